@@ -1,0 +1,42 @@
+"""Where ONNX Runtime runs a model: its execution providers, and whether they are there.
+
+In: the name of a device. Out: providers. Always: nothing runs on another device than was asked for without an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import onnxruntime
+
+_PROVIDERS = {"cpu": ("CPUExecutionProvider",), "cuda": ("CUDAExecutionProvider", "CPUExecutionProvider")}
+"""The first one is the device; nodes it has no kernel for go to the next."""
+
+
+class DeviceUnavailable(RuntimeError):
+    """The device that was asked for cannot be used; the text says what is missing."""
+
+
+def providers(device: str) -> list[str]:
+    """The providers for a device. A ValueError for a word that is none."""
+    if device not in _PROVIDERS:
+        known = " or ".join(f"`{name}`" for name in _PROVIDERS)
+        raise ValueError(f"there is no device `{device}`: use {known}")
+    wanted = _PROVIDERS[device]
+    if wanted[0] not in onnxruntime.get_available_providers():
+        raise DeviceUnavailable(
+            f"this ONNX Runtime ({onnxruntime.__version__}) is built without {device.upper()}: "
+            "install the package `onnxruntime-gpu` in the place of `onnxruntime`"
+        )
+    if device == "cuda" and hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()
+    return list(wanted)
+
+
+def check_used(device: str, active: Sequence[str]) -> None:
+    """Raises `DeviceUnavailable` if a session that was made for `device` fell back to another."""
+    if active[0] != _PROVIDERS[device][0]:
+        raise DeviceUnavailable(
+            f"ONNX Runtime could not start on {device.upper()}: it needs an NVIDIA driver with a GPU, "
+            "and the CUDA and cuDNN libraries of the version it was built with"
+        )

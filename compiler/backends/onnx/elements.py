@@ -1,0 +1,63 @@
+"""Tensors and types as ONNX writes them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto, TypeProto
+
+from ...dims import show
+from ...elements import NumpyType, dtype_of
+from ...types import DTYPES, DType, TensorType
+
+_OTHER_NAMES = {"float32": "FLOAT", "float64": "DOUBLE"}
+_CODES = {name: int(TensorProto.DataType.Value(_OTHER_NAMES.get(name, name.upper()))) for name in DTYPES}
+_NAMES = {code: name for name, code in _CODES.items()}
+
+
+def element_code(dtype: DType) -> int:
+    """The number ONNX gives the element type: `TensorProto.FLOAT` and so on."""
+    return _CODES[dtype.name]
+
+
+def element_dtype(code: int) -> DType | None:
+    """The other way round; None for types that netc does not have."""
+    name = _NAMES.get(code)
+    return None if name is None else DTYPES[name]
+
+
+def element_size(code: int) -> int:
+    """Bytes of one element."""
+    return DTYPES[_NAMES[code]].size
+
+
+@cache
+def _code_of(dtype: NumpyType) -> int:
+    known = dtype_of(dtype)
+    if known is None:
+        raise ValueError(f"no tensor can hold elements of type {dtype}")
+    return element_code(known)
+
+
+def fill_tensor(tensor: TensorProto, name: str, array: NDArray[Any]) -> None:
+    """Puts the array into an empty `TensorProto`, little-endian."""
+    tensor.name = name
+    tensor.data_type = _code_of(array.dtype)
+    tensor.dims.extend(array.shape)
+    tensor.raw_data = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes()
+
+
+def fill_type(proto: TypeProto, type: TensorType) -> None:
+    """Puts element type and shape into an empty `TypeProto`; symbolic axes get their text as `dim_param`."""
+    tensor = proto.tensor_type
+    tensor.elem_type = element_code(type.dtype)
+    tensor.shape.SetInParent()
+    for d in type.shape:
+        axis = tensor.shape.dim.add()
+        if isinstance(d, int):
+            axis.dim_value = d
+        else:
+            axis.dim_param = show(d)

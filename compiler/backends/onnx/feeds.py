@@ -1,0 +1,143 @@
+"""Arrays into a session of ONNX Runtime, and out of it again.
+
+In: values by input name. Out: arrays of the types and shapes that the model declares, or a `ValueError` that says what is wrong; results by
+name. Always: a symbolic axis has one size in all inputs; no number is changed but by the precision of floating point.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import onnxruntime
+from onnx import TensorProto
+
+from netc.dsl.record import Record
+
+from ...elements import Array, array_of, dtype_of, numpy_dtype
+from ...types import DTYPES, DType
+
+_OTHER_NAMES = {"float": "float32", "double": "float64"}
+_BFLOAT16 = DTYPES["bfloat16"]
+
+
+class Port(Record):
+    """An input or output of a model. An axis is a size, or the text of a symbolic one; empty: not known."""
+
+    name: str
+    dtype: DType
+    shape: tuple[int | str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.dtype} [{', '.join(str(d) or '?' for d in self.shape)}]"
+
+
+def port(declared: Any) -> Port:
+    """From what ONNX Runtime says of an input or output."""
+    element = declared.type.removeprefix("tensor(").removesuffix(")")
+    dtype = DTYPES.get(_OTHER_NAMES.get(element, element))
+    if dtype is None:
+        raise ValueError(f"`{declared.name}` is of the type `{declared.type}`, which netc does not have")
+    return Port(declared.name, dtype, tuple("" if d is None else d for d in declared.shape or ()))
+
+
+def by_name(inputs: Mapping[str, Port], positional: tuple[object, ...], named: Mapping[str, object]) -> dict[str, object]:
+    """Each input with its value."""
+    names = list(inputs)
+    if len(positional) > len(names):
+        raise ValueError(f"the model has {_counted(len(names))}, found {len(positional)}")
+    values = dict(zip(names, positional, strict=False))
+    for name, value in named.items():
+        if name not in inputs:
+            raise ValueError(f"the model has no input `{name}`: its inputs are {_quoted(names)}")
+        if name in values:
+            raise ValueError(f"the input `{name}` is given twice, by position and by name")
+        values[name] = value
+    missing = [name for name in names if name not in values]
+    if missing:
+        raise ValueError(f"the model needs {_quoted(missing)} too: its inputs are {_quoted(names)}")
+    return values
+
+
+def _counted(count: int) -> str:
+    return "one input" if count == 1 else f"{count} inputs"
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(f"`{n}`" for n in names)
+
+
+def feed(inputs: Mapping[str, Port], values: Mapping[str, object]) -> dict[str, Array]:
+    """The values as arrays that the model takes."""
+    sizes: dict[str, tuple[int, str]] = {}
+    feeds = {}
+    for name, declared in inputs.items():
+        try:
+            array = array_of(values[name])
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise ValueError(f"the input `{name}` cannot be used: {error}") from error
+        _check_shape(declared, array, sizes)
+        feeds[name] = _converted(declared, array)
+    return feeds
+
+
+def _check_shape(declared: Port, array: Array, sizes: dict[str, tuple[int, str]]) -> None:
+    fits = len(array.shape) == len(declared.shape) and all(
+        isinstance(d, str) or d == size for d, size in zip(declared.shape, array.shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(f"the input `{declared.name}` is {declared}, found the shape {list(array.shape)}")
+    for d, size in zip(declared.shape, array.shape, strict=True):
+        if not isinstance(d, str) or not d:
+            continue
+        known, where = sizes.setdefault(d, (size, declared.name))
+        if known != size:
+            raise ValueError(f"`{d}` is {known} in the input `{where}`, but {size} in `{declared.name}`")
+
+
+def _converted(declared: Port, array: Array) -> Array:
+    needed = numpy_dtype(declared.dtype)
+    if array.dtype == needed:
+        return array
+    found = dtype_of(array.dtype)
+    assert found is not None, "array_of lets no other type through"
+    with np.errstate(over="ignore", invalid="ignore"):
+        converted = array.astype(needed)
+    if found.is_float and declared.dtype.is_float:
+        return converted
+    if not found.is_integer or declared.dtype.kind == "bool":
+        raise ValueError(f"the input `{declared.name}` is {declared}, found {found}")
+    if not np.array_equal(array, converted.astype(array.dtype)):
+        raise ValueError(f"the input `{declared.name}` is {declared.dtype}, which cannot hold all the {found} given")
+    return converted
+
+
+def fetch(session: Any, feeds: dict[str, Array], outputs: Mapping[str, Port]) -> dict[str, Array]:
+    """Runs the session."""
+    halves = any(p.dtype == _BFLOAT16 for p in outputs.values()) or any(a.dtype == ml_dtypes.bfloat16 for a in feeds.values())
+    if not halves:
+        return dict(zip(outputs, session.run(list(outputs), feeds), strict=True))
+    values = session.run_with_ort_values(list(outputs), {name: _to_runtime(array) for name, array in feeds.items()})
+    return {name: _from_runtime(value, outputs[name].dtype) for name, value in zip(outputs, values, strict=True)}
+
+
+# ONNX Runtime hands out and takes NumPy arrays of NumPy's own types; bfloat16, which is none, goes by its bits.
+
+
+def _to_runtime(array: Array) -> Any:
+    if array.dtype != ml_dtypes.bfloat16:
+        return onnxruntime.OrtValue.ortvalue_from_numpy(array)
+    bits = np.ascontiguousarray(array).view(np.uint16)
+    return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(bits, TensorProto.BFLOAT16)
+
+
+def _from_runtime(value: Any, dtype: DType) -> Array:
+    if dtype != _BFLOAT16:
+        return value.numpy()  # type: ignore[no-any-return]
+    shape = tuple(value.shape())
+    size = int(np.prod(shape)) * dtype.size
+    bits = ctypes.string_at(value.data_ptr(), size) if size else b""
+    return np.frombuffer(bytearray(bits), dtype=ml_dtypes.bfloat16).reshape(shape)

@@ -1,0 +1,46 @@
+"""Parameters and buffers of the model as initialisers, under their state-dict names.
+
+In: arrays by state-dict name, and full names that emitters ask for. Out: entries of the draft. Always: a tied parameter is that of its
+target; what nobody asks for is not put in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+from ...elements import Array, numpy_dtype
+from ...parameters import ParameterInfo
+from ...weights import fixed
+from .draft import Draft
+
+
+
+class Initialisers:
+    """Looks parameters up, each once."""
+
+    def __init__(self, draft: Draft, arrays: Mapping[str, Array], infos: Mapping[str, ParameterInfo]) -> None:
+        self.draft = draft
+        self.arrays = arrays
+        self.infos = infos
+        self.called = {name: draft.values.unique(name) for name in infos}
+        """Their own names, unless an input of the model has that name."""
+
+    def of(self, name: str) -> str:
+        """The initialiser of the parameter with this full name; its array is put into the draft."""
+        name = self.infos[name].tied_to or name
+        called = self.called[name]
+        if called not in self.draft.stored:
+            self.draft.stored[called] = self._array(self.infos[name])
+        return called
+
+    def _array(self, info: ParameterInfo) -> Array:
+        array = self.arrays.get(info.name)
+        if array is None:
+            array = None if info.persistent else fixed(info)
+        if array is None:
+            raise ValueError(f"no values were given for `{info.name}`")
+        if array.shape != info.shape:
+            raise ValueError(f"the values of `{info.name}` have the shape {list(array.shape)}, needed is {list(info.shape)}")
+        return array.astype(numpy_dtype(info.dtype), copy=False)

@@ -1,0 +1,131 @@
+"""The graph as an ONNX model: flat, every call opened, with the initialisers of the weights given.
+
+In: a `Program` and arrays by state-dict name. Out: a `ModelProto` of opset 23. Always: inputs, outputs and initialisers carry the spec's names,
+symbolic axes theirs; the same program and arrays give the same bytes; time and memory grow with the number of operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+from onnx import GraphProto, ModelProto, TypeProto, ValueInfoProto
+
+from ...graph import Placed, Program, Value, flatten_outputs
+from ...ops.base import Given
+from ...parameters import parameters
+from ...types import TensorType
+from .draft import Draft, Names
+from .elements import fill_type
+from .initialisers import Initialisers
+from .site import Use
+from .sizes import Sizes
+from .table import EMITTERS
+from .unsupported import Unsupported
+
+OPSET = 23
+IR_VERSION = 11
+"""The first that has opset 23."""
+PRODUCER = "netc"
+
+
+def model_proto(program: Program, arrays: Mapping[str, NDArray[Any]], name: str, spec_hash: str) -> ModelProto:
+    """The model. `arrays` are the parameters and buffers by state-dict name, in their own types.
+
+    Raises `Unsupported`, with the node's span, for what ONNX cannot say.
+    """
+    from . import ops  # noqa: F401  (fills the table)
+
+    model = ModelProto(ir_version=IR_VERSION, producer_name=PRODUCER)
+    model.opset_import.add(domain="", version=OPSET)
+    model.metadata_props.add(key="spec_hash", value=spec_hash)
+    model.graph.name = name
+    _Writer(program, arrays).write(model.graph)
+    return model
+
+
+class _Writer:
+    def __init__(self, program: Program, arrays: Mapping[str, NDArray[Any]]) -> None:
+        main = program.main
+        self.program = program
+        self.draft = Draft()
+        names = Names()
+        self.inputs = [names.unique(v.name or "input") for v in main.inputs]
+        self.draft.values.reserve(self.inputs)
+        self.initialisers = Initialisers(self.draft, arrays, parameters(program, transient=True))
+        wanted = Names()
+        self.outputs = [self.draft.values.unique(wanted.unique(n or "output")) for n in _output_names(program)]
+        self.sizes = Sizes(self.draft, [(n, v.type) for n, v in zip(self.inputs, main.inputs, strict=True)])
+        self.tensors = list(self.inputs)
+        """Names of values by their keys in the flat graph."""
+        self.types: list[tuple[str, TensorType]] = []
+
+    def write(self, graph: GraphProto) -> None:
+        placed, results = flatten_outputs(self.program.main)
+        for use in placed:
+            self._emit(use)
+        produced = self._bind([self.tensors[key] for key in results])
+        used = self.draft.write(graph, produced)
+        types = _Types()
+        for name, value in zip(self.inputs, self.program.main.inputs, strict=True):
+            types.describe(graph.input.add(), name, value.type)
+        for name, value in zip(self.outputs, self.program.main.outputs, strict=True):
+            types.describe(graph.output.add(), name, value.type)
+        self._describe_inner(graph, types, used.difference(produced))
+
+    def _emit(self, placed: Placed) -> None:
+        node = placed.node
+        given = Given(tuple(v.type for v in node.inputs), self.program.facts)
+        inputs = tuple(self.tensors[key] for key in placed.inputs)
+        use = Use(placed, given, inputs, self.draft, self.sizes, self.initialisers)
+        try:
+            made = EMITTERS[type(node.op)](node.op, use)
+        except Unsupported as error:
+            error.span = error.span or node.span
+            raise
+        results = (made,) if isinstance(made, str) else made
+        use.settle(results)
+        for value, tensor in zip(node.outputs, results[: len(node.outputs)], strict=True):
+            self._keep(tensor, value)
+
+    def _keep(self, tensor: str, value: Value) -> None:
+        self.tensors.append(tensor)
+        if tensor in self.draft.made:
+            self.types.append((tensor, value.type))
+
+    def _bind(self, tensors: Sequence[str]) -> list[str]:
+        """Gives the results the names of the outputs; what is not a node's own, or an output already, is copied."""
+        bound: list[str] = []
+        for name, tensor in zip(self.outputs, tensors, strict=True):
+            if tensor not in self.draft.made or tensor in bound:
+                place = self.draft.places.unique(f"{name}/Identity")
+                tensor = self.draft.add("Identity", place, [tensor], 1, {}).outputs[0]
+            self.draft.call(tensor, name)
+            bound.append(tensor)
+        return bound
+
+    def _describe_inner(self, graph: GraphProto, types: _Types, wanted: set[str]) -> None:
+        for tensor, type in self.types:
+            if tensor in wanted:
+                wanted.discard(tensor)
+                types.describe(graph.value_info.add(), self.draft.final.get(tensor, tensor), type)
+
+
+def _output_names(program: Program) -> list[str]:
+    names = program.main.output_names
+    return names if names else ["output"] * len(program.main.outputs)
+
+
+class _Types:
+    """Writes types; equal ones are made once and copied."""
+
+    def __init__(self) -> None:
+        self._made: dict[TensorType, TypeProto] = {}
+
+    def describe(self, info: ValueInfoProto, name: str, type: TensorType) -> None:
+        if type not in self._made:
+            self._made[type] = TypeProto()
+            fill_type(self._made[type], type)
+        info.name = name
+        info.type.CopyFrom(self._made[type])

@@ -1,0 +1,140 @@
+"""Parameters and tables in ONNX: initialisers and constants, or, for a table that depends on sizes of inputs, Range and arithmetic."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ....ops.constants import Parameter, Table
+from ....ops.formula import COMPARISONS, LOGIC, Binary, Call, Const, Formula, Index, Unary, fills, fold, is_real, kind_of
+from ....types import BOOL, DTYPES, INT64, DType
+from ..table import Site, emits
+
+
+@emits(Parameter)
+def parameter(op: Parameter, site: Site) -> str:
+    return site.parameter("")
+
+
+@emits(Table)
+def table(op: Table, site: Site) -> str:
+    if op.labelled:
+        return site.parameter("")
+    if not op.static:
+        return _Writer(op, site).whole()
+    values = site.constant(op.values())
+    return site.cast(values, op.element) if op.element.name == "bfloat16" else values
+
+
+_NODES = {
+    "+": "Add",
+    "-": "Sub",
+    "*": "Mul",
+    "/": "Div",
+    "**": "Pow",
+    "==": "Equal",
+    "<": "Less",
+    "<=": "LessOrEqual",
+    ">": "Greater",
+    ">=": "GreaterOrEqual",
+    "and": "And",
+    "or": "Or",
+}
+
+
+class _Writer:
+    """Writes the formula of one table. Every number is of one type: float64 if any part of the formula is real, else int64."""
+
+    def __init__(self, op: Table, site: Site) -> None:
+        self.op = op
+        self.site = site
+        self.formula = fold(op.formula)
+        self.real = is_real(self.formula, op.shape)
+        self.dtype: DType = DTYPES["float64"] if self.real else INT64
+        self.places: dict[int, str] = {}
+
+    def whole(self) -> str:
+        name, truth = self._term(self.formula)
+        found = BOOL if truth else self.dtype
+        if found != self.op.element:
+            name = self.site.cast(name, self.op.element)
+        return name if fills(self.formula, self.op.shape) else self.site.add("Expand", [name, self.site.ints(self.op.shape)])
+
+    def _place(self, axis: int) -> str:
+        """The index along the axis, with an axis of size 1 for each that follows."""
+        if axis not in self.places:
+            site = self.site
+            ends = [site.scalar(v, INT64) for v in (0, self.op.shape[axis], 1)]
+            name = site.add("Range", ends)
+            after = len(self.op.shape) - 1 - axis
+            if after:
+                name = site.add("Unsqueeze", [name, site.ints(range(1, after + 1))])
+            self.places[axis] = site.cast(name, self.dtype) if self.real else name
+        return self.places[axis]
+
+    def _term(self, formula: Formula) -> tuple[str, bool]:
+        """The tensor of a part, and whether it holds truth values."""
+        match formula:
+            case Const(bool() as value):
+                return self.site.constant(np.asarray(value)), True
+            case Const(value):
+                return self.site.scalar(value, self.dtype), False
+            case Index(axis):
+                return self._place(axis), False
+            case Unary("not", operand):
+                return self.site.add("Not", [self._truth(operand)]), True
+            case Unary(op, operand):
+                number = self._number(operand)
+                return (self.site.add("Neg", [number]) if op == "-" else number), False
+            case Binary(op, left, right) if op in LOGIC:
+                return self.site.add(_NODES[op], [self._truth(left), self._truth(right)]), True
+            case Binary(op, left, right):
+                return self._binary(op, self._number(left), self._number(right)), op in COMPARISONS
+            case Call("where", (test, then, otherwise)):
+                return self._where(formula, test, then, otherwise)
+            case Call(name, arguments):
+                return self._called(name, [self._number(a) for a in arguments]), False
+        raise TypeError(f"not a formula: {formula!r}")
+
+    def _number(self, formula: Formula) -> str:
+        name, truth = self._term(formula)
+        return self.site.cast(name, self.dtype) if truth else name
+
+    def _truth(self, formula: Formula) -> str:
+        name, truth = self._term(formula)
+        return name if truth else self.site.cast(name, BOOL)
+
+    def _binary(self, op: str, left: str, right: str) -> str:
+        add = self.site.add
+        match op:
+            case "!=":
+                return add("Not", [add("Equal", [left, right])])
+            case "%":
+                return self._remainder(left, right)
+            case "//":
+                exact = add("Div", [add("Sub", [left, self._remainder(left, right)]), right])
+                return add("Round", [exact]) if self.real else exact
+        return add(_NODES[op], [left, right])
+
+    def _remainder(self, left: str, right: str) -> str:
+        """With the sign of the divisor. ONNX's own has it for integers; that of real numbers has the sign of the dividend."""
+        add = self.site.add
+        if not self.real:
+            return add("Mod", [left, right], fmod=0)
+        rest = add("Mod", [left, right], fmod=1)
+        zero = self.site.scalar(0.0, self.dtype)
+        wrong = add("Less", [add("Mul", [add("Sign", [rest]), add("Sign", [right])]), zero])
+        return add("Where", [wrong, add("Add", [rest, right]), rest])
+
+    def _where(self, whole: Formula, test: Formula, then: Formula, otherwise: Formula) -> tuple[str, bool]:
+        add, truth = self.site.add, self._truth(test)
+        if kind_of(whole, self.op.shape) != "bool":
+            return add("Where", [truth, self._number(then), self._number(otherwise)]), False
+        # ONNX Runtime has no Where of truth values.
+        chosen = add("And", [truth, self._truth(then)])
+        other = add("And", [add("Not", [truth]), self._truth(otherwise)])
+        return add("Or", [chosen, other]), True
+
+    def _called(self, name: str, arguments: list[str]) -> str:
+        if name == "floor" and not self.real:
+            return arguments[0]
+        return self.site.add(name.capitalize(), arguments)

@@ -1,0 +1,46 @@
+"""Convolutions in ONNX."""
+
+from __future__ import annotations
+
+from ....ops.convolution import Conv, ConvTranspose
+from ....ops.windows import Window
+from ..table import Site, emits
+
+_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+"""PyTorch's names of what `Pad` does."""
+
+
+def _attributes(windows: tuple[Window, ...]) -> dict[str, list[int]]:
+    return {
+        "kernel_shape": [w.taps for w in windows],
+        "strides": [w.stride for w in windows],
+        "dilations": [w.dilation for w in windows],
+    }
+
+
+def _pads(windows: tuple[Window, ...]) -> list[int]:
+    return [w.before for w in windows] + [w.after for w in windows]
+
+
+def _terms(x: str, site: Site, bias: bool) -> list[str]:
+    return [x, site.parameter("weight"), *([site.parameter("bias")] if bias else [])]
+
+
+@emits(Conv)
+def conv(op: Conv, site: Site) -> str:
+    windows = op.windows(site.given[0])
+    x, pads = site.inputs[0], _pads(windows)
+    if op.padding_mode in _MODES and any(pads):
+        axes = len(windows)
+        amounts = site.ints([0, 0, *pads[:axes], 0, 0, *pads[axes:]])
+        x, pads = site.add("Pad", [x, amounts], mode=_MODES[op.padding_mode]), [0] * len(pads)
+    return site.add("Conv", _terms(x, site, op.bias), **_attributes(windows), pads=pads, group=op.groups)
+
+
+@emits(ConvTranspose)
+def conv_transpose(op: ConvTranspose, site: Site) -> str:
+    x = site.given[0]
+    windows = op.windows(x)
+    terms = _terms(site.inputs[0], site, op.bias)
+    extra = list(op.extra(x))
+    return site.add("ConvTranspose", terms, **_attributes(windows), pads=_pads(windows), output_padding=extra, group=op.groups)

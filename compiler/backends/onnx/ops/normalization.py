@@ -1,0 +1,105 @@
+"""Normalisations in ONNX: its own operators, which need scales and shifts where PyTorch's may have none."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+
+from ....elements import numpy_dtype
+from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
+from ....types import Shape, TensorType
+from ..table import Site, emits
+
+_EPSILON = {"float64": 2.0**-52}
+"""The smallest step of the type that PyTorch computes a root mean square in, where that is not float32."""
+
+
+def _full(site: Site, shape: Shape, value: float, x: TensorType) -> str:
+    """A constant of a shape that is known: the rules see to that."""
+    return site.constant(np.full(cast("tuple[int, ...]", shape), value, dtype=numpy_dtype(x.dtype)))
+
+
+def _scale_and_shift(op: BatchNorm | InstanceNorm | GroupNorm, site: Site) -> list[str]:
+    x = site.given[0]
+    channels = x.shape[1:2]
+    scale = site.parameter("weight") if op.affine else _full(site, channels, 1, x)
+    return [scale, site.parameter("bias") if op.affine and op.bias else _full(site, channels, 0, x)]
+
+
+def _running(op: BatchNorm | InstanceNorm, site: Site) -> str:
+    """By the statistics that training has kept."""
+    terms = [site.inputs[0], *_scale_and_shift(op, site), site.parameter("running_mean"), site.parameter("running_var")]
+    return site.add("BatchNormalization", terms, epsilon=op.eps)
+
+
+@emits(BatchNorm)
+def batch_norm(op: BatchNorm, site: Site) -> str:
+    return _running(op, site) if op.track_running_stats else _by_batch(op, site)
+
+
+def _by_batch(op: BatchNorm, site: Site) -> str:
+    """By the statistics of this batch. BatchNormalization does that in training mode only, which runtimes leave out."""
+    x = site.given[0]
+    axes = site.ints([0, *range(2, x.rank)])
+    centred = site.add("Sub", [site.inputs[0], site.add("ReduceMean", [site.inputs[0], axes])])
+    variance = site.add("ReduceMean", [site.add("Mul", [centred, centred]), axes])
+    deviation = site.add("Sqrt", [site.add("Add", [variance, site.scalar(op.eps, x.dtype)])])
+    y = site.add("Div", [centred, deviation])
+    per_channel = site.ints([-1] + [1] * (x.rank - 2))
+    if op.affine:
+        y = site.add("Mul", [y, site.add("Reshape", [site.parameter("weight"), per_channel])])
+    if op.affine and op.bias:
+        y = site.add("Add", [y, site.add("Reshape", [site.parameter("bias"), per_channel])])
+    return y
+
+
+@emits(InstanceNorm)
+def instance_norm(op: InstanceNorm, site: Site) -> str:
+    if op.track_running_stats:
+        return _running(op, site)
+    return site.add("InstanceNormalization", [site.inputs[0], *_scale_and_shift(op, site)], epsilon=op.eps)
+
+
+@emits(GroupNorm)
+def group_norm(op: GroupNorm, site: Site) -> str:
+    terms = [site.inputs[0], *_scale_and_shift(op, site)]
+    return site.add("GroupNormalization", terms, epsilon=op.eps, num_groups=op.groups, stash_type=_stash(site.given[0]))
+
+
+def _stash(x: TensorType) -> int | None:
+    """The type to compute statistics in: float32 unless that is less than what comes in."""
+    return 11 if x.dtype.name == "float64" else None
+
+
+@emits(LayerNorm)
+def layer_norm(op: LayerNorm, site: Site) -> str:
+    x = site.given[0]
+    shape = op.normalized(x)
+    scale = site.parameter("weight") if op.affine else _full(site, shape, 1, x)
+    terms = [site.inputs[0], scale, *([site.parameter("bias")] if op.affine and op.bias else [])]
+    return site.add("LayerNormalization", terms, axis=-len(shape), epsilon=op.eps)
+
+
+@emits(RMSNorm)
+def rms_norm(op: RMSNorm, site: Site) -> str:
+    x = site.given[0]
+    shape = op.normalized(x)
+    scale = site.parameter("weight") if op.affine else _full(site, shape, 1, x)
+    eps = _EPSILON.get(x.dtype.name, 2.0**-23) if op.eps is None else op.eps
+    return site.add("RMSNormalization", [site.inputs[0], scale], axis=-len(shape), epsilon=eps)
+
+
+@emits(LocalResponseNorm)
+def local_response_norm(op: LocalResponseNorm, site: Site) -> str:
+    x = site.given[0]
+    if x.rank == 4 and op.size % 2 == 1:
+        return site.add("LRN", site.inputs, size=op.size, alpha=op.alpha, beta=op.beta, bias=op.k)
+    # LRN of an even size reaches further forwards, PyTorch's further backwards; and runtimes know it of images only.
+    squares = site.add("Mul", [site.inputs[0], site.inputs[0]])
+    rows = site.add("Reshape", [squares, site.ints([0, 1, x.shape[1], -1])])
+    around = [op.size // 2, 0, (op.size - 1) // 2, 0]
+    means = site.add("AveragePool", [rows], kernel_shape=[op.size, 1], pads=around, count_include_pad=1)
+    scaled = site.add("Mul", [site.add("Reshape", [means, site.shape(x.shape)]), site.scalar(op.alpha, x.dtype)])
+    divisor = site.add("Pow", [site.add("Add", [scaled, site.scalar(op.k, x.dtype)]), site.scalar(op.beta, x.dtype)])
+    return site.add("Div", [site.inputs[0], divisor])

@@ -1,0 +1,114 @@
+"""Pools in ONNX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from ....ops.base import numel
+from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, LpPool, MaxPool
+from ....ops.windows import Window
+from ....types import INT64
+from ..spread import greatest_by_axis, means_by_axis
+from ..table import Site, emits
+
+
+def _attributes(windows: tuple[Window, ...], *, ceil: bool) -> dict[str, object]:
+    return {
+        "kernel_shape": [w.taps for w in windows],
+        "strides": [w.stride for w in windows],
+        "pads": [w.before for w in windows] + [w.after for w in windows],
+        "ceil_mode": 1 if ceil else None,
+    }
+
+
+@emits(MaxPool)
+def max_pool(op: MaxPool, site: Site) -> str | tuple[str, ...]:
+    x = site.given[0]
+    windows = op.windows(x)
+    attributes = {**_attributes(windows, ceil=op.ceil_mode), "dilations": [w.dilation for w in windows]}
+    if len(site.results) == 1:
+        return site.add("MaxPool", site.inputs, **attributes)
+    values, at = site.add_many("MaxPool", site.inputs, 2, **attributes)
+    # ONNX counts places within the whole tensor, PyTorch within the spatial axes.
+    return values, site.add("Mod", [at, site.scalar(numel(x.shape[2:]), INT64)])
+
+
+@emits(AvgPool)
+def avg_pool(op: AvgPool, site: Site) -> str:
+    windows = op.windows(site.given[0])
+    if op.divisor_override is not None:
+        return _sums(site, windows, ceil=op.ceil_mode, divisor=op.divisor_override)
+    attributes = _attributes(windows, ceil=op.ceil_mode)
+    padded = any(w.before for w in windows)
+    return site.add("AveragePool", site.inputs, **attributes, count_include_pad=1 if op.count_include_pad and padded else None)
+
+
+def _sums(site: Site, windows: tuple[Window, ...], *, ceil: bool, divisor: int) -> str:
+    """Sums of windows by `divisor`: means of windows that are all full, as padding counts."""
+    x = site.given[0]
+    y, attributes = site.inputs[0], _attributes(windows, ceil=False)
+    if ceil:
+        counts = [w.count(size, ceil=True) for w, size in zip(windows, x.shape[2:], strict=True)]
+        reach = [(n - 1) * w.stride + w.span for n, w in zip(counts, windows, strict=True)]
+        missing = [r - size - w.before for r, size, w in zip(reach, x.shape[2:], windows, strict=True)]
+        y = site.add("Pad", [y, site.ints([0, 0, *(w.before for w in windows), 0, 0, *missing])])
+        attributes["pads"] = None
+    means = site.add("AveragePool", [y], **attributes, count_include_pad=1)
+    return site.add("Mul", [means, site.scalar(prod(w.taps for w in windows) / divisor, x.dtype)])
+
+
+@emits(LpPool)
+def lp_pool(op: LpPool, site: Site) -> str:
+    x = site.given[0]
+    windows = op.windows(x)
+    attributes = _attributes(windows, ceil=op.ceil_mode)
+    # ONNX takes absolute values first. A window over the end is its mean times the whole kernel in PyTorch.
+    if op.p % 2 == 0 and not op.ceil_mode:
+        return site.add("LpPool", site.inputs, **attributes, p=int(op.p))
+    powers = site.add("Pow", [site.inputs[0], site.scalar(op.p, x.dtype)])
+    means = site.add("AveragePool", [powers], **attributes)
+    sums = site.add("Mul", [means, site.scalar(prod(w.taps for w in windows), x.dtype)])
+    return site.add("Pow", [sums, site.scalar(1 / op.p, x.dtype)])
+
+
+def _steps(site: Site, counts: Sequence[int]) -> dict[str, list[int]] | None:
+    """The windows of an adaptive pool where they are known, equal, and side by side."""
+    steps = []
+    for size, count in zip(site.given[0].shape[2:], counts, strict=True):
+        if not isinstance(size, int) or size % count:
+            return None
+        steps.append(size // count)
+    return {"kernel_shape": steps, "strides": steps}
+
+
+@emits(AdaptiveAvgPool)
+def adaptive_avg_pool(op: AdaptiveAvgPool, site: Site) -> str:
+    counts = op.sizes(site.given[0])
+    if set(counts) == {1}:
+        return site.add("GlobalAveragePool", site.inputs)
+    steps = _steps(site, counts)
+    return means_by_axis(site, counts) if steps is None else site.add("AveragePool", site.inputs, **steps)
+
+
+@emits(AdaptiveMaxPool)
+def adaptive_max_pool(op: AdaptiveMaxPool, site: Site) -> str:
+    counts = op.sizes(site.given[0])
+    if set(counts) == {1}:
+        return site.add("GlobalMaxPool", site.inputs)
+    steps = _steps(site, counts)
+    return greatest_by_axis(site, counts) if steps is None else site.add("MaxPool", site.inputs, **steps)
+
+
+def _spatial(site: Site) -> str:
+    return site.ints(range(2, site.given[0].rank))
+
+
+@emits(GlobalAvgPool)
+def global_avg_pool(op: GlobalAvgPool, site: Site) -> str:
+    return site.add("ReduceMean", [site.inputs[0], _spatial(site)], keepdims=0)
+
+
+@emits(GlobalMaxPool)
+def global_max_pool(op: GlobalMaxPool, site: Site) -> str:
+    return site.add("ReduceMax", [site.inputs[0], _spatial(site)], keepdims=0)

@@ -1,0 +1,12 @@
+"""What changes training only is nothing in ONNX: the result is the input."""
+
+from __future__ import annotations
+
+from ....ops.base import Operator
+from ....ops.regularization import Dropout, DropPath, Identity
+from ..table import Site, emits
+
+
+@emits(Identity, Dropout, DropPath)
+def nothing(op: Operator, site: Site) -> str:
+    return site.inputs[0]

@@ -1,0 +1,59 @@
+"""ONNX models run by ONNX Runtime.
+
+In: a `ModelProto` or the path of a model, and arrays by position or name. Out: the output, or outputs by name. Always: what does not go with
+the model's inputs is a `ValueError` that says so before anything runs; a device that was asked for is used, or it is an error.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import onnxruntime
+from onnx import ModelProto
+
+from ...elements import Array
+from .devices import DeviceUnavailable, check_used, providers
+from .feeds import Port, by_name, feed, fetch, port
+from .save import is_large, save_proto
+
+__all__ = ["DeviceUnavailable", "Port", "Session"]
+
+
+class Session:
+    """A loaded model. `inputs` and `outputs` tell the types by name, in order."""
+
+    inputs: dict[str, Port]
+    outputs: dict[str, Port]
+
+    def __init__(self, model: ModelProto | str | Path, device: str = "cpu") -> None:
+        """`device` is `cpu` or `cuda`. Raises `DeviceUnavailable`, and FileNotFoundError for a path where nothing is."""
+        wanted = providers(device)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        self._folder: TemporaryDirectory[str] | None = None
+        self._session = onnxruntime.InferenceSession(self._source(model), options, providers=wanted)
+        check_used(device, self._session.get_providers())
+        self.inputs = {i.name: port(i) for i in self._session.get_inputs()}
+        self.outputs = {o.name: port(o) for o in self._session.get_outputs()}
+
+    def __call__(self, /, *arrays: object, **named: object) -> Array | dict[str, Array]:
+        """Runs the model on arrays, PyTorch tensors or lists. Gives the output, or all of them by name if there are several.
+
+        Floating-point numbers are converted to the input's type, integers where no number changes.
+        """
+        results = fetch(self._session, feed(self.inputs, by_name(self.inputs, arrays, named)), self.outputs)
+        return next(iter(results.values())) if len(results) == 1 else results
+
+    def _source(self, model: ModelProto | str | Path) -> str | bytes:
+        """What ONNX Runtime is to read: the bytes, or the path of a model that is too large for that."""
+        if isinstance(model, str | Path):
+            if not Path(model).is_file():
+                raise FileNotFoundError(f"there is no model at `{model}`")
+            return str(model)
+        if not is_large(model):
+            return model.SerializeToString()
+        self._folder = TemporaryDirectory()
+        path = Path(self._folder.name, "model.onnx")
+        save_proto(model, path)
+        return str(path)

@@ -1,0 +1,102 @@
+"""Models to files. Over two gigabytes, which is all that one protobuf message can hold, weights go to a second file beside the first.
+
+In: a `ModelProto` and a path. Out: `NAME.onnx`, and `NAME.onnx.data` where it is needed. Always: a file is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from math import prod
+from pathlib import Path
+
+from onnx import ModelProto, TensorProto
+
+from .elements import element_size
+
+LARGEST = 2_000_000_000
+"""Bytes of initialisers that fit into one file, with room for the nodes."""
+_ALIGNMENT = 4096
+"""Tensors start at pages, so that they can be mapped into memory; smaller ones stay with the model."""
+
+
+def save_proto(proto: ModelProto, path: str | Path) -> None:
+    """Writes the model to `path`."""
+    path = Path(path)
+    if not is_large(proto):
+        write_atomically(path, [proto.SerializeToString(deterministic=True)])
+        return
+    data = path.with_name(path.name + ".data")
+    light = _without_weights(proto, data.name)
+    write_atomically(data, _contents(proto))
+    write_atomically(path, [light.SerializeToString(deterministic=True)])
+
+
+def is_large(proto: ModelProto) -> bool:
+    """Whether the model cannot be one message."""
+    return sum(map(_bytes, proto.graph.initializer)) > LARGEST
+
+
+def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
+    """Writes a file under another name and puts it in place when it is complete."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _bytes(tensor: TensorProto) -> int:
+    """Of its elements. Looking at `raw_data` would copy them."""
+    return prod(tensor.dims) * element_size(tensor.data_type)
+
+
+def _outside(tensor: TensorProto) -> bool:
+    return _bytes(tensor) >= _ALIGNMENT
+
+
+def _padding(size: int) -> int:
+    return -size % _ALIGNMENT
+
+
+def _contents(proto: ModelProto) -> Iterator[bytes]:
+    for tensor in filter(_outside, proto.graph.initializer):
+        yield tensor.raw_data
+        yield bytes(_padding(_bytes(tensor)))
+
+
+def _without_weights(proto: ModelProto, location: str) -> ModelProto:
+    """A copy whose large tensors point into the file `location`."""
+    light = ModelProto()
+    for field, value in proto.ListFields():
+        if field.name != "graph":
+            _copy(light, field.name, value)
+    for field, value in proto.graph.ListFields():
+        if field.name != "initializer":
+            _copy(light.graph, field.name, value)
+    offset = 0
+    for tensor in proto.graph.initializer:
+        kept = light.graph.initializer.add()
+        if not _outside(tensor):
+            kept.CopyFrom(tensor)
+            continue
+        kept.name, kept.data_type = tensor.name, tensor.data_type
+        kept.dims.extend(tensor.dims)
+        kept.data_location = TensorProto.EXTERNAL
+        length = _bytes(tensor)
+        for key, entry in (("location", location), ("offset", str(offset)), ("length", str(length))):
+            kept.external_data.add(key=key, value=entry)
+        offset += length + _padding(length)
+    return light
+
+
+def _copy(into: object, field: str, value: object) -> None:
+    held = getattr(into, field)
+    if hasattr(held, "extend"):
+        held.extend(value)
+    else:
+        setattr(into, field, value)

@@ -1,0 +1,161 @@
+"""Symbolic dimensions at run time: small int64 tensors computed from the shapes of the model's inputs.
+
+In: a `Dim`. Out: the name of a one-element tensor. Always: each expression, and each part of one, is computed once in a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+
+import numpy as np
+
+from netc.dsl.record import Record
+
+from ...dims import Dim, fold, invert, show
+from ...types import INT64, DType, TensorType
+from .draft import Draft
+
+_LONGEST = 40
+
+
+class Part(Record):
+    """A number, or the tensor of one element that holds it. `lowest` is a lower bound; None: unknown."""
+
+    value: int | str
+    lowest: int | None
+
+
+class Origin(Record):
+    """Where a symbol can be read: it is `(size - offset) * divisor // factor` of that axis of the input `tensor`."""
+
+    tensor: str
+    axis: int
+    factor: int
+    divisor: int
+    offset: int
+
+    @property
+    def plain(self) -> bool:
+        return (self.factor, self.divisor, self.offset) == (1, 1, 0)
+
+
+def origins(inputs: Iterable[tuple[str, TensorType]]) -> dict[str, Origin]:
+    """The best place to read each symbol: an axis that is the symbol itself, else the first that tells it."""
+    found: dict[str, Origin] = {}
+    for tensor, type in inputs:
+        for axis, d in enumerate(type.shape):
+            inverse = None if isinstance(d, int) else invert(d)
+            if inverse is None:
+                continue
+            name, *rest = inverse
+            origin = Origin(tensor, axis, *rest)
+            if name not in found or (origin.plain and not found[name].plain):
+                found[name] = origin
+    return found
+
+
+class Sizes:
+    """Writes the computation of dimensions into a draft."""
+
+    def __init__(self, draft: Draft, inputs: Iterable[tuple[str, TensorType]]) -> None:
+        self.draft = draft
+        self.origins = origins(inputs)
+        self._known: dict[Dim, str] = {}
+        self._symbols: dict[str, Part] = {}
+        self._steps: dict[tuple[object, ...], str] = {}
+
+    def size(self, d: Dim) -> str:
+        """A tensor of shape [1] that holds `d`."""
+        if d not in self._known:
+            whole = fold(d, _number, self._symbol, self._add, self._multiply, self._divide, self._max, self._min)
+            name = self._tensor(whole.value)
+            self._known[d] = name
+            self._call(name, d)
+        return self._known[d]
+
+    def scalar(self, d: Dim, dtype: DType) -> str:
+        """A tensor without axes that holds `d`."""
+        number = self._step("Squeeze", self.size(d), 0)
+        return number if dtype == INT64 else self._node("Cast", (number,), to=dtype)
+
+    def ints(self, values: tuple[Dim, ...]) -> str:
+        """A tensor of shape [len(values)] that holds them: a constant where all are known."""
+        pieces: list[str] = []
+        for symbolic, run in groupby(values, key=lambda d: not isinstance(d, int)):
+            pieces += [self.size(d) for d in run] if symbolic else [self.draft.constant(np.array(list(run), dtype=np.int64))]
+        if not pieces:
+            return self.draft.constant(np.zeros(0, dtype=np.int64))
+        return pieces[0] if len(pieces) == 1 else self._node("Concat", tuple(pieces), axis=0)
+
+    def _call(self, name: str, d: Dim) -> None:
+        text = show(d).replace(" ", "")
+        if name in self.draft.made and name not in self.draft.final and len(text) <= _LONGEST:
+            self.draft.call(name, self.draft.values.unique(f"size/{text}"))
+
+    def _tensor(self, value: int | str) -> str:
+        return value if isinstance(value, str) else self.draft.constant(np.array([value], dtype=np.int64))
+
+    def _step(self, op_type: str, left: int | str, right: int | str) -> str:
+        return self._node(op_type, (self._tensor(left), self._tensor(right)))
+
+    def _node(self, op_type: str, inputs: tuple[str, ...], **attributes: object) -> str:
+        key = (op_type, inputs, *attributes.values())
+        if key not in self._steps:
+            name = self.draft.places.unique(f"size/{op_type}")
+            self._steps[key] = self.draft.add(op_type, name, inputs, 1, attributes).outputs[0]
+        return self._steps[key]
+
+    def _symbol(self, name: str) -> Part:
+        if name not in self._symbols:
+            self._symbols[name] = Part(self._read(name), 1)
+        return self._symbols[name]
+
+    def _read(self, name: str) -> str:
+        origin = self.origins.get(name)
+        if origin is None:
+            raise ValueError(f"no axis of an input tells the size `{name}`")
+        place = self.draft.places.unique(f"size/{name}")
+        node = self.draft.add("Shape", place, [origin.tensor], 1, {"start": origin.axis, "end": origin.axis + 1})
+        part = Part(node.outputs[0], 1)
+        if origin.offset:
+            part = self._add(part, _number(-origin.offset))
+        if origin.divisor != 1:
+            part = self._multiply(part, _number(origin.divisor))
+        if origin.factor != 1:
+            part = Part(self._step("Div", part.value, origin.factor), 1)
+        return str(part.value)
+
+    def _add(self, a: Part, b: Part) -> Part:
+        lowest = None if a.lowest is None or b.lowest is None else a.lowest + b.lowest
+        if isinstance(a.value, int) and isinstance(b.value, int):
+            return Part(a.value + b.value, lowest)
+        return Part(self._step("Add", a.value, b.value), lowest)
+
+    def _multiply(self, a: Part, b: Part) -> Part:
+        known = a.lowest is not None and b.lowest is not None and a.lowest >= 0 and b.lowest >= 0
+        lowest = (a.lowest or 0) * (b.lowest or 0) if known else None
+        if isinstance(a.value, int) and isinstance(b.value, int):
+            return Part(a.value * b.value, lowest)
+        return Part(self._step("Mul", a.value, b.value), lowest)
+
+    def _divide(self, a: Part, b: Part) -> Part:
+        """Rounded down. ONNX's Div rounds towards zero, its Mod has the sign of the divisor."""
+        if isinstance(a.value, int) and isinstance(b.value, int):
+            return _number(a.value // b.value)
+        if a.lowest is not None and a.lowest >= 0 and b.lowest is not None and b.lowest >= 1:
+            return Part(self._step("Div", a.value, b.value), 0)
+        whole = self._step("Sub", a.value, self._step("Mod", a.value, b.value))
+        return Part(self._step("Div", whole, b.value), None)
+
+    def _max(self, a: Part, b: Part) -> Part:
+        known = [p.lowest for p in (a, b) if p.lowest is not None]
+        return Part(self._step("Max", a.value, b.value), max(known, default=None))
+
+    def _min(self, a: Part, b: Part) -> Part:
+        lowest = None if a.lowest is None or b.lowest is None else min(a.lowest, b.lowest)
+        return Part(self._step("Min", a.value, b.value), lowest)
+
+
+def _number(value: int) -> Part:
+    return Part(value, value)

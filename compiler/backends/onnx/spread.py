@@ -1,0 +1,84 @@
+"""Windows spread evenly over an axis, as adaptive pools have them: window i of `count` is from `i * size // count` up to
+`(i + 1) * size / count`, rounded up.
+
+In: a use of an operator on `[N, C, ...]`, and how many windows each spatial axis gets. Out: the name of the pooled tensor. Always: exact
+for any sizes. The windows of a known size are constants, those of a symbolic one are computed at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...dims import Dim
+from ...elements import numpy_dtype
+from ...types import INT64, DType
+from .table import Site
+
+
+def means_by_axis(site: Site, counts: Sequence[int]) -> str:
+    """The means: one axis after another is multiplied by the share that each place has in each window."""
+    x = site.given[0]
+    y = site.inputs[0]
+    for axis, (size, count) in enumerate(zip(x.shape[2:], counts, strict=True), start=2):
+        if size != count:
+            y = _times(site, y, axis, x.rank, _shares(site, size, count, x.dtype))
+    return y
+
+
+def greatest_by_axis(site: Site, counts: Sequence[int]) -> str:
+    """The greatest: along one axis after another the windows are laid out side by side, short ones with their last place repeated."""
+    y = site.inputs[0]
+    for axis, (size, count) in enumerate(zip(site.given[0].shape[2:], counts, strict=True), start=2):
+        if size != count:
+            laid_out = site.add("Gather", [y, _places(site, size, count)], axis=axis)
+            y = site.add("ReduceMax", [laid_out, site.ints([axis + 1])], keepdims=0)
+    return y
+
+
+def _times(site: Site, y: str, axis: int, rank: int, shares: str) -> str:
+    if axis == rank - 1:
+        return site.add("MatMul", [y, shares])
+    swapped = list(range(rank))
+    swapped[axis], swapped[-1] = swapped[-1], swapped[axis]
+    product = site.add("MatMul", [site.add("Transpose", [y], perm=swapped), shares])
+    return site.add("Transpose", [product], perm=swapped)
+
+
+def _edges(size: Dim, count: int) -> tuple[list[Dim], list[Dim]]:
+    """Where the windows start, and the places behind their ends."""
+    return [i * size // count for i in range(count)], [((i + 1) * size + count - 1) // count for i in range(count)]
+
+
+def _shares(site: Site, size: Dim, count: int, dtype: DType) -> str:
+    """The matrix [size, count] of each place's share in each window's mean."""
+    starts, ends = _edges(size, count)
+    if isinstance(size, int):
+        place = np.arange(size)[:, None]
+        low, high = np.array(starts), np.array(ends)
+        return site.constant((((place >= low) & (place < high)) / (high - low)).astype(numpy_dtype(dtype)))
+    first, behind = site.ints(starts), site.ints(ends)
+    places = _column(site, _range(site, size))
+    inside = site.add("And", [site.add("GreaterOrEqual", [places, first]), site.add("Less", [places, behind])])
+    return site.add("Div", [site.cast(inside, dtype), site.cast(site.add("Sub", [behind, first]), dtype)])
+
+
+def _places(site: Site, size: Dim, count: int) -> str:
+    """The matrix [count, width] of the places in each window."""
+    starts, ends = _edges(size, count)
+    if isinstance(size, int):
+        low, high = np.array(starts), np.array(ends) - 1
+        return site.constant(np.minimum(low[:, None] + np.arange(max(high - low) + 1), high[:, None]))
+    width = (size + count - 1) // count + 1
+    last = site.ints([end - 1 for end in ends])
+    places = site.add("Add", [_column(site, site.ints(starts)), _range(site, width)])
+    return site.add("Min", [places, _column(site, last)])
+
+
+def _range(site: Site, stop: Dim) -> str:
+    return site.add("Range", [site.scalar(0, INT64), site.scalar(stop, INT64), site.scalar(1, INT64)])
+
+
+def _column(site: Site, numbers: str) -> str:
+    return site.add("Unsqueeze", [numbers, site.ints([1])])

@@ -1,0 +1,72 @@
+"""The table of emitters: how each operator is written in ONNX (opset 23)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...dims import Dim
+from ...graph import OpNode
+from ...ops.base import Given, Operator
+from ...types import DType, Shape, TensorType
+
+
+class Site(Protocol):
+    """The use of an operator that is to be written, and the graph it is written into. Tensors are named by str."""
+
+    node: OpNode
+    given: Given
+    results: tuple[TensorType, ...]
+    inputs: tuple[str, ...]
+
+    def add(self, op_type: str, inputs: Sequence[str], **attributes: object) -> str:
+        """Adds a node with one output and gives its name. An absent optional input is `""`; attributes that are None are left out."""
+        ...
+
+    def add_many(self, op_type: str, inputs: Sequence[str], outputs: int, **attributes: object) -> tuple[str, ...]:
+        """The same with several outputs."""
+        ...
+
+    def parameter(self, name: str) -> str:
+        """The initialiser of the operator's parameter `name`, in PyTorch's layout, under its state-dict name."""
+        ...
+
+    def constant(self, array: NDArray[Any] | np.generic) -> str:
+        """A constant; equal ones are shared."""
+        ...
+
+    def scalar(self, value: Dim | float | bool, dtype: DType) -> str:
+        """A 0-dimensional tensor of the type; of a symbolic dimension, computed at run time."""
+        ...
+
+    def ints(self, values: Sequence[Dim]) -> str:
+        """A 1-dimensional int64 tensor: constant, or computed where dimensions are symbolic."""
+        ...
+
+    def shape(self, shape: Shape) -> str:
+        """The same for a target shape of Reshape or Expand; uses -1 where one dimension is symbolic."""
+        ...
+
+    def cast(self, tensor: str, dtype: DType) -> str:
+        """A Cast node."""
+        ...
+
+
+Emitter = Callable[[Any, Any], "str | tuple[str, ...]"]
+E = TypeVar("E", bound=Emitter)
+
+EMITTERS: dict[type[Operator], Emitter] = {}
+
+
+def emits(*operators: type[Operator]) -> Callable[[E], E]:
+    """Registers `emitter(op, site)`, which gives the name of the result, or of all results."""
+
+    def put(emitter: E) -> E:
+        for operator in operators:
+            EMITTERS[operator] = emitter
+        return emitter
+
+    return put

@@ -1,0 +1,1 @@
+"""Graph to PyTorch source to live module."""

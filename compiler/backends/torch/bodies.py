@@ -1,0 +1,138 @@
+"""One graph as the body of a class: what its constructor makes, and what `forward` does step by step.
+
+In: a graph whose callees have their forms. Out: a `Body`. Always: linear in the number of nodes; every tensor, module and run-time size in
+the code of the body is resolved to a number or a label of this body.
+"""
+
+from __future__ import annotations
+
+from ...graph import CallNode, Graph, Node, OpNode, SharedModule
+from .classes import Body, Loop, Member, Step, Traits
+from .code import CallCode, Code, Lit, Own, Ref
+from .containers import TURN, Form, Forms
+from .naming import numbered, plain, singular
+from .operators import Operators, Unsupported
+from .sharing import Sharing
+from .sizes import Sizes
+from .tie import tied
+from .tree import Gathered, Handed, MemberRef, Name, ValueRef, rewrite
+
+
+def body_of(graph: Graph, forms: Forms, operators: Operators, sharing: Sharing) -> Body:
+    """The body of a graph that becomes a class."""
+    return _Builder(graph, forms, operators, sharing).run()
+
+
+class _Builder:
+    def __init__(self, graph: Graph, forms: Forms, operators: Operators, sharing: Sharing) -> None:
+        self.graph, self.forms, self.operators, self.sharing = graph, forms, operators, sharing
+        keyed = graph.kind in ("sequence", "branches") and any(n.label.isdigit() for n in graph.nodes)
+        self.body = Body(graph, keyed)
+        self.sizes = Sizes(self.body)
+        self.places: dict[int, int] = {}
+        self.own: dict[int, Code] = {id(m): MemberRef(m.label) for m in graph.declares}
+        self.own |= {id(m): Handed(i) for i, m in enumerate(graph.modules) if id(m) not in self.own}
+
+    def run(self) -> Body:
+        body, graph = self.body, self.graph
+        body.handed = [m.label for m in graph.modules]
+        for value in graph.inputs:
+            self._place(value)
+        for module in graph.declares:
+            self._declare(module)
+        for node in graph.nodes:
+            self._node(node)
+        body.outputs = tuple(self.places[id(v)] for v in graph.outputs)
+        body.ties = [tied(node, graph, self.forms, self.own) for node in graph.nodes if isinstance(node, OpNode) and node.tie]
+        return body
+
+    def _place(self, value: object) -> int:
+        self.places[id(value)] = len(self.body.names)
+        self.body.names.append(getattr(value, "name", ""))
+        return len(self.body.names) - 1
+
+    # --- members ---------------------------------------------------------------------------------------------------------
+
+    def _declare(self, module: SharedModule) -> None:
+        """The one member that all uses of a shared stage share."""
+        made: list[Member] = []
+        for node in self.sharing.uses(self.graph, module):
+            member = self._member(node, module.label)
+            if member is not None and member not in made:
+                made.append(member)
+        if len(made) > 1:
+            raise Unsupported(module.label, "it is used in ways that need different modules")
+        self.body.members += made
+
+    def _member(self, node: Node, label: str) -> Member | None:
+        if isinstance(node, CallNode):
+            return Member(label, "module", self.forms[id(node.graph)].code)
+        if not self.operators.is_member(node):
+            return None
+        return Member(label, self.operators.how(node), self.operators.constructor(node))
+
+    def _owned(self, node: Node) -> Code:
+        """The node's module in `forward`; it becomes a member unless it is shared."""
+        if node.shared is not None:
+            return self.own[id(node.shared)]
+        member = self._member(node, node.label)
+        if member is not None:
+            self.body.members.append(member)
+        return MemberRef(node.label)
+
+    # --- steps -----------------------------------------------------------------------------------------------------------
+
+    def _node(self, node: Node) -> None:
+        own = self._owned(node)
+        inputs = tuple(self.places[id(v)] for v in node.inputs)
+        if isinstance(node, OpNode):
+            code = self.operators.expression(node)
+            traits = self.operators.traits(node, code)
+            self._step(self._bound(code, inputs, own), traits, node)
+            return
+        form = self.forms[id(node.graph)]
+        modules = tuple(self.own[id(m)] for m in node.modules)
+        traits = Traits(node.graph.name, parametric=True, module=True, call=True)
+        if form.turn is not None:
+            self._turns(node, form, inputs, own, modules)
+            return
+        args = (*(Ref(i) for i in range(len(inputs))), *modules, *form.passed)
+        self._step(self._bound(CallCode(Own(), args), inputs, own), traits, node)
+
+    def _step(self, code: Code, traits: Traits, node: Node, loop: Loop | None = None) -> None:
+        self.body.steps.append(Step(code, tuple(self._place(v) for v in node.outputs), traits, loop))
+
+    def _turns(self, node: CallNode, form: Form, inputs: tuple[int, ...], own: Code, modules: tuple[Code, ...]) -> None:
+        """A list of modules: one after the other, or side by side."""
+        assert form.turn is not None
+        label = node.shared.label if node.shared is not None else node.label
+        variable = _member_name(label, "branch" if node.graph.kind == "branches" else "layer")
+        turn = rewrite(form.turn, lambda c: Name(variable) if c == Name(TURN) else None)
+        turn = rewrite(turn, lambda c: modules[c.index] if isinstance(c, Handed) else None)
+        turn = self._bound(turn, inputs, own)
+        traits = Traits(node.graph.name, parametric=True, module=True, call=True)
+        if node.graph.kind == "branches":
+            self._step(Gathered(turn, variable, own), traits, node)
+            return
+        assert isinstance(turn, CallCode)
+        states = tuple(a.index for a in turn.args[: len(node.outputs)] if isinstance(a, ValueRef))
+        self._step(turn, traits, node, Loop(own, variable, states))
+
+    def _bound(self, code: Code, inputs: tuple[int, ...], own: Code) -> Code:
+        def change(part: Code) -> Code | None:
+            match part:
+                case Ref(index):
+                    return ValueRef(inputs[index])
+                case Own():
+                    return own
+                case Lit(value):
+                    return self.sizes.resolve(value)
+            return None
+
+        return rewrite(code, change)
+
+
+def _member_name(label: str, usual: str) -> str:
+    """What one of the members under `label` is called."""
+    one = singular(label)
+    return one if plain(one) and not one[-1].isdigit() and (one != label or len(one) > 3) and not numbered([label]) else usual

@@ -1,0 +1,120 @@
+"""What is to be emitted, as data: bodies of classes, and the classes that several bodies share.
+
+A `Body` is one graph written as a class of its own: its members (what the constructor makes) and its steps (what `forward` does). Tensors
+are numbered: the body's inputs first, then the results of the steps in order. A `ClassDef` is what bodies with the same code become: one
+body with `Argument`s where they differed, and for every graph the values of those.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from netc.dsl.record import Record
+
+from ...graph import Graph
+from .code import Code
+from .tree import shape
+
+How = Literal["module", "parameter", "buffer", "transient"]
+"""How the constructor registers a member; a transient one is a buffer that is not part of the state dict."""
+
+
+class Member(Record):
+    label: str
+    how: How
+    code: Code
+
+
+class Traits(Record):
+    """What the layout of `forward` goes by. `weight` is how much of a line's patience an expression takes."""
+
+    operator: str
+    parametric: bool = False
+    module: bool = False
+    activation: bool = False
+    call: bool = False
+    form: Literal["call", "method", "infix", "other"] = "call"
+
+    @property
+    def weight(self) -> int:
+        return 2 if self.form == "call" else 1
+
+
+class Loop(Record):
+    """`for variable in members: states = step`: one step for each member of a list, on what the one before gave."""
+
+    members: Code
+    variable: str
+    states: tuple[int, ...]
+    """The tensors that the first member takes."""
+
+
+class Step(Record):
+    """`outputs = code`. Of a loop, `code` is one turn: `Name(variable)` called on `ValueRef`s, of which the first are the states."""
+
+    code: Code
+    outputs: tuple[int, ...]
+    traits: Traits
+    loop: Loop | None = None
+
+
+class Symbol(Record):
+    """A run-time size that a tensor tells: `(input.shape[axis] - minus) * times // by`."""
+
+    name: str
+    input: int
+    axis: int
+    minus: int = 0
+    times: int = 1
+    by: int = 1
+
+
+class Body:
+    """One graph as a class of its own. `keyed`: members are reached by `self["0"]`, their labels being no attributes' names."""
+
+    def __init__(self, graph: Graph, keyed: bool) -> None:
+        self.graph = graph
+        self.keyed = keyed
+        self.names: list[str] = []
+        self.inputs = len(graph.inputs)
+        self.members: list[Member] = []
+        self.ties: list[tuple[Code, Code]] = []
+        self.steps: list[Step] = []
+        self.outputs: tuple[int, ...] = ()
+        self.handed: list[str] = []
+        self.symbols: list[Symbol] = []
+        self.passed: list[tuple[str, Code]] = []
+        """Numbers that the caller passes: a name and, in terms of the caller, the value."""
+
+    def key(self) -> object:
+        """Equal for bodies that differ in nothing but literals."""
+        members = tuple((m.label, m.how, shape(m.code)) for m in self.members)
+        steps = tuple((shape(s.code), s.outputs, s.traits, s.loop) for s in self.steps)
+        symbols = tuple((s.input, s.axis, s.minus, s.times, s.by) for s in self.symbols)
+        border = (self.inputs, self.outputs, tuple(self.handed), len(self.passed), symbols)
+        return (self.keyed, members, tuple(self.ties), steps, border, tuple(self.names))
+
+
+class Parameter(Record):
+    """An argument of a constructor. `values` are those of the instances; `default` is left out where it is the value."""
+
+    name: str
+    values: tuple[object, ...]
+    keyword: bool = False
+    default: object = None
+    stored: bool = False
+    """`forward` uses it, so the constructor keeps it."""
+
+
+class ClassDef:
+    """A class of the emitted file, for the graphs of `bodies`. `name` is decided when all classes are known."""
+
+    def __init__(self, base: str, bodies: list[Body]) -> None:
+        self.base = base
+        self.name = ""
+        self.graphs = [b.graph for b in bodies]
+        self.body = bodies[0]
+        self.parameters: list[Parameter] = []
+
+    def __repr__(self) -> str:
+        return f"<class {self.name or self.base}>"

@@ -1,0 +1,154 @@
+"""Python code as data: what an operator's emitter yields, before names and layout are decided.
+
+Kept as a tree rather than text so that uses of one block that differ only in literals can become one class with constructor arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netc.dsl.record import Record
+
+from ...dims import SymDim
+from ...types import FLOAT32, DType
+
+Literal = int | float | bool | str | None | SymDim | DType | tuple["Literal", ...]
+
+
+class Code(Record):
+    pass
+
+
+class Lit(Code):
+    """A value. A symbolic dimension is read off a tensor's shape where the code stands; a DType prints as `torch.float32`."""
+
+    value: Literal
+    hint: str = ""
+    """What a constructor argument for it would be called."""
+
+
+class Ref(Code):
+    """The input number `index` of the node."""
+
+    index: int
+
+
+class Own(Code):
+    """`self.<label>`: the module of the node, or the parameter or buffer that it is."""
+
+
+class Local(Code):
+    """A name bound by a `Let` around it."""
+
+    name: str
+
+
+class Device(Code):
+    """The device that the body's tensors are on, read off one of its inputs: `x.device`. Never in a constructor."""
+
+
+class Keyword(Record):
+    """`name=value`, left out while the value is the literal `default`."""
+
+    name: str
+    value: Code
+    default: Literal = None
+    has_default: bool = False
+
+
+class CallCode(Code):
+    """`function(*args, **kwargs)`; `function` is a dotted name such as `nn.Conv2d`, or code such as `Own()`."""
+
+    function: str | Code
+    args: tuple[Code, ...]
+    kwargs: tuple[Keyword, ...] = ()
+
+
+class Method(Code):
+    """`target.name(*args, **kwargs)`."""
+
+    target: Code
+    name: str
+    args: tuple[Code, ...] = ()
+    kwargs: tuple[Keyword, ...] = ()
+
+
+class Attribute(Code):
+    target: Code
+    name: str
+
+
+class Infix(Code):
+    """`left op right`, with Python's precedence; `op` such as `+`, `@`, `==`, `&`."""
+
+    op: str
+    left: Code
+    right: Code
+
+
+class Prefix(Code):
+    """`-operand`, `~operand`."""
+
+    op: str
+    operand: Code
+
+
+class Slice(Code):
+    """`start:stop:step` within a subscript."""
+
+    start: Code | None = None
+    stop: Code | None = None
+    step: Code | None = None
+
+
+class Subscript(Code):
+    """`target[items]`."""
+
+    target: Code
+    items: tuple[Code, ...]
+
+
+class TupleCode(Code):
+    items: tuple[Code, ...]
+
+
+class Let(Code):
+    """Statements before an expression: each `(name, code)` is bound in order, then `result`. Only at the top of an emitter's result."""
+
+    bindings: tuple[tuple[str, Code], ...]
+    result: Code
+
+
+def lit(value: object, hint: str = "") -> Code:
+    """A value, or code as it is."""
+    return value if isinstance(value, Code) else Lit(value, hint)  # type: ignore[arg-type]
+
+
+def call(function: str | Code, *args: object, **kwargs: object) -> CallCode:
+    """`call("torch.cat", code, dim=(1, 0))`: a keyword given as `(value, default)` is left out while it has its default."""
+    return CallCode(function, tuple(lit(a) for a in args), keywords(kwargs))
+
+
+def construct(function: str, positional: Mapping[str, object], **kwargs: object) -> CallCode:
+    """`construct("nn.Linear", {"in_features": 3, "out_features": 2}, bias=(True, True))`: positional arguments with the names that
+    constructor arguments for them would get."""
+    return CallCode(function, tuple(lit(v, k) for k, v in positional.items()), keywords(kwargs))
+
+
+def method(target: Code, name: str, *args: object, **kwargs: object) -> Method:
+    return Method(target, name, tuple(lit(a) for a in args), keywords(kwargs))
+
+
+def keywords(kwargs: Mapping[str, object]) -> tuple[Keyword, ...]:
+    made = []
+    for name, value in kwargs.items():
+        if isinstance(value, tuple) and len(value) == 2 and not isinstance(value, Code):
+            made.append(Keyword(name, lit(value[0], name), value[1], True))
+        else:
+            made.append(Keyword(name, lit(value, name)))
+    return tuple(made)
+
+
+def dtype_keyword(dtype: DType) -> tuple[object, object]:
+    """The value of a module's `dtype=`: left out for float32, PyTorch's default."""
+    return (dtype, FLOAT32)

@@ -1,0 +1,192 @@
+"""Graphs that need no class: sequences as `nn.Sequential`, repeats with more to carry as `nn.ModuleList`, branches likewise.
+
+In: a graph of kind `sequence` or `branches` whose callees have their forms. Out: its `Form`, or None if it must be a class. Always: linear
+in the number of nodes; the members' names in the state dict are the labels of the nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from netc.dsl.record import Record
+
+from ...graph import CallNode, Graph, Node, OpNode, Value
+from .code import CallCode, Code, Lit, Ref, TupleCode
+from .naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, numbered
+from .operators import Operators
+from .tree import Handed, ListCode, Name, Repeated
+
+TURN = "_"
+"""The name of the member in the code of one turn, until `forward` finds a better one."""
+
+
+class Form(Record):
+    """How a graph is made and used.
+
+    `code` is the constructor's expression. A class or a sequential is called; of a list, `turn` is the call of one member, in terms of the
+    graph's inputs (`Ref`) and modules (`Handed`). `passed` are the further numbers that a call takes.
+    """
+
+    kind: Literal["class", "sequential", "list"]
+    code: Code
+    keyed: bool = False
+    turn: Code | None = None
+    passed: tuple[Code, ...] = ()
+
+
+Forms = dict[int, Form]
+"""By the id of the graph."""
+
+
+def container(graph: Graph, forms: Forms, operators: Operators) -> Form | None:
+    """The form of a graph that is no class."""
+    if graph.declares or any(n.shared is not None for n in graph.nodes):
+        return None
+    if graph.kind == "sequence":
+        return _sequential(graph, forms, operators) or _list(graph, forms, operators, _threads)
+    if graph.kind == "branches":
+        return _list(graph, forms, operators, _fans_out)
+    return None
+
+
+# --- chains ----------------------------------------------------------------------------------------------------------------
+
+
+def _sequential(graph: Graph, forms: Forms, operators: Operators) -> Form | None:
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or graph.modules:
+        return None
+    current = graph.inputs[0]
+    made: list[Code] = []
+    for node in graph.nodes:
+        if len(node.inputs) != 1 or node.inputs[0] is not current or len(node.outputs) != 1:
+            return None
+        code = _standalone(node, forms, operators)
+        if code is None:
+            return None
+        made.append(code)
+        current = node.outputs[0]
+    if graph.outputs[0] is not current:
+        return None
+    return _named(made, [n.label for n in graph.nodes], graph)
+
+
+def _standalone(node: Node, forms: Forms, operators: Operators) -> Code | None:
+    """The module of a node that only needs to be called with one tensor."""
+    if isinstance(node, OpNode):
+        return operators.standalone(node) if node.tie is None else None
+    form = forms[id(node.graph)]
+    return form.code if form.kind != "list" and not form.passed and not node.modules else None
+
+
+def _named(made: list[Code], labels: list[str], graph: Graph) -> Form | None:
+    if numbered(labels):
+        return Form("sequential", CallCode("nn.Sequential", runs(made, graph.nodes)))
+    if any(label in MODULE_ATTRIBUTES or label in CONTAINER_ATTRIBUTES for label in labels):
+        return None
+    pairs = tuple(TupleCode((Lit(label), code)) for label, code in zip(labels, made, strict=True))
+    return Form("sequential", CallCode("nn.Sequential", (CallCode("OrderedDict", (ListCode(pairs),)),)))
+
+
+def runs(made: list[Code], nodes: list[Node]) -> tuple[Code, ...]:
+    """Equal members in a row as one `Repeated`. The first stands alone, so that stages of the same block differ in fewer ways."""
+    if not made:
+        return ()
+    items = [made[0]]
+    at = 1
+    while at < len(made):
+        end = at + 1
+        while end < len(made) and (made[end] is made[at] or made[end] == made[at]):
+            end += 1
+        many = end - at > 1 or isinstance(nodes[at], CallNode)
+        items.append(Repeated(made[at], Lit(end - at)) if many else made[at])
+        at = end
+    return tuple(items)
+
+
+# --- lists -----------------------------------------------------------------------------------------------------------------
+
+
+Wiring = Callable[[Graph], "int | None"]
+"""How many of a node's first inputs are carried on, or None if the nodes are not wired so."""
+
+
+def _list(graph: Graph, forms: Forms, operators: Operators, wiring: Wiring) -> Form | None:
+    if not graph.nodes or not numbered(n.label for n in graph.nodes) or wiring(graph) is None:
+        return None
+    made: list[Code] = []
+    for node in graph.nodes:
+        if isinstance(node, OpNode):
+            code = operators.standalone(node) if node.tie is None else None
+        else:
+            form = forms[id(node.graph)]
+            code = form.code if form.kind != "list" else None
+        if code is None:
+            return None
+        made.append(code)
+    turns = {_turn(node, graph, forms) for node in _distinct(graph.nodes)}
+    if len(turns) != 1:
+        return None
+    members = runs(made, graph.nodes)
+    return Form("list", CallCode("nn.ModuleList", (ListCode(members),)), turn=turns.pop())
+
+
+def _distinct(nodes: list[Node]) -> list[Node]:
+    """One node for each graph that is called, and all operators."""
+    seen: dict[int, Node] = {}
+    for node in nodes:
+        seen.setdefault(id(node.graph) if isinstance(node, CallNode) else id(node), node)
+    return list(seen.values())
+
+
+def _turn(node: Node, graph: Graph, forms: Forms) -> Code:
+    """The call of one member, with what the first member takes in the place of what is carried on."""
+    first = graph.nodes[0]
+    places = {id(v): i for i, v in enumerate(graph.inputs)}
+    args: list[Code] = [Ref(places[id(v)]) for v in first.inputs]
+    if isinstance(node, CallNode):
+        order = {id(m): i for i, m in enumerate(graph.modules)}
+        args += [Handed(order[id(m)]) for m in node.modules]
+        args += forms[id(node.graph)].passed
+    return CallCode(Name(TURN), tuple(args))
+
+
+def _same(a: tuple[Value, ...], b: tuple[Value, ...]) -> bool:
+    return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
+
+
+def _threads(graph: Graph) -> int | None:
+    """A chain in which every node takes what the one before gave, and besides always the same tensors from outside."""
+    given = {id(v) for v in graph.inputs}
+    first = graph.nodes[0]
+    count = len(first.outputs)
+    constant = first.inputs[count:]
+    if not all(id(v) in given for v in first.inputs):
+        return None
+    carried = first.inputs[:count]
+    if len(carried) != count:
+        return None
+    modules = first.modules if isinstance(first, CallNode) else ()
+    for node in graph.nodes:
+        if len(node.outputs) != count or not _same(node.inputs[:count], carried) or not _same(node.inputs[count:], constant):
+            return None
+        if isinstance(node, CallNode) and node.modules != modules:
+            return None
+        carried = node.outputs
+    return count if _same(tuple(graph.outputs), carried) else None
+
+
+def _fans_out(graph: Graph) -> int | None:
+    """Nodes that take the same tensors and give one each."""
+    given = {id(v) for v in graph.inputs}
+    first = graph.nodes[0]
+    if not all(id(v) in given for v in first.inputs):
+        return None
+    modules = first.modules if isinstance(first, CallNode) else ()
+    for node in graph.nodes:
+        if len(node.outputs) != 1 or not _same(node.inputs, first.inputs):
+            return None
+        if isinstance(node, CallNode) and node.modules != modules:
+            return None
+    outputs = tuple(v for n in graph.nodes for v in n.outputs)
+    return 0 if _same(tuple(graph.outputs), outputs) else None

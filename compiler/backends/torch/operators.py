@@ -1,0 +1,105 @@
+"""How one operator is written, by the tables of emitters: made in the constructor and called, or an expression.
+
+In: an `OpNode`. Out: Code that still says `Ref` for its inputs and `Own` for its module. Always: an operator with parameters is a member of
+its class; one that has none and can be written as a function is not.
+"""
+
+from __future__ import annotations
+
+from ...dims import Facts, SymDim
+from ...graph import OpNode
+from ...ops.base import Given
+from . import ops
+from .classes import How, Traits
+from .code import Attribute, CallCode, Code, Infix, Let, Lit, Method, Own, Prefix, Ref, Subscript
+from .table import FUNCTIONS, INVOCATIONS, MODULES, Emitter, Site
+from .tree import parts
+
+assert ops, "importing the package fills the tables"
+
+
+class Unsupported(Exception):
+    """There is no way to write this: an operator without an emitter, or a use that its emitter has no form for. A bug of netc."""
+
+    def __init__(self, what: object, why: str) -> None:
+        super().__init__(f"the PyTorch backend cannot write {what!r}: {why}")
+        self.what = what
+
+
+class Operators:
+    """The forms of operator nodes, each worked out once for equal operators on equal types."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self._modules: dict[object, Code | None] = {}
+
+    def is_member(self, node: OpNode) -> bool:
+        """Whether the class holds something for the node: its parameters, or a module that has no other form."""
+        kind = type(node.op)
+        if kind not in MODULES and (node.specs or kind not in FUNCTIONS):
+            raise Unsupported(node.op, "there is no emitter for it")
+        return bool(node.specs) or kind not in FUNCTIONS
+
+    def how(self, node: OpNode) -> How:
+        spec = node.specs[0] if len(node.specs) == 1 else None
+        if spec is None or spec.name:
+            return "module"
+        if spec.trainable:
+            return "parameter"
+        return "buffer" if spec.persistent else "transient"
+
+    def constructor(self, node: OpNode) -> Code:
+        """What the constructor makes: a module, or the tensor that a parameter starts with."""
+        code = self._constructor(node)
+        if code is None:
+            raise Unsupported(node.op, "there is no emitter of its module")
+        return code
+
+    def standalone(self, node: OpNode) -> Code | None:
+        """The module, if calling it with one tensor is all there is to it."""
+        if type(node.op) in INVOCATIONS or len(node.inputs) != 1 or self.how(node) != "module":
+            return None
+        code = self._constructor(node)
+        return None if code is None or _is_dynamic(code) else code
+
+    def expression(self, node: OpNode) -> Code:
+        """What stands in `forward`."""
+        emitter = (INVOCATIONS if self.is_member(node) else FUNCTIONS).get(type(node.op))
+        if emitter is not None:
+            return emitter(node.op, self._site(node))
+        if self.how(node) != "module":
+            return Own()
+        return CallCode(Own(), tuple(Ref(i) for i in range(len(node.inputs))))
+
+    def traits(self, node: OpNode, code: Code) -> Traits:
+        op = node.op
+        form = _FORMS.get(type(code.result if isinstance(code, Let) else code), "call")
+        return Traits(op.name, bool(node.specs), self.is_member(node), op.is_activation, False, form)  # type: ignore[arg-type]
+
+    def _constructor(self, node: OpNode) -> Code | None:
+        emitter = MODULES.get(type(node.op))
+        if emitter is None:
+            return None
+        key = (node.op, tuple(v.type for v in node.inputs), len(node.outputs), len(node.specs))
+        if key not in self._modules:
+            self._modules[key] = self._emit(emitter, node)
+        return self._modules[key]
+
+    def _emit(self, emitter: Emitter, node: OpNode) -> Code:
+        return emitter(node.op, self._site(node))
+
+    def _site(self, node: OpNode) -> Site:
+        given = Given(tuple(v.type for v in node.inputs), self.facts)
+        return Site(node, given, tuple(v.type for v in node.outputs))
+
+
+_FORMS = {Method: "method", Infix: "infix", Prefix: "infix", Attribute: "other", Subscript: "method", Own: "other"}
+
+
+def _is_dynamic(code: Code) -> bool:
+    """Whether it needs more than a constructor knows."""
+    return isinstance(code, Let) or any(isinstance(p, Lit) and _has_symbol(p.value) for p in parts(code))
+
+
+def _has_symbol(value: object) -> bool:
+    return isinstance(value, SymDim) or (isinstance(value, tuple) and any(_has_symbol(v) for v in value))

@@ -1,0 +1,278 @@
+"""Parameters and tables in PyTorch.
+
+A parameter, a buffer and a static table are tensors that the constructor makes: their module form is the expression of that tensor, and in
+`forward` they are `self.label`. Any other table is computed in `forward`. Formulas are written as a person would write them, with
+`torch.arange` for the indices and broadcasting.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from keyword import iskeyword
+
+from ....dims import SymDim
+from ....ops.base import Init
+from ....ops.constants import Parameter, Table
+from ....ops.formula import (
+    ARITHMETIC,
+    LOGIC,
+    Binary,
+    Call,
+    Const,
+    Formula,
+    Index,
+    Unary,
+    fills,
+    fold,
+    is_real,
+    parts,
+)
+from ....types import BOOL, DTYPES, FLOAT32, INT64, DType
+from ..code import (
+    Code,
+    Device,
+    Infix,
+    Let,
+    Lit,
+    Local,
+    Method,
+    Own,
+    Prefix,
+    Slice,
+    Subscript,
+    TupleCode,
+    call,
+    dtype_keyword,
+    lit,
+    method,
+)
+from ..table import Site, function, module
+
+FLOAT64 = DTYPES["float64"]
+
+
+@module(Parameter)
+def parameter(op: Parameter, site: Site) -> Code:
+    sizes = TupleCode(tuple(lit(d, "size") for d in op.shape))
+    flat = sizes.items or (sizes,)
+    dtype = dtype_keyword(op.dtype)
+    match op.init:
+        case Init("zeros" | "ones" as kind):
+            return call(f"torch.{kind}", *flat, dtype=dtype)
+        case Init("constant", (value,)):
+            number = float(value) if op.dtype.is_float else int(value)
+            return call("torch.full", sizes, lit(number, "value"), dtype=op.dtype if number is not float(value) else dtype)
+        case Init("normal", (deviation,)):
+            drawn = call("torch.randn", *flat, dtype=dtype)
+            return drawn if deviation == 1 else Infix("*", drawn, lit(deviation, "std"))
+        case Init("uniform", (low, high)):
+            return method(call("torch.empty", *flat, dtype=dtype), "uniform_", lit(low, "low"), lit(high, "high"))
+        case Init("xavier_uniform"):
+            return call("nn.init.xavier_uniform_", call("torch.empty", *flat, dtype=dtype))
+    raise TypeError(f"not an initialiser of a parameter: {op.init}")
+
+
+@function(Parameter)
+def own(op: Parameter, site: Site) -> Code:
+    return Own()
+
+
+@module(Table)
+def static_table(op: Table, site: Site) -> Code:
+    return _Writer(op).whole()
+
+
+@function(Table)
+def table(op: Table, site: Site) -> Code:
+    return Own() if op.static else _Writer(op).whole()
+
+
+class _Term:
+    """A part of a formula as code: a tensor, or one of Python's numbers; truth values, or numbers."""
+
+    __slots__ = ("code", "tensor", "truth")
+
+    def __init__(self, code: Code, *, tensor: bool, truth: bool = False) -> None:
+        self.code, self.tensor, self.truth = code, tensor, truth
+
+
+class _Writer:
+    """Writes the formula of one table. Tensors are float64 where any part of what they meet is real, else int64."""
+
+    def __init__(self, op: Table) -> None:
+        self.op = op
+        self.formula = fold(op.formula)
+        self.uses = Counter(p.number for p in parts(self.formula) if isinstance(p, Index))
+        self.inline = sum(self.uses.values()) == 1
+        self.real_indices: set[int] = set()
+        self._find_real(self.formula)
+
+    def whole(self) -> Code:
+        real = is_real(self.formula, self.op.shape)
+        if not self.uses:
+            return self._constant()
+        root = self._root(real)
+        sizes = tuple(lit(d, "size") for d in self.op.shape)
+        if not fills(self.formula, self.op.shape):
+            root = method(root, "expand", *sizes)
+            root = method(root, "clone") if self.op.static else root
+        if self.inline:
+            return root
+        return Let(tuple((self._name(axis), self._arange(axis)) for axis in sorted(self.uses)), root)
+
+    def _root(self, real: bool) -> Code:
+        """The formula, converted to the table's type."""
+        match self.formula:
+            case Call("where", (test, Const() as then, Const() as otherwise)) if real and self.op.element != FLOAT64:
+                branches = [Lit(float(c.value)) if not isinstance(c.value, SymDim) else Lit(c.value) for c in (then, otherwise)]
+                if any(isinstance(b.value, float) for b in branches):
+                    return _converted(call("torch.where", self._tensor(self._truth(test)), *branches), FLOAT32, self.op.element)
+        term = self._term(self.formula, real)
+        found = BOOL if term.truth else FLOAT64 if real else INT64
+        return _converted(term.code, found, self.op.element)
+
+    def _constant(self) -> Code:
+        """A formula that looks at no index."""
+        real = is_real(self.formula, self.op.shape)
+        value = self._term(self.formula, real)
+        sizes = TupleCode(tuple(lit(d, "size") for d in self.op.shape))
+        device = {} if self.op.static else {"device": Device()}
+        if value.tensor:
+            number = _converted(value.code, BOOL if value.truth else FLOAT64 if real else INT64, self.op.element)
+            spread = method(number, "expand", *sizes.items)
+            return method(spread, "clone") if self.op.static else spread
+        code = value.code
+        if isinstance(code, Lit) and isinstance(code.value, float) and self.op.element.is_integer:
+            code = Lit(int(code.value))
+        natural = isinstance(code, Lit) and isinstance(code.value, float) and self.op.element == FLOAT32
+        return call("torch.full", sizes, code, dtype=(FLOAT32, FLOAT32) if natural else self.op.element, **device)
+
+    # --- indices ---------------------------------------------------------------------------------------------------------
+
+    def _find_real(self, formula: Formula) -> None:
+        """Which indices meet real numbers: the others, as those that are only compared with integers, stay integers."""
+        stack = [(formula, is_real(formula, self.op.shape))]
+        while stack:
+            part, real = stack.pop()
+            match part:
+                case Index(axis) if real:
+                    self.real_indices.add(axis)
+                case Unary("not", operand):
+                    stack.append((operand, self._is_real(operand)))
+                case Unary(_, operand):
+                    stack.append((operand, real))
+                case Binary(op, left, right):
+                    inside = real if op in ARITHMETIC else self._is_real(left) or self._is_real(right)
+                    stack += ((left, inside), (right, inside))
+                case Call("where", (test, then, otherwise)):
+                    stack += ((test, self._is_real(test)), (then, real), (otherwise, real))
+                case Call(_, arguments):
+                    stack += ((a, real) for a in arguments)
+
+    def _is_real(self, formula: Formula) -> bool:
+        return is_real(formula, self.op.shape)
+
+    def _name(self, axis: int) -> str:
+        name = self.op.indices[axis]
+        return name + "_" if iskeyword(name) or name in ("self", "torch", "nn", "F") else name
+
+    def _arange(self, axis: int) -> Code:
+        dtype = (FLOAT64 if axis in self.real_indices else INT64, INT64)
+        device = {} if self.op.static else {"device": Device()}
+        code: Code = call("torch.arange", lit(self.op.shape[axis], "size"), dtype=dtype, **device)
+        after = len(self.op.shape) - 1 - axis
+        return Subscript(code, (Slice(), *(Lit(None),) * after)) if after else code
+
+    # --- parts -----------------------------------------------------------------------------------------------------------
+
+    def _term(self, formula: Formula, real: bool) -> _Term:
+        match formula:
+            case Const(value):
+                return _Term(Lit(value), tensor=False, truth=isinstance(value, bool))
+            case Index(axis):
+                return _Term(self._arange(axis) if self.inline else Local(self._name(axis)), tensor=True)
+            case Unary("not", operand):
+                inner = self._truth(operand)
+                code = Prefix("~", inner.code) if inner.tensor else Infix("^", inner.code, Lit(True))
+                return _Term(code, tensor=inner.tensor, truth=True)
+            case Unary(op, operand):
+                inner = self._number(operand, real)
+                return _Term(Prefix("-", inner.code), tensor=inner.tensor) if op == "-" else inner
+            case Binary(op, left, right):
+                return self._binary(op, left, right, real)
+            case Call("where", (test, then, otherwise)):
+                return self._where(test, then, otherwise, real)
+            case Call("min" | "max" as name, arguments):
+                return self._extreme(name, arguments, real)
+            case Call(name, (argument,)):
+                return self._called(name, self._number(argument, real), real)
+        raise TypeError(f"not a formula: {formula!r}")
+
+    def _number(self, formula: Formula, real: bool) -> _Term:
+        term = self._term(formula, real)
+        if term.truth and term.tensor:
+            return _Term(Method(term.code, "double" if real else "long"), tensor=True)
+        return term
+
+    def _truth(self, formula: Formula) -> _Term:
+        term = self._term(formula, self._is_real(formula))
+        return term if term.truth else _Term(Infix("!=", term.code, Lit(0)), tensor=term.tensor, truth=True)
+
+    def _tensor(self, term: _Term, dtype: DType = BOOL) -> Code:
+        if term.tensor:
+            return term.code
+        device = {} if self.op.static else {"device": Device()}
+        return call("torch.tensor", term.code, dtype=(dtype, BOOL), **device)
+
+    def _binary(self, op: str, left: Formula, right: Formula, real: bool) -> _Term:
+        if op in LOGIC:
+            a, b = self._truth(left), self._truth(right)
+            return _Term(Infix("&" if op == "and" else "|", a.code, b.code), tensor=a.tensor or b.tensor, truth=True)
+        arithmetic = op in ARITHMETIC
+        inside = real if arithmetic else self._is_real(left) or self._is_real(right)
+        a, b = self._number(left, inside), self._number(right, inside)
+        return _Term(Infix(op, a.code, b.code), tensor=a.tensor or b.tensor, truth=not arithmetic)
+
+    def _where(self, test: Formula, then: Formula, otherwise: Formula, real: bool) -> _Term:
+        a, b = self._term(then, real), self._term(otherwise, real)
+        truth = a.truth and b.truth
+        if not truth:
+            a, b = self._number(then, real), self._number(otherwise, real)
+        chosen = self._tensor(a, FLOAT64) if real and not truth and not b.tensor else a.code
+        return _Term(call("torch.where", self._tensor(self._truth(test)), chosen, b.code), tensor=True, truth=truth)
+
+    def _extreme(self, name: str, arguments: tuple[Formula, ...], real: bool) -> _Term:
+        terms = [self._number(a, real) for a in arguments]
+        tensors = [t.code for t in terms if t.tensor]
+        numbers = [t.code for t in terms if not t.tensor]
+        number = numbers[0] if len(numbers) == 1 else call(name, *numbers)
+        if not tensors:
+            return _Term(number, tensor=False)
+        code = tensors[0]
+        for other in tensors[1:]:
+            code = call(f"torch.{name}imum", code, other)
+        if numbers:
+            code = method(code, "clamp", **{"max" if name == "min" else "min": number})
+        return _Term(code, tensor=True)
+
+    def _called(self, name: str, argument: _Term, real: bool) -> _Term:
+        if name == "floor":
+            if not real:
+                return argument
+            code = call("torch.floor", argument.code) if argument.tensor else Infix("//", argument.code, Lit(1))
+            return _Term(code, tensor=argument.tensor)
+        if name == "abs":
+            code = Method(argument.code, "abs") if argument.tensor else call("abs", argument.code)
+            return _Term(code, tensor=argument.tensor)
+        return _Term(call(f"torch.{name}", self._tensor(argument, FLOAT64)), tensor=True)
+
+
+_METHODS = {"float32": "float", "float64": "double", "int64": "long", "bool": "bool"}
+
+
+def _converted(code: Code, found: DType, wanted: DType) -> Code:
+    if found == wanted:
+        return code
+    if wanted.name in _METHODS:
+        return Method(code, _METHODS[wanted.name])
+    return method(code, "to", lit(wanted))

@@ -1,0 +1,45 @@
+"""Convolutions in PyTorch."""
+
+from __future__ import annotations
+
+from ....ops.convolution import Conv, ConvTranspose
+from ..code import Code, construct, dtype_keyword, lit
+from ..table import Site, module
+from ..windows import ranked, sizes
+
+
+@module(Conv)
+def conv(op: Conv, site: Site) -> Code:
+    x = site.given[0]
+    windows = op.windows(x)
+    padding = "same" if op.padding == "same" else sizes(tuple(w.before for w in windows))
+    return construct(
+        ranked("nn.Conv", x),
+        {"in_channels": x.shape[1], "out_channels": op.channels},
+        kernel_size=lit(sizes(tuple(w.taps for w in windows)), "kernel_size"),
+        stride=(sizes(tuple(w.stride for w in windows)), 1),
+        padding=(padding, 0),
+        dilation=(sizes(tuple(w.dilation for w in windows)), 1),
+        groups=(op.groups, 1),
+        bias=(op.bias, True),
+        padding_mode=(op.padding_mode, "zeros"),
+        dtype=dtype_keyword(x.dtype),
+    )
+
+
+@module(ConvTranspose)
+def conv_transpose(op: ConvTranspose, site: Site) -> Code:
+    x = site.given[0]
+    windows = op.windows(x)
+    return construct(
+        ranked("nn.ConvTranspose", x),
+        {"in_channels": x.shape[1], "out_channels": op.channels},
+        kernel_size=lit(sizes(tuple(w.taps for w in windows)), "kernel_size"),
+        stride=(sizes(tuple(w.stride for w in windows)), 1),
+        padding=(sizes(tuple(w.before for w in windows)), 0),
+        output_padding=(sizes(op.extra(x)), 0),
+        groups=(op.groups, 1),
+        bias=(op.bias, True),
+        dilation=(sizes(tuple(w.dilation for w in windows)), 1),
+        dtype=dtype_keyword(x.dtype),
+    )

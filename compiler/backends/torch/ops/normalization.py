@@ -1,0 +1,80 @@
+"""Normalisations in PyTorch: modules, as most of them have parameters or behave differently in training."""
+
+from __future__ import annotations
+
+from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
+from ....types import Shape
+from ..code import Code, Ref, call, construct, dtype_keyword
+from ..table import Site, function, module
+from ..windows import ranked
+
+
+@module(BatchNorm)
+def batch_norm(op: BatchNorm, site: Site) -> Code:
+    x = site.given[0]
+    name = "nn.BatchNorm1d" if x.rank == 2 else ranked("nn.BatchNorm", x)
+    return construct(
+        name,
+        {"num_features": x.shape[1]},
+        eps=(op.eps, 1e-5),
+        momentum=(op.momentum, 0.1),
+        affine=(op.affine, True),
+        track_running_stats=(op.track_running_stats, True),
+        bias=(op.bias, True),
+        dtype=dtype_keyword(x.dtype),
+    )
+
+
+@module(InstanceNorm)
+def instance_norm(op: InstanceNorm, site: Site) -> Code:
+    x = site.given[0]
+    return construct(
+        ranked("nn.InstanceNorm", x),
+        {"num_features": x.shape[1]},
+        eps=(op.eps, 1e-5),
+        momentum=(op.momentum, 0.1),
+        affine=(op.affine, False),
+        track_running_stats=(op.track_running_stats, False),
+        bias=(op.bias, True),
+        dtype=dtype_keyword(x.dtype),
+    )
+
+
+@module(GroupNorm)
+def group_norm(op: GroupNorm, site: Site) -> Code:
+    x = site.given[0]
+    sizes = {"num_groups": op.groups, "num_channels": x.shape[1]}
+    keywords = {"eps": (op.eps, 1e-5), "affine": (op.affine, True), "bias": (op.bias, True)}
+    return construct("nn.GroupNorm", sizes, **keywords, dtype=dtype_keyword(x.dtype))
+
+
+def _normalized(shape: Shape) -> dict[str, object]:
+    return {"normalized_shape": shape[0] if len(shape) == 1 else shape}
+
+
+@module(LayerNorm)
+def layer_norm(op: LayerNorm, site: Site) -> Code:
+    x = site.given[0]
+    keywords = {"eps": (op.eps, 1e-5), "elementwise_affine": (op.affine, True), "bias": (op.bias, True)}
+    return construct("nn.LayerNorm", _normalized(op.normalized(x)), **keywords, dtype=dtype_keyword(x.dtype))
+
+
+@module(RMSNorm)
+def rms_norm(op: RMSNorm, site: Site) -> Code:
+    x = site.given[0]
+    keywords = {"eps": (op.eps, None), "elementwise_affine": (op.affine, True)}
+    return construct("nn.RMSNorm", _normalized(op.normalized(x)), **keywords, dtype=dtype_keyword(x.dtype))
+
+
+def _response_keywords(op: LocalResponseNorm) -> dict[str, object]:
+    return {"alpha": (op.alpha, 1e-4), "beta": (op.beta, 0.75), "k": (op.k, 1.0)}
+
+
+@module(LocalResponseNorm)
+def local_response_norm(op: LocalResponseNorm, site: Site) -> Code:
+    return construct("nn.LocalResponseNorm", {"size": op.size}, **_response_keywords(op))
+
+
+@function(LocalResponseNorm)
+def local_response_norm_function(op: LocalResponseNorm, site: Site) -> Code:
+    return call("F.local_response_norm", Ref(0), op.size, **_response_keywords(op))

@@ -1,0 +1,131 @@
+"""Pools in PyTorch. Each has the form of a module and that of a function, with the same arguments."""
+
+from __future__ import annotations
+
+from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, LpPool, MaxPool
+from ....ops.windows import Window
+from ..code import Code, Ref, call, construct, lit, method
+from ..table import Site, function, module
+from ..windows import ranked, sizes
+
+
+def _window(windows: tuple[Window, ...]) -> dict[str, object]:
+    """The stride is left out where it is the kernel."""
+    kernel = sizes(tuple(w.taps for w in windows))
+    return {"stride": (sizes(tuple(w.stride for w in windows)), kernel)}
+
+
+def _kernel(windows: tuple[Window, ...]) -> Code:
+    return lit(sizes(tuple(w.taps for w in windows)), "kernel_size")
+
+
+def _max_keywords(op: MaxPool, site: Site) -> dict[str, object]:
+    windows = op.windows(site.given[0])
+    return {
+        **_window(windows),
+        "padding": (sizes(tuple(w.before for w in windows)), 0),
+        "dilation": (sizes(tuple(w.dilation for w in windows)), 1),
+        "return_indices": (len(site.results) == 2, False),
+        "ceil_mode": (op.ceil_mode, False),
+    }
+
+
+@module(MaxPool)
+def max_pool(op: MaxPool, site: Site) -> Code:
+    x = site.given[0]
+    return construct(ranked("nn.MaxPool", x), {"kernel_size": _kernel(op.windows(x))}, **_max_keywords(op, site))
+
+
+@function(MaxPool)
+def max_pool_function(op: MaxPool, site: Site) -> Code:
+    x = site.given[0]
+    return call(ranked("F.max_pool", x), Ref(0), _kernel(op.windows(x)), **_max_keywords(op, site))
+
+
+def _avg_keywords(op: AvgPool, site: Site) -> dict[str, object]:
+    windows = op.windows(site.given[0])
+    return {
+        **_window(windows),
+        "padding": (sizes(tuple(w.before for w in windows)), 0),
+        "ceil_mode": (op.ceil_mode, False),
+        "count_include_pad": (op.count_include_pad, True),
+        "divisor_override": (op.divisor_override, None),
+    }
+
+
+@module(AvgPool)
+def avg_pool(op: AvgPool, site: Site) -> Code:
+    x = site.given[0]
+    return construct(ranked("nn.AvgPool", x), {"kernel_size": _kernel(op.windows(x))}, **_avg_keywords(op, site))
+
+
+@function(AvgPool)
+def avg_pool_function(op: AvgPool, site: Site) -> Code:
+    x = site.given[0]
+    return call(ranked("F.avg_pool", x), Ref(0), _kernel(op.windows(x)), **_avg_keywords(op, site))
+
+
+@module(LpPool)
+def lp_pool(op: LpPool, site: Site) -> Code:
+    x = site.given[0]
+    windows = op.windows(x)
+    sizes = {"norm_type": op.p, "kernel_size": _kernel(windows)}
+    return construct(ranked("nn.LPPool", x), sizes, **_window(windows), ceil_mode=(op.ceil_mode, False))
+
+
+@function(LpPool)
+def lp_pool_function(op: LpPool, site: Site) -> Code:
+    x = site.given[0]
+    windows = op.windows(x)
+    return call(ranked("F.lp_pool", x), Ref(0), op.p, _kernel(windows), **_window(windows), ceil_mode=(op.ceil_mode, False))
+
+
+@module(AdaptiveAvgPool)
+def adaptive_avg_pool(op: AdaptiveAvgPool, site: Site) -> Code:
+    x = site.given[0]
+    return construct(ranked("nn.AdaptiveAvgPool", x), {"output_size": sizes(op.sizes(x))})
+
+
+@function(AdaptiveAvgPool)
+def adaptive_avg_pool_function(op: AdaptiveAvgPool, site: Site) -> Code:
+    x = site.given[0]
+    return call(ranked("F.adaptive_avg_pool", x), Ref(0), sizes(op.sizes(x)))
+
+
+@module(AdaptiveMaxPool)
+def adaptive_max_pool(op: AdaptiveMaxPool, site: Site) -> Code:
+    x = site.given[0]
+    return construct(ranked("nn.AdaptiveMaxPool", x), {"output_size": sizes(op.sizes(x))})
+
+
+@function(AdaptiveMaxPool)
+def adaptive_max_pool_function(op: AdaptiveMaxPool, site: Site) -> Code:
+    x = site.given[0]
+    return call(ranked("F.adaptive_max_pool", x), Ref(0), sizes(op.sizes(x)))
+
+
+def _spatial(site: Site) -> tuple[int, ...]:
+    return tuple(range(2, site.given[0].rank))
+
+
+@function(GlobalAvgPool)
+def global_avg_pool(op: GlobalAvgPool, site: Site) -> Code:
+    return method(Ref(0), "mean", dim=lit(_spatial(site)))
+
+
+@function(GlobalMaxPool)
+def global_max_pool(op: GlobalMaxPool, site: Site) -> Code:
+    return method(Ref(0), "amax", dim=lit(_spatial(site)))
+
+
+@module(GlobalAvgPool)
+def global_avg_pool_module(op: GlobalAvgPool, site: Site) -> Code:
+    """Not one module of PyTorch's, but still what a person writes within a sequence; it has no parameters to name."""
+    pool = construct(ranked("nn.AdaptiveAvgPool", site.given[0]), {"output_size": 1})
+    return call("nn.Sequential", pool, call("nn.Flatten"))
+
+
+@module(GlobalMaxPool)
+def global_max_pool_module(op: GlobalMaxPool, site: Site) -> Code:
+    pool = construct(ranked("nn.AdaptiveMaxPool", site.given[0]), {"output_size": 1})
+    return call("nn.Sequential", pool, call("nn.Flatten"))

@@ -1,0 +1,91 @@
+"""Symbolic dimensions in `forward`: read off the shapes of the tensors that come in, or passed by the caller.
+
+In: dimensions that occur in the code of one body. Out: `SizeRef`s, and in the body the `Symbol`s to read and the numbers to be passed. Always:
+a size that some input shows is read off the first axis that does, as it is or through a line `a*S/c + b`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ...dims import Dim, SymDim, invert, show, symbols, to_python
+from .classes import Body, Symbol
+from .code import Code, Lit, TupleCode
+from .tree import Passed, SizeRef, SymbolRef
+
+
+class Sizes:
+    """The run-time sizes of one body, as they are asked for."""
+
+    def __init__(self, body: Body) -> None:
+        self.body = body
+        self.known: dict[Dim, Code] = {}
+        self.whole: dict[Dim, tuple[int, int]] = {}
+        self.lines: dict[str, Symbol] = {}
+        for index, value in enumerate(body.graph.inputs):
+            for axis, d in enumerate(value.type.shape):
+                self._look(d, index, axis)
+
+    def _look(self, d: Dim, index: int, axis: int) -> None:
+        if not isinstance(d, SymDim):
+            return
+        self.whole.setdefault(d, (index, axis))
+        line = invert(d)
+        if line is not None:
+            name, by, times, minus = line
+            self.lines.setdefault(name, Symbol(name, index, axis, minus, times, by))
+
+    def resolve(self, value: object) -> Code | None:
+        """Code for a literal that holds symbolic dimensions; None for one that is plain."""
+        if isinstance(value, SymDim):
+            if value not in self.known:
+                self.known[value] = self._of(value)
+            return self.known[value]
+        if isinstance(value, tuple):
+            items = [self.resolve(v) for v in value]
+            if any(i is not None for i in items):
+                return TupleCode(tuple(Lit(v) if i is None else i for v, i in zip(value, items, strict=True)))
+        return None
+
+    def _of(self, d: SymDim) -> Code:
+        if d in self.whole:
+            index, axis = self.whole[d]
+            return SizeRef("{0}", (self._symbol(Symbol(size_name(d), index, axis)),))
+        names = sorted(symbols(d))
+        found = [self._named(name) for name in names]
+        sources = tuple(self._symbol(s) for s in found if s is not None)
+        if len(sources) < len(names):
+            return SizeRef("{0}", (self._pass(d),))
+        text = to_python(d, {name: f"S{i}" for i, name in enumerate(names)})
+        return SizeRef(_spaced(re.sub(r"\bS(\d+)\b", r"{\1}", text)), sources)
+
+    def _named(self, name: str) -> Symbol | None:
+        """Where the symbol can be read: as it is, if that is anywhere."""
+        whole = next((place for d, place in self.whole.items() if _is_plain(d, name)), None)
+        return Symbol(name, *whole) if whole is not None else self.lines.get(name)
+
+    def _symbol(self, symbol: Symbol) -> Code:
+        if symbol not in self.body.symbols:
+            self.body.symbols.append(symbol)
+        return SymbolRef(self.body.symbols.index(symbol))
+
+    def _pass(self, d: SymDim) -> Code:
+        self.body.passed.append((size_name(d), Lit(d)))
+        return Passed(len(self.body.passed) - 1)
+
+
+def _is_plain(d: Dim, name: str) -> bool:
+    return invert(d) == (name, 1, 1, 0)
+
+
+def size_name(d: Dim) -> str:
+    """What a variable for the size is called: `T`, and `H_32` for `H/32`."""
+    words = re.findall(r"[A-Za-z_]\w*|\d+", show(d))
+    words.sort(key=lambda w: w[0].isdigit())
+    name = "_".join(words)
+    return name if len(name) <= 12 else words[0]
+
+
+def _spaced(text: str) -> str:
+    """With spaces around `*` and `//`, as a formatter has them."""
+    return re.sub(r"(?<=[\w)}\]])(//|\*)(?=[\w({])", r" \1 ", text)

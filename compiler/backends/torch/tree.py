@@ -1,0 +1,207 @@
+"""Code of whole classes: what `code.py` has, and what only the structure around operators needs.
+
+In: the Code of emitters. Out: the same with its inputs, modules and sizes resolved against the class it stands in. Always: plain frozen
+data; equal code is equal as Python objects, and stays a tree whose depth is bounded by the nesting of blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from netc.dsl.record import Record
+
+from .code import Code, Keyword, Lit
+
+if TYPE_CHECKING:
+    from .classes import ClassDef
+
+
+class Name(Code):
+    """A variable, a dotted name, or any other text that binds as tightly as a name."""
+
+    text: str
+
+
+class ValueRef(Code):
+    """The tensor number `index` of a body: its inputs first, then the results of its steps."""
+
+    index: int
+
+
+class MemberRef(Code):
+    """What the class holds under `label`: a module, a parameter or a buffer."""
+
+    label: str
+
+
+class Handed(Code):
+    """The shared module number `index` that `forward` is handed."""
+
+    index: int
+
+
+class Passed(Code):
+    """The number `index` of those that `forward` is passed because no tensor of its own tells them."""
+
+    index: int
+
+
+class SymbolRef(Code):
+    """The run-time size number `index` of a body."""
+
+    index: int
+
+
+class SizeRef(Code):
+    """A whole number known at run time. `text` is Python with `{0}`, `{1}`, ... for `sources`: each a `SymbolRef` or `Passed`."""
+
+    text: str
+    sources: tuple[Code, ...]
+
+
+class Argument(Code):
+    """`factor * name + offset`, of an argument of the constructor."""
+
+    name: str
+    factor: int = 1
+    offset: int = 0
+
+
+class ClassRef(Code):
+    """An emitted class, by identity: its name is decided last."""
+
+    cls: ClassDef
+
+
+class Starred(Code):
+    """`*value`."""
+
+    value: Code
+
+
+class Repeated(Code):
+    """`*(item for _ in range(count))`: `count` members of a sequence, each made anew."""
+
+    item: Code
+    count: Code
+
+
+class Varied(Code):
+    """`*(item for variable in values)`: members that differ in one literal."""
+
+    item: Code
+    variable: str
+    values: tuple[Code, ...]
+
+
+class Gathered(Code):
+    """`[element for variable in iterable]`."""
+
+    element: Code
+    variable: str
+    iterable: Code
+
+
+class ListCode(Code):
+    """`[items]`; items may be `Repeated` or `Starred`."""
+
+    items: tuple[Code, ...]
+
+
+class DictCode(Code):
+    """`{"key": value}`."""
+
+    items: tuple[tuple[str, Code], ...]
+
+
+def rewrite(code: Code, change: Callable[[Code], Code | None]) -> Code:
+    """`code` with `change` applied to every part from the outside in; where it gives None, to the parts of the part.
+
+    What does not change stays the same object.
+    """
+    changed = change(code)
+    if changed is not None:
+        return changed
+    if isinstance(code, Lit):
+        return code
+    return _rebuilt(code, lambda part: rewrite(part, change))
+
+
+def _rebuilt(record: Any, change: Callable[[Code], Code]) -> Any:
+    old = [getattr(record, f) for f in record.__match_args__]
+    new = [_field(v, change) for v in old]
+    return record if all(a is b for a, b in zip(old, new, strict=True)) else type(record)(*new)
+
+
+def _field(value: Any, change: Callable[[Code], Code]) -> Any:
+    if isinstance(value, Code):
+        return change(value)
+    if isinstance(value, Keyword):
+        inner = change(value.value)
+        return value if inner is value.value else Keyword(value.name, inner, value.default, value.has_default)
+    if isinstance(value, tuple) and value:
+        items = tuple(_field(v, change) for v in value)
+        return value if all(a is b for a, b in zip(value, items, strict=True)) else items
+    return value
+
+
+def parts(code: Code) -> Iterator[Code]:
+    """Every part, from the outside in, in the order of writing."""
+    stack: list[Any] = [code]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, tuple):
+            stack.extend(reversed(part))
+        elif isinstance(part, Lit):
+            yield part
+        elif isinstance(part, (Code, Keyword)):
+            if isinstance(part, Code):
+                yield part
+            stack.extend(getattr(part, f) for f in reversed(part.__match_args__))
+
+
+def zipped(codes: list[Code], merge: Callable[[list[Code], Keyword | None], Code]) -> Code:
+    """Code of one shape as one: `merge` makes one of the parts at each place (told the keyword it is the value of)."""
+    first = codes[0]
+    return type(first)(*(_zip_field([getattr(c, f) for c in codes], merge) for f in first.__match_args__))
+
+
+def _zip_field(values: list[Any], merge: Callable[[list[Code], Keyword | None], Code]) -> Any:
+    first = values[0]
+    if isinstance(first, Code):
+        return merge(values, None)
+    if isinstance(first, Keyword):
+        return Keyword(first.name, merge([v.value for v in values], first), first.default, first.has_default)
+    if isinstance(first, tuple):
+        return tuple(_zip_field(list(items), merge) for items in zip(*values, strict=True))
+    return first
+
+
+def shape(code: Code) -> object:
+    """Equal for code that differs in nothing but its literals."""
+    if isinstance(code, Lit):
+        return Lit
+    return (type(code), *(_field_shape(getattr(code, f)) for f in code.__match_args__))
+
+
+def _field_shape(value: Any) -> object:
+    if isinstance(value, Code):
+        return shape(value)
+    if isinstance(value, Keyword):
+        return (value.name, shape(value.value))
+    if isinstance(value, tuple):
+        return tuple(_field_shape(v) for v in value)
+    return value
+
+
+class Typed(Record):
+    """A literal's value that is equal only to one of the same type: 1 is not True."""
+
+    value: object
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Typed) and type(self.value) is type(other.value) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.value))

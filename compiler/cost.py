@@ -1,0 +1,174 @@
+"""What a model costs: parameters, floating-point operations and memory, as a tree of its stages and in total.
+
+In: a `Program`. Out: plain records; printing them is the face's. Always: operations and activations are for one sample (`N = 1`), other
+symbolic dimensions stay; a graph is counted once, however often it is called; runs of equal stages are one row that says how many.
+
+Operations are for one forward pass, a multiply-add counting two. Activations are the results of all operators, as training keeps them.
+"""
+
+from __future__ import annotations
+
+from netc.dsl.record import Record
+
+from .dims import Dim, show, substitute
+from .graph import CallNode, Graph, Node, OpNode, Program, SharedModule, graphs
+from .ops.base import Given, numel
+from .parameters import ParameterInfo, count, parameters
+from .types import TensorType
+
+_ONE_SAMPLE = {"N": 1}
+
+
+class Row(Record):
+    """A stage, or `times` equal ones in a row; the numbers are those of one of them.
+
+    `label` is that of the first, relative to the row around it. `name` is the operator's or the block's; `detail` rows are what is inside.
+    `parameters` counts a shared stage where it is used first, a tied parameter with its target; buffers not at all.
+    """
+
+    label: str
+    name: str
+    results: tuple[TensorType, ...]
+    parameters: int
+    flops: Dim
+    activation_bytes: Dim
+    times: int = 1
+    detail: tuple[Row, ...] = ()
+
+
+class Totals(Record):
+    """Of the whole model. `parameters` are learned numbers, tied and shared ones once, of which `trainable` may change; `buffers` are the other
+    numbers in the state dict. Operations and activations are for one sample."""
+
+    parameters: int
+    trainable: int
+    buffers: int
+    parameter_bytes: int
+    flops: Dim
+    activation_bytes: Dim
+
+
+class Summary(Record):
+    rows: tuple[Row, ...]
+    totals: Totals
+
+
+def summary(program: Program) -> Summary:
+    """The stages of the main graph with everything inside them, and the totals."""
+    counted: dict[int, _Counted] = {}
+    for graph in graphs(program.main):
+        counted[id(graph)] = _Counter(program, graph, counted).run()
+    main = counted[id(program.main)]
+    return Summary(main.rows, _totals(parameters(program), main))
+
+
+def _totals(infos: dict[str, ParameterInfo], main: _Counted) -> Totals:
+    learned = count(infos)
+    kept = [info for info in infos.values() if info.tied_to is None]
+    buffers = sum(info.numel for info in kept if not info.trainable)
+    size = sum(info.numel * info.dtype.size for info in kept)
+    return Totals(learned, learned, buffers, size, main.flops, main.activation_bytes)
+
+
+class _Counted(Record):
+    """A graph's cost. `borrowed` are the parameters of each of its `modules`, as far as they are used inside."""
+
+    rows: tuple[Row, ...]
+    parameters: int
+    flops: Dim
+    activation_bytes: Dim
+    borrowed: tuple[int, ...]
+
+
+class _Counter:
+    """One graph, its nodes in order."""
+
+    def __init__(self, program: Program, graph: Graph, counted: dict[int, _Counted]) -> None:
+        self.program = program
+        self.graph = graph
+        self.counted = counted
+        self.declared = {id(m) for m in graph.declares}
+        self.modules: dict[int, int] = {}
+        """Parameters of the shared stages that have been met."""
+        self.rows: list[Row] = []
+        self.parameters = 0
+        self.flops: Dim = 0
+        self.activation_bytes: Dim = 0
+
+    def run(self) -> _Counted:
+        last: Row | None = None
+        key: object = None
+        times = 0
+        for node in self.graph.nodes:
+            row = self._operator(node) if isinstance(node, OpNode) else self._call(node)
+            self.parameters += row.parameters
+            self.flops = self.flops + row.flops
+            self.activation_bytes = self.activation_bytes + row.activation_bytes
+            same = (_identity(node), row.parameters)
+            if last is not None and same == key:
+                times += 1
+                continue
+            self._keep(last, times)
+            last, key, times = row, same, 1
+        self._keep(last, times)
+        borrowed = tuple(self.modules.get(id(m), 0) for m in self.graph.modules)
+        return _Counted(tuple(self.rows), self.parameters, self.flops, self.activation_bytes, borrowed)
+
+    def _keep(self, row: Row | None, times: int) -> None:
+        if row is not None:
+            self.rows.append(row if times == 1 else _times(row, times))
+
+    def _operator(self, node: OpNode) -> Row:
+        results = tuple(v.type for v in node.outputs)
+        given = Given(tuple(v.type for v in node.inputs), self.program.facts)
+        flops = per_sample(node.op.flops(given, results))
+        memory: Dim = 0
+        for type in results:
+            memory = memory + numel(type.shape) * type.dtype.size
+        own = sum(_learned(node))
+        return Row(node.label, node.op.name, results, self._shared(node.shared, own), flops, per_sample(memory))
+
+    def _call(self, node: CallNode) -> Row:
+        inner = self.counted[id(node.graph)]
+        own = self._shared(node.shared, inner.parameters)
+        for module, parameters in zip(node.modules, inner.borrowed, strict=True):
+            own += self._shared(module, parameters)
+        results = tuple(v.type for v in node.outputs)
+        return Row(node.label, node.graph.name, results, own, inner.flops, inner.activation_bytes, 1, inner.rows)
+
+    def _shared(self, module: SharedModule | None, parameters: int) -> int:
+        """What a use adds to the parameters of this graph: a shared stage counts at its first use, in the graph that declares it."""
+        if module is None:
+            return parameters
+        if self.modules.get(id(module)):
+            return 0
+        self.modules[id(module)] = parameters
+        return parameters if id(module) in self.declared else 0
+
+
+def per_sample(d: Dim) -> Dim:
+    """The same for a batch of one."""
+    return d if isinstance(d, int) else substitute(d, _ONE_SAMPLE)
+
+
+def _learned(node: OpNode) -> list[int]:
+    tied = node.tie.name if node.tie is not None else None
+    return [_size(spec.shape) for spec in node.specs if spec.trainable and spec.name != tied]
+
+
+def _size(shape: tuple[Dim, ...]) -> int:
+    size = numel(shape)
+    if not isinstance(size, int):
+        raise ValueError(f"the size of a parameter depends on the input: {show(size)}")
+    return size
+
+
+def _identity(node: Node) -> object:
+    """Equal for stages that cost and do the same."""
+    if isinstance(node, CallNode):
+        return id(node.graph)
+    return (node.op, *(v.type for v in node.inputs))
+
+
+def _times(row: Row, times: int) -> Row:
+    return Row(row.label, row.name, row.results, row.parameters, row.flops, row.activation_bytes, times, row.detail)

@@ -1,0 +1,39 @@
+"""Symbolic dimensions: the whole of what the rest of the compiler uses of them.
+
+In: names, integers, and the conditions of `where`. Out: `Dim`s (plain ints where the value is known), and `Facts` that answer whether two
+of them are equal, which is greater, what divides what. Always: two dimensions with the same normal form are equal as Python objects;
+what is answered True or False holds for every allowed value of the symbols, and None means that neither could be proved.
+"""
+
+from __future__ import annotations
+
+from .division import maximum, minimum, substitute
+from .facts import Condition, Facts
+from .hints import advice, advice_divides
+from .intervals import bounds
+from .polynomial import Dim, SymDim, evaluate, size, symbol, symbols
+from .text import fold, invert, show, to_python
+from .where import Declared, declare
+
+__all__ = [
+    "Condition",
+    "Declared",
+    "Dim",
+    "Facts",
+    "SymDim",
+    "advice",
+    "advice_divides",
+    "bounds",
+    "declare",
+    "evaluate",
+    "fold",
+    "invert",
+    "maximum",
+    "minimum",
+    "show",
+    "size",
+    "substitute",
+    "symbol",
+    "symbols",
+    "to_python",
+]

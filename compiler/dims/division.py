@@ -1,0 +1,306 @@
+"""Division, greatest and least, and putting one dimension into another: the operations that make atoms.
+
+In: `Dim`s. Out: `Dim`s in normal form. Always: of several forms of one value the same is chosen, as far as the rules here reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from math import gcd
+
+from .intervals import bounds, extreme_bounds, floor_bounds
+from .polynomial import (
+    Atom,
+    Dim,
+    Extreme,
+    Floor,
+    Monomial,
+    Quotient,
+    Symbol,
+    SymDim,
+    Terms,
+    add_terms,
+    atoms_of,
+    constant_of,
+    extreme_atom,
+    floor_atom,
+    key_of,
+    make,
+    multiply_terms,
+    of_atom,
+    quotient,
+    symbols,
+    terms_of,
+)
+
+_FLATTENED = 16
+_REMEMBERED = 2048
+
+
+@lru_cache(_REMEMBERED)
+def floordiv(a: Dim, b: Dim) -> Dim:
+    """`a // b`, rounded down. What divides exactly is pulled out: `(4*T + 3)//4` is `T`."""
+    if isinstance(b, int):
+        if isinstance(a, int):
+            return a // b
+        if b == 0:
+            raise ZeroDivisionError("a dimension is divided by zero")
+        if b < 0:
+            a, b = -a, -b
+        return a if b == 1 else _floor_by_int(a.terms, b)
+    high = bounds(b)[1]
+    if high is not None and high < 0:
+        a, b = -a, -b
+    return _floor_by_dim(a, b)
+
+
+def _floor_by_int(terms: Terms, k: int) -> Dim:
+    whole: Terms = {}
+    rest: Terms = {}
+    common = k
+    for m, c in terms.items():
+        if m and c % k:
+            rest[m] = c
+            common = gcd(common, c)
+        elif c // k:
+            whole[m] = c // k
+    if not rest:
+        return make(whole)
+    constant = terms.get((), 0) % k
+    if common > 1:
+        rest = {m: c // common for m, c in rest.items()}
+        constant //= common
+        k //= common
+    if constant:
+        rest[()] = constant
+    return make(whole) + _floor_of_rest(SymDim(rest), k)
+
+
+def _inner_floor(d: Dim) -> Floor | None:
+    """The one floor division that stands in `d` as it is."""
+    found = None
+    for m, c in terms_of(d).items():
+        if c == 1 and len(m) == 1 and isinstance(m[0], Floor):
+            low = bounds(m[0].bottom)[0]
+            if low is None or low <= 0:
+                continue
+            if found is not None:
+                return None
+            found = m[0]
+    return found
+
+
+def _floor_of_rest(top: Dim, bottom: Dim) -> Dim:
+    """`top // bottom` of what has nothing to pull out; `bottom` is positive if it is a constant."""
+    low = bounds(bottom)[0]
+    if low is not None and low > 0:
+        inner = _inner_floor(top)
+        if inner is not None:
+            return floordiv(inner.top + inner.bottom * (top - of_atom(inner)), inner.bottom * bottom)
+        known = _known_floor(top, bottom)
+        if known is not None:
+            return known
+    return of_atom(floor_atom(top, bottom, *floor_bounds(bounds(top), bounds(bottom))))
+
+
+def _known_floor(top: Dim, bottom: Dim) -> int | None:
+    lo, hi = bounds(top)
+    if isinstance(bottom, int):
+        return lo // bottom if lo is not None and hi is not None and lo // bottom == hi // bottom else None
+    if lo is not None and lo >= 0:
+        room = bounds(bottom - top)[0]
+        return 0 if room is not None and room > 0 else None
+    if hi is not None and hi < 0:
+        room = bounds(bottom + top)[0]
+        return -1 if room is not None and room >= 0 else None
+    return None
+
+
+def _floor_by_dim(a: Dim, b: SymDim) -> Dim:
+    known = _known_floor(a, b) if (bounds(b)[0] or 0) > 0 else None
+    if known is not None:
+        return known
+    whole, rest = polynomial_divmod(a, b)
+    if rest == 0:
+        return whole
+    top, bottom = _cancel(rest, b)
+    if isinstance(bottom, int):
+        return whole + floordiv(top, bottom)
+    return whole + _floor_of_rest(top, bottom)
+
+
+def _cancel(a: Dim, b: Dim) -> tuple[Dim, Dim]:
+    """Both without the factors that all their terms share."""
+    common = gcd(*terms_of(a).values(), *terms_of(b).values())
+    factor = shared_factor([*terms_of(a), *terms_of(b)])
+    if common == 1 and not factor:
+        return a, b
+    return divided(a, factor, common), divided(b, factor, common)
+
+
+def shared_factor(monomials: list[Monomial]) -> Monomial:
+    """The greatest monomial that is in all of these."""
+    shared = list(monomials[0])
+    for m in monomials[1:]:
+        left = list(m)
+        shared = [x for x in shared if _taken(left, x)]
+    return tuple(shared)
+
+
+def _taken(pool: list[Atom], atom: Atom) -> bool:
+    """Takes the atom from the pool, if it is there."""
+    if atom not in pool:
+        return False
+    pool.remove(atom)
+    return True
+
+
+def divided(d: Dim, factor: Monomial, k: int) -> Dim:
+    """`d / (k * factor)`, which is known to be exact."""
+    return make({cofactor(m, factor) or (): c // k for m, c in terms_of(d).items()})
+
+
+def cofactor(m: Monomial, factor: Monomial) -> Monomial | None:
+    """What times `factor` is `m`."""
+    if not factor:
+        return m
+    left = list(m)
+    for atom in factor:
+        if atom not in left:
+            return None
+        left.remove(atom)
+    return tuple(left)
+
+
+def leading(terms: Terms) -> Monomial:
+    """The greatest monomial: by degree, then in the order of the atoms."""
+    return min(terms, key=lambda m: (-len(m), [a.order for a in m]))
+
+
+def polynomial_divmod(a: Dim, b: Dim) -> tuple[Dim, Dim]:
+    """`(q, r)` with `a == q*b + r`, as polynomials: nothing in `r` is divisible by the leading term of `b`."""
+    divisor = terms_of(b)
+    head = leading(divisor)
+    lead = divisor[head]
+    left = dict(terms_of(a))
+    whole: Terms = {}
+    rest: Terms = {}
+    while left:
+        m = leading(left) if len(divisor) > 1 else next(iter(left))
+        c = left[m]
+        factor = cofactor(m, head)
+        times = 0 if factor is None or (len(divisor) == 1 and c % lead) else c // lead
+        if factor is not None and times:
+            whole[factor] = whole.get(factor, 0) + times
+            left = add_terms(left, multiply_terms({factor: times}, divisor), -1)
+        if m in left:
+            rest[m] = left.pop(m)
+    return make({m: c for m, c in whole.items() if c}), make(rest)
+
+
+# --- greatest and least ----------------------------------------------------------------------------------------------------
+
+
+def maximum(*dims: Dim) -> Dim:
+    """The greatest: one of them if bounds tell which, else a `max(...)` of those that may be it."""
+    return _extreme(dims, True)
+
+
+def minimum(*dims: Dim) -> Dim:
+    return _extreme(dims, False)
+
+
+@lru_cache(_REMEMBERED)
+def _extreme(dims: tuple[Dim, ...], greatest: bool) -> Dim:
+    if all(isinstance(d, int) for d in dims):
+        return (max if greatest else min)(dims)
+    args = _undominated(_flatten(dims, greatest), greatest)
+    if len(args) == 1:
+        return args[0]
+    shared = _shared(args)
+    args = [a - shared for a in args]
+    common = gcd(*(c for a in args for c in terms_of(a).values()))
+    args = [make({m: c // common for m, c in terms_of(a).items()}) for a in args]
+    args.sort(key=lambda a: (isinstance(a, int), key_of(a)))
+    return shared + common * of_atom(extreme_atom(tuple(args), greatest, *extreme_bounds([bounds(a) for a in args], greatest)))
+
+
+def _flatten(dims: tuple[Dim, ...], greatest: bool) -> list[Dim]:
+    flat: list[Dim] = []
+    for d in dims:
+        inner = [m[0] for m, c in terms_of(d).items() if c == 1 and len(m) == 1 and isinstance(m[0], Extreme) and m[0].greatest is greatest]
+        if len(inner) == 1 and len(flat) + len(inner[0].args) <= _FLATTENED:
+            flat += [d - of_atom(inner[0]) + a for a in inner[0].args]
+        else:
+            flat.append(d)
+    return flat
+
+
+def _undominated(dims: list[Dim], greatest: bool) -> list[Dim]:
+    kept: list[Dim] = []
+    for d in dims:
+        if any(_beats(k, d, greatest) for k in kept):
+            continue
+        kept = [k for k in kept if not _beats(d, k, greatest)]
+        kept.append(d)
+    return kept
+
+
+def _beats(a: Dim, b: Dim, greatest: bool) -> bool:
+    low = bounds(a - b if greatest else b - a)[0]
+    return low is not None and low >= 0
+
+
+def _shared(args: list[Dim]) -> Dim:
+    """What all of them contain; of constants, that of the first in order which is not one itself."""
+    first = min((a for a in args if not isinstance(a, int)), key=key_of)
+    rest = [terms_of(a) for a in args]
+    same = {m: c for m, c in terms_of(first).items() if m and all(t.get(m) == c for t in rest)}
+    if constant_of(first):
+        same[()] = constant_of(first)
+    return make(same)
+
+
+# --- substitution ----------------------------------------------------------------------------------------------------
+
+
+def substitute(d: Dim, values: Mapping[str, Dim]) -> Dim:
+    """`d` with dimensions in the place of some of the user's symbols."""
+    if isinstance(d, int) or not symbols(d) & values.keys():
+        return d
+    known: dict[Atom, Dim] = {}
+    for atom in atoms_of(d):
+        if not atom.names & values.keys():
+            known[atom] = of_atom(atom)
+        elif isinstance(atom, Symbol):
+            known[atom] = values[atom.name]
+        elif isinstance(atom, Quotient) and atom.name in values:
+            known[atom] = floordiv(values[atom.name] - atom.rest, replace_atoms(atom.step, known))
+        else:
+            known[atom] = rebuilt(atom, known)
+    return replace_atoms(d, known)
+
+
+def replace_atoms(d: Dim, known: Mapping[Atom, Dim]) -> Dim:
+    """`d` with dimensions in the place of those of its outermost atoms that are in `known`."""
+    total: Dim = 0
+    for m, c in terms_of(d).items():
+        part: Dim = c
+        for atom in m:
+            part = part * (known[atom] if atom in known else of_atom(atom))
+        total = total + part
+    return total
+
+
+def rebuilt(atom: Atom, known: Mapping[Atom, Dim]) -> Dim:
+    """The atom with dimensions in the place of atoms in its parts."""
+    parts = tuple(replace_atoms(p, known) for p in atom.parts())
+    match atom:
+        case Floor():
+            return floordiv(*parts)
+        case Extreme():
+            return _extreme(parts, atom.greatest)
+        case Quotient():
+            return quotient(atom.name, parts[0], atom.rest, atom.lower, atom.upper)
+    return of_atom(atom)

@@ -1,0 +1,312 @@
+"""What is known of dimensions beyond their normal forms.
+
+In: polynomials that are zero, not zero, not negative, or multiples of something, as `declare` finds them. Out: answers. Always: True and
+False hold for every allowed value of the symbols; None says that neither could be proved within a small, fixed effort.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from math import gcd
+
+from netc.dsl.record import Record
+
+from .division import cofactor, floordiv, polynomial_divmod, replace_atoms
+from .intervals import bounds, ceil_div, relaxations
+from .polynomial import Atom, Dim, Extreme, Floor, Monomial, Terms, constant_of, make, of_atom, terms_of
+from .text import show
+
+_CANDIDATES = 12
+_TOGETHER = 3
+_BRANCHES = 16
+_LONGEST = 64
+
+
+class Condition(Record):
+    """`left op right`, with `op` one of `==`, `!=`, `<`, `<=`, `>`, `>=`. Over raw symbols: `symbol(name)`."""
+
+    op: str
+    left: Dim
+    right: Dim
+
+    def __str__(self) -> str:
+        return f"{show(self.left)} {self.op} {show(self.right)}"
+
+
+class Facts(Record):
+    """What is known besides bounds of symbols: see `declare`."""
+
+    zeros: tuple[Dim, ...] = ()
+    nonzeros: tuple[Dim, ...] = ()
+    nonnegatives: tuple[Dim, ...] = ()
+    multiples: tuple[tuple[Dim, Dim], ...] = ()
+    """`(k, p)`: k divides p."""
+
+    @staticmethod
+    def nothing() -> Facts:
+        return _NOTHING
+
+    def equal(self, a: Dim, b: Dim) -> bool | None:
+        """Whether a == b for all allowed values (True), or for none (False)."""
+        if a == b:
+            return True
+        d = a - b
+        if isinstance(d, int):
+            return False
+        if _differs(d):
+            return False
+        d = self._reduced(_spread(self, d)) if len(d.terms) <= _LONGEST else d
+        if isinstance(d, int):
+            return d == 0
+        if _differs(d) or any(self._zero_of(d, z) for z in self.nonzeros):
+            return False
+        if self.nonnegatives or _has_extreme(d):
+            if self._provably_at_least(d - 1) or self._provably_at_least(-d - 1):
+                return False
+            if _has_extreme(d) and self._provably_at_least(d) and self._provably_at_least(-d):
+                return True
+        return None
+
+    def at_least(self, a: Dim, b: Dim) -> bool | None:
+        """Whether a >= b for all allowed values (True), or for none (False)."""
+        if isinstance(a, int) and isinstance(b, int):
+            return a >= b
+        d = a - b
+        if self._provably_at_least(d):
+            return True
+        return False if self._provably_at_least(-d - 1) else None
+
+    def divides(self, k: Dim, a: Dim) -> bool | None:
+        """Whether k divides a for all allowed values (True), or for none (False)."""
+        if a == 0:
+            return True
+        if isinstance(k, int):
+            if isinstance(a, int):
+                return k != 0 and a % k == 0
+            if k == 0:
+                return False
+        if self.provably_divides(k, a):
+            return True
+        return False if _never_divides(k, self._reduced(a)) else None
+
+    def exact_div(self, a: Dim, b: Dim) -> Dim | None:
+        """a / b where b surely divides a."""
+        if isinstance(a, int) and isinstance(b, int):
+            return a // b if b and a % b == 0 else None
+        if b == 0 or not self.divides(b, a):
+            return None
+        for variant in self._variants(a):
+            whole, rest = polynomial_divmod(variant, b)
+            if rest == 0:
+                return whole
+        return floordiv(a, b)
+
+    # --- equality ----------------------------------------------------------------------------------------------------------
+
+    def _reduced(self, d: Dim) -> Dim:
+        """`d` less multiples of what is zero."""
+        for zero in self.zeros:
+            if isinstance(d, int):
+                return d
+            d = polynomial_divmod(d, zero)[1]
+        return d
+
+    def _zero_of(self, d: Dim, nonzero: Dim) -> bool:
+        """Whether d is a whole multiple of what is not zero."""
+        whole, rest = polynomial_divmod(d, nonzero)
+        return rest == 0 and isinstance(whole, int) and whole != 0
+
+    # --- order -------------------------------------------------------------------------------------------------------------
+
+    def _provably_at_least(self, d: Dim) -> bool:
+        """Whether d >= 0."""
+        low = bounds(d)[0]
+        if low is not None and low >= 0:
+            return True
+        if isinstance(d, int) or len(d.terms) > _LONGEST:
+            return False
+        if not (self.zeros or self.nonnegatives or _has_extreme(d)):
+            return False
+        return any(self._surely(form) for form in _without_extremes(self._reduced(d)))
+
+    def _surely(self, d: Dim) -> bool:
+        for relaxed, scale in relaxations(terms_of(d)):
+            form = make(relaxed)
+            if _nonnegative(form, scale):
+                return True
+            useful = list(_useful(form, self.nonnegatives))
+            for count in range(1, _TOGETHER + 1):
+                for some in combinations(useful, count):
+                    left = form
+                    for fact in some:
+                        left = left - fact
+                    if _nonnegative(left, scale):
+                        return True
+        return False
+
+    # --- division ----------------------------------------------------------------------------------------------------------
+
+    def _variants(self, a: Dim) -> Iterator[Dim]:
+        """Other forms of a, by what is zero."""
+        yield a
+        reduced = self._reduced(a)
+        if reduced != a:
+            yield reduced
+        for zero in self.zeros:
+            share = constant_of(zero)
+            times = constant_of(a) // share if share and constant_of(a) % share == 0 else 1
+            yield a - times * zero
+            yield a + times * zero
+
+    def provably_divides(self, k: Dim, a: Dim) -> bool:
+        """Whether k divides a, without the question whether it never does."""
+        return any(_divides(k, v) or self._divides_by_multiples(k, v) for v in self._variants(a))
+
+    def _divides_by_multiples(self, k: Dim, a: Dim) -> bool:
+        for step, multiple in self.multiples:
+            if not _divides(k, step):
+                continue
+            if _divides(k, polynomial_divmod(a, multiple)[1]):
+                return True
+            if isinstance(k, int) and any(_divides(k, a - c * multiple) for c in range(1, min(k, _LONGEST))):
+                return True
+        return False
+
+
+_NOTHING = Facts()
+
+
+def _nonnegative(d: Dim, scale: int) -> bool:
+    low = bounds(d)[0]
+    return low is not None and ceil_div(low, scale) >= 0
+
+
+def _differs(d: Dim) -> bool:
+    """Whether d is never zero, by its bounds or because a number divides all but its constant."""
+    lo, hi = bounds(d)
+    if (lo is not None and lo > 0) or (hi is not None and hi < 0):
+        return True
+    common = gcd(*(c for m, c in terms_of(d).items() if m))
+    return common > 1 and constant_of(d) % common != 0
+
+
+def _useful(d: Dim, nonnegatives: tuple[Dim, ...]) -> list[Dim]:
+    """Multiples of facts that cancel a term of d."""
+    found: dict[Dim, None] = {}
+    for fact in nonnegatives:
+        for n, e in terms_of(fact).items():
+            for m, c in terms_of(d).items():
+                if not n or (c > 0) != (e > 0):
+                    continue
+                factor = cofactor(m, n)
+                if factor is None or any(a.lower is None or a.lower < 0 for a in factor):
+                    continue
+                found[fact * make({factor: max(1, c // e)})] = None
+                if len(found) >= _CANDIDATES:
+                    return list(found)
+    return list(found)
+
+
+def _has_extreme(d: Dim) -> bool:
+    return any(isinstance(a, Extreme) for m in terms_of(d) for a in m)
+
+
+def _without_extremes(d: Dim) -> Iterator[Dim]:
+    """Dimensions that are never more than d, each `max` of which is one of its arguments."""
+    forms = [d]
+    for _ in range(_BRANCHES):
+        form = forms.pop()
+        pick = _weakest(form)
+        if pick is None:
+            yield form
+        else:
+            monomial, atom = pick
+            rest = make({cofactor(monomial, (atom,)) or (): terms_of(form)[monomial]})
+            forms += [form - rest * of_atom(atom) + rest * arg for arg in atom.args]
+        if not forms:
+            return
+    yield from forms
+
+
+def _weakest(d: Dim) -> tuple[Monomial, Extreme] | None:
+    for m, c in terms_of(d).items():
+        for atom in m:
+            if isinstance(atom, Extreme) and atom.greatest is (c > 0) and len(m) == 1:
+                return m, atom
+    return None
+
+
+def _spread(facts: Facts, d: Dim) -> Dim:
+    """`d` with each floor division by a number in a stricter form, so that `H//2 + (H + 1)//2` is `H`."""
+    for floor in {a for m in terms_of(d) for a in m if isinstance(a, Floor)}:
+        d = _multiplied_out(facts, d, floor)
+    known: dict[Atom, Dim] = {}
+    for m in terms_of(d):
+        for atom in m:
+            if isinstance(atom, Floor) and isinstance(atom.bottom, int) and atom not in known:
+                known[atom] = _strict(atom.top, atom.bottom)
+    return replace_atoms(d, known) if known else d
+
+
+def _strict(top: Dim, k: int) -> Dim:
+    """`top // k` with coefficients within -k/2..k/2, the first positive, and (for small k) the constant less than k - 1."""
+    whole: Terms = {}
+    rest: Terms = {}
+    for m, c in terms_of(top).items():
+        part = c % k
+        if m and 2 * part > k:
+            part -= k
+        rest[m] = part
+        whole[m] = (c - part) // k
+    left = make({m: c for m, c in rest.items() if c})
+    total = make({m: c for m, c in whole.items() if c})
+    if isinstance(left, int):
+        return total + left // k
+    head = min((m for m in left.terms if m), key=lambda m: (-len(m), [a.order for a in m]))
+    if left.terms[head] < 0:
+        return total - _hermite(k - 1 - left, k)
+    return total + _hermite(left, k)
+
+
+def _hermite(top: Dim, k: int) -> Dim:
+    """By the identity of Hermite: the floors of (x + i)/k, for i from 0 to k - 1, have the sum x."""
+    constant = constant_of(top)
+    base = top - constant
+    extra, constant = divmod(constant, k)
+    if constant != k - 1 or k > _LONGEST:
+        return floordiv(base + constant, k) + extra
+    total = base + extra
+    for i in range(k - 1):
+        total = total - floordiv(base + i, k)
+    return total
+
+
+def _multiplied_out(facts: Facts, d: Dim, atom: Floor) -> Dim:
+    """`d` times the divisor of `atom`, where that is known to divide exactly."""
+    if not facts.multiples or not facts.provably_divides(atom.bottom, atom.top):
+        return d
+    if any(sum(a is atom for a in m) > 1 for m in terms_of(d)):
+        return d
+    total: Dim = 0
+    for m, c in terms_of(d).items():
+        rest = cofactor(m, (atom,))
+        total = total + (make({m: c}) * atom.bottom if rest is None else make({rest: c}) * atom.top)
+    return total
+
+
+def _divides(k: Dim, a: Dim) -> bool:
+    """Whether k divides a as a polynomial."""
+    if isinstance(k, int):
+        return k != 0 and all(c % k == 0 for c in terms_of(a).values())
+    return polynomial_divmod(a, k)[1] == 0
+
+
+def _never_divides(k: Dim, a: Dim) -> bool:
+    if isinstance(k, int):
+        common = gcd(k, *(c for m, c in terms_of(a).items() if m))
+        return constant_of(a) % common != 0
+    rest = polynomial_divmod(a, k)[1]
+    low = bounds(rest)[0]
+    room = bounds(k - rest)[0]
+    return low is not None and low > 0 and room is not None and room > 0

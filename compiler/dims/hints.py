@@ -1,0 +1,125 @@
+"""The `where` that would settle what could not be proved.
+
+In: two dimensions about which a question is open. Out: the text of a condition, in the user's symbols. Always: with the condition added,
+`declare` and `Facts` can answer.
+"""
+
+from __future__ import annotations
+
+from math import gcd
+
+from .division import divided, polynomial_divmod, rebuilt, replace_atoms, shared_factor
+from .facts import Facts
+from .polynomial import Atom, Dim, Floor, Quotient, Symbol, constant_of, make, symbol, terms_of
+from .text import show
+
+_LONGEST = 64
+
+
+def advice(a: Dim, b: Dim) -> str | None:
+    """The `where` that would settle whether a == b, in the user's symbols. None where nothing is open."""
+    facts = Facts.nothing()
+    if facts.equal(a, b) is not None:
+        return None
+    d = a - b
+    for m in terms_of(d):
+        for atom in m:
+            if isinstance(atom, Floor) and isinstance(atom.bottom, int):
+                found = _advice_floor(a, b, atom)
+                if found is not None:
+                    return found
+    return _equation(d)
+
+
+def _advice_floor(a: Dim, b: Dim, floor: Floor) -> str | None:
+    """`S % k == c`, if that settles it."""
+    line = _line(floor.top)
+    k = floor.bottom
+    assert isinstance(k, int)
+    if line is not None:
+        atom, times, constant = line
+        if times == 1:
+            for residue in dict.fromkeys((-constant % k, *range(min(k, _LONGEST)))):
+                known: dict[Atom, Dim] = {atom: k * symbol("?", lower=0) + residue}
+                if Facts.nothing().equal(_deep(a, known), _deep(b, known)):
+                    return _modulus(atom, k, residue)
+    exact = Facts(multiples=((k, floor.top),))
+    return _divisibility(k, floor.top) if exact.equal(a, b) else None
+
+
+def _deep(d: Dim, known: dict[Atom, Dim]) -> Dim:
+    """`d` with dimensions in the place of symbols and quotients, within floor divisions too (one level)."""
+    inner: dict[Atom, Dim] = dict(known)
+    for m in terms_of(d):
+        for atom in m:
+            if atom not in inner and atom.parts():
+                inner[atom] = rebuilt(atom, known)
+    return replace_atoms(d, inner)
+
+
+def _line(d: Dim) -> tuple[Atom, int, int] | None:
+    """`(s, a, b)` if d is `a*s + b` for a symbol or quotient s."""
+    terms = [(m, c) for m, c in terms_of(d).items() if m]
+    if len(terms) != 1 or len(terms[0][0]) != 1:
+        return None
+    atom = terms[0][0][0]
+    if not isinstance(atom, Symbol | Quotient):
+        return None
+    return atom, terms[0][1], constant_of(d)
+
+
+def _modulus(atom: Atom, k: int, residue: int) -> str | None:
+    if isinstance(atom, Symbol):
+        return f"{atom.name} % {k} == {residue}"
+    if isinstance(atom, Quotient) and isinstance(atom.step, int):
+        return f"{atom.name} % {k * atom.step} == {residue * atom.step + atom.rest}"
+    return None
+
+
+def _equation(d: Dim) -> str:
+    """`d == 0` in its simplest form: without common factors, and with the negative terms on the other side."""
+    terms = terms_of(d)
+    factor = shared_factor(list(terms))
+    if any(a.lower is None or a.lower < 1 for a in factor):
+        factor = ()
+    reduced = terms_of(divided(d, factor, gcd(*terms.values())))
+    plus = make({m: c for m, c in reduced.items() if c > 0})
+    minus = make({m: -c for m, c in reduced.items() if c < 0})
+    if isinstance(plus, int) or (not isinstance(minus, int) and _look(minus) < _look(plus)):
+        plus, minus = minus, plus
+    return f"{show(plus)} == {show(minus)}"
+
+
+def _look(d: Dim) -> tuple[int, str]:
+    text = show(d)
+    return len(terms_of(d)), text
+
+
+def advice_divides(k: Dim, a: Dim) -> str:
+    """The `where` that would settle that k divides a, in the user's symbols."""
+    return _divisibility(k, a)
+
+
+def _divisibility(k: Dim, a: Dim) -> str:
+    if not isinstance(k, int):
+        rest = polynomial_divmod(a, k)[1]
+        return _remainder(rest if rest != 0 else a, k)
+    common = gcd(k, *terms_of(a).values())
+    a = make({m: c // common for m, c in terms_of(a).items()})
+    k //= common
+    a = make({m: c % k for m, c in terms_of(a).items() if c % k})
+    line = _line(a)
+    if line is not None:
+        atom, times, constant = line
+        if gcd(times, k) == 1:
+            found = _modulus(atom, k, -constant * pow(times, -1, k) % k)
+            if found is not None:
+                return found
+    return _remainder(a, k)
+
+
+def _remainder(a: Dim, k: Dim) -> str:
+    left, right = show(a), show(k)
+    left = f"({left})" if len(terms_of(a)) > 1 or "/" in left else left
+    right = right if right.isalnum() else f"({right})"
+    return f"{left} % {right} == 0"

@@ -1,0 +1,164 @@
+"""Bounds of dimensions.
+
+In: a `Dim`. Out: numbers that it is never less, never more than. Always: the bounds hold for every allowed value of the symbols; they need
+not be the best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import inf
+
+from .polynomial import Dim, Floor, Interval, Monomial, Terms, add_terms, multiply_terms, terms_of
+
+_RELAXATIONS = 16
+_LONGEST = 32
+
+
+def bounds(d: Dim) -> Interval:
+    """The least and the greatest value that `d` can be shown to have; None: no bound known."""
+    if isinstance(d, int):
+        return d, d
+    if d._bounds is None:
+        d._bounds = _lower(d.terms), _negated(_lower({m: -c for m, c in d.terms.items()}))
+    return d._bounds
+
+
+def _negated(x: int | None) -> int | None:
+    return None if x is None else -x
+
+
+def _times(x: float, y: float) -> float:
+    if not x or not y:
+        return 0
+    if isinstance(x, float) or isinstance(y, float):
+        return inf if (x > 0) == (y > 0) else -inf
+    return x * y
+
+
+def _span(monomial: Monomial) -> tuple[float, float]:
+    lo: float = 1
+    hi: float = 1
+    for atom in monomial:
+        a = -inf if atom.lower is None else atom.lower
+        b = inf if atom.upper is None else atom.upper
+        if lo >= 0 and a >= 0:
+            lo, hi = _times(lo, a), _times(hi, b)
+        else:
+            corners = (_times(lo, a), _times(lo, b), _times(hi, a), _times(hi, b))
+            lo, hi = min(corners), max(corners)
+    return lo, hi
+
+
+def _interval_lower(terms: Terms) -> int | None:
+    total = 0
+    for m, c in terms.items():
+        lo, hi = _span(m)
+        least = _times(c, lo) if c > 0 else _times(c, hi)
+        if isinstance(least, float):
+            return None
+        total += least
+    return total
+
+
+def _shifted_lower(terms: Terms) -> int | None:
+    """The bound after each symbol is written as its least value plus something: `H*W - H` is at least 0."""
+    shifted: Terms = {}
+    for m, c in terms.items():
+        part: Terms = {(): c}
+        for atom in m:
+            step: Terms = {(atom,): 1, (): atom.lower} if atom.lower else {(atom,): 1}
+            part = multiply_terms(part, step)
+        shifted = add_terms(shifted, part, 1)
+    total = 0
+    for m, c in shifted.items():
+        if any(a.lower is None for a in m):
+            return None
+        if not m or c < 0:
+            spans = [inf if a.upper is None else a.upper - (a.lower or 0) for a in m]
+            most: float = c
+            for s in spans:
+                most = _times(most, s)
+            if isinstance(most, float):
+                return None
+            total += most
+    return total
+
+
+def _polynomial_lower(terms: Terms) -> int | None:
+    lo = _interval_lower(terms)
+    if lo is None and len(terms) <= _LONGEST and any(1 < len(m) <= 4 for m in terms):
+        return _shifted_lower(terms)
+    return lo
+
+
+def relaxations(terms: Terms) -> Iterable[tuple[Terms, int]]:
+    """Polynomials (with what they are to be divided by) that are never more than this one: floor divisions are replaced by true ones."""
+    scale = 1
+    yield terms, scale
+    for _ in range(_RELAXATIONS if len(terms) <= _LONGEST else 0):
+        pick = _relaxable(terms)
+        if pick is None:
+            return
+        m, floor = pick
+        k = floor.bottom
+        assert isinstance(k, int)
+        c = terms[m]
+        rest = list(m)
+        rest.remove(floor)
+        top = floor.top if c < 0 else floor.top - (k - 1)
+        bigger = {n: e * k for n, e in terms.items() if n != m}
+        terms = add_terms(bigger, multiply_terms({tuple(rest): c}, terms_of(top)), 1)
+        scale *= k
+        yield terms, scale
+
+
+def _relaxable(terms: Terms) -> tuple[Monomial, Floor] | None:
+    """A floor division to replace: those that are subtracted first."""
+    found = None
+    for m, c in terms.items():
+        for atom in m:
+            if isinstance(atom, Floor) and isinstance(atom.bottom, int):
+                if len(m) > 1 and any(a is not atom and (a.lower is None or a.lower < 0) for a in m):
+                    continue
+                if len(m) > 1 and sum(a is atom for a in m) > 1 and (atom.lower is None or atom.lower < 0):
+                    continue
+                if c < 0:
+                    return m, atom
+                found = found or (m, atom)
+    return found
+
+
+def ceil_div(x: int, y: int) -> int:
+    return -(-x // y)
+
+
+def _lower(terms: Terms) -> int | None:
+    best: int | None = None
+    for relaxed, scale in relaxations(terms):
+        lo = _polynomial_lower(relaxed)
+        if lo is not None:
+            lo = ceil_div(lo, scale)
+            best = lo if best is None or lo > best else best
+    return best
+
+
+def floor_bounds(top: Interval, bottom: Interval) -> Interval:
+    low, high = bottom
+    if low is None or low <= 0:
+        return None, None
+    lo, hi = top
+    if lo is not None:
+        lo = lo // low if lo < 0 else 0 if high is None else lo // high
+    if hi is not None:
+        hi = hi // low if hi >= 0 else -1 if high is None else hi // high
+    return lo, hi
+
+
+def extreme_bounds(spans: list[Interval], greatest: bool) -> Interval:
+    if not greatest:
+        lo, hi = extreme_bounds([(_negated(b), _negated(a)) for a, b in spans], True)
+        return _negated(hi), _negated(lo)
+    lows = [a for a, _ in spans if a is not None]
+    highs = [b for _, b in spans if b is not None]
+    return max(lows, default=None), max(highs) if len(highs) == len(spans) else None

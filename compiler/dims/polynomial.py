@@ -1,0 +1,389 @@
+"""The arithmetic of symbolic dimensions.
+
+In: names of dimensions with bounds, and integers. Out: `Dim`s, which are plain ints where the value is known and `SymDim`s elsewhere.
+Always: a `SymDim` is an integer polynomial in normal form over atoms (symbols, quotients, floor divisions, greatest and least); atoms
+are interned, so two dimensions are equal where their normal forms are, at the cost of comparing two small dictionaries. Nothing here
+recurses over the depth of an expression.
+"""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import Any, NoReturn, TypeVar
+from weakref import WeakValueDictionary
+
+Interval = tuple[int | None, int | None]
+Monomial = tuple["Atom", ...]
+Terms = dict[Monomial, int]
+
+_LONG_KEY = 60
+
+
+class Atom:
+    """An indivisible factor. `order` sorts atoms by what they look like; `size` counts the leaves of its text."""
+
+    __slots__ = ("__weakref__", "lower", "names", "order", "size", "upper")
+    serial = 0
+
+    lower: int | None
+    upper: int | None
+    names: frozenset[str]
+    order: tuple[str, int]
+    size: int
+
+    def parts(self) -> tuple[Dim, ...]:
+        """The dimensions inside."""
+        return ()
+
+    def _settle(self, key: str, bounds: Interval, own: frozenset[str] = frozenset()) -> None:
+        Atom.serial += 1
+        inside = self.parts()
+        self.size = 1 + sum(size(p) for p in inside)
+        self.order = (key if self.size <= _LONG_KEY else f"~{self.size}", Atom.serial)
+        self.lower, self.upper = bounds
+        self.names = own.union(*(symbols(p) for p in inside))
+
+
+class Symbol(Atom):
+    """A free dimension."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str, lower: int | None, upper: int | None) -> None:
+        self.name = name
+        self._settle(name, (lower, upper), frozenset((name,)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _symbol, (self.name, self.lower, self.upper)
+
+
+class Quotient(Atom):
+    """`(name - rest) / step`, where it is known that this is a whole number: the symbol `name` is `step * self + rest`.
+
+    `step` is one term, of symbols and quotients; `rest` is 0 unless `step` is a constant.
+    """
+
+    __slots__ = ("name", "rest", "step")
+
+    def __init__(self, name: str, step: Dim, rest: int, lower: int | None, upper: int | None) -> None:
+        self.name = name
+        self.step = step
+        self.rest = rest
+        self._settle(name, (lower, upper), frozenset((name,)))
+
+    def parts(self) -> tuple[Dim, ...]:
+        return (self.step,)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _quotient, (self.name, self.step, self.rest, self.lower, self.upper)
+
+
+class Floor(Atom):
+    """`top // bottom`, rounded down."""
+
+    __slots__ = ("bottom", "top")
+
+    def __init__(self, top: Dim, bottom: Dim, lower: int | None, upper: int | None) -> None:
+        self.top = top
+        self.bottom = bottom
+        self._settle(f"~{key_of(top)}/{key_of(bottom)}", (lower, upper))
+
+    def parts(self) -> tuple[Dim, ...]:
+        return (self.top, self.bottom)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return floor_atom, (self.top, self.bottom, self.lower, self.upper)
+
+
+class Extreme(Atom):
+    """The greatest of `args`, or the least of them."""
+
+    __slots__ = ("args", "greatest")
+
+    def __init__(self, args: tuple[Dim, ...], greatest: bool, lower: int | None, upper: int | None) -> None:
+        self.args = args
+        self.greatest = greatest
+        key = ",".join(sorted(key_of(a) for a in args))
+        self._settle(f"~~{'max' if greatest else 'min'}({key})", (lower, upper))
+
+    def parts(self) -> tuple[Dim, ...]:
+        return self.args
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return extreme_atom, (self.args, self.greatest, self.lower, self.upper)
+
+
+A = TypeVar("A", bound=Atom)
+_interned: WeakValueDictionary[tuple[Any, ...], Atom] = WeakValueDictionary()
+_lock = allocate_lock()
+
+
+def _intern(kind: Callable[..., A], *fields: Any) -> A:
+    key = (kind, *fields)
+    found = _interned.get(key)
+    if found is None:
+        made = kind(*fields)
+        with _lock:
+            found = _interned.get(key)
+            if found is None:
+                found = _interned[key] = made
+    return found  # type: ignore[return-value]
+
+
+def _symbol(name: str, lower: int | None, upper: int | None) -> Symbol:
+    return _intern(Symbol, name, lower, upper)
+
+
+def _quotient(name: str, step: Dim, rest: int, lower: int | None, upper: int | None) -> Quotient:
+    return _intern(Quotient, name, step, rest, lower, upper)
+
+
+def floor_atom(top: Dim, bottom: Dim, lower: int | None, upper: int | None) -> Floor:
+    """`top // bottom` as it is; the bounds follow from the two."""
+    return _intern(Floor, top, bottom, lower, upper)
+
+
+def extreme_atom(args: tuple[Dim, ...], greatest: bool, lower: int | None, upper: int | None) -> Extreme:
+    """The greatest or least as it is; the bounds follow from the arguments."""
+    return _intern(Extreme, args, greatest, lower, upper)
+
+
+# --- the dimension ---------------------------------------------------------------------------------------------------------
+
+
+class SymDim:
+    """A dimension that is not a constant: a sum of integer multiples of products of atoms."""
+
+    __slots__ = ("_bounds", "_hash", "terms")
+
+    terms: Terms
+    """Coefficient of each monomial; `()` is the constant. Not to be changed."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.terms = terms
+        self._hash: int | None = None
+        self._bounds: Interval | None = None
+
+    def __add__(self, other: Dim) -> Dim:
+        if isinstance(other, int):
+            return _plus_constant(self.terms, other)
+        if not isinstance(other, SymDim):
+            return NotImplemented
+        return make(add_terms(self.terms, other.terms, 1))
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Dim) -> Dim:
+        if isinstance(other, int):
+            return _plus_constant(self.terms, -other)
+        if not isinstance(other, SymDim):
+            return NotImplemented
+        return make(add_terms(self.terms, other.terms, -1))
+
+    def __rsub__(self, other: int) -> Dim:
+        return -self + other if isinstance(other, int) else NotImplemented
+
+    def __neg__(self) -> SymDim:
+        return SymDim({m: -c for m, c in self.terms.items()})
+
+    def __pos__(self) -> SymDim:
+        return self
+
+    def __mul__(self, other: Dim) -> Dim:
+        if isinstance(other, int):
+            return SymDim({m: c * other for m, c in self.terms.items()}) if other else 0
+        if not isinstance(other, SymDim):
+            return NotImplemented
+        return make(multiply_terms(self.terms, other.terms))
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: Dim) -> Dim:
+        from .division import floordiv
+
+        return floordiv(self, other) if isinstance(other, int | SymDim) else NotImplemented
+
+    def __rfloordiv__(self, other: int) -> Dim:
+        from .division import floordiv
+
+        return floordiv(other, self) if isinstance(other, int) else NotImplemented
+
+    def __mod__(self, other: Dim) -> Dim:
+        return self - other * (self // other) if isinstance(other, int | SymDim) else NotImplemented
+
+    def __rmod__(self, other: int) -> Dim:
+        return other - self * (other // self) if isinstance(other, int) else NotImplemented
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, SymDim) and self.terms == other.terms)
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash(frozenset(self.terms.items()))
+        return self._hash
+
+    def __lt__(self, other: object) -> NoReturn:
+        raise TypeError("symbolic dimensions have no order of their own: use Facts.at_least")
+
+    __le__ = __gt__ = __ge__ = __lt__
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("whether a symbolic dimension is zero is a question for Facts.equal")
+
+    def __repr__(self) -> str:
+        from .text import show
+
+        return show(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remake, (tuple(self.terms.items()),)
+
+
+Dim = int | SymDim
+
+
+def _remake(items: tuple[tuple[Monomial, int], ...]) -> SymDim:
+    return SymDim({tuple(sorted(m, key=_order)): c for m, c in items})
+
+
+_order = attrgetter("order")
+
+
+def make(terms: Terms) -> Dim:
+    """The dimension with these terms, none of which is zero."""
+    if not terms:
+        return 0
+    if len(terms) == 1 and () in terms:
+        return terms[()]
+    return SymDim(terms)
+
+
+def terms_of(d: Dim) -> Terms:
+    if isinstance(d, SymDim):
+        return d.terms
+    return {(): d} if d else {}
+
+
+def constant_of(d: Dim) -> int:
+    """The constant term."""
+    return d.terms.get((), 0) if isinstance(d, SymDim) else d
+
+
+def _plus_constant(terms: Terms, constant: int) -> SymDim:
+    terms = dict(terms)
+    constant += terms.pop((), 0)
+    if constant:
+        terms[()] = constant
+    return SymDim(terms)
+
+
+def add_terms(a: Terms, b: Terms, sign: int) -> Terms:
+    total = dict(a)
+    for m, c in b.items():
+        c = total.get(m, 0) + sign * c
+        if c:
+            total[m] = c
+        else:
+            del total[m]
+    return total
+
+
+def multiply_terms(a: Terms, b: Terms) -> Terms:
+    total: Terms = {}
+    for m, c in a.items():
+        for n, e in b.items():
+            key = tuple(sorted(m + n, key=_order)) if m and n else m or n
+            total[key] = total.get(key, 0) + c * e
+    return {m: c for m, c in total.items() if c}
+
+
+def of_atom(atom: Atom) -> SymDim:
+    return SymDim({(atom,): 1})
+
+
+def symbol(name: str, *, lower: int | None = 1, upper: int | None = None) -> Dim:
+    """A free symbol of which `lower <= name <= upper` is known."""
+    if lower is not None and lower == upper:
+        return lower
+    return of_atom(_symbol(name, lower, upper))
+
+
+def quotient(name: str, step: Dim, rest: int, lower: int | None, upper: int | None) -> Dim:
+    """`(name - rest) / step`, known to be a whole number between `lower` and `upper`."""
+    if lower is not None and lower == upper:
+        return lower
+    return of_atom(_quotient(name, step, rest, lower, upper))
+
+
+def symbols(d: Dim) -> frozenset[str]:
+    """The names of the user's symbols in `d`."""
+    if isinstance(d, int):
+        return frozenset()
+    return frozenset().union(*(atom.names for m in d.terms for atom in m))
+
+
+def size(d: Dim) -> int:
+    """How long the text of `d` is, in leaves. May be astronomic for what shares parts with itself."""
+    if isinstance(d, int):
+        return 1
+    return sum(1 + sum(atom.size for atom in m) for m in d.terms)
+
+
+def key_of(d: Dim) -> str:
+    """What `d` looks like but for its constant: an order that does not depend on what was made first."""
+    if isinstance(d, int):
+        return f"={d:x}"
+    if size(d) > _LONG_KEY:
+        return f"~{size(d)}"
+    return "+".join(sorted(f"{'*'.join(a.order[0] for a in m)}*{c:x}" for m, c in d.terms.items() if m))
+
+
+# --- walking ---------------------------------------------------------------------------------------------------------------
+
+
+def atoms_of(d: Dim) -> list[Atom]:
+    """Every atom in `d`, those inside others before them."""
+    order: dict[Atom, None] = {}
+    stack: list[tuple[Atom, bool]] = [(a, False) for m in terms_of(d) for a in m]
+    while stack:
+        atom, ready = stack.pop()
+        if ready:
+            order[atom] = None
+        elif atom not in order:
+            stack.append((atom, True))
+            stack += [(a, False) for p in atom.parts() for m in terms_of(p) for a in m if a not in order]
+    return list(order)
+
+
+def evaluate(d: Dim, values: Mapping[str, int]) -> int:
+    """The value of `d` for these values of the user's symbols. A KeyError for one that is missing."""
+    if isinstance(d, int):
+        return d
+    known: dict[Atom, int] = {}
+    for atom in atoms_of(d):
+        known[atom] = _atom_value(atom, values, known)
+    return _value(d, known)
+
+
+def _value(d: Dim, known: Mapping[Atom, int]) -> int:
+    total = 0
+    for m, c in terms_of(d).items():
+        for atom in m:
+            c *= known[atom]
+        total += c
+    return total
+
+
+def _atom_value(atom: Atom, values: Mapping[str, int], known: Mapping[Atom, int]) -> int:
+    match atom:
+        case Symbol():
+            return values[atom.name]
+        case Quotient():
+            return (values[atom.name] - atom.rest) // _value(atom.step, known)
+        case Floor():
+            return _value(atom.top, known) // _value(atom.bottom, known)
+        case Extreme():
+            return (max if atom.greatest else min)(_value(a, known) for a in atom.args)
+    raise TypeError(f"no such atom: {atom!r}")

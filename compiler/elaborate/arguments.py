@@ -1,0 +1,181 @@
+"""Arguments: what is written behind a stage meets what the operator, block or fn declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.record import Record
+from netc.dsl.source import Span
+
+from ..errors.names import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
+from ..ops.base import Arg, Operator, Required
+from ..ops.kinds import Kind, Unfit
+from .evaluate import evaluate
+from .scope import Scope
+from .session import Session
+from .values import Failure, FnDef, show_value
+
+
+class Bound(Record):
+    """An operator with its arguments, the place of each one that was written, the activation behind it, and what it is tied to."""
+
+    op: Operator
+    spans: dict[str, Span]
+    activation: ast.Name | None
+    tie: ast.Keyword | None
+
+
+def bind_operator(cls: type[Operator], node: ast.Apply, scope: Scope, session: Session) -> Bound:
+    """Checks and converts the arguments of an operator. The first that is wrong is a `Failure`."""
+    positional, activation = _activation(cls, node, scope)
+    slots = [arg for arg in cls.signature.values() if arg.positional]
+    if len(positional) > len(slots):
+        raise Failure(TooManyArguments(cls.name, len(slots), _surplus_hint(positional[len(slots)])), positional[len(slots)].span)
+    args: dict[str, Any] = {}
+    spans: dict[str, Span] = {}
+    for arg, expr in zip(slots, positional, strict=False):
+        args[arg.name] = _convert(cls.name, arg.name, arg.kind, expr, scope, session)
+        spans[arg.name] = expr.span
+    open_, tie = _keywords(cls, node.keywords, args, spans, scope, session)
+    if cls.open_keywords is not None:
+        args["sizes"] = tuple(open_)
+    missing = next((a for a in cls.signature.values() if a.name not in args and isinstance(a.default, Required)), None)
+    if missing is not None:
+        example = next((part for part in _examples(cls)), "")
+        raise Failure(MissingArgument(cls.name, missing.name, missing.kind.describe(), example), node.name_span)
+    return Bound(cls(**args), spans, activation, tie)
+
+
+def _keywords(
+    cls: type[Operator],
+    keywords: Iterable[ast.Keyword],
+    args: dict[str, Any],
+    spans: dict[str, Span],
+    scope: Scope,
+    session: Session,
+) -> tuple[list[tuple[str, Any]], ast.Keyword | None]:
+    aliases = {alias: arg for arg in cls.signature.values() for alias in (arg.name, arg.alias) if alias}
+    open_: list[tuple[str, Any]] = []
+    tie = None
+    for keyword in keywords:
+        arg = aliases.get(keyword.name)
+        if arg is None and keyword.name == "tie":
+            tie = keyword
+        elif arg is None and cls.open_keywords is not None:
+            open_.append((keyword.name, _convert(cls.name, keyword.name, cls.open_keywords, keyword.value, scope, session)))
+            spans[keyword.name] = keyword.span
+        elif arg is None:
+            known = tuple(cls.signature)
+            raise Failure(UnknownArgument(cls.name, keyword.name, tuple(near(keyword.name, list(aliases))), known), keyword.name_span)
+        elif arg.name in args:
+            raise Failure(ArgumentTwice(cls.name, keyword.name), keyword.span)
+        else:
+            args[arg.name] = _convert(cls.name, arg.name, arg.kind, keyword.value, scope, session)
+            spans[arg.name] = keyword.value.span
+    return open_, tie
+
+
+def _examples(cls: type[Operator]) -> list[str]:
+    """Uses of the operator in its own examples."""
+    uses = []
+    for example in cls.examples:
+        for part in example.replace(";", "->").split("->"):
+            if part.split()[:1] == [cls.name]:
+                uses.append(part.strip())
+    return uses
+
+
+def _activation(cls: type[Operator], node: ast.Apply, scope: Scope) -> tuple[tuple[ast.Expr, ...], ast.Name | None]:
+    """Splits `2 sigmoid` into the arguments and the activation."""
+    if not cls.takes_activation or not node.positional or node.called:
+        return node.positional, None
+    last = node.positional[-1]
+    if isinstance(last, ast.Name) and is_activation(last.name) and scope.find(last.name) is None:
+        return node.positional[:-1], last
+    return node.positional, None
+
+
+def is_activation(name: str) -> bool:
+    operator = Operator.registry.get(name)
+    return operator is not None and operator.is_activation
+
+
+def _surplus_hint(expr: ast.Expr) -> str:
+    if isinstance(expr, ast.Name) and expr.name in Operator.registry:
+        return f"`{expr.name}` is a stage of its own here: write `-> {expr.name}`"
+    return ""
+
+
+def _convert(owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope, session: Session) -> Any:
+    """The value of an argument. A bare word of the kind is that word."""
+    if isinstance(expr, ast.Name) and expr.name in kind.words:
+        value: Any = expr.name
+    elif isinstance(expr, ast.Name) and kind.words and scope.find(expr.name) is None and expr.name not in session.dims:
+        close = near(expr.name, list(kind.words))
+        hint = "did you mean " + " or ".join(f"`{n}`" for n in close) + "?" if close else ""
+        raise Failure(WrongArgument(owner, name, kind.describe(), f"`{expr.name}`", hint), expr.span)
+    else:
+        value = evaluate(expr, scope, session)
+    try:
+        return kind.convert(value)
+    except Unfit:
+        raise Failure(WrongArgument(owner, name, kind.describe(), show_value(value)), expr.span) from None
+
+
+# --- blocks and fns ----------------------------------------------------------------------------------------------------------
+
+
+def bind_parameters(
+    owner: str,
+    parameters: tuple[ast.Parameter, ...],
+    node: ast.Apply,
+    inner: Scope,
+    scope: Scope,
+    session: Session,
+) -> dict[str, Any]:
+    """Binds a block's compile-time parameters in `inner`; the arguments are evaluated in `scope`, the defaults in `inner`."""
+    if len(node.positional) > len(parameters):
+        surplus = node.positional[len(parameters)]
+        raise Failure(TooManyArguments(owner, len(parameters), _surplus_hint(surplus)), surplus.span)
+    given: dict[str, ast.Expr] = {p.name.name: e for p, e in zip(parameters, node.positional, strict=False)}
+    names = [p.name.name for p in parameters]
+    for keyword in node.keywords:
+        if keyword.name not in names:
+            raise Failure(UnknownArgument(owner, keyword.name, tuple(near(keyword.name, names)), tuple(names)), keyword.name_span)
+        if keyword.name in given:
+            raise Failure(ArgumentTwice(owner, keyword.name), keyword.span)
+        given[keyword.name] = keyword.value
+    values: dict[str, Any] = {}
+    for parameter in parameters:
+        name = parameter.name.name
+        if name in given:
+            values[name] = evaluate(given[name], scope, session)
+            inner.bind(name, values[name], given[name].span)
+        elif parameter.default is not None:
+            values[name] = evaluate(parameter.default, inner, session)
+            inner.bind(name, values[name], parameter.span)
+        else:
+            raise Failure(MissingArgument(owner, name, ""), node.name_span, ((parameter.span, "declared here"),))
+    return values
+
+
+def bind_fn(fn: FnDef, call: ast.Call, inner: Scope, scope: Scope, session: Session) -> None:
+    """Binds the parameters of a fn in `inner`."""
+    parameters, owner = fn.node.parameters, fn.node.name.name
+    if len(call.arguments) > len(parameters):
+        raise Failure(TooManyArguments(owner, len(parameters)), call.arguments[len(parameters)].span)
+    for index, parameter in enumerate(parameters):
+        if index < len(call.arguments):
+            value = evaluate(call.arguments[index], scope, session)
+        elif parameter.default is not None:
+            value = evaluate(parameter.default, inner, session)
+        else:
+            raise Failure(MissingArgument(owner, parameter.name.name, ""), call.span, ((parameter.span, "declared here"),))
+        inner.bind(parameter.name.name, value, parameter.span)
+
+
+def argument_names(operator: type[Operator]) -> list[str]:
+    return [name for name, arg in operator.signature.items() if isinstance(arg, Arg)]

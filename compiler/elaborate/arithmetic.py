@@ -1,0 +1,201 @@
+"""Arithmetic and comparison of compile-time values: numbers, dimensions, lists, strings."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from netc.dsl import ast
+from netc.dsl.source import Span
+
+from ..dims import Dim, SymDim, advice, advice_divides
+from ..errors.base import Problem
+from ..errors.structure import TooManyNodes
+from ..errors.values import BadOperand, NotExact, NoValue, UndecidableCondition, UnprovableDivision
+from .session import MAX_NODES, Session
+from .values import Failure, freeze, show_value
+
+if TYPE_CHECKING:
+    from .scope import Scope
+
+_PLAIN: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
+}
+_ORDER: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+MAX_BITS = 4096
+
+
+def negate(value: Any, span: Span) -> Any:
+    if not _is_number(value):
+        raise Failure(BadOperand("-", show_value(value)), span)
+    return -value
+
+
+def binary(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Session) -> Any:
+    """`left op right`. `and` and `or` are the caller's, since they may leave the right side out."""
+    op = node.op
+    if op in ("==", "!="):
+        return _equal(left, right, op, node, session) == (op == "==")
+    if op == "in":
+        if not isinstance(right, tuple):
+            raise Failure(BadOperand("in", show_value(right)), node.right.span)
+        return any(_equal(left, item, "==", node, session) for item in right)
+    if op in _ORDER:
+        return _ordered(op, left, right, node, session)
+    if op == "/":
+        return _divide(node, left, right, scope, session)
+    return _compute(op, left, right, node)
+
+
+def decide(answer: bool | None, left: object, op: str, right: object, span: Span) -> bool:
+    """A comparison of dimensions that must be decided now."""
+    if answer is None:
+        wanted = advice(left, right) if op in ("==", "!=") else f"{show_value(left)} {op} {show_value(right)}"  # type: ignore[arg-type]
+        raise Failure(UndecidableCondition(f"{show_value(left)} {op} {show_value(right)}", wanted or ""), span)
+    return answer
+
+
+def _equal(left: Any, right: Any, op: str, node: ast.Binary, session: Session) -> bool:
+    if isinstance(left, SymDim) or isinstance(right, SymDim):
+        if not (_is_number(left) and _is_number(right)):
+            return False
+        if isinstance(left, float) or isinstance(right, float):
+            return False
+        return decide(session.facts.equal(left, right), left, op, right, node.span)
+    if isinstance(left, tuple) and isinstance(right, tuple):
+        return len(left) == len(right) and all(_equal(a, b, op, node, session) for a, b in zip(left, right, strict=True))
+    if _is_number(left) and _is_number(right):
+        return bool(left == right)
+    return freeze(left) == freeze(right)
+
+
+def _ordered(op: str, left: Any, right: Any, node: ast.Binary, session: Session) -> bool:
+    if isinstance(left, SymDim) or isinstance(right, SymDim):
+        if _is_dim(left) and _is_dim(right):
+                return decide(_compare_dims(op, left, right, session), left, op, right, node.span)
+        raise Failure(_bad(op, left, right), node.span)
+    if not (_is_number(left) and _is_number(right)) and not (isinstance(left, str) and isinstance(right, str)):
+        raise Failure(_bad(op, left, right), node.span)
+    return _ORDER[op](left, right)
+
+
+def _compare_dims(op: str, left: Dim, right: Dim, session: Session) -> bool | None:
+    facts = session.facts
+    if op in (">=", "<"):
+        answer = facts.at_least(left, right)
+        wanted = op == ">="
+    else:
+        answer = facts.at_least(right, left)
+        wanted = op == "<="
+    return None if answer is None else answer == wanted
+
+
+def _divide(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Session) -> Any:
+    if not (_is_number(left) and _is_number(right)):
+        raise Failure(_bad("/", left, right), node.span)
+    if not isinstance(right, SymDim) and right == 0:
+        raise Failure(NoValue("/", "the divisor is 0"), node.right.span)
+    if isinstance(left, float) or isinstance(right, float):
+        return _compute("/", left, right, node)
+    quotient = session.facts.exact_div(left, right)
+    if quotient is not None:
+        return quotient
+    marks = (*_origin(node.left, left, scope), *_origin(node.right, right, scope))
+    if session.facts.divides(right, left) is False:
+        raise Failure(NotExact(left, right, _called(node.left), _called(node.right)), node.span, marks)
+    raise Failure(UnprovableDivision(left, right, advice_divides(right, left)), node.span, marks)
+
+
+def _called(expr: ast.Expr) -> str:
+    """What an operand counts, as its name tells: `heads`, `features`."""
+    name = expr.name if isinstance(expr, (ast.Name, ast.Attribute)) else ""
+    return name if name.endswith("s") and name.islower() else ""
+
+
+def _origin(expr: ast.Expr, value: Any, scope: Scope) -> tuple[tuple[Span, str], ...]:
+    """Where an operand that is a name, or asked of one, got its value."""
+    inner = expr
+    while isinstance(inner, (ast.Attribute, ast.Index)):
+        inner = inner.value
+    found = scope.find(inner.name) if isinstance(inner, ast.Name) else None
+    if found is None or found[0].span is None:
+        return ()
+    return ((found[0].span, f"`{expr.span.text}` is {show_value(value)}"),)
+
+
+def _compute(op: str, left: Any, right: Any, node: ast.Binary) -> Any:
+    if op in ("+", "*") and _concatenable(op, left, right):
+        return _join(op, left, right, node)
+    if not (_is_number(left) and _is_number(right)):
+        raise Failure(_bad(op, left, right), node.span)
+    if isinstance(left, SymDim) or isinstance(right, SymDim):
+        return _symbolic(op, left, right, node)
+    if op == "**":
+        _check_power(left, right, node)
+    try:
+        value = operator.truediv(left, right) if op == "/" else _PLAIN[op](left, right)
+    except ZeroDivisionError:
+        raise Failure(NoValue(op, "the divisor is 0"), node.right.span) from None
+    except (OverflowError, ValueError):
+        raise Failure(NoValue(op, "the result is too large"), node.span) from None
+    if isinstance(value, complex):
+        raise Failure(NoValue(op, "the base is negative"), node.span)
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:
+        raise Failure(NoValue(op, "the result is too large"), node.span)
+    return value
+
+
+def _symbolic(op: str, left: Any, right: Any, node: ast.Binary) -> Any:
+    if isinstance(left, float) or isinstance(right, float):
+        raise Failure(NoValue(op, "a symbolic dimension and a fraction do not mix at compile time"), node.span)
+    if op == "**":
+        if not isinstance(right, int) or not 0 <= right <= 8:
+            raise Failure(NoValue(op, "a symbolic dimension takes powers from 0 to 8"), node.span)
+        power: Dim = 1
+        for _ in range(right):
+            power = power * left
+        return power
+    if op in ("//", "%") and right == 0:
+        raise Failure(NoValue(op, "the divisor is 0"), node.right.span)
+    return _PLAIN[op](left, right)
+
+
+def _check_power(left: Any, right: Any, node: ast.Binary) -> None:
+    if isinstance(left, int) and isinstance(right, int) and right > 0 and left.bit_length() * right > MAX_BITS:
+        raise Failure(NoValue("**", "the result is too large"), node.span)
+
+
+def _concatenable(op: str, left: Any, right: Any) -> bool:
+    if op == "+":
+        return (isinstance(left, tuple) and isinstance(right, tuple)) or (isinstance(left, str) and isinstance(right, str))
+    return isinstance(left, tuple) and isinstance(right, int) and not isinstance(right, bool)
+
+
+def _join(op: str, left: Any, right: Any, node: ast.Binary) -> Any:
+    length = len(left) + len(right) if op == "+" else len(left) * max(right, 0)
+    if length > MAX_NODES:
+        raise Failure(TooManyNodes(length, MAX_NODES), node.span)
+    return left + right if op == "+" else left * right
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, SymDim)) and not isinstance(value, bool)
+
+
+def _is_dim(value: Any) -> bool:
+    return isinstance(value, (int, SymDim)) and not isinstance(value, bool)
+
+
+def _bad(op: str, left: Any, right: Any) -> Problem:
+    return BadOperand(op, f"{show_value(left)} and {show_value(right)}")

@@ -1,0 +1,119 @@
+"""Blocks used as stages: arguments and tensors bound, the body elaborated, a call added."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics import Frame as Trace
+
+from ..dims import Dim, advice, show
+from ..errors.checks import PatternMismatch
+from ..errors.names import WrongTensors
+from ..errors.operators import Unprovable
+from ..errors.structure import ModelAsStage, Recursion
+from ..graph import SharedModule, Value
+from .arguments import bind_parameters
+from .bodies import elaborate_body, place_call
+from .evaluate import evaluate
+from .operators import stage_label, tensors
+from .scope import Scope
+from .session import Session
+from .stages import USES
+from .statements import run_body
+from .values import UNKNOWN, BlockDef, Failure, Flow
+
+
+def apply_block(
+    node: ast.Apply, block: BlockDef, flow: Flow, scope: Scope, session: Session, shared: SharedModule | None
+) -> Flow:
+    """Uses a block on what flows in."""
+    definition = block.node
+    name = definition.name.name
+    _check_usable(node, block, session)
+    outside = Scope(block.scope, scope.frame)
+    constants = tuple(p for p in definition.parameters if isinstance(p, ast.Parameter))
+    declared = [p for p in definition.parameters if isinstance(p, ast.TensorParameter)]
+    arguments = bind_parameters(name, constants, node, outside, scope, session)
+    label = shared.label if shared is not None else stage_label(node.label, name, node.span, scope, session)
+    values = tensors(flow)
+    if values is not None:
+        _fit(name, declared, values, node, outside, session)
+
+    def run(inner: Scope) -> Flow:
+        for parameter, value in zip(declared, tensors(inner.names["in"].value) or [], strict=False):  # type: ignore[arg-type]
+            value.name = parameter.name.name
+            inner.bind(parameter.name.name, value, parameter.span)
+        for parameter in declared:
+            if parameter.name.name not in inner.names:
+                inner.bind(parameter.name.name, UNKNOWN, parameter.span)
+        if declared and values is not None:
+            inner.bind("in", inner.names[declared[0].name.name].value)
+        return run_body(definition.body, inner, session, f"the block `{name}`")
+
+    session.active.append(definition)
+    try:
+        trace = Trace(node.span, f"in block `{name}`, used here")
+        entry = elaborate_body(definition, flow, outside, session, run, name=name, kind="block", trace=trace, arguments=arguments)
+    finally:
+        session.active.pop()
+    return place_call(entry, flow, outside, session, label=label, span=node.span, shared=shared)
+
+
+def _check_usable(node: ast.Apply, block: BlockDef, session: Session) -> None:
+    name = block.node.name.name
+    if isinstance(block.node, ast.Model):
+        raise Failure(ModelAsStage(name), node.name_span, ((block.node.name.span, "declared here"),))
+    if any(a is block.node for a in session.active):
+        raise Failure(Recursion(name, "block"), node.name_span, ((block.node.name.span, f"`{name}` is defined here"),))
+
+
+def _fit(name: str, declared: list[ast.TensorParameter], values: list[Value], node: ast.Apply, outside: Scope, session: Session) -> None:
+    """Checks what flows in against the declared tensors, and binds the dimensions of their patterns."""
+    wanted = len(declared) or 1
+    if declared and len(values) != wanted:
+        named = ", ".join(f"`{p.name.name}`" for p in declared)
+        marks = tuple((v.span, f"this is {v.type}") for v in values[:3])
+        hint = f"feed it a tuple: `({', '.join(p.name.name for p in declared)}) -> {name}`" if wanted > 1 else ""
+        count = "one tensor" if wanted == 1 else f"{wanted} tensors"
+        raise Failure(WrongTensors(name, f"{count}, {named}", len(values), hint), node.name_span, marks)
+    for parameter, value in zip(declared, values, strict=False):
+        _match(name, parameter, value, node, outside, session)
+
+
+def _match(name: str, parameter: ast.TensorParameter, value: Value, node: ast.Apply, outside: Scope, session: Session) -> None:
+    pattern = parameter.pattern
+    shape = value.type.shape
+    text = "[" + ", ".join(p.span.text for p in pattern) + "]"
+
+    def mismatch(why: str) -> Failure:
+        problem = PatternMismatch(name, parameter.name.name, text, value.type, why)
+        return Failure(problem, node.name_span, ((value.span, f"this is {value.type}"), (parameter.span, "declared here")))
+
+    spread = bool(pattern) and isinstance(pattern[0], ast.Name) and pattern[0].name == "..."
+    fixed = pattern[1:] if spread else pattern
+    if len(shape) < len(fixed) or (not spread and len(shape) != len(fixed)):
+        raise mismatch(f"needs {len(fixed)}{' or more' if spread else ''} axes")
+    for item, size in zip(fixed, shape[len(shape) - len(fixed) :], strict=True):
+        stated = _stated(item, size, outside, session)
+        equal = True if stated is None else session.facts.equal(stated, size)
+        if equal is None and stated is not None:
+            problem = Unprovable(name, stated, size, f"`{item.span.text}` of `{parameter.name.name}`", advice(stated, size) or "")
+            raise Failure(problem, node.name_span, ((value.span, f"this is {value.type}"), (item.span, "declared here")))
+        if not equal and stated is not None:
+            raise mismatch(f"`{item.span.text}` is {show(stated)}, but the tensor has {show(size)}")
+
+
+def _stated(item: ast.Expr, size: Dim, outside: Scope, session: Session) -> Dim | None:
+    """What the pattern says of an axis; a name that is new is bound to the actual size."""
+    if isinstance(item, ast.Name):
+        if item.name == "_":
+            return None
+        if item.name not in outside.names and (item.name.isupper() or outside.find(item.name) is None):
+            outside.bind(item.name, size, item.span)
+            return None
+    stated: Any = evaluate(item, outside, session)
+    return stated  # type: ignore[no-any-return]
+
+
+USES[BlockDef] = apply_block

@@ -1,0 +1,165 @@
+"""Bodies as graphs of their own: elaborated once for each distinct use, then called.
+
+In: the syntax of a body, what flows into it and the scope around it. Out: an `Entry` of the memo, and a call (or, for a body of one stage,
+that stage itself) in the graph that is being built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netc.dsl import ast
+from netc.dsl.diagnostics import Frame as Trace
+from netc.dsl.source import Span
+
+from ..graph import CallNode, Graph, Kind, Node, OpNode, SharedModule, Value
+from .memo import Entry
+from .naming import Namer
+from .operators import tensors
+from .scope import Frame, Scope, token
+from .session import Session
+from .sharing import check_shared, specs_within
+from .ties import resolve
+from .values import UNKNOWN, Flow, Many, SharedDef, Unknown
+
+Run = Callable[[Scope], Flow]
+
+
+def elaborate_body(
+    node: ast.Node,
+    flow: Flow | None,
+    scope: Scope,
+    session: Session,
+    run: Run,
+    *,
+    name: str,
+    kind: Kind = "sequence",
+    trace: Trace | None = None,
+    arguments: dict[str, object] | None = None,
+) -> Entry:
+    """The graph of a body, from the memo or by running it in a frame of its own, with `in` bound to what flows in."""
+    key = (id(node), kind, None if flow is None else token(flow))
+    entry = session.memo.find(key, scope)
+    if entry is not None:
+        return entry
+    outer = scope.frame
+    chain = outer.trace if outer is not None else ()
+    graph = Graph(name, kind, node.span, arguments)
+    frame = Frame(graph, outer, Namer(numbered=kind != "block"), (trace, *chain) if trace else chain)
+    inner = Scope(scope, frame)
+    if flow is not None:
+        inner.bind("in", receive(flow, frame))
+    with session.nested(trace.span if trace else node.span):
+        result = run(inner)
+    entry = finish(frame, result, session)
+    session.memo.keep(key, entry, tuple(frame.reads.values()))
+    return entry
+
+
+def receive(flow: Flow, frame: Frame) -> Flow:
+    """What flows in, as the frame's own inputs."""
+    values = tensors(flow)
+    if values is None:
+        return UNKNOWN
+    inner = tuple(frame.receive(v, v.name) for v in values)
+    return inner[0] if isinstance(flow, Value) or len(inner) == 1 else Many(inner)
+
+
+def finish(frame: Frame, result: Flow, session: Session) -> Entry:
+    """Closes a frame: its outputs are set, its ties resolved."""
+    graph = frame.graph
+    for pending in frame.ties:
+        with session.catching(frame.trace):
+            resolve(pending, graph)
+    values = tensors(result)
+    graph.outputs = values or []
+    many = isinstance(result, Many) and result.extras is None
+    return Entry(graph, many, values is None, _is_single(frame), tuple(frame.reads))
+
+
+def _is_single(frame: Frame) -> bool:
+    graph = frame.graph
+    if len(graph.nodes) != 1 or graph.declares:
+        return False
+    node = graph.nodes[0]
+    same = len(graph.outputs) == len(node.outputs) and all(a is b for a, b in zip(graph.outputs, node.outputs, strict=True))
+    return same and node.label not in frame.namer.explicit
+
+
+def place_call(
+    entry: Entry,
+    flow: Flow | None,
+    scope: Scope,
+    session: Session,
+    *,
+    label: str,
+    span: Span,
+    shared: SharedModule | None = None,
+) -> Flow:
+    """Calls the graph. `scope` is the one its reads are seen from."""
+    inputs, modules = _actual(entry, flow, scope)
+    if entry.failed or inputs is None:
+        return UNKNOWN
+    graph = entry.graph
+    outputs = tuple(Value(v.type, span, spatial=v.spatial) for v in graph.outputs)
+    if shared is not None:
+        check_shared(shared, specs_within(graph), span, session)
+    return _add(CallNode(graph, inputs, outputs, label, span, modules, shared), graph.size, entry, scope, session)
+
+
+def place_stage(entry: Entry, flow: Flow, scope: Scope, session: Session, *, label: str, span: Span) -> Flow:
+    """The body's only stage itself, under the label that the body would have had."""
+    inputs, _ = _actual(entry, flow, scope)
+    if entry.failed or inputs is None:
+        return UNKNOWN
+    mapped = {id(v): outer for v, outer in zip(entry.graph.inputs, inputs, strict=True)}
+    node = entry.graph.nodes[0]
+    taken = tuple(mapped[id(v)] for v in node.inputs)
+    outputs = tuple(Value(v.type, v.span, spatial=v.spatial) for v in node.outputs)
+    copy: Node
+    if isinstance(node, OpNode):
+        copy = OpNode(node.op, taken, outputs, label, node.span, node.specs, shared=node.shared)
+    else:
+        copy = CallNode(node.graph, taken, outputs, label, node.span, node.modules, node.shared)
+    return _add(copy, entry.graph.size, entry, scope, session)
+
+
+def _add(node: Node, size: int, entry: Entry, scope: Scope, session: Session) -> Flow:
+    frame = scope.frame
+    assert frame is not None
+    frame.graph.nodes.append(node)
+    session.grow(frame.graph, size, node.span, frame.trace)
+    if entry.many or len(node.outputs) != 1:
+        return Many(node.outputs)
+    return node.outputs[0]
+
+
+def _actual(entry: Entry, flow: Flow | None, scope: Scope) -> tuple[tuple[Value, ...] | None, tuple[SharedModule, ...]]:
+    """The tensors and shared stages that a call hands in: what flows in, then what the body captured."""
+    inputs: list[Value] = []
+    modules: list[SharedModule] = []
+    if flow is not None:
+        values = tensors(flow)
+        if values is None:
+            return None, ()
+        inputs += values
+    for name in entry.reads:
+        binding = scope.use(name)
+        assert binding is not None
+        value = binding.value
+        if isinstance(value, SharedDef):
+            modules.append(value.module)
+        elif isinstance(value, (Value, Many)):
+            inputs += tensors(value) or []
+        elif isinstance(value, Unknown):
+            return None, ()
+    return tuple(inputs), tuple(modules)
+
+
+def guarded(session: Session, scope: Scope, action: Callable[[], Flow]) -> Flow:
+    """Runs one step of a pipeline: what fails is reported, and its result is unknown."""
+    trace = scope.frame.trace if scope.frame is not None else ()
+    with session.catching(trace):
+        return action()
+    return UNKNOWN
+

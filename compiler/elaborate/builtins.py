@@ -1,0 +1,152 @@
+"""The compile-time functions that every spec has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.record import Record
+from netc.dsl.source import Span
+
+from ..dims import Dim, SymDim, maximum, minimum
+from ..errors.names import TooManyArguments
+from ..errors.values import BadOperand, NoValue
+from .session import Session
+from .values import Failure, show_value
+
+
+class Builtin(Record):
+    """A function, and the least and greatest number of its arguments (None: any)."""
+
+    function: Callable[..., Any]
+    least: int
+    most: int | None
+
+
+class _Bad(Exception):
+    pass
+
+
+def _numbers(values: Sequence[Any]) -> list[Any]:
+    items = list(values[0]) if len(values) == 1 and isinstance(values[0], tuple) else list(values)
+    if not items or any(isinstance(v, bool) or not isinstance(v, (int, float, SymDim)) for v in items):
+        raise _Bad
+    return items
+
+
+def _extreme(symbolic: Callable[..., Dim], plain: Callable[[list[Any]], Any]) -> Callable[..., Any]:
+    def function(*values: Any) -> Any:
+        items = _numbers(values)
+        if any(isinstance(v, SymDim) for v in items):
+            if any(isinstance(v, float) for v in items):
+                raise _Bad
+            return symbolic(*items)
+        return plain(items)
+
+    return function
+
+
+def _sum(*values: Any) -> Any:
+    if values == ((),):
+        return 0
+    items = _numbers(values)
+    total = items[0]
+    for item in items[1:]:
+        total = total + item
+    return total
+
+
+def _real(function: Callable[[float], float]) -> Callable[[Any], float]:
+    def of(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise _Bad
+        return function(value)
+
+    return of
+
+
+def _integer(function: Callable[[float], int]) -> Callable[[Any], Any]:
+    def of(value: Any) -> Any:
+        if isinstance(value, SymDim):
+            return value
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise _Bad
+        return function(value)
+
+    return of
+
+
+def _round(value: Any, digits: int = 0) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or isinstance(digits, bool) or not isinstance(digits, int):
+        raise _Bad
+    return round(value, digits) if digits else round(value)
+
+
+def _absolute(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float, SymDim)):
+        raise _Bad
+    return maximum(value, -value) if isinstance(value, SymDim) else abs(value)
+
+
+def _length(value: Any) -> int:
+    if not isinstance(value, (tuple, str)):
+        raise _Bad
+    return len(value)
+
+
+def _range(*bounds: Any) -> tuple[int, ...]:
+    if any(isinstance(b, bool) or not isinstance(b, int) for b in bounds) or (len(bounds) == 3 and bounds[2] == 0):
+        raise _Bad
+    values = range(*bounds)
+    if len(values) > 1_000_000:
+        raise OverflowError
+    return tuple(values)
+
+
+def _lists(*values: Any) -> list[tuple[Any, ...]]:
+    if not all(isinstance(v, tuple) for v in values):
+        raise _Bad
+    return list(values)
+
+
+BUILTINS: dict[str, Builtin] = {
+    "min": Builtin(_extreme(minimum, min), 1, None),
+    "max": Builtin(_extreme(maximum, max), 1, None),
+    "abs": Builtin(_absolute, 1, 1),
+    "sum": Builtin(_sum, 1, None),
+    "len": Builtin(_length, 1, 1),
+    "range": Builtin(_range, 1, 3),
+    "enumerate": Builtin(lambda v: tuple(enumerate(*_lists(v))), 1, 1),
+    "zip": Builtin(lambda *v: tuple(zip(*_lists(*v), strict=False)), 1, None),
+    "sqrt": Builtin(_real(math.sqrt), 1, 1),
+    "log2": Builtin(_real(math.log2), 1, 1),
+    "ceil": Builtin(_integer(math.ceil), 1, 1),
+    "floor": Builtin(_integer(math.floor), 1, 1),
+    "round": Builtin(_round, 1, 2),
+    "int": Builtin(_integer(int), 1, 1),
+    "float": Builtin(_real(float), 1, 1),
+}
+
+
+def call_builtin(name: str, arguments: Sequence[Any], node: ast.Call, session: Session) -> Any:
+    """The value of a builtin; its errors get the place of the call."""
+    return apply_builtin(name, arguments, node.span)
+
+
+def apply_builtin(name: str, arguments: Sequence[Any], span: Span) -> Any:
+    builtin = BUILTINS[name]
+    if len(arguments) < builtin.least or (builtin.most is not None and len(arguments) > builtin.most):
+        if builtin.most is not None and len(arguments) > builtin.most:
+            raise Failure(TooManyArguments(name, builtin.most), span)
+        raise Failure(NoValue(name, f"it needs {builtin.least} arguments or more"), span)
+    try:
+        return builtin.function(*arguments)
+    except _Bad:
+        found = ", ".join(show_value(a) for a in arguments) or "nothing"
+        raise Failure(BadOperand(name, found), span) from None
+    except OverflowError:
+        raise Failure(NoValue(name, "the result is too large"), span) from None
+    except ValueError:
+        raise Failure(NoValue(name, f"{show_value(arguments[0])} is outside its domain"), span) from None

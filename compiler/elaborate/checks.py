@@ -1,0 +1,51 @@
+"""`is`: what a spec states of a shape, held against what it is."""
+
+from __future__ import annotations
+
+from netc.dsl import ast
+
+from ..dims import Dim, advice
+from ..errors.checks import IsMismatch
+from ..errors.names import WrongTensors
+from ..errors.operators import Unprovable
+from ..graph import Value
+from .evaluate import evaluate_shape
+from .operators import tensors
+from .scope import Scope
+from .session import Session
+from .values import UNKNOWN, Failure, Flow
+
+
+def check_is(node: ast.Is, flow: Flow, scope: Scope, session: Session) -> Flow:
+    """The flow itself, once its shape is proved to be as stated. `_` stands for any size."""
+    values = tensors(flow)
+    if values is None:
+        return UNKNOWN
+    if len(values) != 1:
+        raise Failure(WrongTensors("is", "one tensor", len(values)), node.span)
+    check_shape(node.shape, values[0], scope, session)
+    return flow
+
+
+def check_shape(stated: ast.ListExpr, value: Value, scope: Scope, session: Session) -> None:
+    """Raises unless the tensor provably has the stated shape."""
+    found = value.type.shape
+    sizes = _sizes(stated, found, scope, session)
+    marks = ((value.span, f"this is {value.type}"),)
+    if len(sizes) != len(found):
+        raise Failure(IsMismatch(sizes, value.type), stated.span, marks)
+    for size, real, item in zip(sizes, found, stated.items, strict=True):
+        equal = session.facts.equal(size, real)
+        if equal is None:
+            need = "the shape that is stated must be the shape that is"
+            raise Failure(Unprovable("is", size, real, need, advice(size, real) or "", (0, 0)), item.span, marks)
+        if not equal:
+            raise Failure(IsMismatch(sizes, value.type), stated.span, marks)
+
+
+def _sizes(stated: ast.ListExpr, found: tuple[Dim, ...], scope: Scope, session: Session) -> tuple[Dim, ...]:
+    sizes: list[Dim] = []
+    for index, item in enumerate(stated.items):
+        anything = isinstance(item, ast.Name) and item.name == "_" and index < len(found)
+        sizes += (found[index],) if anything else evaluate_shape(item, scope, session)
+    return tuple(sizes)

@@ -1,0 +1,151 @@
+"""`param` and `table`: tensors that come from nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.source import Span
+
+from ..dims import SymDim
+from ..errors.base import Place
+from ..errors.names import ArgumentTwice, TooManyArguments, UnknownArgument, UnknownName, WrongArgument
+from ..errors.values import BadOperand
+from ..ops import formula as f
+from ..ops.base import Init, Operator
+from ..ops.constants import INIT, Parameter, Table
+from ..ops.kinds import Unfit
+from .evaluate import evaluate, evaluate_shape
+from .inputs import dtype_of
+from .operators import add_operator, stage_label
+from .scope import Scope
+from .session import Session
+from .values import Failure, Flow, show_value
+
+Spans = dict[str, Span]
+
+
+def make_param(node: ast.Param, scope: Scope, session: Session) -> Flow:
+    """A learned tensor, or a buffer, under its label."""
+    args: dict[str, Any] = {"shape": evaluate_shape(node.shape, scope, session), "dtype": dtype_of(node.dtype)}
+    spans: Spans = {"shape": node.shape.span}
+    known = ("init", "trainable")
+    for keyword in node.keywords:
+        if keyword.name not in known:
+            raise Failure(UnknownArgument("param", keyword.name, tuple(near(keyword.name, list(known))), known), keyword.name_span)
+        if keyword.name in args:
+            raise Failure(ArgumentTwice("param", keyword.name), keyword.span)
+        read = _init if keyword.name == "init" else _flag
+        args[keyword.name] = read(keyword.value, scope, session)
+        spans[keyword.name] = keyword.value.span
+    return _place(Parameter(**args), node, spans, scope, session)
+
+
+def _flag(expr: ast.Expr, scope: Scope, session: Session) -> bool:
+    value = evaluate(expr, scope, session)
+    if not isinstance(value, bool):
+        raise Failure(WrongArgument("param", "trainable", "`true` or `false`", show_value(value)), expr.span)
+    return value
+
+
+def _init(expr: ast.Expr, scope: Scope, session: Session) -> Init:
+    if isinstance(expr, ast.Name) and expr.name in INIT.words and scope.find(expr.name) is None:
+        value: Any = expr.name
+    elif isinstance(expr, ast.Call) and scope.find(expr.function.name) is None and expr.function.name in INIT.words:
+        value = Init(expr.function.name, tuple(evaluate(a, scope, session) for a in expr.arguments))
+    else:
+        value = evaluate(expr, scope, session)
+    try:
+        return INIT.convert(value)
+    except Unfit:
+        raise Failure(WrongArgument("param", "init", INIT.describe(), f"`{expr.span.text}`"), expr.span) from None
+
+
+def make_table(node: ast.Table, scope: Scope, session: Session) -> Flow:
+    """A tensor computed from its indices."""
+    names = tuple(n.name for n in node.indices)
+    inner = Scope(scope, scope.frame)
+    formula = _Formulas(names, inner, session).read(node.formula)
+    args: dict[str, Any] = {
+        "indices": names,
+        "shape": evaluate_shape(node.shape, scope, session),
+        "formula": formula,
+        "dtype": dtype_of(node.dtype) if node.dtype is not None else None,
+        "labelled": node.label is not None,
+    }
+    return _place(Table(**args), node, {"shape": node.shape.span, "formula": node.formula.span}, scope, session)
+
+
+def _place(op: Operator, node: ast.Param | ast.Table, spans: Spans, scope: Scope, session: Session) -> Flow:
+    assert scope.frame is not None
+    label = stage_label(node.label, op.name, node.span, scope, session)
+
+    def locate(place: Place) -> Span:
+        return spans.get(place.name, node.span) if place.kind == "argument" else node.span
+
+    return add_operator(op, [], scope.frame, session, span=node.span, label=label, locate=locate)
+
+
+class _Formulas:
+    """Expressions over the indices of a table as formulas; what does not look at an index is worked out as any other expression."""
+
+    def __init__(self, names: tuple[str, ...], scope: Scope, session: Session) -> None:
+        self.names, self.scope, self.session = names, scope, session
+
+    def read(self, expr: ast.Expr) -> f.Formula:
+        rule = self._rules().get(type(expr))
+        if rule is not None:
+            return rule(expr)
+        value = evaluate(expr, self.scope, self.session)
+        if not isinstance(value, (int, float, SymDim)):
+            raise Failure(BadOperand("table", show_value(value)), expr.span)
+        return f.Const(value)
+
+    def _rules(self) -> dict[type[ast.Expr], Callable[[Any], f.Formula]]:
+        return {
+            ast.Name: self._name,
+            ast.Unary: lambda e: f.Unary(e.op, self.read(e.operand)),
+            ast.Binary: self._binary,
+            ast.Conditional: lambda e: f.Call("where", (self.read(e.test), self.read(e.then), self.read(e.otherwise))),
+            ast.Call: self._call,
+        }
+
+    def _name(self, expr: ast.Name) -> f.Formula:
+        if expr.name in self.names:
+            return f.Index(self.names.index(expr.name))
+        value = evaluate(expr, self.scope, self.session)
+        if not isinstance(value, (int, float, SymDim)):
+            raise Failure(BadOperand("table", show_value(value)), expr.span)
+        return f.Const(value)
+
+    def _binary(self, expr: ast.Binary) -> f.Formula:
+        if expr.op == "in":
+            raise Failure(BadOperand("in", "the indices of a table"), expr.span)
+        spine = [expr]
+        while isinstance(spine[-1].left, ast.Binary) and spine[-1].left.op != "in":
+            spine.append(spine[-1].left)
+        made = self.read(spine[-1].left)
+        for step in reversed(spine):
+            made = f.Binary(step.op, made, self.read(step.right))
+        return made
+
+    def _call(self, expr: ast.Call) -> f.Formula:
+        name = expr.function.name
+        function = f.FUNCTIONS.get(name)
+        if function is None or self.scope.find(name) is not None:
+            return self._constant_call(expr)
+        arguments = tuple(self.read(a) for a in expr.arguments)
+        if len(arguments) < function.least or (function.most is not None and len(arguments) > function.most):
+            raise Failure(TooManyArguments(name, function.most or function.least), expr.span)
+        return f.Call(name, arguments)
+
+    def _constant_call(self, expr: ast.Call) -> f.Formula:
+        name = expr.function.name
+        if self.scope.find(name) is None:
+            raise Failure(UnknownName(name, tuple(near(name, list(f.FUNCTIONS)))), expr.function.span)
+        value = evaluate(expr, self.scope, self.session)
+        if not isinstance(value, (int, float, SymDim)):
+            raise Failure(BadOperand("table", show_value(value)), expr.span)
+        return f.Const(value)

@@ -1,0 +1,234 @@
+"""Compile-time expressions: a tree and the scope it stands in go in, a plain value comes out, or a `Failure` with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.source import Span
+
+from ..dims import Dim, SymDim
+from ..errors.names import NotATensor, UnknownName
+from ..errors.structure import Recursion, TooManyNodes
+from ..errors.values import BadIndex, BadOperand, NoAttribute, NotABool, NotANumber
+from ..graph import Value
+from ..ops.base import Operator
+from ..types import DTYPES, TensorType
+from .arithmetic import binary, negate
+from .builtins import BUILTINS, call_builtin
+from .scope import Binding, Scope
+from .session import MAX_NODES, Session
+from .values import CONST_TYPES, BlockDef, Const, Failure, FnDef, LazyLet, Many, SharedDef, Silent, Unknown, show_value
+
+
+def evaluate(expr: ast.Expr, scope: Scope, session: Session) -> Any:
+    """The value of an expression. Raises `Failure`, or `Silent` when something in it has failed before."""
+    return _RULES[type(expr)](expr, scope, session)
+
+
+def evaluate_bool(expr: ast.Expr, scope: Scope, session: Session) -> bool:
+    value = evaluate(expr, scope, session)
+    if not isinstance(value, bool):
+        raise Failure(NotABool(show_value(value)), expr.span)
+    return value
+
+
+def evaluate_shape(expr: ast.Expr, scope: Scope, session: Session) -> tuple[Dim, ...]:
+    """The dimensions of a shape: a number, a dims literal or a list."""
+    value = evaluate(expr, scope, session)
+    items = value if isinstance(value, tuple) else (value,)
+    for item in items:
+        if isinstance(item, bool) or not isinstance(item, (int, SymDim)):
+            raise Failure(NotANumber("each part of a shape", "an integer or a dimension", show_value(item)), expr.span)
+    return items
+
+
+def known(binding: Binding, name: str, span: Span, session: Session) -> Const:
+    """The compile-time value of a binding, or a `Failure` when it is something else."""
+    value = binding.value
+    if isinstance(value, LazyLet):
+        value = force(binding, value, session)
+    if isinstance(value, Unknown):
+        raise Silent
+    if isinstance(value, (Value, Many)):
+        problem = NotANumber("an argument", "known at compile time", f"the tensor `{name}`")
+        raise Failure(problem, span, ((binding.span, "bound here"),) if binding.span else ())
+    if not isinstance(value, CONST_TYPES):
+        raise Failure(NotANumber("an argument", "a value", f"the {describe(value)} `{name}`"), span)
+    return value
+
+
+def describe(value: object) -> str:
+    """What a binding is, for a message."""
+    kinds: list[tuple[Any, str]] = [(FnDef, "function"), (BlockDef, "block"), (SharedDef, "shared stage"), (Value, "tensor"), (Many, "tuple")]
+    return next((text for kind, text in kinds if isinstance(value, kind)), "value")
+
+
+def force(binding: Binding, let: LazyLet, session: Session) -> Any:
+    """Evaluates a file's `let` at its first use."""
+    if any(a is let.node for a in session.active):
+        raise Failure(Recursion(let.node.name.name, "let"), let.node.name.span)
+    session.active.append(let.node)
+    try:
+        binding.value = evaluate(let.node.value, let.scope, session)
+    finally:
+        session.active.pop()
+    return binding.value
+
+
+def lookup(name: str, span: Span, scope: Scope, session: Session) -> Binding:
+    """The binding of a name in an expression; dimensions and element types are seen from everywhere."""
+    binding = scope.use(name)
+    if binding is not None:
+        return binding
+    if name in session.dims:
+        return Binding(session.dims[name], None)
+    if name in DTYPES:
+        return Binding(DTYPES[name], None)
+    candidates = near(name, [*scope.visible(), *session.dims])
+    hint = "a dimension is declared by the `input` whose shape has it" if name.isupper() and not candidates else ""
+    raise Failure(UnknownName(name, tuple(candidates), hint), span)
+
+
+def _name(expr: ast.Name, scope: Scope, session: Session) -> Any:
+    return known(lookup(expr.name, expr.span, scope, session), expr.name, expr.span, session)
+
+
+def _attribute(expr: ast.Attribute, scope: Scope, session: Session) -> Any:
+    if not isinstance(expr.value, ast.Name):
+        value = evaluate(expr.value, scope, session)
+        raise Failure(NotATensor(show_value(value), "`.shape`, `.channels` and the like are asked of a tensor"), expr.value.span)
+    name = expr.value
+    binding = lookup(name.name, name.span, scope, session)
+    value = binding.value
+    if isinstance(value, Many) and value.extras is not None:
+        value = value.values[0]
+    if isinstance(value, Unknown):
+        raise Silent
+    if not isinstance(value, Value):
+        raise Failure(NotATensor(f"the {describe(value)} `{name.name}`"), name.span)
+    return _ask(expr, value.type)
+
+
+def _ask(expr: ast.Attribute, type_: TensorType) -> Any:
+    questions: dict[str, Callable[[], Any]] = {
+        "shape": lambda: type_.shape,
+        "rank": lambda: type_.rank,
+        "channels": lambda: type_.shape[1],
+        "features": lambda: type_.shape[-1],
+        "dtype": lambda: type_.dtype,
+    }
+    if expr.name not in questions:
+        raise Failure(NoAttribute(expr.name, tuple(near(expr.name, list(questions))), tuple(questions)), expr.span)
+    try:
+        return questions[expr.name]()
+    except IndexError:
+        raise Failure(BadIndex(1 if expr.name == "channels" else -1, type_.rank, f"shape {type_}"), expr.span) from None
+
+
+def _index(expr: ast.Index, scope: Scope, session: Session) -> Any:
+    value = evaluate(expr.value, scope, session)
+    index = evaluate(expr.index, scope, session)
+    if not isinstance(value, (tuple, str)):
+        raise Failure(BadOperand("[ ]", show_value(value)), expr.span)
+    if isinstance(index, bool) or not isinstance(index, int):
+        raise Failure(NotANumber("an index", "an integer", show_value(index)), expr.index.span)
+    try:
+        return value[index]
+    except IndexError:
+        raise Failure(BadIndex(index, len(value)), expr.index.span) from None
+
+
+def _unary(expr: ast.Unary, scope: Scope, session: Session) -> Any:
+    if expr.op == "not":
+        return not evaluate_bool(expr.operand, scope, session)
+    value = evaluate(expr.operand, scope, session)
+    return negate(value, expr.span) if expr.op == "-" else value
+
+
+def _binary(expr: ast.Binary, scope: Scope, session: Session) -> Any:
+    spine = [expr]
+    while isinstance(spine[-1].left, ast.Binary):
+        spine.append(spine[-1].left)
+    value = evaluate(spine[-1].left, scope, session)
+    for node in reversed(spine):
+        if node.op in ("and", "or"):
+            if not isinstance(value, bool):
+                raise Failure(NotABool(show_value(value)), node.left.span)
+            if value == (node.op == "and"):
+                value = evaluate_bool(node.right, scope, session)
+            continue
+        right = evaluate(node.right, scope, session)
+        value = binary(node, value, right, scope, session)
+    return value
+
+
+def _conditional(expr: ast.Conditional, scope: Scope, session: Session) -> Any:
+    chosen = expr.then if evaluate_bool(expr.test, scope, session) else expr.otherwise
+    return evaluate(chosen, scope, session)
+
+
+def _call(expr: ast.Call, scope: Scope, session: Session) -> Any:
+    name = expr.function.name
+    binding = scope.use(name)
+    if binding is not None and isinstance(binding.value, FnDef):
+        return _call_fn(expr, binding.value, scope, session)
+    arguments = [evaluate(a, scope, session) for a in expr.arguments]
+    if binding is None and name in BUILTINS:
+        return call_builtin(name, arguments, expr, session)
+    if binding is not None:
+        raise Failure(NotANumber(f"`{name}`", "a function to be called", f"a {describe(binding.value)}"), expr.function.span)
+    functions = [n for n in scope.visible() if isinstance((found := scope.find(n)) and found[0].value, FnDef)]
+    candidates = near(name, [*BUILTINS, *functions])
+    hint = f"`{name}` is an operator: apply it with `->`" if name in Operator.registry else ""
+    raise Failure(UnknownName(name, tuple(candidates), hint), expr.function.span)
+
+
+def _call_fn(expr: ast.Call, fn: FnDef, scope: Scope, session: Session) -> Any:
+    from .arguments import bind_fn
+
+    if any(a is fn.node for a in session.active):
+        raise Failure(Recursion(fn.node.name.name, "fn"), expr.span)
+    inner = Scope(fn.scope, fn.scope.frame)
+    bind_fn(fn, expr, inner, scope, session)
+    session.active.append(fn.node)
+    try:
+        return evaluate(fn.node.body, inner, session)
+    except Failure as failure:
+        raise Failure(failure.problem, failure.span, (*failure.marks, (expr.span, f"in `{fn.node.name.name}`, called here"))) from None
+    finally:
+        session.active.pop()
+
+
+def _range(expr: ast.Range, scope: Scope, session: Session) -> Any:
+    bounds = [evaluate(e, scope, session) for e in (expr.start, expr.stop)]
+    for bound, part in zip(bounds, (expr.start, expr.stop), strict=True):
+        if isinstance(bound, bool) or not isinstance(bound, int):
+            raise Failure(NotANumber("an end of a range", "an integer", show_value(bound)), part.span)
+    return range_values(bounds[0], bounds[1], expr.span)
+
+
+def range_values(start: int, stop: int, span: Span) -> tuple[int, ...]:
+    if stop - start > MAX_NODES:
+        raise Failure(TooManyNodes(stop - start, MAX_NODES), span)
+    return tuple(range(start, stop))
+
+
+_RULES: dict[type[ast.Expr], Callable[[Any, Scope, Session], Any]] = {
+    ast.Number: lambda e, scope, session: e.value,
+    ast.String: lambda e, scope, session: e.value,
+    ast.Boolean: lambda e, scope, session: e.value,
+    ast.Dims: lambda e, scope, session: tuple(evaluate(p, scope, session) for p in e.parts),
+    ast.ListExpr: lambda e, scope, session: tuple(evaluate(p, scope, session) for p in e.items),
+    ast.Name: _name,
+    ast.Attribute: _attribute,
+    ast.Index: _index,
+    ast.Unary: _unary,
+    ast.Binary: _binary,
+    ast.Conditional: _conditional,
+    ast.Call: _call,
+    ast.Range: _range,
+}
+

@@ -1,0 +1,158 @@
+"""Inputs of a model, and the dimensions they declare.
+
+The dimensions and the facts about them are known before the walk begins: `declare_dimensions` looks through the model's inputs, so that a
+`where` holds everywhere, also above the line where it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.source import Span
+
+from ..dims import Condition, Dim, bounds, declare, symbol
+from ..errors.checks import BadWhere, Contradiction
+from ..errors.names import UnknownArgument, WrongArgument
+from ..errors.structure import InputMisplaced, UnknownDimension
+from ..errors.values import NonPositive
+from ..graph import Value
+from ..types import DTYPES, FLOAT32, DType, TensorType
+from .evaluate import evaluate, evaluate_shape
+from .scope import Scope
+from .session import Session
+from .values import Failure, Flow
+
+BATCH = "N"
+
+
+def make_input(node: ast.Input, name: str, scope: Scope, session: Session) -> Flow:
+    """A further input of the model's graph."""
+    frame = scope.frame
+    if frame is None or frame.graph.kind != "model":
+        raise Failure(InputMisplaced(), node.span)
+    shape = evaluate_shape(node.shape, scope, session)
+    for size in shape:
+        high = size if isinstance(size, int) else bounds(size)[1]
+        if high is not None and high < 1:
+            raise Failure(NonPositive(size), node.shape.span)
+    if _batched(node, scope, session):
+        shape = (session.dims[BATCH], *shape)
+    taken = {v.name for v in frame.graph.inputs}
+    value = Value(TensorType(dtype_of(node.dtype), shape), node.span, name or _free("input", taken))
+    frame.graph.inputs.append(value)
+    return value
+
+
+def _free(name: str, taken: set[str]) -> str:
+    candidates = (name if i == 1 else f"{name}{i}" for i in range(1, len(taken) + 2))
+    return next(c for c in candidates if c not in taken)
+
+
+def _batched(node: ast.Input, scope: Scope, session: Session) -> bool:
+    batched = True
+    for keyword in node.keywords:
+        if keyword.name != "batch":
+            raise Failure(UnknownArgument("input", keyword.name, tuple(near(keyword.name, ["batch"])), ("batch",)), keyword.name_span)
+        value = evaluate(keyword.value, scope, session)
+        if not isinstance(value, bool):
+            raise Failure(WrongArgument("input", "batch", "`true` or `false`", keyword.value.span.text), keyword.value.span)
+        batched = value
+    return batched
+
+
+def dtype_of(name: ast.Name | None) -> DType:
+    """The element type that a name means; float32 where none is written."""
+    if name is None:
+        return FLOAT32
+    if name.name not in DTYPES:
+        close = near(name.name, list(DTYPES))
+        hint = "did you mean " + " or ".join(f"`{n}`" for n in close) + "?" if close else "the types are " + ", ".join(DTYPES)
+        raise Failure(WrongArgument("input", "type", "an element type", f"`{name.name}`", hint), name.span)
+    return DTYPES[name.name]
+
+
+# --- dimensions ----------------------------------------------------------------------------------------------------------------
+
+
+def declare_dimensions(body: ast.Body, scope: Scope, session: Session, fixed: Mapping[str, int], origin: Span) -> None:
+    """Gives the session its dimensions and facts: those of the inputs' shapes, and what the `where`s say of them."""
+    inputs = list(inputs_within(body))
+    lets = {s.name.name for s in body.statements if isinstance(s, ast.Let)}
+    names = {BATCH: None} | {n.name: None for i in inputs for n in _names(i.shape) if _is_dimension(n.name, scope, lets)}
+    for name in fixed:
+        if name not in names:
+            session.report(UnknownDimension(name, tuple(names)), origin)
+    session.dims = {name: symbol(name) for name in names}
+    wheres = [(c, w) for i in inputs for w in i.where for c in _conditions(w, scope, session)]
+    known = {name: size for name, size in fixed.items() if name in names}
+    declared = declare(tuple(names), [c for c, _ in wheres], known)
+    session.dims = dict(declared.dims)
+    session.facts = declared.facts
+    for contradiction in declared.contradictions:
+        where = next((w for c, w in wheres if c is contradiction or c == contradiction), None)
+        if where is not None:
+            given = ", ".join(f"{n} is {s}" for n, s in known.items())
+            session.report(Contradiction(where.span.text, given), where.span)
+
+
+def _is_dimension(name: str, scope: Scope, lets: set[str]) -> bool:
+    return name.isupper() and name not in lets and scope.find(name) is None
+
+
+def inputs_within(body: ast.Body) -> Iterator[ast.Input]:
+    """The inputs of a model, in the order they are written."""
+    stack: list[Any] = list(reversed(body.statements))
+    while stack:
+        node = stack.pop()
+        match node:
+            case ast.Input():
+                yield node
+            case ast.Assign(value=inner) | ast.Flow(pipeline=inner):
+                stack.append(inner)
+            case ast.Out(results=inner):
+                stack += reversed(inner)
+            case ast.Pipeline(head=head, stages=stages):
+                stack += (*reversed([s for s in stages if isinstance(s, ast.Group)]), head)
+            case ast.Group(members=members):
+                stack += reversed(members)
+            case ast.TensorBinary(left=left, right=right):
+                stack += (right, left)
+            case ast.TensorUnary(operand=inner):
+                stack.append(inner)
+
+
+def _names(expr: Any) -> Iterator[ast.Name]:
+    """Every name in an expression."""
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Name):
+            yield node
+        elif isinstance(node, ast.Node):
+            stack += reversed([getattr(node, f) for f in node.__match_args__])
+        elif isinstance(node, tuple):
+            stack += reversed(node)
+
+
+def _conditions(where: ast.Expr, scope: Scope, session: Session) -> Iterator[Condition]:
+    """The comparisons of a `where`, in plain symbols."""
+    if isinstance(where, ast.Binary) and where.op == "and":
+        yield from _conditions(where.left, scope, session)
+        yield from _conditions(where.right, scope, session)
+        return
+    with session.catching(()):
+        if not isinstance(where, ast.Binary) or where.op not in ("==", "!=", "<", "<=", ">", ">="):
+            raise Failure(BadWhere(), where.span)
+        sides: list[Dim] = []
+        for side in (where.left, where.right):
+            value = evaluate(side, scope, session)
+            if isinstance(value, bool) or not isinstance(value, (int, *_SYMBOLIC)):
+                raise Failure(BadWhere(), side.span)
+            sides.append(value)
+        yield Condition(where.op, sides[0], sides[1])
+
+
+_SYMBOLIC = (type(symbol("T")),)

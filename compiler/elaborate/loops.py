@@ -1,0 +1,135 @@
+"""`repeat` and `each`: iterations worked out at compile time, equal ones once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netc.dsl import ast
+
+from ..dims import SymDim
+from ..errors.structure import IterationMismatch, TooManyNodes
+from ..errors.values import NotANumber
+from ..graph import SharedModule
+from .bodies import elaborate_body, place_call, place_stage
+from .evaluate import evaluate
+from .memo import Entry
+from .operators import claim, label_text, stage_label, tensors
+from .scope import Scope, token
+from .session import MAX_NODES, Session
+from .stages import STAGES
+from .statements import run_body
+from .values import UNKNOWN, Failure, Flow, Many, show_value
+
+Loop = ast.Repeat | ast.Each
+
+
+def run_loop(node: Loop, flow: Flow, scope: Scope, session: Session, shared: SharedModule | None) -> Flow:
+    """Runs a repeat or each. With a plain label, and in a body, it is a graph of its own; otherwise its iterations stand around it."""
+    assert scope.frame is not None
+    items = _items(node, scope, session)
+    indexed = node.label is not None and any(not isinstance(p, str) for p in node.label.parts)
+    if shared is None and (indexed or (node.label is None and scope.frame.namer.numbered)):
+        return _iterate(_Step(node, scope, session, transparent=not indexed), items, flow)
+    word = "repeat" if isinstance(node, ast.Repeat) else "each"
+    label = shared.label if shared is not None else stage_label(node.label, word, node.span, scope, session)
+    if not items:
+        return flow
+
+    def run(inner: Scope) -> Flow:
+        step = _Step(node, inner, session, transparent=False)
+        return _iterate(step, items, inner.names["in"].value)  # type: ignore[arg-type]
+
+    kind = "sequence" if isinstance(node, ast.Repeat) else "branches"
+    entry = elaborate_body(node, flow, scope, session, run, name=label, kind=kind)  # type: ignore[arg-type]
+    return place_call(entry, flow, scope, session, label=label, span=node.span, shared=shared)
+
+
+def _items(node: Loop, scope: Scope, session: Session) -> range | tuple[Any, ...]:
+    value = evaluate(node.over, scope, session)
+    if isinstance(value, tuple):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        hint = "an integer of at least 0, a range or a list"
+        known = " (which is not known before run time)" if isinstance(value, SymDim) else ""
+        raise Failure(NotANumber("what is repeated over", hint, show_value(value) + known), node.over.span)
+    if value > MAX_NODES:
+        raise Failure(TooManyNodes(value, MAX_NODES), node.over.span)
+    return range(value)
+
+
+def _iterate(step: _Step, items: range | tuple[Any, ...], flow: Flow) -> Flow:
+    if isinstance(step.node, ast.Repeat):
+        for item in items:
+            flow = step.take(item, flow)
+        return flow
+    results = [tensors(step.take(item, flow)) for item in items]
+    if any(r is None for r in results):
+        return UNKNOWN
+    return Many(tuple(v for r in results if r is not None for v in r))
+
+
+class _Step:
+    """One iteration after another, each with its own names and labels.
+
+    A `transparent` one's stages stand among those around it; otherwise each iteration is a graph, or the one stage it consists of.
+    """
+
+    def __init__(self, node: Loop, scope: Scope, session: Session, transparent: bool) -> None:
+        assert scope.frame is not None
+        self.node, self.scope, self.session, self.frame = node, scope, session, scope.frame
+        label = node.label
+        indexed = label is not None and any(not isinstance(p, str) for p in label.parts)
+        self.label = label if indexed else None
+        self.transparent = transparent
+        self.name = "".join(p for p in label.parts if isinstance(p, str)) if label else self.frame.graph.name
+        self.last: tuple[object, Entry] | None = None
+
+    def take(self, item: Any, flow: Flow) -> Flow:
+        """One iteration on what flows in."""
+        scope = Scope(self.scope, self.frame) if self.node.binders else self.scope
+        for name, value in self._bindings(item):
+            scope.bind(name.name, value, name.span)
+        if self.transparent:
+            inner = Scope(scope, self.frame)
+            inner.bind("in", flow)
+            return run_body(self.node.body, inner, self.session, "the repeated body")
+        entry = self._entry(flow, scope)
+        self.session.bound(self.frame.graph.size + entry.graph.size, self.node.span, self.frame.trace)
+        if not entry.graph.nodes and not entry.failed and entry.graph.captures == 0:
+            return flow
+        label = self._label(scope)
+        if entry.single:
+            return place_stage(entry, flow, scope, self.session, label=label, span=self.node.span)
+        return place_call(entry, flow, scope, self.session, label=label, span=self.node.body.span)
+
+    def _bindings(self, item: Any) -> Iterator[tuple[ast.Name, Any]]:
+        binders = self.node.binders
+        if len(binders) <= 1:
+            yield from zip(binders, (item,), strict=False)
+            return
+        if not isinstance(item, tuple) or len(item) != len(binders):
+            raise Failure(IterationMismatch(len(binders), f"such as {show_value(item)}"), binders[0].span.to(binders[-1].span))
+        yield from zip(binders, item, strict=True)
+
+    def _entry(self, flow: Flow, scope: Scope) -> Entry:
+        """The body's graph; without binders it depends on the flow alone, so that the last one usually serves again."""
+        key = token(flow)
+        if self.last is not None and not self.node.binders and self.last[0] == key:
+            return self.last[1]
+
+        def run(inner: Scope) -> Flow:
+            return run_body(self.node.body, inner, self.session, "the repeated body")
+
+        entry = elaborate_body(self.node.body, flow, scope, self.session, run, name=self.name)
+        self.last = (key, entry)
+        return entry
+
+    def _label(self, scope: Scope) -> str:
+        if self.label is None:
+            return self.frame.namer.automatic("", self.node.span)
+        return claim(label_text(self.label, scope, self.session), self.label.span, self.frame)
+
+
+STAGES[ast.Repeat] = run_loop
+STAGES[ast.Each] = run_loop

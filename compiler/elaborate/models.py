@@ -1,0 +1,141 @@
+"""The model of a file: which one it is, its parameters, its walk, and what it expects of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import PurePath
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.source import SourceFile, Span
+
+from ..errors.structure import AmbiguousModel, NoInput, StrayStatement, UnknownModel, UnknownParameter
+from ..graph import Graph, Program
+from .bodies import finish
+from .evaluate import evaluate
+from .expectations import check_expectations
+from .inputs import declare_dimensions
+from .naming import Namer
+from .scope import Frame, Scope
+from .session import Session
+from .statements import Results, run_statements
+from .values import UNKNOWN, Failure, LazyLet
+
+
+class Chosen:
+    """The model to be elaborated: its name, body and parameters (None: the file's own statements)."""
+
+    def __init__(self, name: str, body: ast.Body, node: ast.Model | None) -> None:
+        self.name = name
+        self.body = body
+        self.node = node
+        self.span = node.name.span if node is not None else Span(body.span.file, 0, 0)
+
+
+def choose(file: ast.File, source: SourceFile, wanted: str | None, session: Session) -> Chosen | None:
+    """The model that is meant; None if there is none, or if it cannot be told which (then that is reported)."""
+    models = {m.name.name: m for m in file.items if isinstance(m, ast.Model)}
+    loose = tuple(i for i in file.items if isinstance(i, ast.Statement))
+    stem = PurePath(source.name).stem
+    start = Span(source, 0, 0)
+    if models:
+        for statement in loose:
+            if not isinstance(statement, ast.Let):
+                session.report(StrayStatement(), statement.span)
+        name = wanted or (stem if stem in models else next(iter(models)))
+        if wanted is None and len(models) > 1 and stem not in models:
+            session.report(AmbiguousModel(tuple(models)), start)
+            return None
+        if name in models:
+            return Chosen(name, models[name].body, models[name])
+        session.report(UnknownModel(name, tuple(near(name, list(models))), tuple(models)), start)
+        return None
+    if wanted is not None and wanted != stem:
+        session.report(UnknownModel(wanted, (), ()), start)
+        return None
+    if all(isinstance(i, (ast.Let, ast.ExpectCondition, ast.ExpectShape)) for i in loose):
+        return None
+    span = loose[0].span.to(loose[-1].span)
+    return Chosen(_identifier(stem), ast.Body(span, loose), None)
+
+
+def _identifier(stem: str) -> str:
+    name = "".join(c if c.isalnum() and c.isascii() else "_" for c in stem).strip("_")
+    return name if name and not name[0].isdigit() else f"net_{name}" if name else "net"
+
+
+def build(chosen: Chosen, files: Scope, params: Mapping[str, Any], dims: Mapping[str, int], session: Session) -> Program | None:
+    """Walks the model's body. None if anything failed."""
+    graph = Graph(chosen.name, "model", chosen.body.span)
+    frame = Frame(graph, None, Namer(numbered=False), ())
+    outside = Scope(files, None)
+    scope = Scope(outside, frame)
+    _set_parameters(chosen, params, outside, files, scope, session)
+    graph.arguments = {k: b.value for k, b in outside.names.items()} if chosen.node else {}
+    declare_dimensions(chosen.body, scope, session, dims, chosen.span)
+    results = run_statements(chosen.body, scope, session, "the model")
+    finish(frame, results.flow, session)
+    if results.flow is UNKNOWN:
+        return None
+    if not graph.inputs:
+        session.report(NoInput(), chosen.span)
+    graph.output_names = list(output_names(results, len(graph.outputs)))
+    free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
+    program = Program(graph, session.facts, free)
+    if not any(d.severity == "error" for d in session.diagnostics):
+        check_expectations(chosen, program, params, scope, session)
+    return program
+
+
+def output_names(results: Results, count: int) -> Iterable[str]:
+    """The names of the outputs: as bound, else `output`, or `output1` and so on when there are several."""
+    taken: set[str] = set()
+    names = results.names if len(results.names) == count else ("",) * count
+    for index, name in enumerate(names):
+        candidate = name or ("output" if count == 1 else f"output{index + 1}")
+        while candidate in taken:
+            candidate += "_"
+        taken.add(candidate)
+        yield candidate
+
+
+def _set_parameters(
+    chosen: Chosen, params: Mapping[str, Any], outside: Scope, files: Scope, scope: Scope, session: Session
+) -> None:
+    """Binds the model's parameters: as set from outside, or their defaults."""
+    if chosen.node is None:
+        lets = {s.name.name: s for s in chosen.body.statements if isinstance(s, ast.Let)}
+        _refuse_unknown(params, list(lets), chosen.span, session)
+        for name, let in lets.items():
+            if name not in files.names or not isinstance(files.names[name].value, LazyLet):
+                continue
+            files.names[name].value = params[name] if name in params else LazyLet(let, scope)
+        return
+    constants = [p for p in chosen.node.parameters if isinstance(p, ast.Parameter)]
+    _refuse_unknown(params, [p.name.name for p in constants], chosen.span, session)
+    for parameter in chosen.node.parameters:
+        value: Any = UNKNOWN
+        with session.catching(()):
+            value = _value_of(parameter, params, outside, session)
+        outside.bind(parameter.name.name, value, parameter.span)
+
+
+def _value_of(parameter: ast.Parameter | ast.TensorParameter, params: Mapping[str, Any], outside: Scope, session: Session) -> Any:
+    from ..errors.names import MissingArgument
+    from ..errors.structure import InputMisplaced
+
+    if isinstance(parameter, ast.TensorParameter):
+        raise Failure(InputMisplaced(), parameter.span)
+    name = parameter.name.name
+    if name in params:
+        return params[name]
+    if parameter.default is None:
+        raise Failure(MissingArgument("the model", name, "which has no default", f"--set {name}=..."), parameter.span)
+    return evaluate(parameter.default, outside, session)
+
+
+def _refuse_unknown(params: Mapping[str, Any], known: list[str], span: Span, session: Session) -> None:
+    for name in params:
+        if name not in known:
+            session.report(UnknownParameter(name, tuple(near(name, known)), tuple(known)), span)

@@ -1,0 +1,188 @@
+"""Operators applied: arguments bound, rules asked, a node added to the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netc.dsl import ast
+from netc.dsl.source import Span
+
+from ..dims import SymDim, symbols
+from ..errors.base import Place, Problem
+from ..errors.dense import DenseAfterSpatial
+from ..errors.names import BadLabel, LabelTwice, NotATensor, WrongTensors
+from ..errors.structure import NoTie, SymbolicParameter
+from ..graph import OpNode, SharedModule, Value
+from ..ops.base import Given, Operator, ParameterSpec, Refusal
+from ..ops.dense import Dense
+from ..types import show_shape
+from .arguments import Bound, bind_operator
+from .evaluate import evaluate
+from .scope import Frame, Scope
+from .session import Session
+from .sharing import check_shared
+from .ties import PendingTie
+from .values import UNKNOWN, Failure, Flow, Many, Unknown, show_value
+
+Locate = Callable[[Place], Span]
+
+
+def operate(
+    node: ast.Apply,
+    cls: type[Operator],
+    flow: Flow,
+    scope: Scope,
+    session: Session,
+    shared: SharedModule | None = None,
+) -> Flow:
+    """Applies the operator that a stage names, and the activation behind it."""
+    assert scope.frame is not None
+    bound = bind_operator(cls, node, scope, session)
+    label = shared.label if shared is not None else stage_label(node.label, cls.name, node.span, scope, session)
+    inputs = tensors(flow)
+    if inputs is None:
+        return UNKNOWN
+    check_arity(cls, inputs, node.name_span)
+
+    def locate(place: Place) -> Span:
+        return bound.spans.get(place.name, node.name_span) if place.kind == "argument" else node.name_span
+
+    result = add_operator(bound.op, inputs, scope.frame, session, span=node.span, label=label, locate=locate, shared=shared)
+    if bound.tie is not None:
+        _tie(bound, scope.frame)
+    if bound.activation is None:
+        return result
+    follower = Operator.registry[bound.activation.name]()
+    name, where = follower.name, bound.activation.span
+    follow = scope.frame.namer.automatic(name, where)
+    return add_operator(follower, tensors(result) or [], scope.frame, session, span=where, label=follow, locate=lambda place: where)
+
+
+def add_operator(
+    op: Operator,
+    inputs: list[Value],
+    frame: Frame,
+    session: Session,
+    *,
+    span: Span,
+    label: str,
+    locate: Locate,
+    shared: SharedModule | None = None,
+) -> Flow:
+    """Asks the operator's rules and adds it to the frame's graph."""
+    given = Given(tuple(v.type for v in inputs), session.facts)
+    try:
+        results = op.infer(given)
+    except Refusal as refusal:
+        raise placed(refusal.problem, refusal.at, inputs, locate) from None
+    for problem, place in op.warnings(given):
+        _warn(problem, place, inputs, locate, frame, session)
+    if isinstance(op, Dense) and inputs[0].spatial and inputs[0].type.rank > 2:
+        session.report(DenseAfterSpatial(inputs[0].type, results[0]), span, ((inputs[0].span, f"this is {inputs[0].type}"),), frame.trace)
+    specs = op.parameters(given)
+    _check_static(op, specs, span)
+    keeps = bool(inputs) and inputs[0].spatial and results[0].shape == inputs[0].type.shape and op.pointwise
+    outputs = tuple(Value(t, span, spatial=op.spatial or keeps) for t in results)
+    node = OpNode(op, tuple(inputs), outputs, label, span, specs, shared=shared)
+    if shared is not None:
+        check_shared(shared, {s.name: (s.shape, s.dtype) for s in specs}, span, session)
+    frame.graph.nodes.append(node)
+    session.grow(frame.graph, 1, span, frame.trace)
+    if len(outputs) == 1:
+        return outputs[0]
+    return Many(outputs, node if op.extras else None)
+
+
+def placed(problem: Problem, at: Place, inputs: list[Value], locate: Locate) -> Failure:
+    """A problem of an operator with the places of the text it concerns."""
+    marks = [(_where(p, inputs, locate), text) for p, text in problem.marks()]
+    if at.kind == "input" and at.index < len(inputs) and not problem.marks():
+        marks.append((inputs[at.index].span, problem.label() or f"this is {inputs[at.index].type}"))
+        return Failure(problem, locate(at), tuple(marks), label="")
+    return Failure(problem, locate(at), tuple(marks))
+
+
+def _where(place: Place, inputs: list[Value], locate: Locate) -> Span:
+    if place.kind == "input" and place.index < len(inputs):
+        return inputs[place.index].span
+    return locate(place)
+
+
+def _warn(problem: Problem, place: Place, inputs: list[Value], locate: Locate, frame: Frame, session: Session) -> None:
+    failure = placed(problem, place, inputs, locate)
+    session.report(failure.problem, failure.span, failure.marks, frame.trace)
+
+
+def _check_static(op: Operator, specs: tuple[ParameterSpec, ...], span: Span) -> None:
+    for spec in specs:
+        symbolic = [d for d in spec.shape if isinstance(d, SymDim)]
+        if symbolic:
+            names = tuple(sorted(symbols(symbolic[0])))
+            raise Failure(SymbolicParameter(op.name, spec.name or op.name, show_shape(spec.shape), names), span)
+
+
+def _tie(bound: Bound, frame: Frame) -> None:
+    assert bound.tie is not None
+    node = frame.graph.nodes[-1]
+    if not isinstance(node, OpNode) or not any(s.name == "weight" for s in node.specs):
+        raise Failure(NoTie(bound.op.name), bound.tie.span)
+    frame.ties.append(PendingTie(node, bound.tie))
+
+
+def tensors(flow: Flow) -> list[Value] | None:
+    """The tensors that flow on; None if they are unknown. Extra results that nobody unpacked are dropped for good."""
+    if isinstance(flow, Unknown):
+        return None
+    if isinstance(flow, Value):
+        return [flow]
+    if flow.extras is not None:
+        flow.extras.outputs = flow.extras.outputs[:1]
+        return [flow.values[0]]
+    return list(flow.values)
+
+
+def check_arity(cls: type[Operator], inputs: list[Value], span: Span) -> None:
+    least, most = cls.arity()
+    if len(inputs) < least or (most is not None and len(inputs) > most):
+        names = " and ".join(f"`{n.strip('?*')}`" for n in cls.inputs[: max(least, 1)])
+        counts = {0: "no tensors", 1: "one tensor"}
+        wanted = counts.get(least, f"{least} tensors, {names}") if most == least else f"{least} to {most} tensors"
+        hint = f"feed it a tuple: `({', '.join(n.strip('?*') for n in cls.inputs[:least])}) -> {cls.name}`" if least > 1 else ""
+        marks = tuple((v.span, f"this is {v.type}") for v in inputs[:3])
+        raise Failure(WrongTensors(cls.name, wanted, len(inputs), hint), span, marks)
+
+
+def stage_label(label: ast.Label | None, operator: str, span: Span, scope: Scope, session: Session) -> str:
+    """The name of a stage in the graph that is being built: as labelled, or by kind and number."""
+    assert scope.frame is not None
+    if label is None:
+        return scope.frame.namer.automatic(operator, span)
+    return claim(label_text(label, scope, session), label.span, scope.frame)
+
+
+def claim(text: str, span: Span, frame: Frame) -> str:
+    earlier = frame.namer.claim(text, span)
+    if earlier is not None:
+        raise Failure(LabelTwice(text), span, ((earlier, "first here"),))
+    return text
+
+
+def label_text(label: ast.Label, scope: Scope, session: Session) -> str:
+    """The label with its `{expressions}` worked out."""
+    parts = []
+    for part in label.parts:
+        if isinstance(part, str):
+            parts.append(part)
+            continue
+        value = evaluate(part, scope, session)
+        if isinstance(value, (float, bool, tuple)) or not isinstance(value, (int, str)):
+            raise Failure(BadLabel(show_value(value)), part.span)
+        parts.append(str(value))
+    text = "".join(parts)
+    if not text.replace("_", "a").isalnum() or not text.isascii():
+        raise Failure(BadLabel(text), label.span)
+    return text
+
+
+def needs_tensor(value: object, span: Span) -> Failure:
+    return Failure(NotATensor(show_value(value)), span)

@@ -1,0 +1,134 @@
+"""Scopes and frames: where names are bound, and which graph is being built.
+
+A `Frame` is one graph under construction: what is looked up outside of it is admitted through its border (a tensor becomes a further input
+of the graph, a shared stage one of its modules) and remembered in `reads`, which are exactly what the graph depends on: the key of the memo.
+A `Scope` is a set of names within a frame; transparent constructs (`if`, unlabelled groups) open a scope but no frame.
+"""
+
+from __future__ import annotations
+
+from netc.dsl.diagnostics import Frame as Trace
+from netc.dsl.source import Span
+
+from ..graph import Graph, Value
+from .naming import Namer
+from .ties import PendingTie
+from .values import UNKNOWN, Entity, Many, SharedDef, Unknown, freeze
+
+
+class Binding:
+    """What a name stands for, where it was bound, and whether anyone has asked for it."""
+
+    __slots__ = ("span", "used", "value")
+
+    def __init__(self, value: Entity, span: Span | None) -> None:
+        self.value = value
+        self.span = span
+        self.used = False
+
+
+class Scope:
+    """Names, innermost first. `frame` is None for the scopes of files and of compile-time functions."""
+
+    __slots__ = ("frame", "names", "parent")
+
+    def __init__(self, parent: Scope | None, frame: Frame | None) -> None:
+        self.parent = parent
+        self.frame = frame
+        self.names: dict[str, Binding] = {}
+
+    def bind(self, name: str, value: Entity, span: Span | None = None) -> Binding:
+        binding = Binding(value, span)
+        self.names[name] = binding
+        return binding
+
+    def find(self, name: str) -> tuple[Binding, Scope] | None:
+        """The binding as it is in the scope where it was made."""
+        scope: Scope | None = self
+        while scope is not None:
+            binding = scope.names.get(name)
+            if binding is not None:
+                return binding, scope
+            scope = scope.parent
+        return None
+
+    def use(self, name: str) -> Binding | None:
+        """The binding as it is seen from this scope's frame; it counts as used."""
+        found = self.find(name)
+        if found is None:
+            return None
+        binding, home = found
+        binding.used = True
+        if home.frame is self.frame or home.frame is None or self.frame is None:
+            return binding
+        crossed: list[Frame] = []
+        frame: Frame | None = self.frame
+        while frame is not None and frame is not home.frame:
+            crossed.append(frame)
+            frame = frame.parent
+        value = binding.value
+        for inner in reversed(crossed):
+            value = inner.admit(name, value)
+        return Binding(value, binding.span)
+
+    def visible(self) -> list[str]:
+        """Every name that can be seen from here."""
+        names: dict[str, None] = {}
+        scope: Scope | None = self
+        while scope is not None:
+            names.update(dict.fromkeys(scope.names))
+            scope = scope.parent
+        return list(names)
+
+
+class Frame:
+    """One graph under construction, and the chain of uses that led to it."""
+
+    def __init__(self, graph: Graph, parent: Frame | None, namer: Namer, trace: tuple[Trace, ...]) -> None:
+        self.graph = graph
+        self.parent = parent
+        self.namer = namer
+        self.trace = trace
+        self.reads: dict[str, object] = {}
+        self.ties: list[PendingTie] = []
+        self._admitted: dict[str, Entity] = {}
+
+    def admit(self, name: str, value: Entity) -> Entity:
+        """Brings what `name` stands for outside into this frame."""
+        if name not in self._admitted:
+            self.reads[name] = token(value)
+            self._admitted[name] = self._bring(name, value)
+        return self._admitted[name]
+
+    def _bring(self, name: str, value: Entity) -> Entity:
+        if isinstance(value, Value):
+            self.graph.captures += 1
+            return self.receive(value, value.name or name)
+        if isinstance(value, Many):
+            self.graph.captures += len(value.values)
+            return Many(tuple(self.receive(v, v.name) for v in value.values))
+        if isinstance(value, SharedDef):
+            self.graph.modules.append(value.module)
+        return value
+
+    def receive(self, outer: Value, name: str) -> Value:
+        """A further input of the graph, of the type of a value outside."""
+        inner = Value(outer.type, outer.span, name)
+        inner.spatial = outer.spatial
+        self.graph.inputs.append(inner)
+        return inner
+
+
+def token(value: Entity) -> object:
+    """What of a binding a graph can depend on: the value, or for tensors the type."""
+    if isinstance(value, Value):
+        return ("tensor", value.type, value.spatial)
+    if isinstance(value, Many):
+        return ("tensors", tuple((v.type, v.spatial) for v in value.values))
+    if isinstance(value, SharedDef):
+        return ("shared", id(value.module))
+    if isinstance(value, Unknown):
+        return UNKNOWN
+    if isinstance(value, (int, float, str, tuple)):
+        return freeze(value)
+    return value

@@ -1,0 +1,112 @@
+"""The state of one elaboration: what is known of the dimensions, what has been built, what has been reported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from netc.dsl.diagnostics import Diagnostic, Mark
+from netc.dsl.diagnostics import Frame as Trace
+from netc.dsl.source import SourceFile, Span
+
+from ..dims import Dim, Facts
+from ..errors.base import Problem
+from ..errors.structure import TooManyNodes, TooMuchNesting
+from ..graph import Graph
+from .values import Abort, Failure, Silent
+
+if TYPE_CHECKING:
+    from .memo import Memo
+    from .scope import Scope
+
+MAX_NESTING = 64
+MAX_NODES = 1_000_000
+
+Loader = Callable[[str, SourceFile], SourceFile]
+"""Reads the file that `use "path"` in a file means, or raises `CannotLoad`."""
+
+
+class CannotLoad(Exception):
+    """A file that cannot be read. `why` completes "cannot use `path`: ..."; `near` are paths that exist."""
+
+    def __init__(self, why: str, near: tuple[str, ...] = ()) -> None:
+        super().__init__(why)
+        self.why = why
+        self.near = near
+
+
+class Session:
+    """What all parts of the elaborator share."""
+
+    def __init__(self, loader: Loader | None, memo: Memo) -> None:
+        self.loader = loader
+        self.memo = memo
+        self.facts = Facts.nothing()
+        self.dims: dict[str, Dim] = {}
+        self.params: Mapping[str, object] = {}
+        self.diagnostics: list[Diagnostic] = []
+        self.files: dict[str, Scope] = {}
+        self.loading: list[str] = []
+        self.active: list[object] = []
+        self.shared_specs: dict[int, tuple[dict[str, object], Span]] = {}
+        self.blocks = 0
+
+    @contextmanager
+    def nested(self, span: Span) -> Iterator[None]:
+        """Counts how deep blocks and groups stand in each other."""
+        self.blocks += 1
+        try:
+            if self.blocks > MAX_NESTING:
+                raise Failure(TooMuchNesting(MAX_NESTING), span)
+            yield
+        finally:
+            self.blocks -= 1
+
+    def grow(self, graph: Graph, amount: int, span: Span, trace: tuple[Trace, ...]) -> None:
+        """Counts operators, and ends the elaboration when there are too many."""
+        graph.size += amount
+        self.bound(graph.size, span, trace)
+
+    def bound(self, size: int, span: Span, trace: tuple[Trace, ...]) -> None:
+        if size > MAX_NODES:
+            self.report(TooManyNodes(size, MAX_NODES), span, trace=trace)
+            raise Abort
+
+    def report(
+        self,
+        problem: Problem,
+        span: Span,
+        marks: tuple[tuple[Span, str], ...] = (),
+        trace: tuple[Trace, ...] = (),
+        label: str | None = None,
+    ) -> None:
+        """Adds a diagnostic. Marks on the very place of the problem say nothing and are left out."""
+        seconds = tuple(Mark(s, t) for s, t in marks if s != span)
+        label = problem.label() if label is None else label
+        if not label:
+            label = next((t for s, t in marks if s == span), "")
+        self.diagnostics.append(
+            Diagnostic(
+                problem.severity,
+                problem.code,
+                problem.message(),
+                span,
+                label,
+                seconds,
+                problem.notes(),
+                problem.help(),
+                (),
+                trace,
+            )
+        )
+
+    @contextmanager
+    def catching(self, trace: tuple[Trace, ...]) -> Iterator[None]:
+        """Reports what fails inside and goes on behind it."""
+        try:
+            yield
+        except Failure as failure:
+            self.report(failure.problem, failure.span, failure.marks, trace, failure.label)
+        except Silent:
+            pass

@@ -1,0 +1,237 @@
+"""Pipelines: a head and the stages it flows through, and arithmetic between tensors.
+
+In: a pipeline and its scope. Out: what flows out of it, a tensor or several; in arithmetic also a compile-time value. Each stage is
+guarded: what fails is reported and gives `UNKNOWN`, and the stages behind it are still looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+
+from ..errors.names import NoIn, NotAStage, NotATensor, UnknownName, UnknownStage
+from ..graph import SharedModule, Value
+from ..ops.base import Operator
+from .bodies import elaborate_body, guarded, place_call
+from .builtins import BUILTINS
+from .checks import check_is
+from .constants import make_param, make_table
+from .evaluate import evaluate, force
+from .infix import infix, prefix
+from .inputs import make_input
+from .operators import operate, stage_label, tensors
+from .scope import Scope
+from .session import Session
+from .values import CONST_TYPES, UNKNOWN, BlockDef, Const, Failure, Flow, FnDef, LazyLet, Many, SharedDef, Silent, Unknown, show_value
+
+Operand = Flow | Const
+
+
+def run_pipeline(pipeline: ast.Pipeline, scope: Scope, session: Session, name: str = "") -> Operand:
+    """What a pipeline gives. `name` is what its result will be called: an `input` takes it over."""
+    head = pipeline.head
+    if isinstance(head, ast.Input):
+        flow: Operand = guarded(session, scope, lambda: make_input(head, "" if pipeline.stages else name, scope, session))
+    else:
+        flow = guarded(session, scope, lambda: operand(head, scope, session))  # type: ignore[arg-type, return-value]
+    if not pipeline.stages:
+        return flow
+    if isinstance(flow, CONST_TYPES):
+        bad = flow
+        flow = guarded(session, scope, lambda: _refuse_const(head, bad))
+    for stage in pipeline.stages:
+        before: Flow = flow  # type: ignore[assignment]
+        flow = guarded(session, scope, lambda stage=stage, before=before: run_stage(stage, before, scope, session))  # type: ignore[misc]
+    return flow
+
+
+def _refuse_const(node: ast.Node, value: object) -> Flow:
+    raise Failure(NotATensor(show_value(value)), node.span)
+
+
+def run_tensor(pipeline: ast.Pipeline, scope: Scope, session: Session, name: str = "") -> Flow:
+    """The same where only tensors will do."""
+    flow = run_pipeline(pipeline, scope, session, name)
+    if isinstance(flow, CONST_TYPES):
+        bad = flow
+        hint = "name compile-time values with `let`"
+        return guarded(session, scope, lambda: _raise(Failure(NotATensor(show_value(bad), hint), pipeline.span)))
+    return flow
+
+
+def _raise(failure: Failure) -> Flow:
+    raise failure
+
+
+# --- what a pipeline begins with ---------------------------------------------------------------------------------------------
+
+
+def operand(node: ast.Tensor, scope: Scope, session: Session) -> Operand:
+    """A head, or one side of an operation."""
+    return OPERANDS[type(node)](node, scope, session)
+
+
+def _apply_operand(node: ast.Apply, scope: Scope, session: Session) -> Operand:
+    plain = not node.positional and not node.keywords and node.label is None
+    found = scope.use(node.name)
+    value = found.value if found is not None else None
+    if isinstance(value, LazyLet) and found is not None:
+        value = force(found, value, session)
+    if isinstance(value, Unknown):
+        raise Silent
+    if plain and isinstance(value, (Value, Many, *CONST_TYPES)):
+        return value
+    if plain and found is None and node.name in session.dims:
+        return session.dims[node.name]
+    if node.called and (isinstance(value, FnDef) or (found is None and node.name in BUILTINS)):
+        call = ast.Call(node.span, ast.Name(node.name_span, node.name), node.positional)
+        return evaluate(call, scope, session)  # type: ignore[no-any-return]
+    flow = scope.use("in")
+    if flow is not None:
+        return run_stage(node, flow.value, scope, session)  # type: ignore[arg-type]
+    if node.name == "in":
+        raise Failure(NoIn(), node.name_span)
+    _stage_entity(node, scope)
+    raise Failure(NoIn(node.name), node.name_span)
+
+
+def _group_operand(node: ast.Group, scope: Scope, session: Session) -> Operand:
+    if node.label is not None:
+        return _labelled_group(node, None, scope, session)
+    if len(node.members) == 1:
+        return run_pipeline(node.members[0], scope, session)
+    return _tuple(node, scope, session)
+
+
+def _from_in(node: ast.Tensor, scope: Scope, session: Session) -> Operand:
+    flow = scope.use("in")
+    if flow is None:
+        raise Failure(NoIn(type(node).__name__.lower()), node.span)
+    return run_stage(node, flow.value, scope, session)  # type: ignore[arg-type]
+
+
+def _binary_operand(node: ast.TensorBinary, scope: Scope, session: Session) -> Operand:
+    spine = [node]
+    while isinstance(spine[-1].left, ast.TensorBinary):
+        spine.append(spine[-1].left)
+    deepest = spine[-1].left
+    value: Operand = guarded(session, scope, lambda: operand(deepest, scope, session))  # type: ignore[arg-type, return-value]
+    for step in reversed(spine):
+        left = value
+        right: Operand = guarded(session, scope, lambda step=step: operand(step.right, scope, session))  # type: ignore[misc]
+        value = guarded(
+            session,
+            scope,
+            lambda step=step, left=left, right=right: infix(step, left, right, scope, session),  # type: ignore[misc]
+        )
+    return value
+
+
+def _unary_operand(node: ast.TensorUnary, scope: Scope, session: Session) -> Operand:
+    return prefix(node, operand(node.operand, scope, session), scope, session)
+
+
+OPERANDS: dict[type[ast.Tensor], Callable[[Any, Scope, Session], Operand]] = {
+    ast.Apply: _apply_operand,
+    ast.Group: _group_operand,
+    ast.Pipeline: run_pipeline,
+    ast.Scalar: lambda node, scope, session: node.value,
+    ast.TensorBinary: _binary_operand,
+    ast.TensorUnary: _unary_operand,
+    ast.Input: lambda node, scope, session: make_input(node, "", scope, session),
+    ast.Param: make_param,
+    ast.Table: make_table,
+    ast.Repeat: _from_in,
+    ast.Each: _from_in,
+    ast.Is: _from_in,
+}
+
+
+# --- stages --------------------------------------------------------------------------------------------------------------------
+
+
+def run_stage(node: ast.Tensor, flow: Flow, scope: Scope, session: Session, shared: SharedModule | None = None) -> Flow:
+    """A stage on what flows into it."""
+    rule = STAGES.get(type(node))
+    if rule is None:
+        raise Failure(NotAStage(node.span.text.split()[0], "where a pipeline begins"), node.span)
+    return rule(node, flow, scope, session, shared)
+
+
+def _stage_entity(node: ast.Apply, scope: Scope) -> Any:
+    """The block, shared stage or operator class that a stage names."""
+    found = scope.find(node.name)
+    value = found[0].value if found is not None else None
+    if isinstance(value, (BlockDef, SharedDef)):
+        used = scope.use(node.name)
+        assert used is not None
+        return used.value
+    if node.name in Operator.registry:
+        return Operator.registry[node.name]
+    marks = ((found[0].span, "bound here"),) if found is not None and found[0].span is not None else ()
+    if isinstance(value, (Value, Many)):
+        hint = f"to feed a stage with several tensors, write a tuple: `(a, {node.name}) -> ...`"
+        raise Failure(NotAStage(node.name, "a tensor", hint), node.name_span, marks)
+    if isinstance(value, Unknown):
+        raise Silent
+    if isinstance(value, FnDef):
+        raise Failure(NotAStage(node.name, "a compile-time function", "a function of tensors is a `block`"), node.name_span, marks)
+    if found is not None:
+        raise Failure(NotAStage(node.name, "a compile-time value"), node.name_span, marks)
+    names = [n for n in scope.visible() if n != "in"]
+    if node.positional or node.keywords:
+        raise Failure(UnknownStage(node.name, tuple(near(node.name, [*Operator.registry, *names]))), node.name_span)
+    candidates = near(node.name, [*Operator.registry, *names])
+    tensors_near = [n for n in candidates if n in names]
+    problem = UnknownName(node.name, tuple(candidates)) if tensors_near else UnknownStage(node.name, tuple(candidates))
+    raise Failure(problem, node.name_span)
+
+
+def _run_apply(node: ast.Apply, flow: Flow, scope: Scope, session: Session, shared: SharedModule | None) -> Flow:
+    if node.name == "in":
+        raise Failure(NotAStage("in", "what flows into the body"), node.name_span)
+    entity = _stage_entity(node, scope)
+    use = USES.get(type(entity), operate)
+    return use(node, entity, flow, scope, session, shared)
+
+
+def _run_group(node: ast.Group, flow: Flow, scope: Scope, session: Session, shared: SharedModule | None) -> Flow:
+    if node.label is not None or shared is not None:
+        return _labelled_group(node, flow, scope, session, shared)
+    inner = Scope(scope, scope.frame)
+    inner.bind("in", flow)
+    return _tuple(node, inner, session)
+
+
+def _tuple(node: ast.Group, scope: Scope, session: Session) -> Flow:
+    """The members' results, one after another; of one member, its own."""
+    flows = [run_tensor(member, scope, session) for member in node.members]
+    if len(flows) == 1:
+        return flows[0]
+    values = [tensors(flow) for flow in flows]
+    if any(v is None for v in values):
+        return UNKNOWN
+    return Many(tuple(v for found in values if found is not None for v in found))
+
+
+def _labelled_group(
+    node: ast.Group, flow: Flow | None, scope: Scope, session: Session, shared: SharedModule | None = None
+) -> Flow:
+    label = shared.label if shared is not None else stage_label(node.label, "group", node.span, scope, session)
+    entry = elaborate_body(node, flow, scope, session, lambda inner: _tuple(node, inner, session), name=label)
+    return place_call(entry, flow, scope, session, label=label, span=node.span, shared=shared)
+
+
+def _run_is(node: ast.Is, flow: Flow, scope: Scope, session: Session, shared: SharedModule | None) -> Flow:
+    return check_is(node, flow, scope, session)
+
+
+StageRule = Callable[[Any, Flow, Scope, Session, SharedModule | None], Flow]
+STAGES: dict[type[ast.Tensor], StageRule] = {ast.Apply: _run_apply, ast.Group: _run_group, ast.Is: _run_is}
+"""How each kind of stage runs. The loops and choices, which run bodies of statements, put themselves in (loops.py, choices.py)."""
+
+USES: dict[type, Callable[[ast.Apply, Any, Flow, Scope, Session, SharedModule | None], Flow]] = {}
+"""How a name is used as a stage that is not an operator: blocks and shared stages (blocks.py, shares.py)."""

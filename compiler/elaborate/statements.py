@@ -1,0 +1,181 @@
+"""Bodies: statement after statement, each with its names, until there is a result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from netc.dsl import ast
+
+from ..errors.names import BoundTwice, ReservedName, WrongUnpacking
+from ..errors.structure import ExpectMisplaced, NoResult, OutTwice
+from ..graph import Value
+from .bodies import guarded
+from .evaluate import evaluate, force
+from .operators import tensors
+from .scope import Scope
+from .session import Session
+from .shares import declare_shared
+from .stages import run_tensor
+from .values import UNKNOWN, Failure, Flow, LazyLet, Many
+
+
+class Results:
+    """What a body gives, and the names of it where it has some."""
+
+    __slots__ = ("flow", "names")
+
+    def __init__(self, flow: Flow, names: tuple[str, ...]) -> None:
+        self.flow = flow
+        self.names = names
+
+
+def run_body(body: ast.Body, scope: Scope, session: Session, what: str) -> Flow:
+    """Runs the statements of a body in a scope of their own (`scope` itself) and gives what flows out."""
+    return run_statements(body, scope, session, what).flow
+
+
+def run_statements(body: ast.Body, scope: Scope, session: Session, what: str) -> Results:
+    """The same, with the names of the results."""
+    result: Results | None = None
+    last: Results | None = None
+    out: ast.Out | None = None
+    for statement in body.statements:
+        if isinstance(statement, ast.Out):
+            if out is not None:
+                session.report(OutTwice(), statement.span, ((out.span, "the first one"),), _trace(scope))
+            out = statement
+            result = _out(statement, scope, session)
+            continue
+        made = _RULES[type(statement)](statement, scope, session)
+        last = made or last
+    if result is None and last is None:
+        guarded(session, scope, lambda: _no_result(body, what))
+        return Results(UNKNOWN, ())
+    return result or last  # type: ignore[return-value]
+
+
+def _no_result(body: ast.Body, what: str) -> Flow:
+    raise Failure(NoResult(what), body.span)
+
+
+def _trace(scope: Scope) -> Any:
+    return scope.frame.trace if scope.frame is not None else ()
+
+
+def _out(node: ast.Out, scope: Scope, session: Session) -> Results:
+    flows = [run_tensor(p, scope, session) for p in node.results]
+    values = [tensors(f) for f in flows]
+    if any(v is None for v in values):
+        return Results(UNKNOWN, ())
+    names = [_bare_name(p) if len(v or ()) == 1 else "" for p, v in zip(node.results, values, strict=True) for _ in v or ()]
+    found = tuple(x for v in values if v is not None for x in v)
+    return Results(found[0] if len(found) == 1 else Many(found), tuple(names))
+
+
+def _bare_name(pipeline: ast.Pipeline) -> str:
+    head = pipeline.head
+    plain = not pipeline.stages and isinstance(head, ast.Apply) and not head.positional and not head.keywords and head.name != "in"
+    return head.name if plain and isinstance(head, ast.Apply) else ""
+
+
+def bind(name: ast.Name, value: Any, scope: Scope) -> None:
+    """Binds a name in the innermost scope, once."""
+    earlier = scope.names.get(name.name)
+    if earlier is not None:
+        raise Failure(BoundTwice(name.name), name.span, ((earlier.span, "bound here"),) if earlier.span else ())
+    scope.bind(name.name, value, name.span)
+
+
+def _assign(node: ast.Assign, scope: Scope, session: Session) -> Results:
+    first = node.targets[0].name
+    flow = run_tensor(node.value, scope, session, "" if node.unpack else first)
+    names = tuple(t.name for t in node.targets)
+    if not node.unpack:
+        kept = _collapse(flow)
+        if isinstance(kept, Value) and not kept.name:
+            kept.name = first
+        guarded(session, scope, lambda: _bind_all(node, (kept,), scope, session))
+        return Results(kept, names)
+    parts = guarded(session, scope, lambda: _unpack(node, flow))
+    values: tuple[Any, ...] = parts.values if isinstance(parts, Many) else (UNKNOWN,) * len(names)
+    for value, name in zip(values, names, strict=True):
+        if isinstance(value, Value) and not value.name:
+            value.name = name
+    guarded(session, scope, lambda: _bind_all(node, values, scope, session))
+    return Results(parts, names)
+
+
+def _collapse(flow: Flow) -> Flow:
+    """Of an operator with extra results, a single name takes the main one."""
+    if isinstance(flow, Many) and flow.extras is not None:
+        found = tensors(flow) or []
+        return found[0]
+    return flow
+
+
+def _unpack(node: ast.Assign, flow: Flow) -> Flow:
+    if isinstance(flow, Many):
+        wanted = len(node.targets)
+        if flow.extras is not None and 1 < wanted <= len(flow.values):
+            flow.extras.outputs = flow.extras.outputs[:wanted]
+            return Many(flow.values[:wanted])
+        if len(flow.values) == wanted:
+            return Many(flow.values)
+    found = tensors(flow)
+    if found is None:
+        return UNKNOWN
+    if len(found) == len(node.targets):
+        return Many(tuple(found))
+    span = node.targets[0].span.to(node.targets[-1].span)
+    raise Failure(WrongUnpacking(len(node.targets), len(found)), span, tuple((v.span, f"this is {v.type}") for v in found[:1]))
+
+
+def _bind_all(node: ast.Assign, values: tuple[Any, ...], scope: Scope, session: Session) -> Flow:
+    for target, value in zip(node.targets, values, strict=True):
+        if target.name in session.dims:
+            raise Failure(ReservedName(target.name, "it is a dimension"), target.span)
+        bind(target, value, scope)
+    return UNKNOWN
+
+
+def _let(node: ast.Let, scope: Scope, session: Session) -> None:
+    found = scope.find(node.name.name)
+    if found is not None and isinstance(found[0].value, LazyLet) and found[0].value.node is node:
+        lazy = found[0]
+        with session.catching(_trace(scope)):
+            force(lazy, lazy.value, session)
+        if isinstance(lazy.value, LazyLet):
+            lazy.value = UNKNOWN
+        return
+    if found is not None and found[1].frame is None and found[0].span == node.name.span:
+        return
+    value: Any = UNKNOWN
+    with session.catching(_trace(scope)):
+        value = evaluate(node.value, scope, session)
+    with session.catching(_trace(scope)):
+        bind(node.name, value, scope)
+
+
+def _shared(node: ast.Shared, scope: Scope, session: Session) -> None:
+    with session.catching(_trace(scope)):
+        bind(node.name, declare_shared(node, scope), scope)
+
+
+def _flow(node: ast.Flow, scope: Scope, session: Session) -> Results:
+    return Results(run_tensor(node.pipeline, scope, session), (_bare_name(node.pipeline),))
+
+
+def _expect(node: ast.ExpectCondition | ast.ExpectShape, scope: Scope, session: Session) -> None:
+    if scope.frame is None or scope.frame.graph.kind != "model" or scope.frame.parent is not None:
+        session.report(ExpectMisplaced(), node.span, (), _trace(scope))
+
+
+_RULES: dict[type[ast.Statement], Callable[[Any, Scope, Session], Results | None]] = {
+    ast.Assign: _assign,
+    ast.Let: _let,
+    ast.Shared: _shared,
+    ast.Flow: _flow,
+    ast.ExpectCondition: _expect,
+    ast.ExpectShape: _expect,
+}

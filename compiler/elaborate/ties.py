@@ -1,0 +1,57 @@
+"""`tie=label`: a weight that is another stage's. Resolved when a body is complete, since the other stage may come later."""
+
+from __future__ import annotations
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.record import Record
+
+from ..errors.structure import TieMismatch, TieTarget
+from ..errors.values import NotANumber
+from ..graph import CallNode, Graph, OpNode, Tie, join
+from ..types import show_shape
+from .values import Failure
+
+
+class PendingTie(Record):
+    """A node whose weight is that of the stage named by `keyword`."""
+
+    node: OpNode
+    keyword: ast.Keyword
+
+
+def resolve(pending: PendingTie, graph: Graph) -> None:
+    """Finds the stage in the node's own graph, or in what that calls."""
+    path = _path(pending.keyword.value)
+    target = _find(graph, path.split("."))
+    span = pending.keyword.value.span
+    if target is None:
+        labels = [n.label for n in graph.nodes if n.label != pending.node.label]
+        raise Failure(TieTarget(path, tuple(near(path, labels))), span)
+    own = next(s for s in pending.node.specs if s.name == "weight")
+    other = next((s for s in target.specs if s.name == "weight"), None)
+    if other is None or target is pending.node:
+        raise Failure(TieTarget(path, (), "that stage has no weight of its own"), span, ((target.span, "this one"),))
+    if other.shape != own.shape:
+        raise Failure(TieMismatch(show_shape(own.shape), path, show_shape(other.shape)), span, ((target.span, "its weight"),))
+    pending.node.tie = Tie("weight", path, "weight", span)
+
+
+def _path(expr: ast.Expr) -> str:
+    match expr:
+        case ast.String(_, text):
+            return text
+        case ast.Name(_, name):
+            return name
+        case ast.Attribute(_, value, name):
+            return join(_path(value), name)
+    raise Failure(NotANumber("`tie`", "the label of a stage", f"`{expr.span.text}`"), expr.span)
+
+
+def _find(graph: Graph, labels: list[str]) -> OpNode | None:
+    for label in labels[:-1]:
+        call = next((n for n in graph.nodes if n.label == label and isinstance(n, CallNode)), None)
+        if call is None:
+            return None
+        graph = call.graph
+    return next((n for n in graph.nodes if n.label == labels[-1] and isinstance(n, OpNode)), None)

@@ -1,0 +1,90 @@
+"""Names that nobody asks for, and results that go nowhere: found in the text alone, so that a branch not taken counts as a use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.source import Span
+
+from ..errors.base import Problem
+from ..errors.names import UnusedName, UnusedResult
+
+_BINDING = {ast.Assign: ("targets",), ast.Let: ("name",), ast.Shared: ("name",), ast.Parameter: ("name",), ast.TensorParameter: ("name",)}
+
+
+def unused(file: ast.File) -> Iterator[tuple[Problem, Span]]:
+    """The warnings for all bodies of a file. A file's own `let`s are its parameters, which others may set or use."""
+    loose = tuple(i for i in file.items if isinstance(i, ast.Statement))
+    if not any(isinstance(i, ast.Model) for i in file.items):
+        yield from _body(loose, file.items, lets=False)
+    for item in file.items:
+        if isinstance(item, (ast.Block, ast.Model)):
+            yield from _parameters(item)
+    stack: list[Any] = list(file.items)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Body):
+            yield from _body(node.statements, node.statements, lets=True)
+        stack += _children(node)
+
+
+def _body(statements: tuple[ast.Statement, ...], text: tuple[Any, ...], lets: bool) -> Iterator[tuple[Problem, Span]]:
+    mentioned = set(mentions(text))
+    last = _last_pipeline(statements)
+    for statement in statements:
+        for name, what in _bound(statement, lets):
+            if name.name not in mentioned and statement is not last and not name.name.startswith("_"):
+                yield UnusedName(name.name, what), name.span
+        if isinstance(statement, ast.Flow) and statement is not last:
+            yield UnusedResult(), statement.span
+
+
+def _last_pipeline(statements: tuple[ast.Statement, ...]) -> ast.Statement | None:
+    if any(isinstance(s, ast.Out) for s in statements):
+        return None
+    return next((s for s in reversed(statements) if isinstance(s, (ast.Flow, ast.Assign))), None)
+
+
+def _bound(statement: ast.Statement, lets: bool) -> Iterator[tuple[ast.Name, str]]:
+    match statement:
+        case ast.Assign(targets=targets):
+            yield from ((t, "name") for t in targets)
+        case ast.Let(name=name) if lets:
+            yield name, "name"
+        case ast.Shared(name=name):
+            yield name, "shared stage"
+
+
+def _parameters(item: ast.Block | ast.Model) -> Iterator[tuple[Problem, Span]]:
+    mentioned = set(mentions((item.body, *item.parameters)))
+    for parameter in item.parameters:
+        tensor = isinstance(parameter, ast.TensorParameter)
+        first = tensor and parameter is next(p for p in item.parameters if isinstance(p, ast.TensorParameter))
+        name = parameter.name
+        if name.name not in mentioned and not name.name.startswith("_") and not (first and "in" in mentioned):
+            if not (first and tensor):
+                yield UnusedName(name.name, "parameter"), name.span
+
+
+def mentions(nodes: tuple[Any, ...]) -> Iterator[str]:
+    """Every name that is used, not bound, in the nodes."""
+    stack: list[Any] = list(nodes)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, (ast.Name, ast.Apply)):
+            yield node.name
+        stack += _children(node)
+
+
+def _children(node: Any) -> Iterator[Any]:
+    if isinstance(node, tuple):
+        yield from (child for child in node if isinstance(child, (ast.Node, tuple)))
+    elif isinstance(node, ast.Node):
+        skipped = _BINDING.get(type(node), ())
+        for field in node.__match_args__:
+            if field not in skipped:
+                child = getattr(node, field)
+                if isinstance(child, (ast.Node, tuple)):
+                    yield child

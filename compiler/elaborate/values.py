@@ -1,0 +1,125 @@
+"""What a name can stand for while a program is elaborated.
+
+Compile-time values are plain Python: int, float, bool, str, SymDim, DType, `Init`, and tuples of them. Tensors are the graph's `Value`s;
+`Many` holds several of them. `UNKNOWN` stands for the result of whatever failed and has been reported: it silences what follows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netc.dsl import ast
+from netc.dsl.record import Record
+from netc.dsl.source import Span
+
+from ..dims import SymDim, show
+from ..errors.base import Problem
+from ..graph import OpNode, SharedModule, Value
+from ..ops.base import Init
+from ..types import DType
+
+if TYPE_CHECKING:
+    from .scope import Scope
+
+
+class Unknown:
+    """The result of something that has been reported already."""
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN = Unknown()
+
+
+class Many:
+    """Several tensors: a tuple, or the results of an operator. With `extras`, only the first flows on unless all are unpacked."""
+
+    __slots__ = ("extras", "values")
+
+    def __init__(self, values: tuple[Value, ...], extras: OpNode | None = None) -> None:
+        self.values = values
+        self.extras = extras
+
+
+Const = int | float | bool | str | SymDim | DType | Init | tuple["Const", ...]
+Flow = Value | Many | Unknown
+
+
+class FnDef(Record):
+    """A `fn`, with the scope it was written in."""
+
+    node: ast.Fn
+    scope: Scope
+
+
+class BlockDef(Record):
+    """A `block` or a `model`, with the scope it was written in."""
+
+    node: ast.Block | ast.Model
+    scope: Scope
+
+
+class SharedDef(Record):
+    """A `shared` stage: what it is, where it was declared, and the identity of its parameters."""
+
+    stage: ast.Tensor
+    scope: Scope
+    module: SharedModule
+
+
+class LazyLet(Record):
+    """A file's `let`, evaluated when it is first asked for."""
+
+    node: ast.Let
+    scope: Scope
+
+
+Entity = Const | Flow | FnDef | BlockDef | SharedDef | LazyLet
+CONST_TYPES = (int, float, str, SymDim, DType, Init, tuple)
+
+
+class Failure(Exception):
+    """A problem at a place: raised while an expression or a stage is worked out, caught and reported by the statement around it.
+
+    `label` replaces the problem's own text under the carets, when that stands at a mark instead.
+    """
+
+    def __init__(
+        self, problem: Problem, span: Span, marks: tuple[tuple[Span, str], ...] = (), label: str | None = None
+    ) -> None:
+        super().__init__(problem.message())
+        self.problem = problem
+        self.span = span
+        self.marks = marks
+        self.label = label
+
+
+class Silent(Exception):
+    """Something needed is `UNKNOWN`: nothing more is to be said."""
+
+
+class Abort(Exception):
+    """The program is too large to go on with; it has been reported."""
+
+
+def freeze(value: object) -> object:
+    """A key for a compile-time value that tells 1, 1.0 and true apart."""
+    if isinstance(value, tuple):
+        return tuple(freeze(v) for v in value)
+    return (type(value), value)
+
+
+def show_value(value: object) -> str:
+    """A compile-time value as it is written in a spec."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, SymDim):
+        return show(value)
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, tuple):
+        return "[" + ", ".join(show_value(v) for v in value) + "]"
+    if isinstance(value, Init):
+        return f"{value.kind}({', '.join(map(str, value.values))})"
+    return str(value)

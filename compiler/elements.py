@@ -1,0 +1,59 @@
+"""Element types and arrays as NumPy knows them. The one place that says so: weights, the ONNX backend and its runtime ask here.
+
+In: a `DType`, or whatever people hold numbers in. Out: the NumPy type of the same width (bfloat16 is that of ml_dtypes), or an array. Not
+imported by anything that `netc check` runs.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+from .types import DTYPES, DType
+
+NumpyType = np.dtype[Any]
+Array = NDArray[Any]
+
+
+@cache
+def numpy_dtype(dtype: DType) -> NumpyType:
+    """The NumPy type of a `DType`."""
+    return np.dtype(ml_dtypes.bfloat16) if dtype.name == "bfloat16" else np.dtype(dtype.name)
+
+
+@cache
+def dtype_of(found: NumpyType) -> DType | None:
+    """The `DType` of a NumPy type; None for one that netc does not have."""
+    return DTYPES.get(found.name)
+
+
+def array_of(value: object) -> Array:
+    """The array that `value` is or holds: an array, a PyTorch tensor, a number, nested lists. A ValueError if it holds anything but numbers."""
+    if isinstance(value, np.ndarray | np.generic):
+        array = np.asarray(value)
+    elif hasattr(value, "detach"):
+        array = _of_tensor(value)
+    else:
+        try:
+            array = np.asarray(value)
+        except (ValueError, OverflowError) as error:
+            raise ValueError("it is no array of numbers") from error
+    if dtype_of(array.dtype) is None:
+        raise ValueError(f"it holds {array.dtype}, which is no type of netc" if array.dtype.kind in "fiuc" else "it is no array of numbers")
+    return array
+
+
+def _of_tensor(tensor: Any) -> Array:
+    tensor = tensor.detach().cpu().contiguous()
+    name = str(tensor.dtype).removeprefix("torch.")
+    if name not in DTYPES:
+        raise ValueError(f"it holds {name}, which is no type of netc")
+    if name == "bfloat16":
+        import torch
+
+        return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)  # type: ignore[no-any-return]
+    return tensor.numpy()  # type: ignore[no-any-return]

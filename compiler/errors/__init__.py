@@ -1,0 +1,1 @@
+"""Every error, one frozen record each, one file a topic."""

@@ -1,0 +1,57 @@
+"""What arithmetic refuses, beyond what all operators do."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..types import TensorType, show_shape
+from .base import Problem
+
+
+class NeedsNumber(Problem):
+    """`neg` on truth values."""
+
+    code: ClassVar[str] = "needs-number"
+    operator: str
+    found: TensorType
+
+    def message(self) -> str:
+        return f"`{self.operator}` needs a tensor of numbers, found {self.found.dtype} {show_shape(self.found.shape)}"
+
+    def label(self) -> str:
+        return f"this is {self.found.dtype}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("convert it with `-> cast float32`, or invert it with `-> logical_not` if that is meant",)
+
+
+class OperandCount(Problem):
+    """Neither a second tensor nor a number, or both. `found` completes "found ...": `both`, `neither`."""
+
+    code: ClassVar[str] = "operand-count"
+    operator: str
+    found: str
+
+    def message(self) -> str:
+        return f"`{self.operator}` takes either a second tensor or a number, found {self.found}"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"write `(a, b) -> {self.operator}` for two tensors, `a -> {self.operator} 2` for a number",)
+
+
+class ScalarDoesNotFit(Problem):
+    """A number that the tensor's integer type cannot hold, so that it would wrap around."""
+
+    code: ClassVar[str] = "scalar-does-not-fit"
+    operator: str
+    scalar: str
+    found: TensorType
+
+    def message(self) -> str:
+        return f"`{self.operator}` of {self.found.dtype} {show_shape(self.found.shape)} cannot take {self.scalar}"
+
+    def label(self) -> str:
+        return f"{self.found.dtype} does not hold {self.scalar}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("convert the tensor to a wider type before, as with `-> cast int64`",)

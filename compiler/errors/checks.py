@@ -1,0 +1,77 @@
+"""What a spec states of itself and is not so: `is`, `expect`, `where`, patterns of blocks."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..types import Shape, TensorType, show_shape
+from .base import Problem
+
+
+class IsMismatch(Problem):
+    code: ClassVar[str] = "is-mismatch"
+    stated: Shape
+    found: TensorType
+
+    def message(self) -> str:
+        return f"stated to be {show_shape(self.stated)}, but it is {show_shape(self.found.shape)}"
+
+    def label(self) -> str:
+        return f"is {show_shape(self.found.shape)}"
+
+
+class ExpectFailed(Problem):
+    code: ClassVar[str] = "expect-failed"
+    stated: str
+    found: str
+
+    def message(self) -> str:
+        return f"`expect {self.stated}` does not hold"
+
+    def label(self) -> str:
+        return self.found
+
+
+class UnknownOutput(Problem):
+    code: ClassVar[str] = "unknown-output"
+    name: str
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"the model has no output `{self.name}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("its outputs are " + ", ".join(f"`{n}`" for n in self.known),)
+
+
+class BadWhere(Problem):
+    code: ClassVar[str] = "bad-where"
+
+    def message(self) -> str:
+        return "`where` takes comparisons of dimensions, such as `H % 32 == 0` or `T <= 1024`"
+
+
+class Contradiction(Problem):
+    code: ClassVar[str] = "contradiction"
+    condition: str
+    why: str = ""
+
+    def message(self) -> str:
+        return f"`where {self.condition}` cannot hold" + (f": {self.why}" if self.why else "")
+
+
+class PatternMismatch(Problem):
+    """A tensor that does not fit the shape pattern of a block's parameter."""
+
+    code: ClassVar[str] = "pattern-mismatch"
+    block: str
+    parameter: str
+    pattern: str
+    found: TensorType
+    why: str
+
+    def message(self) -> str:
+        return f"`{self.parameter}` of `{self.block}` must be {self.pattern}, found {self.found}"
+
+    def label(self) -> str:
+        return self.why

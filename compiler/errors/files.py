@@ -1,0 +1,46 @@
+"""Files that are used by others and cannot be."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from .base import Problem
+
+
+class UseCycle(Problem):
+    code: ClassVar[str] = "use-cycle"
+    chain: tuple[str, ...]
+
+    def message(self) -> str:
+        return "these files use each other in a circle: " + " -> ".join(self.chain)
+
+    def help(self) -> tuple[str, ...]:
+        return ("put what both need into a third file",)
+
+
+class CannotUse(Problem):
+    """`why` completes "cannot use `path`: ..."."""
+
+    code: ClassVar[str] = "cannot-use"
+    path: str
+    why: str
+    near: tuple[str, ...] = ()
+
+    def message(self) -> str:
+        return f"cannot use `{self.path}`: {self.why}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
+
+
+class NotInFile(Problem):
+    code: ClassVar[str] = "not-in-file"
+    name: str
+    path: str
+    near: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"`{self.path}` has no block, fn or let called `{self.name}`"
+
+    def help(self) -> tuple[str, ...]:
+        return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()

@@ -1,0 +1,255 @@
+"""Names that are unknown, bound twice, unused, or used where they mean nothing."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from netc.dsl.diagnostics import Severity
+
+from .base import Problem
+
+
+def either(near: tuple[str, ...]) -> tuple[str, ...]:
+    """The help that proposes near names."""
+    return ("did you mean " + " or ".join(f"`{n}`" for n in near) + "?",) if near else ()
+
+
+class UnknownName(Problem):
+    """A name in an expression that nothing is bound to."""
+
+    code: ClassVar[str] = "unknown-name"
+    name: str
+    near: tuple[str, ...] = ()
+    hint: str = ""
+
+    def message(self) -> str:
+        return f"nothing is called `{self.name}` here"
+
+    def help(self) -> tuple[str, ...]:
+        return either(self.near) + ((self.hint,) if self.hint else ())
+
+
+class UnknownStage(Problem):
+    """A stage that is neither an operator nor a block."""
+
+    code: ClassVar[str] = "unknown-operator"
+    name: str
+    near: tuple[str, ...] = ()
+
+    def message(self) -> str:
+        return f"there is no operator or block called `{self.name}`"
+
+    def help(self) -> tuple[str, ...]:
+        return either(self.near)
+
+
+class NotAStage(Problem):
+    """A tensor or a number where a stage is needed."""
+
+    code: ClassVar[str] = "not-a-stage"
+    name: str
+    what: str
+    hint: str = ""
+
+    def message(self) -> str:
+        return f"`{self.name}` is {self.what}, not a stage"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.hint,) if self.hint else ()
+
+
+class NotATensor(Problem):
+    """A compile-time value where a tensor is needed."""
+
+    code: ClassVar[str] = "not-a-tensor"
+    what: str
+    hint: str = ""
+
+    def message(self) -> str:
+        return f"a tensor is needed here, found {self.what}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.hint,) if self.hint else ()
+
+
+class BoundTwice(Problem):
+    code: ClassVar[str] = "bound-twice"
+    name: str
+
+    def message(self) -> str:
+        return f"`{self.name}` is bound twice"
+
+    def label(self) -> str:
+        return "bound again here"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("a name is bound once and stands for the same thing from then on",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("give the second one a name of its own",)
+
+
+class ReservedName(Problem):
+    code: ClassVar[str] = "reserved-name"
+    name: str
+    why: str
+
+    def message(self) -> str:
+        return f"`{self.name}` cannot be bound: {self.why}"
+
+
+class UnusedName(Problem):
+    code: ClassVar[str] = "unused-name"
+    severity: ClassVar[Severity] = "warning"
+    name: str
+    what: str = "name"
+
+    def message(self) -> str:
+        return f"the {self.what} `{self.name}` is never used"
+
+
+class UnusedResult(Problem):
+    """A pipeline that is neither named nor the last of its body."""
+
+    code: ClassVar[str] = "unused-result"
+    severity: ClassVar[Severity] = "warning"
+
+    def message(self) -> str:
+        return "the result of this pipeline is never used"
+
+    def help(self) -> tuple[str, ...]:
+        return ("name it with `name = ...`, or go on from it with `->` on the next line",)
+
+
+class NoIn(Problem):
+    """`in`, or a pipeline that begins with a stage, where nothing flows in."""
+
+    code: ClassVar[str] = "no-input-here"
+    stage: str = ""
+
+    def message(self) -> str:
+        if self.stage:
+            return f"`{self.stage}` has nothing to work on: no tensor flows in here"
+        return "`in` means what flows into a block, and this is not in one"
+
+    def help(self) -> tuple[str, ...]:
+        if self.stage:
+            return (f"begin the pipeline with a tensor, such as `x -> {self.stage} ...`, or continue the line above with `->`",)
+        return ("begin with the name of a tensor or with `input`",)
+
+
+class UnknownArgument(Problem):
+    code: ClassVar[str] = "unknown-argument"
+    owner: str
+    name: str
+    near: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+
+    def message(self) -> str:
+        return f"`{self.owner}` has no argument `{self.name}`"
+
+    def notes(self) -> tuple[str, ...]:
+        if not self.known:
+            return (f"`{self.owner}` takes no arguments",)
+        return (f"`{self.owner}` takes " + ", ".join(f"`{n}`" for n in self.known),)
+
+    def help(self) -> tuple[str, ...]:
+        return either(self.near)
+
+
+class MissingArgument(Problem):
+    code: ClassVar[str] = "missing-argument"
+    owner: str
+    name: str
+    wanted: str
+    example: str = ""
+
+    def message(self) -> str:
+        return f"`{self.owner}` lacks its argument `{self.name}`" + (f", {self.wanted}" if self.wanted else "")
+
+    def help(self) -> tuple[str, ...]:
+        return (f"such as `{self.example}`",) if self.example else ()
+
+
+class WrongArgument(Problem):
+    """An argument of the wrong type or out of its range."""
+
+    code: ClassVar[str] = "wrong-argument"
+    owner: str
+    name: str
+    wanted: str
+    found: str
+    hint: str = ""
+
+    def message(self) -> str:
+        return f"`{self.name}` of `{self.owner}` must be {self.wanted}, found {self.found}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.hint,) if self.hint else ()
+
+
+class TooManyArguments(Problem):
+    code: ClassVar[str] = "too-many-arguments"
+    owner: str
+    most: int
+    hint: str = ""
+
+    def message(self) -> str:
+        count = {0: "no positional arguments", 1: "one positional argument"}.get(self.most, f"{self.most} positional arguments")
+        return f"`{self.owner}` takes {count}, and this is one more"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.hint,) if self.hint else ()
+
+
+class ArgumentTwice(Problem):
+    code: ClassVar[str] = "argument-twice"
+    owner: str
+    name: str
+
+    def message(self) -> str:
+        return f"`{self.owner}` is given `{self.name}` twice"
+
+
+class WrongTensors(Problem):
+    """A stage that is fed the wrong number of tensors."""
+
+    code: ClassVar[str] = "wrong-number-of-tensors"
+    owner: str
+    wanted: str
+    found: int
+    hint: str = ""
+
+    def message(self) -> str:
+        return f"`{self.owner}` takes {self.wanted}, but {self.found} {'flows' if self.found == 1 else 'flow'} in"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.hint,) if self.hint else ()
+
+
+class WrongUnpacking(Problem):
+    code: ClassVar[str] = "wrong-unpacking"
+    names: int
+    found: int
+
+    def message(self) -> str:
+        return f"{self.names} names for {self.found} {'tensor' if self.found == 1 else 'tensors'}"
+
+
+class LabelTwice(Problem):
+    code: ClassVar[str] = "label-twice"
+    name: str
+
+    def message(self) -> str:
+        return f"two stages of one body are labelled `{self.name}`"
+
+    def help(self) -> tuple[str, ...]:
+        return ("use `shared` if both are to have the same parameters, another label if not",)
+
+
+class BadLabel(Problem):
+    code: ClassVar[str] = "bad-label"
+    found: str
+
+    def message(self) -> str:
+        return f"a label is made of names and numbers, found `{self.found}`"

@@ -1,0 +1,282 @@
+"""What operators refuse: the problems that many families share. Those of one family stand in a file named after it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..dims import Dim, show
+from ..types import Shape, TensorType, show_shape
+from .base import Place, Problem, input_
+
+
+class NeedsFloat(Problem):
+    """`dense` on integers."""
+
+    code: ClassVar[str] = "needs-float"
+    operator: str
+    found: TensorType
+
+    def message(self) -> str:
+        return f"`{self.operator}` needs a floating-point tensor, found {self.found.dtype} {show_shape(self.found.shape)}"
+
+    def label(self) -> str:
+        return f"this is {self.found.dtype}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("convert it with `-> cast float32`, or look it up with `-> embedding num dim` if it holds indices",)
+
+
+class NeedsInteger(Problem):
+    """`embedding` on floats."""
+
+    code: ClassVar[str] = "needs-integer"
+    operator: str
+    found: TensorType
+
+    def message(self) -> str:
+        return f"`{self.operator}` needs an integer tensor, found {self.found.dtype} {show_shape(self.found.shape)}"
+
+    def label(self) -> str:
+        return f"this is {self.found.dtype}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("if these are indices, declare them so: `input [...] int64`",)
+
+
+class NeedsBool(Problem):
+    """`where` on a condition of numbers."""
+
+    code: ClassVar[str] = "needs-bool"
+    operator: str
+    found: TensorType
+
+    def message(self) -> str:
+        return f"`{self.operator}` needs a bool tensor, found {self.found.dtype} {show_shape(self.found.shape)}"
+
+    def label(self) -> str:
+        return f"this is {self.found.dtype}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("compare it, as in `x > 0`, or convert it with `-> cast bool`",)
+
+
+class DTypeMismatch(Problem):
+    """Two tensors that must have one element type."""
+
+    code: ClassVar[str] = "dtype-mismatch"
+    operator: str
+    left: TensorType
+    right: TensorType
+    at: tuple[int, int] = (0, 1)
+
+    def message(self) -> str:
+        return f"`{self.operator}` needs tensors of one type, found {self.left.dtype} and {self.right.dtype}"
+
+    def marks(self) -> tuple[tuple[Place, str], ...]:
+        return ((input_(self.at[0]), f"this is {self.left.dtype}"), (input_(self.at[1]), f"this is {self.right.dtype}"))
+
+    def help(self) -> tuple[str, ...]:
+        return (f"convert one with `-> cast {self.left.dtype}`",)
+
+
+class ShapeMismatch(Problem):
+    """Two tensors whose shapes do not go together. `verb` completes "cannot ...": `add`, `concat`, `multiply`.
+
+    `why` tells which axes differ; `suggestion` is what would make it right, if that is known.
+    """
+
+    code: ClassVar[str] = "shape-mismatch"
+    verb: str
+    left: Shape
+    right: Shape
+    why: str = ""
+    suggestion: str = ""
+    at: tuple[int, int] = (0, 1)
+
+    def message(self) -> str:
+        return f"cannot {self.verb} {show_shape(self.left)} and {show_shape(self.right)}"
+
+    def label(self) -> str:
+        return self.why
+
+    def marks(self) -> tuple[tuple[Place, str], ...]:
+        first, second = self.at
+        return ((input_(first), f"this is {show_shape(self.left)}"), (input_(second), f"this is {show_shape(self.right)}"))
+
+    def help(self) -> tuple[str, ...]:
+        return (self.suggestion,) if self.suggestion else ()
+
+
+class WrongRank(Problem):
+    """A tensor with too few or too many axes. `needed` completes "needs ...": `[N, C, length], [N, C, height, width] or ...`."""
+
+    code: ClassVar[str] = "wrong-rank"
+    operator: str
+    needed: str
+    found: TensorType
+    suggestion: str = ""
+
+    def message(self) -> str:
+        return f"`{self.operator}` needs {self.needed}, found {show_shape(self.found.shape)}"
+
+    def label(self) -> str:
+        return f"this has {self.found.rank} {'axis' if self.found.rank == 1 else 'axes'}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.suggestion,) if self.suggestion else ()
+
+
+class WrongSize(Problem):
+    """A tensor one of whose axes has the wrong size. `needed` completes "needs ..."."""
+
+    code: ClassVar[str] = "wrong-size"
+    operator: str
+    needed: str
+    found: TensorType
+    suggestion: str = ""
+
+    def message(self) -> str:
+        return f"`{self.operator}` needs {self.needed}, found {show_shape(self.found.shape)}"
+
+    def label(self) -> str:
+        return f"this is {show_shape(self.found.shape)}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.suggestion,) if self.suggestion else ()
+
+
+class BadArgument(Problem):
+    """An argument whose value does not go with the input. `needed` is a whole clause: `must have one entry for each of the 2 axes`."""
+
+    code: ClassVar[str] = "bad-argument"
+    operator: str
+    argument: str
+    found: str
+    needed: str
+    suggestion: str = ""
+
+    def message(self) -> str:
+        return f"`{self.argument}` of `{self.operator}` {self.needed}, found {self.found}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.suggestion,) if self.suggestion else ()
+
+
+class BadAxis(Problem):
+    """An axis that the tensor does not have."""
+
+    code: ClassVar[str] = "bad-axis"
+    operator: str
+    axis: int
+    found: TensorType
+
+    def message(self) -> str:
+        return f"`{self.operator}` cannot use axis {self.axis} of {show_shape(self.found.shape)}"
+
+    def label(self) -> str:
+        return "this axis does not exist"
+
+    def help(self) -> tuple[str, ...]:
+        rank = self.found.rank
+        return (f"axes go from {-rank} to {rank - 1}; axis 0 is the batch",) if rank else ()
+
+
+class KernelTooLarge(Problem):
+    """A window that does not fit into its padded input."""
+
+    code: ClassVar[str] = "kernel-too-large"
+    operator: str
+    axis: int
+    kernel: Dim
+    size: Dim
+    padded: Dim
+    found: TensorType
+
+    def message(self) -> str:
+        return f"the kernel of `{self.operator}` spans {show(self.kernel)}, but axis {self.axis} of {self.found} has only {show(self.padded)}"
+
+    def label(self) -> str:
+        return f"spans {show(self.kernel)} along axis {self.axis}"
+
+    def marks(self) -> tuple[tuple[Place, str], ...]:
+        return ((input_(0), f"this is {self.found}"),)
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"{show(self.size)} with padding is {show(self.padded)}",) if self.size != self.padded else ()
+
+    def help(self) -> tuple[str, ...]:
+        return ("use a smaller kernel or dilation, or more `padding`",)
+
+
+class EmptyResult(Problem):
+    """A result one of whose sizes can only be zero or negative."""
+
+    code: ClassVar[str] = "empty-result"
+    operator: str
+    result: Shape
+    axis: int
+
+    def message(self) -> str:
+        return f"`{self.operator}` would make a tensor of shape {show_shape(self.result)}: axis {self.axis} has nothing in it"
+
+
+class NotDivisible(Problem):
+    """A size that must be a multiple of another: heads and features, groups and channels. `what` and `by` are such as `512 features`."""
+
+    code: ClassVar[str] = "not-divisible"
+    operator: str
+    by: str
+    what: str
+    suggestion: str = ""
+
+    def message(self) -> str:
+        return f"{self.by} do not divide {self.what}"
+
+    def label(self) -> str:
+        return f"`{self.operator}` needs them to"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.suggestion,) if self.suggestion else ()
+
+
+class Unprovable(Problem):
+    """Two sizes that must be equal, and neither equality nor difference can be proved. `need` is a clause: `axis 1 of both must agree`."""
+
+    code: ClassVar[str] = "unprovable"
+    operator: str
+    left: Dim
+    right: Dim
+    need: str
+    advice: str
+    at: tuple[int, int] = (0, 1)
+
+    def message(self) -> str:
+        return f"cannot prove that {show(self.left)} equals {show(self.right)}"
+
+    def label(self) -> str:
+        return f"`{self.operator}` needs it: {self.need}"
+
+    def marks(self) -> tuple[tuple[Place, str], ...]:
+        return ((input_(self.at[0]), f"{show(self.left)} is from here"), (input_(self.at[1]), f"{show(self.right)} is from here"))
+
+    def help(self) -> tuple[str, ...]:
+        return (f"if it always holds, say so where the dimension is declared: `where {self.advice}`",) if self.advice else ()
+
+
+class UnprovableMultiple(Problem):
+    """A size that must be a multiple of another, and it can neither be proved to be one nor not to be."""
+
+    code: ClassVar[str] = "unprovable"
+    operator: str
+    by: Dim
+    what: Dim
+    advice: str
+
+    def message(self) -> str:
+        return f"cannot prove that {show(self.by)} divides {show(self.what)}"
+
+    def label(self) -> str:
+        return f"`{self.operator}` needs it"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"if it always does, say so where the dimension is declared: `where {self.advice}`",) if self.advice else ()

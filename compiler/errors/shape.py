@@ -1,0 +1,168 @@
+"""What operators that rearrange a tensor's elements refuse."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from netc.dsl.diagnostics import Severity
+
+from ..dims import Dim, show
+from ..types import Shape, TensorType, show_shape
+from .base import Problem
+from .operators import BadAxis
+
+
+class ElementCount(Problem):
+    """A new shape that does not hold as many elements as there are. `what` is such as `[N, 4, 5]` or `axis 1 of [N, 12]`."""
+
+    code: ClassVar[str] = "element-count"
+    operator: str
+    what: str
+    sizes: Shape
+    found: Dim
+    needed: Dim
+    suggestion: str = ""
+
+    def message(self) -> str:
+        shape, found, needed = show_shape(self.sizes), show(self.found), show(self.needed)
+        if any(size == -1 for size in self.sizes):
+            return f"cannot {self.operator} {self.what} into {shape}: {found} is not a multiple of {needed}"
+        return f"cannot {self.operator} {self.what} into {shape}: {found} elements against {needed}"
+
+    def label(self) -> str:
+        return f"makes {show(self.needed)} elements" if all(size != -1 for size in self.sizes) else ""
+
+    def help(self) -> tuple[str, ...]:
+        return (self.suggestion,) if self.suggestion else ()
+
+
+class UnprovableCount(Problem):
+    """A new shape whose number of elements can neither be proved to be right nor to be wrong."""
+
+    code: ClassVar[str] = "unprovable"
+    operator: str
+    what: str
+    sizes: Shape
+    found: Dim
+    needed: Dim
+    advice: str
+
+    def message(self) -> str:
+        found, needed = show(self.found), show(self.needed)
+        return f"cannot prove that {self.what} fits into {show_shape(self.sizes)}: {found} elements against {needed}"
+
+    def label(self) -> str:
+        return f"`{self.operator}` needs as many elements as there are"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"if it always holds, say so where the dimension is declared: `where {self.advice}`",) if self.advice else ()
+
+
+class UnprovableSize(Problem):
+    """A size of which something must be proved. `need` completes "cannot prove that ...": `T is 1`; `why` stands under the carets."""
+
+    code: ClassVar[str] = "unprovable"
+    need: str
+    why: str
+    advice: str
+
+    def message(self) -> str:
+        return f"cannot prove that {self.need}"
+
+    def label(self) -> str:
+        return self.why
+
+    def help(self) -> tuple[str, ...]:
+        return (f"if it always holds, say so where the dimension is declared: `where {self.advice}`",) if self.advice else ()
+
+
+class CannotExpand(Problem):
+    """An axis that has a size other than 1, and would get another one."""
+
+    code: ClassVar[str] = "cannot-expand"
+    axis: int
+    found: TensorType
+    sizes: Shape
+
+    def message(self) -> str:
+        return f"cannot expand {show_shape(self.found.shape)} to {show_shape(self.sizes)}: only an axis of size 1 can be expanded"
+
+    def label(self) -> str:
+        return f"axis {self.axis} is {show(self.found.shape[self.axis])}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("-1 keeps the size of an axis",)
+
+
+class NoPlaceForAxis(BadAxis):
+    """A new axis beyond the ends of the shape."""
+
+    def help(self) -> tuple[str, ...]:
+        rank = self.found.rank
+        return (f"a new axis can stand at {-rank - 1} to {rank}",)
+
+
+class NotAPermutation(Problem):
+    """An order of axes that leaves one out."""
+
+    code: ClassVar[str] = "not-a-permutation"
+    operator: str
+    order: tuple[int, ...]
+    found: TensorType
+
+    def message(self) -> str:
+        shape = show_shape(self.found.shape)
+        return f"`{self.operator}` must mention each of the {self.found.rank} axes of {shape} once, found {list(self.order)}"
+
+    def help(self) -> tuple[str, ...]:
+        rank = self.found.rank
+        missing = [axis for axis in range(rank) if axis not in {a % rank for a in self.order}]
+        return (f"left out: {', '.join(map(str, missing))}",) if missing and len(self.order) < rank else ()
+
+
+class BadIndex(Problem):
+    """An index beyond the end of an axis."""
+
+    code: ClassVar[str] = "bad-index"
+    operator: str
+    index: Dim
+    axis: int
+    found: TensorType
+
+    def message(self) -> str:
+        size = show(self.found.shape[self.axis])
+        return f"`{self.operator}` cannot take index {show(self.index)} of axis {self.axis} of {self.found}: it has {size}"
+
+
+class PadTooLarge(Problem):
+    """A reflection of more than there is."""
+
+    code: ClassVar[str] = "pad-too-large"
+    mode: str
+    axis: int
+    amount: int
+    found: TensorType
+
+    def message(self) -> str:
+        bound = "less than" if self.mode == "reflect" else "at most"
+        needs = f"`pad mode={self.mode}` takes {bound} the size of an axis"
+        return f"{needs}, found {self.amount} for axis {self.axis} of {self.found}"
+
+    def label(self) -> str:
+        return f"axis {self.axis} is {show(self.found.shape[self.axis])}"
+
+
+class NothingToSqueeze(Problem):
+    """An axis that is not 1: PyTorch leaves it as it is."""
+
+    code: ClassVar[str] = "nothing-to-squeeze"
+    severity: ClassVar[Severity] = "warning"
+    axis: int
+    found: TensorType
+
+    def message(self) -> str:
+        return f"`squeeze` leaves axis {self.axis} of {self.found} as it is: its size is {show(self.found.shape[self.axis])}"
+
+    def help(self) -> tuple[str, ...]:
+        ones = [axis for axis, size in enumerate(self.found.shape) if size == 1]
+        return (f"axes of size 1: {', '.join(map(str, ones))}",) if ones else ()

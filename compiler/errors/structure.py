@@ -1,0 +1,250 @@
+"""Programs whose structure is at fault: too large, too deep, recursive, without a result."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from netc.dsl.diagnostics import Severity
+
+from .base import Problem
+
+
+class TooManyNodes(Problem):
+    code: ClassVar[str] = "too-many-nodes"
+    found: int
+    limit: int
+
+    def message(self) -> str:
+        return f"this makes a network of {self.found:_} operators or more; the limit is {self.limit:_}"
+
+
+class TooMuchNesting(Problem):
+    code: ClassVar[str] = "too-much-nesting"
+    limit: int
+
+    def message(self) -> str:
+        return f"blocks are nested more than {self.limit} deep"
+
+    def help(self) -> tuple[str, ...]:
+        return ("stages that follow each other need no nesting: write them in one pipeline, or use `repeat`",)
+
+
+class Recursion(Problem):
+    code: ClassVar[str] = "recursion"
+    name: str
+    kind: str
+
+    def message(self) -> str:
+        return f"the {self.kind} `{self.name}` uses itself"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("a net always ends, so nothing may be defined by itself",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("use `repeat` for what happens several times",) if self.kind == "block" else ()
+
+
+class NoResult(Problem):
+    code: ClassVar[str] = "no-result"
+    what: str
+
+    def message(self) -> str:
+        return f"{self.what} has no result"
+
+    def help(self) -> tuple[str, ...]:
+        return ("end it with a pipeline, or say `out ...`",)
+
+
+class OutTwice(Problem):
+    code: ClassVar[str] = "out-twice"
+
+    def message(self) -> str:
+        return "a body has one `out`"
+
+    def help(self) -> tuple[str, ...]:
+        return ("`out a, b` gives several results",)
+
+
+class InputMisplaced(Problem):
+    code: ClassVar[str] = "input-misplaced"
+
+    def message(self) -> str:
+        return "`input` stands in the model itself, not in a block, a labelled group or a repeat"
+
+    def help(self) -> tuple[str, ...]:
+        return ("what flows into a block is called `in`",)
+
+
+class NoInput(Problem):
+    code: ClassVar[str] = "no-input"
+
+    def message(self) -> str:
+        return "the model has no `input`"
+
+    def help(self) -> tuple[str, ...]:
+        return ("begin with one, such as `input 3 -> dense 2`",)
+
+
+class ExpectMisplaced(Problem):
+    code: ClassVar[str] = "expect-misplaced"
+
+    def message(self) -> str:
+        return "`expect` stands in the model itself, not in a block or a repeat"
+
+
+class SharedConflict(Problem):
+    code: ClassVar[str] = "shared-conflict"
+    name: str
+    parameter: str
+    first: str
+    second: str
+
+    def message(self) -> str:
+        return f"`{self.name}` is shared, but its `{self.parameter}` would be {self.first} at one use and {self.second} at another"
+
+    def help(self) -> tuple[str, ...]:
+        return ("a shared stage needs inputs of the same sizes at every use",)
+
+
+class SymbolicParameter(Problem):
+    code: ClassVar[str] = "symbolic-parameter"
+    owner: str
+    parameter: str
+    shape: str
+    symbols: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"`{self.parameter}` of `{self.owner}` would have the shape {self.shape}, which is not known before run time"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"declare the size as a number, or fix it with `--dim {self.symbols[0]}=...`",)
+
+
+class TieTarget(Problem):
+    code: ClassVar[str] = "unknown-tie"
+    target: str
+    near: tuple[str, ...]
+    why: str = "no stage here is labelled so"
+
+    def message(self) -> str:
+        return f"cannot tie to `{self.target}`: {self.why}"
+
+    def help(self) -> tuple[str, ...]:
+        if self.near:
+            return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",)
+        return ("label the stage whose weight is meant: `embedding ... as " + self.target.split(".")[-1] + "`",)
+
+
+class TieMismatch(Problem):
+    code: ClassVar[str] = "tie-mismatch"
+    own: str
+    target: str
+    target_shape: str
+
+    def message(self) -> str:
+        return f"cannot tie a weight of shape {self.own} to `{self.target}`, whose weight is {self.target_shape}"
+
+
+class NoTie(Problem):
+    code: ClassVar[str] = "no-tie"
+    operator: str
+
+    def message(self) -> str:
+        return f"`{self.operator}` has no weight to tie"
+
+
+class IterationMismatch(Problem):
+    """A `repeat` binder that does not go with its items."""
+
+    code: ClassVar[str] = "wrong-binder"
+    names: int
+    found: str
+
+    def message(self) -> str:
+        return f"{self.names} names, but the items are {self.found}"
+
+
+class StrayStatement(Problem):
+    code: ClassVar[str] = "stray-statement"
+
+    def message(self) -> str:
+        return "a file with a `model` has no pipelines of its own"
+
+    def help(self) -> tuple[str, ...]:
+        return ("move this into a model, or take the `model` away",)
+
+
+class UnknownModel(Problem):
+    code: ClassVar[str] = "unknown-model"
+    name: str
+    near: tuple[str, ...]
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"this file has no model `{self.name}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("its models are " + ", ".join(f"`{n}`" for n in self.known),) if self.known else ("it has no `model` at all",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
+
+
+class AmbiguousModel(Problem):
+    code: ClassVar[str] = "ambiguous-model"
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"this file has {len(self.known)} models; one must be chosen"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"`--model {self.known[0]}`; there are " + ", ".join(f"`{n}`" for n in self.known),)
+
+
+class UnknownParameter(Problem):
+    code: ClassVar[str] = "unknown-parameter"
+    name: str
+    near: tuple[str, ...]
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"the model has no parameter `{self.name}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("its parameters are " + ", ".join(f"`{n}`" for n in self.known),) if self.known else ("it has none",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
+
+
+class UnknownDimension(Problem):
+    code: ClassVar[str] = "unknown-dimension"
+    name: str
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"the model has no dimension `{self.name}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("its dimensions are " + ", ".join(f"`{n}`" for n in self.known),)
+
+
+class ModelAsStage(Problem):
+    code: ClassVar[str] = "model-as-stage"
+    name: str
+
+    def message(self) -> str:
+        return f"`{self.name}` is a model, which has inputs of its own and cannot be a stage"
+
+    def help(self) -> tuple[str, ...]:
+        return ("put what both need into a `block`",)
+
+
+class ExpectSkipped(Problem):
+    """A note: with overridden parameters the assertions about the defaults say nothing."""
+
+    code: ClassVar[str] = "expect-skipped"
+    severity: ClassVar[Severity] = "note"
+
+    def message(self) -> str:
+        return "`expect` is not checked, since parameters of the model were set"

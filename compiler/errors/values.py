@@ -1,0 +1,135 @@
+"""Compile-time expressions that have no value."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..dims import Dim, show
+from .base import Problem
+
+
+class BadOperand(Problem):
+    """An operator or function on values it does not take."""
+
+    code: ClassVar[str] = "bad-operand"
+    operation: str
+    found: str
+
+    def message(self) -> str:
+        return f"`{self.operation}` does not go with {self.found}"
+
+
+class NotExact(Problem):
+    """`/` on integers that leaves a remainder."""
+
+    code: ClassVar[str] = "not-divisible"
+    left: Dim
+    right: Dim
+    left_text: str = ""
+    right_text: str = ""
+
+    def message(self) -> str:
+        if self.left_text:
+            return f"{show(self.right)} {self.right_text} do not divide {show(self.left)} {self.left_text}"
+        return f"{show(self.right)} does not divide {show(self.left)}"
+
+    def label(self) -> str:
+        return "`/` must divide exactly"
+
+    def help(self) -> tuple[str, ...]:
+        return ("use `//` to round down, or change one of the two",)
+
+
+class UnprovableDivision(Problem):
+    code: ClassVar[str] = "unprovable"
+    left: Dim
+    right: Dim
+    advice: str
+
+    def message(self) -> str:
+        return f"cannot prove that {show(self.right)} divides {show(self.left)}"
+
+    def label(self) -> str:
+        return "`/` must divide exactly"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"if it always does, say so where the dimension is declared: `where {self.advice}`; or use `//` to round down",)
+
+
+class UndecidableCondition(Problem):
+    code: ClassVar[str] = "undecidable"
+    condition: str
+    advice: str = ""
+
+    def message(self) -> str:
+        return f"cannot decide at compile time whether {self.condition}"
+
+    def help(self) -> tuple[str, ...]:
+        settle = f"say which where the dimension is declared: `where {self.advice}`; or " if self.advice else ""
+        return (f"{settle}fix the dimension with `--dim`",)
+
+
+class BadIndex(Problem):
+    code: ClassVar[str] = "bad-index"
+    index: int
+    length: int
+    what: str = "list"
+
+    def message(self) -> str:
+        items = "item" if self.length == 1 else "items"
+        return f"index {self.index} is outside this {self.what} of {self.length} {items}"
+
+
+class NoAttribute(Problem):
+    code: ClassVar[str] = "unknown-attribute"
+    name: str
+    near: tuple[str, ...]
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"there is no `.{self.name}` to ask for"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("a tensor has " + ", ".join(f"`.{n}`" for n in self.known),)
+
+    def help(self) -> tuple[str, ...]:
+        return ("did you mean " + " or ".join(f"`.{n}`" for n in self.near) + "?",) if self.near else ()
+
+
+class NotABool(Problem):
+    code: ClassVar[str] = "not-a-condition"
+    found: str
+
+    def message(self) -> str:
+        return f"a condition must be true or false, found {self.found}"
+
+
+class NotANumber(Problem):
+    """A wrong kind of value for a construct. `wanted` completes "... must be"."""
+
+    code: ClassVar[str] = "wrong-value"
+    construct: str
+    wanted: str
+    found: str
+
+    def message(self) -> str:
+        return f"{self.construct} must be {self.wanted}, found {self.found}"
+
+
+class NoValue(Problem):
+    """Arithmetic without a result: a division by zero, a logarithm of zero, a number that is too large."""
+
+    code: ClassVar[str] = "no-value"
+    operation: str
+    why: str
+
+    def message(self) -> str:
+        return f"`{self.operation}` has no value here: {self.why}"
+
+
+class NonPositive(Problem):
+    code: ClassVar[str] = "non-positive-dimension"
+    found: Dim
+
+    def message(self) -> str:
+        return f"a dimension must be at least 1, found {show(self.found)}"

@@ -1,0 +1,246 @@
+"""The typed graph: plain data, a graph of calls.
+
+A `Graph` is one body: the model itself, a block used with certain arguments and input types, or a sequence (a labelled group, a repeat or
+one of its iterations). Its nodes are in the order of computation: operators (`OpNode`) and uses of other graphs (`CallNode`). The same
+`Graph` object may be called many times; each call has a label of its own, and the parameters' names are the labels on the way, joined by
+dots. Values are identified by object, not by name.
+
+What always holds (verify.py): every input of a node is an input of its graph or an output of an earlier node; a call's inputs have the
+types of the called graph's inputs, its outputs those of its outputs; labels within a graph are unique, except for shared ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
+
+from netc.dsl.source import Span
+
+from .dims import Dim, Facts
+from .types import TensorType
+
+if TYPE_CHECKING:
+    from .ops.base import Operator, ParameterSpec
+
+
+class Value:
+    """A tensor within one graph. `name` is what the spec calls it, empty if it has no name; `span` is where it was made.
+
+    `spatial` holds for what comes out of a convolution or pooling with its axes as they were: channels first, then space.
+    """
+
+    __slots__ = ("name", "span", "spatial", "type")
+
+    def __init__(self, type: TensorType, span: Span, name: str = "", spatial: bool = False) -> None:
+        self.type = type
+        self.span = span
+        self.name = name
+        self.spatial = spatial
+
+    def __repr__(self) -> str:
+        return f"<{self.name or 'value'}: {self.type}>"
+
+
+class SharedModule:
+    """A `shared` stage, the identity of one set of parameters. `label` is its name in the graph that declares it."""
+
+    __slots__ = ("label", "span")
+
+    def __init__(self, label: str, span: Span) -> None:
+        self.label = label
+        self.span = span
+
+
+class OpNode:
+    """An operator applied. `label` is its name in the state dict, within the graph; operators without parameters have one too.
+
+    `tie`: the local names of parameters that are those of another stage, with that one's place: see `Tie`. `shared`: set when the node is
+    a use of a shared stage; if the graph did not declare it, the parameters live where it was declared.
+    """
+
+    __slots__ = ("inputs", "label", "op", "outputs", "shared", "span", "specs", "tie")
+
+    def __init__(
+        self,
+        op: Operator,
+        inputs: tuple[Value, ...],
+        outputs: tuple[Value, ...],
+        label: str,
+        span: Span,
+        specs: tuple[ParameterSpec, ...],
+        tie: Tie | None = None,
+        shared: SharedModule | None = None,
+    ) -> None:
+        self.op = op
+        self.inputs = inputs
+        self.outputs = outputs
+        self.label = label
+        self.span = span
+        self.specs = specs
+        self.tie = tie
+        self.shared = shared
+
+
+class Tie:
+    """`tie=wte`: the parameter `name` of the node is the parameter `target_name` of the stage at `path` (labels, from the node's own
+    graph inwards, joined by dots)."""
+
+    __slots__ = ("name", "path", "span", "target_name")
+
+    def __init__(self, name: str, path: str, target_name: str, span: Span) -> None:
+        self.name = name
+        self.path = path
+        self.target_name = target_name
+        self.span = span
+
+
+class CallNode:
+    """A use of a graph. `modules` are the shared stages handed in, one for each of `graph.modules`."""
+
+    __slots__ = ("graph", "inputs", "label", "modules", "outputs", "shared", "span")
+
+    def __init__(
+        self,
+        graph: Graph,
+        inputs: tuple[Value, ...],
+        outputs: tuple[Value, ...],
+        label: str,
+        span: Span,
+        modules: tuple[SharedModule, ...] = (),
+        shared: SharedModule | None = None,
+    ) -> None:
+        self.graph = graph
+        self.inputs = inputs
+        self.outputs = outputs
+        self.label = label
+        self.span = span
+        self.modules = modules
+        self.shared = shared
+
+
+Node = OpNode | CallNode
+Kind = Literal["model", "block", "sequence", "branches"]
+
+
+class Graph:
+    """One body.
+
+    `kind` is `model`, `block`, `sequence` (members are numbered from 0, an `nn.Sequential` when it is a chain) or `branches` (an
+    `each`: one call or operator a branch on the same input). `arguments` are the compile-time arguments of a block or model.
+    `modules` are the shared stages that are used inside and declared outside. `captures` counts the trailing inputs that are tensors of
+    the surrounding body rather than what flows in.
+    """
+
+    def __init__(self, name: str, kind: Kind, span: Span, arguments: dict[str, Any] | None = None) -> None:
+        self.name = name
+        self.kind: Kind = kind
+        self.span = span
+        self.arguments = arguments or {}
+        self.inputs: list[Value] = []
+        self.nodes: list[Node] = []
+        self.outputs: list[Value] = []
+        self.output_names: list[str] = []
+        self.modules: list[SharedModule] = []
+        self.declares: list[SharedModule] = []
+        self.captures = 0
+        self.size = 0
+        """Operators inside, those of called graphs counted at each call."""
+
+    def __repr__(self) -> str:
+        return f"<graph {self.name}: {len(self.nodes)} nodes>"
+
+
+class Program:
+    """A whole checked model: its main graph and what is known of its dimensions.
+
+    `inputs` are the model's inputs by name, in order; `symbols` the symbolic dimensions that are free, `N` first if it is used.
+    """
+
+    def __init__(self, main: Graph, facts: Facts, symbols: tuple[str, ...]) -> None:
+        self.main = main
+        self.facts = facts
+        self.symbols = symbols
+
+
+def graphs(main: Graph) -> list[Graph]:
+    """Every distinct graph that is reachable, called ones before their callers."""
+    done: dict[int, Graph] = {}
+    order: list[Graph] = []
+    stack: list[tuple[Graph, bool]] = [(main, False)]
+    while stack:
+        graph, ready = stack.pop()
+        if ready:
+            order.append(graph)
+            continue
+        if id(graph) in done:
+            continue
+        done[id(graph)] = graph
+        stack.append((graph, True))
+        seen: set[int] = set()
+        for node in reversed(graph.nodes):
+            if isinstance(node, CallNode) and id(node.graph) not in done and id(node.graph) not in seen:
+                seen.add(id(node.graph))
+                stack.append((node.graph, False))
+    return order
+
+
+def join(prefix: str, label: str) -> str:
+    return f"{prefix}.{label}" if prefix and label else prefix or label
+
+
+class Placed:
+    """An operator node with its full path, and the values it takes and makes as keys that are unique in the whole program."""
+
+    __slots__ = ("inputs", "node", "outputs", "owner", "path")
+
+    def __init__(self, node: OpNode, path: str, owner: str, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> None:
+        self.node = node
+        self.path = path
+        self.owner = owner
+        self.inputs = inputs
+        self.outputs = outputs
+
+
+def flatten(main: Graph) -> Iterator[Placed]:
+    """All operator nodes in the order of computation, every call opened.
+
+    Keys of values: the main graph's inputs are 0, 1, ...; each operator output gets the next number. `path` is the full path of the
+    node's parameters (that of the declaration for a shared stage); `owner` the full path of the graph it stands in.
+    The result values are told by `flatten_outputs`.
+    """
+    return _Flattener(main).run()
+
+
+def flatten_outputs(main: Graph) -> tuple[list[Placed], list[int]]:
+    """The same as a list, with the keys of the main graph's outputs."""
+    flattener = _Flattener(main)
+    placed = list(flattener.run())
+    return placed, [flattener.top[id(v)] for v in main.outputs]
+
+
+class _Flattener:
+    def __init__(self, main: Graph) -> None:
+        self.main = main
+        self.next = len(main.inputs)
+        self.top: dict[int, int] = {id(v): i for i, v in enumerate(main.inputs)}
+
+    def run(self) -> Iterator[Placed]:
+        yield from self._walk(self.main, "", self.top, {})
+
+    def _walk(self, graph: Graph, path: str, keys: dict[int, int], homes: dict[int, str]) -> Iterator[Placed]:
+        homes = {**homes, **{id(m): join(path, m.label) for m in graph.declares}}
+        for node in graph.nodes:
+            own = homes[id(node.shared)] if node.shared is not None else join(path, node.label)
+            inputs = tuple(keys[id(v)] for v in node.inputs)
+            if isinstance(node, OpNode):
+                outputs = tuple(range(self.next, self.next + len(node.outputs)))
+                self.next += len(node.outputs)
+                for value, key in zip(node.outputs, outputs, strict=True):
+                    keys[id(value)] = key
+                yield Placed(node, own, path, inputs, outputs)
+                continue
+            inner = {id(v): k for v, k in zip(node.graph.inputs, inputs, strict=True)}
+            inside = {id(m): homes[id(given)] for m, given in zip(node.graph.modules, node.modules, strict=True)}
+            yield from self._walk(node.graph, own, inner, inside)
+            for value, result in zip(node.outputs, node.graph.outputs, strict=True):
+                keys[id(value)] = inner[id(result)]

@@ -1,0 +1,68 @@
+"""Broadcasting, as NumPy and PyTorch have it: shapes are aligned at their ends, and an axis of 1 stretches to any other.
+
+In: the shapes of two or more tensors, and what is known of their dimensions. Out: the shape they come to, or a `Refusal`. Always: a
+symbolic dimension goes only with 1 and with what is provably equal to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..dims import Dim, Facts, advice, show
+from ..errors.base import STAGE
+from ..errors.operators import ShapeMismatch, Unprovable
+from ..types import Shape
+from .base import Refusal
+
+
+def broadcast(
+    a: Shape, b: Shape, facts: Facts, operator: str = "broadcast", verb: str = "", at: tuple[int, int] = (0, 1)
+) -> Shape:
+    """The shape that `a` and `b` come to. `verb` completes "cannot ..." (the operator's name if it is empty); `at`: the inputs they are."""
+    rank = max(len(a), len(b))
+    left, right = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
+    result: list[Dim] = []
+    for axis, (x, y) in enumerate(zip(left, right, strict=True)):
+        both = _stretch(x, y, facts)
+        if both is None and facts.equal(x, y) is False:
+            why = f"{_axis(axis, a, b)} is {show(x)} in one and {show(y)} in the other"
+            raise Refusal(ShapeMismatch(verb or operator, a, b, why, _suggestion(a, b, facts, at), at), STAGE)
+        if both is None:
+            need = f"{_axis(axis, a, b)} of both must agree, or be 1"
+            raise Refusal(Unprovable(operator, x, y, need, advice(x, y) or "", at), STAGE)
+        result.append(both)
+    return tuple(result)
+
+
+def broadcast_all(shapes: Sequence[Shape], facts: Facts, operator: str, verb: str = "", first: int = 0) -> Shape:
+    """The shape that all of them come to. They are inputs that follow each other, from the one numbered `first`."""
+    result = shapes[0]
+    for index, shape in enumerate(shapes[1:], start=first + 1):
+        result = broadcast(result, shape, facts, operator, verb, at=(first, index))
+    return result
+
+
+def _stretch(x: Dim, y: Dim, facts: Facts) -> Dim | None:
+    """The size of an axis that is x in one tensor and y in another; None if that cannot be said."""
+    if facts.equal(x, y):
+        return y if isinstance(y, int) else x
+    if facts.equal(x, 1):
+        return y
+    return x if facts.equal(y, 1) else None
+
+
+def _axis(axis: int, a: Shape, b: Shape) -> str:
+    """The axis of the result as both would count it: from the front if they have as many axes."""
+    return f"axis {axis}" if len(a) == len(b) else f"axis {axis - max(len(a), len(b))}"
+
+
+def _suggestion(a: Shape, b: Shape, facts: Facts, at: tuple[int, int]) -> str:
+    """Axes at the end of the shorter one, if they would make it right: `[N, C]` and `[N, C, H, W]`."""
+    short, long = (a, b) if len(a) < len(b) else (b, a)
+    missing = len(long) - len(short)
+    if not short or not missing or any(_stretch(x, y, facts) is None for x, y in zip(short, long, strict=False)):
+        return ""
+    which = "first" if (short is a) == (at[0] < at[1]) else "second"
+    many = "another axis" if missing == 1 else f"{missing} more axes"
+    stages = " ".join(["-> unsqueeze -1"] * missing)
+    return f"give the {which} one {many} at its end: `{stages}`"

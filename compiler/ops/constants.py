@@ -1,0 +1,190 @@
+"""Tensors that come from nowhere: learned parameters, and tables of a formula.
+
+The elaborator makes these of `param` and `table`; neither can be written as a stage. Both have no inputs and one result.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..dims import Dim, SymDim, bounds
+from ..errors.base import STAGE, argument
+from ..errors.constants import (
+    DivisorMayBeZero,
+    IndexCount,
+    InitNeedsFloat,
+    InitNeedsMatrix,
+    SymbolicBuffer,
+    SymbolicParameter,
+    UntrainableType,
+)
+from ..errors.operators import EmptyResult
+from ..types import BOOL as BOOL_TYPE
+from ..types import FLOAT32, INT64, DType, Shape, TensorType
+from .base import Arg, Given, Init, Operator, ParameterSpec, Refusal
+from .formula import Binary, Formula, evaluate, interval, is_static, kind_of, parts
+from .kinds import BOOL, DTYPE, SHAPE, STRING, Kind, ListKind, Unfit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+INITS = {"zeros": (0, 0), "ones": (0, 0), "constant": (1, 1), "normal": (0, 1), "uniform": (0, 2), "xavier_uniform": (0, 0)}
+"""The ways to start, with the least and greatest number of values that each takes."""
+_USUAL: dict[str, tuple[float, ...]] = {"normal": (1.0,), "uniform": (0.0, 1.0)}
+
+
+class InitKind(Kind[Init]):
+    """`zeros`, `ones`, `normal(0.02)`, `uniform(-1, 1)`, `xavier_uniform`, or a number."""
+
+    words = tuple(name for name, (least, _) in INITS.items() if least == 0)
+
+    def describe(self) -> str:
+        return "a number, `zeros`, `ones`, `normal(0.02)`, `uniform(-1, 1)` or `xavier_uniform`"
+
+    def convert(self, value: object) -> Init:
+        if isinstance(value, str):
+            value = Init(value)
+        if isinstance(value, (int, float)):
+            value = Init("constant", (value,))
+        if not isinstance(value, Init) or value.kind not in INITS:
+            raise Unfit
+        least, most = INITS[value.kind]
+        if not value.values:
+            return Init(value.kind, self._usual(value.kind))
+        if len(value.values) not in (least, most) or not all(isinstance(v, (int, float)) for v in value.values):
+            raise Unfit
+        if value.kind == "normal" and value.values[0] < 0:
+            raise Unfit("its deviation is negative")
+        if value.kind == "uniform" and value.values[0] > value.values[1]:
+            raise Unfit("its lower end is above its upper one")
+        return value
+
+    def _usual(self, kind: str) -> tuple[float, ...]:
+        if kind not in self.words:
+            raise Unfit
+        return _USUAL.get(kind, ())
+
+
+class FormulaKind(Kind[Formula]):
+    def describe(self) -> str:
+        return "a formula of the table's indices"
+
+    def convert(self, value: object) -> Formula:
+        if not isinstance(value, Formula):
+            raise Unfit
+        return value
+
+
+INIT = InitKind()
+
+
+class Parameter(Operator):
+    """A learned tensor of its own, or a buffer: `param [1, 1, d] init=zeros as class_token`."""
+
+    name = "param"
+    torch = "torch.nn.Parameter"
+    onnx = "an initialiser"
+    inputs = ()
+    shape = Arg(SHAPE, positional=True)
+    dtype = Arg(DTYPE, default=FLOAT32)
+    init = Arg(INIT, default=Init("zeros"))
+    trainable = Arg(BOOL, default=True)
+    examples = (
+        "param [2, 3] init=normal(0.02) as table",
+        "x = input 3; scale = param [3] init=ones as scale; x * scale",
+        "x = input 3; offset = param [1] init=uniform(-1, 1) trainable=false as offset; x + offset",
+    )
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        _refuse_empty(self.name, self.shape)
+        for axis, size in enumerate(self.shape):
+            if isinstance(size, SymDim):
+                raise Refusal(SymbolicParameter(self.shape, axis), argument("shape"))
+        if self.trainable and not self.dtype.is_float:
+            raise Refusal(UntrainableType(self.dtype), argument("dtype"))
+        kind = self.init.kind
+        if not self.dtype.is_float and (kind not in ("zeros", "ones") and not _is_whole(self.init)):
+            raise Refusal(InitNeedsFloat(kind, self.dtype), argument("init"))
+        if kind == "xavier_uniform" and len(self.shape) < 2:
+            raise Refusal(InitNeedsMatrix(kind, self.shape), argument("init"))
+        return (TensorType(self.dtype, self.shape),)
+
+    def parameters(self, given: Given) -> tuple[ParameterSpec, ...]:
+        return (ParameterSpec("", self.shape, self.init, self.dtype, trainable=self.trainable),)
+
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        return 0
+
+
+class Table(Operator):
+    """A tensor given by a formula of its indices: `table (t, k) [T, 64] = sin(t / 10000 ** (k / 64))`.
+
+    A *static* one, whose sizes and numbers are all known, is a buffer; it is part of the state dict if it has a label. Any other is
+    computed at run time. The type, unless it is given: bool for a comparison, int64 for integers, else float32.
+    """
+
+    name = "table"
+    torch = "torch.arange and arithmetic"
+    onnx = "an initialiser; or Range and arithmetic"
+    inputs = ()
+    indices = Arg(ListKind(STRING))
+    shape = Arg(SHAPE, positional=True)
+    formula = Arg(FormulaKind())
+    dtype = Arg(DTYPE, default=None)
+    labelled = Arg(BOOL, default=False)
+    examples = (
+        "table (i, j) [4, 4] = i * 4 + j",
+        "x = input [T, 8]; positions = table (t, k) [T, 8] = sin(t / 100 ** (k / 8)); x + positions",
+    )
+
+    @property
+    def static(self) -> bool:
+        """Whether the values are known now."""
+        return all(isinstance(d, int) for d in self.shape) and is_static(self.formula)
+
+    @property
+    def element(self) -> DType:
+        """The element type."""
+        given: DType | None = self.dtype
+        return given or {"bool": BOOL_TYPE, "int": INT64, "float": FLOAT32}[kind_of(self.formula, self.shape)]
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        if len(self.indices) != len(self.shape):
+            raise Refusal(IndexCount(self.indices, self.shape), argument("shape"))
+        _refuse_empty(self.name, self.shape)
+        if self.labelled and not self.static:
+            raise Refusal(SymbolicBuffer(self.shape), argument("shape"))
+        for part in parts(self.formula):
+            if isinstance(part, Binary) and part.op in ("//", "%") and self._may_divide_by_zero(part):
+                raise Refusal(DivisorMayBeZero(part.op), argument("formula"))
+        return (TensorType(self.element, self.shape),)
+
+    def _may_divide_by_zero(self, part: Binary) -> bool:
+        low, high = interval(part.right, self.shape)
+        away = (low is not None and low > 0) or (high is not None and high < 0)
+        return kind_of(part, self.shape) == "int" and not away
+
+    def parameters(self, given: Given) -> tuple[ParameterSpec, ...]:
+        if not self.static:
+            return ()
+        return (ParameterSpec("", self.shape, Init("table"), self.element, trainable=False, persistent=self.labelled),)
+
+    def values(self) -> NDArray[Any]:
+        """The values of a static table, in its element type; bfloat16 is given as float32."""
+        sizes = tuple(d for d in self.shape if isinstance(d, int))
+        element = self.element.name
+        return evaluate(self.formula, sizes).astype("float32" if element == "bfloat16" else element)
+
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        return 0
+
+
+def _is_whole(init: Init) -> bool:
+    return init.kind == "constant" and float(init.values[0]).is_integer()
+
+
+def _refuse_empty(name: str, shape: Shape) -> None:
+    for axis, size in enumerate(shape):
+        highest = size if isinstance(size, int) else bounds(size)[1]
+        if highest is not None and highest < 1:
+            raise Refusal(EmptyResult(name, shape, axis), argument("shape") if shape else STAGE)

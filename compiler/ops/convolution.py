@@ -1,0 +1,167 @@
+"""Convolutions of `[N, C, ...]` with one to three spatial axes, and their transposes."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import ClassVar
+
+from ..dims import Dim, Facts
+from ..errors.base import argument
+from ..errors.operators import BadArgument, EmptyResult, NotDivisible
+from ..types import TensorType
+from .base import Arg, Given, Operator, ParameterSpec, Refusal, numel
+from .kinds import BOOL, COUNT, SIZE, SIZES, SIZES0, WordKind
+from .learned import float_input, weight_and_bias
+from .windows import PaddingKind, Window, each_axis, sizes_of, spatial_axes
+
+
+class _Convolution(Operator):
+    """What both directions share."""
+
+    takes_activation = True
+    spatial = True
+    channels = Arg(SIZE, positional=True)
+    kernel = Arg(SIZES, positional=True)
+    stride = Arg(SIZES, default=1)
+    groups = Arg(COUNT, default=1)
+    bias = Arg(BOOL, default=True)
+    dilation = Arg(SIZES, default=1)
+
+    def _input(self, given: Given) -> TensorType:
+        x = float_input(self.name, given)
+        spatial_axes(self.name, x)
+        self._check_groups(x.shape[1], "input")
+        self._check_groups(self.channels, "output")
+        return x
+
+    def _check_groups(self, channels: Dim, which: str) -> None:
+        """Symbolic channels are refused with the parameters they would need."""
+        if isinstance(channels, int) and channels % self.groups:
+            problem = NotDivisible(self.name, f"{self.groups} groups", f"{channels} {which} channels")
+            raise Refusal(problem, argument("groups" if which == "input" else "channels"))
+
+    def _kernel(self, x: TensorType) -> tuple[int, ...]:
+        return each_axis(self.name, "kernel", self.kernel, spatial_axes(self.name, x))
+
+
+class Conv(_Convolution):
+    """Convolution over one, two or three spatial axes."""
+
+    name = "conv"
+    torch = "torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d"
+    onnx = "Conv"
+    padding = Arg(PaddingKind("same", "valid"), default=0)
+    padding_mode = Arg(WordKind("zeros", "reflect", "replicate", "circular"), default="zeros")
+    examples = ("input 3x32x32 -> conv 8 3x3 padding=1 relu", "input 1xT -> conv 4 5 padding=same")
+
+    def windows(self, x: TensorType) -> tuple[Window, ...]:
+        """One for each spatial axis. `same` of an even span has one more behind than before, as in PyTorch."""
+        axes = spatial_axes(self.name, x)
+        kernel = self._kernel(x)
+        stride = each_axis(self.name, "stride", self.stride, axes)
+        dilation = each_axis(self.name, "dilation", self.dilation, axes)
+        if self.padding == "same":
+            total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+            before, after = tuple(t // 2 for t in total), tuple(t - t // 2 for t in total)
+        else:
+            sizes = 0 if isinstance(self.padding, str) else self.padding
+            before = after = each_axis(self.name, "padding", sizes, axes)
+        return tuple(Window(*sides) for sides in zip(kernel, stride, dilation, before, after, strict=True))
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = self._input(given)
+        windows = self.windows(x)
+        stride = max(w.stride for w in windows)
+        if self.padding == "same" and stride != 1:
+            problem = BadArgument(self.name, "stride", str(stride), "must be 1 with `padding=same`", self._instead(windows))
+            raise Refusal(problem, argument("stride"))
+        self._check_padding(x, windows, given.facts)
+        return (x.with_shape((x.shape[0], self.channels, *sizes_of(self.name, x, windows, given.facts))),)
+
+    @staticmethod
+    def _instead(windows: tuple[Window, ...]) -> str:
+        """Half the span comes to the same, where the span is odd."""
+        if any(w.before != w.after for w in windows):
+            return ""
+        sizes = [w.before for w in windows]
+        if len(set(sizes)) == 1:
+            sizes = sizes[:1]
+        return f"`padding={'x'.join(map(str, sizes))}` makes each size that of the input divided by the stride, rounded up"
+
+    # Each mode takes what it pads with from the input: so much must be there.
+    _needs: ClassVar[dict[str, tuple[int, str]]] = {"reflect": (1, "less than"), "circular": (0, "at most")}
+
+    def _check_padding(self, x: TensorType, windows: tuple[Window, ...], facts: Facts) -> None:
+        if self.padding_mode not in self._needs:
+            return
+        more, words = self._needs[self.padding_mode]
+        for axis, (size, window) in enumerate(zip(x.shape[2:], windows, strict=True), start=2):
+            most = max(window.before, window.after)
+            if most and facts.at_least(size, most + more) is False:
+                needed = f"must be {words} the size of axis {axis} with `padding_mode={self.padding_mode}`"
+                raise Refusal(BadArgument(self.name, "padding", f"{most} for {x}", needed), argument("padding"))
+
+    def parameters(self, given: Given) -> tuple[ParameterSpec, ...]:
+        x = given[0]
+        kernel = self._kernel(x)
+        inner = x.shape[1] // self.groups
+        return weight_and_bias((self.channels, inner, *kernel), self.channels, inner * prod(kernel), x.dtype, self.bias)
+
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        x = given[0]
+        per_output = 2 * (x.shape[1] // self.groups) * prod(self._kernel(x)) + (1 if self.bias else 0)
+        return numel(results[0].shape) * per_output
+
+
+class ConvTranspose(_Convolution):
+    """Transposed convolution: each input place is spread over a window of the result."""
+
+    name = "conv_transpose"
+    torch = "torch.nn.ConvTranspose1d, torch.nn.ConvTranspose2d, torch.nn.ConvTranspose3d"
+    onnx = "ConvTranspose"
+    padding = Arg(SIZES0, default=0)
+    output_padding = Arg(SIZES0, default=0)
+    examples = ("input 8x16x16 -> conv_transpose 4 2x2 stride=2", "input 8xT -> conv_transpose 4 3 stride=2 padding=1 output_padding=1")
+
+    def windows(self, x: TensorType) -> tuple[Window, ...]:
+        """One for each spatial axis; `before` and `after` are cut off the result."""
+        axes = spatial_axes(self.name, x)
+        padding = each_axis(self.name, "padding", self.padding, axes)
+        sides = (
+            self._kernel(x),
+            each_axis(self.name, "stride", self.stride, axes),
+            each_axis(self.name, "dilation", self.dilation, axes),
+            padding,
+            padding,
+        )
+        return tuple(Window(*numbers) for numbers in zip(*sides, strict=True))
+
+    def extra(self, x: TensorType) -> tuple[int, ...]:
+        """`output_padding` for each spatial axis."""
+        return each_axis(self.name, "output_padding", self.output_padding, spatial_axes(self.name, x))
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = self._input(given)
+        sizes: list[Dim] = []
+        for size, window, extra in zip(x.shape[2:], self.windows(x), self.extra(x), strict=True):
+            if extra >= max(window.stride, window.dilation):
+                needed = "must be less than the stride or the dilation"
+                raise Refusal(BadArgument(self.name, "output_padding", str(extra), needed), argument("output_padding"))
+            sizes.append((size - 1) * window.stride - window.before - window.after + window.span + extra)
+        result = (x.shape[0], self.channels, *sizes)
+        for axis, size in enumerate(sizes, start=2):
+            if given.facts.at_least(size, 1) is False:
+                raise Refusal(EmptyResult(self.name, result, axis), argument("padding"))
+        return (x.with_shape(result),)
+
+    def parameters(self, given: Given) -> tuple[ParameterSpec, ...]:
+        x = given[0]
+        kernel = self._kernel(x)
+        outer = self.channels // self.groups
+        # PyTorch counts the second axis of the weight as what comes in, here too.
+        return weight_and_bias((x.shape[1], outer, *kernel), self.channels, outer * prod(kernel), x.dtype, self.bias)
+
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        x = given[0]
+        per_input = 2 * (self.channels // self.groups) * prod(self._kernel(x))
+        return numel(x.shape) * per_input + (numel(results[0].shape) if self.bias else 0)

@@ -1,0 +1,352 @@
+"""Formulas of tables: a number told by the indices of its place.
+
+A formula is a tree of the records below. What comes in is a tree that the elaborator made of the spec's text; what goes out is the kind of
+number it gives, the bounds it keeps, and its values. Formulas count as mathematics does: `/` is real division, `//` and `%` round down, `floor`
+gives an integer, `and`, `or`, `not` and the condition of `where` take any number (it holds unless it is zero), a truth value counts as 0 or 1.
+
+How they are computed, by every backend: in int64 if every part is an integer; else all of it in float64 (integers are then exact up to 2 ** 53),
+and the result is converted to the table's type.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Literal
+
+from netc.dsl.record import Record
+
+from ..dims import Dim, SymDim, bounds
+from ..types import Shape
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+NumberKind = Literal["bool", "int", "float"]
+Bounds = tuple[float | None, float | None]
+UNBOUNDED: Bounds = (None, None)
+
+
+class Formula(Record):
+    """The base of all parts of a formula."""
+
+
+class Const(Formula):
+    """A number, a truth value or a dimension. `1`, `1.0` and `true` are three different ones."""
+
+    value: Dim | float | bool
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Const) and type(self.value) is type(other.value) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.value))
+
+
+class Index(Formula):
+    """The index along axis `number` of the table, from 0."""
+
+    number: int
+
+
+class Unary(Formula):
+    """`op` is one of `- + not`."""
+
+    op: str
+    operand: Formula
+
+
+class Binary(Formula):
+    """`op` is one of `+ - * / // % ** == != < <= > >= and or`."""
+
+    op: str
+    left: Formula
+    right: Formula
+
+
+class Call(Formula):
+    """`function` is a key of FUNCTIONS, with as many arguments as that takes."""
+
+    function: str
+    arguments: tuple[Formula, ...]
+
+
+class Function(Record):
+    """What may be called: the least and greatest number of arguments (None: any), the kind of result (`same`: that of its arguments),
+    the function on Python's numbers, and its name in NumPy."""
+
+    least: int
+    most: int | None
+    result: Literal["float", "int", "same"]
+    python: Callable[..., Any]
+    numpy: str
+
+
+FUNCTIONS: dict[str, Function] = {
+    "sin": Function(1, 1, "float", math.sin, "sin"),
+    "cos": Function(1, 1, "float", math.cos, "cos"),
+    "exp": Function(1, 1, "float", math.exp, "exp"),
+    "log": Function(1, 1, "float", math.log, "log"),
+    "sqrt": Function(1, 1, "float", math.sqrt, "sqrt"),
+    "floor": Function(1, 1, "int", math.floor, "floor"),
+    "abs": Function(1, 1, "same", abs, "abs"),
+    "min": Function(2, None, "same", min, "minimum"),
+    "max": Function(2, None, "same", max, "maximum"),
+    "where": Function(3, 3, "same", lambda test, then, otherwise: then if test else otherwise, "where"),
+}
+ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
+}
+COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+LOGIC = ("and", "or")
+
+
+def parts(formula: Formula) -> Iterator[Formula]:
+    """The formula and everything in it."""
+    stack = [formula]
+    while stack:
+        part = stack.pop()
+        yield part
+        match part:
+            case Unary(_, operand):
+                stack.append(operand)
+            case Binary(_, left, right):
+                stack += (left, right)
+            case Call(_, arguments):
+                stack += arguments
+
+
+def is_static(formula: Formula) -> bool:
+    """Whether its values are known without any input's sizes."""
+    return not any(isinstance(p, Const) and isinstance(p.value, SymDim) for p in parts(formula))
+
+
+def indices(formula: Formula) -> frozenset[int]:
+    """The axes whose index it looks at."""
+    return frozenset(p.number for p in parts(formula) if isinstance(p, Index))
+
+
+def fills(formula: Formula, shape: Shape) -> bool:
+    """Whether its values, broadcast over each other, have the table's shape: an index is missing at most where the size is 1, not in front."""
+    used = indices(formula)
+    return bool(used or not shape) and all(axis in used or (axis > 0 and size == 1) for axis, size in enumerate(shape))
+
+
+def kind_of(formula: Formula, shape: Shape) -> NumberKind:
+    """What it gives, in a table of this shape. A power of integers is an integer unless its exponent may be negative."""
+    match formula:
+        case Const(value):
+            return "bool" if isinstance(value, bool) else "float" if isinstance(value, float) else "int"
+        case Unary("not", _):
+            return "bool"
+        case Unary(_, operand):
+            return _number(kind_of(operand, shape))
+        case Binary(op, left, right):
+            return _kind_of_binary(op, left, right, shape)
+        case Call("where", (_, then, otherwise)):
+            return _wider(kind_of(then, shape), kind_of(otherwise, shape))
+        case Call(function, arguments):
+            result = FUNCTIONS[function].result
+            return result if result != "same" else _number(_wider(*(kind_of(a, shape) for a in arguments)))
+    return "int"
+
+
+def _kind_of_binary(op: str, left: Formula, right: Formula, shape: Shape) -> NumberKind:
+    if op in COMPARISONS or op in LOGIC:
+        return "bool"
+    kind = _number(_wider(kind_of(left, shape), kind_of(right, shape)))
+    if op == "**" and kind == "int":
+        lowest = interval(right, shape)[0]
+        return "int" if lowest is not None and lowest >= 0 else "float"
+    return "float" if op == "/" else kind
+
+
+def _wider(*kinds: NumberKind) -> NumberKind:
+    order: tuple[NumberKind, ...] = ("bool", "int", "float")
+    return order[max(order.index(k) for k in kinds)]
+
+
+def _number(kind: NumberKind) -> NumberKind:
+    return "int" if kind == "bool" else kind
+
+
+def is_real(formula: Formula, shape: Shape) -> bool:
+    """Whether any part is a real number: then all of it is computed in float64."""
+    return any(kind_of(p, shape) == "float" for p in parts(formula))
+
+
+# --- bounds ------------------------------------------------------------------------------------------------------------------
+
+
+def interval(formula: Formula, shape: Shape) -> Bounds:
+    """Numbers that the values never fall below or rise above; None where nothing is known."""
+    match formula:
+        case Const(SymDim() as value):
+            return bounds(value)
+        case Const(value) if not isinstance(value, SymDim):
+            return float(value), float(value)
+        case Index(number):
+            size = shape[number]
+            high = size if isinstance(size, int) else bounds(size)[1]
+            return 0, None if high is None else high - 1
+        case Unary("-", operand):
+            return _negated(interval(operand, shape))
+        case Unary("+", operand):
+            return interval(operand, shape)
+        case Unary("not", _):
+            return 0, 1
+        case Binary(op, left, right):
+            return _interval_of_binary(op, interval(left, shape), interval(right, shape))
+        case Call("where", (_, then, otherwise)):
+            (a, b), (c, d) = interval(then, shape), interval(otherwise, shape)
+            return _both(min, a, c), _both(max, b, d)
+        case Call("min" | "max" as name, arguments):
+            pick = FUNCTIONS[name].python
+            ends = [interval(a, shape) for a in arguments]
+            return _picked(pick, [e[0] for e in ends], name == "max"), _picked(pick, [e[1] for e in ends], name == "min")
+        case Call("abs" | "sqrt" | "exp", _):
+            return 0, None
+        case Call("sin" | "cos", _):
+            return -1, 1
+    return UNBOUNDED
+
+
+def _interval_of_binary(op: str, left: Bounds, right: Bounds) -> Bounds:
+    (a, b), (c, d) = left, right
+    positive = c is not None and c > 0
+    match op:
+        case "+":
+            return _both(operator.add, a, c), _both(operator.add, b, d)
+        case "-":
+            return _interval_of_binary("+", left, _negated(right))
+        case "*" if a is not None and a >= 0 and c is not None and c >= 0:
+            return a * c, _both(operator.mul, b, d)
+        case "*":
+            corners = [_both(operator.mul, x, y) for x in left for y in right]
+            known = [x for x in corners if x is not None]
+            return (min(known), max(known)) if len(known) == len(corners) else UNBOUNDED
+        case "/" | "//" | "**" if a is not None and a >= 0 and (positive or op == "**"):
+            return 0, b if op == "//" and c is not None and c >= 1 else None
+        case "%" if positive:
+            return 0, d
+        case "+" | "-" | "/" | "//" | "%" | "**":
+            return UNBOUNDED
+    return 0, 1
+
+
+def _negated(bound: Bounds) -> Bounds:
+    low, high = bound
+    return None if high is None else -high, None if low is None else -low
+
+
+def _both(function: Callable[[Any, Any], Any], a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else function(a, b)
+
+
+def _picked(pick: Callable[..., Any], ends: list[float | None], one_is_enough: bool) -> float | None:
+    known = [e for e in ends if e is not None]
+    if not known or (len(known) < len(ends) and not one_is_enough):
+        return None
+    value: float = pick(known)
+    return value
+
+
+# --- values ------------------------------------------------------------------------------------------------------------------
+
+
+def fold(formula: Formula) -> Formula:
+    """The same with parts that are plain numbers computed."""
+    match formula:
+        case Unary(op, operand):
+            inner = fold(operand)
+            return _plain(Unary(op, inner), lambda v: {"-": -v, "+": +v, "not": not v}[op], inner)
+        case Binary("and" | "or" as op, left, right):
+            a, b = fold(left), fold(right)
+            return _plain(Binary(op, a, b), lambda x, y: bool(x and y) if op == "and" else bool(x or y), a, b)
+        case Binary(op, left, right):
+            a, b = fold(left), fold(right)
+            return _plain(Binary(op, a, b), _power if op == "**" else (ARITHMETIC | COMPARISONS)[op], a, b)
+        case Call(function, arguments):
+            inner_arguments = tuple(fold(a) for a in arguments)
+            return _plain(Call(function, inner_arguments), FUNCTIONS[function].python, *inner_arguments)
+    return formula
+
+
+def _plain(whole: Formula, function: Callable[..., Any], *operands: Formula) -> Formula:
+    numbers = [o.value for o in operands if isinstance(o, Const) and not isinstance(o.value, SymDim)]
+    if len(numbers) < len(operands):
+        return whole
+    try:
+        value = _CONVERSIONS[kind_of(whole, ())](function(*numbers))
+    except (ArithmeticError, ValueError, TypeError):
+        return whole
+    return whole if isinstance(value, int) and abs(value) >= 2**63 else Const(value)
+
+
+_CONVERSIONS: dict[NumberKind, Callable[[Any], Any]] = {"bool": bool, "int": int, "float": float}
+
+
+def _power(base: float, exponent: float) -> Any:
+    if abs(base) > 1 and exponent > 1023:
+        raise OverflowError
+    return base**exponent
+
+
+def evaluate(formula: Formula, shape: tuple[int, ...]) -> NDArray[Any]:
+    """The values of a static formula, one for each place: int64, float64 or bool."""
+    import numpy as np
+
+    dtype = np.float64 if is_real(formula, shape) else np.int64
+    with np.errstate(all="ignore"):
+        values = _evaluate(formula, np.indices(shape, dtype=dtype, sparse=True), dtype)
+    if kind_of(formula, shape) == "int":
+        values = values.astype(np.int64)
+    return np.broadcast_to(values, shape).copy()
+
+
+def _evaluate(formula: Formula, places: Any, dtype: Any) -> Any:
+    import numpy as np
+
+    def number(part: Formula) -> Any:
+        value = _evaluate(part, places, dtype)
+        return value.astype(dtype) if value.dtype == np.bool_ else value
+
+    def truth(part: Formula) -> Any:
+        return _evaluate(part, places, dtype) != 0
+
+    match formula:
+        case Const(value):
+            return np.asarray(value, dtype=None if isinstance(value, bool) else dtype)
+        case Index(axis):
+            return places[axis]
+        case Unary("not", operand):
+            return ~truth(operand)
+        case Unary(op, operand):
+            return -number(operand) if op == "-" else number(operand)
+        case Binary("and", left, right):
+            return truth(left) & truth(right)
+        case Binary("or", left, right):
+            return truth(left) | truth(right)
+        case Binary(op, left, right):
+            return (ARITHMETIC | COMPARISONS)[op](number(left), number(right))
+        case Call("where", (test, then, otherwise)):
+            return np.where(truth(test), _evaluate(then, places, dtype), _evaluate(otherwise, places, dtype))
+        case Call(function, arguments):
+            ufunc = getattr(np, FUNCTIONS[function].numpy)
+            values = [number(a) for a in arguments]
+            return ufunc(*values) if len(values) == 1 else ufunc.reduce(np.broadcast_arrays(*values))
+    raise TypeError(f"not a formula: {formula!r}")

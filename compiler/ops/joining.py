@@ -1,0 +1,197 @@
+"""Several tensors made one, and one made several."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from ..dims import Dim, advice, advice_divides, bounds, show
+from ..errors.base import STAGE, argument, input_
+from ..errors.joining import SplitSum, TooManyPieces, UnknownCount
+from ..errors.operators import EmptyResult, ShapeMismatch, Unprovable, UnprovableMultiple, WrongRank
+from ..errors.shape import NoPlaceForAxis, UnprovableSize
+from ..types import DType, Shape, TensorType, promote, show_shape
+from .axes import front_axis
+from .base import Arg, Given, Refusal
+from .kinds import AXIS, COUNT, SIZE, Kind, ListKind
+from .shape import Layout
+
+MOST_PIECES = 10_000
+
+
+def joined_type(given: Given) -> DType:
+    """The element type that all inputs are converted to."""
+    return reduce(promote, (x.dtype for x in given))
+
+
+def _must_agree(operator: str, given: Given, but: int | None = None) -> None:
+    """Refuses inputs whose shapes differ, except along the axis `but`."""
+    first = given[0]
+    for i in range(1, len(given)):
+        x, at = given[i], (0, i)
+        if x.rank != first.rank:
+            why = f"one has {first.rank} axes, the other {x.rank}"
+            raise Refusal(ShapeMismatch(operator, first.shape, x.shape, why, at=at), STAGE)
+        for axis, (a, b) in enumerate(zip(first.shape, x.shape, strict=True)):
+            same = True if axis == but else given.facts.equal(a, b)
+            if same is False:
+                rest = "" if but is None else f"; only axis {but} may"
+                why = f"axis {axis} differs: {show(a)} and {show(b)}{rest}"
+                raise Refusal(ShapeMismatch(operator, first.shape, x.shape, why, at=at), STAGE)
+            if same is None:
+                raise Refusal(Unprovable(operator, a, b, f"axis {axis} of all inputs must agree", advice(a, b) or "", at), STAGE)
+
+
+class Concat(Layout):
+    """Puts tensors one behind the other along an axis."""
+
+    name = "concat"
+    torch = "torch.cat"
+    onnx = "Concat"
+    inputs = ("*xs",)
+    axis = Arg(AXIS, positional=True, alias="dim")
+    examples = ("a = input [T, 3]; b = input [T, 5]; (a, b) -> concat axis=-1",)
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        first = given[0]
+        for i, x in enumerate(given):
+            if x.rank == 0:
+                raise Refusal(WrongRank(self.name, "at least one axis", x, "join single numbers with `-> stack axis=0`"), input_(i))
+        axis = front_axis(self.name, self.axis, first)
+        _must_agree(self.name, given, axis)
+        total: Dim = 0
+        for x in given:
+            total = total + x.shape[axis]
+        return (TensorType(joined_type(given), (*first.shape[:axis], total, *first.shape[axis + 1 :])),)
+
+
+class Stack(Layout):
+    """Puts tensors of one shape beside each other along a new axis."""
+
+    name = "stack"
+    torch = "torch.stack"
+    onnx = "Unsqueeze and Concat"
+    inputs = ("*xs",)
+    axis = Arg(AXIS, positional=True, alias="dim")
+    examples = ("a = input [T, 3]; b = input [T, 3]; (a, b) -> stack axis=1",)
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        first = given[0]
+        if not -first.rank - 1 <= self.axis <= first.rank:
+            raise Refusal(NoPlaceForAxis(self.name, self.axis, first), argument("axis"))
+        _must_agree(self.name, given)
+        axis = self.place(first)
+        return (TensorType(joined_type(given), (*first.shape[:axis], len(given), *first.shape[axis:])),)
+
+    def place(self, x: TensorType) -> int:
+        """The new axis, counted from the front of the result."""
+        return self.axis % (x.rank + 1)
+
+
+class Division(Layout):
+    """The base of operators that divide an axis into pieces, which are their results."""
+
+    axis = Arg(AXIS, positional=True, alias="dim")
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = given[0]
+        if x.rank == 0:
+            raise Refusal(WrongRank(self.name, "at least one axis", x), input_(0))
+        axis = front_axis(self.name, self.axis, x)
+        return tuple(x.with_shape((*x.shape[:axis], size, *x.shape[axis + 1 :])) for size in self.pieces(axis, given))
+
+    def pieces(self, axis: int, given: Given) -> Shape:
+        """The sizes of the pieces along the axis."""
+        raise NotImplementedError
+
+    def _uniform(self, size: int, step: int, place: str) -> Shape:
+        """Pieces of `step`, the last one of what is left."""
+        count = -(-size // step)
+        if count > MOST_PIECES:
+            raise Refusal(TooManyPieces(self.name, count, MOST_PIECES), argument(place))
+        return (step,) * (count - 1) + (size - step * (count - 1),)
+
+
+class PiecesKind(Kind["Dim | Shape"]):
+    """One size, or a list of them."""
+
+    one = SIZE
+    many = ListKind(SIZE, least=1)
+
+    def describe(self) -> str:
+        return f"{self.one.describe()}, or a list of sizes"
+
+    def convert(self, value: object) -> Dim | Shape:
+        return self.many.convert(value) if isinstance(value, tuple) else self.one.convert(value)
+
+
+class Split(Division):
+    """Divides an axis into pieces of a size, or of the sizes of a list."""
+
+    name = "split"
+    torch = "torch.split"
+    onnx = "Split"
+    sizes = Arg(PiecesKind(), positional=True)
+    axis = Arg(AXIS, positional=True, alias="dim")
+    examples = ("(a, b) = input [T, 8] -> split [3, 5] axis=-1; out a, b", "input [T, 8] -> split 4 axis=2 -> concat axis=1")
+
+    def pieces(self, axis: int, given: Given) -> Shape:
+        sizes = self.sizes
+        return self._listed(axis, sizes, given) if isinstance(sizes, tuple) else self._equal(axis, sizes, given)
+
+    def _listed(self, axis: int, sizes: Shape, given: Given) -> Shape:
+        x = given[0]
+        total: Dim = 0
+        for size in sizes:
+            total = total + size
+        same = given.facts.equal(total, x.shape[axis])
+        if same is False:
+            raise Refusal(SplitSum(axis, sizes, total, x), argument("sizes"))
+        if same is None:
+            need = f"{show_shape(sizes)} are together {show(x.shape[axis])}"
+            where = advice(total, x.shape[axis]) or ""
+            raise Refusal(UnprovableSize(need, f"`split` needs it, the size of axis {axis}", where), argument("sizes"))
+        return sizes
+
+    def _equal(self, axis: int, step: Dim, given: Given) -> Shape:
+        x = given[0]
+        size = x.shape[axis]
+        if isinstance(size, int) and isinstance(step, int):
+            return self._uniform(size, step, "sizes")
+        count = given.facts.exact_div(size, step)
+        if not isinstance(count, int):
+            suggestion = "give a list of sizes, or a number of pieces with `chunk`"
+            raise Refusal(UnknownCount(self.name, axis, step, x, suggestion), argument("sizes"))
+        return (step,) * count
+
+
+class Chunk(Division):
+    """Divides an axis into `n` equal pieces; if it does not divide, the last one is smaller, and there may be fewer."""
+
+    name = "chunk"
+    torch = "torch.chunk"
+    onnx = "Split"
+    n = Arg(COUNT, positional=True, alias="chunks")
+    axis = Arg(AXIS, positional=True, alias="dim")
+    examples = ("(a, b) = input [T, 8] -> chunk 2 axis=-1; out a, b",)
+
+    def pieces(self, axis: int, given: Given) -> Shape:
+        x, facts = given[0], given.facts
+        size = x.shape[axis]
+        if isinstance(size, int):
+            return self._uniform(size, -(-size // self.n), "n")
+        if self.n > MOST_PIECES:
+            raise Refusal(TooManyPieces(self.name, self.n, MOST_PIECES), argument("n"))
+        equal = facts.exact_div(size, self.n)
+        if equal is not None:
+            return self._filled((equal,) * self.n, axis, x)
+        step = (size + self.n - 1) // self.n
+        last = size - (self.n - 1) * step
+        if facts.at_least(last, 1):
+            return (step,) * (self.n - 1) + (last,)
+        raise Refusal(UnprovableMultiple(self.name, self.n, size, advice_divides(self.n, size)), argument("n"))
+
+    def _filled(self, sizes: Shape, axis: int, x: TensorType) -> Shape:
+        highest = bounds(sizes[0])[1]
+        if highest is not None and highest < 1:
+            raise Refusal(EmptyResult(self.name, (*x.shape[:axis], sizes[0], *x.shape[axis + 1 :]), axis), argument("n"))
+        return sizes

@@ -1,0 +1,236 @@
+"""Kinds of argument values: which are allowed, and what they become.
+
+What comes in is a compile-time value (int, float, bool, str, SymDim, tuple, DType, Init); what goes out is the checked, normalised value, or
+an `Unfit`. Words (`padding=same`) arrive as str.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from ..dims import Dim, SymDim, bounds
+from ..types import DTYPES, DType
+
+T = TypeVar("T")
+
+
+class Unfit(Exception):
+    """The value is not of the kind. The text says what is wrong with it if the kind's description does not: may be empty."""
+
+
+class Kind(Generic[T]):
+    """A set of allowed values. `words` are those that are written bare."""
+
+    words: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """Completes "expected ...": `an integer of at least 1`."""
+        raise NotImplementedError
+
+    def convert(self, value: object) -> T:
+        raise NotImplementedError
+
+
+def _range_words(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f" from {low} to {high}"
+    if low is not None:
+        return f" of at least {low}"
+    return f" of at most {high}" if high is not None else ""
+
+
+class IntKind(Kind[int]):
+    """A plain integer within bounds."""
+
+    def __init__(self, low: int | None = None, high: int | None = None) -> None:
+        self.low, self.high = low, high
+
+    def describe(self) -> str:
+        return "an integer" + _range_words(self.low, self.high)
+
+    def convert(self, value: object) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise Unfit
+        if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
+            raise Unfit
+        return value
+
+
+class SizeKind(Kind[Dim]):
+    """A dimension: an integer or a symbolic one, not provably below `low`."""
+
+    def __init__(self, low: int | None = 1) -> None:
+        self.low = low
+
+    def describe(self) -> str:
+        return "a size" + _range_words(self.low, None)
+
+    def convert(self, value: object) -> Dim:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, (int, SymDim)):
+            raise Unfit
+        highest = value if isinstance(value, int) else bounds(value)[1]
+        if self.low is not None and highest is not None and highest < self.low:
+            raise Unfit
+        return value
+
+
+class NumberKind(Kind["int | float"]):
+    """A number; `above` and `below` exclude the bound itself."""
+
+    def __init__(
+        self, low: float | None = None, high: float | None = None, *, above: float | None = None, below: float | None = None
+    ) -> None:
+        self.low, self.high, self.above, self.below = low, high, above, below
+
+    def describe(self) -> str:
+        strict = [f"above {self.above}"] * (self.above is not None) + [f"below {self.below}"] * (self.below is not None)
+        return "a number" + _range_words(self.low, self.high) + (" " + " and ".join(strict) if strict else "")
+
+    def convert(self, value: object) -> int | float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise Unfit
+        too_low = (self.low is not None and value < self.low) or (self.above is not None and value <= self.above)
+        too_high = (self.high is not None and value > self.high) or (self.below is not None and value >= self.below)
+        if too_low or too_high or value != value:
+            raise Unfit
+        return value
+
+
+class ScalarKind(Kind["Dim | float | bool"]):
+    """Any scalar: a number, a bool or a dimension."""
+
+    def describe(self) -> str:
+        return "a number"
+
+    def convert(self, value: object) -> Dim | float | bool:
+        if not isinstance(value, (int, float, SymDim)):
+            raise Unfit
+        return value
+
+
+class BoolKind(Kind[bool]):
+    def describe(self) -> str:
+        return "`true` or `false`"
+
+    def convert(self, value: object) -> bool:
+        if not isinstance(value, bool):
+            raise Unfit
+        return value
+
+
+class WordKind(Kind[str]):
+    """One of a fixed set of words."""
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def describe(self) -> str:
+        quoted = [f"`{w}`" for w in self.words]
+        return quoted[0] if len(quoted) == 1 else "one of " + ", ".join(quoted)
+
+    def convert(self, value: object) -> str:
+        if not isinstance(value, str) or value not in self.words:
+            raise Unfit
+        return value
+
+
+class StringKind(Kind[str]):
+    def describe(self) -> str:
+        return "a string"
+
+    def convert(self, value: object) -> str:
+        if not isinstance(value, str):
+            raise Unfit
+        return value
+
+
+class DTypeKind(Kind[DType]):
+    words = tuple(DTYPES)
+
+    def describe(self) -> str:
+        return "an element type such as `float32`"
+
+    def convert(self, value: object) -> DType:
+        if isinstance(value, DType):
+            return value
+        if not isinstance(value, str) or value not in DTYPES:
+            raise Unfit
+        return DTYPES[value]
+
+
+Item = TypeVar("Item")
+
+
+class ListKind(Kind[tuple[Item, ...]], Generic[Item]):
+    """A list; with `scalar`, one item alone stands for a list of one."""
+
+    def __init__(self, item: Kind[Item], *, scalar: bool = False, least: int = 0) -> None:
+        self.item, self.scalar, self.least = item, scalar, least
+
+    def describe(self) -> str:
+        many = "a list, each item " + self.item.describe()
+        return f"{self.item.describe()}, or {many}" if self.scalar else many
+
+    def convert(self, value: object) -> tuple[Item, ...]:
+        if isinstance(value, tuple):
+            if len(value) < self.least:
+                raise Unfit
+            return tuple(self.item.convert(v) for v in value)
+        if not self.scalar:
+            raise Unfit
+        return (self.item.convert(value),)
+
+
+class SizesKind(Kind["int | tuple[int, ...]"]):
+    """One integer for all spatial axes, or a dims literal or list with one for each. How many those are is known to the operator."""
+
+    def __init__(self, low: int = 1) -> None:
+        self.one = IntKind(low)
+
+    def describe(self) -> str:
+        return f"{self.one.describe()}, or one for each axis (`3x3`)"
+
+    def convert(self, value: object) -> int | tuple[int, ...]:
+        if isinstance(value, tuple):
+            return tuple(self.one.convert(v) for v in value)
+        return self.one.convert(value)
+
+
+class EitherKind(Kind["object"]):
+    """A value of the first kind that takes it."""
+
+    def __init__(self, *kinds: Kind[object]) -> None:
+        self.kinds = kinds
+        self.words = tuple(w for k in kinds for w in k.words)
+
+    def describe(self) -> str:
+        return ", or ".join(k.describe() for k in self.kinds)
+
+    def convert(self, value: object) -> object:
+        for kind in self.kinds:
+            try:
+                return kind.convert(value)
+            except Unfit:
+                continue
+        raise Unfit
+
+
+INT = IntKind()
+COUNT = IntKind(1)
+SIZE = SizeKind(1)
+DIM = SizeKind(None)
+NUMBER = NumberKind()
+FRACTION = NumberKind(0, 1)
+SCALAR = ScalarKind()
+BOOL = BoolKind()
+STRING = StringKind()
+DTYPE = DTypeKind()
+AXIS = IntKind()
+AXES = ListKind(AXIS, scalar=True, least=1)
+SIZES = SizesKind(1)
+SIZES0 = SizesKind(0)
+SHAPE = ListKind(DIM)

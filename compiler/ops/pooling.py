@@ -1,0 +1,179 @@
+"""Pools: the greatest, the mean or the norm of each window, and of whole axes."""
+
+from __future__ import annotations
+
+from math import prod
+
+from ..dims import Dim
+from ..errors.base import argument
+from ..errors.operators import BadArgument
+from ..types import INT64, TensorType
+from .base import Arg, Given, Operator, Refusal, numel
+from .kinds import BOOL, INT, SIZES, SIZES0, NumberKind
+from .learned import float_input
+from .windows import Window, each_axis, sizes_of, spatial_axes
+
+
+class _Pool(Operator):
+    """What pools of windows share. The stride is the kernel unless it is given."""
+
+    spatial = True
+    kernel = Arg(SIZES, positional=True)
+    stride = Arg(SIZES, default=None)
+    ceil_mode = Arg(BOOL, default=False)
+
+    def _padding(self, axes: int) -> tuple[int, ...]:
+        return (0,) * axes
+
+    def _dilation(self, axes: int) -> tuple[int, ...]:
+        return (1,) * axes
+
+    def windows(self, x: TensorType) -> tuple[Window, ...]:
+        """One for each spatial axis."""
+        axes = spatial_axes(self.name, x)
+        kernel = each_axis(self.name, "kernel", self.kernel, axes)
+        stride = kernel if self.stride is None else each_axis(self.name, "stride", self.stride, axes)
+        padding = self._padding(axes)
+        return tuple(Window(*sides) for sides in zip(kernel, stride, self._dilation(axes), padding, padding, strict=True))
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        # PyTorch pools integers on some devices and some ranks only.
+        x = float_input(self.name, given)
+        sizes = sizes_of(self.name, x, self.windows(x), given.facts, ceil=self.ceil_mode)
+        return (x.with_shape((*x.shape[:2], *sizes)),)
+
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        return numel(results[0].shape) * prod(w.taps for w in self.windows(given[0]))
+
+
+class _PaddedPool(_Pool):
+    padding = Arg(SIZES0, default=0)
+
+    def _padding(self, axes: int) -> tuple[int, ...]:
+        return each_axis(self.name, "padding", self.padding, axes)
+
+    def windows(self, x: TensorType) -> tuple[Window, ...]:
+        windows = super().windows(x)
+        for window in windows:
+            if 2 * window.before > window.taps:
+                found = f"{window.before} for a kernel of {window.taps}"
+                raise Refusal(BadArgument(self.name, "padding", found, "must be at most half of the kernel"), argument("padding"))
+        return windows
+
+
+class MaxPool(_PaddedPool):
+    """The greatest of each window, and (when unpacked) its index within the spatial axes."""
+
+    name = "max_pool"
+    torch = "torch.nn.MaxPool1d, torch.nn.MaxPool2d, torch.nn.MaxPool3d"
+    onnx = "MaxPool"
+    extras = True
+    dilation = Arg(SIZES, default=1)
+    examples = ("input 3x32x32 -> max_pool 3 stride=2 padding=1", "(y, at) = input 3x8x8 -> max_pool 2; out y, at")
+
+    def _dilation(self, axes: int) -> tuple[int, ...]:
+        return each_axis(self.name, "dilation", self.dilation, axes)
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        (values,) = super().infer(given)
+        return values, values.with_dtype(INT64)
+
+
+class AvgPool(_PaddedPool):
+    """The mean of each window."""
+
+    name = "avg_pool"
+    torch = "torch.nn.AvgPool1d, torch.nn.AvgPool2d, torch.nn.AvgPool3d"
+    onnx = "AveragePool"
+    count_include_pad = Arg(BOOL, default=True)
+    divisor_override = Arg(INT, default=None)
+    examples = ("input 3x32x32 -> avg_pool 2", "input 3xT -> avg_pool 3 stride=1 padding=1 count_include_pad=false")
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        results = super().infer(given)
+        if self.divisor_override == 0:
+            raise Refusal(BadArgument(self.name, "divisor_override", "0", "must not be zero"), argument("divisor_override"))
+        if self.divisor_override is not None and given[0].rank == 3:
+            needed = "needs two or three spatial axes"
+            raise Refusal(BadArgument(self.name, "divisor_override", str(given[0]), needed), argument("divisor_override"))
+        return results
+
+
+class LpPool(_Pool):
+    """The p-norm of each window: the p-th root of the sum of p-th powers."""
+
+    name = "lp_pool"
+    torch = "torch.nn.LPPool1d, torch.nn.LPPool2d, torch.nn.LPPool3d"
+    onnx = "LpPool, or Pow, AveragePool and Pow"
+    p = Arg(NumberKind(above=0), default=2, positional=True)
+    examples = ("input 3x32x32 -> lp_pool 3x3 stride=2", "input 3x32 -> lp_pool 2 p=4")
+
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        return 2 * super().flops(given, results) + numel(results[0].shape)
+
+
+class _AdaptivePool(Operator):
+    """Windows that cover the input evenly, as many as are asked for along each axis."""
+
+    spatial = True
+    size = Arg(SIZES, positional=True)
+
+    def sizes(self, x: TensorType) -> tuple[int, ...]:
+        return each_axis(self.name, "size", self.size, spatial_axes(self.name, x))
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = float_input(self.name, given)
+        return (x.with_shape((*x.shape[:2], *self.sizes(x))),)
+
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        return numel(given[0].shape)
+
+
+class AdaptiveAvgPool(_AdaptivePool):
+    """Means of evenly spread windows: the result has the given size, whatever the input's."""
+
+    name = "adaptive_avg_pool"
+    torch = "torch.nn.AdaptiveAvgPool1d, torch.nn.AdaptiveAvgPool2d, torch.nn.AdaptiveAvgPool3d"
+    onnx = "GlobalAveragePool, AveragePool or MatMul"
+    examples = ("input 8x32x32 -> adaptive_avg_pool 1", "input 8xHxW -> adaptive_avg_pool 7x7")
+
+
+class AdaptiveMaxPool(_AdaptivePool):
+    """The greatest of evenly spread windows: the result has the given size, whatever the input's."""
+
+    name = "adaptive_max_pool"
+    torch = "torch.nn.AdaptiveMaxPool1d, torch.nn.AdaptiveMaxPool2d, torch.nn.AdaptiveMaxPool3d"
+    onnx = "GlobalMaxPool, MaxPool, or Gather and ReduceMax"
+    examples = ("input 8x32x32 -> adaptive_max_pool 1", "input 8x30x30 -> adaptive_max_pool 7x7")
+
+
+class _GlobalPool(Operator):
+    """Of all spatial axes at once, which are gone afterwards."""
+
+    spatial = True
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = float_input(self.name, given)
+        spatial_axes(self.name, x)
+        return (x.with_shape(x.shape[:2]),)
+
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        return numel(given[0].shape)
+
+
+class GlobalAvgPool(_GlobalPool):
+    """The mean of each channel: `[N, C, ...]` becomes `[N, C]`."""
+
+    name = "global_avg_pool"
+    torch = "torch.mean"
+    onnx = "ReduceMean"
+    examples = ("input 8x32x32 -> global_avg_pool -> dense 10",)
+
+
+class GlobalMaxPool(_GlobalPool):
+    """The greatest of each channel: `[N, C, ...]` becomes `[N, C]`."""
+
+    name = "global_max_pool"
+    torch = "torch.amax"
+    onnx = "ReduceMax"
+    examples = ("input 8x32x32 -> global_max_pool -> dense 10",)

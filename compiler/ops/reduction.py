@@ -1,0 +1,282 @@
+"""Reductions: many elements become one, along some axes or all of them.
+
+In: one tensor. Out: one without those axes, or with 1 in their place if `keepdim` is set. Always: without `axis`, all axes are reduced, the
+batch axis too, as in PyTorch.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import ClassVar
+
+from ..dims import Dim
+from ..errors.base import argument
+from ..errors.operators import BadArgument
+from ..types import BOOL as BOOL_TYPE
+from ..types import FLOAT32, INT64, DType, Shape, TensorType
+from .axes import front_axes, front_axis
+from .base import Arg, Given, Operator, Refusal, numel
+from .kinds import AXES, AXIS, BOOL, INT, Kind, NumberKind
+from .pointwise import ANYTHING, FLOATS, NUMBERS, refuse_unless
+
+
+class PowerKind(Kind["int | float"]):
+    """The p of a p-norm: a number, or `inf`."""
+
+    words = ("inf",)
+
+    def describe(self) -> str:
+        return "a number, or `inf`"
+
+    def convert(self, value: object) -> int | float:
+        return inf if value == "inf" else NumberKind().convert(value)
+
+
+class Reduction(Operator):
+    """Reduces the axes that `axes` tells, all if it is not given any."""
+
+    takes: ClassVar[tuple[str, ...]] = ANYTHING
+    keepdim = Arg(BOOL, default=False)
+    work: ClassVar[int] = 1
+    """Operations for each element of the input."""
+
+    def written(self) -> tuple[int, ...] | None:
+        """The axes as they were given; None: all."""
+        raise NotImplementedError
+
+    def axes(self, x: TensorType) -> tuple[int, ...]:
+        """The axes that are reduced, counted from the front."""
+        written = self.written()
+        if written is None:
+            return tuple(range(x.rank))
+        return tuple(axis for axis in front_axes(self.name, written, x) if axis < x.rank)
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = given[0]
+        refuse_unless(self.name, x, self.takes)
+        axes = self.axes(x)
+        kept: Shape = tuple(1 if axis in axes else d for axis, d in enumerate(x.shape) if self.keepdim or axis not in axes)
+        return (TensorType(self.element(x.dtype), kept),)
+
+    def element(self, dtype: DType) -> DType:
+        """The element type of the result, of that of the input."""
+        return dtype
+
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        """So many for each element of the input."""
+        return self.work * numel(given[0].shape)
+
+
+class OverAxes(Reduction):
+    """Takes any number of axes."""
+
+    axis = Arg(AXES, default=None, positional=True, alias="dim")
+
+    def written(self) -> tuple[int, ...] | None:
+        axes: tuple[int, ...] | None = self.axis
+        return axes
+
+
+class OverAxis(Reduction):
+    """Takes one axis, or none."""
+
+    axis = Arg(AXIS, default=None, positional=True, alias="dim")
+
+    def written(self) -> tuple[int, ...] | None:
+        axis: int | None = self.axis
+        return None if axis is None else (axis,)
+
+
+def _summed(dtype: DType) -> DType:
+    return dtype if dtype.is_float else INT64
+
+
+class Mean(OverAxes):
+    """The mean."""
+
+    name = "mean"
+    torch = "torch.mean"
+    onnx = "ReduceMean"
+    takes = FLOATS
+    examples = ("input 3x8x8 -> mean axis=[2, 3]", "input [T, 8] -> mean axis=1")
+
+
+class Sum(OverAxes):
+    """The sum; of integers and truth values, an int64."""
+
+    name = "sum"
+    torch = "torch.sum"
+    onnx = "ReduceSum"
+    examples = ("input [T, 8] -> sum axis=-1",)
+
+    def element(self, dtype: DType) -> DType:
+        return _summed(dtype)
+
+
+class Prod(OverAxis):
+    """The product; of integers and truth values, an int64."""
+
+    name = "prod"
+    torch = "torch.prod"
+    onnx = "ReduceProd"
+    examples = ("input 4 -> prod axis=-1",)
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        if self.keepdim and self.axis is None:
+            raise Refusal(BadArgument(self.name, "keepdim", "true", "goes only with `axis`"), argument("keepdim"))
+        return super().infer(given)
+
+    def element(self, dtype: DType) -> DType:
+        return _summed(dtype)
+
+
+class Extreme(OverAxes):
+    """With one axis, the places along it are a second result, which flows on only if both are unpacked."""
+
+    extras = True
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        (values,) = super().infer(given)
+        return (values, values.with_dtype(INT64)) if self.has_places else (values,)
+
+    @property
+    def has_places(self) -> bool:
+        """Whether there is the second result."""
+        written = self.written()
+        return written is not None and len(written) == 1
+
+
+class Max(Extreme):
+    """The greatest; with one axis, its places too: `(values, places) = x -> max axis=1`."""
+
+    name = "max"
+    torch = "torch.max, torch.amax"
+    onnx = "ReduceMax, ArgMax"
+    examples = ("input [T, 8] -> max axis=1", "x = input 4; (values, places) = x -> max axis=1; out values, places")
+
+
+class Min(Extreme):
+    """The least; with one axis, its places too: `(values, places) = x -> min axis=1`."""
+
+    name = "min"
+    torch = "torch.min, torch.amin"
+    onnx = "ReduceMin, ArgMin"
+    examples = ("input [T, 8] -> min axis=1",)
+
+
+class Place(OverAxis):
+    """A place along an axis; without one, among all elements in order."""
+
+    takes = NUMBERS
+
+    def element(self, dtype: DType) -> DType:
+        return INT64
+
+
+class Argmax(Place):
+    """The place of the greatest."""
+
+    name = "argmax"
+    torch = "torch.argmax"
+    onnx = "ArgMax"
+    examples = ("input 10 -> argmax axis=-1",)
+
+
+class Argmin(Place):
+    """The place of the least."""
+
+    name = "argmin"
+    torch = "torch.argmin"
+    onnx = "ArgMin"
+    examples = ("input 10 -> argmin axis=-1",)
+
+
+class Spread(OverAxes):
+    """A measure of deviation from the mean. `correction` is taken off the count: 1 for a sample, 0 for a whole population."""
+
+    takes = FLOATS
+    work = 4
+    correction = Arg(INT, default=1)
+
+
+class Var(Spread):
+    """The variance."""
+
+    name = "var"
+    torch = "torch.var"
+    onnx = "ReduceMean, Sub, Mul, ReduceSum and Div"
+    examples = ("input 3x8x8 -> var axis=[2, 3] correction=0",)
+
+
+class Std(Spread):
+    """The standard deviation."""
+
+    name = "std"
+    torch = "torch.std"
+    onnx = "ReduceMean, Sub, Mul, ReduceSum, Div and Sqrt"
+    examples = ("input 3x8x8 -> std axis=[2, 3]",)
+
+
+class Norm(OverAxes):
+    """The p-norm of vectors: the p-th root of the sum of p-th powers."""
+
+    name = "norm"
+    torch = "torch.linalg.vector_norm"
+    onnx = "ReduceL2, ReduceL1, ReduceMax"
+    takes = FLOATS
+    work = 2
+    p = Arg(PowerKind(), default=2, positional=True)
+    examples = ("input 8 -> norm axis=-1", "input 8 -> norm 1 axis=-1 keepdim=true")
+
+
+class Logsumexp(OverAxes):
+    """The logarithm of the sum of exponentials."""
+
+    name = "logsumexp"
+    torch = "torch.logsumexp"
+    onnx = "ReduceLogSumExp"
+    work = 2
+    examples = ("input 8 -> logsumexp axis=-1",)
+
+    def element(self, dtype: DType) -> DType:
+        return dtype if dtype.is_float else FLOAT32
+
+
+class Quantifier(OverAxes):
+    """Numbers count as true unless they are 0. The result is bool, but uint8 of uint8, as in PyTorch."""
+
+    def element(self, dtype: DType) -> DType:
+        return dtype if dtype.kind == "uint" else BOOL_TYPE
+
+
+class Any(Quantifier):
+    """Whether any is true."""
+
+    name = "any"
+    torch = "torch.any"
+    onnx = "Cast and ReduceMax"
+    examples = ("x = input 8; x > 0 -> any axis=-1",)
+
+
+class All(Quantifier):
+    """Whether all are true."""
+
+    name = "all"
+    torch = "torch.all"
+    onnx = "Cast and ReduceMin"
+    examples = ("x = input 8; x > 0 -> all axis=-1",)
+
+
+class Cumsum(Operator):
+    """The sum of all elements up to each; of integers and truth values, an int64."""
+
+    name = "cumsum"
+    torch = "torch.cumsum"
+    onnx = "CumSum"
+    axis = Arg(AXIS, positional=True, alias="dim")
+    examples = ("input [T] -> cumsum axis=1",)
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = given[0]
+        front_axis(self.name, self.axis, x)
+        return (x.with_dtype(_summed(x.dtype)),)

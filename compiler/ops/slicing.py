@@ -1,0 +1,232 @@
+"""Parts of a tensor, and more of it: slices, padding, repetition, and the same elements in another order along an axis."""
+
+from __future__ import annotations
+
+from math import trunc
+
+from ..dims import Dim, SymDim, bounds, maximum, minimum, show
+from ..errors.base import argument, input_
+from ..errors.operators import BadArgument, EmptyResult, WrongRank
+from ..errors.shape import BadIndex, PadTooLarge, UnprovableSize
+from ..types import DType, Shape, TensorType, show_shape
+from .axes import front_axes, front_axis
+from .base import Arg, Given, Refusal
+from .kinds import AXES, AXIS, COUNT, DIM, INT, SCALAR, SIZE, ListKind, WordKind
+from .shape import Layout
+
+
+def _not_empty(operator: str, shape: Shape, place: str) -> Shape:
+    for axis, size in enumerate(shape):
+        highest = bounds(size)[1]
+        if highest is not None and highest < 1:
+            raise Refusal(EmptyResult(operator, shape, axis), argument(place))
+    return shape
+
+
+class Slice(Layout):
+    """Every `step`-th element of an axis, from `start` to before `stop`; negative ones count from the end."""
+
+    name = "slice"
+    torch = "x[:, start:stop:step]"
+    onnx = "Slice"
+    axis = Arg(AXIS, positional=True, alias="dim")
+    start = Arg(DIM, default=0, positional=True)
+    stop = Arg(DIM, default=None, positional=True)
+    step = Arg(COUNT, default=1, positional=True)
+    examples = ("input [T, 8] -> slice axis=1 stop=-1", "input [10] -> slice 1 2 8 2")
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = given[0]
+        if x.rank == 0:
+            raise Refusal(WrongRank(self.name, "at least one axis", x), input_(0))
+        axis = front_axis(self.name, self.axis, x)
+        facts, size = given.facts, x.shape[axis]
+        start = self._offset(self.start, size, given, "start")
+        stop = size if self.stop is None else self._offset(self.stop, size, given, "stop")
+        length = stop - start
+        more = facts.at_least(length, 0)
+        length = 0 if more is False else length if more else maximum(length, 0)
+        length = (length + self.step - 1) // self.step
+        place = "stop" if self.stop is not None else "start"
+        return (x.with_shape(_not_empty(self.name, (*x.shape[:axis], length, *x.shape[axis + 1 :]), place)),)
+
+    def _offset(self, end: Dim, size: Dim, given: Given, place: str) -> Dim:
+        """How far `end` is from the front, within the axis: Python's rule for slices."""
+        facts = given.facts
+        positive = facts.at_least(end, 0)
+        if positive is None:
+            why = "whether it counts from the front or from the end must be known"
+            raise Refusal(UnprovableSize(f"{show(end)} is not negative", why, f"{show(end)} >= 0"), argument(place))
+        offset = end if positive else size + end
+        if not positive and not facts.at_least(offset, 0):
+            offset = maximum(offset, 0)
+        return offset if facts.at_least(size, offset) else minimum(offset, size)
+
+
+class Select(Layout):
+    """One element of an axis, which vanishes."""
+
+    name = "select"
+    torch = "torch.select, x[:, index]"
+    onnx = "Gather"
+    axis = Arg(AXIS, positional=True, alias="dim")
+    index = Arg(DIM, positional=True)
+    examples = ("input [T, 8] -> select 1 0", "input [T, 8] -> select axis=1 index=-1")
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = given[0]
+        if x.rank == 0:
+            raise Refusal(WrongRank(self.name, "at least one axis", x), input_(0))
+        axis = front_axis(self.name, self.axis, x)
+        self._must_exist(axis, given)
+        return (x.with_shape((*x.shape[:axis], *x.shape[axis + 1 :])),)
+
+    def _must_exist(self, axis: int, given: Given) -> None:
+        x, facts = given[0], given.facts
+        size, index = x.shape[axis], self.index
+        positive = facts.at_least(index, 0)
+        if positive is None:
+            why = "whether it counts from the front or from the end must be known"
+            raise Refusal(UnprovableSize(f"{show(index)} is not negative", why, f"{show(index)} >= 0"), argument("index"))
+        needed = index + 1 if positive else -index
+        there = facts.at_least(size, needed)
+        if there is False:
+            raise Refusal(BadIndex(self.name, index, axis, x), argument("index"))
+        if there is None:
+            need = f"axis {axis} of {show_shape(x.shape)} has an index {show(index)}"
+            raise Refusal(UnprovableSize(need, f"this needs at least {show(needed)}", f"{show(size)} >= {show(needed)}"), argument("index"))
+
+
+class Pad(Layout):
+    """Adds elements around axes: `[left, right, top, bottom]`, the last axis first; negative amounts cut off."""
+
+    name = "pad"
+    torch = "torch.nn.functional.pad"
+    onnx = "Pad"
+    pad = Arg(ListKind(INT), positional=True)
+    mode = Arg(WordKind("constant", "reflect", "replicate", "circular"), default="constant")
+    value = Arg(SCALAR, default=0)
+    examples = ("input 3x8x8 -> pad [1, 1, 2, 2]", "input 3x8x8 -> pad [1, 1, 1, 1] mode=reflect", "input [T] -> pad [1, 0] value=-1")
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = given[0]
+        amounts = self._checked(x)
+        if self.mode == "constant":
+            self.fill(x.dtype)
+        else:
+            self._check_mode(x)
+        sizes = list(x.shape)
+        for axis, (before, after) in amounts.items():
+            sizes[axis] = x.shape[axis] + before + after
+            self._check_source(axis, before, after, given)
+        return (x.with_shape(_not_empty(self.name, tuple(sizes), "pad")),)
+
+    def amounts(self, rank: int) -> dict[int, tuple[int, int]]:
+        """What is added before and after each axis that was named."""
+        return {rank - 1 - i // 2: (self.pad[i], self.pad[i + 1]) for i in range(0, len(self.pad), 2)}
+
+    def _checked(self, x: TensorType) -> dict[int, tuple[int, int]]:
+        if len(self.pad) % 2:
+            needed = "must have two entries for each axis, before and after it, the last axis first"
+            raise Refusal(BadArgument(self.name, "pad", str(list(self.pad)), needed), argument("pad"))
+        if len(self.pad) > 2 * x.rank:
+            needed = f"must have two entries for each axis, and {show_shape(x.shape)} has {x.rank}"
+            raise Refusal(BadArgument(self.name, "pad", f"{len(self.pad)} entries", needed), argument("pad"))
+        return self.amounts(x.rank)
+
+    def _check_mode(self, x: TensorType) -> None:
+        axes = len(self.pad) // 2
+        if axes not in (1, 2, 3):
+            needed = f"with `mode={self.mode}` must be for the last one, two or three axes"
+            raise Refusal(BadArgument(self.name, "pad", str(list(self.pad)), needed), argument("pad"))
+        if x.rank not in (axes + 1, axes + 2):
+            needed = f"{axes + 1} or {axes + 2} axes to pad the last {axes} with `mode={self.mode}`"
+            raise Refusal(WrongRank(self.name, needed, x), argument("pad"))
+        if x.dtype.kind == "bool" and self.mode != "circular":
+            raise Refusal(BadArgument(self.name, "mode", f"`{self.mode}`", "must be `constant` or `circular` for bool"), argument("mode"))
+
+    def _check_source(self, axis: int, before: int, after: int, given: Given) -> None:
+        """Reflection needs more elements than it makes, wrapping as many."""
+        amount = max(before, after)
+        if amount <= 0 or self.mode not in ("reflect", "circular"):
+            return
+        x = given[0]
+        size = x.shape[axis]
+        needed = amount + (self.mode == "reflect")
+        enough = given.facts.at_least(size, needed)
+        if enough is False:
+            raise Refusal(PadTooLarge(self.mode, axis, amount, x), argument("pad"))
+        if enough is None:
+            need = f"axis {axis} of {show_shape(x.shape)} is at least {needed}"
+            raise Refusal(UnprovableSize(need, f"`mode={self.mode}` needs it", f"{show(size)} >= {needed}"), argument("pad"))
+
+    def fill(self, dtype: DType) -> int | float | bool:
+        """The value of new elements, in the tensor's type."""
+        value = self.value
+        if isinstance(value, SymDim):
+            raise Refusal(BadArgument(self.name, "value", show(value), "must be a number that is known"), argument("value"))
+        if dtype.kind == "bool":
+            return bool(value)
+        if dtype.is_float:
+            return float(value)
+        low, high = (0, 255) if dtype.kind == "uint" else (-(2 ** (8 * dtype.size - 1)), 2 ** (8 * dtype.size - 1) - 1)
+        if value != value or not low <= value <= high:
+            raise Refusal(BadArgument(self.name, "value", str(value), f"must be from {low} to {high} for {dtype}"), argument("value"))
+        return trunc(value)
+
+
+class Flip(Layout):
+    """Reverses the order along axes."""
+
+    name = "flip"
+    torch = "torch.flip"
+    onnx = "Slice"
+    axis = Arg(AXES, positional=True, alias="dims")
+    examples = ("input [T, 8] -> flip 1", "input 3x8x8 -> flip [2, 3]")
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        front_axes(self.name, self.axis, given[0])
+        return (given[0],)
+
+
+class Roll(Layout):
+    """Shifts along axes, what leaves at one end entering at the other; without `axis`, along all elements in order."""
+
+    name = "roll"
+    torch = "torch.roll"
+    onnx = "Slice and Concat"
+    shifts = Arg(ListKind(INT, scalar=True, least=1), positional=True)
+    axis = Arg(AXES, default=None, positional=True, alias="dims")
+    examples = ("input 8x8x3 -> roll [-3, -3] axis=[1, 2]", "input [T] -> roll 1 axis=1")
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = given[0]
+        if x.rank == 0 and self.axis is not None:
+            raise Refusal(WrongRank(self.name, "at least one axis", x), input_(0))
+        for axis in self.axis or ():
+            front_axis(self.name, axis, x)
+        axes = 1 if self.axis is None else len(self.axis)
+        if len(self.shifts) != axes:
+            needed = "must be one number without `axis`" if self.axis is None else f"must have one entry for each of the {axes} axes"
+            raise Refusal(BadArgument(self.name, "shifts", str(list(self.shifts)), needed), argument("shifts"))
+        return (x,)
+
+
+class Tile(Layout):
+    """Repeats the whole tensor along axes; more repeats than axes make new axes in front."""
+
+    name = "tile"
+    torch = "torch.tile"
+    onnx = "Tile"
+    repeats = Arg(ListKind(SIZE, scalar=True), positional=True, alias="dims")
+    examples = ("input [T, 8] -> tile [1, 1, 2]",)
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = given[0]
+        sizes, repeats = self.aligned(x)
+        return (x.with_shape(tuple(size * count for size, count in zip(sizes, repeats, strict=True))),)
+
+    def aligned(self, x: TensorType) -> tuple[Shape, Shape]:
+        """The shape and the repeats, both with ones in front so that they have the same length."""
+        rank = max(x.rank, len(self.repeats))
+        return (1,) * (rank - x.rank) + x.shape, (1,) * (rank - len(self.repeats)) + self.repeats

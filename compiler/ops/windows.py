@@ -1,0 +1,91 @@
+"""Windows that slide over the spatial axes: what convolutions and pools share.
+
+In: the arguments `kernel`, `stride`, `padding`, `dilation` as they were written (one number, or one for each axis) and the type of the
+input `[N, C, ...]`. Out: one `Window` for each spatial axis, and the sizes it makes. Always: sizes are PyTorch's, symbolic ones too.
+"""
+
+from __future__ import annotations
+
+from netc.dsl.record import Record
+
+from ..dims import Dim, Facts
+from ..errors.base import argument, input_
+from ..errors.operators import BadArgument, KernelTooLarge, WrongRank
+from ..types import TensorType
+from .base import Refusal
+from .kinds import Kind, SizesKind, WordKind
+
+FEATURES = "[N, C, length], [N, C, height, width] or [N, C, depth, height, width]"
+
+Sizes = int | tuple[int, ...]
+
+
+class Window(Record):
+    """What slides along one axis: `taps` places, `dilation` apart, moved by `stride`, over an input that has `before` and `after` more
+    at its ends."""
+
+    taps: int
+    stride: int = 1
+    dilation: int = 1
+    before: int = 0
+    after: int = 0
+
+    @property
+    def span(self) -> int:
+        """How far the window reaches."""
+        return self.dilation * (self.taps - 1) + 1
+
+    def padded(self, size: Dim) -> Dim:
+        return size + self.before + self.after
+
+    def count(self, size: Dim, *, ceil: bool = False) -> Dim:
+        """How many windows fit an axis of that size. `ceil`: the last may reach over the end, but not start behind the input."""
+        room = self.padded(size) - self.span
+        if ceil:
+            room = size + self.before - 1 + min(0, self.after + self.stride - self.span)
+        return room // self.stride + 1
+
+
+class PaddingKind(Kind["int | tuple[int, ...] | str"]):
+    """Sizes, or a word."""
+
+    def __init__(self, *words: str) -> None:
+        self.sizes = SizesKind(0)
+        self.word = WordKind(*words)
+        self.words = words
+
+    def describe(self) -> str:
+        return f"{self.word.describe()}, or {self.sizes.describe()}"
+
+    def convert(self, value: object) -> int | tuple[int, ...] | str:
+        return self.word.convert(value) if isinstance(value, str) else self.sizes.convert(value)
+
+
+def spatial_axes(operator: str, x: TensorType) -> int:
+    """How many axes stand behind `[N, C]`: one to three."""
+    if not 3 <= x.rank <= 5:
+        raise Refusal(WrongRank(operator, FEATURES, x), input_(0))
+    return x.rank - 2
+
+
+def each_axis(operator: str, name: str, value: Sizes, axes: int) -> tuple[int, ...]:
+    """The argument `name`, one number for each spatial axis."""
+    if isinstance(value, int):
+        return (value,) * axes
+    if len(value) != axes:
+        many = "one number" if axes == 1 else f"one number for each of the {axes} spatial axes"
+        advice = "the first two axes are the batch and the channels: add one with `-> unsqueeze 1`" if len(value) == axes + 1 else ""
+        raise Refusal(BadArgument(operator, name, "x".join(map(str, value)), f"must have {many}", advice), argument(name))
+    return value
+
+
+def sizes_of(operator: str, x: TensorType, windows: tuple[Window, ...], facts: Facts, *, ceil: bool = False) -> tuple[Dim, ...]:
+    """The sizes of the result along the spatial axes; refused if an axis cannot hold its window."""
+    sizes: list[Dim] = []
+    for axis, (size, window) in enumerate(zip(x.shape[2:], windows, strict=True), start=2):
+        count = window.count(size, ceil=ceil)
+        if facts.at_least(count, 1) is False:
+            problem = KernelTooLarge(operator, axis, window.span, size, window.padded(size), x)
+            raise Refusal(problem, argument("kernel"))
+        sizes.append(count)
+    return tuple(sizes)

@@ -1,0 +1,92 @@
+"""Types of tensors: an element type and a shape of dimensions. All known before anything runs."""
+
+from __future__ import annotations
+
+from netc.dsl.record import Record
+
+from .dims import Dim, show
+
+Shape = tuple[Dim, ...]
+
+
+class DType(Record):
+    """An element type. `kind` is one of `float`, `int`, `uint`, `bool`; `size` counts bytes."""
+
+    name: str
+    kind: str
+    size: int
+
+    @property
+    def is_float(self) -> bool:
+        return self.kind == "float"
+
+    @property
+    def is_integer(self) -> bool:
+        return self.kind in ("int", "uint")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+DTYPES = {
+    name: DType(name, kind, size)
+    for name, kind, size in (
+        ("float32", "float", 4),
+        ("float16", "float", 2),
+        ("bfloat16", "float", 2),
+        ("float64", "float", 8),
+        ("int64", "int", 8),
+        ("int32", "int", 4),
+        ("int16", "int", 2),
+        ("int8", "int", 1),
+        ("uint8", "uint", 1),
+        ("bool", "bool", 1),
+    )
+}
+FLOAT32 = DTYPES["float32"]
+INT64 = DTYPES["int64"]
+BOOL = DTYPES["bool"]
+
+
+class TensorType(Record):
+    """The type of a tensor: `float32 [N, 3]`. Axis 0 is the batch axis where there is one."""
+
+    dtype: DType
+    shape: Shape
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    def with_shape(self, shape: Shape) -> TensorType:
+        return TensorType(self.dtype, shape)
+
+    def with_dtype(self, dtype: DType) -> TensorType:
+        return TensorType(dtype, self.shape)
+
+    def __str__(self) -> str:
+        """`[N, 3]` for the usual float32; other types say theirs: `int64 [N, T]`."""
+        shape = show_shape(self.shape)
+        return shape if self.dtype == FLOAT32 else f"{self.dtype} {shape}"
+
+
+def show_shape(shape: Shape) -> str:
+    return "[" + ", ".join(show(d) for d in shape) + "]"
+
+
+def promote(a: DType, b: DType) -> DType:
+    """The element type of an operation on two tensors, as `torch.promote_types` has it."""
+    if a == b:
+        return a
+    if a.is_float or b.is_float:
+        if not (a.is_float and b.is_float):
+            return a if a.is_float else b
+        if {a.name, b.name} == {"float16", "bfloat16"}:
+            return FLOAT32
+        return a if a.size > b.size else b
+    if a.kind == "bool" or b.kind == "bool":
+        return b if a.kind == "bool" else a
+    if a.kind == b.kind:
+        return a if a.size > b.size else b
+    signed, unsigned = (a, b) if a.kind == "int" else (b, a)
+    return signed if signed.size > unsigned.size else DTYPES["int16"]

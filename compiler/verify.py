@@ -1,0 +1,125 @@
+"""Whether a graph keeps what graph.py promises. Run after every pass; a failure is a mistake of the compiler, never of the spec.
+
+In: a `Program`. Out: nothing, or `GraphInvalid`. Always: takes time in proportion to the distinct graphs and their nodes, not to the calls.
+"""
+
+from __future__ import annotations
+
+from .graph import CallNode, Graph, Node, OpNode, Program, Value
+
+
+class GraphInvalid(AssertionError):
+    """The graph breaks a rule; the text says which and where."""
+
+
+def verify(program: Program) -> None:
+    """Raises `GraphInvalid` if anything in the program is not as graph.py says."""
+    main = program.main
+    if main.captures or main.modules:
+        raise GraphInvalid(f"{main}: the main graph takes something from outside")
+    for graph in _ordered(main):
+        _Check(graph).run()
+
+
+def _ordered(main: Graph) -> list[Graph]:
+    """Called graphs before their callers; refuses those that call themselves."""
+    done: dict[int, Graph] = {}
+    active: set[int] = set()
+    stack: list[tuple[Graph, bool]] = [(main, False)]
+    while stack:
+        graph, ready = stack.pop()
+        if ready:
+            active.discard(id(graph))
+            done[id(graph)] = graph
+            continue
+        if id(graph) in active:
+            raise GraphInvalid(f"{graph} calls itself")
+        if id(graph) in done:
+            continue
+        active.add(id(graph))
+        stack.append((graph, True))
+        called = {id(n.graph): n.graph for n in graph.nodes if isinstance(n, CallNode)}
+        stack += [(g, False) for g in called.values() if id(g) not in done]
+    return list(done.values())
+
+
+class _Check:
+    """One graph, its nodes in order."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.available: set[int] = set()
+        self.labels: dict[str, Node] = {}
+        self.modules = {id(m) for m in (*graph.modules, *graph.declares)}
+        self.size = 0
+
+    def run(self) -> None:
+        graph = self.graph
+        self._need(0 <= graph.captures <= len(graph.inputs), "more inputs are captured than there are")
+        for value in graph.inputs:
+            self._define(value, "an input")
+        for node in graph.nodes:
+            self._node(node)
+        for value in graph.outputs:
+            self._need(id(value) in self.available, f"the output {value} is not made in it")
+        names = graph.output_names
+        self._need(len(names) in (0, len(graph.outputs)), f"{len(names)} names for {len(graph.outputs)} outputs")
+        self._need(graph.size == self.size, f"its size is {self.size}, not {graph.size}")
+
+    def _need(self, holds: bool, text: str) -> None:
+        if not holds:
+            raise GraphInvalid(f"{self.graph}: {text}")
+
+    def _define(self, value: Value, where: str) -> None:
+        self._need(id(value) not in self.available, f"{value} is made twice, the second time by {where}")
+        self.available.add(id(value))
+
+    def _node(self, node: Node) -> None:
+        name = _name(node)
+        for value in node.inputs:
+            self._need(id(value) in self.available, f"{name} takes {value}, which is not made before it")
+        for value in node.outputs:
+            self._define(value, name)
+        self._label(node, name)
+        if isinstance(node, OpNode):
+            self._operator(node, name)
+        else:
+            self._call(node, name)
+
+    def _label(self, node: Node, name: str) -> None:
+        if node.shared is not None:
+            self._need(id(node.shared) in self.modules, f"{name} uses a shared stage that is not known here")
+            return
+        if node.label:
+            self._need(node.label not in self.labels, f"two nodes have the label {node.label}")
+            self.labels[node.label] = node
+
+    def _operator(self, node: OpNode, name: str) -> None:
+        self.size += 1
+        self._need(bool(node.outputs), f"{name} has no result")
+        least, most = type(node.op).arity()
+        given = len(node.inputs)
+        self._need(given >= least and (most is None or given <= most), f"{name} takes {given} tensors")
+        own = [spec.name for spec in node.specs]
+        self._need(len(set(own)) == len(own), f"{name} has two parameters of one name")
+        if node.tie is not None:
+            self._need(node.tie.name in own, f"{name} ties {node.tie.name}, which it has not")
+
+    def _call(self, node: CallNode, name: str) -> None:
+        graph = node.graph
+        self.size += graph.size
+        self._agree(name, "inputs", node.inputs, graph.inputs)
+        self._agree(name, "outputs", node.outputs, graph.outputs)
+        self._need(len(node.modules) == len(graph.modules), f"{name} hands in {len(node.modules)} shared stages")
+        for module in node.modules:
+            self._need(id(module) in self.modules, f"{name} hands in the shared stage {module.label}, which is not known here")
+
+    def _agree(self, name: str, what: str, outer: tuple[Value, ...], inner: list[Value]) -> None:
+        self._need(len(outer) == len(inner), f"{name} has {len(outer)} {what}, its graph {len(inner)}")
+        for a, b in zip(outer, inner, strict=True):
+            self._need(a.type is b.type or a.type == b.type, f"{name} has {a.type} among its {what} where its graph has {b.type}")
+
+
+def _name(node: Node) -> str:
+    what = node.op.name if isinstance(node, OpNode) else node.graph.name
+    return f"{what} ({node.label})" if node.label else what

@@ -1,0 +1,350 @@
+"""The syntax tree: what a `.net` text says, before anything is known of what its names mean.
+
+Frozen nodes, each with its span. Two kinds of expressions: *compile-time* ones (`Expr`: numbers, lists, arithmetic on dimensions) and
+*tensor* ones (`Tensor`: pipelines, stages, arithmetic over them). Whether a bare name in a tensor expression is a tensor, a block or an
+operator is not decided here: all of them are an `Apply`.
+"""
+
+from __future__ import annotations
+
+from .record import Record
+from .source import Span
+
+
+class Node(Record):
+    """Anything the parser makes. `span` covers the node's whole text."""
+
+    span: Span
+
+
+# --- compile-time expressions ---------------------------------------------------------------------------------------------
+
+
+class Expr(Node):
+    pass
+
+
+class Number(Expr):
+    """`50_257`, `1e-5`: an int or a float."""
+
+    value: int | float
+
+
+class String(Expr):
+    value: str
+
+
+class Boolean(Expr):
+    value: bool
+
+
+class Dims(Expr):
+    """A dims literal: `3x224x224`, `3xHxW`. Each part is a `Number` or a `Name`."""
+
+    parts: tuple[Expr, ...]
+
+
+class ListExpr(Expr):
+    """`[a, b]`, also every shape."""
+
+    items: tuple[Expr, ...]
+
+
+class Name(Expr):
+    """A name, or the keyword `in`."""
+
+    name: str
+
+
+class Attribute(Expr):
+    """`value.name`: `x.shape`, `in.channels`."""
+
+    value: Expr
+    name: str
+
+
+class Index(Expr):
+    value: Expr
+    index: Expr
+
+
+class Unary(Expr):
+    """`op` is `-`, `+` or `not`."""
+
+    op: str
+    operand: Expr
+
+
+class Binary(Expr):
+    """`op` is one of `+ - * / // % ** == != < <= > >= and or in`."""
+
+    op: str
+    left: Expr
+    right: Expr
+
+
+class Conditional(Expr):
+    """`then if test else otherwise`."""
+
+    then: Expr
+    test: Expr
+    otherwise: Expr
+
+
+class Call(Expr):
+    """`function(arguments)`: a builtin, a `fn`, or an initialiser such as `normal(0.02)`."""
+
+    function: Name
+    arguments: tuple[Expr, ...]
+
+
+class Range(Expr):
+    """`start..stop`, the stop left out."""
+
+    start: Expr
+    stop: Expr
+
+
+# --- labels and arguments --------------------------------------------------------------------------------------------------
+
+
+class Label(Node):
+    """`as name{expr}`: literal texts and expressions, in order. The span leaves the `as` out."""
+
+    parts: tuple[str | Expr, ...]
+
+
+class Keyword(Node):
+    """`name=value` behind a stage. `name_span` is the name alone."""
+
+    name: str
+    name_span: Span
+    value: Expr
+
+
+# --- tensor expressions ----------------------------------------------------------------------------------------------------
+
+
+class Tensor(Node):
+    pass
+
+
+class Pipeline(Tensor):
+    """`head -> stage -> stage`. A statement such as `a + b` is a pipeline without stages."""
+
+    head: Tensor
+    stages: tuple[Tensor, ...]
+
+
+class Scalar(Tensor):
+    """A number in tensor arithmetic: `1 - x`."""
+
+    value: int | float
+
+
+class Value(Tensor):
+    """A compile-time value in tensor arithmetic: `x / in.features`, `x * sizes.shape[1]`. A bare name is an `Apply`."""
+
+    value: Expr
+
+
+class TensorBinary(Tensor):
+    """`op` is one of `+ - * / // % ** @ == != < <= > >=`."""
+
+    op: str
+    left: Tensor
+    right: Tensor
+
+
+class TensorUnary(Tensor):
+    """`op` is `-`."""
+
+    op: str
+    operand: Tensor
+
+
+class Apply(Tensor):
+    """`name positional* keyword* label?`: an operator, a block, a shared stage, or the bare name of a tensor or a compile-time value.
+
+    `name` is `in` for the keyword. `called` holds for `name(a, b)` without a space before the parenthesis: the arguments are then the
+    positional ones, and the name may be that of a compile-time function. `name_span` is the name alone.
+    """
+
+    name: str
+    name_span: Span
+    positional: tuple[Expr, ...]
+    keywords: tuple[Keyword, ...]
+    label: Label | None = None
+    called: bool = False
+
+
+class Group(Tensor):
+    """`( pipeline ) as label`, or a tuple `(a, b)`: more than one member."""
+
+    members: tuple[Pipeline, ...]
+    label: Label | None = None
+
+
+class Repeat(Tensor):
+    """`repeat (binder in)? count label? { body }`. Without a binder, `over` is a count; with one, a count, a range or a list."""
+
+    binders: tuple[Name, ...]
+    over: Expr
+    label: Label | None
+    body: Body
+
+
+class Each(Tensor):
+    """`each binder in over label? { body }`: the same input to every branch; the results are a tuple."""
+
+    binders: tuple[Name, ...]
+    over: Expr
+    label: Label | None
+    body: Body
+
+
+class If(Tensor):
+    """`if test { then } else { otherwise }`; `else if` is an `otherwise` of one statement holding an `If`."""
+
+    test: Expr
+    then: Body
+    otherwise: Body | None
+
+
+class Is(Tensor):
+    """`is [N, 196, 768]`."""
+
+    shape: ListExpr
+
+
+class Input(Tensor):
+    """`input shape dtype? batch=false? where conditions`. `shape` is a `Number`, `Dims` or `ListExpr`; `dtype` a `Name`."""
+
+    shape: Expr
+    dtype: Name | None
+    keywords: tuple[Keyword, ...]
+    where: tuple[Expr, ...]
+
+
+class Param(Tensor):
+    """`param [shape] dtype? init=zeros trainable=false as label`."""
+
+    shape: Expr
+    dtype: Name | None
+    keywords: tuple[Keyword, ...]
+    label: Label | None
+
+
+class Table(Tensor):
+    """`table (i, j) [shape] dtype? = formula as label`."""
+
+    indices: tuple[Name, ...]
+    shape: Expr
+    dtype: Name | None
+    formula: Expr
+    label: Label | None
+
+
+# --- statements and items ----------------------------------------------------------------------------------------------------
+
+
+class Statement(Node):
+    pass
+
+
+class Assign(Statement):
+    """`name = pipeline` or `(a, b) = pipeline`. One target without parentheses: `unpack` is false."""
+
+    targets: tuple[Name, ...]
+    unpack: bool
+    value: Pipeline
+
+
+class Let(Statement):
+    name: Name
+    value: Expr
+
+
+class Out(Statement):
+    results: tuple[Pipeline, ...]
+
+
+class ExpectCondition(Statement):
+    """`expect params == 25_557_032`."""
+
+    condition: Expr
+
+
+class ExpectShape(Statement):
+    """`expect output [N, 1000]`."""
+
+    name: Name
+    shape: ListExpr
+
+
+class Shared(Statement):
+    """`shared name = stage`."""
+
+    name: Name
+    stage: Tensor
+
+
+class Flow(Statement):
+    """A pipeline by itself."""
+
+    pipeline: Pipeline
+
+
+class Body(Node):
+    """What stands between braces, or a file's top-level statements."""
+
+    statements: tuple[Statement, ...]
+
+
+class Use(Node):
+    """`use "path": a, b`; no names: all of them."""
+
+    path: String
+    names: tuple[Name, ...]
+
+
+class Parameter(Node):
+    """A compile-time parameter of a block, model or fn."""
+
+    name: Name
+    default: Expr | None
+
+
+class TensorParameter(Node):
+    """`x: [N, T, D]`. Of the pattern's items, a `Name` `_` matches anything and a `Name` `...` any leading axes."""
+
+    name: Name
+    pattern: tuple[Expr, ...]
+
+
+class Fn(Node):
+    name: Name
+    parameters: tuple[Parameter, ...]
+    body: Expr
+
+
+class Block(Node):
+    name: Name
+    parameters: tuple[Parameter | TensorParameter, ...]
+    body: Body
+
+
+class Model(Node):
+    name: Name
+    parameters: tuple[Parameter | TensorParameter, ...]
+    body: Body
+
+
+Definition = Use | Fn | Block | Model
+Item = Definition | Statement
+
+
+class File(Node):
+    """A whole text, its items in the order they were written."""
+
+    items: tuple[Item, ...]

@@ -1,0 +1,246 @@
+"""From tokens to nodes: what the parser does when it has read the right-hand side of a rule.
+
+Every method is a rule or an alias of net.lark and receives the children in order: tokens (punctuation included), nodes and the lists that
+other methods made. This is the border with the tables, hence the `Any`. Nothing here fails on a text the grammar accepts; the few
+rules it cannot express are reported as diagnostics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import ast, errors
+from .builder_expr import ExpressionBuilder
+from .source import Span
+from .tokens import Token
+
+Children = list[Any]
+
+
+class Builder(ExpressionBuilder):
+    """Builds the nodes of one text."""
+
+    # --- lists: the first alternative makes one, the second adds to it ------------------------------------------------
+
+    def items(self, c: Children) -> list[Any]:
+        if len(c) == 1:
+            return c if c[0] is not None else []
+        if c[2] is not None:
+            c[0].append(c[2])
+        made: list[Any] = c[0]
+        return made
+
+    statements = items
+
+    def names(self, c: Children) -> list[ast.Name]:
+        if len(c) == 1:
+            return [self._name(c[0])]
+        c[0].append(self._name(c[2]))
+        made: list[ast.Name] = c[0]
+        return made
+
+    fn_parameters = parameters = pipelines = stages = conditions = pattern = call_arguments = ExpressionBuilder.exprs
+
+    def arguments(self, c: Children) -> list[Any]:
+        if len(c) == 1:
+            return c
+        c[0].append(c[1])
+        made: list[Any] = c[0]
+        return made
+
+    keywords = arguments
+
+    # --- files, definitions -------------------------------------------------------------------------------------------
+
+    def file(self, c: Children) -> ast.File:
+        return ast.File(Span(self.source, 0, len(self.source.text)), tuple(c[0]) if c else ())
+
+    def use(self, c: Children) -> ast.Use:
+        names = tuple(c[3]) if len(c) > 2 else ()
+        span = self._between(c[0], names[-1]) if names else self._between(c[0], c[1])
+        return ast.Use(span, self.string([c[1]]), names)
+
+    def fn(self, c: Children) -> ast.Fn:
+        return ast.Fn(self._between(c[0], c[-1]), self._name(c[1]), self._parameters(c), c[-1])
+
+    def block(self, c: Children) -> ast.Block:
+        return ast.Block(self._between(c[0], c[-1]), self._name(c[1]), self._parameters(c), c[-1])
+
+    def model(self, c: Children) -> ast.Model:
+        return ast.Model(self._between(c[0], c[-1]), self._name(c[1]), self._parameters(c), c[-1])
+
+    def _parameters(self, c: Children) -> tuple[Any, ...]:
+        return next((tuple(child) for child in c if child.__class__ is list), ())
+
+    def parameter(self, c: Children) -> ast.Parameter:
+        return ast.Parameter(self._between(c[0], c[-1]), self._name(c[0]), c[2] if len(c) > 1 else None)
+
+    def tensor_parameter(self, c: Children) -> ast.TensorParameter:
+        return ast.TensorParameter(self._between(c[0], c[-1]), self._name(c[0]), self._parameters(c))
+
+    def ellipsis(self, c: Children) -> ast.Name:
+        return self._name(c[0])
+
+    def body(self, c: Children) -> ast.Body:
+        return ast.Body(self._between(c[0], c[-1]), tuple(c[1]) if len(c) == 3 else ())
+
+    # --- statements ---------------------------------------------------------------------------------------------------
+
+    def broken(self, c: Children) -> None:
+        return None
+
+    def assign(self, c: Children) -> ast.Assign:
+        return ast.Assign(self._between(c[0], c[2]), (self._name(c[0]),), False, c[2])
+
+    def unpack(self, c: Children) -> ast.Assign:
+        return ast.Assign(self._between(c[0], c[-1]), tuple(c[1]), True, c[-1])
+
+    def let(self, c: Children) -> ast.Let:
+        return ast.Let(self._between(c[0], c[3]), self._name(c[1]), c[3])
+
+    def out(self, c: Children) -> ast.Out:
+        return ast.Out(self._between(c[0], c[1]), tuple(c[1]))
+
+    def expect_condition(self, c: Children) -> ast.ExpectCondition:
+        return ast.ExpectCondition(self._between(c[0], c[1]), c[1])
+
+    def expect_shape(self, c: Children) -> ast.ExpectShape:
+        return ast.ExpectShape(self._between(c[0], c[2]), self._name(c[1]), c[2])
+
+    def shared(self, c: Children) -> ast.Shared:
+        return ast.Shared(self._between(c[0], c[3]), self._name(c[1]), c[3])
+
+    def flow(self, c: Children) -> ast.Flow:
+        return ast.Flow(c[0].span, c[0])
+
+    # --- pipelines and tensor arithmetic ------------------------------------------------------------------------------
+
+    def pipeline(self, c: Children) -> ast.Pipeline:
+        if len(c) == 1:
+            return ast.Pipeline(c[0].span, c[0], ())
+        return ast.Pipeline(self._between(c[0], c[2]), c[0], tuple(c[2]))
+
+    def tensor_binary(self, c: Children) -> ast.TensorBinary:
+        return ast.TensorBinary(self._between(c[0], c[2]), c[1].text, c[0], c[2])
+
+    def tensor_unary(self, c: Children) -> ast.TensorUnary:
+        return ast.TensorUnary(self._between(c[0], c[1]), "-", c[1])
+
+    def scalar(self, c: Children) -> ast.Scalar:
+        number = self.number(c)
+        return ast.Scalar(number.span, number.value)
+
+    def value(self, c: Children) -> ast.Value:
+        return ast.Value(c[0].span, c[0])
+
+    def callee(self, c: Children) -> Token:
+        token: Token = c[0]
+        return token
+
+    def apply(self, c: Children) -> ast.Apply:
+        callee = c[0]
+        start, end = callee.start, callee.end
+        name_span = Span(self.source, start, end)
+        if len(c) == 1:
+            return ast.Apply(name_span, callee.text, name_span, (), (), None, False)
+        label = None
+        arguments: list[Any] = []
+        for child in c[1:]:
+            if child.__class__ is list:
+                arguments += child
+            elif child.__class__ is ast.Label:
+                label = child
+            else:
+                arguments.append(child)
+        positional, keywords = self._arguments(arguments)
+        if callee.type == "IN" and arguments:
+            self._report(errors.in_takes_no_arguments(arguments[0].span))
+        return ast.Apply(Span(self.source, start, c[-1].span.end if label else arguments[-1].span.end),
+                         callee.text, name_span, positional, keywords, label, False)  # fmt: skip
+
+    def apply_called(self, c: Children) -> ast.Apply:
+        """`name(a, b) more key=value as label`."""
+        label = c[-1] if c[-1].__class__ is ast.Label else None
+        arguments = [one for child in c if child.__class__ is list for one in child]
+        positional, keywords = self._arguments(arguments)
+        return ast.Apply(self._between(c[0], c[-1]), c[0].text, self._token_span(c[0]), positional, keywords, label, True)
+
+    def _arguments(self, arguments: list[Any]) -> tuple[tuple[ast.Expr, ...], tuple[ast.Keyword, ...]]:
+        keywords = tuple(one for one in arguments if one.__class__ is ast.Keyword)
+        if not keywords:
+            return tuple(arguments), ()
+        positional = tuple(one for one in arguments if one.__class__ is not ast.Keyword)
+        if positional and keywords[0].span.start < positional[-1].span.start:
+            self._report(errors.positional_after_keyword(positional[-1].span, keywords[0].span))
+        return positional, keywords
+
+    def keyword(self, c: Children) -> ast.Keyword:
+        return ast.Keyword(self._between(c[0], c[2]), c[0].text, self._token_span(c[0]), c[2])
+
+    def label(self, c: Children) -> ast.Label:
+        return self._label(c[0])
+
+    def group(self, c: Children) -> ast.Group:
+        return ast.Group(self._between(c[0], c[-1]), tuple(c[1]), c[-1] if c[-1].__class__ is ast.Label else None)
+
+    # --- repeating, choosing, sources ---------------------------------------------------------------------------------
+
+    def binders(self, c: Children) -> tuple[ast.Name, ...]:
+        return (self._name(c[0]),) if len(c) == 2 else tuple(c[1])
+
+    def repeat(self, c: Children) -> ast.Repeat:
+        return ast.Repeat(self._between(c[0], c[-1]), *self._loop(c))
+
+    def each(self, c: Children) -> ast.Each:
+        return ast.Each(self._between(c[0], c[-1]), *self._loop(c))
+
+    def _loop(self, c: Children) -> tuple[tuple[ast.Name, ...], ast.Expr, ast.Label | None, ast.Body]:
+        binders: tuple[ast.Name, ...] = ()
+        if c[1].__class__ is tuple:
+            binders = c.pop(1)
+        return binders, c[1], c[2] if len(c) == 4 else None, c[-1]
+
+    def when(self, c: Children) -> ast.If:
+        otherwise = c[4] if len(c) == 5 else None
+        if isinstance(otherwise, ast.If):
+            # `else if`: the same as `else { if ... }`
+            span = otherwise.span
+            otherwise = ast.Body(span, (ast.Flow(span, ast.Pipeline(span, otherwise, ())),))
+        return ast.If(self._between(c[0], c[-1]), c[1], c[2], otherwise)
+
+    def is_(self, c: Children) -> ast.Is:
+        return ast.Is(self._between(c[0], c[1]), c[1])
+
+    def input(self, c: Children) -> ast.Input:
+        return ast.Input(self._between(c[0], c[-1]), c[1], *self._dtype_and_keywords(c), ())
+
+    def input_where(self, c: Children) -> ast.Input:
+        return ast.Input(self._between(c[0], c[-1]), c[1], *self._dtype_and_keywords(c), tuple(c[-1]))
+
+    def param(self, c: Children) -> ast.Param:
+        label = c[-1] if c[-1].__class__ is ast.Label else None
+        return ast.Param(self._between(c[0], c[-1]), c[1], *self._dtype_and_keywords(c), label)
+
+    def indices(self, c: Children) -> list[ast.Name]:
+        names: list[ast.Name] = c[1]
+        return names
+
+    def table(self, c: Children) -> ast.Table:
+        label = c.pop() if c[-1].__class__ is ast.Label else None
+        dtype = c[3] if c[3].__class__ is ast.Name else None
+        return ast.Table(self._between(c[0], label or c[-1]), tuple(c[1]), c[2], dtype, c[-1], label)
+
+    def _dtype_and_keywords(self, c: Children) -> tuple[ast.Name | None, tuple[ast.Keyword, ...]]:
+        dtype = c[2] if len(c) > 2 and c[2].__class__ is ast.Name else None
+        behind = c[3:] if dtype else c[2:]
+        keywords = behind[0] if behind and behind[0].__class__ is list and behind[0][0].__class__ is ast.Keyword else ()
+        return dtype, tuple(keywords)
+
+
+def method(builder: Builder, name: str | None) -> Callable[[Children], Any] | None:
+    """What to call for a rule; a rule named as a Python keyword has its method under `name_`."""
+    if name is None:
+        return None
+    made: Callable[[Children], Any] = getattr(builder, "is_" if name == "is" else name)
+    return made

@@ -1,0 +1,162 @@
+"""The half of the builder that makes compile-time expressions and labels: see builder.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import ast, errors
+from .diagnostics.model import Diagnostic
+from .source import SourceFile, Span
+from .tokens import Token
+
+Children = list[Any]
+ParseInside = Callable[[int, int], ast.Expr | None]
+
+
+class ExpressionBuilder:
+    """`parse_inside(start, end)` parses a part of the text as an expression: what stands in the braces of a label."""
+
+    def __init__(self, source: SourceFile, problems: list[Diagnostic], parse_inside: ParseInside) -> None:
+        self.source = source
+        self.problems = problems
+        self.parse_inside = parse_inside
+
+    # --- places -------------------------------------------------------------------------------------------------------
+
+    def _token_span(self, token: Token) -> Span:
+        return Span(self.source, token.start, token.end)
+
+    def _between(self, first: Any, last: Any) -> Span:
+        """From the start of a token or node to the end of another, or of the last in a list."""
+        if last.__class__ is list:
+            last = last[-1]
+        start: int = first.start if first.__class__ is Token else first.span.start
+        end: int = last.end if last.__class__ is Token else last.span.end
+        return Span(self.source, start, end)
+
+    def _report(self, problem: Diagnostic) -> None:
+        self.problems.append(problem)
+
+    def _name(self, token: Token) -> ast.Name:
+        return ast.Name(Span(self.source, token.start, token.end), token.text)
+
+    # --- atoms --------------------------------------------------------------------------------------------------------
+
+    def exprs(self, c: Children) -> list[Any]:
+        """Any list with a separator."""
+        if len(c) == 1:
+            return c
+        c[0].append(c[2])
+        made: list[Any] = c[0]
+        return made
+
+    def name(self, c: Children) -> ast.Name:
+        token = c[0]
+        if token.text == "True" or token.text == "False":
+            self._report(errors.python_constant(self._token_span(token), token.text))
+        return ast.Name(Span(self.source, token.start, token.end), token.text)
+
+    def number(self, c: Children) -> ast.Number:
+        token = c[0]
+        return ast.Number(Span(self.source, token.start, token.end), self._number(token.text, token.start, token.end))
+
+    def _number(self, text: str, start: int, end: int) -> int | float:
+        try:
+            value = int(text) if text.isdigit() or ("_" in text and text.replace("_", "").isdigit()) else float(text)
+        except ValueError:  # Python converts at most some thousands of digits
+            value = float("inf")
+        if value == float("inf") or end - start > 300:
+            self._report(errors.number_too_large(Span(self.source, start, end)))
+            return 0
+        return value
+
+    def dims(self, c: Children) -> ast.Dims:
+        token = c[0]
+        at = token.start
+        parts: list[ast.Expr] = []
+        for text in token.text.split("x"):
+            end = at + len(text)
+            span = Span(self.source, at, end)
+            parts.append(ast.Number(span, int(self._number(text, at, end))) if text[0].isdigit() else ast.Name(span, text))
+            at = end + 1
+        return ast.Dims(self._token_span(token), tuple(parts))
+
+    def string(self, c: Children) -> ast.String:
+        return ast.String(self._token_span(c[0]), c[0].text[1:-1])
+
+    def true(self, c: Children) -> ast.Boolean:
+        return ast.Boolean(self._token_span(c[0]), True)
+
+    def false(self, c: Children) -> ast.Boolean:
+        return ast.Boolean(self._token_span(c[0]), False)
+
+    def list_expr(self, c: Children) -> ast.ListExpr:
+        return ast.ListExpr(self._between(c[0], c[-1]), tuple(c[1]) if len(c) > 2 else ())
+
+    # --- expressions --------------------------------------------------------------------------------------------------
+
+    def parenthesised(self, c: Children) -> ast.Expr:
+        """The expression inside, its span the parentheses and all."""
+        inside = c[1]
+        made: ast.Expr = type(inside)(self._between(c[0], c[2]), *(getattr(inside, f) for f in inside.__match_args__[1:]))
+        return made
+
+    def call(self, c: Children) -> ast.Call:
+        arguments = tuple(c[2]) if len(c) > 3 else ()
+        return ast.Call(self._between(c[0], c[-1]), self._name(c[0]), arguments)
+
+    def attribute(self, c: Children) -> ast.Attribute:
+        return ast.Attribute(self._between(c[0], c[2]), c[0], c[2].text)
+
+    def attribute_of_name(self, c: Children) -> ast.Attribute:
+        return self.attribute([self._name(c[0]), c[1], c[2]])
+
+    def index(self, c: Children) -> ast.Index:
+        return ast.Index(self._between(c[0], c[3]), c[0], c[2])
+
+    def unary(self, c: Children) -> ast.Unary:
+        return ast.Unary(self._between(c[0], c[1]), c[0].text, c[1])
+
+    def binary(self, c: Children) -> ast.Binary:
+        return ast.Binary(self._between(c[0], c[2]), c[1].text, c[0], c[2])
+
+    def not_in(self, c: Children) -> ast.Unary:
+        """`a not in b` is `not a in b`."""
+        span = self._between(c[0], c[3])
+        return ast.Unary(span, "not", ast.Binary(span, "in", c[0], c[3]))
+
+    def range(self, c: Children) -> ast.Range:
+        return ast.Range(self._between(c[0], c[2]), c[0], c[2])
+
+    def conditional(self, c: Children) -> ast.Conditional:
+        return ast.Conditional(self._between(c[0], c[4]), c[0], c[2], c[4])
+
+    # --- labels -------------------------------------------------------------------------------------------------------
+
+    def _label(self, token: Token) -> ast.Label:
+        text = self.source.text
+        begin = token.start + 2
+        while text[begin] in " \t":
+            begin += 1
+        span = Span(self.source, begin, token.end)
+        self._check_label(span)
+        parts: tuple[str | ast.Expr, ...] = ()
+        at = begin
+        while at < token.end:
+            if text[at] == "{":
+                end = text.index("}", at)
+                inside = self.parse_inside(at + 1, end)
+                parts += (inside,) if inside is not None else ()
+                at = end + 1
+            else:
+                end = text.find("{", at, token.end)
+                end = token.end if end < 0 else end
+                parts += (text[at:end],)
+                at = end
+        return ast.Label(span, parts)
+
+    def _check_label(self, span: Span) -> None:
+        text = span.text
+        if text.startswith(".") or text.endswith(".") or ".." in text:
+            self._report(errors.syntax(span, f"the label `{text}` has an empty part", "a part between two points is missing"))

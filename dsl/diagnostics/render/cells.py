@@ -1,0 +1,46 @@
+"""Text as a terminal shows it: which characters are safe to print, and how many columns each takes.
+
+Always: what comes out holds no control character, so a text cannot move the cursor, change colours or reverse the reading direction.
+"""
+
+from __future__ import annotations
+
+TAB = 4
+_HIDDEN = frozenset(("Cc", "Cf", "Zl", "Zp", "Cs", "Co"))
+
+
+def safe(text: str) -> str:
+    """`text` on one line, with what cannot be shown written as `\\u{1b}`."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(shown for shown, _ in cells(text))
+
+
+def cells(text: str) -> list[tuple[str, int]]:
+    """For each character what to print and its width in columns."""
+    if text.isascii() and text.isprintable():
+        return [(character, 1) for character in text]
+    made: list[tuple[str, int]] = []
+    column = 0
+    for character in text:
+        cell = _cell(character, column)
+        made.append(cell)
+        column += cell[1]
+    return made
+
+
+def _cell(character: str, column: int) -> tuple[str, int]:
+    if " " <= character <= "~":
+        return character, 1
+    if character == "\t":
+        width = TAB - column % TAB
+        return " " * width, width
+    import unicodedata
+
+    category = unicodedata.category(character)
+    if category in _HIDDEN:
+        shown = f"\\u{{{ord(character):x}}}"
+        return shown, len(shown)
+    if category in ("Mn", "Me"):
+        return character, 0
+    return character, 2 if unicodedata.east_asian_width(character) in "WF" else 1

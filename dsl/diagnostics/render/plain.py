@@ -1,0 +1,64 @@
+"""Diagnostics in order, as single lines and as JSON-able dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...source import Span
+from ..model import Diagnostic
+from .cells import safe
+
+Json = dict[str, object]
+
+
+def sort_and_dedupe(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """In the order of files (as first met) and places; what was said of one place is said once, whatever chain of blocks led there."""
+    files: dict[str, int] = {}
+    kept: dict[tuple[str, int, int, str, str], Diagnostic] = {}
+    for one in diagnostics:
+        files.setdefault(one.span.file.name, len(files))
+        kept.setdefault((one.span.file.name, one.span.start, one.span.end, one.code, one.message), one)
+    return sorted(kept.values(), key=lambda d: (files[d.span.file.name], d.span.start, d.span.end, d.severity))
+
+
+def summary(diagnostics: Iterable[Diagnostic]) -> str:
+    """`2 errors, 1 warning`; of nothing, nothing."""
+    severities = [one.severity for one in diagnostics]
+    counts = [(severities.count("error"), "error"), (severities.count("warning"), "warning")]
+    return ", ".join(f"{n} {what}{'s' if n > 1 else ''}" for n, what in counts if n)
+
+
+def render_short(diagnostics: Iterable[Diagnostic]) -> str:
+    """`file:line:column: error[code]: message`, one a line."""
+    return "".join(f"{safe(place(d.span))}: {d.severity}[{d.code}]: {safe(d.message)}\n" for d in diagnostics)
+
+
+def place(span: Span) -> str:
+    line, column = span.file.position(span.start)
+    return f"{span.file.name}:{line}:{column}"
+
+
+def to_json(diagnostics: Iterable[Diagnostic]) -> list[Json]:
+    """Plain values; lines and columns count from 1, an end is the place behind the last character."""
+    return [_diagnostic(one) for one in diagnostics]
+
+
+def _diagnostic(one: Diagnostic) -> Json:
+    return {
+        "severity": one.severity,
+        "code": one.code,
+        "message": one.message,
+        **_span(one.span),
+        "label": one.label,
+        "labels": [{**_span(mark.span), "text": mark.text} for mark in one.marks],
+        "notes": list(one.notes),
+        "help": list(one.help),
+        "edits": [{**_span(edit.span), "text": edit.text} for edit in one.edits],
+        "trace": [{**_span(frame.span), "text": frame.text} for frame in one.trace],
+    }
+
+
+def _span(span: Span) -> Json:
+    line, column = span.file.position(span.start)
+    end_line, end_column = span.file.position(span.end)
+    return {"file": span.file.name, "line": line, "column": column, "end_line": end_line, "end_column": end_column}

@@ -1,0 +1,159 @@
+"""The lines of a file a diagnostic speaks of, with what is said drawn under them.
+
+In: marked spans of one file. Out: lines of text without the gutter, each with the number of its source line or None.
+"""
+
+from __future__ import annotations
+
+from ...record import Record
+from ...source import SourceFile, Span
+from .cells import cells
+
+# What a line is cut to where it is longer than the terminal
+ELLIPSIS = "..."
+
+
+class Annotation(Record):
+    span: Span
+    text: str
+    primary: bool
+
+
+class Piece(Record):
+    """The part of an annotation on one line: columns from 0, as characters of the source line."""
+
+    start: int
+    end: int
+    text: str
+    primary: bool
+
+
+class Row(Record):
+    """One line of the drawing. `marks` has a character for each column of `text`: `^` primary, `-` secondary, a space neither."""
+
+    number: int | None
+    text: str
+    marks: str = ""
+
+
+def draw(annotations: list[Annotation], width: int) -> list[Row]:
+    file = annotations[0].span.file
+    by_line: dict[int, list[Piece]] = {}
+    for annotation in annotations:
+        for line, piece in _pieces(annotation):
+            by_line.setdefault(line, []).append(piece)
+    rows: list[Row] = []
+    previous = 0
+    for line in sorted(by_line):
+        if previous and line == previous + 2:
+            rows.append(_source_row(file, line - 1, width))
+        elif previous and line > previous + 2:
+            rows.append(Row(0, ""))
+        rows += _line_rows(file, line, by_line[line], width)
+        previous = line
+    return rows
+
+
+def _pieces(annotation: Annotation) -> list[tuple[int, Piece]]:
+    """The first and the last line of a span; what is between is not marked."""
+    span, file = annotation.span, annotation.span.file
+    (line, column), (last, end) = file.position(span.start), file.position(span.end)
+    if end == 1 and last > line:  # a newline at the end belongs to the line before
+        last -= 1
+        end = len(file.line(last)) + 1
+    if last == line:
+        return [(line, Piece(column - 1, max(end - 1, column), annotation.text, annotation.primary))]
+    text = file.line(last)
+    indent = len(text) - len(text.lstrip())
+    return [
+        (line, Piece(column - 1, max(len(file.line(line)), column), "", annotation.primary)),
+        (last, Piece(min(indent, end - 1), max(end - 1, indent + 1), annotation.text, annotation.primary)),
+    ]
+
+
+def _source_row(file: SourceFile, number: int, width: int) -> Row:
+    text, _ = _shown(file.line(number), [], width)
+    return Row(number, text)
+
+
+def _line_rows(file: SourceFile, number: int, pieces: list[Piece], width: int) -> list[Row]:
+    text, placed = _shown(file.line(number), pieces, width)
+    placed.sort(key=lambda piece: (piece.start, piece.end))
+    marks = [" "] * max(piece.end for piece in placed)
+    for piece in sorted(placed, key=lambda piece: piece.primary):
+        marks[piece.start : piece.end] = ("^" if piece.primary else "-") * (piece.end - piece.start)
+    underline = "".join(marks)
+    rows = [Row(number, text)]
+    spoken = [piece for piece in placed if piece.text]
+    # The rightmost label stands behind the marks if nothing is marked behind it
+    if spoken and max(piece.end for piece in placed) == spoken[-1].end:
+        last = spoken.pop()
+        rows.append(Row(None, f"{underline} {last.text}", underline + (" " + _colour(last) * len(last.text))))
+    else:
+        rows.append(Row(None, underline, underline))
+    return rows + _hanging(spoken)
+
+
+def _hanging(spoken: list[Piece]) -> list[Row]:
+    """The other labels, each on a line of its own under a rope."""
+    rows: list[Row] = []
+    if spoken:
+        rows.append(_ropes(spoken, ""))
+    while spoken:
+        last = spoken.pop()
+        above = [piece for piece in spoken if piece.start < last.start]
+        rows.append(_ropes(above, last.text.rjust(0), last))
+    return rows
+
+
+def _ropes(pieces: list[Piece], text: str, owner: Piece | None = None) -> Row:
+    size = max([piece.start + 1 for piece in pieces] + [owner.start if owner else 0])
+    line, marks = [" "] * size, [" "] * size
+    for piece in pieces:
+        line[piece.start] = "|"
+        marks[piece.start] = _colour(piece)
+    if owner:
+        return Row(None, "".join(line)[: owner.start].ljust(owner.start) + text, "".join(marks)[: owner.start] + _colour(owner) * len(text))
+    return Row(None, "".join(line), "".join(marks))
+
+
+def _colour(piece: Piece) -> str:
+    return "^" if piece.primary else "-"
+
+
+def _shown(line: str, pieces: list[Piece], width: int) -> tuple[str, list[Piece]]:
+    """The line as it is printed, no wider than `width`, and the pieces in printed columns."""
+    start, end = 0, len(line)
+    if len(line) > width or sum(size for _, size in cells(line)) > width:
+        start, end = _window(len(line), pieces, max(width - 2 * len(ELLIPSIS), 10))
+    head = ELLIPSIS if start else ""
+    edges = [len(head)]
+    printed = [head]
+    for shown, size in cells(line[start:end]):
+        printed.append(shown)
+        edges.append(edges[-1] + size)
+    tail = ELLIPSIS if end < len(line) else ""
+
+    def column(at: int) -> int:
+        inside = at - start
+        if inside < 0:
+            return 0
+        return edges[inside] if inside < len(edges) else edges[-1] + inside - len(edges) + 1
+
+    limit = edges[-1] + max(len(tail), 1)
+    placed: list[Piece] = []
+    for piece in pieces:
+        left = min(column(piece.start), limit - 1)
+        placed.append(Piece(left, max(min(column(piece.end), limit), left + 1), piece.text, piece.primary))
+    return "".join(printed) + tail, placed
+
+
+def _window(length: int, pieces: list[Piece], size: int) -> tuple[int, int]:
+    """Which characters to show of a line that is too long: all pieces if they fit, or else the primary ones' beginning."""
+    low, high = min((p.start for p in pieces), default=0), max((p.end for p in pieces), default=0)
+    if high - low > size:
+        chief = [piece for piece in pieces if piece.primary] or pieces
+        low = min(piece.start for piece in chief)
+        high = min(max(piece.end for piece in chief), low + size)
+    start = max(0, min(low - (size - (high - low)) // 2, length - size))
+    return start, min(start + size, length)

@@ -1,0 +1,174 @@
+"""The problems a text can have before anything is known of its meaning: one function each, from a place to a diagnostic."""
+
+from __future__ import annotations
+
+from .diagnostics.model import Diagnostic, Edit, Mark
+from .source import Span
+
+
+def syntax(span: Span, message: str, label: str = "", help: tuple[str, ...] = (), edits: tuple[Edit, ...] = ()) -> Diagnostic:
+    return Diagnostic("error", "syntax", message, span, label, help=help, edits=edits)
+
+
+def empty_file(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "error",
+        "empty-file",
+        "there is no model in this file",
+        span,
+        "nothing here but spaces and comments",
+        help=("a first model: `input 3 -> dense 2 sigmoid`",),
+    )
+
+
+def missing_brace(span: Span) -> Diagnostic:
+    return Diagnostic("error", "missing-brace", "this `{` is never closed", span, "opened here", help=("add a `}` where its body ends",))
+
+
+def unexpected_brace(span: Span) -> Diagnostic:
+    return Diagnostic("error", "unexpected-brace", "this `}` closes nothing", span, "no `{` is open here")
+
+
+def missing_bracket(span: Span, bracket: str, closer: str) -> Diagnostic:
+    return Diagnostic("error", "missing-bracket", f"this `{bracket}` is never closed", span, f"a `{closer}` is missing")
+
+
+def unopened_bracket(span: Span, bracket: str, opener: str) -> Diagnostic:
+    return Diagnostic("error", "missing-bracket", f"this `{bracket}` closes nothing", span, f"no `{opener}` is open here")
+
+
+def wrong_bracket(span: Span, bracket: str, opener: Span, closer: str) -> Diagnostic:
+    message = f"expected `{closer}`, found `{bracket}`"
+    mark = Mark(opener, f"this `{opener.text}` is open")
+    return Diagnostic("error", "missing-bracket", message, span, f"`{closer}` belongs here", (mark,))
+
+
+def unterminated_string(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "error", "unterminated-string", 'this string has no closing `"`', span, "begins here", help=('end it with `"` on the same line',)
+    )
+
+
+def single_quotes(span: Span) -> Diagnostic:
+    inside = span.text.strip("'")
+    return Diagnostic(
+        "error",
+        "unterminated-string" if not inside else "syntax",
+        "a string stands in double quotes",
+        span,
+        help=(f'write `"{inside}"`',) if inside else (),
+        edits=(Edit(span, f'"{inside}"'),) if inside else (),
+    )
+
+
+LOOKALIKES = {
+    "“": '"', "”": '"', "„": '"', "‘": '"', "’": '"', "×": "x", "−": "-", "–": "-", "—": "-", "·": "*", "∗": "*", "÷": "/",
+    "≤": "<=", "≥": ">=", "≠": "!=", "\u00a0": "a plain space", "\u3000": "a plain space", "（": "(", "）": ")", "，": ",", "；": ";",
+}  # fmt: skip
+
+
+def stray_character(span: Span, character: str) -> Diagnostic:
+    shown = character if character.isprintable() and not character.isspace() else f"U+{ord(character):04X}"
+    wanted = LOOKALIKES.get(character)
+    help: tuple[str, ...] = ()
+    if wanted == "a plain space":
+        help = ("this looks like a space but is another character: replace it by a plain space",)
+    elif wanted:
+        help = (f"did you mean `{wanted}`?",)
+    elif character == "$" or character == "\\":
+        help = ()
+    elif character == "!":
+        help = ("negation is written `not`",)
+    elif character == "&":
+        help = ("write `and`",)
+    elif character == "|":
+        help = ("write `or` for conditions; stages are joined by `->`",)
+    elif character == "^":
+        help = ("a power is written `**`",)
+    note = ("names are made of the letters A to Z and a to z, digits and `_`",) if character.isalpha() else ()
+    return Diagnostic("error", "stray-character", f"the character `{shown}` means nothing here", span, notes=note, help=help)
+
+
+def bad_number(span: Span, text: str) -> Diagnostic:
+    why, help = _number_trouble(text)
+    return Diagnostic("error", "bad-number", why, span, help=help)
+
+
+def _number_trouble(text: str) -> tuple[str, tuple[str, ...]]:
+    sizes = text.split("x")
+    if text.startswith("."):
+        return f"`{text}` lacks a digit before the point", (f"write `0{text}`",)
+    if text.endswith(".") and text[:-1].isdigit():
+        return f"`{text}` lacks a digit after the point", (f"write `{text}0`, or `{text[:-1]}` for a whole number",)
+    if len(sizes) > 1 and all(part.isidentifier() or part.isdigit() for part in sizes):
+        upper = "x".join(part if part.isdigit() else part.upper() for part in sizes)
+        return f"the names of dimensions in `{text}` are not in capitals", (f"write `{upper}`, or a list: `[{', '.join(sizes)}]`",)
+    if len(sizes) > 1 and sizes[-1] == "":
+        return f"`{text}` lacks the size behind its last `x`", ()
+    if text.replace("_", "").isdigit():
+        return f"`{text}` is not a number", ("one `_` may stand between two digits",)
+    return f"`{text}` is neither a number nor a name", ("a name begins with a letter; a number ends before a letter",)
+
+
+def number_too_large(span: Span) -> Diagnostic:
+    return Diagnostic("error", "bad-number", "this number is too large", span)
+
+
+def too_much_nesting(span: Span, what: str, limit: int) -> Diagnostic:
+    message = f"{what} are nested more than {limit} levels deep"
+    return Diagnostic("error", "too-much-nesting", message, span, help=("name a part: `let k = ...`, `x = ...` or a `block`",))
+
+
+def reserved_word(span: Span, word: str) -> Diagnostic:
+    what = "reserved for later versions" if word == "train" else "a keyword"
+    return Diagnostic(
+        "error", "reserved-word", f"`{word}` is {what} and cannot be a name", span, help=(f"another name will do: `{word}_`",)
+    )
+
+
+def positional_after_keyword(span: Span, keyword: Span) -> Diagnostic:
+    mark = Mark(keyword, "the first argument with a name")
+    return Diagnostic(
+        "error",
+        "positional-after-keyword",
+        "an argument without a name follows one with a name",
+        span,
+        marks=(mark,),
+        help=("put the arguments without names first",),
+    )
+
+
+def in_takes_no_arguments(span: Span) -> Diagnostic:
+    return syntax(span, "`in` is the input of the block and takes no arguments", help=("a stage comes behind an arrow: `in -> dense 2`",))
+
+
+def bad_arrow(span: Span, text: str) -> Diagnostic:
+    return syntax(span, f"stages are joined by `->`, not by `{text}`", help=("write `->`",), edits=(Edit(span, "->"),))
+
+
+def comma_between_arguments(span: Span) -> Diagnostic:
+    message = "the arguments of a stage are separated by spaces, not by commas"
+    return syntax(span, message, help=("leave the comma out: `conv 64 3x3`",), edits=(Edit(span, ""),))
+
+
+def single_equals(span: Span) -> Diagnostic:
+    return syntax(span, "`=` gives a name to something; it does not compare", help=("to compare, write `==`",), edits=(Edit(span, "=="),))
+
+
+def double_equals(span: Span) -> Diagnostic:
+    return syntax(span, "`==` compares; it gives no value to an argument", help=("write `name=value`",), edits=(Edit(span, "="),))
+
+
+def negative_argument(span: Span, number: str) -> Diagnostic:
+    return syntax(
+        span,
+        "a negative number without a name stands in parentheses",
+        f"this would subtract {number}",
+        help=(f"write `(-{number})`, or give its name: `axis=-{number}`",),
+        edits=(Edit(span, f"(-{number})"),),
+    )
+
+
+def python_constant(span: Span, text: str) -> Diagnostic:
+    word = text.lower()
+    return syntax(span, f"`{text}` is written `{word}`", help=(f"write `{word}`",), edits=(Edit(span, word),))

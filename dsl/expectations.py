@@ -1,0 +1,158 @@
+"""Where the parser stopped, and "expected this, found that" for what has no message of its own."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from . import errors
+from .diagnostics.model import Diagnostic
+from .grammar import END
+from .source import SourceFile, Span
+from .tokens import Token
+
+_OPENERS = frozenset(("LPAR", "LPAR_TIGHT", "LPAR_NAMES", "LBRACK", "LBRACK_TIGHT", "LBRACE"))
+_CLOSERS = frozenset(("RPAR", "RBRACK", "RBRACE"))
+
+_AFTER = {
+    "ARROW": "a stage", "LET": "a name", "FN": "a name", "BLOCK": "a name", "MODEL": "a name", "SHARED": "a name", "ASSIGN": "a pipeline",
+    "OUT": "a pipeline", "EXPECT": "a condition or a shape", "INPUT": "a shape", "PARAM": "a shape", "TABLE": "its indices in parentheses",
+    "REPEAT": "a count or a binder such as `i in 0..4`", "EACH": "a binder such as `r in [1, 2]`", "IF": "a condition", "IS": "a shape",
+    "WHERE": "a condition", "USE": "a path in double quotes", "DOT": "a name", "EQUALS": "a value", "PLUS": "a value", "MINUS": "a value",
+    "TIMES": "a value", "AT": "a value", "POWER": "a value", "COMPARE": "a value", "AND": "a condition", "OR": "a condition",
+    "NOT": "a condition", "DOTDOT": "a value", "COMMA": "a value", "COMMA_WHERE": "a condition", "BINDER_IN": "what to go through",
+    "COLON": "a shape in square brackets", "ELSE": "`{` or `if`",
+}  # fmt: skip
+_SIGNS = (("LBRACE", "`{`"), ("EQUALS", "`=`"), ("ASSIGN", "`=`"), ("RPAR", "`)`"), ("RBRACK", "`]`"), ("ELSE", "`else`"))
+
+
+class Stop:
+    """The place: `possible` are the terminals that could have stood there."""
+
+    def __init__(self, source: SourceFile, tokens: list[Token], at: int, possible: frozenset[str], keywords: dict[str, str]) -> None:
+        self.source = source
+        self.tokens = tokens
+        self.at = at
+        self.possible = possible
+        self.keywords = keywords
+        self.token = tokens[at]
+        self.previous = tokens[at - 1] if at else None
+        self.first_index, self._opener = self._look_back()
+        self.first = tokens[self.first_index]
+        self.at_start = self.first_index == at
+        self.opener = None if self._opener is None else tokens[self._opener]
+        self.before_opener = tokens[self._opener - 1] if self._opener else None
+
+    def _look_back(self) -> tuple[int, int | None]:
+        """Where the statement begins, and the innermost bracket open in it, both as indices."""
+        depth = 0
+        opener = None
+        for at in range(self.at - 1, -1, -1):
+            kind = self.tokens[at].type
+            if kind in _CLOSERS:
+                depth += 1
+            elif depth == 0 and kind in ("NL", "LBRACE"):
+                return at + 1, opener
+            elif kind in _OPENERS:
+                if depth:
+                    depth -= 1
+                elif opener is None:
+                    opener = at
+        return 0, opener
+
+    @property
+    def span(self) -> Span:
+        """Where the caret goes: for the end of a line, behind what stands last on it."""
+        if self.token.type in ("NL", END) and self.previous is not None:
+            return Span(self.source, self.previous.end, self.previous.end)
+        return self.span_of(self.token)
+
+    def span_of(self, token: Token) -> Span:
+        return Span(self.source, token.start, token.end)
+
+    def between(self, start: int, end: int) -> Span:
+        return Span(self.source, start, end)
+
+    @cached_property
+    def before(self) -> list[Token]:
+        """The statement's tokens up to here."""
+        return self.tokens[self.first_index : self.at]
+
+    def statement_has(self, kind: str) -> bool:
+        """Whether `kind` stands behind the last arrow of the statement."""
+        for token in reversed(self.before):
+            if token.type in ("ARROW", "COMMA"):
+                return False
+            if token.type == kind:
+                return True
+        return False
+
+    def names_before_equals(self) -> bool:
+        """Whether the statement is `a, b = ...`."""
+        for at in range(self.first_index, len(self.tokens)):
+            kind = self.tokens[at].type
+            if kind in ("EQUALS", "ASSIGN"):
+                return True
+            if kind not in ("NAME", "COMMA"):
+                return False
+        return False
+
+    def comparison_before(self) -> bool:
+        return any(token.type == "COMPARE" for token in self.before) and "ARROW" in self.possible and "PLUS" in self.possible
+
+    @property
+    def in_condition(self) -> bool:
+        """Whether an expression has begun in which `=` can only have meant `==`."""
+        if self.opener is not None:
+            return self.opener.type == "LPAR"
+        return any(token.type in ("IF", "WHERE", "EACH", "REPEAT") for token in self.before)
+
+    @property
+    def in_header(self) -> bool:
+        return self.first.type in ("BLOCK", "MODEL", "FN") and self.opener is not None
+
+
+def found(stop: Stop) -> str:
+    token = stop.token
+    if token.type == "NL":
+        return "the end of the line" if token.text != ";" else "`;`"
+    if token.type == END:
+        return "the end of the file" if token.end == len(stop.source.text) else "the end of the expression"
+    return f"`{token.text}`" if len(token.text) <= 30 else f"`{token.text[:27]}...`"
+
+
+def expected(stop: Stop) -> Diagnostic:
+    previous = stop.previous
+    if previous is not None and previous.type in _AFTER:
+        return errors.syntax(stop.span, f"expected {_after(stop, previous)}, found {found(stop)}")
+    if previous is not None and previous.type in _OPENERS and previous.type != "LBRACE":
+        what = "a value or a stage" if previous.type == "LPAR" and "ARROW" not in stop.possible and "INPUT" in stop.possible else "a value"
+        return errors.syntax(stop.span, f"expected {what} after `{previous.text}`, found {found(stop)}")
+    inside = stop.opener is not None
+    unlikely = {"ASSIGN"} if "EQUALS" in stop.possible else set()
+    unlikely |= set() if inside else {"RPAR", "RBRACK"}
+    signs = [sign for kind, sign in _SIGNS if kind in stop.possible and kind not in unlikely]
+    if "ARROW" in stop.possible:
+        signs.insert(0, "`->`")
+    if "COMMA" in stop.possible and stop.opener is not None:
+        signs.append("`,`")
+    if "NL" in stop.possible and stop.opener is None and stop.token.type != "NL":
+        signs.append("the end of the line")
+    if not signs or stop.at_start:
+        return errors.syntax(stop.span, _unexpected(stop))
+    what = signs[0] if len(signs) == 1 else f"{', '.join(signs[:-1])} or {signs[-1]}"
+    return errors.syntax(stop.span, f"expected {what}, found {found(stop)}")
+
+
+def _after(stop: Stop, previous: Token) -> str:
+    what = _AFTER[previous.type]
+    if previous.type == "COLON" and stop.first.type == "USE":
+        what = "a name"
+    if previous.type == "COMMA" and "INPUT" in stop.possible:
+        what = "a pipeline"
+    if previous.type == "EQUALS" and stop.at > 1 and stop.tokens[stop.at - 2].type == "NAME" and stop.first.type not in ("LET", "FN"):
+        return f"{what} after `{stop.tokens[stop.at - 2].text}=`" if stop.first.type != "SHARED" else "a stage after `=`"
+    return f"{what} after `{previous.text}`"
+
+
+def _unexpected(stop: Stop) -> str:
+    return f"a statement cannot begin with {found(stop)}" if stop.at_start else f"{found(stop)} cannot stand here"

@@ -1,0 +1,62 @@
+"""Where a space goes between two tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .format_tree import Braces, Bracket, Leaf
+
+_NOTHING_AFTER = frozenset(("LPAR", "LPAR_TIGHT", "LPAR_NAMES", "LBRACK", "LBRACK_TIGHT", "DOT", "DOTDOT", "EQUALS", "UNARY"))
+_NOTHING_BEFORE = frozenset(("RPAR", "RBRACK", "COMMA", "COMMA_WHERE", "COLON", "DOT", "DOTDOT", "EQUALS", "LPAR_TIGHT", "LBRACK_TIGHT"))
+_ENDS_VALUE = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "IN", "LABEL", "RBRACE"))
+
+
+def word(leaf: Leaf) -> str:
+    token = leaf.token
+    if token.type == "LABEL":
+        return "as " + token.text[2:].lstrip()
+    return token.text
+
+
+def needs_space(before: Leaf, after: Leaf) -> bool:
+    return before.token.type not in _NOTHING_AFTER and after.token.type not in _NOTHING_BEFORE
+
+
+def join(words: Sequence[tuple[Leaf, str]]) -> str:
+    made: list[str] = []
+    previous: Leaf | None = None
+    for leaf, text in words:
+        if previous is not None and needs_space(previous, leaf):
+            made.append(" ")
+        made.append(text)
+        previous = leaf
+    return "".join(made)
+
+
+def spaced_equals(items: Sequence[Leaf | Bracket | Braces]) -> None:
+    """Tells apart what the grammar need not: the `=` of `let`, `shared`, `fn`, `table` from that of an argument, and signs from
+    differences. Works on the types of the statement's tokens, outside braces."""
+    first = items[0]
+    binding = isinstance(first, Leaf) and first.token.type in ("LET", "SHARED", "FN")
+    header = isinstance(first, Leaf) and first.token.type in ("BLOCK", "MODEL", "FN")
+    if header and len(items) > 2 and isinstance(items[2], Bracket):
+        items[2].open.token.type = "LPAR_TIGHT"
+    _retype(items, binding, "NL")
+
+
+def _retype(items: Sequence[Leaf | Bracket | Braces], binding: bool, before: str) -> None:
+    for item in items:
+        if isinstance(item, Bracket):
+            _retype(item.items, False, item.open.token.type)
+        if not isinstance(item, Leaf):
+            before = item.close.token.type
+            continue
+        token = item.token
+        if token.type == "TABLE":
+            binding = True
+        elif token.type == "EQUALS" and binding:
+            token.type = "ASSIGN"
+            binding = False
+        elif token.type in ("PLUS", "MINUS") and before not in _ENDS_VALUE:
+            token.type = "UNARY"
+        before = token.type

@@ -1,0 +1,163 @@
+"""What the formatter lays out: the tokens of a text grouped by brackets and statements, with the comments where they belong.
+
+In: a text that parses. Out: the statements of the file. Always: every token and every comment of the text is in the tree exactly once.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from itertools import pairwise
+
+from .grammar import END, tables
+from .layout import lay_out
+from .source import SourceFile
+from .tokens import Token, lex
+
+OPENERS = frozenset(("LPAR", "LPAR_TIGHT", "LPAR_NAMES", "LBRACK", "LBRACK_TIGHT"))
+_CLOSERS = frozenset(("RPAR", "RBRACK"))
+
+
+class Leaf:
+    """A token. `trailing` are comments behind it on its line, `below` those on lines of their own behind it, inside the statement."""
+
+    __slots__ = ("token", "trailing", "below")
+
+    def __init__(self, token: Token) -> None:
+        self.token = token
+        self.trailing: list[str] = []
+        self.below: list[str] = []
+
+    @property
+    def commented(self) -> bool:
+        return bool(self.trailing or self.below)
+
+
+class Bracket:
+    """`( ... )` or `[ ... ]`."""
+
+    __slots__ = ("open", "items", "close")
+
+    def __init__(self, open: Leaf) -> None:
+        self.open = open
+        self.items: list[Item] = []
+        self.close = open
+
+
+class Statement:
+    """One statement; `above` are comments on lines of their own before it, each with whether an
+    empty line goes before it; `blank` says so of the statement itself."""
+
+    __slots__ = ("items", "above", "blank")
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.above: list[tuple[str, bool]] = []
+        self.blank = False
+
+
+class Braces:
+    """`{ ... }`; `closing` are the comments before the `}`; `inline` says that the text has it on one line."""
+
+    __slots__ = ("open", "statements", "close", "closing", "inline")
+
+    def __init__(self, open: Leaf) -> None:
+        self.open = open
+        self.statements: list[Statement] = []
+        self.close = open
+        self.closing: list[tuple[str, bool]] = []
+        self.inline = True
+
+
+Item = Leaf | Bracket | Braces
+
+
+def group(source: SourceFile) -> Braces:
+    """The whole file, as if it stood in braces."""
+    tokens, comments = lex(source.text, tables())
+    return _Grouping(source, lay_out(source, tokens, []), comments).file()
+
+
+class _Grouping:
+    def __init__(self, source: SourceFile, tokens: list[Token], comments: list[Token]) -> None:
+        self.text = source.text
+        self.tokens = [token for token in tokens if token.type != "NL"]
+        self.starts = {after.start for before, after in pairwise(tokens) if before.type in ("NL", "LBRACE")}
+        self.comments: dict[int, list[Token]] = {}
+        places = [token.start for token in self.tokens]
+        for comment in comments:
+            self.comments.setdefault(bisect_right(places, comment.start) - 1, []).append(comment)
+
+    def file(self) -> Braces:
+        root = Braces(Leaf(Token("LBRACE", "", 0, 0)))
+        if self.tokens[0].type != END:
+            self.starts.add(self.tokens[0].start)
+        stack: list[Braces | Bracket] = [root]
+        above = self._apart(self.comments.get(-1, []), 0)
+        for index, token in enumerate(self.tokens):
+            if token.type == END:
+                root.closing = above
+                break
+            if token.type == "RBRACE":
+                braces = stack[-1]
+                assert isinstance(braces, Braces)
+                braces.closing, above = above, []
+                self._begin_or_continue(stack, token, [], closing=True)
+            else:
+                self._begin_or_continue(stack, token, above, closing=False)
+                above = []
+            leaf = self._place(stack, token)
+            above = self._attach(index, token, leaf)
+        return root
+
+    def _begin_or_continue(self, stack: list[Braces | Bracket], token: Token, above: list[tuple[str, bool]], closing: bool) -> None:
+        top = stack[-1]
+        if isinstance(top, Braces) and token.start in self.starts and not closing:
+            statement = Statement()
+            statement.above = above
+            statement.blank = self._blank_before(token)
+            top.statements.append(statement)
+
+    def _place(self, stack: list[Braces | Bracket], token: Token) -> Leaf:
+        leaf = Leaf(token)
+        top = stack[-1]
+        if token.type == "RBRACE" or token.type in _CLOSERS:
+            top.close = leaf
+            stack.pop()
+            if isinstance(top, Braces):
+                top.inline = "\n" not in self.text[top.open.token.start : token.end]
+            return leaf
+        items = top.items if isinstance(top, Bracket) else top.statements[-1].items
+        if token.type in OPENERS or token.type == "LBRACE":
+            inner: Braces | Bracket = Braces(leaf) if token.type == "LBRACE" else Bracket(leaf)
+            items.append(inner)
+            stack.append(inner)
+        else:
+            items.append(leaf)
+        return leaf
+
+    def _attach(self, index: int, token: Token, leaf: Leaf) -> list[tuple[str, bool]]:
+        """Gives a token the comments behind it and returns those that belong to the next statement."""
+        comments = self.comments.get(index, [])
+        own_line = [comment for comment in comments if "\n" in self.text[token.end : comment.start]]
+        leaf.trailing = [comment.text.rstrip() for comment in comments if comment not in own_line]
+        following = self.tokens[index + 1]
+        if following.type in ("RBRACE", END) or following.start in self.starts:
+            return self._apart(own_line, comments[0].end if leaf.trailing else token.end)
+        leaf.below = [comment.text.rstrip() for comment in own_line]
+        return []
+
+    def _apart(self, comments: list[Token], behind: int) -> list[tuple[str, bool]]:
+        """Comments with whether an empty line goes before each."""
+        made = []
+        for comment in comments:
+            made.append((comment.text.rstrip(), self.text.count("\n", behind, comment.start) > 1))
+            behind = comment.end
+        return made
+
+    def _blank_before(self, token: Token) -> bool:
+        at = token.start
+        newlines = 0
+        while at and self.text[at - 1] in " \t\r\f\n;":
+            at -= 1
+            newlines += self.text[at] == "\n"
+        return newlines > 1

@@ -1,0 +1,308 @@
+"""The token filter: what the lexer found, made ready for the grammar.
+
+In: all tokens of a text. Out: the tokens the grammar reads, and diagnostics. It
+
+- drops the newlines that end no statement, and turns `;` and the others into one NL between two statements;
+- settles by looking at neighbours what the grammar cannot: tight brackets, `=` that binds a name, the names of `(a, b) = ` and of a
+  `repeat`, the commas between the conditions of an input;
+- balances brackets. Behind it every bracket has its partner: a missing one is reported and put in, an unexpected one is taken out, and a
+  REPORTED token makes the parser drop the statement without a further word. Nesting beyond the limits is reported alike.
+"""
+
+from __future__ import annotations
+
+from . import errors
+from .diagnostics.model import Diagnostic
+from .grammar import END
+from .source import SourceFile, Span
+from .tokens import Token
+
+MAX_BRACKETS = 64
+MAX_NESTING = 200
+
+_CLOSER = {"LPAR": ("RPAR", ")"), "LBRACK": ("RBRACK", "]"), "LBRACE": ("RBRACE", "}")}
+_OPENER = {"RPAR": ("LPAR", "("), "RBRACK": ("LBRACK", "["), "RBRACE": ("LBRACE", "{")}
+_OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE", "AND", "OR", "NOT", "DOTDOT"))
+# A line that ends with one of these goes on
+_GOES_ON = _OPERATORS | {"ARROW", "COMMA", "COMMA_WHERE", "LBRACE", "NL", "EQUALS", "ASSIGN", "COLON", "ELSE"}
+# ... as does one before these
+_CONTINUES = frozenset(("ARROW", "ELSE"))
+_ENDS_VALUE = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "IN", "LABEL", "RBRACE"))
+_TOP_LEVEL = frozenset(("BLOCK", "MODEL", "FN", "USE"))
+_STATEMENT_WORDS = _TOP_LEVEL | {"LET", "OUT", "EXPECT", "SHARED"}
+_SEPARATORS = frozenset(("COMMA", "ARROW", "EQUALS", "ASSIGN", "COLON"))
+_STARTS = frozenset(("NL", "LBRACE"))
+# Tokens without a method below are passed on as they are
+_PASSED_ON = frozenset(("NUMBER", "DIMS", "STRING", "LABEL", "TRUE", "FALSE"))
+
+
+class _Open:
+    """An open bracket, and the counts of nesting outside it."""
+
+    __slots__ = ("token", "line", "chain", "choices", "outer")
+
+    def __init__(self, token: Token, line: int, chain: int, choices: int, outer: int) -> None:
+        self.token, self.line, self.chain, self.choices, self.outer = token, line, chain, choices, outer
+
+
+def lay_out(file: SourceFile, tokens: list[Token], problems: list[Diagnostic]) -> list[Token]:
+    return _Filter(file, tokens, problems).run()
+
+
+class _Filter:
+    def __init__(self, file: SourceFile, tokens: list[Token], problems: list[Diagnostic]) -> None:
+        self.file = file
+        self.tokens = tokens
+        self.problems = problems
+        self.out: list[Token] = []
+        self.open: list[_Open] = []
+        self.newline: Token | None = None  # the last newline that may end a statement and was not yet passed on
+        self.last_newline: Token | None = None
+        self.line = 0
+        self.at_line_start = True
+        self.cut_line = -1  # the line on which a string without an end swallowed what came behind it
+        self.where = -1  # how many brackets were open at the `where` we are in
+        self.chain = self.choices = self.outer = 0  # nesting: of `-a ** -b`, `not`, `a.b`; of `if else`; of the brackets around
+        self.nesting_reported = self.brackets_reported = False
+
+    def run(self) -> list[Token]:
+        out = self.out
+        for index, token in enumerate(self.tokens):
+            kind = token.type
+            if kind == "NL" or kind == "SEMICOLON":
+                self._newline(token)
+                continue
+            if self.at_line_start:
+                self._line_start(token)
+            if self.newline is not None:
+                self._flush_newline(kind)
+            if kind == "NAME":
+                if not out or out[-1].type in _STARTS:
+                    self._statement_start(index)
+            elif kind not in _PASSED_ON:
+                self._special(index, token, out[-1].type if out else "NL")
+            out.append(token)
+        end = out.pop()
+        self._close_all(end)
+        return [*out, end]
+
+    # --- newlines -----------------------------------------------------------------------------------------------------
+
+    def _newline(self, token: Token) -> None:
+        if token.type == "NL":
+            self.line += 1
+            self.last_newline = token
+            self.at_line_start = True
+            if self.cut_line == self.line - 1:
+                self._close_cut_line(token)
+        if self.open and self.open[-1].token.type != "LBRACE":
+            if token.type == "SEMICOLON":
+                self.out.append(token)
+        elif self.newline is None or token.type == "SEMICOLON":
+            self.newline = token
+
+    def _flush_newline(self, kind: str) -> None:
+        token = self.newline
+        self.newline = None
+        last = self.out[-1].type if self.out else "NL"
+        if token is None or last == "NL" or last == "LBRACE" or kind == "RBRACE" or kind == END:
+            return
+        if token.type == "NL" and (last in _GOES_ON or kind in _CONTINUES):
+            return
+        self.out.append(Token("NL", token.text, token.start, token.end))
+        self.where = -1
+        self.chain = self.choices = 0
+        self.nesting_reported = False
+
+    def _line_start(self, token: Token) -> None:
+        self.at_line_start = False
+        if not self.open or token.type not in _STATEMENT_WORDS:
+            return
+        at_margin = token.start == 0 or self.file.text[token.start - 1] == "\n"
+        if token.type in _TOP_LEVEL and at_margin:
+            self._close_all(token)
+        elif self.open[-1].token.type != "LBRACE":
+            self._report_open(self.open[-1].token)
+            self._close_brackets()
+        else:
+            return
+        self.newline = self.last_newline
+
+    # --- what neighbours settle ---------------------------------------------------------------------------------------
+
+    def _statement_start(self, index: int) -> None:
+        """Retypes the `=` of `name =` and the first bracket and the `=` of `(a, b) =`."""
+        tokens = self.tokens
+        if tokens[index].type == "NAME":
+            if tokens[index + 1].type == "EQUALS":
+                tokens[index + 1].type = "ASSIGN"
+        elif tokens[index].type == "LPAR":
+            behind = self._behind_names(index)
+            if behind and tokens[behind].type == "EQUALS":
+                tokens[index].type = "LPAR_NAMES"
+                tokens[behind].type = "ASSIGN"
+
+    def _binders(self, index: int) -> None:
+        """Retypes the `in` of `repeat i in` and the first bracket and the `in` of `repeat (i, w) in`; `index` is behind the keyword."""
+        tokens = self.tokens
+        if tokens[index].type == "NAME" and tokens[index + 1].type == "IN":
+            tokens[index + 1].type = "BINDER_IN"
+        elif tokens[index].type == "LPAR":
+            behind = self._behind_names(index)
+            if behind and tokens[behind].type == "IN":
+                tokens[index].type = "LPAR_NAMES"
+                tokens[behind].type = "BINDER_IN"
+
+    def _behind_names(self, index: int) -> int:
+        """If a list of names in parentheses begins at `index`, the index behind it, or else 0."""
+        wanted = "NAME"
+        for at in range(index + 1, len(self.tokens)):
+            kind = self.tokens[at].type
+            if kind == "RPAR":
+                return at + 1
+            if kind == wanted:
+                wanted = "COMMA" if kind == "NAME" else "NAME"
+            elif kind != "NL":
+                break
+        return 0
+
+    def _special(self, index: int, token: Token, last: str) -> None:
+        if last in _STARTS:
+            self._statement_start(index)
+        kind = token.type
+        if kind in _CLOSER or kind == "LPAR_NAMES":
+            self._opener(token, last)
+        elif kind in _OPENER:
+            self._closer(token)
+        elif kind in _OPERATORS:
+            self._operator(token, last)
+        elif kind in _SEPARATORS:
+            self.chain = self.choices = 0
+            if kind == "ARROW":
+                self.where = -1
+            elif kind == "COMMA" and self.where == len(self.open):
+                token.type = "COMMA_WHERE"
+        elif kind == "WHERE" and last in _ENDS_VALUE:
+            self.where = len(self.open)
+        elif kind == "REPEAT" or kind == "EACH":
+            self._binders(index + 1)
+        elif kind == "IF":
+            self.choices += 1
+            self._check_nesting(token)
+        elif kind == "DOT":
+            self.chain += 1
+            self._check_nesting(token)
+        elif kind == "UNTERMINATED_STRING" or kind == "SINGLE_QUOTED":
+            self.cut_line = self.line
+
+    def _operator(self, token: Token, last: str) -> None:
+        unary = token.type == "NOT" or (token.type in ("MINUS", "PLUS") and last not in _ENDS_VALUE)
+        if unary or token.type == "POWER":
+            self.chain += 1
+            self._check_nesting(token)
+        else:
+            self.chain = 0
+
+    def _check_nesting(self, token: Token) -> None:
+        if self.chain + self.choices + self.outer > MAX_NESTING and not self.nesting_reported:
+            self.nesting_reported = True
+            self._report(errors.too_much_nesting(self._span(token), "expressions", MAX_NESTING), token)
+
+    # --- brackets -----------------------------------------------------------------------------------------------------
+
+    def _opener(self, token: Token, last: str) -> None:
+        kind = "LPAR" if token.type == "LPAR_NAMES" else token.type
+        previous = self.out[-1] if self.out else None
+        if previous is not None and previous.end == token.start:
+            if token.type == "LPAR" and last == "NAME":
+                token.type = "LPAR_TIGHT"
+            elif token.type == "LBRACK" and last in ("NAME", "RPAR", "RBRACK"):
+                token.type = "LBRACK_TIGHT"
+                self.chain += 1
+                self._check_nesting(token)
+        if len(self.open) >= MAX_BRACKETS and not self.brackets_reported:
+            self.brackets_reported = True
+            self._report(errors.too_much_nesting(self._span(token), "brackets", MAX_BRACKETS), token)
+        plain = Token(kind, token.text, token.start, token.end)
+        self.open.append(_Open(plain, self.line, self.chain, self.choices, self.outer))
+        self.outer += self.chain + self.choices + 1
+        self.chain = self.choices = 0
+
+    def _closer(self, token: Token) -> None:
+        opener, sign = _OPENER[token.type]
+        if self.open and self.open[-1].token.type == opener:
+            self._pop()
+        elif not any(one.token.type == opener for one in self._reachable(opener)):
+            self._wrong_closer(token, sign)
+        else:
+            self._report_open(self.open[-1].token)
+            while self.open[-1].token.type != opener:
+                self._close_one()
+            self._pop()
+
+    def _reachable(self, opener: str) -> list[_Open]:
+        """The open brackets that a closer could mean: `)` and `]` do not reach over a `{`."""
+        if opener == "LBRACE":
+            return self.open
+        at = len(self.open)
+        while at and self.open[at - 1].token.type != "LBRACE":
+            at -= 1
+        return self.open[at:]
+
+    def _wrong_closer(self, token: Token, sign: str) -> None:
+        span = self._span(token)
+        if self.open and self.open[-1].token.type != "LBRACE":
+            top = self.open[-1].token
+            kind, closer = _CLOSER[top.type]
+            self._report(errors.wrong_bracket(span, token.text, self._span(top), closer), token)
+            self._pop()
+            token.type = kind
+            return
+        if token.type == "RBRACE":
+            self._report(errors.unexpected_brace(span), token)
+        else:
+            self._report(errors.unopened_bracket(span, token.text, sign), token)
+        token.type = "REPORTED"
+
+    def _pop(self) -> None:
+        one = self.open.pop()
+        self.chain, self.choices, self.outer = one.chain, one.choices, one.outer
+        if len(self.open) < self.where:
+            self.where = -1
+        if not self.open:
+            self.brackets_reported = False
+
+    def _close_one(self) -> None:
+        """Puts in the partner of the innermost bracket."""
+        kind, text = _CLOSER[self.open[-1].token.type]
+        at = self.out[-1].end
+        self.out.append(Token(kind, text, at, at))
+        self._pop()
+
+    def _close_brackets(self) -> None:
+        while self.open and self.open[-1].token.type != "LBRACE":
+            self._close_one()
+
+    def _close_all(self, token: Token) -> None:
+        if self.open:
+            self._report_open(self.open[-1].token)
+            while self.open:
+                self._close_one()
+
+    def _close_cut_line(self, token: Token) -> None:
+        while self.open and self.open[-1].line == self.line - 1:
+            self._close_one()
+
+    def _report_open(self, opener: Token) -> None:
+        span = self._span(opener)
+        if opener.type == "LBRACE":
+            self.problems.append(errors.missing_brace(span))
+        else:
+            self._report(errors.missing_bracket(span, opener.text, _CLOSER[opener.type][1]), self.out[-1])
+
+    def _report(self, problem: Diagnostic, token: Token) -> None:
+        self.problems.append(problem)
+        self.out.append(Token("REPORTED", "", token.start, token.start))
+
+    def _span(self, token: Token) -> Span:
+        return Span(self.file, token.start, token.end)

@@ -1,0 +1,146 @@
+"""Text to syntax tree.
+
+In: a source file, any text. Out: its tree and the problems of its syntax; without problems the tree says all the text says. A statement
+that does not parse is reported once and left out of the tree, and parsing goes on behind it. Never raises, and its stack does not
+grow with the text: a pipeline of a hundred thousand stages is read in linear time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import ast, errors, syntax_errors
+from .builder import Builder, method
+from .diagnostics.model import Diagnostic
+from .grammar import END, START_EXPRESSION, START_FILE, tables
+from .layout import lay_out
+from .record import replace
+from .source import SourceFile, Span
+from .tokens import Token, lex
+
+MAX_SYNTAX_ERRORS = 20
+
+
+def parse(source: SourceFile) -> tuple[ast.File, list[Diagnostic]]:
+    """The tree of a text and the problems found, in the order of their places."""
+    problems: list[Diagnostic] = []
+    tokens, _ = lex(source.text, tables())
+    tokens = lay_out(source, tokens, problems)
+    if len(tokens) == 1 and not problems:
+        problems.append(errors.empty_file(Span(source, 0, len(source.text))))
+    file = _Parser(source, problems).statements(tokens)
+    return file, _first(problems)
+
+
+def parse_value(source: SourceFile) -> tuple[ast.Expr | None, list[Diagnostic]]:
+    """The one compile-time expression a text consists of, such as the value of `--set`; None if it does not parse."""
+    problems: list[Diagnostic] = []
+    value = _Parser(source, problems).expression(0, len(source.text))
+    return (None if problems else value), _first(problems)
+
+
+def _first(problems: list[Diagnostic]) -> list[Diagnostic]:
+    problems.sort(key=lambda problem: problem.span.start)
+    if len(problems) <= MAX_SYNTAX_ERRORS:
+        return problems
+    shown = problems[:MAX_SYNTAX_ERRORS]
+    note = f"this is one of {len(problems)} errors of syntax; the others are not shown"
+    return [*shown[:-1], replace(shown[-1], notes=(*shown[-1].notes, note))]
+
+
+class _Parser:
+    def __init__(self, source: SourceFile, problems: list[Diagnostic]) -> None:
+        self.source = source
+        self.problems = problems
+        self.tables = tables()
+        self.ends = frozenset(self.tables.ends.values())
+        builder = Builder(source, problems, self.expression)
+        self.rules = [(size, made, method(builder, name)) for size, made, name in self.tables.rules]
+
+    def statements(self, tokens: list[Token]) -> ast.File:
+        """The whole automaton: a statement that fails is taken back and BROKEN put in its place."""
+        states = [self.tables.starts[START_FILE]]
+        values: list[Any] = []
+        starts = [(0, 1)]  # of the statement we are in and those around it: the index of its first token, the number of states
+        at = 0
+        while True:
+            token = tokens[at]
+            if not self._feed(states, values, token):
+                first, height = starts[-1]
+                end = _statement_end(tokens, first)
+                # Where the token filter has reported something, the rest is a consequence of it
+                if not any(one.type == "REPORTED" for one in tokens[first:end]):
+                    self._report(tokens, at, states)
+                del states[height:], values[height - 1 :]
+                at = end
+                self._feed(states, values, Token("BROKEN", "", token.start, token.start))
+                continue
+            at += 1
+            kind = token.type
+            if kind == "NL":
+                starts[-1] = (at, len(states))
+            elif kind == "LBRACE":
+                starts.append((at, len(states)))
+            elif kind == "RBRACE":
+                starts.pop()
+            elif kind == END:
+                file: ast.File = values[-1]
+                return file
+
+    def expression(self, start: int, end: int) -> ast.Expr | None:
+        """The expression that a part of the text consists of."""
+        known = len(self.problems)
+        tokens, _ = lex(self.source.text, self.tables, start, end)
+        tokens = lay_out(self.source, tokens, self.problems)
+        states = [self.tables.starts[START_EXPRESSION]]
+        values: list[Any] = []
+        for at, token in enumerate(tokens):
+            if not self._feed(states, values, token):
+                self._report(tokens, at, states)
+                return None
+        value: ast.Expr = values[-1]
+        return value if len(self.problems) == known else None
+
+    def _report(self, tokens: list[Token], at: int, states: list[int]) -> None:
+        report = syntax_errors.explain(self.source, tokens, at, states, self.tables)
+        if report is not None:
+            self.problems.append(report)
+
+    def _feed(self, states: list[int], values: list[Any], token: Token) -> bool:
+        """One step of an LALR(1) automaton: reduces as far as `token` asks for and shifts it. False if it cannot be there."""
+        rows, rules, kind = self.tables.rows, self.rules, token.type
+        while True:
+            action = rows[states[-1]].get(kind)
+            if action is None:
+                return False
+            if action >= 0:
+                states.append(action)
+                values.append(token)
+                return True
+            size, made, build = rules[~action]
+            if size == 0:
+                values.append(build([]) if build else None)
+            else:
+                del states[-size:]
+                if build is not None:
+                    children = values[-size:]
+                    del values[-size:]
+                    values.append(build(children))
+            goto = rows[states[-1]][made]
+            states.append(goto)
+            if kind == END and goto in self.ends:
+                return True
+
+
+def _statement_end(tokens: list[Token], first: int) -> int:
+    """The index of the NL, `}` or END behind the statement that begins at `first`; brackets are balanced."""
+    depth = 0
+    for at in range(first, len(tokens)):
+        kind = tokens[at].type
+        if kind in ("LBRACE", "LPAR", "LPAR_TIGHT", "LPAR_NAMES", "LBRACK", "LBRACK_TIGHT"):
+            depth += 1
+        elif kind in ("RPAR", "RBRACK") or (kind == "RBRACE" and depth):
+            depth -= 1
+        elif depth == 0 and kind in ("NL", "RBRACE", END):
+            return at
+    return len(tokens) - 1

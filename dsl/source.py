@@ -1,0 +1,63 @@
+"""Texts and places in them.
+
+Everywhere inside netc a place is a pair of character offsets into a `SourceFile`; lines and columns exist only at the border and
+are computed here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from functools import cached_property
+
+from .record import Record
+
+
+class SourceFile:
+    """A named text. `name` is what messages show: a path as the user wrote it, `<stdin>` or `<text>`."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        starts = [0]
+        at = self.text.find("\n")
+        while at >= 0:
+            starts.append(at + 1)
+            at = self.text.find("\n", at + 1)
+        return starts
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """The line and the column of an offset, both counted from 1."""
+        line = bisect_right(self._line_starts, offset) - 1
+        return line + 1, offset - self._line_starts[line] + 1
+
+    def line(self, number: int) -> str:
+        """The text of line `number` (from 1), without its newline."""
+        start = self._line_starts[number - 1]
+        end = self.text.find("\n", start)
+        return self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
+
+    def __repr__(self) -> str:
+        return f"SourceFile({self.name!r})"
+
+
+class Span(Record):
+    """The half-open range of offsets `[start, end)` in a file."""
+
+    file: SourceFile
+    start: int
+    end: int
+
+    def to(self, other: Span) -> Span:
+        """The span from the start of this one to the end of `other`."""
+        return Span(self.file, self.start, max(self.end, other.end))
+
+    @property
+    def text(self) -> str:
+        return self.file.text[self.start : self.end]
+
+    def __repr__(self) -> str:
+        line, column = self.file.position(self.start)
+        return f"{self.file.name}:{line}:{column}"

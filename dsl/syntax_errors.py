@@ -1,0 +1,244 @@
+"""Why a token cannot stand where it stands, in words a person uses.
+
+In: the tokens and the place where the automaton stopped. Out: one diagnostic, or None where the token filter has already reported the
+cause. Special cases, most of them mistakes people make, come first; what is left is "expected this, found that".
+"""
+
+from __future__ import annotations
+
+from . import errors
+from .diagnostics.model import Diagnostic
+from .expectations import Stop, expected, found
+from .grammar import END, Tables
+from .source import SourceFile
+from .tokens import Token
+
+_VALUES = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "LABEL", "RBRACE", "IN"))
+_STAGE_STARTS = frozenset(("NAME", "LPAR", "IF", "REPEAT", "EACH", "IN", "INPUT", "PARAM", "TABLE", "IS"))
+_OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE"))
+_DEFINITIONS = frozenset(("BLOCK", "MODEL", "FN", "USE"))
+_STATEMENTS = frozenset(("LET", "OUT", "EXPECT", "SHARED"))
+_NAMED_BEHIND = frozenset(("LET", "FN", "BLOCK", "MODEL", "SHARED", "DOT", "EACH"))
+_ARGUMENT_HELP = ("an argument that is computed stands in parentheses: `dense (2 * k)`",)
+
+
+def explain(source: SourceFile, tokens: list[Token], at: int, states: list[int], tables: Tables) -> Diagnostic | None:
+    stop = Stop(source, tokens, at, frozenset(tables.rows[states[-1]]), tables.keywords)
+    token = stop.token
+    if token.type == "REPORTED" or (token.start == token.end and token.type != END):
+        return None
+    for special in _SPECIAL:
+        problem = special(stop)
+        if problem is not None:
+            return problem
+    return expected(stop)
+
+
+def _lexical(stop: Stop) -> Diagnostic | None:
+    """What is no word of the language at all."""
+    token, span = stop.token, stop.span
+    match token.type:
+        case "STRAY":
+            return errors.stray_character(span, token.text)
+        case "UNTERMINATED_STRING":
+            return errors.unterminated_string(stop.between(token.start, token.start + len(token.text.rstrip())))
+        case "SINGLE_QUOTED":
+            return errors.single_quotes(span)
+        case "BAD_NUMBER":
+            return errors.bad_number(span, token.text)
+        case "BAD_ARROW":
+            return errors.bad_arrow(span, token.text)
+        case "TRAIN":
+            return errors.reserved_word(span, "train")
+        case "SEMICOLON":
+            return errors.syntax(span, "`;` cannot stand inside brackets", help=("a statement ends outside its brackets",))
+    return None
+
+
+def _keyword_as_name(stop: Stop) -> Diagnostic | None:
+    token, previous = stop.token, stop.previous
+    if previous is None:
+        return None
+    if token.type in ("EQUALS", "ASSIGN") and previous.text in stop.keywords and previous.type not in ("TRUE", "FALSE"):
+        return errors.reserved_word(stop.span_of(previous), previous.text)
+    if token.text in stop.keywords and (previous.type in _NAMED_BEHIND or (previous.type == "COLON" and stop.first.type == "USE")):
+        return errors.reserved_word(stop.span, token.text)
+    if token.text in stop.keywords and "NAME" in stop.possible and "PLUS" not in stop.possible and stop.in_header:
+        return errors.reserved_word(stop.span, token.text)
+    return None
+
+
+def _misplaced_word(stop: Stop) -> Diagnostic | None:
+    kind, text, previous = stop.token.type, stop.token.text, stop.previous
+    if kind in _DEFINITIONS and stop.at_start:
+        return errors.syntax(
+            stop.span, f"`{text}` can only stand at the top of a file", help=(f"move the `{text}` out of the body around it",)
+        )
+    if kind in ("INPUT", "PARAM", "TABLE") and previous is not None and previous.type == "ARROW":
+        return errors.syntax(stop.span, f"`{text}` can only begin a pipeline", "nothing flows into it")
+    if kind in _STATEMENTS | _DEFINITIONS and previous is not None and previous.type in _VALUES | {"ARROW"}:
+        return errors.syntax(stop.span, f"`{text}` can only begin a statement", help=("begin a new line before it",))
+    if kind == "DOT" and previous is not None and previous.type == "NAME" and "ARROW" in stop.possible:
+        return errors.syntax(stop.span, f"`{previous.text}.` is no stage", "a stage has a plain name")
+    if kind == "ELSE":
+        return errors.syntax(stop.span, "this `else` has no `if`")
+    if kind == "AS" and (previous is None or previous.type in _VALUES):
+        return errors.syntax(stop.span, "expected a name after `as`")
+    if kind == "ELLIPSIS":
+        return errors.syntax(
+            stop.span,
+            "`...` means nothing here",
+            help=("it can stand in the pattern of a parameter: `block f(x: [..., D]) { ... }`",),
+        )
+    return None
+
+
+def _label(stop: Stop) -> Diagnostic | None:
+    if stop.token.type != "LABEL":
+        return None
+    text = stop.token.text
+    if stop.previous is not None and stop.previous.type == "RBRACE":
+        return errors.syntax(
+            stop.span,
+            "a label stands before the body, not behind it",
+            help=(f"`repeat 2 {text} {{ ... }}`; an `if` is labelled in parentheses: `(if ...) {text}`",),
+        )
+    if stop.first.type in ("INPUT",) or stop.statement_has("INPUT"):
+        name = text.split()[-1]
+        return errors.syntax(stop.span, "an input has no label", help=(f"name it where it begins: `{name} = input ...`",))
+    return errors.syntax(stop.span, "nothing here can have a label", help=("a label stands directly behind a stage and its arguments",))
+
+
+def _comma(stop: Stop) -> Diagnostic | None:
+    if stop.token.type not in ("COMMA", "COMMA_WHERE"):
+        return None
+    if stop.first.type == "NAME" and stop.names_before_equals():
+        return errors.syntax(stop.span, "several names stand in parentheses", help=("write `(a, b) = ...`",))
+    if stop.opener is not None and stop.opener.type in ("LPAR", "LPAR_TIGHT"):
+        if stop.before_opener is not None and stop.before_opener.type in ("NAME", "WHERE") and stop.opener.type == "LPAR":
+            name = stop.before_opener.text
+            return errors.syntax(
+                stop.span,
+                "an argument in parentheses is one value",
+                help=(f"tensors come to a stage by an arrow: `(a, b) -> {name}`",),
+            )
+        return None
+    if stop.opener is not None and stop.opener.type == "LBRACK_TIGHT":
+        return errors.syntax(stop.span, "an index is one value", help=("put a space before `[` if it is a list of its own",))
+    if stop.previous is not None and stop.previous.type in _VALUES and stop.opener is None and stop.first.type not in _STATEMENTS:
+        return errors.comma_between_arguments(stop.span)
+    return None
+
+
+def _equals(stop: Stop) -> Diagnostic | None:
+    if stop.token.type not in ("EQUALS", "ASSIGN"):
+        return None
+    if stop.opener is not None and stop.opener.type == "LPAR_TIGHT":
+        return errors.syntax(stop.span, "a compile-time function takes its arguments without names")
+    if "COMPARE" in stop.possible and (stop.first.type in ("LET", "EXPECT", "FN") or stop.in_condition):
+        return errors.single_equals(stop.span)
+    if stop.previous is not None and stop.previous.type in _VALUES:
+        what = "the left side of `=` must be a name, or names in parentheses"
+        return errors.syntax(stop.span, what, help=("`x = ...` and `(a, b) = ...` name tensors",))
+    return None
+
+
+def _arrow(stop: Stop) -> Diagnostic | None:
+    if stop.token.type != "ARROW" or stop.previous is None or stop.previous.type not in _VALUES:
+        return None
+    if stop.opener is not None:
+        return errors.syntax(
+            stop.span,
+            "a pipeline cannot be an argument",
+            "arguments are known before any tensor is",
+            help=("name the tensor first, and bring it to the stage by an arrow: `(a, b) -> stage`",),
+        )
+    if stop.first.type == "LET":
+        return errors.syntax(
+            stop.span, "`let` names a compile-time value, not a tensor", help=("a tensor is named without `let`: `x = a -> b`",)
+        )
+    if stop.first.type == "SHARED":
+        return errors.syntax(stop.span, "only one stage can be shared", help=("put the stages in parentheses: `shared f = (a -> b)`",))
+    return None
+
+
+def _operator(stop: Stop) -> Diagnostic | None:
+    token, previous = stop.token, stop.previous
+    if previous is None or previous.type not in _VALUES or (token.type not in _OPERATORS and token.type != "IN"):
+        return None
+    if ("AND" in stop.possible or stop.comparison_before()) and token.type in ("COMPARE", "IN"):
+        return errors.syntax(stop.span, "comparisons cannot be chained", help=("write `a < b and b < c`",))
+    if token.text == "@":
+        return errors.syntax(stop.span, "`@` multiplies tensors, not compile-time values")
+    if token.text == "==" and previous.type == "NAME":
+        return errors.double_equals(stop.span)
+    if "ARROW" not in stop.possible or token.type == "IN":
+        return None
+    following = stop.tokens[stop.at + 1]
+    if token.type == "MINUS" and following.type == "NUMBER":
+        return errors.negative_argument(stop.between(token.start, following.end), following.text)
+    whole = "to calculate with the result of a pipeline, put it in parentheses: `(a -> b) + c`"
+    return errors.syntax(stop.span, f"`{token.text}` cannot follow a stage", help=(whole, *_ARGUMENT_HELP))
+
+
+def _body(stop: Stop) -> Diagnostic | None:
+    kind = stop.token.type
+    if kind == "COLON" and ("LBRACE" in stop.possible or stop.first.type in ("BLOCK", "MODEL", "REPEAT", "EACH", "IF", "ELSE")):
+        return errors.syntax(
+            stop.span, "a body stands in braces", "no colon here", help=("write `{` in its place and `}` behind the body",)
+        )
+    if kind == "LBRACE" and stop.first.type == "FN" and "EQUALS" in stop.possible:
+        return errors.syntax(stop.span, "a `fn` is one expression, not a body", help=("write `fn f(x) = ...`",))
+    behind_label = stop.previous is not None and stop.previous.type == "LABEL" and "{" in stop.previous.text
+    if kind != "LBRACE" and behind_label and "LBRACE" in stop.possible:
+        return errors.syntax(
+            stop.span,
+            f"expected `{{`, found {found(stop)}",
+            help=("a `{` that touches a label belongs to the label: put a space before the body",),
+        )
+    return None
+
+
+def _shape(stop: Stop) -> Diagnostic | None:
+    if stop.previous is None or stop.previous.type not in ("INPUT", "PARAM", "IS") or stop.token.type not in ("NAME", "LPAR"):
+        return None
+    if stop.token.type == "NAME":
+        help = (f"a shape is a number, `3x224x224` or a list: write `[{stop.token.text}]`",)
+    else:
+        help = ("a shape stands in square brackets: `[3, 224]`",)
+    return errors.syntax(stop.span, f"expected a shape after `{stop.previous.text}`, found {found(stop)}", help=help)
+
+
+def _space_before_index(stop: Stop) -> Diagnostic | None:
+    if stop.previous is None or stop.token.type != "LBRACK" or "PLUS" not in stop.possible:
+        return None
+    if stop.previous.type in ("NAME", "RPAR", "RBRACK"):
+        return errors.syntax(stop.span, "an index follows its value without a space", help=(f"write `{stop.previous.text}[`",))
+    return None
+
+
+def _missing_arrow(stop: Stop) -> Diagnostic | None:
+    if stop.previous is None or stop.previous.type not in _VALUES or "ARROW" not in stop.possible:
+        return None
+    if stop.token.type in _STAGE_STARTS:
+        end = "the end of the line" if "NL" in stop.possible and stop.opener is None else "the end of the group"
+        return errors.syntax(stop.span, f"expected `->` or {end}, found {found(stop)}", help=("stages are joined by `->`",))
+    if stop.token.type in ("NUMBER", "DIMS", "STRING", "LBRACK"):
+        if stop.previous.type in ("RBRACE", "LABEL"):
+            return None
+        return errors.syntax(stop.span, f"{found(stop)} belongs to no stage", help=("arguments stand behind the name of a stage",))
+    return None
+
+
+def _comma_argument(stop: Stop) -> Diagnostic | None:
+    """`(conv 64, 3x3)`: the comma is right, but not what was meant."""
+    if stop.previous is None or stop.previous.type != "COMMA" or "INPUT" not in stop.possible:
+        return None
+    argument = stop.token.type in ("DIMS", "STRING", "LBRACK", "TRUE", "FALSE")
+    return errors.comma_between_arguments(stop.span_of(stop.previous)) if argument else None
+
+
+_SPECIAL = (
+    _lexical, _keyword_as_name, _misplaced_word, _label, _comma, _comma_argument, _equals, _arrow, _operator, _body, _shape,
+    _space_before_index, _missing_arrow,
+)  # fmt: skip

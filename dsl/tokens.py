@@ -1,0 +1,50 @@
+"""Text to tokens: Lark's basic lexer, as one pattern.
+
+In: a text, or a part of it. Out: its tokens in order, newlines and semicolons included, and its comments apart. Never fails: what
+belongs to no word of the language is a token too (STRAY, UNTERMINATED_STRING, ...), which the grammar has no use for. Without the
+spaces between them the tokens and comments are the text.
+"""
+
+from __future__ import annotations
+
+from .grammar import END, Tables
+
+
+class Token:
+    """A word of the text: `type` is a terminal of net.lark, `start` and `end` are offsets."""
+
+    __slots__ = ("type", "text", "start", "end")
+
+    def __init__(self, type: str, text: str, start: int, end: int) -> None:
+        self.type = type
+        self.text = text
+        self.start = start
+        self.end = end
+
+    def __repr__(self) -> str:
+        return f"{self.type}({self.text!r})"
+
+
+def lex(text: str, tables: Tables, start: int = 0, end: int | None = None) -> tuple[list[Token], list[Token]]:
+    """The tokens of `text[start:end]`, with END behind the last one, and the comments."""
+    stop = len(text) if end is None else end
+    # an editor's byte order mark says nothing
+    at = start + 1 if start == 0 and text.startswith("\ufeff") else start
+    tokens: list[Token] = []
+    comments: list[Token] = []
+    append = tokens.append
+    keyword = tables.keywords.get
+    for match in tables.pattern.finditer(text, at, stop):
+        kind = match.lastgroup
+        if kind == "_SPACE":
+            continue
+        word = match.group()
+        if kind == "NAME":
+            kind = keyword(word, kind)
+        elif kind == "COMMENT":
+            comments.append(Token(kind, word, match.start(), match.end()))
+            continue
+        assert kind is not None
+        append(Token(kind, word, match.start(), match.end()))
+    append(Token(END, "", stop, stop))
+    return tokens, comments

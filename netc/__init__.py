@@ -1,0 +1,40 @@
+"""netc: a declarative language for neural networks, and its compiler to PyTorch and ONNX.
+
+    import netc
+
+    model = netc.compile("input 3 -> dense 2 sigmoid -> dense 1 sigmoid")
+    model.inputs, model.outputs, model.parameters
+    model.module()              # a torch.nn.Module
+    model.save("tiny.onnx")
+
+Importing this imports nothing heavy: PyTorch, NumPy and ONNX are imported by the methods that make something of theirs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+__all__ = ["CompileError", "Model", "__version__", "compile", "compile_file"]
+
+if TYPE_CHECKING:
+    from .api import compile, compile_file
+    from .errors import CompileError
+    from .model import Model
+
+_HOMES = {"compile": "api", "compile_file": "api", "CompileError": "errors", "Model": "model"}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

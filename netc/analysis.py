@@ -1,0 +1,85 @@
+"""From a text to a checked program: the one road that the Python API and the command line both take.
+
+In: a source file and what is asked of it. Out: an `Analysis`, with a program if no diagnostic is an error. Never raises for what a spec
+says. Imports neither PyTorch, NumPy nor ONNX.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netc.compiler.elaborate import elaborate
+from netc.dsl import ast
+from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.diagnostics.render import sort_and_dedupe
+from netc.dsl.parser import parse
+from netc.dsl.record import Record, replace
+
+from .files import Loader, Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netc.compiler.graph import Program
+    from netc.dsl.source import SourceFile
+
+class Choice(Record):
+    """What is asked of a spec: which model of it, values of parameters, sizes of symbolic dimensions."""
+
+    model: str | None = None
+    params: dict[str, object] = {}
+    dims: dict[str, int] = {}
+
+
+class Analysis(Record):
+    """What is known of a spec. `diagnostics` are sorted, each once; `sources` are the files it was read from, the spec itself first."""
+
+    program: Program | None
+    diagnostics: tuple[Diagnostic, ...]
+    sources: tuple[SourceFile, ...]
+
+    @property
+    def failed(self) -> bool:
+        return any(d.severity == "error" for d in self.diagnostics)
+
+
+def read_and_analyse(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> Analysis:
+    """Analyses the text that `read` gives, with the path it was read from if it has one."""
+    try:
+        source, path = read()
+    except Unreadable as error:
+        return Analysis(None, (error.diagnostic,), (error.span.file,))
+    return analyse(source, choice, path)
+
+
+def analyse(source: SourceFile, choice: Choice, path: str | None = None) -> Analysis:
+    """Parses and elaborates. `path` is where the text was read from: files that it uses are found relative to it."""
+    file, problems = parse(source)
+    return elaborate_file(file, source, problems, choice, path)
+
+
+def elaborate_file(
+    file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None = None
+) -> Analysis:
+    """The second half of `analyse`, for a text that has been parsed with these `problems`."""
+    loader = Loader(source, path)
+    program = None
+    if not any(d.severity == "error" for d in problems):
+        program, found = elaborate(file, source, loader=loader, model=choice.model, params=choice.params, dims=choice.dims)
+        problems = [*problems, *found]
+    diagnostics = tuple(sort_and_dedupe(problems))
+    failed = any(d.severity == "error" for d in diagnostics)
+    return Analysis(None if failed else program, diagnostics, tuple(loader.sources))
+
+
+def analyse_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> list[Analysis]:
+    """The same for each model of the file, unless one is chosen: what `netc check` looks at."""
+    try:
+        source, path = read()
+    except Unreadable as error:
+        return [Analysis(None, (error.diagnostic,), (error.span.file,))]
+    file, problems = parse(source)
+    names = [item.name.name for item in file.items if isinstance(item, ast.Model)]
+    if choice.model is not None or len(names) < 2:
+        return [elaborate_file(file, source, problems, choice, path)]
+    return [elaborate_file(file, source, problems, replace(choice, model=name), path) for name in names]

@@ -1,0 +1,99 @@
+"""Arguments of the Python API, checked before anything is done with them.
+
+In: whatever was given. Out: the same in the form that the rest of netc takes, or a `TypeError` or `ValueError` that says what is needed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any
+
+GREATEST_SEED = 2**63 - 1
+
+
+def checked_seed(seed: object) -> int:
+    """A seed, 0 if none is given."""
+    if seed is None:
+        return 0
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise TypeError(f"a seed is an integer, not {_kind(seed)}")
+    if not 0 <= int(seed) <= GREATEST_SEED:
+        raise ValueError(f"a seed is from 0 to 2**63 - 1, not {seed}")
+    return int(seed)
+
+
+def checked_path(path: object, what: str = "a path") -> str:
+    """A path as a str."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"{what} is a str or a path, not {_kind(path)}")
+    shown = os.fspath(path)
+    return os.fsdecode(shown) if isinstance(shown, bytes) else shown
+
+
+def checked_weights(weights: object) -> Mapping[str, Any] | str | None:
+    """Weights as a mapping, or the path of a file."""
+    if weights is None or isinstance(weights, Mapping):
+        return weights
+    return checked_path(weights, "`weights`")
+
+
+def checked_params(params: object) -> dict[str, object]:
+    """Values for the parameters of a model: numbers, bools, strings and lists of them."""
+    return {name: _value(value, name) for name, value in _named(params, "params").items()}
+
+
+def checked_dims(dims: object) -> dict[str, int]:
+    """Sizes for symbolic dimensions."""
+    sizes: dict[str, int] = {}
+    for name, size in _named(dims, "dims").items():
+        if isinstance(size, bool) or not isinstance(size, Integral):
+            raise TypeError(f"dims: the size of {name!r} is an integer, not {_kind(size)}")
+        if size < 1:
+            raise ValueError(f"dims: the size of {name!r} is at least 1, not {size}")
+        sizes[name] = int(size)
+    return sizes
+
+
+def checked_text(text: object) -> str:
+    """The text of a spec."""
+    if isinstance(text, os.PathLike):
+        raise TypeError("compile takes the text of a spec; compile_file takes a path")
+    if not isinstance(text, str):
+        raise TypeError(f"the text of a spec is a str, not {_kind(text)}")
+    return text
+
+
+def checked_name(name: object, what: str) -> str | None:
+    """A name, or None."""
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"{what} is a str, not {_kind(name)}")
+    return name
+
+
+def _named(values: object, what: str) -> dict[str, object]:
+    if values is None:
+        return {}
+    if not isinstance(values, Mapping):
+        raise TypeError(f"{what} is a mapping of names to values, not {_kind(values)}")
+    strange = next((name for name in values if not isinstance(name, str)), None)
+    if strange is not None:
+        raise TypeError(f"{what}: a name is a str, not {_kind(strange)}")
+    return dict(values)
+
+
+def _value(value: object, name: str) -> object:
+    if isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return tuple(_value(item, name) for item in value)
+    if isinstance(value, Integral):  # NumPy's scalars
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    raise TypeError(f"params: the value of {name!r} is a number, a bool, a string or a list of them, not {_kind(value)}")
+
+
+def _kind(value: object) -> str:
+    return f"{type(value).__name__}"

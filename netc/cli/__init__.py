@@ -1,0 +1,74 @@
+"""The command line: `netc check`, `compile`, `run`, `summary`, `explain`, `format`.
+
+Each command is a module here, imported when it is asked for. Exit codes: 0 fine, 1 diagnostics or something that could not be read, written
+or run, 2 wrong usage, 70 an error of netc itself, 130 interrupted, 141 nobody reads the output any more.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from netc import __version__
+
+COMMANDS = ("check", "compile", "run", "summary", "explain", "format")
+"""Names of the modules here that hold a command of that name, in the order of `netc --help`."""
+
+
+class Commands(click.Group):
+    """Imports a command when it is asked for, and turns what goes wrong into a message and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f".{cmd_name}", __name__).command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            self._refuse(ctx, args[0])
+        return super().resolve_command(ctx, args)
+
+    def _refuse(self, ctx: click.Context, name: str) -> NoReturn:
+        from netc.dsl.diagnostics.suggest import near
+
+        names = near(name, COMMANDS)
+        hint = f"; did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else ""
+        if not names and os.path.exists(name):
+            hint = f"; to check the file: `netc check {name}`"
+        raise click.UsageError(f"there is no command `{name}`{hint}", ctx)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except BaseException as error:
+            from .failures import exit_code
+
+            ctx.exit(exit_code(error))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="netc %(version)s")
+def cli() -> None:
+    """A declarative language for neural networks, and its compiler to PyTorch and ONNX."""
+
+
+def main() -> NoReturn:
+    """The entry point of the `netc` script."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:  # names of files may hold what the terminal cannot show
+            reconfigure(errors="backslashreplace")
+    cli(prog_name="netc")
+    raise AssertionError("click exits")

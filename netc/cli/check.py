@@ -1,0 +1,64 @@
+"""`netc check`: finds what is wrong with specs, and shows the shapes that flow through them."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from .options import choose, spec_options
+from .reading import reader
+from .report import report
+from .terminal import note, write
+
+if TYPE_CHECKING:
+    from ..analysis import Analysis
+
+FORMATS = ("text", "short", "json")
+
+
+@click.command("check")
+@click.argument("files", nargs=-1, metavar="FILE...")
+@click.option("-e", "--expression", "text", metavar="TEXT", help="A spec itself, instead of files.")
+@click.option("--shapes", is_flag=True, help="Show every stage with the shape of its result.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="How diagnostics are written.")
+@spec_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    files: tuple[str, ...],
+    text: str | None,
+    shapes: bool,
+    form: str,
+    model: str | None,
+    params: dict[str, object],
+    dims: dict[str, int],
+) -> None:
+    """Check specs. `-` reads standard input.
+
+    A file with several models is checked model by model.
+    """
+    if bool(files) == (text is not None):
+        raise click.UsageError("give either files or `-e TEXT`" if files else "give a FILE, `-` for standard input, or `-e TEXT`")
+    if shapes and form == "json":
+        raise click.UsageError("--shapes is a table, and --format json writes none")
+    from ..analysis import analyse_models
+
+    choice = choose(model, params, dims)
+    found = [a for path in files or (None,) for a in analyse_models(reader(path, text), choice)]
+    report([d for a in found for d in a.diagnostics], form, sys.stdout)
+    if shapes:
+        _show_shapes(found)
+    if form == "text" and not any(a.diagnostics for a in found):
+        note("no errors" if len(files) < 2 else f"no errors in {len(files)} files")
+    ctx.exit(any(a.failed for a in found))
+
+
+def _show_shapes(found: list[Analysis]) -> None:
+    from ..summary import summarise
+    from .terminal import table
+
+    tables = [table(summarise(a.program).shapes()) for a in found if a.program is not None]
+    if tables:
+        write("\n\n".join(tables))

@@ -1,0 +1,42 @@
+"""`netc explain`: the page of an error or warning."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from .terminal import coloured, write
+
+
+@click.command("explain")
+@click.argument("code", required=False, metavar="CODE")
+def command(code: str | None) -> None:
+    """Explain an error or warning by its code. Without CODE, list all codes."""
+    from ..codes import codes, page
+
+    if code is None:
+        write("\n".join(codes()))
+        return
+    text = page(code.strip().removeprefix("error[").removeprefix("warning[").removesuffix("]"))
+    if text is None:
+        raise click.UsageError(_unknown(code, codes()))
+    if coloured(sys.stdout):
+        _render(text)
+    else:
+        write(text)
+
+
+def _unknown(code: str, known: list[str]) -> str:
+    from netc.dsl.diagnostics.suggest import near
+
+    names = near(code, known)
+    hint = f"did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else "`netc explain` lists all"
+    return f"there is no code `{code}`; {hint}"
+
+
+def _render(text: str) -> None:
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(text))

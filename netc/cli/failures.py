@@ -1,0 +1,104 @@
+"""What a command does when it cannot go on: a message on standard error, never a traceback, and an exit code.
+
+In: an exception. Out: the exit code, the message printed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from .terminal import complain
+
+FAILED = 1
+INTERNAL = 70
+INTERRUPTED = 130
+NOBODY_READS = 141
+
+
+class Failed(click.ClickException):
+    """Something that the user can mend outside of the spec: a file, an array, a device."""
+
+    exit_code = FAILED
+
+    def __init__(self, message: str, *help: str) -> None:
+        super().__init__(message)
+        self.help = help
+
+    def show(self, file: object = None) -> None:
+        complain(self.message, *self.help)
+
+
+@contextmanager
+def wrong_usage() -> Iterator[None]:
+    """Options that do not go together, told by a ValueError, are wrong usage."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def exit_code(error: BaseException) -> int:
+    """Says what went wrong; an unknown exception is an error of netc itself."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        _forget_output()
+        return NOBODY_READS
+    if isinstance(error, OSError):
+        _cannot_write(error)
+        return FAILED
+    if isinstance(error, MemoryError):
+        complain("there is not enough memory for this")
+        return FAILED
+    if not isinstance(error, Exception):
+        raise error
+    return _told(error)
+
+
+def _cannot_write(error: OSError) -> None:
+    from ..files import reason
+
+    if error.filename is None:
+        _forget_output()
+        complain(f"cannot write the output: {reason(error)}")
+        return
+    folder = os.path.dirname(str(error.filename))
+    missing = isinstance(error, FileNotFoundError) and folder and not os.path.isdir(folder)
+    complain(f"cannot write `{error.filename}`: " + (f"there is no folder `{folder}`" if missing else reason(error)))
+
+
+def _told(error: Exception) -> int:
+    """Errors that carry a `Problem`, such as weights that do not fit, or an internal error."""
+    from netc.compiler.errors.base import Problem
+
+    problem = getattr(error, "problem", None)
+    if not isinstance(problem, Problem):
+        return _internal(error)
+    complain(problem.message(), *problem.help(), notes=problem.notes(), code=problem.code)
+    return FAILED
+
+
+def _internal(error: Exception) -> int:
+    if os.environ.get("NETC_DEBUG"):
+        raise error
+    from netc import __version__
+
+    complain(
+        f"internal error in netc {__version__}: {type(error).__name__}: {error}",
+        "this is a mistake of netc, not of yours; please report it with the spec and the command",
+        "NETC_DEBUG=1 shows where it happened",
+    )
+    return INTERNAL
+
+
+def _forget_output() -> None:
+    """Keeps the interpreter from trying once more to write out what is left."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        pass

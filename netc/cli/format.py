@@ -1,0 +1,64 @@
+"""`netc format`: lays specs out in the one way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from .program import give_up_on
+from .reading import reader
+from .terminal import note, write
+
+if TYPE_CHECKING:
+    from netc.dsl.diagnostics import Diagnostic
+
+
+@click.command("format")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--check", is_flag=True, help="Change nothing; list the files that would change, and exit with 1 if there are any.")
+@click.pass_context
+def command(ctx: click.Context, files: tuple[str, ...], check: bool) -> None:
+    """Format specs in place. `-` formats standard input to standard output.
+
+    A file with errors of syntax is left as it is.
+    """
+    from netc.dsl.formatter import format_source
+
+    from ..files import Unreadable
+
+    wrong: list[Diagnostic] = []
+    changed: list[str] = []
+    for path in files:
+        try:
+            source, _ = reader(path, None)()
+        except Unreadable as error:
+            wrong.append(error.diagnostic)
+            continue
+        formatted, diagnostics = format_source(source)
+        if formatted is None:
+            wrong += diagnostics
+        elif formatted != source.text:
+            changed.append(path)
+        if formatted is not None and not check:
+            _put(path, formatted, formatted != source.text)
+    _conclude(changed, check)
+    if wrong:
+        give_up_on(wrong)
+    ctx.exit(check and bool(changed))
+
+
+def _put(path: str, text: str, differs: bool) -> None:
+    from ..writing import write_bytes
+
+    if path == "-" or differs:
+        write_bytes(path, text.encode())
+
+
+def _conclude(changed: list[str], check: bool) -> None:
+    if check:
+        for path in changed:
+            write(path)
+        note(f"{len(changed)} to format" if changed else "all in order")
+    elif changed and changed != ["-"]:
+        note(f"{len(changed)} file{'s' if len(changed) > 1 else ''} formatted")

@@ -1,0 +1,89 @@
+"""Options that several commands share, and what they become.
+
+In: words of the command line. Out: an `analysis.Choice`, or a way to read the spec; words that make no sense are usage errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from ..analysis import Choice
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def spec_options(function: F) -> F:
+    """`--model`, `--set`, `--dim`: the function gets them as one `choice`."""
+    for option in (
+        click.option("--dim", "dims", multiple=True, metavar="T=128", callback=_dims, help="Fix a symbolic dimension."),
+        click.option("--set", "params", multiple=True, metavar="NAME=VALUE", callback=_params, help="Override a parameter of the model."),
+        click.option("--model", metavar="NAME", help="Which model of the file."),
+    ):
+        function = option(function)
+    return function
+
+
+def source_options(function: F) -> F:
+    """One spec: a file, `-` or `-e TEXT`."""
+    function = click.argument("file", required=False, metavar="FILE")(function)
+    return click.option("-e", "--expression", "text", metavar="TEXT", help="The spec itself, instead of a file.")(function)
+
+
+def weight_options(function: F) -> F:
+    """`--weights`, `--seed`."""
+    seed = click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Draw the parameters with this seed.")
+    weights = click.option("--weights", metavar="FILE", help="Parameters: .safetensors, .npz, .pt or .pth.")
+    return weights(seed(function))
+
+
+def choose(model: str | None, params: dict[str, object], dims: dict[str, int]) -> Choice:
+    """What is asked of the spec."""
+    from ..analysis import Choice
+
+    return Choice(model, params, dims)
+
+
+def one_source(file: str | None, text: str | None) -> str | None:
+    """Checks that there is one spec: the path, or None for `text`."""
+    if (file is None) == (text is None):
+        raise click.UsageError("give a FILE, `-` for standard input, or `-e TEXT`" if file is None else "give either a FILE or `-e TEXT`, not both")
+    return file
+
+
+def _pairs(values: tuple[str, ...], ctx: click.Context, option: click.Parameter) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for word in values:
+        name, equals, value = word.partition("=")
+        if not equals or not name.strip().isidentifier() or not value.strip():
+            raise click.BadParameter(f"expected {option.metavar}, got `{word}`", ctx, option)
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def _dims(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:
+    dims: dict[str, int] = {}
+    for name, value in _pairs(values, ctx, option).items():
+        digits = value.replace("_", "")
+        if not (digits.isascii() and digits.isdigit()) or not 0 < int(digits[:20]) < 2**63:
+            raise click.BadParameter(f"`{name}` needs a whole number of at least 1, got `{value}`", ctx, option)
+        dims[name] = int(digits)
+    return dims
+
+
+def _params(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, object]:
+    pairs = _pairs(values, ctx, option)
+    if not pairs:
+        return {}
+    from .values import NotAValue, parse_constant
+
+    params: dict[str, object] = {}
+    for name, text in pairs.items():
+        try:
+            params[name] = parse_constant(text)
+        except NotAValue as error:
+            raise click.BadParameter(f"`{name}`: {error}", ctx, option) from None
+    return params

@@ -1,0 +1,37 @@
+"""From the options of a command to a model; if the spec has errors they are reported, and the command ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from .failures import FAILED
+from .report import report
+
+if TYPE_CHECKING:
+    from netc.dsl.diagnostics import Diagnostic
+    from netc.dsl.source import SourceFile
+
+    from ..analysis import Choice
+    from ..model import Model
+
+
+def compiled(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> Model:
+    """The model of a spec. Warnings are reported and do not stand in the way."""
+    from ..analysis import read_and_analyse
+    from ..api import model_of
+
+    analysis = read_and_analyse(read, choice)
+    if analysis.program is None:
+        give_up_on(analysis.diagnostics)
+    report(analysis.diagnostics, "text", sys.stderr)
+    return model_of(analysis, choice)
+
+
+def give_up_on(diagnostics: Sequence[Diagnostic]) -> NoReturn:
+    """Reports what is wrong with the spec, and ends the command."""
+    report(diagnostics, "text", sys.stderr)
+    raise click.exceptions.Exit(FAILED)

@@ -1,0 +1,27 @@
+"""Diagnostics on the terminal, in a pipe, as one line each, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from .terminal import coloured, width_of
+
+if TYPE_CHECKING:
+    from netc.dsl.diagnostics import Diagnostic
+
+
+def report(diagnostics: Sequence[Diagnostic], form: str, stream: TextIO) -> None:
+    """Writes all diagnostics to the stream; without any, nothing, or for `json` an empty array."""
+    from netc.dsl.diagnostics.render import render_short, render_text, sort_and_dedupe, to_json
+
+    ordered = sort_and_dedupe(diagnostics)
+    if form == "json":
+        stream.write(json.dumps(to_json(ordered), indent=2, ensure_ascii=False) + "\n")
+    elif not ordered:
+        return
+    elif form == "short":
+        stream.write(render_short(ordered))
+    else:
+        stream.write(render_text(ordered, color=coloured(stream), width=width_of(stream)))

@@ -1,0 +1,31 @@
+"""Values given by `--set`: written as in a spec, `10`, `0.5`, `true`, `[2, 2]`, `(4 * 64)`, `"text"`; a bare word is a text too."""
+
+from __future__ import annotations
+
+from netc.compiler.elaborate.evaluate import evaluate
+from netc.compiler.elaborate.memo import Memo
+from netc.compiler.elaborate.scope import Scope
+from netc.compiler.elaborate.session import Session
+from netc.compiler.elaborate.values import Failure
+from netc.compiler.types import DTYPES
+from netc.dsl import ast
+from netc.dsl.parser import parse_value
+from netc.dsl.source import SourceFile
+
+
+class NotAValue(ValueError):
+    """A text that is no compile-time value."""
+
+
+def parse_constant(text: str) -> object:
+    """The value that a text is."""
+    expr, problems = parse_value(SourceFile("<value>", text))
+    if expr is None:
+        why = problems[0].message if problems else "not a value"
+        raise NotAValue(f"`{text}` is not a value: {why}")
+    if isinstance(expr, ast.Name) and expr.name not in DTYPES:
+        return expr.name
+    try:
+        return evaluate(expr, Scope(None, None), Session(None, Memo()))
+    except Failure as failure:
+        raise NotAValue(f"`{text}` is not a value: {failure.problem.message()}") from None

@@ -1,0 +1,21 @@
+"""The pages that explain errors and warnings, one a code: docs/errors/CODE.md, which ships with netc."""
+
+from __future__ import annotations
+
+import os
+
+_FOLDER = os.path.join(os.path.dirname(__file__), "pages")
+_ENDING = ".md"
+
+
+def codes() -> list[str]:
+    """Every code that has a page, sorted."""
+    return sorted(name.removesuffix(_ENDING) for name in os.listdir(_FOLDER) if name.endswith(_ENDING))
+
+
+def page(code: str) -> str | None:
+    """The Markdown text of a code's page, None if there is none."""
+    if code not in codes():
+        return None
+    with open(os.path.join(_FOLDER, code + _ENDING), encoding="utf-8") as file:
+        return file.read()

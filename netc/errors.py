@@ -1,0 +1,22 @@
+"""The exceptions of the Python API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netc.dsl.diagnostics import Diagnostic
+
+
+class CompileError(ValueError):
+    """A spec that is not a model. `diagnostics` are all that was found, sorted, warnings too; `str()` is their text."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        super().__init__(tuple(diagnostics))
+        self.diagnostics = tuple(diagnostics)
+
+    def __str__(self) -> str:
+        from netc.dsl.diagnostics.render import render_text
+
+        return render_text(self.diagnostics)

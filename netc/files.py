@@ -1,0 +1,143 @@
+"""Reading texts: paths come in, `SourceFile`s go out, or an `Unreadable` that says what is wrong in the words of a diagnostic.
+
+Always: a text is UTF-8, has no NUL, and fits in memory; the same file is the same `SourceFile` however its path was written.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from netc.dsl.source import SourceFile, Span
+
+from .problems import BinaryFile, FileProblem, FileTooLarge, MissingFile, NotAFile, NotUtf8, UnreadableFile
+
+if TYPE_CHECKING:
+    from netc.dsl.diagnostics import Diagnostic
+
+LIMIT = 64 << 20
+"""The largest text, in bytes."""
+STD = "std/"
+_STD_FOLDER = os.path.join(os.path.dirname(__file__), "std")
+
+
+class Unreadable(Exception):
+    """A file that is no text of ours. `span` is the place in it, or its empty beginning."""
+
+    def __init__(self, problem: FileProblem, span: Span) -> None:
+        super().__init__(problem.message())
+        self.problem = problem
+        self.span = span
+
+    @property
+    def diagnostic(self) -> Diagnostic:
+        from netc.dsl.diagnostics import Diagnostic
+
+        p = self.problem
+        return Diagnostic(p.severity, p.code, p.message(), self.span, p.label(), notes=p.notes(), help=p.help())
+
+
+def read_file(path: str, name: str | None = None) -> SourceFile:
+    """The text of a file. `name` is what messages call it, the path unless given."""
+    name = path if name is None else name
+    try:
+        with open(path, "rb") as file:
+            content = file.read(LIMIT + 1)
+    except IsADirectoryError:
+        raise _unreadable(NotAFile(name), name) from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise _unreadable(MissingFile(name, _near(path, os.path.dirname(name))), name) from None
+    except OSError as error:
+        raise _unreadable(UnreadableFile(name, reason(error)), name) from None
+    except ValueError:  # a NUL in the path
+        raise _unreadable(MissingFile(name), name) from None
+    return decode(content, name)
+
+
+def read_stdin() -> SourceFile:
+    """The text on standard input."""
+    name = "<stdin>"
+    try:
+        content = sys.stdin.buffer.read(LIMIT + 1)
+    except OSError as error:
+        raise _unreadable(UnreadableFile(name, reason(error)), name) from None
+    return decode(content, name)
+
+
+def decode(content: bytes, name: str) -> SourceFile:
+    """The text that bytes hold; a byte order mark is left out."""
+    if len(content) > LIMIT:
+        raise _unreadable(FileTooLarge(name, LIMIT), name)
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # UTF-16, where every other byte is NUL
+        raise _unreadable(NotUtf8(name, content[0], 0), name)
+    if b"\0" in content:
+        raise _unreadable(BinaryFile(name), name)
+    try:
+        return SourceFile(name, content.decode())
+    except UnicodeDecodeError as error:
+        source = SourceFile(name, content.decode(errors="replace"))
+        at = len(content[: error.start].decode())
+        raise Unreadable(NotUtf8(name, content[error.start], error.start), Span(source, at, at + 1)) from None
+
+
+def reason(error: OSError) -> str:
+    """The system's word for what went wrong, in our manner: `permission denied`."""
+    word = error.strerror or str(error) or type(error).__name__
+    return word[:1].lower() + word[1:]
+
+
+def _near(path: str, shown_in: str) -> tuple[str, ...]:
+    """The files beside `path` with almost its name, as paths in the folder `shown_in`."""
+    from netc.dsl.diagnostics.suggest import near
+
+    try:
+        beside = os.listdir(os.path.dirname(path) or ".")
+    except OSError:
+        return ()
+    return tuple(os.path.join(shown_in, name) for name in near(os.path.basename(path), beside))
+
+
+def _unreadable(problem: FileProblem, name: str) -> Unreadable:
+    return Unreadable(problem, Span(SourceFile(name, ""), 0, 0))
+
+
+class Loader:
+    """Finds and reads what `use "path"` means: relative to the file that uses it, or in the library that ships with netc.
+
+    Called with the path as written and the file it is written in; what cannot be read is a `CannotLoad`.
+    """
+
+    def __init__(self, main: SourceFile, path: str | None = None) -> None:
+        """`path` is where `main` was read from, if it was read from a file."""
+        self._read: dict[str, SourceFile] = {}
+        self._homes: dict[int, str] = {}
+        self._keep("" if path is None else os.path.realpath(path), main)
+
+    @property
+    def sources(self) -> Iterable[SourceFile]:
+        """The files that have been read, in the order of reading."""
+        return self._read.values()
+
+    def __call__(self, path: str, user: SourceFile) -> SourceFile:
+        from netc.compiler.elaborate.session import CannotLoad
+
+        if path.startswith(STD):
+            where, name = os.path.join(_STD_FOLDER, path.removeprefix(STD)), path
+        else:
+            where = os.path.join(os.path.dirname(self._homes[id(user)]), path)
+            name = os.path.normpath(os.path.join(os.path.dirname(user.name), path))
+        real = os.path.realpath(where)
+        if real not in self._read:
+            try:
+                self._keep(real, read_file(where, name))
+            except Unreadable as error:
+                near = _near(where, os.path.dirname(path)) if isinstance(error.problem, MissingFile) else ()
+                raise CannotLoad(error.problem.why(), near) from None
+        return self._read[real]
+
+    def _keep(self, real: str, source: SourceFile) -> None:
+        self._read[real] = source
+        self._homes[id(source)] = real

@@ -1,0 +1,120 @@
+"""A compiled model: what `netc.compile` returns.
+
+In: a checked program. Out: its types, its PyTorch source and module, its ONNX model, a session that runs it. Always: with the same seed or
+the same weights, the module, the source and the ONNX model are one function.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .arguments import checked_path, checked_seed, checked_weights
+
+if TYPE_CHECKING:
+    import onnx
+    import torch
+
+    from netc.compiler.backends.onnx.runtime import Session
+    from netc.compiler.graph import Program
+    from netc.compiler.parameters import ParameterInfo
+    from netc.compiler.types import TensorType
+    from netc.dsl.diagnostics import Diagnostic
+
+    from .summary import Summary
+
+Weights = Mapping[str, Any] | str | os.PathLike[str]
+"""Arrays or tensors by state-dict name, or the path of a `.safetensors`, `.npz`, `.pt` or `.pth` file."""
+
+
+class Model:
+    """A checked model. Making something of it with PyTorch, NumPy or ONNX imports them."""
+
+    def __init__(self, program: Program, name: str, diagnostics: tuple[Diagnostic, ...] = (), spec_hash: str = "") -> None:
+        self.name = name
+        self.diagnostics = diagnostics
+        """Warnings, sorted."""
+        self.program = program
+        """The typed graph that all of these are made from."""
+        self._hash = spec_hash
+
+    @cached_property
+    def inputs(self) -> dict[str, TensorType]:
+        """The types of the inputs by name, in order."""
+        return {value.name: value.type for value in self.program.main.inputs}
+
+    @cached_property
+    def outputs(self) -> dict[str, TensorType]:
+        """The types of the outputs by name, in order."""
+        main = self.program.main
+        return {name: value.type for name, value in zip(main.output_names, main.outputs, strict=True)}
+
+    @cached_property
+    def parameters(self) -> dict[str, ParameterInfo]:
+        """The parameters and buffers by state-dict name."""
+        from netc.compiler.parameters import parameters
+
+        return parameters(self.program)
+
+    def source(self) -> str:
+        """The PyTorch source: a module that imports nothing but torch and has one class for each block."""
+        from netc.compiler.backends.torch import source
+
+        return source(self.program, self.name)
+
+    def module(self, weights: Weights | None = None, seed: int | None = None) -> torch.nn.Module:
+        """The class of `source()`, executed and made. Without weights and seed, PyTorch's own generator draws the parameters.
+
+        Raises `WeightsError` for weights that cannot be read or do not fit.
+        """
+        from netc.compiler.backends.torch import live
+
+        arrays = None if weights is None and seed is None else self._arrays(weights, seed)
+        return live(self.program, self.name, arrays)
+
+    def onnx(self, weights: Weights | None = None, seed: int | None = None) -> onnx.ModelProto:
+        """The ONNX model. Without weights the seed draws the parameters, 0 unless given.
+
+        Raises `WeightsError` for weights that cannot be read or do not fit.
+        """
+        from netc.compiler.backends.onnx import model_proto
+
+        return model_proto(self.program, self._arrays(weights, seed), self.name, self._hash)
+
+    def save(self, path: str | os.PathLike[str], weights: Weights | None = None, seed: int | None = None) -> None:
+        """Writes the ONNX model (`.onnx`) or the PyTorch source (`.py`), whole or not at all.
+
+        Raises `OSError` if the file cannot be written, `ValueError` for another ending, or for weights with a source, which holds none.
+        """
+        from .saving import save
+
+        save(self, checked_path(path), weights, seed)
+
+    def session(self, weights: Weights | None = None, seed: int | None = None, device: str = "cpu") -> Session:
+        """The ONNX model in ONNX Runtime, on `cpu` or `cuda`: called with arrays by input name or position, it gives arrays."""
+        from netc.compiler.backends.onnx.runtime import Session
+
+        return Session(self.onnx(weights, seed), device=device)
+
+    def summary(self) -> Summary:
+        """Stages, shapes, parameters, FLOPs and bytes; `str()` is the table."""
+        from .summary import summarise
+
+        return summarise(self.program)
+
+    def __repr__(self) -> str:
+        def shown(types: Mapping[str, TensorType]) -> str:
+            return ", ".join(f"{name}: {type}" for name, type in types.items())
+
+        return f"<netc.Model {self.name}({shown(self.inputs)}) -> {shown(self.outputs)}>"
+
+    def _arrays(self, weights: Weights | None, seed: int | None) -> dict[str, Any]:
+        from netc.compiler.weights import as_arrays, initial, load, match
+
+        checked = checked_weights(weights)
+        number = checked_seed(seed)
+        if checked is None:
+            return initial(self.parameters, number)
+        return match(self.parameters, load(checked) if isinstance(checked, str) else as_arrays(checked))

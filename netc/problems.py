@@ -1,0 +1,85 @@
+"""What can be wrong with a file before a word of it is understood."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from netc.compiler.errors.base import Problem
+
+
+class FileProblem(Problem):
+    """`why` completes "cannot read `path`: ..." and "cannot use `path`: ..."."""
+
+    path: str
+
+    def why(self) -> str:
+        raise NotImplementedError
+
+    def message(self) -> str:
+        return f"cannot read `{self.path}`: {self.why()}"
+
+
+class MissingFile(FileProblem):
+    """`near` are the paths beside it that are almost that."""
+
+    code: ClassVar[str] = "missing-file"
+    near: tuple[str, ...] = ()
+
+    def why(self) -> str:
+        return "there is no such file"
+
+    def help(self) -> tuple[str, ...]:
+        return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
+
+
+class NotAFile(FileProblem):
+    code: ClassVar[str] = "not-a-file"
+
+    def why(self) -> str:
+        return "it is a directory"
+
+
+class UnreadableFile(FileProblem):
+    """`reason` is the system's word for it: `permission denied`."""
+
+    code: ClassVar[str] = "unreadable-file"
+    reason: str
+
+    def why(self) -> str:
+        return self.reason
+
+
+class FileTooLarge(FileProblem):
+    code: ClassVar[str] = "file-too-large"
+    limit: int
+
+    def why(self) -> str:
+        return f"it is larger than {self.limit >> 20} MiB"
+
+    def help(self) -> tuple[str, ...]:
+        return ("write equal layers once, with `repeat`",)
+
+
+class BinaryFile(FileProblem):
+    code: ClassVar[str] = "binary-file"
+
+    def why(self) -> str:
+        return "it is a binary file, not a text"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"an ONNX model is run with `netc run {self.path}`",) if self.path.endswith(".onnx") else ()
+
+
+class NotUtf8(FileProblem):
+    code: ClassVar[str] = "not-utf8"
+    byte: int
+    offset: int
+
+    def why(self) -> str:
+        return "it is not UTF-8"
+
+    def label(self) -> str:
+        return f"the byte 0x{self.byte:02x}, at offset {self.offset}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("save the file as UTF-8",)

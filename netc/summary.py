@@ -1,0 +1,110 @@
+"""What `Model.summary()` gives and `netc summary` and `netc check --shapes` print.
+
+In: a program. Out: its stages and totals as data, and as a table of plain text. Always: time grows with the distinct stages, not with how
+often they are repeated; what depends on a symbolic dimension is shown as a formula of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from netc.compiler.cost import Row, Totals
+from netc.compiler.cost import summary as cost_of
+from netc.compiler.dims import Dim, show
+from netc.dsl.record import Record
+
+from .table import align
+
+if TYPE_CHECKING:
+    from netc.compiler.graph import Program
+
+INDENT = "  "
+
+
+class Column(Record):
+    """A column of the table: its title, what it shows of a row, and whether that is a number."""
+
+    title: str
+    show: Callable[[Row], str]
+    number: bool = False
+
+
+RESULT = Column("result", lambda row: ", ".join(map(str, row.results)))
+OPERATOR = Column("operator", lambda row: row.name)
+COSTS = (
+    Column("parameters", lambda row: _number(row.parameters), number=True),
+    Column("FLOPs", lambda row: _number(row.flops), number=True),
+    Column("activation bytes", lambda row: _number(row.activation_bytes), number=True),
+)
+
+
+class Summary(Record):
+    """The stages of a model, in order and nested, and its totals. `str()` is the table.
+
+    A row that stands for several equal stages says how many; its numbers are those of one. FLOPs and activations are for one sample.
+    """
+
+    name: str
+    inputs: tuple[tuple[str, str], ...]
+    rows: tuple[Row, ...]
+    totals: Totals
+
+    def __str__(self) -> str:
+        return "\n".join([*self._table((OPERATOR, RESULT, *COSTS)), "", *self._totals()])
+
+    def shapes(self) -> str:
+        """The table of stages and their results alone."""
+        return "\n".join(self._table((OPERATOR, RESULT)))
+
+    def _table(self, columns: tuple[Column, ...]) -> list[str]:
+        blanks = ("",) * (len(columns) - 2)
+        lines = [(name, "input", type, *blanks) for name, type in self.inputs]
+        lines += [(stage, *(c.show(row) for c in columns)) for stage, row in _stages(self.rows)]
+        return align((self.name, *(c.title for c in columns)), lines, (False, *(c.number for c in columns)))
+
+    def _totals(self) -> list[str]:
+        totals = self.totals
+        lines = [
+            ("parameters", f"{_number(totals.parameters)}  ({size(totals.parameter_bytes)} with buffers)"),
+            ("FLOPs", f"{_number(totals.flops)}  (one sample, a multiply-add is two)"),
+            ("activations", f"{size(totals.activation_bytes)}  (one sample, all results kept)"),
+        ]
+        if totals.buffers:
+            lines.insert(1, ("buffers", _number(totals.buffers)))
+        return align(lines[0], lines[1:], (False, False))
+
+
+def summarise(program: Program) -> Summary:
+    """The summary of a program."""
+    cost = cost_of(program)
+    inputs = tuple((value.name, str(value.type)) for value in program.main.inputs)
+    return Summary(program.main.name, inputs, cost.rows, cost.totals)
+
+
+def _stages(rows: tuple[Row, ...]) -> Iterator[tuple[str, Row]]:
+    """Every row with its name, indented by its depth, from the outside inwards."""
+    stack = [(row, 0) for row in reversed(rows)]
+    while stack:
+        row, depth = stack.pop()
+        times = f" x {row.times:,}" if row.times > 1 else ""
+        yield INDENT * depth + row.label + times, row
+        stack += [(inner, depth + 1) for inner in reversed(row.detail)]
+
+
+def _number(value: Dim) -> str:
+    return f"{value:,}" if isinstance(value, int) else show(value)
+
+
+def size(count: Dim) -> str:
+    """Bytes as a person reads them."""
+    if not isinstance(count, int):
+        return f"{show(count)} B"
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            break
+        amount /= 1000
+    else:
+        unit = "TB"
+    return f"{amount:.4g} {unit}"
