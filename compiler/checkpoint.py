@@ -1,13 +1,14 @@
 """Arrays from files and from what people hold in their hands.
 
-In: the path of a `.safetensors`, `.npz`, `.pt` or `.pth` file, or a mapping of arrays or tensors. Out: NumPy arrays by name. Always: nothing
-in a file is executed, and a file that cannot be read is a `WeightsError`. PyTorch is imported for its own files only.
+In: the path of a `.safetensors`, `.npz`, `.pt` or `.pth` file, or a mapping of arrays or tensors. Out: NumPy arrays by name. Always:
+nothing in a file is executed, and a file that cannot be read is a `WeightsError`. PyTorch is imported for its own files only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
 import numpy as np
 
 from .elements import Array, array_of
@@ -77,12 +78,12 @@ def _read_safetensors(path: Path, source: str) -> dict[str, Array]:
 
 def _read_npz(path: Path, source: str) -> dict[str, Array]:
     from zipfile import BadZipFile
-    from zlib import error as ZlibError
+    from zlib import error as broken_stream
 
     try:
         with np.load(path, allow_pickle=False) as archive:
             return dict(archive)
-    except (OSError, ValueError, EOFError, KeyError, TypeError, BadZipFile, ZlibError) as error:
+    except (OSError, ValueError, EOFError, KeyError, TypeError, BadZipFile, broken_stream) as error:
         raise _broken(source, error) from error
 
 

@@ -37,8 +37,8 @@ class Row(Record):
 
 
 class Totals(Record):
-    """Of the whole model. `parameters` are learned numbers, tied and shared ones once, of which `trainable` may change; `buffers` are the other
-    numbers in the state dict. Operations and activations are for one sample."""
+    """Of the whole model. `parameters` are learned numbers, tied and shared ones once, of which `trainable` may change; `buffers` are the
+    other numbers in the state dict. Operations and activations are for one sample."""
 
     parameters: int
     trainable: int
@@ -131,8 +131,8 @@ class _Counter:
     def _call(self, node: CallNode) -> Row:
         inner = self.counted[id(node.graph)]
         own = self._shared(node.shared, inner.parameters)
-        for module, parameters in zip(node.modules, inner.borrowed, strict=True):
-            own += self._shared(module, parameters)
+        for module, borrowed in zip(node.modules, inner.borrowed, strict=True):
+            own += self._shared(module, borrowed)
         results = tuple(v.type for v in node.outputs)
         return Row(node.label, node.graph.name, results, own, inner.flops, inner.activation_bytes, 1, inner.rows)
 

@@ -6,7 +6,6 @@ imported by anything that `netc check` runs.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import ml_dtypes
@@ -19,20 +18,21 @@ NumpyType = np.dtype[Any]
 Array = NDArray[Any]
 
 
-@cache
+_TYPES: dict[str, NumpyType] = {name: np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name) for name in DTYPES}
+
+
 def numpy_dtype(dtype: DType) -> NumpyType:
     """The NumPy type of a `DType`."""
-    return np.dtype(ml_dtypes.bfloat16) if dtype.name == "bfloat16" else np.dtype(dtype.name)
+    return _TYPES[dtype.name]
 
 
-@cache
 def dtype_of(found: NumpyType) -> DType | None:
     """The `DType` of a NumPy type; None for one that netc does not have."""
     return DTYPES.get(found.name)
 
 
 def array_of(value: object) -> Array:
-    """The array that `value` is or holds: an array, a PyTorch tensor, a number, nested lists. A ValueError if it holds anything but numbers."""
+    """The array that `value` is or holds: an array, a PyTorch tensor, a number, nested lists. A ValueError if it holds no numbers."""
     if isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
     elif hasattr(value, "detach"):

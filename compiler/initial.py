@@ -1,7 +1,7 @@
 """First values of parameters, as PyTorch's modules draw them.
 
-In: `ParameterInfo`s and a seed. Out: arrays. Always: the values of a parameter depend on the seed, its name, shape and initialiser alone, so
-that they stay when stages are added elsewhere; tied parameters share one array.
+In: `ParameterInfo`s and a seed. Out: arrays. Always: the values of a parameter depend on the seed, its name, shape and initialiser alone,
+so that they stay when stages are added elsewhere; tied parameters share one array.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ from .types import DType
 class ParameterInfo(Record):
     """A learned tensor or buffer of a model.
 
-    `name` is full. `tied_to` is the full name of the parameter that this one is, never tied itself. What is not `trainable` is a buffer; what
-    is not `persistent` is not in the state dict. `op` is the operator it belongs to, at `span`.
+    `name` is full. `tied_to` is the full name of the parameter that this one is, never tied itself. What is not `trainable` is a buffer;
+    what is not `persistent` is not in the state dict. `op` is the operator it belongs to, at `span`.
     """
 
     name: str

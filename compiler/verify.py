@@ -5,6 +5,8 @@ In: a `Program`. Out: nothing, or `GraphInvalid`. Always: takes time in proporti
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from .graph import CallNode, Graph, Node, OpNode, Program, Value
 
 
@@ -55,29 +57,34 @@ class _Check:
 
     def run(self) -> None:
         graph = self.graph
-        self._need(0 <= graph.captures <= len(graph.inputs), "more inputs are captured than there are")
+        if not 0 <= graph.captures <= len(graph.inputs):
+            self._fail("more inputs are captured than there are")
         for value in graph.inputs:
             self._define(value, "an input")
         for node in graph.nodes:
             self._node(node)
         for value in graph.outputs:
-            self._need(id(value) in self.available, f"the output {value} is not made in it")
+            if id(value) not in self.available:
+                self._fail(f"the output {value} is not made in it")
         names = graph.output_names
-        self._need(len(names) in (0, len(graph.outputs)), f"{len(names)} names for {len(graph.outputs)} outputs")
-        self._need(graph.size == self.size, f"its size is {self.size}, not {graph.size}")
+        if len(names) not in (0, len(graph.outputs)):
+            self._fail(f"{len(names)} names for {len(graph.outputs)} outputs")
+        if graph.size != self.size:
+            self._fail(f"its size is {self.size}, not {graph.size}")
 
-    def _need(self, holds: bool, text: str) -> None:
-        if not holds:
-            raise GraphInvalid(f"{self.graph}: {text}")
+    def _fail(self, text: str) -> NoReturn:
+        raise GraphInvalid(f"{self.graph}: {text}")
 
     def _define(self, value: Value, where: str) -> None:
-        self._need(id(value) not in self.available, f"{value} is made twice, the second time by {where}")
+        if id(value) in self.available:
+            self._fail(f"{value} is made twice, the second time by {where}")
         self.available.add(id(value))
 
     def _node(self, node: Node) -> None:
         name = _name(node)
         for value in node.inputs:
-            self._need(id(value) in self.available, f"{name} takes {value}, which is not made before it")
+            if id(value) not in self.available:
+                self._fail(f"{name} takes {value}, which is not made before it")
         for value in node.outputs:
             self._define(value, name)
         self._label(node, name)
@@ -88,36 +95,45 @@ class _Check:
 
     def _label(self, node: Node, name: str) -> None:
         if node.shared is not None:
-            self._need(id(node.shared) in self.modules, f"{name} uses a shared stage that is not known here")
+            if id(node.shared) not in self.modules:
+                self._fail(f"{name} uses a shared stage that is not known here")
             return
         if node.label:
-            self._need(node.label not in self.labels, f"two nodes have the label {node.label}")
+            if node.label in self.labels:
+                self._fail(f"two nodes have the label {node.label}")
             self.labels[node.label] = node
 
     def _operator(self, node: OpNode, name: str) -> None:
         self.size += 1
-        self._need(bool(node.outputs), f"{name} has no result")
+        if not node.outputs:
+            self._fail(f"{name} has no result")
         least, most = type(node.op).arity()
         given = len(node.inputs)
-        self._need(given >= least and (most is None or given <= most), f"{name} takes {given} tensors")
+        if given < least or (most is not None and given > most):
+            self._fail(f"{name} takes {given} tensors")
         own = [spec.name for spec in node.specs]
-        self._need(len(set(own)) == len(own), f"{name} has two parameters of one name")
-        if node.tie is not None:
-            self._need(node.tie.name in own, f"{name} ties {node.tie.name}, which it has not")
+        if len(set(own)) != len(own):
+            self._fail(f"{name} has two parameters of one name")
+        if node.tie is not None and node.tie.name not in own:
+            self._fail(f"{name} ties {node.tie.name}, which it has not")
 
     def _call(self, node: CallNode, name: str) -> None:
         graph = node.graph
         self.size += graph.size
         self._agree(name, "inputs", node.inputs, graph.inputs)
         self._agree(name, "outputs", node.outputs, graph.outputs)
-        self._need(len(node.modules) == len(graph.modules), f"{name} hands in {len(node.modules)} shared stages")
+        if len(node.modules) != len(graph.modules):
+            self._fail(f"{name} hands in {len(node.modules)} shared stages")
         for module in node.modules:
-            self._need(id(module) in self.modules, f"{name} hands in the shared stage {module.label}, which is not known here")
+            if id(module) not in self.modules:
+                self._fail(f"{name} hands in the shared stage {module.label}, which is not known here")
 
     def _agree(self, name: str, what: str, outer: tuple[Value, ...], inner: list[Value]) -> None:
-        self._need(len(outer) == len(inner), f"{name} has {len(outer)} {what}, its graph {len(inner)}")
+        if len(outer) != len(inner):
+            self._fail(f"{name} has {len(outer)} {what}, its graph {len(inner)}")
         for a, b in zip(outer, inner, strict=True):
-            self._need(a.type is b.type or a.type == b.type, f"{name} has {a.type} among its {what} where its graph has {b.type}")
+            if a.type is not b.type and a.type != b.type:
+                self._fail(f"{name} has {a.type} among its {what} where its graph has {b.type}")
 
 
 def _name(node: Node) -> str:

@@ -1,15 +1,13 @@
 """Weights against a program: first values, values from files, and whether they fit.
 
-In: `ParameterInfo`s, and arrays by name. Out: one array for every name in the state dict, of the spec's shape and type. Always: what does not
-fit is told all at once, in one `WeightsError`.
+In: `ParameterInfo`s, and arrays by name. Out: one array for every name in the state dict, of the spec's shape and type. Always: what does
+not fit is told all at once, in one `WeightsError`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
-from os.path import commonprefix
-from typing import Any
+from itertools import islice, takewhile
 
 import numpy as np
 
@@ -120,8 +118,11 @@ def _converted(info: ParameterInfo, array: Array) -> Array:
 
 def _prefixes(names: set[str]) -> list[str]:
     """What all names begin with, up to each dot."""
-    shared = commonprefix(list(names))
-    return [shared[: at + 1] for at, char in enumerate(shared) if char == "."]
+    if not names:
+        return []
+    ends = zip(min(names).split(".")[:-1], max(names).split("."), strict=False)
+    shared = [first for first, last in takewhile(lambda pair: pair[0] == pair[1], ends)]
+    return [".".join(shared[: length + 1]) + "." for length in range(len(shared))]
 
 
 def _similar(unexpected: list[str], missing: list[str]) -> Iterator[tuple[str, str]]:

@@ -75,7 +75,7 @@ class _Filter:
             if self.at_line_start:
                 self._line_start(token)
             if self.newline is not None:
-                self._flush_newline(kind)
+                self._flush_newline(index, kind)
             if kind == "NAME":
                 if not out or out[-1].type in _STARTS:
                     self._statement_start(index)
@@ -101,18 +101,22 @@ class _Filter:
         elif self.newline is None or token.type == "SEMICOLON":
             self.newline = token
 
-    def _flush_newline(self, kind: str) -> None:
+    def _flush_newline(self, index: int, kind: str) -> None:
         token = self.newline
         self.newline = None
         last = self.out[-1].type if self.out else "NL"
         if token is None or last == "NL" or last == "LBRACE" or kind == "RBRACE" or kind == END:
             return
-        if token.type == "NL" and (last in _GOES_ON or kind in _CONTINUES):
+        if token.type == "NL" and (last in _GOES_ON or kind in _CONTINUES) and not self._must_begin(index, kind):
             return
         self.out.append(Token("NL", token.text, token.start, token.end))
         self.where = -1
         self.chain = self.choices = 0
         self.nesting_reported = False
+
+    def _must_begin(self, index: int, kind: str) -> bool:
+        """Whether a token can only begin a statement: then the line before it has ended, though it looks unfinished."""
+        return kind in _STATEMENT_WORDS or (kind == "NAME" and self.tokens[index + 1].type == "EQUALS")
 
     def _line_start(self, token: Token) -> None:
         self.at_line_start = False

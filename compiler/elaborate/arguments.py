@@ -11,7 +11,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..errors.names import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
-from ..ops.base import Arg, Operator, Required
+from ..ops.base import Operator, Required
 from ..ops.kinds import Kind, Unfit
 from .evaluate import evaluate
 from .scope import Scope
@@ -44,7 +44,7 @@ def bind_operator(cls: type[Operator], node: ast.Apply, scope: Scope, session: S
         args["sizes"] = tuple(open_)
     missing = next((a for a in cls.signature.values() if a.name not in args and isinstance(a.default, Required)), None)
     if missing is not None:
-        example = next((part for part in _examples(cls)), "")
+        example = next(iter(_examples(cls)), "")
         raise Failure(MissingArgument(cls.name, missing.name, missing.kind.describe(), example), node.name_span)
     return Bound(cls(**args), spans, activation, tie)
 
@@ -80,12 +80,8 @@ def _keywords(
 
 def _examples(cls: type[Operator]) -> list[str]:
     """Uses of the operator in its own examples."""
-    uses = []
-    for example in cls.examples:
-        for part in example.replace(";", "->").split("->"):
-            if part.split()[:1] == [cls.name]:
-                uses.append(part.strip())
-    return uses
+    parts = [part.strip() for example in cls.examples for part in example.replace(";", "->").split("->")]
+    return [part for part in parts if part.split()[:1] == [cls.name]]
 
 
 def _activation(cls: type[Operator], node: ast.Apply, scope: Scope) -> tuple[tuple[ast.Expr, ...], ast.Name | None]:
@@ -175,7 +171,3 @@ def bind_fn(fn: FnDef, call: ast.Call, inner: Scope, scope: Scope, session: Sess
         else:
             raise Failure(MissingArgument(owner, parameter.name.name, ""), call.span, ((parameter.span, "declared here"),))
         inner.bind(parameter.name.name, value, parameter.span)
-
-
-def argument_names(operator: type[Operator]) -> list[str]:
-    return [name for name, arg in operator.signature.items() if isinstance(arg, Arg)]

@@ -154,12 +154,3 @@ def _actual(entry: Entry, flow: Flow | None, scope: Scope) -> tuple[tuple[Value,
         elif isinstance(value, Unknown):
             return None, ()
     return tuple(inputs), tuple(modules)
-
-
-def guarded(session: Session, scope: Scope, action: Callable[[], Flow]) -> Flow:
-    """Runs one step of a pipeline: what fails is reported, and its result is unknown."""
-    trace = scope.frame.trace if scope.frame is not None else ()
-    with session.catching(trace):
-        return action()
-    return UNKNOWN
-

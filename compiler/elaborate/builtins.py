@@ -118,7 +118,7 @@ BUILTINS: dict[str, Builtin] = {
     "sum": Builtin(_sum, 1, None),
     "len": Builtin(_length, 1, 1),
     "range": Builtin(_range, 1, 3),
-    "enumerate": Builtin(lambda v: tuple(enumerate(*_lists(v))), 1, 1),
+    "enumerate": Builtin(lambda v: tuple(enumerate(_lists(v)[0])), 1, 1),
     "zip": Builtin(lambda *v: tuple(zip(*_lists(*v), strict=False)), 1, None),
     "sqrt": Builtin(_real(math.sqrt), 1, 1),
     "log2": Builtin(_real(math.log2), 1, 1),

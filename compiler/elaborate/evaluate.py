@@ -62,8 +62,8 @@ def known(binding: Binding, name: str, span: Span, session: Session) -> Const:
 
 def describe(value: object) -> str:
     """What a binding is, for a message."""
-    kinds: list[tuple[Any, str]] = [(FnDef, "function"), (BlockDef, "block"), (SharedDef, "shared stage"), (Value, "tensor"), (Many, "tuple")]
-    return next((text for kind, text in kinds if isinstance(value, kind)), "value")
+    kinds = {FnDef: "function", BlockDef: "block", SharedDef: "shared stage", Value: "tensor", Many: "tuple"}
+    return kinds.get(type(value), "value")
 
 
 def force(binding: Binding, let: LazyLet, session: Session) -> Any:

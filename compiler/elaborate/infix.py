@@ -19,7 +19,7 @@ def _symbols(attribute: str) -> dict[str, type[Operator]]:
     return {symbol: cls for cls in Operator.registry.values() if (symbol := getattr(cls, attribute))}
 
 
-def infix(node: ast.TensorBinary, left: Operand, right: Operand, scope: Scope, session: Session) -> Operand:
+def infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, scope: Scope, session: Session) -> Operand:
     """`left op right`."""
     if isinstance(left, CONST_TYPES) and isinstance(right, CONST_TYPES):
         name = ast.Name(node.span, "")
@@ -40,11 +40,11 @@ def infix(node: ast.TensorBinary, left: Operand, right: Operand, scope: Scope, s
             if isinstance(side, Many) and len(found) != 1:
                 raise Failure(BadOperand(node.op, f"a tuple of {len(found)} tensors"), node.span)
             inputs += found
-    label = scope.frame.namer.automatic(cls.name, node.span)
+    label = scope.frame.namer.ordinal(cls.name, node.span)
     return add_operator(cls(**args), inputs, scope.frame, session, span=node.span, label=label, locate=lambda place: node.span)
 
 
-def prefix(node: ast.TensorUnary, value: Operand, scope: Scope, session: Session) -> Operand:
+def prefix(node: ast.TensorUnary | ast.Unary, value: Operand, scope: Scope, session: Session) -> Operand:
     """`-value`."""
     if isinstance(value, CONST_TYPES):
         return negate(value, node.span)  # type: ignore[no-any-return]
@@ -55,5 +55,5 @@ def prefix(node: ast.TensorUnary, value: Operand, scope: Scope, session: Session
         raise Failure(BadOperand(node.op, f"a tuple of {len(inputs)} tensors"), node.span)
     assert scope.frame is not None
     cls = _symbols("prefix_symbol")[node.op]
-    label = scope.frame.namer.automatic(cls.name, node.span)
+    label = scope.frame.namer.ordinal(cls.name, node.span)
     return add_operator(cls(), inputs, scope.frame, session, span=node.span, label=label, locate=lambda place: node.span)

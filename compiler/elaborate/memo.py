@@ -1,7 +1,7 @@
 """Bodies that have been elaborated, by what they depend on: a thousand equal layers are worked out once.
 
-A body depends on its syntax, on the types that flow in, and on what it read from the scopes around it (`Frame.reads`): which names those are
-is known only after it has been elaborated once, so an entry is found by trying each set of names that occurred.
+A body depends on its syntax, on the types that flow in, and on what it read from the scopes around it (`Frame.reads`): which names
+those are is known only after it has been elaborated once, so an entry is found by trying each set of names that occurred.
 """
 
 from __future__ import annotations

@@ -19,11 +19,17 @@ class Namer:
 
     def automatic(self, operator: str, span: Span) -> str:
         """The label of an unlabelled stage."""
+        return self._next("", span) if self.numbered else self.ordinal(operator, span)
+
+    def ordinal(self, operator: str, span: Span) -> str:
+        """A label by operator and ordinal. In a sequence, arithmetic has these: it is no member of the sequence."""
+        return self._next(operator, span)
+
+    def _next(self, word: str, span: Span) -> str:
         while True:
-            kind = "" if self.numbered else operator
-            count = self._counts.get(kind, 0)
-            self._counts[kind] = count + 1
-            label = str(count) if self.numbered else f"{operator}{count + 1}"
+            count = self._counts.get(word, 0)
+            self._counts[word] = count + 1
+            label = f"{word}{count + 1}" if word else str(count)
             if label not in self.taken:
                 self.taken[label] = span
                 return label

@@ -1,7 +1,7 @@
 """Scopes and frames: where names are bound, and which graph is being built.
 
-A `Frame` is one graph under construction: what is looked up outside of it is admitted through its border (a tensor becomes a further input
-of the graph, a shared stage one of its modules) and remembered in `reads`, which are exactly what the graph depends on: the key of the memo.
+A `Frame` is one graph under construction: what is looked up outside of it is admitted through its border (a tensor becomes a further
+input of the graph, a shared stage one of its modules) and remembered in `reads`: exactly what the graph depends on, the memo's key.
 A `Scope` is a set of names within a frame; transparent constructs (`if`, unlabelled groups) open a scope but no frame.
 """
 

@@ -11,15 +11,18 @@ from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
+from netc.dsl.source import Span
 
 from ..errors.names import NoIn, NotAStage, NotATensor, UnknownName, UnknownStage
 from ..graph import SharedModule, Value
 from ..ops.base import Operator
-from .bodies import elaborate_body, guarded, place_call
+from .bodies import elaborate_body, place_call
 from .builtins import BUILTINS
+from .called import on_tensors, split_call
 from .checks import check_is
 from .constants import make_param, make_table
 from .evaluate import evaluate, force
+from .guard import guarded
 from .infix import infix, prefix
 from .inputs import make_input
 from .operators import operate, stage_label, tensors
@@ -33,37 +36,30 @@ Operand = Flow | Const
 def run_pipeline(pipeline: ast.Pipeline, scope: Scope, session: Session, name: str = "") -> Operand:
     """What a pipeline gives. `name` is what its result will be called: an `input` takes it over."""
     head = pipeline.head
+    flow: Operand
     if isinstance(head, ast.Input):
-        flow: Operand = guarded(session, scope, lambda: make_input(head, "" if pipeline.stages else name, scope, session))
+        flow = guarded(scope, session, make_input, head, "" if pipeline.stages else name, scope, session)
     else:
-        flow = guarded(session, scope, lambda: operand(head, scope, session))  # type: ignore[arg-type, return-value]
+        flow = guarded(scope, session, operand, head, scope, session)
     if not pipeline.stages:
         return flow
-    if isinstance(flow, CONST_TYPES):
-        bad = flow
-        flow = guarded(session, scope, lambda: _refuse_const(head, bad))
+    tensor = guarded(scope, session, only_tensors, flow, head.span, "")
     for stage in pipeline.stages:
-        before: Flow = flow  # type: ignore[assignment]
-        flow = guarded(session, scope, lambda stage=stage, before=before: run_stage(stage, before, scope, session))  # type: ignore[misc]
+        tensor = guarded(scope, session, run_stage, stage, tensor, scope, session)
+    return tensor
+
+
+def only_tensors(flow: Operand, span: Span, hint: str) -> Flow:
+    """The flow, unless it is a compile-time value."""
+    if isinstance(flow, CONST_TYPES):
+        raise Failure(NotATensor(show_value(flow), hint), span)
     return flow
-
-
-def _refuse_const(node: ast.Node, value: object) -> Flow:
-    raise Failure(NotATensor(show_value(value)), node.span)
 
 
 def run_tensor(pipeline: ast.Pipeline, scope: Scope, session: Session, name: str = "") -> Flow:
     """The same where only tensors will do."""
     flow = run_pipeline(pipeline, scope, session, name)
-    if isinstance(flow, CONST_TYPES):
-        bad = flow
-        hint = "name compile-time values with `let`"
-        return guarded(session, scope, lambda: _raise(Failure(NotATensor(show_value(bad), hint), pipeline.span)))
-    return flow
-
-
-def _raise(failure: Failure) -> Flow:
-    raise failure
+    return guarded(scope, session, only_tensors, flow, pipeline.span, "name compile-time values with `let`")
 
 
 # --- what a pipeline begins with ---------------------------------------------------------------------------------------------
@@ -75,6 +71,8 @@ def operand(node: ast.Tensor, scope: Scope, session: Session) -> Operand:
 
 
 def _apply_operand(node: ast.Apply, scope: Scope, session: Session) -> Operand:
+    if on_tensors(node, scope):
+        return run_stage(*split_call(node, scope, session), scope, session)
     plain = not node.positional and not node.keywords and node.label is None
     found = scope.use(node.name)
     value = found.value if found is not None else None
@@ -117,16 +115,10 @@ def _binary_operand(node: ast.TensorBinary, scope: Scope, session: Session) -> O
     spine = [node]
     while isinstance(spine[-1].left, ast.TensorBinary):
         spine.append(spine[-1].left)
-    deepest = spine[-1].left
-    value: Operand = guarded(session, scope, lambda: operand(deepest, scope, session))  # type: ignore[arg-type, return-value]
+    value: Operand = guarded(scope, session, operand, spine[-1].left, scope, session)
     for step in reversed(spine):
-        left = value
-        right: Operand = guarded(session, scope, lambda step=step: operand(step.right, scope, session))  # type: ignore[misc]
-        value = guarded(
-            session,
-            scope,
-            lambda step=step, left=left, right=right: infix(step, left, right, scope, session),  # type: ignore[misc]
-        )
+        right = guarded(scope, session, operand, step.right, scope, session)
+        value = guarded(scope, session, infix, step, value, right, scope, session)
     return value
 
 

@@ -10,10 +10,10 @@ from netc.dsl import ast
 from ..errors.names import BoundTwice, ReservedName, WrongUnpacking
 from ..errors.structure import ExpectMisplaced, NoResult, OutTwice
 from ..graph import Value
-from .bodies import guarded
 from .evaluate import evaluate, force
+from .guard import guarded
 from .operators import tensors
-from .scope import Scope
+from .scope import Binding, Scope
 from .session import Session
 from .shares import declare_shared
 from .stages import run_tensor
@@ -50,7 +50,7 @@ def run_statements(body: ast.Body, scope: Scope, session: Session, what: str) ->
         made = _RULES[type(statement)](statement, scope, session)
         last = made or last
     if result is None and last is None:
-        guarded(session, scope, lambda: _no_result(body, what))
+        guarded(scope, session, _no_result, body, what)
         return Results(UNKNOWN, ())
     return result or last  # type: ignore[return-value]
 
@@ -95,14 +95,14 @@ def _assign(node: ast.Assign, scope: Scope, session: Session) -> Results:
         kept = _collapse(flow)
         if isinstance(kept, Value) and not kept.name:
             kept.name = first
-        guarded(session, scope, lambda: _bind_all(node, (kept,), scope, session))
+        guarded(scope, session, _bind_all, node, (kept,), scope, session)
         return Results(kept, names)
-    parts = guarded(session, scope, lambda: _unpack(node, flow))
+    parts = guarded(scope, session, _unpack, node, flow)
     values: tuple[Any, ...] = parts.values if isinstance(parts, Many) else (UNKNOWN,) * len(names)
     for value, name in zip(values, names, strict=True):
         if isinstance(value, Value) and not value.name:
             value.name = name
-    guarded(session, scope, lambda: _bind_all(node, values, scope, session))
+    guarded(scope, session, _bind_all, node, values, scope, session)
     return Results(parts, names)
 
 
@@ -131,35 +131,32 @@ def _unpack(node: ast.Assign, flow: Flow) -> Flow:
     raise Failure(WrongUnpacking(len(node.targets), len(found)), span, tuple((v.span, f"this is {v.type}") for v in found[:1]))
 
 
-def _bind_all(node: ast.Assign, values: tuple[Any, ...], scope: Scope, session: Session) -> Flow:
+def _bind_all(node: ast.Assign, values: tuple[Any, ...], scope: Scope, session: Session) -> None:
     for target, value in zip(node.targets, values, strict=True):
         if target.name in session.dims:
             raise Failure(ReservedName(target.name, "it is a dimension"), target.span)
         bind(target, value, scope)
-    return UNKNOWN
 
 
 def _let(node: ast.Let, scope: Scope, session: Session) -> None:
     found = scope.find(node.name.name)
-    if found is not None and isinstance(found[0].value, LazyLet) and found[0].value.node is node:
-        lazy = found[0]
-        with session.catching(_trace(scope)):
-            force(lazy, lazy.value, session)
-        if isinstance(lazy.value, LazyLet):
-            lazy.value = UNKNOWN
+    if found is not None and found[0].span == node.name.span:
+        _force_now(found[0], scope, session)
         return
-    if found is not None and found[1].frame is None and found[0].span == node.name.span:
-        return
-    value: Any = UNKNOWN
-    with session.catching(_trace(scope)):
-        value = evaluate(node.value, scope, session)
-    with session.catching(_trace(scope)):
-        bind(node.name, value, scope)
+    value = guarded(scope, session, evaluate, node.value, scope, session)
+    guarded(scope, session, bind, node.name, value, scope)
+
+
+def _force_now(binding: Binding, scope: Scope, session: Session) -> None:
+    """A file's own `let`, which is bound already: at the latest here it gets its value."""
+    let = binding.value
+    if isinstance(let, LazyLet):
+        binding.value = guarded(scope, session, force, binding, let, session)
 
 
 def _shared(node: ast.Shared, scope: Scope, session: Session) -> None:
-    with session.catching(_trace(scope)):
-        bind(node.name, declare_shared(node, scope), scope)
+    shared = guarded(scope, session, declare_shared, node, scope)
+    guarded(scope, session, bind, node.name, shared, scope)
 
 
 def _flow(node: ast.Flow, scope: Scope, session: Session) -> Results:

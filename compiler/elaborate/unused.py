@@ -59,13 +59,11 @@ def _bound(statement: ast.Statement, lets: bool) -> Iterator[tuple[ast.Name, str
 
 def _parameters(item: ast.Block | ast.Model) -> Iterator[tuple[Problem, Span]]:
     mentioned = set(mentions((item.body, *item.parameters)))
+    first_tensor = next((p for p in item.parameters if isinstance(p, ast.TensorParameter)), None)
     for parameter in item.parameters:
-        tensor = isinstance(parameter, ast.TensorParameter)
-        first = tensor and parameter is next(p for p in item.parameters if isinstance(p, ast.TensorParameter))
         name = parameter.name
-        if name.name not in mentioned and not name.name.startswith("_") and not (first and "in" in mentioned):
-            if not (first and tensor):
-                yield UnusedName(name.name, "parameter"), name.span
+        if name.name not in mentioned and not name.name.startswith("_") and parameter is not first_tensor:
+            yield UnusedName(name.name, "parameter"), name.span
 
 
 def mentions(nodes: tuple[Any, ...]) -> Iterator[str]:

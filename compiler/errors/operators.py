@@ -193,7 +193,8 @@ class KernelTooLarge(Problem):
     found: TensorType
 
     def message(self) -> str:
-        return f"the kernel of `{self.operator}` spans {show(self.kernel)}, but axis {self.axis} of {self.found} has only {show(self.padded)}"
+        spans = f"the kernel of `{self.operator}` spans {show(self.kernel)}"
+        return f"{spans}, but axis {self.axis} of {self.found} has only {show(self.padded)}"
 
     def label(self) -> str:
         return f"spans {show(self.kernel)} along axis {self.axis}"

@@ -45,8 +45,8 @@ class Misfit(Record):
 class WeightsMismatch(Problem):
     """Weights whose names, shapes or types are not those of the model.
 
-    `near` pairs unexpected names with missing ones that look like them. `prefix` stands before all names in the weights (`added` is true) or
-    before all names in the model, and the names would agree without it.
+    `near` pairs unexpected names with missing ones that look like them. `prefix` stands before all names in the weights (`added` is true)
+    or before all names in the model, and the names would agree without it.
     """
 
     code: ClassVar[str] = "weights-mismatch"

@@ -226,6 +226,7 @@ class Norm(OverAxes):
     takes = FLOATS
     work = 2
     p = Arg(PowerKind(), default=2, positional=True)
+    axis = Arg(AXES, default=None, alias="dim")
     examples = ("input 8 -> norm axis=-1", "input 8 -> norm 1 axis=-1 keepdim=true")
 
 

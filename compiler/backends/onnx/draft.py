@@ -7,7 +7,6 @@ equal constants are one; names depend on nothing but what was asked for, and in 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from onnx import GraphProto
@@ -15,7 +14,6 @@ from onnx import GraphProto
 from ...elements import Array
 from .attributes import Attributes
 from .elements import fill_tensor
-
 
 
 class Names:

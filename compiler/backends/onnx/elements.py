@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
+from sys import byteorder
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, TypeProto
 
@@ -47,7 +47,7 @@ def fill_tensor(tensor: TensorProto, name: str, array: NDArray[Any]) -> None:
     tensor.name = name
     tensor.data_type = _code_of(array.dtype)
     tensor.dims.extend(array.shape)
-    tensor.raw_data = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes()
+    tensor.raw_data = array.tobytes() if byteorder == "little" else array.byteswap().tobytes()
 
 
 def fill_type(proto: TypeProto, type: TensorType) -> None:

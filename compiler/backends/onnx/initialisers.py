@@ -7,14 +7,11 @@ target; what nobody asks for is not put in.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
 
 from ...elements import Array, numpy_dtype
 from ...parameters import ParameterInfo
 from ...weights import fixed
 from .draft import Draft
-
 
 
 class Initialisers:

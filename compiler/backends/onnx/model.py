@@ -1,7 +1,7 @@
 """The graph as an ONNX model: flat, every call opened, with the initialisers of the weights given.
 
-In: a `Program` and arrays by state-dict name. Out: a `ModelProto` of opset 23. Always: inputs, outputs and initialisers carry the spec's names,
-symbolic axes theirs; the same program and arrays give the same bytes; time and memory grow with the number of operators.
+In: a `Program` and arrays by state-dict name. Out: a `ModelProto` of opset 23. Always: inputs, outputs and initialisers carry the spec's
+names, symbolic axes theirs; the same program and arrays give the same bytes; time and memory grow with the number of operators.
 """
 
 from __future__ import annotations
@@ -60,6 +60,8 @@ class _Writer:
         self.tensors = list(self.inputs)
         """Names of values by their keys in the flat graph."""
         self.types: list[tuple[str, TensorType]] = []
+        self.given: dict[int, Given] = {}
+        """By node: a graph that is called often brings the same ones again."""
 
     def write(self, graph: GraphProto) -> None:
         placed, results = flatten_outputs(self.program.main)
@@ -76,8 +78,10 @@ class _Writer:
 
     def _emit(self, placed: Placed) -> None:
         node = placed.node
-        given = Given(tuple(v.type for v in node.inputs), self.program.facts)
-        inputs = tuple(self.tensors[key] for key in placed.inputs)
+        given = self.given.get(id(node))
+        if given is None:
+            given = self.given[id(node)] = Given(tuple(v.type for v in node.inputs), self.program.facts)
+        inputs = tuple([self.tensors[key] for key in placed.inputs])
         use = Use(placed, given, inputs, self.draft, self.sizes, self.initialisers)
         try:
             made = EMITTERS[type(node.op)](node.op, use)
@@ -118,14 +122,15 @@ def _output_names(program: Program) -> list[str]:
 
 
 class _Types:
-    """Writes types; equal ones are made once and copied."""
+    """Writes types. The program shares them between calls: each is made once and copied."""
 
     def __init__(self) -> None:
-        self._made: dict[TensorType, TypeProto] = {}
+        self._made: dict[int, TypeProto] = {}
 
     def describe(self, info: ValueInfoProto, name: str, type: TensorType) -> None:
-        if type not in self._made:
-            self._made[type] = TypeProto()
-            fill_type(self._made[type], type)
+        made = self._made.get(id(type))
+        if made is None:
+            made = self._made[id(type)] = TypeProto()
+            fill_type(made, type)
         info.name = name
-        info.type.CopyFrom(self._made[type])
+        info.type.CopyFrom(made)

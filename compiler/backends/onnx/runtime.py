@@ -1,7 +1,7 @@
 """ONNX models run by ONNX Runtime.
 
-In: a `ModelProto` or the path of a model, and arrays by position or name. Out: the output, or outputs by name. Always: what does not go with
-the model's inputs is a `ValueError` that says so before anything runs; a device that was asked for is used, or it is an error.
+In: a `ModelProto` or the path of a model, and arrays by position or name. Out: the output, or outputs by name. Always: what does not go
+with the model's inputs is a `ValueError` that says so before anything runs; a device that was asked for is used, or it is an error.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class Session:
     outputs: dict[str, Port]
 
     def __init__(self, model: ModelProto | str | Path, device: str = "cpu") -> None:
-        """`device` is `cpu` or `cuda`. Raises `DeviceUnavailable`, and FileNotFoundError for a path where nothing is."""
+        """`device` is `cpu` or `cuda`. Raises `DeviceUnavailable`, FileNotFoundError for a path where nothing is, and ONNX Runtime's own
+        exceptions for what it cannot load."""
         wanted = providers(device)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
@@ -52,7 +53,8 @@ class Session:
                 raise FileNotFoundError(f"there is no model at `{model}`")
             return str(model)
         if not is_large(model):
-            return model.SerializeToString()
+            content: bytes = model.SerializeToString()
+            return content
         self._folder = TemporaryDirectory()
         path = Path(self._folder.name, "model.onnx")
         save_proto(model, path)

@@ -6,7 +6,7 @@ the node, what leads to it `PATH/OpType`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -83,16 +83,12 @@ class Use:
     def settle(self, results: Sequence[str]) -> None:
         """Names the results, once the emitter has said which they are."""
         path = self._placed.path
-        for node in self._nodes:
-            if node.outputs[0] == results[0]:
-                node.name = self._draft.places.unique(path)
-                break
         base = None
         for index, result in enumerate(results):
-            if result not in self._own() or result in self._draft.final:
+            maker = next((node for node in self._nodes if result in node.outputs), None)
+            if maker is None or result in self._draft.final:
                 continue
-            base = base or self._draft.values.unique(path)
+            if base is None:
+                base = self._draft.values.unique(path)
+                maker.name = self._draft.places.unique(path)
             self._draft.call(result, base if index == 0 else self._draft.values.unique(f"{base}:{index}"))
-
-    def _own(self) -> Iterator[str]:
-        return (output for node in self._nodes for output in node.outputs)

@@ -82,16 +82,17 @@ class Sizes:
     def ints(self, values: tuple[Dim, ...]) -> str:
         """A tensor of shape [len(values)] that holds them: a constant where all are known."""
         pieces: list[str] = []
-        for symbolic, run in groupby(values, key=lambda d: not isinstance(d, int)):
-            pieces += [self.size(d) for d in run] if symbolic else [self.draft.constant(np.array(list(run), dtype=np.int64))]
+        for known, group in groupby(values, key=lambda d: isinstance(d, int)):
+            run = list(group)
+            pieces += [self.draft.constant(np.array(run, dtype=np.int64))] if known else map(self.size, run)
         if not pieces:
             return self.draft.constant(np.zeros(0, dtype=np.int64))
         return pieces[0] if len(pieces) == 1 else self._node("Concat", tuple(pieces), axis=0)
 
     def _call(self, name: str, d: Dim) -> None:
-        text = show(d).replace(" ", "")
-        if name in self.draft.made and name not in self.draft.final and len(text) <= _LONGEST:
-            self.draft.call(name, self.draft.values.unique(f"size/{text}"))
+        wanted = f"size/{show(d)}".replace(" ", "")
+        if name in self.draft.made and name != wanted and name not in self.draft.final and len(wanted) <= _LONGEST:
+            self.draft.call(name, self.draft.values.unique(wanted))
 
     def _tensor(self, value: int | str) -> str:
         return value if isinstance(value, str) else self.draft.constant(np.array([value], dtype=np.int64))

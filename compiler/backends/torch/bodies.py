@@ -10,7 +10,7 @@ from ...graph import CallNode, Graph, Node, OpNode, SharedModule
 from .classes import Body, Loop, Member, Step, Traits
 from .code import CallCode, Code, Lit, Own, Ref
 from .containers import TURN, Form, Forms
-from .naming import numbered, plain, singular
+from .naming import plain, singular
 from .operators import Operators, Unsupported
 from .sharing import Sharing
 from .sizes import Sizes
@@ -135,4 +135,4 @@ class _Builder:
 def _member_name(label: str, usual: str) -> str:
     """What one of the members under `label` is called."""
     one = singular(label)
-    return one if plain(one) and not one[-1].isdigit() and (one != label or len(one) > 3) and not numbered([label]) else usual
+    return one if one != label and plain(one) else usual

@@ -1,0 +1,38 @@
+"""Joining and dividing tensors in ONNX."""
+
+from __future__ import annotations
+
+from ....dims import SymDim
+from ....ops.axes import front_axis
+from ....ops.joining import Chunk, Concat, Split, Stack
+from ..table import Site, emits
+
+
+def _alike(site: Site) -> list[str]:
+    """The inputs, all of the result's type."""
+    dtype = site.results[0].dtype
+    return [name if x.dtype == dtype else site.cast(name, dtype) for name, x in zip(site.inputs, site.given, strict=True)]
+
+
+@emits(Concat)
+def concat(op: Concat, site: Site) -> str:
+    return site.add("Concat", _alike(site), axis=front_axis(op.name, op.axis, site.given[0]))
+
+
+@emits(Stack)
+def stack(op: Stack, site: Site) -> str:
+    axis = op.place(site.given[0])
+    axes = site.ints([axis])
+    return site.add("Concat", [site.add("Unsqueeze", [name, axes]) for name in _alike(site)], axis=axis)
+
+
+@emits(Split, Chunk)
+def split(op: Split | Chunk, site: Site) -> str | tuple[str, ...]:
+    x = site.given[0]
+    axis = front_axis(op.name, op.axis, x)
+    sizes = op.pieces(axis, site.given)
+    if len(sizes) == 1:
+        return site.inputs[0]
+    if len(set(sizes)) == 1 and isinstance(sizes[0], SymDim):
+        return site.add_many("Split", [site.inputs[0]], len(sizes), axis=axis, num_outputs=len(sizes))
+    return site.add_many("Split", [site.inputs[0], site.ints(sizes)], len(sizes), axis=axis)

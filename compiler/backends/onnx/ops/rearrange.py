@@ -1,0 +1,20 @@
+"""`rearrange` in ONNX: Reshape, Transpose, Reshape, as few of them as do."""
+
+from __future__ import annotations
+
+from ....ops.rearrange import Rearrange
+from ..table import Site, emits
+from .shape import reordered, reshaped
+
+
+@emits(Rearrange)
+def rearrange(op: Rearrange, site: Site) -> str:
+    plan = op.plan(site.given)
+    tensor, shape = site.inputs[0], site.given[0].shape
+    if plan.split is not None:
+        tensor = reshaped(site, tensor, shape, plan.split)
+        shape = plan.split
+    if plan.order is not None:
+        tensor = reordered(site, tensor, plan.order)
+        shape = tuple(shape[axis] for axis in plan.order)
+    return tensor if plan.merge is None else reshaped(site, tensor, shape, plan.merge)

@@ -1,0 +1,70 @@
+"""Other shapes in ONNX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ....dims import SymDim, show
+from ....ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
+from ....types import Shape
+from ..table import Site, emits
+
+
+def reshaped(site: Site, tensor: str, before: Shape, after: Shape) -> str:
+    """A tensor of shape `before` in the shape `after`. Of sizes that are known only at run time, those that keep their place are copied,
+    and the most complex of the others is left open: what is left over must be computed."""
+    if before == after:
+        return tensor
+    target = [0 if isinstance(size, SymDim) and before[i : i + 1] == (size,) else size for i, size in enumerate(after)]
+    symbolic = [i for i, size in enumerate(target) if isinstance(size, SymDim)]
+    if symbolic:
+        target[max(symbolic, key=lambda i: len(show(target[i])))] = -1
+    return site.add("Reshape", [tensor, site.ints(target)])
+
+
+def reordered(site: Site, tensor: str, order: Sequence[int]) -> str:
+    if list(order) == list(range(len(order))):
+        return tensor
+    return site.add("Transpose", [tensor], perm=list(order))
+
+
+@emits(Flatten)
+def flatten(op: Flatten, site: Site) -> str:
+    x = site.given[0]
+    if x.rank > 1 and op.span(x) == (1, x.rank - 1):
+        return site.add("Flatten", [site.inputs[0]], axis=1) if x.rank > 2 else site.inputs[0]
+    return reshaped(site, site.inputs[0], x.shape, site.results[0].shape)
+
+
+@emits(Unflatten, Reshape)
+def reshape(op: Unflatten | Reshape, site: Site) -> str:
+    return reshaped(site, site.inputs[0], site.given[0].shape, site.results[0].shape)
+
+
+@emits(Permute, Transpose)
+def permute(op: Permute | Transpose, site: Site) -> str:
+    return reordered(site, site.inputs[0], op.order(site.given[0]))
+
+
+@emits(Squeeze)
+def squeeze(op: Squeeze, site: Site) -> str:
+    dropped = op.dropped(site.given)
+    return site.add("Squeeze", [site.inputs[0], site.ints(dropped)]) if dropped else site.inputs[0]
+
+
+@emits(Unsqueeze)
+def unsqueeze(op: Unsqueeze, site: Site) -> str:
+    return site.add("Unsqueeze", [site.inputs[0], site.ints([op.place(site.given[0])])])
+
+
+@emits(Expand)
+def expand(op: Expand, site: Site) -> str:
+    sizes = [1 if kept else size for kept, size in zip(op.kept(site.given), site.results[0].shape, strict=True)]
+    if site.results[0].shape == site.given[0].shape:
+        return site.inputs[0]
+    return site.add("Expand", [site.inputs[0], site.ints(sizes)])
+
+
+@emits(Cast)
+def cast(op: Cast, site: Site) -> str:
+    return site.inputs[0] if op.dtype == site.given[0].dtype else site.cast(site.inputs[0], op.dtype)

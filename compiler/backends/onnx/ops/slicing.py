@@ -1,0 +1,116 @@
+"""Parts of a tensor, and more of it, in ONNX."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ....dims import Dim
+from ....ops.axes import front_axis
+from ....ops.base import numel
+from ....ops.slicing import Flip, Pad, Roll, Select, Slice, Tile
+from ....types import INT64
+from ..table import Site, emits
+from .shape import reshaped
+
+_END = 2**63 - 1
+"""The end of an axis, whatever its size."""
+_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+def _slice(site: Site, tensor: str, start: Dim, stop: Dim, axis: int, step: int = 1) -> str:
+    parts = [site.ints([n]) for n in (start, stop, axis)]
+    return site.add("Slice", [tensor, *parts, *([] if step == 1 else [site.ints([step])])])
+
+
+@emits(Slice)
+def slice_(op: Slice, site: Site) -> str:
+    axis = front_axis(op.name, op.axis, site.given[0])
+    return _slice(site, site.inputs[0], op.start, _END if op.stop is None else op.stop, axis, op.step)
+
+
+@emits(Select)
+def select(op: Select, site: Site) -> str:
+    axis = front_axis(op.name, op.axis, site.given[0])
+    return site.add("Gather", [site.inputs[0], site.scalar(op.index, INT64)], axis=axis)
+
+
+@emits(Pad)
+def pad(op: Pad, site: Site) -> str:
+    amounts = {axis: ends for axis, ends in op.amounts(site.given[0].rank).items() if ends != (0, 0)}
+    if op.mode == "constant":
+        return _padded(op, site, site.inputs[0], amounts)
+    more = {axis: (max(before, 0), max(after, 0)) for axis, (before, after) in amounts.items()}
+    less = {axis: (min(before, 0), min(after, 0)) for axis, (before, after) in amounts.items()}
+    if op.mode == "circular":
+        return _padded(op, site, _cropped(site, site.inputs[0], less), more)
+    return _cropped(site, _padded(op, site, site.inputs[0], more), less)
+
+
+def _padded(op: Pad, site: Site, tensor: str, amounts: dict[int, tuple[int, int]]) -> str:
+    amounts = {axis: ends for axis, ends in amounts.items() if ends != (0, 0)}
+    if not amounts:
+        return tensor
+    pads = site.ints([before for before, _ in amounts.values()] + [after for _, after in amounts.values()])
+    dtype = site.given[0].dtype
+    fill = site.scalar(op.fill(dtype), dtype) if op.mode == "constant" else ""
+    return site.add("Pad", [tensor, pads, fill, site.ints(list(amounts))], mode=_MODES[op.mode])
+
+
+def _cropped(site: Site, tensor: str, amounts: dict[int, tuple[int, int]]) -> str:
+    for axis, (before, after) in amounts.items():
+        if before or after:
+            tensor = _slice(site, tensor, -before, after if after else _END, axis)
+    return tensor
+
+
+@emits(Flip)
+def flip(op: Flip, site: Site) -> str:
+    x = site.given[0]
+    if x.rank == 0:
+        return site.inputs[0]
+    axes = [front_axis(op.name, axis, x) for axis in op.axis]
+    count = len(axes)
+    parts = [site.ints(values) for values in ([-1] * count, [-_END] * count, axes, [-1] * count)]
+    return site.add("Slice", [site.inputs[0], *parts])
+
+
+@emits(Roll)
+def roll(op: Roll, site: Site) -> str:
+    x = site.given[0]
+    if op.axis is None:
+        if x.rank == 0:
+            return site.inputs[0]
+        whole = numel(x.shape)
+        rolled = _rolled(site, reshaped(site, site.inputs[0], x.shape, (whole,)), 0, whole, op.shifts[0])
+        return reshaped(site, rolled, (whole,), x.shape)
+    tensor = site.inputs[0]
+    for shift, axis in zip(op.shifts, op.axis, strict=True):
+        front = front_axis(op.name, axis, x)
+        tensor = _rolled(site, tensor, front, x.shape[front], shift)
+    return tensor
+
+
+def _rolled(site: Site, tensor: str, axis: int, size: Dim, shift: int) -> str:
+    """By two slices where the shift is surely less than the axis, else by looking the places up."""
+    shift = shift % size if isinstance(size, int) else shift
+    if shift == 0:
+        return tensor
+    if site.given.facts.at_least(size, abs(shift)):
+        ends = [_slice(site, tensor, -shift, _END, axis), _slice(site, tensor, 0, -shift, axis)]
+        return site.add("Concat", ends, axis=axis)
+    zero, one = (site.constant(np.asarray(n, dtype=np.int64)) for n in (0, 1))
+    count = site.scalar(size, INT64)
+    places = site.add("Sub", [site.add("Range", [zero, count, one]), site.constant(np.asarray(shift, dtype=np.int64))])
+    return site.add("Gather", [tensor, site.add("Mod", [places, count])], axis=axis)
+
+
+@emits(Tile)
+def tile(op: Tile, site: Site) -> str:
+    x = site.given[0]
+    sizes, repeats = op.aligned(x)
+    tensor = site.inputs[0]
+    if len(sizes) > x.rank:
+        tensor = site.add("Unsqueeze", [tensor, site.ints(range(len(sizes) - x.rank))])
+    if all(count == 1 for count in repeats):
+        return tensor
+    return site.add("Tile", [tensor, site.ints(repeats)])

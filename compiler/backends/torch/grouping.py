@@ -1,0 +1,139 @@
+"""Which results of `forward` get a line of their own, and which stand inside the expression that takes them.
+
+In: the steps of a body. Out: for every step, whether it is written where it is used. Always: only a result without a name that is used once,
+at one place, is; a line holds about three operations; linear in the number of steps. What a person keeps together goes together: a module
+and its normalisation and its activation, the operands of a sum; what begins something new, such as the next layer, begins a line.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from .classes import Body, Step, Traits
+from .code import Code
+from .tree import ValueRef, parts
+
+PATIENCE = 7
+"""How much weight fits on a line: three calls and an operation between them."""
+COLUMNS = 76
+"""How long an expression may get by taking others in."""
+
+
+class Uses:
+    """How often, and by which step, each tensor of a body is used; steps that nothing comes of are dead."""
+
+    def __init__(self, steps: Sequence[Step], outputs: Sequence[int], tensors: int) -> None:
+        self.counts: list[Counter[int]] = [Counter(_references(s)) for s in steps]
+        self.total = [0] * tensors
+        for output in outputs:
+            self.total[output] += 1
+        self.alive = [False] * len(steps)
+        for index in range(len(steps) - 1, -1, -1):
+            if any(self.total[o] for o in steps[index].outputs):
+                self.alive[index] = True
+                for tensor, count in self.counts[index].items():
+                    self.total[tensor] += count
+
+
+def _references(step: Step) -> list[int]:
+    found = [p.index for p in parts(step.code) if isinstance(p, ValueRef)]
+    return found + (found if step.loop is not None else [])
+
+
+def nested(body: Body, steps: Sequence[Step], uses: Uses, widths: Sequence[int]) -> list[bool]:
+    """For every step, whether it stands inside the step that takes its result. `widths`: the length of each step's own code."""
+    return _Grouping(body, steps, uses, widths).run()
+
+
+class _Grouping:
+    def __init__(self, body: Body, steps: Sequence[Step], uses: Uses, widths: Sequence[int]) -> None:
+        self.body, self.steps, self.uses, self.widths = body, steps, uses, widths
+        self.maker = {s.outputs[0]: i for i, s in enumerate(steps) if len(s.outputs) == 1 and s.loop is None}
+        self.inside: list[dict[int, int]] = [{} for _ in steps]
+        """For every step, those nested in it, with the strength of the bond."""
+        self.nested = [False] * len(steps)
+
+    def run(self) -> list[bool]:
+        for index, step in enumerate(self.steps):
+            if self.uses.alive[index] and step.loop is None:
+                self._take(index, step)
+        return self.nested
+
+    def _take(self, index: int, step: Step) -> None:
+        bonds: list[tuple[int, int]] = []
+        for tensor, count in self.uses.counts[index].items():
+            maker = self.maker.get(tensor)
+            if maker is None or count != 1 or self.uses.total[tensor] != 1 or self.body.names[tensor]:
+                continue
+            strength = bond(self.steps[maker].traits, step.traits)
+            if strength:
+                bonds.append((-strength, maker))
+        for strength, maker in sorted(bonds):
+            self._join(index, maker, -strength)
+
+    def _join(self, index: int, maker: int, strength: int) -> None:
+        if not self._fits(index, maker):
+            weakest = self._weakest(maker, strength)
+            if weakest is None:
+                return
+            holder, part = weakest
+            kept = self.inside[holder].pop(part)
+            if not self._fits(index, maker):
+                self.inside[holder][part] = kept
+                return
+            self.nested[part] = False
+        self.inside[index][maker] = strength
+        self.nested[maker] = True
+
+    def _fits(self, index: int, maker: int) -> bool:
+        weight, width = 0, 0
+        stack = [index, maker]
+        while stack:
+            at = stack.pop()
+            weight += self.steps[at].traits.weight
+            width += self.widths[at]
+            stack.extend(self.inside[at])
+        return weight <= PATIENCE and width <= COLUMNS
+
+    def _weakest(self, maker: int, strength: int) -> tuple[int, int] | None:
+        """The weakest bond below `maker` that is weaker than `strength`: (holder, part)."""
+        best: tuple[int, int] | None = None
+        stack = [maker]
+        while stack:
+            at = stack.pop()
+            for part, found in self.inside[at].items():
+                stack.append(part)
+                if found < strength:
+                    best, strength = (at, part), found
+        return best
+
+
+def bond(maker: Traits, taker: Traits) -> int:
+    """How well `maker` stands inside `taker`: 0 for not at all."""
+    if taker.form == "infix":
+        return 4
+    if taker.activation and not taker.parametric:
+        return 2 if maker.call else 6
+    if taker.parametric:
+        return _into_layer(maker, taker)
+    if taker.module:
+        return 5 if maker.form != "infix" else 2
+    if taker.form in ("method", "other"):
+        return 4 if not maker.call else 2
+    if maker.activation:
+        return 2
+    return 1 if maker.parametric or maker.call else 3
+
+
+def _into_layer(maker: Traits, taker: Traits) -> int:
+    """The bond of what a layer with parameters, or a block, takes."""
+    if maker.call or maker.activation or maker.operator == taker.operator:
+        return 0
+    if maker.parametric:
+        return 5
+    return 2 if maker.form in ("method", "infix") and not taker.call else 1
+
+
+def as_code(step: Step) -> Code:
+    return step.code

@@ -1,0 +1,120 @@
+"""Text in lines: what fits stays on one, what does not is broken at its brackets, as black does it.
+
+In: a `Doc`, built by the printer. Out: lines of at most `WIDTH` columns, unless a single word is longer. Always: the text of a Doc on one
+line and on many differ only in white space, trailing commas and, around a broken expression, parentheses.
+"""
+
+from __future__ import annotations
+
+WIDTH = 100
+STEP = "    "
+
+
+class Bracket:
+    """`open item, item close`. `comma`: a comma may follow the last item."""
+
+    __slots__ = ("close", "comma", "items", "open", "width")
+
+    def __init__(self, open: str, items: list[Doc], close: str, comma: bool = True) -> None:
+        self.open, self.items, self.close, self.comma = open, items, close, comma
+        self.width = len(open) + len(close) + sum(i.width + 2 for i in items) - (2 if items else 0)
+
+    def flat(self) -> str:
+        return self.open + ", ".join(i.flat() for i in self.items) + self.close
+
+
+class Break:
+    """A space where a line may end; `text` begins the next line."""
+
+    __slots__ = ("text", "width")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.width = len(text) + 1
+
+    def flat(self) -> str:
+        return f" {self.text}"
+
+
+class Doc:
+    """Pieces one after the other."""
+
+    __slots__ = ("pieces", "width")
+
+    def __init__(self, *pieces: str | Bracket | Break) -> None:
+        self.pieces = pieces
+        self.width = sum(len(p) if isinstance(p, str) else p.width for p in pieces)
+
+    def __add__(self, other: Doc) -> Doc:
+        return Doc(*self.pieces, *other.pieces)
+
+    def flat(self) -> str:
+        return "".join(p if isinstance(p, str) else p.flat() for p in self.pieces)
+
+    def lines_at(self) -> list[Doc]:
+        """The parts between the places where lines may end."""
+        parts: list[list[str | Bracket | Break]] = [[]]
+        for piece in self.pieces:
+            if isinstance(piece, Break):
+                parts.append([piece.text])
+            else:
+                parts[-1].append(piece)
+        return [Doc(*p) for p in parts]
+
+
+def statement(head: str, doc: Doc, indent: int) -> list[str]:
+    """The lines of `head` and an expression behind it, all of them indented."""
+    return _lines(head, doc, "", indent, bracketed=False)
+
+
+def _lines(head: str, doc: Doc, tail: str, indent: int, bracketed: bool) -> list[str]:
+    room = WIDTH - indent * len(STEP) - len(head) - len(tail)
+    if doc.width <= room:
+        return [STEP * indent + head + doc.flat() + tail]
+    split = doc.lines_at()
+    if len(split) > 1:
+        return _at_breaks(head, split, tail, indent, bracketed)
+    chosen = _bracket(doc, room)
+    if chosen is None:
+        return [STEP * indent + head + doc.flat() + tail]
+    before = Doc(*doc.pieces[:chosen])
+    after = Doc(*doc.pieces[chosen + 1 :])
+    bracket = doc.pieces[chosen]
+    assert isinstance(bracket, Bracket)
+    return [
+        STEP * indent + head + before.flat() + bracket.open,
+        *_inside(bracket, indent + 1),
+        *_lines(bracket.close, after, tail, indent, bracketed),
+    ]
+
+
+def _at_breaks(head: str, split: list[Doc], tail: str, indent: int, bracketed: bool) -> list[str]:
+    """One line for each part, within brackets of its own unless some are around already."""
+    if bracketed:
+        ends = [""] * (len(split) - 1) + [tail]
+        heads = [head] + [""] * (len(split) - 1)
+        return [line for h, part, end in zip(heads, split, ends, strict=True) for line in _lines(h, part, end, indent, True)]
+    inner = [line for part in split for line in _lines("", part, "", indent + 1, True)]
+    return [STEP * indent + head + "(", *inner, STEP * indent + ")" + tail]
+
+
+def _bracket(doc: Doc, room: int) -> int | None:
+    """Where to break: at the last bracket that leaves what is before it on one line, if it is not a small one; else at the widest."""
+    places = [i for i, p in enumerate(doc.pieces) if isinstance(p, Bracket) and p.items]
+    if not places:
+        return None
+    widths = {i: p.width for i, p in enumerate(doc.pieces) if isinstance(p, Bracket)}
+    widest = max(places, key=lambda i: (widths[i], i))
+    last = places[-1]
+    before = sum(p.width if not isinstance(p, str) else len(p) for p in doc.pieces[:last])
+    return last if before < room and widths[last] * 2 >= widths[widest] else widest
+
+
+def _inside(bracket: Bracket, indent: int) -> list[str]:
+    """What stands between the brackets: on one line if it fits, else an item a line."""
+    total = sum(i.width + 2 for i in bracket.items) - 2
+    if total <= WIDTH - indent * len(STEP):
+        return [STEP * indent + ", ".join(i.flat() for i in bracket.items)]
+    comma = "," if bracket.comma and (len(bracket.items) > 1 or bracket.open != "(") else ""
+    ends = [","] * (len(bracket.items) - 1) + [comma]
+    return [line for item, end in zip(bracket.items, ends, strict=True) for line in _lines("", item, end, indent, True)]

@@ -1,0 +1,33 @@
+"""Joining and dividing tensors in PyTorch."""
+
+from __future__ import annotations
+
+from ....ops.joining import Chunk, Concat, Split, Stack
+from ..code import Code, Ref, TupleCode, call, lit, method
+from ..table import Site, function
+
+
+def _inputs(site: Site) -> Code:
+    return TupleCode(tuple(Ref(i) for i in range(len(site.given))))
+
+
+@function(Concat)
+def concat(op: Concat, site: Site) -> Code:
+    return call("torch.cat", _inputs(site), dim=op.axis)
+
+
+@function(Stack)
+def stack(op: Stack, site: Site) -> Code:
+    return call("torch.stack", _inputs(site), dim=op.axis)
+
+
+@function(Split)
+def split(op: Split, site: Site) -> Code:
+    sizes = op.sizes
+    code = TupleCode(tuple(lit(size, "size") for size in sizes)) if isinstance(sizes, tuple) else lit(sizes, "size")
+    return method(Ref(0), "split", code, dim=op.axis)
+
+
+@function(Chunk)
+def chunk(op: Chunk, site: Site) -> Code:
+    return method(Ref(0), "chunk", lit(op.n, "chunks"), dim=op.axis)

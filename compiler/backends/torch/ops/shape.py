@@ -1,0 +1,132 @@
+"""Other shapes in PyTorch: methods of the tensor, as one writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ....dims import Dim, SymDim, show
+from ....ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
+from ....types import DType, Shape
+from ..code import Code, Lit, Ref, TupleCode, call, construct, lit, method
+from ..table import Site, function, module
+
+X = Ref(0)
+CASTS = {"float32": "float", "float64": "double", "float16": "half", "bfloat16": "bfloat16", "int64": "long", "int32": "int", "bool": "bool"}
+"""The methods of tensors that convert them."""
+
+
+def cast_to(code: Code, dtype: DType) -> Code:
+    if dtype.name in CASTS:
+        return method(code, CASTS[dtype.name])
+    return method(code, "to", lit(dtype))
+
+
+def open_sizes(sizes: Shape, names: Sequence[str] = ()) -> tuple[Code, ...]:
+    """Arguments of a `reshape`: -1 for a size that is known only at run time, if there are several for the most complex one."""
+    symbolic = [i for i, size in enumerate(sizes) if isinstance(size, SymDim)]
+    open_ = max(symbolic, key=lambda i: (len(show(sizes[i])), i), default=None)
+    hints = names or ("size",) * len(sizes)
+    return tuple(Lit(-1) if i == open_ else lit(size, hint) for i, (size, hint) in enumerate(zip(sizes, hints, strict=True)))
+
+
+def reshaped(code: Code, before: Shape, after: Shape, names: Sequence[str] = ()) -> Code:
+    """`code`, of shape `before`, in the shape `after`: by `flatten` or `unflatten` where one axis is made or divided, else by `reshape`."""
+    head = _common(before, after)
+    tail = _common(before[head:][::-1], after[head:][::-1])
+    old, new = before[head : len(before) - tail], after[head : len(after) - tail]
+    if len(new) == 1 and len(old) > 1:
+        end = () if tail == 0 else (head + len(old) - 1,)
+        return method(code, "flatten", head, *end)
+    if len(old) == 1 and len(new) > 1:
+        inside = names[head : head + len(new)]
+        return method(code, "unflatten", head if tail else -1, TupleCode(open_sizes(new, inside)))
+    if (old, new) == ((), (1,)):
+        return method(code, "unsqueeze", head if tail else -1)
+    if (old, new) == ((1,), ()):
+        return method(code, "squeeze", head if tail else -1)
+    return method(code, "reshape", *open_sizes(after, names))
+
+
+def reordered(code: Code, order: Sequence[int]) -> Code:
+    """`code` with its axes in that order: by `transpose` where two are swapped."""
+    moved = [i for i, axis in enumerate(order) if i != axis]
+    return method(code, "transpose", *moved) if len(moved) == 2 else method(code, "permute", *order)
+
+
+def _common(a: Sequence[Dim], b: Sequence[Dim]) -> int:
+    count = 0
+    while count < min(len(a), len(b)) and a[count] == b[count]:
+        count += 1
+    return count
+
+
+@module(Flatten)
+def flatten_module(op: Flatten, site: Site) -> Code:
+    return call("nn.Flatten", start_dim=(op.start, 1), end_dim=(op.end, -1))
+
+
+@function(Flatten)
+def flatten(op: Flatten, site: Site) -> Code:
+    first, last = op.span(site.given[0])
+    end = () if last == max(site.given[0].rank, 1) - 1 else (op.end,)
+    return method(X, "flatten", op.start, *end)
+
+
+@module(Unflatten)
+def unflatten_module(op: Unflatten, site: Site) -> Code:
+    return construct("nn.Unflatten", {"dim": op.axis, "unflattened_size": _unflattened(op, site)})
+
+
+@function(Unflatten)
+def unflatten(op: Unflatten, site: Site) -> Code:
+    return method(X, "unflatten", op.axis, _unflattened(op, site))
+
+
+def _unflattened(op: Unflatten, site: Site) -> Code:
+    """The sizes, the -1 that was written kept."""
+    if -1 in op.sizes:
+        return TupleCode(tuple(lit(size, "size") for size in op.sizes))
+    return TupleCode(open_sizes(op.sizes))
+
+
+@function(Reshape)
+def reshape(op: Reshape, site: Site) -> Code:
+    shape = site.results[0].shape
+    if -1 in op.shape and not any(isinstance(size, SymDim) for size in op.shape):
+        shape = op.shape
+    return method(X, "reshape", *open_sizes(shape)) if shape else method(X, "reshape", TupleCode(()))
+
+
+@function(Permute)
+def permute(op: Permute, site: Site) -> Code:
+    return method(X, "permute", *op.axes)
+
+
+@function(Transpose)
+def transpose(op: Transpose, site: Site) -> Code:
+    return method(X, "transpose", op.a, op.b)
+
+
+@function(Squeeze)
+def squeeze(op: Squeeze, site: Site) -> Code:
+    dropped = op.dropped(site.given)
+    if len(dropped) == 1:
+        return method(X, "squeeze", op.axis[0] if op.axis and len(op.axis) == 1 else dropped[0])
+    return method(X, "squeeze", lit(dropped)) if dropped else X
+
+
+@function(Unsqueeze)
+def unsqueeze(op: Unsqueeze, site: Site) -> Code:
+    return method(X, "unsqueeze", op.axis)
+
+
+@function(Expand)
+def expand(op: Expand, site: Site) -> Code:
+    kept = op.kept(site.given)
+    sizes = site.results[0].shape
+    return method(X, "expand", *(Lit(-1) if k else lit(size, "size") for k, size in zip(kept, sizes, strict=True)))
+
+
+@function(Cast)
+def cast(op: Cast, site: Site) -> Code:
+    return cast_to(X, op.dtype)

@@ -1,0 +1,80 @@
+"""Parts of a tensor, and more of it, in PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ....dims import Dim
+from ....ops.axes import front_axis
+from ....ops.slicing import Flip, Pad, Roll, Select, Slice, Tile
+from ..code import Code, Ref, Subscript, TupleCode, call, construct, lit, method
+from ..code import Slice as SliceCode
+from ..table import Site, function, module
+
+X = Ref(0)
+_PADS = {"reflect": "nn.ReflectionPad", "replicate": "nn.ReplicationPad", "circular": "nn.CircularPad"}
+
+
+def part(code: Code, axis: int, item: Code) -> Code:
+    """`code[:, :, item]`."""
+    return Subscript(code, (*(SliceCode(),) * axis, item))
+
+
+def _one_or_all(values: Sequence[int]) -> Code:
+    return lit(values[0]) if len(values) == 1 else lit(tuple(values))
+
+
+@function(Slice)
+def slice_(op: Slice, site: Site) -> Code:
+    axis = front_axis(op.name, op.axis, site.given[0])
+    ends: list[Code | None] = [None if end is None else lit(end, hint) for end, hint in ((op.start, "start"), (op.stop, "stop"))]
+    start = None if op.start == 0 else ends[0]
+    return part(X, axis, SliceCode(start, ends[1], None if op.step == 1 else lit(op.step, "step")))
+
+
+@function(Select)
+def select(op: Select, site: Site) -> Code:
+    return part(X, front_axis(op.name, op.axis, site.given[0]), lit(op.index, "index"))
+
+
+@function(Pad)
+def pad(op: Pad, site: Site) -> Code:
+    if op.mode != "constant":
+        return call("F.pad", X, lit(op.pad, "padding"), mode=op.mode)
+    return call("F.pad", X, lit(op.pad, "padding"), value=(_value(op, site), 0))
+
+
+@module(Pad)
+def pad_module(op: Pad, site: Site) -> Code:
+    # The rank in the name of a constant padding is not looked at.
+    rank = f"{min(max(len(op.pad) // 2, 1), 3)}d"
+    if op.mode != "constant":
+        return construct(f"{_PADS[op.mode]}{rank}", {"padding": lit(op.pad)})
+    value = _value(op, site)
+    if value == 0:
+        return construct(f"nn.ZeroPad{rank}", {"padding": lit(op.pad)})
+    return construct(f"nn.ConstantPad{rank}", {"padding": lit(op.pad), "value": value})
+
+
+def _value(op: Pad, site: Site) -> int | float:
+    """A whole number as an integer: `F.pad(x, (1, 1), value=-1)`."""
+    value = op.fill(site.given[0].dtype)
+    return int(value) if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()) else value
+
+
+@function(Flip)
+def flip(op: Flip, site: Site) -> Code:
+    return method(X, "flip", *op.axis)
+
+
+@function(Roll)
+def roll(op: Roll, site: Site) -> Code:
+    if op.axis is None:
+        return call("torch.roll", X, lit(op.shifts[0], "shift"))
+    return call("torch.roll", X, shifts=_one_or_all(op.shifts), dims=_one_or_all(op.axis))
+
+
+@function(Tile)
+def tile(op: Tile, site: Site) -> Code:
+    repeats: tuple[Dim, ...] = op.repeats
+    return method(X, "tile", *(lit(count, "count") for count in repeats)) if repeats else method(X, "tile", TupleCode(()))

@@ -1,0 +1,248 @@
+"""Code as text.
+
+In: Code in which every name is decided (`Name`), except for the arguments of a constructor. Out: a `Doc` for the layout, or text on one
+line. Always: brackets only where Python's precedence needs them; literals as a person writes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from math import inf, isinf, isnan
+from typing import Any
+
+from ...types import DType
+from .code import Attribute, CallCode, Code, Infix, Keyword, Let, Lit, Local, Method, Prefix, Slice, Subscript, TupleCode
+from .layout import Bracket, Break, Doc
+from .tree import Argument, ClassRef, DictCode, Gathered, ListCode, Name, Repeated, SizeRef, Starred, Typed, Varied
+from .vary import varied
+
+_POWER, _UNARY, _TIMES, _PLUS, _SHIFT, _AND, _XOR, _OR, _COMPARE = range(16, 7, -1)
+_ATOM = 20
+PRECEDENCE = {
+    "**": _POWER,
+    **dict.fromkeys(("*", "/", "//", "%", "@"), _TIMES),
+    **dict.fromkeys(("+", "-"), _PLUS),
+    **dict.fromkeys(("<<", ">>"), _SHIFT),
+    "&": _AND,
+    "^": _XOR,
+    "|": _OR,
+    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), _COMPARE),
+}
+ROLLED = 3
+"""So many equal members are written as a comprehension."""
+
+
+def text(code: Code) -> str:
+    """The code on one line."""
+    return doc(code).flat()
+
+
+def doc(code: Code) -> Doc:
+    return _PRINTERS[type(code)](code)
+
+
+def literal(value: object) -> str:
+    """A literal's text, as a person writes it."""
+    if isinstance(value, str):
+        return '"' + repr(value)[1:-1].replace('"', '\\"').replace("\\'", "'") + '"' if '"' in value or "'" in value else f'"{repr(value)[1:-1]}"'
+    if isinstance(value, DType):
+        return f"torch.{value.name}"
+    if isinstance(value, float):
+        return _real(value)
+    if isinstance(value, tuple):
+        return f"({', '.join(map(literal, value))}{',' if len(value) == 1 else ''})"
+    return repr(value)
+
+
+def _real(value: float) -> str:
+    if isnan(value):
+        return 'float("nan")'
+    if isinf(value):
+        return 'float("inf")' if value == inf else '-float("inf")'
+    mantissa, e, exponent = repr(value).partition("e")
+    if not e:
+        return mantissa
+    sign = "-" if exponent.startswith("-") else ""
+    return f"{mantissa}e{sign}{exponent.lstrip('+-').lstrip('0')}"
+
+
+def _precedence(code: Code) -> int:
+    """How tightly the outermost operation binds."""
+    match code:
+        case Infix(op):
+            return PRECEDENCE[op]
+        case Prefix():
+            return _UNARY
+        case Argument(_, factor, offset):
+            return _PLUS if offset else _TIMES if factor != 1 else _ATOM
+        case Lit(value) if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return _UNARY if value < 0 else _ATOM
+        case SizeRef(words):
+            return _PLUS if " + " in words or " - " in words else _TIMES if " " in words or words.startswith("-") else _ATOM
+        case Name(words) if " " in words:
+            return _PLUS
+    return _ATOM
+
+
+def _bound(code: Code, least: int) -> Doc:
+    """In brackets if it binds less tightly than `least`."""
+    inner = doc(code)
+    return inner if _precedence(code) >= least else Doc(Bracket("(", [inner], ")", comma=False))
+
+
+# --- one printer a kind of code --------------------------------------------------------------------------------------------
+
+
+def _lit(code: Lit) -> Doc:
+    if isinstance(code.value, tuple):
+        return _tuple(TupleCode(tuple(Lit(v) for v in code.value)))
+    return Doc(literal(code.value))
+
+
+def _call(code: CallCode) -> Doc:
+    function = Doc(code.function) if isinstance(code.function, str) else _bound(code.function, _ATOM)
+    args = tuple(varied(unrolled(code.args))) if code.function == "nn.Sequential" else code.args
+    return function + Doc(_arguments(args, code.kwargs))
+
+
+def _method(code: Method) -> Doc:
+    target = _bound(code.target, _ATOM)
+    if isinstance(code.target, Lit) and isinstance(code.target.value, (int, float)):
+        target = Doc(Bracket("(", [doc(code.target)], ")", comma=False))
+    return target + Doc(f".{code.name}", _arguments(code.args, code.kwargs))
+
+
+def _arguments(args: tuple[Code, ...], kwargs: tuple[Keyword, ...]) -> Bracket:
+    if len(args) == 1 and not kwargs and isinstance(args[0], ListCode):
+        only = varied(unrolled(args[0].items))
+        if len(only) == 1 and isinstance(only[0], (Repeated, Varied)):
+            return Bracket("(", [_generator(only[0])], ")", comma=False)
+    items = [doc(a) for a in unrolled(args)]
+    items += [Doc(f"{k.name}=") + doc(k.value) for k in kwargs if not _is_default(k)]
+    return Bracket("(", items, ")")
+
+
+def _is_default(keyword: Keyword) -> bool:
+    return keyword.has_default and isinstance(keyword.value, Lit) and Typed(keyword.value.value) == Typed(keyword.default)
+
+
+def _infix(code: Infix) -> Doc:
+    own = PRECEDENCE[code.op]
+    if code.op == "**":
+        return _bound(code.left, _POWER + 1) + Doc("**" if _is_short(code) else " ** ") + _bound(code.right, _UNARY)
+    comparison = own == _COMPARE
+    left = _bound(code.left, own + comparison)
+    right = _bound(code.right, own + 1)
+    if isinstance(code.left, Infix) and PRECEDENCE[code.left.op] > own:
+        left = _closed(left)
+    if isinstance(code.right, Infix):
+        right = _closed(right)
+    return left + Doc(Break(f"{code.op} ")) + right
+
+
+def _is_short(code: Infix) -> bool:
+    """Whether black would let both sides hug the operator."""
+    return all(isinstance(c, (Name, Lit, Attribute)) for c in (code.left, code.right))
+
+
+def _closed(inner: Doc) -> Doc:
+    """The same, to be broken inside its brackets only."""
+    return Doc(*(p.flat() if isinstance(p, Break) else p for p in inner.pieces))
+
+
+def _subscript(code: Subscript) -> Doc:
+    return _bound(code.target, _ATOM) + Doc(Bracket("[", [doc(i) for i in code.items], "]", comma=len(code.items) > 1))
+
+
+def _slice(code: Slice) -> Doc:
+    start, stop = ("" if c is None else text(c) for c in (code.start, code.stop))
+    step = "" if code.step is None else f":{text(code.step)}"
+    return Doc(f"{start}:{stop}{step}")
+
+
+def _tuple(code: TupleCode) -> Doc:
+    items = [doc(i) for i in code.items]
+    return Doc(Bracket("(", items, ")")) if len(items) != 1 else Doc(Bracket("(", items, ",)", comma=False))
+
+
+def _argument(code: Argument) -> Doc:
+    factor = f"{code.factor} * " if code.factor != 1 else ""
+    offset = f" {'-' if code.offset < 0 else '+'} {abs(code.offset)}" if code.offset else ""
+    return Doc(f"{factor}{code.name}{offset}")
+
+
+def _generator(code: Repeated | Varied) -> Doc:
+    if isinstance(code, Repeated):
+        return doc(code.item) + Doc(Break(f"for _ in range({text(code.count)})"))
+    return doc(code.item) + Doc(Break(f"for {code.variable} in "), Bracket("(", [doc(v) for v in code.values], ")"))
+
+
+def _spread(code: Repeated | Varied) -> Doc:
+    return Doc("*", Bracket("(", [_generator(code)], ")", comma=False))
+
+
+def _gathered(code: Gathered) -> Doc:
+    inner = doc(code.element) + Doc(Break(f"for {code.variable} in {text(code.iterable)}"))
+    return Doc(Bracket("[", [inner], "]", comma=False))
+
+
+def _dict(code: DictCode) -> Doc:
+    return Doc(Bracket("{", [Doc(f"{literal(key)}: ") + doc(value) for key, value in code.items], "}"))
+
+
+def _prefix(code: Prefix) -> Doc:
+    return Doc(code.op) + _bound(code.operand, _UNARY)
+
+
+_PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
+    Lit: _lit,
+    Name: lambda code: Doc(code.text),
+    Local: lambda code: Doc(code.name),
+    ClassRef: lambda code: Doc(code.cls.name),
+    Argument: _argument,
+    CallCode: _call,
+    Method: _method,
+    Attribute: lambda code: _bound(code.target, _ATOM) + Doc(f".{code.name}"),
+    Infix: _infix,
+    Prefix: _prefix,
+    Slice: _slice,
+    Subscript: _subscript,
+    TupleCode: _tuple,
+    Starred: lambda code: Doc("*") + _bound(code.value, _OR),
+    Repeated: _spread,
+    Varied: _spread,
+    Gathered: _gathered,
+    ListCode: lambda code: Doc(Bracket("[", [doc(i) for i in varied(unrolled(code.items))], "]")),
+    DictCode: _dict,
+    Let: lambda code: doc(code.result),
+}
+
+
+# --- members in a row --------------------------------------------------------------------------------------------------------
+
+
+def unrolled(items: Iterable[Code]) -> list[Code]:
+    """Members as they are written: what is repeated a few times one by one, what is the same as before it together with it."""
+    joined: list[Code] = []
+    for item in items:
+        before = joined[-1] if joined else None
+        if isinstance(item, Repeated) and before is not None and before == item.item:
+            joined[-1] = Repeated(item.item, _plus_one(item.count))
+        else:
+            joined.append(item)
+    spread: list[Code] = []
+    for item in joined:
+        if isinstance(item, Repeated) and isinstance(item.count, Lit) and isinstance(item.count.value, int) and item.count.value < ROLLED:
+            spread += [item.item] * item.count.value
+        else:
+            spread.append(item)
+    return spread
+
+
+def _plus_one(count: Code) -> Code:
+    match count:
+        case Lit(value) if isinstance(value, int):
+            return Lit(value + 1)
+        case Argument(name, factor, offset):
+            return Argument(name, factor, offset + 1)
+    raise TypeError(f"not a count: {count!r}")

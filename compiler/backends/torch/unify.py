@@ -1,0 +1,202 @@
+"""Bodies of one block as one class: what differs between them becomes arguments of the constructor.
+
+In: bodies with equal keys, so that they differ in literals only. Out: a `ClassDef` whose body has an `Argument` wherever literals differ (the
+anti-unification of the bodies), and for each body the call that makes it. Always: literals that are the same everywhere stay; literals that
+vary in the same way share one argument; one that varies as a compile-time argument of the block does, or as a multiple of it, is named
+after that; else after what PyTorch calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .classes import Body, ClassDef, Member, Parameter, Step
+from .code import CallCode, Code, Keyword, Lit, TupleCode
+from .naming import IMPORTED, MODULE_ATTRIBUTES, local, unique
+from .operators import Unsupported
+from .tree import Argument, ClassRef, Passed, Repeated, Typed, parts, zipped
+
+COUNT = "depth"
+"""The argument for how often something is repeated, if the spec has no name for it."""
+
+
+class Unifier:
+    """Unites the bodies of one class."""
+
+    def __init__(self, base: str, bodies: list[Body], same: list[int]) -> None:
+        """`same`: equal numbers for bodies that are one shared module, whose constructor can only be called once."""
+        self.bodies, self.same = bodies, same
+        self.cls = ClassDef(base, bodies)
+        self.known: dict[tuple[object, ...], Parameter] = {}
+        self.passed: list[list[Code]] = [[code for _, code in b.passed] for b in bodies]
+        self.given = _common([b.graph.arguments for b in bodies])
+        self.in_forward = False
+        self.stored: set[str] = set()
+
+    def run(self) -> ClassDef:
+        if len(self.bodies) > 1:
+            self._unite()
+        self.cls.parameters.sort(key=lambda p: p.keyword)
+        return self.cls
+
+    def _unite(self) -> None:
+        first = self.bodies[0]
+        body = Body(first.graph, first.keyed)
+        body.names, body.outputs, body.handed, body.ties = first.names, first.outputs, first.handed, first.ties
+        body.symbols, body.passed = first.symbols, list(first.passed)
+        for i, member in enumerate(first.members):
+            code = self._merge([b.members[i].code for b in self.bodies])
+            body.members.append(Member(member.label, member.how, code))
+        self.in_forward = True
+        for i, step in enumerate(first.steps):
+            code = self._merge([b.steps[i].code for b in self.bodies])
+            body.steps.append(Step(code, step.outputs, step.traits, step.loop))
+        body.passed += [("size", code) for code in self.passed[0][len(first.passed) :]]
+        self.cls.body = body
+        self.cls.parameters = [_with_stored(p, p.name in self.stored) for p in self.known.values()]
+
+    # --- anti-unification ------------------------------------------------------------------------------------------------
+
+    def _merge(self, codes: list[Code], keyword: Keyword | None = None) -> Code:
+        first = codes[0]
+        if all(c is first for c in codes):
+            return first
+        if isinstance(first, Lit):
+            return self._literal([c for c in codes if isinstance(c, Lit)], keyword)
+        if isinstance(first, Repeated):
+            return self._repeated([c for c in codes if isinstance(c, Repeated)])
+        return zipped(codes, self._merge)
+
+    def _literal(self, lits: list[Lit], keyword: Keyword | None) -> Code:
+        values = [lit.value for lit in lits]
+        if len({Typed(v) for v in values}) == 1:
+            return lits[0]
+        if self.in_forward and self._conflicts(values):
+            return self._pass(lits)
+        argument = self._argument(values, lits[0].hint or (keyword.name if keyword else ""), keyword)
+        if argument is not None:
+            return argument
+        sizes = {len(v) if isinstance(v, tuple) else -1 for v in values}
+        assert len(sizes) == 1 and -1 not in sizes
+        return TupleCode(tuple(self._literal([Lit(v, lits[0].hint) for v in column], None) for column in zip(*values, strict=True)))  # type: ignore[arg-type]
+
+    def _repeated(self, codes: list[Repeated]) -> Code:
+        item = self._merge([c.item for c in codes])
+        counts: list[Any] = [c.count.value if isinstance(c.count, Lit) else None for c in codes]
+        if len(set(counts)) == 1:
+            return Repeated(item, codes[0].count)
+        for name, values in self.given.items():
+            offsets = {_difference(count, v) for count, v in zip(counts, values, strict=True)}
+            offset = offsets.pop()
+            if not offsets and offset is not None and -2 <= offset <= 2:
+                return Repeated(item, Argument(self._parameter(values, name).name, 1, offset))
+        return Repeated(item, Argument(self._parameter([c + 1 for c in counts], COUNT).name, 1, -1))
+
+    def _conflicts(self, values: Sequence[object]) -> bool:
+        """Whether one module would have to have two of the values."""
+        found: dict[int, Typed] = {}
+        return any(found.setdefault(same, Typed(v)) != Typed(v) for same, v in zip(self.same, values, strict=True))
+
+    def _pass(self, lits: list[Lit]) -> Code:
+        for index in range(len(self.passed[0])):
+            if [p[index] for p in self.passed] == lits:
+                return Passed(index)
+        for passed, lit in zip(self.passed, lits, strict=True):
+            passed.append(lit)
+        return Passed(len(self.passed[0]) - 1)
+
+    # --- arguments -------------------------------------------------------------------------------------------------------
+
+    def _argument(self, values: Sequence[object], hint: str, keyword: Keyword | None) -> Code | None:
+        """An argument with these values. None for tuples that are better taken apart."""
+        if not self.in_forward and self._conflicts(values):
+            raise Unsupported(self.cls.base, "a shared stage of it would need two different modules")
+        wanted = tuple(Typed(v) for v in values)
+        known = self.known.get(wanted)
+        if known is not None:
+            return self._use(known)
+        named = [n for n, given in self.given.items() if tuple(Typed(v) for v in given) == wanted]
+        if named:
+            return self._use(self._parameter(values, hint if hint in named else named[0], keyword))
+        multiple = self._multiple(values)
+        if multiple is not None:
+            return multiple
+        if all(isinstance(v, tuple) and v for v in values) and len({len(v) for v in values if isinstance(v, tuple)}) == 1:
+            return None
+        return self._use(self._parameter(values, hint or "value", keyword))
+
+    def _multiple(self, values: Sequence[object]) -> Code | None:
+        """A multiple of what has an argument already, or of an argument of the block."""
+        for parameter in self.known.values():
+            factor = _factor(values, parameter.values)
+            if factor:
+                return self._use(parameter, factor)
+        for name, given in self.given.items():
+            factor = _factor(values, given)
+            if factor:
+                return self._use(self._parameter(given, name), factor)
+        return None
+
+    def _parameter(self, values: Sequence[object], name: str, keyword: Keyword | None = None) -> Parameter:
+        wanted = tuple(Typed(v) for v in values)
+        if wanted not in self.known:
+            taken = {p.name for p in self.known.values()} | IMPORTED
+            default = keyword.default if keyword is not None and keyword.has_default else None
+            optional = keyword is not None and keyword.has_default and Typed(default) in wanted
+            self.known[wanted] = Parameter(unique(local(name), taken), tuple(values), optional, default)
+        return self.known[wanted]
+
+    def _use(self, parameter: Parameter, factor: int = 1) -> Argument:
+        if self.in_forward:
+            self.stored.add(parameter.name)
+        return Argument(parameter.name, factor)
+
+
+def _with_stored(parameter: Parameter, stored: bool) -> Parameter:
+    return Parameter(parameter.name, parameter.values, parameter.keyword, parameter.default, stored)
+
+
+def _common(arguments: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """The compile-time arguments that vary, with their values."""
+    found = {name: [a.get(name) for a in arguments] for name in arguments[0]}
+    return {name: values for name, values in found.items() if all(_is_plain(v) for v in values) and len({Typed(v) for v in values}) > 1}
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, (int, float, str)) or (isinstance(value, tuple) and all(_is_plain(v) for v in value))
+
+
+def _factor(values: Sequence[object], of: Sequence[object]) -> int | None:
+    """The k >= 2 with which all `values` are `k * of`."""
+    if not all(type(v) is int and type(o) is int and o > 0 for v, o in zip(values, of, strict=True)):
+        return None
+    pairs = [(v, o) for v, o in zip(values, of, strict=True) if isinstance(v, int) and isinstance(o, int)]
+    factor, rest = divmod(*pairs[0])
+    return factor if rest == 0 and factor >= 2 and all(v == factor * o for v, o in pairs) else None
+
+
+def _difference(a: object, b: object) -> int | None:
+    return a - b if type(a) is int and type(b) is int else None
+
+
+# --- making instances ------------------------------------------------------------------------------------------------------
+
+
+def instance(cls: ClassDef, index: int) -> Code:
+    """The call that makes the module of the class's graph number `index`."""
+    positional = tuple(_value(p, index) for p in cls.parameters if not p.keyword)
+    keywords = tuple(Keyword(p.name, _value(p, index), p.default, True) for p in cls.parameters if p.keyword)
+    return CallCode(ClassRef(cls), positional, keywords)
+
+
+def _value(parameter: Parameter, index: int) -> Code:
+    return Lit(parameter.values[index], parameter.name)  # type: ignore[arg-type]
+
+
+def used(code: Code) -> set[str]:
+    """The names of the arguments in some code."""
+    return {p.name for p in parts(code) if isinstance(p, Argument)}
+
+
+RESERVED = MODULE_ATTRIBUTES

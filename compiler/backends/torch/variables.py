@@ -1,0 +1,79 @@
+"""Variables of one `forward`: which name each tensor gets.
+
+In: tensors in the order in which they are made, and how often each is still used. Out: names. Always: a name is given again only when what it
+held is not used any more; what the spec names keeps its name; the rest is `x` as far as that goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .naming import local, unique
+
+RUNNING = ("x", "y", "z", "h", "u", "v", "w")
+
+
+class Variables:
+    """`fixed` are names that are never given: arguments that are no tensors, sizes, what the class refers to. `reserved` are those that
+    the spec gives to tensors made in this body: nothing else is called so while it can be avoided."""
+
+    def __init__(self, fixed: Iterable[str], reserved: Iterable[str]) -> None:
+        self.fixed = set(fixed)
+        self.reserved = {local(n) for n in reserved}
+        self.holds: dict[str, int] = {}
+        self.name_of: dict[int, str] = {}
+        self.left: dict[int, int] = {}
+        self.running: set[str] = {"x"}
+
+    def bind(self, name: str, tensor: int, uses: int) -> str:
+        """Gives `tensor` a name that must be free."""
+        self.holds[name] = tensor
+        self.name_of[tensor] = name
+        self.left[tensor] = uses
+        return name
+
+    def take(self, tensor: int, count: int = 1) -> None:
+        """`count` uses of the tensor are written."""
+        self.left[tensor] -= count
+
+    def is_free(self, name: str) -> bool:
+        holder = self.holds.get(name)
+        return name not in self.fixed and (holder is None or self.left[holder] == 0)
+
+    def named(self, wanted: str, tensor: int, uses: int) -> str:
+        """A name for what the spec calls `wanted`."""
+        name = local(wanted)
+        if not self.is_free(name):
+            name = unique(name, self._unavailable())
+        return self.bind(name, tensor, uses)
+
+    def unnamed(self, tensor: int, uses: int, source: int | None, goal: str) -> str:
+        """A name for a tensor without one, made of `source`, from which `goal` will be made in the end."""
+        return self.bind(self._pick(source, goal), tensor, uses)
+
+    def _pick(self, source: int | None, goal: str) -> str:
+        previous = self.name_of.get(source, "") if source is not None else ""
+        if previous in self.running and self.is_free(previous):
+            return previous
+        if goal and self.is_free(local(goal)):
+            self.running.add(local(goal))
+            return local(goal)
+        for name in RUNNING:
+            if name not in self.reserved and self.is_free(name):
+                self.running.add(name)
+                return name
+        name = unique("x", self._unavailable() | self.reserved)
+        self.running.add(name)
+        return name
+
+    def temporary(self, wanted: str) -> str:
+        """A name that nothing holds, for a moment: it is free again when `release`d."""
+        name = unique(local(wanted), self._unavailable() | self.reserved)
+        self.fixed.add(name)
+        return name
+
+    def release(self, name: str) -> None:
+        self.fixed.discard(name)
+
+    def _unavailable(self) -> set[str]:
+        return self.fixed | {n for n, t in self.holds.items() if self.left[t] > 0}

@@ -1,0 +1,76 @@
+"""Operators and blocks written as functions: `exp(0.5 * x)` is `0.5 * x -> exp`, `concat(a, b)` is `(a, b) -> concat`.
+
+The arguments that are tensors come first and are what flows in; the others are the positional arguments.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netc.dsl import ast
+
+from ..errors.names import NotATensor
+from ..graph import Value
+from .evaluate import evaluate
+from .infix import infix, prefix
+from .operators import tensors
+from .scope import Scope
+from .session import Session
+from .unused import mentions
+from .values import CONST_TYPES, UNKNOWN, Failure, Flow, Many, Unknown
+
+ARITHMETIC = ("+", "-", "*", "/", "//", "%", "**", "==", "!=", "<", "<=", ">", ">=")
+
+
+def on_tensors(node: ast.Apply, scope: Scope) -> bool:
+    """Whether a called name is given tensors, rather than compile-time values."""
+    return node.called and any(has_tensor(a, scope) for a in node.positional)
+
+
+def has_tensor(expr: ast.Expr, scope: Scope) -> bool:
+    """Whether an expression is one of tensors. What is only asked of a tensor, such as its shape, is not."""
+    if isinstance(expr, ast.Attribute):
+        return False
+    if isinstance(expr, ast.Index):
+        return has_tensor(expr.value, scope)
+    if isinstance(expr, ast.Name):
+        found = scope.find(expr.name)
+        return found is not None and isinstance(found[0].value, (Value, Many, Unknown))
+    children = [getattr(expr, f) for f in expr.__match_args__]
+    flat = [c for child in children for c in (child if isinstance(child, tuple) else (child,))]
+    return any(has_tensor(c, scope) for c in flat if isinstance(c, ast.Expr))
+
+
+def split_call(node: ast.Apply, scope: Scope, session: Session) -> tuple[ast.Apply, Flow]:
+    """The stage that a call is, and what flows into it."""
+    count = next((i for i, a in enumerate(node.positional) if not has_tensor(a, scope)), len(node.positional))
+    late = next((a for a in node.positional[count:] if has_tensor(a, scope)), None)
+    if late is not None:
+        raise Failure(NotATensor("a compile-time value", "tensors come first"), node.positional[count].span)
+    flows = [mixed(a, scope, session) for a in node.positional[:count]]
+    stage = ast.Apply(node.span, node.name, node.name_span, node.positional[count:], node.keywords, node.label)
+    found = [None if isinstance(f, CONST_TYPES) else tensors(f) for f in flows]
+    if any(f is None for f in found):
+        return stage, UNKNOWN
+    values = tuple(v for f in found if f is not None for v in f)
+    return stage, values[0] if len(values) == 1 else Many(values)
+
+
+def mixed(expr: ast.Expr, scope: Scope, session: Session) -> Any:
+    """The value of an expression in which tensors may occur: a tensor, or a compile-time value."""
+    from .stages import operand
+
+    if not has_tensor(expr, scope):
+        return evaluate(expr, scope, session)
+    match expr:
+        case ast.Name(span, name):
+            return operand(ast.Apply(span, name, span, (), ()), scope, session)
+        case ast.Binary(_, op, left, right) if op in ARITHMETIC:
+            return infix(expr, mixed(left, scope, session), mixed(right, scope, session), scope, session)
+        case ast.Unary(_, "-", inner):
+            return prefix(expr, mixed(inner, scope, session), scope, session)
+        case ast.Call(span, function, arguments):
+            call = ast.Apply(span, function.name, function.span, arguments, (), called=True)
+            return operand(call, scope, session)
+    names = ", ".join(f"`{n}`" for n in dict.fromkeys(mentions((expr,))))
+    raise Failure(NotATensor(f"an expression of {names} that tensors have no part in"), expr.span)

@@ -1,0 +1,120 @@
+"""Attention: each query's mean of the values, weighed by how well it matches their keys.
+
+In: queries, keys and values, perhaps a mask. Out: one tensor with the axes of the queries. Always: causal attention lets query i see the keys
+0 to i, from the first of each, however many there are of either.
+"""
+
+from __future__ import annotations
+
+from ..dims import Dim, Facts, advice, advice_divides, show
+from ..errors.attention import MaskMismatch, MaskType
+from ..errors.base import STAGE, argument, input_
+from ..errors.operators import BadArgument, NotDivisible, ShapeMismatch, Unprovable, UnprovableMultiple, WrongRank
+from ..types import BOOL as BOOL_TYPE
+from ..types import FLOAT32, Shape, TensorType, show_shape
+from .base import Arg, Given, Operator, Refusal, numel
+from .broadcast import broadcast
+from .kinds import BOOL, NUMBER
+from .linear_algebra import refuse_unless_alike
+from .pointwise import FLOATS, refuse_unless
+
+Q, K, V, MASK = range(4)
+
+
+def refuse_unless_equal(operator: str, given: Given, at: tuple[int, int], axis: int, verb: str, what: str) -> None:
+    """Refuses two inputs that do not agree in an axis. `what` is called so in the plural: `their last axes`."""
+    left, right = given[at[0]], given[at[1]]
+    x, y = left.shape[axis], right.shape[axis]
+    same = given.facts.equal(x, y)
+    if same is False:
+        raise Refusal(ShapeMismatch(verb, left.shape, right.shape, f"{what} must agree: {show(x)} and {show(y)}", at=at), STAGE)
+    if same is None:
+        raise Refusal(Unprovable(operator, x, y, f"{what} must agree", advice(x, y) or "", at), STAGE)
+
+
+class Attention(Operator):
+    """Scaled dot-product attention: `softmax(q k^T * scale) v` over the last two axes of each.
+
+    Shapes are `[..., heads, L, E]` for q, `[..., heads, S, E]` for k and `[..., heads, S, Ev]` for v. Keys and values may have fewer
+    heads, if their number divides that of the queries (grouped-query attention). A bool mask is true where a query may see a key; any
+    other is added to the scores.
+    """
+
+    name = "attention"
+    torch = "torch.nn.functional.scaled_dot_product_attention"
+    onnx = "Attention"
+    inputs = ("q", "k", "v", "mask?")
+    causal = Arg(BOOL, default=False)
+    scale = Arg(NUMBER, default=None)
+    examples = (
+        "q = input 4xTx8; k = input 4xTx8; v = input 4xTx8; (q, k, v) -> attention causal=true",
+        "q = input 4x6x8; k = input 2x6x8; v = input 2x6x8; mask = input [6, 6] bool batch=false; (q, k, v, mask) -> attention",
+    )
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        q = given[Q]
+        for index in (Q, K, V):
+            refuse_unless(self.name, given[index], FLOATS, index)
+            if given[index].rank < 2:
+                raise Refusal(WrongRank(self.name, "[N, heads, length, features] or [N, length, features]", given[index]), input_(index))
+        refuse_unless_alike(self.name, given, (K, V))
+        refuse_unless_equal(self.name, given, (Q, K), -1, "match queries and keys of shape", "their last axes")
+        refuse_unless_equal(self.name, given, (K, V), -2, "pair keys and values of shape", "their lengths (axis -2)")
+        scores = self.scores(given)
+        if len(given) > MASK:
+            self._refuse_mask(given, scores)
+        return (q.with_shape((*scores[:-1], given[V].shape[-1])),)
+
+    def grouped(self, given: Given) -> bool:
+        """Whether several heads of queries share one of keys and values."""
+        if any(t.rank < 4 for t in given.types[:MASK]):
+            return False
+        heads, keys, values = (t.shape[-3] for t in given.types[:MASK])
+        return keys != heads and keys == values and given.facts.divides(keys, heads) is True
+
+    def scores(self, given: Given) -> Shape:
+        """The shape `[..., heads, L, S]`: a score for each query and key."""
+        q, k, v = given.types[:MASK]
+        if q.rank >= 4 and k.rank >= 4 and v.rank >= 4:
+            self._refuse_heads(given)
+        before = [t.shape[:-2] for t in (q, k, v)]
+        if self.grouped(given):
+            before = [before[Q], *((*shape[:-1], 1) for shape in before[K:])]
+        facts = given.facts
+        ahead = broadcast(before[Q], before[K], facts, self.name, "match the heads or batches of", (Q, K))
+        ahead = broadcast(ahead, before[V], facts, self.name, "match the heads or batches of", (Q, V))
+        return (*ahead, q.shape[-2], k.shape[-2])
+
+    def _refuse_heads(self, given: Given) -> None:
+        q, k, v = given.types[:MASK]
+        refuse_unless_equal(self.name, given, (K, V), -3, "pair keys and values of shape", "their heads (axis -3)")
+        heads, fewer = q.shape[-3], k.shape[-3]
+        if given.facts.equal(heads, 1):
+            return
+        divides = given.facts.divides(fewer, heads)
+        if divides is False:
+            by, what = f"{show(fewer)} heads of keys", f"{show(heads)} heads of queries"
+            raise Refusal(NotDivisible(self.name, by, what), STAGE)
+        if divides is None:
+            raise Refusal(UnprovableMultiple(self.name, fewer, heads, advice_divides(fewer, heads)), STAGE)
+
+    def _refuse_mask(self, given: Given, scores: Shape) -> None:
+        mask, dtype = given[MASK], given[Q].dtype
+        if self.causal:
+            advice_ = "let the mask say it all, or leave it out"
+            raise Refusal(BadArgument(self.name, "causal", "true", "goes only without a mask", advice_), argument("causal"))
+        if mask.dtype not in (BOOL_TYPE, FLOAT32, dtype):
+            raise Refusal(MaskType(self.name, f"bool or {dtype}", mask), input_(MASK))
+        if mask.rank < 2 or mask.rank > len(scores) or not _covers(mask.shape, scores, given.facts):
+            needed = f"a shape that broadcasts to {show_shape(scores)}"
+            raise Refusal(MaskMismatch(self.name, needed, mask.shape, MASK), STAGE)
+
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        """Two matrix products and, as softmax counts, three operations for each score."""
+        return numel(self.scores(given)) * (2 * given[Q].shape[-1] + 2 * given[V].shape[-1] + 3)
+
+
+def _covers(mask: Shape, scores: Shape, facts: Facts) -> bool:
+    """Whether the mask stretches to the scores."""
+    pairs = zip(reversed(mask), reversed(scores), strict=False)
+    return all(facts.equal(m, 1) or facts.equal(m, s) for m, s in pairs)

@@ -1,0 +1,131 @@
+"""Equations of `einsum`: `bij,bjk->bik`.
+
+In: the text, and the shapes of the operands. Out: labels of their axes and of the result's, and the size of each label. Always: as
+torch.einsum reads it: letters name axes, `...` stands for any number of axes that broadcast; without `->`, the result has the axes of
+`...` and then, in alphabetical order, those named once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from netc.dsl.record import Record
+
+from ..dims import Dim, Facts, advice, show
+from ..errors.base import STAGE, argument
+from ..errors.linear_algebra import BadEquation
+from ..errors.operators import ShapeMismatch, Unprovable
+from ..types import Shape
+from .base import Refusal
+
+_DOTS = "..."
+Labels = tuple[str, ...]
+
+
+class Equation(Record):
+    """The labels of each operand and of the result. Axes of `...` are labelled `.1`, `.2`, ... from their last one."""
+
+    operands: tuple[Labels, ...]
+    result: Labels
+    sizes: dict[str, Dim]
+
+    def shape(self) -> Shape:
+        """That of the result."""
+        return tuple(self.sizes[label] for label in self.result)
+
+
+def read(text: str, shapes: Sequence[Shape], facts: Facts) -> Equation:
+    """The equation with these operands, or a `Refusal`."""
+    left, arrow, right = text.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if len(terms) != len(shapes):
+        raise _refusal(text, f"it names {_many(len(terms), 'tensor')}, but {_many(len(shapes), 'tensor')} came in")
+    written = [_split(text, term) for term in terms]
+    operands = tuple(_expand(text, labels, shape) for labels, shape in zip(written, shapes, strict=True))
+    sizes = _sizes(text, operands, shapes, facts)
+    dots = sorted((label for label in sizes if label.startswith(".")), reverse=True, key=lambda label: int(label[1:]))
+    if arrow:
+        result = _explicit(text, _split(text, right), sizes, dots)
+    else:
+        counts = Counter(label for labels in operands for label in labels)
+        result = (*dots, *sorted(label for label, count in counts.items() if count == 1 and label.isalpha()))
+    return Equation(operands, result, sizes)
+
+
+def _split(text: str, term: str) -> list[str]:
+    """Letters and `...`."""
+    labels = list(term.replace(_DOTS, " ", 1))
+    for index, label in enumerate(labels):
+        if label == " ":
+            labels[index] = _DOTS
+        elif not (label.isascii() and label.isalpha()):
+            raise _refusal(text, f"axes are named by letters, not by `{label}`")
+    return labels
+
+
+def _expand(text: str, labels: list[str], shape: Shape) -> Labels:
+    """The labels of an operand's axes, `...` replaced by those it stands for."""
+    named = len(labels) - (_DOTS in labels)
+    hidden = len(shape) - named
+    if hidden < 0 or (hidden > 0 and _DOTS not in labels):
+        term = "".join(labels)
+        what = f"`{term}` names {_many(named, 'axis')}" if term else "an empty part names no axis"
+        advice = "put `...` where axes may be left unnamed" if hidden > 0 else ""
+        raise _refusal(text, f"{what}, but the tensor has {_many(len(shape), 'axis')}", advice)
+    expanded: list[str] = []
+    for label in labels:
+        expanded += [f".{hidden - i}" for i in range(hidden)] if label == _DOTS else [label]
+    return tuple(expanded)
+
+
+def _explicit(text: str, labels: list[str], sizes: dict[str, Dim], dots: list[str]) -> Labels:
+    for label, count in Counter(labels).items():
+        if label != _DOTS and label not in sizes:
+            raise _refusal(text, f"the result has `{label}`, and no tensor does")
+        if count > 1:
+            raise _refusal(text, f"the result has `{label}` more than once")
+    result: list[str] = []
+    for label in labels:
+        result += dots if label == _DOTS else [label]
+    return tuple(result)
+
+
+def _sizes(text: str, operands: tuple[Labels, ...], shapes: Sequence[Shape], facts: Facts) -> dict[str, Dim]:
+    """The size of each label: that of all axes that have it, but for axes of 1 in other operands."""
+    sizes: dict[str, Dim] = {}
+    homes: dict[str, int] = {}
+    for index, (labels, shape) in enumerate(zip(operands, shapes, strict=True)):
+        own: dict[str, Dim] = {}
+        for label, size in zip(labels, shape, strict=True):
+            if label in own:
+                _refuse_unless_equal(text, label, own[label], size, (index, index), shapes, facts)
+            own[label] = size
+        for label, size in own.items():
+            known = sizes.get(label, 1)
+            if facts.equal(known, 1):
+                sizes[label], homes[label] = size, index
+            elif not facts.equal(size, 1):
+                _refuse_unless_equal(text, label, known, size, (homes[label], index), shapes, facts)
+    return sizes
+
+
+def _refuse_unless_equal(
+    text: str, label: str, left: Dim, right: Dim, at: tuple[int, int], shapes: Sequence[Shape], facts: Facts
+) -> None:
+    same = facts.equal(left, right)
+    name = f"`{label}`" if label.isalpha() else "an axis of `...`"
+    if same is False:
+        why = f"{name} is {show(left)} and {show(right)}"
+        raise Refusal(ShapeMismatch(f"use `{text}` on", shapes[at[0]], shapes[at[1]], why, at=at), STAGE)
+    if same is None:
+        raise Refusal(Unprovable("einsum", left, right, f"{name} must have one size", advice(left, right) or "", at), STAGE)
+
+
+def _many(count: int, what: str) -> str:
+    plural = "axes" if what == "axis" else what + "s"
+    return f"{count} {what if count == 1 else plural}"
+
+
+def _refusal(text: str, why: str, suggestion: str = "") -> Refusal:
+    return Refusal(BadEquation(text, why, suggestion), argument("equation"))

@@ -1,0 +1,170 @@
+"""Linear algebra: products of vectors, matrices and batches of them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from netc.dsl.record import replace
+
+from ..dims import Dim, Facts, advice, show
+from ..errors.arithmetic import NeedsNumber
+from ..errors.base import STAGE, input_
+from ..errors.linear_algebra import NarrowNumbers
+from ..errors.operators import DTypeMismatch, NeedsFloat, ShapeMismatch, Unprovable, WrongRank
+from ..types import BOOL, INT64, Shape, TensorType, promote
+from .axes import front_axis
+from .base import Arg, Given, Operator, Refusal, numel
+from .broadcast import broadcast
+from .equation import Equation, read
+from .kinds import AXIS, STRING, NumberKind
+from .promotion import result_type
+
+
+def refuse_unless_alike(operator: str, given: Given, indices: tuple[int, ...]) -> None:
+    """Refuses inputs whose element types differ from that of the first."""
+    for index in indices:
+        if given[index].dtype != given[0].dtype:
+            raise Refusal(DTypeMismatch(operator, given[0], given[index], (0, index)), STAGE)
+
+
+class Matmul(Operator):
+    """The matrix product of the last two axes; the axes before them broadcast. A tensor of one axis is a vector."""
+
+    name = "matmul"
+    torch = "torch.matmul"
+    onnx = "MatMul"
+    inputs = ("x", "other")
+    symbol: ClassVar[str] = "@"
+    examples = ("x = input [T, 8]; w = param [8, 4] as w; x @ w", "a = input 3x4; b = input 4x5; (a, b) -> matmul")
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x, other = given
+        for index, side in enumerate(given):
+            if side.rank == 0:
+                raise Refusal(WrongRank(self.name, "at least one axis", side), input_(index))
+            if side.dtype == BOOL:
+                raise Refusal(NeedsNumber(self.name, side), input_(index))
+        refuse_unless_alike(self.name, given, (1,))
+        self._refuse_unless_they_meet(x.shape, other.shape, given.facts)
+        rows = x.shape[-2:-1]
+        columns = other.shape[-1:] if other.rank > 1 else ()
+        return (x.with_shape((*self._batch(x.shape, other.shape, given.facts), *rows, *columns)),)
+
+    def _refuse_unless_they_meet(self, x: Shape, other: Shape, facts: Facts) -> None:
+        inner = other[-2] if len(other) > 1 else other[-1]
+        same = facts.equal(x[-1], inner)
+        which = "axis -2" if len(other) > 1 else "the axis"
+        if same is False:
+            why = f"axis -1 of the first is {show(x[-1])}, {which} of the second is {show(inner)}"
+            raise Refusal(ShapeMismatch("multiply", x, other, why, _transposing(x, other, facts)), STAGE)
+        if same is None:
+            need = f"axis -1 of the first and {which} of the second must agree"
+            raise Refusal(Unprovable(self.name, x[-1], inner, need, advice(x[-1], inner) or ""), STAGE)
+
+    def _batch(self, x: Shape, other: Shape, facts: Facts) -> Shape:
+        """The axes before the matrices."""
+        if len(x) < 3 or len(other) < 3:
+            return x[:-2] + other[:-2]
+        try:
+            return broadcast((*x[:-2], 1, 1), (*other[:-2], 1, 1), facts, self.name, "multiply")[:-2]
+        except Refusal as refusal:
+            if isinstance(refusal.problem, ShapeMismatch):
+                raise Refusal(replace(refusal.problem, left=x, right=other, suggestion=""), refusal.at) from None
+            raise
+
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        """A multiply-add for each element of the result and each of the axis that is summed over."""
+        return 2 * given[0].shape[-1] * numel(results[0].shape)
+
+
+def _transposing(x: Shape, other: Shape, facts: Facts) -> str:
+    """Which of two matrices to transpose so that they go together."""
+    inner = other[-2] if len(other) > 1 else other[-1]
+    if len(other) > 1 and facts.equal(x[-1], other[-1]):
+        return "transpose the second one: `-> transpose -1 -2`"
+    if len(x) > 1 and facts.equal(x[-2], inner):
+        return "transpose the first one: `-> transpose -1 -2`"
+    return ""
+
+
+class Einsum(Operator):
+    """Sums of products by an equation that names the axes: `einsum "bij,bjk->bik"`."""
+
+    name = "einsum"
+    torch = "torch.einsum"
+    onnx = "Einsum"
+    inputs = ("*xs",)
+    equation = Arg(STRING, positional=True)
+    examples = ('a = input 3x4; b = input 4x5; (a, b) -> einsum "bij,bjk->bik"', 'input 3x4 -> einsum "...ij->...ji"')
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        read_ = self.read(given)
+        refuse_unless_alike(self.name, given, tuple(range(len(given))))
+        dtype = given[0].dtype
+        if len(given) > 1 and not dtype.is_float and dtype != INT64:
+            raise Refusal(NarrowNumbers(self.name, given[0]), input_(0))
+        summed = len(read_.sizes) > len(read_.result)
+        return (TensorType(INT64 if summed and not dtype.is_float else dtype, read_.shape()),)
+
+    def read(self, given: Given) -> Equation:
+        """The equation with the sizes of its labels."""
+        return read(self.equation, [t.shape for t in given], given.facts)
+
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        """The operands are multiplied from left to right; a label is summed over as soon as nothing else needs it."""
+        equation = self.read(given)
+        labels = set(equation.operands[0])
+        total: Dim = 0
+        for index in range(1, len(given)):
+            together = labels | set(equation.operands[index])
+            needed = set(equation.result).union(*equation.operands[index + 1 :])
+            labels = together & needed
+            total = total + (2 if labels != together else 1) * numel(tuple(equation.sizes[label] for label in sorted(together)))
+        if len(given) == 1 and len(equation.sizes) > len(equation.result):
+            total = numel(given[0].shape)
+        return total
+
+
+class Outer(Operator):
+    """The product of each element of one vector with each of another."""
+
+    name = "outer"
+    torch = "torch.outer"
+    onnx = "Mul"
+    inputs = ("x", "other")
+    examples = ("a = input [3] batch=false; b = input [4] batch=false; (a, b) -> outer",)
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        for index, side in enumerate(given):
+            if side.rank != 1:
+                advice = 'for a product within each sample, write `-> einsum "ni,nj->nij"`' if side.rank == 2 else ""
+                raise Refusal(WrongRank(self.name, "one axis", side, advice), input_(index))
+        return (TensorType(result_type(given), given[0].shape + given[1].shape),)
+
+
+class CosineSimilarity(Operator):
+    """The cosine of the angle between vectors along an axis; lengths are taken to be at least `eps`."""
+
+    name = "cosine_similarity"
+    torch = "torch.nn.functional.cosine_similarity"
+    onnx = "ReduceL2, Max, Div, Mul and ReduceSum"
+    inputs = ("x", "other")
+    axis = Arg(AXIS, default=1, positional=True, alias="dim")
+    eps = Arg(NumberKind(0), default=1e-8)
+    examples = ("a = input 8; b = input 8; (a, b) -> cosine_similarity",)
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        common = self.common(given)
+        if not common.dtype.is_float:
+            raise Refusal(NeedsFloat(self.name, given[0]), input_(0))
+        axis = front_axis(self.name, self.axis, common)
+        return (common.with_shape(common.shape[:axis] + common.shape[axis + 1 :]),)
+
+    def common(self, given: Given) -> TensorType:
+        """The type that both come to before they are compared."""
+        shape = broadcast(given[0].shape, given[1].shape, given.facts, self.name, "compare")
+        return TensorType(promote(given[0].dtype, given[1].dtype), shape)
+
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        """Two lengths and a product of vectors, a multiply-add for each element."""
+        return 6 * numel(self.common(given).shape)

@@ -1,0 +1,216 @@
+"""Rearranging by a pattern of named axes, as einops has it: `"n c (h p) w -> n h w (c p)" p=2`.
+
+A pattern is two sides of groups. A group is one axis of the tensor: the names of the axes it is made of, the first varying slowest; an empty
+one is `1`. `...` stands for any axes in between, and for their product in parentheses on the right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from netc.dsl.record import Record
+
+from ..dims import Dim, advice, advice_divides, show
+from ..errors.base import Place, argument, input_
+from ..errors.operators import NotDivisible, UnprovableMultiple
+from ..errors.rearrange import (
+    BadPattern,
+    PatternAxisLost,
+    PatternAxisTwice,
+    PatternAxisUnknown,
+    PatternRank,
+    PatternSize,
+    PatternSizeOpen,
+)
+from ..errors.shape import UnprovableSize
+from ..types import Shape, TensorType, show_shape
+from .base import Arg, Given, Refusal, numel
+from .kinds import SIZE, STRING
+from .shape import Layout
+
+Group = tuple[str, ...]
+ELLIPSIS = "..."
+JOINED = "(...)"
+"""The name of an ellipsis in parentheses."""
+_TOKEN = re.compile(r"\.\.\.|[A-Za-z_][A-Za-z_0-9]*|\d+|\S")
+
+
+class Pattern(Record):
+    """Both sides. An ellipsis by itself is the group `("...",)`; in parentheses it is a name in its group."""
+
+    left: tuple[Group, ...]
+    right: tuple[Group, ...]
+
+    def opened(self, rank: int) -> Pattern:
+        """The same with names in place of the ellipsis, for a tensor of that rank."""
+        names = tuple(f"{ELLIPSIS}{i}" for i in range(rank - len(self.left) + 1))
+        return Pattern(_opened(self.left, names), _opened(self.right, names))
+
+
+class Plan(Record):
+    """How to rearrange: the shape of all single axes, their order, the shape of the result; None where there is nothing to do.
+
+    `axes` are the names of the single axes, on the left and on the right.
+    """
+
+    split: Shape | None
+    order: tuple[int, ...] | None
+    merge: Shape | None
+    left: tuple[Group, ...]
+    right: tuple[Group, ...]
+
+
+class Rearrange(Layout):
+    """Reorders, divides and joins axes by a pattern of their names; keywords give sizes that cannot be told."""
+
+    name = "rearrange"
+    torch = "reshape, permute, reshape; einops.rearrange"
+    onnx = "Reshape, Transpose, Reshape"
+    open_keywords = SIZE
+    pattern = Arg(STRING, positional=True)
+    examples = (
+        'input 3x32x32 -> rearrange "n c (h p) (w q) -> n (h w) (c p q)" p=4 q=4',
+        'input [T, 512] -> rearrange "n t (h d) -> n h t d" h=8',
+    )
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        opened, sizes = self._solved(given)
+        return (given[0].with_shape(tuple(_size(group, sizes) for group in opened.right)),)
+
+    def plan(self, given: Given) -> Plan:
+        """The steps, none of them needless."""
+        x = given[0]
+        opened, sizes = self._solved(given)
+        before = [name for group in opened.left for name in group]
+        after = [name for group in opened.right for name in group]
+        order = tuple(before.index(name) for name in after)
+        split: Shape | None = tuple(sizes[name] for name in before)
+        merge: Shape | None = tuple(_size(group, sizes) for group in opened.right)
+        if order == tuple(range(len(order))):
+            same = all(len(group) == 1 for group in opened.left + opened.right)
+            return Plan(None, None, None if same or merge == x.shape else merge, opened.left, opened.right)
+        if all(len(group) == 1 for group in opened.left):
+            split = None
+        if all(len(group) == 1 for group in opened.right):
+            merge = None
+        return Plan(split, order, merge, opened.left, opened.right)
+
+    def _solved(self, given: Given) -> tuple[Pattern, dict[str, Dim]]:
+        """The pattern for the input's rank, and the size of every name."""
+        x = given[0]
+        pattern = self._parsed()
+        open_ = (ELLIPSIS,) in pattern.left
+        count = len(pattern.left) - open_
+        if x.rank < count or (x.rank > count and not open_):
+            raise Refusal(PatternRank(self.pattern, count, open_, x), input_(0))
+        opened = pattern.opened(x.rank) if open_ else pattern
+        sizes = self._keywords(opened)
+        for axis, group in enumerate(opened.left):
+            self._solve(axis, group, sizes, given)
+        return opened, sizes
+
+    def _keywords(self, pattern: Pattern) -> dict[str, Dim]:
+        names = tuple(name for group in pattern.left for name in group)
+        sizes: dict[str, Dim] = {}
+        for name, size in self.args["sizes"]:
+            if name not in names:
+                shown = tuple(n for n in names if not n.startswith(ELLIPSIS))
+                raise Refusal(PatternAxisUnknown(self.pattern, name, shown), argument(name))
+            sizes[name] = size
+        return sizes
+
+    def _solve(self, axis: int, group: Group, sizes: dict[str, Dim], given: Given) -> None:
+        """Works out the sizes of the names of a group from that of the axis."""
+        x, facts = given[0], given.facts
+        whole, part = x.shape[axis], _shown(group)
+        unknown = [name for name in group if name not in sizes]
+        known = numel(tuple(sizes[name] for name in group if name in sizes))
+        at = next((argument(name) for name in group if name in sizes), argument("pattern"))
+        if len(unknown) > 1:
+            raise Refusal(PatternSizeOpen(part, tuple(unknown)), argument("pattern"))
+        if unknown:
+            sizes[unknown[0]] = self._quotient(axis, known, part, given, at)
+            return
+        same = facts.equal(whole, known)
+        if same is False:
+            raise Refusal(PatternSize(part, known, axis, x), at)
+        if same is None:
+            need = f"`{part}`, axis {axis} of {show_shape(x.shape)}, is {show(known)}"
+            raise Refusal(UnprovableSize(need, "the pattern needs it", advice(whole, known) or ""), at)
+
+    def _quotient(self, axis: int, known: Dim, part: str, given: Given, at: Place) -> Dim:
+        whole, facts = given[0].shape[axis], given.facts
+        quotient = facts.exact_div(whole, known)
+        if quotient is not None:
+            return quotient
+        if facts.divides(known, whole) is False:
+            what = f"{show(whole)}, axis {axis} of {show_shape(given[0].shape)} (`{part}`)"
+            raise Refusal(NotDivisible(self.name, f"parts of {show(known)}", what), at)
+        raise Refusal(UnprovableMultiple(self.name, known, whole, advice_divides(known, whole)), at)
+
+    def _parsed(self) -> Pattern:
+        """The pattern, its names checked."""
+        pattern = self._read()
+        sides = (pattern.left, pattern.right)
+        left, right = ([ELLIPSIS if name == JOINED else name for group in side for name in group] for side in sides)
+        for side, names in (("left", left), ("right", right)):
+            for i, name in enumerate(names):
+                if name in names[:i]:
+                    raise Refusal(PatternAxisTwice(self.pattern, name, side), argument("pattern"))
+        for side, names, others in (("left", left, right), ("right", right, left)):
+            lost = next((name for name in names if name not in others), None)
+            if lost is not None:
+                raise Refusal(PatternAxisLost(self.pattern, lost, side), argument("pattern"))
+        if any(JOINED in group for group in pattern.left):
+            raise self._unreadable("on the left, `...` cannot stand in parentheses")
+        return pattern
+
+    def _read(self) -> Pattern:
+        sides = self.pattern.split("->")
+        if len(sides) != 2:
+            raise self._unreadable("it needs one `->`")
+        return Pattern(self._side(_TOKEN.findall(sides[0])), self._side(_TOKEN.findall(sides[1])))
+
+    def _side(self, tokens: Sequence[str]) -> tuple[Group, ...]:
+        groups: list[Group] = []
+        inside: list[str] | None = None
+        for token in tokens:
+            if token == "(" and inside is None:
+                inside = []
+            elif token == ")" and inside is not None:
+                groups.append(tuple(inside))
+                inside = None
+            elif token in ("(", ")"):
+                raise self._unreadable("its parentheses do not match" if token == ")" else "parentheses cannot stand in parentheses")
+            elif token != "1" and token != ELLIPSIS and not token.isidentifier():
+                what = "the only number it can hold is 1" if token.isdigit() else f"`{token}` is no name of an axis"
+                raise self._unreadable(what)
+            elif inside is not None:
+                inside += [] if token == "1" else [JOINED if token == ELLIPSIS else token]
+            else:
+                groups.append(() if token == "1" else (token,))
+        if inside is not None:
+            raise self._unreadable("its parentheses do not match")
+        return tuple(groups)
+
+    def _unreadable(self, what: str) -> Refusal:
+        return Refusal(BadPattern(self.pattern, what), argument("pattern"))
+
+
+def _opened(side: tuple[Group, ...], names: Group) -> tuple[Group, ...]:
+    groups: list[Group] = []
+    for group in side:
+        if group == (ELLIPSIS,):
+            groups += [(name,) for name in names]
+        else:
+            groups.append(tuple(n for name in group for n in (names if name == JOINED else (name,))))
+    return tuple(groups)
+
+
+def _size(group: Group, sizes: dict[str, Dim]) -> Dim:
+    return numel(tuple(sizes[name] for name in group))
+
+
+def _shown(group: Group) -> str:
+    return group[0] if len(group) == 1 else "(" + " ".join(group) + ")" if group else "1"

@@ -1,0 +1,126 @@
+"""`netc run`: a spec or an ONNX model on arrays, in ONNX Runtime."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .failures import Failed
+from .options import choose, one_source, source_options, spec_options, weight_options
+from .terminal import write
+
+if TYPE_CHECKING:
+    from netc.compiler.backends.onnx.runtime import Session
+    from netc.compiler.elements import Array
+
+    from .runnable import Runnable
+
+DEVICES = ("cpu", "cuda")
+
+
+def _inputs(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for word in values:
+        name, equals, path = word.partition("=")
+        if not (name and equals and path):
+            raise click.BadParameter(f"expected {option.metavar}, got `{word}`", ctx, option)
+        if name in pairs:
+            raise click.BadParameter(f"`{name}` is given twice", ctx, option)
+        pairs[name] = path
+    return pairs
+
+
+@click.command("run")
+@source_options
+@click.option("--input", "files", multiple=True, metavar="NAME=X.npy", callback=_inputs, help="The array for an input.")
+@click.option("--random", is_flag=True, help="Random numbers for the other inputs, drawn with --seed; integers are 0 or 1.")
+@click.option("--device", type=click.Choice(DEVICES), default="cpu", help="Where to run.")
+@click.option("-o", "--output", metavar="OUT.npz", help="Keep the results.")
+@spec_options
+@weight_options
+def command(
+    file: str | None,
+    text: str | None,
+    files: dict[str, str],
+    random: bool,
+    device: str,
+    output: str | None,
+    model: str | None,
+    params: dict[str, object],
+    dims: dict[str, int],
+    weights: str | None,
+    seed: int | None,
+) -> None:
+    """Run a spec or an ONNX model, and show the results.
+
+    Without --weights the parameters are drawn with --seed, 0 unless given.
+    """
+    from . import runnable
+
+    path = one_source(file, text)
+    if path is not None and path.lower().endswith(".onnx"):
+        if model is not None or params or weights is not None:
+            raise click.UsageError("an ONNX model is what it is: --model, --set and --weights are for specs")
+        made = runnable.of_onnx(path, dims, device)
+    else:
+        made = runnable.of_spec(path, text, choose(model, params, dims), weights, seed, device)
+    results = _run(made.session, _arrays(made, files, random, seed or 0))
+    write("\n".join(_shown(name, array) for name, array in results.items()))
+    if output is not None:
+        _keep(output, results)
+
+
+def _arrays(made: Runnable, files: dict[str, str], random: bool, seed: int) -> dict[str, Array]:
+    import numpy as np
+
+    from ..samples import random_array
+    from .arrays import load_array
+
+    ports = made.session.inputs
+    arrays = {name: load_array(path) for name, path in files.items()}
+    missing = [name for name in ports if name not in arrays]
+    if missing and not random:
+        told = ", ".join(f"`{name}`: {ports[name]}" for name in missing)
+        raise click.UsageError(f"the model needs {told}; give `--input {missing[0]}=FILE.npy`, or `--random`")
+    if missing:
+        generator = np.random.default_rng(seed)
+        shapes = made.shapes()
+        arrays |= {name: random_array(ports[name].dtype, shapes[name], generator) for name in missing}
+    return arrays
+
+
+def _run(session: Session, arrays: dict[str, Array]) -> dict[str, Array]:
+    try:
+        results: Any = session(**arrays)
+    except ValueError as error:
+        raise Failed(str(error)) from None
+    except Exception as error:
+        from .runnable import of_runtime
+
+        if not of_runtime(error):
+            raise
+        raise Failed(f"the model failed while it ran: {' '.join(str(error).split())}") from None
+    return results if isinstance(results, dict) else dict.fromkeys(session.outputs, results)
+
+
+def _shown(name: str, array: Array) -> str:
+    import numpy as np
+
+    values = np.array2string(array, threshold=100, edgeitems=3, precision=4, max_line_width=10_000)
+    return f"{name}: {array.dtype} {list(array.shape)}\n{values}"
+
+
+def _keep(output: str, results: dict[str, Array]) -> None:
+    from io import BytesIO
+
+    import numpy as np
+
+    from ..writing import write_bytes
+
+    if os.path.splitext(output)[1].lower() != ".npz":
+        raise click.UsageError(f"the results are kept as .npz, and `{output}` does not end so")
+    buffer = BytesIO()
+    np.savez(buffer, **results)
+    write_bytes(output, buffer.getvalue())

@@ -1,0 +1,81 @@
+"""What `netc run` runs: a session, and the sizes that random inputs get."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from netc.compiler.backends.onnx.devices import DeviceUnavailable, providers
+from netc.compiler.backends.onnx.runtime import Session
+from netc.dsl.record import Record
+
+from ..samples import BATCH, USUAL, NoSizes, shapes_of
+from .failures import Failed
+from .program import compiled
+from .reading import reader
+
+if TYPE_CHECKING:
+    from ..analysis import Choice
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+class Runnable(Record):
+    """`shapes` gives a shape for each input."""
+
+    session: Session
+    shapes: Callable[[], Shapes]
+
+
+def of_spec(path: str | None, text: str | None, choice: Choice, weights: str | None, seed: int | None, device: str) -> Runnable:
+    """A spec, compiled."""
+    model = compiled(reader(path, text), choice)
+
+    def shapes() -> Shapes:
+        try:
+            return shapes_of(model.program)
+        except NoSizes as error:
+            raise Failed(str(error), "fix them: `--dim NAME=SIZE`") from None
+
+    _check(device)
+    return Runnable(_started(lambda: model.session(weights, seed, device), "the model"), shapes)
+
+
+def of_onnx(path: str, dims: dict[str, int], device: str) -> Runnable:
+    """A file. `dims` are the sizes of symbolic axes."""
+    _check(device)
+    session = _started(lambda: Session(path, device), f"`{path}`")
+    axes = {axis for port in session.inputs.values() for axis in port.shape if isinstance(axis, str)}
+    strange = next((name for name in dims if name not in axes), None)
+    if strange is not None:
+        known = ", ".join(f"`{axis}`" for axis in sorted(axes) if axis) or "none"
+        raise Failed(f"the model has no dimension `{strange}`: its symbolic dimensions are {known}")
+    sizes = {axis: dims.get(axis, 1 if axis == BATCH else USUAL) for axis in axes}
+    shapes = {name: tuple(sizes[d] if isinstance(d, str) else d for d in port.shape) for name, port in session.inputs.items()}
+    return Runnable(session, lambda: shapes)
+
+
+def of_runtime(error: Exception) -> bool:
+    """Whether ONNX Runtime raised it."""
+    return type(error).__module__.startswith("onnxruntime")
+
+
+def _check(device: str) -> None:
+    """Says at once that a device is not there."""
+    try:
+        providers(device)
+    except DeviceUnavailable as error:
+        raise Failed(str(error)) from None
+
+
+def _started(start: Callable[[], Session], what: str) -> Session:
+    try:
+        return start()
+    except DeviceUnavailable as error:
+        raise Failed(str(error)) from None
+    except FileNotFoundError:
+        raise Failed(f"cannot read {what}: there is no such file") from None
+    except Exception as error:
+        if not of_runtime(error):
+            raise
+        raise Failed(f"ONNX Runtime cannot load {what}: {' '.join(str(error).split())}") from None

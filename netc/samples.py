@@ -1,0 +1,84 @@
+"""Random inputs for a model.
+
+In: the types of its inputs. Out: arrays of those types; symbolic dimensions get sizes that satisfy every `where`. Always: the same seed gives
+the same arrays. Floating-point numbers are normally distributed; integers are 0 or 1, which any vocabulary has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netc.compiler.dims import Dim, bounds, evaluate, symbols
+from netc.compiler.elements import Array, numpy_dtype
+
+if TYPE_CHECKING:
+    from netc.compiler.graph import Program
+    from netc.compiler.types import DType
+
+BATCH = "N"
+USUAL = 8
+_MOST = 4096
+_TRIES = 100_000
+
+
+class NoSizes(ValueError):
+    """No sizes were found that the conditions of the spec allow."""
+
+
+def shapes_of(program: Program) -> dict[str, tuple[int, ...]]:
+    """Sizes for every input, by name: one sample, other symbolic dimensions of the first usual size that is allowed."""
+    types = {value.name: value.type for value in program.main.inputs}
+    used = sorted(set().union(*(symbols(d) for t in types.values() for d in t.shape)))
+    for sizes in _candidates(used):
+        if _allowed(program, sizes):
+            return {name: tuple(evaluate(d, sizes) for d in t.shape) for name, t in types.items()}
+    raise NoSizes(f"no sizes were found for {', '.join(f'`{n}`' for n in used)} that every `where` allows")
+
+
+def _candidates(names: list[str]) -> Iterator[dict[str, int]]:
+    """Equal sizes first, then all small ones."""
+    others = [name for name in names if name != BATCH]
+    batch = {BATCH: 1} if BATCH in names else {}
+    for size in (*range(USUAL, _MOST), *range(1, USUAL)):
+        yield batch | dict.fromkeys(others, size)
+    most = max(2, int(_TRIES ** (1 / max(1, len(names)))))
+    for combination in product(range(1, most), repeat=len(names)):
+        yield dict(zip(names, combination, strict=True))
+
+
+def _allowed(program: Program, sizes: Mapping[str, int]) -> bool:
+    facts = program.facts
+    dims = [d for value in program.main.inputs for d in value.type.shape]
+    known = set(sizes)
+
+    def value(d: Dim) -> int | None:
+        return evaluate(d, sizes) if symbols(d) <= known else None
+
+    return (
+        all(_within(d, sizes) for d in dims)
+        and all(value(d) in (0, None) for d in facts.zeros)
+        and all(value(d) != 0 for d in facts.nonzeros)
+        and all((value(d) or 0) >= 0 for d in facts.nonnegatives)
+        and all(_divides(value(k), value(p)) for k, p in facts.multiples)
+    )
+
+
+def _within(d: Dim, sizes: Mapping[str, int]) -> bool:
+    low, high = bounds(d)
+    size = evaluate(d, sizes)
+    return size >= max(1, low or 1) and (high is None or size <= high)
+
+
+def _divides(k: int | None, p: int | None) -> bool:
+    return k is None or p is None or (k != 0 and p % k == 0)
+
+
+def random_array(dtype: DType, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
+    """An array for one input."""
+    if dtype.is_float:
+        return generator.standard_normal(shape, np.float32).astype(numpy_dtype(dtype))
+    return generator.integers(0, 2, shape).astype(numpy_dtype(dtype))

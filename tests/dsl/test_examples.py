@@ -1,0 +1,197 @@
+"""Every form of the language reference, read into the tree it should be."""
+
+from __future__ import annotations
+
+import pytest
+
+from netc.dsl import ast
+from netc.dsl.parser import parse, parse_value
+from netc.dsl.source import SourceFile
+
+from .helpers import examples, pipeline, plain, read, value
+
+N = ("Name", "N")
+
+
+def name(text: str) -> tuple[str, str]:
+    return ("Name", text)
+
+
+def number(n: float) -> tuple[str, float]:
+    return ("Number", n)
+
+
+def apply(called: str, *positional: object, **keywords: object) -> tuple[object, ...]:
+    return ("Apply", called, positional, tuple(("Keyword", k, v) for k, v in keywords.items()), None, False)
+
+
+@pytest.mark.parametrize("text", examples())
+def test_examples_have_no_problems(text: str) -> None:
+    assert read(text).items
+
+
+def test_one_line_is_a_model() -> None:
+    got = pipeline("input 3 -> dense 2 sigmoid -> dense 1 sigmoid")
+    assert plain(got.head) == ("Input", number(3), None, (), ())
+    assert plain(got.stages) == (apply("dense", number(2), name("sigmoid")), apply("dense", number(1), name("sigmoid")))
+
+
+ARGUMENTS = {
+    "conv 64 3x3 padding=1 bias=false": apply(
+        "conv", number(64), ("Dims", (number(3), number(3))), padding=number(1), bias=("Boolean", False)
+    ),
+    "softmax axis=-1": apply("softmax", axis=("Unary", "-", number(1))),
+    "roll shift=-w": apply("roll", shift=("Unary", "-", name("w"))),
+    "dense (4 * d)": apply("dense", ("Binary", "*", number(4), name("d"))),
+    "dense widths[i]": apply("dense", ("Index", name("widths"), name("i"))),
+    "dense x.shape[1]": apply("dense", ("Index", ("Attribute", name("x"), "shape"), number(1))),
+    "dense in.channels": apply("dense", ("Attribute", name("in"), "channels")),
+    "dense round_to(v)": apply("dense", ("Call", name("round_to"), (name("v"),))),
+    "dense f() [1]": apply("dense", ("Call", name("f"), ()), ("ListExpr", (number(1),))),
+    "param_like init=normal(0.02)": apply("param_like", init=("Call", name("normal"), (number(0.02),))),
+    "pad [1, -2] mode=same": apply("pad", ("ListExpr", (number(1), ("Unary", "-", number(2)))), mode=name("same")),
+    "reshape[N, 3]": apply("reshape", ("ListExpr", (N, number(3)))),
+    "reshape [N, 3,]": apply("reshape", ("ListExpr", (N, number(3)))),
+    "conv w stride=(2 if i == 0 else 1)": apply(
+        "conv", name("w"), stride=("Conditional", number(2), ("Binary", "==", name("i"), number(0)), number(1))
+    ),
+    'rearrange "n c -> c n" p=2': apply("rearrange", ("String", "n c -> c n"), p=number(2)),
+    "where": apply("where"),
+}
+
+
+@pytest.mark.parametrize("text", ARGUMENTS)
+def test_arguments(text: str) -> None:
+    assert plain(pipeline(f"x -> {text}").stages) == (ARGUMENTS[text],)
+
+
+def test_a_tight_parenthesis_is_a_call() -> None:
+    got = pipeline("x -> conv(64, 3, padding=1) relu as c").stages[0]
+    assert isinstance(got, ast.Apply)
+    assert got.called
+    assert plain(got.positional) == (number(64), number(3), name("relu"))
+    assert plain(got.keywords) == (("Keyword", "padding", number(1)),)
+    assert got.label is not None
+    assert got.label.span.text == "c"
+
+
+EXPRESSIONS = {
+    "50_257": number(50257),
+    "1e-5": number(1e-5),
+    "3xHxW": ("Dims", (number(3), name("H"), name("W"))),
+    "0..n + 1": ("Range", number(0), ("Binary", "+", name("n"), number(1))),
+    "-a ** -b": ("Unary", "-", ("Binary", "**", name("a"), ("Unary", "-", name("b")))),
+    "a or b and not c": ("Binary", "or", name("a"), ("Binary", "and", name("b"), ("Unary", "not", name("c")))),
+    "a not in b": ("Unary", "not", ("Binary", "in", name("a"), name("b"))),
+    "a - b - c": ("Binary", "-", ("Binary", "-", name("a"), name("b")), name("c")),
+    "a % 2 == 0": ("Binary", "==", ("Binary", "%", name("a"), number(2)), number(0)),
+    "where(a > 0, 1, 2)": ("Call", name("where"), (("Binary", ">", name("a"), number(0)), number(1), number(2))),
+    "[]": ("ListExpr", ()),
+    '"text"': ("String", "text"),
+}
+
+
+@pytest.mark.parametrize("text", EXPRESSIONS)
+def test_expressions(text: str) -> None:
+    assert plain(value(text)) == EXPRESSIONS[text]
+    alone, problems = parse_value(SourceFile("--set", text))
+    assert problems == []
+    assert plain(alone) == EXPRESSIONS[text]
+
+
+def test_the_span_of_parentheses_holds_them() -> None:
+    got = value("(a + b) * c")
+    assert got.span.text == "(a + b) * c"
+
+
+def test_tensor_arithmetic_binds_tighter_than_arrows() -> None:
+    got = pipeline("-a + b * 2 @ c ** 2 -> relu")
+    product = ("TensorBinary", "*", apply("b"), ("Scalar", 2))
+    power = ("TensorBinary", "**", apply("c"), ("Scalar", 2))
+    assert plain(got.head) == ("TensorBinary", "+", ("TensorUnary", "-", apply("a")), ("TensorBinary", "@", product, power))
+    assert plain(got.stages) == (apply("relu"),)
+
+
+def test_values_in_tensor_arithmetic() -> None:
+    got = pipeline("x / in.features > x.shape[1]").head
+    features = ("Value", ("Attribute", name("in"), "features"))
+    axis = ("Value", ("Index", ("Attribute", name("x"), "shape"), number(1)))
+    assert plain(got) == ("TensorBinary", ">", ("TensorBinary", "/", apply("x"), features), axis)
+
+
+def test_loops() -> None:
+    body = ("Body", (("Flow", ("Pipeline", apply("relu"), ())),))
+    label = ("Label", ("layer", ("Binary", "+", name("i"), number(1))))
+    assert plain(pipeline("repeat 3 { relu }").head) == ("Repeat", (), number(3), None, body)
+    assert plain(pipeline("repeat i in 0..4 { relu }").head) == ("Repeat", (name("i"),), ("Range", number(0), number(4)), None, body)
+    got = pipeline("repeat (i, w) in z as layer{i+1} { relu }").head
+    assert plain(got) == ("Repeat", (name("i"), name("w")), name("z"), label, body)
+    assert plain(pipeline("each r in [6] as b { relu }").head) == (
+        "Each", (name("r"),), ("ListExpr", (number(6),)), ("Label", ("b",)), body,
+    )  # fmt: skip
+    assert plain(pipeline("repeat (n) { relu }").head) == ("Repeat", (), name("n"), None, body)
+
+
+def test_else_if_is_a_body_of_one_statement() -> None:
+    got = pipeline("if a { relu } else if b { } else { tanh }").head
+    assert isinstance(got, ast.If)
+    assert got.otherwise is not None
+    assert plain(got.otherwise) == plain(ast.Body(got.span, (ast.Flow(got.span, pipeline("if b { } else { tanh }")),)))
+
+
+def test_statements() -> None:
+    file = read("(a, b) = x -> chunk 2\nlet k = 1\nout a, b\nexpect params == 3\nexpect output [N]\nshared f = dense 2")
+    assert [type(item).__name__ for item in file.items] == ["Assign", "Let", "Out", "ExpectCondition", "ExpectShape", "Shared"]
+    first, _, third, *_ = file.items
+    assert isinstance(first, ast.Assign)
+    assert first.unpack
+    assert plain(first.targets) == (name("a"), name("b"))
+    assert isinstance(third, ast.Out)
+    assert len(third.results) == 2
+
+
+def test_definitions() -> None:
+    file = read('use "a": b, c\nfn f(v, d=8) = v\nblock g(x: [..., _, D], h=1) { x }\nmodel m { in }\nblock e() { }')
+    one = ("Parameter", name("h"), number(1))
+    assert plain(file.items[0]) == ("Use", ("String", "a"), (name("b"), name("c")))
+    assert plain(file.items[1]) == ("Fn", name("f"), (("Parameter", name("v"), None), ("Parameter", name("d"), number(8))), name("v"))
+    block = file.items[2]
+    assert isinstance(block, ast.Block)
+    assert plain(block.parameters) == (("TensorParameter", name("x"), (name("..."), name("_"), name("D"))), one)
+
+
+def test_sources() -> None:
+    got = pipeline("image = input 3xHxW float16 batch=false where H % 32 == 0, W > 1 -> relu")
+    assert isinstance(got.head, ast.Input)
+    assert len(got.head.where) == 2
+    assert len(got.stages) == 1
+    both = pipeline("(input 3, param [1, d] int64 init=zeros as p)").head
+    assert isinstance(both, ast.Group)
+    assert plain(both.members[1].head) == (
+        "Param", ("ListExpr", (number(1), name("d"))), name("int64"), (("Keyword", "init", name("zeros")),), ("Label", ("p",)),
+    )  # fmt: skip
+    table = pipeline("table (i, j) [4, 4] int64 = i * j as t").head
+    assert plain(table) == (
+        "Table", (name("i"), name("j")), ("ListExpr", (number(4), number(4))), name("int64"), ("Binary", "*", name("i"), name("j")),
+        ("Label", ("t",)),
+    )  # fmt: skip
+
+
+def test_a_hundred_thousand_stages() -> None:
+    got = pipeline("x = input 3" + " -> dense 64 relu" * 100_000)
+    assert len(got.stages) == 100_000
+
+
+def test_long_sums_are_left_nested() -> None:
+    got = value("+".join(["1"] * 10_000))
+    count = 0
+    while isinstance(got, ast.Binary):
+        got, count = got.left, count + 1
+    assert count == 9_999
+
+
+def test_a_file_covers_its_whole_text() -> None:
+    text = "# a\r\nx = input 3\r\n  -> relu # b\r\n"
+    file, problems = parse(SourceFile("a.net", "\ufeff" + text))
+    assert problems == []
+    assert file.span.text == "\ufeff" + text

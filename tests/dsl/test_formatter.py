@@ -1,0 +1,56 @@
+"""The formatter: the style, comments, and that nothing but the layout changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from netc.dsl.formatter import format_source
+from netc.dsl.source import SourceFile
+
+from .helpers import examples, plain, read
+
+CASES = {
+    "x=a+b*-1->dense  2   bias = false": "x = a + b * -1 -> dense 2 bias=false\n",
+    "let k=2**-1;fn f (v,d = 8)=v": "let k = 2 ** -1\nfn f(v, d=8) = v\n",
+    "\n\n# a\n\n\n\nx\n\n\ny # b\n# c\n": "# a\n\nx\n\ny  # b\n# c\n",
+    "repeat 3{relu}\nrepeat 3 { relu; tanh }": "repeat 3 { relu }\nrepeat 3 {\n  relu\n  tanh\n}\n",
+    "x\n -> a -> b": "x\n  -> a\n  -> b\n",
+    "x -> (a ->\n b)": "x -> (a -> b)\n",
+    "x\n # why\n -> a # how\n -> b": "x\n  # why\n  -> a  # how\n  -> b\n",
+    "if a { # why\n relu\n # end\n} else {\n}": "if a {  # why\n  relu\n  # end\n} else { }\n",
+    "(a, # one\n b)": "(\n  a,  # one\n  b\n)\n",
+    "x -> a as   b{ i+1 }": "x -> a as b{ i+1 }\n",
+    "repeat (i,w) in z as l{i} {relu}": "repeat (i, w) in z as l{i} { relu }\n",
+    "x = 0..4 if a else 1": None,
+    "x -> y\r\n": "x -> y\n",
+    "x = " + " -> ".join(["conv 64 3x3"] * 8): "x = conv 64 3x3\n" + "  -> conv 64 3x3\n" * 7,
+}
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_style(text: str) -> None:
+    assert format_source(SourceFile("a.net", text))[0] == CASES[text]
+
+
+@pytest.mark.parametrize("text", examples())
+def test_only_the_layout_changes(text: str) -> None:
+    once, problems = format_source(SourceFile("a.net", text))
+    assert problems == []
+    assert once is not None
+    assert plain(read(once)) == plain(read(text))
+    assert format_source(SourceFile("a.net", once))[0] == once
+    assert once.count("#") == text.count("#")
+    assert max(len(line.split("  #")[0]) for line in once.splitlines()) <= 140
+
+
+def test_what_does_not_parse_is_not_touched() -> None:
+    text, problems = format_source(SourceFile("a.net", "x -> ->"))
+    assert text is None
+    assert len(problems) == 1
+
+
+def test_long_texts() -> None:
+    text = "x = input 3" + " -> dense 64 relu" * 20_000
+    once, _ = format_source(SourceFile("a.net", text))
+    assert once is not None
+    assert once.count("\n") == 20_001

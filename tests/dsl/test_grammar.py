@@ -1,0 +1,57 @@
+"""The grammar: no conflicts, tables that say what Lark says, a cache that may fail."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import lark
+import pytest
+
+from netc.dsl import grammar
+
+
+def test_no_conflicts(caplog: pytest.LogCaptureFixture) -> None:
+    """Lark resolves a shift/reduce conflict silently, but says so when it debugs."""
+    lark.logger.addHandler(caplog.handler)
+    level = lark.logger.level
+    lark.logger.setLevel(logging.DEBUG)
+    try:
+        lark.Lark(grammar.grammar_text(), parser="lalr", lexer="basic", start=["file", "expr", "lexical"], debug=True)
+    finally:
+        lark.logger.setLevel(level)
+        lark.logger.removeHandler(caplog.handler)
+    assert [record.getMessage() for record in caplog.records if "onflict" in record.getMessage()] == []
+
+
+@pytest.mark.parametrize("damage", [b"", b"1234", b"\0\0\0\0\0\0\0\0\0"])
+def test_a_damaged_cache_is_built_anew(damage: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grammar, "_cache_directory", lambda: str(tmp_path))
+    grammar.tables.cache_clear()
+    grammar.tables()
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(damage)
+    grammar.tables.cache_clear()
+    assert grammar.tables().rows
+    assert len(file.read_bytes()) > 1000
+    grammar.tables.cache_clear()
+
+
+def test_a_cache_that_cannot_be_written_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(grammar, "_cache_directory", lambda: str(tmp_path / "file"))
+    grammar.tables.cache_clear()
+    assert grammar.tables().rows
+    grammar.tables.cache_clear()
+
+
+def test_lark_finds_the_same_tokens() -> None:
+    from netc.dsl.tokens import lex
+
+    from .helpers import examples
+
+    parser = grammar.make_lark(grammar.grammar_text())
+    for text in examples():
+        tokens, comments = lex(text, grammar.tables())
+        ours = sorted((t.start, t.type, t.text) for t in [*tokens[:-1], *comments])
+        assert ours == [(t.start_pos, t.type, str(t)) for t in parser.lex(text)]

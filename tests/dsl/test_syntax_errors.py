@@ -1,0 +1,95 @@
+"""Each problem of syntax with the whole of what is shown, and going on behind it.
+
+`syntax_errors.txt` holds the texts (`\\n` for a newline) and what is shown; `NETC_REGENERATE=1 pytest` writes what is shown anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.render import render_text
+from netc.dsl.parser import parse, parse_value
+from netc.dsl.source import SourceFile
+
+from .helpers import plain, problems
+
+GOLDEN = Path(__file__).parent / "syntax_errors.txt"
+CASES = dict(re.findall(r"^=== (.*)\n((?:(?!=== ).*\n)*)", GOLDEN.read_text(encoding="utf-8"), re.MULTILINE))
+CODES = {
+    "syntax", "missing-brace", "unexpected-brace", "unterminated-string", "stray-character", "bad-number", "missing-bracket",
+    "empty-file", "too-much-nesting", "reserved-word", "positional-after-keyword",
+}  # fmt: skip
+
+
+def shown(case: str) -> str:
+    return render_text(problems(case.replace("\\n", "\n")))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def regenerate() -> None:
+    if os.environ.get("NETC_REGENERATE"):
+        CASES.update({case: shown(case) + "\n" for case in CASES})
+        GOLDEN.write_text("".join(f"=== {case}\n{text}" for case, text in CASES.items()), encoding="utf-8")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_message(case: str) -> None:
+    assert shown(case) + "\n" == CASES[case]
+    assert shown(case).endswith("\n1 error\n")
+
+
+def test_every_code_occurs() -> None:
+    assert {one.code for case in CASES for one in problems(case.replace("\\n", "\n"))} == CODES
+
+
+def test_statements_around_a_broken_one_are_kept() -> None:
+    text = "x = input 3\ny = x -> -> relu\nz = x -> relu\nblock b {\n  a = in ->\n  a = in\n}\nlet\nout z"
+    file, found = parse(SourceFile("a.net", text))
+    assert [one.span.file.position(one.span.start)[0] for one in found] == [2, 5, 8]
+    assert [type(item).__name__ for item in file.items] == ["Assign", "Assign", "Block", "Out"]
+    block = file.items[2]
+    assert isinstance(block, ast.Block)
+    assert len(block.body.statements) == 1
+
+
+def test_a_missing_brace_does_not_hide_the_next_block() -> None:
+    file, found = parse(SourceFile("a.net", "block a {\n  relu\nblock b {\n  x ->\n}\n"))
+    assert [one.code for one in found] == ["missing-brace", "syntax"]
+    assert [plain(item)[1] for item in file.items] == [("Name", "a"), ("Name", "b")]  # type: ignore[index]
+
+
+def test_a_missing_bracket_ends_at_the_next_statement() -> None:
+    file, found = parse(SourceFile("a.net", "x = (a -> b\nlet k = 3\ny = a ->"))
+    assert [one.code for one in found] == ["missing-bracket", "syntax"]
+    assert [type(item).__name__ for item in file.items] == ["Let"]
+
+
+def test_at_most_twenty_errors() -> None:
+    found = problems("x -> 3\n" * 30)
+    assert len(found) == 20
+    assert found[-1].notes == ("this is one of 30 errors of syntax; the others are not shown",)
+
+
+def test_values_with_problems() -> None:
+    for text, message in {"3 +": "expected a value after `+`, found the end of the file", "a b": "expected the end of the value, found `b`"}.items():
+        got, found = parse_value(SourceFile("--set", text))
+        assert got is None
+        assert [one.message for one in found] == [message]
+
+
+@pytest.mark.parametrize("text", ["(" * 80, "x = " + "-" * 300 + "y", "let a = " + "not " * 300 + "b", "let a = b" + " ** c" * 300,
+                                  "let a = " + "b if c else " * 300 + "d", "x" + ".y" * 300 + " + 1", "{" * 80,
+                                  "if a { } " + "else if b { } " * 300])  # fmt: skip
+def test_nesting_is_bounded(text: str) -> None:
+    assert [one.code for one in problems(text)][0] in ("too-much-nesting", "missing-bracket", "missing-brace")
+    assert "too-much-nesting" in {one.code for one in problems(text)}
+
+
+def test_many_flat_operators_are_no_nesting() -> None:
+    assert problems("x = " + " + ".join(["-y ** 2"] * 500)) == []
+    assert problems("let x = " + " and ".join(["not a.b[1]"] * 500)) == []

@@ -1,0 +1,49 @@
+"""Normalisations: the parameters and buffers are those of PyTorch's modules."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from netc.compiler.dims import Facts, symbol
+from netc.compiler.ops.base import Given, Operator, ParameterSpec
+from netc.compiler.ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
+from netc.compiler.types import DTYPES, TensorType
+from torch import nn
+
+N = symbol("N")
+
+PAIRS: list[tuple[Operator, Callable[..., nn.Module]]] = [
+    (BatchNorm(), lambda **k: nn.BatchNorm2d(6, **k)),
+    (BatchNorm(affine=False), lambda **k: nn.BatchNorm2d(6, affine=False, **k)),
+    (BatchNorm(bias=False), lambda **k: nn.BatchNorm2d(6, bias=False, **k)),
+    (BatchNorm(track_running_stats=False), lambda **k: nn.BatchNorm2d(6, track_running_stats=False, **k)),
+    (InstanceNorm(), lambda **k: nn.InstanceNorm2d(6, **k)),
+    (InstanceNorm(affine=True), lambda **k: nn.InstanceNorm2d(6, affine=True, **k)),
+    (InstanceNorm(track_running_stats=True), lambda **k: nn.InstanceNorm2d(6, track_running_stats=True, **k)),
+    (GroupNorm(groups=3), lambda **k: nn.GroupNorm(3, 6, **k)),
+    (GroupNorm(groups=3, affine=False), lambda **k: nn.GroupNorm(3, 6, affine=False, **k)),
+    (LayerNorm(), lambda **k: nn.LayerNorm(5, **k)),
+    (LayerNorm(bias=False), lambda **k: nn.LayerNorm(5, bias=False, **k)),
+    (LayerNorm(shape=(4, 5)), lambda **k: nn.LayerNorm((4, 5), **k)),
+    (LayerNorm(affine=False), lambda **k: nn.LayerNorm(5, elementwise_affine=False, **k)),
+    (RMSNorm(), lambda **k: nn.RMSNorm(5, **k)),
+]
+
+
+def first_value(spec: ParameterSpec) -> float:
+    assert not spec.init.values
+    return {"zeros": 0.0, "ones": 1.0}[spec.init.kind]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "float64"])
+@pytest.mark.parametrize(("op", "make"), PAIRS, ids=[repr(op) for op, _ in PAIRS])
+def test_state_is_that_of_pytorch(op: Operator, make: Callable[..., nn.Module], dtype: str) -> None:
+    given = Given((TensorType(DTYPES[dtype], (N, 6, 4, 5)),), Facts.nothing())
+    op.infer(given)
+    specs = op.parameters(given)
+    state = make(dtype=getattr(torch, dtype)).state_dict()
+    assert [spec.name for spec in specs] == list(state)
+    for spec, tensor in zip(specs, state.values(), strict=True):
+        assert spec.shape == tuple(tensor.shape)
+        assert f"torch.{spec.dtype}" == str(tensor.dtype)
+        assert bool((tensor == first_value(spec)).all())
