@@ -11,6 +11,9 @@ READY := $(VENV)/.ready
 PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$python && break; done)
 
+# Without compiled modules each start costs three times as much.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help install demo test lint format bench clean
 
 help: ## this list

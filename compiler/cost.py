@@ -22,7 +22,7 @@ _ONE_SAMPLE = {"N": 1}
 class Row(Record):
     """A stage, or `times` equal ones in a row; the numbers are those of one of them.
 
-    `label` is that of the first, relative to the row around it. `name` is the operator's or the block's; `detail` rows are what is inside.
+    `label` is that of the first, relative to the row around it. `name` is the operator's or the block's, or the graph's kind; `detail` rows are what is inside.
     `parameters` counts a shared stage where it is used first, a tied parameter with its target; buffers not at all.
     """
 
@@ -134,7 +134,9 @@ class _Counter:
         for module, borrowed in zip(node.modules, inner.borrowed, strict=True):
             own += self._shared(module, borrowed)
         results = tuple(v.type for v in node.outputs)
-        return Row(node.label, node.graph.name, results, own, inner.flops, inner.activation_bytes, 1, inner.rows)
+        graph = node.graph
+        name = graph.name if graph.kind == "block" else graph.kind
+        return Row(node.label, name, results, own, inner.flops, inner.activation_bytes, 1, inner.rows)
 
     def _shared(self, module: SharedModule | None, parameters: int) -> int:
         """What a use adds to the parameters of this graph: a shared stage counts at its first use, in the graph that declares it."""

@@ -162,8 +162,12 @@ class Builder(ExpressionBuilder):
     def apply_called(self, c: Children) -> ast.Apply:
         """`name(a, b) more key=value as label`."""
         label = c[-1] if c[-1].__class__ is ast.Label else None
-        arguments = [one for child in c if child.__class__ is list for one in child]
-        positional, keywords = self._arguments(arguments)
+        positional: tuple[ast.Expr, ...] = ()
+        keywords: tuple[ast.Keyword, ...] = ()
+        for child in c:
+            if child.__class__ is list:
+                more, named = self._arguments(child)
+                positional, keywords = positional + more, keywords + named
         return ast.Apply(self._between(c[0], c[-1]), c[0].text, self._token_span(c[0]), positional, keywords, label, True)
 
     def _arguments(self, arguments: list[Any]) -> tuple[tuple[ast.Expr, ...], tuple[ast.Keyword, ...]]:

@@ -141,20 +141,20 @@ class ExpressionBuilder:
             begin += 1
         span = Span(self.source, begin, token.end)
         self._check_label(span)
-        parts: tuple[str | ast.Expr, ...] = ()
+        parts: list[str | ast.Expr] = []
         at = begin
         while at < token.end:
             if text[at] == "{":
                 end = text.index("}", at)
                 inside = self.parse_inside(at + 1, end)
-                parts += (inside,) if inside is not None else ()
+                parts += [inside] if inside is not None else []
                 at = end + 1
             else:
                 end = text.find("{", at, token.end)
                 end = token.end if end < 0 else end
-                parts += (text[at:end],)
+                parts.append(text[at:end])
                 at = end
-        return ast.Label(span, parts)
+        return ast.Label(span, tuple(parts))
 
     def _check_label(self, span: Span) -> None:
         text = span.text

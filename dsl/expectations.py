@@ -28,12 +28,12 @@ _SIGNS = (("LBRACE", "`{`"), ("EQUALS", "`=`"), ("ASSIGN", "`=`"), ("RPAR", "`)`
 class Stop:
     """The place: `possible` are the terminals that could have stood there."""
 
-    def __init__(self, source: SourceFile, tokens: list[Token], at: int, possible: frozenset[str], keywords: dict[str, str]) -> None:
+    def __init__(self, source: SourceFile, tokens: list[Token], at: int, possible: frozenset[str], whole: str) -> None:
         self.source = source
         self.tokens = tokens
         self.at = at
         self.possible = possible
-        self.keywords = keywords
+        self.whole = whole
         self.token = tokens[at]
         self.previous = tokens[at - 1] if at else None
         self.first_index, self._opener = self._look_back()
@@ -116,7 +116,7 @@ def found(stop: Stop) -> str:
     if token.type == "NL":
         return "the end of the line" if token.text != ";" else "`;`"
     if token.type == END:
-        return "the end of the file" if token.end == len(stop.source.text) else "the end of the expression"
+        return f"the end of the {stop.whole}"
     return f"`{token.text}`" if len(token.text) <= 30 else f"`{token.text[:27]}...`"
 
 
@@ -137,6 +137,8 @@ def expected(stop: Stop) -> Diagnostic:
         signs.append("`,`")
     if "NL" in stop.possible and stop.opener is None and stop.token.type != "NL":
         signs.append("the end of the line")
+    elif END in stop.possible and stop.token.type not in ("NL", END) and stop.opener is None:
+        signs.append(f"the end of the {stop.whole}")
     if not signs or stop.at_start:
         return errors.syntax(stop.span, _unexpected(stop))
     what = signs[0] if len(signs) == 1 else f"{', '.join(signs[:-1])} or {signs[-1]}"

@@ -102,9 +102,27 @@ class _Parser:
         return value if len(self.problems) == known else None
 
     def _report(self, tokens: list[Token], at: int, states: list[int]) -> None:
-        report = syntax_errors.explain(self.source, tokens, at, states, self.tables)
+        possible = frozenset(kind for kind in self.tables.rows[states[-1]] if kind.isupper() or kind == END)
+        accepted = frozenset(kind for kind in possible if self._accepts(states, kind))
+        whole = "file" if states[0] == self.tables.starts[START_FILE] else "expression"
+        report = syntax_errors.explain(self.source, tokens, at, accepted, whole)
         if report is not None:
             self.problems.append(report)
+
+    def _accepts(self, states: list[int], kind: str) -> bool:
+        """Whether a token could be shifted: the automaton's own look-ahead also has what is possible in other contexts."""
+        states = states[:]
+        while True:
+            action = self.tables.rows[states[-1]].get(kind)
+            if action is None:
+                return False
+            if action >= 0:
+                return True
+            size, made, _ = self.tables.rules[~action]
+            del states[len(states) - size :]
+            states.append(self.tables.rows[states[-1]][made])
+            if kind == END and states[-1] in self.ends:
+                return True
 
     def _feed(self, states: list[int], values: list[Any], token: Token) -> bool:
         """One step of an LALR(1) automaton: reduces as far as `token` asks for and shifts it. False if it cannot be there."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from . import errors
 from .diagnostics.model import Diagnostic
 from .expectations import Stop, expected, found
-from .grammar import END, Tables
+from .grammar import END, tables
 from .source import SourceFile
 from .tokens import Token
 
@@ -22,8 +22,9 @@ _NAMED_BEHIND = frozenset(("LET", "FN", "BLOCK", "MODEL", "SHARED", "DOT", "EACH
 _ARGUMENT_HELP = ("an argument that is computed stands in parentheses: `dense (2 * k)`",)
 
 
-def explain(source: SourceFile, tokens: list[Token], at: int, states: list[int], tables: Tables) -> Diagnostic | None:
-    stop = Stop(source, tokens, at, frozenset(tables.rows[states[-1]]), tables.keywords)
+def explain(source: SourceFile, tokens: list[Token], at: int, possible: frozenset[str], whole: str) -> Diagnostic | None:
+    """`possible` are the terminals that could stand at `tokens[at]`, `whole` is what the tokens are: a file or an expression."""
+    stop = Stop(source, tokens, at, possible, whole)
     token = stop.token
     if token.type == "REPORTED" or (token.start == token.end and token.type != END):
         return None
@@ -59,11 +60,11 @@ def _keyword_as_name(stop: Stop) -> Diagnostic | None:
     token, previous = stop.token, stop.previous
     if previous is None:
         return None
-    if token.type in ("EQUALS", "ASSIGN") and previous.text in stop.keywords and previous.type not in ("TRUE", "FALSE"):
+    if token.type in ("EQUALS", "ASSIGN") and previous.text in tables().keywords and previous.type not in ("TRUE", "FALSE"):
         return errors.reserved_word(stop.span_of(previous), previous.text)
-    if token.text in stop.keywords and (previous.type in _NAMED_BEHIND or (previous.type == "COLON" and stop.first.type == "USE")):
+    if token.text in tables().keywords and (previous.type in _NAMED_BEHIND or (previous.type == "COLON" and stop.first.type == "USE")):
         return errors.reserved_word(stop.span, token.text)
-    if token.text in stop.keywords and "NAME" in stop.possible and "PLUS" not in stop.possible and stop.in_header:
+    if token.text in tables().keywords and "NAME" in stop.possible and "PLUS" not in stop.possible and stop.in_header:
         return errors.reserved_word(stop.span, token.text)
     return None
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from netc.compiler.graph import Program
     from netc.dsl.source import SourceFile
 
+
 class Choice(Record):
     """What is asked of a spec: which model of it, values of parameters, sizes of symbolic dimensions."""
 
@@ -58,9 +59,7 @@ def analyse(source: SourceFile, choice: Choice, path: str | None = None) -> Anal
     return elaborate_file(file, source, problems, choice, path)
 
 
-def elaborate_file(
-    file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None = None
-) -> Analysis:
+def elaborate_file(file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None = None) -> Analysis:
     """The second half of `analyse`, for a text that has been parsed with these `problems`."""
     loader = Loader(source, path)
     program = None

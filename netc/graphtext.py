@@ -1,7 +1,9 @@
-"""The typed graph as text: one section a graph, the model first, one line a node.
+"""The typed graph as text: one section a graph, the model first, one line a node. Such as
 
     model mlp(x: [N, 3]) -> [N, 1]
       %0: [N, 2] = dense(x) units=2 bias=True as dense1
+
+In: a program. Out: its text.
 """
 
 from __future__ import annotations

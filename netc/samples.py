@@ -1,7 +1,7 @@
 """Random inputs for a model.
 
-In: the types of its inputs. Out: arrays of those types; symbolic dimensions get sizes that satisfy every `where`. Always: the same seed gives
-the same arrays. Floating-point numbers are normally distributed; integers are 0 or 1, which any vocabulary has.
+In: the types of its inputs. Out: arrays of those types; symbolic dimensions get sizes that satisfy every `where`. Always: the same seed
+gives the same arrays. Floating-point numbers are normally distributed; integers are 0 or 1, which any vocabulary has.
 """
 
 from __future__ import annotations

@@ -100,11 +100,8 @@ def size(count: Dim) -> str:
     """Bytes as a person reads them."""
     if not isinstance(count, int):
         return f"{show(count)} B"
-    amount = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            break
+    amount, units = float(count), ["TB", "GB", "MB", "kB", "B"]
+    while amount >= 1000 and len(units) > 1:
         amount /= 1000
-    else:
-        unit = "TB"
-    return f"{amount:.4g} {unit}"
+        units.pop()
+    return f"{amount:.4g} {units[-1]}"

@@ -1,7 +1,7 @@
 """Writing files: whole, or not at all.
 
-In: a path and a function that writes files given a folder. Out: the files under their names, or an `OSError` whose `filename` is the path that
-was asked for. Always: what stood there before stays until all of the new is on the disk, and nothing half-written is left behind.
+In: a path, and content or a function that writes it. Out: the file, and files that it refers to, or an `OSError` whose `filename` is the
+path that was asked for. Always: what stood there before stays until all of the new is on the disk, and nothing half-written is left behind.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class Facts(Record):
         d = a - b
         if isinstance(d, int):
             return False
-        if _differs(d):
+        if _differs(d) or any(self._zero_of(d, z) for z in self.nonzeros):
             return False
         d = self._reduced(_spread(self, d)) if len(d.terms) <= _LONGEST else d
         if isinstance(d, int):
@@ -128,7 +128,7 @@ class Facts(Record):
             return False
         if not (self.zeros or self.nonnegatives or _has_extreme(d)):
             return False
-        return any(self._surely(form) for form in _without_extremes(self._reduced(d)))
+        return any(self._surely(form) for known in {d, self._reduced(d)} for form in _without_extremes(known))
 
     def _surely(self, d: Dim) -> bool:
         for relaxed, scale in relaxations(terms_of(d)):

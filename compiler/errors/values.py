@@ -29,9 +29,8 @@ class NotExact(Problem):
     right_text: str = ""
 
     def message(self) -> str:
-        if self.left_text:
-            return f"{show(self.right)} {self.right_text} do not divide {show(self.left)} {self.left_text}"
-        return f"{show(self.right)} does not divide {show(self.left)}"
+        left = f"{show(self.left)} {self.left_text}".rstrip()
+        return f"{show(self.right)} {self.right_text} do not divide {left}" if self.right_text else f"{show(self.right)} does not divide {left}"
 
     def label(self) -> str:
         return "`/` must divide exactly"

@@ -27,7 +27,6 @@ class Binary(Operator):
     inputs = ("x", "other?")
     other = Arg(SCALAR, default=None, positional=True)
     reverse = Arg(BOOL, default=False)
-    symbol: ClassVar[str] = ""
     verb: ClassVar[str] = ""
     """Completes "cannot ..." in the message about two shapes."""
 

@@ -1,12 +1,12 @@
 """Attention: each query's mean of the values, weighed by how well it matches their keys.
 
-In: queries, keys and values, perhaps a mask. Out: one tensor with the axes of the queries. Always: causal attention lets query i see the keys
-0 to i, from the first of each, however many there are of either.
+In: queries, keys and values, perhaps a mask. Out: one tensor with the axes of the queries. Always: causal attention lets query i see the
+keys 0 to i, from the first of each, however many there are of either.
 """
 
 from __future__ import annotations
 
-from ..dims import Dim, Facts, advice, advice_divides, show
+from ..dims import Dim, advice, advice_divides, show
 from ..errors.attention import MaskMismatch, MaskType
 from ..errors.base import STAGE, argument, input_
 from ..errors.operators import BadArgument, NotDivisible, ShapeMismatch, Unprovable, UnprovableMultiple, WrongRank
@@ -30,6 +30,18 @@ def refuse_unless_equal(operator: str, given: Given, at: tuple[int, int], axis: 
         raise Refusal(ShapeMismatch(verb, left.shape, right.shape, f"{what} must agree: {show(x)} and {show(y)}", at=at), STAGE)
     if same is None:
         raise Refusal(Unprovable(operator, x, y, f"{what} must agree", advice(x, y) or "", at), STAGE)
+
+
+def refuse_unless_mask(operator: str, given: Given, index: int, wanted: Shape | None, needed: str) -> None:
+    """Refuses the input `index`, a mask, unless it has the shape `wanted`; None: it has too few axes or too many."""
+    mask = given[index].shape
+    pairs = list(zip(mask, wanted, strict=True)) if wanted is not None else []
+    answers = [given.facts.equal(m, w) for m, w in pairs]
+    if wanted is None or False in answers:
+        raise Refusal(MaskMismatch(operator, needed, mask, index), STAGE)
+    if None in answers:
+        m, w = pairs[answers.index(None)]
+        raise Refusal(Unprovable(operator, w, m, f"a mask needs {needed}", advice(w, m) or "", (0, index)), STAGE)
 
 
 class Attention(Operator):
@@ -86,7 +98,7 @@ class Attention(Operator):
         return (*ahead, q.shape[-2], k.shape[-2])
 
     def _refuse_heads(self, given: Given) -> None:
-        q, k, v = given.types[:MASK]
+        q, k = given[Q], given[K]
         refuse_unless_equal(self.name, given, (K, V), -3, "pair keys and values of shape", "their heads (axis -3)")
         heads, fewer = q.shape[-3], k.shape[-3]
         if given.facts.equal(heads, 1):
@@ -105,16 +117,11 @@ class Attention(Operator):
             raise Refusal(BadArgument(self.name, "causal", "true", "goes only without a mask", advice_), argument("causal"))
         if mask.dtype not in (BOOL_TYPE, FLOAT32, dtype):
             raise Refusal(MaskType(self.name, f"bool or {dtype}", mask), input_(MASK))
-        if mask.rank < 2 or mask.rank > len(scores) or not _covers(mask.shape, scores, given.facts):
-            needed = f"a shape that broadcasts to {show_shape(scores)}"
-            raise Refusal(MaskMismatch(self.name, needed, mask.shape, MASK), STAGE)
+        fits = 2 <= mask.rank <= len(scores)
+        wanted = [m if given.facts.equal(m, 1) else s for m, s in zip(reversed(mask.shape), reversed(scores), strict=False)]
+        needed = f"a shape that broadcasts to {show_shape(scores)}"
+        refuse_unless_mask(self.name, given, MASK, tuple(reversed(wanted)) if fits else None, needed)
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
         """Two matrix products and, as softmax counts, three operations for each score."""
         return numel(self.scores(given)) * (2 * given[Q].shape[-1] + 2 * given[V].shape[-1] + 3)
-
-
-def _covers(mask: Shape, scores: Shape, facts: Facts) -> bool:
-    """Whether the mask stretches to the scores."""
-    pairs = zip(reversed(mask), reversed(scores), strict=False)
-    return all(facts.equal(m, 1) or facts.equal(m, s) for m, s in pairs)

@@ -41,7 +41,7 @@ class _Convolution(Operator):
             raise Refusal(problem, argument("groups" if which == "input" else "channels"))
 
     def _kernel(self, x: TensorType) -> tuple[int, ...]:
-        return each_axis(self.name, "kernel", self.kernel, spatial_axes(self.name, x))
+        return each_axis(self.name, "kernel", self.kernel, x)
 
 
 class Conv(_Convolution):
@@ -52,20 +52,19 @@ class Conv(_Convolution):
     onnx = "Conv"
     padding = Arg(PaddingKind("same", "valid"), default=0)
     padding_mode = Arg(WordKind("zeros", "reflect", "replicate", "circular"), default="zeros")
-    examples = ("input 3x32x32 -> conv 8 3x3 padding=1 relu", "input 1xT -> conv 4 5 padding=same")
+    examples = ("input 3x32x32 -> conv 8 3x3 relu padding=1", "input 1xT -> conv 4 5 padding=same")
 
     def windows(self, x: TensorType) -> tuple[Window, ...]:
         """One for each spatial axis. `same` of an even span has one more behind than before, as in PyTorch."""
-        axes = spatial_axes(self.name, x)
         kernel = self._kernel(x)
-        stride = each_axis(self.name, "stride", self.stride, axes)
-        dilation = each_axis(self.name, "dilation", self.dilation, axes)
+        stride = each_axis(self.name, "stride", self.stride, x)
+        dilation = each_axis(self.name, "dilation", self.dilation, x)
         if self.padding == "same":
             total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
             before, after = tuple(t // 2 for t in total), tuple(t - t // 2 for t in total)
         else:
             sizes = 0 if isinstance(self.padding, str) else self.padding
-            before = after = each_axis(self.name, "padding", sizes, axes)
+            before = after = each_axis(self.name, "padding", sizes, x)
         return tuple(Window(*sides) for sides in zip(kernel, stride, dilation, before, after, strict=True))
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
@@ -125,12 +124,11 @@ class ConvTranspose(_Convolution):
 
     def windows(self, x: TensorType) -> tuple[Window, ...]:
         """One for each spatial axis; `before` and `after` are cut off the result."""
-        axes = spatial_axes(self.name, x)
-        padding = each_axis(self.name, "padding", self.padding, axes)
+        padding = each_axis(self.name, "padding", self.padding, x)
         sides = (
             self._kernel(x),
-            each_axis(self.name, "stride", self.stride, axes),
-            each_axis(self.name, "dilation", self.dilation, axes),
+            each_axis(self.name, "stride", self.stride, x),
+            each_axis(self.name, "dilation", self.dilation, x),
             padding,
             padding,
         )
@@ -138,14 +136,14 @@ class ConvTranspose(_Convolution):
 
     def extra(self, x: TensorType) -> tuple[int, ...]:
         """`output_padding` for each spatial axis."""
-        return each_axis(self.name, "output_padding", self.output_padding, spatial_axes(self.name, x))
+        return each_axis(self.name, "output_padding", self.output_padding, x)
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
         x = self._input(given)
         sizes: list[Dim] = []
         for size, window, extra in zip(x.shape[2:], self.windows(x), self.extra(x), strict=True):
             if extra >= max(window.stride, window.dilation):
-                needed = "must be less than the stride or the dilation"
+                needed = "must be less than the greater of stride and dilation"
                 raise Refusal(BadArgument(self.name, "output_padding", str(extra), needed), argument("output_padding"))
             sizes.append((size - 1) * window.stride - window.before - window.after + window.span + extra)
         result = (x.shape[0], self.channels, *sizes)

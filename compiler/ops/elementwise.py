@@ -5,8 +5,6 @@ Those that leave the integers make float32 of them, as in PyTorch.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from ..types import BOOL, INT64, TensorType
 from .base import Given
 from .pointwise import ANYTHING, NUMBERS, Pointwise
@@ -16,7 +14,6 @@ class Number(Pointwise):
     """Keeps integers as integers."""
 
     takes = NUMBERS
-    prefix_symbol: ClassVar[str] = ""
 
 
 class Real(Pointwise):

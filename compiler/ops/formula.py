@@ -1,11 +1,12 @@
 """Formulas of tables: a number told by the indices of its place.
 
-A formula is a tree of the records below. What comes in is a tree that the elaborator made of the spec's text; what goes out is the kind of
-number it gives, the bounds it keeps, and its values. Formulas count as mathematics does: `/` is real division, `//` and `%` round down, `floor`
-gives an integer, `and`, `or`, `not` and the condition of `where` take any number (it holds unless it is zero), a truth value counts as 0 or 1.
+A formula is a tree of the records below. What comes in is a tree that the elaborator made of the spec's text; what goes out is the kind
+of number it gives, the bounds it keeps, and its values. Formulas count as mathematics does: `/` is real division, `//` and `%` round
+down, `floor` gives an integer, `and`, `or`, `not` and the condition of `where` take any number (it holds unless it is zero), a truth
+value counts as 0 or 1.
 
-How they are computed, by every backend: in int64 if every part is an integer; else all of it in float64 (integers are then exact up to 2 ** 53),
-and the result is converted to the table's type.
+How they are computed, by every backend: in int64 if every part is an integer; else all of it in float64 (integers are then exact up to
+2 ** 53), and the result is converted to the table's type.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ def indices(formula: Formula) -> frozenset[int]:
 
 
 def fills(formula: Formula, shape: Shape) -> bool:
-    """Whether its values, broadcast over each other, have the table's shape: an index is missing at most where the size is 1, not in front."""
+    """Whether its values, broadcast over each other, have the table's shape: an index is missing at most at a size of 1, not in front."""
     used = indices(formula)
     return bool(used or not shape) and all(axis in used or (axis > 0 and size == 1) for axis, size in enumerate(shape))
 

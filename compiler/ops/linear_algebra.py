@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from netc.dsl.record import replace
 
 from ..dims import Dim, Facts, advice, show
@@ -34,7 +32,7 @@ class Matmul(Operator):
     torch = "torch.matmul"
     onnx = "MatMul"
     inputs = ("x", "other")
-    symbol: ClassVar[str] = "@"
+    symbol = "@"
     examples = ("x = input [T, 8]; w = param [8, 4] as w; x @ w", "a = input 3x4; b = input 4x5; (a, b) -> matmul")
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:

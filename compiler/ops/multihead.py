@@ -5,14 +5,14 @@ from __future__ import annotations
 from netc.dsl.record import Record
 
 from ..dims import Dim, advice_divides, show
-from ..errors.attention import MaskMismatch, MaskType
-from ..errors.base import STAGE, argument, input_
+from ..errors.attention import MaskType
+from ..errors.base import argument, input_
 from ..errors.operators import BadArgument, NotDivisible, UnprovableMultiple, WrongRank
 from ..types import BOOL as BOOL_TYPE
-from ..types import TensorType, show_shape
-from .attention import refuse_unless_equal
+from ..types import Shape, TensorType, show_shape
+from .attention import refuse_unless_equal, refuse_unless_mask
 from .base import Arg, Given, Init, Operator, ParameterSpec, Refusal
-from .kinds import BOOL, COUNT, NumberKind
+from .kinds import BOOL, COUNT, FRACTION
 from .learned import fan_in_uniform
 from .linear_algebra import refuse_unless_alike
 from .pointwise import FLOATS, refuse_unless
@@ -41,7 +41,7 @@ class MultiheadAttention(Operator):
     inputs = ("query", "key?", "value?", "mask?")
     heads = Arg(COUNT, positional=True)
     bias = Arg(BOOL, default=True)
-    dropout = Arg(NumberKind(0, below=1), default=0.0)
+    dropout = Arg(FRACTION, default=0.0)
     causal = Arg(BOOL, default=False)
     examples = (
         "input [T, 16] -> multihead_attention 4",
@@ -88,12 +88,10 @@ class MultiheadAttention(Operator):
             raise Refusal(BadArgument(self.name, "causal", "true", "goes only without a mask", advice), argument("causal"))
         if mask.dtype not in (BOOL_TYPE, x.dtype):
             raise Refusal(MaskType(self.name, f"bool or {x.dtype}", mask), input_(index))
-        each = (x.shape[1], keys)
-        whole = (x.shape[0] * self.heads, *each)
-        wanted = each if mask.rank == 2 else whole
-        if mask.rank not in (2, 3) or not all(given.facts.equal(m, w) for m, w in zip(mask.shape, wanted, strict=True)):
-            needed = f"shape {show_shape(each)} or {show_shape(whole)}"
-            raise Refusal(MaskMismatch(self.name, needed, mask.shape, index), STAGE)
+        each: Shape = (x.shape[1], keys)
+        whole: Shape = (x.shape[0] * self.heads, *each)
+        wanted = {2: each, 3: whole}.get(mask.rank)
+        refuse_unless_mask(self.name, given, index, wanted, f"shape {show_shape(each)} or {show_shape(whole)}")
 
     def sizes(self, given: Given) -> tuple[Dim, Dim, Dim]:
         """The features of queries, keys and values."""

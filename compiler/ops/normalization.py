@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..dims import Dim, advice, show
+from ..dims import Dim, advice
 from ..errors.base import argument, input_
 from ..errors.normalization import UnprovableShape
 from ..errors.operators import BadArgument, NotDivisible, WrongRank, WrongSize
@@ -27,11 +27,9 @@ class _Normalization(Operator):
 
     def _check_known(self, x: TensorType, axis: int) -> None:
         """PyTorch's module must be told this size. Where it has parameters, they are refused for their shape."""
-        size = x.shape[axis]
-        if not isinstance(size, int) and not self._scales()[0]:
+        if not isinstance(x.shape[axis], int) and not self._scales()[0]:
             needed = f"the size of axis {axis} to be known before run time"
-            advice = f"declare {show(size)} as a number, or fix it with `--dim`"
-            raise Refusal(WrongSize(self.name, needed, x, advice), input_(0))
+            raise Refusal(WrongSize(self.name, needed, x, "declare the size as a number, or fix it with `--dim`"), input_(0))
 
     def _check_enough(self, given: Given, count: Dim, what: str) -> None:
         """One value alone has no variance."""

@@ -22,19 +22,18 @@ class _Pool(Operator):
     stride = Arg(SIZES, default=None)
     ceil_mode = Arg(BOOL, default=False)
 
-    def _padding(self, axes: int) -> tuple[int, ...]:
-        return (0,) * axes
+    def _padding(self, x: TensorType) -> tuple[int, ...]:
+        return (0,) * (x.rank - 2)
 
-    def _dilation(self, axes: int) -> tuple[int, ...]:
-        return (1,) * axes
+    def _dilation(self, x: TensorType) -> tuple[int, ...]:
+        return (1,) * (x.rank - 2)
 
     def windows(self, x: TensorType) -> tuple[Window, ...]:
         """One for each spatial axis."""
-        axes = spatial_axes(self.name, x)
-        kernel = each_axis(self.name, "kernel", self.kernel, axes)
-        stride = kernel if self.stride is None else each_axis(self.name, "stride", self.stride, axes)
-        padding = self._padding(axes)
-        return tuple(Window(*sides) for sides in zip(kernel, stride, self._dilation(axes), padding, padding, strict=True))
+        kernel = each_axis(self.name, "kernel", self.kernel, x)
+        stride = kernel if self.stride is None else each_axis(self.name, "stride", self.stride, x)
+        padding = self._padding(x)
+        return tuple(Window(*sides) for sides in zip(kernel, stride, self._dilation(x), padding, padding, strict=True))
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
         # PyTorch pools integers on some devices and some ranks only.
@@ -49,8 +48,8 @@ class _Pool(Operator):
 class _PaddedPool(_Pool):
     padding = Arg(SIZES0, default=0)
 
-    def _padding(self, axes: int) -> tuple[int, ...]:
-        return each_axis(self.name, "padding", self.padding, axes)
+    def _padding(self, x: TensorType) -> tuple[int, ...]:
+        return each_axis(self.name, "padding", self.padding, x)
 
     def windows(self, x: TensorType) -> tuple[Window, ...]:
         windows = super().windows(x)
@@ -71,8 +70,8 @@ class MaxPool(_PaddedPool):
     dilation = Arg(SIZES, default=1)
     examples = ("input 3x32x32 -> max_pool 3 stride=2 padding=1", "(y, at) = input 3x8x8 -> max_pool 2; out y, at")
 
-    def _dilation(self, axes: int) -> tuple[int, ...]:
-        return each_axis(self.name, "dilation", self.dilation, axes)
+    def _dilation(self, x: TensorType) -> tuple[int, ...]:
+        return each_axis(self.name, "dilation", self.dilation, x)
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
         (values,) = super().infer(given)
@@ -104,7 +103,7 @@ class LpPool(_Pool):
 
     name = "lp_pool"
     torch = "torch.nn.LPPool1d, torch.nn.LPPool2d, torch.nn.LPPool3d"
-    onnx = "LpPool, or Pow, AveragePool and Pow"
+    onnx = "Pow, AveragePool, Mul and Pow"
     p = Arg(NumberKind(above=0), default=2, positional=True)
     examples = ("input 3x32x32 -> lp_pool 3x3 stride=2", "input 3x32 -> lp_pool 2 p=4")
 
@@ -119,7 +118,7 @@ class _AdaptivePool(Operator):
     size = Arg(SIZES, positional=True)
 
     def sizes(self, x: TensorType) -> tuple[int, ...]:
-        return each_axis(self.name, "size", self.size, spatial_axes(self.name, x))
+        return each_axis(self.name, "size", self.size, x)
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
         x = float_input(self.name, given)

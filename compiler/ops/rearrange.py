@@ -1,7 +1,7 @@
 """Rearranging by a pattern of named axes, as einops has it: `"n c (h p) w -> n h w (c p)" p=2`.
 
-A pattern is two sides of groups. A group is one axis of the tensor: the names of the axes it is made of, the first varying slowest; an empty
-one is `1`. `...` stands for any axes in between, and for their product in parentheses on the right.
+A pattern is two sides of groups. A group is one axis of the tensor: the names of the axes it is made of, the first varying slowest; an
+empty one is `1`. `...` stands for any axes in between, and for their product in parentheses on the right.
 """
 
 from __future__ import annotations

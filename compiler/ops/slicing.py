@@ -146,13 +146,13 @@ class Pad(Layout):
             raise Refusal(BadArgument(self.name, "mode", f"`{self.mode}`", "must be `constant` or `circular` for bool"), argument("mode"))
 
     def _check_source(self, axis: int, before: int, after: int, given: Given) -> None:
-        """Reflection needs more elements than it makes, wrapping as many."""
+        """Reflection needs more elements than it makes; wrapping as many, besides those that are cut off."""
         amount = max(before, after)
         if amount <= 0 or self.mode not in ("reflect", "circular"):
             return
         x = given[0]
         size = x.shape[axis]
-        needed = amount + (self.mode == "reflect")
+        needed = amount + 1 if self.mode == "reflect" else amount - min(before, after, 0)
         enough = given.facts.at_least(size, needed)
         if enough is False:
             raise Refusal(PadTooLarge(self.mode, axis, amount, x), argument("pad"))

@@ -68,14 +68,17 @@ def spatial_axes(operator: str, x: TensorType) -> int:
     return x.rank - 2
 
 
-def each_axis(operator: str, name: str, value: Sizes, axes: int) -> tuple[int, ...]:
-    """The argument `name`, one number for each spatial axis."""
+def each_axis(operator: str, name: str, value: Sizes, x: TensorType) -> tuple[int, ...]:
+    """The argument `name`, one number for each spatial axis of `x`."""
+    axes = spatial_axes(operator, x)
     if isinstance(value, int):
         return (value,) * axes
     if len(value) != axes:
-        many = "one number" if axes == 1 else f"one number for each of the {axes} spatial axes"
-        advice = "the first two axes are the batch and the channels: add one with `-> unsqueeze 1`" if len(value) == axes + 1 else ""
-        raise Refusal(BadArgument(operator, name, "x".join(map(str, value)), f"must have {many}", advice), argument(name))
+        needed = "must have one number for each spatial axis" if axes > 1 else "must have one number for the one spatial axis"
+        found = f"{'x'.join(map(str, value))} for {x}"
+        advice = "axis 0 is the batch and axis 1 the channels; `-> unsqueeze 1` before this adds a channel axis"
+        suggestion = advice if name in ("kernel", "size") and len(value) == axes + 1 else ""
+        raise Refusal(BadArgument(operator, name, found, needed, suggestion), argument(name))
     return value
 
 

@@ -1,9 +1,11 @@
-"""Arrays for `netc run`: the path of a `.npy` file comes in, an array goes out, or a `Failed` that says what is wrong."""
+"""Arrays for `netc run`: from `.npy` files, or a `Failed` that says what is wrong with them; and into an `.npz` file."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
+from io import BytesIO
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 
@@ -25,5 +27,15 @@ def load_array(path: str) -> Array:
         raise Failed(f"cannot read `{path}`: it is not a .npy file of numbers") from None
     if not isinstance(loaded, np.ndarray):
         loaded.close()
-        raise Failed(f"cannot read `{path}`: it holds several arrays", f"save one of them: `numpy.save(\"{os.path.splitext(path)[0]}.npy\", array)`")
+        raise Failed(f"cannot read `{path}`: it holds several arrays", "save the one that is meant with `numpy.save`")
     return loaded
+
+
+def npz(arrays: Mapping[str, Array]) -> bytes:
+    """The content of an `.npz` file. `numpy.savez` has names that an array may not have, such as `file`."""
+    buffer = BytesIO()
+    with ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+    return buffer.getvalue()

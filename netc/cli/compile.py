@@ -15,8 +15,9 @@ from .reading import reader
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..analysis import Choice
     from netc.dsl.source import SourceFile
+
+    from ..analysis import Choice
 
 STAGES = ("tokens", "ast", "graph", "torch", "onnx")
 TARGETS = ("torch", "onnx")
@@ -43,7 +44,7 @@ def command(
 ) -> None:
     """Compile a spec to PyTorch source or an ONNX model.
 
-    Without -o, source goes to standard output.
+    Without -o, `--target torch` and `--emit` write to standard output.
     """
     read = reader(one_source(file, text), text)
     choice = choose(model, params, dims)

@@ -49,8 +49,10 @@ def choose(model: str | None, params: dict[str, object], dims: dict[str, int]) -
 
 def one_source(file: str | None, text: str | None) -> str | None:
     """Checks that there is one spec: the path, or None for `text`."""
-    if (file is None) == (text is None):
-        raise click.UsageError("give a FILE, `-` for standard input, or `-e TEXT`" if file is None else "give either a FILE or `-e TEXT`, not both")
+    if file is None and text is None:
+        raise click.UsageError("give a FILE, `-` for standard input, or `-e TEXT`")
+    if file is not None and text is not None:
+        raise click.UsageError("give either a FILE or `-e TEXT`, not both")
     return file
 
 

@@ -113,14 +113,9 @@ def _shown(name: str, array: Array) -> str:
 
 
 def _keep(output: str, results: dict[str, Array]) -> None:
-    from io import BytesIO
-
-    import numpy as np
-
     from ..writing import write_bytes
+    from .arrays import npz
 
     if os.path.splitext(output)[1].lower() != ".npz":
         raise click.UsageError(f"the results are kept as .npz, and `{output}` does not end so")
-    buffer = BytesIO()
-    np.savez(buffer, **results)
-    write_bytes(output, buffer.getvalue())
+    write_bytes(output, npz(results))

@@ -14,6 +14,6 @@ from .terminal import table, write
 @source_options
 @spec_options
 def command(file: str | None, text: str | None, model: str | None, params: dict[str, object], dims: dict[str, int]) -> None:
-    """Show a model's stages with their shapes, parameters, FLOPs and memory."""
+    """Show stages, shapes, parameters, FLOPs and memory."""
     made = compiled(reader(one_source(file, text), text), choose(model, params, dims))
     write(table(str(made.summary())))

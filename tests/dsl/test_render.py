@@ -22,7 +22,9 @@ WHOLE = Diagnostic(
 
 
 def test_everything_at_once() -> None:
-    assert render_text([WHOLE]) == """\
+    assert (
+        render_text([WHOLE])
+        == """\
 error[shape-mismatch]: cannot add [N, 3] and [N, 64]
  --> a.net:6:5
   |
@@ -48,6 +50,7 @@ error[shape-mismatch]: cannot add [N, 3] and [N, 64]
 
 1 error
 """
+    )
 
 
 def one(file: SourceFile, start: int, end: int, label: str = "") -> Diagnostic:

@@ -75,18 +75,23 @@ def test_at_most_twenty_errors() -> None:
     assert found[-1].notes == ("this is one of 30 errors of syntax; the others are not shown",)
 
 
-def test_values_with_problems() -> None:
-    for text, message in {"3 +": "expected a value after `+`, found the end of the file", "a b": "expected the end of the value, found `b`"}.items():
-        got, found = parse_value(SourceFile("--set", text))
-        assert got is None
-        assert [one.message for one in found] == [message]
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("3 +", "expected a value after `+`, found the end of the expression"),
+        ("a b", "expected the end of the expression, found `b`"),
+    ],
+)
+def test_values_with_problems(text: str, message: str) -> None:
+    got, found = parse_value(SourceFile("--set", text))
+    assert got is None
+    assert [one.message for one in found] == [message]
 
 
 @pytest.mark.parametrize("text", ["(" * 80, "x = " + "-" * 300 + "y", "let a = " + "not " * 300 + "b", "let a = b" + " ** c" * 300,
                                   "let a = " + "b if c else " * 300 + "d", "x" + ".y" * 300 + " + 1", "{" * 80,
                                   "if a { } " + "else if b { } " * 300])  # fmt: skip
 def test_nesting_is_bounded(text: str) -> None:
-    assert [one.code for one in problems(text)][0] in ("too-much-nesting", "missing-bracket", "missing-brace")
     assert "too-much-nesting" in {one.code for one in problems(text)}
 
 

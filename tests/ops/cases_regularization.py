@@ -9,12 +9,12 @@ CASES = [
     "input 3 -> dropout p=0",
     "input 3 -> dropout 1",
     "input [3] float16 -> dropout 0.2",
-    "( dropout 0.1 -> dense 2 -> identity ) as head; input 3 -> head",
+    "input 3 -> (dropout 0.1 -> dense 2 -> identity) as head",
     "input 3 -> drop_path 0.1",
     "x = input [T, 3]; x + (x -> dense 3 -> drop_path 0.1)",
     "x = input 3xHxW; x + (x -> relu -> drop_path 0.2)",
     "input 2x3x4x5 -> drop_path 0.2",
-    "( dense 3 -> drop_path 0.1 ) as branch; x = input [T, 3]; x + (x -> branch)",
+    "x = input [T, 3]; x + (x -> (dense 3 -> drop_path 0.1) as branch)",
 ]
 
 REFUSED = [

@@ -4,11 +4,12 @@ from itertools import product
 
 import pytest
 import torch
+from torch import nn
+
 from netc.compiler.dims import Dim, Facts, symbol
 from netc.compiler.ops.base import Given, Operator, Refusal
 from netc.compiler.ops.convolution import Conv, ConvTranspose
 from netc.compiler.types import FLOAT32, TensorType
-from torch import nn
 
 N, H = symbol("N"), symbol("H")
 
@@ -33,8 +34,8 @@ def actual(make: type[nn.Module], shape: tuple[int, ...], **arguments: object) -
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
 @pytest.mark.parametrize("padding_mode", ["zeros", "reflect", "replicate", "circular"])
 def test_conv_is_that_of_pytorch(padding_mode: str) -> None:
-    for size, kernel, stride, dilation in product((1, 2, 5, 8), (1, 2, 3, 5), (1, 2, 3), (1, 2)):
-        for padding in (0, 1, 4, "same", "valid"):
+    for size, kernel, stride, dilation in product((1, 2, 7), (1, 2, 4), (1, 3), (1, 2)):
+        for padding in (0, 1, 3, "same", "valid"):
             arguments = {"stride": stride, "padding": padding, "dilation": dilation, "padding_mode": padding_mode}
             found = inferred(Conv(channels=2, kernel=kernel, **arguments), 1, 1, size)
             expected = actual(nn.Conv1d, (1, 1, size), kernel_size=kernel, **arguments)
@@ -80,4 +81,4 @@ def test_parameters_start_as_in_pytorch(make: type[Operator], module: type[nn.Mo
     assert (weight.shape, bias.shape) == (tuple(real.weight.shape), tuple(real.bias.shape))
     for spec, tensor in ((weight, real.weight), (bias, real.bias)):
         _, high = spec.init.values
-        assert 0.9 * high < float(tensor.abs().max()) <= high
+        assert 0.9 * high < float(tensor.detach().abs().max()) <= high

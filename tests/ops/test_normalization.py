@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import nn
+
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ops.base import Given, Operator, ParameterSpec
 from netc.compiler.ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from netc.compiler.types import DTYPES, TensorType
-from torch import nn
 
 N = symbol("N")
 

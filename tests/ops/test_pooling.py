@@ -6,6 +6,7 @@ from itertools import product
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+
 from netc.compiler.dims import Dim, Facts, symbol
 from netc.compiler.ops.base import Given, Operator, Refusal
 from netc.compiler.ops.pooling import AvgPool, LpPool, MaxPool
@@ -28,7 +29,7 @@ def actual(function: Callable[..., torch.Tensor], shape: tuple[int, ...], *argum
         return None
 
 
-GRID = list(product((1, 2, 3, 5, 8), (1, 2, 3, 4), (None, 1, 2, 3, 5), (False, True)))
+GRID = list(product((1, 2, 3, 6), (1, 2, 3, 4), (None, 1, 3), (False, True)))
 
 
 @pytest.mark.parametrize("padding", [0, 1, 2])

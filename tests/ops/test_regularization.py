@@ -1,8 +1,9 @@
 """What changes training only: whole samples are dropped, and the others scaled."""
 
-import netc
 import pytest
 import torch
+
+import netc
 
 
 @pytest.mark.parametrize("shape", ["[6]", "[5, 6]", "[3, 5, 6]", "[2, 3, 5, 6]"])

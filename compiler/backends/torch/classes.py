@@ -33,11 +33,11 @@ class Traits(Record):
     module: bool = False
     activation: bool = False
     call: bool = False
-    form: Literal["call", "method", "infix", "other"] = "call"
+    form: Literal["call", "method", "infix", "other", "return"] = "call"
 
     @property
     def weight(self) -> int:
-        return 2 if self.form == "call" else 1
+        return {"call": 2, "return": 0}.get(self.form, 1)
 
 
 class Loop(Record):

@@ -6,42 +6,211 @@ the steps in their order, except that what is nested in another expression is co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from .classes import Body, ClassDef, Step, Symbol, Traits
-from .code import Attribute, CallCode, Code, Device, Keyword, Let, Lit, Local, Method, TupleCode
+from .access import Access
+from .classes import Body, Loop, Step
+from .code import CallCode, Code, Device, Let, Local, TupleCode
 from .grouping import Uses, nested
-from .layout import STEP, statement
-from .naming import IMPORTED, local, numbered, plain, unique
-from .packing import packed
+from .layout import STEP, WIDTH, statement
+from .naming import IMPORTED
+from .packing import Steps, width
 from .printer import doc, text
-from .tree import (
-    Argument,
-    Gathered,
-    Handed,
-    MemberRef,
-    Name,
-    Passed,
-    SizeRef,
-    Starred,
-    SymbolRef,
-    ValueRef,
-    rewrite,
-)
+from .signature import Signature, prelude
+from .tree import Argument, Gathered, Handed, MemberRef, Name, Passed, SizeRef, SymbolRef, ValueRef, parts, rewrite
 from .variables import Variables
 
-RETURN = Traits("return", form="infix")
 DEPTH = 2
 """How deep the statements of a method are indented."""
+ROLLED = 3
+"""So many equal statements in a row are written as a loop."""
 
 
-def forward(cls: ClassDef, attributes: Mapping[str, str], annotate: Callable[[str], str]) -> list[str]:
-    """The method's lines. `attributes`: the attribute that keeps each constructor argument."""
-    return _Forward(cls, attributes).run()
+def forward(body: Body, attributes: Mapping[str, str], classes: set[str]) -> list[str]:
+    """The method's lines. `attributes`: the attribute that keeps each constructor argument; `classes`: the names of all classes."""
+    return _Forward(body, attributes, classes).run()
 
 
 class _Forward:
-    def __init__(self, cls: ClassDef, attributes: Mapping[str, str]) -> None:
-        self.body = cls.body
-        self.attributes = attributes
-        self.lines: list[str] = []
+    def __init__(self, body: Body, attributes: Mapping[str, str], classes: set[str]) -> None:
+        self.body, self.attributes = body, attributes
+        ready = Steps(body)
+        self.steps, self.names = ready.steps, ready.names
+        self.uses = Uses(self.steps, len(self.names))
+        self.nested = nested(self.steps, self.names, self.uses, [width(s) for s in self.steps])
+        self.maker = {s.outputs[0]: i for i, s in enumerate(self.steps) if len(s.outputs) == 1 and self.nested[i]}
+        self.access = Access(body)
+        alive = [s for s, a in zip(self.steps, self.uses.alive, strict=True) if a]
+        self.signature = Signature(body, alive, IMPORTED | classes)
+        self.variables = Variables(self.signature.fixed | classes | IMPORTED, self.names[body.inputs :])
+        self.goals = _goals(self.steps, self.names, self.uses)
+        self.groups: list[list[str]] = []
+        self.first: int | None = None
+        self.passing: list[str] = []
+
+    def run(self) -> list[str]:
+        for index, name in enumerate(self.signature.inputs):
+            self.variables.bind(name, index, self.uses.total[index])
+        for index, step in enumerate(self.steps):
+            if self.uses.alive[index] and not self.nested[index]:
+                self._write(step)
+        body = [line for group in _rolled(self.groups) for line in group]
+        return [*self.signature.lines(), *prelude(self.body, self.signature), *body]
+
+    # --- statements --------------------------------------------------------------------------------------------------------
+
+    def _write(self, step: Step) -> None:
+        self.first = None
+        if step.loop is not None:
+            self._loop(step, step.loop)
+        else:
+            code = self._resolved(step.code)
+            head = f"{', '.join(self._target(o) for o in step.outputs)} = " if step.outputs else "return "
+            self._add(statement(head, doc(code), DEPTH) if step.outputs else _returned(code))
+        for name in self.passing:
+            self.variables.release(name)
+        self.passing = []
+
+    def _add(self, lines: list[str]) -> None:
+        self.groups.append(lines)
+
+    def _target(self, tensor: int) -> str:
+        uses = self.uses.total[tensor]
+        if not uses:
+            return "_"
+        if self.names[tensor]:
+            return self.variables.named(self.names[tensor], tensor, uses)
+        return self.variables.unnamed(tensor, uses, self.first, self.goals.get(tensor, ""))
+
+    def _loop(self, step: Step, loop: Loop) -> None:
+        """`for layer in self.layers: x = layer(x, mask)`, after the variables that it carries on have their first values."""
+        assert isinstance(step.code, CallCode)
+        count = len(loop.states)
+        for tensor in loop.states:
+            self.variables.take(tensor, 2)
+        before = [self.variables.name_of[t] for t in loop.states]
+        after = [self._carried(t, o) for t, o in zip(loop.states, step.outputs, strict=True)]
+        moved = [(a, b) for a, b in zip(after, before, strict=True) if a != b]
+        if moved:
+            self._add([STEP * DEPTH + ", ".join(a for a, _ in moved) + " = " + ", ".join(b for _, b in moved)])
+        variable = self._temporary(loop.variable)
+        rest = tuple(self._resolved(a) for a in step.code.args[count:])
+        for part in step.code.args[count:]:
+            self.variables.take(part.index) if isinstance(part, ValueRef) else None
+        call = CallCode(Name(variable), (*(Name(a) for a in after), *rest))
+        members = text(self._resolved(loop.members))
+        turn = statement(f"{', '.join(after)} = ", doc(call), DEPTH + 1)
+        self._add([f"{STEP * DEPTH}for {variable} in {members}:", *turn])
+        for output in step.outputs:
+            self.variables.left[output] = self.uses.total[output]
+
+    def _carried(self, state: int, output: int) -> str:
+        """The variable that is carried through a loop. It is taken, even if nothing uses it behind the loop."""
+        uses = self.uses.total[output] + 1
+        if self.names[output]:
+            return self.variables.named(self.names[output], output, uses)
+        return self.variables.unnamed(output, uses, state, self.goals.get(output, ""))
+
+    def _temporary(self, wanted: str) -> str:
+        name = self.variables.temporary(wanted)
+        self.passing.append(name)
+        return name
+
+    # --- expressions ---------------------------------------------------------------------------------------------------------
+
+    def _resolved(self, code: Code) -> Code:
+        """The code with all names decided; what it needs before it is written on the way."""
+        if isinstance(code, Let):
+            return self._bindings(code)
+        return rewrite(code, self._change)
+
+    def _change(self, part: Code) -> Code | None:
+        match part:
+            case ValueRef(index):
+                return self._tensor(index)
+            case MemberRef():
+                return Name(self.access.text(part))
+            case Argument(name, factor, offset):
+                return Argument(f"self.{self.attributes[name]}", factor, offset)
+            case SizeRef(words, sources):
+                return SizeRef(words.format(*(self._source(s) for s in sources)), ())
+            case Handed(index):
+                return Name(self.signature.handed[index])
+            case Passed(index):
+                return Name(self.signature.passed[index])
+            case Device():
+                return Name(f"{self.signature.inputs[0]}.device")
+            case Gathered(element, variable, iterable):
+                return self._gathered(element, variable, iterable)
+        return None
+
+    def _source(self, source: Code) -> str:
+        if isinstance(source, SymbolRef):
+            return self.signature.symbols[source.index]
+        assert isinstance(source, Passed)
+        return self.signature.passed[source.index]
+
+    def _tensor(self, index: int) -> Code:
+        maker = self.maker.get(index)
+        if maker is not None:
+            return self._resolved(self.steps[maker].code)
+        self.variables.take(index)
+        if self.first is None:
+            self.first = index
+        return Name(self.variables.name_of[index])
+
+    def _gathered(self, element: Code, variable: str, iterable: Code) -> Code:
+        name = self._temporary(variable)
+        inner = rewrite(element, lambda p: Name(name) if p == Name(variable) else self._change(p))
+        return Gathered(inner, name, self._resolved(iterable))
+
+    def _bindings(self, let: Let) -> Code:
+        """Writes the bindings as statements; gives the result."""
+        names: dict[str, str] = {}
+
+        def renamed(part: Code) -> Code | None:
+            return Name(names[part.name]) if isinstance(part, Local) else None
+
+        for name, code in let.bindings:
+            value = self._resolved(rewrite(code, renamed))
+            names[name] = self._temporary(name)
+            self._add(statement(f"{names[name]} = ", doc(value), DEPTH))
+        return self._resolved(rewrite(let.result, renamed))
+
+
+def _returned(code: Code) -> list[str]:
+    """The `return`; a tuple goes without brackets while it fits on the line."""
+    if isinstance(code, TupleCode) and len(code.items) > 1:
+        line = f"{STEP * DEPTH}return {', '.join(text(i) for i in code.items)}"
+        if len(line) <= WIDTH:
+            return [line]
+    return statement("return ", doc(code), DEPTH)
+
+
+def _goals(steps: list[Step], names: list[str], uses: Uses) -> dict[int, str]:
+    """For tensors without a name that flow on to one that has one: that name."""
+    goals: dict[int, str] = {}
+    for step in reversed(steps):
+        if len(step.outputs) != 1:
+            continue
+        goal = names[step.outputs[0]] or goals.get(step.outputs[0], "")
+        first = next((p.index for p in parts(step.code) if isinstance(p, ValueRef)), None)
+        if goal and first is not None and not names[first] and uses.total[first] == (2 if step.loop else 1):
+            goals[first] = goal
+    return goals
+
+
+def _rolled(groups: list[list[str]]) -> list[list[str]]:
+    """Equal statements in a row as a loop."""
+    result: list[list[str]] = []
+    at = 0
+    while at < len(groups):
+        end = at + 1
+        while end < len(groups) and groups[end] == groups[at]:
+            end += 1
+        if end - at >= ROLLED:
+            result.append([f"{STEP * DEPTH}for _ in range({end - at}):", *(STEP + line for line in groups[at])])
+        else:
+            result += groups[at:end]
+        at = end
+    return result

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from .classes import Body, Step, Traits
-from .code import Code
+from .classes import Step, Traits
 from .tree import ValueRef, parts
 
 PATIENCE = 7
@@ -23,14 +22,12 @@ COLUMNS = 76
 class Uses:
     """How often, and by which step, each tensor of a body is used; steps that nothing comes of are dead."""
 
-    def __init__(self, steps: Sequence[Step], outputs: Sequence[int], tensors: int) -> None:
+    def __init__(self, steps: Sequence[Step], tensors: int) -> None:
         self.counts: list[Counter[int]] = [Counter(_references(s)) for s in steps]
         self.total = [0] * tensors
-        for output in outputs:
-            self.total[output] += 1
         self.alive = [False] * len(steps)
         for index in range(len(steps) - 1, -1, -1):
-            if any(self.total[o] for o in steps[index].outputs):
+            if index == len(steps) - 1 or any(self.total[o] for o in steps[index].outputs):
                 self.alive[index] = True
                 for tensor, count in self.counts[index].items():
                     self.total[tensor] += count
@@ -41,14 +38,15 @@ def _references(step: Step) -> list[int]:
     return found + (found if step.loop is not None else [])
 
 
-def nested(body: Body, steps: Sequence[Step], uses: Uses, widths: Sequence[int]) -> list[bool]:
-    """For every step, whether it stands inside the step that takes its result. `widths`: the length of each step's own code."""
-    return _Grouping(body, steps, uses, widths).run()
+def nested(steps: Sequence[Step], names: Sequence[str], uses: Uses, widths: Sequence[int]) -> list[bool]:
+    """For every step, whether it stands inside the step that takes its result. `names`: those of the tensors; `widths`: the length of
+    each step's own code."""
+    return _Grouping(steps, names, uses, widths).run()
 
 
 class _Grouping:
-    def __init__(self, body: Body, steps: Sequence[Step], uses: Uses, widths: Sequence[int]) -> None:
-        self.body, self.steps, self.uses, self.widths = body, steps, uses, widths
+    def __init__(self, steps: Sequence[Step], names: Sequence[str], uses: Uses, widths: Sequence[int]) -> None:
+        self.steps, self.names, self.uses, self.widths = steps, names, uses, widths
         self.maker = {s.outputs[0]: i for i, s in enumerate(steps) if len(s.outputs) == 1 and s.loop is None}
         self.inside: list[dict[int, int]] = [{} for _ in steps]
         """For every step, those nested in it, with the strength of the bond."""
@@ -64,7 +62,7 @@ class _Grouping:
         bonds: list[tuple[int, int]] = []
         for tensor, count in self.uses.counts[index].items():
             maker = self.maker.get(tensor)
-            if maker is None or count != 1 or self.uses.total[tensor] != 1 or self.body.names[tensor]:
+            if maker is None or count != 1 or self.uses.total[tensor] != 1 or self.names[tensor]:
                 continue
             strength = bond(self.steps[maker].traits, step.traits)
             if strength:
@@ -111,8 +109,8 @@ class _Grouping:
 
 def bond(maker: Traits, taker: Traits) -> int:
     """How well `maker` stands inside `taker`: 0 for not at all."""
-    if taker.form == "infix":
-        return 4
+    if taker.form in ("infix", "return"):
+        return 4 if taker.form == "infix" else 7
     if taker.activation and not taker.parametric:
         return 2 if maker.call else 6
     if taker.parametric:
@@ -134,6 +132,3 @@ def _into_layer(maker: Traits, taker: Traits) -> int:
         return 5
     return 2 if maker.form in ("method", "infix") and not taker.call else 1
 
-
-def as_code(step: Step) -> Code:
-    return step.code

@@ -199,6 +199,7 @@ _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
     Name: lambda code: Doc(code.text),
     Local: lambda code: Doc(code.name),
     ClassRef: lambda code: Doc(code.cls.name),
+    SizeRef: lambda code: Doc(code.text),
     Argument: _argument,
     CallCode: _call,
     Method: _method,

@@ -6,7 +6,6 @@ Always: what comes out holds no control character, so a text cannot move the cur
 from __future__ import annotations
 
 TAB = 4
-_HIDDEN = frozenset(("Cc", "Cf", "Zl", "Zp", "Cs", "Co"))
 
 
 def safe(text: str) -> str:
@@ -35,12 +34,11 @@ def _cell(character: str, column: int) -> tuple[str, int]:
     if character == "\t":
         width = TAB - column % TAB
         return " " * width, width
-    import unicodedata
-
-    category = unicodedata.category(character)
-    if category in _HIDDEN:
+    if not character.isprintable():
         shown = f"\\u{{{ord(character):x}}}"
         return shown, len(shown)
-    if category in ("Mn", "Me"):
+    import unicodedata
+
+    if unicodedata.category(character) in ("Mn", "Me"):
         return character, 0
     return character, 2 if unicodedata.east_asian_width(character) in "WF" else 1

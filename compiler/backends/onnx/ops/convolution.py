@@ -41,6 +41,12 @@ def conv(op: Conv, site: Site) -> str:
 def conv_transpose(op: ConvTranspose, site: Site) -> str:
     x = site.given[0]
     windows = op.windows(x)
-    terms = _terms(site.inputs[0], site, op.bias)
-    extra = list(op.extra(x))
-    return site.add("ConvTranspose", terms, **_attributes(windows), pads=_pads(windows), output_padding=extra, group=op.groups)
+    extra = op.extra(x)
+    y = site.inputs[0]
+    # Runtimes take less than a stride of output padding. A zero behind the input is a stride of it.
+    zeros = [e // w.stride for e, w in zip(extra, windows, strict=True)]
+    if any(zeros):
+        y = site.add("Pad", [y, site.ints([0] * (2 + len(zeros)) + [0, 0, *zeros])])
+    rest = [e % w.stride for e, w in zip(extra, windows, strict=True)]
+    terms = _terms(y, site, op.bias)
+    return site.add("ConvTranspose", terms, **_attributes(windows), pads=_pads(windows), output_padding=rest, group=op.groups)

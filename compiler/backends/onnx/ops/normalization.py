@@ -30,7 +30,7 @@ def _scale_and_shift(op: BatchNorm | InstanceNorm | GroupNorm, site: Site) -> li
 def _running(op: BatchNorm | InstanceNorm, site: Site) -> str:
     """By the statistics that training has kept."""
     terms = [site.inputs[0], *_scale_and_shift(op, site), site.parameter("running_mean"), site.parameter("running_var")]
-    return site.add("BatchNormalization", terms, epsilon=op.eps)
+    return site.add("BatchNormalization", terms, epsilon=float(op.eps))
 
 
 @emits(BatchNorm)
@@ -58,13 +58,13 @@ def _by_batch(op: BatchNorm, site: Site) -> str:
 def instance_norm(op: InstanceNorm, site: Site) -> str:
     if op.track_running_stats:
         return _running(op, site)
-    return site.add("InstanceNormalization", [site.inputs[0], *_scale_and_shift(op, site)], epsilon=op.eps)
+    return site.add("InstanceNormalization", [site.inputs[0], *_scale_and_shift(op, site)], epsilon=float(op.eps))
 
 
 @emits(GroupNorm)
 def group_norm(op: GroupNorm, site: Site) -> str:
     terms = [site.inputs[0], *_scale_and_shift(op, site)]
-    return site.add("GroupNormalization", terms, epsilon=op.eps, num_groups=op.groups, stash_type=_stash(site.given[0]))
+    return site.add("GroupNormalization", terms, epsilon=float(op.eps), num_groups=op.groups, stash_type=_stash(site.given[0]))
 
 
 def _stash(x: TensorType) -> int | None:
@@ -78,7 +78,7 @@ def layer_norm(op: LayerNorm, site: Site) -> str:
     shape = op.normalized(x)
     scale = site.parameter("weight") if op.affine else _full(site, shape, 1, x)
     terms = [site.inputs[0], scale, *([site.parameter("bias")] if op.affine and op.bias else [])]
-    return site.add("LayerNormalization", terms, axis=-len(shape), epsilon=op.eps)
+    return site.add("LayerNormalization", terms, axis=-len(shape), epsilon=float(op.eps))
 
 
 @emits(RMSNorm)
@@ -87,14 +87,14 @@ def rms_norm(op: RMSNorm, site: Site) -> str:
     shape = op.normalized(x)
     scale = site.parameter("weight") if op.affine else _full(site, shape, 1, x)
     eps = _EPSILON.get(x.dtype.name, 2.0**-23) if op.eps is None else op.eps
-    return site.add("RMSNormalization", [site.inputs[0], scale], axis=-len(shape), epsilon=eps)
+    return site.add("RMSNormalization", [site.inputs[0], scale], axis=-len(shape), epsilon=float(eps))
 
 
 @emits(LocalResponseNorm)
 def local_response_norm(op: LocalResponseNorm, site: Site) -> str:
     x = site.given[0]
     if x.rank == 4 and op.size % 2 == 1:
-        return site.add("LRN", site.inputs, size=op.size, alpha=op.alpha, beta=op.beta, bias=op.k)
+        return site.add("LRN", site.inputs, size=op.size, alpha=float(op.alpha), beta=float(op.beta), bias=float(op.k))
     # LRN of an even size reaches further forwards, PyTorch's further backwards; and runtimes know it of images only.
     squares = site.add("Mul", [site.inputs[0], site.inputs[0]])
     rows = site.add("Reshape", [squares, site.ints([0, 1, x.shape[1], -1])])

@@ -62,12 +62,9 @@ def _sums(site: Site, windows: tuple[Window, ...], *, ceil: bool, divisor: int) 
 def lp_pool(op: LpPool, site: Site) -> str:
     x = site.given[0]
     windows = op.windows(x)
-    attributes = _attributes(windows, ceil=op.ceil_mode)
-    # ONNX takes absolute values first. A window over the end is its mean times the whole kernel in PyTorch.
-    if op.p % 2 == 0 and not op.ceil_mode:
-        return site.add("LpPool", site.inputs, **attributes, p=int(op.p))
+    # LpPool takes absolute values first, and counts a window over the end otherwise; and it has no kernel on CUDA.
     powers = site.add("Pow", [site.inputs[0], site.scalar(op.p, x.dtype)])
-    means = site.add("AveragePool", [powers], **attributes)
+    means = site.add("AveragePool", [powers], **_attributes(windows, ceil=op.ceil_mode))
     sums = site.add("Mul", [means, site.scalar(prod(w.taps for w in windows), x.dtype)])
     return site.add("Pow", [sums, site.scalar(1 / op.p, x.dtype)])
 

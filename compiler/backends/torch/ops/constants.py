@@ -47,6 +47,7 @@ from ..code import (
     method,
 )
 from ..table import Site, function, module
+from .shape import cast_to
 
 FLOAT64 = DTYPES["float64"]
 
@@ -262,17 +263,11 @@ class _Writer:
             code = call("torch.floor", argument.code) if argument.tensor else Infix("//", argument.code, Lit(1))
             return _Term(code, tensor=argument.tensor)
         if name == "abs":
-            code = Method(argument.code, "abs") if argument.tensor else call("abs", argument.code)
-            return _Term(code, tensor=argument.tensor)
+            size = Method(argument.code, "abs") if argument.tensor else call("abs", argument.code)
+            return _Term(size, tensor=argument.tensor)
         return _Term(call(f"torch.{name}", self._tensor(argument, FLOAT64)), tensor=True)
 
 
-_METHODS = {"float32": "float", "float64": "double", "int64": "long", "bool": "bool"}
-
 
 def _converted(code: Code, found: DType, wanted: DType) -> Code:
-    if found == wanted:
-        return code
-    if wanted.name in _METHODS:
-        return Method(code, _METHODS[wanted.name])
-    return method(code, "to", lit(wanted))
+    return code if found == wanted else cast_to(code, wanted)

@@ -11,7 +11,15 @@ from ..code import Code, Lit, Ref, TupleCode, call, construct, lit, method
 from ..table import Site, function, module
 
 X = Ref(0)
-CASTS = {"float32": "float", "float64": "double", "float16": "half", "bfloat16": "bfloat16", "int64": "long", "int32": "int", "bool": "bool"}
+CASTS = {
+    "float32": "float",
+    "float64": "double",
+    "float16": "half",
+    "bfloat16": "bfloat16",
+    "int64": "long",
+    "int32": "int",
+    "bool": "bool",
+}
 """The methods of tensors that convert them."""
 
 
@@ -67,7 +75,7 @@ def flatten_module(op: Flatten, site: Site) -> Code:
 
 @function(Flatten)
 def flatten(op: Flatten, site: Site) -> Code:
-    first, last = op.span(site.given[0])
+    last = op.span(site.given[0])[1]
     end = () if last == max(site.given[0].rank, 1) - 1 else (op.end,)
     return method(X, "flatten", op.start, *end)
 
@@ -124,6 +132,8 @@ def unsqueeze(op: Unsqueeze, site: Site) -> Code:
 def expand(op: Expand, site: Site) -> Code:
     kept = op.kept(site.given)
     sizes = site.results[0].shape
+    if not sizes:
+        return X
     return method(X, "expand", *(Lit(-1) if k else lit(size, "size") for k, size in zip(kept, sizes, strict=True)))
 
 

@@ -1,0 +1,130 @@
+"""Arithmetic, comparison and logic in ONNX. Both operands are first converted to the element type that PyTorch computes in."""
+
+from __future__ import annotations
+
+from ....ops.arithmetic import (
+    Add,
+    Binary,
+    Clamp,
+    Comparison,
+    Div,
+    Eq,
+    FloorDiv,
+    Ge,
+    Gt,
+    Le,
+    LogicalAnd,
+    LogicalOr,
+    LogicalXor,
+    Lt,
+    Maximum,
+    Minimum,
+    Mul,
+    Ne,
+    Pair,
+    Pow,
+    Remainder,
+    Sub,
+    Where,
+)
+from ....ops.base import Operator
+from ....ops.promotion import result_type
+from ....types import BOOL, INT64
+from ..table import Site, emits
+from ..terms import INT32, Term, term
+
+_ON_TRUTH: dict[type[Operator], str] = {Add: "Or", Mul: "And", Maximum: "Or", Minimum: "And"}
+"""What stands for arithmetic on truth values."""
+
+
+def _operands(op: Binary, site: Site) -> tuple[Term, Term]:
+    """Both operands in one element type."""
+    dtype = op.operand_type(site.given)
+    x = term(site).cast(dtype)
+    if not op.scalars:
+        return x, term(site, 1).cast(dtype)
+    number = x.like(float(op.other) if dtype.is_float and isinstance(op.other, int) else op.other)
+    return (number, x) if op.reverse else (x, number)
+
+
+@emits(Add, Sub, Mul, Div)
+def arithmetic(op: Binary, site: Site) -> str:
+    a, b = _operands(op, site)
+    return a.op(_ON_TRUTH[type(op)] if a.dtype == BOOL else op.onnx, b).name
+
+
+@emits(Pow)
+def power(op: Pow, site: Site) -> str:
+    a, b = _operands(op, site)
+    via = INT64 if a.dtype.is_integer and a.dtype.size < 4 else a.dtype
+    return a.within(via, lambda base: base.op("Pow", b.cast(via))).name
+
+
+def _remainder(a: Term, b: Term) -> Term:
+    """With the sign of the divisor. ONNX's Mod of floats has that of the dividend."""
+    if not a.dtype.is_float:
+        return a.op("Mod", b)
+    rest = a.op("Mod", b, fmod=1)
+    opposite = (rest * b).less(0.0)
+    return opposite.choose(rest + b, rest)
+
+
+@emits(Remainder)
+def remainder(op: Remainder, site: Site) -> str:
+    return _remainder(*_operands(op, site)).name
+
+
+@emits(FloorDiv)
+def floor_div(op: FloorDiv, site: Site) -> str:
+    """Without its remainder, the dividend divides exactly, so that the quotient needs to be rounded only."""
+    a, b = _operands(op, site)
+    if a.dtype.is_integer:
+        via = INT32 if a.dtype.size < 4 else a.dtype
+        wide = b.cast(via)
+        return a.within(via, lambda x: (x - _remainder(x, wide)) / wide).name
+    exact = ((a - _remainder(a, b)) / b).op("Round")
+    if op.scalars and not op.reverse and op.other != 0:
+        return exact.name
+    return b.equal(0.0).choose(a / b, exact).name
+
+
+@emits(Eq, Ne, Lt, Le, Gt, Ge)
+def comparison(op: Comparison, site: Site) -> str:
+    a, b = _operands(op, site)
+    if isinstance(op, Eq | Ne):
+        same = a.equal(b)
+        return same.name if isinstance(op, Eq) else same.negation().name
+    via = INT32 if a.dtype == BOOL else a.dtype
+    return a.cast(via).op(op.onnx, b.cast(via), to=BOOL).name
+
+
+@emits(Maximum, Minimum)
+def extreme(op: Pair, site: Site) -> str:
+    dtype = result_type(site.given)
+    a, b = term(site).cast(dtype), term(site, 1).cast(dtype)
+    if dtype == BOOL:
+        return a.op(_ON_TRUTH[type(op)], b).name
+    via = INT32 if dtype.name == "int16" else dtype
+    return a.within(via, lambda x: x.op(op.onnx, b.cast(via))).name
+
+
+@emits(LogicalAnd, LogicalOr, LogicalXor)
+def logic(op: Pair, site: Site) -> str:
+    return term(site).truth().op(op.onnx, term(site, 1).truth()).name
+
+
+@emits(Where)
+def where(op: Where, site: Site) -> str:
+    dtype = op.operand_type(site.given)
+    x = term(site, 1).cast(dtype)
+    other = x.like(op.other) if op.scalars else term(site, 2).cast(dtype)
+    then, otherwise = (other, x) if op.reverse else (x, other)
+    return term(site).choose(then, otherwise).name
+
+
+@emits(Clamp)
+def clamp(op: Clamp, site: Site) -> str:
+    dtype = site.results[0].dtype
+    x = term(site).cast(dtype)
+    bounds = ["" if bound is None else site.scalar(bound, dtype) for bound in (op.min, op.max)]
+    return site.add("Clip", [x.name, *bounds])

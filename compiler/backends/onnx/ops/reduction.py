@@ -1,0 +1,127 @@
+"""Reductions in ONNX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+
+from ....dims import maximum
+from ....ops.base import numel
+from ....ops.reduction import (
+    All,
+    Any,
+    Argmax,
+    Argmin,
+    Cumsum,
+    Extreme,
+    Logsumexp,
+    Max,
+    Mean,
+    Min,
+    Norm,
+    Place,
+    Prod,
+    Quantifier,
+    Reduction,
+    Spread,
+    Std,
+    Sum,
+    Var,
+)
+from ....types import INT64, DType
+from ..table import Site, emits
+from ..terms import INT32, Term, precise, term
+
+
+def _reduce(x: Term, op_type: str, op: Reduction, *, keepdim: bool | None = None) -> Term:
+    """All axes that the operator reduces."""
+    kept = op.keepdim if keepdim is None else keepdim
+    axes = [] if op.written() is None else [x.site.ints(op.axes(x.site.given[0]))]
+    if not x.site.given[0].rank:
+        axes = []
+    return Term(x.site, x.site.add(op_type, [x.name, *axes], keepdims=int(kept)), x.dtype)
+
+
+@emits(Mean, Sum, Prod, Logsumexp)
+def reduction(op: Reduction, site: Site) -> str:
+    return _reduce(term(site).cast(site.results[0].dtype), op.onnx, op).name
+
+
+def _held(dtype: DType) -> DType:
+    """A type with kernels for the greatest and the least."""
+    return INT32 if dtype.name == "int16" else dtype
+
+
+@emits(Max, Min)
+def extreme(op: Extreme, site: Site) -> str | tuple[str, ...]:
+    x = term(site)
+    values = x.within(_held(x.dtype), lambda y: _reduce(y, f"Reduce{type(op).__name__}", op))
+    if len(site.results) == 1:
+        return values.name
+    return values.name, _place(x, f"Arg{type(op).__name__}", op).name
+
+
+def _place(x: Term, op_type: str, op: Reduction) -> Term:
+    """Along the one axis."""
+    site = x.site
+    if not site.given[0].rank:
+        return Term(site, site.scalar(0, INT64), INT64)
+    number = x.cast(INT32) if x.dtype.name in ("int16", "bool") else x
+    (axis,) = op.axes(site.given[0])
+    return number.op(op_type, to=INT64, axis=axis, keepdims=int(op.keepdim))
+
+
+@emits(Argmax, Argmin)
+def place(op: Place, site: Site) -> str:
+    x = term(site)
+    if op.written() is not None:
+        return _place(x, op.onnx, op).name
+    number = x.cast(INT32) if x.dtype.name == "int16" else x
+    flat = Term(site, site.add("Reshape", [number.name, site.ints([-1])]), number.dtype)
+    found = flat.op(op.onnx, to=INT64, axis=0, keepdims=0)
+    return site.add("Reshape", [found.name, site.ints([1] * site.given[0].rank)]) if op.keepdim else found.name
+
+
+@emits(Var, Std)
+def spread(op: Spread, site: Site) -> str:
+    def steps(x: Term) -> Term:
+        away = x - _reduce(x, "ReduceMean", op, keepdim=True)
+        shape = site.given[0].shape
+        count = numel(tuple(shape[axis] for axis in op.axes(site.given[0]))) - op.correction
+        variance = _reduce(away * away, "ReduceSum", op) / Term(site, site.scalar(maximum(count, 0), x.dtype), x.dtype)
+        return variance.op("Sqrt") if isinstance(op, Std) else variance
+
+    return precise(term(site), steps).name
+
+
+@emits(Norm)
+def norm(op: Norm, site: Site) -> str:
+    return precise(term(site), lambda x: _norm(x, op)).name
+
+
+def _norm(x: Term, op: Norm) -> Term:
+    known: dict[float, Callable[[], Term]] = {
+        2: lambda: _reduce(x, "ReduceL2", op),
+        1: lambda: _reduce(x, "ReduceL1", op),
+        inf: lambda: _reduce(abs(x), "ReduceMax", op),
+        -inf: lambda: _reduce(abs(x), "ReduceMin", op),
+        0: lambda: _reduce(x.truth().cast(x.dtype), "ReduceSum", op),
+    }
+    p = float(op.p)
+    if p in known:
+        return known[p]()
+    return _reduce(abs(x).op("Pow", p), "ReduceSum", op).op("Pow", 1 / p)
+
+
+@emits(Any, All)
+def quantifier(op: Quantifier, site: Site) -> str:
+    held = _reduce(term(site).truth(), "ReduceMax" if isinstance(op, Any) else "ReduceMin", op)
+    return held.cast(site.results[0].dtype).name
+
+
+@emits(Cumsum)
+def cumsum(op: Cumsum, site: Site) -> str:
+    x = term(site).cast(site.results[0].dtype)
+    if not site.given[0].rank:
+        return x.op("Identity").name
+    return site.add("CumSum", [x.name, site.scalar(op.axis, INT64)])

@@ -1,0 +1,141 @@
+"""Arithmetic on tensors of an ONNX graph, written as arithmetic.
+
+In: the site of an operator, and names of tensors with their element types. Out: nodes. Always: both sides of an operation have one element
+type; numbers take that of the tensor. Where ONNX Runtime's CPU has no kernel for a type of integers, a wider one is used in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netc.dsl.record import Record
+
+from ...dims import Dim
+from ...types import BOOL, DTYPES, FLOAT32, DType
+from .table import Site
+
+Number = Dim | float | bool
+
+INT32 = DTYPES["int32"]
+FLOAT64 = DTYPES["float64"]
+
+
+class Term(Record):
+    """A tensor of the graph that is being written."""
+
+    site: Site
+    name: str
+    dtype: DType
+
+    def op(self, op_type: str, *others: Term | Number, to: DType | None = None, **attributes: object) -> Term:
+        """The node of that type; its result has the element type `to`, or that of the tensor."""
+        names = [self.name, *(self.like(other).name for other in others)]
+        return Term(self.site, self.site.add(op_type, names, **attributes), to or self.dtype)
+
+    def like(self, other: Term | Number) -> Term:
+        """A tensor as it is, a number as one of this tensor's element type."""
+        return other if isinstance(other, Term) else Term(self.site, self.site.scalar(other, self.dtype), self.dtype)
+
+    def cast(self, dtype: DType) -> Term:
+        return self if dtype == self.dtype else Term(self.site, self.site.cast(self.name, dtype), dtype)
+
+    def within(self, via: DType, operation: Callable[[Term], Term]) -> Term:
+        """An operation on this tensor in another element type; the result comes back if it stayed in that."""
+        result = operation(self.cast(via))
+        return result.cast(self.dtype) if result.dtype == via else result
+
+    def __add__(self, other: Term | Number) -> Term:
+        return self.op("Add", other)
+
+    def __sub__(self, other: Term | Number) -> Term:
+        return self.op("Sub", other)
+
+    def __mul__(self, other: Term | Number) -> Term:
+        return self.op("Mul", other)
+
+    def __truediv__(self, other: Term | Number) -> Term:
+        return self.op("Div", other)
+
+    def __neg__(self) -> Term:
+        return self.op("Neg")
+
+    def __abs__(self) -> Term:
+        return self.op("Abs")
+
+    def exp(self) -> Term:
+        return self.op("Exp")
+
+    def log(self) -> Term:
+        return self.op("Log")
+
+    def equal(self, other: Term | Number) -> Term:
+        return self.op("Equal", other, to=BOOL)
+
+    def less(self, other: Term | Number) -> Term:
+        return self.op("Less", other, to=BOOL)
+
+    def greater(self, other: Term | Number) -> Term:
+        return self.op("Greater", other, to=BOOL)
+
+    def negation(self) -> Term:
+        return self.op("Not")
+
+    def truth(self) -> Term:
+        """Whether it is not 0."""
+        return self.cast(BOOL)
+
+    def choose(self, then: Term, otherwise: Term | Number) -> Term:
+        """`then` where this is true, else `otherwise`."""
+        other = then.like(otherwise)
+        if then.dtype == BOOL:
+            return self.op("And", then).op("Or", self.negation().op("And", other))
+        if then.dtype.name == "int16":
+            return self.choose(then.cast(INT32), other.cast(INT32)).cast(then.dtype)
+        return Term(self.site, self.site.add("Where", [self.name, then.name, other.name]), then.dtype)
+
+
+def term(site: Site, index: int = 0) -> Term:
+    """An input of the operator."""
+    return Term(site, site.inputs[index], site.given[index].dtype)
+
+
+def precise(x: Term, operation: Callable[[Term], Term]) -> Term:
+    """An operation of several steps, in float32 for half types, as PyTorch does it."""
+    return x.within(FLOAT32, operation) if x.dtype.size == 2 else operation(x)
+
+
+def expm1(x: Term) -> Term:
+    """`exp(x) - 1` without loss near 0: there, `2 t / (1 - t)` with `t = tanh(x / 2)`."""
+
+    def steps(x: Term) -> Term:
+        t = (x * 0.5).op("Tanh")
+        near = (t + t) / (-t + 1.0)
+        return abs(x).less(0.5).choose(near, x.exp() - 1.0)
+
+    return precise(x, steps)
+
+
+def log1p(x: Term) -> Term:
+    """`log(1 + x)` without loss near 0: there, `log(u) x / (u - 1)` with `u = 1 + x` (Kahan), in which the roundings of `u` cancel."""
+
+    def steps(x: Term) -> Term:
+        u = x + 1.0
+        far = u.log()
+        rounded = u - 1.0
+        lost = rounded.equal(0.0)
+        near = lost.choose(x, far * x / lost.choose(x.like(1.0), rounded))
+        return abs(x).less(0.5).choose(near, far)
+
+    return precise(x, steps)
+
+
+def softplus(x: Term) -> Term:
+    """`log(1 + exp(x))`."""
+    if x.dtype != FLOAT64:
+        return x.op("Softplus")
+    return x.op("Max", 0.0) + log1p((-abs(x)).exp())
+
+
+def erf(x: Term) -> Term:
+    """The error function. ONNX Runtime's CPU has it in float32 only, so that float64 is no more exact than that."""
+    return x.within(FLOAT32, lambda y: y.op("Erf")) if x.dtype == FLOAT64 else x.op("Erf")

@@ -1,0 +1,49 @@
+"""How members of a class are reached: `self.conv1`, or by key where the label is no attribute's name.
+
+In: a body. Out: code text. Always: whatever the label, its key in the state dict is the label itself.
+"""
+
+from __future__ import annotations
+
+from .classes import Body, How, Member
+from .naming import MODULE_ATTRIBUTES, plain
+from .printer import literal
+from .tree import MemberRef
+
+REGISTRY: dict[How, str] = {"module": "_modules", "parameter": "_parameters", "buffer": "_buffers", "transient": "_buffers"}
+
+
+class Access:
+    """The members of one class."""
+
+    def __init__(self, body: Body) -> None:
+        self.keyed = body.keyed
+        self.how = {m.label: m.how for m in body.members}
+
+    def in_mapping(self, member: Member) -> bool:
+        """Whether the member goes into the mapping that an `nn.ModuleDict` is made of."""
+        return self.keyed and member.how == "module"
+
+    def attribute(self, label: str) -> bool:
+        """Whether `self.<label>` is the member."""
+        return plain(label) and not (self.keyed and self.how[label] == "module")
+
+    def text(self, member: MemberRef) -> str:
+        label = member.label
+        if self.attribute(label):
+            return f"self.{label}"
+        if self.keyed and self.how[label] == "module":
+            return f"self[{literal(label)}]"
+        return f"self.{REGISTRY[self.how[label]]}[{literal(label)}]"
+
+
+def attribute_names(body: Body, stored: list[str]) -> dict[str, str]:
+    """For each argument that `forward` uses, the attribute that keeps it."""
+    labels = {m.label for m in body.members}
+    found: dict[str, str] = {}
+    for name in stored:
+        attribute = name
+        while attribute in labels or attribute in MODULE_ATTRIBUTES or attribute in found.values():
+            attribute += "_"
+        found[name] = attribute
+    return found

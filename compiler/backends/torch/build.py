@@ -1,0 +1,136 @@
+"""The classes of a program.
+
+In: a checked program. Out: its classes, called ones first, the main one last, all with names. Always: graphs are taken by height, so that the
+arguments of a class are settled before anything that makes an instance of it is written.
+"""
+
+from __future__ import annotations
+
+import builtins
+import re
+from collections.abc import Iterable
+
+from ...graph import CallNode, Graph, Program
+from .bodies import body_of
+from .classes import Body, ClassDef
+from .containers import Form, Forms, container
+from .naming import IMPORTED, camel, singular, unique
+from .operators import Operators, Unsupported
+from .sharing import Sharing, levels
+from .unify import Unifier, instance
+
+_AUTOMATIC = re.compile(r"(repeat|each|group|sequence|)\d*")
+
+
+def classes_of(program: Program, name: str) -> list[ClassDef]:
+    """All classes; `name` is what the main one is called if its graph does not say."""
+    return _Build(program).run(name)
+
+
+class _Build:
+    def __init__(self, program: Program) -> None:
+        self.main = program.main
+        self.order, self.layers = levels(self.main)
+        self.operators = Operators(program.facts)
+        self.sharing = Sharing(self.order)
+        self.forms: Forms = {}
+        self.classes: dict[int, ClassDef] = {}
+        """By the id of the graph."""
+
+    def run(self, name: str) -> list[ClassDef]:
+        for layer in self.layers:
+            self._layer(layer)
+        main = self.classes[id(self.main)]
+        if main.body.passed:
+            raise Unsupported(self.main.name, f"no input tells the size {main.body.passed[0][0]}")
+        found = list({id(c): c for g in self.order if (c := self.classes.get(id(g))) is not None}.values())
+        found = [*(c for c in found if c is not main), main]
+        main.base = camel(self.main.name or name)
+        _name(found, main)
+        return found
+
+    def _layer(self, layer: list[Graph]) -> None:
+        bodies: list[Body] = []
+        for graph in layer:
+            form = None if graph is self.main else container(graph, self.forms, self.operators)
+            if form is not None:
+                self.forms[id(graph)] = form
+            else:
+                bodies.append(body_of(graph, self.forms, self.operators, self.sharing))
+        for group in _alike(bodies):
+            self._class(group)
+
+    def _class(self, bodies: list[Body]) -> None:
+        same = [self.sharing.representative(b.graph) for b in bodies]
+        unifier = Unifier(self._base(bodies[0].graph), bodies, same)
+        cls = unifier.run()
+        for index, body in enumerate(bodies):
+            self.classes[id(body.graph)] = cls
+            code = instance(cls, index)
+            self.forms[id(body.graph)] = Form("class", code, body.keyed, passed=tuple(unifier.passed[index]))
+
+    def _base(self, graph: Graph) -> str:
+        """The name that the class should have."""
+        if graph.kind in ("block", "model"):
+            return camel(graph.name)
+        label = self._label(graph)
+        one = label.isdigit()
+        if _AUTOMATIC.fullmatch(graph.name):
+            return {"branches": "Branches"}.get(graph.kind, "Layer" if one else "Layers")
+        alone = singular(graph.name)
+        return camel(graph.name if not one else alone if alone != graph.name else f"{graph.name}_layer")
+
+    def _label(self, graph: Graph) -> str:
+        for caller in self.order:
+            for node in caller.nodes:
+                if isinstance(node, CallNode) and node.graph is graph:
+                    return node.label
+        return ""
+
+
+def _alike(bodies: list[Body]) -> list[list[Body]]:
+    """Bodies of one block with equal keys. A body that is alone needs no key."""
+    blocks: dict[object, list[Body]] = {}
+    for body in bodies:
+        span = body.graph.span
+        blocks.setdefault((body.graph.name, body.graph.kind, id(span.file), span.start, span.end), []).append(body)
+    groups: list[list[Body]] = []
+    for found in blocks.values():
+        if len(found) == 1:
+            groups.append(found)
+            continue
+        keyed: dict[object, list[Body]] = {}
+        for body in found:
+            keyed.setdefault(body.key(), []).append(body)
+        groups += keyed.values()
+    return groups
+
+
+# --- names -----------------------------------------------------------------------------------------------------------------
+
+
+def _name(classes: list[ClassDef], main: ClassDef) -> None:
+    """The main class is called as the model, the simplest class of a block as the block, others after what they have besides."""
+    taken = set(IMPORTED) | set(dir(builtins))
+    bases: dict[str, list[ClassDef]] = {}
+    for cls in classes:
+        bases.setdefault(cls.base, []).append(cls)
+    for cls in (main, *(c for c in classes if c is not main)):
+        if cls.name:
+            continue
+        family = [c for c in bases[cls.base] if c is not main]
+        plainest = main if cls is main else min(family, key=lambda c: len(c.body.members))
+        for member in (plainest, *(c for c in family if c is not plainest)) if cls is not main else (main,):
+            _settle(member, plainest, taken)
+
+
+def _settle(cls: ClassDef, plainest: ClassDef, taken: set[str]) -> None:
+    own = {m.label for m in plainest.body.members}
+    extra = [m.label for m in cls.body.members if m.label not in own and m.label[0].isalpha()]
+    wanted = cls.base if cls is plainest or len(extra) != 1 else cls.base + camel(extra[0])
+    cls.name = unique(wanted, taken)
+    taken.add(cls.name)
+
+
+def names(classes: Iterable[ClassDef]) -> set[str]:
+    return {c.name for c in classes}

@@ -1,0 +1,113 @@
+"""The `__init__` of a class.
+
+In: a class with its arguments. Out: the lines of the method, none if it would do nothing. Always: members in the order of the spec; ties after
+all members; the keys of the state dict are the members' labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...types import DType
+from .access import REGISTRY, Access
+from .classes import Body, ClassDef, Member, Parameter
+from .code import Code, Let, Local
+from .layout import STEP, Bracket, Doc, statement
+from .naming import unique
+from .printer import doc, literal
+from .tree import DictCode, MemberRef, Name, rewrite
+
+
+def constructor(cls: ClassDef, attributes: Mapping[str, str]) -> list[str]:
+    """The method's lines. `attributes`: the attribute that keeps each argument that `forward` uses."""
+    if not cls.body.members and not cls.parameters:
+        return []
+    return [*_signature(cls.parameters), *_Constructor(cls).lines(attributes)]
+
+
+def _signature(parameters: list[Parameter]) -> list[str]:
+    taken = [Doc("self")]
+    for parameter in parameters:
+        default = f" = {literal(parameter.default)}" if parameter.keyword else ""
+        taken.append(Doc(f"{parameter.name}: {_annotation(parameter.values)}{default}"))
+    return statement("def __init__", Doc(Bracket("(", taken, ")"), " -> None:"), 1)
+
+
+def _annotation(values: tuple[object, ...]) -> str:
+    """The type of some literals."""
+    found = dict.fromkeys(_type(v) for v in values)
+    if "float" in found:
+        found.pop("int", None)
+    if "None" in found:
+        found["None"] = found.pop("None")
+    return " | ".join(found)
+
+
+def _type(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"tuple[{', '.join(_type(v) for v in value) or '()'}]"
+    if isinstance(value, DType):
+        return "torch.dtype"
+    return "None" if value is None else type(value).__name__
+
+
+class _Constructor:
+    def __init__(self, cls: ClassDef) -> None:
+        self.cls = cls
+        self.body: Body = cls.body
+        self.access = Access(cls.body)
+        self.taken = {p.name for p in cls.parameters}
+
+    def lines(self, attributes: Mapping[str, str]) -> list[str]:
+        mapped = tuple((m.label, m.code) for m in self.body.members if self.access.in_mapping(m))
+        arguments = [doc(DictCode(mapped))] if mapped else []
+        lines = statement("super().__init__", Doc(Bracket("(", arguments, ")")), 2)
+        for name, attribute in attributes.items():
+            lines.append(f"{STEP * 2}self.{attribute} = {name}")
+        for member in self.body.members:
+            if not self.access.in_mapping(member):
+                lines += self._member(member)
+        for target, source in self.body.ties:
+            lines += statement(f"{doc(self._reached(target)).flat()} = ", doc(self._reached(source)), 2)
+        return lines
+
+    def _member(self, member: Member) -> list[str]:
+        lines: list[str] = []
+        code = self._bindings(member.code, lines)
+        attribute = self.access.attribute(member.label)
+        if member.how == "module" or not attribute:
+            value = doc(code)
+            if member.how == "parameter":
+                value = Doc("nn.Parameter", Bracket("(", [value], ")"))
+            return [*lines, *statement(f"{self.access.text(MemberRef(member.label))} = ", value, 2), *self._transient(member, attribute)]
+        if member.how == "parameter":
+            return [*lines, *statement(f"self.{member.label} = ", Doc("nn.Parameter", Bracket("(", [doc(code)], ")")), 2)]
+        arguments = [Doc(literal(member.label)), doc(code)]
+        if member.how == "transient":
+            arguments.append(Doc("persistent=False"))
+        return [*lines, *statement("self.register_buffer", Doc(Bracket("(", arguments, ")")), 2)]
+
+    def _transient(self, member: Member, attribute: bool) -> list[str]:
+        """A buffer that had to be put among the buffers by hand, and is not to be in the state dict."""
+        if member.how != "transient" or attribute:
+            return []
+        assert REGISTRY[member.how] == "_buffers"
+        return [f"{STEP * 2}self._non_persistent_buffers_set.add({literal(member.label)})"]
+
+    def _bindings(self, code: Code, lines: list[str]) -> Code:
+        """Writes what must come before the expression; gives the expression."""
+        if not isinstance(code, Let):
+            return code
+        names: dict[str, str] = {}
+
+        def renamed(part: Code) -> Code | None:
+            return Name(names[part.name]) if isinstance(part, Local) else None
+
+        for name, value in code.bindings:
+            inner = rewrite(value, renamed)
+            names[name] = unique(name, self.taken)
+            lines += statement(f"{names[name]} = ", doc(inner), 2)
+        return rewrite(code.result, renamed)
+
+    def _reached(self, code: Code) -> Code:
+        return rewrite(code, lambda part: Name(self.access.text(part)) if isinstance(part, MemberRef) else None)

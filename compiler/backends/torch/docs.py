@@ -1,0 +1,108 @@
+"""The docstring of a class: what goes in and what comes out, with shapes.
+
+In: a class and the graphs it is for. Out: its docstring's lines. Always: a size that is the same for all graphs is written as it is; one that
+varies is named after the constructor argument it follows, or by a letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import wrap
+
+from ...dims import Dim, show, symbols
+from ...types import FLOAT32, TensorType
+from .classes import ClassDef
+from .layout import STEP, WIDTH
+from .naming import unique
+from .tree import Typed
+
+LETTERS = {3: "CL", 4: "CHW", 5: "CDHW"}
+"""What the axes behind the batch are called, by rank."""
+
+
+def docstring(cls: ClassDef, inputs: Sequence[str]) -> list[str]:
+    """`\"\"\"x: [N, 3, H, W] -> [N, 1000].\"\"\"`"""
+    namer = _Sizes(cls)
+    graphs = cls.graphs
+    takes = [f"{name}: {namer.type([g.inputs[i].type for g in graphs])}" for i, name in enumerate(inputs)]
+    gives: list[str] = []
+    for i in range(len(graphs[0].outputs)):
+        name = graphs[0].output_names[i] if len(graphs[0].outputs) > 1 and i < len(graphs[0].output_names) else ""
+        found = namer.type([g.outputs[i].type for g in graphs])
+        gives.append(f"{name}: {found}" if name else found)
+    return _wrapped(f"{', '.join(takes) or 'nothing'} -> {', '.join(gives)}.")
+
+
+def _wrapped(words: str) -> list[str]:
+    line = f'{STEP}"""{words}"""'
+    if len(line) <= WIDTH:
+        return [line]
+    first, *rest = wrap(words, WIDTH - len(STEP) - 3, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return [f'{STEP}"""{first}', *(STEP + line for line in rest), f'{STEP}"""']
+
+
+class _Sizes:
+    """Names for sizes that are not the same in all graphs."""
+
+    def __init__(self, cls: ClassDef) -> None:
+        self.cls = cls
+        self.known: dict[tuple[Typed, ...], str] = {}
+        self.taken = {p.name for p in cls.parameters}
+        for graph in cls.graphs:
+            for value in (*graph.inputs, *graph.outputs):
+                for d in value.type.shape:
+                    self.taken |= symbols(d)
+        for parameter in cls.parameters:
+            self.known.setdefault(tuple(Typed(v) for v in parameter.values), parameter.name)
+
+    def type(self, types: list[TensorType]) -> str:
+        ranks = {t.rank for t in types}
+        shape = ", ".join(self._axis([t.shape[i] for t in types], i, types[0].rank) for i in range(types[0].rank)) if len(ranks) == 1 else "..."
+        dtypes = {t.dtype for t in types}
+        prefix = "" if dtypes == {FLOAT32} else f"{types[0].dtype} " if len(dtypes) == 1 else ""
+        return f"{prefix}[{shape}]"
+
+    def _axis(self, sizes: list[Dim], axis: int, rank: int) -> str:
+        if all(s == sizes[0] for s in sizes):
+            return show(sizes[0])
+        values = tuple(Typed(s) for s in sizes)
+        if values not in self.known:
+            self.known[values] = self._multiple(sizes) or self._letter(axis, rank)
+        return self.known[values]
+
+    def _multiple(self, sizes: list[Dim]) -> str:
+        """In terms of an argument, or of a size that has a letter: `4*width`, `H/2`, `H/stride`."""
+        for values, name in self.known.items():
+            found = [v.value for v in values]
+            factor = _ratio(sizes, found)
+            if factor is not None:
+                return f"{factor}*{name}"
+            factor = _ratio(found, sizes)
+            if factor is not None:
+                return f"{name}/{factor}"
+        for parameter in self.cls.parameters:
+            if not all(type(v) is int and v > 0 for v in parameter.values):
+                continue
+            for values, name in self.known.items():
+                if all(_times(s, p, v.value) for s, p, v in zip(sizes, parameter.values, values, strict=True)):
+                    return f"{name}/{parameter.name}"
+        return ""
+
+    def _letter(self, axis: int, rank: int) -> str:
+        letters = LETTERS.get(rank, "CDEFGHIJKL")
+        name = unique("M" if axis == 0 else letters[min(axis, len(letters)) - 1], self.taken)
+        self.taken.add(name)
+        return name
+
+
+def _ratio(sizes: Sequence[object], of: Sequence[object]) -> int | None:
+    """The k >= 2 with which all `sizes` are `k * of`."""
+    first, base = sizes[0], of[0]
+    if type(first) is not int or type(base) is not int or base < 1 or first % base or first // base < 2:
+        return None
+    factor = first // base
+    return factor if all(type(s) is int and type(o) is int and s == factor * o for s, o in zip(sizes, of, strict=True)) else None
+
+
+def _times(size: object, factor: object, whole: object) -> bool:
+    return type(size) is int and type(factor) is int and type(whole) is int and size * factor == whole

@@ -1,0 +1,38 @@
+"""Functions of each element in PyTorch: `torch.exp(x)`, `-x`."""
+
+from __future__ import annotations
+
+from ....ops.base import Operator
+from ....ops.elementwise import (
+    Abs,
+    Ceil,
+    Cos,
+    Erf,
+    Exp,
+    Expm1,
+    Floor,
+    Log,
+    Log1p,
+    LogicalNot,
+    Neg,
+    Reciprocal,
+    Round,
+    Rsqrt,
+    Sign,
+    Sin,
+    Sqrt,
+    Square,
+    Tan,
+)
+from ..code import Code, Prefix, Ref, call
+from ..table import Site, function
+
+
+@function(Neg)
+def neg(op: Neg, site: Site) -> Code:
+    return Prefix(op.prefix_symbol, Ref(0))
+
+
+@function(Abs, Ceil, Cos, Erf, Exp, Expm1, Floor, Log, Log1p, LogicalNot, Reciprocal, Round, Rsqrt, Sign, Sin, Sqrt, Square, Tan)
+def call_by_name(op: Operator, site: Site) -> Code:
+    return call(op.torch, Ref(0))

@@ -1,0 +1,72 @@
+"""Reductions in PyTorch: `x.mean(dim=(2, 3), keepdim=True)`."""
+
+from __future__ import annotations
+
+from ....ops.reduction import (
+    All,
+    Any,
+    Argmax,
+    Argmin,
+    Cumsum,
+    Extreme,
+    Logsumexp,
+    Max,
+    Mean,
+    Min,
+    Norm,
+    Prod,
+    Reduction,
+    Spread,
+    Std,
+    Sum,
+    Var,
+)
+from ..code import Attribute, Code, Lit, Ref, call, lit, method
+from ..table import Site, function
+
+
+def _axes(op: Reduction) -> dict[str, object]:
+    """`dim=` and `keepdim=`, as far as they are needed."""
+    written = op.written()
+    keepdim = {"keepdim": (op.keepdim, False)}
+    if written is None:
+        return {"dim": Lit(None), **keepdim} if op.keepdim else {}
+    return {"dim": lit(written[0] if len(written) == 1 else written, "dim"), **keepdim}
+
+
+@function(Mean, Sum, Prod, Argmax, Argmin, All, Any)
+def reduction(op: Reduction, site: Site) -> Code:
+    return method(Ref(0), op.name, **_axes(op))
+
+
+@function(Max, Min)
+def extreme(op: Extreme, site: Site) -> Code:
+    if op.has_places:
+        both = method(Ref(0), op.name, **_axes(op))
+        return both if len(site.results) == 2 else Attribute(both, "values")
+    if op.written() is None and not op.keepdim:
+        return method(Ref(0), op.name)
+    return method(Ref(0), f"a{op.name}", **_axes(op))
+
+
+@function(Var, Std)
+def spread(op: Spread, site: Site) -> Code:
+    return method(Ref(0), op.name, **_axes(op), correction=(op.correction, 1))
+
+
+@function(Norm)
+def norm(op: Norm, site: Site) -> Code:
+    return call("torch.linalg.vector_norm", Ref(0), ord=(op.p, 2), **_axes(op))
+
+
+@function(Logsumexp)
+def logsumexp(op: Logsumexp, site: Site) -> Code:
+    if op.written() is not None:
+        return method(Ref(0), "logsumexp", **_axes(op))
+    every = tuple(range(site.given[0].rank)) or 0
+    return method(Ref(0), "logsumexp", dim=lit(every, "dim"), keepdim=(op.keepdim, False))
+
+
+@function(Cumsum)
+def cumsum(op: Cumsum, site: Site) -> Code:
+    return method(Ref(0), "cumsum", dim=op.axis)

@@ -1,0 +1,118 @@
+"""The steps of a body made ready for `forward`.
+
+In: the steps of a body. Out: steps in which parameters stand for themselves, and a step with several results that are all taken in a row by
+one other step has one result, which is handed on whole (`*x.chunk(3, dim=-1)`). Always: the last step is the `return`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from .classes import Body, Step, Traits
+from .code import CallCode, Code, Let, Lit, Method, TupleCode
+from .printer import literal
+from .tree import Gathered, MemberRef, Name, Starred, ValueRef, parts, rewrite
+
+RETURN = Traits("return", form="return")
+
+
+class Steps:
+    """`names` are those of the tensors, with the packed ones behind."""
+
+    def __init__(self, body: Body) -> None:
+        self.names = list(body.names)
+        self.inputs = body.inputs
+        returned = tuple(ValueRef(o) for o in body.outputs)
+        result: Code = returned[0] if len(returned) == 1 else TupleCode(returned)
+        self.steps = _plain_members([*body.steps, Step(result, (), RETURN)])
+        self._pack()
+        self._unname_result()
+
+    def _pack(self) -> None:
+        totals = Counter(p.index for s in self.steps for p in parts(s.code) if isinstance(p, ValueRef))
+        makers = {s.outputs[0]: i for i, s in enumerate(self.steps) if len(s.outputs) > 1 and s.loop is None}
+        makers = {
+            first: i for first, i in makers.items() if all(totals[o] == 1 and not self.names[o] for o in self.steps[i].outputs)
+        }
+        if not makers:
+            return
+        for index, step in enumerate(self.steps):
+            if step.loop is None:
+                code = rewrite(step.code, lambda part: self._packed(part, makers))
+                self.steps[index] = Step(code, step.outputs, step.traits)
+
+    def _packed(self, part: Code, makers: dict[int, int]) -> Code | None:
+        match part:
+            case TupleCode((ValueRef(first), *_) as items) if first in makers and self._matches(items, makers[first]):
+                whole = self._whole(makers.pop(first))
+                return CallCode("tuple", (whole,)) if self._is_list(whole) and part is self.steps[-1].code else whole
+            case CallCode(function, args, kwargs):
+                found = self._starred(args, makers)
+                return None if found is None else CallCode(function, found, kwargs)
+            case Method(target, name, args, kwargs):
+                found = self._starred(args, makers)
+                return None if found is None else Method(target, name, found, kwargs)
+        return None
+
+    def _starred(self, args: tuple[Code, ...], makers: dict[int, int]) -> tuple[Code, ...] | None:
+        for at, arg in enumerate(args):
+            if isinstance(arg, ValueRef) and arg.index in makers:
+                count = len(self.steps[makers[arg.index]].outputs)
+                if self._matches(args[at : at + count], makers[arg.index]):
+                    whole = Starred(self._whole(makers.pop(arg.index)))
+                    return (*args[:at], whole, *args[at + count :])
+        return None
+
+    def _matches(self, items: tuple[Code, ...], maker: int) -> bool:
+        return items == tuple(ValueRef(o) for o in self.steps[maker].outputs)
+
+    def _whole(self, maker: int) -> ValueRef:
+        step = self.steps[maker]
+        self.names.append("")
+        self.steps[maker] = Step(step.code, (len(self.names) - 1,), step.traits)
+        return ValueRef(len(self.names) - 1)
+
+    def _is_list(self, whole: ValueRef) -> bool:
+        return any(s.outputs == (whole.index,) and isinstance(s.code, Gathered) for s in self.steps)
+
+    def _unname_result(self) -> None:
+        """The one result of the body need not be named before it is returned."""
+        result = self.steps[-1].code
+        if isinstance(result, ValueRef) and result.index >= self.inputs:
+            uses = sum(p == result for s in self.steps for p in parts(s.code))
+            if uses == 1:
+                self.names[result.index] = ""
+
+
+def _plain_members(steps: list[Step]) -> list[Step]:
+    """Parameters need no variable: what takes them says `self.name`."""
+    members = {s.outputs[0]: s.code for s in steps if isinstance(s.code, MemberRef)}
+    if not members:
+        return steps
+
+    def change(part: Code) -> Code | None:
+        return members.get(part.index) if isinstance(part, ValueRef) else None
+
+    return [Step(rewrite(s.code, change), s.outputs, s.traits, s.loop) for s in steps]
+
+
+def width(step: Step) -> int:
+    """About how long the step's own code is."""
+    if isinstance(step.code, Let):
+        return 20
+    total = 0
+    for part in parts(step.code):
+        match part:
+            case MemberRef(label):
+                total += len(label) + 5
+            case Lit(value):
+                total += len(literal(value)) + 2
+            case CallCode(str() as function):
+                total += len(function) + 2
+            case Method(_, name):
+                total += len(name) + 3
+            case Name(text):
+                total += len(text)
+            case _:
+                total += 2
+    return total

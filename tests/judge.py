@@ -1,0 +1,131 @@
+"""The judge of all differential tests: a model's PyTorch module, its executed source and ONNX Runtime are one function, and the inferred
+types are those that come out.
+
+PyTorch and ONNX Runtime compute; nothing is compared with a stored number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+
+import netc
+from netc.compiler.dims import bounds, evaluate, symbols
+from netc.compiler.types import TensorType
+
+Arrays = dict[str, Any]
+BATCHES = (1, 3)
+SEED = 7
+TOLERANCES = {"float64": 1e-9, "float32": 1e-5, "float16": 2e-2, "bfloat16": 1e-1}
+
+
+def sizes_of(model: netc.Model, sizes: Mapping[str, Sequence[int]] | None = None) -> list[dict[str, int]]:
+    """Two sizes for every symbolic dimension that `where` allows: those given, or the smallest two from 4 and 7 on."""
+    names = sorted({n for t in model.inputs.values() for d in t.shape for n in symbols(d)})
+    chosen: list[dict[str, int]] = []
+    for index in range(2):
+        env: dict[str, int] = {}
+        for name in names:
+            if name == "N":
+                env[name] = BATCHES[index]
+            elif sizes and name in sizes:
+                env[name] = sizes[name][index]
+            else:
+                env[name] = _allowed(model, name)[index]
+        chosen.append(env)
+    return chosen
+
+
+def _allowed(model: netc.Model, name: str) -> list[int]:
+    dim = model.program.facts and next(d for t in model.inputs.values() for d in t.shape if name in symbols(d))
+    low, high = bounds(dim)
+    fits = []
+    for size in (*range(4, 200), 1, 2, 3):
+        try:
+            value = evaluate(dim, {n: size for n in symbols(dim)})
+        except (ValueError, ArithmeticError):
+            continue
+        if value == size and (low is None or value >= low) and (high is None or value <= high):
+            fits.append(size)
+    return [fits[0], fits[min(3, len(fits) - 1)]]
+
+
+def inputs_for(model: netc.Model, sizes: Mapping[str, int], seed: int = SEED, limits: Mapping[str, int] | None = None) -> Arrays:
+    """Random arrays of the inputs' types. Integers lie below 2, or below the limit given for the input."""
+    generator = np.random.default_rng(seed)
+    arrays: Arrays = {}
+    for name, type_ in model.inputs.items():
+        shape = tuple(evaluate(d, dict(sizes)) for d in type_.shape)
+        if type_.dtype.is_float:
+            arrays[name] = generator.standard_normal(shape).astype(np.float32)
+        elif type_.dtype.kind == "bool":
+            arrays[name] = generator.integers(0, 2, shape).astype(bool)
+        else:
+            arrays[name] = generator.integers(0, (limits or {}).get(name, 2), shape)
+    return arrays
+
+
+def tensor(array: Any, type_: TensorType) -> torch.Tensor:
+    return torch.from_numpy(np.asarray(array)).to(getattr(torch, type_.dtype.name))
+
+
+def run_module(module: torch.nn.Module, model: netc.Model, arrays: Arrays) -> list[torch.Tensor]:
+    with torch.no_grad():
+        out = module(*(tensor(arrays[n], t) for n, t in model.inputs.items()))
+    return list(out) if isinstance(out, tuple) else [out]
+
+
+def executed(model: netc.Model, arrays: Arrays) -> torch.nn.Module:
+    """The text of `source()`, executed as a person would execute it, with these weights."""
+    space: dict[str, Any] = {"__name__": "spec"}
+    exec(compile(model.source(), "spec.py", "exec"), space)
+    classes = [v for v in space.values() if isinstance(v, type) and issubclass(v, torch.nn.Module) and v.__module__ == "spec"]
+    module: torch.nn.Module = classes[-1]()
+    module.load_state_dict(arrays)
+    return module.eval()
+
+
+def check_types(model: netc.Model, sizes: Mapping[str, int], outputs: Sequence[torch.Tensor]) -> None:
+    """The inferred shapes and element types are the real ones."""
+    for (name, type_), out in zip(model.outputs.items(), outputs, strict=True):
+        assert tuple(out.shape) == tuple(evaluate(d, dict(sizes)) for d in type_.shape), name
+        assert str(out.dtype) == f"torch.{type_.dtype.name}", name
+
+
+def close(name: str, left: torch.Tensor, right: torch.Tensor, dtype: str, tolerance: float | None = None) -> None:
+    allowed = tolerance if tolerance is not None else TOLERANCES.get(dtype, 0.0)
+    torch.testing.assert_close(right.double(), left.double(), rtol=allowed, atol=allowed, equal_nan=True, msg=lambda m: f"{name}: {m}")
+
+
+def agree(
+    model: netc.Model,
+    sizes: Mapping[str, Sequence[int]] | None = None,
+    limits: Mapping[str, int] | None = None,
+    tolerance: float | None = None,
+) -> None:
+    """Raises AssertionError unless all three targets agree with each other and with the inferred types, at two sets of sizes."""
+    module = model.module(seed=SEED).eval()
+    state = module.state_dict()
+    assert {n: tuple(p.shape) for n, p in state.items()} == {n: tuple(p.shape) for n, p in model.parameters.items()}
+    again = executed(model, state)
+    proto = model.onnx(seed=SEED)
+    onnx.checker.check_model(proto, full_check=True)
+    session = model.session(seed=SEED)
+    for env in sizes_of(model, sizes):
+        arrays = inputs_for(model, env, limits=limits)
+        wanted = run_module(module, model, arrays)
+        check_types(model, env, wanted)
+        from_source = run_module(again, model, arrays)
+        fed = {n: tensor(arrays[n], t) for n, t in model.inputs.items()}
+        results = session(**fed)
+        named = results if isinstance(results, dict) else {next(iter(model.outputs)): results}
+        for index, (name, type_) in enumerate(model.outputs.items()):
+            dtype = type_.dtype.name
+            close(f"source, {name}", wanted[index], from_source[index], dtype, 0.0)
+            found = torch.as_tensor(np.asarray(named[name]).astype(np.float64) if type_.dtype.is_float else np.asarray(named[name]))
+            assert tuple(found.shape) == tuple(wanted[index].shape), f"ONNX, {name}"
+            close(f"ONNX, {name}", wanted[index], found, dtype, tolerance)
