@@ -22,7 +22,8 @@ _ONE_SAMPLE = {"N": 1}
 class Row(Record):
     """A stage, or `times` equal ones in a row; the numbers are those of one of them.
 
-    `label` is that of the first, relative to the row around it. `name` is the operator's or the block's, or the graph's kind; `detail` rows are what is inside.
+    `label` is that of the first, relative to the row around it. `name` is the operator's or the block's, or the kind of another graph; `detail`
+    rows are what is inside.
     `parameters` counts a shared stage where it is used first, a tied parameter with its target; buffers not at all.
     """
 

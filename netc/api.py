@@ -61,4 +61,4 @@ def model_of(analysis: Analysis, choice: Choice) -> Model:
     """The model that an analysis found."""
     if analysis.program is None:
         raise CompileError(analysis.diagnostics)
-    return Model(analysis.program, analysis.program.main.name, analysis.diagnostics, spec_hash(analysis, choice))
+    return Model(analysis.program, analysis.diagnostics, spec_hash(analysis, choice))

@@ -32,8 +32,8 @@ Weights = Mapping[str, Any] | str | os.PathLike[str]
 class Model:
     """A checked model. Making something of it with PyTorch, NumPy or ONNX imports them."""
 
-    def __init__(self, program: Program, name: str, diagnostics: tuple[Diagnostic, ...] = (), spec_hash: str = "") -> None:
-        self.name = name
+    def __init__(self, program: Program, diagnostics: tuple[Diagnostic, ...] = (), spec_hash: str = "") -> None:
+        self.name = program.main.name
         self.diagnostics = diagnostics
         """Warnings, sorted."""
         self.program = program
@@ -69,10 +69,10 @@ class Model:
 
         Raises `WeightsError` for weights that cannot be read or do not fit.
         """
-        from netc.compiler.backends.torch import live
+        from .modules import filled, fresh
 
         arrays = None if weights is None and seed is None else self._arrays(weights, seed)
-        return live(self.program, self.name, arrays)
+        return fresh(self.program, self.name) if arrays is None else filled(self.program, self.name, arrays)
 
     def onnx(self, weights: Weights | None = None, seed: int | None = None) -> onnx.ModelProto:
         """The ONNX model. Without weights the seed draws the parameters, 0 unless given.

@@ -61,6 +61,8 @@ def choose(file: ast.File, source: SourceFile, wanted: str | None, session: Sess
 
 
 def _identifier(stem: str) -> str:
+    if stem.startswith("<"):  # `<text>`, `<stdin>`: no file
+        return "net"
     name = "".join(c if c.isalnum() and c.isascii() else "_" for c in stem).strip("_")
     return name if name and not name[0].isdigit() else f"net_{name}" if name else "net"
 

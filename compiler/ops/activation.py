@@ -183,7 +183,7 @@ class Hardtanh(Activation):
     takes = NUMBERS
     min_val = Arg(NUMBER, default=-1.0, positional=True)
     max_val = Arg(NUMBER, default=1.0, positional=True)
-    examples = ("input 3 -> hardtanh -2 2",)
+    examples = ("input 3 -> hardtanh (-2) 2",)
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
         (x,) = super().infer(given)

@@ -64,5 +64,5 @@ def _suggestion(a: Shape, b: Shape, facts: Facts, at: tuple[int, int]) -> str:
         return ""
     which = "first" if (short is a) == (at[0] < at[1]) else "second"
     many = "another axis" if missing == 1 else f"{missing} more axes"
-    stages = " ".join(["-> unsqueeze -1"] * missing)
+    stages = " ".join(["-> unsqueeze (-1)"] * missing)
     return f"give the {which} one {many} at its end: `{stages}`"

@@ -90,7 +90,7 @@ class Parameter(Operator):
     init = Arg(INIT, default=Init("zeros"))
     trainable = Arg(BOOL, default=True)
     examples = (
-        "param [2, 3] init=normal(0.02) as table",
+        "x = input [2, 3]; x + (param [2, 3] init=normal(0.02) as position)",
         "x = input 3; scale = param [3] init=ones as scale; x * scale",
         "x = input 3; offset = param [1] init=uniform(-1, 1) trainable=false as offset; x + offset",
     )
@@ -133,7 +133,7 @@ class Table(Operator):
     dtype = Arg(DTYPE, default=None)
     labelled = Arg(BOOL, default=False)
     examples = (
-        "table (i, j) [4, 4] = i * 4 + j",
+        "x = input [4, 4]; mask = table (i, j) [4, 4] = where(j <= i, 0, -1e9); x + mask -> softmax",
         "x = input [T, 8]; positions = table (t, k) [T, 8] = sin(t / 100 ** (k / 8)); x + positions",
     )
 

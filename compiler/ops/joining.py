@@ -88,15 +88,13 @@ class Stack(Layout):
 
 
 class Division(Layout):
-    """The base of operators that divide an axis into pieces, which are their results."""
-
-    axis = Arg(AXIS, positional=True, alias="dim")
+    """The base of operators that divide their `axis` into pieces, which are their results."""
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
         x = given[0]
         if x.rank == 0:
             raise Refusal(WrongRank(self.name, "at least one axis", x), input_(0))
-        axis = front_axis(self.name, self.axis, x)
+        axis = front_axis(self.name, self.args["axis"], x)
         return tuple(x.with_shape((*x.shape[:axis], size, *x.shape[axis + 1 :])) for size in self.pieces(axis, given))
 
     def pieces(self, axis: int, given: Given) -> Shape:

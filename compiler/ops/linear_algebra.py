@@ -79,9 +79,9 @@ def _transposing(x: Shape, other: Shape, facts: Facts) -> str:
     """Which of two matrices to transpose so that they go together."""
     inner = other[-2] if len(other) > 1 else other[-1]
     if len(other) > 1 and facts.equal(x[-1], other[-1]):
-        return "transpose the second one: `-> transpose -1 -2`"
+        return "transpose the second one: `-> transpose (-1) (-2)`"
     if len(x) > 1 and facts.equal(x[-2], inner):
-        return "transpose the first one: `-> transpose -1 -2`"
+        return "transpose the first one: `-> transpose (-1) (-2)`"
     return ""
 
 

@@ -60,7 +60,7 @@ class Unflatten(Layout):
         if not self.sizes:
             raise Refusal(BadArgument(self.name, "sizes", "[]", "must have at least one entry"), argument("sizes"))
         what = f"axis {axis} of {show_shape(x.shape)}"
-        sizes = fitted(self.name, what, x.shape[axis], self.sizes, given, argument("sizes"))
+        sizes = fitted(self.name, what, (x.shape[axis],), self.sizes, given, argument("sizes"))
         return (x.with_shape((*x.shape[:axis], *sizes, *x.shape[axis + 1 :])),)
 
 
@@ -75,11 +75,11 @@ class Reshape(Layout):
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
         x = given[0]
-        return (x.with_shape(fitted(self.name, show_shape(x.shape), numel(x.shape), self.shape, given, argument("shape"))),)
+        return (x.with_shape(fitted(self.name, show_shape(x.shape), x.shape, self.shape, given, argument("shape"))),)
 
 
-def fitted(operator: str, what: str, total: Dim, sizes: Shape, given: Given, at: Place) -> Shape:
-    """`sizes` with the open one, -1, worked out; refused unless they hold `total` elements."""
+def fitted(operator: str, what: str, before: Shape, sizes: Shape, given: Given, at: Place) -> Shape:
+    """`sizes` with the open one, -1, worked out; refused unless they hold as many elements as the axes `before`."""
     open_ = [i for i, size in enumerate(sizes) if size == -1]
     if len(open_) > 1:
         raise Refusal(BadArgument(operator, at.name, show_shape(sizes), "may have one -1"), at)
@@ -87,32 +87,40 @@ def fitted(operator: str, what: str, total: Dim, sizes: Shape, given: Given, at:
         highest = bounds(size)[1]
         if highest is not None and highest < 1 and axis not in open_:
             raise Refusal(EmptyResult(operator, sizes, axis), at)
-    needed = numel(tuple(size for i, size in enumerate(sizes) if i not in open_))
+    total, needed = _uncommon(before, tuple(size for size in sizes if size != -1))
     if not open_:
-        _must_agree(operator, what, total, needed, sizes, given, at)
+        same = given.facts.equal(total, needed)
+        if same is not True:
+            raise Refusal(_miscount(operator, what, before, sizes, same is None), at)
         return sizes
     whole = given.facts.exact_div(total, needed)
     if whole is None:
         if given.facts.divides(needed, total) is False:
             raise Refusal(ElementCount(operator, what, sizes, total, needed), at)
         raise Refusal(UnprovableMultiple(operator, needed, total, advice_divides(needed, total)), at)
-    return tuple(whole if i in open_ else size for i, size in enumerate(sizes))
+    return tuple(whole if size == -1 else size for size in sizes)
 
 
-def _must_agree(operator: str, what: str, total: Dim, needed: Dim, sizes: Shape, given: Given, at: Place) -> None:
-    same = given.facts.equal(total, needed)
-    if same is False:
-        raise Refusal(ElementCount(operator, what, sizes, total, needed, _with_batch(total, needed, sizes, given)), at)
-    if same is None:
-        raise Refusal(UnprovableCount(operator, what, sizes, total, needed, advice(total, needed) or ""), at)
+def _uncommon(before: Shape, after: Shape) -> tuple[Dim, Dim]:
+    """The numbers of elements of both, less what they have in common."""
+    left = list(after)
+    rest: list[Dim] = []
+    for size in before:
+        if size in left:
+            left.remove(size)
+        else:
+            rest.append(size)
+    return numel(tuple(rest)), numel(tuple(left))
 
 
-def _with_batch(total: Dim, needed: Dim, sizes: Shape, given: Given) -> str:
-    """What to write instead, if only the batch axis was forgotten."""
-    batch = given[0].shape[0] if given[0].rank else 1
-    if isinstance(batch, SymDim) and batch not in sizes and given.facts.equal(total, batch * needed):
-        return f"the shape includes the batch axis: `{show_shape((batch, *sizes))}`"
-    return ""
+def _miscount(operator: str, what: str, before: Shape, sizes: Shape, open_: bool) -> Problem:
+    """Too many elements, or too few; or so if nothing more is known of the dimensions."""
+    found, needed = numel(before), numel(sizes)
+    if before and isinstance(before[0], SymDim) and before[0] not in sizes and found == before[0] * needed:
+        return ElementCount(operator, what, sizes, found, needed, f"the batch axis is part of the shape: `{show_shape((before[0], *sizes))}`")
+    if open_:
+        return UnprovableCount(operator, what, sizes, found, needed, advice(*_uncommon(before, sizes)) or "")
+    return ElementCount(operator, what, sizes, found, needed)
 
 
 class Permute(Layout):

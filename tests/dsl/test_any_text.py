@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,10 +14,11 @@ from netc.dsl.source import SourceFile
 
 from .helpers import examples, plain, read
 
-WORDS = (
+WORDS = re.split(
+    "[ ]",
     '-> ( ) [ ] { } x input 3 3x3 repeat in if else as a{i} "s" " \' \n ; , = == + - * ** . .. ... # let out block model fn use where '
-    "each table param shared expect is not and or true : é \x1b 1e999 .5 3abc \r\n @ N a= train f( x["
-).split(" ")
+    "each table param shared expect is not and or true : é \x1b 1e999 .5 3abc \r\n @ N a= train f( x[",
+)
 fragments = st.lists(st.sampled_from(WORDS), max_size=40).map(" ".join)
 
 

@@ -89,14 +89,19 @@ class Term(Record):
         other = then.like(otherwise)
         if then.dtype == BOOL:
             return self.op("And", then).op("Or", self.negation().op("And", other))
-        if then.dtype.name == "int16":
-            return self.choose(then.cast(INT32), other.cast(INT32)).cast(then.dtype)
-        return Term(self.site, self.site.add("Where", [self.name, then.name, other.name]), then.dtype)
+        via = wide_integer(then.dtype)
+        names = [self.name, then.cast(via).name, other.cast(via).name]
+        return Term(self.site, self.site.add("Where", names), via).cast(then.dtype)
 
 
 def term(site: Site, index: int = 0) -> Term:
     """An input of the operator."""
     return Term(site, site.inputs[index], site.given[index].dtype)
+
+
+def wide_integer(dtype: DType) -> DType:
+    """int32 for int16, which has few kernels; others stay."""
+    return INT32 if dtype.name == "int16" else dtype
 
 
 def precise(x: Term, operation: Callable[[Term], Term]) -> Term:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Iterable
+from functools import cached_property
 
 from ...graph import CallNode, Graph, Program
 from .bodies import body_of
@@ -19,12 +19,18 @@ from .operators import Operators, Unsupported
 from .sharing import Sharing, levels
 from .unify import Unifier, instance
 
+_TAKEN = IMPORTED | set(dir(builtins))
 _AUTOMATIC = re.compile(r"(repeat|each|group|sequence|)\d*")
 
 
 def classes_of(program: Program, name: str) -> list[ClassDef]:
     """All classes; `name` is what the main one is called if its graph does not say."""
     return _Build(program).run(name)
+
+
+def main_name(program: Program, name: str) -> str:
+    """What the main class is called: it has the first choice, so nothing else need be known."""
+    return unique(camel(program.main.name or name), _TAKEN)
 
 
 class _Build:
@@ -73,19 +79,21 @@ class _Build:
         """The name that the class should have."""
         if graph.kind in ("block", "model"):
             return camel(graph.name)
-        label = self._label(graph)
-        one = label.isdigit()
+        one = self._labels.get(id(graph), "").isdigit()
         if _AUTOMATIC.fullmatch(graph.name):
             return {"branches": "Branches"}.get(graph.kind, "Layer" if one else "Layers")
         alone = singular(graph.name)
         return camel(graph.name if not one else alone if alone != graph.name else f"{graph.name}_layer")
 
-    def _label(self, graph: Graph) -> str:
+    @cached_property
+    def _labels(self) -> dict[int, str]:
+        """By the id of the graph, the label of its first use."""
+        labels: dict[int, str] = {}
         for caller in self.order:
             for node in caller.nodes:
-                if isinstance(node, CallNode) and node.graph is graph:
-                    return node.label
-        return ""
+                if isinstance(node, CallNode):
+                    labels.setdefault(id(node.graph), node.label)
+        return labels
 
 
 def _alike(bodies: list[Body]) -> list[list[Body]]:
@@ -111,7 +119,7 @@ def _alike(bodies: list[Body]) -> list[list[Body]]:
 
 def _name(classes: list[ClassDef], main: ClassDef) -> None:
     """The main class is called as the model, the simplest class of a block as the block, others after what they have besides."""
-    taken = set(IMPORTED) | set(dir(builtins))
+    taken = set(_TAKEN)
     bases: dict[str, list[ClassDef]] = {}
     for cls in classes:
         bases.setdefault(cls.base, []).append(cls)
@@ -130,7 +138,3 @@ def _settle(cls: ClassDef, plainest: ClassDef, taken: set[str]) -> None:
     wanted = cls.base if cls is plainest or len(extra) != 1 else cls.base + camel(extra[0])
     cls.name = unique(wanted, taken)
     taken.add(cls.name)
-
-
-def names(classes: Iterable[ClassDef]) -> set[str]:
-    return {c.name for c in classes}

@@ -25,6 +25,10 @@ class Member(Record):
     code: Code
 
 
+Shape = Literal["call", "method", "infix", "other", "return"]
+_WEIGHTS: dict[Shape, int] = {"call": 4, "method": 2, "infix": 1, "other": 1, "return": 0}
+
+
 class Traits(Record):
     """What the layout of `forward` goes by. `weight` is how much of a line's patience an expression takes."""
 
@@ -33,11 +37,11 @@ class Traits(Record):
     module: bool = False
     activation: bool = False
     call: bool = False
-    form: Literal["call", "method", "infix", "other", "return"] = "call"
+    form: Shape = "call"
 
     @property
     def weight(self) -> int:
-        return {"call": 2, "return": 0}.get(self.form, 1)
+        return _WEIGHTS[self.form]
 
 
 class Loop(Record):
@@ -92,7 +96,7 @@ class Body:
         steps = tuple((shape(s.code), s.outputs, s.traits, s.loop) for s in self.steps)
         symbols = tuple((s.input, s.axis, s.minus, s.times, s.by) for s in self.symbols)
         border = (self.inputs, self.outputs, tuple(self.handed), len(self.passed), symbols)
-        return (self.keyed, members, tuple(self.ties), steps, border, tuple(self.names))
+        return (self.keyed, members, tuple(self.ties), steps, border, tuple(self.names[self.inputs :]))
 
 
 class Parameter(Record):

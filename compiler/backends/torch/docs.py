@@ -6,16 +6,19 @@ varies is named after the constructor argument it follows, or by a letter.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from textwrap import wrap
 
-from ...dims import Dim, show, symbols
+from ...dims import Dim, SymDim, show, symbols
 from ...types import FLOAT32, TensorType
 from .classes import ClassDef
 from .layout import STEP, WIDTH
 from .naming import unique
 from .tree import Typed
 
+FACTORS = (2, 3, 4, 8, 16)
+"""The multiples that symbolic sizes are compared with."""
 LETTERS = {3: "CL", 4: "CHW", 5: "CDHW"}
 """What the axes behind the batch are called, by rank."""
 
@@ -30,15 +33,23 @@ def docstring(cls: ClassDef, inputs: Sequence[str]) -> list[str]:
         name = graphs[0].output_names[i] if len(graphs[0].outputs) > 1 and i < len(graphs[0].output_names) else ""
         found = namer.type([g.outputs[i].type for g in graphs])
         gives.append(f"{name}: {found}" if name else found)
-    return _wrapped(f"{', '.join(takes) or 'nothing'} -> {', '.join(gives)}.")
+    return _wrapped(", ".join(takes) or "nothing", f"-> {', '.join(gives)}.")
 
 
-def _wrapped(words: str) -> list[str]:
-    line = f'{STEP}"""{words}"""'
+def _wrapped(takes: str, gives: str) -> list[str]:
+    """On one line, or what goes in on the first and what comes out on the next."""
+    line = f'{STEP}"""{takes} {gives}"""'
     if len(line) <= WIDTH:
         return [line]
-    first, *rest = wrap(words, WIDTH - len(STEP) - 3, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    first, *rest = (piece for words in (takes, gives) for piece in _filled(words))
     return [f'{STEP}"""{first}', *(STEP + line for line in rest), f'{STEP}"""']
+
+
+def _filled(words: str) -> list[str]:
+    """In lines that end behind a whole shape."""
+    whole = re.sub(r", (?=[^\[\]]*\])", ",\N{NO-BREAK SPACE}", words).replace(": ", ":\N{NO-BREAK SPACE}")
+    lines = wrap(whole, WIDTH - len(STEP) - 3, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 class _Sizes:
@@ -48,10 +59,10 @@ class _Sizes:
         self.cls = cls
         self.known: dict[tuple[Typed, ...], str] = {}
         self.taken = {p.name for p in cls.parameters}
-        for graph in cls.graphs:
-            for value in (*graph.inputs, *graph.outputs):
-                for d in value.type.shape:
-                    self.taken |= symbols(d)
+        for values in zip(*((*g.inputs, *g.outputs) for g in cls.graphs), strict=True):
+            for sizes in zip(*(v.type.shape for v in values), strict=False):
+                if all(d == sizes[0] for d in sizes):
+                    self.taken |= symbols(sizes[0])
         for parameter in cls.parameters:
             self.known.setdefault(tuple(Typed(v) for v in parameter.values), parameter.name)
 
@@ -97,11 +108,12 @@ class _Sizes:
 
 def _ratio(sizes: Sequence[object], of: Sequence[object]) -> int | None:
     """The k >= 2 with which all `sizes` are `k * of`."""
-    first, base = sizes[0], of[0]
-    if type(first) is not int or type(base) is not int or base < 1 or first % base or first // base < 2:
+    pairs = [(s, o) for s, o in zip(sizes, of, strict=True) if isinstance(s, (int, SymDim)) and isinstance(o, (int, SymDim))]
+    if len(pairs) < len(sizes):
         return None
-    factor = first // base
-    return factor if all(type(s) is int and type(o) is int and s == factor * o for s, o in zip(sizes, of, strict=True)) else None
+    first, base = pairs[0]
+    factors = [first // base] if isinstance(first, int) and isinstance(base, int) and base > 0 else FACTORS
+    return next((f for f in factors if isinstance(f, int) and f > 1 and all(s == f * o for s, o in pairs)), None)
 
 
 def _times(size: object, factor: object, whole: object) -> bool:

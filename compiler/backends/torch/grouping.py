@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from .classes import Step, Traits
 from .tree import ValueRef, parts
 
-PATIENCE = 7
-"""How much weight fits on a line: three calls and an operation between them."""
+PATIENCE = 14
+"""How much weight fits on a line: three calls and an operation or two between them."""
 COLUMNS = 76
 """How long an expression may get by taking others in."""
 
@@ -117,11 +117,13 @@ def bond(maker: Traits, taker: Traits) -> int:
         return _into_layer(maker, taker)
     if taker.module:
         return 5 if maker.form != "infix" else 2
+    if maker.call:
+        return 0
     if taker.form in ("method", "other"):
-        return 4 if not maker.call else 2
+        return 4
     if maker.activation:
         return 2
-    return 1 if maker.parametric or maker.call else 3
+    return 1 if maker.parametric else 3
 
 
 def _into_layer(maker: Traits, taker: Traits) -> int:

@@ -12,6 +12,8 @@ import re
 from collections.abc import Container, Iterable
 from keyword import iskeyword, issoftkeyword
 
+UNNAMED = frozenset({"", "in", "input"})
+"""What tensors are called that the spec does not name."""
 IMPORTED = frozenset({"torch", "nn", "F", "Tensor", "OrderedDict", "self"})
 _BUILTINS = frozenset(dir(builtins))
 
@@ -67,9 +69,9 @@ def singular(label: str) -> str:
 
 
 def local(name: str) -> str:
-    """`name` as a variable: `in`, the body's own input, is `x`; what Python or the imports use gets an underscore."""
+    """`name` as a variable: an input that has no name of its own is `x`; what Python or the imports use gets an underscore."""
     name = re.sub(r"\W", "_", name)
-    if name == "in" or not name:
+    if name in UNNAMED:
         return "x"
     if name[0].isdigit():
         name = f"_{name}"

@@ -52,12 +52,11 @@ class Signature:
 
 
 def input_names(body: Body) -> list[str]:
-    """The names that the tensors coming in would like to have: a sequence calls the one that flows through it `x`."""
+    """The names that the tensors coming in would like to have. The one that flows through a block or sequence is `x`, since the name it has
+    is that of the first tensor that happened to flow in."""
     names = body.names[: body.inputs]
     flowing = body.inputs - body.graph.captures
-    if body.graph.kind in ("sequence", "branches") and flowing == 1:
-        return ["x", *names[1:]]
-    return names
+    return ["x", *names[1:]] if body.graph.kind != "model" and flowing == 1 else names
 
 
 def prelude(body: Body, signature: Signature) -> list[str]:

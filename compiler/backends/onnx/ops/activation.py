@@ -39,7 +39,7 @@ from ....ops.activation import (
 from ....ops.base import Operator
 from ....types import FLOAT32
 from ..table import Site, emits
-from ..terms import FLOAT64, INT32, Term, erf, expm1, precise, softplus, term
+from ..terms import FLOAT64, Term, erf, expm1, precise, softplus, term, wide_integer
 
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
 _SQRT_HALF, _SQRT_TWO_OVER_PI = 0.70710678118654752440, 0.79788456080286535588
@@ -60,8 +60,7 @@ def relu(op: Relu, site: Site) -> str:
     x = term(site)
     if x.dtype.is_float:
         return x.op("Relu").name
-    via = INT32 if x.dtype.name == "int16" else x.dtype
-    return x.within(via, lambda y: y.op("Max", 0)).name
+    return x.within(wide_integer(x.dtype), lambda y: y.op("Max", 0)).name
 
 
 @emits(Relu6, Hardtanh)
@@ -69,7 +68,7 @@ def clip(op: Relu6 | Hardtanh, site: Site) -> str:
     x = term(site)
     low, high = (op.min_val, op.max_val) if isinstance(op, Hardtanh) else (0, 6)
     convert = float if x.dtype.is_float else int
-    return x.op("Clip", convert(low), convert(high)).name
+    return x.within(wide_integer(x.dtype), lambda y: y.op("Clip", convert(low), convert(high))).name
 
 
 @emits(LeakyRelu)

@@ -31,7 +31,7 @@ from ....ops.base import Operator
 from ....ops.promotion import result_type
 from ....types import BOOL, INT64
 from ..table import Site, emits
-from ..terms import INT32, Term, term
+from ..terms import INT32, Term, term, wide_integer
 
 _ON_TRUTH: dict[type[Operator], str] = {Add: "Or", Mul: "And", Maximum: "Or", Minimum: "And"}
 """What stands for arithmetic on truth values."""
@@ -104,7 +104,7 @@ def extreme(op: Pair, site: Site) -> str:
     a, b = term(site).cast(dtype), term(site, 1).cast(dtype)
     if dtype == BOOL:
         return a.op(_ON_TRUTH[type(op)], b).name
-    via = INT32 if dtype.name == "int16" else dtype
+    via = wide_integer(dtype)
     return a.within(via, lambda x: x.op(op.onnx, b.cast(via))).name
 
 
@@ -125,6 +125,6 @@ def where(op: Where, site: Site) -> str:
 @emits(Clamp)
 def clamp(op: Clamp, site: Site) -> str:
     dtype = site.results[0].dtype
-    x = term(site).cast(dtype)
-    bounds = ["" if bound is None else site.scalar(bound, dtype) for bound in (op.min, op.max)]
-    return site.add("Clip", [x.name, *bounds])
+    via = wide_integer(dtype)
+    bounds = ["" if bound is None else site.scalar(bound, via) for bound in (op.min, op.max)]
+    return Term(site, site.add("Clip", [term(site).cast(via).name, *bounds]), via).cast(dtype).name

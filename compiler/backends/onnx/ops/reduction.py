@@ -28,9 +28,9 @@ from ....ops.reduction import (
     Sum,
     Var,
 )
-from ....types import INT64, DType
+from ....types import INT64
 from ..table import Site, emits
-from ..terms import INT32, Term, precise, term
+from ..terms import INT32, Term, precise, term, wide_integer
 
 
 def _reduce(x: Term, op_type: str, op: Reduction, *, keepdim: bool | None = None) -> Term:
@@ -47,15 +47,10 @@ def reduction(op: Reduction, site: Site) -> str:
     return _reduce(term(site).cast(site.results[0].dtype), op.onnx, op).name
 
 
-def _held(dtype: DType) -> DType:
-    """A type with kernels for the greatest and the least."""
-    return INT32 if dtype.name == "int16" else dtype
-
-
 @emits(Max, Min)
 def extreme(op: Extreme, site: Site) -> str | tuple[str, ...]:
     x = term(site)
-    values = x.within(_held(x.dtype), lambda y: _reduce(y, f"Reduce{type(op).__name__}", op))
+    values = x.within(wide_integer(x.dtype), lambda y: _reduce(y, f"Reduce{type(op).__name__}", op))
     if len(site.results) == 1:
         return values.name
     return values.name, _place(x, f"Arg{type(op).__name__}", op).name
@@ -76,7 +71,7 @@ def place(op: Place, site: Site) -> str:
     x = term(site)
     if op.written() is not None:
         return _place(x, op.onnx, op).name
-    number = x.cast(INT32) if x.dtype.name == "int16" else x
+    number = x.cast(wide_integer(x.dtype))
     flat = Term(site, site.add("Reshape", [number.name, site.ints([-1])]), number.dtype)
     found = flat.op(op.onnx, to=INT64, axis=0, keepdims=0)
     return site.add("Reshape", [found.name, site.ints([1] * site.given[0].rank)]) if op.keepdim else found.name

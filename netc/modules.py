@@ -1,0 +1,46 @@
+"""PyTorch modules with numbers of our own.
+
+In: a program, and arrays by state-dict name. Out: the module that its source makes, executed, holding them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from netc.compiler.backends.torch import class_name, source
+from netc.compiler.backends.torch.live import live
+from netc.compiler.elements import Array
+
+if TYPE_CHECKING:
+    from netc.compiler.graph import Program
+
+
+def fresh(program: Program, name: str) -> torch.nn.Module:
+    """The module with parameters that PyTorch's generator draws."""
+    return live(source(program, name), class_name(program, name), name)
+
+
+def filled(program: Program, name: str, arrays: Mapping[str, Array]) -> torch.nn.Module:
+    """The module with the arrays loaded. PyTorch's generator is as it was before."""
+    with torch.random.fork_rng(devices=[]):
+        module = fresh(program, name)
+    module.load_state_dict({name: tensor(array) for name, array in arrays.items()})
+    return module
+
+
+def tensor(array: Array) -> torch.Tensor:
+    """The same numbers as a tensor of the same type."""
+    array = np.array(array, order="C")
+    if array.dtype.name == "bfloat16":  # which NumPy and PyTorch know by different names
+        return from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return from_numpy(array)
+
+
+def from_numpy(array: Any) -> torch.Tensor:
+    """`torch.from_numpy`, for arrays without axes too."""
+    made: torch.Tensor = torch.from_numpy(array)
+    return made

@@ -1,0 +1,301 @@
+"""First values, files of weights, and whether weights fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+import safetensors.numpy
+import safetensors.torch
+import torch
+
+from netc.api import compile
+from netc.compiler.elements import Array
+from netc.compiler.errors.weights import WeightsMismatch, WeightsUnreadable
+from netc.compiler.parameters import ParameterInfo, parameters
+from netc.compiler.weights import WeightsError, as_arrays, initial, load, match
+
+
+def infos(text: str) -> dict[str, ParameterInfo]:
+    return parameters(compile(text).program)
+
+
+TWO = "input 4 -> dense 3 as a -> dense 2 as b"
+TIED = "tokens = input [T] int64; tokens -> embedding 10 8 as wte -> dense 10 bias=false tie=wte as head"
+NORM = "input 4 -> batch_norm as bn"
+
+
+# --- first values ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_seed_and_the_name_decide() -> None:
+    small, large = infos(TWO), infos(TWO + " -> dense 7 as c")
+    one, two = initial(small, 3), initial(large, 3)
+    assert all(np.array_equal(one[name], two[name]) for name in small)
+    assert not np.array_equal(one["a.weight"], initial(small, 4)["a.weight"])
+    assert not np.array_equal(one["a.weight"][:2, :3], one["b.weight"][:, :3])
+
+
+def test_values_stay_what_they_are() -> None:
+    """Models that people have drawn with a seed must not change under them."""
+    assert initial(infos(TWO), 0)["b.bias"].tolist() == pytest.approx([0.0, 0.0], abs=0.5774)
+    again = initial(infos(TWO), 0)
+    assert np.array_equal(again["b.bias"], initial(infos(TWO), 0)["b.bias"])
+
+
+def test_tied_names_share_one_array() -> None:
+    arrays = initial(infos(TIED))
+    assert arrays["head.weight"] is arrays["wte.weight"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "module"),
+    [
+        ("input 300 -> dense 400", lambda: torch.nn.Linear(300, 400)),
+        ("input 32x16x16 -> conv 64 5x5 groups=2", lambda: torch.nn.Conv2d(32, 64, 5, groups=2)),
+        ("input 32x16x16 -> conv_transpose 64 5x5", lambda: torch.nn.ConvTranspose2d(32, 64, 5)),
+        ("tokens = input [T] int64; tokens -> embedding 500 200 padding_idx=3", lambda: torch.nn.Embedding(500, 200, padding_idx=3)),
+        ("a = input 64; b = input 48; (a, b) -> bilinear 50", lambda: torch.nn.Bilinear(64, 48, 50)),
+        ("input 32x8x8 -> batch_norm", lambda: torch.nn.BatchNorm2d(32)),
+        ("input [T, 256] -> multihead_attention 8", lambda: torch.nn.MultiheadAttention(256, 8)),
+        ("input [T, 64] -> lstm 128", lambda: torch.nn.LSTM(64, 128, batch_first=True)),
+    ],
+)
+def test_distributions_are_those_of_pytorch(stage: str, module: Any) -> None:
+    """Bounds, means and deviations of large tensors, against what PyTorch draws itself."""
+    torch.manual_seed(0)
+    ours = {name.split(".", 1)[1]: array for name, array in initial(infos(stage), 1).items()}
+    theirs = {name: value.numpy() for name, value in module().state_dict().items()}
+    assert ours.keys() == theirs.keys()
+    for name, array in theirs.items():
+        assert ours[name].shape == array.shape
+        assert ours[name].dtype == array.dtype
+        if array.size >= 64:
+            assert ours[name].std() == pytest.approx(array.std(), rel=5 / array.size**0.5, abs=1e-12)
+            assert ours[name].mean() == pytest.approx(array.mean(), abs=8 * array.std() / array.size**0.5 + 1e-12)
+        if array.size >= 10_000 and "embedding" not in stage:
+            assert np.abs(ours[name]).max() == pytest.approx(np.abs(array).max(), rel=1e-2)
+        zero = np.all(array.reshape(len(array), -1) == 0, axis=1) if array.ndim else array == 0
+        assert np.array_equal(zero, np.all(ours[name].reshape(len(array), -1) == 0, axis=1) if array.ndim else ours[name] == 0)
+
+
+def test_initialisers_of_param() -> None:
+    text = """
+    x = input 4
+    a = param [4] init=uniform(-2, 3) as a
+    b = param [4] init=normal(0.5) as b
+    c = param [4] init=7 as c
+    d = param [4] init=ones as d
+    e = table (i) [4] = i * 2 as e
+    x + a + b + c + d + e
+    """
+    arrays = initial(infos(text))
+    assert arrays["c"].tolist() == [7] * 4
+    assert arrays["d"].tolist() == [1] * 4
+    assert arrays["e"].tolist() == [0, 2, 4, 6]
+    assert -2 <= arrays["a"].min() <= arrays["a"].max() <= 3
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16", "float64"])
+def test_other_types(name: str) -> None:
+    arrays = initial(infos(f"x = input 200 {name}; x -> dense 300"))
+    weight = arrays["dense1.weight"]
+    assert weight.dtype.name == name
+    assert weight.astype(np.float64).std() == pytest.approx(200**-0.5 / 3**0.5, rel=0.02)
+
+
+# --- files -----------------------------------------------------------------------------------------------------------------
+
+
+def test_formats_give_the_same(tmp_path: Path) -> None:
+    arrays = initial(infos(TWO), 5)
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    safetensors.numpy.save_file(arrays, tmp_path / "w.safetensors")
+    np.savez(tmp_path / "w.npz", **arrays)  # type: ignore[arg-type]
+    torch.save(tensors, tmp_path / "w.pt")
+    torch.save({"state_dict": tensors, "epoch": 3}, tmp_path / "w.pth")
+    for ending in ("safetensors", "npz", "pt", "pth"):
+        found = load(tmp_path / f"w.{ending}")
+        assert found.keys() == arrays.keys()
+        assert all(np.array_equal(found[name], array) for name, array in arrays.items())
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "pt"])
+def test_bfloat16_comes_through(tmp_path: Path, ending: str) -> None:
+    tensor = torch.linspace(-3, 3, 7).to(torch.bfloat16)
+    path = tmp_path / f"w.{ending}"
+    save = safetensors.torch.save_file if ending == "safetensors" else torch.save
+    save({"a": tensor}, path)
+    found = load(path)["a"]
+    assert found.dtype == ml_dtypes.bfloat16
+    assert found.astype(np.float32).tolist() == tensor.float().tolist()
+
+
+class Payload:
+    """What no file of weights may bring to life."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (print, ("a file of weights ran this",))
+
+
+def unreadable(path: Path) -> str:
+    with pytest.raises(WeightsError) as caught:
+        load(path)
+    problem = caught.value.problem
+    assert isinstance(problem, WeightsUnreadable)
+    assert str(path) in problem.message()
+    assert "Traceback" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 9, b"PK\x03\x04garbage", b"\x93NUMPY", b"\x80\x02}q\x00.", b"\xff" * 64])
+@pytest.mark.parametrize("ending", ["safetensors", "npz", "pt", "pth"])
+def test_broken_files(tmp_path: Path, ending: str, content: bytes) -> None:
+    path = tmp_path / f"w.{ending}"
+    path.write_bytes(content)
+    if ending in ("pt", "pth") and content == b"\x80\x02}q\x00.":
+        assert load(path) == {}  # an empty dict, pickled
+    else:
+        unreadable(path)
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "npz", "pt"])
+def test_truncated_files(tmp_path: Path, ending: str) -> None:
+    arrays = initial(infos(TWO), 5)
+    path = tmp_path / f"w.{ending}"
+    if ending == "safetensors":
+        safetensors.numpy.save_file(arrays, path)
+    elif ending == "npz":
+        np.savez(path, **arrays)  # type: ignore[arg-type]
+    else:
+        torch.save({name: torch.from_numpy(array) for name, array in arrays.items()}, path)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), max(1, len(whole) // 12)):
+        path.write_bytes(whole[:length])
+        unreadable(path)
+
+
+def test_files_that_are_not_weights(tmp_path: Path) -> None:
+    assert "there is no such file" in unreadable(tmp_path / "absent.pt")
+    (tmp_path / "folder.pt").mkdir()
+    assert "it is not a file" in unreadable(tmp_path / "folder.pt")
+    (tmp_path / "w.txt").write_text("hello")
+    assert "use one of `.safetensors`" in unreadable(tmp_path / "w.txt")
+    torch.save([1, 2], tmp_path / "list.pt")
+    assert "holds no state dict" in unreadable(tmp_path / "list.pt")
+    torch.save({"a": "text"}, tmp_path / "text.pt")
+    assert "`a`" in unreadable(tmp_path / "text.pt")
+    torch.save({"a": torch.ones(2).to(torch.float8_e4m3fn)}, tmp_path / "eight.pt")
+    assert "float8" in unreadable(tmp_path / "eight.pt")
+    np.savez(tmp_path / "object.npz", a=np.array([{}], dtype=object))
+    unreadable(tmp_path / "object.npz")
+
+
+def test_nothing_in_a_file_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"a": Payload()}, tmp_path / "w.pt")
+    assert "could run code" in unreadable(tmp_path / "w.pt")
+    assert capsys.readouterr().out == ""
+
+
+def test_mappings_are_taken_as_they_are() -> None:
+    found = as_arrays({"a": torch.ones(2, requires_grad=True), "b": [1.0, 2.0], "c": np.float32(3), "d": torch.ones(2).to(torch.bfloat16)})
+    assert [found[n].shape for n in "abcd"] == [(2,), (2,), (), (2,)]
+    assert found["d"].dtype == ml_dtypes.bfloat16
+    with pytest.raises(WeightsError, match="keys are not names"):
+        as_arrays({1: np.ones(2)})  # type: ignore[dict-item]
+    with pytest.raises(WeightsError, match="`a` is not a tensor"):
+        as_arrays({"a": object()})
+
+
+# --- whether they fit ------------------------------------------------------------------------------------------------------
+
+
+def mismatch(text: str, arrays: dict[str, Array]) -> WeightsMismatch:
+    with pytest.raises(WeightsError) as caught:
+        match(infos(text), arrays)
+    assert isinstance(caught.value.problem, WeightsMismatch)
+    return caught.value.problem
+
+
+def test_what_fits_is_given_in_order() -> None:
+    arrays = initial(infos(TWO))
+    found = match(infos(TWO), dict(reversed(arrays.items())))
+    assert list(found) == list(arrays)
+    assert all(found[name] is array for name, array in arrays.items())
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    arrays = initial(infos(TWO))
+    arrays["a.wieght"] = arrays.pop("a.weight")
+    arrays["b.bias"] = np.zeros(3, np.float32)
+    arrays["b.weight"] = np.zeros((2, 3), np.int64)
+    problem = mismatch(TWO, arrays)
+    assert problem.message() == "the weights do not fit the model: 1 missing, 1 unexpected, 2 of another shape or type"
+    assert problem.notes() == (
+        "the model has, the weights lack: `a.weight`",
+        "the weights have, the model lacks: `a.wieght`",
+        "of another shape or type: `b.weight` holds int64, needed is float32, `b.bias` has the shape [3], needed is [2]",
+    )
+    assert problem.help() == ("rename `a.wieght` to `a.weight`",)
+
+
+def test_long_lists_are_cut() -> None:
+    problem = mismatch("input 4 -> repeat 11 as layers { dense 4 }", {})
+    assert problem.message() == "the weights do not fit the model: 22 missing"
+    assert problem.notes()[0].endswith("`layers.4.bias` and 12 more")
+
+
+@pytest.mark.parametrize("prefix", ["module.", "model.net."])
+def test_a_common_prefix_is_seen(prefix: str) -> None:
+    arrays = {prefix + name: array for name, array in initial(infos(TWO)).items()}
+    assert mismatch(TWO, arrays).help() == (f"every name in the weights starts with `{prefix}`; take it off and the names agree",)
+
+
+def test_a_prefix_of_the_model_is_seen() -> None:
+    inner = initial(infos("input 4 -> repeat 2 as layers { dense 4 }"))
+    arrays = {name.removeprefix("layers."): array for name, array in inner.items()}
+    problem = mismatch("input 4 -> repeat 2 as layers { dense 4 }", arrays)
+    assert problem.help() == ("every name in the model starts with `layers.`; put it in front and the names agree",)
+
+
+def test_tied_names() -> None:
+    arrays = initial(infos(TIED))
+    for absent in ("head.weight", "wte.weight"):
+        found = match(infos(TIED), {n: a for n, a in arrays.items() if n != absent})
+        assert found["head.weight"] is found["wte.weight"]
+    arrays["head.weight"] = arrays["head.weight"] + 1
+    assert "differs from `wte.weight`" in mismatch(TIED, arrays).notes()[0]
+    assert mismatch(TIED, {}).missing == ("wte.weight",)
+
+
+def test_counters_may_be_missing() -> None:
+    arrays = initial(infos(NORM))
+    del arrays["bn.num_batches_tracked"]
+    assert match(infos(NORM), arrays)["bn.num_batches_tracked"] == 0
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16", "float64"])
+def test_floats_are_converted(name: str) -> None:
+    arrays = {n: as_arrays({n: torch.from_numpy(a).to(getattr(torch, name))})[n] for n, a in initial(infos(TWO)).items()}
+    assert {a.dtype.name for a in match(infos(TWO), arrays).values()} == {"float32"}
+
+
+def test_nothing_is_lost_on_the_way() -> None:
+    arrays = initial(infos(TWO))
+    arrays["b.bias"] = np.array([1e300, 0])
+    assert "out of the range of float32" in mismatch(TWO, arrays).notes()[0]
+    arrays["b.bias"] = np.array([np.inf, np.nan])
+    assert not np.isfinite(match(infos(TWO), arrays)["b.bias"]).any()
+    norm = initial(infos(NORM))
+    norm["bn.num_batches_tracked"] = np.array(3, np.int32)
+    assert match(infos(NORM), norm)["bn.num_batches_tracked"] == 3
+
+
+def test_a_module_takes_them() -> None:
+    """The names are those of the module, and every one of them is told."""
+    model = compile("block b { dense 4 -> batch_norm relu }\ninput 4 -> repeat 2 as layers { b } -> dense 2 as head")
+    arrays = match(model.parameters, initial(model.parameters, 1))
+    assert list(model.module(weights=arrays).state_dict()) == list(arrays)
