@@ -164,10 +164,12 @@ class TensorUnary(Tensor):
 
 
 class Apply(Tensor):
-    """`name positional* keyword* label?`: an operator, a block, a shared stage, or the bare name of a tensor or a compile-time value.
+    """`name positional* keyword* activation? label?`: an operator, a block, a shared stage, or the bare name of a tensor or a
+    compile-time value.
 
     `name` is `in` for the keyword. `called` holds for `name(a, b)` without a space before the parenthesis: the arguments are then the
-    positional ones, and the name may be that of a compile-time function. `name_span` is the name alone.
+    positional ones, and the name may be that of a compile-time function. `name_span` is the name alone. `activation` is a bare name
+    behind the keywords; without keywords it is the last of the positional arguments.
     """
 
     name: str
@@ -176,6 +178,7 @@ class Apply(Tensor):
     keywords: tuple[Keyword, ...]
     label: Label | None = None
     called: bool = False
+    activation: Name | None = None
 
 
 class Group(Tensor):
@@ -293,6 +296,12 @@ class Flow(Statement):
     """A pipeline by itself."""
 
     pipeline: Pipeline
+
+
+class Broken(Statement):
+    """A statement, or definition, that did not parse and has been reported; `names` are those it would have bound."""
+
+    names: tuple[Name, ...]
 
 
 class Body(Node):

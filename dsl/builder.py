@@ -25,9 +25,8 @@ class Builder(ExpressionBuilder):
 
     def items(self, c: Children) -> list[Any]:
         if len(c) == 1:
-            return c if c[0] is not None else []
-        if c[2] is not None:
-            c[0].append(c[2])
+            return c
+        c[0].append(c[2])
         made: list[Any] = c[0]
         return made
 
@@ -87,8 +86,9 @@ class Builder(ExpressionBuilder):
 
     # --- statements ---------------------------------------------------------------------------------------------------
 
-    def broken(self, c: Children) -> None:
-        return None
+    def broken(self, c: Children) -> ast.Broken:
+        token = c[0]
+        return ast.Broken(self._token_span(token), tuple(self._name(name) for name in token.binds))
 
     def assign(self, c: Children) -> ast.Assign:
         return ast.Assign(self._between(c[0], c[2]), (self._name(c[0]),), False, c[2])
@@ -153,31 +153,35 @@ class Builder(ExpressionBuilder):
                 label = child
             else:
                 arguments.append(child)
-        positional, keywords = self._arguments(arguments)
+        positional, keywords, activation = self._arguments(arguments)
         if callee.type == "IN" and arguments:
             self._report(errors.in_takes_no_arguments(arguments[0].span))
-        return ast.Apply(Span(self.source, start, c[-1].span.end if label else arguments[-1].span.end),
-                         callee.text, name_span, positional, keywords, label, False)  # fmt: skip
+        span = Span(self.source, start, label.span.end if label else arguments[-1].span.end)
+        return ast.Apply(span, callee.text, name_span, positional, keywords, label, False, activation)
 
     def apply_called(self, c: Children) -> ast.Apply:
         """`name(a, b) more key=value as label`."""
         label = c[-1] if c[-1].__class__ is ast.Label else None
         positional: tuple[ast.Expr, ...] = ()
         keywords: tuple[ast.Keyword, ...] = ()
+        activation: ast.Name | None = None
         for child in c:
             if child.__class__ is list:
-                more, named = self._arguments(child)
+                more, named, activation = self._arguments(child)
                 positional, keywords = positional + more, keywords + named
-        return ast.Apply(self._between(c[0], c[-1]), c[0].text, self._token_span(c[0]), positional, keywords, label, True)
+        span = self._between(c[0], c[-1])
+        return ast.Apply(span, c[0].text, self._token_span(c[0]), positional, keywords, label, True, activation)
 
-    def _arguments(self, arguments: list[Any]) -> tuple[tuple[ast.Expr, ...], tuple[ast.Keyword, ...]]:
+    def _arguments(self, arguments: list[Any]) -> tuple[tuple[ast.Expr, ...], tuple[ast.Keyword, ...], ast.Name | None]:
+        """The arguments by kind; a bare name behind the last keyword is an activation."""
         keywords = tuple(one for one in arguments if one.__class__ is ast.Keyword)
         if not keywords:
-            return tuple(arguments), ()
-        positional = tuple(one for one in arguments if one.__class__ is not ast.Keyword)
+            return tuple(arguments), (), None
+        activation = arguments[-1] if arguments[-1].__class__ is ast.Name else None
+        positional = tuple(one for one in arguments if one.__class__ is not ast.Keyword and one is not activation)
         if positional and keywords[0].span.start < positional[-1].span.start:
             self._report(errors.positional_after_keyword(positional[-1].span, keywords[0].span))
-        return positional, keywords
+        return positional, keywords, activation
 
     def keyword(self, c: Children) -> ast.Keyword:
         return ast.Keyword(self._between(c[0], c[2]), c[0].text, self._token_span(c[0]), c[2])

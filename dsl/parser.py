@@ -73,7 +73,7 @@ class _Parser:
                     self._report(tokens, at, states)
                 del states[height:], values[height - 1 :]
                 at = end
-                self._feed(states, values, Token("BROKEN", "", token.start, token.start))
+                self._feed(states, values, BrokenToken(tokens, first, end))
                 continue
             at += 1
             kind = token.type
@@ -148,6 +148,25 @@ class _Parser:
             states.append(goto)
             if kind == END and goto in self.ends:
                 return True
+
+
+class BrokenToken(Token):
+    """What stands for a statement that did not parse; `binds` are the names it would have bound."""
+
+    __slots__ = ("binds",)
+
+    def __init__(self, tokens: list[Token], first: int, end: int) -> None:
+        super().__init__("BROKEN", "", tokens[first].start, tokens[max(first, end - 1)].end)
+        self.binds = _bound(tokens[first:end])
+
+
+def _bound(tokens: list[Token]) -> list[Token]:
+    kinds = [token.type for token in tokens]
+    if kinds[:1] and kinds[0] in ("LET", "SHARED", "BLOCK", "FN", "MODEL"):
+        return [token for token in tokens[1:2] if token.type == "NAME"]
+    if "ASSIGN" not in kinds:
+        return []
+    return [token for token in tokens[: kinds.index("ASSIGN")] if token.type == "NAME"]
 
 
 def _statement_end(tokens: list[Token], first: int) -> int:

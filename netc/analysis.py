@@ -14,8 +14,10 @@ from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
 from netc.dsl.parser import parse
 from netc.dsl.record import Record, replace
+from netc.dsl.source import Span
 
 from .files import Loader, Unreadable
+from .problems import NoModel, diagnostic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +40,13 @@ class Analysis(Record):
     program: Program | None
     diagnostics: tuple[Diagnostic, ...]
     sources: tuple[SourceFile, ...]
+
+    def with_model(self) -> Analysis:
+        """The same, with a diagnostic if there is no error but no model either: the file is a library."""
+        if self.program is not None or self.failed:
+            return self
+        source = self.sources[0]
+        return replace(self, diagnostics=(*self.diagnostics, diagnostic(NoModel(source.name), Span(source, 0, 0))))
 
     @property
     def failed(self) -> bool:

@@ -60,5 +60,5 @@ def _choice(model: object, params: object, dims: object) -> Choice:
 def model_of(analysis: Analysis, choice: Choice) -> Model:
     """The model that an analysis found."""
     if analysis.program is None:
-        raise CompileError(analysis.diagnostics)
+        raise CompileError(analysis.with_model().diagnostics)
     return Model(analysis.program, analysis.diagnostics, spec_hash(analysis, choice))

@@ -37,7 +37,7 @@ def emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: 
         return None, (error.diagnostic,)
     if stage in _OF_TEXT:
         return _OF_TEXT[stage](source)
-    analysis = analyse(source, choice, path)
+    analysis = analyse(source, choice, path).with_model()
     if analysis.program is None:
         return None, analysis.diagnostics
     from .api import model_of

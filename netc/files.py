@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from netc.dsl.source import SourceFile, Span
 
-from .problems import BinaryFile, FileProblem, FileTooLarge, MissingFile, NotAFile, NotUtf8, UnreadableFile
+from .problems import BinaryFile, FileProblem, FileTooLarge, MissingFile, NotAFile, NotUtf8, UnreadableFile, diagnostic
 
 if TYPE_CHECKING:
     from netc.dsl.diagnostics import Diagnostic
@@ -33,10 +33,7 @@ class Unreadable(Exception):
 
     @property
     def diagnostic(self) -> Diagnostic:
-        from netc.dsl.diagnostics import Diagnostic
-
-        p = self.problem
-        return Diagnostic(p.severity, p.code, p.message(), self.span, p.label(), notes=p.notes(), help=p.help())
+        return diagnostic(self.problem, self.span)
 
 
 def read_file(path: str, name: str | None = None) -> SourceFile:
@@ -97,7 +94,9 @@ def _near(path: str, shown_in: str) -> tuple[str, ...]:
         beside = os.listdir(os.path.dirname(path) or ".")
     except OSError:
         return ()
-    return tuple(os.path.join(shown_in, name) for name in near(os.path.basename(path), beside))
+    stem, ending = os.path.splitext(os.path.basename(path))
+    alike = [s for s, e in map(os.path.splitext, beside) if e == ending]
+    return tuple(os.path.join(shown_in, found + ending) for found in near(stem, alike))
 
 
 def _unreadable(problem: FileProblem, name: str) -> Unreadable:

@@ -12,6 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .arguments import checked_path, checked_seed, checked_weights
+from .errors import CompileError
+from .problems import diagnostic
 
 if TYPE_CHECKING:
     import onnx
@@ -77,11 +79,15 @@ class Model:
     def onnx(self, weights: Weights | None = None, seed: int | None = None) -> onnx.ModelProto:
         """The ONNX model. Without weights the seed draws the parameters, 0 unless given.
 
-        Raises `WeightsError` for weights that cannot be read or do not fit.
+        Raises `WeightsError` for weights that cannot be read or do not fit, `CompileError` for what ONNX cannot say.
         """
-        from netc.compiler.backends.onnx import model_proto
+        from netc.compiler.backends.onnx.model import model_proto
+        from netc.compiler.backends.onnx.unsupported import Unsupported
 
-        return model_proto(self.program, self._arrays(weights, seed), self.name, self._hash)
+        try:
+            return model_proto(self.program, self._arrays(weights, seed), self.name, self._hash)
+        except Unsupported as error:
+            raise CompileError((diagnostic(error.problem, error.span or self.program.main.span),)) from None
 
     def save(self, path: str | os.PathLike[str], weights: Weights | None = None, seed: int | None = None) -> None:
         """Writes the ONNX model (`.onnx`) or the PyTorch source (`.py`), whole or not at all.

@@ -1,10 +1,18 @@
-"""What can be wrong with a file before a word of it is understood."""
+"""What can be wrong with a file before a word of it is understood, or when all of it is and there is nothing to make."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from netc.compiler.errors.base import Problem
+from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.source import Span
+
+
+def diagnostic(problem: Problem, span: Span) -> Diagnostic:
+    """The problem, told at a place."""
+    p = problem
+    return Diagnostic(p.severity, p.code, p.message(), span, p.label(), notes=p.notes(), help=p.help())
 
 
 class FileProblem(Problem):
@@ -83,3 +91,17 @@ class NotUtf8(FileProblem):
 
     def help(self) -> tuple[str, ...]:
         return ("save the file as UTF-8",)
+
+
+class NoModel(Problem):
+    code: ClassVar[str] = "no-model"
+    path: str
+
+    def message(self) -> str:
+        return f"there is no model in `{self.path}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("it only defines what other files may `use`",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("end it with a pipeline, such as `input 3 -> dense 2`, or compile the file that uses it",)

@@ -47,7 +47,7 @@ def write_files(path: str, write: Callable[[str], None]) -> None:
     with _blaming(path):
         target = os.path.realpath(path)
         if os.path.isdir(target):
-            raise _oserror(errno.EISDIR, path)
+            raise OSError(errno.EISDIR, "it is a directory", path)
         if os.path.exists(target) and not os.access(target, os.W_OK):
             raise _oserror(errno.EACCES, path)
         home = os.path.dirname(target)

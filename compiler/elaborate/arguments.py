@@ -31,6 +31,8 @@ class Bound(Record):
 def bind_operator(cls: type[Operator], node: ast.Apply, scope: Scope, session: Session) -> Bound:
     """Checks and converts the arguments of an operator. The first that is wrong is a `Failure`."""
     positional, activation = _activation(cls, node, scope)
+    if node.activation is not None:
+        activation = _trailing(cls, node.activation)
     slots = [arg for arg in cls.signature.values() if arg.positional]
     if len(positional) > len(slots):
         raise Failure(TooManyArguments(cls.name, len(slots), _surplus_hint(positional[len(slots)])), positional[len(slots)].span)
@@ -94,6 +96,15 @@ def _activation(cls: type[Operator], node: ast.Apply, scope: Scope) -> tuple[tup
     return node.positional, None
 
 
+def _trailing(cls: type[Operator], name: ast.Name) -> ast.Name:
+    """A bare name behind the keywords, which can only be an activation."""
+    if is_activation(name.name) and cls.takes_activation:
+        return name
+    slots = sum(arg.positional for arg in cls.signature.values())
+    hint = _surplus_hint(name) or "arguments without names stand before those with names"
+    raise Failure(TooManyArguments(cls.name, slots, hint), name.span)
+
+
 def is_activation(name: str) -> bool:
     operator = Operator.registry.get(name)
     return operator is not None and operator.is_activation
@@ -136,6 +147,8 @@ def bind_parameters(
     if len(node.positional) > len(parameters):
         surplus = node.positional[len(parameters)]
         raise Failure(TooManyArguments(owner, len(parameters), _surplus_hint(surplus)), surplus.span)
+    if node.activation is not None:
+        raise Failure(TooManyArguments(owner, len(parameters), _surplus_hint(node.activation)), node.activation.span)
     given: dict[str, ast.Expr] = {p.name.name: e for p, e in zip(parameters, node.positional, strict=False)}
     names = [p.name.name for p in parameters]
     for keyword in node.keywords:

@@ -78,7 +78,13 @@ def _take(name: ast.Name, node: ast.Use, theirs: Scope, scope: Scope) -> None:
     scope.names[name.name] = binding
 
 
+def _broken(node: ast.Broken, scope: Scope, session: Session) -> None:
+    for name in node.names:
+        scope.names.setdefault(name.name, Binding(UNKNOWN, name.span))
+
+
 _RULES: dict[type[ast.Node], Callable[[Any, Scope, Session], None]] = {
+    ast.Broken: _broken,
     ast.Use: _use,
     ast.Fn: lambda node, scope, session: _put(node.name, FnDef(node, scope), scope),
     ast.Block: lambda node, scope, session: _put(node.name, BlockDef(node, scope), scope),

@@ -41,7 +41,7 @@ def choose(file: ast.File, source: SourceFile, wanted: str | None, session: Sess
     start = Span(source, 0, 0)
     if models:
         for statement in loose:
-            if not isinstance(statement, ast.Let):
+            if not isinstance(statement, (ast.Let, ast.Broken)):
                 session.report(StrayStatement(), statement.span)
         name = wanted or (stem if stem in models else next(iter(models)))
         if wanted is None and len(models) > 1 and stem not in models:
@@ -54,7 +54,7 @@ def choose(file: ast.File, source: SourceFile, wanted: str | None, session: Sess
     if wanted is not None and wanted != stem:
         session.report(UnknownModel(wanted, (), ()), start)
         return None
-    if all(isinstance(i, (ast.Let, ast.ExpectCondition, ast.ExpectShape)) for i in loose):
+    if all(isinstance(i, (ast.Let, ast.Broken, ast.ExpectCondition, ast.ExpectShape)) for i in loose):
         return None
     span = loose[0].span.to(loose[-1].span)
     return Chosen(_identifier(stem), ast.Body(span, loose), None)

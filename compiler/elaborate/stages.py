@@ -73,7 +73,7 @@ def operand(node: ast.Tensor, scope: Scope, session: Session) -> Operand:
 def _apply_operand(node: ast.Apply, scope: Scope, session: Session) -> Operand:
     if on_tensors(node, scope):
         return run_stage(*split_call(node, scope, session), scope, session)
-    plain = not node.positional and not node.keywords and node.label is None
+    plain = not node.positional and not node.keywords and node.label is None and node.activation is None
     found = scope.use(node.name)
     value = found.value if found is not None else None
     if isinstance(value, LazyLet) and found is not None:
@@ -131,6 +131,7 @@ OPERANDS: dict[type[ast.Tensor], Callable[[Any, Scope, Session], Operand]] = {
     ast.Group: _group_operand,
     ast.Pipeline: run_pipeline,
     ast.Scalar: lambda node, scope, session: node.value,
+    ast.Value: lambda node, scope, session: evaluate(node.value, scope, session),
     ast.TensorBinary: _binary_operand,
     ast.TensorUnary: _unary_operand,
     ast.Input: lambda node, scope, session: make_input(node, "", scope, session),

@@ -163,6 +163,13 @@ def _flow(node: ast.Flow, scope: Scope, session: Session) -> Results:
     return Results(run_tensor(node.pipeline, scope, session), (_bare_name(node.pipeline),))
 
 
+def _broken(node: ast.Broken, scope: Scope, session: Session) -> Results:
+    """What did not parse: its names are known, and nothing more is said of them."""
+    for name in node.names:
+        scope.names.setdefault(name.name, Binding(UNKNOWN, name.span))
+    return Results(UNKNOWN, ())
+
+
 def _expect(node: ast.ExpectCondition | ast.ExpectShape, scope: Scope, session: Session) -> None:
     if scope.frame is None or scope.frame.graph.kind != "model" or scope.frame.parent is not None:
         session.report(ExpectMisplaced(), node.span, (), _trace(scope))
@@ -173,6 +180,7 @@ _RULES: dict[type[ast.Statement], Callable[[Any, Scope, Session], Results | None
     ast.Let: _let,
     ast.Shared: _shared,
     ast.Flow: _flow,
+    ast.Broken: _broken,
     ast.ExpectCondition: _expect,
     ast.ExpectShape: _expect,
 }

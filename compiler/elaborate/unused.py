@@ -16,18 +16,17 @@ _BINDING = {ast.Assign: ("targets",), ast.Let: ("name",), ast.Shared: ("name",),
 
 def unused(file: ast.File) -> Iterator[tuple[Problem, Span]]:
     """The warnings for all bodies of a file. A file's own `let`s are its parameters, which others may set or use."""
+    if any(isinstance(node, ast.Broken) for node in _everything(file)):
+        return  # the names may be used in what did not parse
     loose = tuple(i for i in file.items if isinstance(i, ast.Statement))
     if not any(isinstance(i, ast.Model) for i in file.items):
         yield from _body(loose, file.items, lets=False)
     for item in file.items:
         if isinstance(item, (ast.Block, ast.Model)):
             yield from _parameters(item)
-    stack: list[Any] = list(file.items)
-    while stack:
-        node = stack.pop()
+    for node in _everything(file):
         if isinstance(node, ast.Body):
             yield from _body(node.statements, node.statements, lets=True)
-        stack += _children(node)
 
 
 def _body(statements: tuple[ast.Statement, ...], text: tuple[Any, ...], lets: bool) -> Iterator[tuple[Problem, Span]]:
@@ -68,11 +67,16 @@ def _parameters(item: ast.Block | ast.Model) -> Iterator[tuple[Problem, Span]]:
 
 def mentions(nodes: tuple[Any, ...]) -> Iterator[str]:
     """Every name that is used, not bound, in the nodes."""
-    stack: list[Any] = list(nodes)
-    while stack:
-        node = stack.pop()
+    for node in _everything(nodes):
         if isinstance(node, (ast.Name, ast.Apply)):
             yield node.name
+
+
+def _everything(root: Any) -> Iterator[Any]:
+    stack: list[Any] = [root]
+    while stack:
+        node = stack.pop()
+        yield node
         stack += _children(node)
 
 

@@ -20,18 +20,19 @@ def broadcast(
 ) -> Shape:
     """The shape that `a` and `b` come to. `verb` completes "cannot ..." (the operator's name if it is empty); `at`: the inputs they are."""
     rank = max(len(a), len(b))
-    left, right = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
-    result: list[Dim] = []
-    for axis, (x, y) in enumerate(zip(left, right, strict=True)):
-        both = _stretch(x, y, facts)
-        if both is None and facts.equal(x, y) is False:
+    pairs = list(zip((1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b, strict=True))
+    sizes = [_stretch(x, y, facts) for x, y in pairs]
+    open_ = [axis for axis, size in enumerate(sizes) if size is None]
+    for axis in open_:
+        x, y = pairs[axis]
+        if facts.equal(x, y) is False:
             why = f"{_axis(axis, a, b)} is {show(x)} in one and {show(y)} in the other"
             raise Refusal(ShapeMismatch(verb or operator, a, b, why, _suggestion(a, b, facts, at), at), STAGE)
-        if both is None:
-            need = f"{_axis(axis, a, b)} of both must agree, or be 1"
-            raise Refusal(Unprovable(operator, x, y, need, advice(x, y) or "", at), STAGE)
-        result.append(both)
-    return tuple(result)
+    for axis in open_:
+        x, y = pairs[axis]
+        need = f"{_axis(axis, a, b)} of both must agree, or be 1"
+        raise Refusal(Unprovable(operator, x, y, need, advice(x, y) or "", at), STAGE)
+    return tuple(size for size in sizes if size is not None)
 
 
 def broadcast_all(shapes: Sequence[Shape], facts: Facts, operator: str, verb: str = "", first: int = 0) -> Shape:

@@ -311,6 +311,7 @@ def evaluate(formula: Formula, shape: tuple[int, ...]) -> NDArray[Any]:
     """The values of a static formula, one for each place: int64, float64 or bool."""
     import numpy as np
 
+    formula = fold(formula)
     dtype = np.float64 if is_real(formula, shape) else np.int64
     with np.errstate(all="ignore"):
         values = _evaluate(formula, np.indices(shape, dtype=dtype, sparse=True), dtype)

@@ -117,7 +117,9 @@ def _miscount(operator: str, what: str, before: Shape, sizes: Shape, open_: bool
     """Too many elements, or too few; or so if nothing more is known of the dimensions."""
     found, needed = numel(before), numel(sizes)
     if before and isinstance(before[0], SymDim) and before[0] not in sizes and found == before[0] * needed:
-        return ElementCount(operator, what, sizes, found, needed, f"the batch axis is part of the shape: `{show_shape((before[0], *sizes))}`")
+        return ElementCount(
+            operator, what, sizes, found, needed, f"the batch axis is part of the shape: `{show_shape((before[0], *sizes))}`"
+        )
     if open_:
         return UnprovableCount(operator, what, sizes, found, needed, advice(*_uncommon(before, sizes)) or "")
     return ElementCount(operator, what, sizes, found, needed)

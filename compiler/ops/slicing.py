@@ -119,6 +119,7 @@ class Pad(Layout):
         for axis, (before, after) in amounts.items():
             sizes[axis] = x.shape[axis] + before + after
             self._check_source(axis, before, after, given)
+            self._check_cut(axis, min(before, 0) + min(after, 0), max(before, after), given)
         return (x.with_shape(_not_empty(self.name, tuple(sizes), "pad")),)
 
     def amounts(self, rank: int) -> dict[int, tuple[int, int]]:
@@ -159,6 +160,19 @@ class Pad(Layout):
         if enough is None:
             need = f"axis {axis} of {show_shape(x.shape)} is at least {needed}"
             raise Refusal(UnprovableSize(need, f"`mode={self.mode}` needs it", f"{show(size)} >= {needed}"), argument("pad"))
+
+    def _check_cut(self, axis: int, cut: int, added: int, given: Given) -> None:
+        """No more can be cut off than there is, even if as much is added. (What only shrinks tells so by its size.)"""
+        x = given[0]
+        if cut >= 0 or self.mode not in ("constant", "circular"):
+            return
+        enough = given.facts.at_least(x.shape[axis] + cut, 0)
+        if enough is False:
+            shape = (*x.shape[:axis], x.shape[axis] + cut, *x.shape[axis + 1 :])
+            raise Refusal(EmptyResult(self.name, shape, axis), argument("pad"))
+        if enough is None and added > 0:
+            need = f"axis {axis} of {show_shape(x.shape)} is at least {-cut}"
+            raise Refusal(UnprovableSize(need, "so much is cut off", f"{show(x.shape[axis])} >= {-cut}"), argument("pad"))
 
     def fill(self, dtype: DType) -> int | float | bool:
         """The value of new elements, in the tensor's type."""

@@ -73,8 +73,15 @@ def _cannot_write(error: OSError) -> None:
 
 
 def _told(error: Exception) -> int:
-    """Errors that carry a `Problem`, such as weights that do not fit, or an internal error."""
+    """Errors that carry diagnostics or a `Problem`, such as weights that do not fit, or an internal error."""
     from netc.compiler.errors.base import Problem
+
+    from ..errors import CompileError
+    from .report import report
+
+    if isinstance(error, CompileError):
+        report(error.diagnostics, "text", sys.stderr)
+        return FAILED
 
     problem = getattr(error, "problem", None)
     if not isinstance(problem, Problem):

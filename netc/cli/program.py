@@ -24,7 +24,7 @@ def compiled(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) 
     from ..analysis import read_and_analyse
     from ..api import model_of
 
-    analysis = read_and_analyse(read, choice)
+    analysis = read_and_analyse(read, choice).with_model()
     if analysis.program is None:
         give_up_on(analysis.diagnostics)
     report(analysis.diagnostics, "text", sys.stderr)

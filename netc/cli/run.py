@@ -60,6 +60,8 @@ def command(
     from . import runnable
 
     path = one_source(file, text)
+    if output is not None and os.path.splitext(output)[1].lower() != ".npz":
+        raise click.UsageError(f"the results are kept as .npz, and `{output}` does not end so")
     if path is not None and path.lower().endswith(".onnx"):
         if model is not None or params or weights is not None:
             raise click.UsageError("an ONNX model is what it is: --model, --set and --weights are for specs")
@@ -69,7 +71,10 @@ def command(
     results = _run(made.session, _arrays(made, files, random, seed or 0))
     write("\n".join(_shown(name, array) for name, array in results.items()))
     if output is not None:
-        _keep(output, results)
+        from ..writing import write_bytes
+        from .arrays import npz
+
+        write_bytes(output, npz(results))
 
 
 def _arrays(made: Runnable, files: dict[str, str], random: bool, seed: int) -> dict[str, Array]:
@@ -97,11 +102,11 @@ def _run(session: Session, arrays: dict[str, Array]) -> dict[str, Array]:
     except ValueError as error:
         raise Failed(str(error)) from None
     except Exception as error:
-        from .runnable import of_runtime
+        from .runnable import of_runtime, said
 
         if not of_runtime(error):
             raise
-        raise Failed(f"the model failed while it ran: {' '.join(str(error).split())}") from None
+        raise Failed(f"the model failed while it ran: {said(error)}") from None
     return results if isinstance(results, dict) else dict.fromkeys(session.outputs, results)
 
 
@@ -110,12 +115,3 @@ def _shown(name: str, array: Array) -> str:
 
     values = np.array2string(array, threshold=100, edgeitems=3, precision=4, max_line_width=10_000)
     return f"{name}: {array.dtype} {list(array.shape)}\n{values}"
-
-
-def _keep(output: str, results: dict[str, Array]) -> None:
-    from ..writing import write_bytes
-    from .arrays import npz
-
-    if os.path.splitext(output)[1].lower() != ".npz":
-        raise click.UsageError(f"the results are kept as .npz, and `{output}` does not end so")
-    write_bytes(output, npz(results))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,11 @@ def of_runtime(error: Exception) -> bool:
     return type(error).__module__.startswith("onnxruntime")
 
 
+def said(error: Exception) -> str:
+    """What ONNX Runtime says, on one line, without its codes."""
+    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
+
+
 def _check(device: str) -> None:
     """Says at once that a device is not there."""
     try:
@@ -78,4 +84,4 @@ def _started(start: Callable[[], Session], what: str) -> Session:
     except Exception as error:
         if not of_runtime(error):
             raise
-        raise Failed(f"ONNX Runtime cannot load {what}: {' '.join(str(error).split())}") from None
+        raise Failed(f"ONNX Runtime cannot load {what}: {said(error)}") from None

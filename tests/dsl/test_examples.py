@@ -22,7 +22,7 @@ def number(n: float) -> tuple[str, float]:
 
 
 def apply(called: str, *positional: object, **keywords: object) -> tuple[object, ...]:
-    return ("Apply", called, positional, tuple(("Keyword", k, v) for k, v in keywords.items()), None, False)
+    return ("Apply", called, positional, tuple(("Keyword", k, v) for k, v in keywords.items()), None, False, None)
 
 
 @pytest.mark.parametrize("text", examples())
@@ -195,3 +195,10 @@ def test_a_file_covers_its_whole_text() -> None:
     file, problems = parse(SourceFile("a.net", "\ufeff" + text))
     assert problems == []
     assert file.span.text == "\ufeff" + text
+
+
+def test_an_activation_may_stand_behind_the_keywords() -> None:
+    (stage,) = pipeline("x -> conv 8 3x3 padding=1 relu as c").stages
+    assert isinstance(stage, ast.Apply)
+    assert stage.activation is not None
+    assert (stage.activation.name, len(stage.positional), len(stage.keywords)) == ("relu", 2, 1)

@@ -51,10 +51,10 @@ def test_statements_around_a_broken_one_are_kept() -> None:
     text = "x = input 3\ny = x -> -> relu\nz = x -> relu\nblock b {\n  a = in ->\n  a = in\n}\nlet\nout z"
     file, found = parse(SourceFile("a.net", text))
     assert [one.span.file.position(one.span.start)[0] for one in found] == [2, 5, 8]
-    assert [type(item).__name__ for item in file.items] == ["Assign", "Assign", "Block", "Out"]
-    block = file.items[2]
+    assert [type(item).__name__ for item in file.items] == ["Assign", "Broken", "Assign", "Block", "Broken", "Out"]
+    block = file.items[3]
     assert isinstance(block, ast.Block)
-    assert len(block.body.statements) == 1
+    assert [type(statement).__name__ for statement in block.body.statements] == ["Broken", "Assign"]
 
 
 def test_a_missing_brace_does_not_hide_the_next_block() -> None:
@@ -66,7 +66,8 @@ def test_a_missing_brace_does_not_hide_the_next_block() -> None:
 def test_a_missing_bracket_ends_at_the_next_statement() -> None:
     file, found = parse(SourceFile("a.net", "x = (a -> b\nlet k = 3\ny = a ->"))
     assert [one.code for one in found] == ["missing-bracket", "syntax"]
-    assert [type(item).__name__ for item in file.items] == ["Let"]
+    assert [type(item).__name__ for item in file.items] == ["Broken", "Let", "Broken"]
+    assert [name.name for item in file.items if isinstance(item, ast.Broken) for name in item.names] == ["x", "y"]
 
 
 def test_at_most_twenty_errors() -> None:

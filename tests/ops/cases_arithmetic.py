@@ -13,7 +13,7 @@ CASES: list[str] = [
     "a = input [1, T]; b = input [S, 1]; a / b",
     "a = input [T, 3]; b = input [] batch=false; b // a",
     "a = input [T, 3]; b = param [3] init=ones as b; a ** 2 + b",
-    "a = input 3x4x2; gate = a -> mean axis=[2, 3] keepdim=true -> sigmoid; a * gate".replace("3x4x2", "3x4x2"),
+    "a = input 3x4x2; gate = a -> mean axis=[2, 3] keepdim=true -> sigmoid; a * gate",
     # a number
     "x = input 3; x + 1",
     "x = input 3; 1 - x",
@@ -37,7 +37,7 @@ CASES: list[str] = [
     "x = input [3] int64; x ** 3",
     "x = input [3] int8; x ** 2",
     "x = input [3] uint8; 2 ** x",
-    "x = input [3] int64; x ** (-1.0)".replace("x ** (-1.0)", "x -> abs -> add 1 -> pow other=-1.0"),
+    "x = input [3] int64; x -> abs -> add 1 -> pow other=-1.0",
     "x = input 3; x -> abs -> pow 0.5",
     # division, whose results round down
     "x = input 3; x // 0.3",

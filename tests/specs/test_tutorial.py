@@ -28,7 +28,7 @@ def answers(model: netc.Model, weights: dict[str, torch.Tensor], features: torch
     module = model.module(weights)
     with torch.no_grad():
         from_torch = module(features)
-    return float(from_torch), float(model.session(weights)(features.numpy()))
+    return from_torch.item(), model.session(weights)(features.numpy()).item()
 
 
 def test_neuron() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from netc.api import compile
+import netc
 from netc.compiler.cost import Row, Summary, summary
 from netc.compiler.dims import show
 
 
 def cost(text: str) -> Summary:
-    return summary(compile(text).program)
+    return summary(netc.compile(text).program)
 
 
 def shape(row: Row) -> tuple[object, ...]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from netc.api import compile
+import netc
 from netc.compiler.parameters import ParameterInfo, count, parameters
 
 
 def infos(text: str, *, transient: bool = False) -> dict[str, ParameterInfo]:
-    return parameters(compile(text).program, transient=transient)
+    return parameters(netc.compile(text).program, transient=transient)
 
 
 BLOCK = """

@@ -12,7 +12,7 @@ import safetensors.numpy
 import safetensors.torch
 import torch
 
-from netc.api import compile
+import netc
 from netc.compiler.elements import Array
 from netc.compiler.errors.weights import WeightsMismatch, WeightsUnreadable
 from netc.compiler.parameters import ParameterInfo, parameters
@@ -20,7 +20,7 @@ from netc.compiler.weights import WeightsError, as_arrays, initial, load, match
 
 
 def infos(text: str) -> dict[str, ParameterInfo]:
-    return parameters(compile(text).program)
+    return parameters(netc.compile(text).program)
 
 
 TWO = "input 4 -> dense 3 as a -> dense 2 as b"
@@ -41,9 +41,7 @@ def test_the_seed_and_the_name_decide() -> None:
 
 def test_values_stay_what_they_are() -> None:
     """Models that people have drawn with a seed must not change under them."""
-    assert initial(infos(TWO), 0)["b.bias"].tolist() == pytest.approx([0.0, 0.0], abs=0.5774)
-    again = initial(infos(TWO), 0)
-    assert np.array_equal(again["b.bias"], initial(infos(TWO), 0)["b.bias"])
+    assert initial(infos(TWO), 0)["b.bias"].tolist() == pytest.approx([-0.487224907, 0.492645860])
 
 
 def test_tied_names_share_one_array() -> None:
@@ -74,8 +72,8 @@ def test_distributions_are_those_of_pytorch(stage: str, module: Any) -> None:
         assert ours[name].shape == array.shape
         assert ours[name].dtype == array.dtype
         if array.size >= 64:
-            assert ours[name].std() == pytest.approx(array.std(), rel=5 / array.size**0.5, abs=1e-12)
-            assert ours[name].mean() == pytest.approx(array.mean(), abs=8 * array.std() / array.size**0.5 + 1e-12)
+            assert ours[name].std() == pytest.approx(array.std(), rel=5 / array.size**0.5)
+            assert ours[name].mean() == pytest.approx(array.mean(), abs=8 * float(array.std()) / array.size**0.5)
         if array.size >= 10_000 and "embedding" not in stage:
             assert np.abs(ours[name]).max() == pytest.approx(np.abs(array).max(), rel=1e-2)
         zero = np.all(array.reshape(len(array), -1) == 0, axis=1) if array.ndim else array == 0
@@ -156,10 +154,7 @@ def unreadable(path: Path) -> str:
 def test_broken_files(tmp_path: Path, ending: str, content: bytes) -> None:
     path = tmp_path / f"w.{ending}"
     path.write_bytes(content)
-    if ending in ("pt", "pth") and content == b"\x80\x02}q\x00.":
-        assert load(path) == {}  # an empty dict, pickled
-    else:
-        unreadable(path)
+    unreadable(path)
 
 
 @pytest.mark.parametrize("ending", ["safetensors", "npz", "pt"])
@@ -296,6 +291,6 @@ def test_nothing_is_lost_on_the_way() -> None:
 
 def test_a_module_takes_them() -> None:
     """The names are those of the module, and every one of them is told."""
-    model = compile("block b { dense 4 -> batch_norm relu }\ninput 4 -> repeat 2 as layers { b } -> dense 2 as head")
+    model = netc.compile("block b { dense 4 -> batch_norm relu }\ninput 4 -> repeat 2 as layers { b } -> dense 2 as head")
     arrays = match(model.parameters, initial(model.parameters, 1))
     assert list(model.module(weights=arrays).state_dict()) == list(arrays)

@@ -6,7 +6,7 @@ In: a body. Out: code text. Always: whatever the label, its key in the state dic
 from __future__ import annotations
 
 from .classes import Body, How, Member
-from .naming import MODULE_ATTRIBUTES, plain
+from .naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, plain
 from .printer import literal
 from .tree import MemberRef
 
@@ -22,11 +22,14 @@ class Access:
 
     def in_mapping(self, member: Member) -> bool:
         """Whether the member goes into the mapping that an `nn.ModuleDict` is made of."""
-        return self.keyed and member.how == "module"
+        usable = member.label not in MODULE_ATTRIBUTES and member.label not in CONTAINER_ATTRIBUTES
+        return self.keyed and member.how == "module" and usable
 
     def attribute(self, label: str) -> bool:
         """Whether `self.<label>` is the member."""
-        return plain(label) and not (self.keyed and self.how[label] == "module")
+        if self.keyed:
+            return plain(label) and self.how[label] != "module" and label not in CONTAINER_ATTRIBUTES
+        return plain(label)
 
     def text(self, member: MemberRef) -> str:
         label = member.label
@@ -35,6 +38,12 @@ class Access:
         if self.keyed and self.how[label] == "module":
             return f"self[{literal(label)}]"
         return f"self.{REGISTRY[self.how[label]]}[{literal(label)}]"
+
+    def home(self, member: Member) -> str:
+        """What the constructor assigns it to."""
+        if self.attribute(member.label):
+            return f"self.{member.label}"
+        return f"self.{REGISTRY[member.how]}[{literal(member.label)}]"
 
 
 def attribute_names(body: Body, stored: list[str]) -> dict[str, str]:

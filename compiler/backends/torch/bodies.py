@@ -26,8 +26,7 @@ def body_of(graph: Graph, forms: Forms, operators: Operators, sharing: Sharing) 
 class _Builder:
     def __init__(self, graph: Graph, forms: Forms, operators: Operators, sharing: Sharing) -> None:
         self.graph, self.forms, self.operators, self.sharing = graph, forms, operators, sharing
-        keyed = graph.kind in ("sequence", "branches") and any(n.label.isdigit() for n in graph.nodes)
-        self.body = Body(graph, keyed)
+        self.body = Body(graph)
         self.sizes = Sizes(self.body)
         self.places: dict[int, int] = {}
         self.own: dict[int, Code] = {id(m): MemberRef(m.label) for m in graph.declares}
@@ -42,6 +41,7 @@ class _Builder:
             self._declare(module)
         for node in graph.nodes:
             self._node(node)
+        body.keyed = any(m.how == "module" and m.label.isdigit() for m in body.members)
         body.outputs = tuple(self.places[id(v)] for v in graph.outputs)
         body.ties = [tied(node, graph, self.forms, self.own) for node in graph.nodes if isinstance(node, OpNode) and node.tie]
         return body
@@ -110,10 +110,10 @@ class _Builder:
         turn = rewrite(form.turn, lambda c: Name(variable) if c == Name(TURN) else None)
         turn = rewrite(turn, lambda c: modules[c.index] if isinstance(c, Handed) else None)
         turn = self._bound(turn, inputs, own)
-        traits = Traits(node.graph.name, parametric=True, module=True, call=True)
         if node.graph.kind == "branches":
-            self._step(Gathered(turn, variable, own), traits, node)
+            self._step(Gathered(turn, variable, own), Traits(node.graph.name, parametric=True, module=True), node)
             return
+        traits = Traits(node.graph.name, parametric=True, module=True, call=True)
         assert isinstance(turn, CallCode)
         states = tuple(a.index for a in turn.args[: len(node.outputs)] if isinstance(a, ValueRef))
         self._step(turn, traits, node, Loop(own, variable, states))

@@ -74,11 +74,11 @@ class Symbol(Record):
 
 
 class Body:
-    """One graph as a class of its own. `keyed`: members are reached by `self["0"]`, their labels being no attributes' names."""
+    """One graph as a class of its own. `keyed`: modules are reached by `self["0"]`, labels that are numbers being no attributes' names."""
 
-    def __init__(self, graph: Graph, keyed: bool) -> None:
+    def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.keyed = keyed
+        self.keyed = False
         self.names: list[str] = []
         self.inputs = len(graph.inputs)
         self.members: list[Member] = []

@@ -79,7 +79,7 @@ class _Constructor:
             value = doc(code)
             if member.how == "parameter":
                 value = Doc("nn.Parameter", Bracket("(", [value], ")"))
-            return [*lines, *statement(f"{self.access.text(MemberRef(member.label))} = ", value, 2), *self._transient(member, attribute)]
+            return [*lines, *statement(f"{self.access.home(member)} = ", value, 2), *self._transient(member, attribute)]
         if member.how == "parameter":
             return [*lines, *statement(f"self.{member.label} = ", Doc("nn.Parameter", Bracket("(", [doc(code)], ")")), 2)]
         arguments = [Doc(literal(member.label)), doc(code)]

@@ -89,10 +89,13 @@ def _named(made: list[Code], labels: list[str], graph: Graph) -> Form | None:
 
 
 def runs(made: list[Code], nodes: list[Node]) -> tuple[Code, ...]:
-    """Equal members in a row as one `Repeated`. The first stands alone, so that stages of the same block differ in fewer ways."""
+    """Equal members in a row as one `Repeated`. The first stands alone, and one that is alone is followed by itself no times, so that
+    stages of the same block differ in fewer ways."""
     if not made:
         return ()
     items = [made[0]]
+    if len(made) == 1 and isinstance(nodes[0], CallNode):
+        items.append(Repeated(made[0], Lit(0)))
     at = 1
     while at < len(made):
         end = at + 1

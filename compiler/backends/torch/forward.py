@@ -35,7 +35,7 @@ class _Forward:
     def __init__(self, body: Body, attributes: Mapping[str, str], classes: set[str]) -> None:
         self.body, self.attributes = body, attributes
         ready = Steps(body)
-        self.steps, self.names = ready.steps, ready.names
+        self.steps, self.names, self.whole = ready.steps, ready.names, ready.whole
         self.uses = Uses(self.steps, len(self.names))
         self.nested = nested(self.steps, self.names, self.uses, [width(s) for s in self.steps])
         self.maker = {s.outputs[0]: i for i, s in enumerate(self.steps) if len(s.outputs) == 1 and self.nested[i]}
@@ -78,8 +78,8 @@ class _Forward:
         uses = self.uses.total[tensor]
         if not uses:
             return "_"
-        if self.names[tensor]:
-            return self.variables.named(self.names[tensor], tensor, uses)
+        if self.names[tensor] or tensor in self.whole:
+            return self.variables.named(self.names[tensor] or "parts", tensor, uses)
         return self.variables.unnamed(tensor, uses, self.first, self.goals.get(tensor, ""))
 
     def _loop(self, step: Step, loop: Loop) -> None:

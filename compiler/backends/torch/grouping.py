@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from .classes import Step, Traits
 from .tree import ValueRef, parts
 
+LOOSE = 1
+"""A bond that only holds where something new begins."""
 PATIENCE = 14
 """How much weight fits on a line: three calls and an operation or two between them."""
 COLUMNS = 76
@@ -65,10 +67,14 @@ class _Grouping:
             if maker is None or count != 1 or self.uses.total[tensor] != 1 or self.names[tensor]:
                 continue
             strength = bond(self.steps[maker].traits, step.traits)
-            if strength:
+            if strength > LOOSE or (strength and not self._flows(maker)):
                 bonds.append((-strength, maker))
         for strength, maker in sorted(bonds):
             self._join(index, maker, -strength)
+
+    def _flows(self, maker: int) -> bool:
+        """Whether what it takes is only on its way: a result without a name that nothing else takes."""
+        return any(self.uses.total[t] == 1 and t in self.maker and not self.names[t] for t in self.uses.counts[maker])
 
     def _join(self, index: int, maker: int, strength: int) -> None:
         if not self._fits(index, maker):

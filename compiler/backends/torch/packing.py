@@ -22,6 +22,8 @@ class Steps:
     def __init__(self, body: Body) -> None:
         self.names = list(body.names)
         self.inputs = body.inputs
+        self.whole: set[int] = set()
+        """Tensors that are really tuples of them."""
         returned = tuple(ValueRef(o) for o in body.outputs)
         result: Code = returned[0] if len(returned) == 1 else TupleCode(returned)
         self.steps = _plain_members([*body.steps, Step(result, (), RETURN)])
@@ -69,6 +71,7 @@ class Steps:
     def _whole(self, maker: int) -> ValueRef:
         step = self.steps[maker]
         self.names.append("")
+        self.whole.add(len(self.names) - 1)
         self.steps[maker] = Step(step.code, (len(self.names) - 1,), step.traits)
         return ValueRef(len(self.names) - 1)
 

@@ -233,8 +233,9 @@ def unrolled(items: Iterable[Code]) -> list[Code]:
             joined.append(item)
     spread: list[Code] = []
     for item in joined:
-        if isinstance(item, Repeated) and isinstance(item.count, Lit) and isinstance(item.count.value, int) and item.count.value < ROLLED:
-            spread += [item.item] * item.count.value
+        count = item.count.value if isinstance(item, Repeated) and isinstance(item.count, Lit) else None
+        if isinstance(item, Repeated) and isinstance(count, int) and count < ROLLED:
+            spread += [item.item] * count
         else:
             spread.append(item)
     return spread

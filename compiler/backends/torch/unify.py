@@ -33,6 +33,8 @@ class Unifier:
         self.given = _common([b.graph.arguments for b in bodies])
         self.in_forward = False
         self.stored: set[str] = set()
+        self.unused: set[int] = set()
+        """The bodies in which the code that is being merged does nothing, whatever its literals are."""
 
     def run(self) -> ClassDef:
         if len(self.bodies) > 1:
@@ -42,7 +44,8 @@ class Unifier:
 
     def _unite(self) -> None:
         first = self.bodies[0]
-        body = Body(first.graph, first.keyed)
+        body = Body(first.graph)
+        body.keyed = first.keyed
         body.names, body.outputs, body.handed, body.ties = first.names, first.outputs, first.handed, first.ties
         body.symbols, body.passed = first.symbols, list(first.passed)
         for i, member in enumerate(first.members):
@@ -70,8 +73,9 @@ class Unifier:
 
     def _literal(self, lits: list[Lit], keyword: Keyword | None) -> Code:
         values = [lit.value for lit in lits]
-        if len({Typed(v) for v in values}) == 1:
-            return lits[0]
+        found = {Typed(v): lit for i, (v, lit) in enumerate(zip(values, lits, strict=True)) if i not in self.unused}
+        if len(found) == 1:
+            return next(iter(found.values()))
         if self.in_forward and self._conflicts(values):
             return self._pass(lits)
         argument = self._argument(values, lits[0].hint or (keyword.name if keyword else ""), keyword)
@@ -82,8 +86,12 @@ class Unifier:
         return TupleCode(tuple(self._literal([Lit(v, lits[0].hint) for v in column], None) for column in zip(*values, strict=True)))  # type: ignore[arg-type]
 
     def _repeated(self, codes: list[Repeated]) -> Code:
-        item = self._merge([c.item for c in codes])
         counts: list[Any] = [c.count.value if isinstance(c.count, Lit) else None for c in codes]
+        idle = {i for i, count in enumerate(counts) if count == 0}
+        before = self.unused
+        self.unused = before | idle if len(idle) < len(codes) else before
+        item = self._merge([c.item for c in codes])
+        self.unused = before
         if len(set(counts)) == 1:
             return Repeated(item, codes[0].count)
         for name, values in self.given.items():
@@ -112,19 +120,24 @@ class Unifier:
         """An argument with these values. None for tuples that are better taken apart."""
         if not self.in_forward and self._conflicts(values):
             raise Unsupported(self.cls.base, "a shared stage of it would need two different modules")
-        wanted = tuple(Typed(v) for v in values)
-        known = self.known.get(wanted)
+        known = next((p for p in self.known.values() if self._agree(p.values, values)), None)
         if known is not None:
             return self._use(known)
-        named = [n for n, given in self.given.items() if tuple(Typed(v) for v in given) == wanted]
+        named = [n for n, given in self.given.items() if self._agree(given, values)]
         if named:
-            return self._use(self._parameter(values, hint if hint in named else named[0], keyword))
+            name = hint if hint in named else named[0]
+            return self._use(self._parameter(self.given[name], name, keyword))
         multiple = self._multiple(values)
         if multiple is not None:
             return multiple
         if all(isinstance(v, tuple) and v for v in values) and len({len(v) for v in values if isinstance(v, tuple)}) == 1:
             return None
         return self._use(self._parameter(values, hint or "value", keyword))
+
+    def _agree(self, given: Sequence[object], values: Sequence[object]) -> bool:
+        """Whether they are the same wherever it matters."""
+        pairs = zip(given, values, strict=True)
+        return all(Typed(g) == Typed(v) for i, (g, v) in enumerate(pairs) if i not in self.unused)
 
     def _multiple(self, values: Sequence[object]) -> Code | None:
         """A multiple of what has an argument already, or of an argument of the block."""

@@ -19,7 +19,7 @@ class Variables:
 
     def __init__(self, fixed: Iterable[str], reserved: Iterable[str]) -> None:
         self.fixed = set(fixed)
-        self.reserved = {local(n) for n in reserved}
+        self.reserved = {local(n) for n in reserved if n}
         self.holds: dict[str, int] = {}
         self.name_of: dict[int, str] = {}
         self.left: dict[int, int] = {}

@@ -9,17 +9,14 @@ from ....ops.base import numel
 from ....ops.multihead import MultiheadAttention
 from ....types import BOOL, Shape
 from ..table import Site, emits
-from ..terms import Term, term
+from ..terms import FLOAT64, Term, term
 
 
 @emits(Attention)
 def attention(op: Attention, site: Site) -> str:
     scores = op.scores(site.given)
     q, k, v = (_four_axes(op, site, index, scores) for index in (Q, K, V))
-    scale = None if op.scale is None else float(op.scale)
-    if scale is not None and scale <= 0:
-        # ONNX Runtime takes only positive ones.
-        q, scale = q * scale, 1.0
+    q, scale = _scaled(q, op.scale, site.given[Q].shape[-1])
     names = [q.name, k.name, v.name]
     if len(site.inputs) > MASK:
         names.append(_mask(site, scores, q))
@@ -30,6 +27,15 @@ def attention(op: Attention, site: Site) -> str:
     if rank > 4:
         return site.add("Reshape", [result, site.shape(site.results[0].shape)])
     return site.add("Squeeze", [result, site.ints([1] if rank == 3 else [0, 1])])
+
+
+def _scaled(q: Term, scale: float | None, features: Dim) -> tuple[Term, float | None]:
+    """The queries, and the scale that is left to do. ONNX Runtime takes only positive scales, and those of ONNX are float32."""
+    if q.dtype != FLOAT64:
+        return (q, scale) if scale is None or scale > 0 else (q * float(scale), 1.0)
+    if scale is not None:
+        return q * float(scale), 1.0
+    return q / q.like(features).op("Sqrt"), 1.0
 
 
 def _four_axes(op: Attention, site: Site, index: int, scores: Shape) -> Term:
@@ -71,11 +77,13 @@ def _mask(site: Site, scores: Shape, q: Term) -> str:
 @emits(MultiheadAttention)
 def multihead_attention(op: MultiheadAttention, site: Site) -> str:
     q, k, v = _Projections(op, site).all()
-    names = [q, k, v]
+    scaled, scale = _scaled(Term(site, q, site.given[0].dtype), None, site.given[0].shape[-1] // op.heads)
+    names = [scaled.name, k, v]
     roles = op.roles(site.given)
     if roles.mask is not None:
         names.append(_module_mask(op, site, roles.mask))
-    found = site.add("Attention", names, q_num_heads=op.heads, kv_num_heads=op.heads, is_causal=int(op.causal) or None)
+    heads = {"q_num_heads": op.heads, "kv_num_heads": op.heads}
+    found = site.add("Attention", names, **heads, is_causal=int(op.causal) or None, scale=scale)
     result = _product(site, found, site.parameter("out_proj.weight"))
     return site.add("Add", [result, site.parameter("out_proj.bias")]) if op.bias else result
 

@@ -48,18 +48,20 @@ def outer(op: Outer, site: Site) -> str:
 @emits(CosineSimilarity)
 def cosine_similarity(op: CosineSimilarity, site: Site) -> str:
     common = op.common(site.given)
-    sides = [_stretched(term(site, index).cast(common.dtype), site.given[index].shape, common.shape) for index in (0, 1)]
     axis = op.axis % max(common.rank, 1)
-    units = [side / _length(side, axis, common.rank, float(op.eps)) for side in sides]
-    return _along(units[0] * units[1], "ReduceSum", axis, common.rank, keepdims=0).name
+
+    def unit(index: int) -> Term:
+        """The vectors of one side, each divided by its length, which PyTorch takes in their own type."""
+        x, own = term(site, index), site.given[index]
+        side = _stretched(x if own.dtype.is_float else x.cast(common.dtype), own.shape, common.shape)
+        length = _along(side, "ReduceL2", axis, common.rank, keepdims=1).op("Max", float(op.eps))
+        return side.cast(common.dtype) / length.cast(common.dtype)
+
+    return _along(unit(0) * unit(1), "ReduceSum", axis, common.rank, keepdims=0).name
 
 
 def _stretched(x: Term, shape: Shape, wanted: Shape) -> Term:
     return x if shape == wanted else Term(x.site, x.site.add("Expand", [x.name, x.site.ints(wanted)]), x.dtype)
-
-
-def _length(x: Term, axis: int, rank: int, eps: float) -> Term:
-    return _along(x, "ReduceL2", axis, rank, keepdims=1).op("Max", eps)
 
 
 def _along(x: Term, op_type: str, axis: int, rank: int, *, keepdims: int) -> Term:

@@ -268,6 +268,5 @@ class _Writer:
         return _Term(call(f"torch.{name}", self._tensor(argument, FLOAT64)), tensor=True)
 
 
-
 def _converted(code: Code, found: DType, wanted: DType) -> Code:
     return code if found == wanted else cast_to(code, wanted)

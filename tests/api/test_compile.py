@@ -1,0 +1,133 @@
+"""What `netc.compile` and `netc.compile_file` take, give and refuse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import netc
+
+TINY = "input 3 -> dense 2 sigmoid -> dense 1 sigmoid"
+
+
+def test_types() -> None:
+    model = netc.compile("x = input [T, 4]\ny = x -> dense 2\nout y, x")
+    assert {name: str(type) for name, type in model.inputs.items()} == {"x": "[N, T, 4]"}
+    assert {name: str(type) for name, type in model.outputs.items()} == {"y": "[N, T, 2]", "x": "[N, T, 4]"}
+    assert [(p.name, p.shape, p.trainable) for p in model.parameters.values()] == [
+        ("dense1.weight", (2, 4), True),
+        ("dense1.bias", (2,), True),
+    ]
+
+
+def test_params_and_dims_and_model() -> None:
+    text = "model a(w=2) { input [T, 3] -> dense w }\nmodel b { input 3 -> dense 1 }"
+    chosen = netc.compile(text, model="a", params={"w": 7}, dims={"T": 5})
+    assert str(chosen.outputs["output"]) == "[N, 5, 7]"
+    assert chosen.name == "a"
+
+
+def test_params_may_be_lists_and_numpy_scalars() -> None:
+    text = "model m(widths=[1], p=0.5) { input 3 -> repeat w in widths { dense w } -> dropout p }"
+    model = netc.compile(text, params={"widths": [4, np.int64(5)], "p": np.float32(0.25)})
+    assert str(model.outputs["output"]) == "[N, 5]"
+
+
+def test_compile_error_has_everything() -> None:
+    with pytest.raises(netc.CompileError) as caught:
+        netc.compile("input 3 -> dens 2\ninput 3 -> dense 0")
+    assert isinstance(caught.value, ValueError)
+    assert [d.code for d in caught.value.diagnostics if d.severity == "error"] == ["unknown-operator", "wrong-argument"]
+    assert str(caught.value).startswith("error[unknown-operator]: ")
+    assert "\x1b" not in str(caught.value)
+
+
+def test_warnings_do_not_stand_in_the_way() -> None:
+    model = netc.compile("y = input 3\nx = input 3\nx -> dense 2")
+    assert {d.severity for d in model.diagnostics} == {"warning"}
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "let a = 1", "block b { dense 1 }"])
+def test_no_model(text: str) -> None:
+    with pytest.raises(netc.CompileError) as caught:
+        netc.compile(text)
+    assert [d.severity for d in caught.value.diagnostics][-1] == "error"
+
+
+def test_compile_file(tmp_path: Path) -> None:
+    (tmp_path / "blocks").mkdir()
+    (tmp_path / "blocks" / "a.net").write_text('use "b.net"\nblock twice(w) { dense w -> once w }')
+    (tmp_path / "blocks" / "b.net").write_text("block once(w) { dense w }")
+    (tmp_path / "main.net").write_text('use "blocks/a.net"\ninput 3 -> twice 4')
+    model = netc.compile_file(tmp_path / "main.net")
+    assert model.name == "main"
+    assert list(model.parameters)[0] == "twice1.dense1.weight"
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "latin.net").write_bytes("input 3 # caf\xe9".encode("latin-1"))
+    (tmp_path / "binary.net").write_bytes(b"\x7fELF\0\0")
+    found = {}
+    for name in ("latin.net", "binary.net", "latinn.net", "."):
+        with pytest.raises(netc.CompileError) as caught:
+            netc.compile_file(tmp_path / name)
+        (diagnostic,) = caught.value.diagnostics
+        found[name] = diagnostic
+    assert [d.code for d in found.values()] == ["not-utf8", "binary-file", "missing-file", "not-a-file"]
+    assert found["latin.net"].span.start == len("input 3 # caf")
+    assert found["latinn.net"].help == (f"did you mean `{tmp_path}/latin.net`?",)
+
+
+def test_a_byte_order_mark_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "bom.net").write_bytes(b"\xef\xbb\xbfinput 3 -> dense 2\r\n")
+    assert netc.compile_file(tmp_path / "bom.net").name == "bom"
+
+
+def test_use_of_files_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "a.net").write_text('use "b.net"\ninput 3 -> dense 2')
+    (tmp_path / "b.net").write_bytes(b"\0")
+    with pytest.raises(netc.CompileError) as caught:
+        netc.compile_file(tmp_path / "a.net")
+    assert [d.code for d in caught.value.diagnostics] == ["cannot-use"]
+
+
+def test_use_in_a_circle_however_paths_are_written(tmp_path: Path) -> None:
+    (tmp_path / "a.net").write_text('use "./x/../b.net"\ninput 3 -> dense 2')
+    (tmp_path / "x").mkdir()
+    (tmp_path / "b.net").write_text(f'use "{tmp_path}/a.net"')
+    with pytest.raises(netc.CompileError) as caught:
+        netc.compile_file(tmp_path / "a.net")
+    assert [d.code for d in caught.value.diagnostics] == ["use-cycle"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ({"text": 3}, TypeError, "str"),
+        ({"text": Path("a.net")}, TypeError, "compile_file"),
+        ({"model": 3}, TypeError, "model"),
+        ({"model": "other"}, netc.CompileError, "other"),
+        ({"params": [1]}, TypeError, "mapping"),
+        ({"params": {1: 2}}, TypeError, "name"),
+        ({"params": {"w": object()}}, TypeError, "'w'"),
+        ({"params": {"w": 1}}, netc.CompileError, "`w`"),
+        ({"dims": {"T": "4"}}, TypeError, "'T'"),
+        ({"dims": {"T": True}}, TypeError, "'T'"),
+        ({"dims": {"T": 0}}, ValueError, "at least 1"),
+        ({"dims": {"T": 4}}, netc.CompileError, "`T`"),
+    ],
+)
+def test_wrong_arguments(arguments: dict[str, object], error: type[Exception], says: str) -> None:
+    with pytest.raises(error) as caught:
+        netc.compile(**({"text": TINY} | arguments))  # type: ignore[arg-type]
+    assert says in str(caught.value)
+
+
+def test_equal_specs_have_equal_hashes() -> None:
+    def of(text: str, **choice: dict[str, int]) -> str:
+        return next(p.value for p in netc.compile(text, **choice).onnx().metadata_props if p.key == "spec_hash")  # type: ignore[arg-type]
+
+    assert of(TINY) == of(TINY) != of(TINY + " ")
+    assert of("input T -> relu", dims={"T": 3}) != of("input T -> relu", dims={"T": 4})

@@ -1,0 +1,244 @@
+"""The ONNX model: its names, sizes, constants and bytes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+import pytest
+from onnx import ModelProto, TensorProto, numpy_helper
+
+import netc
+from netc.compiler.backends.onnx import model_proto, table
+from netc.compiler.backends.onnx.runtime import Session
+from netc.compiler.backends.onnx.unsupported import Unsupported
+from netc.compiler.ops.dense import Dense
+from netc.compiler.weights import initial
+
+
+def written(text: str) -> ModelProto:
+    """The model, which the checker has passed in full."""
+    proto = netc.compile(text).onnx()
+    onnx.checker.check_model(proto, full_check=True)
+    return proto
+
+
+def run(text: str, *arrays: np.ndarray) -> dict[str, np.ndarray]:
+    session = Session(written(text))
+    found = session(*arrays)
+    return found if isinstance(found, dict) else dict.fromkeys(session.outputs, found)
+
+
+def nodes(proto: ModelProto) -> list[tuple[str, str, list[str], list[str]]]:
+    return [(n.name, n.op_type, list(n.input), list(n.output)) for n in proto.graph.node]
+
+
+def axes(value: onnx.ValueInfoProto) -> list[int | str]:
+    return [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+
+
+def initialisers(proto: ModelProto) -> list[str]:
+    return [t.name for t in proto.graph.initializer]
+
+
+# --- the frame -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_frame() -> None:
+    proto = written("input 3 -> dense 2 sigmoid -> dense 1 sigmoid")
+    assert [(o.domain, o.version) for o in proto.opset_import] == [("", 23)]
+    assert proto.ir_version == onnx.helper.OP_SET_ID_VERSION_MAP[("ai.onnx", 23)]
+    assert proto.producer_name == "netc"
+    (entry,) = proto.metadata_props
+    assert entry.key == "spec_hash"
+    assert entry.value
+
+
+def test_inputs_outputs_and_their_axes() -> None:
+    proto = written("""
+    image = input 3xHxW where H % 4 == 0
+    mask = input [T] bool batch=false
+    half = image -> conv 2 1x1 stride=2
+    out half, mask
+    """)
+    assert [(v.name, axes(v)) for v in proto.graph.input] == [("image", ["N", 3, "H", "W"]), ("mask", ["T"])]
+    assert [(v.name, axes(v)) for v in proto.graph.output] == [("half", ["N", 2, "H/2", "(W + 1)//2"]), ("mask_2", ["T"])]
+    assert proto.graph.input[1].type.tensor_type.elem_type == TensorProto.BOOL
+
+
+def test_names_are_those_of_the_spec() -> None:
+    proto = written("block b { dense 4 relu }\ninput 4 -> repeat 2 as layers { b } -> dense 2 as head")
+    assert nodes(proto) == [
+        ("layers.0.dense1", "Gemm", ["input", "layers.0.dense1.weight", "layers.0.dense1.bias"], ["layers.0.dense1"]),
+        ("layers.0.relu1", "Relu", ["layers.0.dense1"], ["layers.0.relu1"]),
+        ("layers.1.dense1", "Gemm", ["layers.0.relu1", "layers.1.dense1.weight", "layers.1.dense1.bias"], ["layers.1.dense1"]),
+        ("layers.1.relu1", "Relu", ["layers.1.dense1"], ["layers.1.relu1"]),
+        ("head", "Gemm", ["layers.1.relu1", "head.weight", "head.bias"], ["output"]),
+    ]
+    assert {v.name: axes(v) for v in proto.graph.value_info}["layers.0.relu1"] == ["N", 4]
+
+
+def test_weights_are_the_initialisers() -> None:
+    model = netc.compile("input 3 -> dense 2 as a")
+    arrays = initial(model.parameters, 3)
+    proto = model_proto(model.program, arrays, "m", "")
+    assert {t.name: numpy_helper.to_array(t).tolist() for t in proto.graph.initializer} == {n: a.tolist() for n, a in arrays.items()}
+
+
+def test_what_is_not_used_is_not_there() -> None:
+    proto = written("x = input 4; unused = x -> dense 9; x -> batch_norm as bn")
+    assert sorted(initialisers(proto)) == ["bn.bias", "bn.running_mean", "bn.running_var", "bn.weight"]
+
+
+def test_missing_and_misshaped_arrays_are_refused() -> None:
+    program = netc.compile("input 3 -> dense 2 as a").program
+    with pytest.raises(ValueError, match=r"no values were given for `a\.weight`"):
+        model_proto(program, {}, "m", "")
+    with pytest.raises(ValueError, match=r"`a.weight` have the shape \[3\], needed is \[2, 3\]"):
+        model_proto(program, {"a.weight": np.zeros(3, np.float32)}, "m", "")
+
+
+# --- inputs as outputs, values twice, names that meet -------------------------------------------------------------------------
+
+
+def test_an_input_is_an_output() -> None:
+    found = run("x = input 3; y = x; out y", np.ones((2, 3), np.float32))
+    assert {n: a.tolist() for n, a in found.items()} == {"y": [[1] * 3] * 2}
+
+
+def test_one_value_is_several_outputs() -> None:
+    proto = written("x = input 3; a = x -> relu; b = a; out a, b")
+    assert [n[1:] for n in nodes(proto)] == [("Relu", ["x"], ["a"]), ("Identity", ["a"], ["b"])]
+
+
+def test_a_parameter_is_an_output() -> None:
+    found = run("x = input 3; p = param [2] init=ones as p; q = x -> relu; out p, q", np.ones((2, 3), np.float32))
+    assert sorted(a.tolist() for a in found.values() if a.ndim == 1) == [[1, 1]]
+
+
+def test_names_that_meet_are_told_apart() -> None:
+    text = "a = input 3; c = param [3] init=ones as a; b = (a -> relu as output) + c; out b"
+    assert run(text, np.ones((1, 3), np.float32))["b"].tolist() == [[2, 2, 2]]
+
+
+# --- sharing and ties -------------------------------------------------------------------------------------------------------
+
+
+def test_a_shared_stage_has_its_initialisers_once() -> None:
+    proto = written("shared e = (dense 4 -> relu); a = input 3; b = input 3; (a -> e, b -> e) -> concat axis=1")
+    assert initialisers(proto) == ["e.0.weight", "e.0.bias"]
+    assert [n[0] for n in nodes(proto)] == ["e.0", "e.1", "e.0_2", "e.1_2", "concat1"]
+
+
+def test_a_tied_parameter_is_its_target() -> None:
+    proto = written("tokens = input [T] int64; tokens -> embedding 10 8 as wte -> dense 10 bias=false tie=wte as head")
+    assert initialisers(proto) == ["wte.weight"]
+
+
+# --- sizes at run time --------------------------------------------------------------------------------------------------------
+
+
+def test_a_size_is_computed_once() -> None:
+    proto = written("x = input [S, T]; a = table (i) [S * T] = i; b = table (i) [S * T + 1] = i; out a, b")
+    kinds = [n[1] for n in nodes(proto)]
+    assert (kinds.count("Shape"), kinds.count("Mul"), kinds.count("Range")) == (2, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("shape", "where", "size", "expected"),
+    [
+        ("[T]", "", 5, 5),
+        ("[2 * T]", "", 10, 5),
+        ("[T + 3]", "", 8, 5),
+        ("[3 * T - 2]", "where T >= 2", 13, 5),
+        ("[T]", "where T % 4 == 0", 8, 8),
+        ("[T]", "where T % 4 == 1", 9, 9),
+    ],
+)
+def test_a_symbol_is_read_where_it_can_be(shape: str, where: str, size: int, expected: int) -> None:
+    text = f"x = input {shape} batch=false {where}; r = table (i) [T] = i; out r"
+    assert run(text, np.zeros(size, np.float32))["r"].tolist() == list(range(expected))
+
+
+@pytest.mark.parametrize(
+    "expression", ["(T + 3) // 2", "(T - 5) // 3 + 4", "max(T, 4)", "min(T, 4)", "T * T", "T % 3 + 1", "max(T - 6, 3) * 2"]
+)
+@pytest.mark.parametrize("size", [1, 2, 4, 5, 7, 8])
+def test_expressions_agree_with_python(expression: str, size: int) -> None:
+    text = f"x = input [T] batch=false; r = table (i) [{expression}] = i; out r"
+    assert len(run(text, np.zeros(size, np.float32))["r"]) == eval(expression, {"T": size, "max": max, "min": min})
+
+
+# --- constants ----------------------------------------------------------------------------------------------------------------
+
+
+def test_equal_constants_are_one() -> None:
+    proto = written("x = input 3; (x * 2.5) + (x - 2.5) * 2.5")
+    values = [numpy_helper.to_array(t).tolist() for t in proto.graph.initializer]
+    assert values == [2.5]
+
+
+# --- bytes --------------------------------------------------------------------------------------------------------------------
+
+SPEC = """
+block b(w) { main = in -> dense w -> layer_norm relu; main + in }
+x = input [T, 8]; p = table (t, k) [T, 8] = sin(t / 10 ** (k / 8))
+x + p -> repeat 3 as layers { b 8 } -> dense 2 as head
+"""
+
+
+def test_the_same_spec_gives_the_same_bytes() -> None:
+    assert netc.compile(SPEC).onnx().SerializeToString() == netc.compile(SPEC).onnx().SerializeToString()
+
+
+def in_a_process(code: str, seed: str = "0") -> str:
+    env = {"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)}
+    return subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True, text=True).stdout
+
+
+def test_bytes_do_not_depend_on_the_process() -> None:
+    code = f"import netc, hashlib; print(hashlib.sha256(netc.compile({SPEC!r}).onnx().SerializeToString()).hexdigest())"
+    assert in_a_process(code, "1") == in_a_process(code, "2")
+
+
+def test_no_torch_is_imported() -> None:
+    assert in_a_process("import sys, netc; netc.compile('input 3 -> dense 2').onnx(); print('torch' in sys.modules)") == "False\n"
+
+
+# --- types --------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16", "float64"])
+def test_floating_point_types(name: str) -> None:
+    model = netc.compile(f"x = input 3 {name}; x -> dense 2 as d")
+    proto = model.onnx()
+    onnx.checker.check_model(proto, full_check=True)
+    expected = initial(model.parameters, 0)
+    for tensor in proto.graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        assert array.dtype.name == name
+        assert array.tobytes() == expected[tensor.name].tobytes()
+
+
+# --- size and what cannot be said ---------------------------------------------------------------------------------------------
+
+
+def test_long_and_deep_models() -> None:
+    proto = netc.compile("input 4 -> repeat 20_000 as layers { dense 4 relu }").onnx()
+    assert len(proto.graph.node) == 40_000
+    assert proto.graph.node[-2].name == "layers.19999.0"
+
+
+def test_unsupported_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(op: Dense, site: table.Site) -> Sequence[str]:
+        raise Unsupported("dense", "it is only a test")
+
+    monkeypatch.setitem(table.EMITTERS, Dense, refuse)
+    model = netc.compile("input 3 -> dense 2 as here -> relu")
+    with pytest.raises(Unsupported) as caught:
+        model_proto(model.program, initial(model.parameters), "m", "")
+    assert caught.value.span is not None
+    assert caught.value.span.text.startswith("dense 2")

@@ -1,0 +1,173 @@
+"""Models run by ONNX Runtime: what goes in, what comes out, and on which device."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import TensorProto, helper
+
+import netc
+from netc.compiler.backends.onnx.devices import DeviceUnavailable, check_used
+from netc.compiler.backends.onnx.runtime import Session
+
+
+def session(text: str) -> Session:
+    return Session(netc.compile(text).onnx())
+
+
+SUM = "a = input [T]; b = input [T]; a + b"
+CAST = "x = input 2 {}; x -> cast float32"
+X = np.arange(6, dtype=np.float32).reshape(2, 3)
+
+
+def refused(run: Session, text: str, *arrays: object, **named: object) -> None:
+    with pytest.raises(ValueError, match=re.escape(text)):
+        run(*arrays, **named)
+
+
+def test_by_position_and_by_name() -> None:
+    run = session("a = input 3; b = input 3; a - b")
+    for found in (run(X, 2 * X), run(X, b=2 * X), run(b=2 * X, a=X)):
+        assert isinstance(found, np.ndarray)
+        assert found.tolist() == (-X).tolist()
+
+
+def test_several_outputs_come_by_name() -> None:
+    found = session("x = input 3; a = x -> relu; b = x * 2; out b, a")(-X)
+    assert isinstance(found, dict)
+    assert list(found) == ["b", "a"]
+    assert found["b"].tolist() == (-2 * X).tolist()
+
+
+def test_what_the_ports_say() -> None:
+    run = session("x = input [T] int64; y = input 3xH; out y, x")
+    assert [str(port) for port in run.inputs.values()] == ["int64 [N, T]", "float32 [N, 3, H]"]
+
+
+def test_names_and_counts() -> None:
+    run = session(SUM)
+    refused(run, "the model needs `b` too: its inputs are `a`, `b`", X)
+    refused(run, "the model has 2 inputs, found 3", X, X, X)
+    refused(run, "the model has no input `c`: its inputs are `a`, `b`", X, c=X)
+    refused(run, "the input `a` is given twice", X, X, a=X)
+
+
+def test_shapes() -> None:
+    run = session(SUM)
+    refused(run, "`T` is 3 in the input `a`, but 2 in `b`", X, X[:, :2])
+    refused(run, "`N` is 2 in the input `a`, but 1 in `b`", X, X[:1])
+    refused(run, "the input `a` is float32 [N, T], found the shape [6]", X.reshape(6), X)
+    refused(session("input 4 -> relu"), "the input `input` is float32 [N, 4], found the shape [2, 3]", X)
+
+
+@pytest.mark.parametrize(
+    ("type_", "given"),
+    [
+        ("float32", np.ones((1, 2), np.float64)),
+        ("float32", np.ones((1, 2), np.float16)),
+        ("float32", torch.ones(1, 2, dtype=torch.bfloat16)),
+        ("float32", torch.ones(1, 2, requires_grad=True)),
+        ("float32", [[1.0, 1.0]]),
+        ("float32", [[1, 1]]),
+        ("float32", np.ones((1, 2), np.int64)),
+        ("float16", np.ones((1, 2), np.float32)),
+        ("float64", np.ones((1, 2), np.float32)),
+        ("int64", [[1, 1]]),
+        ("int64", np.ones((1, 2), np.int32)),
+        ("int32", np.ones((1, 2), np.int64)),
+        ("uint8", np.ones((1, 2), np.int64)),
+        ("bool", [[True, True]]),
+    ],
+)
+def test_what_is_converted(type_: str, given: object) -> None:
+    assert session(CAST.format(type_))(given).tolist() == [[1, 1]]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("type_", "given", "text"),
+    [
+        ("int64", np.ones((1, 2), np.float32), "is int64 [N, 2], found float32"),
+        ("int64", [[True, False]], "is int64 [N, 2], found bool"),
+        ("bool", [[1, 0]], "is bool [N, 2], found int64"),
+        ("float32", [[True, False]], "found bool"),
+        ("int32", [[2**40, 0]], "is int32, which cannot hold all the int64 given"),
+        ("uint8", [[-1, 0]], "is uint8, which cannot hold all the int64 given"),
+        ("float32", [[2**24 + 1, 0]], "is float32, which cannot hold all the int64 given"),
+        ("float32", [["a", "b"]], "it is no array of numbers"),
+        ("float32", [[1.0], [1.0, 2.0]], "it is no array of numbers"),
+        ("float32", None, "it is no array of numbers"),
+        ("float32", np.ones((1, 2), complex), "it holds complex128, which is no type of netc"),
+    ],
+)
+def test_what_is_refused(type_: str, given: object, text: str) -> None:
+    refused(session(CAST.format(type_)), text, given)
+
+
+def identity(code: int) -> onnx.ModelProto:
+    x, y = (helper.make_tensor_value_info(name, code, ["N", 2]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", [x], [y])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 23)], ir_version=11)
+
+
+@pytest.mark.parametrize("array", [np.array([[1.5, -2], [3, 4]]), np.zeros((0, 2))])
+def test_bfloat16_goes_in_and_out(array: np.ndarray) -> None:
+    found = Session(identity(TensorProto.BFLOAT16))(array)
+    assert isinstance(found, np.ndarray)
+    assert found.dtype == ml_dtypes.bfloat16
+    assert found.tolist() == array.tolist()
+
+
+def test_a_type_that_netc_does_not_have() -> None:
+    with pytest.raises(ValueError, match=re.escape("`x` is of the type `tensor(string)`")):
+        Session(identity(TensorProto.STRING))
+
+
+def test_from_a_file(tmp_path: Path) -> None:
+    onnx.save(netc.compile("input 3 -> relu").onnx(), tmp_path / "m.onnx")
+    assert Session(tmp_path / "m.onnx")(X).tolist() == Session(str(tmp_path / "m.onnx"))(X).tolist()  # type: ignore[union-attr]
+    with pytest.raises(FileNotFoundError, match="there is no model at"):
+        Session(tmp_path / "absent.onnx")
+
+
+# --- devices ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_device_that_is_none() -> None:
+    with pytest.raises(ValueError, match="there is no device `tpu`: use `cpu` or `cuda`"):
+        Session(netc.compile("input 3 -> relu").onnx(), device="tpu")
+
+
+def test_cuda_is_never_silently_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(DeviceUnavailable, match="onnxruntime-gpu"):
+        Session(netc.compile("input 3 -> relu").onnx(), device="cuda")
+    with pytest.raises(DeviceUnavailable, match="driver"):
+        check_used("cuda", ["CPUExecutionProvider"])
+
+
+def test_a_provider_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ONNX Runtime lists CUDA and then goes on with the CPU: what happens without a driver."""
+    real: Any = onnxruntime.InferenceSession
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *args, **_: real(*args, providers=["CPUExecutionProvider"]))
+    with pytest.raises(DeviceUnavailable, match="could not start on CUDA"):
+        Session(netc.compile("input 3 -> relu").onnx(), device="cuda")
+
+
+@pytest.mark.skipif("CUDAExecutionProvider" not in onnxruntime.get_available_providers(), reason="ONNX Runtime without CUDA")
+def test_on_cuda() -> None:
+    model = netc.compile("input 3 -> dense 4 relu -> dense 2")
+    try:
+        run = model.session(device="cuda")
+    except DeviceUnavailable as error:
+        pytest.skip(str(error))
+    np.testing.assert_allclose(run(X), model.session()(X), rtol=1e-3, atol=1e-5)  # type: ignore[arg-type]

@@ -1,0 +1,191 @@
+"""Tables: a formula counts as Python's arithmetic does, and what is told of it without computing it is true."""
+
+import ast
+import math
+from itertools import product
+
+import pytest
+from hypothesis import assume
+from hypothesis import given as forall
+from hypothesis import strategies as st
+
+from netc.compiler.dims import Facts, symbol
+from netc.compiler.ops.base import Given, Init, Refusal
+from netc.compiler.ops.constants import INIT, Parameter, Table
+from netc.compiler.ops.formula import Binary, Call, Const, Formula, Index, Unary, evaluate, fold, interval, kind_of, parts
+from netc.compiler.ops.kinds import Unfit
+from netc.compiler.types import DTYPES
+
+T = symbol("T")
+NOTHING = Given((), Facts.nothing())
+SHAPE = (5, 7)
+OPS = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**", ast.Eq: "==", ast.NotEq: "!=",
+    ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.USub: "-", ast.Not: "not", ast.And: "and", ast.Or: "or",
+}  # fmt: skip
+
+
+def formula(text: str) -> Formula:
+    """The formula of Python's notation, with the indices `i` and `j`."""
+    return convert(ast.parse(text, mode="eval").body)
+
+
+def convert(node: ast.expr) -> Formula:
+    match node:
+        case ast.Constant(value):
+            return Const(value)  # type: ignore[arg-type]
+        case ast.Name(name):
+            return Index("ij".index(name))
+        case ast.UnaryOp(op, operand):
+            return Unary(OPS[type(op)], convert(operand))
+        case ast.BinOp(left, op, right) | ast.Compare(left, [op], [right]):
+            return Binary(OPS[type(op)], convert(left), convert(right))
+        case ast.BoolOp(op, [left, right]):
+            return Binary(OPS[type(op)], convert(left), convert(right))
+        case ast.Call(ast.Name(name), arguments):
+            return Call(name, tuple(convert(a) for a in arguments))
+    raise TypeError(ast.dump(node))
+
+
+FORMULAS = [
+    "(i // 7 - j // 7 + 6) * 13 + (i % 7 - j % 7 + 6)",
+    "sin(i / 10000 ** (2 * j / 8))",
+    "where(j % 2 == 0, sin(i / 8), cos(i / 8))",
+    "(i - 3) // 2 + (3 - i) % 3 * 10 + (i - 3) % -3 * 100",
+    "(i - 2.5) // 1.5 + (2.5 - i) % 1.75",
+    "floor(i / 2) + 2 ** j + (-1) ** (i + j)",
+    "2 ** -i",
+    "min(i, j, 3) + max(i / 2, j)",
+    "abs(i - j) * -0.5",
+    "(i < j) + (j < i) * 2",
+    "i < 3 and not j % 2",
+    "exp(-i) + log(j + 1) + sqrt(i)",
+    "where(i, 1, 0.5)",
+    "1 < 2",
+]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_a_formula_counts_as_python_does(text: str) -> None:
+    values = evaluate(formula(text), SHAPE)
+    names = {"sin": math.sin, "cos": math.cos, "exp": math.exp, "log": math.log, "sqrt": math.sqrt, "floor": math.floor}
+    names |= {"where": lambda test, then, otherwise: then if test else otherwise}
+    assert values.shape == SHAPE
+    for i, j in product(*map(range, SHAPE)):
+        expected = eval(text, {**names, "i": i, "j": j})
+        assert values[i, j] == pytest.approx(expected, rel=1e-14), (i, j)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("i", "int"), ("i / 2", "float"), ("i // 2", "int"), ("i // 2.0", "float"), ("floor(i / 2)", "int"), ("i < j", "bool"),
+        ("-(i < j)", "int"), ("2 ** i", "int"), ("2 ** -i", "float"), ("2 ** (i - j)", "float"), ("2 ** max(i - j, 0)", "int"),
+        ("where(i, 1, 2)", "int"), ("where(i, 1, 2.0)", "float"), ("where(i, i < 1, j < 1)", "bool"),
+        ("sqrt(4)", "float"), ("1.0", "float"),
+    ],
+)  # fmt: skip
+def test_kinds(text: str, kind: str) -> None:
+    assert kind_of(formula(text), SHAPE) == kind
+
+
+def formulas() -> st.SearchStrategy[Formula]:
+    leaves = st.one_of(st.integers(-4, 4).map(Const), st.sampled_from([0.5, -1.5, 2.0]).map(Const), st.sampled_from([Index(0), Index(1)]))
+
+    def larger(inner: st.SearchStrategy[Formula]) -> st.SearchStrategy[Formula]:
+        operators = st.sampled_from(["+", "-", "*", "/", "//", "%", "==", "<", "<=", "and", "or"])
+        calls = st.sampled_from(["min", "max"])
+        return st.one_of(
+            st.builds(Binary, operators, inner, inner),
+            st.builds(lambda a, n: Binary("**", a, Const(n)), inner, st.integers(0, 2)),
+            st.builds(Unary, st.sampled_from(["-", "+", "not"]), inner),
+            st.builds(lambda name, a, b: Call(name, (a, b)), calls, inner, inner),
+            st.builds(lambda a, b, c: Call("where", (a, b, c)), inner, inner, inner),
+            st.builds(lambda name, a: Call(name, (a,)), st.sampled_from(["sin", "cos", "exp", "abs"]), inner),
+        )
+
+    return st.recursive(leaves, larger, max_leaves=8)
+
+
+@forall(formulas())
+def test_bounds_hold(f: Formula) -> None:
+    low, high = interval(f, SHAPE)
+    values = [float(v) for v in evaluate(f, SHAPE).ravel() if math.isfinite(v)]
+    assert all((low is None or v >= low) and (high is None or v <= high) for v in values)
+
+
+def hidden(f: Formula) -> Formula:
+    """The same with constants that depend on an index as far as can be seen: nothing of it can be folded."""
+    match f:
+        case Const():
+            return Binary("+", f, Binary("*", Index(0), Const(0)))
+        case Unary(op, operand):
+            return Unary(op, hidden(operand))
+        case Binary("**", left, right):
+            return Binary("**", hidden(left), right)
+        case Binary(op, left, right):
+            return Binary(op, hidden(left), hidden(right))
+        case Call(name, arguments):
+            return Call(name, tuple(hidden(a) for a in arguments))
+    return f
+
+
+@forall(formulas())
+def test_folding_changes_nothing(f: Formula) -> None:
+    divisors = [p.right for p in parts(f) if isinstance(p, Binary) and p.op in ("//", "%")]
+    assume(all((evaluate(d, SHAPE) != 0).all() for d in divisors))
+    whole = hidden(f)
+    assert kind_of(fold(f), SHAPE) == kind_of(f, SHAPE) == kind_of(whole, SHAPE)
+    assert evaluate(f, SHAPE).ravel().tolist() == pytest.approx(evaluate(whole, SHAPE).ravel().tolist(), nan_ok=True)
+
+
+def test_constants_of_different_kinds_differ() -> None:
+    assert len({Const(1), Const(1.0), Const(True)}) == 3
+
+
+def test_the_type_of_a_table() -> None:
+    def element(text: str, **more: object) -> str:
+        return str(Table(indices=("i", "j"), shape=(3, 4), formula=formula(text), **more).infer(NOTHING)[0].dtype)
+
+    assert [element(t) for t in ("i + j", "i / 2", "i < j")] == ["int64", "float32", "bool"]
+    assert element("i", dtype=DTYPES["float16"]) == "float16"
+
+
+def test_only_static_tables_are_buffers() -> None:
+    static = Table(indices=("i",), shape=(3,), formula=Index(0))
+    (spec,) = static.parameters(NOTHING)
+    assert (spec.name, spec.shape, spec.init, spec.trainable, spec.persistent) == ("", (3,), Init("table"), False, False)
+    assert Table(indices=("i",), shape=(3,), formula=Index(0), labelled=True).parameters(NOTHING)[0].persistent
+    assert Table(indices=("i",), shape=(T,), formula=Index(0)).parameters(NOTHING) == ()
+    assert Table(indices=("i",), shape=(3,), formula=Binary("*", Index(0), Const(T))).parameters(NOTHING) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "fine"), [("3 // i", False), ("3 % (i + 1)", True), ("3 // (i - 9)", True), ("3 % (i - 1)", False), ("3 / i", True)]
+)
+def test_integers_are_not_divided_by_zero(text: str, fine: bool) -> None:
+    table = Table(indices=("i",), shape=(4,), formula=formula(text))
+    if fine:
+        table.infer(NOTHING)
+        return
+    with pytest.raises(Refusal) as caught:
+        table.infer(NOTHING)
+    assert caught.value.problem.code == "zero-divisor"
+
+
+def test_initialisers() -> None:
+    assert INIT.convert("zeros") == Init("zeros")
+    assert INIT.convert(0.5) == Init("constant", (0.5,))
+    assert INIT.convert("normal") == INIT.convert(Init("normal", (1.0,)))
+    wrong_values = [("normal", (-1.0,)), ("uniform", (1.0,)), ("uniform", (1.0, 0.0)), ("ones", (1.0,)), ("constant", ())]
+    for wrong in ("gamma", None, *(Init(kind, values) for kind, values in wrong_values)):
+        with pytest.raises(Unfit):
+            INIT.convert(wrong)
+
+
+def test_a_parameter_is_known_and_real() -> None:
+    (spec,) = Parameter(shape=(1, 3), init=Init("ones")).parameters(NOTHING)
+    assert (spec.name, spec.shape, spec.trainable) == ("", (1, 3), True)
+    for wrong in (Parameter(shape=(T,)), Parameter(shape=(0,)), Parameter(shape=(2,), dtype=DTYPES["int64"])):
+        with pytest.raises(Refusal):
+            wrong.infer(NOTHING)
