@@ -22,9 +22,9 @@ _ONE_SAMPLE = {"N": 1}
 class Row(Record):
     """A stage, or `times` equal ones in a row; the numbers are those of one of them.
 
-    `label` is that of the first, relative to the row around it. `name` is the operator's or the block's, or the kind of another graph; `detail`
-    rows are what is inside.
-    `parameters` counts a shared stage where it is used first, a tied parameter with its target; buffers not at all.
+    `label` is that of the first, relative to the row around it. `name` is the operator's or the block's, or the kind of another graph;
+    `detail` rows are what is inside. `parameters` counts a shared stage where it is used first, a tied parameter with its target; buffers
+    not at all.
     """
 
     label: str
@@ -97,23 +97,28 @@ class _Counter:
         self.activation_bytes: Dim = 0
 
     def run(self) -> _Counted:
-        last: Row | None = None
-        key: object = None
+        before: Node | None = None
+        row: Row | None = None
         times = 0
         for node in self.graph.nodes:
-            row = self._operator(node) if isinstance(node, OpNode) else self._call(node)
-            self.parameters += row.parameters
-            self.flops = self.flops + row.flops
-            self.activation_bytes = self.activation_bytes + row.activation_bytes
-            same = (_identity(node), row.parameters)
-            if last is not None and same == key:
+            same = before is not None and _same(before, node)
+            known = row if same and before is not None and _alone(before) and _alone(node) else None
+            found = known or self._row(node)
+            self.parameters += found.parameters
+            self.flops = self.flops + found.flops
+            self.activation_bytes = self.activation_bytes + found.activation_bytes
+            if row is not None and same and found.parameters == row.parameters:
                 times += 1
-                continue
-            self._keep(last, times)
-            last, key, times = row, same, 1
-        self._keep(last, times)
+            else:
+                self._keep(row, times)
+                row, times = found, 1
+            before = node
+        self._keep(row, times)
         borrowed = tuple(self.modules.get(id(m), 0) for m in self.graph.modules)
         return _Counted(tuple(self.rows), self.parameters, self.flops, self.activation_bytes, borrowed)
+
+    def _row(self, node: Node) -> Row:
+        return self._operator(node) if isinstance(node, OpNode) else self._call(node)
 
     def _keep(self, row: Row | None, times: int) -> None:
         if row is not None:
@@ -166,11 +171,16 @@ def _size(shape: tuple[Dim, ...]) -> int:
     return size
 
 
-def _identity(node: Node) -> object:
-    """Equal for stages that cost and do the same."""
-    if isinstance(node, CallNode):
-        return id(node.graph)
-    return (node.op, *(v.type for v in node.inputs))
+def _same(a: Node, b: Node) -> bool:
+    """Whether two stages do and cost the same, but for parameters that are not their own."""
+    if isinstance(a, CallNode) or isinstance(b, CallNode):
+        return isinstance(a, CallNode) and isinstance(b, CallNode) and a.graph is b.graph
+    return (a.op is b.op or a.op == b.op) and [v.type for v in a.inputs] == [v.type for v in b.inputs]
+
+
+def _alone(node: Node) -> bool:
+    """Whether all parameters of the stage are its own."""
+    return node.shared is None and (not node.modules if isinstance(node, CallNode) else node.tie is None)
 
 
 def _times(row: Row, times: int) -> Row:

@@ -24,6 +24,12 @@ class DType(Record):
     def is_integer(self) -> bool:
         return self.kind in ("int", "uint")
 
+    @property
+    def limits(self) -> tuple[int, int]:
+        """The least and the greatest value of a type that is not a float."""
+        bits = 1 if self.kind == "bool" else 8 * self.size
+        return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if self.kind == "int" else (0, 2**bits - 1)
+
     def __str__(self) -> str:
         return self.name
 

@@ -43,7 +43,7 @@ def compare(model: netc.Model) -> None:
     arrays = [generator.standard_normal((4, *type.shape[1:]), dtype=np.float32) for type in model.inputs.values()]
     with torch.no_grad():
         from_torch = model.module(seed=SEED).eval()(*map(torch.from_numpy, arrays)).numpy()
-    (from_onnx,) = model.session(seed=SEED)(*arrays)
+    from_onnx = model.session(seed=SEED)(*arrays)
     difference = float(np.abs(from_torch - from_onnx).max())
     print("PyTorch:     ", from_torch.ravel())
     print("ONNX Runtime:", from_onnx.ravel())

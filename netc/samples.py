@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,8 @@ BATCH = "N"
 USUAL = 8
 _MOST = 4096
 _TRIES = 100_000
+_LARGEST = 2**40
+"""More numbers than there is memory for anywhere; NumPy has no way to say so."""
 
 
 class NoSizes(ValueError):
@@ -78,7 +81,9 @@ def _divides(k: int | None, p: int | None) -> bool:
 
 
 def random_array(dtype: DType, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
-    """An array for one input."""
+    """An array for one input. A MemoryError for one that nothing could hold."""
+    if prod(shape) > _LARGEST:
+        raise MemoryError
     if dtype.is_float:
         return generator.standard_normal(shape, np.float32).astype(numpy_dtype(dtype))
-    return generator.integers(0, 2, shape).astype(numpy_dtype(dtype))
+    return generator.integers(0, 2, shape, np.uint8).astype(numpy_dtype(dtype))

@@ -88,8 +88,10 @@ def _stages(rows: tuple[Row, ...]) -> Iterator[tuple[str, Row]]:
     while stack:
         row, depth = stack.pop()
         times = f" x {row.times:,}" if row.times > 1 else ""
-        yield INDENT * depth + row.label + times, row
-        stack += [(inner, depth + 1) for inner in reversed(row.detail)]
+        again = not row.parameters and any(inner.parameters for inner in row.detail)
+        yield INDENT * depth + row.label + times + (" (shared)" if again else ""), row
+        if not again:  # what is inside a shared stage is told where it is used first
+            stack += [(inner, depth + 1) for inner in reversed(row.detail)]
 
 
 def _number(value: Dim) -> str:

@@ -35,7 +35,7 @@ def bind_operator(cls: type[Operator], node: ast.Apply, scope: Scope, session: S
         activation = _trailing(cls, node.activation)
     slots = [arg for arg in cls.signature.values() if arg.positional]
     if len(positional) > len(slots):
-        raise Failure(TooManyArguments(cls.name, len(slots), _surplus_hint(positional[len(slots)])), positional[len(slots)].span)
+        raise Failure(TooManyArguments(cls.name, len(slots), surplus_hint(positional[len(slots)])), positional[len(slots)].span)
     args: dict[str, Any] = {}
     spans: dict[str, Span] = {}
     for arg, expr in zip(slots, positional, strict=False):
@@ -101,7 +101,7 @@ def _trailing(cls: type[Operator], name: ast.Name) -> ast.Name:
     if is_activation(name.name) and cls.takes_activation:
         return name
     slots = sum(arg.positional for arg in cls.signature.values())
-    hint = _surplus_hint(name) or "arguments without names stand before those with names"
+    hint = surplus_hint(name) or "arguments without names stand before those with names"
     raise Failure(TooManyArguments(cls.name, slots, hint), name.span)
 
 
@@ -110,7 +110,8 @@ def is_activation(name: str) -> bool:
     return operator is not None and operator.is_activation
 
 
-def _surplus_hint(expr: ast.Expr) -> str:
+def surplus_hint(expr: ast.Expr) -> str:
+    """What to do with an argument too many that is really a stage."""
     if isinstance(expr, ast.Name) and expr.name in Operator.registry:
         return f"`{expr.name}` is a stage of its own here: write `-> {expr.name}`"
     return ""
@@ -146,9 +147,9 @@ def bind_parameters(
     """Binds a block's compile-time parameters in `inner`; the arguments are evaluated in `scope`, the defaults in `inner`."""
     if len(node.positional) > len(parameters):
         surplus = node.positional[len(parameters)]
-        raise Failure(TooManyArguments(owner, len(parameters), _surplus_hint(surplus)), surplus.span)
+        raise Failure(TooManyArguments(owner, len(parameters), surplus_hint(surplus)), surplus.span)
     if node.activation is not None:
-        raise Failure(TooManyArguments(owner, len(parameters), _surplus_hint(node.activation)), node.activation.span)
+        raise Failure(TooManyArguments(owner, len(parameters), surplus_hint(node.activation)), node.activation.span)
     given: dict[str, ast.Expr] = {p.name.name: e for p, e in zip(parameters, node.positional, strict=False)}
     names = [p.name.name for p in parameters]
     for keyword in node.keywords:

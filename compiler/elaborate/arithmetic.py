@@ -13,6 +13,7 @@ from ..dims import Dim, SymDim, advice, advice_divides
 from ..errors.base import Problem
 from ..errors.structure import TooManyNodes
 from ..errors.values import BadOperand, NotExact, NoValue, UndecidableCondition, UnprovableDivision
+from .limits import check_dimension, check_list, check_product
 from .session import MAX_NODES, Session
 from .values import Failure, freeze, show_value
 
@@ -83,7 +84,7 @@ def _equal(left: Any, right: Any, op: str, node: ast.Binary, session: Session) -
 def _ordered(op: str, left: Any, right: Any, node: ast.Binary, session: Session) -> bool:
     if isinstance(left, SymDim) or isinstance(right, SymDim):
         if _is_dim(left) and _is_dim(right):
-                return decide(_compare_dims(op, left, right, session), left, op, right, node.span)
+            return decide(_compare_dims(op, left, right, session), left, op, right, node.span)
         raise Failure(_bad(op, left, right), node.span)
     if not (_is_number(left) and _is_number(right)) and not (isinstance(left, str) and isinstance(right, str)):
         raise Failure(_bad(op, left, right), node.span)
@@ -164,11 +165,16 @@ def _symbolic(op: str, left: Any, right: Any, node: ast.Binary) -> Any:
             raise Failure(NoValue(op, "a symbolic dimension takes powers from 0 to 8"), node.span)
         power: Dim = 1
         for _ in range(right):
+            check_product(power, left, node.span)
             power = power * left
         return power
     if op in ("//", "%") and right == 0:
         raise Failure(NoValue(op, "the divisor is 0"), node.right.span)
-    return _PLAIN[op](left, right)
+    if op != "+" and op != "-":
+        check_product(left, right, node.span)
+    value = _PLAIN[op](left, right)
+    check_dimension(value, node.span)
+    return value
 
 
 def _check_power(left: Any, right: Any, node: ast.Binary) -> None:
@@ -185,8 +191,10 @@ def _concatenable(op: str, left: Any, right: Any) -> bool:
 def _join(op: str, left: Any, right: Any, node: ast.Binary) -> Any:
     length = len(left) + len(right) if op == "+" else len(left) * max(right, 0)
     if length > MAX_NODES:
-        raise Failure(TooManyNodes(length, MAX_NODES), node.span)
-    return left + right if op == "+" else left * right
+        raise Failure(TooManyNodes(length, MAX_NODES, "list"), node.span)
+    value = left + right if op == "+" else left * right
+    check_list(value, node.span)
+    return value
 
 
 def _is_number(value: Any) -> bool:

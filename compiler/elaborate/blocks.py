@@ -7,11 +7,12 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.diagnostics import Frame as Trace
 
-from ..dims import Dim, advice, show
+from ..dims import Dim, SymDim, advice, show
 from ..errors.checks import PatternMismatch
 from ..errors.names import WrongTensors
 from ..errors.operators import Unprovable
 from ..errors.structure import ModelAsStage, Recursion
+from ..errors.values import NotANumber
 from ..graph import SharedModule, Value
 from .arguments import bind_parameters
 from .bodies import elaborate_body, place_call
@@ -21,7 +22,7 @@ from .scope import Scope
 from .session import Session
 from .stages import USES
 from .statements import run_body
-from .values import UNKNOWN, BlockDef, Failure, Flow
+from .values import UNKNOWN, BlockDef, Failure, Flow, show_value
 
 
 def apply_block(
@@ -71,8 +72,8 @@ def _check_usable(node: ast.Apply, block: BlockDef, session: Session) -> None:
 def _fit(name: str, declared: list[ast.TensorParameter], values: list[Value], node: ast.Apply, outside: Scope, session: Session) -> None:
     """Checks what flows in against the declared tensors, and binds the dimensions of their patterns."""
     wanted = len(declared) or 1
-    if declared and len(values) != wanted:
-        named = ", ".join(f"`{p.name.name}`" for p in declared)
+    if len(values) != wanted:
+        named = ", ".join(f"`{p.name.name}`" for p in declared) or "`in`"
         marks = tuple((v.span, f"this is {v.type}") for v in values[:3])
         hint = f"feed it a tuple: `({', '.join(p.name.name for p in declared)}) -> {name}`" if wanted > 1 else ""
         count = "one tensor" if wanted == 1 else f"{wanted} tensors"
@@ -90,11 +91,15 @@ def _match(name: str, parameter: ast.TensorParameter, value: Value, node: ast.Ap
         problem = PatternMismatch(name, parameter.name.name, text, value.type, why)
         return Failure(problem, node.name_span, ((value.span, f"this is {value.type}"), (parameter.span, "declared here")))
 
-    spread = bool(pattern) and isinstance(pattern[0], ast.Name) and pattern[0].name == "..."
-    fixed = pattern[1:] if spread else pattern
-    if len(shape) < len(fixed) or (not spread and len(shape) != len(fixed)):
-        raise mismatch(f"needs {len(fixed)}{' or more' if spread else ''} axes")
-    for item, size in zip(fixed, shape[len(shape) - len(fixed) :], strict=True):
+    spreads = [i for i, item in enumerate(pattern) if isinstance(item, ast.Name) and item.name == "..."]
+    if len(spreads) > 1:
+        raise mismatch("`...` stands once in a pattern")
+    front = pattern[: spreads[0]] if spreads else pattern
+    back = pattern[spreads[0] + 1 :] if spreads else ()
+    fixed = (*front, *back)
+    if len(shape) < len(fixed) or (not spreads and len(shape) != len(fixed)):
+        raise mismatch(f"needs {len(fixed)}{' or more' if spreads else ''} axes")
+    for item, size in zip(fixed, (*shape[: len(front)], *shape[len(shape) - len(back) :]), strict=True):
         stated = _stated(item, size, outside, session)
         equal = True if stated is None else session.facts.equal(stated, size)
         if equal is None and stated is not None:
@@ -113,7 +118,9 @@ def _stated(item: ast.Expr, size: Dim, outside: Scope, session: Session) -> Dim 
             outside.bind(item.name, size, item.span)
             return None
     stated: Any = evaluate(item, outside, session)
-    return stated  # type: ignore[no-any-return]
+    if isinstance(stated, bool) or not isinstance(stated, (int, SymDim)):
+        raise Failure(NotANumber("each part of a pattern", "an integer or a dimension", show_value(stated)), item.span)
+    return stated
 
 
 USES[BlockDef] = apply_block

@@ -47,6 +47,7 @@ def elaborate_body(
     graph = Graph(name, kind, node.span, arguments)
     frame = Frame(graph, outer, Namer(numbered=kind != "block"), (trace, *chain) if trace else chain)
     inner = Scope(scope, frame)
+    inner.beside = scope if kind == "block" else None
     if flow is not None:
         inner.bind("in", receive(flow, frame))
     with session.nested(trace.span if trace else node.span):

@@ -13,6 +13,7 @@ from netc.dsl.source import Span
 from ..dims import Dim, SymDim, maximum, minimum
 from ..errors.names import TooManyArguments
 from ..errors.values import BadOperand, NoValue
+from .limits import check_dimension, check_list
 from .session import Session
 from .values import Failure, show_value
 
@@ -27,6 +28,9 @@ class Builtin(Record):
 
 class _Bad(Exception):
     pass
+
+
+_MOST_DIGITS = 2000
 
 
 def _numbers(values: Sequence[Any]) -> list[Any]:
@@ -81,6 +85,8 @@ def _integer(function: Callable[[float], int]) -> Callable[[Any], Any]:
 def _round(value: Any, digits: int = 0) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or isinstance(digits, bool) or not isinstance(digits, int):
         raise _Bad
+    # No number has more digits than that, and Python would work out the power of ten
+    digits = max(-_MOST_DIGITS, min(digits, _MOST_DIGITS))
     return round(value, digits) if digits else round(value)
 
 
@@ -132,7 +138,10 @@ BUILTINS: dict[str, Builtin] = {
 
 def call_builtin(name: str, arguments: Sequence[Any], node: ast.Call, session: Session) -> Any:
     """The value of a builtin; its errors get the place of the call."""
-    return apply_builtin(name, arguments, node.span)
+    value = apply_builtin(name, arguments, node.span)
+    check_dimension(value, node.span)
+    check_list(value, node.span)
+    return value
 
 
 def apply_builtin(name: str, arguments: Sequence[Any], span: Span) -> Any:

@@ -20,7 +20,7 @@ from ..ops.kinds import Unfit
 from .evaluate import evaluate, evaluate_shape
 from .inputs import dtype_of
 from .operators import add_operator, stage_label
-from .scope import Scope
+from .scope import Scope, distinct
 from .session import Session
 from .values import Failure, Flow, show_value
 
@@ -55,6 +55,10 @@ def _init(expr: ast.Expr, scope: Scope, session: Session) -> Init:
         value: Any = expr.name
     elif isinstance(expr, ast.Call) and scope.find(expr.function.name) is None and expr.function.name in INIT.words:
         value = Init(expr.function.name, tuple(evaluate(a, scope, session) for a in expr.arguments))
+    elif isinstance(expr, ast.Name) and scope.find(expr.name) is None and expr.name not in session.dims:
+        close = near(expr.name, list(INIT.words))
+        hint = "did you mean " + " or ".join(f"`{n}`" for n in close) + "?" if close else ""
+        raise Failure(WrongArgument("param", "init", INIT.describe(), f"`{expr.name}`", hint), expr.span)
     else:
         value = evaluate(expr, scope, session)
     try:
@@ -65,6 +69,7 @@ def _init(expr: ast.Expr, scope: Scope, session: Session) -> Init:
 
 def make_table(node: ast.Table, scope: Scope, session: Session) -> Flow:
     """A tensor computed from its indices."""
+    distinct(node.indices)
     names = tuple(n.name for n in node.indices)
     inner = Scope(scope, scope.frame)
     formula = _Formulas(names, inner, session).read(node.formula)

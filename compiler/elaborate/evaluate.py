@@ -10,7 +10,7 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import Span
 
 from ..dims import Dim, SymDim
-from ..errors.names import NotATensor, UnknownName
+from ..errors.names import NoIn, NotATensor, UnknownName
 from ..errors.structure import Recursion, TooManyNodes
 from ..errors.values import BadIndex, BadOperand, NoAttribute, NotABool, NotANumber
 from ..graph import Value
@@ -18,6 +18,7 @@ from ..ops.base import Operator
 from ..types import DTYPES, TensorType
 from .arithmetic import binary, negate
 from .builtins import BUILTINS, call_builtin
+from .limits import check_list
 from .scope import Binding, Scope
 from .session import MAX_NODES, Session
 from .values import CONST_TYPES, BlockDef, Const, Failure, FnDef, LazyLet, Many, SharedDef, Silent, Unknown, show_value
@@ -37,12 +38,17 @@ def evaluate_bool(expr: ast.Expr, scope: Scope, session: Session) -> bool:
 
 def evaluate_shape(expr: ast.Expr, scope: Scope, session: Session) -> tuple[Dim, ...]:
     """The dimensions of a shape: a number, a dims literal or a list."""
+    if isinstance(expr, ast.ListExpr):
+        return tuple(dimension(evaluate(item, scope, session), item.span) for item in expr.items)
     value = evaluate(expr, scope, session)
-    items = value if isinstance(value, tuple) else (value,)
-    for item in items:
-        if isinstance(item, bool) or not isinstance(item, (int, SymDim)):
-            raise Failure(NotANumber("each part of a shape", "an integer or a dimension", show_value(item)), expr.span)
-    return items
+    return tuple(dimension(item, expr.span) for item in (value if isinstance(value, tuple) else (value,)))
+
+
+def dimension(value: Any, span: Span) -> Dim:
+    """The value, if it is an integer or a dimension."""
+    if isinstance(value, bool) or not isinstance(value, (int, SymDim)):
+        raise Failure(NotANumber("each part of a shape", "an integer or a dimension", show_value(value)), span)
+    return value
 
 
 def known(binding: Binding, name: str, span: Span, session: Session) -> Const:
@@ -87,6 +93,8 @@ def lookup(name: str, span: Span, scope: Scope, session: Session) -> Binding:
         return Binding(session.dims[name], None)
     if name in DTYPES:
         return Binding(DTYPES[name], None)
+    if name == "in":
+        raise Failure(NoIn(expression=True), span)
     candidates = near(name, [*scope.visible(), *session.dims])
     hint = "a dimension is declared by the `input` whose shape has it" if name.isupper() and not candidates else ""
     raise Failure(UnknownName(name, tuple(candidates), hint), span)
@@ -202,6 +210,12 @@ def _call_fn(expr: ast.Call, fn: FnDef, scope: Scope, session: Session) -> Any:
         session.active.pop()
 
 
+def _list(expr: ast.ListExpr, scope: Scope, session: Session) -> Any:
+    value = tuple(evaluate(item, scope, session) for item in expr.items)
+    check_list(value, expr.span)
+    return value
+
+
 def _range(expr: ast.Range, scope: Scope, session: Session) -> Any:
     bounds = [evaluate(e, scope, session) for e in (expr.start, expr.stop)]
     for bound, part in zip(bounds, (expr.start, expr.stop), strict=True):
@@ -212,7 +226,7 @@ def _range(expr: ast.Range, scope: Scope, session: Session) -> Any:
 
 def range_values(start: int, stop: int, span: Span) -> tuple[int, ...]:
     if stop - start > MAX_NODES:
-        raise Failure(TooManyNodes(stop - start, MAX_NODES), span)
+        raise Failure(TooManyNodes(stop - start, MAX_NODES, "list"), span)
     return tuple(range(start, stop))
 
 
@@ -221,7 +235,7 @@ _RULES: dict[type[ast.Expr], Callable[[Any, Scope, Session], Any]] = {
     ast.String: lambda e, scope, session: e.value,
     ast.Boolean: lambda e, scope, session: e.value,
     ast.Dims: lambda e, scope, session: tuple(evaluate(p, scope, session) for p in e.parts),
-    ast.ListExpr: lambda e, scope, session: tuple(evaluate(p, scope, session) for p in e.items),
+    ast.ListExpr: _list,
     ast.Name: _name,
     ast.Attribute: _attribute,
     ast.Index: _index,

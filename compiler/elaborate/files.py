@@ -12,7 +12,8 @@ from netc.dsl.source import SourceFile
 
 from ..errors.files import CannotUse, NotInFile, UseCycle
 from ..errors.names import BoundTwice, ReservedName
-from .scope import Binding, Scope
+from .inputs import BATCH
+from .scope import Binding, Scope, distinct
 from .session import CannotLoad, Session
 from .values import UNKNOWN, BlockDef, Failure, FnDef, LazyLet
 
@@ -31,12 +32,17 @@ def define(file: ast.File, source: SourceFile, session: Session) -> Scope:
     return scope
 
 
-def _put(name: ast.Name, value: Any, scope: Scope) -> None:
+def _put(name: ast.Name, value: Any, scope: Scope, session: Session) -> None:
     earlier = scope.names.get(name.name)
     if earlier is not None:
         raise Failure(BoundTwice(name.name), name.span, ((earlier.span, "bound here"),) if earlier.span else ())
-    if name.name == "N":
-        raise Failure(ReservedName("N", "it is the batch dimension"), name.span)
+    parameters = value.node.parameters if isinstance(value, (BlockDef, FnDef)) else ()
+    with session.catching(()):
+        distinct(p.name for p in parameters)
+    for bound in (name, *(p.name for p in parameters)):
+        if bound.name == BATCH:
+            scope.names.setdefault(name.name, Binding(UNKNOWN, name.span))
+            raise Failure(ReservedName(BATCH, "it is the batch dimension"), bound.span)
     scope.bind(name.name, value, name.span)
 
 
@@ -55,10 +61,14 @@ def _use(node: ast.Use, scope: Scope, session: Session) -> None:
         chain = (*session.loading[session.loading.index(source.name) :], source.name)
         raise Failure(UseCycle(chain), node.path.span)
     theirs = session.files.get(source.name) or _load(source, session)
-    wanted = node.names or tuple(ast.Name(node.path.span, n) for n in theirs.names)
+    wanted = node.names or tuple(ast.Name(node.path.span, n) for n, b in theirs.names.items() if not _is_model(b))
     for name in wanted:
         with session.catching(()):
             _take(name, node, theirs, scope)
+
+
+def _is_model(binding: Binding) -> bool:
+    return isinstance(binding.value, BlockDef) and isinstance(binding.value.node, ast.Model)
 
 
 def _load(source: SourceFile, session: Session) -> Scope:
@@ -86,8 +96,8 @@ def _broken(node: ast.Broken, scope: Scope, session: Session) -> None:
 _RULES: dict[type[ast.Node], Callable[[Any, Scope, Session], None]] = {
     ast.Broken: _broken,
     ast.Use: _use,
-    ast.Fn: lambda node, scope, session: _put(node.name, FnDef(node, scope), scope),
-    ast.Block: lambda node, scope, session: _put(node.name, BlockDef(node, scope), scope),
-    ast.Model: lambda node, scope, session: _put(node.name, BlockDef(node, scope), scope),
-    ast.Let: lambda node, scope, session: _put(node.name, LazyLet(node, scope), scope),
+    ast.Fn: lambda node, scope, session: _put(node.name, FnDef(node, scope), scope, session),
+    ast.Block: lambda node, scope, session: _put(node.name, BlockDef(node, scope), scope, session),
+    ast.Model: lambda node, scope, session: _put(node.name, BlockDef(node, scope), scope, session),
+    ast.Let: lambda node, scope, session: _put(node.name, LazyLet(node, scope), scope, session),
 }

@@ -8,14 +8,14 @@ from typing import Any
 from netc.dsl import ast
 
 from ..dims import SymDim
-from ..errors.structure import IterationMismatch, TooManyNodes
+from ..errors.structure import EmptyEach, IterationMismatch, TooManyNodes
 from ..errors.values import NotANumber
 from ..graph import SharedModule
 from .bodies import elaborate_body, place_call, place_stage
 from .evaluate import evaluate
 from .memo import Entry
 from .operators import claim, label_text, stage_label, tensors
-from .scope import Scope, token
+from .scope import Scope, distinct, token
 from .session import MAX_NODES, Session
 from .stages import STAGES
 from .statements import run_body
@@ -27,7 +27,10 @@ Loop = ast.Repeat | ast.Each
 def run_loop(node: Loop, flow: Flow, scope: Scope, session: Session, shared: SharedModule | None) -> Flow:
     """Runs a repeat or each. With a plain label, and in a body, it is a graph of its own; otherwise its iterations stand around it."""
     assert scope.frame is not None
+    distinct(node.binders)
     items = _items(node, scope, session)
+    if isinstance(node, ast.Each) and not items:
+        raise Failure(EmptyEach(), node.over.span)
     indexed = node.label is not None and any(not isinstance(p, str) for p in node.label.parts)
     if shared is None and (indexed or (node.label is None and scope.frame.namer.numbered)):
         return _iterate(_Step(node, scope, session, transparent=not indexed), items, flow)
@@ -50,9 +53,10 @@ def _items(node: Loop, scope: Scope, session: Session) -> range | tuple[Any, ...
     if isinstance(value, tuple):
         return value
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        hint = "an integer of at least 0, a range or a list"
-        known = " (which is not known before run time)" if isinstance(value, SymDim) else ""
-        raise Failure(NotANumber("what is repeated over", hint, show_value(value) + known), node.over.span)
+        construct = "what `repeat` goes through" if isinstance(node, ast.Repeat) else "what `each` goes through"
+        unknown = ", which is known only at run time" if isinstance(value, SymDim) else ""
+        problem = NotANumber(construct, "an integer of at least 0, a range or a list", show_value(value) + unknown)
+        raise Failure(problem, node.over.span)
     if value > MAX_NODES:
         raise Failure(TooManyNodes(value, MAX_NODES), node.over.span)
     return range(value)
@@ -60,8 +64,12 @@ def _items(node: Loop, scope: Scope, session: Session) -> range | tuple[Any, ...
 
 def _iterate(step: _Step, items: range | tuple[Any, ...], flow: Flow) -> Flow:
     if isinstance(step.node, ast.Repeat):
-        for item in items:
+        for index, item in enumerate(items):
+            before, size = token(flow), step.frame.graph.size
             flow = step.take(item, flow)
+            if index == 0 and not step.node.binders and before == token(flow):
+                # All others are as large as the first: too many are refused at once
+                step.session.bound(size + (step.frame.graph.size - size) * len(items), step.node.over.span, step.frame.trace)
         return flow
     results = [tensors(step.take(item, flow)) for item in items]
     if any(r is None for r in results):

@@ -73,6 +73,7 @@ def build(chosen: Chosen, files: Scope, params: Mapping[str, Any], dims: Mapping
     frame = Frame(graph, None, Namer(numbered=False), ())
     outside = Scope(files, None)
     scope = Scope(outside, frame)
+    scope.beside = files if chosen.node is None else outside
     _set_parameters(chosen, params, outside, files, scope, session)
     graph.arguments = {k: b.value for k, b in outside.names.items()} if chosen.node else {}
     declare_dimensions(chosen.body, scope, session, dims, chosen.span)
@@ -119,21 +120,23 @@ def _set_parameters(
     for parameter in chosen.node.parameters:
         value: Any = UNKNOWN
         with session.catching(()):
-            value = _value_of(parameter, params, outside, session)
+            value = _value_of(chosen.name, parameter, params, outside, session)
         outside.bind(parameter.name.name, value, parameter.span)
 
 
-def _value_of(parameter: ast.Parameter | ast.TensorParameter, params: Mapping[str, Any], outside: Scope, session: Session) -> Any:
+def _value_of(
+    owner: str, parameter: ast.Parameter | ast.TensorParameter, params: Mapping[str, Any], outside: Scope, session: Session
+) -> Any:
     from ..errors.names import MissingArgument
     from ..errors.structure import InputMisplaced
 
     if isinstance(parameter, ast.TensorParameter):
-        raise Failure(InputMisplaced(), parameter.span)
+        raise Failure(InputMisplaced(parameter.name.name), parameter.span)
     name = parameter.name.name
     if name in params:
         return params[name]
     if parameter.default is None:
-        raise Failure(MissingArgument("the model", name, "which has no default", f"--set {name}=..."), parameter.span)
+        raise Failure(MissingArgument(owner, name, "which has no default", f"--set {name}=..."), parameter.span)
     return evaluate(parameter.default, outside, session)
 
 

@@ -7,13 +7,17 @@ A `Scope` is a set of names within a frame; transparent constructs (`if`, unlabe
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from netc.dsl import ast
 from netc.dsl.diagnostics import Frame as Trace
 from netc.dsl.source import Span
 
+from ..errors.names import BoundTwice
 from ..graph import Graph, Value
 from .naming import Namer
 from .ties import PendingTie
-from .values import UNKNOWN, Entity, Many, SharedDef, Unknown, freeze
+from .values import UNKNOWN, Entity, Failure, Many, SharedDef, Unknown, freeze
 
 
 class Binding:
@@ -28,19 +32,28 @@ class Binding:
 
 
 class Scope:
-    """Names, innermost first. `frame` is None for the scopes of files and of compile-time functions."""
+    """Names, innermost first. `frame` is None for the scopes of files and of compile-time functions.
 
-    __slots__ = ("frame", "names", "parent")
+    `beside` is the scope around it that belongs to the same body, such as a block's parameters: a name of both would be bound twice.
+    """
+
+    __slots__ = ("beside", "frame", "names", "parent")
 
     def __init__(self, parent: Scope | None, frame: Frame | None) -> None:
         self.parent = parent
         self.frame = frame
+        self.beside: Scope | None = None
         self.names: dict[str, Binding] = {}
 
     def bind(self, name: str, value: Entity, span: Span | None = None) -> Binding:
         binding = Binding(value, span)
         self.names[name] = binding
         return binding
+
+    def earlier(self, name: str) -> Binding | None:
+        """The binding that a further one of this name would contradict."""
+        own = self.names.get(name)
+        return own if own is not None or self.beside is None else self.beside.names.get(name)
 
     def find(self, name: str) -> tuple[Binding, Scope] | None:
         """The binding as it is in the scope where it was made."""
@@ -117,6 +130,15 @@ class Frame:
         inner.spatial = outer.spatial
         self.graph.inputs.append(inner)
         return inner
+
+
+def distinct(names: Iterable[ast.Name]) -> None:
+    """Refuses a name that stands twice among the parameters of one thing."""
+    seen: dict[str, Span] = {}
+    for name in names:
+        if name.name in seen and name.name != "_":
+            raise Failure(BoundTwice(name.name), name.span, ((seen[name.name], "bound here"),))
+        seen[name.name] = name.span
 
 
 def token(value: Entity) -> object:

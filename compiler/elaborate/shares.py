@@ -4,30 +4,44 @@ from __future__ import annotations
 
 from netc.dsl import ast
 
-from ..errors.names import TooManyArguments
+from ..errors.names import TooManyArguments, UnknownArgument
+from ..errors.structure import Recursion
 from ..graph import SharedModule
-from .operators import claim
+from .arguments import surplus_hint
+from .operators import claim, label_text
 from .scope import Frame, Scope
 from .session import Session
 from .stages import USES, run_stage
 from .values import Failure, Flow, SharedDef
 
 
-def declare_shared(node: ast.Shared, scope: Scope) -> SharedDef:
-    """The identity of a shared stage, and its label in the graph that is being built."""
+def declare_shared(node: ast.Shared, scope: Scope, session: Session) -> SharedDef:
+    """The identity of a shared stage, and its label in the graph that is being built: its own, or else its name."""
     assert scope.frame is not None
-    module = SharedModule(claim(node.name.name, node.name.span, scope.frame), node.span)
+    label = getattr(node.stage, "label", None)
+    if label is not None:
+        text = claim(label_text(label, scope, session), label.span, scope.frame)
+    else:
+        text = claim(node.name.name, node.name.span, scope.frame)
+    module = SharedModule(text, node.span)
     scope.frame.graph.declares.append(module)
     return SharedDef(node.stage, scope, module)
 
 
 def use_shared(node: ast.Apply, shared: SharedDef, flow: Flow, scope: Scope, session: Session, _: SharedModule | None) -> Flow:
     """The stage on what flows in. Its text is read in the scope where it was declared, its nodes go where it is used."""
-    surplus = [*node.positional, *(k.value for k in node.keywords)]
-    if surplus:
-        raise Failure(TooManyArguments(node.name, 0), surplus[0].span)
+    if node.positional:
+        raise Failure(TooManyArguments(node.name, 0, surplus_hint(node.positional[0])), node.positional[0].span)
+    if node.keywords:
+        raise Failure(UnknownArgument(node.name, node.keywords[0].name), node.keywords[0].name_span)
+    if any(a is shared.module for a in session.active):
+        raise Failure(Recursion(node.name, "shared stage"), node.name_span, ((shared.module.span, f"`{node.name}` is defined here"),))
     inside = _seen_from(shared.scope, scope.frame)
-    return run_stage(shared.stage, flow, inside, session, shared.module)
+    session.active.append(shared.module)
+    try:
+        return run_stage(shared.stage, flow, inside, session, shared.module)
+    finally:
+        session.active.pop()
 
 
 def _seen_from(scope: Scope, frame: Frame | None) -> Scope:

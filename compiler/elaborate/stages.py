@@ -87,6 +87,9 @@ def _apply_operand(node: ast.Apply, scope: Scope, session: Session) -> Operand:
     if node.called and (isinstance(value, FnDef) or (found is None and node.name in BUILTINS)):
         call = ast.Call(node.span, ast.Name(node.name_span, node.name), node.positional)
         return evaluate(call, scope, session)  # type: ignore[no-any-return]
+    if plain and found is None and node.name != "in" and node.name not in Operator.registry:
+        known = [n for n in scope.visible() if n != "in"]
+        raise Failure(UnknownName(node.name, tuple(near(node.name, [*Operator.registry, *known]))), node.name_span)
     flow = scope.use("in")
     if flow is not None:
         return run_stage(node, flow.value, scope, session)  # type: ignore[arg-type]
@@ -167,6 +170,8 @@ def _stage_entity(node: ast.Apply, scope: Scope) -> Any:
     marks = ((found[0].span, "bound here"),) if found is not None and found[0].span is not None else ()
     if isinstance(value, (Value, Many)):
         hint = f"to feed a stage with several tensors, write a tuple: `(a, {node.name}) -> ...`"
+        if node.positional and node.positional[0].span.start == node.name_span.end:
+            hint = f"a part of a tensor is taken by a stage: `{node.name} -> select axis=1 index=0`, `{node.name} -> slice axis=1 stop=8`"
         raise Failure(NotAStage(node.name, "a tensor", hint), node.name_span, marks)
     if isinstance(value, Unknown):
         raise Silent

@@ -12,6 +12,7 @@ from ..errors.structure import ExpectMisplaced, NoResult, OutTwice
 from ..graph import Value
 from .evaluate import evaluate, force
 from .guard import guarded
+from .inputs import BATCH
 from .operators import tensors
 from .scope import Binding, Scope
 from .session import Session
@@ -81,7 +82,10 @@ def _bare_name(pipeline: ast.Pipeline) -> str:
 
 def bind(name: ast.Name, value: Any, scope: Scope) -> None:
     """Binds a name in the innermost scope, once."""
-    earlier = scope.names.get(name.name)
+    if name.name == BATCH:
+        scope.names.setdefault(BATCH, Binding(UNKNOWN, name.span))
+        raise Failure(ReservedName(BATCH, "it is the batch dimension"), name.span)
+    earlier = scope.earlier(name.name)
     if earlier is not None:
         raise Failure(BoundTwice(name.name), name.span, ((earlier.span, "bound here"),) if earlier.span else ())
     scope.bind(name.name, value, name.span)
@@ -95,14 +99,14 @@ def _assign(node: ast.Assign, scope: Scope, session: Session) -> Results:
         kept = _collapse(flow)
         if isinstance(kept, Value) and not kept.name:
             kept.name = first
-        guarded(scope, session, _bind_all, node, (kept,), scope, session)
+        _bind_all(node, (kept,), scope, session)
         return Results(kept, names)
     parts = guarded(scope, session, _unpack, node, flow)
     values: tuple[Any, ...] = parts.values if isinstance(parts, Many) else (UNKNOWN,) * len(names)
     for value, name in zip(values, names, strict=True):
         if isinstance(value, Value) and not value.name:
             value.name = name
-    guarded(scope, session, _bind_all, node, values, scope, session)
+    _bind_all(node, values, scope, session)
     return Results(parts, names)
 
 
@@ -133,9 +137,14 @@ def _unpack(node: ast.Assign, flow: Flow) -> Flow:
 
 def _bind_all(node: ast.Assign, values: tuple[Any, ...], scope: Scope, session: Session) -> None:
     for target, value in zip(node.targets, values, strict=True):
-        if target.name in session.dims:
-            raise Failure(ReservedName(target.name, "it is a dimension"), target.span)
-        bind(target, value, scope)
+        guarded(scope, session, _bind_tensor, target, value, scope, session)
+
+
+def _bind_tensor(name: ast.Name, value: Any, scope: Scope, session: Session) -> None:
+    if name.name in session.dims:
+        scope.names.setdefault(name.name, Binding(UNKNOWN, name.span))
+        raise Failure(ReservedName(name.name, "it is a dimension"), name.span)
+    bind(name, value, scope)
 
 
 def _let(node: ast.Let, scope: Scope, session: Session) -> None:
@@ -155,7 +164,10 @@ def _force_now(binding: Binding, scope: Scope, session: Session) -> None:
 
 
 def _shared(node: ast.Shared, scope: Scope, session: Session) -> None:
-    shared = guarded(scope, session, declare_shared, node, scope)
+    if node.name.name in scope.names:
+        guarded(scope, session, bind, node.name, UNKNOWN, scope)  # which says that it is bound twice
+        return
+    shared = guarded(scope, session, declare_shared, node, scope, session)
     guarded(scope, session, bind, node.name, shared, scope)
 
 

@@ -63,6 +63,21 @@ class InitNeedsFloat(Problem):
         return f"`init={self.init}` draws real numbers, and the parameter is {self.dtype}"
 
 
+class InitUnfit(Problem):
+    """0.5 or 300 for an int8."""
+
+    code: ClassVar[str] = "init-unfit"
+    value: float
+    dtype: DType
+
+    def message(self) -> str:
+        return f"a parameter of {self.dtype} cannot be {self.value}"
+
+    def label(self) -> str:
+        low, high = self.dtype.limits
+        return f"{self.dtype} holds integers from {low} to {high}"
+
+
 class InitNeedsMatrix(Problem):
     """Fans of a vector."""
 

@@ -122,10 +122,11 @@ class UnusedResult(Problem):
 
 
 class NoIn(Problem):
-    """`in`, or a pipeline that begins with a stage, where nothing flows in."""
+    """`in`, or a pipeline that begins with a stage, where nothing flows in. `expression`: something is asked of `in`."""
 
     code: ClassVar[str] = "no-input-here"
     stage: str = ""
+    expression: bool = False
 
     def message(self) -> str:
         if self.stage:
@@ -135,6 +136,8 @@ class NoIn(Problem):
     def help(self) -> tuple[str, ...]:
         if self.stage:
             return (f"begin the pipeline with a tensor, such as `x -> {self.stage} ...`, or continue the line above with `->`",)
+        if self.expression:
+            return ("name the tensor and ask that: `x = input 3`, then `x.features`",)
         return ("begin with the name of a tensor or with `input`",)
 
 

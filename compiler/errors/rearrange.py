@@ -99,6 +99,20 @@ class PatternSize(Problem):
         return f"`{self.part}` is {show(self.needed)}, but axis {self.axis} of {show_shape(self.found.shape)} is {size}"
 
 
+class PatternIndivisible(Problem):
+    """An axis that cannot be divided as the pattern says."""
+
+    code: ClassVar[str] = "not-divisible"
+    part: str
+    by: Dim
+    axis: int
+    found: TensorType
+
+    def message(self) -> str:
+        size = show(self.found.shape[self.axis])
+        return f"`{self.part}` is axis {self.axis} of {show_shape(self.found.shape)}, and {size} is not a multiple of {show(self.by)}"
+
+
 class PatternSizeOpen(Problem):
     """Two sizes in one axis that are not told."""
 

@@ -131,7 +131,7 @@ class BadIndex(Problem):
 
     def message(self) -> str:
         size = show(self.found.shape[self.axis])
-        return f"`{self.operator}` cannot take index {show(self.index)} of axis {self.axis} of {self.found}: it has {size}"
+        return f"`{self.operator}` cannot take index {show(self.index)} of axis {self.axis} of {self.found}, which has {size}"
 
 
 class PadTooLarge(Problem):

@@ -6,16 +6,71 @@ from typing import ClassVar
 
 from netc.dsl.diagnostics import Severity
 
+from ..dims import show
+from ..types import Shape
 from .base import Problem
 
 
+def number(value: int) -> str:
+    """An integer as it is read; of a very large one, how large it is."""
+    digits = len(str(abs(value))) if value.bit_length() < 4096 else 0
+    if digits and digits <= 24:
+        return f"{value:_}" if abs(value) >= 10_000 else str(value)
+    return f"a number of {digits} digits" if digits else "a number of more than 1000 digits"
+
+
 class TooManyNodes(Problem):
+    """`what` is `network` or `list`. Counting ends where the limit is passed, so that `found` is a least number."""
+
     code: ClassVar[str] = "too-many-nodes"
+    found: int
+    limit: int
+    what: str = "network"
+
+    def message(self) -> str:
+        parts = "operators" if self.what == "network" else "items"
+        return f"this makes a {self.what} of {number(self.found)} {parts} or more; the limit is {self.limit:_}"
+
+
+class LargeNumber(Problem):
+    """An integer that no backend holds."""
+
+    code: ClassVar[str] = "too-large"
     found: int
     limit: int
 
     def message(self) -> str:
-        return f"this makes a network of {self.found:_} operators or more; the limit is {self.limit:_}"
+        return f"this number is too large: {number(self.found)}"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"whole numbers go up to {self.limit:_}, that is 2 ** 63 - 1",)
+
+
+class LargeTensor(Problem):
+    """A tensor with more elements than can be counted."""
+
+    code: ClassVar[str] = "too-large"
+    shape: Shape
+
+    def message(self) -> str:
+        axes = ", ".join(number(d) if isinstance(d, int) else show(d) for d in self.shape)
+        return f"a tensor of shape [{axes}] is too large"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("a tensor has less than 2 ** 63 elements",)
+
+
+class LargeDimension(Problem):
+    """A symbolic dimension whose formula has grown beyond use."""
+
+    code: ClassVar[str] = "too-large"
+    limit: int
+
+    def message(self) -> str:
+        return f"the formula for this dimension has grown beyond {self.limit:_} parts"
+
+    def help(self) -> tuple[str, ...]:
+        return ("declare the dimensions of the input as numbers, or fix them with `--dim`",)
 
 
 class TooMuchNesting(Problem):
@@ -55,6 +110,18 @@ class NoResult(Problem):
         return ("end it with a pipeline, or say `out ...`",)
 
 
+class EmptyEach(Problem):
+    """`each` over an empty list."""
+
+    code: ClassVar[str] = "no-result"
+
+    def message(self) -> str:
+        return "this `each` goes through nothing, and so it has no result"
+
+    def help(self) -> tuple[str, ...]:
+        return ("give it at least one item, or leave it out by an `if`",)
+
+
 class OutTwice(Problem):
     code: ClassVar[str] = "out-twice"
 
@@ -67,11 +134,16 @@ class OutTwice(Problem):
 
 class InputMisplaced(Problem):
     code: ClassVar[str] = "input-misplaced"
+    parameter: str = ""
 
     def message(self) -> str:
+        if self.parameter:
+            return f"a model takes its tensors by `input`, not as parameters, and `{self.parameter}` is a tensor"
         return "`input` stands in the model itself, not in a block, a labelled group or a repeat"
 
     def help(self) -> tuple[str, ...]:
+        if self.parameter:
+            return (f"write it in the model's body: `{self.parameter} = input ...`",)
         return ("what flows into a block is called `in`",)
 
 

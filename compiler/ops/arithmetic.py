@@ -1,4 +1,4 @@
-"""Arithmetic, comparison and logic on tensors, element by element.
+"""Arithmetic on tensors, element by element.
 
 In: one tensor, or two that broadcast, or one and a number. Out: one tensor; its element type is PyTorch's, of tensors without axes and of
 numbers too. Always: `symbol` is what the operator is written as between two operands, `prefix_symbol` before one.
@@ -11,27 +11,46 @@ from typing import ClassVar
 from ..dims import SymDim
 from ..errors.arithmetic import NeedsNumber, OperandCount
 from ..errors.base import STAGE, argument, input_
-from ..errors.operators import BadArgument, NeedsBool
+from ..errors.operators import BadArgument
 from ..types import BOOL as BOOL_TYPE
 from ..types import FLOAT32, DType, TensorType
 from .base import Arg, Given, Operator, Refusal
-from .broadcast import broadcast, broadcast_all
+from .broadcast import broadcast
 from .kinds import BOOL, SCALAR
 from .pointwise import refuse_unless_fits
 from .promotion import Scalar, result_type
 
 
-class Binary(Operator):
-    """Two operands, the second of which may be a number; with `reverse`, the number is the first."""
+class MaybeNumber(Operator):
+    """The last input may be a number instead; with `reverse`, it changes places with the tensor before it."""
 
-    inputs = ("x", "other?")
     other = Arg(SCALAR, default=None, positional=True)
     reverse = Arg(BOOL, default=False)
+
+    @property
+    def scalars(self) -> tuple[Scalar, ...]:
+        """The number, if there is one."""
+        other: Scalar | None = self.other
+        return () if other is None else (other,)
+
+    def refuse_operands(self, given: Given) -> None:
+        """Refuses a tensor as well as a number, and neither."""
+        if len(given) + len(self.scalars) != len(self.inputs):
+            place = argument("other") if self.scalars else STAGE
+            raise Refusal(OperandCount(self.name, "both" if self.scalars else "neither"), place)
+        if self.reverse and not self.scalars:
+            raise Refusal(BadArgument(self.name, "reverse", "true", "goes only with a number"), argument("reverse"))
+
+
+class Binary(MaybeNumber):
+    """Two operands, the second of which may be a number."""
+
+    inputs = ("x", "other?")
     verb: ClassVar[str] = ""
     """Completes "cannot ..." in the message about two shapes."""
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
-        self._refuse_operands(given)
+        self.refuse_operands(given)
         dtype = self.operand_type(given)
         self.refuse_types(given, dtype)
         if self.scalars:
@@ -40,12 +59,6 @@ class Binary(Operator):
         else:
             shape = broadcast(given[0].shape, given[1].shape, given.facts, self.name, self.verb)
         return (TensorType(self.result_type(dtype), shape),)
-
-    @property
-    def scalars(self) -> tuple[Scalar, ...]:
-        """The operand that is a number."""
-        other: Scalar | None = self.other
-        return () if other is None else (other,)
 
     def operand_type(self, given: Given) -> DType:
         """The element type that both operands are converted to."""
@@ -57,12 +70,6 @@ class Binary(Operator):
 
     def refuse_types(self, given: Given, dtype: DType) -> None:
         """Refuses element types and numbers that the operator does not go with."""
-
-    def _refuse_operands(self, given: Given) -> None:
-        if len(given) + len(self.scalars) != 2:
-            raise Refusal(OperandCount(self.name, "both" if self.scalars else "neither"), argument("other") if self.scalars else STAGE)
-        if self.reverse and not self.scalars:
-            raise Refusal(BadArgument(self.name, "reverse", "true", "goes only with a number"), argument("reverse"))
 
 
 def _refuse_bool(operator: str, given: Given, dtype: DType) -> None:
@@ -179,81 +186,6 @@ class Pow(Binary):
         raise Refusal(BadArgument(self.name, "other", str(exponent), needed, f"write `{exponent}.0` for a float32"), argument("other"))
 
 
-# --- comparison ------------------------------------------------------------------------------------------------------------
-
-
-class Comparison(Binary):
-    """A truth value for each pair."""
-
-    verb = "compare"
-
-    def result_type(self, operands: DType) -> DType:
-        return BOOL_TYPE
-
-
-class Eq(Comparison):
-    """Whether both are equal."""
-
-    name = "eq"
-    torch = "torch.eq"
-    onnx = "Equal"
-    symbol = "=="
-    examples = ("x = input [T] int64; x == 0",)
-
-
-class Ne(Comparison):
-    """Whether they differ."""
-
-    name = "ne"
-    torch = "torch.ne"
-    onnx = "Equal and Not"
-    symbol = "!="
-    examples = ("x = input [T] int64; x != 0",)
-
-
-class Lt(Comparison):
-    """Whether the first is less."""
-
-    name = "lt"
-    torch = "torch.lt"
-    onnx = "Less"
-    symbol = "<"
-    examples = ("x = input 3; x < 0",)
-
-
-class Le(Comparison):
-    """Whether the first is less or equal."""
-
-    name = "le"
-    torch = "torch.le"
-    onnx = "LessOrEqual"
-    symbol = "<="
-    examples = ("x = input 3; x <= 0",)
-
-
-class Gt(Comparison):
-    """Whether the first is greater."""
-
-    name = "gt"
-    torch = "torch.gt"
-    onnx = "Greater"
-    symbol = ">"
-    examples = ("x = input 3; x > 0",)
-
-
-class Ge(Comparison):
-    """Whether the first is greater or equal."""
-
-    name = "ge"
-    torch = "torch.ge"
-    onnx = "GreaterOrEqual"
-    symbol = ">="
-    examples = ("x = input 3; x >= 0",)
-
-
-# --- two tensors -----------------------------------------------------------------------------------------------------------
-
-
 class Pair(Operator):
     """Two tensors that broadcast."""
 
@@ -289,76 +221,6 @@ class Minimum(Pair):
     examples = ("x = input 3; y = input 3; (x, y) -> minimum",)
 
 
-class Logic(Pair):
-    """A truth value for each pair; numbers count as true unless they are 0."""
-
-    verb = "combine"
-
-    def result_type(self, operands: DType) -> DType:
-        return BOOL_TYPE
-
-
-class LogicalAnd(Logic):
-    """Whether both are true."""
-
-    name = "logical_and"
-    torch = "torch.logical_and"
-    onnx = "And"
-    examples = ("x = input 3; (x > 0, x < 1) -> logical_and",)
-
-
-class LogicalOr(Logic):
-    """Whether one of them is true."""
-
-    name = "logical_or"
-    torch = "torch.logical_or"
-    onnx = "Or"
-    examples = ("x = input 3; (x < 0, x > 1) -> logical_or",)
-
-
-class LogicalXor(Logic):
-    """Whether exactly one of them is true."""
-
-    name = "logical_xor"
-    torch = "torch.logical_xor"
-    onnx = "Xor"
-    examples = ("x = input 3; y = input 3; (x > 0, y > 0) -> logical_xor",)
-
-
-class Where(Operator):
-    """`x` where the condition is true, else `other`, which may be a number; with `reverse`, the number stands where it is true."""
-
-    name = "where"
-    torch = "torch.where"
-    onnx = "Where"
-    inputs = ("condition", "x", "other?")
-    other = Arg(SCALAR, default=None, positional=True)
-    reverse = Arg(BOOL, default=False)
-    examples = ("x = input 3; y = input 3; (x > 0, x, y) -> where", "x = input 3; (x > 0, x) -> where 0")
-
-    @property
-    def scalars(self) -> tuple[Scalar, ...]:
-        """The choice that is a number."""
-        other: Scalar | None = self.other
-        return () if other is None else (other,)
-
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
-        if len(given) + len(self.scalars) != 3:
-            raise Refusal(OperandCount(self.name, "both" if self.scalars else "neither"), argument("other") if self.scalars else STAGE)
-        if self.reverse and not self.scalars:
-            raise Refusal(BadArgument(self.name, "reverse", "true", "goes only with a number"), argument("reverse"))
-        if given[0].dtype != BOOL_TYPE:
-            raise Refusal(NeedsBool(self.name, given[0]), input_(0))
-        dtype = self.operand_type(given)
-        refuse_unless_fits(self.name, given[1].with_dtype(dtype), self.other, "other")
-        shape = broadcast_all([t.shape for t in given], given.facts, self.name, "choose between")
-        return (TensorType(dtype, shape),)
-
-    def operand_type(self, given: Given) -> DType:
-        """The element type that both choices are converted to."""
-        return result_type(given.types[1:], self.scalars)
-
-
 class Clamp(Operator):
     """`x` held between `min` and `max`, one of which may be left out."""
 
@@ -380,5 +242,3 @@ class Clamp(Operator):
         for name, value in bounds.items():
             refuse_unless_fits(self.name, x.with_dtype(dtype), value, name)
         return (x.with_dtype(dtype),)
-
-

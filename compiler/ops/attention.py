@@ -81,8 +81,9 @@ class Attention(Operator):
         """Whether several heads of queries share one of keys and values."""
         if any(t.rank < 4 for t in given.types[:MASK]):
             return False
+        facts = given.facts
         heads, keys, values = (t.shape[-3] for t in given.types[:MASK])
-        return keys != heads and keys == values and given.facts.divides(keys, heads) is True
+        return not facts.equal(keys, heads) and facts.equal(keys, values) is True and facts.divides(keys, heads) is True
 
     def scores(self, given: Given) -> Shape:
         """The shape `[..., heads, L, S]`: a score for each query and key."""

@@ -15,9 +15,7 @@ from ..types import Shape
 from .base import Refusal
 
 
-def broadcast(
-    a: Shape, b: Shape, facts: Facts, operator: str = "broadcast", verb: str = "", at: tuple[int, int] = (0, 1)
-) -> Shape:
+def broadcast(a: Shape, b: Shape, facts: Facts, operator: str = "broadcast", verb: str = "", at: tuple[int, int] = (0, 1)) -> Shape:
     """The shape that `a` and `b` come to. `verb` completes "cannot ..." (the operator's name if it is empty); `at`: the inputs they are."""
     rank = max(len(a), len(b))
     pairs = list(zip((1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b, strict=True))

@@ -14,6 +14,7 @@ from ..errors.constants import (
     IndexCount,
     InitNeedsFloat,
     InitNeedsMatrix,
+    InitUnfit,
     SymbolicBuffer,
     SymbolicParameter,
     UntrainableType,
@@ -103,11 +104,22 @@ class Parameter(Operator):
         if self.trainable and not self.dtype.is_float:
             raise Refusal(UntrainableType(self.dtype), argument("dtype"))
         kind = self.init.kind
-        if not self.dtype.is_float and (kind not in ("zeros", "ones") and not _is_whole(self.init)):
-            raise Refusal(InitNeedsFloat(kind, self.dtype), argument("init"))
+        if not self.dtype.is_float:
+            self._check_integers()
         if kind == "xavier_uniform" and len(self.shape) < 2:
             raise Refusal(InitNeedsMatrix(kind, self.shape), argument("init"))
         return (TensorType(self.dtype, self.shape),)
+
+    def _check_integers(self) -> None:
+        match self.init:
+            case Init("zeros" | "ones"):
+                return
+            case Init("constant", (value,)):
+                low, high = self.dtype.limits
+                if not low <= value <= high or not float(value).is_integer():
+                    raise Refusal(InitUnfit(value, self.dtype), argument("init"))
+            case Init(kind):
+                raise Refusal(InitNeedsFloat(kind, self.dtype), argument("init"))
 
     def parameters(self, given: Given) -> tuple[ParameterSpec, ...]:
         return (ParameterSpec("", self.shape, self.init, self.dtype, trainable=self.trainable),)
@@ -177,10 +189,6 @@ class Table(Operator):
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
         return 0
-
-
-def _is_whole(init: Init) -> bool:
-    return init.kind == "constant" and float(init.values[0]).is_integer()
 
 
 def _refuse_empty(name: str, shape: Shape) -> None:

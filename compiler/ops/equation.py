@@ -110,9 +110,7 @@ def _sizes(text: str, operands: tuple[Labels, ...], shapes: Sequence[Shape], fac
     return sizes
 
 
-def _refuse_unless_equal(
-    text: str, label: str, left: Dim, right: Dim, at: tuple[int, int], shapes: Sequence[Shape], facts: Facts
-) -> None:
+def _refuse_unless_equal(text: str, label: str, left: Dim, right: Dim, at: tuple[int, int], shapes: Sequence[Shape], facts: Facts) -> None:
     same = facts.equal(left, right)
     name = f"`{label}`" if label.isalpha() else "an axis of `...`"
     if same is False:

@@ -13,12 +13,13 @@ from netc.dsl.record import Record
 
 from ..dims import Dim, advice, advice_divides, show
 from ..errors.base import Place, argument, input_
-from ..errors.operators import NotDivisible, UnprovableMultiple
+from ..errors.operators import UnprovableMultiple
 from ..errors.rearrange import (
     BadPattern,
     PatternAxisLost,
     PatternAxisTwice,
     PatternAxisUnknown,
+    PatternIndivisible,
     PatternRank,
     PatternSize,
     PatternSizeOpen,
@@ -145,8 +146,7 @@ class Rearrange(Layout):
         if quotient is not None:
             return quotient
         if facts.divides(known, whole) is False:
-            what = f"{show(whole)}, axis {axis} of {show_shape(given[0].shape)} (`{part}`)"
-            raise Refusal(NotDivisible(self.name, f"parts of {show(known)}", what), at)
+            raise Refusal(PatternIndivisible(part, known, axis, given[0]), at)
         raise Refusal(UnprovableMultiple(self.name, known, whole, advice_divides(known, whole)), at)
 
     def _parsed(self) -> Pattern:

@@ -50,7 +50,7 @@ class Unflatten(Layout):
     onnx = "Reshape"
     axis = Arg(AXIS, positional=True, alias="dim")
     sizes = Arg(SHAPE, positional=True)
-    examples = ("input [T, 512] -> unflatten -1 [8, 64]", "input 12 -> unflatten 1 [3, -1]")
+    examples = ("input [T, 512] -> unflatten 2 [8, 64]", "input 12 -> unflatten 1 [3, -1]")
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
         x = given[0]
@@ -117,9 +117,8 @@ def _miscount(operator: str, what: str, before: Shape, sizes: Shape, open_: bool
     """Too many elements, or too few; or so if nothing more is known of the dimensions."""
     found, needed = numel(before), numel(sizes)
     if before and isinstance(before[0], SymDim) and before[0] not in sizes and found == before[0] * needed:
-        return ElementCount(
-            operator, what, sizes, found, needed, f"the batch axis is part of the shape: `{show_shape((before[0], *sizes))}`"
-        )
+        suggestion = f"the batch axis is part of the shape: `{show_shape((before[0], *sizes))}`"
+        return ElementCount(operator, what, sizes, found, needed, suggestion)
     if open_:
         return UnprovableCount(operator, what, sizes, found, needed, advice(*_uncommon(before, sizes)) or "")
     return ElementCount(operator, what, sizes, found, needed)
@@ -175,7 +174,7 @@ class Squeeze(Layout):
     torch = "torch.squeeze"
     onnx = "Squeeze"
     axis = Arg(AXES, default=None, positional=True, alias="dim")
-    examples = ("input [T, 1] -> squeeze -1", "input 8x1x1 -> squeeze")
+    examples = ("input [T, 1] -> squeeze axis=-1", "input 8x1x1 -> squeeze")
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
         x = given[0]
@@ -191,8 +190,8 @@ class Squeeze(Layout):
         for axis in named[: x.rank]:
             size = x.shape[axis]
             if facts.equal(size, 1) is None:
-                need = f"axis {axis} of {show_shape(x.shape)} is 1, or that it never is"
-                raise Refusal(UnprovableSize(need, "whether this axis vanishes must be known", f"{show(size)} > 1"), argument("axis"))
+                need = f"axis {axis} of {show_shape(x.shape)} is 1"
+                raise Refusal(UnprovableSize(need, "only then it vanishes", advice(size, 1) or ""), argument("axis"))
         return tuple(axis for axis in named[: x.rank] if facts.equal(x.shape[axis], 1))
 
     def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
@@ -237,6 +236,9 @@ class Expand(Layout):
             needed = f"must have at least one entry for each of the {x.rank} axes of {show_shape(x.shape)}"
             raise Refusal(BadArgument(self.name, "shape", show_shape(self.shape), needed), argument("shape"))
         front = len(self.shape) - x.rank
+        if -1 in self.shape[:front]:
+            needed = f"can keep none but the {x.rank} sizes of {show_shape(x.shape)}, which are the last ones"
+            raise Refusal(BadArgument(self.name, "shape", show_shape(self.shape), needed), argument("shape"))
         sizes = (*self.shape[:front], *(self._size(axis, front, given) for axis in range(x.rank)))
         for axis, size in enumerate(sizes):
             highest = bounds(size)[1]

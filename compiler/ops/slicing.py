@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import trunc
 
 from ..dims import Dim, SymDim, bounds, maximum, minimum, show
+from ..dims.polynomial import constant_of
 from ..errors.base import argument, input_
 from ..errors.operators import BadArgument, EmptyResult, WrongRank
 from ..errors.shape import BadIndex, PadTooLarge, UnprovableSize
@@ -21,6 +22,12 @@ def _not_empty(operator: str, shape: Shape, place: str) -> Shape:
         if highest is not None and highest < 1:
             raise Refusal(EmptyResult(operator, shape, axis), argument(place))
     return shape
+
+
+def at_least_text(size: Dim, least: Dim) -> str:
+    """The `where` that says so, numbers on the right: `T >= 2` rather than `T - 2 >= 0`."""
+    number = constant_of(size - least)
+    return f"{show(size - least - number)} >= {-number}"
 
 
 class Slice(Layout):
@@ -56,7 +63,7 @@ class Slice(Layout):
         positive = facts.at_least(end, 0)
         if positive is None:
             why = "whether it counts from the front or from the end must be known"
-            raise Refusal(UnprovableSize(f"{show(end)} is not negative", why, f"{show(end)} >= 0"), argument(place))
+            raise Refusal(UnprovableSize(f"{show(end)} is not negative", why, at_least_text(end, 0)), argument(place))
         offset = end if positive else size + end
         if not positive and not facts.at_least(offset, 0):
             offset = maximum(offset, 0)
@@ -87,14 +94,14 @@ class Select(Layout):
         positive = facts.at_least(index, 0)
         if positive is None:
             why = "whether it counts from the front or from the end must be known"
-            raise Refusal(UnprovableSize(f"{show(index)} is not negative", why, f"{show(index)} >= 0"), argument("index"))
+            raise Refusal(UnprovableSize(f"{show(index)} is not negative", why, at_least_text(index, 0)), argument("index"))
         needed = index + 1 if positive else -index
         there = facts.at_least(size, needed)
         if there is False:
             raise Refusal(BadIndex(self.name, index, axis, x), argument("index"))
         if there is None:
             need = f"axis {axis} of {show_shape(x.shape)} has an index {show(index)}"
-            raise Refusal(UnprovableSize(need, f"this needs at least {show(needed)}", f"{show(size)} >= {show(needed)}"), argument("index"))
+            raise Refusal(UnprovableSize(need, f"this needs at least {show(needed)}", at_least_text(size, needed)), argument("index"))
 
 
 class Pad(Layout):
@@ -103,7 +110,7 @@ class Pad(Layout):
     name = "pad"
     torch = "torch.nn.functional.pad"
     onnx = "Pad"
-    pad = Arg(ListKind(INT), positional=True)
+    padding = Arg(ListKind(INT), positional=True, alias="pad")
     mode = Arg(WordKind("constant", "reflect", "replicate", "circular"), default="constant")
     value = Arg(SCALAR, default=0)
     examples = ("input 3x8x8 -> pad [1, 1, 2, 2]", "input 3x8x8 -> pad [1, 1, 1, 1] mode=reflect", "input [T] -> pad [1, 0] value=-1")
@@ -120,29 +127,32 @@ class Pad(Layout):
             sizes[axis] = x.shape[axis] + before + after
             self._check_source(axis, before, after, given)
             self._check_cut(axis, min(before, 0) + min(after, 0), max(before, after), given)
-        return (x.with_shape(_not_empty(self.name, tuple(sizes), "pad")),)
+        return (x.with_shape(_not_empty(self.name, tuple(sizes), "padding")),)
 
     def amounts(self, rank: int) -> dict[int, tuple[int, int]]:
         """What is added before and after each axis that was named."""
-        return {rank - 1 - i // 2: (self.pad[i], self.pad[i + 1]) for i in range(0, len(self.pad), 2)}
+        return {rank - 1 - i // 2: (self.padding[i], self.padding[i + 1]) for i in range(0, len(self.padding), 2)}
 
     def _checked(self, x: TensorType) -> dict[int, tuple[int, int]]:
-        if len(self.pad) % 2:
+        if len(self.padding) % 2:
             needed = "must have two entries for each axis, before and after it, the last axis first"
-            raise Refusal(BadArgument(self.name, "pad", str(list(self.pad)), needed), argument("pad"))
-        if len(self.pad) > 2 * x.rank:
+            raise Refusal(BadArgument(self.name, "padding", str(list(self.padding)), needed), argument("padding"))
+        if len(self.padding) > 2 * x.rank:
             needed = f"must have two entries for each axis, and {show_shape(x.shape)} has {x.rank}"
-            raise Refusal(BadArgument(self.name, "pad", f"{len(self.pad)} entries", needed), argument("pad"))
+            raise Refusal(BadArgument(self.name, "padding", f"{len(self.padding)} entries", needed), argument("padding"))
         return self.amounts(x.rank)
 
     def _check_mode(self, x: TensorType) -> None:
-        axes = len(self.pad) // 2
+        axes = len(self.padding) // 2
         if axes not in (1, 2, 3):
             needed = f"with `mode={self.mode}` must be for the last one, two or three axes"
-            raise Refusal(BadArgument(self.name, "pad", str(list(self.pad)), needed), argument("pad"))
+            raise Refusal(BadArgument(self.name, "padding", str(list(self.padding)), needed), argument("padding"))
         if x.rank not in (axes + 1, axes + 2):
-            needed = f"{axes + 1} or {axes + 2} axes to pad the last {axes} with `mode={self.mode}`"
-            raise Refusal(WrongRank(self.name, needed, x), argument("pad"))
+            last = "one" if axes == 1 else str(axes)
+            needed = f"{axes + 1} or {axes + 2} axes to pad the last {last} with `mode={self.mode}`"
+            missing = x.rank - 2 - axes
+            all_ = f"name the other axes too: `pad {[*self.padding, *[0] * (2 * missing)]}`" if missing > 0 and x.rank <= 5 else ""
+            raise Refusal(WrongRank(self.name, needed, x, all_), argument("padding"))
         if x.dtype.kind == "bool" and self.mode != "circular":
             raise Refusal(BadArgument(self.name, "mode", f"`{self.mode}`", "must be `constant` or `circular` for bool"), argument("mode"))
 
@@ -156,10 +166,10 @@ class Pad(Layout):
         needed = amount + 1 if self.mode == "reflect" else amount - min(before, after, 0)
         enough = given.facts.at_least(size, needed)
         if enough is False:
-            raise Refusal(PadTooLarge(self.mode, axis, amount, x), argument("pad"))
+            raise Refusal(PadTooLarge(self.mode, axis, amount, x), argument("padding"))
         if enough is None:
             need = f"axis {axis} of {show_shape(x.shape)} is at least {needed}"
-            raise Refusal(UnprovableSize(need, f"`mode={self.mode}` needs it", f"{show(size)} >= {needed}"), argument("pad"))
+            raise Refusal(UnprovableSize(need, f"`mode={self.mode}` needs it", at_least_text(size, needed)), argument("padding"))
 
     def _check_cut(self, axis: int, cut: int, added: int, given: Given) -> None:
         """No more can be cut off than there is, even if as much is added. (What only shrinks tells so by its size.)"""
@@ -169,10 +179,10 @@ class Pad(Layout):
         enough = given.facts.at_least(x.shape[axis] + cut, 0)
         if enough is False:
             shape = (*x.shape[:axis], x.shape[axis] + cut, *x.shape[axis + 1 :])
-            raise Refusal(EmptyResult(self.name, shape, axis), argument("pad"))
+            raise Refusal(EmptyResult(self.name, shape, axis), argument("padding"))
         if enough is None and added > 0:
             need = f"axis {axis} of {show_shape(x.shape)} is at least {-cut}"
-            raise Refusal(UnprovableSize(need, "so much is cut off", f"{show(x.shape[axis])} >= {-cut}"), argument("pad"))
+            raise Refusal(UnprovableSize(need, "so much is cut off", at_least_text(x.shape[axis], -cut)), argument("padding"))
 
     def fill(self, dtype: DType) -> int | float | bool:
         """The value of new elements, in the tensor's type."""
@@ -183,7 +193,7 @@ class Pad(Layout):
             return bool(value)
         if dtype.is_float:
             return float(value)
-        low, high = (0, 255) if dtype.kind == "uint" else (-(2 ** (8 * dtype.size - 1)), 2 ** (8 * dtype.size - 1) - 1)
+        low, high = dtype.limits
         if value != value or not low <= value <= high:
             raise Refusal(BadArgument(self.name, "value", str(value), f"must be from {low} to {high} for {dtype}"), argument("value"))
         return trunc(value)

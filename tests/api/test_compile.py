@@ -40,7 +40,7 @@ def test_compile_error_has_everything() -> None:
         netc.compile("input 3 -> dens 2\ninput 3 -> dense 0")
     assert isinstance(caught.value, ValueError)
     assert [d.code for d in caught.value.diagnostics if d.severity == "error"] == ["unknown-operator", "wrong-argument"]
-    assert str(caught.value).startswith("error[unknown-operator]: ")
+    assert "error[unknown-operator]: " in str(caught.value)
     assert "\x1b" not in str(caught.value)
 
 
@@ -130,4 +130,4 @@ def test_equal_specs_have_equal_hashes() -> None:
         return next(p.value for p in netc.compile(text, **choice).onnx().metadata_props if p.key == "spec_hash")  # type: ignore[arg-type]
 
     assert of(TINY) == of(TINY) != of(TINY + " ")
-    assert of("input T -> relu", dims={"T": 3}) != of("input T -> relu", dims={"T": 4})
+    assert of("input [T] -> relu", dims={"T": 3}) != of("input [T] -> relu", dims={"T": 4})

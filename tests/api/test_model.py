@@ -146,3 +146,10 @@ def test_summary() -> None:
     assert "x 100" in text
     assert len(text.splitlines()) < 15
     assert "T" in str(netc.compile("input [T, 4] -> dense 2").summary().totals.flops)
+
+
+def test_summary_of_what_is_shared() -> None:
+    text = "a = input 3\nb = input 3\nshared twin = (dense 4 relu -> dense 2)\n(a -> twin) - (b -> twin)"
+    summary = netc.compile(text).summary()
+    assert summary.totals.parameters == 16 + 10
+    assert str(summary).count("(shared)") == 1

@@ -1,10 +1,16 @@
 """The chapters of this folder: every ```net example is checked, and what its comments claim is held against what netc says.
 
     x -> dense 2      # is [N, 2]            the shape at the end of this line (checked by the language's own `is`)
-    x -> dens 2       # error: CODE          a diagnostic whose place begins on this line
-    y = x -> relu     # warning: CODE
+    x -> dens 2       # error: CODE          a diagnostic whose place begins on this line; also `warning` and `note`
+    # names: stem.weight, stem.bias          the keys of the state dict, all of them, in any order
+    # params: 123                            the learned numbers
+    # input: tokens int64 [N, T]             each input or output, in order: its name and type
+    # output: logits [N, T, 10]
+    # model: resnet18                        the name of the model
 
-An example without such claims must give no diagnostic at all. ```net library examples are blocks only, to be used by the next example.
+An example without `error`, `warning` or `note` must give no diagnostic at all. Behind ```net may stand `set=classes=5`, `dim=T=128`,
+`model=NAME`: what the command line is told; and `file=blocks/a.net`: then this is no example, but a file for the examples below it, which
+find it by `use`. Claims about diagnostics in such a file count for every example that reads it.
 """
 
 from __future__ import annotations
@@ -15,34 +21,91 @@ from pathlib import Path
 
 import pytest
 
-from netc.compiler.elaborate import elaborate
-from netc.dsl.parser import parse
+from netc.analysis import Analysis, Choice, analyse
+from netc.cli.values import parse_constant
+from netc.compiler.parameters import count, parameters
 from netc.dsl.source import SourceFile
 
 HERE = Path(__file__).parent
-CHAPTERS = sorted(HERE.glob("*.md")) + [HERE.parents[1] / "docs" / "language.md"]
-CLAIM = re.compile(r"#\s*(error|warning):\s*([a-z-]+(?:,\s*[a-z-]+)*)")
-SHAPE = re.compile(r"#\s*is\s+(\[[^\]]*\])")
-FENCE = re.compile(r"^```net\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CHAPTERS = [*sorted(HERE.glob("*.md")), *(HERE.parents[1] / name for name in ("docs/language.md", "README.md"))]
+DIAGNOSTIC = re.compile(r"#\s*(error|warning|note):\s*([a-z-]+(?:,\s*[a-z-]+)*)\s*(?=#|$)")
+SHAPE = re.compile(r"#\s*is\s+(\[[^\]]*\])\s*$")
+FACT = re.compile(r"^\s*#\s*(names|params|input|output|model):\s*(.*?)\s*$", re.MULTILINE)
+FENCE = re.compile(r"^```net([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Example:
+    """One fence: its text, the words behind ```net, and the files above it."""
+
+    def __init__(self, words: str, text: str, files: dict[str, str]) -> None:
+        pairs = [word.partition("=") for word in words.split()]
+        self.options = [(name, value) for name, _, value in pairs]
+        self.text = "\n".join(SHAPE.sub(r"-> is \1", line) for line in text.splitlines()) + "\n"
+        self.files = dict(files)
+
+    @property
+    def file(self) -> str | None:
+        return dict(self.options).get("file")
+
+    @property
+    def choice(self) -> Choice:
+        settings = [(kind, *value.split("=", 1)) for kind, value in self.options if kind != "model"]
+        return Choice(
+            dict(self.options).get("model"),
+            {name: parse_constant(value) for kind, name, value in settings if kind == "set"},
+            {name: int(value) for kind, name, value in settings if kind == "dim"},
+        )
 
 
 def examples() -> Iterator[object]:
     for chapter in CHAPTERS:
-        if not chapter.exists():
-            continue
         text = chapter.read_text(encoding="utf-8")
+        files: dict[str, str] = {}
         for match in FENCE.finditer(text):
             line = text.count("\n", 0, match.start()) + 2
-            yield pytest.param(match[1], id=f"{chapter.stem}:{line}")
+            example = Example(match[1], match[2], files)
+            if example.file is not None:
+                files[example.file] = example.text
+            else:
+                yield pytest.param(example, id=f"{chapter.stem}:{line}")
+
+
+def claimed_diagnostics(source: SourceFile) -> set[tuple[str, int, str]]:
+    found = ((number, match) for number, line in enumerate(source.text.splitlines(), 1) for match in DIAGNOSTIC.finditer(line))
+    return {(source.name, number, code.strip()) for number, match in found for code in match[2].split(",")}
+
+
+def facts(analysis: Analysis) -> dict[str, list[str]]:
+    assert analysis.program is not None
+    main, learned = analysis.program.main, parameters(analysis.program)
+    return {
+        "names": sorted(learned),
+        "params": [str(count(learned))],
+        "input": [f"{v.name} {v.type}" for v in main.inputs],
+        "output": [f"{name} {v.type}" for name, v in zip(main.output_names, main.outputs, strict=True)],
+        "model": [main.name],
+    }
+
+
+def claimed_facts(text: str) -> dict[str, list[str]]:
+    claimed: dict[str, list[str]] = {}
+    for match in FACT.finditer(text):
+        value = match[2].replace("_", "") if match[1] == "params" else match[2]
+        claimed.setdefault(match[1], []).extend(value.split(", ") if match[1] == "names" else [value])
+    return {kind: sorted(filter(None, values)) if kind == "names" else values for kind, values in claimed.items()}
 
 
 @pytest.mark.parametrize("example", examples())
-def test_example(example: str) -> None:
-    text = "\n".join(SHAPE.sub(lambda m: f"-> is {m[1]}", line) for line in example.splitlines())
-    claimed = {(number, code.strip()) for number, line in enumerate(text.splitlines(), 1) for m in CLAIM.finditer(line) for code in m[2].split(",")}
-    source = SourceFile("example.net", text)
-    file, diagnostics = parse(source)
-    program, more = elaborate(file, source)
-    found = {(d.span.file.position(d.span.start)[0], d.code): d.message for d in [*diagnostics, *more]}
+def test_example(example: Example, tmp_path: Path) -> None:
+    for name, text in example.files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    analysis = analyse(SourceFile("example.net", example.text), example.choice, str(tmp_path / "example.net"))
+    claimed = {claim for source in analysis.sources for claim in claimed_diagnostics(source)}
+    found = {(d.span.file.name, d.span.file.position(d.span.start)[0], d.code): d.message for d in analysis.diagnostics}
     assert set(found) == claimed, found
-    assert program is not None or any("error" in m[1] for m in CLAIM.finditer(text)) or "input" not in text
+    assert analysis.program is not None or analysis.failed or "input" not in example.text
+    if wanted := claimed_facts(example.text):
+        known = facts(analysis)
+        assert {kind: known[kind] for kind in wanted} == wanted

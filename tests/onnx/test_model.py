@@ -163,6 +163,17 @@ def test_a_symbol_is_read_where_it_can_be(shape: str, where: str, size: int, exp
     assert run(text, np.zeros(size, np.float32))["r"].tolist() == list(range(expected))
 
 
+def test_a_symbol_that_is_a_multiple_of_another() -> None:
+    text = "x = input [D] batch=false where D % H == 0; y = input [H] batch=false; r = table (i) [D / H] = i; out x, y, r"
+    assert run(text, np.zeros(6, np.float32), np.zeros(2, np.float32))["r"].tolist() == [0, 1, 2]
+
+
+def test_a_symbol_that_nothing_tells() -> None:
+    model = netc.compile("x = input [S * T] batch=false; r = table (i) [S] = i; out x, r")
+    with pytest.raises(Unsupported, match="no axis of an input is `S`, or tells it"):
+        model_proto(model.program, {}, "m", "")
+
+
 @pytest.mark.parametrize(
     "expression", ["(T + 3) // 2", "(T - 5) // 3 + 4", "max(T, 4)", "min(T, 4)", "T * T", "T % 3 + 1", "max(T - 6, 3) * 2"]
 )

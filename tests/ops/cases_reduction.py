@@ -4,13 +4,28 @@ _NUMBERS = ("float32", "float64", "float16", "int64", "int32", "int16", "int8", 
 _ANY = (*_NUMBERS, "bool")
 
 CASES: list[str] = [
-    *[f"input [T, 3] -> {name}" for name in "mean sum prod max min argmax argmin var std norm logsumexp any all".split()],
-    *[f"input [T, 3] -> {name} axis=1" for name in "mean sum prod argmax argmin var std norm logsumexp cumsum any all".split()],
-    *[f"input [T, 3] -> {name} axis=-1 keepdim=true" for name in "mean sum prod argmax min var std norm logsumexp any all".split()],
-    *[f"input [T, 3] -> {name} axis=[0, -1]" for name in "mean sum max min var std norm logsumexp any all".split()],
-    *[f"input [T, 3] -> {name} axis=[1, 2] keepdim=true" for name in "mean sum max var norm logsumexp any all".split()],
-    *[f"input [T, 3] -> {name} keepdim=true" for name in "mean sum max min argmax var std norm logsumexp any all".split()],
-    *[f"input [T, 3] -> {name} 1" for name in "mean sum prod max min argmax argmin var std logsumexp cumsum any all".split()],
+    *[
+        f"input [T, 3] -> {name}"
+        for name in ["mean", "sum", "prod", "max", "min", "argmax", "argmin", "var", "std", "norm", "logsumexp", "any", "all"]
+    ],
+    *[
+        f"input [T, 3] -> {name} axis=1"
+        for name in ["mean", "sum", "prod", "argmax", "argmin", "var", "std", "norm", "logsumexp", "cumsum", "any", "all"]
+    ],
+    *[
+        f"input [T, 3] -> {name} axis=-1 keepdim=true"
+        for name in ["mean", "sum", "prod", "argmax", "min", "var", "std", "norm", "logsumexp", "any", "all"]
+    ],
+    *[f"input [T, 3] -> {name} axis=[0, -1]" for name in ["mean", "sum", "max", "min", "var", "std", "norm", "logsumexp", "any", "all"]],
+    *[f"input [T, 3] -> {name} axis=[1, 2] keepdim=true" for name in ["mean", "sum", "max", "var", "norm", "logsumexp", "any", "all"]],
+    *[
+        f"input [T, 3] -> {name} keepdim=true"
+        for name in ["mean", "sum", "max", "min", "argmax", "var", "std", "norm", "logsumexp", "any", "all"]
+    ],
+    *[
+        f"input [T, 3] -> {name} 1"
+        for name in ["mean", "sum", "prod", "max", "min", "argmax", "argmin", "var", "std", "logsumexp", "cumsum", "any", "all"]
+    ],
     *[f"x = input [2, 3] {d}; x -> sum axis=1" for d in _ANY],
     *[f"x = input [2, 3] {d}; x -> prod axis=-1" for d in _ANY],
     *[f"x = input [2, 3] {d}; x -> cumsum axis=-1" for d in _ANY],
@@ -40,8 +55,8 @@ CASES: list[str] = [
     "input [T, 3] -> relu -> norm 0",
     "input [T, 3] float16 -> norm 3 axis=1",
     "x = input [T, 3]; x * 60 -> logsumexp axis=-1",
-    *[f"input [] batch=false -> {name}" for name in "mean sum prod max argmax norm logsumexp any".split()],
-    *[f"input [] batch=false -> {name} axis=0" for name in "mean sum prod argmin norm logsumexp all cumsum".split()],
+    *[f"input [] batch=false -> {name}" for name in ["mean", "sum", "prod", "max", "argmax", "norm", "logsumexp", "any"]],
+    *[f"input [] batch=false -> {name} axis=0" for name in ["mean", "sum", "prod", "argmin", "norm", "logsumexp", "all", "cumsum"]],
     "x = input [] batch=false; (values, places) = x -> max axis=-1; out values, places",
     "x = input [] int32 batch=false; x -> cumsum axis=-1",
 ]

@@ -92,7 +92,7 @@ REFUSED = [
     ("input [2, 3] -> expand [N, 2, 4]", "cannot-expand"),
     ("input [T, 3] -> expand [N, 5, 3]", "unprovable"),
     ("input [2, 3] -> expand [2, 3]", "bad-argument"),
-    ("input [2, 3] -> expand [-1, N, 2, 3]", "empty-result"),
+    ("input [2, 3] -> expand [-1, N, 2, 3]", "bad-argument"),
     ("input [2, 1] -> expand [N, 2, 0]", "empty-result"),
     ("input 3 -> cast complex64", "wrong-argument"),
 ]

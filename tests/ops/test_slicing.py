@@ -46,13 +46,13 @@ def test_padding_is_that_of_pytorch(mode: str) -> None:
     for size, before, after in product((1, 2, 4), range(-3, 5), range(-3, 5)):
         if mode == "circular" and max(before, after) > size + min(before, after, 0):
             continue  # what PyTorch makes of this is not defined: it reads beyond the end
-        found = inferred(Pad(pad=(before, after), mode=mode), 2, 3, size)
+        found = inferred(Pad(padding=(before, after), mode=mode), 2, 3, size)
         assert found == actual(lambda x, p=(before, after): F.pad(x, p, mode=mode), (2, 3, size)), (size, before, after)
     for axes, rank in product(range(1, 4), range(1, 6)):
         shape, pad = (3,) * rank, (1,) * (2 * axes)
-        assert inferred(Pad(pad=pad, mode=mode), *shape) == actual(lambda x, p=pad: F.pad(x, p, mode=mode), shape), (axes, rank)
+        assert inferred(Pad(padding=pad, mode=mode), *shape) == actual(lambda x, p=pad: F.pad(x, p, mode=mode), shape), (axes, rank)
     for name, dtype in DTYPES.items():
-        found = inferred(Pad(pad=(1, 1), mode=mode), 2, 3, 4, dtype=dtype)
+        found = inferred(Pad(padding=(1, 1), mode=mode), 2, 3, 4, dtype=dtype)
         assert found == actual(lambda x: F.pad(x, (1, 1), mode=mode), (2, 3, 4), getattr(torch, name)), name
 
 
@@ -71,7 +71,7 @@ def test_sizes_stay_symbolic() -> None:
     assert inferred(Slice(axis=1, stop=-1), N, T) == (N, T - 1)
     assert inferred(Slice(axis=1, step=2), N, T) == (N, (T + 1) // 2)
     assert inferred(Slice(axis=1, start=T - 1), N, T) == (N, 1)
-    assert inferred(Pad(pad=(1, 2)), N, T) == (N, T + 3)
+    assert inferred(Pad(padding=(1, 2)), N, T) == (N, T + 3)
     assert inferred(Select(axis=1, index=-1), N, T) == (N,)
 
 
@@ -79,4 +79,4 @@ def test_what_is_known_of_a_size_is_used() -> None:
     assert inferred(Select(axis=1, index=4), N, T) is None
     assert inferred(Select(axis=1, index=4), N, symbol("T", lower=5)) == (N,)
     assert inferred(Slice(axis=1, stop=4), N, symbol("T", lower=5)) == (N, 4)
-    assert inferred(Pad(pad=(4, 0), mode="reflect"), N, 1, symbol("T", lower=5)) == (N, 1, symbol("T", lower=5) + 4)
+    assert inferred(Pad(padding=(4, 0), mode="reflect"), N, 1, symbol("T", lower=5)) == (N, 1, symbol("T", lower=5) + 4)

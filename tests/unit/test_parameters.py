@@ -86,3 +86,18 @@ def test_repeats(repeats: int) -> None:
     found = infos(f"input 4 -> repeat {repeats} as layers {{ dense 4 relu }}")
     assert len(found) == 2 * repeats
     assert f"layers.{repeats - 1}.0.weight" in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BLOCK,
+        "tokens = input [T] int64; tokens -> embedding 10 8 as wte -> dense 10 bias=false tie=wte as head",
+        "shared mix = (dense 4 -> batch_norm)\ninput 4 -> repeat 3 as layers { mix -> dense 4 as own } -> mix",
+        "x = input 4; t = table (i) [4] = i as kept; p = param [4] as last; (x + t -> dense 4) + p",
+        "input [T, 8] -> multihead_attention 2 as attn -> layer_norm as norm",
+    ],
+)
+def test_the_module_has_the_same_in_the_same_order(text: str) -> None:
+    model = netc.compile(text)
+    assert list(model.module().state_dict()) == list(parameters(model.program))

@@ -5,10 +5,15 @@ In: the name of a device. Out: providers. Always: nothing runs on another device
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 
 import onnxruntime
 
+_FATAL = 4
+"""The gravest level of ONNX Runtime's log."""
 _PROVIDERS = {"cpu": ("CPUExecutionProvider",), "cuda": ("CUDAExecutionProvider", "CPUExecutionProvider")}
 """The first one is the device; nodes it has no kernel for go to the next."""
 
@@ -28,15 +33,28 @@ def providers(device: str) -> list[str]:
             f"this ONNX Runtime ({onnxruntime.__version__}) is built without {device.upper()}: "
             "install the package `onnxruntime-gpu` in the place of `onnxruntime`"
         )
-    if device == "cuda" and hasattr(onnxruntime, "preload_dlls"):
-        onnxruntime.preload_dlls()
+    if device == "cuda":
+        onnxruntime.set_default_logger_severity(_FATAL)  # what is wrong is told by `check_used`
+        _preload()
     return list(wanted)
+
+
+def _preload() -> list[str]:
+    """Loads the CUDA libraries that lie among Python's packages. Gives the names of those that are nowhere to be found."""
+    if not hasattr(onnxruntime, "preload_dlls"):
+        return []
+    said = StringIO()
+    with redirect_stdout(said):
+        onnxruntime.preload_dlls()
+    return re.findall(r"^Failed to load (\S+):", said.getvalue(), re.MULTILINE)
 
 
 def check_used(device: str, active: Sequence[str]) -> None:
     """Raises `DeviceUnavailable` if a session that was made for `device` fell back to another."""
     if active[0] != _PROVIDERS[device][0]:
+        missing = _preload()
+        found = f"; {', '.join(f'`{name}`' for name in missing)} cannot be found" if missing else ""
         raise DeviceUnavailable(
             f"ONNX Runtime could not start on {device.upper()}: it needs an NVIDIA driver with a GPU, "
-            "and the CUDA and cuDNN libraries of the version it was built with"
+            f"and the CUDA and cuDNN libraries of the version it was built with{found}"
         )

@@ -20,7 +20,7 @@ from .draft import Draft, Names
 from .elements import fill_type
 from .initialisers import Initialisers
 from .site import Use
-from .sizes import Sizes
+from .sizes import Sizes, Untold
 from .table import EMITTERS
 from .unsupported import Unsupported
 
@@ -88,6 +88,10 @@ class _Writer:
         except Unsupported as error:
             error.span = error.span or node.span
             raise
+        except Untold as error:
+            refusal = Unsupported(node.op.name, f"no axis of an input is `{error.name}`, or tells it")
+            refusal.span = node.span
+            raise refusal from None
         results = (made,) if isinstance(made, str) else made
         use.settle(results)
         for value, tensor in zip(node.outputs, results[: len(node.outputs)], strict=True):

@@ -52,7 +52,8 @@ def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
 
 def _bytes(tensor: TensorProto) -> int:
     """Of its elements. Looking at `raw_data` would copy them."""
-    return prod(tensor.dims) * element_size(tensor.data_type)
+    count: int = prod(tensor.dims)
+    return count * element_size(tensor.data_type)
 
 
 def _outside(tensor: TensorProto) -> bool:

@@ -19,6 +19,14 @@ from .draft import Draft
 _LONGEST = 40
 
 
+class Untold(Exception):
+    """No axis of an input tells the size `name`: it occurs only in products, say."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
 class Part(Record):
     """A number, or the tensor of one element that holds it. `lowest` is a lower bound; None: unknown."""
 
@@ -45,7 +53,7 @@ def origins(inputs: Iterable[tuple[str, TensorType]]) -> dict[str, Origin]:
     found: dict[str, Origin] = {}
     for tensor, type in inputs:
         for axis, d in enumerate(type.shape):
-            inverse = None if isinstance(d, int) else invert(d)
+            inverse = None if isinstance(d, int) else invert(d) or _itself(d)
             if inverse is None:
                 continue
             name, *rest = inverse
@@ -53,6 +61,12 @@ def origins(inputs: Iterable[tuple[str, TensorType]]) -> dict[str, Origin]:
             if name not in found or (origin.plain and not found[name].plain):
                 found[name] = origin
     return found
+
+
+def _itself(d: Dim) -> tuple[str, int, int, int] | None:
+    """A symbol that is a multiple of others has a form of its own: it is known by its text."""
+    text = show(d)
+    return (text, 1, 1, 0) if text.isidentifier() else None
 
 
 class Sizes:
@@ -115,7 +129,7 @@ class Sizes:
     def _read(self, name: str) -> str:
         origin = self.origins.get(name)
         if origin is None:
-            raise ValueError(f"no axis of an input tells the size `{name}`")
+            raise Untold(name)
         place = self.draft.places.unique(f"size/{name}")
         node = self.draft.add("Shape", place, [origin.tensor], 1, {"start": origin.axis, "end": origin.axis + 1})
         part = Part(node.outputs[0], 1)

@@ -47,7 +47,7 @@ class Site(Protocol):
         ...
 
     def shape(self, shape: Shape) -> str:
-        """The same for a target shape of Reshape or Expand; uses -1 where one dimension is symbolic."""
+        """The same for a target shape of Reshape; uses -1 where one dimension is symbolic. Expand, which takes no -1, needs `ints`."""
         ...
 
     def cast(self, tensor: str, dtype: DType) -> str:

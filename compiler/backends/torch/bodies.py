@@ -18,14 +18,14 @@ from .tie import tied
 from .tree import Gathered, Handed, MemberRef, Name, ValueRef, rewrite
 
 
-def body_of(graph: Graph, forms: Forms, operators: Operators, sharing: Sharing) -> Body:
-    """The body of a graph that becomes a class."""
-    return _Builder(graph, forms, operators, sharing).run()
+def body_of(graph: Graph, forms: Forms, operators: Operators, sharing: Sharing, *, passing: bool = False) -> Body:
+    """The body of a graph that becomes a class. `passing`: sizes that vary stay literals, which then become arguments of `forward`."""
+    return _Builder(graph, forms, operators, sharing, passing).run()
 
 
 class _Builder:
-    def __init__(self, graph: Graph, forms: Forms, operators: Operators, sharing: Sharing) -> None:
-        self.graph, self.forms, self.operators, self.sharing = graph, forms, operators, sharing
+    def __init__(self, graph: Graph, forms: Forms, operators: Operators, sharing: Sharing, passing: bool) -> None:
+        self.graph, self.forms, self.operators, self.sharing, self.passing = graph, forms, operators, sharing, passing
         self.body = Body(graph)
         self.sizes = Sizes(self.body)
         self.places: dict[int, int] = {}
@@ -125,7 +125,7 @@ class _Builder:
                     return ValueRef(inputs[index])
                 case Own():
                     return own
-                case Lit(value):
+                case Lit(value) if not self.passing:
                     return self.sizes.resolve(value)
             return None
 

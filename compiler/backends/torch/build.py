@@ -19,7 +19,7 @@ from .operators import Operators, Unsupported
 from .sharing import Sharing, levels
 from .unify import Unifier, instance
 
-_TAKEN = IMPORTED | set(dir(builtins))
+_TAKEN = IMPORTED | frozenset(dir(builtins))
 _AUTOMATIC = re.compile(r"(repeat|each|group|sequence|)\d*")
 
 
@@ -56,15 +56,29 @@ class _Build:
         return found
 
     def _layer(self, layer: list[Graph]) -> None:
-        bodies: list[Body] = []
+        """The forms of graphs of one height."""
+        forms = {id(g): container(g, self.forms, self.operators) for g in layer if g is not self.main}
+        for several in self.sharing.united(layer):
+            found = {forms[id(g)] for g in several}
+            if len(found) > 1:
+                forms.update({id(g): None for g in several})
+        pending: list[Graph] = []
         for graph in layer:
-            form = None if graph is self.main else container(graph, self.forms, self.operators)
+            form = forms.get(id(graph))
             if form is not None:
                 self.forms[id(graph)] = form
             else:
-                bodies.append(body_of(graph, self.forms, self.operators, self.sharing))
-        for group in _alike(bodies):
+                pending.append(graph)
+        for group in _alike(self._bodies(pending)):
             self._class(group)
+
+    def _bodies(self, pending: list[Graph]) -> list[Body]:
+        """The bodies of the graphs. Those that are one shared stage, but read their sizes in different ways, are all passed them."""
+        bodies = {id(g): body_of(g, self.forms, self.operators, self.sharing) for g in pending}
+        for several in self.sharing.united(pending):
+            if len({bodies[id(g)].key() for g in several}) > 1:
+                bodies.update({id(g): body_of(g, self.forms, self.operators, self.sharing, passing=True) for g in several})
+        return list(bodies.values())
 
     def _class(self, bodies: list[Body]) -> None:
         same = [self.sharing.representative(b.graph) for b in bodies]
@@ -119,22 +133,16 @@ def _alike(bodies: list[Body]) -> list[list[Body]]:
 
 def _name(classes: list[ClassDef], main: ClassDef) -> None:
     """The main class is called as the model, the simplest class of a block as the block, others after what they have besides."""
-    taken = set(_TAKEN)
-    bases: dict[str, list[ClassDef]] = {}
+    main.name = unique(main.base, _TAKEN)
+    taken = {main.name, *_TAKEN, *(p.name for c in classes for p in c.parameters)}
+    families: dict[str, list[ClassDef]] = {}
     for cls in classes:
-        bases.setdefault(cls.base, []).append(cls)
-    for cls in (main, *(c for c in classes if c is not main)):
-        if cls.name:
-            continue
-        family = [c for c in bases[cls.base] if c is not main]
-        plainest = main if cls is main else min(family, key=lambda c: len(c.body.members))
-        for member in (plainest, *(c for c in family if c is not plainest)) if cls is not main else (main,):
-            _settle(member, plainest, taken)
-
-
-def _settle(cls: ClassDef, plainest: ClassDef, taken: set[str]) -> None:
-    own = {m.label for m in plainest.body.members}
-    extra = [m.label for m in cls.body.members if m.label not in own and m.label[0].isalpha()]
-    wanted = cls.base if cls is plainest or len(extra) != 1 else cls.base + camel(extra[0])
-    cls.name = unique(wanted, taken)
-    taken.add(cls.name)
+        if cls is not main:
+            families.setdefault(cls.base if cls.base != main.base else f"{cls.base}Block", []).append(cls)
+    for base, family in families.items():
+        plainest = min(family, key=lambda c: len(c.body.members))
+        own = {m.label for m in plainest.body.members}
+        for cls in (plainest, *(c for c in family if c is not plainest)):
+            extra = [m.label for m in cls.body.members if m.label not in own and m.label[0].isalpha()]
+            cls.name = unique(base + camel(extra[0]) if len(extra) == 1 else base, taken)
+            taken.add(cls.name)

@@ -78,7 +78,7 @@ class _Sizes:
             return show(sizes[0])
         values = tuple(Typed(s) for s in sizes)
         if values not in self.known:
-            self.known[values] = self._multiple(sizes) or self._letter(axis, rank)
+            self.known[values] = self._multiple(sizes) or self._letter(sizes[0], axis, rank)
         return self.known[values]
 
     def _multiple(self, sizes: list[Dim]) -> str:
@@ -99,9 +99,12 @@ class _Sizes:
                     return f"{name}/{parameter.name}"
         return ""
 
-    def _letter(self, axis: int, rank: int) -> str:
+    def _letter(self, size: Dim, axis: int, rank: int) -> str:
         letters = LETTERS.get(rank, "CDEFGHIJKL")
-        name = unique("M" if axis == 0 else letters[min(axis, len(letters)) - 1], self.taken)
+        wanted = "M" if axis == 0 else letters[min(axis, len(letters)) - 1]
+        if isinstance(size, SymDim) and show(size).isidentifier():
+            wanted = show(size)
+        name = unique(wanted, self.taken)
         self.taken.add(name)
         return name
 

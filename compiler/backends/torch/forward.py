@@ -26,24 +26,24 @@ ROLLED = 3
 """So many equal statements in a row are written as a loop."""
 
 
-def forward(body: Body, attributes: Mapping[str, str], classes: set[str]) -> list[str]:
-    """The method's lines. `attributes`: the attribute that keeps each constructor argument; `classes`: the names of all classes."""
-    return _Forward(body, attributes, classes).run()
+def forward(body: Body, attributes: Mapping[str, str]) -> list[str]:
+    """The method's lines. `attributes`: the attribute that keeps each constructor argument."""
+    return _Forward(body, attributes).run()
 
 
 class _Forward:
-    def __init__(self, body: Body, attributes: Mapping[str, str], classes: set[str]) -> None:
+    def __init__(self, body: Body, attributes: Mapping[str, str]) -> None:
         self.body, self.attributes = body, attributes
         ready = Steps(body)
         self.steps, self.names, self.whole = ready.steps, ready.names, ready.whole
-        self.uses = Uses(self.steps, len(self.names))
+        self.uses = Uses(self.steps, ready.references, len(self.names))
         self.nested = nested(self.steps, self.names, self.uses, [width(s) for s in self.steps])
         self.maker = {s.outputs[0]: i for i, s in enumerate(self.steps) if len(s.outputs) == 1 and self.nested[i]}
         self.access = Access(body)
         alive = [s for s, a in zip(self.steps, self.uses.alive, strict=True) if a]
-        self.signature = Signature(body, alive, IMPORTED | classes)
-        self.variables = Variables(self.signature.fixed | classes | IMPORTED, self.names[body.inputs :])
-        self.goals = _goals(self.steps, self.names, self.uses)
+        self.signature = Signature(body, alive)
+        self.variables = Variables(self.signature.fixed | IMPORTED, self.names[body.inputs :])
+        self.goals = _goals(self.steps, ready.references, self.names, self.uses)
         self.groups: list[list[str]] = []
         self.first: int | None = None
         self.passing: list[str] = []
@@ -187,15 +187,15 @@ def _returned(code: Code) -> list[str]:
     return statement("return ", doc(code), DEPTH)
 
 
-def _goals(steps: list[Step], names: list[str], uses: Uses) -> dict[int, str]:
+def _goals(steps: list[Step], references: list[list[int]], names: list[str], uses: Uses) -> dict[int, str]:
     """For tensors without a name that flow on to one that has one: that name."""
     goals: dict[int, str] = {}
-    for step in reversed(steps):
-        if len(step.outputs) != 1:
+    for step, taken in zip(reversed(steps), reversed(references), strict=True):
+        if len(step.outputs) != 1 or not taken:
             continue
         goal = names[step.outputs[0]] or goals.get(step.outputs[0], "")
-        first = next((p.index for p in parts(step.code) if isinstance(p, ValueRef)), None)
-        if goal and first is not None and not names[first] and uses.total[first] == (2 if step.loop else 1):
+        first = taken[0]
+        if goal and not names[first] and uses.total[first] == (2 if step.loop else 1):
             goals[first] = goal
     return goals
 

@@ -7,11 +7,9 @@ and its normalisation and its activation, the operands of a sum; what begins som
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from .classes import Step, Traits
-from .tree import ValueRef, parts
 
 LOOSE = 1
 """A bond that only holds where something new begins."""
@@ -24,8 +22,8 @@ COLUMNS = 76
 class Uses:
     """How often, and by which step, each tensor of a body is used; steps that nothing comes of are dead."""
 
-    def __init__(self, steps: Sequence[Step], tensors: int) -> None:
-        self.counts: list[Counter[int]] = [Counter(_references(s)) for s in steps]
+    def __init__(self, steps: Sequence[Step], references: Sequence[Sequence[int]], tensors: int) -> None:
+        self.counts = [_counted(r, s.loop is not None) for r, s in zip(references, steps, strict=True)]
         self.total = [0] * tensors
         self.alive = [False] * len(steps)
         for index in range(len(steps) - 1, -1, -1):
@@ -35,9 +33,12 @@ class Uses:
                     self.total[tensor] += count
 
 
-def _references(step: Step) -> list[int]:
-    found = [p.index for p in parts(step.code) if isinstance(p, ValueRef)]
-    return found + (found if step.loop is not None else [])
+def _counted(references: Sequence[int], looped: bool) -> dict[int, int]:
+    """How often each tensor occurs; twice as often in a loop, since it is used again and again."""
+    counts: dict[int, int] = {}
+    for index in references:
+        counts[index] = counts.get(index, 0) + (2 if looped else 1)
+    return counts
 
 
 def nested(steps: Sequence[Step], names: Sequence[str], uses: Uses, widths: Sequence[int]) -> list[bool]:

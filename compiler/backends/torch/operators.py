@@ -6,6 +6,8 @@ its class; one that has none and can be written as a function is not.
 
 from __future__ import annotations
 
+from functools import cache
+
 from ...dims import Facts, SymDim
 from ...graph import OpNode
 from ...ops.base import Given
@@ -32,6 +34,9 @@ class Operators:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self._modules: dict[object, Code | None] = {}
+        self._near: dict[tuple[int, ...], Code | None] = {}
+        """The same by identity of the operator and types, which costs less."""
+        self._dynamic: dict[int, bool] = {}
 
     def is_member(self, node: OpNode) -> bool:
         """Whether the class holds something for the node: its parameters, or a module that has no other form."""
@@ -60,16 +65,16 @@ class Operators:
         if type(node.op) in INVOCATIONS or len(node.inputs) != 1 or self.how(node) != "module":
             return None
         code = self._constructor(node)
-        return None if code is None or _is_dynamic(code) else code
+        if id(code) not in self._dynamic:
+            self._dynamic[id(code)] = code is not None and _is_dynamic(code)
+        return None if self._dynamic[id(code)] else code
 
     def expression(self, node: OpNode) -> Code:
         """What stands in `forward`."""
         emitter = (INVOCATIONS if self.is_member(node) else FUNCTIONS).get(type(node.op))
         if emitter is not None:
             return emitter(node.op, self._site(node))
-        if self.how(node) != "module":
-            return Own()
-        return CallCode(Own(), tuple(Ref(i) for i in range(len(node.inputs))))
+        return Own() if self.how(node) != "module" else _called(len(node.inputs))
 
     def traits(self, node: OpNode, code: Code) -> Traits:
         op = node.op
@@ -77,6 +82,12 @@ class Operators:
         return Traits(op.name, bool(node.specs), self.is_member(node), op.is_activation, False, form)  # type: ignore[arg-type]
 
     def _constructor(self, node: OpNode) -> Code | None:
+        near = (len(node.outputs), id(node.op), *(id(v.type) for v in node.inputs))
+        if near not in self._near:
+            self._near[near] = self._distinct_constructor(node)
+        return self._near[near]
+
+    def _distinct_constructor(self, node: OpNode) -> Code | None:
         emitter = MODULES.get(type(node.op))
         if emitter is None:
             return None
@@ -93,13 +104,20 @@ class Operators:
         return Site(node, given, tuple(v.type for v in node.outputs))
 
 
+@cache
+def _called(inputs: int) -> Code:
+    """A module called with all inputs."""
+    return CallCode(Own(), tuple(Ref(i) for i in range(inputs)))
+
+
 _FORMS = {Method: "method", Infix: "infix", Prefix: "infix", Attribute: "other", Subscript: "method", Own: "other"}
 
 
 def _is_dynamic(code: Code) -> bool:
     """Whether it needs more than a constructor knows."""
-    return isinstance(code, Let) or any(isinstance(p, Lit) and _has_symbol(p.value) for p in parts(code))
+    return isinstance(code, Let) or any(isinstance(p, Lit) and has_symbol(p.value) for p in parts(code))
 
 
-def _has_symbol(value: object) -> bool:
-    return isinstance(value, SymDim) or (isinstance(value, tuple) and any(_has_symbol(v) for v in value))
+def has_symbol(value: object) -> bool:
+    """Whether a literal depends on a size that is known at run time."""
+    return isinstance(value, SymDim) or (isinstance(value, tuple) and any(has_symbol(v) for v in value))

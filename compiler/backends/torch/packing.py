@@ -27,11 +27,12 @@ class Steps:
         returned = tuple(ValueRef(o) for o in body.outputs)
         result: Code = returned[0] if len(returned) == 1 else TupleCode(returned)
         self.steps = _plain_members([*body.steps, Step(result, (), RETURN)])
-        self._pack()
-        self._unname_result()
+        totals = Counter(index for s in self.steps for index in references(s.code))
+        self._pack(totals)
+        self._unname_result(totals)
+        self.references = [references(s.code) for s in self.steps]
 
-    def _pack(self) -> None:
-        totals = Counter(p.index for s in self.steps for p in parts(s.code) if isinstance(p, ValueRef))
+    def _pack(self, totals: Counter[int]) -> None:
         makers = {s.outputs[0]: i for i, s in enumerate(self.steps) if len(s.outputs) > 1 and s.loop is None}
         makers = {
             first: i for first, i in makers.items() if all(totals[o] == 1 and not self.names[o] for o in self.steps[i].outputs)
@@ -78,13 +79,16 @@ class Steps:
     def _is_list(self, whole: ValueRef) -> bool:
         return any(s.outputs == (whole.index,) and isinstance(s.code, Gathered) for s in self.steps)
 
-    def _unname_result(self) -> None:
+    def _unname_result(self, totals: Counter[int]) -> None:
         """The one result of the body need not be named before it is returned."""
         result = self.steps[-1].code
-        if isinstance(result, ValueRef) and result.index >= self.inputs:
-            uses = sum(p == result for s in self.steps for p in parts(s.code))
-            if uses == 1:
-                self.names[result.index] = ""
+        if isinstance(result, ValueRef) and result.index >= self.inputs and totals[result.index] == 1:
+            self.names[result.index] = ""
+
+
+def references(code: Code) -> list[int]:
+    """The tensors in some code, each as often as it occurs, in the order of writing."""
+    return [p.index for p in parts(code) if isinstance(p, ValueRef)]
 
 
 def _plain_members(steps: list[Step]) -> list[Step]:

@@ -155,9 +155,12 @@ def _subscript(code: Subscript) -> Doc:
 
 
 def _slice(code: Slice) -> Doc:
-    start, stop = ("" if c is None else text(c) for c in (code.start, code.stop))
-    step = "" if code.step is None else f":{text(code.step)}"
-    return Doc(f"{start}:{stop}{step}")
+    bounds = ["" if c is None else text(c) for c in (code.start, code.stop, code.step)]
+    if code.step is None:
+        bounds.pop()
+    if not any(" " in b for b in bounds):
+        return Doc(":".join(bounds))
+    return Doc(" : ".join(bounds).strip() if bounds[-1] else f"{' : '.join(bounds[:-1])} :".strip())
 
 
 def _tuple(code: TupleCode) -> Doc:

@@ -53,6 +53,15 @@ class Sharing:
             below = {n.label: n.graph for n in other.nodes if isinstance(n, CallNode)}
             pairs += [(n.graph, below[n.label]) for n in one.nodes if isinstance(n, CallNode) and n.label in below]
 
+    def united(self, graphs: list[Graph]) -> list[list[Graph]]:
+        """Those of the graphs that are one module, where that is more than one graph."""
+        if not self._parent:
+            return []
+        groups: dict[int, list[Graph]] = {}
+        for graph in graphs:
+            groups.setdefault(self.representative(graph), []).append(graph)
+        return [g for g in groups.values() if len(g) > 1]
+
     def representative(self, graph: Graph) -> int:
         """Equal for graphs whose parameters are the same."""
         at = id(graph)

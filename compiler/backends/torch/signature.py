@@ -6,25 +6,25 @@ numbers; sizes are read before any variable is given anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from .classes import Body, Step, Symbol
 from .layout import STEP, Bracket, Doc, statement
-from .naming import local, unique
+from .naming import IMPORTED, local, unique
 from .tree import SizeRef, SymbolRef, parts
 
 
 class Signature:
     """The names that `forward` begins with."""
 
-    def __init__(self, body: Body, alive: Sequence[Step], taken: Iterable[str]) -> None:
+    def __init__(self, body: Body, alive: Sequence[Step]) -> None:
         """`alive`: the steps that are written; only their sizes are read."""
         self.body = body
-        self._taken = set(taken)
+        self._taken = set(IMPORTED)
         self.inputs = [self._new(n) for n in input_names(body)]
         self.handed = [self._new(n) for n in body.handed]
         self.passed = [self._new(n) for n, _ in body.passed]
-        used = {s.index for step in alive for p in parts(step.code) if isinstance(p, SizeRef) for s in p.sources if isinstance(s, SymbolRef)}
+        used = _read_sizes(alive) if body.symbols else set()
         self.symbols = [self._new(s.name) if i in used else "" for i, s in enumerate(body.symbols)]
 
     def _new(self, name: str) -> str:
@@ -49,6 +49,12 @@ class Signature:
         if count == 1:
             return "Tensor"
         return f"tuple[{', '.join(['Tensor'] * count)}]" if count <= 4 else "tuple[Tensor, ...]"
+
+
+def _read_sizes(steps: Sequence[Step]) -> set[int]:
+    """The sizes that the steps use."""
+    found = (p for step in steps for p in parts(step.code) if isinstance(p, SizeRef))
+    return {s.index for p in found for s in p.sources if isinstance(s, SymbolRef)}
 
 
 def input_names(body: Body) -> list[str]:

@@ -7,9 +7,10 @@ data; equal code is equal as Python objects, and stays a tree whose depth is bou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 
 from .code import Code, Keyword, Lit
 
@@ -115,6 +116,13 @@ class DictCode(Code):
     items: tuple[tuple[str, Code], ...]
 
 
+@cache
+def _inner(cls: type[Record]) -> tuple[str, ...]:
+    """The fields of a kind of code that hold code. Annotations are text in this package."""
+    found = {name: str(a) for base in reversed(cls.__mro__) for name, a in getattr(base, "__annotations__", {}).items()}
+    return tuple(f for f in cls.__match_args__ if "Code" in found[f] or "Keyword" in found[f])
+
+
 def rewrite(code: Code, change: Callable[[Code], Code | None]) -> Code:
     """`code` with `change` applied to every part from the outside in; where it gives None, to the parts of the part.
 
@@ -123,26 +131,25 @@ def rewrite(code: Code, change: Callable[[Code], Code | None]) -> Code:
     changed = change(code)
     if changed is not None:
         return changed
-    if isinstance(code, Lit):
-        return code
-    return _rebuilt(code, lambda part: rewrite(part, change))
+    fields = _inner(type(code))
+    new = {}
+    for name in fields:
+        old = getattr(code, name)
+        made = _field(old, change)
+        if made is not old:
+            new[name] = made
+    return replace(code, **new) if new else code
 
 
-def _rebuilt(record: Any, change: Callable[[Code], Code]) -> Any:
-    old = [getattr(record, f) for f in record.__match_args__]
-    new = [_field(v, change) for v in old]
-    return record if all(a is b for a, b in zip(old, new, strict=True)) else type(record)(*new)
-
-
-def _field(value: Any, change: Callable[[Code], Code]) -> Any:
+def _field(value: Any, change: Callable[[Code], Code | None]) -> Any:
     if isinstance(value, Code):
-        return change(value)
-    if isinstance(value, Keyword):
-        inner = change(value.value)
-        return value if inner is value.value else Keyword(value.name, inner, value.default, value.has_default)
+        return rewrite(value, change)
     if isinstance(value, tuple) and value:
         items = tuple(_field(v, change) for v in value)
         return value if all(a is b for a, b in zip(value, items, strict=True)) else items
+    if isinstance(value, Keyword):
+        inner = rewrite(value.value, change)
+        return value if inner is value.value else Keyword(value.name, inner, value.default, value.has_default)
     return value
 
 
@@ -151,14 +158,16 @@ def parts(code: Code) -> Iterator[Code]:
     stack: list[Any] = [code]
     while stack:
         part = stack.pop()
-        if isinstance(part, tuple):
-            stack.extend(reversed(part))
-        elif isinstance(part, Lit):
+        if isinstance(part, Code):
             yield part
-        elif isinstance(part, (Code, Keyword)):
-            if isinstance(part, Code):
-                yield part
-            stack.extend(getattr(part, f) for f in reversed(part.__match_args__))
+        elif isinstance(part, tuple):
+            stack.extend(reversed(part))
+            continue
+        elif not isinstance(part, Keyword):
+            continue
+        fields = _inner(type(part))
+        if fields:
+            stack.extend([getattr(part, f) for f in reversed(fields)])
 
 
 def zipped(codes: list[Code], merge: Callable[[list[Code], Keyword | None], Code]) -> Code:

@@ -11,12 +11,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .classes import Body, ClassDef, Member, Parameter, Step
+from ...dims import Dim
+from .classes import Body, ClassDef, Member, Parameter, Step, Symbol
 from .code import CallCode, Code, Keyword, Lit, TupleCode
-from .naming import IMPORTED, MODULE_ATTRIBUTES, local, unique
-from .operators import Unsupported
-from .tree import Argument, ClassRef, Passed, Repeated, Typed, parts, zipped
+from .naming import IMPORTED, local, unique
+from .operators import Unsupported, has_symbol
+from .tree import Argument, ClassRef, Passed, Repeated, SizeRef, SymbolRef, Typed, zipped
 
+AXES = {(4, 1): "channels", (4, 2): "height", (4, 3): "width"}
+"""What sizes are called that are read off a tensor, by its rank and the axis."""
 COUNT = "depth"
 """The argument for how often something is repeated, if the spec has no name for it."""
 
@@ -33,6 +36,7 @@ class Unifier:
         self.given = _common([b.graph.arguments for b in bodies])
         self.in_forward = False
         self.stored: set[str] = set()
+        self.symbols: list[Symbol] = []
         self.unused: set[int] = set()
         """The bodies in which the code that is being merged does nothing, whatever its literals are."""
 
@@ -47,7 +51,8 @@ class Unifier:
         body = Body(first.graph)
         body.keyed = first.keyed
         body.names, body.outputs, body.handed, body.ties = first.names, first.outputs, first.handed, first.ties
-        body.symbols, body.passed = first.symbols, list(first.passed)
+        body.symbols, body.passed = list(first.symbols), list(first.passed)
+        self.symbols = body.symbols
         for i, member in enumerate(first.members):
             code = self._merge([b.members[i].code for b in self.bodies])
             body.members.append(Member(member.label, member.how, code))
@@ -55,7 +60,7 @@ class Unifier:
         for i, step in enumerate(first.steps):
             code = self._merge([b.steps[i].code for b in self.bodies])
             body.steps.append(Step(code, step.outputs, step.traits, step.loop))
-        body.passed += [("size", code) for code in self.passed[0][len(first.passed) :]]
+        body.passed += [(getattr(code, "hint", "") or "size", code) for code in self.passed[0][len(first.passed) :]]
         self.cls.body = body
         self.cls.parameters = [_with_stored(p, p.name in self.stored) for p in self.known.values()]
 
@@ -63,7 +68,7 @@ class Unifier:
 
     def _merge(self, codes: list[Code], keyword: Keyword | None = None) -> Code:
         first = codes[0]
-        if all(c is first for c in codes):
+        if all(c is first for c in codes) and not isinstance(first, Lit):
             return first
         if isinstance(first, Lit):
             return self._literal([c for c in codes if isinstance(c, Lit)], keyword)
@@ -74,10 +79,10 @@ class Unifier:
     def _literal(self, lits: list[Lit], keyword: Keyword | None) -> Code:
         values = [lit.value for lit in lits]
         found = {Typed(v): lit for i, (v, lit) in enumerate(zip(values, lits, strict=True)) if i not in self.unused}
-        if len(found) == 1:
+        if len(found) == 1 and not has_symbol(lits[0].value):
             return next(iter(found.values()))
-        if self.in_forward and self._conflicts(values):
-            return self._pass(lits)
+        if self.in_forward and (self._conflicts(values) or any(has_symbol(v) for v in values)):
+            return self._measured(lits) or self._pass(lits)
         argument = self._argument(values, lits[0].hint or (keyword.name if keyword else ""), keyword)
         if argument is not None:
             return argument
@@ -105,6 +110,20 @@ class Unifier:
         """Whether one module would have to have two of the values."""
         found: dict[int, Typed] = {}
         return any(found.setdefault(same, Typed(v)) != Typed(v) for same, v in zip(self.same, values, strict=True))
+
+    def _measured(self, lits: list[Lit]) -> Code | None:
+        """The size of an axis that comes in, if the values are that everywhere, or a multiple of it."""
+        for index, value in enumerate(self.bodies[0].graph.inputs):
+            for axis in range(value.type.rank):
+                sizes = [b.graph.inputs[index].type.shape[axis] for b in self.bodies]
+                factor = _times([lit.value for lit in lits], sizes)
+                if factor:
+                    symbol = Symbol(AXES.get((value.type.rank, axis), "length"), index, axis)
+                    if symbol not in self.symbols:
+                        self.symbols.append(symbol)
+                    text = "{0}" if factor == 1 else f"{factor} * {{0}}"
+                    return SizeRef(text, (SymbolRef(self.symbols.index(symbol)),))
+        return None
 
     def _pass(self, lits: list[Lit]) -> Code:
         for index in range(len(self.passed[0])):
@@ -189,6 +208,14 @@ def _factor(values: Sequence[object], of: Sequence[object]) -> int | None:
     return factor if rest == 0 and factor >= 2 and all(v == factor * o for v, o in pairs) else None
 
 
+def _times(values: Sequence[object], sizes: Sequence[Dim]) -> int | None:
+    """The k with which all `values` are `k * sizes`."""
+    first, base = values[0], sizes[0]
+    plain = type(first) is int and type(base) is int and base > 0 and first % base == 0
+    factors = [first // base] if plain else [1] if not isinstance(first, int) else []  # type: ignore[operator]
+    return next((k for k in factors if k and all(Typed(v) == Typed(k * s) for v, s in zip(values, sizes, strict=True))), None)
+
+
 def _difference(a: object, b: object) -> int | None:
     return a - b if type(a) is int and type(b) is int else None
 
@@ -205,11 +232,3 @@ def instance(cls: ClassDef, index: int) -> Code:
 
 def _value(parameter: Parameter, index: int) -> Code:
     return Lit(parameter.values[index], parameter.name)  # type: ignore[arg-type]
-
-
-def used(code: Code) -> set[str]:
-    """The names of the arguments in some code."""
-    return {p.name for p in parts(code) if isinstance(p, Argument)}
-
-
-RESERVED = MODULE_ATTRIBUTES

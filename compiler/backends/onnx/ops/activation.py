@@ -187,7 +187,7 @@ def hardshrink(op: Hardshrink, site: Site) -> str:
     x, limit = term(site), float(op.lambd)
     if _wide(site):
         return abs(x).greater(limit).choose(x, 0.0).name
-    return x.op("Shrink", lambd=limit, bias=0.0).name
+    return _shrink(x, limit, 0.0)
 
 
 @emits(Softshrink)
@@ -195,7 +195,13 @@ def softshrink(op: Softshrink, site: Site) -> str:
     x, limit = term(site), float(op.lambd)
     if _wide(site):
         return (x - x.op("Clip", -limit, limit)).name
-    return x.op("Shrink", lambd=limit, bias=limit).name
+    return _shrink(x, limit, limit)
+
+
+def _shrink(x: Term, limit: float, bias: float) -> str:
+    """ONNX leaves bfloat16 out."""
+    via = FLOAT32 if x.dtype.name == "bfloat16" else x.dtype
+    return x.within(via, lambda y: y.op("Shrink", lambd=limit, bias=bias)).name
 
 
 @emits(Tanhshrink)

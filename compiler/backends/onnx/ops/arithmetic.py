@@ -1,32 +1,8 @@
-"""Arithmetic, comparison and logic in ONNX. Both operands are first converted to the element type that PyTorch computes in."""
+"""Arithmetic in ONNX. Both operands are first converted to the element type that PyTorch computes in."""
 
 from __future__ import annotations
 
-from ....ops.arithmetic import (
-    Add,
-    Binary,
-    Clamp,
-    Comparison,
-    Div,
-    Eq,
-    FloorDiv,
-    Ge,
-    Gt,
-    Le,
-    LogicalAnd,
-    LogicalOr,
-    LogicalXor,
-    Lt,
-    Maximum,
-    Minimum,
-    Mul,
-    Ne,
-    Pair,
-    Pow,
-    Remainder,
-    Sub,
-    Where,
-)
+from ....ops.arithmetic import Add, Binary, Clamp, Div, FloorDiv, Maximum, Minimum, Mul, Pair, Pow, Remainder, Sub
 from ....ops.base import Operator
 from ....ops.promotion import result_type
 from ....types import BOOL, INT64
@@ -37,7 +13,7 @@ _ON_TRUTH: dict[type[Operator], str] = {Add: "Or", Mul: "And", Maximum: "Or", Mi
 """What stands for arithmetic on truth values."""
 
 
-def _operands(op: Binary, site: Site) -> tuple[Term, Term]:
+def operands(op: Binary, site: Site) -> tuple[Term, Term]:
     """Both operands in one element type."""
     dtype = op.operand_type(site.given)
     x = term(site).cast(dtype)
@@ -49,13 +25,13 @@ def _operands(op: Binary, site: Site) -> tuple[Term, Term]:
 
 @emits(Add, Sub, Mul, Div)
 def arithmetic(op: Binary, site: Site) -> str:
-    a, b = _operands(op, site)
+    a, b = operands(op, site)
     return a.op(_ON_TRUTH[type(op)] if a.dtype == BOOL else op.onnx, b).name
 
 
 @emits(Pow)
 def power(op: Pow, site: Site) -> str:
-    a, b = _operands(op, site)
+    a, b = operands(op, site)
     via = INT64 if a.dtype.is_integer and a.dtype.size < 4 else a.dtype
     return a.within(via, lambda base: base.op("Pow", b.cast(via))).name
 
@@ -71,13 +47,13 @@ def _remainder(a: Term, b: Term) -> Term:
 
 @emits(Remainder)
 def remainder(op: Remainder, site: Site) -> str:
-    return _remainder(*_operands(op, site)).name
+    return _remainder(*operands(op, site)).name
 
 
 @emits(FloorDiv)
 def floor_div(op: FloorDiv, site: Site) -> str:
     """Without its remainder, the dividend divides exactly, so that the quotient needs to be rounded only."""
-    a, b = _operands(op, site)
+    a, b = operands(op, site)
     if a.dtype.is_integer:
         via = INT32 if a.dtype.size < 4 else a.dtype
         wide = b.cast(via)
@@ -88,16 +64,6 @@ def floor_div(op: FloorDiv, site: Site) -> str:
     return b.equal(0.0).choose(a / b, exact).name
 
 
-@emits(Eq, Ne, Lt, Le, Gt, Ge)
-def comparison(op: Comparison, site: Site) -> str:
-    a, b = _operands(op, site)
-    if isinstance(op, Eq | Ne):
-        same = a.equal(b)
-        return same.name if isinstance(op, Eq) else same.negation().name
-    via = INT32 if a.dtype == BOOL else a.dtype
-    return a.cast(via).op(op.onnx, b.cast(via), to=BOOL).name
-
-
 @emits(Maximum, Minimum)
 def extreme(op: Pair, site: Site) -> str:
     dtype = result_type(site.given)
@@ -106,20 +72,6 @@ def extreme(op: Pair, site: Site) -> str:
         return a.op(_ON_TRUTH[type(op)], b).name
     via = wide_integer(dtype)
     return a.within(via, lambda x: x.op(op.onnx, b.cast(via))).name
-
-
-@emits(LogicalAnd, LogicalOr, LogicalXor)
-def logic(op: Pair, site: Site) -> str:
-    return term(site).truth().op(op.onnx, term(site, 1).truth()).name
-
-
-@emits(Where)
-def where(op: Where, site: Site) -> str:
-    dtype = op.operand_type(site.given)
-    x = term(site, 1).cast(dtype)
-    other = x.like(op.other) if op.scalars else term(site, 2).cast(dtype)
-    then, otherwise = (other, x) if op.reverse else (x, other)
-    return term(site).choose(then, otherwise).name
 
 
 @emits(Clamp)

@@ -31,11 +31,11 @@ def attention(op: Attention, site: Site) -> str:
 
 def _scaled(q: Term, scale: float | None, features: Dim) -> tuple[Term, float | None]:
     """The queries, and the scale that is left to do. ONNX Runtime takes only positive scales, and those of ONNX are float32."""
-    if q.dtype != FLOAT64:
-        return (q, scale) if scale is None or scale > 0 else (q * float(scale), 1.0)
-    if scale is not None:
-        return q * float(scale), 1.0
-    return q / q.like(features).op("Sqrt"), 1.0
+    if q.dtype == FLOAT64 and scale is None:
+        return q / q.like(features).op("Sqrt"), 1.0
+    if scale is None:
+        return q, None
+    return (q, float(scale)) if scale > 0 and q.dtype != FLOAT64 else (q * float(scale), 1.0)
 
 
 def _four_axes(op: Attention, site: Site, index: int, scores: Shape) -> Term:

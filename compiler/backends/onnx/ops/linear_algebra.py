@@ -20,14 +20,17 @@ def matmul(op: Matmul, site: Site) -> str:
 
 @emits(Einsum)
 def einsum(op: Einsum, site: Site) -> str:
-    """`...` is written out as letters: ONNX wants it to stand for as many axes in every operand, and in the result."""
+    """`...` is written out as letters, and axes of 1 are stretched: ONNX takes the first size that it sees of a letter."""
     dtype = site.results[0].dtype
-    terms = [term(site, index) for index in range(len(site.inputs))]
     via = FLOAT32 if dtype.name == "bfloat16" else dtype
     if not dtype.is_float and dtype.size < 4:
         via = INT32
-    names = [x.cast(via).name for x in terms]
-    found = site.add("Einsum", names, equation=_in_letters(op.read(site.given)))
+    equation = op.read(site.given)
+    names = []
+    for index, (labels, type) in enumerate(zip(equation.operands, site.given, strict=True)):
+        whole = tuple(equation.sizes[label] for label in labels)
+        names.append(_stretched(term(site, index).cast(via), type.shape, whole).name)
+    found = site.add("Einsum", names, equation=_in_letters(equation))
     return Term(site, found, via).cast(dtype).name
 
 
@@ -51,11 +54,11 @@ def cosine_similarity(op: CosineSimilarity, site: Site) -> str:
     axis = op.axis % max(common.rank, 1)
 
     def unit(index: int) -> Term:
-        """The vectors of one side, each divided by its length, which PyTorch takes in their own type."""
+        """The vectors of one side, each divided by its length: in their own type, as PyTorch does it."""
         x, own = term(site, index), site.given[index]
         side = _stretched(x if own.dtype.is_float else x.cast(common.dtype), own.shape, common.shape)
         length = _along(side, "ReduceL2", axis, common.rank, keepdims=1).op("Max", float(op.eps))
-        return side.cast(common.dtype) / length.cast(common.dtype)
+        return (side / length).cast(common.dtype)
 
     return _along(unit(0) * unit(1), "ReduceSum", axis, common.rank, keepdims=0).name
 

@@ -62,7 +62,7 @@ def parameter(op: Parameter, site: Site) -> Code:
             return call(f"torch.{kind}", *flat, dtype=dtype)
         case Init("constant", (value,)):
             number = float(value) if op.dtype.is_float else int(value)
-            return call("torch.full", sizes, lit(number, "value"), dtype=op.dtype if number is not float(value) else dtype)
+            return call("torch.full", sizes, lit(number, "value"), dtype=dtype)
         case Init("normal", (deviation,)):
             drawn = call("torch.randn", *flat, dtype=dtype)
             return drawn if deviation == 1 else Infix("*", drawn, lit(deviation, "std"))
@@ -112,14 +112,20 @@ class _Writer:
         real = is_real(self.formula, self.op.shape)
         if not self.uses:
             return self._constant()
-        root = self._root(real)
-        sizes = tuple(lit(d, "size") for d in self.op.shape)
-        if not fills(self.formula, self.op.shape):
-            root = method(root, "expand", *sizes)
-            root = method(root, "clone") if self.op.static else root
+        root = self._spread(self._root(real))
         if self.inline:
             return root
         return Let(tuple((self._name(axis), self._arange(axis)) for axis in sorted(self.uses)), root)
+
+    def _spread(self, root: Code) -> Code:
+        """The formula in the shape of the table, of which it may lack axes."""
+        shape, first = self.op.shape, min(self.uses)
+        if fills(self.formula, shape):
+            return root
+        if all(axis in self.uses or size == 1 for axis, size in enumerate(shape)):
+            return Subscript(root, (Lit(None),) * first)
+        root = method(root, "expand", *(lit(d, "size") for d in shape))
+        return method(root, "clone") if self.op.static else root
 
     def _root(self, real: bool) -> Code:
         """The formula, converted to the table's type."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ....ops.axes import front_axis
 from ....ops.joining import Chunk, Concat, Split, Stack
 from ..code import Code, Ref, TupleCode, call, lit, method
 from ..table import Site, function
@@ -21,8 +22,15 @@ def stack(op: Stack, site: Site) -> Code:
     return call("torch.stack", _inputs(site), dim=op.axis)
 
 
+def _is_whole(op: Split | Chunk, site: Site) -> bool:
+    """Whether there is but one piece, which is the tensor."""
+    return len(op.pieces(front_axis(op.name, op.axis, site.given[0]), site.given)) == 1
+
+
 @function(Split)
 def split(op: Split, site: Site) -> Code:
+    if _is_whole(op, site):
+        return Ref(0)
     sizes = op.sizes
     code = TupleCode(tuple(lit(size, "size") for size in sizes)) if isinstance(sizes, tuple) else lit(sizes, "size")
     return method(Ref(0), "split", code, dim=op.axis)
@@ -30,4 +38,6 @@ def split(op: Split, site: Site) -> Code:
 
 @function(Chunk)
 def chunk(op: Chunk, site: Site) -> Code:
+    if _is_whole(op, site):
+        return Ref(0)
     return method(Ref(0), "chunk", lit(op.n, "chunks"), dim=op.axis)

@@ -38,10 +38,13 @@ def open_sizes(sizes: Shape, names: Sequence[str] = ()) -> tuple[Code, ...]:
 
 
 def reshaped(code: Code, before: Shape, after: Shape, names: Sequence[str] = ()) -> Code:
-    """`code`, of shape `before`, in the shape `after`: by `flatten` or `unflatten` where one axis is made or divided, else by `reshape`."""
+    """`code`, of shape `before`, in the shape `after`: by `flatten`, `unflatten` or the like where that is all, else by `reshape`."""
     head = _common(before, after)
     tail = _common(before[head:][::-1], after[head:][::-1])
     old, new = before[head : len(before) - tail], after[head : len(after) - tail]
+    ones = [head + i for i, size in enumerate(old) if size == 1]
+    if ones and new == tuple(size for size in old if size != 1):
+        return method(code, "squeeze", *(ones if len(ones) == 1 else (lit(tuple(ones)),)))
     if len(new) == 1 and len(old) > 1:
         end = () if tail == 0 else (head + len(old) - 1,)
         return method(code, "flatten", head, *end)
@@ -50,8 +53,6 @@ def reshaped(code: Code, before: Shape, after: Shape, names: Sequence[str] = ())
         return method(code, "unflatten", head if tail else -1, TupleCode(open_sizes(new, inside)))
     if (old, new) == ((), (1,)):
         return method(code, "unsqueeze", head if tail else -1)
-    if (old, new) == ((1,), ()):
-        return method(code, "squeeze", head if tail else -1)
     return method(code, "reshape", *open_sizes(after, names))
 
 

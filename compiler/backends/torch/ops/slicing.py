@@ -40,20 +40,20 @@ def select(op: Select, site: Site) -> Code:
 @function(Pad)
 def pad(op: Pad, site: Site) -> Code:
     if op.mode != "constant":
-        return call("F.pad", X, lit(op.pad, "padding"), mode=op.mode)
-    return call("F.pad", X, lit(op.pad, "padding"), value=(_value(op, site), 0))
+        return call("F.pad", X, lit(op.padding, "padding"), mode=op.mode)
+    return call("F.pad", X, lit(op.padding, "padding"), value=(_value(op, site), 0))
 
 
 @module(Pad)
 def pad_module(op: Pad, site: Site) -> Code:
     # The rank in the name of a constant padding is not looked at.
-    rank = f"{min(max(len(op.pad) // 2, 1), 3)}d"
+    rank = f"{min(max(len(op.padding) // 2, 1), 3)}d"
     if op.mode != "constant":
-        return construct(f"{_PADS[op.mode]}{rank}", {"padding": lit(op.pad)})
+        return construct(f"{_PADS[op.mode]}{rank}", {"padding": lit(op.padding)})
     value = _value(op, site)
     if value == 0:
-        return construct(f"nn.ZeroPad{rank}", {"padding": lit(op.pad)})
-    return construct(f"nn.ConstantPad{rank}", {"padding": lit(op.pad), "value": value})
+        return construct(f"nn.ZeroPad{rank}", {"padding": lit(op.padding)})
+    return construct(f"nn.ConstantPad{rank}", {"padding": lit(op.padding), "value": value})
 
 
 def _value(op: Pad, site: Site) -> int | float:

@@ -1,0 +1,19 @@
+"""Comparison, logic and choice in PyTorch: `x <= y`, `torch.where(mask, x, y)`."""
+
+from __future__ import annotations
+
+from ....ops.comparison import Eq, Ge, Gt, Le, LogicalAnd, LogicalOr, LogicalXor, Lt, Ne, Where
+from ..code import Code, Ref, call, lit
+from ..table import Site, function
+from .arithmetic import binary, pair
+
+function(Eq, Ne, Lt, Le, Gt, Ge)(binary)
+function(LogicalAnd, LogicalOr, LogicalXor)(pair)
+
+
+@function(Where)
+def where(op: Where, site: Site) -> Code:
+    if not op.scalars:
+        return call("torch.where", Ref(0), Ref(1), Ref(2))
+    number = lit(op.other, "other")
+    return call("torch.where", Ref(0), number, Ref(1)) if op.reverse else call("torch.where", Ref(0), Ref(1), number)

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Netc = Callable[..., Any]
+Write = Callable[[str, str], Path]
+
+
+def test_a_good_spec(netc: Netc) -> None:
+    done = netc("check", "-e", "input 3 -> dense 2 sigmoid -> dense 1 sigmoid")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "no errors\n")
+
+
+def test_a_bad_spec(netc: Netc) -> None:
+    done = netc("check", "-e", "input 3 -> dens 2")
+    assert done.exit_code == 1
+    assert done.stdout == (
+        "error[unknown-operator]: there is no operator or block called `dens`\n"
+        " --> <text>:1:12\n"
+        "  |\n"
+        "1 | input 3 -> dens 2\n"
+        "  |            ^^^^\n"
+        "  |\n"
+        "  = help: did you mean `dense`?\n"
+        "\n"
+        "1 error\n"
+    )
+
+
+def test_warnings_are_no_failure(netc: Netc) -> None:
+    done = netc("check", "-e", "x = input 3\ny = x -> relu\nx -> dense 2")
+    assert done.exit_code == 0
+    assert "warning[unused-name]" in done.stdout
+
+
+def test_several_files_and_formats(netc: Netc, write: Write) -> None:
+    write("a.net", "input 3 -> dens 2")
+    write("b.net", "input 3 -> dense 2")
+    write("c.net", "input 3 -> dense")
+    short = netc("check", "a.net", "b.net", "c.net", "d.net", "--format", "short")
+    assert short.exit_code == 1
+    assert [line.partition(": ")[0] for line in short.stdout.splitlines()] == ["a.net:1:12", "c.net:1:12", "d.net:1:1"]
+    found = json.loads(netc("check", "a.net", "b.net", "--format", "json").stdout)
+    assert [(d["code"], d["file"], d["line"], d["column"], d["end_line"], d["end_column"]) for d in found] == [
+        ("unknown-operator", "a.net", 1, 12, 1, 16)
+    ]
+    assert {"code", "severity", "message", "labels", "notes", "help"} <= found[0].keys()
+    assert json.loads(netc("check", "b.net", "--format", "json").stdout) == []
+
+
+def test_shapes(netc: Netc) -> None:
+    done = netc("check", "--shapes", "-e", "x = input [T, 4]\nx -> dense 8 relu as wide -> dense 2")
+    assert done.exit_code == 0
+    assert done.stdout == (
+        "net     operator  result\n"
+        "x       input     [N, T, 4]\n"
+        "wide    dense     [N, T, 8]\n"
+        "relu1   relu      [N, T, 8]\n"
+        "dense1  dense     [N, T, 2]\n"
+    )
+
+
+def test_standard_input(netc: Netc) -> None:
+    assert netc("check", "-", input="input 3 -> relu").exit_code == 0
+    assert "<stdin>:1:" in netc("check", "-", input="input 3 -> rel").stdout
+    assert "not-utf8" in netc("check", "-", input=b"\xff").stdout
+
+
+def test_every_model_of_a_file(netc: Netc, write: Write) -> None:
+    write("m.net", "model a(w=2) { input 3 -> dense w }\nmodel b { input 3 -> dens 1 }")
+    assert netc("check", "m.net").exit_code == 1
+    assert netc("check", "m.net", "--model", "a", "--set", "w=4").exit_code == 0
+
+
+def test_a_library_is_fine(netc: Netc, write: Write) -> None:
+    write("lib.net", "block b { dense 1 }")
+    assert netc("check", "lib.net").exit_code == 0
+
+
+def test_set_and_dim(netc: Netc) -> None:
+    text = "model m(w=2, sizes=[1]) { input [T, 3] -> dense w -> repeat s in sizes { dense s } }"
+    done = netc("check", "--shapes", "-e", text, "--set", "w=(2 * 8)", "--set", "sizes=[4, 5]", "--dim", "T=128")
+    assert done.exit_code == 0
+    assert "[N, 128, 16]" in done.stdout
+    assert "[N, 128, 5]" in done.stdout
+
+
+def test_wrong_usage(netc: Netc, write: Write) -> None:
+    write("a.net", "input 3 -> dense 2")
+    for words in (
+        [],
+        ["a.net", "-e", "input 3"],
+        ["a.net", "--format", "xml"],
+        ["a.net", "--shapes", "--format", "json"],
+        ["a.net", "--set", "w"],
+        ["a.net", "--set", "w=["],
+        ["a.net", "--set", "w=1 +"],
+        ["a.net", "--set", "w=nothing(3)"],
+        ["a.net", "--set", "=3"],
+        ["a.net", "--dim", "T=0"],
+        ["a.net", "--dim", "T=-1"],
+        ["a.net", "--dim", "T=x"],
+        ["a.net", "--dim", "T=1e9"],
+        ["a.net", "--dim", f"T={'9' * 5000}"],
+        ["a.net", "--nonsense"],
+    ):
+        done = netc("check", *words)
+        assert done.exit_code == 2, words
+        assert "Traceback" not in done.output
+        assert done.output.startswith("Usage: netc check")

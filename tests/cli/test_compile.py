@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+import netc as api
+
+Netc = Callable[..., Any]
+TINY = "input 3 -> dense 2 sigmoid"
+
+
+def test_by_the_ending(netc: Netc, folder: Path) -> None:
+    assert netc("compile", "-e", TINY, "-o", "m.onnx", "--seed", 3).exit_code == 0
+    assert onnx.load(folder / "m.onnx") == api.compile(TINY).onnx(seed=3)
+    assert netc("compile", "-e", TINY, "-o", "m.py").exit_code == 0
+    assert (folder / "m.py").read_text() == api.compile(TINY).source()
+
+
+def test_by_the_target(netc: Netc, folder: Path) -> None:
+    assert netc("compile", "-e", TINY, "--target", "torch").stdout == api.compile(TINY).source()
+    assert netc("compile", "-e", TINY, "--target", "torch", "-o", "-").stdout == api.compile(TINY).source()
+    assert netc("compile", "-e", TINY, "--target", "onnx", "-o", "-").stdout_bytes == api.compile(TINY).onnx().SerializeToString()
+    netc("compile", "-e", TINY, "--target", "onnx", "-o", "model.bin")
+    assert onnx.load(folder / "model.bin") == api.compile(TINY).onnx()
+
+
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [
+        ("tokens", ("INPUT", "'sigmoid'")),
+        ("ast", ("Flow", "name='dense'")),
+        ("graph", ("dense(input)", "[N, 2]", "sigmoid")),
+        ("torch", ("nn.Linear(3, 2)",)),
+        ("onnx", ("Gemm", "dense1.weight")),
+    ],
+)
+def test_emit(netc: Netc, folder: Path, stage: str, words: tuple[str, ...]) -> None:
+    done = netc("compile", "-e", TINY, "--emit", stage)
+    assert done.exit_code == 0
+    assert all(word in done.stdout for word in words)
+    netc("compile", "-e", TINY, "--emit", stage, "-o", "out.txt")
+    assert (folder / "out.txt").read_text() == done.stdout
+
+
+@pytest.mark.parametrize("stage", ["ast", "graph", "torch", "onnx"])
+def test_emit_what_is_wrong(netc: Netc, stage: str) -> None:
+    done = netc("compile", "-e", "input 3 -> ]", "--emit", stage)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "error[" in done.stderr
+
+
+def test_errors_go_to_standard_error_and_nothing_is_written(netc: Netc, folder: Path) -> None:
+    done = netc("compile", "-e", "input 3 -> dens 2", "-o", "m.onnx")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "error[unknown-operator]" in done.stderr
+    assert list(folder.iterdir()) == []
+
+
+def test_weights(netc: Netc, folder: Path) -> None:
+    np.savez("w.npz", **{"dense1.weight": np.ones((2, 3), np.float32), "dense1.bias": np.zeros(2, np.float32)})
+    np.savez("bad.npz", **{"dense1.weight": np.ones((3, 2), np.float32)})
+    (folder / "broken.safetensors").write_bytes(b"nonsense")
+    assert netc("compile", "-e", TINY, "--weights", "w.npz", "-o", "m.onnx").exit_code == 0
+    before = (folder / "m.onnx").read_bytes()
+    for weights in ("bad.npz", "broken.safetensors", "none.npz", "w.txt", "."):
+        done = netc("compile", "-e", TINY, "--weights", weights, "-o", "m.onnx")
+        assert done.exit_code == 1, weights
+        assert done.stderr.startswith("error[weights-"), done.stderr
+    assert (folder / "m.onnx").read_bytes() == before
+
+
+def test_files_stay_whole(netc: Netc, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "m.py").write_text("old")
+    monkeypatch.setattr(os, "fsync", _full)
+    done = netc("compile", "-e", TINY, "-o", "m.py")
+    assert done.exit_code == 1
+    assert done.stderr == "error: cannot write `m.py`: no space left on device\n"
+    assert (folder / "m.py").read_text() == "old"
+    assert [p.name for p in folder.iterdir()] == ["m.py"]
+
+
+def _full(descriptor: int) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_links_and_modes_are_kept(netc: Netc, folder: Path) -> None:
+    (folder / "real.py").write_text("old")
+    (folder / "real.py").chmod(0o640)
+    (folder / "link.py").symlink_to("real.py")
+    assert netc("compile", "-e", TINY, "-o", "link.py").exit_code == 0
+    assert (folder / "link.py").is_symlink()
+    assert "Linear" in (folder / "real.py").read_text()
+    assert (folder / "real.py").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [("no/such/m.py", "there is no folder `no/such`"), ("folder.py", "it is a directory"), ("/dev/full", "no space left on device")],
+)
+def test_what_cannot_be_written(netc: Netc, folder: Path, output: str, says: str) -> None:
+    (folder / "folder.py").mkdir()
+    done = netc("compile", "-e", TINY, "--target", "torch", "-o", output)
+    assert done.exit_code == 1
+    assert done.stderr == f"error: cannot write `{output}`: {says}\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["-o", "m.txt"],
+        ["-o", "m"],
+        ["--target", "onnx"],
+        ["--target", "jax", "-o", "m.py"],
+        ["--emit", "llvm"],
+        ["--emit", "graph", "--target", "torch"],
+        ["--emit", "onnx", "--seed", "3"],
+        ["-o", "m.py", "--seed", "3"],
+        ["-o", "m.py", "--weights", "w.npz"],
+        ["-o", "m.onnx", "--seed", "-1"],
+        ["-o", "m.onnx", "--seed", "x"],
+        ["-o", "m.onnx", "--seed", str(2**64)],
+    ],
+)
+def test_wrong_usage(netc: Netc, folder: Path, words: list[str]) -> None:
+    done = netc("compile", "-e", TINY, *words)
+    assert done.exit_code == 2
+    assert done.output.startswith("Usage: netc compile")
+    assert list(folder.iterdir()) == []

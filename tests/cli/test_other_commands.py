@@ -1,0 +1,61 @@
+"""`summary`, `explain`, `format`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from netc.codes import codes
+
+Netc = Callable[..., Any]
+Write = Callable[[str, str], Path]
+
+
+def test_summary(netc: Netc) -> None:
+    done = netc("summary", "-e", "input [T, 8] -> repeat 100 { dense 8 relu } -> dense 2")
+    assert done.exit_code == 0
+    assert "x 100" in done.stdout
+    assert "7,218" in done.stdout
+    assert not any(line.endswith(" ") for line in done.stdout.splitlines())
+
+
+def test_summary_of_what_is_wrong(netc: Netc) -> None:
+    done = netc("summary", "-e", "input 3 -> dens 2")
+    assert (done.exit_code, done.stdout) == (1, "")
+
+
+def test_explain(netc: Netc) -> None:
+    assert netc("explain").stdout.split() == codes()
+    done = netc("explain", "missing-file")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("# missing-file")
+    assert netc("explain", "error[missing-file]").stdout == done.stdout
+
+
+def test_explain_what_is_not(netc: Netc) -> None:
+    near = netc("explain", "mising-file")
+    assert near.exit_code == 2
+    assert "did you mean `missing-file`?" in near.stderr
+    assert netc("explain", "../errors/missing-file").exit_code == 2
+
+
+def test_format(netc: Netc, write: Write) -> None:
+    path = write("a.net", "input   3->dense   2 # tiny\n")
+    checked = netc("format", "--check", "a.net")
+    assert (checked.exit_code, checked.stdout) == (1, "a.net\n")
+    assert netc("format", "a.net").exit_code == 0
+    assert path.read_text() == "input 3 -> dense 2  # tiny\n"
+    assert netc("format", "--check", "a.net").exit_code == 0
+    assert netc("format", "-", input="input   3->dense   2").stdout == "input 3 -> dense 2\n"
+
+
+def test_format_leaves_what_is_wrong(netc: Netc, write: Write) -> None:
+    bad = write("bad.net", "input  3 -> )")
+    good = write("good.net", "input  3")
+    done = netc("format", "bad.net", "good.net", "none.net")
+    assert done.exit_code == 1
+    assert bad.read_text() == "input  3 -> )"
+    assert good.read_text() == "input 3\n"
+    assert "bad.net:1:13" in done.stderr
+    assert "none.net" in done.stderr

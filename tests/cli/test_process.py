@@ -1,0 +1,101 @@
+"""What only a process shows: streams, signals, exit codes."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+NETC = [sys.executable, "-m", "netc"]
+BAD = ["check", "-e", "input 3 -> dens 2"]
+
+
+def in_terminal(words: list[str], **environment: str) -> str:
+    """What a command shows in a terminal."""
+    main, side = pty.openpty()
+    process = subprocess.Popen([*NETC, *words], stdout=side, stderr=side, env={**os.environ, "TERM": "xterm", **environment})
+    os.close(side)
+    shown = b""
+    try:
+        while chunk := os.read(main, 4096):
+            shown += chunk
+    except OSError:  # the other side is closed
+        pass
+    process.wait()
+    os.close(main)
+    return shown.decode()
+
+
+def test_colours_only_in_a_terminal() -> None:
+    plain = {"NO_COLOR": ""}
+    assert "\x1b[" in in_terminal(BAD, **plain)
+    assert "\x1b[" not in in_terminal(BAD, NO_COLOR="1")
+    assert "\x1b[" not in in_terminal(BAD, TERM="dumb", **plain)
+    assert b"\x1b[" not in subprocess.run([*NETC, *BAD], capture_output=True, check=False).stdout
+
+
+def test_a_pipe_that_nobody_reads() -> None:
+    process = subprocess.Popen(
+        [*NETC, "compile", "-e", "input 3 -> dense 2", "--emit", "graph"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.wait() == 141
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+def test_a_full_disk() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*NETC, *BAD], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "error: cannot write the output: no space left on device\n"
+
+
+def test_interrupted() -> None:
+    process = subprocess.Popen([*NETC, "check", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 130
+    assert b"Traceback" not in out + err
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    done = subprocess.run([*map(os.fsencode, NETC), b"check", b"\xff.net"], capture_output=True, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert b"missing-file" in done.stdout
+    narrow = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run([*NETC, "check", "-e", "é"], capture_output=True, env=narrow, check=False)
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
+def test_without_permission(tmp_path: Path) -> None:
+    (tmp_path / "a.net").write_text("input 3 -> relu")
+    (tmp_path / "a.net").chmod(0)
+    done = subprocess.run([*NETC, "check", "a.net"], capture_output=True, cwd=tmp_path, text=True, check=False)
+    assert done.returncode == 1
+    assert "unreadable-file" in done.stdout
+    tmp_path.chmod(0o500)
+    done = subprocess.run([*NETC, "compile", "-e", "input 3 -> relu", "-o", "m.py"], capture_output=True, cwd=tmp_path, text=True, check=False)
+    assert done.stderr == "error: cannot write `m.py`: permission denied\n"
+
+
+def test_an_error_of_netc_itself(tmp_path: Path) -> None:
+    broken = "import netc.analysis, netc.cli; netc.analysis.analyse_models = None; netc.cli.main()"
+    command = [sys.executable, "-c", broken, *BAD]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 70
+    assert "internal error in netc" in done.stderr
+    assert "Traceback" not in done.stderr
+    debug = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "NETC_DEBUG": "1"}, check=False)
+    assert "Traceback" in debug.stderr

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import netc as api
+
+Netc = Callable[..., Any]
+TINY = "x = input 3\nx -> dense 2 sigmoid"
+X = np.arange(6, dtype=np.float32).reshape(2, 3)
+
+
+def test_on_arrays(netc: Netc, folder: Path) -> None:
+    np.save("x.npy", X)
+    done = netc("run", "-e", TINY, "--input", "x=x.npy", "--seed", 2, "-o", "out.npz")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("output: float32 [2, 2]\n[[")
+    with np.load(folder / "out.npz") as kept:
+        assert np.array_equal(kept["output"], api.compile(TINY).session(seed=2)(X))
+
+
+def test_an_onnx_model(netc: Netc) -> None:
+    np.save("x.npy", X)
+    netc("compile", "-e", TINY, "--seed", 2, "-o", "m.onnx")
+    from_model = netc("run", "m.onnx", "--input", "x=x.npy")
+    assert from_model.exit_code == 0
+    assert from_model.stdout == netc("run", "-e", TINY, "--input", "x=x.npy", "--seed", 2).stdout
+
+
+def test_random(netc: Netc) -> None:
+    text = "x = input [T] int64\nmask = input [T, T] bool batch=false\ny = x -> embedding 5 2\nout y, mask"
+    done = netc("run", "-e", text, "--random")
+    assert done.exit_code == 0
+    assert done.stdout == netc("run", "-e", text, "--random").stdout != netc("run", "-e", text, "--random", "--seed", 1).stdout
+    assert "y: float32 [1, 8, 2]" in done.stdout
+    assert "y: float32 [4, 3, 2]" in netc("run", "-e", text, "--random", "--dim", "T=3", "--dim", "N=4").stdout
+
+
+def test_random_sizes_heed_every_where(netc: Netc) -> None:
+    text = "input 1xHxW where H % 32 == 0, W == 2 * H -> max_pool 32"
+    done = netc("run", "-e", text, "--random")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("output: float32 [1, 1, 1, 2]")
+
+
+def test_random_for_an_onnx_model(netc: Netc) -> None:
+    netc("compile", "-e", "input [T, 3] -> relu", "-o", "m.onnx")
+    assert netc("run", "m.onnx", "--random", "--dim", "T=7").stdout.startswith("output: float32 [1, 7, 3]")
+    refused = netc("run", "m.onnx", "--random", "--dim", "S=7")
+    assert (refused.exit_code, refused.stderr.count("`T`")) == (1, 1)
+
+
+def test_an_output_may_have_any_name(netc: Netc, folder: Path) -> None:
+    assert netc("run", "-e", "file = input 3 -> relu\nout file", "--random", "-o", "o.npz").exit_code == 0
+    with np.load(folder / "o.npz") as kept:
+        assert list(kept) == ["file"]
+
+
+@pytest.fixture
+def arrays(folder: Path) -> None:
+    np.save("x.npy", X)
+    np.save("wide.npy", np.zeros((2, 4), np.float32))
+    np.save("flat.npy", np.zeros(3, np.float32))
+    np.save("words.npy", np.array(["a"]))
+    np.save("objects.npy", np.array([{}], dtype=object), allow_pickle=True)
+    np.savez("several.npz", a=X)
+    (folder / "text.npy").write_text("no array")
+    (folder / "empty.npy").write_bytes(b"")
+    (folder / "cut.npy").write_bytes((folder / "x.npy").read_bytes()[:-4])
+
+
+@pytest.mark.usefixtures("arrays")
+@pytest.mark.parametrize("name", ["wide", "flat", "words", "objects", "text", "empty", "cut", "none"])
+def test_arrays_that_will_not_do(netc: Netc, name: str) -> None:
+    done = netc("run", "-e", TINY, "--input", f"x={name}.npy")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("arrays")
+def test_inputs_that_are_not_the_models(netc: Netc) -> None:
+    assert netc("run", "-e", TINY, "--input", "y=x.npy", "--random").exit_code == 1
+    assert netc("run", "-e", TINY, "--input", "x=several.npz").exit_code == 1
+    needed = netc("run", "-e", TINY)
+    assert needed.exit_code == 2
+    assert "`x`: float32 [N, 3]" in needed.stderr
+
+
+def test_models_that_will_not_do(netc: Netc, folder: Path) -> None:
+    (folder / "text.onnx").write_text("input 3 -> relu")
+    (folder / "empty.onnx").write_bytes(b"")
+    for path in ("text.onnx", "empty.onnx", "none.onnx", "none.net"):
+        done = netc("run", path, "--random")
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert done.stderr.startswith("error")
+
+
+def test_what_fails_while_it_runs(netc: Netc) -> None:
+    np.save("x.npy", np.array([[9]]))
+    done = netc("run", "-e", "x = input [1] int64\nx -> embedding 5 2", "--input", "x=x.npy")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("error: the model failed while it ran: ")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA")
+def test_cuda_is_missing(netc: Netc) -> None:
+    done = netc("run", "-e", TINY, "--random", "--device", "cuda")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "CUDA" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--input", "x"],
+        ["--input", "=x.npy"],
+        ["--input", "x="],
+        ["--input", "x=a", "--input", "x=b"],
+        ["--random", "-o", "out.txt"],
+        ["--device", "tpu"],
+        ["--random", "--seed", "-3"],
+    ],
+)
+def test_wrong_usage(netc: Netc, folder: Path, words: list[str]) -> None:
+    done = netc("run", "-e", TINY, *words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert list(folder.iterdir()) == []
+
+
+def test_an_onnx_model_is_what_it_is(netc: Netc) -> None:
+    assert netc("run", "m.onnx", "--set", "w=1").exit_code == 2
+    assert netc("run", "m.onnx", "--weights", "w.npz").exit_code == 2

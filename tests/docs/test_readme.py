@@ -1,0 +1,77 @@
+"""The README is true: its specs are checked, its commands give what stands below them, its Python runs.
+
+`pytest tests/docs --update` writes the commands' output anew; read it before you commit it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[2] / "README.md"
+FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def fences(language: str) -> Iterator[re.Match[str]]:
+    return (m for m in FENCE.finditer(README.read_text(encoding="utf-8")) if m[1] == language)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the files that the README names."""
+    for match in fences("net"):
+        named = re.search(r"file=(\S+)", match[2])
+        if named:
+            (tmp_path / named[1]).write_text(match[3], encoding="utf-8")
+    return tmp_path
+
+
+def run(command: str, folder: Path) -> str:
+    words = shlex.split(command)
+    assert words[0] == "netc"
+    environment = os.environ | {"NO_COLOR": "1", "COLUMNS": "100"}
+    done = subprocess.run(
+        [sys.executable, "-m", "netc", *words[1:]], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    return "".join(line.rstrip() + "\n" for line in (done.stdout + done.stderr).strip("\n").splitlines())
+
+
+def played(session: str, folder: Path) -> str:
+    """A session of commands with the output they give now."""
+    return "".join(f"{line}\n{run(line[2:], folder)}" for line in session.splitlines() if line.startswith("$ "))
+
+
+def test_commands_give_what_is_shown(folder: Path, update: bool) -> None:
+    text = README.read_text(encoding="utf-8")
+    real = FENCE.sub(lambda m: f"```console\n{played(m[3], folder)}```" if m[1] == "console" else m[0], text)
+    if update:
+        README.write_text(real, encoding="utf-8")
+    assert real == text
+
+
+def test_python_runs_and_prints_what_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    (example,) = fences("python")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(example[3], "README.md", "exec"), {})
+    lines = printed.getvalue()
+    said = re.findall(r"print\(.*\)\s+# (.+)$", example[3], re.MULTILINE)
+    assert said
+    for one in said:
+        assert one.removesuffix(", ...]") in lines
+    assert (folder / "mlp.onnx").stat().st_size > 0
+
+
+def test_there_are_ten_examples() -> None:
+    language = README.read_text(encoding="utf-8").split("## The language in ten examples")[1].split("\n## ")[0]
+    assert len(re.findall(r"^```net", language, re.MULTILINE)) == 10

@@ -1,0 +1,71 @@
+"""Activations: element types, shapes and refusals are those of PyTorch's modules."""
+
+import pytest
+import torch
+from torch import nn
+
+from netc.compiler.dims import Facts, symbol
+from netc.compiler.ops import activation
+from netc.compiler.ops.activation import Activation, Glu, Hardtanh, Prelu, Softplus, Threshold
+from netc.compiler.ops.base import Given, Init, Operator, Refusal
+from netc.compiler.types import DTYPES, FLOAT32, TensorType
+
+ALL = [kind for kind in vars(activation).values() if isinstance(kind, type) and issubclass(kind, Activation) and kind.name]
+
+
+def inferred(op: Operator, type: TensorType) -> TensorType | None:
+    try:
+        return op.infer(Given((type,), Facts.nothing()))[0]
+    except Refusal:
+        return None
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_types_and_shapes(kind: type[Activation]) -> None:
+    op = kind()
+    along = {"dim": -1} if "axis" in kind.signature else {}
+    for dtype in DTYPES.values():
+        found = inferred(op, TensorType(dtype, (2, 4)))
+        element = getattr(torch, dtype.name)
+        options = {"dtype": element} if kind is Prelu and dtype.is_float else along
+        module = getattr(nn, kind.torch.removeprefix("torch.nn."))(**options)
+        try:
+            y = module(torch.ones(2, 4, dtype=element))
+            expected: TensorType | None = TensorType(DTYPES[str(y.dtype).removeprefix("torch.")], tuple(y.shape))
+        except RuntimeError:
+            expected = None
+        assert found == expected, dtype
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_defaults_are_those_of_pytorch(kind: type[Activation]) -> None:
+    module = getattr(nn, kind.torch.removeprefix("torch.nn."))
+    for name, arg in kind.signature.items():
+        if name not in ("axis", "init", "num_parameters"):
+            assert getattr(module(), name) == arg.default
+
+
+def test_prelu_has_a_slope_for_each_channel() -> None:
+    given = Given((TensorType(FLOAT32, (symbol("N"), 3, 8)),), Facts.nothing())
+    (weight,) = Prelu(num_parameters="channels").parameters(given)
+    assert (weight.shape, weight.init) == ((3,), Init("constant", (0.25,)))
+    assert Prelu().parameters(given)[0].shape == (1,)
+
+
+def test_glu_halves_symbolic_axes() -> None:
+    t = symbol("T")
+    assert inferred(Glu(), TensorType(FLOAT32, (symbol("N"), 2 * t))) == TensorType(FLOAT32, (symbol("N"), t))
+    assert inferred(Glu(), TensorType(FLOAT32, (symbol("N"), 2 * t + 1))) is None
+
+
+def test_arguments_that_pytorch_refuses() -> None:
+    x = TensorType(FLOAT32, (2, 4))
+    assert inferred(Hardtanh(min_val=1, max_val=1), x) is None
+    assert inferred(Prelu(num_parameters=3), x) is None
+    assert inferred(Prelu(num_parameters=4), x) == x
+    assert inferred(Softplus(beta=-1), x) == x
+
+
+def test_a_threshold_is_no_bare_word() -> None:
+    assert all(kind.is_activation for kind in ALL)
+    assert not Threshold.is_activation

@@ -1,0 +1,101 @@
+"""Attention: shapes and refusals are those of PyTorch, its parameters too."""
+
+from itertools import product
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import nn
+
+from netc.compiler.dims import Facts, symbol
+from netc.compiler.ops.attention import Attention
+from netc.compiler.ops.base import Given, Operator, Refusal
+from netc.compiler.ops.multihead import MultiheadAttention
+from netc.compiler.types import BOOL, FLOAT32, Shape, TensorType
+
+NOTHING = Facts.nothing()
+
+
+def inferred(op: Operator, *types: TensorType) -> Shape | None:
+    try:
+        return op.infer(Given(types, NOTHING))[0].shape
+    except Refusal:
+        return None
+
+
+def attended(q: Shape, k: Shape, v: Shape, mask: Shape | None = None) -> Shape | None:
+    """By the way that goes for all shapes, told to group heads where they differ."""
+    tensors = [torch.ones([int(d) for d in s]) for s in (q, k, v)]  # type: ignore[arg-type]
+    grouped = len(q) == 4 and q[1] != k[1] and q[1] != 1
+    try:
+        with nn.attention.sdpa_kernel(nn.attention.SDPBackend.MATH):
+            return tuple(
+                F.scaled_dot_product_attention(
+                    *tensors,
+                    attn_mask=None if mask is None else torch.ones([int(d) for d in mask]),  # type: ignore[arg-type]
+                    enable_gqa=grouped,
+                ).shape
+            )
+    except (RuntimeError, IndexError):
+        return None
+
+
+def test_heads_group_or_agree() -> None:
+    for heads, keys, values, batch in product((1, 2, 3, 4), (1, 2, 3, 4), (1, 2, 4), (1, 2, 3)):
+        shapes = ((2, heads, 3, 8), (batch, keys, 5, 8), (batch, values, 5, 6))
+        if keys != values:
+            continue  # PyTorch lets keys and values have different numbers of heads.
+        found = inferred(Attention(), *(TensorType(FLOAT32, s) for s in shapes))
+        assert found == attended(*shapes), shapes
+
+
+def test_features_and_lengths_must_agree() -> None:
+    for key, length in product((7, 8), (4, 5)):
+        shapes = ((2, 4, 3, 8), (2, 4, 5, key), (2, 4, length, 6))
+        found = inferred(Attention(), *(TensorType(FLOAT32, s) for s in shapes))
+        assert found == attended(*shapes), shapes
+
+
+@pytest.mark.parametrize("rank", [2, 3, 4, 5])
+def test_masks_stretch_to_the_scores(rank: int) -> None:
+    for sizes in product(*((1, 2, 3), (1, 2), (1, 4, 3), (1, 3, 2), (1, 5, 3))[5 - rank :]):
+        shapes = ((2, 4, 3, 8), (2, 4, 5, 8), (2, 4, 5, 8))
+        found = inferred(Attention(), *(TensorType(FLOAT32, s) for s in (*shapes, sizes)))
+        assert found == attended(*shapes, sizes), sizes
+
+
+MODULES = [(8, 8, 8, True), (8, 8, 8, False), (8, 6, 6, True), (8, 6, 4, False), (8, 8, 4, True)]
+
+
+@pytest.mark.parametrize(("features", "keys", "values", "bias"), MODULES)
+def test_parameters_are_those_of_the_module(features: int, keys: int, values: int, bias: bool) -> None:
+    n = symbol("N")
+    types = (TensorType(FLOAT32, (n, 3, features)), TensorType(FLOAT32, (n, 5, keys)), TensorType(FLOAT32, (n, 5, values)))
+    op, given = MultiheadAttention(heads=2, bias=bias), Given(types, NOTHING)
+    assert op.infer(given) == (types[0],)
+    module = nn.MultiheadAttention(features, 2, bias=bias, kdim=keys, vdim=values)
+    expected = {name: tuple(p.shape) for name, p in module.state_dict().items()}
+    assert {spec.name: spec.shape for spec in op.parameters(given)} == expected
+    for spec in op.parameters(given):
+        if spec.init.kind == "zeros":
+            assert not module.get_parameter(spec.name).any()
+
+
+def test_a_bool_input_in_the_last_place_is_a_mask() -> None:
+    x, c = TensorType(FLOAT32, (2, 3, 8)), TensorType(FLOAT32, (2, 5, 8))
+    op = MultiheadAttention(heads=2)
+    assert op.roles(Given((x, TensorType(BOOL, (3, 3))), NOTHING)).mask == 1
+    assert op.roles(Given((x, c), NOTHING)).mask is None
+    assert op.roles(Given((x, c, c, TensorType(FLOAT32, (3, 5))), NOTHING)).mask == 3
+    for shape in product((3, 4), (5, 6)):
+        assert (inferred(op, x, c, TensorType(BOOL, shape)) is None) == (shape != (3, 5))
+    assert inferred(op, x, c, TensorType(BOOL, (4, 3, 5))) == (2, 3, 8)
+    assert inferred(op, x, c, TensorType(BOOL, (2, 3, 5))) is None
+
+
+def test_flops_are_those_of_the_products() -> None:
+    n = symbol("N")
+    x = TensorType(FLOAT32, (n, 3, 8))
+    op, given = MultiheadAttention(heads=2, bias=False), Given((x,), NOTHING)
+    projections, products, softmax = 4 * 2 * 3 * 8 * 8, 2 * 2 * 3 * 3 * 8, 3 * 3 * 3 * 2
+    assert op.flops(given, (x,)) == n * (projections + products + softmax)
