@@ -22,6 +22,7 @@ from .parameters import ParameterInfo
 __all__ = ["WeightsError", "as_arrays", "fixed", "initial", "load", "match"]
 
 _COUNTER = "num_batches_tracked"
+_MOST_PAIRS = 3
 _MOST_CANDIDATES = 2000
 """Similar names are looked for among at most so many."""
 
@@ -82,7 +83,7 @@ class _Match:
 
     def _mismatch(self, unexpected: list[str]) -> WeightsMismatch:
         prefix, added = self._prefix() if self.missing and unexpected else ("", True)
-        pairs = () if prefix else tuple(islice(_similar(unexpected, self.missing), SHOWN))
+        pairs = () if prefix else tuple(islice(_similar(unexpected, self.missing), _MOST_PAIRS))
         return WeightsMismatch(tuple(self.missing), tuple(unexpected), tuple(self.misfits), pairs, prefix, added)
 
     def _prefix(self) -> tuple[str, bool]:

@@ -14,6 +14,7 @@ from ..errors.names import ArgumentTwice, MissingArgument, TooManyArguments, Unk
 from ..ops.base import Operator, Required
 from ..ops.kinds import Kind, Unfit
 from .evaluate import evaluate
+from .limits import check_number
 from .scope import Scope
 from .session import Session
 from .values import Failure, FnDef, show_value
@@ -65,6 +66,8 @@ def _keywords(
     for keyword in keywords:
         arg = aliases.get(keyword.name)
         if arg is None and keyword.name == "tie":
+            if tie is not None:
+                raise Failure(ArgumentTwice(cls.name, "tie"), keyword.span)
             tie = keyword
         elif arg is None and cls.open_keywords is not None:
             open_.append((keyword.name, _convert(cls.name, keyword.name, cls.open_keywords, keyword.value, scope, session)))
@@ -127,6 +130,7 @@ def _convert(owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scop
         raise Failure(WrongArgument(owner, name, kind.describe(), f"`{expr.name}`", hint), expr.span)
     else:
         value = evaluate(expr, scope, session)
+        check_number(value, expr.span)
     try:
         return kind.convert(value)
     except Unfit:

@@ -76,6 +76,8 @@ def _fit(name: str, declared: list[ast.TensorParameter], values: list[Value], no
         named = ", ".join(f"`{p.name.name}`" for p in declared) or "`in`"
         marks = tuple((v.span, f"this is {v.type}") for v in values[:3])
         hint = f"feed it a tuple: `({', '.join(p.name.name for p in declared)}) -> {name}`" if wanted > 1 else ""
+        if not declared:
+            hint = f"a block that takes several declares them: `block {name}(a: [...], b: [...])`"
         count = "one tensor" if wanted == 1 else f"{wanted} tensors"
         raise Failure(WrongTensors(name, f"{count}, {named}", len(values), hint), node.name_span, marks)
     for parameter, value in zip(declared, values, strict=False):

@@ -15,12 +15,13 @@ from netc.dsl.source import Span
 
 from ..dims import Condition, Dim, bounds, declare, symbol
 from ..errors.checks import BadWhere, Contradiction
-from ..errors.names import UnknownArgument, WrongArgument
+from ..errors.names import ArgumentTwice, UnknownArgument, WrongArgument
 from ..errors.structure import InputMisplaced, UnknownDimension
 from ..errors.values import NonPositive
 from ..graph import Value
 from ..types import DTYPES, FLOAT32, DType, TensorType
 from .evaluate import evaluate, evaluate_shape
+from .limits import check_tensor
 from .scope import Scope
 from .session import Session
 from .values import Failure, Flow
@@ -34,10 +35,12 @@ def make_input(node: ast.Input, name: str, scope: Scope, session: Session) -> Fl
     if frame is None or frame.graph.kind != "model":
         raise Failure(InputMisplaced(), node.span)
     shape = evaluate_shape(node.shape, scope, session)
-    for size in shape:
+    items = node.shape.items if isinstance(node.shape, ast.ListExpr) else (node.shape,) * len(shape)
+    for size, item in zip(shape, items, strict=True):
         high = size if isinstance(size, int) else bounds(size)[1]
         if high is not None and high < 1:
-            raise Failure(NonPositive(size), node.shape.span)
+            raise Failure(NonPositive(size), item.span)
+    check_tensor(shape, node.shape.span)
     if _batched(node, scope, session):
         shape = (session.dims[BATCH], *shape)
     taken = {v.name for v in frame.graph.inputs}
@@ -53,7 +56,9 @@ def _free(name: str, taken: set[str]) -> str:
 
 def _batched(node: ast.Input, scope: Scope, session: Session) -> bool:
     batched = True
-    for keyword in node.keywords:
+    for index, keyword in enumerate(node.keywords):
+        if index and keyword.name == "batch":
+            raise Failure(ArgumentTwice("input", "batch"), keyword.span)
         if keyword.name != "batch":
             raise Failure(UnknownArgument("input", keyword.name, tuple(near(keyword.name, ["batch"])), ("batch",)), keyword.name_span)
         value = evaluate(keyword.value, scope, session)
@@ -115,7 +120,11 @@ def inputs_within(body: ast.Body) -> Iterator[ast.Input]:
             case ast.Out(results=inner):
                 stack += reversed(inner)
             case ast.Pipeline(head=head, stages=stages):
-                stack += (*reversed([s for s in stages if isinstance(s, ast.Group)]), head)
+                stack += (*reversed([s for s in stages if isinstance(s, (ast.Group, ast.If))]), head)
+            case ast.If(then=then, otherwise=otherwise):
+                stack += (otherwise, then)
+            case ast.Body(statements=statements):
+                stack += reversed(statements)
             case ast.Group(members=members):
                 stack += reversed(members)
             case ast.TensorBinary(left=left, right=right):

@@ -18,6 +18,7 @@ from ..ops.dense import Dense
 from ..types import show_shape
 from .arguments import Bound, bind_operator
 from .evaluate import evaluate
+from .limits import check_tensor
 from .scope import Frame, Scope
 from .session import Session
 from .sharing import check_shared
@@ -81,6 +82,8 @@ def add_operator(
         session.report(DenseAfterSpatial(inputs[0].type, results[0]), span, ((inputs[0].span, f"this is {inputs[0].type}"),), frame.trace)
     specs = op.parameters(given)
     _check_static(op, specs, span)
+    for shape in (*(t.shape for t in results), *(s.shape for s in specs)):
+        check_tensor(shape, span)
     keeps = bool(inputs) and inputs[0].spatial and results[0].shape == inputs[0].type.shape and op.pointwise
     outputs = tuple(Value(t, span, spatial=op.spatial or keeps) for t in results)
     node = OpNode(op, tuple(inputs), outputs, label, span, specs, shared=shared)

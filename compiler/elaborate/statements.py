@@ -87,6 +87,7 @@ def bind(name: ast.Name, value: Any, scope: Scope) -> None:
         raise Failure(ReservedName(BATCH, "it is the batch dimension"), name.span)
     earlier = scope.earlier(name.name)
     if earlier is not None:
+        scope.names[name.name] = Binding(UNKNOWN, earlier.span)
         raise Failure(BoundTwice(name.name), name.span, ((earlier.span, "bound here"),) if earlier.span else ())
     scope.bind(name.name, value, name.span)
 

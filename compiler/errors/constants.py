@@ -101,6 +101,20 @@ class IndexCount(Problem):
         return f"a table needs one index for each axis, found {counted} for {show_shape(self.shape)}"
 
 
+class FormulaTooDeep(Problem):
+    """A formula of hundreds of terms."""
+
+    code: ClassVar[str] = "formula-too-deep"
+    depth: int
+    most: int
+
+    def message(self) -> str:
+        return f"the formula of this table is nested {self.depth} deep, and {self.most} is the most"
+
+    def help(self) -> tuple[str, ...]:
+        return ("add several tables instead",)
+
+
 class DivisorMayBeZero(Problem):
     """`i // j` in a table of integers."""
 

@@ -45,8 +45,8 @@ class Misfit(Record):
 class WeightsMismatch(Problem):
     """Weights whose names, shapes or types are not those of the model.
 
-    `near` pairs unexpected names with missing ones that look like them. `prefix` stands before all names in the weights (`added` is true)
-    or before all names in the model, and the names would agree without it.
+    `near` pairs a few unexpected names with missing ones that look like them. `prefix` stands before all names in the weights (`added`
+    is true) or before all names in the model, and more names would agree without it.
     """
 
     code: ClassVar[str] = "weights-mismatch"
@@ -74,7 +74,7 @@ class WeightsMismatch(Problem):
         if self.prefix:
             what = "take it off" if self.added else "put it in front"
             where = "every name in the weights starts with" if self.added else "every name in the model starts with"
-            return (f"{where} `{self.prefix}`; {what} and the names agree",)
+            return (f"{where} `{self.prefix}`: {what}",)
         pairs = [f"`{found}` to `{needed}`" for found, needed in self.near]
         return (f"rename {_listed(pairs)}",) if pairs else ()
 

@@ -11,6 +11,7 @@ from ..dims import Dim, SymDim, bounds
 from ..errors.base import STAGE, argument
 from ..errors.constants import (
     DivisorMayBeZero,
+    FormulaTooDeep,
     IndexCount,
     InitNeedsFloat,
     InitNeedsMatrix,
@@ -23,12 +24,14 @@ from ..errors.operators import EmptyResult
 from ..types import BOOL as BOOL_TYPE
 from ..types import FLOAT32, INT64, DType, Shape, TensorType
 from .base import Arg, Given, Init, Operator, ParameterSpec, Refusal
-from .formula import Binary, Formula, evaluate, interval, is_static, kind_of, parts
+from .formula import Binary, Formula, depth, evaluate, interval, is_static, kind_of, parts
 from .kinds import BOOL, DTYPE, SHAPE, STRING, Kind, ListKind, Unfit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+DEEPEST = 100
+"""How deep a formula may be nested."""
 INITS = {"zeros": (0, 0), "ones": (0, 0), "constant": (1, 1), "normal": (0, 1), "uniform": (0, 2), "xavier_uniform": (0, 0)}
 """The ways to start, with the least and greatest number of values that each takes."""
 _USUAL: dict[str, tuple[float, ...]] = {"normal": (1.0,), "uniform": (0.0, 1.0)}
@@ -161,6 +164,9 @@ class Table(Operator):
         return given or {"bool": BOOL_TYPE, "int": INT64, "float": FLOAT32}[kind_of(self.formula, self.shape)]
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
+        deep = depth(self.formula)
+        if deep > DEEPEST:
+            raise Refusal(FormulaTooDeep(deep, DEEPEST), argument("formula"))
         if len(self.indices) != len(self.shape):
             raise Refusal(IndexCount(self.indices, self.shape), argument("shape"))
         _refuse_empty(self.name, self.shape)

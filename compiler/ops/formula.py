@@ -122,13 +122,27 @@ def parts(formula: Formula) -> Iterator[Formula]:
     while stack:
         part = stack.pop()
         yield part
-        match part:
-            case Unary(_, operand):
-                stack.append(operand)
-            case Binary(_, left, right):
-                stack += (left, right)
-            case Call(_, arguments):
-                stack += arguments
+        stack += _operands(part)
+
+
+def depth(formula: Formula) -> int:
+    """How deep its parts are nested."""
+    deepest, level = 0, [formula]
+    while level:
+        deepest += 1
+        level = [part for whole in level for part in _operands(whole)]
+    return deepest
+
+
+def _operands(formula: Formula) -> tuple[Formula, ...]:
+    match formula:
+        case Unary(_, operand):
+            return (operand,)
+        case Binary(_, left, right):
+            return (left, right)
+        case Call(_, arguments):
+            return arguments
+    return ()
 
 
 def is_static(formula: Formula) -> bool:

@@ -63,7 +63,7 @@ def test_compile_file(tmp_path: Path) -> None:
     (tmp_path / "main.net").write_text('use "blocks/a.net"\ninput 3 -> twice 4')
     model = netc.compile_file(tmp_path / "main.net")
     assert model.name == "main"
-    assert list(model.parameters)[0] == "twice1.dense1.weight"
+    assert next(iter(model.parameters)) == "twice1.dense1.weight"
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

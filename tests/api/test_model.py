@@ -70,9 +70,7 @@ def test_weights_that_do_not_fit() -> None:
         assert "dense1.wight" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("seed", "error"), [(-1, ValueError), (2**63, ValueError), (1.5, TypeError), (True, TypeError), ("1", TypeError)]
-)
+@pytest.mark.parametrize(("seed", "error"), [(-1, ValueError), (2**63, ValueError), (1.5, TypeError), (True, TypeError), ("1", TypeError)])
 def test_wrong_seeds(seed: object, error: type[Exception]) -> None:
     for use in (MODEL.module, MODEL.onnx):
         with pytest.raises(error, match="seed"):

@@ -86,7 +86,8 @@ def test_without_permission(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "unreadable-file" in done.stdout
     tmp_path.chmod(0o500)
-    done = subprocess.run([*NETC, "compile", "-e", "input 3 -> relu", "-o", "m.py"], capture_output=True, cwd=tmp_path, text=True, check=False)
+    words = ["compile", "-e", "input 3 -> relu", "-o", "m.py"]
+    done = subprocess.run([*NETC, *words], capture_output=True, cwd=tmp_path, text=True, check=False)
     assert done.stderr == "error: cannot write `m.py`: permission denied\n"
 
 

@@ -57,6 +57,7 @@ REFUSED = [
     ("x = input 3; m = table (i) [0] = i; x + m", "empty-result"),
     ("x = input [T]; m = table (i) [T] = i as m; x + m", "symbolic-buffer"),
     ("x = input [T]; m = table (i) [3] = i * T as m; x + m", "symbolic-buffer"),
+    ("x = input 3; m = table (i) [3] = i" + " + i" * 100 + "; x + m", "formula-too-deep"),
     ("x = input 3; m = table (i) [3] = 3 // i; x + m", "zero-divisor"),
     ("x = input 3; m = table (i) [3] = 3 % (i - 1); x + m", "zero-divisor"),
     ("x = input 3; m = table (i) [3] = 3 // 0; x + m", "zero-divisor"),

@@ -13,7 +13,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HOMES = {"netc": "netc", "dsl": "netc/dsl", "compiler": "netc/compiler"}
-DATA = {"docs/errors": ("netc/pages", "*.md"), "specs/std": ("netc/std", "**/*.net"), "dsl": ("netc/dsl", "*.lark"), "netc": ("netc", "py.typed")}
+DATA = {
+    "docs/errors": ("netc/pages", "*.md"),
+    "specs/std": ("netc/std", "**/*.net"),
+    "dsl": ("netc/dsl", "*.lark"),
+    "netc": ("netc", "py.typed"),
+}
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,7 @@ def attribute_names(body: Body, stored: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in stored:
         attribute = name
-        while attribute in labels or attribute in MODULE_ATTRIBUTES or attribute in found.values():
+        while attribute in labels or attribute in MODULE_ATTRIBUTES | CONTAINER_ATTRIBUTES or attribute in found.values():
             attribute += "_"
         found[name] = attribute
     return found

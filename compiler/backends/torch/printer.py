@@ -6,6 +6,7 @@ line. Always: brackets only where Python's precedence needs them; literals as a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from math import inf, isinf, isnan
 from typing import Any
@@ -28,6 +29,8 @@ PRECEDENCE = {
     "|": _OR,
     **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), _COMPARE),
 }
+_HUGGING = re.compile(r"-?[\w.]+")
+"""What stands at `**` without spaces."""
 ROLLED = 3
 """So many equal members are written as a comprehension."""
 
@@ -129,7 +132,9 @@ def _is_default(keyword: Keyword) -> bool:
 def _infix(code: Infix) -> Doc:
     own = PRECEDENCE[code.op]
     if code.op == "**":
-        return _bound(code.left, _POWER + 1) + Doc("**" if _is_short(code) else " ** ") + _bound(code.right, _UNARY)
+        left, right = _bound(code.left, _POWER + 1), _bound(code.right, _UNARY)
+        hugging = all(_HUGGING.fullmatch(side.flat()) for side in (left, right))
+        return left + Doc("**" if hugging else " ** ") + right
     comparison = own == _COMPARE
     left = _bound(code.left, own + comparison)
     right = _bound(code.right, own + 1)
@@ -138,11 +143,6 @@ def _infix(code: Infix) -> Doc:
     if isinstance(code.right, Infix):
         right = _closed(right)
     return left + Doc(Break(f"{code.op} ")) + right
-
-
-def _is_short(code: Infix) -> bool:
-    """Whether black would let both sides hug the operator."""
-    return all(isinstance(c, (Name, Lit, Attribute)) for c in (code.left, code.right))
 
 
 def _closed(inner: Doc) -> Doc:
