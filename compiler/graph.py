@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from netc.dsl.source import Span
 
-from .dims import Dim, Facts
+from .dims import Facts
 from .types import TensorType
 
 if TYPE_CHECKING:

@@ -71,11 +71,8 @@ def analyse(source: SourceFile, choice: Choice, path: str | None = None) -> Anal
 def elaborate_file(file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None = None) -> Analysis:
     """The second half of `analyse`, for a text that has been parsed with these `problems`."""
     loader = Loader(source, path)
-    program = None
-    if not any(d.severity == "error" for d in problems):
-        program, found = elaborate(file, source, loader=loader, model=choice.model, params=choice.params, dims=choice.dims)
-        problems = [*problems, *found]
-    diagnostics = tuple(sort_and_dedupe(problems))
+    program, found = elaborate(file, source, loader=loader, model=choice.model, params=choice.params, dims=choice.dims)
+    diagnostics = tuple(sort_and_dedupe([*problems, *found]))
     failed = any(d.severity == "error" for d in diagnostics)
     return Analysis(None if failed else program, diagnostics, tuple(loader.sources))
 

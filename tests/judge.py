@@ -46,7 +46,7 @@ def _allowed(model: netc.Model, name: str) -> list[int]:
     fits = []
     for size in (*range(4, 200), 1, 2, 3):
         try:
-            value = evaluate(dim, {n: size for n in symbols(dim)})
+            value = evaluate(dim, dict.fromkeys(symbols(dim), size))
         except (ValueError, ArithmeticError):
             continue
         if value == size and (low is None or value >= low) and (high is None or value <= high):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from netc.dsl import ast
 
-from ..dims import Dim, advice
+from ..dims import Dim, advice, show
 from ..errors.checks import IsMismatch
 from ..errors.names import WrongTensors
 from ..errors.operators import Unprovable
 from ..graph import Value
-from .evaluate import evaluate_shape
+from .evaluate import dimension, evaluate
 from .operators import tensors
 from .scope import Scope
 from .session import Session
@@ -30,22 +30,24 @@ def check_is(node: ast.Is, flow: Flow, scope: Scope, session: Session) -> Flow:
 def check_shape(stated: ast.ListExpr, value: Value, scope: Scope, session: Session) -> None:
     """Raises unless the tensor provably has the stated shape."""
     found = value.type.shape
-    sizes = _sizes(stated, found, scope, session)
+    sizes = [_size(item, scope, session) for item in stated.items]
+    text = "[" + ", ".join("_" if size is None else show(size) for size in sizes) + "]"
     marks = ((value.span, f"this is {value.type}"),)
     if len(sizes) != len(found):
-        raise Failure(IsMismatch(sizes, value.type), stated.span, marks)
-    for size, real, item in zip(sizes, found, stated.items, strict=True):
+        raise Failure(IsMismatch(text, value.type), stated.span, marks)
+    for axis, (size, real, item) in enumerate(zip(sizes, found, stated.items, strict=True)):
+        if size is None:
+            continue
         equal = session.facts.equal(size, real)
         if equal is None:
             need = "the shape that is stated must be the shape that is"
             raise Failure(Unprovable("is", size, real, need, advice(size, real) or "", (0, 0)), item.span, marks)
         if not equal:
-            raise Failure(IsMismatch(sizes, value.type), stated.span, marks)
+            raise Failure(IsMismatch(text, value.type, axis), item.span, marks)
 
 
-def _sizes(stated: ast.ListExpr, found: tuple[Dim, ...], scope: Scope, session: Session) -> tuple[Dim, ...]:
-    sizes: list[Dim] = []
-    for index, item in enumerate(stated.items):
-        anything = isinstance(item, ast.Name) and item.name == "_" and index < len(found)
-        sizes += (found[index],) if anything else evaluate_shape(item, scope, session)
-    return tuple(sizes)
+def _size(item: ast.Expr, scope: Scope, session: Session) -> Dim | None:
+    """A stated size; None for `_`."""
+    if isinstance(item, ast.Name) and item.name == "_":
+        return None
+    return dimension(evaluate(item, scope, session), item.span)

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from netc.dsl import ast
+from netc.dsl.record import replace
+from netc.dsl.source import Span
 
+from ..dims import SymDim
+from ..errors.arithmetic import BadNumber
+from ..errors.base import Place
+from ..errors.operators import BadArgument
 from ..errors.values import BadOperand
+from ..graph import Value
 from ..ops.base import Operator
 from .arithmetic import binary, negate
-from .operators import add_operator, tensors
-from .scope import Scope
+from .limits import check_number
+from .operators import Locate, add_operator, tensors
+from .scope import Frame, Scope
 from .session import Session
 from .values import CONST_TYPES, UNKNOWN, Const, Failure, Flow, Many, Unknown, show_value
 
 Operand = Flow | Const
+_SCALARS = (int, float, SymDim)
 
 
 def _symbols(attribute: str) -> dict[str, type[Operator]]:
@@ -22,26 +31,33 @@ def _symbols(attribute: str) -> dict[str, type[Operator]]:
 def infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, scope: Scope, session: Session) -> Operand:
     """`left op right`."""
     if isinstance(left, CONST_TYPES) and isinstance(right, CONST_TYPES):
-        name = ast.Name(node.span, "")
-        return binary(ast.Binary(node.span, node.op, name, name), left, right, scope, session)  # type: ignore[no-any-return]
+        plain = ast.Binary(node.span, node.op, _as_name(node.left), _as_name(node.right))
+        return binary(plain, left, right, scope, session)  # type: ignore[no-any-return]
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         return UNKNOWN
     assert scope.frame is not None
     cls = _symbols("symbol")[node.op]
     args: dict[str, object] = {}
     inputs = []
-    for index, side in enumerate((left, right)):
+    number = node.span
+    for index, (side, place) in enumerate(((left, node.left.span), (right, node.right.span))):
         if isinstance(side, CONST_TYPES):
-            if "other" not in cls.signature or isinstance(side, (str, tuple)):
+            if "other" not in cls.signature or not isinstance(side, _SCALARS):
                 raise Failure(BadOperand(node.op, f"a tensor and {show_value(side)}"), node.span)
+            check_number(side, place)
+            number = place
             args |= {"other": side, "reverse": index == 0}
         else:
             found = tensors(side) or []
             if isinstance(side, Many) and len(found) != 1:
-                raise Failure(BadOperand(node.op, f"a tuple of {len(found)} tensors"), node.span)
+                raise Failure(BadOperand(node.op, f"a tuple of {len(found)} tensors"), place)
             inputs += found
-    label = scope.frame.namer.ordinal(cls.name, node.span)
-    return add_operator(cls(**args), inputs, scope.frame, session, span=node.span, label=label, locate=lambda place: node.span)
+    sign = _sign(node)
+
+    def locate(place: Place) -> Span:
+        return number if place.kind == "argument" else sign
+
+    return _add(cls(**args), node, inputs, scope.frame, session, locate)
 
 
 def prefix(node: ast.TensorUnary | ast.Unary, value: Operand, scope: Scope, session: Session) -> Operand:
@@ -55,5 +71,39 @@ def prefix(node: ast.TensorUnary | ast.Unary, value: Operand, scope: Scope, sess
         raise Failure(BadOperand(node.op, f"a tuple of {len(inputs)} tensors"), node.span)
     assert scope.frame is not None
     cls = _symbols("prefix_symbol")[node.op]
-    label = scope.frame.namer.ordinal(cls.name, node.span)
-    return add_operator(cls(), inputs, scope.frame, session, span=node.span, label=label, locate=lambda place: node.span)
+    sign = Span(node.span.file, node.span.start, node.span.start + len(node.op))
+    return _add(cls(), node, inputs, scope.frame, session, lambda place: sign)
+
+
+Written = ast.TensorBinary | ast.Binary | ast.TensorUnary | ast.Unary
+
+
+def _add(op: Operator, node: Written, inputs: list[Value], frame: Frame, session: Session, locate: Locate) -> Flow:
+    """The operator in the graph. Its problems speak of the sign, since no name was written."""
+    label = frame.namer.ordinal(op.name, node.span)
+    try:
+        return add_operator(op, inputs, frame, session, span=node.span, label=label, locate=locate)
+    except Failure as failure:
+        problem = failure.problem
+        if isinstance(problem, BadArgument):
+            problem = BadNumber(node.op, problem.found, problem.needed, problem.suggestion)
+        elif getattr(problem, "operator", None) == op.name:
+            problem = replace(problem, operator=node.op)
+        raise Failure(problem, failure.span, failure.marks, failure.label) from None
+
+
+def _as_name(side: ast.Node) -> ast.Name:
+    """One side as an operand of compile-time arithmetic, which is told by its name if it has one."""
+    return ast.Name(side.span, side.name if isinstance(side, (ast.Apply, ast.Name)) else "")
+
+
+def _sign(node: ast.TensorBinary | ast.Binary) -> Span:
+    """Where the sign itself stands, between its two sides."""
+    start, stop = node.left.span.end, node.right.span.start
+    lines = node.span.file.text[start:stop].split("\n")
+    for line in lines:
+        at = line.partition("#")[0].find(node.op)
+        if at >= 0:
+            return Span(node.span.file, start + at, start + at + len(node.op))
+        start += len(line) + 1
+    return node.span

@@ -39,6 +39,22 @@ class OperandCount(Problem):
         return (f"write `(a, b) -> {self.operator}` for two tensors, `a -> {self.operator} 2` for a number",)
 
 
+class BadNumber(Problem):
+    """A number beside a sign that does not go with the tensor on the other side. `needed` is a whole clause: `must not be 0`."""
+
+    code: ClassVar[str] = "bad-argument"
+    operator: str
+    found: str
+    needed: str
+    suggestion: str = ""
+
+    def message(self) -> str:
+        return f"the number beside `{self.operator}` {self.needed}, found {self.found}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.suggestion,) if self.suggestion else ()
+
+
 class ScalarDoesNotFit(Problem):
     """A number that the tensor's integer type cannot hold, so that it would wrap around."""
 

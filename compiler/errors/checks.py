@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..types import Shape, TensorType, show_shape
+from ..dims import show
+from ..types import TensorType, show_shape
 from .base import Problem
 
 
 class IsMismatch(Problem):
     code: ClassVar[str] = "is-mismatch"
-    stated: Shape
+    stated: str
     found: TensorType
+    axis: int | None = None
 
     def message(self) -> str:
-        return f"stated to be {show_shape(self.stated)}, but it is {show_shape(self.found.shape)}"
+        return f"stated to be {self.stated}, but it is {show_shape(self.found.shape)}"
 
     def label(self) -> str:
-        return f"is {show_shape(self.found.shape)}"
+        if self.axis is not None:
+            return f"axis {self.axis} is {show(self.found.shape[self.axis])}"
+        return f"this has {self.found.rank} {'axis' if self.found.rank == 1 else 'axes'}"
 
 
 class ExpectFailed(Problem):

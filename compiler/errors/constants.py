@@ -64,7 +64,7 @@ class InitNeedsFloat(Problem):
 
 
 class InitUnfit(Problem):
-    """0.5 or 300 for an int8."""
+    """0.5 or 300 for an int8, 1e6 for a float16."""
 
     code: ClassVar[str] = "init-unfit"
     value: float
@@ -74,6 +74,8 @@ class InitUnfit(Problem):
         return f"a parameter of {self.dtype} cannot be {self.value}"
 
     def label(self) -> str:
+        if self.dtype.is_float:
+            return "too large"
         low, high = self.dtype.limits
         return f"{self.dtype} holds integers from {low} to {high}"
 

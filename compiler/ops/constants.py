@@ -21,10 +21,12 @@ from ..errors.constants import (
     UntrainableType,
 )
 from ..errors.operators import EmptyResult
+from ..errors.structure import LargeNumber
+from ..errors.values import NoValue
 from ..types import BOOL as BOOL_TYPE
 from ..types import FLOAT32, INT64, DType, Shape, TensorType
 from .base import Arg, Given, Init, Operator, ParameterSpec, Refusal
-from .formula import Binary, Formula, depth, evaluate, interval, is_static, kind_of, parts
+from .formula import Binary, Const, Formula, depth, evaluate, is_static, kind_of, may_be_zero, parts, valueless
 from .kinds import BOOL, DTYPE, SHAPE, STRING, Kind, ListKind, Unfit
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ DEEPEST = 100
 """How deep a formula may be nested."""
 INITS = {"zeros": (0, 0), "ones": (0, 0), "constant": (1, 1), "normal": (0, 1), "uniform": (0, 2), "xavier_uniform": (0, 0)}
 """The ways to start, with the least and greatest number of values that each takes."""
+_GREATEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38}
 _USUAL: dict[str, tuple[float, ...]] = {"normal": (1.0,), "uniform": (0.0, 1.0)}
 
 
@@ -109,6 +112,9 @@ class Parameter(Operator):
         kind = self.init.kind
         if not self.dtype.is_float:
             self._check_integers()
+        for value in self.init.values:
+            if abs(value) > _GREATEST.get(self.dtype.name, abs(value)):
+                raise Refusal(InitUnfit(value, self.dtype), argument("init"))
         if kind == "xavier_uniform" and len(self.shape) < 2:
             raise Refusal(InitNeedsMatrix(kind, self.shape), argument("init"))
         return (TensorType(self.dtype, self.shape),)
@@ -173,14 +179,17 @@ class Table(Operator):
         if self.labelled and not self.static:
             raise Refusal(SymbolicBuffer(self.shape), argument("shape"))
         for part in parts(self.formula):
+            if isinstance(part, Const) and isinstance(part.value, int) and abs(part.value) > INT64.limits[1]:
+                raise Refusal(LargeNumber(part.value, INT64.limits[1]), argument("formula"))
             if isinstance(part, Binary) and part.op in ("//", "%") and self._may_divide_by_zero(part):
                 raise Refusal(DivisorMayBeZero(part.op), argument("formula"))
+        without = valueless(self.formula)
+        if without:
+            raise Refusal(NoValue(without, "its numbers have no result, or it is too large"), argument("formula"))
         return (TensorType(self.element, self.shape),)
 
     def _may_divide_by_zero(self, part: Binary) -> bool:
-        low, high = interval(part.right, self.shape)
-        away = (low is not None and low > 0) or (high is not None and high < 0)
-        return kind_of(part, self.shape) == "int" and not away
+        return kind_of(part, self.shape) == "int" and may_be_zero(part.right, self.shape)
 
     def parameters(self, given: Given) -> tuple[ParameterSpec, ...]:
         if not self.static:

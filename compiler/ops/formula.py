@@ -309,7 +309,7 @@ def _plain(whole: Formula, function: Callable[..., Any], *operands: Formula) -> 
         value = _CONVERSIONS[kind_of(whole, ())](function(*numbers))
     except (ArithmeticError, ValueError, TypeError):
         return whole
-    return whole if isinstance(value, int) and abs(value) >= 2**63 else Const(value)
+    return Const(value) if abs(value) < 2**63 or (isinstance(value, float) and math.isfinite(value)) else whole
 
 
 _CONVERSIONS: dict[NumberKind, Callable[[Any], Any]] = {"bool": bool, "int": int, "float": float}
@@ -319,6 +319,24 @@ def _power(base: float, exponent: float) -> Any:
     if abs(base) > 1 and exponent > 1023:
         raise OverflowError
     return base**exponent
+
+
+def valueless(formula: Formula) -> str:
+    """What has no value among the parts that are plain numbers, `log` of zero or a number that is too large; empty: everything has."""
+    for part in parts(fold(formula)):
+        match part:
+            case Unary(name, _) | Binary(name, _, _) | Call(name, _) if all(_is_number(o) for o in _operands(part)):
+                return name
+    return ""
+
+
+def _is_number(formula: Formula) -> bool:
+    return isinstance(formula, Const) and not isinstance(formula.value, SymDim)
+
+
+def may_be_zero(formula: Formula, shape: Shape) -> bool:
+    low, high = interval(formula, shape)
+    return (low is None or low <= 0) and (high is None or high >= 0)
 
 
 def evaluate(formula: Formula, shape: tuple[int, ...]) -> NDArray[Any]:

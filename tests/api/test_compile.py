@@ -131,3 +131,9 @@ def test_equal_specs_have_equal_hashes() -> None:
 
     assert of(TINY) == of(TINY) != of(TINY + " ")
     assert of("input [T] -> relu", dims={"T": 3}) != of("input [T] -> relu", dims={"T": 4})
+
+
+def test_errors_of_syntax_do_not_hide_the_others() -> None:
+    with pytest.raises(netc.CompileError) as caught:
+        netc.compile("x = input 3 -> ]\ny = x -> dens 2\ny -> dense 0")
+    assert [d.code for d in caught.value.diagnostics] == ["missing-bracket", "unknown-operator", "wrong-argument"]

@@ -25,6 +25,7 @@ from ....ops.formula import (
     fills,
     fold,
     is_real,
+    may_be_zero,
     parts,
 )
 from ....types import BOOL, DTYPES, FLOAT32, INT64, DType
@@ -238,6 +239,9 @@ class _Writer:
         arithmetic = op in ARITHMETIC
         inside = real if arithmetic else self._is_real(left) or self._is_real(right)
         a, b = self._number(left, inside), self._number(right, inside)
+        if inside and not (a.tensor or b.tensor) and (op == "**" or (op in ("/", "//", "%") and may_be_zero(right, self.op.shape))):
+            # Python's numbers would become complex, or raise an error.
+            a = _Term(self._tensor(a, FLOAT64), tensor=True)
         return _Term(Infix(op, a.code, b.code), tensor=a.tensor or b.tensor, truth=not arithmetic)
 
     def _where(self, test: Formula, then: Formula, otherwise: Formula, real: bool) -> _Term:
