@@ -25,8 +25,10 @@ class DType(Record):
         return self.kind in ("int", "uint")
 
     @property
-    def limits(self) -> tuple[int, int]:
-        """The least and the greatest value of a type that is not a float."""
+    def limits(self) -> tuple[float, float]:
+        """The least and the greatest finite value."""
+        if self.is_float:
+            return -_GREATEST[self.name], _GREATEST[self.name]
         bits = 1 if self.kind == "bool" else 8 * self.size
         return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if self.kind == "int" else (0, 2**bits - 1)
 
@@ -34,6 +36,12 @@ class DType(Record):
         return self.name
 
 
+_GREATEST = {
+    "float16": 65504.0,
+    "bfloat16": float.fromhex("0x1.fep127"),
+    "float32": float.fromhex("0x1.fffffep127"),
+    "float64": float.fromhex("0x1.fffffffffffffp1023"),
+}
 DTYPES = {
     name: DType(name, kind, size)
     for name, kind, size in (

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+# Two processes share two cores, and no tensor here is worth a second thread. Before PyTorch and ONNX Runtime are imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import settings
 

@@ -36,7 +36,9 @@ def bind_operator(cls: type[Operator], node: ast.Apply, scope: Scope, session: S
         activation = _trailing(cls, node.activation)
     slots = [arg for arg in cls.signature.values() if arg.positional]
     if len(positional) > len(slots):
-        raise Failure(TooManyArguments(cls.name, len(slots), surplus_hint(positional[len(slots)])), positional[len(slots)].span)
+        surplus = positional[len(slots)]
+        problem = TooManyArguments(cls.name, len(slots), surplus_hint(surplus), accepts=tuple(cls.signature))
+        raise Failure(problem, surplus.span)
     args: dict[str, Any] = {}
     spans: dict[str, Span] = {}
     for arg, expr in zip(slots, positional, strict=False):
@@ -115,9 +117,12 @@ def is_activation(name: str) -> bool:
 
 def surplus_hint(expr: ast.Expr) -> str:
     """What to do with an argument too many that is really a stage."""
-    if isinstance(expr, ast.Name) and expr.name in Operator.registry:
+    if not isinstance(expr, ast.Name):
+        return ""
+    if expr.name in Operator.registry:
         return f"`{expr.name}` is a stage of its own here: write `-> {expr.name}`"
-    return ""
+    close = near(expr.name, [name for name in Operator.registry if is_activation(name)])
+    return "did you mean " + " or ".join(f"`{n}`" for n in close) + "?" if close else ""
 
 
 def _convert(owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope, session: Session) -> Any:
@@ -180,7 +185,7 @@ def bind_fn(fn: FnDef, call: ast.Call, inner: Scope, scope: Scope, session: Sess
     """Binds the parameters of a fn in `inner`."""
     parameters, owner = fn.node.parameters, fn.node.name.name
     if len(call.arguments) > len(parameters):
-        raise Failure(TooManyArguments(owner, len(parameters)), call.arguments[len(parameters)].span)
+        raise Failure(TooManyArguments(owner, len(parameters), kind=""), call.arguments[len(parameters)].span)
     for index, parameter in enumerate(parameters):
         if index < len(call.arguments):
             value = evaluate(call.arguments[index], scope, session)

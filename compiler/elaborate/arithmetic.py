@@ -13,9 +13,11 @@ from ..dims import Dim, SymDim, advice, advice_divides
 from ..errors.base import Problem
 from ..errors.structure import TooManyNodes
 from ..errors.values import BadOperand, NotExact, NoValue, UndecidableCondition, UnprovableDivision
+from ..graph import Value as Tensor
+from ..ops.base import typed
 from .limits import check_dimension, check_list, check_product
 from .session import MAX_NODES, Session
-from .values import Failure, freeze, show_value
+from .values import Failure, show_value
 
 if TYPE_CHECKING:
     from .scope import Scope
@@ -67,6 +69,18 @@ def decide(answer: bool | None, left: object, op: str, right: object, span: Span
     return answer
 
 
+def sign_of(node: ast.TensorBinary | ast.Binary) -> Span:
+    """Where the sign itself stands, between its two sides."""
+    start, stop = node.left.span.end, node.right.span.start
+    lines = node.span.file.text[start:stop].split("\n")
+    for line in lines:
+        at = line.partition("#")[0].find(node.op)
+        if at >= 0:
+            return Span(node.span.file, start + at, start + at + len(node.op))
+        start += len(line) + 1
+    return node.span
+
+
 def _equal(left: Any, right: Any, op: str, node: ast.Binary, session: Session) -> bool:
     if isinstance(left, SymDim) or isinstance(right, SymDim):
         if not (_is_number(left) and _is_number(right)):
@@ -78,16 +92,16 @@ def _equal(left: Any, right: Any, op: str, node: ast.Binary, session: Session) -
         return len(left) == len(right) and all(_equal(a, b, op, node, session) for a, b in zip(left, right, strict=True))
     if _is_number(left) and _is_number(right):
         return bool(left == right)
-    return freeze(left) == freeze(right)
+    return typed(left) == typed(right)
 
 
 def _ordered(op: str, left: Any, right: Any, node: ast.Binary, session: Session) -> bool:
     if isinstance(left, SymDim) or isinstance(right, SymDim):
         if _is_dim(left) and _is_dim(right):
             return decide(_compare_dims(op, left, right, session), left, op, right, node.span)
-        raise Failure(_bad(op, left, right), node.span)
+        raise Failure(_bad(op, left, right), sign_of(node))
     if not (_is_number(left) and _is_number(right)) and not (isinstance(left, str) and isinstance(right, str)):
-        raise Failure(_bad(op, left, right), node.span)
+        raise Failure(_bad(op, left, right), sign_of(node))
     return _ORDER[op](left, right)
 
 
@@ -104,7 +118,7 @@ def _compare_dims(op: str, left: Dim, right: Dim, session: Session) -> bool | No
 
 def _divide(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Session) -> Any:
     if not (_is_number(left) and _is_number(right)):
-        raise Failure(_bad("/", left, right), node.span)
+        raise Failure(_bad("/", left, right), sign_of(node))
     if not isinstance(right, SymDim) and right == 0:
         raise Failure(NoValue("/", "the divisor is 0"), node.right.span)
     if isinstance(left, float) or isinstance(right, float):
@@ -114,8 +128,8 @@ def _divide(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Sess
         return quotient
     marks = (*_origin(node.left, left, scope), *_origin(node.right, right, scope))
     if session.facts.divides(right, left) is False:
-        raise Failure(NotExact(left, right, _called(node.left), _called(node.right)), node.span, marks)
-    raise Failure(UnprovableDivision(left, right, advice_divides(right, left)), node.span, marks)
+        raise Failure(NotExact(left, right, _called(node.left), _called(node.right)), sign_of(node), marks)
+    raise Failure(UnprovableDivision(left, right, advice_divides(right, left)), sign_of(node), marks)
 
 
 def _called(expr: ast.Expr) -> str:
@@ -130,16 +144,17 @@ def _origin(expr: ast.Expr, value: Any, scope: Scope) -> tuple[tuple[Span, str],
     while isinstance(inner, (ast.Attribute, ast.Index)):
         inner = inner.value
     found = scope.find(inner.name) if isinstance(inner, ast.Name) else None
-    if found is None or found[0].span is None:
+    if found is None:
         return ()
-    return ((found[0].span, f"`{expr.span.text}` is {show_value(value)}"),)
+    place = found[0].value.span if isinstance(found[0].value, Tensor) else found[0].span
+    return ((place, f"`{expr.span.text}` is {show_value(value)}"),) if place is not None else ()
 
 
 def _compute(op: str, left: Any, right: Any, node: ast.Binary) -> Any:
     if op in ("+", "*") and _concatenable(op, left, right):
         return _join(op, left, right, node)
     if not (_is_number(left) and _is_number(right)):
-        raise Failure(_bad(op, left, right), node.span)
+        raise Failure(_bad(op, left, right), sign_of(node))
     if isinstance(left, SymDim) or isinstance(right, SymDim):
         return _symbolic(op, left, right, node)
     if op == "**":

@@ -25,9 +25,7 @@ from .statements import run_body
 from .values import UNKNOWN, BlockDef, Failure, Flow, show_value
 
 
-def apply_block(
-    node: ast.Apply, block: BlockDef, flow: Flow, scope: Scope, session: Session, shared: SharedModule | None
-) -> Flow:
+def apply_block(node: ast.Apply, block: BlockDef, flow: Flow, scope: Scope, session: Session, shared: SharedModule | None) -> Flow:
     """Uses a block on what flows in."""
     definition = block.node
     name = definition.name.name
@@ -40,6 +38,8 @@ def apply_block(
     values = tensors(flow)
     if values is not None:
         _fit(name, declared, values, node, outside, session)
+    else:
+        _leave_open(declared, outside)
 
     def run(inner: Scope) -> Flow:
         for parameter, value in zip(declared, tensors(inner.names["in"].value) or [], strict=False):  # type: ignore[arg-type]
@@ -73,7 +73,7 @@ def _fit(name: str, declared: list[ast.TensorParameter], values: list[Value], no
     """Checks what flows in against the declared tensors, and binds the dimensions of their patterns."""
     wanted = len(declared) or 1
     if len(values) != wanted:
-        named = ", ".join(f"`{p.name.name}`" for p in declared) or "`in`"
+        named = " and ".join(f"`{p.name.name}`" for p in declared) or "`in`"
         marks = tuple((v.span, f"this is {v.type}") for v in values[:3])
         hint = f"feed it a tuple: `({', '.join(p.name.name for p in declared)}) -> {name}`" if wanted > 1 else ""
         if not declared:
@@ -82,6 +82,13 @@ def _fit(name: str, declared: list[ast.TensorParameter], values: list[Value], no
         raise Failure(WrongTensors(name, f"{count}, {named}", len(values), hint), node.name_span, marks)
     for parameter, value in zip(declared, values, strict=False):
         _match(name, parameter, value, node, outside, session)
+
+
+def _leave_open(declared: list[ast.TensorParameter], outside: Scope) -> None:
+    """Of tensors that failed before, the dimensions are unknown too."""
+    for item in (item for parameter in declared for item in parameter.pattern):
+        if isinstance(item, ast.Name) and outside.find(item.name) is None:
+            outside.bind(item.name, UNKNOWN, item.span)
 
 
 def _match(name: str, parameter: ast.TensorParameter, value: Value, node: ast.Apply, outside: Scope, session: Session) -> None:

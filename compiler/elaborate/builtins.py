@@ -11,19 +11,20 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..dims import Dim, SymDim, maximum, minimum
-from ..errors.names import TooManyArguments
-from ..errors.values import BadOperand, NoValue
+from ..errors.names import FewArguments, TooManyArguments
+from ..errors.values import NotANumber, NoValue
 from .limits import check_dimension, check_list
 from .session import Session
 from .values import Failure, show_value
 
 
 class Builtin(Record):
-    """A function, and the least and greatest number of its arguments (None: any)."""
+    """A function, the least and greatest number of its arguments (None: any), and what they must be."""
 
     function: Callable[..., Any]
     least: int
     most: int | None
+    wanted: str
 
 
 class _Bad(Exception):
@@ -118,43 +119,48 @@ def _lists(*values: Any) -> list[tuple[Any, ...]]:
 
 
 BUILTINS: dict[str, Builtin] = {
-    "min": Builtin(_extreme(minimum, min), 1, None),
-    "max": Builtin(_extreme(maximum, max), 1, None),
-    "abs": Builtin(_absolute, 1, 1),
-    "sum": Builtin(_sum, 1, None),
-    "len": Builtin(_length, 1, 1),
-    "range": Builtin(_range, 1, 3),
-    "enumerate": Builtin(lambda v: tuple(enumerate(_lists(v)[0])), 1, 1),
-    "zip": Builtin(lambda *v: tuple(zip(*_lists(*v), strict=False)), 1, None),
-    "sqrt": Builtin(_real(math.sqrt), 1, 1),
-    "log2": Builtin(_real(math.log2), 1, 1),
-    "ceil": Builtin(_integer(math.ceil), 1, 1),
-    "floor": Builtin(_integer(math.floor), 1, 1),
-    "round": Builtin(_round, 1, 2),
-    "int": Builtin(_integer(int), 1, 1),
-    "float": Builtin(_real(float), 1, 1),
+    "min": Builtin(_extreme(minimum, min), 1, None, "numbers, or a list of them"),
+    "max": Builtin(_extreme(maximum, max), 1, None, "numbers, or a list of them"),
+    "abs": Builtin(_absolute, 1, 1, "a number"),
+    "sum": Builtin(_sum, 1, None, "numbers, or a list of them"),
+    "len": Builtin(_length, 1, 1, "a list or a string"),
+    "range": Builtin(_range, 1, 3, "integers, the step not 0"),
+    "enumerate": Builtin(lambda v: tuple(enumerate(_lists(v)[0])), 1, 1, "a list"),
+    "zip": Builtin(lambda *v: tuple(zip(*_lists(*v), strict=False)), 1, None, "lists"),
+    "sqrt": Builtin(_real(math.sqrt), 1, 1, "a number that is known"),
+    "log2": Builtin(_real(math.log2), 1, 1, "a number that is known"),
+    "ceil": Builtin(_integer(math.ceil), 1, 1, "a number"),
+    "floor": Builtin(_integer(math.floor), 1, 1, "a number"),
+    "round": Builtin(_round, 1, 2, "a number that is known, and how many digits to keep"),
+    "int": Builtin(_integer(int), 1, 1, "a number"),
+    "float": Builtin(_real(float), 1, 1, "a number that is known"),
 }
 
 
 def call_builtin(name: str, arguments: Sequence[Any], node: ast.Call, session: Session) -> Any:
     """The value of a builtin; its errors get the place of the call."""
-    value = apply_builtin(name, arguments, node.span)
+    builtin = BUILTINS[name]
+    check_count(name, builtin.least, builtin.most, node)
+    value = _applied(name, builtin, arguments, node.span)
     check_dimension(value, node.span)
     check_list(value, node.span)
     return value
 
 
-def apply_builtin(name: str, arguments: Sequence[Any], span: Span) -> Any:
-    builtin = BUILTINS[name]
-    if len(arguments) < builtin.least or (builtin.most is not None and len(arguments) > builtin.most):
-        if builtin.most is not None and len(arguments) > builtin.most:
-            raise Failure(TooManyArguments(name, builtin.most), span)
-        raise Failure(NoValue(name, f"it needs {builtin.least} arguments or more"), span)
+def check_count(name: str, least: int, most: int | None, node: ast.Call) -> None:
+    """Refuses a call with too many or too few arguments."""
+    if most is not None and len(node.arguments) > most:
+        raise Failure(TooManyArguments(name, most, kind=""), node.arguments[most].span)
+    if len(node.arguments) < least:
+        raise Failure(FewArguments(name, least, len(node.arguments)), node.span)
+
+
+def _applied(name: str, builtin: Builtin, arguments: Sequence[Any], span: Span) -> Any:
     try:
         return builtin.function(*arguments)
     except _Bad:
-        found = ", ".join(show_value(a) for a in arguments) or "nothing"
-        raise Failure(BadOperand(name, found), span) from None
+        found = " and ".join(show_value(a) for a in arguments)
+        raise Failure(NotANumber(f"what `{name}` takes", builtin.wanted, found), span) from None
     except OverflowError:
         raise Failure(NoValue(name, "the result is too large"), span) from None
     except ValueError:

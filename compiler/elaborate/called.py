@@ -9,14 +9,13 @@ from typing import Any
 
 from netc.dsl import ast
 
-from ..errors.names import NotATensor
+from ..errors.names import NotATensor, NotForTensors
 from ..graph import Value
 from .evaluate import evaluate
 from .infix import infix, prefix
 from .operators import tensors
 from .scope import Scope
 from .session import Session
-from .unused import mentions
 from .values import CONST_TYPES, UNKNOWN, Failure, Flow, Many, Unknown
 
 ARITHMETIC = ("+", "-", "*", "/", "//", "%", "**", "==", "!=", "<", "<=", ">", ">=")
@@ -72,5 +71,23 @@ def mixed(expr: ast.Expr, scope: Scope, session: Session) -> Any:
         case ast.Call(span, function, arguments):
             call = ast.Apply(span, function.name, function.span, arguments, (), called=True)
             return operand(call, scope, session)
-    names = ", ".join(f"`{n}`" for n in dict.fromkeys(mentions((expr,))))
-    raise Failure(NotATensor(f"an expression of {names} that tensors have no part in"), expr.span)
+    raise Failure(NotForTensors(*_refused(expr)), expr.span)
+
+
+def _refused(expr: ast.Expr) -> tuple[str, str]:
+    """Why a construct takes no tensors, and what does."""
+    match expr:
+        case ast.ListExpr():
+            return (
+                "a list cannot hold tensors",
+                "write them as a tuple, `(a, b) -> concat axis=1`, or one by one, `concat(a, b, axis=1)`",
+            )
+        case ast.Index():
+            return "a tensor takes no index", "take a part by a stage: `x -> select axis=1 index=0`, `x -> slice axis=1 stop=8`"
+        case ast.Conditional():
+            return "`if` and `else` choose between compile-time values, not tensors", "element by element: `(condition, a, b) -> where`"
+        case ast.Binary(op="and" | "or" as op):
+            return f"`{op}` does not go with tensors", f"element by element: `(a, b) -> logical_{op}`"
+        case ast.Unary(op="not"):
+            return "`not` does not go with tensors", "element by element: `a -> logical_not`"
+    return "tensors have no part in such an expression", ""

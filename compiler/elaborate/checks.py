@@ -10,6 +10,7 @@ from ..errors.names import WrongTensors
 from ..errors.operators import Unprovable
 from ..graph import Value
 from .evaluate import dimension, evaluate
+from .inputs import BATCH
 from .operators import tensors
 from .scope import Scope
 from .session import Session
@@ -39,6 +40,8 @@ def check_shape(stated: ast.ListExpr, value: Value, scope: Scope, session: Sessi
         if size is None:
             continue
         equal = session.facts.equal(size, real)
+        if equal is None and real is session.dims[BATCH]:
+            raise Failure(IsMismatch(text, value.type, axis), item.span, marks)
         if equal is None:
             need = "the shape that is stated must be the shape that is"
             raise Failure(Unprovable("is", size, real, need, advice(size, real) or "", (0, 0)), item.span, marks)

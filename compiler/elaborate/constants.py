@@ -11,17 +11,20 @@ from netc.dsl.source import Span
 
 from ..dims import SymDim
 from ..errors.base import Place
-from ..errors.names import ArgumentTwice, TooManyArguments, UnknownArgument, UnknownName, WrongArgument
-from ..errors.values import BadOperand
+from ..errors.names import ArgumentTwice, UnknownArgument, UnknownName, WrongArgument
+from ..errors.values import NotANumber
 from ..ops import formula as f
 from ..ops.base import Init, Operator
 from ..ops.constants import INIT, Parameter, Table
 from ..ops.kinds import Unfit
+from .builtins import BUILTINS, check_count
 from .evaluate import evaluate, evaluate_shape
 from .inputs import dtype_of
+from .limits import check_number
 from .operators import add_operator, stage_label
 from .scope import Scope, distinct
 from .session import Session
+from .unused import mentions
 from .values import Failure, Flow, show_value
 
 Spans = dict[str, Span]
@@ -100,34 +103,33 @@ class _Formulas:
         self.names, self.scope, self.session = names, scope, session
 
     def read(self, expr: ast.Expr) -> f.Formula:
-        rule = self._rules().get(type(expr))
-        if rule is not None:
-            return rule(expr)
-        value = evaluate(expr, self.scope, self.session)
-        if not isinstance(value, (int, float, SymDim)):
-            raise Failure(BadOperand("table", show_value(value)), expr.span)
-        return f.Const(value)
-
-    def _rules(self) -> dict[type[ast.Expr], Callable[[Any], f.Formula]]:
-        return {
+        """The formula that an expression is."""
+        rules: dict[type[ast.Expr], Callable[[Any], f.Formula]] = {
             ast.Name: self._name,
             ast.Unary: lambda e: f.Unary(e.op, self.read(e.operand)),
             ast.Binary: self._binary,
             ast.Conditional: lambda e: f.Call("where", (self.read(e.test), self.read(e.then), self.read(e.otherwise))),
             ast.Call: self._call,
         }
+        return rules.get(type(expr), self._constant)(expr)
+
+    def _constant(self, expr: ast.Expr) -> f.Formula:
+        """What does not look at an index: a number."""
+        looks = any(name in self.names for name in mentions((expr,)))
+        value = None if looks else evaluate(expr, self.scope, self.session)
+        if not isinstance(value, (int, float, SymDim)):
+            found = f"`{expr.span.text}`" if looks else show_value(value)
+            needed = "made of numbers, indices, arithmetic and functions such as `sin`"
+            raise Failure(NotANumber("the formula of a table", needed, found), expr.span)
+        check_number(value, expr.span)
+        return f.Const(value)
 
     def _name(self, expr: ast.Name) -> f.Formula:
-        if expr.name in self.names:
-            return f.Index(self.names.index(expr.name))
-        value = evaluate(expr, self.scope, self.session)
-        if not isinstance(value, (int, float, SymDim)):
-            raise Failure(BadOperand("table", show_value(value)), expr.span)
-        return f.Const(value)
+        return f.Index(self.names.index(expr.name)) if expr.name in self.names else self._constant(expr)
 
     def _binary(self, expr: ast.Binary) -> f.Formula:
         if expr.op == "in":
-            raise Failure(BadOperand("in", "the indices of a table"), expr.span)
+            return self._constant(expr)
         spine = [expr]
         while isinstance(spine[-1].left, ast.Binary) and spine[-1].left.op != "in":
             spine.append(spine[-1].left)
@@ -139,18 +141,10 @@ class _Formulas:
     def _call(self, expr: ast.Call) -> f.Formula:
         name = expr.function.name
         function = f.FUNCTIONS.get(name)
-        if function is None or self.scope.find(name) is not None:
-            return self._constant_call(expr)
-        arguments = tuple(self.read(a) for a in expr.arguments)
-        if len(arguments) < function.least or (function.most is not None and len(arguments) > function.most):
-            raise Failure(TooManyArguments(name, function.most or function.least), expr.span)
-        return f.Call(name, arguments)
-
-    def _constant_call(self, expr: ast.Call) -> f.Formula:
-        name = expr.function.name
-        if self.scope.find(name) is None:
-            raise Failure(UnknownName(name, tuple(near(name, list(f.FUNCTIONS)))), expr.function.span)
-        value = evaluate(expr, self.scope, self.session)
-        if not isinstance(value, (int, float, SymDim)):
-            raise Failure(BadOperand("table", show_value(value)), expr.span)
-        return f.Const(value)
+        bound = self.scope.find(name) is not None
+        if function is None or bound:
+            if not bound and name not in BUILTINS:
+                raise Failure(UnknownName(name, tuple(near(name, [*f.FUNCTIONS, *BUILTINS]))), expr.function.span)
+            return self._constant(expr)
+        check_count(name, function.least, function.most, expr)
+        return f.Call(name, tuple(self.read(a) for a in expr.arguments))

@@ -95,6 +95,8 @@ def lookup(name: str, span: Span, scope: Scope, session: Session) -> Binding:
         return Binding(DTYPES[name], None)
     if name == "in":
         raise Failure(NoIn(expression=True), span)
+    if name in ("True", "False"):
+        raise Silent  # the parser has told how it is written
     candidates = near(name, [*scope.visible(), *session.dims])
     hint = "a dimension is declared by the `input` whose shape has it" if name.isupper() and not candidates else ""
     raise Failure(UnknownName(name, tuple(candidates), hint), span)
@@ -245,4 +247,3 @@ _RULES: dict[type[ast.Expr], Callable[[Any, Scope, Session], Any]] = {
     ast.Call: _call,
     ast.Range: _range,
 }
-

@@ -13,7 +13,7 @@ from ..errors.operators import BadArgument
 from ..errors.values import BadOperand
 from ..graph import Value
 from ..ops.base import Operator
-from .arithmetic import binary, negate
+from .arithmetic import binary, negate, sign_of
 from .limits import check_number
 from .operators import Locate, add_operator, tensors
 from .scope import Frame, Scope
@@ -52,7 +52,7 @@ def infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, sc
             if isinstance(side, Many) and len(found) != 1:
                 raise Failure(BadOperand(node.op, f"a tuple of {len(found)} tensors"), place)
             inputs += found
-    sign = _sign(node)
+    sign = sign_of(node)
 
     def locate(place: Place) -> Span:
         return number if place.kind == "argument" else sign
@@ -95,15 +95,3 @@ def _add(op: Operator, node: Written, inputs: list[Value], frame: Frame, session
 def _as_name(side: ast.Node) -> ast.Name:
     """One side as an operand of compile-time arithmetic, which is told by its name if it has one."""
     return ast.Name(side.span, side.name if isinstance(side, (ast.Apply, ast.Name)) else "")
-
-
-def _sign(node: ast.TensorBinary | ast.Binary) -> Span:
-    """Where the sign itself stands, between its two sides."""
-    start, stop = node.left.span.end, node.right.span.start
-    lines = node.span.file.text[start:stop].split("\n")
-    for line in lines:
-        at = line.partition("#")[0].find(node.op)
-        if at >= 0:
-            return Span(node.span.file, start + at, start + at + len(node.op))
-        start += len(line) + 1
-    return node.span

@@ -22,6 +22,7 @@ from ..graph import Value
 from ..types import DTYPES, FLOAT32, DType, TensorType
 from .evaluate import evaluate, evaluate_shape
 from .limits import check_tensor
+from .operators import BARE_INPUT
 from .scope import Scope
 from .session import Session
 from .values import Failure, Flow
@@ -44,7 +45,7 @@ def make_input(node: ast.Input, name: str, scope: Scope, session: Session) -> Fl
     if _batched(node, scope, session):
         shape = (session.dims[BATCH], *shape)
     taken = {v.name for v in frame.graph.inputs}
-    value = Value(TensorType(dtype_of(node.dtype), shape), node.span, name or _free("input", taken))
+    value = Value(TensorType(dtype_of(node.dtype), shape), node.span, name or _free(BARE_INPUT, taken))
     frame.graph.inputs.append(value)
     return value
 
@@ -91,6 +92,8 @@ def declare_dimensions(body: ast.Body, scope: Scope, session: Session, fixed: Ma
         if name not in names:
             session.report(UnknownDimension(name, tuple(names)), origin)
     session.dims = {name: symbol(name) for name in names}
+    for found in (n for i in inputs for n in _names(i.shape)):
+        session.declared.setdefault(found.name, found.span)
     wheres = [(c, w) for i in inputs for w in i.where for c in _conditions(w, scope, session)]
     known = {name: size for name, size in fixed.items() if name in names}
     declared = declare(tuple(names), [c for c, _ in wheres], known)

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from netc.dsl import ast
+from netc.dsl.diagnostics import Frame as Trace
 
 from ..dims import SymDim
 from ..errors.structure import EmptyEach, IterationMismatch, TooManyNodes
 from ..errors.values import NotANumber
-from ..graph import SharedModule
+from ..graph import SharedModule, Value
 from .bodies import elaborate_body, place_call, place_stage
 from .evaluate import evaluate
 from .memo import Entry
@@ -67,14 +68,19 @@ def _iterate(step: _Step, items: range | tuple[Any, ...], flow: Flow) -> Flow:
         for index, item in enumerate(items):
             before, size = token(flow), step.frame.graph.size
             flow = step.take(item, flow)
+            if step.failed:
+                return UNKNOWN
             if index == 0 and not step.node.binders and before == token(flow):
                 # All others are as large as the first: too many are refused at once
                 step.session.bound(size + (step.frame.graph.size - size) * len(items), step.node.over.span, step.frame.trace)
         return flow
-    results = [tensors(step.take(item, flow)) for item in items]
-    if any(r is None for r in results):
-        return UNKNOWN
-    return Many(tuple(v for r in results if r is not None for v in r))
+    results: list[Value] = []
+    for item in items:
+        found = tensors(step.take(item, flow))
+        if found is None or step.failed:
+            return UNKNOWN
+        results += found
+    return Many(tuple(results))
 
 
 class _Step:
@@ -92,9 +98,34 @@ class _Step:
         self.transparent = transparent
         self.name = "".join(p for p in label.parts if isinstance(p, str)) if label else self.frame.graph.name
         self.last: tuple[object, Entry] | None = None
+        self.known = len(session.diagnostics)
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error has been reported: further iterations would only repeat it."""
+        found = self.session.diagnostics[self.known :]
+        self.known += len(found)
+        return any(d.severity == "error" for d in found)
 
     def take(self, item: Any, flow: Flow) -> Flow:
-        """One iteration on what flows in."""
+        """One iteration on what flows in. Its problems tell which one it was."""
+        outer = self.frame.trace
+        self.frame.trace = (*self._trace(item), *outer)
+        try:
+            return self._take(item, flow)
+        finally:
+            self.frame.trace = outer
+
+    def _trace(self, item: Any) -> tuple[Trace, ...]:
+        binders = self.node.binders
+        if not binders:
+            return ()
+        word = "repeat" if isinstance(self.node, ast.Repeat) else "each"
+        values = (item,) if len(binders) == 1 else item if isinstance(item, tuple) else ()
+        told = " and ".join(f"`{b.name}` is {show_value(v)}" for b, v in zip(binders, values, strict=False))
+        return (Trace(binders[0].span.to(binders[-1].span), f"in this `{word}`, where {told}"),) if told else ()
+
+    def _take(self, item: Any, flow: Flow) -> Flow:
         scope = Scope(self.scope, self.frame) if self.node.binders else self.scope
         for name, value in self._bindings(item):
             scope.bind(name.name, value, name.span)

@@ -103,9 +103,7 @@ def output_names(results: Results, count: int) -> Iterable[str]:
         yield candidate
 
 
-def _set_parameters(
-    chosen: Chosen, params: Mapping[str, Any], outside: Scope, files: Scope, scope: Scope, session: Session
-) -> None:
+def _set_parameters(chosen: Chosen, params: Mapping[str, Any], outside: Scope, files: Scope, scope: Scope, session: Session) -> None:
     """Binds the model's parameters: as set from outside, or their defaults."""
     if chosen.node is None:
         lets = {s.name.name: s for s in chosen.body.statements if isinstance(s, ast.Let)}

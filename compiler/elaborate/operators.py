@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from netc.dsl import ast
+from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ..dims import SymDim, symbols
-from ..errors.base import Place, Problem
+from ..errors.base import STAGE, Place, Problem
 from ..errors.dense import DenseAfterSpatial
 from ..errors.names import BadLabel, LabelTwice, NotATensor, WrongTensors
 from ..errors.structure import NoTie, SymbolicParameter
@@ -26,6 +27,8 @@ from .ties import PendingTie
 from .values import UNKNOWN, Failure, Flow, Many, Unknown, show_value
 
 Locate = Callable[[Place], Span]
+BARE_INPUT = "input"
+"""What an input is called that has no name of its own."""
 
 
 def operate(
@@ -79,9 +82,10 @@ def add_operator(
     for problem, place in op.warnings(given):
         _warn(problem, place, inputs, locate, frame, session)
     if isinstance(op, Dense) and inputs[0].spatial and inputs[0].type.rank > 2:
-        session.report(DenseAfterSpatial(inputs[0].type, results[0]), span, ((inputs[0].span, f"this is {inputs[0].type}"),), frame.trace)
+        marks = ((inputs[0].span, f"this is {inputs[0].type}"),)
+        session.report(DenseAfterSpatial(inputs[0].type, results[0]), locate(STAGE), marks, frame.trace)
     specs = op.parameters(given)
-    _check_static(op, specs, span)
+    _check_static(op, specs, inputs, locate(STAGE))
     for shape in (*(t.shape for t in results), *(s.shape for s in specs)):
         check_tensor(shape, span)
     keeps = bool(inputs) and inputs[0].spatial and results[0].shape == inputs[0].type.shape and op.pointwise
@@ -97,12 +101,23 @@ def add_operator(
 
 
 def placed(problem: Problem, at: Place, inputs: list[Value], locate: Locate) -> Failure:
-    """A problem of an operator with the places of the text it concerns."""
+    """A problem of an operator with the places of the text it concerns. `{0}` in what it suggests becomes the name of that input."""
+    problem = _told_by_names(problem, inputs)
     marks = [(_where(p, inputs, locate), text) for p, text in problem.marks()]
     if at.kind == "input" and at.index < len(inputs) and not problem.marks():
         marks.append((inputs[at.index].span, problem.label() or f"this is {inputs[at.index].type}"))
         return Failure(problem, locate(at), tuple(marks), label="")
     return Failure(problem, locate(at), tuple(marks))
+
+
+def _told_by_names(problem: Problem, inputs: list[Value]) -> Problem:
+    suggestion: str = getattr(problem, "suggestion", "")
+    if "{" not in suggestion:
+        return problem
+    for index, value in enumerate(inputs):
+        named = value.name and not value.name.startswith(BARE_INPUT)
+        suggestion = suggestion.replace(f"{{{index}}}", value.name if named else "...")
+    return replace(problem, suggestion=suggestion)
 
 
 def _where(place: Place, inputs: list[Value], locate: Locate) -> Span:
@@ -116,12 +131,13 @@ def _warn(problem: Problem, place: Place, inputs: list[Value], locate: Locate, f
     session.report(failure.problem, failure.span, failure.marks, frame.trace)
 
 
-def _check_static(op: Operator, specs: tuple[ParameterSpec, ...], span: Span) -> None:
+def _check_static(op: Operator, specs: tuple[ParameterSpec, ...], inputs: list[Value], span: Span) -> None:
     for spec in specs:
         symbolic = [d for d in spec.shape if isinstance(d, SymDim)]
         if symbolic:
             names = tuple(sorted(symbols(symbolic[0])))
-            raise Failure(SymbolicParameter(op.name, spec.name or op.name, show_shape(spec.shape), names), span)
+            marks = tuple((v.span, f"this is {v.type}") for v in inputs)
+            raise Failure(SymbolicParameter(op.name, spec.name or op.name, show_shape(spec.shape), names), span, marks)
 
 
 def _tie(bound: Bound, frame: Frame) -> None:
@@ -147,12 +163,23 @@ def tensors(flow: Flow) -> list[Value] | None:
 def check_arity(cls: type[Operator], inputs: list[Value], span: Span) -> None:
     least, most = cls.arity()
     if len(inputs) < least or (most is not None and len(inputs) > most):
-        names = " and ".join(f"`{n.strip('?*')}`" for n in cls.inputs[: max(least, 1)])
-        counts = {0: "no tensors", 1: "one tensor"}
-        wanted = counts.get(least, f"{least} tensors, {names}") if most == least else f"{least} to {most} tensors"
-        hint = f"feed it a tuple: `({', '.join(n.strip('?*') for n in cls.inputs[:least])}) -> {cls.name}`" if least > 1 else ""
+        names = [n.strip("?*") for n in cls.inputs]
+        hint = f"feed it a tuple: `({', '.join(names[:least])}) -> {cls.name}`" if least > 1 else ""
+        if least == most == 1:
+            hint = "go on with one of them, `(a, b) = ...`, or join them, as by `-> concat axis=1`"
+        wanted = _count(least, most, names)
         marks = tuple((v.span, f"this is {v.type}") for v in inputs[:3])
         raise Failure(WrongTensors(cls.name, wanted, len(inputs), hint), span, marks)
+
+
+def _count(least: int, most: int | None, names: list[str]) -> str:
+    """How many tensors an operator takes, in words."""
+    if most == least:
+        listed = " and ".join(filter(None, (", ".join(f"`{n}`" for n in names[: least - 1]), f"`{names[-1]}`"))) if least else ""
+        return {0: "no tensors", 1: "one tensor"}.get(least, f"{least} tensors, {listed}")
+    if most is None:
+        return f"{least} tensors or more"
+    return f"{least} {'or' if most == least + 1 else 'to'} {most} tensors"
 
 
 def stage_label(label: ast.Label | None, operator: str, span: Span, scope: Scope, session: Session) -> str:

@@ -15,9 +15,10 @@ from netc.dsl.source import Span
 
 from ..errors.names import BoundTwice
 from ..graph import Graph, Value
+from ..ops.base import typed
 from .naming import Namer
 from .ties import PendingTie
-from .values import UNKNOWN, Entity, Failure, Many, SharedDef, Unknown, freeze
+from .values import UNKNOWN, Entity, Failure, Many, SharedDef, Unknown
 
 
 class Binding:
@@ -152,5 +153,5 @@ def token(value: Entity) -> object:
     if isinstance(value, Unknown):
         return UNKNOWN
     if isinstance(value, (int, float, str, tuple)):
-        return freeze(value)
+        return typed(value)
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -44,11 +45,13 @@ class Session:
         self.memo = memo
         self.facts = Facts.nothing()
         self.dims: dict[str, Dim] = {}
+        self.declared: dict[str, Span] = {}
         self.params: Mapping[str, object] = {}
         self.diagnostics: list[Diagnostic] = []
         self.files: dict[str, Scope] = {}
         self.loading: list[str] = []
         self.active: list[object] = []
+        self.uses: list[Span] = []
         self.shared_specs: dict[int, tuple[dict[str, object], Span]] = {}
         self.blocks = 0
 
@@ -81,7 +84,11 @@ class Session:
         trace: tuple[Trace, ...] = (),
         label: str | None = None,
     ) -> None:
-        """Adds a diagnostic. Marks on the very place of the problem say nothing and are left out."""
+        """Adds a diagnostic. Marks on the very place of the problem say nothing and are left out.
+
+        Of a problem that a `where` would settle, the places where that could stand are marked too.
+        """
+        marks = tuple(dict.fromkeys((*marks, *self._declarations(problem, marks))))
         seconds = tuple(Mark(s, t) for s, t in marks if s != span)
         label = problem.label() if label is None else label
         if not label:
@@ -100,6 +107,12 @@ class Session:
                 trace,
             )
         )
+
+    def _declarations(self, problem: Problem, marks: tuple[tuple[Span, str], ...]) -> Iterator[tuple[Span, str]]:
+        for name in dict.fromkeys(re.findall(r"\w+", getattr(problem, "advice", ""))):
+            place = self.declared.get(name)
+            if place is not None and not any(s.file is place.file and s.start <= place.start and place.end <= s.end for s, _ in marks):
+                yield place, f"`{name}` is declared here"
 
     @contextmanager
     def catching(self, trace: tuple[Trace, ...]) -> Iterator[None]:

@@ -38,10 +38,12 @@ def use_shared(node: ast.Apply, shared: SharedDef, flow: Flow, scope: Scope, ses
         raise Failure(Recursion(node.name, "shared stage"), node.name_span, ((shared.module.span, f"`{node.name}` is defined here"),))
     inside = _seen_from(shared.scope, scope.frame)
     session.active.append(shared.module)
+    session.uses.append(node.name_span)
     try:
         return run_stage(shared.stage, flow, inside, session, shared.module)
     finally:
         session.active.pop()
+        session.uses.pop()
 
 
 def _seen_from(scope: Scope, frame: Frame | None) -> Scope:

@@ -15,6 +15,7 @@ from .values import Failure
 
 def check_shared(module: SharedModule, specs: dict[str, Any], span: Span, session: Session) -> None:
     """Every use must have the parameters of the first."""
+    span = session.uses[-1] if session.uses else span
     first = session.shared_specs.setdefault(id(module), (specs, span))
     for name in {**first[0], **specs}:
         one, other = first[0].get(name), specs.get(name)

@@ -13,7 +13,7 @@ from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import Span
 
-from ..errors.names import NoIn, NotAStage, NotATensor, UnknownName, UnknownStage
+from ..errors.names import NoIn, NotAStage, NotATensor, UnknownName
 from ..graph import SharedModule, Value
 from ..ops.base import Operator
 from .bodies import elaborate_body, place_call
@@ -28,6 +28,7 @@ from .inputs import make_input
 from .operators import operate, stage_label, tensors
 from .scope import Scope
 from .session import Session
+from .unknown import bound_otherwise, unbound
 from .values import CONST_TYPES, UNKNOWN, BlockDef, Const, Failure, Flow, FnDef, LazyLet, Many, SharedDef, Silent, Unknown, show_value
 
 Operand = Flow | Const
@@ -82,6 +83,8 @@ def _apply_operand(node: ast.Apply, scope: Scope, session: Session) -> Operand:
         raise Silent
     if plain and isinstance(value, (Value, Many, *CONST_TYPES)):
         return value
+    if isinstance(value, CONST_TYPES) and (index := _index(node)) is not None:
+        return evaluate(index, scope, session)  # type: ignore[no-any-return]
     if plain and found is None and node.name in session.dims:
         return session.dims[node.name]
     if node.called and (isinstance(value, FnDef) or (found is None and node.name in BUILTINS)):
@@ -97,6 +100,14 @@ def _apply_operand(node: ast.Apply, scope: Scope, session: Session) -> Operand:
         raise Failure(NoIn(), node.name_span)
     _stage_entity(node, scope)
     raise Failure(NoIn(node.name), node.name_span)
+
+
+def _index(node: ast.Apply) -> ast.Index | None:
+    """`xs[0]`: to the grammar a stage with a list close behind its name, to a reader an item of `xs`."""
+    match node.positional:
+        case (ast.ListExpr(span, (item,)),) if span.start == node.name_span.end and not (node.keywords or node.label or node.activation):
+            return ast.Index(node.span, ast.Name(node.name_span, node.name), item)
+    return None
 
 
 def _group_operand(node: ast.Group, scope: Scope, session: Session) -> Operand:
@@ -167,25 +178,9 @@ def _stage_entity(node: ast.Apply, scope: Scope) -> Any:
         return used.value
     if node.name in Operator.registry:
         return Operator.registry[node.name]
-    marks = ((found[0].span, "bound here"),) if found is not None and found[0].span is not None else ()
-    if isinstance(value, (Value, Many)):
-        hint = f"to feed a stage with several tensors, write a tuple: `(a, {node.name}) -> ...`"
-        if node.positional and node.positional[0].span.start == node.name_span.end:
-            hint = f"a part of a tensor is taken by a stage: `{node.name} -> select axis=1 index=0`, `{node.name} -> slice axis=1 stop=8`"
-        raise Failure(NotAStage(node.name, "a tensor", hint), node.name_span, marks)
     if isinstance(value, Unknown):
         raise Silent
-    if isinstance(value, FnDef):
-        raise Failure(NotAStage(node.name, "a compile-time function", "a function of tensors is a `block`"), node.name_span, marks)
-    if found is not None:
-        raise Failure(NotAStage(node.name, "a compile-time value"), node.name_span, marks)
-    names = [n for n in scope.visible() if n != "in"]
-    if node.positional or node.keywords:
-        raise Failure(UnknownStage(node.name, tuple(near(node.name, [*Operator.registry, *names]))), node.name_span)
-    candidates = near(node.name, [*Operator.registry, *names])
-    tensors_near = [n for n in candidates if n in names]
-    problem = UnknownName(node.name, tuple(candidates)) if tensors_near else UnknownStage(node.name, tuple(candidates))
-    raise Failure(problem, node.name_span)
+    raise unbound(node, scope) if found is None else bound_otherwise(node, found[0])
 
 
 def _run_apply(node: ast.Apply, flow: Flow, scope: Scope, session: Session, shared: SharedModule | None) -> Flow:
@@ -215,9 +210,7 @@ def _tuple(node: ast.Group, scope: Scope, session: Session) -> Flow:
     return Many(tuple(v for found in values if found is not None for v in found))
 
 
-def _labelled_group(
-    node: ast.Group, flow: Flow | None, scope: Scope, session: Session, shared: SharedModule | None = None
-) -> Flow:
+def _labelled_group(node: ast.Group, flow: Flow | None, scope: Scope, session: Session, shared: SharedModule | None = None) -> Flow:
     label = shared.label if shared is not None else stage_label(node.label, "group", node.span, scope, session)
     entry = elaborate_body(node, flow, scope, session, lambda inner: _tuple(node, inner, session), name=label)
     return place_call(entry, flow, scope, session, label=label, span=node.span, shared=shared)

@@ -184,7 +184,8 @@ def _broken(node: ast.Broken, scope: Scope, session: Session) -> Results:
 
 
 def _expect(node: ast.ExpectCondition | ast.ExpectShape, scope: Scope, session: Session) -> None:
-    if scope.frame is None or scope.frame.graph.kind != "model" or scope.frame.parent is not None:
+    outermost = scope.frame is not None and scope.frame.parent is None and (scope.parent is None or scope.parent.frame is None)
+    if not outermost:
         session.report(ExpectMisplaced(), node.span, (), _trace(scope))
 
 

@@ -85,9 +85,7 @@ class Failure(Exception):
     `label` replaces the problem's own text under the carets, when that stands at a mark instead.
     """
 
-    def __init__(
-        self, problem: Problem, span: Span, marks: tuple[tuple[Span, str], ...] = (), label: str | None = None
-    ) -> None:
+    def __init__(self, problem: Problem, span: Span, marks: tuple[tuple[Span, str], ...] = (), label: str | None = None) -> None:
         super().__init__(problem.message())
         self.problem = problem
         self.span = span
@@ -103,23 +101,21 @@ class Abort(Exception):
     """The program is too large to go on with; it has been reported."""
 
 
-def freeze(value: object) -> object:
-    """A key for a compile-time value that tells 1, 1.0 and true apart."""
-    if isinstance(value, tuple):
-        return tuple(freeze(v) for v in value)
-    return (type(value), value)
+_LONGEST = 60
+_MOST_ITEMS = 8
 
 
 def show_value(value: object) -> str:
-    """A compile-time value as it is written in a spec."""
+    """A compile-time value as it is written in a spec; of a long one the beginning."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, SymDim):
         return show(value)
     if isinstance(value, str):
-        return f'"{value}"'
+        return f'"{value}"' if len(value) <= _LONGEST else f'"{value[: _LONGEST - 3]}..."'
     if isinstance(value, tuple):
-        return "[" + ", ".join(show_value(v) for v in value) + "]"
+        items = [show_value(v) for v in value[:_MOST_ITEMS]]
+        return "[" + ", ".join(items + ["..."] * (len(value) > _MOST_ITEMS)) + "]"
     if isinstance(value, Init):
         return f"{value.kind}({', '.join(map(str, value.values))})"
     return str(value)

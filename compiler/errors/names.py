@@ -30,17 +30,18 @@ class UnknownName(Problem):
 
 
 class UnknownStage(Problem):
-    """A stage that is neither an operator nor a block."""
+    """A stage that is neither an operator nor a block. `torch`: the operator that PyTorch calls so."""
 
     code: ClassVar[str] = "unknown-operator"
     name: str
     near: tuple[str, ...] = ()
+    torch: str = ""
 
     def message(self) -> str:
         return f"there is no operator or block called `{self.name}`"
 
     def help(self) -> tuple[str, ...]:
-        return either(self.near)
+        return (f"what PyTorch calls so is `{self.torch}` here",) if self.torch else either(self.near)
 
 
 class NotAStage(Problem):
@@ -174,6 +175,33 @@ class MissingArgument(Problem):
         return (f"such as `{self.example}`",) if self.example else ()
 
 
+class FewArguments(Problem):
+    """A function that is called with too few."""
+
+    code: ClassVar[str] = "missing-argument"
+    owner: str
+    least: int
+    found: int
+
+    def message(self) -> str:
+        wanted = "an argument" if self.least == 1 else f"{self.least} arguments"
+        return f"`{self.owner}` needs {wanted}, found {self.found or 'none'}"
+
+
+class NotForTensors(Problem):
+    """A compile-time construct that holds a tensor. `what` is a clause: `a list cannot hold tensors`."""
+
+    code: ClassVar[str] = "not-for-tensors"
+    what: str
+    hint: str
+
+    def message(self) -> str:
+        return self.what
+
+    def help(self) -> tuple[str, ...]:
+        return (self.hint,) if self.hint else ()
+
+
 class WrongArgument(Problem):
     """An argument of the wrong type or out of its range."""
 
@@ -192,14 +220,24 @@ class WrongArgument(Problem):
 
 
 class TooManyArguments(Problem):
+    """One argument more than there is room for. `kind` is empty for functions, which know no other kind of arguments."""
+
     code: ClassVar[str] = "too-many-arguments"
     owner: str
     most: int
     hint: str = ""
+    kind: str = "positional "
+    accepts: tuple[str, ...] = ()
 
     def message(self) -> str:
-        count = {0: "no positional arguments", 1: "one positional argument"}.get(self.most, f"{self.most} positional arguments")
+        count = {0: f"no {self.kind}arguments", 1: f"one {self.kind}argument"}.get(self.most, f"{self.most} {self.kind}arguments")
         return f"`{self.owner}` takes {count}, and this is one more"
+
+    def notes(self) -> tuple[str, ...]:
+        places, named = self.accepts[: self.most], self.accepts[self.most :]
+        told = [", ".join(f"`{n}`" for n in places)] if places else []
+        told += ["by name " + ", ".join(f"`{n}`" for n in named)] if named else []
+        return (f"`{self.owner}` takes {' and '.join(told)}",) if told and not self.hint else ()
 
     def help(self) -> tuple[str, ...]:
         return (self.hint,) if self.hint else ()

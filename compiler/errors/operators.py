@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from ..dims import Dim, show
 from ..types import Shape, TensorType, show_shape
 from .base import Place, Problem, input_
+
+
+def settle(advice: str, when: str) -> tuple[str, ...]:
+    """The help that proposes a `where`. None about the batch, which is of any size."""
+    if not advice or about_batch(advice):
+        return ()
+    return (f"{when}, say so where the dimension is declared: `where {advice}`",)
+
+
+def about_batch(advice: str) -> tuple[str, ...]:
+    """The note on a condition that would fix the size of the batch."""
+    return ("`N` is the size of the batch, which may be any number",) if re.search(r"\bN\b", advice) else ()
 
 
 class NeedsFloat(Problem):
@@ -222,19 +235,26 @@ class EmptyResult(Problem):
 
 
 class NotDivisible(Problem):
-    """A size that must be a multiple of another: heads and features, groups and channels. `what` and `by` are such as `512 features`."""
+    """A size that must be a multiple of another: heads and features, groups and channels. `what` and `by` are such as `512 features`.
+
+    `at` is the input that has `what`; None: it comes from an argument.
+    """
 
     code: ClassVar[str] = "not-divisible"
     operator: str
     by: str
     what: str
     suggestion: str = ""
+    at: int | None = 0
 
     def message(self) -> str:
         return f"{self.by} do not divide {self.what}"
 
     def label(self) -> str:
         return f"`{self.operator}` needs them to"
+
+    def marks(self) -> tuple[tuple[Place, str], ...]:
+        return () if self.at is None else ((input_(self.at), f"{self.what} come from here"),)
 
     def help(self) -> tuple[str, ...]:
         return (self.suggestion,) if self.suggestion else ()
@@ -250,6 +270,7 @@ class Unprovable(Problem):
     need: str
     advice: str
     at: tuple[int, int] = (0, 1)
+    suggestion: str = ""
 
     def message(self) -> str:
         return f"cannot prove that {show(self.left)} equals {show(self.right)}"
@@ -261,7 +282,10 @@ class Unprovable(Problem):
         return ((input_(self.at[0]), f"{show(self.left)} is from here"), (input_(self.at[1]), f"{show(self.right)} is from here"))
 
     def help(self) -> tuple[str, ...]:
-        return (f"if it always holds, say so where the dimension is declared: `where {self.advice}`",) if self.advice else ()
+        return ((self.suggestion,) if self.suggestion else ()) + settle(self.advice, "if it always holds")
+
+    def notes(self) -> tuple[str, ...]:
+        return about_batch(self.advice)
 
 
 class UnprovableMultiple(Problem):
@@ -280,4 +304,7 @@ class UnprovableMultiple(Problem):
         return f"`{self.operator}` needs it"
 
     def help(self) -> tuple[str, ...]:
-        return (f"if it always does, say so where the dimension is declared: `where {self.advice}`",) if self.advice else ()
+        return settle(self.advice, "if it always does")
+
+    def notes(self) -> tuple[str, ...]:
+        return about_batch(self.advice)

@@ -8,8 +8,8 @@ from netc.dsl.diagnostics import Severity
 
 from ..dims import Dim, show
 from ..types import Shape, TensorType, show_shape
-from .base import Problem
-from .operators import BadAxis
+from .base import Place, Problem, input_
+from .operators import BadAxis, about_batch, settle
 
 
 class ElementCount(Problem):
@@ -31,6 +31,9 @@ class ElementCount(Problem):
 
     def label(self) -> str:
         return f"makes {show(self.needed)} elements" if all(size != -1 for size in self.sizes) else ""
+
+    def marks(self) -> tuple[tuple[Place, str], ...]:
+        return ((input_(0), f"{self.what} comes from here"),)
 
     def help(self) -> tuple[str, ...]:
         return (self.suggestion,) if self.suggestion else ()
@@ -55,7 +58,10 @@ class UnprovableCount(Problem):
         return f"`{self.operator}` needs as many elements as there are"
 
     def help(self) -> tuple[str, ...]:
-        return (f"if it always holds, say so where the dimension is declared: `where {self.advice}`",) if self.advice else ()
+        return settle(self.advice, "if it always holds")
+
+    def notes(self) -> tuple[str, ...]:
+        return about_batch(self.advice)
 
 
 class UnprovableSize(Problem):
@@ -73,7 +79,10 @@ class UnprovableSize(Problem):
         return self.why
 
     def help(self) -> tuple[str, ...]:
-        return (f"if it always holds, say so where the dimension is declared: `where {self.advice}`",) if self.advice else ()
+        return settle(self.advice, "if it always holds")
+
+    def notes(self) -> tuple[str, ...]:
+        return about_batch(self.advice)
 
 
 class CannotExpand(Problem):

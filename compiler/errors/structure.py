@@ -161,7 +161,7 @@ class ExpectMisplaced(Problem):
     code: ClassVar[str] = "expect-misplaced"
 
     def message(self) -> str:
-        return "`expect` stands in the model itself, not in a block or a repeat"
+        return "`expect` stands in the model itself, not in a block, a branch or a repeat"
 
 
 class SharedConflict(Problem):

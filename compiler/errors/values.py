@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from ..dims import Dim, show
 from .base import Problem
+from .operators import about_batch, settle
 
 
 class BadOperand(Problem):
@@ -30,7 +31,11 @@ class NotExact(Problem):
 
     def message(self) -> str:
         left = f"{show(self.left)} {self.left_text}".rstrip()
-        return f"{show(self.right)} {self.right_text} do not divide {left}" if self.right_text else f"{show(self.right)} does not divide {left}"
+        return (
+            f"{show(self.right)} {self.right_text} do not divide {left}"
+            if self.right_text
+            else f"{show(self.right)} does not divide {left}"
+        )
 
     def label(self) -> str:
         return "`/` must divide exactly"
@@ -52,7 +57,10 @@ class UnprovableDivision(Problem):
         return "`/` must divide exactly"
 
     def help(self) -> tuple[str, ...]:
-        return (f"if it always does, say so where the dimension is declared: `where {self.advice}`; or use `//` to round down",)
+        return (*settle(self.advice, "if it always does"), "use `//` to round down")
+
+    def notes(self) -> tuple[str, ...]:
+        return about_batch(self.advice)
 
 
 class UndecidableCondition(Problem):
@@ -64,8 +72,10 @@ class UndecidableCondition(Problem):
         return f"cannot decide at compile time whether {self.condition}"
 
     def help(self) -> tuple[str, ...]:
-        settle = f"say which where the dimension is declared: `where {self.advice}`; or " if self.advice else ""
-        return (f"{settle}fix the dimension with `--dim`",)
+        return (*settle(self.advice, "if it always holds"), "fix the dimension with `--dim`")
+
+    def notes(self) -> tuple[str, ...]:
+        return about_batch(self.advice)
 
 
 class BadIndex(Problem):

@@ -12,7 +12,7 @@ SHOWN = 10
 """How many names of each kind are listed."""
 
 
-class WeightsError(Exception):
+class WeightsError(ValueError):
     """Carries the problem to whoever asked for the weights; its text is the whole message."""
 
     def __init__(self, problem: Problem) -> None:

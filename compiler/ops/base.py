@@ -172,7 +172,7 @@ class Operator:
 
     def key(self) -> tuple[object, ...]:
         """Equal for operators that do the same."""
-        return (type(self), tuple(sorted(self.args.items(), key=lambda item: item[0])))
+        return (type(self), tuple((name, typed(self.args[name])) for name in sorted(self.args)))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Operator) and self.key() == other.key()
@@ -207,6 +207,13 @@ class Operator:
         if any(n.startswith("*") for n in cls.inputs):
             return 1, None
         return sum(not n.endswith("?") for n in cls.inputs), len(cls.inputs)
+
+
+def typed(value: object) -> object:
+    """A key for a value that tells 1, 1.0 and true apart, which Python holds to be equal."""
+    if isinstance(value, tuple):
+        return tuple(typed(v) for v in value)
+    return (type(value), value)
 
 
 def numel(shape: Shape) -> Dim:

@@ -61,7 +61,8 @@ def _suggestion(a: Shape, b: Shape, facts: Facts, at: tuple[int, int]) -> str:
     missing = len(long) - len(short)
     if not short or not missing or any(_stretch(x, y, facts) is None for x, y in zip(short, long, strict=False)):
         return ""
-    which = "first" if (short is a) == (at[0] < at[1]) else "second"
+    index = at[0] if short is a else at[1]
+    which = "first" if index == min(at) else "second"
     many = "another axis" if missing == 1 else f"{missing} more axes"
     stages = " ".join(["-> unsqueeze (-1)"] * missing)
-    return f"give the {which} one {many} at its end: `{stages}`"
+    return f"give the {which} one {many} at its end: `({{{index}}} {stages})`"

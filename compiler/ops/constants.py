@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 DEEPEST = 100
 """How deep a formula may be nested."""
+_LARGEST = 2**63 - 1
 INITS = {"zeros": (0, 0), "ones": (0, 0), "constant": (1, 1), "normal": (0, 1), "uniform": (0, 2), "xavier_uniform": (0, 0)}
 """The ways to start, with the least and greatest number of values that each takes."""
-_GREATEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38}
 _USUAL: dict[str, tuple[float, ...]] = {"normal": (1.0,), "uniform": (0.0, 1.0)}
 
 
@@ -113,7 +113,7 @@ class Parameter(Operator):
         if not self.dtype.is_float:
             self._check_integers()
         for value in self.init.values:
-            if abs(value) > _GREATEST.get(self.dtype.name, abs(value)):
+            if abs(value) > self.dtype.limits[1] and self.dtype.is_float:
                 raise Refusal(InitUnfit(value, self.dtype), argument("init"))
         if kind == "xavier_uniform" and len(self.shape) < 2:
             raise Refusal(InitNeedsMatrix(kind, self.shape), argument("init"))
@@ -179,8 +179,8 @@ class Table(Operator):
         if self.labelled and not self.static:
             raise Refusal(SymbolicBuffer(self.shape), argument("shape"))
         for part in parts(self.formula):
-            if isinstance(part, Const) and isinstance(part.value, int) and abs(part.value) > INT64.limits[1]:
-                raise Refusal(LargeNumber(part.value, INT64.limits[1]), argument("formula"))
+            if isinstance(part, Const) and isinstance(part.value, int) and abs(part.value) > _LARGEST:
+                raise Refusal(LargeNumber(part.value, _LARGEST), argument("formula"))
             if isinstance(part, Binary) and part.op in ("//", "%") and self._may_divide_by_zero(part):
                 raise Refusal(DivisorMayBeZero(part.op), argument("formula"))
         without = valueless(self.formula)

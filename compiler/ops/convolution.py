@@ -37,7 +37,8 @@ class _Convolution(Operator):
     def _check_groups(self, channels: Dim, which: str) -> None:
         """Symbolic channels are refused with the parameters they would need."""
         if isinstance(channels, int) and channels % self.groups:
-            problem = NotDivisible(self.name, f"{self.groups} groups", f"{channels} {which} channels")
+            at = 0 if which == "input" else None
+            problem = NotDivisible(self.name, f"{self.groups} groups", f"{channels} {which} channels", at=at)
             raise Refusal(problem, argument("groups" if which == "input" else "channels"))
 
     def _kernel(self, x: TensorType) -> tuple[int, ...]:

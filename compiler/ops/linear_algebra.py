@@ -57,7 +57,8 @@ class Matmul(Operator):
             raise Refusal(ShapeMismatch("multiply", x, other, why, _transposing(x, other, facts)), STAGE)
         if same is None:
             need = f"axis -1 of the first and {which} of the second must agree"
-            raise Refusal(Unprovable(self.name, x[-1], inner, need, advice(x[-1], inner) or ""), STAGE)
+            better = _transposing(x, other, facts)
+            raise Refusal(Unprovable(self.name, x[-1], inner, need, advice(x[-1], inner) or "", suggestion=better), STAGE)
 
     def _batch(self, x: Shape, other: Shape, facts: Facts) -> Shape:
         """The axes before the matrices."""
@@ -79,9 +80,9 @@ def _transposing(x: Shape, other: Shape, facts: Facts) -> str:
     """Which of two matrices to transpose so that they go together."""
     inner = other[-2] if len(other) > 1 else other[-1]
     if len(other) > 1 and facts.equal(x[-1], other[-1]):
-        return "transpose the second one: `-> transpose (-1) (-2)`"
+        return f"transpose the second one: `({{1}} -> transpose {len(other) - 2} {len(other) - 1})`"
     if len(x) > 1 and facts.equal(x[-2], inner):
-        return "transpose the first one: `-> transpose (-1) (-2)`"
+        return f"transpose the first one: `({{0}} -> transpose {len(x) - 2} {len(x) - 1})`"
     return ""
 
 

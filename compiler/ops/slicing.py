@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import trunc
+from math import isfinite, trunc
 
 from ..dims import Dim, SymDim, bounds, maximum, minimum, show
 from ..dims.polynomial import constant_of
@@ -191,12 +191,12 @@ class Pad(Layout):
             raise Refusal(BadArgument(self.name, "value", show(value), "must be a number that is known"), argument("value"))
         if dtype.kind == "bool":
             return bool(value)
-        if dtype.is_float:
-            return float(value)
         low, high = dtype.limits
         if value != value or not low <= value <= high:
+            if dtype.is_float and not isfinite(value):
+                return float(value)
             raise Refusal(BadArgument(self.name, "value", str(value), f"must be from {low} to {high} for {dtype}"), argument("value"))
-        return trunc(value)
+        return float(value) if dtype.is_float else trunc(value)
 
 
 class Flip(Layout):

@@ -77,12 +77,16 @@ def _told(error: Exception) -> int:
     from netc.compiler.errors.base import Problem
 
     from ..errors import CompileError
+    from ..saving import WrongOutput
     from .report import report
 
     if isinstance(error, CompileError):
         report(error.diagnostics, "text", sys.stderr)
         return FAILED
 
+    if isinstance(error, WrongOutput):
+        complain(str(error))
+        return FAILED
     problem = getattr(error, "problem", None)
     if not isinstance(problem, Problem):
         return _internal(error)

@@ -7,7 +7,6 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -59,11 +58,12 @@ def test_a_full_disk() -> None:
     assert done.stderr == "error: cannot write the output: no space left on device\n"
 
 
-def test_interrupted() -> None:
-    process = subprocess.Popen([*NETC, "check", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    time.sleep(2)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate()
+def test_interrupted(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.net")
+    process = subprocess.Popen([*NETC, "check", tmp_path / "pipe.net"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with open(tmp_path / "pipe.net", "w"):  # waits until the other side is opened too
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
     assert process.returncode == 130
     assert b"Traceback" not in out + err
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from netc.analysis import Choice, read_and_analyse
-from netc.dsl.diagnostics.render import render_text
 from netc.cli.reading import reader
+from netc.dsl.diagnostics.render import render_text
 
 HERE = Path(__file__).parent
 CASES = sorted(p for p in HERE.glob("*/*.net"))

@@ -95,7 +95,7 @@ def claimed_facts(text: str) -> dict[str, list[str]]:
     return {kind: sorted(filter(None, values)) if kind == "names" else values for kind, values in claimed.items()}
 
 
-@pytest.mark.parametrize("example", examples())
+@pytest.mark.parametrize("example", list(examples()))
 def test_example(example: Example, tmp_path: Path) -> None:
     for name, text in example.files.items():
         path = tmp_path / name

@@ -62,7 +62,7 @@ REFUSED = [
     ("x = input [T]; m = table (i) [3] = i * T as m; x + m", "symbolic-buffer"),
     ("x = input 3; m = table (i) [3] = i" + " + i" * 100 + "; x + m", "formula-too-deep"),
     ("x = input 3; m = table (i) [3] = log(0) + i; x + m", "no-value"),
-    ("x = input 3; m = table (i) [3] = 99999999999999999999 * i; x + m", "large-number"),
+    ("x = input 3; m = table (i) [3] = 99999999999999999999 * i; x + m", "too-large"),
     ("x = input 3; m = table (i) [3] = 9 ** 9 ** 9 + i; x + m", "no-value"),
     ("x = input 3; m = table (i) [3] = 1 / 0; x + m", "no-value"),
     ("x = input 3; m = table (i) [3] = 3 // i; x + m", "zero-divisor"),

@@ -82,6 +82,7 @@ REFUSED = [
     ("input 2x5x5 -> pad [1, 1, 1, 1, 1, 1, 1, 1] mode=reflect", "bad-argument"),
     ("input 2x5 bool -> pad [1, 1] mode=replicate", "bad-argument"),
     ("input 5 uint8 -> pad [1, 1] value=-1", "bad-argument"),
+    ("input 5 float16 -> pad [1, 1] value=1e6", "bad-argument"),
     ("input [T] -> pad [1, 1] value=(T)", "bad-argument"),
     ("input 5 -> flip 2", "bad-axis"),
     ("input 5 -> flip [1, -1]", "bad-argument"),

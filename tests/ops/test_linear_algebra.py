@@ -103,8 +103,8 @@ def test_a_mismatch_tells_which_to_transpose() -> None:
         return refusal.value.problem.suggestion
 
     n = symbol("N")
-    assert suggestion((n, 5), (1, 5)) == "transpose the second one: `-> transpose (-1) (-2)`"
-    assert suggestion((3, 5), (3, 7)) == "transpose the first one: `-> transpose (-1) (-2)`"
+    assert suggestion((n, 5), (1, 5)) == "transpose the second one: `({1} -> transpose 0 1)`"
+    assert suggestion((3, 5), (3, 7)) == "transpose the first one: `({0} -> transpose 0 1)`"
     assert suggestion((n, 5), (6, 7)) == ""
     assert suggestion((2, 3, 4), (5, 4, 3)) == ""
 

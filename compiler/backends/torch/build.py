@@ -1,19 +1,22 @@
 """The classes of a program.
 
-In: a checked program. Out: its classes, called ones first, the main one last, all with names. Always: graphs are taken by height, so that the
-arguments of a class are settled before anything that makes an instance of it is written.
+In: a checked program. Out: its classes, called ones first, the main one last, all with names. Always: graphs are taken by height, so that
+the arguments of a class are settled before anything that makes an instance of it is written.
 """
 
 from __future__ import annotations
 
 import builtins
 import re
+from collections import Counter
 from functools import cached_property
+from typing import Literal
 
 from ...graph import CallNode, Graph, Program
 from .bodies import body_of
 from .classes import Body, ClassDef
-from .containers import Form, Forms, container
+from .code import CallCode
+from .containers import DEEPEST, LARGEST, Form, Forms, container
 from .naming import IMPORTED, camel, singular, unique
 from .operators import Operators, Unsupported
 from .sharing import Sharing, levels
@@ -63,14 +66,21 @@ class _Build:
             if len(found) > 1:
                 forms.update({id(g): None for g in several})
         pending: list[Graph] = []
+        chains: list[Body] = []
         for graph in layer:
             form = forms.get(id(graph))
-            if form is not None:
-                self.forms[id(graph)] = form
-            else:
+            if form is None:
                 pending.append(graph)
-        for group in _alike(self._bodies(pending)):
+            elif self._is_large(form, graph):
+                chains.append(_chain(graph, form))
+            else:
+                self.forms[id(graph)] = form
+        for group in _alike([*chains, *self._bodies(pending)]):
             self._class(group)
+
+    def _is_large(self, form: Form, graph: Graph) -> bool:
+        """Whether a sequence is too much for an expression."""
+        return form.kind == "sequential" and (form.depth > DEEPEST or (form.size > LARGEST and self._uses[id(graph)] > 1))
 
     def _bodies(self, pending: list[Graph]) -> list[Body]:
         """The bodies of the graphs. Those that are one shared stage, but read their sizes in different ways, are all passed them."""
@@ -87,7 +97,8 @@ class _Build:
         for index, body in enumerate(bodies):
             self.classes[id(body.graph)] = cls
             code = instance(cls, index)
-            self.forms[id(body.graph)] = Form("class", code, body.keyed, passed=tuple(unifier.passed[index]))
+            kind: Literal["class", "sequential"] = "class" if body.chain is None else "sequential"
+            self.forms[id(body.graph)] = Form(kind, code, body.keyed, passed=tuple(unifier.passed[index]))
 
     def _base(self, graph: Graph) -> str:
         """The name that the class should have."""
@@ -100,6 +111,19 @@ class _Build:
         return camel(graph.name if not one else alone if alone != graph.name else f"{graph.name}_layer")
 
     @cached_property
+    def _uses(self) -> Counter[int]:
+        """By the id of the graph, at how many places it is used; uses in a row are one."""
+        uses: Counter[int] = Counter()
+        for caller in self.order:
+            before: object = None
+            for node in caller.nodes:
+                called = node.graph if isinstance(node, CallNode) else None
+                if called is not None and called is not before:
+                    uses[id(called)] += 1
+                before = called
+        return uses
+
+    @cached_property
     def _labels(self) -> dict[int, str]:
         """By the id of the graph, the label of its first use."""
         labels: dict[int, str] = {}
@@ -108,6 +132,15 @@ class _Build:
                 if isinstance(node, CallNode):
                     labels.setdefault(id(node.graph), node.label)
         return labels
+
+
+def _chain(graph: Graph, form: Form) -> Body:
+    """A sequence as a class."""
+    body = Body(graph)
+    body.names = [v.name for v in graph.inputs]
+    assert isinstance(form.code, CallCode)
+    body.chain = form.code
+    return body
 
 
 def _alike(bodies: list[Body]) -> list[list[Body]]:

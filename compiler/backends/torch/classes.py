@@ -7,15 +7,15 @@ body with `Argument`s where they differed, and for every graph the values of tho
 
 from __future__ import annotations
 
-from typing import Literal
+import typing
 
 from netc.dsl.record import Record
 
 from ...graph import Graph
-from .code import Code
+from .code import CallCode, Code, Literal
 from .tree import shape
 
-How = Literal["module", "parameter", "buffer", "transient"]
+How = typing.Literal["module", "parameter", "buffer", "transient"]
 """How the constructor registers a member; a transient one is a buffer that is not part of the state dict."""
 
 
@@ -25,8 +25,8 @@ class Member(Record):
     code: Code
 
 
-Shape = Literal["call", "method", "infix", "other", "return"]
-_WEIGHTS: dict[Shape, int] = {"call": 4, "method": 2, "infix": 1, "other": 1, "return": 0}
+Form = typing.Literal["call", "method", "infix", "other", "return"]
+_WEIGHTS: dict[Form, int] = {"call": 4, "method": 2, "infix": 1, "other": 1, "return": 0}
 
 
 class Traits(Record):
@@ -37,7 +37,7 @@ class Traits(Record):
     module: bool = False
     activation: bool = False
     call: bool = False
-    form: Shape = "call"
+    form: Form = "call"
 
     @property
     def weight(self) -> int:
@@ -79,6 +79,8 @@ class Body:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.keyed = False
+        self.chain: CallCode | None = None
+        """The `nn.Sequential(...)` that the class is, if it is one: then it has no members and steps."""
         self.names: list[str] = []
         self.inputs = len(graph.inputs)
         self.members: list[Member] = []
@@ -96,16 +98,19 @@ class Body:
         steps = tuple((shape(s.code), s.outputs, s.traits, s.loop) for s in self.steps)
         symbols = tuple((s.input, s.axis, s.minus, s.times, s.by) for s in self.symbols)
         border = (self.inputs, self.outputs, tuple(self.handed), len(self.passed), symbols)
-        return (self.keyed, members, tuple(self.ties), steps, border, tuple(self.names[self.inputs :]))
+        chain = None if self.chain is None else shape(self.chain)
+        return (self.keyed, chain, members, tuple(self.ties), steps, border, tuple(self.names[self.inputs :]))
 
 
 class Parameter(Record):
-    """An argument of a constructor. `values` are those of the instances; `default` is left out where it is the value."""
+    """An argument of a constructor. `values` are those of the instances. `keyword`: calls say its name; if it is `optional`, only where the
+    value is not the `default`."""
 
     name: str
-    values: tuple[object, ...]
+    values: tuple[Literal, ...]
     keyword: bool = False
-    default: object = None
+    optional: bool = False
+    default: Literal = None
     stored: bool = False
     """`forward` uses it, so the constructor keeps it."""
 

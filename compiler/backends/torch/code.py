@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from netc.dsl.record import Record
 
 from ...dims import SymDim
+from ...ops.base import typed
 from ...types import FLOAT32, DType
 
 Literal = int | float | bool | str | None | SymDim | DType | tuple["Literal", ...]
@@ -25,6 +26,12 @@ class Lit(Code):
     value: Literal
     hint: str = ""
     """What a constructor argument for it would be called."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Lit) and (typed(self.value), self.hint) == (typed(other.value), other.hint)
+
+    def __hash__(self) -> int:
+        return hash((typed(self.value), self.hint))
 
 
 class Ref(Code):
@@ -117,6 +124,14 @@ class Let(Code):
 
     bindings: tuple[tuple[str, Code], ...]
     result: Code
+
+
+class Several(Code):
+    """An expression whose results come in tuples within a tuple: `y, (h, c) = self.lstm(x)`. `groups` counts what is in each; 1: one alone.
+    Only at the top of an emitter's result, and only where several results are unpacked."""
+
+    result: Code
+    groups: tuple[int, ...]
 
 
 def lit(value: object, hint: str = "") -> Code:

@@ -1,7 +1,7 @@
 """The `__init__` of a class.
 
-In: a class with its arguments. Out: the lines of the method, none if it would do nothing. Always: members in the order of the spec; ties after
-all members; the keys of the state dict are the members' labels.
+In: a class with its arguments. Out: the lines of the method, none if it would do nothing. Always: members in the order of the spec; ties
+after all members; the keys of the state dict are the members' labels.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from ...types import DType
 from .access import REGISTRY, Access
 from .classes import Body, ClassDef, Member, Parameter
-from .code import Code, Let, Local
+from .code import CallCode, Code, Let, Local
 from .layout import STEP, Bracket, Doc, statement
 from .naming import unique
 from .printer import doc, literal
@@ -20,6 +20,9 @@ from .tree import DictCode, MemberRef, Name, rewrite
 
 def constructor(cls: ClassDef, attributes: Mapping[str, str]) -> list[str]:
     """The method's lines. `attributes`: the attribute that keeps each argument that `forward` uses."""
+    if cls.body.chain is not None:
+        made = CallCode("super().__init__", cls.body.chain.args)
+        return [*_signature(cls.parameters), *statement("", doc(made), 2)]
     if not cls.body.members and not cls.parameters:
         return []
     return [*_signature(cls.parameters), *_Constructor(cls).lines(attributes)]
@@ -28,7 +31,7 @@ def constructor(cls: ClassDef, attributes: Mapping[str, str]) -> list[str]:
 def _signature(parameters: list[Parameter]) -> list[str]:
     taken = [Doc("self")]
     for parameter in parameters:
-        default = f" = {literal(parameter.default)}" if parameter.keyword else ""
+        default = f" = {literal(parameter.default)}" if parameter.optional else ""
         taken.append(Doc(f"{parameter.name}: {_annotation(parameter.values)}{default}"))
     return statement("def __init__", Doc(Bracket("(", taken, ")"), " -> None:"), 1)
 

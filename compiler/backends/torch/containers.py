@@ -25,7 +25,8 @@ class Form(Record):
     """How a graph is made and used.
 
     `code` is the constructor's expression. A class or a sequential is called; of a list, `turn` is the call of one member, in terms of the
-    graph's inputs (`Ref`) and modules (`Handed`). `passed` are the further numbers that a call takes.
+    graph's inputs (`Ref`) and modules (`Handed`). `passed` are the further numbers that a call takes. `depth` and `size` are those of the
+    expression: how far it is nested, and how many constructors are in it.
     """
 
     kind: Literal["class", "sequential", "list"]
@@ -33,8 +34,14 @@ class Form(Record):
     keyed: bool = False
     turn: Code | None = None
     passed: tuple[Code, ...] = ()
+    depth: int = 0
+    size: int = 1
 
 
+DEEPEST = 3
+"""Sequences nested more than so deep get classes of their own."""
+LARGEST = 40
+"""And so do those with more members than that which are used at several places."""
 Forms = dict[int, Form]
 """By the id of the graph."""
 
@@ -68,7 +75,7 @@ def _sequential(graph: Graph, forms: Forms, operators: Operators) -> Form | None
         current = node.outputs[0]
     if graph.outputs[0] is not current:
         return None
-    return _named(made, [n.label for n in graph.nodes], graph)
+    return _named(made, graph, *_extent(graph, forms))
 
 
 def _standalone(node: Node, forms: Forms, operators: Operators) -> Code | None:
@@ -79,13 +86,30 @@ def _standalone(node: Node, forms: Forms, operators: Operators) -> Code | None:
     return form.code if form.kind != "list" and not form.passed and not node.modules else None
 
 
-def _named(made: list[Code], labels: list[str], graph: Graph) -> Form | None:
+def _extent(graph: Graph, forms: Forms) -> tuple[int, int]:
+    """The depth and the size of the expression for the graph's members in a row."""
+    depth, size = 1, 0
+    before: Graph | None = None
+    for node in graph.nodes:
+        if isinstance(node, CallNode):
+            if node.graph is not before:
+                form = forms[id(node.graph)]
+                depth, size = max(depth, form.depth + 1), size + form.size
+            before = node.graph
+        else:
+            size += 1
+    return depth, size
+
+
+def _named(made: list[Code], graph: Graph, depth: int, size: int) -> Form | None:
+    labels = [n.label for n in graph.nodes]
     if numbered(labels):
-        return Form("sequential", CallCode("nn.Sequential", runs(made, graph.nodes)))
+        return Form("sequential", CallCode("nn.Sequential", runs(made, graph.nodes)), depth=depth, size=size)
     if any(label in MODULE_ATTRIBUTES or label in CONTAINER_ATTRIBUTES for label in labels):
         return None
     pairs = tuple(TupleCode((Lit(label), code)) for label, code in zip(labels, made, strict=True))
-    return Form("sequential", CallCode("nn.Sequential", (CallCode("OrderedDict", (ListCode(pairs),)),)))
+    code = CallCode("nn.Sequential", (CallCode("OrderedDict", (ListCode(pairs),)),))
+    return Form("sequential", code, depth=depth, size=size)
 
 
 def runs(made: list[Code], nodes: list[Node]) -> tuple[Code, ...]:
@@ -130,8 +154,9 @@ def _list(graph: Graph, forms: Forms, operators: Operators, wiring: Wiring) -> F
     turns = {_turn(node, graph, forms) for node in _distinct(graph.nodes)}
     if len(turns) != 1:
         return None
-    members = runs(made, graph.nodes)
-    return Form("list", CallCode("nn.ModuleList", (ListCode(members),)), turn=turns.pop())
+    depth, size = _extent(graph, forms)
+    code = CallCode("nn.ModuleList", (ListCode(runs(made, graph.nodes)),))
+    return Form("list", code, turn=turns.pop(), depth=depth, size=size) if depth <= DEEPEST else None
 
 
 def _distinct(nodes: list[Node]) -> list[Node]:

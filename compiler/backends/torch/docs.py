@@ -1,7 +1,7 @@
 """The docstring of a class: what goes in and what comes out, with shapes.
 
-In: a class and the graphs it is for. Out: its docstring's lines. Always: a size that is the same for all graphs is written as it is; one that
-varies is named after the constructor argument it follows, or by a letter.
+In: a class and the graphs it is for. Out: its docstring's lines. Always: a size that is the same for all graphs is written as it is; one
+that varies is named after the constructor argument it follows, or by a letter.
 """
 
 from __future__ import annotations
@@ -67,11 +67,12 @@ class _Sizes:
             self.known.setdefault(tuple(Typed(v) for v in parameter.values), parameter.name)
 
     def type(self, types: list[TensorType]) -> str:
-        ranks = {t.rank for t in types}
-        shape = ", ".join(self._axis([t.shape[i] for t in types], i, types[0].rank) for i in range(types[0].rank)) if len(ranks) == 1 else "..."
         dtypes = {t.dtype for t in types}
-        prefix = "" if dtypes == {FLOAT32} else f"{types[0].dtype} " if len(dtypes) == 1 else ""
-        return f"{prefix}[{shape}]"
+        prefix = "" if dtypes == {FLOAT32} or len(dtypes) > 1 else f"{types[0].dtype} "
+        rank = types[0].rank
+        if any(t.rank != rank for t in types):
+            return f"{prefix}[...]"
+        return f"{prefix}[{', '.join(self._axis([t.shape[i] for t in types], i, rank) for i in range(rank))}]"
 
     def _axis(self, sizes: list[Dim], axis: int, rank: int) -> str:
         if all(s == sizes[0] for s in sizes):
@@ -120,4 +121,4 @@ def _ratio(sizes: Sequence[object], of: Sequence[object]) -> int | None:
 
 
 def _times(size: object, factor: object, whole: object) -> bool:
-    return type(size) is int and type(factor) is int and type(whole) is int and size * factor == whole
+    return isinstance(size, (int, SymDim)) and isinstance(factor, int) and isinstance(whole, (int, SymDim)) and size * factor == whole

@@ -50,9 +50,11 @@ def stem(name: str) -> str:
 
 def _class(cls: ClassDef) -> list[str]:
     attributes = attribute_names(cls.body, [p.name for p in cls.parameters if p.stored])
-    base = "nn.ModuleDict" if any(cls.body.keyed and m.how == "module" for m in cls.body.members) else "nn.Module"
+    base = "nn.Sequential" if cls.body.chain is not None else "nn.ModuleDict" if cls.body.keyed else "nn.Module"
     lines = [f"class {cls.name}({base}):", *docstring(cls, Signature(cls.body, []).inputs), ""]
     made = constructor(cls, attributes)
+    if cls.body.chain is not None:
+        return lines + made
     if made:
         lines += [*made, ""]
     return lines + forward(cls.body, attributes)

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 
 from .access import Access
 from .classes import Body, Loop, Step
-from .code import CallCode, Code, Device, Let, Local, TupleCode
+from .code import CallCode, Code, Device, Let, Local, Several, TupleCode
 from .grouping import Uses, nested
 from .layout import STEP, WIDTH, statement
 from .naming import IMPORTED
 from .packing import Steps, width
 from .printer import doc, text
 from .signature import Signature, prelude
-from .tree import Argument, Gathered, Handed, MemberRef, Name, Passed, SizeRef, SymbolRef, ValueRef, parts, rewrite
+from .tree import Argument, Gathered, Handed, MemberRef, Name, Passed, SizeRef, SymbolRef, ValueRef, rewrite
 from .variables import Variables
 
 DEPTH = 2
@@ -65,7 +65,11 @@ class _Forward:
             self._loop(step, step.loop)
         else:
             code = self._resolved(step.code)
-            head = f"{', '.join(self._target(o) for o in step.outputs)} = " if step.outputs else "return "
+            targets = [self._target(o) for o in step.outputs]
+            if isinstance(code, Several):
+                targets = _grouped(targets, code.groups)
+                code = code.result
+            head = f"{', '.join(targets)} = " if targets else "return "
             self._add(statement(head, doc(code), DEPTH) if step.outputs else _returned(code))
         for name in self.passing:
             self.variables.release(name)
@@ -176,6 +180,13 @@ class _Forward:
             names[name] = self._temporary(name)
             self._add(statement(f"{names[name]} = ", doc(value), DEPTH))
         return self._resolved(rewrite(let.result, renamed))
+
+
+def _grouped(targets: list[str], groups: tuple[int, ...]) -> list[str]:
+    """The targets in brackets as the results come; `_` for results that nothing takes."""
+    padded = iter([*targets, *["_"] * (sum(groups) - len(targets))])
+    parts = [[next(padded) for _ in range(size)] for size in groups]
+    return [part[0] if len(part) == 1 else f"({', '.join(part)})" for part in parts]
 
 
 def _returned(code: Code) -> list[str]:

@@ -1,8 +1,8 @@
 """Which results of `forward` get a line of their own, and which stand inside the expression that takes them.
 
-In: the steps of a body. Out: for every step, whether it is written where it is used. Always: only a result without a name that is used once,
-at one place, is; a line holds about three operations; linear in the number of steps. What a person keeps together goes together: a module
-and its normalisation and its activation, the operands of a sum; what begins something new, such as the next layer, begins a line.
+In: the steps of a body. Out: for every step, whether it is written where it is used. Always: only a result without a name that is used
+once, at one place, is; a line holds about three operations; linear in the number of steps. What a person keeps together goes together: a
+module and its normalisation and its activation, the operands of a sum; what begins something new, such as the next layer, begins a line.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from .classes import Step, Traits
 
 LOOSE = 1
 """A bond that only holds where something new begins."""
+SIDE = 2
+"""The bond of a block's result with a function that takes several."""
 PATIENCE = 14
 """How much weight fits on a line: three calls and an operation or two between them."""
-COLUMNS = 76
+COLUMNS = 84
 """How long an expression may get by taking others in."""
 
 
@@ -68,10 +70,17 @@ class _Grouping:
             if maker is None or count != 1 or self.uses.total[tensor] != 1 or self.names[tensor]:
                 continue
             strength = bond(self.steps[maker].traits, step.traits)
+            if not strength and self._is_side(maker, step, index):
+                strength = SIDE
             if strength > LOOSE or (strength and not self._flows(maker)):
                 bonds.append((-strength, maker))
         for strength, maker in sorted(bonds):
             self._join(index, maker, -strength)
+
+    def _is_side(self, maker: int, step: Step, index: int) -> bool:
+        """Whether it is one of several things that a function takes, such as `torch.cat`."""
+        several = len(self.uses.counts[index]) > 1 and not step.traits.module
+        return several and self.steps[maker].traits.call
 
     def _flows(self, maker: int) -> bool:
         """Whether what it takes is only on its way: a result without a name that nothing else takes."""
@@ -140,4 +149,3 @@ def _into_layer(maker: Traits, taker: Traits) -> int:
     if maker.parametric:
         return 5
     return 2 if maker.form in ("method", "infix") and not taker.call else 1
-

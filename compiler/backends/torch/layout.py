@@ -17,7 +17,7 @@ class Bracket:
 
     def __init__(self, open: str, items: list[Doc], close: str, comma: bool = True) -> None:
         self.open, self.items, self.close, self.comma = open, items, close, comma
-        self.width = len(open) + len(close) + sum(i.width + 2 for i in items) - (2 if items else 0)
+        self.width: int = len(open) + len(close) + sum(i.width + 2 for i in items) - (2 if items else 0)
 
     def flat(self) -> str:
         return self.open + ", ".join(i.flat() for i in self.items) + self.close
@@ -43,7 +43,7 @@ class Doc:
 
     def __init__(self, *pieces: str | Bracket | Break) -> None:
         self.pieces = pieces
-        self.width = sum(len(p) if isinstance(p, str) else p.width for p in pieces)
+        self.width: int = sum(len(p) if isinstance(p, str) else p.width for p in pieces)
 
     def __add__(self, other: Doc) -> Doc:
         return Doc(*self.pieces, *other.pieces)

@@ -1,7 +1,7 @@
 """Source text as a live module.
 
-In: the text that `source` made. Out: an instance of one of its classes, from executing exactly that text. Always: tracebacks show the text's
-lines; the classes belong to a real module, so that instances can be pickled and copied.
+In: the text that `source` made. Out: an instance of one of its classes, from executing exactly that text. Always: tracebacks show the
+text's lines; the classes belong to a real module, so that instances can be pickled and copied.
 """
 
 from __future__ import annotations

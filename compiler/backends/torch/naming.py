@@ -17,8 +17,7 @@ UNNAMED = frozenset({"", "in", "input"})
 IMPORTED = frozenset({"torch", "nn", "F", "Tensor", "OrderedDict", "self"})
 _BUILTINS = frozenset(dir(builtins))
 
-MODULE_ATTRIBUTES = frozenset(
-    """
+_OF_MODULES = """
     T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval extra_repr float
     forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict modules mtia named_buffers named_children
     named_modules named_parameters parameters register_backward_hook register_buffer register_forward_hook register_forward_pre_hook
@@ -30,10 +29,10 @@ MODULE_ATTRIBUTES = frozenset(
     _is_full_backward_hook _load_from_state_dict _load_state_dict_post_hooks _load_state_dict_pre_hooks _maybe_warn_non_full_backward_hook
     _modules _named_members _non_persistent_buffers_set _parameters _register_load_state_dict_pre_hook _register_state_dict_hook
     _replicate_for_data_parallel _save_to_state_dict _slow_forward _state_dict_hooks _state_dict_pre_hooks _version _wrapped_call_impl
-    """.split()
-)
+"""
+MODULE_ATTRIBUTES = frozenset(_OF_MODULES.split())
 """What an `nn.Module` has already. A test compares this with the installed PyTorch, which is not imported to emit source."""
-CONTAINER_ATTRIBUTES = frozenset("append clear extend insert items keys pop update values _get_item_by_idx".split())
+CONTAINER_ATTRIBUTES = frozenset({"append", "clear", "extend", "insert", "items", "keys", "pop", "update", "values", "_get_item_by_idx"})
 """What `nn.Sequential` and `nn.ModuleDict` have besides."""
 
 

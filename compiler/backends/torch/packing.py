@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 from .classes import Body, Step, Traits
-from .code import CallCode, Code, Let, Lit, Method, TupleCode
+from .code import CallCode, Code, Let, Lit, Method, Several, TupleCode
 from .printer import literal
 from .tree import Gathered, MemberRef, Name, Starred, ValueRef, parts, rewrite
 
@@ -33,10 +33,9 @@ class Steps:
         self.references = [references(s.code) for s in self.steps]
 
     def _pack(self, totals: Counter[int]) -> None:
-        makers = {s.outputs[0]: i for i, s in enumerate(self.steps) if len(s.outputs) > 1 and s.loop is None}
-        makers = {
-            first: i for first, i in makers.items() if all(totals[o] == 1 and not self.names[o] for o in self.steps[i].outputs)
-        }
+        several = (i for i, s in enumerate(self.steps) if len(s.outputs) > 1 and s.loop is None and not isinstance(s.code, Several))
+        makers = {self.steps[i].outputs[0]: i for i in several}
+        makers = {first: i for first, i in makers.items() if all(totals[o] == 1 and not self.names[o] for o in self.steps[i].outputs)}
         if not makers:
             return
         for index, step in enumerate(self.steps):

@@ -6,6 +6,7 @@ line. Always: brackets only where Python's precedence needs them; literals as a 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from math import inf, isinf, isnan
@@ -31,6 +32,8 @@ PRECEDENCE = {
 }
 _HUGGING = re.compile(r"-?[\w.]+")
 """What stands at `**` without spaces."""
+SEQUENCES = ("nn.Sequential", "super().__init__")
+"""What takes members in a row."""
 ROLLED = 3
 """So many equal members are written as a comprehension."""
 
@@ -47,7 +50,7 @@ def doc(code: Code) -> Doc:
 def literal(value: object) -> str:
     """A literal's text, as a person writes it."""
     if isinstance(value, str):
-        return '"' + repr(value)[1:-1].replace('"', '\\"').replace("\\'", "'") + '"' if '"' in value or "'" in value else f'"{repr(value)[1:-1]}"'
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, DType):
         return f"torch.{value.name}"
     if isinstance(value, float):
@@ -104,7 +107,7 @@ def _lit(code: Lit) -> Doc:
 
 def _call(code: CallCode) -> Doc:
     function = Doc(code.function) if isinstance(code.function, str) else _bound(code.function, _ATOM)
-    args = tuple(varied(unrolled(code.args))) if code.function == "nn.Sequential" else code.args
+    args = tuple(varied(unrolled(code.args))) if code.function in SEQUENCES else code.args
     return function + Doc(_arguments(args, code.kwargs))
 
 

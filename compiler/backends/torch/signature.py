@@ -1,7 +1,7 @@
 """What a `forward` takes, and what it first reads off the shapes of that.
 
-In: a body. Out: the names of the arguments and run-time sizes, the method's first lines. Always: tensors come first, then shared modules, then
-numbers; sizes are read before any variable is given anew.
+In: a body. Out: the names of the arguments and run-time sizes, the method's first lines. Always: tensors come first, then shared modules,
+then numbers; sizes are read before any variable is given anew.
 """
 
 from __future__ import annotations
@@ -111,4 +111,3 @@ def _inverse(tensor: str, symbol: Symbol) -> str:
     if symbol.times != 1:
         value = f"{value} * {symbol.times}"
     return f"{value} // {symbol.by}" if symbol.by != 1 else value
-

@@ -1,7 +1,7 @@
 """Symbolic dimensions in `forward`: read off the shapes of the tensors that come in, or passed by the caller.
 
-In: dimensions that occur in the code of one body. Out: `SizeRef`s, and in the body the `Symbol`s to read and the numbers to be passed. Always:
-a size that some input shows is read off the first axis that does, as it is or through a line `a*S/c + b`.
+In: dimensions that occur in the code of one body. Out: `SizeRef`s, and in the body the `Symbol`s to read and the numbers to be passed.
+Always: a size that some input shows is read off the first axis that does, as it is or through a line `a*S/c + b`.
 """
 
 from __future__ import annotations

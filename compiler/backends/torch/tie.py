@@ -7,6 +7,7 @@ the tie is followed through the forms of the graphs on the way, so that each ste
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from ...graph import CallNode, Graph, OpNode
 from .code import Attribute, Code, Lit, Subscript
@@ -25,7 +26,7 @@ def tied(node: OpNode, graph: Graph, forms: Forms, own: Mapping[int, Code]) -> t
     shared = {m.label: m for m in graph.declares}
     at: Code = own[id(shared[labels[0]])] if labels[0] in shared else MemberRef(labels[0])
     inside = graph
-    for label, below in zip(labels, labels[1:], strict=False):
+    for label, below in pairwise(labels):
         called = _called(inside, label)
         if called is None:
             raise Unsupported(node.op, f"its tie leads to {tie.path}, where nothing is")

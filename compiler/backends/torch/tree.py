@@ -7,7 +7,6 @@ data; equal code is equal as Python objects, and stays a tree whose depth is bou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from netc.dsl.record import Record, replace
@@ -116,11 +115,21 @@ class DictCode(Code):
     items: tuple[tuple[str, Code], ...]
 
 
-@cache
-def _inner(cls: type[Record]) -> tuple[str, ...]:
+def _fields(record: Any) -> tuple[str, ...]:
+    names: tuple[str, ...] = record.__match_args__
+    return names
+
+
+_INNER: dict[object, tuple[str, ...]] = {}
+
+
+def _inner(record: Any) -> tuple[str, ...]:
     """The fields of a kind of code that hold code. Annotations are text in this package."""
-    found = {name: str(a) for base in reversed(cls.__mro__) for name, a in getattr(base, "__annotations__", {}).items()}
-    return tuple(f for f in cls.__match_args__ if "Code" in found[f] or "Keyword" in found[f])
+    cls = type(record)
+    if cls not in _INNER:
+        found = {name: str(a) for base in reversed(cls.__mro__) for name, a in getattr(base, "__annotations__", {}).items()}
+        _INNER[cls] = tuple(f for f in _fields(record) if "Code" in found[f] or "Keyword" in found[f])
+    return _INNER[cls]
 
 
 def rewrite(code: Code, change: Callable[[Code], Code | None]) -> Code:
@@ -131,7 +140,7 @@ def rewrite(code: Code, change: Callable[[Code], Code | None]) -> Code:
     changed = change(code)
     if changed is not None:
         return changed
-    fields = _inner(type(code))
+    fields = _inner(code)
     new = {}
     for name in fields:
         old = getattr(code, name)
@@ -165,15 +174,13 @@ def parts(code: Code) -> Iterator[Code]:
             continue
         elif not isinstance(part, Keyword):
             continue
-        fields = _inner(type(part))
-        if fields:
-            stack.extend([getattr(part, f) for f in reversed(fields)])
+        stack.extend([getattr(part, f) for f in reversed(_inner(part))])
 
 
 def zipped(codes: list[Code], merge: Callable[[list[Code], Keyword | None], Code]) -> Code:
     """Code of one shape as one: `merge` makes one of the parts at each place (told the keyword it is the value of)."""
-    first = codes[0]
-    return type(first)(*(_zip_field([getattr(c, f) for c in codes], merge) for f in first.__match_args__))
+    fields = _fields(codes[0])
+    return type(codes[0])(*(_zip_field([getattr(c, f) for c in codes], merge) for f in fields))
 
 
 def _zip_field(values: list[Any], merge: Callable[[list[Code], Keyword | None], Code]) -> Any:
@@ -191,7 +198,7 @@ def shape(code: Code) -> object:
     """Equal for code that differs in nothing but its literals."""
     if isinstance(code, Lit):
         return Lit
-    return (type(code), *(_field_shape(getattr(code, f)) for f in code.__match_args__))
+    return (type(code), *(_field_shape(getattr(code, f)) for f in _fields(code)))
 
 
 def _field_shape(value: Any) -> object:

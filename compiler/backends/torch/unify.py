@@ -1,19 +1,21 @@
 """Bodies of one block as one class: what differs between them becomes arguments of the constructor.
 
-In: bodies with equal keys, so that they differ in literals only. Out: a `ClassDef` whose body has an `Argument` wherever literals differ (the
-anti-unification of the bodies), and for each body the call that makes it. Always: literals that are the same everywhere stay; literals that
-vary in the same way share one argument; one that varies as a compile-time argument of the block does, or as a multiple of it, is named
-after that; else after what PyTorch calls it.
+In: bodies with equal keys, so that they differ in literals only. Out: a `ClassDef` whose body has an `Argument` wherever literals differ
+(the anti-unification of the bodies), and for each body the call that makes it. Always: literals that are the same everywhere stay;
+literals that vary in the same way share one argument; one that varies as a compile-time argument of the block does, or as a multiple of
+it, is named after that; else after what PyTorch calls it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
+
+from netc.dsl.record import replace
 
 from ...dims import Dim
 from .classes import Body, ClassDef, Member, Parameter, Step, Symbol
-from .code import CallCode, Code, Keyword, Lit, TupleCode
+from .code import CallCode, Code, Keyword, Lit, Literal, TupleCode
 from .naming import IMPORTED, local, unique
 from .operators import Unsupported, has_symbol
 from .tree import Argument, ClassRef, Passed, Repeated, SizeRef, SymbolRef, Typed, zipped
@@ -43,7 +45,7 @@ class Unifier:
     def run(self) -> ClassDef:
         if len(self.bodies) > 1:
             self._unite()
-        self.cls.parameters.sort(key=lambda p: p.keyword)
+        self.cls.parameters.sort(key=lambda p: p.keyword + p.optional)
         return self.cls
 
     def _unite(self) -> None:
@@ -53,6 +55,9 @@ class Unifier:
         body.names, body.outputs, body.handed, body.ties = first.names, first.outputs, first.handed, first.ties
         body.symbols, body.passed = list(first.symbols), list(first.passed)
         self.symbols = body.symbols
+        chains = [b.chain for b in self.bodies if b.chain is not None]
+        if chains:
+            body.chain = self._call(chains)
         for i, member in enumerate(first.members):
             code = self._merge([b.members[i].code for b in self.bodies])
             body.members.append(Member(member.label, member.how, code))
@@ -76,6 +81,11 @@ class Unifier:
             return self._repeated([c for c in codes if isinstance(c, Repeated)])
         return zipped(codes, self._merge)
 
+    def _call(self, codes: list[CallCode]) -> CallCode:
+        merged = self._merge(list(codes))
+        assert isinstance(merged, CallCode)
+        return merged
+
     def _literal(self, lits: list[Lit], keyword: Keyword | None) -> Code:
         values = [lit.value for lit in lits]
         found = {Typed(v): lit for i, (v, lit) in enumerate(zip(values, lits, strict=True)) if i not in self.unused}
@@ -87,8 +97,8 @@ class Unifier:
         if argument is not None:
             return argument
         sizes = {len(v) if isinstance(v, tuple) else -1 for v in values}
-        assert len(sizes) == 1 and -1 not in sizes
-        return TupleCode(tuple(self._literal([Lit(v, lits[0].hint) for v in column], None) for column in zip(*values, strict=True)))  # type: ignore[arg-type]
+        assert len(sizes) == 1
+        return TupleCode(tuple(self._literal([Lit(v, lits[0].hint) for v in column], None) for column in zip(*values, strict=True)))
 
     def _repeated(self, codes: list[Repeated]) -> Code:
         counts: list[Any] = [c.count.value if isinstance(c.count, Lit) else None for c in codes]
@@ -176,7 +186,8 @@ class Unifier:
             taken = {p.name for p in self.known.values()} | IMPORTED
             default = keyword.default if keyword is not None and keyword.has_default else None
             optional = keyword is not None and keyword.has_default and Typed(default) in wanted
-            self.known[wanted] = Parameter(unique(local(name), taken), tuple(values), optional, default)
+            literals = cast("tuple[Literal, ...]", tuple(values))
+            self.known[wanted] = Parameter(unique(local(name), taken), literals, keyword is not None, optional, default)
         return self.known[wanted]
 
     def _use(self, parameter: Parameter, factor: int = 1) -> Argument:
@@ -186,7 +197,7 @@ class Unifier:
 
 
 def _with_stored(parameter: Parameter, stored: bool) -> Parameter:
-    return Parameter(parameter.name, parameter.values, parameter.keyword, parameter.default, stored)
+    return replace(parameter, stored=stored)
 
 
 def _common(arguments: list[dict[str, Any]]) -> dict[str, list[Any]]:
@@ -204,7 +215,8 @@ def _factor(values: Sequence[object], of: Sequence[object]) -> int | None:
     if not all(type(v) is int and type(o) is int and o > 0 for v, o in zip(values, of, strict=True)):
         return None
     pairs = [(v, o) for v, o in zip(values, of, strict=True) if isinstance(v, int) and isinstance(o, int)]
-    factor, rest = divmod(*pairs[0])
+    first, base = pairs[0]
+    factor, rest = divmod(first, base)
     return factor if rest == 0 and factor >= 2 and all(v == factor * o for v, o in pairs) else None
 
 
@@ -226,9 +238,9 @@ def _difference(a: object, b: object) -> int | None:
 def instance(cls: ClassDef, index: int) -> Code:
     """The call that makes the module of the class's graph number `index`."""
     positional = tuple(_value(p, index) for p in cls.parameters if not p.keyword)
-    keywords = tuple(Keyword(p.name, _value(p, index), p.default, True) for p in cls.parameters if p.keyword)
+    keywords = tuple(Keyword(p.name, _value(p, index), p.default, p.optional) for p in cls.parameters if p.keyword)
     return CallCode(ClassRef(cls), positional, keywords)
 
 
 def _value(parameter: Parameter, index: int) -> Code:
-    return Lit(parameter.values[index], parameter.name)  # type: ignore[arg-type]
+    return Lit(parameter.values[index], parameter.name)

@@ -1,7 +1,7 @@
 """Variables of one `forward`: which name each tensor gets.
 
-In: tensors in the order in which they are made, and how often each is still used. Out: names. Always: a name is given again only when what it
-held is not used any more; what the spec names keeps its name; the rest is `x` as far as that goes.
+In: tensors in the order in which they are made, and how often each is still used. Out: names. Always: a name is given again only when
+what it held is not used any more; what the spec names keeps its name; the rest is `x` as far as that goes.
 """
 
 from __future__ import annotations

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import cast
 
-from .code import Code, Keyword, Lit
+from .code import Code, Keyword, Lit, Literal
 from .naming import local, unique
 from .tree import Argument, Name, Repeated, Typed, Varied, parts, shape, zipped
 
-LEAST = 4
+LEAST = 3
 """So many members in a row are written as a comprehension."""
 
 
@@ -37,7 +37,7 @@ def _closed(run: list[Code]) -> list[Code]:
     if len(places.found) != 1:
         return run
     ((name, values),) = places.found.items()
-    return [Varied(item, name, values)]
+    return [Varied(item, name, tuple(Lit(cast("Literal", v.value)) for v in values))]
 
 
 class _Places:
@@ -45,7 +45,7 @@ class _Places:
 
     def __init__(self, taken: set[str]) -> None:
         self.taken = taken
-        self.found: dict[str, tuple[Code, ...]] = {}
+        self.found: dict[str, tuple[Typed, ...]] = {}
 
     def merge(self, codes: list[Code], keyword: Keyword | None = None) -> Code:
         first = codes[0]
@@ -53,8 +53,8 @@ class _Places:
             return first
         if not isinstance(first, Lit):
             return zipped(codes, self.merge)
-        values = tuple(codes)
-        if len({Typed(c.value) for c in cast("list[Lit]", codes)}) == 1:
+        values = tuple(Typed(c.value) for c in cast("list[Lit]", codes))
+        if len(set(values)) == 1:
             return first
         hint = first.hint or (keyword.name if keyword is not None else "")
         name = next((n for n, v in self.found.items() if v == values), None) or self._name(local(hint or "value"))

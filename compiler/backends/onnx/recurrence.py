@@ -1,0 +1,113 @@
+"""Recurrences that ONNX has no operator for, or ONNX Runtime no kernel: a Scan over time, with one step as its body.
+
+In: a use of a recurrent layer, what flows into one of its cells, `[T, N, width]`, and the states to start from, `[N, units]`. Out: the names
+of what the steps give, `[T, N, units]`, and of the states after the last. Always: the products with the input are one, before the Scan; its
+body takes nothing from outside, so that weights go through it as states that stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from onnx import GraphProto, helper
+
+from ...ops.recurrent import Gru, Lstm, Recurrent, Rnn
+from ...types import DType
+from .elements import element_code
+from .table import Site
+
+Names = list[str]
+
+
+def scan_cell(op: Recurrent, site: Site, flow: str, end: str, starts: Sequence[str]) -> tuple[str, Names]:
+    """One cell, told by the end of its parameters' names, over the whole sequence."""
+    projected = _plus(site, site.add("MatMul", [flow, _turned(site, f"weight_ih{end}")]), op, "bias_ih", end)
+    kept = [_turned(site, f"weight_hh{end}")]
+    if isinstance(op, Gru):
+        kept += [site.parameter(f"bias_hh{end}")] if op.bias else []
+    else:
+        projected = _plus(site, projected, op, "bias_hh", end)
+    if op.projection:
+        kept.append(_turned(site, f"weight_hr{end}"))
+    backwards = [1] if end.endswith("_reverse") else None
+    made = site.add_many(
+        "Scan",
+        [*starts, *kept, projected],
+        len(starts) + len(kept) + 1,
+        body=_Body(f"{projected}/", site.given[0].dtype).step(op, len(starts), len(kept)),
+        num_scan_inputs=1,
+        scan_input_directions=backwards,
+        scan_output_directions=backwards,
+    )
+    return made[-1], list(made[: len(starts)])
+
+
+def _turned(site: Site, name: str) -> str:
+    return site.add("Transpose", [site.parameter(name)], perm=[1, 0])
+
+
+def _plus(site: Site, x: str, op: Recurrent, bias: str, end: str) -> str:
+    return site.add("Add", [x, site.parameter(bias + end)]) if op.bias else x
+
+
+class _Body:
+    """One step. Names begin with `prefix`: they must differ from all outside."""
+
+    def __init__(self, prefix: str, dtype: DType) -> None:
+        self.graph = GraphProto(name=f"{prefix}step")
+        self.prefix = prefix
+        self.code = element_code(dtype)
+
+    def step(self, op: Recurrent, states: int, kept: int) -> GraphProto:
+        """Takes and gives the states and what is kept; takes a slice of the input, and gives what is collected behind them."""
+        before, weights, x = self._inputs("state", states), self._inputs("weight", kept), self._inputs("input", 1)
+        after = _STEPS[type(op)](op, self, x[0], before, weights)
+        for name in (*after, *(self.add("Identity", w) for w in weights), self.add("Identity", after[0])):
+            self.graph.output.append(helper.make_tensor_value_info(name, self.code, None))
+        return self.graph
+
+    def _inputs(self, name: str, count: int) -> Names:
+        names = [f"{self.prefix}{name}{index + 1}" for index in range(count)]
+        self.graph.input.extend([helper.make_tensor_value_info(n, self.code, None) for n in names])
+        return names
+
+    def add(self, op_type: str, *inputs: str) -> str:
+        return self.split(op_type, inputs, 1)[0]
+
+    def gates(self, x: str, count: int) -> Names:
+        return self.split("Split", [x], count, axis=-1, num_outputs=count)
+
+    def split(self, op_type: str, inputs: Sequence[str], outputs: int, **attributes: int) -> Names:
+        at = len(self.graph.node) + 1
+        names = [f"{self.prefix}{op_type}_{at}" + (f":{i}" if i else "") for i in range(outputs)]
+        self.graph.node.append(helper.make_node(op_type, inputs, names, **attributes))
+        return names
+
+
+# --- one step of each kind: the input's part, the states before and the weights give the states after it ---------------------------
+
+
+def _rnn(op: Rnn, body: _Body, x: str, states: Names, weights: Names) -> Names:
+    total = body.add("Add", x, body.add("MatMul", states[0], weights[0]))
+    return [body.add(op.nonlinearity.capitalize(), total)]
+
+
+def _gru(op: Gru, body: _Body, x: str, states: Names, weights: Names) -> Names:
+    turned = body.add("MatMul", states[0], weights[0])
+    turned = body.add("Add", turned, weights[1]) if op.bias else turned
+    (xr, xz, xn), (hr, hz, hn) = body.gates(x, 3), body.gates(turned, 3)
+    reset, update = (body.add("Sigmoid", body.add("Add", a, b)) for a, b in ((xr, hr), (xz, hz)))
+    new = body.add("Tanh", body.add("Add", xn, body.add("Mul", reset, hn)))
+    return [body.add("Add", new, body.add("Mul", update, body.add("Sub", states[0], new)))]
+
+
+def _lstm(op: Lstm, body: _Body, x: str, states: Names, weights: Names) -> Names:
+    hidden, cell = states
+    i, f, g, o = body.gates(body.add("Add", x, body.add("MatMul", hidden, weights[0])), 4)
+    fresh = body.add("Mul", body.add("Sigmoid", i), body.add("Tanh", g))
+    cell = body.add("Add", body.add("Mul", body.add("Sigmoid", f), cell), fresh)
+    hidden = body.add("Mul", body.add("Sigmoid", o), body.add("Tanh", cell))
+    return [body.add("MatMul", hidden, weights[1]) if op.projection else hidden, cell]
+
+
+_STEPS: dict[type[Recurrent], Callable[..., Names]] = {Rnn: _rnn, Gru: _gru, Lstm: _lstm}

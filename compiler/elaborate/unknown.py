@@ -1,0 +1,60 @@
+"""What a name that nothing is called may have meant, where a stage is needed.
+
+In: the name, and what is known of it. Out: a `Failure` that says what it is instead, or which names are near.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+
+from ..errors.names import NotAStage, UnknownName, UnknownStage
+from ..graph import Value
+from ..ops.base import Operator
+from .builtins import BUILTINS
+from .scope import Binding, Scope
+from .values import Failure, FnDef, Many
+
+
+def bound_otherwise(node: ast.Apply, binding: Binding) -> Failure:
+    """The name is bound, but not to a stage."""
+    name, value = node.name, binding.value
+    marks = ((binding.span, "bound here"),) if binding.span is not None else ()
+    if isinstance(value, (Value, Many)):
+        hint = f"to feed a stage with several tensors, write a tuple: `(a, {name}) -> ...`"
+        if node.positional and node.positional[0].span.start == node.name_span.end:
+            hint = f"a part of a tensor is taken by a stage: `{name} -> select axis=1 index=0`, `{name} -> slice axis=1 stop=8`"
+        return Failure(NotAStage(name, "a tensor", hint), node.name_span, marks)
+    if isinstance(value, FnDef):
+        return Failure(NotAStage(name, "a compile-time function", "a function of tensors is a `block`"), node.name_span, marks)
+    return Failure(NotAStage(name, "a compile-time value"), node.name_span, marks)
+
+
+def unbound(node: ast.Apply, scope: Scope) -> Failure:
+    """Nothing has the name."""
+    name = node.name
+    if name in BUILTINS:
+        hint = "of a tensor, ask `x.shape`, `x.rank`, `x.channels` or `x.features`"
+        return Failure(NotAStage(name, "a compile-time function", hint), node.name_span)
+    visible = [n for n in scope.visible() if n != "in"]
+    candidates = tuple(near(name, [*Operator.registry, *visible]))
+    if not node.positional and not node.keywords and any(n in visible for n in candidates):
+        return Failure(UnknownName(name, candidates), node.name_span)
+    torch = _from_torch().get(_plain(name), "")
+    same = any(n.casefold() == name.casefold() for n in candidates)
+    return Failure(UnknownStage(name, candidates, "" if same else torch), node.name_span)
+
+
+@cache
+def _from_torch() -> dict[str, str]:
+    """The operator for each name of PyTorch, in small letters: `linear` is `dense`."""
+    words = ((path.strip().rpartition("."), cls.name) for cls in Operator.registry.values() for path in cls.torch.split(","))
+    return {_plain(word): name for (module, _, word), name in words if module.startswith("torch")}
+
+
+def _plain(name: str) -> str:
+    """A name without what differs between PyTorch's manners of writing it."""
+    word = name.lower().replace("_", "")
+    return word[:-2] if word.endswith(("1d", "2d", "3d")) else word

@@ -1,0 +1,173 @@
+"""Recurrent layers: one cell goes along time, with a state of its own making.
+
+In: `[N, T, features]`, and perhaps the states to start from. Out: what each step gives, `[N, T, units]`, and the states after the last one,
+`[layers, N, units]`. Always: two directions are side by side on the last axis of the output, and one after the other on the first of the
+states, layer by layer, as in PyTorch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from ..dims import Dim, advice, show
+from ..errors.base import STAGE, Place, Problem, argument, input_
+from ..errors.names import WrongTensors
+from ..errors.operators import BadArgument, Unprovable, WrongRank, WrongSize
+from ..errors.recurrent import DropoutWithoutEffect
+from ..types import Shape, TensorType, show_shape
+from .base import Arg, Given, Operator, ParameterSpec, Refusal
+from .kinds import BOOL, COUNT, FRACTION, SIZE, IntKind, WordKind
+from .learned import fan_in_uniform, float_input
+from .linear_algebra import refuse_unless_alike
+
+
+class Recurrent(Operator):
+    """What all recurrent layers have. `gates`: the blocks of rows in their matrices; `cell_flops`: what a unit costs a step beside them."""
+
+    inputs = ("x", "h?")
+    extras = True
+    gates: ClassVar[int] = 1
+    cell_flops: ClassVar[int] = 1
+    hidden = Arg(SIZE, positional=True, alias="hidden_size")
+    layers = Arg(COUNT, default=1, alias="num_layers")
+    bias = Arg(BOOL, default=True)
+    dropout = Arg(FRACTION, default=0.0)
+    bidirectional = Arg(BOOL, default=False)
+
+    @property
+    def projection(self) -> int:
+        """The size to which each step's output is projected; 0: it is not."""
+        return 0
+
+    @property
+    def units(self) -> Dim:
+        """What one direction gives at each step."""
+        return self.projection or self.hidden
+
+    @property
+    def directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    def widths(self) -> tuple[tuple[str, Dim], ...]:
+        """Its states, with the size of each."""
+        return (("hidden", self.units),)
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = float_input(self.name, given)
+        if x.rank != 3:
+            hint = "put `-> unsqueeze 1` before it for sequences of one step" if x.rank == 2 else ""
+            raise Refusal(WrongRank(self.name, "[N, T, features]", x, hint), input_(0))
+        self._refuse_states(given)
+        output = x.with_shape((*x.shape[:2], self.directions * self.units))
+        return output, *(x.with_shape(shape) for _, shape in self.states(x))
+
+    def states(self, x: TensorType) -> list[tuple[str, Shape]]:
+        """What the states are called, and their shapes."""
+        return [(name, (self.directions * self.layers, x.shape[0], width)) for name, width in self.widths()]
+
+    def _refuse_states(self, given: Given) -> None:
+        states = self.states(given[0])
+        found = len(given) - 1
+        if found not in (0, len(states)):
+            hint = f"feed it `(x, h, c) -> {self.name} ...`"
+            raise Refusal(WrongTensors(self.name, f"one tensor, or it and {len(states)} states", len(given), hint), STAGE)
+        refuse_unless_alike(self.name, given, tuple(range(1, len(given))))
+        for index, (name, shape) in enumerate(states[:found], start=1):
+            self._refuse_state(given, index, name, shape)
+
+    def _refuse_state(self, given: Given, index: int, name: str, wanted: Shape) -> None:
+        state = given[index]
+        needed = f"a {name} state of shape {show_shape(wanted)}"
+        if state.rank != 3:
+            raise Refusal(WrongRank(self.name, needed, state), input_(index))
+        answers = [given.facts.equal(d, w) for d, w in zip(state.shape, wanted, strict=True)]
+        if False in answers:
+            raise Refusal(WrongSize(self.name, needed, state), input_(index))
+        if None in answers:
+            axis = answers.index(None)
+            left, right = wanted[axis], state.shape[axis]
+            raise Refusal(Unprovable(self.name, left, right, f"it takes {needed}", advice(left, right) or "", (0, index)), STAGE)
+
+    def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
+        if self.dropout and self.layers == 1:
+            return ((DropoutWithoutEffect(self.name), argument("dropout")),)
+        return ()
+
+    def cells(self, features: Dim) -> Iterator[tuple[str, Dim]]:
+        """The end of the parameters' names of each cell, and the size of what flows into it, in PyTorch's order."""
+        for layer in range(self.layers):
+            for direction in ("", "_reverse")[: self.directions]:
+                yield f"_l{layer}{direction}", self.directions * self.units if layer else features
+
+    def parameters(self, given: Given) -> tuple[ParameterSpec, ...]:
+        rows, init, dtype = self.gates * self.hidden, fan_in_uniform(self.hidden), given[0].dtype
+        specs: list[ParameterSpec] = []
+        for end, width in self.cells(given[0].shape[-1]):
+            shapes: dict[str, Shape] = {"weight_ih": (rows, width), "weight_hh": (rows, self.units)}
+            if self.bias:
+                shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
+            if self.projection:
+                shapes["weight_hr"] = (self.projection, self.hidden)
+            specs += (ParameterSpec(name + end, shape, init, dtype) for name, shape in shapes.items())
+        return tuple(specs)
+
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        """The matrix products with input and state, the biases, and what the cell does with each unit: a function, a sum or a product is 1."""
+        batch, length, features = given[0].shape
+        total: Dim = 0
+        for _, width in self.cells(features):
+            products = 2 * (width + self.units) + (2 if self.bias else 0)
+            total = total + self.hidden * (self.gates * products + self.cell_flops + 2 * self.projection)
+        return batch * length * total
+
+
+class Rnn(Recurrent):
+    """Elman recurrence: `h = tanh(W x + b + U h + c)` at each step."""
+
+    name = "rnn"
+    torch = "torch.nn.RNN"
+    onnx = "RNN"
+    nonlinearity = Arg(WordKind("tanh", "relu"), default="tanh")
+    examples = ("input [T, 8] -> rnn 16", "(y, h) = input [T, 8] -> rnn 16 layers=2 nonlinearity=relu; out y, h")
+
+
+class Gru(Recurrent):
+    """Gated recurrent units: an update and a reset gate decide how much of the state stays.
+
+    The reset gate is laid on what the state has become through its matrix and bias, as in PyTorch and cuDNN.
+    """
+
+    name = "gru"
+    torch = "torch.nn.GRU"
+    onnx = "GRU"
+    gates = 3
+    cell_flops = 8
+    examples = ("input [T, 8] -> gru 16", "x = input [T, 8]; h = input [1, N, 16] batch=false; (y, last) = (x, h) -> gru 16; out y, last")
+
+
+class Lstm(Recurrent):
+    """Long short-term memory: gates for input, forgetting and output around a cell state."""
+
+    name = "lstm"
+    torch = "torch.nn.LSTM"
+    onnx = "LSTM; Scan with `proj_size`"
+    inputs = ("x", "h?", "c?")
+    gates = 4
+    cell_flops = 9
+    proj_size = Arg(IntKind(0), default=0)
+    examples = ("input [T, 8] -> lstm 16 layers=2 bidirectional=true", "(y, h, c) = input [T, 8] -> lstm 16; out y, h, c")
+
+    @property
+    def projection(self) -> int:
+        return self.proj_size
+
+    def widths(self) -> tuple[tuple[str, Dim], ...]:
+        return (*super().widths(), ("cell", self.hidden))
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        results = super().infer(given)
+        if self.proj_size and given.facts.at_least(self.proj_size, self.hidden):
+            needed = f"must be smaller than the {show(self.hidden)} hidden units"
+            raise Refusal(BadArgument(self.name, "proj_size", str(self.proj_size), needed), argument("proj_size"))
+        return results

@@ -1,0 +1,128 @@
+"""The reference of operators, derived from their declarations: `netc ops` and docs/operators.md.
+
+In: the registry of operators. Out: text. Nothing here is kept by hand; a word that is missing is missing from an operator's class.
+"""
+
+from __future__ import annotations
+
+import sys
+from inspect import cleandoc
+from typing import Any
+
+from netc.compiler.ops import Operator
+from netc.compiler.ops.base import Arg, Init, Required
+from netc.compiler.types import DType
+
+from .analysis import Choice, analyse
+from .table import align
+
+
+def families() -> dict[str, list[type[Operator]]]:
+    """The operators that can be written as stages, by family, in the order of their declaration."""
+    found: dict[str, list[type[Operator]]] = {}
+    for operator in Operator.registry.values():
+        if operator.inputs:
+            found.setdefault(family_of(operator), []).append(operator)
+    return dict(sorted(found.items()))
+
+
+def family_of(operator: type[Operator]) -> str:
+    return operator.__module__.rsplit(".", 1)[-1]
+
+
+def meaning(operator: type[Operator]) -> str:
+    """The first line of what the operator says of itself."""
+    return cleandoc(operator.__doc__ or "").split("\n", 1)[0].rstrip(".:")
+
+
+def signature(operator: type[Operator]) -> str:
+    """How it is written: `conv channels kernel stride=1`."""
+    positional = [arg for arg in operator.signature.values() if arg.positional]
+    words = [operator.name]
+    words += [arg.name if isinstance(arg.default, Required) else f"[{arg.name}]" for arg in positional]
+    words += [f"{arg.name}={show_default(arg)}" for arg in operator.signature.values() if not arg.positional]
+    return " ".join(words)
+
+
+def show_default(arg: Arg[Any]) -> str:
+    """The default as it is written; `...` where leaving it out means something that no value says."""
+    value = arg.default
+    match value:
+        case Required() | None:
+            return "..."
+        case bool():
+            return "true" if value else "false"
+        case DType():
+            return value.name
+        case Init():
+            return value.kind
+        case tuple():
+            return "[" + ", ".join(str(v) for v in value) + "]"
+    return str(value)
+
+
+def table() -> str:
+    """Every operator in a line."""
+    rows = [(op.name, family, meaning(op)) for family, operators in families().items() for op in operators]
+    return "\n".join(align(("operator", "family", "meaning"), rows, (False, False, False)))
+
+
+def page(operator: type[Operator], level: int = 1) -> str:
+    """One operator's page, as Markdown."""
+    parts = [f"{'#' * level} {operator.name}", cleandoc(operator.__doc__ or ""), f"    {signature(operator)}"]
+    parts += _inputs(operator), _arguments(operator)
+    parts.append(f"PyTorch: {operator.torch or 'composed'}. ONNX: {operator.onnx or 'composed'}.")
+    parts += [example(text) for text in operator.examples]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _inputs(operator: type[Operator]) -> str:
+    said = []
+    for name in operator.inputs:
+        if name.startswith("*"):
+            said.append(f"any number of tensors `{name[1:]}`")
+        else:
+            said.append(f"`{name.rstrip('?')}`" + (" (optional)" if name.endswith("?") else ""))
+    notes = ["may be followed by an activation: `" + operator.name + " ... relu`"] if operator.takes_activation else []
+    notes += ["may stand as a bare word behind another stage"] if operator.is_activation else []
+    notes += [f"written `a {operator.symbol} b` between tensors"] if operator.symbol else []
+    return "Takes " + ", ".join(said) + "." + "".join(f" It {note}." if note[0] != "w" else f" It is {note}." for note in notes)
+
+
+def _arguments(operator: type[Operator]) -> str:
+    if not operator.signature:
+        return ""
+    rows = [
+        f"| `{arg.name}`{f' (`{arg.alias}`)' if arg.alias else ''} | {arg.kind.describe()} "
+        f"| {'required' if isinstance(arg.default, Required) else f'`{show_default(arg)}`'} |"
+        for arg in operator.signature.values()
+    ]
+    return "\n".join(["| argument | what it may be | default |", "|---|---|---|", *rows])
+
+
+def example(text: str) -> str:
+    """An example, with the types that netc infers for it."""
+    from netc.dsl.source import SourceFile
+
+    main = analyse(SourceFile("example", text), Choice()).program
+    assert main is not None, text
+    types = ", ".join(f"`{name}`: {value.type}" for name, value in zip(main.main.output_names, main.main.outputs, strict=True))
+    lines = "\n".join(part.strip() for part in text.split(";"))
+    return f"```net\n{lines}\n```\n\ngives {types}"
+
+
+def reference() -> str:
+    """The whole reference, docs/operators.md."""
+    found = families()
+    total = sum(map(len, found.values()))
+    parts = [
+        "# Operators",
+        f"{total} operators, in families. This page is made from their declarations (`netc ops --markdown`); a test keeps it fresh.\n"
+        "`axis` counts the batch axis as 0; negative axes count from the end. A default of `...` means that leaving the argument out has a\n"
+        "meaning of its own, told in the text.",
+    ]
+    for family, operators in found.items():
+        doc = cleandoc(sys.modules[operators[0].__module__].__doc__ or "")
+        names = ", ".join(f"[{op.name}](#{op.name})" for op in operators)
+        parts += [f"## {family.replace('_', ' ')}", doc, names, *(page(op, 3).rstrip() for op in operators)]
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,56 @@
+"""The library that ships with netc: every block is used, from anywhere, and its targets agree."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from judge import agree
+
+import netc
+
+STD = Path(__file__).parents[2] / "specs" / "std"
+USES = {
+    "basic": 'use "std/residual.net"\ninput 8x8x8 -> basic 8 -> basic 12 stride=2',
+    "bottleneck": 'use "std/residual.net": bottleneck\ninput 8x8x8 -> bottleneck 4 stride=2 -> bottleneck 4',
+    "feed_forward": 'use "std/transformer.net"\ninput [T, 8] -> feed_forward ratio=2',
+    "encoder_layer": 'use "std/transformer.net"\ninput [T, 8] -> repeat 2 as layers { encoder_layer 2 dropout=0.1 causal=true }',
+    "decoder_layer": 'use "std/transformer.net"\nx = input [T, 8]\nmemory = input [S, 8]\n(x, memory) -> decoder_layer 2',
+    "squeeze_excitation": 'use "std/attention.net"\ninput 8x6x6 -> squeeze_excitation 2',
+}
+
+
+def test_every_block_is_used_here() -> None:
+    defined = {name for path in STD.glob("*.net") for name in re.findall(r"^block (\w+)", path.read_text(encoding="utf-8"), re.M)}
+    assert defined == set(USES)
+
+
+@pytest.mark.parametrize("name", USES)
+def test_targets_agree(name: str) -> None:
+    model = netc.compile(USES[name])
+    assert model.diagnostics == ()
+    agree(model)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_encoder_layer_is_pytorchs(causal: bool) -> None:
+    theirs = torch.nn.TransformerEncoderLayer(8, 2, 32, 0.0, "gelu", batch_first=True, norm_first=True).eval()
+    model = netc.compile(f'use "std/transformer.net"\ninput [T, 8] -> encoder_layer 2 causal={str(causal).lower()} as layer')
+    ours = model.module({f"layer.{name}": value for name, value in theirs.state_dict().items()}).eval()
+    x = torch.randn(3, 5, 8, generator=torch.Generator().manual_seed(0))
+    mask = torch.nn.Transformer.generate_square_subsequent_mask(5) if causal else None
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x), theirs(x, src_mask=mask, is_causal=causal), rtol=1e-5, atol=1e-5)
+
+
+def test_decoder_layer_is_pytorchs() -> None:
+    theirs = torch.nn.TransformerDecoderLayer(8, 2, 32, 0.0, "gelu", batch_first=True, norm_first=True).eval()
+    model = netc.compile('use "std/transformer.net"\nx = input [T, 8]\nm = input [S, 8]\n(x, m) -> decoder_layer 2 as layer')
+    ours = model.module({f"layer.{name}": value for name, value in theirs.state_dict().items()}).eval()
+    generator = torch.Generator().manual_seed(0)
+    x, memory = torch.randn(3, 5, 8, generator=generator), torch.randn(3, 4, 8, generator=generator)
+    mask = torch.nn.Transformer.generate_square_subsequent_mask(5)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x, memory), theirs(x, memory, tgt_mask=mask, tgt_is_causal=True), rtol=1e-5, atol=1e-5)
