@@ -1,0 +1,86 @@
+"""Processes of the benchmarks, and what they cost.
+
+In: the words of a Python command line. Out: its `Figures`. Always: netc and its peers run on the same Python in the same surroundings, with
+compiled modules and netc's grammar in a folder of the benchmark's own, which a first, unmeasured run fills.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Figures(NamedTuple):
+    """What a process took: seconds on the clock, seconds of the processors."""
+
+    wall: float
+    cpu: float
+
+
+class Failed(Exception):
+    """A measured process failed: there is nothing to report."""
+
+
+class Place:
+    """A folder for a run of the benchmarks, and the surroundings that its processes share."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "XDG_", "NETC_"))}
+        self.environment = kept | {
+            "PYTHONPATH": str(ROOT),
+            "PYTHONPYCACHEPREFIX": self.file("bytecode"),
+            "XDG_CACHE_HOME": self.file("cache"),
+        }
+
+    def file(self, name: str) -> str:
+        return os.path.join(self.folder, name)
+
+    def write(self, name: str, text: str) -> str:
+        """Writes a file here; gives its path."""
+        path = self.file(name)
+        Path(path).write_text(text, encoding="utf-8")
+        return path
+
+    def run(self, words: Sequence[str]) -> Figures:
+        """Runs `python WORDS` here to its end."""
+        before = time.perf_counter()
+        usage = self._finish(self._start(words, subprocess.DEVNULL), words)
+        return Figures(time.perf_counter() - before, usage)
+
+    def ask(self, words: Sequence[str]) -> str:
+        """Runs `python WORDS` here; gives what it writes to standard output."""
+        process = self._start(words, subprocess.PIPE)
+        assert process.stdout is not None
+        said = process.stdout.read().decode()
+        self._finish(process, words)
+        return said
+
+    def _start(self, words: Sequence[str], output: int) -> subprocess.Popen[bytes]:
+        with open(self.file("errors"), "wb") as errors:
+            return subprocess.Popen([sys.executable, *words], cwd=self.folder, env=self.environment, stdout=output, stderr=errors)
+
+    def _finish(self, process: subprocess.Popen[bytes], words: Sequence[str]) -> float:
+        """Waits for the process: its seconds of the processors."""
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            said = Path(self.file("errors")).read_text(errors="replace")
+            raise Failed(f"`python {' '.join(words)}` ended with {process.returncode}:\n{said}")
+        return usage.ru_utime + usage.ru_stime
+
+
+@contextmanager
+def place() -> Iterator[Place]:
+    """A place that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="netc-bench-") as folder:
+        yield Place(folder)

@@ -1,0 +1,35 @@
+"""`python -m bench.run [--check] [BENCHMARK...]`: measures, and prints a table of ratios and their limits."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+
+from . import export, growth, startup
+from .process import Place, place
+from .table import Row, show
+
+BENCHMARKS: dict[str, Callable[[Place], Iterator[Row]]] = {m.__name__.rpartition(".")[2]: m.measure for m in (startup, export, growth)}
+
+
+def main() -> int:
+    """The exit code: 1 if a limit is missed and `--check` asks for it."""
+    parser = argparse.ArgumentParser(prog="python -m bench.run", description="Measures netc beside its peers.")
+    parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help=f"{', '.join(BENCHMARKS)}; all of them unless named")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a limit is missed")
+    asked = parser.parse_args()
+    unknown = [name for name in asked.benchmarks if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"there is no benchmark {unknown[0]}: there are {', '.join(BENCHMARKS)}")
+    rows: list[Row] = []
+    with place() as here:
+        for name in asked.benchmarks or BENCHMARKS:
+            for row in BENCHMARKS[name](here):
+                rows.append(row)
+                print(f"{row.what}: {row.ratio:.2f}", file=sys.stderr, flush=True)
+    print(show(rows))
+    return int(asked.check and not all(row.held for row in rows))
+
+
+sys.exit(main())

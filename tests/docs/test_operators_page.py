@@ -1,0 +1,30 @@
+"""docs/operators.md is what the declarations say now (`pytest tests/docs --update` writes it anew), and its examples compile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from netc.compiler.ops import Operator
+from netc.reference import families, page, reference
+
+PAGE = Path(__file__).parents[2] / "docs" / "operators.md"
+
+
+def test_fresh(update: bool) -> None:
+    text = reference()
+    if update:
+        PAGE.write_text(text, encoding="utf-8")
+    assert PAGE.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize("name", [op.name for family in families().values() for op in family])
+def test_page_says_all(name: str) -> None:
+    operator = Operator.registry[name]
+    text = page(operator)
+    assert operator.torch
+    assert operator.onnx
+    assert operator.examples
+    assert operator.__doc__
+    assert all(f"`{argument}`" in text for argument in operator.signature)
