@@ -153,7 +153,7 @@ def _origin(expr: ast.Expr, value: Any, scope: Scope) -> tuple[tuple[Span, str],
 def _compute(op: str, left: Any, right: Any, node: ast.Binary) -> Any:
     if op in ("+", "*") and _concatenable(op, left, right):
         return _join(op, left, right, node)
-    if not (_is_number(left) and _is_number(right)):
+    if op not in _PLAIN and op != "/" or not (_is_number(left) and _is_number(right)):
         raise Failure(_bad(op, left, right), sign_of(node))
     if isinstance(left, SymDim) or isinstance(right, SymDim):
         return _symbolic(op, left, right, node)

@@ -12,6 +12,7 @@ from netc.dsl import ast
 from netc.dsl.diagnostics import Frame as Trace
 from netc.dsl.source import Span
 
+from ..errors.names import UnusedFlow
 from ..graph import CallNode, Graph, Kind, Node, OpNode, SharedModule, Value
 from .memo import Entry
 from .naming import Namer
@@ -55,6 +56,14 @@ def elaborate_body(
     entry = finish(frame, result, session)
     session.memo.keep(key, entry, tuple(frame.reads.values()))
     return entry
+
+
+def notice_unused(scope: Scope, result: Flow, span: Span, session: Session) -> Flow:
+    """The result of a body that has run in `scope`; a warning if it did not look at what flows in."""
+    flow = scope.names.get("in")
+    if flow is not None and not flow.used and result is not UNKNOWN and scope.frame is not None:
+        session.report(UnusedFlow(), span, (), scope.frame.trace)
+    return result
 
 
 def receive(flow: Flow, frame: Frame) -> Flow:

@@ -12,7 +12,7 @@ from ..dims import SymDim
 from ..errors.structure import EmptyEach, IterationMismatch, TooManyNodes
 from ..errors.values import NotANumber
 from ..graph import SharedModule, Value
-from .bodies import elaborate_body, place_call, place_stage
+from .bodies import elaborate_body, notice_unused, place_call, place_stage
 from .evaluate import evaluate
 from .memo import Entry
 from .operators import claim, label_text, stage_label, tensors
@@ -132,7 +132,7 @@ class _Step:
         if self.transparent:
             inner = Scope(scope, self.frame)
             inner.bind("in", flow)
-            return run_body(self.node.body, inner, self.session, "the repeated body")
+            return self._run(inner)
         entry = self._entry(flow, scope)
         self.session.bound(self.frame.graph.size + entry.graph.size, self.node.span, self.frame.trace)
         if not entry.graph.nodes and not entry.failed and entry.graph.captures == 0:
@@ -141,6 +141,10 @@ class _Step:
         if entry.single:
             return place_stage(entry, flow, scope, self.session, label=label, span=self.node.span)
         return place_call(entry, flow, scope, self.session, label=label, span=self.node.body.span)
+
+    def _run(self, inner: Scope) -> Flow:
+        result = run_body(self.node.body, inner, self.session, "the repeated body")
+        return notice_unused(inner, result, self.node.body.span, self.session)
 
     def _bindings(self, item: Any) -> Iterator[tuple[ast.Name, Any]]:
         binders = self.node.binders
@@ -156,11 +160,7 @@ class _Step:
         key = token(flow)
         if self.last is not None and not self.node.binders and self.last[0] == key:
             return self.last[1]
-
-        def run(inner: Scope) -> Flow:
-            return run_body(self.node.body, inner, self.session, "the repeated body")
-
-        entry = elaborate_body(self.node.body, flow, scope, self.session, run, name=self.name)
+        entry = elaborate_body(self.node.body, flow, scope, self.session, self._run, name=self.name)
         self.last = (key, entry)
         return entry
 

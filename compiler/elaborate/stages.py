@@ -16,7 +16,7 @@ from netc.dsl.source import Span
 from ..errors.names import NoIn, NotAStage, NotATensor, UnknownName
 from ..graph import SharedModule, Value
 from ..ops.base import Operator
-from .bodies import elaborate_body, place_call
+from .bodies import elaborate_body, notice_unused, place_call
 from .builtins import BUILTINS
 from .called import on_tensors, split_call
 from .checks import check_is
@@ -196,7 +196,11 @@ def _run_group(node: ast.Group, flow: Flow, scope: Scope, session: Session, shar
         return _labelled_group(node, flow, scope, session, shared)
     inner = Scope(scope, scope.frame)
     inner.bind("in", flow)
-    return _tuple(node, inner, session)
+    return _members(node, inner, session)
+
+
+def _members(node: ast.Group, inner: Scope, session: Session) -> Flow:
+    return notice_unused(inner, _tuple(node, inner, session), node.span, session)
 
 
 def _tuple(node: ast.Group, scope: Scope, session: Session) -> Flow:
@@ -212,7 +216,7 @@ def _tuple(node: ast.Group, scope: Scope, session: Session) -> Flow:
 
 def _labelled_group(node: ast.Group, flow: Flow | None, scope: Scope, session: Session, shared: SharedModule | None = None) -> Flow:
     label = shared.label if shared is not None else stage_label(node.label, "group", node.span, scope, session)
-    entry = elaborate_body(node, flow, scope, session, lambda inner: _tuple(node, inner, session), name=label)
+    entry = elaborate_body(node, flow, scope, session, lambda inner: _members(node, inner, session), name=label)
     return place_call(entry, flow, scope, session, label=label, span=node.span, shared=shared)
 
 

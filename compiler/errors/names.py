@@ -122,6 +122,19 @@ class UnusedResult(Problem):
         return ("name it with `name = ...`, or go on from it with `->` on the next line",)
 
 
+class UnusedFlow(Problem):
+    """A group or repeated body that does not look at what flows into it."""
+
+    code: ClassVar[str] = "unused-flow"
+    severity: ClassVar[Severity] = "warning"
+
+    def message(self) -> str:
+        return "what flows in here is never used"
+
+    def help(self) -> tuple[str, ...]:
+        return ("begin with a stage, or with `in`; or leave out what stands before the `->`",)
+
+
 class NoIn(Problem):
     """`in`, or a pipeline that begins with a stage, where nothing flows in. `expression`: something is asked of `in`."""
 

@@ -19,35 +19,36 @@ from .table import Site
 Names = list[str]
 
 
-def scan_cell(op: Recurrent, site: Site, flow: str, end: str, starts: Sequence[str]) -> tuple[str, Names]:
-    """One cell, told by the end of its parameters' names, over the whole sequence."""
-    projected = _plus(site, site.add("MatMul", [flow, _turned(site, f"weight_ih{end}")]), op, "bias_ih", end)
-    kept = [_turned(site, f"weight_hh{end}")]
-    if isinstance(op, Gru):
-        kept += [site.parameter(f"bias_hh{end}")] if op.bias else []
-    else:
-        projected = _plus(site, projected, op, "bias_hh", end)
+Parameter = Callable[[str], str]
+"""Gives the tensor of a parameter by its local name."""
+
+
+def scan_cell(op: Recurrent, site: Site, parameter: Parameter, dtype: DType, flow: str, end: str, starts: Sequence[str]) -> tuple[str, Names]:
+    """One cell, told by the end of its parameters' names, over the whole sequence; all tensors are of the element type given."""
+
+    def turned(name: str) -> str:
+        return site.add("Transpose", [parameter(name + end)], perm=[1, 0])
+
+    projected, kept = site.add("MatMul", [flow, turned("weight_ih")]), [turned("weight_hh")]
+    if op.bias:
+        projected = site.add("Add", [projected, parameter(f"bias_ih{end}")])
+    if op.bias and isinstance(op, Gru):
+        kept.append(parameter(f"bias_hh{end}"))
+    elif op.bias:
+        projected = site.add("Add", [projected, parameter(f"bias_hh{end}")])
     if op.projection:
-        kept.append(_turned(site, f"weight_hr{end}"))
+        kept.append(turned("weight_hr"))
     backwards = [1] if end.endswith("_reverse") else None
     made = site.add_many(
         "Scan",
         [*starts, *kept, projected],
         len(starts) + len(kept) + 1,
-        body=_Body(f"{projected}/", site.given[0].dtype).step(op, len(starts), len(kept)),
+        body=_Body(f"{projected}/", dtype).step(op, len(starts), len(kept)),
         num_scan_inputs=1,
         scan_input_directions=backwards,
         scan_output_directions=backwards,
     )
     return made[-1], list(made[: len(starts)])
-
-
-def _turned(site: Site, name: str) -> str:
-    return site.add("Transpose", [site.parameter(name)], perm=[1, 0])
-
-
-def _plus(site: Site, x: str, op: Recurrent, bias: str, end: str) -> str:
-    return site.add("Add", [x, site.parameter(bias + end)]) if op.bias else x
 
 
 class _Body:

@@ -72,6 +72,8 @@ class _Grouping:
             strength = bond(self.steps[maker].traits, step.traits)
             if not strength and self._is_side(maker, step, index):
                 strength = SIDE
+            if step.traits.parametric and not self.steps[maker].traits.parametric and self._has_layer(maker):
+                continue
             if strength > LOOSE or (strength and not self._flows(maker)):
                 bonds.append((-strength, maker))
         for strength, maker in sorted(bonds):
@@ -81,6 +83,16 @@ class _Grouping:
         """Whether it is one of several things that a function takes, such as `torch.cat`."""
         several = len(self.uses.counts[index]) > 1 and not step.traits.module
         return several and self.steps[maker].traits.call
+
+    def _has_layer(self, maker: int) -> bool:
+        """Whether a layer with parameters stands inside: what it gives is then worth a line before the next layer."""
+        stack = [maker]
+        while stack:
+            at = stack.pop()
+            if self.steps[at].traits.parametric:
+                return True
+            stack.extend(self.inside[at])
+        return False
 
     def _flows(self, maker: int) -> bool:
         """Whether what it takes is only on its way: a result without a name that nothing else takes."""

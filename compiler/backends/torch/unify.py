@@ -112,7 +112,7 @@ class Unifier:
         for name, values in self.given.items():
             offsets = {_difference(count, v) for count, v in zip(counts, values, strict=True)}
             offset = offsets.pop()
-            if not offsets and offset is not None and -2 <= offset <= 2:
+            if not offsets and offset is not None and -3 <= offset <= 1:
                 return Repeated(item, Argument(self._parameter(values, name).name, 1, offset))
         return Repeated(item, Argument(self._parameter([c + 1 for c in counts], COUNT).name, 1, -1))
 

@@ -6,8 +6,9 @@ loads the model. A layer with projections, or in float64, is a Scan: see recurre
 
 from __future__ import annotations
 
+from ....dims import Dim
 from ....ops.recurrent import Gru, Lstm, Recurrent, Rnn
-from ....types import FLOAT32, DType
+from ....types import FLOAT32
 from ..recurrence import scan_cell
 from ..table import Site, emits
 from ..terms import FLOAT64
@@ -16,73 +17,103 @@ from ..terms import FLOAT64
 @emits(Rnn)
 def rnn(op: Rnn, site: Site) -> tuple[str, ...]:
     function = None if op.nonlinearity == "tanh" else [op.nonlinearity.capitalize()] * op.directions
-    return _Layers(op, site, (0,), activations=function).run()
+    return _Layers(op, site, "RNN", (0,), activations=function).run()
 
 
 @emits(Gru)
 def gru(op: Gru, site: Site) -> tuple[str, ...]:
-    return _Layers(op, site, (1, 0, 2), linear_before_reset=1).run()
+    return _Layers(op, site, "GRU", (1, 0, 2), linear_before_reset=1).run()
 
 
 @emits(Lstm)
 def lstm(op: Lstm, site: Site) -> tuple[str, ...]:
-    return _Layers(op, site, (0, 3, 1, 2)).run()
+    return _Layers(op, site, "LSTM", (0, 3, 1, 2)).run()
 
 
 class _Layers:
     """All layers of one use. `order` tells which of PyTorch's gates is ONNX's first, and so on."""
 
-    def __init__(self, op: Recurrent, site: Site, order: tuple[int, ...], **attributes: object) -> None:
-        self.op, self.site, self.order = op, site, order
+    def __init__(self, op: Recurrent, site: Site, op_type: str, order: tuple[int, ...], **attributes: object) -> None:
+        self.op, self.site, self.op_type, self.order = op, site, op_type, order
         self.attributes = {**attributes, "hidden_size": op.hidden, "direction": "bidirectional" if op.bidirectional else None}
-        self.dtype: DType = site.given[0].dtype
-        self.half = self.dtype.name == "bfloat16"
-        """ONNX Runtime has no kernels for it."""
-        self.ends = [end for end, _ in op.cells(0)]
+        self.given = site.given[0].dtype
+        self.stepwise = bool(op.projection) or self.given == FLOAT64
+        """Whether it is a Scan."""
+        narrow = self.given.name == "bfloat16" or (self.stepwise and self.given.size == 2)
+        self.dtype = FLOAT32 if narrow else self.given
+        """What it is computed in: ONNX Runtime has no kernels for bfloat16, and does not take float16 within a Scan."""
+        self.wanted = len(site.results) - 1
+        """How many states are asked for."""
 
     def run(self) -> tuple[str, ...]:
-        site = self.site
-        flow = site.add("Transpose", [self._taken(site.inputs[0])], perm=[1, 0, 2])
-        starts = [self._starts(index) for index in range(len(self.op.widths()))]
-        ends: list[list[str]] = []
+        flow = self.site.add("Transpose", [self._taken(self.site.inputs[0])], perm=[1, 0, 2])
+        starts = [self._split(self._taken(name), self.op.layers) for name in self.site.inputs[1:]]
+        cells = [end for end, _ in self.op.cells(0)]
+        made: list[list[str]] = []
         for layer in range(self.op.layers):
-            y, states = self._layer(layer, flow, [names[layer] for names in starts if names])
-            ends.append(states)
+            ends = cells[layer * self.op.directions :][: self.op.directions]
+            y, *states = self._layer(flow, ends, [each[layer] for each in starts])
+            made.append(states)
             if layer + 1 < self.op.layers:
-                flow = self._side_by_side(y)
-        output = self._batch_first(y)
-        states = [self._joined(list(each)) for each in zip(*ends, strict=True)]
-        return tuple(self._given(name) for name in (output, *states[: len(site.results) - 1]))
+                flow = self._side_by_side(y, [0, 2, 1, 3])
+        results = [self._side_by_side(y, [2, 0, 1, 3]), *(self._joined(list(each)) for each in zip(*made, strict=True))]
+        return tuple(name if self.dtype == self.given else self.site.cast(name, self.given) for name in results)
 
-    # --- one layer ---------------------------------------------------------------------------------------------------------
-
-    def _layer(self, layer: int, flow: str, starts: list[str]) -> tuple[str, list[str]]:
+    def _layer(self, flow: str, ends: list[str], starts: list[str]) -> list[str]:
         """The output `[T, directions, N, units]`, and the states `[directions, N, units]` that are asked for."""
-        directions = self.op.directions
-        ends = self.ends[layer * directions : (layer + 1) * directions]
-        if self.op.projection or self.dtype == FLOAT64:
+        if self.stepwise:
             return self._scan(flow, ends, starts)
-        inputs = [flow, self._rows(ends, "weight_ih"), self._rows(ends, "weight_hh")]
-        inputs += [self._rows(ends, "bias_ih", "bias_hh") if self.op.bias else "", "", *starts]
-        made = self.site.add_many(self.op.onnx_name, _trimmed(inputs), len(self.site.results), **self.attributes)
-        return made[0], list(made[1:])
+        inputs = [flow, self._weights(ends, "weight_ih"), self._weights(ends, "weight_hh")]
+        if self.op.bias or starts:
+            inputs.append(self._weights(ends, "bias_ih", "bias_hh") if self.op.bias else "")
+        if starts:
+            inputs += ["", *starts]
+        return list(self.site.add_many(self.op_type, inputs, 1 + self.wanted, **self.attributes))
 
-    def _rows(self, ends: list[str], *names: str) -> str:
-        """The parameters of these names of all directions, `[directions, rows, ...]`."""
-        site, blocks = self.site, len(self.order)
-        parts: list[str] = []
-        for parameter in (self._taken(site.parameter(name + end)) for end in ends for name in names):
-            gates = site.add_many("Split", [parameter], blocks, axis=0, num_outputs=blocks) if blocks > 1 else (parameter,)
-            parts += (gates[gate] for gate in self.order)
-        whole = parts[0] if len(parts) == 1 else site.add("Concat", parts, axis=0)
-        if len(ends) == 1:
-            return site.add("Unsqueeze", [whole, site.ints([0])])
-        columns = [] if names[0].startswith("bias") else [0]
-        return site.add("Reshape", [whole, site.ints([len(ends), -1, *columns])])
+    def _weights(self, ends: list[str], *names: str) -> str:
+        """The parameters of these names, `[directions, rows, ...]`."""
+        return self._stacked([self._joined([p for name in names for p in self._gates(name + end)]) for end in ends], axis=0)
 
-    def _scan(self, flow: str, ends: list[str], starts: list[str]) -> tuple[str, list[str]]:
+    def _gates(self, name: str) -> list[str]:
+        """The blocks of rows of a parameter in ONNX's order."""
+        gates = self._split(self._parameter(name), len(self.order))
+        return [gates[gate] for gate in self.order]
+
+    def _scan(self, flow: str, ends: list[str], starts: list[str]) -> list[str]:
         site, op = self.site, self.op
-        found = [self._scan_starts(start) for start in starts] or [self._zeros() for _ in op.widths()]
-        cells = [scan_cell(op, site, flow, end, [each[i] for each in found]) for i, end in enumerate(ends)]
-        y = self._stacked([y for y, _ in cells], axis=1)
-        return y, [self._stacked(list(each), axis=0) for each in zip(*(states for _, states in cells), strict=True)]
+        axis = site.ints([0])
+        found = [[site.add("Squeeze", [s, axis]) for s in self._split(start, op.directions)] for start in starts]
+        found = found or [[self._zeros(width)] * op.directions for _, width in op.widths()]
+        each = zip(ends, *found, strict=True)
+        cells = [scan_cell(op, site, self._parameter, self.dtype, flow, end, first) for end, *first in each]
+        states = [self._stacked([after[i] for _, after in cells], axis=0) for i in range(self.wanted)]
+        return [self._stacked([y for y, _ in cells], axis=1), *states]
+
+    def _zeros(self, width: Dim) -> str:
+        return self.site.add("Expand", [self.site.scalar(0.0, self.dtype), self.site.ints([self.site.given[0].shape[0], width])])
+
+    # --- putting together and taking apart -----------------------------------------------------------------------------------
+
+    def _side_by_side(self, y: str, order: list[int]) -> str:
+        """The directions, on axis 1, on the last axis; the others in the order given."""
+        moved = self.site.add("Transpose", [y], perm=order)
+        if self.op.directions == 1:
+            return self.site.add("Squeeze", [moved, self.site.ints([2])])
+        return self.site.add("Reshape", [moved, self.site.ints([0, 0, -1])])
+
+    def _joined(self, parts: list[str]) -> str:
+        return parts[0] if len(parts) == 1 else self.site.add("Concat", parts, axis=0)
+
+    def _stacked(self, parts: list[str], axis: int) -> str:
+        place = self.site.ints([axis])
+        parts = [self.site.add("Unsqueeze", [part, place]) for part in parts]
+        return parts[0] if len(parts) == 1 else self.site.add("Concat", parts, axis=axis)
+
+    def _split(self, x: str, count: int) -> list[str]:
+        return [x] if count == 1 else list(self.site.add_many("Split", [x], count, axis=0, num_outputs=count))
+
+    def _parameter(self, name: str) -> str:
+        return self._taken(self.site.parameter(name))
+
+    def _taken(self, name: str) -> str:
+        return name if self.dtype == self.given else self.site.cast(name, self.dtype)

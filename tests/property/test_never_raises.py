@@ -1,0 +1,80 @@
+"""Any program gives a model or diagnostics, never an exception: mutated specs, and random programs that mostly parse.
+
+Besides, every place is inside its file, there is a program if and only if there is no error, and each message keeps to our manner.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from random import Random
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from netc.analysis import Analysis, Choice, analyse
+from netc.compiler.ops.base import Operator
+from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.diagnostics.render import render_short, render_text, to_json
+from netc.dsl.source import SourceFile, Span
+
+from .programs import Writer
+
+ROOT = Path(__file__).parents[2]
+SPECS = [p.read_text(encoding="utf-8") for p in sorted((ROOT / "specs").rglob("*.net"))]
+EXAMPLES = [text for cls in Operator.registry.values() for text in cls.examples]
+TOKEN = re.compile(r"\s+|\w+|[^\w\s]+")
+WORDS = """input in out let repeat each if else as is expect where shared true false N T x y k relu dense conv 0 1 2 7 2.5 1e300 10_000_000_000 3x3
+    "s" [ ] ( ) { } -> = + - * / // % @ ** == < , ; [] [1] [N, 3] param table int64 bool shape batch=false axis=1 tie=x as""".split(" ")
+NOISE = re.compile(r"<class|object at 0x|Traceback|\bNone\b|SymDim|Span\(|ast\.|netc\.|\{[0-9]\}")
+QUIET = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> str:
+    """A spec some of whose words have been replaced, repeated, swapped or left out."""
+    words = TOKEN.findall(draw(st.sampled_from([*SPECS, *EXAMPLES])))
+    for _ in range(draw(st.integers(1, 4))):
+        at, other = (draw(st.integers(0, len(words) - 1)) for _ in range(2))
+        words[at] = draw(st.sampled_from([words[other], "", *WORDS]))
+    return " ".join(words) if draw(st.integers(0, 9)) == 0 else "".join(words)
+
+
+def places(one: Diagnostic) -> list[Span]:
+    return [one.span, *(m.span for m in one.marks), *(f.span for f in one.trace)]
+
+
+def refuse(analysis: Analysis) -> None:
+    """What must hold of every analysis."""
+    for one in analysis.diagnostics:
+        for place in places(one):
+            assert 0 <= place.start <= place.end <= len(place.file.text), one
+        texts = [one.message, one.label, *one.notes, *one.help, *(m.text for m in one.marks), *(f.text for f in one.trace)]
+        for text in texts:
+            assert not NOISE.search(text), text
+            assert not text.endswith("."), text
+            assert len(text) < 2000, text
+        assert one.message
+        assert not one.message[0].isupper() or one.message[:2].isupper(), one.message
+    failed = any(d.severity == "error" for d in analysis.diagnostics)
+    assert failed or analysis.program is not None
+    assert not failed or analysis.program is None
+    render_text(analysis.diagnostics, color=True)
+    render_short(analysis.diagnostics)
+    to_json(analysis.diagnostics)
+
+
+def analysed(text: str) -> Analysis:
+    return analyse(SourceFile("a.net", text), Choice()).with_model()
+
+
+@QUIET
+@given(mutated())
+def test_mutated_specs(text: str) -> None:
+    refuse(analysed(text))
+
+
+@QUIET
+@given(st.randoms(use_true_random=False))
+def test_random_programs(random: Random) -> None:
+    refuse(analysed(Writer(random).program()))

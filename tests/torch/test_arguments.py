@@ -1,0 +1,99 @@
+"""Uses of one block as one class: which literals become arguments of its constructor, and what they are called."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+from judge import agree
+
+import netc
+
+
+def signatures(text: str) -> dict[str, str]:
+    """The arguments of each class's constructor."""
+    found: dict[str, str] = {}
+    for node in ast.parse(netc.compile(text).source()).body:
+        if isinstance(node, ast.ClassDef):
+            made = [m for m in node.body if isinstance(m, ast.FunctionDef) and m.name == "__init__"]
+            found[node.name] = ast.unparse(made[0].args).removeprefix("self").removeprefix(", ") if made else ""
+    return found
+
+
+def calls(text: str, name: str) -> list[str]:
+    """The calls of a class, in the order of writing."""
+    tree = ast.parse(netc.compile(text).source())
+    found = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == name]
+    return [ast.unparse(n) for n in sorted(found, key=lambda n: (n.lineno, n.col_offset))]
+
+
+SAMPLES = {
+    "named after the block's argument": (
+        "block b(units) { in -> dense units tanh }; input 3 -> b 4 -> b 5",
+        "in_features: int, units: int",
+    ),
+    "a multiple": (
+        "block b(w) { in -> dense (4 * w) -> dense w }; input 3 -> b 4 -> b 5 -> b 7",
+        "in_features: int, w: int",
+    ),
+    "a multiple of what has no name": (
+        "block b() { in -> dense (2 * in.features) -> dense in.features }; x = input 3; y = input 5; (x -> b, y -> b) -> concat axis=1",
+        "in_features: int",
+    ),
+    "the same everywhere": ("block b(w) { in -> dense 7 -> dense w }; input 3 -> b 3 -> b 3", ""),
+    "left out where it has PyTorch's value": (
+        "block b(w, stride=1) { in -> conv w 3 stride=stride padding=1 }; input 4x9x9 -> b 4 -> b 4 stride=2",
+        "stride: int=1",
+    ),
+    "a keyword without": ("block b(k) { in -> conv 4 k }; input 4x9x9 -> b 3 -> b 2", "k: int"),
+    "numbers with a fraction": ("block b(p) { in -> dropout p -> dense 4 }; input 4 -> b 0.25 -> b 0.5", "p: float"),
+    "truth values": ("block b(bias) { in -> dense 4 bias=bias }; input 4 -> b true -> b false", "bias: bool=True"),
+    "used in forward": ("block b(h) { in -> reshape [N, h, -1] -> softmax axis=-1 -> flatten }; input 12 -> b 3 -> b 4", "h: int"),
+    "tuples": ("block b(k) { in -> conv 4 k }; input 4x9x9 -> b [3, 2] -> b [1, 4]", "k: tuple[int, int]"),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), SAMPLES.values(), ids=SAMPLES.keys())
+def test_signature(text: str, expected: str) -> None:
+    model = netc.compile(text)
+    assert signatures(text)["B"] == expected
+    agree(model)
+
+
+def test_arguments_flow_through() -> None:
+    text = (
+        "block inner(w) { in -> dense w -> sin }; block outer(w) { in -> inner (2 * w) -> inner w };"
+        "input 3 -> outer 4 -> outer 5 -> outer 6"
+    )
+    assert signatures(text) == {"Inner": "in_features: int, w: int", "Outer": "in_features: int, w: int", "Net": ""}
+    assert calls(text, "Inner") == ["Inner(in_features, 2 * w)", "Inner(2 * w, w)"]
+    assert calls(text, "Outer") == ["Outer(3, 4)", "Outer(4, 5)", "Outer(5, 6)"]
+    agree(netc.compile(text))
+
+
+def test_depths() -> None:
+    text = (
+        "block cell(w) { in -> dense w -> sin }; block stage(w, depth) { in -> repeat depth as cells { cell w } };"
+        "input 3 -> stage 4 1 -> stage 5 3 -> stage 6 2"
+    )
+    assert signatures(text)["Stage"] == "in_features: int, w: int, depth: int"
+    assert calls(text, "Cell") == ["Cell(in_features, w)", "Cell(w, w)"]
+    assert "for _ in range(depth - 1)" in netc.compile(text).source()
+    agree(netc.compile(text))
+
+
+def test_a_depth_without_a_name() -> None:
+    text = (
+        "block cell() { in -> dense in.features -> sin }; block stage(w) { in -> dense w -> repeat (w - 2) as cells { cell } };"
+        "input 3 -> stage 4 -> stage 5"
+    )
+    assert "for _ in range(w - 2)" in netc.compile(text).source()
+    other = text.replace("(w - 2)", "(w // 2 * 3)").replace("stage 5", "stage 7")
+    assert "for _ in range(depth)" in netc.compile(other).source()
+    agree(netc.compile(other))
+
+
+def test_stored_arguments_keep_clear_of_labels() -> None:
+    text = "block b(h) { in -> reshape [N, h, -1] -> softmax axis=-1 -> flatten -> dense 12 as h }; input 12 -> b 3 -> b 4"
+    assert "self.h_ = h" in netc.compile(text).source()
+    agree(netc.compile(text))

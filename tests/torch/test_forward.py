@@ -1,0 +1,152 @@
+"""The text of `forward`: what stands on a line together, and what variables are called."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+from judge import agree
+
+import netc
+
+
+def forward(text: str) -> str:
+    """The body of the last `forward`."""
+    return dedent(netc.compile(text).source().rsplit("def forward", 1)[1].split("\n", 1)[1]).strip()
+
+
+SAMPLES = {
+    "layer, normalisation and activation": (
+        "input 3x8x8 -> conv 4 3 as conv -> batch_norm relu as bn -> max_pool 2 -> conv 8 1 as last -> flatten -> dense 2 as head",
+        """
+        x = F.relu(self.bn(self.conv(x)))
+        x = self.last(F.max_pool2d(x, 2))
+        return self.head(x.flatten(1))
+        """,
+    ),
+    "equal layers each have a line": (
+        "input 4 -> dense 4 as a -> dense 4 as b -> dense 4 relu as c",
+        """
+        x = self.a(x)
+        x = self.b(x)
+        return F.relu(self.c(x))
+        """,
+    ),
+    "a residual": (
+        "x = input [T, 4]; x + (x -> layer_norm as norm -> dense 4 gelu as up -> dropout 0.1 as drop)",
+        """
+        return x + self.drop(F.gelu(self.up(self.norm(x))))
+        """,
+    ),
+    "names of the spec": (
+        "image = input 4; main = image -> dense 4 tanh as a -> dense 4 as b; skip = image -> dense 4 as c; main + skip -> relu",
+        """
+        main = torch.tanh(self.a(image))
+        main = self.b(main)
+        skip = self.c(image)
+        return F.relu(main + skip)
+        """,
+    ),
+    "an input that is still needed is not overwritten": (
+        "x = input 4; y = x -> dense 4 tanh as a -> dense 4 tanh as b -> dense 4 as c; y * x",
+        """
+        y = torch.tanh(self.a(x))
+        y = torch.tanh(self.b(y))
+        y = self.c(y)
+        return y * x
+        """,
+    ),
+    "words of Python": (
+        "lambda = input 4; print = lambda -> dense 4 as a; self_ = print -> sin; print * self_ + lambda",
+        """
+        print_ = self.a(lambda_)
+        self_ = torch.sin(print_)
+        return print_ * self_ + lambda_
+        """,
+    ),
+    "results that are taken apart": (
+        "(a, b) = input [T, 8] -> chunk 2 axis=-1; a * (b -> sigmoid)",
+        """
+        a, b = x.chunk(2, dim=-1)
+        return a * torch.sigmoid(b)
+        """,
+    ),
+    "results that are handed on whole": (
+        "input [T, 8] -> chunk 2 axis=-1 -> concat axis=1",
+        """
+        return torch.cat(x.chunk(2, dim=-1), dim=1)
+        """,
+    ),
+    "results of which one is not used": (
+        "(a, b) = input [T, 8] -> chunk 2 axis=-1; a -> dense 2 as a",
+        """
+        a, _ = x.chunk(2, dim=-1)
+        return self.a(a)
+        """,
+    ),
+    "equal statements": (
+        "shared f = dense 4; input 4 -> f -> f -> f -> f",
+        """
+        for _ in range(3):
+            x = self.f(x)
+        return self.f(x)
+        """,
+    ),
+    "what nothing comes of": (
+        "x = input 4; y = x -> dense 3 as unused; z = x -> dense 2 as used; z",
+        """
+        return self.used(x)
+        """,
+    ),
+    "parameters stand for themselves": (
+        "x = input [T, 4]; p = param [4] init=ones as scale; q = param [4] as shift; x * p + q",
+        """
+        return x * self.scale + self.shift
+        """,
+    ),
+    "statements before an expression": (
+        "x = input [T, 4]; i = x -> sum axis=-1; p = table (i, k) [T, 4] = i * 4.5 + k; x + p + (i -> unsqueeze -1)",
+        """
+        T = x.shape[1]
+        i = x.sum(dim=-1)
+        i2 = torch.arange(T, dtype=torch.float64, device=x.device)[:, None]
+        k = torch.arange(4, dtype=torch.float64, device=x.device)
+        p = (i2 * 4.5 + k).float()
+        return x + p + i.unsqueeze(-1)
+        """,
+    ),
+    "several results": (
+        "x = input 4; h = x -> dense 4 relu as h; out h, (h -> dense 2 as last)",
+        """
+        h = F.relu(self.h(x))
+        return h, self.last(h)
+        """,
+    ),
+    "branches of a function": (
+        "x = input 4; (x -> (dense 2) as a, x -> (dense 3) as b) -> concat axis=1 -> relu",
+        """
+        return F.relu(torch.cat((self.a(x), self.b(x)), dim=1))
+        """,
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), SAMPLES.values(), ids=SAMPLES.keys())
+def test_forward(text: str, expected: str) -> None:
+    assert forward(text) == dedent(expected).strip()
+    agree(netc.compile(text))
+
+
+def test_a_list_starts_from_a_variable_of_its_own() -> None:
+    text = "x = input 4; m = input 4; y = x -> repeat 4 as layers { in * m -> dense 4 }; x + y"
+    assert forward(text) == "y = x\nfor layer in self.layers:\n    y = layer(y, m)\nreturn x + y"
+
+
+def test_long_sums_are_broken() -> None:
+    names = [f"a_rather_long_name_{i}" for i in range(8)]
+    text = "; ".join(f"{n} = input 2" for n in names) + "; " + " + ".join(names)
+    lines = netc.compile(text).source().splitlines()
+    assert max(map(len, lines)) <= 100
+    assert lines[-9].strip() == names[0]
+    assert lines[-8].strip() == f"+ {names[1]}"
+    agree(netc.compile(text))

@@ -1,0 +1,127 @@
+"""What becomes a sequential, a list or a class; the keys of the state dict are the labels whatever it becomes."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import pytest
+from judge import agree
+
+import netc
+from netc.compiler.parameters import parameters
+
+SAMPLES = {
+    "chain": "input 4 -> (dense 8 relu -> dropout 0.5 -> dense 2) as head",
+    "named chain": "input 4 -> (dense 8 as up -> relu as act -> dense 2 as down) as mlp",
+    "chain in chain": "input 4 -> repeat 3 as a { repeat 2 as b { dense 4 -> tanh } -> relu }",
+    "empty chain": "input 4 -> repeat 0 as a { dense 4 } -> dense 2",
+    "function in chain": "input 3x4x4 -> (conv 8 1 -> permute [0, 2, 3, 1] -> layer_norm -> relu) as stem -> flatten -> dense 2",
+    "residual iterations": "input [T, 6] -> repeat 3 as layers { in + (in -> layer_norm -> dense 6 gelu) } -> dense 2",
+    "indexed labels": "input 4 -> repeat i in 0..3 as layer{i + 1} { dense 4 -> relu } -> dense 2",
+    "list with captures": "x = input 4; m = input 4; x -> repeat 5 as layers { in * m -> dense 4 tanh }",
+    "first differs in list": "x = input 3; m = input 4; x -> dense 4 -> repeat i in 0..3 as layers { in + m -> dense 4 -> dropout (i / 4.0) }",
+    "two states": "block s(h: [N, D], c: [N, D]) { out (h + c -> dense D), (h * c) }; a = input 4; b = input 4; "
+    "(h, c) = (a, b) -> repeat 3 as steps { s }; h - c",
+    "swapped states": "block s(p: [N, D], q: [N, D]) { out (q -> dense D), p }; a = input 4; b = input 4; "
+    "(c, d) = (a, b) -> repeat 3 as layers { s }; (c, d) -> concat axis=1",
+    "branches": "input 4 -> each w in [2, 3, 5] as heads { dense w -> relu } -> concat axis=1",
+    "branches of functions": "x = input 4; (a, b) = x -> each w in [2, 3] as heads { dense w -> sin }; (a, b) -> concat axis=1",
+    "branches with captures": "x = input 4; m = input 4; x -> each i in 0..3 as heads { in * m -> dense 2 } -> concat axis=1",
+    "parameters in a sequence": "input 4 -> repeat 2 as layers { p = param [4] init=ones as gain; in * p + (param [4]) -> dense 4 }",
+    "tables": "x = input [T, 4]; g = table (i, j) [4, 4] = i * 4 + j as grid; p = table (t, k) [T, 4] = sin(t / 9 ** (k / 4)); x + p + (g -> select axis=0 index=1)",
+    "no parameters": "input 4 -> relu",
+    "nothing": "x = input 4; out x",
+}
+
+
+@pytest.mark.parametrize("text", SAMPLES.values(), ids=SAMPLES.keys())
+def test_agrees(text: str) -> None:
+    agree(netc.compile(text))
+
+
+@pytest.mark.parametrize("text", SAMPLES.values(), ids=SAMPLES.keys())
+def test_state_dict(text: str) -> None:
+    model = netc.compile(text)
+    assert list(model.module().state_dict()) == list(parameters(model.program))
+
+
+def members(text: str) -> dict[str, str]:
+    """The attributes that the constructors set, with the code they set them to."""
+    found: dict[str, str] = {}
+    for node in ast.walk(ast.parse(netc.compile(text).source())):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
+            found[node.targets[0].attr] = ast.unparse(node.value)
+    return found
+
+
+def classes(text: str) -> list[str]:
+    return [node.name for node in ast.parse(netc.compile(text).source()).body if isinstance(node, ast.ClassDef)]
+
+
+@pytest.mark.parametrize(
+    ("sample", "attribute", "code"),
+    [
+        ("chain", "head", "nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 2))"),
+        (
+            "named chain",
+            "mlp",
+            "nn.Sequential(OrderedDict([('up', nn.Linear(4, 8)), ('act', nn.ReLU()), ('down', nn.Linear(8, 2))]))",
+        ),
+        ("list with captures", "layers", "nn.ModuleList((Layer() for _ in range(5)))"),
+        ("two states", "steps", "nn.ModuleList((S() for _ in range(3)))"),
+        ("branches", "heads", "nn.ModuleList((nn.Sequential(nn.Linear(4, out_features), nn.ReLU()) for out_features in (2, 3, 5)))"),
+        ("branches of functions", "heads", "nn.ModuleList([Head(2), Head(3)])"),
+        ("residual iterations", "layers", "nn.Sequential(*(Layer() for _ in range(3)))"),
+    ],
+)
+def test_constructor(sample: str, attribute: str, code: str) -> None:
+    assert members(SAMPLES[sample])[attribute] == code
+
+
+def test_runs() -> None:
+    few = members("input 4 -> repeat 2 as a { dense 4 }")["a"]
+    many = members("input 3 -> repeat 6 as a { dense 4 }")["a"]
+    assert few == "nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))"
+    assert many == "nn.Sequential(nn.Linear(3, 4), *(nn.Linear(4, 4) for _ in range(5)))"
+
+
+def test_members_that_differ_in_one_number() -> None:
+    code = members("input 4 -> repeat i in 0..4 as a { dense 4 -> dropout (i / 4.0) }")["a"]
+    assert code == "nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), nn.Dropout(p)) for p in (0.0, 0.25, 0.5, 0.75)))"
+
+
+def test_deep_nesting() -> None:
+    text = "dense 4"
+    for _ in range(60):
+        text = f"({text} -> relu) as inner"
+    model = netc.compile(f"input 4 -> {text}")
+    assert list(model.module().state_dict()) == list(parameters(model.program))
+    assert len(model.source()) < 60_000
+
+
+def test_a_sequence_used_at_many_places_is_a_class() -> None:
+    """Else the text would double with each level."""
+    text = "dense 4"
+    for level in range(12):
+        text = f"repeat j in 0..2 as r{level} {{ dense (4 + j) -> {text} -> dense 4 }}"
+    model = netc.compile(f"input 4 -> {text}")
+    assert list(model.module().state_dict()) == list(parameters(model.program))
+    assert model.source().count("\n") < 1000
+
+
+def test_many_members() -> None:
+    repeated: Any = netc.compile("input 4 -> repeat 100_000 as hidden { in + (in -> dense 4 relu) }")
+    assert len(repeated.source()) < 2000
+    flat: Any = netc.compile("input 4 -> " + " -> ".join(["dense 4 relu"] * 3000))
+    assert flat.source().count("self.dense3000") == 2
+
+
+def test_names_of_classes() -> None:
+    assert classes("block up(w) { in -> dense w -> sin }; input 3 -> up 4 -> up 5") == ["Up", "Net"]
+    assert classes("block net(w) { in -> dense w }; input 3 -> net 4") == ["NetBlock", "Net"]
+    assert classes("block tensor(w) { in -> dense w }; input 3 -> tensor 4") == ["Tensor2", "Net"]
+    grown = "block b(w) { h = in -> dense w; h + (in -> if w > 4 { dense w as skip } else { dense w bias=false as skip }) }"
+    assert classes(f"{grown}; input 3 -> b 4 -> b 5") == ["B", "Net"]
+    either = "block b(w) { h = in -> dense w; s = in -> if in.features != w { dense w as skip }; h + s }"
+    assert classes(f"{either}; input 3 -> b 4 -> b 4") == ["BSkip", "B", "Net"]
