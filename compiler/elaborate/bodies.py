@@ -89,7 +89,7 @@ def finish(frame: Frame, result: Flow, session: Session) -> Entry:
 
 def _is_single(frame: Frame) -> bool:
     graph = frame.graph
-    if len(graph.nodes) != 1 or graph.declares:
+    if len(graph.nodes) != 1 or graph.declares or frame.looped:
         return False
     node = graph.nodes[0]
     same = len(graph.outputs) == len(node.outputs) and all(a is b for a, b in zip(graph.outputs, node.outputs, strict=True))

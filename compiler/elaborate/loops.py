@@ -34,6 +34,7 @@ def run_loop(node: Loop, flow: Flow, scope: Scope, session: Session, shared: Sha
         raise Failure(EmptyEach(), node.over.span)
     indexed = node.label is not None and any(not isinstance(p, str) for p in node.label.parts)
     if shared is None and (indexed or (node.label is None and scope.frame.namer.numbered)):
+        scope.frame.looped = True
         return _iterate(_Step(node, scope, session, transparent=not indexed), items, flow)
     word = "repeat" if isinstance(node, ast.Repeat) else "each"
     label = shared.label if shared is not None else stage_label(node.label, word, node.span, scope, session)

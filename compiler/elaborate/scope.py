@@ -105,6 +105,8 @@ class Frame:
         self.trace = trace
         self.reads: dict[str, object] = {}
         self.ties: list[PendingTie] = []
+        self.looped = False
+        """Whether a loop has put its stages among those of this body: however many it made, the body is not one stage."""
         self._admitted: dict[str, Entity] = {}
 
     def admit(self, name: str, value: Entity) -> Entity:

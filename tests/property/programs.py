@@ -28,11 +28,27 @@ USES = ('use "std/nothing.net"', 'use "a.net": f', 'use "std/"')
 BEGINNINGS = ("x = input 12", "x = input [T, 4]", "x = input 3x8x8", "x = input 3\ny = input 3", "")
 
 
+EXAMPLES = [text for cls in Operator.registry.values() for text in cls.examples if '"' not in text]
+STAGES = sorted({stage.strip() for text in EXAMPLES for line in text.split(";") for stage in line.split("->")[1:]})
+"""Stages that are right behind some tensor."""
+
+
 class Writer:
-    """Writes one program. `depth` bounds how far things nest."""
+    """Writes one program. `depth` bounds how far things nest. Half of it is sound, so that errors stand deep inside."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
+        self.bound = ["x"]
+
+    def fresh(self) -> str:
+        """A name to be bound: seldom one that is bound already."""
+        name = f"v{len(self.bound)}" if self.random.random() < 0.8 else self.pick(NAMES)
+        self.bound.append(name)
+        return name
+
+    def name(self) -> str:
+        """A name to be used."""
+        return self.pick(self.bound) if self.random.random() < 0.7 else self.pick(NAMES)
 
     def program(self) -> str:
         lines = [self.pick(BEGINNINGS)]
@@ -72,8 +88,14 @@ class Writer:
         return self.atom()
 
     def atom(self) -> str:
-        kinds = (lambda: self.pick(NUMBERS), lambda: self.pick(NAMES), lambda: self.pick(LITERALS), lambda: self.pick(NAMES) + self.pick(QUESTIONS))
-        return self.random.choice(kinds)()
+        match self.random.randint(0, 5):
+            case 0:
+                return self.name()
+            case 1:
+                return self.pick(LITERALS)
+            case 2 | 3:
+                return self.name() + self.pick(QUESTIONS)
+        return self.pick(NUMBERS)
 
     def value(self) -> str:
         kind = self.random.randint(0, 3)
@@ -89,6 +111,8 @@ class Writer:
 
     def stage(self) -> str:
         """An operator or block with arguments."""
+        if self.random.random() < 0.6:
+            return self.pick(STAGES) + self.label()
         name = self.pick(OPERATORS) if self.random.random() < 0.7 else self.pick(NAMES)
         positional = self.many(lambda: " " + self.value(), "", most=2)
         keyword = self.maybe(lambda: f" {self.pick([*ARGUMENTS, 'tie', 'nothing'])}={self.value()}")
@@ -108,7 +132,7 @@ class Writer:
                 return f"{self.pick([*OPERATORS, *NAMES])}({self.many(self.expression, ', ', 1)})"
             case 6:
                 return self.pick(NUMBERS)
-        return self.pick(NAMES)
+        return self.name()
 
     def pipeline(self, depth: int) -> str:
         text = self.head()
@@ -136,17 +160,24 @@ class Writer:
     def statement(self, depth: int) -> str:
         match self.random.randint(0, 12):
             case 0 | 1 | 2 | 3:
-                return f"{self.pick(NAMES)} = {self.pipeline(depth)}"
+                value = self.pipeline(depth)
+                return f"{self.fresh()} = {value}"
             case 4:
-                return f"(x, y) = {self.pipeline(depth)}"
+                value = self.pipeline(depth)
+                return f"({self.fresh()}, {self.fresh()}) = {value}"
             case 5 | 6:
-                return f"let {self.pick(NAMES)} = {self.expression()}"
+                value = self.expression()
+                return f"let {self.fresh()} = {value}"
             case 7:
                 return f"out {self.many(lambda: self.pipeline(depth), ', ', 1, 2)}"
             case 8:
                 return f"shared f = {self.stage()}"
             case 9:
-                return f"expect params == {self.expression()}" if self.random.random() < 0.5 else f"expect output [{self.many(self.expression, ', ')}]"
+                return (
+                    f"expect params == {self.expression()}"
+                    if self.random.random() < 0.5
+                    else f"expect output [{self.many(self.expression, ', ')}]"
+                )
         return self.pipeline(depth)
 
     def item(self) -> str:

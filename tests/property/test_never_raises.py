@@ -23,7 +23,7 @@ from .programs import Writer
 ROOT = Path(__file__).parents[2]
 SPECS = [p.read_text(encoding="utf-8") for p in sorted((ROOT / "specs").rglob("*.net"))]
 EXAMPLES = [text for cls in Operator.registry.values() for text in cls.examples]
-TOKEN = re.compile(r"\s+|\w+|[^\w\s]+")
+TOKEN = re.compile(r"\s+|->|//|\*\*|==|\w+|.")
 WORDS = """input in out let repeat each if else as is expect where shared true false N T x y k relu dense conv 0 1 2 7 2.5 1e300 10_000_000_000 3x3
     "s" [ ] ( ) { } -> = + - * / // % @ ** == < , ; [] [1] [N, 3] param table int64 bool shape batch=false axis=1 tie=x as""".split(" ")
 NOISE = re.compile(r"<class|object at 0x|Traceback|\bNone\b|SymDim|Span\(|ast\.|netc\.|\{[0-9]\}")
@@ -32,12 +32,13 @@ QUIET = settings(max_examples=150, deadline=None, suppress_health_check=[HealthC
 
 @st.composite
 def mutated(draw: st.DrawFn) -> str:
-    """A spec some of whose words have been replaced, repeated, swapped or left out."""
+    """A spec some of whose words have been replaced by others of their kind, by any others, or left out."""
     words = TOKEN.findall(draw(st.sampled_from([*SPECS, *EXAMPLES])))
     for _ in range(draw(st.integers(1, 4))):
-        at, other = (draw(st.integers(0, len(words) - 1)) for _ in range(2))
-        words[at] = draw(st.sampled_from([words[other], "", *WORDS]))
-    return " ".join(words) if draw(st.integers(0, 9)) == 0 else "".join(words)
+        at = draw(st.sampled_from([i for i, word in enumerate(words) if not word.isspace()]))
+        alike = [word for word in words if word.isidentifier() == words[at].isidentifier() and word.isdigit() == words[at].isdigit()]
+        words[at] = draw(st.sampled_from([*alike, "", *WORDS] if draw(st.integers(0, 3)) == 0 else alike))
+    return "".join(words)
 
 
 def places(one: Diagnostic) -> list[Span]:

@@ -48,7 +48,7 @@ SAMPLES = {
     "a keyword without": ("block b(k) { in -> conv 4 k }; input 4x9x9 -> b 3 -> b 2", "k: int"),
     "numbers with a fraction": ("block b(p) { in -> dropout p -> dense 4 }; input 4 -> b 0.25 -> b 0.5", "p: float"),
     "truth values": ("block b(bias) { in -> dense 4 bias=bias }; input 4 -> b true -> b false", "bias: bool=True"),
-    "used in forward": ("block b(h) { in -> reshape [N, h, -1] -> softmax axis=-1 -> flatten }; input 12 -> b 3 -> b 4", "h: int"),
+    "used in forward": ("block b(h) { in -> reshape [N, h, -1] -> softmax axis=-1 -> flatten }; input 12 -> b 3 -> b 4", "h: int, size: int"),
     "tuples": ("block b(k) { in -> conv 4 k }; input 4x9x9 -> b [3, 2] -> b [1, 4]", "k: tuple[int, int]"),
 }
 
@@ -88,7 +88,7 @@ def test_a_depth_without_a_name() -> None:
         "input 3 -> stage 4 -> stage 5"
     )
     assert "for _ in range(w - 2)" in netc.compile(text).source()
-    other = text.replace("(w - 2)", "(w // 2 * 3)").replace("stage 5", "stage 7")
+    other = text.replace("(w - 2)", "(w // 2 * 3)").replace("stage 5", "stage 8")
     assert "for _ in range(depth)" in netc.compile(other).source()
     agree(netc.compile(other))
 

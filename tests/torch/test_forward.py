@@ -20,8 +20,9 @@ SAMPLES = {
         "input 3x8x8 -> conv 4 3 as conv -> batch_norm relu as bn -> max_pool 2 -> conv 8 1 as last -> flatten -> dense 2 as head",
         """
         x = F.relu(self.bn(self.conv(x)))
-        x = self.last(F.max_pool2d(x, 2))
-        return self.head(x.flatten(1))
+        x = F.max_pool2d(x, 2)
+        x = self.last(x).flatten(1)
+        return self.head(x)
         """,
     ),
     "equal layers each have a line": (
@@ -35,7 +36,8 @@ SAMPLES = {
     "a residual": (
         "x = input [T, 4]; x + (x -> layer_norm as norm -> dense 4 gelu as up -> dropout 0.1 as drop)",
         """
-        return x + self.drop(F.gelu(self.up(self.norm(x))))
+        y = F.gelu(self.up(self.norm(x)))
+        return x + self.drop(y)
         """,
     ),
     "names of the spec": (
@@ -105,7 +107,7 @@ SAMPLES = {
         """,
     ),
     "statements before an expression": (
-        "x = input [T, 4]; i = x -> sum axis=-1; p = table (i, k) [T, 4] = i * 4.5 + k; x + p + (i -> unsqueeze -1)",
+        "x = input [T, 4]; i = x -> sum axis=-1; p = table (i, k) [T, 4] = i * 4.5 + k; x + p + (i -> unsqueeze axis=-1)",
         """
         T = x.shape[1]
         i = x.sum(dim=-1)

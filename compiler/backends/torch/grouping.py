@@ -13,8 +13,8 @@ from .classes import Step, Traits
 
 LOOSE = 1
 """A bond that only holds where something new begins."""
-SIDE = 2
-"""The bond of a block's result with a function that takes several."""
+SIDE = 9
+"""The bond of a layer's result with a function that takes several. Such a layer weighs half."""
 PATIENCE = 14
 """How much weight fits on a line: three calls and an operation or two between them."""
 COLUMNS = 84
@@ -69,20 +69,23 @@ class _Grouping:
             maker = self.maker.get(tensor)
             if maker is None or count != 1 or self.uses.total[tensor] != 1 or self.names[tensor]:
                 continue
-            strength = bond(self.steps[maker].traits, step.traits)
-            if not strength and self._is_side(maker, step, index):
-                strength = SIDE
+            strength = SIDE if self._is_side(maker, step, index) else bond(self.steps[maker].traits, step.traits)
             if step.traits.parametric and not self.steps[maker].traits.parametric and self._has_layer(maker):
                 continue
             if strength > LOOSE or (strength and not self._flows(maker)):
                 bonds.append((-strength, maker))
         for strength, maker in sorted(bonds):
             self._join(index, maker, -strength)
+        sides = [maker for strength, maker in bonds if -strength == SIDE]
+        if not all(self.nested[maker] for maker in sides):
+            for maker in sides:
+                self.inside[index].pop(maker, None)
+                self.nested[maker] = False
 
     def _is_side(self, maker: int, step: Step, index: int) -> bool:
-        """Whether it is one of several things that a function takes, such as `torch.cat`."""
-        several = len(self.uses.counts[index]) > 1 and not step.traits.module
-        return several and self.steps[maker].traits.call
+        """Whether it is one of several layers that a function such as `torch.cat` takes the results of: all of them stand in it, or none."""
+        several = len(self.uses.counts[index]) > 1 and step.traits.form == "call" and not step.traits.module
+        return several and (self.steps[maker].traits.call or self.steps[maker].traits.parametric)
 
     def _has_layer(self, maker: int) -> bool:
         """Whether a layer with parameters stands inside: what it gives is then worth a line before the next layer."""
@@ -99,25 +102,25 @@ class _Grouping:
         return any(self.uses.total[t] == 1 and t in self.maker and not self.names[t] for t in self.uses.counts[maker])
 
     def _join(self, index: int, maker: int, strength: int) -> None:
-        if not self._fits(index, maker):
+        if not self._fits(index, maker, strength):
             weakest = self._weakest(maker, strength)
             if weakest is None:
                 return
             holder, part = weakest
             kept = self.inside[holder].pop(part)
-            if not self._fits(index, maker):
+            if not self._fits(index, maker, strength):
                 self.inside[holder][part] = kept
                 return
             self.nested[part] = False
         self.inside[index][maker] = strength
         self.nested[maker] = True
 
-    def _fits(self, index: int, maker: int) -> bool:
-        weight, width = 0, 0
+    def _fits(self, index: int, maker: int, strength: int) -> bool:
+        weight, width = -2 * (strength == SIDE), 0
         stack = [index, maker]
         while stack:
             at = stack.pop()
-            weight += self.steps[at].traits.weight
+            weight += self.steps[at].traits.weight - sum(bond == SIDE for bond in self.inside[at].values()) * 2
             width += self.widths[at]
             stack.extend(self.inside[at])
         return weight <= PATIENCE and width <= COLUMNS
@@ -130,7 +133,7 @@ class _Grouping:
             at = stack.pop()
             for part, found in self.inside[at].items():
                 stack.append(part)
-                if found < strength:
+                if found < strength and found != SIDE:
                     best, strength = (at, part), found
         return best
 

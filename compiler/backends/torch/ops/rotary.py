@@ -1,0 +1,73 @@
+"""Rotary position embedding in PyTorch, which has no module for it."""
+
+from __future__ import annotations
+
+from ....dims import Dim
+from ....ops.rotary import Rotary
+from ....types import FLOAT32
+from ..code import Code, Device, Infix, Let, Lit, Local, Ref, Slice, Subscript, TupleCode, call, dtype_keyword, lit, method
+from ..table import Site, function
+from ..tree import Name
+
+X, POSITIONS = Ref(0), Ref(1)
+_FIRST, _SECOND, _COS, _SIN = (Local(name) for name in ("first", "second", "cos", "sin"))
+
+
+@function(Rotary)
+def rotary(op: Rotary, site: Site) -> Code:
+    x = site.given[0]
+    dims = op.turned(x)
+    half = site.given.facts.exact_div(dims, 2)
+    pairs = (_last(0, dims, 2), _last(1, dims, 2)) if op.interleaved else (_last(0, half), _last(half, dims))
+    turned = [_difference(_times(_FIRST, _COS), _times(_SECOND, _SIN)), Infix("+", _times(_SECOND, _COS), _times(_FIRST, _SIN))]
+    rest = [] if site.given.facts.equal(dims, x.shape[-1]) else [_last(dims, None)]
+    bindings = (
+        ("frequencies", _frequencies(op, site)),
+        ("angles", _times(_positions(site), Local("frequencies"))),
+        ("cos", _rounded(method(Local("angles"), "cos"), site)),
+        ("sin", _rounded(method(Local("angles"), "sin"), site)),
+        ("first", pairs[0]),
+        ("second", pairs[1]),
+    )
+    if not op.interleaved:
+        return Let(bindings, call("torch.cat", TupleCode((*turned, *rest)), dim=-1))
+    mixed = method(call("torch.stack", TupleCode(tuple(turned)), dim=-1), "flatten", -2)
+    return Let(bindings, call("torch.cat", TupleCode((mixed, *rest)), dim=-1) if rest else mixed)
+
+
+def _frequencies(op: Rotary, site: Site) -> Code:
+    """The angle of a step, for each pair."""
+    x = site.given[0]
+    dims = op.turned(x)
+    wide = dtype_keyword(x.dtype if x.dtype.size > FLOAT32.size else FLOAT32)
+    steps = call("torch.arange", 0, lit(dims, "dims"), 2, dtype=wide, device=Device())
+    return Infix("**", lit(op.base, "base"), Infix("/", steps, lit(-dims, "dims")))
+
+
+def _positions(site: Site) -> Code:
+    """The positions as a column for each head."""
+    x = site.given[0]
+    if len(site.given) == 1:
+        return Subscript(call("torch.arange", lit(x.shape[-2], "length"), device=Device()), (Slice(), Lit(None)))
+    between = (Lit(None),) * (x.rank - 3) if site.given[1].rank == 2 else ()
+    return Subscript(POSITIONS, (*([Slice()] * (site.given[1].rank - 1)), *between, Slice(), Lit(None)))
+
+
+def _rounded(code: Code, site: Site) -> Code:
+    dtype = site.given[0].dtype
+    return method(code, "to", dtype) if dtype.size < FLOAT32.size else code
+
+
+def _last(start: Dim, stop: Dim | None, step: int = 1) -> Code:
+    """`x[..., start:stop:step]`."""
+    low = None if start == 0 else lit(start, "dims")
+    high = None if stop is None else lit(stop, "dims")
+    return Subscript(X, (Name("..."), Slice(low, high, None if step == 1 else Lit(step))))
+
+
+def _times(left: Code, right: Code) -> Code:
+    return Infix("*", left, right)
+
+
+def _difference(left: Code, right: Code) -> Code:
+    return Infix("-", left, right)

@@ -1,0 +1,90 @@
+"""Rotary position embedding: what attention compares is turned by an angle that grows with its position.
+
+In: queries or keys, `[..., T, D]`, and perhaps the position of each. Out: a tensor of the same type. Always: the angles are computed in
+float32 (float64 for float64) and only their cosines and sines rounded to the input's type, as in the models that have been published.
+"""
+
+from __future__ import annotations
+
+from ..dims import Dim, advice, advice_divides, show
+from ..errors.base import STAGE, argument, input_
+from ..errors.operators import BadArgument, NeedsInteger, Unprovable, UnprovableMultiple, WrongRank, WrongSize
+from ..errors.shape import UnprovableSize
+from ..types import Shape, TensorType, show_shape
+from .base import Arg, Given, Operator, Refusal, numel
+from .kinds import BOOL, IntKind, NumberKind
+from .learned import float_input
+from .slicing import at_least_text
+
+
+class Rotary(Operator):
+    """Rotary position embedding: turns each pair of features by `position / base ** (2 i / dims)`, as the i-th pair.
+
+    The pairs are features `i` and `i + dims / 2`, as in Llama and GPT-NeoX, or with `interleaved` features `2 i` and `2 i + 1`, as in GPT-J.
+    Only the first `dims` features are turned, by default all. Positions count from 0; a second input, `[N, T]` or `[T]`, says them.
+    """
+
+    name = "rotary"
+    torch = "cos and sin of torch.arange"
+    onnx = "RotaryEmbedding"
+    inputs = ("x", "positions?")
+    base = Arg(NumberKind(above=0), default=10000)
+    dims = Arg(IntKind(2), default=None)
+    interleaved = Arg(BOOL, default=False)
+    examples = (
+        "input 8xTx64 -> rotary",
+        "q = input 8xTx64; positions = input [T] int64; (q, positions) -> rotary base=500000 dims=32",
+    )
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = float_input(self.name, given)
+        if x.rank < 2:
+            raise Refusal(WrongRank(self.name, "[N, heads, T, features] or [N, T, features]", x), input_(0))
+        self._refuse_features(given, x)
+        if len(given) > 1:
+            self._refuse_positions(given, x)
+        return (x,)
+
+    def turned(self, x: TensorType) -> Dim:
+        """How many features are turned."""
+        return x.shape[-1] if self.dims is None else self.dims
+
+    def _refuse_features(self, given: Given, x: TensorType) -> None:
+        size, facts = x.shape[-1], given.facts
+        if self.dims is None:
+            even = facts.divides(2, size)
+            if even is False:
+                raise Refusal(WrongSize(self.name, "an even number of features", x, "turn fewer: `dims=...`"), input_(0))
+            if even is None:
+                raise Refusal(UnprovableMultiple(self.name, 2, size, advice_divides(2, size)), STAGE)
+            return
+        if self.dims % 2:
+            raise Refusal(BadArgument(self.name, "dims", str(self.dims), "must be even"), argument("dims"))
+        enough = facts.at_least(size, self.dims)
+        if enough is False:
+            needed = f"must be at most the {show(size)} features"
+            raise Refusal(BadArgument(self.name, "dims", str(self.dims), needed), argument("dims"))
+        if enough is None:
+            need = f"{show(size)} is at least {self.dims}"
+            raise Refusal(UnprovableSize(need, f"`{self.name}` needs it", at_least_text(size, self.dims)), argument("dims"))
+
+    def _refuse_positions(self, given: Given, x: TensorType) -> None:
+        positions = given[1]
+        if not positions.dtype.is_integer:
+            raise Refusal(NeedsInteger(self.name, positions), input_(1))
+        each: Shape = (x.shape[-2],)
+        forms = [each, (x.shape[0], *each)] if x.rank > 2 else [each]
+        needed = "positions of shape " + " or ".join(show_shape(f) for f in forms)
+        wanted = next((f for f in forms if len(f) == positions.rank), None)
+        if wanted is None:
+            raise Refusal(WrongRank(self.name, needed, positions), input_(1))
+        for found, size in zip(positions.shape, wanted, strict=True):
+            same = given.facts.equal(found, size)
+            if same is False:
+                raise Refusal(WrongSize(self.name, needed, positions), input_(1))
+            if same is None:
+                raise Refusal(Unprovable(self.name, size, found, f"it takes {needed}", advice(size, found) or ""), STAGE)
+
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        """Two products and a sum for each feature that is turned; the cosines and sines, which all heads share, are not counted."""
+        return 3 * numel(results[0].shape[:-1]) * self.turned(results[0])

@@ -1,0 +1,55 @@
+"""Names: labels that are no attributes' names, what `nn.Module` has already, variables."""
+
+from __future__ import annotations
+
+import pytest
+from judge import agree
+from torch import nn
+
+import netc
+from netc.compiler.backends.torch.naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, camel, local, plain, singular, unique
+from netc.compiler.parameters import parameters
+
+
+def test_attributes_are_those_of_the_installed_pytorch() -> None:
+    own = {n for n in dir(nn.Module()) if not n.startswith("__")}
+    assert own - MODULE_ATTRIBUTES == set()
+    containers = {n for n in dir(nn.Sequential()) + dir(nn.ModuleDict()) if not n.startswith("__")}
+    assert containers - own - CONTAINER_ATTRIBUTES == set()
+
+
+AWKWARD = {
+    "methods": "input 3 -> dense 4 as train -> dense 4 as forward -> (dense 4 -> relu) as type -> dense 2 as parameters",
+    "words": "input 3 -> dense 4 as lambda -> dense 4 as class -> dense 2 as None",
+    "private": "input 3 -> dense 4 as __hidden -> dense 2 as _private",
+    "of containers": "input 3 -> (dense 4 as append -> dense 4 as keys) as items -> dense 2 as pop",
+    "of containers, with a function": "input 3 -> (dense 4 as append -> sin -> dense 4 -> dense 4 as train) as items",
+    "parameters": "x = input 3; a = param [3] as half; b = param [3] trainable=false as double; x * a + b",
+    "parameters of sequences": "input 3 -> repeat 2 as layers { in * (param [3] as keys) + (param [3] trainable=false as train) -> dense 3 }",
+    "tables": "x = input 3; t = table (i) [3] = i as float; u = table (i) [3] = i * 2; x + t + u",
+    "arguments": "block b(h) { in -> reshape [N, h, -1] -> softmax axis=-1 -> flatten -> dense 12 as h -> dense 12 as h_ }; input 12 -> b 3 -> b 4",
+    "imports": "F = input 3; nn = F -> dense 3 as torch; torch = nn -> sin; Tensor_ = torch * nn; Tensor_ + F",
+}
+
+
+@pytest.mark.parametrize("text", AWKWARD.values(), ids=AWKWARD.keys())
+def test_labels(text: str) -> None:
+    model = netc.compile(text)
+    assert list(model.module().state_dict()) == list(parameters(model.program))
+    agree(model)
+
+
+def test_helpers() -> None:
+    assert [camel(n) for n in ("basic_block", "resnet18", "3d-net", "", "_")] == ["BasicBlock", "Resnet18", "Net3dNet", "Block", "Block"]
+    assert [local(n) for n in ("in", "input", "lambda", "print", "self", "F", "main")] == ["x", "x", "lambda_", "print_", "self_", "F_", "main"]
+    assert [singular(n) for n in ("layers", "branches", "boxes", "entries", "pass", "h", "encoder")] == [
+        "layer",
+        "branch",
+        "box",
+        "entry",
+        "pass",
+        "h",
+        "encoder",
+    ]
+    assert [unique("x", {"x", "x2"}), unique("bn1", {"bn1"}), unique("y", set())] == ["x3", "bn1_2", "y"]
+    assert [plain(n) for n in ("conv1", "0", "train", "in", "__a", "T")] == [True, False, False, False, False, True]

@@ -1,0 +1,111 @@
+"""Code as text: precedence, literals, and lines that are too long."""
+
+from __future__ import annotations
+
+import ast
+from math import inf
+
+import pytest
+
+from netc.compiler.backends.torch.code import Attribute, Code, Infix, Lit, Method, Prefix, Slice, Subscript, TupleCode, call, construct, method
+from netc.compiler.backends.torch.layout import WIDTH, statement
+from netc.compiler.backends.torch.printer import doc, text
+from netc.compiler.backends.torch.tree import Argument, ListCode, Name, Repeated, SizeRef, Starred
+from netc.compiler.types import DTYPES
+
+a, b, c = Name("a"), Name("b"), Name("c")
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (Infix("*", Infix("+", a, b), c), "(a + b) * c"),
+        (Infix("+", Infix("*", a, b), c), "a * b + c"),
+        (Infix("-", a, Infix("-", b, c)), "a - (b - c)"),
+        (Infix("-", Infix("-", a, b), c), "a - b - c"),
+        (Infix("**", Infix("**", a, b), c), "(a**b) ** c"),
+        (Infix("**", a, Infix("**", b, c)), "a ** b**c"),
+        (Infix("**", Lit(-1), a), "(-1) ** a"),
+        (Infix("**", Lit(2), Prefix("-", a)), "2**-a"),
+        (Prefix("-", Infix("**", a, Lit(2))), "-(a**2)"),
+        (Prefix("-", Infix("*", a, b)), "-(a * b)"),
+        (Infix("&", Infix("==", a, b), Infix("<", b, c)), "(a == b) & (b < c)"),
+        (Infix("==", Infix("==", a, b), c), "(a == b) == c"),
+        (Method(Infix("+", a, b), "sum"), "(a + b).sum()"),
+        (Method(Lit(-1), "item"), "(-1).item()"),
+        (Attribute(Infix("@", a, b), "mT"), "(a @ b).mT"),
+        (Subscript(a, (Slice(), Slice(Lit(1), None, Lit(2)), Lit(None))), "a[:, 1::2, None]"),
+        (Subscript(a, (Slice(None, SizeRef("T - 1", ())),)), "a[: T - 1]"),
+        (Infix("*", SizeRef("T - 1", ()), Lit(2)), "(T - 1) * 2"),
+        (Infix("*", Argument("w", 4), Lit(2)), "4 * w * 2"),
+        (Infix("*", Lit(2), Argument("depth", 1, -1)), "2 * (depth - 1)"),
+        (TupleCode((a,)), "(a,)"),
+        (TupleCode(()), "()"),
+        (call("f", Starred(Infix("|", a, b))), "f(*a | b)"),
+        (call("f", x=(1, 1), y=(2, 1)), "f(y=2)"),
+        (call("f", x=(True, 1)), "f(x=True)"),
+        (construct("nn.Linear", {"in_features": 3, "out_features": 4}, bias=(False, True)), "nn.Linear(3, 4, bias=False)"),
+        (call("nn.Sequential", a, Repeated(a, Lit(1)), b), "nn.Sequential(a, a, b)"),
+        (call("nn.Sequential", a, Repeated(a, Lit(4))), "nn.Sequential(*(a for _ in range(5)))"),
+        (call("nn.Sequential", a, Repeated(a, Lit(0))), "nn.Sequential(a)"),
+        (call("nn.ModuleList", ListCode((a, Repeated(a, Argument("depth", 1, -1))))), "nn.ModuleList(a for _ in range(depth))"),
+        (call("nn.ModuleList", ListCode((a, b))), "nn.ModuleList([a, b])"),
+    ],
+)
+def test_text(code: Code, expected: str) -> None:
+    assert text(code) == expected
+    ast.parse(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (1e-5, "1e-5"),
+        (2.5e20, "2.5e20"),
+        (0.1, "0.1"),
+        (2.0, "2.0"),
+        (-inf, '-float("inf")'),
+        ("it's", '"it\'s"'),
+        ('"', '"\\""'),
+        (None, "None"),
+        (True, "True"),
+        ((1, (2,)), "(1, (2,))"),
+        (DTYPES["bfloat16"], "torch.bfloat16"),
+    ],
+)
+def test_literals(value: object, expected: str) -> None:
+    assert text(Lit(value)) == expected  # type: ignore[arg-type]
+
+
+def lines(code: Code) -> list[str]:
+    return statement("value = ", doc(code), 2)
+
+
+def test_what_fits_stays() -> None:
+    assert lines(call("f", a)) == ["        value = f(a)"]
+
+
+def test_arguments_on_the_next_line_and_then_one_a_line() -> None:
+    words = [Name("word" * 5 + str(i)) for i in range(5)]
+    assert lines(call("f", *words[:4])) == ["        value = f(", "            " + ", ".join(w.text for w in words[:4]), "        )"]
+    assert lines(call("f", *words)) == ["        value = f(", *(f"            {w.text}," for w in words), "        )"]
+
+
+def test_sums_get_brackets() -> None:
+    long = Infix("+", Infix("+", Name("a" * 40), Name("b" * 40)), Name("c" * 40))
+    assert lines(long) == ["        value = (", f"            {'a' * 40}", f"            + {'b' * 40}", f"            + {'c' * 40}", "        )"]
+
+
+def test_the_last_wide_bracket_is_opened() -> None:
+    inner = call("f", Name("a" * 50), Name("b" * 30))
+    assert lines(method(inner, "sum", dim=1))[0] == "        value = f("
+    assert lines(method(inner, "sum", dim=1))[-1] == "        ).sum(dim=1)"
+
+
+def test_lines_are_never_too_long() -> None:
+    code: Code = Name("x")
+    for level in range(12):
+        code = call(f"function_{level}", code, Name("y" * 20), key=Lit(level))
+    found = lines(code)
+    assert max(map(len, found)) <= WIDTH
+    ast.parse("\n".join(line.removeprefix(" " * 8) for line in found))

@@ -1,0 +1,56 @@
+"""Sizes that are known at run time: read off what comes in, or passed by the caller."""
+
+from __future__ import annotations
+
+import pytest
+from judge import agree
+
+import netc
+
+SAMPLES = {
+    "read": "x = input [T, 4]; x + (table (t, k) [T, 4] = t * 0.5 + k)",
+    "two of one tensor": "x = input [T, S]; x + (table (t, s) [T, S] = t * 0.5 + s)",
+    "a line of a symbol": "x = input [T, 4] where T >= 4; y = x -> slice axis=1 start=2; y + (table (t, k) [T - 2, 4] = t * 0.5 + k)",
+    "read inside, through a line": "x = input [T, 4] where T >= 4; "
+    "x -> slice axis=1 start=2 -> (add 1 -> slice axis=1 stop=(T - 3) -> dense 4) as inner",
+    "a multiple": "x = input [T, 4] where T % 2 == 0; x -> slice axis=1 stop=(T / 2) -> dense 2",
+    "passed": "x = input [T, S]; x -> flatten -> (reshape [N, T, S] -> relu -> mean axis=2) as inner",
+    "passed through a list": "x = input [T, S]; x -> flatten -> repeat 3 as layers { reshape [N, T, S] -> softmax axis=-1 -> flatten }",
+    "passed through two": "x = input [T, S]; x -> flatten -> (relu -> (reshape [N, T, S] -> softmax axis=-1 -> flatten) as b -> relu) as a",
+    "one block, two symbols": "block b() { in + (table (t, k) [in.shape[1], 4] = t * 0.5 + k) }; x = input [T, 4]; y = input [S, 4]; "
+    "(x -> b -> sum axis=1) + (y -> b -> sum axis=1)",
+}
+
+
+@pytest.mark.parametrize("text", SAMPLES.values(), ids=SAMPLES.keys())
+def test_agrees(text: str) -> None:
+    agree(netc.compile(text))
+
+
+@pytest.mark.parametrize(
+    ("sample", "line"),
+    [
+        ("read", "T = x.shape[1]"),
+        ("two of one tensor", "T, S = x.shape[-2:]"),
+        ("read inside, through a line", "T = x.shape[1] + 2"),
+        ("passed", "def forward(self, x: Tensor, T: int) -> Tensor:"),
+        ("passed", "return self.inner(x.flatten(1), T)"),
+        ("passed through a list", "x = layer(x, T)"),
+        ("passed through two", "return F.relu(self.b(F.relu(x), T))"),
+    ],
+)
+def test_line(sample: str, line: str) -> None:
+    assert line in [found.strip() for found in netc.compile(SAMPLES[sample]).source().splitlines()]
+
+
+def test_one_class_for_two_symbols() -> None:
+    assert netc.compile(SAMPLES["one block, two symbols"]).source().count("class B") == 1
+
+
+def test_docstrings() -> None:
+    text = netc.compile("block b(w) { in -> conv w 3 stride=2 padding=1 }; input 3xHxW where H % 4 == 0, W % 4 == 0 -> b 4 -> b 8").source()
+    assert '"""x: [N, in_channels, H, W] -> [N, w, H/2, W/2]."""' in text
+    assert '"""x: [N, 3, H, W] -> [N, 8, H/4, W/4]."""' in text
+    long = "; ".join(f"a_long_name_{i} = input [T, 64]" for i in range(4)) + "; a_long_name_0 + a_long_name_1 + a_long_name_2 + a_long_name_3"
+    assert max(map(len, netc.compile(long).source().splitlines())) <= 100
+    assert "tokens: int64 [N, T] ->" in netc.compile("tokens = input [T] int64; tokens -> embedding 5 4").source()
