@@ -8,6 +8,7 @@ this metaclass compiles nothing. Type checkers see it as a dataclass (PEP 681).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 R = TypeVar("R", bound="Record")
@@ -34,7 +35,10 @@ class RecordMeta(type):
         namespace["__slots__"] = tuple(n for n in own if n not in inherited)
         namespace["__match_args__"] = inherited + namespace["__slots__"]
         namespace["_defaults"] = defaults
-        return super().__new__(mcls, name, bases, namespace)
+        made = super().__new__(mcls, name, bases, namespace)
+        # the slots' own setters: what `object.__setattr__` would look up by name for every field of every instance
+        made._setters = tuple(getattr(made, field).__set__ for field in namespace["__match_args__"])  # type: ignore[attr-defined]
+        return made
 
 
 class Record(metaclass=RecordMeta):
@@ -42,24 +46,32 @@ class Record(metaclass=RecordMeta):
 
     __match_args__: ClassVar[tuple[str, ...]]
     _defaults: ClassVar[dict[str, Any]]
+    _setters: ClassVar[tuple[Callable[[Any, Any], None], ...]]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        cls = type(self)
+        setters = self._setters
+        if kwargs or len(args) != len(setters):
+            args = self._complete(args, kwargs)
+        for at, value in enumerate(args):
+            setters[at](self, value)
+
+    @classmethod
+    def _complete(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """The values of all fields: as given by place or name, or their defaults."""
         fields = cls.__match_args__
         if len(args) > len(fields):
             raise TypeError(f"{cls.__name__} takes {len(fields)} fields, got {len(args)}")
-        put = object.__setattr__
-        for field, value in zip(fields, args, strict=False):
-            put(self, field, value)
+        values = list(args)
         for field in fields[len(args) :]:
             if field in kwargs:
-                put(self, field, kwargs.pop(field))
+                values.append(kwargs.pop(field))
             elif field in cls._defaults:
-                put(self, field, cls._defaults[field])
+                values.append(cls._defaults[field])
             else:
                 raise TypeError(f"{cls.__name__} lacks the field {field}")
         if kwargs:
             raise TypeError(f"{cls.__name__} has no field {next(iter(kwargs))} (or it was given twice)")
+        return tuple(values)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen: cannot set {name}")
@@ -86,8 +98,8 @@ class Record(metaclass=RecordMeta):
         return self._values()
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        for field, value in zip(self.__match_args__, state, strict=True):
-            object.__setattr__(self, field, value)
+        for put, value in zip(self._setters, state, strict=True):
+            put(self, value)
 
 
 def replace(record: R, **changes: Any) -> R:

@@ -54,10 +54,11 @@ def elaborate(
                 program = build(chosen, files, params or {}, dims or {}, session)
             except Abort:
                 program = None
-    for problem, span in unused(file):
-        session.report(problem, span)
     if any(d.severity == "error" for d in session.diagnostics):
         program = None
+    else:  # beside an error, what is unused is most often a consequence
+        for problem, span in unused(file):
+            session.report(problem, span)
     return program, session.diagnostics
 
 

@@ -12,7 +12,8 @@ from netc.dsl.source import Span
 
 from ..errors.names import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
 from ..ops.base import Operator, Required
-from ..ops.kinds import Kind, Unfit
+from ..ops.kinds import BOOL, DTYPE, Kind, Unfit
+from ..types import DTYPES
 from .evaluate import evaluate
 from .limits import check_number
 from .scope import Scope
@@ -69,7 +70,7 @@ def _keywords(
         arg = aliases.get(keyword.name)
         if arg is None and keyword.name == "tie":
             if tie is not None:
-                raise Failure(ArgumentTwice(cls.name, "tie"), keyword.span)
+                raise Failure(ArgumentTwice(cls.name, "tie"), keyword.span, ((tie.span, "first here"),))
             tie = keyword
         elif arg is None and cls.open_keywords is not None:
             open_.append((keyword.name, _convert(cls.name, keyword.name, cls.open_keywords, keyword.value, scope, session)))
@@ -78,7 +79,7 @@ def _keywords(
             known = tuple(cls.signature)
             raise Failure(UnknownArgument(cls.name, keyword.name, tuple(near(keyword.name, list(aliases))), known), keyword.name_span)
         elif arg.name in args:
-            raise Failure(ArgumentTwice(cls.name, keyword.name), keyword.span)
+            raise Failure(ArgumentTwice(cls.name, keyword.name), keyword.span, ((spans[arg.name], "first here"),))
         else:
             args[arg.name] = _convert(cls.name, arg.name, arg.kind, keyword.value, scope, session)
             spans[arg.name] = keyword.value.span
@@ -129,8 +130,8 @@ def _convert(owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scop
     """The value of an argument. A bare word of the kind is that word."""
     if isinstance(expr, ast.Name) and expr.name in kind.words:
         value: Any = expr.name
-    elif isinstance(expr, ast.Name) and kind.words and scope.find(expr.name) is None and expr.name not in session.dims:
-        close = near(expr.name, list(kind.words))
+    elif isinstance(expr, ast.Name) and (kind.words or kind is BOOL) and scope.find(expr.name) is None and expr.name not in session.dims:
+        close = near_type(expr.name) if kind is DTYPE else near(expr.name, list(kind.words))
         hint = "did you mean " + " or ".join(f"`{n}`" for n in close) + "?" if close else ""
         raise Failure(WrongArgument(owner, name, kind.describe(), f"`{expr.name}`", hint), expr.span)
     else:
@@ -140,6 +141,20 @@ def _convert(owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scop
         return kind.convert(value)
     except Unfit:
         raise Failure(WrongArgument(owner, name, kind.describe(), show_value(value)), expr.span) from None
+
+
+_TORCH_TYPES = {"half": "float16", "float": "float32", "double": "float64", "short": "int16", "int": "int32", "long": "int64"}
+
+
+def near_type(name: str) -> list[str]:
+    """The element types that may be meant: near ones, or the one that PyTorch calls so."""
+    return [_TORCH_TYPES[name]] if name in _TORCH_TYPES else near(name, list(DTYPES))
+
+
+def flag(owner: str, keyword: ast.Keyword, scope: Scope, session: Session) -> bool:
+    """The value of a keyword that must be true or false."""
+    value: bool = _convert(owner, keyword.name, BOOL, keyword.value, scope, session)
+    return value
 
 
 # --- blocks and fns ----------------------------------------------------------------------------------------------------------
@@ -156,7 +171,8 @@ def bind_parameters(
     """Binds a block's compile-time parameters in `inner`; the arguments are evaluated in `scope`, the defaults in `inner`."""
     if len(node.positional) > len(parameters):
         surplus = node.positional[len(parameters)]
-        raise Failure(TooManyArguments(owner, len(parameters), surplus_hint(surplus)), surplus.span)
+        names = tuple(p.name.name for p in parameters)
+        raise Failure(TooManyArguments(owner, len(parameters), surplus_hint(surplus), accepts=names), surplus.span)
     if node.activation is not None:
         raise Failure(TooManyArguments(owner, len(parameters), surplus_hint(node.activation)), node.activation.span)
     given: dict[str, ast.Expr] = {p.name.name: e for p, e in zip(parameters, node.positional, strict=False)}
@@ -165,17 +181,17 @@ def bind_parameters(
         if keyword.name not in names:
             raise Failure(UnknownArgument(owner, keyword.name, tuple(near(keyword.name, names)), tuple(names)), keyword.name_span)
         if keyword.name in given:
-            raise Failure(ArgumentTwice(owner, keyword.name), keyword.span)
+            raise Failure(ArgumentTwice(owner, keyword.name), keyword.span, ((given[keyword.name].span, "first here"),))
         given[keyword.name] = keyword.value
     values: dict[str, Any] = {}
     for parameter in parameters:
         name = parameter.name.name
         if name in given:
             values[name] = evaluate(given[name], scope, session)
-            inner.bind(name, values[name], given[name].span)
+            inner.bind(name, values[name], given[name].span, parameter.name.span)
         elif parameter.default is not None:
             values[name] = evaluate(parameter.default, inner, session)
-            inner.bind(name, values[name], parameter.span)
+            inner.bind(name, values[name], parameter.span, parameter.name.span)
         else:
             raise Failure(MissingArgument(owner, name, ""), node.name_span, ((parameter.span, "declared here"),))
     return values

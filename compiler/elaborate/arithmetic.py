@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from netc.dsl import ast
 from netc.dsl.source import Span
 
-from ..dims import Dim, SymDim, advice, advice_divides
+from ..dims import Dim, SymDim, advice, advice_divides, symbols
 from ..errors.base import Problem
 from ..errors.structure import TooManyNodes
-from ..errors.values import BadOperand, NotExact, NoValue, UndecidableCondition, UnprovableDivision
+from ..errors.values import BadOperand, FunctionTakes, NotExact, NoValue, UndecidableCondition, UnprovableDivision
 from ..graph import Value as Tensor
 from ..ops.base import typed
 from .limits import check_dimension, check_list, check_product
@@ -49,23 +49,28 @@ def binary(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Sessi
     """`left op right`. `and` and `or` are the caller's, since they may leave the right side out."""
     op = node.op
     if op in ("==", "!="):
-        return _equal(left, right, op, node, session) == (op == "==")
+        return _equal(left, right, op, node, scope, session) == (op == "==")
     if op == "in":
         if not isinstance(right, tuple):
-            raise Failure(BadOperand("in", show_value(right)), node.right.span)
-        return any(_equal(left, item, "==", node, session) for item in right)
+            raise Failure(FunctionTakes("in", "a list on its right", show_value(right)), node.right.span)
+        return any(_equal(left, item, "==", node, scope, session) for item in right)
     if op in _ORDER:
-        return _ordered(op, left, right, node, session)
+        return _ordered(op, left, right, node, scope, session)
     if op == "/":
         return _divide(node, left, right, scope, session)
     return _compute(op, left, right, node)
 
 
-def decide(answer: bool | None, left: object, op: str, right: object, span: Span) -> bool:
+def _decide(answer: bool | None, left: object, op: str, right: object, node: ast.Binary, scope: Scope) -> bool:
     """A comparison of dimensions that must be decided now."""
     if answer is None:
         wanted = advice(left, right) if op in ("==", "!=") else f"{show_value(left)} {op} {show_value(right)}"  # type: ignore[arg-type]
-        raise Failure(UndecidableCondition(f"{show_value(left)} {op} {show_value(right)}", wanted or ""), span)
+        symbolic = sorted({s for side in (left, right) if isinstance(side, SymDim) for s in symbols(side)})
+        told = f"{show_value(left)} {op} {show_value(right)}"
+        text = Span(node.span.file, node.left.span.start, node.right.span.end).text
+        text = text if len(text) <= len(told) else told
+        marks = tuple(m for e, v in ((node.left, left), (node.right, right)) if not isinstance(e, ast.Name) for m in _origin(e, v, scope))
+        raise Failure(UndecidableCondition(text, wanted or "", symbolic[0] if symbolic else ""), node.span, marks)
     return answer
 
 
@@ -81,24 +86,24 @@ def sign_of(node: ast.TensorBinary | ast.Binary) -> Span:
     return node.span
 
 
-def _equal(left: Any, right: Any, op: str, node: ast.Binary, session: Session) -> bool:
+def _equal(left: Any, right: Any, op: str, node: ast.Binary, scope: Scope, session: Session) -> bool:
     if isinstance(left, SymDim) or isinstance(right, SymDim):
         if not (_is_number(left) and _is_number(right)):
             return False
         if isinstance(left, float) or isinstance(right, float):
             return False
-        return decide(session.facts.equal(left, right), left, op, right, node.span)
+        return _decide(session.facts.equal(left, right), left, op, right, node, scope)
     if isinstance(left, tuple) and isinstance(right, tuple):
-        return len(left) == len(right) and all(_equal(a, b, op, node, session) for a, b in zip(left, right, strict=True))
+        return len(left) == len(right) and all(_equal(a, b, op, node, scope, session) for a, b in zip(left, right, strict=True))
     if _is_number(left) and _is_number(right):
         return bool(left == right)
     return typed(left) == typed(right)
 
 
-def _ordered(op: str, left: Any, right: Any, node: ast.Binary, session: Session) -> bool:
+def _ordered(op: str, left: Any, right: Any, node: ast.Binary, scope: Scope, session: Session) -> bool:
     if isinstance(left, SymDim) or isinstance(right, SymDim):
         if _is_dim(left) and _is_dim(right):
-            return decide(_compare_dims(op, left, right, session), left, op, right, node.span)
+            return _decide(_compare_dims(op, left, right, session), left, op, right, node, scope)
         raise Failure(_bad(op, left, right), sign_of(node))
     if not (_is_number(left) and _is_number(right)) and not (isinstance(left, str) and isinstance(right, str)):
         raise Failure(_bad(op, left, right), sign_of(node))
@@ -153,7 +158,7 @@ def _origin(expr: ast.Expr, value: Any, scope: Scope) -> tuple[tuple[Span, str],
 def _compute(op: str, left: Any, right: Any, node: ast.Binary) -> Any:
     if op in ("+", "*") and _concatenable(op, left, right):
         return _join(op, left, right, node)
-    if op not in _PLAIN and op != "/" or not (_is_number(left) and _is_number(right)):
+    if (op not in _PLAIN and op != "/") or not (_is_number(left) and _is_number(right)):
         raise Failure(_bad(op, left, right), sign_of(node))
     if isinstance(left, SymDim) or isinstance(right, SymDim):
         return _symbolic(op, left, right, node)

@@ -112,7 +112,9 @@ def _match(name: str, parameter: ast.TensorParameter, value: Value, node: ast.Ap
         stated = _stated(item, size, outside, session)
         equal = True if stated is None else session.facts.equal(stated, size)
         if equal is None and stated is not None:
-            problem = Unprovable(name, stated, size, f"`{item.span.text}` of `{parameter.name.name}`", advice(stated, size) or "")
+            problem = Unprovable(
+                name, stated, size, f"`{item.span.text}` of `{parameter.name.name}` must be {show(stated)}", advice(stated, size) or ""
+            )
             raise Failure(problem, node.name_span, ((value.span, f"this is {value.type}"), (item.span, "declared here")))
         if not equal and stated is not None:
             raise mismatch(f"`{item.span.text}` is {show(stated)}, but the tensor has {show(size)}")

@@ -12,7 +12,7 @@ from netc.dsl.source import Span
 
 from ..dims import Dim, SymDim, maximum, minimum
 from ..errors.names import FewArguments, TooManyArguments
-from ..errors.values import NotANumber, NoValue
+from ..errors.values import FunctionTakes, NoValue
 from .limits import check_dimension, check_list
 from .session import Session
 from .values import Failure, show_value
@@ -160,7 +160,7 @@ def _applied(name: str, builtin: Builtin, arguments: Sequence[Any], span: Span) 
         return builtin.function(*arguments)
     except _Bad:
         found = " and ".join(show_value(a) for a in arguments)
-        raise Failure(NotANumber(f"what `{name}` takes", builtin.wanted, found), span) from None
+        raise Failure(FunctionTakes(name, builtin.wanted, found), span) from None
     except OverflowError:
         raise Failure(NoValue(name, "the result is too large"), span) from None
     except ValueError:

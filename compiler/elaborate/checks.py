@@ -23,7 +23,7 @@ def check_is(node: ast.Is, flow: Flow, scope: Scope, session: Session) -> Flow:
     if values is None:
         return UNKNOWN
     if len(values) != 1:
-        raise Failure(WrongTensors("is", "one tensor", len(values)), node.span)
+        raise Failure(WrongTensors("is", "one tensor", len(values)), node.span, tuple((v.span, f"this is {v.type}") for v in values[:3]))
     check_shape(node.shape, values[0], scope, session)
     return flow
 

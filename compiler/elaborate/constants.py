@@ -17,6 +17,7 @@ from ..ops import formula as f
 from ..ops.base import Init, Operator
 from ..ops.constants import INIT, Parameter, Table
 from ..ops.kinds import Unfit
+from .arguments import flag
 from .builtins import BUILTINS, check_count
 from .evaluate import evaluate, evaluate_shape
 from .inputs import dtype_of
@@ -39,18 +40,13 @@ def make_param(node: ast.Param, scope: Scope, session: Session) -> Flow:
         if keyword.name not in known:
             raise Failure(UnknownArgument("param", keyword.name, tuple(near(keyword.name, list(known))), known), keyword.name_span)
         if keyword.name in args:
-            raise Failure(ArgumentTwice("param", keyword.name), keyword.span)
-        read = _init if keyword.name == "init" else _flag
-        args[keyword.name] = read(keyword.value, scope, session)
+            raise Failure(ArgumentTwice("param", keyword.name), keyword.span, ((spans[keyword.name], "first here"),))
+        if keyword.name == "init":
+            args["init"] = _init(keyword.value, scope, session)
+        else:
+            args[keyword.name] = flag("param", keyword, scope, session)
         spans[keyword.name] = keyword.value.span
     return _place(Parameter(**args), node, spans, scope, session)
-
-
-def _flag(expr: ast.Expr, scope: Scope, session: Session) -> bool:
-    value = evaluate(expr, scope, session)
-    if not isinstance(value, bool):
-        raise Failure(WrongArgument("param", "trainable", "`true` or `false`", show_value(value)), expr.span)
-    return value
 
 
 def _init(expr: ast.Expr, scope: Scope, session: Session) -> Init:

@@ -12,10 +12,10 @@ from netc.dsl.source import Span
 from ..dims import Dim, SymDim
 from ..errors.names import NoIn, NotATensor, UnknownName
 from ..errors.structure import Recursion, TooManyNodes
-from ..errors.values import BadIndex, BadOperand, NoAttribute, NotABool, NotANumber
+from ..errors.values import BadIndex, BadOperand, NoAttribute, NoSuchAxis, NotABool, NotAFunction, NotANumber, TensorAsValue
 from ..graph import Value
 from ..ops.base import Operator
-from ..types import DTYPES, TensorType
+from ..types import DTYPES, TensorType, show_shape
 from .arithmetic import binary, negate
 from .builtins import BUILTINS, call_builtin
 from .limits import check_list
@@ -59,10 +59,9 @@ def known(binding: Binding, name: str, span: Span, session: Session) -> Const:
     if isinstance(value, Unknown):
         raise Silent
     if isinstance(value, (Value, Many)):
-        problem = NotANumber("an argument", "known at compile time", f"the tensor `{name}`")
-        raise Failure(problem, span, ((binding.span, "bound here"),) if binding.span else ())
+        raise Failure(TensorAsValue(name), span, ((binding.span, "bound here"),) if binding.span else ())
     if not isinstance(value, CONST_TYPES):
-        raise Failure(NotANumber("an argument", "a value", f"the {describe(value)} `{name}`"), span)
+        raise Failure(NotANumber("what stands here", "a compile-time value", f"the {describe(value)} `{name}`"), span)
     return value
 
 
@@ -74,8 +73,11 @@ def describe(value: object) -> str:
 
 def force(binding: Binding, let: LazyLet, session: Session) -> Any:
     """Evaluates a file's `let` at its first use."""
-    if any(a is let.node for a in session.active):
-        raise Failure(Recursion(let.node.name.name, "let"), let.node.name.span)
+    through = next((i for i, a in enumerate(session.active) if a is let.node), None)
+    if through is not None:
+        others = [a for a in session.active[through + 1 :] if isinstance(a, ast.Let)]
+        marks = tuple((a.name.span, f"by way of `{a.name.name}`") for a in others)
+        raise Failure(Recursion(let.node.name.name, "value"), let.node.name.span, marks)
     session.active.append(let.node)
     try:
         binding.value = evaluate(let.node.value, let.scope, session)
@@ -118,7 +120,9 @@ def _attribute(expr: ast.Attribute, scope: Scope, session: Session) -> Any:
     if isinstance(value, Unknown):
         raise Silent
     if not isinstance(value, Value):
-        raise Failure(NotATensor(f"the {describe(value)} `{name.name}`"), name.span)
+        marks = ((binding.span, f"`{name.name}` is bound here"),) if binding.span is not None else ()
+        found = show_value(value) if isinstance(value, CONST_TYPES) else f"the {describe(value)} `{name.name}`"
+        raise Failure(NotATensor(found, f"`.{expr.name}` is asked of a tensor"), name.span, marks)
     return _ask(expr, value.type)
 
 
@@ -135,7 +139,8 @@ def _ask(expr: ast.Attribute, type_: TensorType) -> Any:
     try:
         return questions[expr.name]()
     except IndexError:
-        raise Failure(BadIndex(1 if expr.name == "channels" else -1, type_.rank, f"shape {type_}"), expr.span) from None
+        which = "axis 1" if expr.name == "channels" else "the last axis"
+        raise Failure(NoSuchAxis(expr.name, which, show_shape(type_.shape)), expr.span) from None
 
 
 def _index(expr: ast.Index, scope: Scope, session: Session) -> Any:
@@ -148,7 +153,8 @@ def _index(expr: ast.Index, scope: Scope, session: Session) -> Any:
     try:
         return value[index]
     except IndexError:
-        raise Failure(BadIndex(index, len(value)), expr.index.span) from None
+        marks = ((expr.value.span, f"this is {show_value(value)}"),)
+        raise Failure(BadIndex(index, len(value)), expr.index.span, marks) from None
 
 
 def _unary(expr: ast.Unary, scope: Scope, session: Session) -> Any:
@@ -189,7 +195,8 @@ def _call(expr: ast.Call, scope: Scope, session: Session) -> Any:
     if binding is None and name in BUILTINS:
         return call_builtin(name, arguments, expr, session)
     if binding is not None:
-        raise Failure(NotANumber(f"`{name}`", "a function to be called", f"a {describe(binding.value)}"), expr.function.span)
+        marks = ((binding.span, "bound here"),) if binding.span is not None else ()
+        raise Failure(NotAFunction(name, describe(binding.value)), expr.function.span, marks)
     functions = [n for n in scope.visible() if isinstance((found := scope.find(n)) and found[0].value, FnDef)]
     candidates = near(name, [*BUILTINS, *functions])
     hint = f"`{name}` is an operator: apply it with `->`" if name in Operator.registry else ""
@@ -200,7 +207,7 @@ def _call_fn(expr: ast.Call, fn: FnDef, scope: Scope, session: Session) -> Any:
     from .arguments import bind_fn
 
     if any(a is fn.node for a in session.active):
-        raise Failure(Recursion(fn.node.name.name, "fn"), expr.span)
+        raise Failure(Recursion(fn.node.name.name, "function"), expr.span)
     inner = Scope(fn.scope, fn.scope.frame)
     bind_fn(fn, expr, inner, scope, session)
     session.active.append(fn.node)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from netc.dsl import ast
+from netc.dsl.record import replace
 
 from ..cost import summary
 from ..errors.checks import ExpectFailed, UnknownOutput
+from ..errors.names import UnknownName
 from ..errors.structure import ExpectSkipped
 from ..graph import Program
 from .checks import check_shape
@@ -35,12 +38,24 @@ def check_expectations(chosen: Chosen, program: Program, params: Mapping[str, An
     for name, value in measured.items():
         inner.bind(name, value)
     for expect in expects:
-        with session.catching(()):
+        with session.catching(()), _telling(measured):
             if isinstance(expect, ast.ExpectShape):
                 _check_output(expect, program, inner, session)
             elif not evaluate_bool(expect.condition, inner, session):
                 said = ", ".join(f"`{n}` is {_say(v)}" for n, v in measured.items() if n in expect.condition.span.text)
                 raise Failure(ExpectFailed(expect.condition.span.text, said), expect.span)
+
+
+@contextmanager
+def _telling(measured: Mapping[str, Any]) -> Iterator[None]:
+    """Of a name that nothing is called, say which ones there are."""
+    try:
+        yield
+    except Failure as failure:
+        if not isinstance(failure.problem, UnknownName) or failure.problem.near:
+            raise
+        hint = "an `expect` can ask for " + " and ".join(f"`{name}`" for name in measured)
+        raise Failure(replace(failure.problem, hint=hint), failure.span, failure.marks) from None
 
 
 def _say(value: Any) -> str:

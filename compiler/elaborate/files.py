@@ -35,6 +35,7 @@ def define(file: ast.File, source: SourceFile, session: Session) -> Scope:
 def _put(name: ast.Name, value: Any, scope: Scope, session: Session) -> None:
     earlier = scope.names.get(name.name)
     if earlier is not None:
+        scope.names[name.name] = Binding(UNKNOWN, earlier.span)
         raise Failure(BoundTwice(name.name), name.span, ((earlier.span, "bound here"),) if earlier.span else ())
     parameters = value.node.parameters if isinstance(value, (BlockDef, FnDef)) else ()
     with session.catching(()):
@@ -52,6 +53,8 @@ def _use(node: ast.Use, scope: Scope, session: Session) -> None:
     try:
         if session.loader is None:
             raise CannotLoad("there are no files to be read here")
+        if not path.strip():
+            raise CannotLoad("the path is empty")
         source = session.loader(path, using)
     except CannotLoad as problem:
         for name in node.names:
@@ -84,6 +87,7 @@ def _take(name: ast.Name, node: ast.Use, theirs: Scope, scope: Scope) -> None:
         raise Failure(NotInFile(name.name, node.path.value, tuple(near(name.name, list(theirs.names)))), name.span)
     earlier = scope.names.get(name.name)
     if earlier is not None and earlier.value is not binding.value:
+        scope.names[name.name] = Binding(UNKNOWN, earlier.span)
         raise Failure(BoundTwice(name.name), name.span, ((earlier.span, "bound here"),) if earlier.span else ())
     scope.names[name.name] = binding
 

@@ -43,14 +43,15 @@ def infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, sc
     for index, (side, place) in enumerate(((left, node.left.span), (right, node.right.span))):
         if isinstance(side, CONST_TYPES):
             if "other" not in cls.signature or not isinstance(side, _SCALARS):
-                raise Failure(BadOperand(node.op, f"a tensor and {show_value(side)}"), node.span)
+                shown = ("a tensor", show_value(side)) if index else (show_value(side), "a tensor")
+                raise Failure(BadOperand(node.op, " and ".join(shown)), sign_of(node))
             check_number(side, place)
             number = place
             args |= {"other": side, "reverse": index == 0}
         else:
             found = tensors(side) or []
             if isinstance(side, Many) and len(found) != 1:
-                raise Failure(BadOperand(node.op, f"a tuple of {len(found)} tensors"), place)
+                raise Failure(_of_a_tuple(node.op, found), place, tuple((v.span, f"this is {v.type}") for v in found[:2]))
             inputs += found
     sign = sign_of(node)
 
@@ -68,11 +69,16 @@ def prefix(node: ast.TensorUnary | ast.Unary, value: Operand, scope: Scope, sess
     if inputs is None:
         return UNKNOWN
     if len(inputs) != 1:
-        raise Failure(BadOperand(node.op, f"a tuple of {len(inputs)} tensors"), node.span)
+        raise Failure(_of_a_tuple(node.op, inputs), node.span)
     assert scope.frame is not None
     cls = _symbols("prefix_symbol")[node.op]
     sign = Span(node.span.file, node.span.start, node.span.start + len(node.op))
     return _add(cls(), node, inputs, scope.frame, session, lambda place: sign)
+
+
+def _of_a_tuple(op: str, values: list[Value]) -> BadOperand:
+    hint = "take one of them: `(a, b) = ...` gives them names" if len(values) == 2 else ""
+    return BadOperand(op, f"a tuple of {len(values)} tensors", hint)
 
 
 Written = ast.TensorBinary | ast.Binary | ast.TensorUnary | ast.Unary

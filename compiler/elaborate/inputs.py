@@ -13,19 +13,20 @@ from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import Span
 
-from ..dims import Condition, Dim, bounds, declare, symbol
+from ..dims import Condition, Dim, bounds, declare, symbol, symbols
 from ..errors.checks import BadWhere, Contradiction
-from ..errors.names import ArgumentTwice, UnknownArgument, WrongArgument
+from ..errors.names import ArgumentTwice, UnknownArgument, UnknownType
 from ..errors.structure import InputMisplaced, UnknownDimension
 from ..errors.values import NonPositive
 from ..graph import Value
 from ..types import DTYPES, FLOAT32, DType, TensorType
+from .arguments import flag, near_type
 from .evaluate import evaluate, evaluate_shape
 from .limits import check_tensor
 from .operators import BARE_INPUT
 from .scope import Scope
 from .session import Session
-from .values import Failure, Flow
+from .values import Failure, Flow, show_value
 
 BATCH = "N"
 
@@ -59,13 +60,12 @@ def _batched(node: ast.Input, scope: Scope, session: Session) -> bool:
     batched = True
     for index, keyword in enumerate(node.keywords):
         if index and keyword.name == "batch":
-            raise Failure(ArgumentTwice("input", "batch"), keyword.span)
+            raise Failure(ArgumentTwice("input", "batch"), keyword.span, ((node.keywords[0].span, "first here"),))
         if keyword.name != "batch":
-            raise Failure(UnknownArgument("input", keyword.name, tuple(near(keyword.name, ["batch"])), ("batch",)), keyword.name_span)
-        value = evaluate(keyword.value, scope, session)
-        if not isinstance(value, bool):
-            raise Failure(WrongArgument("input", "batch", "`true` or `false`", keyword.value.span.text), keyword.value.span)
-        batched = value
+            hint = "the type stands bare behind the shape, as in `input 3 int64`" if keyword.name in ("dtype", "type") else ""
+            close = tuple(near(keyword.name, ["batch"]))
+            raise Failure(UnknownArgument("input", keyword.name, close, ("batch",), hint), keyword.name_span)
+        batched = flag("input", keyword, scope, session)
     return batched
 
 
@@ -74,9 +74,7 @@ def dtype_of(name: ast.Name | None) -> DType:
     if name is None:
         return FLOAT32
     if name.name not in DTYPES:
-        close = near(name.name, list(DTYPES))
-        hint = "did you mean " + " or ".join(f"`{n}`" for n in close) + "?" if close else "the types are " + ", ".join(DTYPES)
-        raise Failure(WrongArgument("input", "type", "an element type", f"`{name.name}`", hint), name.span)
+        raise Failure(UnknownType(name.name, tuple(near_type(name.name)), tuple(DTYPES)), name.span)
     return DTYPES[name.name]
 
 
@@ -103,7 +101,14 @@ def declare_dimensions(body: ast.Body, scope: Scope, session: Session, fixed: Ma
         where = next((w for c, w in wheres if c is contradiction or c == contradiction), None)
         if where is not None:
             given = ", ".join(f"{n} is {s}" for n, s in known.items())
-            session.report(Contradiction(where.span.text, given), where.span)
+            others = [w for c, w in wheres if w is not where and symbols_of(c) & symbols_of(contradiction)]
+            marks = tuple((w.span, "this is stated too") for w in others)
+            session.report(Contradiction(where.span.text, given), where.span, marks)
+
+
+def symbols_of(condition: Condition) -> frozenset[str]:
+    """The names of the dimensions that a condition speaks of."""
+    return frozenset(symbols(condition.left)) | frozenset(symbols(condition.right))
 
 
 def _is_dimension(name: str, scope: Scope, lets: set[str]) -> bool:
@@ -157,12 +162,13 @@ def _conditions(where: ast.Expr, scope: Scope, session: Session) -> Iterator[Con
         return
     with session.catching(()):
         if not isinstance(where, ast.Binary) or where.op not in ("==", "!=", "<", "<=", ">", ">="):
-            raise Failure(BadWhere(), where.span)
+            joined = isinstance(where, ast.Binary) and where.op == "or"
+            raise Failure(BadWhere("alternatives cannot be stated" if joined else "this compares nothing"), where.span)
         sides: list[Dim] = []
         for side in (where.left, where.right):
             value = evaluate(side, scope, session)
             if isinstance(value, bool) or not isinstance(value, (int, *_SYMBOLIC)):
-                raise Failure(BadWhere(), side.span)
+                raise Failure(BadWhere(f"{show_value(value)} is not a whole number"), side.span)
             sides.append(value)
         yield Condition(where.op, sides[0], sides[1])
 

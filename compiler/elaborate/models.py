@@ -45,7 +45,8 @@ def choose(file: ast.File, source: SourceFile, wanted: str | None, session: Sess
                 session.report(StrayStatement(), statement.span)
         name = wanted or (stem if stem in models else next(iter(models)))
         if wanted is None and len(models) > 1 and stem not in models:
-            session.report(AmbiguousModel(tuple(models)), start)
+            first, *others = (m.name.span for m in models.values())
+            session.report(AmbiguousModel(tuple(models)), first, tuple((o, "another one") for o in others))
             return None
         if name in models:
             return Chosen(name, models[name].body, models[name])
@@ -134,7 +135,8 @@ def _value_of(
     if name in params:
         return params[name]
     if parameter.default is None:
-        raise Failure(MissingArgument(owner, name, "which has no default", f"--set {name}=..."), parameter.span)
+        hint = f"give it a default, `{name}=...`, or a value by `--set {name}=...`"
+        raise Failure(MissingArgument(owner, name, "which has no default", hint=hint), parameter.span)
     return evaluate(parameter.default, outside, session)
 
 

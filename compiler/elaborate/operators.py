@@ -193,7 +193,7 @@ def stage_label(label: ast.Label | None, operator: str, span: Span, scope: Scope
 def claim(text: str, span: Span, frame: Frame) -> str:
     earlier = frame.namer.claim(text, span)
     if earlier is not None:
-        raise Failure(LabelTwice(text), span, ((earlier, "first here"),))
+        raise Failure(LabelTwice(text, earlier == span), span, ((earlier, "first here"),))
     return text
 
 

@@ -22,13 +22,17 @@ from .values import UNKNOWN, Entity, Failure, Many, SharedDef, Unknown
 
 
 class Binding:
-    """What a name stands for, where it was bound, and whether anyone has asked for it."""
+    """What a name stands for, where it was bound, and whether anyone has asked for it.
 
-    __slots__ = ("span", "used", "value")
+    `declared` is the place of a parameter's name, where `span` is that of the argument.
+    """
 
-    def __init__(self, value: Entity, span: Span | None) -> None:
+    __slots__ = ("declared", "span", "used", "value")
+
+    def __init__(self, value: Entity, span: Span | None, declared: Span | None = None) -> None:
         self.value = value
         self.span = span
+        self.declared = declared or span
         self.used = False
 
 
@@ -46,8 +50,8 @@ class Scope:
         self.beside: Scope | None = None
         self.names: dict[str, Binding] = {}
 
-    def bind(self, name: str, value: Entity, span: Span | None = None) -> Binding:
-        binding = Binding(value, span)
+    def bind(self, name: str, value: Entity, span: Span | None = None, declared: Span | None = None) -> Binding:
+        binding = Binding(value, span, declared)
         self.names[name] = binding
         return binding
 

@@ -35,7 +35,9 @@ def use_shared(node: ast.Apply, shared: SharedDef, flow: Flow, scope: Scope, ses
     if node.keywords:
         raise Failure(UnknownArgument(node.name, node.keywords[0].name), node.keywords[0].name_span)
     if any(a is shared.module for a in session.active):
-        raise Failure(Recursion(node.name, "shared stage"), node.name_span, ((shared.module.span, f"`{node.name}` is defined here"),))
+        found = scope.find(node.name)
+        place = found[0].span if found is not None and found[0].span is not None else shared.module.span
+        raise Failure(Recursion(node.name, "shared stage"), node.name_span, ((place, f"`{node.name}` is defined here"),))
     inside = _seen_from(shared.scope, scope.frame)
     session.active.append(shared.module)
     session.uses.append(node.name_span)

@@ -20,12 +20,14 @@ def check_shared(module: SharedModule, specs: dict[str, Any], span: Span, sessio
     for name in {**first[0], **specs}:
         one, other = first[0].get(name), specs.get(name)
         if one != other:
-            problem = SharedConflict(module.label, name or "value", _say(one), _say(other))
+            problem = SharedConflict(module.label, name or "value", *_say(one, other))
             raise Failure(problem, span, ((first[1], "first used here"),))
 
 
-def _say(spec: Any) -> str:
-    return "absent" if spec is None else f"{show_shape(spec[0])} {spec[1]}"
+def _say(*specs: Any) -> tuple[str, ...]:
+    """The two, by what differs: shapes, or types too."""
+    plain = len({s[1] for s in specs if s is not None}) < 2
+    return tuple("absent" if s is None else show_shape(s[0]) + ("" if plain else f" {s[1]}") for s in specs)
 
 
 def specs_within(graph: Graph) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from netc.dsl import ast
+from netc.dsl.source import Span
 
 from ..errors.names import BoundTwice, ReservedName, WrongUnpacking
 from ..errors.structure import ExpectMisplaced, NoResult, OutTwice
@@ -57,7 +58,9 @@ def run_statements(body: ast.Body, scope: Scope, session: Session, what: str) ->
 
 
 def _no_result(body: ast.Body, what: str) -> Flow:
-    raise Failure(NoResult(what), body.span)
+    end = body.span.end
+    closing = Span(body.span.file, end - 1, end)
+    raise Failure(NoResult(what), closing if closing.text == "}" else body.span)
 
 
 def _trace(scope: Scope) -> Any:
@@ -88,7 +91,7 @@ def bind(name: ast.Name, value: Any, scope: Scope) -> None:
     earlier = scope.earlier(name.name)
     if earlier is not None:
         scope.names[name.name] = Binding(UNKNOWN, earlier.span)
-        raise Failure(BoundTwice(name.name), name.span, ((earlier.span, "bound here"),) if earlier.span else ())
+        raise Failure(BoundTwice(name.name), name.span, ((earlier.declared, "bound here"),) if earlier.declared else ())
     scope.bind(name.name, value, name.span)
 
 
@@ -142,9 +145,11 @@ def _bind_all(node: ast.Assign, values: tuple[Any, ...], scope: Scope, session: 
 
 
 def _bind_tensor(name: ast.Name, value: Any, scope: Scope, session: Session) -> None:
-    if name.name in session.dims:
+    if name.name in session.dims and name.name != BATCH:
         scope.names.setdefault(name.name, Binding(UNKNOWN, name.span))
-        raise Failure(ReservedName(name.name, "it is a dimension"), name.span)
+        declared = session.declared.get(name.name)
+        marks = ((declared, "declared here"),) if declared is not None else ()
+        raise Failure(ReservedName(name.name, "it is a dimension"), name.span, marks)
     bind(name, value, scope)
 
 

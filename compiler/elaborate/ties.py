@@ -31,9 +31,14 @@ def resolve(pending: PendingTie, graph: Graph) -> None:
     own = next(s for s in pending.node.specs if s.name == "weight")
     other = next((s for s in target.specs if s.name == "weight"), None)
     if other is None or target is pending.node:
-        raise Failure(TieTarget(path, (), "that stage has no weight of its own"), span, ((target.span, "this one"),))
+        problem = TieTarget(path, (), "that stage has no weight of its own", weightless=True)
+        raise Failure(problem, span, ((target.span, "this one"),))
     if other.shape != own.shape:
-        raise Failure(TieMismatch(show_shape(own.shape), path, show_shape(other.shape)), span, ((target.span, "its weight"),))
+        raise Failure(
+            TieMismatch(show_shape(own.shape), path, show_shape(other.shape)),
+            span,
+            ((target.span, f"its weight is {show_shape(other.shape)}"),),
+        )
     pending.node.tie = Tie("weight", path, "weight", span)
 
 

@@ -29,7 +29,7 @@ def bound_otherwise(node: ast.Apply, binding: Binding) -> Failure:
         return Failure(NotAStage(name, "a tensor", hint), node.name_span, marks)
     if isinstance(value, FnDef):
         return Failure(NotAStage(name, "a compile-time function", "a function of tensors is a `block`"), node.name_span, marks)
-    return Failure(NotAStage(name, "a compile-time value"), node.name_span, marks)
+    return Failure(NotAStage(name, "a compile-time value", f"give it to a stage, as in `-> dense {name}`"), node.name_span, marks)
 
 
 def unbound(node: ast.Apply, scope: Scope) -> Failure:

@@ -49,10 +49,16 @@ class UnknownOutput(Problem):
 
 
 class BadWhere(Problem):
+    """`why` stands under the carets."""
+
     code: ClassVar[str] = "bad-where"
+    why: str
 
     def message(self) -> str:
         return "`where` takes comparisons of dimensions, such as `H % 32 == 0` or `T <= 1024`"
+
+    def label(self) -> str:
+        return self.why
 
 
 class Contradiction(Problem):

@@ -98,6 +98,9 @@ class ReservedName(Problem):
     def message(self) -> str:
         return f"`{self.name}` cannot be bound: {self.why}"
 
+    def help(self) -> tuple[str, ...]:
+        return ("give it another name; names in capitals are for dimensions",)
+
 
 class UnusedName(Problem):
     code: ClassVar[str] = "unused-name"
@@ -107,6 +110,9 @@ class UnusedName(Problem):
 
     def message(self) -> str:
         return f"the {self.what} `{self.name}` is never used"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"leave it out, or call it `_{self.name}` if it is meant to be unused",)
 
 
 class UnusedResult(Problem):
@@ -161,6 +167,7 @@ class UnknownArgument(Problem):
     name: str
     near: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    hint: str = ""
 
     def message(self) -> str:
         return f"`{self.owner}` has no argument `{self.name}`"
@@ -171,7 +178,7 @@ class UnknownArgument(Problem):
         return (f"`{self.owner}` takes " + ", ".join(f"`{n}`" for n in self.known),)
 
     def help(self) -> tuple[str, ...]:
-        return either(self.near)
+        return (self.hint,) if self.hint else either(self.near)
 
 
 class MissingArgument(Problem):
@@ -180,12 +187,31 @@ class MissingArgument(Problem):
     name: str
     wanted: str
     example: str = ""
+    hint: str = ""
 
     def message(self) -> str:
         return f"`{self.owner}` lacks its argument `{self.name}`" + (f", {self.wanted}" if self.wanted else "")
 
     def help(self) -> tuple[str, ...]:
-        return (f"such as `{self.example}`",) if self.example else ()
+        return (self.hint,) if self.hint else (f"such as `{self.example}`",) if self.example else ()
+
+
+class UnknownType(Problem):
+    """An element type that there is not."""
+
+    code: ClassVar[str] = "unknown-type"
+    name: str
+    near: tuple[str, ...]
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"there is no element type `{self.name}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return () if self.near else ("the types are " + ", ".join(f"`{n}`" for n in self.known),)
+
+    def help(self) -> tuple[str, ...]:
+        return either(self.near)
 
 
 class FewArguments(Problem):
@@ -287,17 +313,23 @@ class WrongUnpacking(Problem):
     found: int
 
     def message(self) -> str:
-        return f"{self.names} names for {self.found} {'tensor' if self.found == 1 else 'tensors'}"
+        return f"cannot unpack {self.found} {'tensor' if self.found == 1 else 'tensors'} into {self.names} names"
 
 
 class LabelTwice(Problem):
     code: ClassVar[str] = "label-twice"
     name: str
+    repeated: bool = False
 
     def message(self) -> str:
         return f"two stages of one body are labelled `{self.name}`"
 
+    def label(self) -> str:
+        return "the same again in another iteration" if self.repeated else ""
+
     def help(self) -> tuple[str, ...]:
+        if self.repeated:
+            return ("put what differs between the iterations into the label: `as layer{i}`",)
         return ("use `shared` if both are to have the same parameters, another label if not",)
 
 
@@ -306,4 +338,9 @@ class BadLabel(Problem):
     found: str
 
     def message(self) -> str:
-        return f"a label is made of names and numbers, found `{self.found}`"
+        return f"a label is made of letters, digits and `_`, found `{self.found}`"
+
+    def help(self) -> tuple[str, ...]:
+        outer, dot, inner = self.found.partition(".")
+        plain = dot and all(part.replace("_", "a").isalnum() for part in (outer, inner))
+        return (f"a level of names is made by a group: `(... as {inner}) as {outer}`",) if plain else ()

@@ -63,8 +63,8 @@ class PatternAxisUnknown(Problem):
     def message(self) -> str:
         return f'there is no axis `{self.axis}` in "{self.pattern}"'
 
-    def help(self) -> tuple[str, ...]:
-        return (f"its axes: {', '.join(f'`{name}`' for name in self.names)}",) if self.names else ()
+    def notes(self) -> tuple[str, ...]:
+        return (f"its axes are {', '.join(f'`{name}`' for name in self.names)}",) if self.names else ()
 
 
 class PatternRank(Problem):

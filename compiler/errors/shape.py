@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import ClassVar
 
 from netc.dsl.diagnostics import Severity
 
-from ..dims import Dim, show
+from ..dims import Dim, Facts, show
 from ..types import Shape, TensorType, show_shape
 from .base import Place, Problem, input_
 from .operators import BadAxis, about_batch, settle
@@ -36,7 +37,16 @@ class ElementCount(Problem):
         return ((input_(0), f"{self.what} comes from here"),)
 
     def help(self) -> tuple[str, ...]:
-        return (self.suggestion,) if self.suggestion else ()
+        return (self.suggestion,) if self.suggestion else self._with_rest()
+
+    def _with_rest(self) -> tuple[str, ...]:
+        """One of the sizes left to be worked out, if that makes it right."""
+        for axis in range(len(self.sizes) - 1, -1, -1):
+            others = [size for at, size in enumerate(self.sizes) if at != axis]
+            if -1 not in self.sizes and Facts.nothing().exact_div(self.found, prod(others, start=1)) is not None:
+                shape = show_shape((*self.sizes[:axis], -1, *self.sizes[axis + 1 :]))
+                return (f"`-1` stands for whatever is left: `{shape}`",)
+        return ()
 
 
 class UnprovableCount(Problem):
@@ -123,10 +133,10 @@ class NotAPermutation(Problem):
         shape = show_shape(self.found.shape)
         return f"`{self.operator}` must mention each of the {self.found.rank} axes of {shape} once, found {list(self.order)}"
 
-    def help(self) -> tuple[str, ...]:
+    def label(self) -> str:
         rank = self.found.rank
         missing = [axis for axis in range(rank) if axis not in {a % rank for a in self.order}]
-        return (f"left out: {', '.join(map(str, missing))}",) if missing and len(self.order) < rank else ()
+        return f"left out: {', '.join(f'axis {axis}' for axis in missing)}" if missing else ""
 
 
 class BadIndex(Problem):
@@ -174,4 +184,4 @@ class NothingToSqueeze(Problem):
 
     def help(self) -> tuple[str, ...]:
         ones = [axis for axis, size in enumerate(self.found.shape) if size == 1]
-        return (f"axes of size 1: {', '.join(map(str, ones))}",) if ones else ()
+        return (f"`squeeze {ones[0]}` takes away axis {ones[0]}, whose size is 1",) if ones else ()

@@ -197,11 +197,17 @@ class TieTarget(Problem):
     target: str
     near: tuple[str, ...]
     why: str = "no stage here is labelled so"
+    weightless: bool = False
 
     def message(self) -> str:
         return f"cannot tie to `{self.target}`: {self.why}"
 
+    def notes(self) -> tuple[str, ...]:
+        return () if self.weightless else ("a tie reaches the stages of its own body, and what is inside of those",)
+
     def help(self) -> tuple[str, ...]:
+        if self.weightless:
+            return ()
         if self.near:
             return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",)
         return ("label the stage whose weight is meant: `embedding ... as " + self.target.split(".")[-1] + "`",)
@@ -233,7 +239,10 @@ class IterationMismatch(Problem):
     found: str
 
     def message(self) -> str:
-        return f"{self.names} names, but the items are {self.found}"
+        return f"cannot unpack {self.found} into {self.names} names"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"each item must be a list of {self.names}" + (", as those of `enumerate([64, 128])` are" if self.names == 2 else ""),)
 
 
 class StrayStatement(Problem):
@@ -270,7 +279,7 @@ class AmbiguousModel(Problem):
         return f"this file has {len(self.known)} models; one must be chosen"
 
     def help(self) -> tuple[str, ...]:
-        return (f"`--model {self.known[0]}`; there are " + ", ".join(f"`{n}`" for n in self.known),)
+        return (f"choose one: `--model {self.known[0]}`",)
 
 
 class UnknownParameter(Problem):

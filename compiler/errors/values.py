@@ -15,9 +15,13 @@ class BadOperand(Problem):
     code: ClassVar[str] = "bad-operand"
     operation: str
     found: str
+    hint: str = ""
 
     def message(self) -> str:
         return f"`{self.operation}` does not go with {self.found}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.hint,) if self.hint else ()
 
 
 class NotExact(Problem):
@@ -67,12 +71,14 @@ class UndecidableCondition(Problem):
     code: ClassVar[str] = "undecidable"
     condition: str
     advice: str = ""
+    symbol: str = ""
 
     def message(self) -> str:
-        return f"cannot decide at compile time whether {self.condition}"
+        return f"cannot decide at compile time whether `{self.condition}`"
 
     def help(self) -> tuple[str, ...]:
-        return (*settle(self.advice, "if it always holds"), "fix the dimension with `--dim`")
+        fix = f"fix the dimension with `--dim {self.symbol}=...`" if self.symbol else "fix the dimension with `--dim`"
+        return (*settle(self.advice, "if it always holds"), fix)
 
     def notes(self) -> tuple[str, ...]:
         return about_batch(self.advice)
@@ -103,6 +109,56 @@ class NoAttribute(Problem):
 
     def help(self) -> tuple[str, ...]:
         return ("did you mean " + " or ".join(f"`.{n}`" for n in self.near) + "?",) if self.near else ()
+
+
+class NoSuchAxis(Problem):
+    """`x.channels` of a tensor that has none."""
+
+    code: ClassVar[str] = "bad-index"
+    name: str
+    which: str
+    shape: str
+
+    def message(self) -> str:
+        return f"`.{self.name}` is {self.which}, and {self.shape} has no such axis"
+
+
+class NotAFunction(Problem):
+    """A call of something else."""
+
+    code: ClassVar[str] = "wrong-value"
+    name: str
+    what: str
+
+    def message(self) -> str:
+        return f"`{self.name}` is a {self.what}, not a function to be called"
+
+
+class FunctionTakes(Problem):
+    """A function on values that it does not take."""
+
+    code: ClassVar[str] = "wrong-value"
+    name: str
+    wanted: str
+    found: str
+
+    def message(self) -> str:
+        return f"`{self.name}` takes {self.wanted}, found {self.found}"
+
+
+class TensorAsValue(Problem):
+    """A tensor where only what is known at compile time will do."""
+
+    code: ClassVar[str] = "wrong-value"
+    name: str
+
+    def message(self) -> str:
+        return f"`{self.name}` is a tensor, and a value known at compile time is needed here"
+
+    def help(self) -> tuple[str, ...]:
+        return (
+            f"known are `{self.name}.shape`, `{self.name}.rank`, `{self.name}.channels`, `{self.name}.features` and `{self.name}.dtype`",
+        )
 
 
 class NotABool(Problem):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..dims import Dim, advice_divides, show
 from ..errors.base import argument, input_
-from ..errors.operators import BadArgument, NotDivisible, UnprovableMultiple, WrongRank
+from ..errors.operators import BadArgument, UnprovableMultiple, WrongRank, WrongSize
 from ..types import TensorType
 from .axes import front_axis
 from .base import Arg, Given, Init, ParameterSpec, Refusal, numel
@@ -316,7 +316,7 @@ class Glu(Activation):
         if half is None and given.facts.divides(2, size) is None:
             raise Refusal(UnprovableMultiple(self.name, 2, size, advice_divides(2, size)), argument("axis"))
         if half is None:
-            raise Refusal(NotDivisible(self.name, "2 halves", f"axis {self.axis} of {x}"), argument("axis"))
+            raise Refusal(WrongSize(self.name, f"an even size of axis {self.axis}", x), input_(0))
         return (x.with_shape((*x.shape[:axis], half, *x.shape[axis + 1 :])),)
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:

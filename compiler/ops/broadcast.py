@@ -55,11 +55,16 @@ def _axis(axis: int, a: Shape, b: Shape) -> str:
     return f"axis {axis}" if len(a) == len(b) else f"axis {axis - max(len(a), len(b))}"
 
 
+def _fits(short: Shape, long: Shape, facts: Facts) -> bool:
+    return all(_stretch(x, y, facts) is not None for x, y in zip(reversed(short), reversed(long), strict=False))
+
+
 def _suggestion(a: Shape, b: Shape, facts: Facts, at: tuple[int, int]) -> str:
     """Axes at the end of the shorter one, if they would make it right: `[N, C]` and `[N, C, H, W]`."""
     short, long = (a, b) if len(a) < len(b) else (b, a)
     missing = len(long) - len(short)
-    if not short or not missing or any(_stretch(x, y, facts) is None for x, y in zip(short, long, strict=False)):
+    missing = next((more for more in range(1, missing + 1) if _fits((*short, *(1,) * more), long, facts)), 0)
+    if not short or not missing:
         return ""
     index = at[0] if short is a else at[1]
     which = "first" if index == min(at) else "second"

@@ -135,7 +135,7 @@ def _resolved(code: Code) -> Code:
 # --- by hand ---------------------------------------------------------------------------------------------------------------------
 
 # Where the emitted form follows from what netc has inferred, it says nothing about what is wrong: these are asked for directly.
-DIRECT: dict[str, Callable[[Any], Callable[..., Any]]] = {
+DIRECT: dict[str, Callable[[Any], Callable[..., Any] | None]] = {
     "reshape": lambda op: lambda x: x.reshape(op.shape),
     "unflatten": lambda op: lambda x: x.unflatten(op.axis, op.sizes),
     "expand": lambda op: lambda x: x.expand(op.shape),
@@ -144,6 +144,9 @@ DIRECT: dict[str, Callable[[Any], Callable[..., Any]]] = {
     "flatten": lambda op: lambda x: x.flatten(op.start, op.end),
     "pad": lambda op: lambda x: F.pad(x, op.padding, op.mode, op.value if op.mode == "constant" else None),
     "select": lambda op: lambda x: x.select(op.axis, op.index),
+    "roll": lambda op: lambda x: torch.roll(x, op.shifts, op.axis or ()),
+    "layer_norm": lambda op: None if op.shape is None else nn.LayerNorm(op.shape, op.eps, op.affine, op.bias),
+    "rms_norm": lambda op: None if op.shape is None else nn.RMSNorm(op.shape, op.eps, op.affine),
     "slice": lambda op: lambda x: x.movedim(op.axis, 0)[op.start : op.stop : op.step].movedim(0, op.axis),
 }
 

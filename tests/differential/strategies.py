@@ -1,7 +1,8 @@
 """Uses of operators, drawn from what the operators declare of themselves.
 
 In: a class of `Operator.registry`. Out: a hypothesis strategy of `Use`s, nearly all of them valid. Always: tensors are tiny; the values
-of an argument come from its kind, the inputs from the class; families.py helps where sizes and arguments must go together.
+of an argument come from its kind, the inputs from the class; family_inputs.py and
+family_arguments.py help where sizes and arguments must go together.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from netc.compiler.ops.base import Arg
 from netc.compiler.ops.kinds import Kind, Unfit
 from netc.compiler.types import DTYPES, TensorType
 
-from .families import ALWAYS, ARGUMENTS, DTYPES_OF, INPUTS, RANKS, Draw, Family, broadcasting, shape, tensor
+from .family_arguments import ARGUMENTS
+from .family_inputs import DTYPES_OF, INPUTS, RANKS, Draw, Family, broadcasting, shape, tensor
 from .use import BATCH, Use
 
 GREATEST = 4
@@ -88,7 +90,7 @@ def _arguments(draw: Draw, cls: type[Operator], types: tuple[TensorType, ...]) -
         if name in settled:
             if settled[name] is not None:
                 args[name] = settled[name]
-        elif _is_required(arg) or name in ALWAYS or draw(st.integers(0, 2)) == 0:
+        elif _is_required(arg) or draw(st.integers(0, 2)) == 0:
             args[name] = value(draw, arg.kind, types)
     return {**args, **{name: v for name, v in settled.items() if name not in cls.signature}}
 

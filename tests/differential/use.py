@@ -47,7 +47,7 @@ class Use(Record):
         slots = [name for name, arg in self.cls.signature.items() if arg.positional]
         given, words = dict(self.args), [self.operator]
         for name in slots:
-            if name not in given or isinstance(self._shown(name, given[name]), str) and given[name] in ("inf",):
+            if name not in given:
                 break
             words.append(_closed(self._shown(name, given.pop(name))))
         words += [f"{name}={self._shown(name, value)}" for name, value in given.items()]
@@ -91,6 +91,8 @@ class Use(Record):
 def _number(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, str) and not value.isidentifier():
+        return f'"{value}"'
     return str(value)
 
 

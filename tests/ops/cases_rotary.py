@@ -31,8 +31,8 @@ CASES: list[str] = [
     "x = input [T, 8] float64; at = input [T] int64; (x, at) -> rotary",
     "x = input [2, T, D] float64 where D % 2 == 0; x -> rotary",
     "x = input [2, T, 8] float16; at = input [T] int64; (x, at) -> rotary dims=4",
-    "x = input [T, 16] -> dense 48 bias=false -> unflatten axis=-1 [3, 2, 8] -> permute [2, 0, 3, 1, 4]; (q, k, v) = x -> split [1, 1, 1] axis=0; "
-    "(q -> squeeze 0 -> rotary, k -> squeeze 0 -> rotary, v -> squeeze 0) -> attention causal=true",
+    "x = input [T, 16]; (q, k, v) = x -> dense 48 -> rearrange \"n t (h d) -> n h t d\" h=2 -> chunk 3 axis=-1; "
+    "(q -> rotary, k -> rotary, v) -> attention causal=true",
 ]
 
 REFUSED: list[tuple[str, str]] = [

@@ -25,9 +25,11 @@ AWKWARD = {
     "of containers": "input 3 -> (dense 4 as append -> dense 4 as keys) as items -> dense 2 as pop",
     "of containers, with a function": "input 3 -> (dense 4 as append -> sin -> dense 4 -> dense 4 as train) as items",
     "parameters": "x = input 3; a = param [3] as half; b = param [3] trainable=false as double; x * a + b",
-    "parameters of sequences": "input 3 -> repeat 2 as layers { in * (param [3] as keys) + (param [3] trainable=false as train) -> dense 3 }",
+    "parameters of sequences": "input 3 -> repeat 2 as layers { in * (param [3] as keys) + (param [3] trainable=false as train) "
+    "-> dense 3 }",
     "tables": "x = input 3; t = table (i) [3] = i as float; u = table (i) [3] = i * 2; x + t + u",
-    "arguments": "block b(h) { in -> reshape [N, h, -1] -> softmax axis=-1 -> flatten -> dense 12 as h -> dense 12 as h_ }; input 12 -> b 3 -> b 4",
+    "arguments": "block b(h) { in -> reshape [N, h, -1] -> softmax axis=-1 -> flatten -> dense 12 as h "
+    "-> dense 12 as h_ }; input 12 -> b 3 -> b 4",
     "imports": "F = input 3; nn = F -> dense 3 as torch; torch = nn -> sin; Tensor_ = torch * nn; Tensor_ + F",
 }
 
@@ -41,7 +43,15 @@ def test_labels(text: str) -> None:
 
 def test_helpers() -> None:
     assert [camel(n) for n in ("basic_block", "resnet18", "3d-net", "", "_")] == ["BasicBlock", "Resnet18", "Net3dNet", "Block", "Block"]
-    assert [local(n) for n in ("in", "input", "lambda", "print", "self", "F", "main")] == ["x", "x", "lambda_", "print_", "self_", "F_", "main"]
+    assert [local(n) for n in ("in", "input", "lambda", "print", "self", "F", "main")] == [
+        "x",
+        "x",
+        "lambda_",
+        "print_",
+        "self_",
+        "F_",
+        "main",
+    ]
     assert [singular(n) for n in ("layers", "branches", "boxes", "entries", "pass", "h", "encoder")] == [
         "layer",
         "branch",

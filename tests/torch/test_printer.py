@@ -7,7 +7,20 @@ from math import inf
 
 import pytest
 
-from netc.compiler.backends.torch.code import Attribute, Code, Infix, Lit, Method, Prefix, Slice, Subscript, TupleCode, call, construct, method
+from netc.compiler.backends.torch.code import (
+    Attribute,
+    Code,
+    Infix,
+    Lit,
+    Method,
+    Prefix,
+    Slice,
+    Subscript,
+    TupleCode,
+    call,
+    construct,
+    method,
+)
 from netc.compiler.backends.torch.layout import WIDTH, statement
 from netc.compiler.backends.torch.printer import doc, text
 from netc.compiler.backends.torch.tree import Argument, ListCode, Name, Repeated, SizeRef, Starred
@@ -27,7 +40,7 @@ a, b, c = Name("a"), Name("b"), Name("c")
         (Infix("**", a, Infix("**", b, c)), "a ** b**c"),
         (Infix("**", Lit(-1), a), "(-1) ** a"),
         (Infix("**", Lit(2), Prefix("-", a)), "2**-a"),
-        (Prefix("-", Infix("**", a, Lit(2))), "-(a**2)"),
+        (Prefix("-", Infix("**", a, Lit(2))), "-a**2"),
         (Prefix("-", Infix("*", a, b)), "-(a * b)"),
         (Infix("&", Infix("==", a, b), Infix("<", b, c)), "(a == b) & (b < c)"),
         (Infix("==", Infix("==", a, b), c), "(a == b) == c"),
@@ -86,14 +99,20 @@ def test_what_fits_stays() -> None:
 
 
 def test_arguments_on_the_next_line_and_then_one_a_line() -> None:
-    words = [Name("word" * 5 + str(i)) for i in range(5)]
+    words = [Name("nineteen_characters" + str(i)) for i in range(5)]
     assert lines(call("f", *words[:4])) == ["        value = f(", "            " + ", ".join(w.text for w in words[:4]), "        )"]
     assert lines(call("f", *words)) == ["        value = f(", *(f"            {w.text}," for w in words), "        )"]
 
 
 def test_sums_get_brackets() -> None:
     long = Infix("+", Infix("+", Name("a" * 40), Name("b" * 40)), Name("c" * 40))
-    assert lines(long) == ["        value = (", f"            {'a' * 40}", f"            + {'b' * 40}", f"            + {'c' * 40}", "        )"]
+    assert lines(long) == [
+        "        value = (",
+        f"            {'a' * 40}",
+        f"            + {'b' * 40}",
+        f"            + {'c' * 40}",
+        "        )",
+    ]
 
 
 def test_the_last_wide_bracket_is_opened() -> None:

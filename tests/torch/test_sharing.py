@@ -53,7 +53,8 @@ TIES = {
     "sibling": "tokens = input [T] int64; tokens -> embedding 9 4 as wte -> dense 9 bias=false tie=wte as head",
     "later": "tokens = input [T] int64; tokens -> embedding 9 4 tie=head as wte -> dense 9 bias=false as head",
     "inside a sequence": 'tokens = input [T] int64; tokens -> (embedding 9 4 -> dropout 0.1) as emb -> dense 9 tie="emb.0" as head',
-    "inside a named sequence": "tokens = input [T] int64; tokens -> (embedding 9 4 as wte -> tanh as act) as emb -> dense 9 tie=emb.wte as head",
+    "inside a named sequence": "tokens = input [T] int64; "
+    "tokens -> (embedding 9 4 as wte -> tanh as act) as emb -> dense 9 tie=emb.wte as head",
     "inside a block": "block b() { in -> embedding 9 4 as wte -> sin }; tokens = input [T] int64; "
     "tokens -> b as emb -> dense 9 tie=emb.wte as head",
     "within a sequence": "input 4 -> (dense 4 as a -> dense 4 tie=a as b) as mlp",

@@ -20,7 +20,8 @@ SAMPLES = {
     "residual iterations": "input [T, 6] -> repeat 3 as layers { in + (in -> layer_norm -> dense 6 gelu) } -> dense 2",
     "indexed labels": "input 4 -> repeat i in 0..3 as layer{i + 1} { dense 4 -> relu } -> dense 2",
     "list with captures": "x = input 4; m = input 4; x -> repeat 5 as layers { in * m -> dense 4 tanh }",
-    "first differs in list": "x = input 3; m = input 4; x -> dense 4 -> repeat i in 0..3 as layers { in + m -> dense 4 -> dropout (i / 4.0) }",
+    "first differs in list": "x = input 3; m = input 4; "
+    "x -> dense 4 -> repeat i in 0..3 as layers { in + m -> dense 4 -> dropout (i / 4.0) }",
     "two states": "block s(h: [N, D], c: [N, D]) { out (h + c -> dense D), (h * c) }; a = input 4; b = input 4; "
     "(h, c) = (a, b) -> repeat 3 as steps { s }; h - c",
     "swapped states": "block s(p: [N, D], q: [N, D]) { out (q -> dense D), p }; a = input 4; b = input 4; "
@@ -29,7 +30,8 @@ SAMPLES = {
     "branches of functions": "x = input 4; (a, b) = x -> each w in [2, 3] as heads { dense w -> sin }; (a, b) -> concat axis=1",
     "branches with captures": "x = input 4; m = input 4; x -> each i in 0..3 as heads { in * m -> dense 2 } -> concat axis=1",
     "parameters in a sequence": "input 4 -> repeat 2 as layers { p = param [4] init=ones as gain; in * p + (param [4]) -> dense 4 }",
-    "tables": "x = input [T, 4]; g = table (i, j) [4, 4] = i * 4 + j as grid; p = table (t, k) [T, 4] = sin(t / 9 ** (k / 4)); x + p + (g -> select axis=0 index=1)",
+    "tables": "x = input [T, 4]; g = table (i, j) [4, 4] = i * 4 + j as grid; "
+    "p = table (t, k) [T, 4] = sin(t / 9 ** (k / 4)); x + p + (g -> select axis=0 index=1)",
     "no parameters": "input 4 -> relu",
     "nothing": "x = input 4; out x",
 }

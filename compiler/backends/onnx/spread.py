@@ -17,7 +17,7 @@ from ...types import INT64, DType
 from .table import Site
 
 
-def means_by_axis(site: Site, counts: Sequence[int]) -> str:
+def means_by_axis(site: Site, counts: Sequence[Dim]) -> str:
     """The means: one axis after another is multiplied by the share that each place has in each window."""
     x = site.given[0]
     y = site.inputs[0]
@@ -51,17 +51,28 @@ def _edges(size: Dim, count: int) -> tuple[list[Dim], list[Dim]]:
     return [i * size // count for i in range(count)], [((i + 1) * size + count - 1) // count for i in range(count)]
 
 
-def _shares(site: Site, size: Dim, count: int, dtype: DType) -> str:
+def _shares(site: Site, size: Dim, count: Dim, dtype: DType) -> str:
     """The matrix [size, count] of each place's share in each window's mean."""
-    starts, ends = _edges(size, count)
-    if isinstance(size, int):
+    if isinstance(size, int) and isinstance(count, int):
+        starts, ends = _edges(size, count)
         place = np.arange(size)[:, None]
         low, high = np.array(starts), np.array(ends)
         return site.constant((((place >= low) & (place < high)) / (high - low)).astype(numpy_dtype(dtype)))
-    first, behind = site.ints(starts), site.ints(ends)
+    first, behind = _run_time_edges(site, size, count)
     places = _column(site, _range(site, size))
     inside = site.add("And", [site.add("GreaterOrEqual", [places, first]), site.add("Less", [places, behind])])
     return site.add("Div", [site.cast(inside, dtype), site.cast(site.add("Sub", [behind, first]), dtype)])
+
+
+def _run_time_edges(site: Site, size: Dim, count: Dim) -> tuple[str, str]:
+    """The edges as tensors [count]."""
+    if isinstance(count, int):
+        starts, ends = _edges(size, count)
+        return site.ints(starts), site.ints(ends)
+    whole, windows = site.scalar(size, INT64), site.scalar(count, INT64)
+    before = site.add("Mul", [_range(site, count), whole])
+    after = site.add("Add", [before, site.scalar(size + count - 1, INT64)])
+    return site.add("Div", [before, windows]), site.add("Div", [after, windows])
 
 
 def _places(site: Site, size: Dim, count: int) -> str:

@@ -5,6 +5,8 @@ In: a body. Out: code text. Always: whatever the label, its key in the state dic
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from .classes import Body, How, Member
 from .naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, plain
 from .printer import literal
@@ -20,10 +22,10 @@ class Access:
         self.keyed = body.keyed
         self.how = {m.label: m.how for m in body.members}
 
-    def in_mapping(self, member: Member) -> bool:
-        """Whether the member goes into the mapping that an `nn.ModuleDict` is made of."""
-        usable = member.label not in MODULE_ATTRIBUTES and member.label not in CONTAINER_ATTRIBUTES
-        return self.keyed and member.how == "module" and usable
+    def mapping(self, body: Body) -> list[Member]:
+        """The members that an `nn.ModuleDict` is made of: its modules, up to one whose label it does not take."""
+        modules = [m for m in body.members if m.how == "module"] if self.keyed else []
+        return list(takewhile(_is_key, modules))
 
     def attribute(self, label: str) -> bool:
         """Whether `self.<label>` is the member."""
@@ -41,9 +43,14 @@ class Access:
 
     def home(self, member: Member) -> str:
         """What the constructor assigns it to."""
-        if self.attribute(member.label):
-            return f"self.{member.label}"
+        if self.attribute(member.label) or (self.keyed and _is_key(member)):
+            return self.text(MemberRef(member.label))
         return f"self.{REGISTRY[member.how]}[{literal(member.label)}]"
+
+
+def _is_key(member: Member) -> bool:
+    """Whether `nn.ModuleDict` takes it under its label."""
+    return member.how == "module" and member.label not in MODULE_ATTRIBUTES and member.label not in CONTAINER_ATTRIBUTES
 
 
 def attribute_names(body: Body, stored: list[str]) -> dict[str, str]:

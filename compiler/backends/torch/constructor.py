@@ -62,13 +62,14 @@ class _Constructor:
         self.taken = {p.name for p in cls.parameters}
 
     def lines(self, attributes: Mapping[str, str]) -> list[str]:
-        mapped = tuple((m.label, m.code) for m in self.body.members if self.access.in_mapping(m))
-        arguments = [doc(DictCode(mapped))] if mapped else []
+        mapped = self.access.mapping(self.body)
+        keys = {m.label for m in mapped}
+        arguments = [doc(DictCode(tuple((m.label, m.code) for m in mapped)))] if mapped else []
         lines = statement("super().__init__", Doc(Bracket("(", arguments, ")")), 2)
         for name, attribute in attributes.items():
             lines.append(f"{STEP * 2}self.{attribute} = {name}")
         for member in self.body.members:
-            if not self.access.in_mapping(member):
+            if member.label not in keys:
                 lines += self._member(member)
         for target, source in self.body.ties:
             lines += statement(f"{doc(self._reached(target)).flat()} = ", doc(self._reached(source)), 2)

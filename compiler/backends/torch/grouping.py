@@ -83,7 +83,7 @@ class _Grouping:
                 self.nested[maker] = False
 
     def _is_side(self, maker: int, step: Step, index: int) -> bool:
-        """Whether it is one of several layers that a function such as `torch.cat` takes the results of: all of them stand in it, or none."""
+        """Whether it is one of several layers whose results a function such as `torch.cat` takes: all of them stand in it, or none."""
         several = len(self.uses.counts[index]) > 1 and step.traits.form == "call" and not step.traits.module
         return several and (self.steps[maker].traits.call or self.steps[maker].traits.parametric)
 

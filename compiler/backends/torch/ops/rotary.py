@@ -18,21 +18,26 @@ def rotary(op: Rotary, site: Site) -> Code:
     x = site.given[0]
     dims = op.turned(x)
     half = site.given.facts.exact_div(dims, 2)
-    pairs = (_last(0, dims, 2), _last(1, dims, 2)) if op.interleaved else (_last(0, half), _last(half, dims))
-    turned = [_difference(_times(_FIRST, _COS), _times(_SECOND, _SIN)), Infix("+", _times(_SECOND, _COS), _times(_FIRST, _SIN))]
-    rest = [] if site.given.facts.equal(dims, x.shape[-1]) else [_last(dims, None)]
-    bindings = (
+    partial = not site.given.facts.equal(dims, x.shape[-1])
+    stop = dims if partial else None
+    first, second = (_last(0, stop, 2), _last(1, stop, 2)) if op.interleaved else (_last(0, half), _last(half, stop))
+    bindings = [
         ("frequencies", _frequencies(op, site)),
         ("angles", _times(_positions(site), Local("frequencies"))),
         ("cos", _rounded(method(Local("angles"), "cos"), site)),
         ("sin", _rounded(method(Local("angles"), "sin"), site)),
-        ("first", pairs[0]),
-        ("second", pairs[1]),
-    )
-    if not op.interleaved:
-        return Let(bindings, call("torch.cat", TupleCode((*turned, *rest)), dim=-1))
-    mixed = method(call("torch.stack", TupleCode(tuple(turned)), dim=-1), "flatten", -2)
-    return Let(bindings, call("torch.cat", TupleCode((mixed, *rest)), dim=-1) if rest else mixed)
+        ("first", first),
+        ("second", second),
+    ]
+    parts = [Infix("-", _times(_FIRST, _COS), _times(_SECOND, _SIN)), Infix("+", _times(_SECOND, _COS), _times(_FIRST, _SIN))]
+    if op.interleaved:
+        pairs = method(call("torch.stack", TupleCode(tuple(parts)), dim=-1), "flatten", -2)
+        if not partial:
+            return Let(tuple(bindings), pairs)
+        bindings.append(("pairs", pairs))
+        parts = [Local("pairs")]
+    rest = [_last(dims, None)] if partial else []
+    return Let(tuple(bindings), call("torch.cat", TupleCode((*parts, *rest)), dim=-1))
 
 
 def _frequencies(op: Rotary, site: Site) -> Code:
@@ -68,6 +73,3 @@ def _last(start: Dim, stop: Dim | None, step: int = 1) -> Code:
 def _times(left: Code, right: Code) -> Code:
     return Infix("*", left, right)
 
-
-def _difference(left: Code, right: Code) -> Code:
-    return Infix("-", left, right)

@@ -1,7 +1,7 @@
-"""Where the inputs and arguments of an operator must go together, more than its declaration says.
+"""Arguments of those operators whose arguments must go with their inputs in a way that their declaration does not tell.
 
-In: what strategies.py has drawn so far. Out: types of inputs, and the arguments that depend on them; None leaves an argument out. Always:
-an operator that is in none of these tables is drawn from its declaration alone.
+In: types of inputs, with whole numbers for sizes. Out: some of the arguments; None leaves one out, and what is not named is drawn from its
+kind. Always: what comes out is valid with these inputs.
 """
 
 from __future__ import annotations
@@ -12,215 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from netc.compiler.ops import Operator
-from netc.compiler.types import DTYPES, TensorType
-from netc.dsl.record import Record
-
-Draw = st.DrawFn
-Types = tuple[TensorType, ...]
-FLOATS = ("float32", "float32", "float16", "float32", "float64")
-
-
-class Family(Record):
-    """What is known when the inputs are drawn."""
-
-    cls: type[Operator]
-    dtype: str
-    rank: int
-
-
-def size(draw: Draw, low: int = 1, high: int = 5) -> int:
-    return draw(st.integers(low, high))
-
-
-def shape(draw: Draw, rank: int, high: int = 5) -> tuple[int, ...]:
-    return tuple(size(draw, high=high) for _ in range(rank))
-
-
-def tensor(dtype: str, sizes: Sequence[int]) -> TensorType:
-    return TensorType(DTYPES[dtype], tuple(sizes))
-
-
-def broadcasting(draw: Draw, family: Family, count: int) -> list[TensorType]:
-    """Tensors whose shapes go together: some axes are 1, some are missing in front; now and then another element type."""
-    whole = shape(draw, family.rank)
-    made = []
-    for index in range(count):
-        sizes = [1 if draw(st.integers(0, 4)) == 0 else d for d in whole]
-        cut = draw(st.integers(0, family.rank)) if index and draw(st.integers(0, 2)) == 0 else 0
-        dtype = draw(st.sampled_from(("float32", "int64", "float16", "bool", "uint8"))) if draw(st.integers(0, 7)) == 0 else family.dtype
-        made.append(tensor(dtype, sizes[cut:]))
-    return made
-
-
-# --- inputs ----------------------------------------------------------------------------------------------------------------------
-
-
-def _alike(draw: Draw, family: Family) -> list[TensorType]:
-    whole = shape(draw, family.rank)
-    return [tensor(family.dtype, whole)] * draw(st.integers(1, 3))
-
-
-def _alike_but_one(draw: Draw, family: Family) -> list[TensorType]:
-    whole = shape(draw, family.rank)
-    axis = draw(st.integers(0, family.rank - 1))
-    return [tensor(family.dtype, (*whole[:axis], size(draw), *whole[axis + 1 :])) for _ in range(draw(st.integers(1, 3)))]
-
-
-def _bilinear(draw: Draw, family: Family) -> list[TensorType]:
-    whole = shape(draw, family.rank - 1)
-    return [tensor(family.dtype, (*whole, size(draw))) for _ in range(2)]
-
-
-def _even(draw: Draw, family: Family) -> list[TensorType]:
-    return [tensor(family.dtype, [draw(st.sampled_from((2, 4, 6))) for _ in range(family.rank)])]
-
-
-def _large(draw: Draw, family: Family) -> list[TensorType]:
-    """Room for windows, and channels that divide."""
-    channels = draw(st.sampled_from((1, 2, 3, 4, 6)))
-    high = {3: 8, 4: 7, 5: 5}[family.rank]
-    return [tensor(family.dtype, (size(draw, high=2), channels, *(size(draw, 3, high) for _ in range(family.rank - 2))))]
-
-
-def _channelled(draw: Draw, family: Family) -> list[TensorType]:
-    channels = draw(st.sampled_from((2, 4, 6)))
-    return [tensor(family.dtype, (size(draw, 2, 3), channels, *(size(draw, 2, 4) for _ in range(family.rank - 2))))]
-
-
-def _vectors(draw: Draw, family: Family) -> list[TensorType]:
-    return [tensor(family.dtype, shape(draw, 1)) for _ in range(2)]
-
-
-def _matrices(draw: Draw, family: Family) -> list[TensorType]:
-    rows, inner, columns = size(draw), size(draw), size(draw)
-    left, right = draw(st.integers(1, 4)), draw(st.integers(1, 4))
-    batch = shape(draw, 2)
-    a = (*batch, rows, inner)[4 - left :] if left > 1 else (inner,)
-    b = (*batch, inner, columns)[4 - right :] if right > 1 else (inner,)
-    return [tensor(family.dtype, a), tensor(family.dtype, b)]
-
-
-def _choice(draw: Draw, family: Family) -> list[TensorType]:
-    first, *others = broadcasting(draw, family, draw(st.integers(2, 3)))
-    return [tensor("bool", [int(d) for d in first.shape]), *others]
-
-
-EQUATIONS = ("ij,jk->ik", "bij,bjk->bik", "i,j->ij", "ij->ji", "ii->i", "ij->", "ij->j", "bi,bj", "...ij,...jk->...ik", "ijk,ij,k->jk", "bhqd,bhkd->bhqk")
-
-
-def _summed(draw: Draw, family: Family) -> list[TensorType]:
-    """The shapes that fit one of the equations, which `_equation` finds again."""
-    sizes = {letter: size(draw, high=4) for letter in "abcdefghijklmnopqrstuvwxyz"}
-    terms = draw(st.sampled_from(EQUATIONS)).split("->")[0].split(",")
-    return [tensor(family.dtype, [sizes[c] for c in term.replace("...", "zy")]) for term in terms]
-
-
-def _attended(draw: Draw, family: Family) -> list[TensorType]:
-    heads, groups = draw(st.sampled_from((1, 2, 3))), draw(st.sampled_from((1, 1, 2)))
-    before = [size(draw, high=2)] if family.rank > 3 else []
-    length, span, width = size(draw), size(draw), draw(st.sampled_from((2, 4, 8)))
-    fewer = [heads] if family.rank > 2 else []
-    many = [heads * groups] if before else fewer
-    q = [*before, *many, length, width]
-    k = [*before, *fewer, span, width]
-    v = [*before, *fewer, span, size(draw)]
-    masks = [[tensor(dtype, sizes)] for dtype in ("bool", family.dtype) for sizes in ([length, span], [1, span], [*before, *many, length, span])]
-    mask: list[TensorType] = draw(st.sampled_from([[], [], *masks]))
-    return [*(tensor(family.dtype, s) for s in (q, k, v)), *mask]
-
-
-def _multihead(draw: Draw, family: Family) -> list[TensorType]:
-    batch, length, span = size(draw, high=3), size(draw), size(draw)
-    x = tensor(family.dtype, (batch, length, draw(st.sampled_from((4, 6, 8)))))
-    key = tensor(family.dtype, (batch, span, size(draw)))
-    value = tensor(family.dtype, (batch, span, size(draw)))
-    mask = tensor(draw(st.sampled_from(("bool", family.dtype))), (length, span))
-    return draw(st.sampled_from(([x], [x, key], [x, key, value], [x, key, value, mask])))
-
-
-def _sequence(draw: Draw, family: Family) -> list[TensorType]:
-    """Without states: their shape follows from arguments, which are drawn later."""
-    return [tensor(family.dtype, shape(draw, 3))]
-
-
-def _squeezable(draw: Draw, family: Family) -> list[TensorType]:
-    return [tensor(family.dtype, [draw(st.sampled_from((1, 2, 3))) for _ in range(family.rank)])]
-
-
-INPUTS: dict[str, Callable[[Draw, Family], list[TensorType]]] = {
-    "attention": _attended,
-    "avg_pool": _large,
-    "bilinear": _bilinear,
-    "concat": _alike_but_one,
-    "conv": _large,
-    "conv_transpose": _large,
-    "einsum": _summed,
-    "expand": _squeezable,
-    "glu": _even,
-    "group_norm": _channelled,
-    "gru": _sequence,
-    "instance_norm": _channelled,
-    "batch_norm": _channelled,
-    "lp_pool": _large,
-    "lstm": _sequence,
-    "matmul": _matrices,
-    "max_pool": _large,
-    "multihead_attention": _multihead,
-    "outer": _vectors,
-    "rearrange": lambda draw, family: [tensor(family.dtype, [draw(st.sampled_from((2, 4, 6))) for _ in range(family.rank)])],
-    "rnn": _sequence,
-    "squeeze": _squeezable,
-    "stack": _alike,
-    "where": _choice,
-}
-
-RANKS: dict[str, tuple[int, int]] = {
-    "attention": (2, 4),
-    "batch_norm": (2, 5),
-    "bilinear": (1, 4),
-    "chunk": (1, 4),
-    "concat": (1, 4),
-    "cosine_similarity": (2, 4),
-    "dense": (1, 4),
-    "drop_path": (2, 4),
-    "flatten": (2, 5),
-    "glu": (1, 4),
-    "group_norm": (2, 5),
-    "layer_norm": (1, 4),
-    "local_response_norm": (3, 5),
-    "pad": (1, 5),
-    "rearrange": (2, 4),
-    "rms_norm": (1, 4),
-    "roll": (1, 4),
-    "select": (1, 4),
-    "slice": (1, 4),
-    "split": (1, 4),
-    "unflatten": (1, 4),
-}
-"""The least and the greatest rank, where it is not 0 to 4 (3 to 5 of spatial operators)."""
-
-INDICES = ("int64", "int64", "int32")
-NUMBERS = ("float32", "float32", "float16", "int64", "float64")
-DTYPES_OF: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(
-        (
-            "adaptive_avg_pool adaptive_max_pool attention avg_pool batch_norm bilinear celu conv conv_transpose cosine_similarity dense "
-            "drop_path dropout elu gelu global_avg_pool global_max_pool glu group_norm gru hardshrink hardsigmoid hardswish instance_norm "
-            "layer_norm leaky_relu local_response_norm log_softmax logsigmoid lp_pool lstm max_pool mean mish multihead_attention norm prelu "
-            "rms_norm rnn selu silu softmax softmin softplus softshrink std var"
-        ).split(),
-        FLOATS,
-    ),
-    **dict.fromkeys("abs argmax argmin ceil clamp einsum floor hardtanh matmul neg pow relu relu6 remainder round softsign tanhshrink threshold".split(), NUMBERS),
-    "embedding": INDICES,
-}
-"""Element types to draw from, where most others are refused: perturbation finds those."""
-
-ALWAYS: frozenset[str] = frozenset()
-
-
-# --- arguments -------------------------------------------------------------------------------------------------------------------
+from .family_inputs import EQUATIONS, Draw, Types, size
 
 
 def _ints(types: Types) -> tuple[int, ...]:
@@ -473,6 +265,47 @@ def _keepdim(draw: Draw, types: Types) -> dict[str, Any]:
     return {"axis": axis, "keepdim": None if axis is None else draw(st.sampled_from((None, True)))}
 
 
+def _scatter(draw: Draw, types: Types) -> dict[str, Any]:
+    """Of several values for one place any may stay: they are added up, or they are all the same."""
+    if len(types) == 2:
+        return {"axis": _axis(draw, max(types[0].rank, 1)), "value": size(draw, 0, 2)}
+    return {"axis": _axis(draw, max(types[0].rank, 1)), "value": None, "reduce": "add"}
+
+
+def _topk(draw: Draw, types: Types) -> dict[str, Any]:
+    axis = _axis(draw, max(types[0].rank, 1))
+    return {"axis": axis, "k": size(draw, 1, (_ints(types) or (1,))[axis]), "sorted": None}
+
+
+def _fill(draw: Draw, types: Types) -> dict[str, Any]:
+    return {"value": draw(st.sampled_from((0, 1, 2) if _whole(types) else (0, 1, -2.5, "inf", "-inf")))}
+
+
+def _rotary(draw: Draw, types: Types) -> dict[str, Any]:
+    return {"dims": draw(st.sampled_from((None, *range(2, _ints(types)[-1] + 1, 2)))), "base": draw(st.sampled_from((None, 100, 500000)))}
+
+
+def _upsample(draw: Draw, types: Types) -> dict[str, Any]:
+    axes = types[0].rank - 2
+    mode = draw(st.sampled_from(("nearest", "nearest_exact", "area", *{1: ("linear",), 2: ("bilinear", "bicubic"), 3: ("trilinear",)}[axes])))
+    weighed = mode not in ("nearest", "nearest_exact", "area")
+    by_size = draw(st.booleans())
+    scales = (2, 1.5, 3) if mode in ("nearest", "nearest_exact") else (2, 1.5, 1.25, 3)
+    return {
+        "size": _per_axis(draw, [size(draw, 1, 8) for _ in range(axes)]) if by_size else None,
+        "scale": None if by_size else _per_axis(draw, [draw(st.sampled_from(scales)) for _ in range(axes)]),
+        "mode": mode,
+        "align_corners": draw(st.sampled_from((None, True, False))) if weighed else None,
+        "recompute_scale_factor": None if by_size else draw(st.sampled_from((None, True))),
+        "antialias": draw(st.sampled_from((None, True))) if mode in ("bilinear", "bicubic") else None,
+    }
+
+
+def _unfold(draw: Draw, types: Types) -> dict[str, Any]:
+    kernel, dilation = _window(draw, _ints(types)[2:], True)
+    return {"kernel": _per_axis(draw, kernel), "dilation": _per_axis(draw, dilation), "padding": draw(st.sampled_from((None, 1, (0, 1))))}
+
+
 BINARY = "add sub mul div floor_div remainder pow eq ne lt le gt ge".split()
 ARGUMENTS: dict[str, Callable[[Draw, Types], dict[str, Any]]] = {
     **dict.fromkeys(BINARY, _one_operand),
@@ -495,7 +328,7 @@ ARGUMENTS: dict[str, Callable[[Draw, Types], dict[str, Any]]] = {
     "multihead_attention": _heads,
     "pad": _pad,
     "permute": _permute,
-    "prod": _keepdim,
+    **dict.fromkeys(("argmax", "argmin", "prod"), _keepdim),
     "rearrange": _rearrange,
     "reshape": lambda draw, types: {"shape": _open(draw, _factors(draw, prod(_ints(types))))},
     "rms_norm": _suffix,
@@ -505,6 +338,18 @@ ARGUMENTS: dict[str, Callable[[Draw, Types], dict[str, Any]]] = {
     "split": _split,
     "stack": lambda draw, types: {"axis": _axis(draw, types[0].rank + 1)},
     "threshold": _span("threshold", "value"),
+    "channel_shuffle": lambda draw, types: {"groups": draw(st.sampled_from((1, 2)))},
+    "fold": lambda draw, types: {"output_size": (4, 5), "kernel": draw(st.sampled_from((2, (2, 2)))), "dilation": None, "padding": None, "stride": None},
+    "grid_sample": lambda draw, types: {"mode": None} if types[0].rank == 5 else {},
+    "masked_fill": _fill,
+    "one_hot": lambda draw, types: {"classes": size(draw, 2, 5)},
+    "pixel_shuffle": lambda draw, types: {"r": draw(st.sampled_from((1, 2)))},
+    "pixel_unshuffle": lambda draw, types: {"r": draw(st.sampled_from((1, 2)))},
+    "rotary": _rotary,
+    "scatter": _scatter,
+    "topk": _topk,
+    "unfold": _unfold,
+    "upsample": _upsample,
     "unflatten": _unflatten,
     "unsqueeze": lambda draw, types: {"axis": _axis(draw, types[0].rank + 1)},
 }

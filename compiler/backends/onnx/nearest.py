@@ -1,0 +1,80 @@
+"""Nearest neighbours: which place of the input each place of the result is read from.
+
+In: how an axis is resized. Out: places, as numbers or as a tensor of the graph. Always: those of PyTorch, whose float32 arithmetic decides
+where a place lies just between two; Resize comes to the same where `is_resize` holds.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...ops.resampling import Stretch
+from ...types import FLOAT32, INT64
+from .table import Site
+from .terms import FLOAT64, Term
+
+Places = NDArray[np.int64]
+F32 = np.float32
+_FAR = 2**16
+"""So many results are compared along an axis whose size is known only at run time."""
+
+
+def is_resize(stretch: Stretch, *, exact: bool) -> bool:
+    """Whether ONNX's Resize reads from the same places. It divides by the ratio, PyTorch multiplies with the inverse: where the ratio is a
+    float32, division has no error, and what is left to ask is whether PyTorch's product has one that shows."""
+    ratio = stretch.ratio
+    if ratio is None or Fraction(float(F32(ratio))) != ratio:
+        return False
+    count = stretch.result if isinstance(stretch.result, int) else _FAR
+    results = np.arange(count, dtype=np.int64)
+    top, bottom = ratio.denominator, ratio.numerator
+    ideal = (2 * results + 1) * top // (2 * bottom) if exact else results * top // bottom
+    return np.array_equal(_places(count, _step(stretch), exact=exact), ideal)
+
+
+def known_places(stretch: Stretch, *, exact: bool) -> Places:
+    """The places for each result, of sizes that are known."""
+    assert isinstance(stretch.size, int)
+    assert isinstance(stretch.result, int)
+    return np.minimum(_places(stretch.result, _step(stretch), exact=exact), stretch.size - 1)
+
+
+def _step(stretch: Stretch) -> np.float32:
+    """How far two results are apart in the input. (For `is_resize`, a `size` known only at run time has a `scale`.)"""
+    if stretch.scale is not None:
+        return F32(1.0 / stretch.scale)
+    return F32(F32(stretch.size) / F32(stretch.result))
+
+
+def _places(count: int, step: np.float32, *, exact: bool) -> Places:
+    results = np.arange(count).astype(F32)
+    if not exact:
+        return np.floor(results * step).astype(np.int64)
+    # PyTorch is built to multiply and subtract in one step, with one rounding.
+    centres = (np.float64(step) * (results + F32(0.5)).astype(np.float64) - 0.5).astype(F32)
+    return np.floor(np.maximum(centres, F32(0)) + F32(0.5)).astype(np.int64)
+
+
+def places(site: Site, stretch: Stretch, *, exact: bool) -> str:
+    """The same as a tensor, computed at run time if need be."""
+    if isinstance(stretch.size, int) and isinstance(stretch.result, int):
+        return site.constant(known_places(stretch, exact=exact))
+    ends = [site.scalar(number, INT64) for number in (0, stretch.result, 1)]
+    results = Term(site, site.add("Range", ends), INT64).cast(FLOAT32)
+    step = _run_time_step(site, stretch)
+    if exact:
+        centres = (step.cast(FLOAT64) * (results + 0.5).cast(FLOAT64) - 0.5).cast(FLOAT32)
+        found = (centres.op("Max", 0.0) + 0.5).op("Floor")
+    else:
+        found = (results * step).op("Floor")
+    return found.cast(INT64).op("Min", Term(site, site.scalar(stretch.size - 1, INT64), INT64)).name
+
+
+def _run_time_step(site: Site, stretch: Stretch) -> Term:
+    if stretch.scale is not None:
+        return Term(site, site.constant(_step(stretch)), FLOAT32)
+    size, result = (Term(site, site.scalar(number, FLOAT32), FLOAT32) for number in (stretch.size, stretch.result))
+    return size / result

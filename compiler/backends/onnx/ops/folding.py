@@ -1,0 +1,92 @@
+"""Space and channels traded for each other in ONNX."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ....dims import Dim
+from ....elements import Array
+from ....ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, Unfold
+from ....ops.windows import Window
+from ....types import FLOAT32, INT64, Shape
+from ..table import Site, emits
+from ..terms import Term, term
+from .shape import reordered, reshaped
+
+_BLOCKS = ("float32", "float16", "float64", "int8", "uint8")
+"""What ONNX Runtime has DepthToSpace for."""
+
+
+@emits(PixelShuffle)
+def pixel_shuffle(op: PixelShuffle, site: Site) -> str:
+    x, r = site.given[0], op.r
+    if x.rank == 4 and x.dtype.name in _BLOCKS:
+        return site.add("DepthToSpace", site.inputs, blocksize=r, mode="CRD")
+    *before, _, height, width = x.shape
+    channels = site.results[0].shape[-3]
+    n = len(before)
+    return _rearranged(site, (*before, channels, r, r, height, width), (*range(n + 1), n + 3, n + 1, n + 4, n + 2))
+
+
+@emits(PixelUnshuffle)
+def pixel_unshuffle(op: PixelUnshuffle, site: Site) -> str:
+    # SpaceToDepth puts the places in a block first, PyTorch the channels.
+    *before, channels, _, _ = site.given[0].shape
+    *_, high, wide = site.results[0].shape
+    n = len(before)
+    return _rearranged(site, (*before, channels, high, op.r, wide, op.r), (*range(n + 1), n + 2, n + 4, n + 1, n + 3))
+
+
+@emits(ChannelShuffle)
+def channel_shuffle(op: ChannelShuffle, site: Site) -> str:
+    batch, _, *rest = site.given[0].shape
+    split = (batch, op.groups, op.width(site.given), *rest)
+    return _rearranged(site, split, (0, 2, 1, *range(3, len(split))))
+
+
+def _rearranged(site: Site, split: Shape, order: tuple[int, ...]) -> str:
+    y = reordered(site, reshaped(site, site.inputs[0], site.given[0].shape, split), order)
+    return reshaped(site, y, tuple(split[axis] for axis in order), site.results[0].shape)
+
+
+@emits(Unfold)
+def unfold(op: Unfold, site: Site) -> str:
+    """Each axis of the image becomes two, the places within a block and the blocks, by looking up."""
+    x, windows = site.given[0], op.windows()
+    y = _padded(op, site)
+    counts = op.counts(site.given)
+    for axis, window, count in zip((2, 4), windows, counts, strict=True):
+        y = site.add("Gather", [y, _places(site, window, count)], axis=axis)
+    split = (*x.shape[:2], windows[0].taps, counts[0], windows[1].taps, counts[1])
+    order = (0, 1, 2, 4, 3, 5)
+    return reshaped(site, reordered(site, y, order), tuple(split[axis] for axis in order), site.results[0].shape)
+
+
+def _padded(op: Unfold, site: Site) -> str:
+    before = op.pair("padding")
+    if not any(before):
+        return site.inputs[0]
+    return site.add("Pad", [site.inputs[0], site.ints([*before, *before]), "", site.ints([2, 3])])
+
+
+def _places(site: Site, window: Window, count: Dim) -> str:
+    """The matrix [taps, count] of where each tap of each block lies."""
+    taps = (np.arange(window.taps) * window.dilation)[:, None]
+    if isinstance(count, int):
+        return site.constant(taps + np.arange(count) * window.stride)
+    ends = [site.scalar(number, INT64) for number in (0, count * window.stride, window.stride)]
+    return site.add("Add", [_constant(site, taps), site.add("Range", ends)])
+
+
+def _constant(site: Site, array: Array) -> str:
+    return site.constant(array.astype(np.int64))
+
+
+@emits(Fold)
+def fold(op: Fold, site: Site) -> str:
+    x = term(site)
+    sums = x.cast(FLOAT32) if x.dtype.kind == "bool" else x
+    sizes = [Term(site, site.ints(numbers), INT64) for numbers in (op.image(), op.pair("kernel"))]
+    padding = op.pair("padding")
+    layout = {"dilations": op.pair("dilation"), "pads": padding * 2, "strides": op.pair("stride")}
+    return sums.op("Col2Im", *sizes, **{name: list(numbers) for name, numbers in layout.items()}).cast(x.dtype).name

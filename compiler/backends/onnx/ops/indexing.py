@@ -1,0 +1,148 @@
+"""Elements by their places in ONNX."""
+
+from __future__ import annotations
+
+from math import inf
+
+import numpy as np
+
+from ....elements import numpy_dtype
+from ....ops.axes import front_axis
+from ....ops.indexing import INDEX, MASK, SRC, X, Gather, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
+from ....types import DTYPES, FLOAT32, INT64, DType
+from ..table import Site, emits
+from ..terms import INT32, Term, term
+
+_REDUCTIONS = {"add": "add", "multiply": "mul", "sum": "add", "mean": "add", "prod": "mul", "amax": "max", "amin": "min"}
+
+
+def _with_axis(site: Site, index: int) -> Term:
+    """An input, a single number as a list of one."""
+    found = term(site, index)
+    return found if site.given[index].rank else found.op("Reshape", Term(site, site.ints([1]), INT64))
+
+
+def _without_axis(y: Term, rank: int) -> Term:
+    """The other way round, for a result that has no axes."""
+    return y if rank else y.op("Reshape", Term(y.site, y.site.ints([]), INT64))
+
+
+@emits(Gather)
+def gather(op: Gather, site: Site) -> str:
+    axis = front_axis(op.name, op.axis, site.given[X])
+    y = _with_axis(site, X).op("GatherElements", _with_axis(site, INDEX), axis=axis)
+    return _without_axis(y, site.given[INDEX].rank).name
+
+
+# --- writing -----------------------------------------------------------------------------------------------------------------
+
+
+@emits(Scatter)
+def scatter(op: Scatter, site: Site) -> str:
+    x = _with_axis(site, X)
+    via = _computed_in(x.dtype, op.reduce)
+    value = None if op.value is None else filling(op.name, op.value, x.dtype)
+    source = _source(site).cast(via) if value is None else _constant(site, value, via)
+    y = _written(site, x.cast(via), source, op.reduce).cast(x.dtype)
+    return _without_axis(y, site.given[X].rank).name
+
+
+@emits(ScatterReduce)
+def scatter_reduce(op: ScatterReduce, site: Site) -> str:
+    x = _with_axis(site, X)
+    via = _computed_in(x.dtype, op.reduce)
+    base, source = x.cast(via), _source(site).cast(via)
+    if not op.include_self:
+        base = _written(site, base, _constant(site, _neutral(op.reduce, via), via))
+    y = _written(site, base, source, op.reduce)
+    if op.reduce == "mean":
+        y = _quotient(y, _count(op, site, base))
+    return _without_axis(y.cast(x.dtype), site.given[X].rank).name
+
+
+def _computed_in(dtype: DType, reduce: str | None) -> DType:
+    """ONNX Runtime's CPU adds no half types, and takes no maxima of truth values."""
+    if reduce is not None and dtype.is_float and dtype.size == 2:
+        return FLOAT32
+    return DTYPES["uint8"] if dtype.kind == "bool" and reduce in ("amax", "amin") else dtype
+
+
+def _neutral(reduce: str, dtype: DType) -> int | float:
+    """What changes nothing."""
+    low, high = (-inf, inf) if dtype.is_float else dtype.limits
+    return {"sum": 0, "mean": 0, "prod": 1, "amax": low, "amin": high}[reduce]
+
+
+def _source(site: Site) -> Term:
+    """The values to write, as many as there are indices."""
+    source = _with_axis(site, SRC)
+    pairs = zip(site.given[INDEX].shape, site.given[SRC].shape, strict=False)
+    longer = {axis: part for axis, (part, whole) in enumerate(pairs) if site.given.facts.equal(part, whole) is not True}
+    if not longer:
+        return source
+    parts = [site.ints(p) for p in ([0] * len(longer), list(longer.values()), list(longer))]
+    return source.op("Slice", *(Term(site, part, INT64) for part in parts))
+
+
+def _constant(site: Site, value: int | float | bool, dtype: DType) -> Term:
+    """One value for each index."""
+    number = Term(site, site.scalar(value, dtype), dtype)
+    return number.op("Expand", Term(site, site.ints(site.given[INDEX].shape or (1,)), INT64))
+
+
+def _written(site: Site, x: Term, source: Term, reduce: str | None = None) -> Term:
+    axis = front_axis(site.node.op.name, site.node.op.args["axis"], site.given[X])
+    reduction = None if reduce is None else _REDUCTIONS[reduce]
+    return x.op("ScatterElements", _with_axis(site, INDEX), source, axis=axis, reduction=reduction)
+
+
+def _count(op: ScatterReduce, site: Site, base: Term) -> Term:
+    """How many values are at each place, at least one."""
+    shape = Term(site, site.ints(site.given[X].shape or (1,)), INT64)
+    ones = Term(site, site.scalar(1, base.dtype), base.dtype).op("Expand", shape)
+    if not op.include_self:
+        ones = _written(site, ones, _constant(site, 0, base.dtype))
+    return _written(site, ones, _constant(site, 1, base.dtype), "add")
+
+
+def _quotient(total: Term, count: Term) -> Term:
+    """Of integers, rounded down."""
+    if total.dtype.is_float:
+        return total / count
+    a, b = total.cast(INT64), count.cast(INT64)
+    return (a - a.op("Mod", b)) / b
+
+
+# --- the others --------------------------------------------------------------------------------------------------------------
+
+
+@emits(IndexSelect)
+def index_select(op: IndexSelect, site: Site) -> str:
+    if not site.given[X].rank:
+        return term(site).op("Identity").name
+    return _with_axis(site, X).op("Gather", _with_axis(site, INDEX), axis=front_axis(op.name, op.axis, site.given[X])).name
+
+
+@emits(OneHot)
+def one_hot(op: OneHot, site: Site) -> str:
+    via = op.dtype if op.dtype in (FLOAT32, INT64) else INT64
+    ends = site.constant(np.array([0, 1], dtype=numpy_dtype(via)))
+    indices = _with_axis(site, 0).name
+    y = Term(site, site.add("OneHot", [indices, site.scalar(op.classes, INT64), ends], axis=-1), via)
+    if not site.given[0].rank:
+        y = y.op("Reshape", Term(site, site.ints([-1]), INT64))
+    return y.cast(op.dtype).name
+
+
+@emits(Tril, Triu)
+def triangle(op: Tril | Triu, site: Site) -> str:
+    narrow = site.given[0].dtype.is_integer and site.given[0].dtype.size < 4
+    x = term(site).cast(INT32) if narrow else term(site)
+    diagonal = [] if op.diagonal == 0 else [Term(site, site.scalar(op.diagonal, INT64), INT64)]
+    return x.op("Trilu", *diagonal, upper=int(isinstance(op, Triu))).cast(site.given[0].dtype).name
+
+
+@emits(MaskedFill)
+def masked_fill(op: MaskedFill, site: Site) -> str:
+    x = term(site)
+    return term(site, MASK).choose(x.like(filling(op.name, op.value, x.dtype)), x).name

@@ -1,0 +1,97 @@
+"""Resampling in ONNX: Resize and GridSample, where they come to the same as PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ....ops.resampling import GridSample, Stretch, Upsample
+from ..nearest import is_resize, places
+from ..spread import means_by_axis
+from ..table import Site, emits
+from ..terms import Term, term
+from ..unsupported import Unsupported
+
+_RESIZED = ("float32", "float16", "uint8")
+"""What ONNX Runtime has Resize for; everything can be looked up."""
+_NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+_NEAREST_EXACT = {"mode": "nearest", "coordinate_transformation_mode": "half_pixel", "nearest_mode": "round_prefer_ceil"}
+
+
+@emits(Upsample)
+def upsample(op: Upsample, site: Site) -> str:
+    stretches = op.stretches(site.given[0])
+    if op.mode == "area":
+        return _area(site, stretches)
+    if op.mode in ("nearest", "nearest-exact"):
+        return _nearest(site, stretches, exact=op.mode == "nearest-exact")
+    if op.antialias and op.align_corners:
+        raise Unsupported(op.name, "with `antialias`, corners are aligned otherwise than in PyTorch")
+    cubic = op.mode == "bicubic"
+    return _resize(
+        site,
+        stretches,
+        mode="cubic" if cubic else "linear",
+        coordinate_transformation_mode="align_corners" if op.align_corners else "half_pixel",
+        # With `antialias`, PyTorch has the cubic of Pillow, and weighs nothing that is outside.
+        cubic_coeff_a=-0.5 if cubic and op.antialias else None,
+        antialias=1 if op.antialias else None,
+        exclude_outside=1 if op.antialias else None,
+    )
+
+
+def _resize(site: Site, stretches: Sequence[Stretch], **attributes: object) -> str:
+    axes = list(range(2, 2 + len(stretches)))
+    if all(s.scale is None for s in stretches):
+        return site.add("Resize", [site.inputs[0], "", "", site.ints([s.result for s in stretches])], axes=axes, **attributes)
+    scales = np.array([_factor(s) for s in stretches], dtype=np.float32)
+    return site.add("Resize", [site.inputs[0], "", site.constant(scales)], axes=axes, **attributes)
+
+
+def _factor(stretch: Stretch) -> np.float32:
+    """The scale in float32, a trace more or less where the product with a known size, rounded down, would be another than PyTorch's."""
+    assert stretch.scale is not None
+    factor, size, result = np.float32(stretch.scale), stretch.size, stretch.result
+    if isinstance(size, int) and isinstance(result, int):
+        while int(np.float32(size) * factor) < result:
+            factor = np.nextafter(factor, np.float32(np.inf))
+        while int(np.float32(size) * factor) > result:
+            factor = np.nextafter(factor, np.float32(0))
+    return factor
+
+
+def _nearest(site: Site, stretches: Sequence[Stretch], *, exact: bool) -> str:
+    if site.given[0].dtype.name in _RESIZED and all(is_resize(s, exact=exact) for s in stretches):
+        return _resize(site, stretches, **(_NEAREST_EXACT if exact else _NEAREST))
+    y = site.inputs[0]
+    for axis, stretch in enumerate(stretches, start=2):
+        if stretch.size != stretch.result:
+            y = site.add("Gather", [y, places(site, stretch, exact=exact)], axis=axis)
+    return y
+
+
+def _area(site: Site, stretches: Sequence[Stretch]) -> str:
+    """The mean of what lies under each place of the result: of whole blocks, where they are side by side."""
+    facts = site.given.facts
+    blocks = [facts.exact_div(s.size, s.result) for s in stretches]
+    known = [block for block in blocks if isinstance(block, int)]
+    if len(known) == len(blocks):
+        return site.add("AveragePool", site.inputs, kernel_shape=known, strides=known)
+    return means_by_axis(site, [s.result for s in stretches])
+
+
+@emits(GridSample)
+def grid_sample(op: GridSample, site: Site) -> str:
+    mode = {"bilinear": "linear", "bicubic": "cubic"}.get(op.mode, op.mode)
+    grid, padding = term(site, 1), op.padding_mode
+    if (op.mode, padding, op.align_corners) == ("nearest", "reflection", False):
+        # ONNX Runtime rounds before it reflects, which differs just between two places.
+        grid, padding = _reflected(grid), "border"
+    return site.add("GridSample", [site.inputs[0], grid.name], mode=mode, padding_mode=padding, align_corners=int(op.align_corners))
+
+
+def _reflected(grid: Term) -> Term:
+    """To and fro between -1 and 1."""
+    ahead = grid + 1.0
+    return -abs(ahead - (ahead / 4.0).op("Floor") * 4.0 - 2.0) + 1.0

@@ -1,0 +1,40 @@
+"""Order along an axis in ONNX: all of it is the TopK of as many as there are. TopK puts NaN first, and of equal ones the first first."""
+
+from __future__ import annotations
+
+from ....dims import Dim
+from ....ops.axes import front_axis
+from ....ops.sorting import Argsort, Sort, Topk
+from ....types import DTYPES, FLOAT32, INT64
+from ..table import Site, emits
+from ..terms import Term, term
+
+_WIDER = {"bool": DTYPES["uint8"], "bfloat16": FLOAT32}
+"""TopK leaves these out."""
+
+
+@emits(Topk)
+def topk(op: Topk, site: Site) -> tuple[str, ...]:
+    return _ordered(site, op.k, op.axis, largest=op.largest, sort=op.sorted)[: len(site.results)]
+
+
+@emits(Sort)
+def sort(op: Sort, site: Site) -> tuple[str, ...]:
+    return _ordered(site, None, op.axis, largest=op.descending)[: len(site.results)]
+
+
+@emits(Argsort)
+def argsort(op: Argsort, site: Site) -> str:
+    return _ordered(site, None, op.axis, largest=op.descending)[1]
+
+
+def _ordered(site: Site, k: Dim | None, axis: int, *, largest: bool, sort: bool = True) -> tuple[str, str]:
+    """Values and places; `k` None: all."""
+    x = site.given[0]
+    if not x.rank:
+        return term(site).op("Identity").name, site.scalar(0, INT64)
+    front = front_axis(site.node.op.name, axis, x)
+    wide = term(site).cast(_WIDER.get(x.dtype.name, x.dtype))
+    count = site.ints([x.shape[front] if k is None else k])
+    values, places = site.add_many("TopK", [wide.name, count], 2, axis=front, largest=int(largest), sorted=int(sort))
+    return Term(site, values, wide.dtype).cast(x.dtype).name, places

@@ -1,0 +1,75 @@
+"""Space and channels traded for each other in PyTorch. Each has the form of a module and that of a function."""
+
+from __future__ import annotations
+
+from ....dims import Dim
+from ....ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, Unfold
+from ..code import Code, Ref, call, construct, lit
+from ..table import Site, function, module
+from ..windows import sizes
+
+X = Ref(0)
+
+
+@module(PixelShuffle)
+def pixel_shuffle_module(op: PixelShuffle, site: Site) -> Code:
+    return construct("nn.PixelShuffle", {"upscale_factor": op.r})
+
+
+@function(PixelShuffle)
+def pixel_shuffle(op: PixelShuffle, site: Site) -> Code:
+    return call("F.pixel_shuffle", X, lit(op.r, "upscale_factor"))
+
+
+@module(PixelUnshuffle)
+def pixel_unshuffle_module(op: PixelUnshuffle, site: Site) -> Code:
+    return construct("nn.PixelUnshuffle", {"downscale_factor": op.r})
+
+
+@function(PixelUnshuffle)
+def pixel_unshuffle(op: PixelUnshuffle, site: Site) -> Code:
+    return call("F.pixel_unshuffle", X, lit(op.r, "downscale_factor"))
+
+
+@module(ChannelShuffle)
+def channel_shuffle_module(op: ChannelShuffle, site: Site) -> Code:
+    return construct("nn.ChannelShuffle", {"groups": op.groups})
+
+
+@function(ChannelShuffle)
+def channel_shuffle(op: ChannelShuffle, site: Site) -> Code:
+    return call("F.channel_shuffle", X, lit(op.groups, "groups"))
+
+
+def _kernel(op: Unfold | Fold) -> Code:
+    return lit(sizes(op.pair("kernel")), "kernel_size")
+
+
+def _image(op: Fold) -> Code:
+    image: tuple[Dim, ...] = op.image()
+    return lit(image[0] if image[0] == image[1] else image, "output_size")
+
+
+def _options(op: Unfold | Fold) -> dict[str, object]:
+    defaults = {"dilation": 1, "padding": 0, "stride": 1}
+    return {name: (sizes(op.pair(name)), default) for name, default in defaults.items()}
+
+
+@module(Unfold)
+def unfold_module(op: Unfold, site: Site) -> Code:
+    return construct("nn.Unfold", {"kernel_size": _kernel(op)}, **_options(op))
+
+
+@function(Unfold)
+def unfold(op: Unfold, site: Site) -> Code:
+    return call("F.unfold", X, _kernel(op), **_options(op))
+
+
+@module(Fold)
+def fold_module(op: Fold, site: Site) -> Code:
+    return construct("nn.Fold", {"output_size": _image(op), "kernel_size": _kernel(op)}, **_options(op))
+
+
+@function(Fold)
+def fold(op: Fold, site: Site) -> Code:
+    return call("F.fold", X, _image(op), _kernel(op), **_options(op))

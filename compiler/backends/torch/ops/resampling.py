@@ -1,0 +1,42 @@
+"""Resampling in PyTorch: `nn.Upsample` in a sequence, `F.interpolate` elsewhere."""
+
+from __future__ import annotations
+
+from ....ops.resampling import GridSample, Upsample
+from ..code import Code, Let, Ref, call, lit
+from ..table import Site, function, module
+
+
+def _one_or_all(values: tuple[object, ...] | None) -> Code | None:
+    """One number where all axes have the same."""
+    if values is None:
+        return None
+    return lit(values[0] if len(set(values)) == 1 else values, "size")
+
+
+def _keywords(op: Upsample) -> dict[str, object]:
+    return {
+        "size": (_one_or_all(op.size), None),
+        "scale_factor": (_one_or_all(op.scale), None),
+        "mode": (op.mode, "nearest"),
+        "align_corners": (op.align_corners, None),
+        "recompute_scale_factor": (op.recompute_scale_factor or None, None),
+    }
+
+
+@module(Upsample)
+def upsample_module(op: Upsample, site: Site) -> Code:
+    # The module has no `antialias`; what is written as a statement never stands in a sequence.
+    return Let((), upsample(op, site)) if op.antialias else call("nn.Upsample", **_keywords(op))
+
+
+@function(Upsample)
+def upsample(op: Upsample, site: Site) -> Code:
+    return call("F.interpolate", Ref(0), **_keywords(op), antialias=(op.antialias, False))
+
+
+@function(GridSample)
+def grid_sample(op: GridSample, site: Site) -> Code:
+    # PyTorch warns where `align_corners` is left out.
+    options = {"mode": (op.mode, "bilinear"), "padding_mode": (op.padding_mode, "zeros"), "align_corners": op.align_corners}
+    return call("F.grid_sample", Ref(0), Ref(1), **options)

@@ -1,0 +1,28 @@
+"""Order along an axis in PyTorch: `x.topk(3)`. Values and places come together; the values alone are an attribute."""
+
+from __future__ import annotations
+
+from ....ops.sorting import Argsort, Sort, Topk
+from ..code import Attribute, Code, Ref, lit, method
+from ..table import Site, function
+
+
+@function(Topk)
+def topk(op: Topk, site: Site) -> Code:
+    both = method(Ref(0), "topk", lit(op.k, "k"), dim=(op.axis, -1), largest=(op.largest, True), sorted=(op.sorted, True))
+    return both if len(site.results) == 2 else Attribute(both, "values")
+
+
+@function(Sort)
+def sort(op: Sort, site: Site) -> Code:
+    both = method(Ref(0), "sort", **_keywords(op))
+    return both if len(site.results) == 2 else Attribute(both, "values")
+
+
+@function(Argsort)
+def argsort(op: Argsort, site: Site) -> Code:
+    return method(Ref(0), "argsort", **_keywords(op))
+
+
+def _keywords(op: Sort | Argsort) -> dict[str, object]:
+    return {"dim": (op.axis, -1), "descending": (op.descending, False), "stable": (op.stable, False)}

@@ -1,0 +1,27 @@
+"""What looking up, writing to and choosing elements refuses, beyond what all operators do."""
+
+from __future__ import annotations
+
+from ..types import show_shape
+from .arithmetic import OperandCount
+from .operators import NeedsInteger
+
+
+class LongIndices(NeedsInteger):
+    """`one_hot` of anything but int64."""
+
+    def message(self) -> str:
+        return f"`{self.operator}` needs int64 indices, found {self.found.dtype} {show_shape(self.found.shape)}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("convert them with `-> cast int64`",)
+
+
+class ScatterSource(OperandCount):
+    """`scatter` with nothing to write, or with two things."""
+
+    def message(self) -> str:
+        return f"`{self.operator}` takes either a third tensor or `value`, found {self.found}"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"write `(x, index, src) -> {self.operator} 1` or `(x, index) -> {self.operator} 1 value=0`",)

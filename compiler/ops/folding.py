@@ -1,0 +1,190 @@
+"""Space and channels traded for each other: blocks of an image become channels, and channels blocks.
+
+In: tensors whose last axes are space, the channels before them. Out: the same elements elsewhere; `unfold` repeats those that several blocks
+share, `fold` adds them up.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from ..dims import Dim, advice, advice_divides, show
+from ..errors.base import argument, input_
+from ..errors.operators import BadArgument, NeedsFloat, NotDivisible, Unprovable, UnprovableMultiple, WrongRank, WrongSize
+from ..types import TensorType, show_shape
+from .base import Arg, Given, Operator, Refusal, numel
+from .kinds import COUNT, SIZE, SIZES, SIZES0, ListKind
+from .shape import Layout
+from .windows import Window, sizes_of
+
+
+def exact_quotient(operator: str, size: Dim, noun: str, by: int, blocks: str, given: Given, name: str) -> Dim:
+    """`size / by`; refused unless it is a whole number. `noun` is such as `channels`, `blocks` such as `blocks of 2x2`."""
+    quotient = given.facts.exact_div(size, by)
+    if quotient is not None:
+        return quotient
+    if given.facts.divides(by, size) is False:
+        raise Refusal(NotDivisible(operator, blocks, f"{show(size)} {noun}"), argument(name))
+    raise Refusal(UnprovableMultiple(operator, by, size, advice_divides(by, size)), argument(name))
+
+
+class PixelShuffle(Layout):
+    """Channels become blocks of `r` by `r`: `[..., C * r * r, H, W]` becomes `[..., C, H * r, W * r]`."""
+
+    name = "pixel_shuffle"
+    torch = "torch.nn.PixelShuffle"
+    onnx = "DepthToSpace"
+    spatial = True
+    r = Arg(COUNT, positional=True, alias="upscale_factor")
+    examples = ("input 12xHxW -> pixel_shuffle 2",)
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = given[0]
+        if x.rank < 3:
+            raise Refusal(WrongRank(self.name, "[..., C, height, width]", x), input_(0))
+        *before, channels, height, width = x.shape
+        fewer = exact_quotient(self.name, channels, "channels", self.r * self.r, f"blocks of {self.r}x{self.r}", given, "r")
+        return (x.with_shape((*before, fewer, height * self.r, width * self.r)),)
+
+
+class PixelUnshuffle(Layout):
+    """Blocks of `r` by `r` become channels: `[..., C, H * r, W * r]` becomes `[..., C * r * r, H, W]`."""
+
+    name = "pixel_unshuffle"
+    torch = "torch.nn.PixelUnshuffle"
+    onnx = "Reshape, Transpose, Reshape"
+    spatial = True
+    r = Arg(COUNT, positional=True, alias="downscale_factor")
+    examples = ("input 3x8x8 -> pixel_unshuffle 2", "input 3xHxW where H % 2 == 0, W % 2 == 0 -> pixel_unshuffle 2")
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = given[0]
+        if x.rank < 3:
+            raise Refusal(WrongRank(self.name, "[..., C, height, width]", x), input_(0))
+        *before, channels, height, width = x.shape
+        blocks = f"blocks of {self.r}x{self.r}"
+        high = exact_quotient(self.name, height, "rows", self.r, blocks, given, "r")
+        wide = exact_quotient(self.name, width, "columns", self.r, blocks, given, "r")
+        return (x.with_shape((*before, channels * self.r * self.r, high, wide)),)
+
+
+class ChannelShuffle(Layout):
+    """Deals the channels out: the first of each of the `groups`, then the second of each."""
+
+    name = "channel_shuffle"
+    torch = "torch.nn.ChannelShuffle"
+    onnx = "Reshape, Transpose, Reshape"
+    spatial = True
+    groups = Arg(COUNT, positional=True)
+    examples = ("input 8x4x4 -> channel_shuffle 2",)
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = given[0]
+        if x.rank < 3:
+            raise Refusal(WrongRank(self.name, "[N, C, ...] with at least three axes", x), input_(0))
+        self.width(given)
+        return (x,)
+
+    def width(self, given: Given) -> Dim:
+        """Channels in a group."""
+        return exact_quotient(self.name, given[0].shape[1], "channels", self.groups, f"{self.groups} groups", given, "groups")
+
+
+def _fold_input(operator: str, given: Given, rank: int, needed: str) -> TensorType:
+    x = given[0]
+    if x.dtype.is_integer:
+        raise Refusal(NeedsFloat(operator, x), input_(0))
+    if x.rank != rank:
+        raise Refusal(WrongRank(operator, needed, x), input_(0))
+    return x
+
+
+class _Blocks(Operator):
+    """What both directions share: how blocks lie in an image, by `kernel`, `dilation`, `padding` and `stride`."""
+
+    def pair(self, name: str) -> tuple[int, ...]:
+        """The argument, one number for each of the two axes of the image."""
+        value: int | tuple[int, ...] = self.args[name]
+        pair = (value, value) if isinstance(value, int) else value
+        if len(pair) != 2:
+            needed = "must be one number, or one for each of the two axes of the image"
+            raise Refusal(BadArgument(self.name, name, "x".join(map(str, pair)), needed), argument(name))
+        return pair
+
+    def windows(self) -> tuple[Window, ...]:
+        """One for each axis of the image."""
+        sides = (self.pair(name) for name in ("kernel", "stride", "dilation", "padding", "padding"))
+        return tuple(Window(*of_axis) for of_axis in zip(*sides, strict=True))
+
+
+class Unfold(_Blocks):
+    """The blocks of an image, each a column: `[N, C, H, W]` becomes `[N, C * kernel, blocks]`."""
+
+    name = "unfold"
+    torch = "torch.nn.Unfold"
+    onnx = "Pad, Gather, Transpose and Reshape"
+    kernel = Arg(SIZES, positional=True, alias="kernel_size")
+    dilation = Arg(SIZES, default=1)
+    padding = Arg(SIZES0, default=0)
+    stride = Arg(SIZES, default=1)
+    examples = ("input 3x8x8 -> unfold 2x2 stride=2", "input 3xHxW -> unfold 3 padding=1")
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = _fold_input(self.name, given, 4, "[N, C, height, width]")
+        high, wide = self.counts(given)
+        return (x.with_shape((x.shape[0], x.shape[1] * prod(self.pair("kernel")), high * wide)),)
+
+    def counts(self, given: Given) -> tuple[Dim, ...]:
+        """How many blocks there are along each axis of the image."""
+        return sizes_of(self.name, given[0], self.windows(), given.facts)
+
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        return 0
+
+
+class Fold(_Blocks):
+    """An image of the sum of blocks, each a column: `[N, C * kernel, blocks]` becomes `[N, C, height, width]`."""
+
+    name = "fold"
+    torch = "torch.nn.Fold"
+    onnx = "Col2Im"
+    spatial = True
+    output_size = Arg(ListKind(SIZE, scalar=True, least=1), positional=True)
+    kernel = Arg(SIZES, positional=True, alias="kernel_size")
+    dilation = Arg(SIZES, default=1)
+    padding = Arg(SIZES0, default=0)
+    stride = Arg(SIZES, default=1)
+    examples = ("input [12, 16] -> fold 8x8 2 stride=2",)
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = _fold_input(self.name, given, 3, "[N, C * kernel, blocks]")
+        kernel = self.pair("kernel")
+        shown = "x".join(map(str, kernel))
+        channels = exact_quotient(self.name, x.shape[1], "channels", prod(kernel), f"blocks of {shown}", given, "kernel")
+        image = x.with_shape((x.shape[0], channels, *self.image()))
+        high, wide = sizes_of(self.name, image, self.windows(), given.facts)
+        self._refuse_unless_as_many(high * wide, given)
+        return (image,)
+
+    def image(self) -> tuple[Dim, ...]:
+        """Height and width."""
+        size = self.output_size * 2 if len(self.output_size) == 1 else self.output_size
+        if len(size) != 2:
+            found = "[" + ", ".join(map(show, size)) + "]"
+            needed = "must be one number, or one for each of the two axes of the image"
+            raise Refusal(BadArgument(self.name, "output_size", found, needed), argument("output_size"))
+        return size
+
+    def _refuse_unless_as_many(self, blocks: Dim, given: Given) -> None:
+        x = given[0]
+        same = given.facts.equal(x.shape[2], blocks)
+        if same is False:
+            needed = f"as many columns as there are blocks in {show_shape(self.image())}, {show(blocks)}"
+            raise Refusal(WrongSize(self.name, needed, x), input_(0))
+        if same is None:
+            need = "axis 2 must be the number of blocks"
+            raise Refusal(Unprovable(self.name, x.shape[2], blocks, need, advice(x.shape[2], blocks) or "", (0, 0)), input_(0))
+
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        """One for each element that is added."""
+        return numel(given[0].shape)

@@ -1,0 +1,203 @@
+"""The same image with more or fewer places: resized as a whole, or read at places that a grid tells.
+
+In: `[N, C, ...]` with one to three spatial axes. Out: the same with other spatial sizes. Always: sizes by `scale` are rounded down, as
+PyTorch has it; of sizes known only at run time, only a `scale` with a denominator of a power of two tells such a size.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from netc.dsl.record import Record
+
+from ..dims import Dim, advice, bounds, show
+from ..errors.base import STAGE, argument, input_
+from ..errors.operators import BadArgument, DTypeMismatch, EmptyResult, Unprovable, WrongRank, WrongSize
+from ..types import Shape, TensorType, show_shape
+from .base import Arg, Given, Operator, Refusal, numel
+from .kinds import BOOL, SIZE, Kind, ListKind, NumberKind, WordKind
+from .learned import float_input
+from .windows import spatial_axes
+
+FINEST = 2**10
+"""The greatest denominator of a scale for sizes known only at run time: products with all sizes in use are exact."""
+_NEAREST = ("nearest", "nearest-exact")
+_AXES = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}
+"""How many spatial axes these modes are for; the others take any."""
+_BY_AXES = {1: "linear", 2: "bilinear", 3: "trilinear"}
+_TAPS = {"linear": 2, "bilinear": 4, "trilinear": 8, "bicubic": 16}
+"""How many elements of the input are weighed for one of the result."""
+
+
+class ModeKind(WordKind):
+    """PyTorch's words; `nearest_exact` stands for its "nearest-exact", which cannot be written bare."""
+
+    def convert(self, value: object) -> str:
+        return super().convert(value.replace("-", "_") if isinstance(value, str) else value).replace("_", "-")
+
+
+class FactorKind(Kind["int | float"]):
+    """A number above 0, whole ones as integers."""
+
+    inner = NumberKind(above=0)
+
+    def describe(self) -> str:
+        return self.inner.describe()
+
+    def convert(self, value: object) -> int | float:
+        number = self.inner.convert(value)
+        return int(number) if number == int(number) else number
+
+
+class Stretch(Record):
+    """How one axis is resized: from one size to another, by `scale` if that is what places are told by."""
+
+    size: Dim
+    result: Dim
+    scale: int | float | None = None
+
+    @property
+    def ratio(self) -> Fraction | None:
+        """How many times larger the result is; None if that is known only at run time."""
+        if self.scale is not None:
+            return Fraction(self.scale)
+        known = isinstance(self.size, int) and isinstance(self.result, int)
+        return Fraction(self.result, self.size) if known else None  # type: ignore[arg-type]
+
+
+class Upsample(Operator):
+    """Resizes the spatial axes to `size`, or by the factor `scale`; smaller too.
+
+    `align_corners` lays the centres of the outermost elements on each other, not their outer edges. `recompute_scale_factor` makes
+    `scale` tell the size alone. `antialias` weighs a wider surrounding where the result is smaller.
+    """
+
+    name = "upsample"
+    torch = "torch.nn.Upsample, torch.nn.functional.interpolate"
+    onnx = "Resize"
+    spatial = True
+    size = Arg(ListKind(SIZE, scalar=True, least=1), default=None, positional=True)
+    scale = Arg(ListKind(FactorKind(), scalar=True, least=1), default=None, alias="scale_factor")
+    mode = Arg(ModeKind("nearest", "nearest_exact", "linear", "bilinear", "trilinear", "bicubic", "area"), default="nearest")
+    align_corners = Arg(BOOL, default=None)
+    recompute_scale_factor = Arg(BOOL, default=False)
+    antialias = Arg(BOOL, default=False)
+    examples = ("input 8xHxW -> upsample scale=2", "input 3x20x20 -> upsample 32x32 mode=bilinear align_corners=true")
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = given[0]
+        if x.dtype.kind != "uint" or self.mode not in _NEAREST:
+            # PyTorch resizes other integers nowhere, and these by weights on some devices only.
+            float_input(self.name, given)
+        self._check_mode(x)
+        self._check_options()
+        sizes: Shape = (*x.shape[:2], *(s.result for s in self.stretches(x)))
+        for axis, size in enumerate(sizes):
+            highest = bounds(size)[1]
+            if highest is not None and highest < 1:
+                raise Refusal(EmptyResult(self.name, sizes, axis), argument("scale"))
+        return (x.with_shape(sizes),)
+
+    def _check_mode(self, x: TensorType) -> None:
+        axes = spatial_axes(self.name, x)
+        if _AXES.get(self.mode, axes) != axes:
+            needed = f"must be for {axes} spatial {'axis' if axes == 1 else 'axes'}, those of {x}"
+            other = f"use `mode={_BY_AXES[axes]}`" if self.mode != "bicubic" else ""
+            raise Refusal(BadArgument(self.name, "mode", f"`{self.mode}`", needed, other), argument("mode"))
+
+    def _check_options(self) -> None:
+        if (self.size is None) == (self.scale is None):
+            found = "neither" if self.size is None else "both"
+            needed = "or else `scale` must be given"
+            raise Refusal(BadArgument(self.name, "size", found, needed, "`scale=2` makes each size twice as large"), STAGE)
+        if self.align_corners is not None and self.mode not in _AXES:
+            needed = f"goes with {', '.join(f'`{m}`' for m in _AXES)} only"
+            raise Refusal(BadArgument(self.name, "align_corners", f"`mode={self.mode}`", needed), argument("align_corners"))
+        if self.antialias and self.mode not in ("bilinear", "bicubic"):
+            needed = "goes with `bilinear` and `bicubic` only"
+            raise Refusal(BadArgument(self.name, "antialias", f"`mode={self.mode}`", needed), argument("antialias"))
+        if self.recompute_scale_factor and self.scale is None:
+            needed = "goes with `scale` only"
+            raise Refusal(BadArgument(self.name, "recompute_scale_factor", "true", needed), argument("recompute_scale_factor"))
+
+    def stretches(self, x: TensorType) -> tuple[Stretch, ...]:
+        """One for each spatial axis."""
+        if self.size is not None:
+            results = self._each(self.size, "size", x)
+            return tuple(Stretch(size, result) for size, result in zip(x.shape[2:], results, strict=True))
+        told = not self.recompute_scale_factor and self.mode != "area"
+        scales = self._each(self.scale, "scale", x)
+        pairs = zip(x.shape[2:], scales, strict=True)
+        return tuple(Stretch(size, self._scaled(size, scale), scale if told else None) for size, scale in pairs)
+
+    def _each(self, values: tuple[Dim, ...], name: str, x: TensorType) -> tuple[Dim, ...]:
+        axes = x.rank - 2
+        if len(values) == 1 and axes > 1:
+            return values * axes
+        if len(values) != axes:
+            needed = "must have one number for each spatial axis" if axes > 1 else "must have one number for the one spatial axis"
+            found = f"[{', '.join(map(show, values))}] for {x}"
+            raise Refusal(BadArgument(self.name, name, found, needed), argument(name))
+        return values
+
+    def _scaled(self, size: Dim, scale: int | float) -> Dim:
+        if isinstance(size, int):
+            return int(size * scale)
+        exact = Fraction(scale)
+        if exact.denominator > FINEST:
+            needed = f"must be a fraction such as 0.5 or 1.25 for a size known only at run time, which {show(size)} is"
+            raise Refusal(BadArgument(self.name, "scale", str(scale), needed, "tell the `size` instead"), argument("scale"))
+        return size * exact.numerator // exact.denominator
+
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        """A multiply-add for each element that is weighed; a wider surrounding of `antialias` is not counted."""
+        if self.mode == "area":
+            return numel(given[0].shape)
+        return 2 * _TAPS.get(self.mode, 0) * numel(results[0].shape)
+
+
+class GridSample(Operator):
+    """Reads an image at places: each of the grid's last axis, x first, from -1 at one edge of the image to 1 at the other.
+
+    `align_corners` takes the edges to be the centres of the outermost elements. Beyond them there is what `padding_mode` tells.
+    """
+
+    name = "grid_sample"
+    torch = "torch.nn.functional.grid_sample"
+    onnx = "GridSample"
+    inputs = ("x", "grid")
+    spatial = True
+    mode = Arg(WordKind("bilinear", "nearest", "bicubic"), default="bilinear")
+    padding_mode = Arg(WordKind("zeros", "border", "reflection"), default="zeros")
+    align_corners = Arg(BOOL, default=False)
+    examples = ("x = input 3x8x8; grid = input [5, 6, 2]; (x, grid) -> grid_sample",)
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x, grid = (float_input(self.name, given, index) for index in (0, 1))
+        if x.dtype != grid.dtype:
+            raise Refusal(DTypeMismatch(self.name, x, grid), input_(1))
+        if x.rank not in (4, 5):
+            raise Refusal(WrongRank(self.name, "[N, C, height, width] or [N, C, depth, height, width]", x), input_(0))
+        axes = x.rank - 2
+        needed = f"a grid [N, {'height, width' if axes == 2 else 'depth, height, width'}, {axes}]"
+        if grid.rank != x.rank:
+            raise Refusal(WrongRank(self.name, needed, grid), input_(1))
+        self._refuse_unless(grid.shape[-1], axes, f"{needed}, one coordinate for each spatial axis", given)
+        batch = f"a grid for each of the {show(x.shape[0])} images of {show_shape(x.shape)}"
+        self._refuse_unless(grid.shape[0], x.shape[0], batch, given)
+        if axes == 3 and self.mode == "bicubic":
+            needed = f"must be `bilinear` or `nearest` for three spatial axes, those of {x}"
+            raise Refusal(BadArgument(self.name, "mode", "`bicubic`", needed), argument("mode"))
+        return (x.with_shape((*x.shape[:2], *grid.shape[1:-1])),)
+
+    def _refuse_unless(self, found: Dim, wanted: Dim, needed: str, given: Given) -> None:
+        same = given.facts.equal(found, wanted)
+        if same is False:
+            raise Refusal(WrongSize(self.name, needed, given[1]), input_(1))
+        if same is None:
+            raise Refusal(Unprovable(self.name, wanted, found, f"it needs {needed}", advice(wanted, found) or ""), input_(1))
+
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        """A multiply-add for each element that is weighed."""
+        taps = {"nearest": 0, "bilinear": 2, "bicubic": 4}[self.mode] ** (given[0].rank - 2)
+        return 2 * taps * numel(results[0].shape)

@@ -1,0 +1,88 @@
+"""Order along an axis: all elements sorted, or the greatest few.
+
+In: one tensor. Out: its elements in order, and (when unpacked) the places they had. Always: NaN counts as the greatest. Which of equal
+elements comes first is not told, unless `stable` is set: then it is the one that came first.
+"""
+
+from __future__ import annotations
+
+from ..dims import Dim, show
+from ..errors.base import argument
+from ..errors.operators import BadArgument
+from ..errors.shape import UnprovableSize
+from ..types import INT64, TensorType, show_shape
+from .axes import front_axis
+from .base import Arg, Given, Operator, Refusal, numel
+from .kinds import AXIS, BOOL, SIZE
+from .pointwise import NUMBERS, refuse_unless
+from .slicing import at_least_text
+
+
+class _Order(Operator):
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        """One for each element of the input."""
+        return numel(given[0].shape)
+
+
+class Topk(_Order):
+    """The `k` greatest elements of an axis (the least, if `largest` is false), and their places: `(values, places) = x -> topk 3`."""
+
+    name = "topk"
+    torch = "torch.topk"
+    onnx = "TopK"
+    extras = True
+    k = Arg(SIZE, positional=True)
+    axis = Arg(AXIS, default=-1, positional=True, alias="dim")
+    largest = Arg(BOOL, default=True)
+    sorted = Arg(BOOL, default=True)
+    examples = ("input [T, 8] -> topk 3", "x = input 8; (values, places) = x -> topk 2 largest=false; out values, places")
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = given[0]
+        refuse_unless(self.name, x, NUMBERS)
+        axis = front_axis(self.name, self.axis, x)
+        size = x.shape[axis] if x.rank else 1
+        enough = given.facts.at_least(size, self.k)
+        if enough is False:
+            needed = f"must be at most {show(size)}, the size of axis {axis} of {show_shape(x.shape)}"
+            raise Refusal(BadArgument(self.name, "k", show(self.k), needed), argument("k"))
+        if enough is None:
+            need = f"axis {axis} of {show_shape(x.shape)} has {show(self.k)} elements"
+            raise Refusal(UnprovableSize(need, "`topk` needs so many", at_least_text(size, self.k)), argument("k"))
+        values = x if not x.rank else x.with_shape((*x.shape[:axis], self.k, *x.shape[axis + 1 :]))
+        return values, values.with_dtype(INT64)
+
+
+class Sort(_Order):
+    """The elements in order along an axis, and the places they had: `(values, places) = x -> sort axis=1`."""
+
+    name = "sort"
+    torch = "torch.sort"
+    onnx = "TopK"
+    extras = True
+    axis = Arg(AXIS, default=-1, positional=True, alias="dim")
+    descending = Arg(BOOL, default=False)
+    stable = Arg(BOOL, default=False)
+    examples = ("input [T, 8] -> sort", "x = input 8; (values, places) = x -> sort descending=true; out values, places")
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = given[0]
+        front_axis(self.name, self.axis, x)
+        return x, x.with_dtype(INT64)
+
+
+class Argsort(_Order):
+    """The places that the elements of an axis have, in the order of the elements."""
+
+    name = "argsort"
+    torch = "torch.argsort"
+    onnx = "TopK"
+    axis = Arg(AXIS, default=-1, positional=True, alias="dim")
+    descending = Arg(BOOL, default=False)
+    stable = Arg(BOOL, default=False)
+    examples = ("input [T, 8] -> argsort axis=1",)
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = given[0]
+        front_axis(self.name, self.axis, x)
+        return (x.with_dtype(INT64),)

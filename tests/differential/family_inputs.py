@@ -1,0 +1,289 @@
+"""Inputs of those operators whose inputs must go together in a way that their declaration does not tell.
+
+In: what strategies.py has drawn so far. Out: types of inputs. Always: an operator that is in none of these tables has inputs of any ranks
+and element types, which broadcast if there are several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from hypothesis import strategies as st
+
+from netc.compiler.ops import Operator
+from netc.compiler.types import DTYPES, TensorType
+from netc.dsl.record import Record
+
+Draw = st.DrawFn
+Types = tuple[TensorType, ...]
+FLOATS = ("float32", "float32", "float16", "float32", "float64")
+
+
+class Family(Record):
+    """What is known when the inputs are drawn."""
+
+    cls: type[Operator]
+    dtype: str
+    rank: int
+
+
+def size(draw: Draw, low: int = 1, high: int = 5) -> int:
+    return draw(st.integers(low, high))
+
+
+def shape(draw: Draw, rank: int, high: int = 5) -> tuple[int, ...]:
+    return tuple(size(draw, high=high) for _ in range(rank))
+
+
+def tensor(dtype: str, sizes: Sequence[int]) -> TensorType:
+    return TensorType(DTYPES[dtype], tuple(sizes))
+
+
+def broadcasting(draw: Draw, family: Family, count: int) -> list[TensorType]:
+    """Tensors whose shapes go together: some axes are 1, some are missing in front; now and then another element type."""
+    whole = shape(draw, family.rank)
+    made = []
+    for index in range(count):
+        sizes = [1 if draw(st.integers(0, 4)) == 0 else d for d in whole]
+        cut = draw(st.integers(0, family.rank)) if index and draw(st.integers(0, 2)) == 0 else 0
+        dtype = draw(st.sampled_from(("float32", "int64", "float16", "bool", "uint8"))) if draw(st.integers(0, 7)) == 0 else family.dtype
+        made.append(tensor(dtype, sizes[cut:]))
+    return made
+
+
+# --- inputs ----------------------------------------------------------------------------------------------------------------------
+
+
+def _alike(draw: Draw, family: Family) -> list[TensorType]:
+    whole = shape(draw, family.rank)
+    return [tensor(family.dtype, whole)] * draw(st.integers(1, 3))
+
+
+def _alike_but_one(draw: Draw, family: Family) -> list[TensorType]:
+    whole = shape(draw, family.rank)
+    axis = draw(st.integers(0, family.rank - 1))
+    return [tensor(family.dtype, (*whole[:axis], size(draw), *whole[axis + 1 :])) for _ in range(draw(st.integers(1, 3)))]
+
+
+def _bilinear(draw: Draw, family: Family) -> list[TensorType]:
+    whole = shape(draw, family.rank - 1)
+    return [tensor(family.dtype, (*whole, size(draw))) for _ in range(2)]
+
+
+def _even(draw: Draw, family: Family) -> list[TensorType]:
+    return [tensor(family.dtype, [draw(st.sampled_from((2, 4, 6))) for _ in range(family.rank)])]
+
+
+def _large(draw: Draw, family: Family) -> list[TensorType]:
+    """Room for windows, and channels that divide."""
+    channels = draw(st.sampled_from((1, 2, 3, 4, 6)))
+    high = {3: 8, 4: 7, 5: 5}[family.rank]
+    return [tensor(family.dtype, (size(draw, high=2), channels, *(size(draw, 3, high) for _ in range(family.rank - 2))))]
+
+
+def _channelled(draw: Draw, family: Family) -> list[TensorType]:
+    channels = draw(st.sampled_from((2, 4, 6)))
+    return [tensor(family.dtype, (size(draw, 2, 3), channels, *(size(draw, 2, 4) for _ in range(family.rank - 2))))]
+
+
+def _vectors(draw: Draw, family: Family) -> list[TensorType]:
+    return [tensor(family.dtype, shape(draw, 1)) for _ in range(2)]
+
+
+def _matrices(draw: Draw, family: Family) -> list[TensorType]:
+    rows, inner, columns = size(draw), size(draw), size(draw)
+    left, right = draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    batch = shape(draw, 2)
+    a = (*batch, rows, inner)[4 - left :] if left > 1 else (inner,)
+    b = (*batch, inner, columns)[4 - right :] if right > 1 else (inner,)
+    return [tensor(family.dtype, a), tensor(family.dtype, b)]
+
+
+def _choice(draw: Draw, family: Family) -> list[TensorType]:
+    first, *others = broadcasting(draw, family, draw(st.integers(2, 3)))
+    return [tensor("bool", [int(d) for d in first.shape]), *others]
+
+
+EQUATIONS = ("ij,jk->ik", "bij,bjk->bik", "i,j->ij", "ij->ji", "ii->i", "ij->", "ij->j", "bi,bj", "...ij,...jk->...ik", "ijk,ij,k->jk", "bhqd,bhkd->bhqk")
+
+
+def _summed(draw: Draw, family: Family) -> list[TensorType]:
+    """The shapes that fit one of the equations, which `_equation` finds again."""
+    sizes = {letter: size(draw, high=4) for letter in "abcdefghijklmnopqrstuvwxyz"}
+    terms = draw(st.sampled_from(EQUATIONS)).split("->")[0].split(",")
+    return [tensor(family.dtype, [sizes[c] for c in term.replace("...", "zy")]) for term in terms]
+
+
+def _attended(draw: Draw, family: Family) -> list[TensorType]:
+    heads, groups = draw(st.sampled_from((1, 2, 3))), draw(st.sampled_from((1, 1, 2)))
+    before = [size(draw, high=2)] if family.rank > 3 else []
+    length, span, width = size(draw), size(draw), draw(st.sampled_from((2, 4, 8)))
+    fewer = [heads] if family.rank > 2 else []
+    many = [heads * groups] if before else fewer
+    q = [*before, *many, length, width]
+    k = [*before, *fewer, span, width]
+    v = [*before, *fewer, span, size(draw)]
+    masks = [[tensor(dtype, sizes)] for dtype in ("bool", family.dtype) for sizes in ([length, span], [1, span], [*before, *many, length, span])]
+    mask: list[TensorType] = draw(st.sampled_from([[], [], *masks]))
+    return [*(tensor(family.dtype, s) for s in (q, k, v)), *mask]
+
+
+def _multihead(draw: Draw, family: Family) -> list[TensorType]:
+    batch, length, span = size(draw, high=3), size(draw), size(draw)
+    x = tensor(family.dtype, (batch, length, draw(st.sampled_from((4, 6, 8)))))
+    key = tensor(family.dtype, (batch, span, size(draw)))
+    value = tensor(family.dtype, (batch, span, size(draw)))
+    mask = tensor(draw(st.sampled_from(("bool", family.dtype))), (length, span))
+    return draw(st.sampled_from(([x], [x, key], [x, key, value], [x, key, value, mask])))
+
+
+def _sequence(draw: Draw, family: Family) -> list[TensorType]:
+    """Without states: their shape follows from arguments, which are drawn later."""
+    return [tensor(family.dtype, shape(draw, 3))]
+
+
+def _squeezable(draw: Draw, family: Family) -> list[TensorType]:
+    return [tensor(family.dtype, [draw(st.sampled_from((1, 2, 3))) for _ in range(family.rank)])]
+
+
+def _masked(draw: Draw, family: Family) -> list[TensorType]:
+    x, mask = broadcasting(draw, family, 2)
+    return [x, mask.with_dtype(DTYPES["bool"])]
+
+
+def _index(draw: Draw, sizes: Sequence[int]) -> TensorType:
+    return tensor(draw(st.sampled_from(INDICES)), sizes)
+
+
+def _gathered(draw: Draw, family: Family) -> list[TensorType]:
+    """Indices of at most the size of the tensor along each axis: as it must be, but for one axis."""
+    whole = shape(draw, family.rank)
+    return [tensor(family.dtype, whole), _index(draw, [size(draw, high=d) for d in whole])]
+
+
+def _scattered(draw: Draw, family: Family) -> list[TensorType]:
+    x, index = _gathered(draw, family)
+    return [x, index, tensor(family.dtype, [int(d) + size(draw, 0, 1) for d in index.shape])]
+
+
+def _maybe_scattered(draw: Draw, family: Family) -> list[TensorType]:
+    return _scattered(draw, family)[: draw(st.integers(2, 3))]
+
+
+def _selected(draw: Draw, family: Family) -> list[TensorType]:
+    return [tensor(family.dtype, shape(draw, family.rank)), _index(draw, [size(draw)] if family.rank else [1])]
+
+
+def _rotated(draw: Draw, family: Family) -> list[TensorType]:
+    x = tensor(family.dtype, (*shape(draw, family.rank - 1, 4), draw(st.sampled_from((2, 4, 6)))))
+    positions = [(x.shape[-2],), (x.shape[0], x.shape[-2])] if family.rank > 2 else [(x.shape[-2],)]
+    return [x, _index(draw, [int(d) for d in draw(st.sampled_from(positions))])][: draw(st.integers(1, 2))]
+
+
+def _blocks(draw: Draw, family: Family) -> list[TensorType]:
+    """What comes of an image of 4 by 5 in blocks of 2 by 2, without padding."""
+    return [tensor(family.dtype, (size(draw, high=2), 4 * size(draw, high=2), 12))]
+
+
+def _sampled(draw: Draw, family: Family) -> list[TensorType]:
+    axes = family.rank - 2
+    batch = size(draw, high=2)
+    image = tensor(family.dtype, (batch, size(draw, high=3), *shape(draw, axes, 6)))
+    return [image, tensor(family.dtype, (batch, *shape(draw, axes, 4), axes))]
+
+
+def _shuffled(draw: Draw, family: Family) -> list[TensorType]:
+    return [tensor(family.dtype, [*shape(draw, family.rank - 3, 2), draw(st.sampled_from((4, 8))), *(draw(st.sampled_from((2, 4))) for _ in range(2))])]
+
+
+INPUTS: dict[str, Callable[[Draw, Family], list[TensorType]]] = {
+    "attention": _attended,
+    "avg_pool": _large,
+    "bilinear": _bilinear,
+    "concat": _alike_but_one,
+    "conv": _large,
+    "conv_transpose": _large,
+    "einsum": _summed,
+    "expand": _squeezable,
+    "fold": _blocks,
+    "gather": _gathered,
+    "glu": _even,
+    "grid_sample": _sampled,
+    "group_norm": _channelled,
+    "gru": _sequence,
+    "instance_norm": _channelled,
+    "batch_norm": _channelled,
+    "lp_pool": _large,
+    "lstm": _sequence,
+    "matmul": _matrices,
+    "masked_fill": _masked,
+    "max_pool": _large,
+    "multihead_attention": _multihead,
+    "outer": _vectors,
+    "rearrange": lambda draw, family: [tensor(family.dtype, [draw(st.sampled_from((2, 4, 6))) for _ in range(family.rank)])],
+    "channel_shuffle": _channelled,
+    "index_select": _selected,
+    "pixel_shuffle": _shuffled,
+    "pixel_unshuffle": _shuffled,
+    "rnn": _sequence,
+    "rotary": _rotated,
+    "scatter": _maybe_scattered,
+    "scatter_reduce": _scattered,
+    "squeeze": _squeezable,
+    "stack": _alike,
+    "unfold": _large,
+    "where": _choice,
+}
+
+RANKS: dict[str, tuple[int, int]] = {
+    "attention": (2, 4),
+    "batch_norm": (2, 5),
+    "bilinear": (1, 4),
+    "chunk": (1, 4),
+    "concat": (1, 4),
+    "cosine_similarity": (2, 4),
+    "dense": (1, 4),
+    "drop_path": (2, 4),
+    "flatten": (2, 5),
+    "glu": (1, 4),
+    "group_norm": (2, 5),
+    "instance_norm": (3, 5),
+    "layer_norm": (1, 4),
+    "local_response_norm": (3, 5),
+    "pad": (1, 5),
+    "permute": (1, 4),
+    "rearrange": (2, 4),
+    "rms_norm": (1, 4),
+    "roll": (1, 4),
+    "select": (1, 4),
+    "slice": (1, 4),
+    "split": (1, 4),
+    "unflatten": (1, 4),
+    "channel_shuffle": (3, 5),
+    "grid_sample": (4, 5),
+    "pixel_shuffle": (3, 5),
+    "pixel_unshuffle": (3, 5),
+    "rotary": (2, 4),
+    "tril": (2, 4),
+    "triu": (2, 4),
+    "unfold": (4, 4),
+}
+"""The least and the greatest rank, where it is not 0 to 4 (3 to 5 of spatial operators)."""
+
+INDICES = ("int64", "int64", "int32")
+NUMBERS = ("float32", "float32", "float16", "int64", "float64")
+DTYPES_OF: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        (
+            "adaptive_avg_pool adaptive_max_pool attention avg_pool batch_norm bilinear celu conv conv_transpose cosine_similarity dense "
+            "drop_path dropout elu gelu global_avg_pool global_max_pool glu fold grid_sample group_norm gru hardshrink hardsigmoid hardswish instance_norm "
+            "layer_norm leaky_relu local_response_norm log_softmax logsigmoid lp_pool lstm max_pool mean mish multihead_attention norm prelu "
+            "rms_norm rnn rotary selu silu softmax softmin softplus softshrink std topk sort argsort unfold upsample var"
+        ).split(),
+        FLOATS,
+    ),
+    **dict.fromkeys("abs argmax argmin ceil clamp einsum floor hardtanh matmul neg pow relu relu6 remainder round softsign tanhshrink threshold".split(), NUMBERS),
+    "embedding": INDICES,
+    "one_hot": ("int64",),
+}
+"""Element types to draw from, where most others are refused: perturbation finds those."""

@@ -1,0 +1,68 @@
+"""Whether netc and PyTorch agree on one use of an operator: both refuse it, or both take it and make the same types of it.
+
+In: a `Use`. Out: a `Verdict`. Always: nothing is run but PyTorch on tiny tensors; the numbers are the business of the judge.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import netc
+from netc.compiler.dims import Facts
+from netc.compiler.ops.base import Given, Refusal
+from netc.dsl.record import Record
+
+from .oracle import ask
+from .strictness import reason
+from .use import Use
+
+
+class Verdict(Record):
+    """`model`: what netc makes of it, if anything; `codes`: its errors, if it refuses. `disagreement`: what is wrong, empty if nothing;
+    `known`: why netc is meant to be stricter; `unknown`: PyTorch could not be asked."""
+
+    text: str
+    model: Any
+    codes: tuple[str, ...]
+    disagreement: str
+    known: str = ""
+    unknown: bool = False
+
+
+def results_of(use: Use) -> int:
+    """How many results there are, when all are unpacked. What is refused is taken to have one."""
+    try:
+        return len(use.build().infer(Given(use.inputs, Facts.nothing())))
+    except Refusal:
+        return 1
+    except Exception:  # of arguments that its kinds refuse
+        return 1
+
+
+def judged(use: Use) -> Verdict:
+    """Asks both of them about the use, its sizes as they are."""
+    use = Use(use.operator, use.inputs, use.args)
+    results = results_of(use)
+    text = use.text(results)
+    model, codes = compiled(text)
+    answer = ask(use, results)
+    if answer.unknown:
+        return Verdict(text, model, codes, "", unknown=True)
+    if model is None:
+        if answer.types is None:
+            return Verdict(text, None, codes, "")
+        known = reason(use, codes, answer.types)
+        return Verdict(text, None, codes, "" if known else f"netc refuses it ({', '.join(codes)}), PyTorch makes {answer.types}", known)
+    if answer.types is None:
+        return Verdict(text, model, (), f"netc takes it, PyTorch does not: {answer.why}")
+    inferred = tuple((t.dtype.name, tuple(t.shape)) for t in model.outputs.values())
+    wrong = "" if inferred == answer.types else f"netc infers {inferred}, PyTorch makes {answer.types}"
+    return Verdict(text, model, (), wrong)
+
+
+def compiled(text: str) -> tuple[Any, tuple[str, ...]]:
+    """The model, or None and the codes of the errors."""
+    try:
+        return netc.compile(text), ()
+    except netc.CompileError as error:
+        return None, tuple(d.code for d in error.diagnostics if d.severity == "error")
