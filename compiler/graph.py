@@ -201,40 +201,34 @@ class Placed:
         self.outputs = outputs
 
 
-def flatten(main: Graph) -> Iterator[Placed]:
-    """All operator nodes in the order of computation, every call opened.
+class Flat:
+    """All operator nodes in the order of computation, every call opened, one at a time: to be iterated once.
 
     Keys of values: the main graph's inputs are 0, 1, ...; each operator output gets the next number. `path` is the full path of the
     node's parameters (that of the declaration for a shared stage); `owner` the full path of the graph it stands in.
-    The result values are told by `flatten_outputs`.
     """
-    return _Flattener(main).run()
 
-
-def flatten_outputs(main: Graph) -> tuple[list[Placed], list[int]]:
-    """The same as a list, with the keys of the main graph's outputs."""
-    flattener = _Flattener(main)
-    placed = list(flattener.run())
-    return placed, [flattener.top[id(v)] for v in main.outputs]
-
-
-class _Flattener:
     def __init__(self, main: Graph) -> None:
-        self.main = main
-        self.next = len(main.inputs)
-        self.top: dict[int, int] = {id(v): i for i, v in enumerate(main.inputs)}
+        self._main = main
+        self._next = len(main.inputs)
+        self._top: dict[int, int] = {id(v): i for i, v in enumerate(main.inputs)}
 
-    def run(self) -> Iterator[Placed]:
-        yield from self._walk(self.main, "", self.top, {})
+    def __iter__(self) -> Iterator[Placed]:
+        return self._walk(self._main, "", self._top, {})
+
+    def results(self) -> list[int]:
+        """The keys of the main graph's outputs, once all nodes have been asked for."""
+        return [self._top[id(v)] for v in self._main.outputs]
 
     def _walk(self, graph: Graph, path: str, keys: dict[int, int], homes: dict[int, str]) -> Iterator[Placed]:
-        homes = {**homes, **{id(m): join(path, m.label) for m in graph.declares}}
+        if graph.declares:
+            homes = {**homes, **{id(m): join(path, m.label) for m in graph.declares}}
         for node in graph.nodes:
             own = homes[id(node.shared)] if node.shared is not None else join(path, node.label)
-            inputs = tuple(keys[id(v)] for v in node.inputs)
+            inputs = tuple([keys[id(v)] for v in node.inputs])
             if isinstance(node, OpNode):
-                outputs = tuple(range(self.next, self.next + len(node.outputs)))
-                self.next += len(node.outputs)
+                outputs = tuple(range(self._next, self._next + len(node.outputs)))
+                self._next += len(node.outputs)
                 for value, key in zip(node.outputs, outputs, strict=True):
                     keys[id(value)] = key
                 yield Placed(node, own, path, inputs, outputs)

@@ -22,7 +22,8 @@ Draw = Callable[[ParameterInfo, np.random.Generator], Array]
 
 def initial(infos: Mapping[str, ParameterInfo], seed: int = 0) -> dict[str, Array]:
     """An array for every parameter and buffer."""
-    arrays = {name: _values(info, seed) for name, info in infos.items() if info.tied_to is None}
+    generators = _Generators(seed)
+    arrays = {name: _values(info, generators) for name, info in infos.items() if info.tied_to is None}
     return {name: arrays[info.tied_to or name] for name, info in infos.items()}
 
 
@@ -31,15 +32,27 @@ def fixed(info: ParameterInfo) -> Array:
     return FIXED[info.init.kind](info).astype(numpy_dtype(info.dtype), copy=False)
 
 
-def _values(info: ParameterInfo, seed: int) -> Array:
+def _values(info: ParameterInfo, generators: _Generators) -> Array:
     if info.init.kind in FIXED:
         return fixed(info)
-    return DRAWN[info.init.kind](info, _generator(seed, info.name)).astype(numpy_dtype(info.dtype), copy=False)
+    return DRAWN[info.init.kind](info, generators.named(info.name)).astype(numpy_dtype(info.dtype), copy=False)
 
 
-def _generator(seed: int, name: str) -> np.random.Generator:
-    key = blake2b(f"{seed}:{name}".encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
+class _Generators:
+    """A generator for every name: one, keyed anew, since making one asks the system for randomness that nobody wants."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.bits = np.random.Philox(key=0)
+        self.fresh: Any = self.bits.state
+        self.generator = np.random.Generator(self.bits)
+
+    def named(self, name: str) -> np.random.Generator:
+        """The generator of the name, good until the next is asked for."""
+        key = blake2b(f"{self.seed}:{name}".encode(), digest_size=16).digest()
+        self.fresh["state"]["key"] = np.frombuffer(key, "<u8")
+        self.bits.state = self.fresh
+        return self.generator
 
 
 # --- what draws nothing ----------------------------------------------------------------------------------------------------

@@ -74,6 +74,8 @@ class _Walk:
     def __init__(self, main: Graph) -> None:
         self.main = main
         self.members = _members(main)
+        self.specs = {id(n): _specs(n) for members in self.members.values() for n in members if isinstance(n, OpNode)}
+        """By node: a graph that is called often brings the same ones again."""
         self.found: dict[str, ParameterInfo] = {}
         self.visited: set[str] = set()
         """Places of shared stages that have been seen to."""
@@ -98,14 +100,14 @@ class _Walk:
                 self._graph(node.graph, own, _handed(node, homes))
 
     def _operator(self, node: OpNode, own: str, path: str) -> None:
-        for spec in _parameters_first(node.specs):
+        for spec, sizes in self.specs[id(node)]:
             name = join(own, spec.name)
             if name in self.found:
                 continue
             tie = node.tie if node.tie is not None and node.tie.name == spec.name else None
             tied_to = None if tie is None else join(join(path, tie.path), tie.target_name)
             self.found[name] = ParameterInfo(
-                name, _sizes(spec), spec.dtype, spec.trainable, spec.persistent, spec.init, node.span, node.op, tied_to
+                name, sizes, spec.dtype, spec.trainable, spec.persistent, spec.init, node.span, node.op, tied_to
             )
 
 
@@ -132,8 +134,9 @@ def _members(main: Graph) -> dict[int, list[OpNode | CallNode]]:
     return members
 
 
-def _parameters_first(specs: tuple[ParameterSpec, ...]) -> list[ParameterSpec]:
-    return sorted(specs, key=lambda spec: not spec.trainable)
+def _specs(node: OpNode) -> list[tuple[ParameterSpec, tuple[int, ...]]]:
+    """What the node brings, with the sizes: parameters before buffers."""
+    return [(spec, _sizes(spec)) for spec in sorted(node.specs, key=lambda spec: not spec.trainable)]
 
 
 def _sizes(spec: ParameterSpec) -> tuple[int, ...]:

@@ -344,9 +344,12 @@ class Block(Node):
 
 
 class Model(Node):
+    """`model name(parameters) { body }`, or `model name(parameters) = base arguments { expects }`: the base with its parameters set."""
+
     name: Name
     parameters: tuple[Parameter | TensorParameter, ...]
     body: Body
+    base: Apply | None = None
 
 
 Definition = Use | Fn | Block | Model

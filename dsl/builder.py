@@ -69,6 +69,14 @@ class Builder(ExpressionBuilder):
     def model(self, c: Children) -> ast.Model:
         return ast.Model(self._between(c[0], c[-1]), self._name(c[1]), self._parameters(c), c[-1])
 
+    def derived_model(self, c: Children) -> ast.Model:
+        base = next(child for child in c if child.__class__ is ast.Apply)
+        end = base.span.end
+        body = c[-1] if c[-1].__class__ is ast.Body else ast.Body(Span(self.source, end, end), ())
+        if base.label is not None:
+            self._report(errors.model_without_label(base.label.span))
+        return ast.Model(self._between(c[0], c[-1]), self._name(c[1]), self._parameters(c[:-1]), body, base)
+
     def _parameters(self, c: Children) -> tuple[Any, ...]:
         return next((tuple(child) for child in c if child.__class__ is list), ())
 

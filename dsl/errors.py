@@ -142,6 +142,10 @@ def in_takes_no_arguments(span: Span) -> Diagnostic:
     return syntax(span, "`in` is the input of the block and takes no arguments", help=("a stage comes behind an arrow: `in -> dense 2`",))
 
 
+def model_without_label(span: Span) -> Diagnostic:
+    return syntax(span, "a model made of another one has no label", help=("its name is the one behind `model`",))
+
+
 def bad_arrow(span: Span, text: str) -> Diagnostic:
     return syntax(span, f"stages are joined by `->`, not by `{text}`", help=("write `->`",), edits=(Edit(span, "->"),))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netc.compiler.elaborate import elaborate
+from netc.compiler.elaborate import elaborate, standing
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
@@ -72,6 +72,8 @@ def elaborate_file(file: ast.File, source: SourceFile, problems: list[Diagnostic
     """The second half of `analyse`, for a text that has been parsed with these `problems`."""
     loader = Loader(source, path)
     program, found = elaborate(file, source, loader=loader, model=choice.model, params=choice.params, dims=choice.dims)
+    if any(d.severity == "error" for d in problems):  # what could not be read may be what uses it
+        found = [d for d in found if not d.code.startswith("unused-")]
     diagnostics = tuple(sort_and_dedupe([*problems, *found]))
     failed = any(d.severity == "error" for d in diagnostics)
     return Analysis(None if failed else program, diagnostics, tuple(loader.sources))
@@ -84,7 +86,7 @@ def analyse_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Ch
     except Unreadable as error:
         return [Analysis(None, (error.diagnostic,), (error.span.file,))]
     file, problems = parse(source)
-    names = [item.name.name for item in file.items if isinstance(item, ast.Model)]
+    names = standing(file)
     if choice.model is not None or len(names) < 2:
         return [elaborate_file(file, source, problems, choice, path)]
     return [elaborate_file(file, source, problems, replace(choice, model=name), path) for name in names]

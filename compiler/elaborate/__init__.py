@@ -19,12 +19,12 @@ from ..graph import Program
 from . import blocks, choices, loops, shares  # noqa: F401  (each puts its rule into the tables of stages.py)
 from .files import define
 from .memo import Memo
-from .models import build, choose
+from .models import build, choose, standing
 from .session import CannotLoad, Loader, Session
 from .unused import unused
 from .values import Abort
 
-__all__ = ["CannotLoad", "Loader", "elaborate"]
+__all__ = ["CannotLoad", "Loader", "elaborate", "standing"]
 
 _STACK = 20_000
 

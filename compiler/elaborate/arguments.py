@@ -14,11 +14,11 @@ from ..errors.names import ArgumentTwice, MissingArgument, TooManyArguments, Unk
 from ..ops.base import Operator, Required
 from ..ops.kinds import BOOL, DTYPE, Kind, Unfit
 from ..types import DTYPES
-from .evaluate import evaluate
+from .evaluate import MISSPELT, evaluate
 from .limits import check_number
 from .scope import Scope
 from .session import Session
-from .values import Failure, FnDef, show_value
+from .values import Failure, FnDef, Silent, StageValue, show_value
 
 
 class Bound(Record):
@@ -34,7 +34,7 @@ def bind_operator(cls: type[Operator], node: ast.Apply, scope: Scope, session: S
     """Checks and converts the arguments of an operator. The first that is wrong is a `Failure`."""
     positional, activation = _activation(cls, node, scope)
     if node.activation is not None:
-        activation = _trailing(cls, node.activation)
+        activation = _trailing(cls, node.activation, scope)
     slots = [arg for arg in cls.signature.values() if arg.positional]
     if len(positional) > len(slots):
         surplus = positional[len(slots)]
@@ -78,6 +78,8 @@ def _keywords(
         elif arg is None:
             known = tuple(cls.signature)
             raise Failure(UnknownArgument(cls.name, keyword.name, tuple(near(keyword.name, list(aliases))), known), keyword.name_span)
+        elif arg.name in args and spans[arg.name].start > keyword.span.start:
+            raise Silent  # the parser has told that it stands in the wrong place
         elif arg.name in args:
             raise Failure(ArgumentTwice(cls.name, keyword.name), keyword.span, ((spans[arg.name], "first here"),))
         else:
@@ -97,18 +99,31 @@ def _activation(cls: type[Operator], node: ast.Apply, scope: Scope) -> tuple[tup
     if not cls.takes_activation or not node.positional or node.called:
         return node.positional, None
     last = node.positional[-1]
-    if isinstance(last, ast.Name) and is_activation(last.name) and scope.find(last.name) is None:
-        return node.positional[:-1], last
-    return node.positional, None
+    meant = activation_named(last, scope)
+    return (node.positional[:-1], meant) if meant is not None else (node.positional, None)
 
 
-def _trailing(cls: type[Operator], name: ast.Name) -> ast.Name:
+def _trailing(cls: type[Operator], name: ast.Name, scope: Scope) -> ast.Name:
     """A bare name behind the keywords, which can only be an activation."""
-    if is_activation(name.name) and cls.takes_activation:
-        return name
+    meant = activation_named(name, scope)
+    if meant is not None and cls.takes_activation:
+        return meant
     slots = sum(arg.positional for arg in cls.signature.values())
     hint = surplus_hint(name) or "arguments without names stand before those with names"
     raise Failure(TooManyArguments(cls.name, slots, hint), name.span)
+
+
+def activation_named(expr: ast.Expr, scope: Scope) -> ast.Name | None:
+    """The activation that an argument names: an operator, or what stands for one."""
+    if not isinstance(expr, ast.Name):
+        return None
+    name, found = expr.name, scope.find(expr.name)
+    if found is not None:
+        if not isinstance(found[0].value, StageValue):
+            return None
+        scope.use(name)
+        name = found[0].value.operator
+    return ast.Name(expr.span, name) if is_activation(name) else None
 
 
 def is_activation(name: str) -> bool:
@@ -130,7 +145,13 @@ def _convert(owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scop
     """The value of an argument. A bare word of the kind is that word."""
     if isinstance(expr, ast.Name) and expr.name in kind.words:
         value: Any = expr.name
-    elif isinstance(expr, ast.Name) and (kind.words or kind is BOOL) and scope.find(expr.name) is None and expr.name not in session.dims:
+    elif (
+        isinstance(expr, ast.Name)
+        and (kind.words or kind is BOOL)
+        and expr.name not in MISSPELT
+        and scope.find(expr.name) is None
+        and expr.name not in session.dims
+    ):
         close = near_type(expr.name) if kind is DTYPE else near(expr.name, list(kind.words))
         hint = "did you mean " + " or ".join(f"`{n}`" for n in close) + "?" if close else ""
         raise Failure(WrongArgument(owner, name, kind.describe(), f"`{expr.name}`", hint), expr.span)
@@ -171,8 +192,8 @@ def bind_parameters(
     """Binds a block's compile-time parameters in `inner`; the arguments are evaluated in `scope`, the defaults in `inner`."""
     if len(node.positional) > len(parameters):
         surplus = node.positional[len(parameters)]
-        names = tuple(p.name.name for p in parameters)
-        raise Failure(TooManyArguments(owner, len(parameters), surplus_hint(surplus), accepts=names), surplus.span)
+        accepts = tuple(p.name.name for p in parameters)
+        raise Failure(TooManyArguments(owner, len(parameters), surplus_hint(surplus), accepts=accepts), surplus.span)
     if node.activation is not None:
         raise Failure(TooManyArguments(owner, len(parameters), surplus_hint(node.activation)), node.activation.span)
     given: dict[str, ast.Expr] = {p.name.name: e for p, e in zip(parameters, node.positional, strict=False)}

@@ -37,6 +37,7 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
 }
 MAX_BITS = 4096
+_SHORT = 60
 
 
 def negate(value: Any, span: Span) -> Any:
@@ -68,7 +69,7 @@ def _decide(answer: bool | None, left: object, op: str, right: object, node: ast
         symbolic = sorted({s for side in (left, right) if isinstance(side, SymDim) for s in symbols(side)})
         told = f"{show_value(left)} {op} {show_value(right)}"
         text = Span(node.span.file, node.left.span.start, node.right.span.end).text
-        text = text if len(text) <= len(told) else told
+        text = text if len(text) <= _SHORT else told
         marks = tuple(m for e, v in ((node.left, left), (node.right, right)) if not isinstance(e, ast.Name) for m in _origin(e, v, scope))
         raise Failure(UndecidableCondition(text, wanted or "", symbolic[0] if symbolic else ""), node.span, marks)
     return answer

@@ -12,7 +12,7 @@ from netc.dsl.source import Span
 from ..dims import Dim, SymDim
 from ..errors.names import NoIn, NotATensor, UnknownName
 from ..errors.structure import Recursion, TooManyNodes
-from ..errors.values import BadIndex, BadOperand, NoAttribute, NoSuchAxis, NotABool, NotAFunction, NotANumber, TensorAsValue
+from ..errors.values import BadIndex, BadOperand, NoAttribute, NoSuchAxis, NotABool, NotAFunction, NotANumber, NotAValue, TensorAsValue
 from ..graph import Value
 from ..ops.base import Operator
 from ..types import DTYPES, TensorType, show_shape
@@ -21,7 +21,10 @@ from .builtins import BUILTINS, call_builtin
 from .limits import check_list
 from .scope import Binding, Scope
 from .session import MAX_NODES, Session
-from .values import CONST_TYPES, BlockDef, Const, Failure, FnDef, LazyLet, Many, SharedDef, Silent, Unknown, show_value
+from .values import CONST_TYPES, BlockDef, Const, Failure, FnDef, LazyLet, Many, SharedDef, Silent, StageValue, Unknown, show_value
+
+MISSPELT = ("True", "False")
+"""Names whose right spelling the parser has told."""
 
 
 def evaluate(expr: ast.Expr, scope: Scope, session: Session) -> Any:
@@ -51,8 +54,8 @@ def dimension(value: Any, span: Span) -> Dim:
     return value
 
 
-def known(binding: Binding, name: str, span: Span, session: Session) -> Const:
-    """The compile-time value of a binding, or a `Failure` when it is something else."""
+def known(binding: Binding, name: str, span: Span, session: Session) -> Const | StageValue | BlockDef:
+    """The compile-time value of a binding, blocks and operators among them, or a `Failure` when it is something else."""
     value = binding.value
     if isinstance(value, LazyLet):
         value = force(binding, value, session)
@@ -60,8 +63,10 @@ def known(binding: Binding, name: str, span: Span, session: Session) -> Const:
         raise Silent
     if isinstance(value, (Value, Many)):
         raise Failure(TensorAsValue(name), span, ((binding.span, "bound here"),) if binding.span else ())
+    if isinstance(value, StageValue) or (isinstance(value, BlockDef) and isinstance(value.node, ast.Block)):
+        return value
     if not isinstance(value, CONST_TYPES):
-        raise Failure(NotANumber("what stands here", "a compile-time value", f"the {describe(value)} `{name}`"), span)
+        raise Failure(NotAValue(name, describe(value)), span, ((binding.span, "bound here"),) if binding.span else ())
     return value
 
 
@@ -95,10 +100,12 @@ def lookup(name: str, span: Span, scope: Scope, session: Session) -> Binding:
         return Binding(session.dims[name], None)
     if name in DTYPES:
         return Binding(DTYPES[name], None)
+    if name in Operator.registry:
+        return Binding(StageValue(name), None)
     if name == "in":
         raise Failure(NoIn(expression=True), span)
-    if name in ("True", "False"):
-        raise Silent  # the parser has told how it is written
+    if name in MISSPELT:
+        raise Silent
     candidates = near(name, [*scope.visible(), *session.dims])
     hint = "a dimension is declared by the `input` whose shape has it" if name.isupper() and not candidates else ""
     raise Failure(UnknownName(name, tuple(candidates), hint), span)

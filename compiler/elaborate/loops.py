@@ -153,7 +153,7 @@ class _Step:
             yield from zip(binders, (item,), strict=False)
             return
         if not isinstance(item, tuple) or len(item) != len(binders):
-            raise Failure(IterationMismatch(len(binders), f"such as {show_value(item)}"), binders[0].span.to(binders[-1].span))
+            raise Failure(IterationMismatch(len(binders), show_value(item)), binders[0].span.to(binders[-1].span))
         yield from zip(binders, item, strict=True)
 
     def _entry(self, flow: Flow, scope: Scope) -> Entry:

@@ -10,8 +10,9 @@ from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import SourceFile, Span
 
-from ..errors.structure import AmbiguousModel, NoInput, StrayStatement, UnknownModel, UnknownParameter
+from ..errors.structure import AmbiguousModel, NoInput, Recursion, StrayStatement, UnknownModel, UnknownParameter
 from ..graph import Graph, Program
+from .arguments import bind_parameters
 from .bodies import finish
 from .evaluate import evaluate
 from .expectations import check_expectations
@@ -20,7 +21,7 @@ from .naming import Namer
 from .scope import Frame, Scope
 from .session import Session
 from .statements import Results, run_statements
-from .values import UNKNOWN, Failure, LazyLet
+from .values import UNKNOWN, BlockDef, Failure, LazyLet
 
 
 class Chosen:
@@ -33,6 +34,13 @@ class Chosen:
         self.span = node.name.span if node is not None else Span(body.span.file, 0, 0)
 
 
+def standing(file: ast.File) -> list[str]:
+    """The models of a file that stand on their own. One with a parameter that must be given is there for others to be made of."""
+    models = [item for item in file.items if isinstance(item, ast.Model)]
+    whole = [m for m in models if all(p.default is not None for p in m.parameters if isinstance(p, ast.Parameter))]
+    return [m.name.name for m in whole or models]
+
+
 def choose(file: ast.File, source: SourceFile, wanted: str | None, session: Session) -> Chosen | None:
     """The model that is meant; None if there is none, or if it cannot be told which (then that is reported)."""
     models = {m.name.name: m for m in file.items if isinstance(m, ast.Model)}
@@ -43,10 +51,11 @@ def choose(file: ast.File, source: SourceFile, wanted: str | None, session: Sess
         for statement in loose:
             if not isinstance(statement, (ast.Let, ast.Broken)):
                 session.report(StrayStatement(), statement.span)
-        name = wanted or (stem if stem in models else next(iter(models)))
-        if wanted is None and len(models) > 1 and stem not in models:
-            first, *others = (m.name.span for m in models.values())
-            session.report(AmbiguousModel(tuple(models)), first, tuple((o, "another one") for o in others))
+        whole = standing(file)
+        name = wanted or (stem if stem in whole else whole[0])
+        if wanted is None and len(whole) > 1 and stem not in whole:
+            first, *others = (models[n].name.span for n in whole)
+            session.report(AmbiguousModel(tuple(whole)), first, tuple((o, "another one") for o in others))
             return None
         if name in models:
             return Chosen(name, models[name].body, models[name])
@@ -70,15 +79,23 @@ def _identifier(stem: str) -> str:
 
 def build(chosen: Chosen, files: Scope, params: Mapping[str, Any], dims: Mapping[str, int], session: Session) -> Program | None:
     """Walks the model's body. None if anything failed."""
-    graph = Graph(chosen.name, "model", chosen.body.span)
-    frame = Frame(graph, None, Namer(numbered=False), ())
     outside = Scope(files, None)
-    scope = Scope(outside, frame)
-    scope.beside = files if chosen.node is None else outside
+    scope = Scope(outside, None)
     _set_parameters(chosen, params, outside, files, scope, session)
+    body = chosen.body
+    if chosen.node is not None and chosen.node.base is not None:
+        with session.catching(()):
+            body, outside = derive(chosen.node, outside, files, session)
+        if body is chosen.body:
+            return None
+    scope.parent = outside
+    graph = Graph(chosen.name, "model", body.span)
+    frame = Frame(graph, None, Namer(numbered=False), ())
+    scope.frame = frame
+    scope.beside = files if chosen.node is None else outside
     graph.arguments = {k: b.value for k, b in outside.names.items()} if chosen.node else {}
-    declare_dimensions(chosen.body, scope, session, dims, chosen.span)
-    results = run_statements(chosen.body, scope, session, "the model")
+    declare_dimensions(body, scope, session, dims, chosen.span)
+    results = run_statements(body, scope, session, "the model")
     finish(frame, results.flow, session)
     if results.flow is UNKNOWN:
         return None
@@ -90,6 +107,26 @@ def build(chosen: Chosen, files: Scope, params: Mapping[str, Any], dims: Mapping
     if not any(d.severity == "error" for d in session.diagnostics):
         check_expectations(chosen, program, params, scope, session)
     return program
+
+
+def derive(model: ast.Model, outside: Scope, files: Scope, session: Session) -> tuple[ast.Body, Scope]:
+    """The body of the model that this one is made of, in the end, and the scope of that one's parameters."""
+    seen = [model]
+    while model.base is not None:
+        name = model.base.name
+        found = files.find(name)
+        target = found[0].value.node if found is not None and isinstance(found[0].value, BlockDef) else None
+        if not isinstance(target, ast.Model):
+            models = [n for n, b in files.names.items() if isinstance(b.value, BlockDef) and isinstance(b.value.node, ast.Model)]
+            raise Failure(UnknownModel(name, tuple(near(name, models)), tuple(models)), model.base.name_span)
+        if any(target is m for m in seen):
+            raise Failure(Recursion(name, "model"), model.base.name_span)
+        inner = Scope(files, None)
+        constants = tuple(p for p in target.parameters if isinstance(p, ast.Parameter))
+        bind_parameters(name, constants, model.base, inner, outside, session)
+        seen.append(target)
+        model, outside = target, inner
+    return model.body, outside
 
 
 def output_names(results: Results, count: int) -> Iterable[str]:

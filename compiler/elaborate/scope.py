@@ -18,7 +18,7 @@ from ..graph import Graph, Value
 from ..ops.base import typed
 from .naming import Namer
 from .ties import PendingTie
-from .values import UNKNOWN, Entity, Failure, Many, SharedDef, Unknown
+from .values import UNKNOWN, BlockDef, Entity, Failure, Many, SharedDef, Unknown
 
 
 class Binding:
@@ -156,6 +156,8 @@ def token(value: Entity) -> object:
         return ("tensors", tuple((v.type, v.spatial) for v in value.values))
     if isinstance(value, SharedDef):
         return ("shared", id(value.module))
+    if isinstance(value, BlockDef):
+        return ("block", id(value.node))
     if isinstance(value, Unknown):
         return UNKNOWN
     if isinstance(value, (int, float, str, tuple)):

@@ -29,7 +29,22 @@ from .operators import operate, stage_label, tensors
 from .scope import Scope
 from .session import Session
 from .unknown import bound_otherwise, unbound
-from .values import CONST_TYPES, UNKNOWN, BlockDef, Const, Failure, Flow, FnDef, LazyLet, Many, SharedDef, Silent, Unknown, show_value
+from .values import (
+    CONST_TYPES,
+    UNKNOWN,
+    BlockDef,
+    Const,
+    Failure,
+    Flow,
+    FnDef,
+    LazyLet,
+    Many,
+    SharedDef,
+    Silent,
+    StageValue,
+    Unknown,
+    show_value,
+)
 
 Operand = Flow | Const
 
@@ -172,10 +187,10 @@ def _stage_entity(node: ast.Apply, scope: Scope) -> Any:
     """The block, shared stage or operator class that a stage names."""
     found = scope.find(node.name)
     value = found[0].value if found is not None else None
-    if isinstance(value, (BlockDef, SharedDef)):
+    if isinstance(value, (BlockDef, SharedDef, StageValue)):
         used = scope.use(node.name)
         assert used is not None
-        return used.value
+        return Operator.registry[value.operator] if isinstance(value, StageValue) else used.value
     if node.name in Operator.registry:
         return Operator.registry[node.name]
     if isinstance(value, Unknown):

@@ -39,12 +39,11 @@ def unbound(node: ast.Apply, scope: Scope) -> Failure:
         hint = "of a tensor, ask `x.shape`, `x.rank`, `x.channels` or `x.features`"
         return Failure(NotAStage(name, "a compile-time function", hint), node.name_span)
     visible = [n for n in scope.visible() if n != "in"]
-    candidates = tuple(near(name, [*Operator.registry, *visible]))
+    alike = [n for n in Operator.registry if _plain(n) == _plain(name)]
+    candidates = tuple(alike or near(name, [*Operator.registry, *visible]))
     if not node.positional and not node.keywords and any(n in visible for n in candidates):
         return Failure(UnknownName(name, candidates), node.name_span)
-    torch = _from_torch().get(_plain(name), "")
-    same = any(n.casefold() == name.casefold() for n in candidates)
-    return Failure(UnknownStage(name, candidates, "" if same else torch), node.name_span)
+    return Failure(UnknownStage(name, candidates, "" if alike else _from_torch().get(_plain(name), "")), node.name_span)
 
 
 @cache
@@ -55,6 +54,6 @@ def _from_torch() -> dict[str, str]:
 
 
 def _plain(name: str) -> str:
-    """A name without what differs between PyTorch's manners of writing it."""
+    """A name without what differs between manners of writing it: `conv2d`, `Conv2d`, `max_pool`, `MaxPool1d`."""
     word = name.lower().replace("_", "")
     return word[:-2] if word.endswith(("1d", "2d", "3d")) else word

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from netc.dsl import ast
@@ -16,17 +18,20 @@ _BINDING = {ast.Assign: ("targets",), ast.Let: ("name",), ast.Shared: ("name",),
 
 def unused(file: ast.File) -> Iterator[tuple[Problem, Span]]:
     """The warnings for all bodies of a file. A file's own `let`s are its parameters, which others may set or use."""
-    if any(isinstance(node, ast.Broken) for node in _everything(file)):
-        return  # the names may be used in what did not parse
+    bodies: list[ast.Body] = []
+    for node in _everything(file):
+        if isinstance(node, ast.Broken):
+            return  # the names may be used in what did not parse
+        if isinstance(node, ast.Body):
+            bodies.append(node)
     loose = tuple(i for i in file.items if isinstance(i, ast.Statement))
     if not any(isinstance(i, ast.Model) for i in file.items):
         yield from _body(loose, file.items, lets=False)
     for item in file.items:
         if isinstance(item, (ast.Block, ast.Model)):
             yield from _parameters(item)
-    for node in _everything(file):
-        if isinstance(node, ast.Body):
-            yield from _body(node.statements, node.statements, lets=True)
+    for body in bodies:
+        yield from _body(body.statements, body.statements, lets=True)
 
 
 def _body(statements: tuple[ast.Statement, ...], text: tuple[Any, ...], lets: bool) -> Iterator[tuple[Problem, Span]]:
@@ -57,7 +62,8 @@ def _bound(statement: ast.Statement, lets: bool) -> Iterator[tuple[ast.Name, str
 
 
 def _parameters(item: ast.Block | ast.Model) -> Iterator[tuple[Problem, Span]]:
-    mentioned = set(mentions((item.body, *item.parameters)))
+    base = item.base if isinstance(item, ast.Model) else None
+    mentioned = set(mentions((item.body, *item.parameters, *filter(None, (base,)))))
     first_tensor = next((p for p in item.parameters if isinstance(p, ast.TensorParameter)), None)
     for parameter in item.parameters:
         name = parameter.name
@@ -72,21 +78,18 @@ def mentions(nodes: tuple[Any, ...]) -> Iterator[str]:
             yield node.name
 
 
-def _everything(root: Any) -> Iterator[Any]:
-    stack: list[Any] = [root]
+def _everything(root: object) -> Iterator[ast.Node]:
+    stack = [root]
     while stack:
-        node = stack.pop()
-        yield node
-        stack += _children(node)
+        found = stack.pop()
+        if isinstance(found, tuple):
+            stack += found
+        elif isinstance(found, ast.Node):
+            yield found
+            stack.append(_contents(type(found))(found))
 
 
-def _children(node: Any) -> Iterator[Any]:
-    if isinstance(node, tuple):
-        yield from (child for child in node if isinstance(child, (ast.Node, tuple)))
-    elif isinstance(node, ast.Node):
-        skipped = _BINDING.get(type(node), ())
-        for field in node.__match_args__:
-            if field not in skipped:
-                child = getattr(node, field)
-                if isinstance(child, (ast.Node, tuple)):
-                    yield child
+@cache
+def _contents(kind: type[ast.Node]) -> Callable[[ast.Node], object]:
+    """Gives the fields of such a node that are not bound by it, as one value or a tuple."""
+    return attrgetter(*(field for field in kind.__match_args__ if field not in _BINDING.get(kind, ())))

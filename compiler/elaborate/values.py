@@ -60,6 +60,12 @@ class BlockDef(Record):
     scope: Scope
 
 
+class StageValue(Record):
+    """An operator as a value, such as the argument of `activation=relu`: a name that stands for it is a stage."""
+
+    operator: str
+
+
 class SharedDef(Record):
     """A `shared` stage: what it is, where it was declared, and the identity of its parameters."""
 
@@ -75,7 +81,7 @@ class LazyLet(Record):
     scope: Scope
 
 
-Entity = Const | Flow | FnDef | BlockDef | SharedDef | LazyLet
+Entity = Const | Flow | FnDef | BlockDef | StageValue | SharedDef | LazyLet
 CONST_TYPES = (int, float, str, SymDim, DType, Init, tuple)
 
 
@@ -116,6 +122,10 @@ def show_value(value: object) -> str:
     if isinstance(value, tuple):
         items = [show_value(v) for v in value[:_MOST_ITEMS]]
         return "[" + ", ".join(items + ["..."] * (len(value) > _MOST_ITEMS)) + "]"
+    if isinstance(value, StageValue):
+        return f"`{value.operator}`"
+    if isinstance(value, BlockDef):
+        return f"`{value.node.name.name}`"
     if isinstance(value, Init):
         return f"{value.kind}({', '.join(map(str, value.values))})"
     return str(value)

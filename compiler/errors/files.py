@@ -27,7 +27,8 @@ class CannotUse(Problem):
     near: tuple[str, ...] = ()
 
     def message(self) -> str:
-        return f"cannot use `{self.path}`: {self.why}"
+        shown = self.path if self.path.strip() else f'"{self.path}"'
+        return f"cannot use `{shown}`: {self.why}"
 
     def help(self) -> tuple[str, ...]:
         return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()

@@ -342,5 +342,5 @@ class BadLabel(Problem):
 
     def help(self) -> tuple[str, ...]:
         outer, dot, inner = self.found.partition(".")
-        plain = dot and all(part.replace("_", "a").isalnum() for part in (outer, inner))
+        plain = dot and outer.isidentifier() and inner.isidentifier()
         return (f"a level of names is made by a group: `(... as {inner}) as {outer}`",) if plain else ()

@@ -146,6 +146,17 @@ class FunctionTakes(Problem):
         return f"`{self.name}` takes {self.wanted}, found {self.found}"
 
 
+class NotAValue(Problem):
+    """A block, function or shared stage where only a value will do. `what` is such as `block`."""
+
+    code: ClassVar[str] = "wrong-value"
+    name: str
+    what: str
+
+    def message(self) -> str:
+        return f"a value known at compile time is needed here, found the {self.what} `{self.name}`"
+
+
 class TensorAsValue(Problem):
     """A tensor where only what is known at compile time will do."""
 

@@ -14,7 +14,7 @@ from ..types import BOOL as BOOL_TYPE
 from ..types import FLOAT32, Shape, TensorType, show_shape
 from .base import Arg, Given, Operator, Refusal, numel
 from .broadcast import broadcast
-from .kinds import BOOL, NUMBER
+from .kinds import BOOL, COUNT, FRACTION, NUMBER
 from .linear_algebra import refuse_unless_alike
 from .pointwise import FLOATS, refuse_unless
 
@@ -49,7 +49,7 @@ class Attention(Operator):
 
     Shapes are `[..., heads, L, E]` for q, `[..., heads, S, E]` for k and `[..., heads, S, Ev]` for v. Keys and values may have fewer
     heads, if their number divides that of the queries (grouped-query attention). A bool mask is true where a query may see a key; any
-    other is added to the scores.
+    other is added to the scores. With `window`, causal attention sees that many keys: the query's own and those right before it.
     """
 
     name = "attention"
@@ -58,9 +58,12 @@ class Attention(Operator):
     inputs = ("q", "k", "v", "mask?")
     causal = Arg(BOOL, default=False)
     scale = Arg(NUMBER, default=None)
+    dropout = Arg(FRACTION, default=0.0, alias="dropout_p")
+    window = Arg(COUNT, default=None)
     examples = (
         "q = input 4xTx8; k = input 4xTx8; v = input 4xTx8; (q, k, v) -> attention causal=true",
         "q = input 4x6x8; k = input 2x6x8; v = input 2x6x8; mask = input [6, 6] bool batch=false; (q, k, v, mask) -> attention",
+        "q = input 4xTx8; (q, q, q) -> attention causal=true window=128",
     )
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
@@ -75,6 +78,8 @@ class Attention(Operator):
         scores = self.scores(given)
         if len(given) > MASK:
             self._refuse_mask(given, scores)
+        if self.window is not None:
+            self._refuse_window(given)
         return (q.with_shape((*scores[:-1], given[V].shape[-1])),)
 
     def grouped(self, given: Given) -> bool:
@@ -122,6 +127,13 @@ class Attention(Operator):
         wanted = [m if given.facts.equal(m, 1) else s for m, s in zip(reversed(mask.shape), reversed(scores), strict=False)]
         needed = f"a shape that broadcasts to {show_shape(scores)}"
         refuse_unless_mask(self.name, given, MASK, tuple(reversed(wanted)) if fits else None, needed)
+
+    def _refuse_window(self, given: Given) -> None:
+        """Where there were fewer keys than queries, the last ones might see none."""
+        if not self.causal:
+            needed = "goes only with `causal=true`"
+            raise Refusal(BadArgument(self.name, "window", str(self.window), needed), argument("window"))
+        refuse_unless_equal(self.name, given, (Q, K), -2, "slide a window over queries and keys of shape", "their lengths (axis -2)")
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
         """Two matrix products and, as softmax counts, three operations for each score."""

@@ -1,7 +1,7 @@
 """Space and channels traded for each other: blocks of an image become channels, and channels blocks.
 
-In: tensors whose last axes are space, the channels before them. Out: the same elements elsewhere; `unfold` repeats those that several blocks
-share, `fold` adds them up.
+In: tensors whose last axes are space, the channels before them. Out: the same elements elsewhere; those that several blocks share are
+repeated by `unfold`, and added up by `fold`.
 """
 
 from __future__ import annotations

@@ -95,7 +95,19 @@ class AvgPool(_PaddedPool):
         if self.divisor_override is not None and given[0].rank == 3:
             needed = "needs two or three spatial axes"
             raise Refusal(BadArgument(self.name, "divisor_override", str(given[0]), needed), argument("divisor_override"))
+        self._refuse_beyond_input(given)
         return results
+
+    def _refuse_beyond_input(self, given: Given) -> None:
+        """With three spatial axes, PyTorch wants the kernel to fit without the padding."""
+        x = given[0]
+        if x.rank < 5:
+            return
+        for axis, (size, window) in enumerate(zip(x.shape[2:], self.windows(x), strict=True), start=2):
+            if given.facts.at_least(size, window.taps) is False:
+                found = f"{window.taps} for axis {axis} of {x}"
+                needed = "must be at most the size without its padding, where there are three spatial axes"
+                raise Refusal(BadArgument(self.name, "kernel", found, needed), argument("kernel"))
 
 
 class LpPool(_Pool):

@@ -25,7 +25,7 @@ from .linear_algebra import refuse_unless_alike
 class Recurrent(Operator):
     """What all recurrent layers have. `gates`: the blocks of rows in their matrices; `cell_flops`: what a unit costs a step beside them."""
 
-    inputs = ("x", "h?")
+    inputs: ClassVar[tuple[str, ...]] = ("x", "h?")
     extras = True
     gates: ClassVar[int] = 1
     cell_flops: ClassVar[int] = 1
@@ -113,7 +113,7 @@ class Recurrent(Operator):
         return tuple(specs)
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
-        """The matrix products with input and state, the biases, and what the cell does with each unit: a function, a sum or a product is 1."""
+        """The products with input and state, the biases, and what the cell does with each unit: a function, sum or product is 1."""
         batch, length, features = given[0].shape
         total: Dim = 0
         for _, width in self.cells(features):

@@ -6,7 +6,7 @@ PyTorch has it; of sizes known only at run time, only a `scale` with a denominat
 
 from __future__ import annotations
 
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from netc.dsl.record import Record
 
@@ -18,6 +18,9 @@ from .base import Arg, Given, Operator, Refusal, numel
 from .kinds import BOOL, SIZE, Kind, ListKind, NumberKind, WordKind
 from .learned import float_input
 from .windows import spatial_axes
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 FINEST = 2**10
 """The greatest denominator of a scale for sizes known only at run time: products with all sizes in use are exact."""
@@ -59,6 +62,8 @@ class Stretch(Record):
     @property
     def ratio(self) -> Fraction | None:
         """How many times larger the result is; None if that is known only at run time."""
+        from fractions import Fraction
+
         if self.scale is not None:
             return Fraction(self.scale)
         known = isinstance(self.size, int) and isinstance(self.result, int)
@@ -143,11 +148,11 @@ class Upsample(Operator):
     def _scaled(self, size: Dim, scale: int | float) -> Dim:
         if isinstance(size, int):
             return int(size * scale)
-        exact = Fraction(scale)
-        if exact.denominator > FINEST:
+        numerator, denominator = scale.as_integer_ratio()
+        if denominator > FINEST:
             needed = f"must be a fraction such as 0.5 or 1.25 for a size known only at run time, which {show(size)} is"
             raise Refusal(BadArgument(self.name, "scale", str(scale), needed, "tell the `size` instead"), argument("scale"))
-        return size * exact.numerator // exact.denominator
+        return size * numerator // denominator
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
         """A multiply-add for each element that is weighed; a wider surrounding of `antialias` is not counted."""
@@ -199,5 +204,6 @@ class GridSample(Operator):
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
         """A multiply-add for each element that is weighed."""
-        taps = {"nearest": 0, "bilinear": 2, "bicubic": 4}[self.mode] ** (given[0].rank - 2)
+        along = {"nearest": 0, "bilinear": 2, "bicubic": 4}[self.mode]
+        taps = along**2 if given[0].rank == 4 else along**3
         return 2 * taps * numel(results[0].shape)

@@ -20,8 +20,8 @@ from .slicing import at_least_text
 class Rotary(Operator):
     """Rotary position embedding: turns each pair of features by `position / base ** (2 i / dims)`, as the i-th pair.
 
-    The pairs are features `i` and `i + dims / 2`, as in Llama and GPT-NeoX, or with `interleaved` features `2 i` and `2 i + 1`, as in GPT-J.
-    Only the first `dims` features are turned, by default all. Positions count from 0; a second input, `[N, T]` or `[T]`, says them.
+    The pairs are features `i` and `i + dims / 2`, as in Llama and GPT-NeoX, or with `interleaved` `2 i` and `2 i + 1`, as in GPT-J. Only
+    the first `dims` features are turned, by default all. Positions count from 0; a second input, `[N, T]` or `[T]`, says them.
     """
 
     name = "rotary"
@@ -54,7 +54,8 @@ class Rotary(Operator):
         if self.dims is None:
             even = facts.divides(2, size)
             if even is False:
-                raise Refusal(WrongSize(self.name, "an even number of features", x, "turn fewer: `dims=...`"), input_(0))
+                hint = f"turn only some of them: `dims={show(size - 1)}`" if size != 1 else ""
+                raise Refusal(WrongSize(self.name, "an even number of features", x, hint), input_(0))
             if even is None:
                 raise Refusal(UnprovableMultiple(self.name, 2, size, advice_divides(2, size)), STAGE)
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
@@ -18,6 +17,8 @@ def report(diagnostics: Sequence[Diagnostic], form: str, stream: TextIO) -> None
 
     ordered = sort_and_dedupe(diagnostics)
     if form == "json":
+        import json
+
         stream.write(json.dumps(to_json(ordered), indent=2, ensure_ascii=False) + "\n")
     elif not ordered:
         return

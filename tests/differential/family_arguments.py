@@ -121,7 +121,9 @@ def _suffix(draw: Draw, types: Types) -> dict[str, Any]:
 
 
 def _group_norm(draw: Draw, types: Types) -> dict[str, Any]:
-    return {"groups": draw(st.sampled_from([g for g in (1, 2, 3, 4) if _ints(types)[1] % g == 0]))}
+    """Of one number alone there is no variance."""
+    channels = _ints(types)[1]
+    return {"groups": draw(st.sampled_from([g for g in (1, 2, 3, 4) if channels % g == 0 and g < channels]))}
 
 
 def _factors(draw: Draw, whole: int) -> list[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -29,6 +30,7 @@ from netc.dsl.source import SourceFile, Span
 from .use import Use
 
 NOWHERE = Span(SourceFile("use", ""), 0, 0)
+# PyTorch itself lacks some half kernels on the CPU, which is no answer.
 HALF_IS_MISSING = re.compile(r"not (?:implemented|supported) for '?(?:Half|BFloat16)|Half.*not (?:implemented|supported)")
 
 
@@ -38,7 +40,6 @@ class Answer(Record):
     types: tuple[tuple[str, tuple[int, ...]], ...] | None
     why: str = ""
     unknown: bool = False
-
 
 
 def ask(use: Use, results: int) -> Answer:
@@ -64,7 +65,11 @@ def _ask(use: Use, results: int, fill: int) -> Answer:
 
 def _tensor(type_: TensorType, fill: int) -> torch.Tensor:
     shape, dtype = [int(d) for d in type_.shape], getattr(torch, type_.dtype.name)
-    return torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(dtype) if type_.dtype.is_float else torch.full(shape, fill, dtype=dtype)
+    return (
+        torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(dtype)
+        if type_.dtype.is_float
+        else torch.full(shape, fill, dtype=dtype)
+    )
 
 
 def _flat(out: Any) -> list[torch.Tensor]:
@@ -84,12 +89,12 @@ def _emitted(use: Use, results: int) -> Callable[..., Any]:
     specs: tuple[ParameterSpec, ...] = ()
     node = OpNode(op, inputs, outputs, "stage", NOWHERE, specs)
     operators = Operators(Facts.nothing())
-    space: dict[str, Any] = {"torch": torch, "nn": nn, "F": F}
+    space: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "self": SimpleNamespace(training=False)}
     if type(op) not in FUNCTIONS:
         made = text(_resolved(operators.constructor(node)))
 
         def prepare() -> None:
-            space["stage"] = eval(made, space).eval()  # noqa: S307
+            space["stage"] = eval(made, space).eval()
     else:
 
         def prepare() -> None:
@@ -104,8 +109,8 @@ def _emitted(use: Use, results: int) -> Callable[..., Any]:
         prepare()
         local = {f"x{i}": array for i, array in enumerate(arrays)}
         for name, line in lines:
-            local[name] = eval(line, space, local)  # noqa: S307
-        return eval(last, space, local)  # noqa: S307
+            local[name] = eval(line, space, local)
+        return eval(last, space, local)
 
     return run
 
@@ -132,6 +137,19 @@ def _resolved(code: Code) -> Code:
     return rewrite(code, change)
 
 
+def _alone(values: Any) -> Any:
+    """A list of one stands for all axes."""
+    return values[0] if isinstance(values, tuple) and len(values) == 1 else values
+
+
+def _scattered(op: Any, x: torch.Tensor, index: torch.Tensor, src: torch.Tensor | None) -> torch.Tensor:
+    if src is None or op.value is not None:
+        return x.scatter(op.axis, index, op.value, **({"reduce": op.reduce} if op.reduce else {}))
+    if op.reduce is None:
+        return x.scatter(op.axis, index, src)
+    return x.scatter_reduce(op.axis, index, src, "prod") if op.reduce == "multiply" else x.scatter_add(op.axis, index, src)
+
+
 # --- by hand ---------------------------------------------------------------------------------------------------------------------
 
 # Where the emitted form follows from what netc has inferred, it says nothing about what is wrong: these are asked for directly.
@@ -145,8 +163,17 @@ DIRECT: dict[str, Callable[[Any], Callable[..., Any] | None]] = {
     "pad": lambda op: lambda x: F.pad(x, op.padding, op.mode, op.value if op.mode == "constant" else None),
     "select": lambda op: lambda x: x.select(op.axis, op.index),
     "roll": lambda op: lambda x: torch.roll(x, op.shifts, op.axis or ()),
-    "layer_norm": lambda op: None if op.shape is None else nn.LayerNorm(op.shape, op.eps, op.affine, op.bias),
-    "rms_norm": lambda op: None if op.shape is None else nn.RMSNorm(op.shape, op.eps, op.affine),
+    "layer_norm": lambda op: None if op.shape is None else lambda x: nn.LayerNorm(op.shape, op.eps, op.affine, op.bias, dtype=x.dtype)(x),
+    "rms_norm": lambda op: None if op.shape is None else lambda x: nn.RMSNorm(op.shape, op.eps, op.affine, dtype=x.dtype)(x),
+    "prelu": lambda op: None if op.num_parameters == "channels" else lambda x: nn.PReLU(op.num_parameters, dtype=x.dtype)(x),
+    "gather": lambda op: lambda x, index: x.gather(op.axis, index),
+    "scatter_reduce": lambda op: lambda x, index, src: x.scatter_reduce(op.axis, index, src, op.reduce, include_self=op.include_self),
+    "scatter": lambda op: lambda x, index, src=None: _scattered(op, x, index, src),
+    "upsample": lambda op: (
+        lambda x: F.interpolate(
+            x, _alone(op.size), _alone(op.scale), op.mode, op.align_corners, op.recompute_scale_factor or None, op.antialias
+        )
+    ),
     "slice": lambda op: lambda x: x.movedim(op.axis, 0)[op.start : op.stop : op.step].movedim(0, op.axis),
 }
 

@@ -17,12 +17,16 @@ COMPOSED = {
 }
 """Operators that are asked of PyTorch by an expression of netc's own, whose refusals mean nothing."""
 
+OWN = {
+    ("attention", "window"): "written as a mask, which PyTorch has no name for",
+}
+"""Arguments that PyTorch does not have: what they go with is netc's affair."""
+
 _WRAPS = "PyTorch wraps the number around, or drops its fraction"
 _TRAINING = "in training PyTorch refuses it too"
 _NO_BATCH = "PyTorch also takes one sample without a batch axis; every tensor of a netc model has one, or it is no sequence"
 _DEVICES = "PyTorch has this for some devices, ranks and element types only"
 _NEGATIVE_EPS = "PyTorch looks at it only when it is too late: the result is nan"
-_EMPTY_SPREAD = "PyTorch checks this in its module, not in its function"
 
 KNOWN: dict[tuple[str, str], str] = {
     ("attention", "mask-mismatch"): "documented to need the last two axes; only the slow path of PyTorch takes fewer",
@@ -35,6 +39,7 @@ KNOWN: dict[tuple[str, str], str] = {
     ("threshold", "scalar-does-not-fit"): _WRAPS,
     ("threshold", "bad-argument"): _WRAPS,
     ("hardtanh", "bad-argument"): _WRAPS + "; and of equal bounds its module refuses what its function takes",
+    ("conv", "wrong-argument"): "a negative padding with another mode than zeros cuts off; `pad` says so",
     ("conv_transpose", "wrong-argument"): "PyTorch does not look at a dilation of 0 where the kernel is 1",
     ("dropout", "needs-float"): _TRAINING,
     ("drop_path", "needs-float"): _TRAINING,
@@ -43,6 +48,8 @@ KNOWN: dict[tuple[str, str], str] = {
     ("global_max_pool", "wrong-rank"): "a pool of nothing: PyTorch has no such function, and its maximum takes any axes",
     ("global_max_pool", "needs-float"): "as the other pools",
     ("multihead_attention", "wrong-rank"): _NO_BATCH,
+    ("fold", "wrong-rank"): _NO_BATCH,
+    ("unfold", "wrong-rank"): _NO_BATCH,
     ("rnn", "wrong-rank"): _NO_BATCH,
     ("gru", "wrong-rank"): _NO_BATCH,
     ("lstm", "wrong-rank"): _NO_BATCH,
@@ -63,4 +70,7 @@ def reason(use: Use, codes: tuple[str, ...], types: Types) -> str:
         return "a result without elements is an error"
     if use.operator in COMPOSED:
         return COMPOSED[use.operator]
+    own = next((OWN[use.operator, name] for name, _ in use.args if (use.operator, name) in OWN), "")
+    if own:
+        return own
     return next((KNOWN[use.operator, code] for code in codes if (use.operator, code) in KNOWN), "")

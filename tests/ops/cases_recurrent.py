@@ -4,15 +4,23 @@ _STATE = "x = input [T, 5]; h = input [{}, N, {}] batch=false"
 _STATES = _STATE + "; c = input [{}, N, {}] batch=false"
 
 CASES: list[str] = [
-    *(f"input [T, 5] -> {name} 4{options}" for name in ("rnn", "gru", "lstm") for options in (
-        "",
-        " bias=false",
-        " bidirectional=true",
-        " layers=2",
-        " num_layers=3 bidirectional=true dropout=0.5",
-        " layers=2 bidirectional=true bias=false -> dense 3 relu",
-    )),
-    *(f"input [T, 5] {dtype} -> {name} 4 layers=2 bidirectional=true" for name in ("rnn", "gru", "lstm") for dtype in ("float16", "float64")),
+    *(
+        f"input [T, 5] -> {name} 4{options}"
+        for name in ("rnn", "gru", "lstm")
+        for options in (
+            "",
+            " bias=false",
+            " bidirectional=true",
+            " layers=2",
+            " num_layers=3 bidirectional=true dropout=0.5",
+            " layers=2 bidirectional=true bias=false -> dense 3 relu",
+        )
+    ),
+    *(
+        f"input [T, 5] {dtype} -> {name} 4 layers=2 bidirectional=true"
+        for name in ("rnn", "gru", "lstm")
+        for dtype in ("float16", "float64")
+    ),
     *(f"(y, h) = input [T, 5] -> {name} 4 layers=2 bidirectional=true; out y, h" for name in ("rnn", "gru", "lstm")),
     *(f"{_STATE.format(4, 3)}; (y, last) = (x, h) -> {name} 3 layers=2 bidirectional=true; out y, last" for name in ("rnn", "gru")),
     *(f"{_STATE.format(1, 3)}; (x, h) -> {name} 3 bias=false" for name in ("rnn", "gru")),
@@ -37,6 +45,8 @@ CASES: list[str] = [
     "input [T, 5] float64 -> gru 4 bias=false",
     "x = input [T, 5] float64; h = input [1, N, 3] float64 batch=false; (x, h) -> rnn 3 nonlinearity=relu bias=false",
     "(y, h, c) = input [T, 5] float16 -> lstm 4 proj_size=3; out y, h, c",
+    "(y, h, c) = input [T, 5] bfloat16 -> lstm 4 proj_size=3 layers=2; out y, h, c",
+    "(y, h) = input [T, 5] bfloat16 -> gru 4 layers=2; out y, h",
     "x = input [T, 5] float16; h = input [1, N, 4] float16 batch=false; (y, a) = (x, h) -> gru 4; out y, a",
 ]
 

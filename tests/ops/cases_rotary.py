@@ -19,19 +19,27 @@ CASES: list[str] = [
     "input [T, 6] batch=false -> rotary dims=4",
     "input [2, 3, T, 8] -> rotary",
     "input [2, 3, T, 8] -> rotary dims=6 interleaved=true",
-    *(f"{_WITH.format(shape, 'T')}; (x, at) -> rotary{options}" for shape in ("T, 8", "2, T, 8", "2, 3, T, 8") for options in ("", " interleaved=true dims=4")),
+    *(
+        f"{_WITH.format(shape, 'T')}; (x, at) -> rotary{options}"
+        for shape in ("T, 8", "2, T, 8", "2, 3, T, 8")
+        for options in ("", " interleaved=true dims=4")
+    ),
     f"{_WITH.format('2, T, 8', 'T')} batch=false; (x, at) -> rotary",
     f"{_WITH.format('T, 8', 'T')} batch=false; (x, at) -> rotary",
     "x = input [6]; at = input [] int32; (x, at) -> rotary",
     "x = input [4, 6] batch=false; at = input [4] uint8 batch=false; (x, at) -> rotary",
     "x = input [2, T, 8]; at = input [T] int32; (x, at * 100 + 7) -> rotary",
-    *(f"input [2, T, 8] {dtype} -> rotary{options}" for dtype in ("float16", "bfloat16", "float64") for options in ("", " interleaved=true", " dims=4")),
+    *(
+        f"input [2, T, 8] {dtype} -> rotary{options}"
+        for dtype in ("float16", "bfloat16", "float64")
+        for options in ("", " interleaved=true", " dims=4")
+    ),
     "input [2, T, 8] float64 -> rotary dims=4 interleaved=true",
     "x = input [2, T, 8] float64; at = input [T] int64; (x, at) -> rotary dims=4 interleaved=true",
     "x = input [T, 8] float64; at = input [T] int64; (x, at) -> rotary",
     "x = input [2, T, D] float64 where D % 2 == 0; x -> rotary",
     "x = input [2, T, 8] float16; at = input [T] int64; (x, at) -> rotary dims=4",
-    "x = input [T, 16]; (q, k, v) = x -> dense 48 -> rearrange \"n t (h d) -> n h t d\" h=2 -> chunk 3 axis=-1; "
+    'x = input [T, 16]; (q, k, v) = x -> dense 48 -> rearrange "n t (h d) -> n h t d" h=2 -> chunk 3 axis=-1; '
     "(q -> rotary, k -> rotary, v) -> attention causal=true",
 ]
 

@@ -12,7 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, TypeProto, ValueInfoProto
 
-from ...graph import Placed, Program, Value, flatten_outputs
+from ...graph import Flat, Placed, Program, Value
 from ...ops.base import Given
 from ...parameters import parameters
 from ...types import TensorType
@@ -64,10 +64,10 @@ class _Writer:
         """By node: a graph that is called often brings the same ones again."""
 
     def write(self, graph: GraphProto) -> None:
-        placed, results = flatten_outputs(self.program.main)
-        for use in placed:
+        flat = Flat(self.program.main)
+        for use in flat:
             self._emit(use)
-        produced = self._bind([self.tensors[key] for key in results])
+        produced = self._bind([self.tensors[key] for key in flat.results()])
         used = self.draft.write(graph, produced)
         types = _Types()
         for name, value in zip(self.inputs, self.program.main.inputs, strict=True):
@@ -126,15 +126,15 @@ def _output_names(program: Program) -> list[str]:
 
 
 class _Types:
-    """Writes types. The program shares them between calls: each is made once and copied."""
+    """Writes types. There are few distinct ones: each is made once and copied."""
 
     def __init__(self) -> None:
-        self._made: dict[int, TypeProto] = {}
+        self._made: dict[TensorType, TypeProto] = {}
 
     def describe(self, info: ValueInfoProto, name: str, type: TensorType) -> None:
-        made = self._made.get(id(type))
+        made = self._made.get(type)
         if made is None:
-            made = self._made[id(type)] = TypeProto()
+            made = self._made[type] = TypeProto()
             fill_type(made, type)
         info.name = name
         info.type.CopyFrom(made)

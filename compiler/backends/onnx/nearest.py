@@ -43,34 +43,44 @@ def known_places(stretch: Stretch, *, exact: bool) -> Places:
 
 
 def _step(stretch: Stretch) -> np.float32:
-    """How far two results are apart in the input. (For `is_resize`, a `size` known only at run time has a `scale`.)"""
+    """How far two results are apart in the input, where the scale is known, or both sizes."""
     if stretch.scale is not None:
         return F32(1.0 / stretch.scale)
+    assert isinstance(stretch.size, int)
+    assert isinstance(stretch.result, int)
     return F32(F32(stretch.size) / F32(stretch.result))
 
 
 def _places(count: int, step: np.float32, *, exact: bool) -> Places:
     results = np.arange(count).astype(F32)
-    if not exact:
-        return np.floor(results * step).astype(np.int64)
-    # PyTorch is built to multiply and subtract in one step, with one rounding.
-    centres = (np.float64(step) * (results + F32(0.5)).astype(np.float64) - 0.5).astype(F32)
-    return np.floor(np.maximum(centres, F32(0)) + F32(0.5)).astype(np.int64)
+    found = results * step
+    if exact:
+        # PyTorch is built to multiply and subtract in one step, with one rounding.
+        centres = (np.float64(step) * (results + F32(0.5)).astype(np.float64) - 0.5).astype(F32)
+        found = np.maximum(centres, F32(0)) + F32(0.5)
+    rounded: Places = np.floor(found).astype(np.int64)
+    return rounded
 
 
 def places(site: Site, stretch: Stretch, *, exact: bool) -> str:
     """The same as a tensor, computed at run time if need be."""
     if isinstance(stretch.size, int) and isinstance(stretch.result, int):
         return site.constant(known_places(stretch, exact=exact))
-    ends = [site.scalar(number, INT64) for number in (0, stretch.result, 1)]
-    results = Term(site, site.add("Range", ends), INT64).cast(FLOAT32)
-    step = _run_time_step(site, stretch)
+    results, step = _run_time_results(site, stretch), _run_time_step(site, stretch)
     if exact:
         centres = (step.cast(FLOAT64) * (results + 0.5).cast(FLOAT64) - 0.5).cast(FLOAT32)
         found = (centres.op("Max", 0.0) + 0.5).op("Floor")
     else:
         found = (results * step).op("Floor")
     return found.cast(INT64).op("Min", Term(site, site.scalar(stretch.size - 1, INT64), INT64)).name
+
+
+def _run_time_results(site: Site, stretch: Stretch) -> Term:
+    """0, 1, 2, ..."""
+    if isinstance(stretch.result, int):
+        return Term(site, site.constant(np.arange(stretch.result).astype(F32)), FLOAT32)
+    ends = [site.scalar(number, INT64) for number in (0, stretch.result, 1)]
+    return Term(site, site.add("Range", ends), INT64).cast(FLOAT32)
 
 
 def _run_time_step(site: Site, stretch: Stretch) -> Term:

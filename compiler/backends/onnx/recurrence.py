@@ -1,6 +1,6 @@
 """Recurrences that ONNX has no operator for, or ONNX Runtime no kernel: a Scan over time, with one step as its body.
 
-In: a use of a recurrent layer, what flows into one of its cells, `[T, N, width]`, and the states to start from, `[N, units]`. Out: the names
+In: a use of a recurrent layer, what flows into one of its cells, `[T, N, width]`, and the states to start from, `[N, units]`. Out: names
 of what the steps give, `[T, N, units]`, and of the states after the last. Always: the products with the input are one, before the Scan; its
 body takes nothing from outside, so that weights go through it as states that stay.
 """
@@ -8,6 +8,7 @@ body takes nothing from outside, so that weights go through it as states that st
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from onnx import GraphProto, helper
 
@@ -23,7 +24,9 @@ Parameter = Callable[[str], str]
 """Gives the tensor of a parameter by its local name."""
 
 
-def scan_cell(op: Recurrent, site: Site, parameter: Parameter, dtype: DType, flow: str, end: str, starts: Sequence[str]) -> tuple[str, Names]:
+def scan_cell(
+    op: Recurrent, site: Site, parameter: Parameter, dtype: DType, flow: str, end: str, starts: Sequence[str]
+) -> tuple[str, Names]:
     """One cell, told by the end of its parameters' names, over the whole sequence; all tensors are of the element type given."""
 
     def turned(name: str) -> str:
@@ -78,7 +81,7 @@ class _Body:
     def gates(self, x: str, count: int) -> Names:
         return self.split("Split", [x], count, axis=-1, num_outputs=count)
 
-    def split(self, op_type: str, inputs: Sequence[str], outputs: int, **attributes: int) -> Names:
+    def split(self, op_type: str, inputs: Sequence[str], outputs: int, **attributes: Any) -> Names:
         at = len(self.graph.node) + 1
         names = [f"{self.prefix}{op_type}_{at}" + (f":{i}" if i else "") for i in range(outputs)]
         self.graph.node.append(helper.make_node(op_type, inputs, names, **attributes))

@@ -11,7 +11,7 @@ from .classes import Body, Loop, Member, Step, Traits
 from .code import CallCode, Code, Lit, Own, Ref
 from .containers import TURN, Form, Forms
 from .naming import plain, singular
-from .operators import Operators, Unsupported
+from .operators import Operators, Unsupported, called
 from .sharing import Sharing
 from .sizes import Sizes
 from .tie import tied
@@ -37,9 +37,12 @@ class _Builder:
         body.handed = [m.label for m in graph.modules]
         for value in graph.inputs:
             self._place(value)
-        for module in graph.declares:
-            self._declare(module)
+        undeclared = {id(m): m for m in graph.declares}
         for node in graph.nodes:
+            handed = node.modules if isinstance(node, CallNode) else ()
+            for module in (node.shared, *handed):
+                if module is not None and undeclared.pop(id(module), None) is not None:
+                    self._declare(module)
             self._node(node)
         body.keyed = any(m.how == "module" and m.label.isdigit() for m in body.members)
         body.outputs = tuple(self.places[id(v)] for v in graph.outputs)
@@ -54,7 +57,7 @@ class _Builder:
     # --- members ---------------------------------------------------------------------------------------------------------
 
     def _declare(self, module: SharedModule) -> None:
-        """The one member that all uses of a shared stage share."""
+        """The one member that all uses of a shared stage share: it stands before what uses it first."""
         made: list[Member] = []
         for node in self.sharing.uses(self.graph, module):
             member = self._member(node, module.label)
@@ -119,6 +122,9 @@ class _Builder:
         self._step(turn, traits, node, Loop(own, variable, states))
 
     def _bound(self, code: Code, inputs: tuple[int, ...], own: Code) -> Code:
+        if code is called(len(inputs)):
+            return CallCode(own, tuple(ValueRef(i) for i in inputs))
+
         def change(part: Code) -> Code | None:
             match part:
                 case Ref(index):

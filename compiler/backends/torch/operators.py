@@ -74,7 +74,7 @@ class Operators:
         emitter = (INVOCATIONS if self.is_member(node) else FUNCTIONS).get(type(node.op))
         if emitter is not None:
             return emitter(node.op, self._site(node))
-        return Own() if self.how(node) != "module" else _called(len(node.inputs))
+        return Own() if self.how(node) != "module" else called(len(node.inputs))
 
     def traits(self, node: OpNode, code: Code) -> Traits:
         op = node.op
@@ -105,7 +105,7 @@ class Operators:
 
 
 @cache
-def _called(inputs: int) -> Code:
+def called(inputs: int) -> Code:
     """A module called with all inputs."""
     return CallCode(Own(), tuple(Ref(i) for i in range(inputs)))
 

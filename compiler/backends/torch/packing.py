@@ -7,6 +7,7 @@ one other step has one result, which is handed on whole (`*x.chunk(3, dim=-1)`).
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 
 from .classes import Body, Step, Traits
 from .code import CallCode, Code, Let, Lit, Method, Several, TupleCode
@@ -27,21 +28,23 @@ class Steps:
         returned = tuple(ValueRef(o) for o in body.outputs)
         result: Code = returned[0] if len(returned) == 1 else TupleCode(returned)
         self.steps = _plain_members([*body.steps, Step(result, (), RETURN)])
-        totals = Counter(index for s in self.steps for index in references(s.code))
-        self._pack(totals)
-        self._unname_result(totals)
         self.references = [references(s.code) for s in self.steps]
+        totals = Counter(chain.from_iterable(self.references))
+        if self._pack(totals):
+            self.references = [references(s.code) for s in self.steps]
+        self._unname_result(totals)
 
-    def _pack(self, totals: Counter[int]) -> None:
+    def _pack(self, totals: Counter[int]) -> bool:
         several = (i for i, s in enumerate(self.steps) if len(s.outputs) > 1 and s.loop is None and not isinstance(s.code, Several))
         makers = {self.steps[i].outputs[0]: i for i in several}
         makers = {first: i for first, i in makers.items() if all(totals[o] == 1 and not self.names[o] for o in self.steps[i].outputs)}
         if not makers:
-            return
+            return False
         for index, step in enumerate(self.steps):
             if step.loop is None:
                 code = rewrite(step.code, lambda part: self._packed(part, makers))
                 self.steps[index] = Step(code, step.outputs, step.traits)
+        return True
 
     def _packed(self, part: Code, makers: dict[int, int]) -> Code | None:
         match part:

@@ -83,7 +83,9 @@ def leaky_relu(op: LeakyRelu, site: Site) -> str:
 def prelu(op: Prelu, site: Site) -> str:
     x, rank = term(site), site.given[0].rank
     slope = site.parameter("weight")
-    if op.num_parameters != 1 and rank > 2:
+    if rank == 0:
+        slope = site.add("Squeeze", [slope])
+    elif op.num_parameters != 1 and rank > 2:
         slope = site.add("Unsqueeze", [slope, site.ints(range(1, rank - 1))])
     if _wide(site):
         return x.greater(0.0).choose(x, x * Term(site, slope, x.dtype)).name

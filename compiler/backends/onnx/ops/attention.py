@@ -3,11 +3,13 @@ attributes, `[batch, length, heads * features]`."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from ....dims import Dim
 from ....ops.attention import MASK, Attention, K, Q, V
 from ....ops.base import numel
 from ....ops.multihead import MultiheadAttention
-from ....types import BOOL, Shape
+from ....types import BOOL, INT64, Shape
 from ..table import Site, emits
 from ..terms import FLOAT64, Term, term
 
@@ -18,15 +20,26 @@ def attention(op: Attention, site: Site) -> str:
     q, k, v = (_four_axes(op, site, index, scores) for index in (Q, K, V))
     q, scale = _scaled(q, op.scale, site.given[Q].shape[-1])
     names = [q.name, k.name, v.name]
-    if len(site.inputs) > MASK:
+    if op.window is not None:
+        names.append(_window(site, op.window, scores[-1]))
+    elif len(site.inputs) > MASK:
         names.append(_mask(site, scores, q))
-    result = site.add("Attention", names, is_causal=int(op.causal) or None, scale=scale)
+    causal = op.causal and op.window is None
+    result = site.add("Attention", names, is_causal=int(causal) or None, scale=scale)
     rank = site.results[0].rank
     if rank == 4:
         return result
     if rank > 4:
         return site.add("Reshape", [result, site.shape(site.results[0].shape)])
     return site.add("Squeeze", [result, site.ints([1] if rank == 3 else [0, 1])])
+
+
+def _window(site: Site, window: int, length: Dim) -> str:
+    """The mask that is true at the places `i - window < j <= i`."""
+    if isinstance(length, int):
+        return site.constant(np.triu(np.tril(np.ones((length, length), dtype=bool)), 1 - window))
+    ones = site.add("Expand", [site.scalar(True, BOOL), site.ints([length, length])])
+    return site.add("Trilu", [site.add("Trilu", [ones], upper=0), site.scalar(1 - window, INT64)], upper=1)
 
 
 def _scaled(q: Term, scale: float | None, features: Dim) -> tuple[Term, float | None]:

@@ -87,6 +87,5 @@ def fold(op: Fold, site: Site) -> str:
     x = term(site)
     sums = x.cast(FLOAT32) if x.dtype.kind == "bool" else x
     sizes = [Term(site, site.ints(numbers), INT64) for numbers in (op.image(), op.pair("kernel"))]
-    padding = op.pair("padding")
-    layout = {"dilations": op.pair("dilation"), "pads": padding * 2, "strides": op.pair("stride")}
-    return sums.op("Col2Im", *sizes, **{name: list(numbers) for name, numbers in layout.items()}).cast(x.dtype).name
+    dilations, pads, strides = list(op.pair("dilation")), list(op.pair("padding")) * 2, list(op.pair("stride"))
+    return sums.op("Col2Im", *sizes, dilations=dilations, pads=pads, strides=strides).cast(x.dtype).name

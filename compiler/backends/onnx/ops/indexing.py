@@ -8,7 +8,7 @@ import numpy as np
 
 from ....elements import numpy_dtype
 from ....ops.axes import front_axis
-from ....ops.indexing import INDEX, MASK, SRC, X, Gather, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
+from ....ops.indexing import INDEX, MASK, SRC, Gather, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, X, filling
 from ....types import DTYPES, FLOAT32, INT64, DType
 from ..table import Site, emits
 from ..terms import INT32, Term, term
@@ -76,7 +76,7 @@ def _neutral(reduce: str, dtype: DType) -> int | float:
 def _source(site: Site) -> Term:
     """The values to write, as many as there are indices."""
     source = _with_axis(site, SRC)
-    pairs = zip(site.given[INDEX].shape, site.given[SRC].shape, strict=False)
+    pairs = zip(site.given[INDEX].shape or (1,), site.given[SRC].shape or (1,), strict=True)
     longer = {axis: part for axis, (part, whole) in enumerate(pairs) if site.given.facts.equal(part, whole) is not True}
     if not longer:
         return source

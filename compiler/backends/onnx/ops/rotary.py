@@ -73,10 +73,11 @@ def _cosine_and_sine(op: Rotary, site: Site, dtype: DType) -> tuple[Term, Term]:
 def _frequencies(op: Rotary, site: Site, wide: DType) -> Term:
     dims = op.turned(site.given[0])
     if isinstance(dims, int):
-        exponents = np.arange(0, dims, 2, dtype=numpy_dtype(wide)) / -dims
-        return Term(site, site.constant(np.power(op.base, exponents, dtype=numpy_dtype(wide))), wide)
-    exponents_ = Term(site, _range(site, 0, dims, 2), INT64).cast(wide) / -dims
-    return exponents_.like(float(op.base)).op("Pow", exponents_)
+        number = numpy_dtype(wide).type
+        powers = np.power(number(op.base), np.arange(0, dims, 2, dtype=number) / number(dims))
+        return Term(site, site.constant(number(1) / powers), wide)
+    exponents = Term(site, _range(site, 0, dims, 2), INT64).cast(wide) / dims
+    return exponents.like(float(op.base)).op("Pow", exponents).op("Reciprocal")
 
 
 def _range(site: Site, start: int, stop: Dim, step: int) -> str:
@@ -93,7 +94,7 @@ def _composed(op: Rotary, site: Site, x: Term) -> Term:
     if _by_sample(site) and len(shape) > 3:
         axes = site.ints(range(1, len(shape) - 2))
         cos, sin = (t.op("Unsqueeze", Term(site, axes, INT64)) for t in (cos, sin))
-    half = site.given.facts.exact_div(dims, 2)
+    half = dims // 2
     if op.interleaved:
         first, second = _part(x, 0, dims, 2), _part(x, 1, dims, 2)
     else:

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from ....dims import Dim
 from ....ops.attention import MASK, Attention
 from ....ops.multihead import MultiheadAttention
 from ....types import BOOL
-from ..code import Code, Device, Lit, Own, Ref, Subscript, call, construct, dtype_keyword, method
+from ..code import Code, Device, Infix, Lit, Own, Ref, Subscript, call, construct, dtype_keyword, lit, method
 from ..table import Site, function, invocation, module
+from ..tree import Name
 
 
 @function(Attention)
 def attention(op: Attention, site: Site) -> Code:
-    mask = {"attn_mask": Ref(MASK)} if len(site.given) > MASK else {}
+    masks: dict[str, object] = {}
+    if op.window is not None:
+        masks = {"attn_mask": _window(op.window, site.given[0].shape[-2])}
+    elif len(site.given) > MASK:
+        masks = {"attn_mask": Ref(MASK)}
+    if op.dropout:
+        masks["dropout_p"] = Infix("*", lit(float(op.dropout), "dropout"), Name("self.training"))
     return call(
         "F.scaled_dot_product_attention",
         Ref(0),
         Ref(1),
         Ref(2),
-        **mask,
-        is_causal=(op.causal, False),
+        **masks,
+        is_causal=(op.causal and op.window is None, False),
         scale=(op.scale, None),
         enable_gqa=(op.grouped(site.given), False),
     )
+
+
+def _window(window: int, length: Dim) -> Code:
+    """True at the places `i - window < j <= i`."""
+    ones = call("torch.ones", lit(length, "length"), lit(length, "length"), dtype=BOOL, device=Device())
+    return method(method(ones, "tril"), "triu", lit(1 - window, "diagonal"))
 
 
 @module(MultiheadAttention)

@@ -17,7 +17,7 @@ _FIRST, _SECOND, _COS, _SIN = (Local(name) for name in ("first", "second", "cos"
 def rotary(op: Rotary, site: Site) -> Code:
     x = site.given[0]
     dims = op.turned(x)
-    half = site.given.facts.exact_div(dims, 2)
+    half = dims // 2
     partial = not site.given.facts.equal(dims, x.shape[-1])
     stop = dims if partial else None
     first, second = (_last(0, stop, 2), _last(1, stop, 2)) if op.interleaved else (_last(0, half), _last(half, stop))
@@ -29,7 +29,7 @@ def rotary(op: Rotary, site: Site) -> Code:
         ("first", first),
         ("second", second),
     ]
-    parts = [Infix("-", _times(_FIRST, _COS), _times(_SECOND, _SIN)), Infix("+", _times(_SECOND, _COS), _times(_FIRST, _SIN))]
+    parts: list[Code] = [Infix("-", _times(_FIRST, _COS), _times(_SECOND, _SIN)), Infix("+", _times(_SECOND, _COS), _times(_FIRST, _SIN))]
     if op.interleaved:
         pairs = method(call("torch.stack", TupleCode(tuple(parts)), dim=-1), "flatten", -2)
         if not partial:
@@ -41,12 +41,12 @@ def rotary(op: Rotary, site: Site) -> Code:
 
 
 def _frequencies(op: Rotary, site: Site) -> Code:
-    """The angle of a step, for each pair."""
+    """The angle of a step, for each pair, rounded as in the models that have been published."""
     x = site.given[0]
     dims = op.turned(x)
     wide = dtype_keyword(x.dtype if x.dtype.size > FLOAT32.size else FLOAT32)
     steps = call("torch.arange", 0, lit(dims, "dims"), 2, dtype=wide, device=Device())
-    return Infix("**", lit(op.base, "base"), Infix("/", steps, lit(-dims, "dims")))
+    return Infix("/", Lit(1), Infix("**", lit(op.base, "base"), Infix("/", steps, lit(dims, "dims"))))
 
 
 def _positions(site: Site) -> Code:
@@ -72,4 +72,3 @@ def _last(start: Dim, stop: Dim | None, step: int = 1) -> Code:
 
 def _times(left: Code, right: Code) -> Code:
     return Infix("*", left, right)
-

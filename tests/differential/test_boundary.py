@@ -1,0 +1,37 @@
+"""The border of what is valid: one size, element type or argument of a valid use is changed by one, and netc and PyTorch must still agree
+whether it can be run, and on the types of its results. Where netc is meant to be stricter, strictness.py says why."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from netc.compiler.ops import Operator
+
+from .perturbations import perturbed
+from .profile import examples
+from .strategies import uses
+from .use import Use
+from .verdict import judged
+
+OPERATORS = [name for name, cls in sorted(Operator.registry.items()) if cls.inputs]
+CALM = settings(max_examples=examples(40), suppress_health_check=list(HealthCheck))
+
+
+@st.composite
+def nearly_valid(draw: st.DrawFn, name: str) -> Use:
+    """A valid use with one thing changed."""
+    changed = perturbed(draw(uses(name)))
+    return draw(st.sampled_from(changed))
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_boundary(name: str) -> None:
+    @CALM
+    @given(nearly_valid(name))
+    def check(use: Use) -> None:
+        verdict = judged(use)
+        assert not verdict.disagreement, f"{verdict.text}: {verdict.disagreement}"
+
+    check()

@@ -1,0 +1,55 @@
+"""Uses drawn from every operator's own declaration: PyTorch, the source and ONNX Runtime agree on their numbers, netc on their types."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from judge import agree
+
+from netc.compiler.ops import Operator
+
+from .oracle import HALF_IS_MISSING
+from .profile import examples
+from .strategies import uses
+from .use import Use
+from .values import NO_KERNEL, limits_of, tolerance_of
+from .verdict import compiled, judged, results_of
+
+OPERATORS = [name for name, cls in sorted(Operator.registry.items()) if cls.inputs]
+CALM = settings(max_examples=examples(12), suppress_health_check=list(HealthCheck))
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_generated(name: str) -> None:
+    """What netc refuses, PyTorch refuses too; and most of what is drawn is not refused."""
+    taken: list[bool] = []
+
+    @CALM
+    @given(uses(name))
+    def check(use: Use) -> None:
+        taken.append(_checked(use))
+
+    check()
+    assert sum(taken) >= len(taken) // 2, f"{name}: {sum(taken)} of {len(taken)} uses are valid: see family_inputs.py, family_arguments.py"
+
+
+def _checked(use: Use) -> bool:
+    model, _ = compiled(use.text(results_of(use)))
+    if model is None and use.dims:
+        # Sizes that are not known may not be enough to go by: then those that are.
+        event("with known sizes")
+        use = Use(use.operator, use.inputs, use.args, label=use.label)
+        model, _ = compiled(use.text(results_of(use)))
+    if model is None:
+        verdict = judged(use)
+        assert not verdict.disagreement, f"{verdict.text}: {verdict.disagreement}"
+        return False
+    place = (use.operator, use.inputs[0].dtype.name)
+    try:
+        agree(model, limits=limits_of(use), tolerance=tolerance_of(use), runtime=place not in NO_KERNEL)
+    except BaseException as error:
+        if HALF_IS_MISSING.search(str(error)):
+            return True
+        error.add_note(use.text(results_of(use)))
+        raise
+    return True

@@ -1,0 +1,78 @@
+"""Which numbers the inputs of a use may hold, so that it is defined what comes out.
+
+In: a use. Out: for inputs of whole numbers, the least, and one more than the greatest. Always: what is not named holds 0 and 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .use import Use
+
+Limits = dict[str, tuple[int, int]]
+
+
+def limits_of(use: Use) -> Limits:
+    """By name of the input."""
+    limits = LIMITS.get(use.operator)
+    return {} if limits is None else limits(use)
+
+
+def _axis(use: Use) -> int:
+    """The size of the axis that is told, as it is without symbols."""
+    sizes = use.inputs[0].shape
+    return int(sizes[int(dict(use.args)["axis"])]) if sizes else 1
+
+
+def _indices(use: Use) -> Limits:
+    """Of an unknown size, only the first place is sure to be there: the batch may be 1."""
+    return {"x1": (0, 1 if use.dims else min(_axis(use), 2))}
+
+
+LIMITS: dict[str, Callable[[Use], Limits]] = {
+    # PyTorch divides by 0 only among floating-point numbers.
+    "floor_div": lambda use: {"x0": (1, 9), "x1": (1, 4)},
+    "remainder": lambda use: {"x0": (1, 9), "x1": (1, 4)},
+    "embedding": lambda use: {"x0": (0, int(dict(use.args)["num"]))},
+    "gather": _indices,
+    "index_select": _indices,
+    "one_hot": lambda use: {"x0": (0, int(dict(use.args)["classes"]))},
+    "rotary": lambda use: {"x1": (0, 9)},
+    "scatter": _indices,
+    "scatter_reduce": _indices,
+}
+
+
+# --- how near the numbers must be ------------------------------------------------------------------------------------------------
+
+TOLERANCES = {"float64": 1e-9, "float32": 1e-5, "float16": 2e-2}
+"""Relative and absolute, by the narrowest element type that takes part; whole numbers and truth values are equal."""
+
+LOOSER: dict[tuple[str, str], tuple[float, str]] = {
+    ("gelu", "float64"): (1e-6, "ONNX Runtime computes erf with the precision of float32"),
+    ("erf", "float64"): (1e-6, "ONNX Runtime computes erf with the precision of float32"),
+}
+"""By operator and element type, and why."""
+
+_NOT_THERE = "no kernel for the CPU"
+NO_KERNEL: dict[tuple[str, str], str] = {
+    ("adaptive_avg_pool", "float64"): f"GlobalAveragePool and AveragePool: {_NOT_THERE}",
+    ("conv", "float64"): f"Conv: {_NOT_THERE}",
+    ("upsample", "float64"): f"AveragePool: {_NOT_THERE}",
+    ("avg_pool", "float64"): f"AveragePool: {_NOT_THERE}",
+    ("conv_transpose", "float64"): f"ConvTranspose: {_NOT_THERE}",
+    ("fold", "float64"): f"Col2Im: {_NOT_THERE}",
+    ("instance_norm", "float64"): f"InstanceNormalization: {_NOT_THERE}",
+    ("local_response_norm", "float64"): f"LRN and AveragePool: {_NOT_THERE}",
+}
+"""What ONNX Runtime lacks: by operator and element type of the first input."""
+
+
+def tolerance_of(use: Use) -> float:
+    """See the tables."""
+    floats = [t.dtype for t in use.inputs if t.dtype.is_float]
+    if not floats:
+        return TOLERANCES["float32"]
+    narrowest = min(floats, key=lambda dtype: dtype.size).name
+    known = LOOSER.get((use.operator, narrowest))
+    return TOLERANCES[narrowest] if known is None else known[0]

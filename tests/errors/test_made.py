@@ -1,0 +1,127 @@
+"""Diagnostics that no text alone gives: of files that are no texts, of weights, of targets. Each is made here and run on the command line.
+
+made/CASE.err is what the command writes on standard error; `--update` writes it anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from netc.cli import cli
+from netc.files import LIMIT
+
+MADE = Path(__file__).parent / "made"
+Words = list[str]
+
+
+def put(name: str, content: bytes | str) -> Words:
+    """A file of the current folder, to be checked."""
+    Path(name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    return ["check", name]
+
+
+def binary_file() -> Words:
+    return put("model.onnx", b"\x08\x09\x12\x04netc\x00\x01\x02")
+
+
+def binary_text() -> Words:
+    return put("model.net", b"input 3\x00 -> dense 2")
+
+
+def not_utf8() -> Words:
+    return put("latin.net", "input 3  # café\n".encode("latin-1"))
+
+
+def not_utf8_wide() -> Words:
+    return put("wide.net", "input 3".encode("utf-16"))
+
+
+def empty_file() -> Words:
+    return put("empty.net", "")
+
+
+def missing_file() -> Words:
+    put("model.net", "input 3")
+    return ["check", "modle.net"]
+
+
+def not_a_file() -> Words:
+    Path("models").mkdir()
+    return ["check", "models"]
+
+
+def unreadable_file() -> Words:
+    Path("loop.net").symlink_to("loop.net")
+    return ["check", "loop.net"]
+
+
+def file_too_large() -> Words:
+    with Path("large.net").open("wb") as file:
+        file.truncate(LIMIT + 1)
+    return ["check", "large.net"]
+
+
+def use_of_a_binary_file() -> Words:
+    put("weights.net", b"\x00\x01")
+    return put("model.net", 'use "weights.net"\ninput 3 -> dense 2\n')
+
+
+def _weights(*names_and_shapes: tuple[str, tuple[int, ...]]) -> Words:
+    np.savez("weights.npz", **{name: np.zeros(shape, np.float32) for name, shape in names_and_shapes})
+    return ["compile", "-e", "input 3 -> dense 4 as hidden -> dense 2 as out", "-o", "out.onnx", "--weights", "weights.npz"]
+
+
+def weights_mismatch() -> Words:
+    return _weights(("hiden.weight", (4, 3)), ("hidden.bias", (4,)), ("out.weight", (2, 5)), ("out.bias", (2,)))
+
+
+def weights_mismatch_prefix() -> Words:
+    return _weights(
+        *((f"module.{n}", s) for n, s in (("hidden.weight", (4, 3)), ("hidden.bias", (4,)), ("out.weight", (2, 4)), ("out.bias", (2,))))
+    )
+
+
+def weights_unreadable() -> Words:
+    put("weights.npz", "not an archive")
+    return ["compile", "-e", "input 3 -> dense 2", "-o", "out.onnx", "--weights", "weights.npz"]
+
+
+def weights_missing() -> Words:
+    return ["compile", "-e", "input 3 -> dense 2", "-o", "out.onnx", "--weights", "nothing.safetensors"]
+
+
+def onnx_unsupported() -> Words:
+    return ["compile", "-e", "input 3x8x8 -> upsample 2 mode=bilinear antialias=true align_corners=true", "-o", "out.onnx"]
+
+
+def no_model() -> Words:
+    put("blocks.net", "block f { relu }\n")
+    return ["compile", "blocks.net", "-o", "out.onnx"]
+
+
+CASES: list[Callable[[], Words]] = [
+    binary_file, binary_text, not_utf8, not_utf8_wide, empty_file, missing_file, not_a_file, unreadable_file, file_too_large,
+    use_of_a_binary_file, weights_mismatch, weights_mismatch_prefix, weights_unreadable, weights_missing, onnx_unsupported, no_model,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", CASES, ids=lambda make: make.__name__)
+def test_made(make: Callable[[], Words], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, update: bool) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli, make(), prog_name="netc")
+    golden = MADE / f"{make.__name__}.err"
+    said = done.stdout + done.stderr
+    assert done.exit_code == 1, said
+    if update:
+        golden.parent.mkdir(exist_ok=True)
+        golden.write_text(said, encoding="utf-8")
+    assert said == golden.read_text(encoding="utf-8")
+
+
+def test_no_orphans() -> None:
+    assert {p.stem for p in MADE.glob("*.err")} == {make.__name__ for make in CASES}

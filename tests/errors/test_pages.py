@@ -1,0 +1,59 @@
+"""The pages of docs/errors: the first ```net example of each gives its code, the second gives no diagnostic at all."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from netc.analysis import Analysis, read_and_analyse
+from netc.cli.reading import reader
+from netc.codes import page
+
+from .codes import page_codes
+from .options import chosen
+
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SHOWN = {
+    "binary-file": "no text is binary",
+    "file-too-large": "64 MiB are not written on a page",
+    "formula-too-deep": "hundreds of terms are not read on a page",
+    "missing-file": "it is of the command line",
+    "not-a-file": "it is of the command line",
+    "not-utf8": "a page is UTF-8",
+    "onnx-unsupported": "the spec is right, one target is not",
+    "unreadable-file": "it is of the system",
+    "weights-mismatch": "it is of a file of weights",
+    "weights-unreadable": "it is of a file of weights",
+}
+"""Codes whose pages show a terminal (```console) instead of a spec, and why. test_made.py has all of them but formula-too-deep."""
+
+
+def fences(code: str) -> list[tuple[str, str]]:
+    return FENCE.findall(page(code) or "")
+
+
+def analysed(text: str, folder: Path) -> Analysis:
+    path = folder / "model.net"
+    path.write_text(text, encoding="utf-8")
+    return read_and_analyse(reader(str(path), None), chosen(text)).with_model()
+
+
+@pytest.mark.parametrize("code", page_codes())
+def test_page(code: str, tmp_path: Path) -> None:
+    kinds = [kind for kind, _ in fences(code)]
+    assert kinds == (["console"] if code in SHOWN else ["net", "net"])
+    if code in SHOWN:
+        return
+    (_, wrong), (_, right) = fences(code)
+    assert code in {d.code for d in analysed(wrong, tmp_path).diagnostics}
+    assert [d.message for d in analysed(right, tmp_path).diagnostics] == []
+
+
+@pytest.mark.parametrize("code", page_codes())
+def test_form(code: str) -> None:
+    lines = (page(code) or "").splitlines()
+    assert lines[:2] == [f"# {code}", ""]
+    assert lines[2][:1].isalpha() or lines[2].startswith("`")
+    assert all(len(line) <= 150 for line in lines)
