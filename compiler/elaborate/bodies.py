@@ -67,11 +67,11 @@ def notice_unused(scope: Scope, result: Flow, span: Span, session: Session) -> F
 
 
 def receive(flow: Flow, frame: Frame) -> Flow:
-    """What flows in, as the frame's own inputs."""
+    """What flows in, as the frame's own inputs. One alone is called `in`, whatever it was called where it came from."""
     values = tensors(flow)
     if values is None:
         return UNKNOWN
-    inner = tuple(frame.receive(v, v.name) for v in values)
+    inner = tuple(frame.receive(v, v.name if len(values) > 1 else "in") for v in values)
     return inner[0] if isinstance(flow, Value) or len(inner) == 1 else Many(inner)
 
 

@@ -79,7 +79,7 @@ def refuse_unless_aligned(operator: str, given: Given, index: int) -> None:
 def refuse_unless_within(operator: str, given: Given, within: int, but: int | None = None) -> None:
     """Refuses indices that reach over the end of the input `within` along any axis except `but`."""
     index, whole = given[INDEX], given[within]
-    for axis, (part, size) in enumerate(zip(index.shape, whole.shape, strict=False)):
+    for axis, (part, size) in enumerate(zip(index.shape or (1,), whole.shape or (1,), strict=True)):
         fits = True if axis == but else given.facts.at_least(size, part)
         if fits is False:
             needed = f"indices of at most {show(size)} along axis {axis}, as {show_shape(whole.shape)} has"

@@ -6,7 +6,7 @@ PyTorch has it; of sizes known only at run time, only a `scale` with a denominat
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from netc.dsl.record import Record
 
@@ -30,6 +30,9 @@ _AXES = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}
 _BY_AXES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 _TAPS = {"linear": 2, "bilinear": 4, "trilinear": 8, "bicubic": 16}
 """How many elements of the input are weighed for one of the result."""
+
+
+Size = TypeVar("Size")
 
 
 class ModeKind(WordKind):
@@ -135,13 +138,13 @@ class Upsample(Operator):
         pairs = zip(x.shape[2:], scales, strict=True)
         return tuple(Stretch(size, self._scaled(size, scale), scale if told else None) for size, scale in pairs)
 
-    def _each(self, values: tuple[Dim, ...], name: str, x: TensorType) -> tuple[Dim, ...]:
+    def _each(self, values: tuple[Size, ...], name: str, x: TensorType) -> tuple[Size, ...]:
         axes = x.rank - 2
         if len(values) == 1 and axes > 1:
             return values * axes
         if len(values) != axes:
             needed = "must have one number for each spatial axis" if axes > 1 else "must have one number for the one spatial axis"
-            found = f"[{', '.join(map(show, values))}] for {x}"
+            found = f"[{', '.join(map(str, values))}] for {x}"
             raise Refusal(BadArgument(self.name, name, found, needed), argument(name))
         return values
 

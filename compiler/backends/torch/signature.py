@@ -58,11 +58,8 @@ def _read_sizes(steps: Sequence[Step]) -> set[int]:
 
 
 def input_names(body: Body) -> list[str]:
-    """The names that the tensors coming in would like to have. The one that flows through a block or sequence is `x`, since the name it has
-    is that of the first tensor that happened to flow in."""
-    names = body.names[: body.inputs]
-    flowing = body.inputs - body.graph.captures
-    return ["x", *names[1:]] if body.graph.kind != "model" and flowing == 1 else names
+    """The names that the tensors coming in would like to have: those of the spec, and `x` for what it calls `in`."""
+    return ["x" if name in ("in", "in_") else name for name in body.names[: body.inputs]]
 
 
 def prelude(body: Body, signature: Signature) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ....dims import Dim
 from ....ops.rotary import Rotary
 from ....types import FLOAT32
 from ..code import Code, Device, Infix, Let, Lit, Local, Ref, Slice, Subscript, TupleCode, call, dtype_keyword, lit, method
@@ -17,10 +16,10 @@ _FIRST, _SECOND, _COS, _SIN = (Local(name) for name in ("first", "second", "cos"
 def rotary(op: Rotary, site: Site) -> Code:
     x = site.given[0]
     dims = op.turned(x)
-    half = dims // 2
+    half = lit(dims // 2, "middle")
     partial = not site.given.facts.equal(dims, x.shape[-1])
-    stop = dims if partial else None
-    first, second = (_last(0, stop, 2), _last(1, stop, 2)) if op.interleaved else (_last(0, half), _last(half, stop))
+    stop = lit(dims, "dims") if partial else None
+    first, second = (_last(None, stop, 2), _last(Lit(1), stop, 2)) if op.interleaved else (_last(None, half), _last(half, stop))
     bindings = [
         ("frequencies", _frequencies(op, site)),
         ("angles", _times(_positions(site), Local("frequencies"))),
@@ -36,7 +35,7 @@ def rotary(op: Rotary, site: Site) -> Code:
             return Let(tuple(bindings), pairs)
         bindings.append(("pairs", pairs))
         parts = [Local("pairs")]
-    rest = [_last(dims, None)] if partial else []
+    rest = [_last(stop, None)] if partial else []
     return Let(tuple(bindings), call("torch.cat", TupleCode((*parts, *rest)), dim=-1))
 
 
@@ -63,11 +62,9 @@ def _rounded(code: Code, site: Site) -> Code:
     return method(code, "to", dtype) if dtype.size < FLOAT32.size else code
 
 
-def _last(start: Dim, stop: Dim | None, step: int = 1) -> Code:
+def _last(start: Code | None, stop: Code | None, step: int = 1) -> Code:
     """`x[..., start:stop:step]`."""
-    low = None if start == 0 else lit(start, "dims")
-    high = None if stop is None else lit(stop, "dims")
-    return Subscript(X, (Name("..."), Slice(low, high, None if step == 1 else Lit(step))))
+    return Subscript(X, (Name("..."), Slice(start, stop, None if step == 1 else Lit(step))))
 
 
 def _times(left: Code, right: Code) -> Code:

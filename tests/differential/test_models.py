@@ -1,0 +1,29 @@
+"""Whole random models: PyTorch, the source and ONNX Runtime agree, the formatter keeps the model, and the same text makes the same bytes."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, note, settings
+from judge import agree
+
+import netc
+from netc.dsl.formatter import format_source
+from netc.dsl.source import SourceFile
+
+from .models import models
+from .profile import examples
+
+TOLERANCE = 1e-4
+"""Of float32, after up to 60 stages."""
+
+
+@settings(max_examples=examples(40), suppress_health_check=list(HealthCheck))
+@given(models())
+def test_models(text: str) -> None:
+    note(text)
+    model = netc.compile(text)
+    agree(model, tolerance=TOLERANCE)
+    laid_out, problems = format_source(SourceFile("model.net", text))
+    assert laid_out is not None, problems
+    again = netc.compile(laid_out)
+    assert again.source() == model.source()
+    assert model.onnx(seed=1).SerializeToString() == netc.compile(text).onnx(seed=1).SerializeToString()

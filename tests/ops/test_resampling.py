@@ -1,0 +1,137 @@
+"""Resampling: sizes and refusals are those of PyTorch, and nearest neighbours are its very places."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+import netc
+from netc.compiler.backends.onnx.nearest import is_resize, known_places
+from netc.compiler.dims import Dim, Facts, evaluate, symbol
+from netc.compiler.ops.base import Given, Operator, Refusal
+from netc.compiler.ops.resampling import GridSample, Stretch, Upsample
+from netc.compiler.types import FLOAT32, TensorType
+
+N, H = symbol("N"), symbol("H")
+MODES = ("nearest", "nearest-exact", "linear", "bilinear", "trilinear", "bicubic", "area")
+SCALES = (2, 3, 0.5, 0.25, 1.5, 1.25, 2.3, 0.7, 0.1, 1 / 3, 1.9999, 7)
+EXACT = [scale for scale in SCALES if scale * 4 == int(scale * 4)]
+
+
+def inferred(op: Operator, *shapes: tuple[Dim, ...]) -> tuple[Dim, ...] | None:
+    try:
+        return op.infer(Given(tuple(TensorType(FLOAT32, shape) for shape in shapes), Facts.nothing()))[0].shape
+    except Refusal:
+        return None
+
+
+def actual(shape: tuple[int, ...], **options: Any) -> tuple[int, ...] | None:
+    try:
+        return tuple(F.interpolate(torch.zeros(shape), **options).shape)
+    except (RuntimeError, ValueError, NotImplementedError):
+        return None
+
+
+def each(value: Any) -> Any:
+    """As the kind of the argument has it: a list of one for all."""
+    return value if value is None or isinstance(value, tuple) else (value,)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_options_go_together_as_in_pytorch(mode: str) -> None:
+    for axes, size, scale, corners, antialias in product(
+        range(5), (None, 2, (2, 3), (2, 3, 4)), (None, 2, (0.5, 2), (1, 2, 3)), (None, False, True), (False, True)
+    ):
+        shape = (2, 3, *(4, 5, 6, 7)[:axes])
+        options = {"mode": mode, "align_corners": corners, "antialias": antialias}
+        found = inferred(Upsample(size=each(size), scale=each(scale), **options), shape)
+        if size == 2 and axes > 1:
+            size = (2,) * axes
+        assert found == actual(shape, size=size, scale_factor=scale, **options), (shape, size, scale, options)
+
+
+def test_sizes_by_scale_are_those_of_pytorch() -> None:
+    for n, scale, again in product(range(1, 60), SCALES, (False, True)):
+        found = inferred(Upsample(scale=(scale,), recompute_scale_factor=again), (1, 1, n))
+        assert found == actual((1, 1, n), scale_factor=scale, recompute_scale_factor=again), (n, scale)
+
+
+def test_sizes_stay_symbolic() -> None:
+    for scale in EXACT:
+        found = inferred(Upsample(scale=(scale,)), (N, 3, H))
+        assert found is not None
+        for n in range(4, 40):
+            assert tuple(evaluate(d, {"N": 1, "H": n}) for d in found) == actual((1, 3, n), scale_factor=scale)
+    assert inferred(Upsample(size=(H + 1,)), (N, 3, 5)) == (N, 3, H + 1)
+    assert inferred(Upsample(scale=(0.7,)), (N, 3, H)) is None
+    assert inferred(Upsample(scale=(0.7, 2)), (N, 3, 10, H)) == (N, 3, 7, 2 * H)
+
+
+STRETCHES = [
+    *(Stretch(n, result) for n in (1, 2, 3, 5, 8, 14, 36, 61, 97, 128) for result in (*range(1, 130), 224, 287)),
+    *(Stretch(n, int(n * scale), scale) for n in range(1, 40) for scale in (*SCALES, 41) if int(n * scale)),
+]
+
+
+@pytest.mark.parametrize("mode", ["nearest", "nearest-exact"])
+def test_nearest_places_are_those_of_pytorch(mode: str) -> None:
+    """Where they lie just between two places, too."""
+    for stretch in STRETCHES:
+        options = {"size": stretch.result} if stretch.scale is None else {"scale_factor": stretch.scale}
+        x = torch.arange(float(stretch.size)).expand(1, 2, -1)  # type: ignore[arg-type]
+        wanted = F.interpolate(x, mode=mode, **options)[0, 0].numpy()  # type: ignore[arg-type]
+        np.testing.assert_array_equal(known_places(stretch, exact=mode == "nearest-exact"), wanted, err_msg=str(stretch))
+
+
+@pytest.mark.parametrize("mode", ["nearest", "nearest_exact"])
+def test_nearest_is_resize_where_that_is_the_same(mode: str) -> None:
+    exact = mode == "nearest_exact"
+    same = [s for s in STRETCHES if is_resize(s, exact=exact)]
+    assert all(is_resize(Stretch(H, scale * H, scale), exact=exact) for scale in (2, 3, 4, 8))
+    for stretch in same[:: max(1, len(same) // 40)]:
+        how = f"{stretch.result}" if stretch.scale is None else f"scale={stretch.scale}"
+        model = netc.compile(f"input 1x{stretch.size} -> upsample {how} mode={mode}")
+        assert [node.op_type for node in model.onnx().graph.node] == ["Resize"]
+        x = np.arange(stretch.size, dtype=np.float32)[None, None]  # type: ignore[arg-type]
+        np.testing.assert_array_equal(np.asarray(model.session()(x))[0, 0], known_places(stretch, exact=exact), err_msg=str(stretch))
+
+
+def test_large_images_agree() -> None:
+    """What scales in float32 come to, where there are many places."""
+    x = torch.randn(1, 1, 61, 97)
+    for how, options in (
+        ("200x313", {"size": (200, 313)}),
+        ("20x31", {"size": (20, 31)}),
+        ("scale=3.7", {"scale_factor": 3.7}),
+        ("scale=0.3", {"scale_factor": 0.3}),
+    ):
+        for more in ("", " align_corners=true", " antialias=true"):
+            for mode in ("bilinear", "bicubic"):
+                model = netc.compile(f"input 1x61x97 -> upsample {how} mode={mode}{more}")
+                flags = {"align_corners": "align" in more, "antialias": "anti" in more}
+                wanted = F.interpolate(x, mode=mode, **options, **flags)  # type: ignore[arg-type]
+                np.testing.assert_allclose(np.asarray(model.session()(x)), wanted.numpy(), atol=1e-4, err_msg=f"{how} {mode}{more}")
+
+
+def test_what_resize_does_otherwise_is_refused() -> None:
+    model = netc.compile("input 3x8x8 -> upsample 4 mode=bilinear antialias=true align_corners=true")
+    with pytest.raises(netc.CompileError) as caught:
+        model.onnx()
+    assert [d.code for d in caught.value.diagnostics] == ["onnx-unsupported"]
+    assert model.module()(torch.zeros(1, 3, 8, 8)).shape == (1, 3, 4, 4)
+
+
+def test_grids_are_those_of_pytorch() -> None:
+    shapes = ((2, 3), (2, 3, 4), (2, 3, 4, 5), (2, 3, 4, 5, 6))
+    grids = ((2, 4, 1), (2, 4, 5, 2), (3, 4, 5, 2), (2, 4, 5, 3), (2, 3, 4, 5, 3), (2, 3, 4, 5, 2))
+    for shape, grid, mode in product(shapes, grids, ("bilinear", "nearest", "bicubic")):
+        try:
+            wanted = tuple(F.grid_sample(torch.zeros(shape), torch.zeros(grid), mode=mode, align_corners=False).shape)
+        except RuntimeError:
+            wanted = None
+        assert inferred(GridSample(mode=mode), shape, grid) == wanted, (shape, grid, mode)
