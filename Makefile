@@ -14,7 +14,8 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 # Without compiled modules each start costs three times as much.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo test lint format bench clean
+
+.PHONY: help install demo test zoo lint format bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +33,9 @@ demo: $(READY) ## check, compile and run a model; compare PyTorch with ONNX Runt
 
 test: $(READY) ## all tests
 	$(BIN)/python -m pytest
+
+zoo: $(READY) ## the models of the zoo against their references, all sizes
+	$(BIN)/python -m pytest tests/zoo -m "zoo or not zoo"
 
 lint: $(READY) ## style, types and the import contract
 	$(BIN)/ruff check .

@@ -143,8 +143,9 @@ def surplus_hint(expr: ast.Expr) -> str:
 
 def _convert(owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope, session: Session) -> Any:
     """The value of an argument. A bare word of the kind is that word."""
-    if isinstance(expr, ast.Name) and expr.name in kind.words:
-        value: Any = expr.name
+    word = _word(expr)
+    if word in kind.words:
+        value: Any = word
     elif (
         isinstance(expr, ast.Name)
         and (kind.words or kind is BOOL)
@@ -159,9 +160,21 @@ def _convert(owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scop
         value = evaluate(expr, scope, session)
         check_number(value, expr.span)
     try:
-        return kind.convert(value)
+        converted = kind.convert(value)
+        check_number(converted, expr.span)  # 1e300 is an integer too
+        return converted
     except Unfit:
         raise Failure(WrongArgument(owner, name, kind.describe(), show_value(value)), expr.span) from None
+
+
+def _word(expr: ast.Expr) -> str:
+    """A bare word, perhaps with a minus before it; empty for any other expression."""
+    match expr:
+        case ast.Name(name=name):
+            return name
+        case ast.Unary(op="-", operand=ast.Name(name=name)):
+            return f"-{name}"
+    return ""
 
 
 _TORCH_TYPES = {"half": "float16", "float": "float32", "double": "float64", "short": "int16", "int": "int32", "long": "int64"}

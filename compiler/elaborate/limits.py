@@ -18,6 +18,8 @@ from .values import Failure
 
 GREATEST = 2**63 - 1
 """The greatest integer of the backends."""
+MOST_ELEMENTS = 2**60 - 1
+"""The most elements of a tensor: eight bytes each are counted in an integer too."""
 MOST_LEAVES = 10_000
 """The longest formula for the size of an axis, in symbols and numbers."""
 
@@ -49,7 +51,7 @@ def check_tensor(shape: Shape, span: Span) -> None:
             elements *= axis
         else:
             check_dimension(axis, span)
-    if elements > GREATEST:
+    if elements > MOST_ELEMENTS:
         raise Failure(LargeTensor(shape), span)
 
 

@@ -57,7 +57,7 @@ class LargeTensor(Problem):
         return f"a tensor of shape [{axes}] is too large"
 
     def notes(self) -> tuple[str, ...]:
-        return ("a tensor has less than 2 ** 63 elements",)
+        return ("a tensor has less than 2 ** 60 elements",)
 
 
 class LargeDimension(Problem):

@@ -31,12 +31,12 @@ GREATEST = {"float16": 65504.0, "bfloat16": (2 - 2**-7) * 2.0**127, "float32": (
 
 
 class FillKind(Kind["int | float | bool"]):
-    """What elements can become: a number, a truth value, `inf` or `"-inf"`."""
+    """What elements can become: a number, a truth value, `inf` or `-inf`."""
 
-    words = ("inf",)
+    words = ("inf", "-inf")
 
     def describe(self) -> str:
-        return 'a number, `inf` or `"-inf"`'
+        return "a number, `inf` or `-inf`"
 
     def convert(self, value: object) -> int | float | bool:
         if isinstance(value, bool):
@@ -261,7 +261,7 @@ class MaskedFill(Layout):
     onnx = "Where"
     inputs = ("x", "mask")
     value = Arg(FILL, positional=True)
-    examples = ('x = input [T, T]; mask = input [T, T] bool batch=false; (x, mask) -> masked_fill "-inf" -> softmax axis=-1',)
+    examples = ("x = input [T, T]; mask = input [T, T] bool batch=false; (x, mask) -> masked_fill value=-inf -> softmax axis=-1",)
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
         x, mask = given

@@ -58,6 +58,8 @@ class Writer:
         self.tensors: list[Tensor] = []
         self.blocks: list[Block] = []
         self.shared: list[tuple[str, str, int]] = []
+        self.mixers: list[str] = []
+        self.constants: list[tuple[str, int]] = []
 
     def pick(self, some: Sequence[T]) -> T:
         return self.draw(st.sampled_from(some))
@@ -75,11 +77,11 @@ class Writer:
     def model(self) -> str:
         for _ in range(self.number(1, 3)):
             self._input()
-        for _ in range(self.number(0, 2)):
-            self._block()
+        for _ in range(self.number(0, 3)):
+            self.pick((self._block, self._block, self._mixer, self._constant))()
         if self.chance(2):
             self._shared()
-        for _ in range(self.number(1, 14)):
+        for _ in range(self.number(1, 20)):
             if self.room > 0:
                 self._statement()
         results = self.tensors[-self.number(1, min(3, len(self.tensors))) :]
@@ -100,6 +102,14 @@ class Writer:
         """A residual around stages of a random width, or stages of the width that is told."""
         kind, name = self.pick(("vector", "sequence", "image")), self.fresh("block")
         width = "in.channels" if kind == "image" else "in.features"
+        inner = [b.name for b in self.blocks if b.kind == kind and b.keeps]
+        if inner and self.chance(2):
+            times = self.pick(("", f"repeat {self.number(1, 3)} as inner "))
+            used = f"{self.pick(inner)} hidden"
+            body = f"{times}{{ {used} }}" if times else f"{used} -> {used}"
+            self.lines.append(f"block {name}(hidden=4) {{ in -> {body} }}")
+            self.blocks.append(Block(name, kind, True, True))
+            return
         if self.chance(2):
             body = f"in + (in -> {self._weighted(kind, 'hidden')} -> {self.pick(ACTIVATIONS)} -> {self._weighted(kind, width)})"
             self.lines.append(f"block {name}(hidden) {{ {body} }}")
@@ -117,6 +127,18 @@ class Writer:
         self.lines.append(f"shared {name} = ({inner})")
         self.shared.append((name, form.kind, width))
 
+    def _mixer(self) -> None:
+        """A block of two tensors that differ in their width alone."""
+        name = self.fresh("mix")
+        body = self.pick(("a + (b -> dense C)", "(a, b -> dense C tanh) -> concat axis=-1 -> dense C", "a * (b -> dense C sigmoid as gate)"))
+        self.lines.append(f"block {name}(a: [..., C], b: [..., D]) {{ {body} }}")
+        self.mixers.append(name)
+
+    def _constant(self) -> None:
+        name, value = self.fresh("k"), self.pick(WIDTHS)
+        self.lines.append(f"let {name} = {value}")
+        self.constants.append((name, value))
+
     # --- statements --------------------------------------------------------------------------------------------------------------
 
     def _statement(self) -> None:
@@ -126,7 +148,9 @@ class Writer:
         if alike and self.chance(2):
             self._merge(name, tensor, self.pick(alike))
             return
-        choices: list[Callable[[str, Tensor], None]] = [self._pipeline, self._pipeline, self._pipeline, self._residual, self._reduced, self._shifted]
+        choices: list[Callable[[str, Tensor], None]] = [
+            *(self._pipeline,) * 3, self._residual, self._reduced, self._shifted, self._unpacked, self._resized, self._projected
+        ]
         self.pick(choices)(name, tensor)
 
     def _bind(self, name: str, text: str, form: Form, width: int) -> None:
@@ -135,6 +159,9 @@ class Writer:
 
     def _merge(self, name: str, a: Tensor, b: Tensor) -> None:
         self.room -= 1
+        if self.mixers and a.form.kind != "image" and self.chance(2):
+            self._bind(name, f"({a.name}, {b.name}) -> {self.pick(self.mixers)}", a.form, a.width)
+            return
         if a.width != b.width or self.chance(3):
             if a.width + b.width > 24:
                 a = b = min(a, b, key=lambda t: t.width)
@@ -171,6 +198,37 @@ class Writer:
         self.room -= 1
         self._bind(name, f"{tensor.name} + (param {shape} init=normal(0.1) as {label})", tensor.form, tensor.width)
 
+    def _unpacked(self, name: str, tensor: Tensor) -> None:
+        """Several results: halves of the width, or a recurrence with its last state."""
+        form, self.room = tensor.form, self.room - 1
+        other = self.fresh("h")
+        if form.kind == "sequence" and self.chance(2):
+            self.lines.append(f"({name}, {other}) = {tensor.name} -> gru {tensor.width}")
+            self.tensors.append(Tensor(name, form, tensor.width))
+        elif tensor.width % 2 == 0:
+            self.lines.append(f"({name}, {other}) = {tensor.name} -> chunk 2 axis={form.axis}")
+            self.tensors += [Tensor(name, form, tensor.width // 2), Tensor(other, form, tensor.width // 2)]
+
+    def _resized(self, name: str, tensor: Tensor) -> None:
+        """An image of another size. What is unknown of its size stays so."""
+        form, self.room = tensor.form, self.room - 1
+        if form.kind != "image" or len(form.space) > 12:
+            return
+        stage, mark = self.pick(((f"conv {tensor.width} 3x3 stride=2 padding=1", "s"), ("upsample scale=2", "u"), ("max_pool 3 stride=2 padding=1", "s")))
+        self._bind(name, f"{tensor.name} -> {stage}", Form("image", form.space + mark), tensor.width)
+
+    def _projected(self, name: str, tensor: Tensor) -> None:
+        """What flows on as a tuple."""
+        form, width, self.room = tensor.form, self.pick(WIDTHS), self.room - 3
+        if form.kind != "sequence":
+            self._bind(name, f"{tensor.name} -> {self._weighted(form.kind, str(width))} -> is {self._shape(form, width)}", form, width)
+            return
+        self._bind(name, f"{tensor.name} -> dense {3 * width} -> chunk 3 axis=-1 -> attention causal={self.pick(('true', 'false'))}", form, width)
+
+    @staticmethod
+    def _shape(form: Form, width: int) -> str:
+        return f"[N, {width}]" if form.kind == "vector" else f"[N, {width}, _, _]"
+
     # --- stages ------------------------------------------------------------------------------------------------------------------
 
     def stages(self, form: Form, width: int, count: int, depth: int) -> tuple[str, int]:
@@ -196,8 +254,8 @@ class Writer:
         return f"dense {bare}" + self.pick(("", "", " bias=false"))
 
     def _layer(self, form: Form, width: int, depth: int) -> tuple[str, int]:
-        made = self.pick(WIDTHS)
-        stage = self._weighted(form.kind, str(made)) + self.pick(("", f" {self.pick(ACTIVATIONS)}"))
+        written, made = self.pick([*self.constants, *((str(w), w) for w in WIDTHS)])
+        stage = self._weighted(form.kind, written) + self.pick(("", f" {self.pick(ACTIVATIONS)}"))
         return stage + (f" as {self.fresh('layer')}" if self.chance(4) else ""), made
 
     def _keeping(self, form: Form, width: int, depth: int) -> tuple[str, int]:

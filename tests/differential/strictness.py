@@ -50,6 +50,7 @@ KNOWN: dict[tuple[str, str], str] = {
     ("multihead_attention", "wrong-rank"): _NO_BATCH,
     ("fold", "wrong-rank"): _NO_BATCH,
     ("unfold", "wrong-rank"): _NO_BATCH,
+    ("upsample", "needs-float"): _DEVICES,
     ("rnn", "wrong-rank"): _NO_BATCH,
     ("gru", "wrong-rank"): _NO_BATCH,
     ("lstm", "wrong-rank"): _NO_BATCH,

@@ -74,7 +74,8 @@ CASES: list[str] = [
     *[f"input [4, 4] {d} -> tril" for d in _ANY],
     *[f"input [4, 4] {d} -> triu 1" for d in _ANY],
     # masked_fill
-    'x = input [T, T]; mask = input [T, T] bool batch=false; (x, mask) -> masked_fill "-inf" -> softmax axis=-1',
+    "x = input [T, T]; mask = input [T, T] bool batch=false; (x, mask) -> masked_fill value=-inf -> softmax axis=-1",
+    "x = input [3, 4]; mask = input [3, 4] bool; (x, mask) -> masked_fill (-inf)",
     "x = input [3, 4]; mask = input [1, 4] bool; (x, mask) -> masked_fill inf",
     "x = input [3]; mask = input [4, 3] bool; (x -> unsqueeze 1, mask) -> masked_fill value=-0.5",
     "x = input [3]; mask = input [2, 3] bool batch=false; (x -> unsqueeze 1, mask) -> masked_fill 1e9",
@@ -129,7 +130,8 @@ REFUSED: list[tuple[str, str]] = [
     ("x = input [4]; m = input [4] int64; (x, m) -> masked_fill 0", "needs-bool"),
     ("x = input [4]; m = input [3] bool; (x, m) -> masked_fill 0", "shape-mismatch"),
     ("x = input [4] int8; m = input [4] bool; (x, m) -> masked_fill 200", "bad-argument"),
-    ('x = input [4] int64; m = input [4] bool; (x, m) -> masked_fill "-inf"', "bad-argument"),
+    ("x = input [4] int64; m = input [4] bool; (x, m) -> masked_fill value=-inf", "bad-argument"),
     ("x = input [4] float16; m = input [4] bool; (x, m) -> masked_fill 65505", "bad-argument"),
-    ('x = input [4]; m = input [4] bool; (x, m) -> masked_fill "nan"', "wrong-argument"),
+    ("x = input [4]; m = input [4] bool; (x, m) -> masked_fill nan", "wrong-argument"),
+    ("x = input [4]; m = input [4] bool; (x, m) -> masked_fill value=-nan", "unknown-name"),
 ]

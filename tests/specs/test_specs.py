@@ -1,4 +1,4 @@
-"""Every spec in specs/: it compiles without a word, its three targets agree, it trains, and PyTorch's own compilers take it."""
+"""Every spec in specs/ and specs/seed (the zoo has tests of its own): it compiles without a word, its three targets agree, it trains, and PyTorch's own compilers take it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from judge import agree, inputs_for, sizes_of, tensor
 import netc
 
 SPECS = Path(__file__).parents[2] / "specs"
-FILES = sorted(p for p in SPECS.rglob("*.net") if "std" not in p.parts)
+FILES = sorted([*SPECS.glob("*.net"), *SPECS.glob("seed/*.net")])
 LIMITS = {"gpt": {"tokens": 256}}
 ids = [p.stem for p in FILES]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ...graph import CallNode, Graph, Node, OpNode, SharedModule
 from .classes import Body, Loop, Member, Step, Traits
-from .code import CallCode, Code, Lit, Own, Ref
+from .code import CallCode, Code, Lit, Own, Ref, Subscript
 from .containers import TURN, Form, Forms
 from .naming import plain, singular
 from .operators import Operators, Unsupported, called
@@ -110,9 +110,15 @@ class _Builder:
         assert form.turn is not None
         label = node.shared.label if node.shared is not None else node.label
         variable = _member_name(label, "branch" if node.graph.kind == "branches" else "layer")
-        turn = rewrite(form.turn, lambda c: Name(variable) if c == Name(TURN) else None)
+        # Of one branch alone there is no list to make.
+        alone = node.graph.kind == "branches" and len(node.outputs) == 1
+        member: Code = Subscript(own, (Lit(0),)) if alone else Name(variable)
+        turn = rewrite(form.turn, lambda c: member if c == Name(TURN) else None)
         turn = rewrite(turn, lambda c: modules[c.index] if isinstance(c, Handed) else None)
         turn = self._bound(turn, inputs, own)
+        if alone:
+            self._step(turn, Traits(node.graph.name, parametric=True, module=True, call=True), node)
+            return
         if node.graph.kind == "branches":
             self._step(Gathered(turn, variable, own), Traits(node.graph.name, parametric=True, module=True), node)
             return
