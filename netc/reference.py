@@ -118,8 +118,8 @@ def reference() -> str:
     parts = [
         "# Operators",
         f"{total} operators, in families. This page is made from their declarations (`netc ops --markdown`); a test keeps it fresh.\n"
-        "`axis` counts the batch axis as 0; negative axes count from the end. A default of `...` means that leaving the argument out has a\n"
-        "meaning of its own, told in the text.",
+        "`axis` counts the batch axis as 0; negative axes count from the end. A default of `...` means that leaving the argument out has\n"
+        "a meaning of its own, told in the text.",
     ]
     for family, operators in found.items():
         doc = cleandoc(sys.modules[operators[0].__module__].__doc__ or "")

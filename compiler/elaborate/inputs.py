@@ -45,8 +45,7 @@ def make_input(node: ast.Input, name: str, scope: Scope, session: Session) -> Fl
     check_tensor(shape, node.shape.span)
     if _batched(node, scope, session):
         shape = (session.dims[BATCH], *shape)
-    taken = {v.name for v in frame.graph.inputs}
-    value = Value(TensorType(dtype_of(node.dtype), shape), node.span, name or _free(BARE_INPUT, taken))
+    value = Value(TensorType(dtype_of(node.dtype), shape), node.span, name or _free(BARE_INPUT, {v.name for v in frame.graph.inputs}))
     frame.graph.inputs.append(value)
     return value
 

@@ -86,8 +86,8 @@ class Init(Record):
     """How a parameter starts: `zeros`, `ones`, `constant(value)`, `normal(std)`, `uniform(low, high)`, `xavier_uniform`,
     `normal_zero_row(std, row)`.
 
-    `xavier_uniform` draws from +-sqrt(6 / (fan_in + fan_out)) of a matrix, as torch.nn.init.xavier_uniform_ does; `normal_zero_row` is normal
-    but for one row, which is zero, as the padding of torch.nn.Embedding.
+    `xavier_uniform` draws from +-sqrt(6 / (fan_in + fan_out)) of a matrix, as torch.nn.init.xavier_uniform_ does; `normal_zero_row` is
+    normal but for one row, which is zero, as the padding of torch.nn.Embedding.
     """
 
     kind: str
@@ -144,7 +144,7 @@ class Operator:
     extras: ClassVar[bool] = False
     """Only the first result flows on, unless all are unpacked."""
     open_keywords: ClassVar[Kind[Any] | None] = None
-    """Further keywords of any name are allowed, each value of this kind: `args["sizes"]` is the tuple of their (name, value), as written."""
+    """Further keywords of any name are allowed, each value of this kind: `args["sizes"]` holds their (name, value), as written."""
     examples: ClassVar[tuple[str, ...]] = ()
     """Whole one-line models that compile."""
 

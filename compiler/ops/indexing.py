@@ -22,7 +22,6 @@ from .base import Arg, Given, Operator, Refusal, numel
 from .broadcast import broadcast
 from .kinds import AXIS, BOOL, DIM, DTYPE, SIZE, Kind, NumberKind, WordKind
 from .shape import Layout
-from .slicing import at_least_text
 
 X, INDEX, SRC = range(3)
 MASK = 1
@@ -54,8 +53,9 @@ def filling(operator: str, value: int | float | bool, dtype: DType) -> int | flo
         return bool(value)
     low, high = (-GREATEST[dtype.name], GREATEST[dtype.name]) if dtype.is_float else dtype.limits
     if not low <= value <= high and not (dtype.is_float and not isfinite(value)):
-        shown = "must be finite" if value in (inf, -inf) else f"must be from {low} to {high}"
-        raise Refusal(BadArgument(operator, "value", str(value), f"{shown} for {dtype}"), argument("value"))
+        ends = [f"{end:.6g}" if dtype.is_float else str(end) for end in (low, high)]
+        needed = f"must be {f'from {ends[0]} to {ends[1]}' if isfinite(value) else 'finite'} for {dtype}"
+        raise Refusal(BadArgument(operator, "value", str(value), needed), argument("value"))
     return float(value) if dtype.is_float else trunc(value)
 
 
@@ -76,6 +76,11 @@ def refuse_unless_aligned(operator: str, given: Given, index: int) -> None:
         raise Refusal(WrongRank(operator, needed, given[index]), input_(index))
 
 
+def at_most_text(part: Dim, size: Dim) -> str:
+    """The `where` that says so: `T <= 4`, `S >= T`."""
+    return f"{show(part)} <= {size}" if isinstance(size, int) else f"{show(size)} >= {show(part)}"
+
+
 def refuse_unless_within(operator: str, given: Given, within: int, but: int | None = None) -> None:
     """Refuses indices that reach over the end of the input `within` along any axis except `but`."""
     index, whole = given[INDEX], given[within]
@@ -86,7 +91,7 @@ def refuse_unless_within(operator: str, given: Given, within: int, but: int | No
             raise Refusal(WrongSize(operator, needed, index), input_(INDEX))
         if fits is None:
             need = f"axis {axis} of {show_shape(index.shape)} is at most {show(size)}"
-            raise Refusal(UnprovableSize(need, f"the indices of `{operator}` need it", at_least_text(size, part)), input_(INDEX))
+            raise Refusal(UnprovableSize(need, f"the indices of `{operator}` need it", at_most_text(part, size)), input_(INDEX))
 
 
 class Gather(Layout):
@@ -268,4 +273,4 @@ class MaskedFill(Layout):
         if mask.dtype.kind != "bool":
             raise Refusal(NeedsBool(self.name, mask), input_(MASK))
         filling(self.name, self.value, x.dtype)
-        return (x.with_shape(broadcast(x.shape, mask.shape, given.facts, self.name, "mask")),)
+        return (x.with_shape(broadcast(x.shape, mask.shape, given.facts, self.name, "match tensor and mask of shape")),)

@@ -1,7 +1,7 @@
 """Kinds of argument values: which are allowed, and what they become.
 
-What comes in is a compile-time value (int, float, bool, str, SymDim, tuple, DType, Init); what goes out is the checked, normalised value, or
-an `Unfit`. Words (`padding=same`) arrive as str.
+What comes in is a compile-time value (int, float, bool, str, SymDim, tuple, DType, Init); what goes out is the checked, normalised value,
+or an `Unfit`. Words (`padding=same`) arrive as str.
 """
 
 from __future__ import annotations

@@ -84,13 +84,13 @@ class Upsample(Operator):
     torch = "torch.nn.Upsample, torch.nn.functional.interpolate"
     onnx = "Resize"
     spatial = True
-    size = Arg(ListKind(SIZE, scalar=True, least=1), default=None, positional=True)
+    size = Arg(ListKind(SIZE, scalar=True, least=1), default=None)
     scale = Arg(ListKind(FactorKind(), scalar=True, least=1), default=None, alias="scale_factor")
     mode = Arg(ModeKind("nearest", "nearest_exact", "linear", "bilinear", "trilinear", "bicubic", "area"), default="nearest")
     align_corners = Arg(BOOL, default=None)
     recompute_scale_factor = Arg(BOOL, default=False)
     antialias = Arg(BOOL, default=False)
-    examples = ("input 8xHxW -> upsample scale=2", "input 3x20x20 -> upsample 32x32 mode=bilinear align_corners=true")
+    examples = ("input 8xHxW -> upsample scale=2", "input 3x20x20 -> upsample size=32x32 mode=bilinear align_corners=true")
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
         x = given[0]
@@ -110,8 +110,7 @@ class Upsample(Operator):
         axes = spatial_axes(self.name, x)
         if _AXES.get(self.mode, axes) != axes:
             needed = f"must be for {axes} spatial {'axis' if axes == 1 else 'axes'}, those of {x}"
-            other = f"use `mode={_BY_AXES[axes]}`" if self.mode != "bicubic" else ""
-            raise Refusal(BadArgument(self.name, "mode", f"`{self.mode}`", needed, other), argument("mode"))
+            raise Refusal(BadArgument(self.name, "mode", f"`{self.mode}`", needed, f"use `mode={_BY_AXES[axes]}`"), argument("mode"))
 
     def _check_options(self) -> None:
         if (self.size is None) == (self.scale is None):

@@ -13,9 +13,9 @@ from ..errors.shape import UnprovableSize
 from ..types import INT64, TensorType, show_shape
 from .axes import front_axis
 from .base import Arg, Given, Operator, Refusal, numel
+from .indexing import at_most_text
 from .kinds import AXIS, BOOL, SIZE
 from .pointwise import NUMBERS, refuse_unless
-from .slicing import at_least_text
 
 
 class _Order(Operator):
@@ -48,7 +48,7 @@ class Topk(_Order):
             raise Refusal(BadArgument(self.name, "k", show(self.k), needed), argument("k"))
         if enough is None:
             need = f"axis {axis} of {show_shape(x.shape)} has {show(self.k)} elements"
-            raise Refusal(UnprovableSize(need, "`topk` needs so many", at_least_text(size, self.k)), argument("k"))
+            raise Refusal(UnprovableSize(need, "`topk` needs so many", at_most_text(self.k, size)), argument("k"))
         values = x if not x.rank else x.with_shape((*x.shape[:axis], self.k, *x.shape[axis + 1 :]))
         return values, values.with_dtype(INT64)
 

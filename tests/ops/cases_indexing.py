@@ -10,6 +10,8 @@ CASES: list[str] = [
     "x = input [3, 4]; index = input [2, 9] int64; (x, index) -> gather (-1)",
     "x = input [3, 2, 4]; index = input [1, 5, 2] int64; (x, index) -> gather 2",
     "x = input [T, 4]; index = input [1, 6] int64; (x, index) -> gather 2",
+    "x = input [T, 2]; index = input [S, 2] int64 where T >= S; (x, index) -> gather 2",
+    "x = input [9, 2]; index = input [T, 2] int64 where T <= 9; (x, index) -> gather 2",
     "x = input [2] batch=false; index = input [3] int64 batch=false; (x, index) -> gather 0",
     "x = input [2] batch=false; index = input [] int64 batch=false; (x, index) -> gather 0",
     "x = input [] batch=false; index = input [5] int64 batch=false; (x, index * 0) -> gather 0",

@@ -94,7 +94,7 @@ def test_nearest_is_resize_where_that_is_the_same(mode: str) -> None:
     same = [s for s in STRETCHES if is_resize(s, exact=exact)]
     assert all(is_resize(Stretch(H, scale * H, scale), exact=exact) for scale in (2, 3, 4, 8))
     for stretch in same[:: max(1, len(same) // 40)]:
-        how = f"{stretch.result}" if stretch.scale is None else f"scale={stretch.scale}"
+        how = f"size={stretch.result}" if stretch.scale is None else f"scale={stretch.scale}"
         model = netc.compile(f"input 1x{stretch.size} -> upsample {how} mode={mode}")
         assert [node.op_type for node in model.onnx().graph.node] == ["Resize"]
         x = np.arange(stretch.size, dtype=np.float32)[None, None]  # type: ignore[arg-type]
@@ -105,8 +105,8 @@ def test_large_images_agree() -> None:
     """What scales in float32 come to, where there are many places."""
     x = torch.randn(1, 1, 61, 97)
     for how, options in (
-        ("200x313", {"size": (200, 313)}),
-        ("20x31", {"size": (20, 31)}),
+        ("size=200x313", {"size": (200, 313)}),
+        ("size=20x31", {"size": (20, 31)}),
         ("scale=3.7", {"scale_factor": 3.7}),
         ("scale=0.3", {"scale_factor": 0.3}),
     ):
@@ -119,7 +119,7 @@ def test_large_images_agree() -> None:
 
 
 def test_what_resize_does_otherwise_is_refused() -> None:
-    model = netc.compile("input 3x8x8 -> upsample 4 mode=bilinear antialias=true align_corners=true")
+    model = netc.compile("input 3x8x8 -> upsample size=4 mode=bilinear antialias=true align_corners=true")
     with pytest.raises(netc.CompileError) as caught:
         model.onnx()
     assert [d.code for d in caught.value.diagnostics] == ["onnx-unsupported"]

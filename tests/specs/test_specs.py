@@ -1,4 +1,6 @@
-"""Every spec in specs/ and specs/seed (the zoo has tests of its own): it compiles without a word, its three targets agree, it trains, and PyTorch's own compilers take it."""
+"""Every spec in specs/ and specs/seed (the zoo has tests of its own): it compiles without a word, its three targets agree, it trains, and
+PyTorch's own compilers take it.
+"""
 
 from __future__ import annotations
 

@@ -40,6 +40,22 @@ def settle(module: torch.nn.Module) -> torch.nn.Module:
     return module.eval()
 
 
+def scatter(module: torch.nn.Module) -> torch.nn.Module:
+    """The reference in eval mode, with no parameter that is still all zeros, all ones or all anything: what is left out would not show."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            if bool((parameter == parameter.flatten()[0]).all()):
+                parameter.add_(torch.randn(parameter.shape, generator=generator) / 8)
+    return module.eval()
+
+
+def tokens(vocabulary: int, *sizes: tuple[int, int]) -> list[dict[str, torch.Tensor]]:
+    """Random texts, one batch for each (batch, length), under the name `tokens`."""
+    generator = torch.Generator().manual_seed(0)
+    return [{"tokens": torch.randint(vocabulary, size, generator=generator)} for size in sizes]
+
+
 def check(
     spec: str,
     model: str | None,

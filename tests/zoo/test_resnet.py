@@ -11,7 +11,17 @@ from zoo.parity import check, images, settle
 torchvision = pytest.importorskip("torchvision", reason="the reference of the zoo's images is torchvision")
 
 QUICK = ("resnet18", "resnext50_32x4d")
-NAMES = (*QUICK, "resnet34", "resnet50", "resnet101", "resnet152", "resnext101_32x8d", "resnext101_64x4d", "wide_resnet50_2", "wide_resnet101_2")
+NAMES = (
+    *QUICK,
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "resnext101_32x8d",
+    "resnext101_64x4d",
+    "wide_resnet50_2",
+    "wide_resnet101_2",
+)
 
 
 @pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.zoo) for n in NAMES])
