@@ -34,10 +34,10 @@ def join(words: Sequence[tuple[Leaf, str]]) -> str:
 
 
 def spaced_equals(items: Sequence[Leaf | Bracket | Braces]) -> None:
-    """Tells apart what the grammar need not: the `=` of `let`, `shared`, `fn`, `table` from that of an argument, and signs from
+    """Tells apart what the grammar need not: the `=` of `let`, `shared`, `fn`, `model`, `table` from that of an argument, and signs from
     differences. Works on the types of the statement's tokens, outside braces."""
     first = items[0]
-    binding = isinstance(first, Leaf) and first.token.type in ("LET", "SHARED", "FN")
+    binding = isinstance(first, Leaf) and first.token.type in ("LET", "SHARED", "FN", "MODEL")
     header = isinstance(first, Leaf) and first.token.type in ("BLOCK", "MODEL", "FN")
     if header and len(items) > 2 and isinstance(items[2], Bracket):
         items[2].open.token.type = "LPAR_TIGHT"

@@ -15,6 +15,7 @@ from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.source import SourceFile
 
 from .. import ops as _ops  # noqa: F401  (fills the registry of operators)
+from ..errors.structure import TooMuchNesting
 from ..graph import Program
 from . import blocks, choices, loops, shares  # noqa: F401  (each puts its rule into the tables of stages.py)
 from .files import define
@@ -54,6 +55,8 @@ def elaborate(
                 program = build(chosen, files, params or {}, dims or {}, session)
             except Abort:
                 program = None
+            except RecursionError:
+                session.report(TooMuchNesting(_STACK, "expressions, functions and values"), chosen.span)
     if any(d.severity == "error" for d in session.diagnostics):
         program = None
     else:  # beside an error, what is unused is most often a consequence

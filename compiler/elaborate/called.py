@@ -28,16 +28,22 @@ def on_tensors(node: ast.Apply, scope: Scope) -> bool:
 
 def has_tensor(expr: ast.Expr, scope: Scope) -> bool:
     """Whether an expression is one of tensors. What is only asked of a tensor, such as its shape, is not."""
-    if isinstance(expr, ast.Attribute):
-        return False
-    if isinstance(expr, ast.Index):
-        return has_tensor(expr.value, scope)
-    if isinstance(expr, ast.Name):
-        found = scope.find(expr.name)
-        return found is not None and isinstance(found[0].value, (Value, Many, Unknown))
-    children = [getattr(expr, f) for f in expr.__match_args__]
-    flat = [c for child in children for c in (child if isinstance(child, tuple) else (child,))]
-    return any(has_tensor(c, scope) for c in flat if isinstance(c, ast.Expr))
+    stack = [expr]
+    while stack:
+        match stack.pop():
+            case ast.Attribute():
+                continue
+            case ast.Index(value=value):
+                stack.append(value)
+            case ast.Name(name=name):
+                found = scope.find(name)
+                if found is not None and isinstance(found[0].value, (Value, Many, Unknown)):
+                    return True
+            case other:
+                children = [getattr(other, f) for f in other.__match_args__]
+                flat = [c for child in children for c in (child if isinstance(child, tuple) else (child,))]
+                stack += [c for c in flat if isinstance(c, ast.Expr)]
+    return False
 
 
 def split_call(node: ast.Apply, scope: Scope, session: Session) -> tuple[ast.Apply, Flow]:
@@ -64,14 +70,25 @@ def mixed(expr: ast.Expr, scope: Scope, session: Session) -> Any:
     match expr:
         case ast.Name(span, name):
             return operand(ast.Apply(span, name, span, (), ()), scope, session)
-        case ast.Binary(_, op, left, right) if op in ARITHMETIC:
-            return infix(expr, mixed(left, scope, session), mixed(right, scope, session), scope, session)
+        case ast.Binary(op=op) if op in ARITHMETIC:
+            return _mixed_spine(expr, scope, session)
         case ast.Unary(_, "-", inner):
             return prefix(expr, mixed(inner, scope, session), scope, session)
         case ast.Call(span, function, arguments):
             call = ast.Apply(span, function.name, function.span, arguments, (), called=True)
             return operand(call, scope, session)
     raise Failure(NotForTensors(*_refused(expr)), expr.span)
+
+
+def _mixed_spine(expr: ast.Binary, scope: Scope, session: Session) -> Any:
+    """`a + b + c ...`, however long, from the left."""
+    spine = [expr]
+    while isinstance(spine[-1].left, ast.Binary) and spine[-1].left.op in ARITHMETIC:
+        spine.append(spine[-1].left)
+    value = mixed(spine[-1].left, scope, session)
+    for step in reversed(spine):
+        value = infix(step, value, mixed(step.right, scope, session), scope, session)
+    return value
 
 
 def _refused(expr: ast.Expr) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from ..errors.names import NoIn
 from ..graph import SharedModule
 from .bodies import elaborate_body, place_call
 from .evaluate import evaluate_bool
+from .operators import main_result
 from .scope import Scope
 from .session import Session
 from .stages import OPERANDS, STAGES
@@ -25,6 +26,9 @@ def run_if(node: ast.If, flow: Flow | None, scope: Scope, session: Session, shar
         inner.bind("in", flow)
     body = node.then if evaluate_bool(node.test, inner, session) else node.otherwise
     if body is not None:
+        if flow is not None:
+            inner = Scope(scope, scope.frame)
+            inner.bind("in", main_result(flow))
         return run_body(body, inner, session, "this branch")
     passed = inner.use("in")
     if passed is None:

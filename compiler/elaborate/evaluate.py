@@ -11,7 +11,7 @@ from netc.dsl.source import Span
 
 from ..dims import Dim, SymDim
 from ..errors.names import NoIn, NotATensor, UnknownName
-from ..errors.structure import Recursion, TooManyNodes
+from ..errors.structure import Recursion, TooManyCalls, TooManyNodes, TooMuchNesting
 from ..errors.values import BadIndex, BadOperand, NoAttribute, NoSuchAxis, NotABool, NotAFunction, NotANumber, NotAValue, TensorAsValue
 from ..graph import Value
 from ..ops.base import Operator
@@ -20,7 +20,7 @@ from .arithmetic import binary, negate
 from .builtins import BUILTINS, call_builtin
 from .limits import check_list
 from .scope import Binding, Scope
-from .session import MAX_NODES, Session
+from .session import MAX_CALLS, MAX_DEPTH, MAX_NESTING, MAX_NODES, Session
 from .values import CONST_TYPES, BlockDef, Const, Failure, FnDef, LazyLet, Many, SharedDef, Silent, StageValue, Unknown, show_value
 
 MISSPELT = ("True", "False")
@@ -83,6 +83,7 @@ def force(binding: Binding, let: LazyLet, session: Session) -> Any:
         others = [a for a in session.active[through + 1 :] if isinstance(a, ast.Let)]
         marks = tuple((a.name.span, f"by way of `{a.name.name}`") for a in others)
         raise Failure(Recursion(let.node.name.name, "value"), let.node.name.span, marks)
+    check_depth(session, let.node.name.span)
     session.active.append(let.node)
     try:
         binding.value = evaluate(let.node.value, let.scope, session)
@@ -215,6 +216,10 @@ def _call_fn(expr: ast.Call, fn: FnDef, scope: Scope, session: Session) -> Any:
 
     if any(a is fn.node for a in session.active):
         raise Failure(Recursion(fn.node.name.name, "function"), expr.span)
+    check_depth(session, expr.span)
+    session.calls = 1 if not any(isinstance(a, ast.Fn) for a in session.active) else session.calls + 1
+    if session.calls > MAX_CALLS:
+        raise Failure(TooManyCalls(MAX_CALLS), expr.span)
     inner = Scope(fn.scope, fn.scope.frame)
     bind_fn(fn, expr, inner, scope, session)
     session.active.append(fn.node)
@@ -224,6 +229,12 @@ def _call_fn(expr: ast.Call, fn: FnDef, scope: Scope, session: Session) -> Any:
         raise Failure(failure.problem, failure.span, (*failure.marks, (expr.span, f"in `{fn.node.name.name}`, called here"))) from None
     finally:
         session.active.pop()
+
+
+def check_depth(session: Session, span: Span) -> None:
+    """Refuses functions and values that go through too many others."""
+    if len(session.active) > MAX_NESTING + MAX_DEPTH:
+        raise Failure(TooMuchNesting(MAX_DEPTH, "functions and values"), span)
 
 
 def _list(expr: ast.ListExpr, scope: Scope, session: Session) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from netc.dsl import ast
 from netc.dsl.record import replace
 from netc.dsl.source import Span
@@ -24,6 +26,7 @@ Operand = Flow | Const
 _SCALARS = (int, float, SymDim)
 
 
+@cache
 def _symbols(attribute: str) -> dict[str, type[Operator]]:
     return {symbol: cls for cls in Operator.registry.values() if (symbol := getattr(cls, attribute))}
 

@@ -15,7 +15,7 @@ from ..graph import SharedModule, Value
 from .bodies import elaborate_body, notice_unused, place_call, place_stage
 from .evaluate import evaluate
 from .memo import Entry
-from .operators import claim, label_text, stage_label, tensors
+from .operators import claim, label_text, main_result, stage_label, tensors
 from .scope import Scope, distinct, token
 from .session import MAX_NODES, Session
 from .stages import STAGES
@@ -132,7 +132,7 @@ class _Step:
             scope.bind(name.name, value, name.span)
         if self.transparent:
             inner = Scope(scope, self.frame)
-            inner.bind("in", flow)
+            inner.bind("in", main_result(flow))
             return self._run(inner)
         entry = self._entry(flow, scope)
         self.session.bound(self.frame.graph.size + entry.graph.size, self.node.span, self.frame.trace)

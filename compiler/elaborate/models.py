@@ -101,7 +101,7 @@ def build(chosen: Chosen, files: Scope, params: Mapping[str, Any], dims: Mapping
         return None
     if not graph.inputs:
         session.report(NoInput(), chosen.span)
-    graph.output_names = list(output_names(results, len(graph.outputs)))
+    graph.output_names = list(output_names(results, len(graph.outputs), {v.name for v in graph.inputs}))
     free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
     program = Program(graph, session.facts, free)
     if not any(d.severity == "error" for d in session.diagnostics):
@@ -129,9 +129,10 @@ def derive(model: ast.Model, outside: Scope, files: Scope, session: Session) -> 
     return model.body, outside
 
 
-def output_names(results: Results, count: int) -> Iterable[str]:
-    """The names of the outputs: as bound, else `output`, or `output1` and so on when there are several."""
-    taken: set[str] = set()
+def output_names(results: Results, count: int, taken: set[str]) -> Iterable[str]:
+    """The names of the outputs: as bound, else `output`, or `output1` and so on when there are several. In an ONNX graph they must differ
+    from those of the inputs, `taken`: an input that is given back gets a `_` behind its name."""
+    taken = set(taken)
     names = results.names if len(results.names) == count else ("",) * count
     for index, name in enumerate(names):
         candidate = name or ("output" if count == 1 else f"output{index + 1}")

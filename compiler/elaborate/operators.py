@@ -160,6 +160,13 @@ def tensors(flow: Flow) -> list[Value] | None:
     return list(flow.values)
 
 
+def main_result(flow: Flow) -> Flow:
+    """What a single name or `in` stands for: of an operator with extra results, the main one."""
+    if isinstance(flow, Many) and flow.extras is not None:
+        return (tensors(flow) or [])[0]
+    return flow
+
+
 def check_arity(cls: type[Operator], inputs: list[Value], span: Span) -> None:
     least, most = cls.arity()
     if len(inputs) < least or (most is not None and len(inputs) > most):

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 MAX_NESTING = 64
 MAX_NODES = 1_000_000
+MAX_DEPTH = 100
+"""How deep functions and values may go through each other."""
+MAX_CALLS = 100_000
+"""How many calls of functions one expression may come to."""
 
 Loader = Callable[[str, SourceFile], SourceFile]
 """Reads the file that `use "path"` in a file means, or raises `CannotLoad`."""
@@ -51,6 +55,7 @@ class Session:
         self.files: dict[str, Scope] = {}
         self.loading: list[str] = []
         self.active: list[object] = []
+        self.calls = 0
         self.uses: list[Span] = []
         self.shared_specs: dict[int, tuple[dict[str, object], Span]] = {}
         self.blocks = 0

@@ -25,7 +25,7 @@ from .evaluate import evaluate, force
 from .guard import guarded
 from .infix import infix, prefix
 from .inputs import make_input
-from .operators import operate, stage_label, tensors
+from .operators import main_result, operate, stage_label, tensors
 from .scope import Scope
 from .session import Session
 from .unknown import bound_otherwise, unbound
@@ -210,7 +210,7 @@ def _run_group(node: ast.Group, flow: Flow, scope: Scope, session: Session, shar
     if node.label is not None or shared is not None:
         return _labelled_group(node, flow, scope, session, shared)
     inner = Scope(scope, scope.frame)
-    inner.bind("in", flow)
+    inner.bind("in", main_result(flow))
     return _members(node, inner, session)
 
 

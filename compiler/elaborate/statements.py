@@ -14,7 +14,7 @@ from ..graph import Value
 from .evaluate import evaluate, force
 from .guard import guarded
 from .inputs import BATCH
-from .operators import tensors
+from .operators import main_result, tensors
 from .scope import Binding, Scope
 from .session import Session
 from .shares import declare_shared
@@ -100,7 +100,7 @@ def _assign(node: ast.Assign, scope: Scope, session: Session) -> Results:
     flow = run_tensor(node.value, scope, session, "" if node.unpack else first)
     names = tuple(t.name for t in node.targets)
     if not node.unpack:
-        kept = _collapse(flow)
+        kept = main_result(flow)
         if isinstance(kept, Value) and not kept.name:
             kept.name = first
         _bind_all(node, (kept,), scope, session)
@@ -112,14 +112,6 @@ def _assign(node: ast.Assign, scope: Scope, session: Session) -> Results:
             value.name = name
     _bind_all(node, values, scope, session)
     return Results(parts, names)
-
-
-def _collapse(flow: Flow) -> Flow:
-    """Of an operator with extra results, a single name takes the main one."""
-    if isinstance(flow, Many) and flow.extras is not None:
-        found = tensors(flow) or []
-        return found[0]
-    return flow
 
 
 def _unpack(node: ast.Assign, flow: Flow) -> Flow:

@@ -32,6 +32,19 @@ class TooManyNodes(Problem):
         return f"this makes a {self.what} of {number(self.found)} {parts} or more; the limit is {self.limit:_}"
 
 
+class TooManyCalls(Problem):
+    """Functions that call others twice, which call others twice, and so on."""
+
+    code: ClassVar[str] = "too-many-nodes"
+    limit: int
+
+    def message(self) -> str:
+        return f"this expression comes to more than {self.limit:_} calls of functions"
+
+    def help(self) -> tuple[str, ...]:
+        return ("keep what is needed twice in a `let`",)
+
+
 class LargeNumber(Problem):
     """An integer that no backend holds."""
 
@@ -76,11 +89,14 @@ class LargeDimension(Problem):
 class TooMuchNesting(Problem):
     code: ClassVar[str] = "too-much-nesting"
     limit: int
+    what: str = "blocks"
 
     def message(self) -> str:
-        return f"blocks are nested more than {self.limit} deep"
+        return f"{self.what} are nested more than {self.limit} deep"
 
     def help(self) -> tuple[str, ...]:
+        if self.what != "blocks":
+            return ()
         return ("stages that follow each other need no nesting: write them in one pipeline, or use `repeat`",)
 
 

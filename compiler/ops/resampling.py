@@ -6,6 +6,7 @@ PyTorch has it; of sizes known only at run time, only a `scale` with a denominat
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, TypeVar
 
 from netc.dsl.record import Record
@@ -15,7 +16,7 @@ from ..errors.base import STAGE, argument, input_
 from ..errors.operators import BadArgument, DTypeMismatch, EmptyResult, Unprovable, WrongRank, WrongSize
 from ..types import Shape, TensorType, show_shape
 from .base import Arg, Given, Operator, Refusal, numel
-from .kinds import BOOL, SIZE, Kind, ListKind, NumberKind, WordKind
+from .kinds import BOOL, SIZE, Kind, ListKind, NumberKind, Unfit, WordKind
 from .learned import float_input
 from .windows import spatial_axes
 
@@ -52,6 +53,8 @@ class FactorKind(Kind["int | float"]):
 
     def convert(self, value: object) -> int | float:
         number = self.inner.convert(value)
+        if number == inf:
+            raise Unfit
         return int(number) if number == int(number) else number
 
 

@@ -1,4 +1,4 @@
-"""specs/vision/vgg.net against torchvision."""
+"""specs/vision/vgg.net against torchvision. Its dense layers are so large that CI compares the names and shapes only."""
 
 from __future__ import annotations
 
@@ -6,16 +6,26 @@ from pathlib import Path
 
 import pytest
 import torch
-from zoo.parity import check, images, settle
+from zoo.parity import SPECS, check, images, settle
+
+import netc
 
 torchvision = pytest.importorskip("torchvision", reason="the reference of the zoo's images is torchvision")
 
-QUICK = ("vgg11",)
-NAMES = (*QUICK, "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn")
+NAMES = ("vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn")
 
 
-@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.zoo) for n in NAMES])
+@pytest.mark.parametrize("name", NAMES)
+def test_vgg_names(name: str) -> None:
+    with torch.device("meta"):
+        reference = getattr(torchvision.models, name)(init_weights=False)
+    ours = netc.compile_file(SPECS / "vision/vgg.net", model=name)
+    assert {n: tuple(p.shape) for n, p in ours.parameters.items()} == {n: tuple(t.shape) for n, t in reference.state_dict().items()}
+
+
+@pytest.mark.zoo
+@pytest.mark.parametrize("name", NAMES)
 def test_vgg(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    reference = settle(getattr(torchvision.models, name)())
+    reference = settle(getattr(torchvision.models, name)(init_weights=False))
     check("vision/vgg.net", name, reference, images((1, 64, 64), (2, 64, 96)), tmp_path)
