@@ -48,7 +48,7 @@ format: $(READY) ## lay out the Python code
 	$(BIN)/ruff format .
 
 bench: $(READY) ## times, as ratios to a peer in the same run
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench.run
 
 clean: ## forget the environment and all that was built
 	rm -rf $(VENV) build dist netc.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -85,8 +85,12 @@ def force(binding: Binding, let: LazyLet, session: Session) -> Any:
         raise Failure(Recursion(let.node.name.name, "value"), let.node.name.span, marks)
     check_depth(session, let.node.name.span)
     session.active.append(let.node)
+    value, binding.value = binding.value, UNKNOWN  # whoever asks again, should this fail, need not be told again
     try:
         binding.value = evaluate(let.node.value, let.scope, session)
+    except RecursionError:
+        binding.value = value
+        raise
     finally:
         session.active.pop()
     return binding.value
@@ -107,9 +111,9 @@ def lookup(name: str, span: Span, scope: Scope, session: Session) -> Binding:
         raise Failure(NoIn(expression=True), span)
     if name in MISSPELT:
         raise Silent
-    candidates = near(name, [*scope.visible(), *session.dims])
+    candidates = session.near(name, [*scope.visible(), *session.dims])
     hint = "a dimension is declared by the `input` whose shape has it" if name.isupper() and not candidates else ""
-    raise Failure(UnknownName(name, tuple(candidates), hint), span)
+    raise Failure(UnknownName(name, candidates, hint), span)
 
 
 def _name(expr: ast.Name, scope: Scope, session: Session) -> Any:
@@ -206,9 +210,9 @@ def _call(expr: ast.Call, scope: Scope, session: Session) -> Any:
         marks = ((binding.span, "bound here"),) if binding.span is not None else ()
         raise Failure(NotAFunction(name, describe(binding.value)), expr.function.span, marks)
     functions = [n for n in scope.visible() if isinstance((found := scope.find(n)) and found[0].value, FnDef)]
-    candidates = near(name, [*BUILTINS, *functions])
+    candidates = session.near(name, [*BUILTINS, *functions])
     hint = f"`{name}` is an operator: apply it with `->`" if name in Operator.registry else ""
-    raise Failure(UnknownName(name, tuple(candidates), hint), expr.function.span)
+    raise Failure(UnknownName(name, candidates, hint), expr.function.span)
 
 
 def _call_fn(expr: ast.Call, fn: FnDef, scope: Scope, session: Session) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from netc.dsl.diagnostics import Diagnostic, Mark
 from netc.dsl.diagnostics import Frame as Trace
+from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import SourceFile, Span
 
 from ..dims import Dim, Facts
@@ -56,9 +57,15 @@ class Session:
         self.loading: list[str] = []
         self.active: list[object] = []
         self.calls = 0
+        self.suggestions = 100
         self.uses: list[Span] = []
         self.shared_specs: dict[int, tuple[dict[str, object], Span]] = {}
         self.blocks = 0
+
+    def near(self, name: str, candidates: Iterable[str]) -> tuple[str, ...]:
+        """Names almost like this one: for the first errors of a file, since it takes time to find them."""
+        self.suggestions -= 1
+        return tuple(near(name, candidates)) if self.suggestions >= 0 else ()
 
     @contextmanager
     def nested(self, span: Span) -> Iterator[None]:

@@ -107,7 +107,7 @@ def _apply_operand(node: ast.Apply, scope: Scope, session: Session) -> Operand:
         return evaluate(call, scope, session)  # type: ignore[no-any-return]
     if plain and found is None and node.name != "in" and node.name not in Operator.registry:
         known = [n for n in scope.visible() if n != "in"]
-        raise Failure(UnknownName(node.name, tuple(near(node.name, [*Operator.registry, *known]))), node.name_span)
+        raise Failure(UnknownName(node.name, session.near(node.name, [*Operator.registry, *known])), node.name_span)
     flow = scope.use("in")
     if flow is not None:
         return run_stage(node, flow.value, scope, session)  # type: ignore[arg-type]
@@ -195,7 +195,7 @@ def _stage_entity(node: ast.Apply, scope: Scope) -> Any:
         return Operator.registry[node.name]
     if isinstance(value, Unknown):
         raise Silent
-    raise unbound(node, scope) if found is None else bound_otherwise(node, found[0])
+    raise unbound(node, scope, session) if found is None else bound_otherwise(node, found[0])
 
 
 def _run_apply(node: ast.Apply, flow: Flow, scope: Scope, session: Session, shared: SharedModule | None) -> Flow:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from functools import cache
 
 from netc.dsl import ast
-from netc.dsl.diagnostics.suggest import near
 
 from ..errors.names import NotAStage, UnknownName, UnknownStage
 from ..graph import Value
 from ..ops.base import Operator
 from .builtins import BUILTINS
 from .scope import Binding, Scope
+from .session import Session
 from .values import Failure, FnDef, Many
 
 
@@ -32,7 +32,7 @@ def bound_otherwise(node: ast.Apply, binding: Binding) -> Failure:
     return Failure(NotAStage(name, "a compile-time value", f"give it to a stage, as in `-> dense {name}`"), node.name_span, marks)
 
 
-def unbound(node: ast.Apply, scope: Scope) -> Failure:
+def unbound(node: ast.Apply, scope: Scope, session: Session) -> Failure:
     """Nothing has the name."""
     name = node.name
     if name in BUILTINS:
@@ -40,7 +40,7 @@ def unbound(node: ast.Apply, scope: Scope) -> Failure:
         return Failure(NotAStage(name, "a compile-time function", hint), node.name_span)
     visible = [n for n in scope.visible() if n != "in"]
     alike = [n for n in Operator.registry if _plain(n) == _plain(name)]
-    candidates = tuple(alike or near(name, [*Operator.registry, *visible]))
+    candidates = tuple(alike) or session.near(name, [*Operator.registry, *visible])
     if not node.positional and not node.keywords and any(n in visible for n in candidates):
         return Failure(UnknownName(name, candidates), node.name_span)
     return Failure(UnknownStage(name, candidates, "" if alike else _from_torch().get(_plain(name), "")), node.name_span)

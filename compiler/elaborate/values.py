@@ -109,9 +109,10 @@ class Abort(Exception):
 
 _LONGEST = 60
 _MOST_ITEMS = 8
+_DEEPEST = 3
 
 
-def show_value(value: object) -> str:
+def show_value(value: object, depth: int = 0) -> str:
     """A compile-time value as it is written in a spec; of a long one the beginning."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -120,7 +121,9 @@ def show_value(value: object) -> str:
     if isinstance(value, str):
         return f'"{value}"' if len(value) <= _LONGEST else f'"{value[: _LONGEST - 3]}..."'
     if isinstance(value, tuple):
-        items = [show_value(v) for v in value[:_MOST_ITEMS]]
+        if depth == _DEEPEST:
+            return "[...]"
+        items = [show_value(v, depth + 1) for v in value[:_MOST_ITEMS]]
         return "[" + ", ".join(items + ["..."] * (len(value) > _MOST_ITEMS)) + "]"
     if isinstance(value, StageValue):
         return f"`{value.operator}`"

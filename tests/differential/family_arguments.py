@@ -240,6 +240,11 @@ def _heads(draw: Draw, types: Types) -> dict[str, Any]:
     return {"heads": draw(st.sampled_from([h for h in (1, 2, 3) if features % h == 0])), "causal": None if masked else draw(st.sampled_from((None, True)))}
 
 
+def _attention(draw: Draw, types: Types) -> dict[str, Any]:
+    causal = None if len(types) == 4 else draw(st.booleans())
+    return {"causal": causal, "scale": draw(st.sampled_from((None, 0.5))), "window": draw(st.sampled_from((None, 1, 2))) if causal else None}
+
+
 def _lstm(draw: Draw, types: Types) -> dict[str, Any]:
     hidden = size(draw, 2, 4)
     return {"hidden": hidden, "layers": draw(st.sampled_from((None, 1, 2))), "proj_size": draw(st.sampled_from((None, hidden - 1)))}
@@ -314,7 +319,7 @@ BINARY = "add sub mul div floor_div remainder pow eq ne lt le gt ge".split()
 ARGUMENTS: dict[str, Callable[[Draw, Types], dict[str, Any]]] = {
     **dict.fromkeys(BINARY, _one_operand),
     "where": lambda draw, types: _one_operand(draw, types, 3),
-    "attention": lambda draw, types: {"causal": None if len(types) == 4 else draw(st.booleans()), "scale": draw(st.sampled_from((None, 0.5)))},
+    "attention": _attention,
     "avg_pool": _avg_pool,
     "clamp": _clamp,
     "conv": _conv,

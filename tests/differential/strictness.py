@@ -26,6 +26,7 @@ _WRAPS = "PyTorch wraps the number around, or drops its fraction"
 _TRAINING = "in training PyTorch refuses it too"
 _NO_BATCH = "PyTorch also takes one sample without a batch axis; every tensor of a netc model has one, or it is no sequence"
 _DEVICES = "PyTorch has this for some devices, ranks and element types only"
+_PROBABILITY = "a probability is from 0 to 1; PyTorch looks at it in training only"
 _NEGATIVE_EPS = "PyTorch looks at it only when it is too late: the result is nan"
 
 KNOWN: dict[tuple[str, str], str] = {
@@ -54,7 +55,8 @@ KNOWN: dict[tuple[str, str], str] = {
     ("rnn", "wrong-rank"): _NO_BATCH,
     ("gru", "wrong-rank"): _NO_BATCH,
     ("lstm", "wrong-rank"): _NO_BATCH,
-    ("multihead_attention", "wrong-argument"): "a probability is from 0 to 1; PyTorch does not look at it here",
+    ("attention", "wrong-argument"): _PROBABILITY,
+    ("multihead_attention", "wrong-argument"): _PROBABILITY,
     ("where", "needs-bool"): "deprecated in PyTorch",
     ("topk", "wrong-argument"): "a result without elements is an error",
     **dict.fromkeys(

@@ -1,0 +1,79 @@
+"""specs/text/llama.net and specs/text/mistral.net against transformers: small configurations by number, the published ones, which no small
+machine holds, by the names and shapes of their parameters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from zoo.parity import SPECS, Inputs, check, scatter, tokens
+
+import netc
+
+transformers = pytest.importorskip("transformers", reason="the reference of the zoo's language models is transformers")
+
+SMALL = {
+    "vocab_size": 96,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "rms_norm_eps": 1e-5,
+}
+PARAMS = {"vocabulary": 96, "width": 32, "hidden": 48, "depth": 2, "heads": 4, "shared_heads": 2}
+LLAMA2_70B = {
+    "hidden_size": 8192,
+    "intermediate_size": 28_672,
+    "num_hidden_layers": 80,
+    "num_attention_heads": 64,
+    "num_key_value_heads": 8,
+}
+LLAMA3_8B = {"vocab_size": 128_256, "intermediate_size": 14_336, "num_key_value_heads": 8}
+PUBLISHED = {
+    "llama_7b": {},
+    "llama2_7b": {},
+    "llama2_13b": {"hidden_size": 5120, "intermediate_size": 13_824, "num_hidden_layers": 40, "num_attention_heads": 40},
+    "llama2_70b": LLAMA2_70B,
+    "llama3_8b": LLAMA3_8B,
+    "llama3_70b": {**LLAMA2_70B, "vocab_size": 128_256},
+}
+
+
+def logits(reference: torch.nn.Module, inputs: Inputs) -> object:
+    return reference(input_ids=inputs["tokens"]).logits
+
+
+@pytest.mark.parametrize("base", [10_000, 500_000])
+def test_small_llama(base: int, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = transformers.LlamaConfig(**SMALL, rope_parameters={"rope_type": "default", "rope_theta": float(base)})
+    reference = scatter(transformers.LlamaForCausalLM(config))
+    params = {**PARAMS, "base": base}
+    check("text/llama.net", "network", reference, tokens(96, (1, 7), (3, 24)), tmp_path, call=logits, params=params)
+
+
+def test_small_mistral(tmp_path: Path) -> None:
+    """The longer texts go beyond the window, the shorter do not fill it."""
+    torch.manual_seed(0)
+    reference = scatter(transformers.MistralForCausalLM(transformers.MistralConfig(**SMALL, sliding_window=8)))
+    params = {**PARAMS, "window": 8}
+    check("text/mistral.net", "network", reference, tokens(96, (1, 5), (3, 24)), tmp_path, call=logits, params=params)
+
+
+def same_parameters(spec: str, model: str, kind: str, sizes: dict[str, int]) -> None:
+    with torch.device("meta"):
+        reference = getattr(transformers, f"{kind}ForCausalLM")(getattr(transformers, f"{kind}Config")(**sizes))
+    ours = netc.compile_file(SPECS / spec, model=model)
+    assert {n: tuple(p.shape) for n, p in ours.parameters.items()} == {n: tuple(t.shape) for n, t in reference.state_dict().items()}
+
+
+@pytest.mark.zoo
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_llama(name: str) -> None:
+    same_parameters("text/llama.net", name, "Llama", PUBLISHED[name])
+
+
+def test_published_mistral() -> None:
+    same_parameters("text/mistral.net", "mistral_7b", "Mistral", {})

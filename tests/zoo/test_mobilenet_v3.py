@@ -1,0 +1,21 @@
+"""specs/vision/mobilenet_v3.net against torchvision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from zoo.parity import check, images, settle
+
+torchvision = pytest.importorskip("torchvision", reason="the reference of the zoo's images is torchvision")
+
+QUICK = ("mobilenet_v3_small",)
+NAMES = (*QUICK, "mobilenet_v3_large")
+
+
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.zoo) for n in NAMES])
+def test_mobilenet_v3(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    reference = settle(getattr(torchvision.models, name)())
+    check("vision/mobilenet_v3.net", name, reference, images((1, 64, 64), (2, 80, 96)), tmp_path)
