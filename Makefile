@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo test zoo lint format bench clean
+.PHONY: help install demo test zoo fuzz lint format bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,12 @@ test: $(READY) ## all tests
 
 zoo: $(READY) ## the models of the zoo against their references, all sizes
 	$(BIN)/python -m pytest tests/zoo -m "zoo or not zoo"
+
+N ?= 1000
+FUZZED := $(addprefix tests/differential/test_,generated.py boundary.py models.py)
+
+fuzz: $(READY) ## random uses of every operator and random models: make fuzz N=1000 (for each), other ones every time
+	N=$(N) HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest $(FUZZED)
 
 lint: $(READY) ## style, types and the import contract
 	$(BIN)/ruff check .

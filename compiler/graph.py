@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from netc.dsl.source import Span
 
-from .dims import Facts
+from .dims import Condition, Facts
 from .types import TensorType
 
 if TYPE_CHECKING:
@@ -153,13 +153,17 @@ class Graph:
 class Program:
     """A whole checked model: its main graph and what is known of its dimensions.
 
-    `inputs` are the model's inputs by name, in order; `symbols` the symbolic dimensions that are free, `N` first if it is used.
+    `symbols` are the symbolic dimensions that are free, `N` first if it is used. `conditions` are those of every `where`, in plain symbols,
+    with their texts: what the proofs rest on, and what the sizes of real inputs must keep.
     """
 
-    def __init__(self, main: Graph, facts: Facts, symbols: tuple[str, ...]) -> None:
+    def __init__(
+        self, main: Graph, facts: Facts, symbols: tuple[str, ...], conditions: tuple[tuple[Condition, str], ...] = ()
+    ) -> None:
         self.main = main
         self.facts = facts
         self.symbols = symbols
+        self.conditions = conditions
 
 
 def graphs(main: Graph) -> list[Graph]:

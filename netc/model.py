@@ -99,10 +99,17 @@ class Model:
         save(self, checked_path(path), weights, seed)
 
     def session(self, weights: Weights | None = None, seed: int | None = None, device: str = "cpu") -> Session:
-        """The ONNX model in ONNX Runtime, on `cpu` or `cuda`: called with arrays by input name or position, it gives arrays."""
+        """The ONNX model in ONNX Runtime, on `cpu` or `cuda`: called with arrays by input name or position, it gives arrays.
+
+        It refuses sizes that a `where` of the spec excludes.
+        """
+        from functools import partial
+
         from netc.compiler.backends.onnx.runtime import Session
 
-        return Session(self.onnx(weights, seed), device=device)
+        from .conditions import check_sizes
+
+        return Session(self.onnx(weights, seed), device=device, check=partial(check_sizes, self.program))
 
     def summary(self) -> Summary:
         """Stages, shapes, parameters, FLOPs and bytes; `str()` is the table."""

@@ -57,6 +57,8 @@ def _sum(*values: Any) -> Any:
     if values == ((),):
         return 0
     items = _numbers(values)
+    if any(isinstance(v, SymDim) for v in items) and any(isinstance(v, float) for v in items):
+        raise _Bad
     total = items[0]
     for item in items[1:]:
         total = total + item

@@ -21,8 +21,10 @@ from .builtins import BUILTINS, call_builtin
 from .limits import check_list
 from .scope import Binding, Scope
 from .session import MAX_CALLS, MAX_DEPTH, MAX_NESTING, MAX_NODES, Session
-from .values import CONST_TYPES, BlockDef, Const, Failure, FnDef, LazyLet, Many, SharedDef, Silent, StageValue, Unknown, show_value
+from .values import CONST_TYPES, UNKNOWN, BlockDef, Const, Failure, FnDef, LazyLet, Many, SharedDef, Silent, StageValue, Unknown, show_value
 
+MOST_MARKS = 6
+"""Of a long chain of calls, the inner ones and the outermost are shown."""
 MISSPELT = ("True", "False")
 """Names whose right spelling the parser has told."""
 
@@ -85,11 +87,10 @@ def force(binding: Binding, let: LazyLet, session: Session) -> Any:
         raise Failure(Recursion(let.node.name.name, "value"), let.node.name.span, marks)
     check_depth(session, let.node.name.span)
     session.active.append(let.node)
-    value, binding.value = binding.value, UNKNOWN  # whoever asks again, should this fail, need not be told again
     try:
         binding.value = evaluate(let.node.value, let.scope, session)
-    except RecursionError:
-        binding.value = value
+    except (Failure, Silent):
+        binding.value = UNKNOWN  # whoever asks again need not be told again
         raise
     finally:
         session.active.pop()
@@ -230,7 +231,9 @@ def _call_fn(expr: ast.Call, fn: FnDef, scope: Scope, session: Session) -> Any:
     try:
         return evaluate(fn.node.body, inner, session)
     except Failure as failure:
-        raise Failure(failure.problem, failure.span, (*failure.marks, (expr.span, f"in `{fn.node.name.name}`, called here"))) from None
+        outermost = not any(isinstance(a, ast.Fn) for a in session.active[:-1])
+        here = ((expr.span, f"in `{fn.node.name.name}`, called here"),) if outermost or len(failure.marks) < MOST_MARKS else ()
+        raise Failure(failure.problem, failure.span, (*failure.marks, *here), failure.label) from None
     finally:
         session.active.pop()
 

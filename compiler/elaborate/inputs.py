@@ -16,10 +16,10 @@ from netc.dsl.source import Span
 from ..dims import Condition, Dim, bounds, declare, symbol, symbols
 from ..errors.checks import BadWhere, Contradiction
 from ..errors.names import ArgumentTwice, UnknownArgument, UnknownType
-from ..errors.structure import InputMisplaced, UnknownDimension
+from ..errors.structure import BatchAxisWritten, InputMisplaced, UnknownDimension
 from ..errors.values import NonPositive
 from ..graph import Value
-from ..types import DTYPES, FLOAT32, DType, TensorType
+from ..types import DTYPES, FLOAT32, DType, TensorType, show_shape
 from .arguments import flag, near_type
 from .evaluate import evaluate, evaluate_shape
 from .limits import check_tensor
@@ -43,8 +43,12 @@ def make_input(node: ast.Input, name: str, scope: Scope, session: Session) -> Fl
         if high is not None and high < 1:
             raise Failure(NonPositive(size), item.span)
     check_tensor(shape, node.shape.span)
-    if _batched(node, scope, session):
+    batched = _batched(node, scope, session)
+    written = batched and bool(shape) and shape[0] is session.dims[BATCH]
+    if batched:
         shape = (session.dims[BATCH], *shape)
+    if written:
+        session.report(BatchAxisWritten(show_shape(shape)), node.shape.span)
     value = Value(TensorType(dtype_of(node.dtype), shape), node.span, name or _free(BARE_INPUT, {v.name for v in frame.graph.inputs}))
     frame.graph.inputs.append(value)
     return value
@@ -96,6 +100,7 @@ def declare_dimensions(body: ast.Body, scope: Scope, session: Session, fixed: Ma
     declared = declare(tuple(names), [c for c, _ in wheres], known)
     session.dims = dict(declared.dims)
     session.facts = declared.facts
+    session.conditions = [(c, w.span.text) for c, w in wheres]
     for contradiction in declared.contradictions:
         where = next((w for c, w in wheres if c is contradiction or c == contradiction), None)
         if where is not None:

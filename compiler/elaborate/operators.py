@@ -11,7 +11,7 @@ from netc.dsl.source import Span
 from ..dims import SymDim, symbols
 from ..errors.base import STAGE, Place, Problem
 from ..errors.dense import DenseAfterSpatial
-from ..errors.names import BadLabel, LabelTwice, NotATensor, WrongTensors
+from ..errors.names import TAKEN_LABELS, BadLabel, LabelTwice, NotATensor, WrongTensors
 from ..errors.structure import NoTie, SymbolicParameter
 from ..graph import OpNode, SharedModule, Value
 from ..ops.base import Given, Operator, ParameterSpec, Refusal
@@ -217,6 +217,8 @@ def label_text(label: ast.Label, scope: Scope, session: Session) -> str:
         parts.append(str(value))
     text = "".join(parts)
     if not text.replace("_", "a").isalnum() or not text.isascii():
+        raise Failure(BadLabel(text), label.span)
+    if text in TAKEN_LABELS:
         raise Failure(BadLabel(text), label.span)
     return text
 

@@ -12,7 +12,7 @@ from netc.dsl.diagnostics import Frame as Trace
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import SourceFile, Span
 
-from ..dims import Dim, Facts
+from ..dims import Condition, Dim, Facts
 from ..errors.base import Problem
 from ..errors.structure import TooManyNodes, TooMuchNesting
 from ..graph import Graph
@@ -50,6 +50,7 @@ class Session:
         self.memo = memo
         self.facts = Facts.nothing()
         self.dims: dict[str, Dim] = {}
+        self.conditions: list[tuple[Condition, str]] = []
         self.declared: dict[str, Span] = {}
         self.params: Mapping[str, object] = {}
         self.diagnostics: list[Diagnostic] = []

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from netc.dsl import ast
-from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import Span
 
 from ..errors.names import NoIn, NotAStage, NotATensor, UnknownName
+from ..errors.structure import InputScaled
 from ..graph import SharedModule, Value
 from ..ops.base import Operator
 from .bodies import elaborate_body, notice_unused, place_call
@@ -113,7 +113,7 @@ def _apply_operand(node: ast.Apply, scope: Scope, session: Session) -> Operand:
         return run_stage(node, flow.value, scope, session)  # type: ignore[arg-type]
     if node.name == "in":
         raise Failure(NoIn(), node.name_span)
-    _stage_entity(node, scope)
+    _stage_entity(node, scope, session)
     raise Failure(NoIn(node.name), node.name_span)
 
 
@@ -145,6 +145,8 @@ def _binary_operand(node: ast.TensorBinary, scope: Scope, session: Session) -> O
     while isinstance(spine[-1].left, ast.TensorBinary):
         spine.append(spine[-1].left)
     value: Operand = guarded(scope, session, operand, spine[-1].left, scope, session)
+    if isinstance(spine[-1].left, ast.Input) and isinstance(spine[-1].right, ast.Scalar) and spine[-1].op == "*":
+        session.report(InputScaled(spine[-1].right.span.text), spine[-1].span)
     for step in reversed(spine):
         right = guarded(scope, session, operand, step.right, scope, session)
         value = guarded(scope, session, infix, step, value, right, scope, session)
@@ -183,7 +185,7 @@ def run_stage(node: ast.Tensor, flow: Flow, scope: Scope, session: Session, shar
     return rule(node, flow, scope, session, shared)
 
 
-def _stage_entity(node: ast.Apply, scope: Scope) -> Any:
+def _stage_entity(node: ast.Apply, scope: Scope, session: Session) -> Any:
     """The block, shared stage or operator class that a stage names."""
     found = scope.find(node.name)
     value = found[0].value if found is not None else None
@@ -201,7 +203,7 @@ def _stage_entity(node: ast.Apply, scope: Scope) -> Any:
 def _run_apply(node: ast.Apply, flow: Flow, scope: Scope, session: Session, shared: SharedModule | None) -> Flow:
     if node.name == "in":
         raise Failure(NotAStage("in", "what flows into the body"), node.name_span)
-    entity = _stage_entity(node, scope)
+    entity = _stage_entity(node, scope, session)
     use = USES.get(type(entity), operate)
     return use(node, entity, flow, scope, session, shared)
 

@@ -333,11 +333,17 @@ class LabelTwice(Problem):
         return ("use `shared` if both are to have the same parameters, another label if not",)
 
 
+TAKEN_LABELS = ("training",)
+"""What `torch.nn.Module` assigns to itself: a part of that name would be overwritten by `train()`."""
+
+
 class BadLabel(Problem):
     code: ClassVar[str] = "bad-label"
     found: str
 
     def message(self) -> str:
+        if self.found in TAKEN_LABELS:
+            return f"no stage can be labelled `{self.found}`: every PyTorch module has a flag of that name"
         return f"a label is made of letters, digits and `_`, found `{self.found}`"
 
     def help(self) -> tuple[str, ...]:

@@ -163,6 +163,34 @@ class InputMisplaced(Problem):
         return ("what flows into a block is called `in`",)
 
 
+class BatchAxisWritten(Problem):
+    """`input [N, 3]`, as PyTorch counts the axes."""
+
+    code: ClassVar[str] = "batch-axis-written"
+    severity: ClassVar[Severity] = "warning"
+    found: str
+
+    def message(self) -> str:
+        return f"the batch axis is there already: this input is {self.found}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("leave `N` out of the shape", "for a tensor without a batch axis, say `batch=false`")
+
+
+class InputScaled(Problem):
+    """`input 3*28*28`, which multiplies the input."""
+
+    code: ClassVar[str] = "input-scaled"
+    severity: ClassVar[Severity] = "warning"
+    factor: str
+
+    def message(self) -> str:
+        return f"this multiplies the input itself by {self.factor}, not its size"
+
+    def help(self) -> tuple[str, ...]:
+        return ("a size that is computed stands in brackets: `input [28 * 28]`", "if it is meant, name the input first: `x = input ...`")
+
+
 class NoInput(Problem):
     code: ClassVar[str] = "no-input"
 

@@ -254,6 +254,8 @@ def _interval_of_binary(op: str, left: Bounds, right: Bounds) -> Bounds:
             corners = [_both(operator.mul, x, y) for x in left for y in right]
             known = [x for x in corners if x is not None]
             return (min(known), max(known)) if len(known) == len(corners) else UNBOUNDED
+        case "**" if a is not None and a >= 1 and c is not None and c >= 0:
+            return 1, None
         case "/" | "//" | "**" if a is not None and a >= 0 and (positive or op == "**"):
             return 0, b if op == "//" and c is not None and c >= 1 else None
         case "%" if positive:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import click
@@ -62,13 +63,16 @@ def command(
 
 
 def _target(target: str | None, output: str | None) -> str:
-    from ..saving import target_of
+    from ..saving import TARGETS, target_of
 
     if target is None:
         if output in (None, "-"):
             raise click.UsageError("give -o NAME.py or -o NAME.onnx, or say --target torch")
         with wrong_usage():
             return target_of(output)
+    meant = TARGETS.get(PurePath(output).suffix.lower()) if output else None
+    if meant not in (None, target):
+        raise click.UsageError(f"the name of `{output}` asks for the target {meant}, and --target says {target}")
     if target == "onnx" and (output is None or (output == "-" and sys.stdout.isatty())):
         raise click.UsageError("an ONNX model is no text: give -o NAME.onnx")
     return target

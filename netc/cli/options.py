@@ -62,6 +62,8 @@ def _pairs(values: tuple[str, ...], ctx: click.Context, option: click.Parameter)
         name, equals, value = word.partition("=")
         if not equals or not name.strip().isidentifier() or not value.strip():
             raise click.BadParameter(f"expected {option.metavar}, got `{word}`", ctx, option)
+        if name.strip() in pairs:
+            raise click.BadParameter(f"`{name.strip()}` is given twice", ctx, option)
         pairs[name.strip()] = value.strip()
     return pairs
 

@@ -15,6 +15,7 @@ from .strategies import uses
 from .use import Use
 from .verdict import judged
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch warns of uses that nobody would write
 OPERATORS = [name for name, cls in sorted(Operator.registry.items()) if cls.inputs]
 CALM = settings(max_examples=examples(40), suppress_health_check=list(HealthCheck))
 

@@ -15,6 +15,7 @@ from .use import Use
 from .values import NO_KERNEL, limits_of, tolerance_of
 from .verdict import compiled, judged, results_of
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch warns of uses that nobody would write
 OPERATORS = [name for name, cls in sorted(Operator.registry.items()) if cls.inputs]
 CALM = settings(max_examples=examples(12), suppress_health_check=list(HealthCheck))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, note, settings
 from judge import agree
 
@@ -12,6 +13,7 @@ from netc.dsl.source import SourceFile
 from .models import models
 from .profile import examples
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch warns of uses that nobody would write
 TOLERANCE = 1e-4
 """Of float32, after up to 60 stages."""
 

@@ -6,6 +6,7 @@ with the model's inputs is a `ValueError` that says so before anything runs; a d
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +18,8 @@ from .devices import DeviceUnavailable, check_used, providers
 from .feeds import Port, by_name, feed, fetch, port
 from .save import is_large, save_proto
 
+Check = Callable[[Mapping[str, tuple[int, ...]]], None]
+
 __all__ = ["DeviceUnavailable", "Port", "Session"]
 
 
@@ -26,9 +29,10 @@ class Session:
     inputs: dict[str, Port]
     outputs: dict[str, Port]
 
-    def __init__(self, model: ModelProto | str | Path, device: str = "cpu") -> None:
-        """`device` is `cpu` or `cuda`. Raises `DeviceUnavailable`, FileNotFoundError for a path where nothing is, and ONNX Runtime's own
+    def __init__(self, model: ModelProto | str | Path, device: str = "cpu", check: Check | None = None) -> None:
+        """`device` is `cpu` or `cuda`. `check` may refuse the shapes of the inputs, by name, with a ValueError. Raises `DeviceUnavailable`, FileNotFoundError for a path where nothing is, and ONNX Runtime's own
         exceptions for what it cannot load."""
+        self._check = check
         wanted = providers(device)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
@@ -43,7 +47,10 @@ class Session:
 
         Floating-point numbers are converted to the input's type, integers where no number changes.
         """
-        results = fetch(self._session, feed(self.inputs, by_name(self.inputs, arrays, named)), self.outputs)
+        feeds = feed(self.inputs, by_name(self.inputs, arrays, named))
+        if self._check is not None:
+            self._check({name: array.shape for name, array in feeds.items()})
+        results = fetch(self._session, feeds, self.outputs)
         return next(iter(results.values())) if len(results) == 1 else results
 
     def _source(self, model: ModelProto | str | Path) -> str | bytes:

@@ -1,0 +1,29 @@
+"""specs/vision/swin.net against torchvision: small configurations at sizes that the windows divide and do not, and the published ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from zoo.parity import check, images, scatter
+
+torchvision = pytest.importorskip("torchvision", reason="the reference of the zoo's images is torchvision")
+
+SPEC = "vision/swin.net"
+SIZES = {"depths": [2, 2], "window_size": [4, 4], "num_heads": [2, 4], "embed_dim": 16, "patch_size": [4, 4], "num_classes": 10}
+PARAMS = {"depths": [2, 2], "window": 4, "heads": [2, 4], "width": 16, "classes": 10}
+
+
+@pytest.mark.parametrize("size", [64, 44])
+def test_small_swin(size: int, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    reference = scatter(torchvision.models.SwinTransformer(**SIZES))
+    check(SPEC, "network", reference, images((1, size, size), (3, size, size)), tmp_path, params={**PARAMS, "size": size})
+
+
+@pytest.mark.zoo
+@pytest.mark.parametrize("name", ["swin_t", "swin_s", "swin_b"])
+def test_published_swin(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    check(SPEC, name, scatter(getattr(torchvision.models, name)()), images((1, 224, 224), (2, 224, 224)), tmp_path)
