@@ -15,7 +15,7 @@ TINY = "input 3 -> dense 2 sigmoid -> dense 1 sigmoid"
 def test_types() -> None:
     model = netc.compile("x = input [T, 4]\ny = x -> dense 2\nout y, x")
     assert {name: str(type) for name, type in model.inputs.items()} == {"x": "[N, T, 4]"}
-    assert {name: str(type) for name, type in model.outputs.items()} == {"y": "[N, T, 2]", "x": "[N, T, 4]"}
+    assert {name: str(type) for name, type in model.outputs.items()} == {"y": "[N, T, 2]", "x_": "[N, T, 4]"}
     assert [(p.name, p.shape, p.trainable) for p in model.parameters.values()] == [
         ("dense1.weight", (2, 4), True),
         ("dense1.bias", (2,), True),

@@ -17,7 +17,7 @@ from .verdict import judged
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch warns of uses that nobody would write
 OPERATORS = [name for name, cls in sorted(Operator.registry.items()) if cls.inputs]
-CALM = settings(max_examples=examples(40), suppress_health_check=list(HealthCheck))
+CALM = settings(max_examples=examples(25), suppress_health_check=list(HealthCheck))
 
 
 @st.composite

@@ -12,6 +12,7 @@ from .helpers import examples, plain, read
 CASES = {
     "x=a+b*-1->dense  2   bias = false": "x = a + b * -1 -> dense 2 bias=false\n",
     "let k=2**-1;fn f (v,d = 8)=v": "let k = 2 ** -1\nfn f(v, d=8) = v\n",
+    "model small (k = 10)=net [1,2] k=k": "model small(k=10) = net [1, 2] k=k\n",
     "\n\n# a\n\n\n\nx\n\n\ny # b\n# c\n": "# a\n\nx\n\ny  # b\n# c\n",
     "repeat 3{relu}\nrepeat 3 { relu; tanh }": "repeat 3 { relu }\nrepeat 3 {\n  relu\n  tanh\n}\n",
     "x\n -> a -> b": "x\n  -> a\n  -> b\n",

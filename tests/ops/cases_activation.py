@@ -131,7 +131,7 @@ REFUSED: list[tuple[str, str]] = [
     ("input 3 -> softshrink (-1)", "wrong-argument"),
     ("input 3 -> threshold 1", "missing-argument"),
     ("input 3 -> gelu approximate=sigmoid", "wrong-argument"),
-    ("input 7 -> glu", "not-divisible"),
+    ("input 7 -> glu", "wrong-size"),
     ("input [T] -> glu", "unprovable"),
     ("input [] batch=false -> glu", "wrong-rank"),
     ("input 3 -> softmax axis=2", "bad-axis"),

@@ -18,7 +18,8 @@ USES = {
     "feed_forward": 'use "std/transformer.net"\ninput [T, 8] -> feed_forward ratio=2',
     "encoder_layer": 'use "std/transformer.net"\ninput [T, 8] -> repeat 2 as layers { encoder_layer 2 dropout=0.1 causal=true }',
     "decoder_layer": 'use "std/transformer.net"\nx = input [T, 8]\nmemory = input [S, 8]\n(x, memory) -> decoder_layer 2',
-    "squeeze_excitation": 'use "std/attention.net"\ninput 8x6x6 -> squeeze_excitation 2',
+    "squeeze_excitation": 'use "std/attention.net"\ninput 8x6x6 -> repeat g in [sigmoid, hardsigmoid] { squeeze_excitation 2 gate=g }',
+    "conv_norm": 'use "std/convolution.net"\ninput 3xHxW -> conv_norm round8(20) 3 2 -> conv_norm 24 groups=8 activation=identity',
 }
 
 

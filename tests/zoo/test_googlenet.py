@@ -17,4 +17,11 @@ torchvision = pytest.importorskip("torchvision", reason="the reference of the zo
 def test_googlenet(tmp_path: Path) -> None:
     torch.manual_seed(0)
     reference = settle(torchvision.models.googlenet(init_weights=False))
-    check("vision/googlenet.net", None, reference, images((1, 64, 64), (2, 80, 96)), tmp_path, left_out=lambda name: name.startswith(("aux1.", "aux2.")))
+    check(
+        "vision/googlenet.net",
+        None,
+        reference,
+        images((1, 64, 64), (2, 80, 96)),
+        tmp_path,
+        left_out=lambda name: name.startswith(("aux1.", "aux2.")),
+    )
