@@ -13,6 +13,9 @@ from .report import report
 from .terminal import note, write
 
 if TYPE_CHECKING:
+    from netc.compiler.graph import Program
+    from netc.dsl.diagnostics import Diagnostic
+
     from ..analysis import Analysis
 
 FORMATS = ("text", "short", "json")
@@ -23,6 +26,7 @@ FORMATS = ("text", "short", "json")
 @click.option("-e", "--expression", "text", metavar="TEXT", help="A spec itself, instead of files.")
 @click.option("--shapes", is_flag=True, help="Show every stage with the shape of its result.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="How diagnostics are written.")
+@click.option("--weights", metavar="FILE", help="A checkpoint that is to fit; of .safetensors only the header is read.")
 @spec_options
 @click.pass_context
 def command(
@@ -31,6 +35,7 @@ def command(
     text: str | None,
     shapes: bool,
     form: str,
+    weights: str | None,
     model: str | None,
     params: dict[str, object],
     dims: dict[str, int],
@@ -47,12 +52,21 @@ def command(
 
     choice = choose(model, params, dims)
     found = [a for path in files or (None,) for a in analyse_models(reader(path, text), choice)]
-    report([d for a in found for d in a.diagnostics], form, sys.stdout)
+    misfits = [d for a in found if a.program is not None for d in _fit(a.program, weights)]
+    report([*(d for a in found for d in a.diagnostics), *misfits], form, sys.stdout)
     if shapes:
         _show_shapes(found)
-    if form == "text" and not any(a.diagnostics for a in found):
+    if form == "text" and not misfits and not any(a.diagnostics for a in found):
         note("no errors" if len(files) < 2 else f"no errors in {len(files)} files")
-    ctx.exit(any(a.failed for a in found))
+    ctx.exit(any(a.failed for a in found) or bool(misfits))
+
+
+def _fit(program: Program, weights: str | None) -> list[Diagnostic]:
+    if weights is None:
+        return []
+    from ..fit import fit
+
+    return fit(program, weights)
 
 
 def _show_shapes(found: list[Analysis]) -> None:
