@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from statistics import median
-from typing import NamedTuple
 
 from .process import ROOT, Place
 from .table import Row
 
 OWN = str(ROOT / "bench" / "own.py")
 LIMIT = 1.5
-RUNS = {1_000: 9, 10_000: 3, 100_000: 1}
-"""Sizes of the pipelines, and how often each is measured."""
+SMALL, MEDIUM, LARGE = 1_000, 10_000, 100_000
+ROUND = (SMALL, SMALL, MEDIUM, LARGE, SMALL)
+"""Sizes of the pipelines in the order of running: the small ones, which a passing load would change most, around the large one."""
+ROUNDS = 3
 COMMANDS = {"check": ("check",), "PyTorch": ("compile", "--target", "torch", "-o"), "ONNX": ("compile", "--target", "onnx", "-o")}
 
 
@@ -31,31 +32,25 @@ def _repeated(stages: int) -> str:
 
 PIPELINES: dict[str, Callable[[int], str]] = {"written": _written, "repeated": _repeated}
 
-
-class Cost(NamedTuple):
-    """Of one stage: microseconds, bytes."""
-
-    time: float
-    memory: float
+Told = dict[int, list[dict[str, float]]]
+"""By number of stages: what the processes told of themselves."""
 
 
 def measure(place: Place) -> Iterator[Row]:
     for kind, text in PIPELINES.items():
         single = place.write(f"{kind}1.net", text(1))
-        specs = {stages: place.write(f"{kind}{stages}.net", text(stages)) for stages in RUNS}
+        specs = {stages: place.write(f"{kind}{stages}.net", text(stages)) for stages in set(ROUND)}
         for command, words in COMMANDS.items():
             ending = (place.file("out"),) if words[-1] == "-o" else ()
-            cost = {n: _cost(place, [OWN, single, specs[n], *words, *ending], n, RUNS[n]) for n in RUNS}
-            yield _row(f"{command}, {kind}: time", "µs", {n: c.time for n, c in cost.items()})
-            yield _row(f"{command}, {kind}: memory", "bytes", {n: c.memory for n, c in cost.items()})
+            told: Told = {SMALL: [], MEDIUM: [], LARGE: []}
+            for stages in ROUND * ROUNDS:
+                said = place.ask([OWN, single, specs[stages], *words, *ending])
+                told[stages].append(json.loads(said))
+            yield _row(f"{command}, {kind}: time", "µs", told, "seconds", 1e6)
+            yield _row(f"{command}, {kind}: memory", "bytes", told, "bytes", 1)
 
 
-def _cost(place: Place, words: list[str], stages: int, runs: int) -> Cost:
-    told = [json.loads(place.ask(words)) for _ in range(runs)]
-    return Cost(median(t["seconds"] for t in told) * 1e6 / stages, median(t["bytes"] for t in told) / stages)
-
-
-def _row(what: str, unit: str, by_size: dict[int, float]) -> Row:
-    figures = ", ".join(f"{value:.0f}" for value in by_size.values())
-    smallest, largest = min(by_size), max(by_size)
-    return Row(what, f"{unit} a stage: {figures}", by_size[largest] / by_size[smallest], LIMIT)
+def _row(what: str, unit: str, told: Told, figure: str, scale: float) -> Row:
+    each = {stages: median(one[figure] for one in all_) * scale / stages for stages, all_ in told.items()}
+    figures = ", ".join(f"{value:.0f}" for value in each.values())
+    return Row(what, f"{unit} a stage: {figures}", each[LARGE] / each[SMALL], LIMIT)

@@ -11,26 +11,30 @@ import resource
 import sys
 import time
 
-from netc.cli import cli
+from netc.cli import main
 
 KIBIBYTE = 1 if sys.platform == "darwin" else 1024
+"""What the system counts memory in."""
 
 
-def main(single: str, spec: str, *command: str) -> None:
-    _run(command, single)
+def measure(single: str, spec: str, command: str, *options: str) -> None:
+    _run(command, single, *options)
     before, peak = time.process_time(), _peak()
-    _run(command, spec)
+    _run(command, spec, *options)
     print(json.dumps({"seconds": time.process_time() - before, "bytes": _peak() - peak}))
 
 
-def _run(command: tuple[str, ...], spec: str) -> None:
-    code = cli.main([command[0], spec, *command[1:]], prog_name="netc", standalone_mode=False)
-    if code:
-        sys.exit(code)
+def _run(*words: str) -> None:
+    sys.argv = ["netc", *words]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            raise
 
 
 def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE
 
 
-main(*sys.argv[1:])
+measure(*sys.argv[1:])

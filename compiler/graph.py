@@ -157,9 +157,7 @@ class Program:
     with their texts: what the proofs rest on, and what the sizes of real inputs must keep.
     """
 
-    def __init__(
-        self, main: Graph, facts: Facts, symbols: tuple[str, ...], conditions: tuple[tuple[Condition, str], ...] = ()
-    ) -> None:
+    def __init__(self, main: Graph, facts: Facts, symbols: tuple[str, ...], conditions: tuple[tuple[Condition, str], ...] = ()) -> None:
         self.main = main
         self.facts = facts
         self.symbols = symbols

@@ -50,6 +50,7 @@ def make_input(node: ast.Input, name: str, scope: Scope, session: Session) -> Fl
     if written:
         session.report(BatchAxisWritten(show_shape(shape)), node.shape.span)
     value = Value(TensorType(dtype_of(node.dtype), shape), node.span, name or _free(BARE_INPUT, {v.name for v in frame.graph.inputs}))
+    value.spatial = batched and isinstance(node.shape, ast.Dims) and len(shape) > 3  # `3x224x224` is an image
     frame.graph.inputs.append(value)
     return value
 

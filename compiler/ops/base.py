@@ -60,9 +60,7 @@ class Arg(Generic[T]):
 
     name: str
 
-    def __init__(
-        self, kind: Kind[T], *, default: T | Required | None = REQUIRED, positional: bool = False, alias: str = ""
-    ) -> None:
+    def __init__(self, kind: Kind[T], *, default: T | Required | None = REQUIRED, positional: bool = False, alias: str = "") -> None:
         self.kind = kind
         self.default = default
         self.positional = positional

@@ -9,7 +9,7 @@ from ..errors.attention import MaskType
 from ..errors.base import argument, input_
 from ..errors.operators import BadArgument, NotDivisible, UnprovableMultiple, WrongRank
 from ..types import BOOL as BOOL_TYPE
-from ..types import Shape, TensorType, show_shape
+from ..types import FLOAT32, Shape, TensorType, show_shape
 from .attention import refuse_unless_equal, refuse_unless_mask
 from .base import Arg, Given, Init, Operator, ParameterSpec, Refusal
 from .kinds import BOOL, COUNT, FRACTION
@@ -86,7 +86,7 @@ class MultiheadAttention(Operator):
         if self.causal:
             advice = "let the mask say it all, or leave it out"
             raise Refusal(BadArgument(self.name, "causal", "true", "goes only without a mask", advice), argument("causal"))
-        if mask.dtype not in (BOOL_TYPE, x.dtype):
+        if mask.dtype not in (BOOL_TYPE, FLOAT32, x.dtype):
             raise Refusal(MaskType(self.name, f"bool or {x.dtype}", mask), input_(index))
         each: Shape = (x.shape[1], keys)
         whole: Shape = (x.shape[0] * self.heads, *each)

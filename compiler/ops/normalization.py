@@ -94,6 +94,9 @@ class BatchNorm(_TrackingNormalization):
         self._check_known(x, 1)
         if not self.track_running_stats:
             self._check_enough(given, x.shape[0] * numel(x.shape[2:]), "channel")
+            if self.eps == 0:
+                needed = "must be above 0 without running statistics"
+                raise Refusal(BadArgument(self.name, "eps", "0", needed), argument("eps"))
         return (x,)
 
 

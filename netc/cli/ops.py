@@ -35,9 +35,17 @@ def command(name: str | None, markdown: bool) -> None:
         write(text.rstrip("\n"))
 
 
+def _as_pytorch_has_it(name: str) -> list[str]:
+    """The operators that go by this name in PyTorch, such as `nn.Linear`."""
+    from netc.compiler.ops import Operator
+
+    wanted = name.rpartition(".")[2].lower()
+    return [op.name for op in Operator.registry.values() if wanted in op.torch.lower().replace(",", "").replace(".", " ").split()][:2]
+
+
 def _unknown(name: str, known: list[str]) -> str:
     from netc.dsl.diagnostics.suggest import near
 
-    names = near(name, known)
+    names = _as_pytorch_has_it(name) or near(name, known)
     hint = f"did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else "`netc ops` lists all"
     return f"there is no operator `{name}`; {hint}"

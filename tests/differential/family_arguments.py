@@ -187,7 +187,11 @@ def _pad(draw: Draw, types: Types) -> dict[str, Any]:
     most = {"reflect": lambda d: d - 1, "circular": lambda d: d}.get(mode, lambda d: 3)
     low = {"constant": lambda d: -((d - 1) // 2)}.get(mode, lambda d: 0)
     amounts = tuple(draw(st.integers(low(d), min(most(d), 3))) for d in sizes[:axes] for _ in range(2))
-    return {"padding": amounts, "mode": None if mode == "constant" else mode, "value": draw(st.sampled_from((None, 0, 1, 2))) if mode == "constant" else None}
+    return {
+        "padding": amounts,
+        "mode": None if mode == "constant" else mode,
+        "value": draw(st.sampled_from((None, 0, 1, 2))) if mode == "constant" else None,
+    }
 
 
 def _roll(draw: Draw, types: Types) -> dict[str, Any]:
@@ -225,7 +229,13 @@ def _agrees(equation: str, types: Types) -> bool:
 PATTERNS = {
     2: ("n c -> c n", "n (a b) -> (n a) b", "n c -> n 1 c", "n c -> (c n)"),
     3: ("n t (h d) -> n h t d", "n c t -> n (t c)", "n ... -> n (...)", "n (t p) c -> n t (p c)"),
-    4: ("n c h w -> n h w c", "n c (h p) (w q) -> n (h w) (c p q)", "n (c r) h w -> n c (h r) w", "n c h w -> n (h w) c", "n ... w -> (n w) ..."),
+    4: (
+        "n c h w -> n h w c",
+        "n c (h p) (w q) -> n (h w) (c p q)",
+        "n (c r) h w -> n c (h r) w",
+        "n c h w -> n (h w) c",
+        "n ... w -> (n w) ...",
+    ),
 }
 
 
@@ -237,12 +247,19 @@ def _rearrange(draw: Draw, types: Types) -> dict[str, Any]:
 def _heads(draw: Draw, types: Types) -> dict[str, Any]:
     features = _ints(types)[-1]
     masked = len(types) == 4 or types[-1].dtype.name == "bool"
-    return {"heads": draw(st.sampled_from([h for h in (1, 2, 3) if features % h == 0])), "causal": None if masked else draw(st.sampled_from((None, True)))}
+    return {
+        "heads": draw(st.sampled_from([h for h in (1, 2, 3) if features % h == 0])),
+        "causal": None if masked else draw(st.sampled_from((None, True))),
+    }
 
 
 def _attention(draw: Draw, types: Types) -> dict[str, Any]:
     causal = None if len(types) == 4 else draw(st.booleans())
-    return {"causal": causal, "scale": draw(st.sampled_from((None, 0.5))), "window": draw(st.sampled_from((None, 1, 2))) if causal else None}
+    return {
+        "causal": causal,
+        "scale": draw(st.sampled_from((None, 0.5))),
+        "window": draw(st.sampled_from((None, 1, 2))) if causal else None,
+    }
 
 
 def _lstm(draw: Draw, types: Types) -> dict[str, Any]:
@@ -294,7 +311,9 @@ def _rotary(draw: Draw, types: Types) -> dict[str, Any]:
 
 def _upsample(draw: Draw, types: Types) -> dict[str, Any]:
     axes = types[0].rank - 2
-    mode = draw(st.sampled_from(("nearest", "nearest_exact", "area", *{1: ("linear",), 2: ("bilinear", "bicubic"), 3: ("trilinear",)}[axes])))
+    mode = draw(
+        st.sampled_from(("nearest", "nearest_exact", "area", *{1: ("linear",), 2: ("bilinear", "bicubic"), 3: ("trilinear",)}[axes]))
+    )
     weighed = mode not in ("nearest", "nearest_exact", "area")
     by_size = draw(st.booleans())
     scales = (2, 1.5, 3) if mode in ("nearest", "nearest_exact") else (2, 1.5, 1.25, 3)
@@ -315,7 +334,7 @@ def _unfold(draw: Draw, types: Types) -> dict[str, Any]:
     return {"kernel": _per_axis(draw, kernel), "dilation": _per_axis(draw, dilation), "padding": draw(st.sampled_from((None, 1, (0, 1))))}
 
 
-BINARY = "add sub mul div floor_div remainder pow eq ne lt le gt ge".split()
+BINARY = ("add", "sub", "mul", "div", "floor_div", "remainder", "pow", "eq", "ne", "lt", "le", "gt", "ge")
 ARGUMENTS: dict[str, Callable[[Draw, Types], dict[str, Any]]] = {
     **dict.fromkeys(BINARY, _one_operand),
     "where": lambda draw, types: _one_operand(draw, types, 3),
@@ -325,7 +344,11 @@ ARGUMENTS: dict[str, Callable[[Draw, Types], dict[str, Any]]] = {
     "conv": _conv,
     "conv_transpose": _conv_transpose,
     "einsum": _equation,
-    "embedding": lambda draw, types: {"num": size(draw, 2, 6), "dtype": draw(st.sampled_from((None, "float16", "float32"))), "padding_idx": draw(st.sampled_from((None, 0, 1, -1)))},
+    "embedding": lambda draw, types: {
+        "num": size(draw, 2, 6),
+        "dtype": draw(st.sampled_from((None, "float16", "float32"))),
+        "padding_idx": draw(st.sampled_from((None, 0, 1, -1))),
+    },
     "expand": _expand,
     "flatten": _flatten,
     "group_norm": _group_norm,
@@ -348,7 +371,13 @@ ARGUMENTS: dict[str, Callable[[Draw, Types], dict[str, Any]]] = {
     "stack": lambda draw, types: {"axis": _axis(draw, types[0].rank + 1)},
     "threshold": _span("threshold", "value"),
     "channel_shuffle": lambda draw, types: {"groups": draw(st.sampled_from((1, 2)))},
-    "fold": lambda draw, types: {"output_size": (4, 5), "kernel": draw(st.sampled_from((2, (2, 2)))), "dilation": None, "padding": None, "stride": None},
+    "fold": lambda draw, types: {
+        "output_size": (4, 5),
+        "kernel": draw(st.sampled_from((2, (2, 2)))),
+        "dilation": None,
+        "padding": None,
+        "stride": None,
+    },
     "grid_sample": lambda draw, types: {"mode": None} if types[0].rank == 5 else {},
     "masked_fill": _fill,
     "one_hot": lambda draw, types: {"classes": size(draw, 2, 5)},

@@ -104,7 +104,19 @@ def _choice(draw: Draw, family: Family) -> list[TensorType]:
     return [tensor("bool", [int(d) for d in first.shape]), *others]
 
 
-EQUATIONS = ("ij,jk->ik", "bij,bjk->bik", "i,j->ij", "ij->ji", "ii->i", "ij->", "ij->j", "bi,bj", "...ij,...jk->...ik", "ijk,ij,k->jk", "bhqd,bhkd->bhqk")
+EQUATIONS = (
+    "ij,jk->ik",
+    "bij,bjk->bik",
+    "i,j->ij",
+    "ij->ji",
+    "ii->i",
+    "ij->",
+    "ij->j",
+    "bi,bj",
+    "...ij,...jk->...ik",
+    "ijk,ij,k->jk",
+    "bhqd,bhkd->bhqk",
+)
 
 
 def _summed(draw: Draw, family: Family) -> list[TensorType]:
@@ -123,7 +135,9 @@ def _attended(draw: Draw, family: Family) -> list[TensorType]:
     q = [*before, *many, length, width]
     k = [*before, *fewer, span, width]
     v = [*before, *fewer, span, size(draw)]
-    masks = [[tensor(dtype, sizes)] for dtype in ("bool", family.dtype) for sizes in ([length, span], [1, span], [*before, *many, length, span])]
+    masks = [
+        [tensor(dtype, sizes)] for dtype in ("bool", family.dtype) for sizes in ([length, span], [1, span], [*before, *many, length, span])
+    ]
     mask: list[TensorType] = draw(st.sampled_from([[], [], *masks]))
     return [*(tensor(family.dtype, s) for s in (q, k, v)), *mask]
 
@@ -193,7 +207,12 @@ def _sampled(draw: Draw, family: Family) -> list[TensorType]:
 
 
 def _shuffled(draw: Draw, family: Family) -> list[TensorType]:
-    return [tensor(family.dtype, [*shape(draw, family.rank - 3, 2), draw(st.sampled_from((4, 8))), *(draw(st.sampled_from((2, 4))) for _ in range(2))])]
+    return [
+        tensor(
+            family.dtype,
+            [*shape(draw, family.rank - 3, 2), draw(st.sampled_from((4, 8))), *(draw(st.sampled_from((2, 4))) for _ in range(2))],
+        )
+    ]
 
 
 INPUTS: dict[str, Callable[[Draw, Family], list[TensorType]]] = {
@@ -271,19 +290,51 @@ RANKS: dict[str, tuple[int, int]] = {
 """The least and the greatest rank, where it is not 0 to 4 (3 to 5 of spatial operators)."""
 
 INDICES = ("int64", "int64", "int32")
+ANY = (*("float32",) * 8, *("float16",) * 4, "float64", "int64", "int64", "int32", "uint8", "bool")
 NUMBERS = ("float32", "float32", "float16", "int64", "float64")
-DTYPES_OF: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(
-        (
-            "adaptive_avg_pool adaptive_max_pool attention avg_pool batch_norm bilinear celu conv conv_transpose cosine_similarity dense "
-            "drop_path dropout elu gelu global_avg_pool global_max_pool glu fold grid_sample group_norm gru hardshrink hardsigmoid hardswish instance_norm "
-            "layer_norm leaky_relu local_response_norm log_softmax logsigmoid lp_pool lstm max_pool mean mish multihead_attention norm prelu "
-            "rms_norm rnn rotary selu silu softmax softmin softplus softshrink std topk sort argsort unfold upsample var"
-        ).split(),
-        FLOATS,
-    ),
-    **dict.fromkeys("abs argmax argmin ceil clamp einsum floor hardtanh matmul neg pow relu relu6 remainder round softsign tanhshrink threshold".split(), NUMBERS),
-    "embedding": INDICES,
-    "one_hot": ("int64",),
-}
-"""Element types to draw from, where most others are refused: perturbation finds those."""
+FLOATING = frozenset(
+    [
+        "adaptive_avg_pool",
+        "adaptive_max_pool",
+        "argsort",
+        "attention",
+        "avg_pool",
+        "batch_norm",
+        "bilinear",
+        "conv",
+        "conv_transpose",
+        "cosine_similarity",
+        "dense",
+        "drop_path",
+        "dropout",
+        "fold",
+        "global_avg_pool",
+        "global_max_pool",
+        "grid_sample",
+        "group_norm",
+        "gru",
+        "instance_norm",
+        "layer_norm",
+        "local_response_norm",
+        "lp_pool",
+        "lstm",
+        "max_pool",
+        "multihead_attention",
+        "rms_norm",
+        "rnn",
+        "rotary",
+        "sort",
+        "topk",
+        "unfold",
+        "upsample",
+    ]
+)
+"""Take nothing but floating-point numbers, or give places that are told only where all numbers differ. `takes` tells it of others."""
+
+
+def dtypes_of(cls: type[Operator]) -> tuple[str, ...]:
+    """Element types to draw from. What is refused is seldom among them: perturbation finds that."""
+    takes = ("float",) if cls.name in FLOATING else getattr(cls, "takes", ())
+    known = {"embedding": INDICES, "one_hot": ("int64",), **dict.fromkeys(("clamp", "einsum", "matmul", "pow", "remainder"), NUMBERS)}
+    by_kind = {("float",): FLOATS, ("float", "int", "uint"): NUMBERS}
+    return known.get(cls.name) or by_kind.get(takes) or ANY

@@ -1,7 +1,7 @@
 """Whole random models that are valid by construction.
 
-In: a source of randomness. Out: the text of a spec. Always: what is written keeps count of the shapes in the simplest way there is: a tensor
-is a vector `[N, C]`, a sequence `[N, L, C]` or an image `[N, C, H, W]`; stages change its width C, and seldom its form.
+In: a source of randomness. Out: the text of a spec. Always: shapes are kept count of in the simplest way there is: a tensor is a vector
+`[N, C]`, a sequence `[N, L, C]` or an image `[N, C, H, W]`; stages change its width C, and seldom its form.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ T = TypeVar("T")
 ACTIVATIONS = ("relu", "gelu", "tanh", "sigmoid", "silu", "softplus")
 WIDTHS = (2, 4, 6)
 MOST_STAGES = 60
+OUTERMOST = 2
+"""How deep stages may nest from here."""
 
 
 class Form(Record):
@@ -130,7 +132,9 @@ class Writer:
     def _mixer(self) -> None:
         """A block of two tensors that differ in their width alone."""
         name = self.fresh("mix")
-        body = self.pick(("a + (b -> dense C)", "(a, b -> dense C tanh) -> concat axis=-1 -> dense C", "a * (b -> dense C sigmoid as gate)"))
+        body = self.pick(
+            ("a + (b -> dense C)", "(a, b -> dense C tanh) -> concat axis=-1 -> dense C", "a * (b -> dense C sigmoid as gate)")
+        )
         self.lines.append(f"block {name}(a: [..., C], b: [..., D]) {{ {body} }}")
         self.mixers.append(name)
 
@@ -149,7 +153,13 @@ class Writer:
             self._merge(name, tensor, self.pick(alike))
             return
         choices: list[Callable[[str, Tensor], None]] = [
-            *(self._pipeline,) * 3, self._residual, self._reduced, self._shifted, self._unpacked, self._resized, self._projected
+            *(self._pipeline,) * 3,
+            self._residual,
+            self._reduced,
+            self._shifted,
+            self._unpacked,
+            self._resized,
+            self._projected,
         ]
         self.pick(choices)(name, tensor)
 
@@ -167,15 +177,17 @@ class Writer:
                 a = b = min(a, b, key=lambda t: t.width)
             self._bind(name, f"({a.name}, {b.name}) -> concat axis={a.form.axis}", a.form, a.width + b.width)
             return
-        merged = self.pick((f"{a.name} + {b.name}", f"{a.name} - 0.5 * {b.name}", f"({a.name}, {b.name}) -> maximum", f"{a.name} * ({b.name} -> sigmoid)"))
+        merged = self.pick(
+            (f"{a.name} + {b.name}", f"{a.name} - 0.5 * {b.name}", f"({a.name}, {b.name}) -> maximum", f"{a.name} * ({b.name} -> sigmoid)")
+        )
         self._bind(name, merged, a.form, a.width)
 
     def _pipeline(self, name: str, tensor: Tensor) -> None:
-        stages, width = self.stages(tensor.form, tensor.width, self.number(1, 4), 2)
+        stages, width = self.stages(tensor.form, tensor.width, self.number(1, 4), OUTERMOST)
         self._bind(name, f"{tensor.name} -> {stages}", tensor.form, width)
 
     def _residual(self, name: str, tensor: Tensor) -> None:
-        stages, width = self.stages(tensor.form, tensor.width, self.number(1, 3), 1)
+        stages, _ = self.stages(tensor.form, tensor.width, self.number(1, 3), 1)
         back = self._weighted(tensor.form.kind, str(tensor.width))
         self._bind(name, f"{tensor.name} + ({tensor.name} -> {stages} -> {back})", tensor.form, tensor.width)
 
@@ -214,7 +226,9 @@ class Writer:
         form, self.room = tensor.form, self.room - 1
         if form.kind != "image" or len(form.space) > 12:
             return
-        stage, mark = self.pick(((f"conv {tensor.width} 3x3 stride=2 padding=1", "s"), ("upsample scale=2", "u"), ("max_pool 3 stride=2 padding=1", "s")))
+        stage, mark = self.pick(
+            ((f"conv {tensor.width} 3x3 stride=2 padding=1", "s"), ("upsample scale=2", "u"), ("max_pool 3 stride=2 padding=1", "s"))
+        )
         self._bind(name, f"{tensor.name} -> {stage}", Form("image", form.space + mark), tensor.width)
 
     def _projected(self, name: str, tensor: Tensor) -> None:
@@ -223,7 +237,9 @@ class Writer:
         if form.kind != "sequence":
             self._bind(name, f"{tensor.name} -> {self._weighted(form.kind, str(width))} -> is {self._shape(form, width)}", form, width)
             return
-        self._bind(name, f"{tensor.name} -> dense {3 * width} -> chunk 3 axis=-1 -> attention causal={self.pick(('true', 'false'))}", form, width)
+        self._bind(
+            name, f"{tensor.name} -> dense {3 * width} -> chunk 3 axis=-1 -> attention causal={self.pick(('true', 'false'))}", form, width
+        )
 
     @staticmethod
     def _shape(form: Form, width: int) -> str:
@@ -288,7 +304,8 @@ class Writer:
 
     def _repeat(self, form: Form, width: int, depth: int) -> tuple[str, int]:
         body, made = self.stages(form, width, self.number(1, 2), depth - 1)
-        label = self.pick(("", f" as {self.fresh('part')}"))
+        # In a sequence a loop without a label is transparent, and labels in it would clash.
+        label = self.pick((*("",) * (depth == OUTERMOST), f" as {self.fresh('part')}"))
         if made != width:
             body = f"{body} -> {self._weighted(form.kind, str(width))}"
         match self.number(0, 3):

@@ -20,7 +20,7 @@ from netc.compiler.ops.kinds import Kind, Unfit
 from netc.compiler.types import DTYPES, TensorType
 
 from .family_arguments import ARGUMENTS
-from .family_inputs import DTYPES_OF, INPUTS, RANKS, Draw, Family, broadcasting, shape, tensor
+from .family_inputs import INPUTS, RANKS, Draw, Family, broadcasting, dtypes_of, shape, tensor
 from .use import BATCH, Use
 
 GREATEST = 4
@@ -32,7 +32,7 @@ SCALARS = (2, 0.5, 3, -1, 1, 1.5, True, 0)
 def uses(draw: Draw, name: str) -> Use:
     """A use of the operator called `name`."""
     cls = Operator.registry[name]
-    types = tuple(INPUTS.get(name, _inputs)(draw, Family(cls, _dtype(draw, name), _rank(draw, cls))))
+    types = tuple(INPUTS.get(name, _inputs)(draw, Family(cls, draw(st.sampled_from(dtypes_of(cls))), _rank(draw, cls))))
     args = _arguments(draw, cls, types)
     use = Use(name, types, tuple(args.items()))
     if draw(st.integers(0, 3)) == 0:
@@ -54,13 +54,6 @@ def _symbolic(draw: Draw, use: Use) -> Use:
 
 
 # --- inputs ----------------------------------------------------------------------------------------------------------------------
-
-
-def _dtype(draw: Draw, name: str) -> str:
-    few = DTYPES_OF.get(name)
-    if few is not None:
-        return draw(st.sampled_from(few))
-    return draw(st.sampled_from(("float32",) * 8 + ("float16",) * 4 + ("float64", "int64", "int64", "int32", "uint8", "bool")))
 
 
 def _rank(draw: Draw, cls: type[Operator]) -> int:

@@ -52,6 +52,7 @@ KNOWN: dict[tuple[str, str], str] = {
     ("fold", "wrong-rank"): _NO_BATCH,
     ("unfold", "wrong-rank"): _NO_BATCH,
     ("upsample", "needs-float"): _DEVICES,
+    ("multihead_attention", "bad-argument"): "with a mask PyTorch takes `causal` as a mere hint about it",
     ("rnn", "wrong-rank"): _NO_BATCH,
     ("gru", "wrong-rank"): _NO_BATCH,
     ("lstm", "wrong-rank"): _NO_BATCH,

@@ -1,4 +1,4 @@
-"""Whole random models: PyTorch, the source and ONNX Runtime agree, the formatter keeps the model, and the same text makes the same bytes."""
+"""Whole random models: PyTorch, the source and ONNX Runtime agree, the formatter keeps it, the same text makes the same bytes."""
 
 from __future__ import annotations
 

@@ -161,7 +161,8 @@ def test_only_static_tables_are_buffers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "fine"), [("3 // i", False), ("3 % (i + 1)", True), ("3 // (i - 9)", True), ("3 % (i - 1)", False), ("3 / i", True), ("i // 7 ** 3", True)]
+    ("text", "fine"),
+    [("3 // i", False), ("3 % (i + 1)", True), ("3 // (i - 9)", True), ("3 % (i - 1)", False), ("3 / i", True), ("i // 7 ** 3", True)],
 )
 def test_integers_are_not_divided_by_zero(text: str, fine: bool) -> None:
     table = Table(indices=("i",), shape=(4,), formula=formula(text))

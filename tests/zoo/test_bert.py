@@ -90,4 +90,6 @@ def test_published_roberta(name: str, sizes: dict[str, int], tmp_path: Path) -> 
 def test_published_distilbert(tmp_path: Path) -> None:
     torch.manual_seed(0)
     reference = scatter(transformers.DistilBertModel(transformers.DistilBertConfig()))
-    check("text/distilbert.net", "distilbert_base", reference, without_segments(texts(30_522, (1, 16), (2, 40))), tmp_path, call=unsegmented)
+    check(
+        "text/distilbert.net", "distilbert_base", reference, without_segments(texts(30_522, (1, 16), (2, 40))), tmp_path, call=unsegmented
+    )

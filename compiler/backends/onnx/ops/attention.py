@@ -108,7 +108,7 @@ def _product(site: Site, x: str, weight: str) -> str:
 def _module_mask(op: MultiheadAttention, site: Site, index: int) -> str:
     """PyTorch's module has true where a query may not see a key."""
     mask, shape = term(site, index), site.given[index].shape
-    name = mask.negation().name if mask.dtype == BOOL else mask.name
+    name = mask.negation().name if mask.dtype == BOOL else mask.cast(site.given[0].dtype).name
     if len(shape) == 2:
         return name
     return site.add("Reshape", [name, site.shape((site.given[0].shape[0], op.heads, *shape[1:]))])
