@@ -30,8 +30,11 @@ class Session:
     outputs: dict[str, Port]
 
     def __init__(self, model: ModelProto | str | Path, device: str = "cpu", check: Check | None = None) -> None:
-        """`device` is `cpu` or `cuda`. `check` may refuse the shapes of the inputs, by name, with a ValueError. Raises `DeviceUnavailable`, FileNotFoundError for a path where nothing is, and ONNX Runtime's own
-        exceptions for what it cannot load."""
+        """`device` is `cpu` or `cuda`. `check` may refuse the shapes of the inputs, by name, with a ValueError.
+
+        Raises `DeviceUnavailable`, FileNotFoundError for a path where nothing is, and ONNX Runtime's own exceptions for what it cannot
+        load.
+        """
         self._check = check
         wanted = providers(device)
         options = onnxruntime.SessionOptions()
