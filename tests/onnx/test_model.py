@@ -65,7 +65,7 @@ def test_inputs_outputs_and_their_axes() -> None:
     out half, mask
     """)
     assert [(v.name, axes(v)) for v in proto.graph.input] == [("image", ["N", 3, "H", "W"]), ("mask", ["T"])]
-    assert [(v.name, axes(v)) for v in proto.graph.output] == [("half", ["N", 2, "H/2", "(W + 1)//2"]), ("mask_2", ["T"])]
+    assert [(v.name, axes(v)) for v in proto.graph.output] == [("half", ["N", 2, "H/2", "(W + 1)//2"]), ("mask_", ["T"])]
     assert proto.graph.input[1].type.tensor_type.elem_type == TensorProto.BOOL
 
 
