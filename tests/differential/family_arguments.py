@@ -340,6 +340,8 @@ ARGUMENTS: dict[str, Callable[[Draw, Types], dict[str, Any]]] = {
     "where": lambda draw, types: _one_operand(draw, types, 3),
     "attention": _attention,
     "avg_pool": _avg_pool,
+    # A batch of one would have one number for each channel.
+    "batch_norm": lambda draw, types: {"track_running_stats": None} if types[0].rank == 2 else {},
     "clamp": _clamp,
     "conv": _conv,
     "conv_transpose": _conv_transpose,

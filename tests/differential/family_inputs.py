@@ -292,43 +292,14 @@ RANKS: dict[str, tuple[int, int]] = {
 INDICES = ("int64", "int64", "int32")
 ANY = (*("float32",) * 8, *("float16",) * 4, "float64", "int64", "int64", "int32", "uint8", "bool")
 NUMBERS = ("float32", "float32", "float16", "int64", "float64")
-FLOATING = frozenset(
-    [
-        "adaptive_avg_pool",
-        "adaptive_max_pool",
-        "argsort",
-        "attention",
-        "avg_pool",
-        "batch_norm",
-        "bilinear",
-        "conv",
-        "conv_transpose",
-        "cosine_similarity",
-        "dense",
-        "drop_path",
-        "dropout",
-        "fold",
-        "global_avg_pool",
-        "global_max_pool",
-        "grid_sample",
-        "group_norm",
-        "gru",
-        "instance_norm",
-        "layer_norm",
-        "local_response_norm",
-        "lp_pool",
-        "lstm",
-        "max_pool",
-        "multihead_attention",
-        "rms_norm",
-        "rnn",
-        "rotary",
-        "sort",
-        "topk",
-        "unfold",
-        "upsample",
-    ]
-)
+# fmt: off
+FLOATING = frozenset((
+    "adaptive_avg_pool", "adaptive_max_pool", "argsort", "attention", "avg_pool", "batch_norm", "bilinear", "conv", "conv_transpose",
+    "cosine_similarity", "dense", "drop_path", "dropout", "fold", "global_avg_pool", "global_max_pool", "grid_sample", "group_norm",
+    "gru", "instance_norm", "layer_norm", "local_response_norm", "lp_pool", "lstm", "max_pool", "multihead_attention", "rms_norm",
+    "rnn", "rotary", "sort", "topk", "unfold", "upsample",
+))
+# fmt: on
 """Take nothing but floating-point numbers, or give places that are told only where all numbers differ. `takes` tells it of others."""
 
 

@@ -62,6 +62,7 @@ LOOSER: dict[tuple[str, str], tuple[float, str]] = {
 _NOT_THERE = "no kernel for the CPU"
 NO_KERNEL: dict[tuple[str, str], str] = {
     ("adaptive_avg_pool", "float64"): f"GlobalAveragePool and AveragePool: {_NOT_THERE}",
+    ("adaptive_max_pool", "float64"): f"GlobalMaxPool: {_NOT_THERE}",
     ("conv", "float64"): f"Conv: {_NOT_THERE}",
     ("upsample", "float64"): f"AveragePool: {_NOT_THERE}",
     ("avg_pool", "float64"): f"AveragePool: {_NOT_THERE}",

@@ -93,7 +93,8 @@ def rms_norm(op: RMSNorm, site: Site) -> str:
 @emits(LocalResponseNorm)
 def local_response_norm(op: LocalResponseNorm, site: Site) -> str:
     x = site.given[0]
-    if x.rank == 4 and op.size % 2 == 1:
+    # ONNX Runtime has LRN with factor and power above 0 only.
+    if x.rank == 4 and op.size % 2 == 1 and op.alpha > 0 and op.beta > 0:
         return site.add("LRN", site.inputs, size=op.size, alpha=float(op.alpha), beta=float(op.beta), bias=float(op.k))
     # LRN of an even size reaches further forwards, PyTorch's further backwards; and runtimes know it of images only.
     squares = site.add("Mul", [site.inputs[0], site.inputs[0]])
