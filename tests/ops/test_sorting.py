@@ -61,9 +61,10 @@ def test_as_many_as_there_surely_are() -> None:
     assert found[0].shape == (t // 2 + 1,)
 
 
-def test_onnx_orders_what_is_no_number_and_what_is_equal_as_pytorch() -> None:
+def test_onnx_orders_infinities_and_what_is_equal_as_pytorch() -> None:
+    # ONNX does not say where NaN goes, and versions of ONNX Runtime differ in it
     model = netc.compile("x = input [9]; (values, places) = x -> sort descending=true stable=true; out values, places")
-    x = torch.tensor([[1, float("nan"), 3, -float("inf"), 3, float("inf"), float("nan"), 1, 0.0]])
+    x = torch.tensor([[1, 0.0, 3, -float("inf"), 3, float("inf"), -2, 1, 0.0]])
     found = model.session()(x=x)
     values, places = model.module()(x)
     np.testing.assert_array_equal(np.asarray(found["values"]), values.numpy())
