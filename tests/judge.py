@@ -7,6 +7,7 @@ PyTorch and ONNX Runtime compute; nothing is compared with a stored number.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ Arrays = dict[str, Any]
 Limit = int | tuple[int, int]
 BATCHES = (1, 3)
 SEED = 7
+NOISE = 200
+"""So many times PyTorch's own rounding error may be ONNX Runtime's: 43 were seen of its group norm on numbers that are nearly equal."""
 TOLERANCES = {"float64": 1e-9, "float32": 1e-5, "float16": 2e-2, "bfloat16": 1e-1}
 
 
@@ -83,6 +86,15 @@ def run_module(module: torch.nn.Module, model: netc.Model, arrays: Arrays) -> li
     return list(out) if isinstance(out, tuple) else [out]
 
 
+def errors(module: torch.nn.Module, model: netc.Model, arrays: Arrays, wanted: Sequence[torch.Tensor]) -> list[float]:
+    """How far each result is from what float64 makes of it."""
+    fed = [tensor(arrays[n], t) for n, t in model.inputs.items()]
+    with torch.no_grad():
+        out = deepcopy(module).double()(*(x.double() if x.is_floating_point() else x for x in fed))
+    exact = list(out) if isinstance(out, tuple) else [out]
+    return [float((e.double() - w.double()).abs().max()) if w.numel() else 0.0 for e, w in zip(exact, wanted, strict=True)]
+
+
 def executed(model: netc.Model, arrays: Arrays) -> torch.nn.Module:
     """The text of `source()`, executed as a person would execute it, with these weights."""
     space: dict[str, Any] = {"__name__": "spec"}
@@ -110,17 +122,22 @@ def agree(
     sizes: Mapping[str, Sequence[int]] | None = None,
     limits: Mapping[str, Limit] | None = None,
     tolerance: float | None = None,
+    export: bool = True,
     runtime: bool = True,
+    conditioned: bool = True,
 ) -> None:
-    """Raises AssertionError unless all three targets agree with each other and with the inferred types, at two sets of sizes. Without
-    `runtime` the ONNX model is checked but not run: ONNX Runtime lacks a kernel for it on the CPU."""
+    """Raises AssertionError unless all three targets agree with each other and with the inferred types, at two sets of sizes.
+
+    Without `export` there is no ONNX model; without `runtime` it is checked but not run: ONNX Runtime lacks a kernel for it on a CPU. What
+    is not well `conditioned` may differ by some times the error that PyTorch itself makes, which float64 tells.
+    """
     module = model.module(seed=SEED).eval()
     state = module.state_dict()
     assert {n: tuple(p.shape) for n, p in state.items()} == {n: tuple(p.shape) for n, p in model.parameters.items()}
     again = executed(model, state)
-    proto = model.onnx(seed=SEED)
-    onnx.checker.check_model(proto, full_check=True)
-    session = model.session(seed=SEED) if runtime else None
+    if export:
+        onnx.checker.check_model(model.onnx(seed=SEED), full_check=True)
+    session = model.session(seed=SEED) if export and runtime else None
     for env in sizes_of(model, sizes):
         arrays = inputs_for(model, env, limits=limits)
         wanted = run_module(module, model, arrays)
@@ -130,6 +147,7 @@ def agree(
             close(f"source, {name}", wanted[index], from_source[index], type_.dtype.name, 0.0)
         if session is None:
             continue
+        slack = [0.0] * len(wanted) if conditioned else [NOISE * error for error in errors(module, model, arrays, wanted)]
         fed = {n: tensor(arrays[n], t) for n, t in model.inputs.items()}
         results = session(**fed)
         # By position: an output that is an input too has another name in ONNX.
@@ -139,4 +157,5 @@ def agree(
             array = np.asarray(by_place[index])
             found = torch.as_tensor(array.astype(np.float64) if type_.dtype.is_float else array)
             assert tuple(found.shape) == tuple(wanted[index].shape), f"ONNX, {name}"
-            close(f"ONNX, {name}", wanted[index], found, dtype, tolerance)
+            allowed = TOLERANCES.get(dtype, 0.0) if tolerance is None else tolerance
+            close(f"ONNX, {name}", wanted[index], found, dtype, max(allowed, slack[index]))

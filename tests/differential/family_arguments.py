@@ -316,16 +316,19 @@ def _upsample(draw: Draw, types: Types) -> dict[str, Any]:
     )
     weighed = mode not in ("nearest", "nearest_exact", "area")
     by_size = draw(st.booleans())
-    scales = (2, 1.5, 3) if mode in ("nearest", "nearest_exact") else (2, 1.5, 1.25, 3)
-    antialias = draw(st.sampled_from((None, True))) if mode in ("bilinear", "bicubic") else None
-    corners = (None, False) if antialias else (None, True, False)  # both together cannot be written in ONNX
+    scales = (2, 1.5, 1.25, 1.2, 3) if mode in ("nearest", "nearest_exact") else (2, 1.5, 1.25, 3)
+    factors = [draw(st.sampled_from(scales)) for _ in range(axes)]
+    sizes = [size(draw, 1, 8) for _ in range(axes)]
+    width = sizes[-1] if by_size else int(_ints(types)[-1] * factors[-1])
+    # PyTorch 2.13 gives all rows the first one's values where `antialias` makes a single column (ONNX Runtime does not).
+    smooth = mode in ("bilinear", "bicubic") and width > 1
     return {
-        "size": _per_axis(draw, [size(draw, 1, 8) for _ in range(axes)]) if by_size else None,
-        "scale": None if by_size else _per_axis(draw, [draw(st.sampled_from(scales)) for _ in range(axes)]),
+        "size": _per_axis(draw, sizes) if by_size else None,
+        "scale": None if by_size else _per_axis(draw, factors),
         "mode": mode,
-        "align_corners": draw(st.sampled_from(corners)) if weighed else None,
+        "align_corners": draw(st.sampled_from((None, True, False))) if weighed else None,
         "recompute_scale_factor": None if by_size else draw(st.sampled_from((None, True))),
-        "antialias": antialias,
+        "antialias": draw(st.sampled_from((None, True))) if smooth else None,
     }
 
 

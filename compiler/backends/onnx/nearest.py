@@ -22,11 +22,16 @@ _FAR = 2**16
 """So many results are compared along an axis whose size is known only at run time."""
 
 
+def is_left(stretch: Stretch) -> bool:
+    """Whether ONNX Runtime leaves the axis as it is: its size stays, although there is a scale."""
+    return stretch.size == stretch.result != 1 and stretch.scale not in (None, 1)
+
+
 def is_resize(stretch: Stretch, *, exact: bool) -> bool:
     """Whether ONNX's Resize reads from the same places. It divides by the ratio, PyTorch multiplies with the inverse: where the ratio is a
     float32, division has no error, and what is left to ask is whether PyTorch's product has one that shows."""
     ratio = stretch.ratio
-    if ratio is None or Fraction(float(F32(ratio))) != ratio:
+    if ratio is None or is_left(stretch) or Fraction(float(F32(ratio))) != ratio:
         return False
     count = stretch.result if isinstance(stretch.result, int) else _FAR
     results = np.arange(count, dtype=np.int64)

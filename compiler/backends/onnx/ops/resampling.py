@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ....ops.resampling import GridSample, Stretch, Upsample
-from ..nearest import is_resize, places
+from ..nearest import is_left, is_resize, places
 from ..spread import means_by_axis
 from ..table import Site, emits
 from ..terms import Term, term
@@ -29,6 +29,9 @@ def upsample(op: Upsample, site: Site) -> str:
     if op.antialias and op.align_corners:
         raise Unsupported(op.name, "with `antialias`, corners are aligned otherwise than in PyTorch")
     cubic = op.mode == "bicubic"
+    apart = cubic or any(s.size != s.result for s in stretches)
+    if apart and not op.align_corners and not op.antialias and any(map(is_left, stretches)):
+        raise Unsupported(op.name, "runtimes leave an axis alone whose size stays the same, PyTorch stretches it by the scale")
     return _resize(
         site,
         stretches,
@@ -66,7 +69,9 @@ def _nearest(site: Site, stretches: Sequence[Stretch], *, exact: bool) -> str:
         return _resize(site, stretches, **(_NEAREST_EXACT if exact else _NEAREST))
     y = site.inputs[0]
     for axis, stretch in enumerate(stretches, start=2):
-        if stretch.size != stretch.result:
+        # PyTorch leaves an axis of two alone, as ONNX Runtime does, unless it is exact.
+        stays = stretch.size == stretch.result and not (is_left(stretch) and (exact or len(stretches) != 2))
+        if not stays:
             y = site.add("Gather", [y, places(site, stretch, exact=exact)], axis=axis)
     return y
 
