@@ -135,3 +135,25 @@ def test_grids_are_those_of_pytorch() -> None:
         except RuntimeError:
             wanted = None
         assert inferred(GridSample(mode=mode), shape, grid) == wanted, (shape, grid, mode)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "nearest_exact", "linear"])
+def test_small_sizes_at_run_time(mode: str) -> None:
+    """At 1.25 a size of 2 or 3 stays as it is, and runtimes then look at no scale."""
+    model = netc.compile(f"x = input [4, T]\nx -> upsample scale=1.25 mode={mode}")
+    session, module = model.session(seed=0), model.module(seed=0)
+    for size in range(1, 9):
+        x = torch.randn(2, 4, size, generator=torch.Generator().manual_seed(size))
+        torch.testing.assert_close(torch.as_tensor(session(x)), module(x))
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+def test_weighed_sizes_that_may_stay_need_a_where(mode: str) -> None:
+    with pytest.raises(netc.CompileError) as caught:
+        netc.compile(f"x = input 2xHxW\nx -> upsample scale=1.25 mode={mode}").onnx()
+    assert [d.code for d in caught.value.diagnostics] == ["onnx-unsupported"]
+    model = netc.compile(f"x = input 2xHxW where H >= 4, W >= 4\nx -> upsample scale=1.25 mode={mode}")
+    session, module = model.session(seed=0), model.module(seed=0)
+    for height, width in ((4, 4), (4, 7), (5, 4), (8, 6)):
+        x = torch.randn(1, 2, height, width, generator=torch.Generator().manual_seed(height))
+        torch.testing.assert_close(torch.as_tensor(session(x)), module(x), rtol=1e-4, atol=1e-5)

@@ -11,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from ...dims import bounds
 from ...ops.resampling import Stretch
 from ...types import FLOAT32, INT64
 from .table import Site
@@ -23,8 +24,16 @@ _FAR = 2**16
 
 
 def is_left(stretch: Stretch) -> bool:
-    """Whether ONNX Runtime leaves the axis as it is: its size stays, although there is a scale."""
-    return stretch.size == stretch.result != 1 and stretch.scale not in (None, 1)
+    """Whether ONNX Runtime leaves the axis as it is, or may at a size that is allowed: the size stays, although there is a scale.
+
+    That is so where rounding down takes all that the scale adds: at 1.25 a size of 2 or 3 stays, one of 4 does not.
+    """
+    if stretch.scale in (None, 1):
+        return False
+    if isinstance(stretch.size, int):
+        return stretch.size == stretch.result != 1
+    least = max(2, bounds(stretch.size)[0] or 1)
+    return stretch.scale > 1 and least * (Fraction(stretch.scale) - 1) < 1
 
 
 def is_resize(stretch: Stretch, *, exact: bool) -> bool:

@@ -29,9 +29,13 @@ def upsample(op: Upsample, site: Site) -> str:
     if op.antialias and op.align_corners:
         raise Unsupported(op.name, "with `antialias`, corners are aligned otherwise than in PyTorch")
     cubic = op.mode == "bicubic"
-    apart = cubic or any(s.size != s.result for s in stretches)
+    apart = cubic or (len(stretches) > 1 and any(s.size != s.result for s in stretches))
     if apart and not op.align_corners and not op.antialias and any(map(is_left, stretches)):
-        raise Unsupported(op.name, "runtimes leave an axis alone whose size stays the same, PyTorch stretches it by the scale")
+        raise Unsupported(
+            op.name,
+            "runtimes leave an axis alone whose size stays the same when it is rounded down, PyTorch stretches it by the scale; "
+            "sizes that are larger, or known by a `where` to be, are fine",
+        )
     return _resize(
         site,
         stretches,
