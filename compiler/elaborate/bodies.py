@@ -134,6 +134,16 @@ def place_stage(entry: Entry, flow: Flow, scope: Scope, session: Session, *, lab
     return _add(copy, entry.graph.size, entry, scope, session)
 
 
+def hand_on(entry: Entry, flow: Flow, scope: Scope) -> Flow:
+    """The results of a body without stages: tensors that flow in or that it captured, maybe in another order, some twice or not at all."""
+    inputs, _ = _actual(entry, flow, scope)
+    if entry.failed or inputs is None:
+        return UNKNOWN
+    mapped = {id(v): outer for v, outer in zip(entry.graph.inputs, inputs, strict=True)}
+    results = tuple(mapped[id(v)] for v in entry.graph.outputs)
+    return results[0] if len(results) == 1 and not entry.many else Many(results)
+
+
 def _add(node: Node, size: int, entry: Entry, scope: Scope, session: Session) -> Flow:
     frame = scope.frame
     assert frame is not None

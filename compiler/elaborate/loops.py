@@ -12,7 +12,7 @@ from ..dims import SymDim
 from ..errors.structure import EmptyEach, IterationMismatch, TooManyNodes
 from ..errors.values import NotANumber
 from ..graph import SharedModule, Value
-from .bodies import elaborate_body, notice_unused, place_call, place_stage
+from .bodies import elaborate_body, hand_on, notice_unused, place_call, place_stage
 from .evaluate import evaluate
 from .memo import Entry
 from .operators import claim, label_text, main_result, stage_label, tensors
@@ -136,8 +136,8 @@ class _Step:
             return self._run(inner)
         entry = self._entry(flow, scope)
         self.session.bound(self.frame.graph.size + entry.graph.size, self.node.span, self.frame.trace)
-        if not entry.graph.nodes and not entry.failed and entry.graph.captures == 0:
-            return flow
+        if not entry.graph.nodes and not entry.graph.declares:
+            return hand_on(entry, flow, scope)
         label = self._label(scope)
         if entry.single:
             return place_stage(entry, flow, scope, self.session, label=label, span=self.node.span)
