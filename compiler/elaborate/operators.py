@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from netc.dsl import ast
@@ -11,7 +12,7 @@ from netc.dsl.source import Span
 from ..dims import SymDim, symbols
 from ..errors.base import STAGE, Place, Problem
 from ..errors.dense import DenseAfterSpatial
-from ..errors.names import TAKEN_LABELS, BadLabel, LabelTwice, NotATensor, WrongTensors
+from ..errors.names import TAKEN_LABELS, BadLabel, LabelTwice, WrongTensors
 from ..errors.structure import NoTie, SymbolicParameter
 from ..graph import OpNode, SharedModule, Value
 from ..ops.base import Given, Operator, ParameterSpec, Refusal
@@ -216,12 +217,8 @@ def label_text(label: ast.Label, scope: Scope, session: Session) -> str:
             raise Failure(BadLabel(show_value(value)), part.span)
         parts.append(str(value))
     text = "".join(parts)
-    if not text.replace("_", "a").isalnum() or not text.isascii():
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", text):
         raise Failure(BadLabel(text), label.span)
     if text in TAKEN_LABELS:
         raise Failure(BadLabel(text), label.span)
     return text
-
-
-def needs_tensor(value: object, span: Span) -> Failure:
-    return Failure(NotATensor(show_value(value)), span)

@@ -344,7 +344,7 @@ class BadLabel(Problem):
     def message(self) -> str:
         if self.found in TAKEN_LABELS:
             return f"no stage can be labelled `{self.found}`: every PyTorch module has a flag of that name"
-        return f"a label is made of letters, digits and `_`, found `{self.found}`"
+        return f"a label is made of letters, digits, `_` and, within, `-`; found `{self.found}`"
 
     def help(self) -> tuple[str, ...]:
         outer, dot, inner = self.found.partition(".")

@@ -44,7 +44,7 @@ class _Builder:
                 if module is not None and undeclared.pop(id(module), None) is not None:
                     self._declare(module)
             self._node(node)
-        body.keyed = any(m.how == "module" and m.label.isdigit() for m in body.members)
+        body.keyed = any(m.how == "module" and not m.label.isidentifier() for m in body.members)
         body.outputs = tuple(self.places[id(v)] for v in graph.outputs)
         body.ties = [tied(node, graph, self.forms, self.own) for node in graph.nodes if isinstance(node, OpNode) and node.tie]
         return body

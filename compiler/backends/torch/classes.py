@@ -74,7 +74,7 @@ class Symbol(Record):
 
 
 class Body:
-    """One graph as a class of its own. `keyed`: modules are reached by `self["0"]`, labels that are numbers being no attributes' names."""
+    """One graph as a class of its own. `keyed`: modules are reached by `self["0"]`, labels such as `0` being no attributes' names."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
