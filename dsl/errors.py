@@ -168,7 +168,7 @@ def negative_argument(span: Span, number: str) -> Diagnostic:
         span,
         "a negative number without a name stands in parentheses",
         f"this would subtract {number}",
-        help=(f"write `(-{number})`, or give its name: `axis=-{number}`",),
+        help=(f"write `(-{number})`, `[-{number}]` if it is a list, or give its name: `axis=-{number}`",),
         edits=(Edit(span, f"(-{number})"),),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netc.dsl import ast
@@ -11,14 +11,15 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..errors.names import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
-from ..ops.base import Operator, Required
-from ..ops.kinds import BOOL, DTYPE, Kind, Unfit
+from ..ops.base import Arg, Operator, Required
+from ..ops.kinds import BOOL, DTYPE, Kind, ListKind, Unfit
 from ..types import DTYPES
 from .evaluate import MISSPELT, evaluate
 from .limits import check_number
+from .partial import Follower, activation_named, is_activation
 from .scope import Scope
 from .session import Session
-from .values import Failure, FnDef, Silent, StageValue, show_value
+from .values import Failure, FnDef, Silent, show_value
 
 
 class Bound(Record):
@@ -26,19 +27,40 @@ class Bound(Record):
 
     op: Operator
     spans: dict[str, Span]
-    activation: ast.Name | None
+    activation: Follower | None
+    tie: ast.Keyword | None
+
+
+class Written(Record):
+    """What is written behind an operator, converted; some arguments may be missing. `positional` are those without names."""
+
+    args: dict[str, Any]
+    spans: dict[str, Span]
+    positional: tuple[ast.Expr, ...]
+    activation: Follower | None
     tie: ast.Keyword | None
 
 
 def bind_operator(cls: type[Operator], node: ast.Apply, scope: Scope, session: Session) -> Bound:
     """Checks and converts the arguments of an operator. The first that is wrong is a `Failure`."""
-    positional, activation = _activation(cls, node, scope)
+    written = bind_written(cls, node, scope, session)
+    missing = next((a for a in cls.signature.values() if a.name not in written.args and isinstance(a.default, Required)), None)
+    if missing is not None:
+        example = next(iter(_examples(cls)), "")
+        raise Failure(MissingArgument(cls.name, missing.name, missing.kind.describe(), example), node.name_span)
+    return Bound(cls(**written.args), written.spans, written.activation, written.tie)
+
+
+def bind_written(cls: type[Operator], node: ast.Apply, scope: Scope, session: Session) -> Written:
+    """Checks and converts the arguments that are there."""
+    positional, activation = _activation(cls, node, scope, session)
     if node.activation is not None:
-        activation = _trailing(cls, node.activation, scope)
+        activation = _trailing(cls, node.activation, scope, session)
     slots = [arg for arg in cls.signature.values() if arg.positional]
     if len(positional) > len(slots):
         surplus = positional[len(slots)]
-        problem = TooManyArguments(cls.name, len(slots), surplus_hint(surplus), accepts=tuple(cls.signature))
+        hint = surplus_hint(surplus) or _list_hint(cls.name, slots, positional)
+        problem = TooManyArguments(cls.name, len(slots), hint, accepts=tuple(cls.signature))
         raise Failure(problem, surplus.span)
     args: dict[str, Any] = {}
     spans: dict[str, Span] = {}
@@ -48,11 +70,7 @@ def bind_operator(cls: type[Operator], node: ast.Apply, scope: Scope, session: S
     open_, tie = _keywords(cls, node.keywords, args, spans, scope, session)
     if cls.open_keywords is not None:
         args["sizes"] = tuple(open_)
-    missing = next((a for a in cls.signature.values() if a.name not in args and isinstance(a.default, Required)), None)
-    if missing is not None:
-        example = next(iter(_examples(cls)), "")
-        raise Failure(MissingArgument(cls.name, missing.name, missing.kind.describe(), example), node.name_span)
-    return Bound(cls(**args), spans, activation, tie)
+    return Written(args, spans, positional, activation, tie)
 
 
 def _keywords(
@@ -88,47 +106,38 @@ def _keywords(
     return open_, tie
 
 
+def _list_hint(owner: str, slots: Sequence[Arg[Any]], positional: tuple[ast.Expr, ...]) -> str:
+    """For several numbers where one list was meant: `permute 0 2 1`."""
+    if not slots or not isinstance(slots[-1].kind, ListKind):
+        return ""
+    before, items = positional[: len(slots) - 1], positional[len(slots) - 1 :]
+    written = [*(e.span.text for e in before), f"[{', '.join(e.span.text.strip('()') for e in items)}]"]
+    return f"several values stand in a list: `{owner} {' '.join(written)}`"
+
+
 def _examples(cls: type[Operator]) -> list[str]:
     """Uses of the operator in its own examples."""
     parts = [part.strip() for example in cls.examples for part in example.replace(";", "->").split("->")]
     return [part for part in parts if part.split()[:1] == [cls.name]]
 
 
-def _activation(cls: type[Operator], node: ast.Apply, scope: Scope) -> tuple[tuple[ast.Expr, ...], ast.Name | None]:
+def _activation(cls: type[Operator], node: ast.Apply, scope: Scope, session: Session) -> tuple[tuple[ast.Expr, ...], Follower | None]:
     """Splits `2 sigmoid` into the arguments and the activation."""
     if not cls.takes_activation or not node.positional or node.called:
         return node.positional, None
     last = node.positional[-1]
-    meant = activation_named(last, scope)
+    meant = activation_named(last, scope, session)
     return (node.positional[:-1], meant) if meant is not None else (node.positional, None)
 
 
-def _trailing(cls: type[Operator], name: ast.Name, scope: Scope) -> ast.Name:
-    """A bare name behind the keywords, which can only be an activation."""
-    meant = activation_named(name, scope)
+def _trailing(cls: type[Operator], name: ast.Expr, scope: Scope, session: Session) -> Follower:
+    """What stands behind the keywords without a name of its own, which can only be an activation."""
+    meant = activation_named(name, scope, session)
     if meant is not None and cls.takes_activation:
         return meant
     slots = sum(arg.positional for arg in cls.signature.values())
     hint = surplus_hint(name) or "arguments without names stand before those with names"
     raise Failure(TooManyArguments(cls.name, slots, hint), name.span)
-
-
-def activation_named(expr: ast.Expr, scope: Scope) -> ast.Name | None:
-    """The activation that an argument names: an operator, or what stands for one."""
-    if not isinstance(expr, ast.Name):
-        return None
-    name, found = expr.name, scope.find(expr.name)
-    if found is not None:
-        if not isinstance(found[0].value, StageValue):
-            return None
-        scope.use(name)
-        name = found[0].value.operator
-    return ast.Name(expr.span, name) if is_activation(name) else None
-
-
-def is_activation(name: str) -> bool:
-    operator = Operator.registry.get(name)
-    return operator is not None and operator.is_activation
 
 
 def surplus_hint(expr: ast.Expr) -> str:
@@ -142,11 +151,22 @@ def surplus_hint(expr: ast.Expr) -> str:
 
 
 def _convert(owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope, session: Session) -> Any:
-    """The value of an argument. A bare word of the kind is that word."""
+    """The value of an argument, as the operator holds it."""
+    value = raw_value(owner, name, kind, expr, scope, session)
+    try:
+        converted = kind.convert(value)
+        check_number(converted, expr.span)  # 1e300 is an integer too
+        return converted
+    except Unfit:
+        raise Failure(WrongArgument(owner, name, kind.describe(), show_value(value), _in_a_list(kind, value)), expr.span) from None
+
+
+def raw_value(owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope, session: Session) -> Any:
+    """The value of an argument as it is written. A bare word of the kind is that word."""
     word = _word(expr)
     if word in kind.words:
-        value: Any = word
-    elif (
+        return word
+    if (
         isinstance(expr, ast.Name)
         and (kind.words or kind is BOOL)
         and expr.name not in MISSPELT
@@ -156,15 +176,20 @@ def _convert(owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scop
         close = near_type(expr.name) if kind is DTYPE else near(expr.name, list(kind.words))
         hint = "did you mean " + " or ".join(f"`{n}`" for n in close) + "?" if close else ""
         raise Failure(WrongArgument(owner, name, kind.describe(), f"`{expr.name}`", hint), expr.span)
-    else:
-        value = evaluate(expr, scope, session)
-        check_number(value, expr.span)
+    value = evaluate(expr, scope, session)
+    check_number(value, expr.span)
+    return value
+
+
+def _in_a_list(kind: Kind[Any], value: object) -> str:
+    """What to write for one value that lacks its brackets: `reshape (-1)`."""
+    if isinstance(value, tuple):
+        return ""
     try:
-        converted = kind.convert(value)
-        check_number(converted, expr.span)  # 1e300 is an integer too
-        return converted
+        kind.convert((value,))
     except Unfit:
-        raise Failure(WrongArgument(owner, name, kind.describe(), show_value(value)), expr.span) from None
+        return ""
+    return f"write `[{show_value(value)}]`"
 
 
 def _word(expr: ast.Expr) -> str:
@@ -203,6 +228,23 @@ def bind_parameters(
     session: Session,
 ) -> dict[str, Any]:
     """Binds a block's compile-time parameters in `inner`; the arguments are evaluated in `scope`, the defaults in `inner`."""
+    given = check_given(owner, parameters, node)
+    values: dict[str, Any] = {}
+    for parameter in parameters:
+        name = parameter.name.name
+        if name in given:
+            values[name] = evaluate(given[name], scope, session)
+            inner.bind(name, values[name], given[name].span, parameter.name.span)
+        elif parameter.default is not None:
+            values[name] = evaluate(parameter.default, inner, session)
+            inner.bind(name, values[name], parameter.span, parameter.name.span)
+        else:
+            raise Failure(MissingArgument(owner, name, ""), node.name_span, ((parameter.span, "declared here"),))
+    return values
+
+
+def check_given(owner: str, parameters: Sequence[ast.Parameter], node: ast.Apply) -> dict[str, ast.Expr]:
+    """The arguments that are written behind a block, by the names of its parameters."""
     if len(node.positional) > len(parameters):
         surplus = node.positional[len(parameters)]
         accepts = tuple(p.name.name for p in parameters)
@@ -217,18 +259,7 @@ def bind_parameters(
         if keyword.name in given:
             raise Failure(ArgumentTwice(owner, keyword.name), keyword.span, ((given[keyword.name].span, "first here"),))
         given[keyword.name] = keyword.value
-    values: dict[str, Any] = {}
-    for parameter in parameters:
-        name = parameter.name.name
-        if name in given:
-            values[name] = evaluate(given[name], scope, session)
-            inner.bind(name, values[name], given[name].span, parameter.name.span)
-        elif parameter.default is not None:
-            values[name] = evaluate(parameter.default, inner, session)
-            inner.bind(name, values[name], parameter.span, parameter.name.span)
-        else:
-            raise Failure(MissingArgument(owner, name, ""), node.name_span, ((parameter.span, "declared here"),))
-    return values
+    return given
 
 
 def bind_fn(fn: FnDef, call: ast.Call, inner: Scope, scope: Scope, session: Session) -> None:

@@ -35,8 +35,10 @@ class Dense(Operator):
         return weight_and_bias((self.units, features), self.units, features, x.dtype, self.bias)
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
-        per_output = 2 * given[0].shape[-1] + (1 if self.bias else 0)
-        return numel(results[0].shape) * per_output
+        return 2 * self.multiply_adds(given, results) + (numel(results[0].shape) if self.bias else 0)
+
+    def multiply_adds(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        return numel(results[0].shape) * given[0].shape[-1]
 
 
 class Bilinear(Operator):
@@ -78,12 +80,19 @@ class Bilinear(Operator):
         return weight_and_bias((self.units, first, second), self.units, first, given[0].dtype, self.bias)
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        return 2 * self.multiply_adds(given, results) + (numel(results[0].shape) if self.bias else 0)
+
+    def multiply_adds(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        """The product with the first tensor, then that with the second."""
         first, second = (t.shape[-1] for t in given)
-        return numel(results[0].shape) * (2 * first * second + 2 * second + (1 if self.bias else 0))
+        return numel(results[0].shape) * (first + 1) * second
 
 
 class Embedding(Operator):
-    """Look-up of rows: each index becomes the vector of that number."""
+    """Look-up of rows: each index becomes the vector of that number.
+
+    An index below 0 is an error in PyTorch, and counts from the end in ONNX.
+    """
 
     name = "embedding"
     torch = "torch.nn.Embedding"

@@ -95,7 +95,10 @@ def refuse_unless_within(operator: str, given: Given, within: int, but: int | No
 
 
 class Gather(Layout):
-    """Looks up along an axis: each index becomes the element of that number, at the same place along the other axes."""
+    """Looks up along an axis: each index becomes the element of that number, at the same place along the other axes.
+
+    An index below 0 is an error in PyTorch, and counts from the end in ONNX.
+    """
 
     name = "gather"
     torch = "torch.gather"
@@ -181,7 +184,10 @@ class ScatterReduce(_Writing):
 
 
 class IndexSelect(Layout):
-    """Takes the parts of an axis that a list of indices tells."""
+    """Takes the parts of an axis that a list of indices tells.
+
+    An index below 0 is an error in PyTorch, and counts from the end in ONNX.
+    """
 
     name = "index_select"
     torch = "torch.index_select"

@@ -49,7 +49,7 @@ class Concat(Layout):
     onnx = "Concat"
     inputs = ("*xs",)
     axis = Arg(AXIS, positional=True, alias="dim")
-    examples = ("a = input [T, 3]; b = input [T, 5]; (a, b) -> concat axis=-1",)
+    examples = ("a = input 3x8x8; b = input 5x8x8; (a, b) -> concat axis=1",)
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
         first = given[0]
