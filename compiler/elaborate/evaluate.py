@@ -21,7 +21,23 @@ from .builtins import BUILTINS, call_builtin
 from .limits import check_list
 from .scope import Binding, Scope
 from .session import MAX_CALLS, MAX_DEPTH, MAX_NESTING, MAX_NODES, Session
-from .values import CONST_TYPES, UNKNOWN, BlockDef, Const, Failure, FnDef, LazyLet, Many, SharedDef, Silent, StageValue, Unknown, show_value
+from .values import (
+    CONST_TYPES,
+    UNKNOWN,
+    BlockDef,
+    Const,
+    Failure,
+    FnDef,
+    Known,
+    LazyLet,
+    Many,
+    Partial,
+    SharedDef,
+    Silent,
+    StageValue,
+    Unknown,
+    show_value,
+)
 
 MOST_MARKS = 6
 """Of a long chain of calls, the inner ones and the outermost are shown."""
@@ -31,7 +47,7 @@ MISSPELT = ("True", "False")
 
 def evaluate(expr: ast.Expr, scope: Scope, session: Session) -> Any:
     """The value of an expression. Raises `Failure`, or `Silent` when something in it has failed before."""
-    return _RULES[type(expr)](expr, scope, session)
+    return RULES[type(expr)](expr, scope, session)
 
 
 def evaluate_bool(expr: ast.Expr, scope: Scope, session: Session) -> bool:
@@ -56,7 +72,7 @@ def dimension(value: Any, span: Span) -> Dim:
     return value
 
 
-def known(binding: Binding, name: str, span: Span, session: Session) -> Const | StageValue | BlockDef:
+def known(binding: Binding, name: str, span: Span, session: Session) -> Const | StageValue | Partial | BlockDef:
     """The compile-time value of a binding, blocks and operators among them, or a `Failure` when it is something else."""
     value = binding.value
     if isinstance(value, LazyLet):
@@ -65,7 +81,7 @@ def known(binding: Binding, name: str, span: Span, session: Session) -> Const | 
         raise Silent
     if isinstance(value, (Value, Many)):
         raise Failure(TensorAsValue(name), span, ((binding.span, "bound here"),) if binding.span else ())
-    if isinstance(value, StageValue) or (isinstance(value, BlockDef) and isinstance(value.node, ast.Block)):
+    if isinstance(value, (StageValue, Partial)) or (isinstance(value, BlockDef) and isinstance(value.node, ast.Block)):
         return value
     if not isinstance(value, CONST_TYPES):
         raise Failure(NotAValue(name, describe(value)), span, ((binding.span, "bound here"),) if binding.span else ())
@@ -161,8 +177,15 @@ def _index(expr: ast.Index, scope: Scope, session: Session) -> Any:
     index = evaluate(expr.index, scope, session)
     if not isinstance(value, (tuple, str)):
         raise Failure(BadOperand("[ ]", show_value(value)), expr.span)
+    if isinstance(index, tuple) and isinstance(value, tuple):
+        return tuple(_item(value, i, expr) for i in index)
+    return _item(value, index, expr)
+
+
+def _item(value: tuple[Any, ...] | str, index: Any, expr: ast.Index) -> Any:
     if isinstance(index, bool) or not isinstance(index, int):
-        raise Failure(NotANumber("an index", "an integer", show_value(index)), expr.index.span)
+        wanted = "an integer" if isinstance(value, str) else "an integer, or a list of integers"
+        raise Failure(NotANumber("an index", wanted, show_value(index)), expr.index.span)
     try:
         return value[index]
     except IndexError:
@@ -264,7 +287,7 @@ def range_values(start: int, stop: int, span: Span) -> tuple[int, ...]:
     return tuple(range(start, stop))
 
 
-_RULES: dict[type[ast.Expr], Callable[[Any, Scope, Session], Any]] = {
+RULES: dict[type[ast.Expr], Callable[[Any, Scope, Session], Any]] = {
     ast.Number: lambda e, scope, session: e.value,
     ast.String: lambda e, scope, session: e.value,
     ast.Boolean: lambda e, scope, session: e.value,
@@ -278,4 +301,6 @@ _RULES: dict[type[ast.Expr], Callable[[Any, Scope, Session], Any]] = {
     ast.Conditional: _conditional,
     ast.Call: _call,
     ast.Range: _range,
+    Known: lambda e, scope, session: e.value,
 }
+"""Stages with arguments put themselves in (partial.py)."""
