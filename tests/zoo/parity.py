@@ -93,6 +93,15 @@ def check(
         close("ONNX", found, wanted, tolerance)
 
 
+def tables(spec: str, model: str | None, reference: torch.nn.Module, params: Mapping[str, object] | None = None) -> None:
+    """Raises AssertionError unless the constants that the state dict holds are the reference's before any weights are loaded."""
+    found = netc.compile_file(SPECS / spec, model=model, params=dict(params or {})).module().state_dict()
+    for name, wanted in reference.named_buffers():
+        if not name.endswith(("running_mean", "running_var", "num_batches_tracked")):
+            assert found[name].dtype == wanted.dtype, name
+            close(name, found[name], wanted, 1e-6)
+
+
 def close(what: str, found: object, wanted: object, tolerance: float) -> None:
     """Each result within `tolerance` of the largest number of the reference's."""
     pairs = zip(_several(found), _several(wanted), strict=True)
