@@ -120,6 +120,12 @@ def _lists(*values: Any) -> list[tuple[Any, ...]]:
     return list(values)
 
 
+def _enumerate(values: Any, start: Any = 0) -> tuple[Any, ...]:
+    if isinstance(start, bool) or not isinstance(start, int):
+        raise _Bad
+    return tuple(enumerate(_lists(values)[0], start))
+
+
 BUILTINS: dict[str, Builtin] = {
     "min": Builtin(_extreme(minimum, min), 1, None, "numbers, or a list of them"),
     "max": Builtin(_extreme(maximum, max), 1, None, "numbers, or a list of them"),
@@ -127,7 +133,7 @@ BUILTINS: dict[str, Builtin] = {
     "sum": Builtin(_sum, 1, None, "numbers, or a list of them"),
     "len": Builtin(_length, 1, 1, "a list or a string"),
     "range": Builtin(_range, 1, 3, "integers, the step not 0"),
-    "enumerate": Builtin(lambda v: tuple(enumerate(_lists(v)[0])), 1, 1, "a list"),
+    "enumerate": Builtin(_enumerate, 1, 2, "a list, and the number of its first item"),
     "zip": Builtin(lambda *v: tuple(zip(*_lists(*v), strict=False)), 1, None, "lists"),
     "sqrt": Builtin(_real(math.sqrt), 1, 1, "a number that is known"),
     "log2": Builtin(_real(math.log2), 1, 1, "a number that is known"),

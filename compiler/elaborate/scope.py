@@ -18,7 +18,7 @@ from ..graph import Graph, Value
 from ..ops.base import typed
 from .naming import Namer
 from .ties import PendingTie
-from .values import UNKNOWN, BlockDef, Entity, Failure, Many, SharedDef, Unknown
+from .values import UNKNOWN, BlockDef, Entity, Failure, Known, Many, Partial, SharedDef, Unknown
 
 
 class Binding:
@@ -158,6 +158,9 @@ def token(value: Entity) -> object:
         return ("shared", id(value.module))
     if isinstance(value, BlockDef):
         return ("block", id(value.node))
+    if isinstance(value, Partial):
+        said = [(k.name, k.value.value if isinstance(k.value, Known) else k.value) for k in value.keywords]
+        return ("partial", token(value.stage), typed((*(k.value for k in value.positional), *said, value.activation)))
     if isinstance(value, Unknown):
         return UNKNOWN
     if isinstance(value, (int, float, str, tuple)):

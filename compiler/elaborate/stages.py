@@ -26,6 +26,7 @@ from .guard import guarded
 from .infix import infix, prefix
 from .inputs import make_input
 from .operators import main_result, operate, stage_label, tensors
+from .partial import applied
 from .scope import Scope
 from .session import Session
 from .unknown import bound_otherwise, unbound
@@ -39,6 +40,7 @@ from .values import (
     FnDef,
     LazyLet,
     Many,
+    Partial,
     SharedDef,
     Silent,
     StageValue,
@@ -185,16 +187,21 @@ def run_stage(node: ast.Tensor, flow: Flow, scope: Scope, session: Session, shar
     return rule(node, flow, scope, session, shared)
 
 
-def _stage_entity(node: ast.Apply, scope: Scope, session: Session) -> Any:
-    """The block, shared stage or operator class that a stage names."""
+def _stage_entity(node: ast.Apply, scope: Scope, session: Session) -> tuple[Any, ast.Apply]:
+    """The block, shared stage or operator class that a stage names, and the stage with all arguments."""
     found = scope.find(node.name)
     value = found[0].value if found is not None else None
-    if isinstance(value, (BlockDef, SharedDef, StageValue)):
+    if isinstance(value, LazyLet) and found is not None:
+        value = force(found[0], value, session)
+    if isinstance(value, (BlockDef, SharedDef, StageValue, Partial)):
         used = scope.use(node.name)
         assert used is not None
-        return Operator.registry[value.operator] if isinstance(value, StageValue) else used.value
+        if isinstance(value, Partial):
+            node, value = applied(value, node, scope, session), value.stage
+            return (Operator.registry[value.operator] if isinstance(value, StageValue) else value), node
+        return (Operator.registry[value.operator] if isinstance(value, StageValue) else used.value), node
     if node.name in Operator.registry:
-        return Operator.registry[node.name]
+        return Operator.registry[node.name], node
     if isinstance(value, Unknown):
         raise Silent
     raise unbound(node, scope, session) if found is None else bound_otherwise(node, found[0])
@@ -203,7 +210,7 @@ def _stage_entity(node: ast.Apply, scope: Scope, session: Session) -> Any:
 def _run_apply(node: ast.Apply, flow: Flow, scope: Scope, session: Session, shared: SharedModule | None) -> Flow:
     if node.name == "in":
         raise Failure(NotAStage("in", "what flows into the body"), node.name_span)
-    entity = _stage_entity(node, scope, session)
+    entity, node = _stage_entity(node, scope, session)
     use = USES.get(type(entity), operate)
     return use(node, entity, flow, scope, session, shared)
 

@@ -6,7 +6,7 @@ Compile-time values are plain Python: int, float, bool, str, SymDim, DType, `Ini
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netc.dsl import ast
 from netc.dsl.record import Record
@@ -66,6 +66,25 @@ class StageValue(Record):
     operator: str
 
 
+class Known(ast.Expr):
+    """A value that has been worked out, where an expression is expected."""
+
+    value: Any
+
+
+class Partial(Record):
+    """A stage with arguments as a value, `(batch_norm eps=0.001)`: a name that stands for it is the stage with these arguments.
+
+    `activation` is the `Follower` behind it (partial.py), `span` where it is written.
+    """
+
+    stage: StageValue | BlockDef
+    positional: tuple[Known, ...]
+    keywords: tuple[ast.Keyword, ...]
+    activation: Any
+    span: Span
+
+
 class SharedDef(Record):
     """A `shared` stage: what it is, where it was declared, and the identity of its parameters."""
 
@@ -81,7 +100,7 @@ class LazyLet(Record):
     scope: Scope
 
 
-Entity = Const | Flow | FnDef | BlockDef | StageValue | SharedDef | LazyLet
+Entity = Const | Flow | FnDef | BlockDef | StageValue | Partial | SharedDef | LazyLet
 CONST_TYPES = (int, float, str, SymDim, DType, Init, tuple)
 
 
@@ -129,6 +148,8 @@ def show_value(value: object, depth: int = 0) -> str:
         return f"`{value.operator}`"
     if isinstance(value, BlockDef):
         return f"`{value.node.name.name}`"
+    if isinstance(value, Partial):
+        return f"`{value.span.text}`"
     if isinstance(value, Init):
         return f"{value.kind}({', '.join(map(str, value.values))})"
     return str(value)

@@ -1,0 +1,143 @@
+"""Stages with arguments as values: `(batch_norm eps=0.001)`, given to a block as `norm=...` or bound by `let`.
+
+In: the expression, and the scope it is written in. Out: a `Partial`, whose arguments have been worked out there, so that it means the same
+wherever it is used; and, where it is used, the stage with what is written there added. Always: a wrong argument is told at its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.record import Record
+from netc.dsl.source import Span
+
+from ..errors.names import NotAStage
+from ..ops.base import Operator
+from ..ops.kinds import Kind
+from .evaluate import RULES, evaluate, force, known, lookup
+from .scope import Scope
+from .session import Session
+from .unknown import unbound
+from .values import BlockDef, Failure, Known, LazyLet, Partial, StageValue, show_value
+
+
+class Follower(Record):
+    """The activation behind a stage, and where it is written."""
+
+    op: Operator
+    span: Span
+
+
+def make_partial(expr: ast.StageExpr, scope: Scope, session: Session) -> Partial:
+    """The value of `(name arguments)`."""
+    node = expr.stage
+    if scope.find(node.name) is None and node.name not in Operator.registry:
+        raise unbound(node, scope, session)
+    target = known(lookup(node.name, node.name_span, scope, session), node.name, node.name_span, session)
+    if isinstance(target, Partial):
+        node, target = applied(target, node, scope, session), target.stage
+    if not isinstance(target, (StageValue, BlockDef)):
+        raise Failure(NotAStage(node.name, f"the value {show_value(target)}"), node.name_span)
+    of_operator = isinstance(target, StageValue)
+    made = _of_operator if of_operator else _of_block
+    return made(target, node, expr.span, scope, session)  # type: ignore[arg-type]
+
+
+def _of_operator(target: StageValue, node: ast.Apply, span: Span, scope: Scope, session: Session) -> Partial:
+    from .arguments import bind_written, raw_value
+
+    cls = Operator.registry[target.operator]
+    written = bind_written(cls, node, scope, session)
+
+    def worked_out(name: str, kind: Kind[Any], value: ast.Expr) -> Known:
+        return value if isinstance(value, Known) else Known(value.span, raw_value(cls.name, name, kind, value, scope, session))
+
+    slots = [arg for arg in cls.signature.values() if arg.positional]
+    positional = tuple(worked_out(a.name, a.kind, e) for a, e in zip(slots, written.positional, strict=False))
+    kinds = {alias: arg.kind for arg in cls.signature.values() for alias in (arg.name, arg.alias) if alias}
+    keywords = []
+    for keyword in node.keywords:
+        kind = kinds.get(keyword.name, cls.open_keywords)
+        value = keyword.value if kind is None else worked_out(keyword.name, kind, keyword.value)  # `tie` holds a way, not a value
+        keywords.append(ast.Keyword(keyword.span, keyword.name, keyword.name_span, value))
+    return Partial(target, positional, tuple(keywords), written.activation, span)
+
+
+def _of_block(target: BlockDef, node: ast.Apply, span: Span, scope: Scope, session: Session) -> Partial:
+    from .arguments import check_given
+
+    check_given(target.node.name.name, [p for p in target.node.parameters if isinstance(p, ast.Parameter)], node)
+
+    def worked_out(value: ast.Expr) -> Known:
+        return value if isinstance(value, Known) else Known(value.span, evaluate(value, scope, session))
+
+    keywords = tuple(ast.Keyword(k.span, k.name, k.name_span, worked_out(k.value)) for k in node.keywords)
+    return Partial(target, tuple(worked_out(e) for e in node.positional), keywords, None, span)
+
+
+def applied(partial: Partial, node: ast.Apply, scope: Scope, session: Session) -> ast.Apply:
+    """The stage that `node` is when its name stands for `partial`: its own arguments come behind, and replace those of the same name."""
+    own = {k.name for k in node.keywords}
+    here = node.name_span
+    positional = tuple(Known(here, e.value) for e in partial.positional)
+    keywords = tuple(ast.Keyword(here, k.name, here, _moved(k.value, here)) for k in partial.keywords if k.name not in own)
+    activation: ast.Expr | None = node.activation
+    if partial.activation is not None and activation is None and not _ends_in_activation(node.positional, scope, session):
+        activation = Known(here, partial.activation.op)
+    positional, keywords = (*positional, *node.positional), (*keywords, *node.keywords)
+    return ast.Apply(node.span, node.name, here, positional, keywords, node.label, False, activation)
+
+
+def _moved(value: ast.Expr, here: Span) -> ast.Expr:
+    return Known(here, value.value) if isinstance(value, Known) else value
+
+
+def _ends_in_activation(positional: Iterable[ast.Expr], scope: Scope, session: Session) -> bool:
+    last = tuple(positional)[-1:]
+    return bool(last) and activation_named(last[0], scope, session) is not None
+
+
+# --- activations ---------------------------------------------------------------------------------------------------------------
+
+
+def activation_named(expr: ast.Expr, scope: Scope, session: Session) -> Follower | None:
+    """The activation that an argument names or is: an operator, a name that stands for one, or one with arguments in parentheses."""
+    stage = _stage_of(expr, scope, session)
+    if isinstance(stage, Operator):
+        return Follower(stage, expr.span)
+    if isinstance(stage, StageValue) and is_activation(stage.operator):
+        return Follower(Operator.registry[stage.operator](), expr.span)
+    if isinstance(stage, Partial) and isinstance(stage.stage, StageValue) and is_activation(stage.stage.operator):
+        from .arguments import bind_operator
+
+        bare = ast.Apply(expr.span, stage.stage.operator, expr.span, (), ())
+        return Follower(bind_operator(Operator.registry[bare.name], applied(stage, bare, scope, session), scope, session).op, expr.span)
+    return None
+
+
+def _stage_of(expr: ast.Expr, scope: Scope, session: Session) -> object:
+    match expr:
+        case Known(value=value):
+            return value
+        case ast.StageExpr():
+            return make_partial(expr, scope, session)
+        case ast.Name(name=name):
+            found = scope.find(name)
+            if found is None:
+                return StageValue(name)
+            value = found[0].value
+            value = force(found[0], value, session) if isinstance(value, LazyLet) else value
+            if isinstance(value, (StageValue, Partial)):
+                scope.use(name)
+            return value
+    return None
+
+
+def is_activation(name: str) -> bool:
+    operator = Operator.registry.get(name)
+    return operator is not None and operator.is_activation
+
+
+RULES[ast.StageExpr] = make_partial
