@@ -3,12 +3,13 @@
 In: a `Program`. Out: plain records; printing them is the face's. Always: operations and activations are for one sample (`N = 1`), other
 symbolic dimensions stay; a graph is counted once, however often it is called; runs of equal stages are one row that says how many.
 
-Operations are for one forward pass, a multiply-add counting two. Activations are the results of all operators, as training keeps them.
+Operations are for one forward pass, a multiply-add counting two. Multiply-adds are those of matrix products and convolutions alone: what
+papers and PyTorch's counter count. Activations are the results of all operators, as training keeps them.
 """
 
 from __future__ import annotations
 
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 
 from .dims import Dim, show, substitute
 from .graph import CallNode, Graph, Node, OpNode, Program, SharedModule, graphs
@@ -32,6 +33,7 @@ class Row(Record):
     results: tuple[TensorType, ...]
     parameters: int
     flops: Dim
+    multiply_adds: Dim
     activation_bytes: Dim
     times: int = 1
     detail: tuple[Row, ...] = ()
@@ -46,6 +48,7 @@ class Totals(Record):
     buffers: int
     parameter_bytes: int
     flops: Dim
+    multiply_adds: Dim
     activation_bytes: Dim
 
 
@@ -68,7 +71,7 @@ def _totals(infos: dict[str, ParameterInfo], main: _Counted) -> Totals:
     kept = [info for info in infos.values() if info.tied_to is None]
     buffers = sum(info.numel for info in kept if not info.trainable)
     size = sum(info.numel * info.dtype.size for info in kept)
-    return Totals(learned, learned, buffers, size, main.flops, main.activation_bytes)
+    return Totals(learned, learned, buffers, size, main.flops, main.multiply_adds, main.activation_bytes)
 
 
 class _Counted(Record):
@@ -77,6 +80,7 @@ class _Counted(Record):
     rows: tuple[Row, ...]
     parameters: int
     flops: Dim
+    multiply_adds: Dim
     activation_bytes: Dim
     borrowed: tuple[int, ...]
 
@@ -94,6 +98,7 @@ class _Counter:
         self.rows: list[Row] = []
         self.parameters = 0
         self.flops: Dim = 0
+        self.multiply_adds: Dim = 0
         self.activation_bytes: Dim = 0
 
     def run(self) -> _Counted:
@@ -106,6 +111,7 @@ class _Counter:
             found = known or self._row(node)
             self.parameters += found.parameters
             self.flops = self.flops + found.flops
+            self.multiply_adds = self.multiply_adds + found.multiply_adds
             self.activation_bytes = self.activation_bytes + found.activation_bytes
             if row is not None and same and found.parameters == row.parameters:
                 times += 1
@@ -115,7 +121,7 @@ class _Counter:
             before = node
         self._keep(row, times)
         borrowed = tuple(self.modules.get(id(m), 0) for m in self.graph.modules)
-        return _Counted(tuple(self.rows), self.parameters, self.flops, self.activation_bytes, borrowed)
+        return _Counted(tuple(self.rows), self.parameters, self.flops, self.multiply_adds, self.activation_bytes, borrowed)
 
     def _row(self, node: Node) -> Row:
         return self._operator(node) if isinstance(node, OpNode) else self._call(node)
@@ -127,12 +133,12 @@ class _Counter:
     def _operator(self, node: OpNode) -> Row:
         results = tuple(v.type for v in node.outputs)
         given = Given(tuple(v.type for v in node.inputs), self.program.facts)
-        flops = per_sample(node.op.flops(given, results))
+        flops, multiply_adds = (per_sample(cost(given, results)) for cost in (node.op.flops, node.op.multiply_adds))
         memory: Dim = 0
         for type in results:
             memory = memory + numel(type.shape) * type.dtype.size
         own = sum(_learned(node))
-        return Row(node.label, node.op.name, results, self._shared(node.shared, own), flops, per_sample(memory))
+        return Row(node.label, node.op.name, results, self._shared(node.shared, own), flops, multiply_adds, per_sample(memory))
 
     def _call(self, node: CallNode) -> Row:
         inner = self.counted[id(node.graph)]
@@ -142,7 +148,7 @@ class _Counter:
         results = tuple(v.type for v in node.outputs)
         graph = node.graph
         name = graph.name if graph.kind == "block" else graph.kind
-        return Row(node.label, name, results, own, inner.flops, inner.activation_bytes, 1, inner.rows)
+        return Row(node.label, name, results, own, inner.flops, inner.multiply_adds, inner.activation_bytes, 1, inner.rows)
 
     def _shared(self, module: SharedModule | None, parameters: int) -> int:
         """What a use adds to the parameters of this graph: a shared stage counts at its first use, in the graph that declares it."""
@@ -184,4 +190,4 @@ def _alone(node: Node) -> bool:
 
 
 def _times(row: Row, times: int) -> Row:
-    return Row(row.label, row.name, row.results, row.parameters, row.flops, row.activation_bytes, times, row.detail)
+    return replace(row, times=times)

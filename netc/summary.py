@@ -68,6 +68,7 @@ class Summary(Record):
         lines = [
             ("parameters", f"{_number(totals.parameters)}  ({size(totals.parameter_bytes)} with buffers)"),
             ("FLOPs", f"{_number(totals.flops)}  (one sample, a multiply-add is two)"),
+            ("multiply-adds", f"{_number(totals.multiply_adds)}  (of matrix products and convolutions alone)"),
             ("activations", f"{size(totals.activation_bytes)}  (one sample, all results kept)"),
         ]
         if totals.buffers:

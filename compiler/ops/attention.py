@@ -137,4 +137,8 @@ class Attention(Operator):
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
         """Two matrix products and, as softmax counts, three operations for each score."""
-        return numel(self.scores(given)) * (2 * given[Q].shape[-1] + 2 * given[V].shape[-1] + 3)
+        return 2 * self.multiply_adds(given, results) + 3 * numel(self.scores(given))
+
+    def multiply_adds(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        """All scores count, hidden ones too."""
+        return numel(self.scores(given)) * (given[Q].shape[-1] + given[V].shape[-1])

@@ -13,6 +13,7 @@
         def infer(self, given): ...
         def parameters(self, given): ...
         def flops(self, given, results): ...
+        def multiply_adds(self, given, results): ...
 
 An instance is an operator with its arguments checked and normalised: `op.units` is a dimension, `op.bias` a bool. What an operator *does*
 is told by its emitters, one a backend, in tables keyed by the class (netc.compiler.backends); nothing here knows of backends.
@@ -194,6 +195,10 @@ class Operator:
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
         """Floating-point operations for one run; a multiply-add counts two. The default: one for each element of the first result."""
         return numel(results[0].shape)
+
+    def multiply_adds(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        """Those of its matrix products and convolutions, as papers count; each is two of the `flops`. The default: there are none."""
+        return 0
 
     def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
         """What is allowed but almost always a mistake."""

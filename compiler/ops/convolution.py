@@ -108,9 +108,11 @@ class Conv(_Convolution):
         return weight_and_bias((self.channels, inner, *kernel), self.channels, inner * prod(kernel), x.dtype, self.bias)
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        return 2 * self.multiply_adds(given, results) + (numel(results[0].shape) if self.bias else 0)
+
+    def multiply_adds(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
         x = given[0]
-        per_output = 2 * (x.shape[1] // self.groups) * prod(self._kernel(x)) + (1 if self.bias else 0)
-        return numel(results[0].shape) * per_output
+        return numel(results[0].shape) * (x.shape[1] // self.groups) * prod(self._kernel(x))
 
 
 class ConvTranspose(_Convolution):
@@ -161,6 +163,8 @@ class ConvTranspose(_Convolution):
         return weight_and_bias((x.shape[1], outer, *kernel), self.channels, outer * prod(kernel), x.dtype, self.bias)
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        return 2 * self.multiply_adds(given, results) + (numel(results[0].shape) if self.bias else 0)
+
+    def multiply_adds(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
         x = given[0]
-        per_input = 2 * (self.channels // self.groups) * prod(self._kernel(x))
-        return numel(x.shape) * per_input + (numel(results[0].shape) if self.bias else 0)
+        return numel(x.shape) * (self.channels // self.groups) * prod(self._kernel(x))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from netc.dsl.record import replace
 
 from ..dims import Dim, Facts, advice, show
@@ -72,8 +74,11 @@ class Matmul(Operator):
             raise
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
-        """A multiply-add for each element of the result and each of the axis that is summed over."""
-        return 2 * given[0].shape[-1] * numel(results[0].shape)
+        return 2 * self.multiply_adds(given, results)
+
+    def multiply_adds(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        """One for each element of the result and each of the axis that is summed over."""
+        return given[0].shape[-1] * numel(results[0].shape)
 
 
 def _transposing(x: Shape, other: Shape, facts: Facts) -> str:
@@ -110,18 +115,26 @@ class Einsum(Operator):
         return read(self.equation, [t.shape for t in given], given.facts)
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
-        """The operands are multiplied from left to right; a label is summed over as soon as nothing else needs it."""
         equation = self.read(given)
+        if len(given) == 1:
+            return numel(given[0].shape) if len(equation.sizes) > len(equation.result) else 0
+        return sum((2 if summed else 1) * count for count, summed in self._products(equation))
+
+    def multiply_adds(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        return sum(count for count, summed in self._products(self.read(given)) if summed)
+
+    @staticmethod
+    def _products(equation: Equation) -> Iterator[tuple[Dim, bool]]:
+        """For each operand but the first, how many products it takes part in, and whether they are summed.
+
+        The operands are multiplied from left to right; a label is summed over as soon as nothing else needs it.
+        """
         labels = set(equation.operands[0])
-        total: Dim = 0
-        for index in range(1, len(given)):
-            together = labels | set(equation.operands[index])
+        for index, operand in enumerate(equation.operands[1:], 1):
+            together = labels | set(operand)
             needed = set(equation.result).union(*equation.operands[index + 1 :])
             labels = together & needed
-            total = total + (2 if labels != together else 1) * numel(tuple(equation.sizes[label] for label in sorted(together)))
-        if len(given) == 1 and len(equation.sizes) > len(equation.result):
-            total = numel(given[0].shape)
-        return total
+            yield numel(tuple(equation.sizes[label] for label in sorted(together))), labels != together
 
 
 class Outer(Operator):

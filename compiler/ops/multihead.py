@@ -119,11 +119,19 @@ class MultiheadAttention(Operator):
         return tuple(specs)
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
-        """The four projections, two matrix products for each head, and three operations for each score."""
-        roles = self.roles(given)
+        """The products, the biases of the four projections, and three operations for each score."""
         batch, length, features = given[0].shape
-        span = given[roles.key].shape[1]
+        span = self._span(given)
+        biases = 2 * features * (length + span) if self.bias else 0
+        return 2 * self.multiply_adds(given, results) + batch * (biases + length * span * 3 * self.heads)
+
+    def multiply_adds(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        """The four projections, and two matrix products for each head."""
+        batch, length, features = given[0].shape
+        span = self._span(given)
         _, keys, values = self.sizes(given)
-        bias = 1 if self.bias else 0
-        projections = features * (length * (4 * features + 2 * bias) + span * (2 * keys + 2 * values + 2 * bias))
-        return batch * (projections + length * span * (4 * features + 3 * self.heads))
+        return batch * features * (2 * length * features + span * (keys + values) + 2 * length * span)
+
+    def _span(self, given: Given) -> Dim:
+        """How many keys there are."""
+        return given[self.roles(given).key].shape[1]

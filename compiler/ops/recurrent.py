@@ -115,10 +115,15 @@ class Recurrent(Operator):
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
         """The products with input and state, the biases, and what the cell does with each unit: a function, sum or product is 1."""
         batch, length, features = given[0].shape
+        units = self.hidden * sum(1 for _ in self.cells(features))
+        beside = units * (self.gates * (2 if self.bias else 0) + self.cell_flops)
+        return 2 * self.multiply_adds(given, results) + batch * length * beside
+
+    def multiply_adds(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        batch, length, features = given[0].shape
         total: Dim = 0
         for _, width in self.cells(features):
-            products = 2 * (width + self.units) + (2 if self.bias else 0)
-            total = total + self.hidden * (self.gates * products + self.cell_flops + 2 * self.projection)
+            total = total + self.hidden * (self.gates * (width + self.units) + self.projection)
         return batch * length * total
 
 
