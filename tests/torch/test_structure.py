@@ -32,6 +32,16 @@ SAMPLES = {
     "parameters in a sequence": "input 4 -> repeat 2 as layers { p = param [4] init=ones as gain; in * p + (param [4]) -> dense 4 }",
     "tables": "x = input [T, 4]; g = table (i, j) [4, 4] = i * 4 + j as grid; "
     "p = table (t, k) [T, 4] = sin(t / 9 ** (k / 4)); x + p + (g -> select axis=0 index=1)",
+    "a layer": "block layer(w) { conv w 1x1 as 0 -> batch_norm as 1 -> relu }; "
+    "input 3x4x4 -> (layer 4 -> layer 5) as both -> layer 6 as last",
+    "a layer that ends with nothing": "block layer(act) { dense 4 as 0 -> act }; input 3 -> layer relu -> layer identity",
+    "layers of layers": "block layer { dense 4 as 0 -> relu }; block stage { repeat i in 0..3 as {i} { layer } }; "
+    "input 3 -> stage -> stage",
+    "not a layer": "block layer { dense 4 as 1 -> relu -> dense 4 as 0 }; input 3 -> layer",
+    "numbers in labels": "input 4 -> (dense 4 as fc0 -> relu -> dense 4 as fc1 -> dropout 0.5 -> relu -> dense 4 as end) as head",
+    "labels in a row": "input 4 -> (repeat i in 0..4 as layer{i + 1} { dense (8 + 4 * i) }) as a "
+    "-> (repeat i in 0..3 as s{i}-x { dense (10 - i) }) as b",
+    "steps in a row": "input 4 -> (repeat i in 0..7 { dropout (i / 9.0) -> dense (5 * (i + 1)) -> relu }) as a -> dense 2",
     "no parameters": "input 4 -> relu",
     "nothing": "x = input 4; out x",
 }
@@ -68,9 +78,27 @@ def classes(text: str) -> list[str]:
         (
             "named chain",
             "mlp",
-            "nn.Sequential(OrderedDict([('up', nn.Linear(4, 8)), ('act', nn.ReLU()), ('down', nn.Linear(8, 2))]))",
+            "nn.Sequential(OrderedDict(up=nn.Linear(4, 8), act=nn.ReLU(), down=nn.Linear(8, 2)))",
         ),
         ("list with captures", "layers", "nn.ModuleList((Layer() for _ in range(5)))"),
+        ("a layer", "both", "nn.Sequential(Layer(3, 4), Layer(4, 5))"),
+        ("layers of layers", "stage2", "nn.Sequential(*(Layer(4) for _ in range(3)))"),
+        (
+            "numbers in labels",
+            "head",
+            "nn.Sequential(OrderedDict(fc0=nn.Linear(4, 4), relu0=nn.ReLU(), fc1=nn.Linear(4, 4), "
+            "dropout1=nn.Dropout(0.5), relu1=nn.ReLU(), end=nn.Linear(4, 4)))",
+        ),
+        (
+            "labels in a row",
+            "a",
+            "nn.Sequential(OrderedDict(((f'layer{i + 1}', nn.Linear(4 + 4 * i, 8 + 4 * i)) for i in range(4))))",
+        ),
+        (
+            "labels in a row",
+            "b",
+            "nn.Sequential(OrderedDict([('s0-x', nn.Linear(20, 10)), ('s1-x', nn.Linear(10, 9)), ('s2-x', nn.Linear(9, 8))]))",
+        ),
         ("two states", "steps", "nn.ModuleList((S() for _ in range(3)))"),
         ("branches", "heads", "nn.ModuleList((nn.Sequential(nn.Linear(4, out_features), nn.ReLU()) for out_features in (2, 3, 5)))"),
         ("branches of functions", "heads", "nn.ModuleList([Head(2), Head(3)])"),

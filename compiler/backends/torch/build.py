@@ -12,7 +12,7 @@ from collections import Counter
 from functools import cached_property
 from typing import Literal
 
-from ...graph import CallNode, Graph, Program
+from ...graph import CallNode, Graph, OpNode, Program
 from .bodies import body_of
 from .classes import Body, ClassDef
 from .code import CallCode
@@ -71,7 +71,7 @@ class _Build:
             form = forms.get(id(graph))
             if form is None:
                 pending.append(graph)
-            elif self._is_large(form, graph):
+            elif self._is_large(form, graph) or _is_layer(graph):
                 chains.append(_chain(graph, form))
             else:
                 self.forms[id(graph)] = form
@@ -132,6 +132,11 @@ class _Build:
                 if isinstance(node, CallNode):
                     labels.setdefault(id(node.graph), node.label)
         return labels
+
+
+def _is_layer(graph: Graph) -> bool:
+    """Whether a sequence is a layer that its block names, rather than others lined up."""
+    return graph.kind == "block" and any(isinstance(n, OpNode) for n in graph.nodes)
 
 
 def _chain(graph: Graph, form: Form) -> Body:

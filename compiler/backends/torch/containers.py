@@ -6,14 +6,16 @@ in the number of nodes; the members' names in the state dict are the labels of t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Literal
 
 from netc.dsl.record import Record
 
 from ...graph import CallNode, Graph, Node, OpNode, Value
+from ...ops.regularization import Identity
 from .code import CallCode, Code, Lit, Ref, TupleCode
-from .naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, numbered
+from .naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, numbered, unique
 from .operators import Operators
 from .tree import Handed, ListCode, Name, Repeated
 
@@ -50,6 +52,8 @@ def container(graph: Graph, forms: Forms, operators: Operators) -> Form | None:
     """The form of a graph that is no class."""
     if graph.declares or any(n.shared is not None for n in graph.nodes):
         return None
+    if graph.kind == "block":
+        return _sequential(graph, forms, operators) if graph.nodes and _fits(graph.nodes) else None
     if graph.kind == "sequence":
         return _sequential(graph, forms, operators) or _list(graph, forms, operators, _threads)
     if graph.kind == "branches":
@@ -65,6 +69,7 @@ def _sequential(graph: Graph, forms: Forms, operators: Operators) -> Form | None
         return None
     current = graph.inputs[0]
     made: list[Code] = []
+    nodes = _written(graph.nodes)
     for node in graph.nodes:
         if len(node.inputs) != 1 or node.inputs[0] is not current or len(node.outputs) != 1:
             return None
@@ -75,7 +80,15 @@ def _sequential(graph: Graph, forms: Forms, operators: Operators) -> Form | None
         current = node.outputs[0]
     if graph.outputs[0] is not current:
         return None
-    return _named(made, graph, *_extent(graph, forms))
+    return _named(made[: len(nodes)], nodes, *_extent(graph, forms))
+
+
+def _written(nodes: list[Node]) -> list[Node]:
+    """The members without those at the end that do nothing."""
+    count = len(nodes)
+    while count > 1 and isinstance(last := nodes[count - 1], OpNode) and type(last.op) is Identity:
+        count -= 1
+    return nodes[:count]
 
 
 def _standalone(node: Node, forms: Forms, operators: Operators) -> Code | None:
@@ -101,15 +114,40 @@ def _extent(graph: Graph, forms: Forms) -> tuple[int, int]:
     return depth, size
 
 
-def _named(made: list[Code], graph: Graph, depth: int, size: int) -> Form | None:
-    labels = [n.label for n in graph.nodes]
-    if numbered(labels):
-        return Form("sequential", CallCode("nn.Sequential", runs(made, graph.nodes)), depth=depth, size=size)
-    if any(label in MODULE_ATTRIBUTES or label in CONTAINER_ATTRIBUTES for label in labels):
+def _named(made: list[Code], nodes: list[Node], depth: int, size: int) -> Form | None:
+    if _fits(nodes):
+        return Form("sequential", CallCode("nn.Sequential", runs(made, nodes)), depth=depth, size=size)
+    labels = _keys(nodes)
+    if any(label in MODULE_ATTRIBUTES or label in CONTAINER_ATTRIBUTES or "." in label for label in labels):
         return None
     pairs = tuple(TupleCode((Lit(label), code)) for label, code in zip(labels, made, strict=True))
     code = CallCode("nn.Sequential", (CallCode("OrderedDict", (ListCode(pairs),)),))
     return Form("sequential", code, depth=depth, size=size)
+
+
+def _fits(nodes: list[Node]) -> bool:
+    """Whether members without keys of their own have the right ones: what has parameters is labelled with its place."""
+    fitting = all(n.label == str(i) or _is_free(n) for i, n in enumerate(nodes))
+    return fitting and (not nodes or any(n.label.isdigit() for n in nodes))
+
+
+def _is_free(node: Node) -> bool:
+    """Whether the member may have any key: nothing of it is in the state dict."""
+    return isinstance(node, OpNode) and not node.specs
+
+
+def _keys(nodes: list[Node]) -> list[str]:
+    """The labels; a member that has only a number, and no parameters, is named after what it does and the number of the one before."""
+    taken = {n.label for n in nodes}
+    keys: list[str] = []
+    for node in nodes:
+        label = node.label
+        if isinstance(node, OpNode) and _is_free(node) and label.isdigit():
+            before = re.search(r"(?<=\D)\d*$", keys[-1]) if keys else None
+            label = unique(node.op.name + (before.group() if before else ""), taken)
+            taken.add(label)
+        keys.append(label)
+    return keys
 
 
 def runs(made: list[Code], nodes: list[Node]) -> tuple[Code, ...]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from keyword import iskeyword
 from math import inf, isinf, isnan
 from typing import Any
 
 from ...types import DType
 from .code import Attribute, CallCode, Code, Infix, Keyword, Let, Lit, Local, Method, Prefix, Slice, Subscript, TupleCode
 from .layout import Bracket, Break, Doc
-from .tree import Argument, ClassRef, DictCode, Gathered, ListCode, Name, Repeated, SizeRef, Starred, Typed, Varied
+from .tree import Argument, ClassRef, DictCode, Formatted, Gathered, ListCode, Name, Repeated, SizeRef, Starred, Typed, Varied
 from .vary import varied
 
 _POWER, _UNARY, _TIMES, _PLUS, _SHIFT, _AND, _XOR, _OR, _COMPARE = range(16, 7, -1)
@@ -123,9 +124,26 @@ def _arguments(args: tuple[Code, ...], kwargs: tuple[Keyword, ...]) -> Bracket:
         only = varied(unrolled(args[0].items))
         if len(only) == 1 and isinstance(only[0], (Repeated, Varied)):
             return Bracket("(", [_generator(only[0])], ")", comma=False)
+        if only and all(_is_entry(item) for item in only):
+            return Bracket("(", [_entry(item) for item in only], ")")
     items = [doc(a) for a in unrolled(args)]
     items += [Doc(f"{k.name}=") + doc(k.value) for k in kwargs if not _is_default(k)]
     return Bracket("(", items, ")")
+
+
+def _is_entry(item: Code) -> bool:
+    """Whether a pair of a key and a value can be written `key=value`."""
+    match item:
+        case TupleCode((Lit(str() as key), _)):
+            return key.isidentifier() and not iskeyword(key)
+    return False
+
+
+def _entry(item: Code) -> Doc:
+    assert isinstance(item, TupleCode)
+    key, value = item.items
+    assert isinstance(key, Lit)
+    return Doc(f"{key.value}=") + doc(value)
 
 
 def _is_default(keyword: Keyword) -> bool:
@@ -180,7 +198,7 @@ def _argument(code: Argument) -> Doc:
 def _generator(code: Repeated | Varied) -> Doc:
     if isinstance(code, Repeated):
         return doc(code.item) + Doc(Break(f"for _ in range({text(code.count)})"))
-    return doc(code.item) + Doc(Break(f"for {code.variable} in "), Bracket("(", [doc(v) for v in code.values], ")"))
+    return doc(code.item) + Doc(Break(f"for {code.variable} in ")) + doc(code.iterable)
 
 
 def _spread(code: Repeated | Varied) -> Doc:
@@ -218,6 +236,7 @@ _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
     Starred: lambda code: Doc("*") + _bound(code.value, _OR),
     Repeated: _spread,
     Varied: _spread,
+    Formatted: lambda code: Doc(f'f"{code.before}{{{text(code.value)}}}{code.after}"'),
     Gathered: _gathered,
     ListCode: lambda code: Doc(Bracket("[", [doc(i) for i in varied(unrolled(code.items))], "]")),
     DictCode: _dict,

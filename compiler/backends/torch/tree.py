@@ -88,11 +88,19 @@ class Repeated(Code):
 
 
 class Varied(Code):
-    """`*(item for variable in values)`: members that differ in one literal."""
+    """`*(item for variable in iterable)`: members that follow a pattern."""
 
     item: Code
     variable: str
-    values: tuple[Code, ...]
+    iterable: Code
+
+
+class Formatted(Code):
+    """`f"before{value}after"`."""
+
+    before: str
+    value: Code
+    after: str
 
 
 class Gathered(Code):

@@ -1,43 +1,183 @@
-"""Members in a row that differ in one literal, such as the rates of stochastic depth: one comprehension over its values."""
+"""Members in a row that follow a pattern: one comprehension instead of a list.
+
+In: members of a sequence, a list or a dictionary. Out: the same members, in the same order, with `Varied` for runs that are equal but for
+their literals. Always: what the comprehension makes is the run, member by member; a number is written as a formula of the index only if the
+same step leads from every member to the next; linear in the members.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from itertools import groupby, pairwise
 from typing import cast
 
-from .code import Code, Keyword, Lit, Literal
+from .code import CallCode, Code, Infix, Keyword, Lit, Literal, TupleCode
 from .naming import local, unique
-from .tree import Argument, Name, Repeated, Typed, Varied, parts, shape, zipped
+from .tree import Argument, Formatted, Name, Repeated, Typed, Varied, parts, shape, zipped
 
 LEAST = 3
 """So many members in a row are written as a comprehension."""
+COUNTED = 5
+"""So many values in equal steps are written as a formula rather than listed."""
+INDEX = "i"
 
 
 def varied(items: list[Code]) -> list[Code]:
-    """The same members, with runs that differ in one literal as `Varied`."""
+    """The same members, with runs that follow a pattern as `Varied`."""
     if len(items) < LEAST:
         return items
+    keyed = ((None if isinstance(item, (Repeated, Varied, Lit)) else shape(item), item) for item in items)
     result: list[Code] = []
-    run: list[Code] = []
-    current: object = None
-    for item in items:
-        found = None if isinstance(item, (Repeated, Varied, Lit)) else shape(item)
-        if run and found == current and found is not None:
-            run.append(item)
+    for key, group in groupby(keyed, key=lambda pair: pair[0]):
+        run = [item for _, item in group]
+        result += run if key is None or len(run) < LEAST else _written(run)
+    return result
+
+
+def _written(run: list[Code]) -> list[Code]:
+    """A run of one shape: as a whole if it can be, else its parts that go in equal steps."""
+    found = [_Progression(run[start:end], steps) for start, end, steps in _progressions([_literals(item) for item in run])]
+    if len(found) == 1 and found[0].is_telling():
+        return [found[0].code()]
+    listed = _listed(run)
+    if listed is not None:
+        return [listed]
+    return [code for part in found for code in ([part.code()] if part.is_telling() else part.members)]
+
+
+def _literals(item: Code) -> list[Lit]:
+    return [p for p in parts(item) if isinstance(p, Lit)]
+
+
+# --- equal steps -----------------------------------------------------------------------------------------------------------
+
+
+Step = int | str | None
+"""From one literal to the next: what is added to a number, `label` where the number in a text goes up by one, None if nothing changes."""
+LABEL = "label"
+
+
+def _progressions(rows: list[list[Lit]]) -> Iterator[tuple[int, int, tuple[Step, ...]]]:
+    """The rows in runs of equal steps: the first, the end, and the steps; rows that no step leads to stand alone."""
+    start = 0
+    before: tuple[Step, ...] | None = None
+    for at, (one, other) in enumerate(pairwise(rows), 1):
+        steps = _steps(one, other)
+        if steps is not None and (at - start == 1 or steps == before):
+            before = steps
             continue
-        result += _closed(run)
-        run, current = [item], found
-    return result + _closed(run)
+        yield start, at, before or ()
+        start, before = at, None
+    yield start, len(rows), before or ()
 
 
-def _closed(run: list[Code]) -> list[Code]:
-    if len(run) < LEAST:
-        return run
+def _steps(one: list[Lit], other: list[Lit]) -> tuple[Step, ...] | None:
+    found: list[Step] = []
+    for a, b in zip(one, other, strict=True):
+        if Typed(a.value) == Typed(b.value):
+            found.append(None)
+        elif type(a.value) is int and type(b.value) is int:
+            found.append(b.value - a.value)
+        elif isinstance(a.value, str) and isinstance(b.value, str) and _follows(a.value, b.value):
+            found.append(LABEL)
+        else:
+            return None
+    return tuple(found)
+
+
+def _numbers(label: str) -> list[str]:
+    """The text and, at odd places, the numbers in it."""
+    return re.split(r"(\d+)", label)
+
+
+def _follows(one: str, other: str) -> bool:
+    """Whether the texts differ in one number, by one."""
+    a, b = _numbers(one), _numbers(other)
+    if len(a) != len(b):
+        return False
+    changed = [i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
+    return (
+        len(changed) == 1
+        and changed[0] % 2 == 1
+        and all(n == str(int(n)) for n in (a[changed[0]], b[changed[0]]))
+        and (int(b[changed[0]]) == int(a[changed[0]]) + 1)
+    )
+
+
+class _Progression:
+    """Members of which each follows from the one before by the same steps."""
+
+    def __init__(self, members: list[Code], steps: tuple[Step, ...]) -> None:
+        self.members, self.steps = members, steps
+
+    def is_telling(self) -> bool:
+        """Whether formulas read better than a list."""
+        count, moved = len(self.members), [s for s in self.steps if s is not None]
+        return count >= LEAST and bool(moved) and (LABEL in moved or count >= COUNTED)
+
+    def code(self) -> Code:
+        first, second = (_literals(m) for m in self.members[:2])
+        self.index = Name(unique(INDEX, {p.name for p in parts(self.members[0]) if isinstance(p, Argument)}))
+        self.base = self._base(first, second)
+        formulas = iter([self._formula(a, b, s) for a, b, s in zip(first, second, self.steps, strict=True)])
+        item = _replaced(self.members[0], formulas)
+        bounds = (self.base, self.base + len(self.members)) if self.base else (len(self.members),)
+        return Varied(item, self.index.text, CallCode("range", tuple(Lit(n) for n in bounds)))
+
+    def _base(self, first: list[Lit], second: list[Lit]) -> int:
+        """Where the index starts: where the labels do, if all numbers are then multiples of it."""
+        moved = [(a, b, s) for a, b, s in zip(first, second, self.steps, strict=True) if s is not None]
+        starts = {_parted(cast("str", a.value), cast("str", b.value))[1] for a, b, s in moved if s == LABEL}
+        start = starts.pop() if len(starts) == 1 else 0
+        return start if all(s == LABEL or a.value == start * cast("int", s) for a, _, s in moved) else 0
+
+    def _formula(self, one: Lit, other: Lit, step: Step) -> Code:
+        if step is None:
+            return one
+        if isinstance(step, str):
+            before, number, after = _parted(cast("str", one.value), cast("str", other.value))
+            return Formatted(before, self._plus(number - self.base), after)
+        start = cast("int", one.value) - step * self.base
+        if step == 1:
+            return self._plus(start)
+        if start == 0 and step > 0:
+            return Infix("*", Lit(step), self.index)
+        sign = "+" if step > 0 else "-"
+        return Infix(sign, Lit(start), self.index if abs(step) == 1 else Infix("*", Lit(abs(step)), self.index))
+
+    def _plus(self, number: int) -> Code:
+        """The index and so much more."""
+        return Infix("+" if number > 0 else "-", self.index, Lit(abs(number))) if number else self.index
+
+
+def _parted(one: str, other: str) -> tuple[str, int, str]:
+    """A label as what is before the number that changes, the number, and what is behind it."""
+    a, b = _numbers(one), _numbers(other)
+    at = next(i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x != y)
+    return "".join(a[:at]), int(a[at]), "".join(a[at + 1 :])
+
+
+def _replaced(code: Code, literals: Iterator[Code]) -> Code:
+    """The code with its literals replaced in the order of writing."""
+
+    def change(codes: list[Code], _: Keyword | None = None) -> Code:
+        return next(literals) if isinstance(codes[0], Lit) else zipped(codes, change)
+
+    return change([code])
+
+
+# --- one value each --------------------------------------------------------------------------------------------------------
+
+
+def _listed(run: list[Code]) -> Code | None:
+    """Members that differ in one literal, whatever its values are."""
     places = _Places({p.name for p in parts(run[0]) if isinstance(p, Argument)})
     item = places.merge(run)
     if len(places.found) != 1:
-        return run
+        return None
     ((name, values),) = places.found.items()
-    return [Varied(item, name, tuple(Lit(cast("Literal", v.value)) for v in values))]
+    return Varied(item, name, TupleCode(tuple(Lit(cast("Literal", v.value)) for v in values)))
 
 
 class _Places:
