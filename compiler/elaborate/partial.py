@@ -86,8 +86,8 @@ def applied(partial: Partial, node: ast.Apply, scope: Scope, session: Session) -
     activation: ast.Expr | None = node.activation
     if partial.activation is not None and activation is None and not _ends_in_activation(node.positional, scope, session):
         activation = Known(here, partial.activation.op)
-    positional, keywords = (*positional, *node.positional), (*keywords, *node.keywords)
-    return ast.Apply(node.span, node.name, here, positional, keywords, node.label, False, activation)
+    arguments = (*positional, *node.positional), (*keywords, *node.keywords)
+    return ast.Apply(node.span, node.name, here, *arguments, node.label, False, activation)
 
 
 def _moved(value: ast.Expr, here: Span) -> ast.Expr:
