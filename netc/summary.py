@@ -1,12 +1,13 @@
 """What `Model.summary()` gives and `netc summary` and `netc check --shapes` print.
 
 In: a program. Out: its stages and totals as data, and as a table of plain text. Always: time grows with the distinct stages, not with how
-often they are repeated; what depends on a symbolic dimension is shown as a formula of it.
+often they are repeated; what depends on a symbolic dimension is shown as a formula of it, in which rounded fractions have short names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from netc.compiler.cost import Row, Totals
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from netc.compiler.graph import Program
 
 INDENT = "  "
+LONGEST = 40
+"""Of a longer formula the table shows the first terms; the totals below it are always whole."""
 
 
 class Column(Record):
@@ -51,19 +54,21 @@ class Summary(Record):
     totals: Totals
 
     def __str__(self) -> str:
-        return "\n".join([*self._table((OPERATOR, RESULT, *COSTS)), "", *self._totals()])
+        fractions = Fractions()
+        table = self._table((OPERATOR, RESULT, *COSTS), lambda text: _first_terms(fractions.shorten(text)))
+        return "\n".join([*table, "", *self._totals(fractions)])
 
     def shapes(self) -> str:
         """The table of stages and their results alone."""
-        return "\n".join(self._table((OPERATOR, RESULT)))
+        return "\n".join(self._table((OPERATOR, RESULT), str))
 
-    def _table(self, columns: tuple[Column, ...]) -> list[str]:
+    def _table(self, columns: tuple[Column, ...], shorten: Callable[[str], str]) -> list[str]:
         blanks = ("",) * (len(columns) - 2)
         lines = [(name, "input", type, *blanks) for name, type in self.inputs]
-        lines += [(stage, *(c.show(row) for c in columns)) for stage, row in _stages(self.rows)]
+        lines += [(stage, *(shorten(c.show(row)) for c in columns)) for stage, row in _stages(self.rows)]
         return align((self.name, *(c.title for c in columns)), lines, (False, *(c.number for c in columns)))
 
-    def _totals(self) -> list[str]:
+    def _totals(self, fractions: Fractions) -> list[str]:
         totals = self.totals
         lines = [
             ("parameters", f"{_number(totals.parameters)}  ({size(totals.parameter_bytes)} with buffers)"),
@@ -73,7 +78,41 @@ class Summary(Record):
         ]
         if totals.buffers:
             lines.insert(1, ("buffers", _number(totals.buffers)))
+        lines = [(what, fractions.shorten(text)) for what, text in lines]
+        lines += [("where", ", ".join(fractions.legend()))] if fractions.names else []
         return align(lines[0], lines[1:], (False, False))
+
+
+class Fractions:
+    """Short names for sizes such as `(H + 31)//32`, here `H32`, which the shapes of a network of convolutions are full of."""
+
+    _PATTERN = re.compile(r"\(\((?P<a>\w+) \+ \d+\)//(?P<b>\d+)\)|\((?P<c>\w+) \+ \d+\)//(?P<d>\d+)")
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+
+    def shorten(self, text: str) -> str:
+        return self._PATTERN.sub(self._name, text) if "//" in text else text
+
+    def _name(self, match: re.Match[str]) -> str:
+        fraction = match[0].removeprefix("(").removesuffix(")") if match["a"] else match[0]
+        if fraction not in self.names:
+            name = (match["a"] or match["c"]) + (match["b"] or match["d"])
+            while name in self.names.values():
+                name += "_"
+            self.names[fraction] = name
+        return self.names[fraction]
+
+    def legend(self) -> Iterable[str]:
+        in_order = sorted(self.names.items(), key=lambda item: (int(item[0].rpartition("//")[2]), item[0]))
+        return (f"{name} = {fraction}" for fraction, name in in_order)
+
+
+def _first_terms(text: str) -> str:
+    """A long sum up to a sign, and dots."""
+    if len(text) <= LONGEST or " + " not in text[:LONGEST]:
+        return text
+    return text[: text.rindex(" + ", 0, LONGEST)] + " + ..."
 
 
 def summarise(program: Program) -> Summary:

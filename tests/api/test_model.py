@@ -146,6 +146,15 @@ def test_summary() -> None:
     assert "T" in str(netc.compile("input [T, 4] -> dense 2").summary().totals.flops)
 
 
+def test_summary_names_rounded_fractions() -> None:
+    model = netc.compile("input 3xHx8 -> conv 4 3x3 stride=2 padding=1 -> relu")
+    text = str(model.summary())
+    assert "[N, 4, H2, 4]" in text
+    assert "where" in text.splitlines()[-1]
+    assert "H2 = (H + 1)//2" in text
+    assert str(model.summary().rows[0].results[0]) == "[N, 4, (H + 1)//2, 4]"
+
+
 def test_summary_of_what_is_shared() -> None:
     text = "a = input 3\nb = input 3\nshared twin = (dense 4 relu -> dense 2)\n(a -> twin) - (b -> twin)"
     summary = netc.compile(text).summary()
