@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from netc.dsl.record import Record
 
-from .dims import Dim, show
+from .dims import Dim, show, symbols
 
 Shape = tuple[Dim, ...]
+BATCH = "N"
+"""What the dimension is called that all inputs share."""
 
 
 class DType(Record):
@@ -71,6 +73,11 @@ class TensorType(Record):
     @property
     def rank(self) -> int:
         return len(self.shape)
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether axis 0 counts the samples of the batch."""
+        return bool(self.shape) and BATCH in symbols(self.shape[0])
 
     def with_shape(self, shape: Shape) -> TensorType:
         return TensorType(self.dtype, shape)

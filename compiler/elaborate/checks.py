@@ -9,8 +9,8 @@ from ..errors.checks import IsMismatch
 from ..errors.names import WrongTensors
 from ..errors.operators import Unprovable
 from ..graph import Value
+from ..types import BATCH
 from .evaluate import dimension, evaluate
-from .inputs import BATCH
 from .operators import tensors
 from .scope import Scope
 from .session import Session

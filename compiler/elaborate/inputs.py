@@ -19,7 +19,7 @@ from ..errors.names import ArgumentTwice, UnknownArgument, UnknownType
 from ..errors.structure import BatchAxisWritten, InputMisplaced, UnknownDimension
 from ..errors.values import NonPositive
 from ..graph import Value
-from ..types import DTYPES, FLOAT32, DType, TensorType, show_shape
+from ..types import BATCH, DTYPES, FLOAT32, DType, TensorType, show_shape
 from .arguments import flag, near_type
 from .evaluate import evaluate, evaluate_shape
 from .limits import check_tensor
@@ -27,8 +27,6 @@ from .operators import BARE_INPUT
 from .scope import Scope
 from .session import Session
 from .values import Failure, Flow, show_value
-
-BATCH = "N"
 
 
 def make_input(node: ast.Input, name: str, scope: Scope, session: Session) -> Flow:

@@ -11,9 +11,9 @@ from netc.dsl.source import Span
 from ..errors.names import BoundTwice, ReservedName, WrongUnpacking
 from ..errors.structure import ExpectMisplaced, NoResult, OutTwice
 from ..graph import Value
+from ..types import BATCH
 from .evaluate import evaluate, force
 from .guard import guarded
-from .inputs import BATCH
 from .operators import main_result, tensors
 from .scope import Binding, Scope
 from .session import Session

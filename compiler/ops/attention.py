@@ -48,7 +48,7 @@ class Attention(Operator):
     """Scaled dot-product attention: `softmax(q k^T * scale) v` over the last two axes of each.
 
     Shapes are `[..., heads, L, E]` for q, `[..., heads, S, E]` for k and `[..., heads, S, Ev]` for v. Keys and values may have fewer
-    heads, if their number divides that of the queries (grouped-query attention). A bool mask is true where a query may see a key; any
+    heads, if their numbers divide that of the queries (grouped-query attention). A bool mask is true where a query may see a key; any
     other is added to the scores. With `window`, causal attention sees that many keys: the query's own and those right before it.
     """
 
@@ -83,17 +83,17 @@ class Attention(Operator):
         return (q.with_shape((*scores[:-1], given[V].shape[-1])),)
 
     def grouped(self, given: Given) -> bool:
-        """Whether several heads of queries share one of keys and values."""
-        if any(t.rank < 4 for t in given.types[:MASK]):
+        """Whether several heads of queries share one of keys or values."""
+        if any(t.rank < 3 for t in given.types[:MASK]):
             return False
         facts = given.facts
-        heads, keys, values = (t.shape[-3] for t in given.types[:MASK])
-        return not facts.equal(keys, heads) and facts.equal(keys, values) is True and facts.divides(keys, heads) is True
+        heads, *fewer = (t.shape[-3] for t in given.types[:MASK])
+        return not all(facts.equal(few, heads) for few in fewer) and all(facts.divides(few, heads) is True for few in fewer)
 
     def scores(self, given: Given) -> Shape:
         """The shape `[..., heads, L, S]`: a score for each query and key."""
         q, k, v = given.types[:MASK]
-        if q.rank >= 4 and k.rank >= 4 and v.rank >= 4:
+        if q.rank >= 3 and k.rank >= 3 and v.rank >= 3:
             self._refuse_heads(given)
         before = [t.shape[:-2] for t in (q, k, v)]
         if self.grouped(given):
@@ -104,17 +104,17 @@ class Attention(Operator):
         return (*ahead, q.shape[-2], k.shape[-2])
 
     def _refuse_heads(self, given: Given) -> None:
-        q, k = given[Q], given[K]
-        refuse_unless_equal(self.name, given, (K, V), -3, "pair keys and values of shape", "their heads (axis -3)")
-        heads, fewer = q.shape[-3], k.shape[-3]
-        if given.facts.equal(heads, 1):
+        """Heads of keys and values are as many as those of queries, or one, or a divisor of them; one head of queries meets any."""
+        heads, facts = given[Q].shape[-3], given.facts
+        if facts.equal(heads, 1):
             return
-        divides = given.facts.divides(fewer, heads)
-        if divides is False:
-            by, what = f"{show(fewer)} heads of keys", f"{show(heads)} heads of queries"
-            raise Refusal(NotDivisible(self.name, by, what), STAGE)
-        if divides is None:
-            raise Refusal(UnprovableMultiple(self.name, fewer, heads, advice_divides(fewer, heads)), STAGE)
+        for index, what in ((K, "keys"), (V, "values")):
+            fewer = given[index].shape[-3]
+            divides = facts.divides(fewer, heads)
+            if divides is False:
+                raise Refusal(NotDivisible(self.name, f"{show(fewer)} heads of {what}", f"{show(heads)} heads of queries"), STAGE)
+            if divides is None:
+                raise Refusal(UnprovableMultiple(self.name, fewer, heads, advice_divides(fewer, heads)), STAGE)
 
     def _refuse_mask(self, given: Given, scores: Shape) -> None:
         mask, dtype = given[MASK], given[Q].dtype

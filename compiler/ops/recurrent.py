@@ -1,13 +1,13 @@
 """Recurrent layers: one cell goes along time, with a state of its own making.
 
 In: `[N, T, features]`, and perhaps the states to start from. Out: what each step gives, `[N, T, units]`, and the states after the last one,
-`[layers, N, units]`. Always: two directions are side by side on the last axis of the output, and one after the other on the first of the
-states, layer by layer, as in PyTorch.
+`[layers, N, units]`; a single sequence, without a batch axis, has no `N` in any of them. Always: two directions are side by side on the
+last axis of the output, and one after the other on the first of the states, layer by layer, as in PyTorch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from ..dims import Dim, advice, show
@@ -16,10 +16,46 @@ from ..errors.names import WrongTensors
 from ..errors.operators import BadArgument, Unprovable, WrongRank, WrongSize
 from ..errors.recurrent import DropoutWithoutEffect
 from ..types import Shape, TensorType, show_shape
-from .base import Arg, Given, Operator, ParameterSpec, Refusal
+from .base import Arg, Given, Operator, ParameterSpec, Refusal, numel
 from .kinds import BOOL, COUNT, FRACTION, SIZE, IntKind, WordKind
 from .learned import fan_in_uniform, float_input
 from .linear_algebra import refuse_unless_alike
+
+State = tuple[str, Shape]
+"""What a state is called, and its shape."""
+
+
+def refuse_unless_sequence(operator: str, given: Given, needed: str, index: int = 0) -> None:
+    """Refuses what is neither a batch of sequences nor a single one. A batch of vectors is not taken for a sequence of them."""
+    x = given[index]
+    if x.rank == 3 or (x.rank == 2 and not x.is_batch):
+        return
+    hint = "put `-> unsqueeze 1` before it for sequences of one step" if x.rank == 2 else ""
+    raise Refusal(WrongRank(operator, needed, x, hint), input_(index))
+
+
+def refuse_unless_states(operator: str, given: Given, states: Sequence[State]) -> None:
+    """Refuses inputs behind the first that are not these states, all of them or none."""
+    found = len(given) - 1
+    if found not in (0, len(states)):
+        hint = f"feed it `(x, h, c) -> {operator} ...`"
+        raise Refusal(WrongTensors(operator, f"one tensor, or it and {len(states)} states", len(given), hint), STAGE)
+    refuse_unless_alike(operator, given, tuple(range(1, len(given))))
+    for index, (name, shape) in enumerate(states[:found], start=1):
+        _refuse_unless_state(operator, given, index, f"a {name} state of shape {show_shape(shape)}", shape)
+
+
+def _refuse_unless_state(operator: str, given: Given, index: int, needed: str, wanted: Shape) -> None:
+    state = given[index]
+    if state.rank != len(wanted):
+        raise Refusal(WrongRank(operator, needed, state), input_(index))
+    answers = [given.facts.equal(d, w) for d, w in zip(state.shape, wanted, strict=True)]
+    if False in answers:
+        raise Refusal(WrongSize(operator, needed, state), input_(index))
+    if None in answers:
+        axis = answers.index(None)
+        left, right = wanted[axis], state.shape[axis]
+        raise Refusal(Unprovable(operator, left, right, f"it takes {needed}", advice(left, right) or "", (0, index)), STAGE)
 
 
 class Recurrent(Operator):
@@ -55,39 +91,14 @@ class Recurrent(Operator):
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
         x = float_input(self.name, given)
-        if x.rank != 3:
-            hint = "put `-> unsqueeze 1` before it for sequences of one step" if x.rank == 2 else ""
-            raise Refusal(WrongRank(self.name, "[N, T, features]", x, hint), input_(0))
-        self._refuse_states(given)
-        output = x.with_shape((*x.shape[:2], self.directions * self.units))
+        refuse_unless_sequence(self.name, given, "[N, T, features]")
+        refuse_unless_states(self.name, given, self.states(x))
+        output = x.with_shape((*x.shape[:-1], self.directions * self.units))
         return output, *(x.with_shape(shape) for _, shape in self.states(x))
 
-    def states(self, x: TensorType) -> list[tuple[str, Shape]]:
+    def states(self, x: TensorType) -> list[State]:
         """What the states are called, and their shapes."""
-        return [(name, (self.directions * self.layers, x.shape[0], width)) for name, width in self.widths()]
-
-    def _refuse_states(self, given: Given) -> None:
-        states = self.states(given[0])
-        found = len(given) - 1
-        if found not in (0, len(states)):
-            hint = f"feed it `(x, h, c) -> {self.name} ...`"
-            raise Refusal(WrongTensors(self.name, f"one tensor, or it and {len(states)} states", len(given), hint), STAGE)
-        refuse_unless_alike(self.name, given, tuple(range(1, len(given))))
-        for index, (name, shape) in enumerate(states[:found], start=1):
-            self._refuse_state(given, index, name, shape)
-
-    def _refuse_state(self, given: Given, index: int, name: str, wanted: Shape) -> None:
-        state = given[index]
-        needed = f"a {name} state of shape {show_shape(wanted)}"
-        if state.rank != 3:
-            raise Refusal(WrongRank(self.name, needed, state), input_(index))
-        answers = [given.facts.equal(d, w) for d, w in zip(state.shape, wanted, strict=True)]
-        if False in answers:
-            raise Refusal(WrongSize(self.name, needed, state), input_(index))
-        if None in answers:
-            axis = answers.index(None)
-            left, right = wanted[axis], state.shape[axis]
-            raise Refusal(Unprovable(self.name, left, right, f"it takes {needed}", advice(left, right) or "", (0, index)), STAGE)
+        return [(name, (self.directions * self.layers, *x.shape[:-2], width)) for name, width in self.widths()]
 
     def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
         if self.dropout and self.layers == 1:
@@ -114,17 +125,17 @@ class Recurrent(Operator):
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
         """The products with input and state, the biases, and what the cell does with each unit: a function, sum or product is 1."""
-        batch, length, features = given[0].shape
+        *steps, features = given[0].shape
         units = self.hidden * sum(1 for _ in self.cells(features))
         beside = units * (self.gates * (2 if self.bias else 0) + self.cell_flops)
-        return 2 * self.multiply_adds(given, results) + batch * length * beside
+        return 2 * self.multiply_adds(given, results) + numel(tuple(steps)) * beside
 
     def multiply_adds(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
-        batch, length, features = given[0].shape
+        *steps, features = given[0].shape
         total: Dim = 0
         for _, width in self.cells(features):
             total = total + self.hidden * (self.gates * (width + self.units) + self.projection)
-        return batch * length * total
+        return numel(tuple(steps)) * total
 
 
 class Rnn(Recurrent):

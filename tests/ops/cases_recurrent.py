@@ -1,6 +1,7 @@
 """One-line models of recurrent layers, and those that are refused."""
 
 _STATE = "x = input [T, 5]; h = input [{}, N, {}] batch=false"
+_SINGLE = "x = input [T, 5] {2} batch=false; h = input [{0}, {1}] {2} batch=false"
 _STATES = _STATE + "; c = input [{}, N, {}] batch=false"
 
 CASES: list[str] = [
@@ -48,6 +49,15 @@ CASES: list[str] = [
     "(y, h, c) = input [T, 5] bfloat16 -> lstm 4 proj_size=3 layers=2; out y, h, c",
     "(y, h) = input [T, 5] bfloat16 -> gru 4 layers=2; out y, h",
     "x = input [T, 5] float16; h = input [1, N, 4] float16 batch=false; (y, a) = (x, h) -> gru 4; out y, a",
+    # a single sequence
+    *(f"(y, h) = input [T, 5] batch=false -> {name} 4 layers=2 bidirectional=true; out y, h" for name in ("rnn", "gru", "lstm")),
+    "input [T, 5] batch=false -> lstm 4",
+    "input [7, 5] float16 batch=false -> gru 4 bias=false",
+    f"{_SINGLE.format(1, 3, 'float32')}; (y, last) = (x, h) -> gru 3; out y, last",
+    f"{_SINGLE.format(4, 3, 'float64')}; (y, a) = (x, h) -> rnn 3 layers=2 bidirectional=true; out y, a",
+    "x = input [T, 5] batch=false; h = input [2, 3] batch=false; c = input [2, 4] batch=false; "
+    "(y, a, b) = (x, h, c) -> lstm 4 layers=2 proj_size=3; out y, a, b",
+    "x = input [3, T, 5] batch=false; x -> select 0 1 -> lstm 4",
 ]
 
 REFUSED: list[tuple[str, str]] = [
@@ -72,4 +82,8 @@ REFUSED: list[tuple[str, str]] = [
     ("x = input [T, 5]; h = input [1, 3, 4] batch=false; (x, h) -> gru 4", "unprovable"),
     ("x = input [T, 5]; h = input [1, N, 4] float64 batch=false; (x, h) -> gru 4", "dtype-mismatch"),
     ("(y, h, c) = input [T, 5] -> gru 4; out y, h, c", "wrong-unpacking"),
+    ("input 5 -> gru 4", "wrong-rank"),
+    ("input [5] batch=false -> rnn 4", "wrong-rank"),
+    ("x = input [T, 5] batch=false; h = input [1, 1, 4] batch=false; (x, h) -> gru 4", "wrong-rank"),
+    ("x = input [T, 5] batch=false; h = input [2, 4] batch=false; (x, h) -> gru 4", "wrong-size"),
 ]

@@ -72,7 +72,7 @@ def test_parameters_are_those_of_the_module(features: int, keys: int, values: in
     n = symbol("N")
     types = (TensorType(FLOAT32, (n, 3, features)), TensorType(FLOAT32, (n, 5, keys)), TensorType(FLOAT32, (n, 5, values)))
     op, given = MultiheadAttention(heads=2, bias=bias), Given(types, NOTHING)
-    assert op.infer(given) == (types[0],)
+    assert op.infer(given)[0] == types[0]
     module = nn.MultiheadAttention(features, 2, bias=bias, kdim=keys, vdim=values)
     expected = {name: tuple(p.shape) for name, p in module.state_dict().items()}
     assert {spec.name: spec.shape for spec in op.parameters(given)} == expected

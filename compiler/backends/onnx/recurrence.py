@@ -8,11 +8,13 @@ body takes nothing from outside, so that weights go through it as states that st
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from onnx import GraphProto, helper
 
+from ...ops.base import Operator
 from ...ops.recurrent import Gru, Lstm, Recurrent, Rnn
+from ...ops.recurrent_cell import GruCell, LstmCell, RnnCell
 from ...types import DType
 from .elements import element_code
 from .table import Site
@@ -54,6 +56,16 @@ def scan_cell(
     return made[-1], list(made[: len(starts)])
 
 
+class Nodes(Protocol):
+    """Where a step is written."""
+
+    def add(self, op_type: str, *inputs: str) -> str:
+        """The one result of a new node."""
+
+    def gates(self, x: str, count: int) -> Names:
+        """So many equal parts of the last axis."""
+
+
 class _Body:
     """One step. Names begin with `prefix`: they must differ from all outside."""
 
@@ -65,10 +77,16 @@ class _Body:
     def step(self, op: Recurrent, states: int, kept: int) -> GraphProto:
         """Takes and gives the states and what is kept; takes a slice of the input, and gives what is collected behind them."""
         before, weights, x = self._inputs("state", states), self._inputs("weight", kept), self._inputs("input", 1)
-        after = _STEPS[type(op)](op, self, x[0], before, weights)
+        after = STEPS[type(op)](op, self, x[0], self._turned(op, before[0], weights), before)
+        if op.projection:
+            after[0] = self.add("MatMul", after[0], weights[-1])
         for name in (*after, *(self.add("Identity", w) for w in weights), self.add("Identity", after[0])):
             self.graph.output.append(helper.make_tensor_value_info(name, self.code, None))
         return self.graph
+
+    def _turned(self, op: Recurrent, state: str, weights: Names) -> str:
+        turned = self.add("MatMul", state, weights[0])
+        return self.add("Add", turned, weights[1]) if op.bias and isinstance(op, Gru) else turned
 
     def _inputs(self, name: str, count: int) -> Names:
         names = [f"{self.prefix}{name}{index + 1}" for index in range(count)]
@@ -88,30 +106,30 @@ class _Body:
         return names
 
 
-# --- one step of each kind: the input's part, the states before and the weights give the states after it ---------------------------
+# --- one step of each kind: the input through its matrix, the state through its own, and the states before give the states after it ---
 
 
-def _rnn(op: Rnn, body: _Body, x: str, states: Names, weights: Names) -> Names:
-    total = body.add("Add", x, body.add("MatMul", states[0], weights[0]))
-    return [body.add(op.nonlinearity.capitalize(), total)]
+def rnn_step(op: Any, nodes: Nodes, x: str, turned: str, states: Names) -> Names:
+    return [nodes.add(op.nonlinearity.capitalize(), nodes.add("Add", x, turned))]
 
 
-def _gru(op: Gru, body: _Body, x: str, states: Names, weights: Names) -> Names:
-    turned = body.add("MatMul", states[0], weights[0])
-    turned = body.add("Add", turned, weights[1]) if op.bias else turned
-    (xr, xz, xn), (hr, hz, hn) = body.gates(x, 3), body.gates(turned, 3)
-    reset, update = (body.add("Sigmoid", body.add("Add", a, b)) for a, b in ((xr, hr), (xz, hz)))
-    new = body.add("Tanh", body.add("Add", xn, body.add("Mul", reset, hn)))
-    return [body.add("Add", new, body.add("Mul", update, body.add("Sub", states[0], new)))]
+def gru_step(op: Any, nodes: Nodes, x: str, turned: str, states: Names) -> Names:
+    (xr, xz, xn), (hr, hz, hn) = nodes.gates(x, 3), nodes.gates(turned, 3)
+    reset, update = (nodes.add("Sigmoid", nodes.add("Add", a, b)) for a, b in ((xr, hr), (xz, hz)))
+    new = nodes.add("Tanh", nodes.add("Add", xn, nodes.add("Mul", reset, hn)))
+    return [nodes.add("Add", new, nodes.add("Mul", update, nodes.add("Sub", states[0], new)))]
 
 
-def _lstm(op: Lstm, body: _Body, x: str, states: Names, weights: Names) -> Names:
-    hidden, cell = states
-    i, f, g, o = body.gates(body.add("Add", x, body.add("MatMul", hidden, weights[0])), 4)
-    fresh = body.add("Mul", body.add("Sigmoid", i), body.add("Tanh", g))
-    cell = body.add("Add", body.add("Mul", body.add("Sigmoid", f), cell), fresh)
-    hidden = body.add("Mul", body.add("Sigmoid", o), body.add("Tanh", cell))
-    return [body.add("MatMul", hidden, weights[1]) if op.projection else hidden, cell]
+def lstm_step(op: Any, nodes: Nodes, x: str, turned: str, states: Names) -> Names:
+    i, f, g, o = nodes.gates(nodes.add("Add", x, turned), 4)
+    fresh = nodes.add("Mul", nodes.add("Sigmoid", i), nodes.add("Tanh", g))
+    cell = nodes.add("Add", nodes.add("Mul", nodes.add("Sigmoid", f), states[1]), fresh)
+    return [nodes.add("Mul", nodes.add("Sigmoid", o), nodes.add("Tanh", cell)), cell]
 
 
-_STEPS: dict[type[Recurrent], Callable[..., Names]] = {Rnn: _rnn, Gru: _gru, Lstm: _lstm}
+Step = Callable[[Any, Nodes, str, str, Names], Names]
+STEPS: dict[type[Operator], Step] = {
+    **dict.fromkeys((Rnn, RnnCell), rnn_step),
+    **dict.fromkeys((Gru, GruCell), gru_step),
+    **dict.fromkeys((Lstm, LstmCell), lstm_step),
+}

@@ -8,7 +8,6 @@ import numpy as np
 from ....dims import Dim
 from ....ops.attention import MASK, Attention, K, Q, V
 from ....ops.base import numel
-from ....ops.multihead import MultiheadAttention
 from ....types import BOOL, INT64, Shape
 from ..table import Site, emits
 from ..terms import FLOAT64, Term, term
@@ -18,7 +17,7 @@ from ..terms import FLOAT64, Term, term
 def attention(op: Attention, site: Site) -> str:
     scores = op.scores(site.given)
     q, k, v = (_four_axes(op, site, index, scores) for index in (Q, K, V))
-    q, scale = _scaled(q, op.scale, site.given[Q].shape[-1])
+    q, scale = scaled(q, op.scale, site.given[Q].shape[-1])
     names = [q.name, k.name, v.name]
     if op.window is not None:
         names.append(_window(site, op.window, scores[-1]))
@@ -42,7 +41,7 @@ def _window(site: Site, window: int, length: Dim) -> str:
     return site.add("Trilu", [site.add("Trilu", [ones], upper=0), site.scalar(1 - window, INT64)], upper=1)
 
 
-def _scaled(q: Term, scale: float | None, features: Dim) -> tuple[Term, float | None]:
+def scaled(q: Term, scale: float | None, features: Dim) -> tuple[Term, float | None]:
     """The queries, and the scale that is left to do. ONNX Runtime takes only positive scales, and those of ONNX are float32."""
     if q.dtype == FLOAT64 and scale is None:
         return q / q.like(features).op("Sqrt"), 1.0
@@ -56,8 +55,27 @@ def _four_axes(op: Attention, site: Site, index: int, scores: Shape) -> Term:
     x, shape = term(site, index), site.given[index].shape
     ahead = scores[:-2]
     if index != Q and op.grouped(site.given):
-        ahead = (*ahead[:-1], shape[-3])
+        if _shares(op, site):
+            ahead = (*ahead[:-1], shape[-3])
+        else:
+            x, shape = _repeated(x, shape, scores[-3])
     return _reshaped(_expanded(x, shape, (*ahead, *shape[-2:])), (*ahead, *shape[-2:]))
+
+
+def _shares(op: Attention, site: Site) -> bool:
+    """Whether ONNX can be left to group heads: it tells heads by four axes, and has as many of keys as of values."""
+    q, k, v = site.given.types[:MASK]
+    return max(t.rank for t in (q, k, v)) > 3 and bool(site.given.facts.equal(k.shape[-3], v.shape[-3]))
+
+
+def _repeated(x: Term, shape: Shape, heads: Dim) -> tuple[Term, Shape]:
+    """Each head as often as there are queries that share it."""
+    *before, fewer, length, width = shape
+    site = x.site
+    apart = site.add("Unsqueeze", [x.name, site.ints([len(before) + 1])])
+    many = site.add("Expand", [apart, site.ints((*before, fewer, heads // fewer, length, width))])
+    whole = (*before, heads, length, width)
+    return Term(site, site.add("Reshape", [many, site.shape(whole)]), x.dtype), whole
 
 
 def _expanded(x: Term, shape: Shape, wanted: Shape) -> Term:
@@ -82,70 +100,3 @@ def _mask(site: Site, scores: Shape, q: Term) -> str:
     wanted = (*ahead, *scores[-2:])
     mask = _expanded(mask, shape, wanted)
     return mask.name if len(wanted) == 2 or len(scores) == 4 else _reshaped(mask, wanted).name
-
-
-# --- with projections ------------------------------------------------------------------------------------------------------
-
-
-@emits(MultiheadAttention)
-def multihead_attention(op: MultiheadAttention, site: Site) -> str:
-    q, k, v = _Projections(op, site).all()
-    scaled, scale = _scaled(Term(site, q, site.given[0].dtype), None, site.given[0].shape[-1] // op.heads)
-    names = [scaled.name, k, v]
-    roles = op.roles(site.given)
-    if roles.mask is not None:
-        names.append(_module_mask(op, site, roles.mask))
-    heads = {"q_num_heads": op.heads, "kv_num_heads": op.heads}
-    found = site.add("Attention", names, **heads, is_causal=int(op.causal) or None, scale=scale)
-    result = _product(site, found, site.parameter("out_proj.weight"))
-    return site.add("Add", [result, site.parameter("out_proj.bias")]) if op.bias else result
-
-
-def _product(site: Site, x: str, weight: str) -> str:
-    return site.add("MatMul", [x, site.add("Transpose", [weight], perm=[1, 0])])
-
-
-def _module_mask(op: MultiheadAttention, site: Site, index: int) -> str:
-    """PyTorch's module has true where a query may not see a key."""
-    mask, shape = term(site, index), site.given[index].shape
-    name = mask.negation().name if mask.dtype == BOOL else mask.cast(site.given[0].dtype).name
-    if len(shape) == 2:
-        return name
-    return site.add("Reshape", [name, site.shape((site.given[0].shape[0], op.heads, *shape[1:]))])
-
-
-class _Projections:
-    """The projections of queries, keys and values: as few products as there are different inputs."""
-
-    def __init__(self, op: MultiheadAttention, site: Site) -> None:
-        self.op, self.site = op, site
-        self.roles = op.roles(site.given)
-        self.features: Dim = site.given[0].shape[-1]
-
-    def all(self) -> tuple[str, str, str]:
-        if not self.op.joint(self.site.given):
-            weights = [self.site.parameter(f"{part}_proj_weight") for part in "qkv"]
-            return self._apart(weights)
-        weight = self.site.parameter("in_proj_weight")
-        if self.roles.value == 0:
-            return self._split(self._biased(self._product(0, weight), "in_proj_bias"), axis=-1)
-        return self._apart(list(self._split(weight, axis=0)))
-
-    def _apart(self, weights: list[str]) -> tuple[str, str, str]:
-        biases = list(self._split(self.site.parameter("in_proj_bias"), axis=0)) if self.op.bias else ["", "", ""]
-        inputs = (self.roles.query, self.roles.key, self.roles.value)
-        q, k, v = (self._plus(self._product(i, w), b) for i, w, b in zip(inputs, weights, biases, strict=True))
-        return q, k, v
-
-    def _product(self, index: int, weight: str) -> str:
-        return _product(self.site, self.site.inputs[index], weight)
-
-    def _plus(self, x: str, bias: str) -> str:
-        return self.site.add("Add", [x, bias]) if bias else x
-
-    def _biased(self, x: str, name: str) -> str:
-        return self._plus(x, self.site.parameter(name) if self.op.bias else "")
-
-    def _split(self, x: str, axis: int) -> tuple[str, str, str]:
-        a, b, c = self.site.add_many("Split", [x], 3, axis=axis, num_outputs=3)
-        return a, b, c

@@ -1,4 +1,4 @@
-"""Recurrent layers in ONNX: one operator of that name a layer, on `[T, N, features]`.
+"""Recurrent layers in ONNX: one operator of that name a layer, on `[T, N, features]`. A single sequence is a batch of one.
 
 The initialisers stay in PyTorch's layout; their blocks of rows are put into ONNX's order in the graph, which ONNX Runtime does once, as it
 loads the model. A layer with projections, or in float64, is a Scan: see recurrence.py.
@@ -44,10 +44,12 @@ class _Layers:
         """What it is computed in: ONNX Runtime has no kernels for bfloat16, and does not take float16 within a Scan."""
         self.wanted = len(site.results) - 1
         """How many states are asked for."""
+        self.single = site.given[0].rank == 2
 
     def run(self) -> tuple[str, ...]:
-        flow = self.site.add("Transpose", [self._taken(self.site.inputs[0])], perm=[1, 0, 2])
-        starts = [self._split(self._taken(name), self.op.layers) for name in self.site.inputs[1:]]
+        taken = [self._of_batch(self._taken(name)) for name in self.site.inputs]
+        flow = taken[0] if self.single else self.site.add("Transpose", [taken[0]], perm=[1, 0, 2])
+        starts = [self._split(start, self.op.layers) for start in taken[1:]]
         cells = [end for end, _ in self.op.cells(0)]
         made: list[list[str]] = []
         for layer in range(self.op.layers):
@@ -57,7 +59,15 @@ class _Layers:
             if layer + 1 < self.op.layers:
                 flow = self._side_by_side(y, [0, 2, 1, 3])
         results = [self._side_by_side(y, [2, 0, 1, 3]), *(self._joined(list(each)) for each in zip(*made, strict=True))]
+        results = [self._as_given(results[0], 0), *(self._as_given(state, 1) for state in results[1:])]
         return tuple(name if self.dtype == self.given else self.site.cast(name, self.given) for name in results)
+
+    def _of_batch(self, name: str) -> str:
+        """Sequences and states have the batch on axis 1."""
+        return self.site.add("Unsqueeze", [name, self.site.ints([1])]) if self.single else name
+
+    def _as_given(self, name: str, batch: int) -> str:
+        return self.site.add("Squeeze", [name, self.site.ints([batch])]) if self.single else name
 
     def _layer(self, flow: str, ends: list[str], starts: list[str]) -> list[str]:
         """The output `[T, directions, N, units]`, and the states `[directions, N, units]` that are asked for."""
@@ -90,7 +100,8 @@ class _Layers:
         return [self._stacked([y for y, _ in cells], axis=1), *states]
 
     def _zeros(self, width: Dim) -> str:
-        return self.site.add("Expand", [self.site.scalar(0.0, self.dtype), self.site.ints([self.site.given[0].shape[0], width])])
+        batch = 1 if self.single else self.site.given[0].shape[0]
+        return self.site.add("Expand", [self.site.scalar(0.0, self.dtype), self.site.ints([batch, width])])
 
     # --- putting together and taking apart -----------------------------------------------------------------------------------
 

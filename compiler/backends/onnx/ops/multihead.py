@@ -1,0 +1,193 @@
+"""Multi-head attention in ONNX: products with the projections around the operator Attention, or, where the weights are wanted too, around
+its steps."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy as np
+
+from ....dims import Dim
+from ....elements import numpy_dtype
+from ....ops.multihead import MultiheadAttention
+from ....types import BOOL, INT64
+from ..table import Site, emits
+from ..terms import Term, term
+from .attention import scaled
+
+_HEADS_FORWARD = [0, 2, 1, 3]
+
+
+@emits(MultiheadAttention)
+def multihead_attention(op: MultiheadAttention, site: Site) -> tuple[str, ...]:
+    q, k, v = _Projections(op, site).all()
+    masks = _Masks(op, site)
+    find = _with_weights if len(site.results) > 1 else _alone
+    found, *weights = find(op, site, q, k, v, masks)
+    result = _product(site, found, site.parameter("out_proj.weight"))
+    if op.bias:
+        result = site.add("Add", [result, site.parameter("out_proj.bias")])
+    if site.given[0].rank == 3:
+        return result, *weights
+    batch = site.ints([0])
+    return tuple(site.add("Squeeze", [name, batch]) for name in (result, *weights))
+
+
+def _alone(op: MultiheadAttention, site: Site, q: str, k: str, v: str, masks: _Masks) -> tuple[str, ...]:
+    query, scale = scaled(Term(site, q, site.given[0].dtype), None, site.given[0].shape[-1] // op.heads)
+    mask = masks.all(causal=op.causal and masks.needed)
+    names = [query.name, k, v, *([mask.name] if mask is not None else [])]
+    causal = op.causal and mask is None
+    heads = {"q_num_heads": op.heads, "kv_num_heads": op.heads}
+    return (site.add("Attention", names, **heads, is_causal=int(causal) or None, scale=scale),)
+
+
+def _with_weights(op: MultiheadAttention, site: Site, q: str, k: str, v: str, masks: _Masks) -> tuple[str, ...]:
+    dtype, width = site.given[0].dtype, site.given[0].shape[-1] // op.heads
+    assert isinstance(width, int), "sizes of parameters are known"
+    shape = site.ints([0, 0, op.heads, width])
+    query, key, value = (
+        site.add("Transpose", [site.add("Reshape", [x, shape])], perm=perm)
+        for x, perm in ((q, _HEADS_FORWARD), (k, [0, 2, 3, 1]), (v, _HEADS_FORWARD))
+    )
+    scores = Term(site, site.add("MatMul", [(Term(site, query, dtype) * sqrt(1 / width)).name, key]), dtype)
+    mask = masks.all(causal=op.causal)
+    if mask is not None:
+        scores = scores + masks.added(mask)
+    weights = scores.op("Softmax", axis=-1)
+    found = site.add("Transpose", [site.add("MatMul", [weights.name, value])], perm=_HEADS_FORWARD)
+    joined = site.add("Reshape", [found, site.ints([0, 0, -1])])
+    if op.average_attn_weights:
+        return joined, site.add("ReduceMean", [weights.name, site.ints([1])], keepdims=0)
+    return joined, weights.name
+
+
+def _product(site: Site, x: str, weight: str) -> str:
+    return site.add("MatMul", [x, site.add("Transpose", [weight], perm=[1, 0])])
+
+
+class _Masks:
+    """The masks as one: bool, true where a query may see a key, or floating-point and added; `[N or 1, heads or 1, L, S]` or `[L, S]`."""
+
+    def __init__(self, op: MultiheadAttention, site: Site) -> None:
+        self.op, self.site = op, site
+        self.roles = op.roles(site.given)
+        query, key = site.given[0], site.given[self.roles.key]
+        self.dtype = query.dtype
+        self.batch: Dim = query.shape[0] if query.rank == 3 else 1
+        self.length, self.keys = query.shape[-2], key.shape[-2]
+
+    @property
+    def needed(self) -> bool:
+        """Whether Attention's own way of being causal will not do."""
+        return self.roles.padding is not None or bool(self.op.added)
+
+    def all(self, causal: bool) -> Term | None:
+        masks = [*self._of_queries(), *([self._causal()] if causal else []), *self._of_keys()]
+        if not masks:
+            return None
+        whole = masks[0]
+        for mask in masks[1:]:
+            whole = whole.op("And", mask) if whole.dtype == mask.dtype == BOOL else self.added(whole) + self.added(mask)
+        if self.roles.padding is not None and len(masks) == 1:
+            # ONNX Runtime lets a mask stretch along the batch and the heads only.
+            whole = whole.op("Expand", Term(self.site, self.site.ints([self.batch, 1, self.length, self.keys]), INT64))
+        return self._widened(whole) if self.op.added else whole
+
+    def added(self, mask: Term) -> Term:
+        """The mask to be added to scores."""
+        if mask.dtype != BOOL:
+            return mask
+        zero = Term(self.site, self.site.scalar(0.0, self.dtype), self.dtype)
+        return mask.choose(zero, float("-inf"))
+
+    def _of_queries(self) -> list[Term]:
+        if self.roles.mask is None:
+            return []
+        mask = self._seen(self.roles.mask)
+        if self.site.given[self.roles.mask].rank == 2:
+            return [mask]
+        shape = self.site.shape((self.batch, self.op.heads, self.length, self.keys))
+        return [Term(self.site, self.site.add("Reshape", [mask.name, shape]), mask.dtype)]
+
+    def _of_keys(self) -> list[Term]:
+        if self.roles.padding is None:
+            return []
+        mask = self._seen(self.roles.padding)
+        axes = [1, 2] if self.site.given[self.roles.padding].rank == 2 else [0, 1, 2]
+        return [mask.op("Unsqueeze", Term(self.site, self.site.ints(axes), INT64))]
+
+    def _seen(self, index: int) -> Term:
+        """PyTorch's module has true where a query may not see a key."""
+        mask = term(self.site, index)
+        return mask.negation() if mask.dtype == BOOL else mask.cast(self.dtype)
+
+    def _causal(self) -> Term:
+        site = self.site
+        if isinstance(self.length, int) and isinstance(self.keys, int):
+            return Term(site, site.constant(np.tri(self.length, self.keys, dtype=bool)), BOOL)
+        ones = site.add("Expand", [site.scalar(True, BOOL), site.ints([self.length, self.keys])])
+        return Term(site, site.add("Trilu", [ones], upper=0), BOOL)
+
+    def _widened(self, mask: Term) -> Term:
+        """What is added to the keys is seen by all queries."""
+        seen = self.site.scalar(True if mask.dtype == BOOL else 0.0, mask.dtype)
+        names = [mask.name, self.site.ints([0, self.op.added]), seen, self.site.ints([-1])]
+        return Term(self.site, self.site.add("Pad", names), mask.dtype)
+
+
+class _Projections:
+    """The projections of queries, keys and values: as few products as there are different inputs."""
+
+    def __init__(self, op: MultiheadAttention, site: Site) -> None:
+        self.op, self.site = op, site
+        self.roles = op.roles(site.given)
+        self.features: Dim = site.given[0].shape[-1]
+        self.batch: Dim = site.given[0].shape[0]
+        self.inputs = list(site.inputs)
+        if site.given[0].rank == 2:
+            self.batch = 1
+            different = range(self.roles.value + 1)
+            self.inputs = [site.add("Unsqueeze", [self.inputs[i], site.ints([0])]) for i in different]
+
+    def all(self) -> tuple[str, str, str]:
+        q, k, v = self._given()
+        if self.op.add_bias_kv:
+            k, v = (self._with(x, self.site.parameter(f"bias_{part}")) for x, part in ((k, "k"), (v, "v")))
+        if self.op.add_zero_attn:
+            zeros = self.site.constant(np.zeros((1, 1, 1), numpy_dtype(self.site.given[0].dtype)))
+            k, v = self._with(k, zeros), self._with(v, zeros)
+        return q, k, v
+
+    def _with(self, x: str, last: str) -> str:
+        """One key or value more, the same for all samples."""
+        row = self.site.add("Expand", [last, self.site.ints([self.batch, 1, self.features])])
+        return self.site.add("Concat", [x, row], axis=1)
+
+    def _given(self) -> tuple[str, str, str]:
+        if not self.op.joint(self.site.given):
+            weights = [self.site.parameter(f"{part}_proj_weight") for part in "qkv"]
+            return self._apart(weights)
+        weight = self.site.parameter("in_proj_weight")
+        if self.roles.value == 0:
+            return self._split(self._biased(self._product(0, weight), "in_proj_bias"), axis=-1)
+        return self._apart(list(self._split(weight, axis=0)))
+
+    def _apart(self, weights: list[str]) -> tuple[str, str, str]:
+        biases = list(self._split(self.site.parameter("in_proj_bias"), axis=0)) if self.op.bias else ["", "", ""]
+        inputs = (self.roles.query, self.roles.key, self.roles.value)
+        q, k, v = (self._plus(self._product(i, w), b) for i, w, b in zip(inputs, weights, biases, strict=True))
+        return q, k, v
+
+    def _product(self, index: int, weight: str) -> str:
+        return _product(self.site, self.inputs[index], weight)
+
+    def _plus(self, x: str, bias: str) -> str:
+        return self.site.add("Add", [x, bias]) if bias else x
+
+    def _biased(self, x: str, name: str) -> str:
+        return self._plus(x, self.site.parameter(name) if self.op.bias else "")
+
+    def _split(self, x: str, axis: int) -> tuple[str, str, str]:
+        a, b, c = self.site.add_many("Split", [x], 3, axis=axis, num_outputs=3)
+        return a, b, c
