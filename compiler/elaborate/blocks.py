@@ -13,10 +13,11 @@ from ..errors.names import WrongTensors
 from ..errors.operators import Unprovable
 from ..errors.structure import ModelAsStage, Recursion
 from ..errors.values import NotANumber
-from ..graph import SharedModule, Value
+from ..graph import OpNode, SharedModule, Value
 from .arguments import bind_parameters
-from .bodies import elaborate_body, place_call
+from .bodies import elaborate_body, place_call, place_stage
 from .evaluate import evaluate
+from .memo import Entry
 from .operators import stage_label, tensors
 from .scope import Scope
 from .session import Session
@@ -58,7 +59,22 @@ def apply_block(node: ast.Apply, block: BlockDef, flow: Flow, scope: Scope, sess
         entry = elaborate_body(definition, flow, outside, session, run, name=name, kind="block", trace=trace, arguments=arguments)
     finally:
         session.active.pop()
+    if node.label is None and shared is None and _is_plain(entry, scope):
+        return place_stage(entry, flow, outside, session, label=label, span=node.span)
     return place_call(entry, flow, outside, session, label=label, span=node.span, shared=shared)
+
+
+def _is_plain(entry: Entry, scope: Scope) -> bool:
+    """Whether a block is one operator that keeps nothing: no name is lost if the operator itself stands where the block is used.
+
+    What it keeps for itself only, a constant, would get a number for its name in a sequence.
+    """
+    if entry.failed or not entry.single or scope.frame is None:
+        return False
+    stage = entry.graph.nodes[0]
+    if not isinstance(stage, OpNode):
+        return False
+    return not stage.specs or not (scope.frame.namer.numbered or any(spec.persistent for spec in stage.specs))
 
 
 def _check_usable(node: ast.Apply, block: BlockDef, session: Session) -> None:

@@ -117,20 +117,20 @@ def place_call(
     return _add(CallNode(graph, inputs, outputs, label, span, modules, shared), graph.size, entry, scope, session)
 
 
-def place_stage(entry: Entry, flow: Flow, scope: Scope, session: Session, *, label: str, span: Span) -> Flow:
-    """The body's only stage itself, under the label that the body would have had."""
+def place_stage(entry: Entry, flow: Flow, scope: Scope, session: Session, *, label: str, span: Span | None = None) -> Flow:
+    """The body's only stage itself, under the label that the body would have had. It stands at `span`, or else where it is written."""
     inputs, _ = _actual(entry, flow, scope)
     if entry.failed or inputs is None:
         return UNKNOWN
     mapped = {id(v): outer for v, outer in zip(entry.graph.inputs, inputs, strict=True)}
     node = entry.graph.nodes[0]
     taken = tuple(mapped[id(v)] for v in node.inputs)
-    outputs = tuple(Value(v.type, v.span, spatial=v.spatial) for v in node.outputs)
+    outputs = tuple(Value(v.type, span or v.span, spatial=v.spatial) for v in node.outputs)
     copy: Node
     if isinstance(node, OpNode):
-        copy = OpNode(node.op, taken, outputs, label, node.span, node.specs, shared=node.shared)
+        copy = OpNode(node.op, taken, outputs, label, span or node.span, node.specs, shared=node.shared)
     else:
-        copy = CallNode(node.graph, taken, outputs, label, node.span, node.modules, node.shared)
+        copy = CallNode(node.graph, taken, outputs, label, span or node.span, node.modules, node.shared)
     return _add(copy, entry.graph.size, entry, scope, session)
 
 

@@ -140,7 +140,7 @@ class _Step:
             return hand_on(entry, flow, scope)
         label = self._label(scope)
         if entry.single:
-            return place_stage(entry, flow, scope, self.session, label=label, span=self.node.span)
+            return place_stage(entry, flow, scope, self.session, label=label)
         return place_call(entry, flow, scope, self.session, label=label, span=self.node.body.span)
 
     def _run(self, inner: Scope) -> Flow:

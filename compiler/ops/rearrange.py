@@ -91,6 +91,8 @@ class Rearrange(Layout):
         if order == tuple(range(len(order))):
             same = all(len(group) == 1 for group in opened.left + opened.right)
             return Plan(None, None, None if same or merge == x.shape else merge, opened.left, opened.right)
+        if _joins_neighbours(opened):
+            return _joined_first(opened, sizes)
         if all(len(group) == 1 for group in opened.left):
             split = None
         if all(len(group) == 1 for group in opened.right):
@@ -206,6 +208,23 @@ def _opened(side: tuple[Group, ...], names: Group) -> tuple[Group, ...]:
         else:
             groups.append(tuple(n for name in group for n in (names if name == JOINED else (name,))))
     return tuple(groups)
+
+
+def _joins_neighbours(pattern: Pattern) -> bool:
+    """Whether what it joins is neighbours already, so that it can join first, and reorder fewer axes."""
+    before = [name for group in pattern.left for name in group]
+    apart = any(len(group) != 1 for group in pattern.left)
+    joins = any(len(group) > 1 for group in pattern.right)
+    places = [[before.index(name) for name in group] for group in pattern.right]
+    return joins and not apart and all(p and p == list(range(p[0], p[0] + len(p))) for p in places)
+
+
+def _joined_first(pattern: Pattern, sizes: dict[str, Dim]) -> Plan:
+    before = [name for group in pattern.left for name in group]
+    runs = sorted(pattern.right, key=lambda group: before.index(group[0]))
+    order = tuple(runs.index(group) for group in pattern.right)
+    wholes = tuple((" ".join(group),) for group in runs)
+    return Plan(tuple(_size(group, sizes) for group in runs), order, None, wholes, pattern.right)
 
 
 def _size(group: Group, sizes: dict[str, Dim]) -> Dim:

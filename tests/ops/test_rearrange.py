@@ -52,6 +52,15 @@ def test_no_needless_steps() -> None:
     assert planned("n t (h d) -> n h t d", N, T, 12, h=3).merge is None
 
 
+def test_neighbours_are_joined_before_fewer_axes_move() -> None:
+    plan = planned("n c h w -> n (h w) c", N, 3, T, 5)
+    assert (plan.split, plan.order, plan.merge) == ((N, 3, 5 * T), (0, 2, 1), None)
+    x = torch.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
+    assert torch.equal(moved("n c ... -> n (...) c", x), x.flatten(2).transpose(1, 2))
+    assert torch.equal(moved("n c h w -> (h w) (n c)", x), x.flatten(0, 1).flatten(1).T)
+    assert torch.equal(moved("n c h w -> n (w h) c", x), x.permute(0, 3, 2, 1).flatten(1, 2))
+
+
 def two(before: str, after: str, left: tuple[str, ...] = ()) -> tuple[tuple[tuple[str, ...], ...], ...]:
     return tuple((name,) if len(name) == 1 else left for name in before.split()), tuple((name,) for name in after.split())
 
