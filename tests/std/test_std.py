@@ -19,6 +19,14 @@ USES = {
     "encoder_layer": 'use "std/transformer.net"\ninput [T, 8] -> repeat 2 as layers { encoder_layer 2 dropout=0.1 causal=true }',
     "decoder_layer": 'use "std/transformer.net"\nx = input [T, 8]\nmemory = input [S, 8]\n(x, memory) -> decoder_layer 2',
     "squeeze_excitation": 'use "std/attention.net"\ninput 8x6x6 -> repeat g in [sigmoid, hardsigmoid] { squeeze_excitation 2 gate=g }',
+    "split_heads": 'use "std/attention.net"\ninput [T, 8] -> split_heads 2 -> relu',
+    "merge_heads": 'use "std/attention.net"\ninput [2, T, 4] -> merge_heads -> relu',
+    "projected_attention": 'use "std/attention.net"\nx = input [T, 8]\ny = input [S, 6]\n(x, y) -> projected_attention 2 key_bias=false',
+    "mlp": 'use "std/mlp.net"\ninput [T, 8] -> mlp 16 -> mlp 12 activation=relu dropout=0.5',
+    "gated_mlp": 'use "std/mlp.net"\ninput [T, 8] -> gated_mlp 16 -> gated_mlp 12 activation=gelu bias=true',
+    "pixels": 'use "std/embedding.net"\ninput 3xHxW -> pixels -> relu',
+    "patch_embedding": 'use "std/embedding.net"\ninput 3x8x12 -> patch_embedding 6 4',
+    "places": 'use "std/embedding.net"\nx = input [T, 8]\ny = input [5, 8]\nout x -> places, y -> places',
     "conv_norm": 'use "std/convolution.net"\ninput 3xHxW -> conv_norm round8(20) 3 2 -> conv_norm 24 groups=8 activation=identity',
 }
 
@@ -55,3 +63,34 @@ def test_decoder_layer_is_pytorchs() -> None:
     mask = torch.nn.Transformer.generate_square_subsequent_mask(5)
     with torch.no_grad():
         torch.testing.assert_close(ours(x, memory), theirs(x, memory, tgt_mask=mask, tgt_is_causal=True), rtol=1e-5, atol=1e-5)
+
+
+def test_projected_attention_is_pytorchs() -> None:
+    theirs = torch.nn.MultiheadAttention(8, 2, batch_first=True, kdim=6, vdim=6).eval()
+    model = netc.compile('use "std/attention.net"\nx = input [T, 8]\ny = input [S, 6]\n(x, y) -> projected_attention 2 last="out" as a')
+    with torch.no_grad():
+        theirs.in_proj_bias.normal_(generator=torch.Generator().manual_seed(1))
+    weights = {f"a.{name}_proj.weight": theirs.get_parameter(f"{name}_proj_weight") for name in "qkv"}
+    biases = {f"a.{name}_proj.bias": part for name, part in zip("qkv", theirs.in_proj_bias.chunk(3), strict=True)}
+    ours = model.module({**weights, **biases, "a.out.weight": theirs.out_proj.weight, "a.out.bias": theirs.out_proj.bias}).eval()
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(3, 5, 8, generator=generator), torch.randn(3, 4, 6, generator=generator)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x, y), theirs(x, y, y, need_weights=False)[0], rtol=1e-5, atol=1e-5)
+
+
+def test_patch_embedding_is_a_convolutions_places() -> None:
+    theirs = torch.nn.Conv2d(3, 6, 4, 4)
+    model = netc.compile('use "std/embedding.net": patch_embedding\ninput 3x8x12 -> patch_embedding 6 4 as patches')
+    ours = model.module({f"patches.projection.{name}": value for name, value in theirs.state_dict().items()})
+    x = torch.randn(2, 3, 8, 12, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x), theirs(x).flatten(2).transpose(1, 2))
+
+
+def test_heads_are_split_and_merged() -> None:
+    model = netc.compile('use "std/attention.net"\nh = input [T, 6] -> split_heads 3\nout h, h -> merge_heads')
+    x = torch.arange(2 * 4 * 6.0).reshape(2, 4, 6)
+    heads, merged = model.module()(x)
+    assert all(torch.equal(heads[:, i], x[..., 2 * i : 2 * i + 2]) for i in range(3))
+    assert torch.equal(merged, x)
