@@ -12,7 +12,7 @@ from ..types import BOOL, DType, TensorType
 from .arithmetic import Binary, MaybeNumber, Pair
 from .base import Given, Refusal
 from .broadcast import broadcast_all
-from .pointwise import refuse_unless_fits
+from .pointwise import ANYTHING, Pointwise, refuse_unless_fits
 from .promotion import result_type
 
 
@@ -119,6 +119,42 @@ class LogicalXor(Logic):
     torch = "torch.logical_xor"
     onnx = "Xor"
     examples = ("x = input 3; y = input 3; (x > 0, y > 0) -> logical_xor",)
+
+
+class Predicate(Pointwise):
+    """A truth value for each element."""
+
+    takes = ANYTHING
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        return (given[0].with_dtype(BOOL),)
+
+
+class Isnan(Predicate):
+    """Whether it is no number, as `0 / 0` is none."""
+
+    name = "isnan"
+    torch = "torch.isnan"
+    onnx = "IsNaN"
+    examples = ("x = input 3; x / x -> isnan",)
+
+
+class Isinf(Predicate):
+    """Whether it is infinite."""
+
+    name = "isinf"
+    torch = "torch.isinf"
+    onnx = "IsInf"
+    examples = ("x = input 3; 1 / x -> isinf",)
+
+
+class Isfinite(Predicate):
+    """Whether it is a number and not infinite."""
+
+    name = "isfinite"
+    torch = "torch.isfinite"
+    onnx = "IsNaN, IsInf, Or and Not"
+    examples = ("x = input 3; 1 / x -> isfinite",)
 
 
 class Where(MaybeNumber):

@@ -1,4 +1,4 @@
-"""Functions of each element of one tensor: arithmetic, exponentials and logarithms, trigonometry, rounding.
+"""Functions of each element of one tensor: arithmetic, exponentials and logarithms, rounding.
 
 Those that leave the integers make float32 of them, as in PyTorch.
 """
@@ -69,6 +69,15 @@ class Round(Number):
     examples = ("input 3 -> round",)
 
 
+class Trunc(Number):
+    """The integer part: towards 0."""
+
+    name = "trunc"
+    torch = "torch.trunc"
+    onnx = "Abs, Floor and Sign"
+    examples = ("input 3 -> trunc",)
+
+
 class Sign(Number):
     """-1, 0 or 1."""
 
@@ -115,6 +124,15 @@ class Exp(Real):
     examples = ("input 3 -> exp",)
 
 
+class Exp2(Real):
+    """`2 ** x`."""
+
+    name = "exp2"
+    torch = "torch.exp2"
+    onnx = "Pow"
+    examples = ("input 3 -> exp2",)
+
+
 class Expm1(Real):
     """`exp(x) - 1`, exact near 0."""
 
@@ -131,6 +149,24 @@ class Log(Real):
     torch = "torch.log"
     onnx = "Log"
     examples = ("input 3 -> abs -> log",)
+
+
+class Log2(Real):
+    """The logarithm to the base 2."""
+
+    name = "log2"
+    torch = "torch.log2"
+    onnx = "Log and Div"
+    examples = ("input 3 -> abs -> log2",)
+
+
+class Log10(Real):
+    """The logarithm to the base 10."""
+
+    name = "log10"
+    torch = "torch.log10"
+    onnx = "Log and Div"
+    examples = ("input 3 -> abs -> log10",)
 
 
 class Log1p(Real):
@@ -167,33 +203,6 @@ class Reciprocal(Real):
     torch = "torch.reciprocal"
     onnx = "Reciprocal"
     examples = ("input 3 -> reciprocal",)
-
-
-class Sin(Real):
-    """The sine."""
-
-    name = "sin"
-    torch = "torch.sin"
-    onnx = "Sin"
-    examples = ("input 3 -> sin",)
-
-
-class Cos(Real):
-    """The cosine."""
-
-    name = "cos"
-    torch = "torch.cos"
-    onnx = "Cos"
-    examples = ("input 3 -> cos",)
-
-
-class Tan(Real):
-    """The tangent."""
-
-    name = "tan"
-    torch = "torch.tan"
-    onnx = "Tan"
-    examples = ("input 3 -> tan",)
 
 
 class Erf(Real):

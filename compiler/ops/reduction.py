@@ -16,7 +16,7 @@ from ..types import BOOL as BOOL_TYPE
 from ..types import FLOAT32, INT64, DType, Shape, TensorType
 from .axes import front_axes, front_axis
 from .base import Arg, Given, Operator, Refusal, numel
-from .kinds import AXES, AXIS, BOOL, INT, Kind, NumberKind
+from .kinds import AXES, AXIS, BOOL, INT, NUMBER, Kind, NumberKind
 from .pointwise import ANYTHING, FLOATS, NUMBERS, refuse_unless
 
 
@@ -230,6 +230,33 @@ class Norm(OverAxes):
     examples = ("input 8 -> norm axis=-1", "input 8 -> norm 1 axis=-1 keepdim=true")
 
 
+class Normalize(Operator):
+    """Vectors along an axis, each divided by its p-norm, which is taken to be at least `eps`."""
+
+    name = "normalize"
+    torch = "torch.nn.functional.normalize"
+    onnx = "ReduceL2, Max and Div"
+    takes: ClassVar[tuple[str, ...]] = FLOATS
+    p = Arg(PowerKind(), default=2)
+    axis = Arg(AXIS, default=1, positional=True, alias="dim")
+    eps = Arg(NUMBER, default=1e-12)
+    examples = ("input 64 -> normalize", "input [T, 64] -> normalize axis=-1 p=1")
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = given[0]
+        refuse_unless(self.name, x, self.takes)
+        front_axis(self.name, self.axis, x)
+        return (x,)
+
+    def norm(self) -> Norm:
+        """The norms that the vectors are divided by."""
+        return Norm(p=self.p, axis=(self.axis,), keepdim=True)
+
+    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+        """The norms, and a division for each element."""
+        return 3 * numel(given[0].shape)
+
+
 class Logsumexp(OverAxes):
     """The logarithm of the sum of exponentials."""
 
@@ -268,16 +295,30 @@ class All(Quantifier):
     examples = ("x = input 8; x > 0 -> all axis=-1",)
 
 
-class Cumsum(Operator):
-    """The sum of all elements up to each; of integers and truth values, an int64."""
+class Cumulative(Operator):
+    """Of all elements of an axis up to each."""
 
-    name = "cumsum"
-    torch = "torch.cumsum"
-    onnx = "CumSum"
     axis = Arg(AXIS, positional=True, alias="dim")
-    examples = ("input [T] -> cumsum axis=1",)
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
         x = given[0]
         front_axis(self.name, self.axis, x)
         return (x.with_dtype(_summed(x.dtype)),)
+
+
+class Cumsum(Cumulative):
+    """The sum of all elements up to each; of integers and truth values, an int64."""
+
+    name = "cumsum"
+    torch = "torch.cumsum"
+    onnx = "CumSum"
+    examples = ("input [T] -> cumsum axis=1",)
+
+
+class Cumprod(Cumulative):
+    """The product of all elements up to each; of integers and truth values, an int64."""
+
+    name = "cumprod"
+    torch = "torch.cumprod"
+    onnx = "Pad, Slice and Mul, or Where and ReduceProd"
+    examples = ("input 8 -> cumprod axis=1",)

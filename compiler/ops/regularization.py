@@ -9,6 +9,7 @@ from ..types import TensorType
 from .base import Arg, Given, Operator, Refusal
 from .kinds import FRACTION
 from .learned import float_input
+from .windows import spatial_axes
 
 
 class Identity(Operator):
@@ -26,14 +27,11 @@ class Identity(Operator):
         return 0
 
 
-class Dropout(Operator):
-    """In training, each number is zero with probability `p`, and the others are scaled up to keep the mean."""
+class _Dropping(Operator):
+    """Something is zero with probability `p`, in training."""
 
-    name = "dropout"
-    torch = "torch.nn.Dropout"
     onnx = "nothing"
     p = Arg(FRACTION, default=0.5, positional=True)
-    examples = ("input 64 -> dropout 0.1 -> dense 10",)
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
         return (float_input(self.name, given),)
@@ -42,20 +40,44 @@ class Dropout(Operator):
         return 0
 
 
-class DropPath(Operator):
+class Dropout(_Dropping):
+    """In training, each number is zero with probability `p`, and the others are scaled up to keep the mean."""
+
+    name = "dropout"
+    torch = "torch.nn.Dropout"
+    examples = ("input 64 -> dropout 0.1 -> dense 10",)
+
+
+class ChannelDropout(_Dropping):
+    """In training, each channel of each sample is zero with probability `p`, and the others are scaled up to keep the mean."""
+
+    name = "channel_dropout"
+    torch = "torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Dropout3d"
+    spatial = True
+    examples = ("input 64x8x8 -> channel_dropout 0.1 -> conv 10 1x1",)
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        spatial_axes(self.name, given[0])
+        return super().infer(given)
+
+
+class AlphaDropout(_Dropping):
+    """In training, each number takes the least value of `selu` with probability `p`, so that mean 0 and variance 1 are kept."""
+
+    name = "alpha_dropout"
+    torch = "torch.nn.AlphaDropout"
+    examples = ("input 64 -> dense 64 selu -> alpha_dropout 0.1 -> dense 10",)
+
+
+class DropPath(_Dropping):
     """In training, each sample is zero with probability `p`, and the others are scaled up: stochastic depth, within a residual branch."""
 
     name = "drop_path"
     torch = "torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Dropout3d"
-    onnx = "nothing"
-    p = Arg(FRACTION, default=0.5, positional=True)
     examples = ("x = input [T, 64]; x + (x -> dense 64 -> drop_path 0.1)",)
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
-        x = float_input(self.name, given)
+        (x,) = super().infer(given)
         if x.rank < 2:
             raise Refusal(WrongRank(self.name, "a batch axis and at least one more", x), input_(0))
         return (x,)
-
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
-        return 0

@@ -11,7 +11,7 @@ from ..errors.operators import BadArgument, EmptyResult, WrongRank
 from ..errors.shape import BadIndex, PadTooLarge, UnprovableSize
 from ..types import DType, Shape, TensorType, show_shape
 from .axes import front_axes, front_axis
-from .base import Arg, Given, Refusal
+from .base import Arg, Given, Refusal, numel
 from .kinds import AXES, AXIS, COUNT, DIM, INT, SCALAR, SIZE, ListKind, WordKind
 from .shape import Layout
 
@@ -254,3 +254,27 @@ class Tile(Layout):
         """The shape and the repeats, both with ones in front so that they have the same length."""
         rank = max(x.rank, len(self.repeats))
         return (1,) * (rank - x.rank) + x.shape, (1,) * (rank - len(self.repeats)) + self.repeats
+
+
+class RepeatInterleave(Layout):
+    """Repeats each element of an axis; without `axis`, of all elements in order, as one axis."""
+
+    name = "repeat_interleave"
+    torch = "torch.repeat_interleave"
+    onnx = "Unsqueeze, Expand and Reshape"
+    repeats = Arg(SIZE, positional=True)
+    axis = Arg(AXIS, default=None, positional=True, alias="dim")
+    examples = ("input [2, T, 64] -> repeat_interleave 4 axis=1",)
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        x = given[0]
+        if x.rank == 0 and self.axis is not None:
+            raise Refusal(WrongRank(self.name, "at least one axis", x), input_(0))
+        shape, axis = self.spread(x)
+        return (x.with_shape((*shape[:axis], shape[axis] * self.repeats, *shape[axis + 1 :])),)
+
+    def spread(self, x: TensorType) -> tuple[Shape, int]:
+        """The shape whose elements are repeated, and the axis counted from the front."""
+        if self.axis is None:
+            return (numel(x.shape),), 0
+        return x.shape, front_axis(self.name, self.axis, x)

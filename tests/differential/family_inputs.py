@@ -269,6 +269,7 @@ RANKS: dict[str, tuple[int, int]] = {
     "instance_norm": (3, 5),
     "layer_norm": (1, 4),
     "local_response_norm": (3, 5),
+    "normalize": (2, 4),
     "pad": (1, 5),
     "permute": (1, 4),
     "rearrange": (2, 4),
@@ -294,10 +295,10 @@ ANY = (*("float32",) * 8, *("float16",) * 4, "float64", "int64", "int64", "int32
 NUMBERS = ("float32", "float32", "float16", "int64", "float64")
 # fmt: off
 FLOATING = frozenset((
-    "adaptive_avg_pool", "adaptive_max_pool", "argsort", "attention", "avg_pool", "batch_norm", "bilinear", "conv", "conv_transpose",
-    "cosine_similarity", "dense", "drop_path", "dropout", "fold", "global_avg_pool", "global_max_pool", "grid_sample", "group_norm",
-    "gru", "instance_norm", "layer_norm", "local_response_norm", "lp_pool", "lstm", "max_pool", "multihead_attention", "rms_norm",
-    "rnn", "rotary", "sort", "topk", "unfold", "upsample",
+    "adaptive_avg_pool", "adaptive_max_pool", "alpha_dropout", "argsort", "attention", "avg_pool", "batch_norm", "bilinear",
+    "channel_dropout", "conv", "conv_transpose", "cosine_similarity", "dense", "drop_path", "dropout", "fold", "global_avg_pool",
+    "global_max_pool", "grid_sample", "group_norm", "gru", "instance_norm", "layer_norm", "local_response_norm", "lp_pool", "lstm",
+    "max_pool", "multihead_attention", "rms_norm", "rnn", "rotary", "sort", "topk", "unfold", "upsample",
 ))
 # fmt: on
 """Take nothing but floating-point numbers, or give places that are told only where all numbers differ. `takes` tells it of others."""

@@ -71,6 +71,10 @@ NO_KERNEL: dict[tuple[str, str], str] = {
     ("instance_norm", "float64"): f"InstanceNormalization: {_NOT_THERE}",
     ("lp_pool", "float64"): f"AveragePool: {_NOT_THERE}",
     ("local_response_norm", "float64"): f"LRN and AveragePool: {_NOT_THERE}",
+    **dict.fromkeys(
+        ((name, "float64") for name in ("asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh")),
+        f"none of the inverse and hyperbolic functions: {_NOT_THERE}",
+    ),
 }
 """What ONNX Runtime lacks: by operator and element type of the first input."""
 

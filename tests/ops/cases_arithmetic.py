@@ -2,6 +2,7 @@
 
 _NUMBERS = ("float32", "float64", "float16", "int64", "int32", "int16", "int8", "uint8")
 _ANY = (*_NUMBERS, "bool")
+_ASKED = ("isnan", "isinf", "isfinite")
 _REAL = ["exp", "expm1", "log1p", "sqrt", "rsqrt", "reciprocal", "sin", "cos", "tan", "erf", "square", "sign", "logical_not"]
 
 CASES: list[str] = [
@@ -128,6 +129,22 @@ CASES: list[str] = [
     "x = input [8] float64; x * 0.0001 -> expm1",
     "x = input [8] float64; x * 0.0001 -> log1p",
     "x = input [] batch=false; -x -> exp",
+    # more functions of one tensor
+    *[f"x = input [T, 3]; x -> {name}" for name in ("exp2", "atan", "sinh", "cosh", "asinh", "trunc")],
+    *[f"x = input [T, 3] float16; x -> {name}" for name in ("exp2", "atan", "sinh", "cosh", "asinh", "trunc")],
+    *[f"x = input [T, 3]; x -> tanh -> {name}" for name in ("asin", "acos", "atanh")],
+    *[f"x = input [T, 3] {d}; x * x + 1.5 -> {name}" for name in ("acosh", "log2", "log10") for d in ("float32", "float16")],
+    *[f"x = input [3] float64; x -> {name}" for name in ("exp2", "trunc", "isnan", "isinf", "isfinite")],
+    *[f"x = input [3] float64; x -> exp -> {name}" for name in ("log2", "log10")],
+    *[f"x = input [3] {d}; x -> {name}" for name in ("exp2", "atan", "sinh") for d in ("int32", "bool")],
+    *[f"x = input [3] {d}; x -> trunc" for d in ("int64", "uint8")],
+    "x = input [8]; x * 3 -> trunc",
+    *[
+        f"x = input [3] {d}; x / (x - x) -> {name}"
+        for name in ("isnan", "isinf", "isfinite")
+        for d in ("float32", "float64", "float16", "int64")
+    ],
+    *[f"x = input [3] {d}; x -> {name}" for name in _ASKED for d in ("int64", "bool", "uint8")],
 ]
 
 REFUSED: list[tuple[str, str]] = [
@@ -162,4 +179,5 @@ REFUSED: list[tuple[str, str]] = [
     ("x = input [3] int64; (x, x) -> where 0", "needs-bool"),
     ("x = input [3]; x -> clamp", "bad-argument"),
     ("x = input [3] bool; x -> clamp true", "needs-number"),
+    ("x = input [3] bool; x -> trunc", "needs-number"),
 ]

@@ -15,6 +15,12 @@ CASES = [
     "x = input 3xHxW; x + (x -> relu -> drop_path 0.2)",
     "input 2x3x4x5 -> drop_path 0.2",
     "x = input [T, 3]; x + (x -> (dense 3 -> drop_path 0.1) as branch)",
+    "input 3x4 -> channel_dropout",
+    "input 3x4x5 -> channel_dropout 0.1 -> relu",
+    "input 3x4x5xT -> (channel_dropout 0.1 -> relu) as head",
+    "input [3, 4] float16 -> channel_dropout p=1",
+    "input [T, 3] -> selu -> alpha_dropout 0.1",
+    "input [3] float16 -> (selu -> alpha_dropout) as head",
 ]
 
 REFUSED = [
@@ -23,5 +29,10 @@ REFUSED = [
     ("input 3 -> dropout p=(-0.1)", "wrong-argument"),
     ("input [] -> drop_path 0.1", "wrong-rank"),
     ("input [3] int64 -> drop_path 0.1", "needs-float"),
+    ("input 3 -> channel_dropout", "wrong-rank"),
+    ("input [3, 4] int64 -> channel_dropout", "needs-float"),
+    ("input [3, 4] -> channel_dropout 2", "wrong-argument"),
+    ("input [3] int64 -> alpha_dropout", "needs-float"),
+    ("input 3 -> alpha_dropout 1.5", "wrong-argument"),
     ("input 3 -> drop_path 2", "wrong-argument"),
 ]

@@ -56,6 +56,14 @@ CASES = [
     "input [T, 3] -> tile [1, 2, 1, 1]",
     "input [T, 3] int64 -> tile [1, T, 1]",
     "input [3] bool -> tile dims=[1, 2]",
+    "input [T, 3] -> repeat_interleave 2 axis=1",
+    "input [T, 3] -> repeat_interleave 4 axis=-1",
+    "input [2, T] -> repeat_interleave T axis=1",
+    "input [2, 3] -> repeat_interleave 3",
+    "input [3] -> repeat_interleave 2 0",
+    "input [T, 3] int64 -> repeat_interleave repeats=1 dim=2",
+    "input [2, 3] bool -> repeat_interleave 2 1",
+    "input [] batch=false -> repeat_interleave 3",
 ]
 
 REFUSED = [
@@ -91,4 +99,7 @@ REFUSED = [
     ("input 5 -> roll 1 axis=2", "bad-axis"),
     ("input [] batch=false -> roll 1 axis=0", "wrong-rank"),
     ("input 5 -> tile [1, 0]", "wrong-argument"),
+    ("input 5 -> repeat_interleave 0", "wrong-argument"),
+    ("input 5 -> repeat_interleave 2 axis=2", "bad-axis"),
+    ("input [] batch=false -> repeat_interleave 2 axis=0", "wrong-rank"),
 ]

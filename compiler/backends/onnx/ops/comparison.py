@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ....ops.arithmetic import Pair
-from ....ops.comparison import Comparison, Eq, Ge, Gt, Le, LogicalAnd, LogicalOr, LogicalXor, Lt, Ne, Where
-from ....types import BOOL
+from ....ops.comparison import Comparison, Eq, Ge, Gt, Isfinite, Isinf, Isnan, Le, LogicalAnd, LogicalOr, LogicalXor, Lt, Ne, Where
+from ....types import BOOL, FLOAT32
 from ..table import Site, emits
-from ..terms import INT32, term
+from ..terms import FLOAT64, INT32, Term, term
 from .arithmetic import operands
 
 
@@ -23,6 +23,23 @@ def comparison(op: Comparison, site: Site) -> str:
 @emits(LogicalAnd, LogicalOr, LogicalXor)
 def logic(op: Pair, site: Site) -> str:
     return term(site).truth().op(op.onnx, term(site, 1).truth()).name
+
+
+def _asked(site: Site) -> Term:
+    """The input in a type that runtimes can ask: in float32 nothing that is finite becomes infinite but what is of float64."""
+    x = term(site)
+    return x if x.dtype == FLOAT64 else x.cast(FLOAT32)
+
+
+@emits(Isnan, Isinf)
+def predicate(op: Isnan | Isinf, site: Site) -> str:
+    return _asked(site).op(op.onnx, to=BOOL).name
+
+
+@emits(Isfinite)
+def isfinite(op: Isfinite, site: Site) -> str:
+    x = _asked(site)
+    return x.op("IsNaN", to=BOOL).op("Or", x.op("IsInf", to=BOOL)).negation().name
 
 
 @emits(Where)

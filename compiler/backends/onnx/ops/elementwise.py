@@ -2,73 +2,88 @@
 
 from __future__ import annotations
 
+from math import log
+
 from ....ops.base import Operator
 from ....ops.elementwise import (
     Abs,
     Ceil,
-    Cos,
     Erf,
     Exp,
+    Exp2,
     Expm1,
     Floor,
     Log,
     Log1p,
+    Log2,
+    Log10,
     LogicalNot,
     Neg,
     Reciprocal,
     Round,
     Rsqrt,
     Sign,
-    Sin,
     Sqrt,
     Square,
-    Tan,
+    Trunc,
 )
 from ....types import BOOL
 from ..table import Site, emits
-from ..terms import FLOAT64, Term, erf, expm1, log1p, precise, term
+from ..terms import Term, erf, expm1, log1p, precise, term
 
 
-def _real(site: Site) -> Term:
+def in_real(site: Site) -> Term:
     """The input, integers as what the result is."""
     return term(site).cast(site.results[0].dtype)
 
 
-@emits(Cos, Exp, Log, Reciprocal, Sin, Sqrt)
+@emits(Exp, Log, Reciprocal, Sqrt)
 def real(op: Operator, site: Site) -> str:
-    return _real(site).op(op.onnx).name
+    return in_real(site).op(op.onnx).name
 
 
-@emits(Tan)
-def tan(op: Tan, site: Site) -> str:
-    x = _real(site)
-    return (x.op("Sin") / x.op("Cos")).name if x.dtype == FLOAT64 else x.op("Tan").name
+@emits(Exp2)
+def exp2(op: Exp2, site: Site) -> str:
+    x = in_real(site)
+    return x.like(2.0).op("Pow", x).name
+
+
+@emits(Log2, Log10)
+def log_to_base(op: Log2 | Log10, site: Site) -> str:
+    base = 2.0 if isinstance(op, Log2) else 10.0
+    return precise(in_real(site), lambda x: x.log() / log(base)).name
 
 
 @emits(Rsqrt)
 def rsqrt(op: Rsqrt, site: Site) -> str:
-    return precise(_real(site), lambda x: x.op("Sqrt").op("Reciprocal")).name
+    return precise(in_real(site), lambda x: x.op("Sqrt").op("Reciprocal")).name
 
 
 @emits(Expm1)
 def expm1_(op: Expm1, site: Site) -> str:
-    return expm1(_real(site)).name
+    return expm1(in_real(site)).name
 
 
 @emits(Log1p)
 def log1p_(op: Log1p, site: Site) -> str:
-    return log1p(_real(site)).name
+    return log1p(in_real(site)).name
 
 
 @emits(Erf)
 def erf_(op: Erf, site: Site) -> str:
-    return erf(_real(site)).name
+    return erf(in_real(site)).name
 
 
 @emits(Floor, Ceil, Round)
 def rounding(op: Operator, site: Site) -> str:
     x = term(site)
     return x.op(op.onnx if x.dtype.is_float else "Identity").name
+
+
+@emits(Trunc)
+def trunc(op: Trunc, site: Site) -> str:
+    x = term(site)
+    return (abs(x).op("Floor") * x.op("Sign")).name if x.dtype.is_float else x.op("Identity").name
 
 
 @emits(Neg)
@@ -90,7 +105,7 @@ def sign(op: Sign, site: Site) -> str:
 
 @emits(Square)
 def square(op: Square, site: Site) -> str:
-    x = _real(site)
+    x = in_real(site)
     return (x * x).name
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 
-from ....dims import maximum
+from ....dims import Dim, maximum
+from ....ops.axes import front_axis
 from ....ops.base import numel
 from ....ops.reduction import (
     All,
     Any,
     Argmax,
     Argmin,
+    Cumprod,
     Cumsum,
     Extreme,
     Logsumexp,
@@ -19,6 +21,7 @@ from ....ops.reduction import (
     Mean,
     Min,
     Norm,
+    Normalize,
     Place,
     Prod,
     Quantifier,
@@ -28,7 +31,7 @@ from ....ops.reduction import (
     Sum,
     Var,
 )
-from ....types import INT64
+from ....types import BOOL, INT64
 from ..table import Site, emits
 from ..terms import INT32, Term, precise, term, wide_integer
 
@@ -94,6 +97,13 @@ def norm(op: Norm, site: Site) -> str:
     return precise(term(site), lambda x: _norm(x, op)).name
 
 
+@emits(Normalize)
+def normalize(op: Normalize, site: Site) -> str:
+    x = term(site)
+    length = precise(x, lambda y: _norm(y, op.norm()))
+    return (x / length.op("Max", float(op.eps))).name
+
+
 def _norm(x: Term, op: Norm) -> Term:
     known: dict[float, Callable[[], Term]] = {
         2: lambda: _reduce(x, "ReduceL2", op),
@@ -120,3 +130,36 @@ def cumsum(op: Cumsum, site: Site) -> str:
     if not site.given[0].rank:
         return x.op("Identity").name
     return site.add("CumSum", [x.name, site.scalar(op.axis, INT64)])
+
+
+@emits(Cumprod)
+def cumprod(op: Cumprod, site: Site) -> str:
+    x = term(site).cast(site.results[0].dtype)
+    given = site.given[0]
+    if not given.rank:
+        return x.op("Identity").name
+    axis = front_axis(op.name, op.axis, given)
+    size = given.shape[axis]
+    return (_doubled(x, axis, size) if isinstance(size, int) else _triangular(x, axis, given.rank, size)).name
+
+
+def _doubled(x: Term, axis: int, size: int) -> Term:
+    """ONNX has no CumProd before opset 26. Products of the last 1, 2, 4, 8... elements, each made of two of half as many."""
+    site, reach = x.site, 1
+    while reach < size:
+        before, ends = site.ints([reach, 0]), [site.ints([n]) for n in (0, size, axis)]
+        shifted = site.add("Pad", [x.name, before, site.scalar(1, x.dtype), site.ints([axis])])
+        x, reach = x.op("Mul", Term(site, site.add("Slice", [shifted, *ends]), x.dtype)), 2 * reach
+    return x
+
+
+def _triangular(x: Term, axis: int, rank: int, size: Dim) -> Term:
+    """Of a size that is known only at run time: every row of a triangle is multiplied up."""
+    site = x.site
+    places = Term(site, site.add("Range", [site.scalar(n, INT64) for n in (0, size, 1)]), INT64)
+    rows = Term(site, site.add("Unsqueeze", [places.name, site.ints([1])]), INT64)
+    behind = site.ints(range(2, rank - axis + 1))
+    later = Term(site, site.add("Unsqueeze", [places.greater(rows).name, behind]), BOOL) if rank - axis > 1 else places.greater(rows)
+    beside = Term(site, site.add("Unsqueeze", [x.name, site.ints([axis])]), x.dtype)
+    held = later.choose(x.like(1), beside)
+    return Term(site, site.add("ReduceProd", [held.name, site.ints([axis + 1])], keepdims=0), x.dtype)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ....ops.base import Operator
-from ....ops.regularization import Dropout, DropPath, Identity
+from ....ops.regularization import AlphaDropout, ChannelDropout, Dropout, DropPath, Identity
 from ..table import Site, emits
 
 
-@emits(Identity, Dropout, DropPath)
+@emits(Identity, Dropout, ChannelDropout, AlphaDropout, DropPath)
 def nothing(op: Operator, site: Site) -> str:
     return site.inputs[0]

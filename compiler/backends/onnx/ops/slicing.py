@@ -7,7 +7,7 @@ import numpy as np
 from ....dims import Dim
 from ....ops.axes import front_axis
 from ....ops.base import numel
-from ....ops.slicing import Flip, Pad, Roll, Select, Slice, Tile
+from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Select, Slice, Tile
 from ....types import INT64
 from ..table import Site, emits
 from .shape import reshaped
@@ -114,3 +114,13 @@ def tile(op: Tile, site: Site) -> str:
     if all(count == 1 for count in repeats):
         return tensor
     return site.add("Tile", [tensor, site.ints(repeats)])
+
+
+@emits(RepeatInterleave)
+def repeat_interleave(op: RepeatInterleave, site: Site) -> str:
+    shape, axis = op.spread(site.given[0])
+    beside = (*shape[: axis + 1], 1, *shape[axis + 1 :])
+    y = reshaped(site, site.inputs[0], site.given[0].shape, beside)
+    repeats = [op.repeats if place == axis + 1 else 1 for place in range(len(beside))]
+    wide = (*shape[: axis + 1], op.repeats, *shape[axis + 1 :])
+    return reshaped(site, site.add("Expand", [y, site.ints(repeats)]), wide, site.results[0].shape)

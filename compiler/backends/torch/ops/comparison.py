@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from ....ops.comparison import Eq, Ge, Gt, Le, LogicalAnd, LogicalOr, LogicalXor, Lt, Ne, Where
+from ....ops.comparison import Eq, Ge, Gt, Isfinite, Isinf, Isnan, Le, LogicalAnd, LogicalOr, LogicalXor, Lt, Ne, Where
 from ..code import Code, Ref, call, lit
 from ..table import Site, function
 from .arithmetic import binary, pair
+from .elementwise import call_by_name
 
 function(Eq, Ne, Lt, Le, Gt, Ge)(binary)
 function(LogicalAnd, LogicalOr, LogicalXor)(pair)
+function(Isfinite, Isinf, Isnan)(call_by_name)
 
 
 @function(Where)

@@ -6,23 +6,24 @@ from ....ops.base import Operator
 from ....ops.elementwise import (
     Abs,
     Ceil,
-    Cos,
     Erf,
     Exp,
+    Exp2,
     Expm1,
     Floor,
     Log,
     Log1p,
+    Log2,
+    Log10,
     LogicalNot,
     Neg,
     Reciprocal,
     Round,
     Rsqrt,
     Sign,
-    Sin,
     Sqrt,
     Square,
-    Tan,
+    Trunc,
 )
 from ..code import Code, Prefix, Ref, call
 from ..table import Site, function
@@ -33,6 +34,6 @@ def neg(op: Neg, site: Site) -> Code:
     return Prefix(op.prefix_symbol, Ref(0))
 
 
-@function(Abs, Ceil, Cos, Erf, Exp, Expm1, Floor, Log, Log1p, LogicalNot, Reciprocal, Round, Rsqrt, Sign, Sin, Sqrt, Square, Tan)
+@function(Abs, Ceil, Erf, Exp, Exp2, Expm1, Floor, Log, Log1p, Log2, Log10, LogicalNot, Reciprocal, Round, Rsqrt, Sign, Sqrt, Square, Trunc)
 def call_by_name(op: Operator, site: Site) -> Code:
     return call(op.torch, Ref(0))

@@ -7,13 +7,16 @@ from ....ops.reduction import (
     Any,
     Argmax,
     Argmin,
+    Cumprod,
     Cumsum,
+    Cumulative,
     Extreme,
     Logsumexp,
     Max,
     Mean,
     Min,
     Norm,
+    Normalize,
     Prod,
     Reduction,
     Spread,
@@ -59,6 +62,11 @@ def norm(op: Norm, site: Site) -> Code:
     return call("torch.linalg.vector_norm", Ref(0), ord=(op.p, 2), **_axes(op))
 
 
+@function(Normalize)
+def normalize(op: Normalize, site: Site) -> Code:
+    return call("F.normalize", Ref(0), p=(op.p, 2), dim=(op.axis, 1), eps=(op.eps, 1e-12))
+
+
 @function(Logsumexp)
 def logsumexp(op: Logsumexp, site: Site) -> Code:
     if op.written() is not None:
@@ -67,6 +75,6 @@ def logsumexp(op: Logsumexp, site: Site) -> Code:
     return method(Ref(0), "logsumexp", dim=lit(every, "dim"), keepdim=(op.keepdim, False))
 
 
-@function(Cumsum)
-def cumsum(op: Cumsum, site: Site) -> Code:
-    return method(Ref(0), "cumsum", dim=op.axis)
+@function(Cumsum, Cumprod)
+def cumulative(op: Cumulative, site: Site) -> Code:
+    return method(Ref(0), op.name, dim=op.axis)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ....ops.regularization import Dropout, DropPath, Identity
+from ....ops.regularization import AlphaDropout, ChannelDropout, Dropout, DropPath, Identity
 from ..code import Code, Own, Ref, call, construct, method
 from ..table import Site, function, invocation, module
+from ..windows import ranked
 
 
 @module(Identity)
@@ -20,6 +21,16 @@ def identity_function(op: Identity, site: Site) -> Code:
 @module(Dropout)
 def dropout(op: Dropout, site: Site) -> Code:
     return construct("nn.Dropout", {"p": op.p})
+
+
+@module(ChannelDropout)
+def channel_dropout(op: ChannelDropout, site: Site) -> Code:
+    return construct(ranked("nn.Dropout", site.given[0]), {"p": op.p})
+
+
+@module(AlphaDropout)
+def alpha_dropout(op: AlphaDropout, site: Site) -> Code:
+    return construct("nn.AlphaDropout", {"p": op.p})
 
 
 # `nn.Dropout2d` drops whole channels of [N, C, H, W]. With an axis put before them, samples stand where it expects channels.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ....dims import Dim
 from ....ops.axes import front_axis
-from ....ops.slicing import Flip, Pad, Roll, Select, Slice, Tile
+from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Select, Slice, Tile
 from ..code import Code, Ref, Subscript, TupleCode, call, construct, lit, method
 from ..code import Slice as SliceCode
 from ..table import Site, function, module
@@ -78,3 +78,8 @@ def roll(op: Roll, site: Site) -> Code:
 def tile(op: Tile, site: Site) -> Code:
     repeats: tuple[Dim, ...] = op.repeats
     return method(X, "tile", *(lit(count, "count") for count in repeats)) if repeats else method(X, "tile", TupleCode(()))
+
+
+@function(RepeatInterleave)
+def repeat_interleave(op: RepeatInterleave, site: Site) -> Code:
+    return method(X, "repeat_interleave", lit(op.repeats, "repeats"), dim=(op.axis, None))

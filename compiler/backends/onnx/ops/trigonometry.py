@@ -1,0 +1,20 @@
+"""Functions of angles, and hyperbolic ones, in ONNX."""
+
+from __future__ import annotations
+
+from ....ops.base import Operator
+from ....ops.trigonometry import Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cosh, Sin, Sinh, Tan
+from ..table import Site, emits
+from ..terms import FLOAT64
+from .elementwise import in_real
+
+
+@emits(Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cosh, Sin, Sinh)
+def by_name(op: Operator, site: Site) -> str:
+    return in_real(site).op(op.onnx).name
+
+
+@emits(Tan)
+def tan(op: Tan, site: Site) -> str:
+    x = in_real(site)
+    return (x.op("Sin") / x.op("Cos")).name if x.dtype == FLOAT64 else x.op("Tan").name

@@ -1,0 +1,9 @@
+"""Functions of angles, and hyperbolic ones, in PyTorch: `torch.sin(x)`."""
+
+from __future__ import annotations
+
+from ....ops.trigonometry import Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cosh, Sin, Sinh, Tan
+from ..table import function
+from .elementwise import call_by_name
+
+function(Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cosh, Sin, Sinh, Tan)(call_by_name)
