@@ -10,8 +10,8 @@ from zoo.parity import Inputs, check, scatter, tokens
 
 transformers = pytest.importorskip("transformers", reason="the reference of the zoo's language models is transformers")
 
-SIZES = {"vocab_size": 96, "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 96}
-PARAMS = {"vocabulary": 96, "width": 24, "depth": 2, "heads": 3}
+SIZES = {"vocab_size": 96, "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 72}
+PARAMS = {"vocabulary": 96, "width": 24, "depth": 2, "heads": 3, "hidden": 72}
 LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
 
 
@@ -62,7 +62,7 @@ def test_small_roberta(tmp_path: Path) -> None:
 
 def test_small_distilbert(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    config = transformers.DistilBertConfig(vocab_size=96, dim=24, n_layers=2, n_heads=3, hidden_dim=96, max_position_embeddings=32)
+    config = transformers.DistilBertConfig(vocab_size=96, dim=24, n_layers=2, n_heads=3, hidden_dim=72, max_position_embeddings=32)
     reference = scatter(transformers.DistilBertModel(config))
     batches = without_segments(texts(96, (1, 7), (3, 16)))
     check("text/distilbert.net", "network", reference, batches, tmp_path, call=unsegmented, params={**PARAMS, "context": 32})

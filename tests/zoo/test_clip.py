@@ -52,15 +52,15 @@ def all_results(reference: torch.nn.Module, inputs: Inputs) -> object:
 @pytest.mark.parametrize("size", [32, 48])
 def test_small(size: int, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    text = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 96, "projection_dim": 20}
-    image = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 128, "projection_dim": 20}
+    text = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 72, "projection_dim": 20}
+    image = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 80, "projection_dim": 20}
     config = transformers.CLIPConfig(
         text_config={**text, "vocab_size": 96, "max_position_embeddings": 16, "eos_token_id": 95, "bos_token_id": 94},
         vision_config={**image, "image_size": size, "patch_size": 8},
         projection_dim=20,
     )
     reference = scatter(transformers.CLIPModel(config))
-    sizes = {"text": [24, 2, 3], "image": [32, 3, 4], "patch": 8, "features": 20, "size": size}
+    sizes = {"text": [24, 2, 3, 72], "image": [32, 3, 4, 80], "patch": 8, "features": 20, "size": size}
     params = {**sizes, "vocabulary": 96, "context": 16, "end": 95}
     check(SPEC, "network", reference, pairs(96, 95, size, (1, 7, 2), (3, 16, 1)), tmp_path, call=all_results, params=params)
 

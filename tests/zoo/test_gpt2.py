@@ -19,9 +19,10 @@ def logits(reference: torch.nn.Module, inputs: Inputs) -> object:
 
 def test_small(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    config = transformers.GPT2Config(vocab_size=96, n_positions=32, n_embd=24, n_layer=2, n_head=3, bos_token_id=0, eos_token_id=0)
+    sizes = {"vocab_size": 96, "n_positions": 32, "n_embd": 24, "n_layer": 2, "n_head": 3, "n_inner": 72}
+    config = transformers.GPT2Config(**sizes, bos_token_id=0, eos_token_id=0)
     reference = scatter(transformers.GPT2LMHeadModel(config))
-    params = {"vocabulary": 96, "context": 32, "width": 24, "depth": 2, "heads": 3}
+    params = {"vocabulary": 96, "context": 32, "width": 24, "depth": 2, "heads": 3, "hidden": 72}
     check(SPEC, "network", reference, tokens(96, (1, 7), (3, 16)), tmp_path, call=logits, params=params)
 
 

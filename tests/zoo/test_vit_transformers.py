@@ -29,10 +29,10 @@ def logits(reference: torch.nn.Module, inputs: Inputs) -> object:
 @pytest.mark.parametrize("size", [32, 48])
 def test_small(size: int, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128}
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 72}
     config = transformers.ViTConfig(**sizes, image_size=size, patch_size=8, num_labels=10)
     reference = scatter(transformers.ViTForImageClassification(config))
-    params = {"patch": 8, "width": 32, "depth": 2, "heads": 4, "classes": 10, "size": size}
+    params = {"patch": 8, "width": 32, "depth": 2, "heads": 4, "hidden": 72, "classes": 10, "size": size}
     check(SPEC, "network", reference, images((1, size, size), (3, size, size)), tmp_path, call=logits, params=params)
 
 

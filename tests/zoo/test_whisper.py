@@ -27,12 +27,12 @@ def test_small(tmp_path: Path) -> None:
     torch.manual_seed(0)
     layers = {f"{part}_layers": 2 for part in ("encoder", "decoder")}
     heads = {f"{part}_attention_heads": 3 for part in ("encoder", "decoder")}
-    hidden = {f"{part}_ffn_dim": 96 for part in ("encoder", "decoder")}
+    hidden = {f"{part}_ffn_dim": 72 for part in ("encoder", "decoder")}
     config = transformers.WhisperConfig(
         **layers, **heads, **hidden, d_model=24, num_mel_bins=10, max_source_positions=20, max_target_positions=32, vocab_size=51_865
     )
     reference = scatter(transformers.WhisperForConditionalGeneration(config))
-    params = {"width": 24, "depth": 2, "heads": 3, "bins": 10, "frames": 40, "context": 32}
+    params = {"width": 24, "depth": 2, "heads": 3, "hidden": 72, "bins": 10, "frames": 40, "context": 32}
     check(SPEC, "network", reference, spoken(10, 40, 51_865, (1, 7), (3, 16)), tmp_path, call=logits, params=params)
 
 
