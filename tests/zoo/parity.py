@@ -73,9 +73,8 @@ def check(
     `left_out` tells which names of the reference's state dict the spec leaves out on purpose. `call` runs the reference; otherwise it takes
     the inputs by position.
     """
-    ours = netc.compile_file(SPECS / spec, model=model, params=dict(params or {}))
+    ours = same_parameters(spec, model, reference, left_out=left_out, params=params)
     state = {name: tensor.clone() for name, tensor in reference.state_dict().items() if not left_out(name)}
-    assert {n: tuple(p.shape) for n, p in ours.parameters.items()} == {n: tuple(t.shape) for n, t in state.items()}
     path = folder / "weights.safetensors"
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)
     module = ours.module(weights=path).eval()
@@ -100,6 +99,21 @@ def tables(spec: str, model: str | None, reference: torch.nn.Module, params: Map
         if not name.endswith(("running_mean", "running_var", "num_batches_tracked")):
             assert found[name].dtype == wanted.dtype, name
             close(name, found[name], wanted, 1e-6)
+
+
+def same_parameters(
+    spec: str,
+    model: str | None,
+    reference: torch.nn.Module,
+    *,
+    left_out: Callable[[str], bool] = lambda name: False,
+    params: Mapping[str, object] | None = None,
+) -> netc.Model:
+    """The model, if its parameters have the names and shapes of the reference's, which may be on the meta device, without numbers."""
+    ours = netc.compile_file(SPECS / spec, model=model, params=dict(params or {}))
+    wanted = {name: tuple(tensor.shape) for name, tensor in reference.state_dict().items() if not left_out(name)}
+    assert {name: tuple(parameter.shape) for name, parameter in ours.parameters.items()} == wanted
+    return ours
 
 
 def close(what: str, found: object, wanted: object, tolerance: float) -> None:

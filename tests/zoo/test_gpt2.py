@@ -1,4 +1,5 @@
-"""specs/text/gpt2.net against transformers: a small configuration, and the smallest published one."""
+"""specs/text/gpt2.net against transformers: a small configuration, the smallest published one, and of the larger ones the names
+and shapes of their parameters."""
 
 from __future__ import annotations
 
@@ -6,11 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from zoo.parity import Inputs, check, scatter, tokens
+from zoo.parity import Inputs, check, same_parameters, scatter, tokens
 
 transformers = pytest.importorskip("transformers", reason="the reference of the zoo's language models is transformers")
 
 SPEC = "text/gpt2.net"
+LARGER = {
+    "gpt2_medium": {"n_embd": 1024, "n_layer": 24, "n_head": 16},
+    "gpt2_large": {"n_embd": 1280, "n_layer": 36, "n_head": 20},
+    "gpt2_xl": {"n_embd": 1600, "n_layer": 48, "n_head": 25},
+}
 
 
 def logits(reference: torch.nn.Module, inputs: Inputs) -> object:
@@ -31,3 +37,11 @@ def test_published(tmp_path: Path) -> None:
     torch.manual_seed(0)
     reference = scatter(transformers.GPT2LMHeadModel(transformers.GPT2Config()))
     check(SPEC, "gpt2", reference, tokens(50_257, (1, 16), (2, 40)), tmp_path, call=logits)
+
+
+@pytest.mark.zoo
+@pytest.mark.parametrize("name", LARGER)
+def test_larger(name: str) -> None:
+    with torch.device("meta"):
+        reference = transformers.GPT2LMHeadModel(transformers.GPT2Config(**LARGER[name]))
+    same_parameters(SPEC, name, reference)

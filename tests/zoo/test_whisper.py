@@ -1,4 +1,5 @@
-"""specs/text/whisper.net against transformers: a small configuration, and the smallest published one."""
+"""specs/text/whisper.net against transformers: a small configuration, the smallest published one, and of the larger ones the names
+and shapes of their parameters."""
 
 from __future__ import annotations
 
@@ -6,11 +7,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from zoo.parity import Inputs, check, scatter, tokens
+from zoo.parity import Inputs, check, same_parameters, scatter, tokens
 
 transformers = pytest.importorskip("transformers", reason="the reference of the zoo's language models is transformers")
 
 SPEC = "text/whisper.net"
+LARGER = {
+    "whisper_base": (512, 6, 8, {}),
+    "whisper_small": (768, 12, 12, {}),
+    "whisper_medium": (1024, 24, 16, {}),
+    "whisper_large_v2": (1280, 32, 20, {}),
+    "whisper_large_v3": (1280, 32, 20, {"num_mel_bins": 128, "vocab_size": 51_866}),
+}
 
 
 def spoken(bins: int, frames: int, vocabulary: int, *sizes: tuple[int, int]) -> list[Inputs]:
@@ -19,17 +27,20 @@ def spoken(bins: int, frames: int, vocabulary: int, *sizes: tuple[int, int]) -> 
     return [{"sound": torch.randn(n, bins, frames, generator=generator), **tokens(vocabulary, (n, length))[0]} for n, length in sizes]
 
 
+def sizes_of(depth: int, heads: int, hidden: int) -> dict[str, int]:
+    """Those that the encoder and the decoder have in common."""
+    one = {"layers": depth, "attention_heads": heads, "ffn_dim": hidden}
+    return {f"{part}_{name}": size for part in ("encoder", "decoder") for name, size in one.items()}
+
+
 def logits(reference: torch.nn.Module, inputs: Inputs) -> object:
     return reference(input_features=inputs["sound"], decoder_input_ids=inputs["tokens"]).logits
 
 
 def test_small(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    layers = {f"{part}_layers": 2 for part in ("encoder", "decoder")}
-    heads = {f"{part}_attention_heads": 3 for part in ("encoder", "decoder")}
-    hidden = {f"{part}_ffn_dim": 72 for part in ("encoder", "decoder")}
     config = transformers.WhisperConfig(
-        **layers, **heads, **hidden, d_model=24, num_mel_bins=10, max_source_positions=20, max_target_positions=32, vocab_size=51_865
+        **sizes_of(2, 3, 72), d_model=24, num_mel_bins=10, max_source_positions=20, max_target_positions=32, vocab_size=51_865
     )
     reference = scatter(transformers.WhisperForConditionalGeneration(config))
     params = {"width": 24, "depth": 2, "heads": 3, "hidden": 72, "bins": 10, "frames": 40, "context": 32}
@@ -41,3 +52,13 @@ def test_published(tmp_path: Path) -> None:
     torch.manual_seed(0)
     reference = scatter(transformers.WhisperForConditionalGeneration(transformers.WhisperConfig()))
     check(SPEC, "whisper_tiny", reference, spoken(80, 3000, 51_865, (1, 7), (2, 16)), tmp_path, call=logits)
+
+
+@pytest.mark.zoo
+@pytest.mark.parametrize("name", LARGER)
+def test_larger(name: str) -> None:
+    width, depth, heads, others = LARGER[name]
+    config = transformers.WhisperConfig(**sizes_of(depth, heads, 4 * width), d_model=width, **others)
+    with torch.device("meta"):
+        reference = transformers.WhisperForConditionalGeneration(config)
+    same_parameters(SPEC, name, reference)
