@@ -124,6 +124,71 @@ SAMPLES = {
         return h, self.last(h)
         """,
     ),
+    "what is computed twice": (
+        "x = input [T, 4]; a = (x -> sin) + 1; b = (x -> sin) + 1; c = a * b -> dense 4 as c; c + (x -> sin)",
+        """
+        x = torch.sin(x)
+        a = x + 1
+        c = self.c(a * a)
+        return c + x
+        """,
+    ),
+    "rotary angles for two": (
+        "x = input [T, 4]; q = x -> dense 4 as q_proj -> rotary; k = x -> dense 4 as k_proj -> rotary; q * k",
+        """
+        T = x.shape[1]
+        q = self.q_proj(x)
+        frequencies = 1 / 10000 ** (torch.arange(0, 4, 2, device=x.device) / 4)
+        angles = torch.arange(T, device=x.device)[:, None] * frequencies
+        cos = angles.cos()
+        sin = angles.sin()
+        first = q[..., :2]
+        second = q[..., 2:]
+        q = torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+        k = self.k_proj(x)
+        first = k[..., :2]
+        second = k[..., 2:]
+        k = torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+        return q * k
+        """,
+    ),
+    "modules are run as often as the spec has them": (
+        "x = input 4; shared f = (dense 4 -> dropout 0.5); (x -> f) * (x -> f) + (x -> dropout 0.5 as d) / (x -> dropout 0.5 as e)",
+        """
+        y = self.d(x) / self.e(x)
+        return self.f(x) * self.f(x) + y
+        """,
+    ),
+    "side by side": (
+        "x = input [T, 4]; (x -> dense 4 as query, x -> dense 4 as key -> tanh, x -> dense 4 as value) -> attention -> dense 2 as out",
+        """
+        query = self.query(x)
+        key = torch.tanh(self.key(x))
+        value = self.value(x)
+        x = F.scaled_dot_product_attention(query, key, value)
+        return self.out(x)
+        """,
+    ),
+    "another form of the same": (
+        "(q, k, v) = input [T, 12] -> chunk 3 axis=-1; h = k; "
+        "(q -> unflatten (-1) [2, 2] -> transpose 1 2, h -> unflatten (-1) [2, 2] -> transpose 1 2, "
+        "v -> unflatten (-1) [2, 2] -> transpose 1 2) -> attention -> transpose 1 2 -> flatten 2 -> dense 2 as out",
+        """
+        q, k, v = x.chunk(3, dim=-1)
+        q = q.unflatten(-1, (2, 2)).transpose(1, 2)
+        k = k.unflatten(-1, (2, 2)).transpose(1, 2)
+        v = v.unflatten(-1, (2, 2)).transpose(1, 2)
+        x = F.scaled_dot_product_attention(q, k, v).transpose(1, 2)
+        return self.out(x.flatten(2))
+        """,
+    ),
+    "state that nothing takes": (
+        "(y, h, c) = input [T, 4] -> lstm 3 as lstm; y -> dense 2 as out",
+        """
+        y, _ = self.lstm(x)
+        return self.out(y)
+        """,
+    ),
     "branches of a function": (
         "x = input 4; (x -> (dense 2) as a, x -> (dense 3) as b) -> concat axis=1 -> relu",
         """

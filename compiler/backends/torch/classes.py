@@ -12,7 +12,7 @@ import typing
 from netc.dsl.record import Record
 
 from ...graph import Graph
-from .code import CallCode, Code, Literal
+from .code import Attribute, CallCode, Code, Infix, Literal, Method, Own, Prefix, Subscript
 from .tree import shape
 
 How = typing.Literal["module", "parameter", "buffer", "transient"]
@@ -27,6 +27,19 @@ class Member(Record):
 
 Form = typing.Literal["call", "method", "infix", "other", "return"]
 _WEIGHTS: dict[Form, int] = {"call": 4, "method": 2, "infix": 1, "other": 1, "return": 0}
+_FORMS: dict[type[Code], Form] = {
+    Method: "method",
+    Infix: "infix",
+    Prefix: "infix",
+    Attribute: "other",
+    Subscript: "method",
+    Own: "other",
+}
+
+
+def form_of(code: Code) -> Form:
+    """What kind of expression it is."""
+    return _FORMS.get(type(code), "call")
 
 
 class Traits(Record):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from .access import Access
 from .classes import Body, Loop, Step
-from .code import CallCode, Code, Device, Let, Local, Several, TupleCode
+from .code import CallCode, Code, Device, Several, TupleCode
 from .grouping import Uses, nested
 from .layout import STEP, WIDTH, statement
 from .naming import IMPORTED
@@ -19,6 +19,7 @@ from .printer import doc, text
 from .signature import Signature, prelude
 from .tree import Argument, Gathered, Handed, MemberRef, Name, Passed, SizeRef, SymbolRef, ValueRef, rewrite
 from .variables import Variables
+from .wishes import Wishes, goals
 
 DEPTH = 2
 """How deep the statements of a method are indented."""
@@ -35,15 +36,17 @@ class _Forward:
     def __init__(self, body: Body, attributes: Mapping[str, str]) -> None:
         self.body, self.attributes = body, attributes
         ready = Steps(body)
-        self.steps, self.names, self.whole = ready.steps, ready.names, ready.whole
+        self.steps, self.names, self.whole, self.weak = ready.steps, ready.names, ready.whole, ready.weak
         self.uses = Uses(self.steps, ready.references, len(self.names))
         self.nested = nested(self.steps, self.names, self.uses, [width(s) for s in self.steps])
         self.maker = {s.outputs[0]: i for i, s in enumerate(self.steps) if len(s.outputs) == 1 and self.nested[i]}
         self.access = Access(body)
         alive = [s for s, a in zip(self.steps, self.uses.alive, strict=True) if a]
         self.signature = Signature(body, alive)
-        self.variables = Variables(self.signature.fixed | IMPORTED, self.names[body.inputs :])
-        self.goals = _goals(self.steps, ready.references, self.names, self.uses)
+        own = [n for i, n in enumerate(self.names) if i >= body.inputs and i not in self.weak]
+        self.variables = Variables(self.signature.fixed | IMPORTED, own)
+        self.wishes = Wishes(self.steps, ready.references, self.names, self.uses, self.nested)
+        self.goals = goals(self.steps, ready.references, self.names, self.weak, self.uses)
         self.groups: list[list[str]] = []
         self.first: int | None = None
         self.passing: list[str] = []
@@ -53,19 +56,19 @@ class _Forward:
             self.variables.bind(name, index, self.uses.total[index])
         for index, step in enumerate(self.steps):
             if self.uses.alive[index] and not self.nested[index]:
-                self._write(step)
+                self._write(step, index)
         body = [line for group in _rolled(self.groups) for line in group]
         return [*self.signature.lines(), *prelude(self.body, self.signature), *body]
 
     # --- statements --------------------------------------------------------------------------------------------------------
 
-    def _write(self, step: Step) -> None:
+    def _write(self, step: Step, index: int) -> None:
         self.first = None
         if step.loop is not None:
             self._loop(step, step.loop)
         else:
             code = self._resolved(step.code)
-            targets = [self._target(o) for o in step.outputs]
+            targets = [self._target(o, index) for o in step.outputs]
             if isinstance(code, Several):
                 targets = _grouped(targets, code.groups)
                 code = code.result
@@ -78,13 +81,17 @@ class _Forward:
     def _add(self, lines: list[str]) -> None:
         self.groups.append(lines)
 
-    def _target(self, tensor: int) -> str:
+    def _target(self, tensor: int, index: int) -> str:
         uses = self.uses.total[tensor]
         if not uses:
             return "_"
+        if tensor in self.weak:
+            return self.variables.bound(self.names[tensor], tensor, uses)
         if self.names[tensor] or tensor in self.whole:
             return self.variables.named(self.names[tensor] or "parts", tensor, uses)
-        return self.variables.unnamed(tensor, uses, self.first, self.goals.get(tensor, ""))
+        role = self.wishes.roles.get(tensor, "")
+        same = self.first if self.wishes.is_same(index) else None
+        return self.variables.unnamed(tensor, uses, self.first, self.goals.get(tensor, ""), role, same)
 
     def _loop(self, step: Step, loop: Loop) -> None:
         """`for layer in self.layers: x = layer(x, mask)`, after the variables that it carries on have their first values."""
@@ -123,9 +130,7 @@ class _Forward:
     # --- expressions ---------------------------------------------------------------------------------------------------------
 
     def _resolved(self, code: Code) -> Code:
-        """The code with all names decided; what it needs before it is written on the way."""
-        if isinstance(code, Let):
-            return self._bindings(code)
+        """The code with all names decided."""
         return rewrite(code, self._change)
 
     def _change(self, part: Code) -> Code | None:
@@ -168,25 +173,12 @@ class _Forward:
         inner = rewrite(element, lambda p: Name(name) if p == Name(variable) else self._change(p))
         return Gathered(inner, name, self._resolved(iterable))
 
-    def _bindings(self, let: Let) -> Code:
-        """Writes the bindings as statements; gives the result."""
-        names: dict[str, str] = {}
-
-        def renamed(part: Code) -> Code | None:
-            return Name(names[part.name]) if isinstance(part, Local) else None
-
-        for name, code in let.bindings:
-            value = self._resolved(rewrite(code, renamed))
-            names[name] = self._temporary(name)
-            self._add(statement(f"{names[name]} = ", doc(value), DEPTH))
-        return self._resolved(rewrite(let.result, renamed))
-
 
 def _grouped(targets: list[str], groups: tuple[int, ...]) -> list[str]:
     """The targets in brackets as the results come; `_` for results that nothing takes."""
     padded = iter([*targets, *["_"] * (sum(groups) - len(targets))])
     parts = [[next(padded) for _ in range(size)] for size in groups]
-    return [part[0] if len(part) == 1 else f"({', '.join(part)})" for part in parts]
+    return [part[0] if len(part) == 1 else "_" if set(part) == {"_"} else f"({', '.join(part)})" for part in parts]
 
 
 def _returned(code: Code) -> list[str]:
@@ -196,19 +188,6 @@ def _returned(code: Code) -> list[str]:
         if len(line) <= WIDTH:
             return [line]
     return statement("return ", doc(code), DEPTH)
-
-
-def _goals(steps: list[Step], references: list[list[int]], names: list[str], uses: Uses) -> dict[int, str]:
-    """For tensors without a name that flow on to one that has one: that name."""
-    goals: dict[int, str] = {}
-    for step, taken in zip(reversed(steps), reversed(references), strict=True):
-        if len(step.outputs) != 1 or not taken:
-            continue
-        goal = names[step.outputs[0]] or goals.get(step.outputs[0], "")
-        first = taken[0]
-        if goal and not names[first] and uses.total[first] == (2 if step.loop else 1):
-            goals[first] = goal
-    return goals
 
 
 def _rolled(groups: list[list[str]]) -> list[list[str]]:

@@ -12,8 +12,8 @@ from ...dims import Facts, SymDim
 from ...graph import OpNode
 from ...ops.base import Given
 from . import ops
-from .classes import How, Traits
-from .code import Attribute, CallCode, Code, Infix, Let, Lit, Method, Own, Prefix, Ref, Subscript
+from .classes import How, Traits, form_of
+from .code import CallCode, Code, Let, Lit, Own, Ref
 from .table import FUNCTIONS, INVOCATIONS, MODULES, Emitter, Site
 from .tree import parts
 
@@ -78,8 +78,8 @@ class Operators:
 
     def traits(self, node: OpNode, code: Code) -> Traits:
         op = node.op
-        form = _FORMS.get(type(code.result if isinstance(code, Let) else code), "call")
-        return Traits(op.name, bool(node.specs), self.is_member(node), op.is_activation, False, form)  # type: ignore[arg-type]
+        form = form_of(code.result if isinstance(code, Let) else code)
+        return Traits(op.name, bool(node.specs), self.is_member(node), op.is_activation, False, form)
 
     def _constructor(self, node: OpNode) -> Code | None:
         near = (len(node.outputs), id(node.op), *(id(v.type) for v in node.inputs))
@@ -108,9 +108,6 @@ class Operators:
 def called(inputs: int) -> Code:
     """A module called with all inputs."""
     return CallCode(Own(), tuple(Ref(i) for i in range(inputs)))
-
-
-_FORMS = {Method: "method", Infix: "infix", Prefix: "infix", Attribute: "other", Subscript: "method", Own: "other"}
 
 
 def _is_dynamic(code: Code) -> bool:

@@ -1,7 +1,8 @@
 """The steps of a body made ready for `forward`.
 
-In: the steps of a body. Out: steps in which parameters stand for themselves, and a step with several results that are all taken in a row by
-one other step has one result, which is handed on whole (`*x.chunk(3, dim=-1)`). Always: the last step is the `return`.
+In: the steps of a body. Out: steps in which parameters stand for themselves, what is computed twice is computed once, and a step with several
+results that are all taken in a row by one other step has one result, which is handed on whole (`*x.chunk(3, dim=-1)`). Always: the last
+step is the `return`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from collections import Counter
 from itertools import chain
 
 from .classes import Body, Step, Traits
-from .code import CallCode, Code, Let, Lit, Method, Several, TupleCode
+from .code import CallCode, Code, Lit, Method, Several, TupleCode
+from .once import Bound, merged
 from .printer import literal
 from .tree import Gathered, MemberRef, Name, Starred, ValueRef, parts, rewrite
 
@@ -27,7 +29,10 @@ class Steps:
         """Tensors that are really tuples of them."""
         returned = tuple(ValueRef(o) for o in body.outputs)
         result: Code = returned[0] if len(returned) == 1 else TupleCode(returned)
-        self.steps = _plain_members([*body.steps, Step(result, (), RETURN)])
+        bound = Bound(self.names)
+        self.weak = bound.weak
+        """Tensors whose names are only wishes."""
+        self.steps = merged(bound.opened(_plain_members([*body.steps, Step(result, (), RETURN)])), self.names)
         self.references = [references(s.code) for s in self.steps]
         totals = Counter(chain.from_iterable(self.references))
         if self._pack(totals):
@@ -107,8 +112,6 @@ def _plain_members(steps: list[Step]) -> list[Step]:
 
 def width(step: Step) -> int:
     """About how long the step's own code is."""
-    if isinstance(step.code, Let):
-        return 20
     total = 0
     for part in parts(step.code):
         match part:

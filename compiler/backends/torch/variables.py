@@ -45,15 +45,27 @@ class Variables:
         name = local(wanted)
         if not self.is_free(name):
             name = unique(name, self._unavailable())
+        if name not in RUNNING:
+            self.running.discard(name)
         return self.bind(name, tensor, uses)
 
-    def unnamed(self, tensor: int, uses: int, source: int | None, goal: str) -> str:
-        """A name for a tensor without one, made of `source`, from which `goal` will be made in the end."""
-        return self.bind(self._pick(source, goal), tensor, uses)
+    def bound(self, wanted: str, tensor: int, uses: int) -> str:
+        """A name for what only an operator's formula calls `wanted`: one that the spec does not give."""
+        return self.bind(unique(local(wanted), self._unavailable() | self.reserved), tensor, uses)
 
-    def _pick(self, source: int | None, goal: str) -> str:
+    def unnamed(self, tensor: int, uses: int, source: int | None, goal: str, role: str = "", same: int | None = None) -> str:
+        """A name for a tensor without one, made of `source`, from which `goal` will be made in the end. `role`: what it is beside others
+        that are used with it. `same`: what it is another form of."""
+        kept = self.name_of[same] if same is not None else ""
+        if kept and self.is_free(kept):
+            return self.bind(kept, tensor, uses)
+        if role and local(role) not in self.reserved and self.is_free(local(role)):
+            return self.bind(local(role), tensor, uses)
+        return self.bind(self._pick(source, goal, uses > 1), tensor, uses)
+
+    def _pick(self, source: int | None, goal: str, lasting: bool) -> str:
         previous = self.name_of.get(source, "") if source is not None else ""
-        if previous in self.running and self.is_free(previous):
+        if previous in self.running and self.is_free(previous) and not (goal and lasting):
             return previous
         if goal and self.is_free(local(goal)):
             self.running.add(local(goal))

@@ -1,0 +1,78 @@
+"""Steps that do the same, as one.
+
+In: the steps of a body. Out: steps in which the bindings of every `Let` are steps of their own, and of equal steps only the first is left.
+Always: what runs a module, or may give another result each time, is done as often as the spec has it; the order of the steps stays; linear
+in the code of the steps.
+"""
+
+from __future__ import annotations
+
+from .classes import Step, Traits, form_of
+from .code import CallCode, Code, Let, Local, Method, Several
+from .tree import Gathered, ValueRef, parts, rewrite
+
+
+class Bound:
+    """Steps with the bindings among them. `names` grows by the bindings' tensors, which are in `weak`: a name of theirs is only a wish."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.names = names
+        self.weak: set[int] = set()
+
+    def opened(self, steps: list[Step]) -> list[Step]:
+        return [made for step in steps for made in (self._open(step, step.code) if isinstance(step.code, Let) else [step])]
+
+    def _open(self, step: Step, let: Let) -> list[Step]:
+        made: list[Step] = []
+        places: dict[str, int] = {}
+
+        def placed(part: Code) -> Code | None:
+            return ValueRef(places[part.name]) if isinstance(part, Local) else None
+
+        for name, code in let.bindings:
+            value = rewrite(code, placed)
+            places[name] = len(self.names)
+            self.weak.add(len(self.names))
+            self.names.append(name)
+            made.append(Step(value, (places[name],), Traits(name, form=form_of(value))))
+        return [*made, Step(rewrite(let.result, placed), step.outputs, step.traits)]
+
+
+def merged(steps: list[Step], names: list[str]) -> list[Step]:
+    """Of equal steps the first. It gets the name of another if it has none."""
+    known: dict[Code, int] = {}
+    instead: dict[int, int] = {}
+
+    def change(part: Code) -> Code | None:
+        return ValueRef(instead[part.index]) if isinstance(part, ValueRef) and part.index in instead else None
+
+    left: list[Step] = []
+    for step in steps:
+        new = step
+        if instead:
+            loop = step.loop
+            if loop is not None:
+                loop = type(loop)(rewrite(loop.members, change), loop.variable, tuple(instead.get(s, s) for s in loop.states))
+            new = Step(rewrite(step.code, change), step.outputs, step.traits, loop)
+        if _is_pure(new):
+            first = known.setdefault(new.code, new.outputs[0])
+            if first != new.outputs[0]:
+                instead[new.outputs[0]] = first
+                names[first] = names[first] or names[new.outputs[0]]
+                continue
+        left.append(new)
+    return left
+
+
+def _is_pure(step: Step) -> bool:
+    """Whether doing the step again gives the same result, and leaves nothing behind."""
+    if len(step.outputs) != 1 or step.loop is not None or step.traits.module or step.traits.call:
+        return False
+    return not any(_runs(part) for part in parts(step.code))
+
+
+def _runs(part: Code) -> bool:
+    """Whether some code runs a module, gives several results, or changes what it takes."""
+    if isinstance(part, CallCode):
+        return not isinstance(part.function, str)
+    return isinstance(part, (Several, Gathered)) or (isinstance(part, Method) and part.name.endswith("_"))
