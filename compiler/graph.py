@@ -190,6 +190,21 @@ def join(prefix: str, label: str) -> str:
     return f"{prefix}.{label}" if prefix and label else prefix or label
 
 
+def route(graph: Graph, path: str) -> list[Node]:
+    """The nodes on the way to the stage at `path`, that stage last; none if there is no such stage. A label may have several levels."""
+    parts = path.split(".")
+    for length in range(1, len(parts) + 1):
+        label = ".".join(parts[:length])
+        node = next((n for n in graph.nodes if (n.label if n.shared is None else n.shared.label) == label), None)
+        if node is None:
+            continue
+        if length == len(parts):
+            return [node]
+        behind = route(node.graph, ".".join(parts[length:])) if isinstance(node, CallNode) else []
+        return [node, *behind] if behind else []
+    return []
+
+
 class Placed:
     """An operator node with its full path, and the values it takes and makes as keys that are unique in the whole program."""
 

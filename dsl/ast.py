@@ -98,6 +98,12 @@ class Call(Expr):
     arguments: tuple[Expr, ...]
 
 
+class StageExpr(Expr):
+    """`(name positional* keyword* activation?)`, at least one of them: a stage with arguments as a value. The stage has no label."""
+
+    stage: Apply
+
+
 class Range(Expr):
     """`start..stop`, the stop left out."""
 
@@ -169,7 +175,7 @@ class Apply(Tensor):
 
     `name` is `in` for the keyword. `called` holds for `name(a, b)` without a space before the parenthesis: the arguments are then the
     positional ones, and the name may be that of a compile-time function. `name_span` is the name alone. `activation` is a bare name
-    behind the keywords; without keywords it is the last of the positional arguments.
+    or a `StageExpr` behind the keywords; without keywords it is the last of the positional arguments.
     """
 
     name: str
@@ -178,7 +184,7 @@ class Apply(Tensor):
     keywords: tuple[Keyword, ...]
     label: Label | None = None
     called: bool = False
-    activation: Name | None = None
+    activation: Expr | None = None
 
 
 class Group(Tensor):
@@ -256,11 +262,13 @@ class Statement(Node):
 
 
 class Assign(Statement):
-    """`name = pipeline` or `(a, b) = pipeline`. One target without parentheses: `unpack` is false."""
+    """`name = pipeline` or `(a, b) = pipeline`. One target without parentheses: `unpack` is false. `rests` are the indices of the targets
+    that are written `name...` and take what the others leave."""
 
     targets: tuple[Name, ...]
     unpack: bool
     value: Pipeline
+    rests: tuple[int, ...] = ()
 
 
 class Let(Statement):

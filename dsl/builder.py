@@ -102,7 +102,19 @@ class Builder(ExpressionBuilder):
         return ast.Assign(self._between(c[0], c[2]), (self._name(c[0]),), False, c[2])
 
     def unpack(self, c: Children) -> ast.Assign:
-        return ast.Assign(self._between(c[0], c[-1]), tuple(c[1]), True, c[-1])
+        names, rests = c[1]
+        return ast.Assign(self._between(c[0], c[-1]), tuple(names), True, c[-1], tuple(rests))
+
+    def targets(self, c: Children) -> tuple[list[ast.Name], list[int]]:
+        """The names, and which of them are `rest`s."""
+        names, rests = c[0] if len(c) > 1 else ([], [])
+        last = c[-1]
+        rests += [len(names)] if last.__class__ is ast.Name else []
+        names.append(last if last.__class__ is ast.Name else self._name(last))
+        return names, rests
+
+    def rest(self, c: Children) -> ast.Name:
+        return self._name(c[0])
 
     def let(self, c: Children) -> ast.Let:
         return ast.Let(self._between(c[0], c[3]), self._name(c[1]), c[3])
@@ -172,7 +184,7 @@ class Builder(ExpressionBuilder):
         label = c[-1] if c[-1].__class__ is ast.Label else None
         positional: tuple[ast.Expr, ...] = ()
         keywords: tuple[ast.Keyword, ...] = ()
-        activation: ast.Name | None = None
+        activation: ast.Name | ast.StageExpr | None = None
         for child in c:
             if child.__class__ is list:
                 more, named, activation = self._arguments(child)
@@ -180,12 +192,19 @@ class Builder(ExpressionBuilder):
         span = self._between(c[0], c[-1])
         return ast.Apply(span, c[0].text, self._token_span(c[0]), positional, keywords, label, True, activation)
 
-    def _arguments(self, arguments: list[Any]) -> tuple[tuple[ast.Expr, ...], tuple[ast.Keyword, ...], ast.Name | None]:
-        """The arguments by kind; a bare name behind the last keyword is an activation."""
+    def stage_expr(self, c: Children) -> ast.StageExpr:
+        arguments = [c[2], *(c[3] if len(c) == 5 else ())]
+        span = Span(self.source, c[1].start, arguments[-1].span.end)
+        positional, keywords, activation = self._arguments(arguments)
+        stage = ast.Apply(span, c[1].text, self._token_span(c[1]), positional, keywords, None, False, activation)
+        return ast.StageExpr(self._between(c[0], c[-1]), stage)
+
+    def _arguments(self, arguments: list[Any]) -> tuple[tuple[ast.Expr, ...], tuple[ast.Keyword, ...], ast.Name | ast.StageExpr | None]:
+        """The arguments by kind; a bare name or a stage behind the last keyword is an activation."""
         keywords = tuple(one for one in arguments if one.__class__ is ast.Keyword)
         if not keywords:
             return tuple(arguments), (), None
-        activation = arguments[-1] if arguments[-1].__class__ is ast.Name else None
+        activation = arguments[-1] if arguments[-1].__class__ in (ast.Name, ast.StageExpr) else None
         positional = tuple(one for one in arguments if one.__class__ is not ast.Keyword and one is not activation)
         if positional and keywords[0].span.start < positional[-1].span.start:
             self._report(errors.positional_after_keyword(positional[-1].span, keywords[0].span))

@@ -140,7 +140,6 @@ class ExpressionBuilder:
         while text[begin] in " \t":
             begin += 1
         span = Span(self.source, begin, token.end)
-        self._check_label(span)
         parts: list[str | ast.Expr] = []
         at = begin
         while at < token.end:
@@ -155,8 +154,3 @@ class ExpressionBuilder:
                 parts.append(text[at:end])
                 at = end
         return ast.Label(span, tuple(parts))
-
-    def _check_label(self, span: Span) -> None:
-        text = span.text
-        if text.startswith(".") or text.endswith(".") or ".." in text:
-            self._report(errors.syntax(span, f"the label `{text}` has an empty part", "a part between two points is missing"))

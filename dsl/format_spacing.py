@@ -19,7 +19,8 @@ def word(leaf: Leaf) -> str:
 
 
 def needs_space(before: Leaf, after: Leaf) -> bool:
-    return before.token.type not in _NOTHING_AFTER and after.token.type not in _NOTHING_BEFORE
+    rest = before.token.type == "NAME" and after.token.type == "ELLIPSIS"
+    return not rest and before.token.type not in _NOTHING_AFTER and after.token.type not in _NOTHING_BEFORE
 
 
 def join(words: Sequence[tuple[Leaf, str]]) -> str:

@@ -141,7 +141,7 @@ class _Filter:
             if tokens[index + 1].type == "EQUALS":
                 tokens[index + 1].type = "ASSIGN"
         elif tokens[index].type == "LPAR":
-            behind = self._behind_names(index)
+            behind = self._behind_names(index, rest=True)
             if behind and tokens[behind].type == "EQUALS":
                 tokens[index].type = "LPAR_NAMES"
                 tokens[behind].type = "ASSIGN"
@@ -157,8 +157,8 @@ class _Filter:
                 tokens[index].type = "LPAR_NAMES"
                 tokens[behind].type = "BINDER_IN"
 
-    def _behind_names(self, index: int) -> int:
-        """If a list of names in parentheses begins at `index`, the index behind it, or else 0."""
+    def _behind_names(self, index: int, rest: bool = False) -> int:
+        """If a list of names in parentheses begins at `index`, the index behind it, or else 0. With `rest`, `...` may follow a name."""
         wanted = "NAME"
         for at in range(index + 1, len(self.tokens)):
             kind = self.tokens[at].type
@@ -166,7 +166,7 @@ class _Filter:
                 return at + 1
             if kind == wanted:
                 wanted = "COMMA" if kind == "NAME" else "NAME"
-            elif kind != "NL":
+            elif kind != "NL" and not (rest and kind == "ELLIPSIS" and wanted == "COMMA"):
                 break
         return 0
 

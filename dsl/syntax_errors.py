@@ -89,7 +89,10 @@ def _misplaced_word(stop: Stop) -> Diagnostic | None:
         return errors.syntax(
             stop.span,
             "`...` means nothing here",
-            help=("it can stand in the pattern of a parameter: `block f(x: [..., D]) { ... }`",),
+            help=(
+                "it can stand in the pattern of a parameter, `block f(x: [..., D]) { ... }`,"
+                " and behind a name that takes what is left of a tuple: `(first, rest...) = parts`",
+            ),
         )
     return None
 

@@ -13,6 +13,7 @@ from netc.dsl.diagnostics import Frame as Trace
 from netc.dsl.source import Span
 
 from ..errors.names import UnusedFlow
+from ..errors.structure import NoResult
 from ..graph import CallNode, Graph, Kind, Node, OpNode, SharedModule, Value
 from .memo import Entry
 from .naming import Namer
@@ -20,8 +21,9 @@ from .operators import tensors
 from .scope import Frame, Scope, token
 from .session import Session
 from .sharing import check_shared, specs_within
+from .through import wire
 from .ties import resolve
-from .values import UNKNOWN, Flow, Many, SharedDef, Unknown
+from .values import UNKNOWN, Failure, Flow, Many, SharedDef, Unknown
 
 Run = Callable[[Scope], Flow]
 
@@ -53,6 +55,8 @@ def elaborate_body(
         inner.bind("in", receive(flow, frame))
     with session.nested(trace.span if trace else node.span):
         result = run(inner)
+    if graph.nodes and isinstance(result, Many) and not result.values:
+        raise Failure(NoResult(f"`{name}`"), node.span)
     entry = finish(frame, result, session)
     session.memo.keep(key, entry, tuple(frame.reads.values()))
     return entry
@@ -84,7 +88,8 @@ def finish(frame: Frame, result: Flow, session: Session) -> Entry:
     values = tensors(result)
     graph.outputs = values or []
     many = isinstance(result, Many) and result.extras is None
-    return Entry(graph, many, values is None, _is_single(frame), tuple(frame.reads))
+    single = _is_single(frame)
+    return Entry(graph, many, values is None, single, tuple(frame.reads), wire(graph))
 
 
 def _is_single(frame: Frame) -> bool:
@@ -107,14 +112,18 @@ def place_call(
     shared: SharedModule | None = None,
 ) -> Flow:
     """Calls the graph. `scope` is the one its reads are seen from."""
-    inputs, modules = _actual(entry, flow, scope)
-    if entry.failed or inputs is None:
+    given, modules = _actual(entry, flow, scope)
+    if entry.failed or given is None:
         return UNKNOWN
     graph = entry.graph
+    inputs = tuple(given[i] for i in entry.wiring.taken)
     outputs = tuple(Value(v.type, span, spatial=v.spatial) for v in graph.outputs)
     if shared is not None:
         check_shared(shared, specs_within(graph), span, session)
-    return _add(CallNode(graph, inputs, outputs, label, span, modules, shared), graph.size, entry, scope, session)
+    _add(CallNode(graph, inputs, outputs, label, span, modules, shared), graph.size, entry, scope, session)
+    found = (*outputs, *given)
+    results = tuple(found[i] for i in entry.wiring.results)
+    return results[0] if len(results) == 1 and not entry.many else Many(results)
 
 
 def place_stage(entry: Entry, flow: Flow, scope: Scope, session: Session, *, label: str, span: Span | None = None) -> Flow:

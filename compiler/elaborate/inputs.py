@@ -26,7 +26,7 @@ from .limits import check_tensor
 from .operators import BARE_INPUT
 from .scope import Scope
 from .session import Session
-from .values import Failure, Flow, show_value
+from .values import Failure, Flow, LazyLet, show_value
 
 
 def make_input(node: ast.Input, name: str, scope: Scope, session: Session) -> Flow:
@@ -94,7 +94,8 @@ def declare_dimensions(body: ast.Body, scope: Scope, session: Session, fixed: Ma
     session.dims = {name: symbol(name) for name in names}
     for found in (n for i in inputs for n in _names(i.shape)):
         session.declared.setdefault(found.name, found.span)
-    wheres = [(c, w) for i in inputs for w in i.where for c in _conditions(w, scope, session)]
+    seen = _with_lets(body, scope)
+    wheres = [(c, w) for i in inputs for w in i.where for c in _conditions(w, seen, session)]
     known = {name: size for name, size in fixed.items() if name in names}
     declared = declare(tuple(names), [c for c, _ in wheres], known)
     session.dims = dict(declared.dims)
@@ -107,6 +108,15 @@ def declare_dimensions(body: ast.Body, scope: Scope, session: Session, fixed: Ma
             others = [w for c, w in wheres if w is not where and symbols_of(c) & symbols_of(contradiction)]
             marks = tuple((w.span, "this is stated too") for w in others)
             session.report(Contradiction(where.span.text, given), where.span, marks)
+
+
+def _with_lets(body: ast.Body, scope: Scope) -> Scope:
+    """What a `where` sees: the model's `let`s too, wherever they stand. Those that need a tensor are not known so early."""
+    inner = Scope(scope, None)
+    for statement in body.statements:
+        if isinstance(statement, ast.Let) and scope.find(statement.name.name) is None:
+            inner.bind(statement.name.name, LazyLet(statement, inner), statement.name.span)
+    return inner
 
 
 def symbols_of(condition: Condition) -> frozenset[str]:

@@ -12,6 +12,7 @@ from netc.dsl.record import Record
 
 from ..graph import Graph
 from .scope import Scope, token
+from .through import Wiring
 
 
 class Entry(Record):
@@ -22,6 +23,7 @@ class Entry(Record):
     failed: bool
     single: bool
     reads: tuple[str, ...]
+    wiring: Wiring
 
 
 class Memo:

@@ -10,7 +10,7 @@ from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import SourceFile, Span
 
-from ..errors.structure import AmbiguousModel, NoInput, Recursion, StrayStatement, UnknownModel, UnknownParameter
+from ..errors.structure import AmbiguousModel, NoInput, NoResult, Recursion, StrayStatement, UnknownModel, UnknownParameter
 from ..graph import Graph, Program
 from .arguments import bind_parameters
 from .bodies import finish
@@ -101,12 +101,20 @@ def build(chosen: Chosen, files: Scope, params: Mapping[str, Any], dims: Mapping
         return None
     if not graph.inputs:
         session.report(NoInput(), chosen.span)
+    if not graph.outputs:
+        session.report(NoResult("the model"), _result_span(body))
     graph.output_names = list(output_names(results, len(graph.outputs), {v.name for v in graph.inputs}))
     free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
     program = Program(graph, session.facts, free, tuple(session.conditions))
     if not any(d.severity == "error" for d in session.diagnostics):
         check_expectations(chosen, program, params, scope, session)
     return program
+
+
+def _result_span(body: ast.Body) -> Span:
+    """The statement that says what comes out, for a body whose result is empty."""
+    outs = [s for s in body.statements if isinstance(s, ast.Out)]
+    return (outs or body.statements)[-1].span
 
 
 def derive(model: ast.Model, outside: Scope, files: Scope, session: Session) -> tuple[ast.Body, Scope]:

@@ -5,6 +5,8 @@ In a body, an unlabelled stage is named by operator and ordinal (`dense1`); in a
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from netc.dsl.source import Span
 
 
@@ -14,6 +16,8 @@ class Namer:
     def __init__(self, numbered: bool) -> None:
         self.numbered = numbered
         self.taken: dict[str, Span] = {}
+        self.levels: dict[str, tuple[str, Span]] = {}
+        """What the labels with several levels begin with, each with the first of them."""
         self.explicit: set[str] = set()
         self._counts: dict[str, int] = {}
 
@@ -30,14 +34,17 @@ class Namer:
             count = self._counts.get(word, 0)
             self._counts[word] = count + 1
             label = f"{word}{count + 1}" if word else str(count)
-            if label not in self.taken:
+            if label not in self.taken and label not in self.levels:
                 self.taken[label] = span
                 return label
 
-    def claim(self, label: str, span: Span) -> Span | None:
-        """Takes a label that was written. If it is taken already: where."""
-        earlier = self.taken.get(label)
+    def claim(self, label: str, span: Span) -> tuple[str, Span] | None:
+        """Takes a label that was written. If it is taken already, or one of the two would be a level of the other: which, and where."""
+        above = list(accumulate(label.split("."), "{}.{}".format))[:-1]
+        earlier = next(((other, self.taken[other]) for other in (label, *above) if other in self.taken), self.levels.get(label))
         if earlier is None:
             self.taken[label] = span
             self.explicit.add(label)
+            for level in above:
+                self.levels.setdefault(level, (label, span))
         return earlier

@@ -12,7 +12,7 @@ from netc.dsl.source import Span
 from ..dims import SymDim, symbols
 from ..errors.base import STAGE, Place, Problem
 from ..errors.dense import DenseAfterSpatial
-from ..errors.names import TAKEN_LABELS, BadLabel, LabelTwice, WrongTensors
+from ..errors.names import TAKEN_LABELS, BadLabel, LabelTwice, LabelWithin, WrongTensors
 from ..errors.structure import NoTie, SymbolicParameter
 from ..graph import OpNode, SharedModule, Value
 from ..ops.base import Given, Operator, ParameterSpec, Refusal
@@ -57,9 +57,8 @@ def operate(
         _tie(bound, scope.frame)
     if bound.activation is None:
         return result
-    follower = Operator.registry[bound.activation.name]()
-    name, where = follower.name, bound.activation.span
-    follow = scope.frame.namer.automatic(name, where)
+    follower, where = bound.activation.op, bound.activation.span
+    follow = scope.frame.namer.automatic(follower.name, where)
     return add_operator(follower, tensors(result) or [], scope.frame, session, span=where, label=follow, locate=lambda place: where)
 
 
@@ -173,7 +172,7 @@ def check_arity(cls: type[Operator], inputs: list[Value], span: Span) -> None:
     if len(inputs) < least or (most is not None and len(inputs) > most):
         names = [n.strip("?*") for n in cls.inputs]
         hint = f"feed it a tuple: `({', '.join(names[:least])}) -> {cls.name}`" if least > 1 else ""
-        if least == most == 1:
+        if least == most == 1 and inputs:
             hint = "go on with one of them, `(a, b) = ...`, or join them, as by `-> concat axis=1`"
         wanted = _count(least, most, names)
         marks = tuple((v.span, f"this is {v.type}") for v in inputs[:3])
@@ -186,7 +185,7 @@ def _count(least: int, most: int | None, names: list[str]) -> str:
         listed = " and ".join(filter(None, (", ".join(f"`{n}`" for n in names[: least - 1]), f"`{names[-1]}`"))) if least else ""
         return {0: "no tensors", 1: "one tensor"}.get(least, f"{least} tensors, {listed}")
     if most is None:
-        return f"{least} tensors or more"
+        return f"{least} {'tensor' if least == 1 else 'tensors'} or more"
     return f"{least} {'or' if most == least + 1 else 'to'} {most} tensors"
 
 
@@ -200,9 +199,12 @@ def stage_label(label: ast.Label | None, operator: str, span: Span, scope: Scope
 
 def claim(text: str, span: Span, frame: Frame) -> str:
     earlier = frame.namer.claim(text, span)
-    if earlier is not None:
-        raise Failure(LabelTwice(text, earlier == span), span, ((earlier, "first here"),))
-    return text
+    if earlier is None:
+        return text
+    other, place = earlier
+    if other != text:
+        raise Failure(LabelWithin(*sorted((text, other), key=len)), span, ((place, f"this is `{other}`"),))
+    raise Failure(LabelTwice(text, place == span), span, ((place, "first here"),))
 
 
 def label_text(label: ast.Label, scope: Scope, session: Session) -> str:
@@ -214,11 +216,10 @@ def label_text(label: ast.Label, scope: Scope, session: Session) -> str:
             continue
         value = evaluate(part, scope, session)
         if isinstance(value, (float, bool, tuple)) or not isinstance(value, (int, str)):
-            raise Failure(BadLabel(show_value(value)), part.span)
+            raise Failure(BadLabel(show_value(value), show_value(value)), part.span)
         parts.append(str(value))
     text = "".join(parts)
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", text):
-        raise Failure(BadLabel(text), label.span)
-    if text in TAKEN_LABELS:
-        raise Failure(BadLabel(text), label.span)
+    for level in text.split("."):
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", level) or level in TAKEN_LABELS:
+            raise Failure(BadLabel(text, level), label.span)
     return text

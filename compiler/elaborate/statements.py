@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.source import Span
 
-from ..errors.names import BoundTwice, ReservedName, WrongUnpacking
+from ..errors.names import BoundTwice, ReservedName, TwoRests, WrongUnpacking
 from ..errors.structure import ExpectMisplaced, NoResult, OutTwice
 from ..graph import Value
 from ..types import BATCH
@@ -106,15 +106,30 @@ def _assign(node: ast.Assign, scope: Scope, session: Session) -> Results:
         _bind_all(node, (kept,), scope, session)
         return Results(kept, names)
     parts = guarded(scope, session, _unpack, node, flow)
-    values: tuple[Any, ...] = parts.values if isinstance(parts, Many) else (UNKNOWN,) * len(names)
+    if not isinstance(parts, Many):
+        _bind_all(node, (UNKNOWN,) * len(names), scope, session)
+        return Results(parts, names)
+    values = _shared_out(node, parts.values)
     for value, name in zip(values, names, strict=True):
         if isinstance(value, Value) and not value.name:
             value.name = name
     _bind_all(node, values, scope, session)
-    return Results(parts, names)
+    return Results(parts, tuple(n for n, v in zip(names, values, strict=True) for _ in tensors(v) or ()))
+
+
+def _shared_out(node: ast.Assign, found: tuple[Value, ...]) -> tuple[Flow, ...]:
+    """What each target gets: a tensor, or (the rest) a tuple of those that the others leave."""
+    if not node.rests:
+        return found
+    before = node.rests[0]
+    behind = len(node.targets) - before - 1
+    rest = found[before : len(found) - behind]
+    return (*found[:before], rest[0] if len(rest) == 1 else Many(rest), *found[len(found) - behind :])
 
 
 def _unpack(node: ast.Assign, flow: Flow) -> Flow:
+    if node.rests:
+        return _unpack_rest(node, flow)
     if isinstance(flow, Many):
         wanted = len(node.targets)
         if flow.extras is not None and 1 < wanted <= len(flow.values):
@@ -127,8 +142,25 @@ def _unpack(node: ast.Assign, flow: Flow) -> Flow:
         return UNKNOWN
     if len(found) == len(node.targets):
         return Many(tuple(found))
+    raise _wrong_unpacking(node, found)
+
+
+def _unpack_rest(node: ast.Assign, flow: Flow) -> Flow:
+    if len(node.rests) > 1:
+        first, second = (node.targets[i] for i in node.rests[:2])
+        raise Failure(TwoRests(first.name, second.name), second.span, ((first.span, "the first one"),))
+    found = list(flow.values) if isinstance(flow, Many) else tensors(flow)
+    if found is None:
+        return UNKNOWN
+    if len(found) < len(node.targets) - 1:
+        raise _wrong_unpacking(node, found)
+    return Many(tuple(found))
+
+
+def _wrong_unpacking(node: ast.Assign, found: Sequence[Value]) -> Failure:
     span = node.targets[0].span.to(node.targets[-1].span)
-    raise Failure(WrongUnpacking(len(node.targets), len(found)), span, tuple((v.span, f"this is {v.type}") for v in found[:1]))
+    problem = WrongUnpacking(len(node.targets) - len(node.rests), len(found), bool(node.rests))
+    return Failure(problem, span, tuple((v.span, f"this is {v.type}") for v in found[:1]))
 
 
 def _bind_all(node: ast.Assign, values: tuple[Any, ...], scope: Scope, session: Session) -> None:

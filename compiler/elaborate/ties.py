@@ -8,7 +8,7 @@ from netc.dsl.record import Record
 
 from ..errors.structure import TieMismatch, TieTarget
 from ..errors.values import NotANumber
-from ..graph import CallNode, Graph, OpNode, Tie, join
+from ..graph import Graph, OpNode, Tie, join, route
 from ..types import show_shape
 from .values import Failure
 
@@ -23,7 +23,8 @@ class PendingTie(Record):
 def resolve(pending: PendingTie, graph: Graph) -> None:
     """Finds the stage in the node's own graph, or in what that calls."""
     path = _path(pending.keyword.value)
-    target = _find(graph, path.split("."))
+    found = route(graph, path)
+    target = found[-1] if found and isinstance(found[-1], OpNode) else None
     span = pending.keyword.value.span
     if target is None:
         labels = [n.label for n in graph.nodes if n.label != pending.node.label]
@@ -51,12 +52,3 @@ def _path(expr: ast.Expr) -> str:
         case ast.Attribute(_, value, name):
             return join(_path(value), name)
     raise Failure(NotANumber("`tie`", "the label of a stage", f"`{expr.span.text}`"), expr.span)
-
-
-def _find(graph: Graph, labels: list[str]) -> OpNode | None:
-    for label in labels[:-1]:
-        call = next((n for n in graph.nodes if n.label == label and isinstance(n, CallNode)), None)
-        if call is None:
-            return None
-        graph = call.graph
-    return next((n for n in graph.nodes if n.label == labels[-1] and isinstance(n, OpNode)), None)

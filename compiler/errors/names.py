@@ -311,9 +311,40 @@ class WrongUnpacking(Problem):
     code: ClassVar[str] = "wrong-unpacking"
     names: int
     found: int
+    rest: bool = False
 
     def message(self) -> str:
-        return f"cannot unpack {self.found} {'tensor' if self.found == 1 else 'tensors'} into {self.names} names"
+        least = "at least " if self.rest else ""
+        names = "name" if self.names == 1 else "names"
+        return f"cannot unpack {self.found} {'tensor' if self.found == 1 else 'tensors'} into {least}{self.names} {names}"
+
+
+class TwoRests(Problem):
+    """Two names of one unpacking that both take what is left."""
+
+    code: ClassVar[str] = "two-rests"
+    first: str
+    second: str
+
+    def message(self) -> str:
+        return f"`{self.first}...` and `{self.second}...` would both take what is left"
+
+    def help(self) -> tuple[str, ...]:
+        return ("of the names that a tuple is unpacked into, one may be followed by `...`",)
+
+
+class LabelWithin(Problem):
+    """A stage's label that is also a level in the label of another one."""
+
+    code: ClassVar[str] = "label-within"
+    outer: str
+    inner: str
+
+    def message(self) -> str:
+        return f"`{self.outer}` is a stage, and `{self.inner}` would be in it"
+
+    def help(self) -> tuple[str, ...]:
+        return ("a stage in another one is written in its body; give one of the two another label",)
 
 
 class LabelTwice(Problem):
@@ -338,15 +369,15 @@ TAKEN_LABELS = ("training",)
 
 
 class BadLabel(Problem):
+    """`level` is the part of the label between dots that will not do."""
+
     code: ClassVar[str] = "bad-label"
     found: str
+    level: str
 
     def message(self) -> str:
-        if self.found in TAKEN_LABELS:
-            return f"no stage can be labelled `{self.found}`: every PyTorch module has a flag of that name"
+        if self.level in TAKEN_LABELS:
+            return f"no stage can be labelled `{self.level}`: every PyTorch module has a flag of that name"
+        if not self.level:
+            return f"the label `{self.found}` has an empty level: something must stand on both sides of a dot"
         return f"a label is made of letters, digits, `_` and, within, `-`; found `{self.found}`"
-
-    def help(self) -> tuple[str, ...]:
-        outer, dot, inner = self.found.partition(".")
-        plain = dot and outer.isidentifier() and inner.isidentifier()
-        return (f"a level of names is made by a group: `(... as {inner}) as {outer}`",) if plain else ()

@@ -35,6 +35,9 @@ class Access:
 
     def text(self, member: MemberRef) -> str:
         label = member.label
+        if "." in label:
+            level, _, key = label.rpartition(".")
+            return f"self.get_submodule({literal(level)}).{REGISTRY[self.how[label]]}[{literal(key)}]"
         if self.attribute(label):
             return f"self.{label}"
         if self.keyed and self.how[label] == "module":
@@ -43,14 +46,15 @@ class Access:
 
     def home(self, member: Member) -> str:
         """What the constructor assigns it to."""
-        if self.attribute(member.label) or (self.keyed and _is_key(member)):
+        if "." in member.label or self.attribute(member.label) or (self.keyed and _is_key(member)):
             return self.text(MemberRef(member.label))
         return f"self.{REGISTRY[member.how]}[{literal(member.label)}]"
 
 
 def _is_key(member: Member) -> bool:
     """Whether `nn.ModuleDict` takes it under its label."""
-    return member.how == "module" and member.label not in MODULE_ATTRIBUTES and member.label not in CONTAINER_ATTRIBUTES
+    spoken_for = member.label in MODULE_ATTRIBUTES or member.label in CONTAINER_ATTRIBUTES or "." in member.label
+    return member.how == "module" and not spoken_for
 
 
 def attribute_names(body: Body, stored: list[str]) -> dict[str, str]:

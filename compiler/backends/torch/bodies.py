@@ -6,10 +6,15 @@ the code of the body is resolved to a number or a label of this body.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from netc.dsl.record import replace
+
 from ...graph import CallNode, Graph, Node, OpNode, SharedModule
 from .classes import Body, Loop, Member, Step, Traits
 from .code import CallCode, Code, Lit, Own, Ref, Subscript
 from .containers import TURN, Form, Forms
+from .levels import folded
 from .naming import plain, singular
 from .operators import Operators, Unsupported, called
 from .sharing import Sharing
@@ -44,10 +49,24 @@ class _Builder:
                 if module is not None and undeclared.pop(id(module), None) is not None:
                     self._declare(module)
             self._node(node)
-        body.keyed = any(m.how == "module" and not m.label.isidentifier() for m in body.members)
         body.outputs = tuple(self.places[id(v)] for v in graph.outputs)
         body.ties = [tied(node, graph, self.forms, self.own) for node in graph.nodes if isinstance(node, OpNode) and node.tie]
+        if any("." in m.label for m in body.members):
+            self._fold()
+        body.keyed = any(m.how == "module" and not m.label.isidentifier() and "." not in m.label for m in body.members)
         return body
+
+    def _fold(self) -> None:
+        """Puts members whose labels have levels into holders, and reaches them there."""
+        body = self.body
+        nodes = {n.shared.label if n.shared is not None else n.label: n for n in self.graph.nodes}
+        body.members, reached = folded(body.members, nodes)
+
+        def change(part: Code) -> Code | None:
+            return reached.get(part.label) if isinstance(part, MemberRef) else None
+
+        body.steps = [_reaching(step, change) for step in body.steps]
+        body.ties = [(rewrite(target, change), rewrite(source, change)) for target, source in body.ties]
 
     def _place(self, value: object) -> int:
         self.places[id(value)] = len(self.body.names)
@@ -144,7 +163,13 @@ class _Builder:
         return rewrite(code, change)
 
 
+def _reaching(step: Step, change: Callable[[Code], Code | None]) -> Step:
+    loop = step.loop and replace(step.loop, members=rewrite(step.loop.members, change))
+    return replace(step, code=rewrite(step.code, change), loop=loop)
+
+
 def _member_name(label: str, usual: str) -> str:
     """What one of the members under `label` is called."""
+    label = label.rpartition(".")[2]
     one = singular(label)
     return one if one != label and plain(one) else usual

@@ -7,13 +7,11 @@ the tie is followed through the forms of the graphs on the way, so that each ste
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 
-from ...graph import CallNode, Graph, OpNode
-from .code import Attribute, Code, Lit, Subscript
+from ...graph import CallNode, Graph, OpNode, route
+from .code import Attribute, Code, Lit, Method, Subscript
 from .containers import Forms
 from .naming import plain
-from .operators import Unsupported
 from .tree import MemberRef
 
 
@@ -22,31 +20,21 @@ def tied(node: OpNode, graph: Graph, forms: Forms, own: Mapping[int, Code]) -> t
     tie = node.tie
     assert tie is not None
     base = own[id(node.shared)] if node.shared is not None else MemberRef(node.label)
-    labels = tie.path.split(".")
-    shared = {m.label: m for m in graph.declares}
-    at: Code = own[id(shared[labels[0]])] if labels[0] in shared else MemberRef(labels[0])
-    inside = graph
-    for label, below in pairwise(labels):
-        called = _called(inside, label)
-        if called is None:
-            raise Unsupported(node.op, f"its tie leads to {tie.path}, where nothing is")
-        at = _reached(at, called, below, forms)
-        inside = called
+    first, *behind = route(graph, tie.path)
+    at: Code = own[id(first.shared)] if first.shared is not None else MemberRef(first.label)
+    called = first
+    for below in behind:
+        assert isinstance(called, CallNode)
+        at = _reached(at, called.graph, below.label if below.shared is None else below.shared.label, forms)
+        called = below
     return _parameter(base, tie.name), _parameter(at, tie.target_name)
-
-
-def _called(graph: Graph, label: str) -> Graph | None:
-    """The graph of the stage `label`."""
-    for node in graph.nodes:
-        found = node.shared.label if node.shared is not None else node.label
-        if found == label and isinstance(node, CallNode):
-            return node.graph
-    return None
 
 
 def _reached(at: Code, called: Graph, label: str, forms: Forms) -> Code:
     """The member `label` of a module that has the form of `called`."""
     form = forms[id(called)]
+    if "." in label:
+        return Method(at, "get_submodule", (Lit(label),))
     if form.keyed:
         return Subscript(at, (Lit(label),))
     if plain(label):

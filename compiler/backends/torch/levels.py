@@ -1,0 +1,62 @@
+"""Labels with several levels, such as `resnets.0`: members that stand in an `nn.ModuleList` or `nn.ModuleDict` for each level.
+
+In: the members of a body. Out: those that the constructor makes, and for each label that is in one of them the code that reaches it.
+Always: the keys of the state dict are the labels; a level numbered 0, 1, 2, ... in the order of its members is a list. What an
+`nn.ModuleDict` does not take, parameters and keys that are its own attributes, stays a member with all its levels, behind the others.
+"""
+
+from __future__ import annotations
+
+from ...graph import Node
+from .classes import Member
+from .code import CallCode, Code, Subscript
+from .containers import runs
+from .naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, numbered
+from .printer import literal
+from .tree import DictCode, ListCode, MemberRef, Name
+
+
+def folded(members: list[Member], nodes: dict[str, Node]) -> tuple[list[Member], dict[str, Code]]:
+    """The members by their first levels, and how each label is reached. `nodes`: by label, what the member is for."""
+    fold = _Fold(nodes)
+    made: list[Member] = []
+    for label, inside in _levels(members, 0).items():
+        if inside[0].label == label:
+            made += inside
+        else:
+            made.append(Member(label, "module", fold.holder(label, inside, MemberRef(label))))
+    return [*made, *fold.left], fold.reached
+
+
+def _levels(members: list[Member], start: int) -> dict[str, list[Member]]:
+    """The members by the next level of their labels, which begins at `start`."""
+    held: dict[str, list[Member]] = {}
+    for member in members:
+        held.setdefault(member.label[start:].split(".")[0], []).append(member)
+    return held
+
+
+class _Fold:
+    def __init__(self, nodes: dict[str, Node]) -> None:
+        self.nodes = nodes
+        self.reached: dict[str, Code] = {}
+        self.left: list[Member] = []
+
+    def holder(self, prefix: str, members: list[Member], at: Code) -> Code:
+        """What holds the members whose labels begin with `prefix`. It is reached by `at`."""
+        held = _levels(members, len(prefix) + 1)
+        listed = numbered(held) and all(m.how == "module" for m in members)
+        codes: dict[str, Code] = {}
+        for key, inside in held.items():
+            label = f"{prefix}.{key}"
+            here = Subscript(at, (Name(key if listed else literal(key)),))
+            alone = inside[0].label == label
+            if alone and (inside[0].how != "module" or key in MODULE_ATTRIBUTES | CONTAINER_ATTRIBUTES):
+                self.left += inside
+            elif alone:
+                codes[key], self.reached[label] = inside[0].code, here
+            else:
+                codes[key] = self.holder(label, inside, here)
+        if not listed:
+            return CallCode("nn.ModuleDict", (DictCode(tuple(codes.items())),) if codes else ())
+        return CallCode("nn.ModuleList", (ListCode(runs(list(codes.values()), [self.nodes[m[0].label] for m in held.values()])),))
