@@ -6,7 +6,7 @@ from ..dims import Dim, advice
 from ..errors.base import argument, input_
 from ..errors.normalization import UnprovableShape
 from ..errors.operators import BadArgument, NotDivisible, WrongRank, WrongSize
-from ..types import INT64, Shape, TensorType, show_shape
+from ..types import FLOAT32, INT64, Shape, TensorType, show_shape
 from .base import Arg, Given, Init, Operator, ParameterSpec, Refusal, numel
 from .kinds import BOOL, COUNT, NUMBER, SIZE, ListKind, NumberKind
 from .learned import float_input, scale_and_shift
@@ -213,7 +213,10 @@ class RMSNorm(_LastAxesNormalization):
 
 
 class LocalResponseNorm(Operator):
-    """Each number by `(k + alpha * the mean square of `size` neighbouring channels) ** beta`."""
+    """Each number by `(k + alpha * the mean square of `size` neighbouring channels) ** beta`; of int64, a float32.
+
+    PyTorch takes int64 on the CPU only, and cuts off the fraction of its mean squares.
+    """
 
     name = "local_response_norm"
     torch = "torch.nn.LocalResponseNorm"
@@ -226,10 +229,10 @@ class LocalResponseNorm(Operator):
     examples = ("input 96x27x27 -> local_response_norm 5",)
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
-        x = float_input(self.name, given)
+        x = given[0] if given[0].dtype == INT64 else float_input(self.name, given)
         if x.rank < 3:
             raise Refusal(WrongRank(self.name, "[N, C, ...] with at least one axis more", x), input_(0))
-        return (x,)
+        return (x if x.dtype.is_float else x.with_dtype(FLOAT32),)
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
         return numel(given[0].shape) * (self.size + 5)

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from math import prod
+from typing import ClassVar
 
 from ..dims import Dim
 from ..errors.base import argument
 from ..errors.operators import BadArgument
-from ..types import INT64, TensorType
+from ..types import FLOAT32, INT64, TensorType
 from .base import Arg, Given, Operator, Refusal, numel
 from .kinds import BOOL, INT, SIZES, SIZES0, NumberKind
 from .learned import float_input
+from .pointwise import ANYTHING, FLOATS, refuse_unless
 from .windows import Window, each_axis, sizes_of, spatial_axes
+
+INTEGERS = ("int64", "int32", "int16", "int8", "uint8")
 
 
 class _Pool(Operator):
-    """What pools of windows share. The stride is the kernel unless it is given."""
+    """What pools of windows share. The stride is the kernel unless it is given. `integers` are the types that PyTorch's CPU pools too."""
 
     spatial = True
+    integers: ClassVar[tuple[str, ...]] = ()
     kernel = Arg(SIZES, positional=True)
     stride = Arg(SIZES, default=None)
     ceil_mode = Arg(BOOL, default=False)
@@ -36,8 +41,7 @@ class _Pool(Operator):
         return tuple(Window(*sides) for sides in zip(kernel, stride, self._dilation(x), padding, padding, strict=True))
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
-        # PyTorch pools integers on some devices and some ranks only.
-        x = float_input(self.name, given)
+        x = given[0] if given[0].dtype.name in self.integers else float_input(self.name, given)
         sizes = sizes_of(self.name, x, self.windows(x), given.facts, ceil=self.ceil_mode)
         return (x.with_shape((*x.shape[:2], *sizes)),)
 
@@ -61,12 +65,16 @@ class _PaddedPool(_Pool):
 
 
 class MaxPool(_PaddedPool):
-    """The greatest of each window, and (when unpacked) its index within the spatial axes."""
+    """The greatest of each window, and (when unpacked) its index within the spatial axes.
+
+    PyTorch pools integers on the CPU only.
+    """
 
     name = "max_pool"
     torch = "torch.nn.MaxPool1d, torch.nn.MaxPool2d, torch.nn.MaxPool3d"
-    onnx = "MaxPool"
+    onnx = "MaxPool, or Gather and ReduceMax"
     extras = True
+    integers = INTEGERS
     dilation = Arg(SIZES, default=1)
     examples = ("input 3x32x32 -> max_pool 3 stride=2 padding=1", "(y, at) = input 3x8x8 -> max_pool 2; out y, at")
 
@@ -79,11 +87,12 @@ class MaxPool(_PaddedPool):
 
 
 class AvgPool(_PaddedPool):
-    """The mean of each window."""
+    """The mean of each window; of int64, with its fraction cut off. PyTorch pools that on the CPU only."""
 
     name = "avg_pool"
     torch = "torch.nn.AvgPool1d, torch.nn.AvgPool2d, torch.nn.AvgPool3d"
-    onnx = "AveragePool"
+    onnx = "AveragePool, or MatMul and Div"
+    integers = ("int64",)
     count_include_pad = Arg(BOOL, default=True)
     divisor_override = Arg(INT, default=None)
     examples = ("input 3x32x32 -> avg_pool 2", "input 3xT -> avg_pool 3 stride=1 padding=1 count_include_pad=false")
@@ -111,13 +120,18 @@ class AvgPool(_PaddedPool):
 
 
 class LpPool(_Pool):
-    """The p-norm of each window: the p-th root of the sum of p-th powers."""
+    """The p-norm of each window: the p-th root of the sum of p-th powers; of integers and truth values, a float32."""
 
     name = "lp_pool"
     torch = "torch.nn.LPPool1d, torch.nn.LPPool2d, torch.nn.LPPool3d"
     onnx = "Pow, AveragePool, Mul and Pow"
+    integers = (*INTEGERS, "bool")
     p = Arg(NumberKind(above=0), default=2, positional=True)
     examples = ("input 3x32x32 -> lp_pool 3x3 stride=2", "input 3x32 -> lp_pool 2 p=4")
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        (x,) = super().infer(given)
+        return (x if x.dtype.is_float else x.with_dtype(FLOAT32),)
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
         return 2 * super().flops(given, results) + numel(results[0].shape)
@@ -150,21 +164,28 @@ class AdaptiveAvgPool(_AdaptivePool):
 
 
 class AdaptiveMaxPool(_AdaptivePool):
-    """The greatest of evenly spread windows: the result has the given size, whatever the input's."""
+    """The greatest of evenly spread windows, and (when unpacked) its index: the result has the given size, whatever the input's."""
 
     name = "adaptive_max_pool"
     torch = "torch.nn.AdaptiveMaxPool1d, torch.nn.AdaptiveMaxPool2d, torch.nn.AdaptiveMaxPool3d"
     onnx = "GlobalMaxPool, MaxPool, or Gather and ReduceMax"
-    examples = ("input 8x32x32 -> adaptive_max_pool 1", "input 8x30x30 -> adaptive_max_pool 7x7")
+    extras = True
+    examples = ("input 8x32x32 -> adaptive_max_pool 1", "(y, at) = input 8x30x30 -> adaptive_max_pool 7x7; out y, at")
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        (values,) = super().infer(given)
+        return values, values.with_dtype(INT64)
 
 
 class _GlobalPool(Operator):
     """Of all spatial axes at once, which are gone afterwards."""
 
     spatial = True
+    takes: ClassVar[tuple[str, ...]] = FLOATS
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
-        x = float_input(self.name, given)
+        x = given[0]
+        refuse_unless(self.name, x, self.takes)
         spatial_axes(self.name, x)
         return (x.with_shape(x.shape[:2]),)
 
@@ -187,4 +208,5 @@ class GlobalMaxPool(_GlobalPool):
     name = "global_max_pool"
     torch = "torch.amax"
     onnx = "ReduceMax"
+    takes = ANYTHING
     examples = ("input 8x32x32 -> global_max_pool -> dense 10",)

@@ -49,6 +49,9 @@ CASES = [
     "input 3x2xHx4 -> local_response_norm 2 relu alpha=0.5",
     "input 7x4x4 -> local_response_norm 1 alpha=0.5",
     "input 3x4x4 -> local_response_norm 9 alpha=0.5",
+    "x = input [7, 4, 4] int64; x * 5 - 2 -> local_response_norm 3 alpha=0.5",
+    "x = input [7, T] int64; x * 5 - 2 -> local_response_norm 4 relu alpha=0.5",
+    "x = input [3, 2, H, 4] int64; x * 5 - 2 -> local_response_norm 5 alpha=0.5 k=2",
 ]
 
 TORCH_ONLY = [
@@ -85,6 +88,6 @@ REFUSED = [
     ("input [8] int64 -> rms_norm", "needs-float"),
     ("input [8] -> rms_norm shape=[4]", "bad-argument"),
     ("input [8] -> local_response_norm 3", "wrong-rank"),
-    ("input [8, 4] int64 -> local_response_norm 3", "needs-float"),
+    ("input [8, 4] int32 -> local_response_norm 3", "needs-float"),
     ("input [8, 4] -> local_response_norm 0", "wrong-argument"),
 ]

@@ -1,5 +1,7 @@
 """Models of the pooling family for the differential tests, and what it refuses."""
 
+_INTEGERS = ("int64", "int32", "int16", "int8", "uint8")
+
 CASES = [
     "input 2x8x8 -> max_pool 2",
     "input 2x8x9 -> max_pool 3 stride=2 padding=1",
@@ -59,6 +61,43 @@ CASES = [
     "input 2x9 -> global_max_pool",
     "input 2x3x4x5 -> global_max_pool -> dense 2",
     "input [2, 8, 6] float64 -> global_max_pool",
+    # integers
+    *[f"input [2, 8, 9] {d} -> max_pool 3 stride=2 padding=1" for d in _INTEGERS],
+    *[f"input [2, 9] {d} -> max_pool 2" for d in _INTEGERS],
+    *[f"(y, at) = input [2, 8, 9] {d} -> max_pool 3x2 stride=2 padding=1; out y, at" for d in _INTEGERS],
+    "(y, at) = input [2, 9] int64 -> max_pool 3 padding=1; out y, at",
+    "(y, at) = input [2, 4, 5, 6] int32 -> max_pool 2x3x2 stride=1 padding=1; out y, at",
+    "input [2, H, W] int64 -> max_pool 3 stride=2 padding=1 ceil_mode=true",
+    "(y, at) = input [2, H, W] int64 where H >= 3, W >= 3 -> max_pool 3 stride=2 padding=1; out y, at",
+    "input [2, 9, 9] int16 -> max_pool 3 stride=1 dilation=2x3 padding=1",
+    "input [2, T] int64 where T >= 5 -> max_pool 3 dilation=2 ceil_mode=true stride=2",
+    "input [2, 9] int64 -> (max_pool 2 -> identity) as body",
+    "x = input [8, 9] int64; (y, at) = x + (table (i, j) [8, 9] = (i * 7 + j * 5) % 11 - 5) -> max_pool 3 padding=1 stride=2; out y, at",
+    "x = input [8, 9] int64; x + (table (i, j) [8, 9] = (i * 7 + j * 5) % 11 - 5) -> avg_pool 3 padding=1 stride=2",
+    "input [2, 8, 8] int64 -> (max_pool 2 -> identity) as body",
+    "input [2, 8, 9] int64 -> avg_pool 3 stride=2 padding=1",
+    "input [2, 8, 9] int64 -> avg_pool 3x2 stride=2 padding=1 count_include_pad=false",
+    "input [2, 7, 8] int64 -> avg_pool 3 stride=2 padding=1 ceil_mode=true",
+    "input [2, 7, 8] int64 -> avg_pool 3 stride=2 padding=1 divisor_override=(-2) ceil_mode=true",
+    "x = input [2, 9] int64; x * 5 - 3 -> avg_pool 2",
+    "input [2, H, W] int64 -> avg_pool 3 stride=3 padding=1 ceil_mode=true",
+    "input [2, H, W] int64 -> avg_pool 3 stride=2 padding=1 ceil_mode=true count_include_pad=false",
+    "input [2, 4, 5, 6] int64 -> avg_pool 2x3x2 stride=1x2x2",
+    *[f"input [2, 8, 8] {d} -> lp_pool 2" for d in (*_INTEGERS, "bool")],
+    "input [2, 9] int64 -> lp_pool 3 p=3 stride=2",
+    "input [2, 9] uint8 -> (lp_pool 3 p=1 -> identity) as body",
+    *[f"input [2, 8, 6] {d} -> global_max_pool" for d in (*_INTEGERS, "bool")],
+    "input [2, 8, 6] int16 -> (global_max_pool -> identity) as body",
+    # where the greatest is
+    "(y, at) = input 2x8x6 -> adaptive_max_pool 4x3; out y, at",
+    "(y, at) = input 2x8x7 -> adaptive_max_pool 3x7; out y, at",
+    "(y, at) = input 2x3 -> adaptive_max_pool 5; out y, at",
+    "(y, at) = input 2x5x6x7 -> adaptive_max_pool 2x4x3; out y, at",
+    "(y, at) = input 2xHxW -> adaptive_max_pool 4x3; out y, at",
+    "(y, at) = input 2xHxW -> adaptive_max_pool 1; out y, at",
+    "(y, at) = input [2, 5, 7] float16 -> adaptive_max_pool 2; out y, at",
+    "(y, at) = input [2, 5, 7] float64 -> adaptive_max_pool 2; out y, at",
+    "input 2x8x7 -> (adaptive_max_pool 3 -> relu) as body",
 ]
 
 TORCH_ONLY = [
@@ -69,7 +108,6 @@ TORCH_ONLY = [
 
 REFUSED = [
     ("input 8 -> max_pool 2", "wrong-rank"),
-    ("input [2, 8, 8] int64 -> max_pool 2", "needs-float"),
     ("input [2, 8, 8] bool -> max_pool 2", "needs-float"),
     ("input 2x8x8 -> max_pool 9", "kernel-too-large"),
     ("input 2x8x8 -> max_pool 9 stride=1 ceil_mode=true", "kernel-too-large"),
@@ -97,5 +135,5 @@ REFUSED = [
     ("input 2 -> global_avg_pool", "wrong-rank"),
     ("input [2, 8, 8] int64 -> global_avg_pool", "needs-float"),
     ("input 2 -> global_max_pool", "wrong-rank"),
-    ("input [2, 8, 8] bool -> global_max_pool", "needs-float"),
+    ("input [2, 8, 8] uint8 -> avg_pool 2", "needs-float"),
 ]

@@ -23,21 +23,18 @@ def means_by_axis(site: Site, counts: Sequence[Dim]) -> str:
     y = site.inputs[0]
     for axis, (size, count) in enumerate(zip(x.shape[2:], counts, strict=True), start=2):
         if size != count:
-            y = _times(site, y, axis, x.rank, _shares(site, size, count, x.dtype))
+            y = times(site, y, axis, x.rank, _shares(site, size, count, x.dtype))
     return y
 
 
-def greatest_by_axis(site: Site, counts: Sequence[int]) -> str:
-    """The greatest: along one axis after another the windows are laid out side by side, short ones with their last place repeated."""
-    y = site.inputs[0]
-    for axis, (size, count) in enumerate(zip(site.given[0].shape[2:], counts, strict=True), start=2):
-        if size != count:
-            laid_out = site.add("Gather", [y, _places(site, size, count)], axis=axis)
-            y = site.add("ReduceMax", [laid_out, site.ints([axis + 1])], keepdims=0)
-    return y
+def spread_places(site: Site, counts: Sequence[int]) -> dict[int, str]:
+    """For each spatial axis whose size changes, the matrix of places in its windows: short ones have their last place repeated."""
+    sizes = enumerate(zip(site.given[0].shape[2:], counts, strict=True), start=2)
+    return {axis: _places(site, size, count) for axis, (size, count) in sizes if size != count}
 
 
-def _times(site: Site, y: str, axis: int, rank: int, shares: str) -> str:
+def times(site: Site, y: str, axis: int, rank: int, shares: str) -> str:
+    """An axis multiplied by a matrix [size, count]."""
     if axis == rank - 1:
         return site.add("MatMul", [y, shares])
     swapped = list(range(rank))

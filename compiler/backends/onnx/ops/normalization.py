@@ -8,8 +8,11 @@ import numpy as np
 
 from ....elements import numpy_dtype
 from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
-from ....types import Shape, TensorType
+from ....ops.windows import Window
+from ....types import FLOAT32, Shape, TensorType
+from ..sums import Slide, sums
 from ..table import Site, emits
+from ..terms import Term, term
 
 _EPSILON = {"float64": 2.0**-52}
 """The smallest step of the type that PyTorch computes a root mean square in, where that is not float32."""
@@ -94,13 +97,20 @@ def rms_norm(op: RMSNorm, site: Site) -> str:
 def local_response_norm(op: LocalResponseNorm, site: Site) -> str:
     x = site.given[0]
     # ONNX Runtime has LRN with factor and power above 0 only.
-    if x.rank == 4 and op.size % 2 == 1 and op.alpha > 0 and op.beta > 0:
+    if x.rank == 4 and x.dtype.is_float and op.size % 2 == 1 and op.alpha > 0 and op.beta > 0:
         return site.add("LRN", site.inputs, size=op.size, alpha=float(op.alpha), beta=float(op.beta), bias=float(op.k))
     # LRN of an even size reaches further forwards, PyTorch's further backwards; and runtimes know it of images only.
-    squares = site.add("Mul", [site.inputs[0], site.inputs[0]])
-    rows = site.add("Reshape", [squares, site.ints([0, 1, x.shape[1], -1])])
-    around = [op.size // 2, 0, (op.size - 1) // 2, 0]
-    means = site.add("AveragePool", [rows], kernel_shape=[op.size, 1], pads=around, count_include_pad=1)
-    scaled = site.add("Mul", [site.add("Reshape", [means, site.shape(x.shape)]), site.scalar(op.alpha, x.dtype)])
-    divisor = site.add("Pow", [site.add("Add", [scaled, site.scalar(op.k, x.dtype)]), site.scalar(op.beta, x.dtype)])
-    return site.add("Div", [site.inputs[0], divisor])
+    number, means = term(site).cast(site.results[0].dtype), _mean_squares(op, site)
+    return (number / (means * op.alpha + op.k).op("Pow", op.beta)).name
+
+
+def _mean_squares(op: LocalResponseNorm, site: Site) -> Term:
+    """Of the neighbouring channels of each."""
+    x, squares = site.given[0], term(site) * term(site)
+    before, after = op.size // 2, (op.size - 1) // 2
+    if not x.dtype.is_float:
+        slide = Slide(site, Window(op.size, before=before, after=after), x.shape[1], x.shape[1])
+        return (sums(site, squares.name, x.rank, [(1, slide)]) / op.size).cast(FLOAT32)
+    rows = site.add("Reshape", [squares.name, site.ints([0, 1, x.shape[1], -1])])
+    means = site.add("AveragePool", [rows], kernel_shape=[op.size, 1], pads=[before, 0, after, 0], count_include_pad=1)
+    return Term(site, site.add("Reshape", [means, site.shape(x.shape)]), x.dtype)

@@ -9,8 +9,11 @@ from ....ops.base import numel
 from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, LpPool, MaxPool
 from ....ops.windows import Window
 from ....types import INT64
-from ..spread import greatest_by_axis, means_by_axis
+from ..lookup import greatest, greatest_with_places, sliding
+from ..spread import means_by_axis, spread_places
+from ..sums import Slide, covered, sums
 from ..table import Site, emits
+from ..terms import Term, term, wide_integer
 
 
 def _attributes(windows: tuple[Window, ...], *, ceil: bool) -> dict[str, object]:
@@ -22,21 +25,35 @@ def _attributes(windows: tuple[Window, ...], *, ceil: bool) -> dict[str, object]
     }
 
 
+_WIDE = ("int64", "int32", "int16")
+"""Integers that ONNX has no MaxPool for."""
+
+
 @emits(MaxPool)
 def max_pool(op: MaxPool, site: Site) -> str | tuple[str, ...]:
     x = site.given[0]
     windows = op.windows(x)
+    if x.dtype.name in _WIDE:
+        axes = enumerate(zip(windows, x.shape[2:], site.results[0].shape[2:], strict=True), start=2)
+        matrices = {axis: sliding(site, *sizes) for axis, sizes in axes}
+        return greatest(site, matrices) if len(site.results) == 1 else greatest_with_places(site, matrices)
     attributes = {**_attributes(windows, ceil=op.ceil_mode), "dilations": [w.dilation for w in windows]}
+    return _max_pool(site, attributes)
+
+
+def _max_pool(site: Site, attributes: dict[str, object]) -> str | tuple[str, ...]:
     if len(site.results) == 1:
         return site.add("MaxPool", site.inputs, **attributes)
     values, at = site.add_many("MaxPool", site.inputs, 2, **attributes)
     # ONNX counts places within the whole tensor, PyTorch within the spatial axes.
-    return values, site.add("Mod", [at, site.scalar(numel(x.shape[2:]), INT64)])
+    return values, site.add("Mod", [at, site.scalar(numel(site.given[0].shape[2:]), INT64)])
 
 
 @emits(AvgPool)
 def avg_pool(op: AvgPool, site: Site) -> str:
     windows = op.windows(site.given[0])
+    if site.given[0].dtype == INT64:
+        return _whole_means(op, site)
     if op.divisor_override is not None:
         return _sums(site, windows, ceil=op.ceil_mode, divisor=op.divisor_override)
     attributes = _attributes(windows, ceil=op.ceil_mode)
@@ -58,18 +75,29 @@ def _sums(site: Site, windows: tuple[Window, ...], *, ceil: bool, divisor: int) 
     return site.add("Mul", [means, site.scalar(prod(w.taps for w in windows) / divisor, x.dtype)])
 
 
+def _whole_means(op: AvgPool, site: Site) -> str:
+    """Integers are divided towards 0, as in PyTorch."""
+    x = site.given[0]
+    sides = zip(op.windows(x), x.shape[2:], site.results[0].shape[2:], strict=True)
+    slides = [(axis, Slide(site, *side)) for axis, side in enumerate(sides, start=2)]
+    total = sums(site, site.inputs[0], x.rank, slides)
+    if op.divisor_override is not None:
+        return (total / op.divisor_override).name
+    return (total / covered(site, x.rank, slides, padding=op.count_include_pad)).name
+
+
 @emits(LpPool)
 def lp_pool(op: LpPool, site: Site) -> str:
-    x = site.given[0]
-    windows = op.windows(x)
+    x = site.results[0]
+    windows = op.windows(site.given[0])
     # LpPool takes absolute values first, and counts a window over the end otherwise; and it has no kernel on CUDA.
-    powers = site.add("Pow", [site.inputs[0], site.scalar(op.p, x.dtype)])
+    powers = site.add("Pow", [term(site).cast(x.dtype).name, site.scalar(op.p, x.dtype)])
     means = site.add("AveragePool", [powers], **_attributes(windows, ceil=op.ceil_mode))
     sums = site.add("Mul", [means, site.scalar(prod(w.taps for w in windows), x.dtype)])
     return site.add("Pow", [sums, site.scalar(1 / op.p, x.dtype)])
 
 
-def _steps(site: Site, counts: Sequence[int]) -> dict[str, list[int]] | None:
+def _steps(site: Site, counts: Sequence[int]) -> dict[str, object] | None:
     """The windows of an adaptive pool where they are known, equal, and side by side."""
     steps = []
     for size, count in zip(site.given[0].shape[2:], counts, strict=True):
@@ -89,12 +117,15 @@ def adaptive_avg_pool(op: AdaptiveAvgPool, site: Site) -> str:
 
 
 @emits(AdaptiveMaxPool)
-def adaptive_max_pool(op: AdaptiveMaxPool, site: Site) -> str:
+def adaptive_max_pool(op: AdaptiveMaxPool, site: Site) -> str | tuple[str, ...]:
     counts = op.sizes(site.given[0])
-    if set(counts) == {1}:
+    if set(counts) == {1} and len(site.results) == 1:
         return site.add("GlobalMaxPool", site.inputs)
     steps = _steps(site, counts)
-    return greatest_by_axis(site, counts) if steps is None else site.add("MaxPool", site.inputs, **steps)
+    if steps is not None:
+        return _max_pool(site, steps)
+    matrices = spread_places(site, counts)
+    return greatest(site, matrices) if len(site.results) == 1 else greatest_with_places(site, matrices)
 
 
 def _spatial(site: Site) -> str:
@@ -108,4 +139,5 @@ def global_avg_pool(op: GlobalAvgPool, site: Site) -> str:
 
 @emits(GlobalMaxPool)
 def global_max_pool(op: GlobalMaxPool, site: Site) -> str:
-    return site.add("ReduceMax", [site.inputs[0], _spatial(site)], keepdims=0)
+    x = term(site)
+    return x.within(wide_integer(x.dtype), lambda y: y.op("ReduceMax", Term(site, _spatial(site), INT64), keepdims=0)).name

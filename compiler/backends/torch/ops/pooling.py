@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, LpPool, MaxPool
 from ....ops.windows import Window
-from ..code import Code, Ref, call, construct, lit, method
+from ..code import Code, Let, Ref, Subscript, call, construct, lit, method
 from ..table import Site, function, module
 from ..windows import ranked, sizes
 
@@ -30,16 +30,27 @@ def _max_keywords(op: MaxPool, site: Site) -> dict[str, object]:
     }
 
 
+def _values_alone(site: Site) -> bool:
+    """PyTorch has another kernel for one axis without indices, which takes no integers."""
+    return site.given[0].rank == 3 and site.given[0].dtype.is_integer and len(site.results) == 1
+
+
 @module(MaxPool)
 def max_pool(op: MaxPool, site: Site) -> Code:
     x = site.given[0]
+    if _values_alone(site):
+        return Let((), max_pool_function(op, site))
     return construct(ranked("nn.MaxPool", x), {"kernel_size": _kernel(op.windows(x))}, **_max_keywords(op, site))
 
 
 @function(MaxPool)
 def max_pool_function(op: MaxPool, site: Site) -> Code:
     x = site.given[0]
-    return call(ranked("F.max_pool", x), Ref(0), _kernel(op.windows(x)), **_max_keywords(op, site))
+    keywords = _max_keywords(op, site)
+    if _values_alone(site):
+        both = call(ranked("F.max_pool", x), Ref(0), _kernel(op.windows(x)), **{**keywords, "return_indices": True})
+        return Subscript(both, (lit(0),))
+    return call(ranked("F.max_pool", x), Ref(0), _kernel(op.windows(x)), **keywords)
 
 
 def _avg_keywords(op: AvgPool, site: Site) -> dict[str, object]:
@@ -65,11 +76,16 @@ def avg_pool_function(op: AvgPool, site: Site) -> Code:
     return call(ranked("F.avg_pool", x), Ref(0), _kernel(op.windows(x)), **_avg_keywords(op, site))
 
 
+def _power(op: LpPool, site: Site) -> int | float:
+    """A whole power leaves integers as they are, and their mean loses its fraction."""
+    return op.p if site.given[0].dtype.is_float else float(op.p)
+
+
 @module(LpPool)
 def lp_pool(op: LpPool, site: Site) -> Code:
     x = site.given[0]
     windows = op.windows(x)
-    sizes = {"norm_type": op.p, "kernel_size": _kernel(windows)}
+    sizes = {"norm_type": _power(op, site), "kernel_size": _kernel(windows)}
     return construct(ranked("nn.LPPool", x), sizes, **_window(windows), ceil_mode=(op.ceil_mode, False))
 
 
@@ -77,7 +93,7 @@ def lp_pool(op: LpPool, site: Site) -> Code:
 def lp_pool_function(op: LpPool, site: Site) -> Code:
     x = site.given[0]
     windows = op.windows(x)
-    return call(ranked("F.lp_pool", x), Ref(0), op.p, _kernel(windows), **_window(windows), ceil_mode=(op.ceil_mode, False))
+    return call(ranked("F.lp_pool", x), Ref(0), _power(op, site), _kernel(windows), **_window(windows), ceil_mode=(op.ceil_mode, False))
 
 
 @module(AdaptiveAvgPool)
@@ -95,13 +111,13 @@ def adaptive_avg_pool_function(op: AdaptiveAvgPool, site: Site) -> Code:
 @module(AdaptiveMaxPool)
 def adaptive_max_pool(op: AdaptiveMaxPool, site: Site) -> Code:
     x = site.given[0]
-    return construct(ranked("nn.AdaptiveMaxPool", x), {"output_size": sizes(op.sizes(x))})
+    return construct(ranked("nn.AdaptiveMaxPool", x), {"output_size": sizes(op.sizes(x))}, return_indices=(len(site.results) == 2, False))
 
 
 @function(AdaptiveMaxPool)
 def adaptive_max_pool_function(op: AdaptiveMaxPool, site: Site) -> Code:
     x = site.given[0]
-    return call(ranked("F.adaptive_max_pool", x), Ref(0), sizes(op.sizes(x)))
+    return call(ranked("F.adaptive_max_pool", x), Ref(0), sizes(op.sizes(x)), return_indices=(len(site.results) == 2, False))
 
 
 def _spatial(site: Site) -> tuple[int, ...]:
@@ -127,5 +143,7 @@ def global_avg_pool_module(op: GlobalAvgPool, site: Site) -> Code:
 
 @module(GlobalMaxPool)
 def global_max_pool_module(op: GlobalMaxPool, site: Site) -> Code:
+    if not site.given[0].dtype.is_float:
+        return Let((), global_max_pool(op, site))  # the module takes no integers
     pool = construct(ranked("nn.AdaptiveMaxPool", site.given[0]), {"output_size": 1})
     return call("nn.Sequential", pool, call("nn.Flatten"))

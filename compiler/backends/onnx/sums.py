@@ -1,0 +1,69 @@
+"""Sums of windows of integers, which AveragePool does not take: products with matrices of 0 and 1.
+
+In: windows without dilation that slide along axes of a tensor. Out: their sums, and how many places each covers, as tensors of int64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...dims import Dim
+from ...ops.windows import Window
+from ...types import INT64
+from .spread import times
+from .table import Site
+from .terms import Term
+
+
+class Slide:
+    """One axis that a window slides along: `size` places, `count` windows."""
+
+    def __init__(self, site: Site, window: Window, size: Dim, count: Dim) -> None:
+        self.site, self.window, self.size, self.count = site, window, size, count
+
+    def _end(self, more: int) -> Term:
+        return Term(self.site, self.site.scalar(self.size + more, INT64), INT64)
+
+    def _range(self, stop: Dim) -> Term:
+        if isinstance(stop, int):
+            return Term(self.site, self.site.constant(np.arange(stop, dtype=np.int64)), INT64)
+        ends = [self.site.scalar(n, INT64) for n in (0, stop, 1)]
+        return Term(self.site, self.site.add("Range", ends), INT64)
+
+    def _starts(self) -> Term:
+        return self._range(self.count) * self.window.stride - self.window.before
+
+    def members(self) -> str:
+        """The matrix [size, count] that is 1 where the place lies in the window."""
+        places = self._range(self.size)
+        column = Term(self.site, self.site.add("Unsqueeze", [places.name, self.site.ints([1])]), INT64)
+        ahead = column - self._starts()
+        outside = ahead.less(0).op("Or", ahead.greater(self.window.taps - 1))
+        return outside.negation().cast(INT64).name
+
+    def covered(self, *, padding: bool) -> Term:
+        """How many places each window covers, [count]; with `padding`, those of the padding too, but nothing behind it."""
+        starts = self._starts()
+        ends = (starts + self.window.taps).op("Min", self._end(self.window.before if padding else 0))
+        return ends - (starts if padding else starts.op("Max", 0))
+
+
+def sums(site: Site, tensor: str, rank: int, slides: Sequence[tuple[int, Slide]]) -> Term:
+    """The sums over the windows along each of the axes."""
+    for axis, slide in slides:
+        tensor = times(site, tensor, axis, rank, slide.members())
+    return Term(site, tensor, INT64)
+
+
+def covered(site: Site, rank: int, slides: Sequence[tuple[int, Slide]], *, padding: bool) -> Term:
+    """How many places each window covers, along all of the axes."""
+    total: Term | None = None
+    for axis, slide in slides:
+        behind = site.ints(range(1, rank - axis))
+        count = slide.covered(padding=padding)
+        along = count if axis == rank - 1 else Term(site, site.add("Unsqueeze", [count.name, behind]), INT64)
+        total = along if total is None else total * along
+    assert total is not None
+    return total
