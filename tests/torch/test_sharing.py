@@ -59,7 +59,7 @@ TIES = {
     "tokens -> b as emb -> dense 9 tie=emb.wte as head",
     "within a sequence": "input 4 -> (dense 4 as a -> dense 4 tie=a as b) as mlp",
     "in each iteration": "input 4 -> repeat 3 as layers { dense 4 as a -> tanh -> dense 4 tie=a as b }",
-    "a numbered stage of a class": 'input 4 -> (dense 4 -> sin) as first -> dense 4 tie="first.0" as last',
+    "a numbered stage of a class": 'input 4 -> (dense 4 -> sin -> cos -> sin) as first -> dense 4 tie="first.0" as last',
 }
 
 

@@ -17,6 +17,10 @@ SAMPLES = {
     "chain in chain": "input 4 -> repeat 3 as a { repeat 2 as b { dense 4 -> tanh } -> relu }",
     "empty chain": "input 4 -> repeat 0 as a { dense 4 } -> dense 2",
     "function in chain": "input 3x4x4 -> (conv 8 1 -> permute [0, 2, 3, 1] -> layer_norm -> relu) as stem -> flatten -> dense 2",
+    "functions in rows": "block swap { in -> dense 6 as 0 -> transpose 1 2 -> dense 8 as 2 -> permute [0, 2, 1] -> relu }; "
+    "x = input [5, 4]; y = x -> dense 5 -> permute [0, 2, 1] -> flatten -> dense 3; "
+    "z = input [2, 5, 4] -> (permute [0, 3, 2, 1] -> layer_norm -> dense 3 -> sin) as last -> flatten -> dense 3; "
+    "(x -> swap -> swap -> flatten -> dense 3) + y + z",
     "residual iterations": "input [T, 6] -> repeat 3 as layers { in + (in -> layer_norm -> dense 6 gelu) } -> dense 2",
     "indexed labels": "input 4 -> repeat i in 0..3 as layer{i + 1} { dense 4 -> relu } -> dense 2",
     "list with captures": "x = input 4; m = input 4; x -> repeat 5 as layers { in * m -> dense 4 tanh }",
@@ -27,7 +31,8 @@ SAMPLES = {
     "swapped states": "block s(p: [N, D], q: [N, D]) { out (q -> dense D), p }; a = input 4; b = input 4; "
     "(c, d) = (a, b) -> repeat 3 as layers { s }; (c, d) -> concat axis=1",
     "branches": "input 4 -> each w in [2, 3, 5] as heads { dense w -> relu } -> concat axis=1",
-    "branches of functions": "x = input 4; (a, b) = x -> each w in [2, 3] as heads { dense w -> sin }; (a, b) -> concat axis=1",
+    "branches of functions": "x = input 4; "
+    "(a, b) = x -> each w in [2, 3] as heads { h = in -> dense w; h + (h -> sin) }; (a, b) -> concat axis=1",
     "branches with captures": "x = input 4; m = input 4; x -> each i in 0..3 as heads { in * m -> dense 2 } -> concat axis=1",
     "parameters in a sequence": "input 4 -> repeat 2 as layers { p = param [4] init=ones as gain; in * p + (param [4]) -> dense 4 }",
     "tables": "x = input [T, 4]; g = table (i, j) [4, 4] = i * 4 + j as grid; "
@@ -102,6 +107,8 @@ def classes(text: str) -> list[str]:
         ("two states", "steps", "nn.ModuleList((S() for _ in range(3)))"),
         ("branches", "heads", "nn.ModuleList((nn.Sequential(nn.Linear(4, out_features), nn.ReLU()) for out_features in (2, 3, 5)))"),
         ("branches of functions", "heads", "nn.ModuleList([Head(2), Head(3)])"),
+        ("function in chain", "stem", "nn.Sequential(nn.Conv2d(3, 8, kernel_size=1), Permute(), nn.LayerNorm(8), nn.ReLU())"),
+        ("functions in rows", "last", "nn.Sequential(Permute((0, 3, 2, 1)), nn.LayerNorm(2), nn.Linear(2, 3), Sin())"),
         ("residual iterations", "layers", "nn.Sequential(*(Layer() for _ in range(3)))"),
     ],
 )

@@ -17,9 +17,11 @@ from .bodies import body_of
 from .classes import Body, ClassDef
 from .code import CallCode
 from .containers import DEEPEST, LARGEST, Form, Forms, container
+from .lifting import lifted
 from .naming import IMPORTED, camel, singular, unique
 from .operators import Operators, Unsupported
 from .sharing import Sharing, levels
+from .tree import ClassRef, parts
 from .unify import Unifier, instance
 
 _TAKEN = IMPORTED | frozenset(dir(builtins))
@@ -47,16 +49,27 @@ class _Build:
         """By the id of the graph."""
 
     def run(self, name: str) -> list[ClassDef]:
+        alone = self._lift()
         for layer in self.layers:
             self._layer(layer)
         main = self.classes[id(self.main)]
         if main.body.passed:
             raise Unsupported(self.main.name, f"no input tells the size {main.body.passed[0][0]}")
         found = list({id(c): c for g in self.order if (c := self.classes.get(id(g))) is not None}.values())
+        found = [*_used(alone, found), *found]
         found = [*(c for c in found if c is not main), main]
         main.base = camel(self.main.name or name)
         _name(found, main)
         return found
+
+    def _lift(self) -> list[ClassDef]:
+        """Classes for the functions that are modules here."""
+        pairs = lifted(self.order, self.operators)
+        bodies = [body_of(graph, {}, self.operators, self.sharing) for _, graph in pairs]
+        for group in _alike(bodies):
+            self._class(group)
+        self.forms.update((id(node), self.forms[id(graph)]) for node, graph in pairs)
+        return list({id(c): c for _, graph in pairs for c in (self.classes[id(graph)],)}.values())
 
     def _layer(self, layer: list[Graph]) -> None:
         """The forms of graphs of one height."""
@@ -137,6 +150,14 @@ class _Build:
 def _is_layer(graph: Graph) -> bool:
     """Whether a sequence is a layer that its block names, rather than others lined up."""
     return graph.kind == "block" and any(isinstance(n, OpNode) for n in graph.nodes)
+
+
+def _used(alone: list[ClassDef], others: list[ClassDef]) -> list[ClassDef]:
+    """Those of the classes that some other makes."""
+    if not alone:
+        return []
+    made = {id(p.cls) for c in others for code in c.body.made() for p in parts(code) if isinstance(p, ClassRef)}
+    return [c for c in alone if id(c) in made]
 
 
 def _chain(graph: Graph, form: Form) -> Body:

@@ -105,6 +105,10 @@ class Body:
         self.passed: list[tuple[str, Code]] = []
         """Numbers that the caller passes: a name and, in terms of the caller, the value."""
 
+    def made(self) -> list[Code]:
+        """What the constructor makes."""
+        return [m.code for m in self.members] + ([] if self.chain is None else [self.chain])
+
     def key(self) -> object:
         """Equal for bodies that differ in nothing but literals."""
         members = tuple((m.label, m.how, shape(m.code)) for m in self.members)

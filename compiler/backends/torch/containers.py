@@ -45,7 +45,7 @@ DEEPEST = 3
 LARGEST = 40
 """And so do those with more members than that which are used at several places."""
 Forms = dict[int, Form]
-"""By the id of the graph."""
+"""By the id of the graph, or of an operator's node that has a class of its own."""
 
 
 def container(graph: Graph, forms: Forms, operators: Operators) -> Form | None:
@@ -53,7 +53,7 @@ def container(graph: Graph, forms: Forms, operators: Operators) -> Form | None:
     if graph.declares or any(n.shared is not None for n in graph.nodes):
         return None
     if graph.kind == "block":
-        return _sequential(graph, forms, operators) if graph.nodes and _fits(graph.nodes) else None
+        return _sequential(graph, forms, operators) if graph.nodes and fits(graph.nodes) else None
     if graph.kind == "sequence":
         return _sequential(graph, forms, operators) or _list(graph, forms, operators, _threads)
     if graph.kind == "branches":
@@ -64,22 +64,28 @@ def container(graph: Graph, forms: Forms, operators: Operators) -> Form | None:
 # --- chains ----------------------------------------------------------------------------------------------------------------
 
 
-def _sequential(graph: Graph, forms: Forms, operators: Operators) -> Form | None:
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or graph.modules:
-        return None
+def is_chain(graph: Graph) -> bool:
+    """Whether each node takes what the one before gave, and nothing else."""
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or graph.modules or graph.declares:
+        return False
     current = graph.inputs[0]
-    made: list[Code] = []
-    nodes = _written(graph.nodes)
     for node in graph.nodes:
         if len(node.inputs) != 1 or node.inputs[0] is not current or len(node.outputs) != 1:
-            return None
+            return False
+        current = node.outputs[0]
+    return graph.outputs[0] is current
+
+
+def _sequential(graph: Graph, forms: Forms, operators: Operators) -> Form | None:
+    if not is_chain(graph):
+        return None
+    made: list[Code] = []
+    for node in graph.nodes:
         code = _standalone(node, forms, operators)
         if code is None:
             return None
         made.append(code)
-        current = node.outputs[0]
-    if graph.outputs[0] is not current:
-        return None
+    nodes = _written(graph.nodes)
     return _named(made[: len(nodes)], nodes, *_extent(graph, forms))
 
 
@@ -94,6 +100,8 @@ def _written(nodes: list[Node]) -> list[Node]:
 def _standalone(node: Node, forms: Forms, operators: Operators) -> Code | None:
     """The module of a node that only needs to be called with one tensor."""
     if isinstance(node, OpNode):
+        if id(node) in forms:
+            return forms[id(node)].code
         return operators.standalone(node) if node.tie is None else None
     form = forms[id(node.graph)]
     return form.code if form.kind != "list" and not form.passed and not node.modules else None
@@ -115,7 +123,7 @@ def _extent(graph: Graph, forms: Forms) -> tuple[int, int]:
 
 
 def _named(made: list[Code], nodes: list[Node], depth: int, size: int) -> Form | None:
-    if _fits(nodes):
+    if fits(nodes):
         return Form("sequential", CallCode("nn.Sequential", runs(made, nodes)), depth=depth, size=size)
     labels = _keys(nodes)
     if any(label in MODULE_ATTRIBUTES or label in CONTAINER_ATTRIBUTES or "." in label for label in labels):
@@ -125,7 +133,7 @@ def _named(made: list[Code], nodes: list[Node], depth: int, size: int) -> Form |
     return Form("sequential", code, depth=depth, size=size)
 
 
-def _fits(nodes: list[Node]) -> bool:
+def fits(nodes: list[Node]) -> bool:
     """Whether members without keys of their own have the right ones: what has parameters is labelled with its place."""
     fitting = all(n.label == str(i) or _is_free(n) for i, n in enumerate(nodes))
     return fitting and (not nodes or any(n.label.isdigit() for n in nodes))

@@ -1,8 +1,8 @@
 """The steps of a body made ready for `forward`.
 
-In: the steps of a body. Out: steps in which parameters stand for themselves, what is computed twice is computed once, and a step with several
-results that are all taken in a row by one other step has one result, which is handed on whole (`*x.chunk(3, dim=-1)`). Always: the last
-step is the `return`.
+In: the steps of a body. Out: steps in which parameters stand for themselves, what is computed twice is computed once, and a step with
+several results that are all taken in a row by one other step has one result, which is handed on whole (`*x.chunk(3, dim=-1)`). Always: the
+last step is the `return`.
 """
 
 from __future__ import annotations
@@ -99,8 +99,9 @@ def references(code: Code) -> list[int]:
 
 
 def _plain_members(steps: list[Step]) -> list[Step]:
-    """Parameters need no variable: what takes them says `self.name`."""
-    members = {s.outputs[0]: s.code for s in steps if isinstance(s.code, MemberRef)}
+    """Parameters need no variable: what takes them says `self.name`. Those that a loop begins with are its variable."""
+    states = {tensor for s in steps if s.loop is not None for tensor in s.loop.states}
+    members = {s.outputs[0]: s.code for s in steps if isinstance(s.code, MemberRef) and s.outputs[0] not in states}
     if not members:
         return steps
 

@@ -126,9 +126,19 @@ def _arguments(args: tuple[Code, ...], kwargs: tuple[Keyword, ...]) -> Bracket:
             return Bracket("(", [_generator(only[0])], ")", comma=False)
         if only and all(_is_entry(item) for item in only):
             return Bracket("(", [_entry(item) for item in only], ")")
-    items = [doc(a) for a in unrolled(args)]
+    items = [doc(a) for arg in unrolled(args) for a in _inline(arg)]
     items += [Doc(f"{k.name}=") + doc(k.value) for k in kwargs if not _is_default(k)]
     return Bracket("(", items, ")")
+
+
+def _inline(arg: Code) -> tuple[Code, ...]:
+    """An argument, or those that are known of a starred one."""
+    match arg:
+        case Starred(TupleCode(items)):
+            return items
+        case Starred(Lit(tuple() as values)):
+            return tuple(Lit(v) for v in values)
+    return (arg,)
 
 
 def _is_entry(item: Code) -> bool:

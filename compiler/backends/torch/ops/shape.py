@@ -9,6 +9,7 @@ from ....ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Tran
 from ....types import DType, Shape
 from ..code import Code, Lit, Ref, TupleCode, call, construct, lit, method
 from ..table import Site, function, module
+from ..tree import Starred
 
 X = Ref(0)
 CASTS = {
@@ -108,7 +109,7 @@ def reshape(op: Reshape, site: Site) -> Code:
 
 @function(Permute)
 def permute(op: Permute, site: Site) -> Code:
-    return method(X, "permute", *op.axes)
+    return method(X, "permute", Starred(Lit(op.axes, "dims")))
 
 
 @function(Transpose)

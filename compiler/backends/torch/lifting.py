@@ -1,0 +1,58 @@
+"""Functions that stand in a row of numbered modules, as modules of their own: `nn.Sequential(nn.Conv2d(...), Permute((0, 2, 3, 1)), ...)`.
+
+In: all graphs of a program. Out: for each such node a graph with this node alone, which becomes a class like any other. Always: the node
+has no parameters and needs no size that is known at run time only, so that the keys of the state dict and the results stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from netc.dsl.source import Span
+
+from ...graph import Graph, Node, OpNode, Value
+from .classes import form_of
+from .code import Code, Device, Let, Lit
+from .containers import fits, is_chain
+from .operators import Operators, has_symbol
+from .tree import parts
+
+
+def lifted(order: Iterable[Graph], operators: Operators) -> list[tuple[OpNode, Graph]]:
+    """The nodes that need a module, each with its graph."""
+    places: dict[str, Span] = {}
+    return [
+        (node, _alone(node, places.setdefault(node.op.name, node.span)))
+        for graph in order
+        if graph.kind in ("sequence", "block") and is_chain(graph) and fits(graph.nodes)
+        for node in _functions(graph.nodes, operators)
+    ]
+
+
+def _functions(nodes: list[Node], operators: Operators) -> Iterator[OpNode]:
+    """The nodes that are functions, if modules prevail and all of the functions can be modules."""
+    found: list[OpNode] = []
+    for node in nodes:
+        if isinstance(node, OpNode) and not node.specs and operators.standalone(node) is None:
+            if operators.is_member(node) or not _is_static(operators.expression(node)):
+                return
+            found.append(node)
+    if 2 * len(found) <= len(nodes):
+        yield from found
+
+
+def _is_static(code: Code) -> bool:
+    """Whether it says all by itself, in words: what is written with signs stays where it is."""
+    if isinstance(code, Let) or form_of(code) not in ("call", "method"):
+        return False
+    return not any(isinstance(p, Device) or (isinstance(p, Lit) and has_symbol(p.value)) for p in parts(code))
+
+
+def _alone(node: OpNode, place: Span) -> Graph:
+    """A graph of the operator alone. Those of one operator are from one `place`: they are taken for one block."""
+    graph = Graph(node.op.name, "block", place, dict(node.op.args))
+    taken, given = node.inputs[0], node.outputs[0]
+    x, y = Value(taken.type, taken.span), Value(given.type, given.span)
+    graph.inputs, graph.outputs = [x], [y]
+    graph.nodes = [OpNode(node.op, (x,), (y,), node.op.name, node.span, ())]
+    return graph
