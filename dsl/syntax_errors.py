@@ -10,6 +10,7 @@ from . import errors
 from .diagnostics.model import Diagnostic
 from .expectations import Stop, expected, found
 from .grammar import END, tables
+from .habits import HABITS
 from .source import SourceFile
 from .tokens import Token
 
@@ -19,6 +20,7 @@ _OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE"))
 _DEFINITIONS = frozenset(("BLOCK", "MODEL", "FN", "USE"))
 _STATEMENTS = frozenset(("LET", "OUT", "EXPECT", "SHARED"))
 _NAMED_BEHIND = frozenset(("LET", "FN", "BLOCK", "MODEL", "SHARED", "DOT", "EACH"))
+_ASKED = ("shape", "rank", "channels", "features", "dtype")
 _ARGUMENT_HELP = ("an argument that is computed stands in parentheses: `dense (2 * k)`",)
 
 
@@ -69,6 +71,25 @@ def _keyword_as_name(stop: Stop) -> Diagnostic | None:
     return None
 
 
+def _habit(stop: Stop) -> Diagnostic | None:
+    """A word of Python, not of this language, in the place of a stage: it is the cause of what follows."""
+    for at in range(stop.first_index, stop.at + 1):
+        token = stop.tokens[at]
+        first = at == stop.first_index or stop.tokens[at - 1].type in ("ARROW", "RBRACE")
+        if first and token.type == "NAME" and token.text in HABITS:
+            return errors.syntax(stop.span_of(token), f"`{token.text}` means nothing here", help=(HABITS[token.text],))
+    return None
+
+
+def _method(stop: Stop) -> Diagnostic | None:
+    """`x.relu()`: a stage called as a method."""
+    if stop.token.type != "LPAR_TIGHT" or stop.at < 3 or stop.tokens[stop.at - 2].type != "DOT":
+        return None
+    owner, name = stop.tokens[stop.at - 3].text, stop.tokens[stop.at - 1].text
+    asked = f"write `{owner}.{name}`" if name in _ASKED else f"a stage stands behind an arrow: `{owner} -> {name}`"
+    return errors.syntax(stop.span, f"`{owner}.{name}` is not called", help=(asked,))
+
+
 def _misplaced_word(stop: Stop) -> Diagnostic | None:
     kind, text, previous = stop.token.type, stop.token.text, stop.previous
     if kind in _DEFINITIONS and stop.at_start:
@@ -80,7 +101,9 @@ def _misplaced_word(stop: Stop) -> Diagnostic | None:
     if kind in _STATEMENTS | _DEFINITIONS and previous is not None and previous.type in _VALUES | {"ARROW"}:
         return errors.syntax(stop.span, f"`{text}` can only begin a statement", help=("begin a new line before it",))
     if kind == "DOT" and previous is not None and previous.type == "NAME" and "ARROW" in stop.possible:
-        return errors.syntax(stop.span, f"`{previous.text}.` is no stage", "a stage has a plain name")
+        torch = stop.tokens[stop.at + 1]
+        help = (f"`netc ops {torch.text}` tells what PyTorch's `{torch.text}` is called here",) if torch.text[:1].isupper() else ()
+        return errors.syntax(stop.span, f"`{previous.text}.` is no stage", "a stage has a plain name", help=help)
     if kind == "ELSE":
         return errors.syntax(stop.span, "this `else` has no `if`")
     if kind == "AS" and (previous is None or previous.type in _VALUES):
@@ -171,7 +194,7 @@ def _operator(stop: Stop) -> Diagnostic | None:
     if previous is None or previous.type not in _VALUES or (token.type not in _OPERATORS and token.type != "IN"):
         return None
     if ("AND" in stop.possible or stop.comparison_before()) and token.type in ("COMPARE", "IN"):
-        return errors.syntax(stop.span, "comparisons cannot be chained", help=("write `a < b and b < c`",))
+        return errors.syntax(stop.span, "comparisons cannot be chained", help=("write `a < b and b < c`; of tensors, `logical_and(a < b, b < c)`",))
     if token.text == "@":
         return errors.syntax(stop.span, "`@` multiplies tensors, not compile-time values")
     if token.text == "==" and previous.type == "NAME":
@@ -230,7 +253,10 @@ def _missing_arrow(stop: Stop) -> Diagnostic | None:
     if stop.token.type in ("NUMBER", "DIMS", "STRING", "LBRACK"):
         if stop.previous.type in ("RBRACE", "LABEL"):
             return None
-        return errors.syntax(stop.span, f"{found(stop)} belongs to no stage", help=("arguments stand behind the name of a stage",))
+        help = "arguments stand behind the name of a stage"
+        if stop.previous.type == "NAME" and stop.statement_has("INPUT"):
+            help = f"stages are joined by `->`: `-> {stop.previous.text} {stop.token.text}`"
+        return errors.syntax(stop.span, f"{found(stop)} belongs to no stage", help=(help,))
     return None
 
 
@@ -243,6 +269,6 @@ def _comma_argument(stop: Stop) -> Diagnostic | None:
 
 
 _SPECIAL = (
-    _lexical, _keyword_as_name, _misplaced_word, _label, _comma, _comma_argument, _equals, _arrow, _operator, _body, _shape,
+    _lexical, _habit, _keyword_as_name, _method, _misplaced_word, _label, _comma, _comma_argument, _equals, _arrow, _operator, _body, _shape,
     _space_before_index, _missing_arrow,
 )  # fmt: skip

@@ -95,7 +95,9 @@ def _keywords(
             spans[keyword.name] = keyword.span
         elif arg is None:
             known = tuple(cls.signature)
-            raise Failure(UnknownArgument(cls.name, keyword.name, tuple(near(keyword.name, list(aliases))), known), keyword.name_span)
+            hint = f"the word alone does it, behind the other arguments: `{keyword.value.span.text}`"
+            hint = hint if cls.takes_activation and activation_named(keyword.value, scope, session) else ""
+            raise Failure(UnknownArgument(cls.name, keyword.name, tuple(near(keyword.name, list(aliases))), known, hint), keyword.name_span)
         elif arg.name in args and spans[arg.name].start > keyword.span.start:
             raise Silent  # the parser has told that it stands in the wrong place
         elif arg.name in args:

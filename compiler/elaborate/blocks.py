@@ -6,10 +6,11 @@ from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Frame as Trace
+from netc.dsl.record import replace
 
 from ..dims import Dim, SymDim, advice, show
 from ..errors.checks import PatternMismatch
-from ..errors.names import WrongTensors
+from ..errors.names import MissingArgument, WrongTensors
 from ..errors.operators import Unprovable
 from ..errors.structure import ModelAsStage, Recursion
 from ..errors.values import NotANumber
@@ -34,7 +35,7 @@ def apply_block(node: ast.Apply, block: BlockDef, flow: Flow, scope: Scope, sess
     outside = Scope(block.scope, scope.frame)
     constants = tuple(p for p in definition.parameters if isinstance(p, ast.Parameter))
     declared = [p for p in definition.parameters if isinstance(p, ast.TensorParameter)]
-    arguments = bind_parameters(name, constants, node, outside, scope, session)
+    arguments = _bind(definition, constants, node, outside, scope, session)
     label = shared.label if shared is not None else stage_label(node.label, name, node.span, scope, session)
     values = tensors(flow)
     if values is not None:
@@ -62,6 +63,22 @@ def apply_block(node: ast.Apply, block: BlockDef, flow: Flow, scope: Scope, sess
     if node.label is None and shared is None and _is_plain(entry, scope):
         return place_stage(entry, flow, outside, session, label=label, span=node.span)
     return place_call(entry, flow, outside, session, label=label, span=node.span, shared=shared)
+
+
+def _bind(
+    block: ast.Block | ast.Model, constants: tuple[ast.Parameter, ...], node: ast.Apply, outside: Scope, scope: Scope, session: Session
+) -> dict[str, Any]:
+    """The block's arguments. One that is missing, and is used as a tensor, was meant to be what flows in."""
+    try:
+        return bind_parameters(block.name.name, constants, node, outside, scope, session)
+    except Failure as failure:
+        problem = failure.problem
+        heads = [s.pipeline if isinstance(s, ast.Flow) else s.value for s in block.body.statements if isinstance(s, (ast.Flow, ast.Assign))]
+        names = [h.head.name for h in heads if isinstance(h.head, ast.Apply) and h.stages]
+        if not isinstance(problem, MissingArgument) or problem.name not in names:
+            raise
+        hint = f"what flows in is `in`, or a parameter with a shape: `block {problem.owner}({problem.name}: [...])`"
+        raise Failure(replace(problem, hint=hint), failure.span, failure.marks) from None
 
 
 def _is_plain(entry: Entry, scope: Scope) -> bool:

@@ -23,10 +23,12 @@ from .values import Failure, show_value
 if TYPE_CHECKING:
     from .models import Chosen
 
+EXPECTS = (ast.ExpectCondition, ast.ExpectShape)
+
 
 def check_expectations(chosen: Chosen, program: Program, params: Mapping[str, Any], scope: Scope, session: Session) -> None:
     """Reports each `expect` of the model that does not hold. With parameters set, none is looked at, and a note says so."""
-    expects = [s for s in chosen.body.statements if isinstance(s, (ast.ExpectCondition, ast.ExpectShape))]
+    expects = [s for s in chosen.body.statements if isinstance(s, EXPECTS)]
     if expects and params:
         session.report(ExpectSkipped(), expects[0].span)
         return
@@ -38,7 +40,7 @@ def check_expectations(chosen: Chosen, program: Program, params: Mapping[str, An
     for name, value in measured.items():
         inner.bind(name, value)
     for expect in expects:
-        with session.catching(()), _telling(measured):
+        with session.catching(()), _telling(expect, measured):
             if isinstance(expect, ast.ExpectShape):
                 _check_output(expect, program, inner, session)
             elif not evaluate_bool(expect.condition, inner, session):
@@ -47,14 +49,17 @@ def check_expectations(chosen: Chosen, program: Program, params: Mapping[str, An
 
 
 @contextmanager
-def _telling(measured: Mapping[str, Any]) -> Iterator[None]:
-    """Of a name that nothing is called, say which ones there are."""
+def _telling(expect: ast.ExpectCondition | ast.ExpectShape, measured: Mapping[str, Any]) -> Iterator[None]:
+    """Of a name that nothing is called, say which ones there are, or how a shape is expected."""
     try:
         yield
     except Failure as failure:
         if not isinstance(failure.problem, UnknownName) or failure.problem.near:
             raise
         hint = "an `expect` can ask for " + " and ".join(f"`{name}`" for name in measured)
+        match expect:
+            case ast.ExpectCondition(condition=ast.Binary(op="==", left=ast.Name(name=name), right=ast.ListExpr(span=shape))):
+                hint = f"a shape is expected without a sign: `expect {name} {shape.text}`"
         raise Failure(replace(failure.problem, hint=hint), failure.span, failure.marks) from None
 
 

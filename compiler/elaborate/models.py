@@ -10,12 +10,12 @@ from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import SourceFile, Span
 
-from ..errors.structure import AmbiguousModel, NoInput, NoResult, Recursion, StrayStatement, UnknownModel, UnknownParameter
+from ..errors.structure import AmbiguousModel, ExpectMisplaced, NoInput, NoResult, Recursion, StrayStatement, UnknownModel, UnknownParameter
 from ..graph import Graph, Program
 from .arguments import bind_parameters
 from .bodies import finish
 from .evaluate import evaluate
-from .expectations import check_expectations
+from .expectations import EXPECTS, check_expectations
 from .inputs import declare_dimensions
 from .naming import Namer
 from .scope import Frame, Scope
@@ -64,7 +64,10 @@ def choose(file: ast.File, source: SourceFile, wanted: str | None, session: Sess
     if wanted is not None and wanted != stem:
         session.report(UnknownModel(wanted, (), ()), start)
         return None
-    if all(isinstance(i, (ast.Let, ast.Broken, ast.ExpectCondition, ast.ExpectShape)) for i in loose):
+    if all(isinstance(i, (ast.Let, ast.Broken, *EXPECTS)) for i in loose):
+        for statement in loose:
+            if isinstance(statement, EXPECTS):
+                session.report(ExpectMisplaced(lone=True), statement.span)
         return None
     span = loose[0].span.to(loose[-1].span)
     return Chosen(_identifier(stem), ast.Body(span, loose), None)

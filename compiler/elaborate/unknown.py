@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cache
 
 from netc.dsl import ast
+from netc.dsl.habits import HABITS
 
 from ..errors.names import NotAStage, UnknownName, UnknownStage
 from ..graph import Value
@@ -38,6 +39,8 @@ def unbound(node: ast.Apply, scope: Scope, session: Session) -> Failure:
     if name in BUILTINS:
         hint = "of a tensor, ask `x.shape`, `x.rank`, `x.channels` or `x.features`"
         return Failure(NotAStage(name, "a compile-time function", hint), node.name_span)
+    if name in HABITS:
+        return Failure(UnknownStage(name, hint=HABITS[name]), node.name_span)
     visible = [n for n in scope.visible() if n != "in"]
     alike = [n for n in Operator.registry if _plain(n) == _plain(name)]
     candidates = tuple(alike) or session.near(name, [*Operator.registry, *visible])

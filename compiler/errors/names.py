@@ -36,11 +36,14 @@ class UnknownStage(Problem):
     name: str
     near: tuple[str, ...] = ()
     torch: str = ""
+    hint: str = ""
 
     def message(self) -> str:
         return f"there is no operator or block called `{self.name}`"
 
     def help(self) -> tuple[str, ...]:
+        if self.hint:
+            return (self.hint,)
         return (f"what PyTorch calls so is `{self.torch}` here",) if self.torch else either(self.near)
 
 
@@ -368,6 +371,10 @@ TAKEN_LABELS = ("training",)
 """What `torch.nn.Module` assigns to itself: a part of that name would be overwritten by `train()`."""
 
 
+NO_LEVEL = "_"
+"""What stands in the place of a label where a loop is to be no level of names."""
+
+
 class BadLabel(Problem):
     """`level` is the part of the label between dots that will not do."""
 
@@ -378,6 +385,8 @@ class BadLabel(Problem):
     def message(self) -> str:
         if self.level in TAKEN_LABELS:
             return f"no stage can be labelled `{self.level}`: every PyTorch module has a flag of that name"
+        if self.found == NO_LEVEL:
+            return "`as _` makes a `repeat` or `each` no level of names; any other stage has a name"
         if not self.level:
             return f"the label `{self.found}` has an empty level: something must stand on both sides of a dot"
         return f"a label is made of letters, digits, `_` and, within, `-`; found `{self.found}`"

@@ -202,9 +202,14 @@ class NoInput(Problem):
 
 
 class ExpectMisplaced(Problem):
+    """An `expect` that is not among the statements of a model. `lone`: the file has no model."""
+
     code: ClassVar[str] = "expect-misplaced"
+    lone: bool = False
 
     def message(self) -> str:
+        if self.lone:
+            return "`expect` speaks of a model, and this file has none"
         return "`expect` stands in the model itself, not in a block, a branch or a repeat"
 
 
