@@ -7,7 +7,7 @@ what is answered True or False holds for every allowed value of the symbols, and
 
 from __future__ import annotations
 
-from .division import maximum, minimum, substitute
+from .division import maximum, minimum, ratio, substitute
 from .facts import Condition, Facts
 from .hints import advice, advice_divides
 from .intervals import bounds
@@ -30,6 +30,7 @@ __all__ = [
     "invert",
     "maximum",
     "minimum",
+    "ratio",
     "show",
     "size",
     "substitute",

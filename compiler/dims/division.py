@@ -173,6 +173,17 @@ def cofactor(m: Monomial, factor: Monomial) -> Monomial | None:
     return tuple(left)
 
 
+def ratio(a: Dim, b: Dim) -> tuple[int, int] | None:
+    """`(p, q)`, both above 0 and without a common factor, with `q * a == p * b`; None if there are none."""
+    monomial, c = next(iter(terms_of(a).items()), ((), 0))
+    d = terms_of(b).get(monomial, 0)
+    if c * d <= 0:
+        return None
+    shared = gcd(c, d)
+    p, q = abs(c) // shared, abs(d) // shared
+    return (p, q) if q * a == p * b else None
+
+
 def leading(terms: Terms) -> Monomial:
     """The greatest monomial: by degree, then in the order of the atoms."""
     return min(terms, key=lambda m: (-len(m), [a.order for a in m]))

@@ -14,6 +14,10 @@ SAMPLES = {
     "read inside, through a line": "x = input [T, 4] where T >= 4; "
     "x -> slice axis=1 start=2 -> (add 1 -> slice axis=1 stop=(T - 3) -> dense 4) as inner",
     "a multiple": "x = input [T, 4] where T % 2 == 0; x -> slice axis=1 stop=(T / 2) -> dense 2",
+    "a part of an axis": "block third { in -> slice axis=2 stop=(in.shape[2] / 3) -> conv 2 1 }; "
+    "input 2xHxW where H % 36 == 0, W % 4 == 0 -> avg_pool 2 -> third -> avg_pool 2 -> third",
+    "a multiple of an axis": "block places { in -> dense 3 -> unsqueeze 2 -> expand [-1, -1, 2 * in.shape[1], -1] }; "
+    "input [T, 4] where T % 2 == 0 -> slice axis=1 stop=(T / 2) -> places",
     "passed": "x = input [T, S]; x -> flatten -> (reshape [N, T, S] -> relu -> mean axis=2) as inner",
     "passed through a list": "x = input [T, S]; x -> flatten -> repeat 3 as layers { reshape [N, T, S] -> softmax axis=-1 -> flatten }",
     "passed through two": "x = input [T, S]; x -> flatten -> (relu -> (reshape [N, T, S] -> softmax axis=-1 -> flatten) as b -> relu) as a",
@@ -33,6 +37,9 @@ def test_agrees(text: str) -> None:
         ("read", "T = x.shape[1]"),
         ("two of one tensor", "T, S = x.shape[-2:]"),
         ("read inside, through a line", "T = x.shape[1] + 2"),
+        ("a part of an axis", "height = x.shape[2]"),
+        ("a part of an axis", "return self.conv1(x[:, :, : height // 3])"),
+        ("a multiple of an axis", "T_2 = x.shape[1]"),
         ("passed", "def forward(self, x: Tensor, T: int) -> Tensor:"),
         ("passed", "return self.inner(x.flatten(1), T)"),
         ("passed through a list", "x = layer(x, T)"),
@@ -45,6 +52,10 @@ def test_line(sample: str, line: str) -> None:
 
 def test_one_class_for_two_symbols() -> None:
     assert netc.compile(SAMPLES["one block, two symbols"]).source().count("class B") == 1
+
+
+def test_one_class_for_two_resolutions() -> None:
+    assert netc.compile(SAMPLES["a part of an axis"]).source().count("class Third") == 1
 
 
 def test_docstrings() -> None:

@@ -1,14 +1,15 @@
 """Symbolic dimensions in `forward`: read off the shapes of the tensors that come in, or passed by the caller.
 
 In: dimensions that occur in the code of one body. Out: `SizeRef`s, and in the body the `Symbol`s to read and the numbers to be passed.
-Always: a size that some input shows is read off the first axis that does, as it is or through a line `a*S/c + b`.
+Always: a size that some input shows is read off the first axis that does, as it is, as a part or a multiple, or through a line `a*S/c + b`.
 """
 
 from __future__ import annotations
 
 import re
 
-from ...dims import Dim, SymDim, invert, show, symbols, to_python
+from ...dims import Dim, SymDim, invert, ratio, show, symbols, to_python
+from ...types import Shape
 from .classes import Body, Symbol
 from .code import Code, Lit, TupleCode
 from .tree import Passed, SizeRef, SymbolRef
@@ -49,15 +50,31 @@ class Sizes:
 
     def _of(self, d: SymDim) -> Code:
         if d in self.whole:
-            index, axis = self.whole[d]
-            return SizeRef("{0}", (self._symbol(Symbol(size_name(d), index, axis)),))
+            return SizeRef("{0}", (self._axis(d),))
         names = sorted(symbols(d))
         found = [self._named(name) for name in names]
+        if not all(s is not None and _is_whole(s) for s in found):
+            share = self._share(d)
+            if share is not None:
+                return share
         sources = tuple(self._symbol(s) for s in found if s is not None)
         if len(sources) < len(names):
             return SizeRef("{0}", (self._pass(d),))
         text = to_python(d, {name: f"S{i}" for i, name in enumerate(names)})
         return SizeRef(_spaced(re.sub(r"\bS(\d+)\b", r"{\1}", text)), sources)
+
+    def _share(self, d: SymDim) -> Code | None:
+        """A part or a multiple of the size of an axis, so that blocks of the same layers are alike at every resolution."""
+        for whole in self.whole:
+            found = ratio(d, whole)
+            if found is not None:
+                p, q = found
+                return SizeRef(("" if p == 1 else f"{p} * ") + "{0}" + ("" if q == 1 else f" // {q}"), (self._axis(whole),))
+        return None
+
+    def _axis(self, d: Dim) -> Code:
+        index, axis = self.whole[d]
+        return self._symbol(Symbol(axis_name(self.body.graph.inputs[index].type.shape, axis), index, axis))
 
     def _named(self, name: str) -> Symbol | None:
         """Where the symbol can be read: as it is, if that is anywhere."""
@@ -76,6 +93,24 @@ class Sizes:
 
 def _is_plain(d: Dim, name: str) -> bool:
     return invert(d) == (name, 1, 1, 0)
+
+
+def _is_whole(symbol: Symbol) -> bool:
+    return (symbol.minus, symbol.times, symbol.by) == (0, 1, 1)
+
+
+def axis_word(shape: Shape, axis: int) -> str:
+    """What an axis is called whatever its size: of an image, which has channels in front or behind, by its place."""
+    if len(shape) != 4 or axis == 0:
+        return "length"
+    words = ("height", "width", "channels") if isinstance(shape[1], SymDim) else ("channels", "height", "width")
+    return words[axis - 1]
+
+
+def axis_name(shape: Shape, axis: int) -> str:
+    """What the size of an axis is called: `T` if that is what it is, else as the axis of an image, or after its formula."""
+    word = axis_word(shape, axis)
+    return size_name(shape[axis]) if word == "length" or show(shape[axis]).isidentifier() else word
 
 
 def size_name(d: Dim) -> str:

@@ -18,10 +18,9 @@ from .classes import Body, ClassDef, Member, Parameter, Step, Symbol
 from .code import CallCode, Code, Keyword, Lit, Literal, TupleCode
 from .naming import IMPORTED, local, unique
 from .operators import Unsupported, has_symbol
+from .sizes import axis_word
 from .tree import Argument, ClassRef, Passed, Repeated, SizeRef, SymbolRef, Typed, zipped
 
-AXES = {(4, 1): "channels", (4, 2): "height", (4, 3): "width"}
-"""What sizes are called that are read off a tensor, by its rank and the axis."""
 COUNT = "depth"
 """The argument for how often something is repeated, if the spec has no name for it."""
 
@@ -53,7 +52,7 @@ class Unifier:
         body = Body(first.graph)
         body.keyed = first.keyed
         body.names, body.outputs, body.handed, body.ties = first.names, first.outputs, first.handed, first.ties
-        body.symbols, body.passed = list(first.symbols), list(first.passed)
+        body.symbols, body.passed = [self._neutral(s) for s in first.symbols], list(first.passed)
         self.symbols = body.symbols
         chains = [b.chain for b in self.bodies if b.chain is not None]
         if chains:
@@ -68,6 +67,12 @@ class Unifier:
         body.passed += [(getattr(code, "hint", "") or "size", code) for code in self.passed[0][len(first.passed) :]]
         self.cls.body = body
         self.cls.parameters = [_with_stored(p, p.name in self.stored) for p in self.known.values()]
+
+    def _neutral(self, symbol: Symbol) -> Symbol:
+        """The symbol with a name that is right in all bodies."""
+        shapes = [b.graph.inputs[symbol.input].type.shape for b in self.bodies]
+        same = all(s[symbol.axis] == shapes[0][symbol.axis] for s in shapes)
+        return symbol if same else replace(symbol, name=axis_word(shapes[0], symbol.axis))
 
     # --- anti-unification ------------------------------------------------------------------------------------------------
 
@@ -128,7 +133,7 @@ class Unifier:
                 sizes = [b.graph.inputs[index].type.shape[axis] for b in self.bodies]
                 factor = _times([lit.value for lit in lits], sizes)
                 if factor:
-                    symbol = Symbol(AXES.get((value.type.rank, axis), "length"), index, axis)
+                    symbol = Symbol(axis_word(value.type.shape, axis), index, axis)
                     if symbol not in self.symbols:
                         self.symbols.append(symbol)
                     text = "{0}" if factor == 1 else f"{factor} * {{0}}"
