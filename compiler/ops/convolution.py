@@ -46,12 +46,12 @@ class _Convolution(Operator):
 
 
 class Conv(_Convolution):
-    """Convolution over one, two or three spatial axes."""
+    """Convolution over one, two or three spatial axes. Negative `padding` cuts off, where `padding_mode` is not `zeros`."""
 
     name = "conv"
     torch = "torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d"
     onnx = "Conv"
-    padding = Arg(PaddingKind("same", "valid"), default=0)
+    padding = Arg(PaddingKind("same", "valid", low=None), default=0)
     padding_mode = Arg(WordKind("zeros", "reflect", "replicate", "circular"), default="zeros")
     examples = ("input 3x32x32 -> conv 8 3x3 relu padding=1", "input 1xT -> conv 4 5 padding=same")
 
@@ -92,12 +92,18 @@ class Conv(_Convolution):
     _needs: ClassVar[dict[str, tuple[int, str]]] = {"reflect": (1, "less than"), "circular": (0, "at most")}
 
     def _check_padding(self, x: TensorType, windows: tuple[Window, ...], facts: Facts) -> None:
+        least = min(window.before for window in windows)
+        if self.padding_mode == "zeros" and least < 0:
+            needed = "must be at least 0 with `padding_mode=zeros`"
+            raise Refusal(
+                BadArgument(self.name, "padding", str(least), needed, "cut off with `-> pad [-1, -1]` before"), argument("padding")
+            )
         if self.padding_mode not in self._needs:
             return
         more, words = self._needs[self.padding_mode]
         for axis, (size, window) in enumerate(zip(x.shape[2:], windows, strict=True), start=2):
             most = max(window.before, window.after)
-            if most and facts.at_least(size, most + more) is False:
+            if most > 0 and facts.at_least(size, most + more) is False:
                 needed = f"must be {words} the size of axis {axis} with `padding_mode={self.padding_mode}`"
                 raise Refusal(BadArgument(self.name, "padding", f"{most} for {x}", needed), argument("padding"))
 

@@ -91,10 +91,11 @@ class ChannelShuffle(Layout):
 
 
 def _fold_input(operator: str, given: Given, rank: int, needed: str) -> TensorType:
+    """A batch of so many axes, or a single sample. A batch of something else is not taken for a sample."""
     x = given[0]
     if x.dtype.is_integer:
         raise Refusal(NeedsFloat(operator, x), input_(0))
-    if x.rank != rank:
+    if x.rank != rank and (x.rank != rank - 1 or x.is_batch):
         raise Refusal(WrongRank(operator, needed, x), input_(0))
     return x
 
@@ -118,7 +119,7 @@ class _Blocks(Operator):
 
 
 class Unfold(_Blocks):
-    """The blocks of an image, each a column: `[N, C, H, W]` becomes `[N, C * kernel, blocks]`."""
+    """The blocks of an image, each a column: `[N, C, H, W]` becomes `[N, C * kernel, blocks]`. A single image has no `N`."""
 
     name = "unfold"
     torch = "torch.nn.Unfold"
@@ -131,8 +132,9 @@ class Unfold(_Blocks):
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
         x = _fold_input(self.name, given, 4, "[N, C, height, width]")
+        *batch, channels, _, _ = x.shape
         high, wide = self.counts(given)
-        return (x.with_shape((x.shape[0], x.shape[1] * prod(self.pair("kernel")), high * wide)),)
+        return (x.with_shape((*batch, channels * prod(self.pair("kernel")), high * wide)),)
 
     def counts(self, given: Given) -> tuple[Dim, ...]:
         """How many blocks there are along each axis of the image."""
@@ -143,7 +145,7 @@ class Unfold(_Blocks):
 
 
 class Fold(_Blocks):
-    """An image of the sum of blocks, each a column: `[N, C * kernel, blocks]` becomes `[N, C, height, width]`."""
+    """An image of the sum of blocks, each a column: `[N, C * kernel, blocks]` becomes `[N, C, height, width]`. A single one has no `N`."""
 
     name = "fold"
     torch = "torch.nn.Fold"
@@ -158,10 +160,11 @@ class Fold(_Blocks):
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
         x = _fold_input(self.name, given, 3, "[N, C * kernel, blocks]")
+        *batch, columns, _ = x.shape
         kernel = self.pair("kernel")
         shown = "x".join(map(str, kernel))
-        channels = exact_quotient(self.name, x.shape[1], "channels", prod(kernel), f"blocks of {shown}", given, "kernel")
-        image = x.with_shape((x.shape[0], channels, *self.image()))
+        channels = exact_quotient(self.name, columns, "channels", prod(kernel), f"blocks of {shown}", given, "kernel")
+        image = x.with_shape((*batch, channels, *self.image()))
         high, wide = sizes_of(self.name, image, self.windows(), given.facts)
         self._refuse_unless_as_many(high * wide, given)
         return (image,)
@@ -177,13 +180,13 @@ class Fold(_Blocks):
 
     def _refuse_unless_as_many(self, blocks: Dim, given: Given) -> None:
         x = given[0]
-        same = given.facts.equal(x.shape[2], blocks)
+        same = given.facts.equal(x.shape[-1], blocks)
         if same is False:
             needed = f"as many columns as there are blocks in {show_shape(self.image())}, {show(blocks)}"
             raise Refusal(WrongSize(self.name, needed, x), input_(0))
         if same is None:
-            need = "axis 2 must be the number of blocks"
-            raise Refusal(Unprovable(self.name, x.shape[2], blocks, need, advice(x.shape[2], blocks) or "", (0, 0)), input_(0))
+            need = f"axis {x.rank - 1} must be the number of blocks"
+            raise Refusal(Unprovable(self.name, x.shape[-1], blocks, need, advice(x.shape[-1], blocks) or "", (0, 0)), input_(0))
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
         """One for each element that is added."""

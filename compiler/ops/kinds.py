@@ -188,7 +188,7 @@ class ListKind(Kind[tuple[Item, ...]], Generic[Item]):
 class SizesKind(Kind["int | tuple[int, ...]"]):
     """One integer for all spatial axes, or a dims literal or list with one for each. How many those are is known to the operator."""
 
-    def __init__(self, low: int = 1) -> None:
+    def __init__(self, low: int | None = 1) -> None:
         self.one = IntKind(low)
 
     def describe(self) -> str:

@@ -49,8 +49,8 @@ class Window(Record):
 class PaddingKind(Kind["int | tuple[int, ...] | str"]):
     """Sizes, or a word."""
 
-    def __init__(self, *words: str) -> None:
-        self.sizes = SizesKind(0)
+    def __init__(self, *words: str, low: int | None = 0) -> None:
+        self.sizes = SizesKind(low)
         self.word = WordKind(*words)
         self.words = words
 
@@ -76,16 +76,18 @@ def each_axis(operator: str, name: str, value: Sizes, x: TensorType) -> tuple[in
     if len(value) != axes:
         needed = "must have one number for each spatial axis" if axes > 1 else "must have one number for the one spatial axis"
         found = f"{'x'.join(map(str, value))} for {x}"
-        advice = "axis 0 is the batch and axis 1 the channels; `-> unsqueeze 1` before this adds a channel axis"
+        advice = "axis 0 is the batch and axis 1 the channels; "
+        advice += "`-> unsqueeze 1` before this adds a channel axis" if x.is_batch else "`-> unsqueeze 0` before this adds a batch axis"
         suggestion = advice if name in ("kernel", "size") and len(value) == axes + 1 else ""
         raise Refusal(BadArgument(operator, name, found, needed, suggestion), argument(name))
     return value
 
 
 def sizes_of(operator: str, x: TensorType, windows: tuple[Window, ...], facts: Facts, *, ceil: bool = False) -> tuple[Dim, ...]:
-    """The sizes of the result along the spatial axes; refused if an axis cannot hold its window."""
+    """The sizes of the result along the spatial axes, which are the last; refused if an axis cannot hold its window."""
     sizes: list[Dim] = []
-    for axis, (size, window) in enumerate(zip(x.shape[2:], windows, strict=True), start=2):
+    first = x.rank - len(windows)
+    for axis, (size, window) in enumerate(zip(x.shape[first:], windows, strict=True), start=first):
         count = window.count(size, ceil=ceil)
         if facts.at_least(count, 1) is False:
             problem = KernelTooLarge(operator, axis, window.span, size, window.padded(size), x)

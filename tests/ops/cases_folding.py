@@ -39,6 +39,10 @@ CASES: list[str] = [
     "a = input 2xHxW; x = input [8, H * W]; (x -> fold [H + 1, W + 1] 2, a -> pad [0, 1, 0, 1]) -> concat axis=1",
     "input 3xHxW -> unfold 3 padding=1 -> fold [H, W] 3 padding=1",
     *[f"input [8, 9] {d} -> fold 4 2" for d in ("float16", "bool")],
+    "input [3, 5, 4] batch=false -> unfold 2 padding=1",
+    "input [3, H, W] batch=false where H >= 2, W >= 2 -> unfold 2 stride=2x1",
+    "input [8, 9] batch=false -> fold 4 2",
+    "input [3, H, W] batch=false -> unfold 3 padding=1 -> fold [H, W] 3 padding=1",
     "input 12x4x4 -> (conv 12 1 -> pixel_shuffle 2 -> pixel_unshuffle 2 -> channel_shuffle 3 -> unfold 2 -> fold 4 2) as body",
 ]
 
@@ -62,6 +66,9 @@ REFUSED: list[tuple[str, str]] = [
     ("input [T, 4] -> channel_shuffle 2", "unprovable"),
     ("input 3x8 -> unfold 2", "wrong-rank"),
     ("input 3x8x8x8 -> unfold 2", "wrong-rank"),
+    ("input [8, 8] batch=false -> unfold 2", "wrong-rank"),
+    ("input [3, 2, 2] batch=false -> unfold 3", "kernel-too-large"),
+    ("input 8 -> fold 4 2", "wrong-rank"),
     ("input 3x8x8 int64 -> unfold 2", "needs-float"),
     ("input 3x2x2 -> unfold 3", "kernel-too-large"),
     ("input 3x8x8 -> unfold 2x2x2", "bad-argument"),

@@ -84,9 +84,8 @@ def test_sizes_stay_symbolic() -> None:
     assert inferred(PixelShuffle(r=2), N, H, 4, 4) is None
 
 
-def test_without_a_batch_axis_pytorch_takes_blocks_too() -> None:
-    """netc does not: axis 0 is the batch, as it is for convolutions."""
-    assert actual(F.unfold, (3, 4, 4), 2) == (12, 9)
-    assert inferred(Unfold(kernel=2), 3, 4, 4) is None
-    assert actual(F.fold, (12, 9), 4, 2) == (3, 4, 4)
-    assert inferred(Fold(output_size=(4,), kernel=2), 12, 9) is None
+def test_a_single_sample_has_no_batch_axis() -> None:
+    assert inferred(Unfold(kernel=2), 3, 4, 4) == actual(F.unfold, (3, 4, 4), 2) == (12, 9)
+    assert inferred(Fold(output_size=(4,), kernel=2), 12, 9) == actual(F.fold, (12, 9), 4, 2) == (3, 4, 4)
+    assert inferred(Unfold(kernel=2), N, 4, 4) is None
+    assert inferred(Fold(output_size=(4,), kernel=2), N, 9) is None

@@ -30,11 +30,18 @@ def _terms(x: str, site: Site, bias: bool) -> list[str]:
 def conv(op: Conv, site: Site) -> str:
     windows = op.windows(site.given[0])
     x, pads = site.inputs[0], _pads(windows)
-    if op.padding_mode in _MODES and any(pads):
-        axes = len(windows)
-        amounts = site.ints([0, 0, *pads[:axes], 0, 0, *pads[axes:]])
-        x, pads = site.add("Pad", [x, amounts], mode=_MODES[op.padding_mode]), [0] * len(pads)
+    if op.padding_mode in _MODES:
+        x, pads = _padded(x, site, pads, _MODES[op.padding_mode]), [0] * len(pads)
     return site.add("Conv", _terms(x, site, op.bias), **_attributes(windows), pads=pads, group=op.groups)
+
+
+def _padded(x: str, site: Site, pads: list[int], mode: str) -> str:
+    """What is negative is cut off, which no mode but the constant one of `Pad` is known to do."""
+    axes = len(pads) // 2
+    for amounts, known in (([max(p, 0) for p in pads], mode), ([min(p, 0) for p in pads], "constant")):
+        if any(amounts):
+            x = site.add("Pad", [x, site.ints([0, 0, *amounts[:axes], 0, 0, *amounts[axes:]])], mode=known)
+    return x
 
 
 @emits(ConvTranspose)

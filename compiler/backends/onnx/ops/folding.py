@@ -55,10 +55,11 @@ def unfold(op: Unfold, site: Site) -> str:
     x, windows = site.given[0], op.windows()
     y = _padded(op, site)
     counts = op.counts(site.given)
-    for axis, window, count in zip((2, 4), windows, counts, strict=True):
+    first = x.rank - 2
+    for axis, window, count in zip((first, first + 2), windows, counts, strict=True):
         y = site.add("Gather", [y, _places(site, window, count)], axis=axis)
-    split = (*x.shape[:2], windows[0].taps, counts[0], windows[1].taps, counts[1])
-    order = (0, 1, 2, 4, 3, 5)
+    split = (*x.shape[:first], windows[0].taps, counts[0], windows[1].taps, counts[1])
+    order = (*range(first + 1), first + 2, first + 1, first + 3)
     return reshaped(site, reordered(site, y, order), tuple(split[axis] for axis in order), site.results[0].shape)
 
 
@@ -66,7 +67,7 @@ def _padded(op: Unfold, site: Site) -> str:
     before = op.pair("padding")
     if not any(before):
         return site.inputs[0]
-    return site.add("Pad", [site.inputs[0], site.ints([*before, *before]), "", site.ints([2, 3])])
+    return site.add("Pad", [site.inputs[0], site.ints([*before, *before]), "", site.ints([-2, -1])])
 
 
 def _places(site: Site, window: Window, count: Dim) -> str:
@@ -86,6 +87,9 @@ def _constant(site: Site, array: Array) -> str:
 def fold(op: Fold, site: Site) -> str:
     x = term(site)
     sums = x.cast(FLOAT32) if x.dtype.kind == "bool" else x
+    alone, front = site.given[0].rank == 2, Term(site, site.ints([0]), INT64)
+    sums = sums.op("Unsqueeze", front) if alone else sums
     sizes = [Term(site, site.ints(numbers), INT64) for numbers in (op.image(), op.pair("kernel"))]
     dilations, pads, strides = list(op.pair("dilation")), list(op.pair("padding")) * 2, list(op.pair("stride"))
-    return sums.op("Col2Im", *sizes, dilations=dilations, pads=pads, strides=strides).cast(x.dtype).name
+    images = sums.op("Col2Im", *sizes, dilations=dilations, pads=pads, strides=strides)
+    return (images.op("Squeeze", front) if alone else images).cast(x.dtype).name
