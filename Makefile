@@ -34,8 +34,8 @@ demo: $(READY) ## check, compile and run a model; compare PyTorch with ONNX Runt
 test: $(READY) ## all tests
 	$(BIN)/python -m pytest
 
-zoo: $(READY) ## the models of the zoo against their references, all sizes
-	$(BIN)/python -m pytest tests/zoo -m "zoo or not zoo"
+zoo: $(READY) ## the models of the zoo against their references, all sizes; writes docs/zoo.md
+	$(BIN)/python -m pytest tests/zoo -m "zoo or not zoo" --numprocesses 0 --update
 
 N ?= 1000
 FUZZED := $(addprefix tests/differential/test_,generated.py boundary.py models.py)

@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from counting import multiply_adds
 from judge import executed
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from zoo.record import note
 
 import netc
+from netc.compiler.dims import evaluate, show
 
 SPECS = Path(__file__).parents[2] / "specs"
 TOLERANCE = 1e-4
@@ -74,22 +77,43 @@ def check(
     the inputs by position.
     """
     ours = same_parameters(spec, model, reference, left_out=left_out, params=params)
-    state = {name: tensor.clone() for name, tensor in reference.state_dict().items() if not left_out(name)}
-    path = folder / "weights.safetensors"
-    save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)
-    module = ours.module(weights=path).eval()
-    again = executed(ours, module.state_dict())
-    proto = ours.onnx(weights=path)
-    onnx.checker.check_model(proto, full_check=True)
-    session = ours.session(weights=path)
-    for inputs in batches:
-        with torch.no_grad():
-            wanted = call(reference, inputs) if call else reference(*inputs.values())
-            close("module", module(*inputs.values()), wanted, tolerance)
-            close("source", again(*inputs.values()), wanted, tolerance)
-        results = session(*(np.asarray(t) for t in inputs.values()))
-        found = tuple(results.values()) if isinstance(results, dict) else results
-        close("ONNX", found, wanted, tolerance)
+    run = call or by_position
+    one = next(inputs for inputs in batches if sizes(ours, inputs).get("N", 1) == 1)
+    same_cost(ours, one, multiply_adds(lambda: run(reference, one)))
+    with torch.no_grad():
+        wanted = [run(reference, inputs) for inputs in batches]
+    path, exported = folder / "weights.safetensors", folder / "model.onnx"
+    save_file({n: t.clone(memory_format=torch.contiguous_format) for n, t in reference.state_dict().items() if not left_out(n)}, path)
+    ours.save(exported, weights=path)
+    onnx.checker.check_model(str(exported), full_check=True)
+    # One after the other is made, run and forgotten: the largest would not fit into memory together.
+    worst = close("module", results(ours.module(weights=path).eval(), batches), wanted, tolerance)
+    worst = max(worst, close("source", results(executed(ours, load_file(path)), batches), wanted, tolerance))
+    worst = max(worst, close("ONNX", results(ours.session(weights=path), batches), wanted, tolerance))
+    note(spec, ours, reference, left_out, worst)
+
+
+def by_position(reference: torch.nn.Module, inputs: Inputs) -> object:
+    return reference(*inputs.values())
+
+
+def results(run: Callable[..., object], batches: Sequence[Inputs]) -> list[object]:
+    """What a module or a session gives for each batch."""
+    with torch.no_grad():
+        found = [run(*inputs.values()) for inputs in batches]
+    return [tuple(f.values()) if isinstance(f, dict) else f for f in found]
+
+
+def same_cost(ours: netc.Model, inputs: Inputs, wanted: int) -> None:
+    """Raises AssertionError unless the multiply-adds for a batch of one are those that PyTorch counts, to a hundredth."""
+    found = evaluate(ours.summary().totals.multiply_adds, sizes(ours, inputs))
+    assert abs(found - wanted) <= wanted / 100, f"{found:,} multiply-adds, the reference needs {wanted:,}"
+
+
+def sizes(ours: netc.Model, inputs: Inputs) -> dict[str, int]:
+    """The size of each symbolic dimension."""
+    shapes = ((type.shape, tensor.shape) for type, tensor in zip(ours.inputs.values(), inputs.values(), strict=True))
+    return {show(dim): size for shape in shapes for dim, size in zip(*shape, strict=True) if show(dim).isidentifier()}
 
 
 def tables(spec: str, model: str | None, reference: torch.nn.Module, params: Mapping[str, object] | None = None) -> None:
@@ -98,7 +122,7 @@ def tables(spec: str, model: str | None, reference: torch.nn.Module, params: Map
     for name, wanted in reference.named_buffers():
         if not name.endswith(("running_mean", "running_var", "num_batches_tracked")):
             assert found[name].dtype == wanted.dtype, name
-            close(name, found[name], wanted, 1e-6)
+            close(name, [found[name]], [wanted], 1e-6)
 
 
 def same_parameters(
@@ -113,16 +137,20 @@ def same_parameters(
     ours = netc.compile_file(SPECS / spec, model=model, params=dict(params or {}))
     wanted = {name: tuple(tensor.shape) for name, tensor in reference.state_dict().items() if not left_out(name)}
     assert {name: tuple(parameter.shape) for name, parameter in ours.parameters.items()} == wanted
+    note(spec, ours, reference, left_out)
     return ours
 
 
-def close(what: str, found: object, wanted: object, tolerance: float) -> None:
-    """Each result within `tolerance` of the largest number of the reference's."""
-    pairs = zip(_several(found), _several(wanted), strict=True)
+def close(what: str, found: Sequence[object], wanted: Sequence[object], tolerance: float) -> float:
+    """The largest difference of the results for any batch, relative to the largest number of the reference's; no more than `tolerance`."""
+    worst = 0.0
+    pairs = (pair for batch in zip(found, wanted, strict=True) for pair in zip(*map(_several, batch), strict=True))
     for index, (left, right) in enumerate(pairs):
-        scale = float(right.abs().max())
+        scale = max(float(right.abs().max()), 1e-6)
         difference = float((left - right).abs().max())
-        assert difference <= tolerance * max(scale, 1e-6), f"{what}, result {index}: {difference} of {scale}"
+        assert difference <= tolerance * scale, f"{what}, result {index}: {difference} of {scale}"
+        worst = max(worst, difference / scale)
+    return worst
 
 
 def _several(results: object) -> list[torch.Tensor]:

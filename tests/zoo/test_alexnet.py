@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from zoo.parity import SPECS, check, images, settle
-
-import netc
+from zoo.parity import check, images, same_parameters, settle
 
 torchvision = pytest.importorskip("torchvision", reason="the reference of the zoo's images is torchvision")
 
@@ -19,8 +17,7 @@ NAMES = ("alexnet",)
 def test_alexnet_names(name: str) -> None:
     with torch.device("meta"):
         reference = getattr(torchvision.models, name)()
-    ours = netc.compile_file(SPECS / "vision/alexnet.net", model=name)
-    assert {n: tuple(p.shape) for n, p in ours.parameters.items()} == {n: tuple(t.shape) for n, t in reference.state_dict().items()}
+    same_parameters("vision/alexnet.net", name, reference)
 
 
 @pytest.mark.zoo

@@ -1,7 +1,4 @@
-"""specs/vision/googlenet.net against torchvision.
-
-The auxiliary classifiers are left out: the reference runs them in training only, and its checkpoints are loaded for inference without.
-"""
+"""specs/vision/googlenet.net against torchvision."""
 
 from __future__ import annotations
 
@@ -14,6 +11,11 @@ from zoo.parity import check, images, settle
 torchvision = pytest.importorskip("torchvision", reason="the reference of the zoo's images is torchvision")
 
 
+def auxiliary(name: str) -> bool:
+    """The reference runs its auxiliary classifiers in training only, and drops them where its checkpoint is loaded for inference."""
+    return name.startswith(("aux1.", "aux2."))
+
+
 def test_googlenet(tmp_path: Path) -> None:
     torch.manual_seed(0)
     reference = settle(torchvision.models.googlenet(init_weights=False))
@@ -23,5 +25,5 @@ def test_googlenet(tmp_path: Path) -> None:
         reference,
         images((1, 64, 64), (2, 80, 96)),
         tmp_path,
-        left_out=lambda name: name.startswith(("aux1.", "aux2.")),
+        left_out=auxiliary,
     )

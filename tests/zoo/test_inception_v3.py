@@ -1,7 +1,4 @@
-"""specs/vision/inception_v3.net against torchvision.
-
-The auxiliary classifier is left out: the reference runs it in training only, and its checkpoints are loaded for inference without.
-"""
+"""specs/vision/inception_v3.net against torchvision."""
 
 from __future__ import annotations
 
@@ -14,6 +11,11 @@ from zoo.parity import check, images, settle
 torchvision = pytest.importorskip("torchvision", reason="the reference of the zoo's images is torchvision")
 
 
+def auxiliary(name: str) -> bool:
+    """The reference runs its auxiliary classifier in training only."""
+    return name.startswith("AuxLogits.")
+
+
 @pytest.mark.zoo
 def test_inception_v3(tmp_path: Path) -> None:
     torch.manual_seed(0)
@@ -24,5 +26,5 @@ def test_inception_v3(tmp_path: Path) -> None:
         reference,
         images((1, 80, 80), (2, 96, 112)),
         tmp_path,
-        left_out=lambda name: name.startswith("AuxLogits."),
+        left_out=auxiliary,
     )

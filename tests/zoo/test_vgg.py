@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from zoo.parity import SPECS, check, images, settle
-
-import netc
+from zoo.parity import check, images, same_parameters, settle
 
 torchvision = pytest.importorskip("torchvision", reason="the reference of the zoo's images is torchvision")
 
@@ -19,8 +17,7 @@ NAMES = ("vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn",
 def test_vgg_names(name: str) -> None:
     with torch.device("meta"):
         reference = getattr(torchvision.models, name)(init_weights=False)
-    ours = netc.compile_file(SPECS / "vision/vgg.net", model=name)
-    assert {n: tuple(p.shape) for n, p in ours.parameters.items()} == {n: tuple(t.shape) for n, t in reference.state_dict().items()}
+    same_parameters("vision/vgg.net", name, reference)
 
 
 @pytest.mark.zoo

@@ -1,0 +1,31 @@
+"""From the tests of the zoo to its page: what they note is carried to the end of the run, over processes, and written with `--update`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from zoo import page, record
+
+_FOUND = "zoo"
+_found: list[dict[str, Any]] = []
+
+
+@pytest.fixture(autouse=True)
+def _carried(request: pytest.FixtureRequest) -> Iterator[None]:
+    record.NOTED.clear()
+    yield
+    request.node.user_properties.append((_FOUND, list(record.NOTED)))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "teardown":
+        _found.extend(one for name, noted in report.user_properties if name == _FOUND for one in noted)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    alone = not hasattr(session.config, "workerinput")
+    if alone and exitstatus == pytest.ExitCode.OK and session.config.getoption("update"):
+        record.keep(_found)
+        page.write()

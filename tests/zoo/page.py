@@ -1,0 +1,110 @@
+"""docs/zoo.md: what stands in the specs, what torchvision publishes, and what the comparisons found (`record`), in tables.
+
+Always: the same specs and the same findings give the same page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+
+from zoo import extent, record
+from zoo.catalogue import WITH_REFERENCE, Entry, compiled, entries, files, sizes
+from zoo.published import as_published, published
+
+from netc.compiler.dims import evaluate
+
+PAGE = Path(__file__).parents[2] / "docs" / "zoo.md"
+TEXT = Path(__file__).parent / "page.md"
+TITLES = {"vision": "Images", "text": "Language and sound"}
+COLUMNS = ("model", "lines", "reference", "lines", "parameters", "FLOPs", "multiply-adds", "published", "difference")
+NUMBERS = {"lines", "parameters", "FLOPs", "multiply-adds", "published"}
+NONE = "–"
+
+
+def write() -> None:
+    PAGE.write_text(render(), encoding="utf-8")
+
+
+def render() -> str:
+    """The whole page: the text of page.md with the tables in it."""
+    models = [entry for spec in files() for entry in entries(spec)]
+    text = TEXT.read_text(encoding="utf-8")
+    versions = ", ".join(f"{name} {version}" for name, version in record.versions().items())
+    for mark, part in (("tables", "\n".join(_tables())), ("left out", "\n".join(_left_out(models))), ("versions", versions)):
+        text = text.replace(f"{{{mark}}}", part)
+    return text
+
+
+def _tables() -> Iterator[str]:
+    folders = list(dict.fromkeys(spec.partition("/")[0] for spec in files()))
+    for folder in folders:
+        yield f"### {TITLES.get(folder, folder.capitalize())}\n"
+        yield _line(COLUMNS)
+        yield _line(["---:" if column in NUMBERS else "---" for column in COLUMNS])
+        for spec in files():
+            if spec.startswith(f"{folder}/"):
+                yield from rows(spec)
+        yield ""
+
+
+@cache
+def rows(spec: str) -> tuple[str, ...]:
+    """Of the models of a file."""
+    return tuple(_line(_cells(entry)) for entry in entries(spec))
+
+
+def _cells(entry: Entry) -> list[str]:
+    known = record.measured().get(entry.key)
+    theirs = published(entry)
+    model = compiled(entry, as_published(entry))
+    at = sizes(model, theirs.image) if theirs else sizes(model)
+    totals = model.summary().totals
+    return [
+        f"[{entry.model}](../specs/{entry.spec})",
+        str(extent.lines(entry)),
+        known["reference"] if known else NONE,
+        str(known["lines"]) if known else NONE,
+        f"{totals.parameters:,}",
+        _billions(evaluate(totals.flops, at)),
+        _billions(evaluate(totals.multiply_adds, at)),
+        f"{theirs.multiply_adds:,.3f} G" if theirs else NONE,
+        _difference(known["difference"]) if known else NONE,
+    ]
+
+
+def _left_out(models: list[Entry]) -> Iterator[str]:
+    reasons: dict[tuple[str, str], list[str]] = {}
+    known = record.measured()
+    for entry in models:
+        fact = known.get(entry.key)
+        if fact and fact["left_out"]:
+            reasons.setdefault((", ".join(f"`{name}`" for name in fact["left_out"]), fact["why"]), []).append(entry.model)
+    for (names, why), which in reasons.items():
+        yield f"- {', '.join(which)}: {names}. {why}"
+
+
+def uncompared() -> list[str]:
+    """The models that should have been held against a reference and were not."""
+    known = record.measured()
+    return [e.key for spec in files() for e in entries(spec) if e.folder in WITH_REFERENCE and e.key not in known]
+
+
+def _difference(value: float | None) -> str:
+    """Rounded up to 1, 2 or 5 of a power of ten: the last digits are the processor's."""
+    if value is None:
+        return "names and shapes"
+    if value == 0:
+        return "0"
+    tenth = Decimal(1).scaleb(Decimal(value).adjusted())
+    return f"{next(step * tenth for step in (1, 2, 5, 10) if Decimal(value) <= step * tenth):.0e}"
+
+
+def _billions(count: int) -> str:
+    return f"{count / 1e9:,.3f} G"
+
+
+def _line(cells: list[str] | tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,85 @@
+"""What comparing a spec with its reference found, for the page docs/zoo.md.
+
+`note` keeps it; conftest.py carries it from the tests to the end of the run, which `keep`s it in measured.json.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from zoo import reference as source
+from zoo.catalogue import Entry, entries, files
+
+import netc
+
+FILE = Path(__file__).parent / "measured.json"
+LIBRARIES = ("torch", "torchvision", "transformers")
+NOTED: list[dict[str, Any]] = []
+"""Of the test that is running."""
+
+
+LeftOut = Callable[[str], bool]
+
+
+def note(spec: str, model: netc.Model, reference: torch.nn.Module, left_out: LeftOut, difference: float | None = None) -> None:
+    """Of a published model. Without a difference, names and shapes have been compared only.
+
+    `left_out` must say in its docstring why it leaves out what it does, if it does.
+    """
+    if Entry(spec, model.name) not in entries(spec):
+        return
+    names = sorted(name for name in reference.state_dict() if left_out(name))
+    why = inspect.getdoc(left_out) or ""
+    if names and not why:
+        raise AssertionError(f"{spec} leaves out {', '.join(names[:3])}: the docstring of what is given as `left_out` must say why")
+    kind = type(reference)
+    NOTED.append(
+        {
+            "model": Entry(spec, model.name).key,
+            "reference": f"{kind.__module__.partition('.')[0]} {kind.__name__}",
+            "lines": source.lines(reference, model.name),
+            "difference": difference,
+            "left_out": _groups(names),
+            "why": " ".join(why.split()) if names else "",
+        }
+    )
+
+
+def _groups(names: Iterable[str]) -> list[str]:
+    """The names, or `part.*` for several that begin with the same part."""
+    parts: dict[str, list[str]] = {}
+    for name in names:
+        parts.setdefault(name.partition(".")[0], []).append(name)
+    return [same[0] if len(same) == 1 else f"{part}.*" for part, same in parts.items()]
+
+
+def measured() -> dict[str, dict[str, Any]]:
+    """What is known, by the key of the model."""
+    found: dict[str, dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))["models"] if FILE.exists() else {}
+    return found
+
+
+def versions() -> dict[str, str]:
+    """Those of the libraries when it was found."""
+    found: dict[str, str] = json.loads(FILE.read_text(encoding="utf-8"))["versions"]
+    return found
+
+
+def keep(found: Iterable[Mapping[str, Any]]) -> None:
+    """Adds what a run found to the file, and forgets the models that are no more. Of several comparisons the worst counts."""
+    run: dict[str, dict[str, Any]] = {}
+    for one in found:
+        fact = {name: value for name, value in one.items() if name != "model"}
+        worst = run.setdefault(one["model"], fact)
+        if fact["difference"] is not None and fact["difference"] >= (worst["difference"] or 0.0):
+            run[one["model"]] = fact
+    known = measured() | run
+    kept = {entry.key: known[entry.key] for spec in files() for entry in entries(spec) if entry.key in known}
+    libraries = {name: importlib.import_module(name).__version__.partition("+")[0] for name in LIBRARIES}
+    FILE.write_text(json.dumps({"versions": libraries, "models": kept}, indent=1) + "\n", encoding="utf-8")
