@@ -28,6 +28,9 @@ AWKWARD = {
     "parameters of sequences": "input 3 -> repeat 2 as layers { in * (param [3] as keys) + (param [3] trainable=false as train) "
     "-> dense 3 }",
     "tables": "x = input 3; t = table (i) [3] = i as float; u = table (i) [3] = i * 2; x + t + u",
+    "tables by their tensors": "x = input 3; half = table (i) [3] = i; dense1 = table (i) [3] = i * 2; keys = table (i) [3] = i; "
+    "steps = table (i) [3] = i * 3; x + half + dense1 + keys + steps -> dense 3 -> add 1 -> (if true { steps = table (i) [3] = i; in + steps }) "
+    "-> add 2 -> dense 3",
     "arguments": "block b(h) { in -> reshape [N, h, -1] -> softmax axis=-1 -> flatten -> dense 12 as h "
     "-> dense 12 as h_ }; input 12 -> b 3 -> b 4",
     "imports": "F = input 3; nn = F -> dense 3 as torch; torch = nn -> sin; Tensor_ = torch * nn; Tensor_ + F",
@@ -39,6 +42,12 @@ def test_labels(text: str) -> None:
     model = netc.compile(text)
     assert list(model.module().state_dict()) == list(parameters(model.program))
     agree(model)
+
+
+def test_constants_are_called_as_in_the_spec() -> None:
+    """`keys` is spoken for by containers, `table1` is free: it stands for no label of the state dict."""
+    model = netc.compile("x = input 3; steps = table (i) [3] = i; keys = table (i) [3] = 2 * i; x + steps + keys -> dense 2")
+    assert [n for n, _ in model.module().named_buffers()] == ["steps", "table2"]
 
 
 def test_helpers() -> None:

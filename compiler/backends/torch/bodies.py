@@ -15,7 +15,7 @@ from .classes import Body, Loop, Member, Step, Traits
 from .code import CallCode, Code, Lit, Own, Ref, Subscript
 from .containers import TURN, Form, Forms
 from .levels import folded
-from .naming import plain, singular
+from .naming import CONTAINER_ATTRIBUTES, plain, singular
 from .operators import Operators, Unsupported, called
 from .sharing import Sharing
 from .sizes import Sizes
@@ -34,6 +34,7 @@ class _Builder:
         self.body = Body(graph)
         self.sizes = Sizes(self.body)
         self.places: dict[int, int] = {}
+        self.labels = {m.label for m in (*graph.nodes, *graph.declares, *graph.modules)}
         self.own: dict[int, Code] = {id(m): MemberRef(m.label) for m in graph.declares}
         self.own |= {id(m): Handed(i) for i, m in enumerate(graph.modules) if id(m) not in self.own}
 
@@ -97,10 +98,21 @@ class _Builder:
         """The node's module in `forward`; it becomes a member unless it is shared."""
         if node.shared is not None:
             return self.own[id(node.shared)]
-        member = self._member(node, node.label)
+        label = self._label(node)
+        member = self._member(node, label)
         if member is not None:
             self.body.members.append(member)
-        return MemberRef(node.label)
+        return MemberRef(label)
+
+    def _label(self, node: Node) -> str:
+        """The node's label. A constant that is in no state dict goes by what the spec calls the tensor, if nothing else does."""
+        if isinstance(node, CallNode) or self.operators.how(node) != "transient":
+            return node.label
+        name = node.outputs[0].name
+        if not plain(name) or name in CONTAINER_ATTRIBUTES or name in self.labels:
+            return node.label
+        self.labels.add(name)
+        return name
 
     # --- steps -----------------------------------------------------------------------------------------------------------
 
