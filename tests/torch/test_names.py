@@ -29,8 +29,8 @@ AWKWARD = {
     "-> dense 3 }",
     "tables": "x = input 3; t = table (i) [3] = i as float; u = table (i) [3] = i * 2; x + t + u",
     "tables by their tensors": "x = input 3; half = table (i) [3] = i; dense1 = table (i) [3] = i * 2; keys = table (i) [3] = i; "
-    "steps = table (i) [3] = i * 3; x + half + dense1 + keys + steps -> dense 3 -> add 1 -> (if true { steps = table (i) [3] = i; in + steps }) "
-    "-> add 2 -> dense 3",
+    "steps = table (i) [3] = i * 3; x + half + dense1 + keys + steps -> dense 3 -> add 1 "
+    "-> (if true { steps = table (i) [3] = i; in + steps }) -> add 2 -> dense 3",
     "arguments": "block b(h) { in -> reshape [N, h, -1] -> softmax axis=-1 -> flatten -> dense 12 as h "
     "-> dense 12 as h_ }; input 12 -> b 3 -> b 4",
     "imports": "F = input 3; nn = F -> dense 3 as torch; torch = nn -> sin; Tensor_ = torch * nn; Tensor_ + F",
