@@ -38,7 +38,16 @@ SAMPLES = {
     ),
     "a multiple of what has no name": (
         "block b() { in -> dense (2 * in.features) -> dense in.features }; x = input 3; y = input 5; (x -> b, y -> b) -> concat axis=1",
-        "in_features: int",
+        "features: int",
+    ),
+    "no multiple of what is no width": (
+        "block b(heads, k=3) { in -> conv (8 * heads) k padding=(k // 2) -> conv (2 * k) 1 }; input 4x9x9 -> b 4 k=3 -> b 2 k=5 -> b 6 k=7",
+        "in_channels: int, channels: int, out_channels: int, k: int, padding: int",
+    ),
+    "named by a later place": (
+        'block b(k) { let w = k + 1; t = table (i) [6] = i // w; in * t -> rearrange "n (r c) -> n c r" r=w -> flatten }; '
+        "input 6 -> b 1 -> b 2",
+        "r: int, c: int",
     ),
     "the same everywhere": ("block b(w) { in -> dense 7 -> dense w }; input 3 -> b 3 -> b 3", ""),
     "left out where it has PyTorch's value": (

@@ -141,6 +141,8 @@ class ClassDef:
         self.graphs = [b.graph for b in bodies]
         self.body = bodies[0]
         self.parameters: list[Parameter] = []
+        self.widths: set[str] = set()
+        """The parameters that are numbers of channels or features."""
 
     def __repr__(self) -> str:
         return f"<class {self.name or self.base}>"

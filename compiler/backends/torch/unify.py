@@ -16,11 +16,14 @@ from netc.dsl.record import replace
 from ...dims import Dim
 from .classes import Body, ClassDef, Member, Parameter, Step, Symbol
 from .code import CallCode, Code, Keyword, Lit, Literal, TupleCode
+from .hints import Hints
 from .naming import IMPORTED, local, unique
 from .operators import Unsupported, has_symbol
 from .sizes import axis_word
 from .tree import Argument, ClassRef, Passed, Repeated, SizeRef, SymbolRef, Typed, zipped
 
+GREATEST = 8
+"""A greater factor between two sizes is taken for an accident."""
 COUNT = "depth"
 """The argument for how often something is repeated, if the spec has no name for it."""
 
@@ -35,6 +38,7 @@ class Unifier:
         self.known: dict[tuple[object, ...], Parameter] = {}
         self.passed: list[list[Code]] = [[code for _, code in b.passed] for b in bodies]
         self.given = _common([b.graph.arguments for b in bodies])
+        self.hints = Hints(bodies if len(bodies) > 1 else [])
         self.in_forward = False
         self.stored: set[str] = set()
         self.symbols: list[Symbol] = []
@@ -66,7 +70,13 @@ class Unifier:
             body.steps.append(Step(code, step.outputs, step.traits, step.loop))
         body.passed += [(getattr(code, "hint", "") or "size", code) for code in self.passed[0][len(first.passed) :]]
         self.cls.body = body
-        self.cls.parameters = [_with_stored(p, p.name in self.stored) for p in self.known.values()]
+        self.cls.parameters = [self._settled(p) for p in self.known.values()]
+        self.cls.widths = {p.name for p in self.known.values() if self.hints.is_width(p.values)}
+
+    def _settled(self, parameter: Parameter) -> Parameter:
+        """The parameter as calls write it: widths and one that is alone need no names there."""
+        telling = len(self.known) == 1 or self.hints.is_width(parameter.values)
+        return replace(parameter, stored=parameter.name in self.stored, keyword=parameter.keyword or not telling)
 
     def _neutral(self, symbol: Symbol) -> Symbol:
         """The symbol with a name that is right in all bodies."""
@@ -166,7 +176,7 @@ class Unifier:
             return multiple
         if all(isinstance(v, tuple) and v for v in values) and len({len(v) for v in values if isinstance(v, tuple)}) == 1:
             return None
-        return self._use(self._parameter(values, hint or "value", keyword))
+        return self._use(self._parameter(values, self.hints.best(values, hint), keyword))
 
     def _agree(self, given: Sequence[object], values: Sequence[object]) -> bool:
         """Whether they are the same wherever it matters."""
@@ -174,16 +184,23 @@ class Unifier:
         return all(Typed(g) == Typed(v) for i, (g, v) in enumerate(pairs) if i not in self.unused)
 
     def _multiple(self, values: Sequence[object]) -> Code | None:
-        """A multiple of what has an argument already, or of an argument of the block."""
+        """A multiple of what has an argument already, or of an argument of the block: in the constructor of one width of another."""
+        if not self.in_forward and not self.hints.is_width(values):
+            return None
         for parameter in self.known.values():
-            factor = _factor(values, parameter.values)
+            factor = self._times(values, parameter.values)
             if factor:
                 return self._use(parameter, factor)
         for name, given in self.given.items():
-            factor = _factor(values, given)
+            factor = self._times(values, given)
             if factor:
                 return self._use(self._parameter(given, name), factor)
         return None
+
+    def _times(self, values: Sequence[object], of: Sequence[object]) -> int | None:
+        """The factor between them, if it is no accident."""
+        factor = _factor(values, of) if self.in_forward or self.hints.is_width(of) else None
+        return factor if factor and factor <= GREATEST else None
 
     def _parameter(self, values: Sequence[object], name: str, keyword: Keyword | None = None) -> Parameter:
         wanted = tuple(Typed(v) for v in values)
@@ -199,10 +216,6 @@ class Unifier:
         if self.in_forward:
             self.stored.add(parameter.name)
         return Argument(parameter.name, factor)
-
-
-def _with_stored(parameter: Parameter, stored: bool) -> Parameter:
-    return replace(parameter, stored=stored)
 
 
 def _common(arguments: list[dict[str, Any]]) -> dict[str, list[Any]]:

@@ -49,7 +49,7 @@ def group_norm(op: GroupNorm, site: Site) -> Code:
 
 
 def _normalized(shape: Shape) -> dict[str, object]:
-    return {"normalized_shape": shape[0] if len(shape) == 1 else shape}
+    return {"features": shape[0]} if len(shape) == 1 else {"normalized_shape": shape}
 
 
 @module(LayerNorm)

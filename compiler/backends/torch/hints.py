@@ -1,0 +1,57 @@
+"""What the literals in which bodies differ are for, all over the bodies: a better name than the first place alone would give.
+
+In: bodies of one class, alike but for their literals. Out: for the values of a literal in all bodies, the name that an argument with these
+values should have, and whether it is a width. Always: linear in the code of the bodies.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from .classes import Body
+from .code import CallCode, Lit
+from .tree import ClassRef, Typed, parts
+
+VAGUE = frozenset({"", "size", "value"})
+"""Names that say nothing."""
+_WIDTH = re.compile(r"(.*_)?(channels|features|dim)")
+"""What PyTorch calls numbers of channels and features."""
+
+
+class Hints:
+    def __init__(self, bodies: Sequence[Body]) -> None:
+        self.found: dict[tuple[Typed, ...], dict[str, None]] = {}
+        self.widths: set[tuple[Typed, ...]] = set()
+        for places in zip(*(_literals(b) for b in bodies), strict=True):
+            values = tuple(Typed(lit.value) for lit, _ in places)
+            if len(set(values)) > 1:
+                hint, is_width = places[0][0].hint, places[0][1]
+                self.found.setdefault(values, {})[hint] = None
+                if is_width or _WIDTH.fullmatch(hint):
+                    self.widths.add(values)
+
+    def best(self, values: Sequence[object], hint: str) -> str:
+        """The name for an argument with these values, one of which is called `hint` where it stands."""
+        names = self.found.get(tuple(Typed(v) for v in values), {})
+        if hint in VAGUE:
+            hint = next((n for n in names if n not in VAGUE), hint or "value")
+        direction, _, width = hint.partition("_")
+        return width if direction in ("in", "out") and {f"in_{width}", f"out_{width}"} <= names.keys() else hint
+
+    def is_width(self, values: Sequence[object]) -> bool:
+        """Whether the values are numbers of channels or features somewhere."""
+        return tuple(Typed(v) for v in values) in self.widths
+
+
+def _literals(body: Body) -> Iterator[tuple[Lit, bool]]:
+    """Each with whether it is an argument of a class for which it is a width."""
+    widths: set[int] = set()
+    for code in (*body.made(), *(s.code for s in body.steps)):
+        for part in parts(code):
+            match part:
+                case CallCode(ClassRef(cls), args):
+                    positional = [p for p in cls.parameters if not p.keyword]
+                    widths |= {id(a) for a, p in zip(args, positional, strict=True) if p.name in cls.widths}
+                case Lit():
+                    yield part, id(part) in widths
