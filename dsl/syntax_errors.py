@@ -194,7 +194,9 @@ def _operator(stop: Stop) -> Diagnostic | None:
     if previous is None or previous.type not in _VALUES or (token.type not in _OPERATORS and token.type != "IN"):
         return None
     if ("AND" in stop.possible or stop.comparison_before()) and token.type in ("COMPARE", "IN"):
-        return errors.syntax(stop.span, "comparisons cannot be chained", help=("write `a < b and b < c`; of tensors, `logical_and(a < b, b < c)`",))
+        return errors.syntax(
+            stop.span, "comparisons cannot be chained", help=("write `a < b and b < c`; of tensors, `logical_and(a < b, b < c)`",)
+        )
     if token.text == "@":
         return errors.syntax(stop.span, "`@` multiplies tensors, not compile-time values")
     if token.text == "==" and previous.type == "NAME":
@@ -269,6 +271,6 @@ def _comma_argument(stop: Stop) -> Diagnostic | None:
 
 
 _SPECIAL = (
-    _lexical, _habit, _keyword_as_name, _method, _misplaced_word, _label, _comma, _comma_argument, _equals, _arrow, _operator, _body, _shape,
-    _space_before_index, _missing_arrow,
+    _lexical, _habit, _keyword_as_name, _method, _misplaced_word, _label, _comma, _comma_argument, _equals, _arrow, _operator, _body,
+    _shape, _space_before_index, _missing_arrow,
 )  # fmt: skip
