@@ -10,7 +10,7 @@ from ..errors.base import argument
 from ..errors.operators import BadArgument
 from ..types import FLOAT32, INT64, TensorType
 from .base import Arg, Given, Operator, Refusal, numel
-from .kinds import BOOL, INT, SIZES, SIZES0, NumberKind
+from .kinds import BOOL, INT, NUMBER, SIZES, SIZES0
 from .learned import float_input
 from .pointwise import ANYTHING, FLOATS, refuse_unless
 from .windows import Window, each_axis, sizes_of, spatial_axes
@@ -126,11 +126,13 @@ class LpPool(_Pool):
     torch = "torch.nn.LPPool1d, torch.nn.LPPool2d, torch.nn.LPPool3d"
     onnx = "Pow, AveragePool, Mul and Pow"
     integers = (*INTEGERS, "bool")
-    p = Arg(NumberKind(above=0), default=2, positional=True)
+    p = Arg(NUMBER, default=2, positional=True)
     examples = ("input 3x32x32 -> lp_pool 3x3 stride=2", "input 3x32 -> lp_pool 2 p=4")
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
         (x,) = super().infer(given)
+        if self.p == 0:
+            raise Refusal(BadArgument(self.name, "p", "0", "must not be zero"), argument("p"))
         return (x if x.dtype.is_float else x.with_dtype(FLOAT32),)
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:

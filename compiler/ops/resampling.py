@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from netc.dsl.record import Record
 
-from ..dims import Dim, advice, bounds, show
+from ..dims import Dim, SymDim, advice, bounds, show
 from ..errors.base import STAGE, argument, input_
 from ..errors.operators import BadArgument, DTypeMismatch, EmptyResult, Unprovable, WrongRank, WrongSize
 from ..types import Shape, TensorType, show_shape
@@ -25,11 +25,17 @@ if TYPE_CHECKING:
 
 FINEST = 2**10
 """The greatest denominator of a scale for sizes known only at run time: products with all sizes in use are exact."""
+HALF_A_STEP = 2.0**-54
+"""A relative error that rounding a whole product to float64 takes back: its neighbours are farther than twice that of it."""
+LARGEST = 2**20
+"""Sizes that are tried one by one, and no axis is larger."""
 _NEAREST = ("nearest", "nearest-exact")
-_AXES = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}
+_AXES = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2, "lanczos": 2}
 """How many spatial axes these modes are for; the others take any."""
 _BY_AXES = {1: "linear", 2: "bilinear", 3: "trilinear"}
-_TAPS = {"linear": 2, "bilinear": 4, "trilinear": 8, "bicubic": 16}
+_SMOOTH = ("bilinear", "bicubic", "lanczos")
+"""Modes that `antialias` goes with."""
+_TAPS = {"linear": 2, "bilinear": 4, "trilinear": 8, "bicubic": 16, "lanczos": 36}
 """How many elements of the input are weighed for one of the result."""
 
 
@@ -76,20 +82,28 @@ class Stretch(Record):
         return Fraction(self.result, self.size) if known else None  # type: ignore[arg-type]
 
 
+def _missed(near: Fraction, scale: float, highest: int | None) -> int | None:
+    """The least size, up to the highest, of which PyTorch's product falls below that with the fraction. Only a whole product can."""
+    step = near.denominator
+    stop = LARGEST if highest is None else min(highest, LARGEST)
+    return next((size for size in range(step, stop + 1, step) if int(size * scale) != size * near.numerator // step), None)
+
+
 class Upsample(Operator):
     """Resizes the spatial axes to `size`, or by the factor `scale`; smaller too.
 
     `align_corners` lays the centres of the outermost elements on each other, not their outer edges. `recompute_scale_factor` makes
-    `scale` tell the size alone. `antialias` weighs a wider surrounding where the result is smaller.
+    `scale` tell the size alone. `antialias` weighs a wider surrounding where the result is smaller; `lanczos` needs it. Weights of uint8
+    and `lanczos` are for the CPU only.
     """
 
     name = "upsample"
     torch = "torch.nn.Upsample, torch.nn.functional.interpolate"
-    onnx = "Resize"
+    onnx = "Resize, Gather, AveragePool or MatMul"
     spatial = True
     size = Arg(ListKind(SIZE, scalar=True, least=1), default=None)
     scale = Arg(ListKind(FactorKind(), scalar=True, least=1), default=None, alias="scale_factor")
-    mode = Arg(ModeKind("nearest", "nearest_exact", "linear", "bilinear", "trilinear", "bicubic", "area"), default="nearest")
+    mode = Arg(ModeKind("nearest", "nearest_exact", "linear", "bilinear", "trilinear", "bicubic", "lanczos", "area"), default="nearest")
     align_corners = Arg(BOOL, default=None)
     recompute_scale_factor = Arg(BOOL, default=False)
     antialias = Arg(BOOL, default=False)
@@ -97,8 +111,7 @@ class Upsample(Operator):
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
         x = given[0]
-        if x.dtype.kind != "uint" or self.mode not in _NEAREST:
-            # PyTorch resizes other integers nowhere, and these by weights on some devices only.
+        if x.dtype.kind != "uint" or self.mode not in (*_NEAREST, *_SMOOTH):
             float_input(self.name, given)
         self._check_mode(x)
         self._check_options()
@@ -114,6 +127,11 @@ class Upsample(Operator):
         if _AXES.get(self.mode, axes) != axes:
             needed = f"must be for {axes} spatial {'axis' if axes == 1 else 'axes'}, those of {x}"
             raise Refusal(BadArgument(self.name, "mode", f"`{self.mode}`", needed, f"use `mode={_BY_AXES[axes]}`"), argument("mode"))
+        if self.mode == "lanczos" and x.dtype.is_float and x.dtype.size == 2:
+            needed = f"must not be for {x.dtype} tensors"
+            raise Refusal(
+                BadArgument(self.name, "mode", "`lanczos`", needed, "convert the tensor with `-> cast float32` before"), argument("mode")
+            )
 
     def _check_options(self) -> None:
         if (self.size is None) == (self.scale is None):
@@ -123,9 +141,15 @@ class Upsample(Operator):
         if self.align_corners is not None and self.mode not in _AXES:
             needed = f"goes with {', '.join(f'`{m}`' for m in _AXES)} only"
             raise Refusal(BadArgument(self.name, "align_corners", f"`mode={self.mode}`", needed), argument("align_corners"))
-        if self.antialias and self.mode not in ("bilinear", "bicubic"):
-            needed = "goes with `bilinear` and `bicubic` only"
+        if self.antialias and self.mode not in _SMOOTH:
+            needed = f"goes with {', '.join(f'`{m}`' for m in _SMOOTH)} only"
             raise Refusal(BadArgument(self.name, "antialias", f"`mode={self.mode}`", needed), argument("antialias"))
+        if self.mode == "lanczos" and not self.antialias:
+            needed = "must be true with `mode=lanczos`"
+            raise Refusal(BadArgument(self.name, "antialias", "false", needed, "add `antialias=true`"), argument("mode"))
+        if self.mode == "lanczos" and self.align_corners:
+            needed = "must be false with `mode=lanczos`"
+            raise Refusal(BadArgument(self.name, "align_corners", "true", needed), argument("align_corners"))
         if self.recompute_scale_factor and self.scale is None:
             needed = "goes with `scale` only"
             raise Refusal(BadArgument(self.name, "recompute_scale_factor", "true", needed), argument("recompute_scale_factor"))
@@ -153,11 +177,32 @@ class Upsample(Operator):
     def _scaled(self, size: Dim, scale: int | float) -> Dim:
         if isinstance(size, int):
             return int(size * scale)
-        numerator, denominator = scale.as_integer_ratio()
-        if denominator > FINEST:
-            needed = f"must be a fraction such as 0.5 or 1.25 for a size known only at run time, which {show(size)} is"
-            raise Refusal(BadArgument(self.name, "scale", str(scale), needed, "tell the `size` instead"), argument("scale"))
+        numerator, denominator = self._fraction(size, scale).as_integer_ratio()
         return size * numerator // denominator
+
+    def _fraction(self, size: SymDim, scale: int | float) -> Fraction:
+        """What a size known only at run time is multiplied with, before it is rounded down.
+
+        PyTorch multiplies in float64, by the number next to 0.7; the product is rounded, mostly to what 7/10 gives, and now and then to
+        the number below it. Where that may be, the fraction is not enough.
+        """
+        from fractions import Fraction
+
+        exact = Fraction(scale)
+        near = exact.limit_denominator(FINEST)
+        if exact == near or (float(near) == scale and (exact - near) / near >= -HALF_A_STEP):
+            return near
+        missed = _missed(near, scale, bounds(size)[1]) if float(near) == scale else 1
+        if missed is None:
+            return near
+        needed = f"must be a fraction such as 0.5 or 1.25 for a size known only at run time, which {show(size)} is"
+        help_ = "tell the `size` instead"
+        if float(near) == scale:
+            needed = (
+                f"makes another size than {near} of it, which is known only at run time: {int(missed * scale)} of {missed}, by rounding"
+            )
+            help_ = f"say that it is smaller, as in `where {show(size)} < {missed}`, or tell the `size` instead"
+        raise Refusal(BadArgument(self.name, "scale", str(scale), needed, help_), argument("scale"))
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
         """A multiply-add for each element that is weighed; a wider surrounding of `antialias` is not counted."""

@@ -1,5 +1,6 @@
 """Models of the resampling family for the differential tests, and what it refuses."""
 
+_SIZES = ("4x13", "9x1", "1x3", "20x2", "9x8")
 _LINEAR = {"linear": "3x5", "bilinear": "3x5x4", "trilinear": "2x3x4x2", "bicubic": "3x5x4"}
 
 CASES: list[str] = [
@@ -53,6 +54,25 @@ CASES: list[str] = [
     "input 3x9x8 -> upsample scale=[0.4, 1.5] mode=bilinear antialias=true align_corners=false",
     "input 3xHxW -> upsample scale=0.5 mode=bicubic antialias=true",
     "input 3xHxW -> upsample size=3x5 mode=bilinear antialias=true",
+    # by matrices
+    *[
+        f"input 3x9x8 -> upsample size={size} mode={m} antialias=true align_corners=true"
+        for m in ("bilinear", "bicubic")
+        for size in _SIZES
+    ],
+    *[f"input 3x9x8 -> upsample size={size} mode=lanczos antialias=true" for size in _SIZES],
+    "input 3x9x8 -> upsample scale=[0.4, 1.5] mode=lanczos antialias=true align_corners=false",
+    "input 3x9x8 -> upsample scale=[0.4, 1.5] mode=bicubic antialias=true align_corners=true",
+    "input 3x3x8 -> upsample scale=1.3 mode=lanczos antialias=true",
+    "input 3x9x8 -> upsample scale=0.7 mode=lanczos antialias=true recompute_scale_factor=true",
+    "input 3x9x8 float64 -> upsample size=4x13 mode=lanczos antialias=true",
+    # scales that are not exact, of sizes that are not known
+    *[f"input 3xH where H >= 10 -> upsample scale={scale}" for scale in (0.1, 1.1, 1.7, 0.4)],
+    "input 3xHxW where H < 90, W < 90 -> upsample scale=0.7 mode=nearest_exact",
+    "input 3xH where H < 50 -> upsample scale=2.3 recompute_scale_factor=true",
+    "input 3xH -> upsample scale=1.1 mode=linear recompute_scale_factor=true",
+    "input 3xHxW -> upsample scale=1.1 mode=bicubic align_corners=true",
+    "input 3xH -> upsample scale=1.1 mode=area",
     # area
     "input 3x8x6 -> upsample size=4x3 mode=area",
     "input 3x8x6 -> upsample size=3x9 mode=area",
@@ -111,7 +131,13 @@ REFUSED: list[tuple[str, str]] = [
     ("input 3x8x8x8x8 -> upsample size=4", "wrong-rank"),
     ("input 3x8x8 int64 -> upsample size=4", "needs-float"),
     ("input 3x8x8 bool -> upsample size=4", "needs-float"),
-    ("input 3x8x8 uint8 -> upsample size=4 mode=bilinear", "needs-float"),
+    ("input 3x8 uint8 -> upsample size=4 mode=linear", "needs-float"),
+    ("input 3x8x8 int8 -> upsample size=4 mode=bilinear", "needs-float"),
+    ("input 3x8x8 uint8 -> upsample size=4 mode=area", "needs-float"),
+    ("input 3x8x8 -> upsample size=4 mode=lanczos", "bad-argument"),
+    ("input 3x8x8 -> upsample size=4 mode=lanczos antialias=true align_corners=true", "bad-argument"),
+    ("input 3x8x8 float16 -> upsample size=4 mode=lanczos antialias=true", "bad-argument"),
+    ("input 3x8 -> upsample size=4 mode=lanczos antialias=true", "bad-argument"),
     ("input 3x8x8 -> upsample size=4 mode=linear", "bad-argument"),
     ("input 3x8 -> upsample size=4 mode=bilinear", "bad-argument"),
     ("input 3x8x8 -> upsample size=4 mode=trilinear", "bad-argument"),
@@ -123,6 +149,9 @@ REFUSED: list[tuple[str, str]] = [
     ("input 3x8 -> upsample size=4 mode=linear antialias=true", "bad-argument"),
     ("input 3x8x8 -> upsample size=4 recompute_scale_factor=true", "bad-argument"),
     ("input 3xHxW -> upsample scale=0.7", "bad-argument"),
+    ("input 3xH where H < 91 -> upsample scale=0.7", "bad-argument"),
+    ("input 3xH -> upsample scale=0.123456789", "bad-argument"),
+    ("input 3xH where H <= 10 -> upsample scale=1e-300", "bad-argument"),
     ("x = input 3x8x8; g = input [5, 5, 3]; (x, g) -> grid_sample", "wrong-size"),
     ("x = input 3x8x8; g = input [5, 2]; (x, g) -> grid_sample", "wrong-rank"),
     ("x = input 3x8; g = input [5, 1]; (x, g) -> grid_sample", "wrong-rank"),

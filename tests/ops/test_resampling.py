@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import product
 from typing import Any
 
@@ -118,12 +119,34 @@ def test_large_images_agree() -> None:
                 np.testing.assert_allclose(np.asarray(model.session()(x)), wanted.numpy(), atol=1e-4, err_msg=f"{how} {mode}{more}")
 
 
-def test_what_resize_does_otherwise_is_refused() -> None:
-    model = netc.compile("input 3x8x8 -> upsample size=4 mode=bilinear antialias=true align_corners=true")
+UNSUPPORTED = [
+    "input 3xHxW -> upsample size=4 mode=bilinear antialias=true align_corners=true",
+    "input 3xHxW -> upsample size=4 mode=lanczos antialias=true",
+    "input 3x8x8 uint8 -> upsample size=4 mode=bilinear",
+    "input 3xHxW -> upsample scale=1.1 mode=bilinear",
+]
+
+
+@pytest.mark.parametrize("text", UNSUPPORTED)
+def test_what_resize_does_otherwise_is_refused(text: str) -> None:
+    model = netc.compile(text)
     with pytest.raises(netc.CompileError) as caught:
         model.onnx()
     assert [d.code for d in caught.value.diagnostics] == ["onnx-unsupported"]
-    assert model.module()(torch.zeros(1, 3, 8, 8)).shape == (1, 3, 4, 4)
+    (x,), (y,) = model.inputs.values(), model.outputs.values()
+    sizes = {"N": 2, "H": 8, "W": 8}
+    found = model.module()(torch.zeros([evaluate(d, sizes) for d in x.shape], dtype=getattr(torch, x.dtype.name)))
+    assert tuple(found.shape) == tuple(evaluate(d, sizes) for d in y.shape)
+
+
+@pytest.mark.parametrize("scale", [0.1, 0.4, 1.1, 1.7, 0.3, 0.9])
+def test_scales_that_are_not_exact(scale: float) -> None:
+    """Of every size that an axis may have, the result is that of PyTorch, which multiplies in float64."""
+    (size,) = inferred(Upsample(scale=(scale,)), (N, 3, H))[2:]  # type: ignore[index]
+    fraction = Fraction(scale).limit_denominator(1024)
+    for n in (*range(20, 5000), *range(2**30, 2**30 + 5000)):
+        assert n * fraction.numerator // fraction.denominator == int(n * scale)
+    assert [evaluate(size, {"H": n}) for n in range(20, 100)] == [int(n * scale) for n in range(20, 100)]
 
 
 def test_grids_are_those_of_pytorch() -> None:

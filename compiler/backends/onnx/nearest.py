@@ -21,6 +21,8 @@ Places = NDArray[np.int64]
 F32 = np.float32
 _FAR = 2**16
 """So many results are compared along an axis whose size is known only at run time."""
+_MOST = 2**24
+"""So many places are a constant of the graph; more are computed at run time."""
 
 
 def is_left(stretch: Stretch) -> bool:
@@ -43,6 +45,8 @@ def is_resize(stretch: Stretch, *, exact: bool) -> bool:
     if ratio is None or is_left(stretch) or Fraction(float(F32(ratio))) != ratio:
         return False
     count = stretch.result if isinstance(stretch.result, int) else _FAR
+    if count > _MOST:
+        return False
     results = np.arange(count, dtype=np.int64)
     top, bottom = ratio.denominator, ratio.numerator
     ideal = (2 * results + 1) * top // (2 * bottom) if exact else results * top // bottom
@@ -78,7 +82,7 @@ def _places(count: int, step: np.float32, *, exact: bool) -> Places:
 
 def places(site: Site, stretch: Stretch, *, exact: bool) -> str:
     """The same as a tensor, computed at run time if need be."""
-    if isinstance(stretch.size, int) and isinstance(stretch.result, int):
+    if isinstance(stretch.size, int) and isinstance(stretch.result, int) and stretch.result <= _MOST:
         return site.constant(known_places(stretch, exact=exact))
     results, step = _run_time_results(site, stretch), _run_time_step(site, stretch)
     if exact:
@@ -91,7 +95,7 @@ def places(site: Site, stretch: Stretch, *, exact: bool) -> str:
 
 def _run_time_results(site: Site, stretch: Stretch) -> Term:
     """0, 1, 2, ..."""
-    if isinstance(stretch.result, int):
+    if isinstance(stretch.result, int) and stretch.result <= _MOST:
         return Term(site, site.constant(np.arange(stretch.result).astype(F32)), FLOAT32)
     ends = [site.scalar(number, INT64) for number in (0, stretch.result, 1)]
     return Term(site, site.add("Range", ends), INT64).cast(FLOAT32)

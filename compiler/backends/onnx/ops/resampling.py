@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ....elements import numpy_dtype
 from ....ops.resampling import GridSample, Stretch, Upsample
 from ..nearest import is_left, is_resize, places
-from ..spread import means_by_axis
+from ..smooth import matrix
+from ..spread import means_by_axis, times
 from ..table import Site, emits
 from ..terms import Term, term
 from ..unsupported import Unsupported
@@ -26,8 +28,12 @@ def upsample(op: Upsample, site: Site) -> str:
         return _area(site, stretches)
     if op.mode in ("nearest", "nearest-exact"):
         return _nearest(site, stretches, exact=op.mode == "nearest-exact")
-    if op.antialias and op.align_corners:
-        raise Unsupported(op.name, "with `antialias`, corners are aligned otherwise than in PyTorch")
+    if not site.given[0].dtype.is_float:
+        raise Unsupported(
+            op.name, "PyTorch weighs uint8 in rounded steps, otherwise on each device; `-> cast float32` before is the same everywhere"
+        )
+    if op.antialias and (op.align_corners or op.mode == "lanczos"):
+        return _smooth(op, site, stretches)
     cubic = op.mode == "bicubic"
     apart = cubic or (len(stretches) > 1 and any(s.size != s.result for s in stretches))
     if apart and not op.align_corners and not op.antialias and any(map(is_left, stretches)):
@@ -50,10 +56,29 @@ def upsample(op: Upsample, site: Site) -> str:
 
 def _resize(site: Site, stretches: Sequence[Stretch], **attributes: object) -> str:
     axes = list(range(2, 2 + len(stretches)))
-    if all(s.scale is None for s in stretches):
+    if all(s.scale is None for s in stretches) or attributes["coordinate_transformation_mode"] == "align_corners":
         return site.add("Resize", [site.inputs[0], "", "", site.ints([s.result for s in stretches])], axes=axes, **attributes)
+    if any(s.scale is not None and not isinstance(s.size, int) and np.float32(s.scale) != s.scale for s in stretches):
+        raise Unsupported(
+            site.node.op.name,
+            "of a size known only at run time, runtimes work out the result in float32, which this `scale` is not exact in; "
+            "`recompute_scale_factor=true` would do without",
+        )
     scales = np.array([_factor(s) for s in stretches], dtype=np.float32)
     return site.add("Resize", [site.inputs[0], "", site.constant(scales)], axes=axes, **attributes)
+
+
+def _smooth(op: Upsample, site: Site, stretches: Sequence[Stretch]) -> str:
+    x = site.given[0]
+    if not all(isinstance(s.size, int) and isinstance(s.result, int) for s in stretches):
+        mode = "`mode=lanczos`" if op.mode == "lanczos" else "`antialias` with `align_corners`"
+        raise Unsupported(op.name, f"{mode} needs sizes that are known")
+    y = site.inputs[0]
+    for axis, stretch in reversed(list(enumerate(stretches, start=2))):
+        if stretch.size != stretch.result:
+            weights = matrix(stretch, op.mode, align_corners=bool(op.align_corners))
+            y = times(site, y, axis, x.rank, site.constant(weights.astype(numpy_dtype(x.dtype))))
+    return y
 
 
 def _factor(stretch: Stretch) -> np.float32:

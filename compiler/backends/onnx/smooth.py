@@ -1,0 +1,65 @@
+"""Resizing with `antialias` as products with matrices, where ONNX's Resize does otherwise than PyTorch, or lacks the mode.
+
+In: how an axis of known size is resized. Out: the matrix [size, result] of the weight that each place has in each result. Always: the
+weights of a result are 1 together; an axis whose size stays is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netc.dsl.record import Record
+
+from ...ops.resampling import Stretch
+
+Weights = NDArray[np.float64]
+
+
+class Kernel(Record):
+    """What a place weighs by its distance, and how far that reaches."""
+
+    weigh: Callable[[Weights], Weights]
+    reach: int
+
+
+def _triangle(x: Weights) -> Weights:
+    return np.maximum(1 - np.abs(x), 0)
+
+
+def _cubic(x: Weights) -> Weights:
+    """Keys' cubic with a = -1/2."""
+    x = np.abs(x)
+    near, far = (1.5 * x - 2.5) * x * x + 1, ((2.5 - 0.5 * x) * x - 4) * x + 2
+    return np.where(x < 1, near, np.where(x < 2, far, 0))
+
+
+def _lanczos(x: Weights) -> Weights:
+    """sinc windowed by a wider sinc."""
+    return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0)
+
+
+KERNELS = {"bilinear": Kernel(_triangle, 1), "bicubic": Kernel(_cubic, 2), "lanczos": Kernel(_lanczos, 3)}
+"""By mode."""
+
+
+def matrix(stretch: Stretch, mode: str, *, align_corners: bool) -> Weights:
+    """The weights as PyTorch has them. It aligns corners by the step alone: where the first result lies does not change."""
+    size, count = stretch.size, stretch.result
+    assert isinstance(size, int)
+    assert isinstance(count, int)
+    kernel = KERNELS[mode]
+    if align_corners:
+        step = (size - 1) / (count - 1) if count > 1 else 0.0
+    else:
+        step = size / count if stretch.scale is None else 1 / stretch.scale
+    wide = max(step, 1.0)
+    centres = step * (np.arange(count) + 0.5)
+    places = np.arange(size)[:, None]
+    first = np.maximum(np.trunc(centres - kernel.reach * wide + 0.5), 0)
+    behind = np.trunc(centres + kernel.reach * wide + 0.5)
+    weights = np.where((places >= first) & (places < behind), kernel.weigh((places - centres + 0.5) / wide), 0)
+    shares: Weights = weights / weights.sum(axis=0)
+    return shares
