@@ -107,6 +107,9 @@ def _converted(declared: Port, array: Array) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):
         converted = array.astype(needed)
     if found.is_float and declared.dtype.is_float:
+        lost = array[np.isfinite(array) & ~np.isfinite(converted)]
+        if lost.size:
+            raise ValueError(f"the input `{declared.name}` is {declared.dtype}, in which {lost[0]:g} would be infinite")
         return converted
     if not found.is_integer or declared.dtype.kind == "bool":
         raise ValueError(f"the input `{declared.name}` is {declared}, found {found}")
