@@ -16,6 +16,8 @@ SAMPLES = {
     "named chain": "input 4 -> (dense 8 as up -> relu as act -> dense 2 as down) as mlp",
     "chain in chain": "input 4 -> repeat 3 as a { repeat 2 as b { dense 4 -> tanh } -> relu }",
     "empty chain": "input 4 -> repeat 0 as a { dense 4 } -> dense 2",
+    "alone in a class": "x = input [T, 3]; shared rest = drop_path 0.3; "
+    "x + (x -> (dense 3 -> drop_path 0.1) as branch) -> drop_path 0.2 -> rest -> dense 3 -> rest",
     "function in chain": "input 3x4x4 -> (conv 8 1 -> permute [0, 2, 3, 1] -> layer_norm -> relu) as stem -> flatten -> dense 2",
     "functions in rows": "block swap { in -> dense 6 as 0 -> transpose 1 2 -> dense 8 as 2 -> permute [0, 2, 1] -> relu }; "
     "x = input [5, 4]; y = x -> dense 5 -> permute [0, 2, 1] -> flatten -> dense 3; "
@@ -107,6 +109,9 @@ def classes(text: str) -> list[str]:
         ("two states", "steps", "nn.ModuleList((S() for _ in range(3)))"),
         ("branches", "heads", "nn.ModuleList((nn.Sequential(nn.Linear(4, out_features), nn.ReLU()) for out_features in (2, 3, 5)))"),
         ("branches of functions", "heads", "nn.ModuleList([Head(2), Head(3)])"),
+        ("alone in a class", "branch", "nn.Sequential(nn.Linear(3, 3), DropPath(0.1))"),
+        ("alone in a class", "drop_path1", "DropPath(0.2)"),
+        ("alone in a class", "rest", "DropPath(0.3)"),
         ("function in chain", "stem", "nn.Sequential(nn.Conv2d(3, 8, kernel_size=1), Permute(), nn.LayerNorm(8), nn.ReLU())"),
         ("functions in rows", "last", "nn.Sequential(Permute((0, 3, 2, 1)), nn.LayerNorm(2), nn.Linear(2, 3), Sin())"),
         ("residual iterations", "layers", "nn.Sequential(*(Layer() for _ in range(3)))"),
@@ -162,3 +167,40 @@ def test_names_of_classes() -> None:
     assert classes(f"{grown}; input 3 -> b 4 -> b 5") == ["B", "Net"]
     either = "block b(w) { h = in -> dense w; s = in -> if in.features != w { dense w as skip }; h + s }"
     assert classes(f"{either}; input 3 -> b 4 -> b 4") == ["BSkip", "B", "Net"]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("block b(w) { y = in -> dense w; if w == in.features { in + y } else { y } }; input 3 -> b 4 -> b 4", ["B", "BResidual"]),
+        ("block b(w, act) { in -> dense w as 0 -> act }; input 3 -> b 4 relu -> b 4 identity", ["BRelu", "B"]),
+        (
+            "block b(w, d=0) { y = in -> dense w; if d > 0 { y -> sin -> cos -> dropout } else { y } }; input 3 -> b 4 d=2 -> b 4",
+            ["BDropout", "B"],
+        ),
+        ("block b(w, shift=0) { y = in -> dense w; y -> if shift > 0 { in + 1 -> sin } }; input 3 -> b 4 -> b 4 shift=2", ["B", "BShift"]),
+        (
+            'block b(w, mode) { y = in -> dense w; if mode == "first" { y -> sin -> cos } else { y -> cos -> sin } }; '
+            'input 3 -> b 4 "first" -> b 4 "last"',
+            ["B", "BLast"],
+        ),
+        (
+            "block a(w) { y = in -> dense w; if w == in.features { in + y } else { y } }; "
+            "block b(w) { in -> layer_norm -> a w -> layer_norm }; input 3 -> b 4 -> b 4",
+            ["A", "B", "AResidual", "BResidual"],
+        ),
+        ("block b(w) { y = in -> dense w; if w > 4 { y -> sin -> cos } else { y -> cos -> sin } }; input 3 -> b 4 -> b 5", ["B", "B2"]),
+    ],
+)
+def test_names_of_classes_of_one_block(text: str, names: list[str]) -> None:
+    assert classes(text)[:-1] == names
+    agree(netc.compile(text))
+
+
+def test_a_pattern_is_written_alike_for_all_sizes() -> None:
+    text = (
+        'block b { rearrange "n (r i) (c j) d -> n (r c) (i j) d" i=2 j=2 -> dense in.features }; '
+        "x = input [4, 4, 3]; y = input [2, 2, 3]; (x -> b -> mean axis=1) + (y -> b -> mean axis=1)"
+    )
+    assert classes(text) == ["B", "Net"]
+    agree(netc.compile(text))

@@ -6,25 +6,24 @@ the arguments of a class are settled before anything that makes an instance of i
 
 from __future__ import annotations
 
-import builtins
 import re
 from collections import Counter
 from functools import cached_property
 from typing import Literal
 
 from ...graph import CallNode, Graph, OpNode, Program
+from . import classnames
 from .bodies import body_of
 from .classes import Body, ClassDef
 from .code import CallCode
 from .containers import DEEPEST, LARGEST, Form, Forms, container
 from .lifting import lifted
-from .naming import IMPORTED, camel, singular, unique
+from .naming import camel, singular, unique
 from .operators import Operators, Unsupported
 from .sharing import Sharing, levels
 from .tree import ClassRef, parts
 from .unify import Unifier, instance
 
-_TAKEN = IMPORTED | frozenset(dir(builtins))
 _AUTOMATIC = re.compile(r"(repeat|each|group|sequence|)\d*")
 
 
@@ -35,7 +34,7 @@ def classes_of(program: Program, name: str) -> list[ClassDef]:
 
 def main_name(program: Program, name: str) -> str:
     """What the main class is called: it has the first choice, so nothing else need be known."""
-    return unique(camel(program.main.name or name), _TAKEN)
+    return unique(camel(program.main.name or name), classnames.TAKEN)
 
 
 class _Build:
@@ -59,7 +58,7 @@ class _Build:
         found = [*_used(alone, found), *found]
         found = [*(c for c in found if c is not main), main]
         main.base = camel(self.main.name or name)
-        _name(found, main)
+        classnames.name(found, main)
         return found
 
     def _lift(self) -> list[ClassDef]:
@@ -185,23 +184,3 @@ def _alike(bodies: list[Body]) -> list[list[Body]]:
             keyed.setdefault(body.key(), []).append(body)
         groups += keyed.values()
     return groups
-
-
-# --- names -----------------------------------------------------------------------------------------------------------------
-
-
-def _name(classes: list[ClassDef], main: ClassDef) -> None:
-    """The main class is called as the model, the simplest class of a block as the block, others after what they have besides."""
-    main.name = unique(main.base, _TAKEN)
-    taken = {main.name, *_TAKEN, *(p.name for c in classes for p in c.parameters)}
-    families: dict[str, list[ClassDef]] = {}
-    for cls in classes:
-        if cls is not main:
-            families.setdefault(cls.base if cls.base != main.base else f"{cls.base}Block", []).append(cls)
-    for base, family in families.items():
-        plainest = min(family, key=lambda c: len(c.body.members))
-        own = {m.label for m in plainest.body.members}
-        for cls in (plainest, *(c for c in family if c is not plainest)):
-            extra = [m.label for m in cls.body.members if m.label not in own and m.label[0].isalpha()]
-            cls.name = unique(base + camel(extra[0]) if len(extra) == 1 else base, taken)
-            taken.add(cls.name)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from ....ops.rearrange import Rearrange
-from ..code import Code, Ref
+from collections.abc import Sequence
+
+from ....ops.rearrange import Group, Rearrange
+from ....types import Shape
+from ..code import Code, Ref, TupleCode, method
 from ..table import Site, function
-from .shape import reordered, reshaped
+from .shape import open_sizes, reordered, reshaped
 
 
 @function(Rearrange)
@@ -14,15 +17,45 @@ def rearrange(op: Rearrange, site: Site) -> Code:
     code: Code = Ref(0)
     shape = site.given[0].shape
     if plan.split is not None:
-        code = reshaped(code, shape, plan.split, [_hint(name) for group in plan.left for name in group])
+        hints = [_hint(name) for group in plan.left for name in group]
+        code = _split(code, plan.left, plan.split, hints) or reshaped(code, shape, plan.split, hints)
         shape = plan.split
     if plan.order is not None:
         code = reordered(code, plan.order)
         shape = tuple(shape[axis] for axis in plan.order)
     if plan.merge is not None:
         hints = [_hint(group[0]) if len(group) == 1 else "size" for group in plan.right]
-        code = reshaped(code, shape, plan.merge, hints)
+        joined = _joined(code, plan.right, plan.merge, hints) if plan.order is not None else None
+        code = joined or reshaped(code, shape, plan.merge, hints)
     return code
+
+
+# Where the pattern says which axes are divided or joined, it is written by that, not by sizes that happen to be 1: so all uses of a block
+# are alike.
+
+
+def _split(code: Code, groups: Sequence[Group], sizes: Shape, hints: Sequence[str]) -> Code | None:
+    """`code` with the axes divided that the groups stand for. None where an axis of size 1 comes or goes."""
+    divided = [axis for axis, group in enumerate(groups) if len(group) != 1]
+    if not divided or any(not groups[axis] for axis in divided):
+        return None
+    if len(divided) > 1:
+        return method(code, "reshape", *open_sizes(sizes, hints))
+    (axis,) = divided
+    end = axis + len(groups[axis])
+    return method(code, "unflatten", axis if end < len(sizes) else -1, TupleCode(open_sizes(sizes[axis:end], hints[axis:end])))
+
+
+def _joined(code: Code, groups: Sequence[Group], sizes: Shape, hints: Sequence[str]) -> Code | None:
+    """`code` with the axes joined that are in one group."""
+    joined = [axis for axis, group in enumerate(groups) if len(group) != 1]
+    if not joined or any(not groups[axis] for axis in joined):
+        return None
+    if len(joined) > 1:
+        return method(code, "reshape", *open_sizes(sizes, hints))
+    (axis,) = joined
+    last = axis == len(groups) - 1
+    return method(code, "flatten", axis, *(() if last else (axis + len(groups[axis]) - 1,)))
 
 
 def _hint(name: str) -> str:

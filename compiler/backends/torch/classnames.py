@@ -1,0 +1,138 @@
+"""The names of classes.
+
+In: the classes of a program, called ones first, with the names that they should have. Out: their names. Always: all names differ, and none
+is Python's, the imports' or an argument's. Of several classes of one block the plainest is called as the block; another one after what it
+has besides (`BottleneckDownsample`, `InvertedResidual`, `WindowAttentionShift`), and by a number only if nothing tells them apart.
+"""
+
+from __future__ import annotations
+
+import builtins
+import re
+from collections.abc import Iterator
+
+from ...graph import CallNode, Graph, Node
+from .classes import ClassDef
+from .naming import IMPORTED, camel, unique
+from .tree import ClassRef, parts
+
+TAKEN = IMPORTED | frozenset(dir(builtins))
+MANY = 2
+"""More things besides than that make no name."""
+_WORD = re.compile(r"[A-Za-z]\w{2,15}")
+RESIDUAL = "residual"
+"""The word for adding what flows in."""
+
+
+def name(classes: list[ClassDef], main: ClassDef) -> None:
+    """Names the classes; the main one has the first choice."""
+    main.name = unique(main.base, TAKEN)
+    taken = {main.name, *TAKEN, *(p.name for c in classes for p in c.parameters)}
+    families: dict[str, list[ClassDef]] = {}
+    for cls in classes:
+        if cls is not main:
+            families.setdefault(cls.base if cls.base != main.base else f"{cls.base}Block", []).append(cls)
+    words = _Words()
+    for base, family in families.items():
+        _Family(base, family, words).name(taken)
+
+
+class _Words:
+    """What stands in a graph and the sequences in it: the names of operators and blocks."""
+
+    def __init__(self) -> None:
+        self.known: dict[int, frozenset[str]] = {}
+
+    def of(self, graph: Graph) -> frozenset[str]:
+        if id(graph) not in self.known:
+            found: set[str] = set()
+            for called in {id(n.graph): n.graph for n in graph.nodes if isinstance(n, CallNode)}.values():
+                found |= {called.name} if called.kind == "block" else self.of(called)
+            found |= {_word(n, graph) for n in graph.nodes if not isinstance(n, CallNode)}
+            self.known[id(graph)] = frozenset(found - {"identity"})
+        return self.known[id(graph)]
+
+
+def _word(node: Node, graph: Graph) -> str:
+    """What the node does."""
+    if isinstance(node, CallNode):
+        return node.graph.name
+    residual = node.op.name == "add" and any(i is v for i in node.inputs for v in graph.inputs)
+    return RESIDUAL if residual else node.op.name
+
+
+class _Family:
+    """Classes that should all be called `base`."""
+
+    def __init__(self, base: str, classes: list[ClassDef], words: _Words) -> None:
+        self.base, self.classes, self.words = base, classes, words
+        self.plainest = min(classes, key=lambda c: (len(c.body.members), len(words.of(c.graphs[0])), len(self._suffixes(c))))
+
+    def name(self, taken: set[str]) -> None:
+        for cls in (self.plainest, *(c for c in self.classes if c is not self.plainest)):
+            wanted = (f"{self.base}{suffix}" for suffix in self._telling(cls))
+            cls.name = next((n for n in wanted if n not in taken), "") or unique(self.base, taken)
+            taken.add(cls.name)
+
+    def _telling(self, cls: ClassDef) -> Iterator[str]:
+        """What could stand behind the base, the best first."""
+        if cls is self.plainest:
+            yield ""
+            return
+        for extra in (self._labels(cls), self._doings(cls)):
+            if len(extra) == 1:
+                yield camel(extra[0])
+        yield from (camel(a) for a in self._switched(cls))
+        yield from sorted(self._suffixes(cls) - self._suffixes(self.plainest))
+        yield from self._choices(cls)
+        several = self._doings(cls)
+        if 1 < len(several) <= MANY:
+            yield "".join(map(camel, several))
+
+    def _labels(self, cls: ClassDef) -> list[str]:
+        """The members that the plainest has not; one without a label is called by its operator."""
+        own = {m.label for m in self.plainest.body.members}
+        nodes = {n.label: n for n in cls.graphs[0].nodes}
+        extra = [m.label for m in cls.body.members if m.label not in own and m.label[0].isalpha()]
+        return [_bare(label, nodes.get(label), cls.graphs[0]) for label in extra]
+
+    def _doings(self, cls: ClassDef) -> list[str]:
+        """The operators and blocks that the plainest has not."""
+        return sorted(self.words.of(cls.graphs[0]) - self.words.of(self.plainest.graphs[0]))
+
+    def _switched(self, cls: ClassDef) -> list[str]:
+        """The arguments that are nothing, or one, in the plainest, and something here."""
+        plain, own = self._values(self.plainest), self._values(cls)
+        return [a for a in own if all(_is_nothing(v) for v in plain.get(a, ())) and not any(_is_nothing(v) for v in own[a])]
+
+    def _choices(self, cls: ClassDef) -> Iterator[str]:
+        """Words that are the value of an argument here and nowhere in the plainest."""
+        plain = self._values(self.plainest)
+        for argument, values in self._values(cls).items():
+            word = next(iter(values))
+            if len(values) == 1 and isinstance(word, str) and _WORD.fullmatch(word) and word not in plain.get(argument, set()):
+                yield camel(word)
+
+    def _values(self, cls: ClassDef) -> dict[str, set[object]]:
+        """The values of the block's arguments."""
+        found: dict[str, set[object]] = {}
+        for graph in cls.graphs:
+            for argument, value in graph.arguments.items():
+                plain = value is None or isinstance(value, (bool, int, float, str))
+                found.setdefault(argument, set()).add(value if plain else f"-{value!r}")
+        return found
+
+    def _suffixes(self, cls: ClassDef) -> set[str]:
+        """What the names of the classes that it makes have behind those of their blocks."""
+        made = {p.cls for code in cls.body.made() for p in parts(code) if isinstance(p, ClassRef)}
+        return {s for c in made if (s := c.name.removeprefix(c.base)) and s[0].isalpha()}
+
+
+def _is_nothing(value: object) -> bool:
+    return value in (None, False, 0, "") or (type(value) is int and value == 1)
+
+
+def _bare(label: str, node: Node | None, graph: Graph) -> str:
+    """A label without the ordinal of a stage that the spec gives none."""
+    stem = re.sub(r"\d+$", "", label)
+    return stem if node is not None and stem == _word(node, graph) else label
