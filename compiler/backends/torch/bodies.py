@@ -88,11 +88,18 @@ class _Builder:
         self.body.members += made
 
     def _member(self, node: Node, label: str) -> Member | None:
-        if isinstance(node, CallNode):
-            return Member(label, "module", self.forms[id(node.graph)].code)
-        if not self.operators.is_member(node):
+        form = self._form(node)
+        if form is not None:
+            return Member(label, "module", form.code)
+        if isinstance(node, CallNode) or not self.operators.is_member(node):
             return None
         return Member(label, self.operators.how(node), self.operators.constructor(node))
+
+    def _form(self, node: Node) -> Form | None:
+        """How what the node calls is made, be it an operator in a class of its own."""
+        if isinstance(node, CallNode):
+            return self.forms[id(node.graph)]
+        return self.forms.get(id(node)) if self.operators.is_alone(node) else None
 
     def _owned(self, node: Node) -> Code:
         """The node's module in `forward`; it becomes a member unless it is shared."""
@@ -119,12 +126,14 @@ class _Builder:
     def _node(self, node: Node) -> None:
         own = self._owned(node)
         inputs = tuple(self.places[id(v)] for v in node.inputs)
+        form = self._form(node)
         if isinstance(node, OpNode):
-            code = self.operators.expression(node)
+            code = self.operators.expression(node) if form is None else called(len(inputs))
             traits = self.operators.traits(node, code)
+            traits = traits if form is None else replace(traits, module=True)
             self._step(self._bound(code, inputs, own), traits, node)
             return
-        form = self.forms[id(node.graph)]
+        assert form is not None
         modules = tuple(self.own[id(m)] for m in node.modules)
         traits = Traits(node.graph.name, parametric=True, module=True, call=True)
         if form.turn is not None:

@@ -1,4 +1,5 @@
-"""Functions that stand in a row of numbered modules, as modules of their own: `nn.Sequential(nn.Conv2d(...), Permute((0, 2, 3, 1)), ...)`.
+"""Functions as modules of their own: those that stand in a row of numbered modules, as `Permute((0, 2, 3, 1))` between others of an
+`nn.Sequential`, and those that are meant to be alone.
 
 In: all graphs of a program. Out: for each such node a graph with this node alone, which becomes a class like any other. Always: the node
 has no parameters and needs no size that is known at run time only, so that the keys of the state dict and the results stay.
@@ -21,19 +22,20 @@ from .tree import parts
 def lifted(order: Iterable[Graph], operators: Operators) -> list[tuple[OpNode, Graph]]:
     """The nodes that need a module, each with its graph."""
     places: dict[str, Span] = {}
-    return [
-        (node, _alone(node, places.setdefault(node.op.name, node.span)))
-        for graph in order
-        if graph.kind in ("sequence", "block") and is_chain(graph) and fits(graph.nodes)
-        for node in _functions(graph.nodes, operators)
-    ]
+    return [(node, _alone(node, places.setdefault(node.op.name, node.span))) for graph in order for node in _found(graph, operators)]
+
+
+def _found(graph: Graph, operators: Operators) -> Iterator[OpNode]:
+    yield from (n for n in graph.nodes if isinstance(n, OpNode) and operators.is_alone(n))
+    if graph.kind in ("sequence", "block") and is_chain(graph) and fits(graph.nodes):
+        yield from _functions(graph.nodes, operators)
 
 
 def _functions(nodes: list[Node], operators: Operators) -> Iterator[OpNode]:
     """The nodes that are functions, if modules prevail and all of the functions can be modules."""
     found: list[OpNode] = []
     for node in nodes:
-        if isinstance(node, OpNode) and not node.specs and operators.standalone(node) is None:
+        if isinstance(node, OpNode) and not node.specs and not operators.is_alone(node) and operators.standalone(node) is None:
             if operators.is_member(node) or not _is_static(operators.expression(node)):
                 return
             found.append(node)

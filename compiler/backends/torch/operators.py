@@ -14,7 +14,7 @@ from ...ops.base import Given
 from . import ops
 from .classes import How, Traits, form_of
 from .code import CallCode, Code, Let, Lit, Own, Ref
-from .table import FUNCTIONS, INVOCATIONS, MODULES, Emitter, Site
+from .table import ALONE, FUNCTIONS, INVOCATIONS, MODULES, Emitter, Site
 from .tree import parts
 
 assert ops, "importing the package fills the tables"
@@ -44,6 +44,10 @@ class Operators:
         if kind not in MODULES and (node.specs or kind not in FUNCTIONS):
             raise Unsupported(node.op, "there is no emitter for it")
         return bool(node.specs) or kind not in FUNCTIONS
+
+    def is_alone(self, node: OpNode) -> bool:
+        """Whether it stands in a module that is made of it alone."""
+        return type(node.op) in ALONE
 
     def how(self, node: OpNode) -> How:
         spec = node.specs[0] if len(node.specs) == 1 else None

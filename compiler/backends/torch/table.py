@@ -35,6 +35,9 @@ INVOCATIONS: dict[type[Operator], Emitter] = {}
 FUNCTIONS: dict[type[Operator], Emitter] = {}
 """The expression in `forward`: its inputs are `Ref(0)`, `Ref(1)`, ..."""
 
+ALONE: set[type[Operator]] = set()
+"""Operators whose function form says so little of what it does that it stands in a module of its own, called after the operator."""
+
 
 def module(*operators: type[Operator]) -> Callable[[E], E]:
     return _register(MODULES, operators)
@@ -46,6 +49,11 @@ def invocation(*operators: type[Operator]) -> Callable[[E], E]:
 
 def function(*operators: type[Operator]) -> Callable[[E], E]:
     return _register(FUNCTIONS, operators)
+
+
+def alone(operator: type[Operator]) -> Callable[[E], E]:
+    ALONE.add(operator)
+    return lambda emitter: emitter
 
 
 def _register(table: dict[type[Operator], Emitter], operators: tuple[type[Operator], ...]) -> Callable[[E], E]:

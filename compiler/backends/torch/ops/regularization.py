@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ....ops.regularization import AlphaDropout, ChannelDropout, Dropout, DropPath, Identity
-from ..code import Code, Own, Ref, call, construct, method
-from ..table import Site, function, invocation, module
+from ..code import Code, Ref, call, construct, lit, method
+from ..table import Site, alone, function, module
+from ..tree import Name
 from ..windows import ranked
 
 
@@ -33,18 +34,18 @@ def alpha_dropout(op: AlphaDropout, site: Site) -> Code:
     return construct("nn.AlphaDropout", {"p": op.p})
 
 
-# `nn.Dropout2d` drops whole channels of [N, C, H, W]. With an axis put before them, samples stand where it expects channels.
+# `F.dropout2d` drops whole channels of [N, C, H, W]. With an axis put before them, samples stand where it expects channels.
 
 
-@module(DropPath)
+@alone(DropPath)
+@function(DropPath)
 def drop_path(op: DropPath, site: Site) -> Code:
     rank = site.given[0].rank
-    return construct(f"nn.Dropout{rank - 1 if rank <= 4 else 1}d", {"p": op.p})
-
-
-@invocation(DropPath)
-def drop_path_invocation(op: DropPath, site: Site) -> Code:
-    if site.given[0].rank <= 4:
-        return method(call(Own(), method(Ref(0), "unsqueeze", 0)), "squeeze", 0)
-    rows = call(Own(), method(method(Ref(0), "flatten", 1), "unsqueeze", 0))
+    if rank <= 4:
+        return method(_samples(rank - 1, method(Ref(0), "unsqueeze", 0), op), "squeeze", 0)
+    rows = _samples(1, method(method(Ref(0), "flatten", 1), "unsqueeze", 0), op)
     return method(method(rows, "squeeze", 0), "view_as", Ref(0))
+
+
+def _samples(rank: int, x: Code, op: DropPath) -> Code:
+    return call(f"F.dropout{rank}d", x, lit(float(op.p), "p"), Name("self.training"))
