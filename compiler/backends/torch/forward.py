@@ -14,8 +14,8 @@ from .code import CallCode, Code, Device, Several, TupleCode
 from .grouping import Uses, nested
 from .layout import STEP, WIDTH, statement
 from .naming import IMPORTED
-from .packing import Steps, width
-from .printer import doc, text
+from .packing import Steps
+from .printer import doc, text, width
 from .signature import Signature, prelude
 from .tree import Argument, Gathered, Handed, MemberRef, Name, Passed, SizeRef, SymbolRef, ValueRef, rewrite
 from .variables import Variables
@@ -38,7 +38,7 @@ class _Forward:
         ready = Steps(body)
         self.steps, self.names, self.whole, self.weak = ready.steps, ready.names, ready.whole, ready.weak
         self.uses = Uses(self.steps, ready.references, len(self.names))
-        self.nested = nested(self.steps, self.names, self.uses, [width(s) for s in self.steps])
+        self.nested = nested(self.steps, self.names, self.uses, [width(s.code) for s in self.steps])
         self.maker = {s.outputs[0]: i for i, s in enumerate(self.steps) if len(s.outputs) == 1 and self.nested[i]}
         self.access = Access(body)
         alive = [s for s, a in zip(self.steps, self.uses.alive, strict=True) if a]

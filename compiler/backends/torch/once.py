@@ -7,9 +7,13 @@ in the code of the steps.
 
 from __future__ import annotations
 
+from netc.dsl.record import replace
+
 from .classes import Step, Traits, form_of
 from .code import CallCode, Code, Let, Local, Method, Several
-from .tree import Gathered, ValueRef, parts, rewrite
+from .grouping import COLUMNS
+from .printer import width
+from .tree import Gathered, Name, ValueRef, parts, rewrite
 
 
 class Bound:
@@ -20,7 +24,19 @@ class Bound:
         self.weak: set[int] = set()
 
     def opened(self, steps: list[Step]) -> list[Step]:
-        return [made for step in steps for made in (self._open(step, step.code) if isinstance(step.code, Let) else [step])]
+        """The steps with each binding, and each part of a method chain that is too long for a line, as a step."""
+        bound = (made for step in steps for made in (self._open(step, step.code) if isinstance(step.code, Let) else [step]))
+        return [made for step in bound for made in self._parted(step)]
+
+    def _parted(self, step: Step) -> list[Step]:
+        made = [step]
+        while isinstance(step.code, Method) and isinstance(step.code.target, Method) and width(step.code) > COLUMNS:
+            self.names.append("")
+            inner = Step(step.code.target, (len(self.names) - 1,), step.traits)
+            made[0] = replace(step, code=replace(step.code, target=ValueRef(inner.outputs[0])))
+            made.insert(0, inner)
+            step = inner
+        return made
 
     def _open(self, step: Step, let: Let) -> list[Step]:
         made: list[Step] = []
@@ -72,7 +88,9 @@ def _is_pure(step: Step) -> bool:
 
 
 def _runs(part: Code) -> bool:
-    """Whether some code runs a module, gives several results, or changes what it takes."""
+    """Whether some code runs a module, draws at random in training, gives several results, or changes what it takes."""
     if isinstance(part, CallCode):
         return not isinstance(part.function, str)
+    if isinstance(part, Name):
+        return part.text == "self.training"
     return isinstance(part, (Several, Gathered)) or (isinstance(part, Method) and part.name.endswith("_"))

@@ -11,10 +11,9 @@ from collections import Counter
 from itertools import chain
 
 from .classes import Body, Step, Traits
-from .code import CallCode, Code, Lit, Method, Several, TupleCode
+from .code import CallCode, Code, Method, Several, TupleCode
 from .once import Bound, merged
-from .printer import literal
-from .tree import Gathered, MemberRef, Name, Starred, ValueRef, parts, rewrite
+from .tree import Gathered, MemberRef, Starred, ValueRef, parts, rewrite
 
 RETURN = Traits("return", form="return")
 
@@ -109,23 +108,3 @@ def _plain_members(steps: list[Step]) -> list[Step]:
         return members.get(part.index) if isinstance(part, ValueRef) else None
 
     return [Step(rewrite(s.code, change), s.outputs, s.traits, s.loop) for s in steps]
-
-
-def width(step: Step) -> int:
-    """About how long the step's own code is."""
-    total = 0
-    for part in parts(step.code):
-        match part:
-            case MemberRef(label):
-                total += len(label) + 5
-            case Lit(value):
-                total += len(literal(value)) + 2
-            case CallCode(str() as function):
-                total += len(function) + 2
-            case Method(_, name):
-                total += len(name) + 3
-            case Name(text):
-                total += len(text)
-            case _:
-                total += 2
-    return total

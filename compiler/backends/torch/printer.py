@@ -16,7 +16,22 @@ from typing import Any
 from ...types import DType
 from .code import Attribute, CallCode, Code, Infix, Keyword, Let, Lit, Local, Method, Prefix, Slice, Subscript, TupleCode
 from .layout import Bracket, Break, Doc
-from .tree import Argument, ClassRef, DictCode, Formatted, Gathered, ListCode, Name, Repeated, SizeRef, Starred, Typed, Varied
+from .tree import (
+    Argument,
+    ClassRef,
+    DictCode,
+    Formatted,
+    Gathered,
+    ListCode,
+    MemberRef,
+    Name,
+    Repeated,
+    SizeRef,
+    Starred,
+    Typed,
+    Varied,
+    parts,
+)
 from .vary import varied
 
 _POWER, _UNARY, _TIMES, _PLUS, _SHIFT, _AND, _XOR, _OR, _COMPARE = range(16, 7, -1)
@@ -283,3 +298,30 @@ def _plus_one(count: Code) -> Code:
         case Argument(name, factor, offset):
             return Argument(name, factor, offset + 1)
     raise TypeError(f"not a count: {count!r}")
+
+
+# --- before names are decided ------------------------------------------------------------------------------------------------
+
+
+def width(code: Code) -> int:
+    """About how long the code will be."""
+    return sum(_own_width(part) for part in parts(code))
+
+
+def _own_width(part: Code) -> int:
+    match part:
+        case MemberRef(label):
+            return len(label) + 5
+        case Argument():
+            return len(text(part)) + 7
+        case SizeRef(words):
+            return len(words)
+        case Lit(value):
+            return len(literal(value)) + 2
+        case CallCode(str() as function):
+            return len(function) + 2
+        case Method(_, name):
+            return len(name) + 3
+        case Name(words):
+            return len(words)
+    return 2
