@@ -24,10 +24,10 @@ class BadEquation(Problem):
 
 
 class NarrowNumbers(NeedsFloat):
-    """Products of integers narrower than their sums."""
+    """Integers that are added up before they are multiplied with others: narrower ones would be of two types."""
 
     def message(self) -> str:
-        return f"`{self.operator}` of several tensors needs floating-point or int64 ones, found {self.found}"
+        return f"`{self.operator}` needs floating-point or int64 tensors where one is summed alone, found {self.found}"
 
     def help(self) -> tuple[str, ...]:
         return ("convert it with `-> cast int64`",)

@@ -34,6 +34,15 @@ class Equation(Record):
         """That of the result."""
         return tuple(self.sizes[label] for label in self.result)
 
+    def holders(self, shapes: Sequence[Shape], facts: Facts) -> dict[str, list[int]]:
+        """For each label the operands, by number, that have it with another size than 1, as far as that is known."""
+        found: dict[str, list[int]] = {}
+        for index, (labels, shape) in enumerate(zip(self.operands, shapes, strict=True)):
+            for label, size in dict(zip(labels, shape, strict=True)).items():
+                if facts.equal(size, 1) is not True:
+                    found.setdefault(label, []).append(index)
+        return found
+
 
 def read(text: str, shapes: Sequence[Shape], facts: Facts) -> Equation:
     """The equation with these operands, or a `Refusal`."""

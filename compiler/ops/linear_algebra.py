@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 
 from netc.dsl.record import replace
 
@@ -11,7 +12,7 @@ from ..errors.arithmetic import NeedsNumber
 from ..errors.base import STAGE, input_
 from ..errors.linear_algebra import NarrowNumbers
 from ..errors.operators import DTypeMismatch, NeedsFloat, ShapeMismatch, Unprovable, WrongRank
-from ..types import BOOL, INT64, Shape, TensorType, promote
+from ..types import BOOL, INT64, DType, Shape, TensorType, promote
 from .axes import front_axis
 from .base import Arg, Given, Operator, Refusal, numel
 from .broadcast import broadcast
@@ -102,13 +103,32 @@ class Einsum(Operator):
     examples = ('a = input 3x4; b = input 4x5; (a, b) -> einsum "bij,bjk->bik"', 'input 3x4 -> einsum "...ij->...ji"')
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
-        read_ = self.read(given)
+        equation = self.read(given)
+        return (TensorType(self._element(equation, given), equation.shape()),)
+
+    def _element(self, equation: Equation, given: Given) -> DType:
+        """The element type. PyTorch adds up axes that only one tensor has, which makes int64 of integers; then it multiplies element by
+        element, which promotes, or, where axes are summed over, matrices, which must be of one type. Axes of 1 do not count."""
+        holders = equation.holders([t.shape for t in given], given.facts)
+        summed = {label: indices for label, indices in holders.items() if label not in equation.result}
+        alone = {indices[0] for indices in summed.values() if len(indices) == 1}
+        if len(given) == 1:
+            alone = {0} if len(equation.sizes) > len(equation.result) else set()
+        dtypes = [INT64 if index in alone and not t.dtype.is_float else t.dtype for index, t in enumerate(given)]
+        for label, indices in summed.items():
+            holder = given[indices[0]]
+            unsure = len(indices) == 1 < len(given) and given.facts.equal(equation.sizes[label], 1) is None
+            if unsure and not holder.dtype.is_float and holder.dtype != INT64:
+                raise Refusal(NarrowNumbers(self.name, holder), input_(indices[0]))
+        if all(len(indices) == 1 for indices in summed.values()):
+            return reduce(promote, dtypes)
         refuse_unless_alike(self.name, given, tuple(range(len(given))))
-        dtype = given[0].dtype
-        if len(given) > 1 and not dtype.is_float and dtype != INT64:
-            raise Refusal(NarrowNumbers(self.name, given[0]), input_(0))
-        summed = len(read_.sizes) > len(read_.result)
-        return (TensorType(INT64 if summed and not dtype.is_float else dtype, read_.shape()),)
+        if given[0].dtype == BOOL:
+            raise Refusal(NeedsNumber(self.name, given[0]), input_(0))
+        if len(set(dtypes)) > 1:
+            narrow = min(alone)
+            raise Refusal(NarrowNumbers(self.name, given[narrow]), input_(narrow))
+        return dtypes[0]
 
     def read(self, given: Given) -> Equation:
         """The equation with the sizes of its labels."""
