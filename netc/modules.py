@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch.nn import init
+from torch.overrides import TorchFunctionMode
 
 from netc.compiler.backends.torch import class_name, source
 from netc.compiler.backends.torch.live import live
@@ -26,15 +28,28 @@ def fresh(program: Program, name: str) -> torch.nn.Module:
 
 def filled(program: Program, name: str, arrays: Mapping[str, Array]) -> torch.nn.Module:
     """The module with the arrays loaded. PyTorch's generator is as it was before."""
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _Undrawn():
         module = fresh(program, name)
-    module.load_state_dict({name: tensor(array) for name, array in arrays.items()})
+    for name, held in module.state_dict().items():  # one after the other, so that nothing is in memory three times
+        held.copy_(tensor(arrays[name]))
     return module
 
 
+class _Undrawn(TorchFunctionMode):
+    """New parameters stay as memory was: drawing them takes longer than loading those that take their place."""
+
+    _DRAWS = (torch.Tensor.uniform_, torch.Tensor.normal_, init.uniform_, init.normal_, init.kaiming_uniform_)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in self._DRAWS:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
 def tensor(array: Array) -> torch.Tensor:
-    """The same numbers as a tensor of the same type."""
-    array = np.array(array, order="C")
+    """The same numbers as a tensor of the same type, which may share their memory."""
+    array = np.require(array, requirements=["C", "W"])
     if array.dtype.name == "bfloat16":  # which NumPy and PyTorch know by different names
         return from_numpy(array.view(np.int16)).view(torch.bfloat16)
     return from_numpy(array)

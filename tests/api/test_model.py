@@ -61,6 +61,15 @@ def test_weights_from_everywhere(tmp_path: Path) -> None:
         assert np.allclose(MODEL.session(weights)(X), run(module), atol=1e-6)
 
 
+def test_a_module_holds_copies_of_its_weights() -> None:
+    weights = {name: tensor.numpy() for name, tensor in MODEL.module(seed=5).state_dict().items()}
+    module = MODEL.module(weights)
+    before = run(module)
+    for array in weights.values():
+        array += 1
+    assert np.array_equal(run(module), before)
+
+
 def test_weights_that_do_not_fit() -> None:
     weights = dict(MODEL.module().state_dict())
     weights["dense1.wight"] = weights.pop("dense1.weight")
