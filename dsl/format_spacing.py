@@ -35,8 +35,8 @@ def join(words: Sequence[tuple[Leaf, str]]) -> str:
 
 
 def spaced_equals(items: Sequence[Leaf | Bracket | Braces]) -> None:
-    """Tells apart what the grammar need not: the `=` of `let`, `shared`, `fn`, `model`, `table` from that of an argument, and signs from
-    differences. Works on the types of the statement's tokens, outside braces."""
+    """Tells apart what the grammar need not: the `=` of `let`, `shared`, `fn`, `model`, `table` from that of an argument, signs from
+    differences, and the function `where` from the condition and the stage. Works on the types of the statement's tokens, outside braces."""
     first = items[0]
     binding = isinstance(first, Leaf) and first.token.type in ("LET", "SHARED", "FN", "MODEL")
     header = isinstance(first, Leaf) and first.token.type in ("BLOCK", "MODEL", "FN")
@@ -46,13 +46,17 @@ def spaced_equals(items: Sequence[Leaf | Bracket | Braces]) -> None:
 
 
 def _retype(items: Sequence[Leaf | Bracket | Braces], binding: bool, before: str) -> None:
+    called = False  # behind the `where` of a formula
     for item in items:
         if isinstance(item, Bracket):
+            if called:
+                item.open.token.type = "LPAR_TIGHT"
             _retype(item.items, False, item.open.token.type)
         if not isinstance(item, Leaf):
-            before = item.close.token.type
+            before, called = item.close.token.type, False
             continue
         token = item.token
+        called = token.type == "WHERE" and before not in _ENDS_VALUE and before not in ("ARROW", "NL")
         if token.type == "TABLE":
             binding = True
         elif token.type == "EQUALS" and binding:

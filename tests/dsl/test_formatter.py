@@ -22,6 +22,8 @@ CASES = {
     "(a, # one\n b)": "(\n  a,  # one\n  b\n)\n",
     "x -> a as   b{ i+1 }": "x -> a as b{ i+1 }\n",
     "repeat (i,w) in z as l{i} {relu}": "repeat (i, w) in z as l{i} { relu }\n",
+    "table (i) [3]=where (i>1,2,3)+(where(i>2, 1,2))": "table (i) [3] = where(i > 1, 2, 3) + (where(i > 2, 1, 2))\n",
+    "x=input [T] where (T>3),T<9;(c,x)->where(-1)": "x = input [T] where (T > 3), T < 9\n(c, x) -> where (-1)\n",
     "x = 0..4 if a else 1": None,
     "x -> y\r\n": "x -> y\n",
     "x = " + " -> ".join(["conv 64 3x3"] * 8): "x = conv 64 3x3\n" + "  -> conv 64 3x3\n" * 7,
