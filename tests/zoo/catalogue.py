@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import netc
-from netc.analysis import Choice, analyse
 from netc.compiler.dims import bounds, symbols
 from netc.compiler.elaborate import standing
 from netc.dsl import ast
@@ -19,8 +18,7 @@ from netc.dsl.parser import parse
 from netc.dsl.source import SourceFile
 
 SPECS = Path(__file__).parents[2] / "specs"
-WITH_REFERENCE = ("vision", "text")
-"""The folders whose models are held against a published implementation."""
+_FIRST = ("vision", "text")
 _OTHERS = {"seed", "std"}
 IMAGE, LONGEST = 224, 512
 """Where operations are counted, an image has so many rows and columns unless published otherwise, a sequence so many steps at most."""
@@ -43,19 +41,22 @@ class Entry(NamedTuple):
     @property
     def takes(self) -> set[str]:
         """The names of its parameters."""
-        return {p.name.name for p in _definition(self).parameters}
+        model = definition(self)
+        return {p.name.name for p in model.parameters} if model else set()
 
 
 def files() -> list[str]:
-    """The specs, relative to specs/: first the folders with a reference."""
+    """The specs, relative to specs/: first those whose references are published."""
     found = [p.relative_to(SPECS).as_posix() for p in SPECS.glob("*/*.net") if p.parent.name not in _OTHERS]
-    ranks = {folder: rank for rank, folder in enumerate(WITH_REFERENCE)}
+    ranks = {folder: rank for rank, folder in enumerate(_FIRST)}
     return sorted(found, key=lambda f: (ranks.get(f.partition("/")[0], len(ranks)), f))
 
 
 @cache
 def tree(spec: str) -> ast.File:
-    file, _ = parse(_source(spec))
+    """The text of a spec, read."""
+    path = SPECS / spec
+    file, _ = parse(SourceFile(str(path), path.read_text(encoding="utf-8")))
     return file
 
 
@@ -64,10 +65,14 @@ def entries(spec: str) -> list[Entry]:
     return [Entry(spec, name) for name in standing(tree(spec)) or [Path(spec).stem]]
 
 
+def definition(entry: Entry) -> ast.Model | None:
+    """The `model`; None if the file is one without saying so."""
+    return next((item for item in tree(entry.spec).items if isinstance(item, ast.Model) and item.name.name == entry.model), None)
+
+
 def compiled(entry: Entry, params: Mapping[str, object] | None = None) -> netc.Model:
     """The model with these parameters set."""
-    named = any(isinstance(item, ast.Model) for item in tree(entry.spec).items)
-    return netc.compile_file(SPECS / entry.spec, model=entry.model if named else None, params=dict(params or {}))
+    return netc.compile_file(SPECS / entry.spec, model=entry.model if definition(entry) else None, params=dict(params or {}))
 
 
 def sizes(model: netc.Model, image: int = IMAGE) -> dict[str, int]:
@@ -82,23 +87,9 @@ def sizes(model: netc.Model, image: int = IMAGE) -> dict[str, int]:
     return found
 
 
-def lines(spec: str) -> int:
-    """Lines of the spec and of the files it uses that are neither blank nor a comment."""
-    sources = analyse(_source(spec), Choice(entries(spec)[0].model), str(SPECS / spec)).sources
-    texts = [line.strip() for source in sources for line in source.text.splitlines()]
-    return sum(1 for text in texts if text and not text.startswith("#"))
-
-
 def expects_params(entry: Entry) -> bool:
     """Whether the model says how many parameters it has."""
-    wanted = (s.condition.span.text for s in _definition(entry).body.statements if isinstance(s, ast.ExpectCondition))
+    model = definition(entry)
+    statements = model.body.statements if model else tree(entry.spec).items
+    wanted = (s.condition.span.text for s in statements if isinstance(s, ast.ExpectCondition))
     return any(text.replace(" ", "").startswith("params==") for text in wanted)
-
-
-def _definition(entry: Entry) -> ast.Model:
-    return next(item for item in tree(entry.spec).items if isinstance(item, ast.Model) and item.name.name == entry.model)
-
-
-def _source(spec: str) -> SourceFile:
-    path = SPECS / spec
-    return SourceFile(str(path), path.read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import PurePosixPath
 
-from zoo.catalogue import Entry, tree
+from zoo.catalogue import Entry, definition, tree
 
 from netc.dsl import ast
 from netc.dsl.source import Span
@@ -20,14 +20,25 @@ _WORD = re.compile(r"\w+")
 
 def lines(entry: Entry) -> int:
     """Lines that are neither blank nor a comment."""
-    waiting = [(entry.spec, entry.model)]
+    model = definition(entry)
     found: dict[tuple[str, str], Span] = {}
+    waiting = [((entry.spec, entry.model), model.span if model else tree(entry.spec).span)]
     while waiting:
-        place = waiting.pop()
-        if place not in found and place in (known := _definitions(place[0])):
-            found[place] = known[place]
-            waiting += [(spec, word) for word in set(_WORD.findall(known[place].text)) for spec in (place[0], *_used(place[0], word))]
+        place, span = waiting.pop()
+        if place not in found:
+            found[place] = span
+            waiting += _named(place[0], span)
+    if model is None:  # then the definitions of the file have been counted with it
+        found = {place: span for place, span in found.items() if place[0] != entry.spec or place[1] == entry.model}
     return sum(1 for span in found.values() for line in span.text.splitlines() if line.strip() and not line.strip().startswith("#"))
+
+
+def _named(spec: str, span: Span) -> Iterator[tuple[tuple[str, str], Span]]:
+    """The definitions whose names stand in a part of a spec."""
+    for word in set(_WORD.findall(span.text)):
+        for place in [(file, word) for file in (spec, *_used(spec, word))]:
+            if place in (known := _definitions(place[0])):
+                yield place, known[place]
 
 
 @cache

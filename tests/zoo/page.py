@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from zoo import extent, record
-from zoo.catalogue import WITH_REFERENCE, Entry, compiled, entries, files, sizes
+from zoo.catalogue import Entry, compiled, entries, files, sizes
 from zoo.published import as_published, published
 
 from netc.compiler.dims import evaluate
@@ -89,7 +89,7 @@ def _left_out(models: list[Entry]) -> Iterator[str]:
 def uncompared() -> list[str]:
     """The models that should have been held against a reference and were not."""
     known = record.measured()
-    return [e.key for spec in files() for e in entries(spec) if e.folder in WITH_REFERENCE and e.key not in known]
+    return [e.key for spec in files() for e in entries(spec) if e.key not in known]
 
 
 def _difference(value: float | None) -> str:

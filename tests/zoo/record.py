@@ -14,12 +14,14 @@ from typing import Any
 
 import torch
 from zoo import reference as source
-from zoo.catalogue import Entry, entries, files
+from zoo.catalogue import Entry, compiled, entries, files
+from zoo.published import as_published
 
 import netc
 
 FILE = Path(__file__).parent / "measured.json"
 LIBRARIES = ("torch", "torchvision", "transformers")
+_TOLD = {"zoo": "by hand:"}
 NOTED: list[dict[str, Any]] = []
 """Of the test that is running."""
 
@@ -32,23 +34,30 @@ def note(spec: str, model: netc.Model, reference: torch.nn.Module, left_out: Lef
 
     `left_out` must say in its docstring why it leaves out what it does, if it does.
     """
-    if Entry(spec, model.name) not in entries(spec):
+    entry = Entry(spec, model.name)
+    if entry not in entries(spec) or not any(_same(model, compiled(entry, params)) for params in ({}, as_published(entry))):
         return
     names = sorted(name for name in reference.state_dict() if left_out(name))
     why = inspect.getdoc(left_out) or ""
     if names and not why:
         raise AssertionError(f"{spec} leaves out {', '.join(names[:3])}: the docstring of what is given as `left_out` must say why")
     kind = type(reference)
+    library = kind.__module__.partition(".")[0]
     NOTED.append(
         {
-            "model": Entry(spec, model.name).key,
-            "reference": f"{kind.__module__.partition('.')[0]} {kind.__name__}",
+            "model": entry.key,
+            "reference": f"{_TOLD.get(library, library)} {kind.__name__}",
             "lines": source.lines(reference, model.name),
             "difference": difference,
             "left_out": _groups(names),
             "why": " ".join(why.split()) if names else "",
         }
     )
+
+
+def _same(model: netc.Model, other: netc.Model) -> bool:
+    """Whether it is the other, and not a smaller configuration."""
+    return {n: p.shape for n, p in model.parameters.items()} == {n: p.shape for n, p in other.parameters.items()}
 
 
 def _groups(names: Iterable[str]) -> list[str]:
