@@ -6,7 +6,7 @@ that stage itself) in the graph that is being built.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Frame as Trace
@@ -39,9 +39,13 @@ def elaborate_body(
     kind: Kind = "sequence",
     trace: Trace | None = None,
     arguments: dict[str, object] | None = None,
+    items: Hashable = None,
 ) -> Entry:
-    """The graph of a body, from the memo or by running it in a frame of its own, with `in` bound to what flows in."""
-    key = (id(node), kind, None if flow is None else token(flow))
+    """The graph of a body, from the memo or by running it in a frame of its own, with `in` bound to what flows in.
+
+    `items`: what a loop goes through, which is worked out around the body.
+    """
+    key = (id(node), kind, None if flow is None else token(flow), items)
     entry = session.memo.find(key, scope)
     if entry is not None:
         return entry

@@ -9,6 +9,7 @@ from netc.dsl import ast
 from netc.dsl.diagnostics import Frame as Trace
 
 from ..dims import SymDim
+from ..errors.names import NO_LEVEL
 from ..errors.structure import EmptyEach, IterationMismatch, TooManyNodes
 from ..errors.values import NotANumber
 from ..graph import SharedModule, Value
@@ -26,14 +27,16 @@ Loop = ast.Repeat | ast.Each
 
 
 def run_loop(node: Loop, flow: Flow, scope: Scope, session: Session, shared: SharedModule | None) -> Flow:
-    """Runs a repeat or each. With a plain label, and in a body, it is a graph of its own; otherwise its iterations stand around it."""
+    """Runs a repeat or each. With a plain label, and in a body, it is a graph of its own; otherwise, and with `as _`, its iterations stand
+    around it."""
     assert scope.frame is not None
     distinct(node.binders)
     items = _items(node, scope, session)
     if isinstance(node, ast.Each) and not items:
         raise Failure(EmptyEach(), node.over.span)
     indexed = node.label is not None and any(not isinstance(p, str) for p in node.label.parts)
-    if shared is None and (indexed or (node.label is None and scope.frame.namer.numbered)):
+    around = node.label.parts == (NO_LEVEL,) if node.label is not None else scope.frame.namer.numbered
+    if shared is None and (indexed or around):
         scope.frame.looped = True
         return _iterate(_Step(node, scope, session, transparent=not indexed), items, flow)
     word = "repeat" if isinstance(node, ast.Repeat) else "each"
@@ -46,7 +49,8 @@ def run_loop(node: Loop, flow: Flow, scope: Scope, session: Session, shared: Sha
         return _iterate(step, items, inner.names["in"].value)  # type: ignore[arg-type]
 
     kind = "sequence" if isinstance(node, ast.Repeat) else "branches"
-    entry = elaborate_body(node, flow, scope, session, run, name=label, kind=kind)  # type: ignore[arg-type]
+    known = token(items) if isinstance(items, tuple) else items
+    entry = elaborate_body(node, flow, scope, session, run, name=label, kind=kind, items=known)  # type: ignore[arg-type]
     return place_call(entry, flow, scope, session, label=label, span=node.span, shared=shared)
 
 

@@ -12,7 +12,7 @@ from netc.dsl.source import Span
 from ..dims import SymDim, symbols
 from ..errors.base import STAGE, Place, Problem
 from ..errors.dense import DenseAfterSpatial
-from ..errors.names import TAKEN_LABELS, BadLabel, LabelTwice, LabelWithin, WrongTensors
+from ..errors.names import NO_LEVEL, TAKEN_LABELS, BadLabel, LabelTwice, LabelWithin, WrongTensors
 from ..errors.structure import NoTie, SymbolicParameter
 from ..graph import OpNode, SharedModule, Value
 from ..ops.base import Given, Operator, ParameterSpec, Refusal
@@ -219,6 +219,8 @@ def label_text(label: ast.Label, scope: Scope, session: Session) -> str:
             raise Failure(BadLabel(show_value(value), show_value(value)), part.span)
         parts.append(str(value))
     text = "".join(parts)
+    if text == NO_LEVEL:
+        raise Failure(BadLabel(text, text), label.span)
     for level in text.split("."):
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", level) or level in TAKEN_LABELS:
             raise Failure(BadLabel(text, level), label.span)

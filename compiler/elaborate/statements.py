@@ -111,7 +111,7 @@ def _assign(node: ast.Assign, scope: Scope, session: Session) -> Results:
         return Results(parts, names)
     values = _shared_out(node, parts.values)
     for value, name in zip(values, names, strict=True):
-        if isinstance(value, Value) and not value.name:
+        if isinstance(value, Value) and not value.name and name != "_":
             value.name = name
     _bind_all(node, values, scope, session)
     return Results(parts, tuple(n for n, v in zip(names, values, strict=True) for _ in tensors(v) or ()))

@@ -386,7 +386,10 @@ class BadLabel(Problem):
         if self.level in TAKEN_LABELS:
             return f"no stage can be labelled `{self.level}`: every PyTorch module has a flag of that name"
         if self.found == NO_LEVEL:
-            return "`as _` makes a `repeat` or `each` no level of names; any other stage has a name"
+            return "`_` is no label, except of a `repeat` or `each` that is to be no level of names"
         if not self.level:
             return f"the label `{self.found}` has an empty level: something must stand on both sides of a dot"
         return f"a label is made of letters, digits, `_` and, within, `-`; found `{self.found}`"
+
+    def help(self) -> tuple[str, ...]:
+        return ("leave it out",) if self.found == NO_LEVEL else ()
