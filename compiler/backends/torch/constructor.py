@@ -60,6 +60,8 @@ class _Constructor:
         self.body: Body = cls.body
         self.access = Access(cls.body)
         self.taken = {p.name for p in cls.parameters}
+        self.bound: dict[str, Code] = {}
+        """What the constructor's variables hold."""
 
     def lines(self, attributes: Mapping[str, str]) -> list[str]:
         mapped = self.access.mapping(self.body)
@@ -110,7 +112,9 @@ class _Constructor:
         for name, value in code.bindings:
             inner = rewrite(value, renamed)
             names[name] = unique(name, self.taken)
-            lines += statement(f"{names[name]} = ", doc(inner), 2)
+            if self.bound.get(names[name]) != inner:
+                lines += statement(f"{names[name]} = ", doc(inner), 2)
+            self.bound[names[name]] = inner
         return rewrite(code.result, renamed)
 
     def _reached(self, code: Code) -> Code:

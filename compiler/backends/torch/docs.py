@@ -1,7 +1,7 @@
-"""The docstring of a class: what goes in and what comes out, with shapes.
+"""The docstring of a class: what the spec says of its block, what goes in and what comes out, with shapes.
 
 In: a class and the graphs it is for. Out: its docstring's lines. Always: a size that is the same for all graphs is written as it is; one
-that varies is named after the constructor argument it follows, or by a letter.
+that varies, or that only the model around explains, is named after the constructor argument it follows, or by a letter.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from textwrap import wrap
 
 from ...dims import Dim, SymDim, show, symbols
+from ...graph import Graph
 from ...types import FLOAT32, TensorType
 from .classes import ClassDef
 from .layout import STEP, WIDTH
@@ -19,12 +20,12 @@ from .tree import Typed
 
 FACTORS = (2, 3, 4, 8, 16)
 """The multiples that symbolic sizes are compared with."""
-LETTERS = {3: "CL", 4: "CHW", 5: "CDHW"}
+LETTERS = {3: "TD", 4: "CHW", 5: "CDHW"}
 """What the axes behind the batch are called, by rank."""
 
 
 def docstring(cls: ClassDef, inputs: Sequence[str]) -> list[str]:
-    """`\"\"\"x: [N, 3, H, W] -> [N, 1000].\"\"\"`"""
+    """`\"\"\"x: [N, 3, H, W] -> [N, 1000].\"\"\"`, below what the comment above the block says."""
     namer = _Sizes(cls)
     graphs = cls.graphs
     takes = [f"{name}: {namer.type([g.inputs[i].type for g in graphs])}" for i, name in enumerate(inputs)]
@@ -33,16 +34,38 @@ def docstring(cls: ClassDef, inputs: Sequence[str]) -> list[str]:
         name = graphs[0].output_names[i] if len(graphs[0].outputs) > 1 and i < len(graphs[0].output_names) else ""
         found = namer.type([g.outputs[i].type for g in graphs])
         gives.append(f"{name}: {found}" if name else found)
-    return _wrapped(", ".join(takes) or "nothing", f"-> {', '.join(gives)}.")
+    remark = _remark(graphs[0])
+    return _laid_out(remark, ", ".join(takes) or "nothing", f"-> {', '.join(gives)}.")
 
 
-def _wrapped(takes: str, gives: str) -> list[str]:
-    """On one line, or what goes in on the first and what comes out on the next."""
+def _remark(graph: Graph) -> str:
+    """The comment right above a block, as the text of a docstring. What a file begins with is about the file."""
+    before = graph.span.file.text[: graph.span.start]
+    if graph.kind != "block" or not graph.span.text.startswith("block") or not before.endswith("\n"):
+        return ""
+    lines: list[str] = []
+    end = len(before) - 1
+    while end > 0:
+        start = before.rfind("\n", 0, end) + 1
+        line = before[start:end].strip()
+        if not line.startswith("#"):
+            break
+        if start == 0:
+            return ""
+        lines.insert(0, line.lstrip("#").strip())
+        end = start - 1
+    return re.sub(r'^"|"""|\\', lambda found: re.sub(r'(["\\])', r"\\\1", found.group()), " ".join(lines))
+
+
+def _laid_out(remark: str, takes: str, gives: str) -> list[str]:
+    """On one line, or what goes in on the first and what comes out on the next; a remark stands apart, above."""
     line = f'{STEP}"""{takes} {gives}"""'
-    if len(line) <= WIDTH:
+    if not remark and len(line) <= WIDTH:
         return [line]
-    first, *rest = (piece for words in (takes, gives) for piece in _filled(words))
-    return [f'{STEP}"""{first}', *(STEP + line for line in rest), f'{STEP}"""']
+    shapes = [f"{takes} {gives}"] if len(STEP + takes + gives) < WIDTH else [piece for words in (takes, gives) for piece in _filled(words)]
+    words = [*wrap(remark, WIDTH - len(STEP) - 3), ""] if remark else []
+    first, *rest = (*words, *shapes)
+    return [f'{STEP}"""{first}', *(f"{STEP}{line}" if line else "" for line in rest), f'{STEP}"""']
 
 
 def _filled(words: str) -> list[str]:
@@ -57,14 +80,20 @@ class _Sizes:
 
     def __init__(self, cls: ClassDef) -> None:
         self.cls = cls
-        self.known: dict[tuple[Typed, ...], str] = {}
+        self.is_whole = cls.graphs[0].kind == "model"
         self.taken = {p.name for p in cls.parameters}
         for values in zip(*((*g.inputs, *g.outputs) for g in cls.graphs), strict=True):
             for sizes in zip(*(v.type.shape for v in values), strict=False):
-                if all(d == sizes[0] for d in sizes):
+                if all(d == sizes[0] for d in sizes) and self._is_plain(sizes[0]):
                     self.taken |= symbols(sizes[0])
+        self.named: dict[tuple[Typed, ...], str] = {}
+        """The sizes that are arguments."""
         for parameter in cls.parameters:
-            self.known.setdefault(tuple(Typed(v) for v in parameter.values), parameter.name)
+            self.named.setdefault(tuple(Typed(v) for v in parameter.values), parameter.name)
+        self.known = dict(self.named)
+        self.letters: dict[tuple[tuple[Typed, ...], int], str] = {}
+        self.here: set[str] = set()
+        """The letters of the shape at hand."""
 
     def type(self, types: list[TensorType]) -> str:
         dtypes = {t.dtype for t in types}
@@ -72,32 +101,48 @@ class _Sizes:
         rank = types[0].rank
         if any(t.rank != rank for t in types):
             return f"{prefix}[...]"
+        self.here: set[str] = set()
         return f"{prefix}[{', '.join(self._axis([t.shape[i] for t in types], i, rank) for i in range(rank))}]"
 
     def _axis(self, sizes: list[Dim], axis: int, rank: int) -> str:
-        if all(s == sizes[0] for s in sizes):
+        if all(s == sizes[0] for s in sizes) and self._is_plain(sizes[0]):
             return show(sizes[0])
         values = tuple(Typed(s) for s in sizes)
-        if values not in self.known:
-            self.known[values] = self._multiple(sizes) or self._letter(sizes[0], axis, rank)
-        return self.known[values]
+        name = self.named.get(values) or self._known(values, axis) or self._multiple(sizes, axis) or self._letter(sizes[0], axis, rank)
+        self.known.setdefault(values, name)
+        self.here.add(name)
+        self.letters[values, axis] = name
+        return name
 
-    def _multiple(self, sizes: list[Dim]) -> str:
-        """In terms of an argument, or of a size that has a letter: `4*width`, `H/2`, `H/stride`."""
-        for values, name in self.known.items():
-            found = [v.value for v in values]
-            factor = _ratio(sizes, found)
-            if factor is not None:
-                return f"{factor}*{name}"
-            factor = _ratio(found, sizes)
-            if factor is not None:
-                return f"{name}/{factor}"
+    def _is_plain(self, size: Dim) -> bool:
+        """Whether the size says something as it is: formulas do in the whole model only."""
+        return self.is_whole or not isinstance(size, SymDim) or show(size).isidentifier()
+
+    def _known(self, values: tuple[Typed, ...], axis: int) -> str:
+        """The letter that the size has: at the same axis, or else one that no other axis of the shape has."""
+        name = self.letters.get((values, axis)) or self.known.get(values, "")
+        return name if name not in self.here else ""
+
+    def _multiple(self, sizes: list[Dim], axis: int) -> str:
+        """In terms of an argument, or of a size that has a letter, best of the same axis: `4*width`, `H/2`, `H/stride`."""
+        same = [(values, name) for (values, at), name in self.letters.items() if at == axis]
+        candidates = [(values, name) for values, name in (*same, *self.known.items()) if name not in self.here]
+        return next((found for values, name in candidates if (found := self._part(sizes, values, name))), "")
+
+    def _part(self, sizes: list[Dim], values: tuple[Typed, ...], name: str) -> str:
+        """The sizes as a multiple or a part of what has a name."""
+        found = [v.value for v in values]
+        factor = _ratio(sizes, found)
+        if factor is not None:
+            return f"{factor}*{name}"
+        factor = _ratio(found, sizes)
+        if factor is not None:
+            return f"{name}/{factor}"
         for parameter in self.cls.parameters:
-            if not all(type(v) is int and v > 0 for v in parameter.values):
-                continue
-            for values, name in self.known.items():
-                if all(_times(s, p, v.value) for s, p, v in zip(sizes, parameter.values, values, strict=True)):
-                    return f"{name}/{parameter.name}"
+            if all(type(v) is int and v > 0 for v in parameter.values) and all(
+                _times(s, p, v) for s, p, v in zip(sizes, parameter.values, found, strict=True)
+            ):
+                return f"{name}/{parameter.name}"
         return ""
 
     def _letter(self, size: Dim, axis: int, rank: int) -> str:

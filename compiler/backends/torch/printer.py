@@ -50,6 +50,8 @@ _HUGGING = re.compile(r"-?[\w.]+")
 """What stands at `**` without spaces."""
 SEQUENCES = ("nn.Sequential", "super().__init__")
 """What takes members in a row."""
+NOISE = 6
+"""A number that is so much shorter without its last two digits was meant without them: 0.15 became 0.15000000000000002 by multiplying."""
 ROLLED = 3
 """So many equal members are written as a comprehension."""
 
@@ -77,11 +79,13 @@ def literal(value: object) -> str:
 
 
 def _real(value: float) -> str:
+    """As short as possible: the same number, up to the rounding error of what the spec computes it by."""
     if isnan(value):
         return 'float("nan")'
     if isinf(value):
         return 'float("inf")' if value == inf else '-float("inf")'
-    mantissa, e, exponent = repr(value).partition("e")
+    text, rounded = repr(value), repr(float(f"{value:.15g}"))
+    mantissa, e, exponent = (rounded if len(rounded) + NOISE <= len(text) else text).partition("e")
     if not e:
         return mantissa
     sign = "-" if exponent.startswith("-") else ""
