@@ -1,0 +1,130 @@
+"""Canonical forms: what is equal, how it is shown, and what a dimension refuses."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+from netc.compiler.dims import Dim, SymDim, evaluate, maximum, minimum, show, size, substitute, symbol, to_python
+
+from .programs import NOTHING, is_multiple, where
+
+H, T, W, S, K, D = (symbol(name) for name in ("H", "T", "W", "S", "K", "D"))
+
+
+@pytest.mark.parametrize(
+    ("dim", "text"),
+    [
+        ((4 * T + 3) // 4, "T"),
+        ((2 * H + 1) // 2, "H"),
+        ((H - 1) // 2 + 1, "(H + 1)//2"),
+        ((H + 1) // 2, "(H + 1)//2"),
+        ((H + 2 * 3 - 7) // 2 + 1, "(H + 1)//2"),
+        ((H // 2) // 2, "H//4"),
+        (((H + 1) // 2 + 1) // 2, "(H + 3)//4"),
+        ((H * W) // W, "H"),
+        ((H * W * T) // (W * T), "H"),
+        ((4 * H * W) // (2 * W), "2*H"),
+        ((H * T + W * T) // (H + W), "T"),
+        (2 * H // (4 * W), "H//(2*W)"),
+        ((T - 1) // T, "0"),
+        (T // (T + 1), "0"),
+        (-3 // T + 3 // T, "-3//T + 3//T"),
+        (H % 2 + 2 * (H // 2), "H"),
+        (H % 1, "0"),
+        (T - T, "0"),
+        (T + 1, "T + 1"),
+        (2 * T, "2*T"),
+        (5 - T, "5 - T"),
+        (-T, "-T"),
+        (3 * W * H, "3*H*W"),
+        (T * T, "T*T"),
+        (W + H * W + 7 + H, "H*W + H + W + 7"),
+        (2 * (H // 2), "2*(H//2)"),
+        (W * (H // 2) + 1, "W*(H//2) + 1"),
+        (5 - H // 2, "5 - H//2"),
+        (-(H // 2), "-(H//2)"),
+        (-H // 2, "-H//2"),
+        (3 * H // 2, "3*H//2"),
+        (H // W, "H//W"),
+        ((H + W) // (T + 1), "(H + W)//(T + 1)"),
+        (maximum(T, 5), "max(T, 5)"),
+        (maximum(T + 1, 6), "max(T, 5) + 1"),
+        (maximum(T, 1), "T"),
+        (maximum(T, T + 3, 2), "T + 3"),
+        (minimum(H, W), "min(H, W)"),
+        (minimum(W, H), "min(H, W)"),
+        (maximum(maximum(H, W), T), "max(H, T, W)"),
+        (maximum(2 * H, 2 * W), "2*max(H, W)"),
+        (maximum(H + T, W + T), "T + max(H, W)"),
+        (maximum(3, 4), "4"),
+        (minimum(3, 4), "3"),
+        (symbol("B", lower=4, upper=4), "4"),
+        (symbol("B", upper=7) // 8, "0"),
+    ],
+)
+def test_normal_form(dim: Dim, text: str) -> None:
+    assert show(dim) == text
+    if isinstance(dim, SymDim):
+        assert repr(dim) == text
+
+
+def test_equality_is_by_normal_form() -> None:
+    assert (H - 1) // 2 + 1 == (H + 1) // 2
+    assert hash(H + W) == hash(W + H)
+    assert H + W == W + H
+    assert H != W
+    assert H != 3
+    assert H != "H"
+    assert len({H, symbol("H"), H + 0, H * 1, 2 * H - H}) == 1
+
+
+def test_constants_are_ints() -> None:
+    for zero in (H - H, H * 0, (H + 3) % 1, 0 * H):
+        assert type(zero) is int
+        assert zero == 0
+    assert type(H - H + 5) is int
+
+
+def test_there_is_no_order_and_no_truth() -> None:
+    with pytest.raises(TypeError, match="Facts"):
+        _ = H < 3
+    with pytest.raises(TypeError, match="Facts"):
+        _ = max(H, W)
+    with pytest.raises(TypeError, match="Facts"):
+        bool(H)
+    with pytest.raises(ZeroDivisionError):
+        _ = H // 0
+
+
+def test_copies_are_equal() -> None:
+    dims = where(is_multiple(H, 32), is_multiple(T, K)).dims
+    for d in (H * W + 3, maximum(H // 2, W) % 7, dims["H"] // 4, dims["T"]):
+        assert pickle.loads(pickle.dumps(d)) == d
+        assert copy.deepcopy(d) == d
+
+
+def test_long_chains() -> None:
+    h: Dim = H
+    for _ in range(1000):
+        h = (h - 1) // 2 + 1
+    assert evaluate(h, {"H": 2**1000 * 5}) == 5
+    nested: Dim = H
+    for _ in range(1000):
+        nested = (3 * nested + 1) // 2
+    value = 7
+    for _ in range(1000):
+        value = (3 * value + 1) // 2
+    assert evaluate(nested, {"H": 7}) == value
+    assert "..." in show(nested)
+    assert NOTHING.equal(nested, nested + 1) is False
+    assert substitute(nested, {"H": 7}) == value
+    halved: Dim = H
+    for _ in range(1000):
+        halved = halved + halved // 2
+    assert "..." in show(halved)
+    assert size(halved) > 10**6
+    with pytest.raises(OverflowError):
+        to_python(halved, {"H": "h"})

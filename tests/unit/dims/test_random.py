@@ -1,0 +1,93 @@
+"""Whatever is said of a random dimension, with or without conditions, is true of its values."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netc.compiler.dims import Condition, declare, evaluate, maximum, substitute, symbol
+
+from .programs import (
+    CONDITIONS,
+    NAMES,
+    NOTHING,
+    PLAIN,
+    PROGRAMS,
+    PROPERTY,
+    SYMBOLIC,
+    SYMBOLS,
+    VALUES,
+    Program,
+    Values,
+    allowed,
+    check_answers,
+    check_views,
+    run,
+)
+
+
+@PROPERTY
+@given(PROGRAMS, VALUES)
+def test_a_dimension_is_its_values(program: Program, values: Values) -> None:
+    d = run(program, {n: symbol(n) for n in NAMES}, SYMBOLIC)
+    check_views(d, values, run(program, values, PLAIN))
+
+
+@PROPERTY
+@given(PROGRAMS, PROGRAMS, st.lists(VALUES, min_size=5, max_size=5))
+def test_answers_hold(p: Program, q: Program, samples: list[Values]) -> None:
+    check_answers(run(p, SYMBOLS, SYMBOLIC), run(q, SYMBOLS, SYMBOLIC), NOTHING, samples)
+
+
+@PROPERTY
+@given(PROGRAMS, PROGRAMS, VALUES)
+def test_substitution(p: Program, q: Program, values: Values) -> None:
+    inner = run(q, SYMBOLS, SYMBOLIC)
+    value = evaluate(inner, values)
+    if value < 1:
+        inner, value = maximum(inner, 1), 1
+    outer = substitute(run(p, SYMBOLS, SYMBOLIC), {"T": inner})
+    assert evaluate(outer, values) == run(p, {**values, "T": value}, PLAIN)
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(st.lists(CONDITIONS, min_size=1, max_size=3), st.lists(PROGRAMS, min_size=2, max_size=2), st.data())
+def test_facts_hold(conditions: list[Program], programs: list[Program], data: st.DataObject) -> None:
+    raw = [Condition(op, run(a, SYMBOLS, SYMBOLIC), run(b, SYMBOLS, SYMBOLIC)) for op, a, b in conditions]
+    declared = declare(NAMES, raw, {})
+    values = allowed(conditions)
+    if declared.contradictions:
+        assert not values, (raw, declared)
+        return
+    assert declared.dims.keys() == set(NAMES)
+    if not values:
+        return
+    samples = [values[data.draw(st.integers(0, len(values) - 1))] for _ in range(4)]
+    first, second = (run(p, declared.dims, SYMBOLIC) for p in programs)
+    for v in samples:
+        for name in NAMES:
+            check_views(declared.dims[name], v, v[name])
+        check_views(first, v, run(programs[0], v, PLAIN))
+    check_answers(first, second, declared.facts, samples)
+    for name in NAMES:
+        check_answers(declared.dims[name], first, declared.facts, samples)
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(st.lists(CONDITIONS, min_size=1, max_size=2))
+def test_what_is_declared_can_be_answered(conditions: list[Program]) -> None:
+    raw = [Condition(op, run(a, SYMBOLS, SYMBOLIC), run(b, SYMBOLS, SYMBOLIC)) for op, a, b in conditions]
+    declared = declare(NAMES, raw, {})
+    if declared.contradictions:
+        return
+    for c in raw:
+        left, right = substitute(c.left, declared.dims), substitute(c.right, declared.dims)
+        match c.op:
+            case "==":
+                assert declared.facts.equal(left, right) is True
+            case "!=":
+                assert declared.facts.equal(left, right) is False
+            case ">=" | ">":
+                assert declared.facts.at_least(left, right) is True
+            case _:
+                assert declared.facts.at_least(right, left) is True

@@ -1,0 +1,221 @@
+"""What `where` makes of symbols, what follows from it, and which `where` would settle what does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from netc.compiler.dims import (
+    Condition,
+    Dim,
+    advice,
+    advice_divides,
+    bounds,
+    evaluate,
+    invert,
+    maximum,
+    minimum,
+    show,
+    symbol,
+    symbols,
+    to_python,
+)
+
+from .programs import NOTHING, is_multiple, where
+
+H, T, W, S, K, D = (symbol(name) for name in ("H", "T", "W", "S", "K", "D"))
+
+
+def test_multiples_are_shown_as_fractions() -> None:
+    h = where(is_multiple(H, 32)).dims["H"]
+    shown = {show(d) for d in (h, h // 32, h // 2, 3 * h // 4, 2 * h, h * h, h + 1, h // 64, h // 32 * W, (h // 32 + 1) // 2)}
+    assert shown == {"H", "H/32", "H/2", "3*H/4", "2*H", "H*H", "H + 1", "H//64", "H*W/32", "(H/32 + 1)//2"}
+    assert (h // 2) * 2 == h
+    assert h % 16 == 0
+    assert symbols(h // 2) == {"H"}
+    assert evaluate(h // 2, {"H": 64}) == 32
+    assert to_python(h // 2, {"H": "h"}) == "h//2"
+    assert to_python(h // 32 * 32, {"H": "h"}) == "h"
+    assert invert(h // 2 + 1) == ("H", 1, 2, 1)
+    assert invert(3 * h // 4) == ("H", 3, 4, 0)
+    assert invert(2 * T + 3) == ("T", 2, 1, 3)
+    assert invert(T * W) is None
+    assert invert(H // 2) is None
+    assert bounds(h) == (32, None)
+
+
+def test_remainders() -> None:
+    h = where(is_multiple(H, 4, 1)).dims["H"]
+    assert [show(d) for d in (h, h // 4, h // 2, h - 1, h // 4 * 3 + 5, W * (h // 4))] == [
+        "H",
+        "(H - 1)/4",
+        "(H - 1)/2",
+        "H - 1",
+        "(3*H + 17)/4",
+        "(H*W - W)/4",
+    ]
+    assert h % 2 == 1
+    assert bounds(h) == (1, None)
+
+
+def test_several_moduli_are_joined() -> None:
+    h = where(is_multiple(H, 4), is_multiple(H, 6), Condition(">", H, 30), Condition("<=", H, 100)).dims["H"]
+    assert show(h // 12) == "H/12"
+    assert bounds(h) == (36, 96)
+    assert where(is_multiple(H, 4, 1), is_multiple(H, 6)).contradictions == [is_multiple(H, 6)]
+
+
+def test_symbolic_divisors() -> None:
+    d = where(is_multiple(D, K))
+    size, heads = d.dims["D"], d.dims["K"]
+    assert size % heads == 0
+    assert show(size // heads) == "D/K"
+    assert show(size // heads * heads) == "D"
+    assert d.facts.divides(heads, 3 * size) is True
+    assert d.facts.exact_div(size, heads) == size // heads
+    assert evaluate(size // heads, {"D": 512, "K": 8}) == 64
+    chain = where(is_multiple(D, K), is_multiple(K, T), is_multiple(T, D))
+    assert not chain.contradictions
+    twice = where(is_multiple(D, 2 * K), is_multiple(K, 3))
+    assert show(twice.dims["D"] // twice.dims["K"]) == "D/K"
+    assert show(twice.dims["D"] // (2 * twice.dims["K"])) == "D/(2*K)"
+
+
+def test_equations() -> None:
+    assert where(Condition("==", S, 2 * T)).dims["S"] == 2 * T
+    assert where(Condition("==", T, S)).dims == where(Condition("==", S, T)).dims
+    assert show(where(Condition("==", H, W)).dims["W"]) == "H"
+    assert where(Condition("==", T, 128)).dims["T"] == 128
+    assert where(Condition("==", 2 * T, 256)).dims["T"] == 128
+    assert where(Condition("==", 2 * T, 5)).contradictions
+    shifted = where(Condition("==", S, T - 5))
+    assert shifted.dims["S"] == shifted.dims["T"] - 5
+    assert bounds(shifted.dims["T"]) == (6, None)
+    both = where(Condition("==", S, 2 * T), is_multiple(S, 4))
+    assert show(both.dims["T"] // 2) == "T/2"
+
+
+def test_fixed_dimensions_are_checked() -> None:
+    good = where(is_multiple(H, 32), Condition("==", S, H), H=64)
+    assert (good.dims["H"], good.dims["S"], good.contradictions) == (64, 64, [])
+    bad = is_multiple(H, 32)
+    assert where(bad, H=65).contradictions == [bad]
+    assert where(Condition(">", H, 5), Condition("<", H, 3)).contradictions == [Condition("<", H, 3)]
+    assert where(Condition(">", T, W), T=3, W=4).contradictions == [Condition(">", T, W)]
+    assert where(Condition(">", symbol("Q"), 3)).ignored == [Condition(">", symbol("Q"), 3)]
+
+
+def test_what_would_divide_by_zero_cannot_hold() -> None:
+    none = Condition("==", H, 2 * H)
+    assert where(is_multiple(T, H), none).contradictions == [none]
+    assert where(is_multiple(T, H), Condition("==", H, 2 - T), none).contradictions == [none]
+
+
+def test_enormous_numbers_are_shortened() -> None:
+    h = H // 10**5000
+    assert show(h) == "H//..."
+    assert eval(to_python(h + 10**5000, {"H": "h"}), {"h": 3}) == 10**5000
+    assert show(10**5000) == "..."
+
+
+def test_stored_facts() -> None:
+    facts = where(Condition(">=", S, T)).facts
+    assert facts.at_least(S, T) is True
+    assert facts.at_least(T, S + 1) is False
+    assert facts.at_least(2 * S + 1, 2 * T) is True
+    assert facts.at_least(S * W, T * W) is True
+    assert facts.at_least(S // 2, T // 2) is True
+    assert facts.at_least(T, S) is None
+    facts = where(Condition("==", H * W, 1024)).facts
+    assert facts.equal(H * W, 1024) is True
+    assert facts.equal(2 * H * W + T, T + 2048) is True
+    assert facts.equal(H * W, 1023) is False
+    assert facts.divides(W, 1024) is True
+    assert facts.exact_div(1024, W) == H
+    facts = where(is_multiple(H + W, 4)).facts
+    assert facts.divides(4, H + W) is True
+    assert facts.divides(2, 3 * H + 3 * W) is True
+    assert facts.divides(4, H + W + 1) is not True
+    half = facts.exact_div(H + W, 2)
+    assert half is not None
+    assert facts.equal(2 * half, H + W) is True
+    facts = where(Condition("!=", H, W)).facts
+    assert facts.equal(H, W) is False
+    assert facts.equal(W + 1, H + 1) is False
+
+
+def test_answers_without_facts() -> None:
+    assert NOTHING.equal(H // 2 + (H + 1) // 2, H) is True
+    assert NOTHING.equal(3 * H // 2, H + H // 2) is True
+    assert NOTHING.equal(-H // 2, -((H + 1) // 2)) is True
+    assert NOTHING.equal(2 * T + 1, 2 * H) is False
+    assert NOTHING.equal(H, H + W) is False
+    assert NOTHING.equal(H, W) is None
+    assert NOTHING.equal(3, 3) is True
+    assert NOTHING.equal(3, 4) is False
+    assert NOTHING.equal(maximum(H, W) + minimum(H, W), H + W) in (True, None)
+    assert NOTHING.at_least(T, T // 2) is True
+    assert NOTHING.at_least(maximum(T, 5), T) is True
+    assert NOTHING.at_least(T, minimum(T, 5)) is True
+    assert NOTHING.at_least(H * W, H) is True
+    assert NOTHING.at_least(T * T, T) is True
+    assert NOTHING.at_least(T, 2 * T) is False
+    assert NOTHING.at_least(T, 3) is None
+    assert NOTHING.at_least(2 * ((T + 1) // 2), T) is True
+    assert NOTHING.divides(2, 2 * T + 1) is False
+    assert NOTHING.divides(2, T) is None
+    assert NOTHING.divides(W, H * W + W) is True
+    assert NOTHING.divides(12, 512) is False
+    assert NOTHING.exact_div(6 * T, 4) is None
+    assert NOTHING.exact_div(6 * T, 3) == 2 * T
+    assert NOTHING.exact_div(512, 12) is None
+
+
+# --- advice ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "text"),
+    [
+        (S, T, "S == T"),
+        (T, S, "S == T"),
+        (2 * S * W, 2 * T * W, "S == T"),
+        (S, 5, "S == 5"),
+        (5 + T, 2 * T - 3, "T == 8"),
+        (2 * (H // 2), H, "H % 2 == 0"),
+        (2 * ((H - 1) // 2) + 1, H, "H % 2 == 1"),
+        (4 * ((H + 2) // 4), H + 2, "H % 4 == 2"),
+        (W * (H // 8) * 8, H * W, "H % 8 == 0"),
+        (4 * ((H + W) // 4), H + W, "(H + W) % 4 == 0"),
+        (H + 1, W, "W == H + 1"),
+        (H * W, 1024, "H*W == 1024"),
+        (H, H, None),
+        (H, H + 1, None),
+    ],
+)
+def test_advice(a: Dim, b: Dim, text: str | None) -> None:
+    assert advice(a, b) == text
+
+
+def test_advice_speaks_of_the_users_symbols() -> None:
+    h = where(is_multiple(H, 4)).dims["H"]
+    assert advice(8 * (h // 8), h) == "H % 8 == 0"
+    assert advice(h // 4, W) == "H/4 == W"
+    assert advice_divides(8, h) == "H % 8 == 0"
+
+
+@pytest.mark.parametrize(
+    ("k", "a", "text"),
+    [
+        (4, T, "T % 4 == 0"),
+        (4, 2 * T, "T % 2 == 0"),
+        (4, T + 1, "T % 4 == 3"),
+        (4, 3 * T + 2, "T % 4 == 2"),
+        (4, H * W, "H*W % 4 == 0"),
+        (4, H + W, "(H + W) % 4 == 0"),
+        (K, D, "D % K == 0"),
+        (2 * K, D, "D % (2*K) == 0"),
+        (K, D + 2 * K, "D % K == 0"),
+    ],
+)
+def test_advice_divides(k: Dim, a: Dim, text: str) -> None:
+    assert advice_divides(k, a) == text
