@@ -164,9 +164,10 @@ def _bound(tokens: list[Token]) -> list[Token]:
     kinds = [token.type for token in tokens]
     if kinds[:1] and kinds[0] in ("LET", "SHARED", "BLOCK", "FN", "MODEL"):
         return [token for token in tokens[1:2] if token.type == "NAME"]
-    if "ASSIGN" not in kinds:
+    end = next((at for at, kind in enumerate(kinds) if kind in ("ASSIGN", "EQUALS")), 0)
+    if kinds[end : end + 1] == ["EQUALS"] and not {"NAME", "COMMA", "ELLIPSIS"}.issuperset(kinds[:end]):
         return []
-    return [token for token in tokens[: kinds.index("ASSIGN")] if token.type == "NAME"]
+    return [token for token in tokens[:end] if token.type == "NAME"]
 
 
 def _statement_end(tokens: list[Token], first: int) -> int:

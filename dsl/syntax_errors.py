@@ -108,6 +108,9 @@ def _misplaced_word(stop: Stop) -> Diagnostic | None:
         return errors.syntax(stop.span, "this `else` has no `if`")
     if kind == "AS" and (previous is None or previous.type in _VALUES):
         return errors.syntax(stop.span, "expected a name after `as`")
+    if kind == "ELLIPSIS" and previous is not None and previous.type == "NAME":
+        what = f"the name alone stands for all tensors of a tuple: `{previous.text}`"
+        return errors.syntax(stop.span, "`...` stands where a name is bound, not where it is used", help=(what,))
     if kind == "ELLIPSIS":
         return errors.syntax(
             stop.span,
@@ -134,6 +137,13 @@ def _label(stop: Stop) -> Diagnostic | None:
         name = text.split()[-1]
         return errors.syntax(stop.span, "an input has no label", help=(f"name it where it begins: `{name} = input ...`",))
     return errors.syntax(stop.span, "nothing here can have a label", help=("a label stands directly behind a stage and its arguments",))
+
+
+def _bracket_behind_label(stop: Stop) -> Diagnostic | None:
+    if stop.token.type not in ("LBRACK", "LBRACK_TIGHT") or stop.previous is None or stop.previous.type != "LABEL":
+        return None
+    text = stop.previous.text
+    return errors.syntax(stop.span, "a label has no index", help=(f"what differs stands in braces: `{text}.{{i}}`, `{text}{{i}}`",))
 
 
 def _comma(stop: Stop) -> Diagnostic | None:
@@ -271,6 +281,6 @@ def _comma_argument(stop: Stop) -> Diagnostic | None:
 
 
 _SPECIAL = (
-    _lexical, _habit, _keyword_as_name, _method, _misplaced_word, _label, _comma, _comma_argument, _equals, _arrow, _operator, _body,
-    _shape, _space_before_index, _missing_arrow,
+    _lexical, _habit, _keyword_as_name, _method, _misplaced_word, _label, _bracket_behind_label, _comma, _comma_argument,
+    _equals, _arrow, _operator, _body, _shape, _space_before_index, _missing_arrow,
 )  # fmt: skip

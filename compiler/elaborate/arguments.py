@@ -11,6 +11,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..errors.names import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
+from ..graph import Value
 from ..ops.base import Arg, Operator, Required
 from ..ops.kinds import BOOL, DTYPE, Kind, ListKind, Unfit
 from ..types import DTYPES
@@ -19,7 +20,7 @@ from .limits import check_number
 from .partial import Follower, activation_named, is_activation
 from .scope import Scope
 from .session import Session
-from .values import Failure, FnDef, Silent, show_value
+from .values import Failure, FnDef, Many, Silent, show_value
 
 
 class Bound(Record):
@@ -59,7 +60,7 @@ def bind_written(cls: type[Operator], node: ast.Apply, scope: Scope, session: Se
     slots = [arg for arg in cls.signature.values() if arg.positional]
     if len(positional) > len(slots):
         surplus = positional[len(slots)]
-        hint = surplus_hint(surplus) or _list_hint(cls.name, slots, positional)
+        hint = _misplaced(cls, surplus, scope) or surplus_hint(surplus) or _list_hint(cls.name, slots, positional)
         problem = TooManyArguments(cls.name, len(slots), hint, accepts=tuple(cls.signature))
         raise Failure(problem, surplus.span)
     args: dict[str, Any] = {}
@@ -140,6 +141,18 @@ def _trailing(cls: type[Operator], name: ast.Expr, scope: Scope, session: Sessio
     slots = sum(arg.positional for arg in cls.signature.values())
     hint = surplus_hint(name) or "arguments without names stand before those with names"
     raise Failure(TooManyArguments(cls.name, slots, hint), name.span)
+
+
+def _misplaced(cls: type[Operator], expr: ast.Expr, scope: Scope) -> str:
+    """What to do with an argument too many that is an activation or a tensor."""
+    if not isinstance(expr, ast.Name):
+        return ""
+    if cls.takes_activation and expr.name in Operator.registry and is_activation(expr.name):
+        return f"an activation stands last; with arguments, in parentheses: `({expr.name} ...)`"
+    found = scope.find(expr.name)
+    if found is not None and isinstance(found[0].value, (Value, Many)) and cls.arity()[1] != 1:
+        return f"a tensor comes to a stage by an arrow: `(..., {expr.name}) -> {cls.name}`"
+    return ""
 
 
 def surplus_hint(expr: ast.Expr) -> str:

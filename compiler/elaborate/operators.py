@@ -198,10 +198,13 @@ def stage_label(label: ast.Label | None, operator: str, span: Span, scope: Scope
 
 
 def claim(text: str, span: Span, frame: Frame) -> str:
+    given = text in frame.namer.taken and text not in frame.namer.explicit
     earlier = frame.namer.claim(text, span)
     if earlier is None:
         return text
     other, place = earlier
+    if given:
+        raise Failure(LabelTwice(text, given=True), span, ((place, f"this one has no label and is called `{text}`"),))
     if other != text:
         raise Failure(LabelWithin(*sorted((text, other), key=len)), span, ((place, f"this is `{other}`"),))
     raise Failure(LabelTwice(text, place == span), span, ((place, "first here"),))

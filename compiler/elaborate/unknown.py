@@ -25,7 +25,11 @@ def bound_otherwise(node: ast.Apply, binding: Binding) -> Failure:
     marks = ((binding.span, "bound here"),) if binding.span is not None else ()
     if isinstance(value, (Value, Many)):
         hint = f"to feed a stage with several tensors, write a tuple: `(a, {name}) -> ...`"
-        if node.positional and node.positional[0].span.start == node.name_span.end:
+        indexed = bool(node.positional) and node.positional[0].span.start == node.name_span.end
+        if isinstance(value, Many):
+            hint = f"tensors of a tuple are named: `(first, rest...) = {name}`" if indexed else f"feed it to a stage: `{name} -> ...`"
+            return Failure(NotAStage(name, "a tuple of tensors", hint), node.name_span, marks)
+        if indexed:
             hint = f"a part of a tensor is taken by a stage: `{name} -> select axis=1 index=0`, `{name} -> slice axis=1 stop=8`"
         return Failure(NotAStage(name, "a tensor", hint), node.name_span, marks)
     if isinstance(value, FnDef):

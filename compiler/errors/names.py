@@ -354,9 +354,10 @@ class LabelTwice(Problem):
     code: ClassVar[str] = "label-twice"
     name: str
     repeated: bool = False
+    given: bool = False
 
     def message(self) -> str:
-        return f"two stages of one body are labelled `{self.name}`"
+        return f"two stages of one body are {'called' if self.given else 'labelled'} `{self.name}`"
 
     def label(self) -> str:
         return "the same again in another iteration" if self.repeated else ""
@@ -364,6 +365,8 @@ class LabelTwice(Problem):
     def help(self) -> tuple[str, ...]:
         if self.repeated:
             return ("put what differs between the iterations into the label: `as layer{i}`",)
+        if self.given:
+            return ("label the other one too, so that it takes no number",)
         return ("use `shared` if both are to have the same parameters, another label if not",)
 
 

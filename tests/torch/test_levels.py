@@ -21,6 +21,15 @@ x = input 8
   out (h, beside) -> concat axis=1 -> dense beside.features as fc -> layer_norm as norm, kept
 }
 """
+ADDED = """
+x = input 3
+nothing = {}
+(x, nothing) -> repeat 3 as layers {{
+  (a, sum) = in
+  y = a -> dense 3
+  out y, sum + y
+}} -> concat axis=1
+"""
 LEVELS = {
     "by turns": BY_TURNS,
     "in a block": "block f(n) { dense n as a.0 -> dense n as b.x -> dense n as a.1 }\ninput 3 -> f 4 as one -> f 5 as two",
@@ -73,6 +82,8 @@ def test_what_flows_through_goes_around() -> None:
         "x = input 3\ny = x -> tanh\nx -> (in -> dense 3, y, in) as g -> concat axis=1",
         "x = input 3\ny = x -> tanh\nx -> (in -> dense 3 -> layer_norm, y, in, y) as g -> repeat 2 { (a, b...) = in; out b, a -> dense 4 }"
         " -> concat axis=1",
+        ADDED.format("param [3] as first"),
+        ADDED.format("table (i) [1] float32 = 0"),
         "x = input [T, 3]\n(x, x) -> repeat 2 as l { (a, b) = in; out a -> dense 3, b } -> concat axis=1",
     ],
 )
