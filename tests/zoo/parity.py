@@ -80,8 +80,7 @@ def check(
     """
     ours = same_parameters(spec, model, reference, left_out=left_out, params=params)
     run = call or by_position
-    one = next(inputs for inputs in batches if sizes(ours, inputs).get("N", 1) == 1)
-    same_cost(ours, one, multiply_adds(lambda: run(reference, one)))
+    same_cost(ours, reference, next(inputs for inputs in batches if sizes(ours, inputs).get("N", 1) == 1), run)
     with torch.no_grad():
         wanted = [run(reference, inputs) for inputs in batches]
     path = folder / "weights.safetensors"
@@ -117,8 +116,14 @@ def results(run: Callable[..., object], batches: Sequence[Inputs]) -> list[objec
     return [tuple(f.values()) if isinstance(f, dict) else f for f in found]
 
 
-def same_cost(ours: netc.Model, inputs: Inputs, wanted: int) -> None:
-    """Raises AssertionError unless the multiply-adds for a batch of one are those that PyTorch counts, to a hundredth."""
+def same_cost(ours: netc.Model, reference: torch.nn.Module, inputs: Inputs, run: Callable[[torch.nn.Module, Inputs], object]) -> None:
+    """Raises AssertionError unless the multiply-adds for a batch of one are those that PyTorch counts for the reference, to a hundredth.
+
+    The reference may be on the meta device, without numbers.
+    """
+    device = next(reference.parameters()).device
+    moved = {name: tensor.to(device) for name, tensor in inputs.items()}
+    wanted = multiply_adds(lambda: run(reference, moved))
     found = evaluate(ours.summary().totals.multiply_adds, sizes(ours, inputs))
     assert abs(found - wanted) <= wanted / 100, f"{found:,} multiply-adds, the reference needs {wanted:,}"
 

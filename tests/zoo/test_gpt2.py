@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from zoo.parity import Inputs, check, same_parameters, scatter, tokens
+from zoo.parity import Inputs, check, same_cost, same_parameters, scatter, tokens
 
 transformers = pytest.importorskip("transformers", reason="the reference of the zoo's language models is transformers")
 
@@ -44,4 +44,4 @@ def test_published(tmp_path: Path) -> None:
 def test_larger(name: str) -> None:
     with torch.device("meta"):
         reference = transformers.GPT2LMHeadModel(transformers.GPT2Config(**LARGER[name]))
-    same_parameters(SPEC, name, reference)
+    same_cost(same_parameters(SPEC, name, reference), reference, tokens(50_257, (1, 16))[0], logits)

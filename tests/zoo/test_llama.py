@@ -1,5 +1,5 @@
 """specs/text/llama.net and specs/text/mistral.net against transformers: small configurations by number, the published ones, which no small
-machine holds, by the names and shapes of their parameters."""
+machine holds, by the names and shapes of their parameters and by multiply-adds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from zoo.parity import Inputs, check, same_parameters, scatter, tokens
+from zoo.parity import Inputs, check, same_cost, same_parameters, scatter, tokens
 
 transformers = pytest.importorskip("transformers", reason="the reference of the zoo's language models is transformers")
 
@@ -60,16 +60,17 @@ def test_small_mistral(tmp_path: Path) -> None:
     check("text/mistral.net", "network", reference, tokens(96, (1, 5), (3, 24)), tmp_path, call=logits, params=params)
 
 
-def on_meta(kind: str, sizes: dict[str, int]) -> torch.nn.Module:
+def same_on_meta(spec: str, model: str, kind: str, sizes: dict[str, int]) -> None:
     with torch.device("meta"):
-        return getattr(transformers, f"{kind}ForCausalLM")(getattr(transformers, f"{kind}Config")(**sizes))
+        reference = getattr(transformers, f"{kind}ForCausalLM")(getattr(transformers, f"{kind}Config")(**sizes))
+    same_cost(same_parameters(spec, model, reference), reference, tokens(96, (1, 16))[0], logits)
 
 
 @pytest.mark.zoo
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_llama(name: str) -> None:
-    same_parameters("text/llama.net", name, on_meta("Llama", PUBLISHED[name]))
+    same_on_meta("text/llama.net", name, "Llama", PUBLISHED[name])
 
 
 def test_published_mistral() -> None:
-    same_parameters("text/mistral.net", "mistral_7b", on_meta("Mistral", {}))
+    same_on_meta("text/mistral.net", "mistral_7b", "Mistral", {})

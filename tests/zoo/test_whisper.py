@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from zoo.parity import Inputs, check, same_parameters, scatter, tokens
+from zoo.parity import Inputs, check, same_cost, same_parameters, scatter, tokens
 
 transformers = pytest.importorskip("transformers", reason="the reference of the zoo's language models is transformers")
 
@@ -61,4 +61,5 @@ def test_larger(name: str) -> None:
     config = transformers.WhisperConfig(**sizes_of(depth, heads, 4 * width), d_model=width, **others)
     with torch.device("meta"):
         reference = transformers.WhisperForConditionalGeneration(config)
-    same_parameters(SPEC, name, reference)
+    inputs = spoken(reference.config.num_mel_bins, 3000, 51_865, (1, 16))[0]
+    same_cost(same_parameters(SPEC, name, reference), reference, inputs, logits)
