@@ -1,7 +1,8 @@
 """What PyTorch itself says of a use: netc's own emitters are asked for the expression, netc's rules are not, and PyTorch runs it.
 
-In: a `Use`, valid or not. Out: an `Answer`. Always: the tensors are tiny and on the CPU; of whole numbers as inputs, all 1 and all 0 are
-tried, as which of them are allowed may depend on the operator.
+In: a `Use`, valid or not. Out: an `Answer`. Always: the tensors are tiny and on the CPU, or without numbers (PyTorch's meta device) where
+an argument is so large that the result may not fit; of whole numbers as inputs, all 1 and all 0 are tried, as which of them are allowed
+may depend on the operator. What matters in training only is asked in training.
 """
 
 from __future__ import annotations
@@ -23,15 +24,26 @@ from netc.compiler.backends.torch.tree import Name, rewrite
 from netc.compiler.dims import Facts
 from netc.compiler.graph import OpNode, Value
 from netc.compiler.ops.base import Given, Operator, ParameterSpec, Refusal
+from netc.compiler.ops.kinds import AXES, AXIS, NumberKind, ScalarKind
 from netc.compiler.types import TensorType
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
 
+from .references import DIRECT
 from .use import Use
 
+LARGE = 1000
+SMALL = (NumberKind, ScalarKind)
+CRASHES = frozenset(("gru_cell", "lstm_cell", "rnn_cell"))
+"""Of these the meta device makes a segmentation fault (PyTorch 2.13)."""
+ENDLESS = 10**4
+"""So many layers are not made in any reasonable time."""
+TRAINED = frozenset(("alpha_dropout", "attention", "channel_dropout", "drop_path", "dropout", "gru", "lstm", "multihead_attention", "rnn"))
 NOWHERE = Span(SourceFile("use", ""), 0, 0)
 # PyTorch itself lacks some half kernels on the CPU, which is no answer.
 HALF_IS_MISSING = re.compile(r"not (?:implemented|supported) for '?(?:Half|BFloat16)|Half.*not (?:implemented|supported)")
+# Nor is it one that a machine is too small for the result.
+TOO_LARGE = re.compile(r"not enough memory|can't allocate memory|Storage size calculation overflowed|invalid storage size|numel.*overflow")
 
 
 class Answer(Record):
@@ -48,17 +60,30 @@ def ask(use: Use, results: int) -> Answer:
     return next((a for a in answers if a.types is not None), answers[0])
 
 
+def _device(use: Use) -> str:
+    """What is no size makes nothing large, and the meta device does not look at all of it."""
+    kinds = {name: arg.kind for name, arg in use.cls.signature.items()}
+    values = [value for name, value in use.args if not isinstance(kinds.get(name), SMALL) and kinds.get(name) not in (AXIS, AXES)]
+    numbers = [n for value in values for n in (value if isinstance(value, tuple) else (value,))]
+    large = any(isinstance(n, int) and abs(n) >= LARGE for n in numbers) and use.operator not in CRASHES
+    return "meta" if large else "cpu"
+
+
 def _ask(use: Use, results: int, fill: int) -> Answer:
-    arrays = [_tensor(t, fill) for t in use.inputs]
+    if any(name == "layers" and n > ENDLESS for name, n in use.args):
+        return Answer(None, "it would not come to an end", unknown=True)
+    device = _device(use)
+    arrays = [_tensor(t, fill).to(device) for t in use.inputs]
     try:
         run = _direct(use) or _emitted(use, results)
     except Exception as error:  # whatever an emitter does with what it was never meant to be given
         return Answer(None, f"no expression: {error!r}", unknown=True)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), torch.device(device):
             out = run(*arrays)
     except Exception as error:  # PyTorch refuses by exceptions of many kinds
-        return Answer(None, f"{type(error).__name__}: {error}".split("\n")[0], unknown=bool(HALF_IS_MISSING.search(str(error))))
+        unknown = isinstance(error, NotImplementedError) or bool(HALF_IS_MISSING.search(str(error)) or TOO_LARGE.search(str(error)))
+        return Answer(None, f"{type(error).__name__}: {error}".split("\n")[0], unknown=unknown)
     flat = _flat(out)[:results]
     return Answer(tuple((str(t.dtype).removeprefix("torch."), tuple(t.shape)) for t in flat))
 
@@ -89,12 +114,13 @@ def _emitted(use: Use, results: int) -> Callable[..., Any]:
     specs: tuple[ParameterSpec, ...] = ()
     node = OpNode(op, inputs, outputs, "stage", NOWHERE, specs)
     operators = Operators(Facts.nothing())
-    space: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "self": SimpleNamespace(training=False)}
+    training = use.operator in TRAINED
+    space: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "self": SimpleNamespace(training=training)}
     if type(op) not in FUNCTIONS:
         made = text(_resolved(operators.constructor(node)))
 
         def prepare() -> None:
-            space["stage"] = eval(made, space).eval()
+            space["stage"] = eval(made, space).train(training)
     else:
 
         def prepare() -> None:
@@ -135,47 +161,6 @@ def _resolved(code: Code) -> Code:
         return None
 
     return rewrite(code, change)
-
-
-def _alone(values: Any) -> Any:
-    """A list of one stands for all axes."""
-    return values[0] if isinstance(values, tuple) and len(values) == 1 else values
-
-
-def _scattered(op: Any, x: torch.Tensor, index: torch.Tensor, src: torch.Tensor | None) -> torch.Tensor:
-    if src is None or op.value is not None:
-        return x.scatter(op.axis, index, op.value, **({"reduce": op.reduce} if op.reduce else {}))
-    if op.reduce is None:
-        return x.scatter(op.axis, index, src)
-    return x.scatter_reduce(op.axis, index, src, "prod") if op.reduce == "multiply" else x.scatter_add(op.axis, index, src)
-
-
-# --- by hand ---------------------------------------------------------------------------------------------------------------------
-
-# Where the emitted form follows from what netc has inferred, it says nothing about what is wrong: these are asked for directly.
-DIRECT: dict[str, Callable[[Any], Callable[..., Any] | None]] = {
-    "reshape": lambda op: lambda x: x.reshape(op.shape),
-    "unflatten": lambda op: lambda x: x.unflatten(op.axis, op.sizes),
-    "expand": lambda op: lambda x: x.expand(op.shape),
-    "split": lambda op: lambda x: x.split(list(op.sizes) if isinstance(op.sizes, tuple) else op.sizes, op.axis),
-    "chunk": lambda op: lambda x: x.chunk(op.n, op.axis),
-    "flatten": lambda op: lambda x: x.flatten(op.start, op.end),
-    "pad": lambda op: lambda x: F.pad(x, op.padding, op.mode, op.value if op.mode == "constant" else None),
-    "select": lambda op: lambda x: x.select(op.axis, op.index),
-    "roll": lambda op: lambda x: torch.roll(x, op.shifts, op.axis or ()),
-    "layer_norm": lambda op: None if op.shape is None else lambda x: nn.LayerNorm(op.shape, op.eps, op.affine, op.bias, dtype=x.dtype)(x),
-    "rms_norm": lambda op: None if op.shape is None else lambda x: nn.RMSNorm(op.shape, op.eps, op.affine, dtype=x.dtype)(x),
-    "prelu": lambda op: None if op.num_parameters == "channels" else lambda x: nn.PReLU(op.num_parameters, dtype=x.dtype)(x),
-    "gather": lambda op: lambda x, index: x.gather(op.axis, index),
-    "scatter_reduce": lambda op: lambda x, index, src: x.scatter_reduce(op.axis, index, src, op.reduce, include_self=op.include_self),
-    "scatter": lambda op: lambda x, index, src=None: _scattered(op, x, index, src),
-    "upsample": lambda op: (
-        lambda x: F.interpolate(
-            x, _alone(op.size), _alone(op.scale), op.mode, op.align_corners, op.recompute_scale_factor or None, op.antialias
-        )
-    ),
-    "slice": lambda op: lambda x: x.movedim(op.axis, 0)[op.start : op.stop : op.step].movedim(0, op.axis),
-}
 
 
 def _direct(use: Use) -> Callable[..., Any] | None:

@@ -1,80 +1,152 @@
 """Where netc is meant to refuse what PyTorch takes, and why.
 
-In: a use, netc's error codes, and what PyTorch makes of it. Out: the reason, or nothing. Always: everything that is not in these tables is
-a disagreement.
+In: a use, netc's error codes, and the types that PyTorch makes of it. Out: the reason, or nothing. Always: an entry holds for those uses
+only that its condition describes, so that any other refusal with the same code is a disagreement; test_strictness.py finds for each entry
+a use that needs it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
+from typing import Any
+
+from netc.compiler.ops import Operator
+from netc.dsl.record import Record
 
 from .use import Use
 
 Types = tuple[tuple[str, tuple[int, ...]], ...]
 
-COMPOSED = {
-    "rotary": "PyTorch has no such function, and the one that is written out checks nothing",
-}
-"""Operators that are asked of PyTorch by an expression of netc's own, whose refusals mean nothing."""
 
-OWN = {
-    ("attention", "window"): "written as a mask, which PyTorch has no name for",
-}
-"""Arguments that PyTorch does not have: what they go with is netc's affair."""
+class Deliberate(Record):
+    """A refusal on purpose, with this code, of those uses for which `when` holds; without operators, of any."""
 
-_WRAPS = "PyTorch wraps the number around, or drops its fraction"
-_TRAINING = "in training PyTorch refuses it too"
-_NO_BATCH = "PyTorch also takes one sample without a batch axis; every tensor of a netc model has one, or it is no sequence"
-_DEVICES = "PyTorch has this for some devices, ranks and element types only"
-_PROBABILITY = "a probability is from 0 to 1; PyTorch looks at it in training only"
-_NEGATIVE_EPS = "PyTorch looks at it only when it is too late: the result is nan"
+    operators: tuple[str, ...]
+    code: str
+    when: Callable[[Use], bool]
+    why: str
 
-KNOWN: dict[tuple[str, str], str] = {
-    ("attention", "mask-mismatch"): "documented to need the last two axes; only the slow path of PyTorch takes fewer",
-    ("attention", "shape-mismatch"): "keys and values must have the same heads; only the slow path of PyTorch lets them broadcast",
-    ("avg_pool", "needs-float"): _DEVICES,
-    ("max_pool", "needs-float"): _DEVICES,
-    ("lp_pool", "needs-float"): _DEVICES,
-    ("local_response_norm", "needs-float"): _DEVICES,
-    ("clamp", "scalar-does-not-fit"): _WRAPS,
-    ("threshold", "scalar-does-not-fit"): _WRAPS,
-    ("threshold", "bad-argument"): _WRAPS,
-    ("hardtanh", "bad-argument"): _WRAPS + "; and of equal bounds its module refuses what its function takes",
-    ("conv", "wrong-argument"): "a negative padding with another mode than zeros cuts off; `pad` says so",
-    ("conv_transpose", "wrong-argument"): "PyTorch does not look at a dilation of 0 where the kernel is 1",
-    ("dropout", "needs-float"): _TRAINING,
-    ("drop_path", "needs-float"): _TRAINING,
-    ("einsum", "dtype-mismatch"): "PyTorch multiplies element by element, and promotes, where the sizes happen to be 1",
-    ("global_avg_pool", "wrong-rank"): "a pool of nothing: PyTorch has no such function, and its mean takes any axes",
-    ("global_max_pool", "wrong-rank"): "a pool of nothing: PyTorch has no such function, and its maximum takes any axes",
-    ("global_max_pool", "needs-float"): "as the other pools",
-    ("multihead_attention", "wrong-rank"): _NO_BATCH,
-    ("fold", "wrong-rank"): _NO_BATCH,
-    ("unfold", "wrong-rank"): _NO_BATCH,
-    ("upsample", "needs-float"): _DEVICES,
-    ("multihead_attention", "bad-argument"): "with a mask PyTorch takes `causal` as a mere hint about it",
-    ("rnn", "wrong-rank"): _NO_BATCH,
-    ("gru", "wrong-rank"): _NO_BATCH,
-    ("lstm", "wrong-rank"): _NO_BATCH,
-    ("attention", "wrong-argument"): _PROBABILITY,
-    ("multihead_attention", "wrong-argument"): _PROBABILITY,
-    ("where", "needs-bool"): "deprecated in PyTorch",
-    ("topk", "wrong-argument"): "a result without elements is an error",
-    **dict.fromkeys(
-        ((name, "wrong-argument") for name in ("batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm", "cosine_similarity")),
-        _NEGATIVE_EPS,
-    ),
-}
-"""By operator and code."""
+
+NO_ELEMENTS = "a result without elements is an error"
+NO_ELEMENTS_CODES = ("empty-result", "wrong-argument")
 
 
 def reason(use: Use, codes: tuple[str, ...], types: Types) -> str:
-    """Why netc may refuse it with these codes; empty if it may not."""
-    if any(not prod(shape) for _, shape in types):
-        return "a result without elements is an error"
-    if use.operator in COMPOSED:
-        return COMPOSED[use.operator]
-    own = next((OWN[use.operator, name] for name, _ in use.args if (use.operator, name) in OWN), "")
-    if own:
-        return own
-    return next((KNOWN[use.operator, code] for code in codes if (use.operator, code) in KNOWN), "")
+    """Why netc may refuse it with these codes, all of them; empty if it may not."""
+    if set(codes) <= set(NO_ELEMENTS_CODES) and any(not prod(shape) for _, shape in types):
+        return NO_ELEMENTS
+    found = [next((entry.why for entry in TABLE if covers(entry, use, code)), "") for code in codes]
+    return "; ".join(found) if all(found) else ""
+
+
+def covers(entry: Deliberate, use: Use, code: str) -> bool:
+    return code == entry.code and (not entry.operators or use.operator in entry.operators) and entry.when(use)
+
+
+# --- conditions ------------------------------------------------------------------------------------------------------------------
+
+
+def _argument(use: Use, name: str) -> Any:
+    """As written, or else the default."""
+    return use.build().args[name]
+
+
+def _each(use: Use, name: str) -> tuple[Any, ...]:
+    """One for each spatial axis."""
+    value = _argument(use, name)
+    return value if isinstance(value, tuple) else (value,) * (use.inputs[0].rank - 2)
+
+
+def _not_float(use: Use) -> bool:
+    return not use.inputs[0].dtype.is_float
+
+
+def _not_spatial(use: Use) -> bool:
+    return not 3 <= use.inputs[0].rank <= 5
+
+
+def _beyond_64_bits(use: Use) -> bool:
+    numbers = [n for _, value in use.args for n in (value if isinstance(value, tuple) else (value,))]
+    return any(isinstance(n, int) and not -(2**63) <= n < 2**63 for n in numbers)
+
+
+def _too_many_operands(use: Use) -> bool:
+    return _argument(use, "other") is not None and len(use.inputs) == len(use.cls.inputs)
+
+
+def _negative_eps(use: Use) -> bool:
+    eps = _argument(use, "eps")
+    return eps is not None and eps < 0
+
+
+def _undilated(use: Use) -> bool:
+    """A dilation below 1, but only where there is nothing to dilate."""
+    taps = [k for k, d in zip(_each(use, "kernel"), _each(use, "dilation"), strict=False) if d < 1]
+    return bool(taps) and set(taps) == {1}
+
+
+def _masked(use: Use) -> bool:
+    """A mask of queries and keys, behind which one of the keys may stand."""
+    tensors = use.inputs[: len(use.inputs) - _argument(use, "key_padding_mask")]
+    return len(tensors) == 4 or (len(tensors) > 1 and tensors[-1].dtype.kind == "bool")
+
+
+def _sees_nothing(use: Use) -> bool:
+    window = _argument(use, "window")
+    return window is not None and window < 1
+
+
+def _slides(use: Use) -> bool:
+    """A window over what has no order, or not the same for queries and keys."""
+    lengths = {t.shape[-2:-1] for t in use.inputs[:2]}
+    return _argument(use, "window") is not None and (not _argument(use, "causal") or len(lengths) > 1)
+
+
+# --- the table -------------------------------------------------------------------------------------------------------------------
+
+BINARY = tuple(name for name, cls in Operator.registry.items() if "other" in cls.signature)
+_NORMS = ("group_norm", "instance_norm", "layer_norm", "rms_norm")
+
+TABLE = (
+    Deliberate((), "too-large", _beyond_64_bits, "PyTorch makes a fraction of a whole number that no tensor can hold: write `1e19`"),
+    Deliberate(BINARY, "operand-count", _too_many_operands, "a number beside all the tensors: PyTorch has no place for it"),
+    Deliberate(
+        ("dropout", "alpha_dropout", "channel_dropout", "drop_path"),
+        "needs-float",
+        lambda use: _not_float(use) and _argument(use, "p") in (0, 1),
+        "in training PyTorch refuses it but for a probability of 0 or 1, when nothing is scaled",
+    ),
+    Deliberate(("conv_transpose",), "wrong-argument", _undilated, "PyTorch does not look at a dilation where the kernel is 1"),
+    Deliberate(
+        ("einsum",),
+        "dtype-mismatch",
+        lambda use: len(use.inputs) > 2,
+        "of several products the order decides which types must agree, and PyTorch takes another one where opt_einsum is installed",
+    ),
+    Deliberate(("global_avg_pool", "global_max_pool"), "wrong-rank", _not_spatial, "a pool: PyTorch has no such function but a mean"),
+    Deliberate(
+        ("multihead_attention",),
+        "bad-argument",
+        lambda use: _masked(use) and _argument(use, "causal"),
+        "with a mask PyTorch takes `causal` as a mere hint about it",
+    ),
+    Deliberate(
+        ("attention",),
+        "mask-mismatch",
+        lambda use: len(use.inputs) > 3 and use.inputs[3].rank < 2,
+        "documented to need the last two axes; only the slow path of PyTorch takes fewer",
+    ),
+    Deliberate(("attention",), "wrong-argument", _sees_nothing, "a window of no keys: PyTorch has no name for it"),
+    Deliberate(("rotary",), "wrong-argument", lambda use: _argument(use, "base") <= 0, "a base without logarithm: the result is nan"),
+    Deliberate(("attention",), "bad-argument", _slides, "a window slides with the queries, from the past; PyTorch has no name for it"),
+    Deliberate(("attention",), "shape-mismatch", _slides, "a window slides with the queries; PyTorch has no name for it"),
+    Deliberate(
+        ("lstm_cell",),
+        "dtype-mismatch",
+        lambda use: len(use.inputs) == 3 and use.inputs[0].dtype == use.inputs[1].dtype != use.inputs[2].dtype,
+        "a cell state of another type is promoted, and the states that come out could not all go in again",
+    ),
+    Deliberate(("where",), "needs-bool", lambda use: use.inputs[0].dtype.kind == "uint", "deprecated in PyTorch"),
+    Deliberate(_NORMS, "wrong-argument", _negative_eps, "PyTorch looks at it only when it is too late: the result is nan"),
+)

@@ -17,9 +17,9 @@ def _index(site: Site) -> Code:
 
 
 def _value(op: Scatter | MaskedFill, site: Site) -> Code:
-    """A whole number as an integer: `masked_fill(mask, 0)`."""
+    """A whole number as an integer: `masked_fill(mask, 0)`; PyTorch takes none beyond 64 bits."""
     value = filling(op.name, op.value, site.given[0].dtype)
-    whole = isinstance(value, float) and value.is_integer()
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**63
     return lit(int(value) if whole else value, "value")
 
 

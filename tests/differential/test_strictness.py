@@ -1,0 +1,39 @@
+"""Every deliberate refusal is needed: some generated use is refused for it alone, which PyTorch takes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis.errors import NoSuchExample
+
+from netc.compiler.ops import Operator
+
+from .perturbations import perturbed
+from .strategies import uses
+from .strictness import NO_ELEMENTS, TABLE, Deliberate, covers
+from .use import Use
+from .verdict import judged
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+SEARCH = settings(max_examples=400, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None, derandomize=True)
+ENTRIES = [pytest.param(entry, name, id=f"{name}-{entry.code}") for entry in TABLE for name in entry.operators or ("add",)]
+
+
+@pytest.mark.parametrize(("entry", "name"), ENTRIES)
+def test_needed(entry: Deliberate, name: str) -> None:
+    assert name in Operator.registry
+
+    def needs(use: Use) -> bool:
+        """Or one of those near to it does."""
+        near = [u for u in (use, *perturbed(use)) if covers(entry, u, entry.code)]
+        return any(judged(u).known == entry.why for u in near)
+
+    try:
+        find(uses(name), needs, settings=SEARCH)
+    except NoSuchExample:
+        pytest.fail(f"nothing generated needs it: {entry.why}")
+
+
+@pytest.mark.parametrize("name", ["adaptive_avg_pool", "slice"])
+def test_no_elements(name: str) -> None:
+    find(uses(name), lambda use: any(judged(u).known == NO_ELEMENTS for u in perturbed(use)), settings=SEARCH)
