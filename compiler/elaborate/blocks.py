@@ -10,16 +10,16 @@ from netc.dsl.record import replace
 
 from ..dims import Dim, SymDim, advice, show
 from ..errors.checks import PatternMismatch
-from ..errors.names import MissingArgument, WrongTensors
+from ..errors.names import NO_LEVEL, MissingArgument, WrongTensors
 from ..errors.operators import Unprovable
 from ..errors.structure import ModelAsStage, Recursion
 from ..errors.values import NotANumber
 from ..graph import OpNode, SharedModule, Value
 from .arguments import bind_parameters
-from .bodies import elaborate_body, place_call, place_stage
+from .bodies import Run, elaborate_body, place_call, place_stage
 from .evaluate import evaluate
 from .memo import Entry
-from .operators import stage_label, tensors
+from .operators import main_result, stage_label, tensors
 from .scope import Scope
 from .session import Session
 from .stages import USES
@@ -28,15 +28,15 @@ from .values import UNKNOWN, BlockDef, Failure, Flow, show_value
 
 
 def apply_block(node: ast.Apply, block: BlockDef, flow: Flow, scope: Scope, session: Session, shared: SharedModule | None) -> Flow:
-    """Uses a block on what flows in."""
+    """Uses a block on what flows in. With `as _` its stages stand around it."""
     definition = block.node
     name = definition.name.name
+    around = shared is None and node.label is not None and node.label.parts == (NO_LEVEL,)
     _check_usable(node, block, session)
     outside = Scope(block.scope, scope.frame)
     constants = tuple(p for p in definition.parameters if isinstance(p, ast.Parameter))
     declared = [p for p in definition.parameters if isinstance(p, ast.TensorParameter)]
     arguments = _bind(definition, constants, node, outside, scope, session)
-    label = shared.label if shared is not None else stage_label(node.label, name, node.span, scope, session)
     values = tensors(flow)
     if values is not None:
         _fit(name, declared, values, node, outside, session)
@@ -45,7 +45,7 @@ def apply_block(node: ast.Apply, block: BlockDef, flow: Flow, scope: Scope, sess
 
     def run(inner: Scope) -> Flow:
         for parameter, value in zip(declared, tensors(inner.names["in"].value) or [], strict=False):  # type: ignore[arg-type]
-            value.name = parameter.name.name
+            value.name = value.name if around else parameter.name.name
             inner.bind(parameter.name.name, value, parameter.span)
         for parameter in declared:
             if parameter.name.name not in inner.names:
@@ -54,15 +54,35 @@ def apply_block(node: ast.Apply, block: BlockDef, flow: Flow, scope: Scope, sess
             inner.bind("in", inner.names[declared[0].name.name].value)
         return run_body(definition.body, inner, session, f"the block `{name}`")
 
+    trace = Trace(node.span, f"in block `{name}`, used here")
+    if around:
+        return _stand_around(definition, run, flow, outside, trace, session)
+    label = shared.label if shared is not None else stage_label(node.label, name, node.span, scope, session)
     session.active.append(definition)
     try:
-        trace = Trace(node.span, f"in block `{name}`, used here")
         entry = elaborate_body(definition, flow, outside, session, run, name=name, kind="block", trace=trace, arguments=arguments)
     finally:
         session.active.pop()
     if node.label is None and shared is None and _is_plain(entry, scope):
         return place_stage(entry, flow, outside, session, label=label, span=node.span)
     return place_call(entry, flow, outside, session, label=label, span=node.span, shared=shared)
+
+
+def _stand_around(definition: ast.Block | ast.Model, run: Run, flow: Flow, outside: Scope, trace: Trace, session: Session) -> Flow:
+    """Runs the body of a block in the frame that it is used in: its stages stand among those around it."""
+    frame = outside.frame
+    assert frame is not None
+    frame.looped = True
+    inner = Scope(outside, frame)
+    inner.bind("in", main_result(flow))
+    before, frame.trace = frame.trace, (trace, *frame.trace)
+    session.active.append(definition)
+    try:
+        with session.nested(trace.span):
+            return run(inner)
+    finally:
+        session.active.pop()
+        frame.trace = before
 
 
 def _bind(

@@ -375,7 +375,7 @@ TAKEN_LABELS = ("training",)
 
 
 NO_LEVEL = "_"
-"""What stands in the place of a label where a loop is to be no level of names."""
+"""What stands in the place of a label where a loop or a block is to be no level of names."""
 
 
 class BadLabel(Problem):
@@ -389,7 +389,7 @@ class BadLabel(Problem):
         if self.level in TAKEN_LABELS:
             return f"no stage can be labelled `{self.level}`: every PyTorch module has a flag of that name"
         if self.found == NO_LEVEL:
-            return "`_` is no label, except of a `repeat` or `each` that is to be no level of names"
+            return "`_` is no label, except of a block, `repeat` or `each` that is to be no level of names"
         if not self.level:
             return f"the label `{self.found}` has an empty level: something must stand on both sides of a dot"
         return f"a label is made of letters, digits, `_` and, within, `-`; found `{self.found}`"
