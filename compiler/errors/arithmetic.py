@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from netc.dsl.diagnostics import Severity
+
 from ..types import TensorType, show_shape
 from .base import Problem
 
@@ -56,7 +58,7 @@ class BadNumber(Problem):
 
 
 class ScalarDoesNotFit(Problem):
-    """A number that the tensor's integer type cannot hold, so that it would wrap around."""
+    """A number that the tensor's element type cannot hold."""
 
     code: ClassVar[str] = "scalar-does-not-fit"
     operator: str
@@ -70,4 +72,26 @@ class ScalarDoesNotFit(Problem):
         return f"{self.found.dtype} does not hold {self.scalar}"
 
     def help(self) -> tuple[str, ...]:
-        return ("convert the tensor to a wider type before, as with `-> cast int64`",)
+        wider = "float32" if self.found.dtype.is_float else "int64"
+        return (f"convert the tensor to a wider type before, as with `-> cast {wider}`",)
+
+
+class NumberConverted(Problem):
+    """A number that PyTorch makes another one of, so that the tensor's integer type can hold it."""
+
+    code: ClassVar[str] = "number-converted"
+    severity: ClassVar[Severity] = "warning"
+    operator: str
+    written: str
+    taken: str
+    found: TensorType
+
+    def message(self) -> str:
+        return f"`{self.operator}` of {self.found.dtype} {show_shape(self.found.shape)} takes {self.written} as {self.taken}"
+
+    def label(self) -> str:
+        return f"{self.found.dtype} does not hold {self.written}"
+
+    def help(self) -> tuple[str, ...]:
+        wider = "float32" if "." in self.written else "int64"
+        return (f"if {self.written} is meant, convert the tensor before, as with `-> cast {wider}`",)

@@ -5,14 +5,16 @@ All of them are PyTorch's, with its names of arguments and its defaults. What wo
 
 from __future__ import annotations
 
+from math import isfinite, trunc
+
 from ..dims import Dim, advice_divides, show
-from ..errors.base import argument, input_
+from ..errors.base import Place, Problem, argument, input_
 from ..errors.operators import BadArgument, UnprovableMultiple, WrongRank, WrongSize
-from ..types import TensorType
+from ..types import DType, TensorType
 from .axes import front_axis
 from .base import Arg, Given, Init, ParameterSpec, Refusal, numel
 from .kinds import AXIS, NUMBER, SIZE, Kind, NumberKind, WordKind
-from .pointwise import ANYTHING, NUMBERS, Pointwise, refuse_unless_whole
+from .pointwise import ANYTHING, NUMBERS, Pointwise, computed, held_otherwise, refuse_unless_held
 
 
 class Activation(Pointwise):
@@ -190,9 +192,20 @@ class Hardtanh(Activation):
         if self.min_val >= self.max_val:
             needed = f"must be above `min_val`, here {self.min_val}"
             raise Refusal(BadArgument(self.name, "max_val", str(self.max_val), needed), argument("max_val"))
-        refuse_unless_whole(self.name, x, self.min_val, "min_val")
-        refuse_unless_whole(self.name, x, self.max_val, "max_val")
+        for name, value in self.limits(x.dtype).items():
+            if x.dtype.kind == "uint" and value < 0:
+                needed = f"must not be negative for {x.dtype} tensors"
+                raise Refusal(BadArgument(self.name, name, str(value), needed), argument(name))
+            refuse_unless_held(self.name, x, value, name)
         return (x,)
+
+    def limits(self, dtype: DType) -> dict[str, int | float]:
+        """Both of them; of integers, without their fractions."""
+        both = {"min_val": self.min_val, "max_val": self.max_val}
+        return {name: trunc(value) if dtype.is_integer and isfinite(value) else value for name, value in both.items()}
+
+    def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
+        return held_otherwise(self.name, given[0], min_val=self.min_val, max_val=self.max_val)
 
 
 class Sigmoid(Activation):
@@ -257,6 +270,11 @@ class Hardshrink(Activation):
     lambd = Arg(NUMBER, default=0.5, positional=True)
     examples = ("input 3 -> hardshrink",)
 
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        (x,) = super().infer(given)
+        refuse_unless_held(self.name, x, self.lambd, "lambd")
+        return (x,)
+
 
 class Softshrink(Activation):
     """`x` moved by `lambd` towards 0, and 0 where it is nearer than that."""
@@ -266,6 +284,11 @@ class Softshrink(Activation):
     onnx = "Shrink"
     lambd = Arg(NumberKind(0), default=0.5, positional=True)
     examples = ("input 3 -> softshrink",)
+
+    def infer(self, given: Given) -> tuple[TensorType, ...]:
+        (x,) = super().infer(given)
+        refuse_unless_held(self.name, x, self.lambd, "lambd")
+        return (x,)
 
 
 class Tanhshrink(Activation):
@@ -292,9 +315,12 @@ class Threshold(Pointwise):
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
         (x,) = super().infer(given)
-        refuse_unless_whole(self.name, x, self.threshold, "threshold")
-        refuse_unless_whole(self.name, x, self.value, "value")
+        refuse_unless_held(self.name, x.with_dtype(computed(x.dtype)), self.threshold, "threshold")
+        refuse_unless_held(self.name, x, self.value, "value")
         return (x,)
+
+    def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
+        return held_otherwise(self.name, given[0], threshold=self.threshold, value=self.value)
 
 
 class Glu(Activation):

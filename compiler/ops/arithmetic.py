@@ -10,14 +10,14 @@ from typing import ClassVar
 
 from ..dims import SymDim
 from ..errors.arithmetic import NeedsNumber, OperandCount
-from ..errors.base import STAGE, argument, input_
+from ..errors.base import STAGE, Place, Problem, argument, input_
 from ..errors.operators import BadArgument
 from ..types import BOOL as BOOL_TYPE
 from ..types import FLOAT32, DType, TensorType
 from .base import Arg, Given, Operator, Refusal
 from .broadcast import broadcast
 from .kinds import BOOL, SCALAR
-from .pointwise import refuse_unless_fits
+from .pointwise import changed, held_otherwise, refuse_unless_held, wrapped
 from .promotion import Scalar, result_type
 
 
@@ -53,11 +53,8 @@ class Binary(MaybeNumber):
         self.refuse_operands(given)
         dtype = self.operand_type(given)
         self.refuse_types(given, dtype)
-        if self.scalars:
-            refuse_unless_fits(self.name, given[0].with_dtype(dtype), self.other, "other")
-            shape = given[0].shape
-        else:
-            shape = broadcast(given[0].shape, given[1].shape, given.facts, self.name, self.verb)
+        shapes = [t.shape for t in given]
+        shape = shapes[0] if self.scalars else broadcast(shapes[0], shapes[1], given.facts, self.name, self.verb)
         return (TensorType(self.result_type(dtype), shape),)
 
     def operand_type(self, given: Given) -> DType:
@@ -71,6 +68,16 @@ class Binary(MaybeNumber):
     def refuse_types(self, given: Given, dtype: DType) -> None:
         """Refuses element types and numbers that the operator does not go with."""
 
+    def number(self, dtype: DType) -> Scalar:
+        """The number in the element type of the operands."""
+        return wrapped(self.scalars[0], dtype)
+
+    def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
+        if not self.scalars:
+            return ()
+        x = given[0].with_dtype(self.operand_type(given))
+        return changed(self.symbol or self.name, x, {"other": (self.other, self.number(x.dtype))})
+
 
 def _refuse_bool(operator: str, given: Given, dtype: DType) -> None:
     if dtype == BOOL_TYPE:
@@ -78,8 +85,9 @@ def _refuse_bool(operator: str, given: Given, dtype: DType) -> None:
 
 
 def _refuse_zero(op: Binary, dtype: DType) -> None:
-    if dtype.is_integer and not op.reverse and not isinstance(op.other, SymDim) and op.scalars and op.other == 0:
-        raise Refusal(BadArgument(op.name, "other", "0", f"must not be 0 for {dtype} tensors"), argument("other"))
+    if dtype.is_integer and not op.reverse and not isinstance(op.other, SymDim) and op.scalars and op.number(dtype) == 0:
+        found = "0" if op.other == 0 else f"{op.other}, which {dtype} takes as 0"
+        raise Refusal(BadArgument(op.name, "other", found, f"must not be 0 for {dtype} tensors"), argument("other"))
 
 
 class Add(Binary):
@@ -180,6 +188,8 @@ class Pow(Binary):
     def refuse_types(self, given: Given, dtype: DType) -> None:
         _refuse_bool(self.name, given, dtype)
         exponent = self.other
+        if self.scalars and not self.reverse:
+            refuse_unless_held(self.name, given[0].with_dtype(dtype), exponent, "other")
         if self.reverse or not isinstance(exponent, int) or exponent >= 0 or not dtype.is_integer:
             return
         needed = f"must not be negative for {given[0].dtype} tensors"
@@ -240,5 +250,9 @@ class Clamp(Operator):
         if dtype == BOOL_TYPE:
             raise Refusal(NeedsNumber(self.name, x), input_(0))
         for name, value in bounds.items():
-            refuse_unless_fits(self.name, x.with_dtype(dtype), value, name)
+            refuse_unless_held(self.name, x.with_dtype(dtype), value, name)
         return (x.with_dtype(dtype),)
+
+    def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
+        (x,) = self.infer(given)
+        return held_otherwise(self.name, x, min=self.min, max=self.max)

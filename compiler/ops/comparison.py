@@ -6,13 +6,13 @@ they are 0.
 
 from __future__ import annotations
 
-from ..errors.base import input_
+from ..errors.base import Place, Problem, input_
 from ..errors.operators import NeedsBool
 from ..types import BOOL, DType, TensorType
 from .arithmetic import Binary, MaybeNumber, Pair
 from .base import Given, Refusal
 from .broadcast import broadcast_all
-from .pointwise import ANYTHING, Pointwise, refuse_unless_fits
+from .pointwise import ANYTHING, Pointwise, computed, held_otherwise, refuse_unless_held
 from .promotion import result_type
 
 
@@ -171,10 +171,14 @@ class Where(MaybeNumber):
         if given[0].dtype != BOOL:
             raise Refusal(NeedsBool(self.name, given[0]), input_(0))
         dtype = self.operand_type(given)
-        refuse_unless_fits(self.name, given[1].with_dtype(dtype), self.other, "other")
+        # PyTorch makes a half type of a float32 without asking.
+        refuse_unless_held(self.name, given[1].with_dtype(computed(dtype)), self.other, "other")
         shape = broadcast_all([t.shape for t in given], given.facts, self.name, "choose between")
         return (TensorType(dtype, shape),)
 
     def operand_type(self, given: Given) -> DType:
         """The element type that both choices are converted to."""
         return result_type(given.types[1:], self.scalars)
+
+    def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
+        return held_otherwise(self.name, given[1].with_dtype(self.operand_type(given)), other=self.other)

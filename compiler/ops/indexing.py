@@ -6,12 +6,12 @@ count from 0; whether they lie within the axis is known only at run time.
 
 from __future__ import annotations
 
-from math import inf, isfinite, trunc
+from math import inf, isfinite
 from typing import ClassVar
 
 from ..dims import Dim, advice, show
 from ..errors.arithmetic import NeedsNumber
-from ..errors.base import STAGE, argument, input_
+from ..errors.base import STAGE, Place, Problem, argument, input_
 from ..errors.dense import NarrowIndices
 from ..errors.indexing import LongIndices, ScatterSource
 from ..errors.operators import BadArgument, DTypeMismatch, NeedsBool, NeedsInteger, Unprovable, WrongRank, WrongSize
@@ -21,12 +21,11 @@ from .axes import front_axis
 from .base import Arg, Given, Operator, Refusal, numel
 from .broadcast import broadcast
 from .kinds import AXIS, BOOL, DIM, DTYPE, SIZE, Kind, NumberKind, WordKind
+from .pointwise import held, held_otherwise
 from .shape import Layout
 
 X, INDEX, SRC = range(3)
 MASK = 1
-GREATEST = {"float16": 65504.0, "bfloat16": (2 - 2**-7) * 2.0**127, "float32": (2 - 2**-23) * 2.0**127, "float64": (2 - 2**-52) * 2.0**1023}
-"""The greatest finite number of each floating-point type."""
 
 
 class FillKind(Kind["int | float | bool"]):
@@ -49,14 +48,14 @@ FILL = FillKind()
 
 def filling(operator: str, value: int | float | bool, dtype: DType) -> int | float | bool:
     """The argument `value` as an element of that type; refused if the type does not hold it."""
-    if dtype.kind == "bool":
-        return bool(value)
-    low, high = (-GREATEST[dtype.name], GREATEST[dtype.name]) if dtype.is_float else dtype.limits
-    if not low <= value <= high and not (dtype.is_float and not isfinite(value)):
+    taken = held(value, dtype)
+    if taken is None:
+        low, high = dtype.limits
         ends = [f"{end:.6g}" if dtype.is_float else str(end) for end in (low, high)]
         needed = f"must be {f'from {ends[0]} to {ends[1]}' if isfinite(value) else 'finite'} for {dtype}"
         raise Refusal(BadArgument(operator, "value", str(value), needed), argument("value"))
-    return float(value) if dtype.is_float else trunc(value)
+    assert isinstance(taken, (int, float))
+    return taken
 
 
 def refuse_unless_indices(operator: str, given: Given, index: int) -> None:
@@ -162,6 +161,9 @@ class Scatter(_Writing):
         if self.value is not None:
             filling(self.name, self.value, given[X].dtype)
         return super().infer(given)
+
+    def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
+        return held_otherwise(self.name, given[X], value=self.value)
 
 
 class ScatterReduce(_Writing):
@@ -280,3 +282,6 @@ class MaskedFill(Layout):
             raise Refusal(NeedsBool(self.name, mask), input_(MASK))
         filling(self.name, self.value, x.dtype)
         return (x.with_shape(broadcast(x.shape, mask.shape, given.facts, self.name, "match tensor and mask of shape")),)
+
+    def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
+        return held_otherwise(self.name, given[X], value=self.value)

@@ -6,13 +6,17 @@ stays, or integers become float32 where `promotes` is set, as in PyTorch.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import isfinite, trunc
 from typing import ClassVar
 
-from ..errors.arithmetic import NeedsNumber, ScalarDoesNotFit
-from ..errors.base import argument, input_
-from ..errors.operators import BadArgument, NeedsFloat
-from ..types import FLOAT32, DType, TensorType
+from ..dims import SymDim
+from ..errors.arithmetic import NeedsNumber, NumberConverted, ScalarDoesNotFit
+from ..errors.base import Place, Problem, argument, input_
+from ..errors.operators import NeedsFloat
+from ..types import BOOL, FLOAT32, DType, TensorType
 from .base import Given, Operator, Refusal
+from .promotion import Scalar
 
 FLOATS: tuple[str, ...] = ("float",)
 NUMBERS: tuple[str, ...] = ("float", "int", "uint")
@@ -39,24 +43,50 @@ def refuse_unless(operator: str, x: TensorType, takes: tuple[str, ...], index: i
     raise Refusal(problem, input_(index))
 
 
-def refuse_unless_fits(operator: str, x: TensorType, scalar: object, name: str) -> None:
-    """Refuses an argument that the integer type of `x` would wrap around."""
-    if x.dtype.is_integer and isinstance(scalar, int) and not fits(scalar, x.dtype):
-        raise Refusal(ScalarDoesNotFit(operator, str(scalar), x), argument(name))
+def held(value: Scalar, dtype: DType) -> Scalar | None:
+    """An argument as PyTorch converts it to the element type; None if that does not hold it.
+
+    Of an integer type a fraction loses what is behind the point, and an unsigned one counts negative integers from its end.
+    """
+    if isinstance(value, SymDim):
+        return value
+    if dtype == BOOL:
+        return bool(value)
+    low, high = dtype.limits
+    if dtype.is_float:
+        return float(value) if low <= value <= high or not isfinite(value) else None
+    if dtype.kind == "uint" and isinstance(value, int):
+        low = -high
+    return wrapped(trunc(value), dtype) if low <= value <= high else None
 
 
-def refuse_unless_whole(operator: str, x: TensorType, scalar: float, name: str) -> None:
-    """Refuses an argument that is used in the integer type of `x` and would lose its fraction or wrap around."""
+def wrapped(value: Scalar, dtype: DType) -> Scalar:
+    """A number beside an operator: of an integer that the integer type does not hold, the last bits stay."""
+    if not dtype.is_integer or not isinstance(value, int):
+        return value
+    low, high = (int(end) for end in dtype.limits)
+    return (value - low) % (high - low + 1) + low
+
+
+def computed(dtype: DType) -> DType:
+    """What PyTorch computes in: of half types, float32."""
+    return FLOAT32 if dtype.is_float and dtype.size == 2 else dtype
+
+
+def refuse_unless_held(operator: str, x: TensorType, value: Scalar | None, name: str) -> None:
+    """Refuses an argument that the element type of `x` does not hold."""
+    if value is not None and held(value, x.dtype) is None:
+        raise Refusal(ScalarDoesNotFit(operator, str(value), x), argument(name))
+
+
+def changed(operator: str, x: TensorType, taken: Mapping[str, tuple[Scalar | None, Scalar | None]]) -> tuple[tuple[Problem, Place], ...]:
+    """Warnings about integers that are not what was written: of each argument, that and what it comes to."""
     if not x.dtype.is_integer:
-        return
-    if scalar != int(scalar):
-        needed = f"must be an integer for {x.dtype} tensors"
-        raise Refusal(BadArgument(operator, name, str(scalar), needed, "convert the tensor with `-> cast float32` before"), argument(name))
-    refuse_unless_fits(operator, x, int(scalar), name)
+        return ()
+    different = {name: pair for name, pair in taken.items() if pair[0] != pair[1]}
+    return tuple((NumberConverted(operator, str(old), str(new), x), argument(name)) for name, (old, new) in different.items())
 
 
-def fits(value: int, dtype: DType) -> bool:
-    """Whether an integer type holds the value."""
-    bits = 8 * dtype.size
-    low, high = (0, 1 << bits) if dtype.kind == "uint" else (-1 << (bits - 1), 1 << (bits - 1))
-    return low <= value < high
+def held_otherwise(operator: str, x: TensorType, **values: Scalar | None) -> tuple[tuple[Problem, Place], ...]:
+    """The same of arguments that are `held`."""
+    return changed(operator, x, {name: (v, None if v is None else held(v, x.dtype)) for name, v in values.items()})

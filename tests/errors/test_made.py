@@ -96,7 +96,7 @@ def weights_missing() -> Words:
 
 
 def onnx_unsupported() -> Words:
-    return ["compile", "-e", "input 3x8x8 -> upsample scale=2 mode=bilinear antialias=true align_corners=true", "-o", "out.onnx"]
+    return ["compile", "-e", "input 3xHxW -> upsample scale=2 mode=lanczos antialias=true", "-o", "out.onnx"]
 
 
 def no_model() -> Words:

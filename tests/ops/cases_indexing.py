@@ -86,6 +86,8 @@ CASES: list[str] = [
     "x = input [3] float16; mask = input [3] bool; (x, mask) -> masked_fill (-65504)",
     "x = input [] batch=false; mask = input [] bool batch=false; (x, mask) -> masked_fill 0",
     *[f"x = input [3, 2] {d}; mask = input [3, 2] bool; (x, mask) -> masked_fill 1" for d in _ANY],
+    "x = input [4] uint8; m = input [4] bool; (x, m) -> masked_fill (-200)",
+    "x = input [4] uint8; i = input [1] int64; (x, i) -> scatter 1 value=-3",
 ]
 
 TORCH_ONLY: list[str] = [

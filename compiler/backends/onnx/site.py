@@ -66,7 +66,8 @@ class Use:
 
     def scalar(self, value: Dim | float | bool, dtype: DType) -> str:
         if isinstance(value, (int, float)):
-            return self._draft.constant(np.array(value, dtype=numpy_dtype(dtype)))
+            with np.errstate(over="ignore"):  # a number that is too large is infinite
+                return self._draft.constant(np.array(value, dtype=numpy_dtype(dtype)))
         return self._sizes.scalar(value, dtype)
 
     def ints(self, values: Sequence[Dim]) -> str:

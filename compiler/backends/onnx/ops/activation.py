@@ -6,8 +6,6 @@ attributes, which are float32, would not be exact: there they are composed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ....ops.activation import (
     Celu,
     Elu,
@@ -37,6 +35,7 @@ from ....ops.activation import (
     Threshold,
 )
 from ....ops.base import Operator
+from ....ops.pointwise import computed, held
 from ....types import FLOAT32
 from ..table import Site, emits
 from ..terms import FLOAT64, Term, erf, expm1, precise, softplus, term, wide_integer
@@ -66,7 +65,7 @@ def relu(op: Relu, site: Site) -> str:
 @emits(Relu6, Hardtanh)
 def clip(op: Relu6 | Hardtanh, site: Site) -> str:
     x = term(site)
-    low, high = (op.min_val, op.max_val) if isinstance(op, Hardtanh) else (0, 6)
+    low, high = op.limits(x.dtype).values() if isinstance(op, Hardtanh) else (0, 6)
     convert = float if x.dtype.is_float else int
     return x.within(wide_integer(x.dtype), lambda y: y.op("Clip", convert(low), convert(high))).name
 
@@ -214,8 +213,10 @@ def tanhshrink(op: Tanhshrink, site: Site) -> str:
 @emits(Threshold)
 def threshold(op: Threshold, site: Site) -> str:
     x = term(site)
-    convert: Callable[[float], float] = float if x.dtype.is_float else int
-    return x.greater(convert(op.threshold)).choose(x, convert(op.value)).name
+    limit, value = held(op.threshold, computed(x.dtype)), held(op.value, x.dtype)
+    assert limit is not None
+    assert value is not None
+    return x.greater(limit).choose(x, value).name
 
 
 @emits(Glu)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ....ops.arithmetic import Add, Binary, Clamp, Div, FloorDiv, Maximum, Minimum, Mul, Pair, Pow, Remainder, Sub
 from ....ops.base import Operator
+from ....ops.pointwise import held
 from ....ops.promotion import result_type
-from ....types import BOOL, INT64
+from ....types import BOOL, FLOAT32, INT64
 from ..table import Site, emits
 from ..terms import INT32, Term, term, wide_integer
 
@@ -14,26 +15,34 @@ _ON_TRUTH: dict[type[Operator], str] = {Add: "Or", Mul: "And", Maximum: "Or", Mi
 
 
 def operands(op: Binary, site: Site) -> tuple[Term, Term]:
-    """Both operands in one element type."""
+    """Both operands in one element type; with a number that a half type does not hold, in float32, as PyTorch computes."""
     dtype = op.operand_type(site.given)
+    if op.scalars and dtype.size == 2 and held(op.number(dtype), dtype) is None:
+        dtype = FLOAT32
     x = term(site).cast(dtype)
     if not op.scalars:
         return x, term(site, 1).cast(dtype)
-    number = x.like(float(op.other) if dtype.is_float and isinstance(op.other, int) else op.other)
+    other = op.number(dtype)
+    number = x.like(float(other) if dtype.is_float and isinstance(other, int) else other)
     return (number, x) if op.reverse else (x, number)
+
+
+def _settled(y: Term, site: Site) -> str:
+    """The result in its own element type."""
+    return y.cast(site.results[0].dtype).name
 
 
 @emits(Add, Sub, Mul, Div)
 def arithmetic(op: Binary, site: Site) -> str:
     a, b = operands(op, site)
-    return a.op(_ON_TRUTH[type(op)] if a.dtype == BOOL else op.onnx, b).name
+    return _settled(a.op(_ON_TRUTH[type(op)] if a.dtype == BOOL else op.onnx, b), site)
 
 
 @emits(Pow)
 def power(op: Pow, site: Site) -> str:
     a, b = operands(op, site)
     via = INT64 if a.dtype.is_integer and a.dtype.size < 4 else a.dtype
-    return a.within(via, lambda base: base.op("Pow", b.cast(via))).name
+    return _settled(a.within(via, lambda base: base.op("Pow", b.cast(via))), site)
 
 
 def _remainder(a: Term, b: Term) -> Term:
@@ -47,7 +56,7 @@ def _remainder(a: Term, b: Term) -> Term:
 
 @emits(Remainder)
 def remainder(op: Remainder, site: Site) -> str:
-    return _remainder(*operands(op, site)).name
+    return _settled(_remainder(*operands(op, site)), site)
 
 
 @emits(FloorDiv)
@@ -60,8 +69,8 @@ def floor_div(op: FloorDiv, site: Site) -> str:
         return a.within(via, lambda x: (x - _remainder(x, wide)) / wide).name
     exact = ((a - _remainder(a, b)) / b).op("Round")
     if op.scalars and not op.reverse and op.other != 0:
-        return exact.name
-    return b.equal(0.0).choose(a / b, exact).name
+        return _settled(exact, site)
+    return _settled(b.equal(0.0).choose(a / b, exact), site)
 
 
 @emits(Maximum, Minimum)
@@ -78,5 +87,6 @@ def extreme(op: Pair, site: Site) -> str:
 def clamp(op: Clamp, site: Site) -> str:
     dtype = site.results[0].dtype
     via = wide_integer(dtype)
-    bounds = ["" if bound is None else site.scalar(bound, via) for bound in (op.min, op.max)]
+    ends = (None if bound is None else held(bound, dtype) for bound in (op.min, op.max))
+    bounds = ["" if end is None else site.scalar(end, via) for end in ends]
     return Term(site, site.add("Clip", [term(site).cast(via).name, *bounds]), via).cast(dtype).name

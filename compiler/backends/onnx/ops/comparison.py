@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ....ops.arithmetic import Pair
 from ....ops.comparison import Comparison, Eq, Ge, Gt, Isfinite, Isinf, Isnan, Le, LogicalAnd, LogicalOr, LogicalXor, Lt, Ne, Where
+from ....ops.pointwise import computed, held
 from ....types import BOOL, FLOAT32
 from ..table import Site, emits
 from ..terms import FLOAT64, INT32, Term, term
@@ -42,10 +43,17 @@ def isfinite(op: Isfinite, site: Site) -> str:
     return x.op("IsNaN", to=BOOL).op("Or", x.op("IsInf", to=BOOL)).negation().name
 
 
+def _number(op: Where, x: Term) -> Term:
+    """What a half type does not hold is infinite in it."""
+    taken = held(op.scalars[0], computed(x.dtype))
+    assert taken is not None
+    return x.like(taken)
+
+
 @emits(Where)
 def where(op: Where, site: Site) -> str:
     dtype = op.operand_type(site.given)
     x = term(site, 1).cast(dtype)
-    other = x.like(op.other) if op.scalars else term(site, 2).cast(dtype)
+    other = _number(op, x) if op.scalars else term(site, 2).cast(dtype)
     then, otherwise = (other, x) if op.reverse else (x, other)
     return term(site).choose(then, otherwise).name
