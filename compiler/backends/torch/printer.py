@@ -87,9 +87,17 @@ def _real(value: float) -> str:
     text, rounded = repr(value), repr(float(f"{value:.15g}"))
     mantissa, e, exponent = (rounded if len(rounded) + NOISE <= len(text) else text).partition("e")
     if not e:
-        return mantissa
+        return _counted(mantissa)
     sign = "-" if exponent.startswith("-") else ""
     return f"{mantissa}e{sign}{exponent.lstrip('+-').lstrip('0')}"
+
+
+def _counted(text: str) -> str:
+    """`1e9` where a digit has six zeros or more behind it: nobody counts them."""
+    whole = text.removesuffix(".0")
+    digits = whole.rstrip("0")
+    zeros = len(whole) - len(digits)
+    return f"{digits}e{zeros}" if zeros >= 6 and len(digits.removeprefix("-")) == 1 else text
 
 
 def _precedence(code: Code) -> int:
