@@ -13,13 +13,24 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
+from widened import widened
 
 import netc
+from netc.compiler.backends.onnx.runtime import Session
 from netc.compiler.dims import bounds, evaluate, symbols
 from netc.compiler.types import TensorType
+from netc.dsl.record import Record
+
+
+class Distinct(Record):
+    """Numbers that are all different along an axis."""
+
+    axis: int
+
 
 Arrays = dict[str, Any]
-Limit = int | tuple[int, int]
+Limit = int | tuple[int, int] | Distinct
 BATCHES = (1, 3)
 SEED = 7
 NOISE = 200
@@ -34,10 +45,10 @@ def sizes_of(model: netc.Model, sizes: Mapping[str, Sequence[int]] | None = None
     for index in range(2):
         env: dict[str, int] = {}
         for name in names:
-            if name == "N":
-                env[name] = BATCHES[index]
-            elif sizes and name in sizes:
+            if sizes and name in sizes:
                 env[name] = sizes[name][index]
+            elif name == "N":
+                env[name] = BATCHES[index]
             else:
                 env[name] = _allowed(model, name)[index]
         chosen.append(env)
@@ -65,15 +76,19 @@ def inputs_for(model: netc.Model, sizes: Mapping[str, int], seed: int = SEED, li
     arrays: Arrays = {}
     for name, type_ in model.inputs.items():
         shape = tuple(evaluate(d, dict(sizes)) for d in type_.shape)
-        if type_.dtype.is_float:
-            arrays[name] = generator.standard_normal(shape).astype(np.float32)
-        elif type_.dtype.kind == "bool":
-            arrays[name] = generator.integers(0, 2, shape).astype(bool)
-        else:
-            limit = (limits or {}).get(name, 2)
-            low, high = limit if isinstance(limit, tuple) else (0, limit)
-            arrays[name] = generator.integers(low, high, shape)
+        arrays[name] = _array(generator, type_, shape, (limits or {}).get(name))
     return arrays
+
+
+def _array(generator: np.random.Generator, type_: TensorType, shape: tuple[int, ...], limit: Limit | None) -> Any:
+    if isinstance(limit, Distinct):
+        return generator.random(shape).argsort(limit.axis) if shape else generator.integers(0, 9, shape)
+    if type_.dtype.is_float:
+        return generator.standard_normal(shape).astype(np.float32)
+    if type_.dtype.kind == "bool":
+        return generator.integers(0, 2, shape).astype(bool)
+    low, high = limit if isinstance(limit, tuple) else (0, 2 if limit is None else limit)
+    return generator.integers(low, high, shape)
 
 
 def tensor(array: Any, type_: TensorType) -> torch.Tensor:
@@ -117,6 +132,18 @@ def close(name: str, left: torch.Tensor, right: torch.Tensor, dtype: str, tolera
     torch.testing.assert_close(right.double(), left.double(), rtol=allowed, atol=allowed, equal_nan=True, msg=lambda m: f"{name}: {m}")
 
 
+def _session(model: netc.Model) -> Session:
+    """As ONNX Runtime takes it; as float32, where it lacks a kernel for bfloat16."""
+    try:
+        return model.session(seed=SEED)
+    except NoKernel:
+        proto = model.onnx(seed=SEED)
+        wider = widened(proto)
+        if wider == proto:
+            raise
+        return Session(wider)
+
+
 def agree(
     model: netc.Model,
     sizes: Mapping[str, Sequence[int]] | None = None,
@@ -137,7 +164,7 @@ def agree(
     again = executed(model, state)
     if export:
         onnx.checker.check_model(model.onnx(seed=SEED), full_check=True)
-    session = model.session(seed=SEED) if export and runtime else None
+    session = _session(model) if export and runtime else None
     for env in sizes_of(model, sizes):
         arrays = inputs_for(model, env, limits=limits)
         wanted = run_module(module, model, arrays)

@@ -18,14 +18,15 @@ from netc.compiler.ops.activation import SlopesKind
 from netc.compiler.ops.base import Arg
 from netc.compiler.ops.kinds import Kind, Unfit
 from netc.compiler.types import DTYPES, TensorType
+from netc.dsl.record import replace
 
 from .family_arguments import ARGUMENTS
 from .family_inputs import INPUTS, RANKS, Draw, Family, broadcasting, dtypes_of, shape, tensor
 from .use import BATCH, Use
 
 GREATEST = 4
-NUMBERS = (0.5, 1, 2, 0.25, 3, 1.5, 0.1, -1, -0.75)
-SCALARS = (2, 0.5, 3, -1, 1, 1.5, True, 0)
+NUMBERS = (0.5, 1, 2, 0.25, 3, 1.5, 0.1, -1, -0.75, 0, 1000, -1000, 1e30)
+SCALARS = (2, 0.5, 3, -1, 1, 1.5, True, 0, 1e4, -1e30)
 
 
 @st.composite
@@ -39,7 +40,7 @@ def uses(draw: Draw, name: str) -> Use:
         use = _symbolic(draw, use)
     if len(types) == 1 and draw(st.integers(0, 4)) == 0:
         use = Use(use.operator, use.inputs, use.args, use.dims, "part")
-    return use
+    return replace(use, main=True) if cls.extras and draw(st.booleans()) else use
 
 
 def _symbolic(draw: Draw, use: Use) -> Use:
@@ -152,7 +153,7 @@ VALUES: dict[type, Callable[[Draw, Any, tuple[TensorType, ...]], Any]] = {
     k.NumberKind: _number,
     k.ScalarKind: lambda draw, kind, types: draw(st.sampled_from(SCALARS)),
     k.BoolKind: lambda draw, kind, types: draw(st.booleans()),
-    k.DTypeKind: lambda draw, kind, types: draw(st.sampled_from([d for d in DTYPES if d != "bfloat16"])),
+    k.DTypeKind: lambda draw, kind, types: draw(st.sampled_from(list(DTYPES))),
     k.ListKind: _list,
     k.SizesKind: _sizes,
     SlopesKind: _slopes,

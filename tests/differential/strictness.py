@@ -132,6 +132,12 @@ TABLE = (
         "with a mask PyTorch takes `causal` as a mere hint about it",
     ),
     Deliberate(
+        ("multihead_attention",),
+        "wrong-argument",
+        lambda use: _argument(use, "dropout") < 0,
+        "a probability; PyTorch looks at it only where it is not to give the weights",
+    ),
+    Deliberate(
         ("attention",),
         "mask-mismatch",
         lambda use: len(use.inputs) > 3 and use.inputs[3].rank < 2,
@@ -142,7 +148,7 @@ TABLE = (
     Deliberate(("attention",), "bad-argument", _slides, "a window slides with the queries, from the past; PyTorch has no name for it"),
     Deliberate(("attention",), "shape-mismatch", _slides, "a window slides with the queries; PyTorch has no name for it"),
     Deliberate(
-        ("lstm_cell",),
+        ("lstm", "lstm_cell"),
         "dtype-mismatch",
         lambda use: len(use.inputs) == 3 and use.inputs[0].dtype == use.inputs[1].dtype != use.inputs[2].dtype,
         "a cell state of another type is promoted, and the states that come out could not all go in again",

@@ -26,6 +26,8 @@ class Use(Record):
     dims: tuple[tuple[int, str], ...] = ()
     label: str = ""
     """Of a group around the stage, which makes it a member of an `nn.Sequential`."""
+    main: bool = False
+    """Whether only the first of several results is taken."""
 
     @property
     def cls(self) -> type[Operator]:

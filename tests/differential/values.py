@@ -1,15 +1,18 @@
 """Which numbers the inputs of a use may hold, so that it is defined what comes out.
 
-In: a use. Out: for inputs of whole numbers, the least, and one more than the greatest. Always: what is not named holds 0 and 1.
+In: a use. Out: for inputs of whole numbers, the least, and one more than the greatest; or that they all differ. Always: whole numbers that
+are not named are 0 and 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from judge import Distinct, Limit
+
 from .use import Use
 
-Limits = dict[str, tuple[int, int]]
+Limits = dict[str, Limit]
 
 
 def limits_of(use: Use) -> Limits:
@@ -29,6 +32,11 @@ def _indices(use: Use) -> Limits:
     return {"x1": (0, 1 if use.dims else min(_axis(use), 2))}
 
 
+def _order(use: Use) -> Limits:
+    """Of equal numbers, any may come first."""
+    return {"x0": Distinct(int(dict(use.args).get("axis", use.cls.signature["axis"].default)))}
+
+
 LIMITS: dict[str, Callable[[Use], Limits]] = {
     # PyTorch divides by 0 only among floating-point numbers.
     "floor_div": lambda use: {"x0": (1, 9), "x1": (1, 4)},
@@ -40,12 +48,19 @@ LIMITS: dict[str, Callable[[Use], Limits]] = {
     "rotary": lambda use: {"x1": (0, 9)},
     "scatter": _indices,
     "scatter_reduce": _indices,
+    **dict.fromkeys(("argsort", "sort", "topk"), _order),
 }
 
 
 # --- how near the numbers must be ------------------------------------------------------------------------------------------------
 
-TOLERANCES = {"float64": 1e-9, "float32": 1e-5, "float16": 2e-2}
+
+def needs_two(use: Use) -> bool:
+    """Whether one sample has no variance, so that the batch must not be 1: without running statistics, and no axes of space."""
+    return use.operator == "batch_norm" and use.inputs[0].rank == 2 and not use.build().args["track_running_stats"]
+
+
+TOLERANCES = {"float64": 1e-9, "float32": 1e-5, "float16": 2e-2, "bfloat16": 1e-1}
 """Relative and absolute, by the narrowest element type that takes part; whole numbers and truth values are equal."""
 
 LOOSER: dict[tuple[str, str], tuple[float, str]] = {
@@ -86,4 +101,9 @@ def tolerance_of(use: Use) -> float:
         return TOLERANCES["float32"]
     narrowest = min(floats, key=lambda dtype: dtype.size).name
     known = LOOSER.get((use.operator, narrowest))
-    return TOLERANCES[narrowest] if known is None else known[0]
+    return (TOLERANCES[narrowest] if known is None else known[0]) * _factor(use)
+
+
+def _factor(use: Use) -> float:
+    """ONNX Runtime computes `alpha * (exp(x) - 1)` as it stands: near 0 it is as wrong as 1 is, times alpha."""
+    return max(1.0, abs(use.build().args["alpha"])) if use.operator in ("celu", "elu") else 1.0

@@ -30,7 +30,9 @@ class Verdict(Record):
 
 
 def results_of(use: Use) -> int:
-    """How many results there are, when all are unpacked. What is refused is taken to have one."""
+    """How many results are taken: all there are, or the main one. What is refused is taken to have one."""
+    if use.main:
+        return 1
     try:
         return len(use.build().infer(Given(use.inputs, Facts.nothing())))
     except Refusal:

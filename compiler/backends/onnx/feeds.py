@@ -133,7 +133,7 @@ def fetch(session: Any, feeds: dict[str, Array], outputs: Mapping[str, Port]) ->
 def _to_runtime(array: Array) -> Any:
     if array.dtype != ml_dtypes.bfloat16:
         return onnxruntime.OrtValue.ortvalue_from_numpy(array)
-    bits = np.ascontiguousarray(array).view(np.uint16)
+    bits = np.asarray(array, order="C").view(np.uint16)
     return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(bits, TensorProto.BFLOAT16)
 
 
