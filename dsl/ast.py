@@ -92,10 +92,11 @@ class Conditional(Expr):
 
 
 class Call(Expr):
-    """`function(arguments)`: a builtin, a `fn`, or an initialiser such as `normal(0.02)`."""
+    """`function(arguments, key=value)`: a builtin, a `fn`, an initialiser such as `normal(0.02)`, or an operator or block on tensors."""
 
     function: Name
     arguments: tuple[Expr, ...]
+    keywords: tuple[Keyword, ...] = ()
 
 
 class StageExpr(Expr):

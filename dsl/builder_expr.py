@@ -103,8 +103,12 @@ class ExpressionBuilder:
         return made
 
     def call(self, c: Children) -> ast.Call:
-        arguments = tuple(c[2]) if len(c) > 3 else ()
-        return ast.Call(self._between(c[0], c[-1]), self._name(c[0]), arguments)
+        written = c[2] if len(c) > 3 else []
+        keywords = tuple(one for one in written if one.__class__ is ast.Keyword)
+        arguments = tuple(one for one in written if one.__class__ is not ast.Keyword)
+        if keywords and arguments and keywords[0].span.start < arguments[-1].span.start:
+            self._report(errors.positional_after_keyword(arguments[-1].span, keywords[0].span))
+        return ast.Call(self._between(c[0], c[-1]), self._name(c[0]), arguments, keywords)
 
     def attribute(self, c: Children) -> ast.Attribute:
         return ast.Attribute(self._between(c[0], c[2]), c[0], c[2].text)

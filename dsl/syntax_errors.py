@@ -170,8 +170,6 @@ def _comma(stop: Stop) -> Diagnostic | None:
 def _equals(stop: Stop) -> Diagnostic | None:
     if stop.token.type not in ("EQUALS", "ASSIGN"):
         return None
-    if stop.opener is not None and stop.opener.type == "LPAR_TIGHT":
-        return errors.syntax(stop.span, "a compile-time function takes its arguments without names")
     if "COMPARE" in stop.possible and (stop.first.type in ("LET", "EXPECT", "FN") or stop.in_condition):
         return errors.single_equals(stop.span)
     if stop.previous is not None and stop.previous.type in _VALUES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from netc.dsl import ast
@@ -271,6 +271,8 @@ def check_given(owner: str, parameters: Sequence[ast.Parameter], node: ast.Apply
     for keyword in node.keywords:
         if keyword.name not in names:
             raise Failure(UnknownArgument(owner, keyword.name, tuple(near(keyword.name, names)), tuple(names)), keyword.name_span)
+        if keyword.name in given and given[keyword.name].span.start > keyword.span.start:
+            raise Silent  # the parser has told that it stands in the wrong place
         if keyword.name in given:
             raise Failure(ArgumentTwice(owner, keyword.name), keyword.span, ((given[keyword.name].span, "first here"),))
         given[keyword.name] = keyword.value
@@ -279,14 +281,19 @@ def check_given(owner: str, parameters: Sequence[ast.Parameter], node: ast.Apply
 
 def bind_fn(fn: FnDef, call: ast.Call, inner: Scope, scope: Scope, session: Session) -> None:
     """Binds the parameters of a fn in `inner`."""
-    parameters, owner = fn.node.parameters, fn.node.name.name
-    if len(call.arguments) > len(parameters):
-        raise Failure(TooManyArguments(owner, len(parameters), kind=""), call.arguments[len(parameters)].span)
-    for index, parameter in enumerate(parameters):
-        if index < len(call.arguments):
-            value = evaluate(call.arguments[index], scope, session)
-        elif parameter.default is not None:
-            value = evaluate(parameter.default, inner, session)
-        else:
-            raise Failure(MissingArgument(owner, parameter.name.name, ""), call.span, ((parameter.span, "declared here"),))
+    for parameter, given, default in fn_arguments(fn, call):
+        value = evaluate(given, scope, session) if given is not None else evaluate(default, inner, session)
         inner.bind(parameter.name.name, value, parameter.span)
+
+
+def fn_arguments(fn: FnDef, call: ast.Call) -> Iterator[tuple[ast.Parameter, ast.Expr | None, ast.Expr]]:
+    """Each parameter of a fn with what the call gives it, or None and its default, which may look at the parameters before it."""
+    parameters, owner = fn.node.parameters, fn.node.name.name
+    called = ast.Apply(call.span, owner, call.function.span, call.arguments, call.keywords)
+    given = check_given(owner, parameters, called)
+    for parameter in parameters:
+        expr = given.get(parameter.name.name)
+        default = expr or parameter.default
+        if default is None:
+            raise Failure(MissingArgument(owner, parameter.name.name, ""), call.span, ((parameter.span, "declared here"),))
+        yield parameter, expr, default

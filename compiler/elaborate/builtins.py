@@ -11,7 +11,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..dims import Dim, SymDim, maximum, minimum
-from ..errors.names import FewArguments, TooManyArguments
+from ..errors.names import FewArguments, TooManyArguments, UnknownArgument
 from ..errors.values import FunctionTakes, NoValue
 from .limits import check_dimension, check_list
 from .session import Session
@@ -155,8 +155,16 @@ def call_builtin(name: str, arguments: Sequence[Any], node: ast.Call, session: S
     return value
 
 
+def no_names(node: ast.Call) -> Failure:
+    """An argument with a name for what has none."""
+    first = node.keywords[0]
+    return Failure(UnknownArgument(node.function.name, first.name, hint="its arguments have no names"), first.name_span)
+
+
 def check_count(name: str, least: int, most: int | None, node: ast.Call) -> None:
-    """Refuses a call with too many or too few arguments."""
+    """Refuses a call with too many or too few arguments, or with named ones."""
+    if node.keywords:
+        raise no_names(node)
     if most is not None and len(node.arguments) > most:
         raise Failure(TooManyArguments(name, most, kind=""), node.arguments[most].span)
     if len(node.arguments) < least:

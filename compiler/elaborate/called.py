@@ -74,8 +74,8 @@ def mixed(expr: ast.Expr, scope: Scope, session: Session) -> Any:
             return _mixed_spine(expr, scope, session)
         case ast.Unary(_, "-", inner):
             return prefix(expr, mixed(inner, scope, session), scope, session)
-        case ast.Call(span, function, arguments):
-            call = ast.Apply(span, function.name, function.span, arguments, (), called=True)
+        case ast.Call(span, function, arguments, keywords):
+            call = ast.Apply(span, function.name, function.span, arguments, keywords, called=True)
             return operand(call, scope, session)
     raise Failure(NotForTensors(*_refused(expr)), expr.span)
 

@@ -12,23 +12,25 @@ from netc.dsl.source import Span
 from ..dims import SymDim
 from ..errors.base import Place
 from ..errors.names import ArgumentTwice, UnknownArgument, UnknownName, WrongArgument
-from ..errors.values import NotANumber
+from ..errors.values import NotANumber, NoValue
 from ..ops import formula as f
 from ..ops.base import Init, Operator
 from ..ops.constants import INIT, Parameter, Table
 from ..ops.kinds import Unfit
-from .arguments import flag
-from .builtins import BUILTINS, check_count
-from .evaluate import evaluate, evaluate_shape
+from .arguments import flag, fn_arguments
+from .builtins import BUILTINS, check_count, no_names
+from .evaluate import calling, check_call, evaluate, evaluate_shape
 from .inputs import dtype_of
 from .limits import check_number
 from .operators import add_operator, stage_label
 from .scope import Scope, distinct
 from .session import Session
 from .unused import mentions
-from .values import Failure, Flow, show_value
+from .values import Failure, Flow, FnDef, show_value
 
 Spans = dict[str, Span]
+LARGEST = 10_000
+"""So many parts may a formula have once its functions have been written out."""
 
 
 def make_param(node: ast.Param, scope: Scope, session: Session) -> Flow:
@@ -53,6 +55,8 @@ def _init(expr: ast.Expr, scope: Scope, session: Session) -> Init:
     if isinstance(expr, ast.Name) and expr.name in INIT.words and scope.find(expr.name) is None:
         value: Any = expr.name
     elif isinstance(expr, ast.Call) and scope.find(expr.function.name) is None and expr.function.name in INIT.words:
+        if expr.keywords:
+            raise no_names(expr)
         value = Init(expr.function.name, tuple(evaluate(a, scope, session) for a in expr.arguments))
     elif isinstance(expr, ast.Name) and scope.find(expr.name) is None and expr.name not in session.dims:
         close = near(expr.name, list(INIT.words))
@@ -71,7 +75,7 @@ def make_table(node: ast.Table, scope: Scope, session: Session) -> Flow:
     distinct(node.indices)
     names = tuple(n.name for n in node.indices)
     inner = Scope(scope, scope.frame)
-    formula = _Formulas(names, inner, session).read(node.formula)
+    formula = _Formulas({n: f.Index(i) for i, n in enumerate(names)}, inner, session).read(node.formula)
     args: dict[str, Any] = {
         "indices": names,
         "shape": evaluate_shape(node.shape, scope, session),
@@ -93,10 +97,13 @@ def _place(op: Operator, node: ast.Param | ast.Table, spans: Spans, scope: Scope
 
 
 class _Formulas:
-    """Expressions over the indices of a table as formulas; what does not look at an index is worked out as any other expression."""
+    """Expressions over the indices of a table as formulas; what does not look at an index is worked out as any other expression.
 
-    def __init__(self, names: tuple[str, ...], scope: Scope, session: Session) -> None:
-        self.names, self.scope, self.session = names, scope, session
+    `given` are the names that stand for formulas: the indices, or within a `fn` its parameters.
+    """
+
+    def __init__(self, given: dict[str, f.Formula], scope: Scope, session: Session) -> None:
+        self.given, self.scope, self.session = given, scope, session
 
     def read(self, expr: ast.Expr) -> f.Formula:
         """The formula that an expression is."""
@@ -111,17 +118,20 @@ class _Formulas:
 
     def _constant(self, expr: ast.Expr) -> f.Formula:
         """What does not look at an index: a number."""
-        looks = any(name in self.names for name in mentions((expr,)))
+        looks = self._looks(expr)
         value = None if looks else evaluate(expr, self.scope, self.session)
         if not isinstance(value, (int, float, SymDim)):
             found = f"`{expr.span.text}`" if looks else show_value(value)
             needed = "made of numbers, indices, arithmetic and functions such as `sin`"
             raise Failure(NotANumber("the formula of a table", needed, found), expr.span)
         check_number(value, expr.span)
-        return f.Const(value)
+        return f.Const(value, expr.name if isinstance(expr, ast.Name) else "")
 
     def _name(self, expr: ast.Name) -> f.Formula:
-        return f.Index(self.names.index(expr.name)) if expr.name in self.names else self._constant(expr)
+        return self.given[expr.name] if expr.name in self.given else self._constant(expr)
+
+    def _looks(self, *exprs: ast.Expr) -> bool:
+        return any(name in self.given for name in mentions(exprs))
 
     def _binary(self, expr: ast.Binary) -> f.Formula:
         if expr.op == "in":
@@ -137,10 +147,37 @@ class _Formulas:
     def _call(self, expr: ast.Call) -> f.Formula:
         name = expr.function.name
         function = f.FUNCTIONS.get(name)
-        bound = self.scope.find(name) is not None
-        if function is None or bound:
-            if not bound and name not in BUILTINS:
+        found = self.scope.find(name)
+        if found is not None and isinstance(found[0].value, FnDef) and self._looks(*expr.arguments, *(k.value for k in expr.keywords)):
+            self.scope.use(name)
+            return self._inline(expr, found[0].value)
+        if function is None or found is not None:
+            if found is None and name not in BUILTINS:
                 raise Failure(UnknownName(name, tuple(near(name, [*f.FUNCTIONS, *BUILTINS]))), expr.function.span)
             return self._constant(expr)
         check_count(name, function.least, function.most, expr)
         return f.Call(name, tuple(self.read(a) for a in expr.arguments))
+
+    def _inline(self, expr: ast.Call, fn: FnDef) -> f.Formula:
+        """The body of a `fn` with formulas in the place of its parameters."""
+        check_call(fn, expr, self.session)
+        inner = _Formulas({}, Scope(fn.scope, fn.scope.frame), self.session)
+        for parameter, given, default in fn_arguments(fn, expr):
+            inner.given[parameter.name.name] = self.read(given) if given is not None else inner.read(default)
+        with calling(fn, expr, self.session):
+            made = inner.read(fn.node.body)
+        if _exceeds(made, LARGEST):
+            raise Failure(NoValue(fn.node.name.name, f"the formula would have more than {LARGEST} parts"), expr.span)
+        return made
+
+
+def _exceeds(formula: f.Formula, limit: int) -> bool:
+    """Whether a formula has more parts than that, each counted as often as it stands there."""
+    stack, count = [formula], 0
+    while stack and count <= limit:
+        part = stack.pop()
+        count += 1
+        for field in part.__match_args__:
+            value = getattr(part, field)
+            stack += [v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, f.Formula)]
+    return count > limit

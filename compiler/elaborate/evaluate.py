@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from netc.dsl import ast
@@ -242,17 +243,29 @@ def _call(expr: ast.Call, scope: Scope, session: Session) -> Any:
 def _call_fn(expr: ast.Call, fn: FnDef, scope: Scope, session: Session) -> Any:
     from .arguments import bind_fn
 
+    inner = Scope(fn.scope, fn.scope.frame)
+    check_call(fn, expr, session)
+    bind_fn(fn, expr, inner, scope, session)
+    with calling(fn, expr, session):
+        return evaluate(fn.node.body, inner, session)
+
+
+def check_call(fn: FnDef, expr: ast.Call, session: Session) -> None:
+    """Refuses a function that calls itself, and more calls than a program needs."""
     if any(a is fn.node for a in session.active):
         raise Failure(Recursion(fn.node.name.name, "function"), expr.span)
     check_depth(session, expr.span)
     session.calls = 1 if not any(isinstance(a, ast.Fn) for a in session.active) else session.calls + 1
     if session.calls > MAX_CALLS:
         raise Failure(TooManyCalls(MAX_CALLS), expr.span)
-    inner = Scope(fn.scope, fn.scope.frame)
-    bind_fn(fn, expr, inner, scope, session)
+
+
+@contextmanager
+def calling(fn: FnDef, expr: ast.Call, session: Session) -> Iterator[None]:
+    """While the body of a function is worked out: its problems tell where it was called."""
     session.active.append(fn.node)
     try:
-        return evaluate(fn.node.body, inner, session)
+        yield
     except Failure as failure:
         outermost = not any(isinstance(a, ast.Fn) for a in session.active[:-1])
         here = ((expr.span, f"in `{fn.node.name.name}`, called here"),) if outermost or len(failure.marks) < MOST_MARKS else ()

@@ -105,7 +105,7 @@ def _apply_operand(node: ast.Apply, scope: Scope, session: Session) -> Operand:
     if plain and found is None and node.name in session.dims:
         return session.dims[node.name]
     if node.called and (isinstance(value, FnDef) or (found is None and node.name in BUILTINS)):
-        call = ast.Call(node.span, ast.Name(node.name_span, node.name), node.positional)
+        call = ast.Call(node.span, ast.Name(node.name_span, node.name), node.positional, node.keywords)
         return evaluate(call, scope, session)  # type: ignore[no-any-return]
     if plain and found is None and node.name != "in" and node.name not in Operator.registry:
         known = [n for n in scope.visible() if n != "in"]

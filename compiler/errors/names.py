@@ -177,7 +177,7 @@ class UnknownArgument(Problem):
 
     def notes(self) -> tuple[str, ...]:
         if not self.known:
-            return (f"`{self.owner}` takes no arguments",)
+            return () if self.hint else (f"`{self.owner}` takes no arguments",)
         return (f"`{self.owner}` takes " + ", ".join(f"`{n}`" for n in self.known),)
 
     def help(self) -> tuple[str, ...]:
