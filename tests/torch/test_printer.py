@@ -109,6 +109,13 @@ def test_arguments_on_the_next_line_and_then_one_a_line() -> None:
     assert lines(call("f", *words)) == ["        value = f(", *(f"            {w.text}," for w in words), "        )"]
 
 
+def test_many_numbers_fill_lines() -> None:
+    found = lines(call("f", *(Lit(i) for i in range(60))))
+    assert (found[0], found[-1], len(found)) == ("        value = f(", "        )", 5)
+    assert min(map(len, found[1:3])) > WIDTH - 8
+    ast.parse("\n".join(line.removeprefix(" " * 8) for line in found))
+
+
 def test_sums_get_brackets() -> None:
     long = Infix("+", Infix("+", Name("a" * 40), Name("b" * 40)), Name("c" * 40))
     assert lines(long) == [

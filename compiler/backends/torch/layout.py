@@ -1,4 +1,4 @@
-"""Text in lines: what fits stays on one, what does not is broken at its brackets, as black does it.
+"""Text in lines: what fits stays on one, what does not is broken at its brackets, as black does it; many numbers fill lines.
 
 In: a `Doc`, built by the printer. Out: lines of at most `WIDTH` columns, unless a single word is longer. Always: the text of a Doc on one
 line and on many differ only in white space, trailing commas and, around a broken expression, parentheses.
@@ -6,8 +6,12 @@ line and on many differ only in white space, trailing commas and, around a broke
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 WIDTH = 100
 STEP = "    "
+FILLED, SHORT = 10, 8
+"""So many items, none of them longer than that, fill lines; fewer or longer ones have a line each."""
 
 
 class Bracket:
@@ -116,5 +120,13 @@ def _inside(bracket: Bracket, indent: int) -> list[str]:
     if total <= WIDTH - indent * len(STEP):
         return [STEP * indent + ", ".join(i.flat() for i in bracket.items)]
     comma = "," if bracket.comma and (len(bracket.items) > 1 or bracket.open != "(") else ""
+    if len(bracket.items) >= FILLED and all(item.width <= SHORT for item in bracket.items):
+        return _filled(", ".join(item.flat() for item in bracket.items) + comma, indent)
     ends = [","] * (len(bracket.items) - 1) + [comma]
     return [line for item, end in zip(bracket.items, ends, strict=True) for line in _lines("", item, end, indent, True)]
+
+
+def _filled(items: str, indent: int) -> list[str]:
+    """Items in as few lines as they need."""
+    lines = wrap(items, WIDTH - indent * len(STEP), break_long_words=False, break_on_hyphens=False)
+    return [STEP * indent + line for line in lines]
