@@ -34,9 +34,10 @@ class Formula(Record):
 
 
 class Const(Formula):
-    """A number, a truth value or a dimension. `1`, `1.0` and `true` are three different ones."""
+    """A number, a truth value or a dimension, and the name that the text has for it. `1`, `1.0` and `true` are three different ones."""
 
     value: Dim | float | bool
+    name: str = ""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Const) and type(self.value) is type(other.value) and self.value == other.value

@@ -45,9 +45,17 @@ SAMPLES = {
         "in_channels: int, channels: int, out_channels: int, k: int, padding: int",
     ),
     "named by a later place": (
-        'block b(k) { let w = k + 1; t = table (i) [6] = i // w; in * t -> rearrange "n (r c) -> n c r" r=w -> flatten }; '
+        'block b(k) { t = table (i) [6] = i // (k + 1); in * t -> rearrange "n (r c) -> n c r" r=(k + 1) -> flatten }; '
         "input 6 -> b 1 -> b 2",
         "r: int, c: int",
+    ),
+    "named as in a formula": (
+        "block b(k) { let wide = k + 1; t = table (i) [6] = (i // wide) * (1 if i < 2 * k else 3); in * t }; input 6 -> b 1 -> b 2",
+        "wide: int, limit: int",
+    ),
+    "a multiple of what comes in": (
+        "block b { w = param [3 * in.features, in.features]; in @ transpose(w, 0, 1) }; input 2 -> b -> b",
+        "features: int",
     ),
     "the same everywhere": ("block b(w) { in -> dense 7 -> dense w }; input 3 -> b 3 -> b 3", ""),
     "left out where it has PyTorch's value": (

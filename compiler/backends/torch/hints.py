@@ -9,14 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from ...dims import Dim
 from .classes import Body
 from .code import CallCode, Lit
 from .tree import ClassRef, Typed, parts
 
-VAGUE = frozenset({"", "size", "value"})
+_VAGUE = re.compile(r"(size|value)?\d*")
 """Names that say nothing."""
 _WIDTH = re.compile(r"(.*_)?(channels|features|dim)")
 """What PyTorch calls numbers of channels and features."""
+
+TAKEN = "features"
 
 
 class Hints:
@@ -30,18 +33,36 @@ class Hints:
                 self.found.setdefault(values, {})[hint] = None
                 if is_width or _WIDTH.fullmatch(hint):
                     self.widths.add(values)
+        self.taken: list[tuple[int, ...]] = []
+        """The widths of the tensors that come in, as far as the bodies speak of them."""
+        for name, ends in _ends(bodies):
+            values = tuple(Typed(size) for size in ends)
+            if len(set(values)) > 1 and values in self.found:
+                self.found[values][name] = None
+                self.widths.add(values)
+                if name == TAKEN:
+                    self.taken.append(tuple(size for size in ends if isinstance(size, int)))
 
     def best(self, values: Sequence[object], hint: str) -> str:
         """The name for an argument with these values, one of which is called `hint` where it stands."""
         names = self.found.get(tuple(Typed(v) for v in values), {})
-        if hint in VAGUE:
-            hint = next((n for n in names if n not in VAGUE), hint or "value")
+        if _VAGUE.fullmatch(hint):
+            hint = next((n for n in names if not _VAGUE.fullmatch(n)), hint.rstrip("0123456789") or "value")
         direction, _, width = hint.partition("_")
         return width if direction in ("in", "out") and {f"in_{width}", f"out_{width}"} <= names.keys() else hint
 
     def is_width(self, values: Sequence[object]) -> bool:
         """Whether the values are numbers of channels or features somewhere."""
         return tuple(Typed(v) for v in values) in self.widths
+
+
+def _ends(bodies: Sequence[Body]) -> Iterator[tuple[str, list[Dim]]]:
+    """The last axes of the tensors that come in and go out, whose sizes are numbers of features where they are parameters' too."""
+    graphs = [b.graph for b in bodies]
+    for name, tensors in ((TAKEN, [g.inputs for g in graphs]), ("out_features", [g.outputs for g in graphs])):
+        for values in zip(*tensors, strict=True):
+            if all(v.type.rank > 1 for v in values):
+                yield name, [v.type.shape[-1] for v in values]
 
 
 def _literals(body: Body) -> Iterator[tuple[Lit, bool]]:

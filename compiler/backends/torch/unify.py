@@ -191,10 +191,11 @@ class Unifier:
             factor = self._times(values, parameter.values)
             if factor:
                 return self._use(parameter, factor)
-        for name, given in self.given.items():
-            factor = self._times(values, given)
+        given = [*self.given.items(), *((self.hints.best(t, ""), t) for t in self.hints.taken)]
+        for name, of in given:
+            factor = self._times(values, of)
             if factor:
-                return self._use(self._parameter(given, name), factor)
+                return self._use(self._parameter(of, name), factor)
         return None
 
     def _times(self, values: Sequence[object], of: Sequence[object]) -> int | None:

@@ -195,8 +195,8 @@ class _Writer:
 
     def _term(self, formula: Formula, real: bool) -> _Term:
         match formula:
-            case Const(value):
-                return _Term(Lit(value), tensor=False, truth=isinstance(value, bool))
+            case Const(value, name):
+                return _Term(Lit(value, name), tensor=False, truth=isinstance(value, bool))
             case Index(axis):
                 return _Term(self._arange(axis) if self.inline else Local(self._name(axis)), tensor=True)
             case Unary("not", operand):
@@ -242,7 +242,8 @@ class _Writer:
         if inside and not (a.tensor or b.tensor) and (op == "**" or (op in ("/", "//", "%") and may_be_zero(right, self.op.shape))):
             # Python's numbers would become complex, or raise an error.
             a = _Term(self._tensor(a, FLOAT64), tensor=True)
-        return _Term(Infix(op, a.code, b.code), tensor=a.tensor or b.tensor, truth=not arithmetic)
+        right_code = b.code if arithmetic else _hinted(b.code, "limit")
+        return _Term(Infix(op, a.code, right_code), tensor=a.tensor or b.tensor, truth=not arithmetic)
 
     def _where(self, test: Formula, then: Formula, otherwise: Formula, real: bool) -> _Term:
         a, b = self._term(then, real), self._term(otherwise, real)
@@ -263,7 +264,7 @@ class _Writer:
         for other in tensors[1:]:
             code = call(f"torch.{name}imum", code, other)
         if numbers:
-            code = method(code, "clamp", **{"max" if name == "min" else "min": number})
+            code = method(code, "clamp", **{"max" if name == "min" else "min": _hinted(number, "limit")})
         return _Term(code, tensor=True)
 
     def _called(self, name: str, argument: _Term, real: bool) -> _Term:
@@ -276,6 +277,11 @@ class _Writer:
             size = Method(argument.code, "abs") if argument.tensor else call("abs", argument.code)
             return _Term(size, tensor=argument.tensor)
         return _Term(call(f"torch.{name}", self._tensor(argument, FLOAT64)), tensor=True)
+
+
+def _hinted(code: Code, hint: str) -> Code:
+    """A number that the text has no name for, with one for what it does."""
+    return Lit(code.value, hint) if isinstance(code, Lit) and not code.hint else code
 
 
 def _converted(code: Code, found: DType, wanted: DType) -> Code:
