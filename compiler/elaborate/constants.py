@@ -166,18 +166,6 @@ class _Formulas:
             inner.given[parameter.name.name] = self.read(given) if given is not None else inner.read(default)
         with calling(fn, expr, self.session):
             made = inner.read(fn.node.body)
-        if _exceeds(made, LARGEST):
+        if any(count == LARGEST for count, _ in enumerate(f.parts(made))):
             raise Failure(NoValue(fn.node.name.name, f"the formula would have more than {LARGEST} parts"), expr.span)
         return made
-
-
-def _exceeds(formula: f.Formula, limit: int) -> bool:
-    """Whether a formula has more parts than that, each counted as often as it stands there."""
-    stack, count = [formula], 0
-    while stack and count <= limit:
-        part = stack.pop()
-        count += 1
-        for field in part.__match_args__:
-            value = getattr(part, field)
-            stack += [v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, f.Formula)]
-    return count > limit
