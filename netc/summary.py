@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 INDENT = "  "
 LONGEST = 40
 """Of a longer formula the table shows the first terms; the totals below it are always whole."""
+MANY = 4
+"""Of more results than that of one stage the table shows the first."""
 
 
 class Column(Record):
@@ -33,7 +35,13 @@ class Column(Record):
     number: bool = False
 
 
-RESULT = Column("result", lambda row: ", ".join(map(str, row.results)))
+def _results(row: Row) -> str:
+    """The types of the results; of more than `MANY` the first, and how many there are."""
+    shown = [str(type) for type in row.results[: len(row.results) if len(row.results) <= MANY else MANY - 1]]
+    return ", ".join(shown if len(shown) == len(row.results) else [*shown, f"... {len(row.results)} in all"])
+
+
+RESULT = Column("result", _results)
 OPERATOR = Column("operator", lambda row: row.name)
 COSTS = (
     Column("parameters", lambda row: _number(row.parameters), number=True),

@@ -145,6 +145,12 @@ def test_save_refuses(tmp_path: Path) -> None:
         MODEL.save(tmp_path / "m.py", seed=1)
 
 
+def test_summary_of_many_results() -> None:
+    tables = [str(netc.compile(f"input {n} -> chunk {n} axis=1 -> concat axis=1").summary()) for n in (4, 5)]
+    assert "  [N, 1], [N, 1], [N, 1], [N, 1]  " in tables[0]
+    assert "  [N, 1], [N, 1], [N, 1], ... 5 in all  " in tables[1]
+
+
 def test_summary() -> None:
     summary = netc.compile("input 8 -> repeat 100 { dense 8 relu } -> dense 2").summary()
     assert summary.totals.parameters == 100 * 72 + 18
