@@ -46,7 +46,7 @@ class Equation(Record):
 
 def read(text: str, shapes: Sequence[Shape], facts: Facts) -> Equation:
     """The equation with these operands, or a `Refusal`."""
-    left, arrow, right = text.replace(" ", "").partition("->")
+    left, arrow, right = (part.replace(" ", "") for part in text.partition("->"))
     terms = left.split(",")
     if len(terms) != len(shapes):
         raise _refusal(text, f"it names {_many(len(terms), 'tensor')}, but {_many(len(shapes), 'tensor')} came in")

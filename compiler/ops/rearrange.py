@@ -34,7 +34,7 @@ Group = tuple[str, ...]
 ELLIPSIS = "..."
 JOINED = "(...)"
 """The name of an ellipsis in parentheses."""
-_TOKEN = re.compile(r"\.\.\.|[A-Za-z_][A-Za-z_0-9]*|\d+|\S")
+_TOKEN = re.compile(r"\.\.\.|[A-Za-z_][A-Za-z_0-9]*|\d\w*|\S")
 
 
 class Pattern(Record):

@@ -132,10 +132,16 @@ TABLE = (
         "with a mask PyTorch takes `causal` as a mere hint about it",
     ),
     Deliberate(
-        ("multihead_attention",),
+        ("attention", "multihead_attention"),
         "wrong-argument",
         lambda use: _argument(use, "dropout") < 0,
-        "a probability; PyTorch looks at it only where it is not to give the weights",
+        "a probability; PyTorch looks at it on some of its ways only",
+    ),
+    Deliberate(
+        ("attention",),
+        "shape-mismatch",
+        lambda use: use.inputs[1].shape[-2] != use.inputs[2].shape[-2],
+        "PyTorch's fused kernel for the CPU does not look whether there are as many values as keys, and reads past their end",
     ),
     Deliberate(
         ("attention",),
@@ -152,6 +158,16 @@ TABLE = (
         "dtype-mismatch",
         lambda use: len(use.inputs) == 3 and use.inputs[0].dtype == use.inputs[1].dtype != use.inputs[2].dtype,
         "a cell state of another type is promoted, and the states that come out could not all go in again",
+    ),
+    Deliberate(
+        BINARY,
+        "bad-argument",
+        lambda use: _argument(use, "reverse") and _argument(use, "other") is None,
+        "`reverse` is netc's own, and says where a number stands",
+    ),
+    Deliberate(("one_hot",), "wrong-argument", lambda use: _argument(use, "classes") == -1, "the shape would follow from the numbers"),
+    Deliberate(
+        ("topk",), "wrong-argument", lambda use: not use.inputs[0].rank and _argument(use, "k") == 0, "of a single number, none is one"
     ),
     Deliberate(("where",), "needs-bool", lambda use: use.inputs[0].dtype.kind == "uint", "deprecated in PyTorch"),
     Deliberate(_NORMS, "wrong-argument", _negative_eps, "PyTorch looks at it only when it is too late: the result is nan"),

@@ -81,6 +81,7 @@ REFUSED: list[tuple[str, str]] = [
     ('input [3, 4] -> einsum "bi"', "bad-equation"),
     ('input [3, 4] -> einsum "bijk"', "bad-equation"),
     ('input [3, 4] -> einsum "bij->bk"', "bad-equation"),
+    ('input [3, 4] -> einsum "bij- >bj"', "bad-equation"),
     ('input [3, 4] -> einsum "bij->bii"', "bad-equation"),
     ('input [3, 4] -> einsum "b1j->b"', "bad-equation"),
     ('input [3, 4] -> einsum "b..j->b"', "bad-equation"),

@@ -34,6 +34,7 @@ CASES = [
 
 REFUSED = [
     ('input 2x3 -> rearrange "n a b"', "bad-pattern"),
+    ('input 2x3 -> rearrange "n a b -> (1n a) b"', "bad-pattern"),
     ('input 2x3 -> rearrange "n (a b -> n a b"', "bad-pattern"),
     ('input 2x3 -> rearrange "n a) b -> n a b"', "bad-pattern"),
     ('input 2x3 -> rearrange "n ((a) b) -> n a b"', "bad-pattern"),
