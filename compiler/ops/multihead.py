@@ -43,8 +43,9 @@ class MultiheadAttention(Operator):
     Takes `[N, L, features]`, or one sample without `N`: one tensor attends to itself; of two, the first (the queries) attends to the
     second; three are queries, keys and values. A fourth, or a bool one in the last place, is a mask as PyTorch's module takes it, `[L, S]`
     or `[N * heads, L, S]`. With `key_padding_mask` one more tensor, the last, is a mask of the keys, `[N, S]`. Bool masks are true where a
-    query may *not* see a key (`attention` has it the other way round), others are added to the scores. The weights of the keys for each
-    query, `[N, L, S]`, or `[N, heads, L, S]` without `average_attn_weights`, are a second result.
+    query may *not* see a key (`attention` has it the other way round), others are added to the scores. All queries see the learned key and
+    value of `add_bias_kv` and the zeros of `add_zero_attn`. The weights of the keys for each query, `[N, L, S]`, or `[N, heads, L, S]`
+    without `average_attn_weights`, are a second result.
     """
 
     name = "multihead_attention"

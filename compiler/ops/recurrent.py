@@ -17,10 +17,12 @@ from ..errors.operators import BadArgument, Unprovable, WrongRank, WrongSize
 from ..errors.recurrent import DropoutWithoutEffect
 from ..types import Shape, TensorType, show_shape
 from .base import Arg, Given, Operator, ParameterSpec, Refusal, numel
-from .kinds import BOOL, COUNT, FRACTION, SIZE, IntKind, WordKind
+from .kinds import BOOL, FRACTION, SIZE, IntKind, WordKind
 from .learned import fan_in_uniform, float_input
 from .linear_algebra import refuse_unless_alike
 
+LAYERS = IntKind(1, 10_000)
+"""Each layer has parameters of its own: without a bound a text could ask for more names than there is memory."""
 State = tuple[str, Shape]
 """What a state is called, and its shape."""
 
@@ -66,7 +68,7 @@ class Recurrent(Operator):
     gates: ClassVar[int] = 1
     cell_flops: ClassVar[int] = 1
     hidden = Arg(SIZE, positional=True, alias="hidden_size")
-    layers = Arg(COUNT, default=1, alias="num_layers")
+    layers = Arg(LAYERS, default=1, alias="num_layers")
     bias = Arg(BOOL, default=True)
     dropout = Arg(FRACTION, default=0.0)
     bidirectional = Arg(BOOL, default=False)

@@ -245,26 +245,60 @@ def _rearrange(draw: Draw, types: Types) -> dict[str, Any]:
 
 
 def _heads(draw: Draw, types: Types) -> dict[str, Any]:
-    features = _ints(types)[-1]
-    masked = len(types) == 4 or types[-1].dtype.name == "bool"
+    """A mask of three axes tells how many heads there are."""
+    features, rank = _ints(types)[-1], types[0].rank
+    padded = _is_padded(types)
+    tensors = types[:-1] if padded else types
+    masked = len(tensors) == 4 or (len(tensors) > 1 and tensors[-1].dtype.name == "bool")
+    heads = draw(st.sampled_from([h for h in (1, 2, 3) if features % h == 0]))
+    if masked and tensors[-1].rank == 3:
+        heads = _ints(tensors[-1:])[0] // (_ints(types)[0] if rank == 3 else 1)
     return {
-        "heads": draw(st.sampled_from([h for h in (1, 2, 3) if features % h == 0])),
+        "heads": heads,
+        "key_padding_mask": True if padded else None,
         "causal": None if masked else draw(st.sampled_from((None, True))),
     }
 
+def _is_padded(types: Types) -> bool:
+    """Whether the last is a mask of keys: it has an axis less than the queries, and cannot be one of queries and keys."""
+    queries, last = types[0], types[-1]
+    if queries.rank == 2 or last.rank != 2:
+        return last.rank == queries.rank - 1
+    of_queries = last.shape[0] == queries.shape[-2] and (len(types) == 4 or last.dtype.name == "bool")
+    return types[-2].rank == 2 or not of_queries
+
+
 
 def _attention(draw: Draw, types: Types) -> dict[str, Any]:
+    alike = types[0].shape[-2] == types[1].shape[-2]
     causal = None if len(types) == 4 else draw(st.booleans())
     return {
         "causal": causal,
         "scale": draw(st.sampled_from((None, 0.5))),
-        "window": draw(st.sampled_from((None, 1, 2))) if causal else None,
+        "window": draw(st.sampled_from((None, 1, 2))) if causal and alike else None,
     }
 
 
-def _lstm(draw: Draw, types: Types) -> dict[str, Any]:
-    hidden = size(draw, 2, 4)
-    return {"hidden": hidden, "layers": draw(st.sampled_from((None, 1, 2))), "proj_size": draw(st.sampled_from((None, hidden - 1)))}
+def _recurrent(draw: Draw, types: Types) -> dict[str, Any]:
+    """As the states have it, if there are any: the last one has the hidden units, the first what is made of them."""
+    if len(types) == 1:
+        hidden, rows = size(draw, 2, 4), draw(st.sampled_from((1, 1, 2, 4)))
+        projected = draw(st.sampled_from((None, hidden - 1)))
+    else:
+        hidden, rows, width = (int(d) for d in (types[-1].shape[-1], types[1].shape[0], types[1].shape[-1]))
+        projected = width if width < hidden else None
+    both = rows % 2 == 0 and draw(st.booleans())
+    layers = rows // 2 if both else rows
+    return {"hidden": hidden, "layers": layers if layers > 1 else None, "bidirectional": both or None, "proj_size": projected}
+
+
+def _plain(draw: Draw, types: Types) -> dict[str, Any]:
+    """Of those without projections."""
+    return {name: value for name, value in _recurrent(draw, types).items() if name != "proj_size"}
+
+
+def _cell(draw: Draw, types: Types) -> dict[str, Any]:
+    return {"hidden": types[-1].shape[-1] if len(types) > 1 else size(draw, 1, 4)}
 
 
 def _whole(types: Types) -> bool:
@@ -360,7 +394,9 @@ ARGUMENTS: dict[str, Callable[[Draw, Types], dict[str, Any]]] = {
     "hardtanh": _span("min_val", "max_val"),
     "layer_norm": _suffix,
     "lp_pool": lambda draw, types: {**_pool(draw, types), "p": draw(st.sampled_from((None, 2, 4)))},
-    "lstm": _lstm,
+    "lstm": _recurrent,
+    **dict.fromkeys(("gru", "rnn"), _plain),
+    **dict.fromkeys(("gru_cell", "lstm_cell", "rnn_cell"), _cell),
     "max_pool": _max_pool,
     "multihead_attention": _heads,
     "pad": _pad,

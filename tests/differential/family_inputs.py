@@ -7,6 +7,7 @@ and element types, which broadcast if there are several.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 
 from hypothesis import strategies as st
 
@@ -127,33 +128,59 @@ def _summed(draw: Draw, family: Family) -> list[TensorType]:
 
 
 def _attended(draw: Draw, family: Family) -> list[TensorType]:
-    heads, groups = draw(st.sampled_from((1, 2, 3))), draw(st.sampled_from((1, 1, 2)))
-    before = [size(draw, high=2)] if family.rank > 3 else []
+    """Heads and batches are the same, or one that broadcasts, or (heads) a divisor; a mask has some of the axes of the scores."""
+    batch, heads = size(draw, high=2), draw(st.sampled_from((1, 2, 4)))
     length, span, width = size(draw), size(draw), draw(st.sampled_from((2, 4, 8)))
-    fewer = [heads] if family.rank > 2 else []
-    many = [heads * groups] if before else fewer
-    q = [*before, *many, length, width]
-    k = [*before, *fewer, span, width]
-    v = [*before, *fewer, span, size(draw)]
-    masks = [
-        [tensor(dtype, sizes)] for dtype in ("bool", family.dtype) for sizes in ([length, span], [1, span], [*before, *many, length, span])
-    ]
-    mask: list[TensorType] = draw(st.sampled_from([[], [], *masks]))
-    return [*(tensor(family.dtype, s) for s in (q, k, v)), *mask]
+    same = heads == 1 or draw(st.booleans())
+    fewer = [heads if same else draw(st.sampled_from((1, 2, heads))) for _ in range(2)]
+    tensors = []
+    for count, rows, columns in ((heads, length, width), (fewer[0], span, width), (fewer[1], span, size(draw))):
+        samples = batch if draw(st.integers(0, 3)) else 1
+        tensors.append(tensor(family.dtype, (samples, count, rows, columns)[4 - family.rank :]))
+    ahead = tuple(max(int(t.shape[axis]) for t in tensors) for axis in range(family.rank - 2))
+    if draw(st.booleans()):
+        return tensors
+    sizes = [d if draw(st.integers(0, 3)) else 1 for d in (*ahead, length, span)]
+    cut = draw(st.integers(0, family.rank - 2))
+    return [*tensors, tensor(draw(st.sampled_from(("bool", "bool", "float32", family.dtype))), sizes[cut:])]
 
 
 def _multihead(draw: Draw, family: Family) -> list[TensorType]:
-    batch, length, span = size(draw, high=3), size(draw), size(draw)
-    x = tensor(family.dtype, (batch, length, draw(st.sampled_from((4, 6, 8)))))
-    key = tensor(family.dtype, (batch, span, size(draw)))
-    value = tensor(family.dtype, (batch, span, size(draw)))
-    mask = tensor(draw(st.sampled_from(("bool", family.dtype))), (length, span))
-    return draw(st.sampled_from(([x], [x, key], [x, key, value], [x, key, value, mask])))
+    """A mask of queries and keys comes fourth, or is bool and last; whether the last one is a mask of keys, its shape tells."""
+    batch = [size(draw, high=3)] if family.rank == 3 else []
+    length, span = size(draw), size(draw)
+    x = tensor(family.dtype, (*batch, length, draw(st.sampled_from((4, 6, 8)))))
+    key = tensor(family.dtype, (*batch, span, size(draw)))
+    value = tensor(family.dtype, (*batch, span, size(draw)))
+    tensors = draw(st.sampled_from(([x], [x, key], [x, key, value])))
+    keys = length if len(tensors) == 1 else span
+    masks = draw(st.integers(0, 2))
+    if masks:
+        dtype = "bool" if len(tensors) < 3 else draw(st.sampled_from(("bool", "float32", family.dtype)))
+        each = [draw(st.sampled_from((1, 2))) * prod(batch)] if draw(st.booleans()) else []
+        tensors.append(tensor(dtype, (*each, length, keys)))
+    if masks == 2 or draw(st.integers(0, 3)) == 0:
+        tensors.append(tensor(draw(st.sampled_from(("bool", "float32", family.dtype))), (*batch, keys)))
+    return tensors
 
 
 def _sequence(draw: Draw, family: Family) -> list[TensorType]:
-    """Without states: their shape follows from arguments, which are drawn later."""
-    return [tensor(family.dtype, shape(draw, 3))]
+    """Perhaps with states, from whose shape the arguments follow (`_recurrent`)."""
+    x = tensor(family.dtype, shape(draw, family.rank))
+    if draw(st.booleans()):
+        return [x]
+    batch, rows, width = x.shape[: family.rank - 2], draw(st.sampled_from((1, 2, 3, 4))), size(draw, 1, 4)
+    wider = width + draw(st.integers(0, 1))
+    states = [tensor(family.dtype, [rows, *(int(d) for d in batch), w]) for w in (width, wider)]
+    return [x, *(states if family.cls.name == "lstm" else states[:1])]
+
+
+def _step(draw: Draw, family: Family) -> list[TensorType]:
+    """Perhaps with states."""
+    x = tensor(family.dtype, shape(draw, family.rank))
+    state = tensor(family.dtype, (*(int(d) for d in x.shape[:-1]), size(draw, 1, 4)))
+    states = 2 if family.cls.name == "lstm_cell" else 1
+    return [x, *[state] * draw(st.sampled_from((0, states)))]
 
 
 def _squeezable(draw: Draw, family: Family) -> list[TensorType]:
@@ -230,10 +257,12 @@ INPUTS: dict[str, Callable[[Draw, Family], list[TensorType]]] = {
     "grid_sample": _sampled,
     "group_norm": _channelled,
     "gru": _sequence,
+    "gru_cell": _step,
     "instance_norm": _channelled,
     "batch_norm": _channelled,
     "lp_pool": _large,
     "lstm": _sequence,
+    "lstm_cell": _step,
     "matmul": _matrices,
     "masked_fill": _masked,
     "max_pool": _large,
@@ -245,6 +274,7 @@ INPUTS: dict[str, Callable[[Draw, Family], list[TensorType]]] = {
     "pixel_shuffle": _shuffled,
     "pixel_unshuffle": _shuffled,
     "rnn": _sequence,
+    "rnn_cell": _step,
     "rotary": _rotated,
     "scatter": _maybe_scattered,
     "scatter_reduce": _scattered,
@@ -266,6 +296,8 @@ RANKS: dict[str, tuple[int, int]] = {
     "flatten": (2, 5),
     "glu": (1, 4),
     "group_norm": (2, 5),
+    **dict.fromkeys(("gru", "lstm", "multihead_attention", "rnn"), (2, 3)),
+    **dict.fromkeys(("gru_cell", "lstm_cell", "rnn_cell"), (1, 2)),
     "instance_norm": (3, 5),
     "layer_norm": (1, 4),
     "local_response_norm": (3, 5),
@@ -295,10 +327,10 @@ ANY = (*("float32",) * 8, *("float16",) * 4, "float64", "int64", "int64", "int32
 NUMBERS = ("float32", "float32", "float16", "int64", "float64")
 # fmt: off
 FLOATING = frozenset((
-    "adaptive_avg_pool", "adaptive_max_pool", "alpha_dropout", "argsort", "attention", "avg_pool", "batch_norm", "bilinear",
-    "channel_dropout", "conv", "conv_transpose", "cosine_similarity", "dense", "drop_path", "dropout", "fold", "global_avg_pool",
-    "global_max_pool", "grid_sample", "group_norm", "gru", "instance_norm", "layer_norm", "local_response_norm", "lp_pool", "lstm",
-    "max_pool", "multihead_attention", "rms_norm", "rnn", "rotary", "sort", "topk", "unfold", "upsample",
+    "adaptive_avg_pool", "adaptive_max_pool", "alpha_dropout", "attention", "batch_norm", "bilinear", "channel_dropout",
+    "conv", "conv_transpose", "cosine_similarity", "dense", "drop_path", "dropout", "fold", "grid_sample", "group_norm", "gru",
+    "gru_cell", "instance_norm", "layer_norm", "lstm", "lstm_cell", "multihead_attention", "rms_norm", "rnn", "rnn_cell", "rotary",
+    "unfold",
 ))
 # fmt: on
 """Take nothing but floating-point numbers, or give places that are told only where all numbers differ. `takes` tells it of others."""

@@ -55,6 +55,8 @@ def _attended(op: Any, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: 
     try:
         return F.scaled_dot_product_attention(q, k, v, **options)
     except RuntimeError:
+        if len({t.shape[-3:-2] for t in (q, k, v)}) == 1:
+            raise
         return F.scaled_dot_product_attention(q, k, v, **options, enable_gqa=True)
 
 

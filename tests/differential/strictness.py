@@ -92,6 +92,14 @@ def _masked(use: Use) -> bool:
     return len(tensors) == 4 or (len(tensors) > 1 and tensors[-1].dtype.kind == "bool")
 
 
+def _wraps_twice(use: Use) -> bool:
+    """Something is cut off, and what is left is less than what it is to be wrapped around."""
+    amounts = _argument(use, "padding")
+    ends = zip(reversed(use.inputs[0].shape), amounts[::2], amounts[1::2], strict=False)
+    left = [(int(size) + min(before, 0) + min(after, 0), max(before, after)) for size, before, after in ends]
+    return _argument(use, "mode") == "circular" and min(amounts) < 0 and any(size < more for size, more in left)
+
+
 def _sees_nothing(use: Use) -> bool:
     window = _argument(use, "window")
     return window is not None and window < 1
@@ -168,6 +176,19 @@ TABLE = (
     Deliberate(("one_hot",), "wrong-argument", lambda use: _argument(use, "classes") == -1, "the shape would follow from the numbers"),
     Deliberate(
         ("topk",), "wrong-argument", lambda use: not use.inputs[0].rank and _argument(use, "k") == 0, "of a single number, none is one"
+    ),
+    Deliberate(("pad",), "pad-too-large", _wraps_twice, "PyTorch copies what it has just copied; of a little more it refuses that itself"),
+    Deliberate(
+        ("one_hot",),
+        "wrong-argument",
+        lambda use: _argument(use, "classes") == -1,
+        "as many classes as the numbers tell, which is known only at run time",
+    ),
+    Deliberate(
+        ("topk",),
+        "wrong-argument",
+        lambda use: not use.inputs[0].rank and _argument(use, "k") < 1,
+        "PyTorch gives one place for none, and leaves it as it was in memory",
     ),
     Deliberate(("where",), "needs-bool", lambda use: use.inputs[0].dtype.kind == "uint", "deprecated in PyTorch"),
     Deliberate(_NORMS, "wrong-argument", _negative_eps, "PyTorch looks at it only when it is too late: the result is nan"),

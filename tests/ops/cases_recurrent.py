@@ -66,6 +66,7 @@ REFUSED: list[tuple[str, str]] = [
     ("input [T, 5] int64 -> rnn 4", "needs-float"),
     ("input [T, 5] -> lstm 0", "wrong-argument"),
     ("input [T, 5] -> lstm 4 layers=0", "wrong-argument"),
+    ("input [T, 5] -> lstm 4 layers=10001", "wrong-argument"),
     ("input [T, 5] -> lstm 4 dropout=2", "wrong-argument"),
     ("input [T, 5] -> rnn 4 nonlinearity=gelu", "wrong-argument"),
     ("input [T, 5] -> gru 4 proj_size=3", "unknown-argument"),

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
+import netc
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ops.attention import Attention
 from netc.compiler.ops.base import Given, Operator, Refusal
@@ -24,9 +25,12 @@ def inferred(op: Operator, *types: TensorType) -> Shape | None:
 
 
 def attended(q: Shape, k: Shape, v: Shape, mask: Shape | None = None) -> Shape | None:
-    """By the way that goes for all shapes, told to group heads where they differ."""
+    """By the way that goes for all shapes; PyTorch is told to group heads where it would not do it by itself."""
+    return _attended(q, k, v, mask, False) or _attended(q, k, v, mask, True)
+
+
+def _attended(q: Shape, k: Shape, v: Shape, mask: Shape | None, grouped: bool) -> Shape | None:
     tensors = [torch.ones([int(d) for d in s]) for s in (q, k, v)]  # type: ignore[arg-type]
-    grouped = len(q) == 4 and q[1] != k[1] and q[1] != 1
     try:
         with nn.attention.sdpa_kernel(nn.attention.SDPBackend.MATH):
             return tuple(
@@ -43,8 +47,6 @@ def attended(q: Shape, k: Shape, v: Shape, mask: Shape | None = None) -> Shape |
 def test_heads_group_or_agree() -> None:
     for heads, keys, values, batch in product((1, 2, 3, 4), (1, 2, 3, 4), (1, 2, 4), (1, 2, 3)):
         shapes = ((2, heads, 3, 8), (batch, keys, 5, 8), (batch, values, 5, 6))
-        if keys != values:
-            continue  # PyTorch lets keys and values have different numbers of heads.
         found = inferred(Attention(), *(TensorType(FLOAT32, s) for s in shapes))
         assert found == attended(*shapes), shapes
 
@@ -67,13 +69,14 @@ def test_masks_stretch_to_the_scores(rank: int) -> None:
 MODULES = [(8, 8, 8, True), (8, 8, 8, False), (8, 6, 6, True), (8, 6, 4, False), (8, 8, 4, True)]
 
 
+@pytest.mark.parametrize("added", [False, True])
 @pytest.mark.parametrize(("features", "keys", "values", "bias"), MODULES)
-def test_parameters_are_those_of_the_module(features: int, keys: int, values: int, bias: bool) -> None:
+def test_parameters_are_those_of_the_module(features: int, keys: int, values: int, bias: bool, added: bool) -> None:
     n = symbol("N")
     types = (TensorType(FLOAT32, (n, 3, features)), TensorType(FLOAT32, (n, 5, keys)), TensorType(FLOAT32, (n, 5, values)))
-    op, given = MultiheadAttention(heads=2, bias=bias), Given(types, NOTHING)
+    op, given = MultiheadAttention(heads=2, bias=bias, add_bias_kv=added), Given(types, NOTHING)
     assert op.infer(given)[0] == types[0]
-    module = nn.MultiheadAttention(features, 2, bias=bias, kdim=keys, vdim=values)
+    module = nn.MultiheadAttention(features, 2, bias=bias, kdim=keys, vdim=values, add_bias_kv=added)
     expected = {name: tuple(p.shape) for name, p in module.state_dict().items()}
     assert {spec.name: spec.shape for spec in op.parameters(given)} == expected
     for spec in op.parameters(given):
@@ -91,6 +94,14 @@ def test_a_bool_input_in_the_last_place_is_a_mask() -> None:
         assert (inferred(op, x, c, TensorType(BOOL, shape)) is None) == (shape != (3, 5))
     assert inferred(op, x, c, TensorType(BOOL, (4, 3, 5))) == (2, 3, 8)
     assert inferred(op, x, c, TensorType(BOOL, (2, 3, 5))) is None
+
+
+def test_weights_are_a_second_result() -> None:
+    """Where only the first is taken, PyTorch is not asked for the others."""
+    assert "need_weights=False" in netc.compile("input [T, 8] -> multihead_attention 2").source()
+    both = netc.compile("(y, w) = input [T, 8] -> multihead_attention 2 add_zero_attn=true average_attn_weights=false; out y, w")
+    assert "y, w = self.multihead_attention1(" in both.source()
+    assert [str(t) for t in both.outputs.values()] == ["[N, T, 8]", "[N, 2, T, T + 1]"]
 
 
 def test_flops_are_those_of_the_products() -> None:

@@ -3,12 +3,14 @@ attributes, `[batch, length, heads * features]`."""
 
 from __future__ import annotations
 
+from math import sqrt
+
 import numpy as np
 
 from ....dims import Dim
 from ....ops.attention import MASK, Attention, K, Q, V
 from ....ops.base import numel
-from ....types import BOOL, INT64, Shape
+from ....types import BOOL, INT64, DType, Shape
 from ..table import Site, emits
 from ..terms import FLOAT64, Term, term
 
@@ -16,15 +18,21 @@ from ..terms import FLOAT64, Term, term
 @emits(Attention)
 def attention(op: Attention, site: Site) -> str:
     scores = op.scores(site.given)
-    q, k, v = (_four_axes(op, site, index, scores) for index in (Q, K, V))
+    masked = len(site.inputs) > MASK and op.window is None
+    apart = masked and site.given[Q].dtype == FLOAT64
+    q, k, v = (_four_axes(op, site, index, scores, alike=apart) for index in (Q, K, V))
     q, scale = scaled(q, op.scale, site.given[Q].shape[-1])
     names = [q.name, k.name, v.name]
     if op.window is not None:
         names.append(_window(site, op.window, scores[-1]))
-    elif len(site.inputs) > MASK:
+    elif masked:
         names.append(_mask(site, scores, q))
     causal = op.causal and op.window is None
-    result = site.add("Attention", names, is_causal=int(causal) or None, scale=scale)
+    if apart:
+        mask = Term(site, names[-1], BOOL if site.given[MASK].dtype == BOOL else q.dtype)
+        result = composed(q, k, v, mask, blind=True)[0].name
+    else:
+        result = site.add("Attention", names, is_causal=int(causal) or None, scale=scale)
     rank = site.results[0].rank
     if rank == 4:
         return result
@@ -41,21 +49,53 @@ def _window(site: Site, window: int, length: Dim) -> str:
     return site.add("Trilu", [site.add("Trilu", [ones], upper=0), site.scalar(1 - window, INT64)], upper=1)
 
 
-def scaled(q: Term, scale: float | None, features: Dim) -> tuple[Term, float | None]:
-    """The queries, and the scale that is left to do. ONNX Runtime takes only positive scales, and those of ONNX are float32."""
-    if q.dtype == FLOAT64 and scale is None:
-        return q / q.like(features).op("Sqrt"), 1.0
+def scaled(q: Term, scale: float | None, features: Dim, heads: int = 1) -> tuple[Term, float | None]:
+    """The queries, with so many features in each of the heads on their last axis, and the scale that is left to do.
+
+    ONNX Runtime takes only positive scales, and those of ONNX are float32."""
+    if q.dtype == FLOAT64:
+        return _exactly_scaled(q, scale, features, heads), 1.0
     if scale is None:
         return q, None
-    return (q, float(scale)) if scale > 0 and q.dtype != FLOAT64 else (q * float(scale), 1.0)
+    return (q, float(scale)) if scale > 0 else (q * float(scale), 1.0)
 
 
-def _four_axes(op: Attention, site: Site, index: int, scores: Shape) -> Term:
-    """Queries, keys or values as `[batch, heads, length, features]`; all have one batch."""
+def _exactly_scaled(q: Term, scale: float | None, features: Dim, heads: int) -> Term:
+    """ONNX Runtime draws a single number into the product behind it, as float32; one for each feature it leaves alone."""
+    if not isinstance(features, int):
+        return q / q.like(features).op("Sqrt") if scale is None else q * float(scale)
+    factor = sqrt(1 / features) if scale is None else float(scale)
+    return q * Term(q.site, q.site.constant(np.full(heads * features, factor)), FLOAT64)
+
+
+def composed(q: Term, k: Term, v: Term, mask: Term | None, *, blind: bool) -> tuple[Term, Term]:
+    """The steps of Attention, of scaled queries: what is found, and the weights. With `blind`, a query that sees no key finds 0, as in
+    torch.nn.functional.scaled_dot_product_attention, and not NaN: ONNX Runtime's Attention does so too, but not in float64."""
+    scores = q.op("MatMul", k.op("Transpose", perm=[0, 1, 3, 2]))
+    if mask is not None:
+        scores = scores + added(mask, scores.dtype)
+    weights = scores.op("Softmax", axis=-1)
+    if blind and mask is not None:
+        greatest = scores.op("ReduceMax", Term(q.site, q.site.ints([-1]), INT64), keepdims=1)
+        zero = Term(q.site, q.site.scalar(0.0, q.dtype), q.dtype)
+        weights = greatest.equal(float("-inf")).choose(zero, weights)
+    return weights.op("MatMul", v), weights
+
+
+def added(mask: Term, dtype: DType) -> Term:
+    """The mask to be added to scores of that type; if it is bool, true where a query may see a key."""
+    if mask.dtype != BOOL:
+        return mask
+    zero = Term(mask.site, mask.site.scalar(0.0, dtype), dtype)
+    return mask.choose(zero, float("-inf"))
+
+
+def _four_axes(op: Attention, site: Site, index: int, scores: Shape, *, alike: bool) -> Term:
+    """Queries, keys or values as `[batch, heads, length, features]`; all have one batch, and if they are to be `alike`, as many heads."""
     x, shape = term(site, index), site.given[index].shape
     ahead = scores[:-2]
     if index != Q and op.grouped(site.given):
-        if _shares(op, site):
+        if not alike and _shares(op, site):
             ahead = (*ahead[:-1], shape[-3])
         else:
             x, shape = _repeated(x, shape, scores[-3])

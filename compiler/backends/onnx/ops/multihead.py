@@ -12,51 +12,48 @@ from ....elements import numpy_dtype
 from ....ops.multihead import MultiheadAttention
 from ....types import BOOL, INT64
 from ..table import Site, emits
-from ..terms import Term, term
-from .attention import scaled
-
-_HEADS_FORWARD = [0, 2, 1, 3]
+from ..terms import FLOAT64, Term, term
+from .attention import added, composed, scaled
 
 
 @emits(MultiheadAttention)
 def multihead_attention(op: MultiheadAttention, site: Site) -> tuple[str, ...]:
-    q, k, v = _Projections(op, site).all()
+    q, k, v = (Term(site, name, site.given[0].dtype) for name in _Projections(op, site).all())
     masks = _Masks(op, site)
-    find = _with_weights if len(site.results) > 1 else _alone
-    found, *weights = find(op, site, q, k, v, masks)
+    apart = len(site.results) > 1 or (masks.any and q.dtype == FLOAT64)
+    found, *weights = (_composed if apart else _whole)(op, site, (q, k, v), masks)
     result = _product(site, found, site.parameter("out_proj.weight"))
     if op.bias:
         result = site.add("Add", [result, site.parameter("out_proj.bias")])
+    results = (result, *weights)[: len(site.results)]
     if site.given[0].rank == 3:
-        return result, *weights
+        return results
     batch = site.ints([0])
-    return tuple(site.add("Squeeze", [name, batch]) for name in (result, *weights))
+    return tuple(site.add("Squeeze", [name, batch]) for name in results)
 
 
-def _alone(op: MultiheadAttention, site: Site, q: str, k: str, v: str, masks: _Masks) -> tuple[str, ...]:
-    query, scale = scaled(Term(site, q, site.given[0].dtype), None, site.given[0].shape[-1] // op.heads)
+Three = tuple[Term, Term, Term]
+"""Queries, keys and values."""
+
+
+def _whole(op: MultiheadAttention, site: Site, three: Three, masks: _Masks) -> tuple[str, ...]:
+    q, scale = scaled(three[0], None, site.given[0].shape[-1] // op.heads, op.heads)
     mask = masks.all(causal=op.causal and masks.needed)
-    names = [query.name, k, v, *([mask.name] if mask is not None else [])]
+    names = [t.name for t in (q, *three[1:], *([mask] if mask is not None else []))]
     causal = op.causal and mask is None
     heads = {"q_num_heads": op.heads, "kv_num_heads": op.heads}
     return (site.add("Attention", names, **heads, is_causal=int(causal) or None, scale=scale),)
 
 
-def _with_weights(op: MultiheadAttention, site: Site, q: str, k: str, v: str, masks: _Masks) -> tuple[str, ...]:
-    dtype, width = site.given[0].dtype, site.given[0].shape[-1] // op.heads
+def _composed(op: MultiheadAttention, site: Site, three: Three, masks: _Masks) -> tuple[str, ...]:
+    """What is found, and the weights. PyTorch, where it is to give the weights, makes NaN of the rows that see nothing."""
+    width = site.given[0].shape[-1] // op.heads
     assert isinstance(width, int), "sizes of parameters are known"
-    shape = site.ints([0, 0, op.heads, width])
-    query, key, value = (
-        site.add("Transpose", [site.add("Reshape", [x, shape])], perm=perm)
-        for x, perm in ((q, _HEADS_FORWARD), (k, [0, 2, 3, 1]), (v, _HEADS_FORWARD))
-    )
-    scores = Term(site, site.add("MatMul", [(Term(site, query, dtype) * sqrt(1 / width)).name, key]), dtype)
-    mask = masks.all(causal=op.causal)
-    if mask is not None:
-        scores = scores + masks.added(mask)
-    weights = scores.op("Softmax", axis=-1)
-    found = site.add("Transpose", [site.add("MatMul", [weights.name, value])], perm=_HEADS_FORWARD)
-    joined = site.add("Reshape", [found, site.ints([0, 0, -1])])
+    root = Term(site, site.constant(np.full((1, 1), sqrt(1 / width), numpy_dtype(three[0].dtype))), three[0].dtype)
+    shape = Term(site, site.ints([0, 0, op.heads, width]), INT64)
+    q, k, v = (t.op("Reshape", shape).op("Transpose", perm=[0, 2, 1, 3]) for t in (three[0] * root, *three[1:]))
+    found, weights = composed(q, k, v, masks.all(causal=op.causal), blind=len(site.results) == 1)
+    joined = site.add("Reshape", [found.op("Transpose", perm=[0, 2, 1, 3]).name, site.ints([0, 0, -1])])
     if op.average_attn_weights:
         return joined, site.add("ReduceMean", [weights.name, site.ints([1])], keepdims=0)
     return joined, weights.name
@@ -82,24 +79,21 @@ class _Masks:
         """Whether Attention's own way of being causal will not do."""
         return self.roles.padding is not None or bool(self.op.added)
 
+    @property
+    def any(self) -> bool:
+        return bool(self.roles.masks)
+
     def all(self, causal: bool) -> Term | None:
         masks = [*self._of_queries(), *([self._causal()] if causal else []), *self._of_keys()]
         if not masks:
             return None
         whole = masks[0]
         for mask in masks[1:]:
-            whole = whole.op("And", mask) if whole.dtype == mask.dtype == BOOL else self.added(whole) + self.added(mask)
+            whole = whole.op("And", mask) if whole.dtype == mask.dtype == BOOL else added(whole, self.dtype) + added(mask, self.dtype)
         if self.roles.padding is not None and len(masks) == 1:
             # ONNX Runtime lets a mask stretch along the batch and the heads only.
             whole = whole.op("Expand", Term(self.site, self.site.ints([self.batch, 1, self.length, self.keys]), INT64))
         return self._widened(whole) if self.op.added else whole
-
-    def added(self, mask: Term) -> Term:
-        """The mask to be added to scores."""
-        if mask.dtype != BOOL:
-            return mask
-        zero = Term(self.site, self.site.scalar(0.0, self.dtype), self.dtype)
-        return mask.choose(zero, float("-inf"))
 
     def _of_queries(self) -> list[Term]:
         if self.roles.mask is None:
