@@ -55,7 +55,7 @@ SAMPLES = {
     ),
     "a multiple of what comes in": (
         "block b { w = param [3 * in.features, in.features]; in @ transpose(w, 0, 1) }; input 2 -> b -> b",
-        "features: int",
+        "in_features: int",
     ),
     "the same everywhere": ("block b(w) { in -> dense 7 -> dense w }; input 3 -> b 3 -> b 3", ""),
     "left out where it has PyTorch's value": (

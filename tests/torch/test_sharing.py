@@ -59,7 +59,9 @@ TIES = {
     "tokens -> b as emb -> dense 9 tie=emb.wte as head",
     "within a sequence": "input 4 -> (dense 4 as a -> dense 4 tie=a as b) as mlp",
     "in each iteration": "input 4 -> repeat 3 as layers { dense 4 as a -> tanh -> dense 4 tie=a as b }",
-    "a numbered stage of a class": 'input 4 -> (dense 4 -> sin -> cos -> sin) as first -> dense 4 tie="first.0" as last',
+    "a numbered stage of a list": 'input 4 -> (dense 4 -> sin -> cos -> sin) as first -> dense 4 tie="first.0" as last',
+    "a numbered stage of a dictionary": "input 4 -> (sin -> dense 4 -> cos -> dense 4 -> exp -> cos -> sin) as first "
+    '-> dense 4 tie="first.1" as last',
 }
 
 
@@ -80,7 +82,8 @@ def test_ties(text: str) -> None:
         ("sibling", "self.head.weight = self.wte.weight"),
         ("inside a sequence", "self.head.weight = self.emb[0].weight"),
         ("inside a named sequence", "self.head.weight = self.emb.wte.weight"),
-        ("a numbered stage of a class", 'self.last.weight = self.first["0"].weight'),
+        ("a numbered stage of a list", "self.last.weight = self.first[0].weight"),
+        ("a numbered stage of a dictionary", 'self.last.weight = self.first["1"].weight'),
     ],
 )
 def test_tie_text(sample: str, line: str) -> None:

@@ -190,6 +190,10 @@ def test_names_of_classes() -> None:
             ["A", "B", "AResidual", "BResidual"],
         ),
         ("block b(w) { y = in -> dense w; if w > 4 { y -> sin -> cos } else { y -> cos -> sin } }; input 3 -> b 4 -> b 5", ["B", "B2"]),
+        (
+            "block b(w) { y = in -> dense w; if w > 4 { y -> sin -> cos } else { y -> cos -> sin } }; input 3 -> b 4 as up -> b 5 as down",
+            ["B", "Down"],
+        ),
     ],
 )
 def test_names_of_classes_of_one_block(text: str, names: list[str]) -> None:

@@ -19,7 +19,7 @@ class Access:
     """The members of one class."""
 
     def __init__(self, body: Body) -> None:
-        self.keyed = body.keyed
+        self.keyed, self.listed = body.keyed, body.listed
         self.how = {m.label: m.how for m in body.members}
 
     def mapping(self, body: Body) -> list[Member]:
@@ -41,7 +41,7 @@ class Access:
         if self.attribute(label):
             return f"self.{label}"
         if self.keyed and self.how[label] == "module":
-            return f"self[{literal(label)}]"
+            return f"self[{label if self.listed else literal(label)}]"
         return f"self.{REGISTRY[self.how[label]]}[{literal(label)}]"
 
     def home(self, member: Member) -> str:

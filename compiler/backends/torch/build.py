@@ -58,7 +58,7 @@ class _Build:
         found = [*_used(alone, found), *found]
         found = [*(c for c in found if c is not main), main]
         main.base = camel(self.main.name or name)
-        classnames.name(found, main)
+        classnames.name(found, main, self._labels)
         return found
 
     def _lift(self) -> list[ClassDef]:
@@ -110,7 +110,7 @@ class _Build:
             self.classes[id(body.graph)] = cls
             code = instance(cls, index)
             kind: Literal["class", "sequential"] = "class" if body.chain is None else "sequential"
-            self.forms[id(body.graph)] = Form(kind, code, body.keyed, passed=tuple(unifier.passed[index]))
+            self.forms[id(body.graph)] = Form(kind, code, body.keyed, body.listed, passed=tuple(unifier.passed[index]))
 
     def _base(self, graph: Graph) -> str:
         """The name that the class should have."""

@@ -13,6 +13,7 @@ from netc.dsl.record import Record
 
 from ...graph import Graph
 from .code import Attribute, CallCode, Code, Infix, Literal, Method, Own, Prefix, Subscript
+from .naming import numbered
 from .tree import shape
 
 How = typing.Literal["module", "parameter", "buffer", "transient"]
@@ -104,6 +105,11 @@ class Body:
         self.symbols: list[Symbol] = []
         self.passed: list[tuple[str, Code]] = []
         """Numbers that the caller passes: a name and, in terms of the caller, the value."""
+
+    @property
+    def listed(self) -> bool:
+        """Whether the members are modules numbered from 0, so that it is a list of them."""
+        return self.keyed and all(m.how == "module" for m in self.members) and numbered(m.label for m in self.members)
 
     def made(self) -> list[Code]:
         """What the constructor makes."""

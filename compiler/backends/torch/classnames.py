@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ...graph import CallNode, Graph, Node
 from .classes import ClassDef
@@ -24,8 +24,8 @@ RESIDUAL = "residual"
 """The word for adding what flows in."""
 
 
-def name(classes: list[ClassDef], main: ClassDef) -> None:
-    """Names the classes; the main one has the first choice."""
+def name(classes: list[ClassDef], main: ClassDef, labels: Mapping[int, str]) -> None:
+    """Names the classes; the main one has the first choice. `labels`: by the id of a graph, the label of its first use."""
     main.name = unique(main.base, TAKEN)
     taken = {main.name, *TAKEN, *(p.name for c in classes for p in c.parameters)}
     families: dict[str, list[ClassDef]] = {}
@@ -34,7 +34,7 @@ def name(classes: list[ClassDef], main: ClassDef) -> None:
             families.setdefault(cls.base if cls.base != main.base else f"{cls.base}Block", []).append(cls)
     words = _Words()
     for base, family in families.items():
-        _Family(base, family, words).name(taken)
+        _Family(base, family, words, labels).name(taken)
 
 
 class _Words:
@@ -64,13 +64,13 @@ def _word(node: Node, graph: Graph) -> str:
 class _Family:
     """Classes that should all be called `base`."""
 
-    def __init__(self, base: str, classes: list[ClassDef], words: _Words) -> None:
-        self.base, self.classes, self.words = base, classes, words
+    def __init__(self, base: str, classes: list[ClassDef], words: _Words, labels: Mapping[int, str]) -> None:
+        self.base, self.classes, self.words, self.labels = base, classes, words, labels
         self.plainest = min(classes, key=lambda c: (len(c.body.members), len(words.of(c.graphs[0])), len(self._suffixes(c))))
 
     def name(self, taken: set[str]) -> None:
         for cls in (self.plainest, *(c for c in self.classes if c is not self.plainest)):
-            wanted = (f"{self.base}{suffix}" for suffix in self._telling(cls))
+            wanted = [*(f"{self.base}{suffix}" for suffix in self._telling(cls)), *self._uses(cls)]
             cls.name = next((n for n in wanted if n not in taken), "") or unique(self.base, taken)
             taken.add(cls.name)
 
@@ -79,15 +79,13 @@ class _Family:
         if cls is self.plainest:
             yield ""
             return
-        for extra in (self._labels(cls), self._doings(cls)):
-            if len(extra) == 1:
-                yield camel(extra[0])
+        labels, doings = self._labels(cls), self._doings(cls)
+        yield from (camel(extra[0]) for extra in (labels, doings) if len(extra) == 1)
         yield from (camel(a) for a in self._switched(cls))
+        if 1 < len(doings) <= MANY:
+            yield "".join(map(camel, doings))
         yield from sorted(self._suffixes(cls) - self._suffixes(self.plainest))
         yield from self._choices(cls)
-        several = self._doings(cls)
-        if 1 < len(several) <= MANY:
-            yield "".join(map(camel, several))
 
     def _labels(self, cls: ClassDef) -> list[str]:
         """The members that the plainest has not; one without a label is called by its operator."""
@@ -121,6 +119,12 @@ class _Family:
                 plain = value is None or isinstance(value, (bool, int, float, str))
                 found.setdefault(argument, set()).add(value if plain else f"-{value!r}")
         return found
+
+    def _uses(self, cls: ClassDef) -> Iterator[str]:
+        """What all stages of the class, and none of the plainest, are called in the spec."""
+        own, plain = ({self.labels.get(id(g), "") for g in c.graphs} for c in (cls, self.plainest))
+        if len(own) == 1 and not own & plain and (label := own.pop())[-1:].isalpha():
+            yield camel(label)
 
     def _suffixes(self, cls: ClassDef) -> set[str]:
         """What the names of the classes that it makes have behind those of their blocks."""

@@ -15,7 +15,7 @@ from .code import CallCode, Code, Let, Local
 from .layout import STEP, Bracket, Doc, statement
 from .naming import unique
 from .printer import doc, literal
-from .tree import DictCode, MemberRef, Name, rewrite
+from .tree import DictCode, ListCode, MemberRef, Name, rewrite
 
 
 def constructor(cls: ClassDef, attributes: Mapping[str, str]) -> list[str]:
@@ -66,8 +66,7 @@ class _Constructor:
     def lines(self, attributes: Mapping[str, str]) -> list[str]:
         mapped = self.access.mapping(self.body)
         keys = {m.label for m in mapped}
-        arguments = [doc(DictCode(tuple((m.label, m.code) for m in mapped)))] if mapped else []
-        lines = statement("super().__init__", Doc(Bracket("(", arguments, ")")), 2)
+        lines = statement("", doc(CallCode("super().__init__", self._held(mapped))), 2)
         for name, attribute in attributes.items():
             lines.append(f"{STEP * 2}self.{attribute} = {name}")
         for member in self.body.members:
@@ -76,6 +75,12 @@ class _Constructor:
         for target, source in self.body.ties:
             lines += statement(f"{doc(self._reached(target)).flat()} = ", doc(self._reached(source)), 2)
         return lines
+
+    def _held(self, mapped: list[Member]) -> tuple[Code, ...]:
+        """What a list or a dictionary of modules is made of."""
+        if self.body.listed:
+            return (ListCode(tuple(m.code for m in mapped)),)
+        return (DictCode(tuple((m.label, m.code) for m in mapped)),) if mapped else ()
 
     def _member(self, member: Member) -> list[str]:
         lines: list[str] = []

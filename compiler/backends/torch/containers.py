@@ -34,6 +34,7 @@ class Form(Record):
     kind: Literal["class", "sequential", "list"]
     code: Code
     keyed: bool = False
+    listed: bool = False
     turn: Code | None = None
     passed: tuple[Code, ...] = ()
     depth: int = 0

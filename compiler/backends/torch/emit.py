@@ -11,7 +11,7 @@ import re
 from ...graph import Program
 from .access import attribute_names
 from .build import classes_of, main_name
-from .classes import ClassDef
+from .classes import Body, ClassDef
 from .constructor import constructor
 from .docs import docstring
 from .forward import forward
@@ -50,14 +50,21 @@ def stem(name: str) -> str:
 
 def _class(cls: ClassDef) -> list[str]:
     attributes = attribute_names(cls.body, [p.name for p in cls.parameters if p.stored])
-    base = "nn.Sequential" if cls.body.chain is not None else "nn.ModuleDict" if cls.body.keyed else "nn.Module"
-    lines = [f"class {cls.name}({base}):", *docstring(cls, Signature(cls.body, []).inputs), ""]
+    lines = [f"class {cls.name}({_base(cls.body)}):", *docstring(cls, Signature(cls.body, []).inputs), ""]
     made = constructor(cls, attributes)
     if cls.body.chain is not None:
         return lines + made
     if made:
         lines += [*made, ""]
     return lines + forward(cls.body, attributes)
+
+
+def _base(body: Body) -> str:
+    if body.chain is not None:
+        return "nn.Sequential"
+    if body.keyed:
+        return "nn.ModuleList" if body.listed else "nn.ModuleDict"
+    return "nn.Module"
 
 
 def _imports(text: str) -> list[str]:

@@ -7,7 +7,7 @@ values should have, and whether it is a width. Always: linear in the code of the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from ...dims import Dim
 from .classes import Body
@@ -19,7 +19,7 @@ _VAGUE = re.compile(r"(size|value)?\d*")
 _WIDTH = re.compile(r"(.*_)?(channels|features|dim)")
 """What PyTorch calls numbers of channels and features."""
 
-TAKEN = "features"
+TAKEN = "in_features"
 
 
 class Hints:
@@ -43,13 +43,14 @@ class Hints:
                 if name == TAKEN:
                     self.taken.append(tuple(size for size in ends if isinstance(size, int)))
 
-    def best(self, values: Sequence[object], hint: str) -> str:
+    def best(self, values: Sequence[object], hint: str, taken: Container[str] = ()) -> str:
         """The name for an argument with these values, one of which is called `hint` where it stands."""
         names = self.found.get(tuple(Typed(v) for v in values), {})
         if _VAGUE.fullmatch(hint):
             hint = next((n for n in names if not _VAGUE.fullmatch(n)), hint.rstrip("0123456789") or "value")
         direction, _, width = hint.partition("_")
-        return width if direction in ("in", "out") and {f"in_{width}", f"out_{width}"} <= names.keys() else hint
+        both = direction in ("in", "out") and {f"in_{width}", f"out_{width}"} <= names.keys()
+        return width if both and width not in taken else hint
 
     def is_width(self, values: Sequence[object]) -> bool:
         """Whether the values are numbers of channels or features somewhere."""

@@ -35,6 +35,8 @@ def _reached(at: Code, called: Graph, label: str, forms: Forms) -> Code:
     form = forms[id(called)]
     if "." in label:
         return Method(at, "get_submodule", (Lit(label),))
+    if form.listed:
+        return Subscript(at, (Lit(int(label)),))
     if form.keyed:
         return Subscript(at, (Lit(label),))
     if plain(label):

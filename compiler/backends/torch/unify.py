@@ -176,7 +176,7 @@ class Unifier:
             return multiple
         if all(isinstance(v, tuple) and v for v in values) and len({len(v) for v in values if isinstance(v, tuple)}) == 1:
             return None
-        return self._use(self._parameter(values, self.hints.best(values, hint), keyword))
+        return self._use(self._parameter(values, self.hints.best(values, hint, {p.name for p in self.known.values()}), keyword))
 
     def _agree(self, given: Sequence[object], values: Sequence[object]) -> bool:
         """Whether they are the same wherever it matters."""
