@@ -32,7 +32,7 @@ WORDS = re.findall(
     param table int64 bool shape batch=false axis=1 tie=x
     """,
 )
-NOISE = re.compile(r"<class|object at 0x|Traceback|\bNone\b|SymDim|Span\(|ast\.|netc\.|\{[0-9]\}")
+NOISE = re.compile(r"<class|object at 0x|Traceback|\bNone\b|SymDim|Span\(|\bast\.|netc\.|\{[0-9]\}")
 QUIET = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
