@@ -101,7 +101,7 @@ class _Sizes:
         rank = types[0].rank
         if any(t.rank != rank for t in types):
             return f"{prefix}[...]"
-        self.here: set[str] = set()
+        self.here = set()
         return f"{prefix}[{', '.join(self._axis([t.shape[i] for t in types], i, rank) for i in range(rank))}]"
 
     def _axis(self, sizes: list[Dim], axis: int, rank: int) -> str:
