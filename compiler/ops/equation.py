@@ -20,6 +20,8 @@ from ..types import Shape
 from .base import Refusal
 
 _DOTS = "..."
+_MARK = "\0"
+"""In the place of the dots, before spaces are taken out: in signs of several letters none may stand."""
 Labels = tuple[str, ...]
 
 
@@ -46,7 +48,7 @@ class Equation(Record):
 
 def read(text: str, shapes: Sequence[Shape], facts: Facts) -> Equation:
     """The equation with these operands, or a `Refusal`."""
-    left, arrow, right = (part.replace(" ", "") for part in text.partition("->"))
+    left, arrow, right = (part.replace(" ", "") for part in text.replace(_DOTS, _MARK).partition("->"))
     terms = left.split(",")
     if len(terms) != len(shapes):
         raise _refusal(text, f"it names {_many(len(terms), 'tensor')}, but {_many(len(shapes), 'tensor')} came in")
@@ -64,12 +66,12 @@ def read(text: str, shapes: Sequence[Shape], facts: Facts) -> Equation:
 
 def _split(text: str, term: str) -> list[str]:
     """Letters and `...`."""
-    labels = list(term.replace(_DOTS, " ", 1))
+    labels = list(term)
     for index, label in enumerate(labels):
-        if label == " ":
+        if label == _MARK and _DOTS not in labels:
             labels[index] = _DOTS
         elif not (label.isascii() and label.isalpha()):
-            raise _refusal(text, f"axes are named by letters, not by `{label}`")
+            raise _refusal(text, f"axes are named by letters, not by `{label.replace(_MARK, _DOTS)}`")
     return labels
 
 

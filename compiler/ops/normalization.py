@@ -232,6 +232,9 @@ class LocalResponseNorm(Operator):
         x = given[0] if given[0].dtype == INT64 else float_input(self.name, given)
         if x.rank < 3:
             raise Refusal(WrongRank(self.name, "[N, C, ...] with at least one axis more", x), input_(0))
+        if x.dtype.is_integer and self.beta < 0 and all(isinstance(n, int) for n in (self.alpha, self.beta, self.k)):
+            needed = "must be at least 0 where all numbers are whole: those have no negative powers"
+            raise Refusal(BadArgument(self.name, "beta", str(self.beta), needed), argument("beta"))
         return (x if x.dtype.is_float else x.with_dtype(FLOAT32),)
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:

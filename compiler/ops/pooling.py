@@ -48,6 +48,17 @@ class _Pool(Operator):
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
         return numel(results[0].shape) * prod(w.taps for w in self.windows(given[0]))
 
+    def _refuse_beyond_input(self, given: Given) -> None:
+        """With three spatial axes, PyTorch wants the kernel of a mean to fit without padding and without `ceil_mode`."""
+        x = given[0]
+        if x.rank < 5:
+            return
+        for axis, (size, window) in enumerate(zip(x.shape[2:], self.windows(x), strict=True), start=2):
+            if given.facts.at_least(size, window.taps) is False:
+                found = f"{window.taps} for axis {axis} of {x}"
+                needed = "must be at most the size without its padding, where there are three spatial axes"
+                raise Refusal(BadArgument(self.name, "kernel", found, needed), argument("kernel"))
+
 
 class _PaddedPool(_Pool):
     padding = Arg(SIZES0, default=0)
@@ -107,17 +118,6 @@ class AvgPool(_PaddedPool):
         self._refuse_beyond_input(given)
         return results
 
-    def _refuse_beyond_input(self, given: Given) -> None:
-        """With three spatial axes, PyTorch wants the kernel to fit without the padding."""
-        x = given[0]
-        if x.rank < 5:
-            return
-        for axis, (size, window) in enumerate(zip(x.shape[2:], self.windows(x), strict=True), start=2):
-            if given.facts.at_least(size, window.taps) is False:
-                found = f"{window.taps} for axis {axis} of {x}"
-                needed = "must be at most the size without its padding, where there are three spatial axes"
-                raise Refusal(BadArgument(self.name, "kernel", found, needed), argument("kernel"))
-
 
 class LpPool(_Pool):
     """The p-norm of each window: the p-th root of the sum of p-th powers; of integers and truth values, a float32."""
@@ -133,6 +133,7 @@ class LpPool(_Pool):
         (x,) = super().infer(given)
         if self.p == 0:
             raise Refusal(BadArgument(self.name, "p", "0", "must not be zero"), argument("p"))
+        self._refuse_beyond_input(given)
         return (x if x.dtype.is_float else x.with_dtype(FLOAT32),)
 
     def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:

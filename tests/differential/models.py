@@ -13,30 +13,16 @@ from hypothesis import strategies as st
 
 from netc.dsl.record import Record
 
+from .model_stages import keeping, written
+from .model_tuples import Form, Tensor, Tuples
+
 T = TypeVar("T")
 ACTIVATIONS = ("relu", "gelu", "tanh", "sigmoid", "silu", "softplus")
 WIDTHS = (2, 4, 6)
+KINDS = ("vector", "sequence", "image")
 MOST_STAGES = 60
 OUTERMOST = 2
 """How deep stages may nest from here."""
-
-
-class Form(Record):
-    """What a tensor is: `vector`, `sequence` or `image`, and how long or large. Tensors of one form differ in their width alone."""
-
-    kind: str
-    space: str = ""
-
-    @property
-    def axis(self) -> int:
-        """The axis of the width."""
-        return -1 if self.kind == "sequence" else 1
-
-
-class Tensor(Record):
-    name: str
-    form: Form
-    width: int
 
 
 class Block(Record):
@@ -49,14 +35,15 @@ class Block(Record):
     keeps: bool
 
 
-class Writer:
-    """Writes one model. `room`: how many stages may still come."""
+class Writer(Tuples):
+    """Writes one model. `room`: how many stages may still come; `even`: the symbolic dimensions of which that is told."""
 
     def __init__(self, draw: st.DrawFn) -> None:
         self.draw = draw
         self.room = MOST_STAGES
         self.count = 0
         self.lines: list[str] = []
+        self.even: set[str] = set()
         self.tensors: list[Tensor] = []
         self.blocks: list[Block] = []
         self.shared: list[tuple[str, str, int]] = []
@@ -79,30 +66,32 @@ class Writer:
     def model(self) -> str:
         for _ in range(self.number(1, 3)):
             self._input()
-        for _ in range(self.number(0, 3)):
+        for _ in range(self.number(0, 5)):
             self.pick((self._block, self._block, self._mixer, self._constant))()
         if self.chance(2):
             self._shared()
-        for _ in range(self.number(1, 20)):
+        for _ in range(self.pick((1, 3, 6, 10, 20, 40))):
             if self.room > 0:
                 self._statement()
-        results = self.tensors[-self.number(1, min(3, len(self.tensors))) :]
+        results = self.tensors[-self.number(1, min(5, len(self.tensors))) :]
         self.lines.append("out " + ", ".join(t.name for t in results))
         return "\n".join(self.lines) + "\n"
 
     # --- declarations ------------------------------------------------------------------------------------------------------------
 
     def _input(self) -> None:
-        kind, width, name = self.pick(("vector", "sequence", "image")), self.pick(WIDTHS), self.fresh("x")
+        kind, width, name = self.pick(KINDS), self.pick(WIDTHS), self.fresh("x")
         length, high, wide = self.pick(("T", "5")), self.pick(("H", "6")), self.pick(("W", "7"))
         shapes = {"vector": f"[{width}]", "sequence": f"[{length}, {width}]", "image": f"[{width}, {high}, {wide}]"}
         spaces = {"vector": "", "sequence": length, "image": f"{high}x{wide}"}
-        self.lines.append(f"{name} = input {shapes[kind]}")
+        even = [f"{size} % 2 == 0" for size in (length, high, wide) if size.isupper() and size in shapes[kind] and self.chance(3)]
+        self.even.update(condition[0] for condition in even)
+        self.lines.append(f"{name} = input {shapes[kind]}" + (f" where {', '.join(even)}" if even else ""))
         self.tensors.append(Tensor(name, Form(kind, spaces[kind]), width))
 
     def _block(self) -> None:
         """A residual around stages of a random width, or stages of the width that is told."""
-        kind, name = self.pick(("vector", "sequence", "image")), self.fresh("block")
+        kind, name = self.pick((*KINDS, *(b.kind for b in self.blocks))), self.fresh("block")
         width = "in.channels" if kind == "image" else "in.features"
         inner = [b.name for b in self.blocks if b.kind == kind and b.keeps]
         if inner and self.chance(2):
@@ -160,6 +149,8 @@ class Writer:
             self._unpacked,
             self._resized,
             self._projected,
+            *(self.several,) * 2,
+            self._halved,
         ]
         self.pick(choices)(name, tensor)
 
@@ -231,6 +222,18 @@ class Writer:
         )
         self._bind(name, f"{tensor.name} -> {stage}", Form("image", form.space + mark), tensor.width)
 
+    def _halved(self, name: str, tensor: Tensor) -> None:
+        """What `where` allows: pairs of places side by side. It is the same again afterwards."""
+        self.room -= 2
+        form, sizes = tensor.form, tensor.form.space.split("x")
+        if not form.space or not all(size in self.even or size == "6" for size in sizes):
+            return
+        there, back = ("pixel_unshuffle 2", "pixel_shuffle 2")
+        if form.kind == "sequence":
+            there, back = ('rearrange "n (t p) c -> n t (p c)" p=2', 'rearrange "n t (p c) -> n (t p) c" p=2')
+        stage = written(self.pick(keeping(form.kind, True)), (2 if form.kind == "sequence" else 4) * tensor.width)
+        self._bind(name, f"{tensor.name} -> {there} -> {stage} -> {back}", form, tensor.width)
+
     def _projected(self, name: str, tensor: Tensor) -> None:
         """What flows on as a tuple."""
         form, width, self.room = tensor.form, self.pick(WIDTHS), self.room - 3
@@ -276,19 +279,7 @@ class Writer:
 
     def _keeping(self, form: Form, width: int, depth: int) -> tuple[str, int]:
         """A stage that keeps the width."""
-        halves = [h for h in (1, 2) if width % h == 0]
-        some = {
-            "vector": ["batch_norm", "layer_norm"],
-            "sequence": ["layer_norm", "rms_norm eps=1e-5", f"multihead_attention {self.pick(halves)}", f"gru {width}", f"lstm {width}"],
-            "image": [
-                "batch_norm",
-                f"group_norm {self.pick(halves)}",
-                "max_pool 3 stride=1 padding=1",
-                f"conv {width} 3 padding=1 groups={width}",
-                "avg_pool 3 stride=1 padding=1",
-            ],
-        }[form.kind]
-        return self.pick([*some, *ACTIVATIONS, "dropout 0.1", "leaky_relu 0.2", "identity"]), width
+        return written(self.pick(keeping(form.kind, width % 2 == 0)), width), width
 
     def _used(self, form: Form, width: int, depth: int) -> tuple[str, int]:
         """A block or a shared stage, where there is one that fits."""
@@ -308,7 +299,17 @@ class Writer:
         label = self.pick((*("",) * (depth == OUTERMOST), f" as {self.fresh('part')}"))
         if made != width:
             body = f"{body} -> {self._weighted(form.kind, str(width))}"
-        match self.number(0, 3):
+        match self.number(0, 5):
+            case 4:
+                sizes = self.fresh("sizes")
+                widths = [self.pick(WIDTHS) for _ in range(self.number(1, 3))] + [width]
+                self.lines.append(f"let {sizes} = {widths[:-1]} + [{width}]")
+                body = f"{self._weighted(form.kind, 'w')} -> if i < len({sizes}) - 1 {{ {self.pick(ACTIVATIONS)} }}"
+                return f"repeat (i, w) in enumerate({sizes}){label} {{ {body} }}", width
+            case 5:
+                widths = [self.pick(WIDTHS) for _ in range(self.number(1, 3))]
+                body = f"{self._weighted(form.kind, 'sum(w)')} -> {self._weighted(form.kind, 'w[-1]')}"
+                return f"repeat w in zip({widths}, {[width] * len(widths)}){label} {{ {body} }}", width
             case 0:
                 return f"repeat i in 0..{self.number(1, 3)}{label + '{i}' if label else ''} {{ {body} }}", width
             case 1:

@@ -148,7 +148,7 @@ TABLE = (
     Deliberate(
         ("attention",),
         "shape-mismatch",
-        lambda use: use.inputs[1].shape[-2] != use.inputs[2].shape[-2],
+        lambda use: use.inputs[1].shape[-2:-1] != use.inputs[2].shape[-2:-1],
         "PyTorch's fused kernel for the CPU does not look whether there are as many values as keys, and reads past their end",
     ),
     Deliberate(
@@ -161,6 +161,9 @@ TABLE = (
     Deliberate(("rotary",), "wrong-argument", lambda use: _argument(use, "base") <= 0, "a base without logarithm: the result is nan"),
     Deliberate(("attention",), "bad-argument", _slides, "a window slides with the queries, from the past; PyTorch has no name for it"),
     Deliberate(("attention",), "shape-mismatch", _slides, "a window slides with the queries; PyTorch has no name for it"),
+    Deliberate(
+        ("rotary",), "wrong-argument", lambda use: _argument(use, "dims") == 0, "nothing would be turned; PyTorch has no such function"
+    ),
     Deliberate(
         ("lstm", "lstm_cell"),
         "dtype-mismatch",
@@ -178,18 +181,6 @@ TABLE = (
         ("topk",), "wrong-argument", lambda use: not use.inputs[0].rank and _argument(use, "k") == 0, "of a single number, none is one"
     ),
     Deliberate(("pad",), "pad-too-large", _wraps_twice, "PyTorch copies what it has just copied; of a little more it refuses that itself"),
-    Deliberate(
-        ("one_hot",),
-        "wrong-argument",
-        lambda use: _argument(use, "classes") == -1,
-        "as many classes as the numbers tell, which is known only at run time",
-    ),
-    Deliberate(
-        ("topk",),
-        "wrong-argument",
-        lambda use: not use.inputs[0].rank and _argument(use, "k") < 1,
-        "PyTorch gives one place for none, and leaves it as it was in memory",
-    ),
     Deliberate(("where",), "needs-bool", lambda use: use.inputs[0].dtype.kind == "uint", "deprecated in PyTorch"),
     Deliberate(_NORMS, "wrong-argument", _negative_eps, "PyTorch looks at it only when it is too late: the result is nan"),
 )
