@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from math import sqrt
 
 from netc.dsl.record import Record
@@ -12,7 +13,7 @@ from ..errors.base import STAGE, argument, input_
 from ..errors.names import WrongTensors
 from ..errors.operators import BadArgument, NotDivisible, UnprovableMultiple, WrongRank
 from ..types import BOOL as BOOL_TYPE
-from ..types import FLOAT32, Shape, TensorType, promote, show_shape
+from ..types import FLOAT32, DType, Shape, TensorType, promote, show_shape
 from .attention import refuse_unless_equal, refuse_unless_mask
 from .base import Arg, Given, Init, Operator, ParameterSpec, Refusal, numel
 from .kinds import BOOL, COUNT, FRACTION
@@ -130,18 +131,20 @@ class MultiheadAttention(Operator):
         for index in roles.masks:
             if not (given[index].dtype.is_float or given[index].dtype == BOOL_TYPE):
                 raise Refusal(MaskType(self.name, f"bool or {x.dtype}", given[index]), input_(index))
-        total = given[roles.masks[0]].dtype if roles.masks else BOOL_TYPE
-        for index in roles.masks:
-            mask = x.dtype if given[index].dtype == BOOL_TYPE else given[index].dtype
-            total = mask if total == BOOL_TYPE else promote(total, mask)
-            if index == roles.masks[-1] and total not in (FLOAT32, x.dtype):
-                raise Refusal(MaskType(self.name, f"bool or {x.dtype}", given[index]), input_(index))
+        if roles.masks and self._total(given, roles) not in (FLOAT32, x.dtype):
+            raise Refusal(MaskType(self.name, f"bool or {x.dtype}", given[roles.masks[-1]]), input_(roles.masks[-1]))
         if roles.mask is not None:
             self._refuse_mask(given, roles.mask, keys)
         if roles.padding is not None:
             wanted: Shape = (*batch, keys)
             fits = given[roles.padding].rank == len(wanted)
             refuse_unless_mask(self.name, given, roles.padding, wanted if fits else None, f"the keys, of shape {show_shape(wanted)}")
+
+    def _total(self, given: Given, roles: Roles) -> DType:
+        """The element type of all masks together: they are added up, the causal one and what is bool as queries are."""
+        query = given[0].dtype
+        types = [query if given[index].dtype == BOOL_TYPE else given[index].dtype for index in roles.masks]
+        return reduce(promote, [query, *types] if self.causal else types)
 
     def _refuse_mask(self, given: Given, index: int, keys: Dim) -> None:
         if self.causal:

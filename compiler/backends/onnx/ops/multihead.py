@@ -49,9 +49,10 @@ def _composed(op: MultiheadAttention, site: Site, three: Three, masks: _Masks) -
     """What is found, and the weights. PyTorch, where it is to give the weights, makes NaN of the rows that see nothing."""
     width = site.given[0].shape[-1] // op.heads
     assert isinstance(width, int), "sizes of parameters are known"
-    root = Term(site, site.constant(np.full((1, 1), sqrt(1 / width), numpy_dtype(three[0].dtype))), three[0].dtype)
+    # One number for each feature: a single one ONNX Runtime would draw into the product before it, as float32.
+    roots = Term(site, site.constant(np.full(op.heads * width, sqrt(1 / width), numpy_dtype(three[0].dtype))), three[0].dtype)
     shape = Term(site, site.ints([0, 0, op.heads, width]), INT64)
-    q, k, v = (t.op("Reshape", shape).op("Transpose", perm=[0, 2, 1, 3]) for t in (three[0] * root, *three[1:]))
+    q, k, v = (t.op("Reshape", shape).op("Transpose", perm=[0, 2, 1, 3]) for t in (three[0] * roots, *three[1:]))
     found, weights = composed(q, k, v, masks.all(causal=op.causal), blind=len(site.results) == 1)
     joined = site.add("Reshape", [found.op("Transpose", perm=[0, 2, 1, 3]).name, site.ints([0, 0, -1])])
     if op.average_attn_weights:
