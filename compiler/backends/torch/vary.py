@@ -67,8 +67,10 @@ def _progressions(rows: list[list[Lit]]) -> Iterator[tuple[int, int, tuple[Step,
         if steps is not None and (at - start == 1 or steps == before):
             before = steps
             continue
-        yield start, at, before or ()
-        start, before = at, None
+        # Two members alone follow any pattern: the second rather begins the next.
+        end = at - 1 if at - start == 2 and steps is not None else at
+        yield start, end, before or ()
+        start, before = end, steps if end < at else None
     yield start, len(rows), before or ()
 
 

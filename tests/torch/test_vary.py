@@ -1,0 +1,56 @@
+"""Members in a row as a comprehension: it makes the same members, whatever they are."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netc.compiler.backends.torch.code import Lit, TupleCode
+from netc.compiler.backends.torch.printer import text
+from netc.compiler.backends.torch.tree import ListCode
+
+Row = tuple[object, ...]
+
+
+def written(rows: list[Row]) -> str:
+    return text(ListCode(tuple(TupleCode(tuple(Lit(v) for v in row)) for row in rows)))  # type: ignore[arg-type]
+
+
+def steps(number: st.SearchStrategy[int]) -> st.SearchStrategy[list[int]]:
+    """Numbers of which many follow from the one before by the same step."""
+    runs = st.lists(st.tuples(st.integers(-2, 3), st.integers(1, 7)), min_size=1, max_size=3)
+    return st.builds(lambda start, found: list(accumulate((s for s, n in found for _ in range(n)), initial=start)), number, runs)
+
+
+@given(
+    steps(st.integers(0, 9)),
+    steps(st.integers(0, 9)),
+    steps(st.integers(8, 12)),
+    st.sampled_from(["layer{}", "{}", "a1.b{}-c", "l{}x2", "n0{}"]),
+)
+def test_makes_the_same(first: list[int], second: list[int], numbers: list[int], label: str) -> None:
+    rows: list[Row] = [(label.format(n), a, b, True) for n, a, b in zip(numbers, first, second, strict=False)]
+    assert eval(written(rows)) == rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([(f"l{i}", 8) for i in range(3)], '[*((f"l{i}", 8) for i in range(3))]'),
+        ([(f"l{i + 1}", 8 * (i + 1)) for i in range(3)], '[*((f"l{i}", 8 * i) for i in range(1, 4))]'),
+        ([(f"l{i + 1}", 64 + 32 * i) for i in range(3)], '[*((f"l{i + 1}", 64 + 32 * i) for i in range(3))]'),
+        ([(9 - i, True) for i in range(5)], "[*((9 - i, True) for i in range(5))]"),
+        ([(2,), (4,), (6,)], "[*((value,) for value in (2, 4, 6))]"),
+        ([("a", 1), ("b", 1), ("c", 1)], '[*((value, 1) for value in ("a", "b", "c"))]'),
+        ([("a", 1), ("b", 2), ("c", 3)], '[("a", 1), ("b", 2), ("c", 3)]'),
+        ([("l0", 1), ("l1", 5), ("l2", 5), ("l3", 5)], '[("l0", 1), *((f"l{i}", 5) for i in range(1, 4))]'),
+        ([("l08", 1), ("l09", 1)], '[("l08", 1), ("l09", 1)]'),
+        ([(True,), (2,), (3,)], "[*((value,) for value in (True, 2, 3))]"),
+    ],
+)
+def test_text(rows: list[Row], expected: str) -> None:
+    assert written(rows) == expected
+    assert eval(expected) == rows
