@@ -178,6 +178,9 @@ SMALL = {
     ),
 }
 
+MIXERS = {
+    f"{name}{patch}": (width, depth, patch) for name, width, depth in (("s", 512, 8), ("b", 768, 12), ("l", 1024, 24)) for patch in (32, 16)
+}
 PUBLISHED = {
     "ddpm_cifar10": Case(
         "generative/ddpm.net", "ddpm_cifar10", lambda: UNet([128, 256, 256, 256], [1]), {}, *noisy((1, 32, 32), (2, 24, 32))
@@ -213,7 +216,7 @@ PUBLISHED = {
             {"input": noise(1, 3, 224, 224)},
             {"input": noise(2, 3, 224, 224)},
         )
-        for name, sizes in {"s32": (512, 8, 32), "s16": (512, 8, 16), "b32": (768, 12, 32), "b16": (768, 12, 16)}.items()
+        for name, sizes in MIXERS.items()
     },
     "two_tower": Case(
         "other/two_tower.net",
