@@ -43,10 +43,10 @@ class MultiheadAttention(Operator):
 
     Takes `[N, L, features]`, or one sample without `N`: one tensor attends to itself; of two, the first (the queries) attends to the
     second; three are queries, keys and values. A fourth, or a bool one in the last place, is a mask as PyTorch's module takes it, `[L, S]`
-    or `[N * heads, L, S]`. With `key_padding_mask` one more tensor, the last, is a mask of the keys, `[N, S]`. Bool masks are true where a
-    query may *not* see a key (`attention` has it the other way round), others are added to the scores. All queries see the learned key and
-    value of `add_bias_kv` and the zeros of `add_zero_attn`. The weights of the keys for each query, `[N, L, S]`, or `[N, heads, L, S]`
-    without `average_attn_weights`, are a second result.
+    or `[N * heads, L, S]`. A fifth, or with `key_padding_mask` the last, is a mask of the keys, `[N, S]`. Bool masks are true where a query
+    may *not* see a key (`attention` has it the other way round), others are added to the scores. All queries see the learned key and value
+    of `add_bias_kv` and the zeros of `add_zero_attn`. The weights of the keys for each query, `[N, L, S]`, or `[N, heads, L, S]` without
+    `average_attn_weights`, are a second result.
     """
 
     name = "multihead_attention"
@@ -70,13 +70,16 @@ class MultiheadAttention(Operator):
 
     def roles(self, given: Given) -> Roles:
         """Which input is what."""
-        rest = len(given) - self.key_padding_mask
+        padded = self.key_padding_mask or len(given) == 5
+        rest = len(given) - padded
         masked = rest == 4 or (rest > 1 and given[rest - 1].dtype == BOOL_TYPE)
         tensors = rest - masked
-        return Roles(0, min(1, tensors - 1), tensors - 1, rest - 1 if masked else None, rest if self.key_padding_mask else None)
+        return Roles(0, min(1, tensors - 1), tensors - 1, rest - 1 if masked else None, rest if padded else None)
 
     def infer(self, given: Given) -> tuple[TensorType, ...]:
-        self._refuse_count(given)
+        if self.key_padding_mask and len(given) == 1:
+            hint = f"feed it `(x, padding) -> {self.name} ...`"
+            raise Refusal(WrongTensors(self.name, "2 to 5 tensors with `key_padding_mask`", 1, hint), STAGE)
         roles = self.roles(given)
         self._refuse_sequences(given, roles)
         self._refuse_heads(given)
@@ -94,14 +97,6 @@ class MultiheadAttention(Operator):
     def added(self) -> int:
         """How many keys are added, which all queries see."""
         return self.add_bias_kv + self.add_zero_attn
-
-    def _refuse_count(self, given: Given) -> None:
-        least, most = (2, 5) if self.key_padding_mask else (1, 4)
-        if least <= len(given) <= most:
-            return
-        hint = f"feed it `(..., padding) -> {self.name} ...`" if self.key_padding_mask else "a fifth one needs `key_padding_mask=true`"
-        wanted = "2 to 5 tensors with `key_padding_mask`" if self.key_padding_mask else "1 to 4 tensors"
-        raise Refusal(WrongTensors(self.name, wanted, len(given), hint), STAGE)
 
     def _refuse_sequences(self, given: Given, roles: Roles) -> None:
         needed = "[N, length, features]"

@@ -89,6 +89,7 @@ CASES: list[str] = [
     f"{_PADDED}; (x, p) -> multihead_attention 2 key_padding_mask=true causal=true",
     f"{_PADDED}; m = table (i, j) [T, T] = j > i + 2; (x, m, p) -> multihead_attention 2 key_padding_mask=true",
     f"{_PADDED}; m = input [T, T] batch=false; (x, x, x, m, p) -> multihead_attention 2 key_padding_mask=true",
+    f"{_PADDED}; m = input [T, T] batch=false; (x, x, x, m, p) -> multihead_attention 2",
     f"{_PADDED}; c = input [S, 6]; (c, x, p) -> multihead_attention 3 key_padding_mask=true",
     "x = input [T, 8]; p = input [T]; (x, p) -> multihead_attention 2 key_padding_mask=true",
     "x = input [T, 8]; p = input [T]; (x, p) -> multihead_attention 2 key_padding_mask=true causal=true",
@@ -162,6 +163,7 @@ REFUSED: list[tuple[str, str]] = [
     ("x = input [3, 8]; p = input [3] bool batch=false; (x, p) -> multihead_attention 2 key_padding_mask=true", "mask-mismatch"),
     ("x = input [3, 8]; p = input [T] bool; (x, p) -> multihead_attention 2 key_padding_mask=true", "unprovable"),
     ("input [3, 8] -> multihead_attention 2 key_padding_mask=true", "wrong-number-of-tensors"),
-    ("x = input [3, 8]; m = input [3, 3]; (x, x, x, m, m) -> multihead_attention 2", "wrong-number-of-tensors"),
+    ("x = input [3, 8]; m = input [3, 3] batch=false; (x, x, x, m, m) -> multihead_attention 2", "unprovable"),
+    ("x = input [3, 8]; m = input [3, 3] batch=false; (x, x, x, m, m, m) -> multihead_attention 2", "wrong-number-of-tensors"),
     ("x = input [3, 8]; c = input [3, 8] batch=false; (x, c) -> multihead_attention 2", "wrong-rank"),
 ]
