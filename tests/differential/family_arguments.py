@@ -121,9 +121,8 @@ def _suffix(draw: Draw, types: Types) -> dict[str, Any]:
 
 
 def _group_norm(draw: Draw, types: Types) -> dict[str, Any]:
-    """Of one number alone there is no variance."""
     channels = _ints(types)[1]
-    return {"groups": draw(st.sampled_from([g for g in (1, 2, 3, 4) if channels % g == 0 and g < channels]))}
+    return {"groups": draw(st.sampled_from([g for g in (1, 2, 3, 4, channels) if channels % g == 0]))}
 
 
 def _factors(draw: Draw, whole: int) -> list[int]:
@@ -255,9 +254,10 @@ def _heads(draw: Draw, types: Types) -> dict[str, Any]:
         heads = _ints(tensors[-1:])[0] // (_ints(types)[0] if rank == 3 else 1)
     return {
         "heads": heads,
-        "key_padding_mask": True if padded else None,
         "causal": None if masked else draw(st.sampled_from((None, True))),
+        "key_padding_mask": draw(st.sampled_from((True, *[None] * (len(types) == 5)))) if padded else None,
     }
+
 
 def _is_padded(types: Types) -> bool:
     """Whether the last is a mask of keys: it has an axis less than the queries, and cannot be one of queries and keys."""
@@ -268,10 +268,9 @@ def _is_padded(types: Types) -> bool:
     return types[-2].rank == 2 or not of_queries
 
 
-
 def _attention(draw: Draw, types: Types) -> dict[str, Any]:
-    alike = types[0].shape[-2] == types[1].shape[-2]
     causal = None if len(types) == 4 else draw(st.booleans())
+    alike = types[0].shape[-2] == types[1].shape[-2]
     return {
         "causal": causal,
         "scale": draw(st.sampled_from((None, 0.5))),
@@ -345,24 +344,25 @@ def _rotary(draw: Draw, types: Types) -> dict[str, Any]:
 
 def _upsample(draw: Draw, types: Types) -> dict[str, Any]:
     axes = types[0].rank - 2
-    mode = draw(
-        st.sampled_from(("nearest", "nearest_exact", "area", *{1: ("linear",), 2: ("bilinear", "bicubic"), 3: ("trilinear",)}[axes]))
-    )
+    by_weights = {1: ("linear",), 2: ("bilinear", "bicubic", "lanczos"), 3: ("trilinear",)}[axes]
+    mode = draw(st.sampled_from(("nearest", "nearest_exact", "area", *by_weights)))
     weighed = mode not in ("nearest", "nearest_exact", "area")
     by_size = draw(st.booleans())
-    scales = (2, 1.5, 1.25, 1.2, 3) if mode in ("nearest", "nearest_exact") else (2, 1.5, 1.25, 3)
+    scales = (2, 1.5, 1.25, 1.2, 3, 0.7) if mode in ("nearest", "nearest_exact") else (2, 1.5, 1.25, 3, 1.1, 0.7)
     factors = [draw(st.sampled_from(scales)) for _ in range(axes)]
     sizes = [size(draw, 1, 8) for _ in range(axes)]
     width = sizes[-1] if by_size else int(_ints(types)[-1] * factors[-1])
     # PyTorch 2.13 gives all rows the first one's values where `antialias` makes a single column (ONNX Runtime does not).
-    smooth = mode in ("bilinear", "bicubic") and width > 1
+    if mode == "lanczos" and (width == 1 or types[0].dtype.size == 2):
+        mode = "bicubic"
+    smooth = mode in ("bilinear", "bicubic", "lanczos") and width > 1
     return {
         "size": _per_axis(draw, sizes) if by_size else None,
         "scale": None if by_size else _per_axis(draw, factors),
         "mode": mode,
-        "align_corners": draw(st.sampled_from((None, True, False))) if weighed else None,
+        "align_corners": draw(st.sampled_from((None, False) if mode == "lanczos" else (None, True, False))) if weighed else None,
         "recompute_scale_factor": None if by_size else draw(st.sampled_from((None, True))),
-        "antialias": draw(st.sampled_from((None, True))) if smooth else None,
+        "antialias": mode == "lanczos" or draw(st.sampled_from((None, True))) if smooth else None,
     }
 
 
@@ -377,8 +377,6 @@ ARGUMENTS: dict[str, Callable[[Draw, Types], dict[str, Any]]] = {
     "where": lambda draw, types: _one_operand(draw, types, 3),
     "attention": _attention,
     "avg_pool": _avg_pool,
-    # A batch of one would have one number for each channel.
-    "batch_norm": lambda draw, types: {"track_running_stats": None} if types[0].rank == 2 else {},
     "clamp": _clamp,
     "conv": _conv,
     "conv_transpose": _conv_transpose,

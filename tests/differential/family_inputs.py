@@ -17,7 +17,7 @@ from netc.dsl.record import Record
 
 Draw = st.DrawFn
 Types = tuple[TensorType, ...]
-FLOATS = ("float32", "float32", "float16", "float32", "float64")
+FLOATS = ("float32", "float32", "float16", "float32", "float64", "bfloat16")
 
 
 class Family(Record):
@@ -323,8 +323,8 @@ RANKS: dict[str, tuple[int, int]] = {
 """The least and the greatest rank, where it is not 0 to 4 (3 to 5 of spatial operators)."""
 
 INDICES = ("int64", "int64", "int32")
-ANY = (*("float32",) * 8, *("float16",) * 4, "float64", "int64", "int64", "int32", "uint8", "bool")
-NUMBERS = ("float32", "float32", "float16", "int64", "float64")
+ANY = (*("float32",) * 8, *("float16",) * 4, "bfloat16", "float64", "int64", "int64", "int32", "uint8", "bool")
+NUMBERS = ("float32", "float32", "float16", "int64", "float64", "bfloat16")
 # fmt: off
 FLOATING = frozenset((
     "adaptive_avg_pool", "adaptive_max_pool", "alpha_dropout", "attention", "batch_norm", "bilinear", "channel_dropout",
@@ -336,9 +336,21 @@ FLOATING = frozenset((
 """Take nothing but floating-point numbers, or give places that are told only where all numbers differ. `takes` tells it of others."""
 
 
+KNOWN = {
+    "embedding": INDICES,
+    "one_hot": ("int64",),
+    "einsum": (*NUMBERS, "int32", "uint8", "bool"),
+    **dict.fromkeys(("clamp", "matmul", "pow", "remainder"), NUMBERS),
+    **dict.fromkeys(("argsort", "sort", "topk"), (*FLOATS, "int64", "int32", "int8", "uint8")),
+    **dict.fromkeys(("avg_pool", "local_response_norm"), (*FLOATS, "int64")),
+    "upsample": (*FLOATS, "uint8"),
+    **dict.fromkeys(("lp_pool", "max_pool"), (*FLOATS, "int64", "int16", "uint8")),
+}
+"""Where the class does not tell it."""
+
+
 def dtypes_of(cls: type[Operator]) -> tuple[str, ...]:
     """Element types to draw from. What is refused is seldom among them: perturbation finds that."""
     takes = ("float",) if cls.name in FLOATING else getattr(cls, "takes", ())
-    known = {"embedding": INDICES, "one_hot": ("int64",), **dict.fromkeys(("clamp", "einsum", "matmul", "pow", "remainder"), NUMBERS)}
     by_kind = {("float",): FLOATS, ("float", "int", "uint"): NUMBERS}
-    return known.get(cls.name) or by_kind.get(takes) or ANY
+    return KNOWN.get(cls.name) or by_kind.get(takes) or ANY

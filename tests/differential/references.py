@@ -39,7 +39,9 @@ def _rotated(op: Any, x: torch.Tensor, positions: torch.Tensor | None = None) ->
     if positions is None:
         positions = torch.arange(x.shape[-2])
     torch.iinfo(positions.dtype)  # of whole numbers only
-    places = positions.view(x.shape[-2]) if positions.ndim == 1 else positions.view(x.shape[0], *(1,) * (x.ndim - 3), x.shape[-2])
+    each = (x.shape[-2],) if positions.ndim == 1 else (x.shape[0], x.shape[-2])
+    places = torch.stack((positions, positions.new_zeros(each)))[0]  # of this very shape
+    places = places.view(*places.shape[:-1], *(1,) * (x.ndim - 3 if places.ndim == 2 else 0), places.shape[-1])
     angles = places[..., None] * op.base ** -(torch.arange(0, dims, 2) / dims)
     found = torch.view_as_real(torch.view_as_complex(pairs.contiguous()) * torch.polar(torch.ones_like(angles), angles))
     again = found.flatten(-2) if op.interleaved else found.transpose(-1, -2).flatten(-2)

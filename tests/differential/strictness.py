@@ -29,12 +29,12 @@ class Deliberate(Record):
 
 
 NO_ELEMENTS = "a result without elements is an error"
-NO_ELEMENTS_CODES = ("empty-result", "wrong-argument")
+"""Whatever else is said of it."""
 
 
 def reason(use: Use, codes: tuple[str, ...], types: Types) -> str:
     """Why netc may refuse it with these codes, all of them; empty if it may not."""
-    if set(codes) <= set(NO_ELEMENTS_CODES) and any(not prod(shape) for _, shape in types):
+    if any(not prod(shape) for _, shape in types):
         return NO_ELEMENTS
     found = [next((entry.why for entry in TABLE if covers(entry, use, code)), "") for code in codes]
     return "; ".join(found) if all(found) else ""
@@ -88,7 +88,7 @@ def _undilated(use: Use) -> bool:
 
 def _masked(use: Use) -> bool:
     """A mask of queries and keys, behind which one of the keys may stand."""
-    tensors = use.inputs[: len(use.inputs) - _argument(use, "key_padding_mask")]
+    tensors = use.inputs[: min(len(use.inputs) - _argument(use, "key_padding_mask"), 4)]
     return len(tensors) == 4 or (len(tensors) > 1 and tensors[-1].dtype.kind == "bool")
 
 
@@ -103,6 +103,13 @@ def _wraps_twice(use: Use) -> bool:
 def _sees_nothing(use: Use) -> bool:
     window = _argument(use, "window")
     return window is not None and window < 1
+
+
+def _fused_unevenly(use: Use) -> bool:
+    """More keys than values, or fewer, of a form that the fused kernel takes."""
+    q, k, v = use.inputs[:3]
+    fused = q.rank == k.rank == v.rank == 4 and q.shape[-1] == k.shape[-1] == v.shape[-1]
+    return fused and k.shape[-2] != v.shape[-2]
 
 
 def _slides(use: Use) -> bool:
@@ -148,7 +155,7 @@ TABLE = (
     Deliberate(
         ("attention",),
         "shape-mismatch",
-        lambda use: use.inputs[1].shape[-2:-1] != use.inputs[2].shape[-2:-1],
+        _fused_unevenly,
         "PyTorch's fused kernel for the CPU does not look whether there are as many values as keys, and reads past their end",
     ),
     Deliberate(
@@ -159,11 +166,9 @@ TABLE = (
     ),
     Deliberate(("attention",), "wrong-argument", _sees_nothing, "a window of no keys: PyTorch has no name for it"),
     Deliberate(("rotary",), "wrong-argument", lambda use: _argument(use, "base") <= 0, "a base without logarithm: the result is nan"),
+    Deliberate(("rotary",), "wrong-argument", lambda use: _argument(use, "dims") == 0, "nothing would be turned"),
     Deliberate(("attention",), "bad-argument", _slides, "a window slides with the queries, from the past; PyTorch has no name for it"),
     Deliberate(("attention",), "shape-mismatch", _slides, "a window slides with the queries; PyTorch has no name for it"),
-    Deliberate(
-        ("rotary",), "wrong-argument", lambda use: _argument(use, "dims") == 0, "nothing would be turned; PyTorch has no such function"
-    ),
     Deliberate(
         ("lstm", "lstm_cell"),
         "dtype-mismatch",
