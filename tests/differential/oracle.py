@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from math import prod
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,8 +35,9 @@ from .use import Use
 
 LARGE = 1000
 SMALL = (NumberKind, ScalarKind)
-CRASHES = frozenset(("gru_cell", "lstm_cell", "rnn_cell"))
-"""Of these the meta device makes a segmentation fault (PyTorch 2.13)."""
+CELLS = frozenset(("gru_cell", "lstm_cell", "rnn_cell"))
+FITS = 2**20
+"""So many elements of a result are computed."""
 ENDLESS = 10**4
 """So many layers are not made in any reasonable time."""
 TRAINED = frozenset(("alpha_dropout", "attention", "channel_dropout", "drop_path", "dropout", "gru", "lstm", "multihead_attention", "rnn"))
@@ -60,19 +62,27 @@ def ask(use: Use, results: int) -> Answer:
     return next((a for a in answers if a.types is not None), answers[0])
 
 
-def _device(use: Use) -> str:
-    """What is no size makes nothing large, and the meta device does not look at all of it."""
+def _is_large(use: Use) -> bool:
+    """What is no size makes nothing large."""
     kinds = {name: arg.kind for name, arg in use.cls.signature.items()}
     values = [value for name, value in use.args if not isinstance(kinds.get(name), SMALL) and kinds.get(name) not in (AXIS, AXES)]
-    numbers = [n for value in values for n in (value if isinstance(value, tuple) else (value,))]
-    large = any(isinstance(n, int) and abs(n) >= LARGE for n in numbers) and use.operator not in CRASHES
-    return "meta" if large else "cpu"
+    return any(isinstance(n, int) and abs(n) >= LARGE for value in values for n in (value if isinstance(value, tuple) else (value,)))
 
 
 def _ask(use: Use, results: int, fill: int) -> Answer:
+    """Without numbers first where they might not fit; those that do are computed, as the meta device does not look at everything."""
     if any(name == "layers" and n > ENDLESS for name, n in use.args):
         return Answer(None, "it would not come to an end", unknown=True)
-    device = _device(use)
+    if use.operator in CELLS and len({t.rank for t in use.inputs}) > 1:
+        return Answer(None, "PyTorch reads beyond the end of a state, and crashes")
+    if _is_large(use):
+        answer = _answer(use, results, fill, "meta")
+        if answer.types is None or any(prod(shape) > FITS for _, shape in answer.types):
+            return answer
+    return _answer(use, results, fill, "cpu")
+
+
+def _answer(use: Use, results: int, fill: int, device: str) -> Answer:
     arrays = [_tensor(t, fill).to(device) for t in use.inputs]
     try:
         run = _direct(use) or _emitted(use, results)
