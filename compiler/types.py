@@ -60,6 +60,7 @@ DTYPES = {
     )
 }
 FLOAT32 = DTYPES["float32"]
+FLOAT64 = DTYPES["float64"]
 INT64 = DTYPES["int64"]
 BOOL = DTYPES["bool"]
 

@@ -15,8 +15,8 @@ def rotate_half(x: torch.Tensor) -> torch.Tensor:
 
 
 def llama(x: torch.Tensor, positions: torch.Tensor, base: float, dims: int) -> torch.Tensor:
-    """Llama, and with `dims` GPT-NeoX: a rotation of halves."""
-    frequencies = 1.0 / (base ** (torch.arange(0, dims, 2).float() / dims))
+    """Llama, and with `dims` GPT-NeoX: a rotation of halves. Their powers are in float32, whose last bit not all processors agree on."""
+    frequencies = (1.0 / (base ** (torch.arange(0, dims, 2).double() / dims))).float()
     angles = positions[:, None].float() * frequencies
     angles = torch.cat((angles, angles), dim=-1)
     turned, rest = x[..., :dims], x[..., dims:]

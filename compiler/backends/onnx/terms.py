@@ -12,12 +12,12 @@ from netc.dsl.record import Record
 
 from ...dims import Dim
 from ...types import BOOL, DTYPES, FLOAT32, DType
+from ...types import FLOAT64 as FLOAT64
 from .table import Site
 
 Number = Dim | float | bool
 
 INT32 = DTYPES["int32"]
-FLOAT64 = DTYPES["float64"]
 
 
 class Term(Record):

@@ -73,11 +73,10 @@ def _cosine_and_sine(op: Rotary, site: Site, dtype: DType) -> tuple[Term, Term]:
 def _frequencies(op: Rotary, site: Site, wide: DType) -> Term:
     dims = op.turned(site.given[0])
     if isinstance(dims, int):
-        number = numpy_dtype(wide).type
-        powers = np.power(number(op.base), np.arange(0, dims, 2, dtype=number) / number(dims))
-        return Term(site, site.constant(number(1) / powers), wide)
-    exponents = Term(site, _range(site, 0, dims, 2), INT64).cast(wide) / dims
-    return exponents.like(float(op.base)).op("Pow", exponents).op("Reciprocal")
+        exact = 1 / np.power(float(op.base), np.arange(0, dims, 2, dtype=np.float64) / dims)
+        return Term(site, site.constant(exact.astype(numpy_dtype(wide))), wide)
+    exponents = Term(site, _range(site, 0, dims, 2), INT64).cast(FLOAT64) / dims
+    return exponents.like(float(op.base)).op("Pow", exponents).op("Reciprocal").cast(wide)
 
 
 def _range(site: Site, start: int, stop: Dim, step: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.rotary import Rotary
-from ....types import FLOAT32
+from ....types import FLOAT32, FLOAT64
 from ..code import Code, Device, Infix, Let, Lit, Local, Ref, Slice, Subscript, TupleCode, call, dtype_keyword, lit, method
 from ..table import Site, function
 from ..tree import Name
@@ -40,12 +40,13 @@ def rotary(op: Rotary, site: Site) -> Code:
 
 
 def _frequencies(op: Rotary, site: Site) -> Code:
-    """The angle of a step, for each pair, rounded as in the models that have been published."""
+    """The angle of a step, for each pair. A power in float32 differs in its last bit from one processor to the next, and far from the
+    beginning that bit shows: it is worked out in float64, on the CPU, since not every device has that, and rounded."""
     x = site.given[0]
     dims = op.turned(x)
-    wide = dtype_keyword(x.dtype if x.dtype.size > FLOAT32.size else FLOAT32)
-    steps = call("torch.arange", 0, lit(dims, "dims"), 2, dtype=wide, device=Device())
-    return Infix("/", Lit(1), Infix("**", lit(op.base, "base"), Infix("/", steps, lit(dims, "dims"))))
+    steps = call("torch.arange", 0, lit(dims, "dims"), 2, dtype=dtype_keyword(FLOAT64))
+    exact = Infix("/", Lit(1), Infix("**", lit(op.base, "base"), Infix("/", steps, lit(dims, "dims"))))
+    return method(exact, "to", Device(), x.dtype if x.dtype.size > FLOAT32.size else FLOAT32)
 
 
 def _positions(site: Site) -> Code:
