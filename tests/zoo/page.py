@@ -68,9 +68,9 @@ def _cells(entry: Entry) -> list[str]:
         known["reference"] if known else NONE,
         str(known["lines"]) if known else NONE,
         f"{totals.parameters:,}",
-        _billions(evaluate(totals.flops, at)),
-        _billions(evaluate(totals.multiply_adds, at)),
-        f"{theirs.multiply_adds:,.3f} G" if theirs else NONE,
+        _short(evaluate(totals.flops, at)),
+        _short(evaluate(totals.multiply_adds, at)),
+        _short(theirs.multiply_adds * 1e9) if theirs else NONE,
         _difference(known["difference"]) if known else NONE,
     ]
 
@@ -102,8 +102,9 @@ def _difference(value: float | None) -> str:
     return f"{next(step * tenth for step in (1, 2, 5, 10) if Decimal(value) <= step * tenth):.0e}"
 
 
-def _billions(count: int) -> str:
-    return f"{count / 1e9:,.3f} G"
+def _short(count: float) -> str:
+    """To a million, as torchvision publishes it; what is small, to a thousand."""
+    return f"{count / 1e9:,.3f} G" if count >= 1e7 else f"{count / 1e6:,.3f} M"
 
 
 def _line(cells: list[str] | tuple[str, ...]) -> str:

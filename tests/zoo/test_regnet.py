@@ -1,4 +1,4 @@
-"""specs/vision/regnet.net against torchvision. The largest one holds so many numbers that only names and shapes are compared."""
+"""specs/vision/regnet.net against torchvision."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from zoo.parity import check, images, same_parameters, settle
+from zoo.parity import check, images, settle
 
 torchvision = pytest.importorskip("torchvision", reason="the reference of the zoo's images is torchvision")
 
@@ -15,7 +15,7 @@ QUICK = ("regnet_y_400mf",)
 NAMES = (
     *QUICK,
     *(f"regnet_x_{size}" for size in ("400mf", "800mf", "1_6gf", "3_2gf", "8gf", "16gf", "32gf")),
-    *(f"regnet_y_{size}" for size in ("800mf", "1_6gf", "3_2gf", "8gf", "16gf", "32gf")),
+    *(f"regnet_y_{size}" for size in ("800mf", "1_6gf", "3_2gf", "8gf", "16gf", "32gf", "128gf")),
 )
 
 
@@ -24,9 +24,3 @@ def test_regnet(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     reference = settle(getattr(torchvision.models, name)())
     check(SPEC, name, reference, images((1, 64, 64), (2, 64, 96)), tmp_path)
-
-
-@pytest.mark.zoo
-def test_names_of_the_largest() -> None:
-    reference = torchvision.models.regnet_y_128gf()
-    same_parameters(SPEC, "regnet_y_128gf", reference)

@@ -64,7 +64,7 @@ def same_as_shared(name: str) -> bool:
 
 
 def of_the_encoder(name: str) -> bool:
-    """What the decoder by itself leaves out."""
+    """The decoder by itself takes the states of the encoder as its input."""
     return name.startswith("encoder.") or same_as_shared(name)
 
 
