@@ -93,13 +93,9 @@ def uncompared() -> list[str]:
 
 
 def _difference(value: float | None) -> str:
-    """Rounded up to 1, 2 or 5 of a power of ten: the last digits are the processor's."""
     if value is None:
         return "names and shapes"
-    if value == 0:
-        return "0"
-    tenth = Decimal(1).scaleb(Decimal(value).adjusted())
-    return f"{next(step * tenth for step in (1, 2, 5, 10) if Decimal(value) <= step * tenth):.0e}"
+    return f"{Decimal(str(value)):.0e}" if value else "0"
 
 
 def _short(count: float) -> str:

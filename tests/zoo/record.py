@@ -9,6 +9,7 @@ import importlib
 import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,17 @@ def note(spec: str, model: netc.Model, reference: torch.nn.Module, left_out: Lef
             "model": entry.key,
             "reference": f"{_TOLD.get(library, library)} {kind.__name__}",
             "lines": source.lines(reference, model.name),
-            "difference": difference,
+            "difference": difference and _rounded(difference),
             "left_out": _groups(names),
             "why": " ".join(why.split()) if names else "",
         }
     )
+
+
+def _rounded(value: float) -> float:
+    """Up to 1, 2 or 5 of a power of ten: the last digits are the processor's."""
+    one = Decimal(1).scaleb(Decimal(value).adjusted())
+    return float(next(step * one for step in (1, 2, 5, 10) if Decimal(value) <= step * one))
 
 
 def _same(model: netc.Model, other: netc.Model) -> bool:
