@@ -391,6 +391,8 @@ ARGUMENTS: dict[str, Callable[[Draw, Types], dict[str, Any]]] = {
     "group_norm": _group_norm,
     "hardtanh": _span("min_val", "max_val"),
     "layer_norm": _suffix,
+    # A large power makes anything of a rounding.
+    "local_response_norm": lambda draw, types: {"beta": draw(st.sampled_from((None, 0.5, 1, 2, 0, -1, -0.75)))},
     "lp_pool": lambda draw, types: {**_pool(draw, types), "p": draw(st.sampled_from((None, 2, 4)))},
     "lstm": _recurrent,
     **dict.fromkeys(("gru", "rnn"), _plain),

@@ -56,8 +56,15 @@ LIMITS: dict[str, Callable[[Use], Limits]] = {
 
 
 def needs_two(use: Use) -> bool:
-    """Whether one sample has no variance, so that the batch must not be 1: without running statistics, and no axes of space."""
+    """Whether the batch must not be 1: PyTorch would have one number to take a variance of."""
+    if use.operator == "group_norm":
+        return _alone(use)
     return use.operator == "batch_norm" and use.inputs[0].rank == 2 and not use.build().args["track_running_stats"]
+
+
+def _alone(use: Use) -> bool:
+    """Whether each number is a group by itself."""
+    return use.inputs[0].rank == 2 and use.build().args["groups"] == use.inputs[0].shape[1]
 
 
 TOLERANCES = {"float64": 1e-9, "float32": 1e-5, "float16": 2e-2, "bfloat16": 1e-1}
@@ -105,5 +112,12 @@ def tolerance_of(use: Use) -> float:
 
 
 def _factor(use: Use) -> float:
-    """ONNX Runtime computes `alpha * (exp(x) - 1)` as it stands: near 0 it is as wrong as 1 is, times alpha."""
-    return max(1.0, abs(use.build().args["alpha"])) if use.operator in ("celu", "elu") else 1.0
+    """How many times larger than the result the numbers are that are rounded on the way to it."""
+    args = use.build().args
+    if use.operator in ("celu", "elu"):
+        # ONNX Runtime computes `alpha * (exp(x) - 1)` as it stands: near 0 it is as wrong as 1 is, times alpha.
+        return max(1.0, abs(args["alpha"]))
+    if use.operator == "group_norm" and _alone(use):
+        # PyTorch computes `x / deviation - mean / deviation`, where the deviation is nothing but the root of eps.
+        return max(1.0, (args["eps"] or 1.0) ** -0.5)
+    return 1.0
