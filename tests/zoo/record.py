@@ -58,8 +58,9 @@ def note(spec: str, model: netc.Model, reference: torch.nn.Module, left_out: Lef
 
 def _rounded(value: float) -> float:
     """Up to 1, 2 or 5 of a power of ten: the last digits are the processor's."""
-    one = Decimal(1).scaleb(Decimal(value).adjusted())
-    return float(next(step * one for step in (1, 2, 5, 10) if Decimal(value) <= step * one))
+    exact = Decimal(str(value))
+    one = Decimal(1).scaleb(exact.adjusted())
+    return float(next(step * one for step in (1, 2, 5, 10) if exact <= step * one))
 
 
 def _same(model: netc.Model, other: netc.Model) -> bool:
