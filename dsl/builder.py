@@ -180,15 +180,14 @@ class Builder(ExpressionBuilder):
         return ast.Apply(span, callee.text, name_span, positional, keywords, label, False, activation)
 
     def apply_called(self, c: Children) -> ast.Apply:
-        """`name(a, b) more key=value as label`."""
+        """`name(a, b) more key=value as label`. Within the parentheses nothing stands behind an argument with a name."""
         label = c[-1] if c[-1].__class__ is ast.Label else None
-        positional: tuple[ast.Expr, ...] = ()
-        keywords: tuple[ast.Keyword, ...] = ()
-        activation: ast.Name | ast.StageExpr | None = None
-        for child in c:
-            if child.__class__ is list:
-                more, named, activation = self._arguments(child)
-                positional, keywords = positional + more, keywords + named
+        inside = c[2] if c[2].__class__ is list else []
+        behind = [one for child in c[3:] if child.__class__ is list for one in child]
+        positional, keywords, activation = self._arguments([*inside, *behind])
+        if activation is not None and not behind:
+            self._report(errors.positional_after_keyword(activation.span, keywords[0].span))
+            activation = None  # it has been told
         span = self._between(c[0], c[-1])
         return ast.Apply(span, c[0].text, self._token_span(c[0]), positional, keywords, label, True, activation)
 

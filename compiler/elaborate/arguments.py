@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netc.dsl import ast
@@ -279,21 +279,16 @@ def check_given(owner: str, parameters: Sequence[ast.Parameter], node: ast.Apply
     return given
 
 
-def bind_fn(fn: FnDef, call: ast.Call, inner: Scope, scope: Scope, session: Session) -> None:
-    """Binds the parameters of a fn in `inner`."""
-    for parameter, given, default in fn_arguments(fn, call):
-        value = evaluate(given, scope, session) if given is not None else evaluate(default, inner, session)
-        inner.bind(parameter.name.name, value, parameter.span)
-
-
-def fn_arguments(fn: FnDef, call: ast.Call) -> Iterator[tuple[ast.Parameter, ast.Expr | None, ast.Expr]]:
+def fn_arguments(fn: FnDef, call: ast.Call) -> list[tuple[ast.Parameter, ast.Expr | None, ast.Expr]]:
     """Each parameter of a fn with what the call gives it, or None and its default, which may look at the parameters before it."""
     parameters, owner = fn.node.parameters, fn.node.name.name
     called = ast.Apply(call.span, owner, call.function.span, call.arguments, call.keywords)
     given = check_given(owner, parameters, called)
+    found = []
     for parameter in parameters:
         expr = given.get(parameter.name.name)
         default = expr or parameter.default
         if default is None:
             raise Failure(MissingArgument(owner, parameter.name.name, ""), call.span, ((parameter.span, "declared here"),))
-        yield parameter, expr, default
+        found.append((parameter, expr, default))
+    return found

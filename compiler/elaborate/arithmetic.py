@@ -212,7 +212,7 @@ def _concatenable(op: str, left: Any, right: Any) -> bool:
 def _join(op: str, left: Any, right: Any, node: ast.Binary) -> Any:
     length = len(left) + len(right) if op == "+" else len(left) * max(right, 0)
     if length > MAX_NODES:
-        raise Failure(TooManyNodes(length, MAX_NODES, "list"), node.span)
+        raise Failure(TooManyNodes(length, MAX_NODES, "list", "items"), node.span)
     value = left + right if op == "+" else left * max(right, 0)
     check_list(value, node.span)
     return value

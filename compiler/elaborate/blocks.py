@@ -72,13 +72,13 @@ def _stand_around(definition: ast.Block | ast.Model, run: Run, flow: Flow, outsi
     """Runs the body of a block in the frame that it is used in: its stages stand among those around it."""
     frame = outside.frame
     assert frame is not None
-    frame.looped = True
     inner = Scope(outside, frame)
+    inner.beside = outside
     inner.bind("in", main_result(flow))
     before, frame.trace = frame.trace, (trace, *frame.trace)
     session.active.append(definition)
     try:
-        with session.nested(trace.span):
+        with session.nested(trace.span), frame.hosting():
             return run(inner)
     finally:
         session.active.pop()

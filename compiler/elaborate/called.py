@@ -53,7 +53,7 @@ def split_call(node: ast.Apply, scope: Scope, session: Session) -> tuple[ast.App
     if late is not None:
         raise Failure(NotATensor("a compile-time value", "tensors come first"), node.positional[count].span)
     flows = [mixed(a, scope, session) for a in node.positional[:count]]
-    stage = ast.Apply(node.span, node.name, node.name_span, node.positional[count:], node.keywords, node.label)
+    stage = ast.Apply(node.span, node.name, node.name_span, node.positional[count:], node.keywords, node.label, False, node.activation)
     found = [None if isinstance(f, CONST_TYPES) else tensors(f) for f in flows]
     if any(f is None for f in found):
         return stage, UNKNOWN

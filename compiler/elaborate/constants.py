@@ -162,9 +162,11 @@ class _Formulas:
         """The body of a `fn` with formulas in the place of its parameters."""
         check_call(fn, expr, self.session)
         inner = _Formulas({}, Scope(fn.scope, fn.scope.frame), self.session)
-        for parameter, given, default in fn_arguments(fn, expr):
-            inner.given[parameter.name.name] = self.read(given) if given is not None else inner.read(default)
+        arguments = fn_arguments(fn, expr)
+        values = [None if given is None else self.read(given) for _, given, _ in arguments]
         with calling(fn, expr, self.session):
+            for (parameter, _, default), value in zip(arguments, values, strict=True):
+                inner.given[parameter.name.name] = inner.read(default) if value is None else value
             made = inner.read(fn.node.body)
         if any(count == LARGEST for count, _ in enumerate(f.parts(made))):
             raise Failure(NoValue(fn.node.name.name, f"the formula would have more than {LARGEST} parts"), expr.span)

@@ -241,12 +241,15 @@ def _call(expr: ast.Call, scope: Scope, session: Session) -> Any:
 
 
 def _call_fn(expr: ast.Call, fn: FnDef, scope: Scope, session: Session) -> Any:
-    from .arguments import bind_fn
+    from .arguments import fn_arguments
 
     inner = Scope(fn.scope, fn.scope.frame)
     check_call(fn, expr, session)
-    bind_fn(fn, expr, inner, scope, session)
-    with calling(fn, expr, session):
+    arguments = fn_arguments(fn, expr)
+    values: list[Any] = [None if given is None else evaluate(given, scope, session) for _, given, _ in arguments]
+    with calling(fn, expr, session):  # the defaults belong to the function, what is given does not
+        for (parameter, given, default), value in zip(arguments, values, strict=True):
+            inner.bind(parameter.name.name, evaluate(default, inner, session) if given is None else value, parameter.span)
         return evaluate(fn.node.body, inner, session)
 
 
@@ -296,7 +299,7 @@ def _range(expr: ast.Range, scope: Scope, session: Session) -> Any:
 
 def range_values(start: int, stop: int, span: Span) -> tuple[int, ...]:
     if stop - start > MAX_NODES:
-        raise Failure(TooManyNodes(stop - start, MAX_NODES, "list"), span)
+        raise Failure(TooManyNodes(stop - start, MAX_NODES, "list", "items"), span)
     return tuple(range(start, stop))
 
 

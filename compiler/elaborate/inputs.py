@@ -32,7 +32,7 @@ from .values import Failure, Flow, LazyLet, show_value
 def make_input(node: ast.Input, name: str, scope: Scope, session: Session) -> Flow:
     """A further input of the model's graph."""
     frame = scope.frame
-    if frame is None or frame.graph.kind != "model":
+    if frame is None or frame.graph.kind != "model" or frame.guests:
         raise Failure(InputMisplaced(), node.span)
     shape = evaluate_shape(node.shape, scope, session)
     items = node.shape.items if isinstance(node.shape, ast.ListExpr) else (node.shape,) * len(shape)

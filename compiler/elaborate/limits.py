@@ -12,9 +12,10 @@ from netc.dsl.source import Span
 
 from ..dims import Dim, SymDim, size
 from ..errors.structure import LargeDimension, LargeNumber, LargeTensor, TooManyNodes
+from ..graph import Value
 from ..types import Shape
 from .session import MAX_NODES
-from .values import Failure
+from .values import Failure, Partial
 
 GREATEST = 2**63 - 1
 """The greatest integer of the backends."""
@@ -22,6 +23,11 @@ MOST_ELEMENTS = 2**60 - 1
 """The most elements of a tensor: eight bytes each are counted in an integer too."""
 MOST_LEAVES = 10_000
 """The longest formula for the size of an axis, in symbols and numbers."""
+
+MOST_TENSORS = 10_000
+"""The most tensors of a tuple."""
+MOST_STAGES = 1_000
+"""The most stages that stand in one another as values."""
 
 
 def check_number(value: Any, span: Span) -> None:
@@ -63,8 +69,29 @@ def check_list(value: Any, span: Span) -> None:
     stack = [value]
     while stack:
         for item in stack.pop():
-            count += 1
+            count += item.size if isinstance(item, Partial) else 1
             if isinstance(item, tuple):
                 stack.append(item)
         if count > MAX_NODES:
-            raise Failure(TooManyNodes(count, MAX_NODES, "list"), span)
+            raise Failure(TooManyNodes(count, MAX_NODES, "list", "items"), span)
+
+
+def check_tuple(tensors: tuple[Value, ...], span: Span) -> tuple[Value, ...]:
+    """Refuses a tuple of too many tensors, which a loop that doubles them soon makes."""
+    if len(tensors) > MOST_TENSORS:
+        raise Failure(TooManyNodes(len(tensors), MOST_TENSORS, "tuple", "tensors"), span)
+    return tensors
+
+
+def stages_within(value: Any) -> int:
+    """How many stages a value holds as values."""
+    if isinstance(value, tuple):
+        return sum(stages_within(item) for item in value)
+    return value.size if isinstance(value, Partial) else 0
+
+
+def check_partial(partial: Partial) -> Partial:
+    """Refuses a stage as a value in which too many others stand."""
+    if partial.size > MOST_STAGES:
+        raise Failure(TooManyNodes(partial.size, MOST_STAGES, "stage", "stages"), partial.span)
+    return partial

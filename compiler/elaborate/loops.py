@@ -15,6 +15,7 @@ from ..errors.values import NotANumber
 from ..graph import SharedModule, Value
 from .bodies import elaborate_body, hand_on, notice_unused, place_call, place_stage
 from .evaluate import evaluate
+from .limits import check_tuple
 from .memo import Entry
 from .operators import claim, label_text, main_result, stage_label, tensors
 from .scope import Scope, distinct, token
@@ -37,8 +38,8 @@ def run_loop(node: Loop, flow: Flow, scope: Scope, session: Session, shared: Sha
     indexed = node.label is not None and any(not isinstance(p, str) for p in node.label.parts)
     around = node.label.parts == (NO_LEVEL,) if node.label is not None else scope.frame.namer.numbered
     if shared is None and (indexed or around):
-        scope.frame.looped = True
-        return _iterate(_Step(node, scope, session, transparent=not indexed), items, flow)
+        with scope.frame.hosting():
+            return _iterate(_Step(node, scope, session, transparent=not indexed), items, flow)
     word = "repeat" if isinstance(node, ast.Repeat) else "each"
     label = shared.label if shared is not None else stage_label(node.label, word, node.span, scope, session)
     if not items:
@@ -85,7 +86,7 @@ def _iterate(step: _Step, items: range | tuple[Any, ...], flow: Flow) -> Flow:
         if found is None or step.failed:
             return UNKNOWN
         results += found
-    return Many(tuple(results))
+    return Many(check_tuple(tuple(results), step.node.span))
 
 
 class _Step:
@@ -115,6 +116,7 @@ class _Step:
     def take(self, item: Any, flow: Flow) -> Flow:
         """One iteration on what flows in. Its problems tell which one it was."""
         outer = self.frame.trace
+        self.session.turn(self.node.over.span, outer)
         self.frame.trace = (*self._trace(item), *outer)
         try:
             return self._take(item, flow)

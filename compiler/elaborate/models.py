@@ -130,6 +130,9 @@ def derive(model: ast.Model, outside: Scope, files: Scope, session: Session) -> 
         if not isinstance(target, ast.Model):
             models = [n for n, b in files.names.items() if isinstance(b.value, BlockDef) and isinstance(b.value.node, ast.Model)]
             raise Failure(UnknownModel(name, tuple(near(name, models)), tuple(models)), model.base.name_span)
+        for statement in model.body.statements:
+            if not isinstance(statement, (ast.Broken, *EXPECTS)):
+                session.report(StrayStatement(name), statement.span)
         if any(target is m for m in seen):
             raise Failure(Recursion(name, "model"), model.base.name_span)
         inner = Scope(files, None)

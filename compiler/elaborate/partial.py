@@ -13,14 +13,16 @@ from netc.dsl import ast
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from ..errors.names import NotAStage
+from ..errors.names import ArgumentTwice, NotAStage
+from ..graph import Value
 from ..ops.base import Operator
 from ..ops.kinds import Kind
 from .evaluate import RULES, evaluate, force, known, lookup
+from .limits import check_partial, stages_within
 from .scope import Scope
 from .session import Session
 from .unknown import unbound
-from .values import BlockDef, Failure, Known, LazyLet, Partial, StageValue, show_value
+from .values import BlockDef, Failure, Known, LazyLet, Many, Partial, StageValue, show_value
 
 
 class Follower(Record):
@@ -35,7 +37,10 @@ def make_partial(expr: ast.StageExpr, scope: Scope, session: Session) -> Partial
     node = expr.stage
     if scope.find(node.name) is None and node.name not in Operator.registry:
         raise unbound(node, scope, session)
-    target = known(lookup(node.name, node.name_span, scope, session), node.name, node.name_span, session)
+    if hidden_by_tensor(node.name, scope):
+        target: Any = StageValue(node.name)
+    else:
+        target = known(lookup(node.name, node.name_span, scope, session), node.name, node.name_span, session)
     if isinstance(target, Partial):
         node, target = applied(target, node, scope, session), target.stage
     if not isinstance(target, (StageValue, BlockDef)):
@@ -62,7 +67,7 @@ def _of_operator(target: StageValue, node: ast.Apply, span: Span, scope: Scope, 
         kind = kinds.get(keyword.name, cls.open_keywords)
         value = keyword.value if kind is None else worked_out(keyword.name, kind, keyword.value)  # `tie` holds a way, not a value
         keywords.append(ast.Keyword(keyword.span, keyword.name, keyword.name_span, value))
-    return Partial(target, positional, tuple(keywords), written.activation, span)
+    return _value(target, positional, tuple(keywords), written.activation, span)
 
 
 def _of_block(target: BlockDef, node: ast.Apply, span: Span, scope: Scope, session: Session) -> Partial:
@@ -74,20 +79,41 @@ def _of_block(target: BlockDef, node: ast.Apply, span: Span, scope: Scope, sessi
         return value if isinstance(value, Known) else Known(value.span, evaluate(value, scope, session))
 
     keywords = tuple(ast.Keyword(k.span, k.name, k.name_span, worked_out(k.value)) for k in node.keywords)
-    return Partial(target, tuple(worked_out(e) for e in node.positional), keywords, None, span)
+    return _value(target, tuple(worked_out(e) for e in node.positional), keywords, None, span)
+
+
+def _value(
+    target: StageValue | BlockDef, positional: tuple[Known, ...], keywords: tuple[ast.Keyword, ...], activation: Follower | None, span: Span
+) -> Partial:
+    given = (*positional, *(k.value for k in keywords))
+    size = 1 + sum(stages_within(e.value) for e in given if isinstance(e, Known))
+    return check_partial(Partial(target, positional, keywords, activation, span, size))
 
 
 def applied(partial: Partial, node: ast.Apply, scope: Scope, session: Session) -> ast.Apply:
     """The stage that `node` is when its name stands for `partial`: its own arguments come behind, and replace those of the same name."""
-    own = {k.name for k in node.keywords}
+    slots, names = _parameters(partial.stage)
+    own = {names.get(k.name, k.name) for k in node.keywords}
     here = node.name_span
     positional = tuple(Known(here, e.value) for e in partial.positional)
-    keywords = tuple(ast.Keyword(here, k.name, here, _moved(k.value, here)) for k in partial.keywords if k.name not in own)
+    before = {names.get(k.name, k.name): ast.Keyword(here, k.name, here, _moved(k.value, here)) for k in partial.keywords}
+    ends = isinstance(partial.stage, StageValue) and _ends_in_activation(node.positional, scope, session)
+    for slot, expr in zip(slots[len(positional) :], node.positional[: len(node.positional) - ends], strict=False):
+        if slot in before:
+            raise Failure(ArgumentTwice(node.name, slot), expr.span, ((here, "given by name in what this stands for"),))
+    keywords = (*(k for name, k in before.items() if name not in own), *node.keywords)
     activation: ast.Expr | None = node.activation
-    if partial.activation is not None and activation is None and not _ends_in_activation(node.positional, scope, session):
+    if partial.activation is not None and activation is None and not ends:
         activation = Known(here, partial.activation.op)
-    arguments = (*positional, *node.positional), (*keywords, *node.keywords)
-    return ast.Apply(node.span, node.name, here, *arguments, node.label, False, activation)
+    return ast.Apply(node.span, node.name, here, (*positional, *node.positional), keywords, node.label, False, activation)
+
+
+def _parameters(stage: StageValue | BlockDef) -> tuple[list[str], dict[str, str]]:
+    """What a stage takes without a name, in order; and for each name of an argument the one that it goes by."""
+    if isinstance(stage, BlockDef):
+        return [p.name.name for p in stage.node.parameters if isinstance(p, ast.Parameter)], {}
+    signature = Operator.registry[stage.operator].signature.values()
+    return [arg.name for arg in signature if arg.positional], {arg.alias: arg.name for arg in signature if arg.alias}
 
 
 def _moved(value: ast.Expr, here: Span) -> ast.Expr:
@@ -125,7 +151,7 @@ def _stage_of(expr: ast.Expr, scope: Scope, session: Session) -> object:
             return make_partial(expr, scope, session)
         case ast.Name(name=name):
             found = scope.find(name)
-            if found is None:
+            if found is None or hidden_by_tensor(name, scope):
                 return StageValue(name)
             value = found[0].value
             value = force(found[0], value, session) if isinstance(value, LazyLet) else value
@@ -133,6 +159,12 @@ def _stage_of(expr: ast.Expr, scope: Scope, session: Session) -> object:
                 scope.use(name)
             return value
     return None
+
+
+def hidden_by_tensor(name: str, scope: Scope) -> bool:
+    """Whether an operator is meant though a tensor has its name: a tensor is no stage."""
+    found = scope.find(name)
+    return found is not None and isinstance(found[0].value, (Value, Many)) and name in Operator.registry
 
 
 def is_activation(name: str) -> bool:

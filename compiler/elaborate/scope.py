@@ -7,7 +7,8 @@ A `Scope` is a set of names within a frame; transparent constructs (`if`, unlabe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Frame as Trace
@@ -111,6 +112,8 @@ class Frame:
         self.ties: list[PendingTie] = []
         self.looped = False
         """Whether a loop has put its stages among those of this body: however many it made, the body is not one stage."""
+        self.guests = 0
+        """How many bodies of loops and blocks, one in the other, are being worked out whose stages stand among those of this body."""
         self._admitted: dict[str, Entity] = {}
 
     def admit(self, name: str, value: Entity) -> Entity:
@@ -130,6 +133,16 @@ class Frame:
         if isinstance(value, SharedDef):
             self.graph.modules.append(value.module)
         return value
+
+    @contextmanager
+    def hosting(self) -> Iterator[None]:
+        """While a loop or a block puts its stages among those of this body."""
+        self.looped = True
+        self.guests += 1
+        try:
+            yield
+        finally:
+            self.guests -= 1
 
     def receive(self, outer: Value, name: str) -> Value:
         """A further input of the graph, of the type of a value outside."""

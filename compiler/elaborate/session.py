@@ -62,6 +62,7 @@ class Session:
         self.uses: list[Span] = []
         self.shared_specs: dict[int, tuple[dict[str, object], Span]] = {}
         self.blocks = 0
+        self.turns = 0
 
     def near(self, name: str, candidates: Iterable[str]) -> tuple[str, ...]:
         """Names almost like this one: for the first errors of a file, since it takes time to find them."""
@@ -87,6 +88,13 @@ class Session:
     def bound(self, size: int, span: Span, trace: tuple[Trace, ...]) -> None:
         if size > MAX_NODES:
             self.report(TooManyNodes(size, MAX_NODES), span, trace=trace)
+            raise Abort
+
+    def turn(self, span: Span, trace: tuple[Trace, ...]) -> None:
+        """Counts iterations, whose bodies may hold nothing, and ends the elaboration when there are too many."""
+        self.turns += 1
+        if self.turns > MAX_NODES:
+            self.report(TooManyNodes(self.turns, MAX_NODES, "network", "iterations"), span, trace=trace)
             raise Abort
 
     def report(

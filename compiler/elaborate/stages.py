@@ -12,10 +12,11 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.source import Span
 
-from ..errors.names import NoIn, NotAStage, NotATensor, UnknownName
+from ..errors.names import NoIn, NotAStage, NotATensor, TooManyArguments, UnknownName
 from ..errors.structure import InputScaled
 from ..graph import SharedModule, Value
 from ..ops.base import Operator
+from .arguments import surplus_hint
 from .bodies import elaborate_body, notice_unused, place_call
 from .builtins import BUILTINS
 from .called import on_tensors, split_call
@@ -25,6 +26,7 @@ from .evaluate import evaluate, force
 from .guard import guarded
 from .infix import infix, prefix
 from .inputs import make_input
+from .limits import check_tuple
 from .operators import main_result, operate, stage_label, tensors
 from .partial import applied
 from .scope import Scope
@@ -105,6 +107,8 @@ def _apply_operand(node: ast.Apply, scope: Scope, session: Session) -> Operand:
     if plain and found is None and node.name in session.dims:
         return session.dims[node.name]
     if node.called and (isinstance(value, FnDef) or (found is None and node.name in BUILTINS)):
+        if node.activation is not None:
+            raise Failure(TooManyArguments(node.name, len(node.positional), surplus_hint(node.activation)), node.activation.span)
         call = ast.Call(node.span, ast.Name(node.name_span, node.name), node.positional, node.keywords)
         return evaluate(call, scope, session)  # type: ignore[no-any-return]
     if plain and found is None and node.name != "in" and node.name not in Operator.registry:
@@ -235,7 +239,7 @@ def _tuple(node: ast.Group, scope: Scope, session: Session) -> Flow:
     values = [tensors(flow) for flow in flows]
     if any(v is None for v in values):
         return UNKNOWN
-    return Many(tuple(v for found in values if found is not None for v in found))
+    return Many(check_tuple(tuple(v for found in values if found is not None for v in found), node.span))
 
 
 def _labelled_group(node: ast.Group, flow: Flow | None, scope: Scope, session: Session, shared: SharedModule | None = None) -> Flow:

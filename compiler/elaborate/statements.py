@@ -14,12 +14,13 @@ from ..graph import Value
 from ..types import BATCH
 from .evaluate import evaluate, force
 from .guard import guarded
+from .limits import check_tuple
 from .operators import main_result, tensors
 from .scope import Binding, Scope
 from .session import Session
 from .shares import declare_shared
 from .stages import run_tensor
-from .values import UNKNOWN, Failure, Flow, LazyLet, Many
+from .values import UNKNOWN, Failure, Flow, LazyLet, Many, Unknown
 
 
 class Results:
@@ -73,7 +74,9 @@ def _out(node: ast.Out, scope: Scope, session: Session) -> Results:
     if any(v is None for v in values):
         return Results(UNKNOWN, ())
     names = [_bare_name(p) if len(v or ()) == 1 else "" for p, v in zip(node.results, values, strict=True) for _ in v or ()]
-    found = tuple(x for v in values if v is not None for x in v)
+    found = guarded(scope, session, check_tuple, tuple(x for v in values if v is not None for x in v), node.span)
+    if isinstance(found, Unknown):
+        return Results(UNKNOWN, ())
     return Results(found[0] if len(found) == 1 else Many(found), tuple(names))
 
 

@@ -75,7 +75,8 @@ class Known(ast.Expr):
 class Partial(Record):
     """A stage with arguments as a value, `(batch_norm eps=0.001)`: a name that stands for it is the stage with these arguments.
 
-    `activation` is the `Follower` behind it (partial.py), `span` where it is written.
+    `activation` is the `Follower` behind it (partial.py), `span` where it is written, `size` how many stages are in it as values, itself
+    included.
     """
 
     stage: StageValue | BlockDef
@@ -83,6 +84,7 @@ class Partial(Record):
     keywords: tuple[ast.Keyword, ...]
     activation: Any
     span: Span
+    size: int = 1
 
 
 class SharedDef(Record):

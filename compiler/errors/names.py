@@ -360,11 +360,11 @@ class LabelTwice(Problem):
         return f"two stages of one body are {'called' if self.given else 'labelled'} `{self.name}`"
 
     def label(self) -> str:
-        return "the same again in another iteration" if self.repeated else ""
+        return "the same again in another iteration or use" if self.repeated else ""
 
     def help(self) -> tuple[str, ...]:
         if self.repeated:
-            return ("put what differs between the iterations into the label: `as layer{i}`",)
+            return ("put what differs each time into the label: `as layer{i}`",)
         if self.given:
             return ("label the other one too, so that it takes no number",)
         return ("use `shared` if both are to have the same parameters, another label if not",)
@@ -389,7 +389,7 @@ class BadLabel(Problem):
         if self.level in TAKEN_LABELS:
             return f"no stage can be labelled `{self.level}`: every PyTorch module has a flag of that name"
         if self.found == NO_LEVEL:
-            return "`_` is no label, except of a block, `repeat` or `each` that is to be no level of names"
+            return "`_` is no label, except of a block, `repeat` or `each`, not `shared`, that is to be no level of names"
         if not self.level:
             return f"the label `{self.found}` has an empty level: something must stand on both sides of a dot"
         return f"a label is made of letters, digits, `_` and, within, `-`; found `{self.found}`"

@@ -20,16 +20,16 @@ def number(value: int) -> str:
 
 
 class TooManyNodes(Problem):
-    """`what` is `network` or `list`. Counting ends where the limit is passed, so that `found` is a least number."""
+    """`what` is made of these `parts`. Counting ends where the limit is passed, so that `found` is a least number."""
 
     code: ClassVar[str] = "too-many-nodes"
     found: int
     limit: int
     what: str = "network"
+    parts: str = "operators"
 
     def message(self) -> str:
-        parts = "operators" if self.what == "network" else "items"
-        return f"this makes a {self.what} of {number(self.found)} {parts} or more; the limit is {self.limit:_}"
+        return f"this makes a {self.what} of {number(self.found)} {self.parts} or more; the limit is {self.limit:_}"
 
 
 class TooManyCalls(Problem):
@@ -295,12 +295,19 @@ class IterationMismatch(Problem):
 
 
 class StrayStatement(Problem):
+    """`base`: the model that the one of this statement is made of; empty for a statement outside of all models."""
+
     code: ClassVar[str] = "stray-statement"
+    base: str = ""
 
     def message(self) -> str:
+        if self.base:
+            return f"this model is made of `{self.base}`, and has nothing of its own but what is expected of it"
         return "a file with a `model` has no pipelines of its own"
 
     def help(self) -> tuple[str, ...]:
+        if self.base:
+            return (f"what differs between the models is a parameter of `{self.base}`",)
         return ("move this into a model, or take the `model` away",)
 
 

@@ -70,7 +70,9 @@ def test_a_tight_parenthesis_is_a_call() -> None:
     got = pipeline("x -> conv(64, 3, padding=1) relu as c").stages[0]
     assert isinstance(got, ast.Apply)
     assert got.called
-    assert plain(got.positional) == (number(64), number(3), name("relu"))
+    assert plain(got.positional) == (number(64), number(3))
+    assert got.activation is not None
+    assert plain(got.activation) == name("relu")
     assert plain(got.keywords) == (("Keyword", "padding", number(1)),)
     assert got.label is not None
     assert got.label.span.text == "c"
