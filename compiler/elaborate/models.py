@@ -82,7 +82,7 @@ def _identifier(stem: str) -> str:
 
 def build(chosen: Chosen, files: Scope, params: Mapping[str, Any], dims: Mapping[str, int], session: Session) -> Program | None:
     """Walks the model's body. None if anything failed."""
-    outside = Scope(files, None)
+    own = outside = Scope(files, None)
     scope = Scope(outside, None)
     _set_parameters(chosen, params, outside, files, scope, session)
     body = chosen.body
@@ -110,7 +110,7 @@ def build(chosen: Chosen, files: Scope, params: Mapping[str, Any], dims: Mapping
     free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
     program = Program(graph, session.facts, free, tuple(session.conditions))
     if not any(d.severity == "error" for d in session.diagnostics):
-        check_expectations(chosen, program, params, scope, session)
+        check_expectations(chosen, program, params, scope if outside is own else Scope(own, frame), session)
     return program
 
 
