@@ -93,9 +93,9 @@ def keep(found: Iterable[Mapping[str, Any]]) -> None:
     run: dict[str, dict[str, Any]] = {}
     for one in found:
         fact = {name: value for name, value in one.items() if name != "model"}
-        worst = run.setdefault(one["model"], fact)
-        if fact["difference"] is not None and fact["difference"] >= (worst["difference"] or 0.0):
-            run[one["model"]] = fact
+        before = run.get(one["model"], fact)
+        differences = [f["difference"] for f in (before, fact) if f["difference"] is not None]
+        run[one["model"]] = fact | {"lines": max(before["lines"], fact["lines"]), "difference": max(differences, default=None)}
     known = measured() | run
     kept = {entry.key: known[entry.key] for spec in files() for entry in entries(spec) if entry.key in known}
     libraries = {name: importlib.import_module(name).__version__.partition("+")[0] for name in LIBRARIES}
