@@ -391,8 +391,12 @@ ARGUMENTS: dict[str, Callable[[Draw, Types], dict[str, Any]]] = {
     "group_norm": _group_norm,
     "hardtanh": _span("min_val", "max_val"),
     "layer_norm": _suffix,
-    # A large power makes anything of a rounding.
-    "local_response_norm": lambda draw, types: {"beta": draw(st.sampled_from((None, 0.5, 1, 2, 0, -1, -0.75)))},
+    # A large power, or one of a difference that may be next to 0, makes anything of a rounding.
+    "local_response_norm": lambda draw, types: {
+        "alpha": draw(st.sampled_from((None, 0, 0.5, 2))),
+        "beta": draw(st.sampled_from((None, 0.5, 1, 2, 0, -1, -0.75))),
+        "k": draw(st.sampled_from((None, 0.5, 1, 2))),
+    },
     "lp_pool": lambda draw, types: {**_pool(draw, types), "p": draw(st.sampled_from((None, 2, 4)))},
     "lstm": _recurrent,
     **dict.fromkeys(("gru", "rnn"), _plain),
@@ -419,7 +423,8 @@ ARGUMENTS: dict[str, Callable[[Draw, Types], dict[str, Any]]] = {
         "padding": None,
         "stride": None,
     },
-    "grid_sample": lambda draw, types: {"mode": None} if types[0].rank == 5 else {},
+    # Which element is nearest is decided by rounding where the grid is told in bfloat16.
+    "grid_sample": lambda draw, types: {"mode": None} if types[0].rank == 5 or types[1].dtype.name == "bfloat16" else {},
     "masked_fill": _fill,
     "one_hot": lambda draw, types: {"classes": size(draw, 2, 5)},
     "pixel_shuffle": lambda draw, types: {"r": draw(st.sampled_from((1, 2)))},
