@@ -22,6 +22,8 @@ _FIRST = ("vision", "text")
 _OTHERS = {"seed", "std"}
 IMAGE, LONGEST = 224, 512
 """Where operations are counted, an image has so many rows and columns unless published otherwise, a sequence so many steps at most."""
+_IMAGES = {"ddpm_cifar10": 32}
+"""Of models that are not torchvision's: the size of the images they were made for."""
 
 
 class Entry(NamedTuple):
@@ -37,6 +39,11 @@ class Entry(NamedTuple):
     @property
     def key(self) -> str:
         return f"{self.spec} {self.model}"
+
+    @property
+    def image(self) -> int:
+        """The rows and columns of the images with which operations are counted, where torchvision says nothing."""
+        return _IMAGES.get(self.model, IMAGE)
 
     @property
     def takes(self) -> set[str]:

@@ -39,7 +39,10 @@ def discriminator(width: int = 64, channels: int = 3) -> Main:
     layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, inplace=True)]
     for k in (1, 2, 4):
         layers += [nn.Conv2d(k * width, 2 * k * width, 4, 2, 1, bias=False), nn.BatchNorm2d(2 * k * width), nn.LeakyReLU(0.2, inplace=True)]
-    return Main(*layers, nn.Conv2d(8 * width, 1, 4, 1, 0, bias=False), nn.Sigmoid())
+    last = nn.Conv2d(8 * width, 1, 4, 1, 0, bias=False)
+    with torch.no_grad():
+        last.weight.mul_(30)  # as drawn, it gives one half to anything
+    return Main(*layers, last, nn.Sigmoid())
 
 
 # --- WaveNet, TCN ------------------------------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ def _cells(entry: Entry) -> list[str]:
     known = record.measured().get(entry.key)
     theirs = published(entry)
     model = compiled(entry, as_published(entry))
-    at = sizes(model, theirs.image) if theirs else sizes(model)
+    at = sizes(model, theirs.image if theirs else entry.image)
     totals = model.summary().totals
     return [
         f"[{entry.model}](../specs/{entry.spec})",
