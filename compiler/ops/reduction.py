@@ -17,7 +17,7 @@ from ..types import FLOAT32, INT64, DType, Shape, TensorType
 from .axes import front_axes, front_axis
 from .base import Arg, Given, Operator, Refusal, numel
 from .kinds import AXES, AXIS, BOOL, INT, NUMBER, Kind, NumberKind
-from .pointwise import ANYTHING, FLOATS, NUMBERS, refuse_unless
+from .pointwise import ANYTHING, FLOATS, NUMBERS, refuse_unless, refuse_unless_held
 
 
 class PowerKind(Kind["int | float"]):
@@ -246,6 +246,7 @@ class Normalize(Operator):
         x = given[0]
         refuse_unless(self.name, x, self.takes)
         front_axis(self.name, self.axis, x)
+        refuse_unless_held(self.name, x, self.eps, "eps")
         return (x,)
 
     def norm(self) -> Norm:
