@@ -36,6 +36,19 @@ def test_makes_the_same(first: list[int], second: list[int], numbers: list[int],
     assert eval(written(rows)) == rows
 
 
+def nested(rows: list[list[Row]]) -> str:
+    return text(ListCode(tuple(ListCode(tuple(TupleCode(tuple(Lit(v) for v in row)) for row in part)) for part in rows)))  # type: ignore[arg-type]
+
+
+@given(st.integers(-2, 3), st.integers(-2, 3), st.integers(0, 9), st.lists(st.integers(0, 9), min_size=3, max_size=5))
+def test_rows_in_rows(outer: int, inner: int, start: int, listed: list[int]) -> None:
+    """What the comprehension around one counts by keeps its meaning in it."""
+    steps: list[list[Row]] = [[(start + outer * i + inner * j,) for j in range(5)] for i in range(5)]
+    pairs: list[list[Row]] = [[(v, w) for w in listed] for v in (2, 5, 9)]
+    assert eval(nested(steps)) == steps
+    assert eval(nested(pairs)) == pairs
+
+
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [

@@ -20,7 +20,8 @@ LEAST = 3
 """So many members in a row are written as a comprehension."""
 COUNTED = 5
 """So many values in equal steps are written as a formula rather than listed."""
-INDEX = "i"
+INDICES = "ijk"
+"""What a comprehension counts by, and those within it."""
 
 
 def varied(items: list[Code]) -> list[Code]:
@@ -48,6 +49,11 @@ def _written(run: list[Code]) -> list[Code]:
 
 def _literals(item: Code) -> list[Lit]:
     return [p for p in parts(item) if isinstance(p, Lit)]
+
+
+def _names(item: Code) -> set[str]:
+    """The names that mean something in the item: arguments, and the variables of comprehensions around it."""
+    return {p.name if isinstance(p, Argument) else p.text for p in parts(item) if isinstance(p, (Argument, Name))}
 
 
 # --- equal steps -----------------------------------------------------------------------------------------------------------
@@ -120,7 +126,8 @@ class _Progression:
 
     def code(self) -> Code:
         first, second = (_literals(m) for m in self.members[:2])
-        self.index = Name(unique(INDEX, {p.name for p in parts(self.members[0]) if isinstance(p, Argument)}))
+        taken = _names(self.members[0])
+        self.index = Name(next((n for n in INDICES if n not in taken), unique(INDICES[0], taken)))
         self.base = self._base(first, second)
         formulas = iter([self._formula(a, b, s) for a, b, s in zip(first, second, self.steps, strict=True)])
         item = _replaced(self.members[0], formulas)
@@ -174,7 +181,7 @@ def _replaced(code: Code, literals: Iterator[Code]) -> Code:
 
 def _listed(run: list[Code]) -> Code | None:
     """Members that differ in one literal, whatever its values are."""
-    places = _Places({p.name for p in parts(run[0]) if isinstance(p, Argument)})
+    places = _Places(_names(run[0]))
     item = places.merge(run)
     if len(places.found) != 1:
         return None
