@@ -89,9 +89,9 @@ def _array(generator: np.random.Generator, type_: TensorType, shape: tuple[int, 
         return generator.random(shape).argsort(limit.axis) if shape else generator.integers(0, 9, shape)
     if type_.dtype.is_float:
         return generator.standard_normal(shape).astype(np.float32)
-    if type_.dtype.kind == "bool":
-        return generator.integers(0, 2, shape).astype(bool)
     low, high = limit if isinstance(limit, tuple) else (0, 2 if limit is None else limit)
+    if type_.dtype.kind == "bool":
+        return generator.integers(min(low, 1), 2, shape).astype(bool)
     return generator.integers(low, high, shape)
 
 

@@ -17,7 +17,7 @@ from .oracle import HALF_IS_MISSING
 from .profile import examples
 from .strategies import uses
 from .use import BATCH, Use
-from .values import NO_KERNEL, limits_of, needs_two, tolerance_of
+from .values import NO_KERNEL, limits_of, needs_more, tolerance_of
 from .verdict import compiled, judged, results_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch warns of uses that nobody would write
@@ -53,7 +53,7 @@ def _checked(use: Use) -> bool:
     place = (use.operator, use.inputs[0].dtype.name)
     try:
         # No smaller than in the use that was drawn: it may be too small for a kernel, and below 4 for a scale of 1.25 to change it.
-        sizes = {name: (max(size, 4), size + 7) for size, name in use.dims if name != BATCH or needs_two(use)}
+        sizes = {name: (max(size, 4), size + 7) for size, name in use.dims if name != BATCH or needs_more(use)}
         with _slow_path():
             agree(model, sizes, limits_of(use), tolerance_of(use), export=_has_onnx(model), runtime=place not in NO_KERNEL)
     except BaseException as error:

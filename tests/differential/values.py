@@ -55,10 +55,12 @@ LIMITS: dict[str, Callable[[Use], Limits]] = {
 # --- how near the numbers must be ------------------------------------------------------------------------------------------------
 
 
-def needs_two(use: Use) -> bool:
-    """Whether the batch must not be 1: PyTorch would have one number to take a variance of."""
+def needs_more(use: Use) -> bool:
+    """Whether the batch must not be 1: there would be one number to take a variance of, or nothing left of what is cut off."""
     if use.operator == "group_norm":
         return _alone(use)
+    if use.operator == "pad":
+        return min(use.build().args["padding"]) < 0
     return use.operator == "batch_norm" and use.inputs[0].rank == 2 and not use.build().args["track_running_stats"]
 
 
