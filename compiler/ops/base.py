@@ -22,6 +22,7 @@ is told by its emitters, one a backend, in tables keyed by the class (netc.compi
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import copysign
 from typing import Any, ClassVar, Generic, TypeVar, overload
 
 from netc.dsl.record import Record
@@ -213,10 +214,10 @@ class Operator:
 
 
 def typed(value: object) -> object:
-    """A key for a value that tells 1, 1.0 and true apart, which Python holds to be equal."""
+    """A key for a value that tells 1, 1.0 and true apart, and 0.0 and -0.0, which Python holds to be equal."""
     if isinstance(value, tuple):
         return tuple(typed(v) for v in value)
-    return (type(value), value)
+    return (type(value), value, copysign(1, value)) if isinstance(value, float) else (type(value), value)
 
 
 def numel(shape: Shape) -> Dim:

@@ -20,6 +20,7 @@ from netc.dsl.record import Record
 
 from ..dims import Dim, SymDim, bounds
 from ..types import Shape
+from .base import typed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,10 +41,10 @@ class Const(Formula):
     name: str = ""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Const) and type(self.value) is type(other.value) and self.value == other.value
+        return isinstance(other, Const) and typed(self.value) == typed(other.value)
 
     def __hash__(self) -> int:
-        return hash((type(self.value), self.value))
+        return hash(typed(self.value))
 
 
 class Index(Formula):

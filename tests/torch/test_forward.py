@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
 from textwrap import dedent
 
+import numpy as np
 import pytest
+import torch
 from judge import agree
 
 import netc
@@ -138,7 +141,9 @@ SAMPLES = {
         """
         T = x.shape[1]
         q = self.q_proj(x)
-        frequencies = 1 / 10000 ** (torch.arange(0, 4, 2, device=x.device) / 4)
+        frequencies = (
+            1 / 10000 ** (torch.arange(0, 4, 2, dtype=torch.float64) / 4)
+        ).to(x.device, torch.float32)
         angles = torch.arange(T, device=x.device)[:, None] * frequencies
         cos = angles.cos()
         sin = angles.sin()
@@ -217,3 +222,14 @@ def test_long_sums_are_broken() -> None:
     assert lines[-9].strip() == names[0]
     assert lines[-8].strip() == f"+ {names[1]}"
     agree(netc.compile(text))
+
+
+def test_both_zeros() -> None:
+    """0.0 and -0.0 are equal and divide differently: neither steps, nor uses of a block, nor its classes are merged over them."""
+    text = (
+        "block f(k) { 1 / (in * k) }; x = input 1; a = x -> f 0.0; b = x -> f (-0.0); c = 1 / (x * 0.0); d = 1 / (x * -0.0); out a, b, c, d"
+    )
+    model = netc.compile(text)
+    ones = np.ones((1, 1), np.float32)
+    assert [float(y) for y in model.module()(torch.from_numpy(ones))] == [inf, -inf, inf, -inf]
+    assert [float(y.item()) for y in model.session()(x=ones).values()] == [inf, -inf, inf, -inf]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from netc.dsl.record import Record, replace
 
+from ...ops.base import typed
 from .code import Code, Keyword, Lit
 
 if TYPE_CHECKING:
@@ -220,12 +221,12 @@ def _field_shape(value: Any) -> object:
 
 
 class Typed(Record):
-    """A literal's value that is equal only to one of the same type: 1 is not True."""
+    """A literal's value that is equal only to one that is written alike: 1 is not True, 0.0 not -0.0."""
 
     value: object
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Typed) and type(self.value) is type(other.value) and self.value == other.value
+        return isinstance(other, Typed) and typed(self.value) == typed(other.value)
 
     def __hash__(self) -> int:
-        return hash((type(self.value), self.value))
+        return hash(typed(self.value))
