@@ -43,11 +43,11 @@ def make_partial(expr: ast.StageExpr, scope: Scope, session: Session) -> Partial
         target = known(lookup(node.name, node.name_span, scope, session), node.name, node.name_span, session)
     if isinstance(target, Partial):
         node, target = applied(target, node, scope, session), target.stage
-    if not isinstance(target, (StageValue, BlockDef)):
-        raise Failure(NotAStage(node.name, f"the value {show_value(target)}"), node.name_span)
-    of_operator = isinstance(target, StageValue)
-    made = _of_operator if of_operator else _of_block
-    return made(target, node, expr.span, scope, session)  # type: ignore[arg-type]
+    if isinstance(target, StageValue):
+        return _of_operator(target, node, expr.span, scope, session)
+    if isinstance(target, BlockDef):
+        return _of_block(target, node, expr.span, scope, session)
+    raise Failure(NotAStage(node.name, f"the value {show_value(target)}"), node.name_span)
 
 
 def _of_operator(target: StageValue, node: ast.Apply, span: Span, scope: Scope, session: Session) -> Partial:

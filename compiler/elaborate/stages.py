@@ -200,10 +200,10 @@ def _stage_entity(node: ast.Apply, scope: Scope, session: Session) -> tuple[Any,
     if isinstance(value, (BlockDef, SharedDef, StageValue, Partial)):
         used = scope.use(node.name)
         assert used is not None
-        if isinstance(value, Partial):
-            node, value = applied(value, node, scope, session), value.stage
-            return (Operator.registry[value.operator] if isinstance(value, StageValue) else value), node
-        return (Operator.registry[value.operator] if isinstance(value, StageValue) else used.value), node
+        entity = used.value
+        if isinstance(entity, Partial):
+            node, entity = applied(entity, node, scope, session), entity.stage
+        return (Operator.registry[entity.operator] if isinstance(entity, StageValue) else entity), node
     if node.name in Operator.registry:
         return Operator.registry[node.name], node
     if isinstance(value, Unknown):

@@ -200,25 +200,6 @@ class SizesKind(Kind["int | tuple[int, ...]"]):
         return self.one.convert(value)
 
 
-class EitherKind(Kind["object"]):
-    """A value of the first kind that takes it."""
-
-    def __init__(self, *kinds: Kind[object]) -> None:
-        self.kinds = kinds
-        self.words = tuple(w for k in kinds for w in k.words)
-
-    def describe(self) -> str:
-        return ", or ".join(k.describe() for k in self.kinds)
-
-    def convert(self, value: object) -> object:
-        for kind in self.kinds:
-            try:
-                return kind.convert(value)
-            except Unfit:
-                continue
-        raise Unfit
-
-
 INT = IntKind()
 COUNT = IntKind(1)
 SIZE = SizeKind(1)

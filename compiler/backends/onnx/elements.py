@@ -23,12 +23,6 @@ def element_code(dtype: DType) -> int:
     return _CODES[dtype.name]
 
 
-def element_dtype(code: int) -> DType | None:
-    """The other way round; None for types that netc does not have."""
-    name = _NAMES.get(code)
-    return None if name is None else DTYPES[name]
-
-
 def element_size(code: int) -> int:
     """Bytes of one element."""
     return DTYPES[_NAMES[code]].size

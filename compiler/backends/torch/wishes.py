@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .classes import Step
-from .code import Attribute, CallCode, Code, Infix, Method, Prefix, Subscript, TupleCode
+from .code import Attribute, CallCode, Code, Method, Prefix, Subscript
 from .grouping import Uses
 from .naming import plain
 from .tree import MemberRef, ValueRef
@@ -86,8 +86,6 @@ def _main(code: Code) -> Code | None:
             return operand
         case CallCode(str(), (first, *_)):
             return first
-        case Infix() | TupleCode():
-            return None
     return None
 
 
