@@ -62,7 +62,7 @@ class Summary(Record):
     totals: Totals
 
     def __str__(self) -> str:
-        fractions = Fractions()
+        fractions = Fractions({word for _, type in self.inputs for word in re.findall(r"\w+", type)})
         table = self._table((OPERATOR, RESULT, *COSTS), lambda text: _first_terms(fractions.shorten(text)))
         return "\n".join([*table, "", *self._totals(fractions)])
 
@@ -96,7 +96,9 @@ class Fractions:
 
     _PATTERN = re.compile(r"\(\((?P<a>\w+) \+ \d+\)//(?P<b>\d+)\)|\((?P<c>\w+) \+ \d+\)//(?P<d>\d+)")
 
-    def __init__(self) -> None:
+    def __init__(self, taken: set[str]) -> None:
+        self.taken = taken
+        """The model's own symbols, all of which its inputs show."""
         self.names: dict[str, str] = {}
 
     def shorten(self, text: str) -> str:
@@ -106,8 +108,9 @@ class Fractions:
         fraction = match[0].removeprefix("(").removesuffix(")") if match["a"] else match[0]
         if fraction not in self.names:
             name = (match["a"] or match["c"]) + (match["b"] or match["d"])
-            while name in self.names.values():
+            while name in self.taken:
                 name += "_"
+            self.taken.add(name)
             self.names[fraction] = name
         return self.names[fraction]
 

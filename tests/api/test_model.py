@@ -170,6 +170,11 @@ def test_summary_names_rounded_fractions() -> None:
     assert str(model.summary().rows[0].results[0]) == "[N, 4, (H + 1)//2, 4]"
 
 
+def test_summary_takes_no_name_twice() -> None:
+    model = netc.compile("x = input 3xHx8; y = input [H2]; a = x -> conv 4 3x3 stride=2 padding=1; out a, y")
+    assert "H2_ = (H + 1)//2" in str(model.summary()).splitlines()[-1]
+
+
 def test_summary_of_what_is_shared() -> None:
     text = "a = input 3\nb = input 3\nshared twin = (dense 4 relu -> dense 2)\n(a -> twin) - (b -> twin)"
     summary = netc.compile(text).summary()
