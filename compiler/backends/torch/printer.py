@@ -50,8 +50,6 @@ _HUGGING = re.compile(r"-?[\w.]+")
 """What stands at `**` without spaces."""
 SEQUENCES = ("nn.Sequential", "super().__init__")
 """What takes members in a row."""
-NOISE = 6
-"""A number that is so much shorter without its last two digits was meant without them: 0.15 became 0.15000000000000002 by multiplying."""
 ROLLED = 3
 """So many equal members are written as a comprehension."""
 
@@ -79,13 +77,12 @@ def literal(value: object) -> str:
 
 
 def _real(value: float) -> str:
-    """As short as possible: the same number, up to the rounding error of what the spec computes it by."""
+    """The shortest text that is exactly this number."""
     if isnan(value):
         return 'float("nan")'
     if isinf(value):
         return 'float("inf")' if value == inf else '-float("inf")'
-    text, rounded = repr(value), repr(float(f"{value:.15g}"))
-    mantissa, e, exponent = (rounded if len(rounded) + NOISE <= len(text) else text).partition("e")
+    mantissa, e, exponent = repr(value).partition("e")
     if not e:
         return _counted(mantissa)
     sign = "-" if exponent.startswith("-") else ""

@@ -9,6 +9,12 @@ from ..tree import Name
 from ..windows import ranked
 
 
+def _probability(p: float) -> float:
+    """Without the last two digits, if those are the noise of multiplying: 0.15, not 0.15000000000000002. No draw tells them apart."""
+    rounded = float(f"{p:.15g}")
+    return rounded if len(repr(rounded)) + 6 <= len(repr(float(p))) else float(p)
+
+
 @module(Identity)
 def identity(op: Identity, site: Site) -> Code:
     return call("nn.Identity")
@@ -21,17 +27,17 @@ def identity_function(op: Identity, site: Site) -> Code:
 
 @module(Dropout)
 def dropout(op: Dropout, site: Site) -> Code:
-    return construct("nn.Dropout", {"p": op.p})
+    return construct("nn.Dropout", {"p": _probability(op.p)})
 
 
 @module(ChannelDropout)
 def channel_dropout(op: ChannelDropout, site: Site) -> Code:
-    return construct(ranked("nn.Dropout", site.given[0]), {"p": op.p})
+    return construct(ranked("nn.Dropout", site.given[0]), {"p": _probability(op.p)})
 
 
 @module(AlphaDropout)
 def alpha_dropout(op: AlphaDropout, site: Site) -> Code:
-    return construct("nn.AlphaDropout", {"p": op.p})
+    return construct("nn.AlphaDropout", {"p": _probability(op.p)})
 
 
 # `F.dropout2d` drops whole channels of [N, C, H, W]. With an axis put before them, samples stand where it expects channels.
@@ -48,4 +54,4 @@ def drop_path(op: DropPath, site: Site) -> Code:
 
 
 def _samples(rank: int, x: Code, op: DropPath) -> Code:
-    return call(f"F.dropout{rank}d", x, lit(float(op.p), "p"), Name("self.training"))
+    return call(f"F.dropout{rank}d", x, lit(_probability(op.p), "p"), Name("self.training"))
