@@ -26,7 +26,7 @@ def load(path: str | Path) -> dict[str, Array]:
     if not path.exists():
         raise WeightsError(WeightsUnreadable(source, "there is no such file"))
     if not path.is_file():
-        raise WeightsError(WeightsUnreadable(source, "it is not a file"))
+        raise WeightsError(WeightsUnreadable(source, "it is a directory" if path.is_dir() else "it is not a file"))
     if reader is None:
         known = ", ".join(f"`{ending}`" for ending in READERS)
         raise WeightsError(WeightsUnreadable(source, f"`{path.suffix}` is not a format of weights", f"use one of {known}"))
@@ -60,6 +60,8 @@ def _foreign(source: str) -> WeightsError:
 
 
 def _broken(source: str, error: Exception) -> WeightsError:
+    if isinstance(error, PermissionError):
+        return WeightsError(WeightsUnreadable(source, "permission denied"))
     said = " ".join(str(error).split())[:200]
     return WeightsError(WeightsUnreadable(source, f"the file is broken or of another format ({said})" if said else "the file is broken"))
 
@@ -97,7 +99,7 @@ def _read_torch(path: Path, source: str) -> dict[str, Array]:
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
-        if "Unsupported" not in str(error):
+        if "Unsupported global" not in str(error) and "Unsupported class" not in str(error):
             raise WeightsError(WeightsUnreadable(source, "the file is broken or of another format")) from error
         why = "it holds more than tensors, and reading that could run code"
         raise WeightsError(WeightsUnreadable(source, why, "save the model's `state_dict()`, or convert it to `.safetensors`")) from error

@@ -83,8 +83,17 @@ class _Match:
 
     def _mismatch(self, unexpected: list[str]) -> WeightsMismatch:
         prefix, added = self._prefix() if self.missing and unexpected else ("", True)
-        pairs = () if prefix else tuple(islice(_similar(unexpected, self.missing), _MOST_PAIRS))
+        pairs = () if prefix else tuple(islice(self._similar(unexpected), _MOST_PAIRS))
         return WeightsMismatch(tuple(self.missing), tuple(unexpected), tuple(self.misfits), pairs, prefix, added)
+
+    def _similar(self, unexpected: list[str]) -> Iterator[tuple[str, str]]:
+        """Names of the weights with those that they may be meant for: near ones, of the same shape."""
+        left = self.missing[:_MOST_CANDIDATES]
+        for name in unexpected[:SHOWN]:
+            found = near(name, [n for n in left if self.infos[n].shape == self.arrays[name].shape])
+            if found:
+                left.remove(found[0])
+                yield name, found[0]
 
     def _prefix(self) -> tuple[str, bool]:
         """What stands before all names of one side, if more names agree without it."""
@@ -124,12 +133,3 @@ def _prefixes(names: set[str]) -> list[str]:
     ends = zip(min(names).split(".")[:-1], max(names).split("."), strict=False)
     shared = [first for first, last in takewhile(lambda pair: pair[0] == pair[1], ends)]
     return [".".join(shared[: length + 1]) + "." for length in range(len(shared))]
-
-
-def _similar(unexpected: list[str], missing: list[str]) -> Iterator[tuple[str, str]]:
-    left = missing[:_MOST_CANDIDATES]
-    for name in unexpected[:SHOWN]:
-        found = near(name, left)
-        if found:
-            left.remove(found[0])
-            yield name, found[0]

@@ -159,6 +159,9 @@ def _comma(stop: Stop) -> Diagnostic | None:
                 "an argument in parentheses is one value",
                 help=(f"tensors come to a stage by an arrow: `(a, b) -> {name}`",),
             )
+        if stop.opener.type == "LPAR" and stop.previous is not None and stop.previous.type == "NUMBER":
+            help = "a size for each axis is written `3x3`, a list `[3, 3]`"
+            return errors.syntax(stop.span, "an argument in parentheses is one value", help=(help,))
         return None
     if stop.opener is not None and stop.opener.type == "LBRACK_TIGHT":
         return errors.syntax(stop.span, "an index is one value", help=("put a space before `[` if it is a list of its own",))

@@ -42,7 +42,7 @@ def make_input(node: ast.Input, name: str, scope: Scope, session: Session) -> Fl
             raise Failure(NonPositive(size), item.span)
     check_tensor(shape, node.shape.span)
     batched = _batched(node, scope, session)
-    written = batched and bool(shape) and shape[0] is session.dims[BATCH]
+    written = batched and bool(items) and isinstance(items[0], ast.Name) and items[0].name == BATCH
     if batched:
         shape = (session.dims[BATCH], *shape)
     if written:

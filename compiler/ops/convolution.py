@@ -20,8 +20,8 @@ class _Convolution(Operator):
 
     takes_activation = True
     spatial = True
-    channels = Arg(SIZE, positional=True)
-    kernel = Arg(SIZES, positional=True)
+    channels = Arg(SIZE, positional=True, alias="out_channels")
+    kernel = Arg(SIZES, positional=True, alias="kernel_size")
     stride = Arg(SIZES, default=1)
     groups = Arg(COUNT, default=1)
     bias = Arg(BOOL, default=True)

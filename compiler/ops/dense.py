@@ -19,7 +19,7 @@ class Dense(Operator):
     torch = "torch.nn.Linear"
     onnx = "Gemm, or MatMul and Add"
     takes_activation = True
-    units = Arg(SIZE, positional=True)
+    units = Arg(SIZE, positional=True, alias="out_features")
     bias = Arg(BOOL, default=True)
     examples = ("input 3 -> dense 2 sigmoid", "input [T, 512] -> dense 64 bias=false")
 
@@ -49,7 +49,7 @@ class Bilinear(Operator):
     onnx = "Einsum"
     inputs = ("a", "b")
     takes_activation = True
-    units = Arg(SIZE, positional=True)
+    units = Arg(SIZE, positional=True, alias="out_features")
     bias = Arg(BOOL, default=True)
     examples = ("a = input 3; b = input 4; (a, b) -> bilinear 2",)
 
@@ -98,8 +98,8 @@ class Embedding(Operator):
     torch = "torch.nn.Embedding"
     onnx = "Gather"
     inputs = ("indices",)
-    num = Arg(SIZE, positional=True)
-    dim = Arg(SIZE, positional=True)
+    num = Arg(SIZE, positional=True, alias="num_embeddings")
+    dim = Arg(SIZE, positional=True, alias="embedding_dim")
     padding_idx = Arg(INT, default=None)
     dtype = Arg(DTYPE, default=FLOAT32)
     examples = ("input [T] int64 -> embedding 1000 64", "input [T] int64 -> embedding 1000 64 padding_idx=0")

@@ -23,7 +23,7 @@ class _Pool(Operator):
 
     spatial = True
     integers: ClassVar[tuple[str, ...]] = ()
-    kernel = Arg(SIZES, positional=True)
+    kernel = Arg(SIZES, positional=True, alias="kernel_size")
     stride = Arg(SIZES, default=None)
     ceil_mode = Arg(BOOL, default=False)
 

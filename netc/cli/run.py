@@ -85,6 +85,9 @@ def _arrays(made: Runnable, files: dict[str, str], random: bool, seed: int) -> d
 
     ports = made.session.inputs
     arrays = {name: load_array(path) for name, path in files.items()}
+    strange = next((name for name in arrays if name not in ports), None)
+    if strange is not None:
+        raise Failed(f"the model has no input `{strange}`: its inputs are " + ", ".join(f"`{name}`" for name in ports))
     missing = [name for name in ports if name not in arrays]
     if missing and not random:
         told = ", ".join(f"`{name}`: {ports[name]}" for name in missing)

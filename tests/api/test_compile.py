@@ -56,6 +56,11 @@ def test_no_model(text: str) -> None:
     assert [d.severity for d in caught.value.diagnostics][-1] == "error"
 
 
+def test_a_batch_of_the_size_of_another_axis_is_not_written_twice() -> None:
+    assert not netc.compile("input 3x8x8 -> conv 8 3x3", dims={"N": 3}).diagnostics
+    assert [d.code for d in netc.compile("input [N, 3] -> relu").diagnostics] == ["batch-axis-written"]
+
+
 def test_compile_file(tmp_path: Path) -> None:
     (tmp_path / "blocks").mkdir()
     (tmp_path / "blocks" / "a.net").write_text('use "b.net"\nblock twice(w) { dense w -> once w }')

@@ -136,3 +136,10 @@ def test_wrong_usage(netc: Netc, folder: Path, words: list[str]) -> None:
 def test_an_onnx_model_is_what_it_is(netc: Netc) -> None:
     assert netc("run", "m.onnx", "--set", "w=1").exit_code == 2
     assert netc("run", "m.onnx", "--weights", "w.npz").exit_code == 2
+
+
+def test_an_input_of_another_name(netc: Netc) -> None:
+    np.save("x.npy", np.ones((1, 3), np.float32))
+    done = netc("run", "-e", "x = input 3\nx -> dense 2", "--input", "y=x.npy")
+    assert done.exit_code == 1
+    assert "the model has no input `y`: its inputs are `x`" in done.stderr

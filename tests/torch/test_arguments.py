@@ -117,3 +117,9 @@ def test_stored_arguments_keep_clear_of_labels() -> None:
     text = "block b(h) { in -> reshape [N, h, -1] -> softmax axis=-1 -> flatten -> dense 12 as h }; input 12 -> b 3 -> b 4"
     assert "self.h_ = h" in netc.compile(text).source()
     agree(netc.compile(text))
+
+
+def test_probabilities_lose_the_noise_of_multiplying() -> None:
+    source = netc.compile("input 3 -> dense 4 as a -> dropout (0.2 * 12 / 16) -> dense 4 as b -> drop_path (0.2 * 12 / 16)").source()
+    assert source.count("0.15") == 2
+    assert "0.1500" not in source

@@ -176,9 +176,11 @@ def test_truncated_files(tmp_path: Path, ending: str) -> None:
 def test_files_that_are_not_weights(tmp_path: Path) -> None:
     assert "there is no such file" in unreadable(tmp_path / "absent.pt")
     (tmp_path / "folder.pt").mkdir()
-    assert "it is not a file" in unreadable(tmp_path / "folder.pt")
+    assert "it is a directory" in unreadable(tmp_path / "folder.pt")
     (tmp_path / "w.txt").write_text("hello")
     assert "use one of `.safetensors`" in unreadable(tmp_path / "w.txt")
+    (tmp_path / "random.pt").write_bytes(bytes(np.random.default_rng(0).integers(256, size=3000, dtype=np.uint8)))
+    assert "the file is broken or of another format" in unreadable(tmp_path / "random.pt")
     torch.save([1, 2], tmp_path / "list.pt")
     assert "holds no state dict" in unreadable(tmp_path / "list.pt")
     torch.save({"a": "text"}, tmp_path / "text.pt")
@@ -235,6 +237,13 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         "of another shape or type: `b.weight` holds int64, needed is float32, `b.bias` has the shape [3], needed is [2]",
     )
     assert problem.help() == ("rename `a.wieght` to `a.weight`",)
+
+
+def test_only_what_has_the_shape_is_meant_by_another_name() -> None:
+    arrays = initial(infos(TWO))
+    arrays["a.wieght"] = np.zeros((64, 3, 7, 7), np.float32)
+    del arrays["a.weight"]
+    assert mismatch(TWO, arrays).help() == ()
 
 
 def test_long_lists_are_cut() -> None:

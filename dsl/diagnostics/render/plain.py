@@ -22,10 +22,10 @@ def sort_and_dedupe(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 
 def summary(diagnostics: Iterable[Diagnostic]) -> str:
-    """`2 errors, 1 warning`; of nothing, nothing."""
+    """`2 errors, 1 warning`, or `no errors`, if there are only notes."""
     severities = [one.severity for one in diagnostics]
     counts = [(severities.count("error"), "error"), (severities.count("warning"), "warning")]
-    return ", ".join(f"{n} {what}{'s' if n > 1 else ''}" for n, what in counts if n)
+    return ", ".join(f"{n} {what}{'s' if n > 1 else ''}" for n, what in counts if n) or "no errors"
 
 
 def render_short(diagnostics: Iterable[Diagnostic]) -> str:
