@@ -27,7 +27,7 @@ def fresh(program: Program, name: str) -> torch.nn.Module:
 
 
 def filled(program: Program, name: str, arrays: Mapping[str, Array]) -> torch.nn.Module:
-    """The module with the arrays loaded. PyTorch's generator is as it was before."""
+    """The module with the arrays loaded, which have the shapes and types of its parameters. PyTorch's generator is as it was before."""
     with torch.random.fork_rng(devices=[]), _Undrawn():
         module = fresh(program, name)
     for name, held in module.state_dict().items():  # one after the other, so that nothing is in memory three times
@@ -36,7 +36,8 @@ def filled(program: Program, name: str, arrays: Mapping[str, Array]) -> torch.nn
 
 
 class _Undrawn(TorchFunctionMode):
-    """New parameters stay as memory was: drawing them takes longer than loading those that take their place."""
+    """New parameters stay as memory was: drawing them takes longer than loading those that take their place. One that is drawn by another
+    function than these only costs that time."""
 
     _DRAWS = (torch.Tensor.uniform_, torch.Tensor.normal_, init.uniform_, init.normal_, init.kaiming_uniform_)
 

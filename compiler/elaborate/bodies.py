@@ -92,7 +92,7 @@ def finish(frame: Frame, result: Flow, session: Session) -> Entry:
     values = tensors(result)
     graph.outputs = values or []
     many = isinstance(result, Many) and result.extras is None
-    single = _is_single(frame)
+    single = _is_single(frame)  # before `wire` changes what the graph consists of
     return Entry(graph, many, values is None, single, tuple(frame.reads), wire(graph))
 
 
