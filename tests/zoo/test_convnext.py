@@ -19,7 +19,7 @@ def test_small(tmp_path: Path) -> None:
     config = torchvision.models.convnext.CNBlockConfig
     setting = [config(8, 16, 1), config(16, 24, 2), config(24, None, 1)]
     reference = scatter(torchvision.models.ConvNeXt(setting, num_classes=10))
-    params = {"widths": [8, 16, 24], "depths": [1, 2, 1], "classes": 10}
+    params = {"widths": [8, 16, 24], "depths": [1, 2, 1], "drop": 0.1, "classes": 10}
     check(SPEC, "network", reference, images((1, 32, 32), (3, 48, 64)), tmp_path, params=params)
 
 
