@@ -173,7 +173,8 @@ def token(value: Entity) -> object:
         return ("block", id(value.node))
     if isinstance(value, Partial):
         said = [(k.name, k.value.value if isinstance(k.value, Known) else k.value) for k in value.keywords]
-        return ("partial", token(value.stage), typed((*(k.value for k in value.positional), *said, value.activation)))
+        follower = value.activation and value.activation.op
+        return ("partial", token(value.stage), typed((*(k.value for k in value.positional), *said, follower)))
     if isinstance(value, Unknown):
         return UNKNOWN
     if isinstance(value, (int, float, str, tuple)):

@@ -13,10 +13,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from .family_inputs import EQUATIONS, Draw, Types, size
-
-
-def _ints(types: Types) -> tuple[int, ...]:
-    return tuple(d for d in types[0].shape if isinstance(d, int))
+from .family_windows import avg_pool, conv, conv_transpose, ints, max_pool, per_axis, pool, window
 
 
 def _axis(draw: Draw, rank: int) -> int:
@@ -31,97 +28,13 @@ def _one_operand(draw: Draw, types: Types, operands: int = 2) -> dict[str, Any]:
     return {"other": other, "reverse": draw(st.sampled_from((None, True, False)))}
 
 
-def _per_axis(draw: Draw, values: Sequence[int]) -> Any:
-    """One number for all axes, if they have the same."""
-    return values[0] if len(set(values)) == 1 and draw(st.booleans()) else tuple(values)
-
-
-def _window(draw: Draw, space: Sequence[int], dilated: bool) -> tuple[list[int], list[int]]:
-    kernels, dilations = [], []
-    for room in space:
-        kernel = draw(st.integers(1, min(3, room)))
-        dilations.append(draw(st.integers(1, max(1, (room - 1) // (kernel - 1)))) if dilated and kernel > 1 else 1)
-        kernels.append(kernel)
-    return kernels, dilations
-
-
-def _stride(draw: Draw, axes: int) -> Any:
-    return _per_axis(draw, [draw(st.integers(1, 3)) for _ in range(axes)])
-
-
-def _grouped(draw: Draw, channels: int) -> tuple[int, int]:
-    groups = draw(st.sampled_from([g for g in (1, 1, 2, 3, channels) if channels % g == 0]))
-    return groups, groups * draw(st.integers(1, 3))
-
-
-def _conv(draw: Draw, types: Types) -> dict[str, Any]:
-    _, channels, *space = _ints(types)
-    groups, made = _grouped(draw, channels)
-    mode = draw(st.sampled_from(("zeros", "zeros", "reflect", "replicate", "circular")))
-    padding: Any = draw(st.sampled_from(("same", "valid", 0, 1, 1, 2)))
-    if not isinstance(padding, str):
-        padding = _per_axis(draw, [draw(st.integers(0, padding)) for _ in space])
-    kernel, dilation = _window(draw, space, True)
-    if padding == "same" and mode == "reflect":
-        dilation = [1] * len(space)
-    return {
-        "channels": made,
-        "groups": groups if groups > 1 else None,
-        "kernel": _per_axis(draw, kernel),
-        "dilation": _per_axis(draw, dilation),
-        "stride": None if padding == "same" else _stride(draw, len(space)),
-        "padding": padding,
-        "padding_mode": None if mode == "zeros" else mode,
-    }
-
-
-def _conv_transpose(draw: Draw, types: Types) -> dict[str, Any]:
-    _, channels, *space = _ints(types)
-    groups, made = _grouped(draw, channels)
-    kernel, dilation = _window(draw, space, True)
-    stride = [draw(st.integers(1, 3)) for _ in space]
-    return {
-        "channels": made,
-        "groups": groups if groups > 1 else None,
-        "kernel": _per_axis(draw, kernel),
-        "dilation": _per_axis(draw, dilation),
-        "stride": _per_axis(draw, stride),
-        "padding": _per_axis(draw, [draw(st.integers(0, 1)) for _ in space]),
-        "output_padding": _per_axis(draw, [draw(st.integers(0, max(s, d) - 1)) for s, d in zip(stride, dilation, strict=True)]),
-    }
-
-
-def _pool(draw: Draw, types: Types) -> dict[str, Any]:
-    space = _ints(types)[2:]
-    kernel, _ = _window(draw, space, False)
-    return {"kernel": _per_axis(draw, kernel), "stride": draw(st.sampled_from((None, _stride(draw, len(space)))))}
-
-
-def _padded_pool(draw: Draw, types: Types) -> dict[str, Any]:
-    args = _pool(draw, types)
-    kernel = args["kernel"] if isinstance(args["kernel"], tuple) else (args["kernel"],) * (types[0].rank - 2)
-    return {**args, "padding": _per_axis(draw, [draw(st.integers(0, taps // 2)) for taps in kernel])}
-
-
-def _max_pool(draw: Draw, types: Types) -> dict[str, Any]:
-    space = _ints(types)[2:]
-    kernel, dilation = _window(draw, space, True)
-    padding = _per_axis(draw, [draw(st.integers(0, taps // 2)) for taps in kernel])
-    return {**_pool(draw, types), "kernel": _per_axis(draw, kernel), "dilation": _per_axis(draw, dilation), "padding": padding}
-
-
-def _avg_pool(draw: Draw, types: Types) -> dict[str, Any]:
-    divisor = draw(st.sampled_from((None, None, 2, 5))) if types[0].rank > 3 else None
-    return {**_padded_pool(draw, types), "divisor_override": divisor}
-
-
 def _suffix(draw: Draw, types: Types) -> dict[str, Any]:
-    sizes = _ints(types)
+    sizes = ints(types)
     return {"shape": draw(st.sampled_from((None, sizes[-1], sizes[draw(st.integers(0, len(sizes) - 1)) :])))}
 
 
 def _group_norm(draw: Draw, types: Types) -> dict[str, Any]:
-    channels = _ints(types)[1]
+    channels = ints(types)[1]
     return {"groups": draw(st.sampled_from([g for g in (1, 2, 3, 4, channels) if channels % g == 0]))}
 
 
@@ -142,12 +55,12 @@ def _open(draw: Draw, sizes: Sequence[int]) -> tuple[int, ...]:
 
 def _unflatten(draw: Draw, types: Types) -> dict[str, Any]:
     axis = _axis(draw, types[0].rank)
-    return {"axis": axis, "sizes": _open(draw, _factors(draw, _ints(types)[axis]))}
+    return {"axis": axis, "sizes": _open(draw, _factors(draw, ints(types)[axis]))}
 
 
 def _expand(draw: Draw, types: Types) -> dict[str, Any]:
     front = [size(draw, high=3) for _ in range(draw(st.integers(0, 1)))]
-    kept = [size(draw, high=3) if d == 1 else d for d in _ints(types)]
+    kept = [size(draw, high=3) if d == 1 else d for d in ints(types)]
     return {"shape": tuple(front + [-1 if draw(st.integers(0, 3)) == 0 else d for d in kept])}
 
 
@@ -159,7 +72,7 @@ def _flatten(draw: Draw, types: Types) -> dict[str, Any]:
 
 def _slice(draw: Draw, types: Types) -> dict[str, Any]:
     axis = _axis(draw, types[0].rank)
-    length = _ints(types)[axis]
+    length = ints(types)[axis]
     start = draw(st.integers(0, length - 1))
     stop = draw(st.integers(start + 1, length + 2))
     return {
@@ -172,11 +85,11 @@ def _slice(draw: Draw, types: Types) -> dict[str, Any]:
 
 def _select(draw: Draw, types: Types) -> dict[str, Any]:
     axis = _axis(draw, types[0].rank)
-    return {"axis": axis, "index": _axis(draw, _ints(types)[axis])}
+    return {"axis": axis, "index": _axis(draw, ints(types)[axis])}
 
 
 def _pad(draw: Draw, types: Types) -> dict[str, Any]:
-    sizes, rank = _ints(types)[::-1], types[0].rank
+    sizes, rank = ints(types)[::-1], types[0].rank
     mode = draw(st.sampled_from(("constant", "constant", "reflect", "replicate", "circular")))
     if mode != "constant" and (rank < 2 or types[0].dtype.name == "bool"):
         mode = "constant"
@@ -202,7 +115,7 @@ def _roll(draw: Draw, types: Types) -> dict[str, Any]:
 
 def _split(draw: Draw, types: Types) -> dict[str, Any]:
     axis = _axis(draw, types[0].rank)
-    whole = _ints(types)[axis]
+    whole = ints(types)[axis]
     first = draw(st.integers(1, whole))
     return {"axis": axis, "sizes": draw(st.sampled_from((first, (first, whole - first) if first < whole else (first,))))}
 
@@ -245,13 +158,13 @@ def _rearrange(draw: Draw, types: Types) -> dict[str, Any]:
 
 def _heads(draw: Draw, types: Types) -> dict[str, Any]:
     """A mask of three axes tells how many heads there are."""
-    features, rank = _ints(types)[-1], types[0].rank
+    features, rank = ints(types)[-1], types[0].rank
     padded = _is_padded(types)
     tensors = types[:-1] if padded else types
     masked = len(tensors) == 4 or (len(tensors) > 1 and tensors[-1].dtype.name == "bool")
     heads = draw(st.sampled_from([h for h in (1, 2, 3) if features % h == 0]))
     if masked and tensors[-1].rank == 3:
-        heads = _ints(tensors[-1:])[0] // (_ints(types)[0] if rank == 3 else 1)
+        heads = ints(tensors[-1:])[0] // (ints(types)[0] if rank == 3 else 1)
     return {
         "heads": heads,
         "causal": None if masked else draw(st.sampled_from((None, True))),
@@ -331,7 +244,7 @@ def _scatter(draw: Draw, types: Types) -> dict[str, Any]:
 
 def _topk(draw: Draw, types: Types) -> dict[str, Any]:
     axis = _axis(draw, max(types[0].rank, 1))
-    return {"axis": axis, "k": size(draw, 1, (_ints(types) or (1,))[axis]), "sorted": None}
+    return {"axis": axis, "k": size(draw, 1, (ints(types) or (1,))[axis]), "sorted": None}
 
 
 def _fill(draw: Draw, types: Types) -> dict[str, Any]:
@@ -339,7 +252,7 @@ def _fill(draw: Draw, types: Types) -> dict[str, Any]:
 
 
 def _rotary(draw: Draw, types: Types) -> dict[str, Any]:
-    return {"dims": draw(st.sampled_from((None, *range(2, _ints(types)[-1] + 1, 2)))), "base": draw(st.sampled_from((None, 100, 500000)))}
+    return {"dims": draw(st.sampled_from((None, *range(2, ints(types)[-1] + 1, 2)))), "base": draw(st.sampled_from((None, 100, 500000)))}
 
 
 def _upsample(draw: Draw, types: Types) -> dict[str, Any]:
@@ -351,14 +264,14 @@ def _upsample(draw: Draw, types: Types) -> dict[str, Any]:
     scales = (2, 1.5, 1.25, 1.2, 3, 0.7) if mode in ("nearest", "nearest_exact") else (2, 1.5, 1.25, 3, 1.1, 0.7)
     factors = [draw(st.sampled_from(scales)) for _ in range(axes)]
     sizes = [size(draw, 1, 8) for _ in range(axes)]
-    width = sizes[-1] if by_size else int(_ints(types)[-1] * factors[-1])
+    width = sizes[-1] if by_size else int(ints(types)[-1] * factors[-1])
     # PyTorch 2.13 gives all rows the first one's values where `antialias` makes a single column (ONNX Runtime does not).
     if mode == "lanczos" and (width == 1 or types[0].dtype.size == 2):
         mode = "bicubic"
     smooth = mode in ("bilinear", "bicubic", "lanczos") and width > 1
     return {
-        "size": _per_axis(draw, sizes) if by_size else None,
-        "scale": None if by_size else _per_axis(draw, factors),
+        "size": per_axis(draw, sizes) if by_size else None,
+        "scale": None if by_size else per_axis(draw, factors),
         "mode": mode,
         "align_corners": draw(st.sampled_from((None, False) if mode == "lanczos" else (None, True, False))) if weighed else None,
         "recompute_scale_factor": None if by_size else draw(st.sampled_from((None, True))),
@@ -367,8 +280,8 @@ def _upsample(draw: Draw, types: Types) -> dict[str, Any]:
 
 
 def _unfold(draw: Draw, types: Types) -> dict[str, Any]:
-    kernel, dilation = _window(draw, _ints(types)[2:], True)
-    return {"kernel": _per_axis(draw, kernel), "dilation": _per_axis(draw, dilation), "padding": draw(st.sampled_from((None, 1, (0, 1))))}
+    kernel, dilation = window(draw, ints(types)[2:], True)
+    return {"kernel": per_axis(draw, kernel), "dilation": per_axis(draw, dilation), "padding": draw(st.sampled_from((None, 1, (0, 1))))}
 
 
 BINARY = ("add", "sub", "mul", "div", "floor_div", "remainder", "pow", "eq", "ne", "lt", "le", "gt", "ge")
@@ -376,10 +289,10 @@ ARGUMENTS: dict[str, Callable[[Draw, Types], dict[str, Any]]] = {
     **dict.fromkeys(BINARY, _one_operand),
     "where": lambda draw, types: _one_operand(draw, types, 3),
     "attention": _attention,
-    "avg_pool": _avg_pool,
+    "avg_pool": avg_pool,
     "clamp": _clamp,
-    "conv": _conv,
-    "conv_transpose": _conv_transpose,
+    "conv": conv,
+    "conv_transpose": conv_transpose,
     "einsum": _equation,
     "embedding": lambda draw, types: {
         "num": size(draw, 2, 6),
@@ -397,17 +310,17 @@ ARGUMENTS: dict[str, Callable[[Draw, Types], dict[str, Any]]] = {
         "beta": draw(st.sampled_from((None, 0.5, 1, 2, 0, -1, -0.75))),
         "k": draw(st.sampled_from((None, 0.5, 1, 2))),
     },
-    "lp_pool": lambda draw, types: {**_pool(draw, types), "p": draw(st.sampled_from((None, 2, 4)))},
+    "lp_pool": lambda draw, types: {**pool(draw, types), "p": draw(st.sampled_from((None, 2, 4)))},
     "lstm": _recurrent,
     **dict.fromkeys(("gru", "rnn"), _plain),
     **dict.fromkeys(("gru_cell", "lstm_cell", "rnn_cell"), _cell),
-    "max_pool": _max_pool,
+    "max_pool": max_pool,
     "multihead_attention": _heads,
     "pad": _pad,
     "permute": _permute,
     **dict.fromkeys(("argmax", "argmin", "prod"), _keepdim),
     "rearrange": _rearrange,
-    "reshape": lambda draw, types: {"shape": _open(draw, _factors(draw, prod(_ints(types))))},
+    "reshape": lambda draw, types: {"shape": _open(draw, _factors(draw, prod(ints(types))))},
     "rms_norm": _suffix,
     "roll": _roll,
     "select": _select,
