@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .process import ROOT, Figures, Place
-from .table import Row, beside, middle
+from bench.process import ROOT, Figures, Place
+from bench.table import Row, beside, middle
 
 PEER = str(ROOT / "bench" / "peers" / "mlp_by_hand.py")
 LIMITS = {100: 5.0, 1000: 25.0}

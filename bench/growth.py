@@ -10,8 +10,8 @@ import json
 from collections.abc import Callable, Iterator
 from statistics import median
 
-from .process import ROOT, Place
-from .table import Row
+from bench.process import ROOT, Place
+from bench.table import Row
 
 OWN = str(ROOT / "bench" / "own.py")
 LIMIT = 1.5

@@ -6,9 +6,9 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from . import export, growth, startup
-from .process import Place, place
-from .table import Row, show
+from bench import export, growth, startup
+from bench.process import Place, place
+from bench.table import Row, show
 
 BENCHMARKS: dict[str, Callable[[Place], Iterator[Row]]] = {m.__name__.rpartition(".")[2]: m.measure for m in (startup, export, growth)}
 

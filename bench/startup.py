@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .process import Place
-from .table import Row, beside, middle
+from bench.process import Place
+from bench.table import Row, beside, middle
 
 NETC = ("-m", "netc", "check", "-e", "input 3 -> dense 2 sigmoid -> dense 1 sigmoid")
 PEER = ("-c", "import lark")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import NamedTuple
 
-from .process import Figures, Place
+from bench.process import Figures, Place
 
 
 class Row(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .format_tree import Braces, Bracket, Leaf
+from .format_tree import Braces, BracketText, Leaf
 
 _NOTHING_AFTER = frozenset(("LPAR", "LPAR_TIGHT", "LPAR_NAMES", "LBRACK", "LBRACK_TIGHT", "DOT", "DOTDOT", "EQUALS", "UNARY"))
 _NOTHING_BEFORE = frozenset(("RPAR", "RBRACK", "COMMA", "COMMA_WHERE", "COLON", "DOT", "DOTDOT", "EQUALS", "LPAR_TIGHT", "LBRACK_TIGHT"))
@@ -34,21 +34,21 @@ def join(words: Sequence[tuple[Leaf, str]]) -> str:
     return "".join(made)
 
 
-def spaced_equals(items: Sequence[Leaf | Bracket | Braces]) -> None:
+def spaced_equals(items: Sequence[Leaf | BracketText | Braces]) -> None:
     """Tells apart what the grammar need not: the `=` of `let`, `shared`, `fn`, `model`, `table` from that of an argument, signs from
     differences, and the function `where` from the condition and the stage. Works on the types of the statement's tokens, outside braces."""
     first = items[0]
     binding = isinstance(first, Leaf) and first.token.type in ("LET", "SHARED", "FN", "MODEL")
     header = isinstance(first, Leaf) and first.token.type in ("BLOCK", "MODEL", "FN")
-    if header and len(items) > 2 and isinstance(items[2], Bracket):
+    if header and len(items) > 2 and isinstance(items[2], BracketText):
         items[2].open.token.type = "LPAR_TIGHT"
     _retype(items, binding, "NL")
 
 
-def _retype(items: Sequence[Leaf | Bracket | Braces], binding: bool, before: str) -> None:
+def _retype(items: Sequence[Leaf | BracketText | Braces], binding: bool, before: str) -> None:
     called = False  # behind the `where` of a formula
     for item in items:
-        if isinstance(item, Bracket):
+        if isinstance(item, BracketText):
             if called:
                 item.open.token.type = "LPAR_TIGHT"
             _retype(item.items, False, item.open.token.type)

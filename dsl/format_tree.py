@@ -32,7 +32,7 @@ class Leaf:
         return bool(self.trailing or self.below)
 
 
-class Bracket:
+class BracketText:
     """`( ... )` or `[ ... ]`."""
 
     __slots__ = ("open", "items", "close")
@@ -43,7 +43,7 @@ class Bracket:
         self.close = open
 
 
-class Statement:
+class StatementText:
     """One statement; `above` are comments on lines of their own before it, each with whether an
     empty line goes before it; `blank` says so of the statement itself."""
 
@@ -62,13 +62,13 @@ class Braces:
 
     def __init__(self, open: Leaf) -> None:
         self.open = open
-        self.statements: list[Statement] = []
+        self.statements: list[StatementText] = []
         self.close = open
         self.closing: list[tuple[str, bool]] = []
         self.inline = True
 
 
-Item = Leaf | Bracket | Braces
+Item = Leaf | BracketText | Braces
 
 
 def group(source: SourceFile) -> Braces:
@@ -91,7 +91,7 @@ class _Grouping:
         root = Braces(Leaf(Token("LBRACE", "", 0, 0)))
         if self.tokens[0].type != END:
             self.starts.add(self.tokens[0].start)
-        stack: list[Braces | Bracket] = [root]
+        stack: list[Braces | BracketText] = [root]
         above = self._apart(self.comments.get(-1, []), 0)
         for index, token in enumerate(self.tokens):
             if token.type == END:
@@ -109,15 +109,15 @@ class _Grouping:
             above = self._attach(index, token, leaf)
         return root
 
-    def _begin_or_continue(self, stack: list[Braces | Bracket], token: Token, above: list[tuple[str, bool]], closing: bool) -> None:
+    def _begin_or_continue(self, stack: list[Braces | BracketText], token: Token, above: list[tuple[str, bool]], closing: bool) -> None:
         top = stack[-1]
         if isinstance(top, Braces) and token.start in self.starts and not closing:
-            statement = Statement()
+            statement = StatementText()
             statement.above = above
             statement.blank = self._blank_before(token)
             top.statements.append(statement)
 
-    def _place(self, stack: list[Braces | Bracket], token: Token) -> Leaf:
+    def _place(self, stack: list[Braces | BracketText], token: Token) -> Leaf:
         leaf = Leaf(token)
         top = stack[-1]
         if token.type == "RBRACE" or token.type in _CLOSERS:
@@ -126,9 +126,9 @@ class _Grouping:
             if isinstance(top, Braces):
                 top.inline = "\n" not in self.text[top.open.token.start : token.end]
             return leaf
-        items = top.items if isinstance(top, Bracket) else top.statements[-1].items
+        items = top.items if isinstance(top, BracketText) else top.statements[-1].items
         if token.type in OPENERS or token.type == "LBRACE":
-            inner: Braces | Bracket = Braces(leaf) if token.type == "LBRACE" else Bracket(leaf)
+            inner: Braces | BracketText = Braces(leaf) if token.type == "LBRACE" else BracketText(leaf)
             items.append(inner)
             stack.append(inner)
         else:

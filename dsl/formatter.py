@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from .diagnostics.model import Diagnostic
 from .format_spacing import join, needs_space, spaced_equals, word
-from .format_tree import Braces, Bracket, Item, Leaf, group
+from .format_tree import Braces, BracketText, Item, Leaf, group
 from .parser import parse
 from .source import SourceFile
 
@@ -70,7 +70,7 @@ class _Printer:
                 words.append((item, word(item)))
                 continue
             words.append((item.open, item.open.token.text))
-            if isinstance(item, Bracket):
+            if isinstance(item, BracketText):
                 if not self._flatten(item.items, words):
                     return False
             elif not self._flatten_braces(item, words):
@@ -121,13 +121,13 @@ class _Printer:
         for item in items:
             if isinstance(item, Leaf):
                 pen.write(item)
-            elif isinstance(item, Bracket):
+            elif isinstance(item, BracketText):
                 self._bracket(item, pen)
             else:
                 self._braces(item, pen)
         return pen.finish(), pen.opened
 
-    def _bracket(self, bracket: Bracket, pen: _Pen) -> None:
+    def _bracket(self, bracket: BracketText, pen: _Pen) -> None:
         flat = self._flat([bracket])
         if (flat is not None and pen.room(flat)) or not bracket.items:
             pen.write_flat(bracket, flat or bracket.open.token.text + bracket.close.token.text)
@@ -173,7 +173,7 @@ class _Pen:
         self._put(leaf, word(leaf))
         self._comments(leaf)
 
-    def write_flat(self, group: Bracket | Braces, text: str) -> None:
+    def write_flat(self, group: BracketText | Braces, text: str) -> None:
         self._put(group.open, text)
         self.previous = group.close
         self._comments(group.close)

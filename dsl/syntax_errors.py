@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from . import errors
 from .diagnostics.model import Diagnostic
-from .expectations import Stop, expected, found
+from .expected_tokens import Stop, expected, found
 from .grammar import END, tables
 from .habits import HABITS
 from .source import SourceFile

@@ -22,7 +22,7 @@ from .problems import NoModel, diagnostic
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netc.compiler.graph import Program
+    from netc.compiler.ir.graph import Program
     from netc.dsl.source import SourceFile
 
 

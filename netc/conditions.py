@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from netc.compiler.dims import Dim, evaluate, invert, symbols
 
 if TYPE_CHECKING:
-    from netc.compiler.graph import Program
+    from netc.compiler.ir.graph import Program
 
 _HOLDS = {"==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from netc.compiler.graph import CallNode, Graph, Node, OpNode, Program, Value, graphs
+from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program, Value, graphs
 
 
 def show_program(program: Program) -> str:

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     import onnx
     import torch
 
-    from netc.compiler.backends.onnx.runtime import Session
-    from netc.compiler.graph import Program
-    from netc.compiler.parameters import ParameterInfo
-    from netc.compiler.types import TensorType
+    from netc.compiler.analysis.parameters import ParameterInfo
+    from netc.compiler.backends.onnx.runtime import OnnxSession
+    from netc.compiler.ir.graph import Program
+    from netc.compiler.ir.types import TensorType
     from netc.dsl.diagnostics import Diagnostic
 
-    from .summary import Summary
+    from .summary import SpecSummary
 
 Weights = Mapping[str, Any] | str | os.PathLike[str]
 """Arrays or tensors by state-dict name, or the path of a `.safetensors`, `.npz`, `.pt` or `.pth` file."""
@@ -56,7 +56,7 @@ class Model:
     @cached_property
     def parameters(self) -> dict[str, ParameterInfo]:
         """The parameters and buffers by state-dict name."""
-        from netc.compiler.parameters import parameters
+        from netc.compiler.analysis.parameters import parameters
 
         return parameters(self.program)
 
@@ -82,11 +82,11 @@ class Model:
         Raises `WeightsError` for weights that cannot be read or do not fit, `CompileError` for what ONNX cannot say.
         """
         from netc.compiler.backends.onnx.model import model_proto
-        from netc.compiler.backends.onnx.unsupported import Unsupported
+        from netc.compiler.backends.onnx.unsupported import UnsupportedInOnnx
 
         try:
             return model_proto(self.program, self._arrays(weights, seed), self.name, self._hash)
-        except Unsupported as error:
+        except UnsupportedInOnnx as error:
             raise CompileError((diagnostic(error.problem, error.span or self.program.main.span),)) from None
 
     def save(self, path: str | os.PathLike[str], weights: Weights | None = None, seed: int | None = None) -> None:
@@ -98,20 +98,20 @@ class Model:
 
         save(self, checked_path(path), weights, seed)
 
-    def session(self, weights: Weights | None = None, seed: int | None = None, device: str = "cpu") -> Session:
+    def session(self, weights: Weights | None = None, seed: int | None = None, device: str = "cpu") -> OnnxSession:
         """The ONNX model in ONNX Runtime, on `cpu` or `cuda`: called with arrays by input name or position, it gives arrays.
 
         It refuses sizes that a `where` of the spec excludes.
         """
         from functools import partial
 
-        from netc.compiler.backends.onnx.runtime import Session
+        from netc.compiler.backends.onnx.runtime import OnnxSession
 
         from .conditions import check_sizes
 
-        return Session(self.onnx(weights, seed), device=device, check=partial(check_sizes, self.program))
+        return OnnxSession(self.onnx(weights, seed), device=device, check=partial(check_sizes, self.program))
 
-    def summary(self) -> Summary:
+    def summary(self) -> SpecSummary:
         """Stages, shapes, parameters, FLOPs and bytes; `str()` is the table."""
         from .summary import summarise
 
@@ -124,7 +124,7 @@ class Model:
         return f"<netc.Model {self.name}({shown(self.inputs)}) -> {shown(self.outputs)}>"
 
     def _arrays(self, weights: Weights | None, seed: int | None) -> dict[str, Any]:
-        from netc.compiler.weights import as_arrays, initial, load, match
+        from netc.compiler.weights.matching import as_arrays, initial, load, match
 
         checked = checked_weights(weights)
         number = checked_seed(seed)

@@ -14,11 +14,11 @@ from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
 from netc.compiler.backends.torch import class_name, source
-from netc.compiler.backends.torch.live import live
-from netc.compiler.elements import Array
+from netc.compiler.backends.torch.load import live
+from netc.compiler.ir.elements import Array
 
 if TYPE_CHECKING:
-    from netc.compiler.graph import Program
+    from netc.compiler.ir.graph import Program
 
 
 def fresh(program: Program, name: str) -> torch.nn.Module:

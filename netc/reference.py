@@ -9,9 +9,9 @@ import sys
 from inspect import cleandoc
 from typing import Any
 
+from netc.compiler.ir.types import DType
 from netc.compiler.ops import Operator
 from netc.compiler.ops.base import Arg, Init, Required
-from netc.compiler.types import DType
 
 from .analysis import Choice, analyse
 from .table import align

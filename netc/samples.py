@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netc.compiler.dims import Dim, bounds, evaluate, symbols
-from netc.compiler.elements import Array, numpy_dtype
+from netc.compiler.ir.elements import Array, numpy_dtype
 
 if TYPE_CHECKING:
-    from netc.compiler.graph import Program
-    from netc.compiler.types import DType
+    from netc.compiler.ir.graph import Program
+    from netc.compiler.ir.types import DType
 
 BATCH = "N"
 USUAL = 8

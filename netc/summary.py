@@ -10,15 +10,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from netc.compiler.cost import Row, Totals
-from netc.compiler.cost import summary as cost_of
+from netc.compiler.analysis.cost import StageCost, Totals
+from netc.compiler.analysis.cost import summary as cost_of
 from netc.compiler.dims import Dim, show
 from netc.dsl.record import Record
 
 from .table import align
 
 if TYPE_CHECKING:
-    from netc.compiler.graph import Program
+    from netc.compiler.ir.graph import Program
 
 INDENT = "  "
 LONGEST = 40
@@ -31,11 +31,11 @@ class Column(Record):
     """A column of the table: its title, what it shows of a row, and whether that is a number."""
 
     title: str
-    show: Callable[[Row], str]
+    show: Callable[[StageCost], str]
     number: bool = False
 
 
-def _results(row: Row) -> str:
+def _results(row: StageCost) -> str:
     """The types of the results; of more than `MANY` the first, and how many there are."""
     shown = [str(type) for type in row.results[: len(row.results) if len(row.results) <= MANY else MANY - 1]]
     return ", ".join(shown if len(shown) == len(row.results) else [*shown, f"... {len(row.results)} in all"])
@@ -50,7 +50,7 @@ COSTS = (
 )
 
 
-class Summary(Record):
+class SpecSummary(Record):
     """The stages of a model, in order and nested, and its totals. `str()` is the table.
 
     A row that stands for several equal stages says how many; its numbers are those of one. FLOPs and activations are for one sample.
@@ -58,7 +58,7 @@ class Summary(Record):
 
     name: str
     inputs: tuple[tuple[str, str], ...]
-    rows: tuple[Row, ...]
+    rows: tuple[StageCost, ...]
     totals: Totals
 
     def __str__(self) -> str:
@@ -126,14 +126,14 @@ def _first_terms(text: str) -> str:
     return text[: text.rindex(" + ", 0, LONGEST)] + " + ..."
 
 
-def summarise(program: Program) -> Summary:
+def summarise(program: Program) -> SpecSummary:
     """The summary of a program."""
     cost = cost_of(program)
     inputs = tuple((value.name, str(value.type)) for value in program.main.inputs)
-    return Summary(program.main.name, inputs, cost.rows, cost.totals)
+    return SpecSummary(program.main.name, inputs, cost.rows, cost.totals)
 
 
-def _stages(rows: tuple[Row, ...]) -> Iterator[tuple[str, Row]]:
+def _stages(rows: tuple[StageCost, ...]) -> Iterator[tuple[str, StageCost]]:
     """Every row with its name, indented by its depth, from the outside inwards."""
     stack = [(row, 0) for row in reversed(rows)]
     while stack:

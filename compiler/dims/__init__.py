@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from .division import maximum, minimum, ratio, substitute
 from .facts import Condition, Facts
-from .hints import advice, advice_divides
 from .intervals import bounds
 from .polynomial import Dim, SymDim, evaluate, size, symbol, symbols
 from .text import fold, invert, show, to_python
 from .where import Declared, declare
+from .where_advice import advice, advice_divides
 
 __all__ = [
     "Condition",

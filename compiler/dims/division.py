@@ -13,8 +13,8 @@ from .intervals import bounds, extreme_bounds, floor_bounds
 from .polynomial import (
     Atom,
     Dim,
-    Extreme,
-    Floor,
+    FloorQuotient,
+    MinMax,
     Monomial,
     Quotient,
     Symbol,
@@ -77,11 +77,11 @@ def _floor_by_int(terms: Terms, k: int) -> Dim:
     return make(whole) + _floor_of_rest(SymDim(rest), k)
 
 
-def _inner_floor(d: Dim) -> Floor | None:
+def _inner_floor(d: Dim) -> FloorQuotient | None:
     """The one floor division that stands in `d` as it is."""
     found = None
     for m, c in terms_of(d).items():
-        if c == 1 and len(m) == 1 and isinstance(m[0], Floor):
+        if c == 1 and len(m) == 1 and isinstance(m[0], FloorQuotient):
             low = bounds(m[0].bottom)[0]
             if low is None or low <= 0:
                 continue
@@ -240,7 +240,7 @@ def _extreme(dims: tuple[Dim, ...], greatest: bool) -> Dim:
 def _flatten(dims: tuple[Dim, ...], greatest: bool) -> list[Dim]:
     flat: list[Dim] = []
     for d in dims:
-        inner = [m[0] for m, c in terms_of(d).items() if c == 1 and len(m) == 1 and isinstance(m[0], Extreme) and m[0].greatest is greatest]
+        inner = [m[0] for m, c in terms_of(d).items() if c == 1 and len(m) == 1 and isinstance(m[0], MinMax) and m[0].greatest is greatest]
         if len(inner) == 1 and len(flat) + len(inner[0].args) <= _FLATTENED:
             flat += [d - of_atom(inner[0]) + a for a in inner[0].args]
         else:
@@ -308,9 +308,9 @@ def rebuilt(atom: Atom, known: Mapping[Atom, Dim]) -> Dim:
     """The atom with dimensions in the place of atoms in its parts."""
     parts = tuple(replace_atoms(p, known) for p in atom.parts())
     match atom:
-        case Floor():
+        case FloorQuotient():
             return floordiv(*parts)
-        case Extreme():
+        case MinMax():
             return _extreme(parts, atom.greatest)
         case Quotient():
             return quotient(atom.name, parts[0], atom.rest, atom.lower, atom.upper)

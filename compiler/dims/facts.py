@@ -14,7 +14,7 @@ from netc.dsl.record import Record
 
 from .division import cofactor, floordiv, polynomial_divmod, replace_atoms
 from .intervals import bounds, ceil_div, relaxations
-from .polynomial import Atom, Dim, Extreme, Floor, Monomial, Terms, constant_of, make, of_atom, terms_of
+from .polynomial import Atom, Dim, FloorQuotient, MinMax, Monomial, Terms, constant_of, make, of_atom, terms_of
 from .text import show
 
 _CANDIDATES = 12
@@ -209,7 +209,7 @@ def _useful(d: Dim, nonnegatives: tuple[Dim, ...]) -> list[Dim]:
 
 
 def _has_extreme(d: Dim) -> bool:
-    return any(isinstance(a, Extreme) for m in terms_of(d) for a in m)
+    return any(isinstance(a, MinMax) for m in terms_of(d) for a in m)
 
 
 def _without_extremes(d: Dim) -> Iterator[Dim]:
@@ -229,22 +229,22 @@ def _without_extremes(d: Dim) -> Iterator[Dim]:
     yield from forms
 
 
-def _weakest(d: Dim) -> tuple[Monomial, Extreme] | None:
+def _weakest(d: Dim) -> tuple[Monomial, MinMax] | None:
     for m, c in terms_of(d).items():
         for atom in m:
-            if isinstance(atom, Extreme) and atom.greatest is (c > 0) and len(m) == 1:
+            if isinstance(atom, MinMax) and atom.greatest is (c > 0) and len(m) == 1:
                 return m, atom
     return None
 
 
 def _spread(facts: Facts, d: Dim) -> Dim:
     """`d` with each floor division by a number in a stricter form, so that `H//2 + (H + 1)//2` is `H`."""
-    for floor in {a for m in terms_of(d) for a in m if isinstance(a, Floor)}:
+    for floor in {a for m in terms_of(d) for a in m if isinstance(a, FloorQuotient)}:
         d = _multiplied_out(facts, d, floor)
     known: dict[Atom, Dim] = {}
     for m in terms_of(d):
         for atom in m:
-            if isinstance(atom, Floor) and isinstance(atom.bottom, int) and atom not in known:
+            if isinstance(atom, FloorQuotient) and isinstance(atom.bottom, int) and atom not in known:
                 known[atom] = _strict(atom.top, atom.bottom)
     return replace_atoms(d, known) if known else d
 
@@ -282,7 +282,7 @@ def _hermite(top: Dim, k: int) -> Dim:
     return total
 
 
-def _multiplied_out(facts: Facts, d: Dim, atom: Floor) -> Dim:
+def _multiplied_out(facts: Facts, d: Dim, atom: FloorQuotient) -> Dim:
     """`d` times the divisor of `atom`, where that is known to divide exactly."""
     if not facts.multiples or not facts.provably_divides(atom.bottom, atom.top):
         return d

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import inf
 
-from .polynomial import Dim, Floor, Interval, Monomial, Terms, add_terms, multiply_terms, terms_of
+from .polynomial import Dim, FloorQuotient, Interval, Monomial, Terms, add_terms, multiply_terms, terms_of
 
 _RELAXATIONS = 16
 _LONGEST = 32
@@ -113,12 +113,12 @@ def relaxations(terms: Terms) -> Iterable[tuple[Terms, int]]:
         yield terms, scale
 
 
-def _relaxable(terms: Terms) -> tuple[Monomial, Floor] | None:
+def _relaxable(terms: Terms) -> tuple[Monomial, FloorQuotient] | None:
     """A floor division to replace: those that are subtracted first."""
     found = None
     for m, c in terms.items():
         for atom in m:
-            if isinstance(atom, Floor) and isinstance(atom.bottom, int):
+            if isinstance(atom, FloorQuotient) and isinstance(atom.bottom, int):
                 if len(m) > 1 and any(a is not atom and (a.lower is None or a.lower < 0) for a in m):
                     continue
                 if len(m) > 1 and sum(a is atom for a in m) > 1 and (atom.lower is None or atom.lower < 0):

@@ -80,7 +80,7 @@ class Quotient(Atom):
         return _quotient, (self.name, self.step, self.rest, self.lower, self.upper)
 
 
-class Floor(Atom):
+class FloorQuotient(Atom):
     """`top // bottom`, rounded down."""
 
     __slots__ = ("bottom", "top")
@@ -97,7 +97,7 @@ class Floor(Atom):
         return floor_atom, (self.top, self.bottom, self.lower, self.upper)
 
 
-class Extreme(Atom):
+class MinMax(Atom):
     """The greatest of `args`, or the least of them."""
 
     __slots__ = ("args", "greatest")
@@ -140,14 +140,14 @@ def _quotient(name: str, step: Dim, rest: int, lower: int | None, upper: int | N
     return _intern(Quotient, name, step, rest, lower, upper)
 
 
-def floor_atom(top: Dim, bottom: Dim, lower: int | None, upper: int | None) -> Floor:
+def floor_atom(top: Dim, bottom: Dim, lower: int | None, upper: int | None) -> FloorQuotient:
     """`top // bottom` as it is; the bounds follow from the two."""
-    return _intern(Floor, top, bottom, lower, upper)
+    return _intern(FloorQuotient, top, bottom, lower, upper)
 
 
-def extreme_atom(args: tuple[Dim, ...], greatest: bool, lower: int | None, upper: int | None) -> Extreme:
+def extreme_atom(args: tuple[Dim, ...], greatest: bool, lower: int | None, upper: int | None) -> MinMax:
     """The greatest or least as it is; the bounds follow from the arguments."""
-    return _intern(Extreme, args, greatest, lower, upper)
+    return _intern(MinMax, args, greatest, lower, upper)
 
 
 # --- the dimension ---------------------------------------------------------------------------------------------------------
@@ -382,8 +382,8 @@ def _atom_value(atom: Atom, values: Mapping[str, int], known: Mapping[Atom, int]
             return values[atom.name]
         case Quotient():
             return (values[atom.name] - atom.rest) // _value(atom.step, known)
-        case Floor():
+        case FloorQuotient():
             return _value(atom.top, known) // _value(atom.bottom, known)
-        case Extreme():
+        case MinMax():
             return (max if atom.greatest else min)(_value(a, known) for a in atom.args)
     raise TypeError(f"no such atom: {atom!r}")

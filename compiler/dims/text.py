@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from math import gcd, lcm
 from typing import Generic, TypeVar
 
-from .polynomial import Atom, Dim, Extreme, Floor, Quotient, Symbol, atoms_of, size, terms_of
+from .polynomial import Atom, Dim, FloorQuotient, MinMax, Quotient, Symbol, atoms_of, size, terms_of
 
 R = TypeVar("R")
 
@@ -24,7 +24,7 @@ LONGEST = 2000
 """How much of a dimension is shown: parts with more than a quarter as many leaves, and numbers with more bits, are left out."""
 
 
-class Term:
+class SumTerm:
     """`numerator * factors / (denominator * divisors)`, a whole number for all allowed values."""
 
     __slots__ = ("denominator", "divisors", "factors", "numerator")
@@ -41,12 +41,12 @@ class Term:
         return (not self.factors, len(self.divisors) - len(self.factors), [_look(f) for f in self.factors + self.divisors])
 
 
-class Sum:
+class SumOfTerms:
     """The sum of `terms`, and of `group` divided as a whole by `divisor * divisors`."""
 
     __slots__ = ("divisor", "divisors", "group", "terms")
 
-    def __init__(self, terms: list[Term], group: list[Term], divisor: int = 1, divisors: list[Factor] | None = None) -> None:
+    def __init__(self, terms: list[SumTerm], group: list[SumTerm], divisor: int = 1, divisors: list[Factor] | None = None) -> None:
         self.terms = terms
         self.group = group
         self.divisor = divisor
@@ -117,7 +117,7 @@ def _reciprocal(step: Dim) -> tuple[int, int, Powers]:
     return scale, coefficient, powers
 
 
-def in_symbols(d: Dim) -> Sum:
+def in_symbols(d: Dim) -> SumOfTerms:
     """`d` with the user's symbols in the place of quotients."""
     alone: _Rational = {}
     grouped: _Rational = {}
@@ -128,13 +128,13 @@ def in_symbols(d: Dim) -> Sum:
             _accumulate(into, key, c)
     grouped = {key: c for key, c in grouped.items() if c[0]}
     if not grouped:
-        return Sum(_terms(alone), [])
+        return SumOfTerms(_terms(alone), [])
     if () in grouped:
         _accumulate(grouped, (), alone.pop((), (0, 1)))
     return _over_one_line(alone, grouped)
 
 
-def _over_one_line(alone: _Rational, grouped: _Rational) -> Sum:
+def _over_one_line(alone: _Rational, grouped: _Rational) -> SumOfTerms:
     """All that is grouped over its common denominator."""
     divisor = lcm(*(c[1] for c in grouped.values()))
     below: Powers = {}
@@ -147,17 +147,17 @@ def _over_one_line(alone: _Rational, grouped: _Rational) -> Sum:
     if divisor == 1 and not any(below.values()):
         for key, c in group.items():
             _accumulate(alone, key, c)
-        return Sum(_terms(alone), [])
-    divisors = Term((1, 1), below).factors
-    return Sum(_terms(alone), _terms(group), divisor, divisors)
+        return SumOfTerms(_terms(alone), [])
+    divisors = SumTerm((1, 1), below).factors
+    return SumOfTerms(_terms(alone), _terms(group), divisor, divisors)
 
 
 def _monomial(powers: Powers) -> tuple[tuple[Factor, int], ...]:
     return tuple(sorted(((f, e) for f, e in powers.items() if e), key=lambda item: _look(item[0])))
 
 
-def _terms(rational: _Rational) -> list[Term]:
-    return sorted((Term(c, dict(key)) for key, c in rational.items() if c[0]), key=lambda t: t.order)
+def _terms(rational: _Rational) -> list[SumTerm]:
+    return sorted((SumTerm(c, dict(key)) for key, c in rational.items() if c[0]), key=lambda t: t.order)
 
 
 # --- folding ---------------------------------------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def _terms(rational: _Rational) -> list[Term]:
 class Folder(Generic[R]):
     """Makes an `R` of a dimension, bottom-up."""
 
-    def sum(self, total: Sum) -> R:
+    def sum(self, total: SumOfTerms) -> R:
         raise NotImplementedError
 
     def floor(self, top: R, bottom: R) -> R:
@@ -185,10 +185,10 @@ class Folder(Generic[R]):
             brief = self.brief(atom)
             if brief is not None:
                 self.known[atom] = brief
-            elif isinstance(atom, Floor):
+            elif isinstance(atom, FloorQuotient):
                 scale = self._scale(atom.top)
                 self.known[atom] = self.floor(self.sum(in_symbols(atom.top * scale)), self.sum(in_symbols(atom.bottom * scale)))
-            elif isinstance(atom, Extreme):
+            elif isinstance(atom, MinMax):
                 self.known[atom] = self.extreme([self.sum(in_symbols(a)) for a in atom.args], atom.greatest)
         return self.sum(in_symbols(d))
 
@@ -228,7 +228,7 @@ class _Fold(Folder[R]):
             total = (self.greatest if greatest else self.least)(total, arg)
         return total
 
-    def sum(self, total: Sum) -> R:
+    def sum(self, total: SumOfTerms) -> R:
         parts = [self._term(t) for t in total.terms]
         if total.group:
             parts.append(self.floor(self._added([self._term(t) for t in total.group]), self._product(total.divisor, total.divisors)))
@@ -242,7 +242,7 @@ class _Fold(Folder[R]):
             result = self.add(result, part)
         return result
 
-    def _term(self, term: Term) -> R:
+    def _term(self, term: SumTerm) -> R:
         top = self._product(term.numerator, term.factors)
         if term.denominator == 1 and not term.divisors:
             return top
@@ -287,13 +287,13 @@ class _Text(Folder[str]):
     def extreme(self, args: list[str], greatest: bool) -> str:
         return f"{'max' if greatest else 'min'}({', '.join(args)})"
 
-    def sum(self, total: Sum) -> str:
+    def sum(self, total: SumOfTerms) -> str:
         group = ""
         if total.group:
             group = f"{_in_quotient(self._sum(total.group))}{self.exact}{self._below(total.divisor, total.divisors)}"
         return self._sum(total.terms, group)
 
-    def _sum(self, terms: list[Term], group: str = "") -> str:
+    def _sum(self, terms: list[SumTerm], group: str = "") -> str:
         if terms and terms[0].numerator < 0 and any(t.numerator > 0 for t in terms):
             first = next(t for t in terms if t.numerator > 0)
             terms = [first, *(t for t in terms if t is not first)]
@@ -304,7 +304,7 @@ class _Text(Folder[str]):
             text = f"{text} {sign} {part}" if text else part if sign == "+" else f"-{part}"
         return text or "0"
 
-    def _term(self, term: Term, number: int, bare: bool) -> str:
+    def _term(self, term: SumTerm, number: int, bare: bool) -> str:
         if bare and number == 1 and len(term.factors) == 1 and term.denominator == 1 and not term.divisors:
             only = term.factors[0]
             return self._name(only) if isinstance(only, str) else self.known[only]
@@ -324,7 +324,7 @@ class _Text(Folder[str]):
     def _factor(self, factor: Factor) -> str:
         if isinstance(factor, str):
             return self._name(factor)
-        return self.known[factor] if isinstance(factor, Extreme) else f"({self.known[factor]})"
+        return self.known[factor] if isinstance(factor, MinMax) else f"({self.known[factor]})"
 
     def number(self, number: int) -> str:
         if number.bit_length() <= LONGEST:

@@ -15,7 +15,7 @@ from netc.dsl.record import Record
 from .division import cofactor, substitute
 from .facts import Condition, Facts
 from .intervals import bounds, ceil_div
-from .polynomial import Dim, Floor, Monomial, Quotient, Symbol, constant_of, make, of_atom, quotient, symbol, symbols, terms_of
+from .polynomial import Dim, FloorQuotient, Monomial, Quotient, Symbol, constant_of, make, of_atom, quotient, symbol, symbols, terms_of
 
 
 class Declared(Record):
@@ -329,7 +329,7 @@ def _modular(d: Dim) -> tuple[Dim, Dim, int] | None:
     """`(base, k, rest)` if `d == 0` says that `base % k == rest`."""
     for m, c in terms_of(d).items():
         for atom in m:
-            if not isinstance(atom, Floor):
+            if not isinstance(atom, FloorQuotient):
                 continue
             share = terms_of(atom.bottom).get(cofactor(m, (atom,)) or (), 0)
             if not share or c % share:

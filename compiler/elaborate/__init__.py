@@ -16,14 +16,14 @@ from netc.dsl.source import SourceFile
 
 from .. import ops as _ops  # noqa: F401  (fills the registry of operators)
 from ..errors.structure import TooMuchNesting
-from ..graph import Program
+from ..ir.graph import Program
 from . import blocks, choices, loops, shares  # noqa: F401  (each puts its rule into the tables of stages.py)
 from .files import define
 from .memo import Memo
 from .models import build, choose, standing
 from .session import CannotLoad, Loader, Session
 from .unused import unused
-from .values import Abort
+from .values import LimitExceeded
 
 __all__ = ["CannotLoad", "Loader", "elaborate", "standing"]
 
@@ -53,7 +53,7 @@ def elaborate(
         if chosen is not None:
             try:
                 program = build(chosen, files, params or {}, dims or {}, session)
-            except Abort:
+            except LimitExceeded:
                 program = None
             except RecursionError:
                 session.report(TooMuchNesting(_STACK, "expressions, functions and values"), chosen.span)

@@ -11,48 +11,48 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..errors.names import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
-from ..graph import Value
+from ..ir.graph import Value
+from ..ir.types import DTYPES
 from ..ops.base import Arg, Operator, Required
-from ..ops.kinds import BOOL, DTYPE, Kind, ListKind, Unfit
-from ..types import DTYPES
+from ..ops.kinds import BOOL, DTYPE, InvalidArgument, Kind, ListKind
 from .evaluate import MISSPELT, evaluate
 from .limits import check_number
-from .partial import Follower, activation_named, is_activation
+from .partial import TrailingActivation, activation_named, is_activation
 from .scope import Scope
 from .session import Session
-from .values import Failure, FnDef, Many, Silent, show_value
+from .values import AlreadyReported, Failure, FnDef, TensorTuple, show_value
 
 
-class Bound(Record):
+class BoundArguments(Record):
     """An operator with its arguments, the place of each one that was written, the activation behind it, and what it is tied to."""
 
     op: Operator
     spans: dict[str, Span]
-    activation: Follower | None
+    activation: TrailingActivation | None
     tie: ast.Keyword | None
 
 
-class Written(Record):
+class RawArguments(Record):
     """What is written behind an operator, converted; some arguments may be missing. `positional` are those without names."""
 
     args: dict[str, Any]
     spans: dict[str, Span]
     positional: tuple[ast.Expr, ...]
-    activation: Follower | None
+    activation: TrailingActivation | None
     tie: ast.Keyword | None
 
 
-def bind_operator(cls: type[Operator], node: ast.Apply, scope: Scope, session: Session) -> Bound:
+def bind_operator(cls: type[Operator], node: ast.Apply, scope: Scope, session: Session) -> BoundArguments:
     """Checks and converts the arguments of an operator. The first that is wrong is a `Failure`."""
     written = bind_written(cls, node, scope, session)
     missing = next((a for a in cls.signature.values() if a.name not in written.args and isinstance(a.default, Required)), None)
     if missing is not None:
         example = next(iter(_examples(cls)), "")
         raise Failure(MissingArgument(cls.name, missing.name, missing.kind.describe(), example), node.name_span)
-    return Bound(cls(**written.args), written.spans, written.activation, written.tie)
+    return BoundArguments(cls(**written.args), written.spans, written.activation, written.tie)
 
 
-def bind_written(cls: type[Operator], node: ast.Apply, scope: Scope, session: Session) -> Written:
+def bind_written(cls: type[Operator], node: ast.Apply, scope: Scope, session: Session) -> RawArguments:
     """Checks and converts the arguments that are there."""
     positional, activation = _activation(cls, node, scope, session)
     if node.activation is not None:
@@ -60,7 +60,7 @@ def bind_written(cls: type[Operator], node: ast.Apply, scope: Scope, session: Se
     slots = [arg for arg in cls.signature.values() if arg.positional]
     if len(positional) > len(slots):
         surplus = positional[len(slots)]
-        hint = _misplaced(cls, surplus, scope) or surplus_hint(surplus) or _list_hint(cls.name, slots, positional)
+        hint = _misplaced(cls, surplus, scope) or extra_argument_hint(surplus) or _list_hint(cls.name, slots, positional)
         problem = TooManyArguments(cls.name, len(slots), hint, accepts=tuple(cls.signature))
         raise Failure(problem, surplus.span)
     args: dict[str, Any] = {}
@@ -71,7 +71,7 @@ def bind_written(cls: type[Operator], node: ast.Apply, scope: Scope, session: Se
     open_, tie = _keywords(cls, node.keywords, args, spans, scope, session)
     if cls.open_keywords is not None:
         args["sizes"] = tuple(open_)
-    return Written(args, spans, positional, activation, tie)
+    return RawArguments(args, spans, positional, activation, tie)
 
 
 def _keywords(
@@ -100,7 +100,7 @@ def _keywords(
             hint = hint if cls.takes_activation and activation_named(keyword.value, scope, session) else ""
             raise Failure(UnknownArgument(cls.name, keyword.name, tuple(near(keyword.name, list(aliases))), known, hint), keyword.name_span)
         elif arg.name in args and spans[arg.name].start > keyword.span.start:
-            raise Silent  # the parser has told that it stands in the wrong place
+            raise AlreadyReported  # the parser has told that it stands in the wrong place
         elif arg.name in args:
             raise Failure(ArgumentTwice(cls.name, keyword.name), keyword.span, ((spans[arg.name], "first here"),))
         else:
@@ -124,7 +124,9 @@ def _examples(cls: type[Operator]) -> list[str]:
     return [part for part in parts if part.split()[:1] == [cls.name]]
 
 
-def _activation(cls: type[Operator], node: ast.Apply, scope: Scope, session: Session) -> tuple[tuple[ast.Expr, ...], Follower | None]:
+def _activation(
+    cls: type[Operator], node: ast.Apply, scope: Scope, session: Session
+) -> tuple[tuple[ast.Expr, ...], TrailingActivation | None]:
     """Splits `2 sigmoid` into the arguments and the activation."""
     if not cls.takes_activation or not node.positional or node.called:
         return node.positional, None
@@ -133,13 +135,13 @@ def _activation(cls: type[Operator], node: ast.Apply, scope: Scope, session: Ses
     return (node.positional[:-1], meant) if meant is not None else (node.positional, None)
 
 
-def _trailing(cls: type[Operator], name: ast.Expr, scope: Scope, session: Session) -> Follower:
+def _trailing(cls: type[Operator], name: ast.Expr, scope: Scope, session: Session) -> TrailingActivation:
     """What stands behind the keywords without a name of its own, which can only be an activation."""
     meant = activation_named(name, scope, session)
     if meant is not None and cls.takes_activation:
         return meant
     slots = sum(arg.positional for arg in cls.signature.values())
-    hint = surplus_hint(name) or "arguments without names stand before those with names"
+    hint = extra_argument_hint(name) or "arguments without names stand before those with names"
     raise Failure(TooManyArguments(cls.name, slots, hint), name.span)
 
 
@@ -150,12 +152,12 @@ def _misplaced(cls: type[Operator], expr: ast.Expr, scope: Scope) -> str:
     if cls.takes_activation and expr.name in Operator.registry and is_activation(expr.name):
         return f"an activation stands last; with arguments, in parentheses: `({expr.name} ...)`"
     found = scope.find(expr.name)
-    if found is not None and isinstance(found[0].value, (Value, Many)) and cls.arity()[1] != 1:
+    if found is not None and isinstance(found[0].value, (Value, TensorTuple)) and cls.arity()[1] != 1:
         return f"a tensor comes to a stage by an arrow: `(..., {expr.name}) -> {cls.name}`"
     return ""
 
 
-def surplus_hint(expr: ast.Expr) -> str:
+def extra_argument_hint(expr: ast.Expr) -> str:
     """What to do with an argument too many that is really a stage."""
     if not isinstance(expr, ast.Name):
         return ""
@@ -172,7 +174,7 @@ def _convert(owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scop
         converted = kind.convert(value)
         check_number(converted, expr.span)  # 1e300 is an integer too
         return converted
-    except Unfit:
+    except InvalidArgument:
         raise Failure(WrongArgument(owner, name, kind.describe(), show_value(value), _in_a_list(kind, value)), expr.span) from None
 
 
@@ -202,7 +204,7 @@ def _in_a_list(kind: Kind[Any], value: object) -> str:
         return ""
     try:
         kind.convert((value,))
-    except Unfit:
+    except InvalidArgument:
         return ""
     return f"write `[{show_value(value)}]`"
 
@@ -263,16 +265,16 @@ def check_given(owner: str, parameters: Sequence[ast.Parameter], node: ast.Apply
     if len(node.positional) > len(parameters):
         surplus = node.positional[len(parameters)]
         accepts = tuple(p.name.name for p in parameters)
-        raise Failure(TooManyArguments(owner, len(parameters), surplus_hint(surplus), accepts=accepts), surplus.span)
+        raise Failure(TooManyArguments(owner, len(parameters), extra_argument_hint(surplus), accepts=accepts), surplus.span)
     if node.activation is not None:
-        raise Failure(TooManyArguments(owner, len(parameters), surplus_hint(node.activation)), node.activation.span)
+        raise Failure(TooManyArguments(owner, len(parameters), extra_argument_hint(node.activation)), node.activation.span)
     given: dict[str, ast.Expr] = {p.name.name: e for p, e in zip(parameters, node.positional, strict=False)}
     names = [p.name.name for p in parameters]
     for keyword in node.keywords:
         if keyword.name not in names:
             raise Failure(UnknownArgument(owner, keyword.name, tuple(near(keyword.name, names)), tuple(names)), keyword.name_span)
         if keyword.name in given and given[keyword.name].span.start > keyword.span.start:
-            raise Silent  # the parser has told that it stands in the wrong place
+            raise AlreadyReported  # the parser has told that it stands in the wrong place
         if keyword.name in given:
             raise Failure(ArgumentTwice(owner, keyword.name), keyword.span, ((given[keyword.name].span, "first here"),))
         given[keyword.name] = keyword.value

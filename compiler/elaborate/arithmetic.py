@@ -13,8 +13,8 @@ from ..dims import Dim, SymDim, advice, advice_divides, symbols
 from ..errors.base import Problem
 from ..errors.structure import TooManyNodes
 from ..errors.values import BadOperand, FunctionTakes, NotExact, NoValue, UndecidableCondition, UnprovableDivision
-from ..graph import Value as Tensor
-from ..ops.base import typed
+from ..ir.graph import Value as Tensor
+from ..ops.base import strict_key
 from .limits import check_dimension, check_list, check_product
 from .session import MAX_NODES, Session
 from .values import Failure, show_value
@@ -98,7 +98,7 @@ def _equal(left: Any, right: Any, op: str, node: ast.Binary, scope: Scope, sessi
         return len(left) == len(right) and all(_equal(a, b, op, node, scope, session) for a, b in zip(left, right, strict=True))
     if _is_number(left) and _is_number(right):
         return bool(left == right)
-    return typed(left) == typed(right)
+    return strict_key(left) == strict_key(right)
 
 
 def _ordered(op: str, left: Any, right: Any, node: ast.Binary, scope: Scope, session: Session) -> bool:

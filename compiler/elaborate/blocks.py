@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netc.dsl import ast
-from netc.dsl.diagnostics import Frame as Trace
+from netc.dsl.diagnostics import CallSite
 from netc.dsl.record import replace
 
 from ..dims import Dim, SymDim, advice, show
@@ -14,9 +14,9 @@ from ..errors.names import NO_LEVEL, MissingArgument, WrongTensors
 from ..errors.operators import Unprovable
 from ..errors.structure import ModelAsStage, Recursion
 from ..errors.values import NotANumber
-from ..graph import OpNode, SharedModule, Value
+from ..ir.graph import OpNode, SharedModule, Value
 from .arguments import bind_parameters
-from .bodies import Run, elaborate_body, place_call, place_stage
+from .bodies import Run, elaborate_body, emit_call, emit_inline
 from .evaluate import evaluate
 from .memo import Entry
 from .operators import main_result, stage_label, tensors
@@ -54,7 +54,7 @@ def apply_block(node: ast.Apply, block: BlockDef, flow: Flow, scope: Scope, sess
             inner.bind("in", inner.names[declared[0].name.name].value)
         return run_body(definition.body, inner, session, f"the block `{name}`")
 
-    trace = Trace(node.span, f"in block `{name}`, used here")
+    trace = CallSite(node.span, f"in block `{name}`, used here")
     if around:
         return _stand_around(definition, run, flow, outside, trace, session)
     label = shared.label if shared is not None else stage_label(node.label, name, node.span, scope, session)
@@ -64,11 +64,11 @@ def apply_block(node: ast.Apply, block: BlockDef, flow: Flow, scope: Scope, sess
     finally:
         session.active.pop()
     if node.label is None and shared is None and _is_plain(entry, scope):
-        return place_stage(entry, flow, outside, session, label=label, span=node.span)
-    return place_call(entry, flow, outside, session, label=label, span=node.span, shared=shared)
+        return emit_inline(entry, flow, outside, session, label=label, span=node.span)
+    return emit_call(entry, flow, outside, session, label=label, span=node.span, shared=shared)
 
 
-def _stand_around(definition: ast.Block | ast.Model, run: Run, flow: Flow, outside: Scope, trace: Trace, session: Session) -> Flow:
+def _stand_around(definition: ast.Block | ast.Model, run: Run, flow: Flow, outside: Scope, trace: CallSite, session: Session) -> Flow:
     """Runs the body of a block in the frame that it is used in: its stages stand among those around it."""
     frame = outside.frame
     assert frame is not None

@@ -9,21 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 from netc.dsl import ast
-from netc.dsl.diagnostics import Frame as Trace
+from netc.dsl.diagnostics import CallSite
 from netc.dsl.source import Span
 
 from ..errors.names import UnusedFlow
 from ..errors.structure import NoResult
-from ..graph import CallNode, Graph, Kind, Node, OpNode, SharedModule, Value
+from ..ir.graph import CallNode, Graph, Kind, Node, OpNode, SharedModule, Value
 from .memo import Entry
-from .naming import Namer
+from .naming import LabelAllocator
 from .operators import tensors
-from .scope import Frame, Scope, token
+from .scope import GraphFrame, Scope, token
 from .session import Session
 from .sharing import check_shared, specs_within
-from .through import wire
+from .through import call_signature
 from .ties import resolve
-from .values import UNKNOWN, Failure, Flow, Many, SharedDef, Unknown
+from .values import UNKNOWN, Failure, Flow, SharedDef, TensorTuple, Unknown
 
 Run = Callable[[Scope], Flow]
 
@@ -37,7 +37,7 @@ def elaborate_body(
     *,
     name: str,
     kind: Kind = "sequence",
-    trace: Trace | None = None,
+    trace: CallSite | None = None,
     arguments: dict[str, object] | None = None,
     items: Hashable = None,
 ) -> Entry:
@@ -52,14 +52,14 @@ def elaborate_body(
     outer = scope.frame
     chain = outer.trace if outer is not None else ()
     graph = Graph(name, kind, node.span, arguments)
-    frame = Frame(graph, outer, Namer(numbered=kind != "block"), (trace, *chain) if trace else chain)
+    frame = GraphFrame(graph, outer, LabelAllocator(numbered=kind != "block"), (trace, *chain) if trace else chain)
     inner = Scope(scope, frame)
     inner.beside = scope if kind == "block" else None
     if flow is not None:
-        inner.bind("in", receive(flow, frame))
+        inner.bind("in", body_inputs(flow, frame))
     with session.nested(trace.span if trace else node.span):
         result = run(inner)
-    if graph.nodes and isinstance(result, Many) and not result.values:
+    if graph.nodes and isinstance(result, TensorTuple) and not result.values:
         raise Failure(NoResult(f"`{name}`"), node.span)
     entry = finish(frame, result, session)
     session.memo.keep(key, entry, tuple(frame.reads.values()))
@@ -74,16 +74,16 @@ def notice_unused(scope: Scope, result: Flow, span: Span, session: Session) -> F
     return result
 
 
-def receive(flow: Flow, frame: Frame) -> Flow:
+def body_inputs(flow: Flow, frame: GraphFrame) -> Flow:
     """What flows in, as the frame's own inputs. One alone is called `in`, whatever it was called where it came from."""
     values = tensors(flow)
     if values is None:
         return UNKNOWN
     inner = tuple(frame.receive(v, v.name if len(values) > 1 else "in") for v in values)
-    return inner[0] if isinstance(flow, Value) or len(inner) == 1 else Many(inner)
+    return inner[0] if isinstance(flow, Value) or len(inner) == 1 else TensorTuple(inner)
 
 
-def finish(frame: Frame, result: Flow, session: Session) -> Entry:
+def finish(frame: GraphFrame, result: Flow, session: Session) -> Entry:
     """Closes a frame: its outputs are set, its ties resolved."""
     graph = frame.graph
     for pending in frame.ties:
@@ -91,12 +91,12 @@ def finish(frame: Frame, result: Flow, session: Session) -> Entry:
             resolve(pending, graph)
     values = tensors(result)
     graph.outputs = values or []
-    many = isinstance(result, Many) and result.extras is None
+    many = isinstance(result, TensorTuple) and result.extras is None
     single = _is_single(frame)  # before `wire` changes what the graph consists of
-    return Entry(graph, many, values is None, single, tuple(frame.reads), wire(graph))
+    return Entry(graph, many, values is None, single, tuple(frame.reads), call_signature(graph))
 
 
-def _is_single(frame: Frame) -> bool:
+def _is_single(frame: GraphFrame) -> bool:
     graph = frame.graph
     if len(graph.nodes) != 1 or graph.declares or frame.looped:
         return False
@@ -105,7 +105,7 @@ def _is_single(frame: Frame) -> bool:
     return same and node.label not in frame.namer.explicit
 
 
-def place_call(
+def emit_call(
     entry: Entry,
     flow: Flow | None,
     scope: Scope,
@@ -127,10 +127,10 @@ def place_call(
     _add(CallNode(graph, inputs, outputs, label, span, modules, shared), graph.size, entry, scope, session)
     found = (*outputs, *given)
     results = tuple(found[i] for i in entry.wiring.results)
-    return results[0] if len(results) == 1 and not entry.many else Many(results)
+    return results[0] if len(results) == 1 and not entry.many else TensorTuple(results)
 
 
-def place_stage(entry: Entry, flow: Flow, scope: Scope, session: Session, *, label: str, span: Span | None = None) -> Flow:
+def emit_inline(entry: Entry, flow: Flow, scope: Scope, session: Session, *, label: str, span: Span | None = None) -> Flow:
     """The body's only stage itself, under the label that the body would have had. It stands at `span`, or else where it is written."""
     inputs, _ = _actual(entry, flow, scope)
     if entry.failed or inputs is None:
@@ -147,14 +147,14 @@ def place_stage(entry: Entry, flow: Flow, scope: Scope, session: Session, *, lab
     return _add(copy, entry.graph.size, entry, scope, session)
 
 
-def hand_on(entry: Entry, flow: Flow, scope: Scope) -> Flow:
+def forward_inputs(entry: Entry, flow: Flow, scope: Scope) -> Flow:
     """The results of a body without stages: tensors that flow in or that it captured, maybe in another order, some twice or not at all."""
     inputs, _ = _actual(entry, flow, scope)
     if entry.failed or inputs is None:
         return UNKNOWN
     mapped = {id(v): outer for v, outer in zip(entry.graph.inputs, inputs, strict=True)}
     results = tuple(mapped[id(v)] for v in entry.graph.outputs)
-    return results[0] if len(results) == 1 and not entry.many else Many(results)
+    return results[0] if len(results) == 1 and not entry.many else TensorTuple(results)
 
 
 def _add(node: Node, size: int, entry: Entry, scope: Scope, session: Session) -> Flow:
@@ -163,7 +163,7 @@ def _add(node: Node, size: int, entry: Entry, scope: Scope, session: Session) ->
     frame.graph.nodes.append(node)
     session.grow(frame.graph, size, node.span, frame.trace)
     if entry.many or len(node.outputs) != 1:
-        return Many(node.outputs)
+        return TensorTuple(node.outputs)
     return node.outputs[0]
 
 
@@ -182,7 +182,7 @@ def _actual(entry: Entry, flow: Flow | None, scope: Scope) -> tuple[tuple[Value,
         value = binding.value
         if isinstance(value, SharedDef):
             modules.append(value.module)
-        elif isinstance(value, (Value, Many)):
+        elif isinstance(value, (Value, TensorTuple)):
             inputs += tensors(value) or []
         elif isinstance(value, Unknown):
             return None, ()

@@ -10,13 +10,13 @@ from typing import Any
 from netc.dsl import ast
 
 from ..errors.names import NotATensor, NotForTensors
-from ..graph import Value
+from ..ir.graph import Value
 from .evaluate import evaluate
 from .infix import infix, prefix
 from .operators import tensors
 from .scope import Scope
 from .session import Session
-from .values import CONST_TYPES, UNKNOWN, Failure, Flow, Many, Unknown
+from .values import CONST_TYPES, UNKNOWN, Failure, Flow, TensorTuple, Unknown
 
 ARITHMETIC = ("+", "-", "*", "/", "//", "%", "**", "==", "!=", "<", "<=", ">", ">=")
 
@@ -37,7 +37,7 @@ def has_tensor(expr: ast.Expr, scope: Scope) -> bool:
                 stack.append(value)
             case ast.Name(name=name):
                 found = scope.find(name)
-                if found is not None and isinstance(found[0].value, (Value, Many, Unknown)):
+                if found is not None and isinstance(found[0].value, (Value, TensorTuple, Unknown)):
                     return True
             case other:
                 children = [getattr(other, f) for f in other.__match_args__]
@@ -58,7 +58,7 @@ def split_call(node: ast.Apply, scope: Scope, session: Session) -> tuple[ast.App
     if any(f is None for f in found):
         return stage, UNKNOWN
     values = tuple(v for f in found if f is not None for v in f)
-    return stage, values[0] if len(values) == 1 else Many(values)
+    return stage, values[0] if len(values) == 1 else TensorTuple(values)
 
 
 def mixed(expr: ast.Expr, scope: Scope, session: Session) -> Any:

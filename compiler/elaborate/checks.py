@@ -8,8 +8,8 @@ from ..dims import Dim, advice, show
 from ..errors.checks import IsMismatch
 from ..errors.names import WrongTensors
 from ..errors.operators import Unprovable
-from ..graph import Value
-from ..types import BATCH
+from ..ir.graph import Value
+from ..ir.types import BATCH
 from .evaluate import dimension, evaluate
 from .operators import tensors
 from .scope import Scope

@@ -5,8 +5,8 @@ from __future__ import annotations
 from netc.dsl import ast
 
 from ..errors.names import NoIn
-from ..graph import SharedModule
-from .bodies import elaborate_body, place_call
+from ..ir.graph import SharedModule
+from .bodies import elaborate_body, emit_call
 from .evaluate import evaluate_bool
 from .operators import main_result
 from .scope import Scope
@@ -20,7 +20,7 @@ def run_if(node: ast.If, flow: Flow | None, scope: Scope, session: Session, shar
     """The chosen branch on what flows in; without an `else`, what flows in."""
     if shared is not None:
         entry = elaborate_body(node, flow, scope, session, lambda inner: run_if(node, None, inner, session), name=shared.label)
-        return place_call(entry, flow, scope, session, label=shared.label, span=node.span, shared=shared)
+        return emit_call(entry, flow, scope, session, label=shared.label, span=node.span, shared=shared)
     inner = Scope(scope, scope.frame)
     if flow is not None:
         inner.bind("in", flow)

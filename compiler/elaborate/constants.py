@@ -10,13 +10,13 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import Span
 
 from ..dims import SymDim
-from ..errors.base import Place
+from ..errors.base import Location
 from ..errors.names import ArgumentTwice, UnknownArgument, UnknownName, WrongArgument
 from ..errors.values import NotANumber, NoValue
 from ..ops import formula as f
 from ..ops.base import Init, Operator
 from ..ops.constants import INIT, Parameter, Table
-from ..ops.kinds import Unfit
+from ..ops.kinds import InvalidArgument
 from .arguments import flag, fn_arguments
 from .builtins import BUILTINS, check_count, no_names
 from .evaluate import calling, check_call, evaluate, evaluate_shape
@@ -66,7 +66,7 @@ def _init(expr: ast.Expr, scope: Scope, session: Session) -> Init:
         value = evaluate(expr, scope, session)
     try:
         return INIT.convert(value)
-    except Unfit:
+    except InvalidArgument:
         raise Failure(WrongArgument("param", "init", INIT.describe(), f"`{expr.span.text}`"), expr.span) from None
 
 
@@ -75,7 +75,7 @@ def make_table(node: ast.Table, scope: Scope, session: Session) -> Flow:
     distinct(node.indices)
     names = tuple(n.name for n in node.indices)
     inner = Scope(scope, scope.frame)
-    formula = _Formulas({n: f.Index(i) for i, n in enumerate(names)}, inner, session).read(node.formula)
+    formula = _Formulas({n: f.IndexFormula(i) for i, n in enumerate(names)}, inner, session).read(node.formula)
     args: dict[str, Any] = {
         "indices": names,
         "shape": evaluate_shape(node.shape, scope, session),
@@ -90,7 +90,7 @@ def _place(op: Operator, node: ast.Param | ast.Table, spans: Spans, scope: Scope
     assert scope.frame is not None
     label = stage_label(node.label, op.name, node.span, scope, session)
 
-    def locate(place: Place) -> Span:
+    def locate(place: Location) -> Span:
         return spans.get(place.name, node.span) if place.kind == "argument" else node.span
 
     return add_operator(op, [], scope.frame, session, span=node.span, label=label, locate=locate)
@@ -109,9 +109,9 @@ class _Formulas:
         """The formula that an expression is."""
         rules: dict[type[ast.Expr], Callable[[Any], f.Formula]] = {
             ast.Name: self._name,
-            ast.Unary: lambda e: f.Unary(e.op, self.read(e.operand)),
+            ast.Unary: lambda e: f.UnaryFormula(e.op, self.read(e.operand)),
             ast.Binary: self._binary,
-            ast.Conditional: lambda e: f.Call("where", (self.read(e.test), self.read(e.then), self.read(e.otherwise))),
+            ast.Conditional: lambda e: f.CallFormula("where", (self.read(e.test), self.read(e.then), self.read(e.otherwise))),
             ast.Call: self._call,
         }
         return rules.get(type(expr), self._constant)(expr)
@@ -141,7 +141,7 @@ class _Formulas:
             spine.append(spine[-1].left)
         made = self.read(spine[-1].left)
         for step in reversed(spine):
-            made = f.Binary(step.op, made, self.read(step.right))
+            made = f.BinaryFormula(step.op, made, self.read(step.right))
         return made
 
     def _call(self, expr: ast.Call) -> f.Formula:
@@ -156,7 +156,7 @@ class _Formulas:
                 raise Failure(UnknownName(name, tuple(near(name, [*f.FUNCTIONS, *BUILTINS]))), expr.function.span)
             return self._constant(expr)
         check_count(name, function.least, function.most, expr)
-        return f.Call(name, tuple(self.read(a) for a in expr.arguments))
+        return f.CallFormula(name, tuple(self.read(a) for a in expr.arguments))
 
     def _inline(self, expr: ast.Call, fn: FnDef) -> f.Formula:
         """The body of a `fn` with formulas in the place of its parameters."""

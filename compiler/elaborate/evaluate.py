@@ -13,10 +13,20 @@ from netc.dsl.source import Span
 from ..dims import Dim, SymDim
 from ..errors.names import NoIn, NotATensor, UnknownName
 from ..errors.structure import Recursion, TooManyCalls, TooManyNodes, TooMuchNesting
-from ..errors.values import BadIndex, BadOperand, NoAttribute, NoSuchAxis, NotABool, NotAFunction, NotANumber, NotAValue, TensorAsValue
-from ..graph import Value
+from ..errors.values import (
+    BadListIndex,
+    BadOperand,
+    NoAttribute,
+    NoSuchAxis,
+    NotABool,
+    NotAConstant,
+    NotAFunction,
+    NotANumber,
+    TensorAsValue,
+)
+from ..ir.graph import Value
+from ..ir.types import DTYPES, TensorType, show_shape
 from ..ops.base import Operator
-from ..types import DTYPES, TensorType, show_shape
 from .arithmetic import binary, negate
 from .builtins import BUILTINS, call_builtin
 from .limits import check_list
@@ -25,17 +35,17 @@ from .session import MAX_CALLS, MAX_DEPTH, MAX_NESTING, MAX_NODES, Session
 from .values import (
     CONST_TYPES,
     UNKNOWN,
+    AlreadyReported,
     BlockDef,
     Const,
+    ConstExpr,
     Failure,
     FnDef,
-    Known,
     LazyLet,
-    Many,
-    Partial,
+    OperatorRef,
     SharedDef,
-    Silent,
-    StageValue,
+    StageClosure,
+    TensorTuple,
     Unknown,
     show_value,
 )
@@ -47,7 +57,7 @@ MISSPELT = ("True", "False")
 
 
 def evaluate(expr: ast.Expr, scope: Scope, session: Session) -> Any:
-    """The value of an expression. Raises `Failure`, or `Silent` when something in it has failed before."""
+    """The value of an expression. Raises `Failure`, or `AlreadyReported` when something in it has failed before."""
     return RULES[type(expr)](expr, scope, session)
 
 
@@ -73,25 +83,25 @@ def dimension(value: Any, span: Span) -> Dim:
     return value
 
 
-def known(binding: Binding, name: str, span: Span, session: Session) -> Const | StageValue | Partial | BlockDef:
+def known(binding: Binding, name: str, span: Span, session: Session) -> Const | OperatorRef | StageClosure | BlockDef:
     """The compile-time value of a binding, blocks and operators among them, or a `Failure` when it is something else."""
     value = binding.value
     if isinstance(value, LazyLet):
         value = force(binding, value, session)
     if isinstance(value, Unknown):
-        raise Silent
-    if isinstance(value, (Value, Many)):
+        raise AlreadyReported
+    if isinstance(value, (Value, TensorTuple)):
         raise Failure(TensorAsValue(name), span, ((binding.span, "bound here"),) if binding.span else ())
-    if isinstance(value, (StageValue, Partial)) or (isinstance(value, BlockDef) and isinstance(value.node, ast.Block)):
+    if isinstance(value, (OperatorRef, StageClosure)) or (isinstance(value, BlockDef) and isinstance(value.node, ast.Block)):
         return value
     if not isinstance(value, CONST_TYPES):
-        raise Failure(NotAValue(name, describe(value)), span, ((binding.span, "bound here"),) if binding.span else ())
+        raise Failure(NotAConstant(name, describe(value)), span, ((binding.span, "bound here"),) if binding.span else ())
     return value
 
 
 def describe(value: object) -> str:
     """What a binding is, for a message."""
-    kinds = {FnDef: "function", BlockDef: "block", SharedDef: "shared stage", Value: "tensor", Many: "tuple"}
+    kinds = {FnDef: "function", BlockDef: "block", SharedDef: "shared stage", Value: "tensor", TensorTuple: "tuple"}
     return kinds.get(type(value), "value")
 
 
@@ -106,7 +116,7 @@ def force(binding: Binding, let: LazyLet, session: Session) -> Any:
     session.active.append(let.node)
     try:
         binding.value = evaluate(let.node.value, let.scope, session)
-    except (Failure, Silent):
+    except (Failure, AlreadyReported):
         binding.value = UNKNOWN  # whoever asks again need not be told again
         raise
     finally:
@@ -124,11 +134,11 @@ def lookup(name: str, span: Span, scope: Scope, session: Session) -> Binding:
     if name in DTYPES:
         return Binding(DTYPES[name], None)
     if name in Operator.registry:
-        return Binding(StageValue(name), None)
+        return Binding(OperatorRef(name), None)
     if name == "in":
         raise Failure(NoIn(expression=True), span)
     if name in MISSPELT:
-        raise Silent
+        raise AlreadyReported
     candidates = session.near(name, [*scope.visible(), *session.dims])
     hint = "a dimension is declared by the `input` whose shape has it" if name.isupper() and not candidates else ""
     raise Failure(UnknownName(name, candidates, hint), span)
@@ -145,10 +155,10 @@ def _attribute(expr: ast.Attribute, scope: Scope, session: Session) -> Any:
     name = expr.value
     binding = lookup(name.name, name.span, scope, session)
     value = binding.value
-    if isinstance(value, Many) and value.extras is not None:
+    if isinstance(value, TensorTuple) and value.extras is not None:
         value = value.values[0]
     if isinstance(value, Unknown):
-        raise Silent
+        raise AlreadyReported
     if not isinstance(value, Value):
         marks = ((binding.span, f"`{name.name}` is bound here"),) if binding.span is not None else ()
         found = show_value(value) if isinstance(value, CONST_TYPES) else f"the {describe(value)} `{name.name}`"
@@ -191,7 +201,7 @@ def _item(value: tuple[Any, ...] | str, index: Any, expr: ast.Index) -> Any:
         return value[index]
     except IndexError:
         marks = ((expr.value.span, f"this is {show_value(value)}"),)
-        raise Failure(BadIndex(index, len(value)), expr.index.span, marks) from None
+        raise Failure(BadListIndex(index, len(value)), expr.index.span, marks) from None
 
 
 def _unary(expr: ast.Unary, scope: Scope, session: Session) -> Any:
@@ -317,6 +327,6 @@ RULES: dict[type[ast.Expr], Callable[[Any, Scope, Session], Any]] = {
     ast.Conditional: _conditional,
     ast.Call: _call,
     ast.Range: _range,
-    Known: lambda e, scope, session: e.value,
+    ConstExpr: lambda e, scope, session: e.value,
 }
 """Stages with arguments put themselves in (partial.py)."""

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from netc.dsl import ast
 from netc.dsl.record import replace
 
-from ..cost import summary
+from ..analysis.cost import summary
 from ..errors.checks import ExpectFailed, UnknownOutput
 from ..errors.names import UnknownName
 from ..errors.structure import ExpectSkipped
-from ..graph import Program
+from ..ir.graph import Program
 from .checks import check_shape
 from .evaluate import evaluate_bool
 from .scope import Scope
@@ -21,12 +21,12 @@ from .session import Session
 from .values import Failure, show_value
 
 if TYPE_CHECKING:
-    from .models import Chosen
+    from .models import SelectedModel
 
 EXPECTS = (ast.ExpectCondition, ast.ExpectShape)
 
 
-def check_expectations(chosen: Chosen, program: Program, params: Mapping[str, Any], scope: Scope, session: Session) -> None:
+def check_expectations(chosen: SelectedModel, program: Program, params: Mapping[str, Any], scope: Scope, session: Session) -> None:
     """Reports each `expect` of the model that does not hold. With parameters set, none is looked at, and a note says so."""
     expects = [s for s in chosen.body.statements if isinstance(s, EXPECTS)]
     if expects and params:

@@ -12,7 +12,7 @@ from netc.dsl.source import SourceFile
 
 from ..errors.files import CannotUse, NotInFile, UseCycle
 from ..errors.names import BoundTwice, ReservedName
-from ..types import BATCH
+from ..ir.types import BATCH
 from .scope import Binding, Scope, distinct
 from .session import CannotLoad, Session
 from .values import UNKNOWN, BlockDef, Failure, FnDef, LazyLet

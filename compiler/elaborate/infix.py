@@ -10,17 +10,17 @@ from netc.dsl.source import Span
 
 from ..dims import SymDim
 from ..errors.arithmetic import BadNumber
-from ..errors.base import Place
+from ..errors.base import Location
 from ..errors.operators import BadArgument
 from ..errors.values import BadOperand
-from ..graph import Value
+from ..ir.graph import Value
 from ..ops.base import Operator
 from .arithmetic import binary, negate, sign_of
 from .limits import check_number
 from .operators import Locate, add_operator, tensors
-from .scope import Frame, Scope
+from .scope import GraphFrame, Scope
 from .session import Session
-from .values import CONST_TYPES, UNKNOWN, Const, Failure, Flow, Many, Unknown, show_value
+from .values import CONST_TYPES, UNKNOWN, Const, Failure, Flow, TensorTuple, Unknown, show_value
 
 Operand = Flow | Const
 _SCALARS = (int, float, SymDim)
@@ -53,12 +53,12 @@ def infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, sc
             args |= {"other": side, "reverse": index == 0}
         else:
             found = tensors(side) or []
-            if isinstance(side, Many) and len(found) != 1:
+            if isinstance(side, TensorTuple) and len(found) != 1:
                 raise Failure(_of_a_tuple(node.op, found), place, tuple((v.span, f"this is {v.type}") for v in found[:2]))
             inputs += found
     sign = sign_of(node)
 
-    def locate(place: Place) -> Span:
+    def locate(place: Location) -> Span:
         return number if place.kind == "argument" else sign
 
     return _add(cls(**args), node, inputs, scope.frame, session, locate)
@@ -87,7 +87,7 @@ def _of_a_tuple(op: str, values: list[Value]) -> BadOperand:
 Written = ast.TensorBinary | ast.Binary | ast.TensorUnary | ast.Unary
 
 
-def _add(op: Operator, node: Written, inputs: list[Value], frame: Frame, session: Session, locate: Locate) -> Flow:
+def _add(op: Operator, node: Written, inputs: list[Value], frame: GraphFrame, session: Session, locate: Locate) -> Flow:
     """The operator in the graph. Its problems speak of the sign, since no name was written."""
     label = frame.namer.ordinal(op.name, node.span)
     try:

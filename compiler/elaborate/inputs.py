@@ -18,8 +18,8 @@ from ..errors.checks import BadWhere, Contradiction
 from ..errors.names import ArgumentTwice, UnknownArgument, UnknownType
 from ..errors.structure import BatchAxisWritten, InputMisplaced, UnknownDimension
 from ..errors.values import NonPositive
-from ..graph import Value
-from ..types import BATCH, DTYPES, FLOAT32, DType, TensorType, show_shape
+from ..ir.graph import Value
+from ..ir.types import BATCH, DTYPES, FLOAT32, DType, TensorType, show_shape
 from .arguments import flag, near_type
 from .evaluate import evaluate, evaluate_shape
 from .limits import check_tensor

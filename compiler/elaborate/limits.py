@@ -12,10 +12,10 @@ from netc.dsl.source import Span
 
 from ..dims import Dim, SymDim, size
 from ..errors.structure import LargeDimension, LargeNumber, LargeTensor, TooManyNodes
-from ..graph import Value
-from ..types import Shape
+from ..ir.graph import Value
+from ..ir.types import Shape
 from .session import MAX_NODES
-from .values import Failure, Partial
+from .values import Failure, StageClosure
 
 GREATEST = 2**63 - 1
 """The greatest integer of the backends."""
@@ -69,7 +69,7 @@ def check_list(value: Any, span: Span) -> None:
     stack = [value]
     while stack:
         for item in stack.pop():
-            count += item.size if isinstance(item, Partial) else 1
+            count += item.size if isinstance(item, StageClosure) else 1
             if isinstance(item, tuple):
                 stack.append(item)
         if count > MAX_NODES:
@@ -87,10 +87,10 @@ def stages_within(value: Any) -> int:
     """How many stages a value holds as values."""
     if isinstance(value, tuple):
         return sum(stages_within(item) for item in value)
-    return value.size if isinstance(value, Partial) else 0
+    return value.size if isinstance(value, StageClosure) else 0
 
 
-def check_partial(partial: Partial) -> Partial:
+def check_partial(partial: StageClosure) -> StageClosure:
     """Refuses a stage as a value in which too many others stand."""
     if partial.size > MOST_STAGES:
         raise Failure(TooManyNodes(partial.size, MOST_STAGES, "stage", "stages"), partial.span)

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from netc.dsl import ast
-from netc.dsl.diagnostics import Frame as Trace
+from netc.dsl.diagnostics import CallSite
 
 from ..dims import SymDim
 from ..errors.names import NO_LEVEL
 from ..errors.structure import EmptyEach, IterationMismatch, TooManyNodes
 from ..errors.values import NotANumber
-from ..graph import SharedModule, Value
-from .bodies import elaborate_body, hand_on, notice_unused, place_call, place_stage
+from ..ir.graph import SharedModule, Value
+from .bodies import elaborate_body, emit_call, emit_inline, forward_inputs, notice_unused
 from .evaluate import evaluate
 from .limits import check_tuple
 from .memo import Entry
@@ -22,7 +22,7 @@ from .scope import Scope, distinct, token
 from .session import MAX_NODES, Session
 from .stages import STAGES
 from .statements import run_body
-from .values import UNKNOWN, Failure, Flow, Many, show_value
+from .values import UNKNOWN, Failure, Flow, TensorTuple, show_value
 
 Loop = ast.Repeat | ast.Each
 
@@ -52,7 +52,7 @@ def run_loop(node: Loop, flow: Flow, scope: Scope, session: Session, shared: Sha
     kind = "sequence" if isinstance(node, ast.Repeat) else "branches"
     known = token(items) if isinstance(items, tuple) else items
     entry = elaborate_body(node, flow, scope, session, run, name=label, kind=kind, items=known)  # type: ignore[arg-type]
-    return place_call(entry, flow, scope, session, label=label, span=node.span, shared=shared)
+    return emit_call(entry, flow, scope, session, label=label, span=node.span, shared=shared)
 
 
 def _items(node: Loop, scope: Scope, session: Session) -> range | tuple[Any, ...]:
@@ -86,7 +86,7 @@ def _iterate(step: _Step, items: range | tuple[Any, ...], flow: Flow) -> Flow:
         if found is None or step.failed:
             return UNKNOWN
         results += found
-    return Many(check_tuple(tuple(results), step.node.span))
+    return TensorTuple(check_tuple(tuple(results), step.node.span))
 
 
 class _Step:
@@ -123,14 +123,14 @@ class _Step:
         finally:
             self.frame.trace = outer
 
-    def _trace(self, item: Any) -> tuple[Trace, ...]:
+    def _trace(self, item: Any) -> tuple[CallSite, ...]:
         binders = self.node.binders
         if not binders:
             return ()
         word = "repeat" if isinstance(self.node, ast.Repeat) else "each"
         values = (item,) if len(binders) == 1 else item if isinstance(item, tuple) else ()
         told = " and ".join(f"`{b.name}` is {show_value(v)}" for b, v in zip(binders, values, strict=False))
-        return (Trace(binders[0].span.to(binders[-1].span), f"in this `{word}`, where {told}"),) if told else ()
+        return (CallSite(binders[0].span.to(binders[-1].span), f"in this `{word}`, where {told}"),) if told else ()
 
     def _take(self, item: Any, flow: Flow) -> Flow:
         scope = Scope(self.scope, self.frame) if self.node.binders else self.scope
@@ -143,11 +143,11 @@ class _Step:
         entry = self._entry(flow, scope)
         self.session.bound(self.frame.graph.size + entry.graph.size, self.node.span, self.frame.trace)
         if not entry.graph.nodes and not entry.graph.declares:
-            return hand_on(entry, flow, scope)
+            return forward_inputs(entry, flow, scope)
         label = self._label(scope)
         if entry.single:
-            return place_stage(entry, flow, scope, self.session, label=label)
-        return place_call(entry, flow, scope, self.session, label=label, span=self.node.body.span)
+            return emit_inline(entry, flow, scope, self.session, label=label)
+        return emit_call(entry, flow, scope, self.session, label=label, span=self.node.body.span)
 
     def _run(self, inner: Scope) -> Flow:
         result = run_body(self.node.body, inner, self.session, "the repeated body")

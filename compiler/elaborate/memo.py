@@ -10,9 +10,9 @@ from collections.abc import Hashable
 
 from netc.dsl.record import Record
 
-from ..graph import Graph
+from ..ir.graph import Graph
 from .scope import Scope, token
-from .through import Wiring
+from .through import CallSignature
 
 
 class Entry(Record):
@@ -23,7 +23,7 @@ class Entry(Record):
     failed: bool
     single: bool
     reads: tuple[str, ...]
-    wiring: Wiring
+    wiring: CallSignature
 
 
 class Memo:

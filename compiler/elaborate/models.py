@@ -11,20 +11,20 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import SourceFile, Span
 
 from ..errors.structure import AmbiguousModel, ExpectMisplaced, NoInput, NoResult, Recursion, StrayStatement, UnknownModel, UnknownParameter
-from ..graph import Graph, Program
+from ..ir.graph import Graph, Program
 from .arguments import bind_parameters
 from .bodies import finish
 from .evaluate import evaluate
 from .expectations import EXPECTS, check_expectations
 from .inputs import declare_dimensions
-from .naming import Namer
-from .scope import Frame, Scope
+from .naming import LabelAllocator
+from .scope import GraphFrame, Scope
 from .session import Session
-from .statements import Results, run_statements
+from .statements import BodyResult, run_statements
 from .values import UNKNOWN, BlockDef, Failure, LazyLet
 
 
-class Chosen:
+class SelectedModel:
     """The model to be elaborated: its name, body and parameters (None: the file's own statements)."""
 
     def __init__(self, name: str, body: ast.Body, node: ast.Model | None) -> None:
@@ -41,7 +41,7 @@ def standing(file: ast.File) -> list[str]:
     return [m.name.name for m in whole or models]
 
 
-def choose(file: ast.File, source: SourceFile, wanted: str | None, session: Session) -> Chosen | None:
+def choose(file: ast.File, source: SourceFile, wanted: str | None, session: Session) -> SelectedModel | None:
     """The model that is meant; None if there is none, or if it cannot be told which (then that is reported)."""
     models = {m.name.name: m for m in file.items if isinstance(m, ast.Model)}
     loose = tuple(i for i in file.items if isinstance(i, ast.Statement))
@@ -58,7 +58,7 @@ def choose(file: ast.File, source: SourceFile, wanted: str | None, session: Sess
             session.report(AmbiguousModel(tuple(whole)), first, tuple((o, "another one") for o in others))
             return None
         if name in models:
-            return Chosen(name, models[name].body, models[name])
+            return SelectedModel(name, models[name].body, models[name])
         session.report(UnknownModel(name, tuple(near(name, list(models))), tuple(models)), start)
         return None
     if wanted is not None and wanted != stem:
@@ -70,7 +70,7 @@ def choose(file: ast.File, source: SourceFile, wanted: str | None, session: Sess
                 session.report(ExpectMisplaced(lone=True), statement.span)
         return None
     span = loose[0].span.to(loose[-1].span)
-    return Chosen(_identifier(stem), ast.Body(span, loose), None)
+    return SelectedModel(_identifier(stem), ast.Body(span, loose), None)
 
 
 def _identifier(stem: str) -> str:
@@ -80,7 +80,7 @@ def _identifier(stem: str) -> str:
     return name if name and not name[0].isdigit() else f"net_{name}" if name else "net"
 
 
-def build(chosen: Chosen, files: Scope, params: Mapping[str, Any], dims: Mapping[str, int], session: Session) -> Program | None:
+def build(chosen: SelectedModel, files: Scope, params: Mapping[str, Any], dims: Mapping[str, int], session: Session) -> Program | None:
     """Walks the model's body. None if anything failed."""
     own = outside = Scope(files, None)
     scope = Scope(outside, None)
@@ -93,7 +93,7 @@ def build(chosen: Chosen, files: Scope, params: Mapping[str, Any], dims: Mapping
             return None
     scope.parent = outside
     graph = Graph(chosen.name, "model", body.span)
-    frame = Frame(graph, None, Namer(numbered=False), ())
+    frame = GraphFrame(graph, None, LabelAllocator(numbered=False), ())
     scope.frame = frame
     scope.beside = files if chosen.node is None else outside
     graph.arguments = {k: b.value for k, b in outside.names.items()} if chosen.node else {}
@@ -143,7 +143,7 @@ def derive(model: ast.Model, outside: Scope, files: Scope, session: Session) -> 
     return model.body, outside
 
 
-def output_names(results: Results, count: int, taken: set[str]) -> Iterable[str]:
+def output_names(results: BodyResult, count: int, taken: set[str]) -> Iterable[str]:
     """The names of the outputs: as bound, else `output`, or `output1` and so on when there are several. In an ONNX graph they must differ
     from those of the inputs, `taken`: an input that is given back gets a `_` behind its name."""
     taken = set(taken)
@@ -156,7 +156,7 @@ def output_names(results: Results, count: int, taken: set[str]) -> Iterable[str]
         yield candidate
 
 
-def _set_parameters(chosen: Chosen, params: Mapping[str, Any], outside: Scope, files: Scope, scope: Scope, session: Session) -> None:
+def _set_parameters(chosen: SelectedModel, params: Mapping[str, Any], outside: Scope, files: Scope, scope: Scope, session: Session) -> None:
     """Binds the model's parameters: as set from outside, or their defaults."""
     if chosen.node is None:
         lets = {s.name.name: s for s in chosen.body.statements if isinstance(s, ast.Let)}

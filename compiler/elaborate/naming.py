@@ -10,7 +10,7 @@ from itertools import accumulate
 from netc.dsl.source import Span
 
 
-class Namer:
+class LabelAllocator:
     """Gives out the labels of one graph and knows which are taken."""
 
     def __init__(self, numbered: bool) -> None:

@@ -10,24 +10,24 @@ from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ..dims import SymDim, symbols
-from ..errors.base import STAGE, Place, Problem
+from ..errors.base import STAGE, Location, Problem
 from ..errors.dense import DenseAfterSpatial
 from ..errors.names import NO_LEVEL, TAKEN_LABELS, BadLabel, LabelTwice, LabelWithin, WrongTensors
 from ..errors.structure import NoTie, SymbolicParameter
-from ..graph import OpNode, SharedModule, Value
-from ..ops.base import Given, Operator, ParameterSpec, Refusal
+from ..ir.graph import OpNode, SharedModule, Value
+from ..ir.types import show_shape
+from ..ops.base import Operator, OperatorError, OpInputs, ParameterSpec
 from ..ops.dense import Dense
-from ..types import show_shape
-from .arguments import Bound, bind_operator
+from .arguments import BoundArguments, bind_operator
 from .evaluate import evaluate
 from .limits import check_tensor
-from .scope import Frame, Scope
+from .scope import GraphFrame, Scope
 from .session import Session
 from .sharing import check_shared
 from .ties import PendingTie
-from .values import UNKNOWN, Failure, Flow, Many, Unknown, show_value
+from .values import UNKNOWN, Failure, Flow, TensorTuple, Unknown, show_value
 
-Locate = Callable[[Place], Span]
+Locate = Callable[[Location], Span]
 BARE_INPUT = "input"
 """What an input is called that has no name of its own."""
 
@@ -49,7 +49,7 @@ def operate(
         return UNKNOWN
     check_arity(cls, inputs, node.name_span)
 
-    def locate(place: Place) -> Span:
+    def locate(place: Location) -> Span:
         return bound.spans.get(place.name, node.name_span) if place.kind == "argument" else node.name_span
 
     result = add_operator(bound.op, inputs, scope.frame, session, span=node.span, label=label, locate=locate, shared=shared)
@@ -65,7 +65,7 @@ def operate(
 def add_operator(
     op: Operator,
     inputs: list[Value],
-    frame: Frame,
+    frame: GraphFrame,
     session: Session,
     *,
     span: Span,
@@ -74,11 +74,11 @@ def add_operator(
     shared: SharedModule | None = None,
 ) -> Flow:
     """Asks the operator's rules and adds it to the frame's graph."""
-    given = Given(tuple(v.type for v in inputs), session.facts)
+    given = OpInputs(tuple(v.type for v in inputs), session.facts)
     try:
         results = op.infer(given)
-    except Refusal as refusal:
-        raise placed(refusal.problem, refusal.at, inputs, locate) from None
+    except OperatorError as refusal:
+        raise locate_problem(refusal.problem, refusal.at, inputs, locate) from None
     for problem, place in op.warnings(given):
         _warn(problem, place, inputs, locate, frame, session)
     if isinstance(op, Dense) and inputs[0].spatial and inputs[0].type.rank > 2:
@@ -97,10 +97,10 @@ def add_operator(
     session.grow(frame.graph, 1, span, frame.trace)
     if len(outputs) == 1:
         return outputs[0]
-    return Many(outputs, node if op.extras else None)
+    return TensorTuple(outputs, node if op.extras else None)
 
 
-def placed(problem: Problem, at: Place, inputs: list[Value], locate: Locate) -> Failure:
+def locate_problem(problem: Problem, at: Location, inputs: list[Value], locate: Locate) -> Failure:
     """A problem of an operator with the places of the text it concerns. `{0}` in what it suggests becomes the name of that input."""
     problem = _told_by_names(problem, inputs)
     marks = [(_where(p, inputs, locate), text) for p, text in problem.marks()]
@@ -120,14 +120,14 @@ def _told_by_names(problem: Problem, inputs: list[Value]) -> Problem:
     return replace(problem, suggestion=suggestion)
 
 
-def _where(place: Place, inputs: list[Value], locate: Locate) -> Span:
+def _where(place: Location, inputs: list[Value], locate: Locate) -> Span:
     if place.kind == "input" and place.index < len(inputs):
         return inputs[place.index].span
     return locate(place)
 
 
-def _warn(problem: Problem, place: Place, inputs: list[Value], locate: Locate, frame: Frame, session: Session) -> None:
-    failure = placed(problem, place, inputs, locate)
+def _warn(problem: Problem, place: Location, inputs: list[Value], locate: Locate, frame: GraphFrame, session: Session) -> None:
+    failure = locate_problem(problem, place, inputs, locate)
     session.report(failure.problem, failure.span, failure.marks, frame.trace)
 
 
@@ -140,7 +140,7 @@ def _check_static(op: Operator, specs: tuple[ParameterSpec, ...], inputs: list[V
             raise Failure(SymbolicParameter(op.name, spec.name or op.name, show_shape(spec.shape), names), span, marks)
 
 
-def _tie(bound: Bound, frame: Frame) -> None:
+def _tie(bound: BoundArguments, frame: GraphFrame) -> None:
     assert bound.tie is not None
     node = frame.graph.nodes[-1]
     if not isinstance(node, OpNode) or not any(s.name == "weight" for s in node.specs):
@@ -162,7 +162,7 @@ def tensors(flow: Flow) -> list[Value] | None:
 
 def main_result(flow: Flow) -> Flow:
     """What a single name or `in` stands for: of an operator with extra results, the main one."""
-    if isinstance(flow, Many) and flow.extras is not None:
+    if isinstance(flow, TensorTuple) and flow.extras is not None:
         return (tensors(flow) or [])[0]
     return flow
 
@@ -197,7 +197,7 @@ def stage_label(label: ast.Label | None, operator: str, span: Span, scope: Scope
     return claim(label_text(label, scope, session), label.span, scope.frame)
 
 
-def claim(text: str, span: Span, frame: Frame) -> str:
+def claim(text: str, span: Span, frame: GraphFrame) -> str:
     given = text in frame.namer.taken and text not in frame.namer.explicit
     earlier = frame.namer.claim(text, span)
     if earlier is None:

@@ -1,6 +1,6 @@
 """Scopes and frames: where names are bound, and which graph is being built.
 
-A `Frame` is one graph under construction: what is looked up outside of it is admitted through its border (a tensor becomes a further
+A `GraphFrame` is one graph under construction: what is looked up outside of it is admitted through its border (a tensor becomes a further
 input of the graph, a shared stage one of its modules) and remembered in `reads`: exactly what the graph depends on, the memo's key.
 A `Scope` is a set of names within a frame; transparent constructs (`if`, unlabelled groups) open a scope but no frame.
 """
@@ -11,15 +11,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from netc.dsl import ast
-from netc.dsl.diagnostics import Frame as Trace
+from netc.dsl.diagnostics import CallSite
 from netc.dsl.source import Span
 
 from ..errors.names import BoundTwice
-from ..graph import Graph, Value
-from ..ops.base import typed
-from .naming import Namer
+from ..ir.graph import Graph, Value
+from ..ops.base import strict_key
+from .naming import LabelAllocator
 from .ties import PendingTie
-from .values import UNKNOWN, BlockDef, Entity, Failure, Known, Many, Partial, SharedDef, Unknown
+from .values import UNKNOWN, BlockDef, ConstExpr, Entity, Failure, SharedDef, StageClosure, TensorTuple, Unknown
 
 
 class Binding:
@@ -45,7 +45,7 @@ class Scope:
 
     __slots__ = ("beside", "frame", "names", "parent")
 
-    def __init__(self, parent: Scope | None, frame: Frame | None) -> None:
+    def __init__(self, parent: Scope | None, frame: GraphFrame | None) -> None:
         self.parent = parent
         self.frame = frame
         self.beside: Scope | None = None
@@ -80,8 +80,8 @@ class Scope:
         binding.used = True
         if home.frame is self.frame or home.frame is None or self.frame is None:
             return binding
-        crossed: list[Frame] = []
-        frame: Frame | None = self.frame
+        crossed: list[GraphFrame] = []
+        frame: GraphFrame | None = self.frame
         while frame is not None and frame is not home.frame:
             crossed.append(frame)
             frame = frame.parent
@@ -100,10 +100,10 @@ class Scope:
         return list(names)
 
 
-class Frame:
+class GraphFrame:
     """One graph under construction, and the chain of uses that led to it."""
 
-    def __init__(self, graph: Graph, parent: Frame | None, namer: Namer, trace: tuple[Trace, ...]) -> None:
+    def __init__(self, graph: Graph, parent: GraphFrame | None, namer: LabelAllocator, trace: tuple[CallSite, ...]) -> None:
         self.graph = graph
         self.parent = parent
         self.namer = namer
@@ -127,9 +127,9 @@ class Frame:
         if isinstance(value, Value):
             self.graph.captures += 1
             return self.receive(value, value.name or name)
-        if isinstance(value, Many):
+        if isinstance(value, TensorTuple):
             self.graph.captures += len(value.values)
-            return Many(tuple(self.receive(v, v.name) for v in value.values))
+            return TensorTuple(tuple(self.receive(v, v.name) for v in value.values))
         if isinstance(value, SharedDef):
             self.graph.modules.append(value.module)
         return value
@@ -165,18 +165,18 @@ def token(value: Entity) -> object:
     """What of a binding a graph can depend on: the value, or for tensors the type."""
     if isinstance(value, Value):
         return ("tensor", value.type, value.spatial)
-    if isinstance(value, Many):
+    if isinstance(value, TensorTuple):
         return ("tensors", tuple((v.type, v.spatial) for v in value.values))
     if isinstance(value, SharedDef):
         return ("shared", id(value.module))
     if isinstance(value, BlockDef):
         return ("block", id(value.node))
-    if isinstance(value, Partial):
-        said = [(k.name, k.value.value if isinstance(k.value, Known) else k.value) for k in value.keywords]
+    if isinstance(value, StageClosure):
+        said = [(k.name, k.value.value if isinstance(k.value, ConstExpr) else k.value) for k in value.keywords]
         follower = value.activation and value.activation.op
-        return ("partial", token(value.stage), typed((*(k.value for k in value.positional), *said, follower)))
+        return ("partial", token(value.stage), strict_key((*(k.value for k in value.positional), *said, follower)))
     if isinstance(value, Unknown):
         return UNKNOWN
     if isinstance(value, (int, float, str, tuple)):
-        return typed(value)
+        return strict_key(value)
     return value

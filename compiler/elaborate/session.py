@@ -7,16 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from netc.dsl.diagnostics import Diagnostic, Mark
-from netc.dsl.diagnostics import Frame as Trace
+from netc.dsl.diagnostics import CallSite, Diagnostic, Mark
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import SourceFile, Span
 
 from ..dims import Condition, Dim, Facts
 from ..errors.base import Problem
 from ..errors.structure import TooManyNodes, TooMuchNesting
-from ..graph import Graph
-from .values import Abort, Failure, Silent
+from ..ir.graph import Graph
+from .values import AlreadyReported, Failure, LimitExceeded
 
 if TYPE_CHECKING:
     from .memo import Memo
@@ -80,29 +79,29 @@ class Session:
         finally:
             self.blocks -= 1
 
-    def grow(self, graph: Graph, amount: int, span: Span, trace: tuple[Trace, ...]) -> None:
+    def grow(self, graph: Graph, amount: int, span: Span, trace: tuple[CallSite, ...]) -> None:
         """Counts operators, and ends the elaboration when there are too many."""
         graph.size += amount
         self.bound(graph.size, span, trace)
 
-    def bound(self, size: int, span: Span, trace: tuple[Trace, ...]) -> None:
+    def bound(self, size: int, span: Span, trace: tuple[CallSite, ...]) -> None:
         if size > MAX_NODES:
             self.report(TooManyNodes(size, MAX_NODES), span, trace=trace)
-            raise Abort
+            raise LimitExceeded
 
-    def turn(self, span: Span, trace: tuple[Trace, ...]) -> None:
+    def turn(self, span: Span, trace: tuple[CallSite, ...]) -> None:
         """Counts iterations, whose bodies may hold nothing, and ends the elaboration when there are too many."""
         self.turns += 1
         if self.turns > MAX_NODES:
             self.report(TooManyNodes(self.turns, MAX_NODES, "network", "iterations"), span, trace=trace)
-            raise Abort
+            raise LimitExceeded
 
     def report(
         self,
         problem: Problem,
         span: Span,
         marks: tuple[tuple[Span, str], ...] = (),
-        trace: tuple[Trace, ...] = (),
+        trace: tuple[CallSite, ...] = (),
         label: str | None = None,
     ) -> None:
         """Adds a diagnostic. Marks on the very place of the problem say nothing and are left out.
@@ -136,11 +135,11 @@ class Session:
                 yield place, f"`{name}` is declared here"
 
     @contextmanager
-    def catching(self, trace: tuple[Trace, ...]) -> Iterator[None]:
+    def catching(self, trace: tuple[CallSite, ...]) -> Iterator[None]:
         """Reports what fails inside and goes on behind it."""
         try:
             yield
         except Failure as failure:
             self.report(failure.problem, failure.span, failure.marks, trace, failure.label)
-        except Silent:
+        except AlreadyReported:
             pass

@@ -6,10 +6,10 @@ from netc.dsl import ast
 
 from ..errors.names import TooManyArguments, UnknownArgument
 from ..errors.structure import Recursion
-from ..graph import SharedModule
-from .arguments import surplus_hint
+from ..ir.graph import SharedModule
+from .arguments import extra_argument_hint
 from .operators import claim, label_text
-from .scope import Frame, Scope
+from .scope import GraphFrame, Scope
 from .session import Session
 from .stages import USES, run_stage
 from .values import Failure, Flow, SharedDef
@@ -31,7 +31,7 @@ def declare_shared(node: ast.Shared, scope: Scope, session: Session) -> SharedDe
 def use_shared(node: ast.Apply, shared: SharedDef, flow: Flow, scope: Scope, session: Session, _: SharedModule | None) -> Flow:
     """The stage on what flows in. Its text is read in the scope where it was declared, its nodes go where it is used."""
     if node.positional:
-        raise Failure(TooManyArguments(node.name, 0, surplus_hint(node.positional[0])), node.positional[0].span)
+        raise Failure(TooManyArguments(node.name, 0, extra_argument_hint(node.positional[0])), node.positional[0].span)
     if node.keywords:
         raise Failure(UnknownArgument(node.name, node.keywords[0].name), node.keywords[0].name_span)
     if any(a is shared.module for a in session.active):
@@ -48,7 +48,7 @@ def use_shared(node: ast.Apply, shared: SharedDef, flow: Flow, scope: Scope, ses
         session.uses.pop()
 
 
-def _seen_from(scope: Scope, frame: Frame | None) -> Scope:
+def _seen_from(scope: Scope, frame: GraphFrame | None) -> Scope:
     return scope if scope.frame is frame else Scope(scope, frame)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from netc.dsl.source import Span
 
 from ..errors.structure import SharedConflict
-from ..graph import CallNode, Graph, OpNode, SharedModule, join
-from ..types import show_shape
+from ..ir.graph import CallNode, Graph, OpNode, SharedModule, join
+from ..ir.types import show_shape
 from .session import Session
 from .values import Failure
 

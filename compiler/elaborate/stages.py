@@ -14,10 +14,10 @@ from netc.dsl.source import Span
 
 from ..errors.names import NoIn, NotAStage, NotATensor, TooManyArguments, UnknownName
 from ..errors.structure import InputScaled
-from ..graph import SharedModule, Value
+from ..ir.graph import SharedModule, Value
 from ..ops.base import Operator
-from .arguments import surplus_hint
-from .bodies import elaborate_body, notice_unused, place_call
+from .arguments import extra_argument_hint
+from .bodies import elaborate_body, emit_call, notice_unused
 from .builtins import BUILTINS
 from .called import on_tensors, split_call
 from .checks import check_is
@@ -35,17 +35,17 @@ from .unknown import bound_otherwise, unbound
 from .values import (
     CONST_TYPES,
     UNKNOWN,
+    AlreadyReported,
     BlockDef,
     Const,
     Failure,
     Flow,
     FnDef,
     LazyLet,
-    Many,
-    Partial,
+    OperatorRef,
     SharedDef,
-    Silent,
-    StageValue,
+    StageClosure,
+    TensorTuple,
     Unknown,
     show_value,
 )
@@ -99,8 +99,8 @@ def _apply_operand(node: ast.Apply, scope: Scope, session: Session) -> Operand:
     if isinstance(value, LazyLet) and found is not None:
         value = force(found, value, session)
     if isinstance(value, Unknown):
-        raise Silent
-    if plain and isinstance(value, (Value, Many, *CONST_TYPES)):
+        raise AlreadyReported
+    if plain and isinstance(value, (Value, TensorTuple, *CONST_TYPES)):
         return value
     if isinstance(value, CONST_TYPES) and (index := _index(node)) is not None:
         return evaluate(index, scope, session)  # type: ignore[no-any-return]
@@ -108,7 +108,7 @@ def _apply_operand(node: ast.Apply, scope: Scope, session: Session) -> Operand:
         return session.dims[node.name]
     if node.called and (isinstance(value, FnDef) or (found is None and node.name in BUILTINS)):
         if node.activation is not None:
-            raise Failure(TooManyArguments(node.name, len(node.positional), surplus_hint(node.activation)), node.activation.span)
+            raise Failure(TooManyArguments(node.name, len(node.positional), extra_argument_hint(node.activation)), node.activation.span)
         call = ast.Call(node.span, ast.Name(node.name_span, node.name), node.positional, node.keywords)
         return evaluate(call, scope, session)  # type: ignore[no-any-return]
     if plain and found is None and node.name != "in" and node.name not in Operator.registry:
@@ -197,17 +197,17 @@ def _stage_entity(node: ast.Apply, scope: Scope, session: Session) -> tuple[Any,
     value = found[0].value if found is not None else None
     if isinstance(value, LazyLet) and found is not None:
         value = force(found[0], value, session)
-    if isinstance(value, (BlockDef, SharedDef, StageValue, Partial)):
+    if isinstance(value, (BlockDef, SharedDef, OperatorRef, StageClosure)):
         used = scope.use(node.name)
         assert used is not None
         entity = used.value
-        if isinstance(entity, Partial):
+        if isinstance(entity, StageClosure):
             node, entity = applied(entity, node, scope, session), entity.stage
-        return (Operator.registry[entity.operator] if isinstance(entity, StageValue) else entity), node
+        return (Operator.registry[entity.operator] if isinstance(entity, OperatorRef) else entity), node
     if node.name in Operator.registry:
         return Operator.registry[node.name], node
     if isinstance(value, Unknown):
-        raise Silent
+        raise AlreadyReported
     raise unbound(node, scope, session) if found is None else bound_otherwise(node, found[0])
 
 
@@ -239,13 +239,13 @@ def _tuple(node: ast.Group, scope: Scope, session: Session) -> Flow:
     values = [tensors(flow) for flow in flows]
     if any(v is None for v in values):
         return UNKNOWN
-    return Many(check_tuple(tuple(v for found in values if found is not None for v in found), node.span))
+    return TensorTuple(check_tuple(tuple(v for found in values if found is not None for v in found), node.span))
 
 
 def _labelled_group(node: ast.Group, flow: Flow | None, scope: Scope, session: Session, shared: SharedModule | None = None) -> Flow:
     label = shared.label if shared is not None else stage_label(node.label, "group", node.span, scope, session)
     entry = elaborate_body(node, flow, scope, session, lambda inner: _members(node, inner, session), name=label)
-    return place_call(entry, flow, scope, session, label=label, span=node.span, shared=shared)
+    return emit_call(entry, flow, scope, session, label=label, span=node.span, shared=shared)
 
 
 def _run_is(node: ast.Is, flow: Flow, scope: Scope, session: Session, shared: SharedModule | None) -> Flow:

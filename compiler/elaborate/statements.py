@@ -10,8 +10,8 @@ from netc.dsl.source import Span
 
 from ..errors.names import BoundTwice, ReservedName, TwoRests, WrongUnpacking
 from ..errors.structure import ExpectMisplaced, NoResult, OutTwice
-from ..graph import Value
-from ..types import BATCH
+from ..ir.graph import Value
+from ..ir.types import BATCH
 from .evaluate import evaluate, force
 from .guard import guarded
 from .limits import check_tuple
@@ -20,10 +20,10 @@ from .scope import Binding, Scope
 from .session import Session
 from .shares import declare_shared
 from .stages import run_tensor
-from .values import UNKNOWN, Failure, Flow, LazyLet, Many, Unknown
+from .values import UNKNOWN, Failure, Flow, LazyLet, TensorTuple, Unknown
 
 
-class Results:
+class BodyResult:
     """What a body gives, and the names of it where it has some."""
 
     __slots__ = ("flow", "names")
@@ -38,10 +38,10 @@ def run_body(body: ast.Body, scope: Scope, session: Session, what: str) -> Flow:
     return run_statements(body, scope, session, what).flow
 
 
-def run_statements(body: ast.Body, scope: Scope, session: Session, what: str) -> Results:
+def run_statements(body: ast.Body, scope: Scope, session: Session, what: str) -> BodyResult:
     """The same, with the names of the results."""
-    result: Results | None = None
-    last: Results | None = None
+    result: BodyResult | None = None
+    last: BodyResult | None = None
     out: ast.Out | None = None
     for statement in body.statements:
         if isinstance(statement, ast.Out):
@@ -54,7 +54,7 @@ def run_statements(body: ast.Body, scope: Scope, session: Session, what: str) ->
         last = made or last
     if result is None and last is None:
         guarded(scope, session, _no_result, body, what)
-        return Results(UNKNOWN, ())
+        return BodyResult(UNKNOWN, ())
     return result or last  # type: ignore[return-value]
 
 
@@ -68,16 +68,16 @@ def _trace(scope: Scope) -> Any:
     return scope.frame.trace if scope.frame is not None else ()
 
 
-def _out(node: ast.Out, scope: Scope, session: Session) -> Results:
+def _out(node: ast.Out, scope: Scope, session: Session) -> BodyResult:
     flows = [run_tensor(p, scope, session) for p in node.results]
     values = [tensors(f) for f in flows]
     if any(v is None for v in values):
-        return Results(UNKNOWN, ())
+        return BodyResult(UNKNOWN, ())
     names = [_bare_name(p) if len(v or ()) == 1 else "" for p, v in zip(node.results, values, strict=True) for _ in v or ()]
     found = guarded(scope, session, check_tuple, tuple(x for v in values if v is not None for x in v), node.span)
     if isinstance(found, Unknown):
-        return Results(UNKNOWN, ())
-    return Results(found[0] if len(found) == 1 else Many(found), tuple(names))
+        return BodyResult(UNKNOWN, ())
+    return BodyResult(found[0] if len(found) == 1 else TensorTuple(found), tuple(names))
 
 
 def _bare_name(pipeline: ast.Pipeline) -> str:
@@ -98,7 +98,7 @@ def bind(name: ast.Name, value: Any, scope: Scope) -> None:
     scope.bind(name.name, value, name.span)
 
 
-def _assign(node: ast.Assign, scope: Scope, session: Session) -> Results:
+def _assign(node: ast.Assign, scope: Scope, session: Session) -> BodyResult:
     first = node.targets[0].name
     flow = run_tensor(node.value, scope, session, "" if node.unpack else first)
     names = tuple(t.name for t in node.targets)
@@ -107,17 +107,17 @@ def _assign(node: ast.Assign, scope: Scope, session: Session) -> Results:
         if isinstance(kept, Value) and not kept.name:
             kept.name = first
         _bind_all(node, (kept,), scope, session)
-        return Results(kept, names)
+        return BodyResult(kept, names)
     parts = guarded(scope, session, _unpack, node, flow)
-    if not isinstance(parts, Many):
+    if not isinstance(parts, TensorTuple):
         _bind_all(node, (UNKNOWN,) * len(names), scope, session)
-        return Results(parts, names)
+        return BodyResult(parts, names)
     values = _shared_out(node, parts.values)
     for value, name in zip(values, names, strict=True):
         if isinstance(value, Value) and not value.name and name != "_":
             value.name = name
     _bind_all(node, values, scope, session)
-    return Results(parts, tuple(n for n, v in zip(names, values, strict=True) for _ in tensors(v) or ()))
+    return BodyResult(parts, tuple(n for n, v in zip(names, values, strict=True) for _ in tensors(v) or ()))
 
 
 def _shared_out(node: ast.Assign, found: tuple[Value, ...]) -> tuple[Flow, ...]:
@@ -127,24 +127,24 @@ def _shared_out(node: ast.Assign, found: tuple[Value, ...]) -> tuple[Flow, ...]:
     before = node.rests[0]
     behind = len(node.targets) - before - 1
     rest = found[before : len(found) - behind]
-    return (*found[:before], rest[0] if len(rest) == 1 else Many(rest), *found[len(found) - behind :])
+    return (*found[:before], rest[0] if len(rest) == 1 else TensorTuple(rest), *found[len(found) - behind :])
 
 
 def _unpack(node: ast.Assign, flow: Flow) -> Flow:
     if node.rests:
         return _unpack_rest(node, flow)
-    if isinstance(flow, Many):
+    if isinstance(flow, TensorTuple):
         wanted = len(node.targets)
         if flow.extras is not None and 1 < wanted <= len(flow.values):
             flow.extras.outputs = flow.extras.outputs[:wanted]
-            return Many(flow.values[:wanted])
+            return TensorTuple(flow.values[:wanted])
         if len(flow.values) == wanted:
-            return Many(flow.values)
+            return TensorTuple(flow.values)
     found = tensors(flow)
     if found is None:
         return UNKNOWN
     if len(found) == len(node.targets):
-        return Many(tuple(found))
+        return TensorTuple(tuple(found))
     raise _wrong_unpacking(node, found)
 
 
@@ -152,12 +152,12 @@ def _unpack_rest(node: ast.Assign, flow: Flow) -> Flow:
     if len(node.rests) > 1:
         first, second = (node.targets[i] for i in node.rests[:2])
         raise Failure(TwoRests(first.name, second.name), second.span, ((first.span, "the first one"),))
-    found = list(flow.values) if isinstance(flow, Many) else tensors(flow)
+    found = list(flow.values) if isinstance(flow, TensorTuple) else tensors(flow)
     if found is None:
         return UNKNOWN
     if len(found) < len(node.targets) - 1:
         raise _wrong_unpacking(node, found)
-    return Many(tuple(found))
+    return TensorTuple(tuple(found))
 
 
 def _wrong_unpacking(node: ast.Assign, found: Sequence[Value]) -> Failure:
@@ -204,15 +204,15 @@ def _shared(node: ast.Shared, scope: Scope, session: Session) -> None:
     guarded(scope, session, bind, node.name, shared, scope)
 
 
-def _flow(node: ast.Flow, scope: Scope, session: Session) -> Results:
-    return Results(run_tensor(node.pipeline, scope, session), (_bare_name(node.pipeline),))
+def _flow(node: ast.Flow, scope: Scope, session: Session) -> BodyResult:
+    return BodyResult(run_tensor(node.pipeline, scope, session), (_bare_name(node.pipeline),))
 
 
-def _broken(node: ast.Broken, scope: Scope, session: Session) -> Results:
+def _broken(node: ast.Broken, scope: Scope, session: Session) -> BodyResult:
     """What did not parse: its names are known, and nothing more is said of them."""
     for name in node.names:
         scope.names.setdefault(name.name, Binding(UNKNOWN, name.span))
-    return Results(UNKNOWN, ())
+    return BodyResult(UNKNOWN, ())
 
 
 def _expect(node: ast.ExpectCondition | ast.ExpectShape, scope: Scope, session: Session) -> None:
@@ -221,7 +221,7 @@ def _expect(node: ast.ExpectCondition | ast.ExpectShape, scope: Scope, session: 
         session.report(ExpectMisplaced(), node.span, (), _trace(scope))
 
 
-_RULES: dict[type[ast.Statement], Callable[[Any, Scope, Session], Results | None]] = {
+_RULES: dict[type[ast.Statement], Callable[[Any, Scope, Session], BodyResult | None]] = {
     ast.Assign: _assign,
     ast.Let: _let,
     ast.Shared: _shared,

@@ -8,8 +8,8 @@ from netc.dsl.record import Record
 
 from ..errors.structure import TieMismatch, TieTarget
 from ..errors.values import NotANumber
-from ..graph import Graph, OpNode, Tie, join, route
-from ..types import show_shape
+from ..ir.graph import Graph, OpNode, Tie, join, route
+from ..ir.types import show_shape
 from .values import Failure
 
 

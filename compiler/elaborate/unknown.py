@@ -11,22 +11,22 @@ from netc.dsl import ast
 from netc.dsl.habits import HABITS
 
 from ..errors.names import NotAStage, UnknownName, UnknownStage
-from ..graph import Value
+from ..ir.graph import Value
 from ..ops.base import Operator
 from .builtins import BUILTINS
 from .scope import Binding, Scope
 from .session import Session
-from .values import Failure, FnDef, Many
+from .values import Failure, FnDef, TensorTuple
 
 
 def bound_otherwise(node: ast.Apply, binding: Binding) -> Failure:
     """The name is bound, but not to a stage."""
     name, value = node.name, binding.value
     marks = ((binding.span, "bound here"),) if binding.span is not None else ()
-    if isinstance(value, (Value, Many)):
+    if isinstance(value, (Value, TensorTuple)):
         hint = f"to feed a stage with several tensors, write a tuple: `(a, {name}) -> ...`"
         indexed = bool(node.positional) and node.positional[0].span.start == node.name_span.end
-        if isinstance(value, Many):
+        if isinstance(value, TensorTuple):
             hint = f"tensors of a tuple are named: `(first, rest...) = {name}`" if indexed else f"feed it to a stage: `{name} -> ...`"
             return Failure(NotAStage(name, "a tuple of tensors", hint), node.name_span, marks)
         if indexed:

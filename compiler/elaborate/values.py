@@ -1,7 +1,7 @@
 """What a name can stand for while a program is elaborated.
 
 Compile-time values are plain Python: int, float, bool, str, SymDim, DType, `Init`, and tuples of them. Tensors are the graph's `Value`s;
-`Many` holds several of them. `UNKNOWN` stands for the result of whatever failed and has been reported: it silences what follows.
+`TensorTuple` holds several of them. `UNKNOWN` stands for the result of whatever failed and has been reported: it silences what follows.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from netc.dsl.source import Span
 
 from ..dims import SymDim, show
 from ..errors.base import Problem
-from ..graph import OpNode, SharedModule, Value
+from ..ir.graph import OpNode, SharedModule, Value
+from ..ir.types import DType
 from ..ops.base import Init
-from ..types import DType
 
 if TYPE_CHECKING:
     from .scope import Scope
@@ -32,7 +32,7 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
-class Many:
+class TensorTuple:
     """Several tensors: a tuple, or the results of an operator. With `extras`, only the first flows on unless all are unpacked."""
 
     __slots__ = ("extras", "values")
@@ -43,7 +43,7 @@ class Many:
 
 
 Const = int | float | bool | str | SymDim | DType | Init | tuple["Const", ...]
-Flow = Value | Many | Unknown
+Flow = Value | TensorTuple | Unknown
 
 
 class FnDef(Record):
@@ -60,27 +60,27 @@ class BlockDef(Record):
     scope: Scope
 
 
-class StageValue(Record):
+class OperatorRef(Record):
     """An operator as a value, such as the argument of `activation=relu`: a name that stands for it is a stage."""
 
     operator: str
 
 
-class Known(ast.Expr):
+class ConstExpr(ast.Expr):
     """A value that has been worked out, where an expression is expected."""
 
     value: Any
 
 
-class Partial(Record):
+class StageClosure(Record):
     """A stage with arguments as a value, `(batch_norm eps=0.001)`: a name that stands for it is the stage with these arguments.
 
     `activation` is the `Follower` behind it (partial.py), `span` where it is written, `size` how many stages are in it as values, itself
     included.
     """
 
-    stage: StageValue | BlockDef
-    positional: tuple[Known, ...]
+    stage: OperatorRef | BlockDef
+    positional: tuple[ConstExpr, ...]
     keywords: tuple[ast.Keyword, ...]
     activation: Any
     span: Span
@@ -102,7 +102,7 @@ class LazyLet(Record):
     scope: Scope
 
 
-Entity = Const | Flow | FnDef | BlockDef | StageValue | Partial | SharedDef | LazyLet
+Entity = Const | Flow | FnDef | BlockDef | OperatorRef | StageClosure | SharedDef | LazyLet
 CONST_TYPES = (int, float, str, SymDim, DType, Init, tuple)
 
 
@@ -120,11 +120,11 @@ class Failure(Exception):
         self.label = label
 
 
-class Silent(Exception):
+class AlreadyReported(Exception):
     """Something needed is `UNKNOWN`: nothing more is to be said."""
 
 
-class Abort(Exception):
+class LimitExceeded(Exception):
     """The program is too large to go on with; it has been reported."""
 
 
@@ -146,11 +146,11 @@ def show_value(value: object, depth: int = 0) -> str:
             return "[...]"
         items = [show_value(v, depth + 1) for v in value[:_MOST_ITEMS]]
         return "[" + ", ".join(items + ["..."] * (len(value) > _MOST_ITEMS)) + "]"
-    if isinstance(value, StageValue):
+    if isinstance(value, OperatorRef):
         return f"`{value.operator}`"
     if isinstance(value, BlockDef):
         return f"`{value.node.name.name}`"
-    if isinstance(value, Partial):
+    if isinstance(value, StageClosure):
         return f"`{value.span.text}`"
     if isinstance(value, Init):
         return f"{value.kind}({', '.join(map(str, value.values))})"

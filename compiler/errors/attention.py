@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..types import Shape, TensorType, show_shape
-from .base import Place, Problem, input_
+from ..ir.types import Shape, TensorType, show_shape
+from .base import Location, Problem, input_
 
 
 class MaskMismatch(Problem):
@@ -20,7 +20,7 @@ class MaskMismatch(Problem):
     def message(self) -> str:
         return f"`{self.operator}` needs a mask of {self.needed}, found {show_shape(self.mask)}"
 
-    def marks(self) -> tuple[tuple[Place, str], ...]:
+    def marks(self) -> tuple[tuple[Location, str], ...]:
         return ((input_(self.index), f"this is {show_shape(self.mask)}"),)
 
     def help(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from netc.dsl.diagnostics import Severity
 from netc.dsl.record import Record
 
 
-class Place(Record):
+class Location(Record):
     """A place within one stage.
 
     `stage`: the operator's name; `argument`: the argument called `name` (the stage if it was not written); `input`: where the tensor
@@ -20,15 +20,15 @@ class Place(Record):
     index: int = 0
 
 
-STAGE = Place("stage")
+STAGE = Location("stage")
 
 
-def argument(name: str) -> Place:
-    return Place("argument", name=name)
+def argument(name: str) -> Location:
+    return Location("argument", name=name)
 
 
-def input_(index: int) -> Place:
-    return Place("input", index=index)
+def input_(index: int) -> Location:
+    return Location("input", index=index)
 
 
 class Problem(Record):
@@ -47,7 +47,7 @@ class Problem(Record):
     def label(self) -> str:
         return ""
 
-    def marks(self) -> tuple[tuple[Place, str], ...]:
+    def marks(self) -> tuple[tuple[Location, str], ...]:
         return ()
 
     def notes(self) -> tuple[str, ...]:

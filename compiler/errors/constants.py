@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..dims import show
-from ..types import DType, Shape, show_shape
+from ..ir.types import DType, Shape, show_shape
 from .base import Problem
 
 
-class SymbolicParameter(Problem):
+class SymbolicParameterShape(Problem):
     """A learned tensor whose size is known only at run time."""
 
     code: ClassVar[str] = "symbolic-parameter"

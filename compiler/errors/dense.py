@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from netc.dsl.diagnostics import Severity
 
-from ..types import TensorType, show_shape
+from ..ir.types import TensorType, show_shape
 from .base import Problem
 from .operators import NeedsInteger
 

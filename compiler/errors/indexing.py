@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..types import show_shape
+from ..ir.types import show_shape
 from .arithmetic import OperandCount
 from .operators import NeedsInteger
 

@@ -6,11 +6,11 @@ import re
 from typing import ClassVar
 
 from ..dims import Dim, show
-from ..types import Shape, TensorType, show_shape
-from .base import Place, Problem, input_
+from ..ir.types import Shape, TensorType, show_shape
+from .base import Location, Problem, input_
 
 
-def settle(advice: str, when: str) -> tuple[str, ...]:
+def where_hint(advice: str, when: str) -> tuple[str, ...]:
     """The help that proposes a `where`. None about the batch, which is of any size."""
     if not advice or about_batch(advice):
         return ()
@@ -85,7 +85,7 @@ class DTypeMismatch(Problem):
     def message(self) -> str:
         return f"`{self.operator}` needs tensors of one type, found {self.left.dtype} and {self.right.dtype}"
 
-    def marks(self) -> tuple[tuple[Place, str], ...]:
+    def marks(self) -> tuple[tuple[Location, str], ...]:
         return ((input_(self.at[0]), f"this is {self.left.dtype}"), (input_(self.at[1]), f"this is {self.right.dtype}"))
 
     def help(self) -> tuple[str, ...]:
@@ -112,7 +112,7 @@ class ShapeMismatch(Problem):
     def label(self) -> str:
         return self.why
 
-    def marks(self) -> tuple[tuple[Place, str], ...]:
+    def marks(self) -> tuple[tuple[Location, str], ...]:
         first, second = self.at
         return ((input_(first), f"this is {show_shape(self.left)}"), (input_(second), f"this is {show_shape(self.right)}"))
 
@@ -212,7 +212,7 @@ class KernelTooLarge(Problem):
     def label(self) -> str:
         return f"spans {show(self.kernel)} along axis {self.axis}"
 
-    def marks(self) -> tuple[tuple[Place, str], ...]:
+    def marks(self) -> tuple[tuple[Location, str], ...]:
         return ((input_(0), f"this is {self.found}"),)
 
     def notes(self) -> tuple[str, ...]:
@@ -253,7 +253,7 @@ class NotDivisible(Problem):
     def label(self) -> str:
         return f"`{self.operator}` needs them to"
 
-    def marks(self) -> tuple[tuple[Place, str], ...]:
+    def marks(self) -> tuple[tuple[Location, str], ...]:
         return () if self.at is None else ((input_(self.at), f"{self.what} come from here"),)
 
     def help(self) -> tuple[str, ...]:
@@ -278,11 +278,11 @@ class Unprovable(Problem):
     def label(self) -> str:
         return f"`{self.operator}` needs it: {self.need}"
 
-    def marks(self) -> tuple[tuple[Place, str], ...]:
+    def marks(self) -> tuple[tuple[Location, str], ...]:
         return ((input_(self.at[0]), f"{show(self.left)} is from here"), (input_(self.at[1]), f"{show(self.right)} is from here"))
 
     def help(self) -> tuple[str, ...]:
-        return ((self.suggestion,) if self.suggestion else ()) + settle(self.advice, "if it always holds")
+        return ((self.suggestion,) if self.suggestion else ()) + where_hint(self.advice, "if it always holds")
 
     def notes(self) -> tuple[str, ...]:
         return about_batch(self.advice)
@@ -304,7 +304,7 @@ class UnprovableMultiple(Problem):
         return f"`{self.operator}` needs it"
 
     def help(self) -> tuple[str, ...]:
-        return settle(self.advice, "if it always does")
+        return where_hint(self.advice, "if it always does")
 
     def notes(self) -> tuple[str, ...]:
         return about_batch(self.advice)

@@ -8,9 +8,9 @@ from typing import ClassVar
 from netc.dsl.diagnostics import Severity
 
 from ..dims import Dim, Facts, show
-from ..types import Shape, TensorType, show_shape
-from .base import Place, Problem, input_
-from .operators import BadAxis, about_batch, settle
+from ..ir.types import Shape, TensorType, show_shape
+from .base import Location, Problem, input_
+from .operators import BadAxis, about_batch, where_hint
 
 
 class ElementCount(Problem):
@@ -33,7 +33,7 @@ class ElementCount(Problem):
     def label(self) -> str:
         return f"makes {show(self.needed)} elements" if all(size != -1 for size in self.sizes) else ""
 
-    def marks(self) -> tuple[tuple[Place, str], ...]:
+    def marks(self) -> tuple[tuple[Location, str], ...]:
         return ((input_(0), f"{self.what} comes from here"),)
 
     def help(self) -> tuple[str, ...]:
@@ -68,7 +68,7 @@ class UnprovableCount(Problem):
         return f"`{self.operator}` needs as many elements as there are"
 
     def help(self) -> tuple[str, ...]:
-        return settle(self.advice, "if it always holds")
+        return where_hint(self.advice, "if it always holds")
 
     def notes(self) -> tuple[str, ...]:
         return about_batch(self.advice)
@@ -89,7 +89,7 @@ class UnprovableSize(Problem):
         return self.why
 
     def help(self) -> tuple[str, ...]:
-        return settle(self.advice, "if it always holds")
+        return where_hint(self.advice, "if it always holds")
 
     def notes(self) -> tuple[str, ...]:
         return about_batch(self.advice)

@@ -7,7 +7,7 @@ from typing import ClassVar
 from netc.dsl.diagnostics import Severity
 
 from ..dims import show
-from ..types import Shape
+from ..ir.types import Shape
 from .base import Problem
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from ..dims import Dim, show
 from .base import Problem
-from .operators import about_batch, settle
+from .operators import about_batch, where_hint
 
 
 class BadOperand(Problem):
@@ -61,7 +61,7 @@ class UnprovableDivision(Problem):
         return "`/` must divide exactly"
 
     def help(self) -> tuple[str, ...]:
-        return (*settle(self.advice, "if it always does"), "use `//` to round down")
+        return (*where_hint(self.advice, "if it always does"), "use `//` to round down")
 
     def notes(self) -> tuple[str, ...]:
         return about_batch(self.advice)
@@ -78,13 +78,13 @@ class UndecidableCondition(Problem):
 
     def help(self) -> tuple[str, ...]:
         fix = f"fix the dimension with `--dim {self.symbol}=...`" if self.symbol else "fix the dimension with `--dim`"
-        return (*settle(self.advice, "if it always holds"), fix)
+        return (*where_hint(self.advice, "if it always holds"), fix)
 
     def notes(self) -> tuple[str, ...]:
         return about_batch(self.advice)
 
 
-class BadIndex(Problem):
+class BadListIndex(Problem):
     code: ClassVar[str] = "bad-index"
     index: int
     length: int
@@ -146,7 +146,7 @@ class FunctionTakes(Problem):
         return f"`{self.name}` takes {self.wanted}, found {self.found}"
 
 
-class NotAValue(Problem):
+class NotAConstant(Problem):
     """A block, function or shared stage where only a value will do. `what` is such as `block`."""
 
     code: ClassVar[str] = "wrong-value"

@@ -8,13 +8,13 @@ from __future__ import annotations
 from math import isfinite, trunc
 
 from ..dims import Dim, advice_divides, show
-from ..errors.base import Place, Problem, argument, input_
+from ..errors.base import Location, Problem, argument, input_
 from ..errors.operators import BadArgument, UnprovableMultiple, WrongRank, WrongSize
-from ..types import DType, TensorType
-from .axes import front_axis
-from .base import Arg, Given, Init, ParameterSpec, Refusal, numel
+from ..ir.types import DType, TensorType
+from .axes import normalize_axis
+from .base import Arg, Init, OperatorError, OpInputs, ParameterSpec, numel
 from .kinds import AXIS, NUMBER, SIZE, Kind, NumberKind, WordKind
-from .pointwise import ANYTHING, NUMBERS, Pointwise, computed, held_otherwise, refuse_unless_held
+from .pointwise import ANYTHING, NUMBERS, Pointwise, computed, require_exact_scalar, scalar_warnings
 
 
 class Activation(Pointwise):
@@ -75,23 +75,23 @@ class Prelu(Activation):
     init = Arg(NUMBER, default=0.25)
     examples = ("input 3 -> prelu", "input 3x8x8 -> prelu channels")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         (x,) = super().infer(given)
         wanted = self.num_parameters
         if wanted == "channels" and x.rank < 2:
-            raise Refusal(WrongRank(self.name, "[N, C, ...] for one parameter a channel", x), input_(0))
+            raise OperatorError(WrongRank(self.name, "[N, C, ...] for one parameter a channel", x), input_(0))
         if wanted not in ("channels", 1) and (x.rank < 2 or wanted != x.shape[1]):
             channels = show(x.shape[1]) if x.rank > 1 else "1"
             needed = f"must be 1 or the number of channels, which is {channels}"
             problem = BadArgument(self.name, "num_parameters", str(wanted), needed, "write `prelu channels`")
-            raise Refusal(problem, argument("num_parameters"))
+            raise OperatorError(problem, argument("num_parameters"))
         return (x,)
 
     def count(self, x: TensorType) -> Dim:
         """How many parameters there are."""
         return 1 if self.num_parameters == 1 else x.shape[1]
 
-    def parameters(self, given: Given) -> tuple[ParameterSpec, ...]:
+    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given[0]
         return (ParameterSpec("weight", (self.count(x),), Init("constant", (self.init,)), x.dtype),)
 
@@ -124,9 +124,9 @@ class Celu(Activation):
     alpha = Arg(NUMBER, default=1.0, positional=True)
     examples = ("input 3 -> celu 2",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         if self.alpha == 0:
-            raise Refusal(BadArgument(self.name, "alpha", "0", "must not be 0"), argument("alpha"))
+            raise OperatorError(BadArgument(self.name, "alpha", "0", "must not be 0"), argument("alpha"))
         return super().infer(given)
 
 
@@ -187,16 +187,16 @@ class Hardtanh(Activation):
     max_val = Arg(NUMBER, default=1.0, positional=True)
     examples = ("input 3 -> hardtanh (-2) 2",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         (x,) = super().infer(given)
         if self.min_val >= self.max_val:
             needed = f"must be above `min_val`, here {self.min_val}"
-            raise Refusal(BadArgument(self.name, "max_val", str(self.max_val), needed), argument("max_val"))
+            raise OperatorError(BadArgument(self.name, "max_val", str(self.max_val), needed), argument("max_val"))
         for name, value in self.limits(x.dtype).items():
             if x.dtype.kind == "uint" and value < 0:
                 needed = f"must not be negative for {x.dtype} tensors"
-                raise Refusal(BadArgument(self.name, name, str(value), needed), argument(name))
-            refuse_unless_held(self.name, x, value, name)
+                raise OperatorError(BadArgument(self.name, name, str(value), needed), argument(name))
+            require_exact_scalar(self.name, x, value, name)
         return (x,)
 
     def limits(self, dtype: DType) -> dict[str, int | float]:
@@ -204,8 +204,8 @@ class Hardtanh(Activation):
         both = {"min_val": self.min_val, "max_val": self.max_val}
         return {name: trunc(value) if dtype.is_integer and isfinite(value) else value for name, value in both.items()}
 
-    def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
-        return held_otherwise(self.name, given[0], min_val=self.min_val, max_val=self.max_val)
+    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+        return scalar_warnings(self.name, given[0], min_val=self.min_val, max_val=self.max_val)
 
 
 class Sigmoid(Activation):
@@ -270,9 +270,9 @@ class Hardshrink(Activation):
     lambd = Arg(NUMBER, default=0.5, positional=True)
     examples = ("input 3 -> hardshrink",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         (x,) = super().infer(given)
-        refuse_unless_held(self.name, x, self.lambd, "lambd")
+        require_exact_scalar(self.name, x, self.lambd, "lambd")
         return (x,)
 
 
@@ -285,9 +285,9 @@ class Softshrink(Activation):
     lambd = Arg(NumberKind(0), default=0.5, positional=True)
     examples = ("input 3 -> softshrink",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         (x,) = super().infer(given)
-        refuse_unless_held(self.name, x, self.lambd, "lambd")
+        require_exact_scalar(self.name, x, self.lambd, "lambd")
         return (x,)
 
 
@@ -313,14 +313,14 @@ class Threshold(Pointwise):
     value = Arg(NUMBER, positional=True)
     examples = ("input 3 -> threshold 0.1 20",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         (x,) = super().infer(given)
-        refuse_unless_held(self.name, x.with_dtype(computed(x.dtype)), self.threshold, "threshold")
-        refuse_unless_held(self.name, x, self.value, "value")
+        require_exact_scalar(self.name, x.with_dtype(computed(x.dtype)), self.threshold, "threshold")
+        require_exact_scalar(self.name, x, self.value, "value")
         return (x,)
 
-    def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
-        return held_otherwise(self.name, given[0], threshold=self.threshold, value=self.value)
+    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+        return scalar_warnings(self.name, given[0], threshold=self.threshold, value=self.value)
 
 
 class Glu(Activation):
@@ -332,20 +332,20 @@ class Glu(Activation):
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
     examples = ("input 6 -> glu", "input 6x8 -> glu axis=1")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         (x,) = super().infer(given)
         if x.rank == 0:
-            raise Refusal(WrongRank(self.name, "at least one axis", x), input_(0))
-        axis = front_axis(self.name, self.axis, x)
+            raise OperatorError(WrongRank(self.name, "at least one axis", x), input_(0))
+        axis = normalize_axis(self.name, self.axis, x)
         size = x.shape[axis]
         half = given.facts.exact_div(size, 2)
         if half is None and given.facts.divides(2, size) is None:
-            raise Refusal(UnprovableMultiple(self.name, 2, size, advice_divides(2, size)), argument("axis"))
+            raise OperatorError(UnprovableMultiple(self.name, 2, size, advice_divides(2, size)), argument("axis"))
         if half is None:
-            raise Refusal(WrongSize(self.name, f"an even size of axis {self.axis}", x), input_(0))
+            raise OperatorError(WrongSize(self.name, f"an even size of axis {self.axis}", x), input_(0))
         return (x.with_shape((*x.shape[:axis], half, *x.shape[axis + 1 :])),)
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Sigmoid and product."""
         return 2 * numel(results[0].shape)
 
@@ -355,12 +355,12 @@ class AlongAxis(Activation):
 
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         (x,) = super().infer(given)
-        front_axis(self.name, self.axis, x)
+        normalize_axis(self.name, self.axis, x)
         return (x,)
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Exponential, sum and quotient."""
         return 3 * numel(results[0].shape)
 

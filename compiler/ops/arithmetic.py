@@ -10,14 +10,14 @@ from typing import ClassVar
 
 from ..dims import SymDim
 from ..errors.arithmetic import NeedsNumber, OperandCount
-from ..errors.base import STAGE, Place, Problem, argument, input_
+from ..errors.base import STAGE, Location, Problem, argument, input_
 from ..errors.operators import BadArgument
-from ..types import BOOL as BOOL_TYPE
-from ..types import FLOAT32, DType, TensorType
-from .base import Arg, Given, Operator, Refusal
+from ..ir.types import BOOL as BOOL_TYPE
+from ..ir.types import FLOAT32, DType, TensorType
+from .base import Arg, Operator, OperatorError, OpInputs
 from .broadcast import broadcast
 from .kinds import BOOL, SCALAR
-from .pointwise import changed, held_otherwise, refuse_unless_held, wrapped
+from .pointwise import conversion_warnings, require_exact_scalar, scalar_warnings, wrap_scalar
 from .promotion import Scalar, result_type
 
 
@@ -33,23 +33,23 @@ class MaybeNumber(Operator):
         other: Scalar | None = self.other
         return () if other is None else (other,)
 
-    def refuse_operands(self, given: Given) -> None:
+    def refuse_operands(self, given: OpInputs) -> None:
         """Refuses a tensor as well as a number, and neither."""
         if len(given) + len(self.scalars) != len(self.inputs):
             place = argument("other") if self.scalars else STAGE
-            raise Refusal(OperandCount(self.name, "both" if self.scalars else "neither"), place)
+            raise OperatorError(OperandCount(self.name, "both" if self.scalars else "neither"), place)
         if self.reverse and not self.scalars:
-            raise Refusal(BadArgument(self.name, "reverse", "true", "goes only with a number"), argument("reverse"))
+            raise OperatorError(BadArgument(self.name, "reverse", "true", "goes only with a number"), argument("reverse"))
 
 
-class Binary(MaybeNumber):
+class BinaryOperator(MaybeNumber):
     """Two operands, the second of which may be a number."""
 
     inputs = ("x", "other?")
     verb: ClassVar[str] = ""
     """Completes "cannot ..." in the message about two shapes."""
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         self.refuse_operands(given)
         dtype = self.operand_type(given)
         self.refuse_types(given, dtype)
@@ -57,7 +57,7 @@ class Binary(MaybeNumber):
         shape = shapes[0] if self.scalars else broadcast(shapes[0], shapes[1], given.facts, self.name, self.verb)
         return (TensorType(self.result_type(dtype), shape),)
 
-    def operand_type(self, given: Given) -> DType:
+    def operand_type(self, given: OpInputs) -> DType:
         """The element type that both operands are converted to."""
         return result_type(given, self.scalars)
 
@@ -65,32 +65,32 @@ class Binary(MaybeNumber):
         """The element type of the result, of that of the operands."""
         return operands
 
-    def refuse_types(self, given: Given, dtype: DType) -> None:
+    def refuse_types(self, given: OpInputs, dtype: DType) -> None:
         """Refuses element types and numbers that the operator does not go with."""
 
     def number(self, dtype: DType) -> Scalar:
         """The number in the element type of the operands."""
-        return wrapped(self.scalars[0], dtype)
+        return wrap_scalar(self.scalars[0], dtype)
 
-    def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
+    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         if not self.scalars:
             return ()
         x = given[0].with_dtype(self.operand_type(given))
-        return changed(self.symbol or self.name, x, {"other": (self.other, self.number(x.dtype))})
+        return conversion_warnings(self.symbol or self.name, x, {"other": (self.other, self.number(x.dtype))})
 
 
-def _refuse_bool(operator: str, given: Given, dtype: DType) -> None:
+def _refuse_bool(operator: str, given: OpInputs, dtype: DType) -> None:
     if dtype == BOOL_TYPE:
-        raise Refusal(NeedsNumber(operator, given[0]), input_(0))
+        raise OperatorError(NeedsNumber(operator, given[0]), input_(0))
 
 
-def _refuse_zero(op: Binary, dtype: DType) -> None:
+def _refuse_zero(op: BinaryOperator, dtype: DType) -> None:
     if dtype.is_integer and not op.reverse and not isinstance(op.other, SymDim) and op.scalars and op.number(dtype) == 0:
         found = "0" if op.other == 0 else f"{op.other}, which {dtype} takes as 0"
-        raise Refusal(BadArgument(op.name, "other", found, f"must not be 0 for {dtype} tensors"), argument("other"))
+        raise OperatorError(BadArgument(op.name, "other", found, f"must not be 0 for {dtype} tensors"), argument("other"))
 
 
-class Add(Binary):
+class Add(BinaryOperator):
     """The sum."""
 
     name = "add"
@@ -101,7 +101,7 @@ class Add(Binary):
     examples = ("x = input 3; x + 1", "x = input 3; y = input 3; (x, y) -> add")
 
 
-class Sub(Binary):
+class Sub(BinaryOperator):
     """The difference."""
 
     name = "sub"
@@ -111,15 +111,15 @@ class Sub(Binary):
     verb = "subtract"
     examples = ("x = input 3; 1 - x", "x = input 3; y = input 3; x - y")
 
-    def refuse_types(self, given: Given, dtype: DType) -> None:
+    def refuse_types(self, given: OpInputs, dtype: DType) -> None:
         for index, x in enumerate(given):
             if x.dtype == BOOL_TYPE:
-                raise Refusal(NeedsNumber(self.name, x), input_(index))
+                raise OperatorError(NeedsNumber(self.name, x), input_(index))
         if isinstance(self.other, bool):
-            raise Refusal(BadArgument(self.name, "other", f"`{str(self.other).lower()}`", "must be a number"), argument("other"))
+            raise OperatorError(BadArgument(self.name, "other", f"`{str(self.other).lower()}`", "must be a number"), argument("other"))
 
 
-class Mul(Binary):
+class Mul(BinaryOperator):
     """The product, element by element."""
 
     name = "mul"
@@ -130,7 +130,7 @@ class Mul(Binary):
     examples = ("x = input 3; x * 0.5", "x = input 3x8x8; gate = x -> mean axis=[2, 3] keepdim=true -> sigmoid; x * gate")
 
 
-class Div(Binary):
+class Div(BinaryOperator):
     """The quotient; of integers, a float32."""
 
     name = "div"
@@ -140,12 +140,12 @@ class Div(Binary):
     verb = "divide"
     examples = ("x = input 3; x / 255", "x = input 3; y = input 3; x / y")
 
-    def operand_type(self, given: Given) -> DType:
+    def operand_type(self, given: OpInputs) -> DType:
         dtype = super().operand_type(given)
         return dtype if dtype.is_float else FLOAT32
 
 
-class FloorDiv(Binary):
+class FloorDiv(BinaryOperator):
     """The quotient, rounded down."""
 
     name = "floor_div"
@@ -155,12 +155,12 @@ class FloorDiv(Binary):
     verb = "divide"
     examples = ("x = input [T] int64; x // 2",)
 
-    def refuse_types(self, given: Given, dtype: DType) -> None:
+    def refuse_types(self, given: OpInputs, dtype: DType) -> None:
         _refuse_bool(self.name, given, dtype)
         _refuse_zero(self, dtype)
 
 
-class Remainder(Binary):
+class Remainder(BinaryOperator):
     """What division leaves, with the sign of the divisor."""
 
     name = "remainder"
@@ -170,12 +170,12 @@ class Remainder(Binary):
     verb = "divide"
     examples = ("x = input [T] int64; x % 2",)
 
-    def refuse_types(self, given: Given, dtype: DType) -> None:
+    def refuse_types(self, given: OpInputs, dtype: DType) -> None:
         _refuse_bool(self.name, given, dtype)
         _refuse_zero(self, dtype)
 
 
-class Pow(Binary):
+class Pow(BinaryOperator):
     """The power."""
 
     name = "pow"
@@ -185,15 +185,17 @@ class Pow(Binary):
     verb = "take powers of"
     examples = ("x = input 3; x ** 2", "x = input 3; 2 ** x")
 
-    def refuse_types(self, given: Given, dtype: DType) -> None:
+    def refuse_types(self, given: OpInputs, dtype: DType) -> None:
         _refuse_bool(self.name, given, dtype)
         exponent = self.other
         if self.scalars and not self.reverse:
-            refuse_unless_held(self.name, given[0].with_dtype(dtype), exponent, "other")
+            require_exact_scalar(self.name, given[0].with_dtype(dtype), exponent, "other")
         if self.reverse or not isinstance(exponent, int) or exponent >= 0 or not dtype.is_integer:
             return
         needed = f"must not be negative for {given[0].dtype} tensors"
-        raise Refusal(BadArgument(self.name, "other", str(exponent), needed, f"write `{exponent}.0` for a float32"), argument("other"))
+        raise OperatorError(
+            BadArgument(self.name, "other", str(exponent), needed, f"write `{exponent}.0` for a float32"), argument("other")
+        )
 
 
 class Pair(Operator):
@@ -202,7 +204,7 @@ class Pair(Operator):
     inputs = ("x", "other")
     verb: ClassVar[str] = ""
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         shape = broadcast(given[0].shape, given[1].shape, given.facts, self.name, self.verb)
         return (TensorType(self.result_type(result_type(given)), shape),)
 
@@ -241,18 +243,18 @@ class Clamp(Operator):
     max = Arg(SCALAR, default=None, positional=True)
     examples = ("input 3 -> clamp 0 1", "input 3 -> clamp max=6")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
         bounds = {name: value for name, value in (("min", self.min), ("max", self.max)) if value is not None}
         if not bounds:
-            raise Refusal(BadArgument(self.name, "min", "neither", "must be given, or `max`"), STAGE)
+            raise OperatorError(BadArgument(self.name, "min", "neither", "must be given, or `max`"), STAGE)
         dtype = result_type((x,), bounds.values())
         if dtype == BOOL_TYPE:
-            raise Refusal(NeedsNumber(self.name, x), input_(0))
+            raise OperatorError(NeedsNumber(self.name, x), input_(0))
         for name, value in bounds.items():
-            refuse_unless_held(self.name, x.with_dtype(dtype), value, name)
+            require_exact_scalar(self.name, x.with_dtype(dtype), value, name)
         return (x.with_dtype(dtype),)
 
-    def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
+    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         (x,) = self.infer(given)
-        return held_otherwise(self.name, x, min=self.min, max=self.max)
+        return scalar_warnings(self.name, x, min=self.min, max=self.max)

@@ -10,38 +10,38 @@ from ..dims import Dim, advice, advice_divides, show
 from ..errors.attention import MaskMismatch, MaskType
 from ..errors.base import STAGE, argument, input_
 from ..errors.operators import BadArgument, NotDivisible, ShapeMismatch, Unprovable, UnprovableMultiple, WrongRank
-from ..types import BOOL as BOOL_TYPE
-from ..types import FLOAT32, Shape, TensorType, show_shape
-from .base import Arg, Given, Operator, Refusal, numel
+from ..ir.types import BOOL as BOOL_TYPE
+from ..ir.types import FLOAT32, Shape, TensorType, show_shape
+from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
 from .kinds import BOOL, COUNT, FRACTION, NUMBER
-from .linear_algebra import refuse_unless_alike
-from .pointwise import FLOATS, refuse_unless
+from .linear_algebra import require_same_dtype
+from .pointwise import FLOATS, require_dtype
 
 Q, K, V, MASK = range(4)
 
 
-def refuse_unless_equal(operator: str, given: Given, at: tuple[int, int], axis: int, verb: str, what: str) -> None:
+def refuse_unless_equal(operator: str, given: OpInputs, at: tuple[int, int], axis: int, verb: str, what: str) -> None:
     """Refuses two inputs that do not agree in an axis. `what` is called so in the plural: `their last axes`."""
     left, right = given[at[0]], given[at[1]]
     x, y = left.shape[axis], right.shape[axis]
     same = given.facts.equal(x, y)
     if same is False:
-        raise Refusal(ShapeMismatch(verb, left.shape, right.shape, f"{what} must agree: {show(x)} and {show(y)}", at=at), STAGE)
+        raise OperatorError(ShapeMismatch(verb, left.shape, right.shape, f"{what} must agree: {show(x)} and {show(y)}", at=at), STAGE)
     if same is None:
-        raise Refusal(Unprovable(operator, x, y, f"{what} must agree", advice(x, y) or "", at), STAGE)
+        raise OperatorError(Unprovable(operator, x, y, f"{what} must agree", advice(x, y) or "", at), STAGE)
 
 
-def refuse_unless_mask(operator: str, given: Given, index: int, wanted: Shape | None, needed: str) -> None:
+def refuse_unless_mask(operator: str, given: OpInputs, index: int, wanted: Shape | None, needed: str) -> None:
     """Refuses the input `index`, a mask, unless it has the shape `wanted`; None: it has too few axes or too many."""
     mask = given[index].shape
     pairs = list(zip(mask, wanted, strict=True)) if wanted is not None else []
     answers = [given.facts.equal(m, w) for m, w in pairs]
     if wanted is None or False in answers:
-        raise Refusal(MaskMismatch(operator, needed, mask, index), STAGE)
+        raise OperatorError(MaskMismatch(operator, needed, mask, index), STAGE)
     if None in answers:
         m, w = pairs[answers.index(None)]
-        raise Refusal(Unprovable(operator, w, m, f"a mask needs {needed}", advice(w, m) or "", (0, index)), STAGE)
+        raise OperatorError(Unprovable(operator, w, m, f"a mask needs {needed}", advice(w, m) or "", (0, index)), STAGE)
 
 
 class Attention(Operator):
@@ -66,13 +66,15 @@ class Attention(Operator):
         "q = input 4xTx8; (q, q, q) -> attention causal=true window=128",
     )
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         q = given[Q]
         for index in (Q, K, V):
-            refuse_unless(self.name, given[index], FLOATS, index)
+            require_dtype(self.name, given[index], FLOATS, index)
             if given[index].rank < 2:
-                raise Refusal(WrongRank(self.name, "[N, heads, length, features] or [N, length, features]", given[index]), input_(index))
-        refuse_unless_alike(self.name, given, (K, V))
+                raise OperatorError(
+                    WrongRank(self.name, "[N, heads, length, features] or [N, length, features]", given[index]), input_(index)
+                )
+        require_same_dtype(self.name, given, (K, V))
         refuse_unless_equal(self.name, given, (Q, K), -1, "match queries and keys of shape", "their last axes")
         refuse_unless_equal(self.name, given, (K, V), -2, "pair keys and values of shape", "their lengths (axis -2)")
         scores = self.scores(given)
@@ -82,7 +84,7 @@ class Attention(Operator):
             self._refuse_window(given)
         return (q.with_shape((*scores[:-1], given[V].shape[-1])),)
 
-    def grouped(self, given: Given) -> bool:
+    def grouped(self, given: OpInputs) -> bool:
         """Whether several heads of queries share one of keys or values."""
         if any(t.rank < 3 for t in given.types[:MASK]):
             return False
@@ -90,7 +92,7 @@ class Attention(Operator):
         heads, *fewer = (t.shape[-3] for t in given.types[:MASK])
         return not all(facts.equal(few, heads) for few in fewer) and all(facts.divides(few, heads) is True for few in fewer)
 
-    def scores(self, given: Given) -> Shape:
+    def scores(self, given: OpInputs) -> Shape:
         """The shape `[..., heads, L, S]`: a score for each query and key."""
         q, k, v = given.types[:MASK]
         if q.rank >= 3 and k.rank >= 3 and v.rank >= 3:
@@ -103,7 +105,7 @@ class Attention(Operator):
         ahead = broadcast(ahead, before[V], facts, self.name, "match the heads or batches of", (Q, V))
         return (*ahead, q.shape[-2], k.shape[-2])
 
-    def _refuse_heads(self, given: Given) -> None:
+    def _refuse_heads(self, given: OpInputs) -> None:
         """Heads of keys and values are as many as those of queries, or one, or a divisor of them; one head of queries meets any."""
         heads, facts = given[Q].shape[-3], given.facts
         if facts.equal(heads, 1):
@@ -112,33 +114,33 @@ class Attention(Operator):
             fewer = given[index].shape[-3]
             divides = facts.divides(fewer, heads)
             if divides is False:
-                raise Refusal(NotDivisible(self.name, f"{show(fewer)} heads of {what}", f"{show(heads)} heads of queries"), STAGE)
+                raise OperatorError(NotDivisible(self.name, f"{show(fewer)} heads of {what}", f"{show(heads)} heads of queries"), STAGE)
             if divides is None:
-                raise Refusal(UnprovableMultiple(self.name, fewer, heads, advice_divides(fewer, heads)), STAGE)
+                raise OperatorError(UnprovableMultiple(self.name, fewer, heads, advice_divides(fewer, heads)), STAGE)
 
-    def _refuse_mask(self, given: Given, scores: Shape) -> None:
+    def _refuse_mask(self, given: OpInputs, scores: Shape) -> None:
         mask, dtype = given[MASK], given[Q].dtype
         if self.causal:
             advice_ = "let the mask say it all, or leave it out"
-            raise Refusal(BadArgument(self.name, "causal", "true", "goes only without a mask", advice_), argument("causal"))
+            raise OperatorError(BadArgument(self.name, "causal", "true", "goes only without a mask", advice_), argument("causal"))
         if mask.dtype not in (BOOL_TYPE, FLOAT32, dtype):
-            raise Refusal(MaskType(self.name, f"bool or {dtype}", mask), input_(MASK))
+            raise OperatorError(MaskType(self.name, f"bool or {dtype}", mask), input_(MASK))
         fits = 2 <= mask.rank <= len(scores)
         wanted = [m if given.facts.equal(m, 1) else s for m, s in zip(reversed(mask.shape), reversed(scores), strict=False)]
         needed = f"a shape that broadcasts to {show_shape(scores)}"
         refuse_unless_mask(self.name, given, MASK, tuple(reversed(wanted)) if fits else None, needed)
 
-    def _refuse_window(self, given: Given) -> None:
+    def _refuse_window(self, given: OpInputs) -> None:
         """Where there were fewer keys than queries, the last ones might see none."""
         if not self.causal:
             needed = "goes only with `causal=true`"
-            raise Refusal(BadArgument(self.name, "window", str(self.window), needed), argument("window"))
+            raise OperatorError(BadArgument(self.name, "window", str(self.window), needed), argument("window"))
         refuse_unless_equal(self.name, given, (Q, K), -2, "slide a window over queries and keys of shape", "their lengths (axis -2)")
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Two matrix products and, as softmax counts, three operations for each score."""
         return 2 * self.multiply_adds(given, results) + 3 * numel(self.scores(given))
 
-    def multiply_adds(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """All scores count, hidden ones too."""
         return numel(self.scores(given)) * (given[Q].shape[-1] + given[V].shape[-1])

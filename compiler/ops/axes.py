@@ -10,24 +10,24 @@ from collections.abc import Iterable
 
 from ..errors.base import argument
 from ..errors.operators import BadArgument, BadAxis
-from ..types import TensorType
-from .base import Refusal
+from ..ir.types import TensorType
+from .base import OperatorError
 
 
-def front_axis(operator: str, axis: int, x: TensorType, name: str = "axis") -> int:
+def normalize_axis(operator: str, axis: int, x: TensorType, name: str = "axis") -> int:
     """The axis counted from the front; refused if `x` does not have it. `name` is the argument that says it."""
     rank = max(x.rank, 1)
     if not -rank <= axis < rank:
-        raise Refusal(BadAxis(operator, axis, x), argument(name))
+        raise OperatorError(BadAxis(operator, axis, x), argument(name))
     return axis % rank
 
 
 def front_axes(operator: str, axes: Iterable[int], x: TensorType, name: str = "axis") -> tuple[int, ...]:
     """The same for several axes, in order; refused if two of them are the same."""
     axes = tuple(axes)
-    front = [front_axis(operator, axis, x, name) for axis in axes]
+    front = [normalize_axis(operator, axis, x, name) for axis in axes]
     for index, axis in enumerate(front):
         if axis in front[:index]:
             shown = "[" + ", ".join(str(a) for a in axes) + "]"
-            raise Refusal(BadArgument(operator, name, shown, "must name each axis once"), argument(name))
+            raise OperatorError(BadArgument(operator, name, shown, "must name each axis once"), argument(name))
     return tuple(sorted(front))

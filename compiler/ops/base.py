@@ -28,17 +28,17 @@ from typing import Any, ClassVar, Generic, TypeVar, overload
 from netc.dsl.record import Record
 
 from ..dims import Dim, Facts
-from ..errors.base import Place, Problem
-from ..types import FLOAT32, DType, Shape, TensorType
+from ..errors.base import Location, Problem
+from ..ir.types import FLOAT32, DType, Shape, TensorType
 from .kinds import Kind
 
 T = TypeVar("T")
 
 
-class Refusal(Exception):
+class OperatorError(Exception):
     """Raised by a rule of an operator: `problem` is the error, `at` the place of it within the stage."""
 
-    def __init__(self, problem: Problem, at: Place) -> None:
+    def __init__(self, problem: Problem, at: Location) -> None:
         super().__init__(problem.message())
         self.problem = problem
         self.at = at
@@ -105,7 +105,7 @@ class ParameterSpec(Record):
     persistent: bool = True
 
 
-class Given(Record):
+class OpInputs(Record):
     """What a rule may look at: the types of the inputs and what is known of the dimensions."""
 
     types: tuple[TensorType, ...]
@@ -172,7 +172,7 @@ class Operator:
 
     def key(self) -> tuple[object, ...]:
         """Equal for operators that do the same."""
-        return (type(self), tuple((name, typed(self.args[name])) for name in sorted(self.args)))
+        return (type(self), tuple((name, strict_key(self.args[name])) for name in sorted(self.args)))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Operator) and self.key() == other.key()
@@ -185,23 +185,23 @@ class Operator:
 
     # --- the rules -------------------------------------------------------------------------------------------------------
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
-        """The types of the results, or a `Refusal`."""
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
+        """The types of the results, or a `OperatorError`."""
         raise NotImplementedError
 
-    def parameters(self, given: Given) -> tuple[ParameterSpec, ...]:
+    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         """The learned tensors and buffers. Called after `infer` has accepted the inputs."""
         return ()
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Floating-point operations for one run; a multiply-add counts two. The default: one for each element of the first result."""
         return numel(results[0].shape)
 
-    def multiply_adds(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Those of its matrix products and convolutions, as papers count; each is two of the `flops`. The default: there are none."""
         return 0
 
-    def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
+    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         """What is allowed but almost always a mistake."""
         return ()
 
@@ -213,10 +213,10 @@ class Operator:
         return sum(not n.endswith("?") for n in cls.inputs), len(cls.inputs)
 
 
-def typed(value: object) -> object:
+def strict_key(value: object) -> object:
     """A key for a value that tells 1, 1.0 and true apart, and 0.0 and -0.0, which Python holds to be equal."""
     if isinstance(value, tuple):
-        return tuple(typed(v) for v in value)
+        return tuple(strict_key(v) for v in value)
     return (type(value), value, copysign(1, value)) if isinstance(value, float) else (type(value), value)
 
 

@@ -1,6 +1,6 @@
 """Broadcasting, as NumPy and PyTorch have it: shapes are aligned at their ends, and an axis of 1 stretches to any other.
 
-In: the shapes of two or more tensors, and what is known of their dimensions. Out: the shape they come to, or a `Refusal`. Always: a
+In: the shapes of two or more tensors, and what is known of their dimensions. Out: the shape they come to, or a `OperatorError`. Always: a
 symbolic dimension goes only with 1 and with what is provably equal to it.
 """
 
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from ..dims import Dim, Facts, advice, show
 from ..errors.base import STAGE
 from ..errors.operators import ShapeMismatch, Unprovable
-from ..types import Shape
-from .base import Refusal
+from ..ir.types import Shape
+from .base import OperatorError
 
 
 def broadcast(a: Shape, b: Shape, facts: Facts, operator: str = "broadcast", verb: str = "", at: tuple[int, int] = (0, 1)) -> Shape:
@@ -25,11 +25,11 @@ def broadcast(a: Shape, b: Shape, facts: Facts, operator: str = "broadcast", ver
         x, y = pairs[axis]
         if facts.equal(x, y) is False:
             why = f"{_axis(axis, a, b)} is {show(x)} in one and {show(y)} in the other"
-            raise Refusal(ShapeMismatch(verb or operator, a, b, why, _suggestion(a, b, facts, at), at), STAGE)
+            raise OperatorError(ShapeMismatch(verb or operator, a, b, why, _suggestion(a, b, facts, at), at), STAGE)
     for axis in open_:
         x, y = pairs[axis]
         need = f"{_axis(axis, a, b)} of both must agree, or be 1"
-        raise Refusal(Unprovable(operator, x, y, need, advice(x, y) or "", at), STAGE)
+        raise OperatorError(Unprovable(operator, x, y, need, advice(x, y) or "", at), STAGE)
     return tuple(size for size in sizes if size is not None)
 
 

@@ -6,17 +6,17 @@ they are 0.
 
 from __future__ import annotations
 
-from ..errors.base import Place, Problem, input_
+from ..errors.base import Location, Problem, input_
 from ..errors.operators import NeedsBool
-from ..types import BOOL, DType, TensorType
-from .arithmetic import Binary, MaybeNumber, Pair
-from .base import Given, Refusal
+from ..ir.types import BOOL, DType, TensorType
+from .arithmetic import BinaryOperator, MaybeNumber, Pair
+from .base import OperatorError, OpInputs
 from .broadcast import broadcast_all
-from .pointwise import ANYTHING, Pointwise, computed, held_otherwise, refuse_unless_held
+from .pointwise import ANYTHING, Pointwise, computed, require_exact_scalar, scalar_warnings
 from .promotion import result_type
 
 
-class Comparison(Binary):
+class Comparison(BinaryOperator):
     """A truth value for each pair."""
 
     verb = "compare"
@@ -126,7 +126,7 @@ class Predicate(Pointwise):
 
     takes = ANYTHING
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         return (given[0].with_dtype(BOOL),)
 
 
@@ -166,19 +166,19 @@ class Where(MaybeNumber):
     inputs = ("condition", "x", "other?")
     examples = ("x = input 3; y = input 3; (x > 0, x, y) -> where", "x = input 3; (x > 0, x) -> where 0")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         self.refuse_operands(given)
         if given[0].dtype != BOOL:
-            raise Refusal(NeedsBool(self.name, given[0]), input_(0))
+            raise OperatorError(NeedsBool(self.name, given[0]), input_(0))
         dtype = self.operand_type(given)
         # PyTorch makes a half type of a float32 without asking.
-        refuse_unless_held(self.name, given[1].with_dtype(computed(dtype)), self.other, "other")
+        require_exact_scalar(self.name, given[1].with_dtype(computed(dtype)), self.other, "other")
         shape = broadcast_all([t.shape for t in given], given.facts, self.name, "choose between")
         return (TensorType(dtype, shape),)
 
-    def operand_type(self, given: Given) -> DType:
+    def operand_type(self, given: OpInputs) -> DType:
         """The element type that both choices are converted to."""
         return result_type(given.types[1:], self.scalars)
 
-    def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
-        return held_otherwise(self.name, given[1].with_dtype(self.operand_type(given)), other=self.other)
+    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+        return scalar_warnings(self.name, given[1].with_dtype(self.operand_type(given)), other=self.other)

@@ -17,17 +17,17 @@ from ..errors.constants import (
     InitNeedsMatrix,
     InitUnfit,
     SymbolicBuffer,
-    SymbolicParameter,
+    SymbolicParameterShape,
     UntrainableType,
 )
 from ..errors.operators import EmptyResult
 from ..errors.structure import LargeNumber
 from ..errors.values import NoValue
-from ..types import BOOL as BOOL_TYPE
-from ..types import FLOAT32, INT64, DType, Shape, TensorType
-from .base import Arg, Given, Init, Operator, ParameterSpec, Refusal
-from .formula import Binary, Const, Formula, depth, evaluate, is_static, kind_of, may_be_zero, parts, valueless
-from .kinds import BOOL, DTYPE, SHAPE, STRING, Kind, ListKind, Unfit
+from ..ir.types import BOOL as BOOL_TYPE
+from ..ir.types import FLOAT32, INT64, DType, Shape, TensorType
+from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec
+from .formula import BinaryFormula, Const, Formula, depth, evaluate, is_static, kind_of, may_be_zero, parts, valueless
+from .kinds import BOOL, DTYPE, SHAPE, STRING, InvalidArgument, Kind, ListKind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,21 +54,21 @@ class InitKind(Kind[Init]):
         if isinstance(value, (int, float)):
             value = Init("constant", (value,))
         if not isinstance(value, Init) or value.kind not in INITS:
-            raise Unfit
+            raise InvalidArgument
         least, most = INITS[value.kind]
         if not value.values:
             return Init(value.kind, self._usual(value.kind))
         if len(value.values) not in (least, most) or not all(isinstance(v, (int, float)) for v in value.values):
-            raise Unfit
+            raise InvalidArgument
         if value.kind == "normal" and value.values[0] < 0:
-            raise Unfit("its deviation is negative")
+            raise InvalidArgument("its deviation is negative")
         if value.kind == "uniform" and value.values[0] > value.values[1]:
-            raise Unfit("its lower end is above its upper one")
+            raise InvalidArgument("its lower end is above its upper one")
         return value
 
     def _usual(self, kind: str) -> tuple[float, ...]:
         if kind not in self.words:
-            raise Unfit
+            raise InvalidArgument
         return _USUAL.get(kind, ())
 
 
@@ -78,7 +78,7 @@ class FormulaKind(Kind[Formula]):
 
     def convert(self, value: object) -> Formula:
         if not isinstance(value, Formula):
-            raise Unfit
+            raise InvalidArgument
         return value
 
 
@@ -102,21 +102,21 @@ class Parameter(Operator):
         "x = input 3; offset = param [1] init=uniform(-1, 1) trainable=false as offset; x + offset",
     )
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         _refuse_empty(self.name, self.shape)
         for axis, size in enumerate(self.shape):
             if isinstance(size, SymDim):
-                raise Refusal(SymbolicParameter(self.shape, axis), argument("shape"))
+                raise OperatorError(SymbolicParameterShape(self.shape, axis), argument("shape"))
         if self.trainable and not self.dtype.is_float:
-            raise Refusal(UntrainableType(self.dtype), argument("dtype"))
+            raise OperatorError(UntrainableType(self.dtype), argument("dtype"))
         kind = self.init.kind
         if not self.dtype.is_float:
             self._check_integers()
         for value in self.init.values:
             if abs(value) > self.dtype.limits[1] and self.dtype.is_float:
-                raise Refusal(InitUnfit(value, self.dtype), argument("init"))
+                raise OperatorError(InitUnfit(value, self.dtype), argument("init"))
         if kind == "xavier_uniform" and len(self.shape) < 2:
-            raise Refusal(InitNeedsMatrix(kind, self.shape), argument("init"))
+            raise OperatorError(InitNeedsMatrix(kind, self.shape), argument("init"))
         return (TensorType(self.dtype, self.shape),)
 
     def _check_integers(self) -> None:
@@ -126,14 +126,14 @@ class Parameter(Operator):
             case Init("constant", (value,)):
                 low, high = self.dtype.limits
                 if not low <= value <= high or not float(value).is_integer():
-                    raise Refusal(InitUnfit(value, self.dtype), argument("init"))
+                    raise OperatorError(InitUnfit(value, self.dtype), argument("init"))
             case Init(kind):
-                raise Refusal(InitNeedsFloat(kind, self.dtype), argument("init"))
+                raise OperatorError(InitNeedsFloat(kind, self.dtype), argument("init"))
 
-    def parameters(self, given: Given) -> tuple[ParameterSpec, ...]:
+    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         return (ParameterSpec("", self.shape, self.init, self.dtype, trainable=self.trainable),)
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 
@@ -169,29 +169,29 @@ class Table(Operator):
         given: DType | None = self.dtype
         return given or {"bool": BOOL_TYPE, "int": INT64, "float": FLOAT32}[kind_of(self.formula, self.shape)]
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         deep = depth(self.formula)
         if deep > DEEPEST:
-            raise Refusal(FormulaTooDeep(deep, DEEPEST), argument("formula"))
+            raise OperatorError(FormulaTooDeep(deep, DEEPEST), argument("formula"))
         if len(self.indices) != len(self.shape):
-            raise Refusal(IndexCount(self.indices, self.shape), argument("shape"))
+            raise OperatorError(IndexCount(self.indices, self.shape), argument("shape"))
         _refuse_empty(self.name, self.shape)
         if self.labelled and not self.static:
-            raise Refusal(SymbolicBuffer(self.shape), argument("shape"))
+            raise OperatorError(SymbolicBuffer(self.shape), argument("shape"))
         for part in parts(self.formula):
             if isinstance(part, Const) and isinstance(part.value, int) and abs(part.value) > _LARGEST:
-                raise Refusal(LargeNumber(part.value, _LARGEST), argument("formula"))
-            if isinstance(part, Binary) and part.op in ("//", "%") and self._may_divide_by_zero(part):
-                raise Refusal(DivisorMayBeZero(part.op), argument("formula"))
+                raise OperatorError(LargeNumber(part.value, _LARGEST), argument("formula"))
+            if isinstance(part, BinaryFormula) and part.op in ("//", "%") and self._may_divide_by_zero(part):
+                raise OperatorError(DivisorMayBeZero(part.op), argument("formula"))
         without = valueless(self.formula)
         if without:
-            raise Refusal(NoValue(without, "its numbers have no result, or it is too large"), argument("formula"))
+            raise OperatorError(NoValue(without, "its numbers have no result, or it is too large"), argument("formula"))
         return (TensorType(self.element, self.shape),)
 
-    def _may_divide_by_zero(self, part: Binary) -> bool:
+    def _may_divide_by_zero(self, part: BinaryFormula) -> bool:
         return kind_of(part, self.shape) == "int" and may_be_zero(part.right, self.shape)
 
-    def parameters(self, given: Given) -> tuple[ParameterSpec, ...]:
+    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         if not self.static:
             return ()
         return (ParameterSpec("", self.shape, Init("table"), self.element, trainable=False, persistent=self.labelled),)
@@ -202,7 +202,7 @@ class Table(Operator):
         element = self.element.name
         return evaluate(self.formula, sizes).astype("float32" if element == "bfloat16" else element)
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 
@@ -210,4 +210,4 @@ def _refuse_empty(name: str, shape: Shape) -> None:
     for axis, size in enumerate(shape):
         highest = size if isinstance(size, int) else bounds(size)[1]
         if highest is not None and highest < 1:
-            raise Refusal(EmptyResult(name, shape, axis), argument("shape") if shape else STAGE)
+            raise OperatorError(EmptyResult(name, shape, axis), argument("shape") if shape else STAGE)

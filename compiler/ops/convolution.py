@@ -8,8 +8,8 @@ from typing import ClassVar
 from ..dims import Dim, Facts
 from ..errors.base import argument
 from ..errors.operators import BadArgument, EmptyResult, NotDivisible
-from ..types import TensorType
-from .base import Arg, Given, Operator, ParameterSpec, Refusal, numel
+from ..ir.types import TensorType
+from .base import Arg, Operator, OperatorError, OpInputs, ParameterSpec, numel
 from .kinds import BOOL, COUNT, SIZE, SIZES, SIZES0, WordKind
 from .learned import float_input, weight_and_bias
 from .windows import PaddingKind, Window, each_axis, sizes_of, spatial_axes
@@ -27,7 +27,7 @@ class _Convolution(Operator):
     bias = Arg(BOOL, default=True)
     dilation = Arg(SIZES, default=1)
 
-    def _input(self, given: Given) -> TensorType:
+    def _input(self, given: OpInputs) -> TensorType:
         x = float_input(self.name, given)
         spatial_axes(self.name, x)
         self._check_groups(x.shape[1], "input")
@@ -39,7 +39,7 @@ class _Convolution(Operator):
         if isinstance(channels, int) and channels % self.groups:
             at = 0 if which == "input" else None
             problem = NotDivisible(self.name, f"{self.groups} groups", f"{channels} {which} channels", at=at)
-            raise Refusal(problem, argument("groups" if which == "input" else "channels"))
+            raise OperatorError(problem, argument("groups" if which == "input" else "channels"))
 
     def _kernel(self, x: TensorType) -> tuple[int, ...]:
         return each_axis(self.name, "kernel", self.kernel, x)
@@ -68,13 +68,13 @@ class Conv(_Convolution):
             before = after = each_axis(self.name, "padding", sizes, x)
         return tuple(Window(*sides) for sides in zip(kernel, stride, dilation, before, after, strict=True))
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = self._input(given)
         windows = self.windows(x)
         stride = max(w.stride for w in windows)
         if self.padding == "same" and stride != 1:
             problem = BadArgument(self.name, "stride", str(stride), "must be 1 with `padding=same`", self._instead(windows))
-            raise Refusal(problem, argument("stride"))
+            raise OperatorError(problem, argument("stride"))
         self._check_padding(x, windows, given.facts)
         return (x.with_shape((x.shape[0], self.channels, *sizes_of(self.name, x, windows, given.facts))),)
 
@@ -95,7 +95,7 @@ class Conv(_Convolution):
         least = min(window.before for window in windows)
         if self.padding_mode == "zeros" and least < 0:
             needed = "must be at least 0 with `padding_mode=zeros`"
-            raise Refusal(
+            raise OperatorError(
                 BadArgument(self.name, "padding", str(least), needed, "cut off with `-> pad [-1, -1]` before"), argument("padding")
             )
         if self.padding_mode not in self._needs:
@@ -105,18 +105,18 @@ class Conv(_Convolution):
             most = max(window.before, window.after)
             if most > 0 and facts.at_least(size, most + more) is False:
                 needed = f"must be {words} the size of axis {axis} with `padding_mode={self.padding_mode}`"
-                raise Refusal(BadArgument(self.name, "padding", f"{most} for {x}", needed), argument("padding"))
+                raise OperatorError(BadArgument(self.name, "padding", f"{most} for {x}", needed), argument("padding"))
 
-    def parameters(self, given: Given) -> tuple[ParameterSpec, ...]:
+    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given[0]
         kernel = self._kernel(x)
         inner = x.shape[1] // self.groups
         return weight_and_bias((self.channels, inner, *kernel), self.channels, inner * prod(kernel), x.dtype, self.bias)
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 2 * self.multiply_adds(given, results) + (numel(results[0].shape) if self.bias else 0)
 
-    def multiply_adds(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         x = given[0]
         return numel(results[0].shape) * (x.shape[1] // self.groups) * prod(self._kernel(x))
 
@@ -147,30 +147,30 @@ class ConvTranspose(_Convolution):
         """`output_padding` for each spatial axis."""
         return each_axis(self.name, "output_padding", self.output_padding, x)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = self._input(given)
         sizes: list[Dim] = []
         for size, window, extra in zip(x.shape[2:], self.windows(x), self.extra(x), strict=True):
             if extra >= max(window.stride, window.dilation):
                 needed = "must be less than the greater of stride and dilation"
-                raise Refusal(BadArgument(self.name, "output_padding", str(extra), needed), argument("output_padding"))
+                raise OperatorError(BadArgument(self.name, "output_padding", str(extra), needed), argument("output_padding"))
             sizes.append((size - 1) * window.stride - window.before - window.after + window.span + extra)
         result = (x.shape[0], self.channels, *sizes)
         for axis, size in enumerate(sizes, start=2):
             if given.facts.at_least(size, 1) is False:
-                raise Refusal(EmptyResult(self.name, result, axis), argument("padding"))
+                raise OperatorError(EmptyResult(self.name, result, axis), argument("padding"))
         return (x.with_shape(result),)
 
-    def parameters(self, given: Given) -> tuple[ParameterSpec, ...]:
+    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given[0]
         kernel = self._kernel(x)
         outer = self.channels // self.groups
         # PyTorch counts the second axis of the weight as what comes in, here too.
         return weight_and_bias((x.shape[1], outer, *kernel), self.channels, outer * prod(kernel), x.dtype, self.bias)
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 2 * self.multiply_adds(given, results) + (numel(results[0].shape) if self.bias else 0)
 
-    def multiply_adds(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         x = given[0]
         return numel(x.shape) * (self.channels // self.groups) * prod(self._kernel(x))

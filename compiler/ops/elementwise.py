@@ -5,8 +5,8 @@ Those that leave the integers make float32 of them, as in PyTorch.
 
 from __future__ import annotations
 
-from ..types import BOOL, INT64, TensorType
-from .base import Given
+from ..ir.types import BOOL, INT64, TensorType
+from .base import OpInputs
 from .pointwise import ANYTHING, NUMBERS, Pointwise
 
 
@@ -97,7 +97,7 @@ class Square(Number):
     takes = ANYTHING
     examples = ("input 3 -> square",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         (x,) = super().infer(given)
         return (x.with_dtype(INT64) if x.dtype == BOOL else x,)
 
@@ -111,7 +111,7 @@ class LogicalNot(Pointwise):
     takes = ANYTHING
     examples = ("x = input 3; x > 0 -> logical_not",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         return (given[0].with_dtype(BOOL),)
 
 

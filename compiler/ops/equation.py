@@ -16,8 +16,8 @@ from ..dims import Dim, Facts, advice, show
 from ..errors.base import STAGE, argument
 from ..errors.linear_algebra import BadEquation
 from ..errors.operators import ShapeMismatch, Unprovable
-from ..types import Shape
-from .base import Refusal
+from ..ir.types import Shape
+from .base import OperatorError
 
 _DOTS = "..."
 _MARK = "\0"
@@ -47,7 +47,7 @@ class Equation(Record):
 
 
 def read(text: str, shapes: Sequence[Shape], facts: Facts) -> Equation:
-    """The equation with these operands, or a `Refusal`."""
+    """The equation with these operands, or a `OperatorError`."""
     left, arrow, right = (part.replace(" ", "") for part in text.replace(_DOTS, _MARK).partition("->"))
     terms = left.split(",")
     if len(terms) != len(shapes):
@@ -126,9 +126,9 @@ def _refuse_unless_equal(text: str, label: str, left: Dim, right: Dim, at: tuple
     name = f"`{label}`" if label.isalpha() else "an axis of `...`"
     if same is False:
         why = f"{name} is {show(left)} and {show(right)}"
-        raise Refusal(ShapeMismatch(f"use `{text}` on", shapes[at[0]], shapes[at[1]], why, at=at), STAGE)
+        raise OperatorError(ShapeMismatch(f"use `{text}` on", shapes[at[0]], shapes[at[1]], why, at=at), STAGE)
     if same is None:
-        raise Refusal(Unprovable("einsum", left, right, f"{name} must have one size", advice(left, right) or "", at), STAGE)
+        raise OperatorError(Unprovable("einsum", left, right, f"{name} must have one size", advice(left, right) or "", at), STAGE)
 
 
 def _many(count: int, what: str) -> str:
@@ -136,5 +136,5 @@ def _many(count: int, what: str) -> str:
     return f"{count} {what if count == 1 else plural}"
 
 
-def _refusal(text: str, why: str, suggestion: str = "") -> Refusal:
-    return Refusal(BadEquation(text, why, suggestion), argument("equation"))
+def _refusal(text: str, why: str, suggestion: str = "") -> OperatorError:
+    return OperatorError(BadEquation(text, why, suggestion), argument("equation"))

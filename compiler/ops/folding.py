@@ -11,21 +11,21 @@ from math import prod
 from ..dims import Dim, advice, advice_divides, show
 from ..errors.base import argument, input_
 from ..errors.operators import BadArgument, NeedsFloat, NotDivisible, Unprovable, UnprovableMultiple, WrongRank, WrongSize
-from ..types import TensorType, show_shape
-from .base import Arg, Given, Operator, Refusal, numel
+from ..ir.types import TensorType, show_shape
+from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .kinds import COUNT, SIZE, SIZES, SIZES0, ListKind
 from .shape import Layout
 from .windows import Window, sizes_of
 
 
-def exact_quotient(operator: str, size: Dim, noun: str, by: int, blocks: str, given: Given, name: str) -> Dim:
+def exact_quotient(operator: str, size: Dim, noun: str, by: int, blocks: str, given: OpInputs, name: str) -> Dim:
     """`size / by`; refused unless it is a whole number. `noun` is such as `channels`, `blocks` such as `blocks of 2x2`."""
     quotient = given.facts.exact_div(size, by)
     if quotient is not None:
         return quotient
     if given.facts.divides(by, size) is False:
-        raise Refusal(NotDivisible(operator, blocks, f"{show(size)} {noun}"), argument(name))
-    raise Refusal(UnprovableMultiple(operator, by, size, advice_divides(by, size)), argument(name))
+        raise OperatorError(NotDivisible(operator, blocks, f"{show(size)} {noun}"), argument(name))
+    raise OperatorError(UnprovableMultiple(operator, by, size, advice_divides(by, size)), argument(name))
 
 
 class PixelShuffle(Layout):
@@ -38,10 +38,10 @@ class PixelShuffle(Layout):
     r = Arg(COUNT, positional=True, alias="upscale_factor")
     examples = ("input 12xHxW -> pixel_shuffle 2",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
         if x.rank < 3:
-            raise Refusal(WrongRank(self.name, "[..., C, height, width]", x), input_(0))
+            raise OperatorError(WrongRank(self.name, "[..., C, height, width]", x), input_(0))
         *before, channels, height, width = x.shape
         fewer = exact_quotient(self.name, channels, "channels", self.r * self.r, f"blocks of {self.r}x{self.r}", given, "r")
         return (x.with_shape((*before, fewer, height * self.r, width * self.r)),)
@@ -57,10 +57,10 @@ class PixelUnshuffle(Layout):
     r = Arg(COUNT, positional=True, alias="downscale_factor")
     examples = ("input 3x8x8 -> pixel_unshuffle 2", "input 3xHxW where H % 2 == 0, W % 2 == 0 -> pixel_unshuffle 2")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
         if x.rank < 3:
-            raise Refusal(WrongRank(self.name, "[..., C, height, width]", x), input_(0))
+            raise OperatorError(WrongRank(self.name, "[..., C, height, width]", x), input_(0))
         *before, channels, height, width = x.shape
         blocks = f"blocks of {self.r}x{self.r}"
         high = exact_quotient(self.name, height, "rows", self.r, blocks, given, "r")
@@ -78,25 +78,25 @@ class ChannelShuffle(Layout):
     groups = Arg(COUNT, positional=True)
     examples = ("input 8x4x4 -> channel_shuffle 2",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
         if x.rank < 3:
-            raise Refusal(WrongRank(self.name, "[N, C, ...] with at least three axes", x), input_(0))
+            raise OperatorError(WrongRank(self.name, "[N, C, ...] with at least three axes", x), input_(0))
         self.width(given)
         return (x,)
 
-    def width(self, given: Given) -> Dim:
+    def width(self, given: OpInputs) -> Dim:
         """Channels in a group."""
         return exact_quotient(self.name, given[0].shape[1], "channels", self.groups, f"{self.groups} groups", given, "groups")
 
 
-def _fold_input(operator: str, given: Given, rank: int, needed: str) -> TensorType:
+def _fold_input(operator: str, given: OpInputs, rank: int, needed: str) -> TensorType:
     """A batch of so many axes, or a single sample. A batch of something else is not taken for a sample."""
     x = given[0]
     if x.dtype.is_integer:
-        raise Refusal(NeedsFloat(operator, x), input_(0))
+        raise OperatorError(NeedsFloat(operator, x), input_(0))
     if x.rank != rank and (x.rank != rank - 1 or x.is_batch):
-        raise Refusal(WrongRank(operator, needed, x), input_(0))
+        raise OperatorError(WrongRank(operator, needed, x), input_(0))
     return x
 
 
@@ -109,7 +109,7 @@ class _Blocks(Operator):
         pair = (value, value) if isinstance(value, int) else value
         if len(pair) != 2:
             needed = "must be one number, or one for each of the two axes of the image"
-            raise Refusal(BadArgument(self.name, name, "x".join(map(str, pair)), needed), argument(name))
+            raise OperatorError(BadArgument(self.name, name, "x".join(map(str, pair)), needed), argument(name))
         return pair
 
     def windows(self) -> tuple[Window, ...]:
@@ -130,17 +130,17 @@ class Unfold(_Blocks):
     stride = Arg(SIZES, default=1)
     examples = ("input 3x8x8 -> unfold 2x2 stride=2", "input 3xHxW -> unfold 3 padding=1")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = _fold_input(self.name, given, 4, "[N, C, height, width]")
         *batch, channels, _, _ = x.shape
         high, wide = self.counts(given)
         return (x.with_shape((*batch, channels * prod(self.pair("kernel")), high * wide)),)
 
-    def counts(self, given: Given) -> tuple[Dim, ...]:
+    def counts(self, given: OpInputs) -> tuple[Dim, ...]:
         """How many blocks there are along each axis of the image."""
         return sizes_of(self.name, given[0], self.windows(), given.facts)
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 
@@ -158,7 +158,7 @@ class Fold(_Blocks):
     stride = Arg(SIZES, default=1)
     examples = ("input [12, 16] -> fold 8x8 2 stride=2",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = _fold_input(self.name, given, 3, "[N, C * kernel, blocks]")
         *batch, columns, _ = x.shape
         kernel = self.pair("kernel")
@@ -175,19 +175,19 @@ class Fold(_Blocks):
         if len(size) != 2:
             found = "[" + ", ".join(map(show, size)) + "]"
             needed = "must be one number, or one for each of the two axes of the image"
-            raise Refusal(BadArgument(self.name, "output_size", found, needed), argument("output_size"))
+            raise OperatorError(BadArgument(self.name, "output_size", found, needed), argument("output_size"))
         return size
 
-    def _refuse_unless_as_many(self, blocks: Dim, given: Given) -> None:
+    def _refuse_unless_as_many(self, blocks: Dim, given: OpInputs) -> None:
         x = given[0]
         same = given.facts.equal(x.shape[-1], blocks)
         if same is False:
             needed = f"as many columns as there are blocks in {show_shape(self.image())}, {show(blocks)}"
-            raise Refusal(WrongSize(self.name, needed, x), input_(0))
+            raise OperatorError(WrongSize(self.name, needed, x), input_(0))
         if same is None:
             need = f"axis {x.rank - 1} must be the number of blocks"
-            raise Refusal(Unprovable(self.name, x.shape[-1], blocks, need, advice(x.shape[-1], blocks) or "", (0, 0)), input_(0))
+            raise OperatorError(Unprovable(self.name, x.shape[-1], blocks, need, advice(x.shape[-1], blocks) or "", (0, 0)), input_(0))
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One for each element that is added."""
         return numel(given[0].shape)

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from netc.dsl.record import Record
 
 from ..dims import Dim, SymDim, bounds
-from ..types import Shape
-from .base import typed
+from ..ir.types import Shape
+from .base import strict_key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,26 +41,26 @@ class Const(Formula):
     name: str = ""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Const) and typed(self.value) == typed(other.value)
+        return isinstance(other, Const) and strict_key(self.value) == strict_key(other.value)
 
     def __hash__(self) -> int:
-        return hash(typed(self.value))
+        return hash(strict_key(self.value))
 
 
-class Index(Formula):
+class IndexFormula(Formula):
     """The index along axis `number` of the table, from 0."""
 
     number: int
 
 
-class Unary(Formula):
+class UnaryFormula(Formula):
     """`op` is one of `- + not`."""
 
     op: str
     operand: Formula
 
 
-class Binary(Formula):
+class BinaryFormula(Formula):
     """`op` is one of `+ - * / // % ** == != < <= > >= and or`."""
 
     op: str
@@ -68,7 +68,7 @@ class Binary(Formula):
     right: Formula
 
 
-class Call(Formula):
+class CallFormula(Formula):
     """`function` is a key of FUNCTIONS, with as many arguments as that takes."""
 
     function: str
@@ -138,11 +138,11 @@ def depth(formula: Formula) -> int:
 
 def _operands(formula: Formula) -> tuple[Formula, ...]:
     match formula:
-        case Unary(_, operand):
+        case UnaryFormula(_, operand):
             return (operand,)
-        case Binary(_, left, right):
+        case BinaryFormula(_, left, right):
             return (left, right)
-        case Call(_, arguments):
+        case CallFormula(_, arguments):
             return arguments
     return ()
 
@@ -154,7 +154,7 @@ def is_static(formula: Formula) -> bool:
 
 def indices(formula: Formula) -> frozenset[int]:
     """The axes whose index it looks at."""
-    return frozenset(p.number for p in parts(formula) if isinstance(p, Index))
+    return frozenset(p.number for p in parts(formula) if isinstance(p, IndexFormula))
 
 
 def fills(formula: Formula, shape: Shape) -> bool:
@@ -168,15 +168,15 @@ def kind_of(formula: Formula, shape: Shape) -> NumberKind:
     match formula:
         case Const(value):
             return "bool" if isinstance(value, bool) else "float" if isinstance(value, float) else "int"
-        case Unary("not", _):
+        case UnaryFormula("not", _):
             return "bool"
-        case Unary(_, operand):
+        case UnaryFormula(_, operand):
             return _number(kind_of(operand, shape))
-        case Binary(op, left, right):
+        case BinaryFormula(op, left, right):
             return _kind_of_binary(op, left, right, shape)
-        case Call("where", (_, then, otherwise)):
+        case CallFormula("where", (_, then, otherwise)):
             return _wider(kind_of(then, shape), kind_of(otherwise, shape))
-        case Call(function, arguments):
+        case CallFormula(function, arguments):
             result = FUNCTIONS[function].result
             return result if result != "same" else _number(_wider(*(kind_of(a, shape) for a in arguments)))
     return "int"
@@ -216,28 +216,28 @@ def interval(formula: Formula, shape: Shape) -> Bounds:
             return bounds(value)
         case Const(value) if not isinstance(value, SymDim):
             return float(value), float(value)
-        case Index(number):
+        case IndexFormula(number):
             size = shape[number]
             high = size if isinstance(size, int) else bounds(size)[1]
             return 0, None if high is None else high - 1
-        case Unary("-", operand):
+        case UnaryFormula("-", operand):
             return _negated(interval(operand, shape))
-        case Unary("+", operand):
+        case UnaryFormula("+", operand):
             return interval(operand, shape)
-        case Unary("not", _):
+        case UnaryFormula("not", _):
             return 0, 1
-        case Binary(op, left, right):
+        case BinaryFormula(op, left, right):
             return _interval_of_binary(op, interval(left, shape), interval(right, shape))
-        case Call("where", (_, then, otherwise)):
+        case CallFormula("where", (_, then, otherwise)):
             (a, b), (c, d) = interval(then, shape), interval(otherwise, shape)
             return _both(min, a, c), _both(max, b, d)
-        case Call("min" | "max" as name, arguments):
+        case CallFormula("min" | "max" as name, arguments):
             pick = FUNCTIONS[name].python
             ends = [interval(a, shape) for a in arguments]
             return _picked(pick, [e[0] for e in ends], name == "max"), _picked(pick, [e[1] for e in ends], name == "min")
-        case Call("abs" | "sqrt" | "exp", _):
+        case CallFormula("abs" | "sqrt" | "exp", _):
             return 0, None
-        case Call("sin" | "cos", _):
+        case CallFormula("sin" | "cos", _):
             return -1, 1
     return UNBOUNDED
 
@@ -290,18 +290,18 @@ def _picked(pick: Callable[..., Any], ends: list[float | None], one_is_enough: b
 def fold(formula: Formula) -> Formula:
     """The same with parts that are plain numbers computed."""
     match formula:
-        case Unary(op, operand):
+        case UnaryFormula(op, operand):
             inner = fold(operand)
-            return _plain(Unary(op, inner), lambda v: {"-": -v, "+": +v, "not": not v}[op], inner)
-        case Binary("and" | "or" as op, left, right):
+            return _plain(UnaryFormula(op, inner), lambda v: {"-": -v, "+": +v, "not": not v}[op], inner)
+        case BinaryFormula("and" | "or" as op, left, right):
             a, b = fold(left), fold(right)
-            return _plain(Binary(op, a, b), lambda x, y: bool(x and y) if op == "and" else bool(x or y), a, b)
-        case Binary(op, left, right):
+            return _plain(BinaryFormula(op, a, b), lambda x, y: bool(x and y) if op == "and" else bool(x or y), a, b)
+        case BinaryFormula(op, left, right):
             a, b = fold(left), fold(right)
-            return _plain(Binary(op, a, b), _power if op == "**" else (ARITHMETIC | COMPARISONS)[op], a, b)
-        case Call(function, arguments):
+            return _plain(BinaryFormula(op, a, b), _power if op == "**" else (ARITHMETIC | COMPARISONS)[op], a, b)
+        case CallFormula(function, arguments):
             inner_arguments = tuple(fold(a) for a in arguments)
-            return _plain(Call(function, inner_arguments), FUNCTIONS[function].python, *inner_arguments)
+            return _plain(CallFormula(function, inner_arguments), FUNCTIONS[function].python, *inner_arguments)
     return formula
 
 
@@ -329,7 +329,7 @@ def valueless(formula: Formula) -> str:
     """What has no value among the parts that are plain numbers, `log` of zero or a number that is too large; empty: everything has."""
     for part in parts(fold(formula)):
         match part:
-            case Unary(name, _) | Binary(name, _, _) | Call(name, _) if all(_is_number(o) for o in _operands(part)):
+            case UnaryFormula(name, _) | BinaryFormula(name, _, _) | CallFormula(name, _) if all(_is_number(o) for o in _operands(part)):
                 return name
     return ""
 
@@ -369,21 +369,21 @@ def _evaluate(formula: Formula, places: Any, dtype: Any) -> Any:
     match formula:
         case Const(value):
             return np.asarray(value, dtype=None if isinstance(value, bool) else dtype)
-        case Index(axis):
+        case IndexFormula(axis):
             return places[axis]
-        case Unary("not", operand):
+        case UnaryFormula("not", operand):
             return ~truth(operand)
-        case Unary(op, operand):
+        case UnaryFormula(op, operand):
             return -number(operand) if op == "-" else number(operand)
-        case Binary("and", left, right):
+        case BinaryFormula("and", left, right):
             return truth(left) & truth(right)
-        case Binary("or", left, right):
+        case BinaryFormula("or", left, right):
             return truth(left) | truth(right)
-        case Binary(op, left, right):
+        case BinaryFormula(op, left, right):
             return (ARITHMETIC | COMPARISONS)[op](number(left), number(right))
-        case Call("where", (test, then, otherwise)):
+        case CallFormula("where", (test, then, otherwise)):
             return np.where(truth(test), _evaluate(then, places, dtype), _evaluate(otherwise, places, dtype))
-        case Call(function, arguments):
+        case CallFormula(function, arguments):
             ufunc = getattr(np, FUNCTIONS[function].numpy)
             values = [number(a) for a in arguments]
             return ufunc(*values) if len(values) == 1 else ufunc.reduce(np.broadcast_arrays(*values))

@@ -11,17 +11,17 @@ from typing import ClassVar
 
 from ..dims import Dim, advice, show
 from ..errors.arithmetic import NeedsNumber
-from ..errors.base import STAGE, Place, Problem, argument, input_
+from ..errors.base import STAGE, Location, Problem, argument, input_
 from ..errors.dense import NarrowIndices
 from ..errors.indexing import LongIndices, ScatterSource
 from ..errors.operators import BadArgument, DTypeMismatch, NeedsBool, NeedsInteger, Unprovable, WrongRank, WrongSize
 from ..errors.shape import UnprovableSize
-from ..types import INT64, DType, TensorType, show_shape
-from .axes import front_axis
-from .base import Arg, Given, Operator, Refusal, numel
+from ..ir.types import INT64, DType, TensorType, show_shape
+from .axes import normalize_axis
+from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
 from .kinds import AXIS, BOOL, DIM, DTYPE, SIZE, Kind, NumberKind, WordKind
-from .pointwise import held, held_otherwise
+from .pointwise import cast_scalar, scalar_warnings
 from .shape import Layout
 
 X, INDEX, SRC = range(3)
@@ -48,31 +48,31 @@ FILL = FillKind()
 
 def filling(operator: str, value: int | float | bool, dtype: DType) -> int | float | bool:
     """The argument `value` as an element of that type; refused if the type does not hold it."""
-    taken = held(value, dtype)
+    taken = cast_scalar(value, dtype)
     if taken is None:
         low, high = dtype.limits
         ends = [f"{end:.6g}" if dtype.is_float else str(end) for end in (low, high)]
         needed = f"must be {f'from {ends[0]} to {ends[1]}' if isfinite(value) else 'finite'} for {dtype}"
-        raise Refusal(BadArgument(operator, "value", str(value), needed), argument("value"))
+        raise OperatorError(BadArgument(operator, "value", str(value), needed), argument("value"))
     assert isinstance(taken, (int, float))
     return taken
 
 
-def refuse_unless_indices(operator: str, given: Given, index: int) -> None:
+def refuse_unless_indices(operator: str, given: OpInputs, index: int) -> None:
     """Refuses the input `index` unless PyTorch looks up by its element type."""
     found = given[index]
     if found.dtype.name not in ("int64", "int32"):
         refuse = NarrowIndices if found.dtype.is_integer else NeedsInteger
-        raise Refusal(refuse(operator, found), input_(index))
+        raise OperatorError(refuse(operator, found), input_(index))
 
 
-def refuse_unless_aligned(operator: str, given: Given, index: int) -> None:
+def refuse_unless_aligned(operator: str, given: OpInputs, index: int) -> None:
     """Refuses the input `index` unless it has as many axes as the first one; a single number counts as one axis."""
     axes = max(given[X].rank, 1)
     if max(given[index].rank, 1) != axes:
         what = "indices" if index == INDEX else "values to write"
         needed = f"{what} with as many axes as {show_shape(given[X].shape)}, {axes}"
-        raise Refusal(WrongRank(operator, needed, given[index]), input_(index))
+        raise OperatorError(WrongRank(operator, needed, given[index]), input_(index))
 
 
 def at_most_text(part: Dim, size: Dim) -> str:
@@ -80,17 +80,17 @@ def at_most_text(part: Dim, size: Dim) -> str:
     return f"{show(part)} <= {size}" if isinstance(size, int) else f"{show(size)} >= {show(part)}"
 
 
-def refuse_unless_within(operator: str, given: Given, within: int, but: int | None = None) -> None:
+def refuse_unless_within(operator: str, given: OpInputs, within: int, but: int | None = None) -> None:
     """Refuses indices that reach over the end of the input `within` along any axis except `but`."""
     index, whole = given[INDEX], given[within]
     for axis, (part, size) in enumerate(zip(index.shape or (1,), whole.shape or (1,), strict=True)):
         fits = True if axis == but else given.facts.at_least(size, part)
         if fits is False:
             needed = f"indices of at most {show(size)} along axis {axis}, as {show_shape(whole.shape)} has"
-            raise Refusal(WrongSize(operator, needed, index), input_(INDEX))
+            raise OperatorError(WrongSize(operator, needed, index), input_(INDEX))
         if fits is None:
             need = f"axis {axis} of {show_shape(index.shape)} is at most {show(size)}"
-            raise Refusal(UnprovableSize(need, f"the indices of `{operator}` need it", at_most_text(part, size)), input_(INDEX))
+            raise OperatorError(UnprovableSize(need, f"the indices of `{operator}` need it", at_most_text(part, size)), input_(INDEX))
 
 
 class Gather(Layout):
@@ -106,9 +106,9 @@ class Gather(Layout):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("x = input [T, 8]; index = input [T, 2] int64; (x, index) -> gather axis=2",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         refuse_unless_indices(self.name, given, INDEX)
-        axis = front_axis(self.name, self.axis, given[X])
+        axis = normalize_axis(self.name, self.axis, given[X])
         refuse_unless_aligned(self.name, given, INDEX)
         refuse_unless_within(self.name, given, X, axis)
         return (given[X].with_shape(given[INDEX].shape),)
@@ -120,20 +120,20 @@ class _Writing(Operator):
     inputs: ClassVar[tuple[str, ...]] = ("x", "index", "src")
     axis = Arg(AXIS, positional=True, alias="dim")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[X]
         refuse_unless_indices(self.name, given, INDEX)
-        axis = front_axis(self.name, self.axis, x)
+        axis = normalize_axis(self.name, self.axis, x)
         refuse_unless_aligned(self.name, given, INDEX)
         refuse_unless_within(self.name, given, X, axis)
         if len(given) > SRC:
             if given[SRC].dtype != x.dtype:
-                raise Refusal(DTypeMismatch(self.name, x, given[SRC], (X, SRC)), input_(SRC))
+                raise OperatorError(DTypeMismatch(self.name, x, given[SRC], (X, SRC)), input_(SRC))
             refuse_unless_aligned(self.name, given, SRC)
             refuse_unless_within(self.name, given, SRC)
         return (x,)
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One for each value that is combined with what is there."""
         return numel(given[INDEX].shape) if self.args["reduce"] else 0
 
@@ -155,15 +155,15 @@ class Scatter(_Writing):
         "x = input [8]; index = input [1] int64; (x, index) -> scatter axis=1 value=1",
     )
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         if (len(given) > SRC) == (self.value is not None):
-            raise Refusal(ScatterSource(self.name, "neither" if self.value is None else "both"), STAGE)
+            raise OperatorError(ScatterSource(self.name, "neither" if self.value is None else "both"), STAGE)
         if self.value is not None:
             filling(self.name, self.value, given[X].dtype)
         return super().infer(given)
 
-    def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
-        return held_otherwise(self.name, given[X], value=self.value)
+    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+        return scalar_warnings(self.name, given[X], value=self.value)
 
 
 class ScatterReduce(_Writing):
@@ -179,9 +179,9 @@ class ScatterReduce(_Writing):
     include_self = Arg(BOOL, default=True)
     examples = ("x = input [4]; index = input [T] int64; src = input [T]; (x, index, src) -> scatter_reduce 1 amax",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         if self.reduce == "mean" and given[X].dtype.kind == "bool":
-            raise Refusal(NeedsNumber(f"{self.name} mean", given[X]), input_(X))
+            raise OperatorError(NeedsNumber(f"{self.name} mean", given[X]), input_(X))
         return super().infer(given)
 
 
@@ -198,25 +198,25 @@ class IndexSelect(Layout):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("x = input [T, 8]; index = input [3] int64 batch=false; (x, index) -> index_select axis=2",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x, index = given
         refuse_unless_indices(self.name, given, INDEX)
-        axis = front_axis(self.name, self.axis, x)
+        axis = normalize_axis(self.name, self.axis, x)
         if index.rank > 1:
-            raise Refusal(WrongRank(self.name, "a list of indices, with one axis", index), input_(INDEX))
+            raise OperatorError(WrongRank(self.name, "a list of indices, with one axis", index), input_(INDEX))
         count = index.shape[0] if index.rank else 1
         if not x.rank:
             self._refuse_unless_one(count, given)
             return (x,)
         return (x.with_shape((*x.shape[:axis], count, *x.shape[axis + 1 :])),)
 
-    def _refuse_unless_one(self, count: Dim, given: Given) -> None:
+    def _refuse_unless_one(self, count: Dim, given: OpInputs) -> None:
         """A single number has one part."""
         one = given.facts.equal(count, 1)
         if one is False:
-            raise Refusal(WrongSize(self.name, "one index for a single number", given[INDEX]), input_(INDEX))
+            raise OperatorError(WrongSize(self.name, "one index for a single number", given[INDEX]), input_(INDEX))
         if one is None:
-            raise Refusal(Unprovable(self.name, count, 1, "a single number has one part", advice(count, 1) or ""), input_(INDEX))
+            raise OperatorError(Unprovable(self.name, count, 1, "a single number has one part", advice(count, 1) or ""), input_(INDEX))
 
 
 class OneHot(Layout):
@@ -230,11 +230,11 @@ class OneHot(Layout):
     dtype = Arg(DTYPE, default=INT64)
     examples = ("input [T] int64 -> one_hot 10", "input [] int64 -> one_hot 10 dtype=float32 -> dense 4")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         indices = given[0]
         if indices.dtype != INT64:
             refuse = LongIndices if indices.dtype.is_integer else NeedsInteger
-            raise Refusal(refuse(self.name, indices), input_(0))
+            raise OperatorError(refuse(self.name, indices), input_(0))
         return (TensorType(self.dtype, (*indices.shape, self.classes)),)
 
 
@@ -244,9 +244,9 @@ class _Triangle(Layout):
     onnx = "Trilu"
     diagonal = Arg(DIM, default=0, positional=True)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         if given[0].rank < 2:
-            raise Refusal(WrongRank(self.name, "at least two axes", given[0]), input_(0))
+            raise OperatorError(WrongRank(self.name, "at least two axes", given[0]), input_(0))
         return (given[0],)
 
 
@@ -276,12 +276,12 @@ class MaskedFill(Layout):
     value = Arg(FILL, positional=True)
     examples = ("x = input [T, T]; mask = input [T, T] bool batch=false; (x, mask) -> masked_fill value=-inf -> softmax axis=-1",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x, mask = given
         if mask.dtype.kind != "bool":
-            raise Refusal(NeedsBool(self.name, mask), input_(MASK))
+            raise OperatorError(NeedsBool(self.name, mask), input_(MASK))
         filling(self.name, self.value, x.dtype)
         return (x.with_shape(broadcast(x.shape, mask.shape, given.facts, self.name, "match tensor and mask of shape")),)
 
-    def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
-        return held_otherwise(self.name, given[X], value=self.value)
+    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+        return scalar_warnings(self.name, given[X], value=self.value)

@@ -9,36 +9,36 @@ from ..errors.base import STAGE, argument, input_
 from ..errors.joining import SplitSum, TooManyPieces, UnknownCount
 from ..errors.operators import EmptyResult, ShapeMismatch, Unprovable, UnprovableMultiple, WrongRank
 from ..errors.shape import NoPlaceForAxis, UnprovableSize
-from ..types import DType, Shape, TensorType, promote, show_shape
-from .axes import front_axis
-from .base import Arg, Given, Refusal
+from ..ir.types import DType, Shape, TensorType, promote, show_shape
+from .axes import normalize_axis
+from .base import Arg, OperatorError, OpInputs
 from .kinds import AXIS, COUNT, SIZE, Kind, ListKind
 from .shape import Layout
 
 MOST_PIECES = 10_000
 
 
-def joined_type(given: Given) -> DType:
+def joined_type(given: OpInputs) -> DType:
     """The element type that all inputs are converted to."""
     return reduce(promote, (x.dtype for x in given))
 
 
-def _must_agree(operator: str, given: Given, but: int | None = None) -> None:
+def _must_agree(operator: str, given: OpInputs, but: int | None = None) -> None:
     """Refuses inputs whose shapes differ, except along the axis `but`."""
     first = given[0]
     for i in range(1, len(given)):
         x, at = given[i], (0, i)
         if x.rank != first.rank:
             why = f"one has {first.rank} axes, the other {x.rank}"
-            raise Refusal(ShapeMismatch(operator, first.shape, x.shape, why, at=at), STAGE)
+            raise OperatorError(ShapeMismatch(operator, first.shape, x.shape, why, at=at), STAGE)
         for axis, (a, b) in enumerate(zip(first.shape, x.shape, strict=True)):
             same = True if axis == but else given.facts.equal(a, b)
             if same is False:
                 rest = "" if but is None else f"; only axis {but} may"
                 why = f"axis {axis} differs: {show(a)} and {show(b)}{rest}"
-                raise Refusal(ShapeMismatch(operator, first.shape, x.shape, why, at=at), STAGE)
+                raise OperatorError(ShapeMismatch(operator, first.shape, x.shape, why, at=at), STAGE)
             if same is None:
-                raise Refusal(Unprovable(operator, a, b, f"axis {axis} of all inputs must agree", advice(a, b) or "", at), STAGE)
+                raise OperatorError(Unprovable(operator, a, b, f"axis {axis} of all inputs must agree", advice(a, b) or "", at), STAGE)
 
 
 class Concat(Layout):
@@ -51,12 +51,12 @@ class Concat(Layout):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("a = input 3x8x8; b = input 5x8x8; (a, b) -> concat axis=1",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         first = given[0]
         for i, x in enumerate(given):
             if x.rank == 0:
-                raise Refusal(WrongRank(self.name, "at least one axis", x, "join single numbers with `-> stack axis=0`"), input_(i))
-        axis = front_axis(self.name, self.axis, first)
+                raise OperatorError(WrongRank(self.name, "at least one axis", x, "join single numbers with `-> stack axis=0`"), input_(i))
+        axis = normalize_axis(self.name, self.axis, first)
         _must_agree(self.name, given, axis)
         total: Dim = 0
         for x in given:
@@ -74,10 +74,10 @@ class Stack(Layout):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("a = input [T, 3]; b = input [T, 3]; (a, b) -> stack axis=1",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         first = given[0]
         if not -first.rank - 1 <= self.axis <= first.rank:
-            raise Refusal(NoPlaceForAxis(self.name, self.axis, first), argument("axis"))
+            raise OperatorError(NoPlaceForAxis(self.name, self.axis, first), argument("axis"))
         _must_agree(self.name, given)
         axis = self.place(first)
         return (TensorType(joined_type(given), (*first.shape[:axis], len(given), *first.shape[axis:])),)
@@ -90,14 +90,14 @@ class Stack(Layout):
 class Division(Layout):
     """The base of operators that divide their `axis` into pieces, which are their results."""
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
         if x.rank == 0:
-            raise Refusal(WrongRank(self.name, "at least one axis", x), input_(0))
-        axis = front_axis(self.name, self.args["axis"], x)
+            raise OperatorError(WrongRank(self.name, "at least one axis", x), input_(0))
+        axis = normalize_axis(self.name, self.args["axis"], x)
         return tuple(x.with_shape((*x.shape[:axis], size, *x.shape[axis + 1 :])) for size in self.pieces(axis, given))
 
-    def pieces(self, axis: int, given: Given) -> Shape:
+    def pieces(self, axis: int, given: OpInputs) -> Shape:
         """The sizes of the pieces along the axis."""
         raise NotImplementedError
 
@@ -105,7 +105,7 @@ class Division(Layout):
         """Pieces of `step`, the last one of what is left."""
         count = -(-size // step)
         if count > MOST_PIECES:
-            raise Refusal(TooManyPieces(self.name, count, MOST_PIECES), argument(place))
+            raise OperatorError(TooManyPieces(self.name, count, MOST_PIECES), argument(place))
         return (step,) * (count - 1) + (size - step * (count - 1),)
 
 
@@ -132,25 +132,25 @@ class Split(Division):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("(a, b) = input [T, 8] -> split [3, 5] axis=-1; out a, b", "input [T, 8] -> split 4 axis=2 -> concat axis=1")
 
-    def pieces(self, axis: int, given: Given) -> Shape:
+    def pieces(self, axis: int, given: OpInputs) -> Shape:
         sizes = self.sizes
         return self._listed(axis, sizes, given) if isinstance(sizes, tuple) else self._equal(axis, sizes, given)
 
-    def _listed(self, axis: int, sizes: Shape, given: Given) -> Shape:
+    def _listed(self, axis: int, sizes: Shape, given: OpInputs) -> Shape:
         x = given[0]
         total: Dim = 0
         for size in sizes:
             total = total + size
         same = given.facts.equal(total, x.shape[axis])
         if same is False:
-            raise Refusal(SplitSum(axis, sizes, total, x), argument("sizes"))
+            raise OperatorError(SplitSum(axis, sizes, total, x), argument("sizes"))
         if same is None:
             need = f"{show_shape(sizes)} are together {show(x.shape[axis])}"
             where = advice(total, x.shape[axis]) or ""
-            raise Refusal(UnprovableSize(need, f"`split` needs it, the size of axis {axis}", where), argument("sizes"))
+            raise OperatorError(UnprovableSize(need, f"`split` needs it, the size of axis {axis}", where), argument("sizes"))
         return sizes
 
-    def _equal(self, axis: int, step: Dim, given: Given) -> Shape:
+    def _equal(self, axis: int, step: Dim, given: OpInputs) -> Shape:
         x = given[0]
         size = x.shape[axis]
         if isinstance(size, int) and isinstance(step, int):
@@ -158,7 +158,7 @@ class Split(Division):
         count = given.facts.exact_div(size, step)
         if not isinstance(count, int):
             suggestion = "give a list of sizes, or a number of pieces with `chunk`"
-            raise Refusal(UnknownCount(self.name, axis, step, x, suggestion), argument("sizes"))
+            raise OperatorError(UnknownCount(self.name, axis, step, x, suggestion), argument("sizes"))
         return (step,) * count
 
 
@@ -172,13 +172,13 @@ class Chunk(Division):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("(a, b) = input [T, 8] -> chunk 2 axis=-1; out a, b",)
 
-    def pieces(self, axis: int, given: Given) -> Shape:
+    def pieces(self, axis: int, given: OpInputs) -> Shape:
         x, facts = given[0], given.facts
         size = x.shape[axis]
         if isinstance(size, int):
             return self._uniform(size, -(-size // self.n), "n")
         if self.n > MOST_PIECES:
-            raise Refusal(TooManyPieces(self.name, self.n, MOST_PIECES), argument("n"))
+            raise OperatorError(TooManyPieces(self.name, self.n, MOST_PIECES), argument("n"))
         equal = facts.exact_div(size, self.n)
         if equal is not None:
             return self._filled((equal,) * self.n, axis, x)
@@ -186,10 +186,10 @@ class Chunk(Division):
         last = size - (self.n - 1) * step
         if facts.at_least(last, 1):
             return (step,) * (self.n - 1) + (last,)
-        raise Refusal(UnprovableMultiple(self.name, self.n, size, advice_divides(self.n, size)), argument("n"))
+        raise OperatorError(UnprovableMultiple(self.name, self.n, size, advice_divides(self.n, size)), argument("n"))
 
     def _filled(self, sizes: Shape, axis: int, x: TensorType) -> Shape:
         highest = bounds(sizes[0])[1]
         if highest is not None and highest < 1:
-            raise Refusal(EmptyResult(self.name, (*x.shape[:axis], sizes[0], *x.shape[axis + 1 :]), axis), argument("n"))
+            raise OperatorError(EmptyResult(self.name, (*x.shape[:axis], sizes[0], *x.shape[axis + 1 :]), axis), argument("n"))
         return sizes

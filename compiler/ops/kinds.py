@@ -1,7 +1,7 @@
 """Kinds of argument values: which are allowed, and what they become.
 
 What comes in is a compile-time value (int, float, bool, str, SymDim, tuple, DType, Init); what goes out is the checked, normalised value,
-or an `Unfit`. Words (`padding=same`) arrive as str.
+or an `InvalidArgument`. Words (`padding=same`) arrive as str.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Generic, TypeVar
 
 from ..dims import Dim, SymDim, bounds
-from ..types import DTYPES, DType
+from ..ir.types import DTYPES, DType
 
 T = TypeVar("T")
 
 
-class Unfit(Exception):
+class InvalidArgument(Exception):
     """The value is not of the kind. The text says what is wrong with it if the kind's description does not: may be empty."""
 
 
@@ -52,9 +52,9 @@ class IntKind(Kind[int]):
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise Unfit
+            raise InvalidArgument
         if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
-            raise Unfit
+            raise InvalidArgument
         return value
 
 
@@ -71,10 +71,10 @@ class SizeKind(Kind[Dim]):
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, (int, SymDim)):
-            raise Unfit
+            raise InvalidArgument
         highest = value if isinstance(value, int) else bounds(value)[1]
         if self.low is not None and highest is not None and highest < self.low:
-            raise Unfit
+            raise InvalidArgument
         return value
 
 
@@ -92,11 +92,11 @@ class NumberKind(Kind["int | float"]):
 
     def convert(self, value: object) -> int | float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Unfit
+            raise InvalidArgument
         too_low = (self.low is not None and value < self.low) or (self.above is not None and value <= self.above)
         too_high = (self.high is not None and value > self.high) or (self.below is not None and value >= self.below)
         if too_low or too_high or value != value:
-            raise Unfit
+            raise InvalidArgument
         return value
 
 
@@ -108,7 +108,7 @@ class ScalarKind(Kind["Dim | float | bool"]):
 
     def convert(self, value: object) -> Dim | float | bool:
         if not isinstance(value, (int, float, SymDim)):
-            raise Unfit
+            raise InvalidArgument
         return value
 
 
@@ -118,7 +118,7 @@ class BoolKind(Kind[bool]):
 
     def convert(self, value: object) -> bool:
         if not isinstance(value, bool):
-            raise Unfit
+            raise InvalidArgument
         return value
 
 
@@ -134,7 +134,7 @@ class WordKind(Kind[str]):
 
     def convert(self, value: object) -> str:
         if not isinstance(value, str) or value not in self.words:
-            raise Unfit
+            raise InvalidArgument
         return value
 
 
@@ -144,7 +144,7 @@ class StringKind(Kind[str]):
 
     def convert(self, value: object) -> str:
         if not isinstance(value, str):
-            raise Unfit
+            raise InvalidArgument
         return value
 
 
@@ -158,7 +158,7 @@ class DTypeKind(Kind[DType]):
         if isinstance(value, DType):
             return value
         if not isinstance(value, str) or value not in DTYPES:
-            raise Unfit
+            raise InvalidArgument
         return DTYPES[value]
 
 
@@ -178,10 +178,10 @@ class ListKind(Kind[tuple[Item, ...]], Generic[Item]):
     def convert(self, value: object) -> tuple[Item, ...]:
         if isinstance(value, tuple):
             if len(value) < self.least:
-                raise Unfit
+                raise InvalidArgument
             return tuple(self.item.convert(v) for v in value)
         if not self.scalar:
-            raise Unfit
+            raise InvalidArgument
         return (self.item.convert(value),)
 
 

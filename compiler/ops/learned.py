@@ -10,15 +10,15 @@ from math import sqrt
 from ..dims import Dim
 from ..errors.base import input_
 from ..errors.operators import NeedsFloat
-from ..types import DType, Shape, TensorType
-from .base import Given, Init, ParameterSpec, Refusal
+from ..ir.types import DType, Shape, TensorType
+from .base import Init, OperatorError, OpInputs, ParameterSpec
 
 
-def float_input(operator: str, given: Given, index: int = 0) -> TensorType:
+def float_input(operator: str, given: OpInputs, index: int = 0) -> TensorType:
     """The input number `index`, refused unless it is floating-point."""
     x = given[index]
     if not x.dtype.is_float:
-        raise Refusal(NeedsFloat(operator, x), input_(index))
+        raise OperatorError(NeedsFloat(operator, x), input_(index))
     return x
 
 

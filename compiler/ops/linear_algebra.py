@@ -12,20 +12,20 @@ from ..errors.arithmetic import NeedsNumber
 from ..errors.base import STAGE, input_
 from ..errors.linear_algebra import NarrowNumbers
 from ..errors.operators import DTypeMismatch, NeedsFloat, ShapeMismatch, Unprovable, WrongRank
-from ..types import BOOL, INT64, DType, Shape, TensorType, promote
-from .axes import front_axis
-from .base import Arg, Given, Operator, Refusal, numel
+from ..ir.types import BOOL, INT64, DType, Shape, TensorType, promote
+from .axes import normalize_axis
+from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
 from .equation import Equation, read
 from .kinds import AXIS, STRING, NumberKind
 from .promotion import result_type
 
 
-def refuse_unless_alike(operator: str, given: Given, indices: tuple[int, ...]) -> None:
+def require_same_dtype(operator: str, given: OpInputs, indices: tuple[int, ...]) -> None:
     """Refuses inputs whose element types differ from that of the first."""
     for index in indices:
         if given[index].dtype != given[0].dtype:
-            raise Refusal(DTypeMismatch(operator, given[0], given[index], (0, index)), STAGE)
+            raise OperatorError(DTypeMismatch(operator, given[0], given[index], (0, index)), STAGE)
 
 
 class Matmul(Operator):
@@ -38,14 +38,14 @@ class Matmul(Operator):
     symbol = "@"
     examples = ("x = input [T, 8]; w = param [8, 4] as w; x @ w", "a = input 3x4; b = input 4x5; (a, b) -> matmul")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x, other = given
         for index, side in enumerate(given):
             if side.rank == 0:
-                raise Refusal(WrongRank(self.name, "at least one axis", side), input_(index))
+                raise OperatorError(WrongRank(self.name, "at least one axis", side), input_(index))
             if side.dtype == BOOL:
-                raise Refusal(NeedsNumber(self.name, side), input_(index))
-        refuse_unless_alike(self.name, given, (1,))
+                raise OperatorError(NeedsNumber(self.name, side), input_(index))
+        require_same_dtype(self.name, given, (1,))
         self._refuse_unless_they_meet(x.shape, other.shape, given.facts)
         rows = x.shape[-2:-1]
         columns = other.shape[-1:] if other.rank > 1 else ()
@@ -57,11 +57,11 @@ class Matmul(Operator):
         which = "axis -2" if len(other) > 1 else "the axis"
         if same is False:
             why = f"axis -1 of the first is {show(x[-1])}, {which} of the second is {show(inner)}"
-            raise Refusal(ShapeMismatch("multiply", x, other, why, _transposing(x, other, facts)), STAGE)
+            raise OperatorError(ShapeMismatch("multiply", x, other, why, _transposing(x, other, facts)), STAGE)
         if same is None:
             need = f"axis -1 of the first and {which} of the second must agree"
             better = _transposing(x, other, facts)
-            raise Refusal(Unprovable(self.name, x[-1], inner, need, advice(x[-1], inner) or "", suggestion=better), STAGE)
+            raise OperatorError(Unprovable(self.name, x[-1], inner, need, advice(x[-1], inner) or "", suggestion=better), STAGE)
 
     def _batch(self, x: Shape, other: Shape, facts: Facts) -> Shape:
         """The axes before the matrices."""
@@ -69,15 +69,15 @@ class Matmul(Operator):
             return x[:-2] + other[:-2]
         try:
             return broadcast((*x[:-2], 1, 1), (*other[:-2], 1, 1), facts, self.name, "multiply")[:-2]
-        except Refusal as refusal:
+        except OperatorError as refusal:
             if isinstance(refusal.problem, ShapeMismatch):
-                raise Refusal(replace(refusal.problem, left=x, right=other, suggestion=""), refusal.at) from None
+                raise OperatorError(replace(refusal.problem, left=x, right=other, suggestion=""), refusal.at) from None
             raise
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 2 * self.multiply_adds(given, results)
 
-    def multiply_adds(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One for each element of the result and each of the axis that is summed over."""
         return given[0].shape[-1] * numel(results[0].shape)
 
@@ -102,11 +102,11 @@ class Einsum(Operator):
     equation = Arg(STRING, positional=True)
     examples = ('a = input 3x4; b = input 4x5; (a, b) -> einsum "bij,bjk->bik"', 'input 3x4 -> einsum "...ij->...ji"')
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         equation = self.read(given)
         return (TensorType(self._element(equation, given), equation.shape()),)
 
-    def _element(self, equation: Equation, given: Given) -> DType:
+    def _element(self, equation: Equation, given: OpInputs) -> DType:
         """The element type. PyTorch adds up axes that only one tensor has, which makes int64 of integers; then it multiplies element by
         element, which promotes, or, where axes are summed over, matrices, which must be of one type. Axes of 1 do not count."""
         holders = equation.holders([t.shape for t in given], given.facts)
@@ -119,28 +119,28 @@ class Einsum(Operator):
             holder = given[indices[0]]
             unsure = len(indices) == 1 < len(given) and given.facts.equal(equation.sizes[label], 1) is None
             if unsure and not holder.dtype.is_float and holder.dtype != INT64:
-                raise Refusal(NarrowNumbers(self.name, holder), input_(indices[0]))
+                raise OperatorError(NarrowNumbers(self.name, holder), input_(indices[0]))
         if all(len(indices) == 1 for indices in summed.values()):
             return reduce(promote, dtypes)
-        refuse_unless_alike(self.name, given, tuple(range(len(given))))
+        require_same_dtype(self.name, given, tuple(range(len(given))))
         if given[0].dtype == BOOL:
-            raise Refusal(NeedsNumber(self.name, given[0]), input_(0))
+            raise OperatorError(NeedsNumber(self.name, given[0]), input_(0))
         if len(set(dtypes)) > 1:
             narrow = min(alone)
-            raise Refusal(NarrowNumbers(self.name, given[narrow]), input_(narrow))
+            raise OperatorError(NarrowNumbers(self.name, given[narrow]), input_(narrow))
         return dtypes[0]
 
-    def read(self, given: Given) -> Equation:
+    def read(self, given: OpInputs) -> Equation:
         """The equation with the sizes of its labels."""
         return read(self.equation, [t.shape for t in given], given.facts)
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         equation = self.read(given)
         if len(given) == 1:
             return numel(given[0].shape) if len(equation.sizes) > len(equation.result) else 0
         return sum((2 if summed else 1) * count for count, summed in self._products(equation))
 
-    def multiply_adds(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return sum(count for count, summed in self._products(self.read(given)) if summed)
 
     @staticmethod
@@ -166,11 +166,11 @@ class Outer(Operator):
     inputs = ("x", "other")
     examples = ("a = input [3] batch=false; b = input [4] batch=false; (a, b) -> outer",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         for index, side in enumerate(given):
             if side.rank != 1:
                 advice = 'for a product within each sample, write `-> einsum "ni,nj->nij"`' if side.rank == 2 else ""
-                raise Refusal(WrongRank(self.name, "one axis", side, advice), input_(index))
+                raise OperatorError(WrongRank(self.name, "one axis", side, advice), input_(index))
         return (TensorType(result_type(given), given[0].shape + given[1].shape),)
 
 
@@ -185,18 +185,18 @@ class CosineSimilarity(Operator):
     eps = Arg(NumberKind(0), default=1e-8)
     examples = ("a = input 8; b = input 8; (a, b) -> cosine_similarity",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         common = self.common(given)
         if not common.dtype.is_float:
-            raise Refusal(NeedsFloat(self.name, given[0]), input_(0))
-        axis = front_axis(self.name, self.axis, common)
+            raise OperatorError(NeedsFloat(self.name, given[0]), input_(0))
+        axis = normalize_axis(self.name, self.axis, common)
         return (common.with_shape(common.shape[:axis] + common.shape[axis + 1 :]),)
 
-    def common(self, given: Given) -> TensorType:
+    def common(self, given: OpInputs) -> TensorType:
         """The type that both come to before they are compared."""
         shape = broadcast(given[0].shape, given[1].shape, given.facts, self.name, "compare")
         return TensorType(promote(given[0].dtype, given[1].dtype), shape)
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Two lengths and a product of vectors, a multiply-add for each element."""
         return 6 * numel(self.common(given).shape)

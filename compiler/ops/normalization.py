@@ -6,8 +6,8 @@ from ..dims import Dim, advice
 from ..errors.base import argument, input_
 from ..errors.normalization import UnprovableShape
 from ..errors.operators import BadArgument, NotDivisible, WrongRank, WrongSize
-from ..types import FLOAT32, INT64, Shape, TensorType, show_shape
-from .base import Arg, Given, Init, Operator, ParameterSpec, Refusal, numel
+from ..ir.types import FLOAT32, INT64, Shape, TensorType, show_shape
+from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec, numel
 from .kinds import BOOL, COUNT, NUMBER, SIZE, ListKind, NumberKind
 from .learned import float_input, scale_and_shift
 from .windows import spatial_axes
@@ -29,14 +29,14 @@ class _Normalization(Operator):
         """PyTorch's module must be told this size. Where it has parameters, they are refused for their shape."""
         if not isinstance(x.shape[axis], int) and not self._scales()[0]:
             needed = f"the size of axis {axis} to be known before run time"
-            raise Refusal(WrongSize(self.name, needed, x, "declare the size as a number, or fix it with `--dim`"), input_(0))
+            raise OperatorError(WrongSize(self.name, needed, x, "declare the size as a number, or fix it with `--dim`"), input_(0))
 
-    def _check_enough(self, given: Given, count: Dim, what: str) -> None:
+    def _check_enough(self, given: OpInputs, count: Dim, what: str) -> None:
         """One value alone has no variance."""
         if given.facts.equal(count, 1) is True:
-            raise Refusal(WrongSize(self.name, f"more than one value for each {what}", given[0]), input_(0))
+            raise OperatorError(WrongSize(self.name, f"more than one value for each {what}", given[0]), input_(0))
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         scale, shift = self._scales()
         return numel(given[0].shape) * (self.steps + scale + (scale and shift))
 
@@ -47,7 +47,7 @@ class _ChannelNormalization(_Normalization):
     def _scales(self) -> tuple[bool, bool]:
         return self.affine, self.bias
 
-    def parameters(self, given: Given) -> tuple[ParameterSpec, ...]:
+    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given[0]
         return scale_and_shift((x.shape[1],), x.dtype, scale=self.affine, shift=self.bias)
 
@@ -62,7 +62,7 @@ class _TrackingNormalization(_ChannelNormalization):
     momentum = Arg(NUMBER, default=0.1)
     track_running_stats = Arg(BOOL, default=True)
 
-    def parameters(self, given: Given) -> tuple[ParameterSpec, ...]:
+    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         specs = super().parameters(given)
         if not self.track_running_stats:
             return specs
@@ -74,7 +74,7 @@ class _TrackingNormalization(_ChannelNormalization):
             ParameterSpec("num_batches_tracked", (), Init("zeros"), INT64, trainable=False),
         )
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         saved = 3 if self.track_running_stats else 0
         return super().flops(given, results) - saved * numel(given[0].shape)
 
@@ -87,16 +87,16 @@ class BatchNorm(_TrackingNormalization):
     onnx = "BatchNormalization"
     examples = ("input 3x32x32 -> conv 8 3x3 bias=false -> batch_norm relu", "input 64 -> batch_norm")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = float_input(self.name, given)
         if not 2 <= x.rank <= 5:
-            raise Refusal(WrongRank(self.name, "[N, C], or [N, C, ...] with one to three axes more", x), input_(0))
+            raise OperatorError(WrongRank(self.name, "[N, C], or [N, C, ...] with one to three axes more", x), input_(0))
         self._check_known(x, 1)
         if not self.track_running_stats:
             self._check_enough(given, x.shape[0] * numel(x.shape[2:]), "channel")
             if self.eps == 0:
                 needed = "must be above 0 without running statistics"
-                raise Refusal(BadArgument(self.name, "eps", "0", needed), argument("eps"))
+                raise OperatorError(BadArgument(self.name, "eps", "0", needed), argument("eps"))
         return (x,)
 
 
@@ -110,7 +110,7 @@ class InstanceNorm(_TrackingNormalization):
     track_running_stats = Arg(BOOL, default=False)
     examples = ("input 8x32x32 -> instance_norm relu",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = float_input(self.name, given)
         spatial_axes(self.name, x)
         self._check_known(x, 1)
@@ -128,15 +128,15 @@ class GroupNorm(_ChannelNormalization):
     groups = Arg(COUNT, positional=True)
     examples = ("input 8x32x32 -> group_norm 4 silu",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = float_input(self.name, given)
         if x.rank < 2:
-            raise Refusal(WrongRank(self.name, "[N, C] or [N, C, ...]", x), input_(0))
+            raise OperatorError(WrongRank(self.name, "[N, C] or [N, C, ...]", x), input_(0))
         self._check_known(x, 1)
         channels = x.shape[1]
         if isinstance(channels, int) and channels % self.groups:
             problem = NotDivisible(self.name, f"{self.groups} groups", f"{channels} channels")
-            raise Refusal(problem, argument("groups"))
+            raise OperatorError(problem, argument("groups"))
         # PyTorch counts the samples too.
         self._check_enough(given, numel(x.shape) // self.groups, "group")
         return (x,)
@@ -152,19 +152,19 @@ class _LastAxesNormalization(_Normalization):
         """The sizes of the axes that are normalised together, PyTorch's `normalized_shape`."""
         return x.shape[-1:] if self.shape is None else x.shape[-len(self.shape) :]
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = float_input(self.name, given)
         if x.rank == 0:
-            raise Refusal(WrongRank(self.name, "at least one axis", x), input_(0))
+            raise OperatorError(WrongRank(self.name, "at least one axis", x), input_(0))
         if self.shape is not None:
             self._check_shape(given, self.shape)
         for axis in range(x.rank - len(self.normalized(x)), x.rank):
             self._check_known(x, axis)
         return (x,)
 
-    def _check_shape(self, given: Given, shape: Shape) -> None:
+    def _check_shape(self, given: OpInputs, shape: Shape) -> None:
         x = given[0]
-        wrong = Refusal(BadArgument(self.name, "shape", show_shape(shape), f"must be the last axes of {x}"), argument("shape"))
+        wrong = OperatorError(BadArgument(self.name, "shape", show_shape(shape), f"must be the last axes of {x}"), argument("shape"))
         if len(shape) > x.rank:
             raise wrong
         for size, stated in zip(self.normalized(x), shape, strict=True):
@@ -173,7 +173,7 @@ class _LastAxesNormalization(_Normalization):
                 raise wrong
             if equal is None:
                 need = "`shape` must be the sizes of the last axes"
-                raise Refusal(UnprovableShape(self.name, size, stated, need, advice(size, stated) or ""), argument("shape"))
+                raise OperatorError(UnprovableShape(self.name, size, stated, need, advice(size, stated) or ""), argument("shape"))
 
 
 class LayerNorm(_LastAxesNormalization):
@@ -189,7 +189,7 @@ class LayerNorm(_LastAxesNormalization):
     def _scales(self) -> tuple[bool, bool]:
         return self.affine, self.bias
 
-    def parameters(self, given: Given) -> tuple[ParameterSpec, ...]:
+    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given[0]
         return scale_and_shift(self.normalized(x), x.dtype, scale=self.affine, shift=self.bias)
 
@@ -207,7 +207,7 @@ class RMSNorm(_LastAxesNormalization):
     def _scales(self) -> tuple[bool, bool]:
         return self.affine, False
 
-    def parameters(self, given: Given) -> tuple[ParameterSpec, ...]:
+    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given[0]
         return scale_and_shift(self.normalized(x), x.dtype, scale=self.affine, shift=False)
 
@@ -228,14 +228,14 @@ class LocalResponseNorm(Operator):
     k = Arg(NUMBER, default=1.0)
     examples = ("input 96x27x27 -> local_response_norm 5",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0] if given[0].dtype == INT64 else float_input(self.name, given)
         if x.rank < 3:
-            raise Refusal(WrongRank(self.name, "[N, C, ...] with at least one axis more", x), input_(0))
+            raise OperatorError(WrongRank(self.name, "[N, C, ...] with at least one axis more", x), input_(0))
         if x.dtype.is_integer and self.beta < 0 and all(isinstance(n, int) for n in (self.alpha, self.beta, self.k)):
             needed = "must be at least 0 where all numbers are whole: those have no negative powers"
-            raise Refusal(BadArgument(self.name, "beta", str(self.beta), needed), argument("beta"))
+            raise OperatorError(BadArgument(self.name, "beta", str(self.beta), needed), argument("beta"))
         return (x if x.dtype.is_float else x.with_dtype(FLOAT32),)
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return numel(given[0].shape) * (self.size + 5)

@@ -12,10 +12,10 @@ from typing import ClassVar
 
 from ..dims import SymDim
 from ..errors.arithmetic import NeedsNumber, NumberConverted, ScalarDoesNotFit
-from ..errors.base import Place, Problem, argument, input_
+from ..errors.base import Location, Problem, argument, input_
 from ..errors.operators import NeedsFloat
-from ..types import BOOL, FLOAT32, DType, TensorType
-from .base import Given, Operator, Refusal
+from ..ir.types import BOOL, FLOAT32, DType, TensorType
+from .base import Operator, OperatorError, OpInputs
 from .promotion import Scalar
 
 FLOATS: tuple[str, ...] = ("float",)
@@ -29,21 +29,21 @@ class Pointwise(Operator):
     takes: ClassVar[tuple[str, ...]] = FLOATS
     promotes: ClassVar[bool] = False
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
-        refuse_unless(self.name, x, self.takes)
+        require_dtype(self.name, x, self.takes)
         return (x if x.dtype.is_float or not self.promotes else x.with_dtype(FLOAT32),)
 
 
-def refuse_unless(operator: str, x: TensorType, takes: tuple[str, ...], index: int = 0) -> None:
+def require_dtype(operator: str, x: TensorType, takes: tuple[str, ...], index: int = 0) -> None:
     """Refuses an element type that is of none of the kinds."""
     if x.dtype.kind in takes:
         return
     problem = NeedsFloat(operator, x) if takes == FLOATS else NeedsNumber(operator, x)
-    raise Refusal(problem, input_(index))
+    raise OperatorError(problem, input_(index))
 
 
-def held(value: Scalar, dtype: DType) -> Scalar | None:
+def cast_scalar(value: Scalar, dtype: DType) -> Scalar | None:
     """An argument as PyTorch converts it to the element type; None if that does not hold it.
 
     Of an integer type a fraction loses what is behind the point, and an unsigned one counts negative integers from its end.
@@ -57,10 +57,10 @@ def held(value: Scalar, dtype: DType) -> Scalar | None:
         return float(value) if low <= value <= high or not isfinite(value) else None
     if dtype.kind == "uint" and isinstance(value, int):
         low = -high
-    return wrapped(trunc(value), dtype) if low <= value <= high else None
+    return wrap_scalar(trunc(value), dtype) if low <= value <= high else None
 
 
-def wrapped(value: Scalar, dtype: DType) -> Scalar:
+def wrap_scalar(value: Scalar, dtype: DType) -> Scalar:
     """A number beside an operator: of an integer that the integer type does not hold, the last bits stay."""
     if not dtype.is_integer or not isinstance(value, int):
         return value
@@ -73,13 +73,15 @@ def computed(dtype: DType) -> DType:
     return FLOAT32 if dtype.is_float and dtype.size == 2 else dtype
 
 
-def refuse_unless_held(operator: str, x: TensorType, value: Scalar | None, name: str) -> None:
+def require_exact_scalar(operator: str, x: TensorType, value: Scalar | None, name: str) -> None:
     """Refuses an argument that the element type of `x` does not hold."""
-    if value is not None and held(value, x.dtype) is None:
-        raise Refusal(ScalarDoesNotFit(operator, str(value), x), argument(name))
+    if value is not None and cast_scalar(value, x.dtype) is None:
+        raise OperatorError(ScalarDoesNotFit(operator, str(value), x), argument(name))
 
 
-def changed(operator: str, x: TensorType, taken: Mapping[str, tuple[Scalar | None, Scalar | None]]) -> tuple[tuple[Problem, Place], ...]:
+def conversion_warnings(
+    operator: str, x: TensorType, taken: Mapping[str, tuple[Scalar | None, Scalar | None]]
+) -> tuple[tuple[Problem, Location], ...]:
     """Warnings about integers that are not what was written: of each argument, that and what it comes to."""
     if not x.dtype.is_integer:
         return ()
@@ -87,6 +89,6 @@ def changed(operator: str, x: TensorType, taken: Mapping[str, tuple[Scalar | Non
     return tuple((NumberConverted(operator, str(old), str(new), x), argument(name)) for name, (old, new) in different.items())
 
 
-def held_otherwise(operator: str, x: TensorType, **values: Scalar | None) -> tuple[tuple[Problem, Place], ...]:
+def scalar_warnings(operator: str, x: TensorType, **values: Scalar | None) -> tuple[tuple[Problem, Location], ...]:
     """The same of arguments that are `held`."""
-    return changed(operator, x, {name: (v, None if v is None else held(v, x.dtype)) for name, v in values.items()})
+    return conversion_warnings(operator, x, {name: (v, None if v is None else cast_scalar(v, x.dtype)) for name, v in values.items()})

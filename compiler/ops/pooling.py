@@ -8,11 +8,11 @@ from typing import ClassVar
 from ..dims import Dim
 from ..errors.base import argument
 from ..errors.operators import BadArgument
-from ..types import FLOAT32, INT64, TensorType
-from .base import Arg, Given, Operator, Refusal, numel
+from ..ir.types import FLOAT32, INT64, TensorType
+from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .kinds import BOOL, INT, NUMBER, SIZES, SIZES0
 from .learned import float_input
-from .pointwise import ANYTHING, FLOATS, refuse_unless
+from .pointwise import ANYTHING, FLOATS, require_dtype
 from .windows import Window, each_axis, sizes_of, spatial_axes
 
 INTEGERS = ("int64", "int32", "int16", "int8", "uint8")
@@ -40,15 +40,15 @@ class _Pool(Operator):
         padding = self._padding(x)
         return tuple(Window(*sides) for sides in zip(kernel, stride, self._dilation(x), padding, padding, strict=True))
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0] if given[0].dtype.name in self.integers else float_input(self.name, given)
         sizes = sizes_of(self.name, x, self.windows(x), given.facts, ceil=self.ceil_mode)
         return (x.with_shape((*x.shape[:2], *sizes)),)
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return numel(results[0].shape) * prod(w.taps for w in self.windows(given[0]))
 
-    def _refuse_beyond_input(self, given: Given) -> None:
+    def _refuse_beyond_input(self, given: OpInputs) -> None:
         """With three spatial axes, PyTorch wants the kernel of a mean to fit without padding and without `ceil_mode`."""
         x = given[0]
         if x.rank < 5:
@@ -57,7 +57,7 @@ class _Pool(Operator):
             if given.facts.at_least(size, window.taps) is False:
                 found = f"{window.taps} for axis {axis} of {x}"
                 needed = "must be at most the size without its padding, where there are three spatial axes"
-                raise Refusal(BadArgument(self.name, "kernel", found, needed), argument("kernel"))
+                raise OperatorError(BadArgument(self.name, "kernel", found, needed), argument("kernel"))
 
 
 class _PaddedPool(_Pool):
@@ -71,7 +71,7 @@ class _PaddedPool(_Pool):
         for window in windows:
             if 2 * window.before > window.taps:
                 found = f"{window.before} for a kernel of {window.taps}"
-                raise Refusal(BadArgument(self.name, "padding", found, "must be at most half of the kernel"), argument("padding"))
+                raise OperatorError(BadArgument(self.name, "padding", found, "must be at most half of the kernel"), argument("padding"))
         return windows
 
 
@@ -92,7 +92,7 @@ class MaxPool(_PaddedPool):
     def _dilation(self, x: TensorType) -> tuple[int, ...]:
         return each_axis(self.name, "dilation", self.dilation, x)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         (values,) = super().infer(given)
         return values, values.with_dtype(INT64)
 
@@ -108,13 +108,13 @@ class AvgPool(_PaddedPool):
     divisor_override = Arg(INT, default=None)
     examples = ("input 3x32x32 -> avg_pool 2", "input 3xT -> avg_pool 3 stride=1 padding=1 count_include_pad=false")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         results = super().infer(given)
         if self.divisor_override == 0:
-            raise Refusal(BadArgument(self.name, "divisor_override", "0", "must not be zero"), argument("divisor_override"))
+            raise OperatorError(BadArgument(self.name, "divisor_override", "0", "must not be zero"), argument("divisor_override"))
         if self.divisor_override is not None and given[0].rank == 3:
             needed = "needs two or three spatial axes"
-            raise Refusal(BadArgument(self.name, "divisor_override", str(given[0]), needed), argument("divisor_override"))
+            raise OperatorError(BadArgument(self.name, "divisor_override", str(given[0]), needed), argument("divisor_override"))
         self._refuse_beyond_input(given)
         return results
 
@@ -129,14 +129,14 @@ class LpPool(_Pool):
     p = Arg(NUMBER, default=2, positional=True)
     examples = ("input 3x32x32 -> lp_pool 3x3 stride=2", "input 3x32 -> lp_pool 2 p=4")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         (x,) = super().infer(given)
         if self.p == 0:
-            raise Refusal(BadArgument(self.name, "p", "0", "must not be zero"), argument("p"))
+            raise OperatorError(BadArgument(self.name, "p", "0", "must not be zero"), argument("p"))
         self._refuse_beyond_input(given)
         return (x if x.dtype.is_float else x.with_dtype(FLOAT32),)
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 2 * super().flops(given, results) + numel(results[0].shape)
 
 
@@ -149,11 +149,11 @@ class _AdaptivePool(Operator):
     def sizes(self, x: TensorType) -> tuple[int, ...]:
         return each_axis(self.name, "size", self.size, x)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = float_input(self.name, given)
         return (x.with_shape((*x.shape[:2], *self.sizes(x))),)
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return numel(given[0].shape)
 
 
@@ -175,7 +175,7 @@ class AdaptiveMaxPool(_AdaptivePool):
     extras = True
     examples = ("input 8x32x32 -> adaptive_max_pool 1", "(y, at) = input 8x30x30 -> adaptive_max_pool 7x7; out y, at")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         (values,) = super().infer(given)
         return values, values.with_dtype(INT64)
 
@@ -186,13 +186,13 @@ class _GlobalPool(Operator):
     spatial = True
     takes: ClassVar[tuple[str, ...]] = FLOATS
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
-        refuse_unless(self.name, x, self.takes)
+        require_dtype(self.name, x, self.takes)
         spatial_axes(self.name, x)
         return (x.with_shape(x.shape[:2]),)
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return numel(given[0].shape)
 
 

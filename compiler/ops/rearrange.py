@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from netc.dsl.record import Record
 
 from ..dims import Dim, advice, advice_divides, show
-from ..errors.base import Place, argument, input_
+from ..errors.base import Location, argument, input_
 from ..errors.operators import UnprovableMultiple
 from ..errors.rearrange import (
     BadPattern,
@@ -25,8 +25,8 @@ from ..errors.rearrange import (
     PatternSizeOpen,
 )
 from ..errors.shape import UnprovableSize
-from ..types import Shape, TensorType, show_shape
-from .base import Arg, Given, Refusal, numel
+from ..ir.types import Shape, TensorType, show_shape
+from .base import Arg, OperatorError, OpInputs, numel
 from .kinds import SIZE, STRING
 from .shape import Layout
 
@@ -75,11 +75,11 @@ class Rearrange(Layout):
         'input [T, 512] -> rearrange "n t (h d) -> n h t d" h=8',
     )
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         opened, sizes = self._solved(given)
         return (given[0].with_shape(tuple(_size(group, sizes) for group in opened.right)),)
 
-    def plan(self, given: Given) -> Plan:
+    def plan(self, given: OpInputs) -> Plan:
         """The steps, none of them needless."""
         x = given[0]
         opened, sizes = self._solved(given)
@@ -99,14 +99,14 @@ class Rearrange(Layout):
             merge = None
         return Plan(split, order, merge, opened.left, opened.right)
 
-    def _solved(self, given: Given) -> tuple[Pattern, dict[str, Dim]]:
+    def _solved(self, given: OpInputs) -> tuple[Pattern, dict[str, Dim]]:
         """The pattern for the input's rank, and the size of every name."""
         x = given[0]
         pattern = self._parsed()
         open_ = (ELLIPSIS,) in pattern.left
         count = len(pattern.left) - open_
         if x.rank < count or (x.rank > count and not open_):
-            raise Refusal(PatternRank(self.pattern, count, open_, x), input_(0))
+            raise OperatorError(PatternRank(self.pattern, count, open_, x), input_(0))
         opened = pattern.opened(x.rank) if open_ else pattern
         sizes = self._keywords(opened)
         for axis, group in enumerate(opened.left):
@@ -119,11 +119,11 @@ class Rearrange(Layout):
         for name, size in self.args["sizes"]:
             if name not in names:
                 shown = tuple(n for n in names if not n.startswith(ELLIPSIS))
-                raise Refusal(PatternAxisUnknown(self.pattern, name, shown), argument(name))
+                raise OperatorError(PatternAxisUnknown(self.pattern, name, shown), argument(name))
             sizes[name] = size
         return sizes
 
-    def _solve(self, axis: int, group: Group, sizes: dict[str, Dim], given: Given) -> None:
+    def _solve(self, axis: int, group: Group, sizes: dict[str, Dim], given: OpInputs) -> None:
         """Works out the sizes of the names of a group from that of the axis."""
         x, facts = given[0], given.facts
         whole, part = x.shape[axis], _shown(group)
@@ -131,25 +131,25 @@ class Rearrange(Layout):
         known = numel(tuple(sizes[name] for name in group if name in sizes))
         at = next((argument(name) for name in group if name in sizes), argument("pattern"))
         if len(unknown) > 1:
-            raise Refusal(PatternSizeOpen(part, tuple(unknown)), argument("pattern"))
+            raise OperatorError(PatternSizeOpen(part, tuple(unknown)), argument("pattern"))
         if unknown:
             sizes[unknown[0]] = self._quotient(axis, known, part, given, at)
             return
         same = facts.equal(whole, known)
         if same is False:
-            raise Refusal(PatternSize(part, known, axis, x), at)
+            raise OperatorError(PatternSize(part, known, axis, x), at)
         if same is None:
             need = f"`{part}`, axis {axis} of {show_shape(x.shape)}, is {show(known)}"
-            raise Refusal(UnprovableSize(need, "the pattern needs it", advice(whole, known) or ""), at)
+            raise OperatorError(UnprovableSize(need, "the pattern needs it", advice(whole, known) or ""), at)
 
-    def _quotient(self, axis: int, known: Dim, part: str, given: Given, at: Place) -> Dim:
+    def _quotient(self, axis: int, known: Dim, part: str, given: OpInputs, at: Location) -> Dim:
         whole, facts = given[0].shape[axis], given.facts
         quotient = facts.exact_div(whole, known)
         if quotient is not None:
             return quotient
         if facts.divides(known, whole) is False:
-            raise Refusal(PatternIndivisible(part, known, axis, given[0]), at)
-        raise Refusal(UnprovableMultiple(self.name, known, whole, advice_divides(known, whole)), at)
+            raise OperatorError(PatternIndivisible(part, known, axis, given[0]), at)
+        raise OperatorError(UnprovableMultiple(self.name, known, whole, advice_divides(known, whole)), at)
 
     def _parsed(self) -> Pattern:
         """The pattern, its names checked."""
@@ -159,11 +159,11 @@ class Rearrange(Layout):
         for side, names in (("left", left), ("right", right)):
             for i, name in enumerate(names):
                 if name in names[:i]:
-                    raise Refusal(PatternAxisTwice(self.pattern, name, side), argument("pattern"))
+                    raise OperatorError(PatternAxisTwice(self.pattern, name, side), argument("pattern"))
         for side, names, others in (("left", left, right), ("right", right, left)):
             lost = next((name for name in names if name not in others), None)
             if lost is not None:
-                raise Refusal(PatternAxisLost(self.pattern, lost, side), argument("pattern"))
+                raise OperatorError(PatternAxisLost(self.pattern, lost, side), argument("pattern"))
         if any(JOINED in group for group in pattern.left):
             raise self._unreadable("on the left, `...` cannot stand in parentheses")
         return pattern
@@ -196,8 +196,8 @@ class Rearrange(Layout):
             raise self._unreadable("its parentheses do not match")
         return tuple(groups)
 
-    def _unreadable(self, what: str) -> Refusal:
-        return Refusal(BadPattern(self.pattern, what), argument("pattern"))
+    def _unreadable(self, what: str) -> OperatorError:
+        return OperatorError(BadPattern(self.pattern, what), argument("pattern"))
 
 
 def _opened(side: tuple[Group, ...], names: Group) -> tuple[Group, ...]:

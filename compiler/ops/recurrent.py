@@ -11,15 +11,15 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from ..dims import Dim, advice, show
-from ..errors.base import STAGE, Place, Problem, argument, input_
+from ..errors.base import STAGE, Location, Problem, argument, input_
 from ..errors.names import WrongTensors
 from ..errors.operators import BadArgument, Unprovable, WrongRank, WrongSize
 from ..errors.recurrent import DropoutWithoutEffect
-from ..types import Shape, TensorType, show_shape
-from .base import Arg, Given, Operator, ParameterSpec, Refusal, numel
+from ..ir.types import Shape, TensorType, show_shape
+from .base import Arg, Operator, OperatorError, OpInputs, ParameterSpec, numel
 from .kinds import BOOL, FRACTION, SIZE, IntKind, WordKind
 from .learned import fan_in_uniform, float_input
-from .linear_algebra import refuse_unless_alike
+from .linear_algebra import require_same_dtype
 
 LAYERS = IntKind(1, 10_000)
 """Each layer has parameters of its own: without a bound a text could ask for more names than there is memory."""
@@ -27,37 +27,37 @@ State = tuple[str, Shape]
 """What a state is called, and its shape."""
 
 
-def refuse_unless_sequence(operator: str, given: Given, needed: str, index: int = 0) -> None:
+def refuse_unless_sequence(operator: str, given: OpInputs, needed: str, index: int = 0) -> None:
     """Refuses what is neither a batch of sequences nor a single one. A batch of vectors is not taken for a sequence of them."""
     x = given[index]
     if x.rank == 3 or (x.rank == 2 and not x.is_batch):
         return
     hint = "put `-> unsqueeze 1` before it for sequences of one step" if x.rank == 2 else ""
-    raise Refusal(WrongRank(operator, needed, x, hint), input_(index))
+    raise OperatorError(WrongRank(operator, needed, x, hint), input_(index))
 
 
-def refuse_unless_states(operator: str, given: Given, states: Sequence[State]) -> None:
+def refuse_unless_states(operator: str, given: OpInputs, states: Sequence[State]) -> None:
     """Refuses inputs behind the first that are not these states, all of them or none."""
     found = len(given) - 1
     if found not in (0, len(states)):
         hint = f"feed it `(x, h, c) -> {operator} ...`"
-        raise Refusal(WrongTensors(operator, f"one tensor, or it and {len(states)} states", len(given), hint), STAGE)
-    refuse_unless_alike(operator, given, tuple(range(1, len(given))))
+        raise OperatorError(WrongTensors(operator, f"one tensor, or it and {len(states)} states", len(given), hint), STAGE)
+    require_same_dtype(operator, given, tuple(range(1, len(given))))
     for index, (name, shape) in enumerate(states[:found], start=1):
         _refuse_unless_state(operator, given, index, f"a {name} state of shape {show_shape(shape)}", shape)
 
 
-def _refuse_unless_state(operator: str, given: Given, index: int, needed: str, wanted: Shape) -> None:
+def _refuse_unless_state(operator: str, given: OpInputs, index: int, needed: str, wanted: Shape) -> None:
     state = given[index]
     if state.rank != len(wanted):
-        raise Refusal(WrongRank(operator, needed, state), input_(index))
+        raise OperatorError(WrongRank(operator, needed, state), input_(index))
     answers = [given.facts.equal(d, w) for d, w in zip(state.shape, wanted, strict=True)]
     if False in answers:
-        raise Refusal(WrongSize(operator, needed, state), input_(index))
+        raise OperatorError(WrongSize(operator, needed, state), input_(index))
     if None in answers:
         axis = answers.index(None)
         left, right = wanted[axis], state.shape[axis]
-        raise Refusal(Unprovable(operator, left, right, f"it takes {needed}", advice(left, right) or "", (0, index)), STAGE)
+        raise OperatorError(Unprovable(operator, left, right, f"it takes {needed}", advice(left, right) or "", (0, index)), STAGE)
 
 
 class Recurrent(Operator):
@@ -91,7 +91,7 @@ class Recurrent(Operator):
         """Its states, with the size of each."""
         return (("hidden", self.units),)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = float_input(self.name, given)
         refuse_unless_sequence(self.name, given, "[N, T, features]")
         refuse_unless_states(self.name, given, self.states(x))
@@ -102,7 +102,7 @@ class Recurrent(Operator):
         """What the states are called, and their shapes."""
         return [(name, (self.directions * self.layers, *x.shape[:-2], width)) for name, width in self.widths()]
 
-    def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
+    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         if self.dropout and self.layers == 1:
             return ((DropoutWithoutEffect(self.name), argument("dropout")),)
         return ()
@@ -113,7 +113,7 @@ class Recurrent(Operator):
             for direction in ("", "_reverse")[: self.directions]:
                 yield f"_l{layer}{direction}", self.directions * self.units if layer else features
 
-    def parameters(self, given: Given) -> tuple[ParameterSpec, ...]:
+    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         rows, init, dtype = self.gates * self.hidden, fan_in_uniform(self.hidden), given[0].dtype
         specs: list[ParameterSpec] = []
         for end, width in self.cells(given[0].shape[-1]):
@@ -125,14 +125,14 @@ class Recurrent(Operator):
             specs += (ParameterSpec(name + end, shape, init, dtype) for name, shape in shapes.items())
         return tuple(specs)
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The products with input and state, the biases, and what the cell does with each unit: a function, sum or product is 1."""
         *steps, features = given[0].shape
         units = self.hidden * sum(1 for _ in self.cells(features))
         beside = units * (self.gates * (2 if self.bias else 0) + self.cell_flops)
         return 2 * self.multiply_adds(given, results) + numel(tuple(steps)) * beside
 
-    def multiply_adds(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         *steps, features = given[0].shape
         total: Dim = 0
         for _, width in self.cells(features):
@@ -183,9 +183,9 @@ class Lstm(Recurrent):
     def widths(self) -> tuple[tuple[str, Dim], ...]:
         return (*super().widths(), ("cell", self.hidden))
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         results = super().infer(given)
         if self.proj_size and given.facts.at_least(self.proj_size, self.hidden):
             needed = f"must be smaller than the {show(self.hidden)} hidden units"
-            raise Refusal(BadArgument(self.name, "proj_size", str(self.proj_size), needed), argument("proj_size"))
+            raise OperatorError(BadArgument(self.name, "proj_size", str(self.proj_size), needed), argument("proj_size"))
         return results

@@ -11,8 +11,8 @@ from typing import ClassVar
 from ..dims import Dim
 from ..errors.base import input_
 from ..errors.operators import WrongRank
-from ..types import Shape, TensorType
-from .base import Arg, Given, Operator, ParameterSpec, Refusal, numel
+from ..ir.types import Shape, TensorType
+from .base import Arg, Operator, OperatorError, OpInputs, ParameterSpec, numel
 from .kinds import BOOL, SIZE, WordKind
 from .learned import fan_in_uniform, float_input
 from .recurrent import Gru, Lstm, Rnn, State, refuse_unless_states
@@ -29,29 +29,29 @@ class RecurrentCell(Operator):
     hidden = Arg(SIZE, positional=True, alias="hidden_size")
     bias = Arg(BOOL, default=True)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = float_input(self.name, given)
         if x.rank not in (1, 2):
             hint = f"`{self.name.removesuffix('_cell')}` takes whole sequences" if x.rank == 3 else ""
-            raise Refusal(WrongRank(self.name, "[N, features], one step of a sequence", x, hint), input_(0))
+            raise OperatorError(WrongRank(self.name, "[N, features], one step of a sequence", x, hint), input_(0))
         shape: Shape = (*x.shape[:-1], self.hidden)
         states: list[State] = [(name, shape) for name in self.kept]
         refuse_unless_states(self.name, given, states)
         return (x.with_shape(shape),) * len(states)
 
-    def parameters(self, given: Given) -> tuple[ParameterSpec, ...]:
+    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x, rows, init = given[0], self.gates * self.hidden, fan_in_uniform(self.hidden)
         shapes: dict[str, Shape] = {"weight_ih": (rows, x.shape[-1]), "weight_hh": (rows, self.hidden)}
         if self.bias:
             shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
         return tuple(ParameterSpec(name, shape, init, x.dtype) for name, shape in shapes.items())
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The products with input and state, the biases, and what the cell does with each unit: a function, sum or product is 1."""
         beside = self.gates * (2 if self.bias else 0) + self.cell_flops
         return 2 * self.multiply_adds(given, results) + numel(results[0].shape) * beside
 
-    def multiply_adds(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return numel(results[0].shape) * self.gates * (given[0].shape[-1] + self.hidden)
 
 

@@ -12,12 +12,12 @@ from typing import ClassVar
 from ..dims import Dim
 from ..errors.base import argument
 from ..errors.operators import BadArgument
-from ..types import BOOL as BOOL_TYPE
-from ..types import FLOAT32, INT64, DType, Shape, TensorType
-from .axes import front_axes, front_axis
-from .base import Arg, Given, Operator, Refusal, numel
+from ..ir.types import BOOL as BOOL_TYPE
+from ..ir.types import FLOAT32, INT64, DType, Shape, TensorType
+from .axes import front_axes, normalize_axis
+from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .kinds import AXES, AXIS, BOOL, INT, NUMBER, Kind, NumberKind
-from .pointwise import ANYTHING, FLOATS, NUMBERS, refuse_unless, refuse_unless_held
+from .pointwise import ANYTHING, FLOATS, NUMBERS, require_dtype, require_exact_scalar
 
 
 class PowerKind(Kind["int | float"]):
@@ -51,9 +51,9 @@ class Reduction(Operator):
             return tuple(range(x.rank))
         return tuple(axis for axis in front_axes(self.name, written, x) if axis < x.rank)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
-        refuse_unless(self.name, x, self.takes)
+        require_dtype(self.name, x, self.takes)
         axes = self.axes(x)
         kept: Shape = tuple(1 if axis in axes else d for axis, d in enumerate(x.shape) if self.keepdim or axis not in axes)
         return (TensorType(self.element(x.dtype), kept),)
@@ -62,7 +62,7 @@ class Reduction(Operator):
         """The element type of the result, of that of the input."""
         return dtype
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """So many for each element of the input."""
         return self.work * numel(given[0].shape)
 
@@ -121,21 +121,21 @@ class Prod(OverAxis):
     onnx = "ReduceProd"
     examples = ("input 4 -> prod axis=-1",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         if self.keepdim and self.axis is None:
-            raise Refusal(BadArgument(self.name, "keepdim", "true", "goes only with `axis`"), argument("keepdim"))
+            raise OperatorError(BadArgument(self.name, "keepdim", "true", "goes only with `axis`"), argument("keepdim"))
         return super().infer(given)
 
     def element(self, dtype: DType) -> DType:
         return _summed(dtype)
 
 
-class Extreme(OverAxes):
+class MinMaxReduction(OverAxes):
     """With one axis, the places along it are a second result, which flows on only if both are unpacked."""
 
     extras = True
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         (values,) = super().infer(given)
         return (values, values.with_dtype(INT64)) if self.has_places else (values,)
 
@@ -146,7 +146,7 @@ class Extreme(OverAxes):
         return written is not None and len(written) == 1
 
 
-class Max(Extreme):
+class Max(MinMaxReduction):
     """The greatest; with one axis, its places too: `(values, places) = x -> max axis=1`."""
 
     name = "max"
@@ -155,7 +155,7 @@ class Max(Extreme):
     examples = ("input [T, 8] -> max axis=1", "x = input 4; (values, places) = x -> max axis=1; out values, places")
 
 
-class Min(Extreme):
+class Min(MinMaxReduction):
     """The least; with one axis, its places too: `(values, places) = x -> min axis=1`."""
 
     name = "min"
@@ -164,7 +164,7 @@ class Min(Extreme):
     examples = ("input [T, 8] -> min axis=1",)
 
 
-class Place(OverAxis):
+class ArgReduction(OverAxis):
     """A place along an axis; without one, among all elements in order."""
 
     takes = NUMBERS
@@ -173,7 +173,7 @@ class Place(OverAxis):
         return INT64
 
 
-class Argmax(Place):
+class Argmax(ArgReduction):
     """The place of the greatest."""
 
     name = "argmax"
@@ -182,7 +182,7 @@ class Argmax(Place):
     examples = ("input 10 -> argmax axis=-1",)
 
 
-class Argmin(Place):
+class Argmin(ArgReduction):
     """The place of the least."""
 
     name = "argmin"
@@ -242,18 +242,18 @@ class Normalize(Operator):
     eps = Arg(NUMBER, default=1e-12)
     examples = ("input 64 -> normalize", "input [T, 64] -> normalize axis=-1 p=1")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
-        refuse_unless(self.name, x, self.takes)
-        front_axis(self.name, self.axis, x)
-        refuse_unless_held(self.name, x, self.eps, "eps")
+        require_dtype(self.name, x, self.takes)
+        normalize_axis(self.name, self.axis, x)
+        require_exact_scalar(self.name, x, self.eps, "eps")
         return (x,)
 
     def norm(self) -> Norm:
         """The norms that the vectors are divided by."""
         return Norm(p=self.p, axis=(self.axis,), keepdim=True)
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The norms, and a division for each element."""
         return 3 * numel(given[0].shape)
 
@@ -301,9 +301,9 @@ class Cumulative(Operator):
 
     axis = Arg(AXIS, positional=True, alias="dim")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
-        front_axis(self.name, self.axis, x)
+        normalize_axis(self.name, self.axis, x)
         return (x.with_dtype(_summed(x.dtype)),)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..dims import Dim
 from ..errors.base import input_
 from ..errors.operators import WrongRank
-from ..types import TensorType
-from .base import Arg, Given, Operator, Refusal
+from ..ir.types import TensorType
+from .base import Arg, Operator, OperatorError, OpInputs
 from .kinds import FRACTION
 from .learned import float_input
 from .windows import spatial_axes
@@ -20,10 +20,10 @@ class Identity(Operator):
     onnx = "nothing"
     examples = ("input 3 -> identity",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         return (given[0],)
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 
@@ -33,10 +33,10 @@ class _Dropping(Operator):
     onnx = "nothing"
     p = Arg(FRACTION, default=0.5, positional=True)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         return (float_input(self.name, given),)
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 
@@ -56,7 +56,7 @@ class ChannelDropout(_Dropping):
     spatial = True
     examples = ("input 64x8x8 -> channel_dropout 0.1 -> conv 10 1x1",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         spatial_axes(self.name, given[0])
         return super().infer(given)
 
@@ -76,8 +76,8 @@ class DropPath(_Dropping):
     torch = "torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Dropout3d"
     examples = ("x = input [T, 64]; x + (x -> dense 64 -> drop_path 0.1)",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         (x,) = super().infer(given)
         if x.rank < 2:
-            raise Refusal(WrongRank(self.name, "a batch axis and at least one more", x), input_(0))
+            raise OperatorError(WrongRank(self.name, "a batch axis and at least one more", x), input_(0))
         return (x,)

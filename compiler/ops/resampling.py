@@ -14,9 +14,9 @@ from netc.dsl.record import Record
 from ..dims import Dim, SymDim, advice, bounds, show
 from ..errors.base import STAGE, argument, input_
 from ..errors.operators import BadArgument, DTypeMismatch, EmptyResult, Unprovable, WrongRank, WrongSize
-from ..types import Shape, TensorType, show_shape
-from .base import Arg, Given, Operator, Refusal, numel
-from .kinds import BOOL, SIZE, Kind, ListKind, NumberKind, Unfit, WordKind
+from ..ir.types import Shape, TensorType, show_shape
+from .base import Arg, Operator, OperatorError, OpInputs, numel
+from .kinds import BOOL, SIZE, InvalidArgument, Kind, ListKind, NumberKind, WordKind
 from .learned import float_input
 from .windows import spatial_axes
 
@@ -60,7 +60,7 @@ class FactorKind(Kind["int | float"]):
     def convert(self, value: object) -> int | float:
         number = self.inner.convert(value)
         if number == inf:
-            raise Unfit
+            raise InvalidArgument
         return int(number) if number == int(number) else number
 
 
@@ -109,7 +109,7 @@ class Upsample(Operator):
     antialias = Arg(BOOL, default=False)
     examples = ("input 8xHxW -> upsample scale=2", "input 3x20x20 -> upsample size=32x32 mode=bilinear align_corners=true")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
         if x.dtype.kind != "uint" or self.mode not in (*_NEAREST, *_SMOOTH):
             float_input(self.name, given)
@@ -119,17 +119,17 @@ class Upsample(Operator):
         for axis, size in enumerate(sizes):
             highest = bounds(size)[1]
             if highest is not None and highest < 1:
-                raise Refusal(EmptyResult(self.name, sizes, axis), argument("scale"))
+                raise OperatorError(EmptyResult(self.name, sizes, axis), argument("scale"))
         return (x.with_shape(sizes),)
 
     def _check_mode(self, x: TensorType) -> None:
         axes = spatial_axes(self.name, x)
         if _AXES.get(self.mode, axes) != axes:
             needed = f"must be for {axes} spatial {'axis' if axes == 1 else 'axes'}, those of {x}"
-            raise Refusal(BadArgument(self.name, "mode", f"`{self.mode}`", needed, f"use `mode={_BY_AXES[axes]}`"), argument("mode"))
+            raise OperatorError(BadArgument(self.name, "mode", f"`{self.mode}`", needed, f"use `mode={_BY_AXES[axes]}`"), argument("mode"))
         if self.mode == "lanczos" and x.dtype.is_float and x.dtype.size == 2:
             needed = f"must not be for {x.dtype} tensors"
-            raise Refusal(
+            raise OperatorError(
                 BadArgument(self.name, "mode", "`lanczos`", needed, "convert the tensor with `-> cast float32` before"), argument("mode")
             )
 
@@ -137,22 +137,22 @@ class Upsample(Operator):
         if (self.size is None) == (self.scale is None):
             found = "neither" if self.size is None else "both"
             needed = "or else `scale` must be given"
-            raise Refusal(BadArgument(self.name, "size", found, needed, "`scale=2` makes each size twice as large"), STAGE)
+            raise OperatorError(BadArgument(self.name, "size", found, needed, "`scale=2` makes each size twice as large"), STAGE)
         if self.align_corners is not None and self.mode not in _AXES:
             needed = f"goes with {', '.join(f'`{m}`' for m in _AXES)} only"
-            raise Refusal(BadArgument(self.name, "align_corners", f"`mode={self.mode}`", needed), argument("align_corners"))
+            raise OperatorError(BadArgument(self.name, "align_corners", f"`mode={self.mode}`", needed), argument("align_corners"))
         if self.antialias and self.mode not in _SMOOTH:
             needed = f"goes with {', '.join(f'`{m}`' for m in _SMOOTH)} only"
-            raise Refusal(BadArgument(self.name, "antialias", f"`mode={self.mode}`", needed), argument("antialias"))
+            raise OperatorError(BadArgument(self.name, "antialias", f"`mode={self.mode}`", needed), argument("antialias"))
         if self.mode == "lanczos" and not self.antialias:
             needed = "must be true with `mode=lanczos`"
-            raise Refusal(BadArgument(self.name, "antialias", "false", needed, "add `antialias=true`"), argument("mode"))
+            raise OperatorError(BadArgument(self.name, "antialias", "false", needed, "add `antialias=true`"), argument("mode"))
         if self.mode == "lanczos" and self.align_corners:
             needed = "must be false with `mode=lanczos`"
-            raise Refusal(BadArgument(self.name, "align_corners", "true", needed), argument("align_corners"))
+            raise OperatorError(BadArgument(self.name, "align_corners", "true", needed), argument("align_corners"))
         if self.recompute_scale_factor and self.scale is None:
             needed = "goes with `scale` only"
-            raise Refusal(BadArgument(self.name, "recompute_scale_factor", "true", needed), argument("recompute_scale_factor"))
+            raise OperatorError(BadArgument(self.name, "recompute_scale_factor", "true", needed), argument("recompute_scale_factor"))
 
     def stretches(self, x: TensorType) -> tuple[Stretch, ...]:
         """One for each spatial axis."""
@@ -171,7 +171,7 @@ class Upsample(Operator):
         if len(values) != axes:
             needed = "must have one number for each spatial axis" if axes > 1 else "must have one number for the one spatial axis"
             found = f"[{', '.join(map(str, values))}] for {x}"
-            raise Refusal(BadArgument(self.name, name, found, needed), argument(name))
+            raise OperatorError(BadArgument(self.name, name, found, needed), argument(name))
         return values
 
     def _scaled(self, size: Dim, scale: int | float) -> Dim:
@@ -202,9 +202,9 @@ class Upsample(Operator):
                 f"makes another size than {near} of it, which is known only at run time: {int(missed * scale)} of {missed}, by rounding"
             )
             help_ = f"say that it is smaller, as in `where {show(size)} < {missed}`, or tell the `size` instead"
-        raise Refusal(BadArgument(self.name, "scale", str(scale), needed, help_), argument("scale"))
+        raise OperatorError(BadArgument(self.name, "scale", str(scale), needed, help_), argument("scale"))
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """A multiply-add for each element that is weighed; a wider surrounding of `antialias` is not counted."""
         if self.mode == "area":
             return numel(given[0].shape)
@@ -227,32 +227,32 @@ class GridSample(Operator):
     align_corners = Arg(BOOL, default=False)
     examples = ("x = input 3x8x8; grid = input [5, 6, 2]; (x, grid) -> grid_sample",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x, grid = (float_input(self.name, given, index) for index in (0, 1))
         if x.dtype != grid.dtype:
-            raise Refusal(DTypeMismatch(self.name, x, grid), input_(1))
+            raise OperatorError(DTypeMismatch(self.name, x, grid), input_(1))
         if x.rank not in (4, 5):
-            raise Refusal(WrongRank(self.name, "[N, C, height, width] or [N, C, depth, height, width]", x), input_(0))
+            raise OperatorError(WrongRank(self.name, "[N, C, height, width] or [N, C, depth, height, width]", x), input_(0))
         axes = x.rank - 2
         needed = f"a grid [N, {'height, width' if axes == 2 else 'depth, height, width'}, {axes}]"
         if grid.rank != x.rank:
-            raise Refusal(WrongRank(self.name, needed, grid), input_(1))
+            raise OperatorError(WrongRank(self.name, needed, grid), input_(1))
         self._refuse_unless(grid.shape[-1], axes, f"{needed}, one coordinate for each spatial axis", given)
         batch = f"a grid for each of the {show(x.shape[0])} images of {show_shape(x.shape)}"
         self._refuse_unless(grid.shape[0], x.shape[0], batch, given)
         if axes == 3 and self.mode == "bicubic":
             needed = f"must be `bilinear` or `nearest` for three spatial axes, those of {x}"
-            raise Refusal(BadArgument(self.name, "mode", "`bicubic`", needed), argument("mode"))
+            raise OperatorError(BadArgument(self.name, "mode", "`bicubic`", needed), argument("mode"))
         return (x.with_shape((*x.shape[:2], *grid.shape[1:-1])),)
 
-    def _refuse_unless(self, found: Dim, wanted: Dim, needed: str, given: Given) -> None:
+    def _refuse_unless(self, found: Dim, wanted: Dim, needed: str, given: OpInputs) -> None:
         same = given.facts.equal(found, wanted)
         if same is False:
-            raise Refusal(WrongSize(self.name, needed, given[1]), input_(1))
+            raise OperatorError(WrongSize(self.name, needed, given[1]), input_(1))
         if same is None:
-            raise Refusal(Unprovable(self.name, wanted, found, f"it needs {needed}", advice(wanted, found) or ""), input_(1))
+            raise OperatorError(Unprovable(self.name, wanted, found, f"it needs {needed}", advice(wanted, found) or ""), input_(1))
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """A multiply-add for each element that is weighed."""
         along = {"nearest": 0, "bilinear": 2, "bicubic": 4}[self.mode]
         taps = along**2 if given[0].rank == 4 else along**3

@@ -10,8 +10,8 @@ from ..dims import Dim, advice, advice_divides, show
 from ..errors.base import STAGE, argument, input_
 from ..errors.operators import BadArgument, NeedsInteger, Unprovable, UnprovableMultiple, WrongRank, WrongSize
 from ..errors.shape import UnprovableSize
-from ..types import Shape, TensorType, show_shape
-from .base import Arg, Given, Operator, Refusal, numel
+from ..ir.types import Shape, TensorType, show_shape
+from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .kinds import BOOL, IntKind, NumberKind
 from .learned import float_input
 from .slicing import at_least_text
@@ -36,10 +36,10 @@ class Rotary(Operator):
         "q = input 8xTx64; positions = input [T] int64; (q, positions) -> rotary base=500000 dims=32",
     )
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = float_input(self.name, given)
         if x.rank < 2:
-            raise Refusal(WrongRank(self.name, "[N, heads, T, features] or [N, T, features]", x), input_(0))
+            raise OperatorError(WrongRank(self.name, "[N, heads, T, features] or [N, T, features]", x), input_(0))
         self._refuse_features(given, x)
         if len(given) > 1:
             self._refuse_positions(given, x)
@@ -49,43 +49,43 @@ class Rotary(Operator):
         """How many features are turned."""
         return x.shape[-1] if self.dims is None else self.dims
 
-    def _refuse_features(self, given: Given, x: TensorType) -> None:
+    def _refuse_features(self, given: OpInputs, x: TensorType) -> None:
         size, facts = x.shape[-1], given.facts
         if self.dims is None:
             even = facts.divides(2, size)
             if even is False:
                 hint = f"turn only some of them: `dims={show(size - 1)}`" if size != 1 else ""
-                raise Refusal(WrongSize(self.name, "an even number of features", x, hint), input_(0))
+                raise OperatorError(WrongSize(self.name, "an even number of features", x, hint), input_(0))
             if even is None:
-                raise Refusal(UnprovableMultiple(self.name, 2, size, advice_divides(2, size)), STAGE)
+                raise OperatorError(UnprovableMultiple(self.name, 2, size, advice_divides(2, size)), STAGE)
             return
         if self.dims % 2:
-            raise Refusal(BadArgument(self.name, "dims", str(self.dims), "must be even"), argument("dims"))
+            raise OperatorError(BadArgument(self.name, "dims", str(self.dims), "must be even"), argument("dims"))
         enough = facts.at_least(size, self.dims)
         if enough is False:
             needed = f"must be at most the {show(size)} features"
-            raise Refusal(BadArgument(self.name, "dims", str(self.dims), needed), argument("dims"))
+            raise OperatorError(BadArgument(self.name, "dims", str(self.dims), needed), argument("dims"))
         if enough is None:
             need = f"{show(size)} is at least {self.dims}"
-            raise Refusal(UnprovableSize(need, f"`{self.name}` needs it", at_least_text(size, self.dims)), argument("dims"))
+            raise OperatorError(UnprovableSize(need, f"`{self.name}` needs it", at_least_text(size, self.dims)), argument("dims"))
 
-    def _refuse_positions(self, given: Given, x: TensorType) -> None:
+    def _refuse_positions(self, given: OpInputs, x: TensorType) -> None:
         positions = given[1]
         if not positions.dtype.is_integer:
-            raise Refusal(NeedsInteger(self.name, positions), input_(1))
+            raise OperatorError(NeedsInteger(self.name, positions), input_(1))
         each: Shape = (x.shape[-2],)
         forms = [each, (x.shape[0], *each)] if x.rank > 2 else [each]
         needed = "positions of shape " + " or ".join(show_shape(f) for f in forms)
         wanted = next((f for f in forms if len(f) == positions.rank), None)
         if wanted is None:
-            raise Refusal(WrongRank(self.name, needed, positions), input_(1))
+            raise OperatorError(WrongRank(self.name, needed, positions), input_(1))
         for found, size in zip(positions.shape, wanted, strict=True):
             same = given.facts.equal(found, size)
             if same is False:
-                raise Refusal(WrongSize(self.name, needed, positions), input_(1))
+                raise OperatorError(WrongSize(self.name, needed, positions), input_(1))
             if same is None:
-                raise Refusal(Unprovable(self.name, size, found, f"it takes {needed}", advice(size, found) or ""), STAGE)
+                raise OperatorError(Unprovable(self.name, size, found, f"it takes {needed}", advice(size, found) or ""), STAGE)
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Two products and a sum for each feature that is turned; the cosines and sines, which all heads share, are not counted."""
         return 3 * numel(results[0].shape[:-1]) * self.turned(results[0])

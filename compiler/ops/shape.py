@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from ..dims import Dim, SymDim, advice, advice_divides, bounds, show
-from ..errors.base import Place, Problem, argument, input_
+from ..errors.base import Location, Problem, argument, input_
 from ..errors.operators import BadArgument, BadAxis, EmptyResult, UnprovableMultiple, WrongRank
 from ..errors.shape import CannotExpand, ElementCount, NoPlaceForAxis, NotAPermutation, NothingToSqueeze, UnprovableCount, UnprovableSize
-from ..types import Shape, TensorType, show_shape
-from .axes import front_axes, front_axis
-from .base import Arg, Given, Operator, Refusal, numel
+from ..ir.types import Shape, TensorType, show_shape
+from .axes import front_axes, normalize_axis
+from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .kinds import AXES, AXIS, DTYPE, SHAPE
 
 
 class Layout(Operator):
     """An operator that moves elements and computes nothing."""
 
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 
@@ -29,17 +29,17 @@ class Flatten(Layout):
     end = Arg(AXIS, default=-1, positional=True, alias="end_dim")
     examples = ("input 8x4x4 -> flatten -> dense 10", "input 8xHxW -> flatten 2")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
         first, last = self.span(x)
         if first > last:
             needed = f"must not come after `end`, which is axis {last}"
-            raise Refusal(BadArgument(self.name, "start", str(self.start), needed), argument("start"))
+            raise OperatorError(BadArgument(self.name, "start", str(self.start), needed), argument("start"))
         return (x.with_shape((*x.shape[:first], numel(x.shape[first : last + 1]), *x.shape[last + 1 :])),)
 
     def span(self, x: TensorType) -> tuple[int, int]:
         """The first and the last axis that are joined, counted from the front."""
-        return front_axis(self.name, self.start, x, "start"), front_axis(self.name, self.end, x, "end")
+        return normalize_axis(self.name, self.start, x, "start"), normalize_axis(self.name, self.end, x, "end")
 
 
 class Unflatten(Layout):
@@ -52,13 +52,13 @@ class Unflatten(Layout):
     sizes = Arg(SHAPE, positional=True)
     examples = ("input [T, 512] -> unflatten 2 [8, 64]", "input 12 -> unflatten 1 [3, -1]")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
         if x.rank == 0:
-            raise Refusal(WrongRank(self.name, "at least one axis", x), input_(0))
-        axis = front_axis(self.name, self.axis, x)
+            raise OperatorError(WrongRank(self.name, "at least one axis", x), input_(0))
+        axis = normalize_axis(self.name, self.axis, x)
         if not self.sizes:
-            raise Refusal(BadArgument(self.name, "sizes", "[]", "must have at least one entry"), argument("sizes"))
+            raise OperatorError(BadArgument(self.name, "sizes", "[]", "must have at least one entry"), argument("sizes"))
         what = f"axis {axis} of {show_shape(x.shape)}"
         sizes = fitted(self.name, what, (x.shape[axis],), self.sizes, given, argument("sizes"))
         return (x.with_shape((*x.shape[:axis], *sizes, *x.shape[axis + 1 :])),)
@@ -73,31 +73,31 @@ class Reshape(Layout):
     shape = Arg(SHAPE, positional=True)
     examples = ("input 768x14x14 -> reshape [N, 768, 196]", "input [T, 12] -> reshape [N, T, 3, -1]")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
         return (x.with_shape(fitted(self.name, show_shape(x.shape), x.shape, self.shape, given, argument("shape"))),)
 
 
-def fitted(operator: str, what: str, before: Shape, sizes: Shape, given: Given, at: Place) -> Shape:
+def fitted(operator: str, what: str, before: Shape, sizes: Shape, given: OpInputs, at: Location) -> Shape:
     """`sizes` with the open one, -1, worked out; refused unless they hold as many elements as the axes `before`."""
     open_ = [i for i, size in enumerate(sizes) if size == -1]
     if len(open_) > 1:
-        raise Refusal(BadArgument(operator, at.name, show_shape(sizes), "may have one -1"), at)
+        raise OperatorError(BadArgument(operator, at.name, show_shape(sizes), "may have one -1"), at)
     for axis, size in enumerate(sizes):
         highest = bounds(size)[1]
         if highest is not None and highest < 1 and axis not in open_:
-            raise Refusal(EmptyResult(operator, sizes, axis), at)
+            raise OperatorError(EmptyResult(operator, sizes, axis), at)
     total, needed = _uncommon(before, tuple(size for size in sizes if size != -1))
     if not open_:
         same = given.facts.equal(total, needed)
         if same is not True:
-            raise Refusal(_miscount(operator, what, before, sizes, same is None), at)
+            raise OperatorError(_miscount(operator, what, before, sizes, same is None), at)
         return sizes
     whole = given.facts.exact_div(total, needed)
     if whole is None:
         if given.facts.divides(needed, total) is False:
-            raise Refusal(ElementCount(operator, what, sizes, total, needed), at)
-        raise Refusal(UnprovableMultiple(operator, needed, total, advice_divides(needed, total)), at)
+            raise OperatorError(ElementCount(operator, what, sizes, total, needed), at)
+        raise OperatorError(UnprovableMultiple(operator, needed, total, advice_divides(needed, total)), at)
     return tuple(whole if size == -1 else size for size in sizes)
 
 
@@ -133,13 +133,13 @@ class Permute(Layout):
     axes = Arg(AXES, positional=True, alias="dims")
     examples = ("input 3x8x8 -> permute [0, 2, 3, 1]",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
         for axis in self.axes:
             if not -x.rank <= axis < x.rank:
-                raise Refusal(BadAxis(self.name, axis, x), argument("axes"))
+                raise OperatorError(BadAxis(self.name, axis, x), argument("axes"))
         if sorted(self.order(x)) != list(range(x.rank)):
-            raise Refusal(NotAPermutation(self.name, self.axes, x), argument("axes"))
+            raise OperatorError(NotAPermutation(self.name, self.axes, x), argument("axes"))
         return (x.with_shape(tuple(x.shape[axis] for axis in self.order(x))),)
 
     def order(self, x: TensorType) -> tuple[int, ...]:
@@ -157,13 +157,13 @@ class Transpose(Layout):
     b = Arg(AXIS, positional=True, alias="dim1")
     examples = ("input [T, 64] -> transpose 1 2",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
         return (x.with_shape(tuple(x.shape[axis] for axis in self.order(x))),)
 
     def order(self, x: TensorType) -> tuple[int, ...]:
         """All axes, the two swapped."""
-        a, b = front_axis(self.name, self.a, x, "a"), front_axis(self.name, self.b, x, "b")
+        a, b = normalize_axis(self.name, self.a, x, "a"), normalize_axis(self.name, self.b, x, "b")
         return tuple({a: b, b: a}.get(axis, axis) for axis in range(x.rank))
 
 
@@ -176,12 +176,12 @@ class Squeeze(Layout):
     axis = Arg(AXES, default=None, positional=True, alias="dim")
     examples = ("input [T, 1] -> squeeze axis=-1", "input 8x1x1 -> squeeze")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
         dropped = self.dropped(given)
         return (x.with_shape(tuple(size for axis, size in enumerate(x.shape) if axis not in dropped)),)
 
-    def dropped(self, given: Given) -> tuple[int, ...]:
+    def dropped(self, given: OpInputs) -> tuple[int, ...]:
         """The axes that vanish, counted from the front."""
         x, facts = given[0], given.facts
         if self.axis is None:
@@ -191,10 +191,10 @@ class Squeeze(Layout):
             size = x.shape[axis]
             if facts.equal(size, 1) is None:
                 need = f"axis {axis} of {show_shape(x.shape)} is 1"
-                raise Refusal(UnprovableSize(need, "only then it vanishes", advice(size, 1) or ""), argument("axis"))
+                raise OperatorError(UnprovableSize(need, "only then it vanishes", advice(size, 1) or ""), argument("axis"))
         return tuple(axis for axis in named[: x.rank] if facts.equal(x.shape[axis], 1))
 
-    def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
+    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         x, dropped = given[0], self.dropped(given)
         kept = [] if self.axis is None else [axis for axis in front_axes(self.name, self.axis, x)[: x.rank] if axis not in dropped]
         return tuple((NothingToSqueeze(axis, x), argument("axis")) for axis in kept)
@@ -209,10 +209,10 @@ class Unsqueeze(Layout):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("input [T] -> unsqueeze 1",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
         if not -x.rank - 1 <= self.axis <= x.rank:
-            raise Refusal(NoPlaceForAxis(self.name, self.axis, x), argument("axis"))
+            raise OperatorError(NoPlaceForAxis(self.name, self.axis, x), argument("axis"))
         axis = self.place(x)
         return (x.with_shape((*x.shape[:axis], 1, *x.shape[axis:])),)
 
@@ -230,36 +230,36 @@ class Expand(Layout):
     shape = Arg(SHAPE, positional=True)
     examples = ("x = input 3; token = param [1, 1, 8] as token; token -> expand [N, -1, -1]",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
         if len(self.shape) < x.rank:
             needed = f"must have at least one entry for each of the {x.rank} axes of {show_shape(x.shape)}"
-            raise Refusal(BadArgument(self.name, "shape", show_shape(self.shape), needed), argument("shape"))
+            raise OperatorError(BadArgument(self.name, "shape", show_shape(self.shape), needed), argument("shape"))
         front = len(self.shape) - x.rank
         if -1 in self.shape[:front]:
             needed = f"can keep none but the {x.rank} sizes of {show_shape(x.shape)}, which are the last ones"
-            raise Refusal(BadArgument(self.name, "shape", show_shape(self.shape), needed), argument("shape"))
+            raise OperatorError(BadArgument(self.name, "shape", show_shape(self.shape), needed), argument("shape"))
         sizes = (*self.shape[:front], *(self._size(axis, front, given) for axis in range(x.rank)))
         for axis, size in enumerate(sizes):
             highest = bounds(size)[1]
             if highest is not None and highest < 1:
-                raise Refusal(EmptyResult(self.name, sizes, axis), argument("shape"))
+                raise OperatorError(EmptyResult(self.name, sizes, axis), argument("shape"))
         return (x.with_shape(sizes),)
 
-    def _size(self, axis: int, front: int, given: Given) -> Dim:
+    def _size(self, axis: int, front: int, given: OpInputs) -> Dim:
         x, new = given[0], self.shape[front + axis]
         old = x.shape[axis]
         if new == -1 or old == 1:
             return old if new == -1 else new
         same = given.facts.equal(old, new)
         if same is False:
-            raise Refusal(CannotExpand(axis, x, self.shape), argument("shape"))
+            raise OperatorError(CannotExpand(axis, x, self.shape), argument("shape"))
         if same is None:
             why = f"axis {axis} of {show_shape(x.shape)} is not 1, so it must keep its size"
-            raise Refusal(UnprovableSize(f"{show(old)} equals {show(new)}", why, advice(old, new) or ""), argument("shape"))
+            raise OperatorError(UnprovableSize(f"{show(old)} equals {show(new)}", why, advice(old, new) or ""), argument("shape"))
         return old
 
-    def kept(self, given: Given) -> tuple[bool, ...]:
+    def kept(self, given: OpInputs) -> tuple[bool, ...]:
         """For each axis of the result, whether it is one of the input that keeps its size."""
         x = given[0]
         front = len(self.shape) - x.rank
@@ -276,5 +276,5 @@ class Cast(Layout):
     dtype = Arg(DTYPE, positional=True)
     examples = ("input 3 int64 -> cast float32",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         return (given[0].with_dtype(self.dtype),)

@@ -9,9 +9,9 @@ from ..dims.polynomial import constant_of
 from ..errors.base import argument, input_
 from ..errors.operators import BadArgument, EmptyResult, WrongRank
 from ..errors.shape import BadIndex, PadTooLarge, UnprovableSize
-from ..types import DType, Shape, TensorType, show_shape
-from .axes import front_axes, front_axis
-from .base import Arg, Given, Refusal, numel
+from ..ir.types import DType, Shape, TensorType, show_shape
+from .axes import front_axes, normalize_axis
+from .base import Arg, OperatorError, OpInputs, numel
 from .kinds import AXES, AXIS, COUNT, DIM, INT, SCALAR, SIZE, ListKind, WordKind
 from .shape import Layout
 
@@ -20,7 +20,7 @@ def _not_empty(operator: str, shape: Shape, place: str) -> Shape:
     for axis, size in enumerate(shape):
         highest = bounds(size)[1]
         if highest is not None and highest < 1:
-            raise Refusal(EmptyResult(operator, shape, axis), argument(place))
+            raise OperatorError(EmptyResult(operator, shape, axis), argument(place))
     return shape
 
 
@@ -42,11 +42,11 @@ class Slice(Layout):
     step = Arg(COUNT, default=1, positional=True)
     examples = ("input [T, 8] -> slice axis=1 stop=-1", "input [10] -> slice 1 2 8 2")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
         if x.rank == 0:
-            raise Refusal(WrongRank(self.name, "at least one axis", x), input_(0))
-        axis = front_axis(self.name, self.axis, x)
+            raise OperatorError(WrongRank(self.name, "at least one axis", x), input_(0))
+        axis = normalize_axis(self.name, self.axis, x)
         facts, size = given.facts, x.shape[axis]
         start = self._offset(self.start, size, given, "start")
         stop = size if self.stop is None else self._offset(self.stop, size, given, "stop")
@@ -57,13 +57,13 @@ class Slice(Layout):
         place = "stop" if self.stop is not None else "start"
         return (x.with_shape(_not_empty(self.name, (*x.shape[:axis], length, *x.shape[axis + 1 :]), place)),)
 
-    def _offset(self, end: Dim, size: Dim, given: Given, place: str) -> Dim:
+    def _offset(self, end: Dim, size: Dim, given: OpInputs, place: str) -> Dim:
         """How far `end` is from the front, within the axis: Python's rule for slices."""
         facts = given.facts
         positive = facts.at_least(end, 0)
         if positive is None:
             why = "whether it counts from the front or from the end must be known"
-            raise Refusal(UnprovableSize(f"{show(end)} is not negative", why, at_least_text(end, 0)), argument(place))
+            raise OperatorError(UnprovableSize(f"{show(end)} is not negative", why, at_least_text(end, 0)), argument(place))
         offset = end if positive else size + end
         if not positive and not facts.at_least(offset, 0):
             offset = maximum(offset, 0)
@@ -80,28 +80,28 @@ class Select(Layout):
     index = Arg(DIM, positional=True)
     examples = ("input [T, 8] -> select 1 0", "input [T, 8] -> select axis=1 index=-1")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
         if x.rank == 0:
-            raise Refusal(WrongRank(self.name, "at least one axis", x), input_(0))
-        axis = front_axis(self.name, self.axis, x)
+            raise OperatorError(WrongRank(self.name, "at least one axis", x), input_(0))
+        axis = normalize_axis(self.name, self.axis, x)
         self._must_exist(axis, given)
         return (x.with_shape((*x.shape[:axis], *x.shape[axis + 1 :])),)
 
-    def _must_exist(self, axis: int, given: Given) -> None:
+    def _must_exist(self, axis: int, given: OpInputs) -> None:
         x, facts = given[0], given.facts
         size, index = x.shape[axis], self.index
         positive = facts.at_least(index, 0)
         if positive is None:
             why = "whether it counts from the front or from the end must be known"
-            raise Refusal(UnprovableSize(f"{show(index)} is not negative", why, at_least_text(index, 0)), argument("index"))
+            raise OperatorError(UnprovableSize(f"{show(index)} is not negative", why, at_least_text(index, 0)), argument("index"))
         needed = index + 1 if positive else -index
         there = facts.at_least(size, needed)
         if there is False:
-            raise Refusal(BadIndex(self.name, index, axis, x), argument("index"))
+            raise OperatorError(BadIndex(self.name, index, axis, x), argument("index"))
         if there is None:
             need = f"axis {axis} of {show_shape(x.shape)} has an index {show(index)}"
-            raise Refusal(UnprovableSize(need, f"this needs at least {show(needed)}", at_least_text(size, needed)), argument("index"))
+            raise OperatorError(UnprovableSize(need, f"this needs at least {show(needed)}", at_least_text(size, needed)), argument("index"))
 
 
 class Pad(Layout):
@@ -115,7 +115,7 @@ class Pad(Layout):
     value = Arg(SCALAR, default=0)
     examples = ("input 3x8x8 -> pad [1, 1, 2, 2]", "input 3x8x8 -> pad [1, 1, 1, 1] mode=reflect", "input [T] -> pad [1, 0] value=-1")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
         amounts = self._checked(x)
         if self.mode == "constant":
@@ -136,27 +136,29 @@ class Pad(Layout):
     def _checked(self, x: TensorType) -> dict[int, tuple[int, int]]:
         if len(self.padding) % 2:
             needed = "must have two entries for each axis, before and after it, the last axis first"
-            raise Refusal(BadArgument(self.name, "padding", str(list(self.padding)), needed), argument("padding"))
+            raise OperatorError(BadArgument(self.name, "padding", str(list(self.padding)), needed), argument("padding"))
         if len(self.padding) > 2 * x.rank:
             needed = f"must have two entries for each axis, and {show_shape(x.shape)} has {x.rank}"
-            raise Refusal(BadArgument(self.name, "padding", f"{len(self.padding)} entries", needed), argument("padding"))
+            raise OperatorError(BadArgument(self.name, "padding", f"{len(self.padding)} entries", needed), argument("padding"))
         return self.amounts(x.rank)
 
     def _check_mode(self, x: TensorType) -> None:
         axes = len(self.padding) // 2
         if axes not in (1, 2, 3):
             needed = f"with `mode={self.mode}` must be for the last one, two or three axes"
-            raise Refusal(BadArgument(self.name, "padding", str(list(self.padding)), needed), argument("padding"))
+            raise OperatorError(BadArgument(self.name, "padding", str(list(self.padding)), needed), argument("padding"))
         if x.rank not in (axes + 1, axes + 2):
             last = "one" if axes == 1 else str(axes)
             needed = f"{axes + 1} or {axes + 2} axes to pad the last {last} with `mode={self.mode}`"
             missing = x.rank - 2 - axes
             all_ = f"name the other axes too: `pad {[*self.padding, *[0] * (2 * missing)]}`" if missing > 0 and x.rank <= 5 else ""
-            raise Refusal(WrongRank(self.name, needed, x, all_), argument("padding"))
+            raise OperatorError(WrongRank(self.name, needed, x, all_), argument("padding"))
         if x.dtype.kind == "bool" and self.mode != "circular":
-            raise Refusal(BadArgument(self.name, "mode", f"`{self.mode}`", "must be `constant` or `circular` for bool"), argument("mode"))
+            raise OperatorError(
+                BadArgument(self.name, "mode", f"`{self.mode}`", "must be `constant` or `circular` for bool"), argument("mode")
+            )
 
-    def _check_source(self, axis: int, before: int, after: int, given: Given) -> None:
+    def _check_source(self, axis: int, before: int, after: int, given: OpInputs) -> None:
         """Reflection needs more elements than it makes; wrapping as many, besides those that are cut off."""
         amount = max(before, after)
         if amount <= 0 or self.mode not in ("reflect", "circular"):
@@ -166,12 +168,12 @@ class Pad(Layout):
         needed = amount + 1 if self.mode == "reflect" else amount - min(before, after, 0)
         enough = given.facts.at_least(size, needed)
         if enough is False:
-            raise Refusal(PadTooLarge(self.mode, axis, amount, x), argument("padding"))
+            raise OperatorError(PadTooLarge(self.mode, axis, amount, x), argument("padding"))
         if enough is None:
             need = f"axis {axis} of {show_shape(x.shape)} is at least {needed}"
-            raise Refusal(UnprovableSize(need, f"`mode={self.mode}` needs it", at_least_text(size, needed)), argument("padding"))
+            raise OperatorError(UnprovableSize(need, f"`mode={self.mode}` needs it", at_least_text(size, needed)), argument("padding"))
 
-    def _check_cut(self, axis: int, cut: int, added: int, given: Given) -> None:
+    def _check_cut(self, axis: int, cut: int, added: int, given: OpInputs) -> None:
         """No more can be cut off than there is, even if as much is added. (What only shrinks tells so by its size.)"""
         x = given[0]
         if cut >= 0 or self.mode not in ("constant", "circular"):
@@ -179,23 +181,23 @@ class Pad(Layout):
         enough = given.facts.at_least(x.shape[axis] + cut, 0)
         if enough is False:
             shape = (*x.shape[:axis], x.shape[axis] + cut, *x.shape[axis + 1 :])
-            raise Refusal(EmptyResult(self.name, shape, axis), argument("padding"))
+            raise OperatorError(EmptyResult(self.name, shape, axis), argument("padding"))
         if enough is None and added > 0:
             need = f"axis {axis} of {show_shape(x.shape)} is at least {-cut}"
-            raise Refusal(UnprovableSize(need, "so much is cut off", at_least_text(x.shape[axis], -cut)), argument("padding"))
+            raise OperatorError(UnprovableSize(need, "so much is cut off", at_least_text(x.shape[axis], -cut)), argument("padding"))
 
     def fill(self, dtype: DType) -> int | float | bool:
         """The value of new elements, in the tensor's type."""
         value = self.value
         if isinstance(value, SymDim):
-            raise Refusal(BadArgument(self.name, "value", show(value), "must be a number that is known"), argument("value"))
+            raise OperatorError(BadArgument(self.name, "value", show(value), "must be a number that is known"), argument("value"))
         if dtype.kind == "bool":
             return bool(value)
         low, high = dtype.limits
         if value != value or not low <= value <= high:
             if dtype.is_float and not isfinite(value):
                 return float(value)
-            raise Refusal(BadArgument(self.name, "value", str(value), f"must be from {low} to {high} for {dtype}"), argument("value"))
+            raise OperatorError(BadArgument(self.name, "value", str(value), f"must be from {low} to {high} for {dtype}"), argument("value"))
         return float(value) if dtype.is_float else trunc(value)
 
 
@@ -208,7 +210,7 @@ class Flip(Layout):
     axis = Arg(AXES, positional=True, alias="dims")
     examples = ("input [T, 8] -> flip 1", "input 3x8x8 -> flip [2, 3]")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         front_axes(self.name, self.axis, given[0])
         return (given[0],)
 
@@ -223,16 +225,16 @@ class Roll(Layout):
     axis = Arg(AXES, default=None, positional=True, alias="dims")
     examples = ("input 8x8x3 -> roll [-3, -3] axis=[1, 2]", "input [T] -> roll 1 axis=1")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
         if x.rank == 0 and self.axis is not None:
-            raise Refusal(WrongRank(self.name, "at least one axis", x), input_(0))
+            raise OperatorError(WrongRank(self.name, "at least one axis", x), input_(0))
         for axis in self.axis or ():
-            front_axis(self.name, axis, x)
+            normalize_axis(self.name, axis, x)
         axes = 1 if self.axis is None else len(self.axis)
         if len(self.shifts) != axes:
             needed = "must be one number without `axis`" if self.axis is None else f"must have one entry for each of the {axes} axes"
-            raise Refusal(BadArgument(self.name, "shifts", str(list(self.shifts)), needed), argument("shifts"))
+            raise OperatorError(BadArgument(self.name, "shifts", str(list(self.shifts)), needed), argument("shifts"))
         return (x,)
 
 
@@ -245,7 +247,7 @@ class Tile(Layout):
     repeats = Arg(ListKind(SIZE, scalar=True), positional=True, alias="dims")
     examples = ("input [T, 8] -> tile [1, 1, 2]",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
         sizes, repeats = self.aligned(x)
         return (x.with_shape(tuple(size * count for size, count in zip(sizes, repeats, strict=True))),)
@@ -266,10 +268,10 @@ class RepeatInterleave(Layout):
     axis = Arg(AXIS, default=None, positional=True, alias="dim")
     examples = ("input [2, T, 64] -> repeat_interleave 4 axis=1",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
         if x.rank == 0 and self.axis is not None:
-            raise Refusal(WrongRank(self.name, "at least one axis", x), input_(0))
+            raise OperatorError(WrongRank(self.name, "at least one axis", x), input_(0))
         shape, axis = self.spread(x)
         return (x.with_shape((*shape[:axis], shape[axis] * self.repeats, *shape[axis + 1 :])),)
 
@@ -277,4 +279,4 @@ class RepeatInterleave(Layout):
         """The shape whose elements are repeated, and the axis counted from the front."""
         if self.axis is None:
             return (numel(x.shape),), 0
-        return x.shape, front_axis(self.name, self.axis, x)
+        return x.shape, normalize_axis(self.name, self.axis, x)

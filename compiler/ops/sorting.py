@@ -10,16 +10,16 @@ from ..dims import Dim, show
 from ..errors.base import argument
 from ..errors.operators import BadArgument
 from ..errors.shape import UnprovableSize
-from ..types import INT64, TensorType, show_shape
-from .axes import front_axis
-from .base import Arg, Given, Operator, Refusal, numel
+from ..ir.types import INT64, TensorType, show_shape
+from .axes import normalize_axis
+from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .indexing import at_most_text
 from .kinds import AXIS, BOOL, SIZE
-from .pointwise import NUMBERS, refuse_unless
+from .pointwise import NUMBERS, require_dtype
 
 
 class _Order(Operator):
-    def flops(self, given: Given, results: tuple[TensorType, ...]) -> Dim:
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One for each element of the input."""
         return numel(given[0].shape)
 
@@ -37,18 +37,18 @@ class Topk(_Order):
     sorted = Arg(BOOL, default=True)
     examples = ("input [T, 8] -> topk 3", "x = input 8; (values, places) = x -> topk 2 largest=false; out values, places")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
-        refuse_unless(self.name, x, NUMBERS)
-        axis = front_axis(self.name, self.axis, x)
+        require_dtype(self.name, x, NUMBERS)
+        axis = normalize_axis(self.name, self.axis, x)
         size = x.shape[axis] if x.rank else 1
         enough = given.facts.at_least(size, self.k)
         if enough is False:
             needed = f"must be at most {show(size)}, the size of axis {axis} of {show_shape(x.shape)}"
-            raise Refusal(BadArgument(self.name, "k", show(self.k), needed), argument("k"))
+            raise OperatorError(BadArgument(self.name, "k", show(self.k), needed), argument("k"))
         if enough is None:
             need = f"axis {axis} of {show_shape(x.shape)} has {show(self.k)} elements"
-            raise Refusal(UnprovableSize(need, "`topk` needs so many", at_most_text(self.k, size)), argument("k"))
+            raise OperatorError(UnprovableSize(need, "`topk` needs so many", at_most_text(self.k, size)), argument("k"))
         values = x if not x.rank else x.with_shape((*x.shape[:axis], self.k, *x.shape[axis + 1 :]))
         return values, values.with_dtype(INT64)
 
@@ -65,9 +65,9 @@ class Sort(_Order):
     stable = Arg(BOOL, default=False)
     examples = ("input [T, 8] -> sort", "x = input 8; (values, places) = x -> sort descending=true; out values, places")
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
-        front_axis(self.name, self.axis, x)
+        normalize_axis(self.name, self.axis, x)
         return x, x.with_dtype(INT64)
 
 
@@ -82,7 +82,7 @@ class Argsort(_Order):
     stable = Arg(BOOL, default=False)
     examples = ("input [T, 8] -> argsort axis=1",)
 
-    def infer(self, given: Given) -> tuple[TensorType, ...]:
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given[0]
-        front_axis(self.name, self.axis, x)
+        normalize_axis(self.name, self.axis, x)
         return (x.with_dtype(INT64),)

@@ -11,8 +11,8 @@ from netc.dsl.record import Record
 from ..dims import Dim, Facts
 from ..errors.base import argument, input_
 from ..errors.operators import BadArgument, KernelTooLarge, WrongRank
-from ..types import TensorType
-from .base import Refusal
+from ..ir.types import TensorType
+from .base import OperatorError
 from .kinds import Kind, SizesKind, WordKind
 
 FEATURES = "[N, C, length], [N, C, height, width] or [N, C, depth, height, width]"
@@ -64,7 +64,7 @@ class PaddingKind(Kind["int | tuple[int, ...] | str"]):
 def spatial_axes(operator: str, x: TensorType) -> int:
     """How many axes stand behind `[N, C]`: one to three."""
     if not 3 <= x.rank <= 5:
-        raise Refusal(WrongRank(operator, FEATURES, x), input_(0))
+        raise OperatorError(WrongRank(operator, FEATURES, x), input_(0))
     return x.rank - 2
 
 
@@ -79,7 +79,7 @@ def each_axis(operator: str, name: str, value: Sizes, x: TensorType) -> tuple[in
         advice = "axis 0 is the batch and axis 1 the channels; "
         advice += "`-> unsqueeze 1` before this adds a channel axis" if x.is_batch else "`-> unsqueeze 0` before this adds a batch axis"
         suggestion = advice if name in ("kernel", "size") and len(value) == axes + 1 else ""
-        raise Refusal(BadArgument(operator, name, found, needed, suggestion), argument(name))
+        raise OperatorError(BadArgument(operator, name, found, needed, suggestion), argument(name))
     return value
 
 
@@ -91,6 +91,6 @@ def sizes_of(operator: str, x: TensorType, windows: tuple[Window, ...], facts: F
         count = window.count(size, ceil=ceil)
         if facts.at_least(count, 1) is False:
             problem = KernelTooLarge(operator, axis, window.span, size, window.padded(size), x)
-            raise Refusal(problem, argument("kernel"))
+            raise OperatorError(problem, argument("kernel"))
         sizes.append(count)
     return tuple(sizes)

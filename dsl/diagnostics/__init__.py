@@ -1,5 +1,5 @@
 """Diagnostics and how they are shown."""
 
-from .model import Diagnostic, Edit, Frame, Mark, Severity
+from .model import CallSite, Diagnostic, Edit, Mark, Severity
 
-__all__ = ["Diagnostic", "Edit", "Frame", "Mark", "Severity"]
+__all__ = ["CallSite", "Diagnostic", "Edit", "Mark", "Severity"]

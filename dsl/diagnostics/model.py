@@ -24,7 +24,7 @@ class Edit(Record):
     text: str
 
 
-class Frame(Record):
+class CallSite(Record):
     """One step of the chain of blocks a place was expanded through: `text` is such as "in block `basic`, used here"."""
 
     span: Span
@@ -47,4 +47,4 @@ class Diagnostic(Record):
     notes: tuple[str, ...] = ()
     help: tuple[str, ...] = ()
     edits: tuple[Edit, ...] = ()
-    trace: tuple[Frame, ...] = ()
+    trace: tuple[CallSite, ...] = ()

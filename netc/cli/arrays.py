@@ -9,7 +9,7 @@ from zipfile import ZipFile
 
 import numpy as np
 
-from netc.compiler.elements import Array
+from netc.compiler.ir.elements import Array
 
 from ..files import reason
 from .failures import Failed

@@ -13,7 +13,7 @@ from .report import report
 from .terminal import note, write
 
 if TYPE_CHECKING:
-    from netc.compiler.graph import Program
+    from netc.compiler.ir.graph import Program
     from netc.dsl.diagnostics import Diagnostic
 
     from ..analysis import Analysis
@@ -64,7 +64,7 @@ def command(
 def _fit(program: Program, weights: str | None) -> list[Diagnostic]:
     if weights is None:
         return []
-    from ..fit import fit
+    from ..check_weights import fit
 
     return fit(program, weights)
 

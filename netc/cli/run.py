@@ -12,8 +12,8 @@ from .options import choose, one_source, source_options, spec_options, weight_op
 from .terminal import write
 
 if TYPE_CHECKING:
-    from netc.compiler.backends.onnx.runtime import Session
-    from netc.compiler.elements import Array
+    from netc.compiler.backends.onnx.runtime import OnnxSession
+    from netc.compiler.ir.elements import Array
 
     from .runnable import Runnable
 
@@ -99,7 +99,7 @@ def _arrays(made: Runnable, files: dict[str, str], random: bool, seed: int) -> d
     return arrays
 
 
-def _run(session: Session, arrays: dict[str, Array]) -> dict[str, Array]:
+def _run(session: OnnxSession, arrays: dict[str, Array]) -> dict[str, Array]:
     try:
         results: Any = session(**arrays)
     except ValueError as error:

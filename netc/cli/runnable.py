@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from netc.compiler.backends.onnx.devices import DeviceUnavailable, providers
-from netc.compiler.backends.onnx.runtime import Session
+from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.dsl.record import Record
 
 from ..samples import BATCH, USUAL, NoSizes, shapes_of
@@ -24,7 +24,7 @@ Shapes = dict[str, tuple[int, ...]]
 class Runnable(Record):
     """`shapes` gives a shape for each input."""
 
-    session: Session
+    session: OnnxSession
     shapes: Callable[[], Shapes]
 
 
@@ -45,7 +45,7 @@ def of_spec(path: str | None, text: str | None, choice: Choice, weights: str | N
 def of_onnx(path: str, dims: dict[str, int], device: str) -> Runnable:
     """A file. `dims` are the sizes of symbolic axes."""
     _check(device)
-    session = _started(lambda: Session(path, device), f"`{path}`")
+    session = _started(lambda: OnnxSession(path, device), f"`{path}`")
     axes = {axis for port in session.inputs.values() for axis in port.shape if isinstance(axis, str)}
     strange = next((name for name in dims if name not in axes), None)
     if strange is not None:
@@ -74,7 +74,7 @@ def _check(device: str) -> None:
         raise Failed(str(error)) from None
 
 
-def _started(start: Callable[[], Session], what: str) -> Session:
+def _started(start: Callable[[], OnnxSession], what: str) -> OnnxSession:
     try:
         return start()
     except DeviceUnavailable as error:

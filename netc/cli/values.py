@@ -7,7 +7,7 @@ from netc.compiler.elaborate.memo import Memo
 from netc.compiler.elaborate.scope import Scope
 from netc.compiler.elaborate.session import Session
 from netc.compiler.elaborate.values import Failure
-from netc.compiler.types import DTYPES
+from netc.compiler.ir.types import DTYPES
 from netc.dsl import ast
 from netc.dsl.parser import parse_value
 from netc.dsl.source import SourceFile

@@ -12,8 +12,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from .family_inputs import EQUATIONS, Draw, Types, size
-from .family_windows import avg_pool, conv, conv_transpose, ints, max_pool, per_axis, pool, window
+from tests.differential.family_inputs import EQUATIONS, Draw, Types, size
+from tests.differential.family_windows import avg_pool, conv, conv_transpose, ints, max_pool, per_axis, pool, window
 
 
 def _axis(draw: Draw, rank: int) -> int:

@@ -11,8 +11,8 @@ from math import prod
 
 from hypothesis import strategies as st
 
+from netc.compiler.ir.types import DTYPES, TensorType
 from netc.compiler.ops import Operator
-from netc.compiler.types import DTYPES, TensorType
 from netc.dsl.record import Record
 
 Draw = st.DrawFn

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from .family_inputs import Draw, Types
+from tests.differential.family_inputs import Draw, Types
 
 
 def ints(types: Types) -> tuple[int, ...]:

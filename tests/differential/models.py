@@ -12,9 +12,8 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from netc.dsl.record import Record
-
-from .model_stages import keeping, written
-from .model_tuples import Form, Tensor, Tuples
+from tests.differential.model_stages import keeping, written
+from tests.differential.model_tuples import Form, Tensor, Tuples
 
 T = TypeVar("T")
 ACTIVATIONS = ("relu", "gelu", "tanh", "sigmoid", "silu", "softplus")

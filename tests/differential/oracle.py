@@ -17,21 +17,20 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from netc.compiler.backends.torch.code import Code, Device, Let, Own, Ref, Several
-from netc.compiler.backends.torch.operators import Operators
+from netc.compiler.backends.torch.code import Code, Device, LetCode, NestedResults, Ref, SelfMember
+from netc.compiler.backends.torch.construction import Operators
 from netc.compiler.backends.torch.printer import text
 from netc.compiler.backends.torch.table import FUNCTIONS
-from netc.compiler.backends.torch.tree import Name, rewrite
+from netc.compiler.backends.torch.tree import NameCode, rewrite
 from netc.compiler.dims import Facts
-from netc.compiler.graph import OpNode, Value
-from netc.compiler.ops.base import Given, Operator, ParameterSpec, Refusal
+from netc.compiler.ir.graph import OpNode, Value
+from netc.compiler.ir.types import TensorType
+from netc.compiler.ops.base import Operator, OperatorError, OpInputs, ParameterSpec
 from netc.compiler.ops.kinds import AXES, AXIS, NumberKind, ScalarKind
-from netc.compiler.types import TensorType
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
-
-from .references import DIRECT
-from .use import Use
+from tests.differential.references import DIRECT
+from tests.differential.use import Use
 
 LARGE = 1000
 SMALL = (NumberKind, ScalarKind)
@@ -118,7 +117,7 @@ def _flat(out: Any) -> list[torch.Tensor]:
 
 def _emitted(use: Use, results: int) -> Callable[..., Any]:
     op = use.build()
-    given = Given(use.inputs, Facts.nothing())
+    given = OpInputs(use.inputs, Facts.nothing())
     inputs = tuple(Value(t, NOWHERE) for t in use.inputs)
     outputs = tuple(Value(t, NOWHERE) for t in _types(op, given, results))
     specs: tuple[ParameterSpec, ...] = ()
@@ -137,9 +136,9 @@ def _emitted(use: Use, results: int) -> Callable[..., Any]:
             pass
 
     code = operators.expression(node)
-    bindings, result = (code.bindings, code.result) if isinstance(code, Let) else ((), code)
+    bindings, result = (code.bindings, code.result) if isinstance(code, LetCode) else ((), code)
     lines = [(name, text(_resolved(part))) for name, part in bindings]
-    last = text(_resolved(result.result if isinstance(result, Several) else result))
+    last = text(_resolved(result.result if isinstance(result, NestedResults) else result))
 
     def run(*arrays: torch.Tensor) -> Any:
         prepare()
@@ -151,11 +150,11 @@ def _emitted(use: Use, results: int) -> Callable[..., Any]:
     return run
 
 
-def _types(op: Operator, given: Given, results: int) -> tuple[TensorType, ...]:
+def _types(op: Operator, given: OpInputs, results: int) -> tuple[TensorType, ...]:
     """Those that the operator infers; if it refuses, as many as were wanted of any kind."""
     try:
         return op.infer(given)[:results]
-    except Refusal:
+    except OperatorError:
         return (given[0],) * results
 
 
@@ -163,11 +162,11 @@ def _resolved(code: Code) -> Code:
     def change(part: Code) -> Code | None:
         match part:
             case Ref(index):
-                return Name(f"x{index}")
-            case Own():
-                return Name("stage")
+                return NameCode(f"x{index}")
+            case SelfMember():
+                return NameCode("stage")
             case Device():
-                return Name("x0.device")
+                return NameCode("x0.device")
         return None
 
     return rewrite(code, change)

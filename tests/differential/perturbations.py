@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from netc.compiler.ir.types import DTYPES, TensorType
 from netc.compiler.ops.kinds import BOOL, DTypeKind, Kind, StringKind
-from netc.compiler.types import DTYPES, TensorType
-
-from .use import Use
+from tests.differential.use import Use
 
 EXTREMES = (0, -1, 1000, 2**63)
 FRACTIONS = (1e30, -1e30)

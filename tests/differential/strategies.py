@@ -12,17 +12,16 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from netc.compiler.ir.types import DTYPES, TensorType
 from netc.compiler.ops import Operator
 from netc.compiler.ops import kinds as k
 from netc.compiler.ops.activation import SlopesKind
 from netc.compiler.ops.base import Arg
-from netc.compiler.ops.kinds import Kind, Unfit
-from netc.compiler.types import DTYPES, TensorType
+from netc.compiler.ops.kinds import InvalidArgument, Kind
 from netc.dsl.record import replace
-
-from .family_arguments import ARGUMENTS
-from .family_inputs import INPUTS, RANKS, Draw, Family, broadcasting, dtypes_of, shape, tensor
-from .use import BATCH, Use
+from tests.differential.family_arguments import ARGUMENTS
+from tests.differential.family_inputs import INPUTS, RANKS, Draw, Family, broadcasting, dtypes_of, shape, tensor
+from tests.differential.use import BATCH, Use
 
 GREATEST = 4
 NUMBERS = (0.5, 1, 2, 0.25, 3, 1.5, 0.1, -1, -0.75, 0, 1000, -1000, 1e30)
@@ -121,7 +120,7 @@ def _number(draw: Draw, kind: Any, types: tuple[TensorType, ...]) -> float:
 def _fits(kind: Kind[Any], number: object) -> bool:
     try:
         kind.convert(number)
-    except Unfit:
+    except InvalidArgument:
         return False
     return True
 

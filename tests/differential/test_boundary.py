@@ -8,12 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netc.compiler.ops import Operator
-
-from .perturbations import perturbed
-from .profile import examples
-from .strategies import uses
-from .use import Use
-from .verdict import judged
+from tests.differential.comparison import judged
+from tests.differential.perturbations import perturbed
+from tests.differential.profile import examples
+from tests.differential.strategies import uses
+from tests.differential.use import Use
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch warns of uses that nobody would write
 OPERATORS = [name for name, cls in sorted(Operator.registry.items()) if cls.inputs]

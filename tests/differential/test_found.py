@@ -7,11 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
-from judge import agree
+from parity import agree
 
 import netc
-
-from .verdict import compiled
+from tests.differential.comparison import compiled
 
 FOUND = sorted((Path(__file__).parent / "found").glob("*.net"))
 

@@ -8,17 +8,16 @@ from contextlib import contextmanager
 import pytest
 import torch
 from hypothesis import HealthCheck, event, given, settings
-from judge import agree
+from parity import agree
 
 import netc
 from netc.compiler.ops import Operator
-
-from .oracle import HALF_IS_MISSING
-from .profile import examples
-from .strategies import uses
-from .use import BATCH, Use
-from .values import NO_KERNEL, limits_of, needs_more, tolerance_of
-from .verdict import compiled, judged, results_of
+from tests.differential.comparison import compiled, judged, results_of
+from tests.differential.oracle import HALF_IS_MISSING
+from tests.differential.profile import examples
+from tests.differential.strategies import uses
+from tests.differential.use import BATCH, Use
+from tests.differential.values import NO_KERNEL, limits_of, needs_more, tolerance_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch warns of uses that nobody would write
 OPERATORS = [name for name, cls in sorted(Operator.registry.items()) if cls.inputs]

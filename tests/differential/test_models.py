@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, given, note, settings
-from judge import agree
+from parity import agree
 
 import netc
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
-
-from .models import models
-from .profile import examples
+from tests.differential.models import models
+from tests.differential.profile import examples
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch warns of uses that nobody would write
 

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from netc.compiler.ops import Operator
-
-from .models import models
+from tests.differential.models import models
 
 DRAWN = 300
 CONSTRUCTS = {

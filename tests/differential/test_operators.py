@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from judge import agree
+from parity import agree
 
 import netc
 from netc.compiler.ops import Operator

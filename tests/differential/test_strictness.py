@@ -7,12 +7,11 @@ from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis.errors import NoSuchExample
 
 from netc.compiler.ops import Operator
-
-from .perturbations import perturbed
-from .strategies import uses
-from .strictness import NO_ELEMENTS, TABLE, Deliberate, covers
-from .use import Use
-from .verdict import judged
+from tests.differential.comparison import judged
+from tests.differential.known_differences import NO_ELEMENTS, TABLE, Deliberate, covers
+from tests.differential.perturbations import perturbed
+from tests.differential.strategies import uses
+from tests.differential.use import Use
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 SEARCH = settings(max_examples=400, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None, derandomize=True)

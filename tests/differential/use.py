@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from netc.compiler.ir.types import TensorType
 from netc.compiler.ops import Operator
-from netc.compiler.ops.kinds import DIM, SIZE, Kind, ListKind, StringKind, Unfit
-from netc.compiler.types import TensorType
+from netc.compiler.ops.kinds import DIM, SIZE, InvalidArgument, Kind, ListKind, StringKind
 from netc.dsl.record import Record
 
 BATCH = "N"
@@ -105,5 +105,5 @@ def _closed(text: str) -> str:
 def _converted(kind: Kind[Any], value: Any) -> Any:
     try:
         return kind.convert(value)
-    except Unfit:
+    except InvalidArgument:
         return (value,) if isinstance(kind, ListKind) and kind.scalar and not isinstance(value, tuple) else value

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from judge import Distinct, Limit
+from parity import Distinct, Limit
 
-from .use import Use
+from tests.differential.use import Use
 
 Limits = dict[str, Limit]
 

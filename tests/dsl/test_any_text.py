@@ -11,8 +11,7 @@ from netc.dsl.diagnostics.render import render_short, render_text, to_json
 from netc.dsl.formatter import format_source
 from netc.dsl.parser import parse, parse_value
 from netc.dsl.source import SourceFile
-
-from .helpers import examples, plain, read
+from tests.dsl.helpers import examples, plain, read
 
 WORDS = re.split(
     "[ ]",

@@ -7,8 +7,7 @@ import pytest
 from netc.dsl import ast
 from netc.dsl.parser import parse, parse_value
 from netc.dsl.source import SourceFile
-
-from .helpers import examples, pipeline, plain, read, value
+from tests.dsl.helpers import examples, pipeline, plain, read, value
 
 N = ("Name", "N")
 

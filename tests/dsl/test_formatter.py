@@ -6,8 +6,7 @@ import pytest
 
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
-
-from .helpers import examples, plain, read
+from tests.dsl.helpers import examples, plain, read
 
 CASES = {
     "x=a+b*-1->dense  2   bias = false": "x = a + b * -1 -> dense 2 bias=false\n",

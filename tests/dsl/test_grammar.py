@@ -47,8 +47,7 @@ def test_a_cache_that_cannot_be_written_is_none(tmp_path: Path, monkeypatch: pyt
 
 def test_lark_finds_the_same_tokens() -> None:
     from netc.dsl.tokens import lex
-
-    from .helpers import examples
+    from tests.dsl.helpers import examples
 
     parser = grammar.make_lark(grammar.grammar_text())
     for text in examples():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netc.dsl.diagnostics import Diagnostic, Edit, Frame, Mark
+from netc.dsl.diagnostics import CallSite, Diagnostic, Edit, Mark
 from netc.dsl.diagnostics.render import render_short, render_text, sort_and_dedupe, summary, to_json
 from netc.dsl.source import SourceFile, Span
 
@@ -17,7 +17,7 @@ B = SourceFile("b.net", "block f {\n  relu\n}\n")
 WHOLE = Diagnostic(
     "error", "shape-mismatch", "cannot add [N, 3] and [N, 64]", at(A, "x + y"), "here", (Mark(at(A, "conv 64"), "[N, 64] made here"),
     Mark(at(B, "relu"), "elsewhere")), ("a note", "of two\nlines"), ("do this",), (Edit(at(A, "x"), "y"),),
-    (Frame(at(B, "block f"), "in block `f`, used here"),),
+    (CallSite(at(B, "block f"), "in block `f`, used here"),),
 )  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def test_long_lines_are_cut_around_the_span() -> None:
 
 
 def test_long_chains_are_cut() -> None:
-    frames = tuple(Frame(at(A, "x + y"), f"frame {n}") for n in range(20))
+    frames = tuple(CallSite(at(A, "x + y"), f"frame {n}") for n in range(20))
     shown = render_text([Diagnostic("error", "c", "m", at(A, "z"), trace=frames)])
     assert "... 14 more ..." in shown
     assert "frame 19" in shown

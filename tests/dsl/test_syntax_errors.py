@@ -15,8 +15,7 @@ from netc.dsl import ast
 from netc.dsl.diagnostics.render import render_text
 from netc.dsl.parser import parse, parse_value
 from netc.dsl.source import SourceFile
-
-from .helpers import plain, problems
+from tests.dsl.helpers import plain, problems
 
 GOLDEN = Path(__file__).parent / "syntax_errors.txt"
 CASES = dict(re.findall(r"^=== (.*)\n((?:(?!=== ).*\n)*)", GOLDEN.read_text(encoding="utf-8"), re.MULTILINE))

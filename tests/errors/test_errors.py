@@ -14,9 +14,8 @@ import pytest
 from netc.analysis import read_and_analyse
 from netc.cli.reading import reader
 from netc.dsl.diagnostics.render import render_text
-
-from .codes import all_codes, page_codes
-from .options import chosen
+from tests.errors.codes import all_codes, page_codes
+from tests.errors.options import chosen
 
 HERE = Path(__file__).parent
 CASES = sorted(HERE.glob("*/*.net"))

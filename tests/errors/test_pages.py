@@ -10,9 +10,8 @@ import pytest
 from netc.analysis import Analysis, read_and_analyse
 from netc.cli.reading import reader
 from netc.codes import page
-
-from .codes import page_codes
-from .options import chosen
+from tests.errors.codes import page_codes
+from tests.errors.options import chosen
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHOWN = {

@@ -23,7 +23,7 @@ import pytest
 
 from netc.analysis import Analysis, Choice, analyse
 from netc.cli.values import parse_constant
-from netc.compiler.parameters import count, parameters
+from netc.compiler.analysis.parameters import count, parameters
 from netc.dsl.source import SourceFile
 
 HERE = Path(__file__).parent

@@ -13,10 +13,10 @@ from onnx import ModelProto, TensorProto, numpy_helper
 
 import netc
 from netc.compiler.backends.onnx import model_proto, table
-from netc.compiler.backends.onnx.runtime import Session
-from netc.compiler.backends.onnx.unsupported import Unsupported
+from netc.compiler.backends.onnx.runtime import OnnxSession
+from netc.compiler.backends.onnx.unsupported import UnsupportedInOnnx
 from netc.compiler.ops.dense import Dense
-from netc.compiler.weights import initial
+from netc.compiler.weights.matching import initial
 
 
 def written(text: str) -> ModelProto:
@@ -27,7 +27,7 @@ def written(text: str) -> ModelProto:
 
 
 def run(text: str, *arrays: np.ndarray) -> dict[str, np.ndarray]:
-    session = Session(written(text))
+    session = OnnxSession(written(text))
     found = session(*arrays)
     return found if isinstance(found, dict) else dict.fromkeys(session.outputs, found)
 
@@ -170,7 +170,7 @@ def test_a_symbol_that_is_a_multiple_of_another() -> None:
 
 def test_a_symbol_that_nothing_tells() -> None:
     model = netc.compile("x = input [S * T] batch=false; r = table (i) [S] = i; out x, r")
-    with pytest.raises(Unsupported, match="no axis of an input is `S`, or tells it"):
+    with pytest.raises(UnsupportedInOnnx, match="no axis of an input is `S`, or tells it"):
         model_proto(model.program, {}, "m", "")
 
 
@@ -245,11 +245,11 @@ def test_long_and_deep_models() -> None:
 
 def test_unsupported_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(op: Dense, site: table.Site) -> Sequence[str]:
-        raise Unsupported("dense", "it is only a test")
+        raise UnsupportedInOnnx("dense", "it is only a test")
 
     monkeypatch.setitem(table.EMITTERS, Dense, refuse)
     model = netc.compile("input 3 -> dense 2 as here -> relu")
-    with pytest.raises(Unsupported) as caught:
+    with pytest.raises(UnsupportedInOnnx) as caught:
         model_proto(model.program, initial(model.parameters), "m", "")
     assert caught.value.span is not None
     assert caught.value.span.text.startswith("dense 2")

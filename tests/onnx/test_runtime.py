@@ -16,11 +16,11 @@ from onnx import TensorProto, helper
 
 import netc
 from netc.compiler.backends.onnx.devices import DeviceUnavailable, check_used
-from netc.compiler.backends.onnx.runtime import Session
+from netc.compiler.backends.onnx.runtime import OnnxSession
 
 
-def session(text: str) -> Session:
-    return Session(netc.compile(text).onnx())
+def session(text: str) -> OnnxSession:
+    return OnnxSession(netc.compile(text).onnx())
 
 
 SUM = "a = input [T]; b = input [T]; a + b"
@@ -28,7 +28,7 @@ CAST = "x = input 2 {}; x -> cast float32"
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
 
 
-def refused(run: Session, text: str, *arrays: object, **named: object) -> None:
+def refused(run: OnnxSession, text: str, *arrays: object, **named: object) -> None:
     with pytest.raises(ValueError, match=re.escape(text)):
         run(*arrays, **named)
 
@@ -122,7 +122,7 @@ def identity(code: int) -> onnx.ModelProto:
 
 @pytest.mark.parametrize("array", [np.array([[1.5, -2], [3, 4]]), np.zeros((0, 2))])
 def test_bfloat16_goes_in_and_out(array: np.ndarray) -> None:
-    found = Session(identity(TensorProto.BFLOAT16))(array)
+    found = OnnxSession(identity(TensorProto.BFLOAT16))(array)
     assert isinstance(found, np.ndarray)
     assert found.dtype == ml_dtypes.bfloat16
     assert found.tolist() == array.tolist()
@@ -130,14 +130,14 @@ def test_bfloat16_goes_in_and_out(array: np.ndarray) -> None:
 
 def test_a_type_that_netc_does_not_have() -> None:
     with pytest.raises(ValueError, match=re.escape("`x` is of the type `tensor(string)`")):
-        Session(identity(TensorProto.STRING))
+        OnnxSession(identity(TensorProto.STRING))
 
 
 def test_from_a_file(tmp_path: Path) -> None:
     onnx.save(netc.compile("input 3 -> relu").onnx(), tmp_path / "m.onnx")
-    assert Session(tmp_path / "m.onnx")(X).tolist() == Session(str(tmp_path / "m.onnx"))(X).tolist()  # type: ignore[union-attr]
+    assert OnnxSession(tmp_path / "m.onnx")(X).tolist() == OnnxSession(str(tmp_path / "m.onnx"))(X).tolist()  # type: ignore[union-attr]
     with pytest.raises(FileNotFoundError, match="there is no model at"):
-        Session(tmp_path / "absent.onnx")
+        OnnxSession(tmp_path / "absent.onnx")
 
 
 # --- devices ---------------------------------------------------------------------------------------------------------------
@@ -145,13 +145,13 @@ def test_from_a_file(tmp_path: Path) -> None:
 
 def test_a_device_that_is_none() -> None:
     with pytest.raises(ValueError, match="there is no device `tpu`: use `cpu` or `cuda`"):
-        Session(netc.compile("input 3 -> relu").onnx(), device="tpu")
+        OnnxSession(netc.compile("input 3 -> relu").onnx(), device="tpu")
 
 
 def test_cuda_is_never_silently_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(DeviceUnavailable, match="onnxruntime-gpu"):
-        Session(netc.compile("input 3 -> relu").onnx(), device="cuda")
+        OnnxSession(netc.compile("input 3 -> relu").onnx(), device="cuda")
     with pytest.raises(DeviceUnavailable, match="driver"):
         check_used("cuda", ["CPUExecutionProvider"])
 
@@ -163,7 +163,7 @@ def test_a_provider_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
     monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *args, **_: real(*args, providers=["CPUExecutionProvider"]))
     with pytest.raises(DeviceUnavailable, match="could not start on CUDA"):
-        Session(netc.compile("input 3 -> relu").onnx(), device="cuda")
+        OnnxSession(netc.compile("input 3 -> relu").onnx(), device="cuda")
 
 
 @pytest.mark.skipif("CUDAExecutionProvider" not in onnxruntime.get_available_providers(), reason="ONNX Runtime without CUDA")

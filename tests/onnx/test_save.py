@@ -12,7 +12,7 @@ from onnx import ModelProto, numpy_helper
 
 import netc
 from netc.compiler.backends.onnx import save
-from netc.compiler.backends.onnx.runtime import Session
+from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.backends.onnx.save import save_proto, write_atomically
 
 TEXT = "input 64 -> dense 64 as a -> dense 64 as b -> dense 3 as c"
@@ -53,9 +53,9 @@ def test_a_large_model_is_two_files(proto: ModelProto, tmp_path: Path) -> None:
 def test_a_large_model_runs(proto: ModelProto, tmp_path: Path) -> None:
     x = np.linspace(-1, 1, 128, dtype=np.float32).reshape(2, 64)
     save_proto(proto, tmp_path / "m.onnx")
-    from_file, from_memory = Session(tmp_path / "m.onnx")(x), Session(proto)(x)
+    from_file, from_memory = OnnxSession(tmp_path / "m.onnx")(x), OnnxSession(proto)(x)
     save.LARGEST = 10**9
-    whole = Session(proto)(x)
+    whole = OnnxSession(proto)(x)
     assert np.array_equal(from_file, whole)
     assert np.array_equal(from_memory, whole)
 

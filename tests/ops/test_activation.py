@@ -5,18 +5,18 @@ import torch
 from torch import nn
 
 from netc.compiler.dims import Facts, symbol
+from netc.compiler.ir.types import DTYPES, FLOAT32, TensorType
 from netc.compiler.ops import activation
 from netc.compiler.ops.activation import Activation, Glu, Hardtanh, Prelu, Softplus, Threshold
-from netc.compiler.ops.base import Given, Init, Operator, Refusal
-from netc.compiler.types import DTYPES, FLOAT32, TensorType
+from netc.compiler.ops.base import Init, Operator, OperatorError, OpInputs
 
 ALL = [kind for kind in vars(activation).values() if isinstance(kind, type) and issubclass(kind, Activation) and kind.name]
 
 
 def inferred(op: Operator, type: TensorType) -> TensorType | None:
     try:
-        return op.infer(Given((type,), Facts.nothing()))[0]
-    except Refusal:
+        return op.infer(OpInputs((type,), Facts.nothing()))[0]
+    except OperatorError:
         return None
 
 
@@ -46,7 +46,7 @@ def test_defaults_are_those_of_pytorch(kind: type[Activation]) -> None:
 
 
 def test_prelu_has_a_slope_for_each_channel() -> None:
-    given = Given((TensorType(FLOAT32, (symbol("N"), 3, 8)),), Facts.nothing())
+    given = OpInputs((TensorType(FLOAT32, (symbol("N"), 3, 8)),), Facts.nothing())
     (weight,) = Prelu(num_parameters="channels").parameters(given)
     assert (weight.shape, weight.init) == ((3,), Init("constant", (0.25,)))
     assert Prelu().parameters(given)[0].shape == (1,)

@@ -7,14 +7,14 @@ import torch
 
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.errors.operators import ShapeMismatch, Unprovable
-from netc.compiler.ops.arithmetic import Add, Binary, Clamp, Div, FloorDiv, Maximum, Mul, Pair, Pow, Remainder, Sub
-from netc.compiler.ops.base import Given, Operator, Refusal
+from netc.compiler.ir.types import BOOL, DTYPES, TensorType
+from netc.compiler.ops.arithmetic import Add, BinaryOperator, Clamp, Div, FloorDiv, Maximum, Mul, Pair, Pow, Remainder, Sub
+from netc.compiler.ops.base import Operator, OperatorError, OpInputs
 from netc.compiler.ops.broadcast import broadcast
 from netc.compiler.ops.comparison import Eq, LogicalXor, Lt, Where
 from netc.compiler.ops.elementwise import Number, Real, Square
-from netc.compiler.types import BOOL, DTYPES, TensorType
 
-BINARY: tuple[type[Binary], ...] = (Add, Sub, Mul, Div, FloorDiv, Remainder, Pow, Eq, Lt)
+BINARY: tuple[type[BinaryOperator], ...] = (Add, Sub, Mul, Div, FloorDiv, Remainder, Pow, Eq, Lt)
 PAIRS: tuple[type[Pair], ...] = (Maximum, LogicalXor)
 TYPES = [TensorType(dtype, shape) for dtype in DTYPES.values() for shape in ((), (2,))]
 SCALARS: tuple[int | float | bool, ...] = (2, 2.5, True)
@@ -27,8 +27,8 @@ def example(type: TensorType) -> torch.Tensor:
 
 def inferred(op: Operator, *types: TensorType) -> str | None:
     try:
-        return str(op.infer(Given(types, NOTHING))[0].dtype)
-    except Refusal:
+        return str(op.infer(OpInputs(types, NOTHING))[0].dtype)
+    except OperatorError:
         return None
 
 
@@ -48,7 +48,7 @@ def test_types_of_two_tensors(kind: type[Operator]) -> None:
 
 @pytest.mark.parametrize("kind", BINARY)
 @pytest.mark.parametrize("reverse", [False, True])
-def test_types_of_a_tensor_and_a_number(kind: type[Binary], reverse: bool) -> None:
+def test_types_of_a_tensor_and_a_number(kind: type[BinaryOperator], reverse: bool) -> None:
     function = eval(f"lambda a, b: a {kind.symbol} b")
     for a, scalar in product(TYPES, SCALARS):
         if kind is Pow and a.dtype == BOOL and scalar is True:
@@ -85,7 +85,7 @@ def test_shapes_broadcast_as_in_pytorch() -> None:
             expected = None
         try:
             found = broadcast(a, b, NOTHING)
-        except Refusal:
+        except OperatorError:
             found = None
         assert found == expected, (a, b)
 
@@ -94,17 +94,17 @@ def test_symbolic_dimensions_must_be_equal() -> None:
     n, t = symbol("N"), symbol("T")
     assert broadcast((n, t, 1), (1, 5), NOTHING) == (n, t, 5)
     assert broadcast((n, 1), (n, 2 * t), NOTHING) == (n, 2 * t)
-    with pytest.raises(Refusal) as unknown:
+    with pytest.raises(OperatorError) as unknown:
         broadcast((n, t), (n, 5), NOTHING, "add")
     assert isinstance(unknown.value.problem, Unprovable)
     assert unknown.value.problem.advice == "T == 5"
-    with pytest.raises(Refusal) as known:
+    with pytest.raises(OperatorError) as known:
         broadcast((n, t), (n, t + 1), NOTHING, "add")
     assert isinstance(known.value.problem, ShapeMismatch)
 
 
 def test_a_difference_is_told_before_a_doubt() -> None:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(OperatorError) as refusal:
         broadcast((symbol("N"), 3), (symbol("N"), 3, 4), NOTHING, "add")
     assert refusal.value.problem.message() == "cannot add [N, 3] and [N, 3, 4]"
     assert "unsqueeze" in refusal.value.problem.help()[0]

@@ -10,14 +10,26 @@ from hypothesis import given as forall
 from hypothesis import strategies as st
 
 from netc.compiler.dims import Facts, symbol
-from netc.compiler.ops.base import Given, Init, Refusal
+from netc.compiler.ir.types import DTYPES
+from netc.compiler.ops.base import Init, OperatorError, OpInputs
 from netc.compiler.ops.constants import INIT, Parameter, Table
-from netc.compiler.ops.formula import Binary, Call, Const, Formula, Index, Unary, evaluate, fold, interval, kind_of, parts
-from netc.compiler.ops.kinds import Unfit
-from netc.compiler.types import DTYPES
+from netc.compiler.ops.formula import (
+    BinaryFormula,
+    CallFormula,
+    Const,
+    Formula,
+    IndexFormula,
+    UnaryFormula,
+    evaluate,
+    fold,
+    interval,
+    kind_of,
+    parts,
+)
+from netc.compiler.ops.kinds import InvalidArgument
 
 T = symbol("T")
-NOTHING = Given((), Facts.nothing())
+NOTHING = OpInputs((), Facts.nothing())
 SHAPE = (5, 7)
 OPS = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**", ast.Eq: "==", ast.NotEq: "!=",
@@ -35,15 +47,15 @@ def convert(node: ast.expr) -> Formula:
         case ast.Constant(value):
             return Const(value)  # type: ignore[arg-type]
         case ast.Name(name):
-            return Index("ij".index(name))
+            return IndexFormula("ij".index(name))
         case ast.UnaryOp(op, operand):
-            return Unary(OPS[type(op)], convert(operand))
+            return UnaryFormula(OPS[type(op)], convert(operand))
         case ast.BinOp(left, op, right) | ast.Compare(left, [op], [right]):
-            return Binary(OPS[type(op)], convert(left), convert(right))
+            return BinaryFormula(OPS[type(op)], convert(left), convert(right))
         case ast.BoolOp(op, [left, right]):
-            return Binary(OPS[type(op)], convert(left), convert(right))
+            return BinaryFormula(OPS[type(op)], convert(left), convert(right))
         case ast.Call(ast.Name(name), arguments):
-            return Call(name, tuple(convert(a) for a in arguments))
+            return CallFormula(name, tuple(convert(a) for a in arguments))
     raise TypeError(ast.dump(node))
 
 
@@ -90,18 +102,20 @@ def test_kinds(text: str, kind: str) -> None:
 
 
 def formulas() -> st.SearchStrategy[Formula]:
-    leaves = st.one_of(st.integers(-4, 4).map(Const), st.sampled_from([0.5, -1.5, 2.0]).map(Const), st.sampled_from([Index(0), Index(1)]))
+    leaves = st.one_of(
+        st.integers(-4, 4).map(Const), st.sampled_from([0.5, -1.5, 2.0]).map(Const), st.sampled_from([IndexFormula(0), IndexFormula(1)])
+    )
 
     def larger(inner: st.SearchStrategy[Formula]) -> st.SearchStrategy[Formula]:
         operators = st.sampled_from(["+", "-", "*", "/", "//", "%", "==", "<", "<=", "and", "or"])
         calls = st.sampled_from(["min", "max"])
         return st.one_of(
-            st.builds(Binary, operators, inner, inner),
-            st.builds(lambda a, n: Binary("**", a, Const(n)), inner, st.integers(0, 2)),
-            st.builds(Unary, st.sampled_from(["-", "+", "not"]), inner),
-            st.builds(lambda name, a, b: Call(name, (a, b)), calls, inner, inner),
-            st.builds(lambda a, b, c: Call("where", (a, b, c)), inner, inner, inner),
-            st.builds(lambda name, a: Call(name, (a,)), st.sampled_from(["sin", "cos", "exp", "abs"]), inner),
+            st.builds(BinaryFormula, operators, inner, inner),
+            st.builds(lambda a, n: BinaryFormula("**", a, Const(n)), inner, st.integers(0, 2)),
+            st.builds(UnaryFormula, st.sampled_from(["-", "+", "not"]), inner),
+            st.builds(lambda name, a, b: CallFormula(name, (a, b)), calls, inner, inner),
+            st.builds(lambda a, b, c: CallFormula("where", (a, b, c)), inner, inner, inner),
+            st.builds(lambda name, a: CallFormula(name, (a,)), st.sampled_from(["sin", "cos", "exp", "abs"]), inner),
         )
 
     return st.recursive(leaves, larger, max_leaves=8)
@@ -118,21 +132,21 @@ def hidden(f: Formula) -> Formula:
     """The same with constants that depend on an index as far as can be seen: nothing of it can be folded."""
     match f:
         case Const():
-            return Binary("+", f, Binary("*", Index(0), Const(0)))
-        case Unary(op, operand):
-            return Unary(op, hidden(operand))
-        case Binary("**", left, right):
-            return Binary("**", hidden(left), right)
-        case Binary(op, left, right):
-            return Binary(op, hidden(left), hidden(right))
-        case Call(name, arguments):
-            return Call(name, tuple(hidden(a) for a in arguments))
+            return BinaryFormula("+", f, BinaryFormula("*", IndexFormula(0), Const(0)))
+        case UnaryFormula(op, operand):
+            return UnaryFormula(op, hidden(operand))
+        case BinaryFormula("**", left, right):
+            return BinaryFormula("**", hidden(left), right)
+        case BinaryFormula(op, left, right):
+            return BinaryFormula(op, hidden(left), hidden(right))
+        case CallFormula(name, arguments):
+            return CallFormula(name, tuple(hidden(a) for a in arguments))
     return f
 
 
 @forall(formulas())
 def test_folding_changes_nothing(f: Formula) -> None:
-    divisors = [p.right for p in parts(f) if isinstance(p, Binary) and p.op in ("//", "%")]
+    divisors = [p.right for p in parts(f) if isinstance(p, BinaryFormula) and p.op in ("//", "%")]
     assume(all((evaluate(d, SHAPE) != 0).all() for d in divisors))
     whole = hidden(f)
     assert kind_of(fold(f), SHAPE) == kind_of(f, SHAPE) == kind_of(whole, SHAPE)
@@ -152,12 +166,12 @@ def test_the_type_of_a_table() -> None:
 
 
 def test_only_static_tables_are_buffers() -> None:
-    static = Table(indices=("i",), shape=(3,), formula=Index(0))
+    static = Table(indices=("i",), shape=(3,), formula=IndexFormula(0))
     (spec,) = static.parameters(NOTHING)
     assert (spec.name, spec.shape, spec.init, spec.trainable, spec.persistent) == ("", (3,), Init("table"), False, False)
-    assert Table(indices=("i",), shape=(3,), formula=Index(0), labelled=True).parameters(NOTHING)[0].persistent
-    assert Table(indices=("i",), shape=(T,), formula=Index(0)).parameters(NOTHING) == ()
-    assert Table(indices=("i",), shape=(3,), formula=Binary("*", Index(0), Const(T))).parameters(NOTHING) == ()
+    assert Table(indices=("i",), shape=(3,), formula=IndexFormula(0), labelled=True).parameters(NOTHING)[0].persistent
+    assert Table(indices=("i",), shape=(T,), formula=IndexFormula(0)).parameters(NOTHING) == ()
+    assert Table(indices=("i",), shape=(3,), formula=BinaryFormula("*", IndexFormula(0), Const(T))).parameters(NOTHING) == ()
 
 
 @pytest.mark.parametrize(
@@ -169,7 +183,7 @@ def test_integers_are_not_divided_by_zero(text: str, fine: bool) -> None:
     if fine:
         table.infer(NOTHING)
         return
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(OperatorError) as caught:
         table.infer(NOTHING)
     assert caught.value.problem.code == "zero-divisor"
 
@@ -180,7 +194,7 @@ def test_initialisers() -> None:
     assert INIT.convert("normal") == INIT.convert(Init("normal", (1.0,)))
     wrong_values = [("normal", (-1.0,)), ("uniform", (1.0,)), ("uniform", (1.0, 0.0)), ("ones", (1.0,)), ("constant", ())]
     for wrong in ("gamma", None, *(Init(kind, values) for kind, values in wrong_values)):
-        with pytest.raises(Unfit):
+        with pytest.raises(InvalidArgument):
             INIT.convert(wrong)
 
 
@@ -188,5 +202,5 @@ def test_a_parameter_is_known_and_real() -> None:
     (spec,) = Parameter(shape=(1, 3), init=Init("ones")).parameters(NOTHING)
     assert (spec.name, spec.shape, spec.trainable) == ("", (1, 3), True)
     for wrong in (Parameter(shape=(T,)), Parameter(shape=(0,)), Parameter(shape=(2,), dtype=DTYPES["int64"])):
-        with pytest.raises(Refusal):
+        with pytest.raises(OperatorError):
             wrong.infer(NOTHING)

@@ -7,17 +7,17 @@ import torch
 from torch import nn
 
 from netc.compiler.dims import Dim, Facts, symbol
-from netc.compiler.ops.base import Given, Operator, Refusal
+from netc.compiler.ir.types import FLOAT32, TensorType
+from netc.compiler.ops.base import Operator, OperatorError, OpInputs
 from netc.compiler.ops.convolution import Conv, ConvTranspose
-from netc.compiler.types import FLOAT32, TensorType
 
 N, H = symbol("N"), symbol("H")
 
 
 def inferred(op: Operator, *shape: Dim) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(Given((TensorType(FLOAT32, shape),), Facts.nothing()))[0].shape
-    except Refusal:
+        return op.infer(OpInputs((TensorType(FLOAT32, shape),), Facts.nothing()))[0].shape
+    except OperatorError:
         return None
 
 
@@ -75,7 +75,7 @@ def test_a_bound_can_prove_that_the_kernel_does_not_fit() -> None:
 
 @pytest.mark.parametrize(("make", "module"), [(Conv, nn.Conv2d), (ConvTranspose, nn.ConvTranspose2d)])
 def test_parameters_start_as_in_pytorch(make: type[Operator], module: type[nn.Module]) -> None:
-    given = Given((TensorType(FLOAT32, (N, 8, 64, 64)),), Facts.nothing())
+    given = OpInputs((TensorType(FLOAT32, (N, 8, 64, 64)),), Facts.nothing())
     weight, bias = make(channels=64, kernel=(3, 5), groups=2).parameters(given)
     real = module(8, 64, (3, 5), groups=2)
     assert (weight.shape, bias.shape) == (tuple(real.weight.shape), tuple(real.bias.shape))

@@ -11,17 +11,17 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from netc.compiler.dims import Dim, Facts, evaluate, symbol
-from netc.compiler.ops.base import Given, Operator, Refusal
+from netc.compiler.ir.types import DTYPES, FLOAT32, DType, TensorType
+from netc.compiler.ops.base import Operator, OperatorError, OpInputs
 from netc.compiler.ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, Unfold
-from netc.compiler.types import DTYPES, FLOAT32, DType, TensorType
 
 N, H, W = symbol("N"), symbol("H"), symbol("W")
 
 
 def inferred(op: Operator, *shape: Dim, dtype: DType = FLOAT32) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(Given((TensorType(dtype, shape),), Facts.nothing()))[0].shape
-    except Refusal:
+        return op.infer(OpInputs((TensorType(dtype, shape),), Facts.nothing()))[0].shape
+    except OperatorError:
         return None
 
 

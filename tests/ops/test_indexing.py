@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from netc.compiler.dims import Dim, Facts, symbol
-from netc.compiler.ops.base import Given, Operator, Refusal
+from netc.compiler.ir.types import DTYPES, FLOAT32, INT64, DType, Shape, TensorType
+from netc.compiler.ops.base import Operator, OperatorError, OpInputs
 from netc.compiler.ops.indexing import FILL, Gather, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
-from netc.compiler.ops.kinds import Unfit
-from netc.compiler.types import DTYPES, FLOAT32, INT64, DType, Shape, TensorType
+from netc.compiler.ops.kinds import InvalidArgument
 
 pytestmark = pytest.mark.filterwarnings("ignore:The reduce argument")
 
@@ -24,8 +24,8 @@ SHAPES: tuple[tuple[int, ...], ...] = ((), (2,), (3,), (2, 3), (3, 2), (1, 3), (
 
 def inferred(op: Operator, *types: TensorType) -> TensorType | None:
     try:
-        return op.infer(Given(types, Facts.nothing()))[0]
-    except Refusal:
+        return op.infer(OpInputs(types, Facts.nothing()))[0]
+    except OperatorError:
         return None
 
 
@@ -102,7 +102,7 @@ def test_values_are_refused_as_pytorch_does(dtype: DType) -> None:
 def test_fill_values() -> None:
     assert [FILL.convert(v) for v in (1, 0.5, True, "inf", "-inf")] == [1, 0.5, True, inf, -inf]
     for value in ("nan", "x", None, (1,)):
-        with pytest.raises(Unfit):
+        with pytest.raises(InvalidArgument):
             FILL.convert(value)
     assert filling("masked_fill", -1.9, INT64) == -1
     assert filling("masked_fill", 0.2, DTYPES["bool"]) is True

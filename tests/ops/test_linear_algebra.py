@@ -7,17 +7,17 @@ import torch
 
 from netc.compiler.dims import Dim, Facts, symbol
 from netc.compiler.errors.operators import ShapeMismatch
-from netc.compiler.ops.base import Given, Operator, Refusal
+from netc.compiler.ir.types import DTYPES, FLOAT32, INT64, Shape, TensorType
+from netc.compiler.ops.base import Operator, OperatorError, OpInputs
 from netc.compiler.ops.linear_algebra import CosineSimilarity, Einsum, Matmul, Outer
-from netc.compiler.types import DTYPES, FLOAT32, INT64, Shape, TensorType
 
 NOTHING = Facts.nothing()
 
 
 def inferred(op: Operator, *shapes: Shape) -> Shape | None:
     try:
-        return op.infer(Given(tuple(TensorType(FLOAT32, s) for s in shapes), NOTHING))[0].shape
-    except Refusal:
+        return op.infer(OpInputs(tuple(TensorType(FLOAT32, s) for s in shapes), NOTHING))[0].shape
+    except OperatorError:
         return None
 
 
@@ -91,14 +91,14 @@ def test_einsum_sums_integers_to_int64() -> None:
     for dtype in DTYPES.values():
         for equation in ("ij->j", "ij->ji", "ij->"):
             x = torch.ones(2, 3, dtype=getattr(torch, dtype.name))
-            found = Einsum(equation=equation).infer(Given((TensorType(dtype, (2, 3)),), NOTHING))[0].dtype
+            found = Einsum(equation=equation).infer(OpInputs((TensorType(dtype, (2, 3)),), NOTHING))[0].dtype
             assert f"torch.{found}" == str(torch.einsum(equation, x).dtype)
 
 
 def test_a_mismatch_tells_which_to_transpose() -> None:
     def suggestion(*shapes: Shape) -> str:
-        with pytest.raises(Refusal) as refusal:
-            Matmul().infer(Given(tuple(TensorType(FLOAT32, s) for s in shapes), NOTHING))
+        with pytest.raises(OperatorError) as refusal:
+            Matmul().infer(OpInputs(tuple(TensorType(FLOAT32, s) for s in shapes), NOTHING))
         assert isinstance(refusal.value.problem, ShapeMismatch)
         return refusal.value.problem.suggestion
 
@@ -112,7 +112,7 @@ def test_a_mismatch_tells_which_to_transpose() -> None:
 def test_flops_count_a_multiply_add_twice() -> None:
     n: Dim = symbol("N")
     a, b = TensorType(FLOAT32, (n, 3, 4)), TensorType(FLOAT32, (n, 4, 5))
-    given = Given((a, b), NOTHING)
+    given = OpInputs((a, b), NOTHING)
     assert Matmul().flops(given, Matmul().infer(given)) == n * 120
     einsum = Einsum(equation="bij,bjk->bik")
     assert einsum.flops(given, einsum.infer(given)) == n * 120
@@ -121,5 +121,5 @@ def test_flops_count_a_multiply_add_twice() -> None:
 def test_element_types_must_agree() -> None:
     shapes = (TensorType(FLOAT32, (2, 2)), TensorType(INT64, (2, 2)))
     for op in (Matmul(), Einsum(equation="ij,jk->ik")):
-        with pytest.raises(Refusal):
-            op.infer(Given(shapes, NOTHING))
+        with pytest.raises(OperatorError):
+            op.infer(OpInputs(shapes, NOTHING))

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from netc.compiler.dims import Facts, symbol
-from netc.compiler.ops.base import Given, Operator, ParameterSpec
+from netc.compiler.ir.types import DTYPES, TensorType
+from netc.compiler.ops.base import Operator, OpInputs, ParameterSpec
 from netc.compiler.ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
-from netc.compiler.types import DTYPES, TensorType
 
 N = symbol("N")
 
@@ -39,7 +39,7 @@ def first_value(spec: ParameterSpec) -> float:
 @pytest.mark.parametrize("dtype", ["float32", "float16", "float64"])
 @pytest.mark.parametrize(("op", "make"), PAIRS, ids=[repr(op) for op, _ in PAIRS])
 def test_state_is_that_of_pytorch(op: Operator, make: Callable[..., nn.Module], dtype: str) -> None:
-    given = Given((TensorType(DTYPES[dtype], (N, 6, 4, 5)),), Facts.nothing())
+    given = OpInputs((TensorType(DTYPES[dtype], (N, 6, 4, 5)),), Facts.nothing())
     op.infer(given)
     specs = op.parameters(given)
     state = make(dtype=getattr(torch, dtype)).state_dict()

@@ -8,17 +8,17 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from netc.compiler.dims import Dim, Facts, symbol
-from netc.compiler.ops.base import Given, Operator, Refusal
+from netc.compiler.ir.types import FLOAT32, TensorType
+from netc.compiler.ops.base import Operator, OperatorError, OpInputs
 from netc.compiler.ops.pooling import AvgPool, LpPool, MaxPool
-from netc.compiler.types import FLOAT32, TensorType
 
 N, H = symbol("N"), symbol("H")
 
 
 def inferred(op: Operator, *shape: Dim) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(Given((TensorType(FLOAT32, shape),), Facts.nothing()))[0].shape
-    except Refusal:
+        return op.infer(OpInputs((TensorType(FLOAT32, shape),), Facts.nothing()))[0].shape
+    except OperatorError:
         return None
 
 

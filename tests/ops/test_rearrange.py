@@ -6,15 +6,15 @@ import pytest
 import torch
 
 from netc.compiler.dims import Dim, Facts, symbol
-from netc.compiler.ops.base import Given, Refusal
+from netc.compiler.ir.types import FLOAT32, TensorType
+from netc.compiler.ops.base import OperatorError, OpInputs
 from netc.compiler.ops.rearrange import Plan, Rearrange
-from netc.compiler.types import FLOAT32, TensorType
 
 N, T = symbol("N"), symbol("T")
 
 
-def given(*shape: Dim) -> Given:
-    return Given((TensorType(FLOAT32, shape),), Facts.nothing())
+def given(*shape: Dim) -> OpInputs:
+    return OpInputs((TensorType(FLOAT32, shape),), Facts.nothing())
 
 
 def planned(pattern: str, *shape: Dim, **sizes: Dim) -> Plan:
@@ -83,7 +83,7 @@ def two(before: str, after: str, left: tuple[str, ...] = ()) -> tuple[tuple[tupl
     ],
 )
 def test_patterns_that_are_refused(pattern: str, code: str) -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(OperatorError) as caught:
         Rearrange(pattern=pattern).infer(given(N, T, 12))
     assert caught.value.problem.code == code
     assert caught.value.problem.message()

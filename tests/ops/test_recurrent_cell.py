@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 import netc
-from netc.compiler.cost import summary
+from netc.compiler.analysis.cost import summary
 from netc.compiler.dims import Facts
-from netc.compiler.ops.base import Given, Init, Refusal
+from netc.compiler.ir.types import FLOAT32, Shape, TensorType
+from netc.compiler.ops.base import Init, OperatorError, OpInputs
 from netc.compiler.ops.recurrent_cell import GruCell, LstmCell, RecurrentCell, RnnCell
-from netc.compiler.types import FLOAT32, Shape, TensorType
 
 MODULES: dict[type[RecurrentCell], type[nn.RNNCellBase]] = {RnnCell: nn.RNNCell, GruCell: nn.GRUCell, LstmCell: nn.LSTMCell}
 
@@ -22,7 +22,7 @@ MODULES: dict[type[RecurrentCell], type[nn.RNNCellBase]] = {RnnCell: nn.RNNCell,
 @pytest.mark.parametrize("cls", MODULES)
 @pytest.mark.parametrize("bias", [True, False])
 def test_parameters_are_those_of_the_module(cls: type[RecurrentCell], bias: bool) -> None:
-    specs = cls(hidden=4, bias=bias).parameters(Given((TensorType(FLOAT32, (2, 5)),), Facts.nothing()))
+    specs = cls(hidden=4, bias=bias).parameters(OpInputs((TensorType(FLOAT32, (2, 5)),), Facts.nothing()))
     module = MODULES[cls](5, 4, bias=bias)  # type: ignore[call-arg]
     assert [(s.name, s.shape) for s in specs] == [(name, tuple(p.shape)) for name, p in module.state_dict().items()]
     assert {s.init for s in specs} == {Init("uniform", (-1 / sqrt(4), 1 / sqrt(4)))}
@@ -41,8 +41,8 @@ def test_states_are_refused_where_the_module_does(cls: type[RecurrentCell]) -> N
 
 def inferred(cls: type[RecurrentCell], shapes: tuple[Shape, ...]) -> list[Shape] | None:
     try:
-        return [t.shape for t in cls(hidden=4).infer(Given(tuple(TensorType(FLOAT32, s) for s in shapes), Facts.nothing()))]
-    except Refusal:
+        return [t.shape for t in cls(hidden=4).infer(OpInputs(tuple(TensorType(FLOAT32, s) for s in shapes), Facts.nothing()))]
+    except OperatorError:
         return None
 
 

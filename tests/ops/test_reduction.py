@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from netc.compiler.dims import Facts, symbol
-from netc.compiler.ops.base import Given, Operator, Refusal
+from netc.compiler.ir.types import DTYPES, FLOAT32, TensorType
+from netc.compiler.ops.base import Operator, OperatorError, OpInputs
 from netc.compiler.ops.reduction import (
     All,
     Any,
@@ -26,7 +27,6 @@ from netc.compiler.ops.reduction import (
     Sum,
     Var,
 )
-from netc.compiler.types import DTYPES, FLOAT32, TensorType
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*degrees of freedom")
 
@@ -38,8 +38,8 @@ SHAPES = ((), (2,), (2, 3), (2, 3, 4))
 
 def inferred(op: Operator, type: TensorType) -> tuple[TensorType, ...] | None:
     try:
-        return op.infer(Given((type,), Facts.nothing()))
-    except Refusal:
+        return op.infer(OpInputs((type,), Facts.nothing()))
+    except OperatorError:
         return None
 
 

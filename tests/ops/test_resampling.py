@@ -14,9 +14,9 @@ import torch.nn.functional as F  # noqa: N812
 import netc
 from netc.compiler.backends.onnx.nearest import is_resize, known_places
 from netc.compiler.dims import Dim, Facts, evaluate, symbol
-from netc.compiler.ops.base import Given, Operator, Refusal
+from netc.compiler.ir.types import FLOAT32, TensorType
+from netc.compiler.ops.base import Operator, OperatorError, OpInputs
 from netc.compiler.ops.resampling import GridSample, Stretch, Upsample
-from netc.compiler.types import FLOAT32, TensorType
 
 N, H = symbol("N"), symbol("H")
 MODES = ("nearest", "nearest-exact", "linear", "bilinear", "trilinear", "bicubic", "area")
@@ -26,8 +26,8 @@ EXACT = [scale for scale in SCALES if scale * 4 == int(scale * 4)]
 
 def inferred(op: Operator, *shapes: tuple[Dim, ...]) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(Given(tuple(TensorType(FLOAT32, shape) for shape in shapes), Facts.nothing()))[0].shape
-    except Refusal:
+        return op.infer(OpInputs(tuple(TensorType(FLOAT32, shape) for shape in shapes), Facts.nothing()))[0].shape
+    except OperatorError:
         return None
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.cost import summary
+from netc.compiler.analysis.cost import summary
 
 
 def rotate_half(x: torch.Tensor) -> torch.Tensor:

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from netc.compiler.dims import Dim, Facts, symbol
-from netc.compiler.ops.base import Given, Operator, Refusal
+from netc.compiler.ir.types import FLOAT32, TensorType
+from netc.compiler.ops.base import Operator, OperatorError, OpInputs
 from netc.compiler.ops.shape import Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
-from netc.compiler.types import FLOAT32, TensorType
 
 N, T = symbol("N"), symbol("T")
 RANKS: list[tuple[int, ...]] = [(), (4,), (2, 3), (2, 1, 4), (1, 2, 3, 1)]
@@ -17,14 +17,14 @@ RANKS: list[tuple[int, ...]] = [(), (4,), (2, 3), (2, 1, 4), (1, 2, 3, 1)]
 
 def inferred(op: Operator, *shape: Dim) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(Given((TensorType(FLOAT32, shape),), Facts.nothing()))[0].shape
-    except Refusal:
+        return op.infer(OpInputs((TensorType(FLOAT32, shape),), Facts.nothing()))[0].shape
+    except OperatorError:
         return None
 
 
 def refused(op: Operator, *shape: Dim) -> str:
-    with pytest.raises(Refusal) as caught:
-        op.infer(Given((TensorType(FLOAT32, shape),), Facts.nothing()))
+    with pytest.raises(OperatorError) as caught:
+        op.infer(OpInputs((TensorType(FLOAT32, shape),), Facts.nothing()))
     assert caught.value.problem.message()
     return caught.value.problem.code
 
@@ -86,6 +86,6 @@ def test_what_is_not_known_is_refused() -> None:
 
 
 def test_a_forgotten_batch_axis_is_noticed() -> None:
-    with pytest.raises(Refusal) as caught:
-        Reshape(shape=(6,)).infer(Given((TensorType(FLOAT32, (N, 2, 3)),), Facts.nothing()))
+    with pytest.raises(OperatorError) as caught:
+        Reshape(shape=(6,)).infer(OpInputs((TensorType(FLOAT32, (N, 2, 3)),), Facts.nothing()))
     assert caught.value.problem.help() == ("the batch axis is part of the shape: `[N, 6]`",)

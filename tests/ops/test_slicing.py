@@ -8,17 +8,17 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from netc.compiler.dims import Dim, Facts, symbol
-from netc.compiler.ops.base import Given, Operator, Refusal
+from netc.compiler.ir.types import DTYPES, FLOAT32, DType, TensorType
+from netc.compiler.ops.base import Operator, OperatorError, OpInputs
 from netc.compiler.ops.slicing import Flip, Pad, Roll, Select, Slice, Tile
-from netc.compiler.types import DTYPES, FLOAT32, DType, TensorType
 
 N, T = symbol("N"), symbol("T")
 
 
 def inferred(op: Operator, *shape: Dim, dtype: DType = FLOAT32) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(Given((TensorType(dtype, shape),), Facts.nothing()))[0].shape
-    except Refusal:
+        return op.infer(OpInputs((TensorType(dtype, shape),), Facts.nothing()))[0].shape
+    except OperatorError:
         return None
 
 

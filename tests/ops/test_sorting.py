@@ -11,17 +11,17 @@ import torch
 
 import netc
 from netc.compiler.dims import Facts, symbol
-from netc.compiler.ops.base import Given, Operator, Refusal
+from netc.compiler.ir.types import DTYPES, FLOAT32, TensorType
+from netc.compiler.ops.base import Operator, OperatorError, OpInputs
 from netc.compiler.ops.sorting import Argsort, Sort, Topk
-from netc.compiler.types import DTYPES, FLOAT32, TensorType
 
 SHAPES: tuple[tuple[int, ...], ...] = ((), (1,), (3,), (2, 3), (4, 1, 2))
 
 
 def inferred(op: Operator, type_: TensorType) -> tuple[TensorType, ...] | None:
     try:
-        return op.infer(Given((type_,), Facts.nothing()))
-    except Refusal:
+        return op.infer(OpInputs((type_,), Facts.nothing()))
+    except OperatorError:
         return None
 
 

@@ -17,8 +17,7 @@ from netc.compiler.ops.base import Operator
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import render_short, render_text, to_json
 from netc.dsl.source import SourceFile, Span
-
-from .programs import Writer
+from tests.property.programs import Writer
 
 ROOT = Path(__file__).parents[2]
 SPECS = [p.read_text(encoding="utf-8") for p in sorted((ROOT / "specs").rglob("*.net"))]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from judge import agree, inputs_for, sizes_of, tensor
+from parity import agree, inputs_for, sizes_of, tensor
 
 import netc
 

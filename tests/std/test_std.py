@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from judge import agree
+from parity import agree
 
 import netc
 

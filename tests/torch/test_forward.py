@@ -8,7 +8,7 @@ from textwrap import dedent
 import numpy as np
 import pytest
 import torch
-from judge import agree
+from parity import agree
 
 import netc
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from judge import agree
+from parity import agree
 
 import netc
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from netc.compiler.backends.torch import Unsupported, class_name, source
-from netc.compiler.backends.torch.live import live
+from netc.compiler.backends.torch import MissingEmitter, class_name, source
+from netc.compiler.backends.torch.load import live
 from netc.compiler.dims import Facts, symbol
-from netc.compiler.graph import CallNode, Graph, OpNode, Program, Value
+from netc.compiler.ir.graph import CallNode, Graph, OpNode, Program, Value
+from netc.compiler.ir.types import FLOAT32, TensorType
 from netc.compiler.ops import Operator
-from netc.compiler.ops.base import Given
-from netc.compiler.types import FLOAT32, TensorType
+from netc.compiler.ops.base import OpInputs
 from netc.dsl.source import SourceFile, Span
 
 SPAN = Span(SourceFile("<text>", "input"), 0, 5)
@@ -19,7 +19,7 @@ N = symbol("N")
 
 
 def apply(op: Operator, x: Value, label: str) -> OpNode:
-    given = Given((x.type,), Facts.nothing())
+    given = OpInputs((x.type,), Facts.nothing())
     outputs = tuple(Value(t, SPAN) for t in op.infer(given))
     return OpNode(op, (x,), outputs, label, SPAN, op.parameters(given))
 
@@ -73,12 +73,12 @@ def test_unsupported() -> None:
     class Unwritten(Operator):
         """An operator without emitters."""
 
-        def infer(self, given: Given) -> tuple[TensorType, ...]:
+        def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
             return (given[0],)
 
     graph = chain("model", 3, [])
     node = apply(Unwritten(), graph.inputs[0], "odd")
     graph.nodes, graph.outputs = [node], [node.outputs[0]]
-    with pytest.raises(Unsupported) as caught:
+    with pytest.raises(MissingEmitter) as caught:
         source(program(graph), "any")
     assert caught.value.what is node.op

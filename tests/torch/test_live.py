@@ -10,11 +10,11 @@ import traceback
 
 import pytest
 import torch
-from judge import inputs_for, run_module, sizes_of, tensor
+from parity import inputs_for, run_module, sizes_of, tensor
 
 import netc
 from netc.compiler.backends.torch import class_name, source
-from netc.compiler.backends.torch.live import live
+from netc.compiler.backends.torch.load import live
 
 SAMPLES = {
     "sequence": "input 4 -> (dense 8 relu -> dropout 0.5 -> dense 2) as head",

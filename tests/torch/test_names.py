@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from judge import agree
+from parity import agree
 from torch import nn
 
 import netc
+from netc.compiler.analysis.parameters import parameters
 from netc.compiler.backends.torch.naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, camel, local, plain, singular, unique
-from netc.compiler.parameters import parameters
 
 
 def test_attributes_are_those_of_the_installed_pytorch() -> None:

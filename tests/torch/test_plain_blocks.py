@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 import pytest
-from judge import agree
+from parity import agree
 
 import netc
 

@@ -8,13 +8,13 @@ from math import inf
 import pytest
 
 from netc.compiler.backends.torch.code import (
-    Attribute,
+    AttributeCode,
     Code,
     Infix,
     Lit,
     Method,
     Prefix,
-    Slice,
+    SliceCode,
     Subscript,
     TupleCode,
     call,
@@ -23,10 +23,10 @@ from netc.compiler.backends.torch.code import (
 )
 from netc.compiler.backends.torch.layout import WIDTH, statement
 from netc.compiler.backends.torch.printer import doc, text
-from netc.compiler.backends.torch.tree import Argument, ListCode, Name, Repeated, SizeRef, Starred
-from netc.compiler.types import DTYPES
+from netc.compiler.backends.torch.tree import Argument, ListCode, NameCode, RepeatStar, SizeRef, Starred
+from netc.compiler.ir.types import DTYPES
 
-a, b, c = Name("a"), Name("b"), Name("c")
+a, b, c = NameCode("a"), NameCode("b"), NameCode("c")
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,9 @@ a, b, c = Name("a"), Name("b"), Name("c")
         (Infix("==", Infix("==", a, b), c), "(a == b) == c"),
         (Method(Infix("+", a, b), "sum"), "(a + b).sum()"),
         (Method(Lit(-1), "item"), "(-1).item()"),
-        (Attribute(Infix("@", a, b), "mT"), "(a @ b).mT"),
-        (Subscript(a, (Slice(), Slice(Lit(1), None, Lit(2)), Lit(None))), "a[:, 1::2, None]"),
-        (Subscript(a, (Slice(None, SizeRef("T - 1", ())),)), "a[: T - 1]"),
+        (AttributeCode(Infix("@", a, b), "mT"), "(a @ b).mT"),
+        (Subscript(a, (SliceCode(), SliceCode(Lit(1), None, Lit(2)), Lit(None))), "a[:, 1::2, None]"),
+        (Subscript(a, (SliceCode(None, SizeRef("T - 1", ())),)), "a[: T - 1]"),
         (Infix("*", SizeRef("T - 1", ()), Lit(2)), "(T - 1) * 2"),
         (Infix("*", Argument("w", 4), Lit(2)), "4 * w * 2"),
         (Infix("*", Lit(2), Argument("depth", 1, -1)), "2 * (depth - 1)"),
@@ -58,10 +58,10 @@ a, b, c = Name("a"), Name("b"), Name("c")
         (call("f", x=(1, 1), y=(2, 1)), "f(y=2)"),
         (call("f", x=(True, 1)), "f(x=True)"),
         (construct("nn.Linear", {"in_features": 3, "out_features": 4}, bias=(False, True)), "nn.Linear(3, 4, bias=False)"),
-        (call("nn.Sequential", a, Repeated(a, Lit(1)), b), "nn.Sequential(a, a, b)"),
-        (call("nn.Sequential", a, Repeated(a, Lit(4))), "nn.Sequential(*(a for _ in range(5)))"),
-        (call("nn.Sequential", a, Repeated(a, Lit(0))), "nn.Sequential(a)"),
-        (call("nn.ModuleList", ListCode((a, Repeated(a, Argument("depth", 1, -1))))), "nn.ModuleList(a for _ in range(depth))"),
+        (call("nn.Sequential", a, RepeatStar(a, Lit(1)), b), "nn.Sequential(a, a, b)"),
+        (call("nn.Sequential", a, RepeatStar(a, Lit(4))), "nn.Sequential(*(a for _ in range(5)))"),
+        (call("nn.Sequential", a, RepeatStar(a, Lit(0))), "nn.Sequential(a)"),
+        (call("nn.ModuleList", ListCode((a, RepeatStar(a, Argument("depth", 1, -1))))), "nn.ModuleList(a for _ in range(depth))"),
         (call("nn.ModuleList", ListCode((a, b))), "nn.ModuleList([a, b])"),
     ],
 )
@@ -107,7 +107,7 @@ def test_what_fits_stays() -> None:
 
 
 def test_arguments_on_the_next_line_and_then_one_a_line() -> None:
-    words = [Name("nineteen_characters" + str(i)) for i in range(5)]
+    words = [NameCode("nineteen_characters" + str(i)) for i in range(5)]
     assert lines(call("f", *words[:4])) == ["        value = f(", "            " + ", ".join(w.text for w in words[:4]), "        )"]
     assert lines(call("f", *words)) == ["        value = f(", *(f"            {w.text}," for w in words), "        )"]
 
@@ -120,7 +120,7 @@ def test_many_numbers_fill_lines() -> None:
 
 
 def test_sums_get_brackets() -> None:
-    long = Infix("+", Infix("+", Name("a" * 40), Name("b" * 40)), Name("c" * 40))
+    long = Infix("+", Infix("+", NameCode("a" * 40), NameCode("b" * 40)), NameCode("c" * 40))
     assert lines(long) == [
         "        value = (",
         f"            {'a' * 40}",
@@ -131,15 +131,15 @@ def test_sums_get_brackets() -> None:
 
 
 def test_the_last_wide_bracket_is_opened() -> None:
-    inner = call("f", Name("a" * 50), Name("b" * 30))
+    inner = call("f", NameCode("a" * 50), NameCode("b" * 30))
     assert lines(method(inner, "sum", dim=1))[0] == "        value = f("
     assert lines(method(inner, "sum", dim=1))[-1] == "        ).sum(dim=1)"
 
 
 def test_lines_are_never_too_long() -> None:
-    code: Code = Name("x")
+    code: Code = NameCode("x")
     for level in range(12):
-        code = call(f"function_{level}", code, Name("y" * 20), key=Lit(level))
+        code = call(f"function_{level}", code, NameCode("y" * 20), key=Lit(level))
     found = lines(code)
     assert max(map(len, found)) <= WIDTH
     ast.parse("\n".join(line.removeprefix(" " * 8) for line in found))

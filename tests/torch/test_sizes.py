@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from judge import agree
+from parity import agree
 
 import netc
 

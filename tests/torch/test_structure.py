@@ -6,10 +6,10 @@ import ast
 from typing import Any
 
 import pytest
-from judge import agree
+from parity import agree
 
 import netc
-from netc.compiler.parameters import parameters
+from netc.compiler.analysis.parameters import parameters
 
 SAMPLES = {
     "chain": "input 4 -> (dense 8 relu -> dropout 0.5 -> dense 2) as head",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import netc
-from netc.compiler.cost import Row, Summary, summary
+from netc.compiler.analysis.cost import ModelCost, StageCost, summary
 from netc.compiler.dims import show
 
 
-def cost(text: str) -> Summary:
+def cost(text: str) -> ModelCost:
     return summary(netc.compile(text).program)
 
 
-def shape(row: Row) -> tuple[object, ...]:
+def shape(row: StageCost) -> tuple[object, ...]:
     return (row.label, row.name, row.times, *map(shape, row.detail))
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from counting import multiply_adds
-from judge import inputs_for, sizes_of, tensor
+from parity import inputs_for, sizes_of, tensor
 
 import netc
-from netc.compiler.cost import summary
+from netc.compiler.analysis.cost import summary
 from netc.compiler.dims import evaluate
 from netc.compiler.ops import Operator
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from netc.compiler.dims import Facts, symbol
-from netc.compiler.graph import CallNode, Graph, OpNode, Program, SharedModule, Tie, Value
-from netc.compiler.ops.base import Given
+from netc.compiler.ir.graph import CallNode, Graph, OpNode, Program, SharedModule, Tie, Value
+from netc.compiler.ir.types import FLOAT32, TensorType
+from netc.compiler.ir.verify import GraphInvalid, verify
+from netc.compiler.ops.base import OpInputs
 from netc.compiler.ops.dense import Dense
-from netc.compiler.types import FLOAT32, TensorType
-from netc.compiler.verify import GraphInvalid, verify
 from netc.dsl.source import SourceFile, Span
 
 SPAN = Span(SourceFile("<test>", "x"), 0, 1)
@@ -25,7 +25,7 @@ def value(*shape: int, name: str = "") -> Value:
 
 def dense(source: Value, label: str, shared: SharedModule | None = None) -> OpNode:
     op = Dense(units=4)
-    given = Given((source.type,), Facts.nothing())
+    given = OpInputs((source.type,), Facts.nothing())
     return OpNode(op, (source,), (value(4),), label, SPAN, op.parameters(given), shared=shared)
 
 

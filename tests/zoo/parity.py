@@ -12,12 +12,12 @@ import numpy as np
 import onnx
 import torch
 from counting import multiply_adds
-from judge import executed
+from parity import executed
 from safetensors.torch import load_file, save_file
 from zoo.record import note
 
 import netc
-from netc.compiler.backends.onnx.runtime import Session
+from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.backends.onnx.save import is_large, save_proto
 from netc.compiler.dims import evaluate, show
 
@@ -92,17 +92,17 @@ def check(
     note(spec, ours, reference, left_out, worst)
 
 
-def exported(ours: netc.Model, weights: Path) -> Session:
+def exported(ours: netc.Model, weights: Path) -> OnnxSession:
     """The ONNX model in ONNX Runtime, after ONNX's own checker has seen it; over two gigabytes it reads files only."""
     proto = ours.onnx(weights=weights)
     if not is_large(proto):
         onnx.checker.check_model(proto, full_check=True)
-        return Session(proto)
+        return OnnxSession(proto)
     path = weights.with_name("model.onnx")
     save_proto(proto, path)
     del proto
     onnx.checker.check_model(str(path), full_check=True)
-    return Session(path)
+    return OnnxSession(path)
 
 
 def by_position(reference: torch.nn.Module, inputs: Inputs) -> object:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import AttributeProto, NodeProto, TensorProto, helper
 
-from ...types import DType
+from ...ir.types import DType
 from .elements import element_code, fill_tensor
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, TypeProto
 
 from ...dims import show
-from ...elements import NumpyType, dtype_of
-from ...types import DTYPES, DType, TensorType
+from ...ir.elements import NumpyType, dtype_of
+from ...ir.types import DTYPES, DType, TensorType
 
 _OTHER_NAMES = {"float32": "FLOAT", "float64": "DOUBLE"}
 _CODES = {name: int(TensorProto.DataType.Value(_OTHER_NAMES.get(name, name.upper()))) for name in DTYPES}

@@ -17,8 +17,8 @@ from onnx import TensorProto
 
 from netc.dsl.record import Record
 
-from ...elements import Array, array_of, dtype_of, numpy_dtype
-from ...types import DTYPES, DType
+from ...ir.elements import Array, array_of, dtype_of, numpy_dtype
+from ...ir.types import DTYPES, DType
 
 _OTHER_NAMES = {"float": "float32", "double": "float64"}
 _BFLOAT16 = DTYPES["bfloat16"]

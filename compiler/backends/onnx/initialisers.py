@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...elements import Array, numpy_dtype
-from ...parameters import ParameterInfo
-from ...weights import fixed
-from .draft import Draft
+from ...analysis.parameters import ParameterInfo
+from ...ir.elements import Array, numpy_dtype
+from ...weights.matching import fixed
+from .builder import GraphBuilder
 
 
 class Initialisers:
     """Looks parameters up, each once."""
 
-    def __init__(self, draft: Draft, arrays: Mapping[str, Array], infos: Mapping[str, ParameterInfo]) -> None:
+    def __init__(self, draft: GraphBuilder, arrays: Mapping[str, Array], infos: Mapping[str, ParameterInfo]) -> None:
         self.draft = draft
         self.arrays = arrays
         self.infos = infos

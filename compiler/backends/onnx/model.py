@@ -12,17 +12,17 @@ from typing import Any
 from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, TypeProto, ValueInfoProto
 
-from ...graph import Flat, Placed, Program, Value
-from ...ops.base import Given
-from ...parameters import parameters
-from ...types import TensorType
-from .draft import Draft, Names
+from ...analysis.parameters import parameters
+from ...ir.graph import FlatGraph, FlatNode, Program, Value
+from ...ir.types import TensorType
+from ...ops.base import OpInputs
+from .builder import GraphBuilder, NameAllocator
 from .elements import fill_type
 from .initialisers import Initialisers
-from .site import Use
-from .sizes import Sizes, Untold
+from .site import OnnxSite
+from .sizes import OnnxSizes, UnresolvedSymbol
 from .table import EMITTERS
-from .unsupported import Unsupported
+from .unsupported import UnsupportedInOnnx
 
 OPSET = 23
 IR_VERSION = 11
@@ -33,7 +33,7 @@ PRODUCER = "netc"
 def model_proto(program: Program, arrays: Mapping[str, NDArray[Any]], name: str, spec_hash: str) -> ModelProto:
     """The model. `arrays` are the parameters and buffers by state-dict name, in their own types.
 
-    Raises `Unsupported`, with the node's span, for what ONNX cannot say.
+    Raises `UnsupportedInOnnx`, with the node's span, for what ONNX cannot say.
     """
     from . import ops  # noqa: F401  (fills the table)
 
@@ -49,22 +49,22 @@ class _Writer:
     def __init__(self, program: Program, arrays: Mapping[str, NDArray[Any]]) -> None:
         main = program.main
         self.program = program
-        self.draft = Draft()
-        names = Names()
+        self.draft = GraphBuilder()
+        names = NameAllocator()
         self.inputs = [names.unique(v.name or "input") for v in main.inputs]
         self.draft.values.reserve(self.inputs)
         self.initialisers = Initialisers(self.draft, arrays, parameters(program, transient=True))
-        wanted = Names()
+        wanted = NameAllocator()
         self.outputs = [self.draft.values.unique(wanted.unique(n or "output")) for n in _output_names(program)]
-        self.sizes = Sizes(self.draft, [(n, v.type) for n, v in zip(self.inputs, main.inputs, strict=True)])
+        self.sizes = OnnxSizes(self.draft, [(n, v.type) for n, v in zip(self.inputs, main.inputs, strict=True)])
         self.tensors = list(self.inputs)
         """Names of values by their keys in the flat graph."""
         self.types: list[tuple[str, TensorType]] = []
-        self.given: dict[int, Given] = {}
+        self.given: dict[int, OpInputs] = {}
         """By node: a graph that is called often brings the same ones again."""
 
     def write(self, graph: GraphProto) -> None:
-        flat = Flat(self.program.main)
+        flat = FlatGraph(self.program.main)
         for use in flat:
             self._emit(use)
         produced = self._bind([self.tensors[key] for key in flat.results()])
@@ -76,20 +76,20 @@ class _Writer:
             types.describe(graph.output.add(), name, value.type)
         self._describe_inner(graph, types, used.difference(produced))
 
-    def _emit(self, placed: Placed) -> None:
+    def _emit(self, placed: FlatNode) -> None:
         node = placed.node
         given = self.given.get(id(node))
         if given is None:
-            given = self.given[id(node)] = Given(tuple(v.type for v in node.inputs), self.program.facts)
+            given = self.given[id(node)] = OpInputs(tuple(v.type for v in node.inputs), self.program.facts)
         inputs = tuple([self.tensors[key] for key in placed.inputs])
-        use = Use(placed, given, inputs, self.draft, self.sizes, self.initialisers)
+        use = OnnxSite(placed, given, inputs, self.draft, self.sizes, self.initialisers)
         try:
             made = EMITTERS[type(node.op)](node.op, use)
-        except Unsupported as error:
+        except UnsupportedInOnnx as error:
             error.span = error.span or node.span
             raise
-        except Untold as error:
-            refusal = Unsupported(node.op.name, f"no axis of an input is `{error.name}`, or tells it")
+        except UnresolvedSymbol as error:
+            refusal = UnsupportedInOnnx(node.op.name, f"no axis of an input is `{error.name}`, or tells it")
             refusal.span = node.span
             raise refusal from None
         results = (made,) if isinstance(made, str) else made

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dims import bounds
+from ...ir.types import FLOAT32, INT64
 from ...ops.resampling import Stretch
-from ...types import FLOAT32, INT64
+from .expressions import FLOAT64, TensorExpr
 from .table import Site
-from .terms import FLOAT64, Term
 
 Places = NDArray[np.int64]
 F32 = np.float32
@@ -90,19 +90,19 @@ def places(site: Site, stretch: Stretch, *, exact: bool) -> str:
         found = (centres.op("Max", 0.0) + 0.5).op("Floor")
     else:
         found = (results * step).op("Floor")
-    return found.cast(INT64).op("Min", Term(site, site.scalar(stretch.size - 1, INT64), INT64)).name
+    return found.cast(INT64).op("Min", TensorExpr(site, site.scalar(stretch.size - 1, INT64), INT64)).name
 
 
-def _run_time_results(site: Site, stretch: Stretch) -> Term:
+def _run_time_results(site: Site, stretch: Stretch) -> TensorExpr:
     """0, 1, 2, ..."""
     if isinstance(stretch.result, int) and stretch.result <= _MOST:
-        return Term(site, site.constant(np.arange(stretch.result).astype(F32)), FLOAT32)
+        return TensorExpr(site, site.constant(np.arange(stretch.result).astype(F32)), FLOAT32)
     ends = [site.scalar(number, INT64) for number in (0, stretch.result, 1)]
-    return Term(site, site.add("Range", ends), INT64).cast(FLOAT32)
+    return TensorExpr(site, site.add("Range", ends), INT64).cast(FLOAT32)
 
 
-def _run_time_step(site: Site, stretch: Stretch) -> Term:
+def _run_time_step(site: Site, stretch: Stretch) -> TensorExpr:
     if stretch.scale is not None:
-        return Term(site, site.constant(_step(stretch)), FLOAT32)
-    size, result = (Term(site, site.scalar(number, FLOAT32), FLOAT32) for number in (stretch.size, stretch.result))
+        return TensorExpr(site, site.constant(_step(stretch)), FLOAT32)
+    size, result = (TensorExpr(site, site.scalar(number, FLOAT32), FLOAT32) for number in (stretch.size, stretch.result))
     return size / result

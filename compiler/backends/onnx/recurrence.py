@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 from onnx import GraphProto, helper
 
+from ...ir.types import DType
 from ...ops.base import Operator
 from ...ops.recurrent import Gru, Lstm, Recurrent, Rnn
 from ...ops.recurrent_cell import GruCell, LstmCell, RnnCell
-from ...types import DType
 from .elements import element_code
 from .table import Site
 

@@ -13,17 +13,17 @@ from tempfile import TemporaryDirectory
 import onnxruntime
 from onnx import ModelProto
 
-from ...elements import Array
+from ...ir.elements import Array
 from .devices import DeviceUnavailable, check_used, providers
 from .feeds import Port, by_name, feed, fetch, port
 from .save import is_large, save_proto
 
 Check = Callable[[Mapping[str, tuple[int, ...]]], None]
 
-__all__ = ["DeviceUnavailable", "Port", "Session"]
+__all__ = ["DeviceUnavailable", "OnnxSession", "Port"]
 
 
-class Session:
+class OnnxSession:
     """A loaded model. `inputs` and `outputs` tell the types by name, in order."""
 
     inputs: dict[str, Port]

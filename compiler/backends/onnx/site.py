@@ -13,27 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dims import Dim
-from ...elements import numpy_dtype
-from ...graph import OpNode, Placed, join
-from ...ops.base import Given
-from ...types import DType, Shape, TensorType
-from .draft import Draft, DraftNode
+from ...ir.elements import numpy_dtype
+from ...ir.graph import FlatNode, OpNode, join
+from ...ir.types import DType, Shape, TensorType
+from ...ops.base import OpInputs
+from .builder import BuilderNode, GraphBuilder
 from .initialisers import Initialisers
-from .sizes import Sizes
+from .sizes import OnnxSizes
 
 
-class Use:
+class OnnxSite:
     """See the module's docstring."""
 
     __slots__ = ("_draft", "_initialisers", "_nodes", "_placed", "_sizes", "given", "inputs", "node", "results")
 
     def __init__(
         self,
-        placed: Placed,
-        given: Given,
+        placed: FlatNode,
+        given: OpInputs,
         inputs: tuple[str, ...],
-        draft: Draft,
-        sizes: Sizes,
+        draft: GraphBuilder,
+        sizes: OnnxSizes,
         initialisers: Initialisers,
     ) -> None:
         self.node: OpNode = placed.node
@@ -44,7 +44,7 @@ class Use:
         self._draft = draft
         self._sizes = sizes
         self._initialisers = initialisers
-        self._nodes: list[DraftNode] = []
+        self._nodes: list[BuilderNode] = []
 
     def add(self, op_type: str, inputs: Sequence[str], **attributes: object) -> str:
         return self._add(op_type, inputs, 1, attributes).outputs[0]
@@ -52,7 +52,7 @@ class Use:
     def add_many(self, op_type: str, inputs: Sequence[str], outputs: int, **attributes: object) -> tuple[str, ...]:
         return self._add(op_type, inputs, outputs, attributes).outputs
 
-    def _add(self, op_type: str, inputs: Sequence[str], outputs: int, attributes: dict[str, object]) -> DraftNode:
+    def _add(self, op_type: str, inputs: Sequence[str], outputs: int, attributes: dict[str, object]) -> BuilderNode:
         place = self._draft.places.unique(f"{self._placed.path}/{op_type}")
         node = self._draft.add(op_type, place, inputs, outputs, attributes)
         self._nodes.append(node)

@@ -13,13 +13,13 @@ import numpy as np
 from netc.dsl.record import Record
 
 from ...dims import Dim, fold, invert, show
-from ...types import INT64, DType, TensorType
-from .draft import Draft
+from ...ir.types import INT64, DType, TensorType
+from .builder import GraphBuilder
 
 _LONGEST = 40
 
 
-class Untold(Exception):
+class UnresolvedSymbol(Exception):
     """No axis of an input tells the size `name`: it occurs only in products, say."""
 
     def __init__(self, name: str) -> None:
@@ -69,10 +69,10 @@ def _itself(d: Dim) -> tuple[str, int, int, int] | None:
     return (text, 1, 1, 0) if text.isidentifier() else None
 
 
-class Sizes:
+class OnnxSizes:
     """Writes the computation of dimensions into a draft."""
 
-    def __init__(self, draft: Draft, inputs: Iterable[tuple[str, TensorType]]) -> None:
+    def __init__(self, draft: GraphBuilder, inputs: Iterable[tuple[str, TensorType]]) -> None:
         self.draft = draft
         self.origins = origins(inputs)
         self._known: dict[Dim, str] = {}
@@ -129,7 +129,7 @@ class Sizes:
     def _read(self, name: str) -> str:
         origin = self.origins.get(name)
         if origin is None:
-            raise Untold(name)
+            raise UnresolvedSymbol(name)
         place = self.draft.places.unique(f"size/{name}")
         node = self.draft.add("Shape", place, [origin.tensor], 1, {"start": origin.axis, "end": origin.axis + 1})
         part = Part(node.outputs[0], 1)

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...dims import Dim
+from ...ir.types import INT64
 from ...ops.windows import Window
-from ...types import INT64
-from .spread import times
+from .expressions import TensorExpr
+from .resize_matrix import times
 from .table import Site
-from .terms import Term
 
 
 class Slide:
@@ -23,47 +23,47 @@ class Slide:
     def __init__(self, site: Site, window: Window, size: Dim, count: Dim) -> None:
         self.site, self.window, self.size, self.count = site, window, size, count
 
-    def _end(self, more: int) -> Term:
-        return Term(self.site, self.site.scalar(self.size + more, INT64), INT64)
+    def _end(self, more: int) -> TensorExpr:
+        return TensorExpr(self.site, self.site.scalar(self.size + more, INT64), INT64)
 
-    def _range(self, stop: Dim) -> Term:
+    def _range(self, stop: Dim) -> TensorExpr:
         if isinstance(stop, int):
-            return Term(self.site, self.site.constant(np.arange(stop, dtype=np.int64)), INT64)
+            return TensorExpr(self.site, self.site.constant(np.arange(stop, dtype=np.int64)), INT64)
         ends = [self.site.scalar(n, INT64) for n in (0, stop, 1)]
-        return Term(self.site, self.site.add("Range", ends), INT64)
+        return TensorExpr(self.site, self.site.add("Range", ends), INT64)
 
-    def _starts(self) -> Term:
+    def _starts(self) -> TensorExpr:
         return self._range(self.count) * self.window.stride - self.window.before
 
     def members(self) -> str:
         """The matrix [size, count] that is 1 where the place lies in the window."""
         places = self._range(self.size)
-        column = Term(self.site, self.site.add("Unsqueeze", [places.name, self.site.ints([1])]), INT64)
+        column = TensorExpr(self.site, self.site.add("Unsqueeze", [places.name, self.site.ints([1])]), INT64)
         ahead = column - self._starts()
         outside = ahead.less(0).op("Or", ahead.greater(self.window.taps - 1))
         return outside.negation().cast(INT64).name
 
-    def covered(self, *, padding: bool) -> Term:
+    def covered(self, *, padding: bool) -> TensorExpr:
         """How many places each window covers, [count]; with `padding`, those of the padding too, but nothing behind it."""
         starts = self._starts()
         ends = (starts + self.window.taps).op("Min", self._end(self.window.before if padding else 0))
         return ends - (starts if padding else starts.op("Max", 0))
 
 
-def sums(site: Site, tensor: str, rank: int, slides: Sequence[tuple[int, Slide]]) -> Term:
+def sums(site: Site, tensor: str, rank: int, slides: Sequence[tuple[int, Slide]]) -> TensorExpr:
     """The sums over the windows along each of the axes."""
     for axis, slide in slides:
         tensor = times(site, tensor, axis, rank, slide.members())
-    return Term(site, tensor, INT64)
+    return TensorExpr(site, tensor, INT64)
 
 
-def covered(site: Site, rank: int, slides: Sequence[tuple[int, Slide]], *, padding: bool) -> Term:
+def covered(site: Site, rank: int, slides: Sequence[tuple[int, Slide]], *, padding: bool) -> TensorExpr:
     """How many places each window covers, along all of the axes."""
-    total: Term | None = None
+    total: TensorExpr | None = None
     for axis, slide in slides:
         behind = site.ints(range(1, rank - axis))
         count = slide.covered(padding=padding)
-        along = count if axis == rank - 1 else Term(site, site.add("Unsqueeze", [count.name, behind]), INT64)
+        along = count if axis == rank - 1 else TensorExpr(site, site.add("Unsqueeze", [count.name, behind]), INT64)
         total = along if total is None else total * along
     assert total is not None
     return total

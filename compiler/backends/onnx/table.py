@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dims import Dim
-from ...graph import OpNode
-from ...ops.base import Given, Operator
-from ...types import DType, Shape, TensorType
+from ...ir.graph import OpNode
+from ...ir.types import DType, Shape, TensorType
+from ...ops.base import Operator, OpInputs
 
 
 class Site(Protocol):
     """The use of an operator that is to be written, and the graph it is written into. Tensors are named by str."""
 
     node: OpNode
-    given: Given
+    given: OpInputs
     results: tuple[TensorType, ...]
     inputs: tuple[str, ...]
 

@@ -7,7 +7,7 @@ from netc.dsl.source import Span
 from ...errors.onnx import OnnxUnsupported
 
 
-class Unsupported(Exception):
+class UnsupportedInOnnx(Exception):
     """Raised while an operator is written: `problem` says why, `span` is the stage, once it is known."""
 
     def __init__(self, operator: str, reason: str) -> None:

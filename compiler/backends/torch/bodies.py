@@ -1,7 +1,7 @@
 """One graph as the body of a class: what its constructor makes, and what `forward` does step by step.
 
-In: a graph whose callees have their forms. Out: a `Body`. Always: linear in the number of nodes; every tensor, module and run-time size in
-the code of the body is resolved to a number or a label of this body.
+In: a graph whose callees have their forms. Out: a `ClassBody`. Always: linear in the number of nodes; every tensor, module and run-time
+size in the code of the body is resolved to a number or a label of this body.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from collections.abc import Callable
 
 from netc.dsl.record import replace
 
-from ...graph import CallNode, Graph, Node, OpNode, SharedModule
-from .classes import Body, Loop, Member, Step, Traits
-from .code import CallCode, Code, Lit, Own, Ref, Subscript
-from .containers import TURN, Form, Forms
-from .levels import folded
+from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
+from .classes import ClassBody, Loop, Member, Step, StepInfo
+from .code import CallCode, Code, Lit, Ref, SelfMember, Subscript
+from .construction import MissingEmitter, Operators, called
+from .containers import TURN, Construction, Forms
 from .naming import CONTAINER_ATTRIBUTES, plain, singular
-from .operators import Operators, Unsupported, called
-from .sharing import Sharing
-from .sizes import Sizes
+from .nested_labels import nest_labels
+from .shared import Sharing
+from .sizes import ForwardSizes
 from .tie import tied
-from .tree import Gathered, Handed, MemberRef, Name, ValueRef, rewrite
+from .tree import ListComp, MemberRef, NameCode, SharedModuleArg, ValueRef, rewrite
 
 
-def body_of(graph: Graph, forms: Forms, operators: Operators, sharing: Sharing, *, passing: bool = False) -> Body:
+def body_of(graph: Graph, forms: Forms, operators: Operators, sharing: Sharing, *, passing: bool = False) -> ClassBody:
     """The body of a graph that becomes a class. `passing`: sizes that vary stay literals, which then become arguments of `forward`."""
     return _Builder(graph, forms, operators, sharing, passing).run()
 
@@ -31,14 +31,14 @@ def body_of(graph: Graph, forms: Forms, operators: Operators, sharing: Sharing, 
 class _Builder:
     def __init__(self, graph: Graph, forms: Forms, operators: Operators, sharing: Sharing, passing: bool) -> None:
         self.graph, self.forms, self.operators, self.sharing, self.passing = graph, forms, operators, sharing, passing
-        self.body = Body(graph)
-        self.sizes = Sizes(self.body)
+        self.body = ClassBody(graph)
+        self.sizes = ForwardSizes(self.body)
         self.places: dict[int, int] = {}
         self.labels = {m.label for m in (*graph.nodes, *graph.declares, *graph.modules)}
         self.own: dict[int, Code] = {id(m): MemberRef(m.label) for m in graph.declares}
-        self.own |= {id(m): Handed(i) for i, m in enumerate(graph.modules) if id(m) not in self.own}
+        self.own |= {id(m): SharedModuleArg(i) for i, m in enumerate(graph.modules) if id(m) not in self.own}
 
-    def run(self) -> Body:
+    def run(self) -> ClassBody:
         body, graph = self.body, self.graph
         body.handed = [m.label for m in graph.modules]
         for value in graph.inputs:
@@ -61,7 +61,7 @@ class _Builder:
         """Puts members whose labels have levels into holders, and reaches them there."""
         body = self.body
         nodes = {n.shared.label if n.shared is not None else n.label: n for n in self.graph.nodes}
-        body.members, reached = folded(body.members, nodes)
+        body.members, reached = nest_labels(body.members, nodes)
 
         def change(part: Code) -> Code | None:
             return reached.get(part.label) if isinstance(part, MemberRef) else None
@@ -84,7 +84,7 @@ class _Builder:
             if member is not None and member not in made:
                 made.append(member)
         if len(made) > 1:
-            raise Unsupported(module.label, "it is used in ways that need different modules")
+            raise MissingEmitter(module.label, "it is used in ways that need different modules")
         self.body.members += made
 
     def _member(self, node: Node, label: str) -> Member | None:
@@ -95,7 +95,7 @@ class _Builder:
             return None
         return Member(label, self.operators.how(node), self.operators.constructor(node))
 
-    def _form(self, node: Node) -> Form | None:
+    def _form(self, node: Node) -> Construction | None:
         """How what the node calls is made, be it an operator in a class of its own."""
         if isinstance(node, CallNode):
             return self.forms[id(node.graph)]
@@ -135,34 +135,34 @@ class _Builder:
             return
         assert form is not None
         modules = tuple(self.own[id(m)] for m in node.modules)
-        traits = Traits(node.graph.name, parametric=True, module=True, call=True)
+        traits = StepInfo(node.graph.name, parametric=True, module=True, call=True)
         if form.turn is not None:
             self._turns(node, form, inputs, own, modules)
             return
         args = (*(Ref(i) for i in range(len(inputs))), *modules, *form.passed)
-        self._step(self._bound(CallCode(Own(), args), inputs, own), traits, node)
+        self._step(self._bound(CallCode(SelfMember(), args), inputs, own), traits, node)
 
-    def _step(self, code: Code, traits: Traits, node: Node, loop: Loop | None = None) -> None:
+    def _step(self, code: Code, traits: StepInfo, node: Node, loop: Loop | None = None) -> None:
         self.body.steps.append(Step(code, tuple(self._place(v) for v in node.outputs), traits, loop))
 
-    def _turns(self, node: CallNode, form: Form, inputs: tuple[int, ...], own: Code, modules: tuple[Code, ...]) -> None:
+    def _turns(self, node: CallNode, form: Construction, inputs: tuple[int, ...], own: Code, modules: tuple[Code, ...]) -> None:
         """A list of modules: one after the other, or side by side."""
         assert form.turn is not None
         label = node.shared.label if node.shared is not None else node.label
         variable = _member_name(label, "branch" if node.graph.kind == "branches" else "layer")
         # Of one branch alone there is no list to make.
         alone = node.graph.kind == "branches" and len(node.outputs) == 1
-        member: Code = Subscript(own, (Lit(0),)) if alone else Name(variable)
-        turn = rewrite(form.turn, lambda c: member if c == Name(TURN) else None)
-        turn = rewrite(turn, lambda c: modules[c.index] if isinstance(c, Handed) else None)
+        member: Code = Subscript(own, (Lit(0),)) if alone else NameCode(variable)
+        turn = rewrite(form.turn, lambda c: member if c == NameCode(TURN) else None)
+        turn = rewrite(turn, lambda c: modules[c.index] if isinstance(c, SharedModuleArg) else None)
         turn = self._bound(turn, inputs, own)
         if alone:
-            self._step(turn, Traits(node.graph.name, parametric=True, module=True, call=True), node)
+            self._step(turn, StepInfo(node.graph.name, parametric=True, module=True, call=True), node)
             return
         if node.graph.kind == "branches":
-            self._step(Gathered(turn, variable, own), Traits(node.graph.name, parametric=True, module=True), node)
+            self._step(ListComp(turn, variable, own), StepInfo(node.graph.name, parametric=True, module=True), node)
             return
-        traits = Traits(node.graph.name, parametric=True, module=True, call=True)
+        traits = StepInfo(node.graph.name, parametric=True, module=True, call=True)
         assert isinstance(turn, CallCode)
         states = tuple(a.index for a in turn.args[: len(node.outputs)] if isinstance(a, ValueRef))
         self._step(turn, traits, node, Loop(own, variable, states))
@@ -175,7 +175,7 @@ class _Builder:
             match part:
                 case Ref(index):
                     return ValueRef(inputs[index])
-                case Own():
+                case SelfMember():
                     return own
                 case Lit(value) if not self.passing:
                     return self.sizes.resolve(value)

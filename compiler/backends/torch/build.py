@@ -11,16 +11,16 @@ from collections import Counter
 from functools import cached_property
 from typing import Literal
 
-from ...graph import CallNode, Graph, OpNode, Program
+from ...ir.graph import CallNode, Graph, OpNode, Program
 from . import classnames
 from .bodies import body_of
-from .classes import Body, ClassDef
+from .classes import ClassBody, ClassDef
 from .code import CallCode
-from .containers import DEEPEST, LARGEST, Form, Forms, container
-from .lifting import lifted
+from .construction import MissingEmitter, Operators
+from .containers import DEEPEST, LARGEST, Construction, Forms, container
+from .lifting import lift_functions
 from .naming import camel, singular, unique
-from .operators import Operators, Unsupported
-from .sharing import Sharing, levels
+from .shared import Sharing, levels
 from .tree import ClassRef, parts
 from .unify import Unifier, instance
 
@@ -53,7 +53,7 @@ class _Build:
             self._layer(layer)
         main = self.classes[id(self.main)]
         if main.body.passed:
-            raise Unsupported(self.main.name, f"no input tells the size {main.body.passed[0][0]}")
+            raise MissingEmitter(self.main.name, f"no input tells the size {main.body.passed[0][0]}")
         found = list({id(c): c for g in self.order if (c := self.classes.get(id(g))) is not None}.values())
         found = [*_used(alone, found), *found]
         found = [*(c for c in found if c is not main), main]
@@ -63,7 +63,7 @@ class _Build:
 
     def _lift(self) -> list[ClassDef]:
         """Classes for the functions that are modules here."""
-        pairs = lifted(self.order, self.operators)
+        pairs = lift_functions(self.order, self.operators)
         bodies = [body_of(graph, {}, self.operators, self.sharing) for _, graph in pairs]
         for group in _alike(bodies):
             self._class(group)
@@ -78,7 +78,7 @@ class _Build:
             if len(found) > 1:
                 forms.update({id(g): None for g in several})
         pending: list[Graph] = []
-        chains: list[Body] = []
+        chains: list[ClassBody] = []
         for graph in layer:
             form = forms.get(id(graph))
             if form is None:
@@ -90,11 +90,11 @@ class _Build:
         for group in _alike([*chains, *self._bodies(pending)]):
             self._class(group)
 
-    def _is_large(self, form: Form, graph: Graph) -> bool:
+    def _is_large(self, form: Construction, graph: Graph) -> bool:
         """Whether a sequence is too much for an expression."""
         return form.kind == "sequential" and (form.depth > DEEPEST or (form.size > LARGEST and self._uses[id(graph)] > 1))
 
-    def _bodies(self, pending: list[Graph]) -> list[Body]:
+    def _bodies(self, pending: list[Graph]) -> list[ClassBody]:
         """The bodies of the graphs. Those that are one shared stage, but read their sizes in different ways, are all passed them."""
         bodies = {id(g): body_of(g, self.forms, self.operators, self.sharing) for g in pending}
         for several in self.sharing.united(pending):
@@ -102,7 +102,7 @@ class _Build:
                 bodies.update({id(g): body_of(g, self.forms, self.operators, self.sharing, passing=True) for g in several})
         return list(bodies.values())
 
-    def _class(self, bodies: list[Body]) -> None:
+    def _class(self, bodies: list[ClassBody]) -> None:
         same = [self.sharing.representative(b.graph) for b in bodies]
         unifier = Unifier(self._base(bodies[0].graph), bodies, same)
         cls = unifier.run()
@@ -110,7 +110,7 @@ class _Build:
             self.classes[id(body.graph)] = cls
             code = instance(cls, index)
             kind: Literal["class", "sequential"] = "class" if body.chain is None else "sequential"
-            self.forms[id(body.graph)] = Form(kind, code, body.keyed, body.listed, passed=tuple(unifier.passed[index]))
+            self.forms[id(body.graph)] = Construction(kind, code, body.keyed, body.listed, passed=tuple(unifier.passed[index]))
 
     def _base(self, graph: Graph) -> str:
         """The name that the class should have."""
@@ -159,27 +159,27 @@ def _used(alone: list[ClassDef], others: list[ClassDef]) -> list[ClassDef]:
     return [c for c in alone if id(c) in made]
 
 
-def _chain(graph: Graph, form: Form) -> Body:
+def _chain(graph: Graph, form: Construction) -> ClassBody:
     """A sequence as a class."""
-    body = Body(graph)
+    body = ClassBody(graph)
     body.names = [v.name for v in graph.inputs]
     assert isinstance(form.code, CallCode)
     body.chain = form.code
     return body
 
 
-def _alike(bodies: list[Body]) -> list[list[Body]]:
+def _alike(bodies: list[ClassBody]) -> list[list[ClassBody]]:
     """Bodies of one block with equal keys. A body that is alone needs no key."""
-    blocks: dict[object, list[Body]] = {}
+    blocks: dict[object, list[ClassBody]] = {}
     for body in bodies:
         span = body.graph.span
         blocks.setdefault((body.graph.name, body.graph.kind, id(span.file), span.start, span.end), []).append(body)
-    groups: list[list[Body]] = []
+    groups: list[list[ClassBody]] = []
     for found in blocks.values():
         if len(found) == 1:
             groups.append(found)
             continue
-        keyed: dict[object, list[Body]] = {}
+        keyed: dict[object, list[ClassBody]] = {}
         for body in found:
             keyed.setdefault(body.key(), []).append(body)
         groups += keyed.values()

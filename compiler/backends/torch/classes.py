@@ -1,8 +1,8 @@
 """What is to be emitted, as data: bodies of classes, and the classes that several bodies share.
 
-A `Body` is one graph written as a class of its own: its members (what the constructor makes) and its steps (what `forward` does). Tensors
-are numbered: the body's inputs first, then the results of the steps in order. A `ClassDef` is what bodies with the same code become: one
-body with `Argument`s where they differed, and for every graph the values of those.
+A `ClassBody` is one graph written as a class of its own: its members (what the constructor makes) and its steps (what `forward` does).
+Tensors are numbered: the body's inputs first, then the results of the steps in order. A `ClassDef` is what bodies with the same code
+become: one body with `Argument`s where they differed, and for every graph the values of those.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import typing
 
 from netc.dsl.record import Record
 
-from ...graph import Graph
-from .code import Attribute, CallCode, Code, Infix, Literal, Method, Own, Prefix, Subscript
+from ...ir.graph import Graph
+from .code import AttributeCode, CallCode, Code, Infix, Literal, Method, Prefix, SelfMember, Subscript
 from .naming import numbered
 from .tree import shape
 
@@ -32,9 +32,9 @@ _FORMS: dict[type[Code], Form] = {
     Method: "method",
     Infix: "infix",
     Prefix: "infix",
-    Attribute: "other",
+    AttributeCode: "other",
     Subscript: "method",
-    Own: "other",
+    SelfMember: "other",
 }
 
 
@@ -43,7 +43,7 @@ def form_of(code: Code) -> Form:
     return _FORMS.get(type(code), "call")
 
 
-class Traits(Record):
+class StepInfo(Record):
     """What the layout of `forward` goes by. `weight` is how much of a line's patience an expression takes."""
 
     operator: str
@@ -72,11 +72,11 @@ class Step(Record):
 
     code: Code
     outputs: tuple[int, ...]
-    traits: Traits
+    traits: StepInfo
     loop: Loop | None = None
 
 
-class Symbol(Record):
+class SizeSymbol(Record):
     """A run-time size that a tensor tells: `(input.shape[axis] - minus) * times // by`."""
 
     name: str
@@ -87,7 +87,7 @@ class Symbol(Record):
     by: int = 1
 
 
-class Body:
+class ClassBody:
     """One graph as a class of its own. `keyed`: modules are reached by `self["0"]`, labels such as `0` being no attributes' names."""
 
     def __init__(self, graph: Graph) -> None:
@@ -102,7 +102,7 @@ class Body:
         self.steps: list[Step] = []
         self.outputs: tuple[int, ...] = ()
         self.handed: list[str] = []
-        self.symbols: list[Symbol] = []
+        self.symbols: list[SizeSymbol] = []
         self.passed: list[tuple[str, Code]] = []
         """Numbers that the caller passes: a name and, in terms of the caller, the value."""
 
@@ -125,7 +125,7 @@ class Body:
         return (self.keyed, chain, members, tuple(self.ties), steps, border, tuple(self.names[self.inputs :]))
 
 
-class Parameter(Record):
+class ConstructorArgument(Record):
     """An argument of a constructor. `values` are those of the instances. `keyword`: calls say its name; if it is `optional`, only where the
     value is not the `default`."""
 
@@ -141,12 +141,12 @@ class Parameter(Record):
 class ClassDef:
     """A class of the emitted file, for the graphs of `bodies`. `name` is decided when all classes are known."""
 
-    def __init__(self, base: str, bodies: list[Body]) -> None:
+    def __init__(self, base: str, bodies: list[ClassBody]) -> None:
         self.base = base
         self.name = ""
         self.graphs = [b.graph for b in bodies]
         self.body = bodies[0]
-        self.parameters: list[Parameter] = []
+        self.parameters: list[ConstructorArgument] = []
         self.widths: set[str] = set()
         """The parameters that are numbers of channels or features."""
 

@@ -11,7 +11,7 @@ import builtins
 import re
 from collections.abc import Iterator, Mapping
 
-from ...graph import CallNode, Graph, Node
+from ...ir.graph import CallNode, Graph, Node
 from .classes import ClassDef
 from .naming import IMPORTED, camel, unique
 from .tree import ClassRef, parts

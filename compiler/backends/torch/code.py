@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from netc.dsl.record import Record
 
 from ...dims import SymDim
-from ...ops.base import typed
-from ...types import FLOAT32, DType
+from ...ir.types import FLOAT32, DType
+from ...ops.base import strict_key
 
 Literal = int | float | bool | str | None | SymDim | DType | tuple["Literal", ...]
 
@@ -28,10 +28,10 @@ class Lit(Code):
     """What a constructor argument for it would be called."""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Lit) and (typed(self.value), self.hint) == (typed(other.value), other.hint)
+        return isinstance(other, Lit) and (strict_key(self.value), self.hint) == (strict_key(other.value), other.hint)
 
     def __hash__(self) -> int:
-        return hash((typed(self.value), self.hint))
+        return hash((strict_key(self.value), self.hint))
 
 
 class Ref(Code):
@@ -40,12 +40,12 @@ class Ref(Code):
     index: int
 
 
-class Own(Code):
+class SelfMember(Code):
     """`self.<label>`: the module of the node, or the parameter or buffer that it is."""
 
 
 class Local(Code):
-    """A name bound by a `Let` around it."""
+    """A name bound by a `LetCode` around it."""
 
     name: str
 
@@ -54,7 +54,7 @@ class Device(Code):
     """The device that the body's tensors are on, read off one of its inputs: `x.device`. Never in a constructor."""
 
 
-class Keyword(Record):
+class KeywordCode(Record):
     """`name=value`, left out while the value is the literal `default`."""
 
     name: str
@@ -64,11 +64,11 @@ class Keyword(Record):
 
 
 class CallCode(Code):
-    """`function(*args, **kwargs)`; `function` is a dotted name such as `nn.Conv2d`, or code such as `Own()`."""
+    """`function(*args, **kwargs)`; `function` is a dotted name such as `nn.Conv2d`, or code such as `SelfMember()`."""
 
     function: str | Code
     args: tuple[Code, ...]
-    kwargs: tuple[Keyword, ...] = ()
+    kwargs: tuple[KeywordCode, ...] = ()
 
 
 class Method(Code):
@@ -77,10 +77,10 @@ class Method(Code):
     target: Code
     name: str
     args: tuple[Code, ...] = ()
-    kwargs: tuple[Keyword, ...] = ()
+    kwargs: tuple[KeywordCode, ...] = ()
 
 
-class Attribute(Code):
+class AttributeCode(Code):
     target: Code
     name: str
 
@@ -100,7 +100,7 @@ class Prefix(Code):
     operand: Code
 
 
-class Slice(Code):
+class SliceCode(Code):
     """`start:stop:step` within a subscript."""
 
     start: Code | None = None
@@ -119,14 +119,14 @@ class TupleCode(Code):
     items: tuple[Code, ...]
 
 
-class Let(Code):
+class LetCode(Code):
     """Statements before an expression: each `(name, code)` is bound in order, then `result`. Only at the top of an emitter's result."""
 
     bindings: tuple[tuple[str, Code], ...]
     result: Code
 
 
-class Several(Code):
+class NestedResults(Code):
     """An expression whose results come in tuples within a tuple: `y, (h, c) = self.lstm(x)`. `groups` counts what is in each; 1: one alone.
     Only at the top of an emitter's result, and only where several results are unpacked."""
 
@@ -154,13 +154,13 @@ def method(target: Code, name: str, *args: object, **kwargs: object) -> Method:
     return Method(target, name, tuple(lit(a) for a in args), keywords(kwargs))
 
 
-def keywords(kwargs: Mapping[str, object]) -> tuple[Keyword, ...]:
+def keywords(kwargs: Mapping[str, object]) -> tuple[KeywordCode, ...]:
     made = []
     for name, value in kwargs.items():
         if isinstance(value, tuple) and len(value) == 2 and not isinstance(value, Code):
-            made.append(Keyword(name, lit(value[0], name), value[1], True))
+            made.append(KeywordCode(name, lit(value[0], name), value[1], True))
         else:
-            made.append(Keyword(name, lit(value, name)))
+            made.append(KeywordCode(name, lit(value, name)))
     return tuple(made)
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...types import DType
-from .access import REGISTRY, Access
-from .classes import Body, ClassDef, Member, Parameter
-from .code import CallCode, Code, Let, Local
-from .layout import STEP, Bracket, Doc, statement
+from ...ir.types import DType
+from .classes import ClassBody, ClassDef, ConstructorArgument, Member
+from .code import CallCode, Code, LetCode, Local
+from .layout import STEP, Doc, LayoutBracket, statement
+from .member_access import REGISTRY, Access
 from .naming import unique
 from .printer import doc, literal
-from .tree import DictCode, ListCode, MemberRef, Name, rewrite
+from .tree import DictCode, ListCode, MemberRef, NameCode, rewrite
 
 
 def constructor(cls: ClassDef, attributes: Mapping[str, str]) -> list[str]:
@@ -28,12 +28,12 @@ def constructor(cls: ClassDef, attributes: Mapping[str, str]) -> list[str]:
     return [*_signature(cls.parameters), *_Constructor(cls).lines(attributes)]
 
 
-def _signature(parameters: list[Parameter]) -> list[str]:
+def _signature(parameters: list[ConstructorArgument]) -> list[str]:
     taken = [Doc("self")]
     for parameter in parameters:
         default = f" = {literal(parameter.default)}" if parameter.optional else ""
         taken.append(Doc(f"{parameter.name}: {_annotation(parameter.values)}{default}"))
-    return statement("def __init__", Doc(Bracket("(", taken, ")"), " -> None:"), 1)
+    return statement("def __init__", Doc(LayoutBracket("(", taken, ")"), " -> None:"), 1)
 
 
 def _annotation(values: tuple[object, ...]) -> str:
@@ -57,7 +57,7 @@ def _type(value: object) -> str:
 class _Constructor:
     def __init__(self, cls: ClassDef) -> None:
         self.cls = cls
-        self.body: Body = cls.body
+        self.body: ClassBody = cls.body
         self.access = Access(cls.body)
         self.taken = {p.name for p in cls.parameters}
         self.bound: dict[str, Code] = {}
@@ -89,14 +89,14 @@ class _Constructor:
         if member.how == "module" or not attribute:
             value = doc(code)
             if member.how == "parameter":
-                value = Doc("nn.Parameter", Bracket("(", [value], ")"))
+                value = Doc("nn.Parameter", LayoutBracket("(", [value], ")"))
             return [*lines, *statement(f"{self.access.home(member)} = ", value, 2), *self._transient(member, attribute)]
         if member.how == "parameter":
-            return [*lines, *statement(f"self.{member.label} = ", Doc("nn.Parameter", Bracket("(", [doc(code)], ")")), 2)]
+            return [*lines, *statement(f"self.{member.label} = ", Doc("nn.Parameter", LayoutBracket("(", [doc(code)], ")")), 2)]
         arguments = [Doc(literal(member.label)), doc(code)]
         if member.how == "transient":
             arguments.append(Doc("persistent=False"))
-        return [*lines, *statement("self.register_buffer", Doc(Bracket("(", arguments, ")")), 2)]
+        return [*lines, *statement("self.register_buffer", Doc(LayoutBracket("(", arguments, ")")), 2)]
 
     def _transient(self, member: Member, attribute: bool) -> list[str]:
         """A buffer that had to be put among the buffers by hand, and is not to be in the state dict."""
@@ -107,12 +107,12 @@ class _Constructor:
 
     def _bindings(self, code: Code, lines: list[str]) -> Code:
         """Writes what must come before the expression; gives the expression."""
-        if not isinstance(code, Let):
+        if not isinstance(code, LetCode):
             return code
         names: dict[str, str] = {}
 
         def renamed(part: Code) -> Code | None:
-            return Name(names[part.name]) if isinstance(part, Local) else None
+            return NameCode(names[part.name]) if isinstance(part, Local) else None
 
         for name, value in code.bindings:
             inner = rewrite(value, renamed)
@@ -123,4 +123,4 @@ class _Constructor:
         return rewrite(code.result, renamed)
 
     def _reached(self, code: Code) -> Code:
-        return rewrite(code, lambda part: Name(self.access.text(part)) if isinstance(part, MemberRef) else None)
+        return rewrite(code, lambda part: NameCode(self.access.text(part)) if isinstance(part, MemberRef) else None)

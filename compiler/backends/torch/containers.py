@@ -1,7 +1,7 @@
 """Graphs that need no class: sequences as `nn.Sequential`, repeats with more to carry as `nn.ModuleList`, branches likewise.
 
-In: a graph of kind `sequence` or `branches` whose callees have their forms. Out: its `Form`, or None if it must be a class. Always: linear
-in the number of nodes; the members' names in the state dict are the labels of the nodes.
+In: a graph of kind `sequence` or `branches` whose callees have their forms. Out: its `Construction`, or None if it must be a class.
+Always: linear in the number of nodes; the members' names in the state dict are the labels of the nodes.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from typing import Literal
 
 from netc.dsl.record import Record
 
-from ...graph import CallNode, Graph, Node, OpNode, Value
+from ...ir.graph import CallNode, Graph, Node, OpNode, Value
 from ...ops.regularization import Identity
 from .code import CallCode, Code, Lit, Ref, TupleCode
+from .construction import Operators
 from .naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, numbered, unique
-from .operators import Operators
-from .tree import Handed, ListCode, Name, Repeated
+from .tree import ListCode, NameCode, RepeatStar, SharedModuleArg
 
 TURN = "_"
 """The name of the member in the code of one turn, until `forward` finds a better one."""
 
 
-class Form(Record):
+class Construction(Record):
     """How a graph is made and used.
 
     `code` is the constructor's expression. A class or a sequential is called; of a list, `turn` is the call of one member, in terms of the
-    graph's inputs (`Ref`) and modules (`Handed`). `passed` are the further numbers that a call takes. `depth` and `size` are those of the
-    expression: how far it is nested, and how many constructors are in it.
+    graph's inputs (`Ref`) and modules (`SharedModuleArg`). `passed` are the further numbers that a call takes. `depth` and `size` are
+    those of the expression: how far it is nested, and how many constructors are in it.
     """
 
     kind: Literal["class", "sequential", "list"]
@@ -45,11 +45,11 @@ DEEPEST = 3
 """Sequences nested more than so deep get classes of their own."""
 LARGEST = 40
 """And so do those with more members than that which are used at several places."""
-Forms = dict[int, Form]
+Forms = dict[int, Construction]
 """By the id of the graph, or of an operator's node that has a class of its own."""
 
 
-def container(graph: Graph, forms: Forms, operators: Operators) -> Form | None:
+def container(graph: Graph, forms: Forms, operators: Operators) -> Construction | None:
     """The form of a graph that is no class."""
     if graph.declares or any(n.shared is not None for n in graph.nodes):
         return None
@@ -77,7 +77,7 @@ def is_chain(graph: Graph) -> bool:
     return graph.outputs[0] is current
 
 
-def _sequential(graph: Graph, forms: Forms, operators: Operators) -> Form | None:
+def _sequential(graph: Graph, forms: Forms, operators: Operators) -> Construction | None:
     if not is_chain(graph):
         return None
     made: list[Code] = []
@@ -123,15 +123,15 @@ def _extent(graph: Graph, forms: Forms) -> tuple[int, int]:
     return depth, size
 
 
-def _named(made: list[Code], nodes: list[Node], depth: int, size: int) -> Form | None:
+def _named(made: list[Code], nodes: list[Node], depth: int, size: int) -> Construction | None:
     if fits(nodes):
-        return Form("sequential", CallCode("nn.Sequential", runs(made, nodes)), depth=depth, size=size)
+        return Construction("sequential", CallCode("nn.Sequential", runs(made, nodes)), depth=depth, size=size)
     labels = _keys(nodes)
     if any(label in MODULE_ATTRIBUTES or label in CONTAINER_ATTRIBUTES or "." in label for label in labels):
         return None
     pairs = tuple(TupleCode((Lit(label), code)) for label, code in zip(labels, made, strict=True))
     code = CallCode("nn.Sequential", (CallCode("OrderedDict", (ListCode(pairs),)),))
-    return Form("sequential", code, depth=depth, size=size)
+    return Construction("sequential", code, depth=depth, size=size)
 
 
 def fits(nodes: list[Node]) -> bool:
@@ -160,20 +160,20 @@ def _keys(nodes: list[Node]) -> list[str]:
 
 
 def runs(made: list[Code], nodes: list[Node]) -> tuple[Code, ...]:
-    """Equal members in a row as one `Repeated`. The first stands alone, and one that is alone is followed by itself no times, so that
+    """Equal members in a row as one `RepeatStar`. The first stands alone, and one that is alone is followed by itself no times, so that
     stages of the same block differ in fewer ways."""
     if not made:
         return ()
     items = [made[0]]
     if len(made) == 1 and isinstance(nodes[0], CallNode):
-        items.append(Repeated(made[0], Lit(0)))
+        items.append(RepeatStar(made[0], Lit(0)))
     at = 1
     while at < len(made):
         end = at + 1
         while end < len(made) and (made[end] is made[at] or made[end] == made[at]):
             end += 1
         many = end - at > 1 or isinstance(nodes[at], CallNode)
-        items.append(Repeated(made[at], Lit(end - at)) if many else made[at])
+        items.append(RepeatStar(made[at], Lit(end - at)) if many else made[at])
         at = end
     return tuple(items)
 
@@ -185,7 +185,7 @@ Wiring = Callable[[Graph], "int | None"]
 """How many of a node's first inputs are carried on, or None if the nodes are not wired so."""
 
 
-def _list(graph: Graph, forms: Forms, operators: Operators, wiring: Wiring) -> Form | None:
+def _list(graph: Graph, forms: Forms, operators: Operators, wiring: Wiring) -> Construction | None:
     if not graph.nodes or not numbered(n.label for n in graph.nodes) or wiring(graph) is None:
         return None
     made: list[Code] = []
@@ -203,7 +203,7 @@ def _list(graph: Graph, forms: Forms, operators: Operators, wiring: Wiring) -> F
         return None
     depth, size = _extent(graph, forms)
     code = CallCode("nn.ModuleList", (ListCode(runs(made, graph.nodes)),))
-    return Form("list", code, turn=turns.pop(), depth=depth, size=size) if depth <= DEEPEST else None
+    return Construction("list", code, turn=turns.pop(), depth=depth, size=size) if depth <= DEEPEST else None
 
 
 def _distinct(nodes: list[Node]) -> list[Node]:
@@ -221,9 +221,9 @@ def _turn(node: Node, graph: Graph, forms: Forms) -> Code:
     args: list[Code] = [Ref(places[id(v)]) for v in first.inputs]
     if isinstance(node, CallNode):
         order = {id(m): i for i, m in enumerate(graph.modules)}
-        args += [Handed(order[id(m)]) for m in node.modules]
+        args += [SharedModuleArg(order[id(m)]) for m in node.modules]
         args += forms[id(node.graph)].passed
-    return CallCode(Name(TURN), tuple(args))
+    return CallCode(NameCode(TURN), tuple(args))
 
 
 def _same(a: tuple[Value, ...], b: tuple[Value, ...]) -> bool:

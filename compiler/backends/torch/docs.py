@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from textwrap import wrap
 
 from ...dims import Dim, SymDim, show, symbols
-from ...graph import Graph
-from ...types import FLOAT32, TensorType
+from ...ir.graph import Graph
+from ...ir.types import FLOAT32, TensorType
 from .classes import ClassDef
 from .layout import STEP, WIDTH
 from .naming import unique
-from .tree import Typed
+from .tree import StrictLiteral
 
 FACTORS = (2, 3, 4, 8, 16)
 """The multiples that symbolic sizes are compared with."""
@@ -86,12 +86,12 @@ class _Sizes:
             for sizes in zip(*(v.type.shape for v in values), strict=False):
                 if all(d == sizes[0] for d in sizes) and self._is_plain(sizes[0]):
                     self.taken |= symbols(sizes[0])
-        self.named: dict[tuple[Typed, ...], str] = {}
+        self.named: dict[tuple[StrictLiteral, ...], str] = {}
         """The sizes that are arguments."""
         for parameter in cls.parameters:
-            self.named.setdefault(tuple(Typed(v) for v in parameter.values), parameter.name)
+            self.named.setdefault(tuple(StrictLiteral(v) for v in parameter.values), parameter.name)
         self.known = dict(self.named)
-        self.letters: dict[tuple[tuple[Typed, ...], int], str] = {}
+        self.letters: dict[tuple[tuple[StrictLiteral, ...], int], str] = {}
         self.here: set[str] = set()
         """The letters of the shape at hand."""
 
@@ -107,7 +107,7 @@ class _Sizes:
     def _axis(self, sizes: list[Dim], axis: int, rank: int) -> str:
         if all(s == sizes[0] for s in sizes) and self._is_plain(sizes[0]):
             return show(sizes[0])
-        values = tuple(Typed(s) for s in sizes)
+        values = tuple(StrictLiteral(s) for s in sizes)
         name = self.named.get(values) or self._known(values, axis) or self._multiple(sizes, axis) or self._letter(sizes[0], axis, rank)
         self.known.setdefault(values, name)
         self.here.add(name)
@@ -118,7 +118,7 @@ class _Sizes:
         """Whether the size says something as it is: formulas do in the whole model only."""
         return self.is_whole or not isinstance(size, SymDim) or show(size).isidentifier()
 
-    def _known(self, values: tuple[Typed, ...], axis: int) -> str:
+    def _known(self, values: tuple[StrictLiteral, ...], axis: int) -> str:
         """The letter that the size has: at the same axis, or else one that no other axis of the shape has."""
         name = self.letters.get((values, axis)) or self.known.get(values, "")
         return name if name not in self.here else ""
@@ -129,7 +129,7 @@ class _Sizes:
         candidates = [(values, name) for values, name in (*same, *self.known.items()) if name not in self.here]
         return next((found for values, name in candidates if (found := self._part(sizes, values, name))), "")
 
-    def _part(self, sizes: list[Dim], values: tuple[Typed, ...], name: str) -> str:
+    def _part(self, sizes: list[Dim], values: tuple[StrictLiteral, ...], name: str) -> str:
         """The sizes as a multiple or a part of what has a name."""
         found = [v.value for v in values]
         factor = _ratio(sizes, found)

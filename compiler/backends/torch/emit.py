@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 
-from ...graph import Program
-from .access import attribute_names
+from ...ir.graph import Program
 from .build import classes_of, main_name
-from .classes import Body, ClassDef
+from .classes import ClassBody, ClassDef
 from .constructor import constructor
 from .docs import docstring
 from .forward import forward
+from .member_access import attribute_names
 from .signature import Signature
 
 
@@ -59,7 +59,7 @@ def _class(cls: ClassDef) -> list[str]:
     return lines + forward(cls.body, attributes)
 
 
-def _base(body: Body) -> str:
+def _base(body: ClassBody) -> str:
     if body.chain is not None:
         return "nn.Sequential"
     if body.keyed:

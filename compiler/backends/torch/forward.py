@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .access import Access
-from .classes import Body, Loop, Step
-from .code import CallCode, Code, Device, Several, TupleCode
-from .grouping import Uses, nested
+from .classes import ClassBody, Loop, Step
+from .code import CallCode, Code, Device, NestedResults, TupleCode
+from .inlining import Uses, nested
 from .layout import STEP, WIDTH, statement
+from .member_access import Access
+from .name_hints import NameHints, goals
 from .naming import IMPORTED
-from .packing import Steps
 from .printer import doc, text, width
 from .signature import Signature, prelude
-from .tree import Argument, Gathered, Handed, MemberRef, Name, Passed, SizeRef, SymbolRef, ValueRef, rewrite
+from .steps import Steps
+from .tree import Argument, ListComp, MemberRef, NameCode, SharedModuleArg, SizeArg, SizeRef, SymbolRef, ValueRef, rewrite
 from .variables import Variables
-from .wishes import Wishes, goals
 
 DEPTH = 2
 """How deep the statements of a method are indented."""
@@ -27,13 +27,13 @@ ROLLED = 3
 """So many equal statements in a row are written as a loop."""
 
 
-def forward(body: Body, attributes: Mapping[str, str]) -> list[str]:
+def forward(body: ClassBody, attributes: Mapping[str, str]) -> list[str]:
     """The method's lines. `attributes`: the attribute that keeps each constructor argument."""
     return _Forward(body, attributes).run()
 
 
 class _Forward:
-    def __init__(self, body: Body, attributes: Mapping[str, str]) -> None:
+    def __init__(self, body: ClassBody, attributes: Mapping[str, str]) -> None:
         self.body, self.attributes = body, attributes
         ready = Steps(body)
         self.steps, self.names, self.whole, self.weak = ready.steps, ready.names, ready.whole, ready.weak
@@ -45,7 +45,7 @@ class _Forward:
         self.signature = Signature(body, alive)
         own = [n for i, n in enumerate(self.names) if i >= body.inputs and i not in self.weak]
         self.variables = Variables(self.signature.fixed | IMPORTED, own)
-        self.wishes = Wishes(self.steps, ready.references, self.names, self.uses, self.nested)
+        self.wishes = NameHints(self.steps, ready.references, self.names, self.uses, self.nested)
         self.goals = goals(self.steps, ready.references, self.names, self.weak, self.uses)
         self.groups: list[list[str]] = []
         self.first: int | None = None
@@ -69,7 +69,7 @@ class _Forward:
         else:
             code = self._resolved(step.code)
             targets = [self._target(o, index) for o in step.outputs]
-            if isinstance(code, Several):
+            if isinstance(code, NestedResults):
                 targets = _grouped(targets, code.groups)
                 code = code.result
             head = f"{', '.join(targets)} = " if targets else "return "
@@ -108,7 +108,7 @@ class _Forward:
         rest = tuple(self._resolved(a) for a in step.code.args[count:])
         for part in step.code.args[count:]:
             self.variables.take(part.index) if isinstance(part, ValueRef) else None
-        call = CallCode(Name(variable), (*(Name(a) for a in after), *rest))
+        call = CallCode(NameCode(variable), (*(NameCode(a) for a in after), *rest))
         members = text(self._resolved(loop.members))
         turn = statement(f"{', '.join(after)} = ", doc(call), DEPTH + 1)
         self._add([f"{STEP * DEPTH}for {variable} in {members}:", *turn])
@@ -138,25 +138,25 @@ class _Forward:
             case ValueRef(index):
                 return self._tensor(index)
             case MemberRef():
-                return Name(self.access.text(part))
+                return NameCode(self.access.text(part))
             case Argument(name, factor, offset):
                 return Argument(f"self.{self.attributes[name]}", factor, offset)
             case SizeRef(words, sources):
                 return SizeRef(words.format(*(self._source(s) for s in sources)), ())
-            case Handed(index):
-                return Name(self.signature.handed[index])
-            case Passed(index):
-                return Name(self.signature.passed[index])
+            case SharedModuleArg(index):
+                return NameCode(self.signature.handed[index])
+            case SizeArg(index):
+                return NameCode(self.signature.passed[index])
             case Device():
-                return Name(f"{self.signature.inputs[0]}.device")
-            case Gathered(element, variable, iterable):
+                return NameCode(f"{self.signature.inputs[0]}.device")
+            case ListComp(element, variable, iterable):
                 return self._gathered(element, variable, iterable)
         return None
 
     def _source(self, source: Code) -> str:
         if isinstance(source, SymbolRef):
             return self.signature.symbols[source.index]
-        assert isinstance(source, Passed)
+        assert isinstance(source, SizeArg)
         return self.signature.passed[source.index]
 
     def _tensor(self, index: int) -> Code:
@@ -166,12 +166,12 @@ class _Forward:
         self.variables.take(index)
         if self.first is None:
             self.first = index
-        return Name(self.variables.name_of[index])
+        return NameCode(self.variables.name_of[index])
 
     def _gathered(self, element: Code, variable: str, iterable: Code) -> Code:
         name = self._temporary(variable)
-        inner = rewrite(element, lambda p: Name(name) if p == Name(variable) else self._change(p))
-        return Gathered(inner, name, self._resolved(iterable))
+        inner = rewrite(element, lambda p: NameCode(name) if p == NameCode(variable) else self._change(p))
+        return ListComp(inner, name, self._resolved(iterable))
 
 
 def _grouped(targets: list[str], groups: tuple[int, ...]) -> list[str]:

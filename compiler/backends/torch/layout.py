@@ -14,7 +14,7 @@ FILLED, SHORT = 10, 8
 """So many items, none of them longer than that, fill lines; fewer or longer ones have a line each."""
 
 
-class Bracket:
+class LayoutBracket:
     """`open item, item close`. `comma`: a comma may follow the last item."""
 
     __slots__ = ("close", "comma", "items", "open", "width")
@@ -45,7 +45,7 @@ class Doc:
 
     __slots__ = ("pieces", "width")
 
-    def __init__(self, *pieces: str | Bracket | Break) -> None:
+    def __init__(self, *pieces: str | LayoutBracket | Break) -> None:
         self.pieces = pieces
         self.width: int = sum(len(p) if isinstance(p, str) else p.width for p in pieces)
 
@@ -57,7 +57,7 @@ class Doc:
 
     def lines_at(self) -> list[Doc]:
         """The parts between the places where lines may end."""
-        parts: list[list[str | Bracket | Break]] = [[]]
+        parts: list[list[str | LayoutBracket | Break]] = [[]]
         for piece in self.pieces:
             if isinstance(piece, Break):
                 parts.append([piece.text])
@@ -84,7 +84,7 @@ def _lines(head: str, doc: Doc, tail: str, indent: int, bracketed: bool) -> list
     before = Doc(*doc.pieces[:chosen])
     after = Doc(*doc.pieces[chosen + 1 :])
     bracket = doc.pieces[chosen]
-    assert isinstance(bracket, Bracket)
+    assert isinstance(bracket, LayoutBracket)
     return [
         STEP * indent + head + before.flat() + bracket.open,
         *_inside(bracket, indent + 1),
@@ -104,17 +104,17 @@ def _at_breaks(head: str, split: list[Doc], tail: str, indent: int, bracketed: b
 
 def _bracket(doc: Doc, room: int) -> int | None:
     """Where to break: at the last bracket that leaves what is before it on one line, if it is not a small one; else at the widest."""
-    places = [i for i, p in enumerate(doc.pieces) if isinstance(p, Bracket) and p.items]
+    places = [i for i, p in enumerate(doc.pieces) if isinstance(p, LayoutBracket) and p.items]
     if not places:
         return None
-    widths = {i: p.width for i, p in enumerate(doc.pieces) if isinstance(p, Bracket)}
+    widths = {i: p.width for i, p in enumerate(doc.pieces) if isinstance(p, LayoutBracket)}
     widest = max(places, key=lambda i: (widths[i], i))
     last = places[-1]
     before = sum(p.width if not isinstance(p, str) else len(p) for p in doc.pieces[:last])
     return last if before < room and widths[last] * 2 >= widths[widest] else widest
 
 
-def _inside(bracket: Bracket, indent: int) -> list[str]:
+def _inside(bracket: LayoutBracket, indent: int) -> list[str]:
     """What stands between the brackets: on one line if it fits, else an item a line."""
     total = sum(i.width + 2 for i in bracket.items) - 2
     if total <= WIDTH - indent * len(STEP):

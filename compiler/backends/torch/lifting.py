@@ -11,15 +11,15 @@ from collections.abc import Iterable, Iterator
 
 from netc.dsl.source import Span
 
-from ...graph import Graph, Node, OpNode, Value
+from ...ir.graph import Graph, Node, OpNode, Value
 from .classes import form_of
-from .code import Code, Device, Let, Lit
+from .code import Code, Device, LetCode, Lit
+from .construction import Operators, has_symbol
 from .containers import fits, is_chain
-from .operators import Operators, has_symbol
 from .tree import parts
 
 
-def lifted(order: Iterable[Graph], operators: Operators) -> list[tuple[OpNode, Graph]]:
+def lift_functions(order: Iterable[Graph], operators: Operators) -> list[tuple[OpNode, Graph]]:
     """The nodes that need a module, each with its graph."""
     places: dict[str, Span] = {}
     return [(node, _alone(node, places.setdefault(node.op.name, node.span))) for graph in order for node in _found(graph, operators)]
@@ -45,7 +45,7 @@ def _functions(nodes: list[Node], operators: Operators) -> Iterator[OpNode]:
 
 def _is_static(code: Code) -> bool:
     """Whether it says all by itself, in words: what is written with signs stays where it is."""
-    if isinstance(code, Let) or form_of(code) not in ("call", "method"):
+    if isinstance(code, LetCode) or form_of(code) not in ("call", "method"):
         return False
     return not any(isinstance(p, Device) or (isinstance(p, Lit) and has_symbol(p.value)) for p in parts(code))
 

@@ -1,6 +1,6 @@
 """Code as text.
 
-In: Code in which every name is decided (`Name`), except for the arguments of a constructor. Out: a `Doc` for the layout, or text on one
+In: Code in which every name is decided (`NameCode`), except for the arguments of a constructor. Out: a `Doc` for the layout, or text on one
 line. Always: brackets only where Python's precedence needs them; literals as a person writes them.
 """
 
@@ -13,26 +13,26 @@ from keyword import iskeyword
 from math import inf, isinf, isnan
 from typing import Any
 
-from ...types import DType
-from .code import Attribute, CallCode, Code, Infix, Keyword, Let, Lit, Local, Method, Prefix, Slice, Subscript, TupleCode
-from .layout import Bracket, Break, Doc
+from ...ir.types import DType
+from .code import AttributeCode, CallCode, Code, Infix, KeywordCode, LetCode, Lit, Local, Method, Prefix, SliceCode, Subscript, TupleCode
+from .comprehensions import as_comprehensions
+from .layout import Break, Doc, LayoutBracket
 from .tree import (
     Argument,
     ClassRef,
     DictCode,
     Formatted,
-    Gathered,
+    GeneratorStar,
     ListCode,
+    ListComp,
     MemberRef,
-    Name,
-    Repeated,
+    NameCode,
+    RepeatStar,
     SizeRef,
     Starred,
-    Typed,
-    Varied,
+    StrictLiteral,
     parts,
 )
-from .vary import varied
 
 _POWER, _UNARY, _TIMES, _PLUS, _SHIFT, _AND, _XOR, _OR, _COMPARE = range(16, 7, -1)
 _ATOM = 20
@@ -110,7 +110,7 @@ def _precedence(code: Code) -> int:
             return _UNARY if value < 0 else _ATOM
         case SizeRef(words):
             return _PLUS if " + " in words or " - " in words else _TIMES if " " in words or words.startswith("-") else _ATOM
-        case Name(words) if " " in words:
+        case NameCode(words) if " " in words:
             return _PLUS
     return _ATOM
 
@@ -118,7 +118,7 @@ def _precedence(code: Code) -> int:
 def _bound(code: Code, least: int) -> Doc:
     """In brackets if it binds less tightly than `least`."""
     inner = doc(code)
-    return inner if _precedence(code) >= least else Doc(Bracket("(", [inner], ")", comma=False))
+    return inner if _precedence(code) >= least else Doc(LayoutBracket("(", [inner], ")", comma=False))
 
 
 # --- one printer a kind of code --------------------------------------------------------------------------------------------
@@ -132,27 +132,27 @@ def _lit(code: Lit) -> Doc:
 
 def _call(code: CallCode) -> Doc:
     function = Doc(code.function) if isinstance(code.function, str) else _bound(code.function, _ATOM)
-    args = tuple(varied(unrolled(code.args))) if code.function in SEQUENCES else code.args
+    args = tuple(as_comprehensions(unrolled(code.args))) if code.function in SEQUENCES else code.args
     return function + Doc(_arguments(args, code.kwargs))
 
 
 def _method(code: Method) -> Doc:
     target = _bound(code.target, _ATOM)
     if isinstance(code.target, Lit) and isinstance(code.target.value, (int, float)):
-        target = Doc(Bracket("(", [doc(code.target)], ")", comma=False))
+        target = Doc(LayoutBracket("(", [doc(code.target)], ")", comma=False))
     return target + Doc(f".{code.name}", _arguments(code.args, code.kwargs))
 
 
-def _arguments(args: tuple[Code, ...], kwargs: tuple[Keyword, ...]) -> Bracket:
+def _arguments(args: tuple[Code, ...], kwargs: tuple[KeywordCode, ...]) -> LayoutBracket:
     if len(args) == 1 and not kwargs and isinstance(args[0], ListCode):
-        only = varied(unrolled(args[0].items))
-        if len(only) == 1 and isinstance(only[0], (Repeated, Varied)):
-            return Bracket("(", [_generator(only[0])], ")", comma=False)
+        only = as_comprehensions(unrolled(args[0].items))
+        if len(only) == 1 and isinstance(only[0], (RepeatStar, GeneratorStar)):
+            return LayoutBracket("(", [_generator(only[0])], ")", comma=False)
         if only and all(_is_entry(item) for item in only):
-            return Bracket("(", [_entry(item) for item in only], ")")
+            return LayoutBracket("(", [_entry(item) for item in only], ")")
     items = [doc(a) for arg in unrolled(args) for a in _inline(arg)]
     items += [Doc(f"{k.name}=") + doc(k.value) for k in kwargs if not _is_default(k)]
-    return Bracket("(", items, ")")
+    return LayoutBracket("(", items, ")")
 
 
 def _inline(arg: Code) -> tuple[Code, ...]:
@@ -180,8 +180,8 @@ def _entry(item: Code) -> Doc:
     return Doc(f"{key.value}=") + doc(value)
 
 
-def _is_default(keyword: Keyword) -> bool:
-    return keyword.has_default and isinstance(keyword.value, Lit) and Typed(keyword.value.value) == Typed(keyword.default)
+def _is_default(keyword: KeywordCode) -> bool:
+    return keyword.has_default and isinstance(keyword.value, Lit) and StrictLiteral(keyword.value.value) == StrictLiteral(keyword.default)
 
 
 def _infix(code: Infix) -> Doc:
@@ -206,10 +206,10 @@ def _closed(inner: Doc) -> Doc:
 
 
 def _subscript(code: Subscript) -> Doc:
-    return _bound(code.target, _ATOM) + Doc(Bracket("[", [doc(i) for i in code.items], "]", comma=len(code.items) > 1))
+    return _bound(code.target, _ATOM) + Doc(LayoutBracket("[", [doc(i) for i in code.items], "]", comma=len(code.items) > 1))
 
 
-def _slice(code: Slice) -> Doc:
+def _slice(code: SliceCode) -> Doc:
     bounds = ["" if c is None else text(c) for c in (code.start, code.stop, code.step)]
     if code.step is None:
         bounds.pop()
@@ -220,7 +220,7 @@ def _slice(code: Slice) -> Doc:
 
 def _tuple(code: TupleCode) -> Doc:
     items = [doc(i) for i in code.items]
-    return Doc(Bracket("(", items, ")")) if len(items) != 1 else Doc(Bracket("(", items, ",)", comma=False))
+    return Doc(LayoutBracket("(", items, ")")) if len(items) != 1 else Doc(LayoutBracket("(", items, ",)", comma=False))
 
 
 def _argument(code: Argument) -> Doc:
@@ -229,23 +229,23 @@ def _argument(code: Argument) -> Doc:
     return Doc(f"{factor}{code.name}{offset}")
 
 
-def _generator(code: Repeated | Varied) -> Doc:
-    if isinstance(code, Repeated):
+def _generator(code: RepeatStar | GeneratorStar) -> Doc:
+    if isinstance(code, RepeatStar):
         return doc(code.item) + Doc(Break(f"for _ in range({text(code.count)})"))
     return doc(code.item) + Doc(Break(f"for {code.variable} in ")) + doc(code.iterable)
 
 
-def _spread(code: Repeated | Varied) -> Doc:
-    return Doc("*", Bracket("(", [_generator(code)], ")", comma=False))
+def _spread(code: RepeatStar | GeneratorStar) -> Doc:
+    return Doc("*", LayoutBracket("(", [_generator(code)], ")", comma=False))
 
 
-def _gathered(code: Gathered) -> Doc:
+def _gathered(code: ListComp) -> Doc:
     inner = doc(code.element) + Doc(Break(f"for {code.variable} in {text(code.iterable)}"))
-    return Doc(Bracket("[", [inner], "]", comma=False))
+    return Doc(LayoutBracket("[", [inner], "]", comma=False))
 
 
 def _dict(code: DictCode) -> Doc:
-    return Doc(Bracket("{", [Doc(f"{literal(key)}: ") + doc(value) for key, value in code.items], "}"))
+    return Doc(LayoutBracket("{", [Doc(f"{literal(key)}: ") + doc(value) for key, value in code.items], "}"))
 
 
 def _prefix(code: Prefix) -> Doc:
@@ -254,27 +254,27 @@ def _prefix(code: Prefix) -> Doc:
 
 _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
     Lit: _lit,
-    Name: lambda code: Doc(code.text),
+    NameCode: lambda code: Doc(code.text),
     Local: lambda code: Doc(code.name),
     ClassRef: lambda code: Doc(code.cls.name),
     SizeRef: lambda code: Doc(code.text),
     Argument: _argument,
     CallCode: _call,
     Method: _method,
-    Attribute: lambda code: _bound(code.target, _ATOM) + Doc(f".{code.name}"),
+    AttributeCode: lambda code: _bound(code.target, _ATOM) + Doc(f".{code.name}"),
     Infix: _infix,
     Prefix: _prefix,
-    Slice: _slice,
+    SliceCode: _slice,
     Subscript: _subscript,
     TupleCode: _tuple,
     Starred: lambda code: Doc("*") + _bound(code.value, _OR),
-    Repeated: _spread,
-    Varied: _spread,
+    RepeatStar: _spread,
+    GeneratorStar: _spread,
     Formatted: lambda code: Doc(f'f"{code.before}{{{text(code.value)}}}{code.after}"'),
-    Gathered: _gathered,
-    ListCode: lambda code: Doc(Bracket("[", [doc(i) for i in varied(unrolled(code.items))], "]")),
+    ListComp: _gathered,
+    ListCode: lambda code: Doc(LayoutBracket("[", [doc(i) for i in as_comprehensions(unrolled(code.items))], "]")),
     DictCode: _dict,
-    Let: lambda code: doc(code.result),
+    LetCode: lambda code: doc(code.result),
 }
 
 
@@ -286,14 +286,14 @@ def unrolled(items: Iterable[Code]) -> list[Code]:
     joined: list[Code] = []
     for item in items:
         before = joined[-1] if joined else None
-        if isinstance(item, Repeated) and before is not None and before == item.item:
-            joined[-1] = Repeated(item.item, _plus_one(item.count))
+        if isinstance(item, RepeatStar) and before is not None and before == item.item:
+            joined[-1] = RepeatStar(item.item, _plus_one(item.count))
         else:
             joined.append(item)
     spread: list[Code] = []
     for item in joined:
-        count = item.count.value if isinstance(item, Repeated) and isinstance(item.count, Lit) else None
-        if isinstance(item, Repeated) and isinstance(count, int) and count < ROLLED:
+        count = item.count.value if isinstance(item, RepeatStar) and isinstance(item.count, Lit) else None
+        if isinstance(item, RepeatStar) and isinstance(count, int) and count < ROLLED:
             spread += [item.item] * count
         else:
             spread.append(item)
@@ -331,6 +331,6 @@ def _own_width(part: Code) -> int:
             return len(function) + 2
         case Method(_, name):
             return len(name) + 3
-        case Name(words):
+        case NameCode(words):
             return len(words)
     return 2

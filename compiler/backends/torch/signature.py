@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .classes import Body, Step, Symbol
-from .layout import STEP, Bracket, Doc, statement
+from .classes import ClassBody, SizeSymbol, Step
+from .layout import STEP, Doc, LayoutBracket, statement
 from .naming import IMPORTED, local, unique
 from .tree import SizeRef, SymbolRef, parts
 
@@ -17,7 +17,7 @@ from .tree import SizeRef, SymbolRef, parts
 class Signature:
     """The names that `forward` begins with."""
 
-    def __init__(self, body: Body, alive: Sequence[Step]) -> None:
+    def __init__(self, body: ClassBody, alive: Sequence[Step]) -> None:
         """`alive`: the steps that are written; only their sizes are read."""
         self.body = body
         self._taken = set(IMPORTED)
@@ -41,7 +41,7 @@ class Signature:
         taken = [f"{n}: Tensor" for n in self.inputs]
         taken += [f"{n}: nn.Module" for n in self.handed]
         taken += [f"{n}: int" for n in self.passed]
-        arguments = Bracket("(", [Doc(a) for a in ("self", *taken)], ")")
+        arguments = LayoutBracket("(", [Doc(a) for a in ("self", *taken)], ")")
         return statement("def forward", Doc(arguments, f" -> {self.result()}:"), 1)
 
     def result(self) -> str:
@@ -57,12 +57,12 @@ def _read_sizes(steps: Sequence[Step]) -> set[int]:
     return {s.index for p in found for s in p.sources if isinstance(s, SymbolRef)}
 
 
-def input_names(body: Body) -> list[str]:
+def input_names(body: ClassBody) -> list[str]:
     """The names that the tensors coming in would like to have: those of the spec, and `x` for what it calls `in`."""
     return ["x" if name in ("in", "in_") else name for name in body.names[: body.inputs]]
 
 
-def prelude(body: Body, signature: Signature) -> list[str]:
+def prelude(body: ClassBody, signature: Signature) -> list[str]:
     """The lines that read the sizes: neighbouring axes of one tensor together."""
     direct: dict[int, list[tuple[int, str]]] = {}
     lines: list[str] = []
@@ -100,7 +100,7 @@ def _read(tensor: str, run: list[tuple[int, str]], rank: int) -> str:
     return f"{names} = {tensor}.shape[{start or ''}:{stop}]"
 
 
-def _inverse(tensor: str, symbol: Symbol) -> str:
+def _inverse(tensor: str, symbol: SizeSymbol) -> str:
     value = f"{tensor}.shape[{symbol.axis}]"
     if symbol.minus:
         value = f"{value} {'-' if symbol.minus > 0 else '+'} {abs(symbol.minus)}"

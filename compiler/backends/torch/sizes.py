@@ -1,6 +1,6 @@
 """Symbolic dimensions in `forward`: read off the shapes of the tensors that come in, or passed by the caller.
 
-In: dimensions that occur in the code of one body. Out: `SizeRef`s, and in the body the `Symbol`s to read and the numbers to be passed.
+In: dimensions that occur in the code of one body. Out: `SizeRef`s, and in the body the `SizeSymbol`s to read and the numbers to be passed.
 Always: a size that some input shows is read off the first axis that does, as it is, as a part or a multiple, or through a line `a*S/c + b`.
 """
 
@@ -9,20 +9,20 @@ from __future__ import annotations
 import re
 
 from ...dims import Dim, SymDim, invert, ratio, show, symbols, to_python
-from ...types import Shape
-from .classes import Body, Symbol
+from ...ir.types import Shape
+from .classes import ClassBody, SizeSymbol
 from .code import Code, Lit, TupleCode
-from .tree import Passed, SizeRef, SymbolRef
+from .tree import SizeArg, SizeRef, SymbolRef
 
 
-class Sizes:
+class ForwardSizes:
     """The run-time sizes of one body, as they are asked for."""
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: ClassBody) -> None:
         self.body = body
         self.known: dict[Dim, Code] = {}
         self.whole: dict[Dim, tuple[int, int]] = {}
-        self.lines: dict[str, Symbol] = {}
+        self.lines: dict[str, SizeSymbol] = {}
         for index, value in enumerate(body.graph.inputs):
             for axis, d in enumerate(value.type.shape):
                 self._look(d, index, axis)
@@ -34,7 +34,7 @@ class Sizes:
         line = invert(d)
         if line is not None:
             name, by, times, minus = line
-            self.lines.setdefault(name, Symbol(name, index, axis, minus, times, by))
+            self.lines.setdefault(name, SizeSymbol(name, index, axis, minus, times, by))
 
     def resolve(self, value: object) -> Code | None:
         """Code for a literal that holds symbolic dimensions; None for one that is plain."""
@@ -74,28 +74,28 @@ class Sizes:
 
     def _axis(self, d: Dim) -> Code:
         index, axis = self.whole[d]
-        return self._symbol(Symbol(axis_name(self.body.graph.inputs[index].type.shape, axis), index, axis))
+        return self._symbol(SizeSymbol(axis_name(self.body.graph.inputs[index].type.shape, axis), index, axis))
 
-    def _named(self, name: str) -> Symbol | None:
+    def _named(self, name: str) -> SizeSymbol | None:
         """Where the symbol can be read: as it is, if that is anywhere."""
         whole = next((place for d, place in self.whole.items() if _is_plain(d, name)), None)
-        return Symbol(name, *whole) if whole is not None else self.lines.get(name)
+        return SizeSymbol(name, *whole) if whole is not None else self.lines.get(name)
 
-    def _symbol(self, symbol: Symbol) -> Code:
+    def _symbol(self, symbol: SizeSymbol) -> Code:
         if symbol not in self.body.symbols:
             self.body.symbols.append(symbol)
         return SymbolRef(self.body.symbols.index(symbol))
 
     def _pass(self, d: SymDim) -> Code:
         self.body.passed.append((size_name(d), Lit(d)))
-        return Passed(len(self.body.passed) - 1)
+        return SizeArg(len(self.body.passed) - 1)
 
 
 def _is_plain(d: Dim, name: str) -> bool:
     return invert(d) == (name, 1, 1, 0)
 
 
-def _is_whole(symbol: Symbol) -> bool:
+def _is_whole(symbol: SizeSymbol) -> bool:
     return (symbol.minus, symbol.times, symbol.by) == (0, 1, 1)
 
 

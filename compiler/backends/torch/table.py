@@ -11,21 +11,21 @@ from typing import Any, TypeVar
 
 from netc.dsl.record import Record
 
-from ...graph import OpNode
-from ...ops.base import Given, Operator
-from ...types import TensorType
+from ...ir.graph import OpNode
+from ...ir.types import TensorType
+from ...ops.base import Operator, OpInputs
 from .code import Code
 
 
-class Site(Record):
+class TorchSite(Record):
     """The use of an operator that is to be written. `results` counts as many types as are unpacked."""
 
     node: OpNode
-    given: Given
+    given: OpInputs
     results: tuple[TensorType, ...]
 
 
-Emitter = Callable[[Any, Site], Code]
+Emitter = Callable[[Any, TorchSite], Code]
 E = TypeVar("E", bound=Emitter)
 
 MODULES: dict[type[Operator], Emitter] = {}

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...graph import CallNode, Graph, OpNode, route
-from .code import Attribute, Code, Lit, Method, Subscript
+from ...ir.graph import CallNode, Graph, OpNode, route
+from .code import AttributeCode, Code, Lit, Method, Subscript
 from .containers import Forms
 from .naming import plain
 from .tree import MemberRef
@@ -40,12 +40,12 @@ def _reached(at: Code, called: Graph, label: str, forms: Forms) -> Code:
     if form.keyed:
         return Subscript(at, (Lit(label),))
     if plain(label):
-        return Attribute(at, label)
+        return AttributeCode(at, label)
     if form.kind != "class" and label.isdigit():
         index = [n.label for n in called.nodes].index(label)
         return Subscript(at, (Lit(index),))
-    return Subscript(Attribute(at, "_modules"), (Lit(label),))
+    return Subscript(AttributeCode(at, "_modules"), (Lit(label),))
 
 
 def _parameter(module: Code, name: str) -> Code:
-    return Attribute(module, name) if name else module
+    return AttributeCode(module, name) if name else module

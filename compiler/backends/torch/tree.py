@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from netc.dsl.record import Record, replace
 
-from ...ops.base import typed
-from .code import Code, Keyword, Lit
+from ...ops.base import strict_key
+from .code import Code, KeywordCode, Lit
 
 if TYPE_CHECKING:
     from .classes import ClassDef
 
 
-class Name(Code):
+class NameCode(Code):
     """A variable, a dotted name, or any other text that binds as tightly as a name."""
 
     text: str
@@ -36,13 +36,13 @@ class MemberRef(Code):
     label: str
 
 
-class Handed(Code):
+class SharedModuleArg(Code):
     """The shared module number `index` that `forward` is handed."""
 
     index: int
 
 
-class Passed(Code):
+class SizeArg(Code):
     """The number `index` of those that `forward` is passed because no tensor of its own tells them."""
 
     index: int
@@ -55,7 +55,7 @@ class SymbolRef(Code):
 
 
 class SizeRef(Code):
-    """A whole number known at run time. `text` is Python with `{0}`, `{1}`, ... for `sources`: each a `SymbolRef` or `Passed`."""
+    """A whole number known at run time. `text` is Python with `{0}`, `{1}`, ... for `sources`: each a `SymbolRef` or `SizeArg`."""
 
     text: str
     sources: tuple[Code, ...]
@@ -81,14 +81,14 @@ class Starred(Code):
     value: Code
 
 
-class Repeated(Code):
+class RepeatStar(Code):
     """`*(item for _ in range(count))`: `count` members of a sequence, each made anew."""
 
     item: Code
     count: Code
 
 
-class Varied(Code):
+class GeneratorStar(Code):
     """`*(item for variable in iterable)`: members that follow a pattern."""
 
     item: Code
@@ -104,7 +104,7 @@ class Formatted(Code):
     after: str
 
 
-class Gathered(Code):
+class ListComp(Code):
     """`[element for variable in iterable]`."""
 
     element: Code
@@ -113,7 +113,7 @@ class Gathered(Code):
 
 
 class ListCode(Code):
-    """`[items]`; items may be `Repeated` or `Starred`."""
+    """`[items]`; items may be `RepeatStar` or `Starred`."""
 
     items: tuple[Code, ...]
 
@@ -165,9 +165,9 @@ def _field(value: Any, change: Callable[[Code], Code | None]) -> Any:
     if isinstance(value, tuple) and value:
         items = tuple(_field(v, change) for v in value)
         return value if all(a is b for a, b in zip(value, items, strict=True)) else items
-    if isinstance(value, Keyword):
+    if isinstance(value, KeywordCode):
         inner = rewrite(value.value, change)
-        return value if inner is value.value else Keyword(value.name, inner, value.default, value.has_default)
+        return value if inner is value.value else KeywordCode(value.name, inner, value.default, value.has_default)
     return value
 
 
@@ -181,23 +181,23 @@ def parts(code: Code) -> Iterator[Code]:
         elif isinstance(part, tuple):
             stack.extend(reversed(part))
             continue
-        elif not isinstance(part, Keyword):
+        elif not isinstance(part, KeywordCode):
             continue
         stack.extend([getattr(part, f) for f in reversed(_inner(part))])
 
 
-def zipped(codes: list[Code], merge: Callable[[list[Code], Keyword | None], Code]) -> Code:
+def zipped(codes: list[Code], merge: Callable[[list[Code], KeywordCode | None], Code]) -> Code:
     """Code of one shape as one: `merge` makes one of the parts at each place (told the keyword it is the value of)."""
     fields = _fields(codes[0])
     return type(codes[0])(*(_zip_field([getattr(c, f) for c in codes], merge) for f in fields))
 
 
-def _zip_field(values: list[Any], merge: Callable[[list[Code], Keyword | None], Code]) -> Any:
+def _zip_field(values: list[Any], merge: Callable[[list[Code], KeywordCode | None], Code]) -> Any:
     first = values[0]
     if isinstance(first, Code):
         return merge(values, None)
-    if isinstance(first, Keyword):
-        return Keyword(first.name, merge([v.value for v in values], first), first.default, first.has_default)
+    if isinstance(first, KeywordCode):
+        return KeywordCode(first.name, merge([v.value for v in values], first), first.default, first.has_default)
     if isinstance(first, tuple):
         return tuple(_zip_field(list(items), merge) for items in zip(*values, strict=True))
     return first
@@ -213,20 +213,20 @@ def shape(code: Code) -> object:
 def _field_shape(value: Any) -> object:
     if isinstance(value, Code):
         return shape(value)
-    if isinstance(value, Keyword):
+    if isinstance(value, KeywordCode):
         return (value.name, shape(value.value))
     if isinstance(value, tuple):
         return tuple(_field_shape(v) for v in value)
     return value
 
 
-class Typed(Record):
+class StrictLiteral(Record):
     """A literal's value that is equal only to one that is written alike: 1 is not True, 0.0 not -0.0."""
 
     value: object
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Typed) and typed(self.value) == typed(other.value)
+        return isinstance(other, StrictLiteral) and strict_key(self.value) == strict_key(other.value)
 
     def __hash__(self) -> int:
-        return hash(typed(self.value))
+        return hash(strict_key(self.value))

@@ -14,13 +14,13 @@ from typing import Any, cast
 from netc.dsl.record import replace
 
 from ...dims import Dim
-from .classes import Body, ClassDef, Member, Parameter, Step, Symbol
-from .code import CallCode, Code, Keyword, Lit, Literal, TupleCode
-from .hints import Hints
+from .classes import ClassBody, ClassDef, ConstructorArgument, Member, SizeSymbol, Step
+from .code import CallCode, Code, KeywordCode, Lit, Literal, TupleCode
+from .construction import MissingEmitter, has_symbol
+from .literal_hints import Hints
 from .naming import IMPORTED, local, unique
-from .operators import Unsupported, has_symbol
 from .sizes import axis_word
-from .tree import Argument, ClassRef, Passed, Repeated, SizeRef, SymbolRef, Typed, zipped
+from .tree import Argument, ClassRef, RepeatStar, SizeArg, SizeRef, StrictLiteral, SymbolRef, zipped
 
 GREATEST = 8
 """A greater factor between two sizes is taken for an accident."""
@@ -31,17 +31,17 @@ COUNT = "depth"
 class Unifier:
     """Unites the bodies of one class."""
 
-    def __init__(self, base: str, bodies: list[Body], same: list[int]) -> None:
+    def __init__(self, base: str, bodies: list[ClassBody], same: list[int]) -> None:
         """`same`: equal numbers for bodies that are one shared module, whose constructor can only be called once."""
         self.bodies, self.same = bodies, same
         self.cls = ClassDef(base, bodies)
-        self.known: dict[tuple[object, ...], Parameter] = {}
+        self.known: dict[tuple[object, ...], ConstructorArgument] = {}
         self.passed: list[list[Code]] = [[code for _, code in b.passed] for b in bodies]
         self.given = _common([b.graph.arguments for b in bodies])
         self.hints = Hints(bodies if len(bodies) > 1 else [])
         self.in_forward = False
         self.stored: set[str] = set()
-        self.symbols: list[Symbol] = []
+        self.symbols: list[SizeSymbol] = []
         self.unused: set[int] = set()
         """The bodies in which the code that is being merged does nothing, whatever its literals are."""
 
@@ -53,7 +53,7 @@ class Unifier:
 
     def _unite(self) -> None:
         first = self.bodies[0]
-        body = Body(first.graph)
+        body = ClassBody(first.graph)
         body.keyed = first.keyed
         body.names, body.outputs, body.handed, body.ties = first.names, first.outputs, first.handed, first.ties
         body.symbols, body.passed = [self._neutral(s) for s in first.symbols], list(first.passed)
@@ -73,12 +73,12 @@ class Unifier:
         self.cls.parameters = [self._settled(p) for p in self.known.values()]
         self.cls.widths = {p.name for p in self.known.values() if self.hints.is_width(p.values)}
 
-    def _settled(self, parameter: Parameter) -> Parameter:
+    def _settled(self, parameter: ConstructorArgument) -> ConstructorArgument:
         """The parameter as calls write it: widths and one that is alone need no names there."""
         telling = len(self.known) == 1 or self.hints.is_width(parameter.values)
         return replace(parameter, stored=parameter.name in self.stored, keyword=parameter.keyword or not telling)
 
-    def _neutral(self, symbol: Symbol) -> Symbol:
+    def _neutral(self, symbol: SizeSymbol) -> SizeSymbol:
         """The symbol with a name that is right in all bodies."""
         shapes = [b.graph.inputs[symbol.input].type.shape for b in self.bodies]
         same = all(s[symbol.axis] == shapes[0][symbol.axis] for s in shapes)
@@ -86,14 +86,14 @@ class Unifier:
 
     # --- anti-unification ------------------------------------------------------------------------------------------------
 
-    def _merge(self, codes: list[Code], keyword: Keyword | None = None) -> Code:
+    def _merge(self, codes: list[Code], keyword: KeywordCode | None = None) -> Code:
         first = codes[0]
         if all(c is first for c in codes) and not isinstance(first, Lit):
             return first
         if isinstance(first, Lit):
             return self._literal([c for c in codes if isinstance(c, Lit)], keyword)
-        if isinstance(first, Repeated):
-            return self._repeated([c for c in codes if isinstance(c, Repeated)])
+        if isinstance(first, RepeatStar):
+            return self._repeated([c for c in codes if isinstance(c, RepeatStar)])
         return zipped(codes, self._merge)
 
     def _call(self, codes: list[CallCode]) -> CallCode:
@@ -101,9 +101,9 @@ class Unifier:
         assert isinstance(merged, CallCode)
         return merged
 
-    def _literal(self, lits: list[Lit], keyword: Keyword | None) -> Code:
+    def _literal(self, lits: list[Lit], keyword: KeywordCode | None) -> Code:
         values = [lit.value for lit in lits]
-        found = {Typed(v): lit for i, (v, lit) in enumerate(zip(values, lits, strict=True)) if i not in self.unused}
+        found = {StrictLiteral(v): lit for i, (v, lit) in enumerate(zip(values, lits, strict=True)) if i not in self.unused}
         if len(found) == 1 and not has_symbol(lits[0].value):
             return next(iter(found.values()))
         if self.in_forward and (self._conflicts(values) or any(has_symbol(v) for v in values)):
@@ -115,7 +115,7 @@ class Unifier:
         assert len(sizes) == 1
         return TupleCode(tuple(self._literal([Lit(v, lits[0].hint) for v in column], None) for column in zip(*values, strict=True)))
 
-    def _repeated(self, codes: list[Repeated]) -> Code:
+    def _repeated(self, codes: list[RepeatStar]) -> Code:
         counts: list[Any] = [c.count.value if isinstance(c.count, Lit) else None for c in codes]
         idle = {i for i, count in enumerate(counts) if count == 0}
         before = self.unused
@@ -123,18 +123,18 @@ class Unifier:
         item = self._merge([c.item for c in codes])
         self.unused = before
         if len(set(counts)) == 1:
-            return Repeated(item, codes[0].count)
+            return RepeatStar(item, codes[0].count)
         for name, values in self.given.items():
             offsets = {_difference(count, v) for count, v in zip(counts, values, strict=True)}
             offset = offsets.pop()
             if not offsets and offset is not None and -3 <= offset <= 1:
-                return Repeated(item, Argument(self._parameter(values, name).name, 1, offset))
-        return Repeated(item, Argument(self._parameter([c + 1 for c in counts], COUNT).name, 1, -1))
+                return RepeatStar(item, Argument(self._parameter(values, name).name, 1, offset))
+        return RepeatStar(item, Argument(self._parameter([c + 1 for c in counts], COUNT).name, 1, -1))
 
     def _conflicts(self, values: Sequence[object]) -> bool:
         """Whether one module would have to have two of the values."""
-        found: dict[int, Typed] = {}
-        return any(found.setdefault(same, Typed(v)) != Typed(v) for same, v in zip(self.same, values, strict=True))
+        found: dict[int, StrictLiteral] = {}
+        return any(found.setdefault(same, StrictLiteral(v)) != StrictLiteral(v) for same, v in zip(self.same, values, strict=True))
 
     def _measured(self, lits: list[Lit]) -> Code | None:
         """The size of an axis that comes in, if the values are that everywhere, or a multiple of it."""
@@ -143,7 +143,7 @@ class Unifier:
                 sizes = [b.graph.inputs[index].type.shape[axis] for b in self.bodies]
                 factor = _times([lit.value for lit in lits], sizes)
                 if factor:
-                    symbol = Symbol(axis_word(value.type.shape, axis), index, axis)
+                    symbol = SizeSymbol(axis_word(value.type.shape, axis), index, axis)
                     if symbol not in self.symbols:
                         self.symbols.append(symbol)
                     text = "{0}" if factor == 1 else f"{factor} * {{0}}"
@@ -153,17 +153,17 @@ class Unifier:
     def _pass(self, lits: list[Lit]) -> Code:
         for index in range(len(self.passed[0])):
             if [p[index] for p in self.passed] == lits:
-                return Passed(index)
+                return SizeArg(index)
         for passed, lit in zip(self.passed, lits, strict=True):
             passed.append(lit)
-        return Passed(len(self.passed[0]) - 1)
+        return SizeArg(len(self.passed[0]) - 1)
 
     # --- arguments -------------------------------------------------------------------------------------------------------
 
-    def _argument(self, values: Sequence[object], hint: str, keyword: Keyword | None) -> Code | None:
+    def _argument(self, values: Sequence[object], hint: str, keyword: KeywordCode | None) -> Code | None:
         """An argument with these values. None for tuples that are better taken apart."""
         if not self.in_forward and self._conflicts(values):
-            raise Unsupported(self.cls.base, "a shared stage of it would need two different modules")
+            raise MissingEmitter(self.cls.base, "a shared stage of it would need two different modules")
         known = next((p for p in self.known.values() if self._agree(p.values, values)), None)
         if known is not None:
             return self._use(known)
@@ -181,7 +181,7 @@ class Unifier:
     def _agree(self, given: Sequence[object], values: Sequence[object]) -> bool:
         """Whether they are the same wherever it matters."""
         pairs = zip(given, values, strict=True)
-        return all(Typed(g) == Typed(v) for i, (g, v) in enumerate(pairs) if i not in self.unused)
+        return all(StrictLiteral(g) == StrictLiteral(v) for i, (g, v) in enumerate(pairs) if i not in self.unused)
 
     def _multiple(self, values: Sequence[object]) -> Code | None:
         """A multiple of what has an argument already, or of an argument of the block: in the constructor of one width of another."""
@@ -203,17 +203,17 @@ class Unifier:
         factor = _factor(values, of) if self.in_forward or self.hints.is_width(of) else None
         return factor if factor and factor <= GREATEST else None
 
-    def _parameter(self, values: Sequence[object], name: str, keyword: Keyword | None = None) -> Parameter:
-        wanted = tuple(Typed(v) for v in values)
+    def _parameter(self, values: Sequence[object], name: str, keyword: KeywordCode | None = None) -> ConstructorArgument:
+        wanted = tuple(StrictLiteral(v) for v in values)
         if wanted not in self.known:
             taken = {p.name for p in self.known.values()} | IMPORTED
             default = keyword.default if keyword is not None and keyword.has_default else None
-            optional = keyword is not None and keyword.has_default and Typed(default) in wanted
+            optional = keyword is not None and keyword.has_default and StrictLiteral(default) in wanted
             literals = cast("tuple[Literal, ...]", tuple(values))
-            self.known[wanted] = Parameter(unique(local(name), taken), literals, keyword is not None, optional, default)
+            self.known[wanted] = ConstructorArgument(unique(local(name), taken), literals, keyword is not None, optional, default)
         return self.known[wanted]
 
-    def _use(self, parameter: Parameter, factor: int = 1) -> Argument:
+    def _use(self, parameter: ConstructorArgument, factor: int = 1) -> Argument:
         if self.in_forward:
             self.stored.add(parameter.name)
         return Argument(parameter.name, factor)
@@ -222,7 +222,9 @@ class Unifier:
 def _common(arguments: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """The compile-time arguments that vary, with their values."""
     found = {name: [a.get(name) for a in arguments] for name in arguments[0]}
-    return {name: values for name, values in found.items() if all(_is_plain(v) for v in values) and len({Typed(v) for v in values}) > 1}
+    return {
+        name: values for name, values in found.items() if all(_is_plain(v) for v in values) and len({StrictLiteral(v) for v in values}) > 1
+    }
 
 
 def _is_plain(value: object) -> bool:
@@ -244,7 +246,9 @@ def _times(values: Sequence[object], sizes: Sequence[Dim]) -> int | None:
     first, base = values[0], sizes[0]
     plain = type(first) is int and type(base) is int and base > 0 and first % base == 0
     factors = [first // base] if plain else [1] if not isinstance(first, int) else []  # type: ignore[operator]
-    return next((k for k in factors if k and all(Typed(v) == Typed(k * s) for v, s in zip(values, sizes, strict=True))), None)
+    return next(
+        (k for k in factors if k and all(StrictLiteral(v) == StrictLiteral(k * s) for v, s in zip(values, sizes, strict=True))), None
+    )
 
 
 def _difference(a: object, b: object) -> int | None:
@@ -257,9 +261,9 @@ def _difference(a: object, b: object) -> int | None:
 def instance(cls: ClassDef, index: int) -> Code:
     """The call that makes the module of the class's graph number `index`."""
     positional = tuple(_value(p, index) for p in cls.parameters if not p.keyword)
-    keywords = tuple(Keyword(p.name, _value(p, index), p.default, p.optional) for p in cls.parameters if p.keyword)
+    keywords = tuple(KeywordCode(p.name, _value(p, index), p.default, p.optional) for p in cls.parameters if p.keyword)
     return CallCode(ClassRef(cls), positional, keywords)
 
 
-def _value(parameter: Parameter, index: int) -> Code:
+def _value(parameter: ConstructorArgument, index: int) -> Code:
     return Lit(parameter.values[index], parameter.name)

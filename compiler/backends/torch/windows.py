@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...types import TensorType
+from ...ir.types import TensorType
 
 
 def ranked(name: str, x: TensorType) -> str:

@@ -28,7 +28,7 @@ class Piece(Record):
     primary: bool
 
 
-class Row(Record):
+class SnippetRow(Record):
     """One line of the drawing. `marks` has a character for each column of `text`: `^` primary, `-` secondary, a space neither."""
 
     number: int | None
@@ -36,19 +36,19 @@ class Row(Record):
     marks: str = ""
 
 
-def draw(annotations: list[Annotation], width: int) -> list[Row]:
+def draw(annotations: list[Annotation], width: int) -> list[SnippetRow]:
     file = annotations[0].span.file
     by_line: dict[int, list[Piece]] = {}
     for annotation in annotations:
         for line, piece in _pieces(annotation):
             by_line.setdefault(line, []).append(piece)
-    rows: list[Row] = []
+    rows: list[SnippetRow] = []
     previous = 0
     for line in sorted(by_line):
         if previous and line == previous + 2:
             rows.append(_source_row(file, line - 1, width))
         elif previous and line > previous + 2:
-            rows.append(Row(0, ""))
+            rows.append(SnippetRow(0, ""))
         rows += _line_rows(file, line, by_line[line], width)
         previous = line
     return rows
@@ -71,32 +71,32 @@ def _pieces(annotation: Annotation) -> list[tuple[int, Piece]]:
     ]
 
 
-def _source_row(file: SourceFile, number: int, width: int) -> Row:
+def _source_row(file: SourceFile, number: int, width: int) -> SnippetRow:
     text, _ = _shown(file.line(number), [], width)
-    return Row(number, text)
+    return SnippetRow(number, text)
 
 
-def _line_rows(file: SourceFile, number: int, pieces: list[Piece], width: int) -> list[Row]:
+def _line_rows(file: SourceFile, number: int, pieces: list[Piece], width: int) -> list[SnippetRow]:
     text, placed = _shown(file.line(number), pieces, width)
     placed.sort(key=lambda piece: (piece.start, piece.end))
     marks = [" "] * max(piece.end for piece in placed)
     for piece in sorted(placed, key=lambda piece: piece.primary):
         marks[piece.start : piece.end] = ("^" if piece.primary else "-") * (piece.end - piece.start)
     underline = "".join(marks)
-    rows = [Row(number, text)]
+    rows = [SnippetRow(number, text)]
     spoken = [piece for piece in placed if piece.text]
     # The rightmost label stands behind the marks if nothing is marked behind it
     if spoken and max(piece.end for piece in placed) == spoken[-1].end:
         last = spoken.pop()
-        rows.append(Row(None, f"{underline} {last.text}", underline + (" " + _colour(last) * len(last.text))))
+        rows.append(SnippetRow(None, f"{underline} {last.text}", underline + (" " + _colour(last) * len(last.text))))
     else:
-        rows.append(Row(None, underline, underline))
+        rows.append(SnippetRow(None, underline, underline))
     return rows + _hanging(spoken)
 
 
-def _hanging(spoken: list[Piece]) -> list[Row]:
+def _hanging(spoken: list[Piece]) -> list[SnippetRow]:
     """The other labels, each on a line of its own under a rope."""
-    rows: list[Row] = []
+    rows: list[SnippetRow] = []
     if spoken:
         rows.append(_ropes(spoken, ""))
     while spoken:
@@ -106,15 +106,17 @@ def _hanging(spoken: list[Piece]) -> list[Row]:
     return rows
 
 
-def _ropes(pieces: list[Piece], text: str, owner: Piece | None = None) -> Row:
+def _ropes(pieces: list[Piece], text: str, owner: Piece | None = None) -> SnippetRow:
     size = max([piece.start + 1 for piece in pieces] + [owner.start if owner else 0])
     line, marks = [" "] * size, [" "] * size
     for piece in pieces:
         line[piece.start] = "|"
         marks[piece.start] = _colour(piece)
     if owner:
-        return Row(None, "".join(line)[: owner.start].ljust(owner.start) + text, "".join(marks)[: owner.start] + _colour(owner) * len(text))
-    return Row(None, "".join(line), "".join(marks))
+        return SnippetRow(
+            None, "".join(line)[: owner.start].ljust(owner.start) + text, "".join(marks)[: owner.start] + _colour(owner) * len(text)
+        )
+    return SnippetRow(None, "".join(line), "".join(marks))
 
 
 def _colour(piece: Piece) -> str:

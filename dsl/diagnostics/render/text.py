@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...source import SourceFile, Span
-from ..model import Diagnostic, Frame
+from ..model import CallSite, Diagnostic
 from .cells import safe
 from .plain import place, summary
-from .snippet import Annotation, Row, draw
+from .snippet import Annotation, SnippetRow, draw
 
 DEFAULT_WIDTH = 120
 # Of a chain longer than this only the two ends are shown
@@ -59,7 +59,7 @@ class _Painter:
         for number, spoken in enumerate(by_file.values()):
             self._snippet("-->" if number == 0 else ":::", spoken[0].span, spoken)
 
-    def _trace(self, trace: tuple[Frame, ...]) -> None:
+    def _trace(self, trace: tuple[CallSite, ...]) -> None:
         hidden = range(MAX_FRAMES - 2, len(trace) - 2) if len(trace) > MAX_FRAMES else range(0)
         for number, frame in enumerate(trace):
             if number not in hidden:
@@ -76,7 +76,7 @@ class _Painter:
         for row in draw(annotations, self.width):
             self._row(row)
 
-    def _row(self, row: Row) -> None:
+    def _row(self, row: SnippetRow) -> None:
         if row.number == 0:
             self.lines.append(self._in(_BLUE, "..."))
         elif row.number is not None:
@@ -90,7 +90,7 @@ class _Painter:
     def _in(self, style: str, text: str) -> str:
         return f"{style}{text}{_RESET}" if self.color and text else text
 
-    def _marked(self, row: Row) -> str:
+    def _marked(self, row: SnippetRow) -> str:
         """The row with every run of equal marks in its colour."""
         if not self.color:
             return row.text

@@ -8,8 +8,7 @@ import pickle
 import pytest
 
 from netc.compiler.dims import Dim, SymDim, evaluate, maximum, minimum, show, size, substitute, symbol, to_python
-
-from .programs import NOTHING, is_multiple, where
+from tests.unit.dims.programs import NOTHING, is_multiple, where
 
 H, T, W, S, K, D = (symbol(name) for name in ("H", "T", "W", "S", "K", "D"))
 

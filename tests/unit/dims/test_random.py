@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netc.compiler.dims import Condition, declare, evaluate, maximum, substitute, symbol
-
-from .programs import (
+from tests.unit.dims.programs import (
     CONDITIONS,
     NAMES,
     NOTHING,

@@ -19,8 +19,7 @@ from netc.compiler.dims import (
     symbols,
     to_python,
 )
-
-from .programs import NOTHING, is_multiple, where
+from tests.unit.dims.programs import NOTHING, is_multiple, where
 
 H, T, W, S, K, D = (symbol(name) for name in ("H", "T", "W", "S", "K", "D"))
 

@@ -6,6 +6,7 @@ attributes, which are float32, would not be exact: there they are composed.
 
 from __future__ import annotations
 
+from ....ir.types import FLOAT32
 from ....ops.activation import (
     Celu,
     Elu,
@@ -35,10 +36,9 @@ from ....ops.activation import (
     Threshold,
 )
 from ....ops.base import Operator
-from ....ops.pointwise import computed, held
-from ....types import FLOAT32
+from ....ops.pointwise import cast_scalar, computed
+from ..expressions import FLOAT64, TensorExpr, erf, expm1, operand, precise, softplus, wide_integer
 from ..table import Site, emits
-from ..terms import FLOAT64, Term, erf, expm1, precise, softplus, term, wide_integer
 
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
 _SQRT_HALF, _SQRT_TWO_OVER_PI = 0.70710678118654752440, 0.79788456080286535588
@@ -48,15 +48,15 @@ def _wide(site: Site) -> bool:
     return site.given[0].dtype == FLOAT64
 
 
-def _real(site: Site) -> Term:
+def _real(site: Site) -> TensorExpr:
     """The input, integers as float32."""
-    x = term(site)
+    x = operand(site)
     return x if x.dtype.is_float else x.cast(FLOAT32)
 
 
 @emits(Relu)
 def relu(op: Relu, site: Site) -> str:
-    x = term(site)
+    x = operand(site)
     if x.dtype.is_float:
         return x.op("Relu").name
     return x.within(wide_integer(x.dtype), lambda y: y.op("Max", 0)).name
@@ -64,7 +64,7 @@ def relu(op: Relu, site: Site) -> str:
 
 @emits(Relu6, Hardtanh)
 def clip(op: Relu6 | Hardtanh, site: Site) -> str:
-    x = term(site)
+    x = operand(site)
     low, high = op.limits(x.dtype).values() if isinstance(op, Hardtanh) else (0, 6)
     convert = float if x.dtype.is_float else int
     return x.within(wide_integer(x.dtype), lambda y: y.op("Clip", convert(low), convert(high))).name
@@ -72,7 +72,7 @@ def clip(op: Relu6 | Hardtanh, site: Site) -> str:
 
 @emits(LeakyRelu)
 def leaky_relu(op: LeakyRelu, site: Site) -> str:
-    x = term(site)
+    x = operand(site)
     if _wide(site):
         return x.greater(0.0).choose(x, x * float(op.negative_slope)).name
     return x.op("LeakyRelu", alpha=float(op.negative_slope)).name
@@ -80,20 +80,20 @@ def leaky_relu(op: LeakyRelu, site: Site) -> str:
 
 @emits(Prelu)
 def prelu(op: Prelu, site: Site) -> str:
-    x, rank = term(site), site.given[0].rank
+    x, rank = operand(site), site.given[0].rank
     slope = site.parameter("weight")
     if rank == 0:
         slope = site.add("Squeeze", [slope])
     elif op.num_parameters != 1 and rank > 2:
         slope = site.add("Unsqueeze", [slope, site.ints(range(1, rank - 1))])
     if _wide(site):
-        return x.greater(0.0).choose(x, x * Term(site, slope, x.dtype)).name
+        return x.greater(0.0).choose(x, x * TensorExpr(site, slope, x.dtype)).name
     return site.add("PRelu", [x.name, slope])
 
 
 @emits(Elu)
 def elu(op: Elu, site: Site) -> str:
-    x = term(site)
+    x = operand(site)
     if _wide(site):
         return x.greater(0.0).choose(x, expm1(x) * float(op.alpha)).name
     return x.op("Elu", alpha=float(op.alpha)).name
@@ -101,7 +101,7 @@ def elu(op: Elu, site: Site) -> str:
 
 @emits(Selu)
 def selu(op: Selu, site: Site) -> str:
-    x = term(site)
+    x = operand(site)
     if _wide(site):
         return (x.greater(0.0).choose(x, expm1(x) * _SELU_ALPHA) * _SELU_SCALE).name
     return x.op("Selu").name
@@ -110,7 +110,7 @@ def selu(op: Selu, site: Site) -> str:
 @emits(Celu)
 def celu(op: Celu, site: Site) -> str:
     """ONNX has it in float32 only."""
-    x, alpha = term(site), float(op.alpha)
+    x, alpha = operand(site), float(op.alpha)
     if _wide(site):
         return x.greater(0.0).choose(x, expm1(x / alpha) * alpha).name
     return x.within(FLOAT32, lambda y: y.op("Celu", alpha=alpha)).name
@@ -118,7 +118,7 @@ def celu(op: Celu, site: Site) -> str:
 
 @emits(Gelu)
 def gelu(op: Gelu, site: Site) -> str:
-    x = term(site)
+    x = operand(site)
     if not _wide(site):
         return x.op("Gelu", approximate=None if op.approximate == "none" else op.approximate).name
     if op.approximate == "none":
@@ -129,29 +129,29 @@ def gelu(op: Gelu, site: Site) -> str:
 
 @emits(Silu)
 def silu(op: Silu, site: Site) -> str:
-    x = term(site)
+    x = operand(site)
     return (x * x.op("Sigmoid")).name
 
 
 @emits(Mish)
 def mish(op: Mish, site: Site) -> str:
-    x = term(site)
+    x = operand(site)
     return (x * softplus(x).op("Tanh")).name if _wide(site) else x.op("Mish").name
 
 
 @emits(Hardswish)
 def hardswish(op: Hardswish, site: Site) -> str:
-    x = term(site)
+    x = operand(site)
     return (x * _hard_sigmoid(x)).name if _wide(site) else x.op("HardSwish").name
 
 
 @emits(Hardsigmoid)
 def hardsigmoid(op: Hardsigmoid, site: Site) -> str:
-    x = term(site)
+    x = operand(site)
     return _hard_sigmoid(x).name if _wide(site) else x.op("HardSigmoid", alpha=1 / 6, beta=0.5).name
 
 
-def _hard_sigmoid(x: Term) -> Term:
+def _hard_sigmoid(x: TensorExpr) -> TensorExpr:
     return (x + 3.0).op("Clip", 0.0, 6.0) / 6.0
 
 
@@ -162,7 +162,7 @@ def by_name(op: Operator, site: Site) -> str:
 
 @emits(Softplus)
 def softplus_(op: Softplus, site: Site) -> str:
-    x, beta, threshold = term(site), float(op.beta), float(op.threshold)
+    x, beta, threshold = operand(site), float(op.beta), float(op.threshold)
     scaled = x if beta == 1 else x * beta
     smooth = softplus(scaled)
     smooth = smooth if beta == 1 else smooth / beta
@@ -180,12 +180,12 @@ def softsign(op: Softsign, site: Site) -> str:
 
 @emits(Logsigmoid)
 def logsigmoid(op: Logsigmoid, site: Site) -> str:
-    return (-softplus(-term(site))).name
+    return (-softplus(-operand(site))).name
 
 
 @emits(Hardshrink)
 def hardshrink(op: Hardshrink, site: Site) -> str:
-    x, limit = term(site), float(op.lambd)
+    x, limit = operand(site), float(op.lambd)
     if _wide(site):
         return abs(x).greater(limit).choose(x, 0.0).name
     return _shrink(x, limit, 0.0)
@@ -193,13 +193,13 @@ def hardshrink(op: Hardshrink, site: Site) -> str:
 
 @emits(Softshrink)
 def softshrink(op: Softshrink, site: Site) -> str:
-    x, limit = term(site), float(op.lambd)
+    x, limit = operand(site), float(op.lambd)
     if _wide(site):
         return (x - x.op("Clip", -limit, limit)).name
     return _shrink(x, limit, limit)
 
 
-def _shrink(x: Term, limit: float, bias: float) -> str:
+def _shrink(x: TensorExpr, limit: float, bias: float) -> str:
     """ONNX leaves bfloat16 out."""
     via = FLOAT32 if x.dtype.name == "bfloat16" else x.dtype
     return x.within(via, lambda y: y.op("Shrink", lambd=limit, bias=bias)).name
@@ -212,8 +212,8 @@ def tanhshrink(op: Tanhshrink, site: Site) -> str:
 
 @emits(Threshold)
 def threshold(op: Threshold, site: Site) -> str:
-    x = term(site)
-    limit, value = held(op.threshold, computed(x.dtype)), held(op.value, x.dtype)
+    x = operand(site)
+    limit, value = cast_scalar(op.threshold, computed(x.dtype)), cast_scalar(op.value, x.dtype)
     assert limit is not None
     assert value is not None
     return x.greater(limit).choose(x, value).name
@@ -221,29 +221,29 @@ def threshold(op: Threshold, site: Site) -> str:
 
 @emits(Glu)
 def glu(op: Glu, site: Site) -> str:
-    x = term(site)
+    x = operand(site)
     value, gate = site.add_many("Split", [x.name], 2, axis=op.axis, num_outputs=2)
-    return (Term(site, value, x.dtype) * Term(site, gate, x.dtype).op("Sigmoid")).name
+    return (TensorExpr(site, value, x.dtype) * TensorExpr(site, gate, x.dtype).op("Sigmoid")).name
 
 
 @emits(Softmax)
 def softmax(op: Softmax, site: Site) -> str:
-    return _along(term(site), "Softmax", op.axis)
+    return _along(operand(site), "Softmax", op.axis)
 
 
 @emits(LogSoftmax)
 def log_softmax(op: LogSoftmax, site: Site) -> str:
-    return _along(term(site), "LogSoftmax", op.axis)
+    return _along(operand(site), "LogSoftmax", op.axis)
 
 
 @emits(Softmin)
 def softmin(op: Softmin, site: Site) -> str:
-    return _along(-term(site), "Softmax", op.axis)
+    return _along(-operand(site), "Softmax", op.axis)
 
 
-def _along(x: Term, op_type: str, axis: int) -> str:
+def _along(x: TensorExpr, op_type: str, axis: int) -> str:
     """A tensor without axes is given one for the time being."""
     if x.site.given[0].rank:
         return x.op(op_type, axis=axis).name
-    vector = Term(x.site, x.site.add("Unsqueeze", [x.name, x.site.ints([0])]), x.dtype).op(op_type, axis=0)
+    vector = TensorExpr(x.site, x.site.add("Unsqueeze", [x.name, x.site.ints([0])]), x.dtype).op(op_type, axis=0)
     return x.site.add("Squeeze", [vector.name, x.site.ints([0])])

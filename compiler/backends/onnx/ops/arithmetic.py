@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from ....ops.arithmetic import Add, Binary, Clamp, Div, FloorDiv, Maximum, Minimum, Mul, Pair, Pow, Remainder, Sub
+from ....ir.types import BOOL, FLOAT32, INT64
+from ....ops.arithmetic import Add, BinaryOperator, Clamp, Div, FloorDiv, Maximum, Minimum, Mul, Pair, Pow, Remainder, Sub
 from ....ops.base import Operator
-from ....ops.pointwise import held
+from ....ops.pointwise import cast_scalar
 from ....ops.promotion import result_type
-from ....types import BOOL, FLOAT32, INT64
+from ..expressions import INT32, TensorExpr, operand, wide_integer
 from ..table import Site, emits
-from ..terms import INT32, Term, term, wide_integer
 
 _ON_TRUTH: dict[type[Operator], str] = {Add: "Or", Mul: "And", Maximum: "Or", Minimum: "And"}
 """What stands for arithmetic on truth values."""
 
 
-def operands(op: Binary, site: Site) -> tuple[Term, Term]:
+def operands(op: BinaryOperator, site: Site) -> tuple[TensorExpr, TensorExpr]:
     """Both operands in one element type; with a number that a half type does not hold, in float32, as PyTorch computes."""
     dtype = op.operand_type(site.given)
-    if op.scalars and dtype.size == 2 and held(op.number(dtype), dtype) is None:
+    if op.scalars and dtype.size == 2 and cast_scalar(op.number(dtype), dtype) is None:
         dtype = FLOAT32
-    x = term(site).cast(dtype)
+    x = operand(site).cast(dtype)
     if not op.scalars:
-        return x, term(site, 1).cast(dtype)
+        return x, operand(site, 1).cast(dtype)
     other = op.number(dtype)
     number = x.like(float(other) if dtype.is_float and isinstance(other, int) else other)
     return (number, x) if op.reverse else (x, number)
 
 
-def _settled(y: Term, site: Site) -> str:
+def _settled(y: TensorExpr, site: Site) -> str:
     """The result in its own element type."""
     return y.cast(site.results[0].dtype).name
 
 
 @emits(Add, Sub, Mul, Div)
-def arithmetic(op: Binary, site: Site) -> str:
+def arithmetic(op: BinaryOperator, site: Site) -> str:
     a, b = operands(op, site)
     return _settled(a.op(_ON_TRUTH[type(op)] if a.dtype == BOOL else op.onnx, b), site)
 
@@ -45,7 +45,7 @@ def power(op: Pow, site: Site) -> str:
     return _settled(a.within(via, lambda base: base.op("Pow", b.cast(via))), site)
 
 
-def _remainder(a: Term, b: Term) -> Term:
+def _remainder(a: TensorExpr, b: TensorExpr) -> TensorExpr:
     """With the sign of the divisor. ONNX's Mod of floats has that of the dividend."""
     if not a.dtype.is_float:
         return a.op("Mod", b)
@@ -76,7 +76,7 @@ def floor_div(op: FloorDiv, site: Site) -> str:
 @emits(Maximum, Minimum)
 def extreme(op: Pair, site: Site) -> str:
     dtype = result_type(site.given)
-    a, b = term(site).cast(dtype), term(site, 1).cast(dtype)
+    a, b = operand(site).cast(dtype), operand(site, 1).cast(dtype)
     if dtype == BOOL:
         return a.op(_ON_TRUTH[type(op)], b).name
     via = wide_integer(dtype)
@@ -87,6 +87,6 @@ def extreme(op: Pair, site: Site) -> str:
 def clamp(op: Clamp, site: Site) -> str:
     dtype = site.results[0].dtype
     via = wide_integer(dtype)
-    ends = (None if bound is None else held(bound, dtype) for bound in (op.min, op.max))
+    ends = (None if bound is None else cast_scalar(bound, dtype) for bound in (op.min, op.max))
     bounds = ["" if end is None else site.scalar(end, via) for end in ends]
-    return Term(site, site.add("Clip", [term(site).cast(via).name, *bounds]), via).cast(dtype).name
+    return TensorExpr(site, site.add("Clip", [operand(site).cast(via).name, *bounds]), via).cast(dtype).name

@@ -8,11 +8,11 @@ from math import sqrt
 import numpy as np
 
 from ....dims import Dim
+from ....ir.types import BOOL, INT64, DType, Shape
 from ....ops.attention import MASK, Attention, K, Q, V
 from ....ops.base import numel
-from ....types import BOOL, INT64, DType, Shape
+from ..expressions import FLOAT64, TensorExpr, operand
 from ..table import Site, emits
-from ..terms import FLOAT64, Term, term
 
 
 @emits(Attention)
@@ -29,7 +29,7 @@ def attention(op: Attention, site: Site) -> str:
         names.append(_mask(site, scores, q))
     causal = op.causal and op.window is None
     if apart:
-        mask = Term(site, names[-1], BOOL if site.given[MASK].dtype == BOOL else q.dtype)
+        mask = TensorExpr(site, names[-1], BOOL if site.given[MASK].dtype == BOOL else q.dtype)
         result = composed(q, k, v, mask, blind=True)[0].name
     else:
         result = site.add("Attention", names, is_causal=int(causal) or None, scale=scale)
@@ -49,7 +49,7 @@ def _window(site: Site, window: int, length: Dim) -> str:
     return site.add("Trilu", [site.add("Trilu", [ones], upper=0), site.scalar(1 - window, INT64)], upper=1)
 
 
-def scaled(q: Term, scale: float | None, features: Dim, heads: int = 1) -> tuple[Term, float | None]:
+def scaled(q: TensorExpr, scale: float | None, features: Dim, heads: int = 1) -> tuple[TensorExpr, float | None]:
     """The queries, with so many features in each of the heads on their last axis, and the scale that is left to do.
 
     ONNX Runtime takes only positive scales, and those of ONNX are float32."""
@@ -60,15 +60,15 @@ def scaled(q: Term, scale: float | None, features: Dim, heads: int = 1) -> tuple
     return (q, float(scale)) if scale > 0 else (q * float(scale), 1.0)
 
 
-def _exactly_scaled(q: Term, scale: float | None, features: Dim, heads: int) -> Term:
+def _exactly_scaled(q: TensorExpr, scale: float | None, features: Dim, heads: int) -> TensorExpr:
     """ONNX Runtime draws a single number into the product behind it, as float32; one for each feature it leaves alone."""
     if not isinstance(features, int):
         return q / q.like(features).op("Sqrt") if scale is None else q * float(scale)
     factor = sqrt(1 / features) if scale is None else float(scale)
-    return q * Term(q.site, q.site.constant(np.full(heads * features, factor)), FLOAT64)
+    return q * TensorExpr(q.site, q.site.constant(np.full(heads * features, factor)), FLOAT64)
 
 
-def composed(q: Term, k: Term, v: Term, mask: Term | None, *, blind: bool) -> tuple[Term, Term]:
+def composed(q: TensorExpr, k: TensorExpr, v: TensorExpr, mask: TensorExpr | None, *, blind: bool) -> tuple[TensorExpr, TensorExpr]:
     """The steps of Attention, of scaled queries: what is found, and the weights. With `blind`, a query that sees no key finds 0, as in
     torch.nn.functional.scaled_dot_product_attention, and not NaN: ONNX Runtime's Attention does so too, but not in float64."""
     scores = q.op("MatMul", k.op("Transpose", perm=[0, 1, 3, 2]))
@@ -76,23 +76,23 @@ def composed(q: Term, k: Term, v: Term, mask: Term | None, *, blind: bool) -> tu
         scores = scores + added(mask, scores.dtype)
     weights = scores.op("Softmax", axis=-1)
     if blind and mask is not None:
-        greatest = scores.op("ReduceMax", Term(q.site, q.site.ints([-1]), INT64), keepdims=1)
-        zero = Term(q.site, q.site.scalar(0.0, q.dtype), q.dtype)
+        greatest = scores.op("ReduceMax", TensorExpr(q.site, q.site.ints([-1]), INT64), keepdims=1)
+        zero = TensorExpr(q.site, q.site.scalar(0.0, q.dtype), q.dtype)
         weights = greatest.equal(float("-inf")).choose(zero, weights)
     return weights.op("MatMul", v), weights
 
 
-def added(mask: Term, dtype: DType) -> Term:
+def added(mask: TensorExpr, dtype: DType) -> TensorExpr:
     """The mask to be added to scores of that type; if it is bool, true where a query may see a key."""
     if mask.dtype != BOOL:
         return mask
-    zero = Term(mask.site, mask.site.scalar(0.0, dtype), dtype)
+    zero = TensorExpr(mask.site, mask.site.scalar(0.0, dtype), dtype)
     return mask.choose(zero, float("-inf"))
 
 
-def _four_axes(op: Attention, site: Site, index: int, scores: Shape, *, alike: bool) -> Term:
+def _four_axes(op: Attention, site: Site, index: int, scores: Shape, *, alike: bool) -> TensorExpr:
     """Queries, keys or values as `[batch, heads, length, features]`; all have one batch, and if they are to be `alike`, as many heads."""
-    x, shape = term(site, index), site.given[index].shape
+    x, shape = operand(site, index), site.given[index].shape
     ahead = scores[:-2]
     if index != Q and op.grouped(site.given):
         if not alike and _shares(op, site):
@@ -108,33 +108,33 @@ def _shares(op: Attention, site: Site) -> bool:
     return max(t.rank for t in (q, k, v)) > 3 and bool(site.given.facts.equal(k.shape[-3], v.shape[-3]))
 
 
-def _repeated(x: Term, shape: Shape, heads: Dim) -> tuple[Term, Shape]:
+def _repeated(x: TensorExpr, shape: Shape, heads: Dim) -> tuple[TensorExpr, Shape]:
     """Each head as often as there are queries that share it."""
     *before, fewer, length, width = shape
     site = x.site
     apart = site.add("Unsqueeze", [x.name, site.ints([len(before) + 1])])
     many = site.add("Expand", [apart, site.ints((*before, fewer, heads // fewer, length, width))])
     whole = (*before, heads, length, width)
-    return Term(site, site.add("Reshape", [many, site.shape(whole)]), x.dtype), whole
+    return TensorExpr(site, site.add("Reshape", [many, site.shape(whole)]), x.dtype), whole
 
 
-def _expanded(x: Term, shape: Shape, wanted: Shape) -> Term:
-    return x if shape == wanted else Term(x.site, x.site.add("Expand", [x.name, x.site.ints(wanted)]), x.dtype)
+def _expanded(x: TensorExpr, shape: Shape, wanted: Shape) -> TensorExpr:
+    return x if shape == wanted else TensorExpr(x.site, x.site.add("Expand", [x.name, x.site.ints(wanted)]), x.dtype)
 
 
-def _reshaped(x: Term, shape: Shape) -> Term:
+def _reshaped(x: TensorExpr, shape: Shape) -> TensorExpr:
     """With four axes. One before the matrices is the batch, the heads are then one."""
     site = x.site
     if len(shape) == 4:
         return x
     if len(shape) > 4:
-        return Term(site, site.add("Reshape", [x.name, site.shape((numel(shape[:-3]), *shape[-3:]))]), x.dtype)
-    return Term(site, site.add("Unsqueeze", [x.name, site.ints([1] if len(shape) == 3 else [0, 1])]), x.dtype)
+        return TensorExpr(site, site.add("Reshape", [x.name, site.shape((numel(shape[:-3]), *shape[-3:]))]), x.dtype)
+    return TensorExpr(site, site.add("Unsqueeze", [x.name, site.ints([1] if len(shape) == 3 else [0, 1])]), x.dtype)
 
 
-def _mask(site: Site, scores: Shape, q: Term) -> str:
+def _mask(site: Site, scores: Shape, q: TensorExpr) -> str:
     """ONNX Runtime lets a mask stretch along the batch and the heads only."""
-    mask, shape = term(site, MASK), site.given[MASK].shape
+    mask, shape = operand(site, MASK), site.given[MASK].shape
     mask = mask if mask.dtype == BOOL else mask.cast(q.dtype)
     ahead = scores[:-2] if len(scores) > 4 else shape[:-2]
     wanted = (*ahead, *scores[-2:])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from ....ir.types import BOOL, FLOAT32
 from ....ops.arithmetic import Pair
 from ....ops.comparison import Comparison, Eq, Ge, Gt, Isfinite, Isinf, Isnan, Le, LogicalAnd, LogicalOr, LogicalXor, Lt, Ne, Where
-from ....ops.pointwise import computed, held
-from ....types import BOOL, FLOAT32
+from ....ops.pointwise import cast_scalar, computed
+from ..expressions import FLOAT64, INT32, TensorExpr, operand
 from ..table import Site, emits
-from ..terms import FLOAT64, INT32, Term, term
 from .arithmetic import operands
 
 
@@ -23,12 +23,12 @@ def comparison(op: Comparison, site: Site) -> str:
 
 @emits(LogicalAnd, LogicalOr, LogicalXor)
 def logic(op: Pair, site: Site) -> str:
-    return term(site).truth().op(op.onnx, term(site, 1).truth()).name
+    return operand(site).truth().op(op.onnx, operand(site, 1).truth()).name
 
 
-def _asked(site: Site) -> Term:
+def _asked(site: Site) -> TensorExpr:
     """The input in a type that runtimes can ask: in float32 nothing that is finite becomes infinite but what is of float64."""
-    x = term(site)
+    x = operand(site)
     return x if x.dtype == FLOAT64 else x.cast(FLOAT32)
 
 
@@ -43,9 +43,9 @@ def isfinite(op: Isfinite, site: Site) -> str:
     return x.op("IsNaN", to=BOOL).op("Or", x.op("IsInf", to=BOOL)).negation().name
 
 
-def _number(op: Where, x: Term) -> Term:
+def _number(op: Where, x: TensorExpr) -> TensorExpr:
     """What a half type does not hold is infinite in it."""
-    taken = held(op.scalars[0], computed(x.dtype))
+    taken = cast_scalar(op.scalars[0], computed(x.dtype))
     assert taken is not None
     return x.like(taken)
 
@@ -53,7 +53,7 @@ def _number(op: Where, x: Term) -> Term:
 @emits(Where)
 def where(op: Where, site: Site) -> str:
     dtype = op.operand_type(site.given)
-    x = term(site, 1).cast(dtype)
-    other = _number(op, x) if op.scalars else term(site, 2).cast(dtype)
+    x = operand(site, 1).cast(dtype)
+    other = _number(op, x) if op.scalars else operand(site, 2).cast(dtype)
     then, otherwise = (other, x) if op.reverse else (x, other)
-    return term(site).choose(then, otherwise).name
+    return operand(site).choose(then, otherwise).name

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
+from ....ir.types import BOOL, DTYPES, INT64, DType
 from ....ops.constants import Parameter, Table
-from ....ops.formula import COMPARISONS, LOGIC, Binary, Call, Const, Formula, Index, Unary, fills, fold, is_real, kind_of
-from ....types import BOOL, DTYPES, INT64, DType
+from ....ops.formula import (
+    COMPARISONS,
+    LOGIC,
+    BinaryFormula,
+    CallFormula,
+    Const,
+    Formula,
+    IndexFormula,
+    UnaryFormula,
+    fills,
+    fold,
+    is_real,
+    kind_of,
+)
 from ..table import Site, emits
 
 
@@ -78,20 +91,20 @@ class _Writer:
                 return self.site.constant(np.asarray(value)), True
             case Const(value):
                 return self.site.scalar(value, self.dtype), False
-            case Index(axis):
+            case IndexFormula(axis):
                 return self._place(axis), False
-            case Unary("not", operand):
+            case UnaryFormula("not", operand):
                 return self.site.add("Not", [self._truth(operand)]), True
-            case Unary(op, operand):
+            case UnaryFormula(op, operand):
                 number = self._number(operand)
                 return (self.site.add("Neg", [number]) if op == "-" else number), False
-            case Binary(op, left, right) if op in LOGIC:
+            case BinaryFormula(op, left, right) if op in LOGIC:
                 return self.site.add(_NODES[op], [self._truth(left), self._truth(right)]), True
-            case Binary(op, left, right):
+            case BinaryFormula(op, left, right):
                 return self._binary(op, self._number(left), self._number(right)), op in COMPARISONS
-            case Call("where", (test, then, otherwise)):
+            case CallFormula("where", (test, then, otherwise)):
                 return self._where(formula, test, then, otherwise)
-            case Call(name, arguments):
+            case CallFormula(name, arguments):
                 return self._called(name, [self._number(a) for a in arguments]), False
         raise TypeError(f"not a formula: {formula!r}")
 

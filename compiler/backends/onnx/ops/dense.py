@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ....ir.types import FLOAT32
 from ....ops.dense import Bilinear, Dense, Embedding
-from ....types import FLOAT32
 from ..table import Site, emits
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import log
 
+from ....ir.types import BOOL
 from ....ops.base import Operator
 from ....ops.elementwise import (
     Abs,
@@ -27,14 +28,13 @@ from ....ops.elementwise import (
     Square,
     Trunc,
 )
-from ....types import BOOL
+from ..expressions import TensorExpr, erf, expm1, log1p, operand, precise
 from ..table import Site, emits
-from ..terms import Term, erf, expm1, log1p, precise, term
 
 
-def in_real(site: Site) -> Term:
+def in_real(site: Site) -> TensorExpr:
     """The input, integers as what the result is."""
-    return term(site).cast(site.results[0].dtype)
+    return operand(site).cast(site.results[0].dtype)
 
 
 @emits(Exp, Log, Reciprocal, Sqrt)
@@ -76,30 +76,30 @@ def erf_(op: Erf, site: Site) -> str:
 
 @emits(Floor, Ceil, Round)
 def rounding(op: Operator, site: Site) -> str:
-    x = term(site)
+    x = operand(site)
     return x.op(op.onnx if x.dtype.is_float else "Identity").name
 
 
 @emits(Trunc)
 def trunc(op: Trunc, site: Site) -> str:
-    x = term(site)
+    x = operand(site)
     return (abs(x).op("Floor") * x.op("Sign")).name if x.dtype.is_float else x.op("Identity").name
 
 
 @emits(Neg)
 def neg(op: Neg, site: Site) -> str:
-    x = term(site)
+    x = operand(site)
     return (x.like(0) - x).name if x.dtype.kind == "uint" else (-x).name
 
 
 @emits(Abs)
 def abs_(op: Abs, site: Site) -> str:
-    return abs(term(site)).name
+    return abs(operand(site)).name
 
 
 @emits(Sign)
 def sign(op: Sign, site: Site) -> str:
-    x = term(site)
+    x = operand(site)
     return x.op("Identity" if x.dtype == BOOL else "Sign").name
 
 
@@ -111,4 +111,4 @@ def square(op: Square, site: Site) -> str:
 
 @emits(LogicalNot)
 def logical_not(op: LogicalNot, site: Site) -> str:
-    return term(site).truth().negation().name
+    return operand(site).truth().negation().name

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ....dims import Dim
-from ....elements import Array
+from ....ir.elements import Array
+from ....ir.types import FLOAT32, INT64, Shape
 from ....ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, Unfold
 from ....ops.windows import Window
-from ....types import FLOAT32, INT64, Shape
+from ..expressions import TensorExpr, operand
 from ..table import Site, emits
-from ..terms import Term, term
 from .shape import reordered, reshaped
 
 _BLOCKS = ("float32", "float16", "float64", "int8", "uint8")
@@ -85,11 +85,11 @@ def _constant(site: Site, array: Array) -> str:
 
 @emits(Fold)
 def fold(op: Fold, site: Site) -> str:
-    x = term(site)
+    x = operand(site)
     sums = x.cast(FLOAT32) if x.dtype.kind == "bool" else x
-    alone, front = site.given[0].rank == 2, Term(site, site.ints([0]), INT64)
+    alone, front = site.given[0].rank == 2, TensorExpr(site, site.ints([0]), INT64)
     sums = sums.op("Unsqueeze", front) if alone else sums
-    sizes = [Term(site, site.ints(numbers), INT64) for numbers in (op.image(), op.pair("kernel"))]
+    sizes = [TensorExpr(site, site.ints(numbers), INT64) for numbers in (op.image(), op.pair("kernel"))]
     dilations, pads, strides = list(op.pair("dilation")), list(op.pair("padding")) * 2, list(op.pair("stride"))
     images = sums.op("Col2Im", *sizes, dilations=dilations, pads=pads, strides=strides)
     return (images.op("Squeeze", front) if alone else images).cast(x.dtype).name

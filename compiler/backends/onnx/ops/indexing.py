@@ -6,30 +6,30 @@ from math import inf
 
 import numpy as np
 
-from ....elements import numpy_dtype
-from ....ops.axes import front_axis
+from ....ir.elements import numpy_dtype
+from ....ir.types import DTYPES, FLOAT32, INT64, DType
+from ....ops.axes import normalize_axis
 from ....ops.indexing import INDEX, MASK, SRC, Gather, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, X, filling
-from ....types import DTYPES, FLOAT32, INT64, DType
+from ..expressions import INT32, TensorExpr, operand
 from ..table import Site, emits
-from ..terms import INT32, Term, term
 
 _REDUCTIONS = {"add": "add", "multiply": "mul", "sum": "add", "mean": "add", "prod": "mul", "amax": "max", "amin": "min"}
 
 
-def _with_axis(site: Site, index: int) -> Term:
+def _with_axis(site: Site, index: int) -> TensorExpr:
     """An input, a single number as a list of one."""
-    found = term(site, index)
-    return found if site.given[index].rank else found.op("Reshape", Term(site, site.ints([1]), INT64))
+    found = operand(site, index)
+    return found if site.given[index].rank else found.op("Reshape", TensorExpr(site, site.ints([1]), INT64))
 
 
-def _without_axis(y: Term, rank: int) -> Term:
+def _without_axis(y: TensorExpr, rank: int) -> TensorExpr:
     """The other way round, for a result that has no axes."""
-    return y if rank else y.op("Reshape", Term(y.site, y.site.ints([]), INT64))
+    return y if rank else y.op("Reshape", TensorExpr(y.site, y.site.ints([]), INT64))
 
 
 @emits(Gather)
 def gather(op: Gather, site: Site) -> str:
-    axis = front_axis(op.name, op.axis, site.given[X])
+    axis = normalize_axis(op.name, op.axis, site.given[X])
     y = _with_axis(site, X).op("GatherElements", _with_axis(site, INDEX), axis=axis)
     return _without_axis(y, site.given[INDEX].rank).name
 
@@ -73,7 +73,7 @@ def _neutral(reduce: str, dtype: DType) -> int | float:
     return {"sum": 0, "mean": 0, "prod": 1, "amax": low, "amin": high}[reduce]
 
 
-def _source(site: Site) -> Term:
+def _source(site: Site) -> TensorExpr:
     """The values to write, as many as there are indices."""
     source = _with_axis(site, SRC)
     pairs = zip(site.given[INDEX].shape or (1,), site.given[SRC].shape or (1,), strict=True)
@@ -81,31 +81,31 @@ def _source(site: Site) -> Term:
     if not longer:
         return source
     parts = [site.ints(p) for p in ([0] * len(longer), list(longer.values()), list(longer))]
-    return source.op("Slice", *(Term(site, part, INT64) for part in parts))
+    return source.op("Slice", *(TensorExpr(site, part, INT64) for part in parts))
 
 
-def _constant(site: Site, value: int | float | bool, dtype: DType) -> Term:
+def _constant(site: Site, value: int | float | bool, dtype: DType) -> TensorExpr:
     """One value for each index."""
-    number = Term(site, site.scalar(value, dtype), dtype)
-    return number.op("Expand", Term(site, site.ints(site.given[INDEX].shape or (1,)), INT64))
+    number = TensorExpr(site, site.scalar(value, dtype), dtype)
+    return number.op("Expand", TensorExpr(site, site.ints(site.given[INDEX].shape or (1,)), INT64))
 
 
-def _written(site: Site, x: Term, source: Term, reduce: str | None = None) -> Term:
-    axis = front_axis(site.node.op.name, site.node.op.args["axis"], site.given[X])
+def _written(site: Site, x: TensorExpr, source: TensorExpr, reduce: str | None = None) -> TensorExpr:
+    axis = normalize_axis(site.node.op.name, site.node.op.args["axis"], site.given[X])
     reduction = None if reduce is None else _REDUCTIONS[reduce]
     return x.op("ScatterElements", _with_axis(site, INDEX), source, axis=axis, reduction=reduction)
 
 
-def _count(op: ScatterReduce, site: Site, base: Term) -> Term:
+def _count(op: ScatterReduce, site: Site, base: TensorExpr) -> TensorExpr:
     """How many values are at each place, at least one."""
-    shape = Term(site, site.ints(site.given[X].shape or (1,)), INT64)
-    ones = Term(site, site.scalar(1, base.dtype), base.dtype).op("Expand", shape)
+    shape = TensorExpr(site, site.ints(site.given[X].shape or (1,)), INT64)
+    ones = TensorExpr(site, site.scalar(1, base.dtype), base.dtype).op("Expand", shape)
     if not op.include_self:
         ones = _written(site, ones, _constant(site, 0, base.dtype))
     return _written(site, ones, _constant(site, 1, base.dtype), "add")
 
 
-def _quotient(total: Term, count: Term) -> Term:
+def _quotient(total: TensorExpr, count: TensorExpr) -> TensorExpr:
     """Of integers, rounded down."""
     if total.dtype.is_float:
         return total / count
@@ -119,8 +119,8 @@ def _quotient(total: Term, count: Term) -> Term:
 @emits(IndexSelect)
 def index_select(op: IndexSelect, site: Site) -> str:
     if not site.given[X].rank:
-        return term(site).op("Identity").name
-    return _with_axis(site, X).op("Gather", _with_axis(site, INDEX), axis=front_axis(op.name, op.axis, site.given[X])).name
+        return operand(site).op("Identity").name
+    return _with_axis(site, X).op("Gather", _with_axis(site, INDEX), axis=normalize_axis(op.name, op.axis, site.given[X])).name
 
 
 @emits(OneHot)
@@ -128,21 +128,21 @@ def one_hot(op: OneHot, site: Site) -> str:
     via = op.dtype if op.dtype in (FLOAT32, INT64) else INT64
     ends = site.constant(np.array([0, 1], dtype=numpy_dtype(via)))
     indices = _with_axis(site, 0).name
-    y = Term(site, site.add("OneHot", [indices, site.scalar(op.classes, INT64), ends], axis=-1), via)
+    y = TensorExpr(site, site.add("OneHot", [indices, site.scalar(op.classes, INT64), ends], axis=-1), via)
     if not site.given[0].rank:
-        y = y.op("Reshape", Term(site, site.ints([-1]), INT64))
+        y = y.op("Reshape", TensorExpr(site, site.ints([-1]), INT64))
     return y.cast(op.dtype).name
 
 
 @emits(Tril, Triu)
 def triangle(op: Tril | Triu, site: Site) -> str:
     narrow = site.given[0].dtype.is_integer and site.given[0].dtype.size < 4
-    x = term(site).cast(INT32) if narrow else term(site)
-    diagonal = [] if op.diagonal == 0 else [Term(site, site.scalar(op.diagonal, INT64), INT64)]
+    x = operand(site).cast(INT32) if narrow else operand(site)
+    diagonal = [] if op.diagonal == 0 else [TensorExpr(site, site.scalar(op.diagonal, INT64), INT64)]
     return x.op("Trilu", *diagonal, upper=int(isinstance(op, Triu))).cast(site.given[0].dtype).name
 
 
 @emits(MaskedFill)
 def masked_fill(op: MaskedFill, site: Site) -> str:
-    x = term(site)
-    return term(site, MASK).choose(x.like(filling(op.name, op.value, x.dtype)), x).name
+    x = operand(site)
+    return operand(site, MASK).choose(x.like(filling(op.name, op.value, x.dtype)), x).name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....dims import SymDim
-from ....ops.axes import front_axis
+from ....ops.axes import normalize_axis
 from ....ops.joining import Chunk, Concat, Split, Stack
 from ..table import Site, emits
 
@@ -16,7 +16,7 @@ def _alike(site: Site) -> list[str]:
 
 @emits(Concat)
 def concat(op: Concat, site: Site) -> str:
-    return site.add("Concat", _alike(site), axis=front_axis(op.name, op.axis, site.given[0]))
+    return site.add("Concat", _alike(site), axis=normalize_axis(op.name, op.axis, site.given[0]))
 
 
 @emits(Stack)
@@ -29,7 +29,7 @@ def stack(op: Stack, site: Site) -> str:
 @emits(Split, Chunk)
 def split(op: Split | Chunk, site: Site) -> str | tuple[str, ...]:
     x = site.given[0]
-    axis = front_axis(op.name, op.axis, x)
+    axis = normalize_axis(op.name, op.axis, x)
     sizes = op.pieces(axis, site.given)
     if len(sizes) == 1:
         return site.inputs[0]

@@ -8,17 +8,17 @@ from math import sqrt
 import numpy as np
 
 from ....dims import Dim
-from ....elements import numpy_dtype
+from ....ir.elements import numpy_dtype
+from ....ir.types import BOOL, INT64
 from ....ops.multihead import MultiheadAttention
-from ....types import BOOL, INT64
+from ..expressions import FLOAT64, TensorExpr, operand
 from ..table import Site, emits
-from ..terms import FLOAT64, Term, term
 from .attention import added, composed, scaled
 
 
 @emits(MultiheadAttention)
 def multihead_attention(op: MultiheadAttention, site: Site) -> tuple[str, ...]:
-    q, k, v = (Term(site, name, site.given[0].dtype) for name in _Projections(op, site).all())
+    q, k, v = (TensorExpr(site, name, site.given[0].dtype) for name in _Projections(op, site).all())
     masks = _Masks(op, site)
     apart = len(site.results) > 1 or (masks.any and q.dtype == FLOAT64)
     found, *weights = (_composed if apart else _whole)(op, site, (q, k, v), masks)
@@ -32,7 +32,7 @@ def multihead_attention(op: MultiheadAttention, site: Site) -> tuple[str, ...]:
     return tuple(site.add("Squeeze", [name, batch]) for name in results)
 
 
-Three = tuple[Term, Term, Term]
+Three = tuple[TensorExpr, TensorExpr, TensorExpr]
 """Queries, keys and values."""
 
 
@@ -50,8 +50,8 @@ def _composed(op: MultiheadAttention, site: Site, three: Three, masks: _Masks) -
     width = site.given[0].shape[-1] // op.heads
     assert isinstance(width, int), "sizes of parameters are known"
     # One number for each feature: a single one ONNX Runtime would draw into the product before it, as float32.
-    roots = Term(site, site.constant(np.full(op.heads * width, sqrt(1 / width), numpy_dtype(three[0].dtype))), three[0].dtype)
-    shape = Term(site, site.ints([0, 0, op.heads, width]), INT64)
+    roots = TensorExpr(site, site.constant(np.full(op.heads * width, sqrt(1 / width), numpy_dtype(three[0].dtype))), three[0].dtype)
+    shape = TensorExpr(site, site.ints([0, 0, op.heads, width]), INT64)
     q, k, v = (t.op("Reshape", shape).op("Transpose", perm=[0, 2, 1, 3]) for t in (three[0] * roots, *three[1:]))
     found, weights = composed(q, k, v, masks.all(causal=op.causal), blind=len(site.results) == 1)
     joined = site.add("Reshape", [found.op("Transpose", perm=[0, 2, 1, 3]).name, site.ints([0, 0, -1])])
@@ -84,7 +84,7 @@ class _Masks:
     def any(self) -> bool:
         return bool(self.roles.masks)
 
-    def all(self, causal: bool) -> Term | None:
+    def all(self, causal: bool) -> TensorExpr | None:
         masks = [*self._of_queries(), *([self._causal()] if causal else []), *self._of_keys()]
         if not masks:
             return None
@@ -93,42 +93,42 @@ class _Masks:
             whole = whole.op("And", mask) if whole.dtype == mask.dtype == BOOL else added(whole, self.dtype) + added(mask, self.dtype)
         if self.roles.padding is not None and len(masks) == 1:
             # ONNX Runtime lets a mask stretch along the batch and the heads only.
-            whole = whole.op("Expand", Term(self.site, self.site.ints([self.batch, 1, self.length, self.keys]), INT64))
+            whole = whole.op("Expand", TensorExpr(self.site, self.site.ints([self.batch, 1, self.length, self.keys]), INT64))
         return self._widened(whole) if self.op.added else whole
 
-    def _of_queries(self) -> list[Term]:
+    def _of_queries(self) -> list[TensorExpr]:
         if self.roles.mask is None:
             return []
         mask = self._seen(self.roles.mask)
         if self.site.given[self.roles.mask].rank == 2:
             return [mask]
         shape = self.site.shape((self.batch, self.op.heads, self.length, self.keys))
-        return [Term(self.site, self.site.add("Reshape", [mask.name, shape]), mask.dtype)]
+        return [TensorExpr(self.site, self.site.add("Reshape", [mask.name, shape]), mask.dtype)]
 
-    def _of_keys(self) -> list[Term]:
+    def _of_keys(self) -> list[TensorExpr]:
         if self.roles.padding is None:
             return []
         mask = self._seen(self.roles.padding)
         axes = [1, 2] if self.site.given[self.roles.padding].rank == 2 else [0, 1, 2]
-        return [mask.op("Unsqueeze", Term(self.site, self.site.ints(axes), INT64))]
+        return [mask.op("Unsqueeze", TensorExpr(self.site, self.site.ints(axes), INT64))]
 
-    def _seen(self, index: int) -> Term:
+    def _seen(self, index: int) -> TensorExpr:
         """PyTorch's module has true where a query may not see a key."""
-        mask = term(self.site, index)
+        mask = operand(self.site, index)
         return mask.negation() if mask.dtype == BOOL else mask.cast(self.dtype)
 
-    def _causal(self) -> Term:
+    def _causal(self) -> TensorExpr:
         site = self.site
         if isinstance(self.length, int) and isinstance(self.keys, int):
-            return Term(site, site.constant(np.tri(self.length, self.keys, dtype=bool)), BOOL)
+            return TensorExpr(site, site.constant(np.tri(self.length, self.keys, dtype=bool)), BOOL)
         ones = site.add("Expand", [site.scalar(True, BOOL), site.ints([self.length, self.keys])])
-        return Term(site, site.add("Trilu", [ones], upper=0), BOOL)
+        return TensorExpr(site, site.add("Trilu", [ones], upper=0), BOOL)
 
-    def _widened(self, mask: Term) -> Term:
+    def _widened(self, mask: TensorExpr) -> TensorExpr:
         """What is added to the keys is seen by all queries."""
         seen = self.site.scalar(True if mask.dtype == BOOL else 0.0, mask.dtype)
         names = [mask.name, self.site.ints([0, self.op.added]), seen, self.site.ints([-1])]
-        return Term(self.site, self.site.add("Pad", names), mask.dtype)
+        return TensorExpr(self.site, self.site.add("Pad", names), mask.dtype)
 
 
 class _Projections:

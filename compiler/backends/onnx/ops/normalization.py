@@ -6,13 +6,13 @@ from typing import cast
 
 import numpy as np
 
-from ....elements import numpy_dtype
+from ....ir.elements import numpy_dtype
+from ....ir.types import FLOAT32, Shape, TensorType
 from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from ....ops.windows import Window
-from ....types import FLOAT32, Shape, TensorType
+from ..expressions import TensorExpr, operand
 from ..sums import Slide, sums
 from ..table import Site, emits
-from ..terms import Term, term
 
 _EPSILON = {"float64": 2.0**-52}
 """The smallest step of the type that PyTorch computes a root mean square in, where that is not float32."""
@@ -100,17 +100,17 @@ def local_response_norm(op: LocalResponseNorm, site: Site) -> str:
     if x.rank == 4 and x.dtype.is_float and op.size % 2 == 1 and op.alpha > 0 and op.beta > 0:
         return site.add("LRN", site.inputs, size=op.size, alpha=float(op.alpha), beta=float(op.beta), bias=float(op.k))
     # LRN of an even size reaches further forwards, PyTorch's further backwards; and runtimes know it of images only.
-    number, means = term(site).cast(site.results[0].dtype), _mean_squares(op, site)
+    number, means = operand(site).cast(site.results[0].dtype), _mean_squares(op, site)
     return (number / (means * op.alpha + op.k).op("Pow", op.beta)).name
 
 
-def _mean_squares(op: LocalResponseNorm, site: Site) -> Term:
+def _mean_squares(op: LocalResponseNorm, site: Site) -> TensorExpr:
     """Of the neighbouring channels of each."""
-    x, squares = site.given[0], term(site) * term(site)
+    x, squares = site.given[0], operand(site) * operand(site)
     before, after = op.size // 2, (op.size - 1) // 2
     if not x.dtype.is_float:
         slide = Slide(site, Window(op.size, before=before, after=after), x.shape[1], x.shape[1])
         return (sums(site, squares.name, x.rank, [(1, slide)]) / op.size).cast(FLOAT32)
     rows = site.add("Reshape", [squares.name, site.ints([0, 1, x.shape[1], -1])])
     means = site.add("AveragePool", [rows], kernel_shape=[op.size, 1], pads=[before, 0, after, 0], count_include_pad=1)
-    return Term(site, site.add("Reshape", [means, site.shape(x.shape)]), x.dtype)
+    return TensorExpr(site, site.add("Reshape", [means, site.shape(x.shape)]), x.dtype)

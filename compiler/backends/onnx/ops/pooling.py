@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+from ....ir.types import INT64
 from ....ops.base import numel
 from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, LpPool, MaxPool
 from ....ops.windows import Window
-from ....types import INT64
-from ..lookup import greatest, greatest_with_places, sliding
-from ..spread import means_by_axis, spread_places
+from ..expressions import TensorExpr, operand, wide_integer
+from ..interpolation import greatest, greatest_with_places, sliding
+from ..resize_matrix import means_by_axis, spread_places
 from ..sums import Slide, covered, sums
 from ..table import Site, emits
-from ..terms import Term, term, wide_integer
 
 
 def _attributes(windows: tuple[Window, ...], *, ceil: bool) -> dict[str, object]:
@@ -91,7 +91,7 @@ def lp_pool(op: LpPool, site: Site) -> str:
     x = site.results[0]
     windows = op.windows(site.given[0])
     # LpPool takes absolute values first, and counts a window over the end otherwise; and it has no kernel on CUDA.
-    powers = site.add("Pow", [term(site).cast(x.dtype).name, site.scalar(op.p, x.dtype)])
+    powers = site.add("Pow", [operand(site).cast(x.dtype).name, site.scalar(op.p, x.dtype)])
     means = site.add("AveragePool", [powers], **_attributes(windows, ceil=op.ceil_mode))
     sums = site.add("Mul", [means, site.scalar(prod(w.taps for w in windows), x.dtype)])
     return site.add("Pow", [sums, site.scalar(1 / op.p, x.dtype)])
@@ -139,5 +139,5 @@ def global_avg_pool(op: GlobalAvgPool, site: Site) -> str:
 
 @emits(GlobalMaxPool)
 def global_max_pool(op: GlobalMaxPool, site: Site) -> str:
-    x = term(site)
-    return x.within(wide_integer(x.dtype), lambda y: y.op("ReduceMax", Term(site, _spatial(site), INT64), keepdims=0)).name
+    x = operand(site)
+    return x.within(wide_integer(x.dtype), lambda y: y.op("ReduceMax", TensorExpr(site, _spatial(site), INT64), keepdims=0)).name

@@ -7,11 +7,11 @@ loads the model. A layer with projections, or in float64, is a Scan: see recurre
 from __future__ import annotations
 
 from ....dims import Dim
+from ....ir.types import FLOAT32
 from ....ops.recurrent import Gru, Lstm, Recurrent, Rnn
-from ....types import FLOAT32
+from ..expressions import FLOAT64
 from ..recurrence import scan_cell
 from ..table import Site, emits
-from ..terms import FLOAT64
 
 
 @emits(Rnn)

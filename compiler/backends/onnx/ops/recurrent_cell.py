@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....elements import numpy_dtype
+from ....ir.elements import numpy_dtype
+from ....ir.types import FLOAT32
 from ....ops.recurrent_cell import GruCell, LstmCell, RecurrentCell, RnnCell
-from ....types import FLOAT32
 from ..recurrence import STEPS, Names
 from ..table import Site, emits
 

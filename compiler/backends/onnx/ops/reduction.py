@@ -6,23 +6,24 @@ from collections.abc import Callable
 from math import inf
 
 from ....dims import Dim, maximum
-from ....ops.axes import front_axis
+from ....ir.types import BOOL, INT64
+from ....ops.axes import normalize_axis
 from ....ops.base import numel
 from ....ops.reduction import (
     All,
     Any,
     Argmax,
     Argmin,
+    ArgReduction,
     Cumprod,
     Cumsum,
-    Extreme,
     Logsumexp,
     Max,
     Mean,
     Min,
+    MinMaxReduction,
     Norm,
     Normalize,
-    Place,
     Prod,
     Quantifier,
     Reduction,
@@ -31,81 +32,80 @@ from ....ops.reduction import (
     Sum,
     Var,
 )
-from ....types import BOOL, INT64
+from ..expressions import INT32, TensorExpr, operand, precise, wide_integer
 from ..table import Site, emits
-from ..terms import INT32, Term, precise, term, wide_integer
 
 
-def _reduce(x: Term, op_type: str, op: Reduction, *, keepdim: bool | None = None) -> Term:
+def _reduce(x: TensorExpr, op_type: str, op: Reduction, *, keepdim: bool | None = None) -> TensorExpr:
     """All axes that the operator reduces."""
     kept = op.keepdim if keepdim is None else keepdim
     axes = [] if op.written() is None else [x.site.ints(op.axes(x.site.given[0]))]
     if not x.site.given[0].rank:
         axes = []
-    return Term(x.site, x.site.add(op_type, [x.name, *axes], keepdims=int(kept)), x.dtype)
+    return TensorExpr(x.site, x.site.add(op_type, [x.name, *axes], keepdims=int(kept)), x.dtype)
 
 
 @emits(Mean, Sum, Prod, Logsumexp)
 def reduction(op: Reduction, site: Site) -> str:
-    return _reduce(term(site).cast(site.results[0].dtype), op.onnx, op).name
+    return _reduce(operand(site).cast(site.results[0].dtype), op.onnx, op).name
 
 
 @emits(Max, Min)
-def extreme(op: Extreme, site: Site) -> str | tuple[str, ...]:
-    x = term(site)
+def extreme(op: MinMaxReduction, site: Site) -> str | tuple[str, ...]:
+    x = operand(site)
     values = x.within(wide_integer(x.dtype), lambda y: _reduce(y, f"Reduce{type(op).__name__}", op))
     if len(site.results) == 1:
         return values.name
     return values.name, _place(x, f"Arg{type(op).__name__}", op).name
 
 
-def _place(x: Term, op_type: str, op: Reduction) -> Term:
+def _place(x: TensorExpr, op_type: str, op: Reduction) -> TensorExpr:
     """Along the one axis."""
     site = x.site
     if not site.given[0].rank:
-        return Term(site, site.scalar(0, INT64), INT64)
+        return TensorExpr(site, site.scalar(0, INT64), INT64)
     number = x.cast(INT32) if x.dtype.name in ("int16", "bool") else x
     (axis,) = op.axes(site.given[0])
     return number.op(op_type, to=INT64, axis=axis, keepdims=int(op.keepdim))
 
 
 @emits(Argmax, Argmin)
-def place(op: Place, site: Site) -> str:
-    x = term(site)
+def place(op: ArgReduction, site: Site) -> str:
+    x = operand(site)
     if op.written() is not None:
         return _place(x, op.onnx, op).name
     number = x.cast(wide_integer(x.dtype))
-    flat = Term(site, site.add("Reshape", [number.name, site.ints([-1])]), number.dtype)
+    flat = TensorExpr(site, site.add("Reshape", [number.name, site.ints([-1])]), number.dtype)
     found = flat.op(op.onnx, to=INT64, axis=0, keepdims=0)
     return site.add("Reshape", [found.name, site.ints([1] * site.given[0].rank)]) if op.keepdim else found.name
 
 
 @emits(Var, Std)
 def spread(op: Spread, site: Site) -> str:
-    def steps(x: Term) -> Term:
+    def steps(x: TensorExpr) -> TensorExpr:
         away = x - _reduce(x, "ReduceMean", op, keepdim=True)
         shape = site.given[0].shape
         count = numel(tuple(shape[axis] for axis in op.axes(site.given[0]))) - op.correction
-        variance = _reduce(away * away, "ReduceSum", op) / Term(site, site.scalar(maximum(count, 0), x.dtype), x.dtype)
+        variance = _reduce(away * away, "ReduceSum", op) / TensorExpr(site, site.scalar(maximum(count, 0), x.dtype), x.dtype)
         return variance.op("Sqrt") if isinstance(op, Std) else variance
 
-    return precise(term(site), steps).name
+    return precise(operand(site), steps).name
 
 
 @emits(Norm)
 def norm(op: Norm, site: Site) -> str:
-    return precise(term(site), lambda x: _norm(x, op)).name
+    return precise(operand(site), lambda x: _norm(x, op)).name
 
 
 @emits(Normalize)
 def normalize(op: Normalize, site: Site) -> str:
-    x = term(site)
+    x = operand(site)
     length = precise(x, lambda y: _norm(y, op.norm()))
     return (x / length.op("Max", float(op.eps))).name
 
 
-def _norm(x: Term, op: Norm) -> Term:
-    known: dict[float, Callable[[], Term]] = {
+def _norm(x: TensorExpr, op: Norm) -> TensorExpr:
+    known: dict[float, Callable[[], TensorExpr]] = {
         2: lambda: _reduce(x, "ReduceL2", op),
         1: lambda: _reduce(x, "ReduceL1", op),
         inf: lambda: _reduce(abs(x), "ReduceMax", op),
@@ -120,13 +120,13 @@ def _norm(x: Term, op: Norm) -> Term:
 
 @emits(Any, All)
 def quantifier(op: Quantifier, site: Site) -> str:
-    held = _reduce(term(site).truth(), "ReduceMax" if isinstance(op, Any) else "ReduceMin", op)
+    held = _reduce(operand(site).truth(), "ReduceMax" if isinstance(op, Any) else "ReduceMin", op)
     return held.cast(site.results[0].dtype).name
 
 
 @emits(Cumsum)
 def cumsum(op: Cumsum, site: Site) -> str:
-    x = term(site).cast(site.results[0].dtype)
+    x = operand(site).cast(site.results[0].dtype)
     if not site.given[0].rank:
         return x.op("Identity").name
     return site.add("CumSum", [x.name, site.scalar(op.axis, INT64)])
@@ -134,32 +134,32 @@ def cumsum(op: Cumsum, site: Site) -> str:
 
 @emits(Cumprod)
 def cumprod(op: Cumprod, site: Site) -> str:
-    x = term(site).cast(site.results[0].dtype)
+    x = operand(site).cast(site.results[0].dtype)
     given = site.given[0]
     if not given.rank:
         return x.op("Identity").name
-    axis = front_axis(op.name, op.axis, given)
+    axis = normalize_axis(op.name, op.axis, given)
     size = given.shape[axis]
     return (_doubled(x, axis, size) if isinstance(size, int) else _triangular(x, axis, given.rank, size)).name
 
 
-def _doubled(x: Term, axis: int, size: int) -> Term:
+def _doubled(x: TensorExpr, axis: int, size: int) -> TensorExpr:
     """ONNX has no CumProd before opset 26. Products of the last 1, 2, 4, 8... elements, each made of two of half as many."""
     site, reach = x.site, 1
     while reach < size:
         before, ends = site.ints([reach, 0]), [site.ints([n]) for n in (0, size, axis)]
         shifted = site.add("Pad", [x.name, before, site.scalar(1, x.dtype), site.ints([axis])])
-        x, reach = x.op("Mul", Term(site, site.add("Slice", [shifted, *ends]), x.dtype)), 2 * reach
+        x, reach = x.op("Mul", TensorExpr(site, site.add("Slice", [shifted, *ends]), x.dtype)), 2 * reach
     return x
 
 
-def _triangular(x: Term, axis: int, rank: int, size: Dim) -> Term:
+def _triangular(x: TensorExpr, axis: int, rank: int, size: Dim) -> TensorExpr:
     """Of a size that is known only at run time: every row of a triangle is multiplied up."""
     site = x.site
-    places = Term(site, site.add("Range", [site.scalar(n, INT64) for n in (0, size, 1)]), INT64)
-    rows = Term(site, site.add("Unsqueeze", [places.name, site.ints([1])]), INT64)
+    places = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, size, 1)]), INT64)
+    rows = TensorExpr(site, site.add("Unsqueeze", [places.name, site.ints([1])]), INT64)
     behind = site.ints(range(2, rank - axis + 1))
-    later = Term(site, site.add("Unsqueeze", [places.greater(rows).name, behind]), BOOL) if rank - axis > 1 else places.greater(rows)
-    beside = Term(site, site.add("Unsqueeze", [x.name, site.ints([axis])]), x.dtype)
+    later = TensorExpr(site, site.add("Unsqueeze", [places.greater(rows).name, behind]), BOOL) if rank - axis > 1 else places.greater(rows)
+    beside = TensorExpr(site, site.add("Unsqueeze", [x.name, site.ints([axis])]), x.dtype)
     held = later.choose(x.like(1), beside)
-    return Term(site, site.add("ReduceProd", [held.name, site.ints([axis + 1])], keepdims=0), x.dtype)
+    return TensorExpr(site, site.add("ReduceProd", [held.name, site.ints([axis + 1])], keepdims=0), x.dtype)

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ....elements import numpy_dtype
+from ....ir.elements import numpy_dtype
 from ....ops.resampling import GridSample, Stretch, Upsample
+from ..expressions import TensorExpr, operand
 from ..nearest import is_left, is_resize, places
+from ..resize_matrix import means_by_axis, times
 from ..smooth import matrix
-from ..spread import means_by_axis, times
 from ..table import Site, emits
-from ..terms import Term, term
-from ..unsupported import Unsupported
+from ..unsupported import UnsupportedInOnnx
 
 _RESIZED = ("float32", "float16", "uint8")
 """What ONNX Runtime has Resize for; everything can be looked up."""
@@ -29,7 +29,7 @@ def upsample(op: Upsample, site: Site) -> str:
     if op.mode in ("nearest", "nearest-exact"):
         return _nearest(site, stretches, exact=op.mode == "nearest-exact")
     if not site.given[0].dtype.is_float:
-        raise Unsupported(
+        raise UnsupportedInOnnx(
             op.name, "PyTorch weighs uint8 in rounded steps, otherwise on each device; `-> cast float32` before is the same everywhere"
         )
     if op.antialias and (op.align_corners or op.mode == "lanczos"):
@@ -37,7 +37,7 @@ def upsample(op: Upsample, site: Site) -> str:
     cubic = op.mode == "bicubic"
     apart = cubic or (len(stretches) > 1 and any(s.size != s.result for s in stretches))
     if apart and not op.align_corners and not op.antialias and any(map(is_left, stretches)):
-        raise Unsupported(
+        raise UnsupportedInOnnx(
             op.name,
             "runtimes leave an axis alone whose size stays the same when it is rounded down, PyTorch stretches it by the scale; "
             "sizes that are larger, or known by a `where` to be, are fine",
@@ -59,7 +59,7 @@ def _resize(site: Site, stretches: Sequence[Stretch], **attributes: object) -> s
     if all(s.scale is None for s in stretches) or attributes["coordinate_transformation_mode"] == "align_corners":
         return site.add("Resize", [site.inputs[0], "", "", site.ints([s.result for s in stretches])], axes=axes, **attributes)
     if any(s.scale is not None and not isinstance(s.size, int) and np.float32(s.scale) != s.scale for s in stretches):
-        raise Unsupported(
+        raise UnsupportedInOnnx(
             site.node.op.name,
             "of a size known only at run time, runtimes work out the result in float32, which this `scale` is not exact in; "
             "`recompute_scale_factor=true` would do without",
@@ -72,7 +72,7 @@ def _smooth(op: Upsample, site: Site, stretches: Sequence[Stretch]) -> str:
     x = site.given[0]
     if not all(isinstance(s.size, int) and isinstance(s.result, int) for s in stretches):
         mode = "`mode=lanczos`" if op.mode == "lanczos" else "`antialias` with `align_corners`"
-        raise Unsupported(op.name, f"{mode} needs sizes that are known")
+        raise UnsupportedInOnnx(op.name, f"{mode} needs sizes that are known")
     y = site.inputs[0]
     for axis, stretch in reversed(list(enumerate(stretches, start=2))):
         if stretch.size != stretch.result:
@@ -118,14 +118,14 @@ def _area(site: Site, stretches: Sequence[Stretch]) -> str:
 @emits(GridSample)
 def grid_sample(op: GridSample, site: Site) -> str:
     mode = {"bilinear": "linear", "bicubic": "cubic"}.get(op.mode, op.mode)
-    grid, padding = term(site, 1), op.padding_mode
+    grid, padding = operand(site, 1), op.padding_mode
     if (op.mode, padding, op.align_corners) == ("nearest", "reflection", False):
         # ONNX Runtime rounds before it reflects, which differs just between two places.
         grid, padding = _reflected(grid), "border"
     return site.add("GridSample", [site.inputs[0], grid.name], mode=mode, padding_mode=padding, align_corners=int(op.align_corners))
 
 
-def _reflected(grid: Term) -> Term:
+def _reflected(grid: TensorExpr) -> TensorExpr:
     """To and fro between -1 and 1."""
     ahead = grid + 1.0
     return -abs(ahead - (ahead / 4.0).op("Floor") * 4.0 - 2.0) + 1.0

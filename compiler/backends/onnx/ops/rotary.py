@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ....dims import Dim
-from ....elements import numpy_dtype
+from ....ir.elements import numpy_dtype
+from ....ir.types import FLOAT32, INT64, DType, Shape
 from ....ops.base import numel
 from ....ops.rotary import Rotary
-from ....types import FLOAT32, INT64, DType, Shape
+from ..expressions import FLOAT64, TensorExpr, operand
 from ..table import Site, emits
-from ..terms import FLOAT64, Term, term
 
 _END = 2**63 - 1
 
@@ -18,18 +18,18 @@ _END = 2**63 - 1
 @emits(Rotary)
 def rotary(op: Rotary, site: Site) -> str:
     """The operator does not take float64; ONNX Runtime's CPU has no kernel for bfloat16."""
-    x = term(site)
+    x = operand(site)
     if x.dtype == FLOAT64:
         return _composed(op, site, x).name
     return x.within(FLOAT32, lambda y: _turned(op, site, y)).name if x.dtype.name == "bfloat16" else _turned(op, site, x).name
 
 
-def _turned(op: Rotary, site: Site, x: Term) -> Term:
+def _turned(op: Rotary, site: Site, x: TensorExpr) -> TensorExpr:
     shape = site.given[0].shape
     taken = _taken(shape)
     inputs = [x if taken == shape else _reshaped(x, taken), *_cosine_and_sine(op, site, x.dtype)]
     if not _by_sample(site):
-        rows = Term(site, site.add("Expand", [_range(site, 0, shape[-2], 1), site.ints([taken[0], shape[-2]])]), INT64)
+        rows = TensorExpr(site, site.add("Expand", [_range(site, 0, shape[-2], 1), site.ints([taken[0], shape[-2]])]), INT64)
         inputs.append(rows)
     made = site.add(
         "RotaryEmbedding",
@@ -38,7 +38,7 @@ def _turned(op: Rotary, site: Site, x: Term) -> Term:
         rotary_embedding_dim=op.dims,
         num_heads=1 if len(taken) == 3 else None,
     )
-    result = Term(site, made, x.dtype)
+    result = TensorExpr(site, made, x.dtype)
     return result if taken == shape else _reshaped(result, shape)
 
 
@@ -49,8 +49,8 @@ def _taken(shape: Shape) -> Shape:
     return shape if len(shape) < 5 else (shape[0], numel(shape[1:-2]), *shape[-2:])
 
 
-def _reshaped(x: Term, shape: Shape) -> Term:
-    return Term(x.site, x.site.add("Reshape", [x.name, x.site.shape(shape)]), x.dtype)
+def _reshaped(x: TensorExpr, shape: Shape) -> TensorExpr:
+    return TensorExpr(x.site, x.site.add("Reshape", [x.name, x.site.shape(shape)]), x.dtype)
 
 
 def _by_sample(site: Site) -> bool:
@@ -61,21 +61,21 @@ def _by_sample(site: Site) -> bool:
 # --- angles ------------------------------------------------------------------------------------------------------------------
 
 
-def _cosine_and_sine(op: Rotary, site: Site, dtype: DType) -> tuple[Term, Term]:
+def _cosine_and_sine(op: Rotary, site: Site, dtype: DType) -> tuple[TensorExpr, TensorExpr]:
     """Of all angles, `[T, dims / 2]` or `[N, T, dims / 2]`, rounded to the type given; exact as PyTorch has them before."""
     wide = FLOAT64 if dtype == FLOAT64 else FLOAT32
     places = site.inputs[1] if len(site.given) > 1 else _range(site, 0, site.given[0].shape[-2], 1)
-    column = Term(site, site.add("Unsqueeze", [site.cast(places, wide), site.ints([-1])]), wide)
+    column = TensorExpr(site, site.add("Unsqueeze", [site.cast(places, wide), site.ints([-1])]), wide)
     angles = column * _frequencies(op, site, wide)
     return angles.op("Cos").cast(dtype), angles.op("Sin").cast(dtype)
 
 
-def _frequencies(op: Rotary, site: Site, wide: DType) -> Term:
+def _frequencies(op: Rotary, site: Site, wide: DType) -> TensorExpr:
     dims = op.turned(site.given[0])
     if isinstance(dims, int):
         exact = 1 / np.power(float(op.base), np.arange(0, dims, 2, dtype=np.float64) / dims)
-        return Term(site, site.constant(exact.astype(numpy_dtype(wide))), wide)
-    exponents = Term(site, _range(site, 0, dims, 2), INT64).cast(FLOAT64) / dims
+        return TensorExpr(site, site.constant(exact.astype(numpy_dtype(wide))), wide)
+    exponents = TensorExpr(site, _range(site, 0, dims, 2), INT64).cast(FLOAT64) / dims
     return exponents.like(float(op.base)).op("Pow", exponents).op("Reciprocal").cast(wide)
 
 
@@ -86,13 +86,13 @@ def _range(site: Site, start: int, stop: Dim, step: int) -> str:
 # --- without the operator ----------------------------------------------------------------------------------------------------
 
 
-def _composed(op: Rotary, site: Site, x: Term) -> Term:
+def _composed(op: Rotary, site: Site, x: TensorExpr) -> TensorExpr:
     shape = site.given[0].shape
     dims = op.turned(site.given[0])
     cos, sin = _cosine_and_sine(op, site, x.dtype)
     if _by_sample(site) and len(shape) > 3:
         axes = site.ints(range(1, len(shape) - 2))
-        cos, sin = (t.op("Unsqueeze", Term(site, axes, INT64)) for t in (cos, sin))
+        cos, sin = (t.op("Unsqueeze", TensorExpr(site, axes, INT64)) for t in (cos, sin))
     half = dims // 2
     if op.interleaved:
         first, second = _part(x, 0, dims, 2), _part(x, 1, dims, 2)
@@ -100,15 +100,15 @@ def _composed(op: Rotary, site: Site, x: Term) -> Term:
         first, second = _part(x, 0, half), _part(x, half, dims)
     turned = [first * cos - second * sin, second * cos + first * sin]
     if op.interleaved:
-        place = Term(site, site.ints([-1]), INT64)
+        place = TensorExpr(site, site.ints([-1]), INT64)
         pairs = site.add("Concat", [t.op("Unsqueeze", place).name for t in turned], axis=-1)
-        turned = [_reshaped(Term(site, pairs, x.dtype), (*shape[:-1], dims))]
+        turned = [_reshaped(TensorExpr(site, pairs, x.dtype), (*shape[:-1], dims))]
     if dims != shape[-1]:
         turned.append(_part(x, dims, _END))
-    return Term(site, site.add("Concat", [t.name for t in turned], axis=-1), x.dtype)
+    return TensorExpr(site, site.add("Concat", [t.name for t in turned], axis=-1), x.dtype)
 
 
-def _part(x: Term, start: Dim, stop: Dim, step: int = 1) -> Term:
+def _part(x: TensorExpr, start: Dim, stop: Dim, step: int = 1) -> TensorExpr:
     """Features from `start` to before `stop`."""
     places = [x.site.ints([n]) for n in (start, stop, -1, step)]
-    return Term(x.site, x.site.add("Slice", [x.name, *places]), x.dtype)
+    return TensorExpr(x.site, x.site.add("Slice", [x.name, *places]), x.dtype)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ....dims import Dim
-from ....ops.axes import front_axis
+from ....ir.types import INT64
+from ....ops.axes import normalize_axis
 from ....ops.base import numel
 from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Select, Slice, Tile
-from ....types import INT64
 from ..table import Site, emits
 from .shape import reshaped
 
@@ -24,13 +24,13 @@ def _slice(site: Site, tensor: str, start: Dim, stop: Dim, axis: int, step: int 
 
 @emits(Slice)
 def slice_(op: Slice, site: Site) -> str:
-    axis = front_axis(op.name, op.axis, site.given[0])
+    axis = normalize_axis(op.name, op.axis, site.given[0])
     return _slice(site, site.inputs[0], op.start, _END if op.stop is None else op.stop, axis, op.step)
 
 
 @emits(Select)
 def select(op: Select, site: Site) -> str:
-    axis = front_axis(op.name, op.axis, site.given[0])
+    axis = normalize_axis(op.name, op.axis, site.given[0])
     return site.add("Gather", [site.inputs[0], site.scalar(op.index, INT64)], axis=axis)
 
 
@@ -68,7 +68,7 @@ def flip(op: Flip, site: Site) -> str:
     x = site.given[0]
     if x.rank == 0:
         return site.inputs[0]
-    axes = [front_axis(op.name, axis, x) for axis in op.axis]
+    axes = [normalize_axis(op.name, axis, x) for axis in op.axis]
     count = len(axes)
     parts = [site.ints(values) for values in ([-1] * count, [-_END] * count, axes, [-1] * count)]
     return site.add("Slice", [site.inputs[0], *parts])
@@ -85,7 +85,7 @@ def roll(op: Roll, site: Site) -> str:
         return reshaped(site, rolled, (whole,), x.shape)
     tensor = site.inputs[0]
     for shift, axis in zip(op.shifts, op.axis, strict=True):
-        front = front_axis(op.name, axis, x)
+        front = normalize_axis(op.name, axis, x)
         tensor = _rolled(site, tensor, front, x.shape[front], shift)
     return tensor
 

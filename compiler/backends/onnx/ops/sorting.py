@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ....dims import Dim
-from ....ops.axes import front_axis
+from ....ir.types import DTYPES, FLOAT32, INT64
+from ....ops.axes import normalize_axis
 from ....ops.sorting import Argsort, Sort, Topk
-from ....types import DTYPES, FLOAT32, INT64
+from ..expressions import TensorExpr, operand
 from ..table import Site, emits
-from ..terms import Term, term
 
 _WIDER = {"bool": DTYPES["uint8"], "bfloat16": FLOAT32}
 """TopK leaves these out."""
@@ -32,9 +32,9 @@ def _ordered(site: Site, k: Dim | None, axis: int, *, largest: bool, sort: bool 
     """Values and places; `k` None: all."""
     x = site.given[0]
     if not x.rank:
-        return term(site).op("Identity").name, site.scalar(0, INT64)
-    front = front_axis(site.node.op.name, axis, x)
-    wide = term(site).cast(_WIDER.get(x.dtype.name, x.dtype))
+        return operand(site).op("Identity").name, site.scalar(0, INT64)
+    front = normalize_axis(site.node.op.name, axis, x)
+    wide = operand(site).cast(_WIDER.get(x.dtype.name, x.dtype))
     count = site.ints([x.shape[front] if k is None else k])
     values, places = site.add_many("TopK", [wide.name, count], 2, axis=front, largest=int(largest), sorted=int(sort))
-    return Term(site, values, wide.dtype).cast(x.dtype).name, places
+    return TensorExpr(site, values, wide.dtype).cast(x.dtype).name, places

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ....ops.base import Operator
 from ....ops.trigonometry import Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cosh, Sin, Sinh, Tan
+from ..expressions import FLOAT64
 from ..table import Site, emits
-from ..terms import FLOAT64
 from .elementwise import in_real
 
 

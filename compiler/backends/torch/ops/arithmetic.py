@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ....ops.arithmetic import Add, Binary, Clamp, Div, FloorDiv, Maximum, Minimum, Mul, Pair, Pow, Remainder, Sub
+from ....ops.arithmetic import Add, BinaryOperator, Clamp, Div, FloorDiv, Maximum, Minimum, Mul, Pair, Pow, Remainder, Sub
 from ..code import Code, Infix, Ref, call, lit, method
-from ..table import Site, function
+from ..table import TorchSite, function
 
 
 @function(Add, Sub, Mul, Div, FloorDiv, Remainder, Pow)
-def binary(op: Binary, site: Site) -> Code:
+def binary(op: BinaryOperator, site: TorchSite) -> Code:
     if not op.scalars:
         return Infix(op.symbol, Ref(0), Ref(1))
     number = lit(op.other, "other")
@@ -16,10 +16,10 @@ def binary(op: Binary, site: Site) -> Code:
 
 
 @function(Maximum, Minimum)
-def pair(op: Pair, site: Site) -> Code:
+def pair(op: Pair, site: TorchSite) -> Code:
     return call(op.torch, Ref(0), Ref(1))
 
 
 @function(Clamp)
-def clamp(op: Clamp, site: Site) -> Code:
+def clamp(op: Clamp, site: TorchSite) -> Code:
     return method(Ref(0), "clamp", min=(op.min, None), max=(op.max, None))

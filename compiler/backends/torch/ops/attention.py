@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from ....dims import Dim
+from ....ir.types import BOOL
 from ....ops.attention import MASK, Attention
-from ....types import BOOL
 from ..code import Code, Device, Infix, Ref, call, lit, method
-from ..table import Site, function
-from ..tree import Name
+from ..table import TorchSite, function
+from ..tree import NameCode
 
 
 @function(Attention)
-def attention(op: Attention, site: Site) -> Code:
+def attention(op: Attention, site: TorchSite) -> Code:
     masks: dict[str, object] = {}
     if op.window is not None:
         masks = {"attn_mask": _window(op.window, site.given[0].shape[-2])}
     elif len(site.given) > MASK:
         masks = {"attn_mask": Ref(MASK)}
     if op.dropout:
-        masks["dropout_p"] = Infix("*", lit(float(op.dropout), "dropout"), Name("self.training"))
+        masks["dropout_p"] = Infix("*", lit(float(op.dropout), "dropout"), NameCode("self.training"))
     return call(
         "F.scaled_dot_product_attention",
         Ref(0),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ops.comparison import Eq, Ge, Gt, Isfinite, Isinf, Isnan, Le, LogicalAnd, LogicalOr, LogicalXor, Lt, Ne, Where
 from ..code import Code, Ref, call, lit
-from ..table import Site, function
+from ..table import TorchSite, function
 from .arithmetic import binary, pair
 from .elementwise import call_by_name
 
@@ -14,7 +14,7 @@ function(Isfinite, Isinf, Isnan)(call_by_name)
 
 
 @function(Where)
-def where(op: Where, site: Site) -> Code:
+def where(op: Where, site: TorchSite) -> Code:
     if not op.scalars:
         return call("torch.where", Ref(0), Ref(1), Ref(2))
     number = lit(op.other, "other")

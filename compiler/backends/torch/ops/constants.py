@@ -11,35 +11,35 @@ from collections import Counter
 from keyword import iskeyword
 
 from ....dims import SymDim
+from ....ir.types import BOOL, DTYPES, FLOAT32, INT64, DType
 from ....ops.base import Init
 from ....ops.constants import Parameter, Table
 from ....ops.formula import (
     ARITHMETIC,
     LOGIC,
-    Binary,
-    Call,
+    BinaryFormula,
+    CallFormula,
     Const,
     Formula,
-    Index,
-    Unary,
+    IndexFormula,
+    UnaryFormula,
     fills,
     fold,
     is_real,
     may_be_zero,
     parts,
 )
-from ....types import BOOL, DTYPES, FLOAT32, INT64, DType
 from ..code import (
     Code,
     Device,
     Infix,
-    Let,
+    LetCode,
     Lit,
     Local,
     Method,
-    Own,
     Prefix,
-    Slice,
+    SelfMember,
+    SliceCode,
     Subscript,
     TupleCode,
     call,
@@ -47,14 +47,14 @@ from ..code import (
     lit,
     method,
 )
-from ..table import Site, function, module
+from ..table import TorchSite, function, module
 from .shape import cast_to
 
 FLOAT64 = DTYPES["float64"]
 
 
 @module(Parameter)
-def parameter(op: Parameter, site: Site) -> Code:
+def parameter(op: Parameter, site: TorchSite) -> Code:
     sizes = TupleCode(tuple(lit(d, "size") for d in op.shape))
     flat = sizes.items or (sizes,)
     dtype = dtype_keyword(op.dtype)
@@ -75,18 +75,18 @@ def parameter(op: Parameter, site: Site) -> Code:
 
 
 @function(Parameter)
-def own(op: Parameter, site: Site) -> Code:
-    return Own()
+def own(op: Parameter, site: TorchSite) -> Code:
+    return SelfMember()
 
 
 @module(Table)
-def static_table(op: Table, site: Site) -> Code:
+def static_table(op: Table, site: TorchSite) -> Code:
     return _Writer(op).whole()
 
 
 @function(Table)
-def table(op: Table, site: Site) -> Code:
-    return Own() if op.static else _Writer(op).whole()
+def table(op: Table, site: TorchSite) -> Code:
+    return SelfMember() if op.static else _Writer(op).whole()
 
 
 class _Term:
@@ -104,7 +104,7 @@ class _Writer:
     def __init__(self, op: Table) -> None:
         self.op = op
         self.formula = fold(op.formula)
-        self.uses = Counter(p.number for p in parts(self.formula) if isinstance(p, Index))
+        self.uses = Counter(p.number for p in parts(self.formula) if isinstance(p, IndexFormula))
         self.inline = sum(self.uses.values()) == 1
         self.real_indices: set[int] = set()
         self._find_real(self.formula)
@@ -116,7 +116,7 @@ class _Writer:
         root = self._spread(self._root(real))
         if self.inline:
             return root
-        return Let(tuple((self._name(axis), self._arange(axis)) for axis in sorted(self.uses)), root)
+        return LetCode(tuple((self._name(axis), self._arange(axis)) for axis in sorted(self.uses)), root)
 
     def _spread(self, root: Code) -> Code:
         """The formula in the shape of the table, of which it may lack axes."""
@@ -131,7 +131,7 @@ class _Writer:
     def _root(self, real: bool) -> Code:
         """The formula, converted to the table's type."""
         match self.formula:
-            case Call("where", (test, Const() as then, Const() as otherwise)) if real and self.op.element != FLOAT64:
+            case CallFormula("where", (test, Const() as then, Const() as otherwise)) if real and self.op.element != FLOAT64:
                 branches = [Lit(float(c.value)) if not isinstance(c.value, SymDim) else Lit(c.value) for c in (then, otherwise)]
                 if any(isinstance(b.value, float) for b in branches):
                     return _converted(call("torch.where", self._tensor(self._truth(test)), *branches), FLOAT32, self.op.element)
@@ -163,18 +163,18 @@ class _Writer:
         while stack:
             part, real = stack.pop()
             match part:
-                case Index(axis) if real:
+                case IndexFormula(axis) if real:
                     self.real_indices.add(axis)
-                case Unary("not", operand):
+                case UnaryFormula("not", operand):
                     stack.append((operand, self._is_real(operand)))
-                case Unary(_, operand):
+                case UnaryFormula(_, operand):
                     stack.append((operand, real))
-                case Binary(op, left, right):
+                case BinaryFormula(op, left, right):
                     inside = real if op in ARITHMETIC else self._is_real(left) or self._is_real(right)
                     stack += ((left, inside), (right, inside))
-                case Call("where", (test, then, otherwise)):
+                case CallFormula("where", (test, then, otherwise)):
                     stack += ((test, self._is_real(test)), (then, real), (otherwise, real))
-                case Call(_, arguments):
+                case CallFormula(_, arguments):
                     stack += ((a, real) for a in arguments)
 
     def _is_real(self, formula: Formula) -> bool:
@@ -189,7 +189,7 @@ class _Writer:
         device = {} if self.op.static else {"device": Device()}
         code: Code = call("torch.arange", lit(self.op.shape[axis], "size"), dtype=dtype, **device)
         after = len(self.op.shape) - 1 - axis
-        return Subscript(code, (Slice(), *(Lit(None),) * after)) if after else code
+        return Subscript(code, (SliceCode(), *(Lit(None),) * after)) if after else code
 
     # --- parts -----------------------------------------------------------------------------------------------------------
 
@@ -197,22 +197,22 @@ class _Writer:
         match formula:
             case Const(value, name):
                 return _Term(Lit(value, name), tensor=False, truth=isinstance(value, bool))
-            case Index(axis):
+            case IndexFormula(axis):
                 return _Term(self._arange(axis) if self.inline else Local(self._name(axis)), tensor=True)
-            case Unary("not", operand):
+            case UnaryFormula("not", operand):
                 inner = self._truth(operand)
                 code = Prefix("~", inner.code) if inner.tensor else Infix("^", inner.code, Lit(True))
                 return _Term(code, tensor=inner.tensor, truth=True)
-            case Unary(op, operand):
+            case UnaryFormula(op, operand):
                 inner = self._number(operand, real)
                 return _Term(Prefix("-", inner.code), tensor=inner.tensor) if op == "-" else inner
-            case Binary(op, left, right):
+            case BinaryFormula(op, left, right):
                 return self._binary(op, left, right, real)
-            case Call("where", (test, then, otherwise)):
+            case CallFormula("where", (test, then, otherwise)):
                 return self._where(test, then, otherwise, real)
-            case Call("min" | "max" as name, arguments):
+            case CallFormula("min" | "max" as name, arguments):
                 return self._extreme(name, arguments, real)
-            case Call(name, (argument,)):
+            case CallFormula(name, (argument,)):
                 return self._called(name, self._number(argument, real), real)
         raise TypeError(f"not a formula: {formula!r}")
 

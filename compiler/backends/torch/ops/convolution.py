@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ....ops.convolution import Conv, ConvTranspose
 from ..code import Code, construct, dtype_keyword, lit
-from ..table import Site, module
+from ..table import TorchSite, module
 from ..windows import ranked, sizes
 
 
 @module(Conv)
-def conv(op: Conv, site: Site) -> Code:
+def conv(op: Conv, site: TorchSite) -> Code:
     x = site.given[0]
     windows = op.windows(x)
     padding = "same" if op.padding == "same" else sizes(tuple(w.before for w in windows))
@@ -28,7 +28,7 @@ def conv(op: Conv, site: Site) -> Code:
 
 
 @module(ConvTranspose)
-def conv_transpose(op: ConvTranspose, site: Site) -> Code:
+def conv_transpose(op: ConvTranspose, site: TorchSite) -> Code:
     x = site.given[0]
     windows = op.windows(x)
     return construct(

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from ....ops.dense import Bilinear, Dense, Embedding
 from ..code import Code, construct, dtype_keyword
-from ..table import Site, module
+from ..table import TorchSite, module
 
 
 @module(Dense)
-def dense(op: Dense, site: Site) -> Code:
+def dense(op: Dense, site: TorchSite) -> Code:
     x = site.given[0]
     sizes = {"in_features": x.shape[-1], "out_features": op.units}
     return construct("nn.Linear", sizes, bias=(op.bias, True), dtype=dtype_keyword(x.dtype))
 
 
 @module(Bilinear)
-def bilinear(op: Bilinear, site: Site) -> Code:
+def bilinear(op: Bilinear, site: TorchSite) -> Code:
     a, b = site.given
     sizes = {"in1_features": a.shape[-1], "in2_features": b.shape[-1], "out_features": op.units}
     return construct("nn.Bilinear", sizes, bias=(op.bias, True), dtype=dtype_keyword(a.dtype))
 
 
 @module(Embedding)
-def embedding(op: Embedding, site: Site) -> Code:
+def embedding(op: Embedding, site: TorchSite) -> Code:
     sizes = {"num_embeddings": op.num, "embedding_dim": op.dim}
     return construct("nn.Embedding", sizes, padding_idx=(op.padding_idx, None), dtype=dtype_keyword(op.dtype))

@@ -26,14 +26,14 @@ from ....ops.elementwise import (
     Trunc,
 )
 from ..code import Code, Prefix, Ref, call
-from ..table import Site, function
+from ..table import TorchSite, function
 
 
 @function(Neg)
-def neg(op: Neg, site: Site) -> Code:
+def neg(op: Neg, site: TorchSite) -> Code:
     return Prefix(op.prefix_symbol, Ref(0))
 
 
 @function(Abs, Ceil, Erf, Exp, Exp2, Expm1, Floor, Log, Log1p, Log2, Log10, LogicalNot, Reciprocal, Round, Rsqrt, Sign, Sqrt, Square, Trunc)
-def call_by_name(op: Operator, site: Site) -> Code:
+def call_by_name(op: Operator, site: TorchSite) -> Code:
     return call(op.torch, Ref(0))

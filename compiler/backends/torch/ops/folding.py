@@ -5,39 +5,39 @@ from __future__ import annotations
 from ....dims import Dim
 from ....ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, Unfold
 from ..code import Code, Ref, call, construct, lit
-from ..table import Site, function, module
+from ..table import TorchSite, function, module
 from ..windows import sizes
 
 X = Ref(0)
 
 
 @module(PixelShuffle)
-def pixel_shuffle_module(op: PixelShuffle, site: Site) -> Code:
+def pixel_shuffle_module(op: PixelShuffle, site: TorchSite) -> Code:
     return construct("nn.PixelShuffle", {"upscale_factor": op.r})
 
 
 @function(PixelShuffle)
-def pixel_shuffle(op: PixelShuffle, site: Site) -> Code:
+def pixel_shuffle(op: PixelShuffle, site: TorchSite) -> Code:
     return call("F.pixel_shuffle", X, lit(op.r, "upscale_factor"))
 
 
 @module(PixelUnshuffle)
-def pixel_unshuffle_module(op: PixelUnshuffle, site: Site) -> Code:
+def pixel_unshuffle_module(op: PixelUnshuffle, site: TorchSite) -> Code:
     return construct("nn.PixelUnshuffle", {"downscale_factor": op.r})
 
 
 @function(PixelUnshuffle)
-def pixel_unshuffle(op: PixelUnshuffle, site: Site) -> Code:
+def pixel_unshuffle(op: PixelUnshuffle, site: TorchSite) -> Code:
     return call("F.pixel_unshuffle", X, lit(op.r, "downscale_factor"))
 
 
 @module(ChannelShuffle)
-def channel_shuffle_module(op: ChannelShuffle, site: Site) -> Code:
+def channel_shuffle_module(op: ChannelShuffle, site: TorchSite) -> Code:
     return construct("nn.ChannelShuffle", {"groups": op.groups})
 
 
 @function(ChannelShuffle)
-def channel_shuffle(op: ChannelShuffle, site: Site) -> Code:
+def channel_shuffle(op: ChannelShuffle, site: TorchSite) -> Code:
     return call("F.channel_shuffle", X, lit(op.groups, "groups"))
 
 
@@ -56,20 +56,20 @@ def _options(op: Unfold | Fold) -> dict[str, object]:
 
 
 @module(Unfold)
-def unfold_module(op: Unfold, site: Site) -> Code:
+def unfold_module(op: Unfold, site: TorchSite) -> Code:
     return construct("nn.Unfold", {"kernel_size": _kernel(op)}, **_options(op))
 
 
 @function(Unfold)
-def unfold(op: Unfold, site: Site) -> Code:
+def unfold(op: Unfold, site: TorchSite) -> Code:
     return call("F.unfold", X, _kernel(op), **_options(op))
 
 
 @module(Fold)
-def fold_module(op: Fold, site: Site) -> Code:
+def fold_module(op: Fold, site: TorchSite) -> Code:
     return construct("nn.Fold", {"output_size": _image(op), "kernel_size": _kernel(op)}, **_options(op))
 
 
 @function(Fold)
-def fold(op: Fold, site: Site) -> Code:
+def fold(op: Fold, site: TorchSite) -> Code:
     return call("F.fold", X, _image(op), _kernel(op), **_options(op))

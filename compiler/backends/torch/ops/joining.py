@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from ....ops.axes import front_axis
+from ....ops.axes import normalize_axis
 from ....ops.joining import Chunk, Concat, Split, Stack
 from ..code import Code, Ref, TupleCode, call, lit, method
-from ..table import Site, function
+from ..table import TorchSite, function
 
 
-def _inputs(site: Site) -> Code:
+def _inputs(site: TorchSite) -> Code:
     return TupleCode(tuple(Ref(i) for i in range(len(site.given))))
 
 
 @function(Concat)
-def concat(op: Concat, site: Site) -> Code:
+def concat(op: Concat, site: TorchSite) -> Code:
     return call("torch.cat", _inputs(site), dim=op.axis)
 
 
 @function(Stack)
-def stack(op: Stack, site: Site) -> Code:
+def stack(op: Stack, site: TorchSite) -> Code:
     return call("torch.stack", _inputs(site), dim=op.axis)
 
 
-def _is_whole(op: Split | Chunk, site: Site) -> bool:
+def _is_whole(op: Split | Chunk, site: TorchSite) -> bool:
     """Whether there is but one piece, which is the tensor."""
-    return len(op.pieces(front_axis(op.name, op.axis, site.given[0]), site.given)) == 1
+    return len(op.pieces(normalize_axis(op.name, op.axis, site.given[0]), site.given)) == 1
 
 
 @function(Split)
-def split(op: Split, site: Site) -> Code:
+def split(op: Split, site: TorchSite) -> Code:
     if _is_whole(op, site):
         return Ref(0)
     sizes = op.sizes
@@ -37,7 +37,7 @@ def split(op: Split, site: Site) -> Code:
 
 
 @function(Chunk)
-def chunk(op: Chunk, site: Site) -> Code:
+def chunk(op: Chunk, site: TorchSite) -> Code:
     if _is_whole(op, site):
         return Ref(0)
     return method(Ref(0), "chunk", lit(op.n, "chunks"), dim=op.axis)

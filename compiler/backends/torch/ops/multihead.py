@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from ....ir.types import BOOL
 from ....ops.multihead import MultiheadAttention
-from ....types import BOOL
-from ..code import Code, Device, Lit, Own, Ref, Subscript, call, construct, dtype_keyword, method
-from ..table import Site, invocation, module
+from ..code import Code, Device, Lit, Ref, SelfMember, Subscript, call, construct, dtype_keyword, method
+from ..table import TorchSite, invocation, module
 
 
 @module(MultiheadAttention)
-def multihead_attention(op: MultiheadAttention, site: Site) -> Code:
+def multihead_attention(op: MultiheadAttention, site: TorchSite) -> Code:
     features, keys, values = op.sizes(site.given)
     others = {} if op.joint(site.given) else {"kdim": (keys, features), "vdim": (values, features)}
     return construct(
@@ -26,7 +26,7 @@ def multihead_attention(op: MultiheadAttention, site: Site) -> Code:
 
 
 @invocation(MultiheadAttention)
-def multihead_attention_invocation(op: MultiheadAttention, site: Site) -> Code:
+def multihead_attention_invocation(op: MultiheadAttention, site: TorchSite) -> Code:
     roles = op.roles(site.given)
     weights = len(site.results) > 1
     options: dict[str, object] = {}
@@ -40,17 +40,17 @@ def multihead_attention_invocation(op: MultiheadAttention, site: Site) -> Code:
         options |= {"attn_mask": _causal_mask(op, site), **({"is_causal": True} if alone else {})}
     if weights and not op.average_attn_weights:
         options["average_attn_weights"] = False
-    whole = call(Own(), Ref(roles.query), Ref(roles.key), Ref(roles.value), **options, need_weights=(weights, True))
+    whole = call(SelfMember(), Ref(roles.query), Ref(roles.key), Ref(roles.value), **options, need_weights=(weights, True))
     return whole if weights else Subscript(whole, (Lit(0),))
 
 
-def _mask(site: Site, index: int, weights: bool) -> Code:
+def _mask(site: TorchSite, index: int, weights: bool) -> Code:
     """What gives weights wants masks of the type of the queries."""
     dtype, wanted = site.given[index].dtype, site.given[0].dtype
     return method(Ref(index), "to", wanted) if weights and dtype not in (BOOL, wanted) else Ref(index)
 
 
-def _causal_mask(op: MultiheadAttention, site: Site) -> Code:
+def _causal_mask(op: MultiheadAttention, site: TorchSite) -> Code:
     """The module wants the mask although it is told that it is causal. It wants both masks to be bool, or none."""
     roles = op.roles(site.given)
     query, key = site.given[0], site.given[roles.key]

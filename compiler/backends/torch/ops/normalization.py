@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from ....ir.types import Shape
 from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
-from ....types import Shape
 from ..code import Code, Ref, call, construct, dtype_keyword
-from ..table import Site, function, module
+from ..table import TorchSite, function, module
 from ..windows import ranked
 
 
 @module(BatchNorm)
-def batch_norm(op: BatchNorm, site: Site) -> Code:
+def batch_norm(op: BatchNorm, site: TorchSite) -> Code:
     x = site.given[0]
     name = "nn.BatchNorm1d" if x.rank == 2 else ranked("nn.BatchNorm", x)
     return construct(
@@ -26,7 +26,7 @@ def batch_norm(op: BatchNorm, site: Site) -> Code:
 
 
 @module(InstanceNorm)
-def instance_norm(op: InstanceNorm, site: Site) -> Code:
+def instance_norm(op: InstanceNorm, site: TorchSite) -> Code:
     x = site.given[0]
     return construct(
         ranked("nn.InstanceNorm", x),
@@ -41,7 +41,7 @@ def instance_norm(op: InstanceNorm, site: Site) -> Code:
 
 
 @module(GroupNorm)
-def group_norm(op: GroupNorm, site: Site) -> Code:
+def group_norm(op: GroupNorm, site: TorchSite) -> Code:
     x = site.given[0]
     sizes = {"num_groups": op.groups, "num_channels": x.shape[1]}
     keywords = {"eps": (op.eps, 1e-5), "affine": (op.affine, True), "bias": (op.bias, True)}
@@ -53,14 +53,14 @@ def _normalized(shape: Shape) -> dict[str, object]:
 
 
 @module(LayerNorm)
-def layer_norm(op: LayerNorm, site: Site) -> Code:
+def layer_norm(op: LayerNorm, site: TorchSite) -> Code:
     x = site.given[0]
     keywords = {"eps": (op.eps, 1e-5), "elementwise_affine": (op.affine, True), "bias": (op.bias, True)}
     return construct("nn.LayerNorm", _normalized(op.normalized(x)), **keywords, dtype=dtype_keyword(x.dtype))
 
 
 @module(RMSNorm)
-def rms_norm(op: RMSNorm, site: Site) -> Code:
+def rms_norm(op: RMSNorm, site: TorchSite) -> Code:
     x = site.given[0]
     keywords = {"eps": (op.eps, None), "elementwise_affine": (op.affine, True)}
     return construct("nn.RMSNorm", _normalized(op.normalized(x)), **keywords, dtype=dtype_keyword(x.dtype))
@@ -71,10 +71,10 @@ def _response_keywords(op: LocalResponseNorm) -> dict[str, object]:
 
 
 @module(LocalResponseNorm)
-def local_response_norm(op: LocalResponseNorm, site: Site) -> Code:
+def local_response_norm(op: LocalResponseNorm, site: TorchSite) -> Code:
     return construct("nn.LocalResponseNorm", {"size": op.size}, **_response_keywords(op))
 
 
 @function(LocalResponseNorm)
-def local_response_norm_function(op: LocalResponseNorm, site: Site) -> Code:
+def local_response_norm_function(op: LocalResponseNorm, site: TorchSite) -> Code:
     return call("F.local_response_norm", Ref(0), op.size, **_response_keywords(op))

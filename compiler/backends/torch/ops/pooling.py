@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, LpPool, MaxPool
 from ....ops.windows import Window
-from ..code import Code, Let, Ref, Subscript, call, construct, lit, method
-from ..table import Site, function, module
+from ..code import Code, LetCode, Ref, Subscript, call, construct, lit, method
+from ..table import TorchSite, function, module
 from ..windows import ranked, sizes
 
 
@@ -19,7 +19,7 @@ def _kernel(windows: tuple[Window, ...]) -> Code:
     return lit(sizes(tuple(w.taps for w in windows)), "kernel_size")
 
 
-def _max_keywords(op: MaxPool, site: Site) -> dict[str, object]:
+def _max_keywords(op: MaxPool, site: TorchSite) -> dict[str, object]:
     windows = op.windows(site.given[0])
     return {
         **_window(windows),
@@ -30,21 +30,21 @@ def _max_keywords(op: MaxPool, site: Site) -> dict[str, object]:
     }
 
 
-def _values_alone(site: Site) -> bool:
+def _values_alone(site: TorchSite) -> bool:
     """PyTorch has another kernel for one axis without indices, which takes no integers."""
     return site.given[0].rank == 3 and site.given[0].dtype.is_integer and len(site.results) == 1
 
 
 @module(MaxPool)
-def max_pool(op: MaxPool, site: Site) -> Code:
+def max_pool(op: MaxPool, site: TorchSite) -> Code:
     x = site.given[0]
     if _values_alone(site):
-        return Let((), max_pool_function(op, site))
+        return LetCode((), max_pool_function(op, site))
     return construct(ranked("nn.MaxPool", x), {"kernel_size": _kernel(op.windows(x))}, **_max_keywords(op, site))
 
 
 @function(MaxPool)
-def max_pool_function(op: MaxPool, site: Site) -> Code:
+def max_pool_function(op: MaxPool, site: TorchSite) -> Code:
     x = site.given[0]
     keywords = _max_keywords(op, site)
     if _values_alone(site):
@@ -53,7 +53,7 @@ def max_pool_function(op: MaxPool, site: Site) -> Code:
     return call(ranked("F.max_pool", x), Ref(0), _kernel(op.windows(x)), **keywords)
 
 
-def _avg_keywords(op: AvgPool, site: Site) -> dict[str, object]:
+def _avg_keywords(op: AvgPool, site: TorchSite) -> dict[str, object]:
     windows = op.windows(site.given[0])
     return {
         **_window(windows),
@@ -65,24 +65,24 @@ def _avg_keywords(op: AvgPool, site: Site) -> dict[str, object]:
 
 
 @module(AvgPool)
-def avg_pool(op: AvgPool, site: Site) -> Code:
+def avg_pool(op: AvgPool, site: TorchSite) -> Code:
     x = site.given[0]
     return construct(ranked("nn.AvgPool", x), {"kernel_size": _kernel(op.windows(x))}, **_avg_keywords(op, site))
 
 
 @function(AvgPool)
-def avg_pool_function(op: AvgPool, site: Site) -> Code:
+def avg_pool_function(op: AvgPool, site: TorchSite) -> Code:
     x = site.given[0]
     return call(ranked("F.avg_pool", x), Ref(0), _kernel(op.windows(x)), **_avg_keywords(op, site))
 
 
-def _power(op: LpPool, site: Site) -> int | float:
+def _power(op: LpPool, site: TorchSite) -> int | float:
     """A whole power leaves integers as they are, and their mean loses its fraction."""
     return op.p if site.given[0].dtype.is_float else float(op.p)
 
 
 @module(LpPool)
-def lp_pool(op: LpPool, site: Site) -> Code:
+def lp_pool(op: LpPool, site: TorchSite) -> Code:
     x = site.given[0]
     windows = op.windows(x)
     sizes = {"norm_type": _power(op, site), "kernel_size": _kernel(windows)}
@@ -90,60 +90,60 @@ def lp_pool(op: LpPool, site: Site) -> Code:
 
 
 @function(LpPool)
-def lp_pool_function(op: LpPool, site: Site) -> Code:
+def lp_pool_function(op: LpPool, site: TorchSite) -> Code:
     x = site.given[0]
     windows = op.windows(x)
     return call(ranked("F.lp_pool", x), Ref(0), _power(op, site), _kernel(windows), **_window(windows), ceil_mode=(op.ceil_mode, False))
 
 
 @module(AdaptiveAvgPool)
-def adaptive_avg_pool(op: AdaptiveAvgPool, site: Site) -> Code:
+def adaptive_avg_pool(op: AdaptiveAvgPool, site: TorchSite) -> Code:
     x = site.given[0]
     return construct(ranked("nn.AdaptiveAvgPool", x), {"output_size": sizes(op.sizes(x))})
 
 
 @function(AdaptiveAvgPool)
-def adaptive_avg_pool_function(op: AdaptiveAvgPool, site: Site) -> Code:
+def adaptive_avg_pool_function(op: AdaptiveAvgPool, site: TorchSite) -> Code:
     x = site.given[0]
     return call(ranked("F.adaptive_avg_pool", x), Ref(0), sizes(op.sizes(x)))
 
 
 @module(AdaptiveMaxPool)
-def adaptive_max_pool(op: AdaptiveMaxPool, site: Site) -> Code:
+def adaptive_max_pool(op: AdaptiveMaxPool, site: TorchSite) -> Code:
     x = site.given[0]
     return construct(ranked("nn.AdaptiveMaxPool", x), {"output_size": sizes(op.sizes(x))}, return_indices=(len(site.results) == 2, False))
 
 
 @function(AdaptiveMaxPool)
-def adaptive_max_pool_function(op: AdaptiveMaxPool, site: Site) -> Code:
+def adaptive_max_pool_function(op: AdaptiveMaxPool, site: TorchSite) -> Code:
     x = site.given[0]
     return call(ranked("F.adaptive_max_pool", x), Ref(0), sizes(op.sizes(x)), return_indices=(len(site.results) == 2, False))
 
 
-def _spatial(site: Site) -> tuple[int, ...]:
+def _spatial(site: TorchSite) -> tuple[int, ...]:
     return tuple(range(2, site.given[0].rank))
 
 
 @function(GlobalAvgPool)
-def global_avg_pool(op: GlobalAvgPool, site: Site) -> Code:
+def global_avg_pool(op: GlobalAvgPool, site: TorchSite) -> Code:
     return method(Ref(0), "mean", dim=lit(_spatial(site)))
 
 
 @function(GlobalMaxPool)
-def global_max_pool(op: GlobalMaxPool, site: Site) -> Code:
+def global_max_pool(op: GlobalMaxPool, site: TorchSite) -> Code:
     return method(Ref(0), "amax", dim=lit(_spatial(site)))
 
 
 @module(GlobalAvgPool)
-def global_avg_pool_module(op: GlobalAvgPool, site: Site) -> Code:
+def global_avg_pool_module(op: GlobalAvgPool, site: TorchSite) -> Code:
     """Not one module of PyTorch's, but still what a person writes within a sequence; it has no parameters to name."""
     pool = construct(ranked("nn.AdaptiveAvgPool", site.given[0]), {"output_size": 1})
     return call("nn.Sequential", pool, call("nn.Flatten"))
 
 
 @module(GlobalMaxPool)
-def global_max_pool_module(op: GlobalMaxPool, site: Site) -> Code:
+def global_max_pool_module(op: GlobalMaxPool, site: TorchSite) -> Code:
     if not site.given[0].dtype.is_float:
-        return Let((), global_max_pool(op, site))  # the module takes no integers
+        return LetCode((), global_max_pool(op, site))  # the module takes no integers
     pool = construct(ranked("nn.AdaptiveMaxPool", site.given[0]), {"output_size": 1})
     return call("nn.Sequential", pool, call("nn.Flatten"))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ....ir.types import Shape
 from ....ops.rearrange import Group, Rearrange
-from ....types import Shape
 from ..code import Code, Ref, TupleCode, method
-from ..table import Site, function
+from ..table import TorchSite, function
 from .shape import open_sizes, reordered, reshaped
 
 
 @function(Rearrange)
-def rearrange(op: Rearrange, site: Site) -> Code:
+def rearrange(op: Rearrange, site: TorchSite) -> Code:
     plan = op.plan(site.given)
     code: Code = Ref(0)
     shape = site.given[0].shape

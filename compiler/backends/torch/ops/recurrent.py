@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ....ops.recurrent import Gru, Lstm, Recurrent, Rnn
-from ..code import Code, Lit, Own, Ref, Several, Subscript, TupleCode, call, construct, dtype_keyword
-from ..table import Site, invocation, module
+from ..code import Code, Lit, NestedResults, Ref, SelfMember, Subscript, TupleCode, call, construct, dtype_keyword
+from ..table import TorchSite, invocation, module
 
 
 @module(Rnn, Lstm, Gru)
-def recurrent(op: Recurrent, site: Site) -> Code:
+def recurrent(op: Recurrent, site: TorchSite) -> Code:
     x = site.given[0]
     own = {"nonlinearity": (op.nonlinearity, "tanh")} if isinstance(op, Rnn) else {}
     return construct(
@@ -26,9 +26,9 @@ def recurrent(op: Recurrent, site: Site) -> Code:
 
 
 @invocation(Rnn, Lstm, Gru)
-def recurrent_invocation(op: Recurrent, site: Site) -> Code:
+def recurrent_invocation(op: Recurrent, site: TorchSite) -> Code:
     first = tuple(Ref(index) for index in range(1, len(site.given)))
-    whole = call(Own(), Ref(0), *(first if len(first) < 2 else (TupleCode(first),)))
+    whole = call(SelfMember(), Ref(0), *(first if len(first) < 2 else (TupleCode(first),)))
     if len(site.results) == 1:
         return Subscript(whole, (Lit(0),))
-    return Several(whole, (1, len(op.widths())))
+    return NestedResults(whole, (1, len(op.widths())))

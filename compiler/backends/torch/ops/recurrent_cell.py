@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ....ops.recurrent_cell import GruCell, LstmCell, RecurrentCell, RnnCell
-from ..code import Code, Lit, Own, Ref, Subscript, TupleCode, call, construct, dtype_keyword
-from ..table import Site, invocation, module
+from ..code import Code, Lit, Ref, SelfMember, Subscript, TupleCode, call, construct, dtype_keyword
+from ..table import TorchSite, invocation, module
 
 
 @module(RnnCell, GruCell, LstmCell)
-def cell(op: RecurrentCell, site: Site) -> Code:
+def cell(op: RecurrentCell, site: TorchSite) -> Code:
     x = site.given[0]
     own = {"nonlinearity": (op.nonlinearity, "tanh")} if isinstance(op, RnnCell) else {}
     return construct(
@@ -21,8 +21,8 @@ def cell(op: RecurrentCell, site: Site) -> Code:
 
 
 @invocation(LstmCell)
-def lstm_cell_invocation(op: LstmCell, site: Site) -> Code:
+def lstm_cell_invocation(op: LstmCell, site: TorchSite) -> Code:
     """Its two states go in, and come out, as a tuple."""
     states = tuple(Ref(index) for index in range(1, len(site.given)))
-    whole = call(Own(), Ref(0), *((TupleCode(states),) if states else ()))
+    whole = call(SelfMember(), Ref(0), *((TupleCode(states),) if states else ()))
     return Subscript(whole, (Lit(0),)) if len(site.results) == 1 else whole

@@ -10,11 +10,11 @@ from ....ops.reduction import (
     Cumprod,
     Cumsum,
     Cumulative,
-    Extreme,
     Logsumexp,
     Max,
     Mean,
     Min,
+    MinMaxReduction,
     Norm,
     Normalize,
     Prod,
@@ -24,8 +24,8 @@ from ....ops.reduction import (
     Sum,
     Var,
 )
-from ..code import Attribute, Code, Lit, Ref, call, lit, method
-from ..table import Site, function
+from ..code import AttributeCode, Code, Lit, Ref, call, lit, method
+from ..table import TorchSite, function
 
 
 def _axes(op: Reduction) -> dict[str, object]:
@@ -38,37 +38,37 @@ def _axes(op: Reduction) -> dict[str, object]:
 
 
 @function(Mean, Sum, Prod, Argmax, Argmin, All, Any)
-def reduction(op: Reduction, site: Site) -> Code:
+def reduction(op: Reduction, site: TorchSite) -> Code:
     return method(Ref(0), op.name, **_axes(op))
 
 
 @function(Max, Min)
-def extreme(op: Extreme, site: Site) -> Code:
+def extreme(op: MinMaxReduction, site: TorchSite) -> Code:
     if op.has_places:
         both = method(Ref(0), op.name, **_axes(op))
-        return both if len(site.results) == 2 else Attribute(both, "values")
+        return both if len(site.results) == 2 else AttributeCode(both, "values")
     if op.written() is None and not op.keepdim:
         return method(Ref(0), op.name)
     return method(Ref(0), f"a{op.name}", **_axes(op))
 
 
 @function(Var, Std)
-def spread(op: Spread, site: Site) -> Code:
+def spread(op: Spread, site: TorchSite) -> Code:
     return method(Ref(0), op.name, **_axes(op), correction=(op.correction, 1))
 
 
 @function(Norm)
-def norm(op: Norm, site: Site) -> Code:
+def norm(op: Norm, site: TorchSite) -> Code:
     return call("torch.linalg.vector_norm", Ref(0), ord=(op.p, 2), **_axes(op))
 
 
 @function(Normalize)
-def normalize(op: Normalize, site: Site) -> Code:
+def normalize(op: Normalize, site: TorchSite) -> Code:
     return call("F.normalize", Ref(0), p=(op.p, 2), dim=(op.axis, 1), eps=(op.eps, 1e-12))
 
 
 @function(Logsumexp)
-def logsumexp(op: Logsumexp, site: Site) -> Code:
+def logsumexp(op: Logsumexp, site: TorchSite) -> Code:
     if op.written() is not None:
         return method(Ref(0), "logsumexp", **_axes(op))
     every = tuple(range(site.given[0].rank)) or 0
@@ -76,5 +76,5 @@ def logsumexp(op: Logsumexp, site: Site) -> Code:
 
 
 @function(Cumsum, Cumprod)
-def cumulative(op: Cumulative, site: Site) -> Code:
+def cumulative(op: Cumulative, site: TorchSite) -> Code:
     return method(Ref(0), op.name, dim=op.axis)

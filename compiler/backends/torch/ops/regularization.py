@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ....ops.regularization import AlphaDropout, ChannelDropout, Dropout, DropPath, Identity
 from ..code import Code, Ref, call, construct, lit, method
-from ..table import Site, alone, function, module
-from ..tree import Name
+from ..table import TorchSite, alone, function, module
+from ..tree import NameCode
 from ..windows import ranked
 
 
@@ -16,27 +16,27 @@ def _probability(p: float) -> float:
 
 
 @module(Identity)
-def identity(op: Identity, site: Site) -> Code:
+def identity(op: Identity, site: TorchSite) -> Code:
     return call("nn.Identity")
 
 
 @function(Identity)
-def identity_function(op: Identity, site: Site) -> Code:
+def identity_function(op: Identity, site: TorchSite) -> Code:
     return Ref(0)
 
 
 @module(Dropout)
-def dropout(op: Dropout, site: Site) -> Code:
+def dropout(op: Dropout, site: TorchSite) -> Code:
     return construct("nn.Dropout", {"p": _probability(op.p)})
 
 
 @module(ChannelDropout)
-def channel_dropout(op: ChannelDropout, site: Site) -> Code:
+def channel_dropout(op: ChannelDropout, site: TorchSite) -> Code:
     return construct(ranked("nn.Dropout", site.given[0]), {"p": _probability(op.p)})
 
 
 @module(AlphaDropout)
-def alpha_dropout(op: AlphaDropout, site: Site) -> Code:
+def alpha_dropout(op: AlphaDropout, site: TorchSite) -> Code:
     return construct("nn.AlphaDropout", {"p": _probability(op.p)})
 
 
@@ -45,7 +45,7 @@ def alpha_dropout(op: AlphaDropout, site: Site) -> Code:
 
 @alone(DropPath)
 @function(DropPath)
-def drop_path(op: DropPath, site: Site) -> Code:
+def drop_path(op: DropPath, site: TorchSite) -> Code:
     rank = site.given[0].rank
     if rank <= 4:
         return method(_samples(rank - 1, method(Ref(0), "unsqueeze", 0), op), "squeeze", 0)
@@ -54,4 +54,4 @@ def drop_path(op: DropPath, site: Site) -> Code:
 
 
 def _samples(rank: int, x: Code, op: DropPath) -> Code:
-    return call(f"F.dropout{rank}d", x, lit(_probability(op.p), "p"), Name("self.training"))
+    return call(f"F.dropout{rank}d", x, lit(_probability(op.p), "p"), NameCode("self.training"))

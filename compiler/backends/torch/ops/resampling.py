@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ....ops.resampling import GridSample, Upsample
-from ..code import Code, Let, Ref, call, lit
-from ..table import Site, function, module
+from ..code import Code, LetCode, Ref, call, lit
+from ..table import TorchSite, function, module
 
 
 def _one_or_all(values: tuple[object, ...] | None) -> Code | None:
@@ -25,18 +25,18 @@ def _keywords(op: Upsample) -> dict[str, object]:
 
 
 @module(Upsample)
-def upsample_module(op: Upsample, site: Site) -> Code:
+def upsample_module(op: Upsample, site: TorchSite) -> Code:
     # The module has no `antialias`; what is written as a statement never stands in a sequence.
-    return Let((), upsample(op, site)) if op.antialias else call("nn.Upsample", **_keywords(op))
+    return LetCode((), upsample(op, site)) if op.antialias else call("nn.Upsample", **_keywords(op))
 
 
 @function(Upsample)
-def upsample(op: Upsample, site: Site) -> Code:
+def upsample(op: Upsample, site: TorchSite) -> Code:
     return call("F.interpolate", Ref(0), **_keywords(op), antialias=(op.antialias, False))
 
 
 @function(GridSample)
-def grid_sample(op: GridSample, site: Site) -> Code:
+def grid_sample(op: GridSample, site: TorchSite) -> Code:
     # PyTorch warns where `align_corners` is left out.
     options = {"mode": (op.mode, "bilinear"), "padding_mode": (op.padding_mode, "zeros"), "align_corners": op.align_corners}
     return call("F.grid_sample", Ref(0), Ref(1), **options)

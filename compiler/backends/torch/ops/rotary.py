@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from ....ir.types import FLOAT32, FLOAT64
 from ....ops.rotary import Rotary
-from ....types import FLOAT32, FLOAT64
-from ..code import Code, Device, Infix, Let, Lit, Local, Ref, Slice, Subscript, TupleCode, call, dtype_keyword, lit, method
-from ..table import Site, function
-from ..tree import Name
+from ..code import Code, Device, Infix, LetCode, Lit, Local, Ref, SliceCode, Subscript, TupleCode, call, dtype_keyword, lit, method
+from ..table import TorchSite, function
+from ..tree import NameCode
 
 X, POSITIONS = Ref(0), Ref(1)
 _FIRST, _SECOND, _COS, _SIN = (Local(name) for name in ("first", "second", "cos", "sin"))
 
 
 @function(Rotary)
-def rotary(op: Rotary, site: Site) -> Code:
+def rotary(op: Rotary, site: TorchSite) -> Code:
     x = site.given[0]
     dims = op.turned(x)
     half = lit(dims // 2, "middle")
@@ -32,14 +32,14 @@ def rotary(op: Rotary, site: Site) -> Code:
     if op.interleaved:
         pairs = method(call("torch.stack", TupleCode(tuple(parts)), dim=-1), "flatten", -2)
         if not partial:
-            return Let(tuple(bindings), pairs)
+            return LetCode(tuple(bindings), pairs)
         bindings.append(("pairs", pairs))
         parts = [Local("pairs")]
     rest = [_last(stop, None)] if partial else []
-    return Let(tuple(bindings), call("torch.cat", TupleCode((*parts, *rest)), dim=-1))
+    return LetCode(tuple(bindings), call("torch.cat", TupleCode((*parts, *rest)), dim=-1))
 
 
-def _frequencies(op: Rotary, site: Site) -> Code:
+def _frequencies(op: Rotary, site: TorchSite) -> Code:
     """The angle of a step, for each pair. A power in float32 differs in its last bit from one processor to the next, and far from the
     beginning that bit shows: it is worked out in float64, on the CPU, since not every device has that, and rounded."""
     x = site.given[0]
@@ -49,23 +49,23 @@ def _frequencies(op: Rotary, site: Site) -> Code:
     return method(exact, "to", Device(), x.dtype if x.dtype.size > FLOAT32.size else FLOAT32)
 
 
-def _positions(site: Site) -> Code:
+def _positions(site: TorchSite) -> Code:
     """The positions as a column for each head."""
     x = site.given[0]
     if len(site.given) == 1:
-        return Subscript(call("torch.arange", lit(x.shape[-2], "length"), device=Device()), (Slice(), Lit(None)))
+        return Subscript(call("torch.arange", lit(x.shape[-2], "length"), device=Device()), (SliceCode(), Lit(None)))
     between = (Lit(None),) * (x.rank - 3) if site.given[1].rank == 2 else ()
-    return Subscript(POSITIONS, (*([Slice()] * (site.given[1].rank - 1)), *between, Slice(), Lit(None)))
+    return Subscript(POSITIONS, (*([SliceCode()] * (site.given[1].rank - 1)), *between, SliceCode(), Lit(None)))
 
 
-def _rounded(code: Code, site: Site) -> Code:
+def _rounded(code: Code, site: TorchSite) -> Code:
     dtype = site.given[0].dtype
     return method(code, "to", dtype) if dtype.size < FLOAT32.size else code
 
 
 def _last(start: Code | None, stop: Code | None, step: int = 1) -> Code:
     """`x[..., start:stop:step]`."""
-    return Subscript(X, (Name("..."), Slice(start, stop, None if step == 1 else Lit(step))))
+    return Subscript(X, (NameCode("..."), SliceCode(start, stop, None if step == 1 else Lit(step))))
 
 
 def _times(left: Code, right: Code) -> Code:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....dims import Dim, SymDim, show
+from ....ir.types import DType, Shape
 from ....ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
-from ....types import DType, Shape
 from ..code import Code, Lit, Ref, TupleCode, call, construct, lit, method
-from ..table import Site, function, module
+from ..table import TorchSite, function, module
 from ..tree import Starred
 
 X = Ref(0)
@@ -71,28 +71,28 @@ def _common(a: Sequence[Dim], b: Sequence[Dim]) -> int:
 
 
 @module(Flatten)
-def flatten_module(op: Flatten, site: Site) -> Code:
+def flatten_module(op: Flatten, site: TorchSite) -> Code:
     return call("nn.Flatten", start_dim=(op.start, 1), end_dim=(op.end, -1))
 
 
 @function(Flatten)
-def flatten(op: Flatten, site: Site) -> Code:
+def flatten(op: Flatten, site: TorchSite) -> Code:
     last = op.span(site.given[0])[1]
     end = () if last == max(site.given[0].rank, 1) - 1 else (op.end,)
     return method(X, "flatten", op.start, *end)
 
 
 @module(Unflatten)
-def unflatten_module(op: Unflatten, site: Site) -> Code:
+def unflatten_module(op: Unflatten, site: TorchSite) -> Code:
     return construct("nn.Unflatten", {"dim": op.axis, "unflattened_size": _unflattened(op, site)})
 
 
 @function(Unflatten)
-def unflatten(op: Unflatten, site: Site) -> Code:
+def unflatten(op: Unflatten, site: TorchSite) -> Code:
     return method(X, "unflatten", op.axis, _unflattened(op, site))
 
 
-def _unflattened(op: Unflatten, site: Site) -> Code:
+def _unflattened(op: Unflatten, site: TorchSite) -> Code:
     """The sizes, the -1 that was written kept."""
     if -1 in op.sizes:
         return TupleCode(tuple(lit(size, "size") for size in op.sizes))
@@ -100,7 +100,7 @@ def _unflattened(op: Unflatten, site: Site) -> Code:
 
 
 @function(Reshape)
-def reshape(op: Reshape, site: Site) -> Code:
+def reshape(op: Reshape, site: TorchSite) -> Code:
     shape = site.results[0].shape
     if -1 in op.shape and not any(isinstance(size, SymDim) for size in op.shape):
         shape = op.shape
@@ -108,17 +108,17 @@ def reshape(op: Reshape, site: Site) -> Code:
 
 
 @function(Permute)
-def permute(op: Permute, site: Site) -> Code:
+def permute(op: Permute, site: TorchSite) -> Code:
     return method(X, "permute", Starred(Lit(op.axes, "dims")))
 
 
 @function(Transpose)
-def transpose(op: Transpose, site: Site) -> Code:
+def transpose(op: Transpose, site: TorchSite) -> Code:
     return method(X, "transpose", op.a, op.b)
 
 
 @function(Squeeze)
-def squeeze(op: Squeeze, site: Site) -> Code:
+def squeeze(op: Squeeze, site: TorchSite) -> Code:
     dropped = op.dropped(site.given)
     if len(dropped) == 1:
         return method(X, "squeeze", op.axis[0] if op.axis and len(op.axis) == 1 else dropped[0])
@@ -126,12 +126,12 @@ def squeeze(op: Squeeze, site: Site) -> Code:
 
 
 @function(Unsqueeze)
-def unsqueeze(op: Unsqueeze, site: Site) -> Code:
+def unsqueeze(op: Unsqueeze, site: TorchSite) -> Code:
     return method(X, "unsqueeze", op.axis)
 
 
 @function(Expand)
-def expand(op: Expand, site: Site) -> Code:
+def expand(op: Expand, site: TorchSite) -> Code:
     kept = op.kept(site.given)
     sizes = site.results[0].shape
     if not sizes:
@@ -140,5 +140,5 @@ def expand(op: Expand, site: Site) -> Code:
 
 
 @function(Cast)
-def cast(op: Cast, site: Site) -> Code:
+def cast(op: Cast, site: TorchSite) -> Code:
     return cast_to(X, op.dtype)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....dims import Dim
-from ....ops.axes import front_axis
+from ....ops.axes import normalize_axis
 from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Select, Slice, Tile
 from ..code import Code, Ref, Subscript, TupleCode, call, construct, lit, method
-from ..code import Slice as SliceCode
-from ..table import Site, function, module
+from ..code import SliceCode as SliceCode
+from ..table import TorchSite, function, module
 
 X = Ref(0)
 _PADS = {"reflect": "nn.ReflectionPad", "replicate": "nn.ReplicationPad", "circular": "nn.CircularPad"}
@@ -25,27 +25,27 @@ def _one_or_all(values: Sequence[int]) -> Code:
 
 
 @function(Slice)
-def slice_(op: Slice, site: Site) -> Code:
-    axis = front_axis(op.name, op.axis, site.given[0])
+def slice_(op: Slice, site: TorchSite) -> Code:
+    axis = normalize_axis(op.name, op.axis, site.given[0])
     ends: list[Code | None] = [None if end is None else lit(end, hint) for end, hint in ((op.start, "start"), (op.stop, "stop"))]
     start = None if op.start == 0 else ends[0]
     return part(X, axis, SliceCode(start, ends[1], None if op.step == 1 else lit(op.step, "step")))
 
 
 @function(Select)
-def select(op: Select, site: Site) -> Code:
-    return part(X, front_axis(op.name, op.axis, site.given[0]), lit(op.index, "index"))
+def select(op: Select, site: TorchSite) -> Code:
+    return part(X, normalize_axis(op.name, op.axis, site.given[0]), lit(op.index, "index"))
 
 
 @function(Pad)
-def pad(op: Pad, site: Site) -> Code:
+def pad(op: Pad, site: TorchSite) -> Code:
     if op.mode != "constant":
         return call("F.pad", X, lit(op.padding, "padding"), mode=op.mode)
     return call("F.pad", X, lit(op.padding, "padding"), value=(_value(op, site), 0))
 
 
 @module(Pad)
-def pad_module(op: Pad, site: Site) -> Code:
+def pad_module(op: Pad, site: TorchSite) -> Code:
     # The rank in the name of a constant padding is not looked at.
     rank = f"{min(max(len(op.padding) // 2, 1), 3)}d"
     if op.mode != "constant":
@@ -56,30 +56,30 @@ def pad_module(op: Pad, site: Site) -> Code:
     return construct(f"nn.ConstantPad{rank}", {"padding": lit(op.padding), "value": value})
 
 
-def _value(op: Pad, site: Site) -> int | float:
+def _value(op: Pad, site: TorchSite) -> int | float:
     """A whole number as an integer: `F.pad(x, (1, 1), value=-1)`."""
     value = op.fill(site.given[0].dtype)
     return int(value) if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()) else value
 
 
 @function(Flip)
-def flip(op: Flip, site: Site) -> Code:
+def flip(op: Flip, site: TorchSite) -> Code:
     return method(X, "flip", *op.axis)
 
 
 @function(Roll)
-def roll(op: Roll, site: Site) -> Code:
+def roll(op: Roll, site: TorchSite) -> Code:
     if op.axis is None:
         return call("torch.roll", X, lit(op.shifts[0], "shift"))
     return call("torch.roll", X, shifts=_one_or_all(op.shifts), dims=_one_or_all(op.axis))
 
 
 @function(Tile)
-def tile(op: Tile, site: Site) -> Code:
+def tile(op: Tile, site: TorchSite) -> Code:
     repeats: tuple[Dim, ...] = op.repeats
     return method(X, "tile", *(lit(count, "count") for count in repeats)) if repeats else method(X, "tile", TupleCode(()))
 
 
 @function(RepeatInterleave)
-def repeat_interleave(op: RepeatInterleave, site: Site) -> Code:
+def repeat_interleave(op: RepeatInterleave, site: TorchSite) -> Code:
     return method(X, "repeat_interleave", lit(op.repeats, "repeats"), dim=(op.axis, None))

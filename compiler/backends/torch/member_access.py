@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from .classes import Body, How, Member
+from .classes import ClassBody, How, Member
 from .naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, plain
 from .printer import literal
 from .tree import MemberRef
@@ -18,11 +18,11 @@ REGISTRY: dict[How, str] = {"module": "_modules", "parameter": "_parameters", "b
 class Access:
     """The members of one class."""
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: ClassBody) -> None:
         self.keyed, self.listed = body.keyed, body.listed
         self.how = {m.label: m.how for m in body.members}
 
-    def mapping(self, body: Body) -> list[Member]:
+    def mapping(self, body: ClassBody) -> list[Member]:
         """The members that an `nn.ModuleDict` is made of: its modules, up to one whose label it does not take."""
         modules = [m for m in body.members if m.how == "module"] if self.keyed else []
         return list(takewhile(_is_key, modules))
@@ -57,7 +57,7 @@ def _is_key(member: Member) -> bool:
     return member.how == "module" and not spoken_for
 
 
-def attribute_names(body: Body, stored: list[str]) -> dict[str, str]:
+def attribute_names(body: ClassBody, stored: list[str]) -> dict[str, str]:
     """For each argument that `forward` uses, the attribute that keeps it."""
     labels = {m.label for m in body.members}
     found: dict[str, str] = {}

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from netc.dsl.record import Record
 
 from ...dims import Dim
-from ...types import BOOL, DTYPES, FLOAT32, DType
-from ...types import FLOAT64 as FLOAT64
+from ...ir.types import BOOL, DTYPES, FLOAT32, DType
+from ...ir.types import FLOAT64 as FLOAT64
 from .table import Site
 
 Number = Dim | float | bool
@@ -20,83 +20,83 @@ Number = Dim | float | bool
 INT32 = DTYPES["int32"]
 
 
-class Term(Record):
+class TensorExpr(Record):
     """A tensor of the graph that is being written."""
 
     site: Site
     name: str
     dtype: DType
 
-    def op(self, op_type: str, *others: Term | Number, to: DType | None = None, **attributes: object) -> Term:
+    def op(self, op_type: str, *others: TensorExpr | Number, to: DType | None = None, **attributes: object) -> TensorExpr:
         """The node of that type; its result has the element type `to`, or that of the tensor."""
         names = [self.name, *(self.like(other).name for other in others)]
-        return Term(self.site, self.site.add(op_type, names, **attributes), to or self.dtype)
+        return TensorExpr(self.site, self.site.add(op_type, names, **attributes), to or self.dtype)
 
-    def like(self, other: Term | Number) -> Term:
+    def like(self, other: TensorExpr | Number) -> TensorExpr:
         """A tensor as it is, a number as one of this tensor's element type."""
-        return other if isinstance(other, Term) else Term(self.site, self.site.scalar(other, self.dtype), self.dtype)
+        return other if isinstance(other, TensorExpr) else TensorExpr(self.site, self.site.scalar(other, self.dtype), self.dtype)
 
-    def cast(self, dtype: DType) -> Term:
-        return self if dtype == self.dtype else Term(self.site, self.site.cast(self.name, dtype), dtype)
+    def cast(self, dtype: DType) -> TensorExpr:
+        return self if dtype == self.dtype else TensorExpr(self.site, self.site.cast(self.name, dtype), dtype)
 
-    def within(self, via: DType, operation: Callable[[Term], Term]) -> Term:
+    def within(self, via: DType, operation: Callable[[TensorExpr], TensorExpr]) -> TensorExpr:
         """An operation on this tensor in another element type; the result comes back if it stayed in that."""
         result = operation(self.cast(via))
         return result.cast(self.dtype) if result.dtype == via else result
 
-    def __add__(self, other: Term | Number) -> Term:
+    def __add__(self, other: TensorExpr | Number) -> TensorExpr:
         return self.op("Add", other)
 
-    def __sub__(self, other: Term | Number) -> Term:
+    def __sub__(self, other: TensorExpr | Number) -> TensorExpr:
         return self.op("Sub", other)
 
-    def __mul__(self, other: Term | Number) -> Term:
+    def __mul__(self, other: TensorExpr | Number) -> TensorExpr:
         return self.op("Mul", other)
 
-    def __truediv__(self, other: Term | Number) -> Term:
+    def __truediv__(self, other: TensorExpr | Number) -> TensorExpr:
         return self.op("Div", other)
 
-    def __neg__(self) -> Term:
+    def __neg__(self) -> TensorExpr:
         return self.op("Neg")
 
-    def __abs__(self) -> Term:
+    def __abs__(self) -> TensorExpr:
         return self.op("Abs")
 
-    def exp(self) -> Term:
+    def exp(self) -> TensorExpr:
         return self.op("Exp")
 
-    def log(self) -> Term:
+    def log(self) -> TensorExpr:
         return self.op("Log")
 
-    def equal(self, other: Term | Number) -> Term:
+    def equal(self, other: TensorExpr | Number) -> TensorExpr:
         return self.op("Equal", other, to=BOOL)
 
-    def less(self, other: Term | Number) -> Term:
+    def less(self, other: TensorExpr | Number) -> TensorExpr:
         return self.op("Less", other, to=BOOL)
 
-    def greater(self, other: Term | Number) -> Term:
+    def greater(self, other: TensorExpr | Number) -> TensorExpr:
         return self.op("Greater", other, to=BOOL)
 
-    def negation(self) -> Term:
+    def negation(self) -> TensorExpr:
         return self.op("Not")
 
-    def truth(self) -> Term:
+    def truth(self) -> TensorExpr:
         """Whether it is not 0."""
         return self.cast(BOOL)
 
-    def choose(self, then: Term, otherwise: Term | Number) -> Term:
+    def choose(self, then: TensorExpr, otherwise: TensorExpr | Number) -> TensorExpr:
         """`then` where this is true, else `otherwise`."""
         other = then.like(otherwise)
         if then.dtype == BOOL:
             return self.op("And", then).op("Or", self.negation().op("And", other))
         via = wide_integer(then.dtype)
         names = [self.name, then.cast(via).name, other.cast(via).name]
-        return Term(self.site, self.site.add("Where", names), via).cast(then.dtype)
+        return TensorExpr(self.site, self.site.add("Where", names), via).cast(then.dtype)
 
 
-def term(site: Site, index: int = 0) -> Term:
+def operand(site: Site, index: int = 0) -> TensorExpr:
     """An input of the operator."""
-    return Term(site, site.inputs[index], site.given[index].dtype)
+    return TensorExpr(site, site.inputs[index], site.given[index].dtype)
 
 
 def wide_integer(dtype: DType) -> DType:
@@ -104,15 +104,15 @@ def wide_integer(dtype: DType) -> DType:
     return INT32 if dtype.name == "int16" else dtype
 
 
-def precise(x: Term, operation: Callable[[Term], Term]) -> Term:
+def precise(x: TensorExpr, operation: Callable[[TensorExpr], TensorExpr]) -> TensorExpr:
     """An operation of several steps, in float32 for half types, as PyTorch does it."""
     return x.within(FLOAT32, operation) if x.dtype.size == 2 else operation(x)
 
 
-def expm1(x: Term) -> Term:
+def expm1(x: TensorExpr) -> TensorExpr:
     """`exp(x) - 1` without loss near 0: there, `2 t / (1 - t)` with `t = tanh(x / 2)`."""
 
-    def steps(x: Term) -> Term:
+    def steps(x: TensorExpr) -> TensorExpr:
         t = (x * 0.5).op("Tanh")
         near = (t + t) / (-t + 1.0)
         return abs(x).less(0.5).choose(near, x.exp() - 1.0)
@@ -120,10 +120,10 @@ def expm1(x: Term) -> Term:
     return precise(x, steps)
 
 
-def log1p(x: Term) -> Term:
+def log1p(x: TensorExpr) -> TensorExpr:
     """`log(1 + x)` without loss near 0: there, `log(u) x / (u - 1)` with `u = 1 + x` (Kahan), in which the roundings of `u` cancel."""
 
-    def steps(x: Term) -> Term:
+    def steps(x: TensorExpr) -> TensorExpr:
         u = x + 1.0
         far = u.log()
         rounded = u - 1.0
@@ -134,13 +134,13 @@ def log1p(x: Term) -> Term:
     return precise(x, steps)
 
 
-def softplus(x: Term) -> Term:
+def softplus(x: TensorExpr) -> TensorExpr:
     """`log(1 + exp(x))`."""
     if x.dtype != FLOAT64:
         return x.op("Softplus")
     return x.op("Max", 0.0) + log1p((-abs(x)).exp())
 
 
-def erf(x: Term) -> Term:
+def erf(x: TensorExpr) -> TensorExpr:
     """The error function. ONNX Runtime's CPU has it in float32 only, so that float64 is no more exact than that."""
     return x.within(FLOAT32, lambda y: y.op("Erf")) if x.dtype == FLOAT64 else x.op("Erf")

@@ -7,16 +7,16 @@ Always: the keys of the state dict are the labels; a level numbered 0, 1, 2, ...
 
 from __future__ import annotations
 
-from ...graph import Node
+from ...ir.graph import Node
 from .classes import Member
 from .code import CallCode, Code, Subscript
 from .containers import runs
 from .naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, numbered
 from .printer import literal
-from .tree import DictCode, ListCode, MemberRef, Name
+from .tree import DictCode, ListCode, MemberRef, NameCode
 
 
-def folded(members: list[Member], nodes: dict[str, Node]) -> tuple[list[Member], dict[str, Code]]:
+def nest_labels(members: list[Member], nodes: dict[str, Node]) -> tuple[list[Member], dict[str, Code]]:
     """The members by their first levels, and how each label is reached. `nodes`: by label, what the member is for."""
     fold = _Fold(nodes)
     made: list[Member] = []
@@ -49,7 +49,7 @@ class _Fold:
         codes: dict[str, Code] = {}
         for key, inside in held.items():
             label = f"{prefix}.{key}"
-            here = Subscript(at, (Name(key if listed else literal(key)),))
+            here = Subscript(at, (NameCode(key if listed else literal(key)),))
             alone = inside[0].label == label
             if alone and (inside[0].how != "module" or key in MODULE_ATTRIBUTES | CONTAINER_ATTRIBUTES):
                 self.left += inside

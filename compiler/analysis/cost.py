@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from netc.dsl.record import Record, replace
 
-from .dims import Dim, show, substitute
-from .graph import CallNode, Graph, Node, OpNode, Program, SharedModule, graphs
-from .ops.base import Given, numel
+from ..dims import Dim, show, substitute
+from ..ir.graph import CallNode, Graph, Node, OpNode, Program, SharedModule, graphs
+from ..ir.types import TensorType
+from ..ops.base import OpInputs, numel
 from .parameters import ParameterInfo, count, parameters
-from .types import TensorType
 
 _ONE_SAMPLE = {"N": 1}
 
 
-class Row(Record):
+class StageCost(Record):
     """A stage, or `times` equal ones in a row; the numbers are those of one of them.
 
     `label` is that of the first, relative to the row around it. `name` is the operator's or the block's, or the kind of another graph;
@@ -36,7 +36,7 @@ class Row(Record):
     multiply_adds: Dim
     activation_bytes: Dim
     times: int = 1
-    detail: tuple[Row, ...] = ()
+    detail: tuple[StageCost, ...] = ()
 
 
 class Totals(Record):
@@ -52,18 +52,18 @@ class Totals(Record):
     activation_bytes: Dim
 
 
-class Summary(Record):
-    rows: tuple[Row, ...]
+class ModelCost(Record):
+    rows: tuple[StageCost, ...]
     totals: Totals
 
 
-def summary(program: Program) -> Summary:
+def summary(program: Program) -> ModelCost:
     """The stages of the main graph with everything inside them, and the totals."""
     counted: dict[int, _Counted] = {}
     for graph in graphs(program.main):
         counted[id(graph)] = _Counter(program, graph, counted).run()
     main = counted[id(program.main)]
-    return Summary(main.rows, _totals(parameters(program), main))
+    return ModelCost(main.rows, _totals(parameters(program), main))
 
 
 def _totals(infos: dict[str, ParameterInfo], main: _Counted) -> Totals:
@@ -77,7 +77,7 @@ def _totals(infos: dict[str, ParameterInfo], main: _Counted) -> Totals:
 class _Counted(Record):
     """A graph's cost. `borrowed` are the parameters of each of its `modules`, as far as they are used inside."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[StageCost, ...]
     parameters: int
     flops: Dim
     multiply_adds: Dim
@@ -95,7 +95,7 @@ class _Counter:
         self.declared = {id(m) for m in graph.declares}
         self.modules: dict[int, int] = {}
         """Parameters of the shared stages that have been met."""
-        self.rows: list[Row] = []
+        self.rows: list[StageCost] = []
         self.parameters = 0
         self.flops: Dim = 0
         self.multiply_adds: Dim = 0
@@ -103,7 +103,7 @@ class _Counter:
 
     def run(self) -> _Counted:
         before: Node | None = None
-        row: Row | None = None
+        row: StageCost | None = None
         times = 0
         for node in self.graph.nodes:
             same = before is not None and _same(before, node)
@@ -123,24 +123,24 @@ class _Counter:
         borrowed = tuple(self.modules.get(id(m), 0) for m in self.graph.modules)
         return _Counted(tuple(self.rows), self.parameters, self.flops, self.multiply_adds, self.activation_bytes, borrowed)
 
-    def _row(self, node: Node) -> Row:
+    def _row(self, node: Node) -> StageCost:
         return self._operator(node) if isinstance(node, OpNode) else self._call(node)
 
-    def _keep(self, row: Row | None, times: int) -> None:
+    def _keep(self, row: StageCost | None, times: int) -> None:
         if row is not None:
             self.rows.append(row if times == 1 else _times(row, times))
 
-    def _operator(self, node: OpNode) -> Row:
+    def _operator(self, node: OpNode) -> StageCost:
         results = tuple(v.type for v in node.outputs)
-        given = Given(tuple(v.type for v in node.inputs), self.program.facts)
+        given = OpInputs(tuple(v.type for v in node.inputs), self.program.facts)
         flops, multiply_adds = (per_sample(cost(given, results)) for cost in (node.op.flops, node.op.multiply_adds))
         memory: Dim = 0
         for type in results:
             memory = memory + numel(type.shape) * type.dtype.size
         own = sum(_learned(node))
-        return Row(node.label, node.op.name, results, self._shared(node.shared, own), flops, multiply_adds, per_sample(memory))
+        return StageCost(node.label, node.op.name, results, self._shared(node.shared, own), flops, multiply_adds, per_sample(memory))
 
-    def _call(self, node: CallNode) -> Row:
+    def _call(self, node: CallNode) -> StageCost:
         inner = self.counted[id(node.graph)]
         own = self._shared(node.shared, inner.parameters)
         for module, borrowed in zip(node.modules, inner.borrowed, strict=True):
@@ -148,7 +148,7 @@ class _Counter:
         results = tuple(v.type for v in node.outputs)
         graph = node.graph
         name = graph.name if graph.kind == "block" else graph.kind
-        return Row(node.label, name, results, own, inner.flops, inner.multiply_adds, inner.activation_bytes, 1, inner.rows)
+        return StageCost(node.label, name, results, own, inner.flops, inner.multiply_adds, inner.activation_bytes, 1, inner.rows)
 
     def _shared(self, module: SharedModule | None, parameters: int) -> int:
         """What a use adds to the parameters of this graph: a shared stage counts at its first use, in the graph that declares it."""
@@ -189,5 +189,5 @@ def _alone(node: Node) -> bool:
     return node.shared is None and (not node.modules if isinstance(node, CallNode) else node.tie is None)
 
 
-def _times(row: Row, times: int) -> Row:
+def _times(row: StageCost, times: int) -> StageCost:
     return replace(row, times=times)

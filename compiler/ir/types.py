@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netc.dsl.record import Record
 
-from .dims import Dim, show, symbols
+from ..dims import Dim, show, symbols
 
 Shape = tuple[Dim, ...]
 BATCH = "N"

@@ -13,11 +13,11 @@ import numpy as np
 
 from netc.dsl.diagnostics.suggest import near
 
+from ..analysis.parameters import ParameterInfo
+from ..errors.weights import SHOWN, Misfit, WeightsError, WeightsMismatch
+from ..ir.elements import Array, dtype_of, numpy_dtype
 from .checkpoint import as_arrays, load
-from .elements import Array, dtype_of, numpy_dtype
-from .errors.weights import SHOWN, Misfit, WeightsError, WeightsMismatch
 from .initial import fixed, initial
-from .parameters import ParameterInfo
 
 __all__ = ["WeightsError", "as_arrays", "fixed", "initial", "load", "match"]
 

@@ -1,7 +1,7 @@
 """How one operator is written, by the tables of emitters: made in the constructor and called, or an expression.
 
-In: an `OpNode`. Out: Code that still says `Ref` for its inputs and `Own` for its module. Always: an operator with parameters is a member of
-its class; one that has none and can be written as a function is not.
+In: an `OpNode`. Out: Code that still says `Ref` for its inputs and `SelfMember` for its module. Always: an operator with parameters is a
+member of its class; one that has none and can be written as a function is not.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 from functools import cache
 
 from ...dims import Facts, SymDim
-from ...graph import OpNode
-from ...ops.base import Given
+from ...ir.graph import OpNode
+from ...ops.base import OpInputs
 from . import ops
-from .classes import How, Traits, form_of
-from .code import CallCode, Code, Let, Lit, Own, Ref
-from .table import ALONE, FUNCTIONS, INVOCATIONS, MODULES, Emitter, Site
+from .classes import How, StepInfo, form_of
+from .code import CallCode, Code, LetCode, Lit, Ref, SelfMember
+from .table import ALONE, FUNCTIONS, INVOCATIONS, MODULES, Emitter, TorchSite
 from .tree import parts
 
 assert ops, "importing the package fills the tables"
 
 
-class Unsupported(Exception):
+class MissingEmitter(Exception):
     """There is no way to write this: an operator without an emitter, or a use that its emitter has no form for. A bug of netc."""
 
     def __init__(self, what: object, why: str) -> None:
@@ -42,7 +42,7 @@ class Operators:
         """Whether the class holds something for the node: its parameters, or a module that has no other form."""
         kind = type(node.op)
         if kind not in MODULES and (node.specs or kind not in FUNCTIONS):
-            raise Unsupported(node.op, "there is no emitter for it")
+            raise MissingEmitter(node.op, "there is no emitter for it")
         return bool(node.specs) or kind not in FUNCTIONS
 
     def is_alone(self, node: OpNode) -> bool:
@@ -61,7 +61,7 @@ class Operators:
         """What the constructor makes: a module, or the tensor that a parameter starts with."""
         code = self._constructor(node)
         if code is None:
-            raise Unsupported(node.op, "there is no emitter of its module")
+            raise MissingEmitter(node.op, "there is no emitter of its module")
         return code
 
     def standalone(self, node: OpNode) -> Code | None:
@@ -78,12 +78,12 @@ class Operators:
         emitter = (INVOCATIONS if self.is_member(node) else FUNCTIONS).get(type(node.op))
         if emitter is not None:
             return emitter(node.op, self._site(node))
-        return Own() if self.how(node) != "module" else called(len(node.inputs))
+        return SelfMember() if self.how(node) != "module" else called(len(node.inputs))
 
-    def traits(self, node: OpNode, code: Code) -> Traits:
+    def traits(self, node: OpNode, code: Code) -> StepInfo:
         op = node.op
-        form = form_of(code.result if isinstance(code, Let) else code)
-        return Traits(op.name, bool(node.specs), self.is_member(node), op.is_activation, False, form)
+        form = form_of(code.result if isinstance(code, LetCode) else code)
+        return StepInfo(op.name, bool(node.specs), self.is_member(node), op.is_activation, False, form)
 
     def _constructor(self, node: OpNode) -> Code | None:
         near = (len(node.outputs), id(node.op), *(id(v.type) for v in node.inputs))
@@ -103,20 +103,20 @@ class Operators:
     def _emit(self, emitter: Emitter, node: OpNode) -> Code:
         return emitter(node.op, self._site(node))
 
-    def _site(self, node: OpNode) -> Site:
-        given = Given(tuple(v.type for v in node.inputs), self.facts)
-        return Site(node, given, tuple(v.type for v in node.outputs))
+    def _site(self, node: OpNode) -> TorchSite:
+        given = OpInputs(tuple(v.type for v in node.inputs), self.facts)
+        return TorchSite(node, given, tuple(v.type for v in node.outputs))
 
 
 @cache
 def called(inputs: int) -> Code:
     """A module called with all inputs."""
-    return CallCode(Own(), tuple(Ref(i) for i in range(inputs)))
+    return CallCode(SelfMember(), tuple(Ref(i) for i in range(inputs)))
 
 
 def _is_dynamic(code: Code) -> bool:
     """Whether it needs more than a constructor knows."""
-    return isinstance(code, Let) or any(isinstance(p, Lit) and has_symbol(p.value) for p in parts(code))
+    return isinstance(code, LetCode) or any(isinstance(p, Lit) and has_symbol(p.value) for p in parts(code))
 
 
 def has_symbol(value: object) -> bool:

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from onnx import GraphProto
 
-from ...elements import Array
+from ...ir.elements import Array
 from .attributes import Attributes
 from .elements import fill_tensor
 
 
-class Names:
+class NameAllocator:
     """Gives out names, each once."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Names:
         return name
 
 
-class DraftNode:
+class BuilderNode:
     """A node with provisional names of values; the draft knows what they are called in the end."""
 
     __slots__ = ("attributes", "inputs", "name", "op_type", "outputs")
@@ -49,13 +49,13 @@ class DraftNode:
         self.attributes = attributes
 
 
-class Draft:
+class GraphBuilder:
     """See the module's docstring."""
 
     def __init__(self) -> None:
-        self.values = Names()
-        self.places = Names()
-        self.nodes: list[DraftNode] = []
+        self.values = NameAllocator()
+        self.places = NameAllocator()
+        self.nodes: list[BuilderNode] = []
         self.made: set[str] = set()
         """Values that a node makes, unlike inputs, constants and parameters."""
         self.final: dict[str, str] = {}
@@ -63,11 +63,11 @@ class Draft:
         """Constants and initialisers by name."""
         self._constants: dict[tuple[object, ...], str] = {}
 
-    def add(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> DraftNode:
+    def add(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
         """Adds a node called `name` with `count` outputs, whose names derive from that."""
         first = self.values.unique(name)
         outputs = (first, *(self.values.unique(f"{first}:{i}") for i in range(1, count)))
-        node = DraftNode(op_type, name, list(inputs), outputs, attributes)
+        node = BuilderNode(op_type, name, list(inputs), outputs, attributes)
         self.nodes.append(node)
         self.made.update(outputs)
         return node
@@ -106,7 +106,7 @@ class Draft:
 
     def _prune(self, outputs: Sequence[str]) -> set[str]:
         used = set(outputs)
-        kept: list[DraftNode] = []
+        kept: list[BuilderNode] = []
         for node in reversed(self.nodes):
             if not used.isdisjoint(node.outputs):
                 kept.append(node)

@@ -1,22 +1,22 @@
 """Steps that do the same, as one.
 
-In: the steps of a body. Out: steps in which the bindings of every `Let` are steps of their own, and of equal steps only the first is left.
-Always: what runs a module, or may give another result each time, is done as often as the spec has it; the order of the steps stays; linear
-in the code of the steps.
+In: the steps of a body. Out: steps in which the bindings of every `LetCode` are steps of their own, and of equal steps only the first is
+left. Always: what runs a module, or may give another result each time, is done as often as the spec has it; the order of the steps stays;
+linear in the code of the steps.
 """
 
 from __future__ import annotations
 
 from netc.dsl.record import replace
 
-from .classes import Step, Traits, form_of
-from .code import CallCode, Code, Let, Local, Method, Several
-from .grouping import COLUMNS
+from .classes import Step, StepInfo, form_of
+from .code import CallCode, Code, LetCode, Local, Method, NestedResults
+from .inlining import COLUMNS
 from .printer import width
-from .tree import Gathered, Name, ValueRef, parts, rewrite
+from .tree import ListComp, NameCode, ValueRef, parts, rewrite
 
 
-class Bound:
+class LetExpander:
     """Steps with the bindings among them. `names` grows by the bindings' tensors, which are in `weak`: a name of theirs is only a wish."""
 
     def __init__(self, names: list[str]) -> None:
@@ -25,7 +25,7 @@ class Bound:
 
     def opened(self, steps: list[Step]) -> list[Step]:
         """The steps with each binding, and each part of a method chain that is too long for a line, as a step."""
-        bound = (made for step in steps for made in (self._open(step, step.code) if isinstance(step.code, Let) else [step]))
+        bound = (made for step in steps for made in (self._open(step, step.code) if isinstance(step.code, LetCode) else [step]))
         return [made for step in bound for made in self._parted(step)]
 
     def _parted(self, step: Step) -> list[Step]:
@@ -38,7 +38,7 @@ class Bound:
             step = inner
         return made
 
-    def _open(self, step: Step, let: Let) -> list[Step]:
+    def _open(self, step: Step, let: LetCode) -> list[Step]:
         made: list[Step] = []
         places: dict[str, int] = {}
 
@@ -50,7 +50,7 @@ class Bound:
             places[name] = len(self.names)
             self.weak.add(len(self.names))
             self.names.append(name)
-            made.append(Step(value, (places[name],), Traits(name, form=form_of(value))))
+            made.append(Step(value, (places[name],), StepInfo(name, form=form_of(value))))
         return [*made, Step(rewrite(let.result, placed), step.outputs, step.traits)]
 
 
@@ -91,6 +91,6 @@ def _runs(part: Code) -> bool:
     """Whether some code runs a module, draws at random in training, gives several results, or changes what it takes."""
     if isinstance(part, CallCode):
         return not isinstance(part.function, str)
-    if isinstance(part, Name):
+    if isinstance(part, NameCode):
         return part.text == "self.training"
-    return isinstance(part, (Several, Gathered)) or (isinstance(part, Method) and part.name.endswith("_"))
+    return isinstance(part, (NestedResults, ListComp)) or (isinstance(part, Method) and part.name.endswith("_"))

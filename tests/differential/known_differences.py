@@ -13,8 +13,7 @@ from typing import Any
 
 from netc.compiler.ops import Operator
 from netc.dsl.record import Record
-
-from .use import Use
+from tests.differential.use import Use
 
 Types = tuple[tuple[str, tuple[int, ...]], ...]
 

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netc.compiler.elements import Array, numpy_dtype
+from netc.compiler.analysis.parameters import ParameterInfo, parameters
 from netc.compiler.errors.weights import WeightsMismatch
-from netc.compiler.parameters import ParameterInfo, parameters
-from netc.compiler.types import DTYPES
-from netc.compiler.weights import WeightsError, load, match
+from netc.compiler.ir.elements import Array, numpy_dtype
+from netc.compiler.ir.types import DTYPES
+from netc.compiler.weights.matching import WeightsError, load, match
 from netc.dsl.diagnostics import Diagnostic, Mark
 from netc.dsl.source import Span
 
 if TYPE_CHECKING:
-    from netc.compiler.graph import Program
+    from netc.compiler.ir.graph import Program
 
 _MARKS = 5
 _NAMES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32", "I16": "int16"}

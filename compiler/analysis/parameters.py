@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
-from .graph import CallNode, Graph, OpNode, Program, graphs, join
-from .ops.base import Init, Operator, ParameterSpec
-from .types import DType
+from ..ir.graph import CallNode, Graph, OpNode, Program, graphs, join
+from ..ir.types import DType
+from ..ops.base import Init, Operator, ParameterSpec
 
 
 class ParameterInfo(Record):

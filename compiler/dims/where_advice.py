@@ -10,7 +10,7 @@ from math import gcd
 
 from .division import divided, polynomial_divmod, rebuilt, replace_atoms, shared_factor
 from .facts import Facts
-from .polynomial import Atom, Dim, Floor, Quotient, Symbol, constant_of, make, symbol, terms_of
+from .polynomial import Atom, Dim, FloorQuotient, Quotient, Symbol, constant_of, make, symbol, terms_of
 from .text import show
 
 _LONGEST = 64
@@ -24,14 +24,14 @@ def advice(a: Dim, b: Dim) -> str | None:
     d = a - b
     for m in terms_of(d):
         for atom in m:
-            if isinstance(atom, Floor) and isinstance(atom.bottom, int):
+            if isinstance(atom, FloorQuotient) and isinstance(atom.bottom, int):
                 found = _advice_floor(a, b, atom)
                 if found is not None:
                     return found
     return _equation(d)
 
 
-def _advice_floor(a: Dim, b: Dim, floor: Floor) -> str | None:
+def _advice_floor(a: Dim, b: Dim, floor: FloorQuotient) -> str | None:
     """`S % k == c`, if that settles it."""
     line = _line(floor.top)
     k = floor.bottom

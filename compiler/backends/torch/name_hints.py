@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .classes import Step
-from .code import Attribute, CallCode, Code, Method, Prefix, Subscript
-from .grouping import Uses
+from .code import AttributeCode, CallCode, Code, Method, Prefix, Subscript
+from .inlining import Uses
 from .naming import plain
 from .tree import MemberRef, ValueRef
 
@@ -18,7 +18,7 @@ RESHAPING = frozenset({"cast", "expand", "permute", "rearrange", "reshape", "tra
 """Operators whose result is what they take, in another form."""
 
 
-class Wishes:
+class NameHints:
     """`goals`: what a tensor flows on to be. `roles`: what made it, if it is one of several that one statement takes. `same`: the tensors
     that are another one in another form."""
 
@@ -80,7 +80,7 @@ class Wishes:
 def _main(code: Code) -> Code | None:
     """The part of an expression that flows through it."""
     match code:
-        case Method(target) | Subscript(target) | Attribute(target):
+        case Method(target) | Subscript(target) | AttributeCode(target):
             return target
         case Prefix(_, operand):
             return operand

@@ -1,8 +1,8 @@
 """Members in a row that follow a pattern: one comprehension instead of a list.
 
-In: members of a sequence, a list or a dictionary. Out: the same members, in the same order, with `Varied` for runs that are equal but for
-their literals. Always: what the comprehension makes is the run, member by member; a number is written as a formula of the index only if the
-same step leads from every member to the next; linear in the members.
+In: members of a sequence, a list or a dictionary. Out: the same members, in the same order, with `GeneratorStar` for runs that are equal
+but for their literals. Always: what the comprehension makes is the run, member by member; a number is written as a formula of the index
+only if the same step leads from every member to the next; linear in the members.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from itertools import groupby, pairwise
 from typing import cast
 
-from .code import CallCode, Code, Infix, Keyword, Lit, Literal, TupleCode
+from .code import CallCode, Code, Infix, KeywordCode, Lit, Literal, TupleCode
 from .naming import local, unique
-from .tree import Argument, Formatted, Name, Repeated, Typed, Varied, parts, shape, zipped
+from .tree import Argument, Formatted, GeneratorStar, NameCode, RepeatStar, StrictLiteral, parts, shape, zipped
 
 LEAST = 3
 """So many members in a row are written as a comprehension."""
@@ -24,11 +24,11 @@ INDICES = "ijk"
 """What a comprehension counts by, and those within it."""
 
 
-def varied(items: list[Code]) -> list[Code]:
-    """The same members, with runs that follow a pattern as `Varied`."""
+def as_comprehensions(items: list[Code]) -> list[Code]:
+    """The same members, with runs that follow a pattern as `GeneratorStar`."""
     if len(items) < LEAST:
         return items
-    keyed = ((None if isinstance(item, (Repeated, Varied, Lit)) else shape(item), item) for item in items)
+    keyed = ((None if isinstance(item, (RepeatStar, GeneratorStar, Lit)) else shape(item), item) for item in items)
     result: list[Code] = []
     for key, group in groupby(keyed, key=lambda pair: pair[0]):
         run = [item for _, item in group]
@@ -53,7 +53,7 @@ def _literals(item: Code) -> list[Lit]:
 
 def _names(item: Code) -> set[str]:
     """The names that mean something in the item: arguments, and the variables of comprehensions around it."""
-    return {p.name if isinstance(p, Argument) else p.text for p in parts(item) if isinstance(p, (Argument, Name))}
+    return {p.name if isinstance(p, Argument) else p.text for p in parts(item) if isinstance(p, (Argument, NameCode))}
 
 
 # --- equal steps -----------------------------------------------------------------------------------------------------------
@@ -83,7 +83,7 @@ def _progressions(rows: list[list[Lit]]) -> Iterator[tuple[int, int, tuple[Step,
 def _steps(one: list[Lit], other: list[Lit]) -> tuple[Step, ...] | None:
     found: list[Step] = []
     for a, b in zip(one, other, strict=True):
-        if Typed(a.value) == Typed(b.value):
+        if StrictLiteral(a.value) == StrictLiteral(b.value):
             found.append(None)
         elif type(a.value) is int and type(b.value) is int:
             found.append(b.value - a.value)
@@ -127,12 +127,12 @@ class _Progression:
     def code(self) -> Code:
         first, second = (_literals(m) for m in self.members[:2])
         taken = _names(self.members[0])
-        self.index = Name(next((n for n in INDICES if n not in taken), unique(INDICES[0], taken)))
+        self.index = NameCode(next((n for n in INDICES if n not in taken), unique(INDICES[0], taken)))
         self.base = self._base(first, second)
         formulas = iter([self._formula(a, b, s) for a, b, s in zip(first, second, self.steps, strict=True)])
         item = _replaced(self.members[0], formulas)
         bounds = (self.base, self.base + len(self.members)) if self.base else (len(self.members),)
-        return Varied(item, self.index.text, CallCode("range", tuple(Lit(n) for n in bounds)))
+        return GeneratorStar(item, self.index.text, CallCode("range", tuple(Lit(n) for n in bounds)))
 
     def _base(self, first: list[Lit], second: list[Lit]) -> int:
         """Where the index starts: where the labels do, if all numbers are then multiples of it."""
@@ -170,7 +170,7 @@ def _parted(one: str, other: str) -> tuple[str, int, str]:
 def _replaced(code: Code, literals: Iterator[Code]) -> Code:
     """The code with its literals replaced in the order of writing."""
 
-    def change(codes: list[Code], _: Keyword | None = None) -> Code:
+    def change(codes: list[Code], _: KeywordCode | None = None) -> Code:
         return next(literals) if isinstance(codes[0], Lit) else zipped(codes, change)
 
     return change([code])
@@ -186,7 +186,7 @@ def _listed(run: list[Code]) -> Code | None:
     if len(places.found) != 1:
         return None
     ((name, values),) = places.found.items()
-    return Varied(item, name, TupleCode(tuple(Lit(cast("Literal", v.value)) for v in values)))
+    return GeneratorStar(item, name, TupleCode(tuple(Lit(cast("Literal", v.value)) for v in values)))
 
 
 class _Places:
@@ -194,21 +194,21 @@ class _Places:
 
     def __init__(self, taken: set[str]) -> None:
         self.taken = taken
-        self.found: dict[str, tuple[Typed, ...]] = {}
+        self.found: dict[str, tuple[StrictLiteral, ...]] = {}
 
-    def merge(self, codes: list[Code], keyword: Keyword | None = None) -> Code:
+    def merge(self, codes: list[Code], keyword: KeywordCode | None = None) -> Code:
         first = codes[0]
         if all(c is first for c in codes):
             return first
         if not isinstance(first, Lit):
             return zipped(codes, self.merge)
-        values = tuple(Typed(c.value) for c in cast("list[Lit]", codes))
+        values = tuple(StrictLiteral(c.value) for c in cast("list[Lit]", codes))
         if len(set(values)) == 1:
             return first
         hint = first.hint or (keyword.name if keyword is not None else "")
         name = next((n for n, v in self.found.items() if v == values), None) or self._name(local(hint or "value"))
         self.found[name] = values
-        return Name(name)
+        return NameCode(name)
 
     def _name(self, name: str) -> str:
         return unique(name, self.taken | self.found.keys())

@@ -10,25 +10,25 @@ from __future__ import annotations
 from collections import Counter
 from itertools import chain
 
-from .classes import Body, Step, Traits
-from .code import CallCode, Code, Method, Several, TupleCode
-from .once import Bound, merged
-from .tree import Gathered, MemberRef, Starred, ValueRef, parts, rewrite
+from .classes import ClassBody, Step, StepInfo
+from .code import CallCode, Code, Method, NestedResults, TupleCode
+from .cse import LetExpander, merged
+from .tree import ListComp, MemberRef, Starred, ValueRef, parts, rewrite
 
-RETURN = Traits("return", form="return")
+RETURN = StepInfo("return", form="return")
 
 
 class Steps:
     """`names` are those of the tensors, with the packed ones behind."""
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: ClassBody) -> None:
         self.names = list(body.names)
         self.inputs = body.inputs
         self.whole: set[int] = set()
         """Tensors that are really tuples of them."""
         returned = tuple(ValueRef(o) for o in body.outputs)
         result: Code = returned[0] if len(returned) == 1 else TupleCode(returned)
-        bound = Bound(self.names)
+        bound = LetExpander(self.names)
         self.weak = bound.weak
         """Tensors whose names are only wishes."""
         self.steps = merged(bound.opened(_plain_members([*body.steps, Step(result, (), RETURN)])), self.names)
@@ -39,7 +39,7 @@ class Steps:
         self._unname_result(totals)
 
     def _pack(self, totals: Counter[int]) -> bool:
-        several = (i for i, s in enumerate(self.steps) if len(s.outputs) > 1 and s.loop is None and not isinstance(s.code, Several))
+        several = (i for i, s in enumerate(self.steps) if len(s.outputs) > 1 and s.loop is None and not isinstance(s.code, NestedResults))
         makers = {self.steps[i].outputs[0]: i for i in several}
         makers = {first: i for first, i in makers.items() if all(totals[o] == 1 and not self.names[o] for o in self.steps[i].outputs)}
         if not makers:
@@ -83,7 +83,7 @@ class Steps:
         return ValueRef(len(self.names) - 1)
 
     def _is_list(self, whole: ValueRef) -> bool:
-        return any(s.outputs == (whole.index,) and isinstance(s.code, Gathered) for s in self.steps)
+        return any(s.outputs == (whole.index,) and isinstance(s.code, ListComp) for s in self.steps)
 
     def _unname_result(self, totals: Counter[int]) -> None:
         """The one result of the body need not be named before it is returned."""

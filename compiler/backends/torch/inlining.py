@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .classes import Step, Traits
+from .classes import Step, StepInfo
 
 LOOSE = 1
 """A bond that only holds where something new begins."""
@@ -138,7 +138,7 @@ class _Grouping:
         return best
 
 
-def bond(maker: Traits, taker: Traits) -> int:
+def bond(maker: StepInfo, taker: StepInfo) -> int:
     """How well `maker` stands inside `taker`: 0 for not at all."""
     if taker.form in ("infix", "return"):
         return 4 if taker.form == "infix" else 7
@@ -157,7 +157,7 @@ def bond(maker: Traits, taker: Traits) -> int:
     return 1 if maker.parametric else 3
 
 
-def _into_layer(maker: Traits, taker: Traits) -> int:
+def _into_layer(maker: StepInfo, taker: StepInfo) -> int:
     """The bond of what a layer with parameters, or a block, takes."""
     if maker.call or maker.activation or maker.operator == taker.operator:
         return 0

@@ -12,35 +12,35 @@ from collections.abc import Mapping
 import numpy as np
 
 from ...dims import Dim
+from ...ir.types import INT64
 from ...ops.base import numel
 from ...ops.windows import Window
-from ...types import INT64
+from .expressions import TensorExpr, wide_integer
 from .table import Site
-from .terms import Term, wide_integer
-from .unsupported import Unsupported
+from .unsupported import UnsupportedInOnnx
 
 
 def greatest(site: Site, matrices: Mapping[int, str]) -> str:
     """The greatest of each window: along one axis after another."""
     dtype = site.given[0].dtype
-    y = Term(site, site.inputs[0], dtype).cast(wide_integer(dtype))
+    y = TensorExpr(site, site.inputs[0], dtype).cast(wide_integer(dtype))
     for axis, matrix in matrices.items():
         laid_out = site.add("Gather", [y.name, matrix], axis=axis)
-        y = Term(site, site.add("ReduceMax", [laid_out, site.ints([axis + 1])], keepdims=0), y.dtype)
+        y = TensorExpr(site, site.add("ReduceMax", [laid_out, site.ints([axis + 1])], keepdims=0), y.dtype)
     return y.cast(dtype).name
 
 
 def greatest_with_places(site: Site, matrices: Mapping[int, str]) -> tuple[str, str]:
     """The same with its place within the spatial axes. Of equal ones the first, row by row: so the last axis comes first."""
     x = site.given[0]
-    values = Term(site, site.inputs[0], x.dtype).cast(wide_integer(x.dtype))
+    values = TensorExpr(site, site.inputs[0], x.dtype).cast(wide_integer(x.dtype))
     places = _every_place(site)
     for axis, matrix in sorted(matrices.items(), reverse=True):
         laid_out, where = (site.add("Gather", [y, matrix], axis=axis) for y in (values.name, places))
         first = site.add("ArgMax", [laid_out], axis=axis + 1, keepdims=1)
         picked = (site.add("GatherElements", [y, first], axis=axis + 1) for y in (laid_out, where))
         found, places = (site.add("Squeeze", [y, site.ints([axis + 1])]) for y in picked)
-        values = Term(site, found, values.dtype)
+        values = TensorExpr(site, found, values.dtype)
     return values.cast(x.dtype).name, places
 
 
@@ -57,12 +57,14 @@ def sliding(site: Site, window: Window, size: Dim, count: Dim) -> str:
     if isinstance(size, int) and isinstance(count, int):
         return site.constant(_known(site, window, size, count))
     if window.before and window.dilation > 1:
-        raise Unsupported(site.node.op.name, "of integers, padding with a dilation needs sizes that are known")
+        raise UnsupportedInOnnx(site.node.op.name, "of integers, padding with a dilation needs sizes that are known")
     ends = [site.scalar(n, INT64) for n in (0, count, 1)]
     numbers = site.add("Unsqueeze", [site.add("Range", ends), site.ints([1])])
-    starts = Term(site, numbers, INT64) * window.stride - window.before
-    places = starts + Term(site, site.constant(np.arange(window.taps, dtype=np.int64) * window.dilation), INT64)
-    outside = places.less(0).op("Or", places.op("GreaterOrEqual", Term(site, site.scalar(size, INT64), INT64), to=places.less(0).dtype))
+    starts = TensorExpr(site, numbers, INT64) * window.stride - window.before
+    places = starts + TensorExpr(site, site.constant(np.arange(window.taps, dtype=np.int64) * window.dilation), INT64)
+    outside = places.less(0).op(
+        "Or", places.op("GreaterOrEqual", TensorExpr(site, site.scalar(size, INT64), INT64), to=places.less(0).dtype)
+    )
     return outside.choose(starts.op("Max", 0), places).name
 
 
@@ -71,6 +73,6 @@ def _known(site: Site, window: Window, size: int, count: int) -> np.ndarray[tupl
     places = starts + np.arange(window.taps, dtype=np.int64) * window.dilation
     inside = (places >= 0) & (places < size)
     if not inside.any(axis=1).all():
-        raise Unsupported(site.node.op.name, "of integers, a window that lies in the padding alone has no counterpart")
+        raise UnsupportedInOnnx(site.node.op.name, "of integers, a window that lies in the padding alone has no counterpart")
     first = np.take_along_axis(places, inside.argmax(axis=1)[:, None], axis=1)
     return np.where(inside, places, first)

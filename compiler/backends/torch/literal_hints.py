@@ -10,9 +10,9 @@ import re
 from collections.abc import Container, Iterator, Sequence
 
 from ...dims import Dim
-from .classes import Body
+from .classes import ClassBody
 from .code import CallCode, Lit
-from .tree import ClassRef, Typed, parts
+from .tree import ClassRef, StrictLiteral, parts
 
 _VAGUE = re.compile(r"(size|value)?\d*")
 """Names that say nothing."""
@@ -23,11 +23,11 @@ TAKEN = "in_features"
 
 
 class Hints:
-    def __init__(self, bodies: Sequence[Body]) -> None:
-        self.found: dict[tuple[Typed, ...], dict[str, None]] = {}
-        self.widths: set[tuple[Typed, ...]] = set()
+    def __init__(self, bodies: Sequence[ClassBody]) -> None:
+        self.found: dict[tuple[StrictLiteral, ...], dict[str, None]] = {}
+        self.widths: set[tuple[StrictLiteral, ...]] = set()
         for places in zip(*(_literals(b) for b in bodies), strict=True):
-            values = tuple(Typed(lit.value) for lit, _ in places)
+            values = tuple(StrictLiteral(lit.value) for lit, _ in places)
             if len(set(values)) > 1:
                 hint, is_width = places[0][0].hint, places[0][1]
                 self.found.setdefault(values, {})[hint] = None
@@ -36,7 +36,7 @@ class Hints:
         self.taken: list[tuple[int, ...]] = []
         """The widths of the tensors that come in, as far as the bodies speak of them."""
         for name, ends in _ends(bodies):
-            values = tuple(Typed(size) for size in ends)
+            values = tuple(StrictLiteral(size) for size in ends)
             if len(set(values)) > 1 and values in self.found:
                 self.found[values][name] = None
                 self.widths.add(values)
@@ -45,7 +45,7 @@ class Hints:
 
     def best(self, values: Sequence[object], hint: str, taken: Container[str] = ()) -> str:
         """The name for an argument with these values, one of which is called `hint` where it stands."""
-        names = self.found.get(tuple(Typed(v) for v in values), {})
+        names = self.found.get(tuple(StrictLiteral(v) for v in values), {})
         if _VAGUE.fullmatch(hint):
             hint = next((n for n in names if not _VAGUE.fullmatch(n)), hint.rstrip("0123456789") or "value")
         direction, _, width = hint.partition("_")
@@ -54,10 +54,10 @@ class Hints:
 
     def is_width(self, values: Sequence[object]) -> bool:
         """Whether the values are numbers of channels or features somewhere."""
-        return tuple(Typed(v) for v in values) in self.widths
+        return tuple(StrictLiteral(v) for v in values) in self.widths
 
 
-def _ends(bodies: Sequence[Body]) -> Iterator[tuple[str, list[Dim]]]:
+def _ends(bodies: Sequence[ClassBody]) -> Iterator[tuple[str, list[Dim]]]:
     """The last axes of the tensors that come in and go out, whose sizes are numbers of features where they are parameters' too."""
     graphs = [b.graph for b in bodies]
     for name, tensors in ((TAKEN, [g.inputs for g in graphs]), ("out_features", [g.outputs for g in graphs])):
@@ -66,7 +66,7 @@ def _ends(bodies: Sequence[Body]) -> Iterator[tuple[str, list[Dim]]]:
                 yield name, [v.type.shape[-1] for v in values]
 
 
-def _literals(body: Body) -> Iterator[tuple[Lit, bool]]:
+def _literals(body: ClassBody) -> Iterator[tuple[Lit, bool]]:
     """Each with whether it is an argument of a class for which it is a width."""
     widths: set[int] = set()
     for code in (*body.made(), *(s.code for s in body.steps)):

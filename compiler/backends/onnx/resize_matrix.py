@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...dims import Dim
-from ...elements import numpy_dtype
-from ...types import INT64, DType
+from ...ir.elements import numpy_dtype
+from ...ir.types import INT64, DType
 from .table import Site
 
 

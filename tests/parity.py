@@ -17,9 +17,9 @@ from rounding import distances
 from widened import widened
 
 import netc
-from netc.compiler.backends.onnx.runtime import Session
+from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.dims import bounds, evaluate, symbols
-from netc.compiler.types import TensorType
+from netc.compiler.ir.types import TensorType
 from netc.dsl.record import Record
 
 
@@ -127,7 +127,7 @@ def close(name: str, left: torch.Tensor, right: torch.Tensor, dtype: str, tolera
     torch.testing.assert_close(right.double(), left.double(), rtol=allowed, atol=allowed, equal_nan=True, msg=lambda m: f"{name}: {m}")
 
 
-def _session(model: netc.Model) -> Session:
+def _session(model: netc.Model) -> OnnxSession:
     """As ONNX Runtime takes it; as float32, where it lacks a kernel for bfloat16."""
     try:
         return model.session(seed=SEED)
@@ -136,7 +136,7 @@ def _session(model: netc.Model) -> Session:
         wider = widened(proto)
         if wider == proto:
             raise
-        return Session(wider)
+        return OnnxSession(wider)
 
 
 def agree(

@@ -12,15 +12,13 @@ types of the called graph's inputs, its outputs those of its outputs; labels wit
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from netc.dsl.source import Span
 
-from .dims import Condition, Facts
+from ..dims import Condition, Facts
+from ..ops.base import Operator, ParameterSpec
 from .types import TensorType
-
-if TYPE_CHECKING:
-    from .ops.base import Operator, ParameterSpec
 
 
 class Value:
@@ -205,7 +203,7 @@ def route(graph: Graph, path: str) -> list[Node]:
     return []
 
 
-class Placed:
+class FlatNode:
     """An operator node with its full path, and the values it takes and makes as keys that are unique in the whole program."""
 
     __slots__ = ("inputs", "node", "outputs", "owner", "path")
@@ -218,7 +216,7 @@ class Placed:
         self.outputs = outputs
 
 
-class Flat:
+class FlatGraph:
     """All operator nodes in the order of computation, every call opened, one at a time: to be iterated once.
 
     Keys of values: the main graph's inputs are 0, 1, ...; each operator output gets the next number. `path` is the full path of the
@@ -230,14 +228,14 @@ class Flat:
         self._next = len(main.inputs)
         self._top: dict[int, int] = {id(v): i for i, v in enumerate(main.inputs)}
 
-    def __iter__(self) -> Iterator[Placed]:
+    def __iter__(self) -> Iterator[FlatNode]:
         return self._walk(self._main, "", self._top, {})
 
     def results(self) -> list[int]:
         """The keys of the main graph's outputs, once all nodes have been asked for."""
         return [self._top[id(v)] for v in self._main.outputs]
 
-    def _walk(self, graph: Graph, path: str, keys: dict[int, int], homes: dict[int, str]) -> Iterator[Placed]:
+    def _walk(self, graph: Graph, path: str, keys: dict[int, int], homes: dict[int, str]) -> Iterator[FlatNode]:
         if graph.declares:
             homes = {**homes, **{id(m): join(path, m.label) for m in graph.declares}}
         for node in graph.nodes:
@@ -248,7 +246,7 @@ class Flat:
                 self._next += len(node.outputs)
                 for value, key in zip(node.outputs, outputs, strict=True):
                     keys[id(value)] = key
-                yield Placed(node, own, path, inputs, outputs)
+                yield FlatNode(node, own, path, inputs, outputs)
                 continue
             inner = {id(v): k for v, k in zip(node.graph.inputs, inputs, strict=True)}
             inside = {id(m): homes[id(given)] for m, given in zip(node.graph.modules, node.modules, strict=True)}

@@ -1,6 +1,6 @@
 """Whether netc and PyTorch agree on one use of an operator: both refuse it, or both take it and make the same types of it.
 
-In: a `Use`. Out: a `Verdict`. Always: nothing is run but PyTorch on tiny tensors; the numbers are the business of the judge.
+In: a `Use`. Out: a `Verdict`. Always: nothing is run but PyTorch on tiny tensors; the numbers are the business of the parity.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from typing import Any
 
 import netc
 from netc.compiler.dims import Facts
-from netc.compiler.ops.base import Given, Refusal
+from netc.compiler.ops.base import OperatorError, OpInputs
 from netc.dsl.record import Record
-
-from .oracle import ask
-from .strictness import reason
-from .use import Use
+from tests.differential.known_differences import reason
+from tests.differential.oracle import ask
+from tests.differential.use import Use
 
 
 class Verdict(Record):
@@ -34,8 +33,8 @@ def results_of(use: Use) -> int:
     if use.main:
         return 1
     try:
-        return len(use.build().infer(Given(use.inputs, Facts.nothing())))
-    except Refusal:
+        return len(use.build().infer(OpInputs(use.inputs, Facts.nothing())))
+    except OperatorError:
         return 1
     except Exception:  # of arguments that its kinds refuse
         return 1

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .elements import Array, array_of
-from .errors.weights import WeightsError, WeightsUnreadable
+from ..errors.weights import WeightsError, WeightsUnreadable
+from ..ir.elements import Array, array_of
 
 _INSIDE = ("state_dict", "model_state_dict", "model")
 """Keys under which training scripts keep the state dict."""

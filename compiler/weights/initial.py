@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from .elements import Array, numpy_dtype
-from .ops.constants import Table
-from .parameters import ParameterInfo
+from ..analysis.parameters import ParameterInfo
+from ..ir.elements import Array, numpy_dtype
+from ..ops.constants import Table
 
 Draw = Callable[[ParameterInfo, np.random.Generator], Array]
 
