@@ -44,6 +44,7 @@ fuzz: $(READY) ## random uses of every operator and random models: make fuzz N=1
 	N=$(N) HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest $(FUZZED)
 
 lint: $(READY) ## style, types and the import contract
+	@test -d netc/dsl || { echo "mypy and import-linter need the symbolic links in netc/: git config core.symlinks true && git checkout netc"; exit 1; }
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -12,6 +12,7 @@ Importing this imports nothing heavy: PyTorch, NumPy and ONNX are imported by th
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from .api import compile, compile_file
     from .errors import CompileError
     from .model import Model
+
+if not os.path.isdir(os.path.join(__path__[0], "dsl")):
+    # A checkout without symbolic links: dsl/ and compiler/ are next to netc/. An installed netc has them inside.
+    __path__.append(os.path.dirname(__path__[0]))
 
 _HOMES = {"compile": "api", "compile_file": "api", "CompileError": "errors", "Model": "model"}
 

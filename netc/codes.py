@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
-_FOLDER = os.path.join(os.path.dirname(__file__), "pages")
+from .data import folder
+
+_FOLDER = folder("pages", "docs/errors")
 _ENDING = ".md"
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from netc.dsl.source import SourceFile, Span
 
+from .data import folder
 from .problems import BinaryFile, FileProblem, FileTooLarge, MissingFile, NotAFile, NotUtf8, UnreadableFile, diagnostic
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 LIMIT = 64 << 20
 """The largest text, in bytes."""
 STD = "std/"
-_STD_FOLDER = os.path.join(os.path.dirname(__file__), "std")
+_STD_FOLDER = folder("std", "specs/std")
 
 
 class Unreadable(Exception):
