@@ -9,6 +9,7 @@ import sys
 from inspect import cleandoc
 from typing import Any
 
+from netc.compiler.backends.registry import backends
 from netc.compiler.ir.types import DType
 from netc.compiler.ops import Operator
 from netc.compiler.ops.base import Arg, Init, Required
@@ -71,7 +72,7 @@ def page(operator: type[Operator], level: int = 1) -> str:
     """One operator's page, as Markdown."""
     parts = [f"{'#' * level} {operator.name}", cleandoc(operator.__doc__ or ""), f"    {signature(operator)}"]
     parts += _inputs(operator), _arguments(operator)
-    parts.append(f"PyTorch: {operator.torch or 'composed'}. ONNX: {operator.onnx or 'composed'}.")
+    parts.append(" ".join(f"{backend.title}: {backend.operator_target(operator) or 'composed'}." for backend in backends()))
     parts += [example(text) for text in operator.examples]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -74,10 +74,10 @@ def _cannot_write(error: OSError) -> None:
 
 def _told(error: Exception) -> int:
     """Errors that carry diagnostics or a `Problem`, such as weights that do not fit, or an internal error."""
+    from netc.compiler.backends.base import WrongOutput
     from netc.compiler.errors.base import Problem
 
     from ..errors import CompileError
-    from ..saving import WrongOutput
     from .report import report
 
     if isinstance(error, CompileError):

@@ -12,7 +12,8 @@ import pytest
 from onnx import ModelProto, TensorProto, numpy_helper
 
 import netc
-from netc.compiler.backends.onnx import model_proto, table
+from netc.compiler.backends.onnx import table
+from netc.compiler.backends.onnx.model import model_proto
 from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.backends.onnx.unsupported import UnsupportedInOnnx
 from netc.compiler.ops.dense import Dense

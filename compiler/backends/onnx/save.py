@@ -12,12 +12,30 @@ from pathlib import Path
 
 from onnx import ModelProto, TensorProto
 
+from netc.dsl.record import Record
+
+from ..base import WrongOutput
 from .elements import element_size
 
 LARGEST = 2_000_000_000
 """Bytes of initialisers that fit into one file, with room for the nodes."""
 _ALIGNMENT = 4096
 """Tensors start at pages, so that they can be mapped into memory; smaller ones stay with the model."""
+
+
+class OnnxArtefact(Record):
+    """A model, not yet written."""
+
+    proto: ModelProto
+
+    def to_bytes(self) -> bytes:
+        if is_large(self.proto):
+            raise WrongOutput("a model over 2 GB is two files, and cannot be written to a pipe")
+        content: bytes = self.proto.SerializeToString(deterministic=True)
+        return content
+
+    def save(self, path: str) -> None:
+        save_proto(self.proto, path)
 
 
 def save_proto(proto: ModelProto, path: str | Path) -> None:

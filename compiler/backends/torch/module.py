@@ -13,12 +13,12 @@ import torch
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-from netc.compiler.backends.torch import class_name, source
-from netc.compiler.backends.torch.load import live
-from netc.compiler.ir.elements import Array
+from ...ir.elements import Array
+from .emit import class_name, source
+from .load import live
 
 if TYPE_CHECKING:
-    from netc.compiler.ir.graph import Program
+    from ...ir.graph import Program
 
 
 def fresh(program: Program, name: str) -> torch.nn.Module:
