@@ -1,7 +1,7 @@
 """What a backend is: the protocol that saving, `--emit`, the command line, the reference of operators and the tests rely on.
 
-In: a `BackendInput`. Out: an artefact, which is text or one or more files. Always: the same input gives the same bytes; importing a backend's
-package imports nothing heavy, since its methods import what they need.
+In: a `BackendInput`. Out: an artefact, which is text or one or more files. Always: the same input gives the same bytes; importing the
+package of a backend imports nothing heavy, since its methods import what they need.
 """
 
 from __future__ import annotations

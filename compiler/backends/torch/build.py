@@ -14,14 +14,14 @@ from typing import Literal
 from ...ir.graph import CallNode, Graph, OpNode, Program
 from . import classnames
 from .bodies import body_of
-from .classes import ClassBody, ClassDef
+from .classes import ClassBody, ClassDef, ClassRef
 from .code import CallCode
 from .construction import MissingEmitter, Operators
 from .containers import DEEPEST, LARGEST, Construction, Forms, container
 from .lifting import lift_functions
 from .naming import camel, singular, unique
 from .shared import Sharing, levels
-from .tree import ClassRef, parts
+from .tree import parts
 from .unify import Unifier, instance
 
 _AUTOMATIC = re.compile(r"(repeat|each|group|sequence|)\d*")

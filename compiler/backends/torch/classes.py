@@ -152,3 +152,9 @@ class ClassDef:
 
     def __repr__(self) -> str:
         return f"<class {self.name or self.base}>"
+
+
+class ClassRef(Code):
+    """An emitted class, by identity: its name is decided last."""
+
+    cls: ClassDef

@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ...ir.graph import CallNode, Graph, Node
-from .classes import ClassDef
+from .classes import ClassDef, ClassRef
 from .naming import IMPORTED, camel, unique
-from .tree import ClassRef, parts
+from .tree import parts
 
 TAKEN = IMPORTED | frozenset(dir(builtins))
 MANY = 2

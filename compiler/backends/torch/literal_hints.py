@@ -10,9 +10,9 @@ import re
 from collections.abc import Container, Iterator, Sequence
 
 from ...dims import Dim
-from .classes import ClassBody
+from .classes import ClassBody, ClassRef
 from .code import CallCode, Lit
-from .tree import ClassRef, StrictLiteral, parts
+from .tree import StrictLiteral, parts
 
 _VAGUE = re.compile(r"(size|value)?\d*")
 """Names that say nothing."""

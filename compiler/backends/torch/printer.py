@@ -14,12 +14,12 @@ from math import inf, isinf, isnan
 from typing import Any
 
 from ...ir.types import DType
+from .classes import ClassRef
 from .code import AttributeCode, CallCode, Code, Infix, KeywordCode, LetCode, Lit, Local, Method, Prefix, SliceCode, Subscript, TupleCode
 from .comprehensions import as_comprehensions
 from .layout import Break, Doc, LayoutBracket
 from .tree import (
     Argument,
-    ClassRef,
     DictCode,
     Formatted,
     GeneratorStar,

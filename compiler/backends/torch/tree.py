@@ -7,15 +7,12 @@ data; equal code is equal as Python objects, and stays a tree whose depth is bou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from netc.dsl.record import Record, replace
 
 from ...ops.base import strict_key
 from .code import Code, KeywordCode, Lit
-
-if TYPE_CHECKING:
-    from .classes import ClassDef
 
 
 class NameCode(Code):
@@ -67,12 +64,6 @@ class Argument(Code):
     name: str
     factor: int = 1
     offset: int = 0
-
-
-class ClassRef(Code):
-    """An emitted class, by identity: its name is decided last."""
-
-    cls: ClassDef
 
 
 class Starred(Code):

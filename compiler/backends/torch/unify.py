@@ -14,13 +14,13 @@ from typing import Any, cast
 from netc.dsl.record import replace
 
 from ...dims import Dim
-from .classes import ClassBody, ClassDef, ConstructorArgument, Member, SizeSymbol, Step
+from .classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Member, SizeSymbol, Step
 from .code import CallCode, Code, KeywordCode, Lit, Literal, TupleCode
 from .construction import MissingEmitter, has_symbol
 from .literal_hints import Hints
 from .naming import IMPORTED, local, unique
 from .sizes import axis_word
-from .tree import Argument, ClassRef, RepeatStar, SizeArg, SizeRef, StrictLiteral, SymbolRef, zipped
+from .tree import Argument, RepeatStar, SizeArg, SizeRef, StrictLiteral, SymbolRef, zipped
 
 GREATEST = 8
 """A greater factor between two sizes is taken for an accident."""
