@@ -72,7 +72,8 @@ def page(operator: type[Operator], level: int = 1) -> str:
     """One operator's page, as Markdown."""
     parts = [f"{'#' * level} {operator.name}", cleandoc(operator.__doc__ or ""), f"    {signature(operator)}"]
     parts += _inputs(operator), _arguments(operator)
-    parts.append(" ".join(f"{backend.title}: {backend.operator_target(operator) or 'composed'}." for backend in backends()))
+    targets = [(backend.title, backend.operator_target(operator)) for backend in backends()]
+    parts.append(" ".join(f"{title}: {target or 'composed'}." for title, target in targets if target is not None))
     parts += [example(text) for text in operator.examples]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -81,7 +81,7 @@ class TextArtefact(Record):
 
 
 class Backend(Protocol):
-    """One target. A backend of texts needs no more than `text` and `operator_target`."""
+    """One target. A backend of texts needs no more than names and `text`."""
 
     name: str
     """As `--target` and `--emit` write it; also the name of its folder."""
@@ -104,9 +104,10 @@ class Backend(Protocol):
         """The artefact. Raises `UnsupportedByTarget`."""
         return TextArtefact(self.text(given))
 
-    def operator_target(self, operator: type[Operator]) -> str:
-        """How an operator is written in the target, for its documentation: `torch.nn.Linear`. Empty: composed of several."""
-        ...
+    def operator_target(self, operator: type[Operator]) -> str | None:
+        """What an operator becomes in the target, for its documentation: `torch.nn.Linear`. Empty: it is composed of several; None: the
+        target has no operators of its own."""
+        return None
 
 
 class Session(Protocol):

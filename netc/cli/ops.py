@@ -45,8 +45,8 @@ def _by_target(name: str) -> list[str]:
     return list(dict.fromkeys(found))[:2]
 
 
-def _words(target: str) -> list[str]:
-    return target.lower().replace(",", "").replace(".", " ").split()
+def _words(target: str | None) -> list[str]:
+    return (target or "").lower().replace(",", "").replace(".", " ").split()
 
 
 def _unknown(name: str, known: list[str]) -> str:
