@@ -1,7 +1,7 @@
 """From a text to a checked program, for the Python API and the command line alike.
 
-In: a source file and what is asked of it. Out: an `Analysis`, with a program if no diagnostic is an error. Always: what a spec says raises
-nothing; neither PyTorch, NumPy nor ONNX is imported. With NETC_DEBUG set, every program is verified, and an invalid one raises
+In: a source file and what is asked of it. Out: an `Analysis`, with a program if no diagnostic is an error. Always: nothing in a spec raises
+an exception; neither PyTorch, NumPy nor ONNX is imported. With NETC_DEBUG set, every program is verified, and an invalid one raises
 `GraphInvalid`: a mistake of the compiler.
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Choice(Record):
-    """What is asked of a spec: which model of it, values of parameters, sizes of symbolic dimensions."""
+    """The choices for a spec: which model of it, values of parameters, sizes of symbolic dimensions."""
 
     model: str | None = None
     params: dict[str, object] = {}
@@ -85,7 +85,7 @@ def elaborate_file(file: ast.File, source: SourceFile, problems: list[Diagnostic
 
 
 def analyse_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> list[Analysis]:
-    """The same for each model of the file, unless one is chosen: what `netc check` looks at."""
+    """The same for each model of the file, unless one is chosen: what `netc check` does."""
     try:
         source, path = read()
     except Unreadable as error:
