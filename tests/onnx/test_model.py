@@ -171,7 +171,7 @@ def test_a_symbol_that_is_a_multiple_of_another() -> None:
 
 def test_a_symbol_that_nothing_tells() -> None:
     model = netc.compile("x = input [S * T] batch=false; r = table (i) [S] = i; out x, r")
-    with pytest.raises(UnsupportedInOnnx, match="no axis of an input is `S`, or tells it"):
+    with pytest.raises(UnsupportedInOnnx, match="no axis of an input is `S`, or determines it"):
         model_proto(model.program, {}, "m", "")
 
 
