@@ -1,14 +1,17 @@
-"""From a text to a checked program: the one road that the Python API and the command line both take.
+"""From a text to a checked program, for the Python API and the command line alike.
 
-In: a source file and what is asked of it. Out: an `Analysis`, with a program if no diagnostic is an error. Never raises for what a spec
-says. Imports neither PyTorch, NumPy nor ONNX.
+In: a source file and what is asked of it. Out: an `Analysis`, with a program if no diagnostic is an error. Always: nothing in a spec raises
+an exception; neither PyTorch, NumPy nor ONNX is imported. With NETC_DEBUG set, every program is verified, and an invalid one raises
+`GraphInvalid`: a mistake of the compiler.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from netc.compiler.elaborate import elaborate, standing
+from netc.compiler.ir.verify import verify
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Choice(Record):
-    """What is asked of a spec: which model of it, values of parameters, sizes of symbolic dimensions."""
+    """The choices for a spec: which model of it, values of parameters, sizes of symbolic dimensions."""
 
     model: str | None = None
     params: dict[str, object] = {}
@@ -74,13 +77,15 @@ def elaborate_file(file: ast.File, source: SourceFile, problems: list[Diagnostic
     program, found = elaborate(file, source, loader=loader, model=choice.model, params=choice.params, dims=choice.dims)
     if any(d.severity == "error" for d in problems):  # what could not be read may be what uses it
         found = [d for d in found if not d.code.startswith("unused-")]
+    if program is not None and os.environ.get("NETC_DEBUG"):
+        verify(program)
     diagnostics = tuple(sort_and_dedupe([*problems, *found]))
     failed = any(d.severity == "error" for d in diagnostics)
     return Analysis(None if failed else program, diagnostics, tuple(loader.sources))
 
 
 def analyse_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> list[Analysis]:
-    """The same for each model of the file, unless one is chosen: what `netc check` looks at."""
+    """The same for each model of the file, unless one is chosen: what `netc check` does."""
     try:
         source, path = read()
     except Unreadable as error:

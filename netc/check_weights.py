@@ -1,7 +1,7 @@
-"""A checkpoint against a spec, without loading it: `netc check FILE --weights W`.
+"""Whether a checkpoint fits a spec, without loading it: `netc check FILE --weights W`.
 
 In: a checked program and the path of a checkpoint. Out: diagnostics, none if it fits. Of a .safetensors file only the header is read, so
-that the answer does not depend on its size; other formats have no header apart and are read whole.
+that the time does not depend on its size; other formats have no separate header and are read whole.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ def fit(program: Program, path: str) -> list[Diagnostic]:
 
 
 def _header(path: str, infos: dict[str, ParameterInfo]) -> dict[str, Array] | None:
-    """Stand-ins for the arrays, of their shapes and types, that take no memory; None if the header cannot be read."""
+    """Placeholders of the arrays' shapes and types, which take no memory; None if the header cannot be read."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, "numpy") as file:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
-            return {name: _stand_in(s.get_shape(), s.get_dtype(), infos.get(name)) for name, s in slices.items()}
+            return {name: _placeholder(s.get_shape(), s.get_dtype(), infos.get(name)) for name, s in slices.items()}
     except (SafetensorError, OSError):
         return None
 
 
-def _stand_in(shape: list[int], called: str, info: ParameterInfo | None) -> Array:
+def _placeholder(shape: list[int], called: str, info: ParameterInfo | None) -> Array:
     dtype = DTYPES.get(_NAMES.get(called, ""))
     if dtype is None or info is None or dtype.is_float != info.dtype.is_float or dtype.is_integer != info.dtype.is_integer:
         element = numpy_dtype(dtype) if dtype is not None else np.dtype(np.complex64)
@@ -63,11 +63,11 @@ def _stand_in(shape: list[int], called: str, info: ParameterInfo | None) -> Arra
 
 def _diagnostic(error: WeightsError, infos: dict[str, ParameterInfo], whole: Span) -> Diagnostic:
     problem = error.problem
-    told: list[tuple[str, str]] = []
+    misfits: list[tuple[str, str]] = []
     if isinstance(problem, WeightsMismatch):
-        told = [(m.name, m.why) for m in problem.misfits] + [(name, "is not in the weights") for name in problem.missing]
+        misfits = [(m.name, m.why) for m in problem.misfits] + [(name, "is not in the weights") for name in problem.missing]
     first: dict[Span, str] = {}
-    for name, why in told:
+    for name, why in misfits:
         if name in infos:
             first.setdefault(infos[name].span, f"`{name}` {why}")
     (span, label), *others = list(islice(first.items(), _MARKS)) or [(Span(whole.file, whole.start, whole.start), "")]

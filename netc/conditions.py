@@ -1,4 +1,4 @@
-"""The conditions of `where` against the sizes of real inputs.
+"""The conditions of `where`, checked with the sizes of real inputs.
 
 In: a program, and the shapes of the arrays for its inputs. Out: nothing, or a ValueError that names the condition and the sizes. The
 proofs of the compiler rest on these conditions; a backend that was fed other sizes could give numbers that mean nothing.
@@ -29,8 +29,8 @@ def check_sizes(program: Program, shapes: Mapping[str, tuple[int, ...]]) -> None
     for condition, text in program.conditions:
         used = symbols(condition.left) | symbols(condition.right)
         if used <= set(sizes) and not _HOLDS[condition.op](evaluate(condition.left, sizes), evaluate(condition.right, sizes)):
-            told = ", ".join(f"{name} is {sizes[name]}" for name in sorted(used))
-            raise ValueError(f"`where {text}` does not hold: {told}")
+            sizes_text = ", ".join(f"{name} is {sizes[name]}" for name in sorted(used))
+            raise ValueError(f"`where {text}` does not hold: {sizes_text}")
 
 
 def _symbol(dim: Dim) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from netc.compiler.ir.graph import Program
     from netc.dsl.diagnostics import Diagnostic
 
 
@@ -20,3 +22,16 @@ class CompileError(ValueError):
         from netc.dsl.diagnostics.render import render_text
 
         return render_text(self.diagnostics)
+
+
+@contextmanager
+def unsupported_is_compile_error(program: Program) -> Iterator[None]:
+    """What a target cannot express becomes a `CompileError` at the stage concerned."""
+    from netc.compiler.backends.base import UnsupportedByTarget
+
+    from .problems import diagnostic
+
+    try:
+        yield
+    except UnsupportedByTarget as error:
+        raise CompileError((diagnostic(error.problem, error.span or program.main.span),)) from None

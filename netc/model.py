@@ -12,14 +12,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .arguments import checked_path, checked_seed, checked_weights
-from .errors import CompileError
-from .problems import diagnostic
+from .errors import unsupported_is_compile_error
 
 if TYPE_CHECKING:
     import onnx
     import torch
 
     from netc.compiler.analysis.parameters import ParameterInfo
+    from netc.compiler.backends.base import BackendInput
     from netc.compiler.backends.onnx.runtime import OnnxSession
     from netc.compiler.ir.graph import Program
     from netc.compiler.ir.types import TensorType
@@ -60,43 +60,45 @@ class Model:
 
         return parameters(self.program)
 
-    def source(self) -> str:
-        """The PyTorch source: a module that imports nothing but torch and has one class for each block."""
-        from netc.compiler.backends.torch import source
+    def source(self, target: str = "torch") -> str:
+        """The text that the backend of a target writes.
 
-        return source(self.program, self.name)
+        For PyTorch, a module that imports nothing but torch and has one class for each block; for ONNX, the graph. Raises `ValueError` for
+        a target that is not registered, `CompileError` for what the target cannot express.
+        """
+        from netc.compiler.backends.registry import get_or_raise
+
+        with unsupported_is_compile_error(self.program):
+            return get_or_raise(target).text(self.backend_input())
 
     def module(self, weights: Weights | None = None, seed: int | None = None) -> torch.nn.Module:
-        """The class of `source()`, executed and made. Without weights and seed, PyTorch's own generator draws the parameters.
+        """The class of `source()`, executed and instantiated. Without weights and seed, PyTorch's own generator draws the parameters.
 
         Raises `WeightsError` for weights that cannot be read or do not fit.
         """
-        from .modules import filled, fresh
+        from netc.compiler.backends.torch import BACKEND
 
-        arrays = None if weights is None and seed is None else self._arrays(weights, seed)
-        return fresh(self.program, self.name) if arrays is None else filled(self.program, self.name, arrays)
+        return BACKEND.module(self.backend_input(weights, seed))
 
     def onnx(self, weights: Weights | None = None, seed: int | None = None) -> onnx.ModelProto:
         """The ONNX model. Without weights the seed draws the parameters, 0 unless given.
 
-        Raises `WeightsError` for weights that cannot be read or do not fit, `CompileError` for what ONNX cannot say.
+        Raises `WeightsError` for weights that cannot be read or do not fit, `CompileError` for what ONNX cannot express.
         """
-        from netc.compiler.backends.onnx.model import model_proto
-        from netc.compiler.backends.onnx.unsupported import UnsupportedInOnnx
+        from netc.compiler.backends.onnx import BACKEND
 
-        try:
-            return model_proto(self.program, self._arrays(weights, seed), self.name, self._hash)
-        except UnsupportedInOnnx as error:
-            raise CompileError((diagnostic(error.problem, error.span or self.program.main.span),)) from None
+        with unsupported_is_compile_error(self.program):
+            return BACKEND.proto(self.backend_input(weights, seed))
 
     def save(self, path: str | os.PathLike[str], weights: Weights | None = None, seed: int | None = None) -> None:
-        """Writes the ONNX model (`.onnx`) or the PyTorch source (`.py`), whole or not at all.
+        """Writes what the ending of the path asks for, such as the ONNX model (`.onnx`) or the PyTorch source (`.py`), whole or not at all.
 
         Raises `OSError` if the file cannot be written, `ValueError` for another ending, or for weights with a source, which holds none.
         """
-        from .saving import save
+        from .saving import backend_for, save
 
-        save(self, checked_path(path), weights, seed)
+        checked = checked_path(path)
+        save(self.backend_input(weights, seed), backend_for(checked), checked)
 
     def session(self, weights: Weights | None = None, seed: int | None = None, device: str = "cpu") -> OnnxSession:
         """The ONNX model in ONNX Runtime, on `cpu` or `cuda`: called with arrays by input name or position, it gives arrays.
@@ -105,11 +107,27 @@ class Model:
         """
         from functools import partial
 
-        from netc.compiler.backends.onnx.runtime import OnnxSession
+        from netc.compiler.backends.onnx import BACKEND
 
         from .conditions import check_sizes
 
-        return OnnxSession(self.onnx(weights, seed), device=device, check=partial(check_sizes, self.program))
+        with unsupported_is_compile_error(self.program):
+            return BACKEND.session(self.backend_input(weights, seed), device, partial(check_sizes, self.program))
+
+    def backend_input(self, weights: Weights | None = None, seed: int | None = None) -> BackendInput:
+        """What backends take. The arguments are checked now; weights are read or drawn when a backend needs them."""
+        from netc.compiler.backends.base import BackendInput
+
+        checked, number = checked_weights(weights), checked_seed(seed)
+
+        def arrays() -> Mapping[str, Any]:
+            from netc.compiler.weights.matching import as_arrays, initial, load, match
+
+            if checked is None:
+                return initial(self.parameters, number)
+            return match(self.parameters, load(checked) if isinstance(checked, str) else as_arrays(checked))
+
+        return BackendInput(self.program, self.name, self._hash, None if weights is None and seed is None else arrays)
 
     def summary(self) -> SpecSummary:
         """Stages, shapes, parameters, FLOPs and bytes; `str()` is the table."""
@@ -122,12 +140,3 @@ class Model:
             return ", ".join(f"{name}: {type}" for name, type in types.items())
 
         return f"<netc.Model {self.name}({shown(self.inputs)}) -> {shown(self.outputs)}>"
-
-    def _arrays(self, weights: Weights | None, seed: int | None) -> dict[str, Any]:
-        from netc.compiler.weights.matching import as_arrays, initial, load, match
-
-        checked = checked_weights(weights)
-        number = checked_seed(seed)
-        if checked is None:
-            return initial(self.parameters, number)
-        return match(self.parameters, load(checked) if isinstance(checked, str) else as_arrays(checked))

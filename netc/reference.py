@@ -9,6 +9,7 @@ import sys
 from inspect import cleandoc
 from typing import Any
 
+from netc.compiler.backends.registry import backends
 from netc.compiler.ir.types import DType
 from netc.compiler.ops import Operator
 from netc.compiler.ops.base import Arg, Init, Required
@@ -31,7 +32,7 @@ def family_of(operator: type[Operator]) -> str:
 
 
 def meaning(operator: type[Operator]) -> str:
-    """The first line of what the operator says of itself."""
+    """The first line of the operator's docstring."""
     return cleandoc(operator.__doc__ or "").split("\n", 1)[0].rstrip(".:")
 
 
@@ -45,7 +46,7 @@ def signature(operator: type[Operator]) -> str:
 
 
 def show_default(arg: Arg[Any]) -> str:
-    """The default as it is written; `...` where leaving it out means something that no value says."""
+    """The default as it is written; `...` where leaving the argument out means something that no value does."""
     value = arg.default
     match value:
         case Required() | None:
@@ -71,22 +72,23 @@ def page(operator: type[Operator], level: int = 1) -> str:
     """One operator's page, as Markdown."""
     parts = [f"{'#' * level} {operator.name}", cleandoc(operator.__doc__ or ""), f"    {signature(operator)}"]
     parts += _inputs(operator), _arguments(operator)
-    parts.append(f"PyTorch: {operator.torch or 'composed'}. ONNX: {operator.onnx or 'composed'}.")
+    targets = [(backend.title, backend.operator_target(operator)) for backend in backends()]
+    parts.append(" ".join(f"{title}: {target or 'composed'}." for title, target in targets if target is not None))
     parts += [example(text) for text in operator.examples]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _inputs(operator: type[Operator]) -> str:
-    said = []
+    parts = []
     for name in operator.inputs:
         if name.startswith("*"):
-            said.append(f"any number of tensors `{name[1:]}`")
+            parts.append(f"any number of tensors `{name[1:]}`")
         else:
-            said.append(f"`{name.rstrip('?')}`" + (" (optional)" if name.endswith("?") else ""))
+            parts.append(f"`{name.rstrip('?')}`" + (" (optional)" if name.endswith("?") else ""))
     notes = ["may be followed by an activation: `" + operator.name + " ... relu`"] if operator.takes_activation else []
-    notes += ["may stand as a bare word behind another stage"] if operator.is_activation else []
+    notes += ["may follow another stage as a bare word"] if operator.is_activation else []
     notes += [f"written `a {operator.symbol} b` between tensors"] if operator.symbol else []
-    return "Takes " + ", ".join(said) + "." + "".join(f" It {note}." if note[0] != "w" else f" It is {note}." for note in notes)
+    return "Takes " + ", ".join(parts) + "." + "".join(f" It {note}." if note[0] != "w" else f" It is {note}." for note in notes)
 
 
 def _arguments(operator: type[Operator]) -> str:
@@ -119,7 +121,7 @@ def reference() -> str:
         "# Operators",
         f"{total} operators, in families. This page is made from their declarations (`netc ops --markdown`); a test keeps it fresh.\n"
         "`axis` counts the batch axis as 0; negative axes count from the end. A default of `...` means that leaving the argument out has\n"
-        "a meaning of its own, told in the text.",
+        "a meaning of its own, given in the text.",
     ]
     for family, operators in found.items():
         doc = cleandoc(sys.modules[operators[0].__module__].__doc__ or "")

@@ -53,7 +53,15 @@ def write_files(path: str, write: Callable[[str], None]) -> None:
         home = os.path.dirname(target)
         with _folder(home) as folder:
             write(os.path.join(folder, os.path.basename(target)))
+            _flush(folder)
             _move(folder, home)
+
+
+def _flush(folder: str) -> None:
+    """All files of the folder are on the disk."""
+    for name in os.listdir(folder):
+        with open(os.path.join(folder, name), "r+b") as file:
+            os.fsync(file.fileno())
 
 
 def _move(folder: str, home: str) -> None:
@@ -67,8 +75,6 @@ def _move(folder: str, home: str) -> None:
 def _write(path: str, content: bytes) -> None:
     with open(path, "wb") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 @contextmanager

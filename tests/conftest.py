@@ -1,4 +1,7 @@
-"""Options of all tests: golden files are written anew with `--update`, and then to be read."""
+"""Options of all tests: golden files are written anew with `--update`, and then to be read.
+
+Every graph that a test makes is verified, in this process and in those that it starts: NETC_DEBUG is set for all of them.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 
 # Two processes share two cores, and no tensor here is worth a second thread. Before PyTorch and ONNX Runtime are imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["NETC_DEBUG"] = "1"
 
 import pytest
 from hypothesis import settings

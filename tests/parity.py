@@ -1,12 +1,12 @@
-"""The judge of all differential tests: a model's PyTorch module, its executed source and ONNX Runtime are one function, and the inferred
-types are those that come out.
+"""The comparison that all differential tests make: a model's PyTorch module, its executed source and every other backend that runs are one
+function, and the inferred types are those of the results.
 
-PyTorch and ONNX Runtime compute; nothing is compared with a stored number.
+PyTorch and the other backends' runtimes compute; nothing is compared with a stored number. Backends that do not run must write the model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,9 @@ from rounding import distances
 from widened import widened
 
 import netc
+from netc.compiler.backends.base import Executable, Session
 from netc.compiler.backends.onnx.runtime import OnnxSession
+from netc.compiler.backends.registry import backends
 from netc.compiler.dims import bounds, evaluate, symbols
 from netc.compiler.ir.types import TensorType
 from netc.dsl.record import Record
@@ -34,11 +36,11 @@ Limit = int | tuple[int, int] | Distinct
 BATCHES = (1, 3)
 SEED = 7
 NOISE = 8
-"""So many times the distance that one rounding at each step makes may lie between PyTorch and ONNX Runtime, of what is not well
-conditioned. Both round more than once in a kernel, and at random: of 280 results of random models, 2.1 times was the most, 0.8 times or
-less nine out of ten."""
+"""The allowed distance between PyTorch and another runtime, of results that are not well conditioned, as a multiple of the distance that
+one rounding at each step makes. Both round more than once in a kernel, and at random: of 280 results of random models, the largest ratio
+was 2.1, and nine out of ten were at most 0.8."""
 STEADY = 1e-6
-"""What differs less, relative or absolute, is not looked into."""
+"""Smaller differences, relative or absolute, are not examined."""
 TOLERANCES = {"float64": 1e-9, "float32": 1e-5, "float16": 2e-2, "bfloat16": 1e-1}
 
 
@@ -127,16 +129,37 @@ def close(name: str, left: torch.Tensor, right: torch.Tensor, dtype: str, tolera
     torch.testing.assert_close(right.double(), left.double(), rtol=allowed, atol=allowed, equal_nan=True, msg=lambda m: f"{name}: {m}")
 
 
-def _session(model: netc.Model) -> OnnxSession:
+def _onnx_session(model: netc.Model) -> Session:
     """As ONNX Runtime takes it; as float32, where it lacks a kernel for bfloat16."""
+    proto = model.onnx(seed=SEED)
+    onnx.checker.check_model(proto, full_check=True)
     try:
         return model.session(seed=SEED)
     except NoKernel:
-        proto = model.onnx(seed=SEED)
         wider = widened(proto)
         if wider == proto:
             raise
         return OnnxSession(wider)
+
+
+SESSIONS: dict[str, Callable[[netc.Model], Session]] = {"onnx": _onnx_session}
+"""Backends whose artefacts need preparation before they run."""
+
+
+def sessions(model: netc.Model, without: Collection[str] = ()) -> dict[str, Session]:
+    """The model in every backend that runs, by name, but for those `without`. The other backends write it."""
+    made: dict[str, Session] = {}
+    for backend in backends():
+        if backend.name in without:
+            continue
+        given = model.backend_input(seed=SEED)
+        if not isinstance(backend, Executable):
+            assert backend.build(given).to_bytes() == backend.build(given).to_bytes(), backend.name
+        elif backend.name in SESSIONS:
+            made[backend.name] = SESSIONS[backend.name](model)
+        else:
+            made[backend.name] = backend.session(given)
+    return made
 
 
 def agree(
@@ -148,18 +171,18 @@ def agree(
     runtime: bool = True,
     conditioned: bool = True,
 ) -> None:
-    """Raises AssertionError unless all three targets agree with each other and with the inferred types, at two sets of sizes.
+    """Raises AssertionError unless all backends agree with each other and with the inferred types, at two sets of sizes.
 
     Without `export` there is no ONNX model; without `runtime` it is checked but not run: ONNX Runtime lacks a kernel for it on a CPU. What
-    is not well `conditioned` may differ by as much as rounding can make of it, and no `tolerance` counts: see rounding.py.
+    is not well `conditioned` may differ by as much as rounding can cause, and no `tolerance` counts: see rounding.py.
     """
     module = model.module(seed=SEED).eval()
     state = module.state_dict()
     assert {n: tuple(p.shape) for n, p in state.items()} == {n: tuple(p.shape) for n, p in model.parameters.items()}
     again = executed(model, state)
-    if export:
+    if export and not runtime:
         onnx.checker.check_model(model.onnx(seed=SEED), full_check=True)
-    session = _session(model) if export and runtime else None
+    others = sessions(model, without=() if export and runtime else ("onnx",))
     for env in sizes_of(model, sizes):
         arrays = inputs_for(model, env, limits=limits)
         wanted = run_module(module, model, arrays)
@@ -167,20 +190,24 @@ def agree(
         from_source = run_module(again, model, arrays)
         for index, (name, type_) in enumerate(model.outputs.items()):
             close(f"source, {name}", wanted[index], from_source[index], type_.dtype.name, 0.0)
-        if session is None:
-            continue
         fed = [tensor(arrays[n], t) for n, t in model.inputs.items()]
-        results = session(*fed)
-        # By position: an output that is an input too has another name in ONNX.
-        by_place = list(results.values()) if isinstance(results, dict) else [results]
-        for index, (name, type_) in enumerate(model.outputs.items()):
-            array = np.asarray(by_place[index])
-            found = torch.as_tensor(array.astype(np.float64) if type_.dtype.is_float else array)
-            assert tuple(found.shape) == tuple(wanted[index].shape), f"ONNX, {name}"
-            allowed = TOLERANCES.get(type_.dtype.name, 0.0) if tolerance is None else tolerance
-            if not conditioned:
-                allowed = STEADY if _near(wanted[index], found) else max(STEADY, NOISE * distances(module, fed)[index])
-            close(f"ONNX, {name}", wanted[index], found, type_.dtype.name, allowed)
+        for backend, session in others.items():
+            results = _results(session, fed, model)
+            for index, (name, type_) in enumerate(model.outputs.items()):
+                found = results[index]
+                assert tuple(found.shape) == tuple(wanted[index].shape), f"{backend}, {name}"
+                allowed = TOLERANCES.get(type_.dtype.name, 0.0) if tolerance is None else tolerance
+                if not conditioned:
+                    allowed = STEADY if _near(wanted[index], found) else max(STEADY, NOISE * distances(module, fed)[index])
+                close(f"{backend}, {name}", wanted[index], found, type_.dtype.name, allowed)
+
+
+def _results(session: Session, fed: Sequence[torch.Tensor], model: netc.Model) -> list[torch.Tensor]:
+    """The outputs by position: one that is an input too may have another name in the target."""
+    results = session(*fed)
+    found = [np.asarray(array) for array in (results.values() if isinstance(results, dict) else [results])]
+    types = model.outputs.values()
+    return [torch.as_tensor(a.astype(np.float64) if t.dtype.is_float else a) for a, t in zip(found, types, strict=True)]
 
 
 def _near(left: torch.Tensor, right: torch.Tensor) -> bool:

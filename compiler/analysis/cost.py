@@ -1,7 +1,7 @@
 """What a model costs: parameters, floating-point operations and memory, as a tree of its stages and in total.
 
-In: a `Program`. Out: plain records; printing them is the face's. Always: operations and activations are for one sample (`N = 1`), other
-symbolic dimensions stay; a graph is counted once, however often it is called; runs of equal stages are one row that says how many.
+In: a `Program`. Out: plain records; printing them is left to netc/. Always: operations and activations are for one sample (`N = 1`), other
+symbolic dimensions stay; a graph is counted once, however often it is called; runs of equal stages are one row with their number.
 
 Operations are for one forward pass, a multiply-add counting two. Multiply-adds are those of matrix products and convolutions alone: what
 papers and PyTorch's counter count. Activations are the results of all operators, as training keeps them.

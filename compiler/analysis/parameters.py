@@ -78,7 +78,7 @@ class _Walk:
         """By node: a graph that is called often brings the same ones again."""
         self.found: dict[str, ParameterInfo] = {}
         self.visited: set[str] = set()
-        """Places of shared stages that have been seen to."""
+        """Paths of shared stages that have been visited."""
 
     def run(self) -> dict[str, ParameterInfo]:
         self._graph(self.main, "", {})

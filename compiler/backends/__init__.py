@@ -1,1 +1,1 @@
-"""Graphs to artefacts. Backends know operators; operators do not know backends, nor backends each other."""
+"""Graphs to artefacts: one folder a backend. Backends know operators; operators know no backend, and no backend knows another."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from math import gcd
 
-from .intervals import bounds, extreme_bounds, floor_bounds
+from .intervals import bounds, floor_bounds, min_max_bounds
 from .polynomial import (
     Atom,
     Dim,
@@ -23,10 +23,10 @@ from .polynomial import (
     add_terms,
     atoms_of,
     constant_of,
-    extreme_atom,
     floor_atom,
     key_of,
     make,
+    min_max_atom,
     multiply_terms,
     of_atom,
     quotient,
@@ -78,7 +78,7 @@ def _floor_by_int(terms: Terms, k: int) -> Dim:
 
 
 def _inner_floor(d: Dim) -> FloorQuotient | None:
-    """The one floor division that stands in `d` as it is."""
+    """The one floor division that is a whole term of `d`."""
     found = None
     for m, c in terms_of(d).items():
         if c == 1 and len(m) == 1 and isinstance(m[0], FloorQuotient):
@@ -214,7 +214,7 @@ def polynomial_divmod(a: Dim, b: Dim) -> tuple[Dim, Dim]:
 
 
 def maximum(*dims: Dim) -> Dim:
-    """The greatest: one of them if bounds tell which, else a `max(...)` of those that may be it."""
+    """The greatest: one of them if bounds decide which, else a `max(...)` of those that may be it."""
     return _extreme(dims, True)
 
 
@@ -234,7 +234,7 @@ def _extreme(dims: tuple[Dim, ...], greatest: bool) -> Dim:
     common = gcd(*(c for a in args for c in terms_of(a).values()))
     args = [make({m: c // common for m, c in terms_of(a).items()}) for a in args]
     args.sort(key=lambda a: (isinstance(a, int), key_of(a)))
-    return shared + common * of_atom(extreme_atom(tuple(args), greatest, *extreme_bounds([bounds(a) for a in args], greatest)))
+    return shared + common * of_atom(min_max_atom(tuple(args), greatest, *min_max_bounds([bounds(a) for a in args], greatest)))
 
 
 def _flatten(dims: tuple[Dim, ...], greatest: bool) -> list[Dim]:
@@ -277,7 +277,7 @@ def _shared(args: list[Dim]) -> Dim:
 
 
 def substitute(d: Dim, values: Mapping[str, Dim]) -> Dim:
-    """`d` with dimensions in the place of some of the user's symbols."""
+    """`d` with dimensions substituted for some of the user's symbols."""
     if isinstance(d, int) or not symbols(d) & values.keys():
         return d
     known: dict[Atom, Dim] = {}
@@ -294,7 +294,7 @@ def substitute(d: Dim, values: Mapping[str, Dim]) -> Dim:
 
 
 def replace_atoms(d: Dim, known: Mapping[Atom, Dim]) -> Dim:
-    """`d` with dimensions in the place of those of its outermost atoms that are in `known`."""
+    """`d` with dimensions substituted for those of its outermost atoms that are in `known`."""
     total: Dim = 0
     for m, c in terms_of(d).items():
         part: Dim = c
@@ -305,7 +305,7 @@ def replace_atoms(d: Dim, known: Mapping[Atom, Dim]) -> Dim:
 
 
 def rebuilt(atom: Atom, known: Mapping[Atom, Dim]) -> Dim:
-    """The atom with dimensions in the place of atoms in its parts."""
+    """The atom with dimensions substituted for atoms in its parts."""
     parts = tuple(replace_atoms(p, known) for p in atom.parts())
     match atom:
         case FloorQuotient():

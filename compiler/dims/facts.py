@@ -1,7 +1,7 @@
 """What is known of dimensions beyond their normal forms.
 
 In: polynomials that are zero, not zero, not negative, or multiples of something, as `declare` finds them. Out: answers. Always: True and
-False hold for every allowed value of the symbols; None says that neither could be proved within a small, fixed effort.
+False hold for every allowed value of the symbols; None means that neither could be proved within a small, fixed effort.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Condition(Record):
 
 
 class Facts(Record):
-    """What is known besides bounds of symbols: see `declare`."""
+    """What is known in addition to bounds of symbols: see `declare`."""
 
     zeros: tuple[Dim, ...] = ()
     nonzeros: tuple[Dim, ...] = ()
@@ -56,15 +56,15 @@ class Facts(Record):
             return False
         if _differs(d) or any(self._zero_of(d, z) for z in self.nonzeros):
             return False
-        d = self._reduced(_spread(self, d)) if len(d.terms) <= _LONGEST else d
+        d = self._reduced(_canonical_floors(self, d)) if len(d.terms) <= _LONGEST else d
         if isinstance(d, int):
             return d == 0
         if _differs(d) or any(self._zero_of(d, z) for z in self.nonzeros):
             return False
-        if self.nonnegatives or _has_extreme(d):
+        if self.nonnegatives or _has_min_max(d):
             if self._provably_at_least(d - 1) or self._provably_at_least(-d - 1):
                 return False
-            if _has_extreme(d) and self._provably_at_least(d) and self._provably_at_least(-d):
+            if _has_min_max(d) and self._provably_at_least(d) and self._provably_at_least(-d):
                 return True
         return None
 
@@ -91,7 +91,7 @@ class Facts(Record):
         return False if _never_divides(k, self._reduced(a)) else None
 
     def exact_div(self, a: Dim, b: Dim) -> Dim | None:
-        """a / b where b surely divides a."""
+        """a / b where b provably divides a."""
         if isinstance(a, int) and isinstance(b, int):
             return a // b if b and a % b == 0 else None
         if b == 0 or not self.divides(b, a):
@@ -126,11 +126,11 @@ class Facts(Record):
             return True
         if isinstance(d, int) or len(d.terms) > _LONGEST:
             return False
-        if not (self.zeros or self.nonnegatives or _has_extreme(d)):
+        if not (self.zeros or self.nonnegatives or _has_min_max(d)):
             return False
-        return any(self._surely(form) for known in {d, self._reduced(d)} for form in _without_extremes(known))
+        return any(self._prove_nonnegative(form) for known in {d, self._reduced(d)} for form in _without_min_max(known))
 
-    def _surely(self, d: Dim) -> bool:
+    def _prove_nonnegative(self, d: Dim) -> bool:
         for relaxed, scale in relaxations(terms_of(d)):
             form = make(relaxed)
             if _nonnegative(form, scale):
@@ -208,11 +208,11 @@ def _useful(d: Dim, nonnegatives: tuple[Dim, ...]) -> list[Dim]:
     return list(found)
 
 
-def _has_extreme(d: Dim) -> bool:
+def _has_min_max(d: Dim) -> bool:
     return any(isinstance(a, MinMax) for m in terms_of(d) for a in m)
 
 
-def _without_extremes(d: Dim) -> Iterator[Dim]:
+def _without_min_max(d: Dim) -> Iterator[Dim]:
     """Dimensions that are never more than d, each `max` of which is one of its arguments."""
     forms = [d]
     for _ in range(_BRANCHES):
@@ -237,19 +237,19 @@ def _weakest(d: Dim) -> tuple[Monomial, MinMax] | None:
     return None
 
 
-def _spread(facts: Facts, d: Dim) -> Dim:
-    """`d` with each floor division by a number in a stricter form, so that `H//2 + (H + 1)//2` is `H`."""
+def _canonical_floors(facts: Facts, d: Dim) -> Dim:
+    """`d` with each floor division by a number in canonical form, so that `H//2 + (H + 1)//2` is `H`."""
     for floor in {a for m in terms_of(d) for a in m if isinstance(a, FloorQuotient)}:
         d = _multiplied_out(facts, d, floor)
     known: dict[Atom, Dim] = {}
     for m in terms_of(d):
         for atom in m:
             if isinstance(atom, FloorQuotient) and isinstance(atom.bottom, int) and atom not in known:
-                known[atom] = _strict(atom.top, atom.bottom)
+                known[atom] = _canonical_floor(atom.top, atom.bottom)
     return replace_atoms(d, known) if known else d
 
 
-def _strict(top: Dim, k: int) -> Dim:
+def _canonical_floor(top: Dim, k: int) -> Dim:
     """`top // k` with coefficients within -k/2..k/2, the first positive, and (for small k) the constant less than k - 1."""
     whole: Terms = {}
     rest: Terms = {}

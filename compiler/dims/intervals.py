@@ -155,9 +155,9 @@ def floor_bounds(top: Interval, bottom: Interval) -> Interval:
     return lo, hi
 
 
-def extreme_bounds(spans: list[Interval], greatest: bool) -> Interval:
+def min_max_bounds(spans: list[Interval], greatest: bool) -> Interval:
     if not greatest:
-        lo, hi = extreme_bounds([(_negated(b), _negated(a)) for a, b in spans], True)
+        lo, hi = min_max_bounds([(_negated(b), _negated(a)) for a, b in spans], True)
         return _negated(hi), _negated(lo)
     lows = [a for a, _ in spans if a is not None]
     highs = [b for _, b in spans if b is not None]

@@ -60,7 +60,7 @@ class Symbol(Atom):
 
 
 class Quotient(Atom):
-    """`(name - rest) / step`, where it is known that this is a whole number: the symbol `name` is `step * self + rest`.
+    """`(name - rest) / step`, where this is known to be an integer: the symbol `name` is `step * self + rest`.
 
     `step` is one term, of symbols and quotients; `rest` is 0 unless `step` is a constant.
     """
@@ -112,7 +112,7 @@ class MinMax(Atom):
         return self.args
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return extreme_atom, (self.args, self.greatest, self.lower, self.upper)
+        return min_max_atom, (self.args, self.greatest, self.lower, self.upper)
 
 
 A = TypeVar("A", bound=Atom)
@@ -141,12 +141,12 @@ def _quotient(name: str, step: Dim, rest: int, lower: int | None, upper: int | N
 
 
 def floor_atom(top: Dim, bottom: Dim, lower: int | None, upper: int | None) -> FloorQuotient:
-    """`top // bottom` as it is; the bounds follow from the two."""
+    """`top // bottom`, unsimplified; the bounds follow from the two."""
     return _intern(FloorQuotient, top, bottom, lower, upper)
 
 
-def extreme_atom(args: tuple[Dim, ...], greatest: bool, lower: int | None, upper: int | None) -> MinMax:
-    """The greatest or least as it is; the bounds follow from the arguments."""
+def min_max_atom(args: tuple[Dim, ...], greatest: bool, lower: int | None, upper: int | None) -> MinMax:
+    """The greatest or least, unsimplified; the bounds follow from the arguments."""
     return _intern(MinMax, args, greatest, lower, upper)
 
 
@@ -311,7 +311,7 @@ def symbol(name: str, *, lower: int | None = 1, upper: int | None = None) -> Dim
 
 
 def quotient(name: str, step: Dim, rest: int, lower: int | None, upper: int | None) -> Dim:
-    """`(name - rest) / step`, known to be a whole number between `lower` and `upper`."""
+    """`(name - rest) / step`, known to be an integer between `lower` and `upper`."""
     if lower is not None and lower == upper:
         return lower
     return of_atom(_quotient(name, step, rest, lower, upper))

@@ -25,7 +25,7 @@ LONGEST = 2000
 
 
 class SumTerm:
-    """`numerator * factors / (denominator * divisors)`, a whole number for all allowed values."""
+    """`numerator * factors / (denominator * divisors)`, an integer for all allowed values."""
 
     __slots__ = ("denominator", "divisors", "factors", "numerator")
 
@@ -74,7 +74,7 @@ def _accumulate(total: _Rational, key: tuple[tuple[Factor, int], ...], c: Ratio)
 
 
 def _expand(coefficient: int, monomial: tuple[Atom, ...]) -> tuple[_Rational, bool]:
-    """The monomial without quotients; and whether its terms are only whole numbers when taken together."""
+    """The monomial without quotients; and whether its terms are integers only when taken together."""
     parts: list[tuple[int, int, Powers]] = [(coefficient, 1, {})]
     together = False
     for atom in monomial:
@@ -118,7 +118,7 @@ def _reciprocal(step: Dim) -> tuple[int, int, Powers]:
 
 
 def in_symbols(d: Dim) -> SumOfTerms:
-    """`d` with the user's symbols in the place of quotients."""
+    """`d` with the user's symbols substituted for quotients."""
     alone: _Rational = {}
     grouped: _Rational = {}
     for monomial, coefficient in terms_of(d).items():
@@ -172,11 +172,11 @@ class Folder(Generic[R]):
     def floor(self, top: R, bottom: R) -> R:
         raise NotImplementedError
 
-    def extreme(self, args: list[R], greatest: bool) -> R:
+    def min_max(self, args: list[R], greatest: bool) -> R:
         raise NotImplementedError
 
     def brief(self, atom: Atom) -> R | None:
-        """What stands for an atom that is not to be opened."""
+        """The replacement of an atom that is not to be opened."""
         return None
 
     def run(self, d: Dim) -> R:
@@ -189,7 +189,7 @@ class Folder(Generic[R]):
                 scale = self._scale(atom.top)
                 self.known[atom] = self.floor(self.sum(in_symbols(atom.top * scale)), self.sum(in_symbols(atom.bottom * scale)))
             elif isinstance(atom, MinMax):
-                self.known[atom] = self.extreme([self.sum(in_symbols(a)) for a in atom.args], atom.greatest)
+                self.known[atom] = self.min_max([self.sum(in_symbols(a)) for a in atom.args], atom.greatest)
         return self.sum(in_symbols(d))
 
     def _scale(self, top: Dim) -> int:
@@ -222,7 +222,7 @@ class _Fold(Folder[R]):
     def floor(self, top: R, bottom: R) -> R:
         return self.floordiv(top, bottom)
 
-    def extreme(self, args: list[R], greatest: bool) -> R:
+    def min_max(self, args: list[R], greatest: bool) -> R:
         total = args[0]
         for arg in args[1:]:
             total = (self.greatest if greatest else self.least)(total, arg)
@@ -275,7 +275,7 @@ def fold(
 
 
 class _Text(Folder[str]):
-    """Python's syntax; `exact` is the sign of divisions that have no remainder."""
+    """Python's syntax; `exact` is the operator symbol of divisions that have no remainder."""
 
     def __init__(self, names: Mapping[str, str] | None, exact: str) -> None:
         self.names = names
@@ -284,7 +284,7 @@ class _Text(Folder[str]):
     def floor(self, top: str, bottom: str) -> str:
         return f"{_in_quotient(top)}//{bottom if _is_plain(bottom) else f'({bottom})'}"
 
-    def extreme(self, args: list[str], greatest: bool) -> str:
+    def min_max(self, args: list[str], greatest: bool) -> str:
         return f"{'max' if greatest else 'min'}({', '.join(args)})"
 
     def sum(self, total: SumOfTerms) -> str:
@@ -354,7 +354,7 @@ def _in_quotient(text: str) -> str:
 
 
 def _outside(text: str) -> str:
-    """The text without what stands in brackets."""
+    """The text without what is in brackets."""
     kept: list[str] = []
     depth = 0
     for char in text:
@@ -371,7 +371,7 @@ def show(d: Dim) -> str:
 
 
 def to_python(d: Dim, names: Mapping[str, str]) -> str:
-    """A Python expression of whole numbers, with code in the place of the symbols. An OverflowError if it gets out of hand."""
+    """A Python expression of integers, with code substituted for the symbols. An OverflowError if it would be too long."""
     if isinstance(d, int):
         return _Text(names, "//").number(d)
     if size(d) > 50 * LONGEST:

@@ -1,7 +1,7 @@
-"""From the `where` of inputs to what dimensions stand for.
+"""From the `where` of inputs to the normal form of each dimension.
 
-In: the names of dimensions, conditions over their raw symbols (`symbol(name)`), and sizes fixed from outside. Out: what each name stands
-for from now on, and the facts that are left. Always: a condition is used in one of three ways: as another form of a symbol (`S == 2*T`,
+In: the names of dimensions, conditions over their raw symbols (`symbol(name)`), and sizes fixed from outside. Out: the form of each name
+from now on, and the facts that are left. Always: a condition is used in one of three ways: as another form of a symbol (`S == 2*T`,
 `S % 32 == 0`), as bounds of it, or as a fact; one that cannot hold is reported instead.
 """
 
@@ -19,7 +19,7 @@ from .polynomial import Dim, FloorQuotient, Monomial, Quotient, Symbol, constant
 
 
 class Declared(Record):
-    """What became of the declarations. `contradictions` cannot hold; `ignored` speak of undeclared names."""
+    """What became of the declarations. `contradictions` cannot hold; `ignored` mention undeclared names."""
 
     dims: dict[str, Dim]
     facts: Facts
@@ -42,16 +42,16 @@ class _Range:
 
 
 def declare(names: Iterable[str], conditions: Sequence[Condition], fixed: Mapping[str, int]) -> Declared:
-    """What each of `names` stands for, given that the conditions hold. Names in `fixed` are those numbers, and conditions are checked."""
+    """The form of each of `names`, given that the conditions hold. Names in `fixed` are those numbers, and conditions are checked."""
     return _Declaration(list(names), fixed).run(conditions)
 
 
 class _Declaration:
     def __init__(self, names: list[str], fixed: Mapping[str, int]) -> None:
         self.names = names
-        self.place = {name: i for i, name in enumerate(names)}
+        self.position = {name: i for i, name in enumerate(names)}
         self.forms: dict[str, Dim] = {name: fixed[name] for name in names if name in fixed}
-        """What eliminated symbols stand for, over raw ones."""
+        """The forms of eliminated symbols, over raw ones."""
         self.ranges = {name: _Range() for name in names if name not in fixed}
         self.contradictions: list[Condition] = []
         self.implied: list[tuple[Condition, Condition]] = []
@@ -67,7 +67,7 @@ class _Declaration:
         return Declared(final, self._facts(asked, final), self.contradictions, ignored)
 
     def _declared(self, c: Condition) -> bool:
-        return (symbols(c.left) | symbols(c.right)) <= self.place.keys()
+        return (symbols(c.left) | symbols(c.right)) <= self.position.keys()
 
     def _refuse(self, c: Condition) -> bool:
         if c not in self.contradictions:
@@ -92,7 +92,7 @@ class _Declaration:
         if solved is None:
             return False
         name, form = solved
-        forms = _settled(self.forms, name, form)
+        forms = _with_form(self.forms, name, form)
         if forms is None:
             return self._refuse(c)
         self.forms = forms
@@ -103,7 +103,7 @@ class _Declaration:
         return True
 
     def _solve(self, left: Dim, right: Dim) -> tuple[str, Dim] | None:
-        """`(S, form)`: the equation says that S is `form`, which does not speak of S."""
+        """`(S, form)`: the equation says that S is `form`, which does not mention S."""
         d = left - right
         terms = terms_of(d)
         inside = [a for m in terms for a in m if len(m) > 1 or not isinstance(a, Symbol)]
@@ -113,7 +113,7 @@ class _Declaration:
         open_ = [(name, c) for name, c in alone if self._divisible(terms, c)]
         if not open_:
             return None
-        name, c = max(open_, key=lambda item: (item[0] in sides, self.place[item[0]]))
+        name, c = max(open_, key=lambda item: (item[0] in sides, self.position[item[0]]))
         rest = {m: e for m, e in terms.items() if not (len(m) == 1 and isinstance(m[0], Symbol) and m[0].name == name)}
         return name, make({m: -e // c for m, e in rest.items()})
 
@@ -141,10 +141,10 @@ class _Declaration:
         """base % k == rest."""
         if isinstance(k, int) and not 0 <= rest < k:
             return self._refuse(origin)
-        line = _line(base)
-        if line is None or line[0] not in self.ranges:
+        linear = _as_linear(base)
+        if linear is None or linear[0] not in self.ranges:
             return False
-        name, times, constant = line
+        name, times, constant = linear
         own = self.ranges[name]
         if not isinstance(k, int):
             return self._symbolic(own, name, times, constant, k, rest)
@@ -153,10 +153,10 @@ class _Declaration:
             return self._refuse(origin)
         k //= common
         rest = (rest - constant) // common * pow(times // common, -1, k) % k if k > 1 else 0
-        joined = _chinese(own.step, own.rest, k, rest)
-        if joined is None or not own.feasible(own.lower, own.upper, *joined):
+        combined = _chinese_remainder(own.step, own.rest, k, rest)
+        if combined is None or not own.feasible(own.lower, own.upper, *combined):
             return self._refuse(origin)
-        own.step, own.rest = joined
+        own.step, own.rest = combined
         return True
 
     def _symbolic(self, own: _Range, name: str, times: int, constant: int, k: Dim, rest: int) -> bool:
@@ -184,9 +184,9 @@ class _Declaration:
         return False
 
     def _number(self, origin: Condition, d: Dim) -> bool:
-        """`a*S + b == 0` that no elimination took: there is no whole solution."""
-        line = _line(d)
-        return self._refuse(origin) if line is not None and line[2] % line[1] else False
+        """`a*S + b == 0` that no elimination took: it has no integer solution."""
+        linear = _as_linear(d)
+        return self._refuse(origin) if linear is not None and linear[2] % linear[1] else False
 
     def _bound(self, op: str, d: Dim, origin: Condition) -> bool:
         """d op 0."""
@@ -194,10 +194,10 @@ class _Declaration:
             d = -d
         if op in ("<", ">"):
             d = d - 1
-        line = _line(d)
-        if line is None or line[0] not in self.ranges:
+        linear = _as_linear(d)
+        if linear is None or linear[0] not in self.ranges:
             return False
-        name, times, constant = line
+        name, times, constant = linear
         own = self.ranges[name]
         lower, upper = own.lower, own.upper
         if times > 0:
@@ -213,7 +213,7 @@ class _Declaration:
     # --- the result --------------------------------------------------------------------------------------------------------
 
     def _final(self) -> dict[str, Dim]:
-        """What each name stands for, with all that is known of single symbols."""
+        """The form of each name, with all that is known of single symbols."""
         made: dict[str, Dim] = {}
         todo = [name for name in self.names if name in self.ranges]
         while todo:
@@ -264,7 +264,7 @@ def _sides(c: Condition, forms: Mapping[str, Dim]) -> tuple[Dim, Dim] | None:
         return None
 
 
-def _settled(forms: Mapping[str, Dim], name: str, form: Dim) -> dict[str, Dim] | None:
+def _with_form(forms: Mapping[str, Dim], name: str, form: Dim) -> dict[str, Dim] | None:
     """The forms with one more; None if that makes one of them zero or negative, as no dimension is."""
     try:
         settled = {**{n: substitute(f, {name: form}) for n, f in forms.items()}, name: form}
@@ -313,11 +313,11 @@ def _holds(op: str, d: int) -> bool:
 
 
 def _name(d: Dim) -> str | None:
-    line = _line(d)
-    return line[0] if line is not None and line[1:] == (1, 0) else None
+    linear = _as_linear(d)
+    return linear[0] if linear is not None and linear[1:] == (1, 0) else None
 
 
-def _line(d: Dim) -> tuple[str, int, int] | None:
+def _as_linear(d: Dim) -> tuple[str, int, int] | None:
     """`(S, a, b)` if d is `a*S + b` for a raw symbol S."""
     terms = [(m, c) for m, c in terms_of(d).items() if m]
     if len(terms) != 1 or len(terms[0][0]) != 1 or not isinstance(terms[0][0][0], Symbol):
@@ -326,7 +326,7 @@ def _line(d: Dim) -> tuple[str, int, int] | None:
 
 
 def _modular(d: Dim) -> tuple[Dim, Dim, int] | None:
-    """`(base, k, rest)` if `d == 0` says that `base % k == rest`."""
+    """`(base, k, rest)` if `d == 0` means that `base % k == rest`."""
     for m, c in terms_of(d).items():
         for atom in m:
             if not isinstance(atom, FloorQuotient):
@@ -341,7 +341,7 @@ def _modular(d: Dim) -> tuple[Dim, Dim, int] | None:
     return None
 
 
-def _chinese(k: int, a: int, m: int, b: int) -> tuple[int, int] | None:
+def _chinese_remainder(k: int, a: int, m: int, b: int) -> tuple[int, int] | None:
     """`(lcm, x)`: what is a modulo k and b modulo m is x modulo their least common multiple. None where nothing is both."""
     common = gcd(k, m)
     if (b - a) % common:

@@ -1,4 +1,4 @@
-"""The `where` that would settle what could not be proved.
+"""The `where` condition that would decide what could not be proved.
 
 In: two dimensions about which a question is open. Out: the text of a condition, in the user's symbols. Always: with the condition added,
 `declare` and `Facts` can answer.
@@ -17,7 +17,7 @@ _LONGEST = 64
 
 
 def advice(a: Dim, b: Dim) -> str | None:
-    """The `where` that would settle whether a == b, in the user's symbols. None where nothing is open."""
+    """The `where` condition that would decide whether a == b, in the user's symbols. None where nothing is open."""
     facts = Facts.nothing()
     if facts.equal(a, b) is not None:
         return None
@@ -32,12 +32,12 @@ def advice(a: Dim, b: Dim) -> str | None:
 
 
 def _advice_floor(a: Dim, b: Dim, floor: FloorQuotient) -> str | None:
-    """`S % k == c`, if that settles it."""
-    line = _line(floor.top)
+    """`S % k == c`, if that decides it."""
+    linear = _as_linear(floor.top)
     k = floor.bottom
     assert isinstance(k, int)
-    if line is not None:
-        atom, times, constant = line
+    if linear is not None:
+        atom, times, constant = linear
         if times == 1:
             for residue in dict.fromkeys((-constant % k, *range(min(k, _LONGEST)))):
                 known: dict[Atom, Dim] = {atom: k * symbol("?", lower=0) + residue}
@@ -48,7 +48,7 @@ def _advice_floor(a: Dim, b: Dim, floor: FloorQuotient) -> str | None:
 
 
 def _deep(d: Dim, known: dict[Atom, Dim]) -> Dim:
-    """`d` with dimensions in the place of symbols and quotients, within floor divisions too (one level)."""
+    """`d` with dimensions substituted for symbols and quotients, within floor divisions too (one level)."""
     inner: dict[Atom, Dim] = dict(known)
     for m in terms_of(d):
         for atom in m:
@@ -57,7 +57,7 @@ def _deep(d: Dim, known: dict[Atom, Dim]) -> Dim:
     return replace_atoms(d, inner)
 
 
-def _line(d: Dim) -> tuple[Atom, int, int] | None:
+def _as_linear(d: Dim) -> tuple[Atom, int, int] | None:
     """`(s, a, b)` if d is `a*s + b` for a symbol or quotient s."""
     terms = [(m, c) for m, c in terms_of(d).items() if m]
     if len(terms) != 1 or len(terms[0][0]) != 1:
@@ -96,7 +96,7 @@ def _look(d: Dim) -> tuple[int, str]:
 
 
 def advice_divides(k: Dim, a: Dim) -> str:
-    """The `where` that would settle that k divides a, in the user's symbols."""
+    """The `where` condition that would ensure that k divides a, in the user's symbols."""
     return _divisibility(k, a)
 
 
@@ -108,9 +108,9 @@ def _divisibility(k: Dim, a: Dim) -> str:
     a = make({m: c // common for m, c in terms_of(a).items()})
     k //= common
     a = make({m: c % k for m, c in terms_of(a).items() if c % k})
-    line = _line(a)
-    if line is not None:
-        atom, times, constant = line
+    linear = _as_linear(a)
+    if linear is not None:
+        atom, times, constant = linear
         if gcd(times, k) == 1:
             found = _modulus(atom, k, -constant * pow(times, -1, k) % k)
             if found is not None:

@@ -1,4 +1,4 @@
-"""Element types and arrays as NumPy knows them. The one place that says so: weights, the ONNX backend and its runtime ask here.
+"""Element types and arrays as NumPy knows them. The only definition of that: the ONNX backend and its runtime ask here.
 
 In: a `DType`, or whatever people hold numbers in. Out: the NumPy type of the same width (bfloat16 is that of ml_dtypes), or an array. Not
 imported by anything that `netc check` runs.

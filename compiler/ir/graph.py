@@ -52,7 +52,7 @@ class SharedModule:
 class OpNode:
     """An operator applied. `label` is its name in the state dict, within the graph; operators without parameters have one too.
 
-    `tie`: the local names of parameters that are those of another stage, with that one's place: see `Tie`. `shared`: set when the node is
+    `tie`: the local names of parameters that are those of another stage, with its position: see `Tie`. `shared`: set when the node is
     a use of a shared stage; if the graph did not declare it, the parameters live where it was declared.
     """
 
@@ -93,7 +93,7 @@ class Tie:
 
 
 class CallNode:
-    """A use of a graph. `modules` are the shared stages handed in, one for each of `graph.modules`."""
+    """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`."""
 
     __slots__ = ("graph", "inputs", "label", "modules", "outputs", "shared", "span")
 
@@ -126,7 +126,7 @@ class Graph:
     `kind` is `model`, `block`, `sequence` (members are numbered from 0, an `nn.Sequential` when it is a chain) or `branches` (an
     `each`: one call or operator a branch on the same input). `arguments` are the compile-time arguments of a block or model.
     `modules` are the shared stages that are used inside and declared outside. `captures` counts the trailing inputs that are tensors of
-    the surrounding body rather than what flows in.
+    the surrounding body rather than inputs of its own.
     """
 
     def __init__(self, name: str, kind: Kind, span: Span, arguments: dict[str, Any] | None = None) -> None:
@@ -220,7 +220,7 @@ class FlatGraph:
     """All operator nodes in the order of computation, every call opened, one at a time: to be iterated once.
 
     Keys of values: the main graph's inputs are 0, 1, ...; each operator output gets the next number. `path` is the full path of the
-    node's parameters (that of the declaration for a shared stage); `owner` the full path of the graph it stands in.
+    node's parameters (that of the declaration for a shared stage); `owner` the full path of the graph that contains it.
     """
 
     def __init__(self, main: Graph) -> None:

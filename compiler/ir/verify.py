@@ -1,4 +1,4 @@
-"""Whether a graph keeps what graph.py promises. Run after every pass; a failure is a mistake of the compiler, never of the spec.
+"""Whether a graph keeps the invariants of graph.py. Run on every graph that a test makes; a failure is a mistake of the compiler.
 
 In: a `Program`. Out: nothing, or `GraphInvalid`. Always: takes time in proportion to the distinct graphs and their nodes, not to the calls.
 """
@@ -11,11 +11,11 @@ from .graph import CallNode, Graph, Node, OpNode, Program, Value
 
 
 class GraphInvalid(AssertionError):
-    """The graph breaks a rule; the text says which and where."""
+    """The graph breaks a rule; the text names the rule and the node."""
 
 
 def verify(program: Program) -> None:
-    """Raises `GraphInvalid` if anything in the program is not as graph.py says."""
+    """Raises `GraphInvalid` if the program breaks any rule of graph.py."""
     main = program.main
     if main.captures or main.modules:
         raise GraphInvalid(f"{main}: the main graph takes something from outside")
@@ -24,7 +24,7 @@ def verify(program: Program) -> None:
 
 
 def _ordered(main: Graph) -> list[Graph]:
-    """Called graphs before their callers; refuses those that call themselves."""
+    """Called graphs before their callers. A graph that calls itself is invalid."""
     done: dict[int, Graph] = {}
     active: set[int] = set()
     stack: list[tuple[Graph, bool]] = [(main, False)]
@@ -115,7 +115,7 @@ class _Check:
         if len(set(own)) != len(own):
             self._fail(f"{name} has two parameters of one name")
         if node.tie is not None and node.tie.name not in own:
-            self._fail(f"{name} ties {node.tie.name}, which it has not")
+            self._fail(f"{name} ties {node.tie.name}, which it does not have")
 
     def _call(self, node: CallNode, name: str) -> None:
         graph = node.graph
@@ -123,10 +123,10 @@ class _Check:
         self._agree(name, "inputs", node.inputs, graph.inputs)
         self._agree(name, "outputs", node.outputs, graph.outputs)
         if len(node.modules) != len(graph.modules):
-            self._fail(f"{name} hands in {len(node.modules)} shared stages")
+            self._fail(f"{name} passes {len(node.modules)} shared stages")
         for module in node.modules:
             if id(module) not in self.modules:
-                self._fail(f"{name} hands in the shared stage {module.label}, which is not known here")
+                self._fail(f"{name} passes the shared stage {module.label}, which is not known here")
 
     def _agree(self, name: str, what: str, outer: tuple[Value, ...], inner: list[Value]) -> None:
         if len(outer) != len(inner):

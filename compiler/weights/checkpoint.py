@@ -1,4 +1,4 @@
-"""Arrays from files and from what people hold in their hands.
+"""Arrays from files, and from mappings of arrays, tensors or lists.
 
 In: the path of a `.safetensors`, `.npz`, `.pt` or `.pth` file, or a mapping of arrays or tensors. Out: NumPy arrays by name. Always:
 nothing in a file is executed, and a file that cannot be read is a `WeightsError`. PyTorch is imported for its own files only.
@@ -19,7 +19,7 @@ _INSIDE = ("state_dict", "model_state_dict", "model")
 
 
 def load(path: str | Path) -> dict[str, Array]:
-    """The arrays in a file. The ending of its name tells the format."""
+    """The arrays in a file. The ending of its name decides the format."""
     path = Path(path)
     source = f"`{path}`"
     reader = READERS.get(path.suffix.lower())
@@ -34,7 +34,7 @@ def load(path: str | Path) -> dict[str, Array]:
 
 
 def as_arrays(values: Mapping[str, object], source: str = "a mapping") -> dict[str, Array]:
-    """The same with NumPy arrays for PyTorch's tensors and for lists of numbers. A checkpoint with a state dict inside stands for that."""
+    """The same with NumPy arrays for PyTorch's tensors and for lists of numbers. Of a checkpoint that contains a state dict, that."""
     for key in _INSIDE:
         inner = values.get(key)
         if isinstance(inner, Mapping):

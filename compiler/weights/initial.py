@@ -110,7 +110,7 @@ def _uniform(info: ParameterInfo, generator: np.random.Generator) -> Array:
 
 
 def _xavier_uniform(info: ParameterInfo, generator: np.random.Generator) -> Array:
-    """torch.nn.init.xavier_uniform_: axes behind the first two count to both fans."""
+    """torch.nn.init.xavier_uniform_: axes after the first two count to both fans."""
     outputs, inputs, *field = info.shape
     bound = sqrt(6 / ((inputs + outputs) * prod(field)))
     return _between(info, generator, -bound, bound)

@@ -1,7 +1,7 @@
-"""Weights against a program: first values, values from files, and whether they fit.
+"""Weights matched with a program: initial values, values from files, and whether they fit.
 
 In: `ParameterInfo`s, and arrays by name. Out: one array for every name in the state dict, of the spec's shape and type. Always: what does
-not fit is told all at once, in one `WeightsError`.
+not fit is reported all at once, in one `WeightsError`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["WeightsError", "as_arrays", "fixed", "initial", "load", "match"]
 _COUNTER = "num_batches_tracked"
 _MOST_PAIRS = 3
 _MOST_CANDIDATES = 2000
-"""Similar names are looked for among at most so many."""
+"""The number of candidates among which similar names are searched."""
 
 
 def match(infos: Mapping[str, ParameterInfo], arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -96,7 +96,7 @@ class _Match:
                 yield name, found[0]
 
     def _prefix(self) -> tuple[str, bool]:
-        """What stands before all names of one side, if more names agree without it."""
+        """The prefix of all names of one side, if more names agree without it."""
         theirs, ours = set(self.arrays), set(self.infos)
         best, least = ("", True), len(theirs & ours)
         for prefix in _prefixes(theirs):
@@ -109,7 +109,7 @@ class _Match:
 
 
 def _converted(info: ParameterInfo, array: Array) -> Array:
-    """The array in the parameter's type; a ValueError with a clause that says what is wrong with it."""
+    """The array in the parameter's type; a ValueError whose text is a clause: what is wrong with it."""
     if array.shape != info.shape:
         raise ValueError(f"has the shape {list(array.shape)}, needed is {list(info.shape)}")
     needed = numpy_dtype(info.dtype)

@@ -21,7 +21,7 @@ COMMANDS = ("check", "compile", "run", "summary", "ops", "explain", "format")
 
 
 class Commands(click.Group):
-    """Imports a command when it is asked for, and turns what goes wrong into a message and an exit code."""
+    """Imports a command when it is asked for, and turns exceptions into a message and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

@@ -1,4 +1,4 @@
-"""Arrays for `netc run`: from `.npy` files, or a `Failed` that says what is wrong with them; and into an `.npz` file."""
+"""Arrays for `netc run`: from `.npy` files, or a `Failed` with the reason; and into an `.npz` file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def load_array(path: str) -> Array:
         raise Failed(f"cannot read `{path}`: it is not a .npy file of numbers") from None
     if not isinstance(loaded, np.ndarray):
         loaded.close()
-        raise Failed(f"cannot read `{path}`: it holds several arrays", "save the one that is meant with `numpy.save`")
+        raise Failed(f"cannot read `{path}`: it contains several arrays", "save the one that you need with `numpy.save`")
     return loaded
 
 

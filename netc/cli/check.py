@@ -1,4 +1,4 @@
-"""`netc check`: finds what is wrong with specs, and shows the shapes that flow through them."""
+"""`netc check`: reports the errors and warnings of specs, and shows the shapes of their stages."""
 
 from __future__ import annotations
 

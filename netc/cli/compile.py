@@ -1,13 +1,15 @@
-"""`netc compile`: a spec to PyTorch source or an ONNX model, or to what flows between the two."""
+"""`netc compile`: a spec to what a backend makes, or to the output of a stage before it."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import click
 
+from netc.compiler.backends.registry import NAMES, backend_of, backends, get_or_raise
+
+from ..emit import STAGES
 from .failures import wrong_usage
 from .options import choose, one_source, source_options, spec_options, weight_options
 from .program import compiled
@@ -16,19 +18,25 @@ from .reading import reader
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from netc.compiler.backends.base import Backend
     from netc.dsl.source import SourceFile
 
     from ..analysis import Choice
 
-STAGES = ("tokens", "ast", "graph", "torch", "onnx")
-TARGETS = ("torch", "onnx")
+BACKENDS = backends()
+SUFFIXED = " or ".join(f"NAME{backend.suffix}" for backend in BACKENDS)
+TEXTS = " or ".join(f"--target {backend.name}" for backend in BACKENDS if not backend.is_binary)
+HELP = f"""Compile a spec to {" or ".join(backend.artefact for backend in BACKENDS)}.
+
+Without -o, {TEXTS} and --emit write to standard output.
+"""
 
 
-@click.command("compile")
+@click.command("compile", help=HELP)
 @source_options
-@click.option("-o", "--output", metavar="OUT", help="Where to: NAME.py, NAME.onnx, or `-` for standard output.")
-@click.option("--target", type=click.Choice(TARGETS), help="What to make; else the ending of OUT tells.")
-@click.option("--emit", type=click.Choice(STAGES), help="Show, as text, what one stage of the compiler hands to the next.")
+@click.option("-o", "--output", metavar="OUT", help=f"Where to: {SUFFIXED}, or `-` for standard output.")
+@click.option("--target", type=click.Choice(NAMES), help="What to make; by default, what the ending of OUT asks for.")
+@click.option("--emit", type=click.Choice(STAGES), help="Show the output of one stage of the compiler, as text.")
 @spec_options
 @weight_options
 def command(
@@ -43,10 +51,6 @@ def command(
     weights: str | None,
     seed: int | None,
 ) -> None:
-    """Compile a spec to PyTorch source or an ONNX model.
-
-    Without -o, `--target torch` and `--emit` write to standard output.
-    """
     read = reader(one_source(file, text), text)
     choice = choose(model, params, dims)
     if emit is not None:
@@ -54,28 +58,30 @@ def command(
             raise click.UsageError("--emit shows a stage as text: it goes without --target, --weights and --seed")
         _emit(emit, read, choice, output)
         return
-    target = _target(target, output)
-    if target == "torch" and (weights is not None or seed is not None):
-        raise click.UsageError("PyTorch source holds no weights: --weights and --seed are for ONNX")
-    from ..saving import save
+    backend = _backend(target, output)
+    from ..saving import refuse_weights, save
 
-    save(compiled(read, choice), output or "-", weights, seed, target)
+    if weights is not None or seed is not None:
+        with wrong_usage():
+            refuse_weights(backend, "--weights and --seed are")
+    save(compiled(read, choice).backend_input(weights, seed), backend, output or "-")
 
 
-def _target(target: str | None, output: str | None) -> str:
-    from ..saving import TARGETS, target_of
+def _backend(target: str | None, output: str | None) -> Backend:
+    from ..saving import backend_for
 
     if target is None:
         if output in (None, "-"):
-            raise click.UsageError("give -o NAME.py or -o NAME.onnx, or say --target torch")
+            raise click.UsageError(f"give -o {SUFFIXED}, or say {TEXTS}")
         with wrong_usage():
-            return target_of(output)
-    meant = TARGETS.get(PurePath(output).suffix.lower()) if output else None
-    if meant not in (None, target):
-        raise click.UsageError(f"the name of `{output}` asks for the target {meant}, and --target says {target}")
-    if target == "onnx" and (output is None or (output == "-" and sys.stdout.isatty())):
-        raise click.UsageError("an ONNX model is no text: give -o NAME.onnx")
-    return target
+            return backend_for(output)
+    backend = get_or_raise(target)
+    meant = backend_of(output) if output else None
+    if meant is not None and meant is not backend:
+        raise click.UsageError(f"the name of `{output}` asks for the target {meant.name}, and --target says {target}")
+    if backend.is_binary and (output is None or (output == "-" and sys.stdout.isatty())):
+        raise click.UsageError(f"{backend.artefact} is not text: give -o NAME{backend.suffix}")
+    return backend
 
 
 def _emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, output: str | None) -> None:

@@ -35,7 +35,7 @@ class Failed(click.ClickException):
 
 @contextmanager
 def wrong_usage() -> Iterator[None]:
-    """Options that do not go together, told by a ValueError, are wrong usage."""
+    """Options that exclude each other, which a ValueError reports, are wrong usage."""
     try:
         yield
     except ValueError as error:
@@ -43,7 +43,7 @@ def wrong_usage() -> Iterator[None]:
 
 
 def exit_code(error: BaseException) -> int:
-    """Says what went wrong; an unknown exception is an error of netc itself."""
+    """Reports the exception; an unknown one is an error of netc itself."""
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):
@@ -57,7 +57,7 @@ def exit_code(error: BaseException) -> int:
         return FAILED
     if not isinstance(error, Exception):
         raise error
-    return _told(error)
+    return _reported(error)
 
 
 def _cannot_write(error: OSError) -> None:
@@ -72,12 +72,12 @@ def _cannot_write(error: OSError) -> None:
     complain(f"cannot write `{error.filename}`: " + (f"there is no folder `{folder}`" if missing else reason(error)))
 
 
-def _told(error: Exception) -> int:
+def _reported(error: Exception) -> int:
     """Errors that carry diagnostics or a `Problem`, such as weights that do not fit, or an internal error."""
+    from netc.compiler.backends.base import WrongOutput
     from netc.compiler.errors.base import Problem
 
     from ..errors import CompileError
-    from ..saving import WrongOutput
     from .report import report
 
     if isinstance(error, CompileError):

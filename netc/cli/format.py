@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, files: tuple[str, ...], check: bool) -> None:
     """Format specs in place. `-` formats standard input to standard output.
 
-    A file with errors of syntax is left as it is.
+    A file with syntax errors is left unchanged.
     """
     from netc.dsl.formatter import format_source
 

@@ -35,17 +35,23 @@ def command(name: str | None, markdown: bool) -> None:
         write(text.rstrip("\n"))
 
 
-def _as_pytorch_has_it(name: str) -> list[str]:
-    """The operators that go by this name in PyTorch, such as `nn.Linear`."""
+def _by_target(name: str) -> list[str]:
+    """The operators that a target calls so, such as `nn.Linear` or `Gemm`."""
+    from netc.compiler.backends.registry import backends
     from netc.compiler.ops import Operator
 
     wanted = name.rpartition(".")[2].lower()
-    return [op.name for op in Operator.registry.values() if wanted in op.torch.lower().replace(",", "").replace(".", " ").split()][:2]
+    found = (op.name for backend in backends() for op in Operator.registry.values() if wanted in _words(backend.operator_target(op)))
+    return list(dict.fromkeys(found))[:2]
+
+
+def _words(target: str | None) -> list[str]:
+    return (target or "").lower().replace(",", "").replace(".", " ").split()
 
 
 def _unknown(name: str, known: list[str]) -> str:
     from netc.dsl.diagnostics.suggest import near
 
-    names = _as_pytorch_has_it(name) or near(name, known)
+    names = _by_target(name) or near(name, known)
     hint = f"did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else "`netc ops` lists all"
     return f"there is no operator `{name}`; {hint}"

@@ -73,7 +73,7 @@ def _dims(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) 
     for name, value in _pairs(values, ctx, option).items():
         digits = value.replace("_", "")
         if not (digits.isascii() and digits.isdigit()) or not 0 < int(digits[:20]) < 2**63:
-            raise click.BadParameter(f"`{name}` needs a whole number of at least 1, got `{value}`", ctx, option)
+            raise click.BadParameter(f"`{name}` needs an integer of at least 1, got `{value}`", ctx, option)
         dims[name] = int(digits)
     return dims
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def compiled(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> Model:
-    """The model of a spec. Warnings are reported and do not stand in the way."""
+    """The model of a spec. Warnings are reported, and are no obstacle."""
     from ..analysis import read_and_analyse
     from ..api import model_of
 

@@ -64,7 +64,7 @@ def command(
         raise click.UsageError(f"the results are kept as .npz, and `{output}` does not end so")
     if path is not None and path.lower().endswith(".onnx"):
         if model is not None or params or weights is not None:
-            raise click.UsageError("an ONNX model is what it is: --model, --set and --weights are for specs")
+            raise click.UsageError("an ONNX model is already compiled: --model, --set and --weights are for specs")
         made = runnable.of_onnx(path, dims, device)
     else:
         made = runnable.of_spec(path, text, choose(model, params, dims), weights, seed, device)
@@ -85,13 +85,13 @@ def _arrays(made: Runnable, files: dict[str, str], random: bool, seed: int) -> d
 
     ports = made.session.inputs
     arrays = {name: load_array(path) for name, path in files.items()}
-    strange = next((name for name in arrays if name not in ports), None)
-    if strange is not None:
-        raise Failed(f"the model has no input `{strange}`: its inputs are " + ", ".join(f"`{name}`" for name in ports))
+    unknown = next((name for name in arrays if name not in ports), None)
+    if unknown is not None:
+        raise Failed(f"the model has no input `{unknown}`: its inputs are " + ", ".join(f"`{name}`" for name in ports))
     missing = [name for name in ports if name not in arrays]
     if missing and not random:
-        told = ", ".join(f"`{name}`: {ports[name]}" for name in missing)
-        raise click.UsageError(f"the model needs {told}; give `--input {missing[0]}=FILE.npy`, or `--random`")
+        needed = ", ".join(f"`{name}`: {ports[name]}" for name in missing)
+        raise click.UsageError(f"the model needs {needed}; give `--input {missing[0]}=FILE.npy`, or `--random`")
     if missing:
         generator = np.random.default_rng(seed)
         shapes = made.shapes()
@@ -105,11 +105,11 @@ def _run(session: OnnxSession, arrays: dict[str, Array]) -> dict[str, Array]:
     except ValueError as error:
         raise Failed(str(error)) from None
     except Exception as error:
-        from .runnable import of_runtime, said
+        from .runnable import of_runtime, runtime_message
 
         if not of_runtime(error):
             raise
-        raise Failed(f"the model failed while it ran: {said(error)}") from None
+        raise Failed(f"the model failed while it ran: {runtime_message(error)}") from None
     return results if isinstance(results, dict) else dict.fromkeys(session.outputs, results)
 
 

@@ -47,10 +47,10 @@ def of_onnx(path: str, dims: dict[str, int], device: str) -> Runnable:
     _check(device)
     session = _started(lambda: OnnxSession(path, device), f"`{path}`")
     axes = {axis for port in session.inputs.values() for axis in port.shape if isinstance(axis, str)}
-    strange = next((name for name in dims if name not in axes), None)
-    if strange is not None:
+    unknown = next((name for name in dims if name not in axes), None)
+    if unknown is not None:
         known = ", ".join(f"`{axis}`" for axis in sorted(axes) if axis) or "none"
-        raise Failed(f"the model has no dimension `{strange}`: its symbolic dimensions are {known}")
+        raise Failed(f"the model has no dimension `{unknown}`: its symbolic dimensions are {known}")
     sizes = {axis: dims.get(axis, 1 if axis == BATCH else USUAL) for axis in axes}
     shapes = {name: tuple(sizes[d] if isinstance(d, str) else d for d in port.shape) for name, port in session.inputs.items()}
     return Runnable(session, lambda: shapes)
@@ -61,13 +61,13 @@ def of_runtime(error: Exception) -> bool:
     return type(error).__module__.startswith("onnxruntime")
 
 
-def said(error: Exception) -> str:
-    """What ONNX Runtime says, on one line, without its codes."""
+def runtime_message(error: Exception) -> str:
+    """ONNX Runtime's message, on one line, without its codes."""
     return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
 
 
 def _check(device: str) -> None:
-    """Says at once that a device is not there."""
+    """Fails at once if a device is not available."""
     try:
         providers(device)
     except DeviceUnavailable as error:
@@ -84,4 +84,4 @@ def _started(start: Callable[[], OnnxSession], what: str) -> OnnxSession:
     except Exception as error:
         if not of_runtime(error):
             raise
-        raise Failed(f"ONNX Runtime cannot load {what}: {said(error)}") from None
+        raise Failed(f"ONNX Runtime cannot load {what}: {runtime_message(error)}") from None

@@ -40,7 +40,7 @@ def note(text: str) -> None:
 
 
 def complain(message: str, *help: str, notes: Sequence[str] = (), code: str = "") -> None:
-    """An error without a place in a spec, in the manner of those that have one."""
+    """An error without a position in a spec, formatted as those that have one."""
     colour = coloured(sys.stderr)
 
     def styled(word: str, paint: str) -> str:

@@ -75,14 +75,15 @@ def test_weights(netc: Netc, folder: Path) -> None:
     assert (folder / "m.onnx").read_bytes() == before
 
 
-def test_files_stay_whole(netc: Netc, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "m.py").write_text("old")
+@pytest.mark.parametrize("name", ["m.py", "m.onnx"])
+def test_files_stay_whole(netc: Netc, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (folder / name).write_text("old")
     monkeypatch.setattr(os, "fsync", _full)
-    done = netc("compile", "-e", TINY, "-o", "m.py")
+    done = netc("compile", "-e", TINY, "-o", name)
     assert done.exit_code == 1
-    assert done.stderr == "error: cannot write `m.py`: no space left on device\n"
-    assert (folder / "m.py").read_text() == "old"
-    assert [p.name for p in folder.iterdir()] == ["m.py"]
+    assert done.stderr == f"error: cannot write `{name}`: no space left on device\n"
+    assert (folder / name).read_text() == "old"
+    assert [p.name for p in folder.iterdir()] == [name]
 
 
 def _full(descriptor: int) -> None:

@@ -99,7 +99,8 @@ def test_without_permission(tmp_path: Path) -> None:
 def test_an_error_of_netc_itself(tmp_path: Path) -> None:
     broken = "import netc.analysis, netc.cli; netc.analysis.analyse_models = None; netc.cli.main()"
     command = [sys.executable, "-c", broken, *BAD]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    usual = {name: value for name, value in os.environ.items() if name != "NETC_DEBUG"}
+    done = subprocess.run(command, capture_output=True, text=True, env=usual, check=False)
     assert done.returncode == 70
     assert "internal error in netc" in done.stderr
     assert "Traceback" not in done.stderr

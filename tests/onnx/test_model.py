@@ -12,7 +12,8 @@ import pytest
 from onnx import ModelProto, TensorProto, numpy_helper
 
 import netc
-from netc.compiler.backends.onnx import model_proto, table
+from netc.compiler.backends.onnx import table
+from netc.compiler.backends.onnx.model import model_proto
 from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.backends.onnx.unsupported import UnsupportedInOnnx
 from netc.compiler.ops.dense import Dense
@@ -170,7 +171,7 @@ def test_a_symbol_that_is_a_multiple_of_another() -> None:
 
 def test_a_symbol_that_nothing_tells() -> None:
     model = netc.compile("x = input [S * T] batch=false; r = table (i) [S] = i; out x, r")
-    with pytest.raises(UnsupportedInOnnx, match="no axis of an input is `S`, or tells it"):
+    with pytest.raises(UnsupportedInOnnx, match="no axis of an input is `S`, or determines it"):
         model_proto(model.program, {}, "m", "")
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from netc.compiler.backends.torch import MissingEmitter, class_name, source
+from netc.compiler.backends.torch.construction import MissingEmitter
+from netc.compiler.backends.torch.emit import class_name, source
 from netc.compiler.backends.torch.load import live
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ir.graph import CallNode, Graph, OpNode, Program, Value

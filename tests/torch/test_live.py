@@ -13,7 +13,7 @@ import torch
 from parity import inputs_for, run_module, sizes_of, tensor
 
 import netc
-from netc.compiler.backends.torch import class_name, source
+from netc.compiler.backends.torch.emit import class_name, source
 from netc.compiler.backends.torch.load import live
 
 SAMPLES = {

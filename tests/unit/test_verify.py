@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
 
+import netc
+import netc.analysis
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ir.graph import CallNode, Graph, OpNode, Program, SharedModule, Tie, Value
 from netc.compiler.ir.types import FLOAT32, TensorType
@@ -110,3 +114,24 @@ def test_deep_and_long_graphs() -> None:
     graph.outputs = [last]
     graph.size = 20_000
     check(graph)
+
+
+def broken(*_: object, **__: object) -> tuple[Program, list[object]]:
+    """An elaboration with a mistake: the output is made nowhere."""
+    graph = model()
+    graph.outputs = [value(4)]
+    return Program(graph, Facts.nothing(), ()), []
+
+
+def test_every_graph_is_verified_in_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(netc.analysis, "elaborate", broken)
+    with pytest.raises(GraphInvalid, match="is not made in it"):
+        netc.compile("input 3 -> relu")
+
+
+def test_every_graph_is_verified_in_processes_that_tests_start() -> None:
+    code = "import netc.analysis, netc.cli; netc.analysis.verify = lambda program: print(program.main.name); netc.cli.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "check", "-e", "model seen { input 3 -> relu }"], capture_output=True, text=True, check=True
+    )
+    assert "seen" in done.stdout

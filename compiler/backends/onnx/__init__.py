@@ -1,5 +1,53 @@
-"""Graph to ONNX, straight: no tracing, no torch."""
+"""Graph to ONNX, directly: no tracing, no torch."""
 
-from .model import model_proto
+from __future__ import annotations
 
-__all__ = ["model_proto"]
+from typing import TYPE_CHECKING
+
+from ..base import Artefact, Backend, BackendInput
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from ...ops.base import Operator
+    from ..base import CheckShapes
+    from .runtime import OnnxSession
+
+
+class OnnxBackend(Backend):
+    """Makes a `ModelProto` with all weights, and runs it in ONNX Runtime."""
+
+    name = "onnx"
+    title = "ONNX"
+    artefact = "an ONNX model"
+    suffix = ".onnx"
+    is_binary = True
+    holds_weights = True
+
+    def proto(self, given: BackendInput) -> ModelProto:
+        """The model. Raises `UnsupportedInOnnx`."""
+        from .model import model_proto
+
+        return model_proto(given.program, given.arrays(), given.name, given.spec_hash)
+
+    def text(self, given: BackendInput) -> str:
+        from .text import show
+
+        return show(self.proto(given))
+
+    def build(self, given: BackendInput) -> Artefact:
+        from .save import OnnxArtefact
+
+        return OnnxArtefact(self.proto(given))
+
+    def operator_target(self, operator: type[Operator]) -> str:
+        return operator.onnx
+
+    def session(self, given: BackendInput, device: str = "cpu", check: CheckShapes | None = None) -> OnnxSession:
+        """The model in ONNX Runtime, on `cpu` or `cuda`."""
+        from .runtime import OnnxSession
+
+        return OnnxSession(self.proto(given), device, check)
+
+
+BACKEND = OnnxBackend()

@@ -1,7 +1,7 @@
 """An ONNX graph while it is being written: nodes, constants and initialisers, and names for all of them.
 
 In: nodes one by one, in the order of computation. Out: the parts of a `GraphProto` that its outputs need. Always: every name is given once;
-equal constants are one; names depend on nothing but what was asked for, and in which order.
+equal constants are one; names depend on nothing but the requests and their order.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .elements import fill_tensor
 
 
 class NameAllocator:
-    """Gives out names, each once."""
+    """Allocates names, each once."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
@@ -27,7 +27,7 @@ class NameAllocator:
         self._taken.update(names)
 
     def unique(self, wanted: str) -> str:
-        """`wanted` if it is free, else with a number behind."""
+        """`wanted` if it is free, else with a number appended."""
         name = wanted
         while name in self._taken:
             self._counts[wanted] = self._counts.get(wanted, 1) + 1
@@ -37,7 +37,7 @@ class NameAllocator:
 
 
 class BuilderNode:
-    """A node with provisional names of values; the draft knows what they are called in the end."""
+    """A node with provisional names of values; the builder knows their final names."""
 
     __slots__ = ("attributes", "inputs", "name", "op_type", "outputs")
 
@@ -53,11 +53,11 @@ class GraphBuilder:
     """See the module's docstring."""
 
     def __init__(self) -> None:
-        self.values = NameAllocator()
-        self.places = NameAllocator()
+        self.value_names = NameAllocator()
+        self.node_names = NameAllocator()
         self.nodes: list[BuilderNode] = []
         self.made: set[str] = set()
-        """Values that a node makes, unlike inputs, constants and parameters."""
+        """Results of nodes, unlike inputs, constants and parameters."""
         self.final: dict[str, str] = {}
         self.stored: dict[str, Array] = {}
         """Constants and initialisers by name."""
@@ -65,15 +65,15 @@ class GraphBuilder:
 
     def add(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
         """Adds a node called `name` with `count` outputs, whose names derive from that."""
-        first = self.values.unique(name)
-        outputs = (first, *(self.values.unique(f"{first}:{i}") for i in range(1, count)))
+        first = self.value_names.unique(name)
+        outputs = (first, *(self.value_names.unique(f"{first}:{i}") for i in range(1, count)))
         node = BuilderNode(op_type, name, list(inputs), outputs, attributes)
         self.nodes.append(node)
         self.made.update(outputs)
         return node
 
     def call(self, value: str, name: str) -> None:
-        """Settles what the value is called in the end. `name` must have been reserved."""
+        """Decides the final name of the value. `name` must have been reserved."""
         self.final[value] = name
 
     def constant(self, array: Array | np.generic) -> str:
@@ -81,13 +81,13 @@ class GraphBuilder:
         array = np.asarray(array)
         key = (array.dtype.name, array.shape, array.tobytes())
         if key not in self._constants:
-            name = self.values.unique(f"constant/{len(self._constants) + 1}")
+            name = self.value_names.unique(f"constant/{len(self._constants) + 1}")
             self._constants[key] = name
             self.stored[name] = array
         return self._constants[key]
 
     def write(self, graph: GraphProto, outputs: Sequence[str]) -> set[str]:
-        """Writes what is needed to compute `outputs` (provisional names); gives the provisional names of all values that are."""
+        """Writes what is needed to compute `outputs` (provisional names); returns the provisional names of all values that are needed."""
         used = self._prune(outputs)
         final = self.final
         attributes = Attributes()

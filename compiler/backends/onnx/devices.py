@@ -1,6 +1,6 @@
-"""Where ONNX Runtime runs a model: its execution providers, and whether they are there.
+"""Where ONNX Runtime runs a model: its execution providers, and whether they are available.
 
-In: the name of a device. Out: providers. Always: nothing runs on another device than was asked for without an error.
+In: the name of a device. Out: providers. Always: a model runs on the device that was asked for, or it is an error.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from io import StringIO
 import onnxruntime
 
 _FATAL = 4
-"""The gravest level of ONNX Runtime's log."""
+"""The most severe level of ONNX Runtime's log."""
 _PROVIDERS = {"cpu": ("CPUExecutionProvider",), "cuda": ("CUDAExecutionProvider", "CPUExecutionProvider")}
-"""The first one is the device; nodes it has no kernel for go to the next."""
+"""The first one is the device; nodes without a kernel there run on the next."""
 
 
 class DeviceUnavailable(RuntimeError):
@@ -23,7 +23,7 @@ class DeviceUnavailable(RuntimeError):
 
 
 def providers(device: str) -> list[str]:
-    """The providers for a device. A ValueError for a word that is none."""
+    """The providers for a device. A ValueError for another word."""
     if device not in _PROVIDERS:
         known = " or ".join(f"`{name}`" for name in _PROVIDERS)
         raise ValueError(f"there is no device `{device}`: use {known}")
@@ -34,13 +34,13 @@ def providers(device: str) -> list[str]:
             "install the package `onnxruntime-gpu` in the place of `onnxruntime`"
         )
     if device == "cuda":
-        onnxruntime.set_default_logger_severity(_FATAL)  # what is wrong is told by `check_used`
+        onnxruntime.set_default_logger_severity(_FATAL)  # `check_used` reports what is wrong
         _preload()
     return list(wanted)
 
 
 def _preload() -> list[str]:
-    """Loads the CUDA libraries that lie among Python's packages. Gives the names of those that are nowhere to be found."""
+    """Loads the CUDA libraries that are installed as Python packages. Returns the names of those that are not found."""
     if not hasattr(onnxruntime, "preload_dlls"):
         return []
     said = StringIO()

@@ -45,7 +45,7 @@ def fill_tensor(tensor: TensorProto, name: str, array: NDArray[Any]) -> None:
 
 
 def fill_type(proto: TypeProto, type: TensorType) -> None:
-    """Puts element type and shape into an empty `TypeProto`; symbolic axes get their text as `dim_param`."""
+    """Puts element type and shape into an empty `TypeProto`; the text of symbolic axes is their `dim_param`."""
     tensor = proto.tensor_type
     tensor.elem_type = element_code(type.dtype)
     tensor.shape.SetInParent()

@@ -33,14 +33,14 @@ class TensorExpr(Record):
         return TensorExpr(self.site, self.site.add(op_type, names, **attributes), to or self.dtype)
 
     def like(self, other: TensorExpr | Number) -> TensorExpr:
-        """A tensor as it is, a number as one of this tensor's element type."""
+        """A tensor unchanged, a number as a tensor of this one's element type."""
         return other if isinstance(other, TensorExpr) else TensorExpr(self.site, self.site.scalar(other, self.dtype), self.dtype)
 
     def cast(self, dtype: DType) -> TensorExpr:
         return self if dtype == self.dtype else TensorExpr(self.site, self.site.cast(self.name, dtype), dtype)
 
     def within(self, via: DType, operation: Callable[[TensorExpr], TensorExpr]) -> TensorExpr:
-        """An operation on this tensor in another element type; the result comes back if it stayed in that."""
+        """An operation on this tensor in another element type; a result of that type is converted back."""
         result = operation(self.cast(via))
         return result.cast(self.dtype) if result.dtype == via else result
 
@@ -100,7 +100,7 @@ def operand(site: Site, index: int = 0) -> TensorExpr:
 
 
 def wide_integer(dtype: DType) -> DType:
-    """int32 for int16, which has few kernels; others stay."""
+    """int32 for int16, which has few kernels; other types unchanged."""
     return INT32 if dtype.name == "int16" else dtype
 
 

@@ -1,7 +1,7 @@
 """Arrays into a session of ONNX Runtime, and out of it again.
 
-In: values by input name. Out: arrays of the types and shapes that the model declares, or a `ValueError` that says what is wrong; results by
-name. Always: a symbolic axis has one size in all inputs; no number is changed but by the precision of floating point.
+In: values by input name. Out: arrays of the types and shapes that the model declares, or a `ValueError` with the reason; results by
+name. Always: a symbolic axis has one size in all inputs; numbers change by the precision of floating point alone.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Port(Record):
 
 
 def port(declared: Any) -> Port:
-    """From what ONNX Runtime says of an input or output."""
+    """From ONNX Runtime's description of an input or output."""
     element = declared.type.removeprefix("tensor(").removesuffix(")")
     dtype = DTYPES.get(_OTHER_NAMES.get(element, element))
     if dtype is None:
@@ -127,7 +127,7 @@ def fetch(session: Any, feeds: dict[str, Array], outputs: Mapping[str, Port]) ->
     return {name: _from_runtime(value, outputs[name].dtype) for name, value in zip(outputs, values, strict=True)}
 
 
-# ONNX Runtime hands out and takes NumPy arrays of NumPy's own types; bfloat16, which is none, goes by its bits.
+# ONNX Runtime takes and returns NumPy arrays of NumPy's own types; bfloat16, which is not one, is passed as its bits.
 
 
 def _to_runtime(array: Array) -> Any:

@@ -1,7 +1,7 @@
 """Parameters and buffers of the model as initialisers, under their state-dict names.
 
-In: arrays by state-dict name, and full names that emitters ask for. Out: entries of the draft. Always: a tied parameter is that of its
-target; what nobody asks for is not put in.
+In: arrays by state-dict name, and full names that emitters ask for. Out: entries of the builder. Always: a tied parameter is that of its
+target; what no emitter asks for is left out.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from .builder import GraphBuilder
 class Initialisers:
     """Looks parameters up, each once."""
 
-    def __init__(self, draft: GraphBuilder, arrays: Mapping[str, Array], infos: Mapping[str, ParameterInfo]) -> None:
-        self.draft = draft
+    def __init__(self, builder: GraphBuilder, arrays: Mapping[str, Array], infos: Mapping[str, ParameterInfo]) -> None:
+        self.builder = builder
         self.arrays = arrays
         self.infos = infos
-        self.called = {name: draft.values.unique(name) for name in infos}
+        self.called = {name: builder.value_names.unique(name) for name in infos}
         """Their own names, unless an input of the model has that name."""
 
     def of(self, name: str) -> str:
-        """The initialiser of the parameter with this full name; its array is put into the draft."""
+        """The initialiser of the parameter with this full name; its array is added to the builder."""
         name = self.infos[name].tied_to or name
         called = self.called[name]
-        if called not in self.draft.stored:
-            self.draft.stored[called] = self._array(self.infos[name])
+        if called not in self.builder.stored:
+            self.builder.stored[called] = self._array(self.infos[name])
         return called
 
     def _array(self, info: ParameterInfo) -> Array:

@@ -33,7 +33,7 @@ PRODUCER = "netc"
 def model_proto(program: Program, arrays: Mapping[str, NDArray[Any]], name: str, spec_hash: str) -> ModelProto:
     """The model. `arrays` are the parameters and buffers by state-dict name, in their own types.
 
-    Raises `UnsupportedInOnnx`, with the node's span, for what ONNX cannot say.
+    Raises `UnsupportedInOnnx`, with the node's span, for what ONNX cannot express.
     """
     from . import ops  # noqa: F401  (fills the table)
 
@@ -49,26 +49,26 @@ class _Writer:
     def __init__(self, program: Program, arrays: Mapping[str, NDArray[Any]]) -> None:
         main = program.main
         self.program = program
-        self.draft = GraphBuilder()
+        self.builder = GraphBuilder()
         names = NameAllocator()
         self.inputs = [names.unique(v.name or "input") for v in main.inputs]
-        self.draft.values.reserve(self.inputs)
-        self.initialisers = Initialisers(self.draft, arrays, parameters(program, transient=True))
+        self.builder.value_names.reserve(self.inputs)
+        self.initialisers = Initialisers(self.builder, arrays, parameters(program, transient=True))
         wanted = NameAllocator()
-        self.outputs = [self.draft.values.unique(wanted.unique(n or "output")) for n in _output_names(program)]
-        self.sizes = OnnxSizes(self.draft, [(n, v.type) for n, v in zip(self.inputs, main.inputs, strict=True)])
+        self.outputs = [self.builder.value_names.unique(wanted.unique(n or "output")) for n in _output_names(program)]
+        self.sizes = OnnxSizes(self.builder, [(n, v.type) for n, v in zip(self.inputs, main.inputs, strict=True)])
         self.tensors = list(self.inputs)
         """Names of values by their keys in the flat graph."""
         self.types: list[tuple[str, TensorType]] = []
         self.given: dict[int, OpInputs] = {}
-        """By node: a graph that is called often brings the same ones again."""
+        """By node: a graph that is called several times has the same ones."""
 
     def write(self, graph: GraphProto) -> None:
         flat = FlatGraph(self.program.main)
-        for use in flat:
-            self._emit(use)
+        for flat_node in flat:
+            self._emit(flat_node)
         produced = self._bind([self.tensors[key] for key in flat.results()])
-        used = self.draft.write(graph, produced)
+        used = self.builder.write(graph, produced)
         types = _Types()
         for name, value in zip(self.inputs, self.program.main.inputs, strict=True):
             types.describe(graph.input.add(), name, value.type)
@@ -76,40 +76,40 @@ class _Writer:
             types.describe(graph.output.add(), name, value.type)
         self._describe_inner(graph, types, used.difference(produced))
 
-    def _emit(self, placed: FlatNode) -> None:
-        node = placed.node
+    def _emit(self, flat_node: FlatNode) -> None:
+        node = flat_node.node
         given = self.given.get(id(node))
         if given is None:
             given = self.given[id(node)] = OpInputs(tuple(v.type for v in node.inputs), self.program.facts)
-        inputs = tuple([self.tensors[key] for key in placed.inputs])
-        use = OnnxSite(placed, given, inputs, self.draft, self.sizes, self.initialisers)
+        inputs = tuple([self.tensors[key] for key in flat_node.inputs])
+        site = OnnxSite(flat_node, given, inputs, self.builder, self.sizes, self.initialisers)
         try:
-            made = EMITTERS[type(node.op)](node.op, use)
+            made = EMITTERS[type(node.op)](node.op, site)
         except UnsupportedInOnnx as error:
             error.span = error.span or node.span
             raise
         except UnresolvedSymbol as error:
-            refusal = UnsupportedInOnnx(node.op.name, f"no axis of an input is `{error.name}`, or tells it")
-            refusal.span = node.span
-            raise refusal from None
+            unsupported = UnsupportedInOnnx(node.op.name, f"no axis of an input is `{error.name}`, or determines it")
+            unsupported.span = node.span
+            raise unsupported from None
         results = (made,) if isinstance(made, str) else made
-        use.settle(results)
+        site.name_results(results)
         for value, tensor in zip(node.outputs, results[: len(node.outputs)], strict=True):
             self._keep(tensor, value)
 
     def _keep(self, tensor: str, value: Value) -> None:
         self.tensors.append(tensor)
-        if tensor in self.draft.made:
+        if tensor in self.builder.made:
             self.types.append((tensor, value.type))
 
     def _bind(self, tensors: Sequence[str]) -> list[str]:
         """Gives the results the names of the outputs; what is not a node's own, or an output already, is copied."""
         bound: list[str] = []
         for name, tensor in zip(self.outputs, tensors, strict=True):
-            if tensor not in self.draft.made or tensor in bound:
-                place = self.draft.places.unique(f"{name}/Identity")
-                tensor = self.draft.add("Identity", place, [tensor], 1, {}).outputs[0]
-            self.draft.call(tensor, name)
+            if tensor not in self.builder.made or tensor in bound:
+                place = self.builder.node_names.unique(f"{name}/Identity")
+                tensor = self.builder.add("Identity", place, [tensor], 1, {}).outputs[0]
+            self.builder.call(tensor, name)
             bound.append(tensor)
         return bound
 
@@ -117,7 +117,7 @@ class _Writer:
         for tensor, type in self.types:
             if tensor in wanted:
                 wanted.discard(tensor)
-                types.describe(graph.value_info.add(), self.draft.final.get(tensor, tensor), type)
+                types.describe(graph.value_info.add(), self.builder.final.get(tensor, tensor), type)
 
 
 def _output_names(program: Program) -> list[str]:

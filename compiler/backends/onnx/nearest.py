@@ -1,7 +1,7 @@
-"""Nearest neighbours: which place of the input each place of the result is read from.
+"""Nearest neighbours: the position in the input that each position of the result is read from.
 
-In: how an axis is resized. Out: places, as numbers or as a tensor of the graph. Always: those of PyTorch, whose float32 arithmetic decides
-where a place lies just between two; Resize comes to the same where `is_resize` holds.
+In: how an axis is resized. Out: positions, as numbers or as a tensor of the graph. Always: those of PyTorch, whose float32 arithmetic
+decides between two that are equally near; Resize agrees where `is_resize` is true.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .table import Site
 Places = NDArray[np.int64]
 F32 = np.float32
 _FAR = 2**16
-"""So many results are compared along an axis whose size is known only at run time."""
+"""The number of results that are compared along an axis whose size is known only at run time."""
 _MOST = 2**24
-"""So many places are a constant of the graph; more are computed at run time."""
+"""The largest number of positions that are a constant of the graph; more are computed at run time."""
 
 
 def is_left(stretch: Stretch) -> bool:
-    """Whether ONNX Runtime leaves the axis as it is, or may at a size that is allowed: the size stays, although there is a scale.
+    """Whether ONNX Runtime leaves the axis unchanged, or may at an allowed size: the size stays, although there is a scale.
 
     That is so where rounding down takes all that the scale adds: at 1.25 a size of 2 or 3 stays, one of 4 does not.
     """
@@ -39,8 +39,8 @@ def is_left(stretch: Stretch) -> bool:
 
 
 def is_resize(stretch: Stretch, *, exact: bool) -> bool:
-    """Whether ONNX's Resize reads from the same places. It divides by the ratio, PyTorch multiplies with the inverse: where the ratio is a
-    float32, division has no error, and what is left to ask is whether PyTorch's product has one that shows."""
+    """Whether ONNX's Resize reads from the same positions. It divides by the ratio, PyTorch multiplies with the inverse: where the ratio is
+    a float32, division has no error, and the question is whether PyTorch's product has one that matters."""
     ratio = stretch.ratio
     if ratio is None or is_left(stretch) or Fraction(float(F32(ratio))) != ratio:
         return False
@@ -54,14 +54,14 @@ def is_resize(stretch: Stretch, *, exact: bool) -> bool:
 
 
 def known_places(stretch: Stretch, *, exact: bool) -> Places:
-    """The places for each result, of sizes that are known."""
+    """The positions for each result, of known sizes."""
     assert isinstance(stretch.size, int)
     assert isinstance(stretch.result, int)
     return np.minimum(_places(stretch.result, _step(stretch), exact=exact), stretch.size - 1)
 
 
 def _step(stretch: Stretch) -> np.float32:
-    """How far two results are apart in the input, where the scale is known, or both sizes."""
+    """The distance of two results in the input, where the scale is known, or both sizes."""
     if stretch.scale is not None:
         return F32(1.0 / stretch.scale)
     assert isinstance(stretch.size, int)
@@ -81,7 +81,7 @@ def _places(count: int, step: np.float32, *, exact: bool) -> Places:
 
 
 def places(site: Site, stretch: Stretch, *, exact: bool) -> str:
-    """The same as a tensor, computed at run time if need be."""
+    """The same as a tensor, computed at run time if necessary."""
     if isinstance(stretch.size, int) and isinstance(stretch.result, int) and stretch.result <= _MOST:
         return site.constant(known_places(stretch, exact=exact))
     results, step = _run_time_results(site, stretch), _run_time_step(site, stretch)

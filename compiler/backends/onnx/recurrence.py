@@ -1,8 +1,8 @@
 """Recurrences that ONNX has no operator for, or ONNX Runtime no kernel: a Scan over time, with one step as its body.
 
-In: a use of a recurrent layer, what flows into one of its cells, `[T, N, width]`, and the states to start from, `[N, units]`. Out: names
-of what the steps give, `[T, N, units]`, and of the states after the last. Always: the products with the input are one, before the Scan; its
-body takes nothing from outside, so that weights go through it as states that stay.
+In: a use of a recurrent layer, the input of one of its cells, `[T, N, width]`, and the initial states, `[N, units]`. Out: names
+of the outputs of the steps, `[T, N, units]`, and of the final states. Always: the products with the input are one, before the Scan; its
+body takes nothing from outside, so that weights are states that do not change.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Parameter = Callable[[str], str]
 def scan_cell(
     op: Recurrent, site: Site, parameter: Parameter, dtype: DType, flow: str, end: str, starts: Sequence[str]
 ) -> tuple[str, Names]:
-    """One cell, told by the end of its parameters' names, over the whole sequence; all tensors are of the element type given."""
+    """One cell, chosen by the suffix of its parameters' names, over the whole sequence; all tensors are of the element type given."""
 
     def turned(name: str) -> str:
         return site.add("Transpose", [parameter(name + end)], perm=[1, 0])
@@ -57,13 +57,13 @@ def scan_cell(
 
 
 class Nodes(Protocol):
-    """Where a step is written."""
+    """The body of the Scan, while it is written."""
 
     def add(self, op_type: str, *inputs: str) -> str:
         """The one result of a new node."""
 
     def gates(self, x: str, count: int) -> Names:
-        """So many equal parts of the last axis."""
+        """The last axis split into `count` equal parts."""
 
 
 class _Body:
@@ -75,7 +75,7 @@ class _Body:
         self.code = element_code(dtype)
 
     def step(self, op: Recurrent, states: int, kept: int) -> GraphProto:
-        """Takes and gives the states and what is kept; takes a slice of the input, and gives what is collected behind them."""
+        """Inputs and outputs are the states and the weights, then a slice of the input and the output that is collected."""
         before, weights, x = self._inputs("state", states), self._inputs("weight", kept), self._inputs("input", 1)
         after = STEPS[type(op)](op, self, x[0], self._turned(op, before[0], weights), before)
         if op.projection:
@@ -106,7 +106,7 @@ class _Body:
         return names
 
 
-# --- one step of each kind: the input through its matrix, the state through its own, and the states before give the states after it ---
+# --- one step of each kind: the next states, from the products of input and state with their matrices, and the states before -------
 
 
 def rnn_step(op: Any, nodes: Nodes, x: str, turned: str, states: Names) -> Names:

@@ -1,7 +1,7 @@
 """ONNX models run by ONNX Runtime.
 
-In: a `ModelProto` or the path of a model, and arrays by position or name. Out: the output, or outputs by name. Always: what does not go
-with the model's inputs is a `ValueError` that says so before anything runs; a device that was asked for is used, or it is an error.
+In: a `ModelProto` or the path of a model, and arrays by position or name. Out: the output, or outputs by name. Always: arrays that do not
+fit the model's inputs are a `ValueError` before anything runs; a device that was asked for is used, or it is an error.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["DeviceUnavailable", "OnnxSession", "Port"]
 
 
 class OnnxSession:
-    """A loaded model. `inputs` and `outputs` tell the types by name, in order."""
+    """A loaded model. `inputs` and `outputs` are the types by name, in order."""
 
     inputs: dict[str, Port]
     outputs: dict[str, Port]
@@ -32,7 +32,7 @@ class OnnxSession:
     def __init__(self, model: ModelProto | str | Path, device: str = "cpu", check: Check | None = None) -> None:
         """`device` is `cpu` or `cuda`. `check` may refuse the shapes of the inputs, by name, with a ValueError.
 
-        Raises `DeviceUnavailable`, FileNotFoundError for a path where nothing is, and ONNX Runtime's own exceptions for what it cannot
+        Raises `DeviceUnavailable`, FileNotFoundError for a path without a file, and ONNX Runtime's own exceptions for what it cannot
         load.
         """
         self._check = check
@@ -46,7 +46,7 @@ class OnnxSession:
         self.outputs = {o.name: port(o) for o in self._session.get_outputs()}
 
     def __call__(self, /, *arrays: object, **named: object) -> Array | dict[str, Array]:
-        """Runs the model on arrays, PyTorch tensors or lists. Gives the output, or all of them by name if there are several.
+        """Runs the model on arrays, PyTorch tensors or lists. Returns the output, or all of them by name if there are several.
 
         Floating-point numbers are converted to the input's type, integers where no number changes.
         """
@@ -57,7 +57,7 @@ class OnnxSession:
         return next(iter(results.values())) if len(results) == 1 else results
 
     def _source(self, model: ModelProto | str | Path) -> str | bytes:
-        """What ONNX Runtime is to read: the bytes, or the path of a model that is too large for that."""
+        """What ONNX Runtime reads: the bytes, or the path of a model that is too large for that."""
         if isinstance(model, str | Path):
             if not Path(model).is_file():
                 raise FileNotFoundError(f"there is no model at `{model}`")

@@ -1,6 +1,6 @@
-"""Models to files. Over two gigabytes, which is all that one protobuf message can hold, weights go to a second file beside the first.
+"""Models to files. Over two gigabytes, the limit of a protobuf message, weights go to a second file next to the first.
 
-In: a `ModelProto` and a path. Out: `NAME.onnx`, and `NAME.onnx.data` where it is needed. Always: a file is there whole or not at all.
+In: a `ModelProto` and a path. Out: `NAME.onnx`, and `NAME.onnx.data` where it is needed. Always: a file is written whole or not at all.
 """
 
 from __future__ import annotations
@@ -12,12 +12,30 @@ from pathlib import Path
 
 from onnx import ModelProto, TensorProto
 
+from netc.dsl.record import Record
+
+from ..base import WrongOutput
 from .elements import element_size
 
 LARGEST = 2_000_000_000
 """Bytes of initialisers that fit into one file, with room for the nodes."""
 _ALIGNMENT = 4096
-"""Tensors start at pages, so that they can be mapped into memory; smaller ones stay with the model."""
+"""Tensors start at pages, so that they can be mapped into memory; smaller ones stay in the model."""
+
+
+class OnnxArtefact(Record):
+    """A model, not yet written."""
+
+    proto: ModelProto
+
+    def to_bytes(self) -> bytes:
+        if is_large(self.proto):
+            raise WrongOutput("a model over 2 GB is two files, and cannot be written to a pipe")
+        content: bytes = self.proto.SerializeToString(deterministic=True)
+        return content
+
+    def save(self, path: str) -> None:
+        save_proto(self.proto, path)
 
 
 def save_proto(proto: ModelProto, path: str | Path) -> None:
@@ -33,12 +51,12 @@ def save_proto(proto: ModelProto, path: str | Path) -> None:
 
 
 def is_large(proto: ModelProto) -> bool:
-    """Whether the model cannot be one message."""
+    """Whether the model is too large for one message."""
     return sum(map(_bytes, proto.graph.initializer)) > LARGEST
 
 
 def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
-    """Writes a file under another name and puts it in place when it is complete."""
+    """Writes a file under another name and moves it into place when it is complete."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -51,7 +69,7 @@ def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
 
 
 def _bytes(tensor: TensorProto) -> int:
-    """Of its elements. Looking at `raw_data` would copy them."""
+    """Of its elements. Reading `raw_data` would copy them."""
     count: int = prod(tensor.dims)
     return count * element_size(tensor.data_type)
 

@@ -1,7 +1,7 @@
-"""The use of an operator that is being written: what emitters see of the draft (the `Site` of table.py).
+"""The use of an operator that is being written: the interface of the builder for emitters (the `Site` of table.py).
 
-In: an operator node with its path, and the names of its inputs. Out: nodes in the draft. Always: the first result is called as the path of
-the node, what leads to it `PATH/OpType`.
+In: an operator node with its path, and the names of its inputs. Out: nodes in the builder. Always: the first result has the path of
+the node as its name, intermediate nodes `PATH/OpType`.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from .sizes import OnnxSizes
 class OnnxSite:
     """See the module's docstring."""
 
-    __slots__ = ("_draft", "_initialisers", "_nodes", "_placed", "_sizes", "given", "inputs", "node", "results")
+    __slots__ = ("_builder", "_initialisers", "_nodes", "_flat_node", "_sizes", "given", "inputs", "node", "results")
 
     def __init__(
         self,
-        placed: FlatNode,
+        flat_node: FlatNode,
         given: OpInputs,
         inputs: tuple[str, ...],
-        draft: GraphBuilder,
+        builder: GraphBuilder,
         sizes: OnnxSizes,
         initialisers: Initialisers,
     ) -> None:
-        self.node: OpNode = placed.node
+        self.node: OpNode = flat_node.node
         self.given = given
-        self.results: tuple[TensorType, ...] = tuple(v.type for v in placed.node.outputs)
+        self.results: tuple[TensorType, ...] = tuple(v.type for v in flat_node.node.outputs)
         self.inputs = inputs
-        self._placed = placed
-        self._draft = draft
+        self._flat_node = flat_node
+        self._builder = builder
         self._sizes = sizes
         self._initialisers = initialisers
         self._nodes: list[BuilderNode] = []
@@ -53,21 +53,21 @@ class OnnxSite:
         return self._add(op_type, inputs, outputs, attributes).outputs
 
     def _add(self, op_type: str, inputs: Sequence[str], outputs: int, attributes: dict[str, object]) -> BuilderNode:
-        place = self._draft.places.unique(f"{self._placed.path}/{op_type}")
-        node = self._draft.add(op_type, place, inputs, outputs, attributes)
+        place = self._builder.node_names.unique(f"{self._flat_node.path}/{op_type}")
+        node = self._builder.add(op_type, place, inputs, outputs, attributes)
         self._nodes.append(node)
         return node
 
     def parameter(self, name: str) -> str:
-        return self._initialisers.of(join(self._placed.path, name))
+        return self._initialisers.of(join(self._flat_node.path, name))
 
     def constant(self, array: NDArray[Any] | np.generic) -> str:
-        return self._draft.constant(array)
+        return self._builder.constant(array)
 
     def scalar(self, value: Dim | float | bool, dtype: DType) -> str:
         if isinstance(value, (int, float)):
             with np.errstate(over="ignore"):  # a number that is too large is infinite
-                return self._draft.constant(np.array(value, dtype=numpy_dtype(dtype)))
+                return self._builder.constant(np.array(value, dtype=numpy_dtype(dtype)))
         return self._sizes.scalar(value, dtype)
 
     def ints(self, values: Sequence[Dim]) -> str:
@@ -81,15 +81,15 @@ class OnnxSite:
     def cast(self, tensor: str, dtype: DType) -> str:
         return self.add("Cast", [tensor], to=dtype)
 
-    def settle(self, results: Sequence[str]) -> None:
-        """Names the results, once the emitter has said which they are."""
-        path = self._placed.path
+    def name_results(self, results: Sequence[str]) -> None:
+        """Names the results that the emitter has returned."""
+        path = self._flat_node.path
         base = None
         for index, result in enumerate(results):
             maker = next((node for node in self._nodes if result in node.outputs), None)
-            if maker is None or result in self._draft.final:
+            if maker is None or result in self._builder.final:
                 continue
             if base is None:
-                base = self._draft.values.unique(path)
-                maker.name = self._draft.places.unique(path)
-            self._draft.call(result, base if index == 0 else self._draft.values.unique(f"{base}:{index}"))
+                base = self._builder.value_names.unique(path)
+                maker.name = self._builder.node_names.unique(path)
+            self._builder.call(result, base if index == 0 else self._builder.value_names.unique(f"{base}:{index}"))

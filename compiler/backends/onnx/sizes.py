@@ -20,7 +20,7 @@ _LONGEST = 40
 
 
 class UnresolvedSymbol(Exception):
-    """No axis of an input tells the size `name`: it occurs only in products, say."""
+    """No axis of an input determines the size `name`: it occurs only in products, say."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -28,14 +28,14 @@ class UnresolvedSymbol(Exception):
 
 
 class Part(Record):
-    """A number, or the tensor of one element that holds it. `lowest` is a lower bound; None: unknown."""
+    """A number, or a tensor of one element. `lowest` is a lower bound; None: unknown."""
 
     value: int | str
     lowest: int | None
 
 
 class Origin(Record):
-    """Where a symbol can be read: it is `(size - offset) * divisor // factor` of that axis of the input `tensor`."""
+    """An axis from which a symbol can be read: it is `(size - offset) * divisor // factor` of that axis of the input `tensor`."""
 
     tensor: str
     axis: int
@@ -49,7 +49,7 @@ class Origin(Record):
 
 
 def origins(inputs: Iterable[tuple[str, TensorType]]) -> dict[str, Origin]:
-    """The best place to read each symbol: an axis that is the symbol itself, else the first that tells it."""
+    """The best axis for each symbol: one that is the symbol itself, else the first that determines it."""
     found: dict[str, Origin] = {}
     for tensor, type in inputs:
         for axis, d in enumerate(type.shape):
@@ -64,23 +64,23 @@ def origins(inputs: Iterable[tuple[str, TensorType]]) -> dict[str, Origin]:
 
 
 def _itself(d: Dim) -> tuple[str, int, int, int] | None:
-    """A symbol that is a multiple of others has a form of its own: it is known by its text."""
+    """A symbol that is a multiple of others has no inverse: it is recognised by its text."""
     text = show(d)
     return (text, 1, 1, 0) if text.isidentifier() else None
 
 
 class OnnxSizes:
-    """Writes the computation of dimensions into a draft."""
+    """Writes the computation of dimensions into a builder."""
 
-    def __init__(self, draft: GraphBuilder, inputs: Iterable[tuple[str, TensorType]]) -> None:
-        self.draft = draft
+    def __init__(self, builder: GraphBuilder, inputs: Iterable[tuple[str, TensorType]]) -> None:
+        self.builder = builder
         self.origins = origins(inputs)
         self._known: dict[Dim, str] = {}
         self._symbols: dict[str, Part] = {}
         self._steps: dict[tuple[object, ...], str] = {}
 
     def size(self, d: Dim) -> str:
-        """A tensor of shape [1] that holds `d`."""
+        """`d` as a tensor of shape [1]."""
         if d not in self._known:
             whole = fold(d, _number, self._symbol, self._add, self._multiply, self._divide, self._max, self._min)
             name = self._tensor(whole.value)
@@ -89,27 +89,27 @@ class OnnxSizes:
         return self._known[d]
 
     def scalar(self, d: Dim, dtype: DType) -> str:
-        """A tensor without axes that holds `d`."""
+        """`d` as a tensor without axes."""
         number = self._step("Squeeze", self.size(d), 0)
         return number if dtype == INT64 else self._node("Cast", (number,), to=dtype)
 
     def ints(self, values: tuple[Dim, ...]) -> str:
-        """A tensor of shape [len(values)] that holds them: a constant where all are known."""
+        """The values as a tensor of shape [len(values)]: a constant where all are known."""
         pieces: list[str] = []
         for known, group in groupby(values, key=lambda d: isinstance(d, int)):
             run = list(group)
-            pieces += [self.draft.constant(np.array(run, dtype=np.int64))] if known else map(self.size, run)
+            pieces += [self.builder.constant(np.array(run, dtype=np.int64))] if known else map(self.size, run)
         if not pieces:
-            return self.draft.constant(np.zeros(0, dtype=np.int64))
+            return self.builder.constant(np.zeros(0, dtype=np.int64))
         return pieces[0] if len(pieces) == 1 else self._node("Concat", tuple(pieces), axis=0)
 
     def _call(self, name: str, d: Dim) -> None:
         wanted = f"size/{show(d)}".replace(" ", "")
-        if name in self.draft.made and name != wanted and name not in self.draft.final and len(wanted) <= _LONGEST:
-            self.draft.call(name, self.draft.values.unique(wanted))
+        if name in self.builder.made and name != wanted and name not in self.builder.final and len(wanted) <= _LONGEST:
+            self.builder.call(name, self.builder.value_names.unique(wanted))
 
     def _tensor(self, value: int | str) -> str:
-        return value if isinstance(value, str) else self.draft.constant(np.array([value], dtype=np.int64))
+        return value if isinstance(value, str) else self.builder.constant(np.array([value], dtype=np.int64))
 
     def _step(self, op_type: str, left: int | str, right: int | str) -> str:
         return self._node(op_type, (self._tensor(left), self._tensor(right)))
@@ -117,8 +117,8 @@ class OnnxSizes:
     def _node(self, op_type: str, inputs: tuple[str, ...], **attributes: object) -> str:
         key = (op_type, inputs, *attributes.values())
         if key not in self._steps:
-            name = self.draft.places.unique(f"size/{op_type}")
-            self._steps[key] = self.draft.add(op_type, name, inputs, 1, attributes).outputs[0]
+            name = self.builder.node_names.unique(f"size/{op_type}")
+            self._steps[key] = self.builder.add(op_type, name, inputs, 1, attributes).outputs[0]
         return self._steps[key]
 
     def _symbol(self, name: str) -> Part:
@@ -130,8 +130,8 @@ class OnnxSizes:
         origin = self.origins.get(name)
         if origin is None:
             raise UnresolvedSymbol(name)
-        place = self.draft.places.unique(f"size/{name}")
-        node = self.draft.add("Shape", place, [origin.tensor], 1, {"start": origin.axis, "end": origin.axis + 1})
+        place = self.builder.node_names.unique(f"size/{name}")
+        node = self.builder.add("Shape", place, [origin.tensor], 1, {"start": origin.axis, "end": origin.axis + 1})
         part = Part(node.outputs[0], 1)
         if origin.offset:
             part = self._add(part, _number(-origin.offset))

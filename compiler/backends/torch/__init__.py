@@ -1,11 +1,40 @@
-"""Graph to PyTorch source to live module.
-
-`source` and `class_name` need no torch; `live_module` is in load.py, which imports it when it makes something.
-"""
+"""Graph to PyTorch source to live module. The source is made without importing torch; the module is made by executing the source."""
 
 from __future__ import annotations
 
-from .construction import MissingEmitter
-from .emit import class_name, emitted, source
+from typing import TYPE_CHECKING
 
-__all__ = ["MissingEmitter", "class_name", "emitted", "source"]
+from ..base import Backend, BackendInput
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ...ops.base import Operator
+
+
+class TorchBackend(Backend):
+    """Writes a Python module that depends on torch alone."""
+
+    name = "torch"
+    title = "PyTorch"
+    artefact = "PyTorch source"
+    suffix = ".py"
+
+    def text(self, given: BackendInput) -> str:
+        from .emit import source
+
+        return source(given.program, given.name)
+
+    def operator_target(self, operator: type[Operator]) -> str:
+        return operator.torch
+
+    def module(self, given: BackendInput) -> nn.Module:
+        """The class of the source, executed and instantiated. Without weights, PyTorch's own generator draws the parameters."""
+        from .module import filled, fresh
+
+        if given.weights is None:
+            return fresh(given.program, given.name)
+        return filled(given.program, given.name, given.arrays())
+
+
+BACKEND = TorchBackend()

@@ -1,7 +1,7 @@
 """The classes of a program.
 
-In: a checked program. Out: its classes, called ones first, the main one last, all with names. Always: graphs are taken by height, so that
-the arguments of a class are settled before anything that makes an instance of it is written.
+In: a checked program. Out: its classes, called ones first, the main one last, all with names. Always: graphs are processed by height, so
+that the arguments of a class are decided before any code that uses it is written.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from typing import Literal
 from ...ir.graph import CallNode, Graph, OpNode, Program
 from . import classnames
 from .bodies import body_of
-from .classes import ClassBody, ClassDef
+from .classes import ClassBody, ClassDef, ClassRef
 from .code import CallCode
 from .construction import MissingEmitter, Operators
-from .containers import DEEPEST, LARGEST, Construction, Forms, container
+from .containers import DEEPEST, LARGEST, Construction, Constructions, container
 from .lifting import lift_functions
 from .naming import camel, singular, unique
 from .shared import Sharing, levels
-from .tree import ClassRef, parts
+from .tree import parts
 from .unify import Unifier, instance
 
 _AUTOMATIC = re.compile(r"(repeat|each|group|sequence|)\d*")
 
 
 def classes_of(program: Program, name: str) -> list[ClassDef]:
-    """All classes; `name` is what the main one is called if its graph does not say."""
+    """All classes; `name` is the name of the main one if its graph has none."""
     return _Build(program).run(name)
 
 
 def main_name(program: Program, name: str) -> str:
-    """What the main class is called: it has the first choice, so nothing else need be known."""
+    """The name of the main class, which is chosen first, so nothing else need be known."""
     return unique(camel(program.main.name or name), classnames.TAKEN)
 
 
@@ -43,7 +43,7 @@ class _Build:
         self.order, self.layers = levels(self.main)
         self.operators = Operators(program.facts)
         self.sharing = Sharing(self.order)
-        self.forms: Forms = {}
+        self.constructions: Constructions = {}
         self.classes: dict[int, ClassDef] = {}
         """By the id of the graph."""
 
@@ -53,7 +53,7 @@ class _Build:
             self._layer(layer)
         main = self.classes[id(self.main)]
         if main.body.passed:
-            raise MissingEmitter(self.main.name, f"no input tells the size {main.body.passed[0][0]}")
+            raise MissingEmitter(self.main.name, f"no input has the size {main.body.passed[0][0]}")
         found = list({id(c): c for g in self.order if (c := self.classes.get(id(g))) is not None}.values())
         found = [*_used(alone, found), *found]
         found = [*(c for c in found if c is not main), main]
@@ -67,39 +67,41 @@ class _Build:
         bodies = [body_of(graph, {}, self.operators, self.sharing) for _, graph in pairs]
         for group in _alike(bodies):
             self._class(group)
-        self.forms.update((id(node), self.forms[id(graph)]) for node, graph in pairs)
+        self.constructions.update((id(node), self.constructions[id(graph)]) for node, graph in pairs)
         return list({id(c): c for _, graph in pairs for c in (self.classes[id(graph)],)}.values())
 
     def _layer(self, layer: list[Graph]) -> None:
-        """The forms of graphs of one height."""
-        forms = {id(g): container(g, self.forms, self.operators) for g in layer if g is not self.main}
+        """The constructions of graphs of one height."""
+        constructions = {id(g): container(g, self.constructions, self.operators) for g in layer if g is not self.main}
         for several in self.sharing.united(layer):
-            found = {forms[id(g)] for g in several}
+            found = {constructions[id(g)] for g in several}
             if len(found) > 1:
-                forms.update({id(g): None for g in several})
+                constructions.update({id(g): None for g in several})
         pending: list[Graph] = []
         chains: list[ClassBody] = []
         for graph in layer:
-            form = forms.get(id(graph))
-            if form is None:
+            construction = constructions.get(id(graph))
+            if construction is None:
                 pending.append(graph)
-            elif self._is_large(form, graph) or _is_layer(graph):
-                chains.append(_chain(graph, form))
+            elif self._is_large(construction, graph) or _is_layer(graph):
+                chains.append(_chain(graph, construction))
             else:
-                self.forms[id(graph)] = form
+                self.constructions[id(graph)] = construction
         for group in _alike([*chains, *self._bodies(pending)]):
             self._class(group)
 
-    def _is_large(self, form: Construction, graph: Graph) -> bool:
-        """Whether a sequence is too much for an expression."""
-        return form.kind == "sequential" and (form.depth > DEEPEST or (form.size > LARGEST and self._uses[id(graph)] > 1))
+    def _is_large(self, construction: Construction, graph: Graph) -> bool:
+        """Whether a sequence is too large for an expression."""
+        return construction.kind == "sequential" and (
+            construction.depth > DEEPEST or (construction.size > LARGEST and self._uses[id(graph)] > 1)
+        )
 
     def _bodies(self, pending: list[Graph]) -> list[ClassBody]:
-        """The bodies of the graphs. Those that are one shared stage, but read their sizes in different ways, are all passed them."""
-        bodies = {id(g): body_of(g, self.forms, self.operators, self.sharing) for g in pending}
+        """The bodies of the graphs. Those that are one shared stage, but read their sizes in different ways, all get them as arguments."""
+        bodies = {id(g): body_of(g, self.constructions, self.operators, self.sharing) for g in pending}
         for several in self.sharing.united(pending):
             if len({bodies[id(g)].key() for g in several}) > 1:
-                bodies.update({id(g): body_of(g, self.forms, self.operators, self.sharing, passing=True) for g in several})
+                bodies.update({id(g): body_of(g, self.constructions, self.operators, self.sharing, passing=True) for g in several})
         return list(bodies.values())
 
     def _class(self, bodies: list[ClassBody]) -> None:
@@ -110,7 +112,7 @@ class _Build:
             self.classes[id(body.graph)] = cls
             code = instance(cls, index)
             kind: Literal["class", "sequential"] = "class" if body.chain is None else "sequential"
-            self.forms[id(body.graph)] = Construction(kind, code, body.keyed, body.listed, passed=tuple(unifier.passed[index]))
+            self.constructions[id(body.graph)] = Construction(kind, code, body.keyed, body.listed, passed=tuple(unifier.passed[index]))
 
     def _base(self, graph: Graph) -> str:
         """The name that the class should have."""
@@ -124,7 +126,7 @@ class _Build:
 
     @cached_property
     def _uses(self) -> Counter[int]:
-        """By the id of the graph, at how many places it is used; uses in a row are one."""
+        """By the id of the graph, the number of its uses; uses in a row count as one."""
         uses: Counter[int] = Counter()
         for caller in self.order:
             before: object = None
@@ -147,24 +149,24 @@ class _Build:
 
 
 def _is_layer(graph: Graph) -> bool:
-    """Whether a sequence is a layer that its block names, rather than others lined up."""
+    """Whether a sequence is a layer that its block names, rather than a row of other layers."""
     return graph.kind == "block" and any(isinstance(n, OpNode) for n in graph.nodes)
 
 
 def _used(alone: list[ClassDef], others: list[ClassDef]) -> list[ClassDef]:
-    """Those of the classes that some other makes."""
+    """Those of the classes that another class instantiates."""
     if not alone:
         return []
     made = {id(p.cls) for c in others for code in c.body.made() for p in parts(code) if isinstance(p, ClassRef)}
     return [c for c in alone if id(c) in made]
 
 
-def _chain(graph: Graph, form: Construction) -> ClassBody:
+def _chain(graph: Graph, construction: Construction) -> ClassBody:
     """A sequence as a class."""
     body = ClassBody(graph)
     body.names = [v.name for v in graph.inputs]
-    assert isinstance(form.code, CallCode)
-    body.chain = form.code
+    assert isinstance(construction.code, CallCode)
+    body.chain = construction.code
     return body
 
 

@@ -26,9 +26,9 @@ class Member(Record):
     code: Code
 
 
-Form = typing.Literal["call", "method", "infix", "other", "return"]
-_WEIGHTS: dict[Form, int] = {"call": 4, "method": 2, "infix": 1, "other": 1, "return": 0}
-_FORMS: dict[type[Code], Form] = {
+ExpressionKind = typing.Literal["call", "method", "infix", "other", "return"]
+_WEIGHTS: dict[ExpressionKind, int] = {"call": 4, "method": 2, "infix": 1, "other": 1, "return": 0}
+_KINDS: dict[type[Code], ExpressionKind] = {
     Method: "method",
     Infix: "infix",
     Prefix: "infix",
@@ -38,28 +38,28 @@ _FORMS: dict[type[Code], Form] = {
 }
 
 
-def form_of(code: Code) -> Form:
-    """What kind of expression it is."""
-    return _FORMS.get(type(code), "call")
+def kind_of(code: Code) -> ExpressionKind:
+    """The kind of an expression."""
+    return _KINDS.get(type(code), "call")
 
 
 class StepInfo(Record):
-    """What the layout of `forward` goes by. `weight` is how much of a line's patience an expression takes."""
+    """What the layout of `forward` depends on. `weight` is the share of a line that an expression takes."""
 
     operator: str
     parametric: bool = False
     module: bool = False
     activation: bool = False
     call: bool = False
-    form: Form = "call"
+    kind: ExpressionKind = "call"
 
     @property
     def weight(self) -> int:
-        return _WEIGHTS[self.form]
+        return _WEIGHTS[self.kind]
 
 
 class Loop(Record):
-    """`for variable in members: states = step`: one step for each member of a list, on what the one before gave."""
+    """`for variable in members: states = step`: one step for each member of a list, on the result of the previous one."""
 
     members: Code
     variable: str
@@ -68,7 +68,7 @@ class Loop(Record):
 
 
 class Step(Record):
-    """`outputs = code`. Of a loop, `code` is one turn: `Name(variable)` called on `ValueRef`s, of which the first are the states."""
+    """`outputs = code`. Of a loop, `code` is one iteration: `Name(variable)` called on `ValueRef`s, of which the first are the states."""
 
     code: Code
     outputs: tuple[int, ...]
@@ -77,7 +77,7 @@ class Step(Record):
 
 
 class SizeSymbol(Record):
-    """A run-time size that a tensor tells: `(input.shape[axis] - minus) * times // by`."""
+    """A run-time size that is read off a tensor: `(input.shape[axis] - minus) * times // by`."""
 
     name: str
     input: int
@@ -88,7 +88,7 @@ class SizeSymbol(Record):
 
 
 class ClassBody:
-    """One graph as a class of its own. `keyed`: modules are reached by `self["0"]`, labels such as `0` being no attributes' names."""
+    """One graph as a class of its own. `keyed`: modules are accessed by `self["0"]`, as labels such as `0` are not attribute names."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -101,7 +101,7 @@ class ClassBody:
         self.ties: list[tuple[Code, Code]] = []
         self.steps: list[Step] = []
         self.outputs: tuple[int, ...] = ()
-        self.handed: list[str] = []
+        self.shared_labels: list[str] = []
         self.symbols: list[SizeSymbol] = []
         self.passed: list[tuple[str, Code]] = []
         """Numbers that the caller passes: a name and, in terms of the caller, the value."""
@@ -120,13 +120,13 @@ class ClassBody:
         members = tuple((m.label, m.how, shape(m.code)) for m in self.members)
         steps = tuple((shape(s.code), s.outputs, s.traits, s.loop) for s in self.steps)
         symbols = tuple((s.input, s.axis, s.minus, s.times, s.by) for s in self.symbols)
-        border = (self.inputs, self.outputs, tuple(self.handed), len(self.passed), symbols)
+        border = (self.inputs, self.outputs, tuple(self.shared_labels), len(self.passed), symbols)
         chain = None if self.chain is None else shape(self.chain)
         return (self.keyed, chain, members, tuple(self.ties), steps, border, tuple(self.names[self.inputs :]))
 
 
 class ConstructorArgument(Record):
-    """An argument of a constructor. `values` are those of the instances. `keyword`: calls say its name; if it is `optional`, only where the
+    """An argument of a constructor. `values` are those of the instances. `keyword`: calls write its name; if `optional`, only where the
     value is not the `default`."""
 
     name: str
@@ -152,3 +152,9 @@ class ClassDef:
 
     def __repr__(self) -> str:
         return f"<class {self.name or self.base}>"
+
+
+class ClassRef(Code):
+    """An emitted class, by identity: its name is decided last."""
+
+    cls: ClassDef

@@ -1,8 +1,8 @@
 """The names of classes.
 
 In: the classes of a program, called ones first, with the names that they should have. Out: their names. Always: all names differ, and none
-is Python's, the imports' or an argument's. Of several classes of one block the plainest is called as the block; another one after what it
-has besides (`BottleneckDownsample`, `InvertedResidual`, `WindowAttentionShift`), and by a number only if nothing tells them apart.
+is Python's, the imports' or an argument's. Of several classes of one block the plainest has the block's name; the others add what they
+have in addition (`BottleneckDownsample`, `InvertedResidual`, `WindowAttentionShift`), and a number only if nothing else differs.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ...ir.graph import CallNode, Graph, Node
-from .classes import ClassDef
+from .classes import ClassDef, ClassRef
 from .naming import IMPORTED, camel, unique
-from .tree import ClassRef, parts
+from .tree import parts
 
 TAKEN = IMPORTED | frozenset(dir(builtins))
 MANY = 2
-"""More things besides than that make no name."""
+"""The largest number of additional parts that still make a name."""
 _WORD = re.compile(r"[A-Za-z]\w{2,15}")
 RESIDUAL = "residual"
-"""The word for adding what flows in."""
+"""The word for adding the input."""
 
 
 def name(classes: list[ClassDef], main: ClassDef, labels: Mapping[int, str]) -> None:
@@ -38,7 +38,7 @@ def name(classes: list[ClassDef], main: ClassDef, labels: Mapping[int, str]) -> 
 
 
 class _Words:
-    """What stands in a graph and the sequences in it: the names of operators and blocks."""
+    """The contents of a graph and of the sequences in it: the names of operators and blocks."""
 
     def __init__(self) -> None:
         self.known: dict[int, frozenset[str]] = {}
@@ -54,7 +54,7 @@ class _Words:
 
 
 def _word(node: Node, graph: Graph) -> str:
-    """What the node does."""
+    """The name of what the node applies."""
     if isinstance(node, CallNode):
         return node.graph.name
     residual = node.op.name == "add" and any(i is v for i in node.inputs for v in graph.inputs)
@@ -75,7 +75,7 @@ class _Family:
             taken.add(cls.name)
 
     def _telling(self, cls: ClassDef) -> Iterator[str]:
-        """What could stand behind the base, the best first."""
+        """The possible suffixes of the base, the best first."""
         if cls is self.plainest:
             yield ""
             return
@@ -88,18 +88,18 @@ class _Family:
         yield from self._choices(cls)
 
     def _labels(self, cls: ClassDef) -> list[str]:
-        """The members that the plainest has not; one without a label is called by its operator."""
+        """The members that the plainest class lacks; one without a label is named after its operator."""
         own = {m.label for m in self.plainest.body.members}
         nodes = {n.label: n for n in cls.graphs[0].nodes}
         extra = [m.label for m in cls.body.members if m.label not in own and m.label[0].isalpha()]
         return [_bare(label, nodes.get(label), cls.graphs[0]) for label in extra]
 
     def _doings(self, cls: ClassDef) -> list[str]:
-        """The operators and blocks that the plainest has not."""
+        """The operators and blocks that the plainest class lacks."""
         return sorted(self.words.of(cls.graphs[0]) - self.words.of(self.plainest.graphs[0]))
 
     def _switched(self, cls: ClassDef) -> list[str]:
-        """The arguments that are nothing, or one, in the plainest, and something here."""
+        """The arguments that are none, zero or one in the plainest class, and something else here."""
         plain, own = self._values(self.plainest), self._values(cls)
         return [a for a in own if all(_is_nothing(v) for v in plain.get(a, ())) and not any(_is_nothing(v) for v in own[a])]
 
@@ -127,7 +127,7 @@ class _Family:
             yield camel(label)
 
     def _suffixes(self, cls: ClassDef) -> set[str]:
-        """What the names of the classes that it makes have behind those of their blocks."""
+        """The suffixes, after the blocks' names, of the classes that it instantiates."""
         made = {p.cls for code in cls.body.made() for p in parts(code) if isinstance(p, ClassRef)}
         return {s for c in made if (s := c.name.removeprefix(c.base)) and s[0].isalpha()}
 
@@ -137,6 +137,6 @@ def _is_nothing(value: object) -> bool:
 
 
 def _bare(label: str, node: Node | None, graph: Graph) -> str:
-    """A label without the ordinal of a stage that the spec gives none."""
+    """A label without the number of a stage that the spec does not label."""
     stem = re.sub(r"\d+$", "", label)
     return stem if node is not None and stem == _word(node, graph) else label

@@ -21,11 +21,11 @@ class Code(Record):
 
 
 class Lit(Code):
-    """A value. A symbolic dimension is read off a tensor's shape where the code stands; a DType prints as `torch.float32`."""
+    """A value. A symbolic dimension is read off a tensor's shape at run time; a DType prints as `torch.float32`."""
 
     value: Literal
     hint: str = ""
-    """What a constructor argument for it would be called."""
+    """The name that a constructor argument for it would have."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Lit) and (strict_key(self.value), self.hint) == (strict_key(other.value), other.hint)
@@ -127,7 +127,7 @@ class LetCode(Code):
 
 
 class NestedResults(Code):
-    """An expression whose results come in tuples within a tuple: `y, (h, c) = self.lstm(x)`. `groups` counts what is in each; 1: one alone.
+    """An expression whose results are tuples within a tuple: `y, (h, c) = self.lstm(x)`. `groups`: their sizes; 1: a single result.
     Only at the top of an emitter's result, and only where several results are unpacked."""
 
     result: Code
@@ -135,7 +135,7 @@ class NestedResults(Code):
 
 
 def lit(value: object, hint: str = "") -> Code:
-    """A value, or code as it is."""
+    """A value as code; code is unchanged."""
     return value if isinstance(value, Code) else Lit(value, hint)  # type: ignore[arg-type]
 
 
@@ -146,7 +146,7 @@ def call(function: str | Code, *args: object, **kwargs: object) -> CallCode:
 
 def construct(function: str, positional: Mapping[str, object], **kwargs: object) -> CallCode:
     """`construct("nn.Linear", {"in_features": 3, "out_features": 2}, bias=(True, True))`: positional arguments with the names that
-    constructor arguments for them would get."""
+    constructor arguments for them would have."""
     return CallCode(function, tuple(lit(v, k) for k, v in positional.items()), keywords(kwargs))
 
 

@@ -17,11 +17,11 @@ from .naming import local, unique
 from .tree import Argument, Formatted, GeneratorStar, NameCode, RepeatStar, StrictLiteral, parts, shape, zipped
 
 LEAST = 3
-"""So many members in a row are written as a comprehension."""
+"""The number of members in a row from which they are written as a comprehension."""
 COUNTED = 5
-"""So many values in equal steps are written as a formula rather than listed."""
+"""The number of values in equal steps from which they are written as a formula rather than listed."""
 INDICES = "ijk"
-"""What a comprehension counts by, and those within it."""
+"""The variables of comprehensions, the outermost first."""
 
 
 def as_comprehensions(items: list[Code]) -> list[Code]:
@@ -39,12 +39,12 @@ def as_comprehensions(items: list[Code]) -> list[Code]:
 def _written(run: list[Code]) -> list[Code]:
     """A run of one shape: as a whole if it can be, else its parts that go in equal steps."""
     found = [_Progression(run[start:end], steps) for start, end, steps in _progressions([_literals(item) for item in run])]
-    if len(found) == 1 and found[0].is_telling():
+    if len(found) == 1 and found[0].is_clearer():
         return [found[0].code()]
     listed = _listed(run)
     if listed is not None:
         return [listed]
-    return [code for part in found for code in ([part.code()] if part.is_telling() else part.members)]
+    return [code for part in found for code in ([part.code()] if part.is_clearer() else part.members)]
 
 
 def _literals(item: Code) -> list[Lit]:
@@ -52,7 +52,7 @@ def _literals(item: Code) -> list[Lit]:
 
 
 def _names(item: Code) -> set[str]:
-    """The names that mean something in the item: arguments, and the variables of comprehensions around it."""
+    """The names that are used in the item: arguments, and the variables of comprehensions around it."""
     return {p.name if isinstance(p, Argument) else p.text for p in parts(item) if isinstance(p, (Argument, NameCode))}
 
 
@@ -65,7 +65,7 @@ LABEL = "label"
 
 
 def _progressions(rows: list[list[Lit]]) -> Iterator[tuple[int, int, tuple[Step, ...]]]:
-    """The rows in runs of equal steps: the first, the end, and the steps; rows that no step leads to stand alone."""
+    """The rows in runs of equal steps: the first, the end, and the steps; rows that no step leads to are runs of one."""
     start = 0
     before: tuple[Step, ...] | None = None
     for at, (one, other) in enumerate(pairwise(rows), 1):
@@ -73,7 +73,7 @@ def _progressions(rows: list[list[Lit]]) -> Iterator[tuple[int, int, tuple[Step,
         if steps is not None and (at - start == 1 or steps == before):
             before = steps
             continue
-        # Two members alone follow any pattern: the second rather begins the next.
+        # any two members follow a pattern: the second more likely begins the next
         end = at - 1 if at - start == 2 and steps is not None else at
         yield start, end, before or ()
         start, before = end, steps if end < at else None
@@ -95,7 +95,7 @@ def _steps(one: list[Lit], other: list[Lit]) -> tuple[Step, ...] | None:
 
 
 def _numbers(label: str) -> list[str]:
-    """The text and, at odd places, the numbers in it."""
+    """The text and, at odd positions, the numbers in it."""
     return re.split(r"(\d+)", label)
 
 
@@ -119,7 +119,7 @@ class _Progression:
     def __init__(self, members: list[Code], steps: tuple[Step, ...]) -> None:
         self.members, self.steps = members, steps
 
-    def is_telling(self) -> bool:
+    def is_clearer(self) -> bool:
         """Whether formulas read better than a list."""
         count, moved = len(self.members), [s for s in self.steps if s is not None]
         return count >= LEAST and bool(moved) and (LABEL in moved or count >= COUNTED)
@@ -156,12 +156,12 @@ class _Progression:
         return Infix(sign, Lit(start), self.index if abs(step) == 1 else Infix("*", Lit(abs(step)), self.index))
 
     def _plus(self, number: int) -> Code:
-        """The index and so much more."""
+        """The index plus a number."""
         return Infix("+" if number > 0 else "-", self.index, Lit(abs(number))) if number else self.index
 
 
 def _parted(one: str, other: str) -> tuple[str, int, str]:
-    """A label as what is before the number that changes, the number, and what is behind it."""
+    """A label as what is before the number that changes, the number, and what is after it."""
     a, b = _numbers(one), _numbers(other)
     at = next(i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x != y)
     return "".join(a[:at]), int(a[at]), "".join(a[at + 1 :])
@@ -181,15 +181,15 @@ def _replaced(code: Code, literals: Iterator[Code]) -> Code:
 
 def _listed(run: list[Code]) -> Code | None:
     """Members that differ in one literal, whatever its values are."""
-    places = _Places(_names(run[0]))
-    item = places.merge(run)
-    if len(places.found) != 1:
+    differences = _Differences(_names(run[0]))
+    item = differences.merge(run)
+    if len(differences.found) != 1:
         return None
-    ((name, values),) = places.found.items()
+    ((name, values),) = differences.found.items()
     return GeneratorStar(item, name, TupleCode(tuple(Lit(cast("Literal", v.value)) for v in values)))
 
 
-class _Places:
+class _Differences:
     """The literals in which members differ."""
 
     def __init__(self, taken: set[str]) -> None:

@@ -1,6 +1,6 @@
 """How one operator is written, by the tables of emitters: made in the constructor and called, or an expression.
 
-In: an `OpNode`. Out: Code that still says `Ref` for its inputs and `SelfMember` for its module. Always: an operator with parameters is a
+In: an `OpNode`. Out: Code with `Ref` for its inputs and `SelfMember` for its module. Always: an operator with parameters is a
 member of its class; one that has none and can be written as a function is not.
 """
 
@@ -12,7 +12,7 @@ from ...dims import Facts, SymDim
 from ...ir.graph import OpNode
 from ...ops.base import OpInputs
 from . import ops
-from .classes import How, StepInfo, form_of
+from .classes import How, StepInfo, kind_of
 from .code import CallCode, Code, LetCode, Lit, Ref, SelfMember
 from .table import ALONE, FUNCTIONS, INVOCATIONS, MODULES, Emitter, TorchSite
 from .tree import parts
@@ -21,7 +21,7 @@ assert ops, "importing the package fills the tables"
 
 
 class MissingEmitter(Exception):
-    """There is no way to write this: an operator without an emitter, or a use that its emitter has no form for. A bug of netc."""
+    """This cannot be written: an operator without an emitter, or a use that its emitter has no form for. A bug of netc."""
 
     def __init__(self, what: object, why: str) -> None:
         super().__init__(f"the PyTorch backend cannot write {what!r}: {why}")
@@ -29,7 +29,7 @@ class MissingEmitter(Exception):
 
 
 class Operators:
-    """The forms of operator nodes, each worked out once for equal operators on equal types."""
+    """The forms of operator nodes, each computed once for equal operators on equal types."""
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
@@ -39,14 +39,14 @@ class Operators:
         self._dynamic: dict[int, bool] = {}
 
     def is_member(self, node: OpNode) -> bool:
-        """Whether the class holds something for the node: its parameters, or a module that has no other form."""
+        """Whether the class has a member for the node: its parameters, or a module that has no other form."""
         kind = type(node.op)
         if kind not in MODULES and (node.specs or kind not in FUNCTIONS):
             raise MissingEmitter(node.op, "there is no emitter for it")
         return bool(node.specs) or kind not in FUNCTIONS
 
     def is_alone(self, node: OpNode) -> bool:
-        """Whether it stands in a module that is made of it alone."""
+        """Whether it is written as a module of its own."""
         return type(node.op) in ALONE
 
     def how(self, node: OpNode) -> How:
@@ -65,7 +65,7 @@ class Operators:
         return code
 
     def standalone(self, node: OpNode) -> Code | None:
-        """The module, if calling it with one tensor is all there is to it."""
+        """The module, if it only needs to be called with one tensor."""
         if type(node.op) in INVOCATIONS or len(node.inputs) != 1 or self.how(node) != "module":
             return None
         code = self._constructor(node)
@@ -74,7 +74,7 @@ class Operators:
         return None if self._dynamic[id(code)] else code
 
     def expression(self, node: OpNode) -> Code:
-        """What stands in `forward`."""
+        """The expression in `forward`."""
         emitter = (INVOCATIONS if self.is_member(node) else FUNCTIONS).get(type(node.op))
         if emitter is not None:
             return emitter(node.op, self._site(node))
@@ -82,8 +82,8 @@ class Operators:
 
     def traits(self, node: OpNode, code: Code) -> StepInfo:
         op = node.op
-        form = form_of(code.result if isinstance(code, LetCode) else code)
-        return StepInfo(op.name, bool(node.specs), self.is_member(node), op.is_activation, False, form)
+        kind = kind_of(code.result if isinstance(code, LetCode) else code)
+        return StepInfo(op.name, bool(node.specs), self.is_member(node), op.is_activation, False, kind)
 
     def _constructor(self, node: OpNode) -> Code | None:
         near = (len(node.outputs), id(node.op), *(id(v.type) for v in node.inputs))
@@ -115,7 +115,7 @@ def called(inputs: int) -> Code:
 
 
 def _is_dynamic(code: Code) -> bool:
-    """Whether it needs more than a constructor knows."""
+    """Whether it needs sizes that a constructor does not know."""
     return isinstance(code, LetCode) or any(isinstance(p, Lit) and has_symbol(p.value) for p in parts(code))
 
 

@@ -61,7 +61,7 @@ class _Constructor:
         self.access = Access(cls.body)
         self.taken = {p.name for p in cls.parameters}
         self.bound: dict[str, Code] = {}
-        """What the constructor's variables hold."""
+        """The classes of the constructor's variables."""
 
     def lines(self, attributes: Mapping[str, str]) -> list[str]:
         mapped = self.access.mapping(self.body)
@@ -77,7 +77,7 @@ class _Constructor:
         return lines
 
     def _held(self, mapped: list[Member]) -> tuple[Code, ...]:
-        """What a list or a dictionary of modules is made of."""
+        """The items of a list or a dictionary of modules."""
         if self.body.listed:
             return (ListCode(tuple(m.code for m in mapped)),)
         return (DictCode(tuple((m.label, m.code) for m in mapped)),) if mapped else ()
@@ -99,14 +99,14 @@ class _Constructor:
         return [*lines, *statement("self.register_buffer", Doc(LayoutBracket("(", arguments, ")")), 2)]
 
     def _transient(self, member: Member, attribute: bool) -> list[str]:
-        """A buffer that had to be put among the buffers by hand, and is not to be in the state dict."""
+        """A buffer that had to be added to the buffers explicitly, and must not be in the state dict."""
         if member.how != "transient" or attribute:
             return []
         assert REGISTRY[member.how] == "_buffers"
         return [f"{STEP * 2}self._non_persistent_buffers_set.add({literal(member.label)})"]
 
     def _bindings(self, code: Code, lines: list[str]) -> Code:
-        """Writes what must come before the expression; gives the expression."""
+        """Writes what must come before the expression; returns the expression."""
         if not isinstance(code, LetCode):
             return code
         names: dict[str, str] = {}

@@ -1,6 +1,6 @@
-"""Graphs that need no class: sequences as `nn.Sequential`, repeats with more to carry as `nn.ModuleList`, branches likewise.
+"""Graphs that need no class: sequences as `nn.Sequential`, repeats with several tensors as `nn.ModuleList`, branches likewise.
 
-In: a graph of kind `sequence` or `branches` whose callees have their forms. Out: its `Construction`, or None if it must be a class.
+In: a graph of kind `sequence` or `branches` whose callees have their constructions. Out: its `Construction`, or None if it must be a class.
 Always: linear in the number of nodes; the members' names in the state dict are the labels of the nodes.
 """
 
@@ -19,46 +19,46 @@ from .construction import Operators
 from .naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, numbered, unique
 from .tree import ListCode, NameCode, RepeatStar, SharedModuleArg
 
-TURN = "_"
-"""The name of the member in the code of one turn, until `forward` finds a better one."""
+ELEMENT = "_"
+"""The name of the element in `Construction.element_call`, until `forward` chooses a variable."""
 
 
 class Construction(Record):
-    """How a graph is made and used.
+    """How the module of a graph is constructed and called.
 
-    `code` is the constructor's expression. A class or a sequential is called; of a list, `turn` is the call of one member, in terms of the
-    graph's inputs (`Ref`) and modules (`SharedModuleArg`). `passed` are the further numbers that a call takes. `depth` and `size` are
-    those of the expression: how far it is nested, and how many constructors are in it.
+    `code` is the constructor's expression. A class or a sequential is called; of a list, `element_call` is the call of one, in terms of
+    the graph's inputs (`Ref`) and modules (`SharedModuleArg`). `passed` are the further numbers that a call takes. `depth` and `size` are
+    those of the expression: its nesting, and the number of constructors in it.
     """
 
     kind: Literal["class", "sequential", "list"]
     code: Code
     keyed: bool = False
     listed: bool = False
-    turn: Code | None = None
+    element_call: Code | None = None
     passed: tuple[Code, ...] = ()
     depth: int = 0
     size: int = 1
 
 
 DEEPEST = 3
-"""Sequences nested more than so deep get classes of their own."""
+"""Sequences nested deeper get classes of their own."""
 LARGEST = 40
-"""And so do those with more members than that which are used at several places."""
-Forms = dict[int, Construction]
+"""And so do those with more members that are used several times."""
+Constructions = dict[int, Construction]
 """By the id of the graph, or of an operator's node that has a class of its own."""
 
 
-def container(graph: Graph, forms: Forms, operators: Operators) -> Construction | None:
-    """The form of a graph that is no class."""
+def container(graph: Graph, constructions: Constructions, operators: Operators) -> Construction | None:
+    """The construction of a graph that needs no class."""
     if graph.declares or any(n.shared is not None for n in graph.nodes):
         return None
     if graph.kind == "block":
-        return _sequential(graph, forms, operators) if graph.nodes and fits(graph.nodes) else None
+        return _sequential(graph, constructions, operators) if graph.nodes and fits(graph.nodes) else None
     if graph.kind == "sequence":
-        return _sequential(graph, forms, operators) or _list(graph, forms, operators, _threads)
+        return _sequential(graph, constructions, operators) or _list(graph, constructions, operators, _chained_inputs)
     if graph.kind == "branches":
-        return _list(graph, forms, operators, _fans_out)
+        return _list(graph, constructions, operators, _parallel_inputs)
     return None
 
 
@@ -66,7 +66,7 @@ def container(graph: Graph, forms: Forms, operators: Operators) -> Construction 
 
 
 def is_chain(graph: Graph) -> bool:
-    """Whether each node takes what the one before gave, and nothing else."""
+    """Whether each node takes the result of the previous one, and nothing else."""
     if len(graph.inputs) != 1 or len(graph.outputs) != 1 or graph.modules or graph.declares:
         return False
     current = graph.inputs[0]
@@ -77,17 +77,17 @@ def is_chain(graph: Graph) -> bool:
     return graph.outputs[0] is current
 
 
-def _sequential(graph: Graph, forms: Forms, operators: Operators) -> Construction | None:
+def _sequential(graph: Graph, constructions: Constructions, operators: Operators) -> Construction | None:
     if not is_chain(graph):
         return None
     made: list[Code] = []
     for node in graph.nodes:
-        code = _standalone(node, forms, operators)
+        code = _standalone(node, constructions, operators)
         if code is None:
             return None
         made.append(code)
     nodes = _written(graph.nodes)
-    return _named(made[: len(nodes)], nodes, *_extent(graph, forms))
+    return _named(made[: len(nodes)], nodes, *_extent(graph, constructions))
 
 
 def _written(nodes: list[Node]) -> list[Node]:
@@ -98,25 +98,25 @@ def _written(nodes: list[Node]) -> list[Node]:
     return nodes[:count]
 
 
-def _standalone(node: Node, forms: Forms, operators: Operators) -> Code | None:
+def _standalone(node: Node, constructions: Constructions, operators: Operators) -> Code | None:
     """The module of a node that only needs to be called with one tensor."""
     if isinstance(node, OpNode):
-        if id(node) in forms:
-            return forms[id(node)].code
+        if id(node) in constructions:
+            return constructions[id(node)].code
         return operators.standalone(node) if node.tie is None else None
-    form = forms[id(node.graph)]
-    return form.code if form.kind != "list" and not form.passed and not node.modules else None
+    construction = constructions[id(node.graph)]
+    return construction.code if construction.kind != "list" and not construction.passed and not node.modules else None
 
 
-def _extent(graph: Graph, forms: Forms) -> tuple[int, int]:
-    """The depth and the size of the expression for the graph's members in a row."""
+def _extent(graph: Graph, constructions: Constructions) -> tuple[int, int]:
+    """The depth and the size of the expression for all of the graph's members."""
     depth, size = 1, 0
     before: Graph | None = None
     for node in graph.nodes:
         if isinstance(node, CallNode):
             if node.graph is not before:
-                form = forms[id(node.graph)]
-                depth, size = max(depth, form.depth + 1), size + form.size
+                construction = constructions[id(node.graph)]
+                depth, size = max(depth, construction.depth + 1), size + construction.size
             before = node.graph
         else:
             size += 1
@@ -135,7 +135,7 @@ def _named(made: list[Code], nodes: list[Node], depth: int, size: int) -> Constr
 
 
 def fits(nodes: list[Node]) -> bool:
-    """Whether members without keys of their own have the right ones: what has parameters is labelled with its place."""
+    """Whether members without keys of their own have the right ones: what has parameters is labelled with its position."""
     fitting = all(n.label == str(i) or _is_free(n) for i, n in enumerate(nodes))
     return fitting and (not nodes or any(n.label.isdigit() for n in nodes))
 
@@ -146,7 +146,7 @@ def _is_free(node: Node) -> bool:
 
 
 def _keys(nodes: list[Node]) -> list[str]:
-    """The labels; a member that has only a number, and no parameters, is named after what it does and the number of the one before."""
+    """The labels; a member that has only a number, and no parameters, is named after its operator and the number of the previous one."""
     taken = {n.label for n in nodes}
     keys: list[str] = []
     for node in nodes:
@@ -160,7 +160,7 @@ def _keys(nodes: list[Node]) -> list[str]:
 
 
 def runs(made: list[Code], nodes: list[Node]) -> tuple[Code, ...]:
-    """Equal members in a row as one `RepeatStar`. The first stands alone, and one that is alone is followed by itself no times, so that
+    """Equal members in a row as one `RepeatStar`. The first is written on its own, and a single one is followed by an empty repeat, so that
     stages of the same block differ in fewer ways."""
     if not made:
         return ()
@@ -181,29 +181,29 @@ def runs(made: list[Code], nodes: list[Node]) -> tuple[Code, ...]:
 # --- lists -----------------------------------------------------------------------------------------------------------------
 
 
-Wiring = Callable[[Graph], "int | None"]
-"""How many of a node's first inputs are carried on, or None if the nodes are not wired so."""
+CarriedInputs = Callable[[Graph], "int | None"]
+"""The number of a node's first inputs that are results of the previous node, or None if the nodes are not connected like that."""
 
 
-def _list(graph: Graph, forms: Forms, operators: Operators, wiring: Wiring) -> Construction | None:
-    if not graph.nodes or not numbered(n.label for n in graph.nodes) or wiring(graph) is None:
+def _list(graph: Graph, constructions: Constructions, operators: Operators, carried_inputs: CarriedInputs) -> Construction | None:
+    if not graph.nodes or not numbered(n.label for n in graph.nodes) or carried_inputs(graph) is None:
         return None
     made: list[Code] = []
     for node in graph.nodes:
         if isinstance(node, OpNode):
             code = operators.standalone(node) if node.tie is None else None
         else:
-            form = forms[id(node.graph)]
-            code = form.code if form.kind != "list" else None
+            construction = constructions[id(node.graph)]
+            code = construction.code if construction.kind != "list" else None
         if code is None:
             return None
         made.append(code)
-    turns = {_turn(node, graph, forms) for node in _distinct(graph.nodes)}
-    if len(turns) != 1:
+    calls = {_element_call(node, graph, constructions) for node in _distinct(graph.nodes)}
+    if len(calls) != 1:
         return None
-    depth, size = _extent(graph, forms)
+    depth, size = _extent(graph, constructions)
     code = CallCode("nn.ModuleList", (ListCode(runs(made, graph.nodes)),))
-    return Construction("list", code, turn=turns.pop(), depth=depth, size=size) if depth <= DEEPEST else None
+    return Construction("list", code, element_call=calls.pop(), depth=depth, size=size) if depth <= DEEPEST else None
 
 
 def _distinct(nodes: list[Node]) -> list[Node]:
@@ -214,24 +214,24 @@ def _distinct(nodes: list[Node]) -> list[Node]:
     return list(seen.values())
 
 
-def _turn(node: Node, graph: Graph, forms: Forms) -> Code:
-    """The call of one member, with what the first member takes in the place of what is carried on."""
+def _element_call(node: Node, graph: Graph, constructions: Constructions) -> Code:
+    """The call of one element, with the inputs of the first in place of the results of the previous one."""
     first = graph.nodes[0]
-    places = {id(v): i for i, v in enumerate(graph.inputs)}
-    args: list[Code] = [Ref(places[id(v)]) for v in first.inputs]
+    positions = {id(v): i for i, v in enumerate(graph.inputs)}
+    args: list[Code] = [Ref(positions[id(v)]) for v in first.inputs]
     if isinstance(node, CallNode):
         order = {id(m): i for i, m in enumerate(graph.modules)}
         args += [SharedModuleArg(order[id(m)]) for m in node.modules]
-        args += forms[id(node.graph)].passed
-    return CallCode(NameCode(TURN), tuple(args))
+        args += constructions[id(node.graph)].passed
+    return CallCode(NameCode(ELEMENT), tuple(args))
 
 
 def _same(a: tuple[Value, ...], b: tuple[Value, ...]) -> bool:
     return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
 
 
-def _threads(graph: Graph) -> int | None:
-    """A chain in which every node takes what the one before gave, and besides always the same tensors from outside."""
+def _chained_inputs(graph: Graph) -> int | None:
+    """A chain in which every node takes the results of the previous one and, after them, the same tensors from outside."""
     given = {id(v) for v in graph.inputs}
     first = graph.nodes[0]
     count = len(first.outputs)
@@ -251,8 +251,8 @@ def _threads(graph: Graph) -> int | None:
     return count if _same(tuple(graph.outputs), carried) else None
 
 
-def _fans_out(graph: Graph) -> int | None:
-    """Nodes that take the same tensors and give one each."""
+def _parallel_inputs(graph: Graph) -> int | None:
+    """Nodes that take the same tensors and have one result each."""
     given = {id(v) for v in graph.inputs}
     first = graph.nodes[0]
     if not all(id(v) in given for v in first.inputs):

@@ -1,7 +1,7 @@
-"""Steps that do the same, as one.
+"""Common subexpression elimination in `forward`.
 
 In: the steps of a body. Out: steps in which the bindings of every `LetCode` are steps of their own, and of equal steps only the first is
-left. Always: what runs a module, or may give another result each time, is done as often as the spec has it; the order of the steps stays;
+left. Always: what runs a module, or may give another result each time, is computed as often as the spec does; the order of the steps stays;
 linear in the code of the steps.
 """
 
@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from netc.dsl.record import replace
 
-from .classes import Step, StepInfo, form_of
+from .classes import Step, StepInfo, kind_of
 from .code import CallCode, Code, LetCode, Local, Method, NestedResults
-from .inlining import COLUMNS
+from .inlining import LINE_WIDTH
 from .printer import width
 from .tree import ListComp, NameCode, ValueRef, parts, rewrite
 
 
 class LetExpander:
-    """Steps with the bindings among them. `names` grows by the bindings' tensors, which are in `weak`: a name of theirs is only a wish."""
+    """Steps with the bindings among them. `names` grows by the bindings' tensors, which are in `tentative`: their names are hints."""
 
     def __init__(self, names: list[str]) -> None:
         self.names = names
-        self.weak: set[int] = set()
+        self.tentative: set[int] = set()
 
     def opened(self, steps: list[Step]) -> list[Step]:
         """The steps with each binding, and each part of a method chain that is too long for a line, as a step."""
@@ -30,7 +30,7 @@ class LetExpander:
 
     def _parted(self, step: Step) -> list[Step]:
         made = [step]
-        while isinstance(step.code, Method) and isinstance(step.code.target, Method) and width(step.code) > COLUMNS:
+        while isinstance(step.code, Method) and isinstance(step.code.target, Method) and width(step.code) > LINE_WIDTH:
             self.names.append("")
             inner = Step(step.code.target, (len(self.names) - 1,), step.traits)
             made[0] = replace(step, code=replace(step.code, target=ValueRef(inner.outputs[0])))
@@ -48,14 +48,14 @@ class LetExpander:
         for name, code in let.bindings:
             value = rewrite(code, placed)
             places[name] = len(self.names)
-            self.weak.add(len(self.names))
+            self.tentative.add(len(self.names))
             self.names.append(name)
-            made.append(Step(value, (places[name],), StepInfo(name, form=form_of(value))))
+            made.append(Step(value, (places[name],), StepInfo(name, kind=kind_of(value))))
         return [*made, Step(rewrite(let.result, placed), step.outputs, step.traits)]
 
 
 def merged(steps: list[Step], names: list[str]) -> list[Step]:
-    """Of equal steps the first. It gets the name of another if it has none."""
+    """The first of equal steps. It takes the name of another if it has none."""
     known: dict[Code, int] = {}
     instead: dict[int, int] = {}
 
@@ -81,14 +81,14 @@ def merged(steps: list[Step], names: list[str]) -> list[Step]:
 
 
 def _is_pure(step: Step) -> bool:
-    """Whether doing the step again gives the same result, and leaves nothing behind."""
+    """Whether repeating the step gives the same result, without side effects."""
     if len(step.outputs) != 1 or step.loop is not None or step.traits.module or step.traits.call:
         return False
     return not any(_runs(part) for part in parts(step.code))
 
 
 def _runs(part: Code) -> bool:
-    """Whether some code runs a module, draws at random in training, gives several results, or changes what it takes."""
+    """Whether some code runs a module, draws at random in training, gives several results, or changes its input."""
     if isinstance(part, CallCode):
         return not isinstance(part.function, str)
     if isinstance(part, NameCode):

@@ -1,7 +1,7 @@
-"""The docstring of a class: what the spec says of its block, what goes in and what comes out, with shapes.
+"""The docstring of a class: the comment of its block in the spec, inputs and outputs, with shapes.
 
-In: a class and the graphs it is for. Out: its docstring's lines. Always: a size that is the same for all graphs is written as it is; one
-that varies, or that only the model around explains, is named after the constructor argument it follows, or by a letter.
+In: a class and the graphs it is for. Out: its docstring's lines. Always: a size that is the same for all graphs is written out; one
+that differs, or that only the surrounding model explains, is named after the constructor argument it depends on, or by a letter.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from .naming import unique
 from .tree import StrictLiteral
 
 FACTORS = (2, 3, 4, 8, 16)
-"""The multiples that symbolic sizes are compared with."""
+"""The factors that are tried between symbolic sizes."""
 LETTERS = {3: "TD", 4: "CHW", 5: "CDHW"}
-"""What the axes behind the batch are called, by rank."""
+"""The names of the axes after the batch, by rank."""
 
 
 def docstring(cls: ClassDef, inputs: Sequence[str]) -> list[str]:
-    """`\"\"\"x: [N, 3, H, W] -> [N, 1000].\"\"\"`, below what the comment above the block says."""
+    """`\"\"\"x: [N, 3, H, W] -> [N, 1000].\"\"\"`, below the text of the comment above the block."""
     namer = _Sizes(cls)
     graphs = cls.graphs
     takes = [f"{name}: {namer.type([g.inputs[i].type for g in graphs])}" for i, name in enumerate(inputs)]
@@ -39,7 +39,7 @@ def docstring(cls: ClassDef, inputs: Sequence[str]) -> list[str]:
 
 
 def _remark(graph: Graph) -> str:
-    """The comment right above a block, as the text of a docstring. What a file begins with is about the file."""
+    """The comment right above a block, as the text of a docstring. The comment at the start of a file is about the file."""
     before = graph.span.file.text[: graph.span.start]
     if graph.kind != "block" or not graph.span.text.startswith("block") or not before.endswith("\n"):
         return ""
@@ -58,7 +58,7 @@ def _remark(graph: Graph) -> str:
 
 
 def _laid_out(remark: str, takes: str, gives: str) -> list[str]:
-    """On one line, or what goes in on the first and what comes out on the next; a remark stands apart, above."""
+    """On one line, or the inputs on the first and the outputs on the next; a remark is a paragraph of its own, above."""
     line = f'{STEP}"""{takes} {gives}"""'
     if not remark and len(line) <= WIDTH:
         return [line]
@@ -69,7 +69,7 @@ def _laid_out(remark: str, takes: str, gives: str) -> list[str]:
 
 
 def _filled(words: str) -> list[str]:
-    """In lines that end behind a whole shape."""
+    """In lines that end after a whole shape."""
     whole = re.sub(r", (?=[^\[\]]*\])", ",\N{NO-BREAK SPACE}", words).replace(": ", ":\N{NO-BREAK SPACE}")
     lines = wrap(whole, WIDTH - len(STEP) - 3, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
@@ -93,7 +93,7 @@ class _Sizes:
         self.known = dict(self.named)
         self.letters: dict[tuple[tuple[StrictLiteral, ...], int], str] = {}
         self.here: set[str] = set()
-        """The letters of the shape at hand."""
+        """The letters of the current shape."""
 
     def type(self, types: list[TensorType]) -> str:
         dtypes = {t.dtype for t in types}
@@ -115,7 +115,7 @@ class _Sizes:
         return name
 
     def _is_plain(self, size: Dim) -> bool:
-        """Whether the size says something as it is: formulas do in the whole model only."""
+        """Whether the size is clear when written out: formulas are in the whole model only."""
         return self.is_whole or not isinstance(size, SymDim) or show(size).isidentifier()
 
     def _known(self, values: tuple[StrictLiteral, ...], axis: int) -> str:
@@ -124,13 +124,13 @@ class _Sizes:
         return name if name not in self.here else ""
 
     def _multiple(self, sizes: list[Dim], axis: int) -> str:
-        """In terms of an argument, or of a size that has a letter, best of the same axis: `4*width`, `H/2`, `H/stride`."""
+        """In terms of an argument, or of a size that has a letter, preferably of the same axis: `4*width`, `H/2`, `H/stride`."""
         same = [(values, name) for (values, at), name in self.letters.items() if at == axis]
         candidates = [(values, name) for values, name in (*same, *self.known.items()) if name not in self.here]
         return next((found for values, name in candidates if (found := self._part(sizes, values, name))), "")
 
     def _part(self, sizes: list[Dim], values: tuple[StrictLiteral, ...], name: str) -> str:
-        """The sizes as a multiple or a part of what has a name."""
+        """The sizes as a multiple or a fraction of a size that has a name."""
         found = [v.value for v in values]
         factor = _ratio(sizes, found)
         if factor is not None:

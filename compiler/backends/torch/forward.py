@@ -13,7 +13,7 @@ from .code import CallCode, Code, Device, NestedResults, TupleCode
 from .inlining import Uses, nested
 from .layout import STEP, WIDTH, statement
 from .member_access import Access
-from .name_hints import NameHints, goals
+from .name_hints import NameHints, destinations
 from .naming import IMPORTED
 from .printer import doc, text, width
 from .signature import Signature, prelude
@@ -22,9 +22,9 @@ from .tree import Argument, ListComp, MemberRef, NameCode, SharedModuleArg, Size
 from .variables import Variables
 
 DEPTH = 2
-"""How deep the statements of a method are indented."""
+"""The indentation of a method's statements."""
 ROLLED = 3
-"""So many equal statements in a row are written as a loop."""
+"""The number of equal statements in a row from which they are written as a loop."""
 
 
 def forward(body: ClassBody, attributes: Mapping[str, str]) -> list[str]:
@@ -36,17 +36,17 @@ class _Forward:
     def __init__(self, body: ClassBody, attributes: Mapping[str, str]) -> None:
         self.body, self.attributes = body, attributes
         ready = Steps(body)
-        self.steps, self.names, self.whole, self.weak = ready.steps, ready.names, ready.whole, ready.weak
+        self.steps, self.names, self.whole, self.tentative = ready.steps, ready.names, ready.whole, ready.tentative
         self.uses = Uses(self.steps, ready.references, len(self.names))
         self.nested = nested(self.steps, self.names, self.uses, [width(s.code) for s in self.steps])
         self.maker = {s.outputs[0]: i for i, s in enumerate(self.steps) if len(s.outputs) == 1 and self.nested[i]}
         self.access = Access(body)
         alive = [s for s, a in zip(self.steps, self.uses.alive, strict=True) if a]
         self.signature = Signature(body, alive)
-        own = [n for i, n in enumerate(self.names) if i >= body.inputs and i not in self.weak]
+        own = [n for i, n in enumerate(self.names) if i >= body.inputs and i not in self.tentative]
         self.variables = Variables(self.signature.fixed | IMPORTED, own)
-        self.wishes = NameHints(self.steps, ready.references, self.names, self.uses, self.nested)
-        self.goals = goals(self.steps, ready.references, self.names, self.weak, self.uses)
+        self.hints = NameHints(self.steps, ready.references, self.names, self.uses, self.nested)
+        self.destinations = destinations(self.steps, ready.references, self.names, self.tentative, self.uses)
         self.groups: list[list[str]] = []
         self.first: int | None = None
         self.passing: list[str] = []
@@ -85,16 +85,16 @@ class _Forward:
         uses = self.uses.total[tensor]
         if not uses:
             return "_"
-        if tensor in self.weak:
+        if tensor in self.tentative:
             return self.variables.bound(self.names[tensor], tensor, uses)
         if self.names[tensor] or tensor in self.whole:
             return self.variables.named(self.names[tensor] or "parts", tensor, uses)
-        role = self.wishes.roles.get(tensor, "")
-        same = self.first if self.wishes.is_same(index) else None
-        return self.variables.unnamed(tensor, uses, self.first, self.goals.get(tensor, ""), role, same)
+        label = self.hints.labels.get(tensor, "")
+        same = self.first if self.hints.is_same(index) else None
+        return self.variables.unnamed(tensor, uses, self.first, self.destinations.get(tensor, ""), label, same)
 
     def _loop(self, step: Step, loop: Loop) -> None:
-        """`for layer in self.layers: x = layer(x, mask)`, after the variables that it carries on have their first values."""
+        """`for layer in self.layers: x = layer(x, mask)`, after its variables have their first values."""
         assert isinstance(step.code, CallCode)
         count = len(loop.states)
         for tensor in loop.states:
@@ -116,11 +116,11 @@ class _Forward:
             self.variables.left[output] = self.uses.total[output]
 
     def _carried(self, state: int, output: int) -> str:
-        """The variable that is carried through a loop. It is taken, even if nothing uses it behind the loop."""
+        """The variable that a loop updates. It is reserved, even if nothing uses it after the loop."""
         uses = self.uses.total[output] + 1
         if self.names[output]:
             return self.variables.named(self.names[output], output, uses)
-        return self.variables.unnamed(output, uses, state, self.goals.get(output, ""))
+        return self.variables.unnamed(output, uses, state, self.destinations.get(output, ""))
 
     def _temporary(self, wanted: str) -> str:
         name = self.variables.temporary(wanted)
@@ -144,7 +144,7 @@ class _Forward:
             case SizeRef(words, sources):
                 return SizeRef(words.format(*(self._source(s) for s in sources)), ())
             case SharedModuleArg(index):
-                return NameCode(self.signature.handed[index])
+                return NameCode(self.signature.shared_labels[index])
             case SizeArg(index):
                 return NameCode(self.signature.passed[index])
             case Device():
@@ -175,14 +175,14 @@ class _Forward:
 
 
 def _grouped(targets: list[str], groups: tuple[int, ...]) -> list[str]:
-    """The targets in brackets as the results come; `_` for results that nothing takes."""
+    """The targets, in parentheses where results are nested; `_` for results that nothing takes."""
     padded = iter([*targets, *["_"] * (sum(groups) - len(targets))])
     parts = [[next(padded) for _ in range(size)] for size in groups]
     return [part[0] if len(part) == 1 else "_" if set(part) == {"_"} else f"({', '.join(part)})" for part in parts]
 
 
 def _returned(code: Code) -> list[str]:
-    """The `return`; a tuple goes without brackets while it fits on the line."""
+    """The `return`; a tuple is written without parentheses if it fits on the line."""
     if isinstance(code, TupleCode) and len(code.items) > 1:
         line = f"{STEP * DEPTH}return {', '.join(text(i) for i in code.items)}"
         if len(line) <= WIDTH:

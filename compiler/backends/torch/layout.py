@@ -1,4 +1,4 @@
-"""Text in lines: what fits stays on one, what does not is broken at its brackets, as black does it; many numbers fill lines.
+"""Text in lines: what fits stays on one, what does not is broken at its brackets, as black does; many numbers fill lines.
 
 In: a `Doc`, built by the printer. Out: lines of at most `WIDTH` columns, unless a single word is longer. Always: the text of a Doc on one
 line and on many differ only in white space, trailing commas and, around a broken expression, parentheses.
@@ -11,7 +11,7 @@ from textwrap import wrap
 WIDTH = 100
 STEP = "    "
 FILLED, SHORT = 10, 8
-"""So many items, none of them longer than that, fill lines; fewer or longer ones have a line each."""
+"""The least number of items, and their greatest length, for a list that fills lines; others have a line for each item."""
 
 
 class LayoutBracket:
@@ -56,7 +56,7 @@ class Doc:
         return "".join(p if isinstance(p, str) else p.flat() for p in self.pieces)
 
     def lines_at(self) -> list[Doc]:
-        """The parts between the places where lines may end."""
+        """The parts between possible line breaks."""
         parts: list[list[str | LayoutBracket | Break]] = [[]]
         for piece in self.pieces:
             if isinstance(piece, Break):
@@ -67,7 +67,7 @@ class Doc:
 
 
 def statement(head: str, doc: Doc, indent: int) -> list[str]:
-    """The lines of `head` and an expression behind it, all of them indented."""
+    """The lines of `head` and an expression after it, all of them indented."""
     return _lines(head, doc, "", indent, bracketed=False)
 
 
@@ -115,7 +115,7 @@ def _bracket(doc: Doc, room: int) -> int | None:
 
 
 def _inside(bracket: LayoutBracket, indent: int) -> list[str]:
-    """What stands between the brackets: on one line if it fits, else an item a line."""
+    """The content of the brackets: on one line if it fits, else an item a line."""
     total = sum(i.width + 2 for i in bracket.items) - 2
     if total <= WIDTH - indent * len(STEP):
         return [STEP * indent + ", ".join(i.flat() for i in bracket.items)]

@@ -1,5 +1,5 @@
-"""Functions as modules of their own: those that stand in a row of numbered modules, as `Permute((0, 2, 3, 1))` between others of an
-`nn.Sequential`, and those that are meant to be alone.
+"""Functions as modules of their own: those in a row of numbered modules, as `Permute((0, 2, 3, 1))` between others of an
+`nn.Sequential`, and those that are always modules of their own.
 
 In: all graphs of a program. Out: for each such node a graph with this node alone, which becomes a class like any other. Always: the node
 has no parameters and needs no size that is known at run time only, so that the keys of the state dict and the results stay.
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from netc.dsl.source import Span
 
 from ...ir.graph import Graph, Node, OpNode, Value
-from .classes import form_of
+from .classes import kind_of
 from .code import Code, Device, LetCode, Lit
 from .construction import Operators, has_symbol
 from .containers import fits, is_chain
@@ -21,8 +21,8 @@ from .tree import parts
 
 def lift_functions(order: Iterable[Graph], operators: Operators) -> list[tuple[OpNode, Graph]]:
     """The nodes that need a module, each with its graph."""
-    places: dict[str, Span] = {}
-    return [(node, _alone(node, places.setdefault(node.op.name, node.span))) for graph in order for node in _found(graph, operators)]
+    spans: dict[str, Span] = {}
+    return [(node, _alone(node, spans.setdefault(node.op.name, node.span))) for graph in order for node in _found(graph, operators)]
 
 
 def _found(graph: Graph, operators: Operators) -> Iterator[OpNode]:
@@ -44,15 +44,15 @@ def _functions(nodes: list[Node], operators: Operators) -> Iterator[OpNode]:
 
 
 def _is_static(code: Code) -> bool:
-    """Whether it says all by itself, in words: what is written with signs stays where it is."""
-    if isinstance(code, LetCode) or form_of(code) not in ("call", "method"):
+    """Whether a call of it is clear on its own: what is written with operator symbols stays in `forward`."""
+    if isinstance(code, LetCode) or kind_of(code) not in ("call", "method"):
         return False
     return not any(isinstance(p, Device) or (isinstance(p, Lit) and has_symbol(p.value)) for p in parts(code))
 
 
-def _alone(node: OpNode, place: Span) -> Graph:
-    """A graph of the operator alone. Those of one operator are from one `place`: they are taken for one block."""
-    graph = Graph(node.op.name, "block", place, dict(node.op.args))
+def _alone(node: OpNode, span: Span) -> Graph:
+    """A graph of the operator alone. Those of one operator have one `span`: they are taken for one block."""
+    graph = Graph(node.op.name, "block", span, dict(node.op.args))
     taken, given = node.inputs[0], node.outputs[0]
     x, y = Value(taken.type, taken.span), Value(given.type, given.span)
     graph.inputs, graph.outputs = [x], [y]

@@ -1,6 +1,6 @@
-"""What the literals in which bodies differ are for, all over the bodies: a better name than the first place alone would give.
+"""The meaning of the literals in which bodies differ, from all of their uses: better names than the first use alone would give.
 
-In: bodies of one class, alike but for their literals. Out: for the values of a literal in all bodies, the name that an argument with these
+In: bodies of one class, equal but for their literals. Out: for the values of a literal in all bodies, the name that an argument with these
 values should have, and whether it is a width. Always: linear in the code of the bodies.
 """
 
@@ -10,14 +10,14 @@ import re
 from collections.abc import Container, Iterator, Sequence
 
 from ...dims import Dim
-from .classes import ClassBody
+from .classes import ClassBody, ClassRef
 from .code import CallCode, Lit
-from .tree import ClassRef, StrictLiteral, parts
+from .tree import StrictLiteral, parts
 
 _VAGUE = re.compile(r"(size|value)?\d*")
-"""Names that say nothing."""
+"""Names without meaning."""
 _WIDTH = re.compile(r"(.*_)?(channels|features|dim)")
-"""What PyTorch calls numbers of channels and features."""
+"""PyTorch's names for numbers of channels and features."""
 
 TAKEN = "in_features"
 
@@ -34,7 +34,7 @@ class Hints:
                 if is_width or _WIDTH.fullmatch(hint):
                     self.widths.add(values)
         self.taken: list[tuple[int, ...]] = []
-        """The widths of the tensors that come in, as far as the bodies speak of them."""
+        """The widths of the inputs, as far as the bodies use them."""
         for name, ends in _ends(bodies):
             values = tuple(StrictLiteral(size) for size in ends)
             if len(set(values)) > 1 and values in self.found:
@@ -44,7 +44,7 @@ class Hints:
                     self.taken.append(tuple(size for size in ends if isinstance(size, int)))
 
     def best(self, values: Sequence[object], hint: str, taken: Container[str] = ()) -> str:
-        """The name for an argument with these values, one of which is called `hint` where it stands."""
+        """The name for an argument with these values, one of which has the name `hint` where it is used."""
         names = self.found.get(tuple(StrictLiteral(v) for v in values), {})
         if _VAGUE.fullmatch(hint):
             hint = next((n for n in names if not _VAGUE.fullmatch(n)), hint.rstrip("0123456789") or "value")
@@ -58,7 +58,7 @@ class Hints:
 
 
 def _ends(bodies: Sequence[ClassBody]) -> Iterator[tuple[str, list[Dim]]]:
-    """The last axes of the tensors that come in and go out, whose sizes are numbers of features where they are parameters' too."""
+    """The last axes of the inputs and outputs, whose sizes are numbers of features where they are parameters' too."""
     graphs = [b.graph for b in bodies]
     for name, tensors in ((TAKEN, [g.inputs for g in graphs]), ("out_features", [g.outputs for g in graphs])):
         for values in zip(*tensors, strict=True):

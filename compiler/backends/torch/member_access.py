@@ -1,4 +1,4 @@
-"""How members of a class are reached: `self.conv1`, or by key where the label is no attribute's name.
+"""How members of a class are accessed: `self.conv1`, or by key where the label is not an attribute name.
 
 In: a body. Out: code text. Always: whatever the label, its key in the state dict is the label itself.
 """
@@ -23,7 +23,7 @@ class Access:
         self.how = {m.label: m.how for m in body.members}
 
     def mapping(self, body: ClassBody) -> list[Member]:
-        """The members that an `nn.ModuleDict` is made of: its modules, up to one whose label it does not take."""
+        """The members that an `nn.ModuleDict` contains: modules, up to one whose label it does not accept."""
         modules = [m for m in body.members if m.how == "module"] if self.keyed else []
         return list(takewhile(_is_key, modules))
 
@@ -45,14 +45,14 @@ class Access:
         return f"self.{REGISTRY[self.how[label]]}[{literal(label)}]"
 
     def home(self, member: Member) -> str:
-        """What the constructor assigns it to."""
+        """The target of its assignment in the constructor."""
         if "." in member.label or self.attribute(member.label) or (self.keyed and _is_key(member)):
             return self.text(MemberRef(member.label))
         return f"self.{REGISTRY[member.how]}[{literal(member.label)}]"
 
 
 def _is_key(member: Member) -> bool:
-    """Whether `nn.ModuleDict` takes it under its label."""
+    """Whether `nn.ModuleDict` accepts its label."""
     spoken_for = member.label in MODULE_ATTRIBUTES or member.label in CONTAINER_ATTRIBUTES or "." in member.label
     return member.how == "module" and not spoken_for
 

@@ -1,6 +1,6 @@
-"""What the variables of one `forward` that the spec has no name for would like to be called.
+"""Hints for the names of the variables of one `forward` that the spec does not name.
 
-In: the steps of a body, and which of them stand inside others. Out: for some tensors, a name. Always: names of the spec and labels of
+In: the steps of a body, and which of them are written inside others. Out: for some tensors, a name. Always: names of the spec and labels of
 members only; linear in the number of steps.
 """
 
@@ -15,30 +15,29 @@ from .naming import plain
 from .tree import MemberRef, ValueRef
 
 RESHAPING = frozenset({"cast", "expand", "permute", "rearrange", "reshape", "transpose", "unflatten", "unsqueeze"})
-"""Operators whose result is what they take, in another form."""
+"""Operators whose result has the elements of their input, in another shape or type."""
 
 
 class NameHints:
-    """`goals`: what a tensor flows on to be. `roles`: what made it, if it is one of several that one statement takes. `same`: the tensors
-    that are another one in another form."""
+    """`labels`: by tensor, the label of the module that computes it, if it is one of several tensors that one statement takes."""
 
     def __init__(
         self, steps: Sequence[Step], references: Sequence[Sequence[int]], names: Sequence[str], uses: Uses, nested: Sequence[bool]
     ) -> None:
         self.steps, self.references, self.names, self.uses, self.nested = steps, references, names, uses, nested
         self.maker = {s.outputs[0]: i for i, s in enumerate(steps) if len(s.outputs) == 1}
-        self.roles: dict[int, str] = {}
+        self.labels: dict[int, str] = {}
         for index in range(len(steps)):
             if uses.alive[index] and not nested[index]:
                 self._side_by_side(index)
 
     def _side_by_side(self, index: int) -> None:
-        """Gives tensors that one statement takes together the labels of the modules that they come from."""
+        """Gives tensors that one statement takes together the labels of the modules that compute them."""
         taken = dict.fromkeys(self._variables(index))
         alike = [t for t in taken if not self.names[t] and t in self.maker]
         labels = [self._label(t) for t in alike]
         if len(alike) > 1 and all(labels) and len(set(labels)) == len(labels):
-            self.roles.update((t, label) for t, label in zip(alike, labels, strict=True) if t not in self.roles)
+            self.labels.update((t, label) for t, label in zip(alike, labels, strict=True) if t not in self.labels)
 
     def _variables(self, index: int) -> Iterator[int]:
         """The variables that a statement takes: those of the steps nested in it too."""
@@ -65,7 +64,7 @@ class NameHints:
         return ""
 
     def is_same(self, index: int) -> bool:
-        """Whether all that a statement does is to bring a tensor into another form."""
+        """Whether a statement only changes the shape or type of a tensor."""
         stack = [index]
         while stack:
             at = stack.pop()
@@ -78,7 +77,7 @@ class NameHints:
 
 
 def _main(code: Code) -> Code | None:
-    """The part of an expression that flows through it."""
+    """The main operand of an expression."""
     match code:
         case Method(target) | Subscript(target) | AttributeCode(target):
             return target
@@ -89,20 +88,22 @@ def _main(code: Code) -> Code | None:
     return None
 
 
-def goals(steps: Sequence[Step], references: Sequence[Sequence[int]], names: Sequence[str], weak: set[int], uses: Uses) -> dict[int, str]:
-    """For tensors without a name of the spec that flow on to one that has one, by all the ways they go: that name."""
+def destinations(
+    steps: Sequence[Step], references: Sequence[Sequence[int]], names: Sequence[str], tentative: set[int], uses: Uses
+) -> dict[int, str]:
+    """For tensors that the spec does not name, and all of whose uses lead to one that it names: that name."""
     found: dict[int, str] = {}
     open_ = list(uses.total)
-    """How many uses of a tensor have not been seen to lead to its goal."""
+    """The number of uses of a tensor that are not known to lead to its destination."""
     for index in range(len(steps) - 1, -1, -1):
         step, taken = steps[index], references[index]
         if len(step.outputs) != 1 or not taken or not uses.alive[index]:
             continue
         out = step.outputs[0]
-        own = "" if out in weak else names[out]
-        goal = own or (found.get(out, "") if not open_[out] else "")
+        own = "" if out in tentative else names[out]
+        destination = own or (found.get(out, "") if not open_[out] else "")
         for tensor, count in uses.counts[index].items():
-            flows = tensor in weak or (tensor == taken[0] and not names[tensor])
-            if goal and flows and found.setdefault(tensor, goal) == goal:
+            flows = tensor in tentative or (tensor == taken[0] and not names[tensor])
+            if destination and flows and found.setdefault(tensor, destination) == destination:
                 open_[tensor] -= count
-    return {tensor: goal for tensor, goal in found.items() if not open_[tensor]}
+    return {tensor: destination for tensor, destination in found.items() if not open_[tensor]}

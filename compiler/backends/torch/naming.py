@@ -1,7 +1,7 @@
-"""Names of the emitted Python: which are free, which are spoken for.
+"""Names of the emitted Python: which are free, which are taken or reserved.
 
 In: labels, names of blocks and tensors as the spec has them. Out: identifiers that clash neither with each other, nor with Python, nor with
-what the emitted file imports, nor with what `nn.Module` itself is made of. Always: the same names come out for the same names, in the same
+what the emitted file imports, nor with the attributes of `nn.Module`. Always: the same names come out for the same names, in the same
 order.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Container, Iterable
 from keyword import iskeyword, issoftkeyword
 
 UNNAMED = frozenset({"", "in", "input"})
-"""What tensors are called that the spec does not name."""
+"""Names of tensors that the spec does not name."""
 IMPORTED = frozenset({"torch", "nn", "F", "Tensor", "OrderedDict", "self"})
 _BUILTINS = frozenset(dir(builtins))
 
@@ -31,13 +31,13 @@ _OF_MODULES = """
     _replicate_for_data_parallel _save_to_state_dict _slow_forward _state_dict_hooks _state_dict_pre_hooks _version _wrapped_call_impl
 """
 MODULE_ATTRIBUTES = frozenset(_OF_MODULES.split())
-"""What an `nn.Module` has already. A test compares this with the installed PyTorch, which is not imported to emit source."""
+"""The attributes of every `nn.Module`. A test compares this with the installed PyTorch, which is not imported to emit source."""
 CONTAINER_ATTRIBUTES = frozenset({"append", "clear", "extend", "insert", "items", "keys", "pop", "update", "values", "_get_item_by_idx"})
-"""What `nn.Sequential` and `nn.ModuleDict` have besides."""
+"""The additional attributes of `nn.Sequential` and `nn.ModuleDict`."""
 
 
 def plain(label: str) -> bool:
-    """Whether `self.<label> = ...` does what it says."""
+    """Whether `self.<label> = ...` can be used to register a member."""
     mangled = label.startswith("__")
     return label.isidentifier() and not iskeyword(label) and not mangled and label not in MODULE_ATTRIBUTES
 
@@ -57,7 +57,7 @@ def camel(name: str) -> str:
 
 
 def singular(label: str) -> str:
-    """`layers` as the name of one of them: `layer`. What is no plural stays."""
+    """`layers` as the name of one of them: `layer`. Words that are not plurals stay."""
     if len(label) > 3 and label.endswith("ies"):
         return label[:-3] + "y"
     if len(label) > 3 and label.endswith(("ches", "shes", "xes")):
@@ -79,7 +79,7 @@ def local(name: str) -> str:
 
 
 def unique(wanted: str, taken: Container[str]) -> str:
-    """`wanted`, or with the first number behind it that makes it new: `x`, `x2`, `x3`."""
+    """`wanted`, or with the first number appended that makes it new: `x`, `x2`, `x3`."""
     if wanted not in taken:
         return wanted
     stem = wanted.rstrip("0123456789") or wanted

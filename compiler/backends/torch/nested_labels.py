@@ -1,8 +1,8 @@
-"""Labels with several levels, such as `resnets.0`: members that stand in an `nn.ModuleList` or `nn.ModuleDict` for each level.
+"""Labels with several levels, such as `resnets.0`: members within an `nn.ModuleList` or `nn.ModuleDict` for each level.
 
-In: the members of a body. Out: those that the constructor makes, and for each label that is in one of them the code that reaches it.
+In: the members of a body. Out: those that the constructor makes, and for each label in one of them the code that accesses it.
 Always: the keys of the state dict are the labels; a level numbered 0, 1, 2, ... in the order of its members is a list. What an
-`nn.ModuleDict` does not take, parameters and keys that are its own attributes, stays a member with all its levels, behind the others.
+`nn.ModuleDict` does not take, parameters and keys that are its own attributes, stays a member with all its levels, after the others.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .tree import DictCode, ListCode, MemberRef, NameCode
 
 
 def nest_labels(members: list[Member], nodes: dict[str, Node]) -> tuple[list[Member], dict[str, Code]]:
-    """The members by their first levels, and how each label is reached. `nodes`: by label, what the member is for."""
+    """The members by their first levels, and how each label is accessed. `nodes`: by label, the member's node."""
     fold = _Fold(nodes)
     made: list[Member] = []
     for label, inside in _levels(members, 0).items():
@@ -43,7 +43,7 @@ class _Fold:
         self.left: list[Member] = []
 
     def holder(self, prefix: str, members: list[Member], at: Code) -> Code:
-        """What holds the members whose labels begin with `prefix`. It is reached by `at`."""
+        """The container of the members whose labels begin with `prefix`. It is accessed by `at`."""
         held = _levels(members, len(prefix) + 1)
         listed = numbered(held) and all(m.how == "module" for m in members)
         codes: dict[str, Code] = {}

@@ -14,12 +14,12 @@ from math import inf, isinf, isnan
 from typing import Any
 
 from ...ir.types import DType
+from .classes import ClassRef
 from .code import AttributeCode, CallCode, Code, Infix, KeywordCode, LetCode, Lit, Local, Method, Prefix, SliceCode, Subscript, TupleCode
 from .comprehensions import as_comprehensions
 from .layout import Break, Doc, LayoutBracket
 from .tree import (
     Argument,
-    ClassRef,
     DictCode,
     Formatted,
     GeneratorStar,
@@ -47,11 +47,11 @@ PRECEDENCE = {
     **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), _COMPARE),
 }
 _HUGGING = re.compile(r"-?[\w.]+")
-"""What stands at `**` without spaces."""
+"""The operands of `**` that are written without spaces."""
 SEQUENCES = ("nn.Sequential", "super().__init__")
-"""What takes members in a row."""
+"""The kinds of code that contain members in a row."""
 ROLLED = 3
-"""So many equal members are written as a comprehension."""
+"""The number of equal members from which they are written as a comprehension."""
 
 
 def text(code: Code) -> str:
@@ -90,7 +90,7 @@ def _real(value: float) -> str:
 
 
 def _counted(text: str) -> str:
-    """`1e9` where a digit has six zeros or more behind it: nobody counts them."""
+    """`1e9` where a digit is followed by six zeros or more, which nobody counts."""
     whole = text.removesuffix(".0")
     digits = whole.rstrip("0")
     zeros = len(whole) - len(digits)
@@ -156,7 +156,7 @@ def _arguments(args: tuple[Code, ...], kwargs: tuple[KeywordCode, ...]) -> Layou
 
 
 def _inline(arg: Code) -> tuple[Code, ...]:
-    """An argument, or those that are known of a starred one."""
+    """An argument; of a starred one, the arguments that are known."""
     match arg:
         case Starred(TupleCode(items)):
             return items
@@ -282,7 +282,7 @@ _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
 
 
 def unrolled(items: Iterable[Code]) -> list[Code]:
-    """Members as they are written: what is repeated a few times one by one, what is the same as before it together with it."""
+    """Members as they are written: a few repeats one by one, equal members merged with the previous one."""
     joined: list[Code] = []
     for item in items:
         before = joined[-1] if joined else None
@@ -313,7 +313,7 @@ def _plus_one(count: Code) -> Code:
 
 
 def width(code: Code) -> int:
-    """About how long the code will be."""
+    """The approximate length of the code."""
     return sum(_own_width(part) for part in parts(code))
 
 

@@ -1,6 +1,6 @@
 """Shared stages: where they are used, and which graphs are therefore the same module.
 
-In: the main graph. Out: the uses of each shared stage, over all calls that hand it on; and for every graph a representative of those that
+In: the main graph. Out: the uses of each shared stage, over all calls that pass it on; and for every graph a representative of those that
 share its parameters because they are one shared stage used on several types of tensors.
 """
 
@@ -20,7 +20,7 @@ class Sharing:
                 self._join(self.uses(graph, module))
 
     def uses(self, graph: Graph, module: SharedModule) -> list[Node]:
-        """The nodes that are a use of `module`, in `graph` and in what it hands it to; one for each graph that is used."""
+        """The nodes that are a use of `module`, in `graph` and in the graphs that it is passed to; one for each graph that is used."""
         key = (id(graph), id(module))
         if key not in self._uses:
             found: dict[int, Node] = {}
@@ -41,7 +41,7 @@ class Sharing:
         return self._uses[key]
 
     def _join(self, uses: list[Node]) -> None:
-        """Unites the graphs of one shared stage, and stage by stage what they call."""
+        """Unites the graphs of one shared stage and, stage by stage, the graphs that they call."""
         called = [n.graph for n in uses if isinstance(n, CallNode)]
         pairs = [(called[0], other) for other in called[1:]]
         while pairs:

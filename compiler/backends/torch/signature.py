@@ -1,7 +1,7 @@
-"""What a `forward` takes, and what it first reads off the shapes of that.
+"""The arguments of a `forward`, and the sizes that it first reads off their shapes.
 
 In: a body. Out: the names of the arguments and run-time sizes, the method's first lines. Always: tensors come first, then shared modules,
-then numbers; sizes are read before any variable is given anew.
+then numbers; sizes are read before any variable is reassigned.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from .tree import SizeRef, SymbolRef, parts
 
 
 class Signature:
-    """The names that `forward` begins with."""
+    """The names at the start of `forward`."""
 
     def __init__(self, body: ClassBody, alive: Sequence[Step]) -> None:
         """`alive`: the steps that are written; only their sizes are read."""
         self.body = body
         self._taken = set(IMPORTED)
         self.inputs = [self._new(n) for n in input_names(body)]
-        self.handed = [self._new(n) for n in body.handed]
+        self.shared_labels = [self._new(n) for n in body.shared_labels]
         self.passed = [self._new(n) for n, _ in body.passed]
         used = _read_sizes(alive) if body.symbols else set()
         self.symbols = [self._new(s.name) if i in used else "" for i, s in enumerate(body.symbols)]
@@ -34,12 +34,12 @@ class Signature:
 
     @property
     def fixed(self) -> set[str]:
-        """Names that keep what they hold."""
-        return {*self.handed, *self.passed, *self.symbols}
+        """Names that are never reassigned."""
+        return {*self.shared_labels, *self.passed, *self.symbols}
 
     def lines(self) -> list[str]:
         taken = [f"{n}: Tensor" for n in self.inputs]
-        taken += [f"{n}: nn.Module" for n in self.handed]
+        taken += [f"{n}: nn.Module" for n in self.shared_labels]
         taken += [f"{n}: int" for n in self.passed]
         arguments = LayoutBracket("(", [Doc(a) for a in ("self", *taken)], ")")
         return statement("def forward", Doc(arguments, f" -> {self.result()}:"), 1)
@@ -58,7 +58,7 @@ def _read_sizes(steps: Sequence[Step]) -> set[int]:
 
 
 def input_names(body: ClassBody) -> list[str]:
-    """The names that the tensors coming in would like to have: those of the spec, and `x` for what it calls `in`."""
+    """The preferred names of the inputs: those of the spec, and `x` for `in`."""
     return ["x" if name in ("in", "in_") else name for name in body.names[: body.inputs]]
 
 

@@ -1,7 +1,7 @@
-"""Symbolic dimensions in `forward`: read off the shapes of the tensors that come in, or passed by the caller.
+"""Symbolic dimensions in `forward`: read off the shapes of the inputs, or passed by the caller.
 
 In: dimensions that occur in the code of one body. Out: `SizeRef`s, and in the body the `SizeSymbol`s to read and the numbers to be passed.
-Always: a size that some input shows is read off the first axis that does, as it is, as a part or a multiple, or through a line `a*S/c + b`.
+Always: a size that an input has is read off the first such axis, unchanged, as a fraction or a multiple, or through `a*S/c + b`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .tree import SizeArg, SizeRef, SymbolRef
 
 
 class ForwardSizes:
-    """The run-time sizes of one body, as they are asked for."""
+    """The run-time sizes that one body uses."""
 
     def __init__(self, body: ClassBody) -> None:
         self.body = body
@@ -37,7 +37,7 @@ class ForwardSizes:
             self.lines.setdefault(name, SizeSymbol(name, index, axis, minus, times, by))
 
     def resolve(self, value: object) -> Code | None:
-        """Code for a literal that holds symbolic dimensions; None for one that is plain."""
+        """Code for a literal with symbolic dimensions; None for one without."""
         if isinstance(value, SymDim):
             if value not in self.known:
                 self.known[value] = self._of(value)
@@ -64,7 +64,7 @@ class ForwardSizes:
         return SizeRef(_spaced(re.sub(r"\bS(\d+)\b", r"{\1}", text)), sources)
 
     def _share(self, d: SymDim) -> Code | None:
-        """A part or a multiple of the size of an axis, so that blocks of the same layers are alike at every resolution."""
+        """A fraction or a multiple of the size of an axis, so that blocks of the same layers are equal at every resolution."""
         for whole in self.whole:
             found = ratio(d, whole)
             if found is not None:
@@ -77,7 +77,7 @@ class ForwardSizes:
         return self._symbol(SizeSymbol(axis_name(self.body.graph.inputs[index].type.shape, axis), index, axis))
 
     def _named(self, name: str) -> SizeSymbol | None:
-        """Where the symbol can be read: as it is, if that is anywhere."""
+        """Where the symbol can be read, preferably unchanged."""
         whole = next((place for d, place in self.whole.items() if _is_plain(d, name)), None)
         return SizeSymbol(name, *whole) if whole is not None else self.lines.get(name)
 
@@ -100,7 +100,7 @@ def _is_whole(symbol: SizeSymbol) -> bool:
 
 
 def axis_word(shape: Shape, axis: int) -> str:
-    """What an axis is called whatever its size: of an image, which has channels in front or behind, by its place."""
+    """The name of an axis whatever its size: of an image, whose channels are first or last, by its position."""
     if len(shape) != 4 or axis == 0:
         return "length"
     words = ("height", "width", "channels") if isinstance(shape[1], SymDim) else ("channels", "height", "width")
@@ -108,13 +108,13 @@ def axis_word(shape: Shape, axis: int) -> str:
 
 
 def axis_name(shape: Shape, axis: int) -> str:
-    """What the size of an axis is called: `T` if that is what it is, else as the axis of an image, or after its formula."""
+    """The name of an axis's size: `T` if it is that symbol, else that of the axis of an image, or one made from its formula."""
     word = axis_word(shape, axis)
     return size_name(shape[axis]) if word == "length" or show(shape[axis]).isidentifier() else word
 
 
 def size_name(d: Dim) -> str:
-    """What a variable for the size is called: `T`, and `H_32` for `H/32`."""
+    """The variable for the size: `T`, and `H_32` for `H/32`."""
     words = re.findall(r"[A-Za-z_]\w*|\d+", show(d))
     words.sort(key=lambda w: w[0].isdigit())
     name = "_".join(words)
@@ -122,5 +122,5 @@ def size_name(d: Dim) -> str:
 
 
 def _spaced(text: str) -> str:
-    """With spaces around `*` and `//`, as a formatter has them."""
+    """With spaces around `*` and `//`, as a formatter writes them."""
     return re.sub(r"(?<=[\w)}\]])(//|\*)(?=[\w({])", r" \1 ", text)

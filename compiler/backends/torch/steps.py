@@ -1,7 +1,7 @@
-"""The steps of a body made ready for `forward`.
+"""The steps of a body prepared for `forward`.
 
-In: the steps of a body. Out: steps in which parameters stand for themselves, what is computed twice is computed once, and a step with
-several results that are all taken in a row by one other step has one result, which is handed on whole (`*x.chunk(3, dim=-1)`). Always: the
+In: the steps of a body. Out: steps in which parameters need no variables, what is computed twice is computed once, and a step with
+several results that are all taken in a row by one other step has one result, which is passed on whole (`*x.chunk(3, dim=-1)`). Always: the
 last step is the `return`.
 """
 
@@ -15,22 +15,22 @@ from .code import CallCode, Code, Method, NestedResults, TupleCode
 from .cse import LetExpander, merged
 from .tree import ListComp, MemberRef, Starred, ValueRef, parts, rewrite
 
-RETURN = StepInfo("return", form="return")
+RETURN = StepInfo("return", kind="return")
 
 
 class Steps:
-    """`names` are those of the tensors, with the packed ones behind."""
+    """`names` are those of the tensors, then those of the packed ones."""
 
     def __init__(self, body: ClassBody) -> None:
         self.names = list(body.names)
         self.inputs = body.inputs
         self.whole: set[int] = set()
-        """Tensors that are really tuples of them."""
+        """Numbers that are tuples of tensors."""
         returned = tuple(ValueRef(o) for o in body.outputs)
         result: Code = returned[0] if len(returned) == 1 else TupleCode(returned)
         bound = LetExpander(self.names)
-        self.weak = bound.weak
-        """Tensors whose names are only wishes."""
+        self.tentative = bound.tentative
+        """Tensors whose names are only hints."""
         self.steps = merged(bound.opened(_plain_members([*body.steps, Step(result, (), RETURN)])), self.names)
         self.references = [references(s.code) for s in self.steps]
         totals = Counter(chain.from_iterable(self.references))
@@ -98,7 +98,7 @@ def references(code: Code) -> list[int]:
 
 
 def _plain_members(steps: list[Step]) -> list[Step]:
-    """Parameters need no variable: what takes them says `self.name`. Those that a loop begins with are its variable."""
+    """Parameters need no variable: `self.name` is written where they are used, except for those that a loop starts with."""
     states = {tensor for s in steps if s.loop is not None for tensor in s.loop.states}
     members = {s.outputs[0]: s.code for s in steps if isinstance(s.code, MemberRef) and s.outputs[0] not in states}
     if not members:

@@ -1,7 +1,7 @@
-"""Ties: a parameter that is another stage's.
+"""Ties: a parameter shared with another stage.
 
 In: a node with a tie, in its graph. Out: what is assigned, and what is assigned to it, as code of that graph's class. Always: the path of
-the tie is followed through the forms of the graphs on the way, so that each step is written as that form is reached.
+the tie is followed through the constructions of the graphs on the way, so that each step is written as that construction is reached.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Mapping
 
 from ...ir.graph import CallNode, Graph, OpNode, route
 from .code import AttributeCode, Code, Lit, Method, Subscript
-from .containers import Forms
+from .containers import Constructions
 from .naming import plain
 from .tree import MemberRef
 
 
-def tied(node: OpNode, graph: Graph, forms: Forms, own: Mapping[int, Code]) -> tuple[Code, Code]:
+def tied(node: OpNode, graph: Graph, constructions: Constructions, own: Mapping[int, Code]) -> tuple[Code, Code]:
     """`(target, source)` of the assignment that ties the node's parameter."""
     tie = node.tie
     assert tie is not None
@@ -25,23 +25,23 @@ def tied(node: OpNode, graph: Graph, forms: Forms, own: Mapping[int, Code]) -> t
     called = first
     for below in behind:
         assert isinstance(called, CallNode)
-        at = _reached(at, called.graph, below.label if below.shared is None else below.shared.label, forms)
+        at = _reached(at, called.graph, below.label if below.shared is None else below.shared.label, constructions)
         called = below
     return _parameter(base, tie.name), _parameter(at, tie.target_name)
 
 
-def _reached(at: Code, called: Graph, label: str, forms: Forms) -> Code:
-    """The member `label` of a module that has the form of `called`."""
-    form = forms[id(called)]
+def _reached(at: Code, called: Graph, label: str, constructions: Constructions) -> Code:
+    """The member `label` of a module that has the construction of `called`."""
+    construction = constructions[id(called)]
     if "." in label:
         return Method(at, "get_submodule", (Lit(label),))
-    if form.listed:
+    if construction.listed:
         return Subscript(at, (Lit(int(label)),))
-    if form.keyed:
+    if construction.keyed:
         return Subscript(at, (Lit(label),))
     if plain(label):
         return AttributeCode(at, label)
-    if form.kind != "class" and label.isdigit():
+    if construction.kind != "class" and label.isdigit():
         index = [n.label for n in called.nodes].index(label)
         return Subscript(at, (Lit(index),))
     return Subscript(AttributeCode(at, "_modules"), (Lit(label),))

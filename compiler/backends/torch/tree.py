@@ -1,21 +1,18 @@
 """Code of whole classes: what `code.py` has, and what only the structure around operators needs.
 
-In: the Code of emitters. Out: the same with its inputs, modules and sizes resolved against the class it stands in. Always: plain frozen
+In: the Code of emitters. Out: the same with its inputs, modules and sizes resolved within its class. Always: plain frozen
 data; equal code is equal as Python objects, and stays a tree whose depth is bounded by the nesting of blocks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from netc.dsl.record import Record, replace
 
 from ...ops.base import strict_key
 from .code import Code, KeywordCode, Lit
-
-if TYPE_CHECKING:
-    from .classes import ClassDef
 
 
 class NameCode(Code):
@@ -37,13 +34,13 @@ class MemberRef(Code):
 
 
 class SharedModuleArg(Code):
-    """The shared module number `index` that `forward` is handed."""
+    """The shared module number `index` among the arguments of `forward`."""
 
     index: int
 
 
 class SizeArg(Code):
-    """The number `index` of those that `forward` is passed because no tensor of its own tells them."""
+    """The size number `index` among the arguments of `forward`, which no input has."""
 
     index: int
 
@@ -55,7 +52,7 @@ class SymbolRef(Code):
 
 
 class SizeRef(Code):
-    """A whole number known at run time. `text` is Python with `{0}`, `{1}`, ... for `sources`: each a `SymbolRef` or `SizeArg`."""
+    """An integer known at run time. `text` is Python with `{0}`, `{1}`, ... for `sources`: each a `SymbolRef` or `SizeArg`."""
 
     text: str
     sources: tuple[Code, ...]
@@ -69,12 +66,6 @@ class Argument(Code):
     offset: int = 0
 
 
-class ClassRef(Code):
-    """An emitted class, by identity: its name is decided last."""
-
-    cls: ClassDef
-
-
 class Starred(Code):
     """`*value`."""
 
@@ -82,7 +73,7 @@ class Starred(Code):
 
 
 class RepeatStar(Code):
-    """`*(item for _ in range(count))`: `count` members of a sequence, each made anew."""
+    """`*(item for _ in range(count))`: `count` members of a sequence, each a new one."""
 
     item: Code
     count: Code
@@ -187,7 +178,7 @@ def parts(code: Code) -> Iterator[Code]:
 
 
 def zipped(codes: list[Code], merge: Callable[[list[Code], KeywordCode | None], Code]) -> Code:
-    """Code of one shape as one: `merge` makes one of the parts at each place (told the keyword it is the value of)."""
+    """Code of one shape as one: `merge` makes one of the parts at each position (and gets the keyword whose value it is)."""
     fields = _fields(codes[0])
     return type(codes[0])(*(_zip_field([getattr(c, f) for c in codes], merge) for f in fields))
 
@@ -221,7 +212,7 @@ def _field_shape(value: Any) -> object:
 
 
 class StrictLiteral(Record):
-    """A literal's value that is equal only to one that is written alike: 1 is not True, 0.0 not -0.0."""
+    """A literal's value that is equal only to one that is written the same: 1 is not True, 0.0 not -0.0."""
 
     value: object
 

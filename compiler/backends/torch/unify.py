@@ -14,22 +14,22 @@ from typing import Any, cast
 from netc.dsl.record import replace
 
 from ...dims import Dim
-from .classes import ClassBody, ClassDef, ConstructorArgument, Member, SizeSymbol, Step
+from .classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Member, SizeSymbol, Step
 from .code import CallCode, Code, KeywordCode, Lit, Literal, TupleCode
 from .construction import MissingEmitter, has_symbol
 from .literal_hints import Hints
 from .naming import IMPORTED, local, unique
 from .sizes import axis_word
-from .tree import Argument, ClassRef, RepeatStar, SizeArg, SizeRef, StrictLiteral, SymbolRef, zipped
+from .tree import Argument, RepeatStar, SizeArg, SizeRef, StrictLiteral, SymbolRef, zipped
 
-GREATEST = 8
-"""A greater factor between two sizes is taken for an accident."""
+LARGEST_FACTOR = 8
+"""The largest factor between two sizes that is taken for intended."""
 COUNT = "depth"
-"""The argument for how often something is repeated, if the spec has no name for it."""
+"""The argument for a number of repeats, if the spec has no name for it."""
 
 
 class Unifier:
-    """Unites the bodies of one class."""
+    """Merges the bodies of one class."""
 
     def __init__(self, base: str, bodies: list[ClassBody], same: list[int]) -> None:
         """`same`: equal numbers for bodies that are one shared module, whose constructor can only be called once."""
@@ -43,24 +43,24 @@ class Unifier:
         self.stored: set[str] = set()
         self.symbols: list[SizeSymbol] = []
         self.unused: set[int] = set()
-        """The bodies in which the code that is being merged does nothing, whatever its literals are."""
+        """The bodies in which the code that is being merged has no effect, whatever its literals are."""
 
     def run(self) -> ClassDef:
         if len(self.bodies) > 1:
-            self._unite()
+            self._merge_bodies()
         self.cls.parameters.sort(key=lambda p: p.keyword + p.optional)
         return self.cls
 
-    def _unite(self) -> None:
+    def _merge_bodies(self) -> None:
         first = self.bodies[0]
         body = ClassBody(first.graph)
         body.keyed = first.keyed
-        body.names, body.outputs, body.handed, body.ties = first.names, first.outputs, first.handed, first.ties
-        body.symbols, body.passed = [self._neutral(s) for s in first.symbols], list(first.passed)
+        body.names, body.outputs, body.shared_labels, body.ties = first.names, first.outputs, first.shared_labels, first.ties
+        body.symbols, body.passed = [self._renamed(s) for s in first.symbols], list(first.passed)
         self.symbols = body.symbols
         chains = [b.chain for b in self.bodies if b.chain is not None]
         if chains:
-            body.chain = self._call(chains)
+            body.chain = self._merge_calls(chains)
         for i, member in enumerate(first.members):
             code = self._merge([b.members[i].code for b in self.bodies])
             body.members.append(Member(member.label, member.how, code))
@@ -70,15 +70,15 @@ class Unifier:
             body.steps.append(Step(code, step.outputs, step.traits, step.loop))
         body.passed += [(getattr(code, "hint", "") or "size", code) for code in self.passed[0][len(first.passed) :]]
         self.cls.body = body
-        self.cls.parameters = [self._settled(p) for p in self.known.values()]
+        self.cls.parameters = [self._as_called(p) for p in self.known.values()]
         self.cls.widths = {p.name for p in self.known.values() if self.hints.is_width(p.values)}
 
-    def _settled(self, parameter: ConstructorArgument) -> ConstructorArgument:
-        """The parameter as calls write it: widths and one that is alone need no names there."""
-        telling = len(self.known) == 1 or self.hints.is_width(parameter.values)
-        return replace(parameter, stored=parameter.name in self.stored, keyword=parameter.keyword or not telling)
+    def _as_called(self, parameter: ConstructorArgument) -> ConstructorArgument:
+        """The parameter as calls write it: widths, and a single argument, need no keywords there."""
+        explicit = len(self.known) == 1 or self.hints.is_width(parameter.values)
+        return replace(parameter, stored=parameter.name in self.stored, keyword=parameter.keyword or not explicit)
 
-    def _neutral(self, symbol: SizeSymbol) -> SizeSymbol:
+    def _renamed(self, symbol: SizeSymbol) -> SizeSymbol:
         """The symbol with a name that is right in all bodies."""
         shapes = [b.graph.inputs[symbol.input].type.shape for b in self.bodies]
         same = all(s[symbol.axis] == shapes[0][symbol.axis] for s in shapes)
@@ -91,31 +91,31 @@ class Unifier:
         if all(c is first for c in codes) and not isinstance(first, Lit):
             return first
         if isinstance(first, Lit):
-            return self._literal([c for c in codes if isinstance(c, Lit)], keyword)
+            return self._merge_literals([c for c in codes if isinstance(c, Lit)], keyword)
         if isinstance(first, RepeatStar):
-            return self._repeated([c for c in codes if isinstance(c, RepeatStar)])
+            return self._merge_repeats([c for c in codes if isinstance(c, RepeatStar)])
         return zipped(codes, self._merge)
 
-    def _call(self, codes: list[CallCode]) -> CallCode:
+    def _merge_calls(self, codes: list[CallCode]) -> CallCode:
         merged = self._merge(list(codes))
         assert isinstance(merged, CallCode)
         return merged
 
-    def _literal(self, lits: list[Lit], keyword: KeywordCode | None) -> Code:
+    def _merge_literals(self, lits: list[Lit], keyword: KeywordCode | None) -> Code:
         values = [lit.value for lit in lits]
         found = {StrictLiteral(v): lit for i, (v, lit) in enumerate(zip(values, lits, strict=True)) if i not in self.unused}
         if len(found) == 1 and not has_symbol(lits[0].value):
             return next(iter(found.values()))
         if self.in_forward and (self._conflicts(values) or any(has_symbol(v) for v in values)):
-            return self._measured(lits) or self._pass(lits)
-        argument = self._argument(values, lits[0].hint or (keyword.name if keyword else ""), keyword)
+            return self._as_input_size(lits) or self._as_forward_argument(lits)
+        argument = self._as_constructor_argument(values, lits[0].hint or (keyword.name if keyword else ""), keyword)
         if argument is not None:
             return argument
         sizes = {len(v) if isinstance(v, tuple) else -1 for v in values}
         assert len(sizes) == 1
-        return TupleCode(tuple(self._literal([Lit(v, lits[0].hint) for v in column], None) for column in zip(*values, strict=True)))
+        return TupleCode(tuple(self._merge_literals([Lit(v, lits[0].hint) for v in column], None) for column in zip(*values, strict=True)))
 
-    def _repeated(self, codes: list[RepeatStar]) -> Code:
+    def _merge_repeats(self, codes: list[RepeatStar]) -> Code:
         counts: list[Any] = [c.count.value if isinstance(c.count, Lit) else None for c in codes]
         idle = {i for i, count in enumerate(counts) if count == 0}
         before = self.unused
@@ -132,12 +132,12 @@ class Unifier:
         return RepeatStar(item, Argument(self._parameter([c + 1 for c in counts], COUNT).name, 1, -1))
 
     def _conflicts(self, values: Sequence[object]) -> bool:
-        """Whether one module would have to have two of the values."""
+        """Whether a shared module would need two of the values."""
         found: dict[int, StrictLiteral] = {}
         return any(found.setdefault(same, StrictLiteral(v)) != StrictLiteral(v) for same, v in zip(self.same, values, strict=True))
 
-    def _measured(self, lits: list[Lit]) -> Code | None:
-        """The size of an axis that comes in, if the values are that everywhere, or a multiple of it."""
+    def _as_input_size(self, lits: list[Lit]) -> Code | None:
+        """The size of an axis of an input, if the values are equal to it in all bodies, or a multiple of it."""
         for index, value in enumerate(self.bodies[0].graph.inputs):
             for axis in range(value.type.rank):
                 sizes = [b.graph.inputs[index].type.shape[axis] for b in self.bodies]
@@ -150,7 +150,7 @@ class Unifier:
                     return SizeRef(text, (SymbolRef(self.symbols.index(symbol)),))
         return None
 
-    def _pass(self, lits: list[Lit]) -> Code:
+    def _as_forward_argument(self, lits: list[Lit]) -> Code:
         for index in range(len(self.passed[0])):
             if [p[index] for p in self.passed] == lits:
                 return SizeArg(index)
@@ -160,31 +160,31 @@ class Unifier:
 
     # --- arguments -------------------------------------------------------------------------------------------------------
 
-    def _argument(self, values: Sequence[object], hint: str, keyword: KeywordCode | None) -> Code | None:
-        """An argument with these values. None for tuples that are better taken apart."""
+    def _as_constructor_argument(self, values: Sequence[object], hint: str, keyword: KeywordCode | None) -> Code | None:
+        """An argument with these values. None for tuples that are better split."""
         if not self.in_forward and self._conflicts(values):
             raise MissingEmitter(self.cls.base, "a shared stage of it would need two different modules")
-        known = next((p for p in self.known.values() if self._agree(p.values, values)), None)
+        known = next((p for p in self.known.values() if self._equal_where_used(p.values, values)), None)
         if known is not None:
             return self._use(known)
-        named = [n for n, given in self.given.items() if self._agree(given, values)]
+        named = [n for n, given in self.given.items() if self._equal_where_used(given, values)]
         if named:
             name = hint if hint in named else named[0]
             return self._use(self._parameter(self.given[name], name, keyword))
-        multiple = self._multiple(values)
+        multiple = self._as_multiple(values)
         if multiple is not None:
             return multiple
         if all(isinstance(v, tuple) and v for v in values) and len({len(v) for v in values if isinstance(v, tuple)}) == 1:
             return None
         return self._use(self._parameter(values, self.hints.best(values, hint, {p.name for p in self.known.values()}), keyword))
 
-    def _agree(self, given: Sequence[object], values: Sequence[object]) -> bool:
-        """Whether they are the same wherever it matters."""
+    def _equal_where_used(self, given: Sequence[object], values: Sequence[object]) -> bool:
+        """Whether the values are equal in all bodies where they are used."""
         pairs = zip(given, values, strict=True)
         return all(StrictLiteral(g) == StrictLiteral(v) for i, (g, v) in enumerate(pairs) if i not in self.unused)
 
-    def _multiple(self, values: Sequence[object]) -> Code | None:
-        """A multiple of what has an argument already, or of an argument of the block: in the constructor of one width of another."""
+    def _as_multiple(self, values: Sequence[object]) -> Code | None:
+        """A multiple of an existing argument, or of an argument of the block; in a constructor, of one width by another."""
         if not self.in_forward and not self.hints.is_width(values):
             return None
         for parameter in self.known.values():
@@ -199,9 +199,9 @@ class Unifier:
         return None
 
     def _times(self, values: Sequence[object], of: Sequence[object]) -> int | None:
-        """The factor between them, if it is no accident."""
+        """The factor between them, if it is small enough to be intended."""
         factor = _factor(values, of) if self.in_forward or self.hints.is_width(of) else None
-        return factor if factor and factor <= GREATEST else None
+        return factor if factor and factor <= LARGEST_FACTOR else None
 
     def _parameter(self, values: Sequence[object], name: str, keyword: KeywordCode | None = None) -> ConstructorArgument:
         wanted = tuple(StrictLiteral(v) for v in values)

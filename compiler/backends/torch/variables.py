@@ -1,7 +1,7 @@
 """Variables of one `forward`: which name each tensor gets.
 
-In: tensors in the order in which they are made, and how often each is still used. Out: names. Always: a name is given again only when
-what it held is not used any more; what the spec names keeps its name; the rest is `x` as far as that goes.
+In: tensors in the order in which they are made, and how often each is still used. Out: names. Always: a name is reused only when
+its tensor is not used any more; what the spec names keeps its name; the rest is `x` where possible.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ RUNNING = ("x", "y", "z", "h", "u", "v", "w")
 
 
 class Variables:
-    """`fixed` are names that are never given: arguments that are no tensors, sizes, what the class refers to. `reserved` are those that
-    the spec gives to tensors made in this body: nothing else is called so while it can be avoided."""
+    """`fixed` are names that are never used: arguments that are no tensors, sizes, what the class refers to. `reserved` are those that
+    the spec gives to tensors made in this body: nothing else gets them while that can be avoided."""
 
     def __init__(self, fixed: Iterable[str], reserved: Iterable[str]) -> None:
         self.fixed = set(fixed)
@@ -53,23 +53,23 @@ class Variables:
         """A name for what only an operator's formula calls `wanted`: one that the spec does not give."""
         return self.bind(unique(local(wanted), self._unavailable() | self.reserved), tensor, uses)
 
-    def unnamed(self, tensor: int, uses: int, source: int | None, goal: str, role: str = "", same: int | None = None) -> str:
-        """A name for a tensor without one, made of `source`, from which `goal` will be made in the end. `role`: what it is beside others
-        that are used with it. `same`: what it is another form of."""
+    def unnamed(self, tensor: int, uses: int, source: int | None, destination: str, label: str = "", same: int | None = None) -> str:
+        """A name for a tensor without one, computed from `source`, which leads to `destination`. `label`: what distinguishes it from others
+        that are used with it. `same`: the tensor of which it is a reshaped or converted copy."""
         kept = self.name_of[same] if same is not None else ""
         if kept and self.is_free(kept):
             return self.bind(kept, tensor, uses)
-        if role and local(role) not in self.reserved and self.is_free(local(role)):
-            return self.bind(local(role), tensor, uses)
-        return self.bind(self._pick(source, goal, uses > 1), tensor, uses)
+        if label and local(label) not in self.reserved and self.is_free(local(label)):
+            return self.bind(local(label), tensor, uses)
+        return self.bind(self._pick(source, destination, uses > 1), tensor, uses)
 
-    def _pick(self, source: int | None, goal: str, lasting: bool) -> str:
+    def _pick(self, source: int | None, destination: str, lasting: bool) -> str:
         previous = self.name_of.get(source, "") if source is not None else ""
-        if previous in self.running and self.is_free(previous) and not (goal and lasting):
+        if previous in self.running and self.is_free(previous) and not (destination and lasting):
             return previous
-        if goal and self.is_free(local(goal)):
-            self.running.add(local(goal))
-            return local(goal)
+        if destination and self.is_free(local(destination)):
+            self.running.add(local(destination))
+            return local(destination)
         for name in RUNNING:
             if name not in self.reserved and self.is_free(name):
                 self.running.add(name)
@@ -79,7 +79,7 @@ class Variables:
         return name
 
     def temporary(self, wanted: str) -> str:
-        """A name that nothing holds, for a moment: it is free again when `release`d."""
+        """A name that no tensor has, until `release` frees it."""
         name = unique(local(wanted), self._unavailable() | self.reserved)
         self.fixed.add(name)
         return name

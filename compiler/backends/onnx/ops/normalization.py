@@ -11,8 +11,8 @@ from ....ir.types import FLOAT32, Shape, TensorType
 from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from ....ops.windows import Window
 from ..expressions import TensorExpr, operand
-from ..sums import Slide, sums
 from ..table import Site, emits
+from ..window_sums import Slide, sums
 
 _EPSILON = {"float64": 2.0**-52}
 """The smallest step of the type that PyTorch computes a root mean square in, where that is not float32."""

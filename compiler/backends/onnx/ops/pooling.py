@@ -9,11 +9,11 @@ from ....ir.types import INT64
 from ....ops.base import numel
 from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, LpPool, MaxPool
 from ....ops.windows import Window
+from ..adaptive_windows import means_by_axis, spread_places
 from ..expressions import TensorExpr, operand, wide_integer
-from ..interpolation import greatest, greatest_with_places, sliding
-from ..resize_matrix import means_by_axis, spread_places
-from ..sums import Slide, covered, sums
+from ..pooling_gather import greatest, greatest_with_places, sliding
 from ..table import Site, emits
+from ..window_sums import Slide, covered, sums
 
 
 def _attributes(windows: tuple[Window, ...], *, ceil: bool) -> dict[str, object]:

@@ -8,10 +8,10 @@ import numpy as np
 
 from ....ir.elements import numpy_dtype
 from ....ops.resampling import GridSample, Stretch, Upsample
+from ..adaptive_windows import means_by_axis, times
+from ..antialias import matrix
 from ..expressions import TensorExpr, operand
 from ..nearest import is_left, is_resize, places
-from ..resize_matrix import means_by_axis, times
-from ..smooth import matrix
 from ..table import Site, emits
 from ..unsupported import UnsupportedInOnnx
 

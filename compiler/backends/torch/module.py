@@ -1,6 +1,6 @@
-"""PyTorch modules with numbers of our own.
+"""PyTorch modules with given parameters.
 
-In: a program, and arrays by state-dict name. Out: the module that its source makes, executed, holding them.
+In: a program, and arrays by state-dict name. Out: the module of its source, executed, with these values.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import torch
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-from netc.compiler.backends.torch import class_name, source
-from netc.compiler.backends.torch.load import live
-from netc.compiler.ir.elements import Array
+from ...ir.elements import Array
+from .emit import class_name, source
+from .load import live
 
 if TYPE_CHECKING:
-    from netc.compiler.ir.graph import Program
+    from ...ir.graph import Program
 
 
 def fresh(program: Program, name: str) -> torch.nn.Module:
@@ -28,15 +28,15 @@ def fresh(program: Program, name: str) -> torch.nn.Module:
 
 def filled(program: Program, name: str, arrays: Mapping[str, Array]) -> torch.nn.Module:
     """The module with the arrays loaded, which have the shapes and types of its parameters. PyTorch's generator is as it was before."""
-    with torch.random.fork_rng(devices=[]), _Undrawn():
+    with torch.random.fork_rng(devices=[]), _Uninitialised():
         module = fresh(program, name)
-    for name, held in module.state_dict().items():  # one after the other, so that nothing is in memory three times
-        held.copy_(tensor(arrays[name]))
+    for name, target in module.state_dict().items():  # one after the other, so that nothing is in memory three times
+        target.copy_(tensor(arrays[name]))
     return module
 
 
-class _Undrawn(TorchFunctionMode):
-    """New parameters stay as memory was: drawing them takes longer than loading those that take their place. One that is drawn by another
+class _Uninitialised(TorchFunctionMode):
+    """New parameters stay uninitialised: drawing them takes longer than loading the values that replace them. One that is drawn by another
     function than these only costs that time."""
 
     _DRAWS = (torch.Tensor.uniform_, torch.Tensor.normal_, init.uniform_, init.normal_, init.kaiming_uniform_)

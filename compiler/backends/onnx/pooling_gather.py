@@ -1,7 +1,7 @@
-"""The greatest of windows that are laid out by looking up, for what runtimes have no pool for.
+"""The maximum of windows that are gathered by index, for what runtimes have no pool for.
 
-In: for each spatial axis that is pooled, a matrix [windows, places] of the places that lie in each window. Out: the greatest of each
-window, and where it is. Always: every place lies within the axis and in its window; a window with fewer than the others repeats one of
+In: for each spatial axis that is pooled, a matrix [windows, positions] of the positions in each window. Out: the maximum of each
+window, and its position. Always: every position is within the axis and in its window; a window with fewer than the others repeats one of
 its own.
 """
 
@@ -21,7 +21,7 @@ from .unsupported import UnsupportedInOnnx
 
 
 def greatest(site: Site, matrices: Mapping[int, str]) -> str:
-    """The greatest of each window: along one axis after another."""
+    """The maximum of each window: along one axis after another."""
     dtype = site.given[0].dtype
     y = TensorExpr(site, site.inputs[0], dtype).cast(wide_integer(dtype))
     for axis, matrix in matrices.items():
@@ -31,20 +31,20 @@ def greatest(site: Site, matrices: Mapping[int, str]) -> str:
 
 
 def greatest_with_places(site: Site, matrices: Mapping[int, str]) -> tuple[str, str]:
-    """The same with its place within the spatial axes. Of equal ones the first, row by row: so the last axis comes first."""
+    """The same with its position within the spatial axes. Of equal ones the first in row-major order: so the last axis is first."""
     x = site.given[0]
     values = TensorExpr(site, site.inputs[0], x.dtype).cast(wide_integer(x.dtype))
-    places = _every_place(site)
+    positions = _every_position(site)
     for axis, matrix in sorted(matrices.items(), reverse=True):
-        laid_out, where = (site.add("Gather", [y, matrix], axis=axis) for y in (values.name, places))
+        laid_out, where = (site.add("Gather", [y, matrix], axis=axis) for y in (values.name, positions))
         first = site.add("ArgMax", [laid_out], axis=axis + 1, keepdims=1)
         picked = (site.add("GatherElements", [y, first], axis=axis + 1) for y in (laid_out, where))
-        found, places = (site.add("Squeeze", [y, site.ints([axis + 1])]) for y in picked)
+        found, positions = (site.add("Squeeze", [y, site.ints([axis + 1])]) for y in picked)
         values = TensorExpr(site, found, values.dtype)
-    return values.cast(x.dtype).name, places
+    return values.cast(x.dtype).name, positions
 
 
-def _every_place(site: Site) -> str:
+def _every_position(site: Site) -> str:
     """The number of each element within the spatial axes."""
     batch, channels, *space = site.given[0].shape
     ends = [site.scalar(n, INT64) for n in (0, numel(tuple(space)), 1)]
@@ -53,7 +53,7 @@ def _every_place(site: Site) -> str:
 
 
 def sliding(site: Site, window: Window, size: Dim, count: Dim) -> str:
-    """The matrix of a window that slides along an axis. In the place of padding stands a place that is there."""
+    """The matrix of a window that slides along an axis. Padding is replaced by a position within the axis."""
     if isinstance(size, int) and isinstance(count, int):
         return site.constant(_known(site, window, size, count))
     if window.before and window.dilation > 1:
@@ -61,18 +61,18 @@ def sliding(site: Site, window: Window, size: Dim, count: Dim) -> str:
     ends = [site.scalar(n, INT64) for n in (0, count, 1)]
     numbers = site.add("Unsqueeze", [site.add("Range", ends), site.ints([1])])
     starts = TensorExpr(site, numbers, INT64) * window.stride - window.before
-    places = starts + TensorExpr(site, site.constant(np.arange(window.taps, dtype=np.int64) * window.dilation), INT64)
-    outside = places.less(0).op(
-        "Or", places.op("GreaterOrEqual", TensorExpr(site, site.scalar(size, INT64), INT64), to=places.less(0).dtype)
+    positions = starts + TensorExpr(site, site.constant(np.arange(window.taps, dtype=np.int64) * window.dilation), INT64)
+    outside = positions.less(0).op(
+        "Or", positions.op("GreaterOrEqual", TensorExpr(site, site.scalar(size, INT64), INT64), to=positions.less(0).dtype)
     )
-    return outside.choose(starts.op("Max", 0), places).name
+    return outside.choose(starts.op("Max", 0), positions).name
 
 
 def _known(site: Site, window: Window, size: int, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     starts = np.arange(count, dtype=np.int64)[:, None] * window.stride - window.before
-    places = starts + np.arange(window.taps, dtype=np.int64) * window.dilation
-    inside = (places >= 0) & (places < size)
+    positions = starts + np.arange(window.taps, dtype=np.int64) * window.dilation
+    inside = (positions >= 0) & (positions < size)
     if not inside.any(axis=1).all():
         raise UnsupportedInOnnx(site.node.op.name, "of integers, a window that lies in the padding alone has no counterpart")
-    first = np.take_along_axis(places, inside.argmax(axis=1)[:, None], axis=1)
-    return np.where(inside, places, first)
+    first = np.take_along_axis(positions, inside.argmax(axis=1)[:, None], axis=1)
+    return np.where(inside, positions, first)

@@ -1,6 +1,6 @@
 """Sums of windows of integers, which AveragePool does not take: products with matrices of 0 and 1.
 
-In: windows without dilation that slide along axes of a tensor. Out: their sums, and how many places each covers, as tensors of int64.
+In: windows without dilation that slide along axes of a tensor. Out: their sums, and the number of positions that each covers, as int64.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import numpy as np
 from ...dims import Dim
 from ...ir.types import INT64
 from ...ops.windows import Window
+from .adaptive_windows import times
 from .expressions import TensorExpr
-from .resize_matrix import times
 from .table import Site
 
 
 class Slide:
-    """One axis that a window slides along: `size` places, `count` windows."""
+    """One axis that a window slides along: `size` positions, `count` windows."""
 
     def __init__(self, site: Site, window: Window, size: Dim, count: Dim) -> None:
         self.site, self.window, self.size, self.count = site, window, size, count
@@ -36,15 +36,15 @@ class Slide:
         return self._range(self.count) * self.window.stride - self.window.before
 
     def members(self) -> str:
-        """The matrix [size, count] that is 1 where the place lies in the window."""
-        places = self._range(self.size)
-        column = TensorExpr(self.site, self.site.add("Unsqueeze", [places.name, self.site.ints([1])]), INT64)
+        """The matrix [size, count] that is 1 where the position is in the window."""
+        positions = self._range(self.size)
+        column = TensorExpr(self.site, self.site.add("Unsqueeze", [positions.name, self.site.ints([1])]), INT64)
         ahead = column - self._starts()
         outside = ahead.less(0).op("Or", ahead.greater(self.window.taps - 1))
         return outside.negation().cast(INT64).name
 
     def covered(self, *, padding: bool) -> TensorExpr:
-        """How many places each window covers, [count]; with `padding`, those of the padding too, but nothing behind it."""
+        """The number of positions that each window covers, [count]; with `padding`, those of the padding too, but none after it."""
         starts = self._starts()
         ends = (starts + self.window.taps).op("Min", self._end(self.window.before if padding else 0))
         return ends - (starts if padding else starts.op("Max", 0))
@@ -58,12 +58,12 @@ def sums(site: Site, tensor: str, rank: int, slides: Sequence[tuple[int, Slide]]
 
 
 def covered(site: Site, rank: int, slides: Sequence[tuple[int, Slide]], *, padding: bool) -> TensorExpr:
-    """How many places each window covers, along all of the axes."""
+    """The number of positions that each window covers, along all of the axes."""
     total: TensorExpr | None = None
     for axis, slide in slides:
-        behind = site.ints(range(1, rank - axis))
+        following = site.ints(range(1, rank - axis))
         count = slide.covered(padding=padding)
-        along = count if axis == rank - 1 else TensorExpr(site, site.add("Unsqueeze", [count.name, behind]), INT64)
+        along = count if axis == rank - 1 else TensorExpr(site, site.add("Unsqueeze", [count.name, following]), INT64)
         total = along if total is None else total * along
     assert total is not None
     return total

@@ -1,7 +1,7 @@
-"""Resizing with `antialias` as products with matrices, where ONNX's Resize does otherwise than PyTorch, or lacks the mode.
+"""Resizing with `antialias` as products with matrices, where ONNX's Resize differs from PyTorch, or lacks the mode.
 
-In: how an axis of known size is resized. Out: the matrix [size, result] of the weight that each place has in each result. Always: the
-weights of a result are 1 together; an axis whose size stays is left alone.
+In: how an axis of known size is resized. Out: the matrix [size, result] of the weight of each position in each result. Always: the
+weights of a result sum to 1; an axis whose size stays is left unchanged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Weights = NDArray[np.float64]
 
 
 class Kernel(Record):
-    """What a place weighs by its distance, and how far that reaches."""
+    """The weight of a position by its distance, and the greatest distance with a weight."""
 
     weigh: Callable[[Weights], Weights]
     reach: int
@@ -46,7 +46,7 @@ KERNELS = {"bilinear": Kernel(_triangle, 1), "bicubic": Kernel(_cubic, 2), "lanc
 
 
 def matrix(stretch: Stretch, mode: str, *, align_corners: bool) -> Weights:
-    """The weights as PyTorch has them. It aligns corners by the step alone: where the first result lies does not change."""
+    """The weights that PyTorch uses. It aligns corners by the step alone: the position of the first result does not change."""
     size, count = stretch.size, stretch.result
     assert isinstance(size, int)
     assert isinstance(count, int)
@@ -57,9 +57,9 @@ def matrix(stretch: Stretch, mode: str, *, align_corners: bool) -> Weights:
         step = size / count if stretch.scale is None else 1 / stretch.scale
     wide = max(step, 1.0)
     centres = step * (np.arange(count) + 0.5)
-    places = np.arange(size)[:, None]
+    positions = np.arange(size)[:, None]
     first = np.maximum(np.trunc(centres - kernel.reach * wide + 0.5), 0)
-    behind = np.trunc(centres + kernel.reach * wide + 0.5)
-    weights = np.where((places >= first) & (places < behind), kernel.weigh((places - centres + 0.5) / wide), 0)
-    shares: Weights = weights / weights.sum(axis=0)
-    return shares
+    stop = np.trunc(centres + kernel.reach * wide + 0.5)
+    raw = np.where((positions >= first) & (positions < stop), kernel.weigh((positions - centres + 0.5) / wide), 0)
+    weights: Weights = raw / raw.sum(axis=0)
+    return weights

@@ -1,7 +1,7 @@
 """Windows spread evenly over an axis, as adaptive pools have them: window i of `count` is from `i * size // count` up to
 `(i + 1) * size / count`, rounded up.
 
-In: a use of an operator on `[N, C, ...]`, and how many windows each spatial axis gets. Out: the name of the pooled tensor. Always: exact
+In: a use of an operator on `[N, C, ...]`, and the number of windows of each spatial axis. Out: the name of the pooled tensor. Always: exact
 for any sizes. The windows of a known size are constants, those of a symbolic one are computed at run time.
 """
 
@@ -18,47 +18,47 @@ from .table import Site
 
 
 def means_by_axis(site: Site, counts: Sequence[Dim]) -> str:
-    """The means: one axis after another is multiplied by the share that each place has in each window."""
+    """The means: one axis after another is multiplied by the weight of each position in each window."""
     x = site.given[0]
     y = site.inputs[0]
     for axis, (size, count) in enumerate(zip(x.shape[2:], counts, strict=True), start=2):
         if size != count:
-            y = times(site, y, axis, x.rank, _shares(site, size, count, x.dtype))
+            y = times(site, y, axis, x.rank, _weights(site, size, count, x.dtype))
     return y
 
 
 def spread_places(site: Site, counts: Sequence[int]) -> dict[int, str]:
-    """For each spatial axis whose size changes, the matrix of places in its windows: short ones have their last place repeated."""
+    """For each spatial axis whose size changes, the matrix of positions in its windows: short ones repeat their last position."""
     sizes = enumerate(zip(site.given[0].shape[2:], counts, strict=True), start=2)
     return {axis: _places(site, size, count) for axis, (size, count) in sizes if size != count}
 
 
-def times(site: Site, y: str, axis: int, rank: int, shares: str) -> str:
+def times(site: Site, y: str, axis: int, rank: int, weights: str) -> str:
     """An axis multiplied by a matrix [size, count]."""
     if axis == rank - 1:
-        return site.add("MatMul", [y, shares])
+        return site.add("MatMul", [y, weights])
     swapped = list(range(rank))
     swapped[axis], swapped[-1] = swapped[-1], swapped[axis]
-    product = site.add("MatMul", [site.add("Transpose", [y], perm=swapped), shares])
+    product = site.add("MatMul", [site.add("Transpose", [y], perm=swapped), weights])
     return site.add("Transpose", [product], perm=swapped)
 
 
 def _edges(size: Dim, count: int) -> tuple[list[Dim], list[Dim]]:
-    """Where the windows start, and the places behind their ends."""
+    """The starts of the windows, and the positions after their ends."""
     return [i * size // count for i in range(count)], [((i + 1) * size + count - 1) // count for i in range(count)]
 
 
-def _shares(site: Site, size: Dim, count: Dim, dtype: DType) -> str:
-    """The matrix [size, count] of each place's share in each window's mean."""
+def _weights(site: Site, size: Dim, count: Dim, dtype: DType) -> str:
+    """The matrix [size, count] of each position's weight in each window's mean."""
     if isinstance(size, int) and isinstance(count, int):
         starts, ends = _edges(size, count)
         place = np.arange(size)[:, None]
         low, high = np.array(starts), np.array(ends)
         return site.constant((((place >= low) & (place < high)) / (high - low)).astype(numpy_dtype(dtype)))
-    first, behind = _run_time_edges(site, size, count)
-    places = _column(site, _range(site, size))
-    inside = site.add("And", [site.add("GreaterOrEqual", [places, first]), site.add("Less", [places, behind])])
-    return site.add("Div", [site.cast(inside, dtype), site.cast(site.add("Sub", [behind, first]), dtype)])
+    first, stop = _run_time_edges(site, size, count)
+    positions = _column(site, _range(site, size))
+    inside = site.add("And", [site.add("GreaterOrEqual", [positions, first]), site.add("Less", [positions, stop])])
+    return site.add("Div", [site.cast(inside, dtype), site.cast(site.add("Sub", [stop, first]), dtype)])
 
 
 def _run_time_edges(site: Site, size: Dim, count: Dim) -> tuple[str, str]:
@@ -73,15 +73,15 @@ def _run_time_edges(site: Site, size: Dim, count: Dim) -> tuple[str, str]:
 
 
 def _places(site: Site, size: Dim, count: int) -> str:
-    """The matrix [count, width] of the places in each window."""
+    """The matrix [count, width] of the positions in each window."""
     starts, ends = _edges(size, count)
     if isinstance(size, int):
         low, high = np.array(starts), np.array(ends) - 1
         return site.constant(np.minimum(low[:, None] + np.arange(max(high - low) + 1), high[:, None]))
     width = (size + count - 1) // count + 1
     last = site.ints([end - 1 for end in ends])
-    places = site.add("Add", [_column(site, site.ints(starts)), _range(site, width)])
-    return site.add("Min", [places, _column(site, last)])
+    positions = site.add("Add", [_column(site, site.ints(starts)), _range(site, width)])
+    return site.add("Min", [positions, _column(site, last)])
 
 
 def _range(site: Site, stop: Dim) -> str:

@@ -1,0 +1,61 @@
+"""The registry of backends: every folder is registered, and what depends on the names asks it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import netc
+from netc.cli.compile import command
+from netc.compiler import backends as package
+from netc.compiler.backends.base import Executable
+from netc.compiler.backends.registry import NAMES, UnknownTarget, backend_of, backends, get_or_raise
+from netc.compiler.ops import Operator
+
+
+def test_every_folder_is_registered() -> None:
+    folders = {path.parent.name for path in Path(package.__path__[0]).glob("*/__init__.py")}
+    assert set(NAMES) == folders
+    assert [backend.name for backend in backends()] == list(NAMES)
+
+
+def test_each_ending_asks_for_one_backend() -> None:
+    for backend in backends():
+        assert backend_of(f"folder.x/m{backend.suffix.upper()}") is backend
+    assert backend_of("m.txt") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("trch", "there is no target `trch`: did you mean `torch`?"), ("jax", "there is no target `jax`: the targets are `torch`, `onnx`")],
+)
+def test_unknown_targets(name: str, says: str) -> None:
+    with pytest.raises(UnknownTarget) as error:
+        get_or_raise(name)
+    assert str(error.value).startswith(says)
+    with pytest.raises(ValueError, match="there is no target"):
+        netc.compile("input 3 -> relu").source(name)
+
+
+def test_the_command_line_offers_all() -> None:
+    choices = {param.name: param.type.choices for param in command.params if param.name in ("target", "emit")}  # type: ignore[attr-defined]
+    assert set(choices["target"]) == set(NAMES)
+    assert set(choices["emit"]) == {"tokens", "ast", "graph", *NAMES}
+    assert all(f"NAME{backend.suffix}" in next(p.help for p in command.params if p.name == "output") for backend in backends())  # type: ignore[attr-defined]
+
+
+def test_the_text_of_every_backend() -> None:
+    model = netc.compile("input 3 -> dense 2")
+    assert all(model.source(name) == model.source(name) != "" for name in NAMES)
+    assert model.source() == model.source("torch")
+
+
+def test_what_runs() -> None:
+    assert "onnx" in [backend.name for backend in backends() if isinstance(backend, Executable)]
+    assert not isinstance(get_or_raise("torch"), Executable)
+
+
+@pytest.mark.xfail(reason="until the operators' targets are declared by the backends")
+def test_no_operator_knows_a_backend() -> None:
+    assert not any(vars(operator).keys() & set(NAMES) for operator in (Operator, *Operator.registry.values()))
