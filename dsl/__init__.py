@@ -1,1 +1,1 @@
-"""Text to syntax tree and back. Knows nothing of tensors; reads and writes no model files."""
+"""Text to syntax tree and back. Independent of operators and tensors; reads and writes no model files."""

@@ -1,4 +1,4 @@
-"""The syntax tree: what a `.net` text says, before anything is known of what its names mean.
+"""The syntax tree of a `.net` text, before names are resolved.
 
 Frozen nodes, each with its span. Two kinds of expressions: *compile-time* ones (`Expr`: numbers, lists, arithmetic on dimensions) and
 *tensor* ones (`Tensor`: pipelines, stages, arithmetic over them). Whether a bare name in a tensor expression is a tensor, a block or an
@@ -12,7 +12,7 @@ from .source import Span
 
 
 class Node(Record):
-    """Anything the parser makes. `span` covers the node's whole text."""
+    """Any node. `span` covers the node's whole text."""
 
     span: Span
 
@@ -106,7 +106,7 @@ class StageExpr(Expr):
 
 
 class Range(Expr):
-    """`start..stop`, the stop left out."""
+    """`start..stop`, without `stop`."""
 
     start: Expr
     stop: Expr
@@ -116,13 +116,13 @@ class Range(Expr):
 
 
 class Label(Node):
-    """`as name{expr}`: literal texts and expressions, in order. The span leaves the `as` out."""
+    """`as name{expr}`: literal texts and expressions, in order. The span does not include the `as`."""
 
     parts: tuple[str | Expr, ...]
 
 
 class Keyword(Node):
-    """`name=value` behind a stage. `name_span` is the name alone."""
+    """`name=value` after a stage. `name_span` covers the name only."""
 
     name: str
     name_span: Span
@@ -174,9 +174,9 @@ class Apply(Tensor):
     """`name positional* keyword* activation? label?`: an operator, a block, a shared stage, or the bare name of a tensor or a
     compile-time value.
 
-    `name` is `in` for the keyword. `called` holds for `name(a, b)` without a space before the parenthesis: the arguments are then the
-    positional ones, and the name may be that of a compile-time function. `name_span` is the name alone. `activation` is a bare name
-    or a `StageExpr` behind the keywords; without keywords it is the last of the positional arguments.
+    `name` is `in` for the keyword. `called` is true for `name(a, b)` without a space before the parenthesis: the arguments are then the
+    positional ones, and the name may be that of a compile-time function. `name_span` covers the name only. `activation` is a bare name
+    or a `StageExpr` after the keywords; without keywords it is the last of the positional arguments.
     """
 
     name: str
@@ -205,7 +205,7 @@ class Repeat(Tensor):
 
 
 class Each(Tensor):
-    """`each binder in over label? { body }`: the same input to every branch; the results are a tuple."""
+    """`each binder in over label? { body }`: every branch gets the same input; the results are a tuple."""
 
     binders: tuple[Name, ...]
     over: Expr
@@ -214,7 +214,7 @@ class Each(Tensor):
 
 
 class If(Tensor):
-    """`if test { then } else { otherwise }`; `else if` is an `otherwise` of one statement holding an `If`."""
+    """`if test { then } else { otherwise }`; `else if` is an `otherwise` whose only statement is an `If`."""
 
     test: Expr
     then: Body
@@ -264,7 +264,7 @@ class Statement(Node):
 
 class Assign(Statement):
     """`name = pipeline` or `(a, b) = pipeline`. One target without parentheses: `unpack` is false. `rests` are the indices of the targets
-    that are written `name...` and take what the others leave."""
+    that are written `name...` and take the remaining tensors."""
 
     targets: tuple[Name, ...]
     unpack: bool
@@ -302,19 +302,19 @@ class Shared(Statement):
 
 
 class Flow(Statement):
-    """A pipeline by itself."""
+    """A pipeline as a statement, without a name."""
 
     pipeline: Pipeline
 
 
 class Broken(Statement):
-    """A statement, or definition, that did not parse and has been reported; `names` are those it would have bound."""
+    """A statement, or definition, that did not parse and has been reported; `names` are those it would have defined."""
 
     names: tuple[Name, ...]
 
 
 class Body(Node):
-    """What stands between braces, or a file's top-level statements."""
+    """The statements between braces, or the top-level statements of a file."""
 
     statements: tuple[Statement, ...]
 

@@ -1,8 +1,8 @@
-"""From tokens to nodes: what the parser does when it has read the right-hand side of a rule.
+"""From tokens to nodes: the semantic actions of the grammar's rules.
 
 Every method is a rule or an alias of net.lark and receives the children in order: tokens (punctuation included), nodes and the lists that
-other methods made. This is the border with the tables, hence the `Any`. Nothing here fails on a text the grammar accepts; the few
-rules it cannot express are reported as diagnostics.
+other methods made. The children are untyped in the tables, hence the `Any`. No action fails on a text that the grammar accepts; the few
+rules that the grammar cannot express are reported as diagnostics.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Builder(ExpressionBuilder):
         return ast.Assign(self._between(c[0], c[-1]), tuple(names), True, c[-1], tuple(rests))
 
     def targets(self, c: Children) -> tuple[list[ast.Name], list[int]]:
-        """The names, and which of them are `rest`s."""
+        """The names, and the indices of those written `name...`."""
         names, rests = c[0] if len(c) > 1 else ([], [])
         last = c[-1]
         rests += [len(names)] if last.__class__ is ast.Name else []
@@ -180,14 +180,14 @@ class Builder(ExpressionBuilder):
         return ast.Apply(span, callee.text, name_span, positional, keywords, label, False, activation)
 
     def apply_called(self, c: Children) -> ast.Apply:
-        """`name(a, b) more key=value as label`. Within the parentheses nothing stands behind an argument with a name."""
+        """`name(a, b) more key=value as label`. Within the parentheses no positional argument follows a named one."""
         label = c[-1] if c[-1].__class__ is ast.Label else None
         inside = c[2] if c[2].__class__ is list else []
-        behind = [one for child in c[3:] if child.__class__ is list for one in child]
-        positional, keywords, activation = self._arguments([*inside, *behind])
-        if activation is not None and not behind:
+        after = [one for child in c[3:] if child.__class__ is list for one in child]
+        positional, keywords, activation = self._arguments([*inside, *after])
+        if activation is not None and not after:
             self._report(errors.positional_after_keyword(activation.span, keywords[0].span))
-            activation = None  # it has been told
+            activation = None  # already reported
         span = self._between(c[0], c[-1])
         return ast.Apply(span, c[0].text, self._token_span(c[0]), positional, keywords, label, True, activation)
 
@@ -199,7 +199,7 @@ class Builder(ExpressionBuilder):
         return ast.StageExpr(self._between(c[0], c[-1]), stage)
 
     def _arguments(self, arguments: list[Any]) -> tuple[tuple[ast.Expr, ...], tuple[ast.Keyword, ...], ast.Name | ast.StageExpr | None]:
-        """The arguments by kind; a bare name or a stage behind the last keyword is an activation."""
+        """The arguments by kind; a bare name or a stage after the last keyword is an activation."""
         keywords = tuple(one for one in arguments if one.__class__ is ast.Keyword)
         if not keywords:
             return tuple(arguments), (), None
@@ -218,7 +218,7 @@ class Builder(ExpressionBuilder):
     def group(self, c: Children) -> ast.Group:
         return ast.Group(self._between(c[0], c[-1]), tuple(c[1]), c[-1] if c[-1].__class__ is ast.Label else None)
 
-    # --- repeating, choosing, sources ---------------------------------------------------------------------------------
+    # --- loops, conditionals, sources ---------------------------------------------------------------------------------
 
     def binders(self, c: Children) -> tuple[ast.Name, ...]:
         return (self._name(c[0]),) if len(c) == 2 else tuple(c[1])
@@ -267,13 +267,13 @@ class Builder(ExpressionBuilder):
 
     def _dtype_and_keywords(self, c: Children) -> tuple[ast.Name | None, tuple[ast.Keyword, ...]]:
         dtype = c[2] if len(c) > 2 and c[2].__class__ is ast.Name else None
-        behind = c[3:] if dtype else c[2:]
-        keywords = behind[0] if behind and behind[0].__class__ is list and behind[0][0].__class__ is ast.Keyword else ()
+        rest = c[3:] if dtype else c[2:]
+        keywords = rest[0] if rest and rest[0].__class__ is list and rest[0][0].__class__ is ast.Keyword else ()
         return dtype, tuple(keywords)
 
 
 def method(builder: Builder, name: str | None) -> Callable[[Children], Any] | None:
-    """What to call for a rule; a rule named as a Python keyword has its method under `name_`."""
+    """The method for a rule; a rule whose name is a Python keyword has the method `name_`."""
     if name is None:
         return None
     made: Callable[[Children], Any] = getattr(builder, "is_" if name == "is" else name)

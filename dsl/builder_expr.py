@@ -1,4 +1,4 @@
-"""The half of the builder that makes compile-time expressions and labels: see builder.py."""
+"""The part of the builder for compile-time expressions and labels: see builder.py."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ ParseInside = Callable[[int, int], ast.Expr | None]
 
 
 class ExpressionBuilder:
-    """`parse_inside(start, end)` parses a part of the text as an expression: what stands in the braces of a label."""
+    """`parse_inside(start, end)` parses a part of the text as an expression, for the braces in a label."""
 
     def __init__(self, source: SourceFile, problems: list[Diagnostic], parse_inside: ParseInside) -> None:
         self.source = source
         self.problems = problems
         self.parse_inside = parse_inside
 
-    # --- places -------------------------------------------------------------------------------------------------------
+    # --- spans --------------------------------------------------------------------------------------------------------
 
     def _token_span(self, token: Token) -> Span:
         return Span(self.source, token.start, token.end)
@@ -97,7 +97,7 @@ class ExpressionBuilder:
     # --- expressions --------------------------------------------------------------------------------------------------
 
     def parenthesised(self, c: Children) -> ast.Expr:
-        """The expression inside, its span the parentheses and all."""
+        """The expression inside, with a span that includes the parentheses."""
         inside = c[1]
         made: ast.Expr = type(inside)(self._between(c[0], c[2]), *(getattr(inside, f) for f in inside.__match_args__[1:]))
         return made

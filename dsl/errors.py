@@ -1,4 +1,4 @@
-"""The problems a text can have before anything is known of its meaning: one function each, from a place to a diagnostic."""
+"""Syntax errors: one function each, from a span to a diagnostic."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def empty_file(span: Span) -> Diagnostic:
         "empty-file",
         "there is no model in this file",
         span,
-        "nothing here but spaces and comments",
-        help=("a first model: `input 3 -> dense 2 sigmoid`",),
+        "only spaces and comments",
+        help=("begin with a model such as `input 3 -> dense 2 sigmoid`",),
     )
 
 
@@ -26,7 +26,7 @@ def missing_brace(span: Span) -> Diagnostic:
 
 
 def unexpected_brace(span: Span) -> Diagnostic:
-    return Diagnostic("error", "unexpected-brace", "this `}` closes nothing", span, "no `{` is open here")
+    return Diagnostic("error", "unexpected-brace", "unmatched `}`", span, "no `{` is open here")
 
 
 def missing_bracket(span: Span, bracket: str, closer: str) -> Diagnostic:
@@ -34,7 +34,7 @@ def missing_bracket(span: Span, bracket: str, closer: str) -> Diagnostic:
 
 
 def unopened_bracket(span: Span, bracket: str, opener: str) -> Diagnostic:
-    return Diagnostic("error", "missing-bracket", f"this `{bracket}` closes nothing", span, f"no `{opener}` is open here")
+    return Diagnostic("error", "missing-bracket", f"unmatched `{bracket}`", span, f"no `{opener}` is open here")
 
 
 def wrong_bracket(span: Span, bracket: str, opener: Span, closer: str) -> Diagnostic:
@@ -54,7 +54,7 @@ def single_quotes(span: Span) -> Diagnostic:
     return Diagnostic(
         "error",
         "unterminated-string" if not inside else "syntax",
-        "a string stands in double quotes",
+        "strings are written in double quotes",
         span,
         help=(f'write `"{inside}"`',) if inside else (),
         edits=(Edit(span, f'"{inside}"'),) if inside else (),
@@ -72,21 +72,21 @@ def stray_character(span: Span, character: str) -> Diagnostic:
     wanted = LOOKALIKES.get(character)
     help: tuple[str, ...] = ()
     if wanted == "a plain space":
-        help = ("this looks like a space but is another character: replace it by a plain space",)
+        help = ("replace this character, which looks like a space, with a plain space",)
     elif wanted:
         help = (f"did you mean `{wanted}`?",)
     elif character == "$" or character == "\\":
         help = ()
     elif character == "!":
-        help = ("negation is written `not`",)
+        help = ("write `not` for negation",)
     elif character == "&":
         help = ("write `and`",)
     elif character == "|":
-        help = ("write `or` for conditions; stages are joined by `->`",)
+        help = ("write `or` in a condition, `->` between stages",)
     elif character == "^":
-        help = ("a power is written `**`",)
-    note = ("names are made of the letters A to Z and a to z, digits and `_`",) if character.isalpha() else ()
-    return Diagnostic("error", "stray-character", f"the character `{shown}` means nothing here", span, notes=note, help=help)
+        help = ("write `**` for a power",)
+    note = ("names consist of the letters A to Z and a to z, digits and `_`",) if character.isalpha() else ()
+    return Diagnostic("error", "stray-character", f"unexpected character `{shown}`", span, notes=note, help=help)
 
 
 def bad_number(span: Span, text: str) -> Diagnostic:
@@ -97,17 +97,17 @@ def bad_number(span: Span, text: str) -> Diagnostic:
 def _number_trouble(text: str) -> tuple[str, tuple[str, ...]]:
     sizes = text.split("x")
     if text.startswith("."):
-        return f"`{text}` lacks a digit before the point", (f"write `0{text}`",)
+        return f"`{text}` is missing a digit before the point", (f"write `0{text}`",)
     if text.endswith(".") and text[:-1].isdigit():
-        return f"`{text}` lacks a digit after the point", (f"write `{text}0`, or `{text[:-1]}` for a whole number",)
+        return f"`{text}` is missing a digit after the point", (f"write `{text}0`, or `{text[:-1]}` for an integer",)
     if len(sizes) > 1 and all(part.isidentifier() or part.isdigit() for part in sizes):
         upper = "x".join(part if part.isdigit() else part.upper() for part in sizes)
         return f"the names of dimensions in `{text}` are not in capitals", (f"write `{upper}`, or a list: `[{', '.join(sizes)}]`",)
     if len(sizes) > 1 and sizes[-1] == "":
-        return f"`{text}` lacks the size behind its last `x`", ()
+        return f"`{text}` is missing a size after its last `x`", ()
     if text.replace("_", "").isdigit():
-        return f"`{text}` is not a number", ("one `_` may stand between two digits",)
-    return f"`{text}` is neither a number nor a name", ("a name begins with a letter; a number ends before a letter",)
+        return f"`{text}` is not a number", ("use `_` only between two digits, one at a time",)
+    return f"`{text}` is neither a number nor a name", ("put a space after the number, or begin the name with a letter",)
 
 
 def number_too_large(span: Span) -> Diagnostic:
@@ -122,57 +122,57 @@ def too_much_nesting(span: Span, what: str, limit: int) -> Diagnostic:
 def reserved_word(span: Span, word: str) -> Diagnostic:
     what = "reserved for later versions" if word == "train" else "a keyword"
     return Diagnostic(
-        "error", "reserved-word", f"`{word}` is {what} and cannot be a name", span, help=(f"another name will do: `{word}_`",)
+        "error", "reserved-word", f"`{word}` is {what} and cannot be a name", span, help=(f"use another name, such as `{word}_`",)
     )
 
 
 def positional_after_keyword(span: Span, keyword: Span) -> Diagnostic:
-    mark = Mark(keyword, "the first argument with a name")
+    mark = Mark(keyword, "the first named argument")
     return Diagnostic(
         "error",
         "positional-after-keyword",
-        "an argument without a name follows one with a name",
+        "positional argument follows a named argument",
         span,
         marks=(mark,),
-        help=("put the arguments without names first",),
+        help=("put positional arguments before named ones",),
     )
 
 
 def in_takes_no_arguments(span: Span) -> Diagnostic:
-    return syntax(span, "`in` is the input of the block and takes no arguments", help=("a stage comes behind an arrow: `in -> dense 2`",))
+    return syntax(span, "`in` is the input of the block and takes no arguments", help=("write a stage after an arrow: `in -> dense 2`",))
 
 
 def model_without_label(span: Span) -> Diagnostic:
-    return syntax(span, "a model made of another one has no label", help=("its name is the one behind `model`",))
+    return syntax(span, "a derived model cannot have a label", help=("remove the label: the name of the model follows `model`",))
 
 
 def bad_arrow(span: Span, text: str) -> Diagnostic:
-    return syntax(span, f"stages are joined by `->`, not by `{text}`", help=("write `->`",), edits=(Edit(span, "->"),))
+    return syntax(span, f"stages are separated by `->`, not by `{text}`", help=("write `->`",), edits=(Edit(span, "->"),))
 
 
 def comma_between_arguments(span: Span) -> Diagnostic:
     message = "the arguments of a stage are separated by spaces, not by commas"
-    return syntax(span, message, help=("leave the comma out: `conv 64 3x3`",), edits=(Edit(span, ""),))
+    return syntax(span, message, help=("remove the comma: `conv 64 3x3`",), edits=(Edit(span, ""),))
 
 
 def single_equals(span: Span) -> Diagnostic:
-    return syntax(span, "`=` gives a name to something; it does not compare", help=("to compare, write `==`",), edits=(Edit(span, "=="),))
+    return syntax(span, "`=` is not a comparison", help=("write `==` to compare",), edits=(Edit(span, "=="),))
 
 
 def double_equals(span: Span) -> Diagnostic:
-    return syntax(span, "`==` compares; it gives no value to an argument", help=("write `name=value`",), edits=(Edit(span, "="),))
+    return syntax(span, "`==` is a comparison, not an argument", help=("write `name=value`",), edits=(Edit(span, "="),))
 
 
 def negative_argument(span: Span, number: str) -> Diagnostic:
     return syntax(
         span,
-        "a negative number without a name stands in parentheses",
-        f"this would subtract {number}",
-        help=(f"write `(-{number})`, `[-{number}]` if it is a list, or give its name: `axis=-{number}`",),
+        "a negative positional argument needs parentheses",
+        f"this subtracts {number}",
+        help=(f"write `(-{number})`, `[-{number}]` for a list, or name the argument: `axis=-{number}`",),
         edits=(Edit(span, f"(-{number})"),),
     )
 
 
 def python_constant(span: Span, text: str) -> Diagnostic:
     word = text.lower()
-    return syntax(span, f"`{text}` is written `{word}`", help=(f"write `{word}`",), edits=(Edit(span, word),))
+    return syntax(span, f"`{text}` is not a boolean literal", help=(f"write `{word}`",), edits=(Edit(span, word),))

@@ -1,4 +1,4 @@
-"""Where the parser stopped, and "expected this, found that" for what has no message of its own."""
+"""The position where the parser stopped, and the generic message "expected this, found that"."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ _CLOSERS = frozenset(("RPAR", "RBRACK", "RBRACE"))
 
 _AFTER = {
     "ARROW": "a stage", "LET": "a name", "FN": "a name", "BLOCK": "a name", "MODEL": "a name", "SHARED": "a name", "ASSIGN": "a pipeline",
-    "OUT": "a pipeline", "EXPECT": "a condition or a shape", "INPUT": "a shape", "PARAM": "a shape", "TABLE": "its indices in parentheses",
-    "REPEAT": "a count or a binder such as `i in 0..4`", "EACH": "a binder such as `r in [1, 2]`", "IF": "a condition", "IS": "a shape",
+    "OUT": "a pipeline", "EXPECT": "a condition or a shape", "INPUT": "a shape", "PARAM": "a shape", "TABLE": "indices in parentheses",
+    "REPEAT": "a count or a loop variable such as `i in 0..4`", "EACH": "a loop variable such as `r in [1, 2]`", "IF": "a condition",
+    "IS": "a shape",
     "WHERE": "a condition", "USE": "a path in double quotes", "DOT": "a name", "EQUALS": "a value", "PLUS": "a value", "MINUS": "a value",
     "TIMES": "a value", "AT": "a value", "POWER": "a value", "COMPARE": "a value", "AND": "a condition", "OR": "a condition",
-    "NOT": "a condition", "DOTDOT": "a value", "COMMA": "a value", "COMMA_WHERE": "a condition", "BINDER_IN": "what to go through",
+    "NOT": "a condition", "DOTDOT": "a value", "COMMA": "a value", "COMMA_WHERE": "a condition", "BINDER_IN": "a count, a range or a list",
     "COLON": "a shape in square brackets", "ELSE": "`{` or `if`",
 }  # fmt: skip
-_SIGNS = (("LBRACE", "`{`"), ("EQUALS", "`=`"), ("ASSIGN", "`=`"), ("RPAR", "`)`"), ("RBRACK", "`]`"), ("ELSE", "`else`"))
+_PUNCTUATION = (("LBRACE", "`{`"), ("EQUALS", "`=`"), ("ASSIGN", "`=`"), ("RPAR", "`)`"), ("RBRACK", "`]`"), ("ELSE", "`else`"))
 
 
 class Stop:
-    """The place: `possible` are the terminals that could have stood there."""
+    """The position: `possible` are the terminals that the grammar allows there."""
 
     def __init__(self, source: SourceFile, tokens: list[Token], at: int, possible: frozenset[str], whole: str) -> None:
         self.source = source
@@ -61,7 +62,7 @@ class Stop:
 
     @property
     def span(self) -> Span:
-        """Where the caret goes: for the end of a line, behind what stands last on it."""
+        """The span of the caret: for the end of a line, after the last token on it."""
         if self.token.type in ("NL", END) and self.previous is not None:
             return Span(self.source, self.previous.end, self.previous.end)
         return self.span_of(self.token)
@@ -78,7 +79,7 @@ class Stop:
         return self.tokens[self.first_index : self.at]
 
     def statement_has(self, kind: str) -> bool:
-        """Whether `kind` stands behind the last arrow of the statement."""
+        """Whether `kind` occurs after the last arrow of the statement."""
         for token in reversed(self.before):
             if token.type in ("ARROW", "COMMA"):
                 return False
@@ -101,7 +102,7 @@ class Stop:
 
     @property
     def in_condition(self) -> bool:
-        """Whether an expression has begun in which `=` can only have meant `==`."""
+        """Whether the position is in an expression in which `=` can only be a mistake for `==`."""
         if self.opener is not None:
             return self.opener.type == "LPAR"
         return any(token.type in ("IF", "WHERE", "EACH", "REPEAT") for token in self.before)
@@ -130,18 +131,18 @@ def expected(stop: Stop) -> Diagnostic:
     inside = stop.opener is not None
     unlikely = {"ASSIGN"} if "EQUALS" in stop.possible else set()
     unlikely |= set() if inside else {"RPAR", "RBRACK"}
-    signs = [sign for kind, sign in _SIGNS if kind in stop.possible and kind not in unlikely]
+    options = [shown for kind, shown in _PUNCTUATION if kind in stop.possible and kind not in unlikely]
     if "ARROW" in stop.possible:
-        signs.insert(0, "`->`")
+        options.insert(0, "`->`")
     if "COMMA" in stop.possible and stop.opener is not None:
-        signs.append("`,`")
+        options.append("`,`")
     if "NL" in stop.possible and stop.opener is None and stop.token.type != "NL":
-        signs.append("the end of the line")
+        options.append("the end of the line")
     elif END in stop.possible and stop.token.type not in ("NL", END) and stop.opener is None:
-        signs.append(f"the end of the {stop.whole}")
-    if not signs or stop.at_start:
+        options.append(f"the end of the {stop.whole}")
+    if not options or stop.at_start:
         return errors.syntax(stop.span, _unexpected(stop))
-    what = signs[0] if len(signs) == 1 else f"{', '.join(signs[:-1])} or {signs[-1]}"
+    what = options[0] if len(options) == 1 else f"{', '.join(options[:-1])} or {options[-1]}"
     return errors.syntax(stop.span, f"expected {what}, found {found(stop)}")
 
 
@@ -157,4 +158,4 @@ def _after(stop: Stop, previous: Token) -> str:
 
 
 def _unexpected(stop: Stop) -> str:
-    return f"a statement cannot begin with {found(stop)}" if stop.at_start else f"{found(stop)} cannot stand here"
+    return f"a statement cannot begin with {found(stop)}" if stop.at_start else f"unexpected {found(stop)}"

@@ -1,4 +1,4 @@
-"""Where a space goes between two tokens."""
+"""The spaces between tokens."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def join(words: Sequence[tuple[Leaf, str]]) -> str:
 
 
 def spaced_equals(items: Sequence[Leaf | BracketText | Braces]) -> None:
-    """Tells apart what the grammar need not: the `=` of `let`, `shared`, `fn`, `model`, `table` from that of an argument, signs from
-    differences, and the function `where` from the condition and the stage. Works on the types of the statement's tokens, outside braces."""
+    """Distinguishes tokens that the grammar does not: the `=` of `let`, `shared`, `fn`, `model`, `table` from that of an argument, unary
+    from binary `-`, and the function `where` from the condition and the stage. Changes the tokens' types, outside braces."""
     first = items[0]
     binding = isinstance(first, Leaf) and first.token.type in ("LET", "SHARED", "FN", "MODEL")
     header = isinstance(first, Leaf) and first.token.type in ("BLOCK", "MODEL", "FN")
@@ -46,7 +46,7 @@ def spaced_equals(items: Sequence[Leaf | BracketText | Braces]) -> None:
 
 
 def _retype(items: Sequence[Leaf | BracketText | Braces], binding: bool, before: str) -> None:
-    called = False  # behind the `where` of a formula
+    called = False  # after the `where` of a formula
     for item in items:
         if isinstance(item, BracketText):
             if called:

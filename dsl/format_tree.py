@@ -1,4 +1,4 @@
-"""What the formatter lays out: the tokens of a text grouped by brackets and statements, with the comments where they belong.
+"""The formatter's tree: the tokens of a text grouped by brackets and statements, with the comments attached.
 
 In: a text that parses. Out: the statements of the file. Always: every token and every comment of the text is in the tree exactly once.
 """
@@ -18,7 +18,7 @@ _CLOSERS = frozenset(("RPAR", "RBRACK"))
 
 
 class Leaf:
-    """A token. `trailing` are comments behind it on its line, `below` those on lines of their own behind it, inside the statement."""
+    """A token. `trailing` are comments after it on its line, `below` those on lines of their own after it, inside the statement."""
 
     __slots__ = ("token", "trailing", "below")
 
@@ -45,7 +45,7 @@ class BracketText:
 
 class StatementText:
     """One statement; `above` are comments on lines of their own before it, each with whether an
-    empty line goes before it; `blank` says so of the statement itself."""
+    empty line precedes it; `blank`: whether one precedes the statement itself."""
 
     __slots__ = ("items", "above", "blank")
 
@@ -56,7 +56,7 @@ class StatementText:
 
 
 class Braces:
-    """`{ ... }`; `closing` are the comments before the `}`; `inline` says that the text has it on one line."""
+    """`{ ... }`; `closing` are the comments before the `}`; `inline`: it is on one line in the text."""
 
     __slots__ = ("open", "statements", "close", "closing", "inline")
 
@@ -72,7 +72,7 @@ Item = Leaf | BracketText | Braces
 
 
 def group(source: SourceFile) -> Braces:
-    """The whole file, as if it stood in braces."""
+    """The whole file, as if it were in braces."""
     tokens, comments = lex(source.text, tables())
     return _Grouping(source, lay_out(source, tokens, []), comments).file()
 
@@ -83,9 +83,9 @@ class _Grouping:
         self.tokens = [token for token in tokens if token.type != "NL"]
         self.starts = {after.start for before, after in pairwise(tokens) if before.type in ("NL", "LBRACE")}
         self.comments: dict[int, list[Token]] = {}
-        places = [token.start for token in self.tokens]
+        starts = [token.start for token in self.tokens]
         for comment in comments:
-            self.comments.setdefault(bisect_right(places, comment.start) - 1, []).append(comment)
+            self.comments.setdefault(bisect_right(starts, comment.start) - 1, []).append(comment)
 
     def file(self) -> Braces:
         root = Braces(Leaf(Token("LBRACE", "", 0, 0)))
@@ -136,7 +136,7 @@ class _Grouping:
         return leaf
 
     def _attach(self, index: int, token: Token, leaf: Leaf) -> list[tuple[str, bool]]:
-        """Gives a token the comments behind it and returns those that belong to the next statement."""
+        """Attaches the comments after a token to it and returns those that belong to the next statement."""
         comments = self.comments.get(index, [])
         own_line = [comment for comment in comments if "\n" in self.text[token.end : comment.start]]
         leaf.trailing = [comment.text.rstrip() for comment in comments if comment not in own_line]
@@ -146,12 +146,12 @@ class _Grouping:
         leaf.below = [comment.text.rstrip() for comment in own_line]
         return []
 
-    def _apart(self, comments: list[Token], behind: int) -> list[tuple[str, bool]]:
-        """Comments with whether an empty line goes before each."""
+    def _apart(self, comments: list[Token], after: int) -> list[tuple[str, bool]]:
+        """Comments with whether an empty line precedes each."""
         made = []
         for comment in comments:
-            made.append((comment.text.rstrip(), self.text.count("\n", behind, comment.start) > 1))
-            behind = comment.end
+            made.append((comment.text.rstrip(), self.text.count("\n", after, comment.start) > 1))
+            after = comment.end
         return made
 
     def _blank_before(self, token: Token) -> bool:

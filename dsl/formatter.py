@@ -1,11 +1,11 @@
-"""Syntax tree's text in the one style: `format_source`.
+"""The formatter: `format_source`.
 
-In: a text. Out: the same text laid out anew, or None and the diagnostics if it does not parse. Always: the result has the same tokens
+In: a text. Out: the text in the canonical style, or None and the diagnostics if it does not parse. Always: the result has the same tokens
 and comments in the same order, parses to the same tree, and formats to itself.
 
-The style: two spaces a level, one space between words, `name=value` tight, at most one empty line. A statement stays on one
-line if it fits and its author put no line break before an arrow; or else every arrow begins a line, and brackets that are still too
-wide are opened.
+The style: two spaces a level, one space between tokens, none around the `=` of an argument, at most one empty line. A statement stays on
+one line if it fits and the text has no line break before an arrow; otherwise every arrow begins a line, and brackets that are still
+too wide are broken over several lines.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ INDENT = 2
 
 
 def format_source(source: SourceFile) -> tuple[str | None, list[Diagnostic]]:
-    """The text in the one style; None if there is any diagnostic."""
+    """The text in the canonical style; None if there is any diagnostic."""
     _, problems = parse(source)
     if problems:
         return None, problems
@@ -58,7 +58,7 @@ class _Printer:
     # --- one line -----------------------------------------------------------------------------------------------------
 
     def _flat(self, items: list[Item]) -> str | None:
-        """The items on one line, or None if a comment or a body in them needs more. Comments behind the last are the caller's."""
+        """The items on one line, or None if a comment or a body in them needs more. Comments after the last are left to the caller."""
         words: list[tuple[Leaf, str]] = []
         if not self._flatten(items, words) or any(leaf.commented for leaf, _ in words[:-1]):
             return None
@@ -112,8 +112,8 @@ class _Printer:
         return False
 
     def _run(self, items: list[Item], indent: int, deeper: int) -> tuple[list[str], bool]:
-        """Items without a line break of their own. What brackets and bodies hold goes on lines of its own where it must; second: whether
-        brackets were opened, or a comment broke the line."""
+        """Items without line breaks between them; the contents of brackets and bodies are put on lines of their own where needed. The
+        second result: whether brackets were broken, or a comment ended the line."""
         flat = self._flat(items)
         if flat is not None and indent + len(flat) <= WIDTH:
             return [flat + "".join(f"  {comment}" for comment in _last_leaf(items).trailing)], False
@@ -241,7 +241,7 @@ def _last_leaf(items: list[Item]) -> Leaf:
 
 
 def _with_comma(lines: list[str], piece: list[Item], comma: Leaf, indent: int) -> list[str]:
-    """The lines of a member with its comma, which may not go behind a comment."""
+    """The lines of a member with its comma, which must not follow a comment."""
     pad = " " * indent
     lines = [*lines, pad + ","] if _last_leaf(piece).commented else [*lines[:-1], lines[-1] + ","]
     lines[-1] += "".join(f"  {comment}" for comment in comma.trailing)

@@ -1,9 +1,9 @@
 """The tables of the language: `net.lark`, compiled once by Lark and then kept in the user's cache directory.
 
-In: nothing but `net.lark` beside this file. Out: `tables()`, plain data: the lexer's one pattern, the keywords, the LALR(1) automaton.
+In: `net.lark`, next to this file. Out: `tables()`, plain data: the lexer's one pattern, the keywords, the LALR(1) automaton.
 Lark itself is imported only to build them. Importing it and building would cost a fifth of a second in every `netc check`, and even
 loading what `Lark.save` writes costs more than all the rest of parsing a small file; these tables load in a millisecond.
-Always: a cache that cannot be read or written, or is damaged, is as if it were not there.
+Always: a cache that cannot be read or written, or is corrupt, is ignored.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from .record import Record
 START_FILE = "file"
 START_EXPRESSION = "expr"
 END = "$END"
-# Written in front of the tables; to be raised whenever their layout changes.
+# Part of the cache's key; to be increased whenever the layout of the tables changes.
 _LAYOUT = "1"
 
 
 class Tables(Record):
     """The automaton. An action of `rows[state][symbol]` is the state to go to, or `~rule` to reduce by `rules[rule]`.
 
-    A rule is (number of symbols, symbol made, method of the builder); without a method the one child stands for itself.
+    A rule is (number of symbols, symbol made, method of the builder); without a method, its only child is passed on.
     """
 
     pattern: re.Pattern[str]
@@ -75,7 +75,7 @@ def _read(path: str) -> Plain | None:
     try:
         with open(path, "rb") as file:
             content = file.read()
-        # marshal must not be shown damaged data, so the sum is looked at first
+        # marshal must not read corrupt data, so the checksum is tested first
         if len(content) < 4 or zlib.crc32(content[4:]) != int.from_bytes(content[:4], "big"):
             return None
         plain: Plain = marshal.loads(content[4:])
@@ -97,7 +97,7 @@ def _write(path: str, plain: Plain) -> None:
 
 
 def build(text: str) -> Plain:
-    """Compiles the grammar: what the cache holds. Lark refuses a reduce/reduce conflict; tests refuse any other."""
+    """Compiles the grammar to what the cache contains. Lark rejects reduce/reduce conflicts; a test rejects all others."""
     lark = make_lark(text)
     table = lark.parser.parser._parse_table
     numbers = {rule: number for number, rule in enumerate(lark.rules)}

@@ -1,12 +1,12 @@
-"""The token filter: what the lexer found, made ready for the grammar.
+"""The token filter between the lexer and the grammar.
 
 In: all tokens of a text. Out: the tokens the grammar reads, and diagnostics. It
 
 - drops the newlines that end no statement, and turns `;` and the others into one NL between two statements;
-- settles by looking at neighbours what the grammar cannot: tight brackets, `=` that binds a name, the names of `(a, b) = ` and of a
-  `repeat`, the commas between the conditions of an input;
-- balances brackets. Behind it every bracket has its partner: a missing one is reported and put in, an unexpected one is taken out, and a
-  REPORTED token makes the parser drop the statement without a further word. Nesting beyond the limits is reported alike.
+- decides by looking at neighbouring tokens what the grammar cannot: tight brackets, `=` that binds a name, the names of `(a, b) = ` and of
+  a `repeat`, the commas between the conditions of an input;
+- balances brackets. In its output every bracket has its partner: a missing one is reported and inserted, an unexpected one is removed, and
+  a REPORTED token makes the parser drop the statement without a further message. Nesting beyond the limits is reported in the same way.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ MAX_NESTING = 200
 _CLOSER = {"LPAR": ("RPAR", ")"), "LBRACK": ("RBRACK", "]"), "LBRACE": ("RBRACE", "}")}
 _OPENER = {"RPAR": ("LPAR", "("), "RBRACK": ("LBRACK", "["), "RBRACE": ("LBRACE", "{")}
 _OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE", "AND", "OR", "NOT", "DOTDOT"))
-# A line that ends with one of these goes on
+# A line that ends with one of these is continued on the next
 _GOES_ON = _OPERATORS | {"ARROW", "COMMA", "COMMA_WHERE", "LBRACE", "NL", "EQUALS", "ASSIGN", "COLON", "ELSE"}
-# ... as does one before these
+# ... and so is one before these
 _CONTINUES = frozenset(("ARROW", "ELSE"))
 _ENDS_VALUE = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "IN", "LABEL", "RBRACE"))
 _TOP_LEVEL = frozenset(("BLOCK", "MODEL", "FN", "USE"))
@@ -60,8 +60,8 @@ class _Filter:
         self.last_newline: Token | None = None
         self.line = 0
         self.at_line_start = True
-        self.cut_line = -1  # the line on which a string without an end swallowed what came behind it
-        self.where = -1  # how many brackets were open at the `where` we are in
+        self.cut_line = -1  # the line on which a string without an end swallowed the rest
+        self.where = -1  # the number of brackets open at the current `where`
         self.chain = self.choices = self.outer = 0  # nesting: of `-a ** -b`, `not`, `a.b`; of `if else`; of the brackets around
         self.nesting_reported = self.brackets_reported = False
 
@@ -132,7 +132,7 @@ class _Filter:
             return
         self.newline = self.last_newline
 
-    # --- what neighbours settle ---------------------------------------------------------------------------------------
+    # --- what neighbours decide ---------------------------------------------------------------------------------------
 
     def _statement_start(self, index: int) -> None:
         """Retypes the `=` of `name =` and the first bracket and the `=` of `(a, b) =`."""
@@ -141,24 +141,24 @@ class _Filter:
             if tokens[index + 1].type == "EQUALS":
                 tokens[index + 1].type = "ASSIGN"
         elif tokens[index].type == "LPAR":
-            behind = self._behind_names(index, rest=True)
-            if behind and tokens[behind].type == "EQUALS":
+            end = self._end_of_names(index, rest=True)
+            if end and tokens[end].type == "EQUALS":
                 tokens[index].type = "LPAR_NAMES"
-                tokens[behind].type = "ASSIGN"
+                tokens[end].type = "ASSIGN"
 
     def _binders(self, index: int) -> None:
-        """Retypes the `in` of `repeat i in` and the first bracket and the `in` of `repeat (i, w) in`; `index` is behind the keyword."""
+        """Retypes the `in` of `repeat i in` and the first bracket and the `in` of `repeat (i, w) in`; `index` is after the keyword."""
         tokens = self.tokens
         if tokens[index].type == "NAME" and tokens[index + 1].type == "IN":
             tokens[index + 1].type = "BINDER_IN"
         elif tokens[index].type == "LPAR":
-            behind = self._behind_names(index)
-            if behind and tokens[behind].type == "IN":
+            end = self._end_of_names(index)
+            if end and tokens[end].type == "IN":
                 tokens[index].type = "LPAR_NAMES"
-                tokens[behind].type = "BINDER_IN"
+                tokens[end].type = "BINDER_IN"
 
-    def _behind_names(self, index: int, rest: bool = False) -> int:
-        """If a list of names in parentheses begins at `index`, the index behind it, or else 0. With `rest`, `...` may follow a name."""
+    def _end_of_names(self, index: int, rest: bool = False) -> int:
+        """If a list of names in parentheses begins at `index`, the index after it, otherwise 0. With `rest`, `...` may follow a name."""
         wanted = "NAME"
         for at in range(index + 1, len(self.tokens)):
             kind = self.tokens[at].type
@@ -233,11 +233,11 @@ class _Filter:
         self.chain = self.choices = 0
 
     def _closer(self, token: Token) -> None:
-        opener, sign = _OPENER[token.type]
+        opener, text = _OPENER[token.type]
         if self.open and self.open[-1].token.type == opener:
             self._pop()
         elif not any(one.token.type == opener for one in self._reachable(opener)):
-            self._wrong_closer(token, sign)
+            self._wrong_closer(token, text)
         else:
             self._report_open(self.open[-1].token)
             while self.open[-1].token.type != opener:
@@ -253,7 +253,7 @@ class _Filter:
             at -= 1
         return self.open[at:]
 
-    def _wrong_closer(self, token: Token, sign: str) -> None:
+    def _wrong_closer(self, token: Token, opener: str) -> None:
         span = self._span(token)
         if self.open and self.open[-1].token.type != "LBRACE":
             top = self.open[-1].token
@@ -265,7 +265,7 @@ class _Filter:
         if token.type == "RBRACE":
             self._report(errors.unexpected_brace(span), token)
         else:
-            self._report(errors.unopened_bracket(span, token.text, sign), token)
+            self._report(errors.unopened_bracket(span, token.text, opener), token)
         token.type = "REPORTED"
 
     def _pop(self) -> None:
@@ -277,7 +277,7 @@ class _Filter:
             self.brackets_reported = False
 
     def _close_one(self) -> None:
-        """Puts in the partner of the innermost bracket."""
+        """Inserts the partner of the innermost open bracket."""
         kind, text = _CLOSER[self.open[-1].token.type]
         at = self.out[-1].end
         self.out.append(Token(kind, text, at, at))

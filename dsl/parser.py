@@ -1,8 +1,8 @@
 """Text to syntax tree.
 
-In: a source file, any text. Out: its tree and the problems of its syntax; without problems the tree says all the text says. A statement
-that does not parse is reported once and left out of the tree, and parsing goes on behind it. Never raises, and its stack does not
-grow with the text: a pipeline of a hundred thousand stages is read in linear time.
+In: a source file, any text. Out: its tree and its syntax errors; without errors the tree is complete. A statement that does not parse is
+reported once and left out of the tree, and parsing continues after it. Never raises, and its stack does not grow with the text: a
+pipeline of a hundred thousand stages is parsed in linear time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_SYNTAX_ERRORS = 20
 
 
 def parse(source: SourceFile) -> tuple[ast.File, list[Diagnostic]]:
-    """The tree of a text and the problems found, in the order of their places."""
+    """The tree of a text and the errors found, in the order of their positions."""
     problems: list[Diagnostic] = []
     tokens, _ = lex(source.text, tables())
     tokens = lay_out(source, tokens, problems)
@@ -44,7 +44,7 @@ def _first(problems: list[Diagnostic]) -> list[Diagnostic]:
     if len(problems) <= MAX_SYNTAX_ERRORS:
         return problems
     shown = problems[:MAX_SYNTAX_ERRORS]
-    note = f"this is one of {len(problems)} errors of syntax; the others are not shown"
+    note = f"this is one of {len(problems)} syntax errors; the others are not shown"
     return [*shown[:-1], replace(shown[-1], notes=(*shown[-1].notes, note))]
 
 
@@ -58,10 +58,10 @@ class _Parser:
         self.rules = [(size, made, method(builder, name)) for size, made, name in self.tables.rules]
 
     def statements(self, tokens: list[Token]) -> ast.File:
-        """The whole automaton: a statement that fails is taken back and BROKEN put in its place."""
+        """Runs the automaton: a statement that fails is undone and replaced by BROKEN."""
         states = [self.tables.starts[START_FILE]]
         values: list[Any] = []
-        starts = [(0, 1)]  # of the statement we are in and those around it: the index of its first token, the number of states
+        starts = [(0, 1)]  # of the current statement and those around it: the index of its first token, the number of states
         at = 0
         while True:
             token = tokens[at]
@@ -110,7 +110,7 @@ class _Parser:
             self.problems.append(report)
 
     def _accepts(self, states: list[int], kind: str) -> bool:
-        """Whether a token could be shifted: the automaton's own look-ahead also has what is possible in other contexts."""
+        """Whether a token could be shifted: the automaton's look-ahead sets include tokens of other contexts."""
         states = states[:]
         while True:
             action = self.tables.rows[states[-1]].get(kind)
@@ -125,7 +125,7 @@ class _Parser:
                 return True
 
     def _feed(self, states: list[int], values: list[Any], token: Token) -> bool:
-        """One step of an LALR(1) automaton: reduces as far as `token` asks for and shifts it. False if it cannot be there."""
+        """One step of an LALR(1) automaton: reduces as far as `token` requires and shifts it. False if it is not allowed."""
         rows, rules, kind = self.tables.rows, self.rules, token.type
         while True:
             action = rows[states[-1]].get(kind)
@@ -151,7 +151,7 @@ class _Parser:
 
 
 class BrokenToken(Token):
-    """What stands for a statement that did not parse; `binds` are the names it would have bound."""
+    """The token that replaces a statement that did not parse; `binds` are the names it would have defined."""
 
     __slots__ = ("binds",)
 
@@ -171,7 +171,7 @@ def _bound(tokens: list[Token]) -> list[Token]:
 
 
 def _statement_end(tokens: list[Token], first: int) -> int:
-    """The index of the NL, `}` or END behind the statement that begins at `first`; brackets are balanced."""
+    """The index of the NL, `}` or END after the statement that begins at `first`; brackets are balanced."""
     depth = 0
     for at in range(first, len(tokens)):
         kind = tokens[at].type

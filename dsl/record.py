@@ -1,4 +1,4 @@
-"""Frozen records that cost next to nothing to declare.
+"""Frozen records whose classes are cheap to create.
 
 A `Record` subclass behaves as `@dataclass(frozen=True, slots=True)` does: fields from its annotations, in order, with defaults;
 equality and hash by value; positional patterns in `match`. `dataclass` compiles several functions for every class, about a
@@ -57,7 +57,7 @@ class Record(metaclass=RecordMeta):
 
     @classmethod
     def _complete(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """The values of all fields: as given by place or name, or their defaults."""
+        """The values of all fields: as given by position or name, or their defaults."""
         fields = cls.__match_args__
         if len(args) > len(fields):
             raise TypeError(f"{cls.__name__} takes {len(fields)} fields, got {len(args)}")
@@ -68,7 +68,7 @@ class Record(metaclass=RecordMeta):
             elif field in cls._defaults:
                 values.append(cls._defaults[field])
             else:
-                raise TypeError(f"{cls.__name__} lacks the field {field}")
+                raise TypeError(f"{cls.__name__} is missing the field {field}")
         if kwargs:
             raise TypeError(f"{cls.__name__} has no field {next(iter(kwargs))} (or it was given twice)")
         return tuple(values)

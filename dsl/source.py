@@ -1,7 +1,7 @@
-"""Texts and places in them.
+"""Texts and positions in them.
 
-Everywhere inside netc a place is a pair of character offsets into a `SourceFile`; lines and columns exist only at the border and
-are computed here and nowhere else.
+Inside netc a position is a pair of character offsets into a `SourceFile`; lines and columns are only computed for output, here and
+nowhere else.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .record import Record
 
 
 class SourceFile:
-    """A named text. `name` is what messages show: a path as the user wrote it, `<stdin>` or `<text>`."""
+    """A named text. `name` is the name in messages: a path as the user wrote it, `<stdin>` or `<text>`."""
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name

@@ -1,7 +1,7 @@
-"""Why a token cannot stand where it stands, in words a person uses.
+"""Explains why a token is not allowed at its position.
 
-In: the tokens and the place where the automaton stopped. Out: one diagnostic, or None where the token filter has already reported the
-cause. Special cases, most of them mistakes people make, come first; what is left is "expected this, found that".
+In: the tokens and the position where the automaton stopped. Out: one diagnostic, or None where the token filter has already reported the
+cause. Special cases, most of them common mistakes, come first; the rest is "expected this, found that".
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _STAGE_STARTS = frozenset(("NAME", "LPAR", "IF", "REPEAT", "EACH", "IN", "INPUT"
 _OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE"))
 _DEFINITIONS = frozenset(("BLOCK", "MODEL", "FN", "USE"))
 _STATEMENTS = frozenset(("LET", "OUT", "EXPECT", "SHARED"))
-_NAMED_BEHIND = frozenset(("LET", "FN", "BLOCK", "MODEL", "SHARED", "DOT", "EACH"))
-_ASKED = ("shape", "rank", "channels", "features", "dtype")
-_ARGUMENT_HELP = ("an argument that is computed stands in parentheses: `dense (2 * k)`",)
+_NAME_FOLLOWS = frozenset(("LET", "FN", "BLOCK", "MODEL", "SHARED", "DOT", "EACH"))
+_ATTRIBUTES = ("shape", "rank", "channels", "features", "dtype")
+_ARGUMENT_HELP = ("put a computed argument in parentheses: `dense (2 * k)`",)
 
 
 def explain(source: SourceFile, tokens: list[Token], at: int, possible: frozenset[str], whole: str) -> Diagnostic | None:
-    """`possible` are the terminals that could stand at `tokens[at]`, `whole` is what the tokens are: a file or an expression."""
+    """`possible` are the terminals allowed at `tokens[at]`; `whole` says what the tokens are: a file or an expression."""
     stop = Stop(source, tokens, at, possible, whole)
     token = stop.token
     if token.type == "REPORTED" or (token.start == token.end and token.type != END):
@@ -38,7 +38,7 @@ def explain(source: SourceFile, tokens: list[Token], at: int, possible: frozense
 
 
 def _lexical(stop: Stop) -> Diagnostic | None:
-    """What is no word of the language at all."""
+    """Text that is not a token of the language."""
     token, span = stop.token, stop.span
     match token.type:
         case "STRAY":
@@ -54,7 +54,7 @@ def _lexical(stop: Stop) -> Diagnostic | None:
         case "TRAIN":
             return errors.reserved_word(span, "train")
         case "SEMICOLON":
-            return errors.syntax(span, "`;` cannot stand inside brackets", help=("a statement ends outside its brackets",))
+            return errors.syntax(span, "unexpected `;` inside brackets", help=("close the brackets before the `;`",))
     return None
 
 
@@ -64,7 +64,7 @@ def _keyword_as_name(stop: Stop) -> Diagnostic | None:
         return None
     if token.type in ("EQUALS", "ASSIGN") and previous.text in tables().keywords and previous.type not in ("TRUE", "FALSE"):
         return errors.reserved_word(stop.span_of(previous), previous.text)
-    if token.text in tables().keywords and (previous.type in _NAMED_BEHIND or (previous.type == "COLON" and stop.first.type == "USE")):
+    if token.text in tables().keywords and (previous.type in _NAME_FOLLOWS or (previous.type == "COLON" and stop.first.type == "USE")):
         return errors.reserved_word(stop.span, token.text)
     if token.text in tables().keywords and "NAME" in stop.possible and "PLUS" not in stop.possible and stop.in_header:
         return errors.reserved_word(stop.span, token.text)
@@ -72,12 +72,12 @@ def _keyword_as_name(stop: Stop) -> Diagnostic | None:
 
 
 def _habit(stop: Stop) -> Diagnostic | None:
-    """A word of Python, not of this language, in the place of a stage: it is the cause of what follows."""
+    """A keyword of Python where a stage is expected: the cause of the errors that follow."""
     for at in range(stop.first_index, stop.at + 1):
         token = stop.tokens[at]
         first = at == stop.first_index or stop.tokens[at - 1].type in ("ARROW", "RBRACE")
         if first and token.type == "NAME" and token.text in HABITS:
-            return errors.syntax(stop.span_of(token), f"`{token.text}` means nothing here", help=(HABITS[token.text],))
+            return errors.syntax(stop.span_of(token), f"`{token.text}` is not part of the language", help=(HABITS[token.text],))
     return None
 
 
@@ -86,38 +86,39 @@ def _method(stop: Stop) -> Diagnostic | None:
     if stop.token.type != "LPAR_TIGHT" or stop.at < 3 or stop.tokens[stop.at - 2].type != "DOT":
         return None
     owner, name = stop.tokens[stop.at - 3].text, stop.tokens[stop.at - 1].text
-    asked = f"write `{owner}.{name}`" if name in _ASKED else f"a stage stands behind an arrow: `{owner} -> {name}`"
-    return errors.syntax(stop.span, f"`{owner}.{name}` is not called", help=(asked,))
+    if name in _ATTRIBUTES:
+        return errors.syntax(stop.span, f"`{owner}.{name}` is an attribute, not a method", help=(f"write `{owner}.{name}`",))
+    return errors.syntax(stop.span, "tensors have no methods", help=(f"write the stage after an arrow: `{owner} -> {name}`",))
 
 
 def _misplaced_word(stop: Stop) -> Diagnostic | None:
     kind, text, previous = stop.token.type, stop.token.text, stop.previous
     if kind in _DEFINITIONS and stop.at_start:
         return errors.syntax(
-            stop.span, f"`{text}` can only stand at the top of a file", help=(f"move the `{text}` out of the body around it",)
+            stop.span, f"`{text}` is only allowed at the top level of a file", help=(f"move the `{text}` out of this body",)
         )
     if kind in ("INPUT", "PARAM", "TABLE") and previous is not None and previous.type == "ARROW":
-        return errors.syntax(stop.span, f"`{text}` can only begin a pipeline", "nothing flows into it")
+        return errors.syntax(stop.span, f"`{text}` can only begin a pipeline", "it takes no input")
     if kind in _STATEMENTS | _DEFINITIONS and previous is not None and previous.type in _VALUES | {"ARROW"}:
         return errors.syntax(stop.span, f"`{text}` can only begin a statement", help=("begin a new line before it",))
     if kind == "DOT" and previous is not None and previous.type == "NAME" and "ARROW" in stop.possible:
         torch = stop.tokens[stop.at + 1]
-        help = (f"`netc ops {torch.text}` tells what PyTorch's `{torch.text}` is called here",) if torch.text[:1].isupper() else ()
-        return errors.syntax(stop.span, f"`{previous.text}.` is no stage", "a stage has a plain name", help=help)
+        help = (f"see `netc ops {torch.text}` for the counterpart of PyTorch's `{torch.text}`",) if torch.text[:1].isupper() else ()
+        return errors.syntax(stop.span, f"`{previous.text}.` is not a stage", "the name of a stage has no dots", help=help)
     if kind == "ELSE":
-        return errors.syntax(stop.span, "this `else` has no `if`")
+        return errors.syntax(stop.span, "`else` without `if`")
     if kind == "AS" and (previous is None or previous.type in _VALUES):
         return errors.syntax(stop.span, "expected a name after `as`")
     if kind == "ELLIPSIS" and previous is not None and previous.type == "NAME":
-        what = f"the name alone stands for all tensors of a tuple: `{previous.text}`"
-        return errors.syntax(stop.span, "`...` stands where a name is bound, not where it is used", help=(what,))
+        what = f"write `{previous.text}` alone for all tensors of the tuple"
+        return errors.syntax(stop.span, "`...` is only allowed where a tuple is unpacked", help=(what,))
     if kind == "ELLIPSIS":
         return errors.syntax(
             stop.span,
-            "`...` means nothing here",
+            "unexpected `...`",
             help=(
-                "it can stand in the pattern of a parameter, `block f(x: [..., D]) { ... }`,"
-                " and behind a name that takes what is left of a tuple: `(first, rest...) = parts`",
+                "use it in the shape of a parameter, `block f(x: [..., D]) { ... }`,"
+                " or after a name that takes the remaining tensors of a tuple: `(first, rest...) = parts`",
             ),
         )
     return None
@@ -130,41 +131,41 @@ def _label(stop: Stop) -> Diagnostic | None:
     if stop.previous is not None and stop.previous.type == "RBRACE":
         return errors.syntax(
             stop.span,
-            "a label stands before the body, not behind it",
-            help=(f"`repeat 2 {text} {{ ... }}`; an `if` is labelled in parentheses: `(if ...) {text}`",),
+            "a label precedes the body",
+            help=(f"write `repeat 2 {text} {{ ... }}`; label an `if` in parentheses: `(if ...) {text}`",),
         )
     if stop.first.type in ("INPUT",) or stop.statement_has("INPUT"):
         name = text.split()[-1]
-        return errors.syntax(stop.span, "an input has no label", help=(f"name it where it begins: `{name} = input ...`",))
-    return errors.syntax(stop.span, "nothing here can have a label", help=("a label stands directly behind a stage and its arguments",))
+        return errors.syntax(stop.span, "an input cannot have a label", help=(f"name it with `{name} = input ...`",))
+    return errors.syntax(stop.span, "unexpected label", help=("put the label directly after a stage and its arguments",))
 
 
-def _bracket_behind_label(stop: Stop) -> Diagnostic | None:
+def _bracket_after_label(stop: Stop) -> Diagnostic | None:
     if stop.token.type not in ("LBRACK", "LBRACK_TIGHT") or stop.previous is None or stop.previous.type != "LABEL":
         return None
     text = stop.previous.text
-    return errors.syntax(stop.span, "a label has no index", help=(f"what differs stands in braces: `{text}.{{i}}`, `{text}{{i}}`",))
+    return errors.syntax(stop.span, "a label cannot be indexed", help=(f"write the index in braces: `{text}.{{i}}` or `{text}{{i}}`",))
 
 
 def _comma(stop: Stop) -> Diagnostic | None:
     if stop.token.type not in ("COMMA", "COMMA_WHERE"):
         return None
     if stop.first.type == "NAME" and stop.names_before_equals():
-        return errors.syntax(stop.span, "several names stand in parentheses", help=("write `(a, b) = ...`",))
+        return errors.syntax(stop.span, "several names need parentheses", help=("write `(a, b) = ...`",))
     if stop.opener is not None and stop.opener.type in ("LPAR", "LPAR_TIGHT"):
         if stop.before_opener is not None and stop.before_opener.type in ("NAME", "WHERE") and stop.opener.type == "LPAR":
             name = stop.before_opener.text
             return errors.syntax(
                 stop.span,
-                "an argument in parentheses is one value",
-                help=(f"tensors come to a stage by an arrow: `(a, b) -> {name}`",),
+                "an argument in parentheses must be a single value",
+                help=(f"pass tensors to a stage with an arrow: `(a, b) -> {name}`",),
             )
         if stop.opener.type == "LPAR" and stop.previous is not None and stop.previous.type == "NUMBER":
-            help = "a size for each axis is written `3x3`, a list `[3, 3]`"
-            return errors.syntax(stop.span, "an argument in parentheses is one value", help=(help,))
+            help = "write `3x3` for a size for each axis, `[3, 3]` for a list"
+            return errors.syntax(stop.span, "an argument in parentheses must be a single value", help=(help,))
         return None
     if stop.opener is not None and stop.opener.type == "LBRACK_TIGHT":
-        return errors.syntax(stop.span, "an index is one value", help=("put a space before `[` if it is a list of its own",))
+        return errors.syntax(stop.span, "an index must be a single value", help=("put a space before `[` if it begins a list",))
     if stop.previous is not None and stop.previous.type in _VALUES and stop.opener is None and stop.first.type not in _STATEMENTS:
         return errors.comma_between_arguments(stop.span)
     return None
@@ -177,7 +178,7 @@ def _equals(stop: Stop) -> Diagnostic | None:
         return errors.single_equals(stop.span)
     if stop.previous is not None and stop.previous.type in _VALUES:
         what = "the left side of `=` must be a name, or names in parentheses"
-        return errors.syntax(stop.span, what, help=("`x = ...` and `(a, b) = ...` name tensors",))
+        return errors.syntax(stop.span, what, help=("write `x = ...` or `(a, b) = ...` to name tensors",))
     return None
 
 
@@ -188,12 +189,12 @@ def _arrow(stop: Stop) -> Diagnostic | None:
         return errors.syntax(
             stop.span,
             "a pipeline cannot be an argument",
-            "arguments are known before any tensor is",
-            help=("name the tensor first, and bring it to the stage by an arrow: `(a, b) -> stage`",),
+            "arguments are compile-time values",
+            help=("name the tensor first, and pass it to the stage with an arrow: `(a, b) -> stage`",),
         )
     if stop.first.type == "LET":
         return errors.syntax(
-            stop.span, "`let` names a compile-time value, not a tensor", help=("a tensor is named without `let`: `x = a -> b`",)
+            stop.span, "`let` names a compile-time value, not a tensor", help=("name a tensor without `let`: `x = a -> b`",)
         )
     if stop.first.type == "SHARED":
         return errors.syntax(stop.span, "only one stage can be shared", help=("put the stages in parentheses: `shared f = (a -> b)`",))
@@ -206,10 +207,10 @@ def _operator(stop: Stop) -> Diagnostic | None:
         return None
     if ("AND" in stop.possible or stop.comparison_before()) and token.type in ("COMPARE", "IN"):
         return errors.syntax(
-            stop.span, "comparisons cannot be chained", help=("write `a < b and b < c`; of tensors, `logical_and(a < b, b < c)`",)
+            stop.span, "comparisons cannot be chained", help=("write `a < b and b < c`, or `logical_and(a < b, b < c)` for tensors",)
         )
     if token.text == "@":
-        return errors.syntax(stop.span, "`@` multiplies tensors, not compile-time values")
+        return errors.syntax(stop.span, "`@` is only defined for tensors, not for compile-time values")
     if token.text == "==" and previous.type == "NAME":
         return errors.double_equals(stop.span)
     if "ARROW" not in stop.possible or token.type == "IN":
@@ -217,7 +218,7 @@ def _operator(stop: Stop) -> Diagnostic | None:
     following = stop.tokens[stop.at + 1]
     if token.type == "MINUS" and following.type == "NUMBER":
         return errors.negative_argument(stop.between(token.start, following.end), following.text)
-    whole = "to calculate with the result of a pipeline, put it in parentheses: `(a -> b) + c`"
+    whole = "to compute with the result of a pipeline, put it in parentheses: `(a -> b) + c`"
     return errors.syntax(stop.span, f"`{token.text}` cannot follow a stage", help=(whole, *_ARGUMENT_HELP))
 
 
@@ -225,16 +226,16 @@ def _body(stop: Stop) -> Diagnostic | None:
     kind = stop.token.type
     if kind == "COLON" and ("LBRACE" in stop.possible or stop.first.type in ("BLOCK", "MODEL", "REPEAT", "EACH", "IF", "ELSE")):
         return errors.syntax(
-            stop.span, "a body stands in braces", "no colon here", help=("write `{` in its place and `}` behind the body",)
+            stop.span, "expected `{`, found `:`", "a body is written in braces", help=("write `{` here and `}` after the body",)
         )
     if kind == "LBRACE" and stop.first.type == "FN" and "EQUALS" in stop.possible:
-        return errors.syntax(stop.span, "a `fn` is one expression, not a body", help=("write `fn f(x) = ...`",))
-    behind_label = stop.previous is not None and stop.previous.type == "LABEL" and "{" in stop.previous.text
-    if kind != "LBRACE" and behind_label and "LBRACE" in stop.possible:
+        return errors.syntax(stop.span, "the body of a `fn` is a single expression", help=("write `fn f(x) = ...`",))
+    after_label = stop.previous is not None and stop.previous.type == "LABEL" and "{" in stop.previous.text
+    if kind != "LBRACE" and after_label and "LBRACE" in stop.possible:
         return errors.syntax(
             stop.span,
             f"expected `{{`, found {found(stop)}",
-            help=("a `{` that touches a label belongs to the label: put a space before the body",),
+            help=("put a space before the body: a `{` directly after a label belongs to the label",),
         )
     return None
 
@@ -243,9 +244,9 @@ def _shape(stop: Stop) -> Diagnostic | None:
     if stop.previous is None or stop.previous.type not in ("INPUT", "PARAM", "IS") or stop.token.type not in ("NAME", "LPAR"):
         return None
     if stop.token.type == "NAME":
-        help = (f"a shape is a number, `3x224x224` or a list: write `[{stop.token.text}]`",)
+        help = (f"write `[{stop.token.text}]`: a shape is a number, `3x224x224` or a list",)
     else:
-        help = ("a shape stands in square brackets: `[3, 224]`",)
+        help = ("write a shape in square brackets: `[3, 224]`",)
     return errors.syntax(stop.span, f"expected a shape after `{stop.previous.text}`, found {found(stop)}", help=help)
 
 
@@ -253,7 +254,7 @@ def _space_before_index(stop: Stop) -> Diagnostic | None:
     if stop.previous is None or stop.token.type != "LBRACK" or "PLUS" not in stop.possible:
         return None
     if stop.previous.type in ("NAME", "RPAR", "RBRACK"):
-        return errors.syntax(stop.span, "an index follows its value without a space", help=(f"write `{stop.previous.text}[`",))
+        return errors.syntax(stop.span, "unexpected space before an index", help=(f"write `{stop.previous.text}[`",))
     return None
 
 
@@ -262,19 +263,19 @@ def _missing_arrow(stop: Stop) -> Diagnostic | None:
         return None
     if stop.token.type in _STAGE_STARTS:
         end = "the end of the line" if "NL" in stop.possible and stop.opener is None else "the end of the group"
-        return errors.syntax(stop.span, f"expected `->` or {end}, found {found(stop)}", help=("stages are joined by `->`",))
+        return errors.syntax(stop.span, f"expected `->` or {end}, found {found(stop)}", help=("separate stages with `->`",))
     if stop.token.type in ("NUMBER", "DIMS", "STRING", "LBRACK"):
         if stop.previous.type in ("RBRACE", "LABEL"):
             return None
-        help = "arguments stand behind the name of a stage"
+        help = "write arguments after the name of a stage"
         if stop.previous.type == "NAME" and stop.statement_has("INPUT"):
-            help = f"stages are joined by `->`: `-> {stop.previous.text} {stop.token.text}`"
-        return errors.syntax(stop.span, f"{found(stop)} belongs to no stage", help=(help,))
+            help = f"separate stages with `->`: `-> {stop.previous.text} {stop.token.text}`"
+        return errors.syntax(stop.span, f"unexpected argument {found(stop)}", help=(help,))
     return None
 
 
 def _comma_argument(stop: Stop) -> Diagnostic | None:
-    """`(conv 64, 3x3)`: the comma is right, but not what was meant."""
+    """`(conv 64, 3x3)`: the comma is valid syntax, but not what was meant."""
     if stop.previous is None or stop.previous.type != "COMMA" or "INPUT" not in stop.possible:
         return None
     argument = stop.token.type in ("DIMS", "STRING", "LBRACK", "TRUE", "FALSE")
@@ -282,6 +283,6 @@ def _comma_argument(stop: Stop) -> Diagnostic | None:
 
 
 _SPECIAL = (
-    _lexical, _habit, _keyword_as_name, _method, _misplaced_word, _label, _bracket_behind_label, _comma, _comma_argument,
+    _lexical, _habit, _keyword_as_name, _method, _misplaced_word, _label, _bracket_after_label, _comma, _comma_argument,
     _equals, _arrow, _operator, _body, _shape, _space_before_index, _missing_arrow,
 )  # fmt: skip

@@ -1,8 +1,8 @@
-"""Text to tokens: Lark's basic lexer, as one pattern.
+"""Text to tokens: Lark's basic lexer, as one regular expression.
 
-In: a text, or a part of it. Out: its tokens in order, newlines and semicolons included, and its comments apart. Never fails: what
-belongs to no word of the language is a token too (STRAY, UNTERMINATED_STRING, ...), which the grammar has no use for. Without the
-spaces between them the tokens and comments are the text.
+In: a text, or a part of it. Out: its tokens in order, including newlines and semicolons, and its comments separately. Never fails:
+invalid text becomes tokens too (STRAY, UNTERMINATED_STRING, ...), which the grammar never accepts. Together with the spaces between
+them, the tokens and comments are the text.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from .grammar import END, Tables
 
 
 class Token:
-    """A word of the text: `type` is a terminal of net.lark, `start` and `end` are offsets."""
+    """`type` is a terminal of net.lark, `start` and `end` are offsets."""
 
     __slots__ = ("type", "text", "start", "end")
 
@@ -26,9 +26,9 @@ class Token:
 
 
 def lex(text: str, tables: Tables, start: int = 0, end: int | None = None) -> tuple[list[Token], list[Token]]:
-    """The tokens of `text[start:end]`, with END behind the last one, and the comments."""
+    """The tokens of `text[start:end]`, with END after the last one, and the comments."""
     stop = len(text) if end is None else end
-    # an editor's byte order mark says nothing
+    # skip a byte order mark
     at = start + 1 if start == 0 and text.startswith("\ufeff") else start
     tokens: list[Token] = []
     comments: list[Token] = []

@@ -1,4 +1,4 @@
-"""What arithmetic refuses, beyond what all operators do."""
+"""Errors of the arithmetic operators."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from .base import Problem
 
 
 class NeedsNumber(Problem):
-    """`neg` on truth values."""
+    """`neg` of a bool tensor."""
 
     code: ClassVar[str] = "needs-number"
     operator: str
     found: TensorType
 
     def message(self) -> str:
-        return f"`{self.operator}` needs a tensor of numbers, found {self.found.dtype} {show_shape(self.found.shape)}"
+        return f"`{self.operator}` needs a numeric tensor, found {self.found.dtype} {show_shape(self.found.shape)}"
 
     def label(self) -> str:
         return f"this is {self.found.dtype}"
 
     def help(self) -> tuple[str, ...]:
-        return ("convert it with `-> cast float32`, or invert it with `-> logical_not` if that is meant",)
+        return ("convert it with `-> cast float32`, or negate it with `-> logical_not`",)
 
 
 class OperandCount(Problem):
@@ -42,7 +42,7 @@ class OperandCount(Problem):
 
 
 class BadNumber(Problem):
-    """A number beside a sign that does not go with the tensor on the other side. `needed` is a whole clause: `must not be 0`."""
+    """A scalar operand that is invalid for the tensor operand. `needed` is a clause: `must not be 0`."""
 
     code: ClassVar[str] = "bad-argument"
     operator: str
@@ -51,14 +51,14 @@ class BadNumber(Problem):
     suggestion: str = ""
 
     def message(self) -> str:
-        return f"the number beside `{self.operator}` {self.needed}, found {self.found}"
+        return f"the scalar operand of `{self.operator}` {self.needed}, found {self.found}"
 
     def help(self) -> tuple[str, ...]:
         return (self.suggestion,) if self.suggestion else ()
 
 
 class ScalarDoesNotFit(Problem):
-    """A number that the tensor's element type cannot hold."""
+    """A scalar that the tensor's element type cannot represent."""
 
     code: ClassVar[str] = "scalar-does-not-fit"
     operator: str
@@ -66,18 +66,18 @@ class ScalarDoesNotFit(Problem):
     found: TensorType
 
     def message(self) -> str:
-        return f"`{self.operator}` of {self.found.dtype} {show_shape(self.found.shape)} cannot take {self.scalar}"
+        return f"`{self.operator}` cannot use {self.scalar} with {self.found.dtype} {show_shape(self.found.shape)}"
 
     def label(self) -> str:
-        return f"{self.found.dtype} does not hold {self.scalar}"
+        return f"{self.found.dtype} cannot represent {self.scalar}"
 
     def help(self) -> tuple[str, ...]:
         wider = "float32" if self.found.dtype.is_float else "int64"
-        return (f"convert the tensor to a wider type before, as with `-> cast {wider}`",)
+        return (f"convert the tensor to a wider type first, for example with `-> cast {wider}`",)
 
 
 class NumberConverted(Problem):
-    """A number that PyTorch makes another one of, so that the tensor's integer type can hold it."""
+    """A scalar that is converted to the tensor's integer type and changes its value, as in PyTorch."""
 
     code: ClassVar[str] = "number-converted"
     severity: ClassVar[Severity] = "warning"
@@ -87,11 +87,11 @@ class NumberConverted(Problem):
     found: TensorType
 
     def message(self) -> str:
-        return f"`{self.operator}` of {self.found.dtype} {show_shape(self.found.shape)} takes {self.written} as {self.taken}"
+        return f"`{self.operator}` with {self.found.dtype} {show_shape(self.found.shape)} converts {self.written} to {self.taken}"
 
     def label(self) -> str:
-        return f"{self.found.dtype} does not hold {self.written}"
+        return f"{self.found.dtype} cannot represent {self.written}"
 
     def help(self) -> tuple[str, ...]:
         wider = "float32" if "." in self.written else "int64"
-        return (f"if {self.written} is meant, convert the tensor before, as with `-> cast {wider}`",)
+        return (f"to use {self.written} itself, convert the tensor first, for example with `-> cast {wider}`",)

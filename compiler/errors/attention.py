@@ -1,4 +1,4 @@
-"""What attention refuses, beyond what all operators do."""
+"""Errors of the attention operators."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .base import Location, Problem, input_
 
 
 class MaskMismatch(Problem):
-    """A mask that does not go with the scores it is laid over. `needed` completes "needs a mask of ..."."""
+    """A mask whose shape does not broadcast to the scores. `needed` completes "needs a mask of ..."."""
 
     code: ClassVar[str] = "mask-mismatch"
     operator: str
@@ -24,11 +24,11 @@ class MaskMismatch(Problem):
         return ((input_(self.index), f"this is {show_shape(self.mask)}"),)
 
     def help(self) -> tuple[str, ...]:
-        return ("the last axis of a mask is that of the keys, the one before it that of the queries",)
+        return ("give the mask the queries as its axis -2 and the keys as its axis -1",)
 
 
 class MaskType(Problem):
-    """A mask of integers."""
+    """A mask with an integer element type."""
 
     code: ClassVar[str] = "mask-type"
     operator: str
@@ -42,4 +42,4 @@ class MaskType(Problem):
         return f"this is {self.mask.dtype}"
 
     def help(self) -> tuple[str, ...]:
-        return ("make it bool by a comparison, as in `mask > 0`",)
+        return ("convert it to bool with a comparison, as in `mask > 0`",)

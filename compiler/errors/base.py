@@ -1,4 +1,8 @@
-"""What an error is: a frozen record with a code, its facts, and the words for them. Where it happened is added by who reports it."""
+"""An error is a frozen record: a code, the facts as fields, and the methods that put them into words.
+
+In: the facts, from the rule that found the error. Out: title, label, secondary labels, notes and help. Always: a record knows no source
+position; the reporter adds the span.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,10 @@ from netc.dsl.record import Record
 
 
 class Location(Record):
-    """A place within one stage.
+    """A location within one stage.
 
-    `stage`: the operator's name; `argument`: the argument called `name` (the stage if it was not written); `input`: where the tensor
-    number `index` was made.
+    `stage`: the operator's name; `argument`: the argument called `name` (the stage if it was not written); `input`: the definition of input
+    tensor `index`.
     """
 
     kind: Literal["stage", "argument", "input"]
@@ -32,10 +36,10 @@ def input_(index: int) -> Location:
 
 
 class Problem(Record):
-    """The base of all errors and warnings. Subclasses carry facts as fields and tell them in these methods.
+    """The base of all errors and warnings. Subclasses have the facts as fields and format them in these methods.
 
-    The message makes sense alone, lower case, no full stop, backticks for code. `label` stands under the carets. `marks` are secondary
-    places within the stage, most often the inputs with their shapes. `help` suggests, and nothing else does.
+    `message` is the title: it makes sense alone, is lower case, has no full stop, and puts code in backticks. `label` is printed next to
+    the carets. `marks` are secondary labels within the stage, most often the inputs with their shapes. Only `help` suggests a change.
     """
 
     code: ClassVar[str] = ""

@@ -1,4 +1,4 @@
-"""What a spec states of itself and is not so: `is`, `expect`, `where`, patterns of blocks."""
+"""Assertions of a spec that fail: `is`, `expect`, `where`, and the shape patterns of blocks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class IsMismatch(Problem):
     axis: int | None = None
 
     def message(self) -> str:
-        return f"stated to be {self.stated}, but it is {show_shape(self.found.shape)}"
+        return f"expected shape {self.stated}, found {show_shape(self.found.shape)}"
 
     def label(self) -> str:
         if self.axis is not None:
@@ -30,7 +30,7 @@ class ExpectFailed(Problem):
     found: str
 
     def message(self) -> str:
-        return f"`expect {self.stated}` does not hold"
+        return f"`expect {self.stated}` failed"
 
     def label(self) -> str:
         return self.found
@@ -45,17 +45,17 @@ class UnknownOutput(Problem):
         return f"the model has no output `{self.name}`"
 
     def notes(self) -> tuple[str, ...]:
-        return ("its outputs are " + ", ".join(f"`{n}`" for n in self.known),)
+        return ("the outputs are " + ", ".join(f"`{n}`" for n in self.known),)
 
 
 class BadWhere(Problem):
-    """`why` stands under the carets."""
+    """`why` is the label."""
 
     code: ClassVar[str] = "bad-where"
     why: str
 
     def message(self) -> str:
-        return "`where` takes comparisons of dimensions, such as `H % 32 == 0` or `T <= 1024`"
+        return "`where` needs comparisons of dimensions, such as `H % 32 == 0` or `T <= 1024`"
 
     def label(self) -> str:
         return self.why
@@ -67,11 +67,11 @@ class Contradiction(Problem):
     why: str = ""
 
     def message(self) -> str:
-        return f"`where {self.condition}` cannot hold" + (f": {self.why}" if self.why else "")
+        return f"`where {self.condition}` can never be true" + (f": {self.why}" if self.why else "")
 
 
 class PatternMismatch(Problem):
-    """A tensor that does not fit the shape pattern of a block's parameter."""
+    """A tensor that does not match the shape pattern of a block's parameter."""
 
     code: ClassVar[str] = "pattern-mismatch"
     block: str

@@ -1,4 +1,4 @@
-"""What `param` and `table` refuse."""
+"""Errors of `param` and `table`."""
 
 from __future__ import annotations
 
@@ -10,78 +10,82 @@ from .base import Problem
 
 
 class SymbolicParameterShape(Problem):
-    """A learned tensor whose size is known only at run time."""
+    """A parameter whose shape is symbolic."""
 
     code: ClassVar[str] = "symbolic-parameter"
     shape: Shape
     axis: int
 
     def message(self) -> str:
-        return f"the shape of a parameter must be known, but axis {self.axis} of {show_shape(self.shape)} is {show(self.shape[self.axis])}"
+        symbolic = f"axis {self.axis} of {show_shape(self.shape)} is {show(self.shape[self.axis])}"
+        return f"the shape of a parameter must be known at compile time, but {symbolic}"
 
     def label(self) -> str:
         return f"{show(self.shape[self.axis])} is known only at run time"
 
     def help(self) -> tuple[str, ...]:
-        return ("give it a number: 1 where it is the same along an axis (it broadcasts), the greatest size where it is sliced later",)
+        return ("use a fixed size: 1 for an axis along which it broadcasts, or the maximum if it is sliced later",)
 
 
 class SymbolicBuffer(Problem):
-    """A table that would be in the state dict, but depends on the sizes of the inputs."""
+    """A labelled table, which is in the state dict, whose shape is symbolic."""
 
     code: ClassVar[str] = "symbolic-buffer"
     shape: Shape
 
     def message(self) -> str:
-        return f"a labelled table is part of the state dict, and this one, {show_shape(self.shape)}, is known only at run time"
+        return f"a table with a label needs a fixed shape, found {show_shape(self.shape)}"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("a labelled table is a buffer of the state dict",)
 
     def help(self) -> tuple[str, ...]:
-        return ("leave out its label, or give it sizes that are numbers",)
+        return ("remove the label, or use fixed sizes",)
 
 
 class UntrainableType(Problem):
-    """A learned parameter of integers."""
+    """A trainable parameter of an integer or boolean type."""
 
     code: ClassVar[str] = "untrainable-type"
     dtype: DType
 
     def message(self) -> str:
-        return f"a parameter of {self.dtype} cannot be learned: only floating-point numbers have gradients"
+        return f"a parameter of {self.dtype} cannot be trained: only floating-point tensors have gradients"
 
     def help(self) -> tuple[str, ...]:
-        return ("make it a buffer with `trainable=false`, or a float",)
+        return ("make it a buffer with `trainable=false`, or use a floating-point type",)
 
 
 class InitNeedsFloat(Problem):
-    """Random integers."""
+    """A random initialiser for an integer parameter."""
 
     code: ClassVar[str] = "init-needs-float"
     init: str
     dtype: DType
 
     def message(self) -> str:
-        return f"`init={self.init}` draws real numbers, and the parameter is {self.dtype}"
+        return f"`init={self.init}` draws floating-point values, but the parameter is {self.dtype}"
 
 
 class InitUnfit(Problem):
-    """0.5 or 300 for an int8, 1e6 for a float16."""
+    """0.5 or 300 for an int8, 1e6 for a float16: the element type cannot represent the value."""
 
-    code: ClassVar[str] = "init-unfit"
+    code: ClassVar[str] = "init-out-of-range"
     value: float
     dtype: DType
 
     def message(self) -> str:
-        return f"a parameter of {self.dtype} cannot be {self.value}"
+        return f"a parameter of {self.dtype} cannot be initialised to {self.value}"
 
     def label(self) -> str:
         if self.dtype.is_float:
-            return "too large"
+            return f"out of range for {self.dtype}"
         low, high = self.dtype.limits
-        return f"{self.dtype} holds integers from {low} to {high}"
+        return f"{self.dtype} holds the integers from {low} to {high}"
 
 
 class InitNeedsMatrix(Problem):
-    """Fans of a vector."""
+    """An initialiser that depends on fan-in and fan-out, for a tensor with fewer than two axes."""
 
     code: ClassVar[str] = "init-needs-matrix"
     init: str
@@ -111,10 +115,10 @@ class FormulaTooDeep(Problem):
     most: int
 
     def message(self) -> str:
-        return f"the formula of this table is nested {self.depth} deep, and {self.most} is the most"
+        return f"the formula of this table is nested {self.depth} levels deep; the limit is {self.most}"
 
     def help(self) -> tuple[str, ...]:
-        return ("add several tables instead",)
+        return ("split it into several tables and add them",)
 
 
 class DivisorMayBeZero(Problem):
@@ -124,7 +128,7 @@ class DivisorMayBeZero(Problem):
     op: str
 
     def message(self) -> str:
-        return f"the right side of `{self.op}` in this table may be zero"
+        return f"the divisor of `{self.op}` in this table may be zero"
 
     def help(self) -> tuple[str, ...]:
-        return (f"indices count from 0: write `{self.op} (j + 1)` or `{self.op} max(j, 1)` for an index `j`",)
+        return (f"indices start at 0: write `{self.op} (j + 1)` or `{self.op} max(j, 1)` for an index `j`",)

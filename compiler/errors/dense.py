@@ -1,4 +1,4 @@
-"""What dense layers refuse, beyond what all operators do, and what is almost always a mistake around them."""
+"""Errors and warnings of `dense` and `embedding`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .operators import NeedsInteger
 
 
 class DenseAfterSpatial(Problem):
-    """PyTorch takes it, over the last axis alone."""
+    """A dense layer on an image: PyTorch accepts it and applies the layer to the last axis only."""
 
     code: ClassVar[str] = "dense-after-spatial"
     severity: ClassVar[Severity] = "warning"
@@ -20,17 +20,17 @@ class DenseAfterSpatial(Problem):
     result: TensorType
 
     def message(self) -> str:
-        return f"`dense` works on the last axis alone: {self.found} becomes {self.result}"
+        return f"`dense` applies to the last axis only: {self.found} becomes {self.result}"
 
     def label(self) -> str:
-        return "this keeps the channels and the other axes of space"
+        return "the channel axis and the other spatial axes are kept"
 
     def help(self) -> tuple[str, ...]:
-        return ("put `-> flatten` before it, or `-> global_avg_pool`, to use all of the image",)
+        return ("to use the whole image, insert `-> flatten` or `-> global_avg_pool` before it",)
 
 
 class NarrowIndices(NeedsInteger):
-    """`embedding` on integers that PyTorch does not look up by."""
+    """`embedding` with an integer type that PyTorch does not accept as indices."""
 
     def message(self) -> str:
         return f"`{self.operator}` needs int64 or int32 indices, found {self.found.dtype} {show_shape(self.found.shape)}"

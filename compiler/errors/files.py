@@ -1,4 +1,4 @@
-"""Files that are used by others and cannot be."""
+"""Errors of `use`: files and names that cannot be imported."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class UseCycle(Problem):
     chain: tuple[str, ...]
 
     def message(self) -> str:
-        return "these files use each other in a circle: " + " -> ".join(self.chain)
+        return "circular `use`: " + " -> ".join(self.chain)
 
     def help(self) -> tuple[str, ...]:
-        return ("put what both need into a third file",)
+        return ("move what both need into a third file",)
 
 
 class CannotUse(Problem):
@@ -41,7 +41,7 @@ class NotInFile(Problem):
     near: tuple[str, ...]
 
     def message(self) -> str:
-        return f"`{self.path}` has no block, fn or let called `{self.name}`"
+        return f"`{self.path}` defines no block, `fn` or `let` called `{self.name}`"
 
     def help(self) -> tuple[str, ...]:
         return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()

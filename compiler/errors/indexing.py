@@ -1,4 +1,4 @@
-"""What looking up, writing to and choosing elements refuses, beyond what all operators do."""
+"""Errors of the operators that gather, scatter and select elements."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .operators import NeedsInteger
 
 
 class LongIndices(NeedsInteger):
-    """`one_hot` of anything but int64."""
+    """`one_hot` of a type other than int64."""
 
     def message(self) -> str:
         return f"`{self.operator}` needs int64 indices, found {self.found.dtype} {show_shape(self.found.shape)}"
@@ -18,7 +18,7 @@ class LongIndices(NeedsInteger):
 
 
 class ScatterSource(OperandCount):
-    """`scatter` with nothing to write, or with two things."""
+    """`scatter` with neither a source tensor nor `value`, or with both."""
 
     def message(self) -> str:
         return f"`{self.operator}` takes either a third tensor or `value`, found {self.found}"

@@ -1,4 +1,4 @@
-"""What joining and dividing tensors refuses."""
+"""Errors of `split`, `chunk` and the like."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .base import Problem
 
 
 class SplitSum(Problem):
-    """Pieces that are together more or less than the axis."""
+    """Sizes of pieces that do not add up to the size of the axis."""
 
     code: ClassVar[str] = "split-sum"
     axis: int
@@ -19,12 +19,12 @@ class SplitSum(Problem):
     found: TensorType
 
     def message(self) -> str:
-        whole = f"axis {self.axis} of {self.found}, which is {show(self.found.shape[self.axis])}"
-        return f"{show_shape(self.sizes)} are together {show(self.total)}, and cannot be the pieces of {whole}"
+        whole = f"the {show(self.found.shape[self.axis])} of axis {self.axis} of {self.found}"
+        return f"the pieces {show_shape(self.sizes)} add up to {show(self.total)}, not to {whole}"
 
 
 class UnknownCount(Problem):
-    """A number of pieces that depends on the sizes of the inputs."""
+    """A symbolic number of pieces."""
 
     code: ClassVar[str] = "unknown-count"
     operator: str
@@ -35,14 +35,14 @@ class UnknownCount(Problem):
 
     def message(self) -> str:
         whole = f"axis {self.axis} of {self.found}"
-        return f"into how many pieces of {show(self.size)} `{self.operator}` divides {whole} is known only at run time"
+        return f"the number of pieces that `{self.operator} {show(self.size)}` makes of {whole} is known only at run time"
 
     def help(self) -> tuple[str, ...]:
         return (self.suggestion,) if self.suggestion else ()
 
 
 class TooManyPieces(Problem):
-    """More pieces than anybody could name."""
+    """More pieces than the limit."""
 
     code: ClassVar[str] = "too-many-pieces"
     operator: str
@@ -50,4 +50,4 @@ class TooManyPieces(Problem):
     most: int
 
     def message(self) -> str:
-        return f"`{self.operator}` would make {self.count} pieces, and {self.most} is the most"
+        return f"`{self.operator}` would make {self.count} pieces; the limit is {self.most}"

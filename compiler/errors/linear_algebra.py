@@ -1,4 +1,4 @@
-"""What linear algebra refuses, beyond what all operators do."""
+"""Errors of matrix products and `einsum`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .operators import NeedsFloat
 
 
 class BadEquation(Problem):
-    """An equation of `einsum` that says nothing, or does not go with the tensors. `why` is a clause."""
+    """An equation of `einsum` that is malformed, or does not match the tensors. `why` is a clause."""
 
     code: ClassVar[str] = "bad-equation"
     equation: str
@@ -17,17 +17,17 @@ class BadEquation(Problem):
     suggestion: str = ""
 
     def message(self) -> str:
-        return f"`{self.equation}` cannot be followed: {self.why}"
+        return f"invalid equation `{self.equation}`: {self.why}"
 
     def help(self) -> tuple[str, ...]:
         return (self.suggestion,) if self.suggestion else ()
 
 
 class NarrowNumbers(NeedsFloat):
-    """Integers that are added up before they are multiplied with others: narrower ones would be of two types."""
+    """An integer operand that is summed before it is multiplied: the sum of a narrower type would be int64, unlike the other operand."""
 
     def message(self) -> str:
-        return f"`{self.operator}` needs floating-point or int64 tensors where one is summed alone, found {self.found}"
+        return f"`{self.operator}` needs floating-point or int64 tensors where an operand is summed on its own, found {self.found}"
 
     def help(self) -> tuple[str, ...]:
         return ("convert it with `-> cast int64`",)

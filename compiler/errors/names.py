@@ -1,4 +1,4 @@
-"""Names that are unknown, bound twice, unused, or used where they mean nothing."""
+"""Errors about names: unknown, defined twice, unused, of the wrong kind; and about arguments and labels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def either(near: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class UnknownName(Problem):
-    """A name in an expression that nothing is bound to."""
+    """An undefined name in an expression."""
 
     code: ClassVar[str] = "unknown-name"
     name: str
@@ -23,14 +23,14 @@ class UnknownName(Problem):
     hint: str = ""
 
     def message(self) -> str:
-        return f"nothing is called `{self.name}` here"
+        return f"`{self.name}` is not defined here"
 
     def help(self) -> tuple[str, ...]:
         return either(self.near) + ((self.hint,) if self.hint else ())
 
 
 class UnknownStage(Problem):
-    """A stage that is neither an operator nor a block. `torch`: the operator that PyTorch calls so."""
+    """A stage that is neither an operator nor a block. `torch`: the operator that corresponds to what PyTorch calls by this name."""
 
     code: ClassVar[str] = "unknown-operator"
     name: str
@@ -39,12 +39,12 @@ class UnknownStage(Problem):
     hint: str = ""
 
     def message(self) -> str:
-        return f"there is no operator or block called `{self.name}`"
+        return f"unknown operator or block `{self.name}`"
 
     def help(self) -> tuple[str, ...]:
         if self.hint:
             return (self.hint,)
-        return (f"what PyTorch calls so is `{self.torch}` here",) if self.torch else either(self.near)
+        return (f"use `{self.torch}`, which corresponds to PyTorch's `{self.name}`",) if self.torch else either(self.near)
 
 
 class NotAStage(Problem):
@@ -70,7 +70,7 @@ class NotATensor(Problem):
     hint: str = ""
 
     def message(self) -> str:
-        return f"a tensor is needed here, found {self.what}"
+        return f"expected a tensor, found {self.what}"
 
     def help(self) -> tuple[str, ...]:
         return (self.hint,) if self.hint else ()
@@ -81,16 +81,16 @@ class BoundTwice(Problem):
     name: str
 
     def message(self) -> str:
-        return f"`{self.name}` is bound twice"
+        return f"`{self.name}` is defined twice"
 
     def label(self) -> str:
-        return "bound again here"
+        return "defined again here"
 
     def notes(self) -> tuple[str, ...]:
-        return ("a name is bound once and stands for the same thing from then on",)
+        return ("a name cannot be reassigned",)
 
     def help(self) -> tuple[str, ...]:
-        return ("give the second one a name of its own",)
+        return ("use a different name for the second one",)
 
 
 class ReservedName(Problem):
@@ -99,10 +99,10 @@ class ReservedName(Problem):
     why: str
 
     def message(self) -> str:
-        return f"`{self.name}` cannot be bound: {self.why}"
+        return f"`{self.name}` cannot be used as a name: {self.why}"
 
     def help(self) -> tuple[str, ...]:
-        return ("give it another name; names in capitals are for dimensions",)
+        return ("use another name; names in capitals are for dimensions",)
 
 
 class UnusedName(Problem):
@@ -115,7 +115,7 @@ class UnusedName(Problem):
         return f"the {self.what} `{self.name}` is never used"
 
     def help(self) -> tuple[str, ...]:
-        return (f"leave it out, or call it `_{self.name}` if it is meant to be unused",)
+        return (f"remove it, or rename it to `_{self.name}` if it is unused on purpose",)
 
 
 class UnusedResult(Problem):
@@ -128,24 +128,24 @@ class UnusedResult(Problem):
         return "the result of this pipeline is never used"
 
     def help(self) -> tuple[str, ...]:
-        return ("name it with `name = ...`, or go on from it with `->` on the next line",)
+        return ("name it with `name = ...`, or continue it with `->` on the next line",)
 
 
 class UnusedFlow(Problem):
-    """A group or repeated body that does not look at what flows into it."""
+    """A group or repeated body that does not use its input."""
 
-    code: ClassVar[str] = "unused-flow"
+    code: ClassVar[str] = "unused-input"
     severity: ClassVar[Severity] = "warning"
 
     def message(self) -> str:
-        return "what flows in here is never used"
+        return "the input of this body is never used"
 
     def help(self) -> tuple[str, ...]:
-        return ("begin with a stage, or with `in`; or leave out what stands before the `->`",)
+        return ("begin the body with a stage or with `in`, or remove what precedes the `->`",)
 
 
 class NoIn(Problem):
-    """`in`, or a pipeline that begins with a stage, where nothing flows in. `expression`: something is asked of `in`."""
+    """`in`, or a pipeline that begins with a stage, where there is no input. `expression`: an attribute of `in` is read."""
 
     code: ClassVar[str] = "no-input-here"
     stage: str = ""
@@ -153,14 +153,14 @@ class NoIn(Problem):
 
     def message(self) -> str:
         if self.stage:
-            return f"`{self.stage}` has nothing to work on: no tensor flows in here"
-        return "`in` means what flows into a block, and this is not in one"
+            return f"`{self.stage}` has no input here"
+        return "`in` is the input of a block, and there is no block here"
 
     def help(self) -> tuple[str, ...]:
         if self.stage:
             return (f"begin the pipeline with a tensor, such as `x -> {self.stage} ...`, or continue the line above with `->`",)
         if self.expression:
-            return ("name the tensor and ask that: `x = input 3`, then `x.features`",)
+            return ("name the tensor and use its name: `x = input 3`, then `x.features`",)
         return ("begin with the name of a tensor or with `input`",)
 
 
@@ -193,14 +193,14 @@ class MissingArgument(Problem):
     hint: str = ""
 
     def message(self) -> str:
-        return f"`{self.owner}` lacks its argument `{self.name}`" + (f", {self.wanted}" if self.wanted else "")
+        return f"`{self.owner}` is missing its argument `{self.name}`" + (f", {self.wanted}" if self.wanted else "")
 
     def help(self) -> tuple[str, ...]:
-        return (self.hint,) if self.hint else (f"such as `{self.example}`",) if self.example else ()
+        return (self.hint,) if self.hint else (f"for example, `{self.example}`",) if self.example else ()
 
 
 class UnknownType(Problem):
-    """An element type that there is not."""
+    """An unknown element type."""
 
     code: ClassVar[str] = "unknown-type"
     name: str
@@ -208,17 +208,17 @@ class UnknownType(Problem):
     known: tuple[str, ...]
 
     def message(self) -> str:
-        return f"there is no element type `{self.name}`"
+        return f"unknown element type `{self.name}`"
 
     def notes(self) -> tuple[str, ...]:
-        return () if self.near else ("the types are " + ", ".join(f"`{n}`" for n in self.known),)
+        return () if self.near else ("the element types are " + ", ".join(f"`{n}`" for n in self.known),)
 
     def help(self) -> tuple[str, ...]:
         return either(self.near)
 
 
 class FewArguments(Problem):
-    """A function that is called with too few."""
+    """A function that is called with too few arguments."""
 
     code: ClassVar[str] = "missing-argument"
     owner: str
@@ -231,7 +231,7 @@ class FewArguments(Problem):
 
 
 class NotForTensors(Problem):
-    """A compile-time construct that holds a tensor. `what` is a clause: `a list cannot hold tensors`."""
+    """A tensor in a compile-time construct. `what` is a clause: `a list cannot contain tensors`."""
 
     code: ClassVar[str] = "not-for-tensors"
     what: str
@@ -262,7 +262,7 @@ class WrongArgument(Problem):
 
 
 class TooManyArguments(Problem):
-    """One argument more than there is room for. `kind` is empty for functions, which know no other kind of arguments."""
+    """One argument too many. `kind` is empty for functions, whose arguments are all positional."""
 
     code: ClassVar[str] = "too-many-arguments"
     owner: str
@@ -273,13 +273,13 @@ class TooManyArguments(Problem):
 
     def message(self) -> str:
         count = {0: f"no {self.kind}arguments", 1: f"one {self.kind}argument"}.get(self.most, f"{self.most} {self.kind}arguments")
-        return f"`{self.owner}` takes {count}, and this is one more"
+        return f"too many arguments: `{self.owner}` takes {count}"
 
     def notes(self) -> tuple[str, ...]:
-        places, named = self.accepts[: self.most], self.accepts[self.most :]
-        told = [", ".join(f"`{n}`" for n in places)] if places else []
-        told += ["by name " + ", ".join(f"`{n}`" for n in named)] if named else []
-        return (f"`{self.owner}` takes {' and '.join(told)}",) if told and not self.hint else ()
+        positional, named = self.accepts[: self.most], self.accepts[self.most :]
+        parts = [", ".join(f"`{n}`" for n in positional)] if positional else []
+        parts += ["by name " + ", ".join(f"`{n}`" for n in named)] if named else []
+        return (f"`{self.owner}` takes {' and '.join(parts)}",) if parts and not self.hint else ()
 
     def help(self) -> tuple[str, ...]:
         return (self.hint,) if self.hint else ()
@@ -291,11 +291,11 @@ class ArgumentTwice(Problem):
     name: str
 
     def message(self) -> str:
-        return f"`{self.owner}` is given `{self.name}` twice"
+        return f"argument `{self.name}` of `{self.owner}` is given twice"
 
 
 class WrongTensors(Problem):
-    """A stage that is fed the wrong number of tensors."""
+    """A stage with the wrong number of inputs."""
 
     code: ClassVar[str] = "wrong-number-of-tensors"
     owner: str
@@ -304,7 +304,7 @@ class WrongTensors(Problem):
     hint: str = ""
 
     def message(self) -> str:
-        return f"`{self.owner}` takes {self.wanted}, but {self.found} {'flows' if self.found == 1 else 'flow'} in"
+        return f"`{self.owner}` takes {self.wanted}, found {self.found}"
 
     def help(self) -> tuple[str, ...]:
         return (self.hint,) if self.hint else ()
@@ -323,31 +323,31 @@ class WrongUnpacking(Problem):
 
 
 class TwoRests(Problem):
-    """Two names of one unpacking that both take what is left."""
+    """Two names of one unpacking that both take the remaining tensors."""
 
     code: ClassVar[str] = "two-rests"
     first: str
     second: str
 
     def message(self) -> str:
-        return f"`{self.first}...` and `{self.second}...` would both take what is left"
+        return f"only one name can take the remaining tensors, found `{self.first}...` and `{self.second}...`"
 
     def help(self) -> tuple[str, ...]:
-        return ("of the names that a tuple is unpacked into, one may be followed by `...`",)
+        return ("remove one of the two `...`",)
 
 
 class LabelWithin(Problem):
-    """A stage's label that is also a level in the label of another one."""
+    """A label with dots, a prefix of which is the label of another stage."""
 
     code: ClassVar[str] = "label-within"
     outer: str
     inner: str
 
     def message(self) -> str:
-        return f"`{self.outer}` is a stage, and `{self.inner}` would be in it"
+        return f"label `{self.inner}` is inside of `{self.outer}`, which labels another stage"
 
     def help(self) -> tuple[str, ...]:
-        return ("a stage in another one is written in its body; give one of the two another label",)
+        return ("rename one of the two labels, or write the inner stage in the body of the outer one",)
 
 
 class LabelTwice(Problem):
@@ -357,29 +357,29 @@ class LabelTwice(Problem):
     given: bool = False
 
     def message(self) -> str:
-        return f"two stages of one body are {'called' if self.given else 'labelled'} `{self.name}`"
+        return f"two stages of one body have the {'name' if self.given else 'label'} `{self.name}`"
 
     def label(self) -> str:
-        return "the same again in another iteration or use" if self.repeated else ""
+        return "repeated in another iteration or use" if self.repeated else ""
 
     def help(self) -> tuple[str, ...]:
         if self.repeated:
-            return ("put what differs each time into the label: `as layer{i}`",)
+            return ("make the label different in each iteration: `as layer{i}`",)
         if self.given:
-            return ("label the other one too, so that it takes no number",)
-        return ("use `shared` if both are to have the same parameters, another label if not",)
+            return ("label the other one too, so that it gets no number",)
+        return ("use `shared` if both should have the same parameters, otherwise a different label",)
 
 
 TAKEN_LABELS = ("training",)
-"""What `torch.nn.Module` assigns to itself: a part of that name would be overwritten by `train()`."""
+"""Attributes of `torch.nn.Module`: a submodule of that name would be overwritten by `train()`."""
 
 
 NO_LEVEL = "_"
-"""What stands in the place of a label where a loop or a block is to be no level of names."""
+"""The label that removes a level: the names inside of the loop or block get no prefix."""
 
 
 class BadLabel(Problem):
-    """`level` is the part of the label between dots that will not do."""
+    """`level` is the invalid part of the label, between dots."""
 
     code: ClassVar[str] = "bad-label"
     found: str
@@ -387,12 +387,12 @@ class BadLabel(Problem):
 
     def message(self) -> str:
         if self.level in TAKEN_LABELS:
-            return f"no stage can be labelled `{self.level}`: every PyTorch module has a flag of that name"
+            return f"`{self.level}` cannot be a label: every PyTorch module has an attribute of that name"
         if self.found == NO_LEVEL:
-            return "`_` is no label, except of a block, `repeat` or `each`, not `shared`, that is to be no level of names"
+            return "`_` can only label a block, `repeat` or `each` that is not `shared`"
         if not self.level:
-            return f"the label `{self.found}` has an empty level: something must stand on both sides of a dot"
-        return f"a label is made of letters, digits, `_` and, within, `-`; found `{self.found}`"
+            return f"invalid label `{self.found}`: a dot needs a name on both sides"
+        return f"invalid label `{self.found}`: a label has letters, digits, `_` and, not at the start, `-`"
 
     def help(self) -> tuple[str, ...]:
-        return ("leave it out",) if self.found == NO_LEVEL else ()
+        return ("remove it",) if self.found == NO_LEVEL else ()

@@ -1,4 +1,4 @@
-"""What normalisations refuse, beyond what all operators do."""
+"""Errors of the normalisation layers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .operators import Unprovable
 
 
 class UnprovableShape(Unprovable):
-    """An entry of `shape` that may or may not be the size of the axis it stands for. `left` is the axis, `right` the entry."""
+    """An entry of `shape` that may or may not be the size of its axis. `left` is the axis, `right` the entry."""
 
     def marks(self) -> tuple[tuple[Location, str], ...]:
         return ((input_(0), f"{show(self.left)} is from here"), (argument("shape"), f"{show(self.right)} is from here"))

@@ -1,4 +1,4 @@
-"""What cannot be written in ONNX."""
+"""Errors of the export to ONNX."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from .base import Problem
 
 
 class OnnxUnsupported(Problem):
-    """An operator, used in a way that has no counterpart. `reason` is a clause: `its recurrence must start from a state`."""
+    """A use of an operator that ONNX cannot express. `reason` is a clause: `its recurrence must start from a state`."""
 
     code: ClassVar[str] = "onnx-unsupported"
     operator: str
     reason: str
 
     def message(self) -> str:
-        return f"`{self.operator}` cannot be written in ONNX here: {self.reason}"
+        return f"`{self.operator}` cannot be exported to ONNX here: {self.reason}"

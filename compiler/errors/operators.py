@@ -1,4 +1,4 @@
-"""What operators refuse: the problems that many families share. Those of one family stand in a file named after it."""
+"""Errors that many operators share. Those of one family are in a file named after it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from .base import Location, Problem, input_
 
 
 def where_hint(advice: str, when: str) -> tuple[str, ...]:
-    """The help that proposes a `where`. None about the batch, which is of any size."""
+    """The help that proposes a `where`. None about the batch, which can have any size."""
     if not advice or about_batch(advice):
         return ()
-    return (f"{when}, say so where the dimension is declared: `where {advice}`",)
+    return (f"{when}, state it where the dimension is declared: `where {advice}`",)
 
 
 def about_batch(advice: str) -> tuple[str, ...]:
     """The note on a condition that would fix the size of the batch."""
-    return ("`N` is the size of the batch, which may be any number",) if re.search(r"\bN\b", advice) else ()
+    return ("`N` is the batch size, which can be any integer",) if re.search(r"\bN\b", advice) else ()
 
 
 class NeedsFloat(Problem):
@@ -36,7 +36,7 @@ class NeedsFloat(Problem):
         return f"this is {self.found.dtype}"
 
     def help(self) -> tuple[str, ...]:
-        return ("convert it with `-> cast float32`, or look it up with `-> embedding num dim` if it holds indices",)
+        return ("convert it with `-> cast float32`, or use `-> embedding num dim` if it contains indices",)
 
 
 class NeedsInteger(Problem):
@@ -53,11 +53,11 @@ class NeedsInteger(Problem):
         return f"this is {self.found.dtype}"
 
     def help(self) -> tuple[str, ...]:
-        return ("if these are indices, declare them so: `input [...] int64`",)
+        return ("if these are indices, declare them as integers: `input [...] int64`",)
 
 
 class NeedsBool(Problem):
-    """`where` on a condition of numbers."""
+    """`where` with a condition that is not bool."""
 
     code: ClassVar[str] = "needs-bool"
     operator: str
@@ -83,7 +83,7 @@ class DTypeMismatch(Problem):
     at: tuple[int, int] = (0, 1)
 
     def message(self) -> str:
-        return f"`{self.operator}` needs tensors of one type, found {self.left.dtype} and {self.right.dtype}"
+        return f"`{self.operator}` needs tensors of the same type, found {self.left.dtype} and {self.right.dtype}"
 
     def marks(self) -> tuple[tuple[Location, str], ...]:
         return ((input_(self.at[0]), f"this is {self.left.dtype}"), (input_(self.at[1]), f"this is {self.right.dtype}"))
@@ -93,9 +93,9 @@ class DTypeMismatch(Problem):
 
 
 class ShapeMismatch(Problem):
-    """Two tensors whose shapes do not go together. `verb` completes "cannot ...": `add`, `concat`, `multiply`.
+    """Two tensors whose shapes are incompatible. `verb` completes "cannot ...": `add`, `concat`, `multiply`.
 
-    `why` tells which axes differ; `suggestion` is what would make it right, if that is known.
+    `why` names the axes that differ; `suggestion` is the change that makes it valid, if one is known.
     """
 
     code: ClassVar[str] = "shape-mismatch"
@@ -159,7 +159,7 @@ class WrongSize(Problem):
 
 
 class BadArgument(Problem):
-    """An argument whose value does not go with the input. `needed` is a whole clause: `must have one entry for each of the 2 axes`."""
+    """An argument whose value is invalid for the input. `needed` is a clause: `must have one entry for each of the 2 axes`."""
 
     code: ClassVar[str] = "bad-argument"
     operator: str
@@ -184,18 +184,18 @@ class BadAxis(Problem):
     found: TensorType
 
     def message(self) -> str:
-        return f"`{self.operator}` cannot use axis {self.axis} of {show_shape(self.found.shape)}"
+        return f"axis {self.axis} of `{self.operator}` is out of range for {show_shape(self.found.shape)}"
 
     def label(self) -> str:
-        return "this axis does not exist"
+        return f"this has {self.found.rank} {'axis' if self.found.rank == 1 else 'axes'}"
 
     def help(self) -> tuple[str, ...]:
         rank = self.found.rank
-        return (f"axes go from {-rank} to {rank - 1}; axis 0 is the batch",) if rank else ()
+        return (f"use an axis from {-rank} to {rank - 1}; axis 0 is the batch",) if rank else ()
 
 
 class KernelTooLarge(Problem):
-    """A window that does not fit into its padded input."""
+    """A window that is larger than its padded input."""
 
     code: ClassVar[str] = "kernel-too-large"
     operator: str
@@ -206,24 +206,28 @@ class KernelTooLarge(Problem):
     found: TensorType
 
     def message(self) -> str:
-        spans = f"the kernel of `{self.operator}` spans {show(self.kernel)}"
+        spans = f"the kernel of `{self.operator}` covers {show(self.kernel)} elements"
         return f"{spans}, but axis {self.axis} of {self.found} has only {show(self.padded)}"
 
     def label(self) -> str:
-        return f"spans {show(self.kernel)} along axis {self.axis}"
+        return f"covers {show(self.kernel)} elements along axis {self.axis}"
 
     def marks(self) -> tuple[tuple[Location, str], ...]:
         return ((input_(0), f"this is {self.found}"),)
 
     def notes(self) -> tuple[str, ...]:
-        return (f"{show(self.size)} with padding is {show(self.padded)}",) if self.size != self.padded else ()
+        return (
+            (f"with padding, the size of axis {self.axis} is {show(self.padded)} instead of {show(self.size)}",)
+            if self.size != self.padded
+            else ()
+        )
 
     def help(self) -> tuple[str, ...]:
         return ("use a smaller kernel or dilation, or more `padding`",)
 
 
 class EmptyResult(Problem):
-    """A result one of whose sizes can only be zero or negative."""
+    """A result with a size that can only be zero or negative."""
 
     code: ClassVar[str] = "empty-result"
     operator: str
@@ -231,7 +235,7 @@ class EmptyResult(Problem):
     axis: int
 
     def message(self) -> str:
-        return f"`{self.operator}` would make a tensor of shape {show_shape(self.result)}: axis {self.axis} has nothing in it"
+        return f"`{self.operator}` would make a tensor of shape {show_shape(self.result)}: axis {self.axis} would be empty"
 
 
 class NotDivisible(Problem):
@@ -248,10 +252,10 @@ class NotDivisible(Problem):
     at: int | None = 0
 
     def message(self) -> str:
-        return f"{self.by} do not divide {self.what}"
+        return f"{self.what} are not divisible by {self.by}"
 
     def label(self) -> str:
-        return f"`{self.operator}` needs them to"
+        return f"required by `{self.operator}`"
 
     def marks(self) -> tuple[tuple[Location, str], ...]:
         return () if self.at is None else ((input_(self.at), f"{self.what} come from here"),)
@@ -261,7 +265,7 @@ class NotDivisible(Problem):
 
 
 class Unprovable(Problem):
-    """Two sizes that must be equal, and neither equality nor difference can be proved. `need` is a clause: `axis 1 of both must agree`."""
+    """Two sizes that must be equal and can be proved neither equal nor different. `need` is a clause: `axis 1 of both must agree`."""
 
     code: ClassVar[str] = "unprovable"
     operator: str
@@ -276,20 +280,20 @@ class Unprovable(Problem):
         return f"cannot prove that {show(self.left)} equals {show(self.right)}"
 
     def label(self) -> str:
-        return f"`{self.operator}` needs it: {self.need}"
+        return f"required by `{self.operator}`: {self.need}"
 
     def marks(self) -> tuple[tuple[Location, str], ...]:
         return ((input_(self.at[0]), f"{show(self.left)} is from here"), (input_(self.at[1]), f"{show(self.right)} is from here"))
 
     def help(self) -> tuple[str, ...]:
-        return ((self.suggestion,) if self.suggestion else ()) + where_hint(self.advice, "if it always holds")
+        return ((self.suggestion,) if self.suggestion else ()) + where_hint(self.advice, "if this is always true")
 
     def notes(self) -> tuple[str, ...]:
         return about_batch(self.advice)
 
 
 class UnprovableMultiple(Problem):
-    """A size that must be a multiple of another, and it can neither be proved to be one nor not to be."""
+    """A size that must be a multiple of another, which can be neither proved nor refuted."""
 
     code: ClassVar[str] = "unprovable"
     operator: str
@@ -298,13 +302,13 @@ class UnprovableMultiple(Problem):
     advice: str
 
     def message(self) -> str:
-        return f"cannot prove that {show(self.by)} divides {show(self.what)}"
+        return f"cannot prove that {show(self.what)} is divisible by {show(self.by)}"
 
     def label(self) -> str:
-        return f"`{self.operator}` needs it"
+        return f"required by `{self.operator}`"
 
     def help(self) -> tuple[str, ...]:
-        return where_hint(self.advice, "if it always does")
+        return where_hint(self.advice, "if this is always true")
 
     def notes(self) -> tuple[str, ...]:
         return about_batch(self.advice)

@@ -1,4 +1,4 @@
-"""What `rearrange` refuses."""
+"""Errors of `rearrange`."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from .base import Problem
 
 
 class BadPattern(Problem):
-    """A pattern that cannot be read. `what` is a whole clause."""
+    """A malformed pattern. `what` is a clause."""
 
     code: ClassVar[str] = "bad-pattern"
     pattern: str
     what: str
 
     def message(self) -> str:
-        return f'cannot read the pattern "{self.pattern}": {self.what}'
+        return f'invalid pattern "{self.pattern}": {self.what}'
 
     def help(self) -> tuple[str, ...]:
         return ('name each axis on both sides of one arrow, as in "n c (h p) w -> n h w (c p)"',)
 
 
 class PatternAxisTwice(Problem):
-    """A name for two axes."""
+    """One name for two axes."""
 
     code: ClassVar[str] = "axis-twice"
     pattern: str
@@ -32,7 +32,7 @@ class PatternAxisTwice(Problem):
     side: str
 
     def message(self) -> str:
-        return f'`{self.axis}` is twice on the {self.side} of "{self.pattern}"'
+        return f'`{self.axis}` appears twice on the {self.side} of "{self.pattern}"'
 
 
 class PatternAxisLost(Problem):
@@ -44,12 +44,12 @@ class PatternAxisLost(Problem):
     side: str
 
     def message(self) -> str:
-        return f'`{self.axis}` is only on the {self.side} of "{self.pattern}"'
+        return f'`{self.axis}` appears only on the {self.side} of "{self.pattern}"'
 
     def help(self) -> tuple[str, ...]:
         if self.side == "right":
-            return ("`rearrange` makes no new axes but `1`: `-> expand` or `-> tile` repeat along one",)
-        return ("`rearrange` drops no axes but `1`: reduce first, as with `-> mean axis=1`",)
+            return ("`rearrange` adds no axes except `1`: use `-> expand` or `-> tile` to repeat along one",)
+        return ("`rearrange` removes no axes except `1`: reduce first, for example with `-> mean axis=1`",)
 
 
 class PatternAxisUnknown(Problem):
@@ -61,14 +61,14 @@ class PatternAxisUnknown(Problem):
     names: tuple[str, ...]
 
     def message(self) -> str:
-        return f'there is no axis `{self.axis}` in "{self.pattern}"'
+        return f'unknown axis `{self.axis}` in the pattern "{self.pattern}"'
 
     def notes(self) -> tuple[str, ...]:
-        return (f"its axes are {', '.join(f'`{name}`' for name in self.names)}",) if self.names else ()
+        return (f"the axes are {', '.join(f'`{name}`' for name in self.names)}",) if self.names else ()
 
 
 class PatternRank(Problem):
-    """A pattern for another number of axes."""
+    """A pattern for a different number of axes."""
 
     code: ClassVar[str] = "wrong-rank"
     pattern: str
@@ -79,14 +79,14 @@ class PatternRank(Problem):
     def message(self) -> str:
         least = "at least " if self.open_ else ""
         axes = "1 axis" if self.count == 1 else f"{self.count} axes"
-        return f'"{self.pattern}" is for {least}{axes}, found {show_shape(self.found.shape)}'
+        return f'pattern "{self.pattern}" needs {least}{axes}, found {show_shape(self.found.shape)}'
 
     def help(self) -> tuple[str, ...]:
-        return ("the batch axis is one of them",) if self.count == self.found.rank - 1 and not self.open_ else ()
+        return ("include the batch axis in the pattern",) if self.count == self.found.rank - 1 and not self.open_ else ()
 
 
 class PatternSize(Problem):
-    """An axis whose size is not what the pattern says. `part` is such as `(h p)`, `needed` its size by the pattern."""
+    """An axis whose size differs from the pattern. `part` is for example `(h p)`, `needed` its size by the pattern."""
 
     code: ClassVar[str] = "wrong-size"
     part: str
@@ -100,7 +100,7 @@ class PatternSize(Problem):
 
 
 class PatternIndivisible(Problem):
-    """An axis that cannot be divided as the pattern says."""
+    """An axis whose size is not a multiple of the sizes in the pattern."""
 
     code: ClassVar[str] = "not-divisible"
     part: str
@@ -110,19 +110,19 @@ class PatternIndivisible(Problem):
 
     def message(self) -> str:
         size = show(self.found.shape[self.axis])
-        return f"`{self.part}` is axis {self.axis} of {show_shape(self.found.shape)}, and {size} is not a multiple of {show(self.by)}"
+        return f"`{self.part}` is axis {self.axis} of {show_shape(self.found.shape)}, and {size} is not divisible by {show(self.by)}"
 
 
 class PatternSizeOpen(Problem):
-    """Two sizes in one axis that are not told."""
+    """Two sizes in one axis that are not given."""
 
-    code: ClassVar[str] = "open-size"
+    code: ClassVar[str] = "ambiguous-size"
     part: str
     axes: tuple[str, ...]
 
     def message(self) -> str:
         names = " and ".join(f"`{name}`" for name in self.axes)
-        return f"the sizes of {names} in `{self.part}` cannot be told from their product"
+        return f"the sizes of {names} in `{self.part}` are ambiguous: only their product is known"
 
     def help(self) -> tuple[str, ...]:
-        return (f"give all but one of them: `{self.axes[-1]}=2`",)
+        return (f"give all but one of them, for example `{self.axes[-1]}=2`",)

@@ -1,4 +1,4 @@
-"""What is almost always a mistake with recurrent layers."""
+"""Warnings of the recurrent layers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from .base import Problem
 
 
 class DropoutWithoutEffect(Problem):
-    """PyTorch takes it, with a warning."""
+    """`dropout` of a recurrent layer with a single layer: PyTorch warns too."""
 
     code: ClassVar[str] = "dropout-without-effect"
     severity: ClassVar[Severity] = "warning"
     operator: str
 
     def message(self) -> str:
-        return f"the dropout of `{self.operator}` is between its layers, and there is only one"
+        return f"`dropout` of `{self.operator}` has no effect with a single layer"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("it is applied between the layers",)
 
     def help(self) -> tuple[str, ...]:
-        return ("drop what comes out with `-> dropout`, or make more `layers`",)
+        return ("apply it to the result with `-> dropout`, or use more `layers`",)

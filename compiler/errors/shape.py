@@ -1,4 +1,4 @@
-"""What operators that rearrange a tensor's elements refuse."""
+"""Errors of the operators that change a tensor's shape."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .operators import BadAxis, about_batch, where_hint
 
 
 class ElementCount(Problem):
-    """A new shape that does not hold as many elements as there are. `what` is such as `[N, 4, 5]` or `axis 1 of [N, 12]`."""
+    """A new shape with a different number of elements. `what` is for example `[N, 4, 5]` or `axis 1 of [N, 12]`."""
 
     code: ClassVar[str] = "element-count"
     operator: str
@@ -27,11 +27,11 @@ class ElementCount(Problem):
     def message(self) -> str:
         shape, found, needed = show_shape(self.sizes), show(self.found), show(self.needed)
         if any(size == -1 for size in self.sizes):
-            return f"cannot {self.operator} {self.what} into {shape}: {found} is not a multiple of {needed}"
-        return f"cannot {self.operator} {self.what} into {shape}: {found} elements against {needed}"
+            return f"cannot {self.operator} {self.what} into {shape}: {found} is not divisible by {needed}"
+        return f"cannot {self.operator} {self.what} into {shape}: it has {found} elements, not {needed}"
 
     def label(self) -> str:
-        return f"makes {show(self.needed)} elements" if all(size != -1 for size in self.sizes) else ""
+        return f"this has {show(self.needed)} elements" if all(size != -1 for size in self.sizes) else ""
 
     def marks(self) -> tuple[tuple[Location, str], ...]:
         return ((input_(0), f"{self.what} comes from here"),)
@@ -40,17 +40,17 @@ class ElementCount(Problem):
         return (self.suggestion,) if self.suggestion else self._with_rest()
 
     def _with_rest(self) -> tuple[str, ...]:
-        """One of the sizes left to be worked out, if that makes it right."""
+        """The shape with `-1` for one of its sizes, if that makes it valid."""
         for axis in range(len(self.sizes) - 1, -1, -1):
             others = [size for at, size in enumerate(self.sizes) if at != axis]
             if -1 not in self.sizes and Facts.nothing().exact_div(self.found, prod(others, start=1)) is not None:
                 shape = show_shape((*self.sizes[:axis], -1, *self.sizes[axis + 1 :]))
-                return (f"`-1` stands for whatever is left: `{shape}`",)
+                return (f"use `-1` for the size to be inferred: `{shape}`",)
         return ()
 
 
 class UnprovableCount(Problem):
-    """A new shape whose number of elements can neither be proved to be right nor to be wrong."""
+    """A new shape whose number of elements can be proved neither equal nor different."""
 
     code: ClassVar[str] = "unprovable"
     operator: str
@@ -62,20 +62,20 @@ class UnprovableCount(Problem):
 
     def message(self) -> str:
         found, needed = show(self.found), show(self.needed)
-        return f"cannot prove that {self.what} fits into {show_shape(self.sizes)}: {found} elements against {needed}"
+        return f"cannot prove that {self.what} has as many elements as {show_shape(self.sizes)}: {found} and {needed}"
 
     def label(self) -> str:
-        return f"`{self.operator}` needs as many elements as there are"
+        return f"required by `{self.operator}`"
 
     def help(self) -> tuple[str, ...]:
-        return where_hint(self.advice, "if it always holds")
+        return where_hint(self.advice, "if this is always true")
 
     def notes(self) -> tuple[str, ...]:
         return about_batch(self.advice)
 
 
 class UnprovableSize(Problem):
-    """A size of which something must be proved. `need` completes "cannot prove that ...": `T is 1`; `why` stands under the carets."""
+    """A condition on a size that must be proved. `need` completes "cannot prove that ...": `T is 1`; `why` is the label."""
 
     code: ClassVar[str] = "unprovable"
     need: str
@@ -89,14 +89,14 @@ class UnprovableSize(Problem):
         return self.why
 
     def help(self) -> tuple[str, ...]:
-        return where_hint(self.advice, "if it always holds")
+        return where_hint(self.advice, "if this is always true")
 
     def notes(self) -> tuple[str, ...]:
         return about_batch(self.advice)
 
 
 class CannotExpand(Problem):
-    """An axis that has a size other than 1, and would get another one."""
+    """An axis whose size is neither 1 nor the new size."""
 
     code: ClassVar[str] = "cannot-expand"
     axis: int
@@ -110,15 +110,15 @@ class CannotExpand(Problem):
         return f"axis {self.axis} is {show(self.found.shape[self.axis])}"
 
     def help(self) -> tuple[str, ...]:
-        return ("-1 keeps the size of an axis",)
+        return ("use -1 to keep the size of an axis",)
 
 
 class NoPlaceForAxis(BadAxis):
-    """A new axis beyond the ends of the shape."""
+    """The position of a new axis, out of range."""
 
     def help(self) -> tuple[str, ...]:
         rank = self.found.rank
-        return (f"a new axis can stand at {-rank - 1} to {rank}",)
+        return (f"insert the new axis at a position from {-rank - 1} to {rank}",)
 
 
 class NotAPermutation(Problem):
@@ -131,12 +131,12 @@ class NotAPermutation(Problem):
 
     def message(self) -> str:
         shape = show_shape(self.found.shape)
-        return f"`{self.operator}` must mention each of the {self.found.rank} axes of {shape} once, found {list(self.order)}"
+        return f"`{self.operator}` must list each of the {self.found.rank} axes of {shape} once, found {list(self.order)}"
 
     def label(self) -> str:
         rank = self.found.rank
         missing = [axis for axis in range(rank) if axis not in {a % rank for a in self.order}]
-        return f"left out: {', '.join(f'axis {axis}' for axis in missing)}" if missing else ""
+        return f"missing: {', '.join(f'axis {axis}' for axis in missing)}" if missing else ""
 
 
 class BadIndex(Problem):
@@ -150,11 +150,11 @@ class BadIndex(Problem):
 
     def message(self) -> str:
         size = show(self.found.shape[self.axis])
-        return f"`{self.operator}` cannot take index {show(self.index)} of axis {self.axis} of {self.found}, which has {size}"
+        return f"index {show(self.index)} of `{self.operator}` is out of range for axis {self.axis} of {self.found}, whose size is {size}"
 
 
 class PadTooLarge(Problem):
-    """A reflection of more than there is."""
+    """A reflection or a wrap-around of more elements than the axis has."""
 
     code: ClassVar[str] = "pad-too-large"
     mode: str
@@ -164,7 +164,7 @@ class PadTooLarge(Problem):
 
     def message(self) -> str:
         bound = "less than" if self.mode == "reflect" else "at most"
-        needs = f"`pad mode={self.mode}` takes {bound} the size of an axis"
+        needs = f"the padding of `pad mode={self.mode}` must be {bound} the size of the axis"
         return f"{needs}, found {self.amount} for axis {self.axis} of {self.found}"
 
     def label(self) -> str:
@@ -172,7 +172,7 @@ class PadTooLarge(Problem):
 
 
 class NothingToSqueeze(Problem):
-    """An axis that is not 1: PyTorch leaves it as it is."""
+    """An axis whose size is not 1: PyTorch leaves it unchanged."""
 
     code: ClassVar[str] = "nothing-to-squeeze"
     severity: ClassVar[Severity] = "warning"
@@ -180,8 +180,8 @@ class NothingToSqueeze(Problem):
     found: TensorType
 
     def message(self) -> str:
-        return f"`squeeze` leaves axis {self.axis} of {self.found} as it is: its size is {show(self.found.shape[self.axis])}"
+        return f"`squeeze` has no effect on axis {self.axis} of {self.found}: its size is {show(self.found.shape[self.axis])}, not 1"
 
     def help(self) -> tuple[str, ...]:
         ones = [axis for axis, size in enumerate(self.found.shape) if size == 1]
-        return (f"`squeeze {ones[0]}` takes away axis {ones[0]}, whose size is 1",) if ones else ()
+        return (f"use `squeeze {ones[0]}` to remove axis {ones[0]}, whose size is 1",) if ones else ()

@@ -1,4 +1,4 @@
-"""Programs whose structure is at fault: too large, too deep, recursive, without a result."""
+"""Errors in the structure of a program: too large, too deep, recursive, without a result; and of models, `shared` and `tie`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .base import Problem
 
 
 def number(value: int) -> str:
-    """An integer as it is read; of a very large one, how large it is."""
+    """An integer with `_` between thousands; for a very large one, its number of digits."""
     digits = len(str(abs(value))) if value.bit_length() < 4096 else 0
     if digits and digits <= 24:
         return f"{value:_}" if abs(value) >= 10_000 else str(value)
@@ -20,7 +20,7 @@ def number(value: int) -> str:
 
 
 class TooManyNodes(Problem):
-    """`what` is made of these `parts`. Counting ends where the limit is passed, so that `found` is a least number."""
+    """`what` consists of these `parts`. Counting stops at the limit, so `found` is a lower bound."""
 
     code: ClassVar[str] = "too-many-nodes"
     found: int
@@ -29,24 +29,24 @@ class TooManyNodes(Problem):
     parts: str = "operators"
 
     def message(self) -> str:
-        return f"this makes a {self.what} of {number(self.found)} {self.parts} or more; the limit is {self.limit:_}"
+        return f"this {self.what} has {number(self.found)} {self.parts} or more; the limit is {self.limit:_}"
 
 
 class TooManyCalls(Problem):
-    """Functions that call others twice, which call others twice, and so on."""
+    """Functions that call others twice, which call others twice, and so on: exponentially many calls."""
 
     code: ClassVar[str] = "too-many-nodes"
     limit: int
 
     def message(self) -> str:
-        return f"this expression comes to more than {self.limit:_} calls of functions"
+        return f"this expression needs more than {self.limit:_} function calls"
 
     def help(self) -> tuple[str, ...]:
-        return ("keep what is needed twice in a `let`",)
+        return ("bind what is needed twice with `let`",)
 
 
 class LargeNumber(Problem):
-    """An integer that no backend holds."""
+    """An integer that does not fit into 64 bits."""
 
     code: ClassVar[str] = "too-large"
     found: int
@@ -56,7 +56,7 @@ class LargeNumber(Problem):
         return f"this number is too large: {number(self.found)}"
 
     def notes(self) -> tuple[str, ...]:
-        return (f"whole numbers go up to {self.limit:_}, that is 2 ** 63 - 1",)
+        return (f"the largest integer is {self.limit:_}, that is 2 ** 63 - 1",)
 
 
 class LargeTensor(Problem):
@@ -70,17 +70,17 @@ class LargeTensor(Problem):
         return f"a tensor of shape [{axes}] is too large"
 
     def notes(self) -> tuple[str, ...]:
-        return ("a tensor has less than 2 ** 60 elements",)
+        return ("a tensor has fewer than 2 ** 60 elements",)
 
 
 class LargeDimension(Problem):
-    """A symbolic dimension whose formula has grown beyond use."""
+    """A symbolic dimension whose formula is too large."""
 
     code: ClassVar[str] = "too-large"
     limit: int
 
     def message(self) -> str:
-        return f"the formula for this dimension has grown beyond {self.limit:_} parts"
+        return f"the formula of this dimension has more than {self.limit:_} terms"
 
     def help(self) -> tuple[str, ...]:
         return ("declare the dimensions of the input as numbers, or fix them with `--dim`",)
@@ -92,12 +92,12 @@ class TooMuchNesting(Problem):
     what: str = "blocks"
 
     def message(self) -> str:
-        return f"{self.what} are nested more than {self.limit} deep"
+        return f"{self.what} are nested more than {self.limit} levels deep"
 
     def help(self) -> tuple[str, ...]:
         if self.what != "blocks":
             return ()
-        return ("stages that follow each other need no nesting: write them in one pipeline, or use `repeat`",)
+        return ("write consecutive stages in one pipeline, or use `repeat`",)
 
 
 class Recursion(Problem):
@@ -106,13 +106,13 @@ class Recursion(Problem):
     kind: str
 
     def message(self) -> str:
-        return f"the {self.kind} `{self.name}` uses itself"
+        return f"the {self.kind} `{self.name}` is defined in terms of itself"
 
     def notes(self) -> tuple[str, ...]:
-        return ("a net always ends, so nothing may be defined by itself",)
+        return ("recursion is not supported, so that compilation always terminates",)
 
     def help(self) -> tuple[str, ...]:
-        return ("use `repeat` for what happens several times",) if self.kind == "block" else ()
+        return ("use `repeat` for repetition",) if self.kind == "block" else ()
 
 
 class NoResult(Problem):
@@ -123,7 +123,7 @@ class NoResult(Problem):
         return f"{self.what} has no result"
 
     def help(self) -> tuple[str, ...]:
-        return ("end it with a pipeline, or say `out ...`",)
+        return ("end it with a pipeline or with `out ...`",)
 
 
 class EmptyEach(Problem):
@@ -132,20 +132,20 @@ class EmptyEach(Problem):
     code: ClassVar[str] = "no-result"
 
     def message(self) -> str:
-        return "this `each` goes through nothing, and so it has no result"
+        return "this `each` has no items, and therefore no result"
 
     def help(self) -> tuple[str, ...]:
-        return ("give it at least one item, or leave it out by an `if`",)
+        return ("give it at least one item, or skip it with an `if`",)
 
 
 class OutTwice(Problem):
     code: ClassVar[str] = "out-twice"
 
     def message(self) -> str:
-        return "a body has one `out`"
+        return "a body can have only one `out`"
 
     def help(self) -> tuple[str, ...]:
-        return ("`out a, b` gives several results",)
+        return ("use `out a, b` for several results",)
 
 
 class InputMisplaced(Problem):
@@ -154,27 +154,30 @@ class InputMisplaced(Problem):
 
     def message(self) -> str:
         if self.parameter:
-            return f"a model takes its tensors by `input`, not as parameters, and `{self.parameter}` is a tensor"
-        return "`input` stands in the model itself, not in a block, a labelled group or a repeat"
+            return f"parameter `{self.parameter}` of a model cannot be a tensor"
+        return "`input` is only allowed at the top level of a model"
+
+    def notes(self) -> tuple[str, ...]:
+        return () if self.parameter else ("it cannot be in a block, a labelled group or a repeat, which may be used several times",)
 
     def help(self) -> tuple[str, ...]:
         if self.parameter:
-            return (f"write it in the model's body: `{self.parameter} = input ...`",)
-        return ("what flows into a block is called `in`",)
+            return (f"declare it in the model's body: `{self.parameter} = input ...`",)
+        return ("use `in` for the input of a block",)
 
 
 class BatchAxisWritten(Problem):
-    """`input [N, 3]`, as PyTorch counts the axes."""
+    """`input [N, 3]`, with the batch axis as in PyTorch's shapes."""
 
     code: ClassVar[str] = "batch-axis-written"
     severity: ClassVar[Severity] = "warning"
     found: str
 
     def message(self) -> str:
-        return f"the batch axis is there already: this input is {self.found}"
+        return f"the batch axis is implied: the shape of this input is {self.found}"
 
     def help(self) -> tuple[str, ...]:
-        return ("leave `N` out of the shape", "for a tensor without a batch axis, say `batch=false`")
+        return ("remove `N` from the shape", "for a tensor without a batch axis, write `batch=false`")
 
 
 class InputScaled(Problem):
@@ -185,10 +188,10 @@ class InputScaled(Problem):
     factor: str
 
     def message(self) -> str:
-        return f"this multiplies the input itself by {self.factor}, not its size"
+        return f"this multiplies the input by {self.factor}, not its size"
 
     def help(self) -> tuple[str, ...]:
-        return ("a size that is computed stands in brackets: `input [28 * 28]`", "if it is meant, name the input first: `x = input ...`")
+        return ("put a computed size in brackets: `input [28 * 28]`", "to multiply the input, name it first: `x = input ...`")
 
 
 class NoInput(Problem):
@@ -198,7 +201,7 @@ class NoInput(Problem):
         return "the model has no `input`"
 
     def help(self) -> tuple[str, ...]:
-        return ("begin with one, such as `input 3 -> dense 2`",)
+        return ("begin with one, for example `input 3 -> dense 2`",)
 
 
 class ExpectMisplaced(Problem):
@@ -209,8 +212,8 @@ class ExpectMisplaced(Problem):
 
     def message(self) -> str:
         if self.lone:
-            return "`expect` speaks of a model, and this file has none"
-        return "`expect` stands in the model itself, not in a block, a branch or a repeat"
+            return "`expect` needs a model, and this file has none"
+        return "`expect` is only allowed at the top level of a model"
 
 
 class SharedConflict(Problem):
@@ -224,7 +227,7 @@ class SharedConflict(Problem):
         return f"`{self.name}` is shared, but its `{self.parameter}` would be {self.first} at one use and {self.second} at another"
 
     def help(self) -> tuple[str, ...]:
-        return ("a shared stage needs inputs of the same sizes at every use",)
+        return ("give it inputs of the same sizes at every use, or use two stages",)
 
 
 class SymbolicParameter(Problem):
@@ -235,7 +238,7 @@ class SymbolicParameter(Problem):
     symbols: tuple[str, ...]
 
     def message(self) -> str:
-        return f"`{self.parameter}` of `{self.owner}` would have the shape {self.shape}, which is not known before run time"
+        return f"`{self.parameter}` of `{self.owner}` would have the shape {self.shape}, which is not known at compile time"
 
     def help(self) -> tuple[str, ...]:
         return (f"declare the size as a number, or fix it with `--dim {self.symbols[0]}=...`",)
@@ -245,21 +248,21 @@ class TieTarget(Problem):
     code: ClassVar[str] = "unknown-tie"
     target: str
     near: tuple[str, ...]
-    why: str = "no stage here is labelled so"
+    why: str = "no stage of this body has that label"
     weightless: bool = False
 
     def message(self) -> str:
         return f"cannot tie to `{self.target}`: {self.why}"
 
     def notes(self) -> tuple[str, ...]:
-        return () if self.weightless else ("a tie reaches the stages of its own body, and what is inside of those",)
+        return () if self.weightless else ("`tie` can refer to stages of the same body and, with dots, to stages inside of those",)
 
     def help(self) -> tuple[str, ...]:
         if self.weightless:
             return ()
         if self.near:
             return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",)
-        return ("label the stage whose weight is meant: `embedding ... as " + self.target.split(".")[-1] + "`",)
+        return ("label the stage whose weight should be used: `embedding ... as " + self.target.split(".")[-1] + "`",)
 
 
 class TieMismatch(Problem):
@@ -281,7 +284,7 @@ class NoTie(Problem):
 
 
 class IterationMismatch(Problem):
-    """A `repeat` binder that does not go with its items."""
+    """Loop variables that do not match the items."""
 
     code: ClassVar[str] = "wrong-binder"
     names: int
@@ -291,24 +294,24 @@ class IterationMismatch(Problem):
         return f"cannot unpack {self.found} into {self.names} names"
 
     def help(self) -> tuple[str, ...]:
-        return (f"each item must be a list of {self.names}" + (", as those of `enumerate([64, 128])` are" if self.names == 2 else ""),)
+        return (f"use a list whose items are lists of {self.names}" + (", such as `enumerate([64, 128])`" if self.names == 2 else ""),)
 
 
 class StrayStatement(Problem):
-    """`base`: the model that the one of this statement is made of; empty for a statement outside of all models."""
+    """`base`: the model that the one of this statement is derived from; empty for a statement outside of all models."""
 
     code: ClassVar[str] = "stray-statement"
     base: str = ""
 
     def message(self) -> str:
         if self.base:
-            return f"this model is made of `{self.base}`, and has nothing of its own but what is expected of it"
-        return "a file with a `model` has no pipelines of its own"
+            return f"a model derived from `{self.base}` can only contain `expect`"
+        return "a file with a `model` cannot have pipelines outside of it"
 
     def help(self) -> tuple[str, ...]:
         if self.base:
-            return (f"what differs between the models is a parameter of `{self.base}`",)
-        return ("move this into a model, or take the `model` away",)
+            return (f"make what differs between the models a parameter of `{self.base}`",)
+        return ("move this into a model, or remove the `model`",)
 
 
 class UnknownModel(Problem):
@@ -321,7 +324,7 @@ class UnknownModel(Problem):
         return f"this file has no model `{self.name}`"
 
     def notes(self) -> tuple[str, ...]:
-        return ("its models are " + ", ".join(f"`{n}`" for n in self.known),) if self.known else ("it has no `model` at all",)
+        return ("the models are " + ", ".join(f"`{n}`" for n in self.known),) if self.known else ("there is no `model` in it",)
 
     def help(self) -> tuple[str, ...]:
         return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
@@ -332,10 +335,10 @@ class AmbiguousModel(Problem):
     known: tuple[str, ...]
 
     def message(self) -> str:
-        return f"this file has {len(self.known)} models; one must be chosen"
+        return f"this file has {len(self.known)} models, and none is selected"
 
     def help(self) -> tuple[str, ...]:
-        return (f"choose one: `--model {self.known[0]}`",)
+        return (f"select one with `--model {self.known[0]}`",)
 
 
 class UnknownParameter(Problem):
@@ -348,7 +351,7 @@ class UnknownParameter(Problem):
         return f"the model has no parameter `{self.name}`"
 
     def notes(self) -> tuple[str, ...]:
-        return ("its parameters are " + ", ".join(f"`{n}`" for n in self.known),) if self.known else ("it has none",)
+        return ("the parameters are " + ", ".join(f"`{n}`" for n in self.known),) if self.known else ("it has none",)
 
     def help(self) -> tuple[str, ...]:
         return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
@@ -363,7 +366,7 @@ class UnknownDimension(Problem):
         return f"the model has no dimension `{self.name}`"
 
     def notes(self) -> tuple[str, ...]:
-        return ("its dimensions are " + ", ".join(f"`{n}`" for n in self.known),)
+        return ("the dimensions are " + ", ".join(f"`{n}`" for n in self.known),)
 
 
 class ModelAsStage(Problem):
@@ -371,17 +374,17 @@ class ModelAsStage(Problem):
     name: str
 
     def message(self) -> str:
-        return f"`{self.name}` is a model, which has inputs of its own and cannot be a stage"
+        return f"`{self.name}` is a model with its own inputs and cannot be used as a stage"
 
     def help(self) -> tuple[str, ...]:
-        return ("put what both need into a `block`",)
+        return ("move what both need into a `block`",)
 
 
 class ExpectSkipped(Problem):
-    """A note: with overridden parameters the assertions about the defaults say nothing."""
+    """A note: the assertions are about the default parameters, which were overridden."""
 
     code: ClassVar[str] = "expect-skipped"
     severity: ClassVar[Severity] = "note"
 
     def message(self) -> str:
-        return "`expect` is not checked, since parameters of the model were set"
+        return "`expect` is not checked, because parameters of the model were overridden"

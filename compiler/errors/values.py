@@ -1,4 +1,4 @@
-"""Compile-time expressions that have no value."""
+"""Errors of compile-time expressions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .operators import about_batch, where_hint
 
 
 class BadOperand(Problem):
-    """An operator or function on values it does not take."""
+    """An operator or function on unsupported values."""
 
     code: ClassVar[str] = "bad-operand"
     operation: str
@@ -18,7 +18,7 @@ class BadOperand(Problem):
     hint: str = ""
 
     def message(self) -> str:
-        return f"`{self.operation}` does not go with {self.found}"
+        return f"`{self.operation}` does not support {self.found}"
 
     def help(self) -> tuple[str, ...]:
         return (self.hint,) if self.hint else ()
@@ -35,17 +35,14 @@ class NotExact(Problem):
 
     def message(self) -> str:
         left = f"{show(self.left)} {self.left_text}".rstrip()
-        return (
-            f"{show(self.right)} {self.right_text} do not divide {left}"
-            if self.right_text
-            else f"{show(self.right)} does not divide {left}"
-        )
+        right = f"{show(self.right)} {self.right_text}".rstrip()
+        return f"{left} {'are' if self.left_text else 'is'} not divisible by {right}"
 
     def label(self) -> str:
         return "`/` must divide exactly"
 
     def help(self) -> tuple[str, ...]:
-        return ("use `//` to round down, or change one of the two",)
+        return ("use `//` to round down, or change one of the operands",)
 
 
 class UnprovableDivision(Problem):
@@ -55,13 +52,13 @@ class UnprovableDivision(Problem):
     advice: str
 
     def message(self) -> str:
-        return f"cannot prove that {show(self.right)} divides {show(self.left)}"
+        return f"cannot prove that {show(self.left)} is divisible by {show(self.right)}"
 
     def label(self) -> str:
         return "`/` must divide exactly"
 
     def help(self) -> tuple[str, ...]:
-        return (*where_hint(self.advice, "if it always does"), "use `//` to round down")
+        return (*where_hint(self.advice, "if this is always true"), "use `//` to round down")
 
     def notes(self) -> tuple[str, ...]:
         return about_batch(self.advice)
@@ -78,7 +75,7 @@ class UndecidableCondition(Problem):
 
     def help(self) -> tuple[str, ...]:
         fix = f"fix the dimension with `--dim {self.symbol}=...`" if self.symbol else "fix the dimension with `--dim`"
-        return (*where_hint(self.advice, "if it always holds"), fix)
+        return (*where_hint(self.advice, "if this is always true"), fix)
 
     def notes(self) -> tuple[str, ...]:
         return about_batch(self.advice)
@@ -92,7 +89,7 @@ class BadListIndex(Problem):
 
     def message(self) -> str:
         items = "item" if self.length == 1 else "items"
-        return f"index {self.index} is outside this {self.what} of {self.length} {items}"
+        return f"index {self.index} is out of range for this {self.what} of {self.length} {items}"
 
 
 class NoAttribute(Problem):
@@ -102,10 +99,10 @@ class NoAttribute(Problem):
     known: tuple[str, ...]
 
     def message(self) -> str:
-        return f"there is no `.{self.name}` to ask for"
+        return f"a tensor has no attribute `.{self.name}`"
 
     def notes(self) -> tuple[str, ...]:
-        return ("a tensor has " + ", ".join(f"`.{n}`" for n in self.known),)
+        return ("the attributes of a tensor are " + ", ".join(f"`.{n}`" for n in self.known),)
 
     def help(self) -> tuple[str, ...]:
         return ("did you mean " + " or ".join(f"`.{n}`" for n in self.near) + "?",) if self.near else ()
@@ -124,18 +121,18 @@ class NoSuchAxis(Problem):
 
 
 class NotAFunction(Problem):
-    """A call of something else."""
+    """A call of something that is not a function."""
 
     code: ClassVar[str] = "wrong-value"
     name: str
     what: str
 
     def message(self) -> str:
-        return f"`{self.name}` is a {self.what}, not a function to be called"
+        return f"`{self.name}` is a {self.what}, not a function"
 
 
 class FunctionTakes(Problem):
-    """A function on values that it does not take."""
+    """A function on unsupported values."""
 
     code: ClassVar[str] = "wrong-value"
     name: str
@@ -147,28 +144,28 @@ class FunctionTakes(Problem):
 
 
 class NotAConstant(Problem):
-    """A block, function or shared stage where only a value will do. `what` is such as `block`."""
+    """A block, function or shared stage where a compile-time value is needed. `what` is for example `block`."""
 
     code: ClassVar[str] = "wrong-value"
     name: str
     what: str
 
     def message(self) -> str:
-        return f"a value known at compile time is needed here, found the {self.what} `{self.name}`"
+        return f"expected a compile-time value, found the {self.what} `{self.name}`"
 
 
 class TensorAsValue(Problem):
-    """A tensor where only what is known at compile time will do."""
+    """A tensor where a compile-time value is needed."""
 
     code: ClassVar[str] = "wrong-value"
     name: str
 
     def message(self) -> str:
-        return f"`{self.name}` is a tensor, and a value known at compile time is needed here"
+        return f"expected a compile-time value, found the tensor `{self.name}`"
 
     def help(self) -> tuple[str, ...]:
         return (
-            f"known are `{self.name}.shape`, `{self.name}.rank`, `{self.name}.channels`, `{self.name}.features` and `{self.name}.dtype`",
+            f"use one of `{self.name}.shape`, `{self.name}.rank`, `{self.name}.channels`, `{self.name}.features` or `{self.name}.dtype`",
         )
 
 
@@ -177,7 +174,7 @@ class NotABool(Problem):
     found: str
 
     def message(self) -> str:
-        return f"a condition must be true or false, found {self.found}"
+        return f"a condition must be a boolean, found {self.found}"
 
 
 class NotANumber(Problem):
@@ -193,14 +190,14 @@ class NotANumber(Problem):
 
 
 class NoValue(Problem):
-    """Arithmetic without a result: a division by zero, a logarithm of zero, a number that is too large."""
+    """Arithmetic that fails: a division by zero, a logarithm of zero, a number that is too large."""
 
     code: ClassVar[str] = "no-value"
     operation: str
     why: str
 
     def message(self) -> str:
-        return f"`{self.operation}` has no value here: {self.why}"
+        return f"`{self.operation}` cannot be evaluated: {self.why}"
 
 
 class NonPositive(Problem):

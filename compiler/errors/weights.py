@@ -1,4 +1,4 @@
-"""What is wrong with a file of weights, or with weights that do not fit the model. These have no place in the spec."""
+"""Errors of weights: a file that cannot be read, or weights that do not match the model. They have no position in the spec."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from netc.dsl.record import Record
 from .base import Problem
 
 SHOWN = 10
-"""How many names of each kind are listed."""
+"""The number of names of each kind that are listed."""
 
 
 class WeightsError(ValueError):
-    """Carries the problem to whoever asked for the weights; its text is the whole message."""
+    """The exception for a problem with weights; its text is the whole message."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__("\n".join([problem.message(), *problem.notes(), *(f"help: {h}" for h in problem.help())]))
@@ -21,7 +21,7 @@ class WeightsError(ValueError):
 
 
 class WeightsUnreadable(Problem):
-    """A file that is absent, broken or of another format. `why` is a clause: `there is no such file`."""
+    """A file that is missing, corrupt or of an unsupported format. `why` is a clause: `there is no such file`."""
 
     code: ClassVar[str] = "weights-unreadable"
     source: str
@@ -36,17 +36,17 @@ class WeightsUnreadable(Problem):
 
 
 class Misfit(Record):
-    """An array that is there but cannot be used. `why` is a clause: `has the shape [3], needed is [4]`."""
+    """An array with the wrong shape or type. `why` is a clause: `has the shape [3], needed is [4]`."""
 
     name: str
     why: str
 
 
 class WeightsMismatch(Problem):
-    """Weights whose names, shapes or types are not those of the model.
+    """Weights whose names, shapes or types differ from the model's.
 
-    `near` pairs a few unexpected names with missing ones that look like them. `prefix` stands before all names in the weights (`added`
-    is true) or before all names in the model, and more names would agree without it.
+    `near` pairs a few unexpected names with similar missing ones. All names in the weights (`added` is true) or in the model start with
+    `prefix`, and more names would match without it.
     """
 
     code: ClassVar[str] = "weights-mismatch"
@@ -58,23 +58,22 @@ class WeightsMismatch(Problem):
     added: bool = True
 
     def message(self) -> str:
-        counts = [(self.missing, "missing"), (self.unexpected, "unexpected"), (self.misfits, "of another shape or type")]
-        return "the weights do not fit the model: " + ", ".join(f"{len(some)} {what}" for some, what in counts if some)
+        counts = [(self.missing, "missing"), (self.unexpected, "unexpected"), (self.misfits, "with a different shape or type")]
+        return "the weights do not match the model: " + ", ".join(f"{len(some)} {what}" for some, what in counts if some)
 
     def notes(self) -> tuple[str, ...]:
-        told = [f"`{m.name}` {m.why}" for m in self.misfits]
         lists = (
-            ("the model has, the weights lack", [f"`{n}`" for n in self.missing]),
-            ("the weights have, the model lacks", [f"`{n}`" for n in self.unexpected]),
-            ("of another shape or type", told),
+            ("missing from the weights", [f"`{n}`" for n in self.missing]),
+            ("unexpected in the weights", [f"`{n}`" for n in self.unexpected]),
+            ("with a different shape or type", [f"`{m.name}` {m.why}" for m in self.misfits]),
         )
         return tuple(f"{what}: {_listed(some)}" for what, some in lists if some)
 
     def help(self) -> tuple[str, ...]:
         if self.prefix:
-            what = "take it off" if self.added else "put it in front"
-            where = "every name in the weights starts with" if self.added else "every name in the model starts with"
-            return (f"{where} `{self.prefix}`: {what}",)
+            if self.added:
+                return (f"remove the prefix `{self.prefix}`, which every name in the weights has",)
+            return (f"add the prefix `{self.prefix}`, which every name in the model has",)
         pairs = [f"`{found}` to `{needed}`" for found, needed in self.near]
         return (f"rename {_listed(pairs)}",) if pairs else ()
 

@@ -1,4 +1,4 @@
-"""Diagnostics and how they are shown."""
+"""Diagnostics, and suggestions of similar names."""
 
 from .model import CallSite, Diagnostic, Edit, Mark, Severity
 

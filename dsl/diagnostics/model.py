@@ -1,4 +1,4 @@
-"""The diagnostic: what is wrong, where, since when, and what would mend it. Plain data; renderers are apart."""
+"""The diagnostic: what is wrong, where, through which blocks, and how to fix it. Plain data; the renderers are in netc/cli."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ Severity = Literal["error", "warning", "note"]
 
 
 class Mark(Record):
-    """A second place that belongs to a diagnostic, with what is to be said of it."""
+    """A secondary label: another span of a diagnostic, with its text."""
 
     span: Span
     text: str
 
 
 class Edit(Record):
-    """A change of the text that would mend the matter: replace `span` by `text`."""
+    """A change of the text that fixes the error: replace `span` with `text`."""
 
     span: Span
     text: str
 
 
 class CallSite(Record):
-    """One step of the chain of blocks a place was expanded through: `text` is such as "in block `basic`, used here"."""
+    """One step of the chain of blocks that a span was expanded through: `text` is for example "in block `basic`, used here"."""
 
     span: Span
     text: str
@@ -34,8 +34,8 @@ class CallSite(Record):
 class Diagnostic(Record):
     """One message.
 
-    `message` makes sense alone: lower case, no full stop. `label` is said under the carets of `span`; `marks` are secondary places;
-    `notes` state, `help` suggests. `trace` runs from the innermost use outwards.
+    `message` is the title: it makes sense alone, is lower case and has no full stop. `label` is printed next to the carets of `span`;
+    `marks` are secondary labels; `notes` state, `help` suggests. `trace` runs from the innermost use outwards.
     """
 
     severity: Severity

@@ -1,4 +1,4 @@
-"""Did-you-mean: the names nearest to one that is not known."""
+"""Did-you-mean: the known names most similar to an unknown one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MOST = 2
 
 
 def near(name: str, candidates: Iterable[str]) -> list[str]:
-    """At most two candidates: those that differ in case alone, or else those within a third of the length in edits, nearest first."""
+    """At most two candidates: those that differ only in case, otherwise those within an edit distance of a third of the length."""
     known = sorted(set(candidates) - {name})
     folded = name.casefold()
     same = [one for one in known if one.casefold() == folded]
@@ -27,7 +27,7 @@ def near(name: str, candidates: Iterable[str]) -> list[str]:
 
 
 def _distance(a: str, b: str, limit: int) -> int:
-    """Edits (insert, delete, replace, swap neighbours) from `a` to `b`; any number over `limit` if there are more than that."""
+    """Edits (insert, delete, replace, swap neighbours) from `a` to `b`; some number above `limit` if there are more than that."""
     before: list[int] = []
     previous = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):

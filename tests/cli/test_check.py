@@ -18,7 +18,7 @@ def test_a_bad_spec(netc: Netc) -> None:
     done = netc("check", "-e", "input 3 -> dens 2")
     assert done.exit_code == 1
     assert done.stdout == (
-        "error[unknown-operator]: there is no operator or block called `dens`\n"
+        "error[unknown-operator]: unknown operator or block `dens`\n"
         " --> <text>:1:12\n"
         "  |\n"
         "1 | input 3 -> dens 2\n"

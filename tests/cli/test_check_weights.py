@@ -44,7 +44,12 @@ def test_tells_all_at_the_stages(folder: Path) -> None:
     code, output = check("w.safetensors")
     assert code == 1
     assert "m.net:1:35" in output
-    for said in ("[2, 5], needed is [2, 4]", "lack: `fc2.bias`", "lacks: `fc3.bias`", "rename `fc3.bias` to `fc2.bias`"):
+    for said in (
+        "[2, 5], needed is [2, 4]",
+        "missing from the weights: `fc2.bias`",
+        "unexpected in the weights: `fc3.bias`",
+        "rename `fc3.bias` to `fc2.bias`",
+    ):
         assert said in output
 
 

@@ -1,11 +1,10 @@
-"""Each problem of syntax with the whole of what is shown, and going on behind it.
+"""Every syntax error with its whole rendered message, and the recovery after it.
 
-`syntax_errors.txt` holds the texts (`\\n` for a newline) and what is shown; `NETC_REGENERATE=1 pytest` writes what is shown anew.
+`syntax_errors.txt` contains the texts (`\\n` for a newline) and the messages; `pytest tests/dsl --update` rewrites the messages.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -30,8 +29,8 @@ def shown(case: str) -> str:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def regenerate() -> None:
-    if os.environ.get("NETC_REGENERATE"):
+def regenerate(pytestconfig: pytest.Config) -> None:
+    if pytestconfig.getoption("--update"):
         CASES.update({case: shown(case) + "\n" for case in CASES})
         GOLDEN.write_text("".join(f"=== {case}\n{text}" for case, text in CASES.items()), encoding="utf-8")
 
@@ -72,7 +71,7 @@ def test_a_missing_bracket_ends_at_the_next_statement() -> None:
 def test_at_most_twenty_errors() -> None:
     found = problems("x -> 3\n" * 30)
     assert len(found) == 20
-    assert found[-1].notes == ("this is one of 30 errors of syntax; the others are not shown",)
+    assert found[-1].notes == ("this is one of 30 syntax errors; the others are not shown",)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ REFUSED = [
     ('input 2x3 -> rearrange "n a b -> n b a" c=2', "unknown-axis"),
     ('input 2x3 -> rearrange "a b -> b a"', "wrong-rank"),
     ('input 2x3 -> rearrange "n a b c ... -> n ... c b a"', "wrong-rank"),
-    ('input 2x12 -> rearrange "n c (h w) -> n c h w"', "open-size"),
+    ('input 2x12 -> rearrange "n c (h w) -> n c h w"', "ambiguous-size"),
     ('input 2x12 -> rearrange "n c (h w) -> n c h w" h=5', "not-divisible"),
     ('input 2x12 -> rearrange "n c (h w) -> n c h w" h=3 w=3', "wrong-size"),
     ('input 2x12 -> rearrange "n 1 c -> n c"', "wrong-size"),

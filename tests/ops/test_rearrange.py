@@ -77,9 +77,9 @@ def two(before: str, after: str, left: tuple[str, ...] = ()) -> tuple[tuple[tupl
         ("n t c -> n t", "axis-lost"),
         ("n t c -> n t c d", "axis-lost"),
         ("n t -> t n", "wrong-rank"),
-        ("n t (h d) -> n t h d", "open-size"),
+        ("n t (h d) -> n t h d", "ambiguous-size"),
         ("n t 1 -> n t", "wrong-size"),
-        ("n (t p) c -> n t p c", "open-size"),
+        ("n (t p) c -> n t p c", "ambiguous-size"),
     ],
 )
 def test_patterns_that_are_refused(pattern: str, code: str) -> None:

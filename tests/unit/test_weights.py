@@ -230,11 +230,11 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     arrays["b.bias"] = np.zeros(3, np.float32)
     arrays["b.weight"] = np.zeros((2, 3), np.int64)
     problem = mismatch(TWO, arrays)
-    assert problem.message() == "the weights do not fit the model: 1 missing, 1 unexpected, 2 of another shape or type"
+    assert problem.message() == "the weights do not match the model: 1 missing, 1 unexpected, 2 with a different shape or type"
     assert problem.notes() == (
-        "the model has, the weights lack: `a.weight`",
-        "the weights have, the model lacks: `a.wieght`",
-        "of another shape or type: `b.weight` holds int64, needed is float32, `b.bias` has the shape [3], needed is [2]",
+        "missing from the weights: `a.weight`",
+        "unexpected in the weights: `a.wieght`",
+        "with a different shape or type: `b.weight` holds int64, needed is float32, `b.bias` has the shape [3], needed is [2]",
     )
     assert problem.help() == ("rename `a.wieght` to `a.weight`",)
 
@@ -248,21 +248,21 @@ def test_only_what_has_the_shape_is_meant_by_another_name() -> None:
 
 def test_long_lists_are_cut() -> None:
     problem = mismatch("input 4 -> repeat 11 as layers { dense 4 }", {})
-    assert problem.message() == "the weights do not fit the model: 22 missing"
+    assert problem.message() == "the weights do not match the model: 22 missing"
     assert problem.notes()[0].endswith("`layers.4.bias` and 12 more")
 
 
 @pytest.mark.parametrize("prefix", ["module.", "model.net."])
 def test_a_common_prefix_is_seen(prefix: str) -> None:
     arrays = {prefix + name: array for name, array in initial(infos(TWO)).items()}
-    assert mismatch(TWO, arrays).help() == (f"every name in the weights starts with `{prefix}`: take it off",)
+    assert mismatch(TWO, arrays).help() == (f"remove the prefix `{prefix}`, which every name in the weights has",)
 
 
 def test_a_prefix_of_the_model_is_seen() -> None:
     inner = initial(infos("input 4 -> repeat 2 as layers { dense 4 }"))
     arrays = {name.removeprefix("layers."): array for name, array in inner.items()}
     problem = mismatch("input 4 -> repeat 2 as layers { dense 4 }", arrays)
-    assert problem.help() == ("every name in the model starts with `layers.`: put it in front",)
+    assert problem.help() == ("add the prefix `layers.`, which every name in the model has",)
 
 
 def test_tied_names() -> None:
