@@ -1,4 +1,4 @@
-"""What is computed once and what twice: equal steps are one, unless they draw at random, run a module, or change something."""
+"""What is computed once and what twice: equal steps are one, unless they draw at random or run a module."""
 
 from __future__ import annotations
 
