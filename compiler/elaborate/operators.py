@@ -88,7 +88,7 @@ def add_operator(
     _check_static(op, specs, inputs, locate(STAGE))
     for shape in (*(t.shape for t in results), *(s.shape for s in specs)):
         check_tensor(shape, span)
-    keeps = bool(inputs) and inputs[0].spatial and results[0].shape == inputs[0].type.shape and op.pointwise
+    keeps = op.pointwise and any(v.spatial and v.type.shape == results[0].shape for v in inputs)
     outputs = tuple(Value(t, span, spatial=op.spatial or keeps) for t in results)
     node = OpNode(op, tuple(inputs), outputs, label, span, specs, shared=shared)
     if shared is not None:

@@ -24,6 +24,7 @@ from .promotion import Scalar, result_type
 class MaybeNumber(Operator):
     """The last input may be a number instead; with `reverse`, it changes places with the tensor before it."""
 
+    pointwise = True
     other = Arg(SCALAR, default=None, positional=True)
     reverse = Arg(BOOL, default=False)
 
@@ -201,6 +202,7 @@ class Pow(BinaryOperator):
 class Pair(Operator):
     """Two tensors that broadcast."""
 
+    pointwise = True
     inputs = ("x", "other")
     verb: ClassVar[str] = ""
 
@@ -239,6 +241,7 @@ class Clamp(Operator):
     name = "clamp"
     torch = "torch.clamp"
     onnx = "Clip"
+    pointwise = True
     min = Arg(SCALAR, default=None, positional=True)
     max = Arg(SCALAR, default=None, positional=True)
     examples = ("input 3 -> clamp 0 1", "input 3 -> clamp max=6")

@@ -136,7 +136,7 @@ class Operator:
     spatial: ClassVar[bool] = False
     """Works on `[N, C, ...]` with one to three spatial axes."""
     pointwise: ClassVar[bool] = False
-    """What the axes mean stays the same: channels stay channels."""
+    """Where the result has the shape of an input, its axes mean the same: channels stay channels."""
     symbol: ClassVar[str] = ""
     """How it is written between two tensors, such as `+`; empty: only as a stage."""
     prefix_symbol: ClassVar[str] = ""

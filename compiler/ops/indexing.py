@@ -273,6 +273,7 @@ class MaskedFill(Layout):
     torch = "torch.Tensor.masked_fill"
     onnx = "Where"
     inputs = ("x", "mask")
+    pointwise = True
     value = Arg(FILL, positional=True)
     examples = ("x = input [T, T]; mask = input [T, T] bool batch=false; (x, mask) -> masked_fill value=-inf -> softmax axis=-1",)
 

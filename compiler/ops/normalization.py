@@ -19,6 +19,7 @@ class _Normalization(Operator):
     """What those with a learned scale and shift share. `steps` counts operations for each number, without those two."""
 
     takes_activation = True
+    pointwise = True
     steps = 5
 
     def _scales(self) -> tuple[bool, bool]:
@@ -222,6 +223,7 @@ class LocalResponseNorm(Operator):
     torch = "torch.nn.LocalResponseNorm"
     onnx = "LRN, or Mul, AveragePool, Pow and Div"
     takes_activation = True
+    pointwise = True
     size = Arg(COUNT, positional=True)
     alpha = Arg(NUMBER, default=1e-4)
     beta = Arg(NUMBER, default=0.75)

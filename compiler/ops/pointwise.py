@@ -26,6 +26,7 @@ ANYTHING: tuple[str, ...] = ("float", "int", "uint", "bool")
 class Pointwise(Operator):
     """See the module's docstring."""
 
+    pointwise = True
     takes: ClassVar[tuple[str, ...]] = FLOATS
     promotes: ClassVar[bool] = False
 

@@ -236,6 +236,7 @@ class Normalize(Operator):
     name = "normalize"
     torch = "torch.nn.functional.normalize"
     onnx = "ReduceL2, Max and Div"
+    pointwise = True
     takes: ClassVar[tuple[str, ...]] = FLOATS
     p = Arg(PowerKind(), default=2)
     axis = Arg(AXIS, default=1, positional=True, alias="dim")

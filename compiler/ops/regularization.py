@@ -18,6 +18,7 @@ class Identity(Operator):
     name = "identity"
     torch = "torch.nn.Identity"
     onnx = "nothing"
+    pointwise = True
     examples = ("input 3 -> identity",)
 
     def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
@@ -31,6 +32,7 @@ class _Dropping(Operator):
     """Something is zero with probability `p`, in training."""
 
     onnx = "nothing"
+    pointwise = True
     p = Arg(FRACTION, default=0.5, positional=True)
 
     def infer(self, given: OpInputs) -> tuple[TensorType, ...]:

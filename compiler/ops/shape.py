@@ -273,6 +273,7 @@ class Cast(Layout):
     name = "cast"
     torch = "torch.Tensor.to"
     onnx = "Cast"
+    pointwise = True
     dtype = Arg(DTYPE, positional=True)
     examples = ("input 3 int64 -> cast float32",)
 

@@ -70,8 +70,3 @@ def test_python_runs_and_prints_what_is_said(folder: Path, monkeypatch: pytest.M
     for one in said:
         assert one.removesuffix(", ...]") in lines
     assert (folder / "mlp.onnx").stat().st_size > 0
-
-
-def test_there_are_ten_examples() -> None:
-    language = README.read_text(encoding="utf-8").split("## The language in ten examples")[1].split("\n## ")[0]
-    assert len(re.findall(r"^```net", language, re.MULTILINE)) == 10

@@ -48,6 +48,12 @@ def test_buffers_and_bytes() -> None:
     assert totals.parameter_bytes == 16 * 4 + 8
 
 
+def test_all_results_of_an_operator_are_kept() -> None:
+    """A float32 and an int64 for each of 4 elements; the hidden state and the cell state of each of 2 layers, after 3 steps of 5 numbers."""
+    assert cost("(v, i) = input 4 -> sort; out v, i").totals.activation_bytes == 4 * 4 + 4 * 8
+    assert cost("(y, h, c) = input [3, 4] -> lstm 5 layers=2; out y, h, c").totals.activation_bytes == 4 * (3 * 5 + 2 * 5 + 2 * 5)
+
+
 def test_shared_and_tied_parameters_count_once() -> None:
     text = "shared enc = dense 4; x = input 4; a = x -> enc; b = a -> enc; out b -> dense 4 bias=false tie=enc"
     found = cost(text)

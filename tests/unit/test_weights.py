@@ -80,6 +80,15 @@ def test_distributions_are_those_of_pytorch(stage: str, module: Any) -> None:
         assert np.array_equal(zero, np.all(ours[name].reshape(len(array), -1) == 0, axis=1) if array.ndim else ours[name] == 0)
 
 
+@pytest.mark.parametrize("shape", [(300, 200), (60, 40, 5), (30, 20, 5, 7)])
+def test_xavier_is_that_of_pytorch(shape: tuple[int, ...]) -> None:
+    """The bound is that of torch.nn.init, whose fans count the axes after the first two."""
+    array = initial(infos(f"x = input [1]; w = param {list(shape)} init=xavier_uniform as w; x + (w -> sum)"), 1)["w"]
+    theirs = torch.nn.init.xavier_uniform_(torch.empty(shape), generator=torch.Generator().manual_seed(0))
+    assert np.abs(array).max() == pytest.approx(float(theirs.abs().max()), rel=1e-2)
+    assert array.std() == pytest.approx(float(theirs.std()), rel=2e-2)
+
+
 def test_initialisers_of_param() -> None:
     text = """
     x = input 4
@@ -265,6 +274,15 @@ def test_a_prefix_of_the_model_is_seen() -> None:
     assert problem.help() == ("add the prefix `layers.`, which every name in the model has",)
 
 
+def test_a_prefix_that_fewer_names_need_is_none() -> None:
+    """All names of the weights begin with `a.`; two are the model's as they are, and only one would be without it."""
+    text = "input 4 -> (dense 4 bias=false as x -> dense 4 bias=false as y -> dense 4 bias=false as z) as a"
+    arrays = {name: np.zeros((4, 4), np.float32) for name in ("a.x.weight", "a.y.weight", "a.a.z.weight")}
+    problem = mismatch(text, arrays)
+    assert problem.missing == ("a.z.weight",)
+    assert not any("take it off" in line for line in problem.help())
+
+
 def test_tied_names() -> None:
     arrays = initial(infos(TIED))
     for absent in ("head.weight", "wte.weight"):
@@ -273,6 +291,16 @@ def test_tied_names() -> None:
     arrays["head.weight"] = arrays["head.weight"] + 1
     assert "differs from `wte.weight`" in mismatch(TIED, arrays).notes()[0]
     assert mismatch(TIED, {}).missing == ("wte.weight",)
+
+
+def test_tied_names_may_hold_nan() -> None:
+    """What training has ruined is one parameter still."""
+    arrays = initial(infos(TIED))
+    arrays["wte.weight"] = np.full((10, 8), np.nan, np.float32)
+    arrays["head.weight"] = arrays["wte.weight"].copy()
+    assert np.isnan(match(infos(TIED), arrays)["head.weight"]).all()
+    arrays["head.weight"][0, 0] = 0
+    assert "differs from `wte.weight`" in mismatch(TIED, arrays).notes()[0]
 
 
 def test_counters_may_be_missing() -> None:

@@ -88,9 +88,9 @@ def _is_pure(step: Step) -> bool:
 
 
 def _runs(part: Code) -> bool:
-    """Whether some code runs a module, draws at random in training, gives several results, or changes its input."""
+    """Whether some code runs a module, draws at random in training, or gives several results."""
     if isinstance(part, CallCode):
         return not isinstance(part.function, str)
     if isinstance(part, NameCode):
         return part.text == "self.training"
-    return isinstance(part, (NestedResults, ListComp)) or (isinstance(part, Method) and part.name.endswith("_"))
+    return isinstance(part, (NestedResults, ListComp))

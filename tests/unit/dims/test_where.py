@@ -142,6 +142,46 @@ def test_stored_facts() -> None:
     assert facts.equal(W + 1, H + 1) is False
 
 
+def test_several_facts_are_added_up() -> None:
+    """Three inequalities, each about other symbols, make one of their sums."""
+    facts = where(Condition(">=", S, T), Condition(">=", H, W), Condition(">=", D, K)).facts
+    assert facts.at_least(S + H, T + W) is True
+    assert facts.at_least(S + H + D, T + W + K) is True
+    assert facts.at_least(S + H + D, T + W + K + 1) is None
+
+
+def test_an_equation_bounds_what_it_eliminates() -> None:
+    """`S == T - 5` is a size, so that T is at least 6; `S == T - W`, so that T is more than W."""
+    assert bounds(where(Condition("==", S, T - 5)).dims["T"])[0] == 6
+    declared = where(Condition("==", S, T - W))
+    assert declared.facts.at_least(declared.dims["T"], declared.dims["W"] + 1) is True
+    assert declared.facts.at_least(declared.dims["W"], declared.dims["T"]) is False
+
+
+@pytest.mark.parametrize(("least", "most"), [(1, 4), (3, 3), (5, 9)])
+@pytest.mark.parametrize("shift", [-12, -4, 0, 3])
+def test_bounds_of_a_quotient_are_attained(shift: int, least: int, most: int) -> None:
+    """The least and the greatest of `(T + shift) // W` over all values that are allowed: no bound is beyond, none is short of them."""
+    dims = where(Condition("<=", T, 7), Condition(">=", W, least), Condition("<=", W, most)).dims
+    values = [(t + shift) // w for t in range(1, 8) for w in range(least, most + 1)]
+    assert bounds((dims["T"] + shift) // dims["W"]) == (min(values), max(values))
+
+
+def test_a_small_negative_number_over_a_size() -> None:
+    """Rounded down, that is -1, however large the size."""
+    assert (symbol("T") - symbol("T") - 1) // T == -1
+    assert (2 * T - 1) // (2 * T) == 0
+    assert -T // (T + W) == -1
+    assert (T - 1 - W * T) // (W * T) == -1
+
+
+def test_advice_keeps_what_may_be_zero() -> None:
+    """`(T - 1)*S == (T - 1)*W` follows from `S == W`, but holds at T == 1 without it: no factor is dropped that may be 0."""
+    left, right = symbol("Z", lower=0) * S, symbol("Z", lower=0) * W
+    assert advice(left, right) == "S*Z == W*Z"
+    assert advice(H * S, H * W) == "S == W"
+
+
 def test_answers_without_facts() -> None:
     assert NOTHING.equal(H // 2 + (H + 1) // 2, H) is True
     assert NOTHING.equal(3 * H // 2, H + H // 2) is True
@@ -151,7 +191,9 @@ def test_answers_without_facts() -> None:
     assert NOTHING.equal(H, W) is None
     assert NOTHING.equal(3, 3) is True
     assert NOTHING.equal(3, 4) is False
-    assert NOTHING.equal(maximum(H, W) + minimum(H, W), H + W) in (True, None)
+    assert NOTHING.equal(maximum(H, W) + minimum(H, W), H + W + 1) is not True
+    assert NOTHING.equal(maximum(H, W), minimum(H, W)) is None
+    assert NOTHING.equal(maximum(H, W) + 1, minimum(H, W)) is False
     assert NOTHING.at_least(T, T // 2) is True
     assert NOTHING.at_least(maximum(T, 5), T) is True
     assert NOTHING.at_least(T, minimum(T, 5)) is True
