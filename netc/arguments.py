@@ -1,6 +1,6 @@
 """Arguments of the Python API, checked before anything is done with them.
 
-In: whatever was given. Out: the same in the form that the rest of netc takes, or a `TypeError` or `ValueError` that says what is needed.
+In: whatever was given. Out: the same in the form that the rest of netc takes, or a `TypeError` or `ValueError` with what is needed.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ def _named(values: object, what: str) -> dict[str, object]:
         return {}
     if not isinstance(values, Mapping):
         raise TypeError(f"{what} is a mapping of names to values, not {_kind(values)}")
-    strange = next((name for name in values if not isinstance(name, str)), None)
-    if strange is not None:
-        raise TypeError(f"{what}: a name is a str, not {_kind(strange)}")
+    unknown = next((name for name in values if not isinstance(name, str)), None)
+    if unknown is not None:
+        raise TypeError(f"{what}: a name is a str, not {_kind(unknown)}")
     return dict(values)
 
 

@@ -1,7 +1,7 @@
 """The output of each stage of the compiler, as text: `netc compile --emit STAGE`.
 
 In: the name of a stage and a spec. Out: what that stage hands to the next, or the diagnostics that prevent it. Always: importing this is
-quick, since the help of the command line does; the stages are the compiler's own and one for each backend.
+quick, since the help of the command line needs it; the stages are the compiler's own and one for each backend.
 """
 
 from __future__ import annotations

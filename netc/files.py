@@ -1,4 +1,4 @@
-"""Reading texts: paths come in, `SourceFile`s go out, or an `Unreadable` that says what is wrong in the words of a diagnostic.
+"""Reading texts: paths come in, `SourceFile`s go out, or an `Unreadable` with a diagnostic.
 
 Always: a text is UTF-8, has no NUL, and fits in memory; the same file is the same `SourceFile` however its path was written.
 """
@@ -25,7 +25,7 @@ _STD_FOLDER = folder("std", "specs/std")
 
 
 class Unreadable(Exception):
-    """A file that is no text of ours. `span` is the place in it, or its empty beginning."""
+    """A file that cannot be read as a spec. `span` is the position in it, or its empty beginning."""
 
     def __init__(self, problem: FileProblem, span: Span) -> None:
         super().__init__(problem.message())
@@ -88,7 +88,7 @@ def reason(error: OSError) -> str:
 
 
 def _near(path: str, shown_in: str) -> tuple[str, ...]:
-    """The files beside `path` with almost its name, as paths in the folder `shown_in`."""
+    """The files next to `path` with almost its name, as paths in the folder `shown_in`."""
     from netc.dsl.diagnostics.suggest import near
 
     try:

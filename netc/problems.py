@@ -1,4 +1,4 @@
-"""What can be wrong with a file before a word of it is understood, or when all of it is and there is nothing to make."""
+"""Problems with files before their text is parsed, and with files that contain no model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from netc.dsl.source import Span
 
 
 def diagnostic(problem: Problem, span: Span) -> Diagnostic:
-    """The problem, told at a place."""
+    """The diagnostic of a problem at a position."""
     p = problem
     return Diagnostic(p.severity, p.code, p.message(), span, p.label(), notes=p.notes(), help=p.help())
 
@@ -28,7 +28,7 @@ class FileProblem(Problem):
 
 
 class MissingFile(FileProblem):
-    """`near` are the paths beside it that are almost that."""
+    """`near` are similar paths in the same folder."""
 
     code: ClassVar[str] = "missing-file"
     near: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """Random inputs for a model.
 
-In: the types of its inputs. Out: arrays of those types; symbolic dimensions get sizes that satisfy every `where`. Always: the same seed
+In: the types of its inputs. Out: arrays of those types; symbolic dimensions have sizes that satisfy every `where`. Always: the same seed
 gives the same arrays. Floating-point numbers are normally distributed; integers are 0 or 1, which any vocabulary has.
 """
 
@@ -25,7 +25,7 @@ USUAL = 8
 _MOST = 4096
 _TRIES = 100_000
 _LARGEST = 2**40
-"""More numbers than there is memory for anywhere; NumPy has no way to say so."""
+"""A number of elements for which no machine has memory; NumPy itself gives no clear error."""
 
 
 class NoSizes(ValueError):

@@ -36,7 +36,7 @@ class Column(Record):
 
 
 def _results(row: StageCost) -> str:
-    """The types of the results; of more than `MANY` the first, and how many there are."""
+    """The types of the results; of more than `MANY` the first, and their number."""
     shown = [str(type) for type in row.results[: len(row.results) if len(row.results) <= MANY else MANY - 1]]
     return ", ".join(shown if len(shown) == len(row.results) else [*shown, f"... {len(row.results)} in all"])
 
@@ -53,7 +53,7 @@ COSTS = (
 class SpecSummary(Record):
     """The stages of a model, in order and nested, and its totals. `str()` is the table.
 
-    A row that stands for several equal stages says how many; its numbers are those of one. FLOPs and activations are for one sample.
+    A row for several equal stages has their number; its other numbers are those of one. FLOPs and activations are for one sample.
     """
 
     name: str
@@ -141,7 +141,7 @@ def _stages(rows: tuple[StageCost, ...]) -> Iterator[tuple[str, StageCost]]:
         times = f" x {row.times:,}" if row.times > 1 else ""
         again = not row.parameters and any(inner.parameters for inner in row.detail)
         yield INDENT * depth + row.label + times + (" (shared)" if again else ""), row
-        if not again:  # what is inside a shared stage is told where it is used first
+        if not again:  # the stages within a shared stage are listed at its first use
             stack += [(inner, depth + 1) for inner in reversed(row.detail)]
 
 

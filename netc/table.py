@@ -8,7 +8,7 @@ GAP = "  "
 
 
 def align(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
-    """The header and the rows as lines. `right` tells which columns are numbers."""
+    """The header and the rows as lines. `right`: which columns are numbers."""
     lines = [header, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     return [GAP.join(_cell(*cell) for cell in zip(line, widths, right, strict=True)).rstrip() for line in lines]

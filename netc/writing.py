@@ -1,7 +1,7 @@
 """Writing files: whole, or not at all.
 
 In: a path, and content or a function that writes it. Out: the file, and files that it refers to, or an `OSError` whose `filename` is the
-path that was asked for. Always: what stood there before stays until all of the new is on the disk, and nothing half-written is left behind.
+path that was asked for. Always: the previous content stays until all of the new is on the disk, and nothing half-written remains.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def is_stream(path: str) -> bool:
 
 
 def write_files(path: str, write: Callable[[str], None]) -> None:
-    """Calls `write` with a path of the same name in a new folder beside, then moves into place whatever it has written there."""
+    """Calls `write` with a path of the same name in a new folder next to it, then moves everything written there into place."""
     with _blaming(path):
         target = os.path.realpath(path)
         if os.path.isdir(target):

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from netc.compiler.backends.base import has_suffix
+from netc.compiler.backends.onnx import BACKEND
+
 from .failures import Failed
 from .options import choose, one_source, source_options, spec_options, weight_options
 from .terminal import write
@@ -62,7 +65,7 @@ def command(
     path = one_source(file, text)
     if output is not None and os.path.splitext(output)[1].lower() != ".npz":
         raise click.UsageError(f"the results are kept as .npz, and `{output}` does not end so")
-    if path is not None and path.lower().endswith(".onnx"):
+    if path is not None and has_suffix(BACKEND, path):
         if model is not None or params or weights is not None:
             raise click.UsageError("an ONNX model is already compiled: --model, --set and --weights are for specs")
         made = runnable.of_onnx(path, dims, device)

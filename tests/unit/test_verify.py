@@ -77,7 +77,7 @@ BROKEN: dict[str, Break] = {
     "its graph 1": lambda g: setattr(g.nodes[1], "inputs", (g.inputs[0], g.inputs[0])),
     "takes 2 tensors": lambda g: setattr(g.nodes[0], "inputs", (g.inputs[0], g.inputs[0])),
     "uses a shared stage": lambda g: setattr(g.nodes[0], "shared", SharedModule("s", SPAN)),
-    "hands in 1 shared": lambda g: setattr(g.nodes[1], "modules", (SharedModule("s", SPAN),)),
+    "passes 1 shared": lambda g: setattr(g.nodes[1], "modules", (SharedModule("s", SPAN),)),
     "ties gain": lambda g: setattr(g.nodes[0], "tie", Tie("gain", "b", "weight", SPAN)),
     "takes something from outside": lambda g: setattr(g, "captures", 1),
     "calls itself": lambda g: g.nodes[1].graph.nodes.append(CallNode(g, (), (), "d", SPAN)),  # type: ignore[union-attr]
