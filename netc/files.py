@@ -1,4 +1,4 @@
-"""Reading texts: paths come in, `SourceFile`s go out, or an `Unreadable` that says what is wrong in the words of a diagnostic.
+"""Reading texts. In: a path. Out: a `SourceFile`, or an `Unreadable` with a diagnostic.
 
 Always: a text is UTF-8, has no NUL, and fits in memory; the same file is the same `SourceFile` however its path was written.
 """
@@ -24,7 +24,7 @@ _STD_FOLDER = os.path.join(os.path.dirname(__file__), "std")
 
 
 class Unreadable(Exception):
-    """A file that is no text of ours. `span` is the place in it, or its empty beginning."""
+    """A file that cannot be read as text. `span` is the position in it, or its empty beginning."""
 
     def __init__(self, problem: FileProblem, span: Span) -> None:
         super().__init__(problem.message())
@@ -37,7 +37,7 @@ class Unreadable(Exception):
 
 
 def read_file(path: str, name: str | None = None) -> SourceFile:
-    """The text of a file. `name` is what messages call it, the path unless given."""
+    """The text of a file. `name` is its name in messages, by default the path."""
     name = path if name is None else name
     try:
         with open(path, "rb") as file:
@@ -64,7 +64,7 @@ def read_stdin() -> SourceFile:
 
 
 def decode(content: bytes, name: str) -> SourceFile:
-    """The text that bytes hold; a byte order mark is left out."""
+    """Decodes bytes; a byte order mark is removed."""
     if len(content) > LIMIT:
         raise _unreadable(FileTooLarge(name, LIMIT), name)
     content = content.removeprefix(b"\xef\xbb\xbf")
@@ -81,21 +81,21 @@ def decode(content: bytes, name: str) -> SourceFile:
 
 
 def reason(error: OSError) -> str:
-    """The system's word for what went wrong, in our manner: `permission denied`."""
+    """The operating system's message in lower case: `permission denied`."""
     word = error.strerror or str(error) or type(error).__name__
     return word[:1].lower() + word[1:]
 
 
 def _near(path: str, shown_in: str) -> tuple[str, ...]:
-    """The files beside `path` with almost its name, as paths in the folder `shown_in`."""
+    """The files in the directory of `path` with similar names, as paths in the directory `shown_in`."""
     from netc.dsl.diagnostics.suggest import near
 
     try:
-        beside = os.listdir(os.path.dirname(path) or ".")
+        names = os.listdir(os.path.dirname(path) or ".")
     except OSError:
         return ()
     stem, ending = os.path.splitext(os.path.basename(path))
-    alike = [s for s, e in map(os.path.splitext, beside) if e == ending]
+    alike = [s for s, e in map(os.path.splitext, names) if e == ending]
     return tuple(os.path.join(shown_in, found + ending) for found in near(stem, alike))
 
 
@@ -104,9 +104,9 @@ def _unreadable(problem: FileProblem, name: str) -> Unreadable:
 
 
 class Loader:
-    """Finds and reads what `use "path"` means: relative to the file that uses it, or in the library that ships with netc.
+    """Finds and reads the file of a `use "path"`: relative to the file that contains it, or in the standard library.
 
-    Called with the path as written and the file it is written in; what cannot be read is a `CannotLoad`.
+    Called with the path as written and the file it is written in; raises `CannotLoad` for a file that cannot be read.
     """
 
     def __init__(self, main: SourceFile, path: str | None = None) -> None:

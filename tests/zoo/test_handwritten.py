@@ -134,7 +134,7 @@ SMALL = {
         "generative/nerf.net",
         "nerf",
         lambda: by_hand.NeRF(16, 4, (0, 2), 3, 2),
-        {"width": 16, "depth": 4, "skips": [0, 2], "position_octaves": 3, "direction_octaves": 2},
+        {"width": 16, "depth": 4, "skips": [0, 2], "octaves": 3, "view_octaves": 2},
         *rays((1, 5), (3, 8)),
     ),
     "pointnet": Case(
