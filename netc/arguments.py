@@ -1,6 +1,6 @@
-"""Arguments of the Python API, checked before anything is done with them.
+"""Checks of the arguments of the Python API.
 
-In: whatever was given. Out: the same in the form that the rest of netc takes, or a `TypeError` or `ValueError` with what is needed.
+In: any object. Out: the value in the form that the rest of netc takes, or a `TypeError` or `ValueError` that says what is needed.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ GREATEST_SEED = 2**63 - 1
 
 
 def checked_seed(seed: object) -> int:
-    """A seed, 0 if none is given."""
+    """A seed, by default 0."""
     if seed is None:
         return 0
     if isinstance(seed, bool) or not isinstance(seed, Integral):
-        raise TypeError(f"a seed is an integer, not {_kind(seed)}")
+        raise TypeError(f"a seed must be an integer, not {_kind(seed)}")
     if not 0 <= int(seed) <= GREATEST_SEED:
-        raise ValueError(f"a seed is from 0 to 2**63 - 1, not {seed}")
+        raise ValueError(f"a seed must be from 0 to 2**63 - 1, not {seed}")
     return int(seed)
 
 
 def checked_path(path: object, what: str = "a path") -> str:
     """A path as a str."""
     if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"{what} is a str or a path, not {_kind(path)}")
+        raise TypeError(f"{what} must be a str or a path, not {_kind(path)}")
     shown = os.fspath(path)
     return os.fsdecode(shown) if isinstance(shown, bytes) else shown
 
@@ -49,9 +49,9 @@ def checked_dims(dims: object) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for name, size in _named(dims, "dims").items():
         if isinstance(size, bool) or not isinstance(size, Integral):
-            raise TypeError(f"dims: the size of {name!r} is an integer, not {_kind(size)}")
+            raise TypeError(f"dims: the size of {name!r} must be an integer, not {_kind(size)}")
         if size < 1:
-            raise ValueError(f"dims: the size of {name!r} is at least 1, not {size}")
+            raise ValueError(f"dims: the size of {name!r} must be at least 1, not {size}")
         sizes[name] = int(size)
     return sizes
 
@@ -61,14 +61,14 @@ def checked_text(text: object) -> str:
     if isinstance(text, os.PathLike):
         raise TypeError("compile takes the text of a spec; compile_file takes a path")
     if not isinstance(text, str):
-        raise TypeError(f"the text of a spec is a str, not {_kind(text)}")
+        raise TypeError(f"the text of a spec must be a str, not {_kind(text)}")
     return text
 
 
 def checked_name(name: object, what: str) -> str | None:
     """A name, or None."""
     if name is not None and not isinstance(name, str):
-        raise TypeError(f"{what} is a str, not {_kind(name)}")
+        raise TypeError(f"{what} must be a str, not {_kind(name)}")
     return name
 
 
@@ -76,10 +76,10 @@ def _named(values: object, what: str) -> dict[str, object]:
     if values is None:
         return {}
     if not isinstance(values, Mapping):
-        raise TypeError(f"{what} is a mapping of names to values, not {_kind(values)}")
-    unknown = next((name for name in values if not isinstance(name, str)), None)
-    if unknown is not None:
-        raise TypeError(f"{what}: a name is a str, not {_kind(unknown)}")
+        raise TypeError(f"{what} must be a mapping of names to values, not {_kind(values)}")
+    strange = next((name for name in values if not isinstance(name, str)), None)
+    if strange is not None:
+        raise TypeError(f"{what}: a name must be a str, not {_kind(strange)}")
     return dict(values)
 
 
@@ -92,7 +92,7 @@ def _value(value: object, name: str) -> object:
         return int(value)
     if isinstance(value, Real):
         return float(value)
-    raise TypeError(f"params: the value of {name!r} is a number, a bool, a string or a list of them, not {_kind(value)}")
+    raise TypeError(f"params: the value of {name!r} must be a number, a bool, a string or a list of them, not {_kind(value)}")
 
 
 def _kind(value: object) -> str:

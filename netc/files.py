@@ -1,4 +1,4 @@
-"""Reading texts: paths come in, `SourceFile`s go out, or an `Unreadable` with a diagnostic.
+"""Reading texts. In: a path. Out: a `SourceFile`, or an `Unreadable` with a diagnostic.
 
 Always: a text is UTF-8, has no NUL, and fits in memory; the same file is the same `SourceFile` however its path was written.
 """
@@ -25,7 +25,7 @@ _STD_FOLDER = folder("std", "specs/std")
 
 
 class Unreadable(Exception):
-    """A file that cannot be read as a spec. `span` is the position in it, or its empty beginning."""
+    """A file that cannot be read as text. `span` is the position in it, or its empty beginning."""
 
     def __init__(self, problem: FileProblem, span: Span) -> None:
         super().__init__(problem.message())
@@ -38,7 +38,7 @@ class Unreadable(Exception):
 
 
 def read_file(path: str, name: str | None = None) -> SourceFile:
-    """The text of a file. `name` is what messages call it, the path unless given."""
+    """The text of a file. `name` is its name in messages, by default the path."""
     name = path if name is None else name
     try:
         with open(path, "rb") as file:
@@ -65,7 +65,7 @@ def read_stdin() -> SourceFile:
 
 
 def decode(content: bytes, name: str) -> SourceFile:
-    """The text that bytes hold; a byte order mark is left out."""
+    """Decodes bytes; a byte order mark is removed."""
     if len(content) > LIMIT:
         raise _unreadable(FileTooLarge(name, LIMIT), name)
     content = content.removeprefix(b"\xef\xbb\xbf")
@@ -82,21 +82,21 @@ def decode(content: bytes, name: str) -> SourceFile:
 
 
 def reason(error: OSError) -> str:
-    """The system's word for what went wrong, in our manner: `permission denied`."""
+    """The operating system's message in lower case: `permission denied`."""
     word = error.strerror or str(error) or type(error).__name__
     return word[:1].lower() + word[1:]
 
 
 def _near(path: str, shown_in: str) -> tuple[str, ...]:
-    """The files next to `path` with almost its name, as paths in the folder `shown_in`."""
+    """The files in the directory of `path` with similar names, as paths in the directory `shown_in`."""
     from netc.dsl.diagnostics.suggest import near
 
     try:
-        beside = os.listdir(os.path.dirname(path) or ".")
+        names = os.listdir(os.path.dirname(path) or ".")
     except OSError:
         return ()
     stem, ending = os.path.splitext(os.path.basename(path))
-    alike = [s for s, e in map(os.path.splitext, beside) if e == ending]
+    alike = [s for s, e in map(os.path.splitext, names) if e == ending]
     return tuple(os.path.join(shown_in, found + ending) for found in near(stem, alike))
 
 
@@ -105,9 +105,9 @@ def _unreadable(problem: FileProblem, name: str) -> Unreadable:
 
 
 class Loader:
-    """Finds and reads what `use "path"` means: relative to the file that uses it, or in the library that ships with netc.
+    """Finds and reads the file of a `use "path"`: relative to the file that contains it, or in the standard library.
 
-    Called with the path as written and the file it is written in; what cannot be read is a `CannotLoad`.
+    Called with the path as written and the file it is written in; raises `CannotLoad` for a file that cannot be read.
     """
 
     def __init__(self, main: SourceFile, path: str | None = None) -> None:

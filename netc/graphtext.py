@@ -1,4 +1,4 @@
-"""The typed graph as text: one section a graph, the model first, one line a node. Such as
+"""The typed graph as text: a section for each graph, the model first, and a line for each node. For example
 
     model mlp(x: [N, 3]) -> [N, 1]
       %0: [N, 2] = dense(x) units=2 bias=True as dense1
@@ -15,7 +15,7 @@ from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program, Value
 
 
 def show_program(program: Program) -> str:
-    """All graphs that the program reaches, callers before what they call."""
+    """All graphs that the program reaches, callers before callees."""
     order = list(reversed(graphs(program.main)))
     uses = Counter(g.name for g in order)
     names = {id(g): g.name if uses[g.name] == 1 else f"{g.name}.{i}" for i, g in enumerate(order)}
@@ -24,9 +24,9 @@ def show_program(program: Program) -> str:
 
 def _graph(graph: Graph, graph_names: dict[int, str]) -> Iterator[str]:
     names = _value_names(graph)
-    taken = ", ".join(f"{names[id(v)]}: {v.type}" for v in graph.inputs)
-    given = ", ".join(f"{n}: {v.type}" if n else str(v.type) for n, v in zip(_labels(graph), graph.outputs, strict=True))
-    yield f"{graph.kind} {graph_names[id(graph)]}({taken}) -> {given}\n"
+    inputs = ", ".join(f"{names[id(v)]}: {v.type}" for v in graph.inputs)
+    outputs = ", ".join(f"{n}: {v.type}" if n else str(v.type) for n, v in zip(_labels(graph), graph.outputs, strict=True))
+    yield f"{graph.kind} {graph_names[id(graph)]}({inputs}) -> {outputs}\n"
     for node in graph.nodes:
         yield f"  {_node(node, names, graph_names)}\n"
     yield f"  out {', '.join(names[id(v)] for v in graph.outputs)}\n"

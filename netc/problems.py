@@ -1,4 +1,4 @@
-"""Problems with files before their text is parsed, and with files that contain no model."""
+"""Errors of files: those that cannot be read, and those without a model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from netc.dsl.source import Span
 
 
 def diagnostic(problem: Problem, span: Span) -> Diagnostic:
-    """The diagnostic of a problem at a position."""
+    """The problem as a diagnostic at a span."""
     p = problem
     return Diagnostic(p.severity, p.code, p.message(), span, p.label(), notes=p.notes(), help=p.help())
 
@@ -28,7 +28,7 @@ class FileProblem(Problem):
 
 
 class MissingFile(FileProblem):
-    """`near` are similar paths in the same folder."""
+    """`near` are similar paths in the same directory."""
 
     code: ClassVar[str] = "missing-file"
     near: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class NotAFile(FileProblem):
 
 
 class UnreadableFile(FileProblem):
-    """`reason` is the system's word for it: `permission denied`."""
+    """`reason` is the operating system's message: `permission denied`."""
 
     code: ClassVar[str] = "unreadable-file"
     reason: str
@@ -65,17 +65,17 @@ class FileTooLarge(FileProblem):
         return f"it is larger than {self.limit >> 20} MiB"
 
     def help(self) -> tuple[str, ...]:
-        return ("write equal layers once, with `repeat`",)
+        return ("write repeated layers once, with `repeat`",)
 
 
 class BinaryFile(FileProblem):
     code: ClassVar[str] = "binary-file"
 
     def why(self) -> str:
-        return "it is a binary file, not a text"
+        return "it is a binary file, not text"
 
     def help(self) -> tuple[str, ...]:
-        return (f"an ONNX model is run with `netc run {self.path}`",) if self.path.endswith(".onnx") else ()
+        return (f"use `netc run {self.path}` to run an ONNX model",) if self.path.endswith(".onnx") else ()
 
 
 class NotUtf8(FileProblem):
@@ -101,7 +101,7 @@ class NoModel(Problem):
         return f"there is no model in `{self.path}`"
 
     def notes(self) -> tuple[str, ...]:
-        return ("it only defines what other files may `use`",)
+        return ("it only defines what other files can `use`",)
 
     def help(self) -> tuple[str, ...]:
-        return ("end it with a pipeline, such as `input 3 -> dense 2`, or compile the file that uses it",)
+        return ("end it with a pipeline, such as `input 3 -> dense 2`, or compile a file that uses it",)

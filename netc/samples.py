@@ -25,21 +25,21 @@ USUAL = 8
 _MOST = 4096
 _TRIES = 100_000
 _LARGEST = 2**40
-"""A number of elements for which no machine has memory; NumPy itself gives no clear error."""
+"""More elements than fit into any memory; NumPy has no clear error for this."""
 
 
 class NoSizes(ValueError):
-    """No sizes were found that the conditions of the spec allow."""
+    """No sizes were found that satisfy the conditions of the spec."""
 
 
 def shapes_of(program: Program) -> dict[str, tuple[int, ...]]:
-    """Sizes for every input, by name: one sample, other symbolic dimensions of the first usual size that is allowed."""
+    """Sizes for every input, by name: one sample, other symbolic dimensions of the first usual size that satisfies every `where`."""
     types = {value.name: value.type for value in program.main.inputs}
     used = sorted(set().union(*(symbols(d) for t in types.values() for d in t.shape)))
     for sizes in _candidates(used):
         if _allowed(program, sizes):
             return {name: tuple(evaluate(d, sizes) for d in t.shape) for name, t in types.items()}
-    raise NoSizes(f"no sizes were found for {', '.join(f'`{n}`' for n in used)} that every `where` allows")
+    raise NoSizes(f"no sizes were found for {', '.join(f'`{n}`' for n in used)} that satisfy every `where`")
 
 
 def _candidates(names: list[str]) -> Iterator[dict[str, int]]:
@@ -81,7 +81,7 @@ def _divides(k: int | None, p: int | None) -> bool:
 
 
 def random_array(dtype: DType, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
-    """An array for one input. A MemoryError for one that nothing could hold."""
+    """An array for one input. Raises MemoryError for one that cannot fit into memory."""
     if prod(shape) > _LARGEST:
         raise MemoryError
     if dtype.is_float:

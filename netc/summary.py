@@ -1,7 +1,7 @@
-"""What `Model.summary()` gives and `netc summary` and `netc check --shapes` print.
+"""The result of `Model.summary()`, which `netc summary` and `netc check --shapes` print.
 
-In: a program. Out: its stages and totals as data, and as a table of plain text. Always: time grows with the distinct stages, not with how
-often they are repeated; what depends on a symbolic dimension is shown as a formula of it, in which rounded fractions have short names.
+In: a program. Out: its stages and totals as data, and as a table of plain text. Always: time grows with the distinct stages, not with the
+number of repetitions; a number that depends on a symbolic dimension is a formula, in which rounded quotients have short names.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 INDENT = "  "
 LONGEST = 40
-"""Of a longer formula the table shows the first terms; the totals below it are always whole."""
+"""The table shows the first terms of a longer formula; the totals below it are always complete."""
 MANY = 4
-"""Of more results than that of one stage the table shows the first."""
+"""The table shows the first results of a stage with more results than that."""
 
 
 class Column(Record):
-    """A column of the table: its title, what it shows of a row, and whether that is a number."""
+    """A column of the table: its title, its text for a row, and whether that is a number."""
 
     title: str
     show: Callable[[StageCost], str]
@@ -36,7 +36,7 @@ class Column(Record):
 
 
 def _results(row: StageCost) -> str:
-    """The types of the results; of more than `MANY` the first, and their number."""
+    """The types of the results; for more than `MANY`, the first ones and the number of all."""
     shown = [str(type) for type in row.results[: len(row.results) if len(row.results) <= MANY else MANY - 1]]
     return ", ".join(shown if len(shown) == len(row.results) else [*shown, f"... {len(row.results)} in all"])
 
@@ -53,7 +53,7 @@ COSTS = (
 class SpecSummary(Record):
     """The stages of a model, in order and nested, and its totals. `str()` is the table.
 
-    A row for several equal stages has their number; its other numbers are those of one. FLOPs and activations are for one sample.
+    A row for several equal stages has their number; its costs are those of one. FLOPs and activations are for one sample.
     """
 
     name: str
@@ -62,12 +62,12 @@ class SpecSummary(Record):
     totals: Totals
 
     def __str__(self) -> str:
-        fractions = Fractions({word for _, type in self.inputs for word in re.findall(r"\w+", type)})
-        table = self._table((OPERATOR, RESULT, *COSTS), lambda text: _first_terms(fractions.shorten(text)))
-        return "\n".join([*table, "", *self._totals(fractions)])
+        quotients = Quotients({word for _, type in self.inputs for word in re.findall(r"\w+", type)})
+        table = self._table((OPERATOR, RESULT, *COSTS), lambda text: _first_terms(quotients.shorten(text)))
+        return "\n".join([*table, "", *self._totals(quotients)])
 
     def shapes(self) -> str:
-        """The table of stages and their results alone."""
+        """The table of stages and their results, without costs."""
         return "\n".join(self._table((OPERATOR, RESULT), str))
 
     def _table(self, columns: tuple[Column, ...], shorten: Callable[[str], str]) -> list[str]:
@@ -76,23 +76,23 @@ class SpecSummary(Record):
         lines += [(stage, *(shorten(c.show(row)) for c in columns)) for stage, row in _stages(self.rows)]
         return align((self.name, *(c.title for c in columns)), lines, (False, *(c.number for c in columns)))
 
-    def _totals(self, fractions: Fractions) -> list[str]:
+    def _totals(self, quotients: Quotients) -> list[str]:
         totals = self.totals
         lines = [
             ("parameters", f"{_number(totals.parameters)}  ({size(totals.parameter_bytes)} with buffers)"),
             ("FLOPs", f"{_number(totals.flops)}  (one sample, a multiply-add is two)"),
-            ("multiply-adds", f"{_number(totals.multiply_adds)}  (of matrix products and convolutions alone)"),
+            ("multiply-adds", f"{_number(totals.multiply_adds)}  (matrix products and convolutions only)"),
             ("activations", f"{size(totals.activation_bytes)}  (one sample, all results kept)"),
         ]
         if totals.buffers:
             lines.insert(1, ("buffers", _number(totals.buffers)))
-        lines = [(what, fractions.shorten(text)) for what, text in lines]
-        lines += [("where", ", ".join(fractions.legend()))] if fractions.names else []
+        lines = [(what, quotients.shorten(text)) for what, text in lines]
+        lines += [("where", ", ".join(quotients.legend()))] if quotients.names else []
         return align(lines[0], lines[1:], (False, False))
 
 
-class Fractions:
-    """Short names for sizes such as `(H + 31)//32`, here `H32`, which the shapes of a network of convolutions are full of."""
+class Quotients:
+    """Short names for sizes such as `(H + 31)//32`, here `H32`, which are common in the shapes of convolutional networks."""
 
     _PATTERN = re.compile(r"\(\((?P<a>\w+) \+ \d+\)//(?P<b>\d+)\)|\((?P<c>\w+) \+ \d+\)//(?P<d>\d+)")
 
@@ -105,22 +105,22 @@ class Fractions:
         return self._PATTERN.sub(self._name, text) if "//" in text else text
 
     def _name(self, match: re.Match[str]) -> str:
-        fraction = match[0].removeprefix("(").removesuffix(")") if match["a"] else match[0]
-        if fraction not in self.names:
+        quotient = match[0].removeprefix("(").removesuffix(")") if match["a"] else match[0]
+        if quotient not in self.names:
             name = (match["a"] or match["c"]) + (match["b"] or match["d"])
             while name in self.taken:
                 name += "_"
             self.taken.add(name)
-            self.names[fraction] = name
-        return self.names[fraction]
+            self.names[quotient] = name
+        return self.names[quotient]
 
     def legend(self) -> Iterable[str]:
         in_order = sorted(self.names.items(), key=lambda item: (int(item[0].rpartition("//")[2]), item[0]))
-        return (f"{name} = {fraction}" for fraction, name in in_order)
+        return (f"{name} = {quotient}" for quotient, name in in_order)
 
 
 def _first_terms(text: str) -> str:
-    """A long sum up to a sign, and dots."""
+    """The first terms of a long sum, and dots."""
     if len(text) <= LONGEST or " + " not in text[:LONGEST]:
         return text
     return text[: text.rindex(" + ", 0, LONGEST)] + " + ..."
@@ -141,7 +141,7 @@ def _stages(rows: tuple[StageCost, ...]) -> Iterator[tuple[str, StageCost]]:
         times = f" x {row.times:,}" if row.times > 1 else ""
         again = not row.parameters and any(inner.parameters for inner in row.detail)
         yield INDENT * depth + row.label + times + (" (shared)" if again else ""), row
-        if not again:  # the stages within a shared stage are listed at its first use
+        if not again:  # the inside of a shared stage is shown at its first use
             stack += [(inner, depth + 1) for inner in reversed(row.detail)]
 
 
@@ -150,7 +150,7 @@ def _number(value: Dim) -> str:
 
 
 def size(count: Dim) -> str:
-    """Bytes as a person reads them."""
+    """A number of bytes with a decimal unit."""
     if not isinstance(count, int):
         return f"{show(count)} B"
     amount, units = float(count), ["TB", "GB", "MB", "kB", "B"]

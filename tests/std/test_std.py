@@ -26,7 +26,7 @@ USES = {
     "gated_mlp": 'use "std/mlp.net"\ninput [T, 8] -> gated_mlp 16 -> gated_mlp 12 activation=gelu bias=true',
     "pixels": 'use "std/embedding.net"\ninput 3xHxW -> pixels -> relu',
     "patch_embedding": 'use "std/embedding.net"\ninput 3x8x12 -> patch_embedding 6 4',
-    "places": 'use "std/embedding.net"\nx = input [T, 8]\ny = input [5, 8]\nout x -> places, y -> places',
+    "positions": 'use "std/embedding.net"\nx = input [T, 8]\ny = input [5, 8]\nout x -> positions, y -> positions',
     "conv_norm": 'use "std/convolution.net"\ninput 3xHxW -> conv_norm round8(20) 3 2 -> conv_norm 24 groups=8 activation=identity',
 }
 

@@ -49,7 +49,7 @@ def test_buffers_and_bytes() -> None:
 
 
 def test_all_results_of_an_operator_are_kept() -> None:
-    """A float32 and an int64 for each of 4 elements; the hidden state and the cell state of each of 2 layers, after 3 steps of 5 numbers."""
+    """A float32 and an int64 for each of 4 elements; 3 steps of 5 numbers, and the hidden and cell states of each of 2 layers."""
     assert cost("(v, i) = input 4 -> sort; out v, i").totals.activation_bytes == 4 * 4 + 4 * 8
     assert cost("(y, h, c) = input [3, 4] -> lstm 5 layers=2; out y, h, c").totals.activation_bytes == 4 * (3 * 5 + 2 * 5 + 2 * 5)
 

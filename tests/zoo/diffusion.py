@@ -1,4 +1,4 @@
-"""The U-Net of denoising diffusion, written down from the paper (Ho et al., 2020, appendix B) with the names of diffusers."""
+"""The U-Net of denoising diffusion, written from the paper (Ho et al., 2020, appendix B) with the names of diffusers."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Attention(nn.Module):
         self.to_out = nn.ModuleList([nn.Linear(width, width)])
 
     def forward(self, x: Tensor) -> Tensor:
-        places = self.group_norm(x).flatten(2).mT
-        q, k, v = self.to_q(places), self.to_k(places), self.to_v(places)
+        pixels = self.group_norm(x).flatten(2).mT
+        q, k, v = self.to_q(pixels), self.to_k(pixels), self.to_v(pixels)
         weights = (torch.bmm(q, k.mT) / math.sqrt(q.shape[-1])).softmax(dim=-1)
         return x + self.to_out[0](torch.bmm(weights, v)).mT.reshape(x.shape)
 
@@ -52,12 +52,12 @@ class Resampling(nn.Module):
 
 
 class Level(nn.Module):
-    """`befores`: the channels that each residual block takes. `samplers`: what the list of one is called that resamples in the end."""
+    """`channels`: the input channels of the residual blocks. `samplers`: the name of the list with the layer that resamples at the end."""
 
-    def __init__(self, befores: Sequence[int], width: int, time: int, groups: int, attends: bool, samplers: str = "") -> None:
+    def __init__(self, channels: Sequence[int], width: int, time: int, groups: int, attends: bool, samplers: str = "") -> None:
         super().__init__()
-        self.resnets = nn.ModuleList(Resnet(before, width, time, groups) for before in befores)
-        self.attentions = nn.ModuleList(Attention(width, groups) for _ in befores) if attends else None
+        self.resnets = nn.ModuleList(Resnet(before, width, time, groups) for before in channels)
+        self.attentions = nn.ModuleList(Attention(width, groups) for _ in channels) if attends else None
         self.samplers = samplers
         if samplers:
             setattr(self, samplers, nn.ModuleList([Resampling(width, samplers == "upsamplers")]))
@@ -71,7 +71,7 @@ class Level(nn.Module):
 
 
 class UNet(nn.Module):
-    def __init__(self, widths: Sequence[int], attending: Container[int], depth: int = 2, groups: int = 32) -> None:
+    def __init__(self, widths: Sequence[int], attention_levels: Container[int], depth: int = 2, groups: int = 32) -> None:
         super().__init__()
         time, last, deepest = 4 * widths[0], len(widths) - 1, widths[-1]
         self.width = widths[0]
@@ -79,44 +79,44 @@ class UNet(nn.Module):
         self.time_embedding.linear_1, self.time_embedding.linear_2 = nn.Linear(widths[0], time), nn.Linear(time, time)
         self.conv_in = nn.Conv2d(3, widths[0], 3, padding=1)
         self.down_blocks, self.up_blocks = nn.ModuleList(), nn.ModuleList()
-        kept, now = [widths[0]], widths[0]
+        skips, now = [widths[0]], widths[0]
         for level, width in enumerate(widths):
-            befores = [now, *[width] * (depth - 1)]
-            self.down_blocks.append(Level(befores, width, time, groups, level in attending, "downsamplers" if level < last else ""))
-            kept += [width] * (depth + (level < last))
+            channels = [now, *[width] * (depth - 1)]
+            self.down_blocks.append(Level(channels, width, time, groups, level in attention_levels, "downsamplers" if level < last else ""))
+            skips += [width] * (depth + (level < last))
             now = width
         self.mid_block = Level([deepest, deepest], deepest, time, groups, False)
         self.mid_block.attentions = nn.ModuleList([Attention(deepest, groups)])
         for level in range(last, -1, -1):
-            befores = [(now if i == 0 else widths[level]) + kept.pop() for i in range(depth + 1)]
-            self.up_blocks.append(Level(befores, widths[level], time, groups, level in attending, "upsamplers" if level else ""))
+            channels = [(now if i == 0 else widths[level]) + skips.pop() for i in range(depth + 1)]
+            self.up_blocks.append(Level(channels, widths[level], time, groups, level in attention_levels, "upsamplers" if level else ""))
             now = widths[level]
         self.conv_norm_out = nn.GroupNorm(groups, now, eps=1e-6)
         self.conv_out = nn.Conv2d(now, 3, 3, padding=1)
 
     def forward(self, noisy: Tensor, step: Tensor) -> Tensor:
-        time = self.time_embedding.linear_2(F.silu(self.time_embedding.linear_1(self.waves(step))))
+        time = self.time_embedding.linear_2(F.silu(self.time_embedding.linear_1(self.timestep_embedding(step))))
         h = self.conv_in(noisy)
-        kept = [h]
+        skips = [h]
         for level in self.down_blocks:
             for i in range(len(level.resnets)):
                 h = level.step(i, h, time)
-                kept.append(h)
+                skips.append(h)
             if level.samplers:
                 h = level.resample(h)
-                kept.append(h)
+                skips.append(h)
         middle = self.mid_block
         h = middle.resnets[1](middle.attentions[0](middle.resnets[0](h, time)), time)
         for level in self.up_blocks:
             for i in range(len(level.resnets)):
-                h = level.step(i, torch.cat((h, kept.pop()), dim=1), time)
+                h = level.step(i, torch.cat((h, skips.pop()), dim=1), time)
             if level.samplers:
                 h = level.resample(h)
         return self.conv_out(F.silu(self.conv_norm_out(h)))
 
-    def waves(self, step: Tensor) -> Tensor:
-        """Of Vaswani et al. (2017), the sines before the cosines, as in the paper's own implementation."""
+    def timestep_embedding(self, step: Tensor) -> Tensor:
+        """The positional encoding of Vaswani et al. (2017), with the sines before the cosines, as in the paper's own implementation."""
         half = self.width // 2
-        speeds = torch.exp(-math.log(10000) / (half - 1) * torch.arange(half))
-        angles = step[:, None].float() * speeds
+        frequencies = torch.exp(-math.log(10000) / (half - 1) * torch.arange(half))
+        angles = step[:, None].float() * frequencies
         return torch.cat((angles.sin(), angles.cos()), dim=1)

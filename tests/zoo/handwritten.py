@@ -1,6 +1,6 @@
 """The references of the models that no library of the development environment has, written down from their papers and tutorials.
 
-Each has the names of the implementation that the header of its spec tells of. They are meant to be read beside the spec, not to be fast.
+Each has the names of the implementation that its spec mentions in its header. They are written to be compared with it, not to be fast.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ def discriminator(width: int = 64, channels: int = 3) -> Main:
 
 
 def past(x: Tensor, conv: nn.Conv1d) -> Tensor:
-    """The convolution of each place and what came before it, as the sum of the products with each of the kernel's matrices."""
+    """The causal convolution, as the sum of the products with each of the kernel's matrices."""
     length, kernel = x.shape[-1], conv.kernel_size[0]
-    found = conv.bias[:, None].expand(len(x), -1, length)
+    total = conv.bias[:, None].expand(len(x), -1, length)
     for j in range(kernel):
         back = (kernel - 1 - j) * conv.dilation[0]
-        found = found + conv.weight[..., j] @ F.pad(x, (back, 0))[..., :length]
-    return found
+        total = total + conv.weight[..., j] @ F.pad(x, (back, 0))[..., :length]
+    return total
 
 
 class WaveNetLayer(nn.Module):
@@ -80,9 +80,9 @@ class WaveNet(nn.Module):
         h = past(F.one_hot(samples, self.end2.out_channels).float().mT, self.first)
         skips = []
         for layer in self.layers:
-            found = past(h, layer.filter).tanh() * past(h, layer.gate).sigmoid()
-            skips.append(layer.skip(found))
-            h = h + layer.residual(found)
+            gated = past(h, layer.filter).tanh() * past(h, layer.gate).sigmoid()
+            skips.append(layer.skip(gated))
+            h = h + layer.residual(gated)
         return self.end2(F.relu(self.end1(F.relu(sum(skips)))))
 
 
@@ -113,7 +113,7 @@ class TCN(nn.Module):
         return self.linear(self.tcn.network(x).mT)
 
 
-# --- recurrent ones ------------------------------------------------------------------------------------------------------------
+# --- recurrent networks -------------------------------------------------------------------------------------------------------
 
 
 class Tagger(nn.Module):
@@ -124,8 +124,8 @@ class Tagger(nn.Module):
         self.hidden2tag = nn.Linear(hidden * (1 + bidirectional), tags)
 
     def forward(self, words: Tensor) -> Tensor:
-        found, _ = self.lstm(self.word_embeddings(words).transpose(0, 1))
-        return F.log_softmax(self.hidden2tag(found.transpose(0, 1)), dim=-1)
+        outputs, _ = self.lstm(self.word_embeddings(words).transpose(0, 1))
+        return F.log_softmax(self.hidden2tag(outputs.transpose(0, 1)), dim=-1)
 
 
 class Encoder(nn.Module):
@@ -144,9 +144,9 @@ class BahdanauAttention(nn.Module):
         super().__init__()
         self.Wa, self.Ua, self.Va = nn.Linear(width, width), nn.Linear(width, width), nn.Linear(width, 1)
 
-    def forward(self, query: Tensor, keys: Tensor, places: Tensor) -> Tensor:
+    def forward(self, query: Tensor, keys: Tensor, states: Tensor) -> Tensor:
         scores = self.Va(torch.tanh(self.Wa(query) + keys)).squeeze(2)
-        return torch.bmm(F.softmax(scores, dim=-1).unsqueeze(1), places)
+        return torch.bmm(F.softmax(scores, dim=-1).unsqueeze(1), states)
 
 
 class Decoder(nn.Module):
@@ -157,17 +157,17 @@ class Decoder(nn.Module):
         self.gru = nn.GRU(2 * width, width, batch_first=True)
         self.out = nn.Linear(width, vocabulary)
 
-    def forward(self, places: Tensor, state: Tensor, right: Tensor) -> Tensor:
-        """Teacher forcing: each step is given the right word of the step before, the first one the word 0."""
-        word = torch.zeros_like(right[:, :1])
-        keys = self.attention.Ua(places)
-        found = []
-        for t in range(right.shape[1]):
-            context = self.attention(state.permute(1, 0, 2), keys, places)
+    def forward(self, states: Tensor, state: Tensor, target: Tensor) -> Tensor:
+        """Teacher forcing: the input of each step is the target word of the previous step, that of the first one is word 0."""
+        word = torch.zeros_like(target[:, :1])
+        keys = self.attention.Ua(states)
+        outputs = []
+        for t in range(target.shape[1]):
+            context = self.attention(state.permute(1, 0, 2), keys, states)
             y, state = self.gru(torch.cat((self.embedding(word), context), dim=2), state)
-            found.append(self.out(y))
-            word = right[:, t : t + 1]
-        return F.log_softmax(torch.cat(found, dim=1), dim=-1)
+            outputs.append(self.out(y))
+            word = target[:, t : t + 1]
+        return F.log_softmax(torch.cat(outputs, dim=1), dim=-1)
 
 
 class Bahdanau(nn.Module):
@@ -176,8 +176,8 @@ class Bahdanau(nn.Module):
         self.encoder = Encoder(source, width)
         self.decoder = Decoder(target, width)
 
-    def forward(self, text: Tensor, right: Tensor) -> Tensor:
-        return self.decoder(*self.encoder(text), right)
+    def forward(self, text: Tensor, target: Tensor) -> Tensor:
+        return self.decoder(*self.encoder(text), target)
 
 
 class Luong(nn.Module):
@@ -192,42 +192,42 @@ class Luong(nn.Module):
         self.combine = nn.Linear(2 * width, width, bias=False)
         self.out = nn.Linear(width, target)
 
-    def forward(self, text: Tensor, right: Tensor) -> Tensor:
-        places, state = self.encoder(text)
-        words = torch.cat((torch.zeros_like(right[:, :1]), right[:, :-1]), dim=1)
-        found, _ = self.gru(self.embedding(words), state)
-        weights = torch.einsum("ntd,nsd->nts", found, self.score(places)).softmax(dim=-1)
-        context = torch.einsum("nts,nsd->ntd", weights, places)
-        return F.log_softmax(self.out(torch.tanh(self.combine(torch.cat((context, found), dim=-1)))), dim=-1)
+    def forward(self, text: Tensor, target: Tensor) -> Tensor:
+        states, state = self.encoder(text)
+        words = torch.cat((torch.zeros_like(target[:, :1]), target[:, :-1]), dim=1)
+        outputs, _ = self.gru(self.embedding(words), state)
+        weights = torch.einsum("ntd,nsd->nts", outputs, self.score(states)).softmax(dim=-1)
+        context = torch.einsum("nts,nsd->ntd", weights, states)
+        return F.log_softmax(self.out(torch.tanh(self.combine(torch.cat((context, outputs), dim=-1)))), dim=-1)
 
 
 # --- fields and sets -------------------------------------------------------------------------------------------------------------
 
 
 class NeRF(nn.Module):
-    def __init__(self, width: int = 256, depth: int = 8, again: Sequence[int] = (4,), place: int = 10, view: int = 4) -> None:
+    def __init__(self, width: int = 256, depth: int = 8, skips: Sequence[int] = (4,), position: int = 10, direction: int = 4) -> None:
         super().__init__()
-        self.octaves, self.again = (place, view), again
-        seen, told = 3 + 6 * place, 3 + 6 * view
-        sizes = [seen, *(width + (seen if i in again else 0) for i in range(depth))]
+        self.octaves, self.skips = (position, direction), skips
+        encoded, viewed = 3 + 6 * position, 3 + 6 * direction
+        sizes = [encoded, *(width + (encoded if i in skips else 0) for i in range(depth))]
         self.pts_linears = nn.ModuleList(nn.Linear(size, width) for size in sizes[:-1])
-        self.views_linears = nn.ModuleList([nn.Linear(told + width, width // 2)])
+        self.views_linears = nn.ModuleList([nn.Linear(viewed + width, width // 2)])
         self.feature_linear = nn.Linear(sizes[-1], width)
         self.alpha_linear = nn.Linear(sizes[-1], 1)
         self.rgb_linear = nn.Linear(width // 2, 3)
 
-    def forward(self, place: Tensor, view: Tensor) -> tuple[Tensor, Tensor]:
-        seen, told = (self.waves(x, octaves) for x, octaves in zip((place, view), self.octaves, strict=True))
-        h = seen
+    def forward(self, position: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
+        encoded, viewed = (self.encode(x, octaves) for x, octaves in zip((position, direction), self.octaves, strict=True))
+        h = encoded
         for i, linear in enumerate(self.pts_linears):
             h = F.relu(linear(h))
-            if i in self.again:
-                h = torch.cat((seen, h), dim=-1)
-        colour = F.relu(self.views_linears[0](torch.cat((self.feature_linear(h), told), dim=-1)))
+            if i in self.skips:
+                h = torch.cat((encoded, h), dim=-1)
+        colour = F.relu(self.views_linears[0](torch.cat((self.feature_linear(h), viewed), dim=-1)))
         return self.rgb_linear(colour), self.alpha_linear(h)
 
     @staticmethod
-    def waves(x: Tensor, octaves: int) -> Tensor:
+    def encode(x: Tensor, octaves: int) -> Tensor:
         return torch.cat([x, *(wave(x * 2.0**i) for i in range(octaves) for wave in (torch.sin, torch.cos))], dim=-1)
 
 
@@ -294,10 +294,10 @@ class Mlp(nn.Module):
 
 
 class MixerBlock(nn.Module):
-    def __init__(self, places: int, width: int) -> None:
+    def __init__(self, tokens: int, width: int) -> None:
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(width, eps=1e-6), nn.LayerNorm(width, eps=1e-6)
-        self.mlp_tokens, self.mlp_channels = Mlp(places, width // 2), Mlp(width, 4 * width)
+        self.mlp_tokens, self.mlp_channels = Mlp(tokens, width // 2), Mlp(width, 4 * width)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.mlp_tokens(self.norm1(x).mT).mT
@@ -337,8 +337,8 @@ class TwoTower(nn.Module):
         self.user_tower, self.item_tower = Tower(2 * width, widths), Tower(2 * width, widths)
 
     def forward(self, person: Tensor, history: Tensor, item: Tensor, genre: Tensor, frequency: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        seen = torch.stack([self.items(one[one != 0]).sum(dim=0) / max(1, int((one != 0).sum())) for one in history])
-        user = self.user_tower(torch.cat((self.people(person), seen), dim=1))
+        mean = torch.stack([self.items(one[one != 0]).sum(dim=0) / max(1, int((one != 0).sum())) for one in history])
+        user = self.user_tower(torch.cat((self.people(person), mean), dim=1))
         thing = self.item_tower(torch.cat((self.items(item), self.genres(genre)), dim=1))
         return user @ thing.T / self.temperature - frequency.log(), user, thing
 

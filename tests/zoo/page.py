@@ -1,6 +1,6 @@
-"""docs/zoo.md: what stands in the specs, what torchvision publishes, and what the comparisons found (`record`), in tables.
+"""docs/zoo.md: tables of the specs, of the numbers that torchvision publishes, and of the results of the comparisons (`record`).
 
-Always: the same specs and the same findings give the same page.
+Always: the page is a function of the specs and the results.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from netc.compiler.dims import evaluate
 
 PAGE = Path(__file__).parents[2] / "docs" / "zoo.md"
 TEXT = Path(__file__).parent / "page.md"
-TITLES = {"vision": "Images", "text": "Language and sound"}
+TITLES = {"vision": "Images", "text": "Text and audio"}
 COLUMNS = ("model", "lines", "reference", "lines", "parameters", "FLOPs", "multiply-adds", "published", "difference")
 NUMBERS = {"lines", "parameters", "FLOPs", "multiply-adds", "published"}
 NONE = "–"
@@ -29,7 +29,7 @@ def write() -> None:
 
 
 def render() -> str:
-    """The whole page: the text of page.md with the tables in it."""
+    """The page: the text of page.md with the tables."""
     models = [entry for spec in files() for entry in entries(spec)]
     text = TEXT.read_text(encoding="utf-8")
     versions = ", ".join(f"{name} {version}" for name, version in record.versions().items())
@@ -52,7 +52,7 @@ def _tables() -> Iterator[str]:
 
 @cache
 def rows(spec: str) -> tuple[str, ...]:
-    """Of the models of a file."""
+    """The rows of the models of a file."""
     return tuple(_line(_cells(entry)) for entry in entries(spec))
 
 
@@ -87,7 +87,7 @@ def _left_out(models: list[Entry]) -> Iterator[str]:
 
 
 def uncompared() -> list[str]:
-    """The models that should have been held against a reference and were not."""
+    """The models that were not compared with a reference."""
     known = record.measured()
     return [e.key for spec in files() for e in entries(spec) if e.key not in known]
 
@@ -99,7 +99,7 @@ def _difference(value: float | None) -> str:
 
 
 def _short(count: float) -> str:
-    """To a million, as torchvision publishes it; what is small, to a thousand."""
+    """Rounded to a million, as torchvision publishes it; a small number to a thousand."""
     return f"{count / 1e9:,.3f} G" if count >= 1e7 else f"{count / 1e6:,.3f} M"
 
 

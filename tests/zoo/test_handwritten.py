@@ -37,19 +37,19 @@ def chosen(below: int, *shape: int) -> Tensor:
 
 def sentences(source: int, target: int, *sizes: tuple[int, int, int]) -> list[Inputs]:
     """Of (batch, length, length of the translation)."""
-    return [{"text": chosen(source, n, s), "right": chosen(target, n, t)} for n, s, t in sizes]
+    return [{"text": chosen(source, n, s), "translation": chosen(target, n, t)} for n, s, t in sizes]
 
 
 def rays(*sizes: tuple[int, int]) -> list[Inputs]:
-    return [{"place": noise(n, p, 3), "view": nn.functional.normalize(noise(n, p, 3), dim=-1)} for n, p in sizes]
+    return [{"position": noise(n, p, 3), "direction": nn.functional.normalize(noise(n, p, 3), dim=-1)} for n, p in sizes]
 
 
 def visits(people: int, items: int, genres: int, *sizes: tuple[int, int]) -> list[Inputs]:
     """Of (batch, longest history): histories of all lengths, the first one empty."""
     batches = []
     for n, longest in sizes:
-        there = torch.arange(longest) < torch.arange(n)[:, None]
-        history = (1 + chosen(items - 1, n, longest)) * there
+        present = torch.arange(longest) < torch.arange(n)[:, None]
+        history = (1 + chosen(items - 1, n, longest)) * present
         frequency = torch.rand(n, generator=GENERATOR) + 0.01
         ids = {"person": chosen(people, n), "history": history, "item": chosen(items, n), "genre": chosen(genres, n)}
         batches.append({**ids, "frequency": frequency})
@@ -81,14 +81,14 @@ SMALL = {
         "generative/ddpm.net",
         "network",
         lambda: UNet([8, 16, 16], [1], groups=4),
-        {"widths": [8, 16, 16], "attending": [1], "groups": 4},
+        {"widths": [8, 16, 16], "attention_levels": [1], "groups": 4},
         *noisy((1, 16, 16), (3, 8, 12)),
     ),
     "ddpm of other depths": Case(
         "generative/ddpm.net",
         "network",
         lambda: UNet([8, 12], [0, 1], depth=1, groups=2),
-        {"widths": [8, 12], "attending": [0, 1], "depth": 1, "groups": 2},
+        {"widths": [8, 12], "attention_levels": [0, 1], "depth": 1, "groups": 2},
         *noisy((1, 4, 4), (2, 8, 6)),
     ),
     "wavenet": Case(
@@ -134,7 +134,7 @@ SMALL = {
         "generative/nerf.net",
         "nerf",
         lambda: by_hand.NeRF(16, 4, (0, 2), 3, 2),
-        {"width": 16, "depth": 4, "again": [0, 2], "place_octaves": 3, "view_octaves": 2},
+        {"width": 16, "depth": 4, "skips": [0, 2], "octaves": 3, "view_octaves": 2},
         *rays((1, 5), (3, 8)),
     ),
     "pointnet": Case(
