@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from netc.compiler.elaborate import elaborate, standing
+from netc.compiler.elaborate import complete_models, elaborate
 from netc.compiler.ir.verify import verify
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
@@ -25,6 +25,7 @@ from .problems import NoModel, diagnostic
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from netc.compiler.elaborate import Index
     from netc.compiler.ir.graph import Program
     from netc.dsl.source import SourceFile
 
@@ -38,11 +39,15 @@ class Choice(Record):
 
 
 class Analysis(Record):
-    """What is known of a spec. `diagnostics` are sorted, each once; `sources` are the files it was read from, the spec itself first."""
+    """What is known of a spec. `diagnostics` are sorted, each once; `sources` are the files it was read from, the spec itself first.
+
+    `index` says what each name of the text refers to, and the type of each stage; None unless it was asked for.
+    """
 
     program: Program | None
     diagnostics: tuple[Diagnostic, ...]
     sources: tuple[SourceFile, ...]
+    index: Index | None = None
 
     def with_model(self) -> Analysis:
         """The same, with a diagnostic if there is no error but no model either: the file is a library."""
@@ -65,23 +70,27 @@ def read_and_analyse(read: Callable[[], tuple[SourceFile, str | None]], choice: 
     return analyse(source, choice, path)
 
 
-def analyse(source: SourceFile, choice: Choice, path: str | None = None) -> Analysis:
-    """Parses and elaborates. `path` is where the text was read from: files that it uses are found relative to it."""
+def analyse(source: SourceFile, choice: Choice, path: str | None = None, *, index: bool = False) -> Analysis:
+    """Parses and elaborates. `path` is where the text was read from: files that it uses are found relative to it. `index` asks for the
+    index of names and stages."""
     file, problems = parse(source)
-    return elaborate_file(file, source, problems, choice, path)
+    return elaborate_file(file, source, problems, choice, path, index=index)
 
 
-def elaborate_file(file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None = None) -> Analysis:
+def elaborate_file(
+    file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None = None, *, index: bool = False
+) -> Analysis:
     """The second half of `analyse`, for a text that has been parsed with these `problems`."""
     loader = Loader(source, path)
-    program, found = elaborate(file, source, loader=loader, model=choice.model, params=choice.params, dims=choice.dims)
+    made = elaborate(file, source, loader=loader, model=choice.model, params=choice.params, dims=choice.dims, index=index)
+    found = made.diagnostics
     if any(d.severity == "error" for d in problems):  # what could not be read may be what uses it
         found = [d for d in found if not d.code.startswith("unused-")]
-    if program is not None and os.environ.get("NETC_DEBUG"):
-        verify(program)
+    if made.program is not None and os.environ.get("NETC_DEBUG"):
+        verify(made.program)
     diagnostics = tuple(sort_and_dedupe([*problems, *found]))
     failed = any(d.severity == "error" for d in diagnostics)
-    return Analysis(None if failed else program, diagnostics, tuple(loader.sources))
+    return Analysis(None if failed else made.program, diagnostics, tuple(loader.sources), made.index)
 
 
 def analyse_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> list[Analysis]:
@@ -91,7 +100,7 @@ def analyse_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Ch
     except Unreadable as error:
         return [Analysis(None, (error.diagnostic,), (error.span.file,))]
     file, problems = parse(source)
-    names = standing(file)
+    names = complete_models(file)
     if choice.model is not None or len(names) < 2:
         return [elaborate_file(file, source, problems, choice, path)]
     return [elaborate_file(file, source, problems, replace(choice, model=name), path) for name in names]

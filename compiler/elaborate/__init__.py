@@ -1,6 +1,11 @@
-"""Syntax tree to typed graph: an abstract interpreter that runs the static program, with tensors standing for their types.
+"""Syntax tree to typed graph: an abstract interpreter that evaluates the program at compile time, with types in place of tensors.
 
-In: a parsed file. Out: a `Program`, and every diagnostic there is; a program only if there is no error.
+In: a parsed file. Out: an `Elaboration`: a `Program`, and all diagnostics; the program only if none is an error.
+
+    program/      files as scopes, the selected model, its parameters and dimensions, its expectations
+    interpreter/  the evaluator: one `Elaborator`, a part for each group of constructs
+    names/        errors for names, unused names
+    scopes/       scopes, graph frames, values, labels, the memo
 """
 
 from __future__ import annotations
@@ -12,22 +17,33 @@ from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.record import Record
 from netc.dsl.source import SourceFile
 
 from .. import ops as _ops  # noqa: F401  (fills the registry of operators)
 from ..errors.structure import TooMuchNesting
 from ..ir.graph import Program
-from . import blocks, choices, loops, shares  # noqa: F401  (each puts its rule into the tables of stages.py)
-from .files import define
-from .memo import Memo
-from .models import build, choose, standing
+from .index import Index
+from .interpreter.elaborator import Elaborator
+from .names.unused import unused
+from .program.build import build
+from .program.files import define
+from .program.selection import complete_models, select
+from .scopes.failures import Failure, LimitExceeded
+from .scopes.scope import Scope
 from .session import CannotLoad, Loader, Session
-from .unused import unused
-from .values import LimitExceeded
 
-__all__ = ["CannotLoad", "Loader", "elaborate", "standing"]
+__all__ = ["CannotLoad", "Elaboration", "Failure", "Index", "Loader", "complete_models", "elaborate", "evaluate_constant"]
 
 _STACK = 20_000
+
+
+class Elaboration(Record):
+    """The result of elaborating a file. `index` is None unless it was asked for."""
+
+    program: Program | None
+    diagnostics: list[Diagnostic]
+    index: Index | None = None
 
 
 def elaborate(
@@ -38,36 +54,43 @@ def elaborate(
     model: str | None = None,
     params: Mapping[str, Any] | None = None,
     dims: Mapping[str, int] | None = None,
-) -> tuple[Program | None, list[Diagnostic]]:
+    index: bool = False,
+) -> Elaboration:
     """Checks a file's model and builds its graph.
 
     `loader` reads the files of `use`. `model` names one of several. `params` override the model's parameters (plain Python values, lists as
-    tuples); `dims` fix symbolic dimensions (at least 1). A file without a model (a library of blocks) gives neither a program nor, for that
-    alone, a diagnostic. The program is None whenever a diagnostic is an error. Diagnostics are in no particular order and may repeat.
+    tuples); `dims` fix symbolic dimensions (at least 1). `index` asks for the index of the text. A file without a model (a library of
+    blocks) gives neither a program nor, for that alone, a diagnostic. The program is None if any diagnostic is an error. Diagnostics are in
+    no particular order and may repeat.
     """
-    session = Session(loader, Memo())
+    session = Session(loader, index)
     program: Program | None = None
     with _deep_stack():
         files = define(file, source, session)
-        chosen = choose(file, source, model, session)
-        if chosen is not None:
+        selected = select(file, source, model, session)
+        if selected is not None:
             try:
-                program = build(chosen, files, params or {}, dims or {}, session)
+                program = build(selected, files, params or {}, dims or {}, session)
             except LimitExceeded:
                 program = None
             except RecursionError:
-                session.report(TooMuchNesting(_STACK, "expressions, functions and values"), chosen.span)
-    if any(d.severity == "error" for d in session.diagnostics):
+                session.report(TooMuchNesting(_STACK, "expressions, functions and values"), selected.span)
+    if session.failed:
         program = None
-    else:  # beside an error, what is unused is most often a consequence
+    else:  # next to an error, an unused name is most often a consequence
         for problem, span in unused(file):
             session.report(problem, span)
-    return program, session.diagnostics
+    return Elaboration(program, session.diagnostics, session.index.finish())
+
+
+def evaluate_constant(expr: ast.Expr) -> object:
+    """The value of an expression without names. Raises `Failure`."""
+    return Elaborator(Session()).evaluate(expr, Scope(None, None))
 
 
 @contextmanager
 def _deep_stack() -> Iterator[None]:
-    """Room for blocks in blocks: their nesting is bounded, but deeper than Python's usual limit of calls."""
+    """Room for nested blocks: their nesting is limited, but exceeds Python's default limit of calls."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, _STACK))
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.source import Span
@@ -15,12 +15,11 @@ from ..errors.structure import TooManyNodes
 from ..errors.values import BadOperand, FunctionTakes, NotExact, NoValue, UndecidableCondition, UnprovableDivision
 from ..ir.graph import Value as Tensor
 from ..ops.base import strict_key
-from .limits import check_dimension, check_list, check_product
-from .session import MAX_NODES, Session
-from .values import Failure, show_value
-
-if TYPE_CHECKING:
-    from .scope import Scope
+from .limits import MAX_NODES, check_dimension, check_list, check_product
+from .scopes.failures import Failure
+from .scopes.scope import Scope
+from .scopes.show import show_value
+from .session import Session
 
 _PLAIN: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -37,6 +36,7 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
 }
 MAX_BITS = 4096
+"""The longest integer at compile time."""
 _SHORT = 60
 
 
@@ -47,7 +47,7 @@ def negate(value: Any, span: Span) -> Any:
 
 
 def binary(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Session) -> Any:
-    """`left op right`. `and` and `or` are the caller's, since they may leave the right side out."""
+    """`left op right`. `and` and `or` are evaluated by the caller, since they may skip the right side."""
     op = node.op
     if op in ("==", "!="):
         return _equal(left, right, op, node, scope, session) == (op == "==")
@@ -67,16 +67,16 @@ def _decide(answer: bool | None, left: object, op: str, right: object, node: ast
     if answer is None:
         wanted = advice(left, right) if op in ("==", "!=") else f"{show_value(left)} {op} {show_value(right)}"  # type: ignore[arg-type]
         symbolic = sorted({s for side in (left, right) if isinstance(side, SymDim) for s in symbols(side)})
-        told = f"{show_value(left)} {op} {show_value(right)}"
+        values = f"{show_value(left)} {op} {show_value(right)}"
         text = Span(node.span.file, node.left.span.start, node.right.span.end).text
-        text = text if len(text) <= _SHORT else told
+        text = text if len(text) <= _SHORT else values
         marks = tuple(m for e, v in ((node.left, left), (node.right, right)) if not isinstance(e, ast.Name) for m in _origin(e, v, scope))
         raise Failure(UndecidableCondition(text, wanted or "", symbolic[0] if symbolic else ""), node.span, marks)
     return answer
 
 
-def sign_of(node: ast.TensorBinary | ast.Binary) -> Span:
-    """Where the sign itself stands, between its two sides."""
+def symbol_span(node: ast.TensorBinary | ast.Binary) -> Span:
+    """The span of the operator symbol, between its two sides."""
     start, stop = node.left.span.end, node.right.span.start
     lines = node.span.file.text[start:stop].split("\n")
     for line in lines:
@@ -105,9 +105,9 @@ def _ordered(op: str, left: Any, right: Any, node: ast.Binary, scope: Scope, ses
     if isinstance(left, SymDim) or isinstance(right, SymDim):
         if _is_dim(left) and _is_dim(right):
             return _decide(_compare_dims(op, left, right, session), left, op, right, node, scope)
-        raise Failure(_bad(op, left, right), sign_of(node))
+        raise Failure(_bad(op, left, right), symbol_span(node))
     if not (_is_number(left) and _is_number(right)) and not (isinstance(left, str) and isinstance(right, str)):
-        raise Failure(_bad(op, left, right), sign_of(node))
+        raise Failure(_bad(op, left, right), symbol_span(node))
     return _ORDER[op](left, right)
 
 
@@ -124,7 +124,7 @@ def _compare_dims(op: str, left: Dim, right: Dim, session: Session) -> bool | No
 
 def _divide(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Session) -> Any:
     if not (_is_number(left) and _is_number(right)):
-        raise Failure(_bad("/", left, right), sign_of(node))
+        raise Failure(_bad("/", left, right), symbol_span(node))
     if not isinstance(right, SymDim) and right == 0:
         raise Failure(NoValue("/", "the divisor is 0"), node.right.span)
     if isinstance(left, float) or isinstance(right, float):
@@ -134,18 +134,18 @@ def _divide(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Sess
         return quotient
     marks = (*_origin(node.left, left, scope), *_origin(node.right, right, scope))
     if session.facts.divides(right, left) is False:
-        raise Failure(NotExact(left, right, _called(node.left), _called(node.right)), sign_of(node), marks)
-    raise Failure(UnprovableDivision(left, right, advice_divides(right, left)), sign_of(node), marks)
+        raise Failure(NotExact(left, right, _plural(node.left), _plural(node.right)), symbol_span(node), marks)
+    raise Failure(UnprovableDivision(left, right, advice_divides(right, left)), symbol_span(node), marks)
 
 
-def _called(expr: ast.Expr) -> str:
-    """What an operand counts, as its name tells: `heads`, `features`."""
+def _plural(expr: ast.Expr) -> str:
+    """What an operand counts, if its name says so: `heads`, `features`."""
     name = expr.name if isinstance(expr, (ast.Name, ast.Attribute)) else ""
     return name if name.endswith("s") and name.islower() else ""
 
 
 def _origin(expr: ast.Expr, value: Any, scope: Scope) -> tuple[tuple[Span, str], ...]:
-    """Where an operand that is a name, or asked of one, got its value."""
+    """Where an operand that is a name, or an attribute or item of one, got its value."""
     inner = expr
     while isinstance(inner, (ast.Attribute, ast.Index)):
         inner = inner.value
@@ -160,7 +160,7 @@ def _compute(op: str, left: Any, right: Any, node: ast.Binary) -> Any:
     if op in ("+", "*") and _concatenable(op, left, right):
         return _join(op, left, right, node)
     if (op not in _PLAIN and op != "/") or not (_is_number(left) and _is_number(right)):
-        raise Failure(_bad(op, left, right), sign_of(node))
+        raise Failure(_bad(op, left, right), symbol_span(node))
     if isinstance(left, SymDim) or isinstance(right, SymDim):
         return _symbolic(op, left, right, node)
     if op == "**":

@@ -1,4 +1,4 @@
-"""The compile-time functions that every spec has."""
+"""The compile-time functions that the language provides."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..dims import Dim, SymDim, maximum, minimum
 from ..errors.names import FewArguments, TooManyArguments, UnknownArgument
 from ..errors.values import FunctionTakes, NoValue
 from .limits import check_dimension, check_list
-from .session import Session
-from .values import Failure, show_value
+from .scopes.failures import Failure
+from .scopes.show import show_value
 
 
 class Builtin(Record):
-    """A function, the least and greatest number of its arguments (None: any), and what they must be."""
+    """A function, the least and greatest number of its arguments (None: no limit), and what they must be."""
 
     function: Callable[..., Any]
     least: int
@@ -88,7 +88,7 @@ def _integer(function: Callable[[float], int]) -> Callable[[Any], Any]:
 def _round(value: Any, digits: int = 0) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or isinstance(digits, bool) or not isinstance(digits, int):
         raise _Bad
-    # No number has more digits than that, and Python would work out the power of ten
+    # No number has more digits than that, and Python would compute the power of ten
     digits = max(-_MOST_DIGITS, min(digits, _MOST_DIGITS))
     return round(value, digits) if digits else round(value)
 
@@ -145,8 +145,8 @@ BUILTINS: dict[str, Builtin] = {
 }
 
 
-def call_builtin(name: str, arguments: Sequence[Any], node: ast.Call, session: Session) -> Any:
-    """The value of a builtin; its errors get the place of the call."""
+def call_builtin(name: str, arguments: Sequence[Any], node: ast.Call) -> Any:
+    """The value of a builtin; its errors get the span of the call."""
     builtin = BUILTINS[name]
     check_count(name, builtin.least, builtin.most, node)
     value = _applied(name, builtin, arguments, node.span)
@@ -155,16 +155,16 @@ def call_builtin(name: str, arguments: Sequence[Any], node: ast.Call, session: S
     return value
 
 
-def no_names(node: ast.Call) -> Failure:
-    """An argument with a name for what has none."""
+def no_keywords(node: ast.Call) -> Failure:
+    """The failure for a keyword where only positional arguments are accepted."""
     first = node.keywords[0]
     return Failure(UnknownArgument(node.function.name, first.name, hint="its arguments have no names"), first.name_span)
 
 
 def check_count(name: str, least: int, most: int | None, node: ast.Call) -> None:
-    """Refuses a call with too many or too few arguments, or with named ones."""
+    """Rejects a call with too many or too few arguments, or with keywords."""
     if node.keywords:
-        raise no_names(node)
+        raise no_keywords(node)
     if most is not None and len(node.arguments) > most:
         raise Failure(TooManyArguments(name, most, kind=""), node.arguments[most].span)
     if len(node.arguments) < least:

@@ -1,7 +1,7 @@
-"""How large things may grow: whole numbers, tensors, symbolic dimensions, lists. Beyond these, a clear error where it happens.
+"""The greatest sizes that are accepted: nesting, numbers, tensors, symbolic dimensions, lists. Beyond these, a clear error at its cause.
 
-In: a value or a shape, and its place. Out: nothing, or a `Failure`. Always: what passes fits in the integers of the backends, and can be
-shown, compared and hashed in no time.
+In: a value or a shape, and its span. Out: nothing, or a `Failure`. Always: what passes fits in the integers of the backends, and can be
+shown, compared and hashed quickly.
 """
 
 from __future__ import annotations
@@ -14,43 +14,50 @@ from ..dims import Dim, SymDim, size
 from ..errors.structure import LargeDimension, LargeNumber, LargeTensor, TooManyNodes
 from ..ir.graph import Value
 from ..ir.types import Shape
-from .session import MAX_NODES
-from .values import Failure, StageClosure
+from .scopes.failures import Failure
+from .scopes.scope import StageClosure
 
+MAX_NESTING = 64
+"""The nesting of blocks and groups."""
+MAX_NODES = 1_000_000
+"""The operators of a program, the iterations of its loops, and the items of a list."""
+MAX_DEPTH = 100
+"""The nesting of calls of functions and of values that use other values."""
+MAX_CALLS = 100_000
+"""The calls of functions during the evaluation of one expression."""
 GREATEST = 2**63 - 1
 """The greatest integer of the backends."""
 MOST_ELEMENTS = 2**60 - 1
-"""The most elements of a tensor: eight bytes each are counted in an integer too."""
+"""The most elements of a tensor, so that its bytes can be counted in an integer too."""
 MOST_LEAVES = 10_000
 """The longest formula for the size of an axis, in symbols and numbers."""
-
 MOST_TENSORS = 10_000
 """The most tensors of a tuple."""
 MOST_STAGES = 1_000
-"""The most stages that stand in one another as values."""
+"""The most stages within a stage that is used as a value."""
 
 
 def check_number(value: Any, span: Span) -> None:
-    """Refuses an integer that no backend holds, alone or in a list."""
+    """Rejects an integer that no backend can hold, alone or in a list."""
     for item in value if isinstance(value, tuple) else (value,):
         if isinstance(item, int) and abs(item) > GREATEST:
             raise Failure(LargeNumber(item, GREATEST), span)
 
 
 def check_dimension(value: Any, span: Span) -> None:
-    """Refuses a symbolic dimension whose formula has grown beyond use."""
+    """Rejects a symbolic dimension whose formula is too long to be useful."""
     if isinstance(value, SymDim) and size(value) > MOST_LEAVES:
         raise Failure(LargeDimension(MOST_LEAVES), span)
 
 
 def check_product(left: Dim, right: Dim, span: Span) -> None:
-    """The same of a product, before it is worked out."""
+    """The same for a product, before it is computed."""
     if size(left) * size(right) > 10 * MOST_LEAVES:
         raise Failure(LargeDimension(MOST_LEAVES), span)
 
 
 def check_tensor(shape: Shape, span: Span) -> None:
-    """Refuses a tensor with more elements than can be counted, or with an axis of too long a formula."""
+    """Rejects a tensor with too many elements, or with an axis of too long a formula."""
     elements = 1
     for axis in shape:
         if isinstance(axis, int):
@@ -62,7 +69,7 @@ def check_tensor(shape: Shape, span: Span) -> None:
 
 
 def check_list(value: Any, span: Span) -> None:
-    """Refuses lists within lists of too many items."""
+    """Rejects nested lists with too many items in total."""
     if not isinstance(value, tuple) or not any(isinstance(item, tuple) for item in value):
         return
     count = 0
@@ -77,21 +84,21 @@ def check_list(value: Any, span: Span) -> None:
 
 
 def check_tuple(tensors: tuple[Value, ...], span: Span) -> tuple[Value, ...]:
-    """Refuses a tuple of too many tensors, which a loop that doubles them soon makes."""
+    """Rejects a tuple of too many tensors, which a loop that doubles them soon produces."""
     if len(tensors) > MOST_TENSORS:
         raise Failure(TooManyNodes(len(tensors), MOST_TENSORS, "tuple", "tensors"), span)
     return tensors
 
 
 def stages_within(value: Any) -> int:
-    """How many stages a value holds as values."""
+    """The number of stages that a value contains as values."""
     if isinstance(value, tuple):
         return sum(stages_within(item) for item in value)
     return value.size if isinstance(value, StageClosure) else 0
 
 
-def check_partial(partial: StageClosure) -> StageClosure:
-    """Refuses a stage as a value in which too many others stand."""
-    if partial.size > MOST_STAGES:
-        raise Failure(TooManyNodes(partial.size, MOST_STAGES, "stage", "stages"), partial.span)
-    return partial
+def check_closure(closure: StageClosure) -> StageClosure:
+    """Rejects a stage as a value that contains too many others."""
+    if closure.size > MOST_STAGES:
+        raise Failure(TooManyNodes(closure.size, MOST_STAGES, "stage", "stages"), closure.span)
+    return closure

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from netc.dsl.diagnostics import CallSite, Diagnostic, Mark
 from netc.dsl.diagnostics.suggest import near
@@ -15,18 +14,11 @@ from ..dims import Condition, Dim, Facts
 from ..errors.base import Problem
 from ..errors.structure import TooManyNodes, TooMuchNesting
 from ..ir.graph import Graph
-from .values import AlreadyReported, Failure, LimitExceeded
-
-if TYPE_CHECKING:
-    from .memo import Memo
-    from .scope import Scope
-
-MAX_NESTING = 64
-MAX_NODES = 1_000_000
-MAX_DEPTH = 100
-"""How deep functions and values may go through each other."""
-MAX_CALLS = 100_000
-"""How many calls of functions one expression may come to."""
+from .index import IndexRecorder, Recorder
+from .limits import MAX_NESTING, MAX_NODES
+from .scopes.failures import AlreadyReported, Failure, LimitExceeded, Marks
+from .scopes.memo import Memo
+from .scopes.scope import Scope
 
 Loader = Callable[[str, SourceFile], SourceFile]
 """Reads the file that `use "path"` in a file means, or raises `CannotLoad`."""
@@ -44,91 +36,84 @@ class CannotLoad(Exception):
 class Session:
     """What all parts of the elaborator share."""
 
-    def __init__(self, loader: Loader | None, memo: Memo) -> None:
+    def __init__(self, loader: Loader | None = None, index: bool = False) -> None:
         self.loader = loader
-        self.memo = memo
+        self.memo = Memo()
+        self.index: Recorder = IndexRecorder() if index else Recorder()
         self.facts = Facts.nothing()
         self.dims: dict[str, Dim] = {}
         self.conditions: list[tuple[Condition, str]] = []
         self.declared: dict[str, Span] = {}
-        self.params: Mapping[str, object] = {}
+        """Where each dimension is declared."""
         self.diagnostics: list[Diagnostic] = []
         self.files: dict[str, Scope] = {}
         self.loading: list[str] = []
+        """The files being read, each used by the one before it."""
         self.active: list[object] = []
+        """The definitions being evaluated, outermost first: one that occurs twice is recursive."""
         self.calls = 0
         self.suggestions = 100
-        self.uses: list[Span] = []
+        self.shared_uses: list[Span] = []
         self.shared_specs: dict[int, tuple[dict[str, object], Span]] = {}
-        self.blocks = 0
-        self.turns = 0
+        self.depth = 0
+        self.iterations = 0
+
+    @property
+    def failed(self) -> bool:
+        return any(d.severity == "error" for d in self.diagnostics)
 
     def near(self, name: str, candidates: Iterable[str]) -> tuple[str, ...]:
-        """Names almost like this one: for the first errors of a file, since it takes time to find them."""
+        """Names that are similar to this one: for the first errors of a file, since the search takes time."""
         self.suggestions -= 1
         return tuple(near(name, candidates)) if self.suggestions >= 0 else ()
 
     @contextmanager
     def nested(self, span: Span) -> Iterator[None]:
-        """Counts how deep blocks and groups stand in each other."""
-        self.blocks += 1
+        """Limits the nesting of blocks and groups."""
+        self.depth += 1
         try:
-            if self.blocks > MAX_NESTING:
+            if self.depth > MAX_NESTING:
                 raise Failure(TooMuchNesting(MAX_NESTING), span)
             yield
         finally:
-            self.blocks -= 1
+            self.depth -= 1
 
     def grow(self, graph: Graph, amount: int, span: Span, trace: tuple[CallSite, ...]) -> None:
         """Counts operators, and ends the elaboration when there are too many."""
         graph.size += amount
-        self.bound(graph.size, span, trace)
+        self.check_size(graph.size, span, trace)
 
-    def bound(self, size: int, span: Span, trace: tuple[CallSite, ...]) -> None:
+    def check_size(self, size: int, span: Span, trace: tuple[CallSite, ...]) -> None:
         if size > MAX_NODES:
             self.report(TooManyNodes(size, MAX_NODES), span, trace=trace)
             raise LimitExceeded
 
-    def turn(self, span: Span, trace: tuple[CallSite, ...]) -> None:
-        """Counts iterations, whose bodies may hold nothing, and ends the elaboration when there are too many."""
-        self.turns += 1
-        if self.turns > MAX_NODES:
-            self.report(TooManyNodes(self.turns, MAX_NODES, "network", "iterations"), span, trace=trace)
+    def count_iteration(self, span: Span, trace: tuple[CallSite, ...]) -> None:
+        """Counts iterations, whose bodies may be empty, and ends the elaboration when there are too many."""
+        self.iterations += 1
+        if self.iterations > MAX_NODES:
+            self.report(TooManyNodes(self.iterations, MAX_NODES, "network", "iterations"), span, trace=trace)
             raise LimitExceeded
 
-    def report(
-        self,
-        problem: Problem,
-        span: Span,
-        marks: tuple[tuple[Span, str], ...] = (),
-        trace: tuple[CallSite, ...] = (),
-        label: str | None = None,
-    ) -> None:
-        """Adds a diagnostic. Marks on the very place of the problem say nothing and are left out.
+    def report(self, problem: Problem, span: Span, marks: Marks = (), trace: tuple[CallSite, ...] = (), label: str | None = None) -> None:
+        """Adds a diagnostic. Marks on the problem's own span add nothing and are left out.
 
-        Of a problem that a `where` would settle, the places where that could stand are marked too.
+        If a `where` would solve the problem, the declarations of its dimensions are marked too.
         """
         marks = tuple(dict.fromkeys((*marks, *self._declarations(problem, marks))))
         seconds = tuple(Mark(s, t) for s, t in marks if s != span)
         label = problem.label() if label is None else label
         if not label:
             label = next((t for s, t in marks if s == span), "")
-        self.diagnostics.append(
-            Diagnostic(
-                problem.severity,
-                problem.code,
-                problem.message(),
-                span,
-                label,
-                seconds,
-                problem.notes(),
-                problem.help(),
-                (),
-                trace,
-            )
+        made = Diagnostic(
+            problem.severity, problem.code, problem.message(), span, label, seconds, problem.notes(), problem.help(), (), trace
         )
+        self.diagnostics.append(made)
 
-    def _declarations(self, problem: Problem, marks: tuple[tuple[Span, str], ...]) -> Iterator[tuple[Span, str]]:
+    def report_failure(self, failure: Failure, trace: tuple[CallSite, ...]) -> None:
+        self.report(failure.problem, failure.span, failure.marks, trace, failure.label)
+
+    def _declarations(self, problem: Problem, marks: Marks) -> Iterator[tuple[Span, str]]:
         for name in dict.fromkeys(re.findall(r"\w+", getattr(problem, "advice", ""))):
             place = self.declared.get(name)
             if place is not None and not any(s.file is place.file and s.start <= place.start and place.end <= s.end for s, _ in marks):
@@ -136,10 +121,10 @@ class Session:
 
     @contextmanager
     def catching(self, trace: tuple[CallSite, ...]) -> Iterator[None]:
-        """Reports what fails inside and goes on behind it."""
+        """Reports a failure within the `with` statement; execution continues after it."""
         try:
             yield
         except Failure as failure:
-            self.report(failure.problem, failure.span, failure.marks, trace, failure.label)
+            self.report_failure(failure, trace)
         except AlreadyReported:
             pass

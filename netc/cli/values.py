@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from netc.compiler.elaborate.evaluate import evaluate
-from netc.compiler.elaborate.memo import Memo
-from netc.compiler.elaborate.scope import Scope
-from netc.compiler.elaborate.session import Session
-from netc.compiler.elaborate.values import Failure
+from netc.compiler.elaborate import Failure, evaluate_constant
 from netc.compiler.ir.types import DTYPES
 from netc.dsl import ast
 from netc.dsl.parser import parse_value
@@ -26,6 +22,6 @@ def parse_constant(text: str) -> object:
     if isinstance(expr, ast.Name) and expr.name not in DTYPES:
         return expr.name
     try:
-        return evaluate(expr, Scope(None, None), Session(None, Memo()))
+        return evaluate_constant(expr)
     except Failure as failure:
         raise NotAValue(f"`{text}` is not a value: {failure.problem.message()}") from None

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import netc
 from netc.compiler.dims import bounds, symbols
-from netc.compiler.elaborate import standing
+from netc.compiler.elaborate import complete_models
 from netc.dsl import ast
 from netc.dsl.parser import parse
 from netc.dsl.source import SourceFile
@@ -69,7 +69,7 @@ def tree(spec: str) -> ast.File:
 
 def entries(spec: str) -> list[Entry]:
     """The models that stand on their own in a file; the file itself, if it has no `model`."""
-    return [Entry(spec, name) for name in standing(tree(spec)) or [Path(spec).stem]]
+    return [Entry(spec, name) for name in complete_models(tree(spec)) or [Path(spec).stem]]
 
 
 def definition(entry: Entry) -> ast.Model | None:

@@ -1,0 +1,63 @@
+"""Help for arguments that are wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+
+from ...ir.graph import Value
+from ...ir.types import DTYPES
+from ...ops.base import Arg, Operator
+from ...ops.kinds import InvalidArgument, Kind, ListKind
+from ..scopes.scope import Scope
+from ..scopes.show import show_value
+from ..scopes.values import TensorTuple
+from .parameters import is_activation
+
+_TORCH_TYPES = {"half": "float16", "float": "float32", "double": "float64", "short": "int16", "int": "int32", "long": "int64"}
+
+
+def list_hint(owner: str, slots: Sequence[Arg[Any]], positional: tuple[ast.Expr, ...]) -> str:
+    """For several numbers where one list was meant: `permute 0 2 1`."""
+    if not slots or not isinstance(slots[-1].kind, ListKind):
+        return ""
+    before, items = positional[: len(slots) - 1], positional[len(slots) - 1 :]
+    written = [*(e.span.text for e in before), f"[{', '.join(e.span.text.strip('()') for e in items)}]"]
+    return f"several values stand in a list: `{owner} {' '.join(written)}`"
+
+
+def example_of(cls: type[Operator]) -> str:
+    """A use of the operator in its own examples."""
+    parts = (part.strip() for example in cls.examples for part in example.replace(";", "->").split("->"))
+    return next((part for part in parts if part.split()[:1] == [cls.name]), "")
+
+
+def misplaced_hint(cls: type[Operator], expr: ast.Expr, scope: Scope) -> str:
+    """For an argument too many that is an activation or a tensor."""
+    if not isinstance(expr, ast.Name):
+        return ""
+    if cls.takes_activation and is_activation(expr.name):
+        return f"an activation stands last; with arguments, in parentheses: `({expr.name} ...)`"
+    found = scope.find(expr.name)
+    if found is not None and isinstance(found[0].value, (Value, TensorTuple)) and cls.arity()[1] != 1:
+        return f"a tensor comes to a stage by an arrow: `(..., {expr.name}) -> {cls.name}`"
+    return ""
+
+
+def missing_brackets_hint(kind: Kind[Any], value: object) -> str:
+    """For one value without its brackets: `reshape (-1)`."""
+    if isinstance(value, tuple):
+        return ""
+    try:
+        kind.convert((value,))
+    except InvalidArgument:
+        return ""
+    return f"write `[{show_value(value)}]`"
+
+
+def near_type(name: str) -> list[str]:
+    """The element types that may be meant: that of PyTorch's name, or similar ones."""
+    return [_TORCH_TYPES[name]] if name in _TORCH_TYPES else near(name, list(DTYPES))

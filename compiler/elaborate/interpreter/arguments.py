@@ -1,0 +1,175 @@
+"""The arguments of operators: what is written after a stage's name, matched with what the operator declares.
+
+In: an operator class, the stage and its scope. Out: the operator with converted arguments and their spans. Always: the first argument that
+is wrong raises a `Failure` with its span.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.record import Record
+from netc.dsl.source import Span
+
+from ...errors.names import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
+from ...ops.base import Operator, Required
+from ...ops.kinds import BOOL, DTYPE, InvalidArgument, Kind
+from ..limits import check_number
+from ..scopes.failures import AlreadyReported, Failure
+from ..scopes.scope import Scope
+from ..scopes.show import show_value
+from ..scopes.values import TrailingActivation
+from .argument_hints import example_of, list_hint, misplaced_hint, missing_brackets_hint, near_type
+from .base import Part
+from .expressions import MISSPELT
+from .parameters import did_you_mean, extra_argument_hint
+
+
+class BoundArguments(Record):
+    """An operator with its arguments, their spans, the activation after it, and the stage that it is tied to."""
+
+    op: Operator
+    spans: dict[str, Span]
+    activation: TrailingActivation | None
+    tie: ast.Keyword | None
+
+
+class RawArguments(Record):
+    """The converted arguments that are written; required ones may be missing. `positional` are those without names."""
+
+    args: dict[str, Any]
+    spans: dict[str, Span]
+    positional: tuple[ast.Expr, ...]
+    activation: TrailingActivation | None
+    tie: ast.Keyword | None
+
+
+class Arguments(Part):
+    def bind(self, cls: type[Operator], node: ast.Apply, scope: Scope) -> BoundArguments:
+        """Checks and converts the arguments of an operator."""
+        raw = self.written(cls, node, scope)
+        missing = next((a for a in cls.signature.values() if a.name not in raw.args and isinstance(a.default, Required)), None)
+        if missing is not None:
+            raise Failure(MissingArgument(cls.name, missing.name, missing.kind.describe(), example_of(cls)), node.name_span)
+        return BoundArguments(cls(**raw.args), raw.spans, raw.activation, raw.tie)
+
+    def written(self, cls: type[Operator], node: ast.Apply, scope: Scope) -> RawArguments:
+        """Checks and converts the arguments that are written."""
+        positional, activation = self._split_activation(cls, node, scope)
+        if node.activation is not None:
+            activation = self._trailing(cls, node.activation, scope)
+        slots = [arg for arg in cls.signature.values() if arg.positional]
+        if len(positional) > len(slots):
+            surplus = positional[len(slots)]
+            hint = misplaced_hint(cls, surplus, scope) or extra_argument_hint(surplus) or list_hint(cls.name, slots, positional)
+            raise Failure(TooManyArguments(cls.name, len(slots), hint, accepts=tuple(cls.signature)), surplus.span)
+        args: dict[str, Any] = {}
+        spans: dict[str, Span] = {}
+        for arg, expr in zip(slots, positional, strict=False):
+            args[arg.name] = self.convert(cls.name, arg.name, arg.kind, expr, scope)
+            spans[arg.name] = expr.span
+        tie = self._keywords(cls, node, args, spans, scope)
+        return RawArguments(args, spans, positional, activation, tie)
+
+    def _keywords(
+        self, cls: type[Operator], node: ast.Apply, args: dict[str, Any], spans: dict[str, Span], scope: Scope
+    ) -> ast.Keyword | None:
+        """Adds the keyword arguments to `args` and `spans`; returns that of `tie`."""
+        aliases = {alias: arg for arg in cls.signature.values() for alias in (arg.name, arg.alias) if alias}
+        sizes: list[tuple[str, Any]] = []
+        tie = None
+        for keyword in node.keywords:
+            arg = aliases.get(keyword.name)
+            if arg is not None:
+                _check_once(cls.name, arg.name, keyword, spans if arg.name in args else {})
+                args[arg.name] = self.convert(cls.name, arg.name, arg.kind, keyword.value, scope)
+                spans[arg.name] = keyword.value.span
+            elif keyword.name == "tie":
+                if tie is not None:
+                    raise Failure(ArgumentTwice(cls.name, "tie"), keyword.span, ((tie.span, "first here"),))
+                tie = keyword
+            elif cls.open_keywords is not None:
+                sizes.append((keyword.name, self.convert(cls.name, keyword.name, cls.open_keywords, keyword.value, scope)))
+                spans[keyword.name] = keyword.span
+            else:
+                raise self._unknown(cls, keyword, list(aliases), scope)
+            self.session.index.name(keyword.name_span, keyword.name, None, None, "argument")
+        if cls.open_keywords is not None:
+            args["sizes"] = tuple(sizes)
+        return tie
+
+    def _unknown(self, cls: type[Operator], keyword: ast.Keyword, known: list[str], scope: Scope) -> Failure:
+        hint = ""
+        if cls.takes_activation and self.interpreter.activation(keyword.value, scope):
+            hint = f"the word alone does it, behind the other arguments: `{keyword.value.span.text}`"
+        close = tuple(near(keyword.name, known))
+        return Failure(UnknownArgument(cls.name, keyword.name, close, tuple(cls.signature), hint), keyword.name_span)
+
+    def _split_activation(
+        self, cls: type[Operator], node: ast.Apply, scope: Scope
+    ) -> tuple[tuple[ast.Expr, ...], TrailingActivation | None]:
+        """Splits `2 sigmoid` into the arguments and the activation."""
+        if not cls.takes_activation or not node.positional or node.called:
+            return node.positional, None
+        activation = self.interpreter.activation(node.positional[-1], scope)
+        return (node.positional[:-1], activation) if activation is not None else (node.positional, None)
+
+    def _trailing(self, cls: type[Operator], name: ast.Expr, scope: Scope) -> TrailingActivation:
+        """What follows the keywords without a name of its own, which can only be an activation."""
+        activation = self.interpreter.activation(name, scope)
+        if activation is not None and cls.takes_activation:
+            return activation
+        slots = sum(arg.positional for arg in cls.signature.values())
+        hint = extra_argument_hint(name) or "arguments without names stand before those with names"
+        raise Failure(TooManyArguments(cls.name, slots, hint), name.span)
+
+    def convert(self, owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope) -> Any:
+        """The value of an argument, converted to its kind."""
+        value = self.raw(owner, name, kind, expr, scope)
+        try:
+            converted = kind.convert(value)
+            check_number(converted, expr.span)  # 1e300 is an integer too
+            return converted
+        except InvalidArgument:
+            hint = missing_brackets_hint(kind, value)
+            raise Failure(WrongArgument(owner, name, kind.describe(), show_value(value), hint), expr.span) from None
+
+    def raw(self, owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope) -> Any:
+        """The value of an argument as it is written. A bare word of the kind is that word."""
+        word = _word(expr)
+        if word in kind.words:
+            return word
+        if isinstance(expr, ast.Name) and (kind.words or kind is BOOL) and self._is_unbound(expr.name, scope):
+            close = near_type(expr.name) if kind is DTYPE else near(expr.name, list(kind.words))
+            raise Failure(WrongArgument(owner, name, kind.describe(), f"`{expr.name}`", did_you_mean(close)), expr.span)
+        value = self.interpreter.evaluate(expr, scope)
+        check_number(value, expr.span)
+        return value
+
+    def _is_unbound(self, name: str, scope: Scope) -> bool:
+        return name not in MISSPELT and scope.find(name) is None and name not in self.session.dims
+
+    def flag(self, owner: str, keyword: ast.Keyword, scope: Scope) -> bool:
+        """The value of a keyword that must be true or false."""
+        value: bool = self.convert(owner, keyword.name, BOOL, keyword.value, scope)
+        return value
+
+
+def _check_once(owner: str, name: str, keyword: ast.Keyword, earlier: dict[str, Span]) -> None:
+    if name not in earlier:
+        return
+    if earlier[name].start > keyword.span.start:
+        raise AlreadyReported  # the parser has reported an argument in the wrong place
+    raise Failure(ArgumentTwice(owner, keyword.name), keyword.span, ((earlier[name], "first here"),))
+
+
+def _word(expr: ast.Expr) -> str:
+    """A bare word, perhaps with a minus before it; empty for any other expression."""
+    match expr:
+        case ast.Name(name=name):
+            return name
+        case ast.Unary(op="-", operand=ast.Name(name=name)):
+            return f"-{name}"
+    return ""

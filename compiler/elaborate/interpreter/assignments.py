@@ -1,0 +1,148 @@
+"""Names bound to the results of pipelines, and the results of a body."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netc.dsl import ast
+
+from ...errors.names import BoundTwice, ReservedName, TwoRests, WrongUnpacking
+from ...ir.graph import Value
+from ...ir.types import BATCH
+from ..index import Recorder
+from ..limits import check_tuple
+from ..scopes.failures import Failure
+from ..scopes.scope import Binding, Entity, Scope
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, Unknown, main_result, tensors
+from .base import Interpreter, Part
+from .pipelines import Pipelines
+
+
+class BodyResult:
+    """The result of a body, and its names where it has some."""
+
+    __slots__ = ("flow", "names")
+
+    def __init__(self, flow: Flow, names: tuple[str, ...]) -> None:
+        self.flow = flow
+        self.names = names
+
+
+class Assignments(Part):
+    def __init__(self, interpreter: Interpreter, pipelines: Pipelines) -> None:
+        super().__init__(interpreter)
+        self._pipelines = pipelines
+
+    def assign(self, node: ast.Assign, scope: Scope) -> BodyResult:
+        """`name = pipeline`, or `(a, b) = pipeline`."""
+        first = node.targets[0].name
+        flow = self._pipelines.tensors(node.value, scope, "" if node.unpack else first)
+        names = tuple(t.name for t in node.targets)
+        if not node.unpack:
+            kept = main_result(flow)
+            if isinstance(kept, Value) and not kept.name:
+                kept.name = first
+            self._bind_all(node, (kept,), scope)
+            return BodyResult(kept, names)
+        parts = self.recover(scope, _unpack, node, flow)
+        if not isinstance(parts, TensorTuple):
+            self._bind_all(node, (UNKNOWN,) * len(names), scope)
+            return BodyResult(parts, names)
+        values = _distribute(node, parts.values)
+        for value, name in zip(values, names, strict=True):
+            if isinstance(value, Value) and not value.name and name != "_":
+                value.name = name
+        self._bind_all(node, values, scope)
+        return BodyResult(parts, tuple(n for n, v in zip(names, values, strict=True) for _ in tensors(v) or ()))
+
+    def out(self, node: ast.Out, scope: Scope) -> BodyResult:
+        """`out a, b`."""
+        values = [tensors(flow) for flow in [self._pipelines.tensors(p, scope) for p in node.results]]
+        if any(v is None for v in values):
+            return BodyResult(UNKNOWN, ())
+        names = [bare_name(p) if len(v or ()) == 1 else "" for p, v in zip(node.results, values, strict=True) for _ in v or ()]
+        found = self.recover(scope, check_tuple, tuple(x for v in values if v is not None for x in v), node.span)
+        if isinstance(found, Unknown):
+            return BodyResult(UNKNOWN, ())
+        return BodyResult(found[0] if len(found) == 1 else TensorTuple(found), tuple(names))
+
+    def flow(self, node: ast.Flow, scope: Scope) -> BodyResult:
+        """A pipeline by itself."""
+        return BodyResult(self._pipelines.tensors(node.pipeline, scope), (bare_name(node.pipeline),))
+
+    def _bind_all(self, node: ast.Assign, values: tuple[Flow, ...], scope: Scope) -> None:
+        for target, value in zip(node.targets, values, strict=True):
+            self.recover(scope, self._bind, target, value, scope)
+
+    def _bind(self, name: ast.Name, value: Flow, scope: Scope) -> None:
+        if name.name in self.session.dims and name.name != BATCH:
+            scope.names.setdefault(name.name, Binding(UNKNOWN, name.span))
+            declared = self.session.declared.get(name.name)
+            marks = ((declared, "declared here"),) if declared is not None else ()
+            raise Failure(ReservedName(name.name, "it is a dimension"), name.span, marks)
+        bind(name, value, scope, self.session.index)
+
+
+def bind(name: ast.Name, value: Entity, scope: Scope, index: Recorder) -> None:
+    """Binds a name in the innermost scope; a second time is an error."""
+    if name.name == BATCH:
+        scope.names.setdefault(BATCH, Binding(UNKNOWN, name.span))
+        raise Failure(ReservedName(BATCH, "it is the batch dimension"), name.span)
+    earlier = scope.earlier(name.name)
+    if earlier is not None:
+        scope.names[name.name] = Binding(UNKNOWN, earlier.span)
+        raise Failure(BoundTwice(name.name), name.span, ((earlier.declared, "bound here"),) if earlier.declared else ())
+    index.bound(name, scope.bind(name.name, value, name.span))
+
+
+def bare_name(pipeline: ast.Pipeline) -> str:
+    """The name that a pipeline consists of; empty for any other pipeline."""
+    head = pipeline.head
+    plain = not pipeline.stages and isinstance(head, ast.Apply) and not head.positional and not head.keywords and head.name != "in"
+    return head.name if plain and isinstance(head, ast.Apply) else ""
+
+
+def _distribute(node: ast.Assign, found: tuple[Value, ...]) -> tuple[Flow, ...]:
+    """The value of each target: a tensor, or for `name...` a tuple of those that the others leave."""
+    if not node.rests:
+        return found
+    before = node.rests[0]
+    after = len(node.targets) - before - 1
+    rest = found[before : len(found) - after]
+    return (*found[:before], rest[0] if len(rest) == 1 else TensorTuple(rest), *found[len(found) - after :])
+
+
+def _unpack(node: ast.Assign, flow: Flow) -> Flow:
+    if node.rests:
+        return _unpack_rest(node, flow)
+    if isinstance(flow, TensorTuple):
+        wanted = len(node.targets)
+        if flow.extras is not None and 1 < wanted <= len(flow.values):
+            flow.extras.outputs = flow.extras.outputs[:wanted]
+            return TensorTuple(flow.values[:wanted])
+        if len(flow.values) == wanted:
+            return TensorTuple(flow.values)
+    found = tensors(flow)
+    if found is None:
+        return UNKNOWN
+    if len(found) == len(node.targets):
+        return TensorTuple(tuple(found))
+    raise _wrong_unpacking(node, found)
+
+
+def _unpack_rest(node: ast.Assign, flow: Flow) -> Flow:
+    if len(node.rests) > 1:
+        first, second = (node.targets[i] for i in node.rests[:2])
+        raise Failure(TwoRests(first.name, second.name), second.span, ((first.span, "the first one"),))
+    found = list(flow.values) if isinstance(flow, TensorTuple) else tensors(flow)
+    if found is None:
+        return UNKNOWN
+    if len(found) < len(node.targets) - 1:
+        raise _wrong_unpacking(node, found)
+    return TensorTuple(tuple(found))
+
+
+def _wrong_unpacking(node: ast.Assign, found: Sequence[Value]) -> Failure:
+    span = node.targets[0].span.to(node.targets[-1].span)
+    problem = WrongUnpacking(len(node.targets) - len(node.rests), len(found), bool(node.rests))
+    return Failure(problem, span, tuple((v.span, f"this is {v.type}") for v in found[:1]))

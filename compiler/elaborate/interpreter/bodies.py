@@ -1,0 +1,108 @@
+"""Bodies as graphs of their own: elaborated once for each different use.
+
+In: the syntax of a body, its input and the scope around it. Out: an `Entry` of the memo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+from netc.dsl import ast
+from netc.dsl.diagnostics import CallSite
+from netc.dsl.record import Record
+from netc.dsl.source import Span
+
+from ...errors.names import UnusedFlow
+from ...errors.structure import NoResult
+from ...ir.graph import Graph, Kind, Value
+from ..scopes.failures import Failure
+from ..scopes.labels import LabelAllocator
+from ..scopes.memo import Entry
+from ..scopes.pass_through import call_signature
+from ..scopes.scope import GraphFrame, Scope, token
+from ..scopes.ties import resolve
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, tensors
+from ..session import Session
+
+
+class BodySyntax(Record):
+    """A body to elaborate.
+
+    `run` elaborates its statements in a given scope. `name` and `kind` are those of its graph. `use` is where a block is used, and
+    `arguments` are its compile-time arguments. `items` are the values that a loop iterates over, which are evaluated outside the body.
+    """
+
+    node: ast.Node
+    run: Callable[[Scope], Flow]
+    name: str
+    kind: Kind = "sequence"
+    use: CallSite | None = None
+    arguments: dict[str, object] | None = None
+    items: Hashable = None
+
+
+def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: Session) -> Entry:
+    """The graph of a body, from the memo or by running it in a frame of its own, with `in` bound to its input."""
+    key = (id(syntax.node), syntax.kind, None if flow is None else token(flow), syntax.items)
+    entry = session.memo.find(key, scope)
+    if entry is not None:
+        return entry
+    frame = _open_frame(syntax, scope)
+    inner = Scope(scope, frame)
+    inner.sibling = scope if syntax.kind == "block" else None
+    if flow is not None:
+        inner.bind("in", _add_inputs(flow, frame))
+    with session.nested(syntax.use.span if syntax.use else syntax.node.span):
+        result = syntax.run(inner)
+    if frame.graph.nodes and isinstance(result, TensorTuple) and not result.values:
+        raise Failure(NoResult(f"`{syntax.name}`"), syntax.node.span)
+    entry = finish(frame, result, session)
+    session.memo.keep(key, entry, tuple(frame.reads.values()))
+    return entry
+
+
+def _open_frame(syntax: BodySyntax, scope: Scope) -> GraphFrame:
+    outer = scope.frame
+    trace = outer.trace if outer is not None else ()
+    graph = Graph(syntax.name, syntax.kind, syntax.node.span, syntax.arguments)
+    labels = LabelAllocator(numbered=syntax.kind != "block")
+    return GraphFrame(graph, outer, labels, (syntax.use, *trace) if syntax.use else trace)
+
+
+def _add_inputs(flow: Flow, frame: GraphFrame) -> Flow:
+    """The body's input as inputs of its graph. A single one is named `in`, whatever its name outside."""
+    values = tensors(flow)
+    if values is None:
+        return UNKNOWN
+    inner = tuple(frame.add_input(v, v.name if len(values) > 1 else "in") for v in values)
+    return inner[0] if isinstance(flow, Value) or len(inner) == 1 else TensorTuple(inner)
+
+
+def finish(frame: GraphFrame, result: Flow, session: Session) -> Entry:
+    """Closes a frame: sets its outputs, resolves its ties, and simplifies its interface."""
+    graph = frame.graph
+    for pending in frame.ties:
+        with session.catching(frame.trace):
+            resolve(pending, graph)
+    values = tensors(result)
+    graph.outputs = values or []
+    many = isinstance(result, TensorTuple) and result.extras is None
+    single = _is_single(frame)  # before `call_signature` removes inputs and outputs of the graph
+    return Entry(graph, many, values is None, single, tuple(frame.reads), call_signature(graph))
+
+
+def _is_single(frame: GraphFrame) -> bool:
+    graph = frame.graph
+    if len(graph.nodes) != 1 or graph.declares or frame.has_inlined:
+        return False
+    node = graph.nodes[0]
+    same = len(graph.outputs) == len(node.outputs) and all(a is b for a, b in zip(graph.outputs, node.outputs, strict=True))
+    return same and node.label not in frame.labels.explicit
+
+
+def warn_unused_input(scope: Scope, result: Flow, span: Span, session: Session) -> Flow:
+    """The result of a body that ran in `scope`; a warning if it never read its input."""
+    binding = scope.names.get("in")
+    if binding is not None and not binding.used and result is not UNKNOWN and scope.frame is not None:
+        session.report(UnusedFlow(), span, (), scope.frame.trace)
+    return result

@@ -1,0 +1,106 @@
+"""Operators and blocks written as functions: `exp(0.5 * x)` is `0.5 * x -> exp`, `concat(a, b)` is `(a, b) -> concat`.
+
+The arguments that are tensors come first and are the input of the stage; the others are its positional arguments.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netc.dsl import ast
+
+from ...errors.names import NotATensor, NotForTensors
+from ...ir.graph import Value
+from ..scopes.failures import Failure
+from ..scopes.scope import Scope
+from ..scopes.values import CONST_TYPES, UNKNOWN, Flow, TensorTuple, Unknown, tensors
+from .base import Part
+from .tensor_arithmetic import infix, prefix
+
+ARITHMETIC = ("+", "-", "*", "/", "//", "%", "**", "==", "!=", "<", "<=", ">", ">=")
+
+
+class CallSyntax(Part):
+    def split(self, node: ast.Apply, scope: Scope) -> tuple[ast.Apply, Flow]:
+        """The stage that a call is, and its input."""
+        count = next((i for i, a in enumerate(node.positional) if not has_tensor(a, scope)), len(node.positional))
+        late = next((a for a in node.positional[count:] if has_tensor(a, scope)), None)
+        if late is not None:
+            raise Failure(NotATensor("a compile-time value", "tensors come first"), node.positional[count].span)
+        flows = [self._mixed(a, scope) for a in node.positional[:count]]
+        stage = ast.Apply(node.span, node.name, node.name_span, node.positional[count:], node.keywords, node.label, False, node.activation)
+        found = [None if isinstance(f, CONST_TYPES) else tensors(f) for f in flows]
+        if any(f is None for f in found):
+            return stage, UNKNOWN
+        values = tuple(v for f in found if f is not None for v in f)
+        return stage, values[0] if len(values) == 1 else TensorTuple(values)
+
+    def _mixed(self, expr: ast.Expr, scope: Scope) -> Any:
+        """The value of an expression in which tensors may occur: a tensor, or a compile-time value."""
+        if not has_tensor(expr, scope):
+            return self.interpreter.evaluate(expr, scope)
+        match expr:
+            case ast.Name(span, name):
+                return self.interpreter.operand(ast.Apply(span, name, span, (), ()), scope)
+            case ast.Binary(op=op) if op in ARITHMETIC:
+                return self._chain(expr, scope)
+            case ast.Unary(_, "-", inner):
+                return prefix(expr, self._mixed(inner, scope), scope, self.session)
+            case ast.Call(span, function, arguments, keywords):
+                call = ast.Apply(span, function.name, function.span, arguments, keywords, called=True)
+                return self.interpreter.operand(call, scope)
+        raise Failure(NotForTensors(*_reason(expr)), expr.span)
+
+    def _chain(self, expr: ast.Binary, scope: Scope) -> Any:
+        """`a + b + c ...`: a loop rather than recursion, so that the length of a chain is not limited."""
+        chain = [expr]
+        while isinstance(chain[-1].left, ast.Binary) and chain[-1].left.op in ARITHMETIC:
+            chain.append(chain[-1].left)
+        value = self._mixed(chain[-1].left, scope)
+        for step in reversed(chain):
+            value = infix(step, value, self._mixed(step.right, scope), scope, self.session)
+        return value
+
+
+def on_tensors(node: ast.Apply, scope: Scope) -> bool:
+    """Whether a called name has tensors as arguments, rather than compile-time values."""
+    return node.called and any(has_tensor(a, scope) for a in node.positional)
+
+
+def has_tensor(expr: ast.Expr, scope: Scope) -> bool:
+    """Whether an expression contains tensors. Their attributes, such as the shape, do not count."""
+    stack = [expr]
+    while stack:
+        match stack.pop():
+            case ast.Attribute():
+                continue
+            case ast.Index(value=value):
+                stack.append(value)
+            case ast.Name(name=name):
+                found = scope.find(name)
+                if found is not None and isinstance(found[0].value, (Value, TensorTuple, Unknown)):
+                    return True
+            case other:
+                children = [getattr(other, f) for f in other.__match_args__]
+                flat = [c for child in children for c in (child if isinstance(child, tuple) else (child,))]
+                stack += [c for c in flat if isinstance(c, ast.Expr)]
+    return False
+
+
+def _reason(expr: ast.Expr) -> tuple[str, str]:
+    """Why a construct takes no tensors, and what does."""
+    match expr:
+        case ast.ListExpr():
+            return (
+                "a list cannot hold tensors",
+                "write them as a tuple, `(a, b) -> concat axis=1`, or one by one, `concat(a, b, axis=1)`",
+            )
+        case ast.Index():
+            return "a tensor takes no index", "take a part by a stage: `x -> select axis=1 index=0`, `x -> slice axis=1 stop=8`"
+        case ast.Conditional():
+            return "`if` and `else` choose between compile-time values, not tensors", "element by element: `(condition, a, b) -> where`"
+        case ast.Binary(op="and" | "or" as op):
+            return f"`{op}` does not go with tensors", f"element by element: `(a, b) -> logical_{op}`"
+        case ast.Unary(op="not"):
+            return "`not` does not go with tensors", "element by element: `a -> logical_not`"
+    return "tensors have no part in such an expression", ""

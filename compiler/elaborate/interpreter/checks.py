@@ -1,0 +1,55 @@
+"""`is`: the shape that a spec states, compared with the actual one."""
+
+from __future__ import annotations
+
+from netc.dsl import ast
+
+from ...dims import Dim, advice, show
+from ...errors.checks import IsMismatch
+from ...errors.names import WrongTensors
+from ...errors.operators import Unprovable
+from ...ir.graph import Value
+from ...ir.types import BATCH
+from ..scopes.failures import Failure
+from ..scopes.scope import Scope
+from ..scopes.values import UNKNOWN, Flow, tensors
+from .base import Part
+from .expressions import dimension
+
+
+class ShapeChecks(Part):
+    def stage(self, node: ast.Is, flow: Flow, scope: Scope) -> Flow:
+        """The input itself, once its shape is proved to be as stated. `_` means any size."""
+        values = tensors(flow)
+        if values is None:
+            return UNKNOWN
+        if len(values) != 1:
+            raise Failure(
+                WrongTensors("is", "one tensor", len(values)), node.span, tuple((v.span, f"this is {v.type}") for v in values[:3])
+            )
+        self.check(node.shape, values[0], scope)
+        return flow
+
+    def check(self, stated: ast.ListExpr, value: Value, scope: Scope) -> None:
+        """Raises unless the tensor provably has the stated shape."""
+        actual = value.type.shape
+        sizes = [self._size(item, scope) for item in stated.items]
+        text = "[" + ", ".join("_" if size is None else show(size) for size in sizes) + "]"
+        marks = ((value.span, f"this is {value.type}"),)
+        if len(sizes) != len(actual):
+            raise Failure(IsMismatch(text, value.type), stated.span, marks)
+        for axis, (size, real, item) in enumerate(zip(sizes, actual, stated.items, strict=True)):
+            if size is None:
+                continue
+            equal = self.session.facts.equal(size, real)
+            if equal is None and real is not self.session.dims[BATCH]:
+                need = "the shape that is stated must be the shape that is"
+                raise Failure(Unprovable("is", size, real, need, advice(size, real) or "", (0, 0)), item.span, marks)
+            if not equal:
+                raise Failure(IsMismatch(text, value.type, axis), item.span, marks)
+
+    def _size(self, item: ast.Expr, scope: Scope) -> Dim | None:
+        """A stated size; None for `_`."""
+        if isinstance(item, ast.Name) and item.name == "_":
+            return None
+        return dimension(self.interpreter.evaluate(item, scope), item.span)

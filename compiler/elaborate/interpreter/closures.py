@@ -1,0 +1,172 @@
+"""Stages with arguments as values: `(batch_norm eps=0.001)`, given to a block as `norm=...` or bound by `let`.
+
+In: the expression, and the scope it is written in. Out: a `StageClosure` whose arguments are evaluated there, so that it means the same
+wherever it is used; and, where it is used, the stage with the arguments written there added. Always: a wrong argument is reported where it
+is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.source import Span
+
+from ...errors.names import ArgumentTwice, NotAStage
+from ...ir.graph import Value
+from ...ops.base import Operator
+from ...ops.kinds import Kind
+from ..limits import check_closure, stages_within
+from ..names.name_errors import unbound
+from ..scopes.failures import Failure
+from ..scopes.scope import BlockDef, Scope, StageClosure
+from ..scopes.show import show_value
+from ..scopes.values import ConstExpr, OperatorRef, TensorTuple, TrailingActivation
+from .arguments import Arguments
+from .base import Interpreter, Part
+from .expressions import Expressions
+from .functions import Functions
+from .parameters import is_activation, match_arguments
+
+
+class Closures(Part):
+    def __init__(self, interpreter: Interpreter, functions: Functions, expressions: Expressions, arguments: Arguments) -> None:
+        super().__init__(interpreter)
+        self._functions, self._expressions, self._arguments = functions, expressions, arguments
+
+    def make(self, expr: ast.StageExpr, scope: Scope) -> StageClosure:
+        """The value of `(name arguments)`."""
+        node = expr.stage
+        if scope.find(node.name) is None and node.name not in Operator.registry:
+            raise unbound(node, scope, self.session)
+        if hidden_by_tensor(node.name, scope):
+            target: Any = OperatorRef(node.name)
+        else:
+            binding = self._expressions.lookup(node.name, node.name_span, scope)
+            target = self._expressions.constant(binding, node.name, node.name_span)
+        if isinstance(target, StageClosure):
+            node, target = self.apply(target, node, scope), target.stage
+        if isinstance(target, OperatorRef):
+            return self._of_operator(target, node, expr.span, scope)
+        if isinstance(target, BlockDef):
+            return self._of_block(target, node, expr.span, scope)
+        raise Failure(NotAStage(node.name, f"the value {show_value(target)}"), node.name_span)
+
+    def _of_operator(self, target: OperatorRef, node: ast.Apply, span: Span, scope: Scope) -> StageClosure:
+        cls = Operator.registry[target.operator]
+        raw = self._arguments.written(cls, node, scope)
+
+        def evaluated(name: str, kind: Kind[Any], value: ast.Expr) -> ConstExpr:
+            if isinstance(value, ConstExpr):
+                return value
+            return ConstExpr(value.span, self._arguments.raw(cls.name, name, kind, value, scope))
+
+        slots = [arg for arg in cls.signature.values() if arg.positional]
+        positional = tuple(evaluated(a.name, a.kind, e) for a, e in zip(slots, raw.positional, strict=False))
+        kinds = {alias: arg.kind for arg in cls.signature.values() for alias in (arg.name, arg.alias) if alias}
+        keywords = []
+        for keyword in node.keywords:
+            kind = kinds.get(keyword.name, cls.open_keywords)
+            value = keyword.value if kind is None else evaluated(keyword.name, kind, keyword.value)  # `tie` holds a path, not a value
+            keywords.append(ast.Keyword(keyword.span, keyword.name, keyword.name_span, value))
+        return _closure(target, positional, tuple(keywords), raw.activation, span)
+
+    def _of_block(self, target: BlockDef, node: ast.Apply, span: Span, scope: Scope) -> StageClosure:
+        parameters = [p for p in target.node.parameters if isinstance(p, ast.Parameter)]
+        match_arguments(target.node.name.name, parameters, node)
+        declared = {p.name.name: p.name.span for p in parameters}
+
+        def evaluated(value: ast.Expr) -> ConstExpr:
+            return value if isinstance(value, ConstExpr) else ConstExpr(value.span, self.interpreter.evaluate(value, scope))
+
+        for keyword in node.keywords:
+            self.session.index.name(keyword.name_span, keyword.name, None, declared[keyword.name], "argument")
+        keywords = tuple(ast.Keyword(k.span, k.name, k.name_span, evaluated(k.value)) for k in node.keywords)
+        return _closure(target, tuple(evaluated(e) for e in node.positional), keywords, None, span)
+
+    def apply(self, closure: StageClosure, node: ast.Apply, scope: Scope) -> ast.Apply:
+        """The stage that `node` is when its name is bound to a closure: its own arguments follow, and replace those of the same name."""
+        slots, names = _parameters(closure.stage)
+        own = {names.get(k.name, k.name) for k in node.keywords}
+        here = node.name_span
+        positional = tuple(ConstExpr(here, e.value) for e in closure.positional)
+        before = {names.get(k.name, k.name): ast.Keyword(here, k.name, here, _moved(k.value, here)) for k in closure.keywords}
+        has_activation = isinstance(closure.stage, OperatorRef) and self._ends_in_activation(node.positional, scope)
+        for slot, expr in zip(slots[len(positional) :], node.positional[: len(node.positional) - has_activation], strict=False):
+            if slot in before:
+                raise Failure(ArgumentTwice(node.name, slot), expr.span, ((here, "given by name in what this stands for"),))
+        keywords = (*(k for name, k in before.items() if name not in own), *node.keywords)
+        activation: ast.Expr | None = node.activation
+        if closure.activation is not None and activation is None and not has_activation:
+            activation = ConstExpr(here, closure.activation.op)
+        return ast.Apply(node.span, node.name, here, (*positional, *node.positional), keywords, node.label, False, activation)
+
+    def _ends_in_activation(self, positional: Iterable[ast.Expr], scope: Scope) -> bool:
+        last = tuple(positional)[-1:]
+        return bool(last) and self.activation(last[0], scope) is not None
+
+    def activation(self, expr: ast.Expr, scope: Scope) -> TrailingActivation | None:
+        """The activation that an argument is: an operator's name, a name bound to one, or one with arguments in parentheses."""
+        stage = self._stage_value(expr, scope)
+        if isinstance(stage, Operator):
+            return TrailingActivation(stage, expr.span)
+        if isinstance(stage, OperatorRef) and is_activation(stage.operator):
+            self._note_operator(expr, scope)
+            return TrailingActivation(Operator.registry[stage.operator](), expr.span)
+        if isinstance(stage, StageClosure) and isinstance(stage.stage, OperatorRef) and is_activation(stage.stage.operator):
+            bare = ast.Apply(expr.span, stage.stage.operator, expr.span, (), ())
+            bound = self._arguments.bind(Operator.registry[bare.name], self.apply(stage, bare, scope), scope)
+            return TrailingActivation(bound.op, expr.span)
+        return None
+
+    def _note_operator(self, expr: ast.Expr, scope: Scope) -> None:
+        if isinstance(expr, ast.Name) and (scope.find(expr.name) is None or hidden_by_tensor(expr.name, scope)):
+            self.session.index.name(expr.span, expr.name, None, None, "operator")
+
+    def _stage_value(self, expr: ast.Expr, scope: Scope) -> object:
+        match expr:
+            case ConstExpr(value=value):
+                return value
+            case ast.StageExpr():
+                return self.make(expr, scope)
+            case ast.Name(name=name):
+                found = scope.find(name)
+                if found is None or hidden_by_tensor(name, scope):
+                    return OperatorRef(name)
+                value = self._functions.value_of(found[0])
+                if isinstance(value, (OperatorRef, StageClosure)):
+                    scope.use(name)
+                    self.session.index.name(expr.span, name, found[0])
+                return value
+        return None
+
+
+def _closure(
+    target: OperatorRef | BlockDef,
+    positional: tuple[ConstExpr, ...],
+    keywords: tuple[ast.Keyword, ...],
+    activation: TrailingActivation | None,
+    span: Span,
+) -> StageClosure:
+    given = (*positional, *(k.value for k in keywords))
+    size = 1 + sum(stages_within(e.value) for e in given if isinstance(e, ConstExpr))
+    return check_closure(StageClosure(target, positional, keywords, activation, span, size))
+
+
+def _parameters(stage: OperatorRef | BlockDef) -> tuple[list[str], dict[str, str]]:
+    """The names of a stage's positional parameters, in order; and for each alias of a parameter its name."""
+    if isinstance(stage, BlockDef):
+        return [p.name.name for p in stage.node.parameters if isinstance(p, ast.Parameter)], {}
+    signature = Operator.registry[stage.operator].signature.values()
+    return [arg.name for arg in signature if arg.positional], {arg.alias: arg.name for arg in signature if arg.alias}
+
+
+def _moved(value: ast.Expr, here: Span) -> ast.Expr:
+    return ConstExpr(here, value.value) if isinstance(value, ConstExpr) else value
+
+
+def hidden_by_tensor(name: str, scope: Scope) -> bool:
+    """Whether a stage's name means an operator although a tensor has the same name: a tensor is no stage."""
+    found = scope.find(name)
+    return found is not None and isinstance(found[0].value, (Value, TensorTuple)) and name in Operator.registry

@@ -1,0 +1,88 @@
+"""The evaluator: its parts, composed, and the steps that they take through each other.
+
+To find where a construct is handled, start at the `match` of `Statements`, `Stages`, `Operands` or `Expressions`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netc.dsl import ast
+
+from ...ir.graph import SharedModule
+from ..scopes.scope import Scope, StageClosure
+from ..scopes.values import Flow, Operand, TrailingActivation
+from ..session import Session
+from .arguments import Arguments
+from .assignments import Assignments
+from .blocks import Blocks
+from .checks import ShapeChecks
+from .closures import Closures
+from .conditionals import Conditionals
+from .constants import Constants
+from .expressions import Expressions
+from .functions import Functions
+from .groups import Groups
+from .inputs import Inputs
+from .loops import Loops
+from .operands import Operands
+from .operators import Operators
+from .parameters import Parameters
+from .patterns import Patterns
+from .pipelines import Pipelines
+from .shared import SharedStages
+from .stage_labels import StageLabels
+from .stages import Stages
+from .statements import Statements
+
+
+class Elaborator:
+    """Evaluates expressions and elaborates tensor constructs of one session. Implements `Interpreter`."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        functions = Functions(self)
+        self.expressions = Expressions(self, functions)
+        self.parameters = Parameters(self)
+        self.checks = ShapeChecks(self)
+        labels = StageLabels(self)
+        arguments = Arguments(self)
+        self._closures = Closures(self, functions, self.expressions, arguments)
+        inputs = Inputs(self, self.expressions, arguments)
+        constants = Constants(self, self.expressions, arguments, labels)
+        pipelines = Pipelines(self, inputs)
+        groups = Groups(self, pipelines, labels)
+        shared = SharedStages(self, labels)
+        conditionals = Conditionals(self, self.expressions)
+        self._stages = Stages(
+            self,
+            functions,
+            self._closures,
+            Operators(self, arguments, labels),
+            Blocks(self, self.parameters, Patterns(self), labels),
+            shared,
+            groups,
+            Loops(self, labels),
+            conditionals,
+            self.checks,
+        )
+        self._operands = Operands(self, functions, inputs, constants, pipelines, groups, conditionals, self._stages)
+        self.statements = Statements(self, functions, Assignments(self, pipelines), shared)
+
+    def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
+        return self.expressions.evaluate(expr, scope)
+
+    def closure(self, expr: ast.StageExpr, scope: Scope) -> StageClosure:
+        return self._closures.make(expr, scope)
+
+    def activation(self, expr: ast.Expr, scope: Scope) -> TrailingActivation | None:
+        return self._closures.activation(expr, scope)
+
+    def operand(self, node: ast.Tensor, scope: Scope) -> Operand:
+        return self._operands.run(node, scope)
+
+    def stage(self, node: ast.Tensor, flow: Flow, scope: Scope, shared: SharedModule | None = None) -> Flow:
+        return self._stages.run(node, flow, scope, shared)
+
+    def body(self, body: ast.Body, scope: Scope, what: str) -> Flow:
+        return self.statements.run(body, scope, what).flow

@@ -1,0 +1,217 @@
+"""Compile-time expressions.
+
+In: an expression and its scope. Out: a plain value. Always: what is wrong raises a `Failure` with its span, or `AlreadyReported` if an
+operand has failed before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.source import Span
+
+from ...dims import Dim, SymDim
+from ...errors.names import NoIn, NotATensor, UnknownName
+from ...errors.structure import TooManyNodes
+from ...errors.values import BadListIndex, BadOperand, NoAttribute, NoSuchAxis, NotABool, NotAConstant, NotANumber, TensorAsValue
+from ...ir.graph import Value
+from ...ir.types import DTYPES, TensorType, show_shape
+from ...ops.base import Operator
+from ..arithmetic import binary, negate
+from ..limits import MAX_NODES, check_list
+from ..scopes.failures import AlreadyReported, Failure
+from ..scopes.scope import Binding, BlockDef, Scope, StageClosure
+from ..scopes.show import describe, show_value
+from ..scopes.values import CONST_TYPES, Const, ConstExpr, OperatorRef, TensorTuple, Unknown
+from .base import Interpreter, Part
+from .functions import Functions
+
+MISSPELT = ("True", "False")
+"""Names for which the parser has reported the right spelling."""
+
+
+class Expressions(Part):
+    def __init__(self, interpreter: Interpreter, functions: Functions) -> None:
+        super().__init__(interpreter)
+        self._functions = functions
+
+    def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
+        match expr:
+            case ast.Number() | ast.String() | ast.Boolean() | ConstExpr():
+                return expr.value
+            case ast.Name():
+                return self.constant(self.lookup(expr.name, expr.span, scope), expr.name, expr.span)
+            case ast.Binary():
+                return self._binary(expr, scope)
+            case ast.ListExpr():
+                value = tuple([self.evaluate(item, scope) for item in expr.items])
+                check_list(value, expr.span)
+                return value
+            case ast.Dims():
+                return tuple([self.evaluate(part, scope) for part in expr.parts])
+            case ast.Attribute():
+                return self._attribute(expr, scope)
+            case ast.Call():
+                return self._functions.call(expr, scope)
+            case ast.Unary():
+                return self._unary(expr, scope)
+            case ast.Index():
+                return self._index(expr, scope)
+            case ast.Conditional():
+                chosen = expr.then if self.boolean(expr.test, scope) else expr.otherwise
+                return self.evaluate(chosen, scope)
+            case ast.Range():
+                return self._range(expr, scope)
+            case ast.StageExpr():
+                return self.interpreter.closure(expr, scope)
+        raise TypeError(f"no expression: {expr}")
+
+    def boolean(self, expr: ast.Expr, scope: Scope) -> bool:
+        """The value of an expression that must be a boolean."""
+        value = self.evaluate(expr, scope)
+        if not isinstance(value, bool):
+            raise Failure(NotABool(show_value(value)), expr.span)
+        return value
+
+    def shape(self, expr: ast.Expr, scope: Scope) -> tuple[Dim, ...]:
+        """The dimensions of a shape: a number, a dims literal or a list."""
+        if isinstance(expr, ast.ListExpr):
+            return tuple([dimension(self.evaluate(item, scope), item.span) for item in expr.items])
+        value = self.evaluate(expr, scope)
+        return tuple([dimension(item, expr.span) for item in (value if isinstance(value, tuple) else (value,))])
+
+    def lookup(self, name: str, span: Span, scope: Scope) -> Binding:
+        """The binding of a name in an expression; dimensions, element types and operators are visible everywhere."""
+        binding = scope.use(name)
+        if binding is not None:
+            self.session.index.name(span, name, binding)
+            return binding
+        found = self._ambient(name)
+        if found is not None:
+            self.session.index.name(span, name, found, self.session.declared.get(name))
+            return found
+        if name == "in":
+            raise Failure(NoIn(expression=True), span)
+        if name in MISSPELT:
+            raise AlreadyReported
+        candidates = self.session.near(name, [*scope.visible(), *self.session.dims])
+        hint = "a dimension is declared by the `input` whose shape has it" if name.isupper() and not candidates else ""
+        raise Failure(UnknownName(name, candidates, hint), span)
+
+    def _ambient(self, name: str) -> Binding | None:
+        if name in self.session.dims:
+            return Binding(self.session.dims[name], None)
+        if name in DTYPES:
+            return Binding(DTYPES[name], None)
+        if name in Operator.registry:
+            return Binding(OperatorRef(name), None)
+        return None
+
+    def constant(self, binding: Binding, name: str, span: Span) -> Const | OperatorRef | StageClosure | BlockDef:
+        """The value of a binding that must be usable at compile time; operators, blocks and stages with arguments are."""
+        value = self._functions.value_of(binding)
+        if isinstance(value, Unknown):
+            raise AlreadyReported
+        if isinstance(value, (Value, TensorTuple)):
+            raise Failure(TensorAsValue(name), span, ((binding.span, "bound here"),) if binding.span else ())
+        if isinstance(value, (OperatorRef, StageClosure)) or (isinstance(value, BlockDef) and isinstance(value.node, ast.Block)):
+            return value
+        if not isinstance(value, CONST_TYPES):
+            raise Failure(NotAConstant(name, describe(value)), span, ((binding.span, "bound here"),) if binding.span else ())
+        return value
+
+    def _attribute(self, expr: ast.Attribute, scope: Scope) -> Any:
+        name = expr.value
+        if not isinstance(name, ast.Name):
+            value = self.evaluate(name, scope)
+            raise Failure(NotATensor(show_value(value), "`.shape`, `.channels` and the like are asked of a tensor"), name.span)
+        binding = self.lookup(name.name, name.span, scope)
+        value = binding.value
+        if isinstance(value, TensorTuple) and value.extras is not None:
+            value = value.values[0]
+        if isinstance(value, Unknown):
+            raise AlreadyReported
+        if not isinstance(value, Value):
+            marks = ((binding.span, f"`{name.name}` is bound here"),) if binding.span is not None else ()
+            found = show_value(value) if isinstance(value, CONST_TYPES) else f"the {describe(value)} `{name.name}`"
+            raise Failure(NotATensor(found, f"`.{expr.name}` is asked of a tensor"), name.span, marks)
+        return _attribute_of(value.type, expr)
+
+    def _index(self, expr: ast.Index, scope: Scope) -> Any:
+        value = self.evaluate(expr.value, scope)
+        index = self.evaluate(expr.index, scope)
+        if not isinstance(value, (tuple, str)):
+            raise Failure(BadOperand("[ ]", show_value(value)), expr.span)
+        if isinstance(index, tuple) and isinstance(value, tuple):
+            return tuple(_item(value, i, expr) for i in index)
+        return _item(value, index, expr)
+
+    def _unary(self, expr: ast.Unary, scope: Scope) -> Any:
+        if expr.op == "not":
+            return not self.boolean(expr.operand, scope)
+        value = self.evaluate(expr.operand, scope)
+        return negate(value, expr.span) if expr.op == "-" else value
+
+    def _binary(self, expr: ast.Binary, scope: Scope) -> Any:
+        """`a + b + c ...`: a loop rather than recursion, so that the length of a chain is not limited."""
+        chain = [expr]
+        while isinstance(chain[-1].left, ast.Binary):
+            chain.append(chain[-1].left)
+        value = self.evaluate(chain[-1].left, scope)
+        for node in reversed(chain):
+            if node.op not in ("and", "or"):
+                value = binary(node, value, self.evaluate(node.right, scope), scope, self.session)
+                continue
+            if not isinstance(value, bool):
+                raise Failure(NotABool(show_value(value)), node.left.span)
+            if value == (node.op == "and"):
+                value = self.boolean(node.right, scope)
+        return value
+
+    def _range(self, expr: ast.Range, scope: Scope) -> tuple[int, ...]:
+        bounds = [self.evaluate(e, scope) for e in (expr.start, expr.stop)]
+        for bound, part in zip(bounds, (expr.start, expr.stop), strict=True):
+            if isinstance(bound, bool) or not isinstance(bound, int):
+                raise Failure(NotANumber("an end of a range", "an integer", show_value(bound)), part.span)
+        start, stop = bounds
+        if stop - start > MAX_NODES:
+            raise Failure(TooManyNodes(stop - start, MAX_NODES, "list", "items"), expr.span)
+        return tuple(range(start, stop))
+
+
+def dimension(value: Any, span: Span) -> Dim:
+    """The value, if it is an integer or a dimension."""
+    if isinstance(value, bool) or not isinstance(value, (int, SymDim)):
+        raise Failure(NotANumber("each part of a shape", "an integer or a dimension", show_value(value)), span)
+    return value
+
+
+def _attribute_of(type_: TensorType, expr: ast.Attribute) -> Any:
+    attributes: dict[str, Callable[[], Any]] = {
+        "shape": lambda: type_.shape,
+        "rank": lambda: type_.rank,
+        "channels": lambda: type_.shape[1],
+        "features": lambda: type_.shape[-1],
+        "dtype": lambda: type_.dtype,
+    }
+    if expr.name not in attributes:
+        raise Failure(NoAttribute(expr.name, tuple(near(expr.name, list(attributes))), tuple(attributes)), expr.span)
+    try:
+        return attributes[expr.name]()
+    except IndexError:
+        which = "axis 1" if expr.name == "channels" else "the last axis"
+        raise Failure(NoSuchAxis(expr.name, which, show_shape(type_.shape)), expr.span) from None
+
+
+def _item(value: tuple[Any, ...] | str, index: Any, expr: ast.Index) -> Any:
+    if isinstance(index, bool) or not isinstance(index, int):
+        wanted = "an integer" if isinstance(value, str) else "an integer, or a list of integers"
+        raise Failure(NotANumber("an index", wanted, show_value(index)), expr.index.span)
+    try:
+        return value[index]
+    except IndexError:
+        marks = ((expr.value.span, f"this is {show_value(value)}"),)
+        raise Failure(BadListIndex(index, len(value)), expr.index.span, marks) from None

@@ -1,0 +1,113 @@
+"""Compile-time functions, and values that are evaluated at their first use.
+
+Always: neither may refer to itself, and their nesting and number are limited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.source import Span
+
+from ...errors.names import UnknownName
+from ...errors.structure import Recursion, TooManyCalls, TooMuchNesting
+from ...errors.values import NotAFunction
+from ...ops.base import Operator
+from ..builtins import BUILTINS, call_builtin
+from ..limits import MAX_CALLS, MAX_DEPTH, MAX_NESTING
+from ..scopes.failures import AlreadyReported, Failure
+from ..scopes.scope import Binding, FnDef, LazyLet, Scope
+from ..scopes.show import describe
+from ..scopes.values import UNKNOWN
+from ..session import Session
+from .base import Part
+from .parameters import function_arguments
+
+MOST_MARKS = 6
+"""Of a long chain of calls, the inner ones and the outermost are shown."""
+
+
+class Functions(Part):
+    def call(self, expr: ast.Call, scope: Scope) -> Any:
+        """The value of a call of a builtin or a `fn`."""
+        name = expr.function.name
+        binding = scope.use(name)
+        self.session.index.name(expr.function.span, name, binding, kind="function" if binding is None else "")
+        if binding is not None and isinstance(binding.value, FnDef):
+            return self._call_fn(expr, binding.value, scope)
+        arguments = [self.interpreter.evaluate(a, scope) for a in expr.arguments]
+        if binding is None and name in BUILTINS:
+            return call_builtin(name, arguments, expr)
+        if binding is not None:
+            marks = ((binding.span, "bound here"),) if binding.span is not None else ()
+            raise Failure(NotAFunction(name, describe(binding.value)), expr.function.span, marks)
+        functions = [n for n in scope.visible() if isinstance((found := scope.find(n)) and found[0].value, FnDef)]
+        candidates = self.session.near(name, [*BUILTINS, *functions])
+        hint = f"`{name}` is an operator: apply it with `->`" if name in Operator.registry else ""
+        raise Failure(UnknownName(name, candidates, hint), expr.function.span)
+
+    def _call_fn(self, expr: ast.Call, fn: FnDef, scope: Scope) -> Any:
+        inner = Scope(fn.scope, fn.scope.frame)
+        check_call(fn, expr, self.session)
+        arguments = function_arguments(fn, expr)
+        values: list[Any] = [None if given is None else self.interpreter.evaluate(given, scope) for _, given, _ in arguments]
+        with calling(fn, expr, self.session):  # a failing default is a failure of the function, a failing argument is not
+            for (parameter, given, default), value in zip(arguments, values, strict=True):
+                actual = self.interpreter.evaluate(default, inner) if given is None else value
+                self.session.index.bound(parameter.name, inner.bind(parameter.name.name, actual, parameter.span))
+            return self.interpreter.evaluate(fn.node.body, inner)
+
+    def value_of(self, binding: Binding) -> Any:
+        """The value of a binding; a file's `let` is evaluated at its first use."""
+        return self._force(binding, binding.value) if isinstance(binding.value, LazyLet) else binding.value
+
+    def _force(self, binding: Binding, let: LazyLet) -> Any:
+        active, name = self.session.active, let.node.name
+        first = next((i for i, a in enumerate(active) if a is let.node), None)
+        if first is not None:
+            others = [a for a in active[first + 1 :] if isinstance(a, ast.Let)]
+            marks = tuple((a.name.span, f"by way of `{a.name.name}`") for a in others)
+            raise Failure(Recursion(name.name, "value"), name.span, marks)
+        check_depth(self.session, name.span)
+        active.append(let.node)
+        try:
+            binding.value = self.interpreter.evaluate(let.node.value, let.scope)
+        except (Failure, AlreadyReported):
+            binding.value = UNKNOWN  # a further use must not report the failure again
+            raise
+        finally:
+            active.pop()
+        return binding.value
+
+
+def check_call(fn: FnDef, expr: ast.Call, session: Session) -> None:
+    """Rejects a function that calls itself, and an excessive number of calls."""
+    if any(a is fn.node for a in session.active):
+        raise Failure(Recursion(fn.node.name.name, "function"), expr.span)
+    check_depth(session, expr.span)
+    session.calls = 1 if not any(isinstance(a, ast.Fn) for a in session.active) else session.calls + 1
+    if session.calls > MAX_CALLS:
+        raise Failure(TooManyCalls(MAX_CALLS), expr.span)
+
+
+@contextmanager
+def calling(fn: FnDef, expr: ast.Call, session: Session) -> Iterator[None]:
+    """While the body of a function is evaluated: failures within it get a mark at the call."""
+    session.active.append(fn.node)
+    try:
+        yield
+    except Failure as failure:
+        outermost = not any(isinstance(a, ast.Fn) for a in session.active[:-1])
+        here = ((expr.span, f"in `{fn.node.name.name}`, called here"),) if outermost or len(failure.marks) < MOST_MARKS else ()
+        raise Failure(failure.problem, failure.span, (*failure.marks, *here), failure.label) from None
+    finally:
+        session.active.pop()
+
+
+def check_depth(session: Session, span: Span) -> None:
+    """Rejects functions and values that depend on too long a chain of others."""
+    if len(session.active) > MAX_NESTING + MAX_DEPTH:
+        raise Failure(TooMuchNesting(MAX_DEPTH, "functions and values"), span)

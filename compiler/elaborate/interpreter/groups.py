@@ -1,0 +1,55 @@
+"""Groups: `( pipeline ) as label`, and tuples `(a, b)`."""
+
+from __future__ import annotations
+
+from netc.dsl import ast
+
+from ...ir.graph import SharedModule
+from ..limits import check_tuple
+from ..scopes.scope import Scope
+from ..scopes.values import UNKNOWN, Flow, Operand, TensorTuple, main_result, tensors
+from .base import Interpreter, Part
+from .bodies import BodySyntax, elaborate_body, warn_unused_input
+from .calls import emit_call
+from .pipelines import Pipelines
+from .stage_labels import StageLabels
+
+
+class Groups(Part):
+    def __init__(self, interpreter: Interpreter, pipelines: Pipelines, labels: StageLabels) -> None:
+        super().__init__(interpreter)
+        self._pipelines, self._labels = pipelines, labels
+
+    def operand(self, node: ast.Group, scope: Scope) -> Operand:
+        """A group as the head of a pipeline or as an operand."""
+        if node.label is not None:
+            return self._labelled(node, None, scope, None)
+        if len(node.members) == 1:
+            return self._pipelines.run(node.members[0], scope)
+        return self._tuple(node, scope)
+
+    def stage(self, node: ast.Group, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
+        """A group on its input: a graph of its own if it has a label, otherwise inlined."""
+        if node.label is not None or shared is not None:
+            return self._labelled(node, flow, scope, shared)
+        inner = Scope(scope, scope.frame)
+        inner.bind("in", main_result(flow))
+        return self._members(node, inner)
+
+    def _labelled(self, node: ast.Group, flow: Flow | None, scope: Scope, shared: SharedModule | None) -> Flow:
+        label = shared.label if shared is not None else self._labels.of_stage(node.label, "group", node.span, scope)
+        entry = elaborate_body(BodySyntax(node, lambda inner: self._members(node, inner), label), flow, scope, self.session)
+        return emit_call(entry, flow, scope, self.session, label, node.span, shared)
+
+    def _members(self, node: ast.Group, inner: Scope) -> Flow:
+        return warn_unused_input(inner, self._tuple(node, inner), node.span, self.session)
+
+    def _tuple(self, node: ast.Group, scope: Scope) -> Flow:
+        """The members' results in one tuple; of a single member, its own result."""
+        flows = [self._pipelines.tensors(member, scope) for member in node.members]
+        if len(flows) == 1:
+            return flows[0]
+        values = [tensors(flow) for flow in flows]
+        if any(v is None for v in values):
+            return UNKNOWN
+        return TensorTuple(check_tuple(tuple(v for found in values if found is not None for v in found), node.span))

@@ -1,0 +1,85 @@
+"""`input`: a tensor that the model is given."""
+
+from __future__ import annotations
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+
+from ...dims import bounds
+from ...errors.names import ArgumentTwice, UnknownArgument, UnknownType
+from ...errors.structure import BatchAxisWritten, InputMisplaced
+from ...errors.values import NonPositive
+from ...ir.graph import Value
+from ...ir.types import BATCH, DTYPES, FLOAT32, DType, Shape, TensorType, show_shape
+from ..index import Recorder
+from ..limits import check_tensor
+from ..scopes.failures import Failure
+from ..scopes.scope import Scope
+from ..scopes.values import Flow
+from .argument_hints import near_type
+from .arguments import Arguments
+from .base import Interpreter, Part
+from .expressions import Expressions
+from .nodes import UNNAMED_INPUT
+
+
+class Inputs(Part):
+    def __init__(self, interpreter: Interpreter, expressions: Expressions, arguments: Arguments) -> None:
+        super().__init__(interpreter)
+        self._expressions, self._arguments = expressions, arguments
+
+    def make(self, node: ast.Input, name: str, scope: Scope) -> Flow:
+        """Adds an input to the model's graph. `name` is empty if the text gives it none."""
+        frame = scope.frame
+        if frame is None or frame.graph.kind != "model" or frame.inline_depth:
+            raise Failure(InputMisplaced(), node.span)
+        shape = self._expressions.shape(node.shape, scope)
+        items = node.shape.items if isinstance(node.shape, ast.ListExpr) else (node.shape,) * len(shape)
+        _check_positive(shape, items)
+        check_tensor(shape, node.shape.span)
+        batched = self._batched(node, scope)
+        written = batched and bool(items) and isinstance(items[0], ast.Name) and items[0].name == BATCH
+        if batched:
+            shape = (self.session.dims[BATCH], *shape)
+        if written:
+            self.session.report(BatchAxisWritten(show_shape(shape)), node.shape.span)
+        type_ = TensorType(dtype_of(node.dtype, self.session.index), shape)
+        value = Value(type_, node.span, name or _free(UNNAMED_INPUT, {v.name for v in frame.graph.inputs}))
+        value.spatial = batched and isinstance(node.shape, ast.Dims) and len(shape) > 3  # `3x224x224` is an image
+        frame.graph.inputs.append(value)
+        return value
+
+    def _batched(self, node: ast.Input, scope: Scope) -> bool:
+        batched = True
+        for index, keyword in enumerate(node.keywords):
+            if index and keyword.name == "batch":
+                raise Failure(ArgumentTwice("input", "batch"), keyword.span, ((node.keywords[0].span, "first here"),))
+            if keyword.name != "batch":
+                hint = "the type stands bare behind the shape, as in `input 3 int64`" if keyword.name in ("dtype", "type") else ""
+                close = tuple(near(keyword.name, ["batch"]))
+                raise Failure(UnknownArgument("input", keyword.name, close, ("batch",), hint), keyword.name_span)
+            batched = self._arguments.flag("input", keyword, scope)
+            self.session.index.name(keyword.name_span, keyword.name, None, None, "argument")
+        return batched
+
+
+def _check_positive(shape: Shape, items: tuple[ast.Expr, ...]) -> None:
+    for size, item in zip(shape, items, strict=True):
+        high = size if isinstance(size, int) else bounds(size)[1]
+        if high is not None and high < 1:
+            raise Failure(NonPositive(size), item.span)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    candidates = (name if i == 1 else f"{name}{i}" for i in range(1, len(taken) + 2))
+    return next(c for c in candidates if c not in taken)
+
+
+def dtype_of(name: ast.Name | None, index: Recorder) -> DType:
+    """The element type that a name means; float32 where none is written."""
+    if name is None:
+        return FLOAT32
+    if name.name not in DTYPES:
+        raise Failure(UnknownType(name.name, tuple(near_type(name.name)), tuple(DTYPES)), name.span)
+    index.name(name.span, name.name, None, None, "type")
+    return DTYPES[name.name]

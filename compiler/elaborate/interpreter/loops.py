@@ -1,0 +1,189 @@
+"""`repeat` and `each`: iterations at compile time, equal ones elaborated once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics import CallSite
+
+from ...dims import SymDim
+from ...errors.structure import EmptyEach, IterationMismatch, TooManyNodes
+from ...errors.values import NotANumber
+from ...ir.graph import Kind, SharedModule, Value
+from ..limits import MAX_NODES, check_tuple
+from ..scopes.failures import Failure
+from ..scopes.memo import Entry
+from ..scopes.scope import Scope, distinct, token
+from ..scopes.show import show_value
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, main_result, tensors
+from .base import Interpreter, Part
+from .bodies import BodySyntax, elaborate_body, warn_unused_input
+from .calls import emit_call, emit_inline, forward_inputs
+from .stage_labels import StageLabels, is_indexed, is_inline
+
+Loop = ast.Repeat | ast.Each
+
+
+class Loops(Part):
+    def __init__(self, interpreter: Interpreter, labels: StageLabels) -> None:
+        super().__init__(interpreter)
+        self._labels = labels
+
+    def run(self, node: Loop, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
+        """Runs a loop. With a plain label, and in a body, it is a graph of its own; otherwise, and with `as _`, its iterations are
+        inlined."""
+        assert scope.frame is not None
+        distinct(node.binders)
+        items = self._items(node, scope)
+        if isinstance(node, ast.Each) and not items:
+            raise Failure(EmptyEach(), node.over.span)
+        indexed = is_indexed(node.label)
+        inline = is_inline(node.label) if node.label is not None else scope.frame.labels.numbered
+        if shared is None and (indexed or inline):
+            with scope.frame.inlining():
+                return self._iterations(node, scope, inline=not indexed).run(items, flow)
+        label = shared.label if shared is not None else self._labels.of_stage(node.label, _keyword(node), node.span, scope)
+        if not items:
+            return flow
+
+        def body(inner: Scope) -> Flow:
+            return self._iterations(node, inner, inline=False).run(items, inner.names["in"].value)  # type: ignore[arg-type]
+
+        kind: Kind = "sequence" if isinstance(node, ast.Repeat) else "branches"
+        key = token(items) if isinstance(items, tuple) else items
+        entry = elaborate_body(BodySyntax(node, body, label, kind, items=key), flow, scope, self.session)
+        return emit_call(entry, flow, scope, self.session, label, node.span, shared)
+
+    def _iterations(self, node: Loop, scope: Scope, inline: bool) -> _Iterations:
+        return _Iterations(self.interpreter, self._labels, node, scope, inline)
+
+    def _items(self, node: Loop, scope: Scope) -> range | tuple[Any, ...]:
+        """The values that a loop iterates over."""
+        value = self.interpreter.evaluate(node.over, scope)
+        if isinstance(value, tuple):
+            return value
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            unknown = ", which is known only at run time" if isinstance(value, SymDim) else ""
+            needed = "an integer of at least 0, a range or a list"
+            problem = NotANumber(f"what `{_keyword(node)}` goes through", needed, show_value(value) + unknown)
+            raise Failure(problem, node.over.span)
+        if value > MAX_NODES:
+            raise Failure(TooManyNodes(value, MAX_NODES), node.over.span)
+        return range(value)
+
+
+def _keyword(node: Loop) -> str:
+    return "repeat" if isinstance(node, ast.Repeat) else "each"
+
+
+class _Iterations(Part):
+    """The iterations of one loop, each with its own names and labels.
+
+    An iteration is a graph, or the one stage it consists of; with `inline`, its stages are added to the graph of the loop.
+    """
+
+    def __init__(self, interpreter: Interpreter, labels: StageLabels, node: Loop, scope: Scope, inline: bool) -> None:
+        super().__init__(interpreter)
+        assert scope.frame is not None
+        self._labels, self._node, self._scope, self._frame, self._inline = labels, node, scope, scope.frame, inline
+        self._label = node.label if is_indexed(node.label) else None
+        self._name = "".join(p for p in node.label.parts if isinstance(p, str)) if node.label else self._frame.graph.name
+        self._last: tuple[object, Entry] | None = None
+        self._reported = len(self.session.diagnostics)
+
+    def run(self, items: Sequence[Any], flow: Flow) -> Flow:
+        return self._chain(items, flow) if isinstance(self._node, ast.Repeat) else self._branches(items, flow)
+
+    def _chain(self, items: Sequence[Any], flow: Flow) -> Flow:
+        """Each iteration on the result of the one before."""
+        for index, item in enumerate(items):
+            before, size = token(flow), self._frame.graph.size
+            flow = self._run_iteration(item, flow)
+            if self._failed():
+                return UNKNOWN
+            if index == 0 and not self._node.binders and before == token(flow):
+                # All others are as large as the first: an excessive number is rejected at once
+                total = size + (self._frame.graph.size - size) * len(items)
+                self.session.check_size(total, self._node.over.span, self._frame.trace)
+        return flow
+
+    def _branches(self, items: Sequence[Any], flow: Flow) -> Flow:
+        """All iterations on the same input."""
+        results: list[Value] = []
+        for item in items:
+            found = tensors(self._run_iteration(item, flow))
+            if found is None or self._failed():
+                return UNKNOWN
+            results += found
+        return TensorTuple(check_tuple(tuple(results), self._node.span))
+
+    def _failed(self) -> bool:
+        """Whether an error has been reported since the last call: further iterations would only repeat it."""
+        found = self.session.diagnostics[self._reported :]
+        self._reported += len(found)
+        return any(d.severity == "error" for d in found)
+
+    def _run_iteration(self, item: Any, flow: Flow) -> Flow:
+        """One iteration on its input. Its problems say which one it was."""
+        outer = self._frame.trace
+        self.session.count_iteration(self._node.over.span, outer)
+        self._frame.trace = (*self._trace(item), *outer)
+        try:
+            return self._add(item, flow)
+        finally:
+            self._frame.trace = outer
+
+    def _trace(self, item: Any) -> tuple[CallSite, ...]:
+        binders = self._node.binders
+        if not binders:
+            return ()
+        values = (item,) if len(binders) == 1 else item if isinstance(item, tuple) else ()
+        bound = " and ".join(f"`{b.name}` is {show_value(v)}" for b, v in zip(binders, values, strict=False))
+        text = f"in this `{_keyword(self._node)}`, where {bound}"
+        return (CallSite(binders[0].span.to(binders[-1].span), text),) if bound else ()
+
+    def _add(self, item: Any, flow: Flow) -> Flow:
+        scope = Scope(self._scope, self._frame) if self._node.binders else self._scope
+        for name, value in self._bindings(item):
+            self.session.index.bound(name, scope.bind(name.name, value, name.span))
+        if self._inline:
+            inner = Scope(scope, self._frame)
+            inner.bind("in", main_result(flow))
+            return self._run_body(inner)
+        entry = self._entry(flow, scope)
+        self.session.check_size(self._frame.graph.size + entry.graph.size, self._node.span, self._frame.trace)
+        if not entry.graph.nodes and not entry.graph.declares:
+            return forward_inputs(entry, flow, scope)
+        label = self._next_label(scope)
+        if entry.single:
+            return emit_inline(entry, flow, scope, self.session, label)
+        return emit_call(entry, flow, scope, self.session, label, self._node.body.span)
+
+    def _bindings(self, item: Any) -> Iterator[tuple[ast.Name, Any]]:
+        binders = self._node.binders
+        if len(binders) <= 1:
+            yield from zip(binders, (item,), strict=False)
+            return
+        if not isinstance(item, tuple) or len(item) != len(binders):
+            raise Failure(IterationMismatch(len(binders), show_value(item)), binders[0].span.to(binders[-1].span))
+        yield from zip(binders, item, strict=True)
+
+    def _run_body(self, inner: Scope) -> Flow:
+        body = self._node.body
+        return warn_unused_input(inner, self.interpreter.body(body, inner, "the repeated body"), body.span, self.session)
+
+    def _entry(self, flow: Flow, scope: Scope) -> Entry:
+        """The body's graph; without binders it depends on its input alone, so that the last one can usually be used again."""
+        key = token(flow)
+        if self._last is not None and not self._node.binders and self._last[0] == key:
+            return self._last[1]
+        entry = elaborate_body(BodySyntax(self._node.body, self._run_body, self._name), flow, scope, self.session)
+        self._last = (key, entry)
+        return entry
+
+    def _next_label(self, scope: Scope) -> str:
+        if self._label is None:
+            return self._frame.labels.automatic("", self._node.span)
+        return self._labels.claim(self._label, scope, self._frame)

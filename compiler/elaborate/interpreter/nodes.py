@@ -1,0 +1,123 @@
+"""Operators in the graph: their rules applied, a node added, their problems given spans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netc.dsl.record import Record, replace
+from netc.dsl.source import Span
+
+from ...dims import SymDim, symbols
+from ...errors.base import STAGE, Location, Problem
+from ...errors.dense import DenseAfterSpatial
+from ...errors.names import WrongTensors
+from ...errors.structure import SymbolicParameter
+from ...ir.graph import OpNode, SharedModule, Value
+from ...ir.types import show_shape
+from ...ops.base import Operator, OperatorError, OpInputs, ParameterSpec
+from ...ops.dense import Dense
+from ..limits import check_tensor
+from ..scopes.failures import Failure
+from ..scopes.scope import GraphFrame
+from ..scopes.values import Flow, TensorTuple
+from ..session import Session
+from .shared import check_shared
+
+Locate = Callable[[Location], Span]
+UNNAMED_INPUT = "input"
+"""The name of an input that the text gives none."""
+
+
+class NodeText(Record):
+    """What the text says of a node: its span, its label, where each argument is, and the shared stage that it is a use of."""
+
+    span: Span
+    label: str
+    locate: Locate
+    shared: SharedModule | None = None
+
+
+def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: Session, text: NodeText) -> Flow:
+    """Applies the operator's rules and adds a node to the frame's graph."""
+    given = OpInputs(tuple([v.type for v in inputs]), session.facts)
+    try:
+        results = op.infer(given)
+    except OperatorError as error:
+        raise _locate_problem(error.problem, error.at, inputs, text.locate) from None
+    for problem, place in op.warnings(given):
+        session.report_failure(_locate_problem(problem, place, inputs, text.locate), frame.trace)
+    if isinstance(op, Dense) and inputs[0].spatial and inputs[0].type.rank > 2:
+        marks = ((inputs[0].span, f"this is {inputs[0].type}"),)
+        session.report(DenseAfterSpatial(inputs[0].type, results[0]), text.locate(STAGE), marks, frame.trace)
+    specs = op.parameters(given)
+    _check_static(op, specs, inputs, text.locate)
+    for shape in (*[t.shape for t in results], *[s.shape for s in specs]):
+        check_tensor(shape, text.span)
+    keeps = op.pointwise and any(v.spatial and v.type.shape == results[0].shape for v in inputs)
+    outputs = tuple([Value(t, text.span, spatial=op.spatial or keeps) for t in results])
+    node = OpNode(op, tuple(inputs), outputs, text.label, text.span, specs, shared=text.shared)
+    if text.shared is not None:
+        check_shared(text.shared, {s.name: (s.shape, s.dtype) for s in specs}, text.span, session)
+    frame.graph.nodes.append(node)
+    session.grow(frame.graph, 1, text.span, frame.trace)
+    if len(outputs) == 1:
+        return outputs[0]
+    return TensorTuple(outputs, node if op.extras else None)
+
+
+def _locate_problem(problem: Problem, at: Location, inputs: list[Value], locate: Locate) -> Failure:
+    """A problem of an operator with the spans that it concerns. `{0}` in its suggestion becomes the name of that input."""
+    problem = _with_input_names(problem, inputs)
+    marks = [(_span_of(p, inputs, locate), text) for p, text in problem.marks()]
+    if at.kind == "input" and at.index < len(inputs) and not problem.marks():
+        marks.append((inputs[at.index].span, problem.label() or f"this is {inputs[at.index].type}"))
+        return Failure(problem, locate(at), tuple(marks), label="")
+    return Failure(problem, locate(at), tuple(marks))
+
+
+def _with_input_names(problem: Problem, inputs: list[Value]) -> Problem:
+    suggestion: str = getattr(problem, "suggestion", "")
+    if "{" not in suggestion:
+        return problem
+    for index, value in enumerate(inputs):
+        named = value.name and not value.name.startswith(UNNAMED_INPUT)
+        suggestion = suggestion.replace(f"{{{index}}}", value.name if named else "...")
+    return replace(problem, suggestion=suggestion)
+
+
+def _span_of(place: Location, inputs: list[Value], locate: Locate) -> Span:
+    if place.kind == "input" and place.index < len(inputs):
+        return inputs[place.index].span
+    return locate(place)
+
+
+def _check_static(op: Operator, specs: tuple[ParameterSpec, ...], inputs: list[Value], locate: Locate) -> None:
+    """Rejects parameters of a symbolic shape."""
+    for spec in specs:
+        symbolic = [d for d in spec.shape if isinstance(d, SymDim)]
+        if symbolic:
+            names = tuple(sorted(symbols(symbolic[0])))
+            marks = tuple((v.span, f"this is {v.type}") for v in inputs)
+            raise Failure(SymbolicParameter(op.name, spec.name or op.name, show_shape(spec.shape), names), locate(STAGE), marks)
+
+
+def check_arity(cls: type[Operator], inputs: list[Value], span: Span) -> None:
+    """Rejects a number of tensors that the operator does not take."""
+    least, most = cls.arity()
+    if len(inputs) < least or (most is not None and len(inputs) > most):
+        names = [n.strip("?*") for n in cls.inputs]
+        hint = f"feed it a tuple: `({', '.join(names[:least])}) -> {cls.name}`" if least > 1 else ""
+        if least == most == 1 and inputs:
+            hint = "go on with one of them, `(a, b) = ...`, or join them, as by `-> concat axis=1`"
+        marks = tuple((v.span, f"this is {v.type}") for v in inputs[:3])
+        raise Failure(WrongTensors(cls.name, _format_arity(least, most, names), len(inputs), hint), span, marks)
+
+
+def _format_arity(least: int, most: int | None, names: list[str]) -> str:
+    """The number of tensors that an operator takes, in words."""
+    if most == least:
+        listed = " and ".join(filter(None, (", ".join(f"`{n}`" for n in names[: least - 1]), f"`{names[-1]}`"))) if least else ""
+        return {0: "no tensors", 1: "one tensor"}.get(least, f"{least} tensors, {listed}")
+    if most is None:
+        return f"{least} {'tensor' if least == 1 else 'tensors'} or more"
+    return f"{least} {'or' if most == least + 1 else 'to'} {most} tensors"

@@ -1,0 +1,154 @@
+"""Operands: heads of pipelines, and the sides of arithmetic between tensors.
+
+In: a tensor expression and its scope. Out: a tensor, several, or a compile-time value.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from netc.dsl import ast
+
+from ...errors.names import NoIn, TooManyArguments, UnknownName
+from ...errors.structure import InputScaled
+from ...ir.graph import Value
+from ...ops.base import Operator
+from ..builtins import BUILTINS
+from ..scopes.failures import AlreadyReported, Failure
+from ..scopes.scope import Binding, FnDef, Scope
+from ..scopes.values import CONST_TYPES, Flow, Operand, TensorTuple, Unknown
+from .base import Interpreter, Part
+from .call_syntax import CallSyntax, on_tensors
+from .conditionals import Conditionals
+from .constants import Constants
+from .functions import Functions
+from .groups import Groups
+from .inputs import Inputs
+from .parameters import extra_argument_hint
+from .pipelines import Pipelines
+from .stages import Stages
+from .tensor_arithmetic import infix, prefix
+
+
+class Operands(Part):
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        functions: Functions,
+        inputs: Inputs,
+        constants: Constants,
+        pipelines: Pipelines,
+        groups: Groups,
+        conditionals: Conditionals,
+        stages: Stages,
+    ) -> None:
+        super().__init__(interpreter)
+        self._functions, self._inputs, self._constants = functions, inputs, constants
+        self._pipelines, self._groups, self._conditionals, self._stages = pipelines, groups, conditionals, stages
+        self._calls = CallSyntax(interpreter)
+
+    def run(self, node: ast.Tensor, scope: Scope) -> Operand:
+        match node:
+            case ast.Apply():
+                return self._apply(node, scope)
+            case ast.Scalar():
+                return node.value
+            case ast.TensorBinary():
+                return self._binary(node, scope)
+            case ast.Pipeline():
+                return self._pipelines.run(node, scope)
+            case ast.Value():
+                return cast(Operand, self.interpreter.evaluate(node.value, scope))
+            case ast.TensorUnary():
+                return prefix(node, self.run(node.operand, scope), scope, self.session)
+            case ast.Repeat() | ast.Each() | ast.Is():
+                return self._on_input(node, type(node).__name__.lower(), scope)
+        return self._source(node, scope)
+
+    def _source(self, node: ast.Tensor, scope: Scope) -> Operand:
+        """What needs no input, or takes it from the scope."""
+        made: Operand
+        match node:
+            case ast.Group():
+                made = self._groups.operand(node, scope)
+            case ast.If():
+                made = self._conditionals.run(node, None, scope)
+            case ast.Input():
+                made = self._inputs.make(node, "", scope)
+            case ast.Param():
+                made = self._constants.param(node, scope)
+            case ast.Table():
+                made = self._constants.table(node, scope)
+            case _:
+                raise TypeError(f"no operand: {node}")
+        self.session.index.stage(node.span, made)
+        return made
+
+    def _binary(self, node: ast.TensorBinary, scope: Scope) -> Operand:
+        """`a + b + c ...`: a loop rather than recursion, so that the length of a chain is not limited."""
+        chain = [node]
+        while isinstance(chain[-1].left, ast.TensorBinary):
+            chain.append(chain[-1].left)
+        first = chain[-1]
+        value: Operand = self.recover(scope, self.run, first.left, scope)
+        if isinstance(first.left, ast.Input) and isinstance(first.right, ast.Scalar) and first.op == "*":
+            self.session.report(InputScaled(first.right.span.text), first.span)
+        for step in reversed(chain):
+            right = self.recover(scope, self.run, step.right, scope)
+            value = self.recover(scope, infix, step, value, right, scope, self.session)
+        return value
+
+    def _apply(self, node: ast.Apply, scope: Scope) -> Operand:
+        """A name, perhaps with arguments: a tensor, a constant, an item of a list, a function call, a dimension, or a stage on `in`."""
+        if on_tensors(node, scope):
+            return self.interpreter.stage(*self._calls.split(node, scope), scope)
+        bound = scope.use(node.name)
+        value = self._functions.value_of(bound) if bound is not None else None
+        bare = not node.positional and not node.keywords and node.label is None and node.activation is None
+        if isinstance(value, (Value, TensorTuple, Unknown, *CONST_TYPES)):
+            self.session.index.name(node.name_span, node.name, bound)
+        if isinstance(value, Unknown):
+            raise AlreadyReported
+        if bare and isinstance(value, (Value, TensorTuple, *CONST_TYPES)):
+            return value
+        if isinstance(value, CONST_TYPES) and (item := _item(node)) is not None:
+            return cast(Operand, self.interpreter.evaluate(item, scope))
+        if bare and bound is None and node.name in self.session.dims:
+            return cast(Operand, self.interpreter.evaluate(ast.Name(node.name_span, node.name), scope))
+        if node.called and (isinstance(value, FnDef) or (bound is None and node.name in BUILTINS)):
+            return self._call_function(node, scope)
+        if bare and bound is None and node.name != "in" and node.name not in Operator.registry:
+            raise self._unknown(node, scope)
+        return self._on_in(node, scope)
+
+    def _call_function(self, node: ast.Apply, scope: Scope) -> Operand:
+        if node.activation is not None:
+            hint = extra_argument_hint(node.activation)
+            raise Failure(TooManyArguments(node.name, len(node.positional), hint), node.activation.span)
+        call = ast.Call(node.span, ast.Name(node.name_span, node.name), node.positional, node.keywords)
+        return cast(Operand, self.interpreter.evaluate(call, scope))
+
+    def _unknown(self, node: ast.Apply, scope: Scope) -> Failure:
+        known = [n for n in scope.visible() if n != "in"]
+        return Failure(UnknownName(node.name, self.session.near(node.name, [*Operator.registry, *known])), node.name_span)
+
+    def _on_in(self, node: ast.Apply, scope: Scope) -> Flow:
+        """A stage without a head, on the input of the body."""
+        if scope.use("in") is None and node.name != "in":
+            self._stages.resolve(node, scope)  # which reports a name that is no stage
+        return self._on_input(node, node.name, scope)
+
+    def _on_input(self, node: ast.Tensor, name: str, scope: Scope) -> Flow:
+        flow: Binding | None = scope.use("in")
+        if flow is not None:
+            return self.interpreter.stage(node, flow.value, scope)  # type: ignore[arg-type]
+        span = node.name_span if isinstance(node, ast.Apply) else node.span
+        raise Failure(NoIn() if name == "in" else NoIn(name), span)
+
+
+def _item(node: ast.Apply) -> ast.Index | None:
+    """`xs[0]`: to the grammar a stage with a list directly after its name, to a reader an item of `xs`."""
+    match node.positional:
+        case (ast.ListExpr(span, (item,)),) if span.start == node.name_span.end and not (node.keywords or node.label or node.activation):
+            return ast.Index(node.span, ast.Name(node.name_span, node.name), item)
+    return None

@@ -1,0 +1,99 @@
+"""The parameters of blocks, models and functions, and the arguments given for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+
+from ...errors.names import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument
+from ...ops.base import Operator
+from ..scopes.failures import AlreadyReported, Failure
+from ..scopes.scope import FnDef, Scope
+from .base import Part
+
+
+class Parameters(Part):
+    def bind(self, owner: str, parameters: tuple[ast.Parameter, ...], node: ast.Apply, inner: Scope, scope: Scope) -> dict[str, Any]:
+        """Binds compile-time parameters in `inner`. Arguments are evaluated in `scope`, defaults in `inner`, parameter by parameter."""
+        given = match_arguments(owner, parameters, node)
+        self._note_keywords(parameters, node)
+        values: dict[str, Any] = {}
+        for parameter in parameters:
+            name = parameter.name.name
+            if name in given:
+                values[name] = self.interpreter.evaluate(given[name], scope)
+                binding = inner.bind(name, values[name], given[name].span, parameter.name.span)
+            elif parameter.default is not None:
+                values[name] = self.interpreter.evaluate(parameter.default, inner)
+                binding = inner.bind(name, values[name], parameter.span, parameter.name.span)
+            else:
+                raise Failure(MissingArgument(owner, name, ""), node.name_span, ((parameter.span, "declared here"),))
+            self.session.index.bound(parameter.name, binding)
+        return values
+
+    def _note_keywords(self, parameters: tuple[ast.Parameter, ...], node: ast.Apply) -> None:
+        declared = {p.name.name: p.name.span for p in parameters}
+        for keyword in node.keywords:
+            self.session.index.name(keyword.name_span, keyword.name, None, declared[keyword.name], "argument")
+
+
+def match_arguments(owner: str, parameters: Sequence[ast.Parameter], node: ast.Apply) -> dict[str, ast.Expr]:
+    """The arguments given to a block or function, by the names of its parameters."""
+    if len(node.positional) > len(parameters):
+        surplus = node.positional[len(parameters)]
+        accepts = tuple(p.name.name for p in parameters)
+        raise Failure(TooManyArguments(owner, len(parameters), extra_argument_hint(surplus), accepts=accepts), surplus.span)
+    if node.activation is not None:
+        raise Failure(TooManyArguments(owner, len(parameters), extra_argument_hint(node.activation)), node.activation.span)
+    given: dict[str, ast.Expr] = {p.name.name: e for p, e in zip(parameters, node.positional, strict=False)}
+    names = [p.name.name for p in parameters]
+    for keyword in node.keywords:
+        if keyword.name not in names:
+            raise Failure(UnknownArgument(owner, keyword.name, tuple(near(keyword.name, names)), tuple(names)), keyword.name_span)
+        if keyword.name in given and given[keyword.name].span.start > keyword.span.start:
+            raise AlreadyReported  # the parser has reported an argument in the wrong place
+        if keyword.name in given:
+            raise Failure(ArgumentTwice(owner, keyword.name), keyword.span, ((given[keyword.name].span, "first here"),))
+        given[keyword.name] = keyword.value
+    return given
+
+
+def function_arguments(fn: FnDef, call: ast.Call) -> list[tuple[ast.Parameter, ast.Expr | None, ast.Expr]]:
+    """Each parameter of a function with its argument (None if its default is used) and the expression of its value.
+
+    A default may use the parameters before it.
+    """
+    parameters, owner = fn.node.parameters, fn.node.name.name
+    as_apply = ast.Apply(call.span, owner, call.function.span, call.arguments, call.keywords)
+    given = match_arguments(owner, parameters, as_apply)
+    found = []
+    for parameter in parameters:
+        expr = given.get(parameter.name.name)
+        default = expr or parameter.default
+        if default is None:
+            raise Failure(MissingArgument(owner, parameter.name.name, ""), call.span, ((parameter.span, "declared here"),))
+        found.append((parameter, expr, default))
+    return found
+
+
+def extra_argument_hint(expr: ast.Expr) -> str:
+    """The help for an argument too many that is really a stage."""
+    if not isinstance(expr, ast.Name):
+        return ""
+    if expr.name in Operator.registry:
+        return f"`{expr.name}` is a stage of its own here: write `-> {expr.name}`"
+    close = near(expr.name, [name for name in Operator.registry if is_activation(name)])
+    return did_you_mean(close)
+
+
+def did_you_mean(names: Sequence[str]) -> str:
+    """`did you mean ...?`, or nothing."""
+    return "did you mean " + " or ".join(f"`{n}`" for n in names) + "?" if names else ""
+
+
+def is_activation(name: str) -> bool:
+    operator = Operator.registry.get(name)
+    return operator is not None and operator.is_activation

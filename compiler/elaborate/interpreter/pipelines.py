@@ -1,0 +1,50 @@
+"""Pipelines: a head, and stages each on the result of the one before.
+
+Always: a stage that fails is reported and gives `UNKNOWN`, and the stages after it are still elaborated.
+"""
+
+from __future__ import annotations
+
+from netc.dsl import ast
+from netc.dsl.source import Span
+
+from ...errors.names import NotATensor
+from ..scopes.failures import Failure
+from ..scopes.scope import Scope
+from ..scopes.show import show_value
+from ..scopes.values import CONST_TYPES, Flow, Operand
+from .base import Interpreter, Part
+from .inputs import Inputs
+
+
+class Pipelines(Part):
+    def __init__(self, interpreter: Interpreter, inputs: Inputs) -> None:
+        super().__init__(interpreter)
+        self._inputs = inputs
+
+    def run(self, pipeline: ast.Pipeline, scope: Scope, name: str = "") -> Operand:
+        """The result of a pipeline. `name` is what the result will be bound to: an `input` without a stage takes it as its own."""
+        head = pipeline.head
+        flow: Operand
+        if isinstance(head, ast.Input):
+            flow = self.recover(scope, self._inputs.make, head, "" if pipeline.stages else name, scope)
+            self.session.index.stage(head.span, flow)
+        else:
+            flow = self.recover(scope, self.interpreter.operand, head, scope)
+        if not pipeline.stages:
+            return flow
+        tensor = self.recover(scope, _only_tensors, flow, head.span, "")
+        for stage in pipeline.stages:
+            tensor = self.recover(scope, self.interpreter.stage, stage, tensor, scope)
+        return tensor
+
+    def tensors(self, pipeline: ast.Pipeline, scope: Scope, name: str = "") -> Flow:
+        """The same where only tensors are accepted."""
+        flow = self.run(pipeline, scope, name)
+        return self.recover(scope, _only_tensors, flow, pipeline.span, "name compile-time values with `let`")
+
+
+def _only_tensors(flow: Operand, span: Span, hint: str) -> Flow:
+    if isinstance(flow, CONST_TYPES):
+        raise Failure(NotATensor(show_value(flow), hint), span)
+    return flow

@@ -1,0 +1,57 @@
+"""The labels of stages as they are written, with `{expressions}` evaluated."""
+
+from __future__ import annotations
+
+import re
+
+from netc.dsl import ast
+from netc.dsl.source import Span
+
+from ...errors.names import NO_LEVEL, TAKEN_LABELS, BadLabel
+from ..scopes.failures import Failure
+from ..scopes.scope import GraphFrame, Scope
+from ..scopes.show import show_value
+from .base import Part
+
+
+class StageLabels(Part):
+    def of_stage(self, label: ast.Label | None, kind: str, span: Span, scope: Scope) -> str:
+        """The name of a stage in the graph under construction: its label, or else its kind and number."""
+        assert scope.frame is not None
+        if label is None:
+            return scope.frame.labels.automatic(kind, span)
+        return self.claim(label, scope, scope.frame)
+
+    def claim(self, label: ast.Label, scope: Scope, frame: GraphFrame) -> str:
+        """The text of a label, which is then taken in the frame's graph. Its expressions are evaluated in `scope`."""
+        text = frame.labels.claim(self._text(label, scope), label.span)
+        self.session.index.name(label.span, text, None, label.span, "label")
+        return text
+
+    def _text(self, label: ast.Label, scope: Scope) -> str:
+        parts = []
+        for part in label.parts:
+            if isinstance(part, str):
+                parts.append(part)
+                continue
+            value = self.interpreter.evaluate(part, scope)
+            if isinstance(value, (float, bool, tuple)) or not isinstance(value, (int, str)):
+                raise Failure(BadLabel(show_value(value), show_value(value)), part.span)
+            parts.append(str(value))
+        text = "".join(parts)
+        if text == NO_LEVEL:
+            raise Failure(BadLabel(text, text), label.span)
+        for level in text.split("."):
+            if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", level) or level in TAKEN_LABELS:
+                raise Failure(BadLabel(text, level), label.span)
+        return text
+
+
+def is_indexed(label: ast.Label | None) -> bool:
+    """Whether a label contains expressions, and differs for each iteration."""
+    return label is not None and any(not isinstance(part, str) for part in label.parts)
+
+
+def is_inline(label: ast.Label | None) -> bool:
+    """Whether a label is `as _`: no level of its own."""
+    return label is not None and label.parts == (NO_LEVEL,)

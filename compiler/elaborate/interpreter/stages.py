@@ -1,0 +1,92 @@
+"""Stages: what a name means after an arrow, and the dispatch over all kinds of stages."""
+
+from __future__ import annotations
+
+from netc.dsl import ast
+
+from ...errors.names import NotAStage
+from ...ir.graph import SharedModule
+from ...ops.base import Operator
+from ..names.name_errors import not_a_stage, unbound
+from ..scopes.failures import AlreadyReported, Failure
+from ..scopes.scope import BlockDef, Scope, SharedDef, StageClosure
+from ..scopes.values import Flow, OperatorRef, Unknown
+from .base import Interpreter, Part
+from .blocks import Blocks
+from .checks import ShapeChecks
+from .closures import Closures
+from .conditionals import Conditionals
+from .functions import Functions
+from .groups import Groups
+from .loops import Loops
+from .operators import Operators
+from .shared import SharedStages
+
+
+class Stages(Part):
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        functions: Functions,
+        closures: Closures,
+        operators: Operators,
+        blocks: Blocks,
+        shared: SharedStages,
+        groups: Groups,
+        loops: Loops,
+        conditionals: Conditionals,
+        checks: ShapeChecks,
+    ) -> None:
+        super().__init__(interpreter)
+        self._functions, self._closures = functions, closures
+        self._operators, self._blocks, self._shared = operators, blocks, shared
+        self._groups, self._loops, self._conditionals, self._checks = groups, loops, conditionals, checks
+
+    def run(self, node: ast.Tensor, flow: Flow, scope: Scope, shared: SharedModule | None = None) -> Flow:
+        """The result of a stage on its input. `shared` is set for a use of a shared stage."""
+        result = self._run(node, flow, scope, shared)
+        self.session.index.stage(node.span, result)
+        return result
+
+    def _run(self, node: ast.Tensor, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
+        match node:
+            case ast.Apply():
+                return self._apply(node, flow, scope, shared)
+            case ast.Group():
+                return self._groups.stage(node, flow, scope, shared)
+            case ast.Repeat() | ast.Each():
+                return self._loops.run(node, flow, scope, shared)
+            case ast.If():
+                return self._conditionals.run(node, flow, scope, shared)
+            case ast.Is():
+                return self._checks.stage(node, flow, scope)
+        raise Failure(NotAStage(node.span.text.split()[0], "where a pipeline begins"), node.span)
+
+    def _apply(self, node: ast.Apply, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
+        if node.name == "in":
+            raise Failure(NotAStage("in", "what flows into the body"), node.name_span)
+        named, node = self.resolve(node, scope)
+        match named:
+            case BlockDef():
+                return self._blocks.apply(node, named, flow, scope, shared)
+            case SharedDef():
+                return self._shared.use(node, named, flow, scope)
+        return self._operators.apply(node, named, flow, scope, shared)
+
+    def resolve(self, node: ast.Apply, scope: Scope) -> tuple[BlockDef | SharedDef | type[Operator], ast.Apply]:
+        """The block, shared stage or operator class that a stage names, and the stage with all its arguments."""
+        found = scope.find(node.name)
+        value = self._functions.value_of(found[0]) if found is not None else None
+        if isinstance(value, (BlockDef, SharedDef, OperatorRef, StageClosure)):
+            used = scope.use(node.name)
+            assert used is not None
+            self.session.index.name(node.name_span, node.name, used)
+            if isinstance(value, StageClosure):
+                node, value = self._closures.apply(value, node, scope), value.stage
+            return (Operator.registry[value.operator] if isinstance(value, OperatorRef) else value), node
+        if node.name in Operator.registry:
+            self.session.index.name(node.name_span, node.name, None, None, "operator")
+            return Operator.registry[node.name], node
+        if isinstance(value, Unknown):
+            raise AlreadyReported
+        raise unbound(node, scope, self.session) if found is None else not_a_stage(node, found[0])

@@ -1,0 +1,96 @@
+"""Statements: those of a body in order, each with its names, and the result of the body."""
+
+from __future__ import annotations
+
+from netc.dsl import ast
+from netc.dsl.source import Span
+
+from ...errors.structure import ExpectMisplaced, NoResult, OutTwice
+from ..scopes.failures import Failure
+from ..scopes.scope import Binding, LazyLet, Scope, trace_of
+from ..scopes.values import UNKNOWN, Flow
+from .assignments import Assignments, BodyResult, bind
+from .base import Interpreter, Part
+from .functions import Functions
+from .shared import SharedStages
+
+
+class Statements(Part):
+    def __init__(self, interpreter: Interpreter, functions: Functions, assignments: Assignments, shared: SharedStages) -> None:
+        super().__init__(interpreter)
+        self._functions, self._assignments, self._shared = functions, assignments, shared
+
+    def run(self, body: ast.Body, scope: Scope, what: str) -> BodyResult:
+        """Runs the statements of a body, which bind their names in `scope`: the result of `out`, or else of the last pipeline."""
+        result: BodyResult | None = None
+        last: BodyResult | None = None
+        out: ast.Out | None = None
+        for statement in body.statements:
+            if isinstance(statement, ast.Out):
+                if out is not None:
+                    self.session.report(OutTwice(), statement.span, ((out.span, "the first one"),), trace_of(scope))
+                out = statement
+                result = self._assignments.out(statement, scope)
+                continue
+            last = self._run(statement, scope) or last
+        if result is not None:
+            return result
+        if last is not None:
+            return last
+        self.recover(scope, _no_result, body, what)
+        return BodyResult(UNKNOWN, ())
+
+    def _run(self, node: ast.Statement, scope: Scope) -> BodyResult | None:
+        """One statement; its result, if it has one."""
+        match node:
+            case ast.Assign():
+                return self._assignments.assign(node, scope)
+            case ast.Flow():
+                return self._assignments.flow(node, scope)
+            case ast.Let():
+                self._let(node, scope)
+            case ast.Shared():
+                self._declare_shared(node, scope)
+            case ast.ExpectCondition() | ast.ExpectShape():
+                self._check_outermost(node, scope)
+            case ast.Broken():
+                return _bind_broken(node, scope)
+        return None
+
+    def _let(self, node: ast.Let, scope: Scope) -> None:
+        found = scope.find(node.name.name)
+        if found is not None and found[0].span == node.name.span:
+            self._force(found[0], scope)
+            return
+        value = self.recover(scope, self.interpreter.evaluate, node.value, scope)
+        self.recover(scope, bind, node.name, value, scope, self.session.index)
+
+    def _force(self, binding: Binding, scope: Scope) -> None:
+        """A file's own `let`, which is bound already: it is evaluated here at the latest."""
+        if isinstance(binding.value, LazyLet):
+            binding.value = self.recover(scope, self._functions.value_of, binding)
+
+    def _declare_shared(self, node: ast.Shared, scope: Scope) -> None:
+        if node.name.name in scope.names:
+            self.recover(scope, bind, node.name, UNKNOWN, scope, self.session.index)  # which reports that it is bound twice
+            return
+        shared = self.recover(scope, self._shared.declare, node, scope)
+        self.recover(scope, bind, node.name, shared, scope, self.session.index)
+
+    def _check_outermost(self, node: ast.ExpectCondition | ast.ExpectShape, scope: Scope) -> None:
+        outermost = scope.frame is not None and scope.frame.parent is None and (scope.parent is None or scope.parent.frame is None)
+        if not outermost:
+            self.session.report(ExpectMisplaced(), node.span, (), trace_of(scope))
+
+
+def _no_result(body: ast.Body, what: str) -> Flow:
+    end = body.span.end
+    closing = Span(body.span.file, end - 1, end)
+    raise Failure(NoResult(what), closing if closing.text == "}" else body.span)
+
+
+def _bind_broken(node: ast.Broken, scope: Scope) -> BodyResult:
+    """A statement that did not parse: its names are known, and nothing more is reported about them."""
+    for name in node.names:
+        scope.names.setdefault(name.name, Binding(UNKNOWN, name.span))
+    return BodyResult(UNKNOWN, ())

@@ -1,0 +1,110 @@
+"""Arithmetic between tensors, and between a tensor and a number. Between two numbers it is compile-time arithmetic."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from netc.dsl import ast
+from netc.dsl.record import replace
+from netc.dsl.source import Span
+
+from ...dims import SymDim
+from ...errors.arithmetic import BadNumber
+from ...errors.base import Location
+from ...errors.operators import BadArgument
+from ...errors.values import BadOperand
+from ...ir.graph import Value
+from ...ops.base import Operator
+from ..arithmetic import binary, negate, symbol_span
+from ..limits import check_number
+from ..scopes.failures import Failure
+from ..scopes.scope import GraphFrame, Scope
+from ..scopes.show import show_value
+from ..scopes.values import CONST_TYPES, UNKNOWN, Flow, Operand, TensorTuple, Unknown, tensors
+from ..session import Session
+from .nodes import Locate, NodeText, add_operator
+
+_SCALARS = (int, float, SymDim)
+Operation = ast.TensorBinary | ast.Binary | ast.TensorUnary | ast.Unary
+
+
+@cache
+def _by_symbol(attribute: str) -> dict[str, type[Operator]]:
+    return {symbol: cls for cls in Operator.registry.values() if (symbol := getattr(cls, attribute))}
+
+
+def infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, scope: Scope, session: Session) -> Operand:
+    """`left op right`."""
+    if isinstance(left, CONST_TYPES) and isinstance(right, CONST_TYPES):
+        plain = ast.Binary(node.span, node.op, _as_name(node.left), _as_name(node.right))
+        return binary(plain, left, right, scope, session)  # type: ignore[no-any-return]
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
+        return UNKNOWN
+    assert scope.frame is not None
+    cls = _by_symbol("symbol")[node.op]
+    args: dict[str, object] = {}
+    inputs = []
+    number = node.span
+    for index, (side, place) in enumerate(((left, node.left.span), (right, node.right.span))):
+        if isinstance(side, CONST_TYPES):
+            if "other" not in cls.signature or not isinstance(side, _SCALARS):
+                shown = ("a tensor", show_value(side)) if index else (show_value(side), "a tensor")
+                raise Failure(BadOperand(node.op, " and ".join(shown)), symbol_span(node))
+            check_number(side, place)
+            number = place
+            args |= {"other": side, "reverse": index == 0}
+        else:
+            inputs += _single(node.op, side, place)
+    symbol = symbol_span(node)
+
+    def locate(place: Location) -> Span:
+        return number if place.kind == "argument" else symbol
+
+    return _add(cls(**args), node, inputs, scope.frame, session, locate)
+
+
+def prefix(node: ast.TensorUnary | ast.Unary, value: Operand, scope: Scope, session: Session) -> Operand:
+    """`-value`."""
+    if isinstance(value, CONST_TYPES):
+        return negate(value, node.span)  # type: ignore[no-any-return]
+    inputs = tensors(value)
+    if inputs is None:
+        return UNKNOWN
+    if len(inputs) != 1:
+        raise Failure(_of_a_tuple(node.op, inputs), node.span)
+    assert scope.frame is not None
+    cls = _by_symbol("prefix_symbol")[node.op]
+    symbol = Span(node.span.file, node.span.start, node.span.start + len(node.op))
+    return _add(cls(), node, inputs, scope.frame, session, lambda place: symbol)
+
+
+def _single(op: str, side: Flow, span: Span) -> list[Value]:
+    """The one tensor of an operand."""
+    found = tensors(side) or []
+    if isinstance(side, TensorTuple) and len(found) != 1:
+        raise Failure(_of_a_tuple(op, found), span, tuple((v.span, f"this is {v.type}") for v in found[:2]))
+    return found
+
+
+def _of_a_tuple(op: str, values: list[Value]) -> BadOperand:
+    hint = "take one of them: `(a, b) = ...` gives them names" if len(values) == 2 else ""
+    return BadOperand(op, f"a tuple of {len(values)} tensors", hint)
+
+
+def _add(op: Operator, node: Operation, inputs: list[Value], frame: GraphFrame, session: Session, locate: Locate) -> Flow:
+    """The operator in the graph. Its problems mention the symbol, since the text has no operator name."""
+    label = frame.labels.ordinal(op.name, node.span)
+    try:
+        return add_operator(op, inputs, frame, session, NodeText(node.span, label, locate))
+    except Failure as failure:
+        problem = failure.problem
+        if isinstance(problem, BadArgument):
+            problem = BadNumber(node.op, problem.found, problem.needed, problem.suggestion)
+        elif getattr(problem, "operator", None) == op.name:
+            problem = replace(problem, operator=node.op)
+        raise Failure(problem, failure.span, failure.marks, failure.label) from None
+
+
+def _as_name(side: ast.Node) -> ast.Name:
+    """One side as an operand of compile-time arithmetic, whose messages use its name if it has one."""
+    return ast.Name(side.span, side.name if isinstance(side, (ast.Apply, ast.Name)) else "")

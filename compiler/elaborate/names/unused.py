@@ -1,0 +1,95 @@
+"""Names that are never used, and results that go nowhere: found in the text alone, so that a branch not taken counts as a use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from operator import attrgetter
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.source import Span
+
+from ...errors.base import Problem
+from ...errors.names import UnusedName, UnusedResult
+
+_BINDING = {ast.Assign: ("targets",), ast.Let: ("name",), ast.Shared: ("name",), ast.Parameter: ("name",), ast.TensorParameter: ("name",)}
+
+
+def unused(file: ast.File) -> Iterator[tuple[Problem, Span]]:
+    """The warnings for all bodies of a file. A file's own `let`s are its parameters, which other files may set or use."""
+    bodies: list[ast.Body] = []
+    for node in _everything(file):
+        if isinstance(node, ast.Broken):
+            return  # the names may be used in what did not parse
+        if isinstance(node, ast.Body):
+            bodies.append(node)
+    loose = tuple(i for i in file.items if isinstance(i, ast.Statement))
+    if not any(isinstance(i, ast.Model) for i in file.items):
+        yield from _body(loose, file.items, lets=False)
+    for item in file.items:
+        if isinstance(item, (ast.Block, ast.Model)):
+            yield from _parameters(item)
+    for body in bodies:
+        yield from _body(body.statements, body.statements, lets=True)
+
+
+def _body(statements: tuple[ast.Statement, ...], text: tuple[Any, ...], lets: bool) -> Iterator[tuple[Problem, Span]]:
+    mentioned = set(mentions(text))
+    last = _last_pipeline(statements)
+    for statement in statements:
+        for name, what in _bound(statement, lets):
+            if name.name not in mentioned and statement is not last and not name.name.startswith("_"):
+                yield UnusedName(name.name, what), name.span
+        if isinstance(statement, ast.Flow) and statement is not last:
+            yield UnusedResult(), statement.span
+
+
+def _last_pipeline(statements: tuple[ast.Statement, ...]) -> ast.Statement | None:
+    if any(isinstance(s, ast.Out) for s in statements):
+        return None
+    return next((s for s in reversed(statements) if isinstance(s, (ast.Flow, ast.Assign))), None)
+
+
+def _bound(statement: ast.Statement, lets: bool) -> Iterator[tuple[ast.Name, str]]:
+    match statement:
+        case ast.Assign(targets=targets):
+            yield from ((t, "name") for t in targets)
+        case ast.Let(name=name) if lets:
+            yield name, "name"
+        case ast.Shared(name=name):
+            yield name, "shared stage"
+
+
+def _parameters(item: ast.Block | ast.Model) -> Iterator[tuple[Problem, Span]]:
+    base = item.base if isinstance(item, ast.Model) else None
+    mentioned = set(mentions((item.body, *item.parameters, *filter(None, (base,)))))
+    first_tensor = next((p for p in item.parameters if isinstance(p, ast.TensorParameter)), None)
+    for parameter in item.parameters:
+        name = parameter.name
+        if name.name not in mentioned and not name.name.startswith("_") and parameter is not first_tensor:
+            yield UnusedName(name.name, "parameter"), name.span
+
+
+def mentions(nodes: tuple[Any, ...]) -> Iterator[str]:
+    """Every name that is used, not bound, in the nodes."""
+    for node in _everything(nodes):
+        if isinstance(node, (ast.Name, ast.Apply)):
+            yield node.name
+
+
+def _everything(root: object) -> Iterator[ast.Node]:
+    stack = [root]
+    while stack:
+        found = stack.pop()
+        if isinstance(found, tuple):
+            stack += found
+        elif isinstance(found, ast.Node):
+            yield found
+            stack.append(_contents(type(found))(found))
+
+
+@cache
+def _contents(kind: type[ast.Node]) -> Callable[[ast.Node], object]:
+    """Returns the fields of such a node that it does not bind, as one value or a tuple."""
+    return attrgetter(*(field for field in kind.__match_args__ if field not in _BINDING.get(kind, ())))

@@ -1,0 +1,82 @@
+"""From a selected model to a program: its parameters, its dimensions, its body, its outputs, and its expectations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.source import Span
+
+from ...errors.structure import NoInput, NoResult
+from ...ir.graph import Graph, Program
+from ..interpreter.assignments import BodyResult
+from ..interpreter.bodies import finish
+from ..interpreter.elaborator import Elaborator
+from ..scopes.labels import LabelAllocator
+from ..scopes.scope import GraphFrame, Scope
+from ..scopes.values import UNKNOWN
+from ..session import Session
+from .dimensions import declare_dimensions
+from .expectations import check_expectations
+from .parameters import bind_parameters, resolve_base, set_lets
+from .selection import SelectedModel
+
+
+def build(selected: SelectedModel, files: Scope, params: Mapping[str, Any], dims: Mapping[str, int], session: Session) -> Program | None:
+    """Elaborates the model's body. None if anything failed."""
+    elaborator = Elaborator(session)
+    own = outside = Scope(files, None)
+    scope = Scope(outside, None)
+    body = selected.body
+    if selected.node is None:
+        set_lets(selected, params, files, scope, session)
+    else:
+        bind_parameters(selected.node, params, outside, selected.span, elaborator)
+    if selected.node is not None and selected.node.base is not None:
+        with session.catching(()):
+            body, outside = resolve_base(selected.node, outside, files, elaborator)
+        if body is selected.body:
+            return None
+    frame = GraphFrame(Graph(selected.name, "model", body.span), None, LabelAllocator(numbered=False), ())
+    scope.parent, scope.frame = outside, frame
+    scope.sibling = files if selected.node is None else outside
+    frame.graph.arguments = {k: b.value for k, b in outside.names.items()} if selected.node else {}
+    declare_dimensions(body, scope, elaborator, dims, selected.span)
+    results = elaborator.statements.run(body, scope, "the model")
+    finish(frame, results.flow, session)
+    if results.flow is UNKNOWN:
+        return None
+    program = _program(frame.graph, results, selected, body, session)
+    if not session.failed:
+        check_expectations(selected, program, params, scope if outside is own else Scope(own, frame), elaborator)
+    return program
+
+
+def _program(graph: Graph, results: BodyResult, selected: SelectedModel, body: ast.Body, session: Session) -> Program:
+    if not graph.inputs:
+        session.report(NoInput(), selected.span)
+    if not graph.outputs:
+        session.report(NoResult("the model"), _result_span(body))
+    graph.output_names = list(_output_names(results, len(graph.outputs), {v.name for v in graph.inputs}))
+    free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
+    return Program(graph, session.facts, free, tuple(session.conditions))
+
+
+def _result_span(body: ast.Body) -> Span:
+    """The statement that gives the result, for a body whose result is empty."""
+    outs = [s for s in body.statements if isinstance(s, ast.Out)]
+    return (outs or body.statements)[-1].span
+
+
+def _output_names(results: BodyResult, count: int, taken: set[str]) -> Iterable[str]:
+    """The names of the outputs: as bound, else `output`, or `output1` and so on for several. In an ONNX graph they must differ from those
+    of the inputs, `taken`: an input that is also an output gets a `_` appended."""
+    taken = set(taken)
+    names = results.names if len(results.names) == count else ("",) * count
+    for index, name in enumerate(names):
+        candidate = name or ("output" if count == 1 else f"output{index + 1}")
+        while candidate in taken:
+            candidate += "_"
+        taken.add(candidate)
+        yield candidate

@@ -1,0 +1,149 @@
+"""The symbolic dimensions of a model.
+
+In: the model's body. Out: the session's dimensions and facts. They are declared before the body is elaborated, so that a `where` holds
+everywhere, also in lines above it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.record import Record
+from netc.dsl.source import Span
+
+from ...dims import Condition, Dim, SymDim, declare, symbol, symbols
+from ...errors.checks import BadWhere, Contradiction
+from ...errors.structure import UnknownDimension
+from ...ir.types import BATCH
+from ..interpreter.elaborator import Elaborator
+from ..scopes.failures import Failure
+from ..scopes.scope import LazyLet, Scope
+from ..scopes.show import show_value
+from ..session import Session
+
+_COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+
+
+class _Where(Record):
+    """One comparison of a `where`, and the expression that it is part of."""
+
+    condition: Condition
+    text: ast.Expr
+
+
+def declare_dimensions(body: ast.Body, scope: Scope, elaborator: Elaborator, fixed: Mapping[str, int], origin: Span) -> None:
+    """Gives the session the dimensions of the inputs' shapes, and the facts that the `where`s state. `fixed` are sizes set by the caller;
+    errors about them are at `origin`."""
+    session = elaborator.session
+    inputs = list(_inputs_of(body))
+    shape_names = [name for node in inputs for name in _names_in(node.shape)]
+    dimensions = _dimension_names(shape_names, body, scope)
+    for name in fixed:
+        if name not in dimensions:
+            session.report(UnknownDimension(name, dimensions), origin)
+    session.dims = {name: symbol(name) for name in dimensions}
+    for written in shape_names:
+        session.declared.setdefault(written.name, written.span)
+    wheres = _wheres(inputs, _with_lets(body, scope), elaborator)
+    known = {name: size for name, size in fixed.items() if name in dimensions}
+    declared = declare(dimensions, [w.condition for w in wheres], known)
+    session.dims = dict(declared.dims)
+    session.facts = declared.facts
+    session.conditions = [(w.condition, w.text.span.text) for w in wheres]
+    for contradiction in declared.contradictions:
+        _report_contradiction(contradiction, wheres, known, session)
+
+
+def _dimension_names(names: list[ast.Name], body: ast.Body, scope: Scope) -> tuple[str, ...]:
+    """The batch dimension, and every uppercase name in a shape that is not bound."""
+    lets = {s.name.name for s in body.statements if isinstance(s, ast.Let)}
+    free = (n.name for n in names if n.name.isupper() and n.name not in lets and scope.find(n.name) is None)
+    return tuple(dict.fromkeys((BATCH, *free)))
+
+
+def _wheres(inputs: list[ast.Input], scope: Scope, elaborator: Elaborator) -> list[_Where]:
+    return [_Where(c, where) for node in inputs for where in node.where for c in _conditions(where, scope, elaborator)]
+
+
+def _report_contradiction(contradiction: Condition, wheres: list[_Where], known: Mapping[str, int], session: Session) -> None:
+    where = next((w.text for w in wheres if w.condition == contradiction), None)
+    if where is None:
+        return
+    given = ", ".join(f"{n} is {s}" for n, s in known.items())
+    others = [w.text for w in wheres if w.text is not where and _symbols_of(w.condition) & _symbols_of(contradiction)]
+    marks = tuple((w.span, "this is stated too") for w in others)
+    session.report(Contradiction(where.span.text, given), where.span, marks)
+
+
+def _with_lets(body: ast.Body, scope: Scope) -> Scope:
+    """What a `where` can use: the model's `let`s too, wherever they are. Those that need a tensor have no value yet."""
+    inner = Scope(scope, None)
+    for statement in body.statements:
+        if isinstance(statement, ast.Let) and scope.find(statement.name.name) is None:
+            inner.bind(statement.name.name, LazyLet(statement, inner), statement.name.span)
+    return inner
+
+
+def _symbols_of(condition: Condition) -> frozenset[str]:
+    return frozenset(symbols(condition.left)) | frozenset(symbols(condition.right))
+
+
+def _conditions(where: ast.Expr, scope: Scope, elaborator: Elaborator) -> Iterator[Condition]:
+    """The comparisons of a `where`, in plain symbols."""
+    if isinstance(where, ast.Binary) and where.op == "and":
+        yield from _conditions(where.left, scope, elaborator)
+        yield from _conditions(where.right, scope, elaborator)
+        return
+    with elaborator.session.catching(()):
+        if not isinstance(where, ast.Binary) or where.op not in _COMPARISONS:
+            joined = isinstance(where, ast.Binary) and where.op == "or"
+            raise Failure(BadWhere("alternatives cannot be stated" if joined else "this compares nothing"), where.span)
+        yield Condition(where.op, _side(where.left, scope, elaborator), _side(where.right, scope, elaborator))
+
+
+def _side(side: ast.Expr, scope: Scope, elaborator: Elaborator) -> Dim:
+    value = elaborator.evaluate(side, scope)
+    if isinstance(value, bool) or not isinstance(value, (int, SymDim)):
+        raise Failure(BadWhere(f"{show_value(value)} is not a whole number"), side.span)
+    return value
+
+
+def _inputs_of(body: ast.Body) -> Iterator[ast.Input]:
+    """The inputs of a model, in the order they are written."""
+    stack: list[Any] = list(reversed(body.statements))
+    while stack:
+        node = stack.pop()
+        match node:
+            case ast.Input():
+                yield node
+            case ast.Assign(value=inner) | ast.Flow(pipeline=inner):
+                stack.append(inner)
+            case ast.Out(results=inner):
+                stack += reversed(inner)
+            case ast.Pipeline(head=head, stages=stages):
+                stack += (*reversed([s for s in stages if isinstance(s, (ast.Group, ast.If))]), head)
+            case ast.If(then=then, otherwise=otherwise):
+                stack += (otherwise, then)
+            case ast.Body(statements=statements):
+                stack += reversed(statements)
+            case ast.Group(members=members):
+                stack += reversed(members)
+            case ast.TensorBinary(left=left, right=right):
+                stack += (right, left)
+            case ast.TensorUnary(operand=inner):
+                stack.append(inner)
+
+
+def _names_in(expr: Any) -> Iterator[ast.Name]:
+    """Every name in an expression."""
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Name):
+            yield node
+        elif isinstance(node, ast.Node):
+            stack += reversed([getattr(node, f) for f in node.__match_args__])
+        elif isinstance(node, tuple):
+            stack += reversed(node)

@@ -1,0 +1,73 @@
+"""`expect`: what a model states of itself, checked once it is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.record import replace
+
+from ...analysis.cost import summary
+from ...errors.checks import ExpectFailed, UnknownOutput
+from ...errors.names import UnknownName
+from ...errors.structure import ExpectSkipped
+from ...ir.graph import Program
+from ..interpreter.elaborator import Elaborator
+from ..scopes.failures import Failure
+from ..scopes.scope import Scope
+from ..scopes.show import show_value
+from .selection import EXPECTS, SelectedModel
+
+
+def check_expectations(selected: SelectedModel, program: Program, params: Mapping[str, Any], scope: Scope, elaborator: Elaborator) -> None:
+    """Reports each `expect` of the model that does not hold. With parameters set none is checked, and a note says so."""
+    session = elaborator.session
+    expects = [s for s in selected.body.statements if isinstance(s, EXPECTS)]
+    if expects and params:
+        session.report(ExpectSkipped(), expects[0].span)
+        return
+    if not expects:
+        return
+    totals = summary(program).totals
+    inner = Scope(scope, scope.frame)
+    measured = {"params": totals.parameters, "flops": totals.flops}
+    for name, value in measured.items():
+        inner.bind(name, value)
+    for expect in expects:
+        with session.catching(()), _hints(expect, measured):
+            if isinstance(expect, ast.ExpectShape):
+                _check_output(expect, program, inner, elaborator)
+            elif not elaborator.expressions.boolean(expect.condition, inner):
+                used = ", ".join(f"`{n}` is {_format(v)}" for n, v in measured.items() if n in expect.condition.span.text)
+                raise Failure(ExpectFailed(expect.condition.span.text, used), expect.span)
+
+
+@contextmanager
+def _hints(expect: ast.ExpectCondition | ast.ExpectShape, measured: Mapping[str, Any]) -> Iterator[None]:
+    """Adds help to an error for an unknown name: the names there are, or the syntax for a shape."""
+    try:
+        yield
+    except Failure as failure:
+        if not isinstance(failure.problem, UnknownName) or failure.problem.near:
+            raise
+        hint = "an `expect` can ask for " + " and ".join(f"`{name}`" for name in measured)
+        match expect:
+            case ast.ExpectCondition(condition=ast.Binary(op="==", left=ast.Name(name=name), right=ast.ListExpr(span=shape))):
+                hint = f"a shape is expected without a sign: `expect {name} {shape.text}`"
+        raise Failure(replace(failure.problem, hint=hint), failure.span, failure.marks) from None
+
+
+def _format(value: Any) -> str:
+    return f"{value:_}" if isinstance(value, int) else show_value(value)
+
+
+def _check_output(expect: ast.ExpectShape, program: Program, scope: Scope, elaborator: Elaborator) -> None:
+    graph = program.main
+    names = dict(zip(graph.output_names, graph.outputs, strict=True))
+    if len(graph.outputs) == 1:
+        names.setdefault("output", graph.outputs[0])
+    if expect.name.name not in names:
+        raise Failure(UnknownOutput(expect.name.name, tuple(graph.output_names)), expect.name.span)
+    elaborator.checks.check(expect.shape, names[expect.name.name], scope)

@@ -1,0 +1,90 @@
+"""The parameters of a model: set by the caller, or their defaults; and the model that another one is derived from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.source import Span
+
+from ...errors.names import MissingArgument
+from ...errors.structure import InputMisplaced, Recursion, StrayStatement, UnknownModel, UnknownParameter
+from ..interpreter.elaborator import Elaborator
+from ..scopes.failures import Failure
+from ..scopes.scope import BlockDef, LazyLet, Scope
+from ..scopes.values import UNKNOWN
+from ..session import Session
+from .selection import EXPECTS, SelectedModel
+
+
+def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, scope: Scope, session: Session) -> None:
+    """For a file's own statements, whose parameters are its `let`s: those that are set get their value, the others see `scope`."""
+    lets = {s.name.name: s for s in selected.body.statements if isinstance(s, ast.Let)}
+    _reject_unknown(params, list(lets), selected.span, session)
+    for name, let in lets.items():
+        if name in files.names and isinstance(files.names[name].value, LazyLet):
+            files.names[name].value = params[name] if name in params else LazyLet(let, scope)
+
+
+def bind_parameters(model: ast.Model, params: Mapping[str, Any], scope: Scope, span: Span, elaborator: Elaborator) -> None:
+    """Binds a model's parameters in `scope`."""
+    session = elaborator.session
+    constants = [p.name.name for p in model.parameters if isinstance(p, ast.Parameter)]
+    _reject_unknown(params, constants, span, session)
+    for parameter in model.parameters:
+        value: Any = UNKNOWN
+        with session.catching(()):
+            value = _value_of(model.name.name, parameter, params, scope, elaborator)
+        session.index.bound(parameter.name, scope.bind(parameter.name.name, value, parameter.span))
+
+
+def _value_of(
+    owner: str, parameter: ast.Parameter | ast.TensorParameter, params: Mapping[str, Any], scope: Scope, elaborator: Elaborator
+) -> Any:
+    if isinstance(parameter, ast.TensorParameter):
+        raise Failure(InputMisplaced(parameter.name.name), parameter.span)
+    name = parameter.name.name
+    if name in params:
+        return params[name]
+    if parameter.default is None:
+        hint = f"give it a default, `{name}=...`, or a value by `--set {name}=...`"
+        raise Failure(MissingArgument(owner, name, "which has no default", hint=hint), parameter.span)
+    return elaborator.evaluate(parameter.default, scope)
+
+
+def _reject_unknown(params: Mapping[str, Any], known: list[str], span: Span, session: Session) -> None:
+    for name in params:
+        if name not in known:
+            session.report(UnknownParameter(name, tuple(near(name, known)), tuple(known)), span)
+
+
+def resolve_base(model: ast.Model, scope: Scope, files: Scope, elaborator: Elaborator) -> tuple[ast.Body, Scope]:
+    """The body that a model is derived from, in the end, and the scope of the parameters there."""
+    seen = [model]
+    session = elaborator.session
+    while model.base is not None:
+        name = model.base.name
+        target = _base_of(model.base, files)
+        for statement in model.body.statements:
+            if not isinstance(statement, (ast.Broken, *EXPECTS)):
+                session.report(StrayStatement(name), statement.span)
+        if any(target is m for m in seen):
+            raise Failure(Recursion(name, "model"), model.base.name_span)
+        session.index.name(model.base.name_span, name, files.names.get(name))
+        inner = Scope(files, None)
+        constants = tuple(p for p in target.parameters if isinstance(p, ast.Parameter))
+        elaborator.parameters.bind(name, constants, model.base, inner, scope)
+        seen.append(target)
+        model, scope = target, inner
+    return model.body, scope
+
+
+def _base_of(base: ast.Apply, files: Scope) -> ast.Model:
+    found = files.find(base.name)
+    target = found[0].value.node if found is not None and isinstance(found[0].value, BlockDef) else None
+    if isinstance(target, ast.Model):
+        return target
+    models = [n for n, b in files.names.items() if isinstance(b.value, BlockDef) and isinstance(b.value.node, ast.Model)]
+    raise Failure(UnknownModel(base.name, tuple(near(base.name, models)), tuple(models)), base.name_span)

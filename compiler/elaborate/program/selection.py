@@ -1,0 +1,77 @@
+"""The model of a file that is elaborated: the one that is named, the one called as the file, the only one, or the file's statements."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.source import SourceFile, Span
+
+from ...errors.structure import AmbiguousModel, ExpectMisplaced, StrayStatement, UnknownModel
+from ..session import Session
+
+EXPECTS = (ast.ExpectCondition, ast.ExpectShape)
+
+
+class SelectedModel:
+    """The model to be elaborated: its name and body. `node` is None for the file's own statements."""
+
+    def __init__(self, name: str, body: ast.Body, node: ast.Model | None) -> None:
+        self.name = name
+        self.body = body
+        self.node = node
+        self.span = node.name.span if node is not None else Span(body.span.file, 0, 0)
+
+
+def complete_models(file: ast.File) -> list[str]:
+    """The models of a file that can be elaborated as they are. One with a parameter without a default is a base for others; if there is
+    no complete one, all are returned."""
+    models = [item for item in file.items if isinstance(item, ast.Model)]
+    complete = [m for m in models if all(p.default is not None for p in m.parameters if isinstance(p, ast.Parameter))]
+    return [m.name.name for m in complete or models]
+
+
+def select(file: ast.File, source: SourceFile, wanted: str | None, session: Session) -> SelectedModel | None:
+    """The selected model; None if there is none, or if the choice is ambiguous (which is reported)."""
+    models = {m.name.name: m for m in file.items if isinstance(m, ast.Model)}
+    statements = tuple(i for i in file.items if isinstance(i, ast.Statement))
+    stem = PurePath(source.name).stem
+    if not models:
+        return _select_statements(statements, source, stem, wanted, session)
+    for statement in statements:
+        if not isinstance(statement, (ast.Let, ast.Broken)):
+            session.report(StrayStatement(), statement.span)
+    complete = complete_models(file)
+    if wanted is None and len(complete) > 1 and stem not in complete:
+        first, *others = (models[n].name.span for n in complete)
+        session.report(AmbiguousModel(tuple(complete)), first, tuple((o, "another one") for o in others))
+        return None
+    name = wanted or (stem if stem in complete else complete[0])
+    if name not in models:
+        session.report(UnknownModel(name, tuple(near(name, list(models))), tuple(models)), Span(source, 0, 0))
+        return None
+    return SelectedModel(name, models[name].body, models[name])
+
+
+def _select_statements(
+    statements: tuple[ast.Statement, ...], source: SourceFile, stem: str, wanted: str | None, session: Session
+) -> SelectedModel | None:
+    """The model that a file's own statements are."""
+    if wanted is not None and wanted != stem:
+        session.report(UnknownModel(wanted, (), ()), Span(source, 0, 0))
+        return None
+    if all(isinstance(i, (ast.Let, ast.Broken, *EXPECTS)) for i in statements):
+        for statement in statements:
+            if isinstance(statement, EXPECTS):
+                session.report(ExpectMisplaced(lone=True), statement.span)
+        return None
+    span = statements[0].span.to(statements[-1].span)
+    return SelectedModel(_identifier(stem), ast.Body(span, statements), None)
+
+
+def _identifier(stem: str) -> str:
+    if stem.startswith("<"):  # `<text>`, `<stdin>`: no file
+        return "net"
+    name = "".join(c if c.isalnum() and c.isascii() else "_" for c in stem).strip("_")
+    return name if name and not name[0].isdigit() else f"net_{name}" if name else "net"

@@ -1,0 +1,31 @@
+"""How evaluation of one construct ends early. The statement or stage around it catches these and goes on."""
+
+from __future__ import annotations
+
+from netc.dsl.source import Span
+
+from ...errors.base import Problem
+
+Marks = tuple[tuple[Span, str], ...]
+
+
+class Failure(Exception):
+    """A problem with its span: raised by an expression or a stage, caught and reported by the statement around it.
+
+    `label` replaces the problem's own text under the carets, when that text is at a mark instead.
+    """
+
+    def __init__(self, problem: Problem, span: Span, marks: Marks = (), label: str | None = None) -> None:
+        super().__init__(problem.message())
+        self.problem = problem
+        self.span = span
+        self.marks = marks
+        self.label = label
+
+
+class AlreadyReported(Exception):
+    """An operand is `UNKNOWN`: its failure has been reported, and there is nothing to add."""
+
+
+class LimitExceeded(Exception):
+    """The program is too large to go on with; this has been reported."""

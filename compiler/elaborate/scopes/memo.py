@@ -1,0 +1,51 @@
+"""Elaborated bodies by what they depend on: a thousand equal layers are elaborated once.
+
+A body depends on its syntax, on its input types, and on what it read from outer scopes (`GraphFrame.reads`). Which names those are is
+known only after it has been elaborated once, so an entry is found by trying each set of names that has occurred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from netc.dsl.record import Record
+
+from ...ir.graph import Graph
+from .pass_through import CallSignature
+from .scope import Scope, token
+
+
+class Entry(Record):
+    """A finished body. `many`: its result is a tuple. `failed`: its result is unknown. `single`: it is one unlabelled stage."""
+
+    graph: Graph
+    many: bool
+    failed: bool
+    single: bool
+    reads: tuple[str, ...]
+    signature: CallSignature
+
+
+class Memo:
+    """Finished bodies, by key, names read, and the values of those names."""
+
+    def __init__(self) -> None:
+        self._entries: dict[Hashable, dict[tuple[str, ...], dict[Hashable, Entry]]] = {}
+
+    def find(self, key: Hashable, scope: Scope) -> Entry | None:
+        """The entry whose reads have the same values when seen from `scope`."""
+        for names, entries in self._entries.get(key, {}).items():
+            tokens = _tokens(names, scope)
+            if tokens is not None and tokens in entries:
+                return entries[tokens]
+        return None
+
+    def keep(self, key: Hashable, entry: Entry, tokens: Hashable) -> None:
+        self._entries.setdefault(key, {}).setdefault(entry.reads, {})[tokens] = entry
+
+
+def _tokens(names: tuple[str, ...], scope: Scope) -> Hashable | None:
+    found = [scope.find(name) for name in names]
+    if any(f is None for f in found):
+        return None
+    return tuple(token(f[0].value) for f in found if f is not None)

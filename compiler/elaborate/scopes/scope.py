@@ -1,0 +1,237 @@
+"""Scopes, graph frames and definitions: where names are bound, which graph is under construction, what a name may refer to.
+
+A `Scope` is a set of names. A `GraphFrame` is one graph under construction: a name that is looked up outside its frame is captured (a
+tensor becomes a further input of the graph, a shared stage one of its modules) and recorded in `reads`, which is therefore exactly what
+the graph depends on, and the memo's key. Inline constructs (`if`, unlabelled groups) open a scope but no frame.
+
+A definition holds the scope it was written in and a scope holds definitions, hence one module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from netc.dsl import ast
+from netc.dsl.diagnostics import CallSite
+from netc.dsl.record import Record
+from netc.dsl.source import Span
+
+from ...errors.names import BoundTwice
+from ...ir.graph import Graph, SharedModule, Value
+from ...ops.base import strict_key
+from .failures import Failure
+from .labels import LabelAllocator
+from .ties import PendingTie
+from .values import UNKNOWN, Const, ConstExpr, Flow, OperatorRef, TensorTuple, TrailingActivation, Unknown
+
+
+class FnDef(Record):
+    """A `fn`, with the scope it was written in."""
+
+    node: ast.Fn
+    scope: Scope
+
+
+class BlockDef(Record):
+    """A `block` or a `model`, with the scope it was written in."""
+
+    node: ast.Block | ast.Model
+    scope: Scope
+
+
+class StageClosure(Record):
+    """A stage with arguments as a value, `(batch_norm eps=0.001)`: a name bound to it is the stage with these arguments.
+
+    `span` is its text, `size` the number of stages that it contains as values, itself included.
+    """
+
+    stage: OperatorRef | BlockDef
+    positional: tuple[ConstExpr, ...]
+    keywords: tuple[ast.Keyword, ...]
+    activation: TrailingActivation | None
+    span: Span
+    size: int = 1
+
+
+class SharedDef(Record):
+    """A `shared` stage: its syntax, the scope of its declaration, and the identity of its parameters."""
+
+    stage: ast.Tensor
+    scope: Scope
+    module: SharedModule
+
+
+class LazyLet(Record):
+    """A file's `let`, evaluated at its first use."""
+
+    node: ast.Let
+    scope: Scope
+
+
+Entity = Const | Flow | FnDef | BlockDef | OperatorRef | StageClosure | SharedDef | LazyLet
+
+
+class Binding:
+    """What a name refers to, and where it was bound.
+
+    `declared` is the span of a parameter's name, where `span` is that of the argument.
+    """
+
+    __slots__ = ("declared", "span", "used", "value")
+
+    def __init__(self, value: Entity, span: Span | None, declared: Span | None = None) -> None:
+        self.value = value
+        self.span = span
+        self.declared = declared or span
+        self.used = False
+
+
+class Scope:
+    """Names, innermost first. `frame` is None for the scopes of files and of compile-time functions.
+
+    `sibling` is an outer scope that belongs to the same body, such as a block's parameters: a name may not be bound in both.
+    """
+
+    __slots__ = ("frame", "names", "parent", "sibling")
+
+    def __init__(self, parent: Scope | None, frame: GraphFrame | None) -> None:
+        self.parent = parent
+        self.frame = frame
+        self.sibling: Scope | None = None
+        self.names: dict[str, Binding] = {}
+
+    def bind(self, name: str, value: Entity, span: Span | None = None, declared: Span | None = None) -> Binding:
+        binding = Binding(value, span, declared)
+        self.names[name] = binding
+        return binding
+
+    def earlier(self, name: str) -> Binding | None:
+        """The binding that another one of this name would contradict."""
+        own = self.names.get(name)
+        return own if own is not None or self.sibling is None else self.sibling.names.get(name)
+
+    def find(self, name: str) -> tuple[Binding, Scope] | None:
+        """The binding as it is in the scope where it was made."""
+        scope: Scope | None = self
+        while scope is not None:
+            binding = scope.names.get(name)
+            if binding is not None:
+                return binding, scope
+            scope = scope.parent
+        return None
+
+    def use(self, name: str) -> Binding | None:
+        """The binding as it is seen from this scope's frame; it counts as used."""
+        found = self.find(name)
+        if found is None:
+            return None
+        binding, home = found
+        binding.used = True
+        if home.frame is self.frame or home.frame is None or self.frame is None:
+            return binding
+        crossed: list[GraphFrame] = []
+        frame: GraphFrame | None = self.frame
+        while frame is not None and frame is not home.frame:
+            crossed.append(frame)
+            frame = frame.parent
+        value = binding.value
+        for inner in reversed(crossed):
+            value = inner.capture(name, value)
+        return Binding(value, binding.span, binding.declared)
+
+    def visible(self) -> list[str]:
+        """Every name that is visible from here."""
+        names: dict[str, None] = {}
+        scope: Scope | None = self
+        while scope is not None:
+            names.update(dict.fromkeys(scope.names))
+            scope = scope.parent
+        return list(names)
+
+
+class GraphFrame:
+    """One graph under construction, and the chain of uses that led to it."""
+
+    def __init__(self, graph: Graph, parent: GraphFrame | None, labels: LabelAllocator, trace: tuple[CallSite, ...]) -> None:
+        self.graph = graph
+        self.parent = parent
+        self.labels = labels
+        self.trace = trace
+        self.reads: dict[str, object] = {}
+        self.ties: list[PendingTie] = []
+        self.has_inlined = False
+        """Whether a loop or block has put its stages into this graph: however many there are, the body is not a single stage."""
+        self.inline_depth = 0
+        """The number of nested loops and blocks being elaborated whose stages go into this graph."""
+        self._captured: dict[str, Entity] = {}
+
+    def capture(self, name: str, value: Entity) -> Entity:
+        """What an outer `name` is within this frame."""
+        if name not in self._captured:
+            self.reads[name] = token(value)
+            self._captured[name] = self._inner(name, value)
+        return self._captured[name]
+
+    def _inner(self, name: str, value: Entity) -> Entity:
+        if isinstance(value, Value):
+            self.graph.captures += 1
+            return self.add_input(value, value.name or name)
+        if isinstance(value, TensorTuple):
+            self.graph.captures += len(value.values)
+            return TensorTuple(tuple(self.add_input(v, v.name) for v in value.values))
+        if isinstance(value, SharedDef):
+            self.graph.modules.append(value.module)
+        return value
+
+    @contextmanager
+    def inlining(self) -> Iterator[None]:
+        """While a loop or a block puts its stages into this graph."""
+        self.has_inlined = True
+        self.inline_depth += 1
+        try:
+            yield
+        finally:
+            self.inline_depth -= 1
+
+    def add_input(self, outer: Value, name: str) -> Value:
+        """A further input of the graph, of the type of an outer tensor."""
+        inner = Value(outer.type, outer.span, name)
+        inner.spatial = outer.spatial
+        self.graph.inputs.append(inner)
+        return inner
+
+
+def trace_of(scope: Scope) -> tuple[CallSite, ...]:
+    """The chain of uses that led to a scope."""
+    return scope.frame.trace if scope.frame is not None else ()
+
+
+def distinct(names: Iterable[ast.Name]) -> None:
+    """Rejects a name that occurs twice among the parameters of one definition."""
+    seen: dict[str, Span] = {}
+    for name in names:
+        if name.name in seen and name.name != "_":
+            raise Failure(BoundTwice(name.name), name.span, ((seen[name.name], "bound here"),))
+        seen[name.name] = name.span
+
+
+def token(value: Entity) -> object:
+    """What a graph can depend on of a binding: the value, or for tensors the type."""
+    if isinstance(value, Value):
+        return ("tensor", value.type, value.spatial)
+    if isinstance(value, TensorTuple):
+        return ("tensors", tuple((v.type, v.spatial) for v in value.values))
+    if isinstance(value, SharedDef):
+        return ("shared", id(value.module))
+    if isinstance(value, BlockDef):
+        return ("block", id(value.node))
+    if isinstance(value, StageClosure):
+        keywords = [(k.name, k.value.value if isinstance(k.value, ConstExpr) else k.value) for k in value.keywords]
+        activation = value.activation and value.activation.op
+        return ("closure", token(value.stage), strict_key((*(k.value for k in value.positional), *keywords, activation)))
+    if isinstance(value, Unknown):
+        return UNKNOWN
+    if isinstance(value, (int, float, str, tuple)):
+        return strict_key(value)
+    return value
