@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netc.compiler.elaborate import elaborate, standing
+from netc.compiler.elaborate.foreign_names import source as names_source
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
@@ -20,10 +21,20 @@ from .files import Loader, Unreadable
 from .problems import NoModel, diagnostic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from netc.compiler.ir.graph import Program
+    from netc.compiler.ops import Operator
     from netc.dsl.source import SourceFile
+
+
+def _names_in_torch() -> Mapping[type[Operator], str]:
+    from netc.compiler.backends.torch.table import names
+
+    return names()
+
+
+names_source(_names_in_torch)
 
 
 class Choice(Record):

@@ -6,12 +6,15 @@ In: the registry of operators. Out: text. Nothing here is kept by hand; a word t
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from inspect import cleandoc
 from typing import Any
 
 from netc.compiler.ir.types import DType
 from netc.compiler.ops import Operator
 from netc.compiler.ops.base import Arg, Init, Required
+from netc.compiler.ops.element_types import ANY
+from netc.compiler.ops.operand import Input
 
 from .analysis import Choice, analyse
 from .table import align
@@ -21,7 +24,7 @@ def families() -> dict[str, list[type[Operator]]]:
     """The operators that can be written as stages, by family, in the order of their declaration."""
     found: dict[str, list[type[Operator]]] = {}
     for operator in Operator.registry.values():
-        if operator.inputs:
+        if operator.operands:
             found.setdefault(family_of(operator), []).append(operator)
     return dict(sorted(found.items()))
 
@@ -71,20 +74,37 @@ def page(operator: type[Operator], level: int = 1) -> str:
     """One operator's page, as Markdown."""
     parts = [f"{'#' * level} {operator.name}", cleandoc(operator.__doc__ or ""), f"    {signature(operator)}"]
     parts += _inputs(operator), _arguments(operator)
-    parts.append(f"PyTorch: {operator.torch or 'composed'}. ONNX: {operator.onnx or 'composed'}.")
+    parts.append(" ".join(f"{backend}: {printed(operator)}." for backend, printed in _backends().items()))
     parts += [example(text) for text in operator.examples]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def _backends() -> dict[str, Callable[[type[Operator]], str]]:
+    """For each backend, how it says what an operator is there."""
+    from netc.compiler.backends.onnx.table import printed as in_onnx
+    from netc.compiler.backends.torch.table import printed as in_torch
+
+    return {"PyTorch": in_torch, "ONNX": in_onnx}
+
+
+def _input(operand: Input[Any]) -> str:
+    """One input, with what its declaration says of it."""
+    facts = ["optional"] if operand.optional else []
+    facts += ["or a number"] if operand.or_number else []
+    if operand.elements != ANY:
+        facts.append(operand.elements.text)
+    if operand.like:
+        facts.append(f"of the type of `{operand.like}`")
+    if operand.axes.needed:
+        facts.append(operand.axes.needed)
+    name = f"any number of tensors `{operand.name}`" if operand.many else f"`{operand.name}`"
+    return name + (f" ({'; '.join(facts)})" if facts else "")
+
+
 def _inputs(operator: type[Operator]) -> str:
-    said = []
-    for name in operator.inputs:
-        if name.startswith("*"):
-            said.append(f"any number of tensors `{name[1:]}`")
-        else:
-            said.append(f"`{name.rstrip('?')}`" + (" (optional)" if name.endswith("?") else ""))
+    said = [_input(operand) for operand in operator.operands.values()]
     notes = ["may be followed by an activation: `" + operator.name + " ... relu`"] if operator.takes_activation else []
-    notes += ["may stand as a bare word behind another stage"] if operator.is_activation else []
+    notes += ["may follow another stage as a bare word"] if operator.is_activation else []
     notes += [f"written `a {operator.symbol} b` between tensors"] if operator.symbol else []
     return "Takes " + ", ".join(said) + "." + "".join(f" It {note}." if note[0] != "w" else f" It is {note}." for note in notes)
 

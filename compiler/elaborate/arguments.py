@@ -14,7 +14,7 @@ from ..errors.names import ArgumentTwice, MissingArgument, TooManyArguments, Unk
 from ..ir.graph import Value
 from ..ir.types import DTYPES
 from ..ops.base import Arg, Operator, Required
-from ..ops.kinds import BOOL, DTYPE, InvalidArgument, Kind, ListKind
+from ..ops.kinds import DTYPE, FLAG, InvalidArgument, Kind, ListKind
 from .evaluate import MISSPELT, evaluate
 from .limits import check_number
 from .partial import TrailingActivation, activation_named, is_activation
@@ -185,7 +185,7 @@ def raw_value(owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Sco
         return word
     if (
         isinstance(expr, ast.Name)
-        and (kind.words or kind is BOOL)
+        and (kind.words or kind is FLAG)
         and expr.name not in MISSPELT
         and scope.find(expr.name) is None
         and expr.name not in session.dims
@@ -229,7 +229,7 @@ def near_type(name: str) -> list[str]:
 
 def flag(owner: str, keyword: ast.Keyword, scope: Scope, session: Session) -> bool:
     """The value of a keyword that must be true or false."""
-    value: bool = _convert(owner, keyword.name, BOOL, keyword.value, scope, session)
+    value: bool = _convert(owner, keyword.name, FLAG, keyword.value, scope, session)
     return value
 
 

@@ -16,7 +16,7 @@ from ..errors.names import NO_LEVEL, TAKEN_LABELS, BadLabel, LabelTwice, LabelWi
 from ..errors.structure import NoTie, SymbolicParameter
 from ..ir.graph import OpNode, SharedModule, Value
 from ..ir.types import show_shape
-from ..ops.base import Operator, OperatorError, OpInputs, ParameterSpec
+from ..ops.base import Operator, OperatorError, ParameterSpec
 from ..ops.dense import Dense
 from .arguments import BoundArguments, bind_operator
 from .evaluate import evaluate
@@ -74,7 +74,7 @@ def add_operator(
     shared: SharedModule | None = None,
 ) -> Flow:
     """Asks the operator's rules and adds it to the frame's graph."""
-    given = OpInputs(tuple(v.type for v in inputs), session.facts)
+    given = op.bind(tuple(v.type for v in inputs), session.facts)
     try:
         results = op.infer(given)
     except OperatorError as refusal:
@@ -170,7 +170,7 @@ def main_result(flow: Flow) -> Flow:
 def check_arity(cls: type[Operator], inputs: list[Value], span: Span) -> None:
     least, most = cls.arity()
     if len(inputs) < least or (most is not None and len(inputs) > most):
-        names = [n.strip("?*") for n in cls.inputs]
+        names = list(cls.operands)
         hint = f"feed it a tuple: `({', '.join(names[:least])}) -> {cls.name}`" if least > 1 else ""
         if least == most == 1 and inputs:
             hint = "go on with one of them, `(a, b) = ...`, or join them, as by `-> concat axis=1`"

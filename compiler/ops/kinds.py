@@ -112,7 +112,7 @@ class ScalarKind(Kind["Dim | float | bool"]):
         return value
 
 
-class BoolKind(Kind[bool]):
+class FlagKind(Kind[bool]):
     def describe(self) -> str:
         return "`true` or `false`"
 
@@ -207,7 +207,7 @@ DIM = SizeKind(None)
 NUMBER = NumberKind()
 FRACTION = NumberKind(0, 1)
 SCALAR = ScalarKind()
-BOOL = BoolKind()
+FLAG = FlagKind()
 STRING = StringKind()
 DTYPE = DTypeKind()
 AXIS = IntKind()

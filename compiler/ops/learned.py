@@ -1,6 +1,6 @@
-"""What layers with weights share: the check of their input, and how their parameters start.
+"""The parameters that layers with weights share, and their initial values.
 
-In: types of inputs. Out: initialisers and parameter specs as PyTorch's modules have them.
+In: shapes and element types. Out: initialisers and parameter specs as PyTorch's modules have them.
 """
 
 from __future__ import annotations
@@ -8,18 +8,8 @@ from __future__ import annotations
 from math import sqrt
 
 from ..dims import Dim
-from ..errors.base import input_
-from ..errors.operators import NeedsFloat
-from ..ir.types import DType, Shape, TensorType
-from .base import Init, OperatorError, OpInputs, ParameterSpec
-
-
-def float_input(operator: str, given: OpInputs, index: int = 0) -> TensorType:
-    """The input number `index`, refused unless it is floating-point."""
-    x = given[index]
-    if not x.dtype.is_float:
-        raise OperatorError(NeedsFloat(operator, x), input_(index))
-    return x
+from ..ir.types import DType, Shape
+from .base import Init, ParameterSpec
 
 
 def fan_in_uniform(fan_in: Dim) -> Init:

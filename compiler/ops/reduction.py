@@ -12,12 +12,13 @@ from typing import ClassVar
 from ..dims import Dim
 from ..errors.base import argument
 from ..errors.operators import BadArgument
-from ..ir.types import BOOL as BOOL_TYPE
-from ..ir.types import FLOAT32, INT64, DType, Shape, TensorType
+from ..ir.types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
 from .axes import front_axes, normalize_axis
 from .base import Arg, Operator, OperatorError, OpInputs, numel
-from .kinds import AXES, AXIS, BOOL, INT, NUMBER, Kind, NumberKind
-from .pointwise import ANYTHING, FLOATS, NUMBERS, require_dtype, require_exact_scalar
+from .element_types import FLOATS, NUMBERS
+from .kinds import AXES, AXIS, FLAG, INT, NUMBER, Kind, NumberKind
+from .operand import Input
+from .scalars import require_exact_scalar
 
 
 class PowerKind(Kind["int | float"]):
@@ -35,8 +36,8 @@ class PowerKind(Kind["int | float"]):
 class Reduction(Operator):
     """Reduces the axes that `axes` tells, all if it is not given any."""
 
-    takes: ClassVar[tuple[str, ...]] = ANYTHING
-    keepdim = Arg(BOOL, default=False)
+    x = Input()
+    keepdim = Arg(FLAG, default=False)
     work: ClassVar[int] = 1
     """Operations for each element of the input."""
 
@@ -51,9 +52,8 @@ class Reduction(Operator):
             return tuple(range(x.rank))
         return tuple(axis for axis in front_axes(self.name, written, x) if axis < x.rank)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
-        require_dtype(self.name, x, self.takes)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         axes = self.axes(x)
         kept: Shape = tuple(1 if axis in axes else d for axis, d in enumerate(x.shape) if self.keepdim or axis not in axes)
         return (TensorType(self.element(x.dtype), kept),)
@@ -64,7 +64,7 @@ class Reduction(Operator):
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """So many for each element of the input."""
-        return self.work * numel(given[0].shape)
+        return self.work * numel(given.x.shape)
 
 
 class OverAxes(Reduction):
@@ -95,9 +95,7 @@ class Mean(OverAxes):
     """The mean."""
 
     name = "mean"
-    torch = "torch.mean"
-    onnx = "ReduceMean"
-    takes = FLOATS
+    x = Input(FLOATS)
     examples = ("input 3x8x8 -> mean axis=[2, 3]", "input [T, 8] -> mean axis=1")
 
 
@@ -105,8 +103,6 @@ class Sum(OverAxes):
     """The sum; of integers and truth values, an int64."""
 
     name = "sum"
-    torch = "torch.sum"
-    onnx = "ReduceSum"
     examples = ("input [T, 8] -> sum axis=-1",)
 
     def element(self, dtype: DType) -> DType:
@@ -117,14 +113,12 @@ class Prod(OverAxis):
     """The product; of integers and truth values, an int64."""
 
     name = "prod"
-    torch = "torch.prod"
-    onnx = "ReduceProd"
     examples = ("input 4 -> prod axis=-1",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         if self.keepdim and self.axis is None:
             raise OperatorError(BadArgument(self.name, "keepdim", "true", "goes only with `axis`"), argument("keepdim"))
-        return super().infer(given)
+        return super().rule(given)
 
     def element(self, dtype: DType) -> DType:
         return _summed(dtype)
@@ -135,8 +129,8 @@ class MinMaxReduction(OverAxes):
 
     extras = True
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (values,) = super().infer(given)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (values,) = super().rule(given)
         return (values, values.with_dtype(INT64)) if self.has_places else (values,)
 
     @property
@@ -150,8 +144,6 @@ class Max(MinMaxReduction):
     """The greatest; with one axis, its places too: `(values, places) = x -> max axis=1`."""
 
     name = "max"
-    torch = "torch.max, torch.amax"
-    onnx = "ReduceMax, ArgMax"
     examples = ("input [T, 8] -> max axis=1", "x = input 4; (values, places) = x -> max axis=1; out values, places")
 
 
@@ -159,15 +151,13 @@ class Min(MinMaxReduction):
     """The least; with one axis, its places too: `(values, places) = x -> min axis=1`."""
 
     name = "min"
-    torch = "torch.min, torch.amin"
-    onnx = "ReduceMin, ArgMin"
     examples = ("input [T, 8] -> min axis=1",)
 
 
 class ArgReduction(OverAxis):
     """A place along an axis; without one, among all elements in order."""
 
-    takes = NUMBERS
+    x = Input(NUMBERS)
 
     def element(self, dtype: DType) -> DType:
         return INT64
@@ -177,8 +167,6 @@ class Argmax(ArgReduction):
     """The place of the greatest."""
 
     name = "argmax"
-    torch = "torch.argmax"
-    onnx = "ArgMax"
     examples = ("input 10 -> argmax axis=-1",)
 
 
@@ -186,16 +174,14 @@ class Argmin(ArgReduction):
     """The place of the least."""
 
     name = "argmin"
-    torch = "torch.argmin"
-    onnx = "ArgMin"
     examples = ("input 10 -> argmin axis=-1",)
 
 
 class Spread(OverAxes):
     """A measure of deviation from the mean. `correction` is taken off the count: 1 for a sample, 0 for a whole population."""
 
-    takes = FLOATS
     work = 4
+    x = Input(FLOATS)
     correction = Arg(INT, default=1)
 
 
@@ -203,8 +189,6 @@ class Var(Spread):
     """The variance."""
 
     name = "var"
-    torch = "torch.var"
-    onnx = "ReduceMean, Sub, Mul, ReduceSum and Div"
     examples = ("input 3x8x8 -> var axis=[2, 3] correction=0",)
 
 
@@ -212,8 +196,6 @@ class Std(Spread):
     """The standard deviation."""
 
     name = "std"
-    torch = "torch.std"
-    onnx = "ReduceMean, Sub, Mul, ReduceSum, Div and Sqrt"
     examples = ("input 3x8x8 -> std axis=[2, 3]",)
 
 
@@ -221,10 +203,8 @@ class Norm(OverAxes):
     """The p-norm of vectors: the p-th root of the sum of p-th powers."""
 
     name = "norm"
-    torch = "torch.linalg.vector_norm"
-    onnx = "ReduceL2, ReduceL1, ReduceMax"
-    takes = FLOATS
     work = 2
+    x = Input(FLOATS)
     p = Arg(PowerKind(), default=2, positional=True)
     axis = Arg(AXES, default=None, alias="dim")
     examples = ("input 8 -> norm axis=-1", "input 8 -> norm 1 axis=-1 keepdim=true")
@@ -234,17 +214,14 @@ class Normalize(Operator):
     """Vectors along an axis, each divided by its p-norm, which is taken to be at least `eps`."""
 
     name = "normalize"
-    torch = "torch.nn.functional.normalize"
-    onnx = "ReduceL2, Max and Div"
-    takes: ClassVar[tuple[str, ...]] = FLOATS
+    x = Input(FLOATS)
     p = Arg(PowerKind(), default=2)
     axis = Arg(AXIS, default=1, positional=True, alias="dim")
     eps = Arg(NUMBER, default=1e-12)
     examples = ("input 64 -> normalize", "input [T, 64] -> normalize axis=-1 p=1")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
-        require_dtype(self.name, x, self.takes)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         normalize_axis(self.name, self.axis, x)
         require_exact_scalar(self.name, x, self.eps, "eps")
         return (x,)
@@ -255,15 +232,13 @@ class Normalize(Operator):
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The norms, and a division for each element."""
-        return 3 * numel(given[0].shape)
+        return 3 * numel(given.x.shape)
 
 
 class Logsumexp(OverAxes):
     """The logarithm of the sum of exponentials."""
 
     name = "logsumexp"
-    torch = "torch.logsumexp"
-    onnx = "ReduceLogSumExp"
     work = 2
     examples = ("input 8 -> logsumexp axis=-1",)
 
@@ -275,15 +250,13 @@ class Quantifier(OverAxes):
     """Numbers count as true unless they are 0. The result is bool, but uint8 of uint8, as in PyTorch."""
 
     def element(self, dtype: DType) -> DType:
-        return dtype if dtype.kind == "uint" else BOOL_TYPE
+        return dtype if dtype.kind == "uint" else BOOL
 
 
 class Any(Quantifier):
     """Whether any is true."""
 
     name = "any"
-    torch = "torch.any"
-    onnx = "Cast and ReduceMax"
     examples = ("x = input 8; x > 0 -> any axis=-1",)
 
 
@@ -291,18 +264,17 @@ class All(Quantifier):
     """Whether all are true."""
 
     name = "all"
-    torch = "torch.all"
-    onnx = "Cast and ReduceMin"
     examples = ("x = input 8; x > 0 -> all axis=-1",)
 
 
 class Cumulative(Operator):
     """Of all elements of an axis up to each."""
 
+    x = Input()
     axis = Arg(AXIS, positional=True, alias="dim")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         normalize_axis(self.name, self.axis, x)
         return (x.with_dtype(_summed(x.dtype)),)
 
@@ -311,8 +283,6 @@ class Cumsum(Cumulative):
     """The sum of all elements up to each; of integers and truth values, an int64."""
 
     name = "cumsum"
-    torch = "torch.cumsum"
-    onnx = "CumSum"
     examples = ("input [T] -> cumsum axis=1",)
 
 
@@ -320,6 +290,4 @@ class Cumprod(Cumulative):
     """The product of all elements up to each; of integers and truth values, an int64."""
 
     name = "cumprod"
-    torch = "torch.cumprod"
-    onnx = "Pad, Slice and Mul, or Where and ReduceProd"
     examples = ("input 8 -> cumprod axis=1",)

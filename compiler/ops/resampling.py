@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, TypeVar
 from netc.dsl.record import Record
 
 from ..dims import Dim, SymDim, advice, bounds, show
-from ..errors.base import STAGE, argument, input_
-from ..errors.operators import BadArgument, DTypeMismatch, EmptyResult, Unprovable, WrongRank, WrongSize
+from ..errors.base import STAGE, argument
+from ..errors.operators import BadArgument, EmptyResult, NeedsFloat, Unprovable, WrongRank, WrongSize
 from ..ir.types import Shape, TensorType, show_shape
 from .base import Arg, Operator, OperatorError, OpInputs, numel
-from .kinds import BOOL, SIZE, InvalidArgument, Kind, ListKind, NumberKind, WordKind
-from .learned import float_input
+from .element_types import BYTES, FLOATS
+from .kinds import FLAG, SIZE, InvalidArgument, Kind, ListKind, NumberKind, WordKind
+from .operand import SPATIAL, Input, axes
 from .windows import spatial_axes
 
 if TYPE_CHECKING:
@@ -98,21 +99,20 @@ class Upsample(Operator):
     """
 
     name = "upsample"
-    torch = "torch.nn.Upsample, torch.nn.functional.interpolate"
-    onnx = "Resize, Gather, AveragePool or MatMul"
     spatial = True
+    x = Input(FLOATS | BYTES, SPATIAL)
     size = Arg(ListKind(SIZE, scalar=True, least=1), default=None)
     scale = Arg(ListKind(FactorKind(), scalar=True, least=1), default=None, alias="scale_factor")
     mode = Arg(ModeKind("nearest", "nearest_exact", "linear", "bilinear", "trilinear", "bicubic", "lanczos", "area"), default="nearest")
-    align_corners = Arg(BOOL, default=None)
-    recompute_scale_factor = Arg(BOOL, default=False)
-    antialias = Arg(BOOL, default=False)
+    align_corners = Arg(FLAG, default=None)
+    recompute_scale_factor = Arg(FLAG, default=False)
+    antialias = Arg(FLAG, default=False)
     examples = ("input 8xHxW -> upsample scale=2", "input 3x20x20 -> upsample size=32x32 mode=bilinear align_corners=true")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
-        if x.dtype.kind != "uint" or self.mode not in (*_NEAREST, *_SMOOTH):
-            float_input(self.name, given)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
+        if not x.dtype.is_float and self.mode not in (*_NEAREST, *_SMOOTH):
+            raise OperatorError(NeedsFloat(self.name, x), given.at("x"))
         self._check_mode(x)
         self._check_options()
         sizes: Shape = (*x.shape[:2], *(s.result for s in self.stretches(x)))
@@ -207,7 +207,7 @@ class Upsample(Operator):
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """A multiply-add for each element that is weighed; a wider surrounding of `antialias` is not counted."""
         if self.mode == "area":
-            return numel(given[0].shape)
+            return numel(given.x.shape)
         return 2 * _TAPS.get(self.mode, 0) * numel(results[0].shape)
 
 
@@ -218,25 +218,20 @@ class GridSample(Operator):
     """
 
     name = "grid_sample"
-    torch = "torch.nn.functional.grid_sample"
-    onnx = "GridSample"
-    inputs = ("x", "grid")
     spatial = True
+    x = Input(FLOATS, axes("N C ...", "[N, C, height, width] or [N, C, depth, height, width]", least=4, most=5))
+    grid = Input(FLOATS, axes("N ... n"), like="x")
     mode = Arg(WordKind("bilinear", "nearest", "bicubic"), default="bilinear")
     padding_mode = Arg(WordKind("zeros", "border", "reflection"), default="zeros")
-    align_corners = Arg(BOOL, default=False)
+    align_corners = Arg(FLAG, default=False)
     examples = ("x = input 3x8x8; grid = input [5, 6, 2]; (x, grid) -> grid_sample",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x, grid = (float_input(self.name, given, index) for index in (0, 1))
-        if x.dtype != grid.dtype:
-            raise OperatorError(DTypeMismatch(self.name, x, grid), input_(1))
-        if x.rank not in (4, 5):
-            raise OperatorError(WrongRank(self.name, "[N, C, height, width] or [N, C, depth, height, width]", x), input_(0))
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x, grid = given.x, given.grid
         axes = x.rank - 2
         needed = f"a grid [N, {'height, width' if axes == 2 else 'depth, height, width'}, {axes}]"
         if grid.rank != x.rank:
-            raise OperatorError(WrongRank(self.name, needed, grid), input_(1))
+            raise OperatorError(WrongRank(self.name, needed, grid), given.at("grid"))
         self._refuse_unless(grid.shape[-1], axes, f"{needed}, one coordinate for each spatial axis", given)
         batch = f"a grid for each of the {show(x.shape[0])} images of {show_shape(x.shape)}"
         self._refuse_unless(grid.shape[0], x.shape[0], batch, given)
@@ -248,12 +243,12 @@ class GridSample(Operator):
     def _refuse_unless(self, found: Dim, wanted: Dim, needed: str, given: OpInputs) -> None:
         same = given.facts.equal(found, wanted)
         if same is False:
-            raise OperatorError(WrongSize(self.name, needed, given[1]), input_(1))
+            raise OperatorError(WrongSize(self.name, needed, given.grid), given.at("grid"))
         if same is None:
-            raise OperatorError(Unprovable(self.name, wanted, found, f"it needs {needed}", advice(wanted, found) or ""), input_(1))
+            raise OperatorError(Unprovable(self.name, wanted, found, f"it needs {needed}", advice(wanted, found) or ""), given.at("grid"))
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """A multiply-add for each element that is weighed."""
         along = {"nearest": 0, "bilinear": 2, "bicubic": 4}[self.mode]
-        taps = along**2 if given[0].rank == 4 else along**3
+        taps = along**2 if given.x.rank == 4 else along**3
         return 2 * taps * numel(results[0].shape)

@@ -13,33 +13,32 @@ from ..errors.shape import UnprovableSize
 from ..ir.types import INT64, TensorType, show_shape
 from .axes import normalize_axis
 from .base import Arg, Operator, OperatorError, OpInputs, numel
-from .indexing import at_most_text
-from .kinds import AXIS, BOOL, SIZE
-from .pointwise import NUMBERS, require_dtype
+from .conditions import at_most_text
+from .element_types import NUMBERS
+from .kinds import AXIS, FLAG, SIZE
+from .operand import Input
 
 
 class _Order(Operator):
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One for each element of the input."""
-        return numel(given[0].shape)
+        return numel(given.x.shape)
 
 
 class Topk(_Order):
     """The `k` greatest elements of an axis (the least, if `largest` is false), and their places: `(values, places) = x -> topk 3`."""
 
     name = "topk"
-    torch = "torch.topk"
-    onnx = "TopK"
     extras = True
+    x = Input(NUMBERS)
     k = Arg(SIZE, positional=True)
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
-    largest = Arg(BOOL, default=True)
-    sorted = Arg(BOOL, default=True)
+    largest = Arg(FLAG, default=True)
+    sorted = Arg(FLAG, default=True)
     examples = ("input [T, 8] -> topk 3", "x = input 8; (values, places) = x -> topk 2 largest=false; out values, places")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
-        require_dtype(self.name, x, NUMBERS)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         axis = normalize_axis(self.name, self.axis, x)
         size = x.shape[axis] if x.rank else 1
         enough = given.facts.at_least(size, self.k)
@@ -57,16 +56,15 @@ class Sort(_Order):
     """The elements in order along an axis, and the places they had: `(values, places) = x -> sort axis=1`."""
 
     name = "sort"
-    torch = "torch.sort"
-    onnx = "TopK"
     extras = True
+    x = Input()
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
-    descending = Arg(BOOL, default=False)
-    stable = Arg(BOOL, default=False)
+    descending = Arg(FLAG, default=False)
+    stable = Arg(FLAG, default=False)
     examples = ("input [T, 8] -> sort", "x = input 8; (values, places) = x -> sort descending=true; out values, places")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         normalize_axis(self.name, self.axis, x)
         return x, x.with_dtype(INT64)
 
@@ -75,14 +73,13 @@ class Argsort(_Order):
     """The places that the elements of an axis have, in the order of the elements."""
 
     name = "argsort"
-    torch = "torch.argsort"
-    onnx = "TopK"
+    x = Input()
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
-    descending = Arg(BOOL, default=False)
-    stable = Arg(BOOL, default=False)
+    descending = Arg(FLAG, default=False)
+    stable = Arg(FLAG, default=False)
     examples = ("input [T, 8] -> argsort axis=1",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         normalize_axis(self.name, self.axis, x)
         return (x.with_dtype(INT64),)

@@ -12,8 +12,6 @@ class Sin(Real):
     """The sine."""
 
     name = "sin"
-    torch = "torch.sin"
-    onnx = "Sin"
     examples = ("input 3 -> sin",)
 
 
@@ -21,8 +19,6 @@ class Cos(Real):
     """The cosine."""
 
     name = "cos"
-    torch = "torch.cos"
-    onnx = "Cos"
     examples = ("input 3 -> cos",)
 
 
@@ -30,8 +26,6 @@ class Tan(Real):
     """The tangent."""
 
     name = "tan"
-    torch = "torch.tan"
-    onnx = "Tan"
     examples = ("input 3 -> tan",)
 
 
@@ -39,8 +33,6 @@ class Asin(Real):
     """The angle whose sine it is; nan beyond -1 and 1."""
 
     name = "asin"
-    torch = "torch.asin"
-    onnx = "Asin"
     examples = ("input 3 -> tanh -> asin",)
 
 
@@ -48,8 +40,6 @@ class Acos(Real):
     """The angle whose cosine it is; nan beyond -1 and 1."""
 
     name = "acos"
-    torch = "torch.acos"
-    onnx = "Acos"
     examples = ("input 3 -> tanh -> acos",)
 
 
@@ -57,8 +47,6 @@ class Atan(Real):
     """The angle whose tangent it is."""
 
     name = "atan"
-    torch = "torch.atan"
-    onnx = "Atan"
     examples = ("input 3 -> atan",)
 
 
@@ -66,8 +54,6 @@ class Sinh(Real):
     """The hyperbolic sine."""
 
     name = "sinh"
-    torch = "torch.sinh"
-    onnx = "Sinh"
     examples = ("input 3 -> sinh",)
 
 
@@ -75,8 +61,6 @@ class Cosh(Real):
     """The hyperbolic cosine."""
 
     name = "cosh"
-    torch = "torch.cosh"
-    onnx = "Cosh"
     examples = ("input 3 -> cosh",)
 
 
@@ -84,8 +68,6 @@ class Asinh(Real):
     """The number whose hyperbolic sine it is."""
 
     name = "asinh"
-    torch = "torch.asinh"
-    onnx = "Asinh"
     examples = ("input 3 -> asinh",)
 
 
@@ -93,8 +75,6 @@ class Acosh(Real):
     """The number whose hyperbolic cosine it is; nan below 1."""
 
     name = "acosh"
-    torch = "torch.acosh"
-    onnx = "Acosh"
     examples = ("input 3 -> cosh -> acosh",)
 
 
@@ -102,6 +82,4 @@ class Atanh(Real):
     """The number whose hyperbolic tangent it is."""
 
     name = "atanh"
-    torch = "torch.atanh"
-    onnx = "Atanh"
     examples = ("input 3 -> tanh -> atanh",)

@@ -37,10 +37,10 @@ def command(name: str | None, markdown: bool) -> None:
 
 def _as_pytorch_has_it(name: str) -> list[str]:
     """The operators that go by this name in PyTorch, such as `nn.Linear`."""
-    from netc.compiler.ops import Operator
+    from netc.compiler.backends.torch.table import names
 
     wanted = name.rpartition(".")[2].lower()
-    return [op.name for op in Operator.registry.values() if wanted in op.torch.lower().replace(",", "").replace(".", " ").split()][:2]
+    return [op.name for op, text in names().items() if wanted in text.lower().replace(",", "").replace(".", " ").split()][:2]
 
 
 def _unknown(name: str, known: list[str]) -> str:

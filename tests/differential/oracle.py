@@ -117,7 +117,7 @@ def _flat(out: Any) -> list[torch.Tensor]:
 
 def _emitted(use: Use, results: int) -> Callable[..., Any]:
     op = use.build()
-    given = OpInputs(use.inputs, Facts.nothing())
+    given = op.bind(use.inputs, Facts.nothing())
     inputs = tuple(Value(t, NOWHERE) for t in use.inputs)
     outputs = tuple(Value(t, NOWHERE) for t in _types(op, given, results))
     specs: tuple[ParameterSpec, ...] = ()
@@ -155,7 +155,7 @@ def _types(op: Operator, given: OpInputs, results: int) -> tuple[TensorType, ...
     try:
         return op.infer(given)[:results]
     except OperatorError:
-        return (given[0],) * results
+        return given.types[:1] * results
 
 
 def _resolved(code: Code) -> Code:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from netc.compiler.ir.types import DTYPES, TensorType
-from netc.compiler.ops.kinds import BOOL, DTypeKind, Kind, StringKind
+from netc.compiler.ops.kinds import FLAG, DTypeKind, Kind, StringKind
 from tests.differential.use import Use
 
 EXTREMES = (0, -1, 1000, 2**63)
@@ -112,7 +112,7 @@ def _additions(use: Use) -> Iterator[Use]:
 
 def _others(kind: Kind[Any], default: Any) -> Iterator[Any]:
     """Values for an argument that has this one."""
-    if isinstance(default, bool) or kind is BOOL:
+    if isinstance(default, bool) or kind is FLAG:
         yield not default
     elif kind.words:
         yield from (word for word in kind.words if word != default)

@@ -151,7 +151,7 @@ VALUES: dict[type, Callable[[Draw, Any, tuple[TensorType, ...]], Any]] = {
     k.SizeKind: lambda draw, kind, types: draw(st.integers(1 if kind.low is None else kind.low, 6)),
     k.NumberKind: _number,
     k.ScalarKind: lambda draw, kind, types: draw(st.sampled_from(SCALARS)),
-    k.BoolKind: lambda draw, kind, types: draw(st.booleans()),
+    k.FlagKind: lambda draw, kind, types: draw(st.booleans()),
     k.DTypeKind: lambda draw, kind, types: draw(st.sampled_from(list(DTYPES))),
     k.ListKind: _list,
     k.SizesKind: _sizes,

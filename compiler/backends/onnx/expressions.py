@@ -94,11 +94,6 @@ class TensorExpr(Record):
         return TensorExpr(self.site, self.site.add("Where", names), via).cast(then.dtype)
 
 
-def operand(site: Site, index: int = 0) -> TensorExpr:
-    """An input of the operator."""
-    return TensorExpr(site, site.inputs[index], site.given[index].dtype)
-
-
 def wide_integer(dtype: DType) -> DType:
     """int32 for int16, which has few kernels; others stay."""
     return INT32 if dtype.name == "int16" else dtype

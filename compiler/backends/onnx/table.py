@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +13,27 @@ from ...ir.graph import OpNode
 from ...ir.types import DType, Shape, TensorType
 from ...ops.base import Operator, OpInputs
 
+if TYPE_CHECKING:
+    from .expressions import TensorExpr
+
 
 class Site(Protocol):
-    """The use of an operator that is to be written, and the graph it is written into. Tensors are named by str."""
+    """The use of an operator that is to be written, and the graph it is written into. Tensors are named by str.
+
+    `site.x` is the input declared as `x`, `site.given.x` its type; `inputs` has the names of all inputs, `results` the types of the
+    results that are used.
+    """
 
     node: OpNode
     given: OpInputs
     results: tuple[TensorType, ...]
     inputs: tuple[str, ...]
+
+    def __getattr__(self, name: str) -> TensorExpr: ...
+
+    def __getitem__(self, name: str) -> TensorExpr:
+        """The input of that name."""
+        ...
 
     def add(self, op_type: str, inputs: Sequence[str], **attributes: object) -> str:
         """Adds a node with one output and gives its name. An absent optional input is `""`; attributes that are None are left out."""
@@ -58,15 +71,29 @@ class Site(Protocol):
 Emitter = Callable[[Any, Any], "str | tuple[str, ...]"]
 E = TypeVar("E", bound=Emitter)
 
+Names = str | Mapping[type[Operator], str]
+"""What operators are in ONNX: a text for all of them, or one for each."""
+
 EMITTERS: dict[type[Operator], Emitter] = {}
+NAMES: dict[type[Operator], str] = {}
+"""The operators of ONNX that an operator becomes, for people."""
 
 
-def emits(*operators: type[Operator]) -> Callable[[E], E]:
+def emits(*operators: type[Operator], onnx: Names) -> Callable[[E], E]:
     """Registers `emitter(op, site)`, which gives the name of the result, or of all results."""
 
     def put(emitter: E) -> E:
         for operator in operators:
             EMITTERS[operator] = emitter
+            NAMES[operator] = onnx if isinstance(onnx, str) else onnx[operator]
         return emitter
 
     return put
+
+
+def printed(operator: type[Operator]) -> str:
+    """What the operator becomes in ONNX, for its page in the reference: an operator's name, several, or a description."""
+    from . import ops
+
+    assert ops, "importing the package fills the tables"
+    return NAMES[operator]

@@ -23,12 +23,12 @@ from ....ops.formula import (
 from ..table import Site, emits
 
 
-@emits(Parameter)
+@emits(Parameter, onnx="an initialiser")
 def parameter(op: Parameter, site: Site) -> str:
     return site.parameter("")
 
 
-@emits(Table)
+@emits(Table, onnx="an initialiser; or Range and arithmetic")
 def table(op: Table, site: Site) -> str:
     if op.labelled:
         return site.parameter("")

@@ -8,7 +8,7 @@ from math import inf
 from ....dims import Dim, maximum
 from ....ir.types import BOOL, INT64
 from ....ops.axes import normalize_axis
-from ....ops.base import numel
+from ....ops.base import Operator, numel
 from ....ops.reduction import (
     All,
     Any,
@@ -32,27 +32,35 @@ from ....ops.reduction import (
     Sum,
     Var,
 )
-from ..expressions import INT32, TensorExpr, operand, precise, wide_integer
+from ..expressions import INT32, TensorExpr, precise, wide_integer
 from ..table import Site, emits
 
 
 def _reduce(x: TensorExpr, op_type: str, op: Reduction, *, keepdim: bool | None = None) -> TensorExpr:
     """All axes that the operator reduces."""
     kept = op.keepdim if keepdim is None else keepdim
-    axes = [] if op.written() is None else [x.site.ints(op.axes(x.site.given[0]))]
-    if not x.site.given[0].rank:
+    axes = [] if op.written() is None else [x.site.ints(op.axes(x.site.given.x))]
+    if not x.site.given.x.rank:
         axes = []
     return TensorExpr(x.site, x.site.add(op_type, [x.name, *axes], keepdims=int(kept)), x.dtype)
 
 
-@emits(Mean, Sum, Prod, Logsumexp)
+_REDUCTIONS: dict[type[Operator], str] = {
+    Mean: "ReduceMean",
+    Sum: "ReduceSum",
+    Prod: "ReduceProd",
+    Logsumexp: "ReduceLogSumExp",
+}
+
+
+@emits(*_REDUCTIONS, onnx=_REDUCTIONS)
 def reduction(op: Reduction, site: Site) -> str:
-    return _reduce(operand(site).cast(site.results[0].dtype), op.onnx, op).name
+    return _reduce(site.x.cast(site.results[0].dtype), _REDUCTIONS[type(op)], op).name
 
 
-@emits(Max, Min)
+@emits(Max, Min, onnx={Max: "ReduceMax, ArgMax", Min: "ReduceMin, ArgMin"})
 def extreme(op: MinMaxReduction, site: Site) -> str | tuple[str, ...]:
-    x = operand(site)
+    x = site.x
     values = x.within(wide_integer(x.dtype), lambda y: _reduce(y, f"Reduce{type(op).__name__}", op))
     if len(site.results) == 1:
         return values.name
@@ -62,44 +70,50 @@ def extreme(op: MinMaxReduction, site: Site) -> str | tuple[str, ...]:
 def _place(x: TensorExpr, op_type: str, op: Reduction) -> TensorExpr:
     """Along the one axis."""
     site = x.site
-    if not site.given[0].rank:
+    if not site.given.x.rank:
         return TensorExpr(site, site.scalar(0, INT64), INT64)
     number = x.cast(INT32) if x.dtype.name in ("int16", "bool") else x
-    (axis,) = op.axes(site.given[0])
+    (axis,) = op.axes(site.given.x)
     return number.op(op_type, to=INT64, axis=axis, keepdims=int(op.keepdim))
 
 
-@emits(Argmax, Argmin)
+_POSITIONS: dict[type[Operator], str] = {
+    Argmax: "ArgMax",
+    Argmin: "ArgMin",
+}
+
+
+@emits(*_POSITIONS, onnx=_POSITIONS)
 def place(op: ArgReduction, site: Site) -> str:
-    x = operand(site)
+    x = site.x
     if op.written() is not None:
-        return _place(x, op.onnx, op).name
+        return _place(x, _POSITIONS[type(op)], op).name
     number = x.cast(wide_integer(x.dtype))
     flat = TensorExpr(site, site.add("Reshape", [number.name, site.ints([-1])]), number.dtype)
-    found = flat.op(op.onnx, to=INT64, axis=0, keepdims=0)
-    return site.add("Reshape", [found.name, site.ints([1] * site.given[0].rank)]) if op.keepdim else found.name
+    found = flat.op(_POSITIONS[type(op)], to=INT64, axis=0, keepdims=0)
+    return site.add("Reshape", [found.name, site.ints([1] * site.given.x.rank)]) if op.keepdim else found.name
 
 
-@emits(Var, Std)
+@emits(Var, Std, onnx={Var: "ReduceMean, Sub, Mul, ReduceSum and Div", Std: "ReduceMean, Sub, Mul, ReduceSum, Div and Sqrt"})
 def spread(op: Spread, site: Site) -> str:
     def steps(x: TensorExpr) -> TensorExpr:
         away = x - _reduce(x, "ReduceMean", op, keepdim=True)
-        shape = site.given[0].shape
-        count = numel(tuple(shape[axis] for axis in op.axes(site.given[0]))) - op.correction
+        shape = site.given.x.shape
+        count = numel(tuple(shape[axis] for axis in op.axes(site.given.x))) - op.correction
         variance = _reduce(away * away, "ReduceSum", op) / TensorExpr(site, site.scalar(maximum(count, 0), x.dtype), x.dtype)
         return variance.op("Sqrt") if isinstance(op, Std) else variance
 
-    return precise(operand(site), steps).name
+    return precise(site.x, steps).name
 
 
-@emits(Norm)
+@emits(Norm, onnx="ReduceL2, ReduceL1, ReduceMax")
 def norm(op: Norm, site: Site) -> str:
-    return precise(operand(site), lambda x: _norm(x, op)).name
+    return precise(site.x, lambda x: _norm(x, op)).name
 
 
-@emits(Normalize)
+@emits(Normalize, onnx="ReduceL2, Max and Div")
 def normalize(op: Normalize, site: Site) -> str:
-    x = operand(site)
+    x = site.x
     length = precise(x, lambda y: _norm(y, op.norm()))
     return (x / length.op("Max", float(op.eps))).name
 
@@ -118,24 +132,24 @@ def _norm(x: TensorExpr, op: Norm) -> TensorExpr:
     return _reduce(abs(x).op("Pow", p), "ReduceSum", op).op("Pow", 1 / p)
 
 
-@emits(Any, All)
+@emits(Any, All, onnx={Any: "Cast and ReduceMax", All: "Cast and ReduceMin"})
 def quantifier(op: Quantifier, site: Site) -> str:
-    held = _reduce(operand(site).truth(), "ReduceMax" if isinstance(op, Any) else "ReduceMin", op)
+    held = _reduce(site.x.truth(), "ReduceMax" if isinstance(op, Any) else "ReduceMin", op)
     return held.cast(site.results[0].dtype).name
 
 
-@emits(Cumsum)
+@emits(Cumsum, onnx="CumSum")
 def cumsum(op: Cumsum, site: Site) -> str:
-    x = operand(site).cast(site.results[0].dtype)
-    if not site.given[0].rank:
+    x = site.x.cast(site.results[0].dtype)
+    if not site.given.x.rank:
         return x.op("Identity").name
     return site.add("CumSum", [x.name, site.scalar(op.axis, INT64)])
 
 
-@emits(Cumprod)
+@emits(Cumprod, onnx="Pad, Slice and Mul, or Where and ReduceProd")
 def cumprod(op: Cumprod, site: Site) -> str:
-    x = operand(site).cast(site.results[0].dtype)
-    given = site.given[0]
+    x = site.x.cast(site.results[0].dtype)
+    given = site.given.x
     if not given.rank:
         return x.op("Identity").name
     axis = normalize_axis(op.name, op.axis, given)

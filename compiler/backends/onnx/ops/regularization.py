@@ -7,6 +7,6 @@ from ....ops.regularization import AlphaDropout, ChannelDropout, Dropout, DropPa
 from ..table import Site, emits
 
 
-@emits(Identity, Dropout, ChannelDropout, AlphaDropout, DropPath)
+@emits(Identity, Dropout, ChannelDropout, AlphaDropout, DropPath, onnx="nothing")
 def nothing(op: Operator, site: Site) -> str:
-    return site.inputs[0]
+    return site.x.name

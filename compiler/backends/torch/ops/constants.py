@@ -53,7 +53,7 @@ from .shape import cast_to
 FLOAT64 = DTYPES["float64"]
 
 
-@module(Parameter)
+@module(Parameter, torch="torch.nn.Parameter")
 def parameter(op: Parameter, site: TorchSite) -> Code:
     sizes = TupleCode(tuple(lit(d, "size") for d in op.shape))
     flat = sizes.items or (sizes,)
@@ -79,7 +79,7 @@ def own(op: Parameter, site: TorchSite) -> Code:
     return SelfMember()
 
 
-@module(Table)
+@module(Table, torch="torch.arange and arithmetic")
 def static_table(op: Table, site: TorchSite) -> Code:
     return _Writer(op).whole()
 

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from ....ir.types import Shape
 from ....ops.rearrange import Group, Rearrange
-from ..code import Code, Ref, TupleCode, method
+from ..code import Code, TupleCode, method
 from ..table import TorchSite, function
 from .shape import open_sizes, reordered, reshaped
 
 
-@function(Rearrange)
+@function(Rearrange, torch="reshape, permute, reshape; einops.rearrange")
 def rearrange(op: Rearrange, site: TorchSite) -> Code:
     plan = op.plan(site.given)
-    code: Code = Ref(0)
-    shape = site.given[0].shape
+    code: Code = site.x
+    shape = site.given.x.shape
     if plan.split is not None:
         hints = [_hint(name) for group in plan.left for name in group]
         code = _split(code, plan.left, plan.split, hints) or reshaped(code, shape, plan.split, hints)
