@@ -1,6 +1,6 @@
-"""Activations: functions of each element, and those that weigh the elements of an axis against each other.
+"""Activations: functions of each element, and those that weight the elements of an axis relative to each other.
 
-All of them are PyTorch's, with its names of arguments and its defaults. What works on integers in PyTorch works on them here.
+All of them are PyTorch's, with its names of arguments and its defaults. Those that take integers in PyTorch take them here.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from .scalars import computed, require_exact_scalar, scalar_warnings
 
 
 class Activation(Pointwise):
-    """May stand as the bare word behind another stage."""
+    """May follow another stage as a bare word."""
 
     is_activation = True
 
 
 class SlopesKind(Kind["Dim | str"]):
-    """A number of parameters, or the word for one a channel."""
+    """A number of parameters, or the word for one per channel."""
 
     words = ("channels",)
 
@@ -83,7 +83,7 @@ class Prelu(Activation):
         return (x,)
 
     def count(self, x: TensorType) -> Dim:
-        """How many parameters there are."""
+        """The number of parameters."""
         return 1 if self.num_parameters == 1 else x.shape[1]
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
@@ -100,7 +100,7 @@ class Elu(Activation):
 
 
 class Selu(Activation):
-    """The self-normalising `elu`: scaled so that mean 0 and variance 1 are kept."""
+    """The self-normalising `elu`: scaled so that mean 0 and variance 1 are preserved."""
 
     name = "selu"
     examples = ("input 3 -> selu",)
@@ -120,7 +120,7 @@ class Celu(Activation):
 
 
 class Gelu(Activation):
-    """`x` times the normal distribution's probability of less than `x`, exactly or by the formula with `tanh`."""
+    """`x` times the cumulative distribution function of the normal distribution at `x`, exactly or by the approximation with `tanh`."""
 
     name = "gelu"
     approximate = Arg(WordKind("none", "tanh"), default="none")
@@ -156,7 +156,7 @@ class Hardsigmoid(Activation):
 
 
 class Hardtanh(Activation):
-    """`x` held between `min_val` and `max_val`."""
+    """`x` clamped to the range from `min_val` to `max_val`."""
 
     name = "hardtanh"
     x = Input(NUMBERS)
@@ -177,7 +177,7 @@ class Hardtanh(Activation):
         return (x,)
 
     def limits(self, dtype: DType) -> dict[str, int | float]:
-        """Both of them; of integers, without their fractions."""
+        """Both bounds; for integers, truncated."""
         both = {"min_val": self.min_val, "max_val": self.max_val}
         return {name: trunc(value) if dtype.is_integer and isfinite(value) else value for name, value in both.items()}
 
@@ -229,7 +229,7 @@ class Logsigmoid(Activation):
 
 
 class Hardshrink(Activation):
-    """`x` where it is farther than `lambd` from 0, else 0."""
+    """`x` where its absolute value is greater than `lambd`, else 0."""
 
     name = "hardshrink"
     lambd = Arg(NUMBER, default=0.5, positional=True)
@@ -242,7 +242,7 @@ class Hardshrink(Activation):
 
 
 class Softshrink(Activation):
-    """`x` moved by `lambd` towards 0, and 0 where it is nearer than that."""
+    """`x` moved towards 0 by `lambd`, and 0 where its absolute value is at most `lambd`."""
 
     name = "softshrink"
     lambd = Arg(NumberKind(0), default=0.5, positional=True)
@@ -307,7 +307,7 @@ class Glu(Activation):
 
 
 class AlongAxis(Activation):
-    """Weighs the elements along one axis against each other."""
+    """Weights the elements along one axis relative to each other."""
 
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from ..dims import advice, show
 from ..errors.base import STAGE
 from ..errors.operators import DTypeMismatch, ShapeMismatch, Unprovable
-from .operand import OperatorError, OpInputs
+from .op_inputs import OpInputs
+from .operand import OperatorError
 
 
 def require_same_dtype(operator: str, given: OpInputs) -> None:

@@ -1,7 +1,7 @@
 """Arithmetic on tensors, element by element.
 
 In: one tensor, or two that broadcast, or one and a number. Out: one tensor; its element type is PyTorch's, of tensors without axes and of
-numbers too. Always: `symbol` is what the operator is written as between two operands, `prefix_symbol` before one.
+numbers too. Always: `symbol` is written between two operands, `prefix_symbol` before one.
 """
 
 from __future__ import annotations
@@ -15,42 +15,21 @@ from ..errors.operators import BadArgument
 from ..ir.types import BOOL, FLOAT32, DType, TensorType
 from .base import Arg, Operator, OperatorError, OpInputs
 from .broadcast import broadcast
-from .kinds import FLAG, SCALAR
+from .kinds import SCALAR
 from .operand import Input
 from .promotion import Scalar, result_type
 from .scalars import conversion_warnings, require_exact_scalar, scalar_warnings, wrap_scalar
 
 
-class EitherOrder(Operator):
-    """The last input, declared as `other`, may be a number instead; with `reverse`, the number comes before the tensor."""
-
-    reverse = Arg(FLAG, default=False)
-
-    @property
-    def scalars(self) -> tuple[Scalar, ...]:
-        """The number, if there is one."""
-        other: Scalar | None = self.args["other"]
-        return () if other is None else (other,)
-
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        if self.reverse and not self.scalars:
-            raise OperatorError(BadArgument(self.name, "reverse", "true", "goes only with a number"), argument("reverse"))
-        return self.ordered_rule(given)
-
-    def ordered_rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        """The rule, once that is checked."""
-        raise NotImplementedError
-
-
-class BinaryOperator(EitherOrder):
+class BinaryOperator(Operator):
     """Two operands, the second of which may be a number."""
 
     verb: ClassVar[str] = ""
     """Completes "cannot ..." in the message about two shapes."""
     x = Input()
-    other = Input(or_number=True)
+    other = Input(or_number=True, either_side=True)
 
-    def ordered_rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         dtype = self.operand_type(given)
         self.refuse_types(given, dtype)
         shapes = [t.shape for t in given]
@@ -66,7 +45,7 @@ class BinaryOperator(EitherOrder):
         return operands
 
     def refuse_types(self, given: OpInputs, dtype: DType) -> None:
-        """Refuses element types and numbers that the operator does not go with."""
+        """Refuses element types and numbers that the operator does not take."""
 
     def number(self, dtype: DType) -> Scalar:
         """The number in the element type of the operands."""
@@ -85,7 +64,7 @@ def _refuse_bool(operator: str, given: OpInputs, dtype: DType) -> None:
 
 
 def _refuse_zero(op: BinaryOperator, dtype: DType) -> None:
-    if dtype.is_integer and not op.reverse and not isinstance(op.other, SymDim) and op.scalars and op.number(dtype) == 0:
+    if dtype.is_integer and not op.number_first and not isinstance(op.other, SymDim) and op.scalars and op.number(dtype) == 0:
         found = "0" if op.other == 0 else f"{op.other}, which {dtype} takes as 0"
         raise OperatorError(BadArgument(op.name, "other", found, f"must not be 0 for {dtype} tensors"), argument("other"))
 
@@ -116,7 +95,7 @@ class Sub(BinaryOperator):
 
 
 class Mul(BinaryOperator):
-    """The product, element by element."""
+    """The elementwise product."""
 
     name = "mul"
     symbol = "*"
@@ -125,7 +104,7 @@ class Mul(BinaryOperator):
 
 
 class Div(BinaryOperator):
-    """The quotient; of integers, a float32."""
+    """The quotient; float32 for integers."""
 
     name = "div"
     symbol = "/"
@@ -151,7 +130,7 @@ class FloorDiv(BinaryOperator):
 
 
 class Remainder(BinaryOperator):
-    """What division leaves, with the sign of the divisor."""
+    """The remainder of the division, with the sign of the divisor."""
 
     name = "remainder"
     symbol = "%"
@@ -174,9 +153,9 @@ class Pow(BinaryOperator):
     def refuse_types(self, given: OpInputs, dtype: DType) -> None:
         _refuse_bool(self.name, given, dtype)
         exponent = self.other
-        if self.scalars and not self.reverse:
+        if self.scalars and not self.number_first:
             require_exact_scalar(self.name, given.x.with_dtype(dtype), exponent, "other")
-        if self.reverse or not isinstance(exponent, int) or exponent >= 0 or not dtype.is_integer:
+        if self.number_first or not isinstance(exponent, int) or exponent >= 0 or not dtype.is_integer:
             return
         needed = f"must not be negative for {given.x.dtype} tensors"
         raise OperatorError(
@@ -201,7 +180,7 @@ class Pair(Operator):
 
 
 class Maximum(Pair):
-    """The greater of both, element by element."""
+    """The elementwise maximum."""
 
     name = "maximum"
     verb = "take the maximum of"
@@ -209,7 +188,7 @@ class Maximum(Pair):
 
 
 class Minimum(Pair):
-    """The lesser of both, element by element."""
+    """The elementwise minimum."""
 
     name = "minimum"
     verb = "take the minimum of"
@@ -217,7 +196,7 @@ class Minimum(Pair):
 
 
 class Clamp(Operator):
-    """`x` held between `min` and `max`, one of which may be left out."""
+    """`x` clamped to the range from `min` to `max`, one of which may be left out."""
 
     name = "clamp"
     x = Input()

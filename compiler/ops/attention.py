@@ -1,7 +1,7 @@
-"""Attention: each query's mean of the values, weighed by how well it matches their keys.
+"""Attention: each query's mean of the values, weighted by how well it matches their keys.
 
 In: queries, keys and values, perhaps a mask. Out: one tensor with the axes of the queries. Always: causal attention lets query i see the
-keys 0 to i, from the first of each, however many there are of either.
+keys 0 to i, counted from the first of each, whatever the lengths of both.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Attention(Operator):
 
     Shapes are `[..., heads, L, E]` for q, `[..., heads, S, E]` for k and `[..., heads, S, Ev]` for v. Keys and values may have fewer
     heads, if their numbers divide that of the queries (grouped-query attention). A bool mask is true where a query may see a key; any
-    other is added to the scores. With `window`, causal attention sees that many keys: the query's own and those right before it.
+    other is added to the scores. With `window`, a query of causal attention sees that number of keys: its own and those right before it.
     """
 
     name = "attention"
@@ -125,5 +125,5 @@ class Attention(Operator):
         return 2 * self.multiply_adds(given, results) + 3 * numel(self.scores(given))
 
     def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """All scores count, hidden ones too."""
+        """All scores count, masked ones too."""
         return numel(self.scores(given)) * (given.q.shape[-1] + given.v.shape[-1])

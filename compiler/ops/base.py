@@ -30,9 +30,11 @@ from ..errors.base import Location, Problem
 from ..ir.types import Shape, TensorType
 from .argument import REQUIRED as REQUIRED
 from .argument import Arg, Required
-from .kinds import SCALAR, Kind
-from .operand import Input, Operands, OperatorError, OpInputs, arity, check
+from .kinds import FLAG, SCALAR, Kind
+from .op_inputs import OpInputs, check
+from .operand import REVERSE, Input, Operands, OperatorError, arity
 from .parameter import Init, ParameterSpec
+from .promotion import Scalar
 
 __all__ = ["Arg", "Init", "Operator", "OperatorError", "OpInputs", "ParameterSpec", "Required", "numel", "strict_key"]
 
@@ -44,17 +46,17 @@ class Operator:
     takes_activation: ClassVar[bool] = False
     """`dense 2 sigmoid` is allowed."""
     is_activation: ClassVar[bool] = False
-    """May stand as the bare word behind another stage."""
+    """May follow another stage as a bare word."""
     spatial: ClassVar[bool] = False
     """Works on `[N, C, ...]` with one to three spatial axes."""
     pointwise: ClassVar[bool] = False
-    """What the axes mean stays the same: channels stay channels."""
+    """The axes keep their meaning: channels stay channels."""
     symbol: ClassVar[str] = ""
     """How it is written between two tensors, such as `+`; empty: only as a stage."""
     prefix_symbol: ClassVar[str] = ""
     """How it is written before a tensor: `-`."""
     extras: ClassVar[bool] = False
-    """Only the first result flows on, unless all are unpacked."""
+    """The next stage is fed with the first result only, unless all are unpacked."""
     open_keywords: ClassVar[Kind[Any] | None] = None
     """Further keywords of any name are allowed, each value of this kind: `args["sizes"]` holds their (name, value), as written."""
     examples: ClassVar[tuple[str, ...]] = ()
@@ -69,7 +71,7 @@ class Operator:
     def __init_subclass__(cls) -> None:
         own = vars(cls)
         operands = {name: value for name, value in own.items() if isinstance(value, Input)}
-        numbers = {name: _number_argument(name) for name, operand in operands.items() if operand.or_number}
+        numbers = {name: arg for operand in operands.values() for name, arg in _number_arguments(operand).items()}
         arguments = {value.name: value for value in own.values() if isinstance(value, Arg)}
         cls.operands = {**cls.operands, **operands}
         cls.signature = {**numbers, **cls.signature, **arguments}
@@ -88,6 +90,17 @@ class Operator:
         if self.open_keywords is not None:
             args.setdefault("sizes", ())
         self.args = args
+
+    @property
+    def scalars(self) -> tuple[Scalar, ...]:
+        """The numbers that are used instead of inputs."""
+        numbers = (self.args[name] for name, operand in self.operands.items() if operand.or_number)
+        return tuple(number for number in numbers if number is not None)
+
+    @property
+    def number_first(self) -> bool:
+        """Whether the number comes before the tensor."""
+        return bool(self.args.get(REVERSE))
 
     def identity(self) -> tuple[object, ...]:
         """Equal for operators that do the same."""
@@ -144,15 +157,21 @@ class Operator:
         return arity(cls.operands)
 
 
-def _number_argument(name: str) -> Arg[Any]:
-    """The argument that takes the place of the input called so."""
+def _number_arguments(operand: Input[Any]) -> dict[str, Arg[Any]]:
+    """The arguments for a number that is used instead of the input."""
+    if not operand.or_number:
+        return {}
     number: Arg[Any] = Arg(SCALAR, default=None, positional=True)
-    number.name = name
-    return number
+    number.name = operand.name
+    if not operand.either_side:
+        return {number.name: number}
+    reverse: Arg[Any] = Arg(FLAG, default=False)
+    reverse.name = REVERSE
+    return {number.name: number, reverse.name: reverse}
 
 
 def strict_key(value: object) -> object:
-    """A key for a value that tells 1, 1.0 and true apart, and 0.0 and -0.0, which Python holds to be equal."""
+    """A key that distinguishes 1, 1.0 and true, and 0.0 and -0.0, which are equal in Python."""
     if isinstance(value, tuple):
         return tuple(strict_key(v) for v in value)
     return (type(value), value, copysign(1, value)) if isinstance(value, float) else (type(value), value)

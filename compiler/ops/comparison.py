@@ -1,15 +1,15 @@
-"""Comparison and logic on tensors, and the choice by it, element by element.
+"""Comparison and logic on tensors, and selection by it, element by element.
 
-In: one or two tensors that broadcast, or one and a number. Out: one tensor, bool but for the choice. Always: numbers count as true unless
-they are 0.
+In: one or two tensors that broadcast, or one and a number. Out: one tensor, bool except for the selection. Always: numbers count as true
+unless they are 0.
 """
 
 from __future__ import annotations
 
 from ..errors.base import Location, Problem
 from ..ir.types import BOOL, DType, TensorType
-from .arithmetic import BinaryOperator, EitherOrder, Pair
-from .base import OpInputs
+from .arithmetic import BinaryOperator, Pair
+from .base import Operator, OpInputs
 from .broadcast import broadcast_all
 from .element_types import BOOLS
 from .operand import Input
@@ -19,7 +19,7 @@ from .scalars import computed, require_exact_scalar, scalar_warnings
 
 
 class Comparison(BinaryOperator):
-    """A truth value for each pair."""
+    """A boolean for each pair."""
 
     verb = "compare"
 
@@ -76,7 +76,7 @@ class Ge(Comparison):
 
 
 class Logic(Pair):
-    """A truth value for each pair; numbers count as true unless they are 0."""
+    """A boolean for each pair; numbers count as true unless they are 0."""
 
     verb = "combine"
 
@@ -106,7 +106,7 @@ class LogicalXor(Logic):
 
 
 class Predicate(Pointwise):
-    """A truth value for each element."""
+    """A boolean for each element."""
 
     x = Input()
 
@@ -115,7 +115,7 @@ class Predicate(Pointwise):
 
 
 class Isnan(Predicate):
-    """Whether it is no number, as `0 / 0` is none."""
+    """Whether it is NaN, as `0 / 0` is."""
 
     name = "isnan"
     examples = ("x = input 3; x / x -> isnan",)
@@ -129,22 +129,22 @@ class Isinf(Predicate):
 
 
 class Isfinite(Predicate):
-    """Whether it is a number and not infinite."""
+    """Whether it is neither NaN nor infinite."""
 
     name = "isfinite"
     examples = ("x = input 3; 1 / x -> isfinite",)
 
 
-class Where(EitherOrder):
-    """`x` where the condition is true, else `other`, which may be a number; with `reverse`, the number stands where it is true."""
+class Where(Operator):
+    """`x` where the condition is true, else `other`, which may be a number; with `reverse`, the number is taken where it is true."""
 
     name = "where"
     condition = Input(BOOLS)
     x = Input()
-    other = Input(or_number=True)
+    other = Input(or_number=True, either_side=True)
     examples = ("x = input 3; y = input 3; (x > 0, x, y) -> where", "x = input 3; (x > 0, x) -> where 0")
 
-    def ordered_rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         dtype = self.operand_type(given)
         # PyTorch makes a half type of a float32 without asking.
         require_exact_scalar(self.name, given.x.with_dtype(computed(dtype)), self.other, "other")

@@ -1,4 +1,4 @@
-"""Tensors that come from nowhere: learned parameters, and tables of a formula.
+"""Tensors without inputs: learned parameters, and tables of a formula.
 
 The elaborator makes these of `param` and `table`; neither can be written as a stage. Both have no inputs and one result.
 """
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DEEPEST = 100
-"""How deep a formula may be nested."""
+"""The greatest depth of a formula."""
 _LARGEST = 2**63 - 1
 INITS = {"zeros": (0, 0), "ones": (0, 0), "constant": (1, 1), "normal": (0, 1), "uniform": (0, 2), "xavier_uniform": (0, 0)}
-"""The ways to start, with the least and greatest number of values that each takes."""
+"""The initialisers, with the least and greatest number of values that each takes."""
 _USUAL: dict[str, tuple[float, ...]] = {"normal": (1.0,), "uniform": (0.0, 1.0)}
 
 
@@ -85,7 +85,7 @@ INIT = InitKind()
 
 
 class Parameter(Operator):
-    """A learned tensor of its own, or a buffer: `param [1, 1, d] init=zeros as class_token`."""
+    """A learned tensor, or a buffer: `param [1, 1, d] init=zeros as class_token`."""
 
     name = "param"
     shape = Arg(SHAPE, positional=True)

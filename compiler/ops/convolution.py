@@ -18,7 +18,7 @@ from .windows import PaddingKind, Window, each_axis, sizes_of
 
 
 class _Convolution(Operator):
-    """What both directions share."""
+    """What both have in common."""
 
     takes_activation = True
     spatial = True
@@ -80,7 +80,7 @@ class Conv(_Convolution):
 
     @staticmethod
     def _instead(windows: tuple[Window, ...]) -> str:
-        """Half the span comes to the same, where the span is odd."""
+        """Half the span has the same effect, where the span is odd."""
         if any(w.before != w.after for w in windows):
             return ""
         sizes = [w.before for w in windows]

@@ -81,7 +81,7 @@ class Bilinear(Operator):
 
 
 class Embedding(Operator):
-    """Look-up of rows: each index becomes the vector of that number.
+    """Look-up of rows: each index is replaced by the row of that number.
 
     An index below 0 is an error in PyTorch, and counts from the end in ONNX.
     """

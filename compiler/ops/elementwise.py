@@ -1,6 +1,6 @@
 """Functions of each element of one tensor: arithmetic, exponentials and logarithms, rounding.
 
-Those that leave the integers make float32 of them, as in PyTorch.
+Those whose results are not integers convert integers to float32, as in PyTorch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Number(Pointwise):
 
 
 class Real(Pointwise):
-    """Makes float32 of integers."""
+    """Converts integers to float32."""
 
     x = Input()
     promotes = True
@@ -41,21 +41,21 @@ class Abs(Number):
 
 
 class Floor(Number):
-    """The greatest integer that is not above."""
+    """The greatest integer that is not greater."""
 
     name = "floor"
     examples = ("input 3 -> floor",)
 
 
 class Ceil(Number):
-    """The least integer that is not below."""
+    """The least integer that is not less."""
 
     name = "ceil"
     examples = ("input 3 -> ceil",)
 
 
 class Round(Number):
-    """The nearest integer; the even one of two."""
+    """The nearest integer; of two, the even one."""
 
     name = "round"
     examples = ("input 3 -> round",)

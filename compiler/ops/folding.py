@@ -1,7 +1,7 @@
-"""Space and channels traded for each other: blocks of an image become channels, and channels blocks.
+"""Space to channels and back: blocks of an image become channels, and channels blocks.
 
-In: tensors whose last axes are space, the channels before them. Out: the same elements elsewhere; those that several blocks share are
-repeated by `unfold`, and added up by `fold`.
+In: tensors whose last axes are space, the channels before them. Out: the same elements in other positions; those that several blocks share
+are repeated by `unfold`, and summed by `fold`.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class PixelUnshuffle(Layout):
 
 
 class ChannelShuffle(Layout):
-    """Deals the channels out: the first of each of the `groups`, then the second of each."""
+    """Interleaves groups of channels: the first of each of the `groups`, then the second of each."""
 
     name = "channel_shuffle"
     spatial = True
@@ -95,7 +95,7 @@ def _image_or_batch(operator: str, given: OpInputs, rank: int, needed: str) -> T
 
 
 class _Blocks(Operator):
-    """What both directions share: how blocks lie in an image, by `kernel`, `dilation`, `padding` and `stride`."""
+    """What both directions have in common: the positions of blocks in an image, by `kernel`, `dilation`, `padding` and `stride`."""
 
     def pair(self, name: str) -> tuple[int, ...]:
         """The argument, one number for each of the two axes of the image."""
@@ -130,7 +130,7 @@ class Unfold(_Blocks):
         return (x.with_shape((*batch, channels * prod(self.pair("kernel")), high * wide)),)
 
     def counts(self, given: OpInputs) -> tuple[Dim, ...]:
-        """How many blocks there are along each axis of the image."""
+        """The number of blocks along each axis of the image."""
         return sizes_of(self.name, given.x, self.windows(), given.facts)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:

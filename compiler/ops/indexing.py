@@ -1,4 +1,4 @@
-"""Elements by their places: read, written, masked.
+"""Elements by their indices: read, written, masked.
 
 In: a tensor, and indices or a mask. Out: a tensor of the same element type. Always: indices are int64 or int32, as PyTorch takes them, and
 count from 0; whether they lie within the axis is known only at run time.
@@ -27,7 +27,7 @@ from .shape import Layout
 
 
 class FillKind(Kind["int | float | bool"]):
-    """What elements can become: a number, a truth value, `inf` or `-inf`."""
+    """A value to fill elements with: a number, a boolean, `inf` or `-inf`."""
 
     words = ("inf", "-inf")
 
@@ -79,7 +79,7 @@ def require_within(operator: str, given: OpInputs, name: str, but: int | None = 
 
 
 class Gather(Layout):
-    """Looks up along an axis: each index becomes the element of that number, at the same place along the other axes.
+    """Looks up along an axis: each index is replaced by the element of that number, at the same position along the other axes.
 
     An index below 0 is an error in PyTorch, and counts from the end in ONNX.
     """
@@ -98,7 +98,7 @@ class Gather(Layout):
 
 
 class _Writing(Operator):
-    """Puts values at places along an axis."""
+    """Writes values to positions along an axis."""
 
     x = Input()
     index = Input(INDICES)
@@ -121,9 +121,9 @@ class _Writing(Operator):
 
 
 class Scatter(_Writing):
-    """Writes along an axis: each element of `src`, or `value`, goes to the place that its index tells.
+    """Writes along an axis: each element of `src`, or `value`, is written to the position given by its index.
 
-    With `reduce` it is added to what is there, or multiplied with it. Of several values for one place, any may stay.
+    With `reduce` it is added to the element there, or multiplied with it. Of several values for one position, any one may remain.
     """
 
     name = "scatter"
@@ -147,9 +147,9 @@ class Scatter(_Writing):
 
 
 class ScatterReduce(_Writing):
-    """Combines along an axis: each element of `src` goes to the place that its index tells, where all that arrive are reduced.
+    """Reduces along an axis: each element of `src` is combined with the element at the position given by its index.
 
-    What was there before counts too, unless `include_self` is false. The mean of integers is rounded down.
+    The elements of `x` take part, unless `include_self` is false. The mean of integers is rounded down.
     """
 
     name = "scatter_reduce"
@@ -164,7 +164,7 @@ class ScatterReduce(_Writing):
 
 
 class IndexSelect(Layout):
-    """Takes the parts of an axis that a list of indices tells.
+    """Selects the parts of an axis given by a list of indices.
 
     An index below 0 is an error in PyTorch, and counts from the end in ONNX.
     """
@@ -207,7 +207,7 @@ class OneHot(Layout):
 
 
 class _Triangle(Layout):
-    """Keeps one side of a diagonal of the last two axes; the other becomes 0."""
+    """Keeps one side of a diagonal of the last two axes; the other is set to 0."""
 
     x = Input(ANY, axes("... n m", "at least two axes"))
     diagonal = Arg(DIM, default=0, positional=True)
@@ -231,7 +231,7 @@ class Triu(_Triangle):
 
 
 class MaskedFill(Layout):
-    """A number wherever the mask is true."""
+    """Replaces elements by a number where the mask is true."""
 
     name = "masked_fill"
     x = Input()

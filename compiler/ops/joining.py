@@ -1,4 +1,4 @@
-"""Several tensors made one, and one made several."""
+"""Several tensors joined into one, and one split into several."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _must_agree(operator: str, given: OpInputs, but: int | None = None) -> None:
 
 
 class Concat(Layout):
-    """Puts tensors one behind the other along an axis."""
+    """Concatenates tensors along an axis."""
 
     name = "concat"
     xs = Inputs(ANY, axes("... n", "at least one axis", hints={0: "join single numbers with `-> stack axis=0`"}))
@@ -62,7 +62,7 @@ class Concat(Layout):
 
 
 class Stack(Layout):
-    """Puts tensors of one shape beside each other along a new axis."""
+    """Stacks tensors of one shape along a new axis."""
 
     name = "stack"
     xs = Inputs()
@@ -97,7 +97,7 @@ class Division(Layout):
         raise NotImplementedError
 
     def _uniform(self, size: int, step: int, place: str) -> Shape:
-        """Pieces of `step`, the last one of what is left."""
+        """Pieces of size `step`, the last one of the rest."""
         count = -(-size // step)
         if count > MOST_PIECES:
             raise OperatorError(TooManyPieces(self.name, count, MOST_PIECES), argument(place))

@@ -13,7 +13,8 @@ from .base import Init, ParameterSpec
 
 
 def fan_in_uniform(fan_in: Dim) -> Init:
-    """Uniform within +-1/sqrt(fan_in): what torch.nn.init.kaiming_uniform_(a=sqrt(5)) comes to, PyTorch's start of matrices and kernels."""
+    """Uniform within +-1/sqrt(fan_in): the same as torch.nn.init.kaiming_uniform_(a=sqrt(5)), PyTorch's initial values of matrices and
+    kernels."""
     bound = 1 / sqrt(fan_in) if isinstance(fan_in, int) and fan_in > 0 else 0.0
     return Init("uniform", (-bound, bound))
 
@@ -26,7 +27,7 @@ def weight_and_bias(weight: Shape, units: Dim, fan_in: Dim, dtype: DType, bias: 
 
 
 def scale_and_shift(shape: Shape, dtype: DType, *, scale: bool = True, shift: bool = True) -> tuple[ParameterSpec, ...]:
-    """The parameters of a normalisation: it starts as if they were not there."""
+    """The parameters of a normalisation: their initial values change nothing."""
     specs: tuple[ParameterSpec, ...] = ()
     if scale:
         specs += (ParameterSpec("weight", shape, Init("ones"), dtype),)

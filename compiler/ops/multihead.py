@@ -29,11 +29,11 @@ class MultiheadAttention(Operator):
     """Attention of several heads, each on a learned projection of queries, keys and values, and a projection of their joined results.
 
     Takes `[N, L, features]`, or one sample without `N`: one tensor attends to itself; of two, the first (the queries) attends to the
-    second; three are queries, keys and values. A fourth, or a bool one in the last place, is a mask as PyTorch's module takes it, `[L, S]`
-    or `[N * heads, L, S]`. A fifth, or with `key_padding_mask` the last, is a mask of the keys, `[N, S]`. Bool masks are true where a query
-    may *not* see a key (`attention` has it the other way round), others are added to the scores. All queries see the learned key and value
-    of `add_bias_kv` and the zeros of `add_zero_attn`. The weights of the keys for each query, `[N, L, S]`, or `[N, heads, L, S]` without
-    `average_attn_weights`, are a second result.
+    second; three are queries, keys and values. A fourth, or a bool one in the last position, is a mask as PyTorch's module takes it, `[L,
+    S]` or `[N * heads, L, S]`. A fifth, or with `key_padding_mask` the last, is a mask of the keys, `[N, S]`. Bool masks are true where a
+    query may *not* see a key (`attention` has it the other way round), others are added to the scores. All queries see the learned key and
+    value of `add_bias_kv` and the zeros of `add_zero_attn`. The weights of the keys for each query, `[N, L, S]`, or `[N, heads, L, S]`
+    without `average_attn_weights`, are a second result.
     """
 
     name = "multihead_attention"
@@ -58,7 +58,7 @@ class MultiheadAttention(Operator):
     )
 
     def assign(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
-        """The masks are told from the tensors before them by their number, their element type and `key_padding_mask`."""
+        """Which of the inputs are masks follows from their number, their element types and `key_padding_mask`."""
         padded = self.key_padding_mask or len(types) == 5
         rest = len(types) - padded
         masked = rest == 4 or (rest > 1 and types[rest - 1].dtype == BOOL)

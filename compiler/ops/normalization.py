@@ -12,12 +12,13 @@ from .element_types import FLOATS, LONGS
 from .kinds import COUNT, FLAG, NUMBER, SIZE, ListKind, NumberKind
 from .learned import scale_and_shift
 from .operand import SOME_AXES, SPATIAL, Input, axes
+from .scalars import require_exact_scalar
 
 EPS = NumberKind(0)
 
 
 class _Normalization(Operator):
-    """What those with a learned scale and shift share. `steps` counts operations for each number, without those two."""
+    """What those with a learned scale and shift have in common. `steps` counts operations for each element, without those two."""
 
     takes_activation = True
     pointwise = True
@@ -28,7 +29,7 @@ class _Normalization(Operator):
         raise NotImplementedError
 
     def _check_known(self, x: TensorType, axis: int) -> None:
-        """PyTorch's module must be told this size. Where it has parameters, they are refused for their shape."""
+        """PyTorch's module needs this size. Where it has parameters, they are refused for their shape."""
         if not isinstance(x.shape[axis], int) and not self._scales()[0]:
             needed = f"the size of axis {axis} to be known before run time"
             raise OperatorError(WrongSize(self.name, needed, x, "declare the size as a number, or fix it with `--dim`"), input_(0))
@@ -82,7 +83,7 @@ class _TrackingNormalization(_ChannelNormalization):
 
 
 class BatchNorm(_TrackingNormalization):
-    """Each channel less its mean over the batch, by its deviation; in inference, those of the training."""
+    """Normalises each channel by its mean and deviation over the batch; in inference, by those of the training."""
 
     name = "batch_norm"
     x = Input(FLOATS, axes("N C ...", "[N, C], or [N, C, ...] with one to three axes more", most=5))
@@ -100,7 +101,7 @@ class BatchNorm(_TrackingNormalization):
 
 
 class InstanceNorm(_TrackingNormalization):
-    """Each channel of each sample less its mean over the spatial axes, by its deviation."""
+    """Normalises each channel of each sample by its mean and deviation over the spatial axes."""
 
     name = "instance_norm"
     x = Input(FLOATS, SPATIAL)
@@ -117,7 +118,7 @@ class InstanceNorm(_TrackingNormalization):
 
 
 class GroupNorm(_ChannelNormalization):
-    """Each group of channels of each sample less its mean, by its deviation."""
+    """Normalises each group of channels of each sample by its mean and deviation."""
 
     name = "group_norm"
     x = Input(FLOATS, axes("N C ...", "[N, C] or [N, C, ...]"))
@@ -170,7 +171,7 @@ class _LastAxesNormalization(_Normalization):
 
 
 class LayerNorm(_LastAxesNormalization):
-    """The last axis (or axes) less its mean, by its deviation."""
+    """Normalises the last axis (or axes) by its mean and deviation."""
 
     name = "layer_norm"
     eps = Arg(EPS, default=1e-5)
@@ -186,7 +187,10 @@ class LayerNorm(_LastAxesNormalization):
 
 
 class RMSNorm(_LastAxesNormalization):
-    """The last axis (or axes) by the root of its mean square. `eps` is the smallest step of float32 (of float64 for that) unless given."""
+    """Divides the last axis (or axes) by the root of its mean square.
+
+    `eps` is the machine epsilon of float32 (of float64 for that) unless given.
+    """
 
     name = "rms_norm"
     steps = 3
@@ -202,9 +206,9 @@ class RMSNorm(_LastAxesNormalization):
 
 
 class LocalResponseNorm(Operator):
-    """Each number by `(k + alpha * the mean square of `size` neighbouring channels) ** beta`; of int64, a float32.
+    """Divides each element by `(k + alpha * mean square of size neighbouring channels) ** beta`; float32 for int64.
 
-    PyTorch takes int64 on the CPU only, and cuts off the fraction of its mean squares.
+    PyTorch takes int64 on the CPU only, and truncates its mean squares.
     """
 
     name = "local_response_norm"
@@ -221,6 +225,8 @@ class LocalResponseNorm(Operator):
         if x.dtype.is_integer and self.beta < 0 and all(isinstance(n, int) for n in (self.alpha, self.beta, self.k)):
             needed = "must be at least 0 where all numbers are whole: those have no negative powers"
             raise OperatorError(BadArgument(self.name, "beta", str(self.beta), needed), argument("beta"))
+        if x.dtype.is_float:
+            require_exact_scalar(self.name, x, self.beta, "beta")
         return (x if x.dtype.is_float else x.with_dtype(FLOAT32),)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:

@@ -1,31 +1,32 @@
-"""The declaration of an operator's inputs, and what is derived from it: their names, their number, the checks of their types.
+"""The declaration of an operator's inputs.
 
     x = Input(FLOATS, SPATIAL)                 # element types, axes
     b = Input(FLOATS, axes("... n"), like="a") # of the element type of `a`
     mask = Input(BOOLS, optional=True)
-    other = Input(or_number=True)              # or the argument `other`, a number
+    other = Input(or_number=True)              # or the argument `other`, a number; with `either_side`, also before the tensor
     xs = Inputs()                              # one or more
 
-In: the types of the tensors that a stage is applied to. Out: an `OperatorError` with the location of the input, or nothing. Always: the
-operands are in the order of declaration, a class's own after those it inherits.
+Always: the operands of an operator are in the order of declaration, a class's own after those it inherits. What is derived from them: the
+number of inputs (`arity`), their names in rules and emitters, the checks of their types (op_inputs.py), the arguments for numbers, the
+reference, and the generators of the differential tests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Generic, Literal, TypeVar, overload
 
 from netc.dsl.record import Record
 
-from ..dims import Facts
-from ..errors.arithmetic import OperandCount
-from ..errors.base import STAGE, Location, Problem, argument, input_
-from ..errors.operators import DTypeMismatch, WrongRank
+from ..errors.base import Location, Problem, input_
+from ..errors.operators import WrongRank
 from ..ir.types import TensorType
 from .element_types import ANY, ElementTypes
 from .promotion import Scalar
 
 N = TypeVar("N")
+REVERSE = "reverse"
+"""The argument that puts a number before the tensor."""
 
 
 class OperatorError(Exception):
@@ -38,9 +39,12 @@ class OperatorError(Exception):
 
 
 class Axes(Record):
-    """The axes of an input. `names` has a word for each of them, `...` for any number; words that are equal among the inputs of an operator
-    stand for equal sizes (or for 1, where sizes broadcast). `needed` completes "needs ..." in the message about another rank, and `hints`
-    suggest remedies, by rank."""
+    """The axes of an input, from `least` to `most` of them (None: any number).
+
+    `names` has a word for each, `...` for any number; a word that several inputs of an operator have is the same size
+    there, or one that broadcasts with it. `needed` completes "needs ..." in the message about another rank, `hints` suggest a remedy, by
+    that rank; without `needed`, the rank is left to the rule.
+    """
 
     names: tuple[str, ...]
     least: int
@@ -65,10 +69,11 @@ SPATIAL = axes("N C ...", "[N, C, length], [N, C, height, width] or [N, C, depth
 
 
 class Input(Generic[N]):
-    """A declared input: a tensor. On an operator, the attribute is the number given in its place, None if there is none.
+    """A declared input: a tensor. On an operator, the attribute is the number given instead, None if there is none.
 
     `like` names an earlier input whose element type it must have. An `optional` input may be absent. With `or_number` there is also a
-    positional argument of the input's name, a number that takes the place of the tensor.
+    positional argument of the input's name, a number that is used instead of the tensor; with `either_side` the argument `reverse` too,
+    which puts that number before the tensor.
     """
 
     name: str
@@ -87,6 +92,7 @@ class Input(Generic[N]):
         like: str = "",
         optional: bool = False,
         or_number: Literal[True],
+        either_side: bool = False,
     ) -> None: ...
     def __init__(
         self,
@@ -96,9 +102,10 @@ class Input(Generic[N]):
         like: str = "",
         optional: bool = False,
         or_number: bool = False,
+        either_side: bool = False,
     ) -> None:
         self.elements, self.axes, self.like = elements, axes, like
-        self.optional, self.or_number = optional, or_number
+        self.optional, self.or_number, self.either_side = optional, or_number, either_side
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -123,7 +130,7 @@ class Input(Generic[N]):
         if x.dtype.name not in self.elements.names:
             raise OperatorError(self.elements.refused(operator, x, first), input_(position))
         rank = len(x.shape)
-        if rank < self.axes.least or (self.axes.most is not None and rank > self.axes.most):
+        if self.axes.needed and (rank < self.axes.least or (self.axes.most is not None and rank > self.axes.most)):
             raise OperatorError(WrongRank(operator, self.axes.needed, x, self.axes.hints.get(rank, "")), input_(position))
 
 
@@ -140,66 +147,3 @@ def arity(operands: Operands) -> tuple[int, int | None]:
     """The least and the greatest number of inputs; None: no bound."""
     most = None if any(operand.many for operand in operands.values()) else len(operands)
     return sum(operand.required for operand in operands.values()), most
-
-
-class OpInputs(Record):
-    """What a rule may look at: the types of the inputs and what is known of the dimensions.
-
-    `names` has the operand that each of the types is of. `given.x` is the type of the input declared as `x`; of one that may be absent,
-    ask `given.get("mask")`, or `"mask" in given`. Those of `Inputs` are iterated over.
-    """
-
-    types: tuple[TensorType, ...]
-    facts: Facts
-    names: tuple[str, ...]
-
-    def __getattr__(self, name: str) -> TensorType:
-        if name not in self.names:
-            raise AttributeError(f"no input `{name}` among {', '.join(self.names) or 'none'}")
-        return self.types[self.names.index(name)]
-
-    def __getitem__(self, name: str) -> TensorType:
-        return self.types[self.names.index(name)]
-
-    def get(self, name: str) -> TensorType | None:
-        """The type of an input that may be absent."""
-        return self.types[self.names.index(name)] if name in self.names else None
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.names
-
-    def __iter__(self) -> Iterator[TensorType]:
-        return iter(self.types)
-
-    def __len__(self) -> int:
-        return len(self.types)
-
-    def position(self, name: str) -> int:
-        """The number of the input among those that the stage is fed with."""
-        return self.names.index(name)
-
-    def at(self, name: str) -> Location:
-        """The location of the input, for errors."""
-        return input_(self.names.index(name))
-
-
-def check(operator: str, operands: Operands, given: OpInputs, args: Mapping[str, object]) -> None:
-    """Refuses inputs that are not as declared."""
-    for operand in operands.values():
-        if operand.or_number:
-            _check_number(operator, operand, given, args)
-    for position, (name, x) in enumerate(zip(given.names, given.types, strict=True)):
-        operands[name].check(operator, x, position, given.types[0])
-    for position, (name, x) in enumerate(zip(given.names, given.types, strict=True)):
-        like = operands[name].like
-        if like and x.dtype != given[like].dtype:
-            raise OperatorError(DTypeMismatch(operator, given[like], x, (given.position(like), position)), STAGE)
-
-
-def _check_number(operator: str, operand: Input[Scalar | None] | Input[None], given: OpInputs, args: Mapping[str, object]) -> None:
-    """Refuses a tensor as well as a number, and neither."""
-    number, tensor = args[operand.name] is not None, operand.name in given
-    if number and tensor:
-        raise OperatorError(OperandCount(operator, "both"), argument(operand.name))
-    if not (number or tensor or operand.optional):
-        raise OperatorError(OperandCount(operator, "neither"), STAGE)

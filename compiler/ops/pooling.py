@@ -1,4 +1,4 @@
-"""Pools: the greatest, the mean or the norm of each window, and of whole axes."""
+"""Pools: the maximum, the mean or the norm of each window, and of whole axes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from .windows import Window, each_axis, sizes_of
 
 
 class _Pool(Operator):
-    """What pools of windows share. The stride is the kernel unless it is given. Integers are declared where PyTorch's CPU pools them."""
+    """What pools of windows have in common. The stride is the kernel unless it is given. Integers are declared where PyTorch's CPU pools
+    them."""
 
     spatial = True
     x = Input(FLOATS, SPATIAL)
@@ -46,7 +47,7 @@ class _Pool(Operator):
         return numel(results[0].shape) * prod(w.taps for w in self.windows(given.x))
 
     def _refuse_beyond_input(self, given: OpInputs) -> None:
-        """With three spatial axes, PyTorch wants the kernel of a mean to fit without padding and without `ceil_mode`."""
+        """With three spatial axes, PyTorch needs the kernel of a mean to fit without padding and without `ceil_mode`."""
         x = given.x
         if x.rank < 5:
             return
@@ -73,7 +74,7 @@ class _PaddedPool(_Pool):
 
 
 class MaxPool(_PaddedPool):
-    """The greatest of each window, and (when unpacked) its index within the spatial axes.
+    """The maximum of each window, and (when unpacked) its index within the spatial axes.
 
     PyTorch pools integers on the CPU only.
     """
@@ -93,7 +94,7 @@ class MaxPool(_PaddedPool):
 
 
 class AvgPool(_PaddedPool):
-    """The mean of each window; of int64, with its fraction cut off. PyTorch pools that on the CPU only."""
+    """The mean of each window, truncated for int64. PyTorch pools int64 on the CPU only."""
 
     name = "avg_pool"
     x = Input(FLOATS | LONGS, SPATIAL)
@@ -113,7 +114,7 @@ class AvgPool(_PaddedPool):
 
 
 class LpPool(_Pool):
-    """The p-norm of each window: the p-th root of the sum of p-th powers; of integers and truth values, a float32."""
+    """The p-norm of each window: the p-th root of the sum of p-th powers; float32 for integers and booleans."""
 
     name = "lp_pool"
     x = Input(ANY, SPATIAL)
@@ -132,7 +133,7 @@ class LpPool(_Pool):
 
 
 class _AdaptivePool(Operator):
-    """Windows that cover the input evenly, as many as are asked for along each axis."""
+    """Windows that cover the input evenly, of a given number along each axis."""
 
     spatial = True
     x = Input(FLOATS, SPATIAL)
@@ -150,14 +151,14 @@ class _AdaptivePool(Operator):
 
 
 class AdaptiveAvgPool(_AdaptivePool):
-    """Means of evenly spread windows: the result has the given size, whatever the input's."""
+    """The means of evenly spread windows: the result has the given size, whatever that of the input."""
 
     name = "adaptive_avg_pool"
     examples = ("input 8x32x32 -> adaptive_avg_pool 1", "input 8xHxW -> adaptive_avg_pool 7x7")
 
 
 class AdaptiveMaxPool(_AdaptivePool):
-    """The greatest of evenly spread windows, and (when unpacked) its index: the result has the given size, whatever the input's."""
+    """The maxima of evenly spread windows, and (when unpacked) their indices: the result has the given size, whatever that of the input."""
 
     name = "adaptive_max_pool"
     extras = True
@@ -169,7 +170,7 @@ class AdaptiveMaxPool(_AdaptivePool):
 
 
 class _GlobalPool(Operator):
-    """Of all spatial axes at once, which are gone afterwards."""
+    """Over all spatial axes, which are removed."""
 
     spatial = True
     x = Input(FLOATS, SPATIAL)
@@ -190,7 +191,7 @@ class GlobalAvgPool(_GlobalPool):
 
 
 class GlobalMaxPool(_GlobalPool):
-    """The greatest of each channel: `[N, C, ...]` becomes `[N, C]`."""
+    """The maximum of each channel: `[N, C, ...]` becomes `[N, C]`."""
 
     name = "global_max_pool"
     x = Input(ANY, SPATIAL)

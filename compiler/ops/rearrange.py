@@ -64,7 +64,7 @@ class Plan(Record):
 
 
 class Rearrange(Layout):
-    """Reorders, divides and joins axes by a pattern of their names; keywords give sizes that cannot be told."""
+    """Reorders, divides and joins axes by a pattern of their names; keywords give sizes that do not follow from the input."""
 
     name = "rearrange"
     open_keywords = SIZE
@@ -80,7 +80,7 @@ class Rearrange(Layout):
         return (given.x.with_shape(tuple(_size(group, sizes) for group in opened.right)),)
 
     def plan(self, given: OpInputs) -> Plan:
-        """The steps, none of them needless."""
+        """The steps, without any that change nothing."""
         x = given.x
         opened, sizes = self._solved(given)
         before = [name for group in opened.left for name in group]
@@ -124,7 +124,7 @@ class Rearrange(Layout):
         return sizes
 
     def _solve(self, axis: int, group: Group, sizes: dict[str, Dim], given: OpInputs) -> None:
-        """Works out the sizes of the names of a group from that of the axis."""
+        """Computes the sizes of the names of a group from that of the axis."""
         x, facts = given.x, given.facts
         whole, part = x.shape[axis], _shown(group)
         unknown = [name for name in group if name not in sizes]

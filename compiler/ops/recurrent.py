@@ -1,8 +1,8 @@
-"""Recurrent layers: one cell goes along time, with a state of its own making.
+"""Recurrent layers: a cell is applied to each step in turn, with the state of the step before.
 
-In: `[N, T, features]`, and perhaps the states to start from. Out: what each step gives, `[N, T, units]`, and the states after the last one,
-`[layers, N, units]`; a single sequence, without a batch axis, has no `N` in any of them. Always: two directions are side by side on the
-last axis of the output, and one after the other on the first of the states, layer by layer, as in PyTorch.
+In: `[N, T, features]`, and perhaps the states to start from. Out: the output of each step, `[N, T, units]`, and the states after the last
+one, `[layers, N, units]`; a single sequence, without a batch axis, has no `N` in any of them. Always: two directions are concatenated on
+the last axis of the output, and follow each other on the first of the states, layer by layer, as in PyTorch.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from ..errors.operators import BadArgument, Unprovable, WrongRank, WrongSize
 from ..errors.recurrent import DropoutWithoutEffect
 from ..ir.types import Shape, TensorType, show_shape
 from .base import Arg, Operator, OperatorError, OpInputs, ParameterSpec, numel
-from .element_types import FLOATS
+from .element_types import ANY, FLOATS
 from .kinds import FLAG, FRACTION, SIZE, IntKind, WordKind
 from .learned import fan_in_uniform
 from .operand import Input, axes
 
 LAYERS = IntKind(1, 10_000)
-"""Each layer has parameters of its own: without a bound a text could ask for more names than there is memory."""
+"""Each layer has its own parameters: without a bound, a text could ask for more names than fit in memory."""
 State = tuple[str, Shape]
-"""What a state is called, and its shape."""
+"""The name of a state, and its shape."""
 
 
 SEQUENCES = axes("... T features", "[N, T, features]", most=3)
@@ -71,7 +71,7 @@ class Recurrent(Operator):
     gates: ClassVar[int] = 1
     cell_flops: ClassVar[int] = 1
     x = Input(FLOATS, SEQUENCES)
-    h = Input(FLOATS, STATES, like="x", optional=True)
+    h = Input(ANY, STATES, like="x", optional=True)
     hidden = Arg(SIZE, positional=True, alias="hidden_size")
     layers = Arg(LAYERS, default=1, alias="num_layers")
     bias = Arg(FLAG, default=True)
@@ -85,7 +85,7 @@ class Recurrent(Operator):
 
     @property
     def units(self) -> Dim:
-        """What one direction gives at each step."""
+        """The size of one direction's output at each step."""
         return self.projection or self.hidden
 
     @property
@@ -104,7 +104,7 @@ class Recurrent(Operator):
         return output, *(x.with_shape(shape) for _, shape in self.states(x))
 
     def states(self, x: TensorType) -> list[State]:
-        """What the states are called, and their shapes."""
+        """The names of the states, and their shapes."""
         return [(name, (self.directions * self.layers, *x.shape[:-2], width)) for name, width in self.widths()]
 
     def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
@@ -156,7 +156,7 @@ class Rnn(Recurrent):
 class Gru(Recurrent):
     """Gated recurrent units: an update and a reset gate decide how much of the state stays.
 
-    The reset gate is laid on what the state has become through its matrix and bias, as in PyTorch and cuDNN.
+    The reset gate is applied after the state's matrix and bias, as in PyTorch and cuDNN.
     """
 
     name = "gru"
@@ -171,7 +171,7 @@ class Lstm(Recurrent):
     name = "lstm"
     gates = 4
     cell_flops = 9
-    c = Input(FLOATS, STATES, like="x", optional=True)
+    c = Input(ANY, STATES, like="x", optional=True)
     proj_size = Arg(IntKind(0), default=0)
     examples = ("input [T, 8] -> lstm 16 layers=2 bidirectional=true", "(y, h, c) = input [T, 8] -> lstm 16; out y, h, c")
 

@@ -1,4 +1,4 @@
-"""Recurrent cells: one step of a recurrence, for what `rnn`, `gru` and `lstm` do not do between steps.
+"""Recurrent cells: one step of a recurrence, for computations between steps that `rnn`, `gru` and `lstm` do not have.
 
 In: `[N, features]`, and perhaps the states before the step; without them they are zero. Out: the states after it, `[N, units]`. A single
 sample has no `N`. Always: parameters are PyTorch's, its gates one after the other in their rows.
@@ -11,7 +11,7 @@ from typing import ClassVar
 from ..dims import Dim
 from ..ir.types import Shape, TensorType
 from .base import Arg, Operator, OpInputs, ParameterSpec, numel
-from .element_types import FLOATS
+from .element_types import ANY, FLOATS
 from .kinds import FLAG, SIZE, WordKind
 from .learned import fan_in_uniform
 from .operand import Axes, Input, axes
@@ -30,9 +30,9 @@ class RecurrentCell(Operator):
     gates: ClassVar[int] = 1
     cell_flops: ClassVar[int] = 1
     x = Input(FLOATS, axes("... features"))
-    h = Input(FLOATS, axes("... units"), like="x", optional=True)
+    h = Input(ANY, axes("... units"), like="x", optional=True)
     kept: ClassVar[tuple[str, ...]] = ("hidden",)
-    """What its states are called."""
+    """The names of its states."""
     hidden = Arg(SIZE, positional=True, alias="hidden_size")
     bias = Arg(FLAG, default=True)
 
@@ -88,7 +88,7 @@ class LstmCell(RecurrentCell):
     gates = Lstm.gates
     cell_flops = Lstm.cell_flops
     x = Input(FLOATS, step_of("lstm"))
-    c = Input(FLOATS, axes("... units"), like="x", optional=True)
+    c = Input(ANY, axes("... units"), like="x", optional=True)
     kept = ("hidden", "cell")
     examples = (
         "input 8 -> lstm_cell 16",

@@ -1,7 +1,7 @@
-"""Reductions: many elements become one, along some axes or all of them.
+"""Reductions over some axes or all of them.
 
-In: one tensor. Out: one without those axes, or with 1 in their place if `keepdim` is set. Always: without `axis`, all axes are reduced, the
-batch axis too, as in PyTorch.
+In: one tensor. Out: one without those axes, or with axes of 1 instead if `keepdim` is set. Always: without `axis`, all axes are reduced,
+the batch axis too, as in PyTorch.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class PowerKind(Kind["int | float"]):
 
 
 class Reduction(Operator):
-    """Reduces the axes that `axes` tells, all if it is not given any."""
+    """Reduces the axes that `axes` returns, all if none are given."""
 
     x = Input()
     keepdim = Arg(FLAG, default=False)
@@ -42,7 +42,7 @@ class Reduction(Operator):
     """Operations for each element of the input."""
 
     def written(self) -> tuple[int, ...] | None:
-        """The axes as they were given; None: all."""
+        """The axes as given; None: all."""
         raise NotImplementedError
 
     def axes(self, x: TensorType) -> tuple[int, ...]:
@@ -63,7 +63,7 @@ class Reduction(Operator):
         return dtype
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """So many for each element of the input."""
+        """`work` for each element of the input."""
         return self.work * numel(given.x.shape)
 
 
@@ -100,7 +100,7 @@ class Mean(OverAxes):
 
 
 class Sum(OverAxes):
-    """The sum; of integers and truth values, an int64."""
+    """The sum; int64 for integers and booleans."""
 
     name = "sum"
     examples = ("input [T, 8] -> sum axis=-1",)
@@ -110,7 +110,7 @@ class Sum(OverAxes):
 
 
 class Prod(OverAxis):
-    """The product; of integers and truth values, an int64."""
+    """The product; int64 for integers and booleans."""
 
     name = "prod"
     examples = ("input 4 -> prod axis=-1",)
@@ -125,37 +125,37 @@ class Prod(OverAxis):
 
 
 class MinMaxReduction(OverAxes):
-    """With one axis, the places along it are a second result, which flows on only if both are unpacked."""
+    """With one axis, the indices along it are a second result, which is used only if both are unpacked."""
 
     extras = True
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         (values,) = super().rule(given)
-        return (values, values.with_dtype(INT64)) if self.has_places else (values,)
+        return (values, values.with_dtype(INT64)) if self.has_indices else (values,)
 
     @property
-    def has_places(self) -> bool:
+    def has_indices(self) -> bool:
         """Whether there is the second result."""
         written = self.written()
         return written is not None and len(written) == 1
 
 
 class Max(MinMaxReduction):
-    """The greatest; with one axis, its places too: `(values, places) = x -> max axis=1`."""
+    """The maximum; with one axis, its indices too: `(values, indices) = x -> max axis=1`."""
 
     name = "max"
-    examples = ("input [T, 8] -> max axis=1", "x = input 4; (values, places) = x -> max axis=1; out values, places")
+    examples = ("input [T, 8] -> max axis=1", "x = input 4; (values, indices) = x -> max axis=1; out values, indices")
 
 
 class Min(MinMaxReduction):
-    """The least; with one axis, its places too: `(values, places) = x -> min axis=1`."""
+    """The minimum; with one axis, its indices too: `(values, indices) = x -> min axis=1`."""
 
     name = "min"
     examples = ("input [T, 8] -> min axis=1",)
 
 
 class ArgReduction(OverAxis):
-    """A place along an axis; without one, among all elements in order."""
+    """An index along an axis; without one, among all elements in order."""
 
     x = Input(NUMBERS)
 
@@ -164,14 +164,14 @@ class ArgReduction(OverAxis):
 
 
 class Argmax(ArgReduction):
-    """The place of the greatest."""
+    """The index of the maximum."""
 
     name = "argmax"
     examples = ("input 10 -> argmax axis=-1",)
 
 
 class Argmin(ArgReduction):
-    """The place of the least."""
+    """The index of the minimum."""
 
     name = "argmin"
     examples = ("input 10 -> argmin axis=-1",)
@@ -268,7 +268,7 @@ class All(Quantifier):
 
 
 class Cumulative(Operator):
-    """Of all elements of an axis up to each."""
+    """Reduces all elements of an axis up to each."""
 
     x = Input()
     axis = Arg(AXIS, positional=True, alias="dim")
@@ -280,14 +280,14 @@ class Cumulative(Operator):
 
 
 class Cumsum(Cumulative):
-    """The sum of all elements up to each; of integers and truth values, an int64."""
+    """The cumulative sum; int64 for integers and booleans."""
 
     name = "cumsum"
     examples = ("input [T] -> cumsum axis=1",)
 
 
 class Cumprod(Cumulative):
-    """The product of all elements up to each; of integers and truth values, an int64."""
+    """The cumulative product; int64 for integers and booleans."""
 
     name = "cumprod"
     examples = ("input 8 -> cumprod axis=1",)

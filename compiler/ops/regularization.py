@@ -1,4 +1,4 @@
-"""What changes training only: in inference each of these is the identity."""
+"""Operators that act in training only: in inference each of these is the identity."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Dropping(Operator):
 
 
 class Dropout(_Dropping):
-    """In training, each number is zero with probability `p`, and the others are scaled up to keep the mean."""
+    """In training, each element is zero with probability `p`, and the others are scaled up to keep the mean."""
 
     name = "dropout"
     examples = ("input 64 -> dropout 0.1 -> dense 10",)
@@ -56,7 +56,7 @@ class ChannelDropout(_Dropping):
 
 
 class AlphaDropout(_Dropping):
-    """In training, each number takes the least value of `selu` with probability `p`, so that mean 0 and variance 1 are kept."""
+    """In training, each element takes the least value of `selu` with probability `p`, so that mean 0 and variance 1 are preserved."""
 
     name = "alpha_dropout"
     examples = ("input 64 -> dense 64 selu -> alpha_dropout 0.1 -> dense 10",)

@@ -1,7 +1,7 @@
-"""The same image with more or fewer places: resized as a whole, or read at places that a grid tells.
+"""Images at another resolution: resized as a whole, or sampled at the positions of a grid.
 
 In: `[N, C, ...]` with one to three spatial axes. Out: the same with other spatial sizes. Always: sizes by `scale` are rounded down, as
-PyTorch has it; of sizes known only at run time, only a `scale` with a denominator of a power of two tells such a size.
+in PyTorch; of sizes known only at run time, only with a `scale` whose denominator is a power of two is such a size known.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ FINEST = 2**10
 HALF_A_STEP = 2.0**-54
 """A relative error that rounding a whole product to float64 takes back: its neighbours are farther than twice that of it."""
 LARGEST = 2**20
-"""Sizes that are tried one by one, and no axis is larger."""
+"""The greatest size that is tried; no axis is larger."""
 _NEAREST = ("nearest", "nearest-exact")
 _AXES = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2, "lanczos": 2}
-"""How many spatial axes these modes are for; the others take any."""
+"""The number of spatial axes of these modes; the others take any."""
 _BY_AXES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 _SMOOTH = ("bilinear", "bicubic", "lanczos")
-"""Modes that `antialias` goes with."""
+"""Modes that have `antialias`."""
 _TAPS = {"linear": 2, "bilinear": 4, "trilinear": 8, "bicubic": 16, "lanczos": 36}
-"""How many elements of the input are weighed for one of the result."""
+"""The number of elements of the input that are weighted for one of the result."""
 
 
 Size = TypeVar("Size")
 
 
 class ModeKind(WordKind):
-    """PyTorch's words; `nearest_exact` stands for its "nearest-exact", which cannot be written bare."""
+    """PyTorch's words; `nearest_exact` is its "nearest-exact", which cannot be written bare."""
 
     def convert(self, value: object) -> str:
         return super().convert(value.replace("-", "_") if isinstance(value, str) else value).replace("_", "-")
 
 
 class FactorKind(Kind["int | float"]):
-    """A number above 0, whole ones as integers."""
+    """A number above 0, integral floats as integers."""
 
     inner = NumberKind(above=0)
 
@@ -66,7 +66,7 @@ class FactorKind(Kind["int | float"]):
 
 
 class Stretch(Record):
-    """How one axis is resized: from one size to another, by `scale` if that is what places are told by."""
+    """How one axis is resized: from one size to another, by `scale` if positions are computed from that."""
 
     size: Dim
     result: Dim
@@ -74,7 +74,7 @@ class Stretch(Record):
 
     @property
     def ratio(self) -> Fraction | None:
-        """How many times larger the result is; None if that is known only at run time."""
+        """The size of the result divided by that of the input; None if that is known only at run time."""
         from fractions import Fraction
 
         if self.scale is not None:
@@ -84,7 +84,7 @@ class Stretch(Record):
 
 
 def _missed(near: Fraction, scale: float, highest: int | None) -> int | None:
-    """The least size, up to the highest, of which PyTorch's product falls below that with the fraction. Only a whole product can."""
+    """The least size, up to the highest, whose product is less in PyTorch than with the fraction. Only an integral product can be."""
     step = near.denominator
     stop = LARGEST if highest is None else min(highest, LARGEST)
     return next((size for size in range(step, stop + 1, step) if int(size * scale) != size * near.numerator // step), None)
@@ -93,9 +93,9 @@ def _missed(near: Fraction, scale: float, highest: int | None) -> int | None:
 class Upsample(Operator):
     """Resizes the spatial axes to `size`, or by the factor `scale`; smaller too.
 
-    `align_corners` lays the centres of the outermost elements on each other, not their outer edges. `recompute_scale_factor` makes
-    `scale` tell the size alone. `antialias` weighs a wider surrounding where the result is smaller; `lanczos` needs it. Weights of uint8
-    and `lanczos` are for the CPU only.
+    `align_corners` aligns the centres of the outermost elements, not their outer edges. `recompute_scale_factor` makes
+    `scale` determine the size only. `antialias` weights a wider neighbourhood where the result is smaller; `lanczos` needs it. uint8
+    with weights, and `lanczos`, are for the CPU only.
     """
 
     name = "upsample"
@@ -159,10 +159,10 @@ class Upsample(Operator):
         if self.size is not None:
             results = self._each(self.size, "size", x)
             return tuple(Stretch(size, result) for size, result in zip(x.shape[2:], results, strict=True))
-        told = not self.recompute_scale_factor and self.mode != "area"
+        positioned = not self.recompute_scale_factor and self.mode != "area"
         scales = self._each(self.scale, "scale", x)
         pairs = zip(x.shape[2:], scales, strict=True)
-        return tuple(Stretch(size, self._scaled(size, scale), scale if told else None) for size, scale in pairs)
+        return tuple(Stretch(size, self._scaled(size, scale), scale if positioned else None) for size, scale in pairs)
 
     def _each(self, values: tuple[Size, ...], name: str, x: TensorType) -> tuple[Size, ...]:
         axes = x.rank - 2
@@ -181,7 +181,7 @@ class Upsample(Operator):
         return size * numerator // denominator
 
     def _fraction(self, size: SymDim, scale: int | float) -> Fraction:
-        """What a size known only at run time is multiplied with, before it is rounded down.
+        """The factor of a size known only at run time, before it is rounded down.
 
         PyTorch multiplies in float64, by the number next to 0.7; the product is rounded, mostly to what 7/10 gives, and now and then to
         the number below it. Where that may be, the fraction is not enough.
@@ -205,16 +205,16 @@ class Upsample(Operator):
         raise OperatorError(BadArgument(self.name, "scale", str(scale), needed, help_), argument("scale"))
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """A multiply-add for each element that is weighed; a wider surrounding of `antialias` is not counted."""
+        """A multiply-add for each element that is weighted; the wider neighbourhood of `antialias` is not counted."""
         if self.mode == "area":
             return numel(given.x.shape)
         return 2 * _TAPS.get(self.mode, 0) * numel(results[0].shape)
 
 
 class GridSample(Operator):
-    """Reads an image at places: each of the grid's last axis, x first, from -1 at one edge of the image to 1 at the other.
+    """Samples an image at positions: the grid's last axis has the coordinates, x first, from -1 at one edge of the image to 1 at the other.
 
-    `align_corners` takes the edges to be the centres of the outermost elements. Beyond them there is what `padding_mode` tells.
+    `align_corners` takes the edges to be the centres of the outermost elements. Beyond them, `padding_mode` applies.
     """
 
     name = "grid_sample"
@@ -248,7 +248,7 @@ class GridSample(Operator):
             raise OperatorError(Unprovable(self.name, wanted, found, f"it needs {needed}", advice(wanted, found) or ""), given.at("grid"))
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """A multiply-add for each element that is weighed."""
+        """A multiply-add for each element that is weighted."""
         along = {"nearest": 0, "bilinear": 2, "bicubic": 4}[self.mode]
         taps = along**2 if given.x.rank == 4 else along**3
         return 2 * taps * numel(results[0].shape)

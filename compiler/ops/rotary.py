@@ -1,7 +1,7 @@
-"""Rotary position embedding: what attention compares is turned by an angle that grows with its position.
+"""Rotary position embedding: queries and keys are rotated by an angle that grows with their position.
 
 In: queries or keys, `[..., T, D]`, and perhaps the position of each. Out: a tensor of the same type. Always: the angles are computed in
-float32 (float64 for float64) and only their cosines and sines rounded to the input's type, as in the models that have been published.
+float32 (float64 for float64) and only their cosines and sines rounded to the input's type, as in published models.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from .operand import Input, axes
 
 
 class Rotary(Operator):
-    """Rotary position embedding: turns each pair of features by `position / base ** (2 i / dims)`, as the i-th pair.
+    """Rotary position embedding: rotates the i-th pair of features by `position / base ** (2 i / dims)`.
 
     The pairs are features `i` and `i + dims / 2`, as in Llama and GPT-NeoX, or with `interleaved` `2 i` and `2 i + 1`, as in GPT-J. Only
-    the first `dims` features are turned, by default all. Positions count from 0; a second input, `[N, T]` or `[T]`, says them.
+    the first `dims` features are rotated, by default all. Positions count from 0; a second input, `[N, T]` or `[T]`, gives them.
     """
 
     name = "rotary"
@@ -44,7 +44,7 @@ class Rotary(Operator):
         return (x,)
 
     def turned(self, x: TensorType) -> Dim:
-        """How many features are turned."""
+        """The number of features that are rotated."""
         return x.shape[-1] if self.dims is None else self.dims
 
     def _refuse_features(self, given: OpInputs, x: TensorType) -> None:
@@ -83,5 +83,5 @@ class Rotary(Operator):
                 raise OperatorError(Unprovable(self.name, size, found, f"it takes {needed}", advice(size, found) or ""), STAGE)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """Two products and a sum for each feature that is turned; the cosines and sines, which all heads share, are not counted."""
+        """Two products and a sum for each feature that is rotated; the cosines and sines, which all heads share, are not counted."""
         return 3 * numel(results[0].shape[:-1]) * self.turned(results[0])

@@ -1,4 +1,4 @@
-"""Other shapes of the same elements: joined, divided, reordered, added and dropped axes."""
+"""Changes of shape: axes joined, divided, reordered, added and removed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .operand import SOME_AXES, Input
 
 
 class Layout(Operator):
-    """An operator that moves elements and computes nothing."""
+    """An operator that only moves elements."""
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
@@ -76,7 +76,7 @@ class Reshape(Layout):
 
 
 def fitted(operator: str, what: str, before: Shape, sizes: Shape, given: OpInputs, at: Location) -> Shape:
-    """`sizes` with the open one, -1, worked out; refused unless they hold as many elements as the axes `before`."""
+    """`sizes` with the open one, -1, computed; refused unless their number of elements is that of the axes `before`."""
     open_ = [i for i, size in enumerate(sizes) if size == -1]
     if len(open_) > 1:
         raise OperatorError(BadArgument(operator, at.name, show_shape(sizes), "may have one -1"), at)
@@ -99,7 +99,7 @@ def fitted(operator: str, what: str, before: Shape, sizes: Shape, given: OpInput
 
 
 def _uncommon(before: Shape, after: Shape) -> tuple[Dim, Dim]:
-    """The numbers of elements of both, less what they have in common."""
+    """The numbers of elements of both, without the sizes they have in common."""
     left = list(after)
     rest: list[Dim] = []
     for size in before:
@@ -111,7 +111,7 @@ def _uncommon(before: Shape, after: Shape) -> tuple[Dim, Dim]:
 
 
 def _miscount(operator: str, what: str, before: Shape, sizes: Shape, open_: bool) -> Problem:
-    """Too many elements, or too few; or so if nothing more is known of the dimensions."""
+    """Too many elements, or too few; or not known, for what is known of the dimensions."""
     found, needed = numel(before), numel(sizes)
     if before and isinstance(before[0], SymDim) and before[0] not in sizes and found == before[0] * needed:
         suggestion = f"the batch axis is part of the shape: `{show_shape((before[0], *sizes))}`"
@@ -122,7 +122,7 @@ def _miscount(operator: str, what: str, before: Shape, sizes: Shape, open_: bool
 
 
 class Permute(Layout):
-    """The axes in another order."""
+    """Reorders the axes."""
 
     name = "permute"
     x = Input()
@@ -163,7 +163,7 @@ class Transpose(Layout):
 
 
 class Squeeze(Layout):
-    """Drops axes of size 1: the given ones, or all that are known to be."""
+    """Removes axes of size 1: the given ones, or all that are known to be."""
 
     name = "squeeze"
     x = Input()
@@ -176,7 +176,7 @@ class Squeeze(Layout):
         return (x.with_shape(tuple(size for axis, size in enumerate(x.shape) if axis not in dropped)),)
 
     def dropped(self, given: OpInputs) -> tuple[int, ...]:
-        """The axes that vanish, counted from the front."""
+        """The axes that are removed, counted from the front."""
         x, facts = given.x, given.facts
         if self.axis is None:
             return tuple(axis for axis, size in enumerate(x.shape) if facts.equal(size, 1))
@@ -195,7 +195,7 @@ class Squeeze(Layout):
 
 
 class Unsqueeze(Layout):
-    """A new axis of size 1."""
+    """Adds an axis of size 1."""
 
     name = "unsqueeze"
     x = Input()
@@ -215,7 +215,7 @@ class Unsqueeze(Layout):
 
 
 class Expand(Layout):
-    """Repeats along axes of size 1; -1 keeps a size; more sizes than axes make new axes in front."""
+    """Broadcasts axes of size 1 to other sizes; -1 keeps a size; more sizes than axes add axes in front."""
 
     name = "expand"
     x = Input()

@@ -1,4 +1,4 @@
-"""Parts of a tensor, and more of it: slices, padding, repetition, and the same elements in another order along an axis."""
+"""Slices, padding, repetition, and other orders of the elements along an axis."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Slice(Layout):
         return (x.with_shape(_not_empty(self.name, (*x.shape[:axis], length, *x.shape[axis + 1 :]), place)),)
 
     def _offset(self, end: Dim, size: Dim, given: OpInputs, place: str) -> Dim:
-        """How far `end` is from the front, within the axis: Python's rule for slices."""
+        """The distance of `end` from the front, within the axis, by Python's rule for slices."""
         facts = given.facts
         positive = facts.at_least(end, 0)
         if positive is None:
@@ -64,7 +64,7 @@ class Slice(Layout):
 
 
 class Select(Layout):
-    """One element of an axis, which vanishes."""
+    """One element of an axis, which is removed."""
 
     name = "select"
     x = Input(ANY, SOME_AXES)
@@ -95,7 +95,7 @@ class Select(Layout):
 
 
 class Pad(Layout):
-    """Adds elements around axes: `[left, right, top, bottom]`, the last axis first; negative amounts cut off."""
+    """Adds elements around axes: `[left, right, top, bottom]`, the last axis first; negative amounts remove elements."""
 
     name = "pad"
     x = Input()
@@ -119,7 +119,7 @@ class Pad(Layout):
         return (x.with_shape(_not_empty(self.name, tuple(sizes), "padding")),)
 
     def amounts(self, rank: int) -> dict[int, tuple[int, int]]:
-        """What is added before and after each axis that was named."""
+        """The amounts added before and after each axis that was named."""
         return {rank - 1 - i // 2: (self.padding[i], self.padding[i + 1]) for i in range(0, len(self.padding), 2)}
 
     def _checked(self, x: TensorType) -> dict[int, tuple[int, int]]:
@@ -148,7 +148,7 @@ class Pad(Layout):
             )
 
     def _check_source(self, axis: int, before: int, after: int, given: OpInputs) -> None:
-        """Reflection needs more elements than it makes; wrapping as many, besides those that are cut off."""
+        """Reflection needs more elements than it adds; wrapping needs the same number, without those that are removed."""
         amount = max(before, after)
         if amount <= 0 or self.mode not in ("reflect", "circular"):
             return
@@ -163,7 +163,8 @@ class Pad(Layout):
             raise OperatorError(UnprovableSize(need, f"`mode={self.mode}` needs it", at_least_text(size, needed)), argument("padding"))
 
     def _check_cut(self, axis: int, cut: int, added: int, given: OpInputs) -> None:
-        """No more can be cut off than there is, even if as much is added. (What only shrinks tells so by its size.)"""
+        """No more can be removed than there is, even if the same amount is added. (Where nothing is added, the size of the result is
+        checked.)"""
         x = given.x
         if cut >= 0 or self.mode not in ("constant", "circular"):
             return
@@ -204,7 +205,7 @@ class Flip(Layout):
 
 
 class Roll(Layout):
-    """Shifts along axes, what leaves at one end entering at the other; without `axis`, along all elements in order."""
+    """Shifts elements along axes, from one end back to the other; without `axis`, along all elements in order."""
 
     name = "roll"
     x = Input()
@@ -226,7 +227,7 @@ class Roll(Layout):
 
 
 class Tile(Layout):
-    """Repeats the whole tensor along axes; more repeats than axes make new axes in front."""
+    """Repeats the whole tensor along axes; more repeats than axes add axes in front."""
 
     name = "tile"
     x = Input()

@@ -1,7 +1,7 @@
-"""Order along an axis: all elements sorted, or the greatest few.
+"""Order along an axis: all elements sorted, or the greatest.
 
-In: one tensor. Out: its elements in order, and (when unpacked) the places they had. Always: NaN counts as the greatest. Which of equal
-elements comes first is not told, unless `stable` is set: then it is the one that came first.
+In: one tensor. Out: its elements in order, and (when unpacked) their indices. Always: NaN counts as the greatest. Which of equal
+elements comes first is undefined, unless `stable` is set: then their order is kept.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class _Order(Operator):
 
 
 class Topk(_Order):
-    """The `k` greatest elements of an axis (the least, if `largest` is false), and their places: `(values, places) = x -> topk 3`."""
+    """The `k` greatest elements of an axis (the least, if `largest` is false), and their indices: `(values, indices) = x -> topk 3`."""
 
     name = "topk"
     extras = True
@@ -35,7 +35,7 @@ class Topk(_Order):
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
     largest = Arg(FLAG, default=True)
     sorted = Arg(FLAG, default=True)
-    examples = ("input [T, 8] -> topk 3", "x = input 8; (values, places) = x -> topk 2 largest=false; out values, places")
+    examples = ("input [T, 8] -> topk 3", "x = input 8; (values, indices) = x -> topk 2 largest=false; out values, indices")
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
@@ -53,7 +53,7 @@ class Topk(_Order):
 
 
 class Sort(_Order):
-    """The elements in order along an axis, and the places they had: `(values, places) = x -> sort axis=1`."""
+    """The elements in order along an axis, and their indices: `(values, indices) = x -> sort axis=1`."""
 
     name = "sort"
     extras = True
@@ -61,7 +61,7 @@ class Sort(_Order):
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
     descending = Arg(FLAG, default=False)
     stable = Arg(FLAG, default=False)
-    examples = ("input [T, 8] -> sort", "x = input 8; (values, places) = x -> sort descending=true; out values, places")
+    examples = ("input [T, 8] -> sort", "x = input 8; (values, indices) = x -> sort descending=true; out values, indices")
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
@@ -70,7 +70,7 @@ class Sort(_Order):
 
 
 class Argsort(_Order):
-    """The places that the elements of an axis have, in the order of the elements."""
+    """The indices of the elements of an axis, in the order of the elements."""
 
     name = "argsort"
     x = Input()

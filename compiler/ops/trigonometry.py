@@ -1,6 +1,6 @@
-"""Functions of each element of one tensor: of angles, and hyperbolic ones, with their inverses.
+"""Trigonometric and hyperbolic functions of each element, with their inverses.
 
-Integers become float32, as in PyTorch.
+Integers are converted to float32, as in PyTorch.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ class Tan(Real):
 
 
 class Asin(Real):
-    """The angle whose sine it is; nan beyond -1 and 1."""
+    """The inverse sine; NaN outside -1 to 1."""
 
     name = "asin"
     examples = ("input 3 -> tanh -> asin",)
 
 
 class Acos(Real):
-    """The angle whose cosine it is; nan beyond -1 and 1."""
+    """The inverse cosine; NaN outside -1 to 1."""
 
     name = "acos"
     examples = ("input 3 -> tanh -> acos",)
 
 
 class Atan(Real):
-    """The angle whose tangent it is."""
+    """The inverse tangent."""
 
     name = "atan"
     examples = ("input 3 -> atan",)
@@ -65,21 +65,21 @@ class Cosh(Real):
 
 
 class Asinh(Real):
-    """The number whose hyperbolic sine it is."""
+    """The inverse hyperbolic sine."""
 
     name = "asinh"
     examples = ("input 3 -> asinh",)
 
 
 class Acosh(Real):
-    """The number whose hyperbolic cosine it is; nan below 1."""
+    """The inverse hyperbolic cosine; NaN below 1."""
 
     name = "acosh"
     examples = ("input 3 -> cosh -> acosh",)
 
 
 class Atanh(Real):
-    """The number whose hyperbolic tangent it is."""
+    """The inverse hyperbolic tangent."""
 
     name = "atanh"
     examples = ("input 3 -> tanh -> atanh",)

@@ -35,7 +35,7 @@ def test_generated(name: str) -> None:
         taken.append(_checked(use))
 
     check()
-    assert sum(taken) >= len(taken) // 2, f"{name}: {sum(taken)} of {len(taken)} uses are valid: see family_inputs.py, family_arguments.py"
+    assert sum(taken) >= len(taken) // 2, f"{name}: {sum(taken)} of {len(taken)} uses are valid: see inputs.py, special.py"
 
 
 def _checked(use: Use) -> bool:

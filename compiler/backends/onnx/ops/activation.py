@@ -172,7 +172,7 @@ def softplus_(op: Softplus, site: Site) -> str:
     scaled = x if beta == 1 else x * beta
     smooth = softplus(scaled)
     smooth = smooth if beta == 1 else smooth / beta
-    # From 20 on, float32 does not tell the two apart.
+    # From 20 on, the two are equal in float32.
     if threshold >= 20 and not _wide(site):
         return smooth.name
     return scaled.greater(threshold).choose(x, smooth).name

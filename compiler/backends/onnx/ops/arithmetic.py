@@ -11,7 +11,7 @@ from ..expressions import INT32, TensorExpr, wide_integer
 from ..table import Site, emits
 
 _ON_TRUTH: dict[type[Operator], str] = {Add: "Or", Mul: "And", Maximum: "Or", Minimum: "And"}
-"""What stands for arithmetic on truth values."""
+"""The operators for arithmetic on booleans."""
 
 
 def operands(op: BinaryOperator, site: Site) -> tuple[TensorExpr, TensorExpr]:
@@ -24,7 +24,7 @@ def operands(op: BinaryOperator, site: Site) -> tuple[TensorExpr, TensorExpr]:
         return x, site.other.cast(dtype)
     other = op.number(dtype)
     number = x.like(float(other) if dtype.is_float and isinstance(other, int) else other)
-    return (number, x) if op.reverse else (x, number)
+    return (number, x) if op.number_first else (x, number)
 
 
 def _settled(y: TensorExpr, site: Site) -> str:
@@ -76,7 +76,7 @@ def floor_div(op: FloorDiv, site: Site) -> str:
         wide = b.cast(via)
         return a.within(via, lambda x: (x - _remainder(x, wide)) / wide).name
     exact = ((a - _remainder(a, b)) / b).op("Round")
-    if op.scalars and not op.reverse and op.other != 0:
+    if op.scalars and not op.number_first and op.other != 0:
         return _settled(exact, site)
     return _settled(b.equal(0.0).choose(a / b, exact), site)
 

@@ -78,5 +78,5 @@ def where(op: Where, site: Site) -> str:
     dtype = op.operand_type(site.given)
     x = site.x.cast(dtype)
     other = _number(op, x) if op.scalars else site.other.cast(dtype)
-    then, otherwise = (other, x) if op.reverse else (x, other)
+    then, otherwise = (other, x) if op.number_first else (x, other)
     return site.condition.choose(then, otherwise).name

@@ -50,7 +50,7 @@ def conv_transpose(op: ConvTranspose, site: Site) -> str:
     windows = op.windows(x)
     extra = op.extra(x)
     y = site.x.name
-    # Runtimes take less than a stride of output padding. A zero behind the input is a stride of it.
+    # Runtimes take less than a stride of output padding. A zero after the input adds a stride.
     zeros = [e // w.stride for e, w in zip(extra, windows, strict=True)]
     if any(zeros):
         y = site.add("Pad", [y, site.ints([0] * (2 + len(zeros)) + [0, 0, *zeros])])

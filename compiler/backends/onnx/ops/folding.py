@@ -1,4 +1,4 @@
-"""Space and channels traded for each other in ONNX."""
+"""Space to channels and back in ONNX."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pixel_shuffle(op: PixelShuffle, site: Site) -> str:
 
 @emits(PixelUnshuffle, onnx="Reshape, Transpose, Reshape")
 def pixel_unshuffle(op: PixelUnshuffle, site: Site) -> str:
-    # SpaceToDepth puts the places in a block first, PyTorch the channels.
+    # SpaceToDepth puts the positions within a block first, PyTorch the channels.
     *before, channels, _, _ = site.given.x.shape
     *_, high, wide = site.results[0].shape
     n = len(before)
@@ -51,7 +51,7 @@ def _rearranged(site: Site, split: Shape, order: tuple[int, ...]) -> str:
 
 @emits(Unfold, onnx="Pad, Gather, Transpose and Reshape")
 def unfold(op: Unfold, site: Site) -> str:
-    """Each axis of the image becomes two, the places within a block and the blocks, by looking up."""
+    """Each axis of the image becomes two, the positions within a block and the blocks, by Gather."""
     x, windows = site.given.x, op.windows()
     y = _padded(op, site)
     counts = op.counts(site.given)

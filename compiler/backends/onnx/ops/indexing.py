@@ -61,7 +61,7 @@ def scatter_reduce(op: ScatterReduce, site: Site) -> str:
 
 
 def _computed_in(dtype: DType, reduce: str | None) -> DType:
-    """ONNX Runtime's CPU adds no half types, and takes no maxima of truth values."""
+    """ONNX Runtime's CPU adds no half types, and has no maxima of booleans."""
     if reduce is not None and dtype.is_float and dtype.size == 2:
         return FLOAT32
     return DTYPES["uint8"] if dtype.kind == "bool" and reduce in ("amax", "amin") else dtype

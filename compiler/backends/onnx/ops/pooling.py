@@ -45,7 +45,7 @@ def _max_pool(site: Site, attributes: dict[str, object]) -> str | tuple[str, ...
     if len(site.results) == 1:
         return site.add("MaxPool", site.inputs, **attributes)
     values, at = site.add_many("MaxPool", site.inputs, 2, **attributes)
-    # ONNX counts places within the whole tensor, PyTorch within the spatial axes.
+    # ONNX counts indices within the whole tensor, PyTorch within the spatial axes.
     return values, site.add("Mod", [at, site.scalar(numel(site.given.x.shape[2:]), INT64)])
 
 
@@ -98,7 +98,7 @@ def lp_pool(op: LpPool, site: Site) -> str:
 
 
 def _steps(site: Site, counts: Sequence[int]) -> dict[str, object] | None:
-    """The windows of an adaptive pool where they are known, equal, and side by side."""
+    """The windows of an adaptive pool where they are known, equal and adjacent."""
     steps = []
     for size, count in zip(site.given.x.shape[2:], counts, strict=True):
         if not isinstance(size, int) or size % count:

@@ -31,7 +31,7 @@ def lstm(op: Lstm, site: Site) -> tuple[str, ...]:
 
 
 class _Layers:
-    """All layers of one use. `order` tells which of PyTorch's gates is ONNX's first, and so on."""
+    """All layers of one use. `order` has the number of PyTorch's gate for each of ONNX's."""
 
     def __init__(self, op: Recurrent, site: Site, op_type: str, order: tuple[int, ...], **attributes: object) -> None:
         self.op, self.site, self.op_type, self.order = op, site, op_type, order
@@ -43,7 +43,7 @@ class _Layers:
         self.dtype = FLOAT32 if narrow else self.given
         """What it is computed in: ONNX Runtime has no kernels for bfloat16, and does not take float16 within a Scan."""
         self.wanted = len(site.results) - 1
-        """How many states are asked for."""
+        """The number of states that are results."""
         self.single = site.given.x.rank == 2
 
     def run(self) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ class _Layers:
         return self.site.add("Squeeze", [name, self.site.ints([batch])]) if self.single else name
 
     def _layer(self, flow: str, ends: list[str], starts: list[str]) -> list[str]:
-        """The output `[T, directions, N, units]`, and the states `[directions, N, units]` that are asked for."""
+        """The output `[T, directions, N, units]`, and the states `[directions, N, units]` that are results."""
         if self.stepwise:
             return self._scan(flow, ends, starts)
         inputs = [flow, self._weights(ends, "weight_ih"), self._weights(ends, "weight_hh")]

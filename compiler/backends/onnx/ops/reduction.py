@@ -134,8 +134,8 @@ def _norm(x: TensorExpr, op: Norm) -> TensorExpr:
 
 @emits(Any, All, onnx={Any: "Cast and ReduceMax", All: "Cast and ReduceMin"})
 def quantifier(op: Quantifier, site: Site) -> str:
-    held = _reduce(site.x.truth(), "ReduceMax" if isinstance(op, Any) else "ReduceMin", op)
-    return held.cast(site.results[0].dtype).name
+    found = _reduce(site.x.truth(), "ReduceMax" if isinstance(op, Any) else "ReduceMin", op)
+    return found.cast(site.results[0].dtype).name
 
 
 @emits(Cumsum, onnx="CumSum")
@@ -158,7 +158,7 @@ def cumprod(op: Cumprod, site: Site) -> str:
 
 
 def _doubled(x: TensorExpr, axis: int, size: int) -> TensorExpr:
-    """ONNX has no CumProd before opset 26. Products of the last 1, 2, 4, 8... elements, each made of two of half as many."""
+    """ONNX has no CumProd before opset 26. Products of the last 1, 2, 4, 8... elements, each the product of two of half the length."""
     site, reach = x.site, 1
     while reach < size:
         before, ends = site.ints([reach, 0]), [site.ints([n]) for n in (0, size, axis)]
@@ -168,12 +168,12 @@ def _doubled(x: TensorExpr, axis: int, size: int) -> TensorExpr:
 
 
 def _triangular(x: TensorExpr, axis: int, rank: int, size: Dim) -> TensorExpr:
-    """Of a size that is known only at run time: every row of a triangle is multiplied up."""
+    """Of a size that is known only at run time: the product of every row of a triangle."""
     site = x.site
-    places = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, size, 1)]), INT64)
-    rows = TensorExpr(site, site.add("Unsqueeze", [places.name, site.ints([1])]), INT64)
-    behind = site.ints(range(2, rank - axis + 1))
-    later = TensorExpr(site, site.add("Unsqueeze", [places.greater(rows).name, behind]), BOOL) if rank - axis > 1 else places.greater(rows)
-    beside = TensorExpr(site, site.add("Unsqueeze", [x.name, site.ints([axis])]), x.dtype)
-    held = later.choose(x.like(1), beside)
-    return TensorExpr(site, site.add("ReduceProd", [held.name, site.ints([axis + 1])], keepdims=0), x.dtype)
+    indices = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, size, 1)]), INT64)
+    rows = TensorExpr(site, site.add("Unsqueeze", [indices.name, site.ints([1])]), INT64)
+    after = site.ints(range(2, rank - axis + 1))
+    later = TensorExpr(site, site.add("Unsqueeze", [indices.greater(rows).name, after]), BOOL) if rank - axis > 1 else indices.greater(rows)
+    repeated = TensorExpr(site, site.add("Unsqueeze", [x.name, site.ints([axis])]), x.dtype)
+    factors = later.choose(x.like(1), repeated)
+    return TensorExpr(site, site.add("ReduceProd", [factors.name, site.ints([axis + 1])], keepdims=0), x.dtype)

@@ -1,4 +1,4 @@
-"""What changes training only is nothing in ONNX: the result is the input."""
+"""Operators that act in training only are nothing in ONNX: the result is the input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resampling in ONNX: Resize and GridSample, where they come to the same as PyTorch."""
+"""Resampling in ONNX: Resize and GridSample, where they are the same as in PyTorch."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def upsample(op: Upsample, site: Site) -> str:
         stretches,
         mode="cubic" if cubic else "linear",
         coordinate_transformation_mode="align_corners" if op.align_corners else "half_pixel",
-        # With `antialias`, PyTorch has the cubic of Pillow, and weighs nothing that is outside.
+        # With `antialias`, PyTorch has the cubic of Pillow, and gives no weight to what is outside.
         cubic_coeff_a=-0.5 if cubic and op.antialias else None,
         antialias=1 if op.antialias else None,
         exclude_outside=1 if op.antialias else None,
@@ -106,7 +106,7 @@ def _nearest(site: Site, stretches: Sequence[Stretch], *, exact: bool) -> str:
 
 
 def _area(site: Site, stretches: Sequence[Stretch]) -> str:
-    """The mean of what lies under each place of the result: of whole blocks, where they are side by side."""
+    """The mean of the elements that each element of the result covers: of whole blocks, where they are adjacent."""
     facts = site.given.facts
     blocks = [facts.exact_div(s.size, s.result) for s in stretches]
     known = [block for block in blocks if isinstance(block, int)]
@@ -120,7 +120,7 @@ def grid_sample(op: GridSample, site: Site) -> str:
     mode = {"bilinear": "linear", "bicubic": "cubic"}.get(op.mode, op.mode)
     grid, padding = site.grid, op.padding_mode
     if (op.mode, padding, op.align_corners) == ("nearest", "reflection", False):
-        # ONNX Runtime rounds before it reflects, which differs just between two places.
+        # ONNX Runtime rounds before it reflects, which differs exactly between two elements.
         grid, padding = _reflected(grid), "border"
     return site.add("GridSample", [site.x.name, grid.name], mode=mode, padding_mode=padding, align_corners=int(op.align_corners))
 

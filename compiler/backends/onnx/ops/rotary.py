@@ -1,4 +1,4 @@
-"""Rotary position embedding in ONNX: the operator of that name, on `[N, heads, T, D]` or `[N, T, D]`, fed with cosines and sines."""
+"""Rotary position embedding in ONNX: the operator of that name, on `[N, heads, T, D]` or `[N, T, D]`, given the cosines and sines."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _reshaped(x: TensorExpr, shape: Shape) -> TensorExpr:
 
 def _by_sample(site: Site) -> bool:
     """Whether each sample has positions of its own."""
-    return len(site.given) > 1 and site.given.positions.rank == 2
+    return "positions" in site.given and site.given.positions.rank == 2
 
 
 # --- angles ------------------------------------------------------------------------------------------------------------------
@@ -64,7 +64,7 @@ def _by_sample(site: Site) -> bool:
 def _cosine_and_sine(op: Rotary, site: Site, dtype: DType) -> tuple[TensorExpr, TensorExpr]:
     """Of all angles, `[T, dims / 2]` or `[N, T, dims / 2]`, rounded to the type given; exact as PyTorch has them before."""
     wide = FLOAT64 if dtype == FLOAT64 else FLOAT32
-    places = site.positions.name if len(site.given) > 1 else _range(site, 0, site.given.x.shape[-2], 1)
+    places = site.positions.name if "positions" in site.given else _range(site, 0, site.given.x.shape[-2], 1)
     column = TensorExpr(site, site.add("Unsqueeze", [site.cast(places, wide), site.ints([-1])]), wide)
     angles = column * _frequencies(op, site, wide)
     return angles.op("Cos").cast(dtype), angles.op("Sin").cast(dtype)

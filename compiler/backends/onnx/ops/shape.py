@@ -11,8 +11,8 @@ from ..table import Site, emits
 
 
 def reshaped(site: Site, tensor: str, before: Shape, after: Shape) -> str:
-    """A tensor of shape `before` in the shape `after`. Of sizes that are known only at run time, those that keep their place are copied,
-    and the most complex of the others is left open: what is left over must be computed."""
+    """A tensor of shape `before` in the shape `after`. Of sizes that are known only at run time, those that keep their position are copied,
+    and the most complex of the others is left open: it would have to be computed."""
     if before == after:
         return tensor
     target = [0 if isinstance(size, SymDim) and before[i : i + 1] == (size,) else size for i, size in enumerate(after)]

@@ -1,4 +1,4 @@
-"""Parts of a tensor, and more of it, in ONNX."""
+"""Slices, padding and repetition in ONNX."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def roll(op: Roll, site: Site) -> str:
 
 
 def _rolled(site: Site, tensor: str, axis: int, size: Dim, shift: int) -> str:
-    """By two slices where the shift is surely less than the axis, else by looking the places up."""
+    """By two slices where the shift is provably less than the axis, else by Gather."""
     shift = shift % size if isinstance(size, int) else shift
     if shift == 0:
         return tensor
@@ -100,8 +100,8 @@ def _rolled(site: Site, tensor: str, axis: int, size: Dim, shift: int) -> str:
         return site.add("Concat", ends, axis=axis)
     zero, one = (site.constant(np.asarray(n, dtype=np.int64)) for n in (0, 1))
     count = site.scalar(size, INT64)
-    places = site.add("Sub", [site.add("Range", [zero, count, one]), site.constant(np.asarray(shift, dtype=np.int64))])
-    return site.add("Gather", [tensor, site.add("Mod", [places, count])], axis=axis)
+    indices = site.add("Sub", [site.add("Range", [zero, count, one]), site.constant(np.asarray(shift, dtype=np.int64))])
+    return site.add("Gather", [tensor, site.add("Mod", [indices, count])], axis=axis)
 
 
 @emits(Tile, onnx="Tile")
@@ -119,8 +119,8 @@ def tile(op: Tile, site: Site) -> str:
 @emits(RepeatInterleave, onnx="Unsqueeze, Expand and Reshape")
 def repeat_interleave(op: RepeatInterleave, site: Site) -> str:
     shape, axis = op.spread(site.given.x)
-    beside = (*shape[: axis + 1], 1, *shape[axis + 1 :])
-    y = reshaped(site, site.x.name, site.given.x.shape, beside)
-    repeats = [op.repeats if place == axis + 1 else 1 for place in range(len(beside))]
+    repeated = (*shape[: axis + 1], 1, *shape[axis + 1 :])
+    y = reshaped(site, site.x.name, site.given.x.shape, repeated)
+    repeats = [op.repeats if place == axis + 1 else 1 for place in range(len(repeated))]
     wide = (*shape[: axis + 1], op.repeats, *shape[axis + 1 :])
     return reshaped(site, site.add("Expand", [y, site.ints(repeats)]), wide, site.results[0].shape)

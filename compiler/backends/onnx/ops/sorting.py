@@ -1,4 +1,5 @@
-"""Order along an axis in ONNX: all of it is the TopK of as many as there are. TopK puts NaN first, and of equal ones the first first."""
+"""Order along an axis in ONNX: everything is TopK, of all elements for a sort. TopK puts NaN first, and keeps the order of equal
+elements."""
 
 from __future__ import annotations
 
@@ -29,12 +30,12 @@ def argsort(op: Argsort, site: Site) -> str:
 
 
 def _ordered(site: Site, k: Dim | None, axis: int, *, largest: bool, sort: bool = True) -> tuple[str, str]:
-    """Values and places; `k` None: all."""
+    """Values and indices; `k` None: all."""
     x = site.given.x
     if not x.rank:
         return site.x.op("Identity").name, site.scalar(0, INT64)
     front = normalize_axis(site.node.op.name, axis, x)
     wide = site.x.cast(_WIDER.get(x.dtype.name, x.dtype))
     count = site.ints([x.shape[front] if k is None else k])
-    values, places = site.add_many("TopK", [wide.name, count], 2, axis=front, largest=int(largest), sorted=int(sort))
-    return TensorExpr(site, values, wide.dtype).cast(x.dtype).name, places
+    values, indices = site.add_many("TopK", [wide.name, count], 2, axis=front, largest=int(largest), sorted=int(sort))
+    return TensorExpr(site, values, wide.dtype).cast(x.dtype).name, indices

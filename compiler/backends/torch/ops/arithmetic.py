@@ -23,7 +23,7 @@ def binary(op: BinaryOperator, site: TorchSite) -> Code:
     if not op.scalars:
         return Infix(op.symbol, site.x, site.other)
     number = lit(op.other, "other")
-    return Infix(op.symbol, number, site.x) if op.reverse else Infix(op.symbol, site.x, number)
+    return Infix(op.symbol, number, site.x) if op.number_first else Infix(op.symbol, site.x, number)
 
 
 @function(Maximum, Minimum, torch="torch.{}")

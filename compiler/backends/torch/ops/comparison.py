@@ -18,4 +18,4 @@ def where(op: Where, site: TorchSite) -> Code:
     if not op.scalars:
         return call("torch.where", site.condition, site.x, site.other)
     number = lit(op.other, "other")
-    return call("torch.where", site.condition, number, site.x) if op.reverse else call("torch.where", site.condition, site.x, number)
+    return call("torch.where", site.condition, number, site.x) if op.number_first else call("torch.where", site.condition, site.x, number)

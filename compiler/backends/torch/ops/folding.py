@@ -1,4 +1,4 @@
-"""Space and channels traded for each other in PyTorch. Each has the form of a module and that of a function."""
+"""Space to channels and back in PyTorch. Each has the form of a module and that of a function."""
 
 from __future__ import annotations
 

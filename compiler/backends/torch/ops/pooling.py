@@ -77,7 +77,7 @@ def avg_pool_function(op: AvgPool, site: TorchSite) -> Code:
 
 
 def _power(op: LpPool, site: TorchSite) -> int | float:
-    """A whole power leaves integers as they are, and their mean loses its fraction."""
+    """With an integer power, integers stay integers, and their mean is truncated."""
     return op.p if site.given.x.dtype.is_float else float(op.p)
 
 
@@ -136,7 +136,7 @@ def global_max_pool(op: GlobalMaxPool, site: TorchSite) -> Code:
 
 @module(GlobalAvgPool)
 def global_avg_pool_module(op: GlobalAvgPool, site: TorchSite) -> Code:
-    """Not one module of PyTorch's, but still what a person writes within a sequence; it has no parameters to name."""
+    """Not a single module of PyTorch, but what one writes within a sequence; it has no parameters to name."""
     pool = construct(ranked("nn.AdaptiveAvgPool", site.given.x), {"output_size": 1})
     return call("nn.Sequential", pool, call("nn.Flatten"))
 

@@ -31,11 +31,11 @@ def rearrange(op: Rearrange, site: TorchSite) -> Code:
 
 
 # Where the pattern says which axes are divided or joined, it is written by that, not by sizes that happen to be 1: so all uses of a block
-# are alike.
+# are the same.
 
 
 def _split(code: Code, groups: Sequence[Group], sizes: Shape, hints: Sequence[str]) -> Code | None:
-    """`code` with the axes divided that the groups stand for. None where an axis of size 1 comes or goes."""
+    """`code` with the axes divided that the groups name. None where an axis of size 1 comes or goes."""
     divided = [axis for axis, group in enumerate(groups) if len(group) != 1]
     if not divided or any(not groups[axis] for axis in divided):
         return None

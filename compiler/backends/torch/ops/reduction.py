@@ -44,7 +44,7 @@ def reduction(op: Reduction, site: TorchSite) -> Code:
 
 @function(Max, Min, torch={Max: "torch.max, torch.amax", Min: "torch.min, torch.amin"})
 def extreme(op: MinMaxReduction, site: TorchSite) -> Code:
-    if op.has_places:
+    if op.has_indices:
         both = method(site.x, op.name, **_axes(op))
         return both if len(site.results) == 2 else AttributeCode(both, "values")
     if op.written() is None and not op.keepdim:

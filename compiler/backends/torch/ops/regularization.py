@@ -1,4 +1,4 @@
-"""What changes training only, in PyTorch."""
+"""Operators that act in training only, in PyTorch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..windows import ranked
 
 
 def _probability(p: float) -> float:
-    """Without the last two digits, if those are the noise of multiplying: 0.15, not 0.15000000000000002. No draw tells them apart."""
+    """Without the last two digits, if those are rounding errors: 0.15, not 0.15000000000000002. No draw distinguishes them."""
     rounded = float(f"{p:.15g}")
     return rounded if len(repr(rounded)) + 6 <= len(repr(float(p))) else float(p)
 
@@ -40,7 +40,7 @@ def alpha_dropout(op: AlphaDropout, site: TorchSite) -> Code:
     return construct("nn.AlphaDropout", {"p": _probability(op.p)})
 
 
-# `F.dropout2d` drops whole channels of [N, C, H, W]. With an axis put before them, samples stand where it expects channels.
+# `F.dropout2d` drops whole channels of [N, C, H, W]. With an axis added in front, samples are where it expects channels.
 
 
 @alone(DropPath)

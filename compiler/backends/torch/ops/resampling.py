@@ -26,7 +26,7 @@ def _keywords(op: Upsample) -> dict[str, object]:
 
 @module(Upsample, torch="torch.nn.Upsample, torch.nn.functional.interpolate")
 def upsample_module(op: Upsample, site: TorchSite) -> Code:
-    # The module has no `antialias`; what is written as a statement never stands in a sequence.
+    # The module has no `antialias`; what is written as a statement is never in a sequence.
     return LetCode((), upsample(op, site)) if op.antialias else call("nn.Upsample", **_keywords(op))
 
 

@@ -1,4 +1,4 @@
-"""Other shapes in PyTorch: methods of the tensor, as one writes them."""
+"""Changes of shape in PyTorch: methods of the tensor."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def cast_to(code: Code, dtype: DType) -> Code:
 
 
 def open_sizes(sizes: Shape, names: Sequence[str] = ()) -> tuple[Code, ...]:
-    """Arguments of a `reshape`: -1 for a size that is known only at run time, if there are several for the most complex one."""
+    """Arguments of a `reshape`: -1 for the size that is known only at run time, of several for the most complex one."""
     symbolic = [i for i, size in enumerate(sizes) if isinstance(size, SymDim)]
     open_ = max(symbolic, key=lambda i: (len(show(sizes[i])), i), default=None)
     hints = names or ("size",) * len(sizes)
@@ -38,7 +38,7 @@ def open_sizes(sizes: Shape, names: Sequence[str] = ()) -> tuple[Code, ...]:
 
 
 def reshaped(code: Code, before: Shape, after: Shape, names: Sequence[str] = ()) -> Code:
-    """`code`, of shape `before`, in the shape `after`: by `flatten`, `unflatten` or the like where that is all, else by `reshape`."""
+    """`code`, of shape `before`, in the shape `after`: by `flatten`, `unflatten` or the like where that suffices, else by `reshape`."""
     head = _common(before, after)
     tail = _common(before[head:][::-1], after[head:][::-1])
     old, new = before[head : len(before) - tail], after[head : len(after) - tail]

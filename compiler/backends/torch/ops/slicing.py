@@ -1,4 +1,4 @@
-"""Parts of a tensor, and more of it, in PyTorch."""
+"""Slices, padding and repetition in PyTorch."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def pad(op: Pad, site: TorchSite) -> Code:
 
 @module(Pad)
 def pad_module(op: Pad, site: TorchSite) -> Code:
-    # The rank in the name of a constant padding is not looked at.
+    # The rank in the name of a constant padding does not matter.
     rank = f"{min(max(len(op.padding) // 2, 1), 3)}d"
     if op.mode != "constant":
         return construct(f"{_PADS[op.mode]}{rank}", {"padding": lit(op.padding)})
@@ -56,7 +56,7 @@ def pad_module(op: Pad, site: TorchSite) -> Code:
 
 
 def _value(op: Pad, site: TorchSite) -> int | float:
-    """A whole number as an integer: `F.pad(x, (1, 1), value=-1)`."""
+    """An integral float as an integer: `F.pad(x, (1, 1), value=-1)`."""
     value = op.fill(site.given.x.dtype)
     return int(value) if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()) else value
 
