@@ -5,6 +5,7 @@ In: the registry of operators. Out: text. Nothing here is kept by hand; a word t
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from inspect import cleandoc
@@ -91,12 +92,12 @@ def _input(operand: Input[Any]) -> str:
     """One input, with what its declaration says of it."""
     facts = ["optional"] if operand.optional else []
     facts += ["or a number"] if operand.or_number else []
-    if operand.elements != ANY:
-        facts.append(operand.elements.text)
     if operand.like:
         facts.append(f"of the type of `{operand.like}`")
+    elif operand.elements != ANY:
+        facts.append(operand.elements.text)
     if operand.axes.needed:
-        facts.append(operand.axes.needed)
+        facts.append(re.sub(r"\[.*?\]", r"`\g<0>`", operand.axes.needed))
     name = f"any number of tensors `{operand.name}`" if operand.many else f"`{operand.name}`"
     return name + (f" ({'; '.join(facts)})" if facts else "")
 
@@ -139,7 +140,7 @@ def reference() -> str:
         "# Operators",
         f"{total} operators, in families. This page is made from their declarations (`netc ops --markdown`); a test keeps it fresh.\n"
         "`axis` counts the batch axis as 0; negative axes count from the end. A default of `...` means that leaving the argument out has\n"
-        "a meaning of its own, told in the text.",
+        "a meaning of its own, explained in the text.",
     ]
     for family, operators in found.items():
         doc = cleandoc(sys.modules[operators[0].__module__].__doc__ or "")

@@ -19,7 +19,7 @@ from ..ir.types import DTYPES, DType, TensorType
 
 
 class ElementTypes(Record):
-    """`problem` is made of the operator's name and the type that was found; `text` completes "a tensor of ..." in the reference."""
+    """`problem` is made of the operator's name and the type that was found; `text` names the set in the reference."""
 
     names: tuple[str, ...]
     problem: Callable[[str, TensorType], Problem]
@@ -59,7 +59,7 @@ def _not_a_long_index(operator: str, found: TensorType) -> Problem:
 FLOATS = ElementTypes(_of_kinds("float"), NeedsFloat, "float")
 INTEGERS = ElementTypes(_of_kinds("int", "uint"), NeedsInteger, "integer")
 BOOLS = ElementTypes(("bool",), NeedsBool, "bool")
-NUMBERS = ElementTypes(_of_kinds("float", "int", "uint"), NeedsNumber, "number")
+NUMBERS = ElementTypes(_of_kinds("float", "int", "uint"), NeedsNumber, "float or integer")
 ANY = ElementTypes(tuple(DTYPES), NeedsNumber, "any type")
 BYTES = ElementTypes(("uint8",), NeedsInteger, "uint8")
 LONGS = ElementTypes(("int64",), _not_a_long_index, "int64")

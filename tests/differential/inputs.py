@@ -41,7 +41,7 @@ def tensor(dtype: str, sizes: Sequence[int]) -> TensorType:
 
 
 class Form(Record):
-    """What does not depend on sizes: for each input its operand, element type and rank, and the number of axes that `...` stands for."""
+    """What does not depend on sizes: for each input its operand, element type and rank."""
 
     names: tuple[str, ...]
     dtypes: tuple[str, ...]
@@ -71,7 +71,7 @@ def _dtype(draw: Draw, elements: ElementTypes) -> str:
 
 
 def _ranks(draw: Draw, cls: type[Operator], names: Sequence[str]) -> tuple[int, ...]:
-    """That of the first is drawn within its bounds; `...` stands for as many axes in the others, mostly."""
+    """That of the first is drawn within its bounds; `...` has the same number of axes in the others, mostly."""
     first = cls.operands[names[0]].axes
     usual = min(first.most or GREATEST_RANK, max(GREATEST_RANK, first.least))
     most = usual if draw(st.integers(0, 5)) else first.most or max(GREATEST_RANK, first.least + 2)
@@ -123,8 +123,8 @@ def _between(draw: Draw, shared: list[int], count: int, index: int) -> list[int]
 
 def sorted_sample(draw: Draw, items: list[int], count: int) -> list[int]:
     """Some of the items, in their order."""
-    places = draw(st.permutations(range(len(items))))[:count]
-    return [items[place] for place in sorted(places)]
+    positions = draw(st.permutations(range(len(items))))[:count]
+    return [items[position] for position in sorted(positions)]
 
 
 def _varied(draw: Draw, types: Types) -> Types:

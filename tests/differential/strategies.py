@@ -32,7 +32,7 @@ NUMBERS = (0.5, 1, 2, 0.25, 3, 1.5, 0.1, -1, -0.75, 0, 1000, -1000, 1e30)
 INTEGERS = (0, 1, 2, 3)
 """Numbers for tensors of integers."""
 OPERANDS = (2, 0.5, 3, -1.5, 1, 4)
-"""Numbers in the place of a tensor."""
+"""Numbers used instead of a tensor."""
 SCALARS = (2, 0.5, 3, -1, 1, 1.5, True, 0, 1e4, -1e30)
 TRIES = 24
 SAME_FORM = 6
@@ -105,7 +105,7 @@ def _arguments(draw: Draw, cls: type[Operator], types: Types) -> dict[str, Any]:
 
 
 def _numbers(draw: Draw, cls: type[Operator], types: Types) -> dict[str, Any]:
-    """Numbers in the place of tensors that are not there."""
+    """Numbers for tensors that are absent."""
     found: dict[str, Any] = {}
     for index, (name, operand) in enumerate(cls.operands.items()):
         if operand.or_number:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from netc.compiler.backends.onnx import ops as onnx_ops
+from netc.compiler.backends.onnx import table as onnx_table
 from netc.compiler.backends.onnx.site import OnnxSite
+from netc.compiler.backends.torch import ops as torch_ops
+from netc.compiler.backends.torch import table as torch_table
 from netc.compiler.backends.torch.table import TorchSite
 from netc.compiler.dims import Facts
 from netc.compiler.errors.base import input_
@@ -13,6 +23,8 @@ from netc.compiler.ops import Operator
 from netc.compiler.ops.base import OperatorError, Required
 from netc.compiler.ops.op_inputs import OpInputs
 
+assert onnx_ops
+assert torch_ops
 WITH_INPUTS = [cls for cls in Operator.registry.values() if cls.operands]
 FLAGS = [name for name, value in vars(Operator).items() if isinstance(value, bool)]
 
@@ -98,3 +110,29 @@ def test_arity(name: str, bounds: tuple[int, int | None]) -> None:
 def test_any_number_of_inputs() -> None:
     x = TensorType(FLOAT32, (2,))
     assert Operator.registry["concat"](axis=0).bind((x, x, x), Facts.nothing()).names == ("xs", "xs", "xs")
+
+
+# --- names are not known to type checkers: that they are declared is checked here -------------------------------------------------
+
+
+def _read(function: Callable[..., Any], variable: str) -> set[str]:
+    """The attributes of a variable that the function reads: `given.x` is `x`."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    found = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name))
+    return {node.attr for node in found if isinstance(node.value, ast.Name) and node.value.id == variable}
+
+
+@pytest.mark.parametrize("cls", WITH_INPUTS)
+def test_rules_read_declared_inputs(cls: type[Operator]) -> None:
+    for name, member in inspect.getmembers(cls, inspect.isfunction):
+        unknown = {n for n in _read(member, "given") if n not in cls.operands and not hasattr(OpInputs, n)}
+        assert not unknown, f"{cls.name}.{name} reads {unknown}"
+
+
+@pytest.mark.parametrize("cls", WITH_INPUTS)
+def test_emitters_read_declared_inputs(cls: type[Operator]) -> None:
+    tables = ((torch_table.MODULES, TorchSite), (torch_table.INVOCATIONS, TorchSite), (torch_table.FUNCTIONS, TorchSite))
+    for table, site in (*tables, (onnx_table.EMITTERS, OnnxSite)):
+        emitter = table.get(cls)
+        read = set() if emitter is None else _read(emitter, "site")
+        assert not {n for n in read if n not in cls.operands and not hasattr(site, n)}
