@@ -20,6 +20,7 @@ from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
 from .files import Loader, Unreadable
+from .foreign_names import operator_called
 from .problems import NoModel, diagnostic
 
 if TYPE_CHECKING:
@@ -82,7 +83,16 @@ def elaborate_file(
 ) -> Analysis:
     """The second half of `analyse`, for a text that has been parsed with these `problems`."""
     loader = Loader(source, path)
-    made = elaborate(file, source, loader=loader, model=choice.model, params=choice.params, dims=choice.dims, index=index)
+    made = elaborate(
+        file,
+        source,
+        loader=loader,
+        foreign=operator_called,
+        model=choice.model,
+        params=choice.params,
+        dims=choice.dims,
+        index=index,
+    )
     found = made.diagnostics
     if any(d.severity == "error" for d in problems):  # what could not be read may be what uses it
         found = [d for d in found if not d.code.startswith("unused-")]

@@ -5,6 +5,7 @@ In: the registry of operators. Out: text. Nothing here is kept by hand; a word t
 
 from __future__ import annotations
 
+import re
 import sys
 from inspect import cleandoc
 from typing import Any
@@ -13,6 +14,8 @@ from netc.compiler.backends.registry import backends
 from netc.compiler.ir.types import DType
 from netc.compiler.ops import Operator
 from netc.compiler.ops.base import Arg, Init, Required
+from netc.compiler.ops.element_types import ANY
+from netc.compiler.ops.operand import Input
 
 from .analysis import Choice, analyse
 from .table import align
@@ -22,7 +25,7 @@ def families() -> dict[str, list[type[Operator]]]:
     """The operators that can be written as stages, by family, in the order of their declaration."""
     found: dict[str, list[type[Operator]]] = {}
     for operator in Operator.registry.values():
-        if operator.inputs:
+        if operator.operands:
             found.setdefault(family_of(operator), []).append(operator)
     return dict(sorted(found.items()))
 
@@ -78,17 +81,26 @@ def page(operator: type[Operator], level: int = 1) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def _input(operand: Input[Any]) -> str:
+    """One input, with what its declaration says of it."""
+    facts = ["optional"] if operand.optional else []
+    facts += ["or a number"] if operand.or_number else []
+    if operand.like:
+        facts.append(f"of the type of `{operand.like}`")
+    elif operand.elements != ANY:
+        facts.append(operand.elements.text)
+    if operand.axes.needed:
+        facts.append(re.sub(r"\[.*?\]", r"`\g<0>`", operand.axes.needed))
+    name = f"any number of tensors `{operand.name}`" if operand.many else f"`{operand.name}`"
+    return name + (f" ({'; '.join(facts)})" if facts else "")
+
+
 def _inputs(operator: type[Operator]) -> str:
-    parts = []
-    for name in operator.inputs:
-        if name.startswith("*"):
-            parts.append(f"any number of tensors `{name[1:]}`")
-        else:
-            parts.append(f"`{name.rstrip('?')}`" + (" (optional)" if name.endswith("?") else ""))
+    described = [_input(operand) for operand in operator.operands.values()]
     notes = ["may be followed by an activation: `" + operator.name + " ... relu`"] if operator.takes_activation else []
     notes += ["may follow another stage as a bare word"] if operator.is_activation else []
     notes += [f"written `a {operator.symbol} b` between tensors"] if operator.symbol else []
-    return "Takes " + ", ".join(parts) + "." + "".join(f" It {note}." if note[0] != "w" else f" It is {note}." for note in notes)
+    return "Takes " + ", ".join(described) + "." + "".join(f" It {note}." if note[0] != "w" else f" It is {note}." for note in notes)
 
 
 def _arguments(operator: type[Operator]) -> str:
@@ -121,7 +133,7 @@ def reference() -> str:
         "# Operators",
         f"{total} operators, in families. This page is made from their declarations (`netc ops --markdown`); a test keeps it fresh.\n"
         "`axis` counts the batch axis as 0; negative axes count from the end. A default of `...` means that leaving the argument out has\n"
-        "a meaning of its own, given in the text.",
+        "a meaning of its own, explained in the text.",
     ]
     for family, operators in found.items():
         doc = cleandoc(sys.modules[operators[0].__module__].__doc__ or "")

@@ -14,7 +14,7 @@ from netc.dsl.record import Record, replace
 from ..dims import Dim, show, substitute
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program, SharedModule, graphs
 from ..ir.types import TensorType
-from ..ops.base import OpInputs, numel
+from ..ops.base import numel
 from .parameters import ParameterInfo, count, parameters
 
 _ONE_SAMPLE = {"N": 1}
@@ -132,7 +132,7 @@ class _Counter:
 
     def _operator(self, node: OpNode) -> StageCost:
         results = tuple(v.type for v in node.outputs)
-        given = OpInputs(tuple(v.type for v in node.inputs), self.program.facts)
+        given = node.op.bind(tuple(v.type for v in node.inputs), self.program.facts)
         flops, multiply_adds = (per_sample(cost(given, results)) for cost in (node.op.flops, node.op.multiply_adds))
         memory: Dim = 0
         for type in results:

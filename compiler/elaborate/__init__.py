@@ -31,7 +31,7 @@ from .program.files import define
 from .program.selection import complete_models, select
 from .scopes.failures import Failure, LimitExceeded
 from .scopes.scope import Scope
-from .session import CannotLoad, Loader, Session
+from .session import CannotLoad, Foreign, Loader, Session
 
 __all__ = ["CannotLoad", "Elaboration", "Failure", "Index", "Loader", "complete_models", "elaborate", "evaluate_constant"]
 
@@ -51,6 +51,7 @@ def elaborate(
     source: SourceFile,
     *,
     loader: Loader | None = None,
+    foreign: Foreign | None = None,
     model: str | None = None,
     params: Mapping[str, Any] | None = None,
     dims: Mapping[str, int] | None = None,
@@ -58,12 +59,12 @@ def elaborate(
 ) -> Elaboration:
     """Checks a file's model and builds its graph.
 
-    `loader` reads the files of `use`. `model` names one of several. `params` override the model's parameters (plain Python values, lists as
-    tuples); `dims` fix symbolic dimensions (at least 1). `index` asks for the index of the text. A file without a model (a library of
-    blocks) gives neither a program nor, for that alone, a diagnostic. The program is None if any diagnostic is an error. Diagnostics are in
-    no particular order and may repeat.
+    `loader` reads the files of `use`. `foreign` knows operators by the names of other libraries. `model` names one of several. `params`
+    override the model's parameters (plain Python values, lists as tuples); `dims` fix symbolic dimensions (at least 1). `index` asks for
+    the index of the text. A file without a model (a library of blocks) gives neither a program nor, for that alone, a diagnostic. The
+    program is None if any diagnostic is an error. Diagnostics are in no particular order and may repeat.
     """
-    session = Session(loader, index)
+    session = Session(loader, index, foreign)
     program: Program | None = None
     with _deep_stack():
         files = define(file, source, session)

@@ -24,6 +24,10 @@ Loader = Callable[[str, SourceFile], SourceFile]
 """Reads the file that `use "path"` in a file means, or raises `CannotLoad`."""
 
 
+Foreign = Callable[[str], str]
+"""The operator that other libraries call by a name, empty if there is none. Backends know those names; the elaborator does not."""
+
+
 class CannotLoad(Exception):
     """A file that cannot be read. `why` completes "cannot use `path`: ..."; `near` are paths that exist."""
 
@@ -36,8 +40,9 @@ class CannotLoad(Exception):
 class Session:
     """What all parts of the elaborator share."""
 
-    def __init__(self, loader: Loader | None = None, index: bool = False) -> None:
+    def __init__(self, loader: Loader | None = None, index: bool = False, foreign: Foreign | None = None) -> None:
         self.loader = loader
+        self.foreign = foreign
         self.memo = Memo()
         self.index: Recorder = IndexRecorder() if index else Recorder()
         self.facts = Facts.nothing()
@@ -66,6 +71,10 @@ class Session:
         """Names that are similar to this one: for the first errors of a file, since the search takes time."""
         self.suggestions -= 1
         return tuple(near(name, candidates)) if self.suggestions >= 0 else ()
+
+    def foreign_operator(self, name: str) -> str:
+        """The operator that other libraries call by this name, empty if none is known."""
+        return self.foreign(name) if self.foreign is not None else ""
 
     @contextmanager
     def nested(self, span: Span) -> Iterator[None]:

@@ -1,6 +1,6 @@
-"""Activations: functions of each element, and those that weigh the elements of an axis against each other.
+"""Activations: functions of each element, and those that weight the elements of an axis relative to each other.
 
-All of them are PyTorch's, with its names of arguments and its defaults. What works on integers in PyTorch works on them here.
+All of them are PyTorch's, with its names of arguments and its defaults. Those that take integers in PyTorch take them here.
 """
 
 from __future__ import annotations
@@ -8,23 +8,26 @@ from __future__ import annotations
 from math import isfinite, trunc
 
 from ..dims import Dim, advice_divides, show
-from ..errors.base import Location, Problem, argument, input_
+from ..errors.base import Location, Problem, argument
 from ..errors.operators import BadArgument, UnprovableMultiple, WrongRank, WrongSize
 from ..ir.types import DType, TensorType
 from .axes import normalize_axis
 from .base import Arg, Init, OperatorError, OpInputs, ParameterSpec, numel
+from .element_types import FLOATS, NUMBERS
 from .kinds import AXIS, NUMBER, SIZE, Kind, NumberKind, WordKind
-from .pointwise import ANYTHING, NUMBERS, Pointwise, computed, require_exact_scalar, scalar_warnings
+from .operand import SOME_AXES, Input
+from .pointwise import Pointwise
+from .scalars import computed, require_exact_scalar, scalar_warnings
 
 
 class Activation(Pointwise):
-    """May stand as the bare word behind another stage."""
+    """May follow another stage as a bare word."""
 
     is_activation = True
 
 
 class SlopesKind(Kind["Dim | str"]):
-    """A number of parameters, or the word for one a channel."""
+    """A number of parameters, or the word for one per channel."""
 
     words = ("channels",)
 
@@ -39,9 +42,7 @@ class Relu(Activation):
     """`max(x, 0)`."""
 
     name = "relu"
-    torch = "torch.nn.ReLU"
-    onnx = "Relu"
-    takes = NUMBERS
+    x = Input(NUMBERS)
     examples = ("input 3 -> dense 4 relu", "input 3 -> relu")
 
 
@@ -49,9 +50,7 @@ class Relu6(Activation):
     """`min(max(x, 0), 6)`."""
 
     name = "relu6"
-    torch = "torch.nn.ReLU6"
-    onnx = "Clip"
-    takes = NUMBERS
+    x = Input(NUMBERS)
     examples = ("input 3 -> relu6",)
 
 
@@ -59,8 +58,6 @@ class LeakyRelu(Activation):
     """`x` where it is positive, `negative_slope * x` elsewhere."""
 
     name = "leaky_relu"
-    torch = "torch.nn.LeakyReLU"
-    onnx = "LeakyRelu"
     negative_slope = Arg(NUMBER, default=0.01, positional=True)
     examples = ("input 3 -> leaky_relu 0.1",)
 
@@ -69,17 +66,15 @@ class Prelu(Activation):
     """`x` where it is positive, a learned multiple of it elsewhere: one for all, or one for each of the channels (axis 1)."""
 
     name = "prelu"
-    torch = "torch.nn.PReLU"
-    onnx = "PRelu"
     num_parameters = Arg(SlopesKind(), default=1, positional=True)
     init = Arg(NUMBER, default=0.25)
     examples = ("input 3 -> prelu", "input 3x8x8 -> prelu channels")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().infer(given)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().rule(given)
         wanted = self.num_parameters
         if wanted == "channels" and x.rank < 2:
-            raise OperatorError(WrongRank(self.name, "[N, C, ...] for one parameter a channel", x), input_(0))
+            raise OperatorError(WrongRank(self.name, "[N, C, ...] for one parameter a channel", x), given.at("x"))
         if wanted not in ("channels", 1) and (x.rank < 2 or wanted != x.shape[1]):
             channels = show(x.shape[1]) if x.rank > 1 else "1"
             needed = f"must be 1 or the number of channels, which is {channels}"
@@ -88,11 +83,11 @@ class Prelu(Activation):
         return (x,)
 
     def count(self, x: TensorType) -> Dim:
-        """How many parameters there are."""
+        """The number of parameters."""
         return 1 if self.num_parameters == 1 else x.shape[1]
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        x = given[0]
+        x = given.x
         return (ParameterSpec("weight", (self.count(x),), Init("constant", (self.init,)), x.dtype),)
 
 
@@ -100,18 +95,14 @@ class Elu(Activation):
     """`x` where it is positive, `alpha * (exp(x) - 1)` elsewhere."""
 
     name = "elu"
-    torch = "torch.nn.ELU"
-    onnx = "Elu"
     alpha = Arg(NUMBER, default=1.0, positional=True)
     examples = ("input 3 -> elu",)
 
 
 class Selu(Activation):
-    """The self-normalising `elu`: scaled so that mean 0 and variance 1 are kept."""
+    """The self-normalising `elu`: scaled so that mean 0 and variance 1 are preserved."""
 
     name = "selu"
-    torch = "torch.nn.SELU"
-    onnx = "Selu"
     examples = ("input 3 -> selu",)
 
 
@@ -119,23 +110,19 @@ class Celu(Activation):
     """`max(0, x) + min(0, alpha * (exp(x / alpha) - 1))`."""
 
     name = "celu"
-    torch = "torch.nn.CELU"
-    onnx = "Celu"
     alpha = Arg(NUMBER, default=1.0, positional=True)
     examples = ("input 3 -> celu 2",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         if self.alpha == 0:
             raise OperatorError(BadArgument(self.name, "alpha", "0", "must not be 0"), argument("alpha"))
-        return super().infer(given)
+        return super().rule(given)
 
 
 class Gelu(Activation):
-    """`x` times the normal distribution's probability of less than `x`, exactly or by the formula with `tanh`."""
+    """`x` times the cumulative distribution function of the normal distribution at `x`, exactly or by the approximation with `tanh`."""
 
     name = "gelu"
-    torch = "torch.nn.GELU"
-    onnx = "Gelu"
     approximate = Arg(WordKind("none", "tanh"), default="none")
     examples = ("input 3 -> gelu", "input 3 -> gelu approximate=tanh")
 
@@ -144,8 +131,6 @@ class Silu(Activation):
     """`x * sigmoid(x)`, also called swish."""
 
     name = "silu"
-    torch = "torch.nn.SiLU"
-    onnx = "Sigmoid and Mul"
     examples = ("input 3 -> silu",)
 
 
@@ -153,8 +138,6 @@ class Mish(Activation):
     """`x * tanh(softplus(x))`."""
 
     name = "mish"
-    torch = "torch.nn.Mish"
-    onnx = "Mish"
     examples = ("input 3 -> mish",)
 
 
@@ -162,8 +145,6 @@ class Hardswish(Activation):
     """`x * relu6(x + 3) / 6`."""
 
     name = "hardswish"
-    torch = "torch.nn.Hardswish"
-    onnx = "HardSwish"
     examples = ("input 3 -> hardswish",)
 
 
@@ -171,24 +152,20 @@ class Hardsigmoid(Activation):
     """`relu6(x + 3) / 6`."""
 
     name = "hardsigmoid"
-    torch = "torch.nn.Hardsigmoid"
-    onnx = "HardSigmoid"
     examples = ("input 3 -> hardsigmoid",)
 
 
 class Hardtanh(Activation):
-    """`x` held between `min_val` and `max_val`."""
+    """`x` clamped to the range from `min_val` to `max_val`."""
 
     name = "hardtanh"
-    torch = "torch.nn.Hardtanh"
-    onnx = "Clip"
-    takes = NUMBERS
+    x = Input(NUMBERS)
     min_val = Arg(NUMBER, default=-1.0, positional=True)
     max_val = Arg(NUMBER, default=1.0, positional=True)
     examples = ("input 3 -> hardtanh (-2) 2",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().infer(given)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().rule(given)
         if self.min_val >= self.max_val:
             needed = f"must be above `min_val`, here {self.min_val}"
             raise OperatorError(BadArgument(self.name, "max_val", str(self.max_val), needed), argument("max_val"))
@@ -200,21 +177,19 @@ class Hardtanh(Activation):
         return (x,)
 
     def limits(self, dtype: DType) -> dict[str, int | float]:
-        """Both of them; of integers, without their fractions."""
+        """Both bounds; for integers, truncated."""
         both = {"min_val": self.min_val, "max_val": self.max_val}
         return {name: trunc(value) if dtype.is_integer and isfinite(value) else value for name, value in both.items()}
 
     def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
-        return scalar_warnings(self.name, given[0], min_val=self.min_val, max_val=self.max_val)
+        return scalar_warnings(self.name, given.x, min_val=self.min_val, max_val=self.max_val)
 
 
 class Sigmoid(Activation):
     """`1 / (1 + exp(-x))`."""
 
     name = "sigmoid"
-    torch = "torch.nn.Sigmoid"
-    onnx = "Sigmoid"
-    takes = ANYTHING
+    x = Input()
     promotes = True
     examples = ("input 3 -> dense 2 sigmoid", "input 3 -> sigmoid")
 
@@ -223,9 +198,7 @@ class Tanh(Activation):
     """The hyperbolic tangent."""
 
     name = "tanh"
-    torch = "torch.nn.Tanh"
-    onnx = "Tanh"
-    takes = ANYTHING
+    x = Input()
     promotes = True
     examples = ("input 3 -> tanh",)
 
@@ -234,8 +207,6 @@ class Softplus(Activation):
     """`log(1 + exp(beta * x)) / beta`, and `x` itself where `beta * x` is above `threshold`."""
 
     name = "softplus"
-    torch = "torch.nn.Softplus"
-    onnx = "Softplus"
     beta = Arg(NUMBER, default=1.0, positional=True)
     threshold = Arg(NUMBER, default=20.0, positional=True)
     examples = ("input 3 -> softplus",)
@@ -245,9 +216,7 @@ class Softsign(Activation):
     """`x / (1 + abs(x))`."""
 
     name = "softsign"
-    torch = "torch.nn.Softsign"
-    onnx = "Softsign"
-    takes = NUMBERS
+    x = Input(NUMBERS)
     promotes = True
     examples = ("input 3 -> softsign",)
 
@@ -256,37 +225,31 @@ class Logsigmoid(Activation):
     """`log(sigmoid(x))`."""
 
     name = "logsigmoid"
-    torch = "torch.nn.LogSigmoid"
-    onnx = "Softplus and Neg"
     examples = ("input 3 -> logsigmoid",)
 
 
 class Hardshrink(Activation):
-    """`x` where it is farther than `lambd` from 0, else 0."""
+    """`x` where its absolute value is greater than `lambd`, else 0."""
 
     name = "hardshrink"
-    torch = "torch.nn.Hardshrink"
-    onnx = "Shrink"
     lambd = Arg(NUMBER, default=0.5, positional=True)
     examples = ("input 3 -> hardshrink",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().infer(given)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().rule(given)
         require_exact_scalar(self.name, x, self.lambd, "lambd")
         return (x,)
 
 
 class Softshrink(Activation):
-    """`x` moved by `lambd` towards 0, and 0 where it is nearer than that."""
+    """`x` moved towards 0 by `lambd`, and 0 where its absolute value is at most `lambd`."""
 
     name = "softshrink"
-    torch = "torch.nn.Softshrink"
-    onnx = "Shrink"
     lambd = Arg(NumberKind(0), default=0.5, positional=True)
     examples = ("input 3 -> softshrink",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().infer(given)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().rule(given)
         require_exact_scalar(self.name, x, self.lambd, "lambd")
         return (x,)
 
@@ -295,9 +258,7 @@ class Tanhshrink(Activation):
     """`x - tanh(x)`."""
 
     name = "tanhshrink"
-    torch = "torch.nn.Tanhshrink"
-    onnx = "Tanh and Sub"
-    takes = NUMBERS
+    x = Input(NUMBERS)
     promotes = True
     examples = ("input 3 -> tanhshrink",)
 
@@ -306,43 +267,38 @@ class Threshold(Pointwise):
     """`x` where it is above `threshold`, else `value`."""
 
     name = "threshold"
-    torch = "torch.nn.Threshold"
-    onnx = "Greater and Where"
-    takes = NUMBERS
+    x = Input(NUMBERS)
     threshold = Arg(NUMBER, positional=True)
     value = Arg(NUMBER, positional=True)
     examples = ("input 3 -> threshold 0.1 20",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().infer(given)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().rule(given)
         require_exact_scalar(self.name, x.with_dtype(computed(x.dtype)), self.threshold, "threshold")
         require_exact_scalar(self.name, x, self.value, "value")
         return (x,)
 
     def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
-        return scalar_warnings(self.name, given[0], threshold=self.threshold, value=self.value)
+        return scalar_warnings(self.name, given.x, threshold=self.threshold, value=self.value)
 
 
 class Glu(Activation):
     """The gated linear unit: the first half of the axis times `sigmoid` of the second."""
 
     name = "glu"
-    torch = "torch.nn.GLU"
-    onnx = "Split, Sigmoid and Mul"
+    x = Input(FLOATS, SOME_AXES)
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
     examples = ("input 6 -> glu", "input 6x8 -> glu axis=1")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().infer(given)
-        if x.rank == 0:
-            raise OperatorError(WrongRank(self.name, "at least one axis", x), input_(0))
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().rule(given)
         axis = normalize_axis(self.name, self.axis, x)
         size = x.shape[axis]
         half = given.facts.exact_div(size, 2)
         if half is None and given.facts.divides(2, size) is None:
             raise OperatorError(UnprovableMultiple(self.name, 2, size, advice_divides(2, size)), argument("axis"))
         if half is None:
-            raise OperatorError(WrongSize(self.name, f"an even size of axis {self.axis}", x), input_(0))
+            raise OperatorError(WrongSize(self.name, f"an even size of axis {self.axis}", x), given.at("x"))
         return (x.with_shape((*x.shape[:axis], half, *x.shape[axis + 1 :])),)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
@@ -351,12 +307,12 @@ class Glu(Activation):
 
 
 class AlongAxis(Activation):
-    """Weighs the elements along one axis against each other."""
+    """Weights the elements along one axis relative to each other."""
 
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().infer(given)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().rule(given)
         normalize_axis(self.name, self.axis, x)
         return (x,)
 
@@ -369,8 +325,6 @@ class Softmax(AlongAxis):
     """`exp(x)` divided by its sum along the axis."""
 
     name = "softmax"
-    torch = "torch.nn.Softmax"
-    onnx = "Softmax"
     examples = ("input 3 -> dense 10 softmax", "input 3x8 -> softmax axis=1")
 
 
@@ -378,8 +332,6 @@ class LogSoftmax(AlongAxis):
     """The logarithm of `softmax`."""
 
     name = "log_softmax"
-    torch = "torch.nn.LogSoftmax"
-    onnx = "LogSoftmax"
     examples = ("input 3 -> dense 10 log_softmax",)
 
 
@@ -387,6 +339,4 @@ class Softmin(AlongAxis):
     """`softmax` of `-x`."""
 
     name = "softmin"
-    torch = "torch.nn.Softmin"
-    onnx = "Neg and Softmax"
     examples = ("input 3 -> softmin",)

@@ -1,7 +1,7 @@
 """Arithmetic on tensors, element by element.
 
 In: one tensor, or two that broadcast, or one and a number. Out: one tensor; its element type is PyTorch's, of tensors without axes and of
-numbers too. Always: `symbol` is what the operator is written as between two operands, `prefix_symbol` before one.
+numbers too. Always: `symbol` is written between two operands, `prefix_symbol` before one.
 """
 
 from __future__ import annotations
@@ -9,49 +9,28 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..dims import SymDim
-from ..errors.arithmetic import NeedsNumber, OperandCount
+from ..errors.arithmetic import NeedsNumber
 from ..errors.base import STAGE, Location, Problem, argument, input_
 from ..errors.operators import BadArgument
-from ..ir.types import BOOL as BOOL_TYPE
-from ..ir.types import FLOAT32, DType, TensorType
+from ..ir.types import BOOL, FLOAT32, DType, TensorType
 from .base import Arg, Operator, OperatorError, OpInputs
 from .broadcast import broadcast
-from .kinds import BOOL, SCALAR
-from .pointwise import conversion_warnings, require_exact_scalar, scalar_warnings, wrap_scalar
+from .kinds import SCALAR
+from .operand import Input
 from .promotion import Scalar, result_type
+from .scalars import conversion_warnings, require_exact_scalar, scalar_warnings, wrap_scalar
 
 
-class MaybeNumber(Operator):
-    """The last input may be a number instead; with `reverse`, it changes places with the tensor before it."""
-
-    pointwise = True
-    other = Arg(SCALAR, default=None, positional=True)
-    reverse = Arg(BOOL, default=False)
-
-    @property
-    def scalars(self) -> tuple[Scalar, ...]:
-        """The number, if there is one."""
-        other: Scalar | None = self.other
-        return () if other is None else (other,)
-
-    def refuse_operands(self, given: OpInputs) -> None:
-        """Refuses a tensor as well as a number, and neither."""
-        if len(given) + len(self.scalars) != len(self.inputs):
-            place = argument("other") if self.scalars else STAGE
-            raise OperatorError(OperandCount(self.name, "both" if self.scalars else "neither"), place)
-        if self.reverse and not self.scalars:
-            raise OperatorError(BadArgument(self.name, "reverse", "true", "goes only with a number"), argument("reverse"))
-
-
-class BinaryOperator(MaybeNumber):
+class BinaryOperator(Operator):
     """Two operands, the second of which may be a number."""
 
-    inputs = ("x", "other?")
+    pointwise = True
     verb: ClassVar[str] = ""
     """Completes "cannot ..." in the message about two shapes."""
+    x = Input()
+    other = Input(or_number=True, either_side=True)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        self.refuse_operands(given)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         dtype = self.operand_type(given)
         self.refuse_types(given, dtype)
         shapes = [t.shape for t in given]
@@ -67,7 +46,7 @@ class BinaryOperator(MaybeNumber):
         return operands
 
     def refuse_types(self, given: OpInputs, dtype: DType) -> None:
-        """Refuses element types and numbers that the operator does not go with."""
+        """Refuses element types and numbers that the operator does not take."""
 
     def number(self, dtype: DType) -> Scalar:
         """The number in the element type of the operands."""
@@ -76,17 +55,17 @@ class BinaryOperator(MaybeNumber):
     def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         if not self.scalars:
             return ()
-        x = given[0].with_dtype(self.operand_type(given))
+        x = given.x.with_dtype(self.operand_type(given))
         return conversion_warnings(self.symbol or self.name, x, {"other": (self.other, self.number(x.dtype))})
 
 
 def _refuse_bool(operator: str, given: OpInputs, dtype: DType) -> None:
-    if dtype == BOOL_TYPE:
-        raise OperatorError(NeedsNumber(operator, given[0]), input_(0))
+    if dtype == BOOL:
+        raise OperatorError(NeedsNumber(operator, given.x), given.at("x"))
 
 
 def _refuse_zero(op: BinaryOperator, dtype: DType) -> None:
-    if dtype.is_integer and not op.reverse and not isinstance(op.other, SymDim) and op.scalars and op.number(dtype) == 0:
+    if dtype.is_integer and not op.number_first and not isinstance(op.other, SymDim) and op.scalars and op.number(dtype) == 0:
         found = "0" if op.other == 0 else f"{op.other}, which {dtype} takes as 0"
         raise OperatorError(BadArgument(op.name, "other", found, f"must not be 0 for {dtype} tensors"), argument("other"))
 
@@ -95,8 +74,6 @@ class Add(BinaryOperator):
     """The sum."""
 
     name = "add"
-    torch = "torch.add"
-    onnx = "Add"
     symbol = "+"
     verb = "add"
     examples = ("x = input 3; x + 1", "x = input 3; y = input 3; (x, y) -> add")
@@ -106,37 +83,31 @@ class Sub(BinaryOperator):
     """The difference."""
 
     name = "sub"
-    torch = "torch.sub"
-    onnx = "Sub"
     symbol = "-"
     verb = "subtract"
     examples = ("x = input 3; 1 - x", "x = input 3; y = input 3; x - y")
 
     def refuse_types(self, given: OpInputs, dtype: DType) -> None:
         for index, x in enumerate(given):
-            if x.dtype == BOOL_TYPE:
+            if x.dtype == BOOL:
                 raise OperatorError(NeedsNumber(self.name, x), input_(index))
         if isinstance(self.other, bool):
             raise OperatorError(BadArgument(self.name, "other", f"`{str(self.other).lower()}`", "must be a number"), argument("other"))
 
 
 class Mul(BinaryOperator):
-    """The product, element by element."""
+    """The elementwise product."""
 
     name = "mul"
-    torch = "torch.mul"
-    onnx = "Mul"
     symbol = "*"
     verb = "multiply"
     examples = ("x = input 3; x * 0.5", "x = input 3x8x8; gate = x -> mean axis=[2, 3] keepdim=true -> sigmoid; x * gate")
 
 
 class Div(BinaryOperator):
-    """The quotient; of integers, a float32."""
+    """The quotient; float32 for integers."""
 
     name = "div"
-    torch = "torch.div"
-    onnx = "Div"
     symbol = "/"
     verb = "divide"
     examples = ("x = input 3; x / 255", "x = input 3; y = input 3; x / y")
@@ -150,8 +121,6 @@ class FloorDiv(BinaryOperator):
     """The quotient, rounded down."""
 
     name = "floor_div"
-    torch = "torch.floor_divide"
-    onnx = "Mod, Sub and Div"
     symbol = "//"
     verb = "divide"
     examples = ("x = input [T] int64; x // 2",)
@@ -162,11 +131,9 @@ class FloorDiv(BinaryOperator):
 
 
 class Remainder(BinaryOperator):
-    """What division leaves, with the sign of the divisor."""
+    """The remainder of the division, with the sign of the divisor."""
 
     name = "remainder"
-    torch = "torch.remainder"
-    onnx = "Mod"
     symbol = "%"
     verb = "divide"
     examples = ("x = input [T] int64; x % 2",)
@@ -180,8 +147,6 @@ class Pow(BinaryOperator):
     """The power."""
 
     name = "pow"
-    torch = "torch.pow"
-    onnx = "Pow"
     symbol = "**"
     verb = "take powers of"
     examples = ("x = input 3; x ** 2", "x = input 3; 2 ** x")
@@ -189,11 +154,11 @@ class Pow(BinaryOperator):
     def refuse_types(self, given: OpInputs, dtype: DType) -> None:
         _refuse_bool(self.name, given, dtype)
         exponent = self.other
-        if self.scalars and not self.reverse:
-            require_exact_scalar(self.name, given[0].with_dtype(dtype), exponent, "other")
-        if self.reverse or not isinstance(exponent, int) or exponent >= 0 or not dtype.is_integer:
+        if self.scalars and not self.number_first:
+            require_exact_scalar(self.name, given.x.with_dtype(dtype), exponent, "other")
+        if self.number_first or not isinstance(exponent, int) or exponent >= 0 or not dtype.is_integer:
             return
-        needed = f"must not be negative for {given[0].dtype} tensors"
+        needed = f"must not be negative for {given.x.dtype} tensors"
         raise OperatorError(
             BadArgument(self.name, "other", str(exponent), needed, f"write `{exponent}.0` for a float32"), argument("other")
         )
@@ -203,11 +168,12 @@ class Pair(Operator):
     """Two tensors that broadcast."""
 
     pointwise = True
-    inputs = ("x", "other")
     verb: ClassVar[str] = ""
+    x = Input()
+    other = Input()
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        shape = broadcast(given[0].shape, given[1].shape, given.facts, self.name, self.verb)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        shape = broadcast(given.x.shape, given.other.shape, given.facts, self.name, self.verb)
         return (TensorType(self.result_type(result_type(given)), shape),)
 
     def result_type(self, operands: DType) -> DType:
@@ -216,44 +182,39 @@ class Pair(Operator):
 
 
 class Maximum(Pair):
-    """The greater of both, element by element."""
+    """The elementwise maximum."""
 
     name = "maximum"
-    torch = "torch.maximum"
-    onnx = "Max"
     verb = "take the maximum of"
     examples = ("x = input 3; y = input 3; (x, y) -> maximum",)
 
 
 class Minimum(Pair):
-    """The lesser of both, element by element."""
+    """The elementwise minimum."""
 
     name = "minimum"
-    torch = "torch.minimum"
-    onnx = "Min"
     verb = "take the minimum of"
     examples = ("x = input 3; y = input 3; (x, y) -> minimum",)
 
 
 class Clamp(Operator):
-    """`x` held between `min` and `max`, one of which may be left out."""
+    """`x` clamped to the range from `min` to `max`, one of which may be left out."""
 
     name = "clamp"
-    torch = "torch.clamp"
-    onnx = "Clip"
     pointwise = True
+    x = Input()
     min = Arg(SCALAR, default=None, positional=True)
     max = Arg(SCALAR, default=None, positional=True)
     examples = ("input 3 -> clamp 0 1", "input 3 -> clamp max=6")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         bounds = {name: value for name, value in (("min", self.min), ("max", self.max)) if value is not None}
         if not bounds:
             raise OperatorError(BadArgument(self.name, "min", "neither", "must be given, or `max`"), STAGE)
         dtype = result_type((x,), bounds.values())
-        if dtype == BOOL_TYPE:
-            raise OperatorError(NeedsNumber(self.name, x), input_(0))
+        if dtype == BOOL:
+            raise OperatorError(NeedsNumber(self.name, x), given.at("x"))
         for name, value in bounds.items():
             require_exact_scalar(self.name, x.with_dtype(dtype), value, name)
         return (x.with_dtype(dtype),)

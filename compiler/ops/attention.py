@@ -1,40 +1,29 @@
-"""Attention: each query's mean of the values, weighed by how well it matches their keys.
+"""Attention: each query's mean of the values, weighted by how well it matches their keys.
 
 In: queries, keys and values, perhaps a mask. Out: one tensor with the axes of the queries. Always: causal attention lets query i see the
-keys 0 to i, from the first of each, however many there are of either.
+keys 0 to i, counted from the first of each, whatever the lengths of both.
 """
 
 from __future__ import annotations
 
 from ..dims import Dim, advice, advice_divides, show
 from ..errors.attention import MaskMismatch, MaskType
-from ..errors.base import STAGE, argument, input_
-from ..errors.operators import BadArgument, NotDivisible, ShapeMismatch, Unprovable, UnprovableMultiple, WrongRank
-from ..ir.types import BOOL as BOOL_TYPE
-from ..ir.types import FLOAT32, Shape, TensorType, show_shape
+from ..errors.base import STAGE, argument
+from ..errors.operators import BadArgument, NotDivisible, Unprovable, UnprovableMultiple
+from ..ir.types import BOOL, FLOAT32, Shape, TensorType, show_shape
+from .agreement import require_same_size
 from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
-from .kinds import BOOL, COUNT, FRACTION, NUMBER
-from .linear_algebra import require_same_dtype
-from .pointwise import FLOATS, require_dtype
+from .element_types import FLOATS, MASKS
+from .kinds import COUNT, FLAG, FRACTION, NUMBER
+from .operand import Input, axes
 
-Q, K, V, MASK = range(4)
-
-
-def refuse_unless_equal(operator: str, given: OpInputs, at: tuple[int, int], axis: int, verb: str, what: str) -> None:
-    """Refuses two inputs that do not agree in an axis. `what` is called so in the plural: `their last axes`."""
-    left, right = given[at[0]], given[at[1]]
-    x, y = left.shape[axis], right.shape[axis]
-    same = given.facts.equal(x, y)
-    if same is False:
-        raise OperatorError(ShapeMismatch(verb, left.shape, right.shape, f"{what} must agree: {show(x)} and {show(y)}", at=at), STAGE)
-    if same is None:
-        raise OperatorError(Unprovable(operator, x, y, f"{what} must agree", advice(x, y) or "", at), STAGE)
+NEEDED = "[N, heads, length, features] or [N, length, features]"
 
 
-def refuse_unless_mask(operator: str, given: OpInputs, index: int, wanted: Shape | None, needed: str) -> None:
-    """Refuses the input `index`, a mask, unless it has the shape `wanted`; None: it has too few axes or too many."""
-    mask = given[index].shape
+def require_mask_shape(operator: str, given: OpInputs, name: str, wanted: Shape | None, needed: str) -> None:
+    """Refuses the mask `name` unless it has the shape `wanted`; None: it has too few axes or too many."""
+    mask, index = given[name].shape, given.position(name)
     pairs = list(zip(mask, wanted, strict=True)) if wanted is not None else []
     answers = [given.facts.equal(m, w) for m, w in pairs]
     if wanted is None or False in answers:
@@ -49,14 +38,15 @@ class Attention(Operator):
 
     Shapes are `[..., heads, L, E]` for q, `[..., heads, S, E]` for k and `[..., heads, S, Ev]` for v. Keys and values may have fewer
     heads, if their numbers divide that of the queries (grouped-query attention). A bool mask is true where a query may see a key; any
-    other is added to the scores. With `window`, causal attention sees that many keys: the query's own and those right before it.
+    other is added to the scores. With `window`, a query of causal attention sees that number of keys: its own and those right before it.
     """
 
     name = "attention"
-    torch = "torch.nn.functional.scaled_dot_product_attention"
-    onnx = "Attention"
-    inputs = ("q", "k", "v", "mask?")
-    causal = Arg(BOOL, default=False)
+    q = Input(FLOATS, axes("... L E", NEEDED))
+    k = Input(FLOATS, axes("... S E", NEEDED), like="q")
+    v = Input(FLOATS, axes("... S F", NEEDED), like="q")
+    mask = Input(MASKS, axes("... L S"), optional=True)
+    causal = Arg(FLAG, default=False)
     scale = Arg(NUMBER, default=None)
     dropout = Arg(FRACTION, default=0.0, alias="dropout_p")
     window = Arg(COUNT, default=None)
@@ -66,52 +56,45 @@ class Attention(Operator):
         "q = input 4xTx8; (q, q, q) -> attention causal=true window=128",
     )
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        q = given[Q]
-        for index in (Q, K, V):
-            require_dtype(self.name, given[index], FLOATS, index)
-            if given[index].rank < 2:
-                raise OperatorError(
-                    WrongRank(self.name, "[N, heads, length, features] or [N, length, features]", given[index]), input_(index)
-                )
-        require_same_dtype(self.name, given, (K, V))
-        refuse_unless_equal(self.name, given, (Q, K), -1, "match queries and keys of shape", "their last axes")
-        refuse_unless_equal(self.name, given, (K, V), -2, "pair keys and values of shape", "their lengths (axis -2)")
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        q = given.q
+        require_same_size(self.name, given, ("q", "k"), -1, "match queries and keys of shape", "their last axes")
+        require_same_size(self.name, given, ("k", "v"), -2, "pair keys and values of shape", "their lengths (axis -2)")
         scores = self.scores(given)
-        if len(given) > MASK:
+        if "mask" in given:
             self._refuse_mask(given, scores)
         if self.window is not None:
             self._refuse_window(given)
-        return (q.with_shape((*scores[:-1], given[V].shape[-1])),)
+        return (q.with_shape((*scores[:-1], given.v.shape[-1])),)
 
     def grouped(self, given: OpInputs) -> bool:
         """Whether several heads of queries share one of keys or values."""
-        if any(t.rank < 3 for t in given.types[:MASK]):
+        if any(t.rank < 3 for t in given.types[:3]):
             return False
         facts = given.facts
-        heads, *fewer = (t.shape[-3] for t in given.types[:MASK])
+        heads, *fewer = (t.shape[-3] for t in given.types[:3])
         return not all(facts.equal(few, heads) for few in fewer) and all(facts.divides(few, heads) is True for few in fewer)
 
     def scores(self, given: OpInputs) -> Shape:
         """The shape `[..., heads, L, S]`: a score for each query and key."""
-        q, k, v = given.types[:MASK]
+        q, k, v = given.types[:3]
         if q.rank >= 3 and k.rank >= 3 and v.rank >= 3:
             self._refuse_heads(given)
         before = [t.shape[:-2] for t in (q, k, v)]
         if self.grouped(given):
-            before = [before[Q], *((*shape[:-1], 1) for shape in before[K:])]
+            before = [before[0], *((*shape[:-1], 1) for shape in before[1:])]
         facts = given.facts
-        ahead = broadcast(before[Q], before[K], facts, self.name, "match the heads or batches of", (Q, K))
-        ahead = broadcast(ahead, before[V], facts, self.name, "match the heads or batches of", (Q, V))
+        ahead = broadcast(before[0], before[1], facts, self.name, "match the heads or batches of", (0, 1))
+        ahead = broadcast(ahead, before[2], facts, self.name, "match the heads or batches of", (0, 2))
         return (*ahead, q.shape[-2], k.shape[-2])
 
     def _refuse_heads(self, given: OpInputs) -> None:
-        """Heads of keys and values are as many as those of queries, or one, or a divisor of them; one head of queries meets any."""
-        heads, facts = given[Q].shape[-3], given.facts
+        """The number of heads of keys and of values is that of queries, or 1, or divides it; one head of queries goes with any number."""
+        heads, facts = given.q.shape[-3], given.facts
         if facts.equal(heads, 1):
             return
-        for index, what in ((K, "keys"), (V, "values")):
-            fewer = given[index].shape[-3]
+        for name, what in (("k", "keys"), ("v", "values")):
+            fewer = given[name].shape[-3]
             divides = facts.divides(fewer, heads)
             if divides is False:
                 raise OperatorError(NotDivisible(self.name, f"{show(fewer)} heads of {what}", f"{show(heads)} heads of queries"), STAGE)
@@ -119,28 +102,28 @@ class Attention(Operator):
                 raise OperatorError(UnprovableMultiple(self.name, fewer, heads, advice_divides(fewer, heads)), STAGE)
 
     def _refuse_mask(self, given: OpInputs, scores: Shape) -> None:
-        mask, dtype = given[MASK], given[Q].dtype
+        mask, dtype = given.mask, given.q.dtype
         if self.causal:
             advice_ = "let the mask say it all, or leave it out"
             raise OperatorError(BadArgument(self.name, "causal", "true", "goes only without a mask", advice_), argument("causal"))
-        if mask.dtype not in (BOOL_TYPE, FLOAT32, dtype):
-            raise OperatorError(MaskType(self.name, f"bool or {dtype}", mask), input_(MASK))
+        if mask.dtype not in (BOOL, FLOAT32, dtype):
+            raise OperatorError(MaskType(self.name, f"bool or {dtype}", mask), given.at("mask"))
         fits = 2 <= mask.rank <= len(scores)
         wanted = [m if given.facts.equal(m, 1) else s for m, s in zip(reversed(mask.shape), reversed(scores), strict=False)]
         needed = f"a shape that broadcasts to {show_shape(scores)}"
-        refuse_unless_mask(self.name, given, MASK, tuple(reversed(wanted)) if fits else None, needed)
+        require_mask_shape(self.name, given, "mask", tuple(reversed(wanted)) if fits else None, needed)
 
     def _refuse_window(self, given: OpInputs) -> None:
         """Where there were fewer keys than queries, the last ones might see none."""
         if not self.causal:
             needed = "goes only with `causal=true`"
             raise OperatorError(BadArgument(self.name, "window", str(self.window), needed), argument("window"))
-        refuse_unless_equal(self.name, given, (Q, K), -2, "slide a window over queries and keys of shape", "their lengths (axis -2)")
+        require_same_size(self.name, given, ("q", "k"), -2, "slide a window over queries and keys of shape", "their lengths (axis -2)")
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Two matrix products and, as softmax counts, three operations for each score."""
         return 2 * self.multiply_adds(given, results) + 3 * numel(self.scores(given))
 
     def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """All scores count, hidden ones too."""
-        return numel(self.scores(given)) * (given[Q].shape[-1] + given[V].shape[-1])
+        """All scores count, masked ones too."""
+        return numel(self.scores(given)) * (given.q.shape[-1] + given.v.shape[-1])

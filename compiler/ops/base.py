@@ -1,138 +1,52 @@
 """What an operator is: one declarative class.
 
-    class Dense(Operator):
-        '''Fully connected: `y = x W^T + b` over the last axis.'''
+    class Bilinear(Operator):
+        '''Bilinear form of two tensors over their last axes: `y_o = a^T W_o b + bias_o`.'''
 
-        name = "dense"
-        torch = "torch.nn.Linear"
-        onnx = "Gemm, MatMul"
+        name = "bilinear"
         takes_activation = True
+        a = Input(FLOATS, SOME_AXES)
+        b = Input(FLOATS, SOME_AXES, like="a")
         units = Arg(SIZE, positional=True)
-        bias = Arg(BOOL, default=True)
+        bias = Arg(FLAG, default=True)
 
-        def infer(self, given): ...
+        def rule(self, given): return (given.a.with_shape((*given.a.shape[:-1], self.units)),)
         def parameters(self, given): ...
         def flops(self, given, results): ...
         def multiply_adds(self, given, results): ...
 
-An instance is an operator with its arguments checked and normalised: `op.units` is a dimension, `op.bias` a bool. What an operator *does*
-is told by its emitters, one a backend, in tables keyed by the class (netc.compiler.backends); nothing here knows of backends.
+An instance is an operator with its arguments checked and normalised: `op.units` is a dimension, `op.bias` a bool. Its inputs are declared
+in the class (operand.py); a rule finds their types by name, `given.a`. How an operator is written in PyTorch or ONNX is said by emitters,
+in tables keyed by the class (netc.compiler.backends); nothing here knows of backends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import copysign
-from typing import Any, ClassVar, Generic, TypeVar, overload
-
-from netc.dsl.record import Record
+from typing import Any, ClassVar
 
 from ..dims import Dim, Facts
 from ..errors.base import Location, Problem
-from ..ir.types import FLOAT32, DType, Shape, TensorType
-from .kinds import Kind
+from ..ir.types import Shape, TensorType
+from .argument import REQUIRED as REQUIRED
+from .argument import Arg, Required
+from .kinds import FLAG, SCALAR, Kind
+from .op_inputs import OpInputs, check
+from .operand import REVERSE, Input, Operands, OperatorError, arity
+from .parameter import Init, ParameterSpec
+from .promotion import Scalar
 
-T = TypeVar("T")
-
-
-class OperatorError(Exception):
-    """Raised by a rule of an operator: `problem` is the error, `at` the place of it within the stage."""
-
-    def __init__(self, problem: Problem, at: Location) -> None:
-        super().__init__(problem.message())
-        self.problem = problem
-        self.at = at
-
-
-class Required:
-    """The default of an argument that must be given."""
-
-    def __repr__(self) -> str:
-        return "(required)"
-
-
-REQUIRED = Required()
-
-
-class Arg(Generic[T]):
-    """A declared argument of an operator. On an instance, the attribute is the checked value.
-
-    `kind` says which values are allowed and converts them. Positional arguments are taken in the order of declaration.
-    """
-
-    name: str
-
-    def __init__(self, kind: Kind[T], *, default: T | Required | None = REQUIRED, positional: bool = False, alias: str = "") -> None:
-        self.kind = kind
-        self.default = default
-        self.positional = positional
-        self.alias = alias
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name.rstrip("_")
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> Arg[T]: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> T: ...
-    def __get__(self, instance: object | None, owner: type) -> Arg[T] | T:
-        if instance is None:
-            return self
-        value: T = instance.args[self.name]  # type: ignore[attr-defined]
-        return value
-
-
-class Init(Record):
-    """How a parameter starts: `zeros`, `ones`, `constant(value)`, `normal(std)`, `uniform(low, high)`, `xavier_uniform`,
-    `normal_zero_row(std, row)`.
-
-    `xavier_uniform` draws from +-sqrt(6 / (fan_in + fan_out)) of a matrix, as torch.nn.init.xavier_uniform_ does; `normal_zero_row` is
-    normal but for one row, which is zero, as the padding of torch.nn.Embedding.
-    """
-
-    kind: str
-    values: tuple[float, ...] = ()
-
-
-class ParameterSpec(Record):
-    """A learned tensor or buffer of one operator. `name` is PyTorch's, local (`weight`); empty: the label itself is the name."""
-
-    name: str
-    shape: Shape
-    init: Init
-    dtype: DType = FLOAT32
-    trainable: bool = True
-    persistent: bool = True
-
-
-class OpInputs(Record):
-    """What a rule may look at: the types of the inputs and what is known of the dimensions."""
-
-    types: tuple[TensorType, ...]
-    facts: Facts
-
-    def __iter__(self) -> Iterator[TensorType]:
-        return iter(self.types)
-
-    def __getitem__(self, index: int) -> TensorType:
-        return self.types[index]
-
-    def __len__(self) -> int:
-        return len(self.types)
+__all__ = ["Arg", "Init", "Operator", "OperatorError", "OpInputs", "ParameterSpec", "Required", "numel", "strict_key"]
 
 
 class Operator:
     """The base of all operators. Subclasses with a `name` are registered by it; the docstring's first line is the meaning."""
 
     name: ClassVar[str] = ""
-    torch: ClassVar[str] = ""
-    onnx: ClassVar[str] = ""
-    inputs: ClassVar[tuple[str, ...]] = ("x",)
-    """Names of the tensors taken: `mask?` is optional, `*xs` is any number, from one."""
     takes_activation: ClassVar[bool] = False
     """`dense 2 sigmoid` is allowed."""
     is_activation: ClassVar[bool] = False
-    """May stand as the bare word behind another stage."""
+    """May follow another stage as a bare word."""
     spatial: ClassVar[bool] = False
     """Works on `[N, C, ...]` with one to three spatial axes."""
     pointwise: ClassVar[bool] = False
@@ -142,19 +56,26 @@ class Operator:
     prefix_symbol: ClassVar[str] = ""
     """How it is written before a tensor: `-`."""
     extras: ClassVar[bool] = False
-    """Only the first result flows on, unless all are unpacked."""
+    """The next stage is fed with the first result only, unless all are unpacked."""
     open_keywords: ClassVar[Kind[Any] | None] = None
     """Further keywords of any name are allowed, each value of this kind: `args["sizes"]` holds their (name, value), as written."""
     examples: ClassVar[tuple[str, ...]] = ()
     """Whole one-line models that compile."""
 
+    operands: ClassVar[Operands] = {}
+    """The declared inputs, by name."""
     signature: ClassVar[dict[str, Arg[Any]]] = {}
+    """The declared arguments, by name."""
     registry: ClassVar[dict[str, type[Operator]]] = {}
 
     def __init_subclass__(cls) -> None:
-        own = {arg.name: arg for arg in vars(cls).values() if isinstance(arg, Arg)}
-        cls.signature = {**cls.signature, **own}
-        if "name" in vars(cls) and cls.name:
+        own = vars(cls)
+        operands = {name: value for name, value in own.items() if isinstance(value, Input)}
+        numbers = {name: arg for operand in operands.values() for name, arg in _number_arguments(operand).items()}
+        arguments = {value.name: value for value in own.values() if isinstance(value, Arg)}
+        cls.operands = {**cls.operands, **operands}
+        cls.signature = {**numbers, **cls.signature, **arguments}
+        if "name" in own and cls.name:
             if cls.name in Operator.registry:
                 raise ValueError(f"two operators are called {cls.name}")
             Operator.registry[cls.name] = cls
@@ -170,23 +91,48 @@ class Operator:
             args.setdefault("sizes", ())
         self.args = args
 
-    def key(self) -> tuple[object, ...]:
+    @property
+    def scalars(self) -> tuple[Scalar, ...]:
+        """The numbers that are used instead of inputs."""
+        numbers = (self.args[name] for name, operand in self.operands.items() if operand.or_number)
+        return tuple(number for number in numbers if number is not None)
+
+    @property
+    def number_first(self) -> bool:
+        """Whether the number comes before the tensor."""
+        return bool(self.args.get(REVERSE))
+
+    def identity(self) -> tuple[object, ...]:
         """Equal for operators that do the same."""
         return (type(self), tuple((name, strict_key(self.args[name])) for name in sorted(self.args)))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Operator) and self.key() == other.key()
+        return isinstance(other, Operator) and self.identity() == other.identity()
 
     def __hash__(self) -> int:
-        return hash(self.key())
+        return hash(self.identity())
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.args.items())})"
 
     # --- the rules -------------------------------------------------------------------------------------------------------
 
+    def bind(self, types: tuple[TensorType, ...], facts: Facts) -> OpInputs:
+        """The types of the inputs, by the names of the operands."""
+        return OpInputs(types, facts, self.assign(types))
+
+    def assign(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
+        """Which operand each of the inputs is: those declared, in order."""
+        names = tuple(self.operands)
+        return names[: len(types)] + names[-1:] * (len(types) - len(names))
+
     def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        """The types of the results, or a `OperatorError`."""
+        """The types of the results, or an `OperatorError`. The declared inputs are checked before the operator's own rule is asked."""
+        check(self.name, self.operands, given, self.args)
+        return self.rule(given)
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        """The types of the results, of inputs that are as declared, or an `OperatorError`."""
         raise NotImplementedError
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
@@ -208,13 +154,24 @@ class Operator:
     @classmethod
     def arity(cls) -> tuple[int, int | None]:
         """The least and the greatest number of inputs; None: no bound."""
-        if any(n.startswith("*") for n in cls.inputs):
-            return 1, None
-        return sum(not n.endswith("?") for n in cls.inputs), len(cls.inputs)
+        return arity(cls.operands)
+
+
+def _number_arguments(operand: Input[Any]) -> dict[str, Arg[Any]]:
+    """The arguments for a number that is used instead of the input."""
+    if not operand.or_number:
+        return {}
+    number: Arg[Any] = Arg(SCALAR, default=None, positional=True)
+    number.name = operand.name
+    if not operand.either_side:
+        return {number.name: number}
+    reverse: Arg[Any] = Arg(FLAG, default=False)
+    reverse.name = REVERSE
+    return {number.name: number, reverse.name: reverse}
 
 
 def strict_key(value: object) -> object:
-    """A key for a value that tells 1, 1.0 and true apart, and 0.0 and -0.0, which Python holds to be equal."""
+    """A key that distinguishes 1, 1.0 and true, and 0.0 and -0.0, which are equal in Python."""
     if isinstance(value, tuple):
         return tuple(strict_key(v) for v in value)
     return (type(value), value, copysign(1, value)) if isinstance(value, float) else (type(value), value)

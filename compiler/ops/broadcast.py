@@ -1,7 +1,7 @@
 """Broadcasting, as NumPy and PyTorch have it: shapes are aligned at their ends, and an axis of 1 stretches to any other.
 
-In: the shapes of two or more tensors, and what is known of their dimensions. Out: the shape they come to, or a `OperatorError`. Always: a
-symbolic dimension goes only with 1 and with what is provably equal to it.
+In: the shapes of two or more tensors, and what is known of their dimensions. Out: the shape they broadcast to, or an `OperatorError`.
+Always: a symbolic dimension broadcasts only with 1 and with what is provably equal to it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from .base import OperatorError
 
 
 def broadcast(a: Shape, b: Shape, facts: Facts, operator: str = "broadcast", verb: str = "", at: tuple[int, int] = (0, 1)) -> Shape:
-    """The shape that `a` and `b` come to. `verb` completes "cannot ..." (the operator's name if it is empty); `at`: the inputs they are."""
+    """The shape that `a` and `b` broadcast to. `verb` completes "cannot ..." (the operator's name if it is empty); `at`: the inputs they
+    are."""
     rank = max(len(a), len(b))
     pairs = list(zip((1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b, strict=True))
     sizes = [_stretch(x, y, facts) for x, y in pairs]
@@ -34,7 +35,7 @@ def broadcast(a: Shape, b: Shape, facts: Facts, operator: str = "broadcast", ver
 
 
 def broadcast_all(shapes: Sequence[Shape], facts: Facts, operator: str, verb: str = "", first: int = 0) -> Shape:
-    """The shape that all of them come to. They are inputs that follow each other, from the one numbered `first`."""
+    """The shape that all of them broadcast to. They are consecutive inputs, from the one numbered `first`."""
     result = shapes[0]
     for index, shape in enumerate(shapes[1:], start=first + 1):
         result = broadcast(result, shape, facts, operator, verb, at=(first, index))
@@ -51,7 +52,7 @@ def _stretch(x: Dim, y: Dim, facts: Facts) -> Dim | None:
 
 
 def _axis(axis: int, a: Shape, b: Shape) -> str:
-    """The axis of the result as both would count it: from the front if they have as many axes."""
+    """The axis of the result as both count it: from the front if they have the same number of axes."""
     return f"axis {axis}" if len(a) == len(b) else f"axis {axis - max(len(a), len(b))}"
 
 

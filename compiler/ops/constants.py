@@ -1,4 +1,4 @@
-"""Tensors that come from nowhere: learned parameters, and tables of a formula.
+"""Tensors without inputs: learned parameters, and tables of a formula.
 
 The elaborator makes these of `param` and `table`; neither can be written as a stage. Both have no inputs and one result.
 """
@@ -23,20 +23,19 @@ from ..errors.constants import (
 from ..errors.operators import EmptyResult
 from ..errors.structure import LargeNumber
 from ..errors.values import NoValue
-from ..ir.types import BOOL as BOOL_TYPE
-from ..ir.types import FLOAT32, INT64, DType, Shape, TensorType
+from ..ir.types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
 from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec
 from .formula import BinaryFormula, Const, Formula, depth, evaluate, is_static, kind_of, may_be_zero, parts, valueless
-from .kinds import BOOL, DTYPE, SHAPE, STRING, InvalidArgument, Kind, ListKind
+from .kinds import DTYPE, FLAG, SHAPE, STRING, InvalidArgument, Kind, ListKind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DEEPEST = 100
-"""How deep a formula may be nested."""
+"""The greatest depth of a formula."""
 _LARGEST = 2**63 - 1
 INITS = {"zeros": (0, 0), "ones": (0, 0), "constant": (1, 1), "normal": (0, 1), "uniform": (0, 2), "xavier_uniform": (0, 0)}
-"""The ways to start, with the least and greatest number of values that each takes."""
+"""The initialisers, with the least and greatest number of values that each takes."""
 _USUAL: dict[str, tuple[float, ...]] = {"normal": (1.0,), "uniform": (0.0, 1.0)}
 
 
@@ -86,23 +85,20 @@ INIT = InitKind()
 
 
 class Parameter(Operator):
-    """A learned tensor of its own, or a buffer: `param [1, 1, d] init=zeros as class_token`."""
+    """A learned tensor, or a buffer: `param [1, 1, d] init=zeros as class_token`."""
 
     name = "param"
-    torch = "torch.nn.Parameter"
-    onnx = "an initialiser"
-    inputs = ()
     shape = Arg(SHAPE, positional=True)
     dtype = Arg(DTYPE, default=FLOAT32)
     init = Arg(INIT, default=Init("zeros"))
-    trainable = Arg(BOOL, default=True)
+    trainable = Arg(FLAG, default=True)
     examples = (
         "x = input [2, 3]; x + (param [2, 3] init=normal(0.02) as position)",
         "x = input 3; scale = param [3] init=ones as scale; x * scale",
         "x = input 3; offset = param [1] init=uniform(-1, 1) trainable=false as offset; x + offset",
     )
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         _refuse_empty(self.name, self.shape)
         for axis, size in enumerate(self.shape):
             if isinstance(size, SymDim):
@@ -145,14 +141,11 @@ class Table(Operator):
     """
 
     name = "table"
-    torch = "torch.arange and arithmetic"
-    onnx = "an initialiser; or Range and arithmetic"
-    inputs = ()
     indices = Arg(ListKind(STRING))
     shape = Arg(SHAPE, positional=True)
     formula = Arg(FormulaKind())
     dtype = Arg(DTYPE, default=None)
-    labelled = Arg(BOOL, default=False)
+    labelled = Arg(FLAG, default=False)
     examples = (
         "x = input [4, 4]; mask = table (i, j) [4, 4] = where(j <= i, 0, -1e9); x + mask -> softmax",
         "x = input [T, 8]; positions = table (t, k) [T, 8] = sin(t / 100 ** (k / 8)); x + positions",
@@ -167,9 +160,9 @@ class Table(Operator):
     def element(self) -> DType:
         """The element type."""
         given: DType | None = self.dtype
-        return given or {"bool": BOOL_TYPE, "int": INT64, "float": FLOAT32}[kind_of(self.formula, self.shape)]
+        return given or {"bool": BOOL, "int": INT64, "float": FLOAT32}[kind_of(self.formula, self.shape)]
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         deep = depth(self.formula)
         if deep > DEEPEST:
             raise OperatorError(FormulaTooDeep(deep, DEEPEST), argument("formula"))

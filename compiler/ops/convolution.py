@@ -10,26 +10,28 @@ from ..errors.base import argument
 from ..errors.operators import BadArgument, EmptyResult, NotDivisible
 from ..ir.types import TensorType
 from .base import Arg, Operator, OperatorError, OpInputs, ParameterSpec, numel
-from .kinds import BOOL, COUNT, SIZE, SIZES, SIZES0, WordKind
-from .learned import float_input, weight_and_bias
-from .windows import PaddingKind, Window, each_axis, sizes_of, spatial_axes
+from .element_types import FLOATS
+from .kinds import COUNT, FLAG, SIZE, SIZES, SIZES0, WordKind
+from .learned import weight_and_bias
+from .operand import SPATIAL, Input
+from .windows import PaddingKind, Window, each_axis, sizes_of
 
 
 class _Convolution(Operator):
-    """What both directions share."""
+    """What both have in common."""
 
     takes_activation = True
     spatial = True
+    x = Input(FLOATS, SPATIAL)
     channels = Arg(SIZE, positional=True, alias="out_channels")
     kernel = Arg(SIZES, positional=True, alias="kernel_size")
     stride = Arg(SIZES, default=1)
     groups = Arg(COUNT, default=1)
-    bias = Arg(BOOL, default=True)
+    bias = Arg(FLAG, default=True)
     dilation = Arg(SIZES, default=1)
 
     def _input(self, given: OpInputs) -> TensorType:
-        x = float_input(self.name, given)
-        spatial_axes(self.name, x)
+        x = given.x
         self._check_groups(x.shape[1], "input")
         self._check_groups(self.channels, "output")
         return x
@@ -49,14 +51,12 @@ class Conv(_Convolution):
     """Convolution over one, two or three spatial axes. Negative `padding` cuts off, where `padding_mode` is not `zeros`."""
 
     name = "conv"
-    torch = "torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d"
-    onnx = "Conv"
     padding = Arg(PaddingKind("same", "valid", low=None), default=0)
     padding_mode = Arg(WordKind("zeros", "reflect", "replicate", "circular"), default="zeros")
     examples = ("input 3x32x32 -> conv 8 3x3 relu padding=1", "input 1xT -> conv 4 5 padding=same")
 
     def windows(self, x: TensorType) -> tuple[Window, ...]:
-        """One for each spatial axis. `same` of an even span has one more behind than before, as in PyTorch."""
+        """One for each spatial axis. `same` of an even span pads one more element after than before, as in PyTorch."""
         kernel = self._kernel(x)
         stride = each_axis(self.name, "stride", self.stride, x)
         dilation = each_axis(self.name, "dilation", self.dilation, x)
@@ -68,7 +68,7 @@ class Conv(_Convolution):
             before = after = each_axis(self.name, "padding", sizes, x)
         return tuple(Window(*sides) for sides in zip(kernel, stride, dilation, before, after, strict=True))
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = self._input(given)
         windows = self.windows(x)
         stride = max(w.stride for w in windows)
@@ -80,7 +80,7 @@ class Conv(_Convolution):
 
     @staticmethod
     def _instead(windows: tuple[Window, ...]) -> str:
-        """Half the span comes to the same, where the span is odd."""
+        """Half the span has the same effect, where the span is odd."""
         if any(w.before != w.after for w in windows):
             return ""
         sizes = [w.before for w in windows]
@@ -88,7 +88,7 @@ class Conv(_Convolution):
             sizes = sizes[:1]
         return f"`padding={'x'.join(map(str, sizes))}` makes each size that of the input divided by the stride, rounded up"
 
-    # Each mode takes what it pads with from the input: so much must be there.
+    # Each mode pads with elements of the input: this many must be there.
     _needs: ClassVar[dict[str, tuple[int, str]]] = {"reflect": (1, "less than"), "circular": (0, "at most")}
 
     def _check_padding(self, x: TensorType, windows: tuple[Window, ...], facts: Facts) -> None:
@@ -108,7 +108,7 @@ class Conv(_Convolution):
                 raise OperatorError(BadArgument(self.name, "padding", f"{most} for {x}", needed), argument("padding"))
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        x = given[0]
+        x = given.x
         kernel = self._kernel(x)
         inner = x.shape[1] // self.groups
         return weight_and_bias((self.channels, inner, *kernel), self.channels, inner * prod(kernel), x.dtype, self.bias)
@@ -117,16 +117,14 @@ class Conv(_Convolution):
         return 2 * self.multiply_adds(given, results) + (numel(results[0].shape) if self.bias else 0)
 
     def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        x = given[0]
+        x = given.x
         return numel(results[0].shape) * (x.shape[1] // self.groups) * prod(self._kernel(x))
 
 
 class ConvTranspose(_Convolution):
-    """Transposed convolution: each input place is spread over a window of the result."""
+    """Transposed convolution: each element of the input is spread over a window of the result."""
 
     name = "conv_transpose"
-    torch = "torch.nn.ConvTranspose1d, torch.nn.ConvTranspose2d, torch.nn.ConvTranspose3d"
-    onnx = "ConvTranspose"
     padding = Arg(SIZES0, default=0)
     output_padding = Arg(SIZES0, default=0)
     examples = ("input 8x16x16 -> conv_transpose 4 2x2 stride=2", "input 8xT -> conv_transpose 4 3 stride=2 padding=1 output_padding=1")
@@ -147,7 +145,7 @@ class ConvTranspose(_Convolution):
         """`output_padding` for each spatial axis."""
         return each_axis(self.name, "output_padding", self.output_padding, x)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = self._input(given)
         sizes: list[Dim] = []
         for size, window, extra in zip(x.shape[2:], self.windows(x), self.extra(x), strict=True):
@@ -162,15 +160,15 @@ class ConvTranspose(_Convolution):
         return (x.with_shape(result),)
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        x = given[0]
+        x = given.x
         kernel = self._kernel(x)
         outer = self.channels // self.groups
-        # PyTorch counts the second axis of the weight as what comes in, here too.
+        # PyTorch takes the second axis of the weight for the fan in, here too.
         return weight_and_bias((x.shape[1], outer, *kernel), self.channels, outer * prod(kernel), x.dtype, self.bias)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 2 * self.multiply_adds(given, results) + (numel(results[0].shape) if self.bias else 0)
 
     def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        x = given[0]
+        x = given.x
         return numel(x.shape) * (self.channels // self.groups) * prod(self._kernel(x))

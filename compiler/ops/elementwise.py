@@ -1,25 +1,27 @@
 """Functions of each element of one tensor: arithmetic, exponentials and logarithms, rounding.
 
-Those that leave the integers make float32 of them, as in PyTorch.
+Those whose results are not integers convert integers to float32, as in PyTorch.
 """
 
 from __future__ import annotations
 
 from ..ir.types import BOOL, INT64, TensorType
 from .base import OpInputs
-from .pointwise import ANYTHING, NUMBERS, Pointwise
+from .element_types import NUMBERS
+from .operand import Input
+from .pointwise import Pointwise
 
 
 class Number(Pointwise):
     """Keeps integers as integers."""
 
-    takes = NUMBERS
+    x = Input(NUMBERS)
 
 
 class Real(Pointwise):
-    """Makes float32 of integers."""
+    """Converts integers to float32."""
 
-    takes = ANYTHING
+    x = Input()
     promotes = True
 
 
@@ -27,8 +29,6 @@ class Neg(Number):
     """`-x`."""
 
     name = "neg"
-    torch = "torch.neg"
-    onnx = "Neg"
     prefix_symbol = "-"
     examples = ("x = input 3; -x", "input 3 -> neg")
 
@@ -37,35 +37,27 @@ class Abs(Number):
     """The absolute value."""
 
     name = "abs"
-    torch = "torch.abs"
-    onnx = "Abs"
     examples = ("input 3 -> abs",)
 
 
 class Floor(Number):
-    """The greatest integer that is not above."""
+    """The greatest integer that is not greater."""
 
     name = "floor"
-    torch = "torch.floor"
-    onnx = "Floor"
     examples = ("input 3 -> floor",)
 
 
 class Ceil(Number):
-    """The least integer that is not below."""
+    """The least integer that is not less."""
 
     name = "ceil"
-    torch = "torch.ceil"
-    onnx = "Ceil"
     examples = ("input 3 -> ceil",)
 
 
 class Round(Number):
-    """The nearest integer; the even one of two."""
+    """The nearest integer; of two, the even one."""
 
     name = "round"
-    torch = "torch.round"
-    onnx = "Round"
     examples = ("input 3 -> round",)
 
 
@@ -73,8 +65,6 @@ class Trunc(Number):
     """The integer part: towards 0."""
 
     name = "trunc"
-    torch = "torch.trunc"
-    onnx = "Abs, Floor and Sign"
     examples = ("input 3 -> trunc",)
 
 
@@ -82,9 +72,7 @@ class Sign(Number):
     """-1, 0 or 1."""
 
     name = "sign"
-    torch = "torch.sign"
-    onnx = "Sign"
-    takes = ANYTHING
+    x = Input()
     examples = ("input 3 -> sign",)
 
 
@@ -92,13 +80,11 @@ class Square(Number):
     """`x * x`."""
 
     name = "square"
-    torch = "torch.square"
-    onnx = "Mul"
-    takes = ANYTHING
+    x = Input()
     examples = ("input 3 -> square",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().infer(given)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().rule(given)
         return (x.with_dtype(INT64) if x.dtype == BOOL else x,)
 
 
@@ -106,21 +92,17 @@ class LogicalNot(Pointwise):
     """Whether it is false; numbers count as true unless they are 0."""
 
     name = "logical_not"
-    torch = "torch.logical_not"
-    onnx = "Not"
-    takes = ANYTHING
+    x = Input()
     examples = ("x = input 3; x > 0 -> logical_not",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        return (given[0].with_dtype(BOOL),)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        return (given.x.with_dtype(BOOL),)
 
 
 class Exp(Real):
     """`e ** x`."""
 
     name = "exp"
-    torch = "torch.exp"
-    onnx = "Exp"
     examples = ("input 3 -> exp",)
 
 
@@ -128,8 +110,6 @@ class Exp2(Real):
     """`2 ** x`."""
 
     name = "exp2"
-    torch = "torch.exp2"
-    onnx = "Pow"
     examples = ("input 3 -> exp2",)
 
 
@@ -137,8 +117,6 @@ class Expm1(Real):
     """`exp(x) - 1`, exact near 0."""
 
     name = "expm1"
-    torch = "torch.expm1"
-    onnx = "Tanh, Exp and arithmetic"
     examples = ("input 3 -> expm1",)
 
 
@@ -146,8 +124,6 @@ class Log(Real):
     """The natural logarithm."""
 
     name = "log"
-    torch = "torch.log"
-    onnx = "Log"
     examples = ("input 3 -> abs -> log",)
 
 
@@ -155,8 +131,6 @@ class Log2(Real):
     """The logarithm to the base 2."""
 
     name = "log2"
-    torch = "torch.log2"
-    onnx = "Log and Div"
     examples = ("input 3 -> abs -> log2",)
 
 
@@ -164,8 +138,6 @@ class Log10(Real):
     """The logarithm to the base 10."""
 
     name = "log10"
-    torch = "torch.log10"
-    onnx = "Log and Div"
     examples = ("input 3 -> abs -> log10",)
 
 
@@ -173,8 +145,6 @@ class Log1p(Real):
     """`log(1 + x)`, exact near 0."""
 
     name = "log1p"
-    torch = "torch.log1p"
-    onnx = "Log and arithmetic"
     examples = ("input 3 -> abs -> log1p",)
 
 
@@ -182,8 +152,6 @@ class Sqrt(Real):
     """The square root."""
 
     name = "sqrt"
-    torch = "torch.sqrt"
-    onnx = "Sqrt"
     examples = ("input 3 -> abs -> sqrt",)
 
 
@@ -191,8 +159,6 @@ class Rsqrt(Real):
     """`1 / sqrt(x)`."""
 
     name = "rsqrt"
-    torch = "torch.rsqrt"
-    onnx = "Sqrt and Reciprocal"
     examples = ("input 3 -> abs -> rsqrt",)
 
 
@@ -200,8 +166,6 @@ class Reciprocal(Real):
     """`1 / x`."""
 
     name = "reciprocal"
-    torch = "torch.reciprocal"
-    onnx = "Reciprocal"
     examples = ("input 3 -> reciprocal",)
 
 
@@ -209,6 +173,4 @@ class Erf(Real):
     """The error function."""
 
     name = "erf"
-    torch = "torch.erf"
-    onnx = "Erf"
     examples = ("input 3 -> erf",)

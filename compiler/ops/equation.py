@@ -21,7 +21,7 @@ from .base import OperatorError
 
 _DOTS = "..."
 _MARK = "\0"
-"""In the place of the dots, before spaces are taken out: in signs of several letters none may stand."""
+"""Replaces the dots before spaces are removed: there may be none within `...` and `->`."""
 Labels = tuple[str, ...]
 
 
@@ -37,7 +37,7 @@ class Equation(Record):
         return tuple(self.sizes[label] for label in self.result)
 
     def holders(self, shapes: Sequence[Shape], facts: Facts) -> dict[str, list[int]]:
-        """For each label the operands, by number, that have it with another size than 1, as far as that is known."""
+        """For each label the operands, by number, that have it with a size other than 1, as far as that is known."""
         found: dict[str, list[int]] = {}
         for index, (labels, shape) in enumerate(zip(self.operands, shapes, strict=True)):
             for label, size in dict(zip(labels, shape, strict=True)).items():
@@ -76,7 +76,7 @@ def _split(text: str, term: str) -> list[str]:
 
 
 def _expand(text: str, labels: list[str], shape: Shape) -> Labels:
-    """The labels of an operand's axes, `...` replaced by those it stands for."""
+    """The labels of an operand's axes, with `...` expanded."""
     named = len(labels) - (_DOTS in labels)
     hidden = len(shape) - named
     if hidden < 0 or (hidden > 0 and _DOTS not in labels):

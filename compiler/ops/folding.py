@@ -1,7 +1,7 @@
-"""Space and channels traded for each other: blocks of an image become channels, and channels blocks.
+"""Space to channels and back: blocks of an image become channels, and channels blocks.
 
-In: tensors whose last axes are space, the channels before them. Out: the same elements elsewhere; those that several blocks share are
-repeated by `unfold`, and added up by `fold`.
+In: tensors whose last axes are space, the channels before them. Out: the same elements in other positions; those that several blocks share
+are repeated by `unfold`, and summed by `fold`.
 """
 
 from __future__ import annotations
@@ -9,17 +9,19 @@ from __future__ import annotations
 from math import prod
 
 from ..dims import Dim, advice, advice_divides, show
-from ..errors.base import argument, input_
-from ..errors.operators import BadArgument, NeedsFloat, NotDivisible, Unprovable, UnprovableMultiple, WrongRank, WrongSize
+from ..errors.base import argument
+from ..errors.operators import BadArgument, NotDivisible, Unprovable, UnprovableMultiple, WrongRank, WrongSize
 from ..ir.types import TensorType, show_shape
 from .base import Arg, Operator, OperatorError, OpInputs, numel
+from .element_types import ANY, BOOLS, FLOATS
 from .kinds import COUNT, SIZE, SIZES, SIZES0, ListKind
+from .operand import Input, axes
 from .shape import Layout
 from .windows import Window, sizes_of
 
 
 def exact_quotient(operator: str, size: Dim, noun: str, by: int, blocks: str, given: OpInputs, name: str) -> Dim:
-    """`size / by`; refused unless it is a whole number. `noun` is such as `channels`, `blocks` such as `blocks of 2x2`."""
+    """`size / by`; refused unless it is an integer. `noun` is such as `channels`, `blocks` such as `blocks of 2x2`."""
     quotient = given.facts.exact_div(size, by)
     if quotient is not None:
         return quotient
@@ -28,20 +30,20 @@ def exact_quotient(operator: str, size: Dim, noun: str, by: int, blocks: str, gi
     raise OperatorError(UnprovableMultiple(operator, by, size, advice_divides(by, size)), argument(name))
 
 
+IMAGES = axes("... C H W", "[..., C, height, width]")
+
+
 class PixelShuffle(Layout):
     """Channels become blocks of `r` by `r`: `[..., C * r * r, H, W]` becomes `[..., C, H * r, W * r]`."""
 
     name = "pixel_shuffle"
-    torch = "torch.nn.PixelShuffle"
-    onnx = "DepthToSpace"
     spatial = True
+    x = Input(ANY, IMAGES)
     r = Arg(COUNT, positional=True, alias="upscale_factor")
     examples = ("input 12xHxW -> pixel_shuffle 2",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
-        if x.rank < 3:
-            raise OperatorError(WrongRank(self.name, "[..., C, height, width]", x), input_(0))
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         *before, channels, height, width = x.shape
         fewer = exact_quotient(self.name, channels, "channels", self.r * self.r, f"blocks of {self.r}x{self.r}", given, "r")
         return (x.with_shape((*before, fewer, height * self.r, width * self.r)),)
@@ -51,16 +53,13 @@ class PixelUnshuffle(Layout):
     """Blocks of `r` by `r` become channels: `[..., C, H * r, W * r]` becomes `[..., C * r * r, H, W]`."""
 
     name = "pixel_unshuffle"
-    torch = "torch.nn.PixelUnshuffle"
-    onnx = "Reshape, Transpose, Reshape"
     spatial = True
+    x = Input(ANY, IMAGES)
     r = Arg(COUNT, positional=True, alias="downscale_factor")
     examples = ("input 3x8x8 -> pixel_unshuffle 2", "input 3xHxW where H % 2 == 0, W % 2 == 0 -> pixel_unshuffle 2")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
-        if x.rank < 3:
-            raise OperatorError(WrongRank(self.name, "[..., C, height, width]", x), input_(0))
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         *before, channels, height, width = x.shape
         blocks = f"blocks of {self.r}x{self.r}"
         high = exact_quotient(self.name, height, "rows", self.r, blocks, given, "r")
@@ -69,39 +68,34 @@ class PixelUnshuffle(Layout):
 
 
 class ChannelShuffle(Layout):
-    """Deals the channels out: the first of each of the `groups`, then the second of each."""
+    """Interleaves groups of channels: the first of each of the `groups`, then the second of each."""
 
     name = "channel_shuffle"
-    torch = "torch.nn.ChannelShuffle"
-    onnx = "Reshape, Transpose, Reshape"
     spatial = True
+    x = Input(ANY, axes("N C ...", "[N, C, ...] with at least three axes", least=3))
     groups = Arg(COUNT, positional=True)
     examples = ("input 8x4x4 -> channel_shuffle 2",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
-        if x.rank < 3:
-            raise OperatorError(WrongRank(self.name, "[N, C, ...] with at least three axes", x), input_(0))
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         self.width(given)
         return (x,)
 
     def width(self, given: OpInputs) -> Dim:
         """Channels in a group."""
-        return exact_quotient(self.name, given[0].shape[1], "channels", self.groups, f"{self.groups} groups", given, "groups")
+        return exact_quotient(self.name, given.x.shape[1], "channels", self.groups, f"{self.groups} groups", given, "groups")
 
 
-def _fold_input(operator: str, given: OpInputs, rank: int, needed: str) -> TensorType:
-    """A batch of so many axes, or a single sample. A batch of something else is not taken for a sample."""
-    x = given[0]
-    if x.dtype.is_integer:
-        raise OperatorError(NeedsFloat(operator, x), input_(0))
-    if x.rank != rank and (x.rank != rank - 1 or x.is_batch):
-        raise OperatorError(WrongRank(operator, needed, x), input_(0))
+def _image_or_batch(operator: str, given: OpInputs, rank: int, needed: str) -> TensorType:
+    """A batch, which has as many axes as `rank`, or a single sample. A batch of something else is not taken for a sample."""
+    x = given.x
+    if x.rank != rank and x.is_batch:
+        raise OperatorError(WrongRank(operator, needed, x), given.at("x"))
     return x
 
 
 class _Blocks(Operator):
-    """What both directions share: how blocks lie in an image, by `kernel`, `dilation`, `padding` and `stride`."""
+    """What both directions have in common: the positions of blocks in an image, by `kernel`, `dilation`, `padding` and `stride`."""
 
     def pair(self, name: str) -> tuple[int, ...]:
         """The argument, one number for each of the two axes of the image."""
@@ -122,23 +116,22 @@ class Unfold(_Blocks):
     """The blocks of an image, each a column: `[N, C, H, W]` becomes `[N, C * kernel, blocks]`. A single image has no `N`."""
 
     name = "unfold"
-    torch = "torch.nn.Unfold"
-    onnx = "Pad, Gather, Transpose and Reshape"
+    x = Input(FLOATS | BOOLS, axes("... C H W", "[N, C, height, width]", most=4))
     kernel = Arg(SIZES, positional=True, alias="kernel_size")
     dilation = Arg(SIZES, default=1)
     padding = Arg(SIZES0, default=0)
     stride = Arg(SIZES, default=1)
     examples = ("input 3x8x8 -> unfold 2x2 stride=2", "input 3xHxW -> unfold 3 padding=1")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = _fold_input(self.name, given, 4, "[N, C, height, width]")
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = _image_or_batch(self.name, given, 4, "[N, C, height, width]")
         *batch, channels, _, _ = x.shape
         high, wide = self.counts(given)
         return (x.with_shape((*batch, channels * prod(self.pair("kernel")), high * wide)),)
 
     def counts(self, given: OpInputs) -> tuple[Dim, ...]:
-        """How many blocks there are along each axis of the image."""
-        return sizes_of(self.name, given[0], self.windows(), given.facts)
+        """The number of blocks along each axis of the image."""
+        return sizes_of(self.name, given.x, self.windows(), given.facts)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
@@ -148,9 +141,8 @@ class Fold(_Blocks):
     """An image of the sum of blocks, each a column: `[N, C * kernel, blocks]` becomes `[N, C, height, width]`. A single one has no `N`."""
 
     name = "fold"
-    torch = "torch.nn.Fold"
-    onnx = "Col2Im"
     spatial = True
+    x = Input(FLOATS | BOOLS, axes("... C blocks", "[N, C * kernel, blocks]", most=3))
     output_size = Arg(ListKind(SIZE, scalar=True, least=1), positional=True)
     kernel = Arg(SIZES, positional=True, alias="kernel_size")
     dilation = Arg(SIZES, default=1)
@@ -158,8 +150,8 @@ class Fold(_Blocks):
     stride = Arg(SIZES, default=1)
     examples = ("input [12, 16] -> fold 8x8 2 stride=2",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = _fold_input(self.name, given, 3, "[N, C * kernel, blocks]")
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = _image_or_batch(self.name, given, 3, "[N, C * kernel, blocks]")
         *batch, columns, _ = x.shape
         kernel = self.pair("kernel")
         shown = "x".join(map(str, kernel))
@@ -179,15 +171,15 @@ class Fold(_Blocks):
         return size
 
     def _refuse_unless_as_many(self, blocks: Dim, given: OpInputs) -> None:
-        x = given[0]
+        x = given.x
         same = given.facts.equal(x.shape[-1], blocks)
         if same is False:
             needed = f"as many columns as there are blocks in {show_shape(self.image())}, {show(blocks)}"
-            raise OperatorError(WrongSize(self.name, needed, x), input_(0))
+            raise OperatorError(WrongSize(self.name, needed, x), given.at("x"))
         if same is None:
             need = f"axis {x.rank - 1} must be the number of blocks"
-            raise OperatorError(Unprovable(self.name, x.shape[-1], blocks, need, advice(x.shape[-1], blocks) or "", (0, 0)), input_(0))
+            raise OperatorError(Unprovable(self.name, x.shape[-1], blocks, need, advice(x.shape[-1], blocks) or "", (0, 0)), given.at("x"))
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One for each element that is added."""
-        return numel(given[0].shape)
+        return numel(given.x.shape)

@@ -1,9 +1,9 @@
-"""Formulas of tables: a number told by the indices of its place.
+"""Formulas of tables: each element is computed from its indices.
 
 A formula is a tree of the records below. What comes in is a tree that the elaborator made of the spec's text; what goes out is the kind
-of number it gives, the bounds it keeps, and its values. Formulas count as mathematics does: `/` is real division, `//` and `%` round
-down, `floor` gives an integer, `and`, `or`, `not` and the condition of `where` take any number (it holds unless it is zero), a truth
-value counts as 0 or 1.
+of number it gives, the bounds it keeps, and its values. Formulas follow mathematics: `/` is real division, `//` and `%` round
+down, `floor` gives an integer, `and`, `or`, `not` and the condition of `where` take any number (true unless it is zero), a boolean
+counts as 0 or 1.
 
 How they are computed, by every backend: in int64 if every part is an integer; else all of it in float64 (integers are then exact up to
 2 ** 53), and the result is converted to the table's type.
@@ -35,7 +35,7 @@ class Formula(Record):
 
 
 class Const(Formula):
-    """A number, a truth value or a dimension, and the name that the text has for it. `1`, `1.0` and `true` are three different ones."""
+    """A number, a boolean or a dimension, and its name in the text. `1`, `1.0` and `true` are three different ones."""
 
     value: Dim | float | bool
     name: str = ""
@@ -69,15 +69,15 @@ class BinaryFormula(Formula):
 
 
 class CallFormula(Formula):
-    """`function` is a key of FUNCTIONS, with as many arguments as that takes."""
+    """`function` is a key of FUNCTIONS, with the number of arguments it takes."""
 
     function: str
     arguments: tuple[Formula, ...]
 
 
 class Function(Record):
-    """What may be called: the least and greatest number of arguments (None: any), the kind of result (`same`: that of its arguments),
-    the function on Python's numbers, and its name in NumPy."""
+    """A function that may be called: the least and greatest number of arguments (None: any), the kind of result (`same`: that of its
+    arguments), the function on Python's numbers, and its name in NumPy."""
 
     least: int
     most: int | None
@@ -128,7 +128,7 @@ def parts(formula: Formula) -> Iterator[Formula]:
 
 
 def depth(formula: Formula) -> int:
-    """How deep its parts are nested."""
+    """The depth of nesting."""
     deepest, level = 0, [formula]
     while level:
         deepest += 1
@@ -153,7 +153,7 @@ def is_static(formula: Formula) -> bool:
 
 
 def indices(formula: Formula) -> frozenset[int]:
-    """The axes whose index it looks at."""
+    """The axes whose index it depends on."""
     return frozenset(p.number for p in parts(formula) if isinstance(p, IndexFormula))
 
 

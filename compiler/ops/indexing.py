@@ -1,4 +1,4 @@
-"""Elements by their places: read, written, masked.
+"""Elements by their indices: read, written, masked.
 
 In: a tensor, and indices or a mask. Out: a tensor of the same element type. Always: indices are int64 or int32, as PyTorch takes them, and
 count from 0; whether they lie within the axis is known only at run time.
@@ -7,29 +7,27 @@ count from 0; whether they lie within the axis is known only at run time.
 from __future__ import annotations
 
 from math import inf, isfinite
-from typing import ClassVar
 
 from ..dims import Dim, advice, show
 from ..errors.arithmetic import NeedsNumber
-from ..errors.base import STAGE, Location, Problem, argument, input_
-from ..errors.dense import NarrowIndices
-from ..errors.indexing import LongIndices, ScatterSource
-from ..errors.operators import BadArgument, DTypeMismatch, NeedsBool, NeedsInteger, Unprovable, WrongRank, WrongSize
+from ..errors.base import STAGE, Location, Problem, argument
+from ..errors.indexing import ScatterSource
+from ..errors.operators import BadArgument, Unprovable, WrongRank, WrongSize
 from ..errors.shape import UnprovableSize
 from ..ir.types import INT64, DType, TensorType, show_shape
 from .axes import normalize_axis
 from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
-from .kinds import AXIS, BOOL, DIM, DTYPE, SIZE, Kind, NumberKind, WordKind
-from .pointwise import cast_scalar, scalar_warnings
+from .conditions import at_most_text
+from .element_types import ANY, BOOLS, INDICES, LONGS
+from .kinds import AXIS, DIM, DTYPE, FLAG, SIZE, Kind, NumberKind, WordKind
+from .operand import Input, axes
+from .scalars import cast_scalar, scalar_warnings
 from .shape import Layout
-
-X, INDEX, SRC = range(3)
-MASK = 1
 
 
 class FillKind(Kind["int | float | bool"]):
-    """What elements can become: a number, a truth value, `inf` or `-inf`."""
+    """A value to fill elements with: a number, a boolean, `inf` or `-inf`."""
 
     words = ("inf", "-inf")
 
@@ -58,96 +56,78 @@ def filling(operator: str, value: int | float | bool, dtype: DType) -> int | flo
     return taken
 
 
-def refuse_unless_indices(operator: str, given: OpInputs, index: int) -> None:
-    """Refuses the input `index` unless PyTorch looks up by its element type."""
-    found = given[index]
-    if found.dtype.name not in ("int64", "int32"):
-        refuse = NarrowIndices if found.dtype.is_integer else NeedsInteger
-        raise OperatorError(refuse(operator, found), input_(index))
+def require_aligned(operator: str, given: OpInputs, name: str, what: str) -> None:
+    """Refuses the input `name` unless it has as many axes as `x`; a tensor without axes counts as one with one."""
+    count = max(given.x.rank, 1)
+    if max(given[name].rank, 1) != count:
+        needed = f"{what} with as many axes as {show_shape(given.x.shape)}, {count}"
+        raise OperatorError(WrongRank(operator, needed, given[name]), given.at(name))
 
 
-def refuse_unless_aligned(operator: str, given: OpInputs, index: int) -> None:
-    """Refuses the input `index` unless it has as many axes as the first one; a single number counts as one axis."""
-    axes = max(given[X].rank, 1)
-    if max(given[index].rank, 1) != axes:
-        what = "indices" if index == INDEX else "values to write"
-        needed = f"{what} with as many axes as {show_shape(given[X].shape)}, {axes}"
-        raise OperatorError(WrongRank(operator, needed, given[index]), input_(index))
-
-
-def at_most_text(part: Dim, size: Dim) -> str:
-    """The `where` that says so: `T <= 4`, `S >= T`."""
-    return f"{show(part)} <= {size}" if isinstance(size, int) else f"{show(size)} >= {show(part)}"
-
-
-def refuse_unless_within(operator: str, given: OpInputs, within: int, but: int | None = None) -> None:
-    """Refuses indices that reach over the end of the input `within` along any axis except `but`."""
-    index, whole = given[INDEX], given[within]
+def require_within(operator: str, given: OpInputs, name: str, but: int | None = None) -> None:
+    """Refuses indices whose size is greater than that of the input `name`, along any axis except `but`."""
+    index, whole = given.index, given[name]
     for axis, (part, size) in enumerate(zip(index.shape or (1,), whole.shape or (1,), strict=True)):
         fits = True if axis == but else given.facts.at_least(size, part)
         if fits is False:
             needed = f"indices of at most {show(size)} along axis {axis}, as {show_shape(whole.shape)} has"
-            raise OperatorError(WrongSize(operator, needed, index), input_(INDEX))
+            raise OperatorError(WrongSize(operator, needed, index), given.at("index"))
         if fits is None:
             need = f"axis {axis} of {show_shape(index.shape)} is at most {show(size)}"
-            raise OperatorError(UnprovableSize(need, f"the indices of `{operator}` need it", at_most_text(part, size)), input_(INDEX))
+            problem = UnprovableSize(need, f"the indices of `{operator}` need it", at_most_text(part, size))
+            raise OperatorError(problem, given.at("index"))
 
 
 class Gather(Layout):
-    """Looks up along an axis: each index becomes the element of that number, at the same place along the other axes.
+    """Looks up along an axis: each index is replaced by the element of that number, at the same position along the other axes.
 
     An index below 0 is an error in PyTorch, and counts from the end in ONNX.
     """
 
     name = "gather"
-    torch = "torch.gather"
-    onnx = "GatherElements"
-    inputs = ("x", "index")
+    x = Input()
+    index = Input(INDICES)
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("x = input [T, 8]; index = input [T, 2] int64; (x, index) -> gather axis=2",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        refuse_unless_indices(self.name, given, INDEX)
-        axis = normalize_axis(self.name, self.axis, given[X])
-        refuse_unless_aligned(self.name, given, INDEX)
-        refuse_unless_within(self.name, given, X, axis)
-        return (given[X].with_shape(given[INDEX].shape),)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        axis = normalize_axis(self.name, self.axis, given.x)
+        require_aligned(self.name, given, "index", "indices")
+        require_within(self.name, given, "x", axis)
+        return (given.x.with_shape(given.index.shape),)
 
 
 class _Writing(Operator):
-    """Puts values at places along an axis."""
+    """Writes values to positions along an axis."""
 
-    inputs: ClassVar[tuple[str, ...]] = ("x", "index", "src")
+    x = Input()
+    index = Input(INDICES)
+    src = Input(like="x")
     axis = Arg(AXIS, positional=True, alias="dim")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[X]
-        refuse_unless_indices(self.name, given, INDEX)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         axis = normalize_axis(self.name, self.axis, x)
-        refuse_unless_aligned(self.name, given, INDEX)
-        refuse_unless_within(self.name, given, X, axis)
-        if len(given) > SRC:
-            if given[SRC].dtype != x.dtype:
-                raise OperatorError(DTypeMismatch(self.name, x, given[SRC], (X, SRC)), input_(SRC))
-            refuse_unless_aligned(self.name, given, SRC)
-            refuse_unless_within(self.name, given, SRC)
+        require_aligned(self.name, given, "index", "indices")
+        require_within(self.name, given, "x", axis)
+        if "src" in given:
+            require_aligned(self.name, given, "src", "values to write")
+            require_within(self.name, given, "src")
         return (x,)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One for each value that is combined with what is there."""
-        return numel(given[INDEX].shape) if self.args["reduce"] else 0
+        return numel(given.index.shape) if self.args["reduce"] else 0
 
 
 class Scatter(_Writing):
-    """Writes along an axis: each element of `src`, or `value`, goes to the place that its index tells.
+    """Writes along an axis: each element of `src`, or `value`, is written to the position given by its index.
 
-    With `reduce` it is added to what is there, or multiplied with it. Of several values for one place, any may stay.
+    With `reduce` it is added to the element there, or multiplied with it. Of several values for one position, any one may remain.
     """
 
     name = "scatter"
-    torch = "torch.scatter, torch.scatter_add"
-    onnx = "ScatterElements"
-    inputs = ("x", "index", "src?")
+    src = Input(like="x", optional=True)
     value = Arg(FILL, default=None)
     reduce = Arg(WordKind("add", "multiply"), default=None)
     examples = (
@@ -155,55 +135,49 @@ class Scatter(_Writing):
         "x = input [8]; index = input [1] int64; (x, index) -> scatter axis=1 value=1",
     )
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        if (len(given) > SRC) == (self.value is not None):
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        if ("src" in given) == (self.value is not None):
             raise OperatorError(ScatterSource(self.name, "neither" if self.value is None else "both"), STAGE)
         if self.value is not None:
-            filling(self.name, self.value, given[X].dtype)
-        return super().infer(given)
+            filling(self.name, self.value, given.x.dtype)
+        return super().rule(given)
 
     def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
-        return scalar_warnings(self.name, given[X], value=self.value)
+        return scalar_warnings(self.name, given.x, value=self.value)
 
 
 class ScatterReduce(_Writing):
-    """Combines along an axis: each element of `src` goes to the place that its index tells, where all that arrive are reduced.
+    """Reduces along an axis: each element of `src` is combined with the element at the position given by its index.
 
-    What was there before counts too, unless `include_self` is false. The mean of integers is rounded down.
+    The elements of `x` take part, unless `include_self` is false. The mean of integers is rounded down.
     """
 
     name = "scatter_reduce"
-    torch = "torch.scatter_reduce"
-    onnx = "ScatterElements"
     reduce = Arg(WordKind("sum", "prod", "mean", "amax", "amin"), positional=True)
-    include_self = Arg(BOOL, default=True)
+    include_self = Arg(FLAG, default=True)
     examples = ("x = input [4]; index = input [T] int64; src = input [T]; (x, index, src) -> scatter_reduce 1 amax",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        if self.reduce == "mean" and given[X].dtype.kind == "bool":
-            raise OperatorError(NeedsNumber(f"{self.name} mean", given[X]), input_(X))
-        return super().infer(given)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        if self.reduce == "mean" and given.x.dtype.kind == "bool":
+            raise OperatorError(NeedsNumber(f"{self.name} mean", given.x), given.at("x"))
+        return super().rule(given)
 
 
 class IndexSelect(Layout):
-    """Takes the parts of an axis that a list of indices tells.
+    """Selects the parts of an axis given by a list of indices.
 
     An index below 0 is an error in PyTorch, and counts from the end in ONNX.
     """
 
     name = "index_select"
-    torch = "torch.index_select"
-    onnx = "Gather"
-    inputs = ("x", "index")
+    x = Input()
+    index = Input(INDICES, axes("n", "a list of indices, with one axis", least=0))
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("x = input [T, 8]; index = input [3] int64 batch=false; (x, index) -> index_select axis=2",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x, index = given
-        refuse_unless_indices(self.name, given, INDEX)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x, index = given.x, given.index
         axis = normalize_axis(self.name, self.axis, x)
-        if index.rank > 1:
-            raise OperatorError(WrongRank(self.name, "a list of indices, with one axis", index), input_(INDEX))
         count = index.shape[0] if index.rank else 1
         if not x.rank:
             self._refuse_unless_one(count, given)
@@ -214,47 +188,38 @@ class IndexSelect(Layout):
         """A single number has one part."""
         one = given.facts.equal(count, 1)
         if one is False:
-            raise OperatorError(WrongSize(self.name, "one index for a single number", given[INDEX]), input_(INDEX))
+            raise OperatorError(WrongSize(self.name, "one index for a single number", given.index), given.at("index"))
         if one is None:
-            raise OperatorError(Unprovable(self.name, count, 1, "a single number has one part", advice(count, 1) or ""), input_(INDEX))
+            raise OperatorError(Unprovable(self.name, count, 1, "a single number has one part", advice(count, 1) or ""), given.at("index"))
 
 
 class OneHot(Layout):
     """A new last axis that is 1 at the index and 0 elsewhere."""
 
     name = "one_hot"
-    torch = "torch.nn.functional.one_hot"
-    onnx = "OneHot"
-    inputs = ("indices",)
+    indices = Input(LONGS)
     classes = Arg(SIZE, positional=True, alias="num_classes")
     dtype = Arg(DTYPE, default=INT64)
     examples = ("input [T] int64 -> one_hot 10", "input [] int64 -> one_hot 10 dtype=float32 -> dense 4")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        indices = given[0]
-        if indices.dtype != INT64:
-            refuse = LongIndices if indices.dtype.is_integer else NeedsInteger
-            raise OperatorError(refuse(self.name, indices), input_(0))
-        return (TensorType(self.dtype, (*indices.shape, self.classes)),)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        return (TensorType(self.dtype, (*given.indices.shape, self.classes)),)
 
 
 class _Triangle(Layout):
-    """Keeps one side of a diagonal of the last two axes; the other becomes 0."""
+    """Keeps one side of a diagonal of the last two axes; the other is set to 0."""
 
-    onnx = "Trilu"
+    x = Input(ANY, axes("... n m", "at least two axes"))
     diagonal = Arg(DIM, default=0, positional=True)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        if given[0].rank < 2:
-            raise OperatorError(WrongRank(self.name, "at least two axes", given[0]), input_(0))
-        return (given[0],)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        return (given.x,)
 
 
 class Tril(_Triangle):
     """The lower triangle of the last two axes, up to the diagonal; the rest is 0."""
 
     name = "tril"
-    torch = "torch.tril"
     examples = ("input [T, T] -> tril", "input 4x4 -> tril diagonal=-1")
 
 
@@ -262,27 +227,23 @@ class Triu(_Triangle):
     """The upper triangle of the last two axes, from the diagonal; the rest is 0."""
 
     name = "triu"
-    torch = "torch.triu"
     examples = ("input [T, T] -> triu 1",)
 
 
 class MaskedFill(Layout):
-    """A number wherever the mask is true."""
+    """Replaces elements by a number where the mask is true."""
 
     name = "masked_fill"
-    torch = "torch.Tensor.masked_fill"
-    onnx = "Where"
-    inputs = ("x", "mask")
     pointwise = True
+    x = Input()
+    mask = Input(BOOLS)
     value = Arg(FILL, positional=True)
     examples = ("x = input [T, T]; mask = input [T, T] bool batch=false; (x, mask) -> masked_fill value=-inf -> softmax axis=-1",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x, mask = given
-        if mask.dtype.kind != "bool":
-            raise OperatorError(NeedsBool(self.name, mask), input_(MASK))
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x, mask = given.x, given.mask
         filling(self.name, self.value, x.dtype)
         return (x.with_shape(broadcast(x.shape, mask.shape, given.facts, self.name, "match tensor and mask of shape")),)
 
     def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
-        return scalar_warnings(self.name, given[X], value=self.value)
+        return scalar_warnings(self.name, given.x, value=self.value)

@@ -1,18 +1,20 @@
-"""Several tensors made one, and one made several."""
+"""Several tensors joined into one, and one split into several."""
 
 from __future__ import annotations
 
 from functools import reduce
 
 from ..dims import Dim, advice, advice_divides, bounds, show
-from ..errors.base import STAGE, argument, input_
+from ..errors.base import STAGE, argument
 from ..errors.joining import SplitSum, TooManyPieces, UnknownCount
-from ..errors.operators import EmptyResult, ShapeMismatch, Unprovable, UnprovableMultiple, WrongRank
+from ..errors.operators import EmptyResult, ShapeMismatch, Unprovable, UnprovableMultiple
 from ..errors.shape import NoPlaceForAxis, UnprovableSize
 from ..ir.types import DType, Shape, TensorType, promote, show_shape
 from .axes import normalize_axis
 from .base import Arg, OperatorError, OpInputs
+from .element_types import ANY
 from .kinds import AXIS, COUNT, SIZE, Kind, ListKind
+from .operand import SOME_AXES, Input, Inputs, axes
 from .shape import Layout
 
 MOST_PIECES = 10_000
@@ -25,9 +27,9 @@ def joined_type(given: OpInputs) -> DType:
 
 def _must_agree(operator: str, given: OpInputs, but: int | None = None) -> None:
     """Refuses inputs whose shapes differ, except along the axis `but`."""
-    first = given[0]
+    first = given.types[0]
     for i in range(1, len(given)):
-        x, at = given[i], (0, i)
+        x, at = given.types[i], (0, i)
         if x.rank != first.rank:
             why = f"one has {first.rank} axes, the other {x.rank}"
             raise OperatorError(ShapeMismatch(operator, first.shape, x.shape, why, at=at), STAGE)
@@ -42,20 +44,15 @@ def _must_agree(operator: str, given: OpInputs, but: int | None = None) -> None:
 
 
 class Concat(Layout):
-    """Puts tensors one behind the other along an axis."""
+    """Concatenates tensors along an axis."""
 
     name = "concat"
-    torch = "torch.cat"
-    onnx = "Concat"
-    inputs = ("*xs",)
+    xs = Inputs(ANY, axes("... n", "at least one axis", hints={0: "join single numbers with `-> stack axis=0`"}))
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("a = input 3x8x8; b = input 5x8x8; (a, b) -> concat axis=1",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        first = given[0]
-        for i, x in enumerate(given):
-            if x.rank == 0:
-                raise OperatorError(WrongRank(self.name, "at least one axis", x, "join single numbers with `-> stack axis=0`"), input_(i))
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        first = given.types[0]
         axis = normalize_axis(self.name, self.axis, first)
         _must_agree(self.name, given, axis)
         total: Dim = 0
@@ -65,17 +62,15 @@ class Concat(Layout):
 
 
 class Stack(Layout):
-    """Puts tensors of one shape beside each other along a new axis."""
+    """Stacks tensors of one shape along a new axis."""
 
     name = "stack"
-    torch = "torch.stack"
-    onnx = "Unsqueeze and Concat"
-    inputs = ("*xs",)
+    xs = Inputs()
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("a = input [T, 3]; b = input [T, 3]; (a, b) -> stack axis=1",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        first = given[0]
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        first = given.types[0]
         if not -first.rank - 1 <= self.axis <= first.rank:
             raise OperatorError(NoPlaceForAxis(self.name, self.axis, first), argument("axis"))
         _must_agree(self.name, given)
@@ -90,10 +85,10 @@ class Stack(Layout):
 class Division(Layout):
     """The base of operators that divide their `axis` into pieces, which are their results."""
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
-        if x.rank == 0:
-            raise OperatorError(WrongRank(self.name, "at least one axis", x), input_(0))
+    x = Input(ANY, SOME_AXES)
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         axis = normalize_axis(self.name, self.args["axis"], x)
         return tuple(x.with_shape((*x.shape[:axis], size, *x.shape[axis + 1 :])) for size in self.pieces(axis, given))
 
@@ -102,7 +97,7 @@ class Division(Layout):
         raise NotImplementedError
 
     def _uniform(self, size: int, step: int, place: str) -> Shape:
-        """Pieces of `step`, the last one of what is left."""
+        """Pieces of size `step`, the last one of the rest."""
         count = -(-size // step)
         if count > MOST_PIECES:
             raise OperatorError(TooManyPieces(self.name, count, MOST_PIECES), argument(place))
@@ -126,8 +121,6 @@ class Split(Division):
     """Divides an axis into pieces of a size, or of the sizes of a list."""
 
     name = "split"
-    torch = "torch.split"
-    onnx = "Split"
     sizes = Arg(PiecesKind(), positional=True)
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("(a, b) = input [T, 8] -> split [3, 5] axis=-1; out a, b", "input [T, 8] -> split 4 axis=2 -> concat axis=1")
@@ -137,7 +130,7 @@ class Split(Division):
         return self._listed(axis, sizes, given) if isinstance(sizes, tuple) else self._equal(axis, sizes, given)
 
     def _listed(self, axis: int, sizes: Shape, given: OpInputs) -> Shape:
-        x = given[0]
+        x = given.x
         total: Dim = 0
         for size in sizes:
             total = total + size
@@ -151,7 +144,7 @@ class Split(Division):
         return sizes
 
     def _equal(self, axis: int, step: Dim, given: OpInputs) -> Shape:
-        x = given[0]
+        x = given.x
         size = x.shape[axis]
         if isinstance(size, int) and isinstance(step, int):
             return self._uniform(size, step, "sizes")
@@ -166,14 +159,12 @@ class Chunk(Division):
     """Divides an axis into `n` equal pieces; if it does not divide, the last one is smaller, and there may be fewer."""
 
     name = "chunk"
-    torch = "torch.chunk"
-    onnx = "Split"
     n = Arg(COUNT, positional=True, alias="chunks")
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("(a, b) = input [T, 8] -> chunk 2 axis=-1; out a, b",)
 
     def pieces(self, axis: int, given: OpInputs) -> Shape:
-        x, facts = given[0], given.facts
+        x, facts = given.x, given.facts
         size = x.shape[axis]
         if isinstance(size, int):
             return self._uniform(size, -(-size // self.n), "n")

@@ -112,7 +112,7 @@ class ScalarKind(Kind["Dim | float | bool"]):
         return value
 
 
-class BoolKind(Kind[bool]):
+class FlagKind(Kind[bool]):
     def describe(self) -> str:
         return "`true` or `false`"
 
@@ -166,7 +166,7 @@ Item = TypeVar("Item")
 
 
 class ListKind(Kind[tuple[Item, ...]], Generic[Item]):
-    """A list; with `scalar`, one item alone stands for a list of one."""
+    """A list; with `scalar`, a single item is taken as a list of one."""
 
     def __init__(self, item: Kind[Item], *, scalar: bool = False, least: int = 0) -> None:
         self.item, self.scalar, self.least = item, scalar, least
@@ -186,7 +186,7 @@ class ListKind(Kind[tuple[Item, ...]], Generic[Item]):
 
 
 class SizesKind(Kind["int | tuple[int, ...]"]):
-    """One integer for all spatial axes, or a dims literal or list with one for each. How many those are is known to the operator."""
+    """One integer for all spatial axes, or a dims literal or list with one for each. Their number is known to the operator."""
 
     def __init__(self, low: int | None = 1) -> None:
         self.one = IntKind(low)
@@ -207,7 +207,7 @@ DIM = SizeKind(None)
 NUMBER = NumberKind()
 FRACTION = NumberKind(0, 1)
 SCALAR = ScalarKind()
-BOOL = BoolKind()
+FLAG = FlagKind()
 STRING = StringKind()
 DTYPE = DTypeKind()
 AXIS = IntKind()

@@ -1,6 +1,6 @@
-"""What layers with weights share: the check of their input, and how their parameters start.
+"""The parameters that layers with weights share, and their initial values.
 
-In: types of inputs. Out: initialisers and parameter specs as PyTorch's modules have them.
+In: shapes and element types. Out: initialisers and parameter specs as PyTorch's modules have them.
 """
 
 from __future__ import annotations
@@ -8,22 +8,13 @@ from __future__ import annotations
 from math import sqrt
 
 from ..dims import Dim
-from ..errors.base import input_
-from ..errors.operators import NeedsFloat
-from ..ir.types import DType, Shape, TensorType
-from .base import Init, OperatorError, OpInputs, ParameterSpec
-
-
-def float_input(operator: str, given: OpInputs, index: int = 0) -> TensorType:
-    """The input number `index`, refused unless it is floating-point."""
-    x = given[index]
-    if not x.dtype.is_float:
-        raise OperatorError(NeedsFloat(operator, x), input_(index))
-    return x
+from ..ir.types import DType, Shape
+from .base import Init, ParameterSpec
 
 
 def fan_in_uniform(fan_in: Dim) -> Init:
-    """Uniform within +-1/sqrt(fan_in): what torch.nn.init.kaiming_uniform_(a=sqrt(5)) comes to, PyTorch's start of matrices and kernels."""
+    """Uniform within +-1/sqrt(fan_in): the same as torch.nn.init.kaiming_uniform_(a=sqrt(5)), PyTorch's initial values of matrices and
+    kernels."""
     bound = 1 / sqrt(fan_in) if isinstance(fan_in, int) and fan_in > 0 else 0.0
     return Init("uniform", (-bound, bound))
 
@@ -36,7 +27,7 @@ def weight_and_bias(weight: Shape, units: Dim, fan_in: Dim, dtype: DType, bias: 
 
 
 def scale_and_shift(shape: Shape, dtype: DType, *, scale: bool = True, shift: bool = True) -> tuple[ParameterSpec, ...]:
-    """The parameters of a normalisation: it starts as if they were not there."""
+    """The parameters of a normalisation: their initial values change nothing."""
     specs: tuple[ParameterSpec, ...] = ()
     if scale:
         specs += (ParameterSpec("weight", shape, Init("ones"), dtype),)

@@ -11,41 +11,32 @@ from ..dims import Dim, Facts, advice, show
 from ..errors.arithmetic import NeedsNumber
 from ..errors.base import STAGE, input_
 from ..errors.linear_algebra import NarrowNumbers
-from ..errors.operators import DTypeMismatch, NeedsFloat, ShapeMismatch, Unprovable, WrongRank
+from ..errors.operators import NeedsFloat, ShapeMismatch, Unprovable
 from ..ir.types import BOOL, INT64, DType, Shape, TensorType, promote
+from .agreement import require_same_dtype
 from .axes import normalize_axis
 from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
+from .element_types import ANY, NUMBERS
 from .equation import Equation, read
 from .kinds import AXIS, STRING, NumberKind
+from .operand import Input, Inputs, axes
 from .promotion import result_type
 
-
-def require_same_dtype(operator: str, given: OpInputs, indices: tuple[int, ...]) -> None:
-    """Refuses inputs whose element types differ from that of the first."""
-    for index in indices:
-        if given[index].dtype != given[0].dtype:
-            raise OperatorError(DTypeMismatch(operator, given[0], given[index], (0, index)), STAGE)
+VECTOR = axes("n", "one axis", hints={2: 'for a product within each sample, write `-> einsum "ni,nj->nij"`'})
 
 
 class Matmul(Operator):
     """The matrix product of the last two axes; the axes before them broadcast. A tensor of one axis is a vector."""
 
     name = "matmul"
-    torch = "torch.matmul"
-    onnx = "MatMul"
-    inputs = ("x", "other")
     symbol = "@"
+    x = Input(NUMBERS, axes("... n k", "at least one axis", least=1))
+    other = Input(NUMBERS, axes("... k m", "at least one axis", least=1), like="x")
     examples = ("x = input [T, 8]; w = param [8, 4] as w; x @ w", "a = input 3x4; b = input 4x5; (a, b) -> matmul")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x, other = given
-        for index, side in enumerate(given):
-            if side.rank == 0:
-                raise OperatorError(WrongRank(self.name, "at least one axis", side), input_(index))
-            if side.dtype == BOOL:
-                raise OperatorError(NeedsNumber(self.name, side), input_(index))
-        require_same_dtype(self.name, given, (1,))
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x, other = given.x, given.other
         self._refuse_unless_they_meet(x.shape, other.shape, given.facts)
         rows = x.shape[-2:-1]
         columns = other.shape[-1:] if other.rank > 1 else ()
@@ -79,7 +70,7 @@ class Matmul(Operator):
 
     def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One for each element of the result and each of the axis that is summed over."""
-        return given[0].shape[-1] * numel(results[0].shape)
+        return given.x.shape[-1] * numel(results[0].shape)
 
 
 def _transposing(x: Shape, other: Shape, facts: Facts) -> str:
@@ -96,18 +87,16 @@ class Einsum(Operator):
     """Sums of products by an equation that names the axes: `einsum "bij,bjk->bik"`."""
 
     name = "einsum"
-    torch = "torch.einsum"
-    onnx = "Einsum"
-    inputs = ("*xs",)
+    xs = Inputs()
     equation = Arg(STRING, positional=True)
     examples = ('a = input 3x4; b = input 4x5; (a, b) -> einsum "bij,bjk->bik"', 'input 3x4 -> einsum "...ij->...ji"')
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         equation = self.read(given)
         return (TensorType(self._element(equation, given), equation.shape()),)
 
     def _element(self, equation: Equation, given: OpInputs) -> DType:
-        """The element type. PyTorch adds up axes that only one tensor has, which makes int64 of integers; then it multiplies element by
+        """The element type. PyTorch sums over axes that only one tensor has, which makes int64 of integers; then it multiplies element by
         element, which promotes, or, where axes are summed over, matrices, which must be of one type. Axes of 1 do not count."""
         holders = equation.holders([t.shape for t in given], given.facts)
         summed = {label: indices for label, indices in holders.items() if label not in equation.result}
@@ -116,18 +105,18 @@ class Einsum(Operator):
             alone = {0} if len(equation.sizes) > len(equation.result) else set()
         dtypes = [INT64 if index in alone and not t.dtype.is_float else t.dtype for index, t in enumerate(given)]
         for label, indices in summed.items():
-            holder = given[indices[0]]
+            holder = given.types[indices[0]]
             unsure = len(indices) == 1 < len(given) and given.facts.equal(equation.sizes[label], 1) is None
             if unsure and not holder.dtype.is_float and holder.dtype != INT64:
                 raise OperatorError(NarrowNumbers(self.name, holder), input_(indices[0]))
         if all(len(indices) == 1 for indices in summed.values()):
             return reduce(promote, dtypes)
-        require_same_dtype(self.name, given, tuple(range(len(given))))
-        if given[0].dtype == BOOL:
-            raise OperatorError(NeedsNumber(self.name, given[0]), input_(0))
+        require_same_dtype(self.name, given)
+        if given.types[0].dtype == BOOL:
+            raise OperatorError(NeedsNumber(self.name, given.types[0]), input_(0))
         if len(set(dtypes)) > 1:
             narrow = min(alone)
-            raise OperatorError(NarrowNumbers(self.name, given[narrow]), input_(narrow))
+            raise OperatorError(NarrowNumbers(self.name, given.types[narrow]), input_(narrow))
         return dtypes[0]
 
     def read(self, given: OpInputs) -> Equation:
@@ -137,7 +126,7 @@ class Einsum(Operator):
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         equation = self.read(given)
         if len(given) == 1:
-            return numel(given[0].shape) if len(equation.sizes) > len(equation.result) else 0
+            return numel(given.types[0].shape) if len(equation.sizes) > len(equation.result) else 0
         return sum((2 if summed else 1) * count for count, summed in self._products(equation))
 
     def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
@@ -145,7 +134,7 @@ class Einsum(Operator):
 
     @staticmethod
     def _products(equation: Equation) -> Iterator[tuple[Dim, bool]]:
-        """For each operand but the first, how many products it takes part in, and whether they are summed.
+        """For each operand but the first, the number of products it takes part in, and whether they are summed.
 
         The operands are multiplied from left to right; a label is summed over as soon as nothing else needs it.
         """
@@ -161,41 +150,35 @@ class Outer(Operator):
     """The product of each element of one vector with each of another."""
 
     name = "outer"
-    torch = "torch.outer"
-    onnx = "Mul"
-    inputs = ("x", "other")
+    x = Input(ANY, VECTOR)
+    other = Input(ANY, VECTOR)
     examples = ("a = input [3] batch=false; b = input [4] batch=false; (a, b) -> outer",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        for index, side in enumerate(given):
-            if side.rank != 1:
-                advice = 'for a product within each sample, write `-> einsum "ni,nj->nij"`' if side.rank == 2 else ""
-                raise OperatorError(WrongRank(self.name, "one axis", side, advice), input_(index))
-        return (TensorType(result_type(given), given[0].shape + given[1].shape),)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        return (TensorType(result_type(given), given.x.shape + given.other.shape),)
 
 
 class CosineSimilarity(Operator):
     """The cosine of the angle between vectors along an axis; lengths are taken to be at least `eps`."""
 
     name = "cosine_similarity"
-    torch = "torch.nn.functional.cosine_similarity"
-    onnx = "ReduceL2, Max, Div, Mul and ReduceSum"
-    inputs = ("x", "other")
+    x = Input()
+    other = Input()
     axis = Arg(AXIS, default=1, positional=True, alias="dim")
     eps = Arg(NumberKind(0), default=1e-8)
     examples = ("a = input 8; b = input 8; (a, b) -> cosine_similarity",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         common = self.common(given)
         if not common.dtype.is_float:
-            raise OperatorError(NeedsFloat(self.name, given[0]), input_(0))
+            raise OperatorError(NeedsFloat(self.name, given.x), given.at("x"))
         axis = normalize_axis(self.name, self.axis, common)
         return (common.with_shape(common.shape[:axis] + common.shape[axis + 1 :]),)
 
     def common(self, given: OpInputs) -> TensorType:
-        """The type that both come to before they are compared."""
-        shape = broadcast(given[0].shape, given[1].shape, given.facts, self.name, "compare")
-        return TensorType(promote(given[0].dtype, given[1].dtype), shape)
+        """The type that both are converted and broadcast to before they are compared."""
+        shape = broadcast(given.x.shape, given.other.shape, given.facts, self.name, "compare")
+        return TensorType(promote(given.x.dtype, given.other.dtype), shape)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Two lengths and a product of vectors, a multiply-add for each element."""

@@ -5,117 +5,116 @@ from __future__ import annotations
 from functools import reduce
 from math import sqrt
 
-from netc.dsl.record import Record
-
 from ..dims import Dim, advice_divides, show
 from ..errors.attention import MaskType
-from ..errors.base import STAGE, argument, input_
+from ..errors.base import STAGE, argument
 from ..errors.names import WrongTensors
 from ..errors.operators import BadArgument, NotDivisible, UnprovableMultiple, WrongRank
-from ..ir.types import BOOL as BOOL_TYPE
-from ..ir.types import FLOAT32, DType, Shape, TensorType, promote, show_shape
-from .attention import refuse_unless_equal, refuse_unless_mask
+from ..ir.types import BOOL, FLOAT32, DType, Shape, TensorType, promote, show_shape
+from .agreement import require_same_size
+from .attention import require_mask_shape
 from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec, numel
-from .kinds import BOOL, COUNT, FRACTION
+from .element_types import FLOATS, MASKS
+from .kinds import COUNT, FLAG, FRACTION
 from .learned import fan_in_uniform
-from .linear_algebra import require_same_dtype
-from .pointwise import FLOATS, require_dtype
-from .recurrent import refuse_unless_sequence
+from .operand import Input, axes
+from .recurrent import require_sequence
 
-
-class Roles(Record):
-    """Which input is what: numbers of inputs, None for masks that are not there."""
-
-    query: int
-    key: int
-    value: int
-    mask: int | None
-    padding: int | None
-
-    @property
-    def masks(self) -> tuple[int, ...]:
-        """The masks that are there."""
-        return tuple(index for index in (self.mask, self.padding) if index is not None)
+SEQUENCE = axes("... L features", "[N, length, features]", most=3)
+KEYS = axes("... S keys", SEQUENCE.needed, most=3)
+VALUES = axes("... S values", SEQUENCE.needed, most=3)
 
 
 class MultiheadAttention(Operator):
-    """Attention of several heads, each on a learned projection of queries, keys and values, and a projection of what they find together.
+    """Attention of several heads, each on a learned projection of queries, keys and values, and a projection of their joined results.
 
     Takes `[N, L, features]`, or one sample without `N`: one tensor attends to itself; of two, the first (the queries) attends to the
-    second; three are queries, keys and values. A fourth, or a bool one in the last place, is a mask as PyTorch's module takes it, `[L, S]`
-    or `[N * heads, L, S]`. A fifth, or with `key_padding_mask` the last, is a mask of the keys, `[N, S]`. Bool masks are true where a query
-    may *not* see a key (`attention` has it the other way round), others are added to the scores. All queries see the learned key and value
-    of `add_bias_kv` and the zeros of `add_zero_attn`. The weights of the keys for each query, `[N, L, S]`, or `[N, heads, L, S]` without
-    `average_attn_weights`, are a second result.
+    second; three are queries, keys and values. A fourth, or a bool one in the last position, is a mask as PyTorch's module takes it, `[L,
+    S]` or `[N * heads, L, S]`. A fifth, or with `key_padding_mask` the last, is a mask of the keys, `[N, S]`. Bool masks are true where a
+    query may *not* see a key (`attention` has it the other way round), others are added to the scores. All queries see the learned key and
+    value of `add_bias_kv` and the zeros of `add_zero_attn`. The weights of the keys for each query, `[N, L, S]`, or `[N, heads, L, S]`
+    without `average_attn_weights`, are a second result.
     """
 
     name = "multihead_attention"
-    torch = "torch.nn.MultiheadAttention"
-    onnx = "MatMul and Attention"
-    inputs = ("query", "key?", "value?", "attn_mask?", "padding?")
     extras = True
+    query = Input(FLOATS, SEQUENCE)
+    key = Input(FLOATS, KEYS, like="query", optional=True)
+    value = Input(FLOATS, VALUES, like="query", optional=True)
+    attn_mask = Input(MASKS, axes("... L S"), optional=True)
+    padding = Input(MASKS, axes("... S"), optional=True)
     heads = Arg(COUNT, positional=True, alias="num_heads")
-    bias = Arg(BOOL, default=True)
+    bias = Arg(FLAG, default=True)
     dropout = Arg(FRACTION, default=0.0)
-    causal = Arg(BOOL, default=False, alias="is_causal")
-    key_padding_mask = Arg(BOOL, default=False)
-    add_bias_kv = Arg(BOOL, default=False)
-    add_zero_attn = Arg(BOOL, default=False)
-    average_attn_weights = Arg(BOOL, default=True)
+    causal = Arg(FLAG, default=False, alias="is_causal")
+    key_padding_mask = Arg(FLAG, default=False)
+    add_bias_kv = Arg(FLAG, default=False)
+    add_zero_attn = Arg(FLAG, default=False)
+    average_attn_weights = Arg(FLAG, default=True)
     examples = (
         "input [T, 16] -> multihead_attention 4",
         "x = input [T, 16]; context = input [S, 12]; (x, context) -> multihead_attention 2",
         "x = input [T, 16]; padding = input [T] bool; (x, padding) -> multihead_attention 4 key_padding_mask=true",
     )
 
-    def roles(self, given: OpInputs) -> Roles:
-        """Which input is what."""
-        padded = self.key_padding_mask or len(given) == 5
-        rest = len(given) - padded
-        masked = rest == 4 or (rest > 1 and given[rest - 1].dtype == BOOL_TYPE)
-        tensors = rest - masked
-        return Roles(0, min(1, tensors - 1), tensors - 1, rest - 1 if masked else None, rest if padded else None)
+    def assign(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
+        """Which of the inputs are masks follows from their number, their element types and `key_padding_mask`."""
+        padded = self.key_padding_mask or len(types) == 5
+        rest = len(types) - padded
+        masked = rest == 4 or (rest > 1 and types[rest - 1].dtype == BOOL)
+        tensors = ("query", "key", "value")[: rest - masked]
+        return (*tensors, *("attn_mask",) * masked, *("padding",) * padded)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
+    @staticmethod
+    def keys(given: OpInputs) -> str:
+        """The input that has the keys."""
+        return "key" if "key" in given else "query"
+
+    @staticmethod
+    def values(given: OpInputs) -> str:
+        """The input that has the values."""
+        return "value" if "value" in given else MultiheadAttention.keys(given)
+
+    @staticmethod
+    def masks(given: OpInputs) -> list[str]:
+        """The inputs that are masks."""
+        return [name for name in ("attn_mask", "padding") if name in given]
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         if self.key_padding_mask and len(given) == 1:
             hint = f"feed it `(x, padding) -> {self.name} ...`"
             raise OperatorError(WrongTensors(self.name, "2 to 5 tensors with `key_padding_mask`", 1, hint), STAGE)
-        roles = self.roles(given)
-        self._refuse_sequences(given, roles)
+        self._refuse_sequences(given)
         self._refuse_heads(given)
-        self._refuse_masks(given, roles)
-        query = given[0]
+        self._refuse_masks(given)
+        query = given.query
         heads = () if self.average_attn_weights else (self.heads,)
-        span = self.span(given)
-        return query, query.with_shape((*query.shape[:-2], *heads, query.shape[-2], span))
+        return query, query.with_shape((*query.shape[:-2], *heads, query.shape[-2], self.span(given)))
 
     def span(self, given: OpInputs) -> Dim:
-        """How many keys there are, those that are added counted."""
-        return given[self.roles(given).key].shape[-2] + self.added
+        """The number of keys, including those that are added."""
+        return given[self.keys(given)].shape[-2] + self.added
 
     @property
     def added(self) -> int:
-        """How many keys are added, which all queries see."""
+        """The number of keys that are added, which all queries see."""
         return self.add_bias_kv + self.add_zero_attn
 
-    def _refuse_sequences(self, given: OpInputs, roles: Roles) -> None:
-        needed = "[N, length, features]"
-        for index in range(roles.value + 1):
-            require_dtype(self.name, given[index], FLOATS, index)
-            refuse_unless_sequence(self.name, given, needed, index)
-            if given[index].rank != given[0].rank:
-                raise OperatorError(
-                    WrongRank(self.name, f"{needed}, with a batch axis in all of them or in none", given[index]), input_(index)
-                )
-        require_same_dtype(self.name, given, tuple(range(1, roles.value + 1)))
-        if given[0].rank == 3:
-            for index in {roles.key, roles.value} - {0}:
-                refuse_unless_equal(self.name, given, (0, index), 0, "match queries and keys of shape", "their batches")
-        if roles.value != roles.key:
-            refuse_unless_equal(self.name, given, (roles.key, roles.value), -2, "pair keys and values of shape", "their lengths (axis -2)")
+    def _refuse_sequences(self, given: OpInputs) -> None:
+        tensors = [name for name in ("query", "key", "value") if name in given]
+        for name in tensors:
+            require_sequence(self.name, given, name, SEQUENCE.needed)
+            if given[name].rank != given.query.rank:
+                needed = f"{SEQUENCE.needed}, with a batch axis in all of them or in none"
+                raise OperatorError(WrongRank(self.name, needed, given[name]), given.at(name))
+        if given.query.rank == 3:
+            for name in tensors[1:]:
+                require_same_size(self.name, given, ("query", name), 0, "match queries and keys of shape", "their batches")
+        if "value" in given:
+            require_same_size(self.name, given, ("key", "value"), -2, "pair keys and values of shape", "their lengths (axis -2)")
 
     def _refuse_heads(self, given: OpInputs) -> None:
-        features = given[0].shape[-1]
+        features = given.query.shape[-1]
         divides = given.facts.divides(self.heads, features)
         if divides is False:
             heads = "1 head" if self.heads == 1 else f"{self.heads} heads"
@@ -125,40 +124,36 @@ class MultiheadAttention(Operator):
                 UnprovableMultiple(self.name, self.heads, features, advice_divides(self.heads, features)), argument("heads")
             )
 
-    def _refuse_masks(self, given: OpInputs, roles: Roles) -> None:
-        x, (*batch, keys, _) = given[0], given[roles.key].shape
-        for index in roles.masks:
-            if not (given[index].dtype.is_float or given[index].dtype == BOOL_TYPE):
-                raise OperatorError(MaskType(self.name, f"bool or {x.dtype}", given[index]), input_(index))
-        if roles.masks and self._total(given, roles) not in (FLOAT32, x.dtype):
-            raise OperatorError(MaskType(self.name, f"bool or {x.dtype}", given[roles.masks[-1]]), input_(roles.masks[-1]))
-        if roles.mask is not None:
-            self._refuse_mask(given, roles.mask, keys)
-        if roles.padding is not None:
+    def _refuse_masks(self, given: OpInputs) -> None:
+        query, masks, (*batch, keys, _) = given.query, self.masks(given), given[self.keys(given)].shape
+        if masks and self._total(given) not in (FLOAT32, query.dtype):
+            raise OperatorError(MaskType(self.name, f"bool or {query.dtype}", given[masks[-1]]), given.at(masks[-1]))
+        if "attn_mask" in given:
+            self._refuse_mask(given, keys)
+        if "padding" in given:
             wanted: Shape = (*batch, keys)
-            fits = given[roles.padding].rank == len(wanted)
-            refuse_unless_mask(self.name, given, roles.padding, wanted if fits else None, f"the keys, of shape {show_shape(wanted)}")
+            fits = given.padding.rank == len(wanted)
+            require_mask_shape(self.name, given, "padding", wanted if fits else None, f"the keys, of shape {show_shape(wanted)}")
 
-    def _total(self, given: OpInputs, roles: Roles) -> DType:
-        """The element type of all masks together: they are added up, the causal one and what is bool as queries are."""
-        query = given[0].dtype
-        types = [query if given[index].dtype == BOOL_TYPE else given[index].dtype for index in roles.masks]
+    def _total(self, given: OpInputs) -> DType:
+        """The element type of the sum of all masks: the causal one and those that are bool count as of the type of the queries."""
+        query = given.query.dtype
+        types = [query if given[name].dtype == BOOL else given[name].dtype for name in self.masks(given)]
         return reduce(promote, [query, *types] if self.causal else types)
 
-    def _refuse_mask(self, given: OpInputs, index: int, keys: Dim) -> None:
+    def _refuse_mask(self, given: OpInputs, keys: Dim) -> None:
         if self.causal:
             advice = "let the mask say it all, or leave it out"
             raise OperatorError(BadArgument(self.name, "causal", "true", "goes only without a mask", advice), argument("causal"))
-        *batch, length, _ = given[0].shape
+        *batch, length, _ = given.query.shape
         each: Shape = (length, keys)
         whole: Shape = (numel(tuple(batch)) * self.heads, *each)
-        wanted = {2: each, 3: whole}.get(given[index].rank)
-        refuse_unless_mask(self.name, given, index, wanted, f"shape {show_shape(each)} or {show_shape(whole)}")
+        wanted = {2: each, 3: whole}.get(given.attn_mask.rank)
+        require_mask_shape(self.name, given, "attn_mask", wanted, f"shape {show_shape(each)} or {show_shape(whole)}")
 
     def sizes(self, given: OpInputs) -> tuple[Dim, Dim, Dim]:
         """The features of queries, keys and values."""
-        roles = self.roles(given)
-        return given[0].shape[-1], given[roles.key].shape[-1], given[roles.value].shape[-1]
+        return given.query.shape[-1], given[self.keys(given)].shape[-1], given[self.values(given)].shape[-1]
 
     def joint(self, given: OpInputs) -> bool:
         """Whether the three projections are one matrix: they are if all have the same number of features."""
@@ -167,7 +162,7 @@ class MultiheadAttention(Operator):
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         features, keys, values = self.sizes(given)
-        dtype, xavier, zeros = given[0].dtype, Init("xavier_uniform"), Init("zeros")
+        dtype, xavier, zeros = given.query.dtype, Init("xavier_uniform"), Init("zeros")
         widths = {"q": features, "k": keys, "v": values}
         if self.joint(given):
             specs = [ParameterSpec("in_proj_weight", (3 * features, features), xavier, dtype)]
@@ -184,16 +179,16 @@ class MultiheadAttention(Operator):
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The products, the biases of the four projections, and three operations for each score."""
-        *batch, length, features = given[0].shape
-        biases = 2 * features * (length + given[self.roles(given).key].shape[-2]) if self.bias else 0
+        *batch, length, features = given.query.shape
+        biases = 2 * features * (length + given[self.keys(given)].shape[-2]) if self.bias else 0
         scores = length * self.span(given) * self.heads
         return 2 * self.multiply_adds(given, results) + numel(tuple(batch)) * (biases + 3 * scores)
 
     def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The four projections, and two matrix products for each head."""
-        *batch, length, features = given[0].shape
+        *batch, length, features = given.query.shape
         _, keys, values = self.sizes(given)
-        projections = 2 * length * features + given[self.roles(given).key].shape[-2] * (keys + values)
+        projections = 2 * length * features + given[self.keys(given)].shape[-2] * (keys + values)
         return numel(tuple(batch)) * features * (projections + 2 * length * self.span(given))
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from ..dims import Dim, advice
 from ..errors.base import argument, input_
 from ..errors.normalization import UnprovableShape
-from ..errors.operators import BadArgument, NotDivisible, WrongRank, WrongSize
+from ..errors.operators import BadArgument, NotDivisible, WrongSize
 from ..ir.types import FLOAT32, INT64, Shape, TensorType, show_shape
 from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec, numel
-from .kinds import BOOL, COUNT, NUMBER, SIZE, ListKind, NumberKind
-from .learned import float_input, scale_and_shift
-from .windows import spatial_axes
+from .element_types import FLOATS, LONGS
+from .kinds import COUNT, FLAG, NUMBER, SIZE, ListKind, NumberKind
+from .learned import scale_and_shift
+from .operand import SOME_AXES, SPATIAL, Input, axes
+from .scalars import require_exact_scalar
 
 EPS = NumberKind(0)
 
 
 class _Normalization(Operator):
-    """What those with a learned scale and shift share. `steps` counts operations for each number, without those two."""
+    """What those with a learned scale and shift have in common. `steps` counts operations for each element, without those two."""
 
     takes_activation = True
     pointwise = True
@@ -27,7 +29,7 @@ class _Normalization(Operator):
         raise NotImplementedError
 
     def _check_known(self, x: TensorType, axis: int) -> None:
-        """PyTorch's module must be told this size. Where it has parameters, they are refused for their shape."""
+        """PyTorch's module needs this size. Where it has parameters, they are refused for their shape."""
         if not isinstance(x.shape[axis], int) and not self._scales()[0]:
             needed = f"the size of axis {axis} to be known before run time"
             raise OperatorError(WrongSize(self.name, needed, x, "declare the size as a number, or fix it with `--dim`"), input_(0))
@@ -35,11 +37,11 @@ class _Normalization(Operator):
     def _check_enough(self, given: OpInputs, count: Dim, what: str) -> None:
         """One value alone has no variance."""
         if given.facts.equal(count, 1) is True:
-            raise OperatorError(WrongSize(self.name, f"more than one value for each {what}", given[0]), input_(0))
+            raise OperatorError(WrongSize(self.name, f"more than one value for each {what}", given.x), input_(0))
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         scale, shift = self._scales()
-        return numel(given[0].shape) * (self.steps + scale + (scale and shift))
+        return numel(given.x.shape) * (self.steps + scale + (scale and shift))
 
 
 class _ChannelNormalization(_Normalization):
@@ -49,25 +51,25 @@ class _ChannelNormalization(_Normalization):
         return self.affine, self.bias
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        x = given[0]
+        x = given.x
         return scale_and_shift((x.shape[1],), x.dtype, scale=self.affine, shift=self.bias)
 
     eps = Arg(EPS, default=1e-5)
-    affine = Arg(BOOL, default=True)
-    bias = Arg(BOOL, default=True)
+    affine = Arg(FLAG, default=True)
+    bias = Arg(FLAG, default=True)
 
 
 class _TrackingNormalization(_ChannelNormalization):
     """Those that may keep running statistics in training, to use them in inference."""
 
     momentum = Arg(NUMBER, default=0.1)
-    track_running_stats = Arg(BOOL, default=True)
+    track_running_stats = Arg(FLAG, default=True)
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         specs = super().parameters(given)
         if not self.track_running_stats:
             return specs
-        x = given[0]
+        x = given.x
         return (
             *specs,
             ParameterSpec("running_mean", (x.shape[1],), Init("zeros"), x.dtype, trainable=False),
@@ -77,21 +79,18 @@ class _TrackingNormalization(_ChannelNormalization):
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         saved = 3 if self.track_running_stats else 0
-        return super().flops(given, results) - saved * numel(given[0].shape)
+        return super().flops(given, results) - saved * numel(given.x.shape)
 
 
 class BatchNorm(_TrackingNormalization):
-    """Each channel less its mean over the batch, by its deviation; in inference, those of the training."""
+    """Normalises each channel by its mean and deviation over the batch; in inference, by those of the training."""
 
     name = "batch_norm"
-    torch = "torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d"
-    onnx = "BatchNormalization"
+    x = Input(FLOATS, axes("N C ...", "[N, C], or [N, C, ...] with one to three axes more", most=5))
     examples = ("input 3x32x32 -> conv 8 3x3 bias=false -> batch_norm relu", "input 64 -> batch_norm")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = float_input(self.name, given)
-        if not 2 <= x.rank <= 5:
-            raise OperatorError(WrongRank(self.name, "[N, C], or [N, C, ...] with one to three axes more", x), input_(0))
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         self._check_known(x, 1)
         if not self.track_running_stats:
             self._check_enough(given, x.shape[0] * numel(x.shape[2:]), "channel")
@@ -102,18 +101,16 @@ class BatchNorm(_TrackingNormalization):
 
 
 class InstanceNorm(_TrackingNormalization):
-    """Each channel of each sample less its mean over the spatial axes, by its deviation."""
+    """Normalises each channel of each sample by its mean and deviation over the spatial axes."""
 
     name = "instance_norm"
-    torch = "torch.nn.InstanceNorm1d, torch.nn.InstanceNorm2d, torch.nn.InstanceNorm3d"
-    onnx = "InstanceNormalization, or BatchNormalization"
-    affine = Arg(BOOL, default=False)
-    track_running_stats = Arg(BOOL, default=False)
+    x = Input(FLOATS, SPATIAL)
+    affine = Arg(FLAG, default=False)
+    track_running_stats = Arg(FLAG, default=False)
     examples = ("input 8x32x32 -> instance_norm relu",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = float_input(self.name, given)
-        spatial_axes(self.name, x)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         self._check_known(x, 1)
         if not self.track_running_stats:
             self._check_enough(given, numel(x.shape[2:]), "channel")
@@ -121,18 +118,15 @@ class InstanceNorm(_TrackingNormalization):
 
 
 class GroupNorm(_ChannelNormalization):
-    """Each group of channels of each sample less its mean, by its deviation."""
+    """Normalises each group of channels of each sample by its mean and deviation."""
 
     name = "group_norm"
-    torch = "torch.nn.GroupNorm"
-    onnx = "GroupNormalization"
+    x = Input(FLOATS, axes("N C ...", "[N, C] or [N, C, ...]"))
     groups = Arg(COUNT, positional=True)
     examples = ("input 8x32x32 -> group_norm 4 silu",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = float_input(self.name, given)
-        if x.rank < 2:
-            raise OperatorError(WrongRank(self.name, "[N, C] or [N, C, ...]", x), input_(0))
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         self._check_known(x, 1)
         channels = x.shape[1]
         if isinstance(channels, int) and channels % self.groups:
@@ -146,17 +140,16 @@ class GroupNorm(_ChannelNormalization):
 class _LastAxesNormalization(_Normalization):
     """Those over the last axes: the very last, unless `shape` gives the sizes of several."""
 
+    x = Input(FLOATS, SOME_AXES)
     shape = Arg(ListKind(SIZE, scalar=True, least=1), default=None)
-    affine = Arg(BOOL, default=True, alias="elementwise_affine")
+    affine = Arg(FLAG, default=True, alias="elementwise_affine")
 
     def normalized(self, x: TensorType) -> Shape:
         """The sizes of the axes that are normalised together, PyTorch's `normalized_shape`."""
         return x.shape[-1:] if self.shape is None else x.shape[-len(self.shape) :]
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = float_input(self.name, given)
-        if x.rank == 0:
-            raise OperatorError(WrongRank(self.name, "at least one axis", x), input_(0))
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         if self.shape is not None:
             self._check_shape(given, self.shape)
         for axis in range(x.rank - len(self.normalized(x)), x.rank):
@@ -164,7 +157,7 @@ class _LastAxesNormalization(_Normalization):
         return (x,)
 
     def _check_shape(self, given: OpInputs, shape: Shape) -> None:
-        x = given[0]
+        x = given.x
         wrong = OperatorError(BadArgument(self.name, "shape", show_shape(shape), f"must be the last axes of {x}"), argument("shape"))
         if len(shape) > x.rank:
             raise wrong
@@ -178,29 +171,28 @@ class _LastAxesNormalization(_Normalization):
 
 
 class LayerNorm(_LastAxesNormalization):
-    """The last axis (or axes) less its mean, by its deviation."""
+    """Normalises the last axis (or axes) by its mean and deviation."""
 
     name = "layer_norm"
-    torch = "torch.nn.LayerNorm"
-    onnx = "LayerNormalization"
     eps = Arg(EPS, default=1e-5)
-    bias = Arg(BOOL, default=True)
+    bias = Arg(FLAG, default=True)
     examples = ("input [T, 512] -> layer_norm", "input 3x8x8 -> layer_norm shape=[3, 8, 8] affine=false")
 
     def _scales(self) -> tuple[bool, bool]:
         return self.affine, self.bias
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        x = given[0]
+        x = given.x
         return scale_and_shift(self.normalized(x), x.dtype, scale=self.affine, shift=self.bias)
 
 
 class RMSNorm(_LastAxesNormalization):
-    """The last axis (or axes) by the root of its mean square. `eps` is the smallest step of float32 (of float64 for that) unless given."""
+    """Divides the last axis (or axes) by the root of its mean square.
+
+    `eps` is the machine epsilon of float32 (of float64 for that) unless given.
+    """
 
     name = "rms_norm"
-    torch = "torch.nn.RMSNorm"
-    onnx = "RMSNormalization"
     steps = 3
     eps = Arg(EPS, default=None)
     examples = ("input [T, 512] -> rms_norm eps=1e-6",)
@@ -209,35 +201,34 @@ class RMSNorm(_LastAxesNormalization):
         return self.affine, False
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        x = given[0]
+        x = given.x
         return scale_and_shift(self.normalized(x), x.dtype, scale=self.affine, shift=False)
 
 
 class LocalResponseNorm(Operator):
-    """Each number by `(k + alpha * the mean square of `size` neighbouring channels) ** beta`; of int64, a float32.
+    """Divides each element by `(k + alpha * mean square of size neighbouring channels) ** beta`; float32 for int64.
 
-    PyTorch takes int64 on the CPU only, and cuts off the fraction of its mean squares.
+    PyTorch takes int64 on the CPU only, and truncates its mean squares.
     """
 
     name = "local_response_norm"
-    torch = "torch.nn.LocalResponseNorm"
-    onnx = "LRN, or Mul, AveragePool, Pow and Div"
     takes_activation = True
     pointwise = True
+    x = Input(FLOATS | LONGS, axes("N C ...", "[N, C, ...] with at least one axis more", least=3))
     size = Arg(COUNT, positional=True)
     alpha = Arg(NUMBER, default=1e-4)
     beta = Arg(NUMBER, default=0.75)
     k = Arg(NUMBER, default=1.0)
     examples = ("input 96x27x27 -> local_response_norm 5",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0] if given[0].dtype == INT64 else float_input(self.name, given)
-        if x.rank < 3:
-            raise OperatorError(WrongRank(self.name, "[N, C, ...] with at least one axis more", x), input_(0))
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         if x.dtype.is_integer and self.beta < 0 and all(isinstance(n, int) for n in (self.alpha, self.beta, self.k)):
             needed = "must be at least 0 where all numbers are whole: those have no negative powers"
             raise OperatorError(BadArgument(self.name, "beta", str(self.beta), needed), argument("beta"))
+        if x.dtype.is_float:
+            require_exact_scalar(self.name, x, self.beta, "beta")
         return (x if x.dtype.is_float else x.with_dtype(FLOAT32),)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return numel(given[0].shape) * (self.size + 5)
+        return numel(given.x.shape) * (self.size + 5)

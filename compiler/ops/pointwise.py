@@ -1,95 +1,26 @@
-"""Operators that make one number of each number: the base of activations and of arithmetic on one tensor.
+"""Operators that compute each element of the result from one element of the input: the base of activations and of unary arithmetic.
 
-In: a tensor of any shape whose element type is of one of the kinds in `takes`. Out: a tensor of the same shape. Always: the element type
-stays, or integers become float32 where `promotes` is set, as in PyTorch.
+In: a tensor of any shape, `x`, whose element types a subclass declares anew where they are not floats. Out: a tensor of the same shape.
+Always: the element type stays, or integers become float32 where `promotes` is set, as in PyTorch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import isfinite, trunc
 from typing import ClassVar
 
-from ..dims import SymDim
-from ..errors.arithmetic import NeedsNumber, NumberConverted, ScalarDoesNotFit
-from ..errors.base import Location, Problem, argument, input_
-from ..errors.operators import NeedsFloat
-from ..ir.types import BOOL, FLOAT32, DType, TensorType
-from .base import Operator, OperatorError, OpInputs
-from .promotion import Scalar
-
-FLOATS: tuple[str, ...] = ("float",)
-NUMBERS: tuple[str, ...] = ("float", "int", "uint")
-ANYTHING: tuple[str, ...] = ("float", "int", "uint", "bool")
+from ..ir.types import FLOAT32, TensorType
+from .base import Operator, OpInputs
+from .element_types import FLOATS
+from .operand import Input
 
 
 class Pointwise(Operator):
     """See the module's docstring."""
 
     pointwise = True
-    takes: ClassVar[tuple[str, ...]] = FLOATS
     promotes: ClassVar[bool] = False
+    x = Input(FLOATS)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
-        require_dtype(self.name, x, self.takes)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         return (x if x.dtype.is_float or not self.promotes else x.with_dtype(FLOAT32),)
-
-
-def require_dtype(operator: str, x: TensorType, takes: tuple[str, ...], index: int = 0) -> None:
-    """Refuses an element type that is of none of the kinds."""
-    if x.dtype.kind in takes:
-        return
-    problem = NeedsFloat(operator, x) if takes == FLOATS else NeedsNumber(operator, x)
-    raise OperatorError(problem, input_(index))
-
-
-def cast_scalar(value: Scalar, dtype: DType) -> Scalar | None:
-    """An argument as PyTorch converts it to the element type; None if that does not hold it.
-
-    Of an integer type a fraction loses what is behind the point, and an unsigned one counts negative integers from its end.
-    """
-    if isinstance(value, SymDim):
-        return value
-    if dtype == BOOL:
-        return bool(value)
-    low, high = dtype.limits
-    if dtype.is_float:
-        return float(value) if low <= value <= high or not isfinite(value) else None
-    if dtype.kind == "uint" and isinstance(value, int):
-        low = -high
-    return wrap_scalar(trunc(value), dtype) if low <= value <= high else None
-
-
-def wrap_scalar(value: Scalar, dtype: DType) -> Scalar:
-    """A number beside an operator: of an integer that the integer type does not hold, the last bits stay."""
-    if not dtype.is_integer or not isinstance(value, int):
-        return value
-    low, high = (int(end) for end in dtype.limits)
-    return (value - low) % (high - low + 1) + low
-
-
-def computed(dtype: DType) -> DType:
-    """What PyTorch computes in: of half types, float32."""
-    return FLOAT32 if dtype.is_float and dtype.size == 2 else dtype
-
-
-def require_exact_scalar(operator: str, x: TensorType, value: Scalar | None, name: str) -> None:
-    """Refuses an argument that the element type of `x` does not hold."""
-    if value is not None and cast_scalar(value, x.dtype) is None:
-        raise OperatorError(ScalarDoesNotFit(operator, str(value), x), argument(name))
-
-
-def conversion_warnings(
-    operator: str, x: TensorType, taken: Mapping[str, tuple[Scalar | None, Scalar | None]]
-) -> tuple[tuple[Problem, Location], ...]:
-    """Warnings about integers that are not what was written: of each argument, that and what it comes to."""
-    if not x.dtype.is_integer:
-        return ()
-    different = {name: pair for name, pair in taken.items() if pair[0] != pair[1]}
-    return tuple((NumberConverted(operator, str(old), str(new), x), argument(name)) for name, (old, new) in different.items())
-
-
-def scalar_warnings(operator: str, x: TensorType, **values: Scalar | None) -> tuple[tuple[Problem, Location], ...]:
-    """The same of arguments that are `held`."""
-    return conversion_warnings(operator, x, {name: (v, None if v is None else cast_scalar(v, x.dtype)) for name, v in values.items()})

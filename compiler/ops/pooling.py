@@ -1,31 +1,29 @@
-"""Pools: the greatest, the mean or the norm of each window, and of whole axes."""
+"""Pools: the maximum, the mean or the norm of each window, and of whole axes."""
 
 from __future__ import annotations
 
 from math import prod
-from typing import ClassVar
 
 from ..dims import Dim
 from ..errors.base import argument
 from ..errors.operators import BadArgument
 from ..ir.types import FLOAT32, INT64, TensorType
 from .base import Arg, Operator, OperatorError, OpInputs, numel
-from .kinds import BOOL, INT, NUMBER, SIZES, SIZES0
-from .learned import float_input
-from .pointwise import ANYTHING, FLOATS, require_dtype
-from .windows import Window, each_axis, sizes_of, spatial_axes
-
-INTEGERS = ("int64", "int32", "int16", "int8", "uint8")
+from .element_types import ANY, FLOATS, INTEGERS, LONGS
+from .kinds import FLAG, INT, NUMBER, SIZES, SIZES0
+from .operand import SPATIAL, Input
+from .windows import Window, each_axis, sizes_of
 
 
 class _Pool(Operator):
-    """What pools of windows share. The stride is the kernel unless it is given. `integers` are the types that PyTorch's CPU pools too."""
+    """What pools of windows have in common. The stride is the kernel unless it is given. Integers are declared where PyTorch's CPU pools
+    them."""
 
     spatial = True
-    integers: ClassVar[tuple[str, ...]] = ()
+    x = Input(FLOATS, SPATIAL)
     kernel = Arg(SIZES, positional=True, alias="kernel_size")
     stride = Arg(SIZES, default=None)
-    ceil_mode = Arg(BOOL, default=False)
+    ceil_mode = Arg(FLAG, default=False)
 
     def _padding(self, x: TensorType) -> tuple[int, ...]:
         return (0,) * (x.rank - 2)
@@ -40,17 +38,17 @@ class _Pool(Operator):
         padding = self._padding(x)
         return tuple(Window(*sides) for sides in zip(kernel, stride, self._dilation(x), padding, padding, strict=True))
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0] if given[0].dtype.name in self.integers else float_input(self.name, given)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         sizes = sizes_of(self.name, x, self.windows(x), given.facts, ceil=self.ceil_mode)
         return (x.with_shape((*x.shape[:2], *sizes)),)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return numel(results[0].shape) * prod(w.taps for w in self.windows(given[0]))
+        return numel(results[0].shape) * prod(w.taps for w in self.windows(given.x))
 
     def _refuse_beyond_input(self, given: OpInputs) -> None:
-        """With three spatial axes, PyTorch wants the kernel of a mean to fit without padding and without `ceil_mode`."""
-        x = given[0]
+        """With three spatial axes, PyTorch needs the kernel of a mean to fit without padding and without `ceil_mode`."""
+        x = given.x
         if x.rank < 5:
             return
         for axis, (size, window) in enumerate(zip(x.shape[2:], self.windows(x), strict=True), start=2):
@@ -76,61 +74,55 @@ class _PaddedPool(_Pool):
 
 
 class MaxPool(_PaddedPool):
-    """The greatest of each window, and (when unpacked) its index within the spatial axes.
+    """The maximum of each window, and (when unpacked) its index within the spatial axes.
 
     PyTorch pools integers on the CPU only.
     """
 
     name = "max_pool"
-    torch = "torch.nn.MaxPool1d, torch.nn.MaxPool2d, torch.nn.MaxPool3d"
-    onnx = "MaxPool, or Gather and ReduceMax"
     extras = True
-    integers = INTEGERS
+    x = Input(FLOATS | INTEGERS, SPATIAL)
     dilation = Arg(SIZES, default=1)
     examples = ("input 3x32x32 -> max_pool 3 stride=2 padding=1", "(y, at) = input 3x8x8 -> max_pool 2; out y, at")
 
     def _dilation(self, x: TensorType) -> tuple[int, ...]:
         return each_axis(self.name, "dilation", self.dilation, x)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (values,) = super().infer(given)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (values,) = super().rule(given)
         return values, values.with_dtype(INT64)
 
 
 class AvgPool(_PaddedPool):
-    """The mean of each window; of int64, with its fraction cut off. PyTorch pools that on the CPU only."""
+    """The mean of each window, truncated for int64. PyTorch pools int64 on the CPU only."""
 
     name = "avg_pool"
-    torch = "torch.nn.AvgPool1d, torch.nn.AvgPool2d, torch.nn.AvgPool3d"
-    onnx = "AveragePool, or MatMul and Div"
-    integers = ("int64",)
-    count_include_pad = Arg(BOOL, default=True)
+    x = Input(FLOATS | LONGS, SPATIAL)
+    count_include_pad = Arg(FLAG, default=True)
     divisor_override = Arg(INT, default=None)
     examples = ("input 3x32x32 -> avg_pool 2", "input 3xT -> avg_pool 3 stride=1 padding=1 count_include_pad=false")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        results = super().infer(given)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        results = super().rule(given)
         if self.divisor_override == 0:
             raise OperatorError(BadArgument(self.name, "divisor_override", "0", "must not be zero"), argument("divisor_override"))
-        if self.divisor_override is not None and given[0].rank == 3:
+        if self.divisor_override is not None and given.x.rank == 3:
             needed = "needs two or three spatial axes"
-            raise OperatorError(BadArgument(self.name, "divisor_override", str(given[0]), needed), argument("divisor_override"))
+            raise OperatorError(BadArgument(self.name, "divisor_override", str(given.x), needed), argument("divisor_override"))
         self._refuse_beyond_input(given)
         return results
 
 
 class LpPool(_Pool):
-    """The p-norm of each window: the p-th root of the sum of p-th powers; of integers and truth values, a float32."""
+    """The p-norm of each window: the p-th root of the sum of p-th powers; float32 for integers and booleans."""
 
     name = "lp_pool"
-    torch = "torch.nn.LPPool1d, torch.nn.LPPool2d, torch.nn.LPPool3d"
-    onnx = "Pow, AveragePool, Mul and Pow"
-    integers = (*INTEGERS, "bool")
+    x = Input(ANY, SPATIAL)
     p = Arg(NUMBER, default=2, positional=True)
     examples = ("input 3x32x32 -> lp_pool 3x3 stride=2", "input 3x32 -> lp_pool 2 p=4")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().infer(given)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().rule(given)
         if self.p == 0:
             raise OperatorError(BadArgument(self.name, "p", "0", "must not be zero"), argument("p"))
         self._refuse_beyond_input(given)
@@ -141,75 +133,66 @@ class LpPool(_Pool):
 
 
 class _AdaptivePool(Operator):
-    """Windows that cover the input evenly, as many as are asked for along each axis."""
+    """Windows that cover the input evenly, of a given number along each axis."""
 
     spatial = True
+    x = Input(FLOATS, SPATIAL)
     size = Arg(SIZES, positional=True)
 
     def sizes(self, x: TensorType) -> tuple[int, ...]:
         return each_axis(self.name, "size", self.size, x)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = float_input(self.name, given)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         return (x.with_shape((*x.shape[:2], *self.sizes(x))),)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return numel(given[0].shape)
+        return numel(given.x.shape)
 
 
 class AdaptiveAvgPool(_AdaptivePool):
-    """Means of evenly spread windows: the result has the given size, whatever the input's."""
+    """The means of evenly spread windows: the result has the given size, whatever that of the input."""
 
     name = "adaptive_avg_pool"
-    torch = "torch.nn.AdaptiveAvgPool1d, torch.nn.AdaptiveAvgPool2d, torch.nn.AdaptiveAvgPool3d"
-    onnx = "GlobalAveragePool, AveragePool or MatMul"
     examples = ("input 8x32x32 -> adaptive_avg_pool 1", "input 8xHxW -> adaptive_avg_pool 7x7")
 
 
 class AdaptiveMaxPool(_AdaptivePool):
-    """The greatest of evenly spread windows, and (when unpacked) its index: the result has the given size, whatever the input's."""
+    """The maxima of evenly spread windows, and (when unpacked) their indices: the result has the given size, whatever that of the input."""
 
     name = "adaptive_max_pool"
-    torch = "torch.nn.AdaptiveMaxPool1d, torch.nn.AdaptiveMaxPool2d, torch.nn.AdaptiveMaxPool3d"
-    onnx = "GlobalMaxPool, MaxPool, or Gather and ReduceMax"
     extras = True
     examples = ("input 8x32x32 -> adaptive_max_pool 1", "(y, at) = input 8x30x30 -> adaptive_max_pool 7x7; out y, at")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (values,) = super().infer(given)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (values,) = super().rule(given)
         return values, values.with_dtype(INT64)
 
 
 class _GlobalPool(Operator):
-    """Of all spatial axes at once, which are gone afterwards."""
+    """Over all spatial axes, which are removed."""
 
     spatial = True
-    takes: ClassVar[tuple[str, ...]] = FLOATS
+    x = Input(FLOATS, SPATIAL)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
-        require_dtype(self.name, x, self.takes)
-        spatial_axes(self.name, x)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         return (x.with_shape(x.shape[:2]),)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return numel(given[0].shape)
+        return numel(given.x.shape)
 
 
 class GlobalAvgPool(_GlobalPool):
     """The mean of each channel: `[N, C, ...]` becomes `[N, C]`."""
 
     name = "global_avg_pool"
-    torch = "torch.mean"
-    onnx = "ReduceMean"
     examples = ("input 8x32x32 -> global_avg_pool -> dense 10",)
 
 
 class GlobalMaxPool(_GlobalPool):
-    """The greatest of each channel: `[N, C, ...]` becomes `[N, C]`."""
+    """The maximum of each channel: `[N, C, ...]` becomes `[N, C]`."""
 
     name = "global_max_pool"
-    torch = "torch.amax"
-    onnx = "ReduceMax"
-    takes = ANYTHING
+    x = Input(ANY, SPATIAL)
     examples = ("input 8x32x32 -> global_max_pool -> dense 10",)

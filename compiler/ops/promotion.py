@@ -16,7 +16,7 @@ Scalar = Dim | float | bool
 
 
 def result_type(tensors: Iterable[TensorType], scalars: Iterable[Scalar] = ()) -> DType:
-    """The common element type; of nothing but scalars, that of the scalars."""
+    """The common element type; of scalars only, that of the scalars."""
     tensors = tuple(tensors)
     with_axes = [t.dtype for t in tensors if t.rank]
     without = [t.dtype for t in tensors if not t.rank]
@@ -25,14 +25,14 @@ def result_type(tensors: Iterable[TensorType], scalars: Iterable[Scalar] = ()) -
 
 
 def scalar_type(scalar: Scalar) -> DType:
-    """The element type of a number that stands alone."""
+    """The element type of a number by itself."""
     if isinstance(scalar, bool):
         return BOOL
     return FLOAT32 if isinstance(scalar, float) else INT64
 
 
 def _combine(higher: DType, lower: DType) -> DType:
-    """What two groups come to, the first of which has the say within its category."""
+    """The element type of two groups, the first of which decides within its category."""
     if higher.is_float:
         return higher
     return promote(higher, lower) if higher == BOOL or lower.is_float else higher

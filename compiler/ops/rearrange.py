@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from netc.dsl.record import Record
 
 from ..dims import Dim, advice, advice_divides, show
-from ..errors.base import Location, argument, input_
+from ..errors.base import Location, argument
 from ..errors.operators import UnprovableMultiple
 from ..errors.rearrange import (
     BadPattern,
@@ -28,6 +28,7 @@ from ..errors.shape import UnprovableSize
 from ..ir.types import Shape, TensorType, show_shape
 from .base import Arg, OperatorError, OpInputs, numel
 from .kinds import SIZE, STRING
+from .operand import Input
 from .shape import Layout
 
 Group = tuple[str, ...]
@@ -63,25 +64,24 @@ class Plan(Record):
 
 
 class Rearrange(Layout):
-    """Reorders, divides and joins axes by a pattern of their names; keywords give sizes that cannot be told."""
+    """Reorders, divides and joins axes by a pattern of their names; keywords give sizes that do not follow from the input."""
 
     name = "rearrange"
-    torch = "reshape, permute, reshape; einops.rearrange"
-    onnx = "Reshape, Transpose, Reshape"
     open_keywords = SIZE
+    x = Input()
     pattern = Arg(STRING, positional=True)
     examples = (
         'input 3x32x32 -> rearrange "n c (h p) (w q) -> n (h w) (c p q)" p=4 q=4',
         'input [T, 512] -> rearrange "n t (h d) -> n h t d" h=8',
     )
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         opened, sizes = self._solved(given)
-        return (given[0].with_shape(tuple(_size(group, sizes) for group in opened.right)),)
+        return (given.x.with_shape(tuple(_size(group, sizes) for group in opened.right)),)
 
     def plan(self, given: OpInputs) -> Plan:
-        """The steps, none of them needless."""
-        x = given[0]
+        """The steps, without any that change nothing."""
+        x = given.x
         opened, sizes = self._solved(given)
         before = [name for group in opened.left for name in group]
         after = [name for group in opened.right for name in group]
@@ -101,12 +101,12 @@ class Rearrange(Layout):
 
     def _solved(self, given: OpInputs) -> tuple[Pattern, dict[str, Dim]]:
         """The pattern for the input's rank, and the size of every name."""
-        x = given[0]
+        x = given.x
         pattern = self._parsed()
         open_ = (ELLIPSIS,) in pattern.left
         count = len(pattern.left) - open_
         if x.rank < count or (x.rank > count and not open_):
-            raise OperatorError(PatternRank(self.pattern, count, open_, x), input_(0))
+            raise OperatorError(PatternRank(self.pattern, count, open_, x), given.at("x"))
         opened = pattern.opened(x.rank) if open_ else pattern
         sizes = self._keywords(opened)
         for axis, group in enumerate(opened.left):
@@ -124,8 +124,8 @@ class Rearrange(Layout):
         return sizes
 
     def _solve(self, axis: int, group: Group, sizes: dict[str, Dim], given: OpInputs) -> None:
-        """Works out the sizes of the names of a group from that of the axis."""
-        x, facts = given[0], given.facts
+        """Computes the sizes of the names of a group from that of the axis."""
+        x, facts = given.x, given.facts
         whole, part = x.shape[axis], _shown(group)
         unknown = [name for name in group if name not in sizes]
         known = numel(tuple(sizes[name] for name in group if name in sizes))
@@ -143,12 +143,12 @@ class Rearrange(Layout):
             raise OperatorError(UnprovableSize(need, "the pattern needs it", advice(whole, known) or ""), at)
 
     def _quotient(self, axis: int, known: Dim, part: str, given: OpInputs, at: Location) -> Dim:
-        whole, facts = given[0].shape[axis], given.facts
+        whole, facts = given.x.shape[axis], given.facts
         quotient = facts.exact_div(whole, known)
         if quotient is not None:
             return quotient
         if facts.divides(known, whole) is False:
-            raise OperatorError(PatternIndivisible(part, known, axis, given[0]), at)
+            raise OperatorError(PatternIndivisible(part, known, axis, given.x), at)
         raise OperatorError(UnprovableMultiple(self.name, known, whole, advice_divides(known, whole)), at)
 
     def _parsed(self) -> Pattern:

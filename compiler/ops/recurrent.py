@@ -1,8 +1,8 @@
-"""Recurrent layers: one cell goes along time, with a state of its own making.
+"""Recurrent layers: a cell is applied to each step in turn, with the state of the step before.
 
-In: `[N, T, features]`, and perhaps the states to start from. Out: what each step gives, `[N, T, units]`, and the states after the last one,
-`[layers, N, units]`; a single sequence, without a batch axis, has no `N` in any of them. Always: two directions are side by side on the
-last axis of the output, and one after the other on the first of the states, layer by layer, as in PyTorch.
+In: `[N, T, features]`, and perhaps the states to start from. Out: the output of each step, `[N, T, units]`, and the states after the last
+one, `[layers, N, units]`; a single sequence, without a batch axis, has no `N` in any of them. Always: two directions are concatenated on
+the last axis of the output, and follow each other on the first of the states, layer by layer, as in PyTorch.
 """
 
 from __future__ import annotations
@@ -17,38 +17,41 @@ from ..errors.operators import BadArgument, Unprovable, WrongRank, WrongSize
 from ..errors.recurrent import DropoutWithoutEffect
 from ..ir.types import Shape, TensorType, show_shape
 from .base import Arg, Operator, OperatorError, OpInputs, ParameterSpec, numel
-from .kinds import BOOL, FRACTION, SIZE, IntKind, WordKind
-from .learned import fan_in_uniform, float_input
-from .linear_algebra import require_same_dtype
+from .element_types import ANY, FLOATS
+from .kinds import FLAG, FRACTION, SIZE, IntKind, WordKind
+from .learned import fan_in_uniform
+from .operand import Input, axes
 
 LAYERS = IntKind(1, 10_000)
-"""Each layer has parameters of its own: without a bound a text could ask for more names than there is memory."""
+"""Each layer has its own parameters: without a bound, a text could ask for more names than fit in memory."""
 State = tuple[str, Shape]
-"""What a state is called, and its shape."""
+"""The name of a state, and its shape."""
 
 
-def refuse_unless_sequence(operator: str, given: OpInputs, needed: str, index: int = 0) -> None:
-    """Refuses what is neither a batch of sequences nor a single one. A batch of vectors is not taken for a sequence of them."""
-    x = given[index]
-    if x.rank == 3 or (x.rank == 2 and not x.is_batch):
-        return
-    hint = "put `-> unsqueeze 1` before it for sequences of one step" if x.rank == 2 else ""
-    raise OperatorError(WrongRank(operator, needed, x, hint), input_(index))
+SEQUENCES = axes("... T features", "[N, T, features]", most=3)
+STATES = axes("rows ... units")
 
 
-def refuse_unless_states(operator: str, given: OpInputs, states: Sequence[State]) -> None:
-    """Refuses inputs behind the first that are not these states, all of them or none."""
+def require_sequence(operator: str, given: OpInputs, name: str, needed: str) -> None:
+    """Refuses an input that is neither a batch of sequences nor a single one. A batch of vectors is not taken for a sequence of them."""
+    x = given[name]
+    if x.rank == 2 and x.is_batch:
+        hint = "put `-> unsqueeze 1` before it for sequences of one step"
+        raise OperatorError(WrongRank(operator, needed, x, hint), given.at(name))
+
+
+def require_states(operator: str, given: OpInputs, states: Sequence[State]) -> None:
+    """Refuses inputs after the first that are not these states, all of them or none."""
     found = len(given) - 1
     if found not in (0, len(states)):
         hint = f"feed it `(x, h, c) -> {operator} ...`"
         raise OperatorError(WrongTensors(operator, f"one tensor, or it and {len(states)} states", len(given), hint), STAGE)
-    require_same_dtype(operator, given, tuple(range(1, len(given))))
-    for index, (name, shape) in enumerate(states[:found], start=1):
-        _refuse_unless_state(operator, given, index, f"a {name} state of shape {show_shape(shape)}", shape)
+    for name, (kind, shape) in zip(given.names[1:], states[:found], strict=True):
+        _require_state(operator, given, name, f"a {kind} state of shape {show_shape(shape)}", shape)
 
 
-def _refuse_unless_state(operator: str, given: OpInputs, index: int, needed: str, wanted: Shape) -> None:
-    state = given[index]
+def _require_state(operator: str, given: OpInputs, name: str, needed: str, wanted: Shape) -> None:
+    state, index = given[name], given.position(name)
     if state.rank != len(wanted):
         raise OperatorError(WrongRank(operator, needed, state), input_(index))
     answers = [given.facts.equal(d, w) for d, w in zip(state.shape, wanted, strict=True)]
@@ -61,17 +64,19 @@ def _refuse_unless_state(operator: str, given: OpInputs, index: int, needed: str
 
 
 class Recurrent(Operator):
-    """What all recurrent layers have. `gates`: the blocks of rows in their matrices; `cell_flops`: what a unit costs a step beside them."""
+    """What all recurrent layers have. `gates`: the blocks of rows in their matrices; `cell_flops`: the operations of a unit in one step,
+    without the matrix products."""
 
-    inputs: ClassVar[tuple[str, ...]] = ("x", "h?")
     extras = True
     gates: ClassVar[int] = 1
     cell_flops: ClassVar[int] = 1
+    x = Input(FLOATS, SEQUENCES)
+    h = Input(ANY, STATES, like="x", optional=True)
     hidden = Arg(SIZE, positional=True, alias="hidden_size")
     layers = Arg(LAYERS, default=1, alias="num_layers")
-    bias = Arg(BOOL, default=True)
+    bias = Arg(FLAG, default=True)
     dropout = Arg(FRACTION, default=0.0)
-    bidirectional = Arg(BOOL, default=False)
+    bidirectional = Arg(FLAG, default=False)
 
     @property
     def projection(self) -> int:
@@ -80,7 +85,7 @@ class Recurrent(Operator):
 
     @property
     def units(self) -> Dim:
-        """What one direction gives at each step."""
+        """The size of one direction's output at each step."""
         return self.projection or self.hidden
 
     @property
@@ -91,15 +96,15 @@ class Recurrent(Operator):
         """Its states, with the size of each."""
         return (("hidden", self.units),)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = float_input(self.name, given)
-        refuse_unless_sequence(self.name, given, "[N, T, features]")
-        refuse_unless_states(self.name, given, self.states(x))
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
+        require_sequence(self.name, given, "x", SEQUENCES.needed)
+        require_states(self.name, given, self.states(x))
         output = x.with_shape((*x.shape[:-1], self.directions * self.units))
         return output, *(x.with_shape(shape) for _, shape in self.states(x))
 
     def states(self, x: TensorType) -> list[State]:
-        """What the states are called, and their shapes."""
+        """The names of the states, and their shapes."""
         return [(name, (self.directions * self.layers, *x.shape[:-2], width)) for name, width in self.widths()]
 
     def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
@@ -108,15 +113,15 @@ class Recurrent(Operator):
         return ()
 
     def cells(self, features: Dim) -> Iterator[tuple[str, Dim]]:
-        """The end of the parameters' names of each cell, and the size of what flows into it, in PyTorch's order."""
+        """The end of the parameters' names of each cell, and the size of its input, in PyTorch's order."""
         for layer in range(self.layers):
             for direction in ("", "_reverse")[: self.directions]:
                 yield f"_l{layer}{direction}", self.directions * self.units if layer else features
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        rows, init, dtype = self.gates * self.hidden, fan_in_uniform(self.hidden), given[0].dtype
+        rows, init, dtype = self.gates * self.hidden, fan_in_uniform(self.hidden), given.x.dtype
         specs: list[ParameterSpec] = []
-        for end, width in self.cells(given[0].shape[-1]):
+        for end, width in self.cells(given.x.shape[-1]):
             shapes: dict[str, Shape] = {"weight_ih": (rows, width), "weight_hh": (rows, self.units)}
             if self.bias:
                 shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
@@ -127,13 +132,13 @@ class Recurrent(Operator):
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The products with input and state, the biases, and what the cell does with each unit: a function, sum or product is 1."""
-        *steps, features = given[0].shape
+        *steps, features = given.x.shape
         units = self.hidden * sum(1 for _ in self.cells(features))
-        beside = units * (self.gates * (2 if self.bias else 0) + self.cell_flops)
-        return 2 * self.multiply_adds(given, results) + numel(tuple(steps)) * beside
+        others = units * (self.gates * (2 if self.bias else 0) + self.cell_flops)
+        return 2 * self.multiply_adds(given, results) + numel(tuple(steps)) * others
 
     def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        *steps, features = given[0].shape
+        *steps, features = given.x.shape
         total: Dim = 0
         for _, width in self.cells(features):
             total = total + self.hidden * (self.gates * (width + self.units) + self.projection)
@@ -144,8 +149,6 @@ class Rnn(Recurrent):
     """Elman recurrence: `h = tanh(W x + b + U h + c)` at each step."""
 
     name = "rnn"
-    torch = "torch.nn.RNN"
-    onnx = "RNN"
     nonlinearity = Arg(WordKind("tanh", "relu"), default="tanh")
     examples = ("input [T, 8] -> rnn 16", "(y, h) = input [T, 8] -> rnn 16 layers=2 nonlinearity=relu; out y, h")
 
@@ -153,12 +156,10 @@ class Rnn(Recurrent):
 class Gru(Recurrent):
     """Gated recurrent units: an update and a reset gate decide how much of the state stays.
 
-    The reset gate is laid on what the state has become through its matrix and bias, as in PyTorch and cuDNN.
+    The reset gate is applied after the state's matrix and bias, as in PyTorch and cuDNN.
     """
 
     name = "gru"
-    torch = "torch.nn.GRU"
-    onnx = "GRU"
     gates = 3
     cell_flops = 8
     examples = ("input [T, 8] -> gru 16", "x = input [T, 8]; h = input [1, N, 16] batch=false; (y, last) = (x, h) -> gru 16; out y, last")
@@ -168,11 +169,9 @@ class Lstm(Recurrent):
     """Long short-term memory: gates for input, forgetting and output around a cell state."""
 
     name = "lstm"
-    torch = "torch.nn.LSTM"
-    onnx = "LSTM; Scan with `proj_size`"
-    inputs = ("x", "h?", "c?")
     gates = 4
     cell_flops = 9
+    c = Input(ANY, STATES, like="x", optional=True)
     proj_size = Arg(IntKind(0), default=0)
     examples = ("input [T, 8] -> lstm 16 layers=2 bidirectional=true", "(y, h, c) = input [T, 8] -> lstm 16; out y, h, c")
 
@@ -183,8 +182,8 @@ class Lstm(Recurrent):
     def widths(self) -> tuple[tuple[str, Dim], ...]:
         return (*super().widths(), ("cell", self.hidden))
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        results = super().infer(given)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        results = super().rule(given)
         if self.proj_size and given.facts.at_least(self.proj_size, self.hidden):
             needed = f"must be smaller than the {show(self.hidden)} hidden units"
             raise OperatorError(BadArgument(self.name, "proj_size", str(self.proj_size), needed), argument("proj_size"))

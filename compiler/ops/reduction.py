@@ -1,7 +1,7 @@
-"""Reductions: many elements become one, along some axes or all of them.
+"""Reductions over some axes or all of them.
 
-In: one tensor. Out: one without those axes, or with 1 in their place if `keepdim` is set. Always: without `axis`, all axes are reduced, the
-batch axis too, as in PyTorch.
+In: one tensor. Out: one without those axes, or with axes of 1 instead if `keepdim` is set. Always: without `axis`, all axes are reduced,
+the batch axis too, as in PyTorch.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from typing import ClassVar
 from ..dims import Dim
 from ..errors.base import argument
 from ..errors.operators import BadArgument
-from ..ir.types import BOOL as BOOL_TYPE
-from ..ir.types import FLOAT32, INT64, DType, Shape, TensorType
+from ..ir.types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
 from .axes import front_axes, normalize_axis
 from .base import Arg, Operator, OperatorError, OpInputs, numel
-from .kinds import AXES, AXIS, BOOL, INT, NUMBER, Kind, NumberKind
-from .pointwise import ANYTHING, FLOATS, NUMBERS, require_dtype, require_exact_scalar
+from .element_types import FLOATS, NUMBERS
+from .kinds import AXES, AXIS, FLAG, INT, NUMBER, Kind, NumberKind
+from .operand import Input
+from .scalars import require_exact_scalar
 
 
 class PowerKind(Kind["int | float"]):
@@ -33,15 +34,15 @@ class PowerKind(Kind["int | float"]):
 
 
 class Reduction(Operator):
-    """Reduces the axes that `axes` tells, all if it is not given any."""
+    """Reduces the axes that `axes` returns, all if none are given."""
 
-    takes: ClassVar[tuple[str, ...]] = ANYTHING
-    keepdim = Arg(BOOL, default=False)
+    x = Input()
+    keepdim = Arg(FLAG, default=False)
     work: ClassVar[int] = 1
     """Operations for each element of the input."""
 
     def written(self) -> tuple[int, ...] | None:
-        """The axes as they were given; None: all."""
+        """The axes as given; None: all."""
         raise NotImplementedError
 
     def axes(self, x: TensorType) -> tuple[int, ...]:
@@ -51,9 +52,8 @@ class Reduction(Operator):
             return tuple(range(x.rank))
         return tuple(axis for axis in front_axes(self.name, written, x) if axis < x.rank)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
-        require_dtype(self.name, x, self.takes)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         axes = self.axes(x)
         kept: Shape = tuple(1 if axis in axes else d for axis, d in enumerate(x.shape) if self.keepdim or axis not in axes)
         return (TensorType(self.element(x.dtype), kept),)
@@ -63,8 +63,8 @@ class Reduction(Operator):
         return dtype
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """So many for each element of the input."""
-        return self.work * numel(given[0].shape)
+        """`work` for each element of the input."""
+        return self.work * numel(given.x.shape)
 
 
 class OverAxes(Reduction):
@@ -95,18 +95,14 @@ class Mean(OverAxes):
     """The mean."""
 
     name = "mean"
-    torch = "torch.mean"
-    onnx = "ReduceMean"
-    takes = FLOATS
+    x = Input(FLOATS)
     examples = ("input 3x8x8 -> mean axis=[2, 3]", "input [T, 8] -> mean axis=1")
 
 
 class Sum(OverAxes):
-    """The sum; of integers and truth values, an int64."""
+    """The sum; int64 for integers and booleans."""
 
     name = "sum"
-    torch = "torch.sum"
-    onnx = "ReduceSum"
     examples = ("input [T, 8] -> sum axis=-1",)
 
     def element(self, dtype: DType) -> DType:
@@ -114,88 +110,78 @@ class Sum(OverAxes):
 
 
 class Prod(OverAxis):
-    """The product; of integers and truth values, an int64."""
+    """The product; int64 for integers and booleans."""
 
     name = "prod"
-    torch = "torch.prod"
-    onnx = "ReduceProd"
     examples = ("input 4 -> prod axis=-1",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         if self.keepdim and self.axis is None:
             raise OperatorError(BadArgument(self.name, "keepdim", "true", "goes only with `axis`"), argument("keepdim"))
-        return super().infer(given)
+        return super().rule(given)
 
     def element(self, dtype: DType) -> DType:
         return _summed(dtype)
 
 
 class MinMaxReduction(OverAxes):
-    """With one axis, the places along it are a second result, which flows on only if both are unpacked."""
+    """With one axis, the indices along it are a second result, which is used only if both are unpacked."""
 
     extras = True
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (values,) = super().infer(given)
-        return (values, values.with_dtype(INT64)) if self.has_places else (values,)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (values,) = super().rule(given)
+        return (values, values.with_dtype(INT64)) if self.has_indices else (values,)
 
     @property
-    def has_places(self) -> bool:
+    def has_indices(self) -> bool:
         """Whether there is the second result."""
         written = self.written()
         return written is not None and len(written) == 1
 
 
 class Max(MinMaxReduction):
-    """The greatest; with one axis, its places too: `(values, places) = x -> max axis=1`."""
+    """The maximum; with one axis, its indices too: `(values, indices) = x -> max axis=1`."""
 
     name = "max"
-    torch = "torch.max, torch.amax"
-    onnx = "ReduceMax, ArgMax"
-    examples = ("input [T, 8] -> max axis=1", "x = input 4; (values, places) = x -> max axis=1; out values, places")
+    examples = ("input [T, 8] -> max axis=1", "x = input 4; (values, indices) = x -> max axis=1; out values, indices")
 
 
 class Min(MinMaxReduction):
-    """The least; with one axis, its places too: `(values, places) = x -> min axis=1`."""
+    """The minimum; with one axis, its indices too: `(values, indices) = x -> min axis=1`."""
 
     name = "min"
-    torch = "torch.min, torch.amin"
-    onnx = "ReduceMin, ArgMin"
     examples = ("input [T, 8] -> min axis=1",)
 
 
 class ArgReduction(OverAxis):
-    """A place along an axis; without one, among all elements in order."""
+    """An index along an axis; without one, among all elements in order."""
 
-    takes = NUMBERS
+    x = Input(NUMBERS)
 
     def element(self, dtype: DType) -> DType:
         return INT64
 
 
 class Argmax(ArgReduction):
-    """The place of the greatest."""
+    """The index of the maximum."""
 
     name = "argmax"
-    torch = "torch.argmax"
-    onnx = "ArgMax"
     examples = ("input 10 -> argmax axis=-1",)
 
 
 class Argmin(ArgReduction):
-    """The place of the least."""
+    """The index of the minimum."""
 
     name = "argmin"
-    torch = "torch.argmin"
-    onnx = "ArgMin"
     examples = ("input 10 -> argmin axis=-1",)
 
 
 class Spread(OverAxes):
     """A measure of deviation from the mean. `correction` is taken off the count: 1 for a sample, 0 for a whole population."""
 
-    takes = FLOATS
     work = 4
+    x = Input(FLOATS)
     correction = Arg(INT, default=1)
 
 
@@ -203,8 +189,6 @@ class Var(Spread):
     """The variance."""
 
     name = "var"
-    torch = "torch.var"
-    onnx = "ReduceMean, Sub, Mul, ReduceSum and Div"
     examples = ("input 3x8x8 -> var axis=[2, 3] correction=0",)
 
 
@@ -212,8 +196,6 @@ class Std(Spread):
     """The standard deviation."""
 
     name = "std"
-    torch = "torch.std"
-    onnx = "ReduceMean, Sub, Mul, ReduceSum, Div and Sqrt"
     examples = ("input 3x8x8 -> std axis=[2, 3]",)
 
 
@@ -221,10 +203,8 @@ class Norm(OverAxes):
     """The p-norm of vectors: the p-th root of the sum of p-th powers."""
 
     name = "norm"
-    torch = "torch.linalg.vector_norm"
-    onnx = "ReduceL2, ReduceL1, ReduceMax"
-    takes = FLOATS
     work = 2
+    x = Input(FLOATS)
     p = Arg(PowerKind(), default=2, positional=True)
     axis = Arg(AXES, default=None, alias="dim")
     examples = ("input 8 -> norm axis=-1", "input 8 -> norm 1 axis=-1 keepdim=true")
@@ -234,18 +214,15 @@ class Normalize(Operator):
     """Vectors along an axis, each divided by its p-norm, which is taken to be at least `eps`."""
 
     name = "normalize"
-    torch = "torch.nn.functional.normalize"
-    onnx = "ReduceL2, Max and Div"
     pointwise = True
-    takes: ClassVar[tuple[str, ...]] = FLOATS
+    x = Input(FLOATS)
     p = Arg(PowerKind(), default=2)
     axis = Arg(AXIS, default=1, positional=True, alias="dim")
     eps = Arg(NUMBER, default=1e-12)
     examples = ("input 64 -> normalize", "input [T, 64] -> normalize axis=-1 p=1")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
-        require_dtype(self.name, x, self.takes)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         normalize_axis(self.name, self.axis, x)
         require_exact_scalar(self.name, x, self.eps, "eps")
         return (x,)
@@ -256,15 +233,13 @@ class Normalize(Operator):
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The norms, and a division for each element."""
-        return 3 * numel(given[0].shape)
+        return 3 * numel(given.x.shape)
 
 
 class Logsumexp(OverAxes):
     """The logarithm of the sum of exponentials."""
 
     name = "logsumexp"
-    torch = "torch.logsumexp"
-    onnx = "ReduceLogSumExp"
     work = 2
     examples = ("input 8 -> logsumexp axis=-1",)
 
@@ -276,15 +251,13 @@ class Quantifier(OverAxes):
     """Numbers count as true unless they are 0. The result is bool, but uint8 of uint8, as in PyTorch."""
 
     def element(self, dtype: DType) -> DType:
-        return dtype if dtype.kind == "uint" else BOOL_TYPE
+        return dtype if dtype.kind == "uint" else BOOL
 
 
 class Any(Quantifier):
     """Whether any is true."""
 
     name = "any"
-    torch = "torch.any"
-    onnx = "Cast and ReduceMax"
     examples = ("x = input 8; x > 0 -> any axis=-1",)
 
 
@@ -292,35 +265,30 @@ class All(Quantifier):
     """Whether all are true."""
 
     name = "all"
-    torch = "torch.all"
-    onnx = "Cast and ReduceMin"
     examples = ("x = input 8; x > 0 -> all axis=-1",)
 
 
 class Cumulative(Operator):
-    """Of all elements of an axis up to each."""
+    """Reduces all elements of an axis up to each."""
 
+    x = Input()
     axis = Arg(AXIS, positional=True, alias="dim")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         normalize_axis(self.name, self.axis, x)
         return (x.with_dtype(_summed(x.dtype)),)
 
 
 class Cumsum(Cumulative):
-    """The sum of all elements up to each; of integers and truth values, an int64."""
+    """The cumulative sum; int64 for integers and booleans."""
 
     name = "cumsum"
-    torch = "torch.cumsum"
-    onnx = "CumSum"
     examples = ("input [T] -> cumsum axis=1",)
 
 
 class Cumprod(Cumulative):
-    """The product of all elements up to each; of integers and truth values, an int64."""
+    """The cumulative product; int64 for integers and booleans."""
 
     name = "cumprod"
-    torch = "torch.cumprod"
-    onnx = "Pad, Slice and Mul, or Where and ReduceProd"
     examples = ("input 8 -> cumprod axis=1",)

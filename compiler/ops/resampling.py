@@ -1,7 +1,7 @@
-"""The same image with more or fewer places: resized as a whole, or read at places that a grid tells.
+"""Images at another resolution: resized as a whole, or sampled at the positions of a grid.
 
 In: `[N, C, ...]` with one to three spatial axes. Out: the same with other spatial sizes. Always: sizes by `scale` are rounded down, as
-PyTorch has it; of sizes known only at run time, only a `scale` with a denominator of a power of two tells such a size.
+in PyTorch; of sizes known only at run time, only with a `scale` whose denominator is a power of two is such a size known.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, TypeVar
 from netc.dsl.record import Record
 
 from ..dims import Dim, SymDim, advice, bounds, show
-from ..errors.base import STAGE, argument, input_
-from ..errors.operators import BadArgument, DTypeMismatch, EmptyResult, Unprovable, WrongRank, WrongSize
+from ..errors.base import STAGE, argument
+from ..errors.operators import BadArgument, EmptyResult, NeedsFloat, Unprovable, WrongRank, WrongSize
 from ..ir.types import Shape, TensorType, show_shape
 from .base import Arg, Operator, OperatorError, OpInputs, numel
-from .kinds import BOOL, SIZE, InvalidArgument, Kind, ListKind, NumberKind, WordKind
-from .learned import float_input
+from .element_types import BYTES, FLOATS
+from .kinds import FLAG, SIZE, InvalidArgument, Kind, ListKind, NumberKind, WordKind
+from .operand import SPATIAL, Input, axes
 from .windows import spatial_axes
 
 if TYPE_CHECKING:
@@ -28,29 +29,29 @@ FINEST = 2**10
 HALF_A_STEP = 2.0**-54
 """A relative error that rounding a whole product to float64 takes back: its neighbours are farther than twice that of it."""
 LARGEST = 2**20
-"""Sizes that are tried one by one, and no axis is larger."""
+"""The greatest size that is tried; no axis is larger."""
 _NEAREST = ("nearest", "nearest-exact")
 _AXES = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2, "lanczos": 2}
-"""How many spatial axes these modes are for; the others take any."""
+"""The number of spatial axes of these modes; the others take any."""
 _BY_AXES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 _SMOOTH = ("bilinear", "bicubic", "lanczos")
-"""Modes that `antialias` goes with."""
+"""Modes that have `antialias`."""
 _TAPS = {"linear": 2, "bilinear": 4, "trilinear": 8, "bicubic": 16, "lanczos": 36}
-"""How many elements of the input are weighed for one of the result."""
+"""The number of elements of the input that are weighted for one of the result."""
 
 
 Size = TypeVar("Size")
 
 
 class ModeKind(WordKind):
-    """PyTorch's words; `nearest_exact` stands for its "nearest-exact", which cannot be written bare."""
+    """PyTorch's words; `nearest_exact` is its "nearest-exact", which cannot be written bare."""
 
     def convert(self, value: object) -> str:
         return super().convert(value.replace("-", "_") if isinstance(value, str) else value).replace("_", "-")
 
 
 class FactorKind(Kind["int | float"]):
-    """A number above 0, whole ones as integers."""
+    """A number above 0, integral floats as integers."""
 
     inner = NumberKind(above=0)
 
@@ -65,7 +66,7 @@ class FactorKind(Kind["int | float"]):
 
 
 class Stretch(Record):
-    """How one axis is resized: from one size to another, by `scale` if that is what places are told by."""
+    """How one axis is resized: from one size to another, by `scale` if positions are computed from that."""
 
     size: Dim
     result: Dim
@@ -73,7 +74,7 @@ class Stretch(Record):
 
     @property
     def ratio(self) -> Fraction | None:
-        """How many times larger the result is; None if that is known only at run time."""
+        """The size of the result divided by that of the input; None if that is known only at run time."""
         from fractions import Fraction
 
         if self.scale is not None:
@@ -83,7 +84,7 @@ class Stretch(Record):
 
 
 def _missed(near: Fraction, scale: float, highest: int | None) -> int | None:
-    """The least size, up to the highest, of which PyTorch's product falls below that with the fraction. Only a whole product can."""
+    """The least size, up to the highest, whose product is less in PyTorch than with the fraction. Only an integral product can be."""
     step = near.denominator
     stop = LARGEST if highest is None else min(highest, LARGEST)
     return next((size for size in range(step, stop + 1, step) if int(size * scale) != size * near.numerator // step), None)
@@ -92,27 +93,26 @@ def _missed(near: Fraction, scale: float, highest: int | None) -> int | None:
 class Upsample(Operator):
     """Resizes the spatial axes to `size`, or by the factor `scale`; smaller too.
 
-    `align_corners` lays the centres of the outermost elements on each other, not their outer edges. `recompute_scale_factor` makes
-    `scale` tell the size alone. `antialias` weighs a wider surrounding where the result is smaller; `lanczos` needs it. Weights of uint8
-    and `lanczos` are for the CPU only.
+    `align_corners` aligns the centres of the outermost elements, not their outer edges. `recompute_scale_factor` makes
+    `scale` determine the size only. `antialias` weights a wider neighbourhood where the result is smaller; `lanczos` needs it. uint8
+    with weights, and `lanczos`, are for the CPU only.
     """
 
     name = "upsample"
-    torch = "torch.nn.Upsample, torch.nn.functional.interpolate"
-    onnx = "Resize, Gather, AveragePool or MatMul"
     spatial = True
+    x = Input(FLOATS | BYTES, SPATIAL)
     size = Arg(ListKind(SIZE, scalar=True, least=1), default=None)
     scale = Arg(ListKind(FactorKind(), scalar=True, least=1), default=None, alias="scale_factor")
     mode = Arg(ModeKind("nearest", "nearest_exact", "linear", "bilinear", "trilinear", "bicubic", "lanczos", "area"), default="nearest")
-    align_corners = Arg(BOOL, default=None)
-    recompute_scale_factor = Arg(BOOL, default=False)
-    antialias = Arg(BOOL, default=False)
+    align_corners = Arg(FLAG, default=None)
+    recompute_scale_factor = Arg(FLAG, default=False)
+    antialias = Arg(FLAG, default=False)
     examples = ("input 8xHxW -> upsample scale=2", "input 3x20x20 -> upsample size=32x32 mode=bilinear align_corners=true")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
-        if x.dtype.kind != "uint" or self.mode not in (*_NEAREST, *_SMOOTH):
-            float_input(self.name, given)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
+        if not x.dtype.is_float and self.mode not in (*_NEAREST, *_SMOOTH):
+            raise OperatorError(NeedsFloat(self.name, x), given.at("x"))
         self._check_mode(x)
         self._check_options()
         sizes: Shape = (*x.shape[:2], *(s.result for s in self.stretches(x)))
@@ -159,10 +159,10 @@ class Upsample(Operator):
         if self.size is not None:
             results = self._each(self.size, "size", x)
             return tuple(Stretch(size, result) for size, result in zip(x.shape[2:], results, strict=True))
-        told = not self.recompute_scale_factor and self.mode != "area"
+        positioned = not self.recompute_scale_factor and self.mode != "area"
         scales = self._each(self.scale, "scale", x)
         pairs = zip(x.shape[2:], scales, strict=True)
-        return tuple(Stretch(size, self._scaled(size, scale), scale if told else None) for size, scale in pairs)
+        return tuple(Stretch(size, self._scaled(size, scale), scale if positioned else None) for size, scale in pairs)
 
     def _each(self, values: tuple[Size, ...], name: str, x: TensorType) -> tuple[Size, ...]:
         axes = x.rank - 2
@@ -181,7 +181,7 @@ class Upsample(Operator):
         return size * numerator // denominator
 
     def _fraction(self, size: SymDim, scale: int | float) -> Fraction:
-        """What a size known only at run time is multiplied with, before it is rounded down.
+        """The factor of a size known only at run time, before it is rounded down.
 
         PyTorch multiplies in float64, by the number next to 0.7; the product is rounded, mostly to what 7/10 gives, and now and then to
         the number below it. Where that may be, the fraction is not enough.
@@ -205,38 +205,33 @@ class Upsample(Operator):
         raise OperatorError(BadArgument(self.name, "scale", str(scale), needed, help_), argument("scale"))
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """A multiply-add for each element that is weighed; a wider surrounding of `antialias` is not counted."""
+        """A multiply-add for each element that is weighted; the wider neighbourhood of `antialias` is not counted."""
         if self.mode == "area":
-            return numel(given[0].shape)
+            return numel(given.x.shape)
         return 2 * _TAPS.get(self.mode, 0) * numel(results[0].shape)
 
 
 class GridSample(Operator):
-    """Reads an image at places: each of the grid's last axis, x first, from -1 at one edge of the image to 1 at the other.
+    """Samples an image at positions: the grid's last axis has the coordinates, x first, from -1 at one edge of the image to 1 at the other.
 
-    `align_corners` takes the edges to be the centres of the outermost elements. Beyond them there is what `padding_mode` tells.
+    `align_corners` takes the edges to be the centres of the outermost elements. Beyond them, `padding_mode` applies.
     """
 
     name = "grid_sample"
-    torch = "torch.nn.functional.grid_sample"
-    onnx = "GridSample"
-    inputs = ("x", "grid")
     spatial = True
+    x = Input(FLOATS, axes("N C ...", "[N, C, height, width] or [N, C, depth, height, width]", least=4, most=5))
+    grid = Input(FLOATS, axes("N ... n"), like="x")
     mode = Arg(WordKind("bilinear", "nearest", "bicubic"), default="bilinear")
     padding_mode = Arg(WordKind("zeros", "border", "reflection"), default="zeros")
-    align_corners = Arg(BOOL, default=False)
+    align_corners = Arg(FLAG, default=False)
     examples = ("x = input 3x8x8; grid = input [5, 6, 2]; (x, grid) -> grid_sample",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x, grid = (float_input(self.name, given, index) for index in (0, 1))
-        if x.dtype != grid.dtype:
-            raise OperatorError(DTypeMismatch(self.name, x, grid), input_(1))
-        if x.rank not in (4, 5):
-            raise OperatorError(WrongRank(self.name, "[N, C, height, width] or [N, C, depth, height, width]", x), input_(0))
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x, grid = given.x, given.grid
         axes = x.rank - 2
         needed = f"a grid [N, {'height, width' if axes == 2 else 'depth, height, width'}, {axes}]"
         if grid.rank != x.rank:
-            raise OperatorError(WrongRank(self.name, needed, grid), input_(1))
+            raise OperatorError(WrongRank(self.name, needed, grid), given.at("grid"))
         self._refuse_unless(grid.shape[-1], axes, f"{needed}, one coordinate for each spatial axis", given)
         batch = f"a grid for each of the {show(x.shape[0])} images of {show_shape(x.shape)}"
         self._refuse_unless(grid.shape[0], x.shape[0], batch, given)
@@ -248,12 +243,12 @@ class GridSample(Operator):
     def _refuse_unless(self, found: Dim, wanted: Dim, needed: str, given: OpInputs) -> None:
         same = given.facts.equal(found, wanted)
         if same is False:
-            raise OperatorError(WrongSize(self.name, needed, given[1]), input_(1))
+            raise OperatorError(WrongSize(self.name, needed, given.grid), given.at("grid"))
         if same is None:
-            raise OperatorError(Unprovable(self.name, wanted, found, f"it needs {needed}", advice(wanted, found) or ""), input_(1))
+            raise OperatorError(Unprovable(self.name, wanted, found, f"it needs {needed}", advice(wanted, found) or ""), given.at("grid"))
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """A multiply-add for each element that is weighed."""
+        """A multiply-add for each element that is weighted."""
         along = {"nearest": 0, "bilinear": 2, "bicubic": 4}[self.mode]
-        taps = along**2 if given[0].rank == 4 else along**3
+        taps = along**2 if given.x.rank == 4 else along**3
         return 2 * taps * numel(results[0].shape)

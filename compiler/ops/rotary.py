@@ -1,52 +1,50 @@
-"""Rotary position embedding: what attention compares is turned by an angle that grows with its position.
+"""Rotary position embedding: queries and keys are rotated by an angle that grows with their position.
 
 In: queries or keys, `[..., T, D]`, and perhaps the position of each. Out: a tensor of the same type. Always: the angles are computed in
-float32 (float64 for float64) and only their cosines and sines rounded to the input's type, as in the models that have been published.
+float32 (float64 for float64) and only their cosines and sines rounded to the input's type, as in published models.
 """
 
 from __future__ import annotations
 
 from ..dims import Dim, advice, advice_divides, show
-from ..errors.base import STAGE, argument, input_
-from ..errors.operators import BadArgument, NeedsInteger, Unprovable, UnprovableMultiple, WrongRank, WrongSize
+from ..errors.base import STAGE, argument
+from ..errors.operators import BadArgument, Unprovable, UnprovableMultiple, WrongRank, WrongSize
 from ..errors.shape import UnprovableSize
 from ..ir.types import Shape, TensorType, show_shape
 from .base import Arg, Operator, OperatorError, OpInputs, numel
-from .kinds import BOOL, IntKind, NumberKind
-from .learned import float_input
-from .slicing import at_least_text
+from .conditions import at_least_text
+from .element_types import FLOATS, INTEGERS
+from .kinds import FLAG, IntKind, NumberKind
+from .operand import Input, axes
 
 
 class Rotary(Operator):
-    """Rotary position embedding: turns each pair of features by `position / base ** (2 i / dims)`, as the i-th pair.
+    """Rotary position embedding: rotates the i-th pair of features by `position / base ** (2 i / dims)`.
 
     The pairs are features `i` and `i + dims / 2`, as in Llama and GPT-NeoX, or with `interleaved` `2 i` and `2 i + 1`, as in GPT-J. Only
-    the first `dims` features are turned, by default all. Positions count from 0; a second input, `[N, T]` or `[T]`, says them.
+    the first `dims` features are rotated, by default all. Positions count from 0; a second input, `[N, T]` or `[T]`, gives them.
     """
 
     name = "rotary"
-    torch = "cos and sin of torch.arange"
-    onnx = "RotaryEmbedding"
-    inputs = ("x", "positions?")
+    x = Input(FLOATS, axes("... T D", "[N, heads, T, features] or [N, T, features]"))
+    positions = Input(INTEGERS, axes("... T"), optional=True)
     base = Arg(NumberKind(above=0), default=10000)
     dims = Arg(IntKind(2), default=None)
-    interleaved = Arg(BOOL, default=False)
+    interleaved = Arg(FLAG, default=False)
     examples = (
         "input 8xTx64 -> rotary",
         "q = input 8xTx64; positions = input [T] int64; (q, positions) -> rotary base=500000 dims=32",
     )
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = float_input(self.name, given)
-        if x.rank < 2:
-            raise OperatorError(WrongRank(self.name, "[N, heads, T, features] or [N, T, features]", x), input_(0))
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         self._refuse_features(given, x)
-        if len(given) > 1:
+        if "positions" in given:
             self._refuse_positions(given, x)
         return (x,)
 
     def turned(self, x: TensorType) -> Dim:
-        """How many features are turned."""
+        """The number of features that are rotated."""
         return x.shape[-1] if self.dims is None else self.dims
 
     def _refuse_features(self, given: OpInputs, x: TensorType) -> None:
@@ -55,7 +53,7 @@ class Rotary(Operator):
             even = facts.divides(2, size)
             if even is False:
                 hint = f"turn only some of them: `dims={show(size - 1)}`" if size != 1 else ""
-                raise OperatorError(WrongSize(self.name, "an even number of features", x, hint), input_(0))
+                raise OperatorError(WrongSize(self.name, "an even number of features", x, hint), given.at("x"))
             if even is None:
                 raise OperatorError(UnprovableMultiple(self.name, 2, size, advice_divides(2, size)), STAGE)
             return
@@ -70,22 +68,20 @@ class Rotary(Operator):
             raise OperatorError(UnprovableSize(need, f"`{self.name}` needs it", at_least_text(size, self.dims)), argument("dims"))
 
     def _refuse_positions(self, given: OpInputs, x: TensorType) -> None:
-        positions = given[1]
-        if not positions.dtype.is_integer:
-            raise OperatorError(NeedsInteger(self.name, positions), input_(1))
+        positions = given.positions
         each: Shape = (x.shape[-2],)
         forms = [each, (x.shape[0], *each)] if x.rank > 2 else [each]
         needed = "positions of shape " + " or ".join(show_shape(f) for f in forms)
         wanted = next((f for f in forms if len(f) == positions.rank), None)
         if wanted is None:
-            raise OperatorError(WrongRank(self.name, needed, positions), input_(1))
+            raise OperatorError(WrongRank(self.name, needed, positions), given.at("positions"))
         for found, size in zip(positions.shape, wanted, strict=True):
             same = given.facts.equal(found, size)
             if same is False:
-                raise OperatorError(WrongSize(self.name, needed, positions), input_(1))
+                raise OperatorError(WrongSize(self.name, needed, positions), given.at("positions"))
             if same is None:
                 raise OperatorError(Unprovable(self.name, size, found, f"it takes {needed}", advice(size, found) or ""), STAGE)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """Two products and a sum for each feature that is turned; the cosines and sines, which all heads share, are not counted."""
+        """Two products and a sum for each feature that is rotated; the cosines and sines, which all heads share, are not counted."""
         return 3 * numel(results[0].shape[:-1]) * self.turned(results[0])

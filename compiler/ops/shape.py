@@ -1,19 +1,21 @@
-"""Other shapes of the same elements: joined, divided, reordered, added and dropped axes."""
+"""Changes of shape: axes joined, divided, reordered, added and removed."""
 
 from __future__ import annotations
 
 from ..dims import Dim, SymDim, advice, advice_divides, bounds, show
-from ..errors.base import Location, Problem, argument, input_
-from ..errors.operators import BadArgument, BadAxis, EmptyResult, UnprovableMultiple, WrongRank
+from ..errors.base import Location, Problem, argument
+from ..errors.operators import BadArgument, BadAxis, EmptyResult, UnprovableMultiple
 from ..errors.shape import CannotExpand, ElementCount, NoPlaceForAxis, NotAPermutation, NothingToSqueeze, UnprovableCount, UnprovableSize
 from ..ir.types import Shape, TensorType, show_shape
 from .axes import front_axes, normalize_axis
 from .base import Arg, Operator, OperatorError, OpInputs, numel
+from .element_types import ANY
 from .kinds import AXES, AXIS, DTYPE, SHAPE
+from .operand import SOME_AXES, Input
 
 
 class Layout(Operator):
-    """An operator that moves elements and computes nothing."""
+    """An operator that only moves elements."""
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
@@ -23,14 +25,13 @@ class Flatten(Layout):
     """Joins the axes from `start` to `end` into one."""
 
     name = "flatten"
-    torch = "torch.nn.Flatten, torch.flatten"
-    onnx = "Flatten, or Reshape"
+    x = Input()
     start = Arg(AXIS, default=1, positional=True, alias="start_dim")
     end = Arg(AXIS, default=-1, positional=True, alias="end_dim")
     examples = ("input 8x4x4 -> flatten -> dense 10", "input 8xHxW -> flatten 2")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         first, last = self.span(x)
         if first > last:
             needed = f"must not come after `end`, which is axis {last}"
@@ -46,16 +47,13 @@ class Unflatten(Layout):
     """Divides an axis into several; one size may be -1."""
 
     name = "unflatten"
-    torch = "torch.nn.Unflatten, torch.unflatten"
-    onnx = "Reshape"
+    x = Input(ANY, SOME_AXES)
     axis = Arg(AXIS, positional=True, alias="dim")
     sizes = Arg(SHAPE, positional=True)
     examples = ("input [T, 512] -> unflatten 2 [8, 64]", "input 12 -> unflatten 1 [3, -1]")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
-        if x.rank == 0:
-            raise OperatorError(WrongRank(self.name, "at least one axis", x), input_(0))
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         axis = normalize_axis(self.name, self.axis, x)
         if not self.sizes:
             raise OperatorError(BadArgument(self.name, "sizes", "[]", "must have at least one entry"), argument("sizes"))
@@ -68,18 +66,17 @@ class Reshape(Layout):
     """The same elements in another shape, the batch axis included; one size may be -1."""
 
     name = "reshape"
-    torch = "torch.reshape"
-    onnx = "Reshape"
+    x = Input()
     shape = Arg(SHAPE, positional=True)
     examples = ("input 768x14x14 -> reshape [N, 768, 196]", "input [T, 12] -> reshape [N, T, 3, -1]")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         return (x.with_shape(fitted(self.name, show_shape(x.shape), x.shape, self.shape, given, argument("shape"))),)
 
 
 def fitted(operator: str, what: str, before: Shape, sizes: Shape, given: OpInputs, at: Location) -> Shape:
-    """`sizes` with the open one, -1, worked out; refused unless they hold as many elements as the axes `before`."""
+    """`sizes` with the open one, -1, computed; refused unless their number of elements is that of the axes `before`."""
     open_ = [i for i, size in enumerate(sizes) if size == -1]
     if len(open_) > 1:
         raise OperatorError(BadArgument(operator, at.name, show_shape(sizes), "may have one -1"), at)
@@ -102,7 +99,7 @@ def fitted(operator: str, what: str, before: Shape, sizes: Shape, given: OpInput
 
 
 def _uncommon(before: Shape, after: Shape) -> tuple[Dim, Dim]:
-    """The numbers of elements of both, less what they have in common."""
+    """The numbers of elements of both, without the sizes they have in common."""
     left = list(after)
     rest: list[Dim] = []
     for size in before:
@@ -114,7 +111,7 @@ def _uncommon(before: Shape, after: Shape) -> tuple[Dim, Dim]:
 
 
 def _miscount(operator: str, what: str, before: Shape, sizes: Shape, open_: bool) -> Problem:
-    """Too many elements, or too few; or so if nothing more is known of the dimensions."""
+    """Too many elements, or too few; or not known, for what is known of the dimensions."""
     found, needed = numel(before), numel(sizes)
     if before and isinstance(before[0], SymDim) and before[0] not in sizes and found == before[0] * needed:
         suggestion = f"the batch axis is part of the shape: `{show_shape((before[0], *sizes))}`"
@@ -125,16 +122,15 @@ def _miscount(operator: str, what: str, before: Shape, sizes: Shape, open_: bool
 
 
 class Permute(Layout):
-    """The axes in another order."""
+    """Reorders the axes."""
 
     name = "permute"
-    torch = "torch.permute"
-    onnx = "Transpose"
+    x = Input()
     axes = Arg(AXES, positional=True, alias="dims")
     examples = ("input 3x8x8 -> permute [0, 2, 3, 1]",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         for axis in self.axes:
             if not -x.rank <= axis < x.rank:
                 raise OperatorError(BadAxis(self.name, axis, x), argument("axes"))
@@ -151,14 +147,13 @@ class Transpose(Layout):
     """Swaps two axes."""
 
     name = "transpose"
-    torch = "torch.transpose"
-    onnx = "Transpose"
+    x = Input()
     a = Arg(AXIS, positional=True, alias="dim0")
     b = Arg(AXIS, positional=True, alias="dim1")
     examples = ("input [T, 64] -> transpose 1 2",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         return (x.with_shape(tuple(x.shape[axis] for axis in self.order(x))),)
 
     def order(self, x: TensorType) -> tuple[int, ...]:
@@ -168,22 +163,21 @@ class Transpose(Layout):
 
 
 class Squeeze(Layout):
-    """Drops axes of size 1: the given ones, or all that are known to be."""
+    """Removes axes of size 1: the given ones, or all that are known to be."""
 
     name = "squeeze"
-    torch = "torch.squeeze"
-    onnx = "Squeeze"
+    x = Input()
     axis = Arg(AXES, default=None, positional=True, alias="dim")
     examples = ("input [T, 1] -> squeeze axis=-1", "input 8x1x1 -> squeeze")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         dropped = self.dropped(given)
         return (x.with_shape(tuple(size for axis, size in enumerate(x.shape) if axis not in dropped)),)
 
     def dropped(self, given: OpInputs) -> tuple[int, ...]:
-        """The axes that vanish, counted from the front."""
-        x, facts = given[0], given.facts
+        """The axes that are removed, counted from the front."""
+        x, facts = given.x, given.facts
         if self.axis is None:
             return tuple(axis for axis, size in enumerate(x.shape) if facts.equal(size, 1))
         named = front_axes(self.name, self.axis, x)
@@ -195,22 +189,21 @@ class Squeeze(Layout):
         return tuple(axis for axis in named[: x.rank] if facts.equal(x.shape[axis], 1))
 
     def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
-        x, dropped = given[0], self.dropped(given)
+        x, dropped = given.x, self.dropped(given)
         kept = [] if self.axis is None else [axis for axis in front_axes(self.name, self.axis, x)[: x.rank] if axis not in dropped]
         return tuple((NothingToSqueeze(axis, x), argument("axis")) for axis in kept)
 
 
 class Unsqueeze(Layout):
-    """A new axis of size 1."""
+    """Adds an axis of size 1."""
 
     name = "unsqueeze"
-    torch = "torch.unsqueeze"
-    onnx = "Unsqueeze"
+    x = Input()
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("input [T] -> unsqueeze 1",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         if not -x.rank - 1 <= self.axis <= x.rank:
             raise OperatorError(NoPlaceForAxis(self.name, self.axis, x), argument("axis"))
         axis = self.place(x)
@@ -222,16 +215,15 @@ class Unsqueeze(Layout):
 
 
 class Expand(Layout):
-    """Repeats along axes of size 1; -1 keeps a size; more sizes than axes make new axes in front."""
+    """Broadcasts axes of size 1 to other sizes; -1 keeps a size; more sizes than axes add axes in front."""
 
     name = "expand"
-    torch = "torch.Tensor.expand"
-    onnx = "Expand"
+    x = Input()
     shape = Arg(SHAPE, positional=True)
     examples = ("x = input 3; token = param [1, 1, 8] as token; token -> expand [N, -1, -1]",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         if len(self.shape) < x.rank:
             needed = f"must have at least one entry for each of the {x.rank} axes of {show_shape(x.shape)}"
             raise OperatorError(BadArgument(self.name, "shape", show_shape(self.shape), needed), argument("shape"))
@@ -247,7 +239,7 @@ class Expand(Layout):
         return (x.with_shape(sizes),)
 
     def _size(self, axis: int, front: int, given: OpInputs) -> Dim:
-        x, new = given[0], self.shape[front + axis]
+        x, new = given.x, self.shape[front + axis]
         old = x.shape[axis]
         if new == -1 or old == 1:
             return old if new == -1 else new
@@ -261,7 +253,7 @@ class Expand(Layout):
 
     def kept(self, given: OpInputs) -> tuple[bool, ...]:
         """For each axis of the result, whether it is one of the input that keeps its size."""
-        x = given[0]
+        x = given.x
         front = len(self.shape) - x.rank
         keeps = [new == -1 or old != 1 or new == 1 for old, new in zip(x.shape, self.shape[front:], strict=True)]
         return (False,) * front + tuple(keeps)
@@ -271,11 +263,10 @@ class Cast(Layout):
     """Converts the elements to another type."""
 
     name = "cast"
-    torch = "torch.Tensor.to"
-    onnx = "Cast"
     pointwise = True
+    x = Input()
     dtype = Arg(DTYPE, positional=True)
     examples = ("input 3 int64 -> cast float32",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        return (given[0].with_dtype(self.dtype),)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        return (given.x.with_dtype(self.dtype),)

@@ -1,18 +1,20 @@
-"""Parts of a tensor, and more of it: slices, padding, repetition, and the same elements in another order along an axis."""
+"""Slices, padding, repetition, and other orders of the elements along an axis."""
 
 from __future__ import annotations
 
 from math import isfinite, trunc
 
 from ..dims import Dim, SymDim, bounds, maximum, minimum, show
-from ..dims.polynomial import constant_of
-from ..errors.base import argument, input_
+from ..errors.base import argument
 from ..errors.operators import BadArgument, EmptyResult, WrongRank
 from ..errors.shape import BadIndex, PadTooLarge, UnprovableSize
 from ..ir.types import DType, Shape, TensorType, show_shape
 from .axes import front_axes, normalize_axis
 from .base import Arg, OperatorError, OpInputs, numel
+from .conditions import at_least_text
+from .element_types import ANY
 from .kinds import AXES, AXIS, COUNT, DIM, INT, SCALAR, SIZE, ListKind, WordKind
+from .operand import SOME_AXES, Input
 from .shape import Layout
 
 
@@ -24,28 +26,19 @@ def _not_empty(operator: str, shape: Shape, place: str) -> Shape:
     return shape
 
 
-def at_least_text(size: Dim, least: Dim) -> str:
-    """The `where` that says so, numbers on the right: `T >= 2` rather than `T - 2 >= 0`."""
-    number = constant_of(size - least)
-    return f"{show(size - least - number)} >= {-number}"
-
-
 class Slice(Layout):
     """Every `step`-th element of an axis, from `start` to before `stop`; negative ones count from the end."""
 
     name = "slice"
-    torch = "x[:, start:stop:step]"
-    onnx = "Slice"
+    x = Input(ANY, SOME_AXES)
     axis = Arg(AXIS, positional=True, alias="dim")
     start = Arg(DIM, default=0, positional=True)
     stop = Arg(DIM, default=None, positional=True)
     step = Arg(COUNT, default=1, positional=True)
     examples = ("input [T, 8] -> slice axis=1 stop=-1", "input [10] -> slice 1 2 8 2")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
-        if x.rank == 0:
-            raise OperatorError(WrongRank(self.name, "at least one axis", x), input_(0))
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         axis = normalize_axis(self.name, self.axis, x)
         facts, size = given.facts, x.shape[axis]
         start = self._offset(self.start, size, given, "start")
@@ -58,7 +51,7 @@ class Slice(Layout):
         return (x.with_shape(_not_empty(self.name, (*x.shape[:axis], length, *x.shape[axis + 1 :]), place)),)
 
     def _offset(self, end: Dim, size: Dim, given: OpInputs, place: str) -> Dim:
-        """How far `end` is from the front, within the axis: Python's rule for slices."""
+        """The distance of `end` from the front, within the axis, by Python's rule for slices."""
         facts = given.facts
         positive = facts.at_least(end, 0)
         if positive is None:
@@ -71,25 +64,22 @@ class Slice(Layout):
 
 
 class Select(Layout):
-    """One element of an axis, which vanishes."""
+    """One element of an axis, which is removed."""
 
     name = "select"
-    torch = "torch.select, x[:, index]"
-    onnx = "Gather"
+    x = Input(ANY, SOME_AXES)
     axis = Arg(AXIS, positional=True, alias="dim")
     index = Arg(DIM, positional=True)
     examples = ("input [T, 8] -> select 1 0", "input [T, 8] -> select axis=1 index=-1")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
-        if x.rank == 0:
-            raise OperatorError(WrongRank(self.name, "at least one axis", x), input_(0))
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         axis = normalize_axis(self.name, self.axis, x)
         self._must_exist(axis, given)
         return (x.with_shape((*x.shape[:axis], *x.shape[axis + 1 :])),)
 
     def _must_exist(self, axis: int, given: OpInputs) -> None:
-        x, facts = given[0], given.facts
+        x, facts = given.x, given.facts
         size, index = x.shape[axis], self.index
         positive = facts.at_least(index, 0)
         if positive is None:
@@ -105,18 +95,17 @@ class Select(Layout):
 
 
 class Pad(Layout):
-    """Adds elements around axes: `[left, right, top, bottom]`, the last axis first; negative amounts cut off."""
+    """Adds elements around axes: `[left, right, top, bottom]`, the last axis first; negative amounts remove elements."""
 
     name = "pad"
-    torch = "torch.nn.functional.pad"
-    onnx = "Pad"
+    x = Input()
     padding = Arg(ListKind(INT), positional=True, alias="pad")
     mode = Arg(WordKind("constant", "reflect", "replicate", "circular"), default="constant")
     value = Arg(SCALAR, default=0)
     examples = ("input 3x8x8 -> pad [1, 1, 2, 2]", "input 3x8x8 -> pad [1, 1, 1, 1] mode=reflect", "input [T] -> pad [1, 0] value=-1")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         amounts = self._checked(x)
         if self.mode == "constant":
             self.fill(x.dtype)
@@ -130,7 +119,7 @@ class Pad(Layout):
         return (x.with_shape(_not_empty(self.name, tuple(sizes), "padding")),)
 
     def amounts(self, rank: int) -> dict[int, tuple[int, int]]:
-        """What is added before and after each axis that was named."""
+        """The amounts added before and after each axis that was named."""
         return {rank - 1 - i // 2: (self.padding[i], self.padding[i + 1]) for i in range(0, len(self.padding), 2)}
 
     def _checked(self, x: TensorType) -> dict[int, tuple[int, int]]:
@@ -159,11 +148,11 @@ class Pad(Layout):
             )
 
     def _check_source(self, axis: int, before: int, after: int, given: OpInputs) -> None:
-        """Reflection needs more elements than it makes; wrapping as many, besides those that are cut off."""
+        """Reflection needs more elements than it adds; wrapping needs the same number, without those that are removed."""
         amount = max(before, after)
         if amount <= 0 or self.mode not in ("reflect", "circular"):
             return
-        x = given[0]
+        x = given.x
         size = x.shape[axis]
         needed = amount + 1 if self.mode == "reflect" else amount - min(before, after, 0)
         enough = given.facts.at_least(size, needed)
@@ -174,8 +163,9 @@ class Pad(Layout):
             raise OperatorError(UnprovableSize(need, f"`mode={self.mode}` needs it", at_least_text(size, needed)), argument("padding"))
 
     def _check_cut(self, axis: int, cut: int, added: int, given: OpInputs) -> None:
-        """No more can be cut off than there is, even if as much is added. (What only shrinks tells so by its size.)"""
-        x = given[0]
+        """No more can be removed than there is, even if the same amount is added. (Where nothing is added, the size of the result is
+        checked.)"""
+        x = given.x
         if cut >= 0 or self.mode not in ("constant", "circular"):
             return
         enough = given.facts.at_least(x.shape[axis] + cut, 0)
@@ -205,30 +195,28 @@ class Flip(Layout):
     """Reverses the order along axes."""
 
     name = "flip"
-    torch = "torch.flip"
-    onnx = "Slice"
+    x = Input()
     axis = Arg(AXES, positional=True, alias="dims")
     examples = ("input [T, 8] -> flip 1", "input 3x8x8 -> flip [2, 3]")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        front_axes(self.name, self.axis, given[0])
-        return (given[0],)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        front_axes(self.name, self.axis, given.x)
+        return (given.x,)
 
 
 class Roll(Layout):
-    """Shifts along axes, what leaves at one end entering at the other; without `axis`, along all elements in order."""
+    """Shifts elements along axes, from one end back to the other; without `axis`, along all elements in order."""
 
     name = "roll"
-    torch = "torch.roll"
-    onnx = "Slice and Concat"
+    x = Input()
     shifts = Arg(ListKind(INT, scalar=True, least=1), positional=True)
     axis = Arg(AXES, default=None, positional=True, alias="dims")
     examples = ("input 8x8x3 -> roll [-3, -3] axis=[1, 2]", "input [T] -> roll 1 axis=1")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         if x.rank == 0 and self.axis is not None:
-            raise OperatorError(WrongRank(self.name, "at least one axis", x), input_(0))
+            raise OperatorError(WrongRank(self.name, "at least one axis", x), given.at("x"))
         for axis in self.axis or ():
             normalize_axis(self.name, axis, x)
         axes = 1 if self.axis is None else len(self.axis)
@@ -239,16 +227,15 @@ class Roll(Layout):
 
 
 class Tile(Layout):
-    """Repeats the whole tensor along axes; more repeats than axes make new axes in front."""
+    """Repeats the whole tensor along axes; more repeats than axes add axes in front."""
 
     name = "tile"
-    torch = "torch.tile"
-    onnx = "Tile"
+    x = Input()
     repeats = Arg(ListKind(SIZE, scalar=True), positional=True, alias="dims")
     examples = ("input [T, 8] -> tile [1, 1, 2]",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         sizes, repeats = self.aligned(x)
         return (x.with_shape(tuple(size * count for size, count in zip(sizes, repeats, strict=True))),)
 
@@ -262,16 +249,15 @@ class RepeatInterleave(Layout):
     """Repeats each element of an axis; without `axis`, of all elements in order, as one axis."""
 
     name = "repeat_interleave"
-    torch = "torch.repeat_interleave"
-    onnx = "Unsqueeze, Expand and Reshape"
+    x = Input()
     repeats = Arg(SIZE, positional=True)
     axis = Arg(AXIS, default=None, positional=True, alias="dim")
     examples = ("input [2, T, 64] -> repeat_interleave 4 axis=1",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         if x.rank == 0 and self.axis is not None:
-            raise OperatorError(WrongRank(self.name, "at least one axis", x), input_(0))
+            raise OperatorError(WrongRank(self.name, "at least one axis", x), given.at("x"))
         shape, axis = self.spread(x)
         return (x.with_shape((*shape[:axis], shape[axis] * self.repeats, *shape[axis + 1 :])),)
 

@@ -1,7 +1,7 @@
-"""Order along an axis: all elements sorted, or the greatest few.
+"""Order along an axis: all elements sorted, or the greatest.
 
-In: one tensor. Out: its elements in order, and (when unpacked) the places they had. Always: NaN counts as the greatest. Which of equal
-elements comes first is not told, unless `stable` is set: then it is the one that came first.
+In: one tensor. Out: its elements in order, and (when unpacked) their indices. Always: NaN counts as the greatest. Which of equal
+elements comes first is undefined, unless `stable` is set: then their order is kept.
 """
 
 from __future__ import annotations
@@ -13,33 +13,32 @@ from ..errors.shape import UnprovableSize
 from ..ir.types import INT64, TensorType, show_shape
 from .axes import normalize_axis
 from .base import Arg, Operator, OperatorError, OpInputs, numel
-from .indexing import at_most_text
-from .kinds import AXIS, BOOL, SIZE
-from .pointwise import NUMBERS, require_dtype
+from .conditions import at_most_text
+from .element_types import NUMBERS
+from .kinds import AXIS, FLAG, SIZE
+from .operand import Input
 
 
 class _Order(Operator):
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One for each element of the input."""
-        return numel(given[0].shape)
+        return numel(given.x.shape)
 
 
 class Topk(_Order):
-    """The `k` greatest elements of an axis (the least, if `largest` is false), and their places: `(values, places) = x -> topk 3`."""
+    """The `k` greatest elements of an axis (the least, if `largest` is false), and their indices: `(values, indices) = x -> topk 3`."""
 
     name = "topk"
-    torch = "torch.topk"
-    onnx = "TopK"
     extras = True
+    x = Input(NUMBERS)
     k = Arg(SIZE, positional=True)
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
-    largest = Arg(BOOL, default=True)
-    sorted = Arg(BOOL, default=True)
-    examples = ("input [T, 8] -> topk 3", "x = input 8; (values, places) = x -> topk 2 largest=false; out values, places")
+    largest = Arg(FLAG, default=True)
+    sorted = Arg(FLAG, default=True)
+    examples = ("input [T, 8] -> topk 3", "x = input 8; (values, indices) = x -> topk 2 largest=false; out values, indices")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
-        require_dtype(self.name, x, NUMBERS)
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         axis = normalize_axis(self.name, self.axis, x)
         size = x.shape[axis] if x.rank else 1
         enough = given.facts.at_least(size, self.k)
@@ -54,35 +53,33 @@ class Topk(_Order):
 
 
 class Sort(_Order):
-    """The elements in order along an axis, and the places they had: `(values, places) = x -> sort axis=1`."""
+    """The elements in order along an axis, and their indices: `(values, indices) = x -> sort axis=1`."""
 
     name = "sort"
-    torch = "torch.sort"
-    onnx = "TopK"
     extras = True
+    x = Input()
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
-    descending = Arg(BOOL, default=False)
-    stable = Arg(BOOL, default=False)
-    examples = ("input [T, 8] -> sort", "x = input 8; (values, places) = x -> sort descending=true; out values, places")
+    descending = Arg(FLAG, default=False)
+    stable = Arg(FLAG, default=False)
+    examples = ("input [T, 8] -> sort", "x = input 8; (values, indices) = x -> sort descending=true; out values, indices")
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         normalize_axis(self.name, self.axis, x)
         return x, x.with_dtype(INT64)
 
 
 class Argsort(_Order):
-    """The places that the elements of an axis have, in the order of the elements."""
+    """The indices of the elements of an axis, in the order of the elements."""
 
     name = "argsort"
-    torch = "torch.argsort"
-    onnx = "TopK"
+    x = Input()
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
-    descending = Arg(BOOL, default=False)
-    stable = Arg(BOOL, default=False)
+    descending = Arg(FLAG, default=False)
+    stable = Arg(FLAG, default=False)
     examples = ("input [T, 8] -> argsort axis=1",)
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given[0]
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
         normalize_axis(self.name, self.axis, x)
         return (x.with_dtype(INT64),)

@@ -1,6 +1,6 @@
-"""Functions of each element of one tensor: of angles, and hyperbolic ones, with their inverses.
+"""Trigonometric and hyperbolic functions of each element, with their inverses.
 
-Integers become float32, as in PyTorch.
+Integers are converted to float32, as in PyTorch.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ class Sin(Real):
     """The sine."""
 
     name = "sin"
-    torch = "torch.sin"
-    onnx = "Sin"
     examples = ("input 3 -> sin",)
 
 
@@ -21,8 +19,6 @@ class Cos(Real):
     """The cosine."""
 
     name = "cos"
-    torch = "torch.cos"
-    onnx = "Cos"
     examples = ("input 3 -> cos",)
 
 
@@ -30,35 +26,27 @@ class Tan(Real):
     """The tangent."""
 
     name = "tan"
-    torch = "torch.tan"
-    onnx = "Tan"
     examples = ("input 3 -> tan",)
 
 
 class Asin(Real):
-    """The angle whose sine it is; nan beyond -1 and 1."""
+    """The inverse sine; NaN outside -1 to 1."""
 
     name = "asin"
-    torch = "torch.asin"
-    onnx = "Asin"
     examples = ("input 3 -> tanh -> asin",)
 
 
 class Acos(Real):
-    """The angle whose cosine it is; nan beyond -1 and 1."""
+    """The inverse cosine; NaN outside -1 to 1."""
 
     name = "acos"
-    torch = "torch.acos"
-    onnx = "Acos"
     examples = ("input 3 -> tanh -> acos",)
 
 
 class Atan(Real):
-    """The angle whose tangent it is."""
+    """The inverse tangent."""
 
     name = "atan"
-    torch = "torch.atan"
-    onnx = "Atan"
     examples = ("input 3 -> atan",)
 
 
@@ -66,8 +54,6 @@ class Sinh(Real):
     """The hyperbolic sine."""
 
     name = "sinh"
-    torch = "torch.sinh"
-    onnx = "Sinh"
     examples = ("input 3 -> sinh",)
 
 
@@ -75,33 +61,25 @@ class Cosh(Real):
     """The hyperbolic cosine."""
 
     name = "cosh"
-    torch = "torch.cosh"
-    onnx = "Cosh"
     examples = ("input 3 -> cosh",)
 
 
 class Asinh(Real):
-    """The number whose hyperbolic sine it is."""
+    """The inverse hyperbolic sine."""
 
     name = "asinh"
-    torch = "torch.asinh"
-    onnx = "Asinh"
     examples = ("input 3 -> asinh",)
 
 
 class Acosh(Real):
-    """The number whose hyperbolic cosine it is; nan below 1."""
+    """The inverse hyperbolic cosine; NaN below 1."""
 
     name = "acosh"
-    torch = "torch.acosh"
-    onnx = "Acosh"
     examples = ("input 3 -> cosh -> acosh",)
 
 
 class Atanh(Real):
-    """The number whose hyperbolic tangent it is."""
+    """The inverse hyperbolic tangent."""
 
     name = "atanh"
-    torch = "torch.atanh"
-    onnx = "Atanh"
     examples = ("input 3 -> tanh -> atanh",)

@@ -1,4 +1,4 @@
-"""Windows that slide over the spatial axes: what convolutions and pools share.
+"""Windows that slide over the spatial axes, for convolutions and pools.
 
 In: the arguments `kernel`, `stride`, `padding`, `dilation` as they were written (one number, or one for each axis) and the type of the
 input `[N, C, ...]`. Out: one `Window` for each spatial axis, and the sizes it makes. Always: sizes are PyTorch's, symbolic ones too.
@@ -21,8 +21,8 @@ Sizes = int | tuple[int, ...]
 
 
 class Window(Record):
-    """What slides along one axis: `taps` places, `dilation` apart, moved by `stride`, over an input that has `before` and `after` more
-    at its ends."""
+    """What slides along one axis: `taps` elements, `dilation` apart, moved by `stride`, over an input that is padded by `before` and
+    `after` at its ends."""
 
     taps: int
     stride: int = 1
@@ -32,14 +32,14 @@ class Window(Record):
 
     @property
     def span(self) -> int:
-        """How far the window reaches."""
+        """The number of elements from the first tap to the last."""
         return self.dilation * (self.taps - 1) + 1
 
     def padded(self, size: Dim) -> Dim:
         return size + self.before + self.after
 
     def count(self, size: Dim, *, ceil: bool = False) -> Dim:
-        """How many windows fit an axis of that size. `ceil`: the last may reach over the end, but not start behind the input."""
+        """The number of windows that fit an axis of that size. `ceil`: the last may reach over the end, but not start after the input."""
         room = self.padded(size) - self.span
         if ceil:
             room = size + self.before - 1 + min(0, self.after + self.stride - self.span)
@@ -62,7 +62,7 @@ class PaddingKind(Kind["int | tuple[int, ...] | str"]):
 
 
 def spatial_axes(operator: str, x: TensorType) -> int:
-    """How many axes stand behind `[N, C]`: one to three."""
+    """The number of axes after `[N, C]`: one to three."""
     if not 3 <= x.rank <= 5:
         raise OperatorError(WrongRank(operator, FEATURES, x), input_(0))
     return x.rank - 2

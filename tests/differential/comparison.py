@@ -9,7 +9,7 @@ from typing import Any
 
 import netc
 from netc.compiler.dims import Facts
-from netc.compiler.ops.base import OperatorError, OpInputs
+from netc.compiler.ops.base import OperatorError
 from netc.dsl.record import Record
 from tests.differential.known_differences import reason
 from tests.differential.oracle import ask
@@ -33,7 +33,8 @@ def results_of(use: Use) -> int:
     if use.main:
         return 1
     try:
-        return len(use.build().infer(OpInputs(use.inputs, Facts.nothing())))
+        op = use.build()
+        return len(op.infer(op.bind(use.inputs, Facts.nothing())))
     except OperatorError:
         return 1
     except Exception:  # of arguments that its kinds refuse

@@ -71,7 +71,7 @@ def _beyond_64_bits(use: Use) -> bool:
 
 
 def _too_many_operands(use: Use) -> bool:
-    return _argument(use, "other") is not None and len(use.inputs) == len(use.cls.inputs)
+    return _argument(use, "other") is not None and len(use.inputs) == len(use.cls.operands)
 
 
 def _negative_eps(use: Use) -> bool:

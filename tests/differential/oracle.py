@@ -40,6 +40,8 @@ FITS = 2**20
 ENDLESS = 100
 """So many layers are not made in any reasonable time."""
 TRAINED = frozenset(("alpha_dropout", "attention", "channel_dropout", "drop_path", "dropout", "gru", "lstm", "multihead_attention", "rnn"))
+UNCHECKED = frozenset(("conv_transpose",))
+"""Without numbers, PyTorch does not look whether `output_padding` is small enough."""
 NOWHERE = Span(SourceFile("use", ""), 0, 0)
 # PyTorch itself lacks some half kernels on the CPU, which is no answer.
 HALF_IS_MISSING = re.compile(r"not (?:implemented|supported) for '?(?:Half|BFloat16)|Half.*not (?:implemented|supported)")
@@ -77,7 +79,7 @@ def _ask(use: Use, results: int, fill: int) -> Answer:
     if _is_large(use):
         answer = _answer(use, results, fill, "meta")
         if answer.types is None or any(prod(shape) > FITS for _, shape in answer.types):
-            return answer
+            return Answer(None, "the meta device does not check it", unknown=True) if use.operator in UNCHECKED else answer
     return _answer(use, results, fill, "cpu")
 
 
@@ -117,7 +119,7 @@ def _flat(out: Any) -> list[torch.Tensor]:
 
 def _emitted(use: Use, results: int) -> Callable[..., Any]:
     op = use.build()
-    given = OpInputs(use.inputs, Facts.nothing())
+    given = op.bind(use.inputs, Facts.nothing())
     inputs = tuple(Value(t, NOWHERE) for t in use.inputs)
     outputs = tuple(Value(t, NOWHERE) for t in _types(op, given, results))
     specs: tuple[ParameterSpec, ...] = ()
@@ -155,7 +157,7 @@ def _types(op: Operator, given: OpInputs, results: int) -> tuple[TensorType, ...
     try:
         return op.infer(given)[:results]
     except OperatorError:
-        return (given[0],) * results
+        return given.types[:1] * results
 
 
 def _resolved(code: Code) -> Code:

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from netc.compiler.ir.types import DTYPES, TensorType
-from netc.compiler.ops.kinds import BOOL, DTypeKind, Kind, StringKind
+from netc.compiler.ops.kinds import FLAG, DTypeKind, Kind, StringKind
 from tests.differential.use import Use
 
 EXTREMES = (0, -1, 1000, 2**63)
-FRACTIONS = (1e30, -1e30)
-SIGNS = (" ", "(", ")", ".", "-", ">", "1", ",", "_", "z", "Z", "*")
+FLOATS = (1e30, -1e30)
+CHARACTERS = (" ", "(", ")", ".", "-", ">", "1", ",", "_", "z", "Z", "*")
 
 
 def perturbed(use: Use) -> list[Use]:
@@ -70,17 +70,17 @@ def _values(kind: Kind[Any] | None, value: Any) -> Iterator[Any]:
 def _numbers(value: Any) -> Iterator[Any]:
     near = (value + 1, value - 1)
     yield from near
-    yield from (n for n in (*EXTREMES, *(FRACTIONS if isinstance(value, float) else ())) if n not in (*near, value))
+    yield from (n for n in (*EXTREMES, *(FLOATS if isinstance(value, float) else ())) if n not in (*near, value))
 
 
 def _texts(value: str) -> Iterator[str]:
-    """A letter less, a letter twice, two letters swapped, a sign more."""
+    """A letter less, a letter twice, two letters swapped, a character more."""
     for i in range(len(value)):
         head, tail = value[:i], value[i + 1 :]
         yield head + tail
         yield head + 2 * value[i] + tail
         yield head + tail[:1] + value[i] + tail[1:]
-        yield from (head + sign + value[i:] for sign in SIGNS)
+        yield from (head + character + value[i:] for character in CHARACTERS)
 
 
 def _lists(value: tuple[Any, ...]) -> Iterator[Any]:
@@ -112,7 +112,7 @@ def _additions(use: Use) -> Iterator[Use]:
 
 def _others(kind: Kind[Any], default: Any) -> Iterator[Any]:
     """Values for an argument that has this one."""
-    if isinstance(default, bool) or kind is BOOL:
+    if isinstance(default, bool) or kind is FLAG:
         yield not default
     elif kind.words:
         yield from (word for word in kind.words if word != default)

@@ -1,45 +1,80 @@
 """Uses of operators, drawn from what the operators declare of themselves.
 
-In: a class of `Operator.registry`. Out: a hypothesis strategy of `Use`s, nearly all of them valid. Always: tensors are tiny; the values
-of an argument come from its kind, the inputs from the class; family_inputs.py and
-family_arguments.py help where sizes and arguments must go together.
+In: a class of `Operator.registry`. Out: a hypothesis strategy of `Use`s, nearly all of them valid. Always: tensors are tiny; inputs come
+from the declared operands (inputs.py), the values of an argument from its kind, or from special.py for a few operators. What netc refuses
+is drawn again, but not always: then PyTorch is asked whether it refuses too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 from hypothesis import strategies as st
 
-from netc.compiler.ir.types import DTYPES, TensorType
+from netc.compiler.dims import Facts
+from netc.compiler.ir.types import DTYPES
 from netc.compiler.ops import Operator
 from netc.compiler.ops import kinds as k
 from netc.compiler.ops.activation import SlopesKind
-from netc.compiler.ops.base import Arg
+from netc.compiler.ops.base import Arg, OperatorError, Required
+from netc.compiler.ops.joining import PiecesKind
 from netc.compiler.ops.kinds import InvalidArgument, Kind
+from netc.compiler.ops.windows import PaddingKind
 from netc.dsl.record import replace
-from tests.differential.family_arguments import ARGUMENTS
-from tests.differential.family_inputs import INPUTS, RANKS, Draw, Family, broadcasting, dtypes_of, shape, tensor
+from tests.differential.inputs import Draw, Types, form, inputs
+from tests.differential.special import ARGUMENTS, INPUTS
 from tests.differential.use import BATCH, Use
 
 GREATEST = 4
 NUMBERS = (0.5, 1, 2, 0.25, 3, 1.5, 0.1, -1, -0.75, 0, 1000, -1000, 1e30)
+INTEGERS = (0, 1, 2, 3)
+"""Numbers for tensors of integers."""
+OPERANDS = (2, 0.5, 3, -1.5, 1, 4)
+"""Numbers used instead of a tensor."""
 SCALARS = (2, 0.5, 3, -1, 1, 1.5, True, 0, 1e4, -1e30)
+TRIES = 24
+SAME_FORM = 6
+"""The tries with the same number of inputs, ranks and element types: other ones may fit more easily, and are no better for that."""
+LARGEST = 100_000
+"""The number of elements that no result exceeds."""
 
 
 @st.composite
 def uses(draw: Draw, name: str) -> Use:
     """A use of the operator called `name`."""
     cls = Operator.registry[name]
-    types = tuple(INPUTS.get(name, _inputs)(draw, Family(cls, draw(st.sampled_from(dtypes_of(cls))), _rank(draw, cls))))
-    args = _arguments(draw, cls, types)
-    use = Use(name, types, tuple(args.items()))
+    use = _fitting(draw, cls)
     if draw(st.integers(0, 3)) == 0:
         use = _symbolic(draw, use)
-    if len(types) == 1 and draw(st.integers(0, 4)) == 0:
+    if len(use.inputs) == 1 and draw(st.integers(0, 4)) == 0:
         use = Use(use.operator, use.inputs, use.args, use.dims, "part")
     return replace(use, main=True) if cls.extras and draw(st.booleans()) else use
+
+
+def _fitting(draw: Draw, cls: type[Operator]) -> Use:
+    """One that netc accepts, as a rule."""
+    for attempt in range(TRIES if draw(st.integers(0, 7)) else 1):
+        if attempt % SAME_FORM == 0:
+            chosen = form(draw, cls)
+        types = INPUTS[cls.name](draw) if cls.name in INPUTS else inputs(draw, cls, chosen)
+        use = Use(cls.name, types, tuple(_arguments(draw, cls, types).items()))
+        if _accepted(use):
+            break
+    return use
+
+
+def _accepted(use: Use) -> bool:
+    signature = use.cls.signature
+    if not all(_fits(signature[name].kind, value) for name, value in use.args if name in signature):
+        return False
+    op = use.build()
+    try:
+        results = op.infer(op.bind(use.inputs, Facts.nothing()))
+    except OperatorError:
+        return False
+    return all(0 < prod(int(d) for d in t.shape) < LARGEST for t in results)
 
 
 def _symbolic(draw: Draw, use: Use) -> Use:
@@ -53,31 +88,12 @@ def _symbolic(draw: Draw, use: Use) -> Use:
     return Use(use.operator, use.inputs, use.args, ((draw(st.sampled_from(sizes)), "T"),), use.label)
 
 
-# --- inputs ----------------------------------------------------------------------------------------------------------------------
-
-
-def _rank(draw: Draw, cls: type[Operator]) -> int:
-    low, high = RANKS.get(cls.name, (3, 5) if cls.spatial else (0, 4))
-    return draw(st.integers(low, min(high, 4)) if draw(st.integers(0, 5)) else st.integers(low, high))
-
-
-def _inputs(draw: Draw, family: Family) -> list[TensorType]:
-    """As many as the class takes; several broadcast."""
-    low, high = family.cls.arity()
-    count = draw(st.integers(low, high if high is not None else low + 2))
-    if count == 0:
-        return []
-    if count == 1:
-        return [tensor(family.dtype, shape(draw, family.rank))]
-    return broadcasting(draw, family, count)
-
-
 # --- arguments -------------------------------------------------------------------------------------------------------------------
 
 
-def _arguments(draw: Draw, cls: type[Operator], types: tuple[TensorType, ...]) -> dict[str, Any]:
+def _arguments(draw: Draw, cls: type[Operator], types: Types) -> dict[str, Any]:
     """Those that must be given, and some of the others, in the order of the signature."""
-    settled = ARGUMENTS[cls.name](draw, types) if cls.name in ARGUMENTS else {}
+    settled = {**_numbers(draw, cls, types), **(ARGUMENTS[cls.name](draw, types) if cls.name in ARGUMENTS else {})}
     args = {}
     for name, arg in cls.signature.items():
         if name in settled:
@@ -88,11 +104,23 @@ def _arguments(draw: Draw, cls: type[Operator], types: tuple[TensorType, ...]) -
     return {**args, **{name: v for name, v in settled.items() if name not in cls.signature}}
 
 
+def _numbers(draw: Draw, cls: type[Operator], types: Types) -> dict[str, Any]:
+    """Numbers for tensors that are absent."""
+    found: dict[str, Any] = {}
+    for index, (name, operand) in enumerate(cls.operands.items()):
+        if operand.or_number:
+            absent = index >= len(types)
+            found[name] = draw(st.sampled_from(OPERANDS if types[-1].dtype.is_float else INTEGERS[1:])) if absent else None
+            if not absent:
+                found["reverse"] = None
+    return {name: v for name, v in found.items() if name in cls.signature}
+
+
 def _is_required(arg: Arg[Any]) -> bool:
-    return repr(arg.default) == "(required)"
+    return isinstance(arg.default, Required)
 
 
-def value(draw: Draw, kind: Kind[Any], types: tuple[TensorType, ...]) -> Any:
+def value(draw: Draw, kind: Kind[Any], types: Types) -> Any:
     """A value of the kind, for an operator on these inputs."""
     for cls in type(kind).__mro__:
         if cls in VALUES:
@@ -102,19 +130,29 @@ def value(draw: Draw, kind: Kind[Any], types: tuple[TensorType, ...]) -> Any:
     raise NotImplementedError(f"no values of {type(kind).__name__} can be drawn: add it to VALUES in {__name__}")
 
 
-def _rank_of(types: tuple[TensorType, ...]) -> int:
+def _rank_of(types: Types) -> int:
     return max(types[0].rank, 1) if types else 1
 
 
-def _int(draw: Draw, kind: Any, types: tuple[TensorType, ...]) -> int:
+def _int(draw: Draw, kind: Any, types: Types) -> int:
     if kind is k.AXIS:
-        return draw(st.integers(-_rank_of(types), _rank_of(types) - 1))
+        rank = _rank_of(types)
+        return draw(st.sampled_from((-rank - 1, rank))) if draw(st.integers(0, 7)) == 0 else draw(st.integers(-rank, rank - 1))
     low = -2 if kind.low is None else kind.low
     return draw(st.integers(low, low + GREATEST if kind.high is None else min(kind.high, low + GREATEST)))
 
 
-def _number(draw: Draw, kind: Any, types: tuple[TensorType, ...]) -> float:
-    return draw(st.sampled_from([n for n in NUMBERS if _fits(kind, n)]))
+def _size(draw: Draw, kind: Any, types: Types) -> int:
+    """That of an axis, or any; of what need not be a size, a negative one too."""
+    sizes = [int(d) for t in types for d in t.shape]
+    if sizes and draw(st.integers(0, 2)) == 0:
+        return draw(st.sampled_from(sizes))
+    return draw(st.integers(-4 if kind.low is None else kind.low, 6))
+
+
+def _number(draw: Draw, kind: Any, types: Types) -> float:
+    numbers = NUMBERS if not types or types[0].dtype.is_float else INTEGERS
+    return draw(st.sampled_from([n for n in numbers if _fits(kind, n)] or [n for n in NUMBERS if _fits(kind, n)]))
 
 
 def _fits(kind: Kind[Any], number: object) -> bool:
@@ -125,7 +163,7 @@ def _fits(kind: Kind[Any], number: object) -> bool:
     return True
 
 
-def _list(draw: Draw, kind: Any, types: tuple[TensorType, ...]) -> Any:
+def _list(draw: Draw, kind: Any, types: Types) -> Any:
     if kind.item is k.AXIS:
         rank = _rank_of(types)
         axes = draw(st.lists(st.integers(0, rank - 1), min_size=1, max_size=rank, unique=True))
@@ -133,28 +171,69 @@ def _list(draw: Draw, kind: Any, types: tuple[TensorType, ...]) -> Any:
         return axes[0] if kind.scalar and len(axes) == 1 and draw(st.booleans()) else tuple(axes)
     if kind.scalar and draw(st.booleans()):
         return value(draw, kind.item, types)
+    if isinstance(kind.item, k.SizeKind) and draw(st.integers(0, 3)):
+        return _shape(draw, [int(d) for d in types[0].shape] if types else [])
+    if kind.item is k.INT and draw(st.booleans()):
+        return tuple(value(draw, kind.item, types) for _ in range(2 * draw(st.integers(1, _rank_of(types)))))
     return tuple(value(draw, kind.item, types) for _ in range(draw(st.integers(max(kind.least, 1), 3))))
 
 
-def _sizes(draw: Draw, kind: Any, types: tuple[TensorType, ...]) -> Any:
+def _shape(draw: Draw, sizes: list[int]) -> tuple[int, ...]:
+    """Sizes derived from a shape: its last ones, all of it stretched, or factors of one of them or of the whole; one may be open."""
+    match draw(st.integers(0, 3)):
+        case 0:
+            found = sizes[draw(st.integers(0, max(len(sizes) - 1, 0))) :]
+        case 1:
+            found = [draw(st.integers(1, 3)) if size == 1 else size for size in sizes]
+        case 2:
+            found = _factors(draw, draw(st.sampled_from(sizes or [1])))
+        case _:
+            found = _factors(draw, prod(sizes))
+    at = draw(st.integers(0, len(found) - 1)) if found and draw(st.integers(0, 2)) == 0 else None
+    return tuple(-1 if index == at else size for index, size in enumerate(found))
+
+
+def _factors(draw: Draw, whole: int) -> list[int]:
+    """Sizes whose product is `whole`."""
+    sizes: list[int] = []
+    while whole > 1 and len(sizes) < 3:
+        sizes.append(draw(st.sampled_from([n for n in range(1, whole + 1) if whole % n == 0])))
+        whole //= sizes[-1]
+    return [*sizes, whole]
+
+
+def _pieces(draw: Draw, kind: Any, types: Types) -> Any:
+    """A size, or two that add up to that of an axis."""
+    whole = draw(st.sampled_from([int(d) for d in types[0].shape] or [1]))
+    first = draw(st.integers(1, whole))
+    return draw(st.sampled_from((first, (first, whole - first) if first < whole else (first,))))
+
+
+def _padding(draw: Draw, kind: Any, types: Types) -> Any:
+    return draw(st.sampled_from(kind.words)) if draw(st.integers(0, 2)) == 0 else _sizes(draw, kind.sizes, types)
+
+
+def _sizes(draw: Draw, kind: Any, types: Types) -> Any:
     low = kind.one.low or 0
     one = st.integers(low, low + 2)
     return draw(one) if draw(st.booleans()) else tuple(draw(one) for _ in range(max(_rank_of(types) - 2, 1)))
 
 
-def _slopes(draw: Draw, kind: Any, types: tuple[TensorType, ...]) -> Any:
+def _slopes(draw: Draw, kind: Any, types: Types) -> Any:
     return draw(st.sampled_from([1, "channels", types[0].shape[1]] if types[0].rank > 1 else [1]))
 
 
-VALUES: dict[type, Callable[[Draw, Any, tuple[TensorType, ...]], Any]] = {
+VALUES: dict[type, Callable[[Draw, Any, Types], Any]] = {
     k.IntKind: _int,
-    k.SizeKind: lambda draw, kind, types: draw(st.integers(1 if kind.low is None else kind.low, 6)),
+    k.SizeKind: _size,
     k.NumberKind: _number,
-    k.ScalarKind: lambda draw, kind, types: draw(st.sampled_from(SCALARS)),
-    k.BoolKind: lambda draw, kind, types: draw(st.booleans()),
+    k.ScalarKind: lambda draw, kind, types: draw(st.sampled_from(SCALARS if types[0].dtype.is_float else INTEGERS)),
+    k.FlagKind: lambda draw, kind, types: draw(st.booleans()),
     k.DTypeKind: lambda draw, kind, types: draw(st.sampled_from(list(DTYPES))),
     k.ListKind: _list,
     k.SizesKind: _sizes,
     SlopesKind: _slopes,
+    PiecesKind: _pieces,
+    PaddingKind: _padding,
 }
 """How values of each kind are drawn. Kinds that are sets of words need nothing."""

@@ -1,6 +1,6 @@
-"""One use of one operator, as data: what goes in, and the arguments as a person would write them.
+"""One use of one operator, as data: the types of its inputs, and the arguments as a person would write them.
 
-In: types with whole numbers for sizes, and raw compile-time values. Out: a one-line spec, or the operator itself. Always: two uses that
+In: types with integers for sizes, and raw compile-time values. Out: a one-line spec, or the operator itself. Always: two uses that
 are equal have the same text; `dims` says which sizes are written as symbolic dimensions, and nothing else depends on it.
 """
 
@@ -56,7 +56,7 @@ class Use(Record):
         return " ".join(words)
 
     def text(self, results: int = 1) -> str:
-        """The whole spec. So many results are unpacked, and are its outputs."""
+        """The whole spec. `results` of its results are unpacked, and are its outputs."""
         statements = [f"x{i} = {self._input(i)}" for i in range(len(self.inputs))]
         names = ", ".join(f"x{i}" for i in range(len(self.inputs)))
         source = f"({names})" if len(self.inputs) > 1 else names

@@ -1,6 +1,6 @@
-"""Which numbers the inputs of a use may hold, so that it is defined what comes out.
+"""Which numbers the inputs of a use may hold, so that the results are defined.
 
-In: a use. Out: for inputs of whole numbers, the least, and one more than the greatest; or that they all differ. Always: whole numbers that
+In: a use. Out: for inputs of integers, the least, and one more than the greatest; or that they all differ. Always: integers that
 are not named are 0 and 1.
 """
 
@@ -22,13 +22,13 @@ def limits_of(use: Use) -> Limits:
 
 
 def _axis(use: Use) -> int:
-    """The size of the axis that is told, as it is without symbols."""
+    """The size of the axis that is given, as it is without symbols."""
     sizes = use.inputs[0].shape
     return int(sizes[int(dict(use.args)["axis"])]) if sizes else 1
 
 
 def _indices(use: Use) -> Limits:
-    """Of an unknown size, only the first place is sure to be there: the batch may be 1."""
+    """Of an unknown size, only the first element is sure to be there: the batch may be 1."""
     return {"x1": (0, 1 if use.dims else min(_axis(use), 2))}
 
 
@@ -70,7 +70,7 @@ def _alone(use: Use) -> bool:
 
 
 TOLERANCES = {"float64": 1e-9, "float32": 1e-5, "float16": 2e-2, "bfloat16": 1e-1}
-"""Relative and absolute, by the narrowest element type that takes part; whole numbers and truth values are equal."""
+"""Relative and absolute, by the narrowest element type that takes part; integers and booleans are equal."""
 
 LOOSER: dict[tuple[str, str], tuple[float, str]] = {
     ("gelu", "float64"): (1e-6, "ONNX Runtime computes erf with the precision of float32"),
@@ -114,10 +114,10 @@ def tolerance_of(use: Use) -> float:
 
 
 def _factor(use: Use) -> float:
-    """How many times larger than the result the numbers are that are rounded on the way to it."""
+    """The factor by which the numbers that are rounded in between are larger than the result."""
     args = use.build().args
     if use.operator in ("celu", "elu"):
-        # ONNX Runtime computes `alpha * (exp(x) - 1)` as it stands: near 0 it is as wrong as 1 is, times alpha.
+        # ONNX Runtime computes `alpha * (exp(x) - 1)` as written: near 0 it is as wrong as 1 is, times alpha.
         return max(1.0, abs(args["alpha"]))
     if use.operator == "group_norm" and _alone(use):
         # PyTorch computes `x / deviation - mean / deviation`, where the deviation is nothing but the root of eps.

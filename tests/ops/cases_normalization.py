@@ -90,4 +90,5 @@ REFUSED = [
     ("input [8] -> local_response_norm 3", "wrong-rank"),
     ("input [8, 4] int32 -> local_response_norm 3", "needs-float"),
     ("input [8, 4] -> local_response_norm 0", "wrong-argument"),
+    ("input [8, 4] float16 -> local_response_norm 3 beta=1e30", "scalar-does-not-fit"),
 ]

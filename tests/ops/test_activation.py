@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from netc.compiler.backends.torch import BACKEND
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ir.types import DTYPES, FLOAT32, TensorType
 from netc.compiler.ops import activation
@@ -15,7 +16,7 @@ ALL = [kind for kind in vars(activation).values() if isinstance(kind, type) and 
 
 def inferred(op: Operator, type: TensorType) -> TensorType | None:
     try:
-        return op.infer(OpInputs((type,), Facts.nothing()))[0]
+        return op.infer(op.bind((type,), Facts.nothing()))[0]
     except OperatorError:
         return None
 
@@ -28,7 +29,7 @@ def test_types_and_shapes(kind: type[Activation]) -> None:
         found = inferred(op, TensorType(dtype, (2, 4)))
         element = getattr(torch, dtype.name)
         options = {"dtype": element} if kind is Prelu and dtype.is_float else along
-        module = getattr(nn, kind.torch.removeprefix("torch.nn."))(**options)
+        module = getattr(nn, BACKEND.operator_target(kind).removeprefix("torch.nn."))(**options)
         try:
             y = module(torch.ones(2, 4, dtype=element))
             expected: TensorType | None = TensorType(DTYPES[str(y.dtype).removeprefix("torch.")], tuple(y.shape))
@@ -39,14 +40,14 @@ def test_types_and_shapes(kind: type[Activation]) -> None:
 
 @pytest.mark.parametrize("kind", ALL)
 def test_defaults_are_those_of_pytorch(kind: type[Activation]) -> None:
-    module = getattr(nn, kind.torch.removeprefix("torch.nn."))
+    module = getattr(nn, BACKEND.operator_target(kind).removeprefix("torch.nn."))
     for name, arg in kind.signature.items():
         if name not in ("axis", "init", "num_parameters"):
             assert getattr(module(), name) == arg.default
 
 
 def test_prelu_has_a_slope_for_each_channel() -> None:
-    given = OpInputs((TensorType(FLOAT32, (symbol("N"), 3, 8)),), Facts.nothing())
+    given = OpInputs((TensorType(FLOAT32, (symbol("N"), 3, 8)),), Facts.nothing(), ("x",))
     (weight,) = Prelu(num_parameters="channels").parameters(given)
     assert (weight.shape, weight.init) == ((3,), Init("constant", (0.25,)))
     assert Prelu().parameters(given)[0].shape == (1,)

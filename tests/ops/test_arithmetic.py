@@ -5,11 +5,12 @@ from itertools import product
 import pytest
 import torch
 
+from netc.compiler.backends.torch import BACKEND
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.errors.operators import ShapeMismatch, Unprovable
 from netc.compiler.ir.types import BOOL, DTYPES, TensorType
 from netc.compiler.ops.arithmetic import Add, BinaryOperator, Clamp, Div, FloorDiv, Maximum, Mul, Pair, Pow, Remainder, Sub
-from netc.compiler.ops.base import Operator, OperatorError, OpInputs
+from netc.compiler.ops.base import Operator, OperatorError
 from netc.compiler.ops.broadcast import broadcast
 from netc.compiler.ops.comparison import Eq, LogicalXor, Lt, Where
 from netc.compiler.ops.elementwise import Number, Real, Square
@@ -27,7 +28,7 @@ def example(type: TensorType) -> torch.Tensor:
 
 def inferred(op: Operator, *types: TensorType) -> str | None:
     try:
-        return str(op.infer(OpInputs(types, NOTHING))[0].dtype)
+        return str(op.infer(op.bind(types, NOTHING))[0].dtype)
     except OperatorError:
         return None
 
@@ -41,7 +42,7 @@ def actual(function: object, *arguments: object) -> str | None:
 
 @pytest.mark.parametrize("kind", [*BINARY, *PAIRS])
 def test_types_of_two_tensors(kind: type[Operator]) -> None:
-    function = eval(kind.torch, {"torch": torch})
+    function = eval(BACKEND.operator_target(kind), {"torch": torch})
     for a, b in product(TYPES, TYPES):
         assert inferred(kind(), a, b) == actual(function, example(a), example(b)), (a, b)
 
@@ -59,7 +60,7 @@ def test_types_of_a_tensor_and_a_number(kind: type[BinaryOperator], reverse: boo
 
 @pytest.mark.parametrize("kind", [*Real.__subclasses__(), *Number.__subclasses__(), Square])
 def test_types_of_one_tensor(kind: type[Operator]) -> None:
-    function = eval(kind.torch, {"torch": torch})
+    function = eval(BACKEND.operator_target(kind), {"torch": torch})
     for a in TYPES:
         assert inferred(kind(), a) == actual(function, example(a)), a
 

@@ -11,7 +11,7 @@ import netc
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ir.types import BOOL, FLOAT32, Shape, TensorType
 from netc.compiler.ops.attention import Attention
-from netc.compiler.ops.base import Operator, OperatorError, OpInputs
+from netc.compiler.ops.base import Operator, OperatorError
 from netc.compiler.ops.multihead import MultiheadAttention
 
 NOTHING = Facts.nothing()
@@ -19,7 +19,7 @@ NOTHING = Facts.nothing()
 
 def inferred(op: Operator, *types: TensorType) -> Shape | None:
     try:
-        return op.infer(OpInputs(types, NOTHING))[0].shape
+        return op.infer(op.bind(types, NOTHING))[0].shape
     except OperatorError:
         return None
 
@@ -74,7 +74,8 @@ MODULES = [(8, 8, 8, True), (8, 8, 8, False), (8, 6, 6, True), (8, 6, 4, False),
 def test_parameters_are_those_of_the_module(features: int, keys: int, values: int, bias: bool, added: bool) -> None:
     n = symbol("N")
     types = (TensorType(FLOAT32, (n, 3, features)), TensorType(FLOAT32, (n, 5, keys)), TensorType(FLOAT32, (n, 5, values)))
-    op, given = MultiheadAttention(heads=2, bias=bias, add_bias_kv=added), OpInputs(types, NOTHING)
+    op = MultiheadAttention(heads=2, bias=bias, add_bias_kv=added)
+    given = op.bind(types, NOTHING)
     assert op.infer(given)[0] == types[0]
     module = nn.MultiheadAttention(features, 2, bias=bias, kdim=keys, vdim=values, add_bias_kv=added)
     expected = {name: tuple(p.shape) for name, p in module.state_dict().items()}
@@ -87,9 +88,9 @@ def test_parameters_are_those_of_the_module(features: int, keys: int, values: in
 def test_a_bool_input_in_the_last_place_is_a_mask() -> None:
     x, c = TensorType(FLOAT32, (2, 3, 8)), TensorType(FLOAT32, (2, 5, 8))
     op = MultiheadAttention(heads=2)
-    assert op.roles(OpInputs((x, TensorType(BOOL, (3, 3))), NOTHING)).mask == 1
-    assert op.roles(OpInputs((x, c), NOTHING)).mask is None
-    assert op.roles(OpInputs((x, c, c, TensorType(FLOAT32, (3, 5))), NOTHING)).mask == 3
+    assert op.bind((x, TensorType(BOOL, (3, 3))), NOTHING).names == ("query", "attn_mask")
+    assert op.bind((x, c), NOTHING).names == ("query", "key")
+    assert op.bind((x, c, c, TensorType(FLOAT32, (3, 5))), NOTHING).names == ("query", "key", "value", "attn_mask")
     for shape in product((3, 4), (5, 6)):
         assert (inferred(op, x, c, TensorType(BOOL, shape)) is None) == (shape != (3, 5))
     assert inferred(op, x, c, TensorType(BOOL, (4, 3, 5))) == (2, 3, 8)
@@ -107,6 +108,7 @@ def test_weights_are_a_second_result() -> None:
 def test_flops_are_those_of_the_products() -> None:
     n = symbol("N")
     x = TensorType(FLOAT32, (n, 3, 8))
-    op, given = MultiheadAttention(heads=2, bias=False), OpInputs((x,), NOTHING)
+    op = MultiheadAttention(heads=2, bias=False)
+    given = op.bind((x,), NOTHING)
     projections, products, softmax = 4 * 2 * 3 * 8 * 8, 2 * 2 * 3 * 3 * 8, 3 * 3 * 3 * 2
     assert op.flops(given, (x,)) == n * (projections + products + softmax)

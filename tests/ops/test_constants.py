@@ -29,7 +29,7 @@ from netc.compiler.ops.formula import (
 from netc.compiler.ops.kinds import InvalidArgument
 
 T = symbol("T")
-NOTHING = OpInputs((), Facts.nothing())
+NOTHING = OpInputs((), Facts.nothing(), ())
 SHAPE = (5, 7)
 OPS = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**", ast.Eq: "==", ast.NotEq: "!=",

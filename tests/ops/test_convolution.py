@@ -16,7 +16,7 @@ N, H = symbol("N"), symbol("H")
 
 def inferred(op: Operator, *shape: Dim) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(OpInputs((TensorType(FLOAT32, shape),), Facts.nothing()))[0].shape
+        return op.infer(op.bind((TensorType(FLOAT32, shape),), Facts.nothing()))[0].shape
     except OperatorError:
         return None
 
@@ -75,7 +75,7 @@ def test_a_bound_can_prove_that_the_kernel_does_not_fit() -> None:
 
 @pytest.mark.parametrize(("make", "module"), [(Conv, nn.Conv2d), (ConvTranspose, nn.ConvTranspose2d)])
 def test_parameters_start_as_in_pytorch(make: type[Operator], module: type[nn.Module]) -> None:
-    given = OpInputs((TensorType(FLOAT32, (N, 8, 64, 64)),), Facts.nothing())
+    given = OpInputs((TensorType(FLOAT32, (N, 8, 64, 64)),), Facts.nothing(), ("x",))
     weight, bias = make(channels=64, kernel=(3, 5), groups=2).parameters(given)
     real = module(8, 64, (3, 5), groups=2)
     assert (weight.shape, bias.shape) == (tuple(real.weight.shape), tuple(real.bias.shape))

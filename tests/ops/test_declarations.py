@@ -1,15 +1,138 @@
-"""What operators declare is declared for a reason: no flag of the base class is one that all set, or none."""
+"""What operators declare: every flag is set by some, inputs are refused as declared, names are free for rules and emitters."""
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from netc.compiler.ops.base import Operator
+from netc.compiler.backends.onnx import ops as onnx_ops
+from netc.compiler.backends.onnx import table as onnx_table
+from netc.compiler.backends.onnx.site import OnnxSite
+from netc.compiler.backends.torch import ops as torch_ops
+from netc.compiler.backends.torch import table as torch_table
+from netc.compiler.backends.torch.table import TorchSite
+from netc.compiler.dims import Facts
+from netc.compiler.errors.base import input_
+from netc.compiler.ir.types import DTYPES, FLOAT32, TensorType
+from netc.compiler.ops import Operator
+from netc.compiler.ops.base import OperatorError, Required
+from netc.compiler.ops.op_inputs import OpInputs
 
-FLAGS = sorted(name for name, value in vars(Operator).items() if isinstance(value, bool))
-OPERATORS = list(Operator.registry.values())
+assert onnx_ops
+assert torch_ops
+WITH_INPUTS = [cls for cls in Operator.registry.values() if cls.operands]
+FLAGS = [name for name, value in vars(Operator).items() if isinstance(value, bool)]
 
 
 @pytest.mark.parametrize("flag", FLAGS)
-def test_a_flag_tells_operators_apart(flag: str) -> None:
-    assert {bool(getattr(cls, flag)) for cls in OPERATORS} == {True, False}
+def test_every_flag_is_set_by_some_operator(flag: str) -> None:
+    assert {getattr(cls, flag) for cls in Operator.registry.values()} == {True, False}
+
+
+def test_axes_keep_their_meaning() -> None:
+    kept = {"relu", "neg", "batch_norm", "layer_norm", "dropout", "identity", "isnan", "sin"}
+    lost = {"conv", "dense", "flatten", "permute", "matmul", "mean"}
+    assert all(Operator.registry[name].pointwise for name in kept)
+    assert not any(Operator.registry[name].pointwise for name in lost)
+
+
+@pytest.mark.parametrize("cls", WITH_INPUTS)
+def test_names_of_inputs_are_free(cls: type[Operator]) -> None:
+    for name in cls.operands:
+        for reader in (OpInputs, TorchSite, OnnxSite):
+            assert not hasattr(reader, name), f"`given.{name}` and `site.{name}` are something else"
+
+
+def _operator(cls: type[Operator]) -> Operator:
+    """With some value for each argument that must be given, and a number for each input that may be one."""
+    numbers = [name for name, operand in cls.operands.items() if operand.or_number]
+    required = [name for name, arg in cls.signature.items() if isinstance(arg.default, Required)]
+    return cls(**dict.fromkeys([*required, *numbers], 2))
+
+
+REFUSED = [
+    pytest.param(cls, name, id=f"{cls.name}-{name}")
+    for cls in WITH_INPUTS
+    for name, operand in cls.operands.items()
+    if len(operand.elements.names) < len(DTYPES)
+]
+
+
+@pytest.mark.parametrize(("cls", "name"), REFUSED)
+def test_other_element_types_are_refused(cls: type[Operator], name: str) -> None:
+    """Of that input, before anything else is looked at."""
+    names = list(cls.operands)
+    for dtype in DTYPES.values():
+        if dtype.name in cls.operands[name].elements.names:
+            continue
+        types = []
+        for other in names[: names.index(name) + 1]:
+            operand = cls.operands[other]
+            allowed = DTYPES[operand.elements.names[0]]
+            rank = max(operand.axes.least, len([n for n in operand.axes.names if n != "..."]))
+            types.append(TensorType(dtype if other == name else allowed, (2,) * rank))
+        op, given = _operator(cls), OpInputs(tuple(types), Facts.nothing(), tuple(names[: len(types)]))
+        with pytest.raises(OperatorError) as caught:
+            op.infer(given)
+        assert caught.value.at == input_(names.index(name))
+
+
+def test_inputs_are_found_by_name() -> None:
+    x, mask = TensorType(FLOAT32, (2, 3)), TensorType(DTYPES["bool"], (3,))
+    given = Operator.registry["masked_fill"](value=0).bind((x, mask), Facts.nothing())
+    assert (given.x, given.mask, given["mask"], given.get("mask"), given.get("other")) == (x, mask, mask, mask, None)
+    assert ("mask" in given, "other" in given) == (True, False)
+    assert (given.position("mask"), given.at("mask")) == (1, input_(1))
+    with pytest.raises(AttributeError, match="no input `masc` among x, mask"):
+        _ = given.masc
+
+
+def test_a_number_takes_the_place_of_an_input() -> None:
+    add = Operator.registry["add"]
+    assert list(add.signature) == ["other", "reverse"]
+    assert add(other=2).scalars == (2,)
+    assert add().scalars == ()
+    assert (add(other=2, reverse=True).number_first, add(other=2).number_first) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "bounds"), [("relu", (1, 1)), ("add", (1, 2)), ("where", (2, 3)), ("lstm", (1, 3)), ("concat", (1, None))]
+)
+def test_arity(name: str, bounds: tuple[int, int | None]) -> None:
+    assert Operator.registry[name].arity() == bounds
+
+
+def test_any_number_of_inputs() -> None:
+    x = TensorType(FLOAT32, (2,))
+    assert Operator.registry["concat"](axis=0).bind((x, x, x), Facts.nothing()).names == ("xs", "xs", "xs")
+
+
+# --- names are not known to type checkers: that they are declared is checked here -------------------------------------------------
+
+
+def _read(function: Callable[..., Any], variable: str) -> set[str]:
+    """The attributes of a variable that the function reads: `given.x` is `x`."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    found = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name))
+    return {node.attr for node in found if isinstance(node.value, ast.Name) and node.value.id == variable}
+
+
+@pytest.mark.parametrize("cls", WITH_INPUTS)
+def test_rules_read_declared_inputs(cls: type[Operator]) -> None:
+    for name, member in inspect.getmembers(cls, inspect.isfunction):
+        unknown = {n for n in _read(member, "given") if n not in cls.operands and not hasattr(OpInputs, n)}
+        assert not unknown, f"{cls.name}.{name} reads {unknown}"
+
+
+@pytest.mark.parametrize("cls", WITH_INPUTS)
+def test_emitters_read_declared_inputs(cls: type[Operator]) -> None:
+    tables = ((torch_table.MODULES, TorchSite), (torch_table.INVOCATIONS, TorchSite), (torch_table.FUNCTIONS, TorchSite))
+    for table, site in (*tables, (onnx_table.EMITTERS, OnnxSite)):
+        emitter = table.get(cls)
+        read = set() if emitter is None else _read(emitter, "site")
+        assert not {n for n in read if n not in cls.operands and not hasattr(site, n)}

@@ -12,7 +12,7 @@ import torch.nn.functional as F  # noqa: N812
 
 from netc.compiler.dims import Dim, Facts, evaluate, symbol
 from netc.compiler.ir.types import DTYPES, FLOAT32, DType, TensorType
-from netc.compiler.ops.base import Operator, OperatorError, OpInputs
+from netc.compiler.ops.base import Operator, OperatorError
 from netc.compiler.ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, Unfold
 
 N, H, W = symbol("N"), symbol("H"), symbol("W")
@@ -20,7 +20,7 @@ N, H, W = symbol("N"), symbol("H"), symbol("W")
 
 def inferred(op: Operator, *shape: Dim, dtype: DType = FLOAT32) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(OpInputs((TensorType(dtype, shape),), Facts.nothing()))[0].shape
+        return op.infer(op.bind((TensorType(dtype, shape),), Facts.nothing()))[0].shape
     except OperatorError:
         return None
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F  # noqa: N812
 
 from netc.compiler.dims import Dim, Facts, symbol
 from netc.compiler.ir.types import DTYPES, FLOAT32, INT64, DType, Shape, TensorType
-from netc.compiler.ops.base import Operator, OperatorError, OpInputs
+from netc.compiler.ops.base import Operator, OperatorError
 from netc.compiler.ops.indexing import FILL, Gather, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
 from netc.compiler.ops.kinds import InvalidArgument
 
@@ -24,7 +24,7 @@ SHAPES: tuple[tuple[int, ...], ...] = ((), (2,), (3,), (2, 3), (3, 2), (1, 3), (
 
 def inferred(op: Operator, *types: TensorType) -> TensorType | None:
     try:
-        return op.infer(OpInputs(types, Facts.nothing()))[0]
+        return op.infer(op.bind(types, Facts.nothing()))[0]
     except OperatorError:
         return None
 

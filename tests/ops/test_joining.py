@@ -7,7 +7,7 @@ import torch
 
 from netc.compiler.dims import Dim, Facts, symbol
 from netc.compiler.ir.types import DTYPES, FLOAT32, TensorType
-from netc.compiler.ops.base import Operator, OperatorError, OpInputs
+from netc.compiler.ops.base import Operator, OperatorError
 from netc.compiler.ops.joining import Chunk, Concat, Split, Stack
 
 N, S, T = symbol("N"), symbol("S"), symbol("T")
@@ -19,14 +19,14 @@ def of(*shape: Dim) -> TensorType:
 
 def inferred(op: Operator, *types: TensorType) -> tuple[TensorType, ...] | None:
     try:
-        return op.infer(OpInputs(types, Facts.nothing()))
+        return op.infer(op.bind(types, Facts.nothing()))
     except OperatorError:
         return None
 
 
 def refused(op: Operator, *types: TensorType) -> str:
     with pytest.raises(OperatorError) as caught:
-        op.infer(OpInputs(types, Facts.nothing()))
+        op.infer(op.bind(types, Facts.nothing()))
     return caught.value.problem.code
 
 

@@ -8,7 +8,7 @@ import torch
 from netc.compiler.dims import Dim, Facts, symbol
 from netc.compiler.errors.operators import ShapeMismatch
 from netc.compiler.ir.types import DTYPES, FLOAT32, INT64, Shape, TensorType
-from netc.compiler.ops.base import Operator, OperatorError, OpInputs
+from netc.compiler.ops.base import Operator, OperatorError
 from netc.compiler.ops.linear_algebra import CosineSimilarity, Einsum, Matmul, Outer
 
 NOTHING = Facts.nothing()
@@ -16,7 +16,7 @@ NOTHING = Facts.nothing()
 
 def inferred(op: Operator, *shapes: Shape) -> Shape | None:
     try:
-        return op.infer(OpInputs(tuple(TensorType(FLOAT32, s) for s in shapes), NOTHING))[0].shape
+        return op.infer(op.bind(tuple(TensorType(FLOAT32, s) for s in shapes), NOTHING))[0].shape
     except OperatorError:
         return None
 
@@ -91,14 +91,14 @@ def test_einsum_sums_integers_to_int64() -> None:
     for dtype in DTYPES.values():
         for equation in ("ij->j", "ij->ji", "ij->"):
             x = torch.ones(2, 3, dtype=getattr(torch, dtype.name))
-            found = Einsum(equation=equation).infer(OpInputs((TensorType(dtype, (2, 3)),), NOTHING))[0].dtype
+            found = Einsum(equation=equation).infer(Einsum(equation=equation).bind((TensorType(dtype, (2, 3)),), NOTHING))[0].dtype
             assert f"torch.{found}" == str(torch.einsum(equation, x).dtype)
 
 
 def test_a_mismatch_tells_which_to_transpose() -> None:
     def suggestion(*shapes: Shape) -> str:
         with pytest.raises(OperatorError) as refusal:
-            Matmul().infer(OpInputs(tuple(TensorType(FLOAT32, s) for s in shapes), NOTHING))
+            Matmul().infer(Matmul().bind(tuple(TensorType(FLOAT32, s) for s in shapes), NOTHING))
         assert isinstance(refusal.value.problem, ShapeMismatch)
         return refusal.value.problem.suggestion
 
@@ -112,9 +112,10 @@ def test_a_mismatch_tells_which_to_transpose() -> None:
 def test_flops_count_a_multiply_add_twice() -> None:
     n: Dim = symbol("N")
     a, b = TensorType(FLOAT32, (n, 3, 4)), TensorType(FLOAT32, (n, 4, 5))
-    given = OpInputs((a, b), NOTHING)
-    assert Matmul().flops(given, Matmul().infer(given)) == n * 120
-    einsum = Einsum(equation="bij,bjk->bik")
+    matmul, einsum = Matmul(), Einsum(equation="bij,bjk->bik")
+    given = matmul.bind((a, b), NOTHING)
+    assert matmul.flops(given, matmul.infer(given)) == n * 120
+    given = einsum.bind((a, b), NOTHING)
     assert einsum.flops(given, einsum.infer(given)) == n * 120
 
 
@@ -122,4 +123,4 @@ def test_element_types_must_agree() -> None:
     shapes = (TensorType(FLOAT32, (2, 2)), TensorType(INT64, (2, 2)))
     for op in (Matmul(), Einsum(equation="ij,jk->ik")):
         with pytest.raises(OperatorError):
-            op.infer(OpInputs(shapes, NOTHING))
+            op.infer(op.bind(shapes, NOTHING))

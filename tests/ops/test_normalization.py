@@ -39,7 +39,7 @@ def first_value(spec: ParameterSpec) -> float:
 @pytest.mark.parametrize("dtype", ["float32", "float16", "float64"])
 @pytest.mark.parametrize(("op", "make"), PAIRS, ids=[repr(op) for op, _ in PAIRS])
 def test_state_is_that_of_pytorch(op: Operator, make: Callable[..., nn.Module], dtype: str) -> None:
-    given = OpInputs((TensorType(DTYPES[dtype], (N, 6, 4, 5)),), Facts.nothing())
+    given = OpInputs((TensorType(DTYPES[dtype], (N, 6, 4, 5)),), Facts.nothing(), ("x",))
     op.infer(given)
     specs = op.parameters(given)
     state = make(dtype=getattr(torch, dtype)).state_dict()

@@ -9,7 +9,7 @@ import torch.nn.functional as F  # noqa: N812
 
 from netc.compiler.dims import Dim, Facts, symbol
 from netc.compiler.ir.types import FLOAT32, TensorType
-from netc.compiler.ops.base import Operator, OperatorError, OpInputs
+from netc.compiler.ops.base import Operator, OperatorError
 from netc.compiler.ops.pooling import AvgPool, LpPool, MaxPool
 
 N, H = symbol("N"), symbol("H")
@@ -17,7 +17,7 @@ N, H = symbol("N"), symbol("H")
 
 def inferred(op: Operator, *shape: Dim) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(OpInputs((TensorType(FLOAT32, shape),), Facts.nothing()))[0].shape
+        return op.infer(op.bind((TensorType(FLOAT32, shape),), Facts.nothing()))[0].shape
     except OperatorError:
         return None
 

@@ -14,7 +14,7 @@ N, T = symbol("N"), symbol("T")
 
 
 def given(*shape: Dim) -> OpInputs:
-    return OpInputs((TensorType(FLOAT32, shape),), Facts.nothing())
+    return OpInputs((TensorType(FLOAT32, shape),), Facts.nothing(), ("x",))
 
 
 def planned(pattern: str, *shape: Dim, **sizes: Dim) -> Plan:

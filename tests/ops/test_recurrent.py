@@ -35,7 +35,7 @@ def uses() -> list[tuple[Recurrent, nn.RNNBase]]:
 
 @pytest.mark.parametrize(("op", "module"), uses())
 def test_parameters_and_results_are_those_of_the_module(op: Recurrent, module: nn.RNNBase) -> None:
-    given = OpInputs((TensorType(FLOAT32, (2, 3, 5)),), NOTHING)
+    given = OpInputs((TensorType(FLOAT32, (2, 3, 5)),), NOTHING, ("x",))
     results = op.infer(given)
     specs = op.parameters(given)
     assert [(s.name, s.shape) for s in specs] == [(name, tuple(p.shape)) for name, p in module.state_dict().items()]
@@ -51,7 +51,7 @@ def test_states_are_refused_where_the_module_does(cls: type[Recurrent]) -> None:
     for layers, shape in product((1, 2), product((1, 2), (1, 2), (3, 4))):
         op, module = pair(cls, hidden=4, layers=layers)
         count = len(op.widths())
-        given = OpInputs(tuple(TensorType(FLOAT32, s) for s in (x, *[shape] * count)), NOTHING)
+        given = op.bind(tuple(TensorType(FLOAT32, s) for s in (x, *[shape] * count)), NOTHING)
         assert accepted(op, given) == runs(module, x, *[shape] * count), (layers, shape)
 
 
@@ -74,7 +74,7 @@ def runs(module: nn.RNNBase, x: Shape, *states: Shape) -> bool:
 
 @pytest.mark.parametrize("size", range(6))
 def test_projections_are_smaller_than_what_they_project(size: int) -> None:
-    given = OpInputs((TensorType(FLOAT32, (2, 3, 5)),), NOTHING)
+    given = OpInputs((TensorType(FLOAT32, (2, 3, 5)),), NOTHING, ("x",))
     try:
         nn.LSTM(5, 4, proj_size=size)
     except ValueError:
@@ -86,7 +86,7 @@ def test_projections_are_smaller_than_what_they_project(size: int) -> None:
 def test_flops() -> None:
     n, t = symbol("N"), symbol("T")
     x = TensorType(FLOAT32, (n, t, 5))
-    given = OpInputs((x,), NOTHING)
+    given = OpInputs((x,), NOTHING, ("x",))
 
     def flops(op: Recurrent) -> object:
         return op.flops(given, op.infer(given))

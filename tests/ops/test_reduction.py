@@ -5,9 +5,10 @@ from itertools import product
 import pytest
 import torch
 
+from netc.compiler.backends.torch import BACKEND
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ir.types import DTYPES, FLOAT32, TensorType
-from netc.compiler.ops.base import Operator, OperatorError, OpInputs
+from netc.compiler.ops.base import Operator, OperatorError
 from netc.compiler.ops.reduction import (
     All,
     Any,
@@ -38,7 +39,7 @@ SHAPES = ((), (2,), (2, 3), (2, 3, 4))
 
 def inferred(op: Operator, type: TensorType) -> tuple[TensorType, ...] | None:
     try:
-        return op.infer(OpInputs((type,), Facts.nothing()))
+        return op.infer(op.bind((type,), Facts.nothing()))
     except OperatorError:
         return None
 
@@ -54,7 +55,7 @@ def actual(function: object, type: TensorType, **options: object) -> tuple[Tenso
 
 
 def function_of(kind: type[Operator]) -> object:
-    return eval(kind.torch.partition(",")[0], {"torch": torch})
+    return eval(BACKEND.operator_target(kind).partition(",")[0], {"torch": torch})
 
 
 @pytest.mark.parametrize("kind", EVERY)

@@ -15,7 +15,7 @@ import netc
 from netc.compiler.backends.onnx.nearest import is_resize, known_places
 from netc.compiler.dims import Dim, Facts, evaluate, symbol
 from netc.compiler.ir.types import FLOAT32, TensorType
-from netc.compiler.ops.base import Operator, OperatorError, OpInputs
+from netc.compiler.ops.base import Operator, OperatorError
 from netc.compiler.ops.resampling import GridSample, Stretch, Upsample
 
 N, H = symbol("N"), symbol("H")
@@ -26,7 +26,7 @@ EXACT = [scale for scale in SCALES if scale * 4 == int(scale * 4)]
 
 def inferred(op: Operator, *shapes: tuple[Dim, ...]) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(OpInputs(tuple(TensorType(FLOAT32, shape) for shape in shapes), Facts.nothing()))[0].shape
+        return op.infer(op.bind(tuple(TensorType(FLOAT32, shape) for shape in shapes), Facts.nothing()))[0].shape
     except OperatorError:
         return None
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F  # noqa: N812
 
 from netc.compiler.dims import Dim, Facts, symbol
 from netc.compiler.ir.types import DTYPES, FLOAT32, DType, TensorType
-from netc.compiler.ops.base import Operator, OperatorError, OpInputs
+from netc.compiler.ops.base import Operator, OperatorError
 from netc.compiler.ops.slicing import Flip, Pad, Roll, Select, Slice, Tile
 
 N, T = symbol("N"), symbol("T")
@@ -17,7 +17,7 @@ N, T = symbol("N"), symbol("T")
 
 def inferred(op: Operator, *shape: Dim, dtype: DType = FLOAT32) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(OpInputs((TensorType(dtype, shape),), Facts.nothing()))[0].shape
+        return op.infer(op.bind((TensorType(dtype, shape),), Facts.nothing()))[0].shape
     except OperatorError:
         return None
 

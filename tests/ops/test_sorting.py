@@ -12,7 +12,7 @@ import torch
 import netc
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ir.types import DTYPES, FLOAT32, TensorType
-from netc.compiler.ops.base import Operator, OperatorError, OpInputs
+from netc.compiler.ops.base import Operator, OperatorError
 from netc.compiler.ops.sorting import Argsort, Sort, Topk
 
 SHAPES: tuple[tuple[int, ...], ...] = ((), (1,), (3,), (2, 3), (4, 1, 2))
@@ -20,7 +20,7 @@ SHAPES: tuple[tuple[int, ...], ...] = ((), (1,), (3,), (2, 3), (4, 1, 2))
 
 def inferred(op: Operator, type_: TensorType) -> tuple[TensorType, ...] | None:
     try:
-        return op.infer(OpInputs((type_,), Facts.nothing()))
+        return op.infer(op.bind((type_,), Facts.nothing()))
     except OperatorError:
         return None
 

@@ -12,6 +12,7 @@ from netc.compiler.ir.graph import CallNode, Graph, OpNode, Program, Value
 from netc.compiler.ir.types import FLOAT32, TensorType
 from netc.compiler.ops import Operator
 from netc.compiler.ops.base import OpInputs
+from netc.compiler.ops.operand import Input
 from netc.dsl.source import SourceFile, Span
 
 SPAN = Span(SourceFile("<text>", "input"), 0, 5)
@@ -20,7 +21,7 @@ N = symbol("N")
 
 
 def apply(op: Operator, x: Value, label: str) -> OpNode:
-    given = OpInputs((x.type,), Facts.nothing())
+    given = OpInputs((x.type,), Facts.nothing(), ("x",))
     outputs = tuple(Value(t, SPAN) for t in op.infer(given))
     return OpNode(op, (x,), outputs, label, SPAN, op.parameters(given))
 
@@ -74,8 +75,10 @@ def test_unsupported() -> None:
     class Unwritten(Operator):
         """An operator without emitters."""
 
-        def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-            return (given[0],)
+        x = Input()
+
+        def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+            return (given.x,)
 
     graph = chain("model", 3, [])
     node = apply(Unwritten(), graph.inputs[0], "odd")

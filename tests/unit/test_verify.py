@@ -29,7 +29,7 @@ def value(*shape: int, name: str = "") -> Value:
 
 def dense(source: Value, label: str, shared: SharedModule | None = None) -> OpNode:
     op = Dense(units=4)
-    given = OpInputs((source.type,), Facts.nothing())
+    given = OpInputs((source.type,), Facts.nothing(), ("x",))
     return OpNode(op, (source,), (value(4),), label, SPAN, op.parameters(given), shared=shared)
 
 

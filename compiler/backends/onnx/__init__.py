@@ -41,7 +41,10 @@ class OnnxBackend(Backend):
         return OnnxArtefact(self.proto(given))
 
     def operator_target(self, operator: type[Operator]) -> str:
-        return operator.onnx
+        from . import ops, table
+
+        assert ops, "importing the package fills the tables"
+        return table.NAMES[operator]
 
     def session(self, given: BackendInput, device: str = "cpu", check: CheckShapes | None = None) -> OnnxSession:
         """The model in ONNX Runtime, on `cpu` or `cuda`."""

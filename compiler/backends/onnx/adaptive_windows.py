@@ -19,8 +19,8 @@ from .table import Site
 
 def means_by_axis(site: Site, counts: Sequence[Dim]) -> str:
     """The means: one axis after another is multiplied by the weight of each position in each window."""
-    x = site.given[0]
-    y = site.inputs[0]
+    x = site.given.x
+    y = site.x.name
     for axis, (size, count) in enumerate(zip(x.shape[2:], counts, strict=True), start=2):
         if size != count:
             y = times(site, y, axis, x.rank, _weights(site, size, count, x.dtype))
@@ -29,7 +29,7 @@ def means_by_axis(site: Site, counts: Sequence[Dim]) -> str:
 
 def spread_places(site: Site, counts: Sequence[int]) -> dict[int, str]:
     """For each spatial axis whose size changes, the matrix of positions in its windows: short ones repeat their last position."""
-    sizes = enumerate(zip(site.given[0].shape[2:], counts, strict=True), start=2)
+    sizes = enumerate(zip(site.given.x.shape[2:], counts, strict=True), start=2)
     return {axis: _places(site, size, count) for axis, (size, count) in sizes if size != count}
 
 

@@ -1,7 +1,8 @@
 """Arithmetic on tensors of an ONNX graph, written as arithmetic.
 
-In: the site of an operator, and names of tensors with their element types. Out: nodes. Always: both sides of an operation have one element
-type; numbers take that of the tensor. Where ONNX Runtime's CPU has no kernel for a type of integers, a wider one is used in between.
+In: the graph that is being written, and names of tensors with their element types. Out: nodes. Always: both sides of an operation have one
+element type; numbers take that of the tensor. Where ONNX Runtime's CPU has no kernel for a type of integers, a wider one is used in
+between.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from netc.dsl.record import Record
 from ...dims import Dim
 from ...ir.types import BOOL, DTYPES, FLOAT32, DType
 from ...ir.types import FLOAT64 as FLOAT64
-from .table import Site
+from .writer import GraphWriter
 
 Number = Dim | float | bool
 
@@ -23,7 +24,7 @@ INT32 = DTYPES["int32"]
 class TensorExpr(Record):
     """A tensor of the graph that is being written."""
 
-    site: Site
+    site: GraphWriter
     name: str
     dtype: DType
 
@@ -92,11 +93,6 @@ class TensorExpr(Record):
         via = wide_integer(then.dtype)
         names = [self.name, then.cast(via).name, other.cast(via).name]
         return TensorExpr(self.site, self.site.add("Where", names), via).cast(then.dtype)
-
-
-def operand(site: Site, index: int = 0) -> TensorExpr:
-    """An input of the operator."""
-    return TensorExpr(site, site.inputs[index], site.given[index].dtype)
 
 
 def wide_integer(dtype: DType) -> DType:

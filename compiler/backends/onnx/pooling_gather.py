@@ -22,8 +22,8 @@ from .unsupported import UnsupportedInOnnx
 
 def greatest(site: Site, matrices: Mapping[int, str]) -> str:
     """The maximum of each window: along one axis after another."""
-    dtype = site.given[0].dtype
-    y = TensorExpr(site, site.inputs[0], dtype).cast(wide_integer(dtype))
+    dtype = site.given.x.dtype
+    y = site.x.cast(wide_integer(dtype))
     for axis, matrix in matrices.items():
         laid_out = site.add("Gather", [y.name, matrix], axis=axis)
         y = TensorExpr(site, site.add("ReduceMax", [laid_out, site.ints([axis + 1])], keepdims=0), y.dtype)
@@ -32,8 +32,8 @@ def greatest(site: Site, matrices: Mapping[int, str]) -> str:
 
 def greatest_with_places(site: Site, matrices: Mapping[int, str]) -> tuple[str, str]:
     """The same with its position within the spatial axes. Of equal ones the first in row-major order: so the last axis is first."""
-    x = site.given[0]
-    values = TensorExpr(site, site.inputs[0], x.dtype).cast(wide_integer(x.dtype))
+    x = site.given.x
+    values = site.x.cast(wide_integer(x.dtype))
     positions = _every_position(site)
     for axis, matrix in sorted(matrices.items(), reverse=True):
         laid_out, where = (site.add("Gather", [y, matrix], axis=axis) for y in (values.name, positions))
@@ -46,7 +46,7 @@ def greatest_with_places(site: Site, matrices: Mapping[int, str]) -> tuple[str, 
 
 def _every_position(site: Site) -> str:
     """The number of each element within the spatial axes."""
-    batch, channels, *space = site.given[0].shape
+    batch, channels, *space = site.given.x.shape
     ends = [site.scalar(n, INT64) for n in (0, numel(tuple(space)), 1)]
     image = site.add("Reshape", [site.add("Range", ends), site.shape((1, 1, *space))])
     return site.add("Expand", [image, site.ints([batch, channels, *(1 for _ in space)])])

@@ -18,6 +18,7 @@ from ...ir.graph import FlatNode, OpNode, join
 from ...ir.types import DType, Shape, TensorType
 from ...ops.base import OpInputs
 from .builder import BuilderNode, GraphBuilder
+from .expressions import TensorExpr
 from .initialisers import Initialisers
 from .sizes import OnnxSizes
 
@@ -45,6 +46,13 @@ class OnnxSite:
         self._sizes = sizes
         self._initialisers = initialisers
         self._nodes: list[BuilderNode] = []
+
+    def __getattr__(self, name: str) -> TensorExpr:
+        return self[name]
+
+    def __getitem__(self, name: str) -> TensorExpr:
+        position = self.given.position(name)
+        return TensorExpr(self, self.inputs[position], self.given.types[position].dtype)
 
     def add(self, op_type: str, inputs: Sequence[str], **attributes: object) -> str:
         return self._add(op_type, inputs, 1, attributes).outputs[0]

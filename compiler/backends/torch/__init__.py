@@ -26,7 +26,10 @@ class TorchBackend(Backend):
         return source(given.program, given.name)
 
     def operator_target(self, operator: type[Operator]) -> str:
-        return operator.torch
+        from . import ops, table
+
+        assert ops, "importing the package fills the tables"
+        return table.NAMES[operator]
 
     def module(self, given: BackendInput) -> nn.Module:
         """The class of the source, executed and instantiated. Without weights, PyTorch's own generator draws the parameters."""

@@ -10,7 +10,6 @@ from functools import cache
 
 from ...dims import Facts, SymDim
 from ...ir.graph import OpNode
-from ...ops.base import OpInputs
 from . import ops
 from .classes import How, StepInfo, kind_of
 from .code import CallCode, Code, LetCode, Lit, Ref, SelfMember
@@ -104,7 +103,7 @@ class Operators:
         return emitter(node.op, self._site(node))
 
     def _site(self, node: OpNode) -> TorchSite:
-        given = OpInputs(tuple(v.type for v in node.inputs), self.facts)
+        given = node.op.bind(tuple(v.type for v in node.inputs), self.facts)
         return TorchSite(node, given, tuple(v.type for v in node.outputs))
 
 

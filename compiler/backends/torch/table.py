@@ -6,7 +6,7 @@ then the module form is used inside an `nn.Sequential` and the function form in 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from netc.dsl.record import Record
@@ -14,41 +14,63 @@ from netc.dsl.record import Record
 from ...ir.graph import OpNode
 from ...ir.types import TensorType
 from ...ops.base import Operator, OpInputs
-from .code import Code
+from .code import Code, Ref
 
 
 class TorchSite(Record):
-    """The use of an operator that is to be written. `results` counts as many types as are unpacked."""
+    """The use of an operator that is to be written: `site.x` is the code of the input declared as `x`, `site.given.x` its type.
+
+    `results` has the types of the results that are used.
+    """
 
     node: OpNode
     given: OpInputs
     results: tuple[TensorType, ...]
 
+    def __getattr__(self, name: str) -> Ref:
+        return self[name]
+
+    def __getitem__(self, name: str) -> Ref:
+        return Ref(self.given.position(name))
+
+    def get(self, name: str) -> Ref | None:
+        """The code of an input that may be absent."""
+        return self[name] if name in self.given else None
+
+    @property
+    def inputs(self) -> tuple[Ref, ...]:
+        """The code of all inputs."""
+        return tuple(Ref(index) for index in range(len(self.given)))
+
 
 Emitter = Callable[[Any, TorchSite], Code]
 E = TypeVar("E", bound=Emitter)
+Names = str | Mapping[type[Operator], str]
+"""What operators are called in PyTorch: one name, which may have `{}` for the operator's own, or one for each."""
 
 MODULES: dict[type[Operator], Emitter] = {}
 """The constructor's expression. Parameters inside must be named as `Operator.parameters` names them."""
 INVOCATIONS: dict[type[Operator], Emitter] = {}
-"""How the module is called, where that is not `Own()(input, ...)`: those never stand in an `nn.Sequential`."""
+"""How the module is called, where that is not `Own()(input, ...)`: those are never members of an `nn.Sequential`."""
 FUNCTIONS: dict[type[Operator], Emitter] = {}
-"""The expression in `forward`: its inputs are `Ref(0)`, `Ref(1)`, ..."""
+"""The expression in `forward`, of the site's inputs."""
+NAMES: dict[type[Operator], str] = {}
+"""What the operator is called in PyTorch, for people."""
 
 ALONE: set[type[Operator]] = set()
-"""Operators whose function form says so little of what it does that it stands in a module of its own, called after the operator."""
+"""Operators whose function form says so little of what it does that it is in a module of its own, called after the operator."""
 
 
-def module(*operators: type[Operator]) -> Callable[[E], E]:
-    return _register(MODULES, operators)
+def module(*operators: type[Operator], torch: Names = "") -> Callable[[E], E]:
+    return _register(MODULES, operators, torch)
 
 
 def invocation(*operators: type[Operator]) -> Callable[[E], E]:
-    return _register(INVOCATIONS, operators)
+    return _register(INVOCATIONS, operators, "")
 
 
-def function(*operators: type[Operator]) -> Callable[[E], E]:
-    return _register(FUNCTIONS, operators)
+def function(*operators: type[Operator], torch: Names = "") -> Callable[[E], E]:
+    return _register(FUNCTIONS, operators, torch)
 
 
 def alone(operator: type[Operator]) -> Callable[[E], E]:
@@ -56,10 +78,12 @@ def alone(operator: type[Operator]) -> Callable[[E], E]:
     return lambda emitter: emitter
 
 
-def _register(table: dict[type[Operator], Emitter], operators: tuple[type[Operator], ...]) -> Callable[[E], E]:
+def _register(table: dict[type[Operator], Emitter], operators: tuple[type[Operator], ...], names: Names) -> Callable[[E], E]:
     def put(emitter: E) -> E:
         for operator in operators:
             table[operator] = emitter
+            if names:
+                NAMES[operator] = names.format(operator.name) if isinstance(names, str) else names[operator]
         return emitter
 
     return put

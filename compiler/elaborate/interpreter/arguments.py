@@ -15,7 +15,7 @@ from netc.dsl.source import Span
 
 from ...errors.names import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
 from ...ops.base import Operator, Required
-from ...ops.kinds import BOOL, DTYPE, InvalidArgument, Kind
+from ...ops.kinds import DTYPE, FLAG, InvalidArgument, Kind
 from ..limits import check_number
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Scope
@@ -141,7 +141,7 @@ class Arguments(Part):
         word = _word(expr)
         if word in kind.words:
             return word
-        if isinstance(expr, ast.Name) and (kind.words or kind is BOOL) and self._is_unbound(expr.name, scope):
+        if isinstance(expr, ast.Name) and (kind.words or kind is FLAG) and self._is_unbound(expr.name, scope):
             close = near_type(expr.name) if kind is DTYPE else near(expr.name, list(kind.words))
             raise Failure(WrongArgument(owner, name, kind.describe(), f"`{expr.name}`", did_you_mean(close)), expr.span)
         value = self.interpreter.evaluate(expr, scope)
@@ -153,7 +153,7 @@ class Arguments(Part):
 
     def flag(self, owner: str, keyword: ast.Keyword, scope: Scope) -> bool:
         """The value of a keyword that must be true or false."""
-        value: bool = self.convert(owner, keyword.name, BOOL, keyword.value, scope)
+        value: bool = self.convert(owner, keyword.name, FLAG, keyword.value, scope)
         return value
 
 

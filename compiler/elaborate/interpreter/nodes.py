@@ -14,7 +14,7 @@ from ...errors.names import WrongTensors
 from ...errors.structure import SymbolicParameter
 from ...ir.graph import OpNode, SharedModule, Value
 from ...ir.types import show_shape
-from ...ops.base import Operator, OperatorError, OpInputs, ParameterSpec
+from ...ops.base import Operator, OperatorError, ParameterSpec
 from ...ops.dense import Dense
 from ..limits import check_tensor
 from ..scopes.failures import Failure
@@ -39,7 +39,7 @@ class NodeText(Record):
 
 def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: Session, text: NodeText) -> Flow:
     """Applies the operator's rules and adds a node to the frame's graph."""
-    given = OpInputs(tuple([v.type for v in inputs]), session.facts)
+    given = op.bind(tuple([v.type for v in inputs]), session.facts)
     try:
         results = op.infer(given)
     except OperatorError as error:
@@ -105,7 +105,7 @@ def check_arity(cls: type[Operator], inputs: list[Value], span: Span) -> None:
     """Rejects a number of tensors that the operator does not take."""
     least, most = cls.arity()
     if len(inputs) < least or (most is not None and len(inputs) > most):
-        names = [n.strip("?*") for n in cls.inputs]
+        names = list(cls.operands)
         hint = f"feed it a tuple: `({', '.join(names[:least])}) -> {cls.name}`" if least > 1 else ""
         if least == most == 1 and inputs:
             hint = "go on with one of them, `(a, b) = ...`, or join them, as by `-> concat axis=1`"

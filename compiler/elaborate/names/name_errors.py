@@ -5,8 +5,6 @@ In: the name, and its binding if there is one. Out: a `Failure` that says what i
 
 from __future__ import annotations
 
-from functools import cache
-
 from netc.dsl import ast
 from netc.dsl.habits import HABITS
 
@@ -47,21 +45,14 @@ def unbound(node: ast.Apply, scope: Scope, session: Session) -> Failure:
     if name in HABITS:
         return Failure(UnknownStage(name, hint=HABITS[name]), node.name_span)
     visible = [n for n in scope.visible() if n != "in"]
-    alike = [n for n in Operator.registry if _plain(n) == _plain(name)]
+    alike = [n for n in Operator.registry if plain(n) == plain(name)]
     candidates = tuple(alike) or session.near(name, [*Operator.registry, *visible])
     if not node.positional and not node.keywords and any(n in visible for n in candidates):
         return Failure(UnknownName(name, candidates), node.name_span)
-    return Failure(UnknownStage(name, candidates, "" if alike else _from_torch().get(_plain(name), "")), node.name_span)
+    return Failure(UnknownStage(name, candidates, "" if alike else session.foreign_operator(name)), node.name_span)
 
 
-@cache
-def _from_torch() -> dict[str, str]:
-    """The operator for each name of PyTorch, in small letters: `linear` is `dense`."""
-    words = ((path.strip().rpartition("."), cls.name) for cls in Operator.registry.values() for path in cls.torch.split(","))
-    return {_plain(word): name for (module, _, word), name in words if module.startswith("torch")}
-
-
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A name without what differs between styles of writing it: `conv2d`, `Conv2d`, `max_pool`, `MaxPool1d`."""
     word = name.lower().replace("_", "")
     return word[:-2] if word.endswith(("1d", "2d", "3d")) else word

@@ -36,8 +36,8 @@ from ....ops.activation import (
     Threshold,
 )
 from ....ops.base import Operator
-from ....ops.pointwise import cast_scalar, computed
-from ..expressions import FLOAT64, TensorExpr, erf, expm1, operand, precise, softplus, wide_integer
+from ....ops.scalars import cast_scalar, computed
+from ..expressions import FLOAT64, TensorExpr, erf, expm1, precise, softplus, wide_integer
 from ..table import Site, emits
 
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
@@ -45,42 +45,42 @@ _SQRT_HALF, _SQRT_TWO_OVER_PI = 0.70710678118654752440, 0.79788456080286535588
 
 
 def _wide(site: Site) -> bool:
-    return site.given[0].dtype == FLOAT64
+    return site.given.x.dtype == FLOAT64
 
 
 def _real(site: Site) -> TensorExpr:
     """The input, integers as float32."""
-    x = operand(site)
+    x = site.x
     return x if x.dtype.is_float else x.cast(FLOAT32)
 
 
-@emits(Relu)
+@emits(Relu, onnx="Relu")
 def relu(op: Relu, site: Site) -> str:
-    x = operand(site)
+    x = site.x
     if x.dtype.is_float:
         return x.op("Relu").name
     return x.within(wide_integer(x.dtype), lambda y: y.op("Max", 0)).name
 
 
-@emits(Relu6, Hardtanh)
+@emits(Relu6, Hardtanh, onnx="Clip")
 def clip(op: Relu6 | Hardtanh, site: Site) -> str:
-    x = operand(site)
+    x = site.x
     low, high = op.limits(x.dtype).values() if isinstance(op, Hardtanh) else (0, 6)
     convert = float if x.dtype.is_float else int
     return x.within(wide_integer(x.dtype), lambda y: y.op("Clip", convert(low), convert(high))).name
 
 
-@emits(LeakyRelu)
+@emits(LeakyRelu, onnx="LeakyRelu")
 def leaky_relu(op: LeakyRelu, site: Site) -> str:
-    x = operand(site)
+    x = site.x
     if _wide(site):
         return x.greater(0.0).choose(x, x * float(op.negative_slope)).name
     return x.op("LeakyRelu", alpha=float(op.negative_slope)).name
 
 
-@emits(Prelu)
+@emits(Prelu, onnx="PRelu")
 def prelu(op: Prelu, site: Site) -> str:
-    x, rank = operand(site), site.given[0].rank
+    x, rank = site.x, site.given.x.rank
     slope = site.parameter("weight")
     if rank == 0:
         slope = site.add("Squeeze", [slope])
@@ -91,34 +91,34 @@ def prelu(op: Prelu, site: Site) -> str:
     return site.add("PRelu", [x.name, slope])
 
 
-@emits(Elu)
+@emits(Elu, onnx="Elu")
 def elu(op: Elu, site: Site) -> str:
-    x = operand(site)
+    x = site.x
     if _wide(site):
         return x.greater(0.0).choose(x, expm1(x) * float(op.alpha)).name
     return x.op("Elu", alpha=float(op.alpha)).name
 
 
-@emits(Selu)
+@emits(Selu, onnx="Selu")
 def selu(op: Selu, site: Site) -> str:
-    x = operand(site)
+    x = site.x
     if _wide(site):
         return (x.greater(0.0).choose(x, expm1(x) * _SELU_ALPHA) * _SELU_SCALE).name
     return x.op("Selu").name
 
 
-@emits(Celu)
+@emits(Celu, onnx="Celu")
 def celu(op: Celu, site: Site) -> str:
     """ONNX has it in float32 only."""
-    x, alpha = operand(site), float(op.alpha)
+    x, alpha = site.x, float(op.alpha)
     if _wide(site):
         return x.greater(0.0).choose(x, expm1(x / alpha) * alpha).name
     return x.within(FLOAT32, lambda y: y.op("Celu", alpha=alpha)).name
 
 
-@emits(Gelu)
+@emits(Gelu, onnx="Gelu")
 def gelu(op: Gelu, site: Site) -> str:
-    x = operand(site)
+    x = site.x
     if not _wide(site):
         return x.op("Gelu", approximate=None if op.approximate == "none" else op.approximate).name
     if op.approximate == "none":
@@ -127,27 +127,27 @@ def gelu(op: Gelu, site: Site) -> str:
     return (x * 0.5 * (inner.op("Tanh") + 1.0)).name
 
 
-@emits(Silu)
+@emits(Silu, onnx="Sigmoid and Mul")
 def silu(op: Silu, site: Site) -> str:
-    x = operand(site)
+    x = site.x
     return (x * x.op("Sigmoid")).name
 
 
-@emits(Mish)
+@emits(Mish, onnx="Mish")
 def mish(op: Mish, site: Site) -> str:
-    x = operand(site)
+    x = site.x
     return (x * softplus(x).op("Tanh")).name if _wide(site) else x.op("Mish").name
 
 
-@emits(Hardswish)
+@emits(Hardswish, onnx="HardSwish")
 def hardswish(op: Hardswish, site: Site) -> str:
-    x = operand(site)
+    x = site.x
     return (x * _hard_sigmoid(x)).name if _wide(site) else x.op("HardSwish").name
 
 
-@emits(Hardsigmoid)
+@emits(Hardsigmoid, onnx="HardSigmoid")
 def hardsigmoid(op: Hardsigmoid, site: Site) -> str:
-    x = operand(site)
+    x = site.x
     return _hard_sigmoid(x).name if _wide(site) else x.op("HardSigmoid", alpha=1 / 6, beta=0.5).name
 
 
@@ -155,45 +155,51 @@ def _hard_sigmoid(x: TensorExpr) -> TensorExpr:
     return (x + 3.0).op("Clip", 0.0, 6.0) / 6.0
 
 
-@emits(Sigmoid, Tanh)
+_BY_NAME: dict[type[Operator], str] = {
+    Sigmoid: "Sigmoid",
+    Tanh: "Tanh",
+}
+
+
+@emits(*_BY_NAME, onnx=_BY_NAME)
 def by_name(op: Operator, site: Site) -> str:
-    return _real(site).op(op.onnx).name
+    return _real(site).op(_BY_NAME[type(op)]).name
 
 
-@emits(Softplus)
+@emits(Softplus, onnx="Softplus")
 def softplus_(op: Softplus, site: Site) -> str:
-    x, beta, threshold = operand(site), float(op.beta), float(op.threshold)
+    x, beta, threshold = site.x, float(op.beta), float(op.threshold)
     scaled = x if beta == 1 else x * beta
     smooth = softplus(scaled)
     smooth = smooth if beta == 1 else smooth / beta
-    # From 20 on, float32 does not tell the two apart.
+    # From 20 on, the two are equal in float32.
     if threshold >= 20 and not _wide(site):
         return smooth.name
     return scaled.greater(threshold).choose(x, smooth).name
 
 
-@emits(Softsign)
+@emits(Softsign, onnx="Softsign")
 def softsign(op: Softsign, site: Site) -> str:
     x = _real(site)
     return (x / (abs(x) + 1.0)).name if _wide(site) else x.op("Softsign").name
 
 
-@emits(Logsigmoid)
+@emits(Logsigmoid, onnx="Softplus and Neg")
 def logsigmoid(op: Logsigmoid, site: Site) -> str:
-    return (-softplus(-operand(site))).name
+    return (-softplus(-site.x)).name
 
 
-@emits(Hardshrink)
+@emits(Hardshrink, onnx="Shrink")
 def hardshrink(op: Hardshrink, site: Site) -> str:
-    x, limit = operand(site), float(op.lambd)
+    x, limit = site.x, float(op.lambd)
     if _wide(site):
         return abs(x).greater(limit).choose(x, 0.0).name
     return _shrink(x, limit, 0.0)
 
 
-@emits(Softshrink)
+@emits(Softshrink, onnx="Shrink")
 def softshrink(op: Softshrink, site: Site) -> str:
-    x, limit = operand(site), float(op.lambd)
+    x, limit = site.x, float(op.lambd)
     if _wide(site):
         return (x - x.op("Clip", -limit, limit)).name
     return _shrink(x, limit, limit)
@@ -205,45 +211,45 @@ def _shrink(x: TensorExpr, limit: float, bias: float) -> str:
     return x.within(via, lambda y: y.op("Shrink", lambd=limit, bias=bias)).name
 
 
-@emits(Tanhshrink)
+@emits(Tanhshrink, onnx="Tanh and Sub")
 def tanhshrink(op: Tanhshrink, site: Site) -> str:
     return precise(_real(site), lambda x: x - x.op("Tanh")).name
 
 
-@emits(Threshold)
+@emits(Threshold, onnx="Greater and Where")
 def threshold(op: Threshold, site: Site) -> str:
-    x = operand(site)
+    x = site.x
     limit, value = cast_scalar(op.threshold, computed(x.dtype)), cast_scalar(op.value, x.dtype)
     assert limit is not None
     assert value is not None
     return x.greater(limit).choose(x, value).name
 
 
-@emits(Glu)
+@emits(Glu, onnx="Split, Sigmoid and Mul")
 def glu(op: Glu, site: Site) -> str:
-    x = operand(site)
+    x = site.x
     value, gate = site.add_many("Split", [x.name], 2, axis=op.axis, num_outputs=2)
     return (TensorExpr(site, value, x.dtype) * TensorExpr(site, gate, x.dtype).op("Sigmoid")).name
 
 
-@emits(Softmax)
+@emits(Softmax, onnx="Softmax")
 def softmax(op: Softmax, site: Site) -> str:
-    return _along(operand(site), "Softmax", op.axis)
+    return _along(site, site.x, "Softmax", op.axis)
 
 
-@emits(LogSoftmax)
+@emits(LogSoftmax, onnx="LogSoftmax")
 def log_softmax(op: LogSoftmax, site: Site) -> str:
-    return _along(operand(site), "LogSoftmax", op.axis)
+    return _along(site, site.x, "LogSoftmax", op.axis)
 
 
-@emits(Softmin)
+@emits(Softmin, onnx="Neg and Softmax")
 def softmin(op: Softmin, site: Site) -> str:
-    return _along(-operand(site), "Softmax", op.axis)
+    return _along(site, -site.x, "Softmax", op.axis)
 
 
-def _along(x: TensorExpr, op_type: str, axis: int) -> str:
+def _along(site: Site, x: TensorExpr, op_type: str, axis: int) -> str:
     """A tensor without axes is given one for the time being."""
-    if x.site.given[0].rank:
+    if site.given.x.rank:
         return x.op(op_type, axis=axis).name
-    vector = TensorExpr(x.site, x.site.add("Unsqueeze", [x.name, x.site.ints([0])]), x.dtype).op(op_type, axis=0)
-    return x.site.add("Squeeze", [vector.name, x.site.ints([0])])
+    vector = TensorExpr(site, site.add("Unsqueeze", [x.name, site.ints([0])]), x.dtype).op(op_type, axis=0)
+    return site.add("Squeeze", [vector.name, site.ints([0])])

@@ -1,5 +1,5 @@
-"""Attention in ONNX: the operator of that name, which takes `[batch, heads, length, features]` or, with the heads told apart by
-attributes, `[batch, length, heads * features]`."""
+"""Attention in ONNX: the operator of that name, which takes `[batch, heads, length, features]` or, with the number of heads as
+an attribute, `[batch, length, heads * features]`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 
 from ....dims import Dim
 from ....ir.types import BOOL, INT64, DType, Shape
-from ....ops.attention import MASK, Attention, K, Q, V
+from ....ops.attention import Attention
 from ....ops.base import numel
-from ..expressions import FLOAT64, TensorExpr, operand
+from ..expressions import FLOAT64, TensorExpr
 from ..table import Site, emits
 
 
-@emits(Attention)
+@emits(Attention, onnx="Attention")
 def attention(op: Attention, site: Site) -> str:
     scores = op.scores(site.given)
-    masked = len(site.inputs) > MASK and op.window is None
-    apart = masked and site.given[Q].dtype == FLOAT64
-    q, k, v = (_four_axes(op, site, index, scores, alike=apart) for index in (Q, K, V))
-    q, scale = scaled(q, op.scale, site.given[Q].shape[-1])
+    masked = "mask" in site.given and op.window is None
+    apart = masked and site.given.q.dtype == FLOAT64
+    q, k, v = (_four_axes(op, site, name, scores, alike=apart) for name in ("q", "k", "v"))
+    q, scale = scaled(q, op.scale, site.given.q.shape[-1])
     names = [q.name, k.name, v.name]
     if op.window is not None:
         names.append(_window(site, op.window, scores[-1]))
@@ -29,7 +29,7 @@ def attention(op: Attention, site: Site) -> str:
         names.append(_mask(site, scores, q))
     causal = op.causal and op.window is None
     if apart:
-        mask = TensorExpr(site, names[-1], BOOL if site.given[MASK].dtype == BOOL else q.dtype)
+        mask = TensorExpr(site, names[-1], BOOL if site.given.mask.dtype == BOOL else q.dtype)
         result = composed(q, k, v, mask, blind=True)[0].name
     else:
         result = site.add("Attention", names, is_causal=int(causal) or None, scale=scale)
@@ -42,7 +42,7 @@ def attention(op: Attention, site: Site) -> str:
 
 
 def _window(site: Site, window: int, length: Dim) -> str:
-    """The mask that is true at the places `i - window < j <= i`."""
+    """The mask that is true where `i - window < j <= i`."""
     if isinstance(length, int):
         return site.constant(np.triu(np.tril(np.ones((length, length), dtype=bool)), 1 - window))
     ones = site.add("Expand", [site.scalar(True, BOOL), site.ints([length, length])])
@@ -50,7 +50,7 @@ def _window(site: Site, window: int, length: Dim) -> str:
 
 
 def scaled(q: TensorExpr, scale: float | None, features: Dim, heads: int = 1) -> tuple[TensorExpr, float | None]:
-    """The queries, with so many features in each of the heads on their last axis, and the scale that is left to do.
+    """The queries, whose last axis has that number of features for each head, and the scale that is left to Attention.
 
     ONNX Runtime takes only positive scales, and those of ONNX are float32."""
     if q.dtype == FLOAT64:
@@ -61,7 +61,7 @@ def scaled(q: TensorExpr, scale: float | None, features: Dim, heads: int = 1) ->
 
 
 def _exactly_scaled(q: TensorExpr, scale: float | None, features: Dim, heads: int) -> TensorExpr:
-    """ONNX Runtime draws a single number into the product behind it, as float32; one for each feature it leaves alone."""
+    """ONNX Runtime fuses a single number into the product that follows, as float32; one for each feature it does not."""
     if not isinstance(features, int):
         return q / q.like(features).op("Sqrt") if scale is None else q * float(scale)
     factor = sqrt(1 / features) if scale is None else float(scale)
@@ -69,7 +69,7 @@ def _exactly_scaled(q: TensorExpr, scale: float | None, features: Dim, heads: in
 
 
 def composed(q: TensorExpr, k: TensorExpr, v: TensorExpr, mask: TensorExpr | None, *, blind: bool) -> tuple[TensorExpr, TensorExpr]:
-    """The steps of Attention, of scaled queries: what is found, and the weights. With `blind`, a query that sees no key finds 0, as in
+    """The steps of Attention, of scaled queries: the result, and the weights. With `blind`, a query that sees no key gets 0, as in
     torch.nn.functional.scaled_dot_product_attention, and not NaN: ONNX Runtime's Attention does so too, but not in float64."""
     scores = q.op("MatMul", k.op("Transpose", perm=[0, 1, 3, 2]))
     if mask is not None:
@@ -90,11 +90,11 @@ def added(mask: TensorExpr, dtype: DType) -> TensorExpr:
     return mask.choose(zero, float("-inf"))
 
 
-def _four_axes(op: Attention, site: Site, index: int, scores: Shape, *, alike: bool) -> TensorExpr:
-    """Queries, keys or values as `[batch, heads, length, features]`; all have one batch, and if they are to be `alike`, as many heads."""
-    x, shape = operand(site, index), site.given[index].shape
+def _four_axes(op: Attention, site: Site, name: str, scores: Shape, *, alike: bool) -> TensorExpr:
+    """Queries, keys or values as `[batch, heads, length, features]`; all have one batch, and with `alike`, one number of heads."""
+    x, shape = site[name], site.given[name].shape
     ahead = scores[:-2]
-    if index != Q and op.grouped(site.given):
+    if name != "q" and op.grouped(site.given):
         if not alike and _shares(op, site):
             ahead = (*ahead[:-1], shape[-3])
         else:
@@ -103,8 +103,8 @@ def _four_axes(op: Attention, site: Site, index: int, scores: Shape, *, alike: b
 
 
 def _shares(op: Attention, site: Site) -> bool:
-    """Whether ONNX can be left to group heads: it tells heads by four axes, and has as many of keys as of values."""
-    q, k, v = site.given.types[:MASK]
+    """Whether ONNX can group the heads: it needs four axes, and one number of heads for keys and values."""
+    q, k, v = (site.given.q, site.given.k, site.given.v)
     return max(t.rank for t in (q, k, v)) > 3 and bool(site.given.facts.equal(k.shape[-3], v.shape[-3]))
 
 
@@ -134,7 +134,7 @@ def _reshaped(x: TensorExpr, shape: Shape) -> TensorExpr:
 
 def _mask(site: Site, scores: Shape, q: TensorExpr) -> str:
     """ONNX Runtime lets a mask stretch along the batch and the heads only."""
-    mask, shape = operand(site, MASK), site.given[MASK].shape
+    mask, shape = site.mask, site.given.mask.shape
     mask = mask if mask.dtype == BOOL else mask.cast(q.dtype)
     ahead = scores[:-2] if len(scores) > 4 else shape[:-2]
     wanted = (*ahead, *scores[-2:])

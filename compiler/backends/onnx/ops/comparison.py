@@ -4,40 +4,63 @@ from __future__ import annotations
 
 from ....ir.types import BOOL, FLOAT32
 from ....ops.arithmetic import Pair
+from ....ops.base import Operator
 from ....ops.comparison import Comparison, Eq, Ge, Gt, Isfinite, Isinf, Isnan, Le, LogicalAnd, LogicalOr, LogicalXor, Lt, Ne, Where
-from ....ops.pointwise import cast_scalar, computed
-from ..expressions import FLOAT64, INT32, TensorExpr, operand
+from ....ops.scalars import cast_scalar, computed
+from ..expressions import FLOAT64, INT32, TensorExpr
 from ..table import Site, emits
 from .arithmetic import operands
 
+_COMPARISONS: dict[type[Operator], str] = {
+    Eq: "Equal",
+    Ne: "Equal and Not",
+    Lt: "Less",
+    Le: "LessOrEqual",
+    Gt: "Greater",
+    Ge: "GreaterOrEqual",
+}
 
-@emits(Eq, Ne, Lt, Le, Gt, Ge)
+
+@emits(*_COMPARISONS, onnx=_COMPARISONS)
 def comparison(op: Comparison, site: Site) -> str:
     a, b = operands(op, site)
     if isinstance(op, Eq | Ne):
         same = a.equal(b)
         return same.name if isinstance(op, Eq) else same.negation().name
     via = INT32 if a.dtype == BOOL else a.dtype
-    return a.cast(via).op(op.onnx, b.cast(via), to=BOOL).name
+    return a.cast(via).op(_COMPARISONS[type(op)], b.cast(via), to=BOOL).name
 
 
-@emits(LogicalAnd, LogicalOr, LogicalXor)
+_LOGIC: dict[type[Operator], str] = {
+    LogicalAnd: "And",
+    LogicalOr: "Or",
+    LogicalXor: "Xor",
+}
+
+
+@emits(*_LOGIC, onnx=_LOGIC)
 def logic(op: Pair, site: Site) -> str:
-    return operand(site).truth().op(op.onnx, operand(site, 1).truth()).name
+    return site.x.truth().op(_LOGIC[type(op)], site.other.truth()).name
 
 
 def _asked(site: Site) -> TensorExpr:
     """The input in a type that runtimes can ask: in float32 nothing that is finite becomes infinite but what is of float64."""
-    x = operand(site)
+    x = site.x
     return x if x.dtype == FLOAT64 else x.cast(FLOAT32)
 
 
-@emits(Isnan, Isinf)
+_PREDICATES: dict[type[Operator], str] = {
+    Isnan: "IsNaN",
+    Isinf: "IsInf",
+}
+
+
+@emits(*_PREDICATES, onnx=_PREDICATES)
 def predicate(op: Isnan | Isinf, site: Site) -> str:
-    return _asked(site).op(op.onnx, to=BOOL).name
+    return _asked(site).op(_PREDICATES[type(op)], to=BOOL).name
 
 
-@emits(Isfinite)
+@emits(Isfinite, onnx="IsNaN, IsInf, Or and Not")
 def isfinite(op: Isfinite, site: Site) -> str:
     x = _asked(site)
     return x.op("IsNaN", to=BOOL).op("Or", x.op("IsInf", to=BOOL)).negation().name
@@ -50,10 +73,10 @@ def _number(op: Where, x: TensorExpr) -> TensorExpr:
     return x.like(taken)
 
 
-@emits(Where)
+@emits(Where, onnx="Where")
 def where(op: Where, site: Site) -> str:
     dtype = op.operand_type(site.given)
-    x = operand(site, 1).cast(dtype)
-    other = _number(op, x) if op.scalars else operand(site, 2).cast(dtype)
-    then, otherwise = (other, x) if op.reverse else (x, other)
-    return operand(site).choose(then, otherwise).name
+    x = site.x.cast(dtype)
+    other = _number(op, x) if op.scalars else site.other.cast(dtype)
+    then, otherwise = (other, x) if op.number_first else (x, other)
+    return site.condition.choose(then, otherwise).name

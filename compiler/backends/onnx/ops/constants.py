@@ -23,12 +23,12 @@ from ....ops.formula import (
 from ..table import Site, emits
 
 
-@emits(Parameter)
+@emits(Parameter, onnx="an initialiser")
 def parameter(op: Parameter, site: Site) -> str:
     return site.parameter("")
 
 
-@emits(Table)
+@emits(Table, onnx="an initialiser; or Range and arithmetic")
 def table(op: Table, site: Site) -> str:
     if op.labelled:
         return site.parameter("")
@@ -63,7 +63,7 @@ class _Writer:
         self.formula = fold(op.formula)
         self.real = is_real(self.formula, op.shape)
         self.dtype: DType = DTYPES["float64"] if self.real else INT64
-        self.places: dict[int, str] = {}
+        self.indices: dict[int, str] = {}
 
     def whole(self) -> str:
         name, truth = self._term(self.formula)
@@ -74,18 +74,18 @@ class _Writer:
 
     def _place(self, axis: int) -> str:
         """The index along the axis, with an axis of size 1 for each that follows."""
-        if axis not in self.places:
+        if axis not in self.indices:
             site = self.site
             ends = [site.scalar(v, INT64) for v in (0, self.op.shape[axis], 1)]
             name = site.add("Range", ends)
             after = len(self.op.shape) - 1 - axis
             if after:
                 name = site.add("Unsqueeze", [name, site.ints(range(1, after + 1))])
-            self.places[axis] = site.cast(name, self.dtype) if self.real else name
-        return self.places[axis]
+            self.indices[axis] = site.cast(name, self.dtype) if self.real else name
+        return self.indices[axis]
 
     def _term(self, formula: Formula) -> tuple[str, bool]:
-        """The tensor of a part, and whether it holds truth values."""
+        """The tensor of a part, and whether its elements are booleans."""
         match formula:
             case Const(bool() as value):
                 return self.site.constant(np.asarray(value)), True
@@ -142,7 +142,7 @@ class _Writer:
         add, truth = self.site.add, self._truth(test)
         if kind_of(whole, self.op.shape) != "bool":
             return add("Where", [truth, self._number(then), self._number(otherwise)]), False
-        # ONNX Runtime has no Where of truth values.
+        # ONNX Runtime has no Where for booleans.
         chosen = add("And", [truth, self._truth(then)])
         other = add("And", [add("Not", [truth]), self._truth(otherwise)])
         return add("Or", [chosen, other]), True

@@ -26,10 +26,10 @@ def _terms(x: str, site: Site, bias: bool) -> list[str]:
     return [x, site.parameter("weight"), *([site.parameter("bias")] if bias else [])]
 
 
-@emits(Conv)
+@emits(Conv, onnx="Conv")
 def conv(op: Conv, site: Site) -> str:
-    windows = op.windows(site.given[0])
-    x, pads = site.inputs[0], _pads(windows)
+    windows = op.windows(site.given.x)
+    x, pads = site.x.name, _pads(windows)
     if op.padding_mode in _MODES:
         x, pads = _padded(x, site, pads, _MODES[op.padding_mode]), [0] * len(pads)
     return site.add("Conv", _terms(x, site, op.bias), **_attributes(windows), pads=pads, group=op.groups)
@@ -44,13 +44,13 @@ def _padded(x: str, site: Site, pads: list[int], mode: str) -> str:
     return x
 
 
-@emits(ConvTranspose)
+@emits(ConvTranspose, onnx="ConvTranspose")
 def conv_transpose(op: ConvTranspose, site: Site) -> str:
-    x = site.given[0]
+    x = site.given.x
     windows = op.windows(x)
     extra = op.extra(x)
-    y = site.inputs[0]
-    # Runtimes take less than a stride of output padding. A zero behind the input is a stride of it.
+    y = site.x.name
+    # Runtimes take less than a stride of output padding. A zero after the input adds a stride.
     zeros = [e // w.stride for e, w in zip(extra, windows, strict=True)]
     if any(zeros):
         y = site.add("Pad", [y, site.ints([0] * (2 + len(zeros)) + [0, 0, *zeros])])

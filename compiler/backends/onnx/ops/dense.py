@@ -7,21 +7,21 @@ from ....ops.dense import Bilinear, Dense, Embedding
 from ..table import Site, emits
 
 
-@emits(Dense)
+@emits(Dense, onnx="Gemm, or MatMul and Add")
 def dense(op: Dense, site: Site) -> str:
-    x, weight = site.inputs[0], site.parameter("weight")
-    if site.given[0].rank == 2:
+    x, weight = site.x.name, site.parameter("weight")
+    if site.given.x.rank == 2:
         return site.add("Gemm", [x, weight, site.parameter("bias") if op.bias else ""], transB=1)
     y = site.add("MatMul", [x, site.add("Transpose", [weight], perm=[1, 0])])
     return site.add("Add", [y, site.parameter("bias")]) if op.bias else y
 
 
-@emits(Bilinear)
+@emits(Bilinear, onnx="Einsum")
 def bilinear(op: Bilinear, site: Site) -> str:
-    a = site.given[0]
+    a = site.given.a
     outer = "abcdefgh"[: a.rank - 1]
     equation = f"{outer}x,zxy,{outer}y->{outer}z"
-    terms = [site.inputs[0], site.parameter("weight"), site.inputs[1]]
+    terms = [site.a.name, site.parameter("weight"), site.b.name]
     # Einsum leaves bfloat16 out.
     if a.dtype.name == "bfloat16":
         y = site.cast(site.add("Einsum", [site.cast(t, FLOAT32) for t in terms], equation=equation), a.dtype)
@@ -30,6 +30,6 @@ def bilinear(op: Bilinear, site: Site) -> str:
     return site.add("Add", [y, site.parameter("bias")]) if op.bias else y
 
 
-@emits(Embedding)
+@emits(Embedding, onnx="Gather")
 def embedding(op: Embedding, site: Site) -> str:
-    return site.add("Gather", [site.parameter("weight"), site.inputs[0]], axis=0)
+    return site.add("Gather", [site.parameter("weight"), site.indices.name], axis=0)

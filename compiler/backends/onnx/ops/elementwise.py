@@ -28,87 +28,102 @@ from ....ops.elementwise import (
     Square,
     Trunc,
 )
-from ..expressions import TensorExpr, erf, expm1, log1p, operand, precise
+from ..expressions import TensorExpr, erf, expm1, log1p, precise
 from ..table import Site, emits
 
 
 def in_real(site: Site) -> TensorExpr:
     """The input, integers as what the result is."""
-    return operand(site).cast(site.results[0].dtype)
+    return site.x.cast(site.results[0].dtype)
 
 
-@emits(Exp, Log, Reciprocal, Sqrt)
+_REAL: dict[type[Operator], str] = {
+    Exp: "Exp",
+    Log: "Log",
+    Reciprocal: "Reciprocal",
+    Sqrt: "Sqrt",
+}
+
+
+@emits(*_REAL, onnx=_REAL)
 def real(op: Operator, site: Site) -> str:
-    return in_real(site).op(op.onnx).name
+    return in_real(site).op(_REAL[type(op)]).name
 
 
-@emits(Exp2)
+@emits(Exp2, onnx="Pow")
 def exp2(op: Exp2, site: Site) -> str:
     x = in_real(site)
     return x.like(2.0).op("Pow", x).name
 
 
-@emits(Log2, Log10)
+@emits(Log2, Log10, onnx="Log and Div")
 def log_to_base(op: Log2 | Log10, site: Site) -> str:
     base = 2.0 if isinstance(op, Log2) else 10.0
     return precise(in_real(site), lambda x: x.log() / log(base)).name
 
 
-@emits(Rsqrt)
+@emits(Rsqrt, onnx="Sqrt and Reciprocal")
 def rsqrt(op: Rsqrt, site: Site) -> str:
     return precise(in_real(site), lambda x: x.op("Sqrt").op("Reciprocal")).name
 
 
-@emits(Expm1)
+@emits(Expm1, onnx="Tanh, Exp and arithmetic")
 def expm1_(op: Expm1, site: Site) -> str:
     return expm1(in_real(site)).name
 
 
-@emits(Log1p)
+@emits(Log1p, onnx="Log and arithmetic")
 def log1p_(op: Log1p, site: Site) -> str:
     return log1p(in_real(site)).name
 
 
-@emits(Erf)
+@emits(Erf, onnx="Erf")
 def erf_(op: Erf, site: Site) -> str:
     return erf(in_real(site)).name
 
 
-@emits(Floor, Ceil, Round)
+_ROUNDING: dict[type[Operator], str] = {
+    Floor: "Floor",
+    Ceil: "Ceil",
+    Round: "Round",
+}
+
+
+@emits(*_ROUNDING, onnx=_ROUNDING)
 def rounding(op: Operator, site: Site) -> str:
-    x = operand(site)
-    return x.op(op.onnx if x.dtype.is_float else "Identity").name
+    x = site.x
+    return x.op(_ROUNDING[type(op)] if x.dtype.is_float else "Identity").name
 
 
-@emits(Trunc)
+@emits(Trunc, onnx="Abs, Floor and Sign")
 def trunc(op: Trunc, site: Site) -> str:
-    x = operand(site)
+    x = site.x
     return (abs(x).op("Floor") * x.op("Sign")).name if x.dtype.is_float else x.op("Identity").name
 
 
-@emits(Neg)
+@emits(Neg, onnx="Neg")
 def neg(op: Neg, site: Site) -> str:
-    x = operand(site)
+    x = site.x
     return (x.like(0) - x).name if x.dtype.kind == "uint" else (-x).name
 
 
-@emits(Abs)
+@emits(Abs, onnx="Abs")
 def abs_(op: Abs, site: Site) -> str:
-    return abs(operand(site)).name
+    return abs(site.x).name
 
 
-@emits(Sign)
+@emits(Sign, onnx="Sign")
 def sign(op: Sign, site: Site) -> str:
-    x = operand(site)
+    x = site.x
     return x.op("Identity" if x.dtype == BOOL else "Sign").name
 
 
-@emits(Square)
+@emits(Square, onnx="Mul")
 def square(op: Square, site: Site) -> str:
     x = in_real(site)
     return (x * x).name
 
 
-@emits(LogicalNot)
+@emits(LogicalNot, onnx="Not")
 def logical_not(op: LogicalNot, site: Site) -> str:
-    return operand(site).truth().negation().name
+    return site.x.truth().negation().name

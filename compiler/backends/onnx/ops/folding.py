@@ -1,4 +1,4 @@
-"""Space and channels traded for each other in ONNX."""
+"""Space to channels and back in ONNX."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ....ir.elements import Array
 from ....ir.types import FLOAT32, INT64, Shape
 from ....ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, Unfold
 from ....ops.windows import Window
-from ..expressions import TensorExpr, operand
+from ..expressions import TensorExpr
 from ..table import Site, emits
 from .shape import reordered, reshaped
 
@@ -17,9 +17,9 @@ _BLOCKS = ("float32", "float16", "float64", "int8", "uint8")
 """What ONNX Runtime has DepthToSpace for."""
 
 
-@emits(PixelShuffle)
+@emits(PixelShuffle, onnx="DepthToSpace")
 def pixel_shuffle(op: PixelShuffle, site: Site) -> str:
-    x, r = site.given[0], op.r
+    x, r = site.given.x, op.r
     if x.rank == 4 and x.dtype.name in _BLOCKS:
         return site.add("DepthToSpace", site.inputs, blocksize=r, mode="CRD")
     *before, _, height, width = x.shape
@@ -28,31 +28,31 @@ def pixel_shuffle(op: PixelShuffle, site: Site) -> str:
     return _rearranged(site, (*before, channels, r, r, height, width), (*range(n + 1), n + 3, n + 1, n + 4, n + 2))
 
 
-@emits(PixelUnshuffle)
+@emits(PixelUnshuffle, onnx="Reshape, Transpose, Reshape")
 def pixel_unshuffle(op: PixelUnshuffle, site: Site) -> str:
-    # SpaceToDepth puts the places in a block first, PyTorch the channels.
-    *before, channels, _, _ = site.given[0].shape
+    # SpaceToDepth puts the positions within a block first, PyTorch the channels.
+    *before, channels, _, _ = site.given.x.shape
     *_, high, wide = site.results[0].shape
     n = len(before)
     return _rearranged(site, (*before, channels, high, op.r, wide, op.r), (*range(n + 1), n + 2, n + 4, n + 1, n + 3))
 
 
-@emits(ChannelShuffle)
+@emits(ChannelShuffle, onnx="Reshape, Transpose, Reshape")
 def channel_shuffle(op: ChannelShuffle, site: Site) -> str:
-    batch, _, *rest = site.given[0].shape
+    batch, _, *rest = site.given.x.shape
     split = (batch, op.groups, op.width(site.given), *rest)
     return _rearranged(site, split, (0, 2, 1, *range(3, len(split))))
 
 
 def _rearranged(site: Site, split: Shape, order: tuple[int, ...]) -> str:
-    y = reordered(site, reshaped(site, site.inputs[0], site.given[0].shape, split), order)
+    y = reordered(site, reshaped(site, site.x.name, site.given.x.shape, split), order)
     return reshaped(site, y, tuple(split[axis] for axis in order), site.results[0].shape)
 
 
-@emits(Unfold)
+@emits(Unfold, onnx="Pad, Gather, Transpose and Reshape")
 def unfold(op: Unfold, site: Site) -> str:
-    """Each axis of the image becomes two, the places within a block and the blocks, by looking up."""
-    x, windows = site.given[0], op.windows()
+    """Each axis of the image becomes two, the positions within a block and the blocks, by Gather."""
+    x, windows = site.given.x, op.windows()
     y = _padded(op, site)
     counts = op.counts(site.given)
     first = x.rank - 2
@@ -66,8 +66,8 @@ def unfold(op: Unfold, site: Site) -> str:
 def _padded(op: Unfold, site: Site) -> str:
     before = op.pair("padding")
     if not any(before):
-        return site.inputs[0]
-    return site.add("Pad", [site.inputs[0], site.ints([*before, *before]), "", site.ints([-2, -1])])
+        return site.x.name
+    return site.add("Pad", [site.x.name, site.ints([*before, *before]), "", site.ints([-2, -1])])
 
 
 def _places(site: Site, window: Window, count: Dim) -> str:
@@ -83,11 +83,11 @@ def _constant(site: Site, array: Array) -> str:
     return site.constant(array.astype(np.int64))
 
 
-@emits(Fold)
+@emits(Fold, onnx="Col2Im")
 def fold(op: Fold, site: Site) -> str:
-    x = operand(site)
+    x = site.x
     sums = x.cast(FLOAT32) if x.dtype.kind == "bool" else x
-    alone, front = site.given[0].rank == 2, TensorExpr(site, site.ints([0]), INT64)
+    alone, front = site.given.x.rank == 2, TensorExpr(site, site.ints([0]), INT64)
     sums = sums.op("Unsqueeze", front) if alone else sums
     sizes = [TensorExpr(site, site.ints(numbers), INT64) for numbers in (op.image(), op.pair("kernel"))]
     dilations, pads, strides = list(op.pair("dilation")), list(op.pair("padding")) * 2, list(op.pair("stride"))

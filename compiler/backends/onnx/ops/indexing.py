@@ -1,4 +1,4 @@
-"""Elements by their places in ONNX."""
+"""Elements by their indices in ONNX."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 from ....ir.elements import numpy_dtype
 from ....ir.types import DTYPES, FLOAT32, INT64, DType
 from ....ops.axes import normalize_axis
-from ....ops.indexing import INDEX, MASK, SRC, Gather, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, X, filling
-from ..expressions import INT32, TensorExpr, operand
+from ....ops.indexing import Gather, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
+from ..expressions import INT32, TensorExpr
 from ..table import Site, emits
 
 _REDUCTIONS = {"add": "add", "multiply": "mul", "sum": "add", "mean": "add", "prod": "mul", "amax": "max", "amin": "min"}
 
 
-def _with_axis(site: Site, index: int) -> TensorExpr:
-    """An input, a single number as a list of one."""
-    found = operand(site, index)
-    return found if site.given[index].rank else found.op("Reshape", TensorExpr(site, site.ints([1]), INT64))
+def _with_axis(site: Site, name: str) -> TensorExpr:
+    """An input, a tensor without axes as one with a single element on one axis."""
+    found = site[name]
+    return found if site.given[name].rank else found.op("Reshape", TensorExpr(site, site.ints([1]), INT64))
 
 
 def _without_axis(y: TensorExpr, rank: int) -> TensorExpr:
@@ -27,29 +27,29 @@ def _without_axis(y: TensorExpr, rank: int) -> TensorExpr:
     return y if rank else y.op("Reshape", TensorExpr(y.site, y.site.ints([]), INT64))
 
 
-@emits(Gather)
+@emits(Gather, onnx="GatherElements")
 def gather(op: Gather, site: Site) -> str:
-    axis = normalize_axis(op.name, op.axis, site.given[X])
-    y = _with_axis(site, X).op("GatherElements", _with_axis(site, INDEX), axis=axis)
-    return _without_axis(y, site.given[INDEX].rank).name
+    axis = normalize_axis(op.name, op.axis, site.given.x)
+    y = _with_axis(site, "x").op("GatherElements", _with_axis(site, "index"), axis=axis)
+    return _without_axis(y, site.given.index.rank).name
 
 
 # --- writing -----------------------------------------------------------------------------------------------------------------
 
 
-@emits(Scatter)
+@emits(Scatter, onnx="ScatterElements")
 def scatter(op: Scatter, site: Site) -> str:
-    x = _with_axis(site, X)
+    x = _with_axis(site, "x")
     via = _computed_in(x.dtype, op.reduce)
     value = None if op.value is None else filling(op.name, op.value, x.dtype)
     source = _source(site).cast(via) if value is None else _constant(site, value, via)
     y = _written(site, x.cast(via), source, op.reduce).cast(x.dtype)
-    return _without_axis(y, site.given[X].rank).name
+    return _without_axis(y, site.given.x.rank).name
 
 
-@emits(ScatterReduce)
+@emits(ScatterReduce, onnx="ScatterElements")
 def scatter_reduce(op: ScatterReduce, site: Site) -> str:
-    x = _with_axis(site, X)
+    x = _with_axis(site, "x")
     via = _computed_in(x.dtype, op.reduce)
     base, source = x.cast(via), _source(site).cast(via)
     if not op.include_self:
@@ -57,11 +57,11 @@ def scatter_reduce(op: ScatterReduce, site: Site) -> str:
     y = _written(site, base, source, op.reduce)
     if op.reduce == "mean":
         y = _quotient(y, _count(op, site, base))
-    return _without_axis(y.cast(x.dtype), site.given[X].rank).name
+    return _without_axis(y.cast(x.dtype), site.given.x.rank).name
 
 
 def _computed_in(dtype: DType, reduce: str | None) -> DType:
-    """ONNX Runtime's CPU adds no half types, and takes no maxima of truth values."""
+    """ONNX Runtime's CPU adds no half types, and has no maxima of booleans."""
     if reduce is not None and dtype.is_float and dtype.size == 2:
         return FLOAT32
     return DTYPES["uint8"] if dtype.kind == "bool" and reduce in ("amax", "amin") else dtype
@@ -74,9 +74,9 @@ def _neutral(reduce: str, dtype: DType) -> int | float:
 
 
 def _source(site: Site) -> TensorExpr:
-    """The values to write, as many as there are indices."""
-    source = _with_axis(site, SRC)
-    pairs = zip(site.given[INDEX].shape or (1,), site.given[SRC].shape or (1,), strict=True)
+    """The values to write, in the shape of the indices."""
+    source = _with_axis(site, "src")
+    pairs = zip(site.given.index.shape or (1,), site.given.src.shape or (1,), strict=True)
     longer = {axis: part for axis, (part, whole) in enumerate(pairs) if site.given.facts.equal(part, whole) is not True}
     if not longer:
         return source
@@ -87,18 +87,18 @@ def _source(site: Site) -> TensorExpr:
 def _constant(site: Site, value: int | float | bool, dtype: DType) -> TensorExpr:
     """One value for each index."""
     number = TensorExpr(site, site.scalar(value, dtype), dtype)
-    return number.op("Expand", TensorExpr(site, site.ints(site.given[INDEX].shape or (1,)), INT64))
+    return number.op("Expand", TensorExpr(site, site.ints(site.given.index.shape or (1,)), INT64))
 
 
 def _written(site: Site, x: TensorExpr, source: TensorExpr, reduce: str | None = None) -> TensorExpr:
-    axis = normalize_axis(site.node.op.name, site.node.op.args["axis"], site.given[X])
+    axis = normalize_axis(site.node.op.name, site.node.op.args["axis"], site.given.x)
     reduction = None if reduce is None else _REDUCTIONS[reduce]
-    return x.op("ScatterElements", _with_axis(site, INDEX), source, axis=axis, reduction=reduction)
+    return x.op("ScatterElements", _with_axis(site, "index"), source, axis=axis, reduction=reduction)
 
 
 def _count(op: ScatterReduce, site: Site, base: TensorExpr) -> TensorExpr:
-    """How many values are at each place, at least one."""
-    shape = TensorExpr(site, site.ints(site.given[X].shape or (1,)), INT64)
+    """The number of values written to each element, at least one."""
+    shape = TensorExpr(site, site.ints(site.given.x.shape or (1,)), INT64)
     ones = TensorExpr(site, site.scalar(1, base.dtype), base.dtype).op("Expand", shape)
     if not op.include_self:
         ones = _written(site, ones, _constant(site, 0, base.dtype))
@@ -116,33 +116,33 @@ def _quotient(total: TensorExpr, count: TensorExpr) -> TensorExpr:
 # --- the others --------------------------------------------------------------------------------------------------------------
 
 
-@emits(IndexSelect)
+@emits(IndexSelect, onnx="Gather")
 def index_select(op: IndexSelect, site: Site) -> str:
-    if not site.given[X].rank:
-        return operand(site).op("Identity").name
-    return _with_axis(site, X).op("Gather", _with_axis(site, INDEX), axis=normalize_axis(op.name, op.axis, site.given[X])).name
+    if not site.given.x.rank:
+        return site.x.op("Identity").name
+    return _with_axis(site, "x").op("Gather", _with_axis(site, "index"), axis=normalize_axis(op.name, op.axis, site.given.x)).name
 
 
-@emits(OneHot)
+@emits(OneHot, onnx="OneHot")
 def one_hot(op: OneHot, site: Site) -> str:
     via = op.dtype if op.dtype in (FLOAT32, INT64) else INT64
     ends = site.constant(np.array([0, 1], dtype=numpy_dtype(via)))
-    indices = _with_axis(site, 0).name
+    indices = _with_axis(site, "indices").name
     y = TensorExpr(site, site.add("OneHot", [indices, site.scalar(op.classes, INT64), ends], axis=-1), via)
-    if not site.given[0].rank:
+    if not site.given.indices.rank:
         y = y.op("Reshape", TensorExpr(site, site.ints([-1]), INT64))
     return y.cast(op.dtype).name
 
 
-@emits(Tril, Triu)
+@emits(Tril, Triu, onnx="Trilu")
 def triangle(op: Tril | Triu, site: Site) -> str:
-    narrow = site.given[0].dtype.is_integer and site.given[0].dtype.size < 4
-    x = operand(site).cast(INT32) if narrow else operand(site)
+    narrow = site.given.x.dtype.is_integer and site.given.x.dtype.size < 4
+    x = site.x.cast(INT32) if narrow else site.x
     diagonal = [] if op.diagonal == 0 else [TensorExpr(site, site.scalar(op.diagonal, INT64), INT64)]
-    return x.op("Trilu", *diagonal, upper=int(isinstance(op, Triu))).cast(site.given[0].dtype).name
+    return x.op("Trilu", *diagonal, upper=int(isinstance(op, Triu))).cast(site.given.x.dtype).name
 
 
-@emits(MaskedFill)
+@emits(MaskedFill, onnx="Where")
 def masked_fill(op: MaskedFill, site: Site) -> str:
-    x = operand(site)
-    return operand(site, MASK).choose(x.like(filling(op.name, op.value, x.dtype)), x).name
+    x = site.x
+    return site.mask.choose(x.like(filling(op.name, op.value, x.dtype)), x).name

@@ -14,25 +14,25 @@ def _alike(site: Site) -> list[str]:
     return [name if x.dtype == dtype else site.cast(name, dtype) for name, x in zip(site.inputs, site.given, strict=True)]
 
 
-@emits(Concat)
+@emits(Concat, onnx="Concat")
 def concat(op: Concat, site: Site) -> str:
-    return site.add("Concat", _alike(site), axis=normalize_axis(op.name, op.axis, site.given[0]))
+    return site.add("Concat", _alike(site), axis=normalize_axis(op.name, op.axis, site.given.types[0]))
 
 
-@emits(Stack)
+@emits(Stack, onnx="Unsqueeze and Concat")
 def stack(op: Stack, site: Site) -> str:
-    axis = op.place(site.given[0])
+    axis = op.place(site.given.types[0])
     axes = site.ints([axis])
     return site.add("Concat", [site.add("Unsqueeze", [name, axes]) for name in _alike(site)], axis=axis)
 
 
-@emits(Split, Chunk)
+@emits(Split, Chunk, onnx="Split")
 def split(op: Split | Chunk, site: Site) -> str | tuple[str, ...]:
-    x = site.given[0]
+    x = site.given.x
     axis = normalize_axis(op.name, op.axis, x)
     sizes = op.pieces(axis, site.given)
     if len(sizes) == 1:
-        return site.inputs[0]
+        return site.x.name
     if len(set(sizes)) == 1 and isinstance(sizes[0], SymDim):
-        return site.add_many("Split", [site.inputs[0]], len(sizes), axis=axis, num_outputs=len(sizes))
-    return site.add_many("Split", [site.inputs[0], site.ints(sizes)], len(sizes), axis=axis)
+        return site.add_many("Split", [site.x.name], len(sizes), axis=axis, num_outputs=len(sizes))
+    return site.add_many("Split", [site.x.name, site.ints(sizes)], len(sizes), axis=axis)

@@ -7,18 +7,18 @@ from string import ascii_letters
 from ....ir.types import BOOL, FLOAT32, Shape
 from ....ops.equation import Equation
 from ....ops.linear_algebra import CosineSimilarity, Einsum, Matmul, Outer
-from ..expressions import INT32, TensorExpr, operand
+from ..expressions import INT32, TensorExpr
 from ..table import Site, emits
 
 
-@emits(Matmul)
+@emits(Matmul, onnx="MatMul")
 def matmul(op: Matmul, site: Site) -> str:
-    x, other = operand(site), operand(site, 1)
+    x, other = site.x, site.other
     via = INT32 if x.dtype.is_integer and x.dtype.size < 4 else x.dtype
     return x.within(via, lambda y: y.op("MatMul", other.cast(via))).name
 
 
-@emits(Einsum)
+@emits(Einsum, onnx="Einsum")
 def einsum(op: Einsum, site: Site) -> str:
     """`...` is written out as letters, and axes of 1 are stretched: ONNX takes the first size that it sees of a letter."""
     dtype = site.results[0].dtype
@@ -27,9 +27,9 @@ def einsum(op: Einsum, site: Site) -> str:
         via = INT32
     equation = op.read(site.given)
     names = []
-    for index, (labels, type) in enumerate(zip(equation.operands, site.given, strict=True)):
+    for labels, name, type in zip(equation.operands, site.inputs, site.given, strict=True):
         whole = tuple(equation.sizes[label] for label in labels)
-        names.append(_stretched(operand(site, index).cast(via), type.shape, whole).name)
+        names.append(_stretched(TensorExpr(site, name, type.dtype).cast(via), type.shape, whole).name)
     found = site.add("Einsum", names, equation=_in_letters(equation))
     return TensorExpr(site, found, via).cast(dtype).name
 
@@ -40,27 +40,27 @@ def _in_letters(equation: Equation) -> str:
     return f"{operands}->{''.join(letters[label] for label in equation.result)}"
 
 
-@emits(Outer)
+@emits(Outer, onnx="Mul")
 def outer(op: Outer, site: Site) -> str:
     dtype = site.results[0].dtype
-    column = site.add("Unsqueeze", [operand(site).cast(dtype).name, site.ints([1])])
+    column = site.add("Unsqueeze", [site.x.cast(dtype).name, site.ints([1])])
     op_type = "And" if dtype == BOOL else "Mul"
-    return TensorExpr(site, column, dtype).op(op_type, operand(site, 1).cast(dtype)).name
+    return TensorExpr(site, column, dtype).op(op_type, site.other.cast(dtype)).name
 
 
-@emits(CosineSimilarity)
+@emits(CosineSimilarity, onnx="ReduceL2, Max, Div, Mul and ReduceSum")
 def cosine_similarity(op: CosineSimilarity, site: Site) -> str:
     common = op.common(site.given)
     axis = op.axis % max(common.rank, 1)
 
-    def unit(index: int) -> TensorExpr:
+    def unit(name: str) -> TensorExpr:
         """The vectors of one side, each divided by its length: in their own type, as PyTorch does it."""
-        x, own = operand(site, index), site.given[index]
+        x, own = site[name], site.given[name]
         side = _stretched(x if own.dtype.is_float else x.cast(common.dtype), own.shape, common.shape)
         length = _along(side, "ReduceL2", axis, common.rank, keepdims=1).op("Max", float(op.eps))
         return (side / length).cast(common.dtype)
 
-    return _along(unit(0) * unit(1), "ReduceSum", axis, common.rank, keepdims=0).name
+    return _along(unit("x") * unit("other"), "ReduceSum", axis, common.rank, keepdims=0).name
 
 
 def _stretched(x: TensorExpr, shape: Shape, wanted: Shape) -> TensorExpr:

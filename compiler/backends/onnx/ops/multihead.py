@@ -1,4 +1,4 @@
-"""Multi-head attention in ONNX: products with the projections around the operator Attention, or, where the weights are wanted too, around
+"""Multi-head attention in ONNX: products with the projections around the operator Attention, or, where the weights are a result too, around
 its steps."""
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from ....dims import Dim
 from ....ir.elements import numpy_dtype
 from ....ir.types import BOOL, INT64
 from ....ops.multihead import MultiheadAttention
-from ..expressions import FLOAT64, TensorExpr, operand
+from ..expressions import FLOAT64, TensorExpr
 from ..table import Site, emits
 from .attention import added, composed, scaled
 
 
-@emits(MultiheadAttention)
+@emits(MultiheadAttention, onnx="MatMul and Attention")
 def multihead_attention(op: MultiheadAttention, site: Site) -> tuple[str, ...]:
-    q, k, v = (TensorExpr(site, name, site.given[0].dtype) for name in _Projections(op, site).all())
+    q, k, v = (TensorExpr(site, name, site.given.query.dtype) for name in _Projections(op, site).all())
     masks = _Masks(op, site)
     apart = len(site.results) > 1 or (masks.any and q.dtype == FLOAT64)
     found, *weights = (_composed if apart else _whole)(op, site, (q, k, v), masks)
@@ -26,7 +26,7 @@ def multihead_attention(op: MultiheadAttention, site: Site) -> tuple[str, ...]:
     if op.bias:
         result = site.add("Add", [result, site.parameter("out_proj.bias")])
     results = (result, *weights)[: len(site.results)]
-    if site.given[0].rank == 3:
+    if site.given.query.rank == 3:
         return results
     batch = site.ints([0])
     return tuple(site.add("Squeeze", [name, batch]) for name in results)
@@ -37,7 +37,7 @@ Three = tuple[TensorExpr, TensorExpr, TensorExpr]
 
 
 def _whole(op: MultiheadAttention, site: Site, three: Three, masks: _Masks) -> tuple[str, ...]:
-    q, scale = scaled(three[0], None, site.given[0].shape[-1] // op.heads, op.heads)
+    q, scale = scaled(three[0], None, site.given.query.shape[-1] // op.heads, op.heads)
     mask = masks.all(causal=op.causal and masks.needed)
     names = [t.name for t in (q, *three[1:], *([mask] if mask is not None else []))]
     causal = op.causal and mask is None
@@ -46,8 +46,8 @@ def _whole(op: MultiheadAttention, site: Site, three: Three, masks: _Masks) -> t
 
 
 def _composed(op: MultiheadAttention, site: Site, three: Three, masks: _Masks) -> tuple[str, ...]:
-    """What is found, and the weights. PyTorch, where it is to give the weights, makes NaN of the rows that see nothing."""
-    width = site.given[0].shape[-1] // op.heads
+    """The result, and the weights. Where the weights are a result, PyTorch makes NaN of the rows that see nothing."""
+    width = site.given.query.shape[-1] // op.heads
     assert isinstance(width, int), "sizes of parameters are known"
     # One number for each feature: a single one ONNX Runtime would draw into the product before it, as float32.
     roots = TensorExpr(site, site.constant(np.full(op.heads * width, sqrt(1 / width), numpy_dtype(three[0].dtype))), three[0].dtype)
@@ -69,8 +69,7 @@ class _Masks:
 
     def __init__(self, op: MultiheadAttention, site: Site) -> None:
         self.op, self.site = op, site
-        self.roles = op.roles(site.given)
-        query, key = site.given[0], site.given[self.roles.key]
+        query, key = site.given.query, site.given[op.keys(site.given)]
         self.dtype = query.dtype
         self.batch: Dim = query.shape[0] if query.rank == 3 else 1
         self.length, self.keys = query.shape[-2], key.shape[-2]
@@ -78,11 +77,11 @@ class _Masks:
     @property
     def needed(self) -> bool:
         """Whether Attention's own way of being causal will not do."""
-        return self.roles.padding is not None or bool(self.op.added)
+        return "padding" in self.site.given or bool(self.op.added)
 
     @property
     def any(self) -> bool:
-        return bool(self.roles.masks)
+        return bool(self.op.masks(self.site.given))
 
     def all(self, causal: bool) -> TensorExpr | None:
         masks = [*self._of_queries(), *([self._causal()] if causal else []), *self._of_keys()]
@@ -91,30 +90,30 @@ class _Masks:
         whole = masks[0]
         for mask in masks[1:]:
             whole = whole.op("And", mask) if whole.dtype == mask.dtype == BOOL else added(whole, self.dtype) + added(mask, self.dtype)
-        if self.roles.padding is not None and len(masks) == 1:
+        if "padding" in self.site.given and len(masks) == 1:
             # ONNX Runtime lets a mask stretch along the batch and the heads only.
             whole = whole.op("Expand", TensorExpr(self.site, self.site.ints([self.batch, 1, self.length, self.keys]), INT64))
         return self._widened(whole) if self.op.added else whole
 
     def _of_queries(self) -> list[TensorExpr]:
-        if self.roles.mask is None:
+        if "attn_mask" not in self.site.given:
             return []
-        mask = self._seen(self.roles.mask)
-        if self.site.given[self.roles.mask].rank == 2:
+        mask = self._seen("attn_mask")
+        if self.site.given.attn_mask.rank == 2:
             return [mask]
         shape = self.site.shape((self.batch, self.op.heads, self.length, self.keys))
         return [TensorExpr(self.site, self.site.add("Reshape", [mask.name, shape]), mask.dtype)]
 
     def _of_keys(self) -> list[TensorExpr]:
-        if self.roles.padding is None:
+        if "padding" not in self.site.given:
             return []
-        mask = self._seen(self.roles.padding)
-        axes = [1, 2] if self.site.given[self.roles.padding].rank == 2 else [0, 1, 2]
+        mask = self._seen("padding")
+        axes = [1, 2] if self.site.given.padding.rank == 2 else [0, 1, 2]
         return [mask.op("Unsqueeze", TensorExpr(self.site, self.site.ints(axes), INT64))]
 
-    def _seen(self, index: int) -> TensorExpr:
+    def _seen(self, name: str) -> TensorExpr:
         """PyTorch's module has true where a query may not see a key."""
-        mask = operand(self.site, index)
+        mask = self.site[name]
         return mask.negation() if mask.dtype == BOOL else mask.cast(self.dtype)
 
     def _causal(self) -> TensorExpr:
@@ -136,21 +135,19 @@ class _Projections:
 
     def __init__(self, op: MultiheadAttention, site: Site) -> None:
         self.op, self.site = op, site
-        self.roles = op.roles(site.given)
-        self.features: Dim = site.given[0].shape[-1]
-        self.batch: Dim = site.given[0].shape[0]
-        self.inputs = list(site.inputs)
-        if site.given[0].rank == 2:
+        self.features: Dim = site.given.query.shape[-1]
+        self.batch: Dim = site.given.query.shape[0]
+        self.inputs = {name: site[name].name for name in ("query", "key", "value") if name in site.given}
+        if site.given.query.rank == 2:
             self.batch = 1
-            different = range(self.roles.value + 1)
-            self.inputs = [site.add("Unsqueeze", [self.inputs[i], site.ints([0])]) for i in different]
+            self.inputs = {name: site.add("Unsqueeze", [tensor, site.ints([0])]) for name, tensor in self.inputs.items()}
 
     def all(self) -> tuple[str, str, str]:
         q, k, v = self._given()
         if self.op.add_bias_kv:
             k, v = (self._with(x, self.site.parameter(f"bias_{part}")) for x, part in ((k, "k"), (v, "v")))
         if self.op.add_zero_attn:
-            zeros = self.site.constant(np.zeros((1, 1, 1), numpy_dtype(self.site.given[0].dtype)))
+            zeros = self.site.constant(np.zeros((1, 1, 1), numpy_dtype(self.site.given.query.dtype)))
             k, v = self._with(k, zeros), self._with(v, zeros)
         return q, k, v
 
@@ -164,18 +161,19 @@ class _Projections:
             weights = [self.site.parameter(f"{part}_proj_weight") for part in "qkv"]
             return self._apart(weights)
         weight = self.site.parameter("in_proj_weight")
-        if self.roles.value == 0:
-            return self._split(self._biased(self._product(0, weight), "in_proj_bias"), axis=-1)
+        if len(self.inputs) == 1:
+            return self._split(self._biased(self._product("query", weight), "in_proj_bias"), axis=-1)
         return self._apart(list(self._split(weight, axis=0)))
 
     def _apart(self, weights: list[str]) -> tuple[str, str, str]:
         biases = list(self._split(self.site.parameter("in_proj_bias"), axis=0)) if self.op.bias else ["", "", ""]
-        inputs = (self.roles.query, self.roles.key, self.roles.value)
+        given = self.site.given
+        inputs = ("query", self.op.keys(given), self.op.values(given))
         q, k, v = (self._plus(self._product(i, w), b) for i, w, b in zip(inputs, weights, biases, strict=True))
         return q, k, v
 
-    def _product(self, index: int, weight: str) -> str:
-        return _product(self.site, self.inputs[index], weight)
+    def _product(self, name: str, weight: str) -> str:
+        return _product(self.site, self.inputs[name], weight)
 
     def _plus(self, x: str, bias: str) -> str:
         return self.site.add("Add", [x, bias]) if bias else x

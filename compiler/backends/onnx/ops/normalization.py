@@ -10,7 +10,7 @@ from ....ir.elements import numpy_dtype
 from ....ir.types import FLOAT32, Shape, TensorType
 from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from ....ops.windows import Window
-from ..expressions import TensorExpr, operand
+from ..expressions import TensorExpr
 from ..table import Site, emits
 from ..window_sums import Slide, sums
 
@@ -24,7 +24,7 @@ def _full(site: Site, shape: Shape, value: float, x: TensorType) -> str:
 
 
 def _scale_and_shift(op: BatchNorm | InstanceNorm | GroupNorm, site: Site) -> list[str]:
-    x = site.given[0]
+    x = site.given.x
     channels = x.shape[1:2]
     scale = site.parameter("weight") if op.affine else _full(site, channels, 1, x)
     return [scale, site.parameter("bias") if op.affine and op.bias else _full(site, channels, 0, x)]
@@ -32,20 +32,20 @@ def _scale_and_shift(op: BatchNorm | InstanceNorm | GroupNorm, site: Site) -> li
 
 def _running(op: BatchNorm | InstanceNorm, site: Site) -> str:
     """By the statistics that training has kept."""
-    terms = [site.inputs[0], *_scale_and_shift(op, site), site.parameter("running_mean"), site.parameter("running_var")]
+    terms = [site.x.name, *_scale_and_shift(op, site), site.parameter("running_mean"), site.parameter("running_var")]
     return site.add("BatchNormalization", terms, epsilon=float(op.eps))
 
 
-@emits(BatchNorm)
+@emits(BatchNorm, onnx="BatchNormalization")
 def batch_norm(op: BatchNorm, site: Site) -> str:
     return _running(op, site) if op.track_running_stats else _by_batch(op, site)
 
 
 def _by_batch(op: BatchNorm, site: Site) -> str:
     """By the statistics of this batch. BatchNormalization does that in training mode only, which runtimes leave out."""
-    x = site.given[0]
+    x = site.given.x
     axes = site.ints([0, *range(2, x.rank)])
-    centred = site.add("Sub", [site.inputs[0], site.add("ReduceMean", [site.inputs[0], axes])])
+    centred = site.add("Sub", [site.x.name, site.add("ReduceMean", [site.x.name, axes])])
     variance = site.add("ReduceMean", [site.add("Mul", [centred, centred]), axes])
     deviation = site.add("Sqrt", [site.add("Add", [variance, site.scalar(op.eps, x.dtype)])])
     y = site.add("Div", [centred, deviation])
@@ -57,17 +57,17 @@ def _by_batch(op: BatchNorm, site: Site) -> str:
     return y
 
 
-@emits(InstanceNorm)
+@emits(InstanceNorm, onnx="InstanceNormalization, or BatchNormalization")
 def instance_norm(op: InstanceNorm, site: Site) -> str:
     if op.track_running_stats:
         return _running(op, site)
-    return site.add("InstanceNormalization", [site.inputs[0], *_scale_and_shift(op, site)], epsilon=float(op.eps))
+    return site.add("InstanceNormalization", [site.x.name, *_scale_and_shift(op, site)], epsilon=float(op.eps))
 
 
-@emits(GroupNorm)
+@emits(GroupNorm, onnx="GroupNormalization")
 def group_norm(op: GroupNorm, site: Site) -> str:
-    terms = [site.inputs[0], *_scale_and_shift(op, site)]
-    return site.add("GroupNormalization", terms, epsilon=float(op.eps), num_groups=op.groups, stash_type=_stash(site.given[0]))
+    terms = [site.x.name, *_scale_and_shift(op, site)]
+    return site.add("GroupNormalization", terms, epsilon=float(op.eps), num_groups=op.groups, stash_type=_stash(site.given.x))
 
 
 def _stash(x: TensorType) -> int | None:
@@ -75,38 +75,38 @@ def _stash(x: TensorType) -> int | None:
     return 11 if x.dtype.name == "float64" else None
 
 
-@emits(LayerNorm)
+@emits(LayerNorm, onnx="LayerNormalization")
 def layer_norm(op: LayerNorm, site: Site) -> str:
-    x = site.given[0]
+    x = site.given.x
     shape = op.normalized(x)
     scale = site.parameter("weight") if op.affine else _full(site, shape, 1, x)
-    terms = [site.inputs[0], scale, *([site.parameter("bias")] if op.affine and op.bias else [])]
+    terms = [site.x.name, scale, *([site.parameter("bias")] if op.affine and op.bias else [])]
     return site.add("LayerNormalization", terms, axis=-len(shape), epsilon=float(op.eps))
 
 
-@emits(RMSNorm)
+@emits(RMSNorm, onnx="RMSNormalization")
 def rms_norm(op: RMSNorm, site: Site) -> str:
-    x = site.given[0]
+    x = site.given.x
     shape = op.normalized(x)
     scale = site.parameter("weight") if op.affine else _full(site, shape, 1, x)
     eps = _EPSILON.get(x.dtype.name, 2.0**-23) if op.eps is None else op.eps
-    return site.add("RMSNormalization", [site.inputs[0], scale], axis=-len(shape), epsilon=float(eps))
+    return site.add("RMSNormalization", [site.x.name, scale], axis=-len(shape), epsilon=float(eps))
 
 
-@emits(LocalResponseNorm)
+@emits(LocalResponseNorm, onnx="LRN, or Mul, AveragePool, Pow and Div")
 def local_response_norm(op: LocalResponseNorm, site: Site) -> str:
-    x = site.given[0]
+    x = site.given.x
     # ONNX Runtime has LRN with factor and power above 0 only.
     if x.rank == 4 and x.dtype.is_float and op.size % 2 == 1 and op.alpha > 0 and op.beta > 0:
         return site.add("LRN", site.inputs, size=op.size, alpha=float(op.alpha), beta=float(op.beta), bias=float(op.k))
     # LRN of an even size reaches further forwards, PyTorch's further backwards; and runtimes know it of images only.
-    number, means = operand(site).cast(site.results[0].dtype), _mean_squares(op, site)
+    number, means = site.x.cast(site.results[0].dtype), _mean_squares(op, site)
     return (number / (means * op.alpha + op.k).op("Pow", op.beta)).name
 
 
 def _mean_squares(op: LocalResponseNorm, site: Site) -> TensorExpr:
     """Of the neighbouring channels of each."""
-    x, squares = site.given[0], operand(site) * operand(site)
+    x, squares = site.given.x, site.x * site.x
     before, after = op.size // 2, (op.size - 1) // 2
     if not x.dtype.is_float:
         slide = Slide(site, Window(op.size, before=before, after=after), x.shape[1], x.shape[1])

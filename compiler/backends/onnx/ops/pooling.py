@@ -10,7 +10,7 @@ from ....ops.base import numel
 from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, LpPool, MaxPool
 from ....ops.windows import Window
 from ..adaptive_windows import means_by_axis, spread_places
-from ..expressions import TensorExpr, operand, wide_integer
+from ..expressions import TensorExpr, wide_integer
 from ..pooling_gather import greatest, greatest_with_places, sliding
 from ..table import Site, emits
 from ..window_sums import Slide, covered, sums
@@ -29,9 +29,9 @@ _WIDE = ("int64", "int32", "int16")
 """Integers that ONNX has no MaxPool for."""
 
 
-@emits(MaxPool)
+@emits(MaxPool, onnx="MaxPool, or Gather and ReduceMax")
 def max_pool(op: MaxPool, site: Site) -> str | tuple[str, ...]:
-    x = site.given[0]
+    x = site.given.x
     windows = op.windows(x)
     if x.dtype.name in _WIDE:
         axes = enumerate(zip(windows, x.shape[2:], site.results[0].shape[2:], strict=True), start=2)
@@ -45,14 +45,14 @@ def _max_pool(site: Site, attributes: dict[str, object]) -> str | tuple[str, ...
     if len(site.results) == 1:
         return site.add("MaxPool", site.inputs, **attributes)
     values, at = site.add_many("MaxPool", site.inputs, 2, **attributes)
-    # ONNX counts places within the whole tensor, PyTorch within the spatial axes.
-    return values, site.add("Mod", [at, site.scalar(numel(site.given[0].shape[2:]), INT64)])
+    # ONNX counts indices within the whole tensor, PyTorch within the spatial axes.
+    return values, site.add("Mod", [at, site.scalar(numel(site.given.x.shape[2:]), INT64)])
 
 
-@emits(AvgPool)
+@emits(AvgPool, onnx="AveragePool, or MatMul and Div")
 def avg_pool(op: AvgPool, site: Site) -> str:
-    windows = op.windows(site.given[0])
-    if site.given[0].dtype == INT64:
+    windows = op.windows(site.given.x)
+    if site.given.x.dtype == INT64:
         return _whole_means(op, site)
     if op.divisor_override is not None:
         return _sums(site, windows, ceil=op.ceil_mode, divisor=op.divisor_override)
@@ -63,8 +63,8 @@ def avg_pool(op: AvgPool, site: Site) -> str:
 
 def _sums(site: Site, windows: tuple[Window, ...], *, ceil: bool, divisor: int) -> str:
     """Sums of windows by `divisor`: means of windows that are all full, as padding counts."""
-    x = site.given[0]
-    y, attributes = site.inputs[0], _attributes(windows, ceil=False)
+    x = site.given.x
+    y, attributes = site.x.name, _attributes(windows, ceil=False)
     if ceil:
         counts = [w.count(size, ceil=True) for w, size in zip(windows, x.shape[2:], strict=True)]
         reach = [(n - 1) * w.stride + w.span for n, w in zip(counts, windows, strict=True)]
@@ -77,48 +77,48 @@ def _sums(site: Site, windows: tuple[Window, ...], *, ceil: bool, divisor: int) 
 
 def _whole_means(op: AvgPool, site: Site) -> str:
     """Integers are divided towards 0, as in PyTorch."""
-    x = site.given[0]
+    x = site.given.x
     sides = zip(op.windows(x), x.shape[2:], site.results[0].shape[2:], strict=True)
     slides = [(axis, Slide(site, *side)) for axis, side in enumerate(sides, start=2)]
-    total = sums(site, site.inputs[0], x.rank, slides)
+    total = sums(site, site.x.name, x.rank, slides)
     if op.divisor_override is not None:
         return (total / op.divisor_override).name
     return (total / covered(site, x.rank, slides, padding=op.count_include_pad)).name
 
 
-@emits(LpPool)
+@emits(LpPool, onnx="Pow, AveragePool, Mul and Pow")
 def lp_pool(op: LpPool, site: Site) -> str:
     x = site.results[0]
-    windows = op.windows(site.given[0])
+    windows = op.windows(site.given.x)
     # LpPool takes absolute values first, and counts a window over the end otherwise; and it has no kernel on CUDA.
-    powers = site.add("Pow", [operand(site).cast(x.dtype).name, site.scalar(op.p, x.dtype)])
+    powers = site.add("Pow", [site.x.cast(x.dtype).name, site.scalar(op.p, x.dtype)])
     means = site.add("AveragePool", [powers], **_attributes(windows, ceil=op.ceil_mode))
     sums = site.add("Mul", [means, site.scalar(prod(w.taps for w in windows), x.dtype)])
     return site.add("Pow", [sums, site.scalar(1 / op.p, x.dtype)])
 
 
 def _steps(site: Site, counts: Sequence[int]) -> dict[str, object] | None:
-    """The windows of an adaptive pool where they are known, equal, and side by side."""
+    """The windows of an adaptive pool where they are known, equal and adjacent."""
     steps = []
-    for size, count in zip(site.given[0].shape[2:], counts, strict=True):
+    for size, count in zip(site.given.x.shape[2:], counts, strict=True):
         if not isinstance(size, int) or size % count:
             return None
         steps.append(size // count)
     return {"kernel_shape": steps, "strides": steps}
 
 
-@emits(AdaptiveAvgPool)
+@emits(AdaptiveAvgPool, onnx="GlobalAveragePool, AveragePool or MatMul")
 def adaptive_avg_pool(op: AdaptiveAvgPool, site: Site) -> str:
-    counts = op.sizes(site.given[0])
+    counts = op.sizes(site.given.x)
     if set(counts) == {1}:
         return site.add("GlobalAveragePool", site.inputs)
     steps = _steps(site, counts)
     return means_by_axis(site, counts) if steps is None else site.add("AveragePool", site.inputs, **steps)
 
 
-@emits(AdaptiveMaxPool)
+@emits(AdaptiveMaxPool, onnx="GlobalMaxPool, MaxPool, or Gather and ReduceMax")
 def adaptive_max_pool(op: AdaptiveMaxPool, site: Site) -> str | tuple[str, ...]:
-    counts = op.sizes(site.given[0])
+    counts = op.sizes(site.given.x)
     if set(counts) == {1} and len(site.results) == 1:
         return site.add("GlobalMaxPool", site.inputs)
     steps = _steps(site, counts)
@@ -129,15 +129,15 @@ def adaptive_max_pool(op: AdaptiveMaxPool, site: Site) -> str | tuple[str, ...]:
 
 
 def _spatial(site: Site) -> str:
-    return site.ints(range(2, site.given[0].rank))
+    return site.ints(range(2, site.given.x.rank))
 
 
-@emits(GlobalAvgPool)
+@emits(GlobalAvgPool, onnx="ReduceMean")
 def global_avg_pool(op: GlobalAvgPool, site: Site) -> str:
-    return site.add("ReduceMean", [site.inputs[0], _spatial(site)], keepdims=0)
+    return site.add("ReduceMean", [site.x.name, _spatial(site)], keepdims=0)
 
 
-@emits(GlobalMaxPool)
+@emits(GlobalMaxPool, onnx="ReduceMax")
 def global_max_pool(op: GlobalMaxPool, site: Site) -> str:
-    x = operand(site)
+    x = site.x
     return x.within(wide_integer(x.dtype), lambda y: y.op("ReduceMax", TensorExpr(site, _spatial(site), INT64), keepdims=0)).name

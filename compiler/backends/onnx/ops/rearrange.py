@@ -7,10 +7,10 @@ from ..table import Site, emits
 from .shape import reordered, reshaped
 
 
-@emits(Rearrange)
+@emits(Rearrange, onnx="Reshape, Transpose, Reshape")
 def rearrange(op: Rearrange, site: Site) -> str:
     plan = op.plan(site.given)
-    tensor, shape = site.inputs[0], site.given[0].shape
+    tensor, shape = site.x.name, site.given.x.shape
     if plan.split is not None:
         tensor = reshaped(site, tensor, shape, plan.split)
         shape = plan.split

@@ -14,37 +14,37 @@ from ..recurrence import scan_cell
 from ..table import Site, emits
 
 
-@emits(Rnn)
+@emits(Rnn, onnx="RNN")
 def rnn(op: Rnn, site: Site) -> tuple[str, ...]:
     function = None if op.nonlinearity == "tanh" else [op.nonlinearity.capitalize()] * op.directions
     return _Layers(op, site, "RNN", (0,), activations=function).run()
 
 
-@emits(Gru)
+@emits(Gru, onnx="GRU")
 def gru(op: Gru, site: Site) -> tuple[str, ...]:
     return _Layers(op, site, "GRU", (1, 0, 2), linear_before_reset=1).run()
 
 
-@emits(Lstm)
+@emits(Lstm, onnx="LSTM; Scan with `proj_size`")
 def lstm(op: Lstm, site: Site) -> tuple[str, ...]:
     return _Layers(op, site, "LSTM", (0, 3, 1, 2)).run()
 
 
 class _Layers:
-    """All layers of one use. `order` tells which of PyTorch's gates is ONNX's first, and so on."""
+    """All layers of one use. `order` has the number of PyTorch's gate for each of ONNX's."""
 
     def __init__(self, op: Recurrent, site: Site, op_type: str, order: tuple[int, ...], **attributes: object) -> None:
         self.op, self.site, self.op_type, self.order = op, site, op_type, order
         self.attributes = {**attributes, "hidden_size": op.hidden, "direction": "bidirectional" if op.bidirectional else None}
-        self.given = site.given[0].dtype
+        self.given = site.given.x.dtype
         self.stepwise = bool(op.projection) or self.given == FLOAT64
         """Whether it is a Scan."""
         narrow = self.given.name == "bfloat16" or (self.stepwise and self.given.size == 2)
         self.dtype = FLOAT32 if narrow else self.given
         """What it is computed in: ONNX Runtime has no kernels for bfloat16, and does not take float16 within a Scan."""
         self.wanted = len(site.results) - 1
-        """How many states are asked for."""
-        self.single = site.given[0].rank == 2
+        """The number of states that are results."""
+        self.single = site.given.x.rank == 2
 
     def run(self) -> tuple[str, ...]:
         taken = [self._of_batch(self._taken(name)) for name in self.site.inputs]
@@ -70,7 +70,7 @@ class _Layers:
         return self.site.add("Squeeze", [name, self.site.ints([batch])]) if self.single else name
 
     def _layer(self, flow: str, ends: list[str], starts: list[str]) -> list[str]:
-        """The output `[T, directions, N, units]`, and the states `[directions, N, units]` that are asked for."""
+        """The output `[T, directions, N, units]`, and the states `[directions, N, units]` that are results."""
         if self.stepwise:
             return self._scan(flow, ends, starts)
         inputs = [flow, self._weights(ends, "weight_ih"), self._weights(ends, "weight_hh")]
@@ -100,7 +100,7 @@ class _Layers:
         return [self._stacked([y for y, _ in cells], axis=1), *states]
 
     def _zeros(self, width: Dim) -> str:
-        batch = 1 if self.single else self.site.given[0].shape[0]
+        batch = 1 if self.single else self.site.given.x.shape[0]
         return self.site.add("Expand", [self.site.scalar(0.0, self.dtype), self.site.ints([batch, width])])
 
     # --- putting together and taking apart -----------------------------------------------------------------------------------

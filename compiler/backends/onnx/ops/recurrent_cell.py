@@ -11,7 +11,12 @@ from ..recurrence import STEPS, Names
 from ..table import Site, emits
 
 
-@emits(RnnCell, GruCell, LstmCell)
+@emits(
+    RnnCell,
+    GruCell,
+    LstmCell,
+    onnx={RnnCell: "Gemm and Tanh or Relu", GruCell: "Gemm, Split, Sigmoid and Tanh", LstmCell: "Gemm, Split, Sigmoid and Tanh"},
+)
 def cell(op: RecurrentCell, site: Site) -> tuple[str, ...]:
     return _Step(op, site).run()
 
@@ -21,7 +26,7 @@ class _Step:
 
     def __init__(self, op: RecurrentCell, site: Site) -> None:
         self.op, self.site = op, site
-        self.given = site.given[0].dtype
+        self.given = site.given.x.dtype
         self.dtype = FLOAT32 if self.given.name == "bfloat16" else self.given
         """What it is computed in: ONNX Runtime has no kernels for bfloat16."""
 
@@ -34,7 +39,7 @@ class _Step:
 
     def _product(self, x: str, end: str) -> str:
         weight, bias = self._parameter(f"weight_{end}"), self._parameter(f"bias_{end}") if self.op.bias else ""
-        if self.site.given[0].rank == 2:
+        if self.site.given.x.rank == 2:
             return self.site.add("Gemm", [x, weight, bias], transB=1)
         product = self.site.add("MatMul", [x, self.site.add("Transpose", [weight], perm=[1, 0])])
         return self.site.add("Add", [product, bias]) if bias else product

@@ -8,7 +8,7 @@ from math import inf
 from ....dims import Dim, maximum
 from ....ir.types import BOOL, INT64
 from ....ops.axes import normalize_axis
-from ....ops.base import numel
+from ....ops.base import Operator, numel
 from ....ops.reduction import (
     All,
     Any,
@@ -32,110 +32,123 @@ from ....ops.reduction import (
     Sum,
     Var,
 )
-from ..expressions import INT32, TensorExpr, operand, precise, wide_integer
+from ..expressions import INT32, TensorExpr, precise, wide_integer
 from ..table import Site, emits
 
 
-def _reduce(x: TensorExpr, op_type: str, op: Reduction, *, keepdim: bool | None = None) -> TensorExpr:
+def _reduce(site: Site, x: TensorExpr, op_type: str, op: Reduction, *, keepdim: bool | None = None) -> TensorExpr:
     """All axes that the operator reduces."""
     kept = op.keepdim if keepdim is None else keepdim
-    axes = [] if op.written() is None else [x.site.ints(op.axes(x.site.given[0]))]
-    if not x.site.given[0].rank:
+    axes = [] if op.written() is None else [site.ints(op.axes(site.given.x))]
+    if not site.given.x.rank:
         axes = []
-    return TensorExpr(x.site, x.site.add(op_type, [x.name, *axes], keepdims=int(kept)), x.dtype)
+    return TensorExpr(site, site.add(op_type, [x.name, *axes], keepdims=int(kept)), x.dtype)
 
 
-@emits(Mean, Sum, Prod, Logsumexp)
+_REDUCTIONS: dict[type[Operator], str] = {
+    Mean: "ReduceMean",
+    Sum: "ReduceSum",
+    Prod: "ReduceProd",
+    Logsumexp: "ReduceLogSumExp",
+}
+
+
+@emits(*_REDUCTIONS, onnx=_REDUCTIONS)
 def reduction(op: Reduction, site: Site) -> str:
-    return _reduce(operand(site).cast(site.results[0].dtype), op.onnx, op).name
+    return _reduce(site, site.x.cast(site.results[0].dtype), _REDUCTIONS[type(op)], op).name
 
 
-@emits(Max, Min)
+@emits(Max, Min, onnx={Max: "ReduceMax, ArgMax", Min: "ReduceMin, ArgMin"})
 def extreme(op: MinMaxReduction, site: Site) -> str | tuple[str, ...]:
-    x = operand(site)
-    values = x.within(wide_integer(x.dtype), lambda y: _reduce(y, f"Reduce{type(op).__name__}", op))
+    x = site.x
+    values = x.within(wide_integer(x.dtype), lambda y: _reduce(site, y, f"Reduce{type(op).__name__}", op))
     if len(site.results) == 1:
         return values.name
-    return values.name, _place(x, f"Arg{type(op).__name__}", op).name
+    return values.name, _place(site, x, f"Arg{type(op).__name__}", op).name
 
 
-def _place(x: TensorExpr, op_type: str, op: Reduction) -> TensorExpr:
+def _place(site: Site, x: TensorExpr, op_type: str, op: Reduction) -> TensorExpr:
     """Along the one axis."""
-    site = x.site
-    if not site.given[0].rank:
+    if not site.given.x.rank:
         return TensorExpr(site, site.scalar(0, INT64), INT64)
     number = x.cast(INT32) if x.dtype.name in ("int16", "bool") else x
-    (axis,) = op.axes(site.given[0])
+    (axis,) = op.axes(site.given.x)
     return number.op(op_type, to=INT64, axis=axis, keepdims=int(op.keepdim))
 
 
-@emits(Argmax, Argmin)
+_POSITIONS: dict[type[Operator], str] = {
+    Argmax: "ArgMax",
+    Argmin: "ArgMin",
+}
+
+
+@emits(*_POSITIONS, onnx=_POSITIONS)
 def place(op: ArgReduction, site: Site) -> str:
-    x = operand(site)
+    x = site.x
     if op.written() is not None:
-        return _place(x, op.onnx, op).name
+        return _place(site, x, _POSITIONS[type(op)], op).name
     number = x.cast(wide_integer(x.dtype))
     flat = TensorExpr(site, site.add("Reshape", [number.name, site.ints([-1])]), number.dtype)
-    found = flat.op(op.onnx, to=INT64, axis=0, keepdims=0)
-    return site.add("Reshape", [found.name, site.ints([1] * site.given[0].rank)]) if op.keepdim else found.name
+    found = flat.op(_POSITIONS[type(op)], to=INT64, axis=0, keepdims=0)
+    return site.add("Reshape", [found.name, site.ints([1] * site.given.x.rank)]) if op.keepdim else found.name
 
 
-@emits(Var, Std)
+@emits(Var, Std, onnx={Var: "ReduceMean, Sub, Mul, ReduceSum and Div", Std: "ReduceMean, Sub, Mul, ReduceSum, Div and Sqrt"})
 def spread(op: Spread, site: Site) -> str:
     def steps(x: TensorExpr) -> TensorExpr:
-        away = x - _reduce(x, "ReduceMean", op, keepdim=True)
-        shape = site.given[0].shape
-        count = numel(tuple(shape[axis] for axis in op.axes(site.given[0]))) - op.correction
-        variance = _reduce(away * away, "ReduceSum", op) / TensorExpr(site, site.scalar(maximum(count, 0), x.dtype), x.dtype)
+        away = x - _reduce(site, x, "ReduceMean", op, keepdim=True)
+        shape = site.given.x.shape
+        count = numel(tuple(shape[axis] for axis in op.axes(site.given.x))) - op.correction
+        variance = _reduce(site, away * away, "ReduceSum", op) / TensorExpr(site, site.scalar(maximum(count, 0), x.dtype), x.dtype)
         return variance.op("Sqrt") if isinstance(op, Std) else variance
 
-    return precise(operand(site), steps).name
+    return precise(site.x, steps).name
 
 
-@emits(Norm)
+@emits(Norm, onnx="ReduceL2, ReduceL1, ReduceMax")
 def norm(op: Norm, site: Site) -> str:
-    return precise(operand(site), lambda x: _norm(x, op)).name
+    return precise(site.x, lambda x: _norm(site, x, op)).name
 
 
-@emits(Normalize)
+@emits(Normalize, onnx="ReduceL2, Max and Div")
 def normalize(op: Normalize, site: Site) -> str:
-    x = operand(site)
-    length = precise(x, lambda y: _norm(y, op.norm()))
+    x = site.x
+    length = precise(x, lambda y: _norm(site, y, op.norm()))
     return (x / length.op("Max", float(op.eps))).name
 
 
-def _norm(x: TensorExpr, op: Norm) -> TensorExpr:
+def _norm(site: Site, x: TensorExpr, op: Norm) -> TensorExpr:
     known: dict[float, Callable[[], TensorExpr]] = {
-        2: lambda: _reduce(x, "ReduceL2", op),
-        1: lambda: _reduce(x, "ReduceL1", op),
-        inf: lambda: _reduce(abs(x), "ReduceMax", op),
-        -inf: lambda: _reduce(abs(x), "ReduceMin", op),
-        0: lambda: _reduce(x.truth().cast(x.dtype), "ReduceSum", op),
+        2: lambda: _reduce(site, x, "ReduceL2", op),
+        1: lambda: _reduce(site, x, "ReduceL1", op),
+        inf: lambda: _reduce(site, abs(x), "ReduceMax", op),
+        -inf: lambda: _reduce(site, abs(x), "ReduceMin", op),
+        0: lambda: _reduce(site, x.truth().cast(x.dtype), "ReduceSum", op),
     }
     p = float(op.p)
     if p in known:
         return known[p]()
-    return _reduce(abs(x).op("Pow", p), "ReduceSum", op).op("Pow", 1 / p)
+    return _reduce(site, abs(x).op("Pow", p), "ReduceSum", op).op("Pow", 1 / p)
 
 
-@emits(Any, All)
+@emits(Any, All, onnx={Any: "Cast and ReduceMax", All: "Cast and ReduceMin"})
 def quantifier(op: Quantifier, site: Site) -> str:
-    held = _reduce(operand(site).truth(), "ReduceMax" if isinstance(op, Any) else "ReduceMin", op)
-    return held.cast(site.results[0].dtype).name
+    found = _reduce(site, site.x.truth(), "ReduceMax" if isinstance(op, Any) else "ReduceMin", op)
+    return found.cast(site.results[0].dtype).name
 
 
-@emits(Cumsum)
+@emits(Cumsum, onnx="CumSum")
 def cumsum(op: Cumsum, site: Site) -> str:
-    x = operand(site).cast(site.results[0].dtype)
-    if not site.given[0].rank:
+    x = site.x.cast(site.results[0].dtype)
+    if not site.given.x.rank:
         return x.op("Identity").name
     return site.add("CumSum", [x.name, site.scalar(op.axis, INT64)])
 
 
-@emits(Cumprod)
+@emits(Cumprod, onnx="Pad, Slice and Mul, or Where and ReduceProd")
 def cumprod(op: Cumprod, site: Site) -> str:
-    x = operand(site).cast(site.results[0].dtype)
-    given = site.given[0]
+    x = site.x.cast(site.results[0].dtype)
+    given = site.given.x
     if not given.rank:
         return x.op("Identity").name
     axis = normalize_axis(op.name, op.axis, given)
@@ -144,7 +157,7 @@ def cumprod(op: Cumprod, site: Site) -> str:
 
 
 def _doubled(x: TensorExpr, axis: int, size: int) -> TensorExpr:
-    """ONNX has no CumProd before opset 26. Products of the last 1, 2, 4, 8... elements, each made of two of half as many."""
+    """ONNX has no CumProd before opset 26. Products of the last 1, 2, 4, 8... elements, each the product of two of half the length."""
     site, reach = x.site, 1
     while reach < size:
         before, ends = site.ints([reach, 0]), [site.ints([n]) for n in (0, size, axis)]
@@ -154,12 +167,12 @@ def _doubled(x: TensorExpr, axis: int, size: int) -> TensorExpr:
 
 
 def _triangular(x: TensorExpr, axis: int, rank: int, size: Dim) -> TensorExpr:
-    """Of a size that is known only at run time: every row of a triangle is multiplied up."""
+    """Of a size that is known only at run time: the product of every row of a triangle."""
     site = x.site
-    places = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, size, 1)]), INT64)
-    rows = TensorExpr(site, site.add("Unsqueeze", [places.name, site.ints([1])]), INT64)
-    behind = site.ints(range(2, rank - axis + 1))
-    later = TensorExpr(site, site.add("Unsqueeze", [places.greater(rows).name, behind]), BOOL) if rank - axis > 1 else places.greater(rows)
-    beside = TensorExpr(site, site.add("Unsqueeze", [x.name, site.ints([axis])]), x.dtype)
-    held = later.choose(x.like(1), beside)
-    return TensorExpr(site, site.add("ReduceProd", [held.name, site.ints([axis + 1])], keepdims=0), x.dtype)
+    indices = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, size, 1)]), INT64)
+    rows = TensorExpr(site, site.add("Unsqueeze", [indices.name, site.ints([1])]), INT64)
+    after = site.ints(range(2, rank - axis + 1))
+    later = TensorExpr(site, site.add("Unsqueeze", [indices.greater(rows).name, after]), BOOL) if rank - axis > 1 else indices.greater(rows)
+    repeated = TensorExpr(site, site.add("Unsqueeze", [x.name, site.ints([axis])]), x.dtype)
+    factors = later.choose(x.like(1), repeated)
+    return TensorExpr(site, site.add("ReduceProd", [factors.name, site.ints([axis + 1])], keepdims=0), x.dtype)

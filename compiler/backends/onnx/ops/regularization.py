@@ -1,4 +1,4 @@
-"""What changes training only is nothing in ONNX: the result is the input."""
+"""Operators that act in training only are nothing in ONNX: the result is the input."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from ....ops.regularization import AlphaDropout, ChannelDropout, Dropout, DropPa
 from ..table import Site, emits
 
 
-@emits(Identity, Dropout, ChannelDropout, AlphaDropout, DropPath)
+@emits(Identity, Dropout, ChannelDropout, AlphaDropout, DropPath, onnx="nothing")
 def nothing(op: Operator, site: Site) -> str:
-    return site.inputs[0]
+    return site.x.name

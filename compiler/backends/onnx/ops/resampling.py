@@ -1,4 +1,4 @@
-"""Resampling in ONNX: Resize and GridSample, where they come to the same as PyTorch."""
+"""Resampling in ONNX: Resize and GridSample, where they are the same as in PyTorch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ....ir.elements import numpy_dtype
 from ....ops.resampling import GridSample, Stretch, Upsample
 from ..adaptive_windows import means_by_axis, times
 from ..antialias import matrix
-from ..expressions import TensorExpr, operand
+from ..expressions import TensorExpr
 from ..nearest import is_left, is_resize, places
 from ..table import Site, emits
 from ..unsupported import UnsupportedInOnnx
@@ -21,14 +21,14 @@ _NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "
 _NEAREST_EXACT = {"mode": "nearest", "coordinate_transformation_mode": "half_pixel", "nearest_mode": "round_prefer_ceil"}
 
 
-@emits(Upsample)
+@emits(Upsample, onnx="Resize, Gather, AveragePool or MatMul")
 def upsample(op: Upsample, site: Site) -> str:
-    stretches = op.stretches(site.given[0])
+    stretches = op.stretches(site.given.x)
     if op.mode == "area":
         return _area(site, stretches)
     if op.mode in ("nearest", "nearest-exact"):
         return _nearest(site, stretches, exact=op.mode == "nearest-exact")
-    if not site.given[0].dtype.is_float:
+    if not site.given.x.dtype.is_float:
         raise UnsupportedInOnnx(
             op.name, "PyTorch weighs uint8 in rounded steps, otherwise on each device; `-> cast float32` before is the same everywhere"
         )
@@ -47,7 +47,7 @@ def upsample(op: Upsample, site: Site) -> str:
         stretches,
         mode="cubic" if cubic else "linear",
         coordinate_transformation_mode="align_corners" if op.align_corners else "half_pixel",
-        # With `antialias`, PyTorch has the cubic of Pillow, and weighs nothing that is outside.
+        # With `antialias`, PyTorch has the cubic of Pillow, and gives no weight to what is outside.
         cubic_coeff_a=-0.5 if cubic and op.antialias else None,
         antialias=1 if op.antialias else None,
         exclude_outside=1 if op.antialias else None,
@@ -57,7 +57,7 @@ def upsample(op: Upsample, site: Site) -> str:
 def _resize(site: Site, stretches: Sequence[Stretch], **attributes: object) -> str:
     axes = list(range(2, 2 + len(stretches)))
     if all(s.scale is None for s in stretches) or attributes["coordinate_transformation_mode"] == "align_corners":
-        return site.add("Resize", [site.inputs[0], "", "", site.ints([s.result for s in stretches])], axes=axes, **attributes)
+        return site.add("Resize", [site.x.name, "", "", site.ints([s.result for s in stretches])], axes=axes, **attributes)
     if any(s.scale is not None and not isinstance(s.size, int) and np.float32(s.scale) != s.scale for s in stretches):
         raise UnsupportedInOnnx(
             site.node.op.name,
@@ -65,15 +65,15 @@ def _resize(site: Site, stretches: Sequence[Stretch], **attributes: object) -> s
             "`recompute_scale_factor=true` would do without",
         )
     scales = np.array([_factor(s) for s in stretches], dtype=np.float32)
-    return site.add("Resize", [site.inputs[0], "", site.constant(scales)], axes=axes, **attributes)
+    return site.add("Resize", [site.x.name, "", site.constant(scales)], axes=axes, **attributes)
 
 
 def _smooth(op: Upsample, site: Site, stretches: Sequence[Stretch]) -> str:
-    x = site.given[0]
+    x = site.given.x
     if not all(isinstance(s.size, int) and isinstance(s.result, int) for s in stretches):
         mode = "`mode=lanczos`" if op.mode == "lanczos" else "`antialias` with `align_corners`"
         raise UnsupportedInOnnx(op.name, f"{mode} needs sizes that are known")
-    y = site.inputs[0]
+    y = site.x.name
     for axis, stretch in reversed(list(enumerate(stretches, start=2))):
         if stretch.size != stretch.result:
             weights = matrix(stretch, op.mode, align_corners=bool(op.align_corners))
@@ -94,9 +94,9 @@ def _factor(stretch: Stretch) -> np.float32:
 
 
 def _nearest(site: Site, stretches: Sequence[Stretch], *, exact: bool) -> str:
-    if site.given[0].dtype.name in _RESIZED and all(is_resize(s, exact=exact) for s in stretches):
+    if site.given.x.dtype.name in _RESIZED and all(is_resize(s, exact=exact) for s in stretches):
         return _resize(site, stretches, **(_NEAREST_EXACT if exact else _NEAREST))
-    y = site.inputs[0]
+    y = site.x.name
     for axis, stretch in enumerate(stretches, start=2):
         # PyTorch leaves an axis of two alone, as ONNX Runtime does, unless it is exact.
         stays = stretch.size == stretch.result and not (is_left(stretch) and (exact or len(stretches) != 2))
@@ -106,7 +106,7 @@ def _nearest(site: Site, stretches: Sequence[Stretch], *, exact: bool) -> str:
 
 
 def _area(site: Site, stretches: Sequence[Stretch]) -> str:
-    """The mean of what lies under each place of the result: of whole blocks, where they are side by side."""
+    """The mean of the elements that each element of the result covers: of whole blocks, where they are adjacent."""
     facts = site.given.facts
     blocks = [facts.exact_div(s.size, s.result) for s in stretches]
     known = [block for block in blocks if isinstance(block, int)]
@@ -115,14 +115,14 @@ def _area(site: Site, stretches: Sequence[Stretch]) -> str:
     return means_by_axis(site, [s.result for s in stretches])
 
 
-@emits(GridSample)
+@emits(GridSample, onnx="GridSample")
 def grid_sample(op: GridSample, site: Site) -> str:
     mode = {"bilinear": "linear", "bicubic": "cubic"}.get(op.mode, op.mode)
-    grid, padding = operand(site, 1), op.padding_mode
+    grid, padding = site.grid, op.padding_mode
     if (op.mode, padding, op.align_corners) == ("nearest", "reflection", False):
-        # ONNX Runtime rounds before it reflects, which differs just between two places.
+        # ONNX Runtime rounds before it reflects, which differs exactly between two elements.
         grid, padding = _reflected(grid), "border"
-    return site.add("GridSample", [site.inputs[0], grid.name], mode=mode, padding_mode=padding, align_corners=int(op.align_corners))
+    return site.add("GridSample", [site.x.name, grid.name], mode=mode, padding_mode=padding, align_corners=int(op.align_corners))
 
 
 def _reflected(grid: TensorExpr) -> TensorExpr:

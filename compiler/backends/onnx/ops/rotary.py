@@ -1,4 +1,4 @@
-"""Rotary position embedding in ONNX: the operator of that name, on `[N, heads, T, D]` or `[N, T, D]`, fed with cosines and sines."""
+"""Rotary position embedding in ONNX: the operator of that name, on `[N, heads, T, D]` or `[N, T, D]`, given the cosines and sines."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from ....ir.elements import numpy_dtype
 from ....ir.types import FLOAT32, INT64, DType, Shape
 from ....ops.base import numel
 from ....ops.rotary import Rotary
-from ..expressions import FLOAT64, TensorExpr, operand
+from ..expressions import FLOAT64, TensorExpr
 from ..table import Site, emits
 
 _END = 2**63 - 1
 
 
-@emits(Rotary)
+@emits(Rotary, onnx="RotaryEmbedding")
 def rotary(op: Rotary, site: Site) -> str:
     """The operator does not take float64; ONNX Runtime's CPU has no kernel for bfloat16."""
-    x = operand(site)
+    x = site.x
     if x.dtype == FLOAT64:
         return _composed(op, site, x).name
     return x.within(FLOAT32, lambda y: _turned(op, site, y)).name if x.dtype.name == "bfloat16" else _turned(op, site, x).name
 
 
 def _turned(op: Rotary, site: Site, x: TensorExpr) -> TensorExpr:
-    shape = site.given[0].shape
+    shape = site.given.x.shape
     taken = _taken(shape)
     inputs = [x if taken == shape else _reshaped(x, taken), *_cosine_and_sine(op, site, x.dtype)]
     if not _by_sample(site):
@@ -55,7 +55,7 @@ def _reshaped(x: TensorExpr, shape: Shape) -> TensorExpr:
 
 def _by_sample(site: Site) -> bool:
     """Whether each sample has positions of its own."""
-    return len(site.given) > 1 and site.given[1].rank == 2
+    return "positions" in site.given and site.given.positions.rank == 2
 
 
 # --- angles ------------------------------------------------------------------------------------------------------------------
@@ -64,14 +64,14 @@ def _by_sample(site: Site) -> bool:
 def _cosine_and_sine(op: Rotary, site: Site, dtype: DType) -> tuple[TensorExpr, TensorExpr]:
     """Of all angles, `[T, dims / 2]` or `[N, T, dims / 2]`, rounded to the type given; exact as PyTorch has them before."""
     wide = FLOAT64 if dtype == FLOAT64 else FLOAT32
-    places = site.inputs[1] if len(site.given) > 1 else _range(site, 0, site.given[0].shape[-2], 1)
+    places = site.positions.name if "positions" in site.given else _range(site, 0, site.given.x.shape[-2], 1)
     column = TensorExpr(site, site.add("Unsqueeze", [site.cast(places, wide), site.ints([-1])]), wide)
     angles = column * _frequencies(op, site, wide)
     return angles.op("Cos").cast(dtype), angles.op("Sin").cast(dtype)
 
 
 def _frequencies(op: Rotary, site: Site, wide: DType) -> TensorExpr:
-    dims = op.turned(site.given[0])
+    dims = op.turned(site.given.x)
     if isinstance(dims, int):
         exact = 1 / np.power(float(op.base), np.arange(0, dims, 2, dtype=np.float64) / dims)
         return TensorExpr(site, site.constant(exact.astype(numpy_dtype(wide))), wide)
@@ -87,8 +87,8 @@ def _range(site: Site, start: int, stop: Dim, step: int) -> str:
 
 
 def _composed(op: Rotary, site: Site, x: TensorExpr) -> TensorExpr:
-    shape = site.given[0].shape
-    dims = op.turned(site.given[0])
+    shape = site.given.x.shape
+    dims = op.turned(site.given.x)
     cos, sin = _cosine_and_sine(op, site, x.dtype)
     if _by_sample(site) and len(shape) > 3:
         axes = site.ints(range(1, len(shape) - 2))

@@ -11,8 +11,8 @@ from ..table import Site, emits
 
 
 def reshaped(site: Site, tensor: str, before: Shape, after: Shape) -> str:
-    """A tensor of shape `before` in the shape `after`. Of sizes that are known only at run time, those that keep their place are copied,
-    and the most complex of the others is left open: what is left over must be computed."""
+    """A tensor of shape `before` in the shape `after`. Of sizes that are known only at run time, those that keep their position are copied,
+    and the most complex of the others is left open: it would have to be computed."""
     if before == after:
         return tensor
     target = [0 if isinstance(size, SymDim) and before[i : i + 1] == (size,) else size for i, size in enumerate(after)]
@@ -28,43 +28,43 @@ def reordered(site: Site, tensor: str, order: Sequence[int]) -> str:
     return site.add("Transpose", [tensor], perm=list(order))
 
 
-@emits(Flatten)
+@emits(Flatten, onnx="Flatten, or Reshape")
 def flatten(op: Flatten, site: Site) -> str:
-    x = site.given[0]
+    x = site.given.x
     if x.rank > 1 and op.span(x) == (1, x.rank - 1):
-        return site.add("Flatten", [site.inputs[0]], axis=1) if x.rank > 2 else site.inputs[0]
-    return reshaped(site, site.inputs[0], x.shape, site.results[0].shape)
+        return site.add("Flatten", [site.x.name], axis=1) if x.rank > 2 else site.x.name
+    return reshaped(site, site.x.name, x.shape, site.results[0].shape)
 
 
-@emits(Unflatten, Reshape)
+@emits(Unflatten, Reshape, onnx="Reshape")
 def reshape(op: Unflatten | Reshape, site: Site) -> str:
-    return reshaped(site, site.inputs[0], site.given[0].shape, site.results[0].shape)
+    return reshaped(site, site.x.name, site.given.x.shape, site.results[0].shape)
 
 
-@emits(Permute, Transpose)
+@emits(Permute, Transpose, onnx="Transpose")
 def permute(op: Permute | Transpose, site: Site) -> str:
-    return reordered(site, site.inputs[0], op.order(site.given[0]))
+    return reordered(site, site.x.name, op.order(site.given.x))
 
 
-@emits(Squeeze)
+@emits(Squeeze, onnx="Squeeze")
 def squeeze(op: Squeeze, site: Site) -> str:
     dropped = op.dropped(site.given)
-    return site.add("Squeeze", [site.inputs[0], site.ints(dropped)]) if dropped else site.inputs[0]
+    return site.add("Squeeze", [site.x.name, site.ints(dropped)]) if dropped else site.x.name
 
 
-@emits(Unsqueeze)
+@emits(Unsqueeze, onnx="Unsqueeze")
 def unsqueeze(op: Unsqueeze, site: Site) -> str:
-    return site.add("Unsqueeze", [site.inputs[0], site.ints([op.place(site.given[0])])])
+    return site.add("Unsqueeze", [site.x.name, site.ints([op.place(site.given.x)])])
 
 
-@emits(Expand)
+@emits(Expand, onnx="Expand")
 def expand(op: Expand, site: Site) -> str:
     sizes = [1 if kept else size for kept, size in zip(op.kept(site.given), site.results[0].shape, strict=True)]
-    if site.results[0].shape == site.given[0].shape:
-        return site.inputs[0]
-    return site.add("Expand", [site.inputs[0], site.ints(sizes)])
+    if site.results[0].shape == site.given.x.shape:
+        return site.x.name
+    return site.add("Expand", [site.x.name, site.ints(sizes)])
 
 
-@emits(Cast)
+@emits(Cast, onnx="Cast")
 def cast(op: Cast, site: Site) -> str:
-    return site.inputs[0] if op.dtype == site.given[0].dtype else site.cast(site.inputs[0], op.dtype)
+    return site.x.name if op.dtype == site.given.x.dtype else site.cast(site.x.name, op.dtype)

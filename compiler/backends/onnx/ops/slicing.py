@@ -1,4 +1,4 @@
-"""Parts of a tensor, and more of it, in ONNX."""
+"""Slices, padding and repetition in ONNX."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ def _slice(site: Site, tensor: str, start: Dim, stop: Dim, axis: int, step: int 
     return site.add("Slice", [tensor, *parts, *([] if step == 1 else [site.ints([step])])])
 
 
-@emits(Slice)
+@emits(Slice, onnx="Slice")
 def slice_(op: Slice, site: Site) -> str:
-    axis = normalize_axis(op.name, op.axis, site.given[0])
-    return _slice(site, site.inputs[0], op.start, _END if op.stop is None else op.stop, axis, op.step)
+    axis = normalize_axis(op.name, op.axis, site.given.x)
+    return _slice(site, site.x.name, op.start, _END if op.stop is None else op.stop, axis, op.step)
 
 
-@emits(Select)
+@emits(Select, onnx="Gather")
 def select(op: Select, site: Site) -> str:
-    axis = normalize_axis(op.name, op.axis, site.given[0])
-    return site.add("Gather", [site.inputs[0], site.scalar(op.index, INT64)], axis=axis)
+    axis = normalize_axis(op.name, op.axis, site.given.x)
+    return site.add("Gather", [site.x.name, site.scalar(op.index, INT64)], axis=axis)
 
 
-@emits(Pad)
+@emits(Pad, onnx="Pad")
 def pad(op: Pad, site: Site) -> str:
-    amounts = {axis: ends for axis, ends in op.amounts(site.given[0].rank).items() if ends != (0, 0)}
+    amounts = {axis: ends for axis, ends in op.amounts(site.given.x.rank).items() if ends != (0, 0)}
     if op.mode == "constant":
-        return _padded(op, site, site.inputs[0], amounts)
+        return _padded(op, site, site.x.name, amounts)
     more = {axis: (max(before, 0), max(after, 0)) for axis, (before, after) in amounts.items()}
     less = {axis: (min(before, 0), min(after, 0)) for axis, (before, after) in amounts.items()}
     if op.mode == "circular":
-        return _padded(op, site, _cropped(site, site.inputs[0], less), more)
-    return _cropped(site, _padded(op, site, site.inputs[0], more), less)
+        return _padded(op, site, _cropped(site, site.x.name, less), more)
+    return _cropped(site, _padded(op, site, site.x.name, more), less)
 
 
 def _padded(op: Pad, site: Site, tensor: str, amounts: dict[int, tuple[int, int]]) -> str:
@@ -51,7 +51,7 @@ def _padded(op: Pad, site: Site, tensor: str, amounts: dict[int, tuple[int, int]
     if not amounts:
         return tensor
     pads = site.ints([before for before, _ in amounts.values()] + [after for _, after in amounts.values()])
-    dtype = site.given[0].dtype
+    dtype = site.given.x.dtype
     fill = site.scalar(op.fill(dtype), dtype) if op.mode == "constant" else ""
     return site.add("Pad", [tensor, pads, fill, site.ints(list(amounts))], mode=_MODES[op.mode])
 
@@ -63,27 +63,27 @@ def _cropped(site: Site, tensor: str, amounts: dict[int, tuple[int, int]]) -> st
     return tensor
 
 
-@emits(Flip)
+@emits(Flip, onnx="Slice")
 def flip(op: Flip, site: Site) -> str:
-    x = site.given[0]
+    x = site.given.x
     if x.rank == 0:
-        return site.inputs[0]
+        return site.x.name
     axes = [normalize_axis(op.name, axis, x) for axis in op.axis]
     count = len(axes)
     parts = [site.ints(values) for values in ([-1] * count, [-_END] * count, axes, [-1] * count)]
-    return site.add("Slice", [site.inputs[0], *parts])
+    return site.add("Slice", [site.x.name, *parts])
 
 
-@emits(Roll)
+@emits(Roll, onnx="Slice and Concat")
 def roll(op: Roll, site: Site) -> str:
-    x = site.given[0]
+    x = site.given.x
     if op.axis is None:
         if x.rank == 0:
-            return site.inputs[0]
+            return site.x.name
         whole = numel(x.shape)
-        rolled = _rolled(site, reshaped(site, site.inputs[0], x.shape, (whole,)), 0, whole, op.shifts[0])
+        rolled = _rolled(site, reshaped(site, site.x.name, x.shape, (whole,)), 0, whole, op.shifts[0])
         return reshaped(site, rolled, (whole,), x.shape)
-    tensor = site.inputs[0]
+    tensor = site.x.name
     for shift, axis in zip(op.shifts, op.axis, strict=True):
         front = normalize_axis(op.name, axis, x)
         tensor = _rolled(site, tensor, front, x.shape[front], shift)
@@ -91,7 +91,7 @@ def roll(op: Roll, site: Site) -> str:
 
 
 def _rolled(site: Site, tensor: str, axis: int, size: Dim, shift: int) -> str:
-    """By two slices where the shift is surely less than the axis, else by looking the places up."""
+    """By two slices where the shift is provably less than the axis, else by Gather."""
     shift = shift % size if isinstance(size, int) else shift
     if shift == 0:
         return tensor
@@ -100,15 +100,15 @@ def _rolled(site: Site, tensor: str, axis: int, size: Dim, shift: int) -> str:
         return site.add("Concat", ends, axis=axis)
     zero, one = (site.constant(np.asarray(n, dtype=np.int64)) for n in (0, 1))
     count = site.scalar(size, INT64)
-    places = site.add("Sub", [site.add("Range", [zero, count, one]), site.constant(np.asarray(shift, dtype=np.int64))])
-    return site.add("Gather", [tensor, site.add("Mod", [places, count])], axis=axis)
+    indices = site.add("Sub", [site.add("Range", [zero, count, one]), site.constant(np.asarray(shift, dtype=np.int64))])
+    return site.add("Gather", [tensor, site.add("Mod", [indices, count])], axis=axis)
 
 
-@emits(Tile)
+@emits(Tile, onnx="Tile")
 def tile(op: Tile, site: Site) -> str:
-    x = site.given[0]
+    x = site.given.x
     sizes, repeats = op.aligned(x)
-    tensor = site.inputs[0]
+    tensor = site.x.name
     if len(sizes) > x.rank:
         tensor = site.add("Unsqueeze", [tensor, site.ints(range(len(sizes) - x.rank))])
     if all(count == 1 for count in repeats):
@@ -116,11 +116,11 @@ def tile(op: Tile, site: Site) -> str:
     return site.add("Tile", [tensor, site.ints(repeats)])
 
 
-@emits(RepeatInterleave)
+@emits(RepeatInterleave, onnx="Unsqueeze, Expand and Reshape")
 def repeat_interleave(op: RepeatInterleave, site: Site) -> str:
-    shape, axis = op.spread(site.given[0])
-    beside = (*shape[: axis + 1], 1, *shape[axis + 1 :])
-    y = reshaped(site, site.inputs[0], site.given[0].shape, beside)
-    repeats = [op.repeats if place == axis + 1 else 1 for place in range(len(beside))]
+    shape, axis = op.spread(site.given.x)
+    repeated = (*shape[: axis + 1], 1, *shape[axis + 1 :])
+    y = reshaped(site, site.x.name, site.given.x.shape, repeated)
+    repeats = [op.repeats if place == axis + 1 else 1 for place in range(len(repeated))]
     wide = (*shape[: axis + 1], op.repeats, *shape[axis + 1 :])
     return reshaped(site, site.add("Expand", [y, site.ints(repeats)]), wide, site.results[0].shape)

@@ -1,4 +1,5 @@
-"""Order along an axis in ONNX: all of it is the TopK of as many as there are. TopK puts NaN first, and of equal ones the first first."""
+"""Order along an axis in ONNX: everything is TopK, of all elements for a sort. TopK puts NaN first, and keeps the order of equal
+elements."""
 
 from __future__ import annotations
 
@@ -6,35 +7,35 @@ from ....dims import Dim
 from ....ir.types import DTYPES, FLOAT32, INT64
 from ....ops.axes import normalize_axis
 from ....ops.sorting import Argsort, Sort, Topk
-from ..expressions import TensorExpr, operand
+from ..expressions import TensorExpr
 from ..table import Site, emits
 
 _WIDER = {"bool": DTYPES["uint8"], "bfloat16": FLOAT32}
 """TopK leaves these out."""
 
 
-@emits(Topk)
+@emits(Topk, onnx="TopK")
 def topk(op: Topk, site: Site) -> tuple[str, ...]:
     return _ordered(site, op.k, op.axis, largest=op.largest, sort=op.sorted)[: len(site.results)]
 
 
-@emits(Sort)
+@emits(Sort, onnx="TopK")
 def sort(op: Sort, site: Site) -> tuple[str, ...]:
     return _ordered(site, None, op.axis, largest=op.descending)[: len(site.results)]
 
 
-@emits(Argsort)
+@emits(Argsort, onnx="TopK")
 def argsort(op: Argsort, site: Site) -> str:
     return _ordered(site, None, op.axis, largest=op.descending)[1]
 
 
 def _ordered(site: Site, k: Dim | None, axis: int, *, largest: bool, sort: bool = True) -> tuple[str, str]:
-    """Values and places; `k` None: all."""
-    x = site.given[0]
+    """Values and indices; `k` None: all."""
+    x = site.given.x
     if not x.rank:
-        return operand(site).op("Identity").name, site.scalar(0, INT64)
+        return site.x.op("Identity").name, site.scalar(0, INT64)
     front = normalize_axis(site.node.op.name, axis, x)
-    wide = operand(site).cast(_WIDER.get(x.dtype.name, x.dtype))
+    wide = site.x.cast(_WIDER.get(x.dtype.name, x.dtype))
     count = site.ints([x.shape[front] if k is None else k])
-    values, places = site.add_many("TopK", [wide.name, count], 2, axis=front, largest=int(largest), sorted=int(sort))
-    return TensorExpr(site, values, wide.dtype).cast(x.dtype).name, places
+    values, indices = site.add_many("TopK", [wide.name, count], 2, axis=front, largest=int(largest), sorted=int(sort))
+    return TensorExpr(site, values, wide.dtype).cast(x.dtype).name, indices

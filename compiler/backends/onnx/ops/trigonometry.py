@@ -8,13 +8,26 @@ from ..expressions import FLOAT64
 from ..table import Site, emits
 from .elementwise import in_real
 
+_FUNCTIONS: dict[type[Operator], str] = {
+    Acos: "Acos",
+    Acosh: "Acosh",
+    Asin: "Asin",
+    Asinh: "Asinh",
+    Atan: "Atan",
+    Atanh: "Atanh",
+    Cos: "Cos",
+    Cosh: "Cosh",
+    Sin: "Sin",
+    Sinh: "Sinh",
+}
 
-@emits(Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cosh, Sin, Sinh)
+
+@emits(*_FUNCTIONS, onnx=_FUNCTIONS)
 def by_name(op: Operator, site: Site) -> str:
-    return in_real(site).op(op.onnx).name
+    return in_real(site).op(_FUNCTIONS[type(op)]).name
 
 
-@emits(Tan)
+@emits(Tan, onnx="Tan")
 def tan(op: Tan, site: Site) -> str:
     x = in_real(site)
     return (x.op("Sin") / x.op("Cos")).name if x.dtype == FLOAT64 else x.op("Tan").name

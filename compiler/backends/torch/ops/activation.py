@@ -31,33 +31,43 @@ from ....ops.activation import (
     Threshold,
 )
 from ....ops.base import Operator
-from ..code import Code, Ref, call, construct, dtype_keyword
+from ..code import Code, call, construct, dtype_keyword
 from ..table import TorchSite, function, module
 
-_PLAIN = (
-    Celu,
-    Elu,
-    Gelu,
-    Glu,
-    Hardshrink,
-    Hardsigmoid,
-    Hardswish,
-    Hardtanh,
-    LeakyRelu,
-    Logsigmoid,
-    Mish,
-    Relu,
-    Relu6,
-    Selu,
-    Sigmoid,
-    Silu,
-    Softplus,
-    Softshrink,
-    Softsign,
-    Tanh,
-    Tanhshrink,
-)
-_ALONG = (LogSoftmax, Softmax, Softmin)
+_PLAIN: dict[type[Operator], str] = {
+    Celu: "torch.nn.CELU",
+    Elu: "torch.nn.ELU",
+    Gelu: "torch.nn.GELU",
+    Glu: "torch.nn.GLU",
+    Hardshrink: "torch.nn.Hardshrink",
+    Hardsigmoid: "torch.nn.Hardsigmoid",
+    Hardswish: "torch.nn.Hardswish",
+    Hardtanh: "torch.nn.Hardtanh",
+    LeakyRelu: "torch.nn.LeakyReLU",
+    Logsigmoid: "torch.nn.LogSigmoid",
+    Mish: "torch.nn.Mish",
+    Relu: "torch.nn.ReLU",
+    Relu6: "torch.nn.ReLU6",
+    Selu: "torch.nn.SELU",
+    Sigmoid: "torch.nn.Sigmoid",
+    Silu: "torch.nn.SiLU",
+    Softplus: "torch.nn.Softplus",
+    Softshrink: "torch.nn.Softshrink",
+    Softsign: "torch.nn.Softsign",
+    Tanh: "torch.nn.Tanh",
+    Tanhshrink: "torch.nn.Tanhshrink",
+}
+_ALONG: dict[type[Operator], str] = {
+    LogSoftmax: "torch.nn.LogSoftmax",
+    Softmax: "torch.nn.Softmax",
+    Softmin: "torch.nn.Softmin",
+}
+"""Those whose `dim` is always written: PyTorch warns where it is left out."""
+
+
+def _module(name: str) -> str:
+    """The module's name in the emitted source: `nn.ReLU`."""
+    return name.removeprefix("torch.")
 
 
 def _options(op: Operator) -> dict[str, object]:
@@ -65,42 +75,42 @@ def _options(op: Operator) -> dict[str, object]:
     return {"dim" if name == "axis" else name: (op.args[name], arg.default) for name, arg in op.signature.items()}
 
 
-@module(*_PLAIN)
+@module(*_PLAIN, torch=_PLAIN)
 def plain_module(op: Operator, site: TorchSite) -> Code:
-    return construct(op.torch.removeprefix("torch."), {}, **_options(op))
+    return construct(_module(_PLAIN[type(op)]), {}, **_options(op))
 
 
 @function(*_PLAIN)
 def plain_function(op: Operator, site: TorchSite) -> Code:
-    return call(f"F.{op.name}", Ref(0), **_options(op))
+    return call(f"F.{op.name}", site.x, **_options(op))
 
 
 @function(Sigmoid, Tanh)
 def torch_function(op: Operator, site: TorchSite) -> Code:
-    return call(f"torch.{op.name}", Ref(0))
+    return call(f"torch.{op.name}", site.x)
 
 
-@module(*_ALONG)
+@module(*_ALONG, torch=_ALONG)
 def along_module(op: Softmax, site: TorchSite) -> Code:
-    return construct(op.torch.removeprefix("torch."), {}, dim=op.axis)
+    return construct(_module(_ALONG[type(op)]), {}, dim=op.axis)
 
 
 @function(*_ALONG)
 def along_function(op: Softmax, site: TorchSite) -> Code:
-    return call(f"F.{op.name}", Ref(0), dim=op.axis)
+    return call(f"F.{op.name}", site.x, dim=op.axis)
 
 
-@module(Threshold)
+@module(Threshold, torch="torch.nn.Threshold")
 def threshold_module(op: Threshold, site: TorchSite) -> Code:
     return construct("nn.Threshold", {"threshold": op.threshold, "value": op.value})
 
 
 @function(Threshold)
 def threshold_function(op: Threshold, site: TorchSite) -> Code:
-    return call("F.threshold", Ref(0), op.threshold, op.value)
+    return call("F.threshold", site.x, op.threshold, op.value)
 
 
-@module(Prelu)
+@module(Prelu, torch="torch.nn.PReLU")
 def prelu(op: Prelu, site: TorchSite) -> Code:
-    x = site.given[0]
+    x = site.given.x
     return construct("nn.PReLU", {}, num_parameters=(op.count(x), 1), init=(op.init, 0.25), dtype=dtype_keyword(x.dtype))

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from ....ops.arithmetic import Add, BinaryOperator, Clamp, Div, FloorDiv, Maximum, Minimum, Mul, Pair, Pow, Remainder, Sub
-from ..code import Code, Infix, Ref, call, lit, method
+from ....ops.base import Operator
+from ..code import Code, Infix, call, lit, method
 from ..table import TorchSite, function
 
+_BINARY: dict[type[Operator], str] = {
+    Add: "torch.add",
+    Sub: "torch.sub",
+    Mul: "torch.mul",
+    Div: "torch.div",
+    FloorDiv: "torch.floor_divide",
+    Remainder: "torch.remainder",
+    Pow: "torch.pow",
+}
 
-@function(Add, Sub, Mul, Div, FloorDiv, Remainder, Pow)
+
+@function(*_BINARY, torch=_BINARY)
 def binary(op: BinaryOperator, site: TorchSite) -> Code:
     if not op.scalars:
-        return Infix(op.symbol, Ref(0), Ref(1))
+        return Infix(op.symbol, site.x, site.other)
     number = lit(op.other, "other")
-    return Infix(op.symbol, number, Ref(0)) if op.reverse else Infix(op.symbol, Ref(0), number)
+    return Infix(op.symbol, number, site.x) if op.number_first else Infix(op.symbol, site.x, number)
 
 
-@function(Maximum, Minimum)
+@function(Maximum, Minimum, torch="torch.{}")
 def pair(op: Pair, site: TorchSite) -> Code:
-    return call(op.torch, Ref(0), Ref(1))
+    return call(f"torch.{op.name}", site.x, site.other)
 
 
-@function(Clamp)
+@function(Clamp, torch="torch.clamp")
 def clamp(op: Clamp, site: TorchSite) -> Code:
-    return method(Ref(0), "clamp", min=(op.min, None), max=(op.max, None))
+    return method(site.x, "clamp", min=(op.min, None), max=(op.max, None))

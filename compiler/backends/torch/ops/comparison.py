@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from ....ops.comparison import Eq, Ge, Gt, Isfinite, Isinf, Isnan, Le, LogicalAnd, LogicalOr, LogicalXor, Lt, Ne, Where
-from ..code import Code, Ref, call, lit
+from ..code import Code, call, lit
 from ..table import TorchSite, function
 from .arithmetic import binary, pair
 from .elementwise import call_by_name
 
-function(Eq, Ne, Lt, Le, Gt, Ge)(binary)
-function(LogicalAnd, LogicalOr, LogicalXor)(pair)
-function(Isfinite, Isinf, Isnan)(call_by_name)
+function(Eq, Ne, Lt, Le, Gt, Ge, torch="torch.{}")(binary)
+function(LogicalAnd, LogicalOr, LogicalXor, torch="torch.{}")(pair)
+function(Isfinite, Isinf, Isnan, torch="torch.{}")(call_by_name)
 
 
-@function(Where)
+@function(Where, torch="torch.where")
 def where(op: Where, site: TorchSite) -> Code:
     if not op.scalars:
-        return call("torch.where", Ref(0), Ref(1), Ref(2))
+        return call("torch.where", site.condition, site.x, site.other)
     number = lit(op.other, "other")
-    return call("torch.where", Ref(0), number, Ref(1)) if op.reverse else call("torch.where", Ref(0), Ref(1), number)
+    return call("torch.where", site.condition, number, site.x) if op.number_first else call("torch.where", site.condition, site.x, number)

@@ -53,7 +53,7 @@ from .shape import cast_to
 FLOAT64 = DTYPES["float64"]
 
 
-@module(Parameter)
+@module(Parameter, torch="torch.nn.Parameter")
 def parameter(op: Parameter, site: TorchSite) -> Code:
     sizes = TupleCode(tuple(lit(d, "size") for d in op.shape))
     flat = sizes.items or (sizes,)
@@ -79,7 +79,7 @@ def own(op: Parameter, site: TorchSite) -> Code:
     return SelfMember()
 
 
-@module(Table)
+@module(Table, torch="torch.arange and arithmetic")
 def static_table(op: Table, site: TorchSite) -> Code:
     return _Writer(op).whole()
 
@@ -90,7 +90,7 @@ def table(op: Table, site: TorchSite) -> Code:
 
 
 class _Term:
-    """A part of a formula as code: a tensor, or one of Python's numbers; truth values, or numbers."""
+    """A part of a formula as code: a tensor, or one of Python's numbers; booleans, or numbers."""
 
     __slots__ = ("code", "tensor", "truth")
 
@@ -99,7 +99,7 @@ class _Term:
 
 
 class _Writer:
-    """Writes the formula of one table. Tensors are float64 where any part of what they meet is real, else int64."""
+    """Writes the formula of one table. Tensors are float64 where any operand is real, else int64."""
 
     def __init__(self, op: Table) -> None:
         self.op = op
@@ -140,7 +140,7 @@ class _Writer:
         return _converted(term.code, found, self.op.element)
 
     def _constant(self) -> Code:
-        """A formula that looks at no index."""
+        """A formula that depends on no index."""
         real = is_real(self.formula, self.op.shape)
         value = self._term(self.formula, real)
         sizes = TupleCode(tuple(lit(d, "size") for d in self.op.shape))
@@ -158,7 +158,7 @@ class _Writer:
     # --- indices ---------------------------------------------------------------------------------------------------------
 
     def _find_real(self, formula: Formula) -> None:
-        """Which indices meet real numbers: the others, as those that are only compared with integers, stay integers."""
+        """Which indices are combined with real numbers: the others, as those that are only compared with integers, stay integers."""
         stack = [(formula, is_real(formula, self.op.shape))]
         while stack:
             part, real = stack.pop()
@@ -280,7 +280,7 @@ class _Writer:
 
 
 def _hinted(code: Code, hint: str) -> Code:
-    """A number that the text has no name for, with one for what it does."""
+    """A number that the text has no name for, with one for its role."""
     return Lit(code.value, hint) if isinstance(code, Lit) and not code.hint else code
 
 

@@ -8,9 +8,9 @@ from ..table import TorchSite, module
 from ..windows import ranked, sizes
 
 
-@module(Conv)
+@module(Conv, torch="torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d")
 def conv(op: Conv, site: TorchSite) -> Code:
-    x = site.given[0]
+    x = site.given.x
     windows = op.windows(x)
     padding = "same" if op.padding == "same" else sizes(tuple(w.before for w in windows))
     return construct(
@@ -27,9 +27,9 @@ def conv(op: Conv, site: TorchSite) -> Code:
     )
 
 
-@module(ConvTranspose)
+@module(ConvTranspose, torch="torch.nn.ConvTranspose1d, torch.nn.ConvTranspose2d, torch.nn.ConvTranspose3d")
 def conv_transpose(op: ConvTranspose, site: TorchSite) -> Code:
-    x = site.given[0]
+    x = site.given.x
     windows = op.windows(x)
     return construct(
         ranked("nn.ConvTranspose", x),

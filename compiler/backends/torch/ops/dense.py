@@ -7,21 +7,21 @@ from ..code import Code, construct, dtype_keyword
 from ..table import TorchSite, module
 
 
-@module(Dense)
+@module(Dense, torch="torch.nn.Linear")
 def dense(op: Dense, site: TorchSite) -> Code:
-    x = site.given[0]
+    x = site.given.x
     sizes = {"in_features": x.shape[-1], "out_features": op.units}
     return construct("nn.Linear", sizes, bias=(op.bias, True), dtype=dtype_keyword(x.dtype))
 
 
-@module(Bilinear)
+@module(Bilinear, torch="torch.nn.Bilinear")
 def bilinear(op: Bilinear, site: TorchSite) -> Code:
     a, b = site.given
     sizes = {"in1_features": a.shape[-1], "in2_features": b.shape[-1], "out_features": op.units}
     return construct("nn.Bilinear", sizes, bias=(op.bias, True), dtype=dtype_keyword(a.dtype))
 
 
-@module(Embedding)
+@module(Embedding, torch="torch.nn.Embedding")
 def embedding(op: Embedding, site: TorchSite) -> Code:
     sizes = {"num_embeddings": op.num, "embedding_dim": op.dim}
     return construct("nn.Embedding", sizes, padding_idx=(op.padding_idx, None), dtype=dtype_keyword(op.dtype))

@@ -25,15 +25,36 @@ from ....ops.elementwise import (
     Square,
     Trunc,
 )
-from ..code import Code, Prefix, Ref, call
+from ..code import Code, Prefix, call
 from ..table import TorchSite, function
 
 
-@function(Neg)
+@function(Neg, torch="torch.neg")
 def neg(op: Neg, site: TorchSite) -> Code:
-    return Prefix(op.prefix_symbol, Ref(0))
+    return Prefix(op.prefix_symbol, site.x)
 
 
-@function(Abs, Ceil, Erf, Exp, Exp2, Expm1, Floor, Log, Log1p, Log2, Log10, LogicalNot, Reciprocal, Round, Rsqrt, Sign, Sqrt, Square, Trunc)
+@function(
+    Abs,
+    Ceil,
+    Erf,
+    Exp,
+    Exp2,
+    Expm1,
+    Floor,
+    Log,
+    Log1p,
+    Log2,
+    Log10,
+    LogicalNot,
+    Reciprocal,
+    Round,
+    Rsqrt,
+    Sign,
+    Sqrt,
+    Square,
+    Trunc,
+    torch="torch.{}",
+)
 def call_by_name(op: Operator, site: TorchSite) -> Code:
-    return call(op.torch, Ref(0))
+    return call(f"torch.{op.name}", site.x)

@@ -1,44 +1,42 @@
-"""Space and channels traded for each other in PyTorch. Each has the form of a module and that of a function."""
+"""Space to channels and back in PyTorch. Each has the form of a module and that of a function."""
 
 from __future__ import annotations
 
 from ....dims import Dim
 from ....ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, Unfold
-from ..code import Code, Ref, call, construct, lit
+from ..code import Code, call, construct, lit
 from ..table import TorchSite, function, module
 from ..windows import sizes
 
-X = Ref(0)
 
-
-@module(PixelShuffle)
+@module(PixelShuffle, torch="torch.nn.PixelShuffle")
 def pixel_shuffle_module(op: PixelShuffle, site: TorchSite) -> Code:
     return construct("nn.PixelShuffle", {"upscale_factor": op.r})
 
 
 @function(PixelShuffle)
 def pixel_shuffle(op: PixelShuffle, site: TorchSite) -> Code:
-    return call("F.pixel_shuffle", X, lit(op.r, "upscale_factor"))
+    return call("F.pixel_shuffle", site.x, lit(op.r, "upscale_factor"))
 
 
-@module(PixelUnshuffle)
+@module(PixelUnshuffle, torch="torch.nn.PixelUnshuffle")
 def pixel_unshuffle_module(op: PixelUnshuffle, site: TorchSite) -> Code:
     return construct("nn.PixelUnshuffle", {"downscale_factor": op.r})
 
 
 @function(PixelUnshuffle)
 def pixel_unshuffle(op: PixelUnshuffle, site: TorchSite) -> Code:
-    return call("F.pixel_unshuffle", X, lit(op.r, "downscale_factor"))
+    return call("F.pixel_unshuffle", site.x, lit(op.r, "downscale_factor"))
 
 
-@module(ChannelShuffle)
+@module(ChannelShuffle, torch="torch.nn.ChannelShuffle")
 def channel_shuffle_module(op: ChannelShuffle, site: TorchSite) -> Code:
     return construct("nn.ChannelShuffle", {"groups": op.groups})
 
 
 @function(ChannelShuffle)
 def channel_shuffle(op: ChannelShuffle, site: TorchSite) -> Code:
-    return call("F.channel_shuffle", X, lit(op.groups, "groups"))
+    return call("F.channel_shuffle", site.x, lit(op.groups, "groups"))
 
 
 def _kernel(op: Unfold | Fold) -> Code:
@@ -55,21 +53,21 @@ def _options(op: Unfold | Fold) -> dict[str, object]:
     return {name: (sizes(op.pair(name)), default) for name, default in defaults.items()}
 
 
-@module(Unfold)
+@module(Unfold, torch="torch.nn.Unfold")
 def unfold_module(op: Unfold, site: TorchSite) -> Code:
     return construct("nn.Unfold", {"kernel_size": _kernel(op)}, **_options(op))
 
 
 @function(Unfold)
 def unfold(op: Unfold, site: TorchSite) -> Code:
-    return call("F.unfold", X, _kernel(op), **_options(op))
+    return call("F.unfold", site.x, _kernel(op), **_options(op))
 
 
-@module(Fold)
+@module(Fold, torch="torch.nn.Fold")
 def fold_module(op: Fold, site: TorchSite) -> Code:
     return construct("nn.Fold", {"output_size": _image(op), "kernel_size": _kernel(op)}, **_options(op))
 
 
 @function(Fold)
 def fold(op: Fold, site: TorchSite) -> Code:
-    return call("F.fold", X, _image(op), _kernel(op), **_options(op))
+    return call("F.fold", site.x, _image(op), _kernel(op), **_options(op))

@@ -1,64 +1,62 @@
-"""Elements by their places in PyTorch: `x.gather(1, index)`."""
+"""Elements by their indices in PyTorch: `x.gather(1, index)`."""
 
 from __future__ import annotations
 
 from ....ir.types import INT64
-from ....ops.indexing import INDEX, SRC, Gather, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
-from ..code import Code, Ref, call, lit, method
+from ....ops.indexing import Gather, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
+from ..code import Code, call, lit, method
 from ..table import TorchSite, function
 from .shape import cast_to
-
-X = Ref(0)
 
 
 def _index(site: TorchSite) -> Code:
     """Indices of int32 are converted: only newer versions of PyTorch take them here."""
-    return Ref(INDEX) if site.given[INDEX].dtype == INT64 else cast_to(Ref(INDEX), INT64)
+    return site.index if site.given.index.dtype == INT64 else cast_to(site.index, INT64)
 
 
 def _value(op: Scatter | MaskedFill, site: TorchSite) -> Code:
-    """A whole number as an integer: `masked_fill(mask, 0)`; PyTorch takes none beyond 64 bits."""
-    value = filling(op.name, op.value, site.given[0].dtype)
+    """An integral float as an integer: `masked_fill(mask, 0)`; PyTorch takes none beyond 64 bits."""
+    value = filling(op.name, op.value, site.given.x.dtype)
     whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**63
     return lit(int(value) if whole else value, "value")
 
 
-@function(Gather)
+@function(Gather, torch="torch.gather")
 def gather(op: Gather, site: TorchSite) -> Code:
-    return method(X, "gather", op.axis, _index(site))
+    return method(site.x, "gather", op.axis, _index(site))
 
 
-@function(Scatter)
+@function(Scatter, torch="torch.scatter, torch.scatter_add")
 def scatter(op: Scatter, site: TorchSite) -> Code:
     if op.value is not None:
-        return method(X, "scatter", op.axis, _index(site), _value(op, site), reduce=(op.reduce, None))
+        return method(site.x, "scatter", op.axis, _index(site), _value(op, site), reduce=(op.reduce, None))
     # With `src`, PyTorch has other methods in the place of `reduce`.
     names = {"add": "scatter_add", "multiply": "scatter_reduce", None: "scatter"}
     reduce = "prod" if op.reduce == "multiply" else None
-    return method(X, names[op.reduce], op.axis, _index(site), Ref(SRC), reduce=(reduce, None))
+    return method(site.x, names[op.reduce], op.axis, _index(site), site.src, reduce=(reduce, None))
 
 
-@function(ScatterReduce)
+@function(ScatterReduce, torch="torch.scatter_reduce")
 def scatter_reduce(op: ScatterReduce, site: TorchSite) -> Code:
-    return method(X, "scatter_reduce", op.axis, _index(site), Ref(SRC), reduce=op.reduce, include_self=(op.include_self, True))
+    return method(site.x, "scatter_reduce", op.axis, _index(site), site.src, reduce=op.reduce, include_self=(op.include_self, True))
 
 
-@function(IndexSelect)
+@function(IndexSelect, torch="torch.index_select")
 def index_select(op: IndexSelect, site: TorchSite) -> Code:
-    return method(X, "index_select", op.axis, Ref(INDEX))
+    return method(site.x, "index_select", op.axis, site.index)
 
 
-@function(OneHot)
+@function(OneHot, torch="torch.nn.functional.one_hot")
 def one_hot(op: OneHot, site: TorchSite) -> Code:
-    code = call("F.one_hot", X, lit(op.classes, "num_classes"))
+    code = call("F.one_hot", site.indices, lit(op.classes, "num_classes"))
     return code if op.dtype == INT64 else cast_to(code, op.dtype)
 
 
-@function(Tril, Triu)
+@function(Tril, Triu, torch="torch.{}")
 def triangle(op: Tril | Triu, site: TorchSite) -> Code:
-    return method(X, op.name, *([] if op.diagonal == 0 else [lit(op.diagonal, "diagonal")]))
+    return method(site.x, op.name, *([] if op.diagonal == 0 else [lit(op.diagonal, "diagonal")]))
 
 
-@function(MaskedFill)
+@function(MaskedFill, torch="torch.Tensor.masked_fill")
 def masked_fill(op: MaskedFill, site: TorchSite) -> Code:
-    return method(X, "masked_fill", Ref(INDEX), _value(op, site))
+    return method(site.x, "masked_fill", site.mask, _value(op, site))

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from ....ops.linear_algebra import CosineSimilarity, Einsum, Matmul, Outer
-from ..code import Code, Infix, Ref, call
+from ..code import Code, Infix, call
 from ..table import TorchSite, function
 
 
-@function(Matmul)
+@function(Matmul, torch="torch.matmul")
 def matmul(op: Matmul, site: TorchSite) -> Code:
-    return Infix(op.symbol, Ref(0), Ref(1))
+    return Infix(op.symbol, site.x, site.other)
 
 
-@function(Einsum)
+@function(Einsum, torch="torch.einsum")
 def einsum(op: Einsum, site: TorchSite) -> Code:
-    return call("torch.einsum", op.equation, *(Ref(i) for i in range(len(site.given))))
+    return call("torch.einsum", op.equation, *site.inputs)
 
 
-@function(Outer)
+@function(Outer, torch="torch.outer")
 def outer(op: Outer, site: TorchSite) -> Code:
-    return call("torch.outer", Ref(0), Ref(1))
+    return call("torch.outer", site.x, site.other)
 
 
-@function(CosineSimilarity)
+@function(CosineSimilarity, torch="torch.nn.functional.cosine_similarity")
 def cosine_similarity(op: CosineSimilarity, site: TorchSite) -> Code:
-    return call("F.cosine_similarity", Ref(0), Ref(1), dim=(op.axis, 1), eps=(op.eps, 1e-8))
+    return call("F.cosine_similarity", site.x, site.other, dim=(op.axis, 1), eps=(op.eps, 1e-8))

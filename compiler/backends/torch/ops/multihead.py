@@ -1,14 +1,14 @@
-"""Multi-head attention in PyTorch: the module, called with what it wants to know of masks."""
+"""Multi-head attention in PyTorch: the module, called with the masks in the form it takes."""
 
 from __future__ import annotations
 
 from ....ir.types import BOOL
 from ....ops.multihead import MultiheadAttention
-from ..code import Code, Device, Lit, Ref, SelfMember, Subscript, call, construct, dtype_keyword, method
+from ..code import Code, Device, Lit, SelfMember, Subscript, call, construct, dtype_keyword, method
 from ..table import TorchSite, invocation, module
 
 
-@module(MultiheadAttention)
+@module(MultiheadAttention, torch="torch.nn.MultiheadAttention")
 def multihead_attention(op: MultiheadAttention, site: TorchSite) -> Code:
     features, keys, values = op.sizes(site.given)
     others = {} if op.joint(site.given) else {"kdim": (keys, features), "vdim": (values, features)}
@@ -21,41 +21,40 @@ def multihead_attention(op: MultiheadAttention, site: TorchSite) -> Code:
         add_zero_attn=(op.add_zero_attn, False),
         **others,
         batch_first=True,
-        dtype=dtype_keyword(site.given[0].dtype),
+        dtype=dtype_keyword(site.given.query.dtype),
     )
 
 
 @invocation(MultiheadAttention)
 def multihead_attention_invocation(op: MultiheadAttention, site: TorchSite) -> Code:
-    roles = op.roles(site.given)
     weights = len(site.results) > 1
     options: dict[str, object] = {}
-    if roles.padding is not None:
-        options["key_padding_mask"] = _mask(site, roles.padding, weights)
-    if roles.mask is not None:
-        options["attn_mask"] = _mask(site, roles.mask, weights)
+    if "padding" in site.given:
+        options["key_padding_mask"] = _mask(site, "padding", weights)
+    if "attn_mask" in site.given:
+        options["attn_mask"] = _mask(site, "attn_mask", weights)
     elif op.causal:
-        # Told that the mask is causal and nothing else, PyTorch may leave it out: so not where keys are added, which all queries see.
-        alone = roles.padding is None and not op.added and not weights
+        # With `is_causal` and no other mask, PyTorch may leave the mask out: so not where keys are added, which all queries see.
+        alone = "padding" not in site.given and not op.added and not weights
         options |= {"attn_mask": _causal_mask(op, site), **({"is_causal": True} if alone else {})}
     if weights and not op.average_attn_weights:
         options["average_attn_weights"] = False
-    whole = call(SelfMember(), Ref(roles.query), Ref(roles.key), Ref(roles.value), **options, need_weights=(weights, True))
+    tensors = (site.query, site[op.keys(site.given)], site[op.values(site.given)])
+    whole = call(SelfMember(), *tensors, **options, need_weights=(weights, True))
     return whole if weights else Subscript(whole, (Lit(0),))
 
 
-def _mask(site: TorchSite, index: int, weights: bool) -> Code:
-    """What gives weights wants masks of the type of the queries."""
-    dtype, wanted = site.given[index].dtype, site.given[0].dtype
-    return method(Ref(index), "to", wanted) if weights and dtype not in (BOOL, wanted) else Ref(index)
+def _mask(site: TorchSite, name: str, weights: bool) -> Code:
+    """Where the weights are results, masks must be of the type of the queries."""
+    dtype, wanted = site.given[name].dtype, site.given.query.dtype
+    return method(site[name], "to", wanted) if weights and dtype not in (BOOL, wanted) else site[name]
 
 
 def _causal_mask(op: MultiheadAttention, site: TorchSite) -> Code:
-    """The module wants the mask although it is told that it is causal. It wants both masks to be bool, or none."""
-    roles = op.roles(site.given)
-    query, key = site.given[0], site.given[roles.key]
+    """The module needs the mask in addition to `is_causal`. Both masks must be bool, or neither."""
+    query, key = site.given.query, site.given[op.keys(site.given)]
     length, span = query.shape[-2], key.shape[-2]
-    with_bool = roles.padding is not None and site.given[roles.padding].dtype == BOOL
+    with_bool = "padding" in site.given and site.given.padding.dtype == BOOL
     if site.given.facts.equal(length, span) and not with_bool:
         dtype = dtype_keyword(query.dtype)
         return call("nn.Transformer.generate_square_subsequent_mask", Lit(length, "length"), device=Device(), dtype=dtype)

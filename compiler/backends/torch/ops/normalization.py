@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from ....ir.types import Shape
 from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
-from ..code import Code, Ref, call, construct, dtype_keyword
+from ..code import Code, call, construct, dtype_keyword
 from ..table import TorchSite, function, module
 from ..windows import ranked
 
 
-@module(BatchNorm)
+@module(BatchNorm, torch="torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d")
 def batch_norm(op: BatchNorm, site: TorchSite) -> Code:
-    x = site.given[0]
+    x = site.given.x
     name = "nn.BatchNorm1d" if x.rank == 2 else ranked("nn.BatchNorm", x)
     return construct(
         name,
@@ -25,9 +25,9 @@ def batch_norm(op: BatchNorm, site: TorchSite) -> Code:
     )
 
 
-@module(InstanceNorm)
+@module(InstanceNorm, torch="torch.nn.InstanceNorm1d, torch.nn.InstanceNorm2d, torch.nn.InstanceNorm3d")
 def instance_norm(op: InstanceNorm, site: TorchSite) -> Code:
-    x = site.given[0]
+    x = site.given.x
     return construct(
         ranked("nn.InstanceNorm", x),
         {"num_features": x.shape[1]},
@@ -40,9 +40,9 @@ def instance_norm(op: InstanceNorm, site: TorchSite) -> Code:
     )
 
 
-@module(GroupNorm)
+@module(GroupNorm, torch="torch.nn.GroupNorm")
 def group_norm(op: GroupNorm, site: TorchSite) -> Code:
-    x = site.given[0]
+    x = site.given.x
     sizes = {"num_groups": op.groups, "num_channels": x.shape[1]}
     keywords = {"eps": (op.eps, 1e-5), "affine": (op.affine, True), "bias": (op.bias, True)}
     return construct("nn.GroupNorm", sizes, **keywords, dtype=dtype_keyword(x.dtype))
@@ -52,16 +52,16 @@ def _normalized(shape: Shape) -> dict[str, object]:
     return {"features": shape[0]} if len(shape) == 1 else {"normalized_shape": shape}
 
 
-@module(LayerNorm)
+@module(LayerNorm, torch="torch.nn.LayerNorm")
 def layer_norm(op: LayerNorm, site: TorchSite) -> Code:
-    x = site.given[0]
+    x = site.given.x
     keywords = {"eps": (op.eps, 1e-5), "elementwise_affine": (op.affine, True), "bias": (op.bias, True)}
     return construct("nn.LayerNorm", _normalized(op.normalized(x)), **keywords, dtype=dtype_keyword(x.dtype))
 
 
-@module(RMSNorm)
+@module(RMSNorm, torch="torch.nn.RMSNorm")
 def rms_norm(op: RMSNorm, site: TorchSite) -> Code:
-    x = site.given[0]
+    x = site.given.x
     keywords = {"eps": (op.eps, None), "elementwise_affine": (op.affine, True)}
     return construct("nn.RMSNorm", _normalized(op.normalized(x)), **keywords, dtype=dtype_keyword(x.dtype))
 
@@ -70,11 +70,11 @@ def _response_keywords(op: LocalResponseNorm) -> dict[str, object]:
     return {"alpha": (op.alpha, 1e-4), "beta": (op.beta, 0.75), "k": (op.k, 1.0)}
 
 
-@module(LocalResponseNorm)
+@module(LocalResponseNorm, torch="torch.nn.LocalResponseNorm")
 def local_response_norm(op: LocalResponseNorm, site: TorchSite) -> Code:
     return construct("nn.LocalResponseNorm", {"size": op.size}, **_response_keywords(op))
 
 
 @function(LocalResponseNorm)
 def local_response_norm_function(op: LocalResponseNorm, site: TorchSite) -> Code:
-    return call("F.local_response_norm", Ref(0), op.size, **_response_keywords(op))
+    return call("F.local_response_norm", site.x, op.size, **_response_keywords(op))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, LpPool, MaxPool
 from ....ops.windows import Window
-from ..code import Code, LetCode, Ref, Subscript, call, construct, lit, method
+from ..code import Code, LetCode, Subscript, call, construct, lit, method
 from ..table import TorchSite, function, module
 from ..windows import ranked, sizes
 
@@ -20,7 +20,7 @@ def _kernel(windows: tuple[Window, ...]) -> Code:
 
 
 def _max_keywords(op: MaxPool, site: TorchSite) -> dict[str, object]:
-    windows = op.windows(site.given[0])
+    windows = op.windows(site.given.x)
     return {
         **_window(windows),
         "padding": (sizes(tuple(w.before for w in windows)), 0),
@@ -32,12 +32,12 @@ def _max_keywords(op: MaxPool, site: TorchSite) -> dict[str, object]:
 
 def _values_alone(site: TorchSite) -> bool:
     """PyTorch has another kernel for one axis without indices, which takes no integers."""
-    return site.given[0].rank == 3 and site.given[0].dtype.is_integer and len(site.results) == 1
+    return site.given.x.rank == 3 and site.given.x.dtype.is_integer and len(site.results) == 1
 
 
-@module(MaxPool)
+@module(MaxPool, torch="torch.nn.MaxPool1d, torch.nn.MaxPool2d, torch.nn.MaxPool3d")
 def max_pool(op: MaxPool, site: TorchSite) -> Code:
-    x = site.given[0]
+    x = site.given.x
     if _values_alone(site):
         return LetCode((), max_pool_function(op, site))
     return construct(ranked("nn.MaxPool", x), {"kernel_size": _kernel(op.windows(x))}, **_max_keywords(op, site))
@@ -45,16 +45,16 @@ def max_pool(op: MaxPool, site: TorchSite) -> Code:
 
 @function(MaxPool)
 def max_pool_function(op: MaxPool, site: TorchSite) -> Code:
-    x = site.given[0]
+    x = site.given.x
     keywords = _max_keywords(op, site)
     if _values_alone(site):
-        both = call(ranked("F.max_pool", x), Ref(0), _kernel(op.windows(x)), **{**keywords, "return_indices": True})
+        both = call(ranked("F.max_pool", x), site.x, _kernel(op.windows(x)), **{**keywords, "return_indices": True})
         return Subscript(both, (lit(0),))
-    return call(ranked("F.max_pool", x), Ref(0), _kernel(op.windows(x)), **keywords)
+    return call(ranked("F.max_pool", x), site.x, _kernel(op.windows(x)), **keywords)
 
 
 def _avg_keywords(op: AvgPool, site: TorchSite) -> dict[str, object]:
-    windows = op.windows(site.given[0])
+    windows = op.windows(site.given.x)
     return {
         **_window(windows),
         "padding": (sizes(tuple(w.before for w in windows)), 0),
@@ -64,26 +64,26 @@ def _avg_keywords(op: AvgPool, site: TorchSite) -> dict[str, object]:
     }
 
 
-@module(AvgPool)
+@module(AvgPool, torch="torch.nn.AvgPool1d, torch.nn.AvgPool2d, torch.nn.AvgPool3d")
 def avg_pool(op: AvgPool, site: TorchSite) -> Code:
-    x = site.given[0]
+    x = site.given.x
     return construct(ranked("nn.AvgPool", x), {"kernel_size": _kernel(op.windows(x))}, **_avg_keywords(op, site))
 
 
 @function(AvgPool)
 def avg_pool_function(op: AvgPool, site: TorchSite) -> Code:
-    x = site.given[0]
-    return call(ranked("F.avg_pool", x), Ref(0), _kernel(op.windows(x)), **_avg_keywords(op, site))
+    x = site.given.x
+    return call(ranked("F.avg_pool", x), site.x, _kernel(op.windows(x)), **_avg_keywords(op, site))
 
 
 def _power(op: LpPool, site: TorchSite) -> int | float:
-    """A whole power leaves integers as they are, and their mean loses its fraction."""
-    return op.p if site.given[0].dtype.is_float else float(op.p)
+    """With an integer power, integers stay integers, and their mean is truncated."""
+    return op.p if site.given.x.dtype.is_float else float(op.p)
 
 
-@module(LpPool)
+@module(LpPool, torch="torch.nn.LPPool1d, torch.nn.LPPool2d, torch.nn.LPPool3d")
 def lp_pool(op: LpPool, site: TorchSite) -> Code:
-    x = site.given[0]
+    x = site.given.x
     windows = op.windows(x)
     sizes = {"norm_type": _power(op, site), "kernel_size": _kernel(windows)}
     return construct(ranked("nn.LPPool", x), sizes, **_window(windows), ceil_mode=(op.ceil_mode, False))
@@ -91,59 +91,59 @@ def lp_pool(op: LpPool, site: TorchSite) -> Code:
 
 @function(LpPool)
 def lp_pool_function(op: LpPool, site: TorchSite) -> Code:
-    x = site.given[0]
+    x = site.given.x
     windows = op.windows(x)
-    return call(ranked("F.lp_pool", x), Ref(0), _power(op, site), _kernel(windows), **_window(windows), ceil_mode=(op.ceil_mode, False))
+    return call(ranked("F.lp_pool", x), site.x, _power(op, site), _kernel(windows), **_window(windows), ceil_mode=(op.ceil_mode, False))
 
 
-@module(AdaptiveAvgPool)
+@module(AdaptiveAvgPool, torch="torch.nn.AdaptiveAvgPool1d, torch.nn.AdaptiveAvgPool2d, torch.nn.AdaptiveAvgPool3d")
 def adaptive_avg_pool(op: AdaptiveAvgPool, site: TorchSite) -> Code:
-    x = site.given[0]
+    x = site.given.x
     return construct(ranked("nn.AdaptiveAvgPool", x), {"output_size": sizes(op.sizes(x))})
 
 
 @function(AdaptiveAvgPool)
 def adaptive_avg_pool_function(op: AdaptiveAvgPool, site: TorchSite) -> Code:
-    x = site.given[0]
-    return call(ranked("F.adaptive_avg_pool", x), Ref(0), sizes(op.sizes(x)))
+    x = site.given.x
+    return call(ranked("F.adaptive_avg_pool", x), site.x, sizes(op.sizes(x)))
 
 
-@module(AdaptiveMaxPool)
+@module(AdaptiveMaxPool, torch="torch.nn.AdaptiveMaxPool1d, torch.nn.AdaptiveMaxPool2d, torch.nn.AdaptiveMaxPool3d")
 def adaptive_max_pool(op: AdaptiveMaxPool, site: TorchSite) -> Code:
-    x = site.given[0]
+    x = site.given.x
     return construct(ranked("nn.AdaptiveMaxPool", x), {"output_size": sizes(op.sizes(x))}, return_indices=(len(site.results) == 2, False))
 
 
 @function(AdaptiveMaxPool)
 def adaptive_max_pool_function(op: AdaptiveMaxPool, site: TorchSite) -> Code:
-    x = site.given[0]
-    return call(ranked("F.adaptive_max_pool", x), Ref(0), sizes(op.sizes(x)), return_indices=(len(site.results) == 2, False))
+    x = site.given.x
+    return call(ranked("F.adaptive_max_pool", x), site.x, sizes(op.sizes(x)), return_indices=(len(site.results) == 2, False))
 
 
 def _spatial(site: TorchSite) -> tuple[int, ...]:
-    return tuple(range(2, site.given[0].rank))
+    return tuple(range(2, site.given.x.rank))
 
 
-@function(GlobalAvgPool)
+@function(GlobalAvgPool, torch="torch.mean")
 def global_avg_pool(op: GlobalAvgPool, site: TorchSite) -> Code:
-    return method(Ref(0), "mean", dim=lit(_spatial(site)))
+    return method(site.x, "mean", dim=lit(_spatial(site)))
 
 
-@function(GlobalMaxPool)
+@function(GlobalMaxPool, torch="torch.amax")
 def global_max_pool(op: GlobalMaxPool, site: TorchSite) -> Code:
-    return method(Ref(0), "amax", dim=lit(_spatial(site)))
+    return method(site.x, "amax", dim=lit(_spatial(site)))
 
 
 @module(GlobalAvgPool)
 def global_avg_pool_module(op: GlobalAvgPool, site: TorchSite) -> Code:
-    """Not one module of PyTorch's, but still what a person writes within a sequence; it has no parameters to name."""
-    pool = construct(ranked("nn.AdaptiveAvgPool", site.given[0]), {"output_size": 1})
+    """Not a single module of PyTorch, but what one writes within a sequence; it has no parameters to name."""
+    pool = construct(ranked("nn.AdaptiveAvgPool", site.given.x), {"output_size": 1})
     return call("nn.Sequential", pool, call("nn.Flatten"))
 
 
 @module(GlobalMaxPool)
 def global_max_pool_module(op: GlobalMaxPool, site: TorchSite) -> Code:
-    if not site.given[0].dtype.is_float:
+    if not site.given.x.dtype.is_float:
         return LetCode((), global_max_pool(op, site))  # the module takes no integers
-    pool = construct(ranked("nn.AdaptiveMaxPool", site.given[0]), {"output_size": 1})
+    pool = construct(ranked("nn.AdaptiveMaxPool", site.given.x), {"output_size": 1})
     return call("nn.Sequential", pool, call("nn.Flatten"))

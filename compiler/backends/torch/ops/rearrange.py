@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from ....ir.types import Shape
 from ....ops.rearrange import Group, Rearrange
-from ..code import Code, Ref, TupleCode, method
+from ..code import Code, TupleCode, method
 from ..table import TorchSite, function
 from .shape import open_sizes, reordered, reshaped
 
 
-@function(Rearrange)
+@function(Rearrange, torch="reshape, permute, reshape; einops.rearrange")
 def rearrange(op: Rearrange, site: TorchSite) -> Code:
     plan = op.plan(site.given)
-    code: Code = Ref(0)
-    shape = site.given[0].shape
+    code: Code = site.x
+    shape = site.given.x.shape
     if plan.split is not None:
         hints = [_hint(name) for group in plan.left for name in group]
         code = _split(code, plan.left, plan.split, hints) or reshaped(code, shape, plan.split, hints)
@@ -31,11 +31,11 @@ def rearrange(op: Rearrange, site: TorchSite) -> Code:
 
 
 # Where the pattern says which axes are divided or joined, it is written by that, not by sizes that happen to be 1: so all uses of a block
-# are alike.
+# are the same.
 
 
 def _split(code: Code, groups: Sequence[Group], sizes: Shape, hints: Sequence[str]) -> Code | None:
-    """`code` with the axes divided that the groups stand for. None where an axis of size 1 comes or goes."""
+    """`code` with the axes divided that the groups name. None where an axis of size 1 comes or goes."""
     divided = [axis for axis, group in enumerate(groups) if len(group) != 1]
     if not divided or any(not groups[axis] for axis in divided):
         return None

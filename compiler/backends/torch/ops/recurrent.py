@@ -1,18 +1,21 @@
-"""Recurrent layers in PyTorch: modules, whose states come beside the output."""
+"""Recurrent layers in PyTorch: modules that return the output and the states."""
 
 from __future__ import annotations
 
+from ....ops.base import Operator
 from ....ops.recurrent import Gru, Lstm, Recurrent, Rnn
-from ..code import Code, Lit, NestedResults, Ref, SelfMember, Subscript, TupleCode, call, construct, dtype_keyword
+from ..code import Code, Lit, NestedResults, SelfMember, Subscript, TupleCode, call, construct, dtype_keyword
 from ..table import TorchSite, invocation, module
 
+_MODULES: dict[type[Operator], str] = {Rnn: "torch.nn.RNN", Lstm: "torch.nn.LSTM", Gru: "torch.nn.GRU"}
 
-@module(Rnn, Lstm, Gru)
+
+@module(*_MODULES, torch=_MODULES)
 def recurrent(op: Recurrent, site: TorchSite) -> Code:
-    x = site.given[0]
+    x = site.given.x
     own = {"nonlinearity": (op.nonlinearity, "tanh")} if isinstance(op, Rnn) else {}
     return construct(
-        op.torch.replace("torch.", "", 1),
+        _MODULES[type(op)].removeprefix("torch."),
         {"input_size": x.shape[-1], "hidden_size": op.hidden},
         num_layers=(op.layers, 1),
         **own,
@@ -27,8 +30,8 @@ def recurrent(op: Recurrent, site: TorchSite) -> Code:
 
 @invocation(Rnn, Lstm, Gru)
 def recurrent_invocation(op: Recurrent, site: TorchSite) -> Code:
-    first = tuple(Ref(index) for index in range(1, len(site.given)))
-    whole = call(SelfMember(), Ref(0), *(first if len(first) < 2 else (TupleCode(first),)))
+    first = site.inputs[1:]
+    whole = call(SelfMember(), site.x, *(first if len(first) < 2 else (TupleCode(first),)))
     if len(site.results) == 1:
         return Subscript(whole, (Lit(0),))
     return NestedResults(whole, (1, len(op.widths())))

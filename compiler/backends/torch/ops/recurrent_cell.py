@@ -1,18 +1,25 @@
-"""Recurrent cells in PyTorch: modules that take their states, if any, behind the input."""
+"""Recurrent cells in PyTorch: modules that take their states, if any, after the input."""
 
 from __future__ import annotations
 
+from ....ops.base import Operator
 from ....ops.recurrent_cell import GruCell, LstmCell, RecurrentCell, RnnCell
-from ..code import Code, Lit, Ref, SelfMember, Subscript, TupleCode, call, construct, dtype_keyword
+from ..code import Code, Lit, SelfMember, Subscript, TupleCode, call, construct, dtype_keyword
 from ..table import TorchSite, invocation, module
 
+_MODULES: dict[type[Operator], str] = {
+    RnnCell: "torch.nn.RNNCell",
+    GruCell: "torch.nn.GRUCell",
+    LstmCell: "torch.nn.LSTMCell",
+}
 
-@module(RnnCell, GruCell, LstmCell)
+
+@module(*_MODULES, torch=_MODULES)
 def cell(op: RecurrentCell, site: TorchSite) -> Code:
-    x = site.given[0]
+    x = site.given.x
     own = {"nonlinearity": (op.nonlinearity, "tanh")} if isinstance(op, RnnCell) else {}
     return construct(
-        op.torch.replace("torch.", "", 1),
+        _MODULES[type(op)].removeprefix("torch."),
         {"input_size": x.shape[-1], "hidden_size": op.hidden},
         bias=(op.bias, True),
         **own,
@@ -23,6 +30,6 @@ def cell(op: RecurrentCell, site: TorchSite) -> Code:
 @invocation(LstmCell)
 def lstm_cell_invocation(op: LstmCell, site: TorchSite) -> Code:
     """Its two states go in, and come out, as a tuple."""
-    states = tuple(Ref(index) for index in range(1, len(site.given)))
-    whole = call(SelfMember(), Ref(0), *((TupleCode(states),) if states else ()))
+    states = site.inputs[1:]
+    whole = call(SelfMember(), site.x, *((TupleCode(states),) if states else ()))
     return Subscript(whole, (Lit(0),)) if len(site.results) == 1 else whole

@@ -24,7 +24,7 @@ from ....ops.reduction import (
     Sum,
     Var,
 )
-from ..code import AttributeCode, Code, Lit, Ref, call, lit, method
+from ..code import AttributeCode, Code, Lit, call, lit, method
 from ..table import TorchSite, function
 
 
@@ -37,44 +37,44 @@ def _axes(op: Reduction) -> dict[str, object]:
     return {"dim": lit(written[0] if len(written) == 1 else written, "dim"), **keepdim}
 
 
-@function(Mean, Sum, Prod, Argmax, Argmin, All, Any)
+@function(Mean, Sum, Prod, Argmax, Argmin, All, Any, torch="torch.{}")
 def reduction(op: Reduction, site: TorchSite) -> Code:
-    return method(Ref(0), op.name, **_axes(op))
+    return method(site.x, op.name, **_axes(op))
 
 
-@function(Max, Min)
+@function(Max, Min, torch={Max: "torch.max, torch.amax", Min: "torch.min, torch.amin"})
 def extreme(op: MinMaxReduction, site: TorchSite) -> Code:
-    if op.has_places:
-        both = method(Ref(0), op.name, **_axes(op))
+    if op.has_indices:
+        both = method(site.x, op.name, **_axes(op))
         return both if len(site.results) == 2 else AttributeCode(both, "values")
     if op.written() is None and not op.keepdim:
-        return method(Ref(0), op.name)
-    return method(Ref(0), f"a{op.name}", **_axes(op))
+        return method(site.x, op.name)
+    return method(site.x, f"a{op.name}", **_axes(op))
 
 
-@function(Var, Std)
+@function(Var, Std, torch="torch.{}")
 def spread(op: Spread, site: TorchSite) -> Code:
-    return method(Ref(0), op.name, **_axes(op), correction=(op.correction, 1))
+    return method(site.x, op.name, **_axes(op), correction=(op.correction, 1))
 
 
-@function(Norm)
+@function(Norm, torch="torch.linalg.vector_norm")
 def norm(op: Norm, site: TorchSite) -> Code:
-    return call("torch.linalg.vector_norm", Ref(0), ord=(op.p, 2), **_axes(op))
+    return call("torch.linalg.vector_norm", site.x, ord=(op.p, 2), **_axes(op))
 
 
-@function(Normalize)
+@function(Normalize, torch="torch.nn.functional.normalize")
 def normalize(op: Normalize, site: TorchSite) -> Code:
-    return call("F.normalize", Ref(0), p=(op.p, 2), dim=(op.axis, 1), eps=(op.eps, 1e-12))
+    return call("F.normalize", site.x, p=(op.p, 2), dim=(op.axis, 1), eps=(op.eps, 1e-12))
 
 
-@function(Logsumexp)
+@function(Logsumexp, torch="torch.logsumexp")
 def logsumexp(op: Logsumexp, site: TorchSite) -> Code:
     if op.written() is not None:
-        return method(Ref(0), "logsumexp", **_axes(op))
-    every = tuple(range(site.given[0].rank)) or 0
-    return method(Ref(0), "logsumexp", dim=lit(every, "dim"), keepdim=(op.keepdim, False))
+        return method(site.x, "logsumexp", **_axes(op))
+    every = tuple(range(site.given.x.rank)) or 0
+    return method(site.x, "logsumexp", dim=lit(every, "dim"), keepdim=(op.keepdim, False))
 
 
-@function(Cumsum, Cumprod)
+@function(Cumsum, Cumprod, torch="torch.{}")
 def cumulative(op: Cumulative, site: TorchSite) -> Code:
-    return method(Ref(0), op.name, dim=op.axis)
+    return method(site.x, op.name, dim=op.axis)

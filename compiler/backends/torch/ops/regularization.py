@@ -1,56 +1,56 @@
-"""What changes training only, in PyTorch."""
+"""Operators that act in training only, in PyTorch."""
 
 from __future__ import annotations
 
 from ....ops.regularization import AlphaDropout, ChannelDropout, Dropout, DropPath, Identity
-from ..code import Code, Ref, call, construct, lit, method
+from ..code import Code, call, construct, lit, method
 from ..table import TorchSite, alone, function, module
 from ..tree import NameCode
 from ..windows import ranked
 
 
 def _probability(p: float) -> float:
-    """Without the last two digits, if those are the noise of multiplying: 0.15, not 0.15000000000000002. No draw tells them apart."""
+    """Without the last two digits, if those are rounding errors: 0.15, not 0.15000000000000002. No draw distinguishes them."""
     rounded = float(f"{p:.15g}")
     return rounded if len(repr(rounded)) + 6 <= len(repr(float(p))) else float(p)
 
 
-@module(Identity)
+@module(Identity, torch="torch.nn.Identity")
 def identity(op: Identity, site: TorchSite) -> Code:
     return call("nn.Identity")
 
 
 @function(Identity)
 def identity_function(op: Identity, site: TorchSite) -> Code:
-    return Ref(0)
+    return site.x
 
 
-@module(Dropout)
+@module(Dropout, torch="torch.nn.Dropout")
 def dropout(op: Dropout, site: TorchSite) -> Code:
     return construct("nn.Dropout", {"p": _probability(op.p)})
 
 
-@module(ChannelDropout)
+@module(ChannelDropout, torch="torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Dropout3d")
 def channel_dropout(op: ChannelDropout, site: TorchSite) -> Code:
-    return construct(ranked("nn.Dropout", site.given[0]), {"p": _probability(op.p)})
+    return construct(ranked("nn.Dropout", site.given.x), {"p": _probability(op.p)})
 
 
-@module(AlphaDropout)
+@module(AlphaDropout, torch="torch.nn.AlphaDropout")
 def alpha_dropout(op: AlphaDropout, site: TorchSite) -> Code:
     return construct("nn.AlphaDropout", {"p": _probability(op.p)})
 
 
-# `F.dropout2d` drops whole channels of [N, C, H, W]. With an axis put before them, samples stand where it expects channels.
+# `F.dropout2d` drops whole channels of [N, C, H, W]. With an axis added in front, samples are where it expects channels.
 
 
 @alone(DropPath)
-@function(DropPath)
+@function(DropPath, torch="torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Dropout3d")
 def drop_path(op: DropPath, site: TorchSite) -> Code:
-    rank = site.given[0].rank
+    rank = site.given.x.rank
     if rank <= 4:
-        return method(_samples(rank - 1, method(Ref(0), "unsqueeze", 0), op), "squeeze", 0)
-    rows = _samples(1, method(method(Ref(0), "flatten", 1), "unsqueeze", 0), op)
-    return method(method(rows, "squeeze", 0), "view_as", Ref(0))
+        return method(_samples(rank - 1, method(site.x, "unsqueeze", 0), op), "squeeze", 0)
+    rows = _samples(1, method(method(site.x, "flatten", 1), "unsqueeze", 0), op)
+    return method(method(rows, "squeeze", 0), "view_as", site.x)
 
 
 def _samples(rank: int, x: Code, op: DropPath) -> Code:

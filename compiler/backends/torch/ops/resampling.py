@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.resampling import GridSample, Upsample
-from ..code import Code, LetCode, Ref, call, lit
+from ..code import Code, LetCode, call, lit
 from ..table import TorchSite, function, module
 
 
@@ -24,19 +24,19 @@ def _keywords(op: Upsample) -> dict[str, object]:
     }
 
 
-@module(Upsample)
+@module(Upsample, torch="torch.nn.Upsample, torch.nn.functional.interpolate")
 def upsample_module(op: Upsample, site: TorchSite) -> Code:
-    # The module has no `antialias`; what is written as a statement never stands in a sequence.
+    # The module has no `antialias`; what is written as a statement is never in a sequence.
     return LetCode((), upsample(op, site)) if op.antialias else call("nn.Upsample", **_keywords(op))
 
 
 @function(Upsample)
 def upsample(op: Upsample, site: TorchSite) -> Code:
-    return call("F.interpolate", Ref(0), **_keywords(op), antialias=(op.antialias, False))
+    return call("F.interpolate", site.x, **_keywords(op), antialias=(op.antialias, False))
 
 
-@function(GridSample)
+@function(GridSample, torch="torch.nn.functional.grid_sample")
 def grid_sample(op: GridSample, site: TorchSite) -> Code:
     # PyTorch warns where `align_corners` is left out.
     options = {"mode": (op.mode, "bilinear"), "padding_mode": (op.padding_mode, "zeros"), "align_corners": op.align_corners}
-    return call("F.grid_sample", Ref(0), Ref(1), **options)
+    return call("F.grid_sample", site.x, site.grid, **options)

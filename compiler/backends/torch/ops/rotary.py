@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from ....ir.types import FLOAT32, FLOAT64
 from ....ops.rotary import Rotary
-from ..code import Code, Device, Infix, LetCode, Lit, Local, Ref, SliceCode, Subscript, TupleCode, call, dtype_keyword, lit, method
+from ..code import Code, Device, Infix, LetCode, Lit, Local, SliceCode, Subscript, TupleCode, call, dtype_keyword, lit, method
 from ..table import TorchSite, function
 from ..tree import NameCode
 
-X, POSITIONS = Ref(0), Ref(1)
 _FIRST, _SECOND, _COS, _SIN = (Local(name) for name in ("first", "second", "cos", "sin"))
 
 
-@function(Rotary)
+@function(Rotary, torch="cos and sin of torch.arange")
 def rotary(op: Rotary, site: TorchSite) -> Code:
-    x = site.given[0]
+    x = site.given.x
     dims = op.turned(x)
     half = lit(dims // 2, "middle")
     partial = not site.given.facts.equal(dims, x.shape[-1])
     stop = lit(dims, "dims") if partial else None
-    first, second = (_last(None, stop, 2), _last(Lit(1), stop, 2)) if op.interleaved else (_last(None, half), _last(half, stop))
+    first, second = (
+        (_last(site, None, stop, 2), _last(site, Lit(1), stop, 2)) if op.interleaved else (_last(site, None, half), _last(site, half, stop))
+    )
     bindings = [
         ("frequencies", _frequencies(op, site)),
         ("angles", _times(_positions(site), Local("frequencies"))),
@@ -35,14 +36,14 @@ def rotary(op: Rotary, site: TorchSite) -> Code:
             return LetCode(tuple(bindings), pairs)
         bindings.append(("pairs", pairs))
         parts = [Local("pairs")]
-    rest = [_last(stop, None)] if partial else []
+    rest = [_last(site, stop, None)] if partial else []
     return LetCode(tuple(bindings), call("torch.cat", TupleCode((*parts, *rest)), dim=-1))
 
 
 def _frequencies(op: Rotary, site: TorchSite) -> Code:
-    """The angle of a step, for each pair. A power in float32 differs in its last bit from one processor to the next, and far from the
-    beginning that bit shows: it is worked out in float64, on the CPU, since not every device has that, and rounded."""
-    x = site.given[0]
+    """The angle of a step, for each pair. A power in float32 differs in its last bit from one processor to the next, and at large
+    positions that bit shows: it is computed in float64, on the CPU, since not every device has that, and rounded."""
+    x = site.given.x
     dims = op.turned(x)
     steps = call("torch.arange", 0, lit(dims, "dims"), 2, dtype=dtype_keyword(FLOAT64))
     exact = Infix("/", Lit(1), Infix("**", lit(op.base, "base"), Infix("/", steps, lit(dims, "dims"))))
@@ -51,21 +52,21 @@ def _frequencies(op: Rotary, site: TorchSite) -> Code:
 
 def _positions(site: TorchSite) -> Code:
     """The positions as a column for each head."""
-    x = site.given[0]
-    if len(site.given) == 1:
+    x = site.given.x
+    if "positions" not in site.given:
         return Subscript(call("torch.arange", lit(x.shape[-2], "length"), device=Device()), (SliceCode(), Lit(None)))
-    between = (Lit(None),) * (x.rank - 3) if site.given[1].rank == 2 else ()
-    return Subscript(POSITIONS, (*([SliceCode()] * (site.given[1].rank - 1)), *between, SliceCode(), Lit(None)))
+    between = (Lit(None),) * (x.rank - 3) if site.given.positions.rank == 2 else ()
+    return Subscript(site.positions, (*([SliceCode()] * (site.given.positions.rank - 1)), *between, SliceCode(), Lit(None)))
 
 
 def _rounded(code: Code, site: TorchSite) -> Code:
-    dtype = site.given[0].dtype
+    dtype = site.given.x.dtype
     return method(code, "to", dtype) if dtype.size < FLOAT32.size else code
 
 
-def _last(start: Code | None, stop: Code | None, step: int = 1) -> Code:
+def _last(site: TorchSite, start: Code | None, stop: Code | None, step: int = 1) -> Code:
     """`x[..., start:stop:step]`."""
-    return Subscript(X, (NameCode("..."), SliceCode(start, stop, None if step == 1 else Lit(step))))
+    return Subscript(site.x, (NameCode("..."), SliceCode(start, stop, None if step == 1 else Lit(step))))
 
 
 def _times(left: Code, right: Code) -> Code:

@@ -1,4 +1,4 @@
-"""Other shapes in PyTorch: methods of the tensor, as one writes them."""
+"""Changes of shape in PyTorch: methods of the tensor."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from ....dims import Dim, SymDim, show
 from ....ir.types import DType, Shape
 from ....ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
-from ..code import Code, Lit, Ref, TupleCode, call, construct, lit, method
+from ..code import Code, Lit, TupleCode, call, construct, lit, method
 from ..table import TorchSite, function, module
 from ..tree import Starred
 
-X = Ref(0)
 CASTS = {
     "float32": "float",
     "float64": "double",
@@ -31,7 +30,7 @@ def cast_to(code: Code, dtype: DType) -> Code:
 
 
 def open_sizes(sizes: Shape, names: Sequence[str] = ()) -> tuple[Code, ...]:
-    """Arguments of a `reshape`: -1 for a size that is known only at run time, if there are several for the most complex one."""
+    """Arguments of a `reshape`: -1 for the size that is known only at run time, of several for the most complex one."""
     symbolic = [i for i, size in enumerate(sizes) if isinstance(size, SymDim)]
     open_ = max(symbolic, key=lambda i: (len(show(sizes[i])), i), default=None)
     hints = names or ("size",) * len(sizes)
@@ -39,7 +38,7 @@ def open_sizes(sizes: Shape, names: Sequence[str] = ()) -> tuple[Code, ...]:
 
 
 def reshaped(code: Code, before: Shape, after: Shape, names: Sequence[str] = ()) -> Code:
-    """`code`, of shape `before`, in the shape `after`: by `flatten`, `unflatten` or the like where that is all, else by `reshape`."""
+    """`code`, of shape `before`, in the shape `after`: by `flatten`, `unflatten` or the like where that suffices, else by `reshape`."""
     head = _common(before, after)
     tail = _common(before[head:][::-1], after[head:][::-1])
     old, new = before[head : len(before) - tail], after[head : len(after) - tail]
@@ -70,26 +69,26 @@ def _common(a: Sequence[Dim], b: Sequence[Dim]) -> int:
     return count
 
 
-@module(Flatten)
+@module(Flatten, torch="torch.nn.Flatten, torch.flatten")
 def flatten_module(op: Flatten, site: TorchSite) -> Code:
     return call("nn.Flatten", start_dim=(op.start, 1), end_dim=(op.end, -1))
 
 
 @function(Flatten)
 def flatten(op: Flatten, site: TorchSite) -> Code:
-    last = op.span(site.given[0])[1]
-    end = () if last == max(site.given[0].rank, 1) - 1 else (op.end,)
-    return method(X, "flatten", op.start, *end)
+    last = op.span(site.given.x)[1]
+    end = () if last == max(site.given.x.rank, 1) - 1 else (op.end,)
+    return method(site.x, "flatten", op.start, *end)
 
 
-@module(Unflatten)
+@module(Unflatten, torch="torch.nn.Unflatten, torch.unflatten")
 def unflatten_module(op: Unflatten, site: TorchSite) -> Code:
     return construct("nn.Unflatten", {"dim": op.axis, "unflattened_size": _unflattened(op, site)})
 
 
 @function(Unflatten)
 def unflatten(op: Unflatten, site: TorchSite) -> Code:
-    return method(X, "unflatten", op.axis, _unflattened(op, site))
+    return method(site.x, "unflatten", op.axis, _unflattened(op, site))
 
 
 def _unflattened(op: Unflatten, site: TorchSite) -> Code:
@@ -99,46 +98,46 @@ def _unflattened(op: Unflatten, site: TorchSite) -> Code:
     return TupleCode(open_sizes(op.sizes))
 
 
-@function(Reshape)
+@function(Reshape, torch="torch.reshape")
 def reshape(op: Reshape, site: TorchSite) -> Code:
     shape = site.results[0].shape
     if -1 in op.shape and not any(isinstance(size, SymDim) for size in op.shape):
         shape = op.shape
-    return method(X, "reshape", *open_sizes(shape)) if shape else method(X, "reshape", TupleCode(()))
+    return method(site.x, "reshape", *open_sizes(shape)) if shape else method(site.x, "reshape", TupleCode(()))
 
 
-@function(Permute)
+@function(Permute, torch="torch.permute")
 def permute(op: Permute, site: TorchSite) -> Code:
-    return method(X, "permute", Starred(Lit(op.axes, "dims")))
+    return method(site.x, "permute", Starred(Lit(op.axes, "dims")))
 
 
-@function(Transpose)
+@function(Transpose, torch="torch.transpose")
 def transpose(op: Transpose, site: TorchSite) -> Code:
-    return method(X, "transpose", op.a, op.b)
+    return method(site.x, "transpose", op.a, op.b)
 
 
-@function(Squeeze)
+@function(Squeeze, torch="torch.squeeze")
 def squeeze(op: Squeeze, site: TorchSite) -> Code:
     dropped = op.dropped(site.given)
     if len(dropped) == 1:
-        return method(X, "squeeze", op.axis[0] if op.axis and len(op.axis) == 1 else dropped[0])
-    return method(X, "squeeze", lit(dropped)) if dropped else X
+        return method(site.x, "squeeze", op.axis[0] if op.axis and len(op.axis) == 1 else dropped[0])
+    return method(site.x, "squeeze", lit(dropped)) if dropped else site.x
 
 
-@function(Unsqueeze)
+@function(Unsqueeze, torch="torch.unsqueeze")
 def unsqueeze(op: Unsqueeze, site: TorchSite) -> Code:
-    return method(X, "unsqueeze", op.axis)
+    return method(site.x, "unsqueeze", op.axis)
 
 
-@function(Expand)
+@function(Expand, torch="torch.Tensor.expand")
 def expand(op: Expand, site: TorchSite) -> Code:
     kept = op.kept(site.given)
     sizes = site.results[0].shape
     if not sizes:
-        return X
-    return method(X, "expand", *(Lit(-1) if k else lit(size, "size") for k, size in zip(kept, sizes, strict=True)))
+        return site.x
+    return method(site.x, "expand", *(Lit(-1) if k else lit(size, "size") for k, size in zip(kept, sizes, strict=True)))
 
 
-@function(Cast)
+@function(Cast, torch="torch.Tensor.to")
 def cast(op: Cast, site: TorchSite) -> Code:
-    return cast_to(X, op.dtype)
+    return cast_to(site.x, op.dtype)

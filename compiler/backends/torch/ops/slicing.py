@@ -1,4 +1,4 @@
-"""Parts of a tensor, and more of it, in PyTorch."""
+"""Slices, padding and repetition in PyTorch."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from ....dims import Dim
 from ....ops.axes import normalize_axis
 from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Select, Slice, Tile
-from ..code import Code, Ref, Subscript, TupleCode, call, construct, lit, method
+from ..code import Code, Subscript, TupleCode, call, construct, lit, method
 from ..code import SliceCode as SliceCode
 from ..table import TorchSite, function, module
 
-X = Ref(0)
 _PADS = {"reflect": "nn.ReflectionPad", "replicate": "nn.ReplicationPad", "circular": "nn.CircularPad"}
 
 
@@ -24,29 +23,29 @@ def _one_or_all(values: Sequence[int]) -> Code:
     return lit(values[0]) if len(values) == 1 else lit(tuple(values))
 
 
-@function(Slice)
+@function(Slice, torch="x[:, start:stop:step]")
 def slice_(op: Slice, site: TorchSite) -> Code:
-    axis = normalize_axis(op.name, op.axis, site.given[0])
+    axis = normalize_axis(op.name, op.axis, site.given.x)
     ends: list[Code | None] = [None if end is None else lit(end, hint) for end, hint in ((op.start, "start"), (op.stop, "stop"))]
     start = None if op.start == 0 else ends[0]
-    return part(X, axis, SliceCode(start, ends[1], None if op.step == 1 else lit(op.step, "step")))
+    return part(site.x, axis, SliceCode(start, ends[1], None if op.step == 1 else lit(op.step, "step")))
 
 
-@function(Select)
+@function(Select, torch="torch.select, x[:, index]")
 def select(op: Select, site: TorchSite) -> Code:
-    return part(X, normalize_axis(op.name, op.axis, site.given[0]), lit(op.index, "index"))
+    return part(site.x, normalize_axis(op.name, op.axis, site.given.x), lit(op.index, "index"))
 
 
-@function(Pad)
+@function(Pad, torch="torch.nn.functional.pad")
 def pad(op: Pad, site: TorchSite) -> Code:
     if op.mode != "constant":
-        return call("F.pad", X, lit(op.padding, "padding"), mode=op.mode)
-    return call("F.pad", X, lit(op.padding, "padding"), value=(_value(op, site), 0))
+        return call("F.pad", site.x, lit(op.padding, "padding"), mode=op.mode)
+    return call("F.pad", site.x, lit(op.padding, "padding"), value=(_value(op, site), 0))
 
 
 @module(Pad)
 def pad_module(op: Pad, site: TorchSite) -> Code:
-    # The rank in the name of a constant padding is not looked at.
+    # The rank in the name of a constant padding does not matter.
     rank = f"{min(max(len(op.padding) // 2, 1), 3)}d"
     if op.mode != "constant":
         return construct(f"{_PADS[op.mode]}{rank}", {"padding": lit(op.padding)})
@@ -57,29 +56,29 @@ def pad_module(op: Pad, site: TorchSite) -> Code:
 
 
 def _value(op: Pad, site: TorchSite) -> int | float:
-    """A whole number as an integer: `F.pad(x, (1, 1), value=-1)`."""
-    value = op.fill(site.given[0].dtype)
+    """An integral float as an integer: `F.pad(x, (1, 1), value=-1)`."""
+    value = op.fill(site.given.x.dtype)
     return int(value) if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()) else value
 
 
-@function(Flip)
+@function(Flip, torch="torch.flip")
 def flip(op: Flip, site: TorchSite) -> Code:
-    return method(X, "flip", *op.axis)
+    return method(site.x, "flip", *op.axis)
 
 
-@function(Roll)
+@function(Roll, torch="torch.roll")
 def roll(op: Roll, site: TorchSite) -> Code:
     if op.axis is None:
-        return call("torch.roll", X, lit(op.shifts[0], "shift"))
-    return call("torch.roll", X, shifts=_one_or_all(op.shifts), dims=_one_or_all(op.axis))
+        return call("torch.roll", site.x, lit(op.shifts[0], "shift"))
+    return call("torch.roll", site.x, shifts=_one_or_all(op.shifts), dims=_one_or_all(op.axis))
 
 
-@function(Tile)
+@function(Tile, torch="torch.tile")
 def tile(op: Tile, site: TorchSite) -> Code:
     repeats: tuple[Dim, ...] = op.repeats
-    return method(X, "tile", *(lit(count, "count") for count in repeats)) if repeats else method(X, "tile", TupleCode(()))
+    return method(site.x, "tile", *(lit(count, "count") for count in repeats)) if repeats else method(site.x, "tile", TupleCode(()))
 
 
-@function(RepeatInterleave)
+@function(RepeatInterleave, torch="torch.repeat_interleave")
 def repeat_interleave(op: RepeatInterleave, site: TorchSite) -> Code:
-    return method(X, "repeat_interleave", lit(op.repeats, "repeats"), dim=(op.axis, None))
+    return method(site.x, "repeat_interleave", lit(op.repeats, "repeats"), dim=(op.axis, None))

@@ -6,4 +6,4 @@ from ....ops.trigonometry import Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cos
 from ..table import function
 from .elementwise import call_by_name
 
-function(Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cosh, Sin, Sinh, Tan)(call_by_name)
+function(Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cosh, Sin, Sinh, Tan, torch="torch.{}")(call_by_name)

@@ -1,0 +1,67 @@
+"""Sets of element types that an input may have, each with the error for any other.
+
+In: the element type of an input. Out: whether it is in the set, or the problem to report. Always: `a | b` reports what `a` reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netc.dsl.record import Record
+
+from ..errors.arithmetic import NeedsNumber
+from ..errors.attention import MaskType
+from ..errors.base import Problem
+from ..errors.dense import NarrowIndices
+from ..errors.indexing import LongIndices
+from ..errors.operators import NeedsBool, NeedsFloat, NeedsInteger
+from ..ir.types import DTYPES, DType, TensorType
+
+
+class ElementTypes(Record):
+    """`problem` is made of the operator's name and the type that was found; `text` names the set in the reference."""
+
+    names: tuple[str, ...]
+    problem: Callable[[str, TensorType], Problem]
+    text: str
+
+    def __contains__(self, dtype: DType) -> bool:
+        return dtype.name in self.names
+
+    def refused(self, operator: str, found: TensorType, first: TensorType) -> Problem:
+        """The problem of an input of the type `found`; `first` is the type of the first input."""
+        return self.problem(operator, found)
+
+    def __or__(self, other: ElementTypes) -> ElementTypes:
+        more = tuple(name for name in other.names if name not in self.names)
+        return ElementTypes(self.names + more, self.problem, f"{self.text} or {other.text}")
+
+
+class MaskTypes(ElementTypes):
+    """Those of masks of attention: bool, or a float that is added to the scores."""
+
+    def refused(self, operator: str, found: TensorType, first: TensorType) -> Problem:
+        return MaskType(operator, f"bool or {first.dtype}", found)
+
+
+def _of_kinds(*kinds: str) -> tuple[str, ...]:
+    return tuple(name for name, dtype in DTYPES.items() if dtype.kind in kinds)
+
+
+def _not_an_index(operator: str, found: TensorType) -> Problem:
+    return NarrowIndices(operator, found) if found.dtype.is_integer else NeedsInteger(operator, found)
+
+
+def _not_a_long_index(operator: str, found: TensorType) -> Problem:
+    return LongIndices(operator, found) if found.dtype.is_integer else NeedsInteger(operator, found)
+
+
+FLOATS = ElementTypes(_of_kinds("float"), NeedsFloat, "float")
+INTEGERS = ElementTypes(_of_kinds("int", "uint"), NeedsInteger, "integer")
+BOOLS = ElementTypes(("bool",), NeedsBool, "bool")
+NUMBERS = ElementTypes(_of_kinds("float", "int", "uint"), NeedsNumber, "float or integer")
+ANY = ElementTypes(tuple(DTYPES), NeedsNumber, "any type")
+BYTES = ElementTypes(("uint8",), NeedsInteger, "uint8")
+LONGS = ElementTypes(("int64",), _not_a_long_index, "int64")
+INDICES = ElementTypes(("int64", "int32"), _not_an_index, "int64 or int32")
+MASKS = MaskTypes((*FLOATS.names, "bool"), NeedsFloat, "float or bool")

@@ -1,0 +1,83 @@
+"""The inputs of one use of an operator, by the names of their declarations, and the check that they are as declared.
+
+In: the types of the tensors that a stage is applied to. Out: an `OperatorError` with the location of the input, or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from netc.dsl.record import Record
+
+from ..dims import Facts
+from ..errors.arithmetic import OperandCount
+from ..errors.base import STAGE, Location, argument, input_
+from ..errors.operators import BadArgument, DTypeMismatch
+from ..ir.types import TensorType
+from .operand import REVERSE, Input, Operands, OperatorError
+from .promotion import Scalar
+
+
+class OpInputs(Record):
+    """What a rule may look at: the types of the inputs and what is known of the dimensions.
+
+    `names` has the operand that each of the types is of. `given.x` is the type of the input declared as `x`; of one that may be absent,
+    ask `given.get("mask")`, or `"mask" in given`. Those of `Inputs` are iterated over.
+    """
+
+    types: tuple[TensorType, ...]
+    facts: Facts
+    names: tuple[str, ...]
+
+    def __getattr__(self, name: str) -> TensorType:
+        if name not in self.names:
+            raise AttributeError(f"no input `{name}` among {', '.join(self.names) or 'none'}")
+        return self.types[self.names.index(name)]
+
+    def __getitem__(self, name: str) -> TensorType:
+        return self.types[self.names.index(name)]
+
+    def get(self, name: str) -> TensorType | None:
+        """The type of an input that may be absent."""
+        return self.types[self.names.index(name)] if name in self.names else None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __iter__(self) -> Iterator[TensorType]:
+        return iter(self.types)
+
+    def __len__(self) -> int:
+        return len(self.types)
+
+    def position(self, name: str) -> int:
+        """The number of the input among those that the stage is fed with."""
+        return self.names.index(name)
+
+    def at(self, name: str) -> Location:
+        """The location of the input, for errors."""
+        return input_(self.names.index(name))
+
+
+def check(operator: str, operands: Operands, given: OpInputs, args: Mapping[str, object]) -> None:
+    """Refuses inputs that are not as declared."""
+    for operand in operands.values():
+        if operand.or_number:
+            _check_number(operator, operand, given, args)
+    for position, (name, x) in enumerate(zip(given.names, given.types, strict=True)):
+        operands[name].check(operator, x, position, given.types[0])
+    for position, (name, x) in enumerate(zip(given.names, given.types, strict=True)):
+        like = operands[name].like
+        if like and x.dtype != given[like].dtype:
+            raise OperatorError(DTypeMismatch(operator, given[like], x, (given.position(like), position)), STAGE)
+
+
+def _check_number(operator: str, operand: Input[Scalar | None] | Input[None], given: OpInputs, args: Mapping[str, object]) -> None:
+    """Refuses a tensor as well as a number, and neither."""
+    number, tensor = args[operand.name] is not None, operand.name in given
+    if number and tensor:
+        raise OperatorError(OperandCount(operator, "both"), argument(operand.name))
+    if not (number or tensor or operand.optional):
+        raise OperatorError(OperandCount(operator, "neither"), STAGE)
+    if operand.either_side and args[REVERSE] and not number:
+        raise OperatorError(BadArgument(operator, REVERSE, "true", "goes only with a number"), argument(REVERSE))

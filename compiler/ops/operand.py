@@ -1,0 +1,149 @@
+"""The declaration of an operator's inputs.
+
+    x = Input(FLOATS, SPATIAL)                 # element types, axes
+    b = Input(FLOATS, axes("... n"), like="a") # of the element type of `a`
+    mask = Input(BOOLS, optional=True)
+    other = Input(or_number=True)              # or the argument `other`, a number; with `either_side`, also before the tensor
+    xs = Inputs()                              # one or more
+
+Always: the operands of an operator are in the order of declaration, a class's own after those it inherits. What is derived from them: the
+number of inputs (`arity`), their names in rules and emitters, the checks of their types (op_inputs.py), the arguments for numbers, the
+reference, and the generators of the differential tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Generic, Literal, TypeVar, overload
+
+from netc.dsl.record import Record
+
+from ..errors.base import Location, Problem, input_
+from ..errors.operators import WrongRank
+from ..ir.types import TensorType
+from .element_types import ANY, ElementTypes
+from .promotion import Scalar
+
+N = TypeVar("N")
+REVERSE = "reverse"
+"""The argument that puts a number before the tensor."""
+
+
+class OperatorError(Exception):
+    """Raised by a rule of an operator. `problem` is the error, `at` its location within the stage."""
+
+    def __init__(self, problem: Problem, at: Location) -> None:
+        super().__init__(problem.message())
+        self.problem = problem
+        self.at = at
+
+
+class Axes(Record):
+    """The axes of an input, from `least` to `most` of them (None: any number).
+
+    `names` has a word for each, `...` for any number; a word that several inputs of an operator have is the same size
+    there, or one that broadcasts with it. `needed` completes "needs ..." in the message about another rank, `hints` suggest a remedy, by
+    that rank; without `needed`, the rank is left to the rule.
+    """
+
+    names: tuple[str, ...]
+    least: int
+    most: int | None
+    needed: str
+    hints: Mapping[int, str] = {}
+
+
+def axes(
+    names: str, needed: str = "", *, least: int | None = None, most: int | None = None, hints: Mapping[int, str] | None = None
+) -> Axes:
+    """`axes("N C ...", "[N, C, ...]")`: the bounds of the rank follow from the names, unless they are given."""
+    words = tuple(names.split())
+    fixed = len([word for word in words if word != "..."])
+    open_ = "..." in words
+    return Axes(words, fixed if least is None else least, most if open_ else most or fixed, needed, hints or {})
+
+
+ANY_AXES = axes("...")
+SOME_AXES = axes("... n", "at least one axis")
+SPATIAL = axes("N C ...", "[N, C, length], [N, C, height, width] or [N, C, depth, height, width]", least=3, most=5)
+
+
+class Input(Generic[N]):
+    """A declared input: a tensor. On an operator, the attribute is the number given instead, None if there is none.
+
+    `like` names an earlier input whose element type it must have. An `optional` input may be absent. With `or_number` there is also a
+    positional argument of the input's name, a number that is used instead of the tensor; with `either_side` the argument `reverse` too,
+    which puts that number before the tensor.
+    """
+
+    name: str
+    many = False
+
+    @overload
+    def __init__(
+        self: Input[None], elements: ElementTypes = ANY, axes: Axes = ANY_AXES, *, like: str = "", optional: bool = False
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Input[Scalar | None],
+        elements: ElementTypes = ANY,
+        axes: Axes = ANY_AXES,
+        *,
+        like: str = "",
+        optional: bool = False,
+        or_number: Literal[True],
+        either_side: bool = False,
+    ) -> None: ...
+    def __init__(
+        self,
+        elements: ElementTypes = ANY,
+        axes: Axes = ANY_AXES,
+        *,
+        like: str = "",
+        optional: bool = False,
+        or_number: bool = False,
+        either_side: bool = False,
+    ) -> None:
+        self.elements, self.axes, self.like = elements, axes, like
+        self.optional, self.or_number, self.either_side = optional, or_number, either_side
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Input[N]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> N: ...
+    def __get__(self, instance: object | None, owner: type) -> Input[N] | N:
+        if instance is None:
+            return self
+        number: N = instance.args.get(self.name)  # type: ignore[attr-defined]
+        return number
+
+    @property
+    def required(self) -> bool:
+        """Whether the stage must be fed with it."""
+        return not (self.optional or self.or_number)
+
+    def check(self, operator: str, x: TensorType, position: int, first: TensorType) -> None:
+        """Refuses an element type or a rank that is not declared."""
+        if x.dtype.name not in self.elements.names:
+            raise OperatorError(self.elements.refused(operator, x, first), input_(position))
+        rank = len(x.shape)
+        if self.axes.needed and (rank < self.axes.least or (self.axes.most is not None and rank > self.axes.most)):
+            raise OperatorError(WrongRank(operator, self.axes.needed, x, self.axes.hints.get(rank, "")), input_(position))
+
+
+class Inputs(Input[None]):
+    """Any number of inputs, from one. It is the only declaration of its operator, or the last."""
+
+    many = True
+
+
+Operands = dict[str, "Input[Scalar | None] | Input[None]"]
+
+
+def arity(operands: Operands) -> tuple[int, int | None]:
+    """The least and the greatest number of inputs; None: no bound."""
+    most = None if any(operand.many for operand in operands.values()) else len(operands)
+    return sum(operand.required for operand in operands.values()), most

@@ -1,0 +1,68 @@
+"""Numbers as arguments of operators on tensors: what the element type makes of them.
+
+In: a number, and the element type it is used with. Out: the number that PyTorch computes with, an error if there is none, or a warning that
+it is another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isfinite, trunc
+
+from ..dims import SymDim
+from ..errors.arithmetic import NumberConverted, ScalarDoesNotFit
+from ..errors.base import Location, Problem, argument
+from ..ir.types import BOOL, FLOAT32, DType, TensorType
+from .operand import OperatorError
+from .promotion import Scalar
+
+
+def cast_scalar(value: Scalar, dtype: DType) -> Scalar | None:
+    """An argument as PyTorch converts it to the element type; None if that does not hold it.
+
+    An integer type drops the part after the decimal point, and an unsigned one counts negative integers from its end.
+    """
+    if isinstance(value, SymDim):
+        return value
+    if dtype == BOOL:
+        return bool(value)
+    low, high = dtype.limits
+    if dtype.is_float:
+        return float(value) if low <= value <= high or not isfinite(value) else None
+    if dtype.kind == "uint" and isinstance(value, int):
+        low = -high
+    return wrap_scalar(trunc(value), dtype) if low <= value <= high else None
+
+
+def wrap_scalar(value: Scalar, dtype: DType) -> Scalar:
+    """The other operand of an operator symbol: of an integer that the integer type does not hold, the last bits stay."""
+    if not dtype.is_integer or not isinstance(value, int):
+        return value
+    low, high = (int(end) for end in dtype.limits)
+    return (value - low) % (high - low + 1) + low
+
+
+def computed(dtype: DType) -> DType:
+    """The element type that PyTorch computes in: for half types, float32."""
+    return FLOAT32 if dtype.is_float and dtype.size == 2 else dtype
+
+
+def require_exact_scalar(operator: str, x: TensorType, value: Scalar | None, name: str) -> None:
+    """Refuses an argument that the element type of `x` does not hold."""
+    if value is not None and cast_scalar(value, x.dtype) is None:
+        raise OperatorError(ScalarDoesNotFit(operator, str(value), x), argument(name))
+
+
+def conversion_warnings(
+    operator: str, x: TensorType, taken: Mapping[str, tuple[Scalar | None, Scalar | None]]
+) -> tuple[tuple[Problem, Location], ...]:
+    """Warnings about integers that are not what was written: of each argument, the number written and the number used."""
+    if not x.dtype.is_integer:
+        return ()
+    different = {name: pair for name, pair in taken.items() if pair[0] != pair[1]}
+    return tuple((NumberConverted(operator, str(old), str(new), x), argument(name)) for name, (old, new) in different.items())
+
+
+def scalar_warnings(operator: str, x: TensorType, **values: Scalar | None) -> tuple[tuple[Problem, Location], ...]:
+    """The same for arguments that `cast_scalar` converts."""
+    return conversion_warnings(operator, x, {name: (v, None if v is None else cast_scalar(v, x.dtype)) for name, v in values.items()})

@@ -1,0 +1,251 @@
+"""Inputs and arguments of those operators for which a draw from the declaration hardly ever fits, or not in numbers that can be compared.
+
+In: types of inputs, with integers for sizes. Out: some of the arguments; None leaves one out, and what is not named is drawn from its kind.
+An operator needs an entry only where its arguments are a language of their own (patterns, equations), follow from several sizes at once
+(states of recurrences, masks), or decide by rounding what the result is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.differential.inputs import Draw, Types, tensor
+
+FLOATS = ("float32", "float32", "float16", "float64", "bfloat16")
+Arguments = Callable[[Draw, Types], dict[str, Any]]
+
+
+def size(draw: Draw, low: int = 1, high: int = 5) -> int:
+    return draw(st.integers(low, high))
+
+
+def ints(types: Types) -> tuple[int, ...]:
+    return tuple(d for d in types[0].shape if isinstance(d, int))
+
+
+def per_axis(draw: Draw, values: Sequence[Any]) -> Any:
+    """One number for all axes, if they have the same."""
+    return values[0] if len(set(values)) == 1 and draw(st.booleans()) else tuple(values)
+
+
+# --- texts -----------------------------------------------------------------------------------------------------------------------
+
+EQUATIONS = (
+    "ij,jk->ik",
+    "bij,bjk->bik",
+    "i,j->ij",
+    "ij->ji",
+    "ii->i",
+    "ij->",
+    "ij->j",
+    "bi,bj",
+    "...ij,...jk->...ik",
+    "ijk,ij,k->jk",
+    "bhqd,bhkd->bhqk",
+)
+PATTERNS = (
+    "n c -> c n",
+    "n (a b) -> (n a) b",
+    "n c -> n 1 c",
+    "n c -> (c n)",
+    "n t (h d) -> n h t d",
+    "n c t -> n (t c)",
+    "n ... -> n (...)",
+    "n (t p) c -> n t (p c)",
+    "n c h w -> n h w c",
+    "n c (h p) (w q) -> n (h w) (c p q)",
+    "n (c r) h w -> n c (h r) w",
+    "n c h w -> n (h w) c",
+    "n ... w -> (n w) ...",
+)
+
+
+def _terms(equation: str) -> list[str]:
+    return equation.split("->")[0].replace("...", "zy").split(",")
+
+
+def _summed(draw: Draw) -> Types:
+    sizes = {letter: size(draw, high=4) for letter in "abcdefghijklmnopqrstuvwxyz"}
+    dtype = draw(st.sampled_from((*FLOATS, "int64", "int32", "uint8", "bool")))
+    return tuple(tensor(dtype, [sizes[c] for c in term]) for term in _terms(draw(st.sampled_from(EQUATIONS))))
+
+
+def _equation(draw: Draw, types: Types) -> dict[str, Any]:
+    ranks = [t.rank for t in types]
+    return {"equation": draw(st.sampled_from([e for e in EQUATIONS if [len(term) for term in _terms(e)] == ranks]))}
+
+
+def _divisible(draw: Draw) -> Types:
+    return (tensor(draw(st.sampled_from((*FLOATS, "int64", "bool"))), [draw(st.sampled_from((2, 4, 6))) for _ in range(size(draw, 2, 4))]),)
+
+
+def _rearrange(draw: Draw, types: Types) -> dict[str, Any]:
+    """A pattern for the rank. The axes in parentheses are of size 2, but for one."""
+    rank = types[0].rank
+    axes = {pattern: len(re.sub(r"\(.*?\)", "_", pattern.split("->")[0]).split()) for pattern in PATTERNS}
+    pattern = draw(st.sampled_from([p for p, count in axes.items() if count == rank or ("..." in p and count <= rank)]))
+    return {"pattern": pattern, **{name: 2 for name in "bdpqr" if f" {name})" in pattern.split("->")[0]}}
+
+
+# --- attention -------------------------------------------------------------------------------------------------------------------
+
+
+def _multihead(draw: Draw) -> Types:
+    """A mask of queries and keys comes fourth, or is bool and last; whether the last one is a mask of keys follows from its shape."""
+    dtype, batch = draw(st.sampled_from(FLOATS)), [size(draw, high=3)] if draw(st.booleans()) else []
+    length, span = size(draw), size(draw)
+    x = tensor(dtype, (*batch, length, draw(st.sampled_from((4, 6, 8)))))
+    key = tensor(dtype, (*batch, span, size(draw)))
+    value = tensor(dtype, (*batch, span, size(draw)))
+    tensors = draw(st.sampled_from(([x], [x, key], [x, key, value])))
+    keys = length if len(tensors) == 1 else span
+    masks = draw(st.integers(0, 2))
+    if masks:
+        kind = "bool" if len(tensors) < 3 else draw(st.sampled_from(("bool", "float32", dtype)))
+        each = [draw(st.sampled_from((1, 2))) * prod(batch)] if draw(st.booleans()) else []
+        tensors = [*tensors, tensor(kind, (*each, length, keys))]
+    if masks == 2 or draw(st.integers(0, 3)) == 0:
+        tensors = [*tensors, tensor(draw(st.sampled_from(("bool", "float32", dtype))), (*batch, keys))]
+    return tuple(tensors)
+
+
+def _heads(draw: Draw, types: Types) -> dict[str, Any]:
+    """From the first axis of a mask of three, the number of heads follows."""
+    features, rank = ints(types)[-1], types[0].rank
+    padded = _is_padded(types)
+    tensors = types[:-1] if padded else types
+    masked = len(tensors) == 4 or (len(tensors) > 1 and tensors[-1].dtype.name == "bool")
+    heads = draw(st.sampled_from([h for h in (1, 2, 3) if features % h == 0]))
+    if masked and tensors[-1].rank == 3:
+        heads = ints(tensors[-1:])[0] // (ints(types)[0] if rank == 3 else 1)
+    return {
+        "heads": heads,
+        "causal": None if masked else draw(st.sampled_from((None, True))),
+        "key_padding_mask": draw(st.sampled_from((True, *[None] * (len(types) == 5)))) if padded else None,
+    }
+
+
+def _is_padded(types: Types) -> bool:
+    """Whether the last is a mask of keys: it has an axis less than the queries, and cannot be one of queries and keys."""
+    queries, last = types[0], types[-1]
+    if queries.rank == 2 or last.rank != 2:
+        return last.rank == queries.rank - 1
+    of_queries = last.shape[0] == queries.shape[-2] and (len(types) == 4 or last.dtype.name == "bool")
+    return types[-2].rank == 2 or not of_queries
+
+
+def _attention(draw: Draw, types: Types) -> dict[str, Any]:
+    """A window needs `causal`, and most numbers would be the scale of nothing but zeros and ones."""
+    causal = None if len(types) == 4 else draw(st.booleans())
+    alike = types[0].shape[-2:-1] == types[1].shape[-2:-1]
+    return {
+        "causal": causal,
+        "scale": draw(st.sampled_from((None, 0.5))),
+        "window": draw(st.sampled_from((None, 1, 2))) if causal and alike else None,
+    }
+
+
+# --- recurrences -----------------------------------------------------------------------------------------------------------------
+
+
+def _states(draw: Draw, types: Types) -> dict[str, Any]:
+    """As the states have it, if there are any: the last one has the hidden units, the first what is made of them."""
+    if len(types) == 1:
+        hidden, rows = size(draw, 2, 4), draw(st.sampled_from((1, 1, 2, 4)))
+        projected = draw(st.sampled_from((None, hidden - 1)))
+    else:
+        hidden, rows, width = (int(d) for d in (types[-1].shape[-1], types[1].shape[0], types[1].shape[-1]))
+        projected = width if width < hidden else None
+    both = rows % 2 == 0 and draw(st.booleans())
+    layers = rows // 2 if both else rows
+    return {"hidden": hidden, "layers": layers if layers > 1 else None, "bidirectional": both or None, "proj_size": projected}
+
+
+def _plain(draw: Draw, types: Types) -> dict[str, Any]:
+    """Of those without projections."""
+    return {name: value for name, value in _states(draw, types).items() if name != "proj_size"}
+
+
+def _cell(draw: Draw, types: Types) -> dict[str, Any]:
+    return {"hidden": types[-1].shape[-1] if len(types) > 1 else size(draw, 1, 4)}
+
+
+# --- numbers that decide -------------------------------------------------------------------------------------------------------
+
+
+def _blocks(draw: Draw) -> Types:
+    """What comes of an image of 4 by 5 in blocks of 2 by 2, without padding."""
+    return (tensor(draw(st.sampled_from(FLOATS)), (size(draw, high=2), 4 * size(draw, high=2), 12)),)
+
+
+def _fold(draw: Draw, types: Types) -> dict[str, Any]:
+    kernel = draw(st.sampled_from((2, (2, 2))))
+    return {"output_size": (4, 5), "kernel": kernel, "dilation": None, "padding": None, "stride": None}
+
+
+def _scatter(draw: Draw, types: Types) -> dict[str, Any]:
+    """Of several values for one element any may stay: they are added up, or they are all the same."""
+    return {"value": size(draw, 0, 2)} if len(types) == 2 else {"value": None, "reduce": "add"}
+
+
+def _upsample(draw: Draw, types: Types) -> dict[str, Any]:
+    axes = types[0].rank - 2
+    by_weights = {1: ("linear",), 2: ("bilinear", "bicubic", "lanczos"), 3: ("trilinear",)}[axes]
+    mode = draw(st.sampled_from(("nearest", "nearest_exact", "area", *by_weights)))
+    weighed = mode not in ("nearest", "nearest_exact", "area")
+    by_size = draw(st.booleans())
+    scales = (2, 1.5, 1.25, 1.2, 3, 0.7) if mode in ("nearest", "nearest_exact") else (2, 1.5, 1.25, 3, 1.1, 0.7)
+    factors = [draw(st.sampled_from(scales)) for _ in range(axes)]
+    sizes = [size(draw, 1, 8) for _ in range(axes)]
+    width = sizes[-1] if by_size else int(ints(types)[-1] * factors[-1])
+    # PyTorch 2.13 gives all rows the first one's values where `antialias` makes a single column (ONNX Runtime does not).
+    if mode == "lanczos" and (width == 1 or types[0].dtype.size == 2):
+        mode = "bicubic"
+    smooth = mode in ("bilinear", "bicubic", "lanczos") and width > 1
+    return {
+        "size": per_axis(draw, sizes) if by_size else None,
+        "scale": None if by_size else per_axis(draw, factors),
+        "mode": mode,
+        "align_corners": draw(st.sampled_from((None, False) if mode == "lanczos" else (None, True, False))) if weighed else None,
+        "recompute_scale_factor": None if by_size else draw(st.sampled_from((None, True))),
+        "antialias": mode == "lanczos" or draw(st.sampled_from((None, True))) if smooth else None,
+    }
+
+
+INPUTS: dict[str, Callable[[Draw], Types]] = {
+    "einsum": _summed,
+    "fold": _blocks,
+    "multihead_attention": _multihead,
+    "rearrange": _divisible,
+}
+ARGUMENTS: dict[str, Arguments] = {
+    "attention": _attention,
+    "einsum": _equation,
+    "fold": _fold,
+    # Which element is nearest is decided by rounding where the grid is in bfloat16.
+    "grid_sample": lambda draw, types: {"mode": None} if types[1].dtype.name == "bfloat16" else {},
+    # A large power, or one of a difference that may be next to 0, makes anything of a rounding.
+    "local_response_norm": lambda draw, types: {
+        "alpha": draw(st.sampled_from((None, 0, 0.5, 2))),
+        "beta": draw(st.sampled_from((None, 0.5, 1, 2, 0, -1, -0.75))),
+        "k": draw(st.sampled_from((None, 0.5, 1, 2))),
+    },
+    "lp_pool": lambda draw, types: {"p": draw(st.sampled_from((None, 2, 4)))},
+    "lstm": _states,
+    **dict.fromkeys(("gru", "rnn"), _plain),
+    **dict.fromkeys(("gru_cell", "lstm_cell", "rnn_cell"), _cell),
+    "multihead_attention": _heads,
+    "rearrange": _rearrange,
+    "rotary": lambda draw, types: {"base": draw(st.sampled_from((None, 100, 500000)))},
+    "scatter": _scatter,
+    # Beyond 88, PyTorch's exp in float32 overflows before the threshold is reached; ONNX Runtime's function does not.
+    "softplus": lambda draw, types: {"threshold": draw(st.sampled_from((None, 20, 2, 0.5, 0, -1)))},
+    # Without it, the order is that of the algorithm.
+    "topk": lambda draw, types: {"sorted": None},
+    "upsample": _upsample,
+}
