@@ -1,5 +1,5 @@
-"""The judge of all differential tests: a model's PyTorch module, its executed source and ONNX Runtime are one function, and the inferred
-types are those that come out.
+"""The judge of all differential tests: a model's PyTorch module, its executed source and ONNX Runtime compute what PyTorch computes when a
+person calls its functions (tests/differential/references), and the inferred types are those that come out.
 
 PyTorch and ONNX Runtime compute; nothing is compared with a stored number.
 """
@@ -21,6 +21,7 @@ from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.dims import bounds, evaluate, symbols
 from netc.compiler.ir.types import TensorType
 from netc.dsl.record import Record
+from tests.differential.references.run import outputs
 
 
 class Distinct(Record):
@@ -148,7 +149,7 @@ def agree(
     runtime: bool = True,
     conditioned: bool = True,
 ) -> None:
-    """Raises AssertionError unless all three targets agree with each other and with the inferred types, at two sets of sizes.
+    """Raises AssertionError unless all three targets agree with PyTorch and with the inferred types, at two sets of sizes.
 
     Without `export` there is no ONNX model; without `runtime` it is checked but not run: ONNX Runtime lacks a kernel for it on a CPU. What
     is not well `conditioned` may differ by as much as rounding can make of it, and no `tolerance` counts: see rounding.py.
@@ -162,14 +163,18 @@ def agree(
     session = _session(model) if export and runtime else None
     for env in sizes_of(model, sizes):
         arrays = inputs_for(model, env, limits=limits)
-        wanted = run_module(module, model, arrays)
+        fed = [tensor(arrays[n], t) for n, t in model.inputs.items()]
+        wanted = outputs(model.program, state, fed, env)
         check_types(model, env, wanted)
+        made = run_module(module, model, arrays)
+        check_types(model, env, made)
         from_source = run_module(again, model, arrays)
         for index, (name, type_) in enumerate(model.outputs.items()):
-            close(f"source, {name}", wanted[index], from_source[index], type_.dtype.name, 0.0)
+            dtype = type_.dtype.name
+            close(f"module, {name}", wanted[index], made[index], dtype, TOLERANCES.get(dtype, 0.0) if tolerance is None else tolerance)
+            close(f"source, {name}", made[index], from_source[index], dtype, 0.0)
         if session is None:
             continue
-        fed = [tensor(arrays[n], t) for n, t in model.inputs.items()]
         results = session(*fed)
         # By position: an output that is an input too has another name in ONNX.
         by_place = list(results.values()) if isinstance(results, dict) else [results]
