@@ -20,6 +20,7 @@ from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, UnaryFo
 from . import REFERENCES
 from .call import Call
 
+
 def _nothing(node: OpNode) -> dict[str, Any]:
     return {}
 
