@@ -6,7 +6,8 @@ PyTorch and ONNX Runtime compute; nothing is compared with a stored number.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -61,17 +62,23 @@ def sizes_of(model: netc.Model, sizes: Mapping[str, Sequence[int]] | None = None
 
 
 def _allowed(model: netc.Model, name: str) -> list[int]:
-    dim = model.program.facts and next(d for t in model.inputs.values() for d in t.shape if name in symbols(d))
+    fits = allowed_sizes(model, name, (*range(4, 200), 1, 2, 3))
+    return [fits[0], fits[min(3, len(fits) - 1)]]
+
+
+def allowed_sizes(model: netc.Model, name: str, sizes: Iterable[int]) -> list[int]:
+    """Those that a symbolic dimension may have, as far as its own bounds and divisors say."""
+    dim = next(d for t in model.inputs.values() for d in t.shape if name in symbols(d))
     low, high = bounds(dim)
     fits = []
-    for size in (*range(4, 200), 1, 2, 3):
+    for size in sizes:
         try:
             value = evaluate(dim, dict.fromkeys(symbols(dim), size))
         except (ValueError, ArithmeticError):
             continue
         if value == size and (low is None or value >= low) and (high is None or value <= high):
             fits.append(size)
-    return [fits[0], fits[min(3, len(fits) - 1)]]
+    return fits
 
 
 def inputs_for(model: netc.Model, sizes: Mapping[str, int], seed: int = SEED, limits: Mapping[str, Limit] | None = None) -> Arrays:
@@ -140,6 +147,73 @@ def _session(model: netc.Model) -> OnnxSession:
         return OnnxSession(wider)
 
 
+class Targets:
+    """A model's module, its executed source and its session, if it has one, with the same weights.
+
+    Without `export` there is no ONNX model; without `runtime` it is checked but not run: ONNX Runtime lacks a kernel for it on a CPU.
+    """
+
+    def __init__(self, model: netc.Model, export: bool = True, runtime: bool = True) -> None:
+        self.model = model
+        self.module = model.module(seed=SEED).eval()
+        self.state = self.module.state_dict()
+        assert {n: tuple(p.shape) for n, p in self.state.items()} == {n: tuple(p.shape) for n, p in model.parameters.items()}
+        self.source = executed(model, self.state)
+        if export:
+            onnx.checker.check_model(model.onnx(seed=SEED), full_check=True)
+        self.session = _session(model) if export and runtime else None
+
+    def compare(self, sizes: Mapping[str, int], arrays: Arrays, allowed: Allowed, runtime: bool = True) -> None:
+        """Raises AssertionError unless all compute what PyTorch does, with numbers that differ by no more than is `allowed`."""
+        fed = [tensor(arrays[n], t) for n, t in self.model.inputs.items()]
+        wanted = self.wanted(sizes, fed)
+        check_types(self.model, sizes, wanted)
+        made = run_module(self.module, self.model, arrays)
+        check_types(self.model, sizes, made)
+        from_source = run_module(self.source, self.model, arrays)
+        for index, (name, type_) in enumerate(self.model.outputs.items()):
+            dtype = type_.dtype.name
+            close(f"module, {name}", wanted[index], made[index], dtype, allowed(self, fed, index, wanted[index], made[index]))
+            close(f"source, {name}", made[index], from_source[index], dtype, 0.0)
+        if self.session is None or not runtime:
+            return
+        for index, (name, found) in enumerate(zip(self.model.outputs, self.run_session(fed), strict=True)):
+            dtype = self.model.outputs[name].dtype.name
+            assert tuple(found.shape) == tuple(wanted[index].shape), f"ONNX, {name}"
+            close(f"ONNX, {name}", wanted[index], found, dtype, allowed(self, fed, index, wanted[index], found))
+
+    def wanted(self, sizes: Mapping[str, int], fed: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """What PyTorch computes, when a person calls it."""
+        return outputs(self.model.program, self.state, fed, sizes)
+
+    def run_session(self, fed: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """What ONNX Runtime computes, in float64 where it is a float."""
+        assert self.session is not None
+        results = self.session(*fed)
+        # By position: an output that is an input too has another name in ONNX.
+        arrays = [np.asarray(array) for array in (results.values() if isinstance(results, dict) else [results])]
+        types = self.model.outputs.values()
+        return [torch.as_tensor(a.astype(np.float64) if t.dtype.is_float else a) for a, t in zip(arrays, types, strict=True)]
+
+
+Allowed = Callable[[Targets, list[torch.Tensor], int, torch.Tensor, torch.Tensor], float]
+"""How far a result may be off, relative and absolute: of targets, their arguments, the number of the result, what is wanted and found."""
+
+
+def within(tolerance: float | None) -> Allowed:
+    """This far; None: as far as rounding goes in the element type, with numbers that are well conditioned."""
+
+    def allowed(targets: Targets, fed: list[torch.Tensor], index: int, wanted: torch.Tensor, found: torch.Tensor) -> float:
+        return TOLERANCES.get(str(wanted.dtype).removeprefix("torch."), 0.0) if tolerance is None else tolerance
+
+    return allowed
+
+
+def as_rounding_goes(targets: Targets, fed: list[torch.Tensor], index: int, wanted: torch.Tensor, found: torch.Tensor) -> float:
+    """As far as rounding can take the result of these very arguments: see rounding.py."""
+    return STEADY if _near(wanted, found) else max(STEADY, NOISE * distances(targets.module, fed)[index])
+
+
 def agree(
     model: netc.Model,
     sizes: Mapping[str, Sequence[int]] | None = None,
@@ -148,44 +222,25 @@ def agree(
     export: bool = True,
     runtime: bool = True,
     conditioned: bool = True,
-) -> None:
+) -> Targets:
     """Raises AssertionError unless all three targets agree with PyTorch and with the inferred types, at two sets of sizes.
 
-    Without `export` there is no ONNX model; without `runtime` it is checked but not run: ONNX Runtime lacks a kernel for it on a CPU. What
-    is not well `conditioned` may differ by as much as rounding can make of it, and no `tolerance` counts: see rounding.py.
+    What is not well `conditioned` may differ by as much as rounding can make of it, and no `tolerance` counts.
     """
-    module = model.module(seed=SEED).eval()
-    state = module.state_dict()
-    assert {n: tuple(p.shape) for n, p in state.items()} == {n: tuple(p.shape) for n, p in model.parameters.items()}
-    again = executed(model, state)
-    if export:
-        onnx.checker.check_model(model.onnx(seed=SEED), full_check=True)
-    session = _session(model) if export and runtime else None
+    targets = Targets(model, export, runtime)
     for env in sizes_of(model, sizes):
-        arrays = inputs_for(model, env, limits=limits)
-        fed = [tensor(arrays[n], t) for n, t in model.inputs.items()]
-        wanted = outputs(model.program, state, fed, env)
-        check_types(model, env, wanted)
-        made = run_module(module, model, arrays)
-        check_types(model, env, made)
-        from_source = run_module(again, model, arrays)
-        for index, (name, type_) in enumerate(model.outputs.items()):
-            dtype = type_.dtype.name
-            close(f"module, {name}", wanted[index], made[index], dtype, TOLERANCES.get(dtype, 0.0) if tolerance is None else tolerance)
-            close(f"source, {name}", made[index], from_source[index], dtype, 0.0)
-        if session is None:
-            continue
-        results = session(*fed)
-        # By position: an output that is an input too has another name in ONNX.
-        by_place = list(results.values()) if isinstance(results, dict) else [results]
-        for index, (name, type_) in enumerate(model.outputs.items()):
-            array = np.asarray(by_place[index])
-            found = torch.as_tensor(array.astype(np.float64) if type_.dtype.is_float else array)
-            assert tuple(found.shape) == tuple(wanted[index].shape), f"ONNX, {name}"
-            allowed = TOLERANCES.get(type_.dtype.name, 0.0) if tolerance is None else tolerance
-            if not conditioned:
-                allowed = STEADY if _near(wanted[index], found) else max(STEADY, NOISE * distances(module, fed)[index])
-            close(f"ONNX, {name}", wanted[index], found, type_.dtype.name, allowed)
+        targets.compare(env, inputs_for(model, env, limits=limits), within(tolerance) if conditioned else as_rounding_goes)
+    return targets
+
+
+@contextmanager
+def slow_path() -> Iterator[None]:
+    """Where a mask hides all keys from a query, the fast path of PyTorch's multi-head attention makes NaN, and the usual one 0."""
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(True)
 
 
 def _near(left: torch.Tensor, right: torch.Tensor) -> bool:

@@ -6,6 +6,7 @@ another way than netc writes it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -18,17 +19,15 @@ HALVES = (torch.float16, torch.bfloat16)
 
 
 def attention(a: Call, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-    """PyTorch groups heads where it is asked to, netc where it has to. A window is a mask: the keys `i - window < j <= i`."""
+    """PyTorch groups heads where it is asked to, netc where it can; else they broadcast. A window is a mask: keys `i - window < j <= i`."""
     causal = a.causal
     if a.window is not None and mask is None:
         mask, causal = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril().triu(1 - a.window), False
     options = {"attn_mask": mask, "dropout_p": a.dropout if a.training else 0.0, "is_causal": causal, "scale": a.scale}
-    try:
-        return F.scaled_dot_product_attention(q, k, v, **options)
-    except RuntimeError:
-        if len({t.shape[-3:-2] for t in (q, k, v)}) == 1:
-            raise
-        return F.scaled_dot_product_attention(q, k, v, **options, enable_gqa=True)
+    if len({t.shape[-3:-2] for t in (q, k, v)}) > 1:
+        with suppress(RuntimeError):
+            return F.scaled_dot_product_attention(q, k, v, **options, enable_gqa=True)
+    return F.scaled_dot_product_attention(q, k, v, **options)
 
 
 def multihead_attention(a: Call, *tensors: torch.Tensor) -> Any:
