@@ -1,12 +1,13 @@
-"""The comparison that all differential tests make: a model's PyTorch module, its executed source and every other backend that runs are one
-function, and the inferred types are those of the results.
+"""The comparison that all differential tests make: a model's PyTorch module, its executed source and every other backend that runs compute
+what PyTorch computes when a person calls its functions (tests/differential/references), and the inferred types are those of the results.
 
 PyTorch and the other backends' runtimes compute; nothing is compared with a stored number. Backends that do not run must write the model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from netc.compiler.backends.registry import backends
 from netc.compiler.dims import bounds, evaluate, symbols
 from netc.compiler.ir.types import TensorType
 from netc.dsl.record import Record
+from tests.differential.references.run import outputs
 
 
 class Distinct(Record):
@@ -62,17 +64,23 @@ def sizes_of(model: netc.Model, sizes: Mapping[str, Sequence[int]] | None = None
 
 
 def _allowed(model: netc.Model, name: str) -> list[int]:
-    dim = model.program.facts and next(d for t in model.inputs.values() for d in t.shape if name in symbols(d))
+    fits = allowed_sizes(model, name, (*range(4, 200), 1, 2, 3))
+    return [fits[0], fits[min(3, len(fits) - 1)]]
+
+
+def allowed_sizes(model: netc.Model, name: str, sizes: Iterable[int]) -> list[int]:
+    """Those that a symbolic dimension may have, as far as its own bounds and divisors say."""
+    dim = next(d for t in model.inputs.values() for d in t.shape if name in symbols(d))
     low, high = bounds(dim)
     fits = []
-    for size in (*range(4, 200), 1, 2, 3):
+    for size in sizes:
         try:
             value = evaluate(dim, dict.fromkeys(symbols(dim), size))
         except (ValueError, ArithmeticError):
             continue
         if value == size and (low is None or value >= low) and (high is None or value <= high):
             fits.append(size)
-    return [fits[0], fits[min(3, len(fits) - 1)]]
+    return fits
 
 
 def inputs_for(model: netc.Model, sizes: Mapping[str, int], seed: int = SEED, limits: Mapping[str, Limit] | None = None) -> Arrays:
@@ -146,20 +154,82 @@ SESSIONS: dict[str, Callable[[netc.Model], Session]] = {"onnx": _onnx_session}
 """Backends whose artefacts need preparation before they run."""
 
 
-def sessions(model: netc.Model, without: Collection[str] = ()) -> dict[str, Session]:
-    """The model in every backend that runs, by name, but for those `without`. The other backends write it."""
+def sessions(model: netc.Model, export: bool = True, runtime: bool = True) -> dict[str, Session]:
+    """The model in every backend that runs, by name. The other backends write it."""
     made: dict[str, Session] = {}
     for backend in backends():
-        if backend.name in without:
-            continue
-        given = model.backend_input(seed=SEED)
         if not isinstance(backend, Executable):
+            given = model.backend_input(seed=SEED)
             assert backend.build(given).to_bytes() == backend.build(given).to_bytes(), backend.name
-        elif backend.name in SESSIONS:
-            made[backend.name] = SESSIONS[backend.name](model)
-        else:
-            made[backend.name] = backend.session(given)
+        elif export and runtime:
+            make = SESSIONS.get(backend.name)
+            made[backend.name] = make(model) if make else backend.session(model.backend_input(seed=SEED))
     return made
+
+
+class Targets:
+    """A model's module, its executed source and its sessions in other backends, with the same weights.
+
+    Without `export` there is no ONNX model; without `runtime` it is checked but not run: ONNX Runtime lacks a kernel for it on a CPU.
+    """
+
+    def __init__(self, model: netc.Model, export: bool = True, runtime: bool = True) -> None:
+        self.model = model
+        self.module = model.module(seed=SEED).eval()
+        self.state = self.module.state_dict()
+        assert {n: tuple(p.shape) for n, p in self.state.items()} == {n: tuple(p.shape) for n, p in model.parameters.items()}
+        self.source = executed(model, self.state)
+        if export:
+            onnx.checker.check_model(model.onnx(seed=SEED), full_check=True)
+        self.sessions = sessions(model, export, runtime)
+
+    def compare(self, sizes: Mapping[str, int], arrays: Arrays, allowed: Allowed, runtime: bool = True) -> None:
+        """Raises AssertionError unless all compute what PyTorch does, with numbers that differ by no more than is `allowed`."""
+        fed = [tensor(arrays[n], t) for n, t in self.model.inputs.items()]
+        wanted = self.wanted(sizes, fed)
+        check_types(self.model, sizes, wanted)
+        made = run_module(self.module, self.model, arrays)
+        check_types(self.model, sizes, made)
+        from_source = run_module(self.source, self.model, arrays)
+        for index, (name, type_) in enumerate(self.model.outputs.items()):
+            dtype = type_.dtype.name
+            close(f"module, {name}", wanted[index], made[index], dtype, allowed(self, fed, index, wanted[index], made[index]))
+            close(f"source, {name}", made[index], from_source[index], dtype, 0.0)
+        for backend in self.sessions if runtime else ():
+            for index, (name, found) in enumerate(zip(self.model.outputs, self.run_session(backend, fed), strict=True)):
+                dtype = self.model.outputs[name].dtype.name
+                assert tuple(found.shape) == tuple(wanted[index].shape), f"{backend}, {name}"
+                close(f"{backend}, {name}", wanted[index], found, dtype, allowed(self, fed, index, wanted[index], found))
+
+    def wanted(self, sizes: Mapping[str, int], fed: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """What PyTorch computes, when a person calls it."""
+        return outputs(self.model.program, self.state, fed, sizes)
+
+    def run_session(self, backend: str, fed: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """What another backend computes, in float64 where it is a float."""
+        results = self.sessions[backend](*fed)
+        # By position: an output that is an input too may have another name in the target.
+        arrays = [np.asarray(array) for array in (results.values() if isinstance(results, dict) else [results])]
+        types = self.model.outputs.values()
+        return [torch.as_tensor(a.astype(np.float64) if t.dtype.is_float else a) for a, t in zip(arrays, types, strict=True)]
+
+
+Allowed = Callable[[Targets, list[torch.Tensor], int, torch.Tensor, torch.Tensor], float]
+"""The allowed difference, relative and absolute: of targets, their arguments, the number of a result, its wanted and its found value."""
+
+
+def within(tolerance: float | None) -> Allowed:
+    """This much; None: as much as rounding causes in the element type, with numbers that are well conditioned."""
+
+    def allowed(targets: Targets, fed: list[torch.Tensor], index: int, wanted: torch.Tensor, found: torch.Tensor) -> float:
+        return TOLERANCES.get(str(wanted.dtype).removeprefix("torch."), 0.0) if tolerance is None else tolerance
+
+    return allowed
+
+
+def as_rounding_goes(targets: Targets, fed: list[torch.Tensor], index: int, wanted: torch.Tensor, found: torch.Tensor) -> float:
+    """As much as rounding can change the result of these very arguments: see rounding.py."""
+    return STEADY if _near(wanted, found) else max(STEADY, NOISE * distances(targets.module, fed)[index])
 
 
 def agree(
@@ -170,44 +240,25 @@ def agree(
     export: bool = True,
     runtime: bool = True,
     conditioned: bool = True,
-) -> None:
-    """Raises AssertionError unless all backends agree with each other and with the inferred types, at two sets of sizes.
+) -> Targets:
+    """Raises AssertionError unless all targets agree with PyTorch and with the inferred types, at two sets of sizes.
 
-    Without `export` there is no ONNX model; without `runtime` it is checked but not run: ONNX Runtime lacks a kernel for it on a CPU. What
-    is not well `conditioned` may differ by as much as rounding can cause, and no `tolerance` counts: see rounding.py.
+    What is not well `conditioned` may differ by as much as rounding can cause, and no `tolerance` counts.
     """
-    module = model.module(seed=SEED).eval()
-    state = module.state_dict()
-    assert {n: tuple(p.shape) for n, p in state.items()} == {n: tuple(p.shape) for n, p in model.parameters.items()}
-    again = executed(model, state)
-    if export and not runtime:
-        onnx.checker.check_model(model.onnx(seed=SEED), full_check=True)
-    others = sessions(model, without=() if export and runtime else ("onnx",))
+    targets = Targets(model, export, runtime)
     for env in sizes_of(model, sizes):
-        arrays = inputs_for(model, env, limits=limits)
-        wanted = run_module(module, model, arrays)
-        check_types(model, env, wanted)
-        from_source = run_module(again, model, arrays)
-        for index, (name, type_) in enumerate(model.outputs.items()):
-            close(f"source, {name}", wanted[index], from_source[index], type_.dtype.name, 0.0)
-        fed = [tensor(arrays[n], t) for n, t in model.inputs.items()]
-        for backend, session in others.items():
-            results = _results(session, fed, model)
-            for index, (name, type_) in enumerate(model.outputs.items()):
-                found = results[index]
-                assert tuple(found.shape) == tuple(wanted[index].shape), f"{backend}, {name}"
-                allowed = TOLERANCES.get(type_.dtype.name, 0.0) if tolerance is None else tolerance
-                if not conditioned:
-                    allowed = STEADY if _near(wanted[index], found) else max(STEADY, NOISE * distances(module, fed)[index])
-                close(f"{backend}, {name}", wanted[index], found, type_.dtype.name, allowed)
+        targets.compare(env, inputs_for(model, env, limits=limits), within(tolerance) if conditioned else as_rounding_goes)
+    return targets
 
 
-def _results(session: Session, fed: Sequence[torch.Tensor], model: netc.Model) -> list[torch.Tensor]:
-    """The outputs by position: one that is an input too may have another name in the target."""
-    results = session(*fed)
-    found = [np.asarray(array) for array in (results.values() if isinstance(results, dict) else [results])]
-    types = model.outputs.values()
-    return [torch.as_tensor(a.astype(np.float64) if t.dtype.is_float else a) for a, t in zip(found, types, strict=True)]
+@contextmanager
+def slow_path() -> Iterator[None]:
+    """Where a mask hides all keys from a query, the fast path of PyTorch's multi-head attention makes NaN, and the usual one 0."""
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(True)
 
 
 def _near(left: torch.Tensor, right: torch.Tensor) -> bool:

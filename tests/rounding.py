@@ -1,9 +1,9 @@
 """How far rounding may take a model's results: what comes of it when every operator's result is off by one rounding.
 
 A kernel that is right gives what exact arithmetic would give for arguments that are off by a few roundings (backward stability); two right
-kernels differ by as much. So the model is run in float64 with all that flows in it moved by random roundings of the narrower type. Where
-that moves its results far, as a normalisation of nearly equal numbers does, another order of summation may move them as far; where it does
-not, neither may ONNX Runtime.
+kernels differ by as much. So the model is run in float64 with its arguments and all that is computed of them moved by random roundings of
+the narrower type. Where that moves its results far, as a normalisation of nearly equal numbers does, another order of summation may move
+them as far; where it does not, neither may ONNX Runtime.
 
 In: a module and its arguments. Out: for each result, the distance it was moved. Always: the same for the same module and arguments.
 """
@@ -46,7 +46,7 @@ def distances(module: torch.nn.Module, arguments: Sequence[torch.Tensor]) -> lis
     found = [0.0] * len(exact)
     for seed in range(RUNS):
         with Rounded(torch.finfo(torch.float32).eps, seed):
-            moved = results(wide, fed)
+            moved = results(wide, [1 * x if x.is_floating_point() else x for x in fed])
         found = [max(f, _distance(m, e)) for f, m, e in zip(found, moved, exact, strict=True)]
     return found
 
@@ -58,4 +58,5 @@ def results(module: torch.nn.Module, arguments: Sequence[torch.Tensor]) -> list[
 
 
 def _distance(left: torch.Tensor, right: torch.Tensor) -> float:
-    return float((left.double() - right.double()).abs().nan_to_num(0.0).max()) if left.numel() else 0.0
+    """What is infinite or no number in one of them is so for another reason than rounding."""
+    return float((left.double() - right.double()).abs().nan_to_num(0.0, 0.0).max()) if left.numel() else 0.0

@@ -12,6 +12,8 @@ from math import prod
 from typing import Any
 
 from netc.compiler.ops import Operator
+from netc.compiler.ops.kinds import SizesKind
+from netc.compiler.ops.windows import PaddingKind
 from netc.dsl.record import Record
 from tests.differential.use import Use
 
@@ -70,13 +72,27 @@ def _beyond_64_bits(use: Use) -> bool:
     return any(isinstance(n, int) and not -(2**63) <= n < 2**63 for n in numbers)
 
 
-def _too_many_operands(use: Use) -> bool:
-    return _argument(use, "other") is not None and len(use.inputs) == len(use.cls.operands)
-
-
 def _negative_eps(use: Use) -> bool:
     eps = _argument(use, "eps")
     return eps is not None and eps < 0
+
+
+def _lists(use: Use) -> tuple[tuple[Any, ...], ...]:
+    """The lists among the arguments that say something of each spatial axis."""
+    kinds = {name: arg.kind for name, arg in use.cls.signature.items()}
+    return tuple(v for name, v in use.args if isinstance(kinds.get(name), (SizesKind, PaddingKind)) and isinstance(v, tuple))
+
+
+def _one_for_several(use: Use) -> bool:
+    """A list of one, where there are two or three axes, and every other list has one for each."""
+    axes = use.inputs[0].rank - 2
+    return axes > 1 and {len(sizes) for sizes in _lists(use)} in ({1}, {1, axes})
+
+
+def _pads_by_itself(use: Use) -> bool:
+    """A padding that is not of zeros, of more axes than there are."""
+    padding = _argument(use, "padding")
+    return isinstance(padding, tuple) and len(padding) > use.inputs[0].rank - 2 and _argument(use, "padding_mode") != "zeros"
 
 
 def _undilated(use: Use) -> bool:
@@ -124,12 +140,29 @@ _NORMS = ("group_norm", "instance_norm", "layer_norm", "rms_norm")
 
 TABLE = (
     Deliberate((), "too-large", _beyond_64_bits, "PyTorch makes a fraction of a whole number that no tensor can hold: write `1e19`"),
-    Deliberate(BINARY, "operand-count", _too_many_operands, "a number beside all the tensors: PyTorch has no place for it"),
     Deliberate(
         ("dropout", "alpha_dropout", "channel_dropout", "drop_path"),
         "needs-float",
         lambda use: _not_float(use) and _argument(use, "p") in (0, 1),
         "in training PyTorch refuses it but for a probability of 0 or 1, when nothing is scaled",
+    ),
+    Deliberate(
+        ("avg_pool", "conv", "conv_transpose", "lp_pool", "max_pool"),
+        "bad-argument",
+        _one_for_several,
+        "PyTorch's kernels take a list of one for all axes, its documentation does not; a number says the same",
+    ),
+    Deliberate(
+        ("conv",),
+        "bad-argument",
+        _pads_by_itself,
+        "PyTorch's module pads by another function then, and does not look at what the list has beyond the axes",
+    ),
+    Deliberate(
+        ("drop_path",),
+        "wrong-rank",
+        lambda use: use.inputs[0].rank == 1,
+        "of samples that are single numbers, `dropout` drops the same",
     ),
     Deliberate(("conv_transpose",), "wrong-argument", _undilated, "PyTorch does not look at a dilation where the kernel is 1"),
     Deliberate(
@@ -138,7 +171,7 @@ TABLE = (
         lambda use: len(use.inputs) > 2,
         "of several products the order decides which types must agree, and PyTorch takes another one where opt_einsum is installed",
     ),
-    Deliberate(("global_avg_pool", "global_max_pool"), "wrong-rank", _not_spatial, "a pool: PyTorch has no such function but a mean"),
+    Deliberate(("global_max_pool",), "wrong-rank", _not_spatial, "a pool: PyTorch has no such function of integers but a reduction"),
     Deliberate(
         ("multihead_attention",),
         "bad-argument",

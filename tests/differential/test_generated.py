@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
-import torch
 from hypothesis import HealthCheck, event, given, settings
-from parity import agree
+from parity import agree, slow_path
 
 import netc
 from netc.compiler.ops import Operator
@@ -53,7 +49,7 @@ def _checked(use: Use) -> bool:
     try:
         # No smaller than in the use that was drawn: it may be too small for a kernel, and below 4 for a scale of 1.25 to change it.
         sizes = {name: (max(size, 4), size + 7) for size, name in use.dims if name != BATCH or needs_more(use)}
-        with _slow_path():
+        with slow_path():
             agree(model, sizes, limits_of(use), tolerance_of(use), export=_has_onnx(model), runtime=place not in NO_KERNEL)
     except BaseException as error:
         if HALF_IS_MISSING.search(str(error)):
@@ -61,16 +57,6 @@ def _checked(use: Use) -> bool:
         error.add_note(use.text(results_of(use)))
         raise
     return True
-
-
-@contextmanager
-def _slow_path() -> Iterator[None]:
-    """Where a mask hides all keys from a query, the fast path of PyTorch's multi-head attention makes NaN, and the usual one 0."""
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(True)
 
 
 def _has_onnx(model: netc.Model) -> bool:

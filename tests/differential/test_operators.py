@@ -1,16 +1,20 @@
-"""Every operator's own examples, and the cases of its family: PyTorch, the source and ONNX Runtime agree; what is refused is refused."""
+"""Every operator's own examples, and the cases of its family: the module, the source and ONNX Runtime compute what PyTorch does; what is
+refused is refused."""
 
 from __future__ import annotations
 
 import importlib.util
+from collections import Counter
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from case_ids import case_id
 from parity import agree
 
 import netc
 from netc.compiler.ops import Operator
+from tests.differential import hard_numbers
 
 OPS = Path(__file__).parents[1] / "ops"
 
@@ -25,17 +29,20 @@ def _load(path: Path) -> ModuleType:
 
 
 FAMILIES = {path.stem.removeprefix("cases_"): _load(path) for path in sorted(OPS.glob("cases_*.py"))}
-CASES = [pytest.param(text, id=f"{family}-{i}") for family, module in FAMILIES.items() for i, text in enumerate(module.CASES)]
-REFUSED = [pytest.param(*case, id=f"{family}-{i}") for family, module in FAMILIES.items() for i, case in enumerate(module.REFUSED)]
-EXAMPLES = [pytest.param(text, id=f"{name}-{i}") for name, cls in sorted(Operator.registry.items()) for i, text in enumerate(cls.examples)]
+EXAMPLES = [(f"example of {name}", text) for name, cls in sorted(Operator.registry.items()) for text in cls.examples]
+CASES = [(family, text) for family, module in FAMILIES.items() for text in module.CASES]
+REFUSED = [(family, text, code) for family, module in FAMILIES.items() for text, code in module.REFUSED]
 
 
-@pytest.mark.parametrize("text", [*EXAMPLES, *CASES])
+@pytest.mark.parametrize("text", [pytest.param(text, id=f"{where}: {case_id(text)}") for where, text in (*EXAMPLES, *CASES)])
 def test_agrees(text: str) -> None:
-    agree(netc.compile(text))
+    """With numbers of mean 0 and deviation 1, and with others: see hard_numbers.py."""
+    hard_numbers.check(agree(netc.compile(text)))
 
 
-@pytest.mark.parametrize(("text", "code"), REFUSED)
+@pytest.mark.parametrize(
+    ("text", "code"), [pytest.param(text, code, id=f"{family} refused: {case_id(text)}") for family, text, code in REFUSED]
+)
 def test_refused(text: str, code: str) -> None:
     with pytest.raises(netc.CompileError) as caught:
         netc.compile(text)
@@ -44,3 +51,13 @@ def test_refused(text: str, code: str) -> None:
 
 def test_every_operator_has_an_example() -> None:
     assert [name for name, cls in Operator.registry.items() if not cls.examples] == []
+
+
+def test_no_case_is_there_twice() -> None:
+    texts = Counter([text for _, text in CASES] + [text for _, text, _ in REFUSED])
+    assert [text for text, count in texts.items() if count > 1] == []
+
+
+def test_every_family_has_cases() -> None:
+    families = {cls.__module__.rpartition(".")[2] for cls in Operator.registry.values()}
+    assert families - FAMILIES.keys() == set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from case_ids import case_id
 from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis.errors import NoSuchExample
 
@@ -15,7 +16,9 @@ from tests.differential.use import Use
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 SEARCH = settings(max_examples=400, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None, derandomize=True)
-ENTRIES = [pytest.param(entry, name, id=f"{name}-{entry.code}") for entry in TABLE for name in entry.operators or ("add",)]
+ENTRIES = [
+    pytest.param(entry, name, id=case_id(f"{name} {entry.code}: {entry.why}")) for entry in TABLE for name in entry.operators or ("add",)
+]
 
 
 @pytest.mark.parametrize(("entry", "name"), ENTRIES)

@@ -1,9 +1,8 @@
-"""One-line models that use all arithmetic, and those that are refused."""
+"""One-line models that use arithmetic of two operands, the greater and the less, and bounds; and those that are refused."""
 
 _NUMBERS = ("float32", "float64", "float16", "int64", "int32", "int16", "int8", "uint8")
 _ANY = (*_NUMBERS, "bool")
-_ASKED = ("isnan", "isinf", "isfinite")
-_REAL = ["exp", "expm1", "log1p", "sqrt", "rsqrt", "reciprocal", "sin", "cos", "tan", "erf", "square", "sign", "logical_not"]
+_SIGNS = ("+", "-", "*", "/", "//", "%")
 
 CASES: list[str] = [
     # two tensors: broadcasting
@@ -75,33 +74,10 @@ CASES: list[str] = [
     "a = input [3] int64; b = input [] float64 batch=false; a + b",
     "a = input [3] uint8; b = input [] int64 batch=false; a * b",
     "a = input [] int16 batch=false; a * 2.5",
-    # comparison
-    *[f"a = input [3] {d}; b = input [3] {d}; a == b" for d in _ANY],
-    *[f"a = input [3] {d}; b = input [3] {d}; a != b" for d in ("float32", "bool", "int8")],
-    *[f"a = input [3] {d}; b = input [3] {d}; a < b" for d in _ANY],
-    "a = input [3] bool; b = input [3] bool; a >= b",
-    "a = input [T, 3]; b = input [1, 3]; a <= b",
-    "a = input [3] int64; b = input [3]; a > b",
-    "x = input [3] int64; x >= 1",
-    "x = input [3] int64; x < 0.5",
-    "x = input [3]; 0 > x",
-    "x = input [3]; x -> le 0.5",
-    "x = input [T] int64; x == T",
-    "x = input [T] int64; x != 0",
-    # two tensors without a sign
+    # the greater, the less, bounds
     *[f"a = input [3] {d}; b = input [3] {d}; (a, b) -> maximum" for d in _ANY],
     "a = input [3] bool; b = input [3] bool; (a, b) -> minimum",
     "a = input [T, 3]; b = input [T, 1] int64; (a, b) -> minimum",
-    "a = input [3] bool; b = input [3]; (a, b) -> logical_and",
-    "a = input [3] int8; b = input [3] uint8; (a, b) -> logical_or",
-    "a = input [T, 3] bool; b = input [T, 1] bool; (a, b) -> logical_xor",
-    # where, clamp
-    *[f"c = input [3] bool; a = input [3] {d}; b = input [3] {d}; (c, a, b) -> where" for d in _ANY],
-    "x = input [T, 3]; (x > 0, x) -> where 0",
-    "x = input [T, 3] int64; (x > 0, x) -> where 0.5",
-    "x = input [T, 3]; (x > 0, x) -> where other=-1 reverse=true",
-    "c = input [T, T] bool batch=false; x = input [T, T]; (c, x) -> where T",
-    "c = input [3] bool; a = input [1]; b = input [3] int64; (c, a, b) -> where",
     *[f"x = input [3] {d}; x -> clamp 0 1" for d in _ANY],
     "x = input [3]; x -> clamp min=-0.5",
     "x = input [3]; x -> clamp max=0.5",
@@ -109,53 +85,13 @@ CASES: list[str] = [
     "x = input [T] int64; x -> clamp 0 (T - 1)",
     "x = input [3] float16; x -> clamp min=-0.5 max=0.5",
     # numbers that the type does not hold
-    *[f"x = input [3] {d}; x {sign} 300" for d in ("int8", "uint8") for sign in ("+", "-", "*", "/", "//", "%", "<", "==", ">=")],
-    *[f"x = input [3] uint8; x {sign} (-1)" for sign in ("+", "-", "*", "/", "//", "%", "<", "==", ">=")],
-    *[f"x = input [3] int8; x * 0 + 2 -> {name} 300 reverse=true" for name in ("floor_div", "remainder", "pow", "sub", "lt")],
+    *[f"x = input [3] {d}; x {sign} 300" for d in ("int8", "uint8") for sign in _SIGNS],
+    *[f"x = input [3] uint8; x {sign} (-1)" for sign in _SIGNS],
+    *[f"x = input [3] int8; x * 0 + 2 -> {name} 300 reverse=true" for name in ("floor_div", "remainder", "pow", "sub")],
     "x = input [3] int32; x + 1099511627776",
-    "x = input [3] uint8; (x > 0, x) -> where (-200)",
     "x = input [3] uint8; x * 100 -> clamp min=-156",
     "x = input [3] uint8; x * 100 -> clamp (-5) max=-1",
-    *[f"x = input [3] float16; x * 0.001 {sign} 1e6" for sign in ("+", "-", "*", "/", "<", "==", ">=")],
-    "x = input [3] float16; (x > 0, x) -> where 1e6",
-    "x = input [3] float16; (x > 0, x) -> where (-1e6)",
-    # one tensor
-    *[f"x = input [3] {d}; -x" for d in _NUMBERS],
-    *[f"x = input [3] {d}; x -> abs" for d in _NUMBERS],
-    *[f"x = input [T] {d}; x -> abs -> {name}" for name in ("sqrt", "log1p", "exp") for d in ("float64", "float16", "int64", "uint8")],
-    *[
-        f"x = input [T, 3]; x -> {name}"
-        for name in ["expm1", "exp", "reciprocal", "sin", "cos", "tan", "erf", "square", "sign", "logical_not", "neg"]
-    ],
-    *[f"x = input [T, 3]; x -> abs -> {name}" for name in ("log1p", "sqrt", "rsqrt", "log")],
-    *[f"x = input [3] bool; x -> {name}" for name in _REAL if name not in ("rsqrt", "reciprocal")],
-    *[f"x = input [3] int32; x -> {name}" for name in _REAL if name not in ("sqrt", "rsqrt", "log1p")],
-    *[f"x = input [3] float64; x -> abs -> {name}" for name in _REAL if name != "erf"],
-    *[f"x = input [3] {d}; x -> {name}" for name in ("floor", "ceil", "round") for d in ("float32", "float64", "float16", "int8")],
-    "x = input [8]; x * 2 -> round",
-    "x = input [8]; x * 0.0001 -> expm1",
-    "x = input [8]; x * 0.0001 -> log1p",
-    "x = input [8]; x * 20 -> expm1",
-    "x = input [8] float16; x * 0.01 -> expm1",
-    "x = input [8] float64; x * 0.0001 -> expm1",
-    "x = input [8] float64; x * 0.0001 -> log1p",
-    "x = input [] batch=false; -x -> exp",
-    # more functions of one tensor
-    *[f"x = input [T, 3]; x -> {name}" for name in ("exp2", "atan", "sinh", "cosh", "asinh", "trunc")],
-    *[f"x = input [T, 3] float16; x -> {name}" for name in ("exp2", "atan", "sinh", "cosh", "asinh", "trunc")],
-    *[f"x = input [T, 3]; x -> tanh -> {name}" for name in ("asin", "acos", "atanh")],
-    *[f"x = input [T, 3] {d}; x * x + 1.5 -> {name}" for name in ("acosh", "log2", "log10") for d in ("float32", "float16")],
-    *[f"x = input [3] float64; x -> {name}" for name in ("exp2", "trunc", "isnan", "isinf", "isfinite")],
-    *[f"x = input [3] float64; x -> exp -> {name}" for name in ("log2", "log10")],
-    *[f"x = input [3] {d}; x -> {name}" for name in ("exp2", "atan", "sinh") for d in ("int32", "bool")],
-    *[f"x = input [3] {d}; x -> trunc" for d in ("int64", "uint8")],
-    "x = input [8]; x * 3 -> trunc",
-    *[
-        f"x = input [3] {d}; x / (x - x) -> {name}"
-        for name in ("isnan", "isinf", "isfinite")
-        for d in ("float32", "float64", "float16", "int64")
-    ],
-    *[f"x = input [3] {d}; x -> {name}" for name in _ASKED for d in ("int64", "bool", "uint8")],
+    *[f"x = input [3] float16; x * 0.001 {sign} 1e6" for sign in ("+", "-", "*", "/")],
 ]
 
 REFUSED: list[tuple[str, str]] = [
@@ -164,15 +100,10 @@ REFUSED: list[tuple[str, str]] = [
     ("a = input [T]; b = input [S]; a + b", "unprovable"),
     ("a = input [T]; b = input [5]; a - b", "unprovable"),
     ("a = input [T]; b = input [4]; (a, b) -> maximum", "unprovable"),
-    ("a = input [3]; b = input [4]; (a, b) -> logical_and", "shape-mismatch"),
-    ("a = input [3]; b = input [4]; (a > 0, a, b) -> where", "shape-mismatch"),
     ("a = input [3] bool; b = input [3] bool; a - b", "needs-number"),
     ("a = input [3]; b = input [3] bool; a - b", "needs-number"),
     ("x = input [3] bool; 1 - x", "needs-number"),
     ("x = input [3]; x -> sub true", "bad-argument"),
-    ("x = input [3] bool; -x", "needs-number"),
-    ("x = input [3] bool; x -> abs", "needs-number"),
-    ("x = input [3] bool; x -> floor", "needs-number"),
     ("a = input [3] bool; b = input [3] bool; a // b", "needs-number"),
     ("a = input [3] bool; b = input [3] bool; a % b", "needs-number"),
     ("a = input [3] bool; b = input [3] bool; a ** b", "needs-number"),
@@ -182,16 +113,11 @@ REFUSED: list[tuple[str, str]] = [
     ("x = input [3] uint8; x // 256", "bad-argument"),
     ("x = input [3] float16; x -> clamp max=1e6", "scalar-does-not-fit"),
     ("x = input [3] float16; x ** 1e6", "scalar-does-not-fit"),
-    ("x = input [3] uint8; (x > 1, x) -> where (-256)", "scalar-does-not-fit"),
-    ("x = input [3]; (x > 1, x) -> where 1e39", "scalar-does-not-fit"),
     ("x = input [3] int8; x ** 300", "scalar-does-not-fit"),
     ("x = input [3] int8; x -> clamp max=300", "scalar-does-not-fit"),
     ("x = input [3]; x -> add", "operand-count"),
     ("a = input [3]; b = input [3]; (a, b) -> add 2", "operand-count"),
     ("a = input [3]; b = input [3]; (a, b) -> add reverse=true", "bad-argument"),
-    ("x = input [3]; (x > 0, x) -> where", "operand-count"),
-    ("x = input [3] int64; (x, x) -> where 0", "needs-bool"),
     ("x = input [3]; x -> clamp", "bad-argument"),
     ("x = input [3] bool; x -> clamp true", "needs-number"),
-    ("x = input [3] bool; x -> trunc", "needs-number"),
 ]

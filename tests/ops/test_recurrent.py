@@ -101,19 +101,3 @@ def test_dropout_with_one_layer_is_warned_of() -> None:
     diagnostics = netc.compile("input [T, 5] -> gru 4 dropout=0.5").diagnostics
     assert [(d.code, d.severity) for d in diagnostics] == [("dropout-without-effect", "warning")]
     assert not netc.compile("input [T, 5] -> gru 4 layers=2 dropout=0.5").diagnostics
-
-
-def test_initialisers_keep_their_names_and_layout() -> None:
-    """PyTorch's weights are stored as they are; the graph puts them into ONNX's order."""
-    model = netc.compile("input [T, 5] -> lstm 4 layers=2 bidirectional=true as encoder")
-    proto = model.onnx(seed=0)
-    stored = {i.name: tuple(i.dims) for i in proto.graph.initializer}
-    for name, info in model.parameters.items():
-        assert stored[name] == info.shape
-    assert [n.op_type for n in proto.graph.node].count("LSTM") == 2
-
-
-def test_states_are_unpacked_as_the_module_gives_them() -> None:
-    assert "y, (h, _) = self.lstm1(x)" in netc.compile("(y, h) = input [T, 5] -> lstm 4; out y, h").source()
-    assert "y, h = self.gru1(x)" in netc.compile("(y, h) = input [T, 5] -> gru 4; out y, h").source()
-    assert "return self.rnn1(x)[0]" in netc.compile("input [T, 5] -> rnn 4").source()

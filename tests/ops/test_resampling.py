@@ -1,4 +1,4 @@
-"""Resampling: sizes and refusals are those of PyTorch, and nearest neighbours are its very places."""
+"""Resampling: sizes and refusals are those of PyTorch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 import netc
-from netc.compiler.backends.onnx.nearest import is_resize, known_places
 from netc.compiler.dims import Dim, Facts, evaluate, symbol
 from netc.compiler.ir.types import FLOAT32, TensorType
 from netc.compiler.ops.base import Operator, OperatorError
-from netc.compiler.ops.resampling import GridSample, Stretch, Upsample
+from netc.compiler.ops.resampling import GridSample, Upsample
 
 N, H = symbol("N"), symbol("H")
 MODES = ("nearest", "nearest-exact", "linear", "bilinear", "trilinear", "bicubic", "area")
@@ -71,35 +70,6 @@ def test_sizes_stay_symbolic() -> None:
     assert inferred(Upsample(size=(H + 1,)), (N, 3, 5)) == (N, 3, H + 1)
     assert inferred(Upsample(scale=(0.7,)), (N, 3, H)) is None
     assert inferred(Upsample(scale=(0.7, 2)), (N, 3, 10, H)) == (N, 3, 7, 2 * H)
-
-
-STRETCHES = [
-    *(Stretch(n, result) for n in (1, 2, 3, 5, 8, 14, 36, 61, 97, 128) for result in (*range(1, 130), 224, 287)),
-    *(Stretch(n, int(n * scale), scale) for n in range(1, 40) for scale in (*SCALES, 41) if int(n * scale)),
-]
-
-
-@pytest.mark.parametrize("mode", ["nearest", "nearest-exact"])
-def test_nearest_places_are_those_of_pytorch(mode: str) -> None:
-    """Where they lie just between two places, too."""
-    for stretch in STRETCHES:
-        options = {"size": stretch.result} if stretch.scale is None else {"scale_factor": stretch.scale}
-        x = torch.arange(float(stretch.size)).expand(1, 2, -1)  # type: ignore[arg-type]
-        wanted = F.interpolate(x, mode=mode, **options)[0, 0].numpy()  # type: ignore[arg-type]
-        np.testing.assert_array_equal(known_places(stretch, exact=mode == "nearest-exact"), wanted, err_msg=str(stretch))
-
-
-@pytest.mark.parametrize("mode", ["nearest", "nearest_exact"])
-def test_nearest_is_resize_where_that_is_the_same(mode: str) -> None:
-    exact = mode == "nearest_exact"
-    same = [s for s in STRETCHES if is_resize(s, exact=exact)]
-    assert all(is_resize(Stretch(H, scale * H, scale), exact=exact) for scale in (2, 3, 4, 8))
-    for stretch in same[:: max(1, len(same) // 40)]:
-        how = f"size={stretch.result}" if stretch.scale is None else f"scale={stretch.scale}"
-        model = netc.compile(f"input 1x{stretch.size} -> upsample {how} mode={mode}")
-        assert [node.op_type for node in model.onnx().graph.node] == ["Resize"]
-        x = np.arange(stretch.size, dtype=np.float32)[None, None]  # type: ignore[arg-type]
-        np.testing.assert_array_equal(np.asarray(model.session()(x))[0, 0], known_places(stretch, exact=exact), err_msg=str(stretch))
 
 
 def test_large_images_agree() -> None:

@@ -1,0 +1,107 @@
+"""Numbers that are not drawn from a normal distribution, and what is known to go wrong with them.
+
+In: the targets of a model. Out: nothing, or an AssertionError. Always: every kind of numbers is tried on every model with inputs of
+float32 or float64; a fault is known by its kind, its operators and a condition on their arguments, so that any other is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from parity import Allowed, Arrays, Targets, allowed_sizes, as_rounding_goes, inputs_for, sizes_of, slow_path, tensor, within
+
+from netc.compiler.dims import symbols
+from netc.compiler.ir.graph import FlatGraph
+from tests.differential.known_faults import FAULTS, Fault
+
+Array = np.ndarray[Any, Any]
+
+
+def _with_nan(x: Array) -> Array:
+    changed = x.copy()
+    changed.flat[changed.size // 2] = np.nan
+    return changed
+
+
+def _with_infinities(x: Array) -> Array:
+    """The first is infinite; the last, if there are two, negatively."""
+    changed = x.copy()
+    changed.flat[0] = np.inf
+    if changed.size > 1:
+        changed.flat[-1] = -np.inf
+    return changed
+
+
+SMALLEST = "smallest"
+KINDS: dict[str, Callable[[Array], Array]] = {
+    "zero": np.zeros_like,
+    "constant": lambda x: np.full_like(x, -2.1179),  # a black image, scaled as for ImageNet
+    "far": lambda x: x + 1000,
+    "nan": _with_nan,
+    "infinite": _with_infinities,
+}
+"""What becomes of numbers with mean 0 and deviation 1."""
+
+
+def check(targets: Targets) -> None:
+    """Every kind of numbers, then the smallest sizes."""
+    for kind in kinds_for(targets):
+        compare(targets, kind, runtime=not known(targets, kind))
+    env = smallest(targets)
+    if env and env not in sizes_of(targets.model):
+        _compare_smallest(targets, env)
+
+
+def kinds_for(targets: Targets) -> tuple[str, ...]:
+    """None without floats; nor of halves, whose rounding would hide everything."""
+    floats = [t.dtype for t in targets.model.inputs.values() if t.dtype.is_float]
+    return tuple(KINDS) if floats and all(dtype.size >= 4 for dtype in floats) else ()
+
+
+def compare(targets: Targets, kind: str, runtime: bool = True) -> None:
+    """With numbers of one kind; without `runtime`, not in ONNX Runtime."""
+    model, env = targets.model, sizes_of(targets.model)[1]
+    arrays = {n: KINDS[kind](np.asarray(a)) if model.inputs[n].dtype.is_float else a for n, a in inputs_for(model, env).items()}
+    _compare(targets, kind, env, arrays, _allowed, runtime)
+
+
+def _allowed(*comparison: Any) -> float:
+    """As much as for other numbers, and where these are badly conditioned, as far as rounding goes."""
+    return max(within(None)(*comparison), as_rounding_goes(*comparison))
+
+
+def _compare(targets: Targets, kind: str, env: Mapping[str, int], arrays: Arrays, allowed: Allowed, runtime: bool) -> None:
+    try:
+        with slow_path():
+            targets.compare(env, arrays, allowed, runtime)
+    except AssertionError as error:
+        error.add_note(f"numbers: {kind}; sizes: {env}")
+        raise
+
+
+def _compare_smallest(targets: Targets, env: Mapping[str, int]) -> None:
+    """What PyTorch refuses because nothing would be left, the module refuses too."""
+    arrays = inputs_for(targets.model, env, limits=dict.fromkeys(targets.model.inputs, 1))
+    fed = [tensor(arrays[n], t) for n, t in targets.model.inputs.items()]
+    try:
+        wanted = targets.wanted(env, fed)
+    except (RuntimeError, ValueError):
+        with pytest.raises((RuntimeError, ValueError)):
+            targets.module(*fed)
+        return
+    _compare(targets, SMALLEST, env, arrays, within(None), runtime=all(result.numel() for result in wanted))
+
+
+def known(targets: Targets, kind: str) -> Fault | None:
+    """A fault of ONNX that these numbers show with one of the model's operators."""
+    ops = [use.node.op for use in FlatGraph(targets.model.program.main)]
+    return next((fault for fault in FAULTS if kind in fault.kinds and any(fault.covers(op) for op in ops)), None)
+
+
+def smallest(targets: Targets) -> dict[str, int]:
+    """The least size of every symbolic dimension."""
+    names = sorted({n for t in targets.model.inputs.values() for d in t.shape for n in symbols(d)})
+    return {name: allowed_sizes(targets.model, name, range(1, 200))[0] for name in names}

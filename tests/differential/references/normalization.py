@@ -1,0 +1,44 @@
+"""Normalisations, as PyTorch's modules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from .call import Call, ranked
+
+
+def without_bias(a: Call) -> dict[str, Any]:
+    """Not every version of PyTorch takes `bias=` here; none needs it to be true."""
+    return {} if a.bias else {"bias": False}
+
+
+def tracked(module: type[nn.Module], a: Call, x: torch.Tensor) -> torch.Tensor:
+    """Those that may keep statistics."""
+    made = module(x.shape[1], a.eps, a.momentum, a.affine, a.track_running_stats, dtype=x.dtype, **without_bias(a))
+    return a.layer(made)(x)
+
+
+def batch_norm(a: Call, x: torch.Tensor) -> torch.Tensor:
+    return tracked(nn.BatchNorm1d if x.ndim == 2 else ranked(nn, "BatchNorm", x), a, x)
+
+
+def group_norm(a: Call, x: torch.Tensor) -> torch.Tensor:
+    return a.layer(nn.GroupNorm(a.groups, x.shape[1], a.eps, a.affine, dtype=x.dtype, **without_bias(a)))(x)
+
+
+def last_axes(a: Call, x: torch.Tensor) -> Any:
+    """PyTorch must be given their sizes; the last axis alone is what people mean without."""
+    return x.shape[-1] if a.shape is None else a.shape
+
+
+FUNCTIONS = {
+    "batch_norm": batch_norm,
+    "group_norm": group_norm,
+    "instance_norm": lambda a, x: tracked(ranked(nn, "InstanceNorm", x), a, x),
+    "layer_norm": lambda a, x: a.layer(nn.LayerNorm(last_axes(a, x), a.eps, a.affine, a.bias, dtype=x.dtype))(x),
+    "local_response_norm": lambda a, x: nn.LocalResponseNorm(a.size, a.alpha, a.beta, a.k)(x),
+    "rms_norm": lambda a, x: a.layer(nn.RMSNorm(last_axes(a, x), a.eps, a.affine, dtype=x.dtype))(x),
+}

@@ -1,0 +1,24 @@
+"""Which nodes of ONNX the operators become, where one of them does it all, and how it stores their weights."""
+
+from __future__ import annotations
+
+import netc
+
+
+def test_initialisers_of_recurrent_layers_keep_their_names_and_layout() -> None:
+    """PyTorch's weights are stored as they are; the graph puts them into ONNX's order."""
+    model = netc.compile("input [T, 5] -> lstm 4 layers=2 bidirectional=true as encoder")
+    proto = model.onnx(seed=0)
+    stored = {i.name: tuple(i.dims) for i in proto.graph.initializer}
+    for name, info in model.parameters.items():
+        assert stored[name] == info.shape
+    assert [n.op_type for n in proto.graph.node].count("LSTM") == 2
+
+
+def test_rotary_is_one_node() -> None:
+    for text in (
+        "input [2, T, 8] -> rotary",
+        "input [T, 8] -> rotary dims=4",
+        "x = input [2, 8, 4]; at = input [8] int64; (x, at) -> rotary",
+    ):
+        assert [n.op_type for n in netc.compile(text).onnx().graph.node].count("RotaryEmbedding") == 1
