@@ -177,7 +177,11 @@ class Hardsigmoid(Activation):
 
 
 class Hardtanh(Activation):
-    """`x` held between `min_val` and `max_val`."""
+    """`x` held between `min_val` and `max_val`.
+
+    Both must be numbers that the element type holds, once an integer type has cut off their fractions: of others, the versions of
+    PyTorch make different things.
+    """
 
     name = "hardtanh"
     torch = "torch.nn.Hardtanh"

@@ -17,7 +17,7 @@ from ..types import FLOAT32, DType, TensorType
 from .base import Arg, Given, Operator, Refusal
 from .broadcast import broadcast
 from .kinds import BOOL, SCALAR
-from .pointwise import changed, held_otherwise, refuse_unless_held, wrapped
+from .pointwise import changed, refuse_outside, refuse_unless_held, wrapped
 from .promotion import Scalar, result_type
 
 
@@ -232,7 +232,10 @@ class Minimum(Pair):
 
 
 class Clamp(Operator):
-    """`x` held between `min` and `max`, one of which may be left out."""
+    """`x` held between `min` and `max`, one of which may be left out.
+
+    Each must be a number that the result's element type holds: of others, the versions of PyTorch make different things.
+    """
 
     name = "clamp"
     torch = "torch.clamp"
@@ -250,9 +253,5 @@ class Clamp(Operator):
         if dtype == BOOL_TYPE:
             raise Refusal(NeedsNumber(self.name, x), input_(0))
         for name, value in bounds.items():
-            refuse_unless_held(self.name, x.with_dtype(dtype), value, name)
+            refuse_outside(self.name, x.with_dtype(dtype), value, name)
         return (x.with_dtype(dtype),)
-
-    def warnings(self, given: Given) -> tuple[tuple[Problem, Place], ...]:
-        (x,) = self.infer(given)
-        return held_otherwise(self.name, x, min=self.min, max=self.max)

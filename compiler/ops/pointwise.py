@@ -79,6 +79,14 @@ def refuse_unless_held(operator: str, x: TensorType, value: Scalar | None, name:
         raise Refusal(ScalarDoesNotFit(operator, str(value), x), argument(name))
 
 
+def refuse_outside(operator: str, x: TensorType, value: Scalar, name: str) -> None:
+    """Refuses a bound outside the element type of `x`; also a negative one of an unsigned type, which some versions of PyTorch count from
+    the type's end and others take as no bound."""
+    negative = x.dtype.kind == "uint" and not isinstance(value, SymDim) and value < 0
+    if negative or held(value, x.dtype) is None:
+        raise Refusal(ScalarDoesNotFit(operator, str(value), x), argument(name))
+
+
 def changed(operator: str, x: TensorType, taken: Mapping[str, tuple[Scalar | None, Scalar | None]]) -> tuple[tuple[Problem, Place], ...]:
     """Warnings about integers that are not what was written: of each argument, that and what it comes to."""
     if not x.dtype.is_integer:

@@ -215,6 +215,7 @@ class GridSample(Operator):
     """Reads an image at places: each of the grid's last axis, x first, from -1 at one edge of the image to 1 at the other.
 
     `align_corners` takes the edges to be the centres of the outermost elements. Beyond them there is what `padding_mode` tells.
+    `bicubic` needs two spatial axes: of three, neither ONNX nor every version of PyTorch has it.
     """
 
     name = "grid_sample"
