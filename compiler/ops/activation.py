@@ -156,7 +156,10 @@ class Hardsigmoid(Activation):
 
 
 class Hardtanh(Activation):
-    """`x` clamped to the range from `min_val` to `max_val`."""
+    """`x` clamped to the range from `min_val` to `max_val`.
+
+    The element type must be able to represent both, after an integer type has truncated them: the versions of PyTorch differ on others.
+    """
 
     name = "hardtanh"
     x = Input(NUMBERS)

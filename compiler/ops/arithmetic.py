@@ -18,7 +18,7 @@ from .broadcast import broadcast
 from .kinds import SCALAR
 from .operand import Input
 from .promotion import Scalar, result_type
-from .scalars import conversion_warnings, require_exact_scalar, scalar_warnings, wrap_scalar
+from .scalars import conversion_warnings, require_bound, require_exact_scalar, wrap_scalar
 
 
 class BinaryOperator(Operator):
@@ -198,7 +198,10 @@ class Minimum(Pair):
 
 
 class Clamp(Operator):
-    """`x` clamped to the range from `min` to `max`, one of which may be left out."""
+    """`x` clamped to the range from `min` to `max`, one of which may be left out.
+
+    The result's element type must be able to represent each: the versions of PyTorch differ on others.
+    """
 
     name = "clamp"
     pointwise = True
@@ -216,9 +219,5 @@ class Clamp(Operator):
         if dtype == BOOL:
             raise OperatorError(NeedsNumber(self.name, x), given.at("x"))
         for name, value in bounds.items():
-            require_exact_scalar(self.name, x.with_dtype(dtype), value, name)
+            require_bound(self.name, x.with_dtype(dtype), value, name)
         return (x.with_dtype(dtype),)
-
-    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
-        (x,) = self.infer(given)
-        return scalar_warnings(self.name, x, min=self.min, max=self.max)

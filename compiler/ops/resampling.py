@@ -215,6 +215,7 @@ class GridSample(Operator):
     """Samples an image at positions: the grid's last axis has the coordinates, x first, from -1 at one edge of the image to 1 at the other.
 
     `align_corners` takes the edges to be the centres of the outermost elements. Beyond them, `padding_mode` applies.
+    `bicubic` needs two spatial axes: with three, neither ONNX nor every version of PyTorch has it.
     """
 
     name = "grid_sample"

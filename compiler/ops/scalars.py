@@ -53,6 +53,14 @@ def require_exact_scalar(operator: str, x: TensorType, value: Scalar | None, nam
         raise OperatorError(ScalarDoesNotFit(operator, str(value), x), argument(name))
 
 
+def require_bound(operator: str, x: TensorType, value: Scalar, name: str) -> None:
+    """Refuses a bound outside the element type of `x`; also a negative one of an unsigned type, which some versions of PyTorch count from
+    the type's end and others take as no bound."""
+    negative = x.dtype.kind == "uint" and not isinstance(value, SymDim) and value < 0
+    if negative or cast_scalar(value, x.dtype) is None:
+        raise OperatorError(ScalarDoesNotFit(operator, str(value), x), argument(name))
+
+
 def conversion_warnings(
     operator: str, x: TensorType, taken: Mapping[str, tuple[Scalar | None, Scalar | None]]
 ) -> tuple[tuple[Problem, Location], ...]:

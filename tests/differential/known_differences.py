@@ -21,12 +21,14 @@ Types = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 class Deliberate(Record):
-    """A refusal on purpose, with this code, of those uses for which `when` holds; without operators, of any."""
+    """A refusal on purpose, with this code, of those uses for which `when` holds; without operators, of any. `since`: the first version of
+    PyTorch that takes them, where netc allows older ones that do not."""
 
     operators: tuple[str, ...]
     code: str
     when: Callable[[Use], bool]
     why: str
+    since: str = ""
 
 
 NO_ELEMENTS = "a result without elements is an error"
@@ -133,6 +135,17 @@ def _slides(use: Use) -> bool:
     return _argument(use, "window") is not None and (not _argument(use, "causal") or len(lengths) > 1)
 
 
+def _outside(use: Use) -> bool:
+    """A bound beyond the least or the greatest number of a type of integers."""
+    low, high = use.inputs[0].dtype.limits
+    bounds = [value for _, value in use.args if not isinstance(value, bool)]
+    return use.inputs[0].dtype.is_integer and any(not low <= value <= high for value in bounds)
+
+
+def _cubic_in_three_axes(use: Use) -> bool:
+    return use.inputs[0].rank == 5 and _argument(use, "mode") == "bicubic"
+
+
 # --- the table -------------------------------------------------------------------------------------------------------------------
 
 BINARY = tuple(name for name, cls in Operator.registry.items() if "other" in cls.signature)
@@ -140,6 +153,14 @@ _NORMS = ("group_norm", "instance_norm", "layer_norm", "rms_norm")
 
 TABLE = (
     Deliberate((), "too-large", _beyond_64_bits, "PyTorch makes a fraction of a whole number that no tensor can hold: write `1e19`"),
+    Deliberate(
+        ("clamp",),
+        "scalar-does-not-fit",
+        _outside,
+        "before 2.15 PyTorch refuses a bound outside the type, or counts a negative one from the end of an unsigned type",
+    ),
+    Deliberate(("hardtanh",), "bad-argument", _outside, "before 2.15 PyTorch refuses a negative limit of an unsigned type", since="2.15"),
+    Deliberate(("grid_sample",), "bad-argument", _cubic_in_three_axes, "neither ONNX nor PyTorch before 2.15 has it", since="2.15"),
     Deliberate(
         ("dropout", "alpha_dropout", "channel_dropout", "drop_path"),
         "needs-float",

@@ -131,6 +131,8 @@ REFUSED: list[tuple[str, str]] = [
     ("input 3 -> hardtanh 1 1", "bad-argument"),
     ("input 3 -> hardtanh max_val=-2", "bad-argument"),
     ("input 3 uint8 -> hardtanh", "bad-argument"),
+    ("input 3 uint8 -> hardtanh (-1.5) 1", "bad-argument"),
+    ("input 3 uint8 -> hardtanh 0 256", "scalar-does-not-fit"),
     ("input 3 int8 -> hardtanh (-200) 1", "scalar-does-not-fit"),
     ("input 3 float16 -> hardtanh (-1e6) 1", "scalar-does-not-fit"),
     ("input 3 float16 -> hardshrink 1e6", "scalar-does-not-fit"),

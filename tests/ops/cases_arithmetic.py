@@ -89,8 +89,8 @@ CASES: list[str] = [
     *[f"x = input [3] uint8; x {sign} (-1)" for sign in _SIGNS],
     *[f"x = input [3] int8; x * 0 + 2 -> {name} 300 reverse=true" for name in ("floor_div", "remainder", "pow", "sub")],
     "x = input [3] int32; x + 1099511627776",
-    "x = input [3] uint8; x * 100 -> clamp min=-156",
-    "x = input [3] uint8; x * 100 -> clamp (-5) max=-1",
+    "x = input [3] uint8; x * 100 -> clamp 50 max=255",
+    "x = input [3] uint8; x * 100 -> clamp min=-0.5",
     *[f"x = input [3] float16; x * 0.001 {sign} 1e6" for sign in ("+", "-", "*", "/")],
 ]
 
@@ -115,6 +115,10 @@ REFUSED: list[tuple[str, str]] = [
     ("x = input [3] float16; x ** 1e6", "scalar-does-not-fit"),
     ("x = input [3] int8; x ** 300", "scalar-does-not-fit"),
     ("x = input [3] int8; x -> clamp max=300", "scalar-does-not-fit"),
+    ("x = input [3] int8; x -> clamp min=-129", "scalar-does-not-fit"),
+    ("x = input [3] uint8; x -> clamp min=-1", "scalar-does-not-fit"),
+    ("x = input [3] uint8; x -> clamp 0 256", "scalar-does-not-fit"),
+    ("x = input [3] uint8; x -> clamp (-5) max=-1", "scalar-does-not-fit"),
     ("x = input [3]; x -> add", "operand-count"),
     ("a = input [3]; b = input [3]; (a, b) -> add 2", "operand-count"),
     ("a = input [3]; b = input [3]; (a, b) -> add reverse=true", "bad-argument"),

@@ -35,6 +35,8 @@ def test_types_and_shapes(kind: type[Activation]) -> None:
             expected: TensorType | None = TensorType(DTYPES[str(y.dtype).removeprefix("torch.")], tuple(y.shape))
         except RuntimeError:
             expected = None
+        if kind is Hardtanh and dtype.kind == "uint":
+            expected = None  # whatever the version of PyTorch makes of a limit of -1 there
         assert found == expected, dtype
 
 

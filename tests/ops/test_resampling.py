@@ -127,6 +127,8 @@ def test_grids_are_those_of_pytorch() -> None:
             wanted = tuple(F.grid_sample(torch.zeros(shape), torch.zeros(grid), mode=mode, align_corners=False).shape)
         except RuntimeError:
             wanted = None
+        if mode == "bicubic" and len(shape) == 5:
+            wanted = None  # newer versions of PyTorch take it, which netc does not
         assert inferred(GridSample(mode=mode), shape, grid) == wanted, (shape, grid, mode)
 
 
