@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def command(*words: str) -> None:
-    """Runs netc as a person would."""
+    """Runs netc as a command."""
     print("$ netc", *words, flush=True)
     subprocess.run([sys.executable, "-m", "netc", *words], cwd=ROOT, check=True)
     print(flush=True)

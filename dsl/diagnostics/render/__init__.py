@@ -1,4 +1,4 @@
-"""Diagnostics as text for a person, as one line for an editor, as JSON for a program."""
+"""Renders diagnostics: as text, as one line for an editor, or as JSON."""
 
 from .plain import render_short, sort_and_dedupe, summary, to_json
 from .text import render_text

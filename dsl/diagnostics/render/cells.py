@@ -1,6 +1,6 @@
 """Text as a terminal shows it: which characters are safe to print, and how many columns each takes.
 
-Always: what comes out holds no control character, so a text cannot move the cursor, change colours or reverse the reading direction.
+Always: the result contains no control character, so a text cannot move the cursor, change colours or reverse the reading direction.
 """
 
 from __future__ import annotations

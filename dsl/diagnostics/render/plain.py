@@ -12,7 +12,7 @@ Json = dict[str, object]
 
 
 def sort_and_dedupe(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """In the order of files (as first met) and places; what was said of one place is said once, whatever chain of blocks led there."""
+    """In the order of files (by first occurrence) and positions; without duplicates that differ only in their chains of blocks."""
     files: dict[str, int] = {}
     kept: dict[tuple[str, int, int, str, str], Diagnostic] = {}
     for one in diagnostics:
@@ -29,17 +29,17 @@ def summary(diagnostics: Iterable[Diagnostic]) -> str:
 
 
 def render_short(diagnostics: Iterable[Diagnostic]) -> str:
-    """`file:line:column: error[code]: message`, one a line."""
-    return "".join(f"{safe(place(d.span))}: {d.severity}[{d.code}]: {safe(d.message)}\n" for d in diagnostics)
+    """`file:line:column: error[code]: message`, one per line."""
+    return "".join(f"{safe(position(d.span))}: {d.severity}[{d.code}]: {safe(d.message)}\n" for d in diagnostics)
 
 
-def place(span: Span) -> str:
+def position(span: Span) -> str:
     line, column = span.file.position(span.start)
     return f"{span.file.name}:{line}:{column}"
 
 
 def to_json(diagnostics: Iterable[Diagnostic]) -> list[Json]:
-    """Plain values; lines and columns count from 1, an end is the place behind the last character."""
+    """Plain values; lines and columns are numbered from 1, and an end is after the last character."""
     return [_diagnostic(one) for one in diagnostics]
 
 

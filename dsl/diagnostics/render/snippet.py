@@ -1,4 +1,4 @@
-"""The lines of a file a diagnostic speaks of, with what is said drawn under them.
+"""The source lines of a diagnostic, annotated with its labels.
 
 In: marked spans of one file. Out: lines of text without the gutter, each with the number of its source line or None.
 """
@@ -9,7 +9,7 @@ from ...record import Record
 from ...source import SourceFile, Span
 from .cells import cells
 
-# What a line is cut to where it is longer than the terminal
+# Replaces the parts of a line that is longer than the terminal
 ELLIPSIS = "..."
 
 
@@ -85,7 +85,7 @@ def _line_rows(file: SourceFile, number: int, pieces: list[Piece], width: int) -
     underline = "".join(marks)
     rows = [SnippetRow(number, text)]
     spoken = [piece for piece in placed if piece.text]
-    # The rightmost label stands behind the marks if nothing is marked behind it
+    # The rightmost label is on the line of the marks if nothing is marked after it
     if spoken and max(piece.end for piece in placed) == spoken[-1].end:
         last = spoken.pop()
         rows.append(SnippetRow(None, f"{underline} {last.text}", underline + (" " + _colour(last) * len(last.text))))

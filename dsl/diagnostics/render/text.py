@@ -1,4 +1,4 @@
-"""Diagnostics for a person: title, snippet, chain of blocks, notes, help; in colours if asked for."""
+"""Diagnostics as text: title, snippet, chain of blocks, notes, help; optionally in colours."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterable
 from ...source import SourceFile, Span
 from ..model import CallSite, Diagnostic
 from .cells import safe
-from .plain import place, summary
+from .plain import position, summary
 from .snippet import Annotation, SnippetRow, draw
 
 DEFAULT_WIDTH = 120
-# Of a chain longer than this only the two ends are shown
+# Only both ends of a longer chain are shown
 MAX_FRAMES = 6
 
 _BOLD, _RED, _YELLOW, _BLUE, _RESET = "\x1b[1m", "\x1b[1;31m", "\x1b[1;33m", "\x1b[1;34m", "\x1b[0m"
 
 
 def render_text(diagnostics: Iterable[Diagnostic], *, color: bool = False, width: int | None = None) -> str:
-    """Every diagnostic, an empty line behind each, and at the end how many there are. Of none, the empty text."""
+    """All diagnostics, each followed by an empty line, and their number at the end; an empty text if there are none."""
     shown = list(diagnostics)
     if not shown:
         return ""
@@ -69,7 +69,7 @@ class _Painter:
                 self._put("=", f"... {len(hidden)} more ...")
 
     def _snippet(self, arrow: str, span: Span, annotations: list[Annotation]) -> None:
-        self.lines.append(f"{' ' * self.gutter}{self._in(_BLUE, arrow)} {safe(place(span))}")
+        self.lines.append(f"{' ' * self.gutter}{self._in(_BLUE, arrow)} {safe(position(span))}")
         if not _has_text(span.file):
             return
         self._put("|", "")
@@ -84,8 +84,8 @@ class _Painter:
         else:
             self._put("|", self._marked(row))
 
-    def _put(self, sign: str, text: str) -> None:
-        self.lines.append(f"{' ' * self.gutter} {self._in(_BLUE, sign)} {text}")
+    def _put(self, symbol: str, text: str) -> None:
+        self.lines.append(f"{' ' * self.gutter} {self._in(_BLUE, symbol)} {text}")
 
     def _in(self, style: str, text: str) -> str:
         return f"{style}{text}{_RESET}" if self.color and text else text
