@@ -11,6 +11,7 @@ entry keeps the different values among the first `KEPT` evaluations, in order, a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 from netc.dsl import ast
 from netc.dsl.record import Record
@@ -18,9 +19,13 @@ from netc.dsl.source import SourceFile, Span
 
 from ..dims import SymDim
 from ..ir.graph import Value
-from ..ir.types import DType, TensorType
+from ..ir.types import DType
 from .scopes.scope import Binding, BlockDef, FnDef, LazyLet, SharedDef, StageClosure
-from .scopes.values import CONST_TYPES, Operand, OperatorRef, TensorTuple, Unknown
+from .scopes.values import CONST_TYPES, UNKNOWN, Operand, OperatorRef, TensorTuple, Unknown
+
+_NameNote = tuple[Span, str, Binding | None, Span | None, str]
+_StageNote = tuple[Span, object]
+_Place = tuple[str, int, int, int]
 
 KEPT = 64
 """The evaluations of one text whose values are looked at."""
@@ -51,11 +56,39 @@ class StageResult(Record):
     count: int
 
 
-class Index(Record):
-    """All references and stages, in the order of the text."""
+class Index:
+    """All references and stages, in the order of the text. Both are computed from the notes at the first use."""
 
-    references: tuple[Reference, ...]
-    stages: tuple[StageResult, ...]
+    def __init__(self, names: list[_NameNote], stages: list[_StageNote], counts: dict[int, int]) -> None:
+        self._names, self._stages, self._counts = names, stages, counts
+
+    @cached_property
+    def references(self) -> tuple[Reference, ...]:
+        found: dict[_Place, _Uses] = {}
+        for span, name, binding, definition, kind in self._names:
+            uses = found.setdefault(_place(span), _Uses(span, name))
+            uses.spans[id(span)] = span
+            uses.kind = uses.kind or kind or _kind(binding)
+            uses.definition = uses.definition or definition or (binding.declared if binding is not None else None)
+            uses.values += [binding.value] if binding is not None else []
+        return tuple([self._reference(found[place]) for place in sorted(found)])
+
+    def _reference(self, uses: _Uses) -> Reference:
+        count = sum(self._counts[key] for key in uses.spans)
+        definition = _name_within(uses.definition, uses.name)
+        return Reference(uses.span, uses.name, uses.kind or "name", definition, _different(uses.values), count)
+
+    @cached_property
+    def stages(self) -> tuple[StageResult, ...]:
+        found: dict[_Place, tuple[dict[int, Span], list[object]]] = {}
+        for span, result in self._stages:
+            spans, results = found.setdefault(_place(span), ({}, []))
+            spans[id(span)] = span
+            results.append(result)
+        return tuple([self._stage(*found[place]) for place in sorted(found)])
+
+    def _stage(self, spans: dict[int, Span], results: list[object]) -> StageResult:
+        return StageResult(next(iter(spans.values())), _different(results), sum(self._counts[key] for key in spans))
 
     def at(self, file: SourceFile, offset: int) -> Reference | None:
         """The identifier at an offset, or directly before it."""
@@ -64,7 +97,7 @@ class Index(Record):
 
     def uses(self, definition: Span) -> tuple[Reference, ...]:
         """Everything that refers to the name bound at `definition`, that name included."""
-        return tuple(r for r in self.references if r.definition == definition)
+        return tuple([r for r in self.references if r.definition == definition])
 
 
 class Recorder:
@@ -84,81 +117,50 @@ class Recorder:
         return None
 
 
-class _Note:
-    """What was noted of one text."""
-
-    __slots__ = ("bindings", "count", "definition", "kind", "name", "span")
-
-    def __init__(self, span: Span, name: str, definition: Span | None, kind: str) -> None:
-        self.span = span
-        self.name = name
-        self.definition = definition
-        self.kind = kind
-        self.bindings: list[Binding] = []
-        self.count = 0
-
-
 class IndexRecorder(Recorder):
-    """Keeps what it is given. Values are looked at in the end only: a file's `let` may not have one yet."""
+    """Keeps its notes. Values are looked at later: a file's `let` may not have one yet."""
 
     def __init__(self) -> None:
-        self._names: dict[int, _Note] = {}
-        self._stages: dict[int, tuple[Span, list[Operand]]] = {}
+        self._names: list[_NameNote] = []
+        self._stages: list[_StageNote] = []
+        self._counts: dict[int, int] = {}
+        """The number of notes for each span, by identity: the notes keep the spans alive."""
 
     def name(self, span: Span, name: str, binding: Binding | None, definition: Span | None = None, kind: str = "") -> None:
-        note = self._names.get(id(span))
-        if note is None:
-            if definition is None and binding is not None:
-                definition = binding.declared
-            self._names[id(span)] = note = _Note(span, name, definition, kind)
-        note.count += 1
-        if binding is not None and len(note.bindings) < KEPT:
-            note.bindings.append(binding)
+        count = self._counts.get(id(span), 0)
+        self._counts[id(span)] = count + 1
+        if count < KEPT:
+            self._names.append((span, name, binding, definition, kind))
 
     def bound(self, name: ast.Name, binding: Binding) -> None:
         self.name(name.span, name.name, binding, name.span)
 
     def stage(self, span: Span, result: Operand) -> None:
-        found = self._stages.get(id(span))
-        if found is None:
-            self._stages[id(span)] = (span, [result])
-        else:
-            found[1].append(result)
+        count = self._counts.get(id(span), 0)
+        self._counts[id(span)] = count + 1
+        if count < KEPT:
+            self._stages.append((span, result))
 
     def finish(self) -> Index:
-        return Index(tuple(_references(self._names.values())), tuple(_results(self._stages.values())))
+        return Index(self._names, self._stages, self._counts)
 
 
-def _references(notes: Iterable[_Note]) -> list[Reference]:
-    """One reference for each identifier: notes of equal spans are one."""
-    merged: dict[tuple[int, int, int], Reference] = {}
-    for note in notes:
-        span = note.span
-        values = [b.value for b in note.bindings]
-        kind = note.kind or next((k for k in map(_kind, values) if k), "name")
-        shown = _different(values)
-        key = (id(span.file), span.start, span.end)
-        earlier = merged.get(key)
-        if earlier is None:
-            merged[key] = Reference(span, note.name, kind, _name_within(note.definition, note.name), shown, note.count)
-            continue
-        merged[key] = Reference(
-            span,
-            note.name,
-            kind if earlier.kind == "name" else earlier.kind,
-            earlier.definition or _name_within(note.definition, note.name),
-            tuple(dict.fromkeys((*earlier.values, *shown))),
-            earlier.count + note.count,
-        )
-    return sorted(merged.values(), key=lambda r: (r.span.file.name, r.span.start, r.span.end))
+class _Uses:
+    """The notes of one identifier."""
+
+    __slots__ = ("definition", "kind", "name", "span", "spans", "values")
+
+    def __init__(self, span: Span, name: str) -> None:
+        self.span = span
+        self.name = name
+        self.kind = ""
+        self.definition: Span | None = None
+        self.values: list[object] = []
+        self.spans: dict[int, Span] = {}
 
 
-def _results(stages: Iterable[tuple[Span, list[Operand]]]) -> list[StageResult]:
-    merged: dict[tuple[int, int, int], tuple[Span, list[Operand]]] = {}
-    for span, results in stages:
-        merged.setdefault((id(span.file), span.start, span.end), (span, []))[1].extend(results)
-    found = [StageResult(span, _different(results[:KEPT]), len(results)) for span, results in merged.values()]
-    return sorted(found, key=lambda s: (s.span.file.name, s.span.start, s.span.end))
+def _place(span: Span) -> _Place:
+    return span.file.name, id(span.file), span.start, span.end
 
 
 def _name_within(definition: Span | None, name: str) -> Span | None:
@@ -189,9 +191,10 @@ def _shown(value: object) -> object | None:
     return value
 
 
-def _kind(value: object) -> str:
+def _kind(binding: Binding | None) -> str:
+    value = binding.value if binding is not None else UNKNOWN
     match value:
-        case Value() | TensorTuple() | TensorType():
+        case Value() | TensorTuple():
             return "tensor"
         case FnDef():
             return "function"

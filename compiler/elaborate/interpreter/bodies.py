@@ -9,7 +9,6 @@ from collections.abc import Callable, Hashable
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite
-from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ...errors.names import UnusedFlow
@@ -25,20 +24,32 @@ from ..scopes.values import UNKNOWN, Flow, TensorTuple, tensors
 from ..session import Session
 
 
-class BodySyntax(Record):
+class BodySyntax:
     """A body to elaborate.
 
     `run` elaborates its statements in a given scope. `name` and `kind` are those of its graph. `use` is where a block is used, and
     `arguments` are its compile-time arguments. `items` are the values that a loop iterates over, which are evaluated outside the body.
     """
 
-    node: ast.Node
-    run: Callable[[Scope], Flow]
-    name: str
-    kind: Kind = "sequence"
-    use: CallSite | None = None
-    arguments: dict[str, object] | None = None
-    items: Hashable = None
+    __slots__ = ("arguments", "items", "kind", "name", "node", "run", "use")
+
+    def __init__(
+        self,
+        node: ast.Node,
+        run: Callable[[Scope], Flow],
+        name: str,
+        kind: Kind = "sequence",
+        use: CallSite | None = None,
+        arguments: dict[str, object] | None = None,
+        items: Hashable = None,
+    ) -> None:
+        self.node = node
+        self.run = run
+        self.name = name
+        self.kind: Kind = kind
+        self.use = use
+        self.arguments = arguments
+        self.items = items
 
 
 def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: Session) -> Entry:

@@ -89,7 +89,8 @@ class _Iterations(Part):
         assert scope.frame is not None
         self._labels, self._node, self._scope, self._frame, self._inline = labels, node, scope, scope.frame, inline
         self._label = node.label if is_indexed(node.label) else None
-        self._name = "".join(p for p in node.label.parts if isinstance(p, str)) if node.label else self._frame.graph.name
+        name = "".join(p for p in node.label.parts if isinstance(p, str)) if node.label else self._frame.graph.name
+        self._body = BodySyntax(node.body, self._run_body, name)
         self._last: tuple[object, Entry] | None = None
         self._reported = len(self.session.diagnostics)
 
@@ -179,7 +180,7 @@ class _Iterations(Part):
         key = token(flow)
         if self._last is not None and not self._node.binders and self._last[0] == key:
             return self._last[1]
-        entry = elaborate_body(BodySyntax(self._node.body, self._run_body, self._name), flow, scope, self.session)
+        entry = elaborate_body(self._body, flow, scope, self.session)
         self._last = (key, entry)
         return entry
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from netc.dsl.record import Record, replace
+from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ...dims import SymDim, symbols
@@ -28,13 +28,16 @@ UNNAMED_INPUT = "input"
 """The name of an input that the text gives none."""
 
 
-class NodeText(Record):
+class NodeText:
     """What the text says of a node: its span, its label, where each argument is, and the shared stage that it is a use of."""
 
-    span: Span
-    label: str
-    locate: Locate
-    shared: SharedModule | None = None
+    __slots__ = ("label", "locate", "shared", "span")
+
+    def __init__(self, span: Span, label: str, locate: Locate, shared: SharedModule | None = None) -> None:
+        self.span = span
+        self.label = label
+        self.locate = locate
+        self.shared = shared
 
 
 def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: Session, text: NodeText) -> Flow:

@@ -70,8 +70,10 @@ def _result_span(body: ast.Body) -> Span:
 
 
 def _output_names(results: BodyResult, count: int, taken: set[str]) -> Iterable[str]:
-    """The names of the outputs: as bound, else `output`, or `output1` and so on for several. In an ONNX graph they must differ from those
-    of the inputs, `taken`: an input that is also an output gets a `_` appended."""
+    """The names of the outputs: as bound, else `output`, or `output1` and so on for several.
+
+    In an ONNX graph they must differ from those of the inputs, `taken`: an input that is also an output gets a `_` appended.
+    """
     taken = set(taken)
     names = results.names if len(results.names) == count else ("",) * count
     for index, name in enumerate(names):
