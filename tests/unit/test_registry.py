@@ -56,6 +56,5 @@ def test_what_runs() -> None:
     assert not isinstance(get_or_raise("torch"), Executable)
 
 
-@pytest.mark.xfail(reason="until the operators' targets are declared by the backends")
 def test_no_operator_knows_a_backend() -> None:
     assert not any(vars(operator).keys() & set(NAMES) for operator in (Operator, *Operator.registry.values()))

@@ -12,6 +12,7 @@ import pytest
 import netc
 import netc.analysis
 from netc.compiler.dims import Facts, symbol
+from netc.compiler.elaborate import Elaboration
 from netc.compiler.ir.graph import CallNode, Graph, OpNode, Program, SharedModule, Tie, Value
 from netc.compiler.ir.types import FLOAT32, TensorType
 from netc.compiler.ir.verify import GraphInvalid, verify
@@ -116,11 +117,11 @@ def test_deep_and_long_graphs() -> None:
     check(graph)
 
 
-def broken(*_: object, **__: object) -> tuple[Program, list[object]]:
+def broken(*_: object, **__: object) -> Elaboration:
     """An elaboration with a mistake: the output is made nowhere."""
     graph = model()
     graph.outputs = [value(4)]
-    return Program(graph, Facts.nothing(), ()), []
+    return Elaboration(Program(graph, Facts.nothing(), ()), [])
 
 
 def test_every_graph_is_verified_in_tests(monkeypatch: pytest.MonkeyPatch) -> None:
