@@ -1,4 +1,4 @@
-"""Options of all tests: golden files are written anew with `--update`, and then to be read."""
+"""Options of all tests: `--update` rewrites golden files, whose diff must then be read."""
 
 from __future__ import annotations
 
