@@ -1,22 +1,22 @@
-"""How long a deep model takes to become ONNX: `netc compile`, beside a script that makes the model in PyTorch and exports it."""
+"""The time to export a deep model to ONNX: `netc compile`, and a script that builds the model in PyTorch and exports it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.process import ROOT, Figures, Place
-from bench.table import Row, beside, middle
+from bench.process import ROOT, Figures, Sandbox
+from bench.table import Row, middle, side_by_side
 
 PEER = str(ROOT / "bench" / "peers" / "mlp_by_hand.py")
 LIMITS = {100: 5.0, 1000: 25.0}
-"""By the number of layers: how many times faster netc has to be."""
+"""The required speed-up of netc for a number of layers."""
 RUNS = 3
 
 
-def measure(place: Place) -> Iterator[Row]:
-    _beside(place, 1, 1)
+def measure(sandbox: Sandbox) -> Iterator[Row]:
+    _side_by_side(sandbox, 1, 1)
     for layers, limit in LIMITS.items():
-        pairs = _beside(place, layers, RUNS)
+        pairs = _side_by_side(sandbox, layers, RUNS)
         netc, peer = middle(pairs, lambda netc, peer: netc.wall), middle(pairs, lambda netc, peer: peer.wall)
         cpu = middle(pairs, lambda netc, peer: peer.cpu / netc.cpu)
         figures = f"{netc:.2f} s, torch.onnx.export {peer:.1f} s; CPU ratio {cpu:.0f}"
@@ -24,7 +24,7 @@ def measure(place: Place) -> Iterator[Row]:
         yield Row(f"ONNX of an MLP of {layers} layers", figures, times, limit, at_least=True)
 
 
-def _beside(place: Place, layers: int, runs: int) -> list[tuple[Figures, Figures]]:
-    spec = place.write(f"mlp{layers}.net", f"input 64 -> repeat {layers} {{ dense 64 relu }}\n")
-    netc = ("-m", "netc", "compile", spec, "-o", place.file("netc.onnx"))
-    return beside(place, netc, (PEER, str(layers), place.file("peer.onnx")), runs)
+def _side_by_side(sandbox: Sandbox, layers: int, runs: int) -> list[tuple[Figures, Figures]]:
+    spec = sandbox.write(f"mlp{layers}.net", f"input 64 -> repeat {layers} {{ dense 64 relu }}\n")
+    netc = ("-m", "netc", "compile", spec, "-o", sandbox.file("netc.onnx"))
+    return side_by_side(sandbox, netc, (PEER, str(layers), sandbox.file("peer.onnx")), runs)

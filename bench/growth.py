@@ -1,4 +1,4 @@
-"""How cost grows with depth: a pipeline of written stages, and one of repeated stages.
+"""The growth of costs with depth: a pipeline of stages written one by one, and one of repeated stages.
 
 A stage is `dense 8 relu`, which is two operators. The figures are the process's own (see own.py): what a pipeline costs above one of a
 single stage, in seconds of the processor and in peak memory, by stage. The ratio is that of the largest pipeline to the smallest.
@@ -10,14 +10,14 @@ import json
 from collections.abc import Callable, Iterator
 from statistics import median
 
-from bench.process import ROOT, Place
+from bench.process import ROOT, Sandbox
 from bench.table import Row
 
 OWN = str(ROOT / "bench" / "own.py")
 LIMIT = 1.5
 SMALL, MEDIUM, LARGE = 1_000, 10_000, 100_000
 ROUND = (SMALL, SMALL, MEDIUM, LARGE, SMALL)
-"""Sizes of the pipelines in the order of running: the small ones, which a passing load would change most, around the large one."""
+"""The sizes in the order of running: the small ones, which are most sensitive to load, before and after the large one."""
 ROUNDS = 3
 COMMANDS = {"check": ("check",), "PyTorch": ("compile", "--target", "torch", "-o"), "ONNX": ("compile", "--target", "onnx", "-o")}
 
@@ -32,25 +32,25 @@ def _repeated(stages: int) -> str:
 
 PIPELINES: dict[str, Callable[[int], str]] = {"written": _written, "repeated": _repeated}
 
-Told = dict[int, list[dict[str, float]]]
-"""By number of stages: what the processes told of themselves."""
+Reported = dict[int, list[dict[str, float]]]
+"""The measurements by number of stages, as reported by the processes."""
 
 
-def measure(place: Place) -> Iterator[Row]:
+def measure(sandbox: Sandbox) -> Iterator[Row]:
     for kind, text in PIPELINES.items():
-        single = place.write(f"{kind}1.net", text(1))
-        specs = {stages: place.write(f"{kind}{stages}.net", text(stages)) for stages in set(ROUND)}
+        single = sandbox.write(f"{kind}1.net", text(1))
+        specs = {stages: sandbox.write(f"{kind}{stages}.net", text(stages)) for stages in set(ROUND)}
         for command, words in COMMANDS.items():
-            ending = (place.file("out"),) if words[-1] == "-o" else ()
-            told: Told = {SMALL: [], MEDIUM: [], LARGE: []}
+            ending = (sandbox.file("out"),) if words[-1] == "-o" else ()
+            reported: Reported = {SMALL: [], MEDIUM: [], LARGE: []}
             for stages in ROUND * ROUNDS:
-                said = place.ask([OWN, single, specs[stages], *words, *ending])
-                told[stages].append(json.loads(said))
-            yield _row(f"{command}, {kind}: time", "µs", told, "seconds", 1e6)
-            yield _row(f"{command}, {kind}: memory", "bytes", told, "bytes", 1)
+                said = sandbox.ask([OWN, single, specs[stages], *words, *ending])
+                reported[stages].append(json.loads(said))
+            yield _row(f"{command}, {kind}: time", "µs", reported, "seconds", 1e6)
+            yield _row(f"{command}, {kind}: memory", "bytes", reported, "bytes", 1)
 
 
-def _row(what: str, unit: str, told: Told, figure: str, scale: float) -> Row:
-    each = {stages: median(one[figure] for one in all_) * scale / stages for stages, all_ in told.items()}
+def _row(what: str, unit: str, reported: Reported, figure: str, scale: float) -> Row:
+    each = {stages: median(one[figure] for one in all_) * scale / stages for stages, all_ in reported.items()}
     figures = ", ".join(f"{value:.0f}" for value in each.values())
     return Row(what, f"{unit} a stage: {figures}", each[LARGE] / each[SMALL], LIMIT)

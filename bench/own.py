@@ -1,4 +1,4 @@
-"""A process that tells its own figures: `python own.py SINGLE SPEC COMMAND...` runs the command of netc on both specs, one after the other.
+"""A process that measures itself: `python own.py SINGLE SPEC COMMAND...` runs the command of netc on both specs, one after the other.
 
 Out: a line of JSON with the `seconds` of the processor that the second one took, and the `bytes` by which it raised the peak of memory. The
 first one is the base: it has imported all there is to import.
@@ -14,7 +14,7 @@ import time
 from netc.cli import main
 
 KIBIBYTE = 1 if sys.platform == "darwin" else 1024
-"""What the system counts memory in."""
+"""The unit of the system's memory counter."""
 
 
 def measure(single: str, spec: str, command: str, *options: str) -> None:

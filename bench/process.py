@@ -1,4 +1,4 @@
-"""Processes of the benchmarks, and what they cost.
+"""Processes of the benchmarks, and their costs.
 
 In: the words of a Python command line. Out: its `Figures`. Always: netc and its peers run on the same Python in the same surroundings, with
 compiled modules and netc's grammar in a folder of the benchmark's own, which a first, unmeasured run fills.
@@ -20,18 +20,18 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Figures(NamedTuple):
-    """What a process took: seconds on the clock, seconds of the processors."""
+    """The cost of a process: wall-clock seconds and CPU seconds."""
 
     wall: float
     cpu: float
 
 
 class Failed(Exception):
-    """A measured process failed: there is nothing to report."""
+    """A measured process failed, so there is no result."""
 
 
-class Place:
-    """A folder for a run of the benchmarks, and the surroundings that its processes share."""
+class Sandbox:
+    """A temporary folder for a run of the benchmarks, and the environment that its processes share."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -46,19 +46,19 @@ class Place:
         return os.path.join(self.folder, name)
 
     def write(self, name: str, text: str) -> str:
-        """Writes a file here; gives its path."""
+        """Writes a file here and returns its path."""
         path = self.file(name)
         Path(path).write_text(text, encoding="utf-8")
         return path
 
     def run(self, words: Sequence[str]) -> Figures:
-        """Runs `python WORDS` here to its end."""
+        """Runs `python WORDS` here and waits for it."""
         before = time.perf_counter()
         usage = self._finish(self._start(words, subprocess.DEVNULL), words)
         return Figures(time.perf_counter() - before, usage)
 
     def ask(self, words: Sequence[str]) -> str:
-        """Runs `python WORDS` here; gives what it writes to standard output."""
+        """Runs `python WORDS` here and returns its standard output."""
         process = self._start(words, subprocess.PIPE)
         assert process.stdout is not None
         said = process.stdout.read().decode()
@@ -70,7 +70,7 @@ class Place:
             return subprocess.Popen([sys.executable, *words], cwd=self.folder, env=self.environment, stdout=output, stderr=errors)
 
     def _finish(self, process: subprocess.Popen[bytes], words: Sequence[str]) -> float:
-        """Waits for the process: its seconds of the processors."""
+        """Waits for the process and returns its CPU seconds."""
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
@@ -80,7 +80,7 @@ class Place:
 
 
 @contextmanager
-def place() -> Iterator[Place]:
-    """A place that is gone afterwards."""
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="netc-bench-") as folder:
-        yield Place(folder)
+        yield Sandbox(folder)

@@ -7,15 +7,15 @@ import sys
 from collections.abc import Callable, Iterator
 
 from bench import export, growth, startup
-from bench.process import Place, place
+from bench.process import Sandbox, sandbox
 from bench.table import Row, show
 
-BENCHMARKS: dict[str, Callable[[Place], Iterator[Row]]] = {m.__name__.rpartition(".")[2]: m.measure for m in (startup, export, growth)}
+BENCHMARKS: dict[str, Callable[[Sandbox], Iterator[Row]]] = {m.__name__.rpartition(".")[2]: m.measure for m in (startup, export, growth)}
 
 
 def main() -> int:
     """The exit code: 1 if a limit is missed and `--check` asks for it."""
-    parser = argparse.ArgumentParser(prog="python -m bench.run", description="Measures netc beside its peers.")
+    parser = argparse.ArgumentParser(prog="python -m bench.run", description="Compares netc with its peers.")
     parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help=f"{', '.join(BENCHMARKS)}; all of them unless named")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a limit is missed")
     asked = parser.parse_args()
@@ -23,7 +23,7 @@ def main() -> int:
     if unknown:
         parser.error(f"there is no benchmark {unknown[0]}: there are {', '.join(BENCHMARKS)}")
     rows: list[Row] = []
-    with place() as here:
+    with sandbox() as here:
         for name in asked.benchmarks or BENCHMARKS:
             for row in BENCHMARKS[name](here):
                 rows.append(row)

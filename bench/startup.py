@@ -1,11 +1,11 @@
-"""How long `netc check` makes one wait: the one-liner, beside a Python that does nothing but import Lark."""
+"""The start-up time of `netc check`: a one-line model, compared with a Python process that only imports Lark."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.process import Place
-from bench.table import Row, beside, middle
+from bench.process import Sandbox
+from bench.table import Row, middle, side_by_side
 
 NETC = ("-m", "netc", "check", "-e", "input 3 -> dense 2 sigmoid -> dense 1 sigmoid")
 PEER = ("-c", "import lark")
@@ -13,9 +13,9 @@ RUNS = 21
 LIMIT = 2.5
 
 
-def measure(place: Place) -> Iterator[Row]:
-    beside(place, NETC, PEER, 1)
-    pairs = beside(place, NETC, PEER, RUNS)
+def measure(sandbox: Sandbox) -> Iterator[Row]:
+    side_by_side(sandbox, NETC, PEER, 1)
+    pairs = side_by_side(sandbox, NETC, PEER, RUNS)
     netc, peer = middle(pairs, lambda netc, peer: netc.wall), middle(pairs, lambda netc, peer: peer.wall)
     cpu = middle(pairs, lambda netc, peer: netc.cpu / peer.cpu)
     figures = f"{netc * 1000:.0f} ms, importing lark {peer * 1000:.0f} ms; CPU ratio {cpu:.2f}"

@@ -1,4 +1,4 @@
-"""What the benchmarks report: a row for each limit, and the table of all."""
+"""The results of the benchmarks: a row for each limit, and the table of all rows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import NamedTuple
 
-from bench.process import Figures, Place
+from bench.process import Figures, Sandbox
 
 
 class Row(NamedTuple):
@@ -23,20 +23,20 @@ class Row(NamedTuple):
         return self.ratio >= self.limit if self.at_least else self.ratio <= self.limit
 
 
-def beside(place: Place, netc: Sequence[str], peer: Sequence[str], runs: int) -> list[tuple[Figures, Figures]]:
-    """Runs netc and its peer by turns, so that both meet the same load; which of them begins alternates too."""
+def side_by_side(sandbox: Sandbox, netc: Sequence[str], peer: Sequence[str], runs: int) -> list[tuple[Figures, Figures]]:
+    """Runs netc and its peer alternately, so that both have the same load; which of them is first alternates too."""
     pairs: list[tuple[Figures, Figures]] = []
     for turn in range(runs):
         if turn % 2:
-            second, first = place.run(peer), place.run(netc)
+            second, first = sandbox.run(peer), sandbox.run(netc)
         else:
-            first, second = place.run(netc), place.run(peer)
+            first, second = sandbox.run(netc), sandbox.run(peer)
         pairs.append((first, second))
     return pairs
 
 
 def middle(pairs: Sequence[tuple[Figures, Figures]], figure: Callable[[Figures, Figures], float]) -> float:
-    """The median of what `figure` makes of the pairs."""
+    """The median of `figure` over the pairs."""
     return median(figure(netc, peer) for netc, peer in pairs)
 
 

@@ -1,4 +1,4 @@
-"""Options of all tests: golden files are written anew with `--update`, and then to be read.
+"""Options of all tests: `--update` rewrites golden files, whose diff must then be read.
 
 Every graph that a test makes is verified, in this process and in those that it starts: NETC_DEBUG is set for all of them.
 """

@@ -1,4 +1,4 @@
-"""The peer of export.py: an MLP of as many layers as the first argument says, made in PyTorch, exported to the second."""
+"""The peer of export.py: an MLP with the number of layers of the first argument, built in PyTorch, exported to the second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `netc.compile` and `netc.compile_file` take, give and refuse."""
+"""Arguments, results and errors of `netc.compile` and `netc.compile_file`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is imported when: `import netc` and `netc check` must be quick."""
+"""Which modules `import netc` and `netc check` import: both must start quickly."""
 
 from __future__ import annotations
 

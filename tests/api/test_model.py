@@ -1,4 +1,4 @@
-"""What a `Model` gives: module, source, ONNX, session, files, summary."""
+"""The methods of a `Model`: module, source, ONNX, session, files, summary."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_summary() -> None:
     assert "T" in str(netc.compile("input [T, 4] -> dense 2").summary().totals.flops)
 
 
-def test_summary_names_rounded_fractions() -> None:
+def test_summary_names_rounded_quotients() -> None:
     model = netc.compile("input 3xHx8 -> conv 4 3x3 stride=2 padding=1 -> relu")
     text = str(model.summary())
     assert "[N, 4, H2, 4]" in text

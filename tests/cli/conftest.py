@@ -1,4 +1,4 @@
-"""The command line, called within this process, in a folder of its own."""
+"""Calls the command line in this process, in a temporary folder."""
 
 from __future__ import annotations
 

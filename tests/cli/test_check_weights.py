@@ -37,7 +37,7 @@ def test_fits(folder: Path, kind: type) -> None:
     assert check("w.npz")[0] == 0
 
 
-def test_tells_all_at_the_stages(folder: Path) -> None:
+def test_reports_all_at_the_stages(folder: Path) -> None:
     wrong = {**RIGHT, "fc2.weight": (2, 5), "fc3.bias": (2,)}
     del wrong["fc2.bias"]
     save_file({name: np.zeros(shape, np.float32) for name, shape in wrong.items()}, "w.safetensors")
@@ -61,7 +61,7 @@ def test_integers_are_no_weights(folder: Path) -> None:
 
 
 def test_only_the_header_is_read(folder: Path) -> None:
-    """A file of eight gigabytes of nothing: reading it would be noticed."""
+    """A sparse file of eight gigabytes: reading it would be noticed."""
     (folder / "m.net").write_text("input 40000 -> dense 50000 bias=false as fc\n")
     size = 40000 * 50000 * 4
     header = json.dumps({"fc.weight": {"dtype": "F32", "shape": [50000, 40000], "data_offsets": [0, size]}}).encode()

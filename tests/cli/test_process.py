@@ -1,4 +1,4 @@
-"""What only a process shows: streams, signals, exit codes."""
+"""Tests that need a process: streams, signals, exit codes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BAD = ["check", "-e", "input 3 -> dens 2"]
 
 
 def in_terminal(words: list[str], **environment: str) -> str:
-    """What a command shows in a terminal."""
+    """The output of a command in a terminal."""
     main, side = pty.openpty()
     process = subprocess.Popen([*NETC, *words], stdout=side, stderr=side, env={**os.environ, "TERM": "xterm", **environment})
     os.close(side)
@@ -39,7 +39,7 @@ def test_colours_only_in_a_terminal() -> None:
     assert b"\x1b[" not in subprocess.run([*NETC, *BAD], capture_output=True, check=False).stdout
 
 
-def test_a_pipe_that_nobody_reads() -> None:
+def test_a_pipe_without_a_reader() -> None:
     process = subprocess.Popen(
         [*NETC, "compile", "-e", "input 3 -> dense 2", "--emit", "graph"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

@@ -1,4 +1,4 @@
-"""docs/operators.md is what the declarations say now (`pytest tests/docs --update` writes it anew), and its examples compile."""
+"""docs/operators.md is up to date (`pytest tests/docs --update` rewrites it), and its examples compile."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The README is true: its specs are checked, its commands give what stands below them, its Python runs.
+"""The README is true: its specs are checked, its commands print the output shown, and its Python runs.
 
-`pytest tests/docs --update` writes the commands' output anew; read it before you commit it.
+`pytest tests/docs --update` rewrites the commands' output; read it before you commit it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def run(command: str, folder: Path) -> str:
 
 
 def played(session: str, folder: Path) -> str:
-    """A session of commands with the output they give now."""
+    """A session of commands with their current output."""
     return "".join(f"{line}\n{run(line[2:], folder)}" for line in session.splitlines() if line.startswith("$ "))
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the language's front end share."""
+"""Helpers of the tests of dsl."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netc.dsl.source import SourceFile, Span
 
 
 def plain(value: object) -> object:
-    """A tree as nested tuples, without its places: `("Name", "x")`."""
+    """A tree as nested tuples, without spans: `("Name", "x")`."""
     if isinstance(value, Record):
         fields = [getattr(value, name) for name in value.__match_args__]
         return (type(value).__name__, *(plain(field) for field in fields if not isinstance(field, Span)))
@@ -38,7 +38,7 @@ def pipeline(text: str) -> ast.Pipeline:
 
 
 def value(text: str) -> ast.Expr:
-    """The expression behind `let k = `."""
+    """The expression after `let k = `."""
     (item,) = read(f"let k = {text}").items
     assert isinstance(item, ast.Let)
     return item.value

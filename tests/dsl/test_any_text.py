@@ -35,8 +35,8 @@ def mutations(draw: st.DrawFn) -> str:
 def test_any_text(text: str) -> None:
     source = SourceFile("a.net", text)
     file, problems = parse(source)
-    for place in [one.span for one in problems] + [mark.span for one in problems for mark in one.marks]:
-        assert 0 <= place.start <= place.end <= len(text)
+    for span in [one.span for one in problems] + [mark.span for one in problems for mark in one.marks]:
+        assert 0 <= span.start <= span.end <= len(text)
     shown = render_text(problems) + render_text(problems, width=40) + render_short(problems)
     assert all(character == "\n" or character.isprintable() for character in shown)
     to_json(problems)

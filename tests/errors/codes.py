@@ -1,4 +1,4 @@
-"""Which codes there are: found in the source, so that none can be forgotten."""
+"""All codes, found in the source, so that none can be forgotten."""
 
 from __future__ import annotations
 

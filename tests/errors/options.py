@@ -1,4 +1,4 @@
-"""What the command line says beside an example: its first line may be a comment such as `# netc check model.net --set width=8`."""
+"""The command-line options of an example: its first line may be a comment such as `# netc check model.net --set width=8`."""
 
 from __future__ import annotations
 

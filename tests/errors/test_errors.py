@@ -1,7 +1,7 @@
-"""Every diagnostic as a person sees it: TOPIC/CASE.net beside TOPIC/CASE.err, the whole rendered text.
+"""Every diagnostic as users see it: TOPIC/CASE.net and its golden file TOPIC/CASE.err, the whole rendered text.
 
-`pytest tests/errors --update` writes the .err files anew; read them before you commit them. Files in folders are what cases use. The first
-line of a case may be a command, see options.py. Cases that are no text at all are made by test_made.py.
+`pytest tests/errors --update` rewrites the .err files; read them before you commit them. Files in folders are imported by cases. The first
+line of a case may be a command, see options.py. Cases that are not valid text are made by test_made.py.
 """
 
 from __future__ import annotations

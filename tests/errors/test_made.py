@@ -1,4 +1,4 @@
-"""Diagnostics that no text alone gives: of files that are no texts, of weights, of targets. Each is made here and run on the command line.
+"""Diagnostics that need more than a spec: binary files, weights, targets. Each case is made here and run on the command line.
 
 made/CASE.err is what the command writes on standard error; `--update` writes it anew.
 """

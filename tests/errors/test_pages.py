@@ -1,4 +1,4 @@
-"""The pages of docs/errors: the first ```net example of each gives its code, the second gives no diagnostic at all."""
+"""The pages of docs/errors: the first ```net example of each has its code, the second has no diagnostics."""
 
 from __future__ import annotations
 

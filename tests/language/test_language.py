@@ -1,16 +1,16 @@
-"""The chapters of this folder: every ```net example is checked, and what its comments claim is held against what netc says.
+"""The chapters of this folder: every ```net example is checked, and the claims in its comments are compared with netc's results.
 
     x -> dense 2      # is [N, 2]            the shape at the end of this line (checked by the language's own `is`)
-    x -> dens 2       # error: CODE          a diagnostic whose place begins on this line; also `warning` and `note`
+    x -> dens 2       # error: CODE          a diagnostic whose span begins on this line; also `warning` and `note`
     # names: stem.weight, stem.bias          the keys of the state dict, all of them, in any order
-    # params: 123                            the learned numbers
+    # params: 123                            the number of trainable parameters
     # input: tokens int64 [N, T]             each input or output, in order: its name and type
     # output: logits [N, T, 10]
     # model: resnet18                        the name of the model
 
-An example without `error`, `warning` or `note` must give no diagnostic at all. Behind ```net may stand `set=classes=5`, `dim=T=128`,
-`model=NAME`: what the command line is told; and `file=blocks/a.net`: then this is no example, but a file for the examples below it, which
-find it by `use`. Claims about diagnostics in such a file count for every example that reads it.
+An example without `error`, `warning` or `note` must have no diagnostics. Options of the command line may follow ```net: `set=classes=5`,
+`dim=T=128`, `model=NAME`. A fence with `file=blocks/a.net` is not an example, but a file that the examples below it can `use`. Claims about
+diagnostics in such a file apply to every example that reads it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FENCE = re.compile(r"^```net([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 class Example:
-    """One fence: its text, the words behind ```net, and the files above it."""
+    """One fence: its text, the words after ```net, and the files above it."""
 
     def __init__(self, words: str, text: str, files: dict[str, str]) -> None:
         pairs = [word.partition("=") for word in words.split()]

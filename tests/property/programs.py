@@ -1,7 +1,7 @@
-"""Random programs from a small grammar: they nearly always parse, and seldom mean anything.
+"""Random programs from a small grammar: they nearly always parse, and are seldom valid.
 
-In: a source of randomness. Out: a text. A few names stand for all kinds of things, so that each is used as every other: as a tensor, a
-number, a block, a function, a dimension.
+In: a source of randomness. Out: a text. The same few names are used for all kinds of things: tensors, numbers, blocks, functions and
+dimensions.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ BEGINNINGS = ("x = input 12", "x = input [T, 4]", "x = input 3x8x8", "x = input 
 
 EXAMPLES = [text for cls in Operator.registry.values() for text in cls.examples if '"' not in text]
 STAGES = sorted({stage.strip() for text in EXAMPLES for line in text.split(";") for stage in line.split("->")[1:]})
-"""Stages that are right behind some tensor."""
+"""Stages that are valid after some tensor."""
 
 
 class Writer:
-    """Writes one program. `depth` bounds how far things nest. Half of it is sound, so that errors stand deep inside."""
+    """Writes one program. `depth` limits the nesting. Half of it is valid, so that errors occur deep inside."""
 
     def __init__(self, random: Random) -> None:
         self.random = random

@@ -1,6 +1,6 @@
 """Any program gives a model or diagnostics, never an exception: mutated specs, and random programs that mostly parse.
 
-Besides, every place is inside its file, there is a program if and only if there is no error, and each message keeps to our manner.
+In addition, every span is inside its file, there is a program if and only if there is no error, and each message follows our style.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ def mutated(draw: st.DrawFn) -> str:
     return "".join(words)
 
 
-def places(one: Diagnostic) -> list[Span]:
+def spans(one: Diagnostic) -> list[Span]:
     return [one.span, *(m.span for m in one.marks), *(f.span for f in one.trace)]
 
 
-def refuse(analysis: Analysis) -> None:
-    """What must hold of every analysis."""
+def check_analysis(analysis: Analysis) -> None:
+    """Asserts the invariants of every analysis."""
     for one in analysis.diagnostics:
-        for place in places(one):
-            assert 0 <= place.start <= place.end <= len(place.file.text), one
+        for span in spans(one):
+            assert 0 <= span.start <= span.end <= len(span.file.text), one
         texts = [one.message, one.label, *one.notes, *one.help, *(m.text for m in one.marks), *(f.text for f in one.trace)]
         for text in texts:
             assert not NOISE.search(text), text
@@ -77,10 +77,10 @@ def analysed(text: str) -> Analysis:
 @QUIET
 @given(mutated())
 def test_mutated_specs(text: str) -> None:
-    refuse(analysed(text))
+    check_analysis(analysed(text))
 
 
 @QUIET
 @given(st.randoms(use_true_random=False))
 def test_random_programs(random: Random) -> None:
-    refuse(analysed(Writer(random).program()))
+    check_analysis(analysed(Writer(random).program()))

@@ -1,5 +1,5 @@
-"""Every spec in specs/ and specs/seed (the zoo has tests of its own): it compiles without a word, its three targets agree, it trains, and
-PyTorch's own compilers take it.
+"""Every spec in specs/ and specs/seed (the zoo has tests of its own): it compiles without diagnostics, its targets agree, it trains, and
+PyTorch's compilers accept it.
 """
 
 from __future__ import annotations

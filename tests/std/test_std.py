@@ -1,4 +1,4 @@
-"""The library that ships with netc: every block is used, from anywhere, and its targets agree."""
+"""The standard library: every block can be used from anywhere, and its PyTorch and ONNX results agree."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The models of the zoo: what stands on its own in the files of specs/, but for the shared blocks and the first examples.
+"""The models of the zoo: those in the files of specs/, except for the standard library and the first examples.
 
-Out: entries, in the order of folders, files and models; what the text alone tells of them. Always: a new file or model is among them.
+Out: entries, in the order of folders, files and models; and facts from the text only. Always: a new file or model is among them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SPECS = Path(__file__).parents[2] / "specs"
 _FIRST = ("vision", "text")
 _OTHERS = {"seed", "std"}
 IMAGE, LONGEST = 224, 512
-"""Where operations are counted, an image has so many rows and columns unless published otherwise, a sequence so many steps at most."""
+"""The sizes for counting operations: rows and columns of an image unless published otherwise, and the maximum steps of a sequence."""
 _IMAGES = {"ddpm_cifar10": 32}
 """Of models that are not torchvision's: the size of the images they were made for."""
 
@@ -68,7 +68,7 @@ def tree(spec: str) -> ast.File:
 
 
 def entries(spec: str) -> list[Entry]:
-    """The models that stand on their own in a file; the file itself, if it has no `model`."""
+    """The complete models of a file; the file itself, if it has no `model`."""
     return [Entry(spec, name) for name in complete_models(tree(spec)) or [Path(spec).stem]]
 
 
@@ -95,7 +95,7 @@ def sizes(model: netc.Model, image: int = IMAGE) -> dict[str, int]:
 
 
 def expects_params(entry: Entry) -> bool:
-    """Whether the model says how many parameters it has."""
+    """Whether the model asserts its number of parameters."""
     model = definition(entry)
     statements = model.body.statements if model else tree(entry.spec).items
     wanted = (s.condition.span.text for s in statements if isinstance(s, ast.ExpectCondition))

@@ -1,6 +1,6 @@
 """The text of a spec, as far as a model needs it: the other side of `reference`.
 
-In: an entry. Out: how many lines define the model and whatever it names, in its file and in those that it uses.
+In: an entry. Out: the number of lines that define the model and everything it names, in its file and in the imported ones.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ def lines(entry: Entry) -> int:
     found: dict[tuple[str, str], Span] = {}
     waiting = [((entry.spec, entry.model), model.span if model else tree(entry.spec).span)]
     while waiting:
-        place, span = waiting.pop()
-        if place not in found:
-            found[place] = span
-            waiting += _named(place[0], span)
+        key, span = waiting.pop()
+        if key not in found:
+            found[key] = span
+            waiting += _named(key[0], span)
     if model is None:  # then the definitions of the file have been counted with it
-        found = {place: span for place, span in found.items() if place[0] != entry.spec or place[1] == entry.model}
+        found = {key: span for key, span in found.items() if key[0] != entry.spec or key[1] == entry.model}
     return sum(1 for span in found.values() for line in span.text.splitlines() if line.strip() and not line.strip().startswith("#"))
 
 
 def _named(spec: str, span: Span) -> Iterator[tuple[tuple[str, str], Span]]:
-    """The definitions whose names stand in a part of a spec."""
+    """The definitions whose names occur in a part of a spec."""
     for word in set(_WORD.findall(span.text)):
-        for place in [(file, word) for file in (spec, *_used(spec, word))]:
-            if place in (known := _definitions(place[0])):
-                yield place, known[place]
+        for key in [(file, word) for file in (spec, *_used(spec, word))]:
+            if key in (known := _definitions(key[0])):
+                yield key, known[key]
 
 
 @cache

@@ -75,7 +75,7 @@ def check(
 ) -> None:
     """Raises AssertionError unless the spec is the reference.
 
-    `left_out` tells which names of the reference's state dict the spec leaves out on purpose. `call` runs the reference; otherwise it takes
+    `left_out` selects the names of the reference's state dict that the spec omits on purpose. `call` runs the reference; otherwise it takes
     the inputs by position.
     """
     ours = same_parameters(spec, model, reference, left_out=left_out, params=params)

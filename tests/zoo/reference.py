@@ -1,6 +1,6 @@
 """The source of a reference, as far as the model needs it.
 
-In: the module, and the name of the model. Out: how many lines of its package define the classes it is made of, the function of that
+In: the module, and the name of the model. Out: the number of lines of its package that define its classes, the function of that
 name which builds it, if there is one, and what all these name in their own files. What they import, and tables of published weights, do
 not count.
 """

@@ -33,7 +33,7 @@ PUBLISHED = {
 
 
 def pairs(vocabulary: int, end: int, size: int, *counts: tuple[int, int, int]) -> list[Inputs]:
-    """Texts, each with an end in another place, a second one at its very end, and a word like it in front; and images of that size."""
+    """Texts with the end token at different positions, also as the last token, with a similar token before it; and images of that size."""
     batches = []
     for count, length, pictures in counts:
         texts = tokens(vocabulary, (count, length))[0]["tokens"]

@@ -69,7 +69,7 @@ def of_the_encoder(name: str) -> bool:
 
 
 def test_small(tmp_path: Path) -> None:
-    """The longer texts reach beyond the farthest distance that is told apart."""
+    """The longer texts exceed the largest distance that has its own bucket."""
     torch.manual_seed(0)
     reference = scatter(transformers.T5ForConditionalGeneration(transformers.T5Config(**SIZES)))
     batches = pairs(96, (1, 7, 5), (3, 150, 140))
