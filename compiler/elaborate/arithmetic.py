@@ -180,7 +180,7 @@ def _compute(op: str, left: Any, right: Any, node: ast.Binary) -> Any:
 
 def _symbolic(op: str, left: Any, right: Any, node: ast.Binary) -> Any:
     if isinstance(left, float) or isinstance(right, float):
-        raise Failure(NoValue(op, "a symbolic dimension and a fraction do not mix at compile time"), node.span)
+        raise Failure(NoValue(op, "a symbolic dimension and a float cannot be combined at compile time"), node.span)
     if op == "**":
         if not isinstance(right, int) or not 0 <= right <= 8:
             raise Failure(NoValue(op, "a symbolic dimension takes powers from 0 to 8"), node.span)

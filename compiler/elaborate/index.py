@@ -10,8 +10,9 @@ entry keeps the different values among the first `KEPT` evaluations, in order, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
+from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.record import Record
@@ -24,7 +25,6 @@ from .scopes.scope import Binding, BlockDef, FnDef, LazyLet, SharedDef, StageClo
 from .scopes.values import CONST_TYPES, UNKNOWN, Operand, OperatorRef, TensorTuple, Unknown
 
 _NameNote = tuple[Span, str, Binding | None, Span | None, str]
-_StageNote = tuple[Span, object]
 _Place = tuple[str, int, int, int]
 
 KEPT = 64
@@ -59,19 +59,22 @@ class StageResult(Record):
 class Index:
     """All references and stages, in the order of the text. Both are computed from the notes at the first use."""
 
-    def __init__(self, names: list[_NameNote], stages: list[_StageNote], counts: dict[int, int]) -> None:
+    def __init__(self, names: list[Any], stages: list[Any], counts: dict[int, int]) -> None:
         self._names, self._stages, self._counts = names, stages, counts
 
     @cached_property
     def references(self) -> tuple[Reference, ...]:
         found: dict[_Place, _Uses] = {}
-        for span, name, binding, definition, kind in self._names:
+        for span, name, binding, definition, kind in self._name_notes():
             uses = found.setdefault(_place(span), _Uses(span, name))
             uses.spans[id(span)] = span
             uses.kind = uses.kind or kind or _kind(binding)
             uses.definition = uses.definition or definition or (binding.declared if binding is not None else None)
             uses.values += [binding.value] if binding is not None else []
         return tuple([self._reference(found[place]) for place in sorted(found)])
+
+    def _name_notes(self) -> Iterator[_NameNote]:
+        return zip(*(self._names[i::5] for i in range(5)), strict=True)
 
     def _reference(self, uses: _Uses) -> Reference:
         count = sum(self._counts[key] for key in uses.spans)
@@ -81,7 +84,7 @@ class Index:
     @cached_property
     def stages(self) -> tuple[StageResult, ...]:
         found: dict[_Place, tuple[dict[int, Span], list[object]]] = {}
-        for span, result in self._stages:
+        for span, result in zip(self._stages[::2], self._stages[1::2], strict=True):
             spans, results = found.setdefault(_place(span), ({}, []))
             spans[id(span)] = span
             results.append(result)
@@ -118,11 +121,14 @@ class Recorder:
 
 
 class IndexRecorder(Recorder):
-    """Keeps its notes. Values are looked at later: a file's `let` may not have one yet."""
+    """Keeps its notes, one after another in flat lists: a tuple for each would double the work of the garbage collector.
+
+    Values are looked at later: a file's `let` may not have one yet.
+    """
 
     def __init__(self) -> None:
-        self._names: list[_NameNote] = []
-        self._stages: list[_StageNote] = []
+        self._names: list[Any] = []
+        self._stages: list[Any] = []
         self._counts: dict[int, int] = {}
         """The number of notes for each span, by identity: the notes keep the spans alive."""
 
@@ -130,7 +136,7 @@ class IndexRecorder(Recorder):
         count = self._counts.get(id(span), 0)
         self._counts[id(span)] = count + 1
         if count < KEPT:
-            self._names.append((span, name, binding, definition, kind))
+            self._names += (span, name, binding, definition, kind)
 
     def bound(self, name: ast.Name, binding: Binding) -> None:
         self.name(name.span, name.name, binding, name.span)
@@ -139,7 +145,7 @@ class IndexRecorder(Recorder):
         count = self._counts.get(id(span), 0)
         self._counts[id(span)] = count + 1
         if count < KEPT:
-            self._stages.append((span, result))
+            self._stages += (span, result)
 
     def finish(self) -> Index:
         return Index(self._names, self._stages, self._counts)
@@ -184,8 +190,9 @@ def _shown(value: object) -> object | None:
     match value:
         case Value(type=type_):
             return type_
-        case TensorTuple(values=values):
-            return tuple(v.type for v in values)
+        case TensorTuple(values=values, extras=node):
+            types = tuple([v.type for v in (values if node is None else node.outputs)])
+            return types[0] if node is not None and len(types) == 1 else types
         case FnDef() | BlockDef() | SharedDef() | StageClosure() | OperatorRef() | LazyLet() | Unknown():
             return None
     return value

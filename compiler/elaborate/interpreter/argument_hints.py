@@ -26,7 +26,7 @@ def list_hint(owner: str, slots: Sequence[Arg[Any]], positional: tuple[ast.Expr,
         return ""
     before, items = positional[: len(slots) - 1], positional[len(slots) - 1 :]
     written = [*(e.span.text for e in before), f"[{', '.join(e.span.text.strip('()') for e in items)}]"]
-    return f"several values stand in a list: `{owner} {' '.join(written)}`"
+    return f"write several values as a list: `{owner} {' '.join(written)}`"
 
 
 def example_of(cls: type[Operator]) -> str:
@@ -40,10 +40,10 @@ def misplaced_hint(cls: type[Operator], expr: ast.Expr, scope: Scope) -> str:
     if not isinstance(expr, ast.Name):
         return ""
     if cls.takes_activation and is_activation(expr.name):
-        return f"an activation stands last; with arguments, in parentheses: `({expr.name} ...)`"
+        return f"an activation comes last; with arguments, in parentheses: `({expr.name} ...)`"
     found = scope.find(expr.name)
     if found is not None and isinstance(found[0].value, (Value, TensorTuple)) and cls.arity()[1] != 1:
-        return f"a tensor comes to a stage by an arrow: `(..., {expr.name}) -> {cls.name}`"
+        return f"pass a tensor to a stage with an arrow: `(..., {expr.name}) -> {cls.name}`"
     return ""
 
 

@@ -103,7 +103,7 @@ class Arguments(Part):
     def _unknown(self, cls: type[Operator], keyword: ast.Keyword, known: list[str], scope: Scope) -> Failure:
         hint = ""
         if cls.takes_activation and self.interpreter.activation(keyword.value, scope):
-            hint = f"the word alone does it, behind the other arguments: `{keyword.value.span.text}`"
+            hint = f"write the activation without a name, after the other arguments: `{keyword.value.span.text}`"
         close = tuple(near(keyword.name, known))
         return Failure(UnknownArgument(cls.name, keyword.name, close, tuple(cls.signature), hint), keyword.name_span)
 
@@ -122,7 +122,7 @@ class Arguments(Part):
         if activation is not None and cls.takes_activation:
             return activation
         slots = sum(arg.positional for arg in cls.signature.values())
-        hint = extra_argument_hint(name) or "arguments without names stand before those with names"
+        hint = extra_argument_hint(name) or "arguments without names come before those with names"
         raise Failure(TooManyArguments(cls.name, slots, hint), name.span)
 
     def convert(self, owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope) -> Any:

@@ -94,7 +94,7 @@ class Blocks(Part):
             problem = failure.problem
             if not isinstance(problem, MissingArgument) or problem.name not in _heads(block.body):
                 raise
-            hint = f"what flows in is `in`, or a parameter with a shape: `block {problem.owner}({problem.name}: [...])`"
+            hint = f"the input is `in`, or a parameter with a shape: `block {problem.owner}({problem.name}: [...])`"
             raise Failure(replace(problem, hint=hint), failure.span, failure.marks) from None
 
     def _check_usable(self, node: ast.Apply, definition: Definition) -> None:

@@ -19,7 +19,7 @@ from ..scopes.labels import LabelAllocator
 from ..scopes.memo import Entry
 from ..scopes.pass_through import call_signature
 from ..scopes.scope import GraphFrame, Scope, token
-from ..scopes.ties import resolve
+from ..scopes.ties import resolve, tie_path
 from ..scopes.values import UNKNOWN, Flow, TensorTuple, tensors
 from ..session import Session
 
@@ -95,6 +95,8 @@ def finish(frame: GraphFrame, result: Flow, session: Session) -> Entry:
     for pending in frame.ties:
         with session.catching(frame.trace):
             resolve(pending, graph)
+            target, span = tie_path(pending.keyword.value), pending.keyword.value.span
+            session.index.name(span, target, None, frame.labels.taken.get(target), "label")
     values = tensors(result)
     graph.outputs = values or []
     many = isinstance(result, TensorTuple) and result.extras is None

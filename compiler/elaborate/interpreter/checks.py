@@ -43,7 +43,7 @@ class ShapeChecks(Part):
                 continue
             equal = self.session.facts.equal(size, real)
             if equal is None and real is not self.session.dims[BATCH]:
-                need = "the shape that is stated must be the shape that is"
+                need = "the stated shape must be the actual shape"
                 raise Failure(Unprovable("is", size, real, need, advice(size, real) or "", (0, 0)), item.span, marks)
             if not equal:
                 raise Failure(IsMismatch(text, value.type, axis), item.span, marks)

@@ -95,7 +95,7 @@ class Closures(Part):
         has_activation = isinstance(closure.stage, OperatorRef) and self._ends_in_activation(node.positional, scope)
         for slot, expr in zip(slots[len(positional) :], node.positional[: len(node.positional) - has_activation], strict=False):
             if slot in before:
-                raise Failure(ArgumentTwice(node.name, slot), expr.span, ((here, "given by name in what this stands for"),))
+                raise Failure(ArgumentTwice(node.name, slot), expr.span, ((here, "given by name in the stage that this refers to"),))
         keywords = (*(k for name, k in before.items() if name not in own), *node.keywords)
         activation: ast.Expr | None = node.activation
         if closure.activation is not None and activation is None and not has_activation:

@@ -127,7 +127,7 @@ class Expressions(Part):
         name = expr.value
         if not isinstance(name, ast.Name):
             value = self.evaluate(name, scope)
-            raise Failure(NotATensor(show_value(value), "`.shape`, `.channels` and the like are asked of a tensor"), name.span)
+            raise Failure(NotATensor(show_value(value), "`.shape`, `.channels` and so on are attributes of a tensor"), name.span)
         binding = self.lookup(name.name, name.span, scope)
         value = binding.value
         if isinstance(value, TensorTuple) and value.extras is not None:
@@ -137,7 +137,7 @@ class Expressions(Part):
         if not isinstance(value, Value):
             marks = ((binding.span, f"`{name.name}` is bound here"),) if binding.span is not None else ()
             found = show_value(value) if isinstance(value, CONST_TYPES) else f"the {describe(value)} `{name.name}`"
-            raise Failure(NotATensor(found, f"`.{expr.name}` is asked of a tensor"), name.span, marks)
+            raise Failure(NotATensor(found, f"`.{expr.name}` is an attribute of a tensor"), name.span, marks)
         return _attribute_of(value.type, expr)
 
     def _index(self, expr: ast.Index, scope: Scope) -> Any:

@@ -55,7 +55,7 @@ class Inputs(Part):
             if index and keyword.name == "batch":
                 raise Failure(ArgumentTwice("input", "batch"), keyword.span, ((node.keywords[0].span, "first here"),))
             if keyword.name != "batch":
-                hint = "the type stands bare behind the shape, as in `input 3 int64`" if keyword.name in ("dtype", "type") else ""
+                hint = "write the type without a name after the shape, as in `input 3 int64`" if keyword.name in ("dtype", "type") else ""
                 close = tuple(near(keyword.name, ["batch"]))
                 raise Failure(UnknownArgument("input", keyword.name, close, ("batch",), hint), keyword.name_span)
             batched = self._arguments.flag("input", keyword, scope)

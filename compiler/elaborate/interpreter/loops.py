@@ -67,7 +67,7 @@ class Loops(Part):
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             unknown = ", which is known only at run time" if isinstance(value, SymDim) else ""
             needed = "an integer of at least 0, a range or a list"
-            problem = NotANumber(f"what `{_keyword(node)}` goes through", needed, show_value(value) + unknown)
+            problem = NotANumber(f"what `{_keyword(node)}` iterates over", needed, show_value(value) + unknown)
             raise Failure(problem, node.over.span)
         if value > MAX_NODES:
             raise Failure(TooManyNodes(value, MAX_NODES), node.over.span)

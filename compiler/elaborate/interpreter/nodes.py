@@ -111,7 +111,7 @@ def check_arity(cls: type[Operator], inputs: list[Value], span: Span) -> None:
         names = list(cls.operands)
         hint = f"feed it a tuple: `({', '.join(names[:least])}) -> {cls.name}`" if least > 1 else ""
         if least == most == 1 and inputs:
-            hint = "go on with one of them, `(a, b) = ...`, or join them, as by `-> concat axis=1`"
+            hint = "continue with one of them, `(a, b) = ...`, or join them, for example by `-> concat axis=1`"
         marks = tuple((v.span, f"this is {v.type}") for v in inputs[:3])
         raise Failure(WrongTensors(cls.name, _format_arity(least, most, names), len(inputs), hint), span, marks)
 

@@ -36,7 +36,7 @@ class Patterns(Part):
         pattern, shape = tensor.parameter.pattern, tensor.value.type.shape
         ellipses = [i for i, item in enumerate(pattern) if isinstance(item, ast.Name) and item.name == "..."]
         if len(ellipses) > 1:
-            raise tensor.mismatch("`...` stands once in a pattern")
+            raise tensor.mismatch("`...` may occur once in a pattern")
         front = pattern[: ellipses[0]] if ellipses else pattern
         back = pattern[ellipses[0] + 1 :] if ellipses else ()
         fixed = (*front, *back)

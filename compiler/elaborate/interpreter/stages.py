@@ -64,7 +64,7 @@ class Stages(Part):
 
     def _apply(self, node: ast.Apply, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
         if node.name == "in":
-            raise Failure(NotAStage("in", "what flows into the body"), node.name_span)
+            raise Failure(NotAStage("in", "the input of the body"), node.name_span)
         named, node = self.resolve(node, scope)
         match named:
             case BlockDef():

@@ -26,21 +26,21 @@ def not_a_stage(node: ast.Apply, binding: Binding) -> Failure:
         hint = f"to feed a stage with several tensors, write a tuple: `(a, {name}) -> ...`"
         indexed = bool(node.positional) and node.positional[0].span.start == node.name_span.end
         if isinstance(value, TensorTuple):
-            hint = f"tensors of a tuple are named: `(first, rest...) = {name}`" if indexed else f"feed it to a stage: `{name} -> ...`"
+            hint = f"name the tensors of the tuple: `(first, rest...) = {name}`" if indexed else f"feed it to a stage: `{name} -> ...`"
             return Failure(NotAStage(name, "a tuple of tensors", hint), node.name_span, marks)
         if indexed:
-            hint = f"a part of a tensor is taken by a stage: `{name} -> select axis=1 index=0`, `{name} -> slice axis=1 stop=8`"
+            hint = f"take a part of a tensor with a stage: `{name} -> select axis=1 index=0`, `{name} -> slice axis=1 stop=8`"
         return Failure(NotAStage(name, "a tensor", hint), node.name_span, marks)
     if isinstance(value, FnDef):
         return Failure(NotAStage(name, "a compile-time function", "a function of tensors is a `block`"), node.name_span, marks)
-    return Failure(NotAStage(name, "a compile-time value", f"give it to a stage, as in `-> dense {name}`"), node.name_span, marks)
+    return Failure(NotAStage(name, "a compile-time value", f"use it as an argument, as in `-> dense {name}`"), node.name_span, marks)
 
 
 def unbound(node: ast.Apply, scope: Scope, session: Session) -> Failure:
     """The name is not bound."""
     name = node.name
     if name in BUILTINS:
-        hint = "of a tensor, ask `x.shape`, `x.rank`, `x.channels` or `x.features`"
+        hint = "a tensor has `x.shape`, `x.rank`, `x.channels` and `x.features`"
         return Failure(NotAStage(name, "a compile-time function", hint), node.name_span)
     if name in HABITS:
         return Failure(UnknownStage(name, hint=HABITS[name]), node.name_span)

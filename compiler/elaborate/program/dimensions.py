@@ -106,7 +106,7 @@ def _conditions(where: ast.Expr, scope: Scope, elaborator: Elaborator) -> Iterat
 def _side(side: ast.Expr, scope: Scope, elaborator: Elaborator) -> Dim:
     value = elaborator.evaluate(side, scope)
     if isinstance(value, bool) or not isinstance(value, (int, SymDim)):
-        raise Failure(BadWhere(f"{show_value(value)} is not a whole number"), side.span)
+        raise Failure(BadWhere(f"{show_value(value)} is not an integer"), side.span)
     return value
 
 

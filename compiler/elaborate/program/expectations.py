@@ -52,10 +52,10 @@ def _hints(expect: ast.ExpectCondition | ast.ExpectShape, measured: Mapping[str,
     except Failure as failure:
         if not isinstance(failure.problem, UnknownName) or failure.problem.near:
             raise
-        hint = "an `expect` can ask for " + " and ".join(f"`{name}`" for name in measured)
+        hint = "an `expect` can use " + " and ".join(f"`{name}`" for name in measured)
         match expect:
             case ast.ExpectCondition(condition=ast.Binary(op="==", left=ast.Name(name=name), right=ast.ListExpr(span=shape))):
-                hint = f"a shape is expected without a sign: `expect {name} {shape.text}`"
+                hint = f"write an expected shape without an operator: `expect {name} {shape.text}`"
         raise Failure(replace(failure.problem, hint=hint), failure.span, failure.marks) from None
 
 

@@ -21,8 +21,8 @@ class PendingTie(Record):
 
 
 def resolve(pending: PendingTie, graph: Graph) -> None:
-    """Finds the stage in the node's own graph, or in what that calls."""
-    path = _path(pending.keyword.value)
+    """Finds the stage in the node's own graph, or in a graph that it calls."""
+    path = tie_path(pending.keyword.value)
     found = route(graph, path)
     target = found[-1] if found and isinstance(found[-1], OpNode) else None
     span = pending.keyword.value.span
@@ -43,12 +43,13 @@ def resolve(pending: PendingTie, graph: Graph) -> None:
     pending.node.tie = Tie("weight", path, "weight", span)
 
 
-def _path(expr: ast.Expr) -> str:
+def tie_path(expr: ast.Expr) -> str:
+    """The path of labels that a `tie=` names."""
     match expr:
         case ast.String(_, text):
             return text
         case ast.Name(_, name):
             return name
         case ast.Attribute(_, value, name):
-            return join(_path(value), name)
+            return join(tie_path(value), name)
     raise Failure(NotANumber("`tie`", "the label of a stage", f"`{expr.span.text}`"), expr.span)
