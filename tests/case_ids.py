@@ -17,4 +17,9 @@ def case_id(text: str) -> str:
     line = " ".join(text.split())
     if len(line) <= LONGEST and line == text:
         return line
-    return f"{line[:LONGEST].rstrip()}~{sha256(text.encode()).hexdigest()[:6]}"
+    return f"{line[:LONGEST].rstrip()}~{digest(text)}"
+
+
+def digest(text: str) -> str:
+    """A few digits that follow from the text."""
+    return sha256(text.encode()).hexdigest()[:6]

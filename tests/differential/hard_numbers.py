@@ -38,7 +38,7 @@ def _with_infinities(x: Array) -> Array:
 SMALLEST = "smallest"
 KINDS: dict[str, Callable[[Array], Array]] = {
     "zero": np.zeros_like,
-    "constant": lambda x: np.full_like(x, -2.1179),  # a black image, scaled as for ImageNet
+    "constant": lambda x: np.full_like(x, 17.3),  # a blank image
     "far": lambda x: x + 1000,
     "nan": _with_nan,
     "infinite": _with_infinities,

@@ -16,10 +16,12 @@ diagnostics in such a file apply to every example that reads it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from case_ids import case_id, digest
 
 from netc.analysis import Analysis, Choice, analyse
 from netc.cli.values import parse_constant
@@ -31,6 +33,8 @@ CHAPTERS = [*sorted(HERE.glob("*.md")), *(HERE.parents[1] / name for name in ("d
 DIAGNOSTIC = re.compile(r"#\s*(error|warning|note):\s*([a-z-]+(?:,\s*[a-z-]+)*)\s*(?=#|$)")
 SHAPE = re.compile(r"#\s*is\s+(\[[^\]]*\])\s*$")
 FACT = re.compile(r"^\s*#\s*(names|params|input|output|model):\s*(.*?)\s*$", re.MULTILINE)
+ANY_FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^#+ (.+?)\s*$", re.MULTILINE)
 FENCE = re.compile(r"^```net([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -61,13 +65,28 @@ def examples() -> Iterator[object]:
     for chapter in CHAPTERS:
         text = chapter.read_text(encoding="utf-8")
         files: dict[str, str] = {}
+        named: list[tuple[str, Example]] = []
         for match in FENCE.finditer(text):
-            line = text.count("\n", 0, match.start()) + 2
             example = Example(match[1], match[2], files)
             if example.file is not None:
                 files[example.file] = example.text
             else:
-                yield pytest.param(example, id=f"{chapter.stem}:{line}")
+                named.append((f"{chapter.stem}: {heading(text, match.start())}: {first_line(match[2])}", example))
+        counts = Counter(name for name, _ in named)
+        for name, example in named:
+            yield pytest.param(example, id=name if counts[name] == 1 else f"{name} {digest(example.text)}")
+
+
+def heading(text: str, position: int) -> str:
+    """The last one before this position; what looks like one within a fence is a comment."""
+    prose = ANY_FENCE.sub("", text[:position])
+    return next(reversed(HEADING.findall(prose)), "")
+
+
+def first_line(text: str) -> str:
+    """That of the code, shortened: what an example is known by."""
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    return case_id(next(filter(None, lines), text))
 
 
 def claimed_diagnostics(source: SourceFile) -> set[tuple[str, int, str]]:
