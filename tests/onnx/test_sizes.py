@@ -1,4 +1,4 @@
-"""Sizes as numbers at run time: what ONNX Runtime and PyTorch compute from the shapes of the inputs is what Python makes of the same text."""
+"""Sizes as numbers at run time: what ONNX Runtime and PyTorch compute from the shapes of the inputs is what Python computes."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def test_a_session_refuses_what_a_where_excludes() -> None:
 def test_constants_of_the_same_bytes_keep_their_types() -> None:
     """Zero of float64 and of int64, one of int32 and the least float32 that is not zero."""
     text = "a = input 1 float64; b = input 1 int64; c = input 1 int32; d = input 1; out a * 0, b * 0, c + 1, d * 1.401298464324817e-45"
-    found = netc.compile(text).session()(np.full((1, 1), 3.0), np.full((1, 1), 3), np.full((1, 1), 3, np.int32), np.ones((1, 1), np.float32))
+    found = netc.compile(text).session()(
+        np.full((1, 1), 3.0), np.full((1, 1), 3), np.full((1, 1), 3, np.int32), np.ones((1, 1), np.float32)
+    )
     assert isinstance(found, dict)
     assert [array.dtype.name for array in found.values()] == ["float64", "int64", "int32", "float32"]
     assert [array.item() for array in found.values()][:3] == [0, 0, 4]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 import netc
 from netc.compiler.cost import Row, Summary, summary
 from netc.compiler.dims import show
@@ -49,7 +51,7 @@ def test_buffers_and_bytes() -> None:
 
 
 def test_all_results_of_an_operator_are_kept() -> None:
-    """A float32 and an int64 for each of 4 elements; the hidden state and the cell state of each of 2 layers, after 3 steps of 5 numbers."""
+    """A float32 and an int64 for each of 4 elements; 3 steps of 5 numbers, with the hidden and the cell state of each of 2 layers."""
     assert cost("(v, i) = input 4 -> sort; out v, i").totals.activation_bytes == 4 * 4 + 4 * 8
     assert cost("(y, h, c) = input [3, 4] -> lstm 5 layers=2; out y, h, c").totals.activation_bytes == 4 * (3 * 5 + 2 * 5 + 2 * 5)
 
@@ -66,6 +68,7 @@ def test_a_shared_stage_that_is_used_inside_counts_at_its_first_use() -> None:
     assert sum(row.parameters * row.times for row in found.rows) == found.totals.parameters == 4 * 20
 
 
+@pytest.mark.large
 def test_many_repeats_are_counted_at_once() -> None:
     found = cost("input 4 -> repeat 50_000 as layers { dense 4 relu }")
     assert found.totals.parameters == 50_000 * 20
