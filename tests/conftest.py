@@ -15,7 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 from hypothesis import settings
 
-CASES = 4
+CASES = 3
 """The number of cases of each test that `--quick` keeps: one case finds most of what all of them would find."""
 
 settings.register_profile("deterministic", derandomize=True, deadline=None, print_blob=False, database=None)
