@@ -15,10 +15,10 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo test zoo fuzz lint format bench clean
+.PHONY: help install demo test quick zoo fuzz mutants lint format bench clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+: .*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "netc needs Python 3.11 or later, and none was found; name one: make PYTHON=/path/to/python"; exit 1; }
@@ -34,14 +34,22 @@ demo: $(READY) ## check, compile and run a model; compare PyTorch with ONNX Runt
 test: $(READY) ## all tests
 	$(BIN)/python -m pytest
 
+quick: $(READY) ## a few cases of each test, in half a minute
+	$(BIN)/python -m pytest --quick
+
 zoo: $(READY) ## the models of the zoo against their references, all sizes; writes docs/zoo.md
 	$(BIN)/python -m pytest tests/zoo -m "zoo or not zoo" --numprocesses 0 --update
 
-N ?= 1000
+fuzz: N ?= 1000
 FUZZED := $(addprefix tests/differential/test_,generated.py boundary.py models.py)
 
 fuzz: $(READY) ## random uses of every operator and random models: make fuzz N=1000 (for each), other ones every time
 	N=$(N) HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest $(FUZZED)
+
+mutants: N ?= 200
+mutants: SEED ?= 0
+mutants: $(READY) ## random mistakes in the code, which tests must notice: make mutants N=200 SEED=0; writes build/mutants.md
+	PYTHONPATH=tests $(BIN)/python -m mutants --count $(N) --seed $(SEED) dsl compiler netc
 
 lint: $(READY) ## style, types and the import contract
 	@test -d netc/dsl || { echo "mypy and import-linter need the symbolic links in netc/: git config core.symlinks true && git checkout netc"; exit 1; }

@@ -7,7 +7,9 @@ import pty
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from time import sleep
 
 import pytest
 
@@ -58,6 +60,15 @@ def test_a_full_disk() -> None:
     assert done.stderr == "error: cannot write the output: no space left on device\n"
 
 
+def opened(path: Path, reader: subprocess.Popen[bytes]) -> int:
+    """The pipe, opened for writing once the process reads it."""
+    while reader.poll() is None:
+        with suppress(OSError):  # nobody reads it yet
+            return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        sleep(0.01)
+    raise AssertionError(f"it ended with {reader.returncode} before it opened {path}")
+
+
 def test_interrupted(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.net")
     process = subprocess.Popen(
@@ -66,9 +77,10 @@ def test_interrupted(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background inherits that it is ignored
     )
-    with open(tmp_path / "pipe.net", "w"):  # waits until the other side is opened too
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+    pipe = opened(tmp_path / "pipe.net", process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    os.close(pipe)
     assert process.returncode == 130
     assert b"Traceback" not in out + err
 

@@ -1,0 +1,89 @@
+"""What a run of tests reports: pytest plugins, used in processes of their own.
+
+`Recorder` notes which probes each test reaches, and how long it takes; `Selection` runs some tests, in a given order.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+from collections.abc import Generator
+from pathlib import Path
+from time import process_time
+from typing import Any
+
+import pytest
+
+HITS = "MUTANTS_HITS"
+SITE = f"""
+import atexit, builtins, os
+
+hits = set()
+builtins.__hit__ = hits.add
+
+@atexit.register
+def write():
+    with open(os.environ["{HITS}"], "a") as file:
+        file.write("".join(f"{{hit}} " for hit in hits))
+"""
+"""The sitecustomize.py of processes that tests start: these note the probes they reach in a file."""
+
+
+class Recorder:
+    """Runs every `of`-th test from number `share` on. `tests`: seconds of the processor and the probes reached, of those that pass."""
+
+    def __init__(self, share: int, of: int) -> None:
+        self.share, self.of = share, of
+        self.tests: dict[str, tuple[float, list[int]]] = {}
+        self.failed: set[str] = set()
+        self.imported: list[int] = []
+        self.elsewhere = Path(os.environ[HITS])
+        self.began = process_time()
+        self.collecting = 0.0
+        self.hits: set[int] = set()
+        builtins.__hit__ = self.hits.add  # type: ignore[attr-defined]
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = items[self.share :: self.of]
+        self.imported = sorted(self.hits)
+        self.collecting = process_time() - self.began
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        self.hits.clear()
+        self.elsewhere.write_text("")
+        began = process_time()
+        result = yield
+        self.hits.update(map(int, self.elsewhere.read_text().split()))
+        self.tests[item.nodeid] = (process_time() - began, sorted(self.hits))
+        return result
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.outcome != "passed":
+            self.failed.add(report.nodeid)
+
+    def summary(self) -> dict[str, Any]:
+        passed = {name: found for name, found in self.tests.items() if name not in self.failed}
+        return {"tests": passed, "failed": sorted(self.failed), "imported": self.imported, "collecting": self.collecting}
+
+
+class Selection:
+    """Runs the tests of these names, in this order."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.order = {name: index for index, name in enumerate(names)}
+        self.failure = ""
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = sorted((i for i in items if i.nodeid in self.order), key=lambda i: self.order[i.nodeid])
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and not self.failure:
+            self.failure = report.nodeid
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed and not self.failure:
+            self.failure = f"{report.nodeid} cannot be imported"
+
+    def summary(self) -> dict[str, Any]:
+        return {"failure": self.failure}
