@@ -43,10 +43,10 @@ def _shows(text: str, fault: Fault, kind: str, name: str) -> bool:
     if not any(op.name == name and fault.covers(op) for op in ops) or len({op.name for op in ops} - {"param", "table"}) > 1:
         return False
     targets = Targets(model)
-    if kind not in hard_numbers.kinds_for(targets) or targets.session is None:
+    if kind not in hard_numbers.kinds_for(targets) or not targets.sessions:
         return False
     try:
         hard_numbers.compare(targets, kind)
     except AssertionError as error:
-        return str(error).startswith("ONNX")
+        return str(error).startswith("onnx")
     return False
