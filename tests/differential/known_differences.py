@@ -30,14 +30,14 @@ class Deliberate(Record):
 
 
 NO_ELEMENTS = "a result without elements is an error"
-"""Whatever else is said of it."""
+EMPTY = frozenset(("empty-result", "wrong-argument"))
+"""How it is said: of the result, or of a size of 0 among the arguments."""
 
 
 def reason(use: Use, codes: tuple[str, ...], types: Types) -> str:
     """Why netc may refuse it with these codes, all of them; empty if it may not."""
-    if any(not prod(shape) for _, shape in types):
-        return NO_ELEMENTS
-    found = [next((entry.why for entry in TABLE if covers(entry, use, code)), "") for code in codes]
+    empty = any(not prod(shape) for _, shape in types)
+    found = [next((entry.why for entry in TABLE if covers(entry, use, code)), NO_ELEMENTS * (empty and code in EMPTY)) for code in codes]
     return "; ".join(found) if all(found) else ""
 
 
