@@ -198,8 +198,8 @@ def route(graph: Graph, path: str) -> list[Node]:
             continue
         if length == len(parts):
             return [node]
-        behind = route(node.graph, ".".join(parts[length:])) if isinstance(node, CallNode) else []
-        return [node, *behind] if behind else []
+        rest = route(node.graph, ".".join(parts[length:])) if isinstance(node, CallNode) else []
+        return [node, *rest] if rest else []
     return []
 
 

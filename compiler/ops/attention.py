@@ -116,7 +116,7 @@ class Attention(Operator):
     def _refuse_window(self, given: OpInputs) -> None:
         """Where there were fewer keys than queries, the last ones might see none."""
         if not self.causal:
-            needed = "goes only with `causal=true`"
+            needed = "requires `causal=true`"
             raise OperatorError(BadArgument(self.name, "window", str(self.window), needed), argument("window"))
         require_same_size(self.name, given, ("q", "k"), -2, "slide a window over queries and keys of shape", "their lengths (axis -2)")
 

@@ -80,4 +80,4 @@ def _check_number(operator: str, operand: Input[Scalar | None] | Input[None], gi
     if not (number or tensor or operand.optional):
         raise OperatorError(OperandCount(operator, "neither"), STAGE)
     if operand.either_side and args[REVERSE] and not number:
-        raise OperatorError(BadArgument(operator, REVERSE, "true", "goes only with a number"), argument(REVERSE))
+        raise OperatorError(BadArgument(operator, REVERSE, "true", "requires a number"), argument(REVERSE))

@@ -165,7 +165,7 @@ class Rearrange(Layout):
             if lost is not None:
                 raise OperatorError(PatternAxisLost(self.pattern, lost, side), argument("pattern"))
         if any(JOINED in group for group in pattern.left):
-            raise self._unreadable("on the left, `...` cannot stand in parentheses")
+            raise self._unreadable("on the left, `...` cannot be in parentheses")
         return pattern
 
     def _read(self) -> Pattern:
@@ -184,7 +184,7 @@ class Rearrange(Layout):
                 groups.append(tuple(inside))
                 inside = None
             elif token in ("(", ")"):
-                raise self._unreadable("its parentheses do not match" if token == ")" else "parentheses cannot stand in parentheses")
+                raise self._unreadable("its parentheses do not match" if token == ")" else "parentheses cannot be nested")
             elif token != "1" and token != ELLIPSIS and not token.isidentifier():
                 what = "the only number it can hold is 1" if token.isdigit() else f"`{token}` is no name of an axis"
                 raise self._unreadable(what)

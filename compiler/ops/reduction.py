@@ -117,7 +117,7 @@ class Prod(OverAxis):
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         if self.keepdim and self.axis is None:
-            raise OperatorError(BadArgument(self.name, "keepdim", "true", "goes only with `axis`"), argument("keepdim"))
+            raise OperatorError(BadArgument(self.name, "keepdim", "true", "requires `axis`"), argument("keepdim"))
         return super().rule(given)
 
     def element(self, dtype: DType) -> DType:

@@ -47,7 +47,7 @@ class Topk(_Order):
             raise OperatorError(BadArgument(self.name, "k", show(self.k), needed), argument("k"))
         if enough is None:
             need = f"axis {axis} of {show_shape(x.shape)} has {show(self.k)} elements"
-            raise OperatorError(UnprovableSize(need, "`topk` needs so many", at_most_text(self.k, size)), argument("k"))
+            raise OperatorError(UnprovableSize(need, "`topk` needs this many", at_most_text(self.k, size)), argument("k"))
         values = x if not x.rank else x.with_shape((*x.shape[:axis], self.k, *x.shape[axis + 1 :]))
         return values, values.with_dtype(INT64)
 

@@ -32,14 +32,14 @@ class Deliberate(Record):
 
 
 NO_ELEMENTS = "a result without elements is an error"
-"""Whatever else is said of it."""
+EMPTY = frozenset(("empty-result", "wrong-argument"))
+"""How it is said: of the result, or of a size of 0 among the arguments."""
 
 
 def reason(use: Use, codes: tuple[str, ...], types: Types) -> str:
     """Why netc may refuse it with these codes, all of them; empty if it may not."""
-    if any(not prod(shape) for _, shape in types):
-        return NO_ELEMENTS
-    found = [next((entry.why for entry in TABLE if covers(entry, use, code)), "") for code in codes]
+    empty = any(not prod(shape) for _, shape in types)
+    found = [next((entry.why for entry in TABLE if covers(entry, use, code)), NO_ELEMENTS * (empty and code in EMPTY)) for code in codes]
     return "; ".join(found) if all(found) else ""
 
 
@@ -104,7 +104,7 @@ def _undilated(use: Use) -> bool:
 
 
 def _masked(use: Use) -> bool:
-    """A mask of queries and keys, behind which one of the keys may stand."""
+    """A mask of queries and keys, which a mask of keys may follow."""
     tensors = use.inputs[: min(len(use.inputs) - _argument(use, "key_padding_mask"), 4)]
     return len(tensors) == 4 or (len(tensors) > 1 and tensors[-1].dtype.kind == "bool")
 
@@ -152,7 +152,7 @@ BINARY = tuple(name for name, cls in Operator.registry.items() if "other" in cls
 _NORMS = ("group_norm", "instance_norm", "layer_norm", "rms_norm")
 
 TABLE = (
-    Deliberate((), "too-large", _beyond_64_bits, "PyTorch makes a fraction of a whole number that no tensor can hold: write `1e19`"),
+    Deliberate((), "too-large", _beyond_64_bits, "PyTorch converts an integer that no tensor can hold to a float: write `1e19`"),
     Deliberate(
         ("clamp",),
         "scalar-does-not-fit",

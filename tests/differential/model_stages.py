@@ -1,6 +1,6 @@
 """Stages that keep the width of a tensor, for random models: those of any form, and those of one form.
 
-Out: texts, by form. Always: what they compute is defined and tame for any numbers that come in: what has poles stands behind a `sigmoid`,
+Out: texts, by form. Always: what they compute is defined and tame for any numbers that come in: operators with poles follow a `sigmoid`,
 and what jumps is not here, since rounding may then decide what comes out.
 """
 

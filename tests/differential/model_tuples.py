@@ -1,6 +1,6 @@
 """Statements on several tensors at once, for random models: they change places, are doubled, and pass through stages one by one.
 
-In: the tensors that a model has. Out: statements, and what they name. Always: which tensor stands where is worked out here, step by step,
+In: the tensors that a model has. Out: statements, and what they name. Always: the position of each tensor is computed here, step by step,
 as `repeat` would do it.
 """
 
@@ -76,7 +76,7 @@ class Tuples:
         return f"{unpacked}; {self.pick(('out {}', '({})')).format(', '.join(results))}", staged
 
     def _through(self, body: str, count: int, times: int) -> str:
-        """The stage that runs the body so many times."""
+        """The stage that runs the body that number of times."""
         label = self.pick(("", f" as {self.fresh('moved')}"))
         if times == 1:
             return self.pick(

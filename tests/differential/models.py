@@ -35,7 +35,7 @@ class Block(Record):
 
 
 class Writer(Tuples):
-    """Writes one model. `room`: how many stages may still come; `even`: the symbolic dimensions of which that is told."""
+    """Writes one model. `room`: how many stages may still come; `even`: the symbolic dimensions that are declared so."""
 
     def __init__(self, draw: st.DrawFn) -> None:
         self.draw = draw
@@ -89,7 +89,7 @@ class Writer(Tuples):
         self.tensors.append(Tensor(name, Form(kind, spaces[kind]), width))
 
     def _block(self) -> None:
-        """A residual around stages of a random width, or stages of the width that is told."""
+        """A residual around stages of a random width, or stages of the given width."""
         kind, name = self.pick((*KINDS, *(b.kind for b in self.blocks))), self.fresh("block")
         width = "in.channels" if kind == "image" else "in.features"
         inner = [b.name for b in self.blocks if b.kind == kind and b.keeps]
@@ -234,7 +234,7 @@ class Writer(Tuples):
         self._bind(name, f"{tensor.name} -> {there} -> {stage} -> {back}", form, tensor.width)
 
     def _projected(self, name: str, tensor: Tensor) -> None:
-        """What flows on as a tuple."""
+        """The tuple that is passed on."""
         form, width, self.room = tensor.form, self.pick(WIDTHS), self.room - 3
         if form.kind != "sequence":
             self._bind(name, f"{tensor.name} -> {self._weighted(form.kind, str(width))} -> is {self._shape(form, width)}", form, width)

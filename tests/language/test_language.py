@@ -71,7 +71,7 @@ def examples() -> Iterator[object]:
             if example.file is not None:
                 files[example.file] = example.text
             else:
-                named.append((f"{chapter.stem}: {heading(text, match.start())}: {first_line(match[2])}", example))
+                named.append((f"{chapter.stem}: {heading(text, match.start())}: {code(match[2])}", example))
         counts = Counter(name for name, _ in named)
         for name, example in named:
             yield pytest.param(example, id=name if counts[name] == 1 else f"{name} {digest(example.text)}")
@@ -83,10 +83,10 @@ def heading(text: str, position: int) -> str:
     return next(reversed(HEADING.findall(prose)), "")
 
 
-def first_line(text: str) -> str:
-    """That of the code, shortened: what an example is known by."""
+def code(text: str) -> str:
+    """That of an example on one line, shortened: what it is known by."""
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
-    return case_id(next(filter(None, lines), text))
+    return case_id("; ".join(filter(None, lines)))
 
 
 def claimed_diagnostics(source: SourceFile) -> set[tuple[str, int, str]]:

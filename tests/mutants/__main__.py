@@ -22,7 +22,7 @@ from .sites import Mutation, mutated, mutations, probed, statement_of
 
 WORKERS = 2
 PATIENCE = 40.0
-"""Seconds of the processor for a run, besides what its tests took before."""
+"""CPU seconds for a run, in addition to what its tests took before."""
 
 
 class Mutant(NamedTuple):

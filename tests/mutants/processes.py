@@ -25,7 +25,7 @@ ROOT = os.getcwd()
 """The tree around this process, which imports must not find."""
 MEMORY = 12 << 30
 WALL = 12
-"""A run may last so many times longer than the processor may work for it: the machine may be busy."""
+"""The wall-clock limit of a run as a multiple of its CPU limit: the machine may be busy."""
 
 
 class Plugin(Protocol):

@@ -1,4 +1,4 @@
-"""One-line models that compare, combine truth values and choose, and those that are refused."""
+"""One-line models that compare, combine booleans and choose, and those that are refused."""
 
 _NUMBERS = ("float32", "float64", "float16", "int64", "int32", "int16", "int8", "uint8")
 _ANY = (*_NUMBERS, "bool")
@@ -17,7 +17,7 @@ CASES: list[str] = [
     "x = input [3]; x -> le 0.5",
     "x = input [T] int64; x == T",
     "x = input [T] int64; x != 0",
-    # truth values
+    # booleans
     "a = input [3] bool; b = input [3]; (a, b) -> logical_and",
     "a = input [3] int8; b = input [3] uint8; (a, b) -> logical_or",
     "a = input [T, 3] bool; b = input [T, 1] bool; (a, b) -> logical_xor",

@@ -53,7 +53,7 @@ def test_types_of_a_tensor_and_a_number(kind: type[BinaryOperator], reverse: boo
     function = eval(f"lambda a, b: a {kind.symbol} b")
     for a, scalar in product(TYPES, SCALARS):
         if kind is Pow and a.dtype == BOOL and scalar is True:
-            continue  # PyTorch takes `True` as an exponent of truth values, though it does not know their powers.
+            continue  # PyTorch takes `True` as an exponent of booleans, though it does not know their powers.
         sides = (scalar, example(a)) if reverse else (example(a), scalar)
         assert inferred(kind(other=scalar, reverse=reverse), a) == actual(function, *sides), (a, scalar)
 

@@ -25,7 +25,7 @@ def inferred(op: Operator, *types: TensorType) -> Shape | None:
 
 
 def attended(q: Shape, k: Shape, v: Shape, mask: Shape | None = None) -> Shape | None:
-    """By the way that goes for all shapes; PyTorch is told to group heads where it would not do it by itself."""
+    """By the way that goes for all shapes; PyTorch is asked to group heads where it would not by default."""
     return _attended(q, k, v, mask, False) or _attended(q, k, v, mask, True)
 
 

@@ -1,4 +1,4 @@
-"""Tables: a formula counts as Python's arithmetic does, and what is told of it without computing it is true."""
+"""Tables: a formula computes what Python's arithmetic does, and what is known of it without computing it is true."""
 
 import ast
 import math

@@ -33,7 +33,10 @@ def uses() -> list[tuple[Recurrent, nn.RNNBase]]:
     return found + [pair(Lstm, hidden=4, proj_size=size, **options) for size in (1, 3) for options in OPTIONS]
 
 
-@pytest.mark.parametrize(("op", "module"), uses())
+USES = uses()
+
+
+@pytest.mark.parametrize(("op", "module"), USES, ids=[repr(op) for op, _ in USES])
 def test_parameters_and_results_are_those_of_the_module(op: Recurrent, module: nn.RNNBase) -> None:
     given = OpInputs((TensorType(FLOAT32, (2, 3, 5)),), NOTHING, ("x",))
     results = op.infer(given)

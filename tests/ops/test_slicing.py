@@ -1,4 +1,4 @@
-"""Parts of tensors: results and refusals are those of PyTorch, over grids of arguments; empty results are refused besides."""
+"""Parts of tensors: results and refusals are those of PyTorch, over grids of arguments; empty results are refused in addition."""
 
 from collections.abc import Callable
 from itertools import product

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from case_ids import case_id
 from onnx.reference import ReferenceEvaluator
 
 import netc
@@ -26,7 +27,7 @@ def _collect() -> list[str]:
     return texts
 
 
-@pytest.mark.parametrize("text", _collect())
+@pytest.mark.parametrize("text", _collect(), ids=case_id)
 def test_torch_only(text: str) -> None:
     model = netc.compile(text)
     (x,), (y,) = model.inputs.values(), model.outputs.values()

@@ -64,7 +64,7 @@ SAMPLES = {
     ),
     "a keyword without": ("block b(k) { in -> conv 4 k }; input 4x9x9 -> b 3 -> b 2", "k: int"),
     "numbers with a fraction": ("block b(p) { in -> dropout p -> dense 4 }; input 4 -> b 0.25 -> b 0.5", "p: float"),
-    "truth values": ("block b(bias) { in -> dense 4 bias=bias }; input 4 -> b true -> b false", "bias: bool=True"),
+    "booleans": ("block b(bias) { in -> dense 4 bias=bias }; input 4 -> b true -> b false", "bias: bool=True"),
     "used in forward": (
         "block b(h) { in -> reshape [N, h, -1] -> softmax axis=-1 -> flatten }; input 12 -> b 3 -> b 4",
         "h: int, size: int",

@@ -40,14 +40,14 @@ def test_shapes(text: str, expected: dict[str, str]) -> None:
     assert docs(text) == expected
 
 
-REMARK = "Doubles what flows in."
+REMARK = "Doubles the input."
 
 
 @pytest.mark.parametrize(
     ("text", "remark"),
     [
         (f"let k = 1\n# {REMARK}\nblock b {{ dense 3 -> relu -> dense 3 }}\ninput 3 -> b -> relu", REMARK),
-        ("let k = 1\n# Doubles what\n# flows in.\nblock b { dense 3 -> relu -> dense 3 }\ninput 3 -> b -> relu", REMARK),
+        ("let k = 1\n# Doubles\n# the input.\nblock b { dense 3 -> relu -> dense 3 }\ninput 3 -> b -> relu", REMARK),
         (f"let k = 1\n# {REMARK}\n\nblock b {{ dense 3 -> relu -> dense 3 }}\ninput 3 -> b -> relu", ""),
         (f"# {REMARK}\nblock b {{ dense 3 -> relu -> dense 3 }}\ninput 3 -> b -> relu", ""),
         (f"let k = 1\n# {REMARK}\ninput 3 -> (in + in) -> sin", ""),

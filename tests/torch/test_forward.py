@@ -1,4 +1,4 @@
-"""The text of `forward`: what stands on a line together, and what variables are called."""
+"""The text of `forward`: which expressions share a line, and the names of variables."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ SAMPLES = {
         return a * torch.sigmoid(b)
         """,
     ),
-    "results that are handed on whole": (
+    "results that are passed on whole": (
         "input [T, 8] -> chunk 2 axis=-1 -> concat axis=1",
         """
         return torch.cat(x.chunk(2, dim=-1), dim=1)

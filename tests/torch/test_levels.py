@@ -17,8 +17,8 @@ x = input 8
   out h -> dense w relu as fc -> layer_norm as norm, h, kept
 }
 (deep, kept) -> repeat i in 0..3 as up {
-  (h, beside, kept...) = in
-  out (h, beside) -> concat axis=1 -> dense beside.features as fc -> layer_norm as norm, kept
+  (h, side, kept...) = in
+  out (h, side) -> concat axis=1 -> dense side.features as fc -> layer_norm as norm, kept
 }
 """
 ADDED = """

@@ -45,7 +45,7 @@ def test_labels(text: str) -> None:
 
 
 def test_constants_are_called_as_in_the_spec() -> None:
-    """`keys` is spoken for by containers, `table1` is free: it stands for no label of the state dict."""
+    """`keys` is reserved by containers, `table1` is free: it is no label of the state dict."""
     model = netc.compile("x = input 3; steps = table (i) [3] = i; keys = table (i) [3] = 2 * i; x + steps + keys -> dense 2")
     assert [n for n, _ in model.module().named_buffers()] == ["steps", "table2"]
 

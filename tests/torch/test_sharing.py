@@ -18,7 +18,7 @@ SHARED = {
     "sequence": "shared f = (dense 4 relu -> dense 2); a = input [T, 3]; b = input 3; (a -> f -> mean axis=1) + (b -> f)",
     "block": "block g(w) { in -> dense w -> sin }; shared f = g 4; a = input 3; b = input 3; (a -> f) * (b -> f)",
     "handed to a sequence": "shared f = dense 4; input 4 -> (f -> dense 4 relu -> f) as inner -> f",
-    "handed on twice": "shared f = dense 4; input 4 -> (relu -> (f -> dense 4 -> sin) as b -> f) as a",
+    "passed on twice": "shared f = dense 4; input 4 -> (relu -> (f -> dense 4 -> sin) as b -> f) as a",
     "handed to a list": "shared f = dense 4; input 4 -> repeat 3 as layers { f -> dense 4 tanh }",
     "only inside": "shared f = dense 4; input 4 -> repeat 3 as layers { in + (in -> f) }",
     "two lengths": f"a = input [6, 3]; b = input [9, 3]; {ENCODE}; (a -> e) + (b -> e)",

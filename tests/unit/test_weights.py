@@ -327,7 +327,7 @@ def test_nothing_is_lost_on_the_way() -> None:
 
 
 def test_a_module_takes_them() -> None:
-    """The names are those of the module, and every one of them is told."""
+    """The names are those of the module, and every one of them is reported."""
     model = netc.compile("block b { dense 4 -> batch_norm relu }\ninput 4 -> repeat 2 as layers { b } -> dense 2 as head")
     arrays = match(model.parameters, initial(model.parameters, 1))
     assert list(model.module(weights=arrays).state_dict()) == list(arrays)

@@ -20,10 +20,10 @@ def tied(node: OpNode, graph: Graph, constructions: Constructions, own: Mapping[
     tie = node.tie
     assert tie is not None
     base = own[id(node.shared)] if node.shared is not None else MemberRef(node.label)
-    first, *behind = route(graph, tie.path)
+    first, *rest = route(graph, tie.path)
     at: Code = own[id(first.shared)] if first.shared is not None else MemberRef(first.label)
     called = first
-    for below in behind:
+    for below in rest:
         assert isinstance(called, CallNode)
         at = _reached(at, called.graph, below.label if below.shared is None else below.shared.label, constructions)
         called = below

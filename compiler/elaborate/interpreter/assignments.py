@@ -57,7 +57,7 @@ class Assignments(Part):
 
     def out(self, node: ast.Out, scope: Scope) -> BodyResult:
         """`out a, b`."""
-        values = [tensors(flow) for flow in [self._pipelines.tensors(p, scope) for p in node.results]]
+        values = [tensors(one) for one in [self._pipelines.tensors(p, scope) for p in node.results]]
         if any(v is None for v in values):
             return BodyResult(UNKNOWN, ())
         names = [bare_name(p) if len(v or ()) == 1 else "" for p, v in zip(node.results, values, strict=True) for _ in v or ()]

@@ -49,7 +49,7 @@ class Groups(Part):
         flows = [self._pipelines.tensors(member, scope) for member in node.members]
         if len(flows) == 1:
             return flows[0]
-        values = [tensors(flow) for flow in flows]
+        values = [tensors(one) for one in flows]
         if any(v is None for v in values):
             return UNKNOWN
         return TensorTuple(check_tuple(tuple(v for found in values if found is not None for v in found), node.span))

@@ -41,6 +41,8 @@ def multihead_attention(a: Call, *tensors: torch.Tensor) -> Any:
         *rest, mask = rest
     else:
         mask = None
+    if len(rest) > 3:
+        raise TypeError("it takes queries, keys, values and two masks")
     q, k, v = rest[0], rest[min(1, len(rest) - 1)], rest[-1]
     if a.causal and mask is None:
         mask = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).triu(1)

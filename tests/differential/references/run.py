@@ -33,8 +33,8 @@ def _ones(node: OpNode) -> dict[str, Any]:
 KNOWN: dict[str, Callable[[OpNode], dict[str, Any]]] = {
     "squeeze": _ones,
 }
-"""What a person gives PyTorch besides, where it would go by sizes that only the run tells: without axes, `torch.squeeze` takes away a batch
-of 1 too, and a graph whose shapes are known beforehand cannot."""
+"""Additional arguments of a PyTorch call that would otherwise depend on sizes known only at run time: without axes, `torch.squeeze` takes
+away a batch of 1 too, and a graph whose shapes are known beforehand cannot."""
 
 State = Mapping[str, torch.Tensor]
 

@@ -61,7 +61,7 @@ def _resize(site: Site, stretches: Sequence[Stretch], **attributes: object) -> s
     if any(s.scale is not None and not isinstance(s.size, int) and np.float32(s.scale) != s.scale for s in stretches):
         raise UnsupportedInOnnx(
             site.node.op.name,
-            "of a size known only at run time, runtimes work out the result in float32, which this `scale` is not exact in; "
+            "of a size known only at run time, runtimes compute the result in float32, which cannot represent this `scale` exactly; "
             "`recompute_scale_factor=true` would do without",
         )
     scales = np.array([_factor(s) for s in stretches], dtype=np.float32)
