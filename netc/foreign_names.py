@@ -1,6 +1,7 @@
 """The names that operators have in the libraries that people come from, to suggest the operator for such a name.
 
-In: a name that no operator has. Out: the operator that it means. Always: the names are those that a backend prints for its operators.
+In: a name that no operator has. Out: the operator that it means. Always: the names are those that the PyTorch backend prints for
+its operators.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ def operator_called(name: str) -> str:
 @cache
 def _operators() -> dict[str, str]:
     """The operator for each qualified name, in lower case: `linear` is `dense`, from `torch.nn.Linear`."""
-    from netc.compiler.backends.registry import backends
+    from netc.compiler.backends.registry import get_or_raise
     from netc.compiler.ops import Operator
 
     found: dict[str, str] = {}
-    for backend in backends():
-        for operator in Operator.registry.values():
-            for path in (backend.operator_target(operator) or "").split(","):
-                words = path.strip().split(".")
-                if len(words) > 1 and all(word.isidentifier() for word in words):
-                    found[plain(words[-1])] = operator.name
+    pytorch = get_or_raise("torch")  # the library that most people know the names of
+    for operator in Operator.registry.values():
+        for path in (pytorch.operator_target(operator) or "").split(","):
+            words = path.strip().split(".")
+            if len(words) > 1 and all(word.isidentifier() for word in words):
+                found[plain(words[-1])] = operator.name
     return found

@@ -72,10 +72,11 @@ class Constants(Part):
     def table(self, node: ast.Table, scope: Scope) -> Flow:
         """A tensor computed from its indices."""
         distinct(node.indices)
+        formula = table_formula(node, scope, self.interpreter)
         args: dict[str, Any] = {
-            "formula": table_formula(node, scope, self.interpreter),
             "indices": tuple(n.name for n in node.indices),
             "shape": self._expressions.shape(node.shape, scope),
+            "formula": formula,
             "dtype": dtype_of(node.dtype, self.session.index) if node.dtype is not None else None,
             "labelled": node.label is not None,
         }
