@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netc.compiler.elaborate import elaborate, standing
-from netc.compiler.elaborate.foreign_names import source as names_source
+from netc.compiler.elaborate.unknown import names_source
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
