@@ -1,11 +1,13 @@
 """Every operator, one class each, one file a family. Importing this package fills `Operator.registry`."""
 
 from importlib import import_module
-from pkgutil import iter_modules
+from os import listdir
 
 from .base import Operator
 
-for _module in iter_modules(__path__):
-    import_module(f"{__name__}.{_module.name}")
+# `pkgutil.iter_modules` does the same, and costs more than all these modules' code: it imports `inspect`.
+for _file in sorted(listdir(__path__[0])):
+    if _file.endswith(".py") and _file != "__init__.py":
+        import_module(f"{__name__}.{_file[:-3]}")
 
 __all__ = ["Operator"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
 from .kinds import Kind
 
@@ -33,8 +33,9 @@ class Arg(Generic[T]):
         self.positional = positional
         self.alias = alias
 
-    def __set_name__(self, owner: type, name: str) -> None:
+    def __set_name__(self, owner: Any, name: str) -> None:
         self.name = name.rstrip("_")
+        owner.signature = {**owner.signature, self.name: self}
 
     @overload
     def __get__(self, instance: None, owner: type) -> Arg[T]: ...

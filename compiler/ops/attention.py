@@ -11,12 +11,12 @@ from ..errors.attention import MaskMismatch, MaskType
 from ..errors.base import STAGE, argument
 from ..errors.operators import BadArgument, NotDivisible, Unprovable, UnprovableMultiple
 from ..ir.types import BOOL, FLOAT32, Shape, TensorType, show_shape
-from .agreement import require_same_size
 from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
 from .element_types import FLOATS, MASKS
 from .kinds import COUNT, FLAG, FRACTION, NUMBER
 from .operand import Input, axes
+from .requirements import require_same_size
 
 NEEDED = "[N, heads, length, features] or [N, length, features]"
 

@@ -30,10 +30,10 @@ from ..errors.base import Location, Problem
 from ..ir.types import Shape, TensorType
 from .argument import REQUIRED as REQUIRED
 from .argument import Arg, Required
-from .kinds import FLAG, SCALAR, Kind
+from .kinds import Kind
+from .learned import Init, ParameterSpec
 from .op_inputs import OpInputs, check
-from .operand import REVERSE, Input, Operands, OperatorError, arity
-from .parameter import Init, ParameterSpec
+from .operand import REVERSE, Operands, OperatorError, arity
 from .promotion import Scalar
 
 __all__ = ["Arg", "Init", "Operator", "OperatorError", "OpInputs", "ParameterSpec", "Required", "numel", "strict_key"]
@@ -63,19 +63,13 @@ class Operator:
     """Whole one-line models that compile."""
 
     operands: ClassVar[Operands] = {}
-    """The declared inputs, by name."""
+    """The declared inputs, by name: a declaration adds itself."""
     signature: ClassVar[dict[str, Arg[Any]]] = {}
     """The declared arguments, by name."""
     registry: ClassVar[dict[str, type[Operator]]] = {}
 
     def __init_subclass__(cls) -> None:
-        own = vars(cls)
-        operands = {name: value for name, value in own.items() if isinstance(value, Input)}
-        numbers = {name: arg for operand in operands.values() for name, arg in _number_arguments(operand).items()}
-        arguments = {value.name: value for value in own.values() if isinstance(value, Arg)}
-        cls.operands = {**cls.operands, **operands}
-        cls.signature = {**numbers, **cls.signature, **arguments}
-        if "name" in own and cls.name:
+        if "name" in vars(cls) and cls.name:
             if cls.name in Operator.registry:
                 raise ValueError(f"two operators are called {cls.name}")
             Operator.registry[cls.name] = cls
@@ -155,19 +149,6 @@ class Operator:
     def arity(cls) -> tuple[int, int | None]:
         """The least and the greatest number of inputs; None: no bound."""
         return arity(cls.operands)
-
-
-def _number_arguments(operand: Input[Any]) -> dict[str, Arg[Any]]:
-    """The arguments for a number that is used instead of the input."""
-    if not operand.or_number:
-        return {}
-    number: Arg[Any] = Arg(SCALAR, default=None, positional=True)
-    number.name = operand.name
-    if not operand.either_side:
-        return {number.name: number}
-    reverse: Arg[Any] = Arg(FLAG, default=False)
-    reverse.name = REVERSE
-    return {number.name: number, reverse.name: reverse}
 
 
 def strict_key(value: object) -> object:

@@ -18,10 +18,10 @@ from ..ir.types import INT64, DType, TensorType, show_shape
 from .axes import normalize_axis
 from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
-from .conditions import at_most_text
 from .element_types import ANY, BOOLS, INDICES, LONGS
 from .kinds import AXIS, DIM, DTYPE, FLAG, SIZE, Kind, NumberKind, WordKind
 from .operand import Input, axes
+from .requirements import at_most_text
 from .scalars import cast_scalar, scalar_warnings
 from .shape import Layout
 

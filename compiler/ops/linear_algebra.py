@@ -13,7 +13,6 @@ from ..errors.base import STAGE, input_
 from ..errors.linear_algebra import NarrowNumbers
 from ..errors.operators import NeedsFloat, ShapeMismatch, Unprovable
 from ..ir.types import BOOL, INT64, DType, Shape, TensorType, promote
-from .agreement import require_same_dtype
 from .axes import normalize_axis
 from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
@@ -22,6 +21,7 @@ from .equation import Equation, read
 from .kinds import AXIS, STRING, NumberKind
 from .operand import Input, Inputs, axes
 from .promotion import result_type
+from .requirements import require_same_dtype
 
 VECTOR = axes("n", "one axis", hints={2: 'for a product within each sample, write `-> einsum "ni,nj->nij"`'})
 

@@ -11,7 +11,6 @@ from ..errors.base import STAGE, argument
 from ..errors.names import WrongTensors
 from ..errors.operators import BadArgument, NotDivisible, UnprovableMultiple, WrongRank
 from ..ir.types import BOOL, FLOAT32, DType, Shape, TensorType, promote, show_shape
-from .agreement import require_same_size
 from .attention import require_mask_shape
 from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, MASKS
@@ -19,6 +18,7 @@ from .kinds import COUNT, FLAG, FRACTION
 from .learned import fan_in_uniform
 from .operand import Input, axes
 from .recurrent import require_sequence
+from .requirements import require_same_size
 
 SEQUENCE = axes("... L features", "[N, length, features]", most=3)
 KEYS = axes("... S keys", SEQUENCE.needed, most=3)

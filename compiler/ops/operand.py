@@ -14,14 +14,16 @@ reference, and the generators of the differential tests.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Generic, Literal, TypeVar, overload
+from typing import Any, Generic, Literal, TypeVar, overload
 
 from netc.dsl.record import Record
 
 from ..errors.base import Location, Problem, input_
 from ..errors.operators import WrongRank
 from ..ir.types import TensorType
+from .argument import Arg
 from .element_types import ANY, ElementTypes
+from .kinds import FLAG, SCALAR
 from .promotion import Scalar
 
 N = TypeVar("N")
@@ -107,8 +109,11 @@ class Input(Generic[N]):
         self.elements, self.axes, self.like = elements, axes, like
         self.optional, self.or_number, self.either_side = optional, or_number, either_side
 
-    def __set_name__(self, owner: type, name: str) -> None:
+    def __set_name__(self, owner: Any, name: str) -> None:
         self.name = name
+        owner.operands = {**owner.operands, name: self}
+        if self.or_number:
+            owner.signature = {**_number_arguments(name, self.either_side), **owner.signature}
 
     @overload
     def __get__(self, instance: None, owner: type) -> Input[N]: ...
@@ -132,6 +137,16 @@ class Input(Generic[N]):
         rank = len(x.shape)
         if self.axes.needed and (rank < self.axes.least or (self.axes.most is not None and rank > self.axes.most)):
             raise OperatorError(WrongRank(operator, self.axes.needed, x, self.axes.hints.get(rank, "")), input_(position))
+
+
+def _number_arguments(name: str, either_side: bool) -> dict[str, Arg[Any]]:
+    """The arguments for a number that is used instead of the input."""
+    arguments: dict[str, Arg[Any]] = {name: Arg(SCALAR, default=None, positional=True)}
+    if either_side:
+        arguments[REVERSE] = Arg(FLAG, default=False)
+    for argument, declared in arguments.items():
+        declared.name = argument
+    return arguments
 
 
 class Inputs(Input[None]):

@@ -12,10 +12,10 @@ from ..errors.operators import BadArgument, Unprovable, UnprovableMultiple, Wron
 from ..errors.shape import UnprovableSize
 from ..ir.types import Shape, TensorType, show_shape
 from .base import Arg, Operator, OperatorError, OpInputs, numel
-from .conditions import at_least_text
 from .element_types import FLOATS, INTEGERS
 from .kinds import FLAG, IntKind, NumberKind
 from .operand import Input, axes
+from .requirements import at_least_text
 
 
 class Rotary(Operator):

@@ -11,10 +11,10 @@ from ..errors.shape import BadIndex, PadTooLarge, UnprovableSize
 from ..ir.types import DType, Shape, TensorType, show_shape
 from .axes import front_axes, normalize_axis
 from .base import Arg, OperatorError, OpInputs, numel
-from .conditions import at_least_text
 from .element_types import ANY
 from .kinds import AXES, AXIS, COUNT, DIM, INT, SCALAR, SIZE, ListKind, WordKind
 from .operand import SOME_AXES, Input
+from .requirements import at_least_text
 from .shape import Layout
 
 

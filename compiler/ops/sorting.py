@@ -13,10 +13,10 @@ from ..errors.shape import UnprovableSize
 from ..ir.types import INT64, TensorType, show_shape
 from .axes import normalize_axis
 from .base import Arg, Operator, OperatorError, OpInputs, numel
-from .conditions import at_most_text
 from .element_types import NUMBERS
 from .kinds import AXIS, FLAG, SIZE
 from .operand import Input
+from .requirements import at_most_text
 
 
 class _Order(Operator):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
@@ -48,9 +48,9 @@ def test_names_of_inputs_are_free(cls: type[Operator]) -> None:
             assert not hasattr(reader, name), f"`given.{name}` and `site.{name}` are something else"
 
 
-def _operator(cls: type[Operator]) -> Operator:
-    """With some value for each argument that must be given, and a number for each input that may be one."""
-    numbers = [name for name, operand in cls.operands.items() if operand.or_number]
+def _operator(cls: type[Operator], names: Collection[str]) -> Operator:
+    """With some value for each argument that must be given, and a number for each input that may be one and is not in `names`."""
+    numbers = [name for name, operand in cls.operands.items() if operand.or_number and name not in names]
     required = [name for name, arg in cls.signature.items() if isinstance(arg.default, Required)]
     return cls(**dict.fromkeys([*required, *numbers], 2))
 
@@ -76,7 +76,8 @@ def test_other_element_types_are_refused(cls: type[Operator], name: str) -> None
             allowed = DTYPES[operand.elements.names[0]]
             rank = max(operand.axes.least, len([n for n in operand.axes.names if n != "..."]))
             types.append(TensorType(dtype if other == name else allowed, (2,) * rank))
-        op, given = _operator(cls), OpInputs(tuple(types), Facts.nothing(), tuple(names[: len(types)]))
+        given = OpInputs(tuple(types), Facts.nothing(), tuple(names[: len(types)]))
+        op = _operator(cls, given.names)
         with pytest.raises(OperatorError) as caught:
             op.infer(given)
         assert caught.value.at == input_(names.index(name))

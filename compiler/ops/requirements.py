@@ -1,11 +1,12 @@
-"""What inputs must agree in, beyond what their declarations say: sizes of axes, element types.
+"""What rules require of inputs beyond their declarations: equal sizes of axes or element types, conditions on sizes.
 
-In: the inputs of a stage, and the names of those that must agree. Out: an `OperatorError`, or nothing.
+In: the inputs of a stage, and the names of those that must agree. Out: an `OperatorError`, or nothing; a condition as a `where` has it.
 """
 
 from __future__ import annotations
 
-from ..dims import advice, show
+from ..dims import Dim, advice, show
+from ..dims.polynomial import constant_of
 from ..errors.base import STAGE
 from ..errors.operators import DTypeMismatch, ShapeMismatch, Unprovable
 from .op_inputs import OpInputs
@@ -29,3 +30,14 @@ def require_same_size(operator: str, given: OpInputs, pair: tuple[str, str], axi
         raise OperatorError(ShapeMismatch(verb, left.shape, right.shape, f"{what} must agree: {show(x)} and {show(y)}", at=at), STAGE)
     if same is None:
         raise OperatorError(Unprovable(operator, x, y, f"{what} must agree", advice(x, y) or "", at), STAGE)
+
+
+def at_most_text(part: Dim, size: Dim) -> str:
+    """`part <= size`: `T <= 4`, `S >= T`."""
+    return f"{show(part)} <= {size}" if isinstance(size, int) else f"{show(size)} >= {show(part)}"
+
+
+def at_least_text(size: Dim, least: Dim) -> str:
+    """`size >= least`, numbers on the right: `T >= 2` rather than `T - 2 >= 0`."""
+    number = constant_of(size - least)
+    return f"{show(size - least - number)} >= {-number}"
