@@ -1,5 +1,5 @@
 """The border of what is valid: one size, element type or argument of a valid use is changed by one, and netc and PyTorch must still agree
-whether it can be run, and on the types of its results. Where netc is meant to be stricter, strictness.py says why."""
+whether it can be run, and on the types of its results. Where netc is meant to be stricter, known_differences.py says why."""
 
 from __future__ import annotations
 
