@@ -21,8 +21,8 @@ from .plugin import HITS, SITE, Recorder, Selection
 from .sites import Mutation, mutated, mutations, probed, statement_of
 
 WORKERS = 2
-PATIENCE = 40.0
-"""CPU seconds for a run, in addition to what its tests took before."""
+PATIENCE = 240
+"""CPU seconds for all tests of a mutant."""
 
 
 class Mutant(NamedTuple):
@@ -65,8 +65,8 @@ def copy_tree(folder: Path) -> None:
     subprocess.run(["xargs", "-0", "cp", "--no-dereference", "--preserve=all", "--parents", "-t", str(folder)], input=listed, check=True)
 
 
-def record(mutants: list[Mutant], scratch: Path) -> tuple[Plan, float]:
-    """All tests, against code with a probe at every mutant: which reach it, and how long they take. Also: seconds to collect them."""
+def record(mutants: list[Mutant], scratch: Path) -> Plan:
+    """All tests, against code with a probe at every mutant: which reach it, and how long they take."""
     tree = shutil.copytree(scratch / "original", scratch / "probed", symlinks=True)
     for path, text in {m.path: m.text for m in mutants}.items():
         (tree / path).write_bytes(probed(text, [(i, m.mutation) for i, m in enumerate(mutants) if m.path == path]))
@@ -76,7 +76,7 @@ def record(mutants: list[Mutant], scratch: Path) -> tuple[Plan, float]:
     runs = []
     for share in range(WORKERS):
         environment = {"PYTHONPATH": f"{tree}:{site}", HITS: str(scratch / f"hits{share}"), "XDG_CACHE_HOME": str(scratch / "cache")}
-        runs.append(processes.start(tree, [], partial(Recorder, share, WORKERS), 3600, scratch / f"record{share}.json", **environment))
+        runs.append(processes.start(tree, [partial(Recorder, share, WORKERS)], 3600, scratch / f"record{share}.json", **environment))
     outcomes = []
     for run in runs:
         while (outcome := processes.finished(run)) is None:
@@ -90,13 +90,13 @@ def record(mutants: list[Mutant], scratch: Path) -> tuple[Plan, float]:
     if not any(hits for part in parts for _, hits in part["tests"].values()):
         sys.exit("no test reaches any of the code: does the import find another copy of it?")
     processes.preload(sorted({name for part in parts for name in part["modules"]}))
-    return Plan(parts), max(part["collecting"] for part in parts)
+    return Plan(parts)
 
 
 class Worker:
     """A copy of the tree, compiled, and the mutant that is in it at the moment."""
 
-    def __init__(self, scratch: Path, number: int, plan: Plan, collecting: float, changed: set[str]) -> None:
+    def __init__(self, scratch: Path, number: int, plan: Plan, changed: set[str]) -> None:
         """`changed`: the files with probes, which are none of the worker's."""
         self.original = scratch / "original"
         self.tree = shutil.copytree(scratch / "probed", scratch / f"tree{number}", symlinks=True)
@@ -106,27 +106,18 @@ class Worker:
         self.result = scratch / f"result{number}.json"
         self.cache = scratch / f"cache{number}"
         self.plan = plan
-        self.patience = PATIENCE + collecting
         self.run: processes.Run | None = None
 
     def take(self, number: int, mutant: Mutant) -> None:
-        """Puts the mutant into the tree. Its file is newer than any compiled one."""
+        """Puts the mutant into the tree, and runs its tests. Its file is newer than any compiled one."""
         self.number, self.mutant = number, mutant
-        self.covering = self.plan.covering(number)
-        self.rounds = self.plan.rounds(number, mutant.path)
-        self.ran = 0
+        rounds = self.plan.rounds(number, mutant.path)
+        self.tests = sum(map(len, rounds))
         (self.tree / mutant.path).write_bytes(mutated(mutant.text, mutant.mutation))
-        self._next()
-
-    def _next(self) -> None:
-        names = self.rounds.pop(0)
-        self.ran += len(names)
-        files = list(dict.fromkeys(name.partition("::")[0] for name in names))
-        seconds = self.patience + 8 * self.plan.total(names)
         shutil.rmtree(self.cache, ignore_errors=True)
         shutil.copytree(self.cache.with_name("cache"), self.cache)
         environment = {"XDG_CACHE_HOME": str(self.cache), "PYTHONDONTWRITEBYTECODE": "1"}
-        self.run = processes.start(self.tree, files, partial(Selection, names), seconds, self.result, "--exitfirst", **environment)
+        self.run = processes.start(self.tree, (partial(Selection, r) for r in rounds), PATIENCE, self.result, **environment)
 
     def verdict(self) -> Verdict | None:
         """What became of the mutant, if that is known by now."""
@@ -134,22 +125,22 @@ class Worker:
         outcome = processes.finished(self.run)
         if outcome is None:
             return None
-        if outcome.status in (0, 5) and self.rounds:
-            self._next()
-            return None
         self.run = None
         shutil.copy2(self.original / self.mutant.path, self.tree / self.mutant.path)  # with its time, which its compiled form is known by
-        if outcome.status in (0, 5):
-            return Verdict("", self.ran, len(self.covering))
+        covering = len(self.plan.covering(self.number))
+        if outcome.status in processes.PASSED:
+            return Verdict("", self.tests, covering)
         ended = "no end" if outcome.status < 0 else "a crash"
-        return Verdict(outcome.summary.get("failure") or ended, self.ran, len(self.covering))
+        return Verdict(outcome.summary.get("failure") or ended, self.tests, covering)
 
 
-def judged(mutants: list[Mutant], plan: Plan, collecting: float, scratch: Path) -> Iterator[tuple[int, Verdict]]:
+def judged(mutants: list[Mutant], plan: Plan, scratch: Path) -> Iterator[tuple[int, Verdict]]:
     """Every mutant with its verdict, as they become known."""
     waiting = list(enumerate(mutants))[::-1]
     changed = {m.path for m in mutants}
-    workers = [Worker(scratch, number, plan, collecting, changed) for number in range(WORKERS)]
+    workers = [Worker(scratch, number, plan, changed) for number in range(WORKERS)]
+    for worker in workers:
+        _control(worker, mutants[0])
     while waiting or any(w.run for w in workers):
         for worker in workers:
             if worker.run is None and waiting:
@@ -157,6 +148,15 @@ def judged(mutants: list[Mutant], plan: Plan, collecting: float, scratch: Path) 
             elif worker.run is not None and (found := worker.verdict()) is not None:
                 yield worker.number, found
         time.sleep(0.02)
+
+
+def _control(worker: Worker, mutant: Mutant) -> None:
+    """The tests of a mutant must pass without it: otherwise all would seem to be killed."""
+    worker.take(0, mutant._replace(mutation=Mutation(0, 0, "", "nothing", statement=False)))
+    while (found := worker.verdict()) is None:
+        time.sleep(0.2)
+    if found.killer:
+        sys.exit(f"without a mistake, {found.killer} fails: {worker.result.with_suffix('.log').read_text()[-3000:]}")
 
 
 def report(mutants: list[Mutant], verdicts: dict[int, Verdict], seed: int) -> str:
@@ -184,8 +184,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         scratch = Path(folder)
         copy_tree(scratch / "original")
-        plan, collecting = record(mutants, scratch)
-        for number, verdict in judged(mutants, plan, collecting, scratch):
+        plan = record(mutants, scratch)
+        for number, verdict in judged(mutants, plan, scratch):
             verdicts[number] = verdict
             print(f"{len(verdicts):>4} {'killed  ' if verdict.killer else 'SURVIVES'} {mutants[number].show()}", flush=True)
     asked.output.parent.mkdir(parents=True, exist_ok=True)

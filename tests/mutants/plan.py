@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-ROUNDS = (2.0, 8.0, 20.0)
+ROUNDS = (2.0, 6.0, 16.0)
 """Seconds of tests in each round: most mistakes are noticed in the first."""
 
 
@@ -35,11 +35,11 @@ class Plan:
         found = [name for name, hits in self.reached.items() if probe in hits]
         return found if found and probe not in self.imported else list(self.seconds)
 
-    def rounds(self, probe: int, path: str) -> list[list[str]]:
-        """Names of tests, for one run after the other until one fails."""
+    def rounds(self, probe: int, path: str) -> list[dict[str, float]]:
+        """Names of tests with their seconds, for one run after the other until one fails."""
         nearness = {file: sum(1 / self.common[w] for w in words & _words(path)) for file, words in self.words.items()}
         chosen = sorted(self.covering(probe), key=lambda n: (-nearness[n.partition("::")[0]], len(self.reached[n]), self.seconds[n]))
-        rounds: list[list[str]] = [[] for _ in ROUNDS]
+        rounds: list[dict[str, float]] = [{} for _ in ROUNDS]
         number, left = 0, ROUNDS[0]
         for name in chosen:
             while number < len(ROUNDS) and left <= 0:
@@ -47,12 +47,9 @@ class Plan:
                 left = ROUNDS[number] if number < len(ROUNDS) else 0
             if number == len(ROUNDS):
                 break
-            rounds[number].append(name)
+            rounds[number][name] = self.seconds[name]
             left -= self.seconds[name]
         return [names for names in rounds if names]
-
-    def total(self, names: list[str]) -> float:
-        return sum(self.seconds[name] for name in names)
 
 
 def _words(path: str) -> set[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 from time import process_time
@@ -14,6 +15,11 @@ from typing import Any
 
 import pytest
 
+COLLECTING = 60.0
+"""Seconds of the processor for the collection of tests."""
+PATIENCE = 5.0
+SLOWER = 10
+"""A test may take so many times longer than without a mistake, and so many seconds besides."""
 HITS = "MUTANTS_HITS"
 SITE = f"""
 import atexit, builtins, os
@@ -38,15 +44,12 @@ class Recorder:
         self.failed: set[str] = set()
         self.imported: list[int] = []
         self.elsewhere = Path(os.environ[HITS])
-        self.began = process_time()
-        self.collecting = 0.0
         self.hits: set[int] = set()
         builtins.__hit__ = self.hits.add  # type: ignore[attr-defined]
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         items[:] = items[self.share :: self.of]
         self.imported = sorted(self.hits)
-        self.collecting = process_time() - self.began
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -62,20 +65,31 @@ class Recorder:
         if report.outcome != "passed":
             self.failed.add(report.nodeid)
 
+    def options(self) -> list[str]:
+        return []
+
     def summary(self) -> dict[str, Any]:
         passed = {name: found for name, found in self.tests.items() if name not in self.failed}
-        return {"tests": passed, "failed": sorted(self.failed), "imported": self.imported, "collecting": self.collecting}
+        return {"tests": passed, "failed": sorted(self.failed), "imported": self.imported}
 
 
 class Selection:
-    """Runs the tests of these names, in this order."""
+    """Runs the tests of these names, in this order, until one fails. One that takes much longer than its `seconds` ends the process."""
 
-    def __init__(self, names: list[str]) -> None:
-        self.order = {name: index for index, name in enumerate(names)}
+    def __init__(self, seconds: dict[str, float]) -> None:
+        self.seconds = seconds
+        self.order = {name: index for index, name in enumerate(seconds)}
         self.failure = ""
+        signal.setitimer(signal.ITIMER_PROF, COLLECTING)
+
+    def options(self) -> list[str]:
+        return ["--exitfirst", *dict.fromkeys(name.partition("::")[0] for name in self.order)]
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         items[:] = sorted((i for i in items if i.nodeid in self.order), key=lambda i: self.order[i.nodeid])
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        signal.setitimer(signal.ITIMER_PROF, PATIENCE + SLOWER * self.seconds[nodeid])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed and not self.failure:

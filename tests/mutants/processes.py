@@ -15,7 +15,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -23,12 +23,15 @@ import pytest
 
 ROOT = os.getcwd()
 """The tree around this process, which imports must not find."""
+PASSED = {0, 5}
+"""Statuses of pytest: all tests passed, or there were none."""
 MEMORY = 12 << 30
 WALL = 12
 """The wall-clock limit of a run as a multiple of its CPU limit: the machine may be busy."""
 
 
 class Plugin(Protocol):
+    def options(self) -> list[str]: ...
     def summary(self) -> dict[str, Any]: ...
 
 
@@ -47,10 +50,8 @@ class Outcome(NamedTuple):
     summary: dict[str, Any]
 
 
-def start(
-    tree: Path, paths: Sequence[str], plugin: Callable[[], Plugin], seconds: float, result: Path, *options: str, **environment: str
-) -> Run:
-    """Runs the tests in these files of the tree; ended when the processor has worked `seconds` for them."""
+def start(tree: Path, plugins: Iterable[Callable[[], Plugin]], seconds: float, result: Path, **environment: str) -> Run:
+    """Runs tests of the tree, once with each plugin until they fail; ended when the processor has worked `seconds` for them."""
     result.unlink(missing_ok=True)
     pid = os.fork()
     if pid:
@@ -60,9 +61,12 @@ def start(
         os.setsid()
         _limit(int(seconds))
         _move_into(tree, result.with_suffix(".log"), environment)
-        made = plugin()
-        status = int(pytest.main(["--numprocesses", "0", "-p", "no:cacheprovider", *options, *paths], plugins=[made]))
-        result.write_text(json.dumps(made.summary() | {"modules": _third_party(tree)}))
+        for plugin in plugins:
+            made = plugin()
+            status = int(pytest.main(["--numprocesses", "0", "-p", "no:cacheprovider", *made.options()], plugins=[made]))
+            result.write_text(json.dumps(made.summary() | {"modules": _third_party(tree)}))
+            if status not in PASSED:
+                break
     except BaseException as error:
         result.write_text(json.dumps({"failure": repr(error)}))
     finally:
