@@ -139,7 +139,7 @@ BUILTINS: dict[str, Builtin] = {
     "log2": Builtin(_real(math.log2), 1, 1, "a number that is known"),
     "ceil": Builtin(_integer(math.ceil), 1, 1, "a number"),
     "floor": Builtin(_integer(math.floor), 1, 1, "a number"),
-    "round": Builtin(_round, 1, 2, "a number that is known, and how many digits to keep"),
+    "round": Builtin(_round, 1, 2, "a known number and a number of digits"),
     "int": Builtin(_integer(int), 1, 1, "a number"),
     "float": Builtin(_real(float), 1, 1, "a number that is known"),
 }

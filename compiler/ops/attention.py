@@ -104,8 +104,8 @@ class Attention(Operator):
     def _refuse_mask(self, given: OpInputs, scores: Shape) -> None:
         mask, dtype = given.mask, given.q.dtype
         if self.causal:
-            advice_ = "let the mask say it all, or leave it out"
-            raise OperatorError(BadArgument(self.name, "causal", "true", "goes only without a mask", advice_), argument("causal"))
+            advice_ = "omit one of the two, or combine them in the mask"
+            raise OperatorError(BadArgument(self.name, "causal", "true", "cannot be combined with a mask", advice_), argument("causal"))
         if mask.dtype not in (BOOL, FLOAT32, dtype):
             raise OperatorError(MaskType(self.name, f"bool or {dtype}", mask), given.at("mask"))
         fits = 2 <= mask.rank <= len(scores)

@@ -82,7 +82,7 @@ class MultiheadAttention(Operator):
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         if self.key_padding_mask and len(given) == 1:
-            hint = f"feed it `(x, padding) -> {self.name} ...`"
+            hint = f"pass it `(x, padding) -> {self.name} ...`"
             raise OperatorError(WrongTensors(self.name, "2 to 5 tensors with `key_padding_mask`", 1, hint), STAGE)
         self._refuse_sequences(given)
         self._refuse_heads(given)
@@ -143,8 +143,8 @@ class MultiheadAttention(Operator):
 
     def _refuse_mask(self, given: OpInputs, keys: Dim) -> None:
         if self.causal:
-            advice = "let the mask say it all, or leave it out"
-            raise OperatorError(BadArgument(self.name, "causal", "true", "goes only without a mask", advice), argument("causal"))
+            advice = "omit one of the two, or combine them in the mask"
+            raise OperatorError(BadArgument(self.name, "causal", "true", "cannot be combined with a mask", advice), argument("causal"))
         *batch, length, _ = given.query.shape
         each: Shape = (length, keys)
         whole: Shape = (numel(tuple(batch)) * self.heads, *each)

@@ -186,7 +186,7 @@ class Rearrange(Layout):
             elif token in ("(", ")"):
                 raise self._unreadable("its parentheses do not match" if token == ")" else "parentheses cannot be nested")
             elif token != "1" and token != ELLIPSIS and not token.isidentifier():
-                what = "the only number it can hold is 1" if token.isdigit() else f"`{token}` is no name of an axis"
+                what = "the only number it can contain is 1" if token.isdigit() else f"`{token}` is no name of an axis"
                 raise self._unreadable(what)
             elif inside is not None:
                 inside += [] if token == "1" else [JOINED if token == ELLIPSIS else token]

@@ -44,7 +44,7 @@ def require_states(operator: str, given: OpInputs, states: Sequence[State]) -> N
     """Refuses inputs after the first that are not these states, all of them or none."""
     found = len(given) - 1
     if found not in (0, len(states)):
-        hint = f"feed it `(x, h, c) -> {operator} ...`"
+        hint = f"pass it `(x, h, c) -> {operator} ...`"
         raise OperatorError(WrongTensors(operator, f"one tensor, or it and {len(states)} states", len(given), hint), STAGE)
     for name, (kind, shape) in zip(given.names[1:], states[:found], strict=True):
         _require_state(operator, given, name, f"a {kind} state of shape {show_shape(shape)}", shape)

@@ -151,7 +151,7 @@ class Upsample(Operator):
             needed = "must be false with `mode=lanczos`"
             raise OperatorError(BadArgument(self.name, "align_corners", "true", needed), argument("align_corners"))
         if self.recompute_scale_factor and self.scale is None:
-            needed = "goes with `scale` only"
+            needed = "requires `scale`"
             raise OperatorError(BadArgument(self.name, "recompute_scale_factor", "true", needed), argument("recompute_scale_factor"))
 
     def stretches(self, x: TensorType) -> tuple[Stretch, ...]:
@@ -195,13 +195,13 @@ class Upsample(Operator):
         missed = _missed(near, scale, bounds(size)[1]) if float(near) == scale else 1
         if missed is None:
             return near
-        needed = f"must be a fraction such as 0.5 or 1.25 for a size known only at run time, which {show(size)} is"
-        help_ = "tell the `size` instead"
+        needed = f"must be a float such as 0.5 or 1.25 for a size known only at run time, which {show(size)} is"
+        help_ = "give the `size` instead"
         if float(near) == scale:
             needed = (
                 f"makes another size than {near} of it, which is known only at run time: {int(missed * scale)} of {missed}, by rounding"
             )
-            help_ = f"say that it is smaller, as in `where {show(size)} < {missed}`, or tell the `size` instead"
+            help_ = f"say that it is smaller, as in `where {show(size)} < {missed}`, or give the `size` instead"
         raise OperatorError(BadArgument(self.name, "scale", str(scale), needed, help_), argument("scale"))
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:

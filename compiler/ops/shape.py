@@ -185,7 +185,7 @@ class Squeeze(Layout):
             size = x.shape[axis]
             if facts.equal(size, 1) is None:
                 need = f"axis {axis} of {show_shape(x.shape)} is 1"
-                raise OperatorError(UnprovableSize(need, "only then it vanishes", advice(size, 1) or ""), argument("axis"))
+                raise OperatorError(UnprovableSize(need, "only an axis of size 1 can be removed", advice(size, 1) or ""), argument("axis"))
         return tuple(axis for axis in named[: x.rank] if facts.equal(x.shape[axis], 1))
 
     def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:

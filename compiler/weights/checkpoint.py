@@ -53,7 +53,7 @@ def _array(name: str, value: object, source: str) -> Array:
 
 
 def _foreign(source: str) -> WeightsError:
-    return WeightsError(WeightsUnreadable(source, "it holds elements of a type that netc does not have"))
+    return WeightsError(WeightsUnreadable(source, "it contains elements of an unsupported type"))
 
 
 # --- formats ---------------------------------------------------------------------------------------------------------------
@@ -63,7 +63,7 @@ def _broken(source: str, error: Exception) -> WeightsError:
     if isinstance(error, PermissionError):
         return WeightsError(WeightsUnreadable(source, "permission denied"))
     said = " ".join(str(error).split())[:200]
-    return WeightsError(WeightsUnreadable(source, f"the file is broken or of another format ({said})" if said else "the file is broken"))
+    return WeightsError(WeightsUnreadable(source, f"the file is corrupt or has another format ({said})" if said else "the file is broken"))
 
 
 def _read_safetensors(path: Path, source: str) -> dict[str, Array]:
@@ -100,13 +100,13 @@ def _read_torch(path: Path, source: str) -> dict[str, Array]:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         if "Unsupported global" not in str(error) and "Unsupported class" not in str(error):
-            raise WeightsError(WeightsUnreadable(source, "the file is broken or of another format")) from error
-        why = "it holds more than tensors, and reading that could run code"
+            raise WeightsError(WeightsUnreadable(source, "the file is corrupt or has another format")) from error
+        why = "it contains more than tensors, and reading it could run code"
         raise WeightsError(WeightsUnreadable(source, why, "save the model's `state_dict()`, or convert it to `.safetensors`")) from error
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise _broken(source, error) from error
     if not isinstance(found, Mapping):
-        raise WeightsError(WeightsUnreadable(source, "it holds no state dict"))
+        raise WeightsError(WeightsUnreadable(source, "it contains no state dict"))
     return as_arrays(found, source)
 
 

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 COLLECTING = 60.0
-"""Seconds of the processor for the collection of tests."""
+"""CPU seconds for the collection of tests."""
 PATIENCE = 5.0
 SLOWER = 10
-"""A test may take so many times longer than without a mistake, and so many seconds besides."""
+"""The time limit of a test: `SLOWER` times its duration without a mistake, plus `PATIENCE` seconds."""
 HITS = "MUTANTS_HITS"
 SITE = f"""
 import atexit, builtins, os

@@ -189,7 +189,7 @@ def test_files_that_are_not_weights(tmp_path: Path) -> None:
     (tmp_path / "w.txt").write_text("hello")
     assert "use one of `.safetensors`" in unreadable(tmp_path / "w.txt")
     (tmp_path / "random.pt").write_bytes(bytes(np.random.default_rng(0).integers(256, size=3000, dtype=np.uint8)))
-    assert "the file is broken or of another format" in unreadable(tmp_path / "random.pt")
+    assert "the file is corrupt or has another format" in unreadable(tmp_path / "random.pt")
     torch.save([1, 2], tmp_path / "list.pt")
     assert "holds no state dict" in unreadable(tmp_path / "list.pt")
     torch.save({"a": "text"}, tmp_path / "text.pt")

@@ -31,7 +31,7 @@ def providers(device: str) -> list[str]:
     if wanted[0] not in onnxruntime.get_available_providers():
         raise DeviceUnavailable(
             f"this ONNX Runtime ({onnxruntime.__version__}) is built without {device.upper()}: "
-            "install the package `onnxruntime-gpu` in the place of `onnxruntime`"
+            "install the package `onnxruntime-gpu` instead of `onnxruntime`"
         )
     if device == "cuda":
         onnxruntime.set_default_logger_severity(_FATAL)  # `check_used` reports what is wrong

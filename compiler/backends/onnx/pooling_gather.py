@@ -73,6 +73,6 @@ def _known(site: Site, window: Window, size: int, count: int) -> np.ndarray[tupl
     positions = starts + np.arange(window.taps, dtype=np.int64) * window.dilation
     inside = (positions >= 0) & (positions < size)
     if not inside.any(axis=1).all():
-        raise UnsupportedInOnnx(site.node.op.name, "of integers, a window that lies in the padding alone has no counterpart")
+        raise UnsupportedInOnnx(site.node.op.name, "a window of integers that lies entirely in the padding cannot be expressed")
     first = np.take_along_axis(positions, inside.argmax(axis=1)[:, None], axis=1)
     return np.where(inside, positions, first)

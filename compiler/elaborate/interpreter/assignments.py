@@ -91,7 +91,7 @@ def bind(name: ast.Name, value: Entity, scope: Scope, index: Recorder) -> None:
     earlier = scope.earlier(name.name)
     if earlier is not None:
         scope.names[name.name] = Binding(UNKNOWN, earlier.span)
-        raise Failure(BoundTwice(name.name), name.span, ((earlier.declared, "bound here"),) if earlier.declared else ())
+        raise Failure(BoundTwice(name.name), name.span, ((earlier.declared, "defined here"),) if earlier.declared else ())
     index.bound(name, scope.bind(name.name, value, name.span))
 
 

@@ -92,15 +92,18 @@ def _reason(expr: ast.Expr) -> tuple[str, str]:
     match expr:
         case ast.ListExpr():
             return (
-                "a list cannot hold tensors",
+                "a list cannot contain tensors",
                 "write them as a tuple, `(a, b) -> concat axis=1`, or one by one, `concat(a, b, axis=1)`",
             )
         case ast.Index():
-            return "a tensor takes no index", "take a part with a stage: `x -> select axis=1 index=0`, `x -> slice axis=1 stop=8`"
+            return "a tensor cannot be indexed", "take a part with a stage: `x -> select axis=1 index=0`, `x -> slice axis=1 stop=8`"
         case ast.Conditional():
-            return "`if` and `else` choose between compile-time values, not tensors", "element by element: `(condition, a, b) -> where`"
+            return (
+                "`if` and `else` are only defined for compile-time values, not for tensors",
+                "for element-wise logic, write `(condition, a, b) -> where`",
+            )
         case ast.Binary(op="and" | "or" as op):
-            return f"`{op}` does not apply to tensors", f"element by element: `(a, b) -> logical_{op}`"
+            return f"`{op}` does not apply to tensors", f"for element-wise logic, write `(a, b) -> logical_{op}`"
         case ast.Unary(op="not"):
-            return "`not` does not apply to tensors", "element by element: `a -> logical_not`"
+            return "`not` does not apply to tensors", "for element-wise logic, write `a -> logical_not`"
     return "such an expression cannot contain tensors", ""

@@ -98,7 +98,7 @@ class Expressions(Part):
         if name in MISSPELT:
             raise AlreadyReported
         candidates = self.session.near(name, [*scope.visible(), *self.session.dims])
-        hint = "a dimension is declared by the `input` whose shape has it" if name.isupper() and not candidates else ""
+        hint = "declare the dimension in the shape of an `input`" if name.isupper() and not candidates else ""
         raise Failure(UnknownName(name, candidates, hint), span)
 
     def _ambient(self, name: str) -> Binding | None:
@@ -116,11 +116,11 @@ class Expressions(Part):
         if isinstance(value, Unknown):
             raise AlreadyReported
         if isinstance(value, (Value, TensorTuple)):
-            raise Failure(TensorAsValue(name), span, ((binding.span, "bound here"),) if binding.span else ())
+            raise Failure(TensorAsValue(name), span, ((binding.span, "defined here"),) if binding.span else ())
         if isinstance(value, (OperatorRef, StageClosure)) or (isinstance(value, BlockDef) and isinstance(value.node, ast.Block)):
             return value
         if not isinstance(value, CONST_TYPES):
-            raise Failure(NotAConstant(name, describe(value)), span, ((binding.span, "bound here"),) if binding.span else ())
+            raise Failure(NotAConstant(name, describe(value)), span, ((binding.span, "defined here"),) if binding.span else ())
         return value
 
     def _attribute(self, expr: ast.Attribute, scope: Scope) -> Any:
@@ -135,7 +135,7 @@ class Expressions(Part):
         if isinstance(value, Unknown):
             raise AlreadyReported
         if not isinstance(value, Value):
-            marks = ((binding.span, f"`{name.name}` is bound here"),) if binding.span is not None else ()
+            marks = ((binding.span, f"`{name.name}` is defined here"),) if binding.span is not None else ()
             found = show_value(value) if isinstance(value, CONST_TYPES) else f"the {describe(value)} `{name.name}`"
             raise Failure(NotATensor(found, f"`.{expr.name}` is an attribute of a tensor"), name.span, marks)
         return _attribute_of(value.type, expr)

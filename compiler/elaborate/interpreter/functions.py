@@ -42,7 +42,7 @@ class Functions(Part):
         if binding is None and name in BUILTINS:
             return call_builtin(name, arguments, expr)
         if binding is not None:
-            marks = ((binding.span, "bound here"),) if binding.span is not None else ()
+            marks = ((binding.span, "defined here"),) if binding.span is not None else ()
             raise Failure(NotAFunction(name, describe(binding.value)), expr.function.span, marks)
         functions = [n for n in scope.visible() if isinstance((found := scope.find(n)) and found[0].value, FnDef)]
         candidates = self.session.near(name, [*BUILTINS, *functions])
@@ -69,7 +69,7 @@ class Functions(Part):
         first = next((i for i, a in enumerate(active) if a is let.node), None)
         if first is not None:
             others = [a for a in active[first + 1 :] if isinstance(a, ast.Let)]
-            marks = tuple((a.name.span, f"by way of `{a.name.name}`") for a in others)
+            marks = tuple((a.name.span, f"through `{a.name.name}`") for a in others)
             raise Failure(Recursion(name.name, "value"), name.span, marks)
         check_depth(self.session, name.span)
         active.append(let.node)

@@ -109,7 +109,7 @@ def check_arity(cls: type[Operator], inputs: list[Value], span: Span) -> None:
     least, most = cls.arity()
     if len(inputs) < least or (most is not None and len(inputs) > most):
         names = list(cls.operands)
-        hint = f"feed it a tuple: `({', '.join(names[:least])}) -> {cls.name}`" if least > 1 else ""
+        hint = f"pass it a tuple: `({', '.join(names[:least])}) -> {cls.name}`" if least > 1 else ""
         if least == most == 1 and inputs:
             hint = "continue with one of them, `(a, b) = ...`, or join them, for example by `-> concat axis=1`"
         marks = tuple((v.span, f"this is {v.type}") for v in inputs[:3])

@@ -84,7 +84,7 @@ def extra_argument_hint(expr: ast.Expr) -> str:
     if not isinstance(expr, ast.Name):
         return ""
     if expr.name in Operator.registry:
-        return f"`{expr.name}` is a stage of its own here: write `-> {expr.name}`"
+        return f"`{expr.name}` is a separate stage: write `-> {expr.name}`"
     close = near(expr.name, [name for name in Operator.registry if is_activation(name)])
     return did_you_mean(close)
 

@@ -90,9 +90,9 @@ def _wrong_count(name: str, declared: list[ast.TensorParameter], values: list[Va
     wanted = len(declared) or 1
     named = " and ".join(f"`{p.name.name}`" for p in declared) or "`in`"
     marks = tuple((v.span, f"this is {v.type}") for v in values[:3])
-    hint = f"feed it a tuple: `({', '.join(p.name.name for p in declared)}) -> {name}`" if wanted > 1 else ""
+    hint = f"pass it a tuple: `({', '.join(p.name.name for p in declared)}) -> {name}`" if wanted > 1 else ""
     if not declared:
-        hint = f"a block that takes several declares them: `block {name}(a: [...], b: [...])`"
+        hint = f"declare the tensors of a block that takes several: `block {name}(a: [...], b: [...])`"
     count = "one tensor" if wanted == 1 else f"{wanted} tensors"
     return Failure(WrongTensors(name, f"{count}, {named}", len(values), hint), node.name_span, marks)
 

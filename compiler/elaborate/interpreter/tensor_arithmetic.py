@@ -87,7 +87,7 @@ def _single(op: str, side: Flow, span: Span) -> list[Value]:
 
 
 def _of_a_tuple(op: str, values: list[Value]) -> BadOperand:
-    hint = "take one of them: `(a, b) = ...` gives them names" if len(values) == 2 else ""
+    hint = "unpack them and use one: `(a, b) = ...`" if len(values) == 2 else ""
     return BadOperand(op, f"a tuple of {len(values)} tensors", hint)
 
 

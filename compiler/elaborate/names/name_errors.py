@@ -21,18 +21,18 @@ from ..session import Session
 def not_a_stage(node: ast.Apply, binding: Binding) -> Failure:
     """The name is bound, but not to a stage."""
     name, value = node.name, binding.value
-    marks = ((binding.span, "bound here"),) if binding.span is not None else ()
+    marks = ((binding.span, "defined here"),) if binding.span is not None else ()
     if isinstance(value, (Value, TensorTuple)):
-        hint = f"to feed a stage with several tensors, write a tuple: `(a, {name}) -> ...`"
+        hint = f"to pass several tensors to a stage, write a tuple: `(a, {name}) -> ...`"
         indexed = bool(node.positional) and node.positional[0].span.start == node.name_span.end
         if isinstance(value, TensorTuple):
-            hint = f"name the tensors of the tuple: `(first, rest...) = {name}`" if indexed else f"feed it to a stage: `{name} -> ...`"
+            hint = f"name the tensors of the tuple: `(first, rest...) = {name}`" if indexed else f"pass it to a stage: `{name} -> ...`"
             return Failure(NotAStage(name, "a tuple of tensors", hint), node.name_span, marks)
         if indexed:
             hint = f"take a part of a tensor with a stage: `{name} -> select axis=1 index=0`, `{name} -> slice axis=1 stop=8`"
         return Failure(NotAStage(name, "a tensor", hint), node.name_span, marks)
     if isinstance(value, FnDef):
-        return Failure(NotAStage(name, "a compile-time function", "a function of tensors is a `block`"), node.name_span, marks)
+        return Failure(NotAStage(name, "a compile-time function", "define a function of tensors as a `block`"), node.name_span, marks)
     return Failure(NotAStage(name, "a compile-time value", f"use it as an argument, as in `-> dense {name}`"), node.name_span, marks)
 
 

@@ -73,7 +73,7 @@ def _report_contradiction(contradiction: Condition, wheres: list[_Where], known:
         return
     given = ", ".join(f"{n} is {s}" for n, s in known.items())
     others = [w.text for w in wheres if w.text is not where and _symbols_of(w.condition) & _symbols_of(contradiction)]
-    marks = tuple((w.span, "this is stated too") for w in others)
+    marks = tuple((w.span, "this is also stated") for w in others)
     session.report(Contradiction(where.span.text, given), where.span, marks)
 
 
@@ -99,7 +99,7 @@ def _conditions(where: ast.Expr, scope: Scope, elaborator: Elaborator) -> Iterat
     with elaborator.session.catching(()):
         if not isinstance(where, ast.Binary) or where.op not in _COMPARISONS:
             joined = isinstance(where, ast.Binary) and where.op == "or"
-            raise Failure(BadWhere("alternatives cannot be stated" if joined else "this compares nothing"), where.span)
+            raise Failure(BadWhere("`or` is not supported" if joined else "this is not a comparison"), where.span)
         yield Condition(where.op, _side(where.left, scope, elaborator), _side(where.right, scope, elaborator))
 
 

@@ -59,7 +59,7 @@ def _bind(name: ast.Name, value: FnDef | BlockDef | LazyLet, scope: Scope, sessi
 
 def _bound_twice(name: ast.Name, earlier: Binding, scope: Scope) -> Failure:
     scope.names[name.name] = Binding(UNKNOWN, earlier.span)
-    return Failure(BoundTwice(name.name), name.span, ((earlier.span, "bound here"),) if earlier.span else ())
+    return Failure(BoundTwice(name.name), name.span, ((earlier.span, "defined here"),) if earlier.span else ())
 
 
 def _use(node: ast.Use, scope: Scope, session: Session) -> None:

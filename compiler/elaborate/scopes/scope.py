@@ -212,7 +212,7 @@ def distinct(names: Iterable[ast.Name]) -> None:
     seen: dict[str, Span] = {}
     for name in names:
         if name.name in seen and name.name != "_":
-            raise Failure(BoundTwice(name.name), name.span, ((seen[name.name], "bound here"),))
+            raise Failure(BoundTwice(name.name), name.span, ((seen[name.name], "defined here"),))
         seen[name.name] = name.span
 
 
