@@ -129,8 +129,9 @@ def gelu(op: Gelu, site: Site) -> str:
 
 @emits(Silu)
 def silu(op: Silu, site: Site) -> str:
+    """In float64 as a quotient: of the product, ONNX Runtime before 1.31 makes its QuickGelu, which it lacks there."""
     x = term(site)
-    return (x * x.op("Sigmoid")).name
+    return (x / ((-x).exp() + 1.0)).name if _wide(site) else (x * x.op("Sigmoid")).name
 
 
 @emits(Mish)
