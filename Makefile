@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo test quick zoo fuzz mutants lint format bench clean
+.PHONY: help install demo test quick matrix zoo fuzz mutants lint format bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+: .*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,11 @@ test: $(READY) ## all tests
 
 quick: $(READY) ## a few cases of each test, in half a minute
 	$(BIN)/python -m pytest --quick
+
+CELLS ?=
+
+matrix: $(READY) ## the tests at the lowest and the newest versions, oldest and newest Python here: make matrix CELLS=lowest-3.11
+	PYTHONPATH=tests $(BIN)/python -m matrix $(CELLS)
 
 zoo: $(READY) ## the models of the zoo against their references, all sizes; writes docs/zoo.md
 	$(BIN)/python -m pytest tests/zoo -m "zoo or not zoo" --numprocesses 0 --update
@@ -66,5 +71,5 @@ bench: $(READY) ## times, as ratios to a peer in the same run
 	$(BIN)/python -m bench.run
 
 clean: ## forget the environment and all that was built
-	rm -rf $(VENV) build dist netc.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .matrix-* build dist netc.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

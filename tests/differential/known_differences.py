@@ -210,6 +210,7 @@ TABLE = (
         "shape-mismatch",
         _fused_unevenly,
         "PyTorch's fused kernel for the CPU does not look whether there are as many values as keys, and reads past their end",
+        since="2.13",
     ),
     Deliberate(
         ("attention",),

@@ -87,7 +87,7 @@ def weights_mismatch_prefix() -> Words:
 
 
 def weights_unreadable() -> Words:
-    put("weights.npz", "not an archive")
+    put("weights.npz", "PK\x03\x04, and no archive")  # so that Python says what is wrong, and not NumPy, whose words change
     return ["compile", "-e", "input 3 -> dense 2", "-o", "out.onnx", "--weights", "weights.npz"]
 
 

@@ -90,7 +90,7 @@ class TensorExpr(Record):
         other = then.like(otherwise)
         if then.dtype == BOOL:
             return self.op("And", then).op("Or", self.negation().op("And", other))
-        via = wide_integer(then.dtype)
+        via = INT32 if then.dtype.name == "int8" else wide_integer(then.dtype)  # ONNX Runtime has Where of int8 since 1.31
         names = [self.name, then.cast(via).name, other.cast(via).name]
         return TensorExpr(self.site, self.site.add("Where", names), via).cast(then.dtype)
 

@@ -129,8 +129,9 @@ def gelu(op: Gelu, site: Site) -> str:
 
 @emits(Silu, onnx="Sigmoid and Mul")
 def silu(op: Silu, site: Site) -> str:
+    """In float64 a quotient: ONNX Runtime before 1.31 fuses the product to its QuickGelu, which has no float64 kernel."""
     x = site.x
-    return (x * x.op("Sigmoid")).name
+    return (x / ((-x).exp() + 1.0)).name if _wide(site) else (x * x.op("Sigmoid")).name
 
 
 @emits(Mish, onnx="Mish")
