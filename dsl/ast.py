@@ -24,7 +24,7 @@ class Expr(Node):
     pass
 
 
-class Number(Expr):
+class NumberLiteral(Expr):
     """`50_257`, `1e-5`: an int or a float."""
 
     value: int | float
@@ -39,7 +39,7 @@ class Boolean(Expr):
 
 
 class Dims(Expr):
-    """A dims literal: `3x224x224`, `3xHxW`. Each part is a `Number` or a `Name`."""
+    """A dims literal: `3x224x224`, `3xHxW`. Each part is a `NumberLiteral` or a `Name`."""
 
     parts: tuple[Expr, ...]
 
@@ -63,7 +63,7 @@ class Attribute(Expr):
     name: str
 
 
-class Index(Expr):
+class IndexExpr(Expr):
     value: Expr
     index: Expr
 
@@ -149,7 +149,7 @@ class Scalar(Tensor):
     value: int | float
 
 
-class Value(Tensor):
+class ValueOperand(Tensor):
     """A compile-time value in tensor arithmetic: `x / in.features`, `x * sizes.shape[1]`. A bare name is an `Apply`."""
 
     value: Expr
@@ -227,8 +227,8 @@ class Is(Tensor):
     shape: ListExpr
 
 
-class Input(Tensor):
-    """`input shape dtype? batch=false? where conditions`. `shape` is a `Number`, `Dims` or `ListExpr`; `dtype` a `Name`."""
+class InputDecl(Tensor):
+    """`input shape dtype? batch=false? where conditions`. `shape` is a `NumberLiteral`, `Dims` or `ListExpr`; `dtype` a `Name`."""
 
     shape: Expr
     dtype: Name | None
@@ -236,7 +236,7 @@ class Input(Tensor):
     where: tuple[Expr, ...]
 
 
-class Param(Tensor):
+class ParamDecl(Tensor):
     """`param [shape] dtype? init=zeros trainable=false as label`."""
 
     shape: Expr
@@ -245,7 +245,7 @@ class Param(Tensor):
     label: Label | None
 
 
-class Table(Tensor):
+class TableDecl(Tensor):
     """`table (i, j) [shape] dtype? = formula as label`."""
 
     indices: tuple[Name, ...]
@@ -326,7 +326,7 @@ class Use(Node):
     names: tuple[Name, ...]
 
 
-class Parameter(Node):
+class ParameterDecl(Node):
     """A compile-time parameter of a block, model or fn."""
 
     name: Name
@@ -342,26 +342,26 @@ class TensorParameter(Node):
 
 class Fn(Node):
     name: Name
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[ParameterDecl, ...]
     body: Expr
 
 
 class Block(Node):
     name: Name
-    parameters: tuple[Parameter | TensorParameter, ...]
+    parameters: tuple[ParameterDecl | TensorParameter, ...]
     body: Body
 
 
-class Model(Node):
+class ModelDecl(Node):
     """`model name(parameters) { body }`, or `model name(parameters) = base arguments { expects }`: the base with its parameters set."""
 
     name: Name
-    parameters: tuple[Parameter | TensorParameter, ...]
+    parameters: tuple[ParameterDecl | TensorParameter, ...]
     body: Body
     base: Apply | None = None
 
 
-Definition = Use | Fn | Block | Model
+Definition = Use | Fn | Block | ModelDecl
 Item = Definition | Statement
 
 

@@ -66,22 +66,22 @@ class Builder(ExpressionBuilder):
     def block(self, c: Children) -> ast.Block:
         return ast.Block(self._between(c[0], c[-1]), self._name(c[1]), self._parameters(c), c[-1])
 
-    def model(self, c: Children) -> ast.Model:
-        return ast.Model(self._between(c[0], c[-1]), self._name(c[1]), self._parameters(c), c[-1])
+    def model(self, c: Children) -> ast.ModelDecl:
+        return ast.ModelDecl(self._between(c[0], c[-1]), self._name(c[1]), self._parameters(c), c[-1])
 
-    def derived_model(self, c: Children) -> ast.Model:
+    def derived_model(self, c: Children) -> ast.ModelDecl:
         base = next(child for child in c if child.__class__ is ast.Apply)
         end = base.span.end
         body = c[-1] if c[-1].__class__ is ast.Body else ast.Body(Span(self.source, end, end), ())
         if base.label is not None:
             self._report(errors.model_without_label(base.label.span))
-        return ast.Model(self._between(c[0], c[-1]), self._name(c[1]), self._parameters(c[:-1]), body, base)
+        return ast.ModelDecl(self._between(c[0], c[-1]), self._name(c[1]), self._parameters(c[:-1]), body, base)
 
     def _parameters(self, c: Children) -> tuple[Any, ...]:
         return next((tuple(child) for child in c if child.__class__ is list), ())
 
-    def parameter(self, c: Children) -> ast.Parameter:
-        return ast.Parameter(self._between(c[0], c[-1]), self._name(c[0]), c[2] if len(c) > 1 else None)
+    def parameter(self, c: Children) -> ast.ParameterDecl:
+        return ast.ParameterDecl(self._between(c[0], c[-1]), self._name(c[0]), c[2] if len(c) > 1 else None)
 
     def tensor_parameter(self, c: Children) -> ast.TensorParameter:
         return ast.TensorParameter(self._between(c[0], c[-1]), self._name(c[0]), self._parameters(c))
@@ -151,8 +151,8 @@ class Builder(ExpressionBuilder):
         number = self.number(c)
         return ast.Scalar(number.span, number.value)
 
-    def value(self, c: Children) -> ast.Value:
-        return ast.Value(c[0].span, c[0])
+    def value(self, c: Children) -> ast.ValueOperand:
+        return ast.ValueOperand(c[0].span, c[0])
 
     def callee(self, c: Children) -> Token:
         token: Token = c[0]
@@ -246,24 +246,24 @@ class Builder(ExpressionBuilder):
     def is_(self, c: Children) -> ast.Is:
         return ast.Is(self._between(c[0], c[1]), c[1])
 
-    def input(self, c: Children) -> ast.Input:
-        return ast.Input(self._between(c[0], c[-1]), c[1], *self._dtype_and_keywords(c), ())
+    def input(self, c: Children) -> ast.InputDecl:
+        return ast.InputDecl(self._between(c[0], c[-1]), c[1], *self._dtype_and_keywords(c), ())
 
-    def input_where(self, c: Children) -> ast.Input:
-        return ast.Input(self._between(c[0], c[-1]), c[1], *self._dtype_and_keywords(c), tuple(c[-1]))
+    def input_where(self, c: Children) -> ast.InputDecl:
+        return ast.InputDecl(self._between(c[0], c[-1]), c[1], *self._dtype_and_keywords(c), tuple(c[-1]))
 
-    def param(self, c: Children) -> ast.Param:
+    def param(self, c: Children) -> ast.ParamDecl:
         label = c[-1] if c[-1].__class__ is ast.Label else None
-        return ast.Param(self._between(c[0], c[-1]), c[1], *self._dtype_and_keywords(c), label)
+        return ast.ParamDecl(self._between(c[0], c[-1]), c[1], *self._dtype_and_keywords(c), label)
 
     def indices(self, c: Children) -> list[ast.Name]:
         names: list[ast.Name] = c[1]
         return names
 
-    def table(self, c: Children) -> ast.Table:
+    def table(self, c: Children) -> ast.TableDecl:
         label = c.pop() if c[-1].__class__ is ast.Label else None
         dtype = c[3] if c[3].__class__ is ast.Name else None
-        return ast.Table(self._between(c[0], label or c[-1]), tuple(c[1]), c[2], dtype, c[-1], label)
+        return ast.TableDecl(self._between(c[0], label or c[-1]), tuple(c[1]), c[2], dtype, c[-1], label)
 
     def _dtype_and_keywords(self, c: Children) -> tuple[ast.Name | None, tuple[ast.Keyword, ...]]:
         dtype = c[2] if len(c) > 2 and c[2].__class__ is ast.Name else None

@@ -57,9 +57,9 @@ class ExpressionBuilder:
             self._report(errors.python_constant(self._token_span(token), token.text))
         return ast.Name(Span(self.source, token.start, token.end), token.text)
 
-    def number(self, c: Children) -> ast.Number:
+    def number(self, c: Children) -> ast.NumberLiteral:
         token = c[0]
-        return ast.Number(Span(self.source, token.start, token.end), self._number(token.text, token.start, token.end))
+        return ast.NumberLiteral(Span(self.source, token.start, token.end), self._number(token.text, token.start, token.end))
 
     def _number(self, text: str, start: int, end: int) -> int | float:
         try:
@@ -78,7 +78,7 @@ class ExpressionBuilder:
         for text in token.text.split("x"):
             end = at + len(text)
             span = Span(self.source, at, end)
-            parts.append(ast.Number(span, int(self._number(text, at, end))) if text[0].isdigit() else ast.Name(span, text))
+            parts.append(ast.NumberLiteral(span, int(self._number(text, at, end))) if text[0].isdigit() else ast.Name(span, text))
             at = end + 1
         return ast.Dims(self._token_span(token), tuple(parts))
 
@@ -116,8 +116,8 @@ class ExpressionBuilder:
     def attribute_of_name(self, c: Children) -> ast.Attribute:
         return self.attribute([self._name(c[0]), c[1], c[2]])
 
-    def index(self, c: Children) -> ast.Index:
-        return ast.Index(self._between(c[0], c[3]), c[0], c[2])
+    def index(self, c: Children) -> ast.IndexExpr:
+        return ast.IndexExpr(self._between(c[0], c[3]), c[0], c[2])
 
     def unary(self, c: Children) -> ast.Unary:
         return ast.Unary(self._between(c[0], c[1]), c[0].text, c[1])

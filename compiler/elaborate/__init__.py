@@ -31,7 +31,7 @@ from .program.files import define
 from .program.selection import complete_models, select
 from .scopes.failures import Failure, LimitExceeded
 from .scopes.scope import Scope
-from .session import CannotLoad, Foreign, Loader, Session
+from .session import CannotLoad, ElaborationSession, Foreign, Loader
 
 __all__ = ["CannotLoad", "Elaboration", "Failure", "Index", "Loader", "complete_models", "elaborate", "evaluate_constant"]
 
@@ -64,7 +64,7 @@ def elaborate(
     the index of the text. A file without a model (a library of blocks) gives neither a program nor, for that alone, a diagnostic. The
     program is None if any diagnostic is an error. Diagnostics are in no particular order and may repeat.
     """
-    session = Session(loader, index, foreign)
+    session = ElaborationSession(loader, index, foreign)
     program: Program | None = None
     with _deep_stack():
         files = define(file, source, session)
@@ -86,7 +86,7 @@ def elaborate(
 
 def evaluate_constant(expr: ast.Expr) -> object:
     """The value of an expression without names. Raises `Failure`."""
-    return Elaborator(Session()).evaluate(expr, Scope(None, None))
+    return Elaborator(ElaborationSession()).evaluate(expr, Scope(None, None))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from .limits import MAX_NODES, check_dimension, check_list, check_product
 from .scopes.failures import Failure
 from .scopes.scope import Scope
 from .scopes.show import show_value
-from .session import Session
+from .session import ElaborationSession
 
 _PLAIN: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -46,7 +46,7 @@ def negate(value: Any, span: Span) -> Any:
     return -value
 
 
-def binary(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Session) -> Any:
+def binary(node: ast.Binary, left: Any, right: Any, scope: Scope, session: ElaborationSession) -> Any:
     """`left op right`. `and` and `or` are evaluated by the caller, since they may skip the right side."""
     op = node.op
     if op in ("==", "!="):
@@ -87,7 +87,7 @@ def symbol_span(node: ast.TensorBinary | ast.Binary) -> Span:
     return node.span
 
 
-def _equal(left: Any, right: Any, op: str, node: ast.Binary, scope: Scope, session: Session) -> bool:
+def _equal(left: Any, right: Any, op: str, node: ast.Binary, scope: Scope, session: ElaborationSession) -> bool:
     if isinstance(left, SymDim) or isinstance(right, SymDim):
         if not (_is_number(left) and _is_number(right)):
             return False
@@ -101,7 +101,7 @@ def _equal(left: Any, right: Any, op: str, node: ast.Binary, scope: Scope, sessi
     return strict_key(left) == strict_key(right)
 
 
-def _ordered(op: str, left: Any, right: Any, node: ast.Binary, scope: Scope, session: Session) -> bool:
+def _ordered(op: str, left: Any, right: Any, node: ast.Binary, scope: Scope, session: ElaborationSession) -> bool:
     if isinstance(left, SymDim) or isinstance(right, SymDim):
         if _is_dim(left) and _is_dim(right):
             return _decide(_compare_dims(op, left, right, session), left, op, right, node, scope)
@@ -111,7 +111,7 @@ def _ordered(op: str, left: Any, right: Any, node: ast.Binary, scope: Scope, ses
     return _ORDER[op](left, right)
 
 
-def _compare_dims(op: str, left: Dim, right: Dim, session: Session) -> bool | None:
+def _compare_dims(op: str, left: Dim, right: Dim, session: ElaborationSession) -> bool | None:
     facts = session.facts
     if op in (">=", "<"):
         answer = facts.at_least(left, right)
@@ -122,7 +122,7 @@ def _compare_dims(op: str, left: Dim, right: Dim, session: Session) -> bool | No
     return None if answer is None else answer == wanted
 
 
-def _divide(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Session) -> Any:
+def _divide(node: ast.Binary, left: Any, right: Any, scope: Scope, session: ElaborationSession) -> Any:
     if not (_is_number(left) and _is_number(right)):
         raise Failure(_bad("/", left, right), symbol_span(node))
     if not isinstance(right, SymDim) and right == 0:
@@ -147,7 +147,7 @@ def _plural(expr: ast.Expr) -> str:
 def _origin(expr: ast.Expr, value: Any, scope: Scope) -> tuple[tuple[Span, str], ...]:
     """Where an operand that is a name, or an attribute or item of one, got its value."""
     inner = expr
-    while isinstance(inner, (ast.Attribute, ast.Index)):
+    while isinstance(inner, (ast.Attribute, ast.IndexExpr)):
         inner = inner.value
     found = scope.find(inner.name) if isinstance(inner, ast.Name) else None
     if found is None:

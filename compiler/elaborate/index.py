@@ -205,7 +205,7 @@ def _kind(binding: Binding | None) -> str:
             return "tensor"
         case FnDef():
             return "function"
-        case BlockDef(node=ast.Model()):
+        case BlockDef(node=ast.ModelDecl()):
             return "model"
         case BlockDef():
             return "block"

@@ -37,7 +37,7 @@ class CannotLoad(Exception):
         self.near = near
 
 
-class Session:
+class ElaborationSession:
     """What all parts of the elaborator share."""
 
     def __init__(self, loader: Loader | None = None, index: bool = False, foreign: Foreign | None = None) -> None:

@@ -84,7 +84,7 @@ class FormulaKind(Kind[Formula]):
 INIT = InitKind()
 
 
-class Parameter(Operator):
+class ParamOperator(Operator):
     """A learned tensor, or a buffer: `param [1, 1, d] init=zeros as class_token`."""
 
     name = "param"
@@ -133,7 +133,7 @@ class Parameter(Operator):
         return 0
 
 
-class Table(Operator):
+class TableOperator(Operator):
     """A tensor given by a formula of its indices: `table (t, k) [T, 64] = sin(t / 10000 ** (k / 64))`.
 
     A *static* one, whose sizes and numbers are all known, is a buffer; it is part of the state dict if it has a label. Any other is

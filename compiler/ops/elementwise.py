@@ -12,7 +12,7 @@ from .operand import Input
 from .pointwise import Pointwise
 
 
-class Number(Pointwise):
+class Numeric(Pointwise):
     """Keeps integers as integers."""
 
     x = Input(NUMBERS)
@@ -25,7 +25,7 @@ class Real(Pointwise):
     promotes = True
 
 
-class Neg(Number):
+class Neg(Numeric):
     """`-x`."""
 
     name = "neg"
@@ -33,42 +33,42 @@ class Neg(Number):
     examples = ("x = input 3; -x", "input 3 -> neg")
 
 
-class Abs(Number):
+class Abs(Numeric):
     """The absolute value."""
 
     name = "abs"
     examples = ("input 3 -> abs",)
 
 
-class Floor(Number):
+class Floor(Numeric):
     """The greatest integer that is not greater."""
 
     name = "floor"
     examples = ("input 3 -> floor",)
 
 
-class Ceil(Number):
+class Ceil(Numeric):
     """The least integer that is not less."""
 
     name = "ceil"
     examples = ("input 3 -> ceil",)
 
 
-class Round(Number):
+class Round(Numeric):
     """The nearest integer; of two, the even one."""
 
     name = "round"
     examples = ("input 3 -> round",)
 
 
-class Trunc(Number):
+class Trunc(Numeric):
     """The integer part: towards 0."""
 
     name = "trunc"
     examples = ("input 3 -> trunc",)
 
 
-class Sign(Number):
+class Sign(Numeric):
     """-1, 0 or 1."""
 
     name = "sign"
@@ -76,7 +76,7 @@ class Sign(Number):
     examples = ("input 3 -> sign",)
 
 
-class Square(Number):
+class Square(Numeric):
     """`x * x`."""
 
     name = "square"

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..analysis.parameters import ParameterInfo
 from ..ir.elements import Array, numpy_dtype
-from ..ops.constants import Table
+from ..ops.constants import TableOperator
 
 Draw = Callable[[ParameterInfo, np.random.Generator], Array]
 
@@ -64,7 +64,7 @@ def _constant(info: ParameterInfo) -> Array:
 
 def _table(info: ParameterInfo) -> Array:
     match info.op:
-        case Table():
+        case TableOperator():
             return info.op.values()
     raise TypeError(f"`{info.operator}` gives no values for its table")
 

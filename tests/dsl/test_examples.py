@@ -17,7 +17,7 @@ def name(text: str) -> tuple[str, str]:
 
 
 def number(n: float) -> tuple[str, float]:
-    return ("Number", n)
+    return ("NumberLiteral", n)
 
 
 def apply(called: str, *positional: object, **keywords: object) -> tuple[object, ...]:
@@ -31,7 +31,7 @@ def test_examples_have_no_problems(text: str) -> None:
 
 def test_one_line_is_a_model() -> None:
     got = pipeline("input 3 -> dense 2 sigmoid -> dense 1 sigmoid")
-    assert plain(got.head) == ("Input", number(3), None, (), ())
+    assert plain(got.head) == ("InputDecl", number(3), None, (), ())
     assert plain(got.stages) == (apply("dense", number(2), name("sigmoid")), apply("dense", number(1), name("sigmoid")))
 
 
@@ -42,8 +42,8 @@ ARGUMENTS = {
     "softmax axis=-1": apply("softmax", axis=("Unary", "-", number(1))),
     "roll shift=-w": apply("roll", shift=("Unary", "-", name("w"))),
     "dense (4 * d)": apply("dense", ("Binary", "*", number(4), name("d"))),
-    "dense widths[i]": apply("dense", ("Index", name("widths"), name("i"))),
-    "dense x.shape[1]": apply("dense", ("Index", ("Attribute", name("x"), "shape"), number(1))),
+    "dense widths[i]": apply("dense", ("IndexExpr", name("widths"), name("i"))),
+    "dense x.shape[1]": apply("dense", ("IndexExpr", ("Attribute", name("x"), "shape"), number(1))),
     "dense in.channels": apply("dense", ("Attribute", name("in"), "channels")),
     "dense round_to(v)": apply("dense", ("Call", name("round_to"), (name("v"),), ())),
     "dense f(2, k=v)": apply("dense", ("Call", name("f"), (number(2),), (("Keyword", "k", name("v")),))),
@@ -116,8 +116,8 @@ def test_tensor_arithmetic_binds_tighter_than_arrows() -> None:
 
 def test_values_in_tensor_arithmetic() -> None:
     got = pipeline("x / in.features > x.shape[1]").head
-    features = ("Value", ("Attribute", name("in"), "features"))
-    axis = ("Value", ("Index", ("Attribute", name("x"), "shape"), number(1)))
+    features = ("ValueOperand", ("Attribute", name("in"), "features"))
+    axis = ("ValueOperand", ("IndexExpr", ("Attribute", name("x"), "shape"), number(1)))
     assert plain(got) == ("TensorBinary", ">", ("TensorBinary", "/", apply("x"), features), axis)
 
 
@@ -154,9 +154,9 @@ def test_statements() -> None:
 
 def test_definitions() -> None:
     file = read('use "a": b, c\nfn f(v, d=8) = v\nblock g(x: [..., _, D], h=1) { x }\nmodel m { in }\nblock e() { }')
-    one = ("Parameter", name("h"), number(1))
+    one = ("ParameterDecl", name("h"), number(1))
     assert plain(file.items[0]) == ("Use", ("String", "a"), (name("b"), name("c")))
-    assert plain(file.items[1]) == ("Fn", name("f"), (("Parameter", name("v"), None), ("Parameter", name("d"), number(8))), name("v"))
+    assert plain(file.items[1]) == ("Fn", name("f"), (("ParameterDecl", name("v"), None), ("Parameter", name("d"), number(8))), name("v"))
     block = file.items[2]
     assert isinstance(block, ast.Block)
     assert plain(block.parameters) == (("TensorParameter", name("x"), (name("..."), name("_"), name("D"))), one)
@@ -164,7 +164,7 @@ def test_definitions() -> None:
 
 def test_sources() -> None:
     got = pipeline("image = input 3xHxW float16 batch=false where H % 32 == 0, W > 1 -> relu")
-    assert isinstance(got.head, ast.Input)
+    assert isinstance(got.head, ast.InputDecl)
     assert len(got.head.where) == 2
     assert len(got.stages) == 1
     both = pipeline("(input 3, param [1, d] int64 init=zeros as p)").head

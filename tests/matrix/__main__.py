@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from .lowest import ROOT, constraints, project
-from .pythons import ends
+from tests.matrix.lowest import ROOT, constraints, project
+from tests.matrix.pythons import ends
 
 LIBRARIES = ("torch", "numpy", "onnx", "onnxruntime-gpu", "onnxruntime")
 HELD = "import importlib.metadata as m, sys; print(*(f'{d.name} {d.version}' for d in m.distributions() if d.name in sys.argv))"

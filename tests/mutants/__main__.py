@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from . import processes
-from .plan import Plan
-from .plugin import HITS, SITE, Recorder, Selection
-from .sites import Mutation, mutated, mutations, probed, statement_of
+from tests.mutants import processes
+from tests.mutants.plan import Plan
+from tests.mutants.plugin import HITS, SITE, Recorder, Selection
+from tests.mutants.sites import Mutation, mutated, mutations, probed, statement_of
 
 WORKERS = 2
 PATIENCE = 240

@@ -13,7 +13,7 @@ from netc.compiler.ops.arithmetic import Add, BinaryOperator, Clamp, Div, FloorD
 from netc.compiler.ops.base import Operator, OperatorError
 from netc.compiler.ops.broadcast import broadcast
 from netc.compiler.ops.comparison import Eq, LogicalXor, Lt, Where
-from netc.compiler.ops.elementwise import Number, Real, Square
+from netc.compiler.ops.elementwise import Numeric, Real, Square
 
 BINARY: tuple[type[BinaryOperator], ...] = (Add, Sub, Mul, Div, FloorDiv, Remainder, Pow, Eq, Lt)
 PAIRS: tuple[type[Pair], ...] = (Maximum, LogicalXor)
@@ -58,7 +58,7 @@ def test_types_of_a_tensor_and_a_number(kind: type[BinaryOperator], reverse: boo
         assert inferred(kind(other=scalar, reverse=reverse), a) == actual(function, *sides), (a, scalar)
 
 
-@pytest.mark.parametrize("kind", [*Real.__subclasses__(), *Number.__subclasses__(), Square])
+@pytest.mark.parametrize("kind", [*Real.__subclasses__(), *Numeric.__subclasses__(), Square])
 def test_types_of_one_tensor(kind: type[Operator]) -> None:
     function = eval(BACKEND.operator_target(kind), {"torch": torch})
     for a in TYPES:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ir.types import DTYPES
 from netc.compiler.ops.base import Init, OperatorError, OpInputs
-from netc.compiler.ops.constants import INIT, Parameter, Table
+from netc.compiler.ops.constants import INIT, ParamOperator, TableOperator
 from netc.compiler.ops.formula import (
     BinaryFormula,
     CallFormula,
@@ -159,19 +159,19 @@ def test_constants_of_different_kinds_differ() -> None:
 
 def test_the_type_of_a_table() -> None:
     def element(text: str, **more: object) -> str:
-        return str(Table(indices=("i", "j"), shape=(3, 4), formula=formula(text), **more).infer(NOTHING)[0].dtype)
+        return str(TableOperator(indices=("i", "j"), shape=(3, 4), formula=formula(text), **more).infer(NOTHING)[0].dtype)
 
     assert [element(t) for t in ("i + j", "i / 2", "i < j")] == ["int64", "float32", "bool"]
     assert element("i", dtype=DTYPES["float16"]) == "float16"
 
 
 def test_only_static_tables_are_buffers() -> None:
-    static = Table(indices=("i",), shape=(3,), formula=IndexFormula(0))
+    static = TableOperator(indices=("i",), shape=(3,), formula=IndexFormula(0))
     (spec,) = static.parameters(NOTHING)
     assert (spec.name, spec.shape, spec.init, spec.trainable, spec.persistent) == ("", (3,), Init("table"), False, False)
-    assert Table(indices=("i",), shape=(3,), formula=IndexFormula(0), labelled=True).parameters(NOTHING)[0].persistent
-    assert Table(indices=("i",), shape=(T,), formula=IndexFormula(0)).parameters(NOTHING) == ()
-    assert Table(indices=("i",), shape=(3,), formula=BinaryFormula("*", IndexFormula(0), Const(T))).parameters(NOTHING) == ()
+    assert TableOperator(indices=("i",), shape=(3,), formula=IndexFormula(0), labelled=True).parameters(NOTHING)[0].persistent
+    assert TableOperator(indices=("i",), shape=(T,), formula=IndexFormula(0)).parameters(NOTHING) == ()
+    assert TableOperator(indices=("i",), shape=(3,), formula=BinaryFormula("*", IndexFormula(0), Const(T))).parameters(NOTHING) == ()
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_only_static_tables_are_buffers() -> None:
     [("3 // i", False), ("3 % (i + 1)", True), ("3 // (i - 9)", True), ("3 % (i - 1)", False), ("3 / i", True), ("i // 7 ** 3", True)],
 )
 def test_integers_are_not_divided_by_zero(text: str, fine: bool) -> None:
-    table = Table(indices=("i",), shape=(4,), formula=formula(text))
+    table = TableOperator(indices=("i",), shape=(4,), formula=formula(text))
     if fine:
         table.infer(NOTHING)
         return
@@ -199,8 +199,8 @@ def test_initialisers() -> None:
 
 
 def test_a_parameter_is_known_and_real() -> None:
-    (spec,) = Parameter(shape=(1, 3), init=Init("ones")).parameters(NOTHING)
+    (spec,) = ParamOperator(shape=(1, 3), init=Init("ones")).parameters(NOTHING)
     assert (spec.name, spec.shape, spec.trainable) == ("", (1, 3), True)
-    for wrong in (Parameter(shape=(T,)), Parameter(shape=(0,)), Parameter(shape=(2,), dtype=DTYPES["int64"])):
+    for wrong in (ParamOperator(shape=(T,)), ParamOperator(shape=(0,)), ParamOperator(shape=(2,), dtype=DTYPES["int64"])):
         with pytest.raises(OperatorError):
             wrong.infer(NOTHING)

@@ -191,7 +191,7 @@ def test_files_that_are_not_weights(tmp_path: Path) -> None:
     (tmp_path / "random.pt").write_bytes(bytes(np.random.default_rng(0).integers(256, size=3000, dtype=np.uint8)))
     assert "the file is corrupt or has another format" in unreadable(tmp_path / "random.pt")
     torch.save([1, 2], tmp_path / "list.pt")
-    assert "holds no state dict" in unreadable(tmp_path / "list.pt")
+    assert "contains no state dict" in unreadable(tmp_path / "list.pt")
     torch.save({"a": "text"}, tmp_path / "text.pt")
     assert "`a`" in unreadable(tmp_path / "text.pt")
     torch.save({"a": torch.ones(2).to(torch.float8_e4m3fn)}, tmp_path / "eight.pt")

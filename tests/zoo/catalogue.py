@@ -72,9 +72,9 @@ def entries(spec: str) -> list[Entry]:
     return [Entry(spec, name) for name in complete_models(tree(spec)) or [Path(spec).stem]]
 
 
-def definition(entry: Entry) -> ast.Model | None:
+def definition(entry: Entry) -> ast.ModelDecl | None:
     """The `model`; None if the file is one without saying so."""
-    return next((item for item in tree(entry.spec).items if isinstance(item, ast.Model) and item.name.name == entry.model), None)
+    return next((item for item in tree(entry.spec).items if isinstance(item, ast.ModelDecl) and item.name.name == entry.model), None)
 
 
 def compiled(entry: Entry, params: Mapping[str, object] | None = None) -> netc.Model:

@@ -43,7 +43,7 @@ def _named(spec: str, span: Span) -> Iterator[tuple[tuple[str, str], Span]]:
 
 @cache
 def _definitions(spec: str) -> dict[tuple[str, str], Span]:
-    kinds = (ast.Fn, ast.Block, ast.Model, ast.Let)
+    kinds = (ast.Fn, ast.Block, ast.ModelDecl, ast.Let)
     return {(spec, item.name.name): item.span for item in tree(spec).items if isinstance(item, kinds)}
 
 

@@ -27,7 +27,7 @@ class UnresolvedSymbol(Exception):
         self.name = name
 
 
-class Part(Record):
+class SizePart(Record):
     """A number, or a tensor of one element. `lowest` is a lower bound; None: unknown."""
 
     value: int | str
@@ -76,7 +76,7 @@ class OnnxSizes:
         self.builder = builder
         self.origins = origins(inputs)
         self._known: dict[Dim, str] = {}
-        self._symbols: dict[str, Part] = {}
+        self._symbols: dict[str, SizePart] = {}
         self._steps: dict[tuple[object, ...], str] = {}
 
     def size(self, d: Dim) -> str:
@@ -121,9 +121,9 @@ class OnnxSizes:
             self._steps[key] = self.builder.add(op_type, name, inputs, 1, attributes).outputs[0]
         return self._steps[key]
 
-    def _symbol(self, name: str) -> Part:
+    def _symbol(self, name: str) -> SizePart:
         if name not in self._symbols:
-            self._symbols[name] = Part(self._read(name), 1)
+            self._symbols[name] = SizePart(self._read(name), 1)
         return self._symbols[name]
 
     def _read(self, name: str) -> str:
@@ -132,45 +132,45 @@ class OnnxSizes:
             raise UnresolvedSymbol(name)
         place = self.builder.node_names.unique(f"size/{name}")
         node = self.builder.add("Shape", place, [origin.tensor], 1, {"start": origin.axis, "end": origin.axis + 1})
-        part = Part(node.outputs[0], 1)
+        part = SizePart(node.outputs[0], 1)
         if origin.offset:
             part = self._add(part, _number(-origin.offset))
         if origin.divisor != 1:
             part = self._multiply(part, _number(origin.divisor))
         if origin.factor != 1:
-            part = Part(self._step("Div", part.value, origin.factor), 1)
+            part = SizePart(self._step("Div", part.value, origin.factor), 1)
         return str(part.value)
 
-    def _add(self, a: Part, b: Part) -> Part:
+    def _add(self, a: SizePart, b: SizePart) -> SizePart:
         lowest = None if a.lowest is None or b.lowest is None else a.lowest + b.lowest
         if isinstance(a.value, int) and isinstance(b.value, int):
-            return Part(a.value + b.value, lowest)
-        return Part(self._step("Add", a.value, b.value), lowest)
+            return SizePart(a.value + b.value, lowest)
+        return SizePart(self._step("Add", a.value, b.value), lowest)
 
-    def _multiply(self, a: Part, b: Part) -> Part:
+    def _multiply(self, a: SizePart, b: SizePart) -> SizePart:
         known = a.lowest is not None and b.lowest is not None and a.lowest >= 0 and b.lowest >= 0
         lowest = (a.lowest or 0) * (b.lowest or 0) if known else None
         if isinstance(a.value, int) and isinstance(b.value, int):
-            return Part(a.value * b.value, lowest)
-        return Part(self._step("Mul", a.value, b.value), lowest)
+            return SizePart(a.value * b.value, lowest)
+        return SizePart(self._step("Mul", a.value, b.value), lowest)
 
-    def _divide(self, a: Part, b: Part) -> Part:
+    def _divide(self, a: SizePart, b: SizePart) -> SizePart:
         """Rounded down. ONNX's Div rounds towards zero, its Mod has the sign of the divisor."""
         if isinstance(a.value, int) and isinstance(b.value, int):
             return _number(a.value // b.value)
         if a.lowest is not None and a.lowest >= 0 and b.lowest is not None and b.lowest >= 1:
-            return Part(self._step("Div", a.value, b.value), 0)
+            return SizePart(self._step("Div", a.value, b.value), 0)
         whole = self._step("Sub", a.value, self._step("Mod", a.value, b.value))
-        return Part(self._step("Div", whole, b.value), None)
+        return SizePart(self._step("Div", whole, b.value), None)
 
-    def _max(self, a: Part, b: Part) -> Part:
+    def _max(self, a: SizePart, b: SizePart) -> SizePart:
         known = [p.lowest for p in (a, b) if p.lowest is not None]
-        return Part(self._step("Max", a.value, b.value), max(known, default=None))
+        return SizePart(self._step("Max", a.value, b.value), max(known, default=None))
 
-    def _min(self, a: Part, b: Part) -> Part:
+    def _min(self, a: SizePart, b: SizePart) -> SizePart:
         lowest = None if a.lowest is None or b.lowest is None else min(a.lowest, b.lowest)
-        return Part(self._step("Min", a.value, b.value), lowest)
+        return SizePart(self._step("Min", a.value, b.value), lowest)
 
 
-def _number(value: int) -> Part:
-    return Part(value, value)
+def _number(value: int) -> SizePart:
+    return SizePart(value, value)

@@ -13,7 +13,7 @@ from netc.dsl.record import replace
 from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
 from .classes import ClassBody, Loop, Member, Step, StepInfo
 from .code import CallCode, Code, Lit, Ref, SelfMember, Subscript
-from .construction import MissingEmitter, Operators, called
+from .construction import MissingEmitter, OperatorForms, called
 from .containers import ELEMENT, Construction, Constructions
 from .naming import CONTAINER_ATTRIBUTES, plain, singular
 from .nested_labels import nest_labels
@@ -23,13 +23,13 @@ from .tie import tied
 from .tree import ListComp, MemberRef, NameCode, SharedModuleArg, ValueRef, rewrite
 
 
-def body_of(graph: Graph, constructions: Constructions, operators: Operators, sharing: Sharing, *, passing: bool = False) -> ClassBody:
+def body_of(graph: Graph, constructions: Constructions, operators: OperatorForms, sharing: Sharing, *, passing: bool = False) -> ClassBody:
     """The body of a graph that becomes a class. `passing`: sizes that differ stay literals, which then become arguments of `forward`."""
     return _Builder(graph, constructions, operators, sharing, passing).run()
 
 
 class _Builder:
-    def __init__(self, graph: Graph, constructions: Constructions, operators: Operators, sharing: Sharing, passing: bool) -> None:
+    def __init__(self, graph: Graph, constructions: Constructions, operators: OperatorForms, sharing: Sharing, passing: bool) -> None:
         self.graph, self.constructions, self.operators, self.sharing, self.passing = graph, constructions, operators, sharing, passing
         self.body = ClassBody(graph)
         self.sizes = ForwardSizes(self.body)

@@ -16,7 +16,7 @@ from . import classnames
 from .bodies import body_of
 from .classes import ClassBody, ClassDef, ClassRef
 from .code import CallCode
-from .construction import MissingEmitter, Operators
+from .construction import MissingEmitter, OperatorForms
 from .containers import DEEPEST, LARGEST, Construction, Constructions, container
 from .lifting import lift_functions
 from .naming import camel, singular, unique
@@ -41,7 +41,7 @@ class _Build:
     def __init__(self, program: Program) -> None:
         self.main = program.main
         self.order, self.layers = levels(self.main)
-        self.operators = Operators(program.facts)
+        self.operators = OperatorForms(program.facts)
         self.sharing = Sharing(self.order)
         self.constructions: Constructions = {}
         self.classes: dict[int, ClassDef] = {}

@@ -27,7 +27,7 @@ class MissingEmitter(Exception):
         self.what = what
 
 
-class Operators:
+class OperatorForms:
     """The forms of operator nodes, each computed once for equal operators on equal types."""
 
     def __init__(self, facts: Facts) -> None:

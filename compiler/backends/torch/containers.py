@@ -15,7 +15,7 @@ from netc.dsl.record import Record
 from ...ir.graph import CallNode, Graph, Node, OpNode, Value
 from ...ops.regularization import Identity
 from .code import CallCode, Code, Lit, Ref, TupleCode
-from .construction import Operators
+from .construction import OperatorForms
 from .naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, numbered, unique
 from .tree import ListCode, NameCode, RepeatStar, SharedModuleArg
 
@@ -49,7 +49,7 @@ Constructions = dict[int, Construction]
 """By the id of the graph, or of an operator's node that has a class of its own."""
 
 
-def container(graph: Graph, constructions: Constructions, operators: Operators) -> Construction | None:
+def container(graph: Graph, constructions: Constructions, operators: OperatorForms) -> Construction | None:
     """The construction of a graph that needs no class."""
     if graph.declares or any(n.shared is not None for n in graph.nodes):
         return None
@@ -77,7 +77,7 @@ def is_chain(graph: Graph) -> bool:
     return graph.outputs[0] is current
 
 
-def _sequential(graph: Graph, constructions: Constructions, operators: Operators) -> Construction | None:
+def _sequential(graph: Graph, constructions: Constructions, operators: OperatorForms) -> Construction | None:
     if not is_chain(graph):
         return None
     made: list[Code] = []
@@ -98,7 +98,7 @@ def _written(nodes: list[Node]) -> list[Node]:
     return nodes[:count]
 
 
-def _standalone(node: Node, constructions: Constructions, operators: Operators) -> Code | None:
+def _standalone(node: Node, constructions: Constructions, operators: OperatorForms) -> Code | None:
     """The module of a node that only needs to be called with one tensor."""
     if isinstance(node, OpNode):
         if id(node) in constructions:
@@ -185,7 +185,7 @@ CarriedInputs = Callable[[Graph], "int | None"]
 """The number of a node's first inputs that are results of the previous node, or None if the nodes are not connected like that."""
 
 
-def _list(graph: Graph, constructions: Constructions, operators: Operators, carried_inputs: CarriedInputs) -> Construction | None:
+def _list(graph: Graph, constructions: Constructions, operators: OperatorForms, carried_inputs: CarriedInputs) -> Construction | None:
     if not graph.nodes or not numbered(n.label for n in graph.nodes) or carried_inputs(graph) is None:
         return None
     made: list[Code] = []

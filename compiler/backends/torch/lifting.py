@@ -14,24 +14,24 @@ from netc.dsl.source import Span
 from ...ir.graph import Graph, Node, OpNode, Value
 from .classes import kind_of
 from .code import Code, Device, LetCode, Lit
-from .construction import Operators, has_symbol
+from .construction import OperatorForms, has_symbol
 from .containers import fits, is_chain
 from .tree import parts
 
 
-def lift_functions(order: Iterable[Graph], operators: Operators) -> list[tuple[OpNode, Graph]]:
+def lift_functions(order: Iterable[Graph], operators: OperatorForms) -> list[tuple[OpNode, Graph]]:
     """The nodes that need a module, each with its graph."""
     spans: dict[str, Span] = {}
     return [(node, _alone(node, spans.setdefault(node.op.name, node.span))) for graph in order for node in _found(graph, operators)]
 
 
-def _found(graph: Graph, operators: Operators) -> Iterator[OpNode]:
+def _found(graph: Graph, operators: OperatorForms) -> Iterator[OpNode]:
     yield from (n for n in graph.nodes if isinstance(n, OpNode) and operators.is_alone(n))
     if graph.kind in ("sequence", "block") and is_chain(graph) and fits(graph.nodes):
         yield from _functions(graph.nodes, operators)
 
 
-def _functions(nodes: list[Node], operators: Operators) -> Iterator[OpNode]:
+def _functions(nodes: list[Node], operators: OperatorForms) -> Iterator[OpNode]:
     """The nodes that are functions, if modules prevail and all of the functions can be modules."""
     found: list[OpNode] = []
     for node in nodes:

@@ -15,7 +15,7 @@ from ...ir.graph import SharedModule
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Scope, StageClosure, trace_of
 from ..scopes.values import UNKNOWN, Flow, Operand, TrailingActivation, Unknown
-from ..session import Session
+from ..session import ElaborationSession
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,7 +24,7 @@ R = TypeVar("R")
 class Interpreter(Protocol):
     """The recursive steps of elaboration, each by a `match` on the syntax node."""
 
-    session: Session
+    session: ElaborationSession
 
     def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
         """The compile-time value of an expression."""

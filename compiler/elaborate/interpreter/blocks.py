@@ -24,7 +24,7 @@ from .parameters import Parameters
 from .patterns import Patterns
 from .stage_labels import StageLabels, is_inline
 
-Definition = ast.Block | ast.Model
+Definition = ast.Block | ast.ModelDecl
 
 
 class Blocks(Part):
@@ -87,7 +87,7 @@ class Blocks(Part):
 
     def _bind_arguments(self, block: Definition, node: ast.Apply, outside: Scope, scope: Scope) -> dict[str, Any]:
         """The block's arguments. A missing one that the body uses as a tensor was meant to be the input."""
-        constants = tuple(p for p in block.parameters if isinstance(p, ast.Parameter))
+        constants = tuple(p for p in block.parameters if isinstance(p, ast.ParameterDecl))
         try:
             return self._parameters.bind(block.name.name, constants, node, outside, scope)
         except Failure as failure:
@@ -99,7 +99,7 @@ class Blocks(Part):
 
     def _check_usable(self, node: ast.Apply, definition: Definition) -> None:
         name = definition.name.name
-        if isinstance(definition, ast.Model):
+        if isinstance(definition, ast.ModelDecl):
             raise Failure(ModelAsStage(name), node.name_span, ((definition.name.span, "declared here"),))
         if any(a is definition for a in self.session.active):
             raise Failure(Recursion(name, "block"), node.name_span, ((definition.name.span, f"`{name}` is defined here"),))

@@ -21,7 +21,7 @@ from ..scopes.pass_through import call_signature
 from ..scopes.scope import GraphFrame, Scope, token
 from ..scopes.ties import resolve, tie_path
 from ..scopes.values import UNKNOWN, Flow, TensorTuple, tensors
-from ..session import Session
+from ..session import ElaborationSession
 
 
 class BodySyntax:
@@ -52,7 +52,7 @@ class BodySyntax:
         self.items = items
 
 
-def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: Session) -> Entry:
+def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession) -> Entry:
     """The graph of a body, from the memo or by running it in a frame of its own, with `in` bound to its input."""
     key = (id(syntax.node), syntax.kind, None if flow is None else token(flow), syntax.items)
     entry = session.memo.find(key, scope)
@@ -89,7 +89,7 @@ def _add_inputs(flow: Flow, frame: GraphFrame) -> Flow:
     return inner[0] if isinstance(flow, Value) or len(inner) == 1 else TensorTuple(inner)
 
 
-def finish(frame: GraphFrame, result: Flow, session: Session) -> Entry:
+def finish(frame: GraphFrame, result: Flow, session: ElaborationSession) -> Entry:
     """Closes a frame: sets its outputs, resolves its ties, and simplifies its interface."""
     graph = frame.graph
     for pending in frame.ties:
@@ -113,7 +113,7 @@ def _is_single(frame: GraphFrame) -> bool:
     return same and node.label not in frame.labels.explicit
 
 
-def warn_unused_input(scope: Scope, result: Flow, span: Span, session: Session) -> Flow:
+def warn_unused_input(scope: Scope, result: Flow, span: Span, session: ElaborationSession) -> Flow:
     """The result of a body that ran in `scope`; a warning if it never read its input."""
     binding = scope.names.get("in")
     if binding is not None and not binding.used and result is not UNKNOWN and scope.frame is not None:

@@ -74,7 +74,7 @@ def has_tensor(expr: ast.Expr, scope: Scope) -> bool:
         match stack.pop():
             case ast.Attribute():
                 continue
-            case ast.Index(value=value):
+            case ast.IndexExpr(value=value):
                 stack.append(value)
             case ast.Name(name=name):
                 found = scope.find(name)
@@ -95,7 +95,7 @@ def _reason(expr: ast.Expr) -> tuple[str, str]:
                 "a list cannot contain tensors",
                 "write them as a tuple, `(a, b) -> concat axis=1`, or one by one, `concat(a, b, axis=1)`",
             )
-        case ast.Index():
+        case ast.IndexExpr():
             return "a tensor cannot be indexed", "take a part with a stage: `x -> select axis=1 index=0`, `x -> slice axis=1 stop=8`"
         case ast.Conditional():
             return (

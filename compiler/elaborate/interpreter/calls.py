@@ -11,12 +11,12 @@ from ...ir.graph import CallNode, Node, OpNode, SharedModule, Value
 from ..scopes.memo import Entry
 from ..scopes.scope import Scope, SharedDef
 from ..scopes.values import UNKNOWN, Flow, TensorTuple, Unknown, tensors
-from ..session import Session
+from ..session import ElaborationSession
 from .shared import check_shared, specs_within
 
 
 def emit_call(
-    entry: Entry, flow: Flow | None, scope: Scope, session: Session, label: str, span: Span, shared: SharedModule | None = None
+    entry: Entry, flow: Flow | None, scope: Scope, session: ElaborationSession, label: str, span: Span, shared: SharedModule | None = None
 ) -> Flow:
     """Adds a call of the graph."""
     actual, modules = _actual_inputs(entry, flow, scope)
@@ -32,7 +32,7 @@ def emit_call(
     return _result(entry, tuple([available[i] for i in signature.results]))
 
 
-def emit_inline(entry: Entry, flow: Flow, scope: Scope, session: Session, label: str, span: Span | None = None) -> Flow:
+def emit_inline(entry: Entry, flow: Flow, scope: Scope, session: ElaborationSession, label: str, span: Span | None = None) -> Flow:
     """Adds the body's only stage itself, under the label that the body would have. Its span is `span`, or else its own."""
     mapped = _mapped_inputs(entry, flow, scope)
     if mapped is None:
@@ -61,7 +61,7 @@ def _result(entry: Entry, values: tuple[Value, ...]) -> Flow:
     return values[0] if len(values) == 1 and not entry.many else TensorTuple(values)
 
 
-def _add(node: Node, size: int, scope: Scope, session: Session) -> None:
+def _add(node: Node, size: int, scope: Scope, session: ElaborationSession) -> None:
     frame = scope.frame
     assert frame is not None
     frame.graph.nodes.append(node)

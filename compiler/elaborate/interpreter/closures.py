@@ -73,7 +73,7 @@ class Closures(Part):
         return _closure(target, positional, tuple(keywords), raw.activation, span)
 
     def _of_block(self, target: BlockDef, node: ast.Apply, span: Span, scope: Scope) -> StageClosure:
-        parameters = [p for p in target.node.parameters if isinstance(p, ast.Parameter)]
+        parameters = [p for p in target.node.parameters if isinstance(p, ast.ParameterDecl)]
         match_arguments(target.node.name.name, parameters, node)
         declared = {p.name.name: p.name.span for p in parameters}
 
@@ -157,7 +157,7 @@ def _closure(
 def _parameters(stage: OperatorRef | BlockDef) -> tuple[list[str], dict[str, str]]:
     """The names of a stage's positional parameters, in order; and for each alias of a parameter its name."""
     if isinstance(stage, BlockDef):
-        return [p.name.name for p in stage.node.parameters if isinstance(p, ast.Parameter)], {}
+        return [p.name.name for p in stage.node.parameters if isinstance(p, ast.ParameterDecl)], {}
     signature = Operator.registry[stage.operator].signature.values()
     return [arg.name for arg in signature if arg.positional], {arg.alias: arg.name for arg in signature if arg.alias}
 

@@ -11,7 +11,7 @@ from netc.dsl.source import Span
 from ...errors.base import Location
 from ...errors.names import ArgumentTwice, UnknownArgument, WrongArgument
 from ...ops.base import Init, Operator
-from ...ops.constants import INIT, Parameter, Table
+from ...ops.constants import INIT, ParamOperator, TableOperator
 from ...ops.kinds import InvalidArgument
 from ..builtins import no_keywords
 from ..scopes.failures import Failure
@@ -34,7 +34,7 @@ class Constants(Part):
         super().__init__(interpreter)
         self._expressions, self._arguments, self._labels = expressions, arguments, labels
 
-    def param(self, node: ast.Param, scope: Scope) -> Flow:
+    def param(self, node: ast.ParamDecl, scope: Scope) -> Flow:
         """A learned tensor, or a buffer, under its label."""
         args: dict[str, Any] = {"shape": self._expressions.shape(node.shape, scope), "dtype": dtype_of(node.dtype, self.session.index)}
         spans = {"shape": node.shape.span}
@@ -47,7 +47,7 @@ class Constants(Part):
             args[name] = self._init(keyword.value, scope) if name == "init" else self._arguments.flag("param", keyword, scope)
             spans[name] = keyword.value.span
             self.session.index.name(keyword.name_span, name, None, None, "argument")
-        return self._add(Parameter(**args), node, spans, scope)
+        return self._add(ParamOperator(**args), node, spans, scope)
 
     def _init(self, expr: ast.Expr, scope: Scope) -> Init:
         try:
@@ -69,7 +69,7 @@ class Constants(Part):
                 return Init(function.name, tuple([self.interpreter.evaluate(a, scope) for a in expr.arguments]))
         return self.interpreter.evaluate(expr, scope)
 
-    def table(self, node: ast.Table, scope: Scope) -> Flow:
+    def table(self, node: ast.TableDecl, scope: Scope) -> Flow:
         """A tensor computed from its indices."""
         distinct(node.indices)
         formula = table_formula(node, scope, self.interpreter)
@@ -80,9 +80,9 @@ class Constants(Part):
             "dtype": dtype_of(node.dtype, self.session.index) if node.dtype is not None else None,
             "labelled": node.label is not None,
         }
-        return self._add(Table(**args), node, {"shape": node.shape.span, "formula": node.formula.span}, scope)
+        return self._add(TableOperator(**args), node, {"shape": node.shape.span, "formula": node.formula.span}, scope)
 
-    def _add(self, op: Operator, node: ast.Param | ast.Table, spans: dict[str, Span], scope: Scope) -> Flow:
+    def _add(self, op: Operator, node: ast.ParamDecl | ast.TableDecl, spans: dict[str, Span], scope: Scope) -> Flow:
         assert scope.frame is not None
         label = self._labels.of_stage(node.label, op.name, node.span, scope)
 

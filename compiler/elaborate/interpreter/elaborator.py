@@ -12,7 +12,7 @@ from netc.dsl import ast
 from ...ir.graph import SharedModule
 from ..scopes.scope import Scope, StageClosure
 from ..scopes.values import Flow, Operand, TrailingActivation
-from ..session import Session
+from ..session import ElaborationSession
 from .arguments import Arguments
 from .assignments import Assignments
 from .blocks import Blocks
@@ -23,10 +23,10 @@ from .constants import Constants
 from .expressions import Expressions
 from .functions import Functions
 from .groups import Groups
-from .inputs import Inputs
+from .inputs import InputDeclarations
 from .loops import Loops
 from .operands import Operands
-from .operators import Operators
+from .operators import OperatorStages
 from .parameters import Parameters
 from .patterns import Patterns
 from .pipelines import Pipelines
@@ -39,7 +39,7 @@ from .statements import Statements
 class Elaborator:
     """Evaluates expressions and elaborates tensor constructs of one session. Implements `Interpreter`."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: ElaborationSession) -> None:
         self.session = session
         functions = Functions(self)
         self.expressions = Expressions(self, functions)
@@ -48,7 +48,7 @@ class Elaborator:
         labels = StageLabels(self)
         arguments = Arguments(self)
         self._closures = Closures(self, functions, self.expressions, arguments)
-        inputs = Inputs(self, self.expressions, arguments)
+        inputs = InputDeclarations(self, self.expressions, arguments)
         constants = Constants(self, self.expressions, arguments, labels)
         pipelines = Pipelines(self, inputs)
         groups = Groups(self, pipelines, labels)
@@ -58,7 +58,7 @@ class Elaborator:
             self,
             functions,
             self._closures,
-            Operators(self, arguments, labels),
+            OperatorStages(self, arguments, labels),
             Blocks(self, self.parameters, Patterns(self), labels),
             shared,
             groups,

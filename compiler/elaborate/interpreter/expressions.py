@@ -40,7 +40,7 @@ class Expressions(Part):
 
     def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
         match expr:
-            case ast.Number() | ast.String() | ast.Boolean() | ConstExpr():
+            case ast.NumberLiteral() | ast.String() | ast.Boolean() | ConstExpr():
                 return expr.value
             case ast.Name():
                 return self.constant(self.lookup(expr.name, expr.span, scope), expr.name, expr.span)
@@ -58,7 +58,7 @@ class Expressions(Part):
                 return self._functions.call(expr, scope)
             case ast.Unary():
                 return self._unary(expr, scope)
-            case ast.Index():
+            case ast.IndexExpr():
                 return self._index(expr, scope)
             case ast.Conditional():
                 chosen = expr.then if self.boolean(expr.test, scope) else expr.otherwise
@@ -140,7 +140,7 @@ class Expressions(Part):
             raise Failure(NotATensor(found, f"`.{expr.name}` is an attribute of a tensor"), name.span, marks)
         return _attribute_of(value.type, expr)
 
-    def _index(self, expr: ast.Index, scope: Scope) -> Any:
+    def _index(self, expr: ast.IndexExpr, scope: Scope) -> Any:
         value = self.evaluate(expr.value, scope)
         index = self.evaluate(expr.index, scope)
         if not isinstance(value, (tuple, str)):
@@ -206,7 +206,7 @@ def _attribute_of(type_: TensorType, expr: ast.Attribute) -> Any:
         raise Failure(NoSuchAxis(expr.name, which, show_shape(type_.shape)), expr.span) from None
 
 
-def _item(value: tuple[Any, ...] | str, index: Any, expr: ast.Index) -> Any:
+def _item(value: tuple[Any, ...] | str, index: Any, expr: ast.IndexExpr) -> Any:
     if isinstance(index, bool) or not isinstance(index, int):
         wanted = "an integer" if isinstance(value, str) else "an integer, or a list of integers"
         raise Failure(NotANumber("an index", wanted, show_value(index)), expr.index.span)

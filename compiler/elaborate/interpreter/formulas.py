@@ -30,7 +30,7 @@ MOST_PARTS = 10_000
 """The most parts of a formula after its functions have been inlined."""
 
 
-def table_formula(node: ast.Table, scope: Scope, interpreter: Interpreter) -> f.Formula:
+def table_formula(node: ast.TableDecl, scope: Scope, interpreter: Interpreter) -> f.Formula:
     """The formula of a table in terms of its indices."""
     reader = _Formulas(interpreter, Scope(scope, scope.frame))
     for axis, name in enumerate(node.indices):

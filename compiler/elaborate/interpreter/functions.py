@@ -22,7 +22,7 @@ from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Binding, FnDef, LazyLet, Scope
 from ..scopes.show import describe
 from ..scopes.values import UNKNOWN
-from ..session import Session
+from ..session import ElaborationSession
 from .base import Part
 from .parameters import function_arguments
 
@@ -83,7 +83,7 @@ class Functions(Part):
         return binding.value
 
 
-def check_call(fn: FnDef, expr: ast.Call, session: Session) -> None:
+def check_call(fn: FnDef, expr: ast.Call, session: ElaborationSession) -> None:
     """Rejects a function that calls itself, and an excessive number of calls."""
     if any(a is fn.node for a in session.active):
         raise Failure(Recursion(fn.node.name.name, "function"), expr.span)
@@ -94,7 +94,7 @@ def check_call(fn: FnDef, expr: ast.Call, session: Session) -> None:
 
 
 @contextmanager
-def calling(fn: FnDef, expr: ast.Call, session: Session) -> Iterator[None]:
+def calling(fn: FnDef, expr: ast.Call, session: ElaborationSession) -> Iterator[None]:
     """While the body of a function is evaluated: failures within it get a mark at the call."""
     session.active.append(fn.node)
     try:
@@ -107,7 +107,7 @@ def calling(fn: FnDef, expr: ast.Call, session: Session) -> Iterator[None]:
         session.active.pop()
 
 
-def check_depth(session: Session, span: Span) -> None:
+def check_depth(session: ElaborationSession, span: Span) -> None:
     """Rejects functions and values that depend on too long a chain of others."""
     if len(session.active) > MAX_NESTING + MAX_DEPTH:
         raise Failure(TooMuchNesting(MAX_DEPTH, "functions and values"), span)

@@ -23,12 +23,12 @@ from .expressions import Expressions
 from .nodes import UNNAMED_INPUT
 
 
-class Inputs(Part):
+class InputDeclarations(Part):
     def __init__(self, interpreter: Interpreter, expressions: Expressions, arguments: Arguments) -> None:
         super().__init__(interpreter)
         self._expressions, self._arguments = expressions, arguments
 
-    def make(self, node: ast.Input, name: str, scope: Scope) -> Flow:
+    def make(self, node: ast.InputDecl, name: str, scope: Scope) -> Flow:
         """Adds an input to the model's graph. `name` is empty if the text gives it none."""
         frame = scope.frame
         if frame is None or frame.graph.kind != "model" or frame.inline_depth:
@@ -49,7 +49,7 @@ class Inputs(Part):
         frame.graph.inputs.append(value)
         return value
 
-    def _batched(self, node: ast.Input, scope: Scope) -> bool:
+    def _batched(self, node: ast.InputDecl, scope: Scope) -> bool:
         batched = True
         for index, keyword in enumerate(node.keywords):
             if index and keyword.name == "batch":

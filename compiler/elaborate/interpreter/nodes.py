@@ -20,7 +20,7 @@ from ..limits import check_tensor
 from ..scopes.failures import Failure
 from ..scopes.scope import GraphFrame
 from ..scopes.values import Flow, TensorTuple
-from ..session import Session
+from ..session import ElaborationSession
 from .shared import check_shared
 
 Locate = Callable[[Location], Span]
@@ -40,7 +40,7 @@ class NodeText:
         self.shared = shared
 
 
-def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: Session, text: NodeText) -> Flow:
+def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: ElaborationSession, text: NodeText) -> Flow:
     """Applies the operator's rules and adds a node to the frame's graph."""
     given = op.bind(tuple([v.type for v in inputs]), session.facts)
     try:

@@ -23,7 +23,7 @@ from .conditionals import Conditionals
 from .constants import Constants
 from .functions import Functions
 from .groups import Groups
-from .inputs import Inputs
+from .inputs import InputDeclarations
 from .parameters import extra_argument_hint
 from .pipelines import Pipelines
 from .stages import Stages
@@ -35,7 +35,7 @@ class Operands(Part):
         self,
         interpreter: Interpreter,
         functions: Functions,
-        inputs: Inputs,
+        inputs: InputDeclarations,
         constants: Constants,
         pipelines: Pipelines,
         groups: Groups,
@@ -57,7 +57,7 @@ class Operands(Part):
                 return self._binary(node, scope)
             case ast.Pipeline():
                 return self._pipelines.run(node, scope)
-            case ast.Value():
+            case ast.ValueOperand():
                 return cast(Operand, self.interpreter.evaluate(node.value, scope))
             case ast.TensorUnary():
                 return prefix(node, self.run(node.operand, scope), scope, self.session)
@@ -73,11 +73,11 @@ class Operands(Part):
                 made = self._groups.operand(node, scope)
             case ast.If():
                 made = self._conditionals.run(node, None, scope)
-            case ast.Input():
+            case ast.InputDecl():
                 made = self._inputs.make(node, "", scope)
-            case ast.Param():
+            case ast.ParamDecl():
                 made = self._constants.param(node, scope)
-            case ast.Table():
+            case ast.TableDecl():
                 made = self._constants.table(node, scope)
             case _:
                 raise TypeError(f"no operand: {node}")
@@ -91,7 +91,7 @@ class Operands(Part):
             chain.append(chain[-1].left)
         first = chain[-1]
         value: Operand = self.recover(scope, self.run, first.left, scope)
-        if isinstance(first.left, ast.Input) and isinstance(first.right, ast.Scalar) and first.op == "*":
+        if isinstance(first.left, ast.InputDecl) and isinstance(first.right, ast.Scalar) and first.op == "*":
             self.session.report(InputScaled(first.right.span.text), first.span)
         for step in reversed(chain):
             right = self.recover(scope, self.run, step.right, scope)
@@ -146,9 +146,9 @@ class Operands(Part):
         raise Failure(NoIn() if name == "in" else NoIn(name), span)
 
 
-def _item(node: ast.Apply) -> ast.Index | None:
+def _item(node: ast.Apply) -> ast.IndexExpr | None:
     """`xs[0]`: to the grammar a stage with a list directly after its name, to a reader an item of `xs`."""
     match node.positional:
         case (ast.ListExpr(span, (item,)),) if span.start == node.name_span.end and not (node.keywords or node.label or node.activation):
-            return ast.Index(node.span, ast.Name(node.name_span, node.name), item)
+            return ast.IndexExpr(node.span, ast.Name(node.name_span, node.name), item)
     return None

@@ -19,7 +19,7 @@ from .nodes import NodeText, add_operator, check_arity
 from .stage_labels import StageLabels
 
 
-class Operators(Part):
+class OperatorStages(Part):
     def __init__(self, interpreter: Interpreter, arguments: Arguments, labels: StageLabels) -> None:
         super().__init__(interpreter)
         self._arguments, self._labels = arguments, labels

@@ -16,7 +16,7 @@ from .base import Part
 
 
 class Parameters(Part):
-    def bind(self, owner: str, parameters: tuple[ast.Parameter, ...], node: ast.Apply, inner: Scope, scope: Scope) -> dict[str, Any]:
+    def bind(self, owner: str, parameters: tuple[ast.ParameterDecl, ...], node: ast.Apply, inner: Scope, scope: Scope) -> dict[str, Any]:
         """Binds compile-time parameters in `inner`. Arguments are evaluated in `scope`, defaults in `inner`, parameter by parameter."""
         given = match_arguments(owner, parameters, node)
         self._note_keywords(parameters, node)
@@ -34,13 +34,13 @@ class Parameters(Part):
             self.session.index.bound(parameter.name, binding)
         return values
 
-    def _note_keywords(self, parameters: tuple[ast.Parameter, ...], node: ast.Apply) -> None:
+    def _note_keywords(self, parameters: tuple[ast.ParameterDecl, ...], node: ast.Apply) -> None:
         declared = {p.name.name: p.name.span for p in parameters}
         for keyword in node.keywords:
             self.session.index.name(keyword.name_span, keyword.name, None, declared[keyword.name], "argument")
 
 
-def match_arguments(owner: str, parameters: Sequence[ast.Parameter], node: ast.Apply) -> dict[str, ast.Expr]:
+def match_arguments(owner: str, parameters: Sequence[ast.ParameterDecl], node: ast.Apply) -> dict[str, ast.Expr]:
     """The arguments given to a block or function, by the names of its parameters."""
     if len(node.positional) > len(parameters):
         surplus = node.positional[len(parameters)]
@@ -61,7 +61,7 @@ def match_arguments(owner: str, parameters: Sequence[ast.Parameter], node: ast.A
     return given
 
 
-def function_arguments(fn: FnDef, call: ast.Call) -> list[tuple[ast.Parameter, ast.Expr | None, ast.Expr]]:
+def function_arguments(fn: FnDef, call: ast.Call) -> list[tuple[ast.ParameterDecl, ast.Expr | None, ast.Expr]]:
     """Each parameter of a function with its argument (None if its default is used) and the expression of its value.
 
     A default may use the parameters before it.

@@ -20,7 +20,7 @@ from .base import Part
 
 
 class Patterns(Part):
-    def match(self, block: ast.Block | ast.Model, values: list[Value] | None, node: ast.Apply, outside: Scope) -> None:
+    def match(self, block: ast.Block | ast.ModelDecl, values: list[Value] | None, node: ast.Apply, outside: Scope) -> None:
         """Checks the input of a block, and binds the dimensions of its patterns in `outside`."""
         name = block.name.name
         declared = [p for p in block.parameters if isinstance(p, ast.TensorParameter)]

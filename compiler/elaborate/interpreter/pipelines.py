@@ -14,11 +14,11 @@ from ..scopes.scope import Scope
 from ..scopes.show import show_value
 from ..scopes.values import CONST_TYPES, Flow, Operand
 from .base import Interpreter, Part
-from .inputs import Inputs
+from .inputs import InputDeclarations
 
 
 class Pipelines(Part):
-    def __init__(self, interpreter: Interpreter, inputs: Inputs) -> None:
+    def __init__(self, interpreter: Interpreter, inputs: InputDeclarations) -> None:
         super().__init__(interpreter)
         self._inputs = inputs
 
@@ -26,7 +26,7 @@ class Pipelines(Part):
         """The result of a pipeline. `name` is what the result will be bound to: an `input` without a stage takes it as its own."""
         head = pipeline.head
         flow: Operand
-        if isinstance(head, ast.Input):
+        if isinstance(head, ast.InputDecl):
             flow = self.recover(scope, self._inputs.make, head, "" if pipeline.stages else name, scope)
             self.session.index.stage(head.span, flow)
         else:

@@ -14,7 +14,7 @@ from ...ir.types import show_shape
 from ..scopes.failures import Failure
 from ..scopes.scope import GraphFrame, Scope, SharedDef
 from ..scopes.values import Flow
-from ..session import Session
+from ..session import ElaborationSession
 from .base import Interpreter, Part
 from .parameters import extra_argument_hint
 from .stage_labels import StageLabels
@@ -62,7 +62,7 @@ def _seen_from(scope: Scope, frame: GraphFrame | None) -> Scope:
     return scope if scope.frame is frame else Scope(scope, frame)
 
 
-def check_shared(module: SharedModule, specs: dict[str, Any], span: Span, session: Session) -> None:
+def check_shared(module: SharedModule, specs: dict[str, Any], span: Span, session: ElaborationSession) -> None:
     """Rejects a use whose parameters differ from those of the first use."""
     span = session.shared_uses[-1] if session.shared_uses else span
     first = session.shared_specs.setdefault(id(module), (specs, span))

@@ -19,7 +19,7 @@ from .conditionals import Conditionals
 from .functions import Functions
 from .groups import Groups
 from .loops import Loops
-from .operators import Operators
+from .operators import OperatorStages
 from .shared import SharedStages
 
 
@@ -29,7 +29,7 @@ class Stages(Part):
         interpreter: Interpreter,
         functions: Functions,
         closures: Closures,
-        operators: Operators,
+        operators: OperatorStages,
         blocks: Blocks,
         shared: SharedStages,
         groups: Groups,

@@ -21,7 +21,7 @@ from ..scopes.failures import Failure
 from ..scopes.scope import GraphFrame, Scope
 from ..scopes.show import show_value
 from ..scopes.values import CONST_TYPES, UNKNOWN, Flow, Operand, TensorTuple, Unknown, tensors
-from ..session import Session
+from ..session import ElaborationSession
 from .nodes import Locate, NodeText, add_operator
 
 _SCALARS = (int, float, SymDim)
@@ -33,7 +33,7 @@ def _by_symbol(attribute: str) -> dict[str, type[Operator]]:
     return {symbol: cls for cls in Operator.registry.values() if (symbol := getattr(cls, attribute))}
 
 
-def infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, scope: Scope, session: Session) -> Operand:
+def infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, scope: Scope, session: ElaborationSession) -> Operand:
     """`left op right`."""
     if isinstance(left, CONST_TYPES) and isinstance(right, CONST_TYPES):
         plain = ast.Binary(node.span, node.op, _as_name(node.left), _as_name(node.right))
@@ -63,7 +63,7 @@ def infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, sc
     return _add(cls(**args), node, inputs, scope.frame, session, locate)
 
 
-def prefix(node: ast.TensorUnary | ast.Unary, value: Operand, scope: Scope, session: Session) -> Operand:
+def prefix(node: ast.TensorUnary | ast.Unary, value: Operand, scope: Scope, session: ElaborationSession) -> Operand:
     """`-value`."""
     if isinstance(value, CONST_TYPES):
         return negate(value, node.span)  # type: ignore[no-any-return]
@@ -91,7 +91,7 @@ def _of_a_tuple(op: str, values: list[Value]) -> BadOperand:
     return BadOperand(op, f"a tuple of {len(values)} tensors", hint)
 
 
-def _add(op: Operator, node: Operation, inputs: list[Value], frame: GraphFrame, session: Session, locate: Locate) -> Flow:
+def _add(op: Operator, node: Operation, inputs: list[Value], frame: GraphFrame, session: ElaborationSession, locate: Locate) -> Flow:
     """The operator in the graph. Its problems mention the symbol, since the text has no operator name."""
     label = frame.labels.ordinal(op.name, node.span)
     try:

@@ -15,7 +15,7 @@ from ..builtins import BUILTINS
 from ..scopes.failures import Failure
 from ..scopes.scope import Binding, FnDef, Scope
 from ..scopes.values import TensorTuple
-from ..session import Session
+from ..session import ElaborationSession
 
 
 def not_a_stage(node: ast.Apply, binding: Binding) -> Failure:
@@ -36,7 +36,7 @@ def not_a_stage(node: ast.Apply, binding: Binding) -> Failure:
     return Failure(NotAStage(name, "a compile-time value", f"use it as an argument, as in `-> dense {name}`"), node.name_span, marks)
 
 
-def unbound(node: ast.Apply, scope: Scope, session: Session) -> Failure:
+def unbound(node: ast.Apply, scope: Scope, session: ElaborationSession) -> Failure:
     """The name is not bound."""
     name = node.name
     if name in BUILTINS:

@@ -13,7 +13,13 @@ from netc.dsl.source import Span
 from ...errors.base import Problem
 from ...errors.names import UnusedName, UnusedResult
 
-_BINDING = {ast.Assign: ("targets",), ast.Let: ("name",), ast.Shared: ("name",), ast.Parameter: ("name",), ast.TensorParameter: ("name",)}
+_BINDING = {
+    ast.Assign: ("targets",),
+    ast.Let: ("name",),
+    ast.Shared: ("name",),
+    ast.ParameterDecl: ("name",),
+    ast.TensorParameter: ("name",),
+}
 
 
 def unused(file: ast.File) -> Iterator[tuple[Problem, Span]]:
@@ -25,10 +31,10 @@ def unused(file: ast.File) -> Iterator[tuple[Problem, Span]]:
         if isinstance(node, ast.Body):
             bodies.append(node)
     loose = tuple(i for i in file.items if isinstance(i, ast.Statement))
-    if not any(isinstance(i, ast.Model) for i in file.items):
+    if not any(isinstance(i, ast.ModelDecl) for i in file.items):
         yield from _body(loose, file.items, lets=False)
     for item in file.items:
-        if isinstance(item, (ast.Block, ast.Model)):
+        if isinstance(item, (ast.Block, ast.ModelDecl)):
             yield from _parameters(item)
     for body in bodies:
         yield from _body(body.statements, body.statements, lets=True)
@@ -61,8 +67,8 @@ def _bound(statement: ast.Statement, lets: bool) -> Iterator[tuple[ast.Name, str
             yield name, "shared stage"
 
 
-def _parameters(item: ast.Block | ast.Model) -> Iterator[tuple[Problem, Span]]:
-    base = item.base if isinstance(item, ast.Model) else None
+def _parameters(item: ast.Block | ast.ModelDecl) -> Iterator[tuple[Problem, Span]]:
+    base = item.base if isinstance(item, ast.ModelDecl) else None
     mentioned = set(mentions((item.body, *item.parameters, *filter(None, (base,)))))
     first_tensor = next((p for p in item.parameters if isinstance(p, ast.TensorParameter)), None)
     for parameter in item.parameters:

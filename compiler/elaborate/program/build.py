@@ -16,14 +16,16 @@ from ..interpreter.elaborator import Elaborator
 from ..scopes.labels import LabelAllocator
 from ..scopes.scope import GraphFrame, Scope
 from ..scopes.values import UNKNOWN
-from ..session import Session
+from ..session import ElaborationSession
 from .dimensions import declare_dimensions
 from .expectations import check_expectations
 from .parameters import bind_parameters, resolve_base, set_lets
 from .selection import SelectedModel
 
 
-def build(selected: SelectedModel, files: Scope, params: Mapping[str, Any], dims: Mapping[str, int], session: Session) -> Program | None:
+def build(
+    selected: SelectedModel, files: Scope, params: Mapping[str, Any], dims: Mapping[str, int], session: ElaborationSession
+) -> Program | None:
     """Elaborates the model's body. None if anything failed."""
     elaborator = Elaborator(session)
     own = outside = Scope(files, None)
@@ -53,7 +55,7 @@ def build(selected: SelectedModel, files: Scope, params: Mapping[str, Any], dims
     return program
 
 
-def _program(graph: Graph, results: BodyResult, selected: SelectedModel, body: ast.Body, session: Session) -> Program:
+def _program(graph: Graph, results: BodyResult, selected: SelectedModel, body: ast.Body, session: ElaborationSession) -> Program:
     if not graph.inputs:
         session.report(NoInput(), selected.span)
     if not graph.outputs:

@@ -21,7 +21,7 @@ from ..interpreter.elaborator import Elaborator
 from ..scopes.failures import Failure
 from ..scopes.scope import LazyLet, Scope
 from ..scopes.show import show_value
-from ..session import Session
+from ..session import ElaborationSession
 
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 
@@ -63,11 +63,11 @@ def _dimension_names(names: list[ast.Name], body: ast.Body, scope: Scope) -> tup
     return tuple(dict.fromkeys((BATCH, *free)))
 
 
-def _wheres(inputs: list[ast.Input], scope: Scope, elaborator: Elaborator) -> list[_Where]:
+def _wheres(inputs: list[ast.InputDecl], scope: Scope, elaborator: Elaborator) -> list[_Where]:
     return [_Where(c, where) for node in inputs for where in node.where for c in _conditions(where, scope, elaborator)]
 
 
-def _report_contradiction(contradiction: Condition, wheres: list[_Where], known: Mapping[str, int], session: Session) -> None:
+def _report_contradiction(contradiction: Condition, wheres: list[_Where], known: Mapping[str, int], session: ElaborationSession) -> None:
     where = next((w.text for w in wheres if w.condition == contradiction), None)
     if where is None:
         return
@@ -110,13 +110,13 @@ def _side(side: ast.Expr, scope: Scope, elaborator: Elaborator) -> Dim:
     return value
 
 
-def _inputs_of(body: ast.Body) -> Iterator[ast.Input]:
+def _inputs_of(body: ast.Body) -> Iterator[ast.InputDecl]:
     """The inputs of a model, in the order they are written."""
     stack: list[Any] = list(reversed(body.statements))
     while stack:
         node = stack.pop()
         match node:
-            case ast.Input():
+            case ast.InputDecl():
                 yield node
             case ast.Assign(value=inner) | ast.Flow(pipeline=inner):
                 stack.append(inner)

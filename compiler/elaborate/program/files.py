@@ -13,10 +13,10 @@ from ...ir.types import BATCH
 from ..scopes.failures import Failure
 from ..scopes.scope import Binding, BlockDef, FnDef, LazyLet, Scope, distinct
 from ..scopes.values import UNKNOWN
-from ..session import CannotLoad, Session
+from ..session import CannotLoad, ElaborationSession
 
 
-def define(file: ast.File, source: SourceFile, session: Session) -> Scope:
+def define(file: ast.File, source: SourceFile, session: ElaborationSession) -> Scope:
     """The scope of a file: its blocks, models, fns, lets, and what it uses. Each is visible everywhere in the file."""
     scope = Scope(None, None)
     session.files[source.name] = scope
@@ -28,11 +28,11 @@ def define(file: ast.File, source: SourceFile, session: Session) -> Scope:
     return scope
 
 
-def _define(item: ast.Item, scope: Scope, session: Session) -> None:
+def _define(item: ast.Item, scope: Scope, session: ElaborationSession) -> None:
     match item:
         case ast.Fn():
             _bind(item.name, FnDef(item, scope), scope, session)
-        case ast.Block() | ast.Model():
+        case ast.Block() | ast.ModelDecl():
             _bind(item.name, BlockDef(item, scope), scope, session)
         case ast.Let():
             _bind(item.name, LazyLet(item, scope), scope, session)
@@ -43,7 +43,7 @@ def _define(item: ast.Item, scope: Scope, session: Session) -> None:
                 scope.names.setdefault(name.name, Binding(UNKNOWN, name.span))
 
 
-def _bind(name: ast.Name, value: FnDef | BlockDef | LazyLet, scope: Scope, session: Session) -> None:
+def _bind(name: ast.Name, value: FnDef | BlockDef | LazyLet, scope: Scope, session: ElaborationSession) -> None:
     earlier = scope.names.get(name.name)
     if earlier is not None:
         raise _bound_twice(name, earlier, scope)
@@ -62,7 +62,7 @@ def _bound_twice(name: ast.Name, earlier: Binding, scope: Scope) -> Failure:
     return Failure(BoundTwice(name.name), name.span, ((earlier.span, "defined here"),) if earlier.span else ())
 
 
-def _use(node: ast.Use, scope: Scope, session: Session) -> None:
+def _use(node: ast.Use, scope: Scope, session: ElaborationSession) -> None:
     source = _find(node, scope, session)
     if source.name in session.loading:
         chain = (*session.loading[session.loading.index(source.name) :], source.name)
@@ -76,7 +76,7 @@ def _use(node: ast.Use, scope: Scope, session: Session) -> None:
         session.index.name(name.span, name.name, theirs.names.get(name.name))
 
 
-def _find(node: ast.Use, scope: Scope, session: Session) -> SourceFile:
+def _find(node: ast.Use, scope: Scope, session: ElaborationSession) -> SourceFile:
     path = node.path.value
     try:
         if session.loader is None:
@@ -91,10 +91,10 @@ def _find(node: ast.Use, scope: Scope, session: Session) -> SourceFile:
 
 
 def _is_model(binding: Binding) -> bool:
-    return isinstance(binding.value, BlockDef) and isinstance(binding.value.node, ast.Model)
+    return isinstance(binding.value, BlockDef) and isinstance(binding.value.node, ast.ModelDecl)
 
 
-def _load(source: SourceFile, session: Session) -> Scope:
+def _load(source: SourceFile, session: ElaborationSession) -> Scope:
     file, diagnostics = parse(source)
     session.diagnostics += diagnostics
     return define(file, source, session)

@@ -15,11 +15,11 @@ from ..interpreter.elaborator import Elaborator
 from ..scopes.failures import Failure
 from ..scopes.scope import BlockDef, LazyLet, Scope
 from ..scopes.values import UNKNOWN
-from ..session import Session
+from ..session import ElaborationSession
 from .selection import EXPECTS, SelectedModel
 
 
-def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, scope: Scope, session: Session) -> None:
+def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, scope: Scope, session: ElaborationSession) -> None:
     """For a file's own statements, whose parameters are its `let`s: those that are set get their value, the others see `scope`."""
     lets = {s.name.name: s for s in selected.body.statements if isinstance(s, ast.Let)}
     _reject_unknown(params, list(lets), selected.span, session)
@@ -28,10 +28,10 @@ def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, s
             files.names[name].value = params[name] if name in params else LazyLet(let, scope)
 
 
-def bind_parameters(model: ast.Model, params: Mapping[str, Any], scope: Scope, span: Span, elaborator: Elaborator) -> None:
+def bind_parameters(model: ast.ModelDecl, params: Mapping[str, Any], scope: Scope, span: Span, elaborator: Elaborator) -> None:
     """Binds a model's parameters in `scope`."""
     session = elaborator.session
-    constants = [p.name.name for p in model.parameters if isinstance(p, ast.Parameter)]
+    constants = [p.name.name for p in model.parameters if isinstance(p, ast.ParameterDecl)]
     _reject_unknown(params, constants, span, session)
     for parameter in model.parameters:
         value: Any = UNKNOWN
@@ -41,7 +41,7 @@ def bind_parameters(model: ast.Model, params: Mapping[str, Any], scope: Scope, s
 
 
 def _value_of(
-    owner: str, parameter: ast.Parameter | ast.TensorParameter, params: Mapping[str, Any], scope: Scope, elaborator: Elaborator
+    owner: str, parameter: ast.ParameterDecl | ast.TensorParameter, params: Mapping[str, Any], scope: Scope, elaborator: Elaborator
 ) -> Any:
     if isinstance(parameter, ast.TensorParameter):
         raise Failure(InputMisplaced(parameter.name.name), parameter.span)
@@ -54,13 +54,13 @@ def _value_of(
     return elaborator.evaluate(parameter.default, scope)
 
 
-def _reject_unknown(params: Mapping[str, Any], known: list[str], span: Span, session: Session) -> None:
+def _reject_unknown(params: Mapping[str, Any], known: list[str], span: Span, session: ElaborationSession) -> None:
     for name in params:
         if name not in known:
             session.report(UnknownParameter(name, tuple(near(name, known)), tuple(known)), span)
 
 
-def resolve_base(model: ast.Model, scope: Scope, files: Scope, elaborator: Elaborator) -> tuple[ast.Body, Scope]:
+def resolve_base(model: ast.ModelDecl, scope: Scope, files: Scope, elaborator: Elaborator) -> tuple[ast.Body, Scope]:
     """The body that a model is derived from, in the end, and the scope of the parameters there."""
     seen = [model]
     session = elaborator.session
@@ -74,17 +74,17 @@ def resolve_base(model: ast.Model, scope: Scope, files: Scope, elaborator: Elabo
             raise Failure(Recursion(name, "model"), model.base.name_span)
         session.index.name(model.base.name_span, name, files.names.get(name))
         inner = Scope(files, None)
-        constants = tuple(p for p in target.parameters if isinstance(p, ast.Parameter))
+        constants = tuple(p for p in target.parameters if isinstance(p, ast.ParameterDecl))
         elaborator.parameters.bind(name, constants, model.base, inner, scope)
         seen.append(target)
         model, scope = target, inner
     return model.body, scope
 
 
-def _base_of(base: ast.Apply, files: Scope) -> ast.Model:
+def _base_of(base: ast.Apply, files: Scope) -> ast.ModelDecl:
     found = files.find(base.name)
     target = found[0].value.node if found is not None and isinstance(found[0].value, BlockDef) else None
-    if isinstance(target, ast.Model):
+    if isinstance(target, ast.ModelDecl):
         return target
-    models = [n for n, b in files.names.items() if isinstance(b.value, BlockDef) and isinstance(b.value.node, ast.Model)]
+    models = [n for n, b in files.names.items() if isinstance(b.value, BlockDef) and isinstance(b.value.node, ast.ModelDecl)]
     raise Failure(UnknownModel(base.name, tuple(near(base.name, models)), tuple(models)), base.name_span)

@@ -9,7 +9,7 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import SourceFile, Span
 
 from ...errors.structure import AmbiguousModel, ExpectMisplaced, StrayStatement, UnknownModel
-from ..session import Session
+from ..session import ElaborationSession
 
 EXPECTS = (ast.ExpectCondition, ast.ExpectShape)
 
@@ -17,7 +17,7 @@ EXPECTS = (ast.ExpectCondition, ast.ExpectShape)
 class SelectedModel:
     """The model to be elaborated: its name and body. `node` is None for the file's own statements."""
 
-    def __init__(self, name: str, body: ast.Body, node: ast.Model | None) -> None:
+    def __init__(self, name: str, body: ast.Body, node: ast.ModelDecl | None) -> None:
         self.name = name
         self.body = body
         self.node = node
@@ -27,14 +27,14 @@ class SelectedModel:
 def complete_models(file: ast.File) -> list[str]:
     """The models of a file that can be elaborated as they are. One with a parameter without a default is a base for others; if there is
     no complete one, all are returned."""
-    models = [item for item in file.items if isinstance(item, ast.Model)]
-    complete = [m for m in models if all(p.default is not None for p in m.parameters if isinstance(p, ast.Parameter))]
+    models = [item for item in file.items if isinstance(item, ast.ModelDecl)]
+    complete = [m for m in models if all(p.default is not None for p in m.parameters if isinstance(p, ast.ParameterDecl))]
     return [m.name.name for m in complete or models]
 
 
-def select(file: ast.File, source: SourceFile, wanted: str | None, session: Session) -> SelectedModel | None:
+def select(file: ast.File, source: SourceFile, wanted: str | None, session: ElaborationSession) -> SelectedModel | None:
     """The selected model; None if there is none, or if the choice is ambiguous (which is reported)."""
-    models = {m.name.name: m for m in file.items if isinstance(m, ast.Model)}
+    models = {m.name.name: m for m in file.items if isinstance(m, ast.ModelDecl)}
     statements = tuple(i for i in file.items if isinstance(i, ast.Statement))
     stem = PurePath(source.name).stem
     if not models:
@@ -55,7 +55,7 @@ def select(file: ast.File, source: SourceFile, wanted: str | None, session: Sess
 
 
 def _select_statements(
-    statements: tuple[ast.Statement, ...], source: SourceFile, stem: str, wanted: str | None, session: Session
+    statements: tuple[ast.Statement, ...], source: SourceFile, stem: str, wanted: str | None, session: ElaborationSession
 ) -> SelectedModel | None:
     """The model that a file's own statements are."""
     if wanted is not None and wanted != stem:

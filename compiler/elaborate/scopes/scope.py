@@ -36,7 +36,7 @@ class FnDef(Record):
 class BlockDef(Record):
     """A `block` or a `model`, with the scope it was written in."""
 
-    node: ast.Block | ast.Model
+    node: ast.Block | ast.ModelDecl
     scope: Scope
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import activation, constants, elementwise, layers, normalization, products, reduction, shape, spatial
-from .call import Call as Call
+from tests.differential.references import activation, constants, elementwise, layers, normalization, products, reduction, shape, spatial
+from tests.differential.references.call import Call as Call
 
 Reference = Callable[..., Any]
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from .call import Call
+from tests.differential.references.call import Call
 
 
 def slopes(a: Call, x: torch.Tensor) -> nn.PReLU:

@@ -16,8 +16,7 @@ import numpy as np
 import torch
 
 from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula
-
-from .call import Call
+from tests.differential.references.call import Call
 
 
 def _real(function: Callable[[Any], Any]) -> Callable[[Any], Any]:

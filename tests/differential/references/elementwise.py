@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from .call import Call
+from tests.differential.references.call import Call
 
 
 def sides(a: Call, *tensors: torch.Tensor) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .call import Call, ranked
+from tests.differential.references.call import Call, ranked
 
 RECURRENT: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 CELLS: dict[str, type[nn.RNNCellBase]] = {"rnn_cell": nn.RNNCell, "gru_cell": nn.GRUCell, "lstm_cell": nn.LSTMCell}

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .call import Call, ranked
+from tests.differential.references.call import Call, ranked
 
 
 def without_bias(a: Call) -> dict[str, Any]:

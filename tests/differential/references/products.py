@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from .call import Call
+from tests.differential.references.call import Call
 
 HALVES = (torch.float16, torch.bfloat16)
 

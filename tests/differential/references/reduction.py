@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from .call import Call
+from tests.differential.references.call import Call
 
 
 def along(a: Call) -> dict[str, Any]:

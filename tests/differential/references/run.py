@@ -16,9 +16,8 @@ from netc.compiler.ir.graph import FlatGraph, OpNode, Program, join
 from netc.compiler.ir.types import DType
 from netc.compiler.ops import Operator
 from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, UnaryFormula
-
-from . import REFERENCES
-from .call import Call
+from tests.differential.references import REFERENCES
+from tests.differential.references.call import Call
 
 
 def _nothing(node: OpNode) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import torch
 from functorch.einops import rearrange
 from torch.nn import functional as F  # noqa: N812
 
-from .call import Call
+from tests.differential.references.call import Call
 
 
 def scattered(a: Call, x: torch.Tensor, index: torch.Tensor, *src: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from torchvision.ops import stochastic_depth
 
-from .call import Call, ranked
+from tests.differential.references.call import Call, ranked
 
 
 def max_pool(a: Call, x: torch.Tensor) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ....ir.types import BOOL, DTYPES, INT64, DType
-from ....ops.constants import Parameter, Table
+from ....ops.constants import ParamOperator, TableOperator
 from ....ops.formula import (
     COMPARISONS,
     LOGIC,
@@ -23,13 +23,13 @@ from ....ops.formula import (
 from ..table import Site, emits
 
 
-@emits(Parameter, onnx="an initialiser")
-def parameter(op: Parameter, site: Site) -> str:
+@emits(ParamOperator, onnx="an initialiser")
+def parameter(op: ParamOperator, site: Site) -> str:
     return site.parameter("")
 
 
-@emits(Table, onnx="an initialiser; or Range and arithmetic")
-def table(op: Table, site: Site) -> str:
+@emits(TableOperator, onnx="an initialiser; or Range and arithmetic")
+def table(op: TableOperator, site: Site) -> str:
     if op.labelled:
         return site.parameter("")
     if not op.static:
@@ -57,7 +57,7 @@ _NODES = {
 class _Writer:
     """Writes the formula of one table. Every number is of one type: float64 if any part of the formula is real, else int64."""
 
-    def __init__(self, op: Table, site: Site) -> None:
+    def __init__(self, op: TableOperator, site: Site) -> None:
         self.op = op
         self.site = site
         self.formula = fold(op.formula)

@@ -13,7 +13,7 @@ from keyword import iskeyword
 from ....dims import SymDim
 from ....ir.types import BOOL, DTYPES, FLOAT32, INT64, DType
 from ....ops.base import Init
-from ....ops.constants import Parameter, Table
+from ....ops.constants import ParamOperator, TableOperator
 from ....ops.formula import (
     ARITHMETIC,
     LOGIC,
@@ -53,8 +53,8 @@ from .shape import cast_to
 FLOAT64 = DTYPES["float64"]
 
 
-@module(Parameter, torch="torch.nn.Parameter")
-def parameter(op: Parameter, site: TorchSite) -> Code:
+@module(ParamOperator, torch="torch.nn.Parameter")
+def parameter(op: ParamOperator, site: TorchSite) -> Code:
     sizes = TupleCode(tuple(lit(d, "size") for d in op.shape))
     flat = sizes.items or (sizes,)
     dtype = dtype_keyword(op.dtype)
@@ -74,18 +74,18 @@ def parameter(op: Parameter, site: TorchSite) -> Code:
     raise TypeError(f"not an initialiser of a parameter: {op.init}")
 
 
-@function(Parameter)
-def own(op: Parameter, site: TorchSite) -> Code:
+@function(ParamOperator)
+def own(op: ParamOperator, site: TorchSite) -> Code:
     return SelfMember()
 
 
-@module(Table, torch="torch.arange and arithmetic")
-def static_table(op: Table, site: TorchSite) -> Code:
+@module(TableOperator, torch="torch.arange and arithmetic")
+def static_table(op: TableOperator, site: TorchSite) -> Code:
     return _Writer(op).whole()
 
 
-@function(Table)
-def table(op: Table, site: TorchSite) -> Code:
+@function(TableOperator)
+def table(op: TableOperator, site: TorchSite) -> Code:
     return SelfMember() if op.static else _Writer(op).whole()
 
 
@@ -101,7 +101,7 @@ class _Term:
 class _Writer:
     """Writes the formula of one table. Tensors are float64 where any operand is real, else int64."""
 
-    def __init__(self, op: Table) -> None:
+    def __init__(self, op: TableOperator) -> None:
         self.op = op
         self.formula = fold(op.formula)
         self.uses = Counter(p.number for p in parts(self.formula) if isinstance(p, IndexFormula))
