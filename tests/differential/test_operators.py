@@ -3,12 +3,10 @@ refused is refused."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections import Counter
-from pathlib import Path
-from types import ModuleType
 
 import pytest
+from case_families import FAMILIES
 from case_ids import case_id
 from parity import agree
 
@@ -16,19 +14,6 @@ import netc
 from netc.compiler.ops import Operator
 from tests.differential import hard_numbers
 
-OPS = Path(__file__).parents[1] / "ops"
-
-
-def _load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-FAMILIES = {path.stem.removeprefix("cases_"): _load(path) for path in sorted(OPS.glob("cases_*.py"))}
 EXAMPLES = [(f"example of {name}", text) for name, cls in sorted(Operator.registry.items()) for text in cls.examples]
 CASES = [(family, text) for family, module in FAMILIES.items() for text in module.CASES]
 REFUSED = [(family, text, code) for family, module in FAMILIES.items() for text, code in module.REFUSED]

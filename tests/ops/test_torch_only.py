@@ -1,33 +1,21 @@
 """Element types that ONNX Runtime has no kernels for on the CPU: the module has the inferred types, and the ONNX model is valid; where the
 reference implementation of ONNX can run it, it agrees."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import onnx
 import pytest
 import torch
+from case_families import FAMILIES
 from case_ids import case_id
 from onnx.reference import ReferenceEvaluator
 
 import netc
 from netc.compiler.dims import evaluate
 
-
-def _collect() -> list[str]:
-    texts: list[str] = []
-    for path in sorted(Path(__file__).parent.glob("cases_*.py")):
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        texts += getattr(module, "TORCH_ONLY", [])
-    return texts
+TEXTS = [text for module in FAMILIES.values() for text in getattr(module, "TORCH_ONLY", [])]
 
 
-@pytest.mark.parametrize("text", _collect(), ids=case_id)
+@pytest.mark.parametrize("text", TEXTS, ids=case_id)
 def test_torch_only(text: str) -> None:
     model = netc.compile(text)
     (x,), (y,) = model.inputs.values(), model.outputs.values()
