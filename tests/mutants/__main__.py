@@ -151,12 +151,14 @@ def judged(mutants: list[Mutant], plan: Plan, scratch: Path) -> Iterator[tuple[i
 
 
 def _control(worker: Worker, mutant: Mutant) -> None:
-    """The tests of a mutant must pass without it: otherwise all would seem to be killed."""
-    worker.take(0, mutant._replace(mutation=Mutation(0, 0, "", "nothing", statement=False)))
-    while (found := worker.verdict()) is None:
-        time.sleep(0.2)
-    if found.killer:
-        sys.exit(f"without a mistake, {found.killer} fails: {worker.result.with_suffix('.log').read_text()[-3000:]}")
+    """The tests of a mutant must pass without it, and fail if its file cannot be imported: otherwise they do not test this tree."""
+    for new, expected in (("", False), ("raise ImportError\n", True)):
+        worker.take(0, mutant._replace(mutation=Mutation(0, 0, new, "control", statement=True)))
+        while (found := worker.verdict()) is None:
+            time.sleep(0.2)
+        if bool(found.killer) != expected:
+            log = worker.result.with_suffix(".log").read_text()[-3000:]
+            sys.exit(f"the tests {'fail without a mistake' if found.killer else 'do not import the copy of the tree'}: {log}")
 
 
 def report(mutants: list[Mutant], verdicts: dict[int, Verdict], seed: int) -> str:

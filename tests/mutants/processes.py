@@ -81,7 +81,7 @@ def _limit(seconds: int) -> None:
 
 def _move_into(tree: Path, log: Path, environment: dict[str, str]) -> None:
     """Imports find the tree's code instead of that around this process, and what is cached for the user is not the user's."""
-    sys.path[:] = [str(tree) if entry in ("", ROOT) else entry for entry in sys.path]
+    sys.path[:] = [str(tree), *(entry for entry in sys.path if entry not in ("", ROOT))]
     os.environ |= {"PYTHONPATH": str(tree)} | environment
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     os.chdir(tree)
