@@ -17,9 +17,9 @@ import pytest
 
 COLLECTING = 60.0
 """Seconds of the processor for the collection of tests."""
-PATIENCE = 5.0
-SLOWER = 10
-"""A test may take so many times longer than without a mistake, and so many seconds besides."""
+PATIENCE = 20.0
+SLOWER = 5
+"""A test may take this many times longer than without a mistake, and this many seconds in addition."""
 HITS = "MUTANTS_HITS"
 SITE = f"""
 import atexit, builtins, os
@@ -73,13 +73,22 @@ class Recorder:
         return {"tests": passed, "failed": sorted(self.failed), "imported": self.imported}
 
 
+class NoEnd(BaseException):
+    """A test takes much longer than without a mistake."""
+
+
+def _give_up(*_: object) -> None:
+    raise NoEnd
+
+
 class Selection:
-    """Runs the tests of these names, in this order, until one fails. One that takes much longer than its `seconds` ends the process."""
+    """Runs the tests of these names, in this order, until one fails, or takes much longer than its `seconds`."""
 
     def __init__(self, seconds: dict[str, float]) -> None:
         self.seconds = seconds
         self.order = {name: index for index, name in enumerate(seconds)}
         self.failure = ""
+        signal.signal(signal.SIGPROF, _give_up)
         signal.setitimer(signal.ITIMER_PROF, COLLECTING)
 
     def options(self) -> list[str]:
