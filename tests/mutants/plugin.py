@@ -17,8 +17,8 @@ import pytest
 
 COLLECTING = 60.0
 """CPU seconds for the collection of tests."""
-PATIENCE = 5.0
-SLOWER = 10
+PATIENCE = 20.0
+SLOWER = 5
 """The time limit of a test: `SLOWER` times its duration without a mistake, plus `PATIENCE` seconds."""
 HITS = "MUTANTS_HITS"
 SITE = f"""
@@ -73,13 +73,22 @@ class Recorder:
         return {"tests": passed, "failed": sorted(self.failed), "imported": self.imported}
 
 
+class NoEnd(BaseException):
+    """A test takes much longer than without a mistake."""
+
+
+def _give_up(*_: object) -> None:
+    raise NoEnd
+
+
 class Selection:
-    """Runs the tests of these names, in this order, until one fails. One that takes much longer than its `seconds` ends the process."""
+    """Runs the tests of these names, in this order, until one fails, or takes much longer than its `seconds`."""
 
     def __init__(self, seconds: dict[str, float]) -> None:
         self.seconds = seconds
         self.order = {name: index for index, name in enumerate(seconds)}
         self.failure = ""
+        signal.signal(signal.SIGPROF, _give_up)
         signal.setitimer(signal.ITIMER_PROF, COLLECTING)
 
     def options(self) -> list[str]:

@@ -25,7 +25,7 @@ def attention(a: Call, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: 
         mask, causal = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril().triu(1 - a.window), False
     options = {"attn_mask": mask, "dropout_p": a.dropout if a.training else 0.0, "is_causal": causal, "scale": a.scale}
     if len({t.shape[-3:-2] for t in (q, k, v)}) > 1:
-        with suppress(RuntimeError):
+        with suppress(IndexError, RuntimeError):  # fewer than three axes have no heads to group
             return F.scaled_dot_product_attention(q, k, v, **options, enable_gqa=True)
     return F.scaled_dot_product_attention(q, k, v, **options)
 
