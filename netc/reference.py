@@ -131,7 +131,7 @@ def reference() -> str:
     total = sum(map(len, found.values()))
     parts = [
         "# Operators",
-        f"{total} operators, in families. This page is made from their declarations (`netc ops --markdown`); a test keeps it fresh.\n"
+        f"{total} operators, in families. This page is made from their declarations (`netc ops --markdown`), which a test checks.\n"
         "`axis` counts the batch axis as 0; negative axes count from the end. A default of `...` means that leaving the argument out has\n"
         "a meaning of its own, explained in the text.",
     ]

@@ -1,0 +1,44 @@
+"""The example of CONTRIBUTING.md is an operator: its code, added to the modules that it names, compiles, and its cases hold."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+APPLIED = """
+import sys
+from importlib import import_module
+sys.path.insert(0, "tests")
+import parity
+import netc
+from tests.differential import references
+
+for path, code in PARTS:
+    name = path.removesuffix(".py").replace("/", ".")
+    space = vars(import_module(name if name.startswith("tests") else f"netc.{name}"))
+    exec(compile(code, path, "exec"), space)
+cases = import_module("tests.ops.cases_arithmetic")
+references.REFERENCES.update(cases.REFERENCES)
+for text in cases.CASES:
+    parity.agree(netc.compile(text))
+for text, code in cases.REFUSED:
+    try:
+        netc.compile(text)
+    except netc.CompileError as error:
+        assert code in {d.code for d in error.diagnostics}
+    else:
+        raise AssertionError(text)
+print(*cases.REFERENCES)
+"""
+
+
+def test_the_example_is_an_operator() -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.DOTALL)
+    parts = re.findall(r"# ([\w/]+\.py)\b[^\n]*\n(.*?)(?=\n# [\w/]+\.py|\Z)", block, re.DOTALL)
+    assert [path.split("/")[0] for path, _ in parts] == ["compiler", "compiler", "compiler", "tests"]
+    done = subprocess.run([sys.executable, "-c", f"PARTS = {parts!r}\n{APPLIED}"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["lerp"]
