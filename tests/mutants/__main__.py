@@ -140,7 +140,7 @@ def judged(mutants: list[Mutant], plan: Plan, scratch: Path) -> Iterator[tuple[i
     changed = {m.path for m in mutants}
     workers = [Worker(scratch, number, plan, changed) for number in range(WORKERS)]
     for worker in workers:
-        _control(worker, mutants[0])
+        _control(worker, *min(enumerate(mutants), key=lambda item: len(plan.covering(item[0]))))
     while waiting or any(w.run for w in workers):
         for worker in workers:
             if worker.run is None and waiting:
@@ -150,10 +150,10 @@ def judged(mutants: list[Mutant], plan: Plan, scratch: Path) -> Iterator[tuple[i
         time.sleep(0.02)
 
 
-def _control(worker: Worker, mutant: Mutant) -> None:
+def _control(worker: Worker, number: int, mutant: Mutant) -> None:
     """The tests of a mutant must pass without it, and fail if its file cannot be imported: otherwise they do not test this tree."""
     for new, expected in (("", False), ("raise ImportError\n", True)):
-        worker.take(0, mutant._replace(mutation=Mutation(0, 0, new, "control", statement=True)))
+        worker.take(number, mutant._replace(mutation=Mutation(0, 0, new, "control", statement=True)))
         while (found := worker.verdict()) is None:
             time.sleep(0.2)
         if bool(found.killer) != expected:
