@@ -156,7 +156,12 @@ def test_definitions() -> None:
     file = read('use "a": b, c\nfn f(v, d=8) = v\nblock g(x: [..., _, D], h=1) { x }\nmodel m { in }\nblock e() { }')
     one = ("ParameterDecl", name("h"), number(1))
     assert plain(file.items[0]) == ("Use", ("String", "a"), (name("b"), name("c")))
-    assert plain(file.items[1]) == ("Fn", name("f"), (("ParameterDecl", name("v"), None), ("Parameter", name("d"), number(8))), name("v"))
+    assert plain(file.items[1]) == (
+        "Fn",
+        name("f"),
+        (("ParameterDecl", name("v"), None), ("ParameterDecl", name("d"), number(8))),
+        name("v"),
+    )
     block = file.items[2]
     assert isinstance(block, ast.Block)
     assert plain(block.parameters) == (("TensorParameter", name("x"), (name("..."), name("_"), name("D"))), one)
