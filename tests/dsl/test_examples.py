@@ -175,11 +175,11 @@ def test_sources() -> None:
     both = pipeline("(input 3, param [1, d] int64 init=zeros as p)").head
     assert isinstance(both, ast.Group)
     assert plain(both.members[1].head) == (
-        "Param", ("ListExpr", (number(1), name("d"))), name("int64"), (("Keyword", "init", name("zeros")),), ("Label", ("p",)),
+        "ParamDecl", ("ListExpr", (number(1), name("d"))), name("int64"), (("Keyword", "init", name("zeros")),), ("Label", ("p",)),
     )  # fmt: skip
     table = pipeline("table (i, j) [4, 4] int64 = i * j as t").head
     assert plain(table) == (
-        "Table", (name("i"), name("j")), ("ListExpr", (number(4), number(4))), name("int64"), ("Binary", "*", name("i"), name("j")),
+        "TableDecl", (name("i"), name("j")), ("ListExpr", (number(4), number(4))), name("int64"), ("Binary", "*", name("i"), name("j")),
         ("Label", ("t",)),
     )  # fmt: skip
 
