@@ -76,7 +76,7 @@ def _read(path: str) -> Plain | None:
         with open(path, "rb") as file:
             content = file.read()
         # marshal must not read corrupt data, so the checksum is tested first
-        if len(content) < 4 or zlib.crc32(content[4:]) != int.from_bytes(content[:4], "big"):
+        if zlib.crc32(content[4:]) != int.from_bytes(content[:4], "big"):
             return None
         plain: Plain = marshal.loads(content[4:])
         return plain

@@ -98,7 +98,8 @@ class _Parser:
             if not self._feed(states, values, token):
                 self._report(tokens, at, states)
                 return None
-        value: ast.Expr = values[-1]
+        value: ast.Expr
+        (value,) = values
         return value if len(self.problems) == known else None
 
     def _report(self, tokens: list[Token], at: int, states: list[int]) -> None:

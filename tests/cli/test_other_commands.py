@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
+
+from netc.cli import cli
 from netc.codes import codes
 
 Netc = Callable[..., Any]
@@ -59,3 +62,13 @@ def test_format_leaves_what_is_wrong(netc: Netc, write: Write) -> None:
     assert good.read_text() == "input 3\n"
     assert "bad.net:1:13" in done.stderr
     assert "none.net" in done.stderr
+
+
+def test_every_option_says_what_it_does() -> None:
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        assert command.help, name
+        for parameter in command.params:
+            assert isinstance(parameter, click.Argument) or parameter.help, (name, parameter.name)  # type: ignore[attr-defined]

@@ -57,3 +57,28 @@ def test_long_texts() -> None:
     once, _ = format_source(SourceFile("a.net", text))
     assert once is not None
     assert once.count("\n") == 20_001
+
+
+LAYOUTS = {
+    "a statement": "let a = {}",
+    "after an arrow": "x = input 3\n  -> dense units={}",
+    "in a block": "block b(k) {{\n  in -> dense units={}\n}}",
+    "after an arrow in a block": "block b(k) {{\n  in\n    -> dense units={}\n}}",
+    "a second list": "let a = [{}] + {{}}".format(", ".join(["10"] * 10)),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_line_is_filled_and_no_longer(layout: str) -> None:
+    """What fits into 100 columns stays on its line, to the last column; what does not is broken."""
+    seen = set()
+    for count in range(1, 40):
+        for last in ("1", "10", "100", "1000"):
+            text = LAYOUTS[layout].format("[" + "10, " * count + last + "]") + "\n"
+            longest = max(map(len, text.splitlines()))
+            once, _ = format_source(SourceFile("a.net", text))
+            assert once is not None
+            assert (once == text) == (longest <= 100), longest
+            assert max(map(len, once.splitlines())) <= 100
+            seen.add(longest)
+    assert {99, 100, 101, 102} <= seen

@@ -24,7 +24,7 @@ def test_no_conflicts(caplog: pytest.LogCaptureFixture) -> None:
     assert [record.getMessage() for record in caplog.records if "onflict" in record.getMessage()] == []
 
 
-@pytest.mark.parametrize("damage", [b"", b"1234", b"\0\0\0\0\0\0\0\0\0"])
+@pytest.mark.parametrize("damage", [b"", b"12", b"1234", b"\0\0\0\0", b"\0\0\0\0\0\0\0\0\0"])
 def test_a_damaged_cache_is_built_anew(damage: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grammar, "_cache_directory", lambda: str(tmp_path))
     grammar.tables.cache_clear()

@@ -29,7 +29,7 @@ def steps(number: st.SearchStrategy[int]) -> st.SearchStrategy[list[int]]:
     steps(st.integers(0, 9)),
     steps(st.integers(0, 9)),
     steps(st.integers(8, 12)),
-    st.sampled_from(["layer{}", "{}", "a1.b{}-c", "l{}x2", "n0{}"]),
+    st.sampled_from(["layer{}", "{}", "a1.b{}-c", "l{}x2", "n0{}", "l{:02}"]),
 )
 def test_makes_the_same(first: list[int], second: list[int], numbers: list[int], label: str) -> None:
     rows: list[Row] = [(label.format(n), a, b, True) for n, a, b in zip(numbers, first, second, strict=False)]
