@@ -35,7 +35,7 @@ def weight_and_bias(weight: Shape, units: Dim, fan_in: Dim, dtype: DType, bias: 
     return both if bias else both[:1]
 
 
-def scale_and_shift(shape: Shape, dtype: DType, *, scale: bool = True, shift: bool = True) -> tuple[ParameterSpec, ...]:
+def scale_and_shift(shape: Shape, dtype: DType, *, scale: bool, shift: bool) -> tuple[ParameterSpec, ...]:
     """The parameters of a normalisation: it starts as if they were not there."""
     specs: tuple[ParameterSpec, ...] = ()
     if scale:

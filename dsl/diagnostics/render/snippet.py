@@ -102,7 +102,7 @@ def _hanging(spoken: list[Piece]) -> list[Row]:
     while spoken:
         last = spoken.pop()
         above = [piece for piece in spoken if piece.start < last.start]
-        rows.append(_ropes(above, last.text.rjust(0), last))
+        rows.append(_ropes(above, last.text, last))
     return rows
 
 

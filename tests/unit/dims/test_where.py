@@ -176,6 +176,12 @@ def test_a_small_negative_number_over_a_size() -> None:
     assert (T - 1 - W * T) // (W * T) == -1
 
 
+def test_advice_about_a_symbolic_quotient() -> None:
+    """No `S % k == c` says it: K is no number."""
+    d = where(is_multiple(D, K))
+    assert advice_divides(4, d.dims["D"] // d.dims["K"]) == "(D/K) % 4 == 0"
+
+
 def test_advice_keeps_what_may_be_zero() -> None:
     """`(T - 1)*S == (T - 1)*W` follows from `S == W`, but holds at T == 1 without it: no factor is dropped that may be 0."""
     left, right = symbol("Z", lower=0) * S, symbol("Z", lower=0) * W
