@@ -108,7 +108,7 @@ def build(chosen: Chosen, files: Scope, params: Mapping[str, Any], dims: Mapping
         session.report(NoResult("the model"), _result_span(body))
     graph.output_names = list(output_names(results, len(graph.outputs), {v.name for v in graph.inputs}))
     free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
-    program = Program(graph, session.facts, free, tuple(session.conditions))
+    program = Program(graph, session.facts, free, tuple(session.conditions), session.dims)
     if not any(d.severity == "error" for d in session.diagnostics):
         check_expectations(chosen, program, params, scope if outside is own else Scope(own, frame), session)
     return program

@@ -80,6 +80,12 @@ def test_symbolic_divisors() -> None:
     assert show(twice.dims["D"] // (2 * twice.dims["K"])) == "D/(2*K)"
 
 
+def test_only_what_has_a_divisor_is_written_over_it() -> None:
+    d, h = where(is_multiple(D, K)).dims, where(is_multiple(H, 4, 1)).dims["H"]
+    size, heads = d["D"], d["K"]
+    assert [show(x) for x in (size // heads + T, size // heads * T + 3 * T, h // 4 + T)] == ["T + D/K", "D*T/K + 3*T", "(H - 1)/4 + T"]
+
+
 def test_equations() -> None:
     assert where(Condition("==", S, 2 * T)).dims["S"] == 2 * T
     assert where(Condition("==", T, S)).dims == where(Condition("==", S, T)).dims
@@ -263,6 +269,8 @@ def test_advice_speaks_of_the_users_symbols() -> None:
         (K, D, "D % K == 0"),
         (2 * K, D, "D % (2*K) == 0"),
         (K, D + 2 * K, "D % K == 0"),
+        (4, H // 3, "(H//3) % 4 == 0"),
+        (4, 2 * (H // 3), "(H//3) % 2 == 0"),
     ],
 )
 def test_advice_divides(k: Dim, a: Dim, text: str) -> None:
