@@ -59,6 +59,17 @@ def test_a_size_of_others(shape: str, size: Callable[[int], int]) -> None:
                 run(*arrays)
 
 
+def test_a_name_that_another_one_gives() -> None:
+    run = netc.compile("a = input [T]; b = input [S + 1] where S == 2 * T, S % 8 == 0; (a -> sum) + (b -> sum)").session()
+    for t, s in product(range(1, 10), range(1, 20)):
+        arrays = np.ones((1, t), np.float32), np.ones((1, s), np.float32)
+        if t % 4 == 0 and s == 2 * t + 1:
+            assert run(*arrays) == t + s
+        else:
+            with pytest.raises(ValueError, match=r"does not hold|axis 1"):
+                run(*arrays)
+
+
 def test_a_name_that_is_no_axis_of_its_own() -> None:
     run = netc.compile("a = input [2 * S] where S % 3 == 0; a -> relu").session()
     assert run(np.ones((1, 6), np.float32)).shape == (1, 6)  # type: ignore[union-attr]

@@ -118,7 +118,7 @@ def _precedence(code: Code) -> int:
 def _bound(code: Code, least: int) -> Doc:
     """In brackets if it binds less tightly than `least`."""
     inner = doc(code)
-    return inner if _precedence(code) >= least else Doc(Bracket("(", [inner], ")", comma=False))
+    return inner if _precedence(code) >= least else Doc(Bracket("(", [inner], ")"))
 
 
 # --- one printer a kind of code --------------------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ def _call(code: CallCode) -> Doc:
 def _method(code: Method) -> Doc:
     target = _bound(code.target, _ATOM)
     if isinstance(code.target, Lit) and isinstance(code.target.value, (int, float)):
-        target = Doc(Bracket("(", [doc(code.target)], ")", comma=False))
+        target = Doc(Bracket("(", [doc(code.target)], ")"))
     return target + Doc(f".{code.name}", _arguments(code.args, code.kwargs))
 
 
@@ -147,7 +147,7 @@ def _arguments(args: tuple[Code, ...], kwargs: tuple[Keyword, ...]) -> Bracket:
     if len(args) == 1 and not kwargs and isinstance(args[0], ListCode):
         only = varied(unrolled(args[0].items))
         if len(only) == 1 and isinstance(only[0], (Repeated, Varied)):
-            return Bracket("(", [_generator(only[0])], ")", comma=False)
+            return Bracket("(", [_generator(only[0])], ")")
         if only and all(_is_entry(item) for item in only):
             return Bracket("(", [_entry(item) for item in only], ")")
     items = [doc(a) for arg in unrolled(args) for a in _inline(arg)]
@@ -220,7 +220,7 @@ def _slice(code: Slice) -> Doc:
 
 def _tuple(code: TupleCode) -> Doc:
     items = [doc(i) for i in code.items]
-    return Doc(Bracket("(", items, ")")) if len(items) != 1 else Doc(Bracket("(", items, ",)", comma=False))
+    return Doc(Bracket("(", items, ")")) if len(items) != 1 else Doc(Bracket("(", items, ",)"))
 
 
 def _argument(code: Argument) -> Doc:
@@ -236,7 +236,7 @@ def _generator(code: Repeated | Varied) -> Doc:
 
 
 def _spread(code: Repeated | Varied) -> Doc:
-    return Doc("*", Bracket("(", [_generator(code)], ")", comma=False))
+    return Doc("*", Bracket("(", [_generator(code)], ")"))
 
 
 def _gathered(code: Gathered) -> Doc:

@@ -84,6 +84,7 @@ def test_only_what_has_a_divisor_is_written_over_it() -> None:
     d, h = where(is_multiple(D, K)).dims, where(is_multiple(H, 4, 1)).dims["H"]
     size, heads = d["D"], d["K"]
     assert [show(x) for x in (size // heads + T, size // heads * T + 3 * T, h // 4 + T)] == ["T + D/K", "D*T/K + 3*T", "(H - 1)/4 + T"]
+    assert show(4 * W * (h // 4) + h // 4) == "(H - 1)/4 + H*W - W"
 
 
 def test_equations() -> None:
@@ -178,6 +179,7 @@ def test_a_small_negative_number_over_a_size() -> None:
     """Rounded down, that is -1, however large the size."""
     assert (symbol("T") - symbol("T") - 1) // T == -1
     assert (2 * T - 1) // (2 * T) == 0
+    assert T // (T * W + 1) == 0
     assert -T // (T + W) == -1
     assert (T - 1 - W * T) // (W * T) == -1
 
