@@ -251,16 +251,17 @@ def mutated(text: bytes, mutation: Mutation) -> bytes:
 
 def probed(text: bytes, numbered: list[tuple[int, Mutation]]) -> bytes:
     """The file with a call of `__hit__(number)` wherever the code that a mistake concerns is run. Lines stay where they are."""
-    insertions: list[tuple[int, int, int, str]] = []
+    # Sorted by place; there, what closes before what opens, and what is longer before what is within it.
+    insertions: list[tuple[int, int, int, int, str]] = []
     for number, m in numbered:
         if m.statement:
-            insertions.append((m.start, 1, -m.end, f"__hit__({number}); "))
+            insertions.append((m.start, 1, -m.end, 0, f"__hit__({number}); "))
         else:
-            insertions.append((m.start, 1, -m.end, f"(__hit__({number}) or ("))
-            insertions.append((m.end, 0, -m.start, "))"))
+            insertions.append((m.start, 1, -m.end, 1, f"(__hit__({number}) or ("))
+            insertions.append((m.end, 0, -m.start, 1, "))"))
     done = 0
     parts: list[bytes] = []
-    for place, _, _, new in sorted(insertions):
+    for place, *_, new in sorted(insertions):
         parts += [text[done:place], new.encode()]
         done = place
     return b"".join([*parts, text[done:]])
