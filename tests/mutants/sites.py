@@ -75,7 +75,7 @@ def _first(function: ast.FunctionDef) -> ast.AST | None:
         case [ast.With(items=[first, *_]), *_]:
             return first.context_expr
         case statements:
-            compound = (ast.Try, ast.FunctionDef, ast.ClassDef)
+            compound = (ast.Try, ast.FunctionDef, ast.ClassDef, ast.If, ast.While, ast.For, ast.Match, ast.With)
             return next((s for s in statements if not isinstance(s, compound)), None)
 
 
