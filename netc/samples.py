@@ -16,6 +16,8 @@ import numpy as np
 from netc.compiler.dims import Dim, bounds, evaluate, symbols
 from netc.compiler.ir.elements import Array, numpy_dtype
 
+from .conditions import check_sizes
+
 if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
     from netc.compiler.ir.types import DType
@@ -54,30 +56,18 @@ def _candidates(names: list[str]) -> Iterator[dict[str, int]]:
 
 
 def _allowed(program: Program, sizes: Mapping[str, int]) -> bool:
-    facts = program.facts
-    dims = [d for value in program.main.inputs for d in value.type.shape]
-    known = set(sizes)
-
-    def value(d: Dim) -> int | None:
-        return evaluate(d, sizes) if symbols(d) <= known else None
-
-    return (
-        all(_within(d, sizes) for d in dims)
-        and all(value(d) in (0, None) for d in facts.zeros)
-        and all(value(d) != 0 for d in facts.nonzeros)
-        and all((value(d) or 0) >= 0 for d in facts.nonnegatives)
-        and all(_divides(value(k), value(p)) for k, p in facts.multiples)
-    )
+    try:
+        shapes = {value.name: tuple(evaluate(d, sizes) for d in value.type.shape) for value in program.main.inputs}
+        check_sizes(program, shapes)
+    except ValueError:
+        return False
+    return all(_within(d, sizes) for value in program.main.inputs for d in value.type.shape)
 
 
 def _within(d: Dim, sizes: Mapping[str, int]) -> bool:
     low, high = bounds(d)
     size = evaluate(d, sizes)
     return size >= max(1, low or 1) and (high is None or size <= high)
-
-
-def _divides(k: int | None, p: int | None) -> bool:
-    return k is None or p is None or (k != 0 and p % k == 0)
 
 
 def random_array(dtype: DType, shape: tuple[int, ...], generator: np.random.Generator) -> Array:

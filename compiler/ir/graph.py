@@ -11,12 +11,12 @@ types of the called graph's inputs, its outputs those of its outputs; labels wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from netc.dsl.source import Span
 
-from ..dims import Condition, Facts
+from ..dims import Condition, Dim, Facts
 from ..ops.base import Operator, ParameterSpec
 from .types import TensorType
 
@@ -152,14 +152,23 @@ class Program:
     """A whole checked model: its main graph and what is known of its dimensions.
 
     `symbols` are the symbolic dimensions that are free, `N` first if it is used. `conditions` are those of every `where`, in plain symbols,
-    with their texts: what the proofs rest on, and what the sizes of real inputs must keep.
+    with their texts: what the proofs rest on, and what the sizes of real inputs must keep. `dims` says what each declared name is by the
+    conditions: of `S == 2 * T`, S is `2*T`.
     """
 
-    def __init__(self, main: Graph, facts: Facts, symbols: tuple[str, ...], conditions: tuple[tuple[Condition, str], ...] = ()) -> None:
+    def __init__(
+        self,
+        main: Graph,
+        facts: Facts,
+        symbols: tuple[str, ...],
+        conditions: tuple[tuple[Condition, str], ...] = (),
+        dims: Mapping[str, Dim] | None = None,
+    ) -> None:
         self.main = main
         self.facts = facts
         self.symbols = symbols
         self.conditions = conditions
+        self.dims = dims or {}
 
 
 def graphs(main: Graph) -> list[Graph]:

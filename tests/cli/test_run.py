@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,16 @@ def test_random_sizes_heed_every_where(netc: Netc) -> None:
     done = netc("run", "-e", text, "--random")
     assert done.exit_code == 0
     assert done.stdout.startswith("output: float32 [1, 1, 1, 2]")
+
+
+@pytest.mark.parametrize(
+    "condition", ["S > T", "S >= T + 3", "T * S == 60", "T != S", "(T + S) % 5 == 0", "S % T == 2", "T * T + S == 13", "S > 3 * T", "T < 3"]
+)
+def test_random_sizes_hold(netc: Netc, condition: str) -> None:
+    done = netc("run", "-e", f"input [T, S] where {condition} -> relu", "--random")
+    sizes = re.match(r"output: float32 \[1, (\d+), (\d+)\]", done.stdout)
+    assert sizes is not None, done.stderr
+    assert eval(condition, {"T": int(sizes[1]), "S": int(sizes[2])})
 
 
 def test_random_for_an_onnx_model(netc: Netc) -> None:

@@ -95,6 +95,15 @@ def test_long_lines_are_cut_around_the_span() -> None:
     assert line.endswith("y...")
 
 
+def test_a_long_line_is_cut_so_that_all_marks_are_seen() -> None:
+    file = SourceFile("a", "x" * 900 + "FIRST" + "-" * 40 + "SECOND" + "y" * 900)
+    marked = Diagnostic("error", "c", "m", at(file, "SECOND"), "", (Mark(at(file, "FIRST"), "made there"),))
+    line = drawing(marked, width=80)[0]
+    assert len(line) <= 80
+    assert "FIRST" in line
+    assert "SECOND" in line
+
+
 def test_long_chains_are_cut() -> None:
     frames = tuple(CallSite(at(A, "x + y"), f"frame {n}") for n in range(20))
     shown = render_text([Diagnostic("error", "c", "m", at(A, "z"), trace=frames)])

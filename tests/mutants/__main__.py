@@ -18,7 +18,7 @@ from typing import NamedTuple
 from tests.mutants import processes
 from tests.mutants.plan import Plan
 from tests.mutants.plugin import HITS, SITE, Recorder, Selection
-from tests.mutants.sites import Mutation, mutated, mutations, probed, statement_of
+from tests.mutants.sites import Mutation, entrances, mutated, mutations, probed, statement_of
 
 WORKERS = 2
 PATIENCE = 240
@@ -68,8 +68,11 @@ def copy_tree(folder: Path) -> None:
 def record(mutants: list[Mutant], scratch: Path) -> Plan:
     """All tests, against code with a probe at every mutant: which reach it, and how long they take."""
     tree = shutil.copytree(scratch / "original", scratch / "probed", symlinks=True)
-    for path, text in {m.path: m.text for m in mutants}.items():
-        (tree / path).write_bytes(probed(text, [(i, m.mutation) for i, m in enumerate(mutants) if m.path == path]))
+    texts = {m.path: m.text for m in mutants}
+    files = {path: len(mutants) + index for index, path in enumerate(texts)}
+    for path, text in texts.items():
+        numbered = [(i, m.mutation) for i, m in enumerate(mutants) if m.path == path]
+        (tree / path).write_bytes(probed(text, [*numbered, *((files[path], m) for m in entrances(text))]))
     site = scratch / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text(SITE)
@@ -90,7 +93,7 @@ def record(mutants: list[Mutant], scratch: Path) -> Plan:
     if not any(hits for part in parts for _, hits in part["tests"].values()):
         sys.exit("no test reaches any of the code: does the import find another copy of it?")
     processes.preload(sorted({name for part in parts for name in part["modules"]}))
-    return Plan(parts)
+    return Plan(parts, files)
 
 
 class Worker:
@@ -127,7 +130,7 @@ class Worker:
             return None
         self.run = None
         shutil.copy2(self.original / self.mutant.path, self.tree / self.mutant.path)  # with its time, which its compiled form is known by
-        covering = len(self.plan.covering(self.number))
+        covering = len(self.plan.covering(self.number, self.mutant.path))
         if outcome.status in processes.PASSED:
             return Verdict("", self.tests, covering)
         ended = "no end" if outcome.status < 0 else "a crash"
@@ -136,11 +139,13 @@ class Worker:
 
 def judged(mutants: list[Mutant], plan: Plan, scratch: Path) -> Iterator[tuple[int, Verdict]]:
     """Every mutant with its verdict, as they become known."""
-    waiting = list(enumerate(mutants))[::-1]
+    reached = {i: len(plan.covering(i, m.path)) for i, m in enumerate(mutants)}
+    yield from ((i, Verdict("", 0, 0)) for i, count in reached.items() if not count)
+    waiting = [(i, mutants[i]) for i, count in reached.items() if count][::-1]
     changed = {m.path for m in mutants}
     workers = [Worker(scratch, number, plan, changed) for number in range(WORKERS)]
     for worker in workers:
-        _control(worker, *min(enumerate(mutants), key=lambda item: len(plan.covering(item[0]))))
+        _control(worker, *min(waiting, key=lambda item: reached[item[0]]))
     while waiting or any(w.run for w in workers):
         for worker in workers:
             if worker.run is None and waiting:

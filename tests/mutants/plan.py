@@ -18,7 +18,9 @@ ROUNDS = (2.0, 6.0, 16.0)
 class Plan:
     """What is known of all tests: seconds and probes of each, and the probes that an import reaches."""
 
-    def __init__(self, recorded: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, recorded: Sequence[Mapping[str, Any]], files: Mapping[str, int]) -> None:
+        """`files`: the probe of each file, which all of its functions reach."""
+        self.files = files
         self.seconds: dict[str, float] = {}
         self.reached: dict[str, frozenset[int]] = {}
         self.imported: set[int] = set()
@@ -30,15 +32,17 @@ class Plan:
         self.words = {path: _words(path) for path in {n.partition("::")[0] for n in self.seconds}}
         self.common = Counter(word for words in self.words.values() for word in words)
 
-    def covering(self, probe: int) -> list[str]:
-        """The tests that run the code; all of them where it is run by importing, or in processes that tests start."""
+    def covering(self, probe: int, path: str) -> list[str]:
+        """The tests that run the code. If importing runs it: those that run a function of the file, or all where there is none."""
         found = [name for name, hits in self.reached.items() if probe in hits]
-        return found if found and probe not in self.imported else list(self.seconds)
+        if probe not in self.imported:
+            return found
+        return [name for name, hits in self.reached.items() if self.files[path] in hits] or list(self.seconds)
 
     def rounds(self, probe: int, path: str) -> list[dict[str, float]]:
         """Names of tests with their seconds, for one run after the other until one fails."""
         nearness = {file: sum(1 / self.common[w] for w in words & _words(path)) for file, words in self.words.items()}
-        chosen = sorted(self.covering(probe), key=lambda n: (-nearness[n.partition("::")[0]], len(self.reached[n]), self.seconds[n]))
+        chosen = sorted(self.covering(probe, path), key=lambda n: (-nearness[n.partition("::")[0]], len(self.reached[n]), self.seconds[n]))
         rounds: list[dict[str, float]] = [{} for _ in ROUNDS]
         number, left = 0, ROUNDS[0]
         for name in chosen:

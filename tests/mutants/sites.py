@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import NamedTuple
 
 
@@ -55,19 +56,42 @@ INERT_KEYWORDS = {"strict", "encoding"}
 
 def mutations(text: bytes) -> list[Mutation]:
     """All mistakes of the file, in the order of its text."""
-    lines = [0]
-    for line in text.splitlines(keepends=True):
-        lines.append(lines[-1] + len(line))
+    place = _Places(text)
+    return sorted({place.mutation(*change) for change in _Finder().run(ast.parse(text))})
 
-    def made(node: ast.AST, new: str, what: str) -> Mutation:
+
+def entrances(text: bytes) -> list[Mutation]:
+    """What each function of the file runs first, as changes of nothing."""
+    place = _Places(text)
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    return [place.mutation(first, "", "entrance") for node in functions if (first := _first(node)) is not None]
+
+
+def _first(function: ast.FunctionDef) -> ast.AST | None:
+    """The first statement after the docstring; of one that holds others, the expression that is evaluated first, if there is one."""
+    match function.body[1:] if ast.get_docstring(function) is not None else function.body:
+        case [ast.If(test=part) | ast.While(test=part) | ast.For(iter=part) | ast.Match(subject=part), *_]:
+            return part
+        case [ast.With(items=[first, *_]), *_]:
+            return first.context_expr
+        case statements:
+            compound = (ast.Try, ast.FunctionDef, ast.ClassDef, ast.If, ast.While, ast.For, ast.Match, ast.With)
+            return next((s for s in statements if not isinstance(s, compound)), None)
+
+
+class _Places:
+    """Where the nodes of a text are in it, in bytes."""
+
+    def __init__(self, text: bytes) -> None:
+        self.lines = list(accumulate(map(len, text.splitlines(keepends=True)), initial=0))
+
+    def mutation(self, node: ast.AST, new: str, what: str) -> Mutation:
         assert isinstance(node, (ast.expr, ast.stmt))
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
-        start, end = lines[node.lineno - 1] + node.col_offset, lines[node.end_lineno - 1] + node.end_col_offset
+        start, end = self.lines[node.lineno - 1] + node.col_offset, self.lines[node.end_lineno - 1] + node.end_col_offset
         statement = isinstance(node, ast.stmt)
         return Mutation(start, end, new if statement or isinstance(node, ast.Constant) else f"({new})", what, statement)
-
-    return sorted({made(*change) for change in _Finder().run(ast.parse(text))})
 
 
 class _Finder(ast.NodeVisitor):
@@ -227,16 +251,17 @@ def mutated(text: bytes, mutation: Mutation) -> bytes:
 
 def probed(text: bytes, numbered: list[tuple[int, Mutation]]) -> bytes:
     """The file with a call of `__hit__(number)` wherever the code that a mistake concerns is run. Lines stay where they are."""
-    insertions: list[tuple[int, int, int, str]] = []
+    # Sorted by place; there, what closes before what opens, and what is longer before what is within it.
+    insertions: list[tuple[int, int, int, int, str]] = []
     for number, m in numbered:
         if m.statement:
-            insertions.append((m.start, 1, -m.end, f"__hit__({number}); "))
+            insertions.append((m.start, 1, -m.end, 0, f"__hit__({number}); "))
         else:
-            insertions.append((m.start, 1, -m.end, f"(__hit__({number}) or ("))
-            insertions.append((m.end, 0, -m.start, "))"))
+            insertions.append((m.start, 1, -m.end, 1, f"(__hit__({number}) or ("))
+            insertions.append((m.end, 0, -m.start, 1, "))"))
     done = 0
     parts: list[bytes] = []
-    for place, _, _, new in sorted(insertions):
+    for place, *_, new in sorted(insertions):
         parts += [text[done:place], new.encode()]
         done = place
     return b"".join([*parts, text[done:]])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from typing import Any
 
-from mutants.sites import mutated, mutations, probed
+from mutants.sites import entrances, mutated, mutations, probed
 
 TEXT = b'''"""Text with 1 number."""
 from typing import overload
@@ -74,8 +75,35 @@ def test_probes_note_what_is_run() -> None:
     assert "-1" not in reached(4)
 
 
+def test_entrances_of_functions() -> None:
+    text = b'''def f(x):
+    """Doc."""
+    return x
+def g(x):
+    for y in x:
+        pass
+def h(x):
+    """Doc only."""
+def k(x):
+    try:
+        return 1 / x
+    finally:
+        x += 1
+class C:
+    def m(self): return 2
+'''
+    found = entrances(text)
+    assert {text[m.start : m.end].decode() for m in found} == {"return x", "x", "return 2"}
+    hits: list[int] = []
+    space: dict[str, Any] = {"__hit__": hits.append}
+    exec(probed(text, list(enumerate(found))), space)
+    assert (space["f"](3), space["g"]([]), space["h"](1), space["k"](1), space["C"]().m()) == (3, None, None, 1, 2)
+    assert sorted(hits) == [0, 1, 2]
+    assert space["h"].__doc__ == "Doc only."
+
+
 def test_the_tool_finds_mistakes_in_itself() -> None:
     text = (Path(__file__).parent / "sites.py").read_bytes()
     numbered = list(enumerate(mutations(text)))
     assert len(numbered) > 100
-    ast.parse(probed(text, numbered))
+    ast.parse(probed(text, [*numbered, *((len(numbered), m) for m in entrances(text))]))

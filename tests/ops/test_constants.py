@@ -3,12 +3,16 @@
 import ast
 import math
 from itertools import product
+from math import inf, nan
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import assume
 from hypothesis import given as forall
 from hypothesis import strategies as st
 
+import netc
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ir.types import DTYPES
 from netc.compiler.ops.base import Init, OperatorError, OpInputs
@@ -204,3 +208,16 @@ def test_a_parameter_is_known_and_real() -> None:
     for wrong in (ParamOperator(shape=(T,)), ParamOperator(shape=(0,)), ParamOperator(shape=(2,), dtype=DTYPES["int64"])):
         with pytest.raises(OperatorError):
             wrong.infer(NOTHING)
+
+
+def test_a_size_that_is_zero_divides_as_in_ieee_754() -> None:
+    """Python would raise an error."""
+    for text, expected in [("1 / (T - 4)", inf), ("0 / (T - 4)", nan), ("(0 - 1) / (T - 4)", -inf), ("(T - 5) ** 0.5", nan)]:
+        model = netc.compile(f"x = input [T] batch=false; t = table (i) [T] = {text} + i; x + t")
+        for found in (model.module()(torch.zeros(4)).numpy(), model.session()(np.zeros(4, np.float32))):
+            assert np.array_equal(found, np.full(4, expected), equal_nan=True), text
+
+
+def test_what_is_true_or_false_is_not_compared_with_zero() -> None:
+    source = netc.compile("x = input [T, 4]; x + (table (i, j) [T, 4] = where(i < 2 and j < 3 or i > j, 1, 2))").source()
+    assert "torch.where((i < 2) & (j < 3) | (i > j), 1, 2)" in source

@@ -124,3 +124,17 @@ def test_element_types_must_agree() -> None:
     for op in (Matmul(), Einsum(equation="ij,jk->ik")):
         with pytest.raises(OperatorError):
             op.infer(op.bind(shapes, NOTHING))
+
+
+@pytest.mark.parametrize("name", ["bool", "uint8", "int32", "int64", "float16", "float32"])
+@pytest.mark.parametrize(
+    ("shape", "equation"), [((4, 3), "nij->ni"), ((4, 1), "nij->ni"), ((1, 4), "nij->nj"), ((4, 4), "nii->ni"), ((4, 3), "nij->nji")]
+)
+def test_einsum_of_one_tensor_has_the_type_of_pytorch(name: str, shape: tuple[int, int], equation: str) -> None:
+    """An axis of 1 is summed over too, if it is one tensor's alone."""
+    op, x = Einsum(equation=equation), TensorType(DTYPES[name], (2, *shape))
+    try:
+        expected = str(torch.einsum(equation, torch.ones(2, *shape, dtype=getattr(torch, name))).dtype)
+    except RuntimeError:
+        return
+    assert f"torch.{op.infer(op.bind((x,), NOTHING))[0].dtype}" == expected

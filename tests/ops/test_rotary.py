@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from math import cos, sin
+
 import pytest
 import torch
+from parity import agree
 
 import netc
 from netc.compiler.analysis.cost import summary
@@ -58,3 +61,14 @@ def test_far_positions_agree() -> None:
 
 def test_flops_are_of_what_is_turned() -> None:
     assert summary(netc.compile("input 2x5x8 -> rotary dims=4").program).totals.flops == 2 * 5 * 4 * 3
+
+
+@pytest.mark.parametrize("base", [0.5, 1, 7])
+def test_any_positive_base(base: float) -> None:
+    """Position 0 stays. At position 1, the first pair turns by an angle of 1, the second by `base ** -0.5`."""
+    model = netc.compile(f"input [2, 4] -> rotary base={base}")
+    found = model.module()(torch.tensor([[[1.0, 0, 1, 0], [1.0, 1, 0, 0]]]))[0]
+    assert torch.equal(found[0], torch.tensor([1.0, 0, 1, 0]))
+    slow = base**-0.5
+    torch.testing.assert_close(found[1], torch.tensor([cos(1), cos(slow), sin(1), sin(slow)]))
+    agree(model)

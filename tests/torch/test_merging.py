@@ -23,6 +23,27 @@ def test_each_draws_for_itself_in_training(text: str, x: torch.Tensor) -> None:
     assert torch.equal(a, b)
 
 
+def test_what_branches_take_is_computed_before_them() -> None:
+    """One normalisation, whose result three branches take, sees a batch once."""
+    module = netc.compile("input 8 -> batch_norm as norm -> each i in 0..3 as heads { dense 2 }").module(seed=0)
+    x = torch.randn(16, 8, generator=torch.Generator().manual_seed(0))
+    results = module(x)
+    assert int(module.norm.num_batches_tracked) == 1
+    assert len(results) == 3
+    torch.testing.assert_close(module.norm.running_mean, 0.1 * x.mean(0))
+
+
+def test_branches_take_the_same_draw() -> None:
+    """In training, what a dropout before the branches makes zero is zero in all of them."""
+    module = netc.compile("input 64 -> dropout 0.5 as drop -> each i in 0..3 as heads { dense 1 bias=false }").module(seed=0)
+    for head in module.heads:
+        torch.nn.init.ones_(head.weight)
+    torch.manual_seed(0)
+    first, *others = module(torch.randn(4, 64))
+    for other in others:
+        assert torch.equal(first, other)
+
+
 def test_what_is_the_same_is_computed_once() -> None:
     source = netc.compile("x = input [5, 8]; a = x -> softmax; b = x -> softmax; out a + b").source()
     assert source.count("softmax(") == 1

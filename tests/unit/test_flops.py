@@ -28,6 +28,8 @@ COUNTED = {
     # Four projections of 8 features with their biases; two products of 8 features in all, and softmax for each of 2 heads.
     "input [T, 8] -> multihead_attention 2": 4 * T * 8 * (2 * 8 + 1) + T * T * (2 * 2 * 8 + 3 * 2),
     "a = input [T, 3]; b = input [3, S]; a @ b": T * S * 2 * 3,
+    # The outer product of two, element by element with the third: only then is k summed over.
+    'a = input 3; b = input 5; c = input 3x5; (a, b, c) -> einsum "ni,nk,nik->ni"': 3 * 5 * (1 + 2),
     # A comparison or an addition for each element of a window, the ones that padding makes as well.
     "input 3x8x12 -> max_pool 2": 3 * 4 * 6 * 4,
     "input 3x8x12 -> avg_pool 3 stride=1": 3 * 6 * 10 * 9,

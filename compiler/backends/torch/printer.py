@@ -118,7 +118,7 @@ def _precedence(code: Code) -> int:
 def _bound(code: Code, least: int) -> Doc:
     """In brackets if it binds less tightly than `least`."""
     inner = doc(code)
-    return inner if _precedence(code) >= least else Doc(LayoutBracket("(", [inner], ")", comma=False))
+    return inner if _precedence(code) >= least else Doc(LayoutBracket("(", [inner], ")"))
 
 
 # --- one printer a kind of code --------------------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ def _call(code: CallCode) -> Doc:
 def _method(code: Method) -> Doc:
     target = _bound(code.target, _ATOM)
     if isinstance(code.target, Lit) and isinstance(code.target.value, (int, float)):
-        target = Doc(LayoutBracket("(", [doc(code.target)], ")", comma=False))
+        target = Doc(LayoutBracket("(", [doc(code.target)], ")"))
     return target + Doc(f".{code.name}", _arguments(code.args, code.kwargs))
 
 
@@ -147,7 +147,7 @@ def _arguments(args: tuple[Code, ...], kwargs: tuple[KeywordCode, ...]) -> Layou
     if len(args) == 1 and not kwargs and isinstance(args[0], ListCode):
         only = as_comprehensions(unrolled(args[0].items))
         if len(only) == 1 and isinstance(only[0], (RepeatStar, GeneratorStar)):
-            return LayoutBracket("(", [_generator(only[0])], ")", comma=False)
+            return LayoutBracket("(", [_generator(only[0])], ")")
         if only and all(_is_entry(item) for item in only):
             return LayoutBracket("(", [_entry(item) for item in only], ")")
     items = [doc(a) for arg in unrolled(args) for a in _inline(arg)]
@@ -220,7 +220,7 @@ def _slice(code: SliceCode) -> Doc:
 
 def _tuple(code: TupleCode) -> Doc:
     items = [doc(i) for i in code.items]
-    return Doc(LayoutBracket("(", items, ")")) if len(items) != 1 else Doc(LayoutBracket("(", items, ",)", comma=False))
+    return Doc(LayoutBracket("(", items, ")")) if len(items) != 1 else Doc(LayoutBracket("(", items, ",)"))
 
 
 def _argument(code: Argument) -> Doc:
@@ -236,7 +236,7 @@ def _generator(code: RepeatStar | GeneratorStar) -> Doc:
 
 
 def _spread(code: RepeatStar | GeneratorStar) -> Doc:
-    return Doc("*", LayoutBracket("(", [_generator(code)], ")", comma=False))
+    return Doc("*", LayoutBracket("(", [_generator(code)], ")"))
 
 
 def _gathered(code: ListComp) -> Doc:

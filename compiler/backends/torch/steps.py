@@ -93,8 +93,9 @@ class Steps:
 
 
 def references(code: Code) -> list[int]:
-    """The tensors in some code, each as often as it occurs, in the order of writing."""
-    return [p.index for p in parts(code) if isinstance(p, ValueRef)]
+    """The tensors in some code, each as often as it occurs; twice as often inside a comprehension, which evaluates it repeatedly."""
+    again = [references(p.element) for p in parts(code) if isinstance(p, ListComp)]
+    return [*(p.index for p in parts(code) if isinstance(p, ValueRef)), *chain.from_iterable(again)]
 
 
 def _plain_members(steps: list[Step]) -> list[Step]:

@@ -62,7 +62,7 @@ def _program(graph: Graph, results: BodyResult, selected: SelectedModel, body: a
         session.report(NoResult("the model"), _result_span(body))
     graph.output_names = list(_output_names(results, len(graph.outputs), {v.name for v in graph.inputs}))
     free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
-    return Program(graph, session.facts, free, tuple(session.conditions))
+    return Program(graph, session.facts, free, tuple(session.conditions), session.dims)
 
 
 def _result_span(body: ast.Body) -> Span:

@@ -79,6 +79,13 @@ def test_symbolic_divisors() -> None:
     assert show(twice.dims["D"] // (2 * twice.dims["K"])) == "D/(2*K)"
 
 
+def test_only_what_has_a_divisor_is_written_over_it() -> None:
+    d, h = where(is_multiple(D, K)).dims, where(is_multiple(H, 4, 1)).dims["H"]
+    size, heads = d["D"], d["K"]
+    assert [show(x) for x in (size // heads + T, size // heads * T + 3 * T, h // 4 + T)] == ["T + D/K", "D*T/K + 3*T", "(H - 1)/4 + T"]
+    assert show(4 * W * (h // 4) + h // 4) == "(H - 1)/4 + H*W - W"
+
+
 def test_equations() -> None:
     assert where(Condition("==", S, 2 * T)).dims["S"] == 2 * T
     assert where(Condition("==", T, S)).dims == where(Condition("==", S, T)).dims
@@ -171,8 +178,15 @@ def test_a_small_negative_number_over_a_size() -> None:
     """Rounded down, that is -1, however large the size."""
     assert (symbol("T") - symbol("T") - 1) // T == -1
     assert (2 * T - 1) // (2 * T) == 0
+    assert T // (T * W + 1) == 0
     assert -T // (T + W) == -1
     assert (T - 1 - W * T) // (W * T) == -1
+
+
+def test_advice_about_a_symbolic_quotient() -> None:
+    """No `S % k == c` says it: K is no number."""
+    d = where(is_multiple(D, K))
+    assert advice_divides(4, d.dims["D"] // d.dims["K"]) == "(D/K) % 4 == 0"
 
 
 def test_advice_keeps_what_may_be_zero() -> None:
@@ -256,6 +270,8 @@ def test_advice_speaks_of_the_users_symbols() -> None:
         (K, D, "D % K == 0"),
         (2 * K, D, "D % (2*K) == 0"),
         (K, D + 2 * K, "D % K == 0"),
+        (4, H // 3, "(H//3) % 4 == 0"),
+        (4, 2 * (H // 3), "(H//3) % 2 == 0"),
     ],
 )
 def test_advice_divides(k: Dim, a: Dim, text: str) -> None:
