@@ -62,6 +62,17 @@ def _attended(op: Any, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: 
         return F.scaled_dot_product_attention(q, k, v, **options, enable_gqa=True)
 
 
+def _rearranged(op: Any, x: torch.Tensor) -> torch.Tensor:
+    """What PyTorch before 2.13 cannot do on Python 3.13, where `locals()` does not see what `exec` has defined, is no refusal."""
+    try:
+        rearranged: torch.Tensor = rearrange(x, op.pattern, **dict(op.args["sizes"]))
+    except KeyError as error:
+        if error.args == ("do_rearrange",):
+            raise NotImplementedError("PyTorch cannot find its own function") from error
+        raise
+    return rearranged
+
+
 DIRECT: dict[str, Callable[[Any], Callable[..., Any] | None]] = {
     "reshape": lambda op: lambda x: x.reshape(op.shape),
     "unflatten": lambda op: lambda x: x.unflatten(op.axis, op.sizes),
@@ -79,7 +90,7 @@ DIRECT: dict[str, Callable[[Any], Callable[..., Any] | None]] = {
     "gather": lambda op: lambda x, index: x.gather(op.axis, index),
     "scatter_reduce": lambda op: lambda x, index, src: x.scatter_reduce(op.axis, index, src, op.reduce, include_self=op.include_self),
     "scatter": lambda op: lambda x, index, src=None: _scattered(op, x, index, src),
-    "rearrange": lambda op: lambda x: rearrange(x, op.pattern, **dict(op.args["sizes"])),
+    "rearrange": lambda op: lambda x: _rearranged(op, x),
     "attention": lambda op: lambda *tensors: _attended(op, *tensors),
     "rotary": lambda op: lambda *tensors: _rotated(op, *tensors),
     "upsample": lambda op: (
