@@ -234,7 +234,8 @@ class Minimum(Pair):
 class Clamp(Operator):
     """`x` held between `min` and `max`, one of which may be left out.
 
-    Each must be a number that the result's element type holds: of others, the versions of PyTorch make different things.
+    Each must be a number that the result's element type holds, whatever the sizes in it are: of others, the versions of PyTorch make
+    different things.
     """
 
     name = "clamp"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from math import isfinite, trunc
 from typing import ClassVar
 
-from ..dims import SymDim
+from ..dims import SymDim, bounds
 from ..errors.arithmetic import NeedsNumber, NumberConverted, ScalarDoesNotFit
 from ..errors.base import Place, Problem, argument, input_
 from ..errors.operators import NeedsFloat
@@ -21,6 +21,8 @@ from .promotion import Scalar
 FLOATS: tuple[str, ...] = ("float",)
 NUMBERS: tuple[str, ...] = ("float", "int", "uint")
 ANYTHING: tuple[str, ...] = ("float", "int", "uint", "bool")
+SIZE_BYTES = 4
+"""An integer type of so many bytes is taken to hold every size that an axis may have."""
 
 
 class Pointwise(Operator):
@@ -80,11 +82,19 @@ def refuse_unless_held(operator: str, x: TensorType, value: Scalar | None, name:
 
 
 def refuse_outside(operator: str, x: TensorType, value: Scalar, name: str) -> None:
-    """Refuses a bound outside the element type of `x`; also a negative one of an unsigned type, which some versions of PyTorch count from
-    the type's end and others take as no bound."""
-    negative = x.dtype.kind == "uint" and not isinstance(value, SymDim) and value < 0
-    if negative or held(value, x.dtype) is None:
+    """Refuses a bound outside the element type of `x`, or that may be once its sizes are known; also a negative one of an unsigned type,
+    which some versions of PyTorch count from the type's end and others take as no bound."""
+    if isinstance(value, SymDim):
+        outside = x.dtype.is_integer and x.dtype.size < SIZE_BYTES and not _surely_held(value, x.dtype)
+    else:
+        outside = held(value, x.dtype) is None or (x.dtype.kind == "uint" and value < 0)
+    if outside:
         raise Refusal(ScalarDoesNotFit(operator, str(value), x), argument(name))
+
+
+def _surely_held(value: SymDim, dtype: DType) -> bool:
+    (low, high), (least, greatest) = bounds(value), dtype.limits
+    return low is not None and high is not None and least <= low and high <= greatest
 
 
 def changed(operator: str, x: TensorType, taken: Mapping[str, tuple[Scalar | None, Scalar | None]]) -> tuple[tuple[Problem, Place], ...]:
