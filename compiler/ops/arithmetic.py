@@ -200,7 +200,7 @@ class Minimum(Pair):
 class Clamp(Operator):
     """`x` clamped to the range from `min` to `max`, one of which may be left out.
 
-    The result's element type must be able to represent each: the versions of PyTorch differ on others.
+    The result's element type must be able to represent each, whatever the sizes in it are: the versions of PyTorch differ on others.
     """
 
     name = "clamp"

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import isfinite, trunc
 
-from ..dims import SymDim
+from ..dims import SymDim, bounds
 from ..errors.arithmetic import NumberConverted, ScalarDoesNotFit
 from ..errors.base import Location, Problem, argument
 from ..ir.types import BOOL, FLOAT32, DType, TensorType
 from .operand import OperatorError
 from .promotion import Scalar
+
+SIZE_BYTES = 4
+"""An integer type of so many bytes is assumed to represent every size that an axis may have."""
 
 
 def cast_scalar(value: Scalar, dtype: DType) -> Scalar | None:
@@ -54,11 +57,19 @@ def require_exact_scalar(operator: str, x: TensorType, value: Scalar | None, nam
 
 
 def require_bound(operator: str, x: TensorType, value: Scalar, name: str) -> None:
-    """Refuses a bound outside the element type of `x`; also a negative one of an unsigned type, which some versions of PyTorch count from
-    the type's end and others take as no bound."""
-    negative = x.dtype.kind == "uint" and not isinstance(value, SymDim) and value < 0
-    if negative or cast_scalar(value, x.dtype) is None:
+    """Refuses a bound outside the element type of `x`, or that may be outside it at some sizes; also a negative one of an unsigned type,
+    which some versions of PyTorch count from the type's end and others take as no bound."""
+    if isinstance(value, SymDim):
+        outside = x.dtype.is_integer and x.dtype.size < SIZE_BYTES and not _always_fits(value, x.dtype)
+    else:
+        outside = cast_scalar(value, x.dtype) is None or (x.dtype.kind == "uint" and value < 0)
+    if outside:
         raise OperatorError(ScalarDoesNotFit(operator, str(value), x), argument(name))
+
+
+def _always_fits(value: SymDim, dtype: DType) -> bool:
+    (low, high), (least, greatest) = bounds(value), dtype.limits
+    return low is not None and high is not None and least <= low and high <= greatest
 
 
 def conversion_warnings(

@@ -22,6 +22,8 @@ ASKED = "import sys, venv, ensurepip; print(sys.version.split()[0])"
 def ends(allowed: str) -> dict[Version, Path]:
     """The oldest and the newest, which may be the same, of those that `requires-python` allows; of one minor version, the newest."""
     found = {v: path for path in _candidates() if (v := _version(path)) and v in SpecifierSet(allowed)}
+    if not found:
+        raise SystemExit(f"there is no Python {allowed} on this machine with venv and ensurepip")
     minors = {v.release[:2]: v for v in sorted(found)}
     return {v: found[v] for v in (minors[min(minors)], minors[max(minors)])}
 

@@ -83,6 +83,8 @@ CASES: list[str] = [
     "x = input [3]; x -> clamp max=0.5",
     "x = input [3] int64; x -> clamp max=0.5",
     "x = input [T] int64; x -> clamp 0 (T - 1)",
+    "x = input [T] int32; x -> clamp 0 (T - 1)",
+    "x = input [T] uint8 where T <= 255; x * 100 -> clamp max=T",
     "x = input [3] float16; x -> clamp min=-0.5 max=0.5",
     # numbers that the type does not hold
     *[f"x = input [3] {d}; x {sign} 300" for d in ("int8", "uint8") for sign in _SIGNS],
@@ -116,6 +118,8 @@ REFUSED: list[tuple[str, str]] = [
     ("x = input [3] int8; x ** 300", "scalar-does-not-fit"),
     ("x = input [3] int8; x -> clamp max=300", "scalar-does-not-fit"),
     ("x = input [3] int8; x -> clamp min=-129", "scalar-does-not-fit"),
+    ("x = input [T] int16; x -> clamp max=T", "scalar-does-not-fit"),
+    ("x = input [T] uint8 where T <= 255; x -> clamp (T - 9)", "scalar-does-not-fit"),
     ("x = input [3] uint8; x -> clamp min=-1", "scalar-does-not-fit"),
     ("x = input [3] uint8; x -> clamp 0 256", "scalar-does-not-fit"),
     ("x = input [3] uint8; x -> clamp (-5) max=-1", "scalar-does-not-fit"),
