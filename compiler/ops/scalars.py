@@ -17,7 +17,7 @@ from .operand import OperatorError
 from .promotion import Scalar
 
 SIZE_BYTES = 4
-"""An integer type of so many bytes is assumed to represent every size that an axis may have."""
+"""An integer type of that many bytes is assumed to represent every size that an axis may have."""
 
 
 def cast_scalar(value: Scalar, dtype: DType) -> Scalar | None:
