@@ -6,7 +6,7 @@ import pytest
 
 from netc.compiler.backends.torch.construction import MissingEmitter
 from netc.compiler.backends.torch.emit import class_name, source
-from netc.compiler.backends.torch.load import live
+from netc.compiler.backends.torch.live.load import live
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ir.graph import CallNode, Graph, OpNode, Program, Value
 from netc.compiler.ir.types import FLOAT32, TensorType

@@ -14,7 +14,7 @@ from parity import inputs_for, run_module, sizes_of, tensor
 
 import netc
 from netc.compiler.backends.torch.emit import class_name, source
-from netc.compiler.backends.torch.load import live
+from netc.compiler.backends.torch.live.load import live
 
 SAMPLES = {
     "sequence": "input 4 -> (dense 8 relu -> dropout 0.5 -> dense 2) as head",

@@ -8,7 +8,7 @@ from torch import nn
 
 import netc
 from netc.compiler.analysis.parameters import parameters
-from netc.compiler.backends.torch.naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, camel, local, plain, singular, unique
+from netc.compiler.backends.python.naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, camel, local, plain, singular, unique
 
 
 def test_attributes_are_those_of_the_installed_pytorch() -> None:

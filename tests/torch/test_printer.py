@@ -7,7 +7,7 @@ from math import inf
 
 import pytest
 
-from netc.compiler.backends.torch.code import (
+from netc.compiler.backends.python.code.expressions import (
     AttributeCode,
     Code,
     Infix,
@@ -21,9 +21,9 @@ from netc.compiler.backends.torch.code import (
     construct,
     method,
 )
-from netc.compiler.backends.torch.layout import WIDTH, statement
-from netc.compiler.backends.torch.printer import doc, text
-from netc.compiler.backends.torch.tree import Argument, ListCode, NameCode, RepeatStar, SizeRef, Starred
+from netc.compiler.backends.python.code.tree import Argument, ListCode, NameCode, RepeatStar, SizeRef, Starred
+from netc.compiler.backends.python.printing.layout import WIDTH, statement
+from netc.compiler.backends.python.printing.printer import doc, text
 from netc.compiler.ir.types import DTYPES
 
 a, b, c = NameCode("a"), NameCode("b"), NameCode("c")

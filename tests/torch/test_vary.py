@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netc.compiler.backends.torch.code import Lit, TupleCode
-from netc.compiler.backends.torch.printer import text
-from netc.compiler.backends.torch.tree import ListCode
+from netc.compiler.backends.python.code.expressions import Lit, TupleCode
+from netc.compiler.backends.python.code.tree import ListCode
+from netc.compiler.backends.python.printing.printer import text
 
 Row = tuple[object, ...]
 

@@ -33,7 +33,7 @@ class TorchBackend(Backend):
 
     def module(self, given: BackendInput) -> nn.Module:
         """The class of the source, executed and instantiated. Without weights, PyTorch's own generator draws the parameters."""
-        from .module import filled, fresh
+        from .live.module import filled, fresh
 
         if given.weights is None:
             return fresh(given.program, given.name)

@@ -11,16 +11,17 @@ from collections.abc import Callable
 from netc.dsl.record import replace
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
-from .classes import ClassBody, Loop, Member, Step, StepInfo
-from .code import CallCode, Code, Lit, Ref, SelfMember, Subscript
-from .construction import MissingEmitter, OperatorForms, called
-from .containers import ELEMENT, Construction, Constructions
-from .naming import CONTAINER_ATTRIBUTES, plain, singular
-from .nested_labels import nest_labels
-from .shared import Sharing
-from .sizes import ForwardSizes
-from .tie import tied
-from .tree import ListComp, MemberRef, NameCode, SharedModuleArg, ValueRef, rewrite
+from ..python.classes.shared import Sharing
+from ..python.classes.sizes import ForwardSizes
+from ..python.code.classes import ClassBody, Loop, Member, Step, StepInfo
+from ..python.code.expressions import CallCode, Code, Lit, Ref, SelfMember, Subscript
+from ..python.code.tree import ListComp, MemberRef, NameCode, SharedModuleArg, ValueRef, rewrite
+from ..python.errors import MissingEmitter
+from ..python.naming import CONTAINER_ATTRIBUTES, plain, singular
+from .construction import OperatorForms, called
+from .modules.containers import ELEMENT, Construction, Constructions
+from .modules.nested_labels import nest_labels
+from .modules.tie import tied
 
 
 def body_of(graph: Graph, constructions: Constructions, operators: OperatorForms, sharing: Sharing, *, passing: bool = False) -> ClassBody:

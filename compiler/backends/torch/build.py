@@ -12,17 +12,18 @@ from functools import cached_property
 from typing import Literal
 
 from ...ir.graph import CallNode, Graph, OpNode, Program
-from . import classnames
+from ..python.classes import classnames
+from ..python.classes.shared import Sharing, levels
+from ..python.classes.unify import Unifier, instance
+from ..python.code.classes import ClassBody, ClassDef, ClassRef
+from ..python.code.expressions import CallCode
+from ..python.code.tree import parts
+from ..python.errors import MissingEmitter
+from ..python.naming import camel, singular, unique
 from .bodies import body_of
-from .classes import ClassBody, ClassDef, ClassRef
-from .code import CallCode
-from .construction import MissingEmitter, OperatorForms
-from .containers import DEEPEST, LARGEST, Construction, Constructions, container
-from .lifting import lift_functions
-from .naming import camel, singular, unique
-from .shared import Sharing, levels
-from .tree import parts
-from .unify import Unifier, instance
+from .construction import OperatorForms
+from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, container
+from .modules.lifting import lift_functions
 
 _AUTOMATIC = re.compile(r"(repeat|each|group|sequence|)\d*")
 

@@ -8,23 +8,16 @@ from __future__ import annotations
 
 from functools import cache
 
-from ...dims import Facts, SymDim
+from ...dims import Facts
 from ...ir.graph import OpNode
+from ..python.code.classes import How, StepInfo, kind_of
+from ..python.code.expressions import CallCode, Code, LetCode, Lit, Ref, SelfMember
+from ..python.code.tree import has_symbol, parts
+from ..python.errors import MissingEmitter
 from . import ops
-from .classes import How, StepInfo, kind_of
-from .code import CallCode, Code, LetCode, Lit, Ref, SelfMember
 from .table import ALONE, FUNCTIONS, INVOCATIONS, MODULES, Emitter, TorchSite
-from .tree import parts
 
 assert ops, "importing the package fills the tables"
-
-
-class MissingEmitter(Exception):
-    """This cannot be written: an operator without an emitter, or a use that its emitter has no form for. A bug of netc."""
-
-    def __init__(self, what: object, why: str) -> None:
-        super().__init__(f"the PyTorch backend cannot write {what!r}: {why}")
-        self.what = what
 
 
 class OperatorForms:
@@ -116,8 +109,3 @@ def called(inputs: int) -> Code:
 def _is_dynamic(code: Code) -> bool:
     """Whether it needs sizes that a constructor does not know."""
     return isinstance(code, LetCode) or any(isinstance(p, Lit) and has_symbol(p.value) for p in parts(code))
-
-
-def has_symbol(value: object) -> bool:
-    """Whether a literal depends on a size that is known at run time."""
-    return isinstance(value, SymDim) or (isinstance(value, tuple) and any(has_symbol(v) for v in value))

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 
 from ...ir.graph import Program
+from ..python.classes.docs import docstring
+from ..python.code.classes import ClassBody, ClassDef
+from ..python.forward.method import forward
+from ..python.forward.signature import Signature
 from .build import classes_of, main_name
-from .classes import ClassBody, ClassDef
-from .constructor import constructor
-from .docs import docstring
-from .forward import forward
-from .member_access import attribute_names
-from .signature import Signature
+from .modules.constructor import constructor
+from .modules.member_access import Access, attribute_names
 
 
 def source(program: Program, name: str) -> str:
@@ -56,7 +56,7 @@ def _class(cls: ClassDef) -> list[str]:
         return lines + made
     if made:
         lines += [*made, ""]
-    return lines + forward(cls.body, attributes)
+    return lines + forward(cls.body, attributes, Access(cls.body).text)
 
 
 def _base(body: ClassBody) -> str:

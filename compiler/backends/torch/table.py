@@ -14,7 +14,7 @@ from netc.dsl.record import Record
 from ...ir.graph import OpNode
 from ...ir.types import TensorType
 from ...ops.base import Operator, OpInputs
-from .code import Code, Ref
+from ..python.code.expressions import Code, Ref
 
 
 class TorchSite(Record):

@@ -31,7 +31,7 @@ from ....ops.activation import (
     Threshold,
 )
 from ....ops.base import Operator
-from ..code import Code, call, construct, dtype_keyword
+from ...python.code.expressions import Code, call, construct, dtype_keyword
 from ..table import TorchSite, function, module
 
 _PLAIN: dict[type[Operator], str] = {

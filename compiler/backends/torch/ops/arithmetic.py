@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ops.arithmetic import Add, BinaryOperator, Clamp, Div, FloorDiv, Maximum, Minimum, Mul, Pair, Pow, Remainder, Sub
 from ....ops.base import Operator
-from ..code import Code, Infix, call, lit, method
+from ...python.code.expressions import Code, Infix, call, lit, method
 from ..table import TorchSite, function
 
 _BINARY: dict[type[Operator], str] = {

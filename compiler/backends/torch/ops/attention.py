@@ -5,9 +5,9 @@ from __future__ import annotations
 from ....dims import Dim
 from ....ir.types import BOOL
 from ....ops.attention import Attention
-from ..code import Code, Device, Infix, call, lit, method
+from ...python.code.expressions import Code, Device, Infix, call, lit, method
+from ...python.code.tree import NameCode
 from ..table import TorchSite, function
-from ..tree import NameCode
 
 
 @function(Attention, torch="torch.nn.functional.scaled_dot_product_attention")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.comparison import Eq, Ge, Gt, Isfinite, Isinf, Isnan, Le, LogicalAnd, LogicalOr, LogicalXor, Lt, Ne, Where
-from ..code import Code, call, lit
+from ...python.code.expressions import Code, call, lit
 from ..table import TorchSite, function
 from .arithmetic import binary, pair
 from .elementwise import call_by_name

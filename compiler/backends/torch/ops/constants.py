@@ -29,7 +29,7 @@ from ....ops.formula import (
     may_be_zero,
     parts,
 )
-from ..code import (
+from ...python.code.expressions import (
     Code,
     Device,
     Infix,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.convolution import Conv, ConvTranspose
-from ..code import Code, construct, dtype_keyword, lit
+from ...python.code.expressions import Code, construct, dtype_keyword, lit
 from ..table import TorchSite, module
 from ..windows import ranked, sizes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.dense import Bilinear, Dense, Embedding
-from ..code import Code, construct, dtype_keyword
+from ...python.code.expressions import Code, construct, dtype_keyword
 from ..table import TorchSite, module
 
 

@@ -25,7 +25,7 @@ from ....ops.elementwise import (
     Square,
     Trunc,
 )
-from ..code import Code, Prefix, call
+from ...python.code.expressions import Code, Prefix, call
 from ..table import TorchSite, function
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....dims import Dim
 from ....ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, Unfold
-from ..code import Code, call, construct, lit
+from ...python.code.expressions import Code, call, construct, lit
 from ..table import TorchSite, function, module
 from ..windows import sizes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ir.types import INT64
 from ....ops.indexing import Gather, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
-from ..code import Code, call, lit, method
+from ...python.code.expressions import Code, call, lit, method
 from ..table import TorchSite, function
 from .shape import cast_to
 

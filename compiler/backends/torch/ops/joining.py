@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ops.axes import normalize_axis
 from ....ops.joining import Chunk, Concat, Split, Stack
-from ..code import Code, TupleCode, call, lit, method
+from ...python.code.expressions import Code, TupleCode, call, lit, method
 from ..table import TorchSite, function
 
 

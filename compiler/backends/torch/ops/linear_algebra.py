@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.linear_algebra import CosineSimilarity, Einsum, Matmul, Outer
-from ..code import Code, Infix, call
+from ...python.code.expressions import Code, Infix, call
 from ..table import TorchSite, function
 
 

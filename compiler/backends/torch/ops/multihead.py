@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ir.types import BOOL
 from ....ops.multihead import MultiheadAttention
-from ..code import Code, Device, Lit, SelfMember, Subscript, call, construct, dtype_keyword, method
+from ...python.code.expressions import Code, Device, Lit, SelfMember, Subscript, call, construct, dtype_keyword, method
 from ..table import TorchSite, invocation, module
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, LpPool, MaxPool
 from ....ops.windows import Window
-from ..code import Code, LetCode, Subscript, call, construct, lit, method
+from ...python.code.expressions import Code, LetCode, Subscript, call, construct, lit, method
 from ..table import TorchSite, function, module
 from ..windows import ranked, sizes
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ....ir.types import Shape
 from ....ops.rearrange import Group, Rearrange
-from ..code import Code, TupleCode, method
+from ...python.code.expressions import Code, TupleCode, method
 from ..table import TorchSite, function
 from .shape import open_sizes, reordered, reshaped
 

@@ -24,7 +24,7 @@ from ....ops.reduction import (
     Sum,
     Var,
 )
-from ..code import AttributeCode, Code, Lit, call, lit, method
+from ...python.code.expressions import AttributeCode, Code, Lit, call, lit, method
 from ..table import TorchSite, function
 
 

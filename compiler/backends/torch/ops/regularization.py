@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ....ops.regularization import AlphaDropout, ChannelDropout, Dropout, DropPath, Identity
-from ..code import Code, call, construct, lit, method
+from ...python.code.expressions import Code, call, construct, lit, method
+from ...python.code.tree import NameCode
 from ..table import TorchSite, alone, function, module
-from ..tree import NameCode
 from ..windows import ranked
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.resampling import GridSample, Upsample
-from ..code import Code, LetCode, call, lit
+from ...python.code.expressions import Code, LetCode, call, lit
 from ..table import TorchSite, function, module
 
 

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from ....ir.types import FLOAT32, FLOAT64
 from ....ops.rotary import Rotary
-from ..code import Code, Device, Infix, LetCode, Lit, Local, SliceCode, Subscript, TupleCode, call, dtype_keyword, lit, method
+from ...python.code.expressions import (
+    Code,
+    Device,
+    Infix,
+    LetCode,
+    Lit,
+    Local,
+    SliceCode,
+    Subscript,
+    TupleCode,
+    call,
+    dtype_keyword,
+    lit,
+    method,
+)
+from ...python.code.tree import NameCode
 from ..table import TorchSite, function
-from ..tree import NameCode
 
 _FIRST, _SECOND, _COS, _SIN = (Local(name) for name in ("first", "second", "cos", "sin"))
 

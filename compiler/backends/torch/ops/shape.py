@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from ....dims import Dim, SymDim, show
 from ....ir.types import DType, Shape
 from ....ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
-from ..code import Code, Lit, TupleCode, call, construct, lit, method
+from ...python.code.expressions import Code, Lit, TupleCode, call, construct, lit, method
+from ...python.code.tree import Starred
 from ..table import TorchSite, function, module
-from ..tree import Starred
 
 CASTS = {
     "float32": "float",

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from ....dims import Dim
 from ....ops.axes import normalize_axis
 from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Select, Slice, Tile
-from ..code import Code, Subscript, TupleCode, call, construct, lit, method
-from ..code import SliceCode as SliceCode
+from ...python.code.expressions import Code, Subscript, TupleCode, call, construct, lit, method
+from ...python.code.expressions import SliceCode as SliceCode
 from ..table import TorchSite, function, module
 
 _PADS = {"reflect": "nn.ReflectionPad", "replicate": "nn.ReplicationPad", "circular": "nn.CircularPad"}

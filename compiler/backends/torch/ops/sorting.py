@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.sorting import Argsort, Sort, Topk
-from ..code import AttributeCode, Code, lit, method
+from ...python.code.expressions import AttributeCode, Code, lit, method
 from ..table import TorchSite, function
 
 

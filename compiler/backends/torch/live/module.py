@@ -13,12 +13,12 @@ import torch
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-from ...ir.elements import Array
-from .emit import class_name, source
+from ....ir.elements import Array
+from ..emit import class_name, source
 from .load import live
 
 if TYPE_CHECKING:
-    from ...ir.graph import Program
+    from ....ir.graph import Program
 
 
 def fresh(program: Program, name: str) -> torch.nn.Module:

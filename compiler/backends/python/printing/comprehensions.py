@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from itertools import groupby, pairwise
 from typing import cast
 
-from .code import CallCode, Code, Infix, KeywordCode, Lit, Literal, TupleCode
-from .naming import local, unique
-from .tree import Argument, Formatted, GeneratorStar, NameCode, RepeatStar, StrictLiteral, parts, shape, zipped
+from ..code.expressions import CallCode, Code, Infix, KeywordCode, Lit, Literal, TupleCode
+from ..code.tree import Argument, Formatted, GeneratorStar, NameCode, RepeatStar, StrictLiteral, parts, shape, zipped
+from ..naming import local, unique
 
 LEAST = 3
 """The number of members in a row from which they are written as a comprehension."""

@@ -6,7 +6,7 @@ share its parameters because they are one shared stage used on several types of 
 
 from __future__ import annotations
 
-from ...ir.graph import CallNode, Graph, Node, SharedModule, graphs
+from ....ir.graph import CallNode, Graph, Node, SharedModule, graphs
 
 
 class Sharing:

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator
 
 from netc.dsl.source import Span
 
-from ...ir.graph import Graph, Node, OpNode, Value
-from .classes import kind_of
-from .code import Code, Device, LetCode, Lit
-from .construction import OperatorForms, has_symbol
+from ....ir.graph import Graph, Node, OpNode, Value
+from ...python.code.classes import kind_of
+from ...python.code.expressions import Code, Device, LetCode, Lit
+from ...python.code.tree import has_symbol, parts
+from ..construction import OperatorForms
 from .containers import fits, is_chain
-from .tree import parts
 
 
 def lift_functions(order: Iterable[Graph], operators: OperatorForms) -> list[tuple[OpNode, Graph]]:

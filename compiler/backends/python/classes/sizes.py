@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 
-from ...dims import Dim, SymDim, invert, ratio, show, symbols, to_python
-from ...ir.types import Shape
-from .classes import ClassBody, SizeSymbol
-from .code import Code, Lit, TupleCode
-from .tree import SizeArg, SizeRef, SymbolRef
+from ....dims import Dim, SymDim, invert, ratio, show, symbols, to_python
+from ....ir.types import Shape
+from ..code.classes import ClassBody, SizeSymbol
+from ..code.expressions import Code, Lit, TupleCode
+from ..code.tree import SizeArg, SizeRef, SymbolRef
 
 
 class ForwardSizes:

@@ -13,14 +13,14 @@ from typing import Any, cast
 
 from netc.dsl.record import replace
 
-from ...dims import Dim
-from .classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Member, SizeSymbol, Step
-from .code import CallCode, Code, KeywordCode, Lit, Literal, TupleCode
-from .construction import MissingEmitter, has_symbol
+from ....dims import Dim
+from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Member, SizeSymbol, Step
+from ..code.expressions import CallCode, Code, KeywordCode, Lit, Literal, TupleCode
+from ..code.tree import Argument, RepeatStar, SizeArg, SizeRef, StrictLiteral, SymbolRef, has_symbol, zipped
+from ..errors import MissingEmitter
+from ..naming import IMPORTED, local, unique
 from .literal_hints import Hints
-from .naming import IMPORTED, local, unique
 from .sizes import axis_word
-from .tree import Argument, RepeatStar, SizeArg, SizeRef, StrictLiteral, SymbolRef, zipped
 
 LARGEST_FACTOR = 8
 """The largest factor between two sizes that is taken for intended."""

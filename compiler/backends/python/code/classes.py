@@ -11,9 +11,9 @@ import typing
 
 from netc.dsl.record import Record
 
-from ...ir.graph import Graph
-from .code import AttributeCode, CallCode, Code, Infix, Literal, Method, Prefix, SelfMember, Subscript
-from .naming import numbered
+from ....ir.graph import Graph
+from ..naming import numbered
+from .expressions import AttributeCode, CallCode, Code, Infix, Literal, Method, Prefix, SelfMember, Subscript
 from .tree import shape
 
 How = typing.Literal["module", "parameter", "buffer", "transient"]

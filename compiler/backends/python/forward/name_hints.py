@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .classes import Step
-from .code import AttributeCode, CallCode, Code, Method, Prefix, Subscript
+from ..code.classes import Step
+from ..code.expressions import AttributeCode, CallCode, Code, Method, Prefix, Subscript
+from ..code.tree import MemberRef, ValueRef
+from ..naming import plain
 from .inlining import Uses
-from .naming import plain
-from .tree import MemberRef, ValueRef
 
 RESHAPING = frozenset({"cast", "expand", "permute", "rearrange", "reshape", "transpose", "unflatten", "unsqueeze"})
 """Operators whose result has the elements of their input, in another shape or type."""

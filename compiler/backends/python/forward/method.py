@@ -6,19 +6,18 @@ the steps in their order, except that what is nested in another expression is co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from .classes import ClassBody, Loop, Step
-from .code import CallCode, Code, Device, NestedResults, TupleCode
+from ..code.classes import ClassBody, Loop, Step
+from ..code.expressions import CallCode, Code, Device, NestedResults, TupleCode
+from ..code.tree import Argument, ListComp, MemberRef, NameCode, SharedModuleArg, SizeArg, SizeRef, SymbolRef, ValueRef, rewrite
+from ..naming import IMPORTED
+from ..printing.layout import STEP, WIDTH, statement
+from ..printing.printer import doc, text, width
 from .inlining import Uses, nested
-from .layout import STEP, WIDTH, statement
-from .member_access import Access
 from .name_hints import NameHints, destinations
-from .naming import IMPORTED
-from .printer import doc, text, width
 from .signature import Signature, prelude
 from .steps import Steps
-from .tree import Argument, ListComp, MemberRef, NameCode, SharedModuleArg, SizeArg, SizeRef, SymbolRef, ValueRef, rewrite
 from .variables import Variables
 
 DEPTH = 2
@@ -27,20 +26,19 @@ ROLLED = 3
 """The number of equal statements in a row from which they are written as a loop."""
 
 
-def forward(body: ClassBody, attributes: Mapping[str, str]) -> list[str]:
-    """The method's lines. `attributes`: the attribute that keeps each constructor argument."""
-    return _Forward(body, attributes).run()
+def forward(body: ClassBody, attributes: Mapping[str, str], accessed: Callable[[MemberRef], str]) -> list[str]:
+    """The method's lines. `attributes`: the attribute that keeps each constructor argument; `accessed`: how a member is accessed."""
+    return _Forward(body, attributes, accessed).run()
 
 
 class _Forward:
-    def __init__(self, body: ClassBody, attributes: Mapping[str, str]) -> None:
-        self.body, self.attributes = body, attributes
+    def __init__(self, body: ClassBody, attributes: Mapping[str, str], accessed: Callable[[MemberRef], str]) -> None:
+        self.body, self.attributes, self.accessed = body, attributes, accessed
         ready = Steps(body)
         self.steps, self.names, self.whole, self.tentative = ready.steps, ready.names, ready.whole, ready.tentative
         self.uses = Uses(self.steps, ready.references, len(self.names))
         self.nested = nested(self.steps, self.names, self.uses, [width(s.code) for s in self.steps])
         self.maker = {s.outputs[0]: i for i, s in enumerate(self.steps) if len(s.outputs) == 1 and self.nested[i]}
-        self.access = Access(body)
         alive = [s for s, a in zip(self.steps, self.uses.alive, strict=True) if a]
         self.signature = Signature(body, alive)
         own = [n for i, n in enumerate(self.names) if i >= body.inputs and i not in self.tentative]
@@ -138,7 +136,7 @@ class _Forward:
             case ValueRef(index):
                 return self._tensor(index)
             case MemberRef():
-                return NameCode(self.access.text(part))
+                return NameCode(self.accessed(part))
             case Argument(name, factor, offset):
                 return Argument(f"self.{self.attributes[name]}", factor, offset)
             case SizeRef(words, sources):

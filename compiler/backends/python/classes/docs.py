@@ -10,13 +10,13 @@ import re
 from collections.abc import Sequence
 from textwrap import wrap
 
-from ...dims import Dim, SymDim, show, symbols
-from ...ir.graph import Graph
-from ...ir.types import FLOAT32, TensorType
-from .classes import ClassDef
-from .layout import STEP, WIDTH
-from .naming import unique
-from .tree import StrictLiteral
+from ....dims import Dim, SymDim, show, symbols
+from ....ir.graph import Graph
+from ....ir.types import FLOAT32, TensorType
+from ..code.classes import ClassDef
+from ..code.tree import StrictLiteral
+from ..naming import unique
+from ..printing.layout import STEP, WIDTH
 
 FACTORS = (2, 3, 4, 8, 16)
 """The factors that are tried between symbolic sizes."""

@@ -11,10 +11,10 @@ import builtins
 import re
 from collections.abc import Iterator, Mapping
 
-from ...ir.graph import CallNode, Graph, Node
-from .classes import ClassDef, ClassRef
-from .naming import IMPORTED, camel, unique
-from .tree import parts
+from ....ir.graph import CallNode, Graph, Node
+from ..code.classes import ClassDef, ClassRef
+from ..code.tree import parts
+from ..naming import IMPORTED, camel, unique
 
 TAKEN = IMPORTED | frozenset(dir(builtins))
 MANY = 2

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from netc.dsl.record import replace
 
-from .classes import Step, StepInfo, kind_of
-from .code import CallCode, Code, LetCode, Local, Method, NestedResults
+from ..code.classes import Step, StepInfo, kind_of
+from ..code.expressions import CallCode, Code, LetCode, Local, Method, NestedResults
+from ..code.tree import ListComp, NameCode, ValueRef, parts, rewrite
+from ..printing.printer import width
 from .inlining import LINE_WIDTH
-from .printer import width
-from .tree import ListComp, NameCode, ValueRef, parts, rewrite
 
 
 class LetExpander:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from itertools import chain
 
-from .classes import ClassBody, Step, StepInfo
-from .code import CallCode, Code, Method, NestedResults, TupleCode
+from ..code.classes import ClassBody, Step, StepInfo
+from ..code.expressions import CallCode, Code, Method, NestedResults, TupleCode
+from ..code.tree import ListComp, MemberRef, Starred, ValueRef, parts, rewrite
 from .cse import LetExpander, merged
-from .tree import ListComp, MemberRef, Starred, ValueRef, parts, rewrite
 
 RETURN = StepInfo("return", kind="return")
 

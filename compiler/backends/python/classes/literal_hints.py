@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator, Sequence
 
-from ...dims import Dim
-from .classes import ClassBody, ClassRef
-from .code import CallCode, Lit
-from .tree import StrictLiteral, parts
+from ....dims import Dim
+from ..code.classes import ClassBody, ClassRef
+from ..code.expressions import CallCode, Lit
+from ..code.tree import StrictLiteral, parts
 
 _VAGUE = re.compile(r"(size|value)?\d*")
 """Names without meaning."""

@@ -12,12 +12,12 @@ from typing import Literal
 
 from netc.dsl.record import Record
 
-from ...ir.graph import CallNode, Graph, Node, OpNode, Value
-from ...ops.regularization import Identity
-from .code import CallCode, Code, Lit, Ref, TupleCode
-from .construction import OperatorForms
-from .naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, numbered, unique
-from .tree import ListCode, NameCode, RepeatStar, SharedModuleArg
+from ....ir.graph import CallNode, Graph, Node, OpNode, Value
+from ....ops.regularization import Identity
+from ...python.code.expressions import CallCode, Code, Lit, Ref, TupleCode
+from ...python.code.tree import ListCode, NameCode, RepeatStar, SharedModuleArg
+from ...python.naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, numbered, unique
+from ..construction import OperatorForms
 
 ELEMENT = "_"
 """The name of the element in `Construction.element_call`, until `forward` chooses a variable."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .classes import Step, StepInfo
+from ..code.classes import Step, StepInfo
 
 WEAK = 1
 """A bond that is used only at the beginning of a chain."""

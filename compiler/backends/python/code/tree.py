@@ -11,8 +11,9 @@ from typing import Any
 
 from netc.dsl.record import Record, replace
 
-from ...ops.base import strict_key
-from .code import Code, KeywordCode, Lit
+from ....dims import SymDim
+from ....ops.base import strict_key
+from .expressions import Code, KeywordCode, Lit
 
 
 class NameCode(Code):
@@ -221,3 +222,8 @@ class StrictLiteral(Record):
 
     def __hash__(self) -> int:
         return hash(strict_key(self.value))
+
+
+def has_symbol(value: object) -> bool:
+    """Whether a literal depends on a size that is known at run time."""
+    return isinstance(value, SymDim) or (isinstance(value, tuple) and any(has_symbol(v) for v in value))

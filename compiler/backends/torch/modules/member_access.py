@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from .classes import ClassBody, How, Member
-from .naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, plain
-from .printer import literal
-from .tree import MemberRef
+from ...python.code.classes import ClassBody, How, Member
+from ...python.code.tree import MemberRef
+from ...python.naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, plain
+from ...python.printing.printer import literal
 
 REGISTRY: dict[How, str] = {"module": "_modules", "parameter": "_parameters", "buffer": "_buffers", "transient": "_buffers"}
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .classes import ClassBody, SizeSymbol, Step
-from .layout import STEP, Doc, LayoutBracket, statement
-from .naming import IMPORTED, local, unique
-from .tree import SizeRef, SymbolRef, parts
+from ..code.classes import ClassBody, SizeSymbol, Step
+from ..code.tree import SizeRef, SymbolRef, parts
+from ..naming import IMPORTED, local, unique
+from ..printing.layout import STEP, Doc, LayoutBracket, statement
 
 
 class Signature:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...ir.graph import CallNode, Graph, OpNode, route
-from .code import AttributeCode, Code, Lit, Method, Subscript
+from ....ir.graph import CallNode, Graph, OpNode, route
+from ...python.code.expressions import AttributeCode, Code, Lit, Method, Subscript
+from ...python.code.tree import MemberRef
+from ...python.naming import plain
 from .containers import Constructions
-from .naming import plain
-from .tree import MemberRef
 
 
 def tied(node: OpNode, graph: Graph, constructions: Constructions, own: Mapping[int, Code]) -> tuple[Code, Code]:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 from netc.dsl.record import Record
 
-from ...dims import SymDim
-from ...ir.types import FLOAT32, DType
-from ...ops.base import strict_key
+from ....dims import SymDim
+from ....ir.types import FLOAT32, DType
+from ....ops.base import strict_key
 
 Literal = int | float | bool | str | None | SymDim | DType | tuple["Literal", ...]
 

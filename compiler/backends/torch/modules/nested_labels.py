@@ -7,13 +7,13 @@ Always: the keys of the state dict are the labels; a level numbered 0, 1, 2, ...
 
 from __future__ import annotations
 
-from ...ir.graph import Node
-from .classes import Member
-from .code import CallCode, Code, Subscript
+from ....ir.graph import Node
+from ...python.code.classes import Member
+from ...python.code.expressions import CallCode, Code, Subscript
+from ...python.code.tree import DictCode, ListCode, MemberRef, NameCode
+from ...python.naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, numbered
+from ...python.printing.printer import literal
 from .containers import runs
-from .naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, numbered
-from .printer import literal
-from .tree import DictCode, ListCode, MemberRef, NameCode
 
 
 def nest_labels(members: list[Member], nodes: dict[str, Node]) -> tuple[list[Member], dict[str, Code]]:

@@ -13,12 +13,24 @@ from keyword import iskeyword
 from math import inf, isinf, isnan
 from typing import Any
 
-from ...ir.types import DType
-from .classes import ClassRef
-from .code import AttributeCode, CallCode, Code, Infix, KeywordCode, LetCode, Lit, Local, Method, Prefix, SliceCode, Subscript, TupleCode
-from .comprehensions import as_comprehensions
-from .layout import Break, Doc, LayoutBracket
-from .tree import (
+from ....ir.types import DType
+from ..code.classes import ClassRef
+from ..code.expressions import (
+    AttributeCode,
+    CallCode,
+    Code,
+    Infix,
+    KeywordCode,
+    LetCode,
+    Lit,
+    Local,
+    Method,
+    Prefix,
+    SliceCode,
+    Subscript,
+    TupleCode,
+)
+from ..code.tree import (
     Argument,
     DictCode,
     Formatted,
@@ -33,6 +45,8 @@ from .tree import (
     StrictLiteral,
     parts,
 )
+from .comprehensions import as_comprehensions
+from .layout import Break, Doc, LayoutBracket
 
 _POWER, _UNARY, _TIMES, _PLUS, _SHIFT, _AND, _XOR, _OR, _COMPARE = range(16, 7, -1)
 _ATOM = 20

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .naming import local, unique
+from ..naming import local, unique
 
 RUNNING = ("x", "y", "z", "h", "u", "v", "w")
 

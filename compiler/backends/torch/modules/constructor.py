@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...ir.types import DType
-from .classes import ClassBody, ClassDef, ConstructorArgument, Member
-from .code import CallCode, Code, LetCode, Local
-from .layout import STEP, Doc, LayoutBracket, statement
+from ....ir.types import DType
+from ...python.code.classes import ClassBody, ClassDef, ConstructorArgument, Member
+from ...python.code.expressions import CallCode, Code, LetCode, Local
+from ...python.code.tree import DictCode, ListCode, MemberRef, NameCode, rewrite
+from ...python.naming import unique
+from ...python.printing.layout import STEP, Doc, LayoutBracket, statement
+from ...python.printing.printer import doc, literal
 from .member_access import REGISTRY, Access
-from .naming import unique
-from .printer import doc, literal
-from .tree import DictCode, ListCode, MemberRef, NameCode, rewrite
 
 
 def constructor(cls: ClassDef, attributes: Mapping[str, str]) -> list[str]:

@@ -1,0 +1,1 @@
+"""Code as data: expressions, the code of whole classes, and the classes that are to be written."""

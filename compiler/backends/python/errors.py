@@ -1,0 +1,11 @@
+"""What the writer of Python cannot write."""
+
+from __future__ import annotations
+
+
+class MissingEmitter(Exception):
+    """This cannot be written: an operator without an emitter, or a use that its emitter has no form for. A bug of netc."""
+
+    def __init__(self, what: object, why: str) -> None:
+        super().__init__(f"the PyTorch backend cannot write {what!r}: {why}")
+        self.what = what

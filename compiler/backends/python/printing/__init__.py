@@ -1,0 +1,1 @@
+"""Code as text: printed, and laid out in lines."""

@@ -1,0 +1,1 @@
+"""The emitted source executed: modules with parameters. Only this part imports torch."""
