@@ -18,6 +18,7 @@ from netc.dsl.source import Span
 
 from ..dims import Condition, Dim, Facts
 from ..ops.base import Operator, ParameterSpec
+from .origins import Decision, Origin
 from .types import TensorType
 
 
@@ -93,9 +94,10 @@ class Tie:
 
 
 class CallNode:
-    """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`."""
+    """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`; `arguments` has, for each symbol of
+    `graph.origins`, the integer that it is here, which may be traced to the symbols of the calling graph."""
 
-    __slots__ = ("graph", "inputs", "label", "modules", "outputs", "shared", "span")
+    __slots__ = ("arguments", "graph", "inputs", "label", "modules", "outputs", "shared", "span")
 
     def __init__(
         self,
@@ -106,6 +108,7 @@ class CallNode:
         span: Span,
         modules: tuple[SharedModule, ...] = (),
         shared: SharedModule | None = None,
+        arguments: Mapping[str, int] | None = None,
     ) -> None:
         self.graph = graph
         self.inputs = inputs
@@ -114,6 +117,7 @@ class CallNode:
         self.span = span
         self.modules = modules
         self.shared = shared
+        self.arguments = arguments or {}
 
 
 Node = OpNode | CallNode
@@ -126,7 +130,9 @@ class Graph:
     `kind` is `model`, `block`, `sequence` (members are numbered from 0, an `nn.Sequential` when it is a chain) or `branches` (an
     `each`: one call or operator a branch on the same input). `arguments` are the compile-time arguments of a block or model.
     `modules` are the shared stages that are used inside and declared outside. `captures` counts the trailing inputs that are tensors of
-    the surrounding body rather than inputs of its own.
+    the surrounding body rather than inputs of its own. `origins` are the symbols to which the integers in it are traced: its block's
+    parameters and the sizes of its inputs; others belong to the graphs around it. `decisions` are what it depends on in addition: it
+    would be another graph if one did not hold. `count` is the number of iterations, of a `repeat` over a number.
     """
 
     def __init__(self, name: str, kind: Kind, span: Span, arguments: dict[str, Any] | None = None) -> None:
@@ -141,6 +147,9 @@ class Graph:
         self.modules: list[SharedModule] = []
         self.declares: list[SharedModule] = []
         self.captures = 0
+        self.origins: dict[str, Origin] = {}
+        self.decisions: list[Decision] = []
+        self.count: int | None = None
         self.size = 0
         """Operators inside, those of called graphs counted at each call."""
 

@@ -19,6 +19,7 @@ from netc.dsl.source import Span
 
 from ...errors.names import BoundTwice
 from ...ir.graph import Graph, SharedModule, Value
+from ...ir.origins import Origin, TracedInt, has_origin, named, origin_key
 from ...ops.base import strict_key
 from .failures import Failure
 from .labels import LabelAllocator
@@ -153,8 +154,12 @@ class Scope:
 class GraphFrame:
     """One graph under construction, and the chain of uses that led to it."""
 
-    def __init__(self, graph: Graph, parent: GraphFrame | None, labels: LabelAllocator, trace: tuple[CallSite, ...]) -> None:
+    def __init__(
+        self, graph: Graph, parent: GraphFrame | None, labels: LabelAllocator, trace: tuple[CallSite, ...], owner: str = ""
+    ) -> None:
+        """`owner`: the beginning of the symbols that the graph has for the sizes of its inputs."""
         self.graph = graph
+        self.owner = owner
         self.parent = parent
         self.labels = labels
         self.trace = trace
@@ -195,11 +200,25 @@ class GraphFrame:
             self.inline_depth -= 1
 
     def add_input(self, outer: Value, name: str) -> Value:
-        """A further input of the graph, of the type of an outer tensor."""
-        inner = Value(outer.type, outer.span, name)
-        inner.spatial = outer.spatial
+        """A further input of the graph, of the type of an outer tensor. Its known sizes are symbols of the graph."""
+        inner = with_named_sizes(outer, self.owner, len(self.graph.inputs), self.graph.origins)
+        inner.name = name
         self.graph.inputs.append(inner)
         return inner
+
+
+def with_named_sizes(outer: Value, owner: str, position: int, origins: dict[str, Origin]) -> Value:
+    """The input number `position` of a graph: the outer tensor, with a symbol for each of its sizes that is known. A size of 1 has one only
+    if it could be another: axes of 1 broadcast."""
+    inner = Value(outer.type, outer.span, outer.name, outer.spatial)
+    shape = list(outer.type.shape)
+    for axis, size in enumerate(shape):
+        if isinstance(size, TracedInt) or (isinstance(size, int) and size != 1):
+            name = f"{owner}[{position}].{axis}"
+            shape[axis] = named(size, name)
+            origins[name] = Origin("", int(size), None, inner, axis)
+    inner.type = outer.type.with_shape(tuple(shape))
+    return inner
 
 
 def trace_of(scope: Scope) -> tuple[CallSite, ...]:
@@ -229,9 +248,10 @@ def token(value: Entity) -> object:
     if isinstance(value, StageClosure):
         keywords = [(k.name, k.value.value if isinstance(k.value, ConstExpr) else k.value) for k in value.keywords]
         activation = value.activation and value.activation.op
-        return ("closure", token(value.stage), strict_key((*(k.value for k in value.positional), *keywords, activation)))
+        given = (*(k.value for k in value.positional), *keywords, activation)
+        return ("closure", token(value.stage), strict_key(given), origin_key(given))
     if isinstance(value, Unknown):
         return UNKNOWN
     if isinstance(value, (int, float, str, tuple)):
-        return strict_key(value)
+        return (strict_key(value), origin_key(value)) if has_origin(value) else strict_key(value)
     return value
