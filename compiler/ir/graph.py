@@ -132,7 +132,8 @@ class Graph:
     `modules` are the shared stages that are used inside and declared outside. `captures` counts the trailing inputs that are tensors of
     the surrounding body rather than inputs of its own. `origins` are the symbols to which the integers in it are traced: its block's
     parameters and the sizes of its inputs; others belong to the graphs around it. `decisions` are what it depends on in addition: it
-    would be another graph if one did not hold. `count` is the number of iterations, of a `repeat` over a number.
+    would be another graph if one did not hold. `count` is the number of iterations of a `repeat` over a number, if all but the first are
+    alike. `around` is the graph in which it was elaborated first, whose symbols it may have too.
     """
 
     def __init__(self, name: str, kind: Kind, span: Span, arguments: dict[str, Any] | None = None) -> None:
@@ -150,6 +151,7 @@ class Graph:
         self.origins: dict[str, Origin] = {}
         self.decisions: list[Decision] = []
         self.count: int | None = None
+        self.around: Graph | None = None
         self.size = 0
         """Operators inside, those of called graphs counted at each call."""
 

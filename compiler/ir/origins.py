@@ -170,12 +170,13 @@ def plain(value: Any) -> Any:
 
 
 class Origin(Record):
-    """What a symbol of a graph is: a parameter of its block or model, called `name` (of a list, the item `index`), or the size of `axis`
-    of `input`. `value` is its value."""
+    """What a symbol of a graph is: a parameter of its block or model, called `name` (of a list, the item `index`), with the `default` that
+    the spec gives it as a literal; or the size of `axis` of `input`. `value` is its value."""
 
     name: str
     value: int
     index: int | None = None
+    default: Any = None
     input: Any = None
     axis: int = 0
 

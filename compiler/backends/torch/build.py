@@ -14,6 +14,7 @@ from typing import Literal
 from ...ir.graph import CallNode, Graph, OpNode, Program
 from ..python.classes import classnames
 from ..python.classes.shared import Sharing, levels
+from ..python.classes.symbols import Symbols
 from ..python.classes.unify import Unifier, instance
 from ..python.code.classes import ClassBody, ClassDef, ClassRef
 from ..python.code.expressions import CallCode
@@ -44,6 +45,7 @@ class _Build:
         self.order, self.layers = levels(self.main)
         self.operators = OperatorForms(program.facts)
         self.sharing = Sharing(self.order)
+        self.symbols = Symbols(self.main, self.order)
         self.constructions: Constructions = {}
         self.classes: dict[int, ClassDef] = {}
         """By the id of the graph."""
@@ -107,7 +109,7 @@ class _Build:
 
     def _class(self, bodies: list[ClassBody]) -> None:
         same = [self.sharing.representative(b.graph) for b in bodies]
-        unifier = Unifier(self._base(bodies[0].graph), bodies, same)
+        unifier = Unifier(self._base(bodies[0].graph), bodies, same, self.symbols)
         cls = unifier.run()
         for index, body in enumerate(bodies):
             self.classes[id(body.graph)] = cls

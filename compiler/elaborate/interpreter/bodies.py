@@ -83,6 +83,7 @@ def _open_frame(syntax: BodySyntax, scope: Scope, session: ElaborationSession) -
     bound = syntax.arguments
     graph = Graph(syntax.name, syntax.kind, syntax.node.span, None if bound is None else bound.values)
     graph.count = syntax.count
+    graph.around = None if outer is None else outer.graph
     if bound is not None:
         graph.origins.update(bound.origins)
     labels = LabelAllocator(numbered=syntax.kind != "block")

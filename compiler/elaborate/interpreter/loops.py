@@ -11,8 +11,8 @@ from netc.dsl.diagnostics import CallSite
 from ...dims import SymDim
 from ...errors.structure import EmptyEach, IterationMismatch, TooManyNodes
 from ...errors.values import NotANumber
-from ...ir.graph import Kind, SharedModule, Value
-from ...ir.origins import is_integer
+from ...ir.graph import Graph, Kind, Node, OpNode, SharedModule, Value
+from ...ir.origins import is_integer, origin_key
 from ..limits import MAX_NODES, check_tuple
 from ..scopes.failures import Failure
 from ..scopes.memo import Entry
@@ -57,6 +57,9 @@ class Loops(Part):
         kind: Kind = "sequence" if isinstance(node, ast.Repeat) else "branches"
         key = token(items) if isinstance(items, tuple) else items
         entry = elaborate_body(BodySyntax(node, body, label, kind, items=key, count=count), flow, scope, self.session)
+        if not _counts(entry.graph, node):
+            self.session.decisions.pin(count)
+            entry.graph.count = None
         return emit_call(entry, flow, scope, self.session, label, node.span, shared)
 
     def _iterations(self, node: Loop, scope: Scope, inline: bool) -> _Iterations:
@@ -80,6 +83,22 @@ class Loops(Part):
         if value > MAX_NODES:
             raise Failure(TooManyNodes(value, MAX_NODES), node.over.span)
         return range(value), value
+
+
+def _counts(graph: Graph, node: Loop) -> bool:
+    """Whether more or fewer iterations would be like those after the first."""
+    nodes = graph.nodes
+    return isinstance(node, ast.Repeat) and (len(nodes) > 1 or not node.binders) and all(_same(n, nodes[1]) for n in nodes[2:])
+
+
+def _same(one: Node, other: Node) -> bool:
+    if isinstance(one, OpNode) or isinstance(other, OpNode):
+        return isinstance(one, OpNode) and isinstance(other, OpNode) and _form(one) == _form(other)
+    return one.graph is other.graph and origin_key(tuple(one.arguments.values())) == origin_key(tuple(other.arguments.values()))
+
+
+def _form(node: OpNode) -> tuple[object, ...]:
+    return (node.op, origin_key(tuple(node.op.args.values())), *((v.type, origin_key(v.type.shape)) for v in node.inputs))
 
 
 def _keyword(node: Loop) -> str:

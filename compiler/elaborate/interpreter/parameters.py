@@ -18,6 +18,16 @@ from ..scopes.scope import FnDef, Scope
 from .base import Part
 
 
+def literal_value(expr: ast.Expr | None) -> Any:
+    """The value of an integer, or of a list of integers, that is written as such; None for anything else."""
+    match expr:
+        case ast.NumberLiteral(value=int()):
+            return expr.value
+        case ast.ListExpr(items=items) if items and all(isinstance(i, ast.NumberLiteral) and isinstance(i.value, int) for i in items):
+            return tuple(i.value for i in items)  # type: ignore[attr-defined]
+    return None
+
+
 class BoundParameters(Record):
     """The parameters of a block at one of its uses: their values, the symbols of the integers among them, and what each of these is where
     the block is used."""
@@ -31,7 +41,7 @@ class BoundParameters(Record):
     def none() -> BoundParameters:
         return BoundParameters({}, {}, {}, [])
 
-    def name(self, parameter: str, value: Any, symbol: str) -> Any:
+    def name(self, parameter: str, value: Any, symbol: str, default: ast.Expr | None = None) -> Any:
         """The value as symbols of the block's own, if it is an integer or a list of them."""
         own = named(value, symbol)
         if own is value:
@@ -39,7 +49,7 @@ class BoundParameters(Record):
         items = own if isinstance(own, tuple) else (own,)
         for index, (item, outside) in enumerate(zip(items, value if isinstance(value, tuple) else (value,), strict=True)):
             inside = next(iter(symbols(item.origin)))
-            self.origins[inside] = Origin(parameter, int(item), index if isinstance(own, tuple) else None)
+            self.origins[inside] = Origin(parameter, int(item), index if isinstance(own, tuple) else None, literal_value(default))
             self.given[inside] = moved(outside, self.given)  # a default may be in terms of other parameters
         return own
 
@@ -62,7 +72,7 @@ class Parameters(Part):
                     value = self.interpreter.evaluate(parameter.default, inner)
                 else:
                     raise Failure(MissingArgument(owner, name, ""), node.name_span, ((parameter.span, "declared here"),))
-            bound.values[name] = bound.name(name, value, f"{prefix}.{name}") if prefix else value
+            bound.values[name] = bound.name(name, value, f"{prefix}.{name}", parameter.default) if prefix else value
             binding = inner.bind(name, bound.values[name], (written or parameter).span, parameter.name.span)
             self.session.index.bound(parameter.name, binding)
         return bound

@@ -13,7 +13,7 @@ from ...errors.names import MissingArgument
 from ...errors.structure import InputMisplaced, Recursion, StrayStatement, UnknownModel, UnknownParameter
 from ...ir.origins import Origin
 from ..interpreter.elaborator import Elaborator
-from ..interpreter.parameters import BoundParameters
+from ..interpreter.parameters import BoundParameters, literal_value
 from ..scopes.failures import Failure
 from ..scopes.scope import BlockDef, LazyLet, Scope
 from ..scopes.values import UNKNOWN
@@ -31,20 +31,10 @@ def set_lets(
     _reject_unknown(params, list(lets), selected.span, session)
     for name, let in lets.items():
         if name in files.names and isinstance(files.names[name].value, LazyLet):
-            value = params[name] if name in params else _literal(let.value)
+            value = params[name] if name in params else literal_value(let.value)
             named = bound.name(name, value, f"{selected.name}.{name}")
             files.names[name].value = LazyLet(let, scope) if value is None else named
     return bound.origins
-
-
-def _literal(expr: ast.Expr) -> Any:
-    """The value of an integer, or of a list of integers, that is written as such; None for anything else."""
-    match expr:
-        case ast.NumberLiteral(value=int()):
-            return expr.value
-        case ast.ListExpr(items=items) if items and all(isinstance(i, ast.NumberLiteral) and isinstance(i.value, int) for i in items):
-            return tuple(i.value for i in items)  # type: ignore[attr-defined]
-    return None
 
 
 def bind_parameters(model: ast.ModelDecl, params: Mapping[str, Any], scope: Scope, span: Span, elaborator: Elaborator) -> dict[str, Origin]:

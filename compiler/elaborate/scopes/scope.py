@@ -216,7 +216,7 @@ def with_named_sizes(outer: Value, owner: str, position: int, origins: dict[str,
         if isinstance(size, TracedInt) or (isinstance(size, int) and size != 1):
             name = f"{owner}[{position}].{axis}"
             shape[axis] = named(size, name)
-            origins[name] = Origin("", int(size), None, inner, axis)
+            origins[name] = Origin("", int(size), None, None, inner, axis)
     inner.type = outer.type.with_shape(tuple(shape))
     return inner
 

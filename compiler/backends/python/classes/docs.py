@@ -12,6 +12,7 @@ from textwrap import wrap
 
 from ....dims import Dim, SymDim, show, symbols
 from ....ir.graph import Graph
+from ....ir.origins import is_integer
 from ....ir.types import FLOAT32, TensorType
 from ..code.classes import ClassDef
 from ..code.tree import StrictLiteral
@@ -139,7 +140,7 @@ class _Sizes:
         if factor is not None:
             return f"{name}/{factor}"
         for parameter in self.cls.parameters:
-            if all(type(v) is int and v > 0 for v in parameter.values) and all(
+            if all(is_integer(v) and v > 0 for v in parameter.values) and all(
                 _times(s, p, v) for s, p, v in zip(sizes, parameter.values, found, strict=True)
             ):
                 return f"{name}/{parameter.name}"

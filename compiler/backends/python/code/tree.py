@@ -6,12 +6,13 @@ data; equal code is equal as Python objects, and stays a tree whose depth is bou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from netc.dsl.record import Record, replace
 
 from ....dims import SymDim
+from ....ir.origins import has_origin, moved
 from ....ops.base import strict_key
 from .expressions import Code, KeywordCode, Lit
 
@@ -161,6 +162,15 @@ def _field(value: Any, change: Callable[[Code], Code | None]) -> Any:
         inner = rewrite(value.value, change)
         return value if inner is value.value else KeywordCode(value.name, inner, value.default, value.has_default)
     return value
+
+
+def localised(code: Code, arguments: Mapping[str, Any]) -> Code:
+    """The code of a graph as it is where the graph is called: numbers in terms of the caller's symbols."""
+
+    def change(part: Code) -> Code | None:
+        return Lit(moved(part.value, arguments), part.hint) if isinstance(part, Lit) and has_origin(part.value) else None
+
+    return rewrite(code, change) if arguments else code
 
 
 def parts(code: Code) -> Iterator[Code]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..code.classes import ClassBody, SizeSymbol, Step
-from ..code.tree import SizeRef, SymbolRef, parts
+from ..code.tree import SymbolRef, parts
 from ..naming import IMPORTED, local, unique
 from ..printing.layout import STEP, Doc, LayoutBracket, statement
 
@@ -53,8 +53,7 @@ class Signature:
 
 def _read_sizes(steps: Sequence[Step]) -> set[int]:
     """The sizes that the steps use."""
-    found = (p for step in steps for p in parts(step.code) if isinstance(p, SizeRef))
-    return {s.index for p in found for s in p.sources if isinstance(s, SymbolRef)}
+    return {p.index for step in steps for p in parts(step.code) if isinstance(p, SymbolRef)}
 
 
 def input_names(body: ClassBody) -> list[str]:

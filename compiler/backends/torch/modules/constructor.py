@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ....ir.origins import is_integer
 from ....ir.types import DType
 from ...python.code.classes import ClassBody, ClassDef, ConstructorArgument, Member
 from ...python.code.expressions import CallCode, Code, LetCode, Local
@@ -51,7 +52,7 @@ def _type(value: object) -> str:
         return f"tuple[{', '.join(_type(v) for v in value) or '()'}]"
     if isinstance(value, DType):
         return "torch.dtype"
-    return "None" if value is None else type(value).__name__
+    return "None" if value is None else "int" if is_integer(value) else type(value).__name__
 
 
 class _Constructor:

@@ -15,7 +15,7 @@ from netc.dsl.record import Record
 from ....ir.graph import CallNode, Graph, Node, OpNode, Value
 from ....ops.regularization import Identity
 from ...python.code.expressions import CallCode, Code, Lit, Ref, TupleCode
-from ...python.code.tree import ListCode, NameCode, RepeatStar, SharedModuleArg
+from ...python.code.tree import ListCode, NameCode, RepeatStar, SharedModuleArg, localised
 from ...python.naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, numbered, unique
 from ..construction import OperatorForms
 
@@ -105,7 +105,9 @@ def _standalone(node: Node, constructions: Constructions, operators: OperatorFor
             return constructions[id(node)].code
         return operators.standalone(node) if node.tie is None else None
     construction = constructions[id(node.graph)]
-    return construction.code if construction.kind != "list" and not construction.passed and not node.modules else None
+    if construction.kind == "list" or construction.passed or node.modules:
+        return None
+    return localised(construction.code, node.arguments)
 
 
 def _extent(graph: Graph, constructions: Constructions) -> tuple[int, int]:
@@ -194,7 +196,7 @@ def _list(graph: Graph, constructions: Constructions, operators: OperatorForms, 
             code = operators.standalone(node) if node.tie is None else None
         else:
             construction = constructions[id(node.graph)]
-            code = construction.code if construction.kind != "list" else None
+            code = localised(construction.code, node.arguments) if construction.kind != "list" else None
         if code is None:
             return None
         made.append(code)
@@ -222,7 +224,7 @@ def _element_call(node: Node, graph: Graph, constructions: Constructions) -> Cod
     if isinstance(node, CallNode):
         order = {id(m): i for i, m in enumerate(graph.modules)}
         args += [SharedModuleArg(order[id(m)]) for m in node.modules]
-        args += constructions[id(node.graph)].passed
+        args += [localised(code, node.arguments) for code in constructions[id(node.graph)].passed]
     return CallCode(NameCode(ELEMENT), tuple(args))
 
 
