@@ -8,7 +8,7 @@ What is no arithmetic (a comparison, a float made of it) has no origin: the elab
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from netc.dsl.record import Record
 
@@ -100,7 +100,7 @@ def named(value: Any, name: str) -> Any:
     return value
 
 
-def is_integer(value: object) -> bool:
+def is_integer(value: object) -> TypeGuard[int]:
     """Whether it is an integer, and no boolean."""
     return isinstance(value, int) and not isinstance(value, bool)
 

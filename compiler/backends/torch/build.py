@@ -31,7 +31,13 @@ _AUTOMATIC = re.compile(r"(repeat|each|group|sequence|)\d*")
 
 def classes_of(program: Program, name: str) -> list[ClassDef]:
     """All classes; `name` is the name of the main one if its graph has none."""
-    return _Build(program).run(name)
+    pinned: list[Graph] = []
+    while True:
+        build = _Build(program, pinned)
+        classes = build.run(name)
+        if not build.uncounted:
+            return classes
+        pinned += build.uncounted
 
 
 def main_name(program: Program, name: str) -> str:
@@ -40,12 +46,16 @@ def main_name(program: Program, name: str) -> str:
 
 
 class _Build:
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, pinned: list[Graph]) -> None:
+        """`pinned`: the loops whose number of iterations is no argument."""
         self.main = program.main
+        self.pinned = pinned
+        self.uncounted: list[Graph] = []
+        """The loops whose number of iterations should be an argument, but is written out."""
         self.order, self.layers = levels(self.main)
         self.operators = OperatorForms(program.facts)
         self.sharing = Sharing(self.order)
-        self.symbols = Symbols(self.main, self.order)
+        self.symbols = Symbols(self.main, self.order, pinned)
         self.constructions: Constructions = {}
         self.classes: dict[int, ClassDef] = {}
         """By the id of the graph."""
@@ -84,6 +94,8 @@ class _Build:
         chains: list[ClassBody] = []
         for graph in layer:
             construction = constructions.get(id(graph))
+            if graph.count is not None and not (construction and construction.counted) and graph not in self.pinned:
+                self.uncounted.append(graph)
             if construction is None:
                 pending.append(graph)
             elif self._is_large(construction, graph) or _is_layer(graph):

@@ -16,7 +16,7 @@ from ..code.tree import StrictLiteral, parts
 
 _VAGUE = re.compile(r"(size|value)?\d*")
 """Names without meaning."""
-_WIDTH = re.compile(r"(.*_)?(channels|features|dim)")
+WIDTH = re.compile(r"(.*_)?(channels|features|dim)")
 """PyTorch's names for numbers of channels and features."""
 
 TAKEN = "in_features"
@@ -31,7 +31,7 @@ class Hints:
             if len(set(values)) > 1:
                 hint, is_width = places[0][0].hint, places[0][1]
                 self.found.setdefault(values, {})[hint] = None
-                if is_width or _WIDTH.fullmatch(hint):
+                if is_width or WIDTH.fullmatch(hint):
                     self.widths.add(values)
         self.taken: list[tuple[int, ...]] = []
         """The widths of the inputs, as far as the bodies use them."""

@@ -52,7 +52,7 @@ class Symbols:
         """The symbols of a graph that follow from others, by its decisions."""
         if id(graph) not in self._known:
             settled = self._settled if graph is self._main else {}
-            self._known[id(graph)] = _solved([*graph.decisions, *self._extra.get(id(graph), ())], settled)
+            self._known[id(graph)] = _solved([*graph.decisions, *self._extra.get(id(graph), ())], settled, list(graph.origins))
         return self._known[id(graph)]
 
 
@@ -103,21 +103,21 @@ def _spread(order: Sequence[Graph], pinned: Iterable[Graph]) -> dict[int, list[D
     return found
 
 
-def _solved(decisions: Iterable[Decision], settled: Known) -> Known:
-    """The equalities among the decisions, each solved for one symbol: preferably the size of an input."""
+def _solved(decisions: Iterable[Decision], settled: Known, order: list[str]) -> Known:
+    """The equalities among the decisions, each solved for one symbol: preferably the size of an input, or the last that is declared."""
     known: dict[str, Dim] = dict(settled)
     for made in decisions:
         difference = reduced(made.left - made.right, known) if made.op == "==" else 0
         if not isinstance(difference, SymDim):
             continue
-        found = _solve(difference)
+        found = _solve(difference, order)
         if found is not None:
             name, value = found
             known = {n: substitute(v, {name: value}) for n, v in known.items()} | {name: value}
     return known
 
 
-def _solve(difference: SymDim) -> tuple[str, Dim] | None:
+def _solve(difference: SymDim, order: list[str]) -> tuple[str, Dim] | None:
     """`(name, value)` with which the difference is zero."""
     linear = []
     for monomial, factor in difference.terms.items():
@@ -125,4 +125,9 @@ def _solve(difference: SymDim) -> tuple[str, Dim] | None:
             rest = make({m: c for m, c in difference.terms.items() if m != monomial})
             if monomial[0].name not in symbols(rest):
                 linear.append((monomial[0].name, -rest * factor))
-    return min(linear, key=lambda pair: ("[" not in pair[0], -len(symbols(pair[1])), pair[0]), default=None)
+
+    def preference(pair: tuple[str, Dim]) -> tuple[object, ...]:
+        name, value = pair
+        return ("[" not in name, -len(symbols(value)), -order.index(name) if name in order else 0, name)
+
+    return min(linear, key=preference, default=None)

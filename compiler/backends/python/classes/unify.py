@@ -17,11 +17,11 @@ from ....dims import Dim, SymDim, symbol, symbols
 from ....ir.origins import LOST, TracedInt, has_origin, is_integer, origin_of, plain
 from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Member, SizeSymbol, Step
 from ..code.expressions import CallCode, Code, KeywordCode, Lit, Literal, Subscript, TupleCode
-from ..code.tree import Argument, RepeatStar, SizeArg, SizeRef, StrictLiteral, SymbolRef, has_symbol, zipped
+from ..code.tree import Argument, RepeatStar, SizeArg, SizeRef, StrictLiteral, SymbolRef, has_symbol, parts, zipped
 from ..errors import MissingEmitter
 from ..naming import IMPORTED, local, unique
 from .formulas import formula_code
-from .literal_hints import Hints
+from .literal_hints import WIDTH, Hints
 from .sizes import axis_word
 from .symbols import Symbols, common, home, origin, reduced
 
@@ -45,13 +45,17 @@ class Unifier:
         self.shared_facts = common(self.facts)
         self.in_forward = False
         self.stored: set[str] = set()
+        self.wide: set[str] = set()
+        """The arguments that are numbers of channels or features."""
+        self.wide_places: set[int] = set()
+        """The literals that are passed as such to other classes, by identity."""
         self.symbols: list[SizeSymbol] = []
         self.unused: set[int] = set()
         """The bodies in which the code that is being merged has no effect, whatever its literals are."""
 
     def run(self) -> ClassDef:
         self._merge_bodies()
-        self.cls.parameters.sort(key=lambda p: p.keyword + p.optional)
+        self.cls.parameters.sort(key=lambda p: p.keyword + p.optional)  # the order is otherwise that of `_ordered`
         return self.cls
 
     def _merge_bodies(self) -> None:
@@ -73,13 +77,24 @@ class Unifier:
             body.steps.append(Step(code, step.outputs, step.traits, step.loop))
         body.passed += [(getattr(code, "hint", "") or "size", code) for code in self.passed[0][len(first.passed) :]]
         self.cls.body = body
-        self.cls.parameters = [self._as_called(p) for p in self.known.values()]
-        self.cls.widths = {p.name for p in self.known.values() if self.hints.is_width(p.values)}
+        self.cls.parameters = [self._as_called(p) for p in self._ordered()]
+        self.cls.widths = {p.name for p in self.known.values() if self._is_width(p)}
 
     def _as_called(self, parameter: ConstructorArgument) -> ConstructorArgument:
         """The parameter as calls write it: widths, and a single argument, need no keywords there."""
-        explicit = len(self.known) == 1 or self.hints.is_width(parameter.values)
+        explicit = len(self.known) == 1 or (self._is_width(parameter) and not parameter.optional)
         return replace(parameter, stored=parameter.name in self.stored, keyword=parameter.keyword or not explicit)
+
+    def _is_width(self, parameter: ConstructorArgument) -> bool:
+        return parameter.name in self.wide or self.hints.is_width(parameter.values)
+
+    def _ordered(self) -> list[ConstructorArgument]:
+        """The arguments: sizes of the inputs, then the block's parameters as the spec declares them, then others."""
+        graph = self.bodies[0].graph
+        declared = list(graph.arguments)
+        sizes = [p for key, p in self.known.items() if isinstance(key, str) and (o := origin(graph, key)) is not None and o.input]
+        rest = [p for p in self.known.values() if p not in sizes]
+        return sizes + sorted(rest, key=lambda p: declared.index(p.name) if p.name in declared else len(declared))
 
     def _renamed(self, symbol: SizeSymbol) -> SizeSymbol:
         """The symbol with a name that is right in all bodies."""
@@ -95,6 +110,10 @@ class Unifier:
             return self._merge_literals([c for c in codes if isinstance(c, Lit)], keyword)
         if isinstance(first, RepeatStar):
             return self._merge_repeats([c for c in codes if isinstance(c, RepeatStar)])
+        match first:
+            case CallCode(ClassRef(cls), args):
+                positional = (p for p in cls.parameters if not p.keyword)
+                self.wide_places |= {id(a) for a, p in zip(args, positional, strict=True) if p.name in cls.widths}
         return zipped(codes, self._merge)
 
     def _merge_calls(self, codes: list[CallCode]) -> CallCode:
@@ -109,6 +128,8 @@ class Unifier:
         if any(has_origin(v) for v in used):
             found = self._formula(values, hint, keyword)
             if found is not None:
+                if id(lits[0]) in self.wide_places or WIDTH.fullmatch(hint):
+                    self.wide |= {p.name for p in parts(found) if isinstance(p, Argument)}
                 return found
         elif len({StrictLiteral(v) for v in used}) == 1 and not has_symbol(values[0]):
             return Lit(used[0], lits[0].hint)
@@ -156,7 +177,10 @@ class Unifier:
 
     def _read(self, index: int, axis: int) -> SymbolRef:
         """The size of an axis of an input, read in `forward`."""
-        found = SizeSymbol(axis_word(self.bodies[0].graph.inputs[index].type.shape, axis), index, axis)
+        value = self.bodies[0].graph.inputs[index]
+        word = axis_word(value.type.shape, axis)
+        last = axis == value.type.rank - 1
+        found = SizeSymbol("features" if word == "length" and last and not value.spatial else word, index, axis)
         if found not in self.symbols:
             self.symbols.append(found)
         return SymbolRef(self.symbols.index(found))
