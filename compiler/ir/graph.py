@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from netc.dsl.source import Span
 
-from ..dims import Condition, Dim, Facts
+from ..dims import Condition, Dim, Facts, SymDim
 from ..ops.base import Operator, ParameterSpec
 from .types import TensorType
 
@@ -24,16 +24,18 @@ from .types import TensorType
 class Value:
     """A tensor within one graph. `name` is what the spec calls it, empty if it has no name; `span` is where it was made.
 
-    `spatial` holds for what comes out of a convolution or pooling with its axes as they were: channels first, then space.
+    `spatial` holds for what comes out of a convolution or pooling with its axes as they were: channels first, then space. `axes` are the
+    names that a pattern such as `[N, rows, _, C]` gives to the sizes of a declared tensor, empty where it gives none.
     """
 
-    __slots__ = ("name", "span", "spatial", "type")
+    __slots__ = ("axes", "name", "span", "spatial", "type")
 
     def __init__(self, type: TensorType, span: Span, name: str = "", spatial: bool = False) -> None:
         self.type = type
         self.span = span
         self.name = name
         self.spatial = spatial
+        self.axes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<{self.name or 'value'}: {self.type}>"
@@ -126,7 +128,7 @@ class Graph:
     `kind` is `model`, `block`, `sequence` (members are numbered from 0, an `nn.Sequential` when it is a chain) or `branches` (an
     `each`: one call or operator a branch on the same input). `arguments` are the compile-time arguments of a block or model.
     `modules` are the shared stages that are used inside and declared outside. `captures` counts the trailing inputs that are tensors of
-    the surrounding body rather than inputs of its own.
+    the surrounding body rather than inputs of its own. `sizes` are the names that the body uses for sizes known at run time.
     """
 
     def __init__(self, name: str, kind: Kind, span: Span, arguments: dict[str, Any] | None = None) -> None:
@@ -141,6 +143,7 @@ class Graph:
         self.modules: list[SharedModule] = []
         self.declares: list[SharedModule] = []
         self.captures = 0
+        self.sizes: dict[str, SymDim] = {}
         self.size = 0
         """Operators inside, those of called graphs counted at each call."""
 

@@ -17,6 +17,7 @@ from netc.dsl.diagnostics import CallSite
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
+from ...dims import SymDim
 from ...errors.names import BoundTwice
 from ...ir.graph import Graph, SharedModule, Value
 from ...ops.base import strict_key
@@ -165,6 +166,8 @@ class GraphFrame:
         self.inline_depth = 0
         """The number of nested loops and blocks being elaborated whose stages go into this graph."""
         self._captured: dict[str, Entity] = {}
+        self._borrowed: set[int] = set()
+        """The inputs, by identity, that have the name of a tensor outside until the body gives them one."""
 
     def capture(self, name: str, value: Entity) -> Entity:
         """What an outer `name` is within this frame."""
@@ -174,9 +177,10 @@ class GraphFrame:
         return self._captured[name]
 
     def _inner(self, name: str, value: Entity) -> Entity:
+        self.name_size(name, value)
         if isinstance(value, Value):
             self.graph.captures += 1
-            return self.add_input(value, value.name or name)
+            return self.add_input(value, value.name if name == "in" else name)
         if isinstance(value, TensorTuple):
             self.graph.captures += len(value.values)
             return TensorTuple(tuple(self.add_input(v, v.name) for v in value.values))
@@ -194,12 +198,25 @@ class GraphFrame:
         finally:
             self.inline_depth -= 1
 
-    def add_input(self, outer: Value, name: str) -> Value:
-        """A further input of the graph, of the type of an outer tensor."""
+    def add_input(self, outer: Value, name: str, borrowed: bool = False) -> Value:
+        """A further input of the graph, of the type of an outer tensor. `borrowed`: it has this name until the body gives it another."""
         inner = Value(outer.type, outer.span, name)
         inner.spatial = outer.spatial
         self.graph.inputs.append(inner)
+        if borrowed:
+            self._borrowed.add(id(inner))
         return inner
+
+    def name_tensor(self, name: str, value: Value, axes: tuple[str, ...] = ()) -> None:
+        """The body calls a tensor `name`, with these names of its axes: it gets them unless it has a name."""
+        if not value.name or id(value) in self._borrowed:
+            value.name, value.axes = name, axes
+            self._borrowed.discard(id(value))
+
+    def name_size(self, name: str, value: Entity) -> None:
+        """The body uses `name` for the value: a size known only at run time is called so."""
+        if isinstance(value, SymDim):
+            self.graph.sizes.setdefault(name, value)
 
 
 def trace_of(scope: Scope) -> tuple[CallSite, ...]:

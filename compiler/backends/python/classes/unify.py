@@ -20,7 +20,7 @@ from ..code.tree import Argument, RepeatStar, SizeArg, SizeRef, StrictLiteral, S
 from ..errors import MissingEmitter
 from ..naming import IMPORTED, local, unique
 from .literal_hints import Hints
-from .sizes import axis_word
+from .sizes import axis_word, spec_name
 
 LARGEST_FACTOR = 8
 """The largest factor between two sizes that is taken for intended."""
@@ -82,7 +82,7 @@ class Unifier:
         """The symbol with a name that is right in all bodies."""
         shapes = [b.graph.inputs[symbol.input].type.shape for b in self.bodies]
         same = all(s[symbol.axis] == shapes[0][symbol.axis] for s in shapes)
-        return symbol if same else replace(symbol, name=axis_word(shapes[0], symbol.axis))
+        return symbol if same or symbol.given else replace(symbol, name=axis_word(shapes[0], symbol.axis))
 
     # --- anti-unification ------------------------------------------------------------------------------------------------
 
@@ -143,7 +143,8 @@ class Unifier:
                 sizes = [b.graph.inputs[index].type.shape[axis] for b in self.bodies]
                 factor = _times([lit.value for lit in lits], sizes)
                 if factor:
-                    symbol = SizeSymbol(axis_word(value.type.shape, axis), index, axis)
+                    name = spec_name(value, axis)
+                    symbol = SizeSymbol(name or axis_word(value.type.shape, axis), index, axis, given=bool(name))
                     if symbol not in self.symbols:
                         self.symbols.append(symbol)
                     text = "{0}" if factor == 1 else f"{factor} * {{0}}"

@@ -53,10 +53,12 @@ class SymbolRef(Code):
 
 
 class SizeRef(Code):
-    """An integer known at run time. `text` is Python with `{0}`, `{1}`, ... for `sources`: each a `SymbolRef` or `SizeArg`."""
+    """An integer known at run time. `text` is Python with `{0}`, `{1}`, ... for `sources`: each a `SymbolRef` or `SizeArg`. `name` is what
+    the spec calls it if it is a formula."""
 
     text: str
     sources: tuple[Code, ...]
+    name: str = ""
 
 
 class Argument(Code):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from ..code.classes import ClassBody, Loop, Step
 from ..code.expressions import CallCode, Code, Device, NestedResults, TupleCode
-from ..code.tree import Argument, ListComp, MemberRef, NameCode, SharedModuleArg, SizeArg, SizeRef, SymbolRef, ValueRef, rewrite
+from ..code.tree import Argument, ListComp, MemberRef, NameCode, SharedModuleArg, SizeArg, SizeRef, ValueRef, rewrite
 from ..naming import IMPORTED
 from ..printing.layout import STEP, WIDTH, statement
 from ..printing.printer import doc, text, width
@@ -139,8 +139,8 @@ class _Forward:
                 return NameCode(self.accessed(part))
             case Argument(name, factor, offset):
                 return Argument(f"self.{self.attributes[name]}", factor, offset)
-            case SizeRef(words, sources):
-                return SizeRef(words.format(*(self._source(s) for s in sources)), ())
+            case SizeRef():
+                return self.signature.written(part)
             case SharedModuleArg(index):
                 return NameCode(self.signature.shared_labels[index])
             case SizeArg(index):
@@ -150,12 +150,6 @@ class _Forward:
             case ListComp(element, variable, iterable):
                 return self._gathered(element, variable, iterable)
         return None
-
-    def _source(self, source: Code) -> str:
-        if isinstance(source, SymbolRef):
-            return self.signature.symbols[source.index]
-        assert isinstance(source, SizeArg)
-        return self.signature.passed[source.index]
 
     def _tensor(self, index: int) -> Code:
         maker = self.maker.get(index)
