@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from netc.dsl.source import Span
 
-from ..dims import Condition, Dim, Facts
+from ..dims import Condition, Dim, Facts, SymDim
 from ..ops.base import Operator, ParameterSpec
 from .origins import Decision, Origin
 from .types import TensorType
@@ -25,16 +25,18 @@ from .types import TensorType
 class Value:
     """A tensor within one graph. `name` is what the spec calls it, empty if it has no name; `span` is where it was made.
 
-    `spatial` holds for what comes out of a convolution or pooling with its axes as they were: channels first, then space.
+    `spatial` holds for what comes out of a convolution or pooling with its axes as they were: channels first, then space. `axes` are the
+    names that a pattern such as `[N, rows, _, C]` gives to the sizes of a declared tensor, empty where it gives none.
     """
 
-    __slots__ = ("name", "span", "spatial", "type")
+    __slots__ = ("axes", "name", "span", "spatial", "type")
 
     def __init__(self, type: TensorType, span: Span, name: str = "", spatial: bool = False) -> None:
         self.type = type
         self.span = span
         self.name = name
         self.spatial = spatial
+        self.axes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<{self.name or 'value'}: {self.type}>"
@@ -130,10 +132,11 @@ class Graph:
     `kind` is `model`, `block`, `sequence` (members are numbered from 0, an `nn.Sequential` when it is a chain) or `branches` (an
     `each`: one call or operator a branch on the same input). `arguments` are the compile-time arguments of a block or model.
     `modules` are the shared stages that are used inside and declared outside. `captures` counts the trailing inputs that are tensors of
-    the surrounding body rather than inputs of its own. `origins` are the symbols to which the integers in it are traced: its block's
-    parameters and the sizes of its inputs; others belong to the graphs around it. `decisions` are what it depends on in addition: it
-    would be another graph if one did not hold. `count` is the number of iterations of a `repeat` over a number, if all but the first are
-    alike. `around` is the graph in which it was elaborated first, whose symbols it may have too.
+    the surrounding body rather than inputs of its own. `sizes` are the names that the body uses for sizes: those known at run time, and
+    the formulas of integers. `origins` are the symbols to which the integers in it are traced: its block's parameters and the sizes of
+    its inputs; others belong to the graphs around it. `decisions` are what it depends on in addition: it would be another graph if one
+    did not hold. `count` is the number of iterations of a `repeat` over a number, if all but the first are alike. `around` is the graph
+    in which it was elaborated first, whose symbols it may have too.
     """
 
     def __init__(self, name: str, kind: Kind, span: Span, arguments: dict[str, Any] | None = None) -> None:
@@ -152,6 +155,7 @@ class Graph:
         self.decisions: list[Decision] = []
         self.count: int | None = None
         self.around: Graph | None = None
+        self.sizes: dict[str, SymDim] = {}
         self.size = 0
         """Operators inside, those of called graphs counted at each call."""
 

@@ -91,11 +91,11 @@ def _open_frame(syntax: BodySyntax, scope: Scope, session: ElaborationSession) -
 
 
 def _add_inputs(flow: Flow, frame: GraphFrame) -> Flow:
-    """The body's input as inputs of its graph. A single one is named `in`, whatever its name outside."""
+    """The body's input as inputs of its graph. A single one is named `in`, whatever its name outside; the body may name them."""
     values = tensors(flow)
     if values is None:
         return UNKNOWN
-    inner = tuple(frame.add_input(v, v.name if len(values) > 1 else "in") for v in values)
+    inner = tuple(frame.add_input(v, v.name if len(values) > 1 else "in", borrowed=True) for v in values)
     return inner[0] if isinstance(flow, Value) or len(inner) == 1 else TensorTuple(inner)
 
 

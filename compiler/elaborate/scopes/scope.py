@@ -17,9 +17,10 @@ from netc.dsl.diagnostics import CallSite
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
+from ...dims import SymDim
 from ...errors.names import BoundTwice
 from ...ir.graph import Graph, SharedModule, Value
-from ...ir.origins import Origin, TracedInt, has_origin, named, origin_key
+from ...ir.origins import Origin, TracedInt, has_origin, named, origin_key, origin_of
 from ...ops.base import strict_key
 from .failures import Failure
 from .labels import LabelAllocator
@@ -170,6 +171,8 @@ class GraphFrame:
         self.inline_depth = 0
         """The number of nested loops and blocks being elaborated whose stages go into this graph."""
         self._captured: dict[str, Entity] = {}
+        self._borrowed: set[int] = set()
+        """The inputs, by identity, that have the name of a tensor outside until the body gives them one."""
 
     def capture(self, name: str, value: Entity) -> Entity:
         """What an outer `name` is within this frame."""
@@ -179,9 +182,10 @@ class GraphFrame:
         return self._captured[name]
 
     def _inner(self, name: str, value: Entity) -> Entity:
+        self.name_size(name, value)
         if isinstance(value, Value):
             self.graph.captures += 1
-            return self.add_input(value, value.name or name)
+            return self.add_input(value, value.name if name == "in" else name)
         if isinstance(value, TensorTuple):
             self.graph.captures += len(value.values)
             return TensorTuple(tuple(self.add_input(v, v.name) for v in value.values))
@@ -199,12 +203,27 @@ class GraphFrame:
         finally:
             self.inline_depth -= 1
 
-    def add_input(self, outer: Value, name: str) -> Value:
-        """A further input of the graph, of the type of an outer tensor. Its known sizes are symbols of the graph."""
+    def add_input(self, outer: Value, name: str, borrowed: bool = False) -> Value:
+        """A further input of the graph, of the type of an outer tensor. Its known sizes are symbols of the graph. `borrowed`: it has this name
+        until the body gives it another."""
         inner = with_named_sizes(outer, self.owner, len(self.graph.inputs), self.graph.origins)
         inner.name = name
         self.graph.inputs.append(inner)
+        if borrowed:
+            self._borrowed.add(id(inner))
         return inner
+
+    def name_tensor(self, name: str, value: Value, axes: tuple[str, ...] = ()) -> None:
+        """The body calls a tensor `name`, with these names of its axes: it gets them unless it has a name."""
+        if not value.name or id(value) in self._borrowed:
+            value.name, value.axes = name, axes
+            self._borrowed.discard(id(value))
+
+    def name_size(self, name: str, value: Entity) -> None:
+        """The body uses `name` for the value: a size known only at run time is called so, and a formula over the graph's symbols."""
+        size = origin_of(value)
+        if isinstance(size, SymDim):
+            self.graph.sizes.setdefault(name, size)
 
 
 def with_named_sizes(outer: Value, owner: str, position: int, origins: dict[str, Origin]) -> Value:

@@ -1,35 +1,95 @@
 """Formulas over symbols as code: `4 * width`, `depths[0]`, `x.shape[-1] // self.heads`.
 
-In: a formula, and the code of each of its symbols. Out: code. Always: a symbol by itself is its code.
+In: a formula, the code of each of its symbols, and the formulas that the spec names. Out: code. Always: a symbol by itself is its code; a
+formula that the spec names, or that follows from one by a factor, a divisor or a summand, or has one as a factor, is written with it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
-from ....dims import Dim, SymDim, symbols, to_python
-from ....dims.polynomial import Symbol
+from ....dims import Dim, SymDim, symbol, symbols, to_python
+from ....dims.division import replace_atoms
+from ....dims.polynomial import Atom, FloorQuotient, Symbol, atoms_of
 from ..code.expressions import Code, Lit
 from ..code.tree import Argument, SizeRef
 from .sizes import spaced
 
+_NAMED = "@"
+"""How the symbol that stands in for a named formula begins."""
+CodeOf = Callable[[str], Code]
 
-def formula_code(formula: Dim, code_of: Callable[[str], Code]) -> Code:
+
+def formula_code(formula: Dim, code_of: CodeOf, named: Mapping[str, SymDim]) -> Code:
     """The formula, with the code that `code_of` gives for each symbol."""
     if not isinstance(formula, SymDim):
         return Lit(formula)
+    for name, value in named.items():
+        if value == formula:
+            others = {n: v for n, v in named.items() if n != name}
+            code = _code(formula, code_of, others, whole=True)
+            return SizeRef(code.text, code.sources, name) if isinstance(code, SizeRef) else code
+    return _code(formula, code_of, named)
+
+
+def _code(formula: SymDim, code_of: CodeOf, named: Mapping[str, SymDim], *, whole: bool = False) -> Code:
+    """`whole`: as a `SizeRef`, even if another form would do."""
     line = _line(formula)
     if line is not None:
         name, factor, offset = line
         source = code_of(name)
         if (factor, offset) == (1, 0):
             return source
-        if isinstance(source, Argument):
+        if isinstance(source, Argument) and not whole:
             return Argument(source.name, factor, offset)
+    formula, used = _shortened(formula, named)
     names = sorted(symbols(formula))
     text = to_python(formula, {name: f"S{i}" for i, name in enumerate(names)})
-    return SizeRef(spaced(re.sub(r"\bS(\d+)\b", r"{\1}", text)), tuple(code_of(name) for name in names))
+    sources = tuple(formula_code(named[n[1:]], code_of, named) if n in used else code_of(n) for n in names)
+    return SizeRef(spaced(re.sub(r"\bS(\d+)\b", r"{\1}", text)), sources)
+
+
+def _shortened(formula: SymDim, named: Mapping[str, SymDim]) -> tuple[SymDim, set[str]]:
+    """The formula with named ones in it as symbols."""
+    used: set[str] = set()
+    for name, value in named.items():
+        for made in _with(formula, value, symbol(_NAMED + name, lower=None)):
+            if isinstance(made, SymDim) and made != formula:
+                formula = made
+                used.add(_NAMED + name)
+                break
+    return formula, used & symbols(formula)
+
+
+def _with(formula: SymDim, value: SymDim, name: Dim) -> Iterator[Dim]:
+    """The formula in terms of a name for `value`, if it is a simple one of it, or has it as a factor."""
+    difference = formula - value
+    if isinstance(difference, int):
+        yield name + difference
+    for number in _numbers(formula):
+        if formula == value * number:
+            yield name * number
+        if formula == value // number:
+            yield name // number
+    alone = _atom(value)
+    if alone is not None and any(alone in monomial for monomial in formula.terms):
+        yield replace_atoms(formula, {alone: name})
+
+
+def _atom(value: SymDim) -> Atom | None:
+    """The atom that a formula consists of, if it is no symbol."""
+    if len(value.terms) != 1:
+        return None
+    ((monomial, factor),) = value.terms.items()
+    return monomial[0] if factor == 1 and len(monomial) == 1 and not isinstance(monomial[0], Symbol) else None
+
+
+def _numbers(formula: SymDim) -> set[int]:
+    """The factors and divisors in a formula."""
+    found = {abs(c) for c in formula.terms.values()}
+    found |= {a.bottom for a in atoms_of(formula) if isinstance(a, FloorQuotient) and isinstance(a.bottom, int)}
+    return {n for n in found if n > 1}
 
 
 def _line(formula: SymDim) -> tuple[str, int, int] | None:

@@ -9,11 +9,13 @@ stay; a relation between two numbers is written only if the spec has it, never b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, cast
 
 from netc.dsl.record import replace
 
 from ....dims import Dim, SymDim, symbol, symbols
+from ....ir.graph import Graph
 from ....ir.origins import LOST, TracedInt, has_origin, is_integer, origin_of, plain
 from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Member, SizeSymbol, Step
 from ..code.expressions import CallCode, Code, KeywordCode, Lit, Literal, Subscript, TupleCode
@@ -22,7 +24,7 @@ from ..errors import MissingEmitter
 from ..naming import IMPORTED, local, unique
 from .formulas import formula_code
 from .literal_hints import WIDTH, Hints
-from .sizes import axis_word
+from .sizes import axis_word, spec_name
 from .symbols import Symbols, common, home, origin, reduced
 
 COUNT = "depth"
@@ -100,7 +102,7 @@ class Unifier:
         """The symbol with a name that is right in all bodies."""
         shapes = [b.graph.inputs[symbol.input].type.shape for b in self.bodies]
         same = all(s[symbol.axis] == shapes[0][symbol.axis] for s in shapes)
-        return symbol if same else replace(symbol, name=axis_word(shapes[0], symbol.axis))
+        return symbol if same or symbol.given else replace(symbol, name=axis_word(shapes[0], symbol.axis))
 
     # --- anti-unification ------------------------------------------------------------------------------------------------
 
@@ -178,9 +180,10 @@ class Unifier:
     def _read(self, index: int, axis: int) -> SymbolRef:
         """The size of an axis of an input, read in `forward`."""
         value = self.bodies[0].graph.inputs[index]
-        word = axis_word(value.type.shape, axis)
-        last = axis == value.type.rank - 1
-        found = SizeSymbol("features" if word == "length" and last and not value.spatial else word, index, axis)
+        given, word = spec_name(value, axis), axis_word(value.type.shape, axis)
+        if word == "length" and axis == value.type.rank - 1 and not value.spatial:
+            word = "features"
+        found = SizeSymbol(given or word, index, axis, given=bool(given))
         if found not in self.symbols:
             self.symbols.append(found)
         return SymbolRef(self.symbols.index(found))
@@ -192,6 +195,17 @@ class Unifier:
         for passed, lit in zip(self.passed, lits, strict=True):
             passed.append(lit)
         return SizeArg(len(self.passed[0]) - 1)
+
+    @cached_property
+    def _named(self) -> dict[str, SymDim]:
+        """The formulas that the spec gives names to, in all bodies, those in the graphs around them included."""
+        found: dict[str, Dim] = {}
+        at: Graph | None = self.bodies[0].graph
+        while at is not None:
+            found = {**at.sizes, **found}
+            at = at.around if at.kind not in ("block", "model") else None
+        formulas = {n: self._settled(reduced(s, self.shared_facts)) for n, s in found.items()}
+        return {n: f for n, f in formulas.items() if isinstance(f, SymDim) and not _is_symbol(f)}
 
     # --- numbers that depend on parameters and sizes ---------------------------------------------------------------------
 
@@ -209,8 +223,8 @@ class Unifier:
             return None
         if self.in_forward and self._conflicts(values):
             return None
-        alone = hint if len(symbols(formula)) == 1 and formula == symbol(next(iter(symbols(formula))), lower=None) else ""
-        return formula_code(formula, lambda name: self._symbol(name, alone, keyword))
+        alone = hint if _is_symbol(formula) else ""
+        return formula_code(formula, lambda name: self._symbol(name, alone, keyword), self._named)
 
     def _fits(self, formula: Dim, own: Sequence[Dim]) -> bool:
         """Whether it is the formula of the numbers in all bodies, by what each knows."""
@@ -292,6 +306,10 @@ class Unifier:
         if self.in_forward:
             self.stored.add(parameter.name)
         return Argument(parameter.name)
+
+
+def _is_symbol(formula: Dim) -> bool:
+    return len(symbols(formula)) == 1 and formula == symbol(next(iter(symbols(formula))), lower=None)
 
 
 def _common(arguments: list[dict[str, Any]]) -> dict[str, list[Any]]:

@@ -77,7 +77,7 @@ class Step(Record):
 
 
 class SizeSymbol(Record):
-    """A run-time size that is read off a tensor: `(input.shape[axis] - minus) * times // by`."""
+    """A run-time size that is read off a tensor: `(input.shape[axis] - minus) * times // by`. `given`: its name is the spec's."""
 
     name: str
     input: int
@@ -85,6 +85,7 @@ class SizeSymbol(Record):
     minus: int = 0
     times: int = 1
     by: int = 1
+    given: bool = False
 
 
 class ClassBody:

@@ -243,6 +243,11 @@ def _argument(code: Argument) -> Doc:
     return Doc(f"{factor}{code.name}{offset}")
 
 
+def _source(source: Code, within: str) -> str:
+    """A part of a formula, in brackets where it needs them."""
+    return text(source) if within == "{0}" else _bound(source, _ATOM).flat()
+
+
 def _generator(code: RepeatStar | GeneratorStar) -> Doc:
     if isinstance(code, RepeatStar):
         return doc(code.item) + Doc(Break(f"for _ in range({text(code.count)})"))
@@ -271,7 +276,7 @@ _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
     NameCode: lambda code: Doc(code.text),
     Local: lambda code: Doc(code.name),
     ClassRef: lambda code: Doc(code.cls.name),
-    SizeRef: lambda code: Doc(code.text.format(*(text(s) for s in code.sources))),
+    SizeRef: lambda code: Doc(code.text.format(*(_source(s, code.text) for s in code.sources))),
     Argument: _argument,
     CallCode: _call,
     Method: _method,
