@@ -204,8 +204,8 @@ class GraphFrame:
             self.inline_depth -= 1
 
     def add_input(self, outer: Value, name: str, borrowed: bool = False) -> Value:
-        """A further input of the graph, of the type of an outer tensor. Its known sizes are symbols of the graph. `borrowed`: it has this name
-        until the body gives it another."""
+        """A further input of the graph, of the type of an outer tensor. Its known sizes are symbols of the graph. `borrowed`: it has this
+        name until the body gives it another."""
         inner = with_named_sizes(outer, self.owner, len(self.graph.inputs), self.graph.origins)
         inner.name = name
         self.graph.inputs.append(inner)

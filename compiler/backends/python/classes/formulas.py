@@ -7,11 +7,12 @@ formula that the spec names, or that follows from one by a factor, a divisor or 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 from ....dims import Dim, SymDim, symbol, symbols, to_python
 from ....dims.division import replace_atoms
-from ....dims.polynomial import Atom, FloorQuotient, Symbol, atoms_of
+from ....dims.polynomial import Atom, FloorQuotient, Monomial, Symbol, atoms_of, of_atom
 from ..code.expressions import Code, Lit
 from ..code.tree import Argument, SizeRef
 from .sizes import spaced
@@ -47,7 +48,12 @@ def _code(formula: SymDim, code_of: CodeOf, named: Mapping[str, SymDim], *, whol
     names = sorted(symbols(formula))
     text = to_python(formula, {name: f"S{i}" for i, name in enumerate(names)})
     sources = tuple(formula_code(named[n[1:]], code_of, named) if n in used else code_of(n) for n in names)
-    return SizeRef(spaced(re.sub(r"\bS(\d+)\b", r"{\1}", text)), sources)
+    return SizeRef(_with_powers(spaced(re.sub(r"\bS(\d+)\b", r"{\1}", text))), sources)
+
+
+def _with_powers(text: str) -> str:
+    """`{0} * {0}` as `{0}**2`, except after a division."""
+    return re.sub(r"(?<!// )(\{\d+\})((?: \* \1)+)", lambda m: f"{m[1]}**{m[2].count('*') + 1}", text)
 
 
 def _shortened(formula: SymDim, named: Mapping[str, SymDim]) -> tuple[SymDim, set[str]]:
@@ -72,17 +78,39 @@ def _with(formula: SymDim, value: SymDim, name: Dim) -> Iterator[Dim]:
             yield name * number
         if formula == value // number:
             yield name // number
-    alone = _atom(value)
-    if alone is not None and any(alone in monomial for monomial in formula.terms):
-        yield replace_atoms(formula, {alone: name})
+    if formula == value * value:
+        yield name * name
+    atom, offset = _atom(value)
+    if atom is not None and any(atom in monomial for monomial in formula.terms):
+        yield replace_atoms(formula, {atom: name - offset})
+    if len(value.terms) == 1:
+        yield _divided(formula, *next(iter(value.terms.items())), name)
 
 
-def _atom(value: SymDim) -> Atom | None:
-    """The atom that a formula consists of, if it is no symbol."""
-    if len(value.terms) != 1:
-        return None
-    ((monomial, factor),) = value.terms.items()
-    return monomial[0] if factor == 1 and len(monomial) == 1 and not isinstance(monomial[0], Symbol) else None
+def _atom(value: SymDim) -> tuple[Atom | None, int]:
+    """`(a, b)` of a formula `a + b` with an atom that is no symbol."""
+    terms = dict(value.terms)
+    offset = terms.pop((), 0)
+    if len(terms) != 1:
+        return None, 0
+    ((monomial, factor),) = terms.items()
+    return (monomial[0], offset) if factor == 1 and len(monomial) == 1 and not isinstance(monomial[0], Symbol) else (None, 0)
+
+
+def _divided(formula: SymDim, divisor: Monomial, factor: int, name: Dim) -> Dim:
+    """The formula with a name for a product of several symbols, as often as it is in each of its terms."""
+    if len(divisor) < 2 or factor != 1:
+        return formula
+    total: Dim = 0
+    for monomial, number in formula.terms.items():
+        rest, part = Counter(monomial), number + (0 * name)
+        while not Counter(divisor) - rest:
+            rest -= Counter(divisor)
+            part = part * name
+        for atom in rest.elements():
+            part = part * of_atom(atom)
+        total = total + part
+    return total
 
 
 def _numbers(formula: SymDim) -> set[int]:

@@ -15,7 +15,7 @@ from typing import Any, cast
 from netc.dsl.record import replace
 
 from ....dims import Dim, SymDim, symbol, symbols
-from ....ir.graph import Graph
+from ....ir.graph import Graph, Value
 from ....ir.origins import LOST, TracedInt, has_origin, is_integer, origin_of, plain
 from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Member, SizeSymbol, Step
 from ..code.expressions import CallCode, Code, KeywordCode, Lit, Literal, Subscript, TupleCode
@@ -180,8 +180,8 @@ class Unifier:
     def _read(self, index: int, axis: int) -> SymbolRef:
         """The size of an axis of an input, read in `forward`."""
         value = self.bodies[0].graph.inputs[index]
-        given, word = spec_name(value, axis), axis_word(value.type.shape, axis)
-        if word == "length" and axis == value.type.rank - 1 and not value.spatial:
+        given, word = spec_name(value, axis) or self._given_name(value, axis), axis_word(value.type.shape, axis)
+        if axis == value.type.rank - 1 and axis > 0 and not value.spatial:
             word = "features"
         found = SizeSymbol(given or word, index, axis, given=bool(given))
         if found not in self.symbols:
@@ -215,10 +215,10 @@ class Unifier:
             return None
         own = [reduced(origin_of(v), known) for v, known in zip(values, self.facts, strict=True)]
         fitting = (f for f in map(origin_of, values) if isinstance(f, SymDim) and self._fits(f, own))
-        formula = next(fitting, None)
-        if formula is None:
+        found = next(fitting, None)
+        if found is None:
             return None
-        formula = self._settled(reduced(formula, self.shared_facts))
+        formula = self._settled(reduced(found, self.shared_facts))
         if any(name.startswith(LOST) for name in symbols(formula)):
             return None
         if self.in_forward and self._conflicts(values):
@@ -255,7 +255,8 @@ class Unifier:
             values = [home(b.graph, name).arguments[found.name] for b in self.bodies]
         key = name.rpartition(".")[0] if found.index is not None else name
         if key not in self.known:
-            wanted = found.name or hint or self._size_name(found.input, found.axis)
+            given = found.name or (self._given_name(found.input, found.axis) if found.input is not None else "")
+            wanted = given or hint or self._size_name(found.input, found.axis)
             default = plain(values[0]) if graph.kind == "model" else found.default
             named = found.input is None
             self.known[key] = ConstructorArgument(
@@ -263,6 +264,14 @@ class Unifier:
             )
         argument = self._use(self.known[key])
         return argument if found.index is None else Subscript(argument, (Lit(found.index),))
+
+    def _given_name(self, value: Value, axis: int) -> str:
+        """What the spec calls the size of an axis of an input, or nothing."""
+        if value.axes and value.axes[axis]:
+            return value.axes[axis]
+        graph = self.bodies[0].graph
+        wanted = origin_of(value.type.shape[axis])
+        return next((name for name, size in graph.sizes.items() if size == wanted), "")
 
     def _size_name(self, value: Any, axis: int) -> str:
         rank = value.type.rank
