@@ -15,7 +15,7 @@ from ..python.classes.shared import Sharing
 from ..python.classes.sizes import ForwardSizes
 from ..python.code.classes import ClassBody, Loop, Member, Step, StepInfo
 from ..python.code.expressions import CallCode, Code, Lit, Ref, SelfMember, Subscript
-from ..python.code.tree import ListComp, MemberRef, NameCode, SharedModuleArg, ValueRef, localised, rewrite
+from ..python.code.tree import ListComp, MemberRef, NameCode, SharedModuleArg, ValueRef, localised, rewrite, without_origins
 from ..python.errors import MissingEmitter
 from ..python.naming import CONTAINER_ATTRIBUTES, plain, singular
 from .construction import OperatorForms, called
@@ -80,13 +80,13 @@ class _Builder:
     def _declare(self, module: SharedModule) -> None:
         """The one member that all uses of a shared stage share, before the first member that uses it."""
         made: list[Member] = []
-        for node in self.sharing.uses(self.graph, module):
+        for node, places in self.sharing.uses(self.graph, module):
             member = self._member(node, module.label)
-            if member is not None and member not in made:
-                made.append(member)
-        if len(made) > 1:
+            if member is not None:
+                made.append(replace(member, code=localised(member.code, places)))
+        if len({without_origins(m.code) for m in made}) > 1:
             raise MissingEmitter(module.label, "it is used in ways that need different modules")
-        self.body.members += made
+        self.body.members += made[:1]
 
     def _member(self, node: Node, label: str) -> Member | None:
         construction = self._construction(node)

@@ -87,7 +87,8 @@ def _open_frame(syntax: BodySyntax, scope: Scope, session: ElaborationSession) -
     if bound is not None:
         graph.origins.update(bound.origins)
     labels = LabelAllocator(numbered=syntax.kind != "block")
-    return GraphFrame(graph, outer, labels, (syntax.use, *trace) if syntax.use else trace, session.owner(syntax.node, syntax.name))
+    owner = bound.owner if bound is not None else session.owner(syntax.node, syntax.name)
+    return GraphFrame(graph, outer, labels, (syntax.use, *trace) if syntax.use else trace, owner)
 
 
 def _add_inputs(flow: Flow, frame: GraphFrame) -> Flow:

@@ -30,20 +30,21 @@ def literal_value(expr: ast.Expr | None) -> Any:
 
 class BoundParameters(Record):
     """The parameters of a block at one of its uses: their values, the symbols of the integers among them, and what each of these is where
-    the block is used."""
+    the block is used. Symbols begin with `owner`; if it is empty, integers stay what they are."""
 
+    owner: str
     values: dict[str, Any]
     origins: dict[str, Origin]
     given: dict[str, Any]
     decisions: list[Decision]
 
     @staticmethod
-    def none() -> BoundParameters:
-        return BoundParameters({}, {}, {}, [])
+    def empty(owner: str) -> BoundParameters:
+        return BoundParameters(owner, {}, {}, {}, [])
 
-    def name(self, parameter: str, value: Any, symbol: str, default: ast.Expr | None = None) -> Any:
+    def name(self, parameter: str, value: Any, default: ast.Expr | None = None) -> Any:
         """The value as symbols of the block's own, if it is an integer or a list of them."""
-        own = named(value, symbol)
+        own = named(value, f"{self.owner}.{parameter}") if self.owner else value
         if own is value:
             return value
         items = own if isinstance(own, tuple) else (own,)
@@ -62,7 +63,7 @@ class Parameters(Part):
         `prefix`, integers become symbols that begin with it."""
         given = match_arguments(owner, parameters, node)
         self._note_keywords(parameters, node)
-        bound = BoundParameters.none()
+        bound = BoundParameters.empty(prefix)
         for parameter in parameters:
             name, written = parameter.name.name, given.get(parameter.name.name)
             with self.session.decisions.about(bound.given, bound.decisions):
@@ -72,7 +73,7 @@ class Parameters(Part):
                     value = self.interpreter.evaluate(parameter.default, inner)
                 else:
                     raise Failure(MissingArgument(owner, name, ""), node.name_span, ((parameter.span, "declared here"),))
-            bound.values[name] = bound.name(name, value, f"{prefix}.{name}", parameter.default) if prefix else value
+            bound.values[name] = bound.name(name, value, parameter.default)
             binding = inner.bind(name, bound.values[name], (written or parameter).span, parameter.name.span)
             self.session.index.bound(parameter.name, binding)
         return bound

@@ -26,13 +26,13 @@ def set_lets(
 ) -> dict[str, Origin]:
     """For a file's own statements, whose parameters are its `let`s: those that are set get their value, the others see `scope`. Gives the
     symbols of the integers among those that are set or literals."""
-    bound = BoundParameters.none()
+    bound = BoundParameters.empty(selected.name)
     lets = {s.name.name: s for s in selected.body.statements if isinstance(s, ast.Let)}
     _reject_unknown(params, list(lets), selected.span, session)
     for name, let in lets.items():
         if name in files.names and isinstance(files.names[name].value, LazyLet):
             value = params[name] if name in params else literal_value(let.value)
-            named = bound.name(name, value, f"{selected.name}.{name}")
+            named = bound.name(name, value)
             files.names[name].value = LazyLet(let, scope) if value is None else named
     return bound.origins
 
@@ -40,7 +40,7 @@ def set_lets(
 def bind_parameters(model: ast.ModelDecl, params: Mapping[str, Any], scope: Scope, span: Span, elaborator: Elaborator) -> dict[str, Origin]:
     """Binds a model's parameters in `scope`; gives the symbols of the integers among them."""
     session = elaborator.session
-    bound = BoundParameters.none()
+    bound = BoundParameters.empty(model.name.name)
     constants = [p.name.name for p in model.parameters if isinstance(p, ast.ParameterDecl)]
     _reject_unknown(params, constants, span, session)
     for parameter in model.parameters:
@@ -48,7 +48,7 @@ def bind_parameters(model: ast.ModelDecl, params: Mapping[str, Any], scope: Scop
         with session.catching(()):
             value = _value_of(model.name.name, parameter, params, scope, elaborator)
         name = parameter.name.name
-        session.index.bound(parameter.name, scope.bind(name, bound.name(name, value, f"{model.name.name}.{name}"), parameter.span))
+        session.index.bound(parameter.name, scope.bind(name, bound.name(name, value), parameter.span))
     return bound.origins
 
 

@@ -260,7 +260,7 @@ class Unifier:
             default = plain(values[0]) if graph.kind == "model" else found.default
             named = found.input is None
             self.known[key] = ConstructorArgument(
-                unique(local(wanted), self._taken()), tuple(values), named, named and default is not None, default
+                unique(local(wanted), self._taken()), tuple(values), named and default is not None, named and default is not None, default
             )
         argument = self._use(self.known[key])
         return argument if found.index is None else Subscript(argument, (Lit(found.index),))

@@ -13,7 +13,7 @@ from typing import Any
 from netc.dsl.record import Record, replace
 
 from ....dims import SymDim
-from ....ir.origins import has_origin, moved
+from ....ir.origins import has_origin, moved, plain
 from ....ops.base import strict_key
 from .expressions import Code, KeywordCode, Lit
 
@@ -181,6 +181,11 @@ def localised(code: Code, arguments: Mapping[str, Any]) -> Code:
         return Lit(moved(part.value, arguments), part.hint) if isinstance(part, Lit) and has_origin(part.value) else None
 
     return rewrite(code, change) if arguments else code
+
+
+def without_origins(code: Code) -> Code:
+    """The code with plain numbers."""
+    return rewrite(code, lambda part: Lit(plain(part.value), part.hint) if isinstance(part, Lit) and has_origin(part.value) else None)
 
 
 def parts(code: Code) -> Iterator[Code]:
