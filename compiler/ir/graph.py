@@ -208,6 +208,16 @@ def graphs(main: Graph) -> list[Graph]:
     return order
 
 
+def symbol_values(graph: Graph) -> dict[str, int]:
+    """The value of each symbol of a graph, and of the graphs around it."""
+    found: dict[str, int] = {}
+    at: Graph | None = graph
+    while at is not None:
+        found = {name: origin.value for name, origin in at.origins.items()} | found
+        at = at.around
+    return found
+
+
 def join(prefix: str, label: str) -> str:
     return f"{prefix}.{label}" if prefix and label else prefix or label
 

@@ -79,14 +79,13 @@ def traced(value: int, origin: Dim) -> int:
     if not isinstance(origin, SymDim):
         return int(value)
     if size(origin) > LARGEST:
-        origin = _lost(origin)
-    return TracedInt(value, origin)
+        origin = _lost(free_symbols(origin))
+    return TracedInt(value, origin) if isinstance(origin, SymDim) else int(value)
 
 
-def _lost(origin: SymDim) -> SymDim:
-    made = symbol(LOST + "|".join(sorted(symbols(origin))), lower=None)
-    assert isinstance(made, SymDim)
-    return made
+def _lost(names: Iterable[str]) -> Dim:
+    ordered = sorted(set(names))
+    return symbol(LOST + "|".join(ordered), lower=None) if ordered else 0
 
 
 def named(value: Any, name: str) -> Any:
@@ -142,18 +141,17 @@ def moved(value: Any, places: Mapping[str, Any]) -> Any:
 def substituted(origin: Dim, places: Mapping[str, Any]) -> Dim:
     """The formula with the formulas of the given values in place of its symbols."""
     own = symbols(origin)
-    lost = [name for name in own if name.startswith(LOST)]
-    if lost:
-        inner = {n for name in lost for n in name[len(LOST) :].split("|")} | (own - set(lost))
-        outer = frozenset().union(*(symbols(origin_of(places[n])) if n in places else frozenset((n,)) for n in inner))
-        return _lost_of(outer)
+    if is_lost(origin):
+        return _lost(n for name in free_symbols(origin) for n in (free_symbols(origin_of(places[name])) if name in places else (name,)))
     found = {name: origin_of(places[name]) for name in own if name in places}
+    if any(isinstance(value, SymDim) and is_lost(value) for value in found.values()):
+        return _lost(n for name in own for n in (free_symbols(found[name]) if name in found else (name,)))
     return substitute(origin, found) if found else origin
 
 
-def _lost_of(names: Iterable[str]) -> Dim:
-    names = sorted(names)
-    return symbol(LOST + "|".join(names), lower=None) if names else 0
+def is_lost(origin: Dim) -> bool:
+    """Whether all that is left of a formula is which symbols are in it."""
+    return any(name.startswith(LOST) for name in symbols(origin))
 
 
 def free_symbols(origin: Dim) -> frozenset[str]:
@@ -205,6 +203,9 @@ def always(made: Decision) -> bool:
         return True
     if made.op == "==":
         return False
+    one_sided = isinstance(made.left, int) or isinstance(made.right, int)
+    if one_sided and not all("[" in name for name in symbols(difference)):
+        return False  # a parameter may be 0
     return () not in difference.terms and (
         all(c > 0 for c in difference.terms.values()) or (made.op == "!=" and all(c < 0 for c in difference.terms.values()))
     )

@@ -32,12 +32,14 @@ _AUTOMATIC = re.compile(r"(repeat|each|group|sequence|)\d*")
 def classes_of(program: Program, name: str) -> list[ClassDef]:
     """All classes; `name` is the name of the main one if its graph has none."""
     pinned: list[Graph] = []
+    fixed: set[str] = set()
     while True:
-        build = _Build(program, pinned)
+        build = _Build(program, pinned, fixed)
         classes = build.run(name)
-        if not build.uncounted:
+        if not build.uncounted and build.lost <= fixed:
             return classes
         pinned += build.uncounted
+        fixed |= build.lost
 
 
 def main_name(program: Program, name: str) -> str:
@@ -46,16 +48,18 @@ def main_name(program: Program, name: str) -> str:
 
 
 class _Build:
-    def __init__(self, program: Program, pinned: list[Graph]) -> None:
-        """`pinned`: the loops whose number of iterations is no argument."""
+    def __init__(self, program: Program, pinned: list[Graph], fixed: set[str]) -> None:
+        """`pinned`: the loops whose number of iterations is no argument; `fixed`: the symbols of the model that are none."""
         self.main = program.main
         self.pinned = pinned
+        self.lost: set[str] = set()
+        """The symbols of the model that cannot be arguments."""
         self.uncounted: list[Graph] = []
         """The loops whose number of iterations should be an argument, but is written out."""
         self.order, self.layers = levels(self.main)
         self.operators = OperatorForms(program.facts)
         self.sharing = Sharing(self.order)
-        self.symbols = Symbols(self.main, self.order, pinned)
+        self.symbols = Symbols(self.main, self.order, pinned, fixed)
         self.constructions: Constructions = {}
         self.classes: dict[int, ClassDef] = {}
         """By the id of the graph."""
@@ -123,6 +127,8 @@ class _Build:
         same = [self.sharing.representative(b.graph) for b in bodies]
         unifier = Unifier(self._base(bodies[0].graph), bodies, same, self.symbols)
         cls = unifier.run()
+        if bodies[0].graph is self.main:
+            self.lost = unifier.lost
         for index, body in enumerate(bodies):
             self.classes[id(body.graph)] = cls
             code = instance(cls, index)

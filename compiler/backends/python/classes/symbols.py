@@ -19,14 +19,15 @@ Known = Mapping[str, Dim]
 
 
 class Symbols:
-    def __init__(self, main: Graph, order: Sequence[Graph], pinned: Iterable[Graph] = ()) -> None:
-        """`order`: all graphs, called ones before their callers. `pinned`: those whose number of iterations cannot vary."""
+    def __init__(self, main: Graph, order: Sequence[Graph], pinned: Iterable[Graph] = (), fixed: Iterable[str] = ()) -> None:
+        """`order`: all graphs, called ones before their callers. `pinned`: those whose number of iterations cannot vary; `fixed`: symbols of
+        the model that cannot."""
         self._main = main
         self._extra = _spread(order, pinned)
         self._free: dict[int, frozenset[str]] = {}
         self._known: dict[int, Known] = {}
         needed = (*main.decisions, *self._extra.get(id(main), ()))
-        settled = frozenset(name for made in needed for side in (made.left, made.right) for name in free_symbols(side))
+        settled = frozenset(fixed) | frozenset(name for made in needed for side in (made.left, made.right) for name in free_symbols(side))
         self._settled = {name: origin.value for name, origin in main.origins.items() if name in settled}
         self._free[id(main)] = frozenset(main.origins.keys() - settled)
         for caller in reversed(order):

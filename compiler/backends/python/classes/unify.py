@@ -16,7 +16,7 @@ from netc.dsl.record import replace
 
 from ....dims import Dim, SymDim, symbol, symbols
 from ....ir.graph import Graph, Value
-from ....ir.origins import LOST, TracedInt, has_origin, is_integer, origin_of, plain
+from ....ir.origins import TracedInt, free_symbols, has_origin, is_integer, is_lost, origin_of, plain
 from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Member, SizeSymbol, Step
 from ..code.expressions import CallCode, Code, KeywordCode, Lit, Literal, Subscript, TupleCode
 from ..code.tree import Argument, RepeatStar, SizeArg, SizeRef, StrictLiteral, SymbolRef, has_symbol, parts, zipped
@@ -52,6 +52,8 @@ class Unifier:
         self.wide_places: set[int] = set()
         """The literals that are passed as such to other classes, by identity."""
         self.symbols: list[SizeSymbol] = []
+        self.lost: set[str] = set()
+        """The symbols on which numbers depend in ways that nobody would write."""
         self.unused: set[int] = set()
         """The bodies in which the code that is being merged has no effect, whatever its literals are."""
 
@@ -218,9 +220,10 @@ class Unifier:
         found = next(fitting, None)
         if found is None:
             return None
-        formula = self._settled(reduced(found, self.shared_facts))
-        if any(name.startswith(LOST) for name in symbols(formula)):
+        if is_lost(found):
+            self.lost |= free_symbols(found) & self.free
             return None
+        formula = self._settled(reduced(found, self.shared_facts))
         if self.in_forward and self._conflicts(values):
             return None
         alone = hint if _is_symbol(formula) else ""
