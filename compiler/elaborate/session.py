@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from netc.dsl.diagnostics import CallSite, Diagnostic, Mark
 from netc.dsl.diagnostics.suggest import near
@@ -62,7 +63,7 @@ class ElaborationSession:
         self.calls = 0
         self.suggestions = 100
         self.shared_uses: list[Span] = []
-        self.shared_specs: dict[int, tuple[dict[str, object], Span]] = {}
+        self.shared_specs: dict[int, tuple[dict[str, Any], Span]] = {}
         self.depth = 0
         self.iterations = 0
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from netc.dsl.record import replace
+
 from ....dims import Dim, SymDim, substitute, symbols
 from ....dims.polynomial import Symbol, make
 from ....ir.graph import CallNode, Graph
-from ....ir.origins import Decision, Origin, free_symbols, moved_decision, origin_of
+from ....ir.origins import Decision, Origin, always, free_symbols, moved_decision, origin_of
 
 Known = Mapping[str, Dim]
 """Symbols in terms of others."""
@@ -20,14 +22,16 @@ Known = Mapping[str, Dim]
 
 class Symbols:
     def __init__(self, main: Graph, order: Sequence[Graph], pinned: Iterable[Graph] = (), fixed: Iterable[str] = ()) -> None:
-        """`order`: all graphs, called ones before their callers. `pinned`: those whose number of iterations cannot vary; `fixed`: symbols of
-        the model that cannot."""
+        """`order`: all graphs, called ones before their callers. `pinned`: those whose number of iterations cannot vary; `fixed`: symbols
+        of the model that cannot."""
         self._main = main
         self._extra = _spread(order, pinned)
         self._free: dict[int, frozenset[str]] = {}
         self._known: dict[int, Known] = {}
-        needed = (*main.decisions, *self._extra.get(id(main), ()))
-        settled = frozenset(fixed) | frozenset(name for made in needed for side in (made.left, made.right) for name in free_symbols(side))
+        needed = [*main.decisions, *self._extra.get(id(main), ())]
+        settled = _settled(needed, list(main.origins)) | frozenset(fixed)
+        lists = {origin.name for name, origin in main.origins.items() if name in settled and origin.index is not None}
+        settled |= {name for name, origin in main.origins.items() if origin.name in lists}
         self._settled = {name: origin.value for name, origin in main.origins.items() if name in settled}
         self._free[id(main)] = frozenset(main.origins.keys() - settled)
         for caller in reversed(order):
@@ -102,6 +106,17 @@ def _spread(order: Sequence[Graph], pinned: Iterable[Graph]) -> dict[int, list[D
                     if seen is not None and seen not in found.setdefault(id(caller), []):
                         found[id(caller)].append(seen)
     return found
+
+
+def _settled(decisions: Sequence[Decision], order: list[str]) -> frozenset[str]:
+    """The symbols on which the decisions depend. Of equalities that follow from others, nothing does."""
+    known = _solved(decisions, {}, order)
+    found = {n for name, value in known.items() for n in (name, *symbols(value))}
+    for made in decisions:
+        left = replace(made, left=reduced(made.left, known), right=reduced(made.right, known))
+        if not always(left):
+            found |= free_symbols(left.left) | free_symbols(left.right)
+    return frozenset(found)
 
 
 def _solved(decisions: Iterable[Decision], settled: Known, order: list[str]) -> Known:

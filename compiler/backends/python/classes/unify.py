@@ -135,6 +135,8 @@ class Unifier:
                 if id(lits[0]) in self.wide_places or WIDTH.fullmatch(hint):
                     self.wide |= {p.name for p in parts(found) if isinstance(p, Argument)}
                 return found
+            if self.bodies[0].graph.kind == "model":
+                return Lit(plain(used[0]), lits[0].hint) if not isinstance(used[0], tuple) else self._split(values, lits[0].hint)
         elif len({StrictLiteral(v) for v in used}) == 1 and not has_symbol(values[0]):
             return Lit(used[0], lits[0].hint)
         if self.in_forward and (self._conflicts(values) or any(has_symbol(v) for v in values)):
