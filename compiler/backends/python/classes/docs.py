@@ -106,6 +106,9 @@ class _Sizes:
         return f"{prefix}[{', '.join(self._axis([t.shape[i] for t in types], i, rank) for i in range(rank))}]"
 
     def _axis(self, sizes: list[Dim], axis: int, rank: int) -> str:
+        formula = self.cls.formula(sizes)
+        if formula:
+            return formula
         if all(s == sizes[0] for s in sizes) and self._is_plain(sizes[0]):
             return show(sizes[0])
         values = tuple(StrictLiteral(s) for s in sizes)

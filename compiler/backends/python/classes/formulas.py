@@ -18,7 +18,7 @@ from ..code.tree import Argument, SizeRef
 from .sizes import spaced
 
 _NAMED = "@"
-"""How the symbol that stands in for a named formula begins."""
+"""The beginning of the symbol for a named formula."""
 CodeOf = Callable[[str], Code]
 
 

@@ -60,6 +60,12 @@ class Symbols:
             self._known[id(graph)] = _solved([*graph.decisions, *self._extra.get(id(graph), ())], settled, list(graph.origins))
         return self._known[id(graph)]
 
+    def pinned(self, graph: Graph) -> frozenset[str]:
+        """The symbols in equalities that cannot be solved: a float was made of them, or they are a label."""
+        known = self.known(graph)
+        equal = (reduced(made.left - made.right, known) for made in graph.decisions if made.op == "==")
+        return frozenset().union(*(free_symbols(difference) for difference in equal))
+
 
 def origin(graph: Graph, name: str) -> Origin | None:
     """What a symbol is, in the graph or in those around it."""

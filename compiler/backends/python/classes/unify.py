@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from netc.dsl.record import replace
 
-from ....dims import Dim, SymDim, symbol, symbols
+from ....dims import Dim, SymDim, show, substitute, symbol, symbols
 from ....ir.graph import Graph, Value
 from ....ir.origins import TracedInt, free_symbols, has_origin, is_integer, is_lost, origin_of, plain
 from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Member, SizeSymbol, Step
@@ -23,7 +23,7 @@ from ..code.tree import Argument, RepeatStar, SizeArg, SizeRef, StrictLiteral, S
 from ..errors import MissingEmitter
 from ..naming import IMPORTED, local, unique
 from .formulas import formula_code
-from .literal_hints import WIDTH, Hints
+from .literal_hints import VAGUE, WIDTH, Hints
 from .sizes import axis_word, spec_name
 from .symbols import Symbols, common, home, origin, reduced
 
@@ -43,6 +43,7 @@ class Unifier:
         self.given = _common([b.graph.arguments for b in bodies])
         self.hints = Hints(bodies if len(bodies) > 1 else [])
         self.free = frozenset().union(*(known_symbols.free(b.graph) for b in bodies))
+        self.pinned = frozenset().union(*(known_symbols.pinned(b.graph) for b in bodies))
         self.facts = [known_symbols.known(b.graph) for b in bodies]
         self.shared_facts = common(self.facts)
         self.in_forward = False
@@ -81,6 +82,7 @@ class Unifier:
             body.steps.append(Step(code, step.outputs, step.traits, step.loop))
         body.passed += [(getattr(code, "hint", "") or "size", code) for code in self.passed[0][len(first.passed) :]]
         self.cls.body = body
+        self.cls.formula = self._shown
         self.cls.parameters = [self._as_called(p) for p in self._ordered()]
         self.cls.widths = {p.name for p in self.known.values() if self._is_width(p)}
 
@@ -231,6 +233,25 @@ class Unifier:
         alone = hint if _is_symbol(formula) else ""
         return formula_code(formula, lambda name: self._symbol(name, alone, keyword), self._named)
 
+    def _shown(self, values: Sequence[object]) -> str:
+        """A size as a docstring has it, by the arguments that there are."""
+        if not all(is_integer(v) for v in values) or not any(has_origin(v) for v in values):
+            return ""
+        own = [reduced(origin_of(v), known) for v, known in zip(values, self.facts, strict=True)]
+        found = next((f for f in map(origin_of, values) if isinstance(f, SymDim) and self._fits(f, own)), None)
+        formula = 0 if found is None else self._settled(reduced(found, self.shared_facts))
+        names = {name: self._argument_name(name) for name in symbols(formula)}
+        if not isinstance(formula, SymDim) or not all(names.values()):
+            return ""
+        return show(substitute(formula, {name: symbol(argument) for name, argument in names.items()}))
+
+    def _argument_name(self, name: str) -> str:
+        """The argument that a symbol is, or the item of one; empty if it is none."""
+        if name in self.known:
+            return self.known[name].name
+        whole, _, index = name.rpartition(".")
+        return f"{self.known[whole].name}[{index}]" if whole in self.known else ""
+
     def _fits(self, formula: Dim, own: Sequence[Dim]) -> bool:
         """Whether it is the formula of the numbers in all bodies, by what each knows."""
         return all(i in self.unused or reduced(formula, known) == o for i, (o, known) in enumerate(zip(own, self.facts, strict=True)))
@@ -238,7 +259,7 @@ class Unifier:
     def _settled(self, formula: Dim) -> Dim:
         """The formula without the symbols that cannot vary."""
         values = {name: set(self._values(name)) for name in symbols(formula)}
-        return reduced(formula, {n: v.pop() for n, v in values.items() if len(v) == 1 and n not in self.free})
+        return reduced(formula, {n: v.pop() for n, v in values.items() if len(v) == 1 and (n not in self.free or n in self.pinned)})
 
     def _values(self, name: str) -> list[int]:
         """The value of a symbol in each body."""
@@ -261,7 +282,7 @@ class Unifier:
         key = name.rpartition(".")[0] if found.index is not None else name
         if key not in self.known:
             given = found.name or (self._given_name(found.input, found.axis) if found.input is not None else "")
-            wanted = given or hint or self._size_name(found.input, found.axis)
+            wanted = given or self._hinted(name) or self._size_name(found.input, found.axis)
             default = plain(values[0]) if graph.kind == "model" else found.default
             named = found.input is None
             self.known[key] = ConstructorArgument(
@@ -269,6 +290,24 @@ class Unifier:
             )
         argument = self._use(self.known[key])
         return argument if found.index is None else Subscript(argument, (Lit(found.index),))
+
+    def _hinted(self, name: str) -> str:
+        """What PyTorch calls the places where the symbol is by itself: `features` for what is both `in_features` and `out_features`."""
+        hints = {h: None for h in self._places.get(name, {}) if not VAGUE.fullmatch(h)}
+        first = next(iter(hints), "")
+        direction, _, width = first.partition("_")
+        return width if direction in ("in", "out") and {f"in_{width}", f"out_{width}"} <= hints.keys() else first
+
+    @cached_property
+    def _places(self) -> dict[str, dict[str, None]]:
+        found: dict[str, dict[str, None]] = {}
+        body = self.bodies[0]
+        for code in (*body.made(), *(s.code for s in body.steps)):
+            for part in parts(code):
+                formula = reduced(origin_of(part.value), self.shared_facts) if isinstance(part, Lit) and is_integer(part.value) else 0
+                if isinstance(part, Lit) and part.hint and _is_symbol(formula):
+                    found.setdefault(next(iter(symbols(formula))), {})[part.hint] = None
+        return found
 
     def _given_name(self, value: Value, axis: int) -> str:
         """What the spec calls the size of an axis of an input, or nothing."""
