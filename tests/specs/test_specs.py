@@ -16,7 +16,7 @@ import netc
 SPECS = Path(__file__).parents[2] / "specs"
 FILES = sorted([*SPECS.glob("*.net"), *SPECS.glob("seed/*.net")])
 LIMITS = {"gpt": {"tokens": 256}}
-SLOW = {"deep_mlp": pytest.mark.slow, "gpt": pytest.mark.slow}
+SLOW = dict.fromkeys(("deep_mlp", "gpt", "unet"), pytest.mark.slow)
 
 
 @pytest.fixture(params=[pytest.param(path, id=path.stem, marks=SLOW.get(path.stem, ())) for path in FILES])
