@@ -41,6 +41,11 @@ def test_colours_only_in_a_terminal() -> None:
     assert b"\x1b[" not in subprocess.run([*NETC, *BAD], capture_output=True, check=False).stdout
 
 
+def test_the_page_of_an_operator_has_colours_in_a_terminal() -> None:
+    assert "\x1b[" in in_terminal(["ops", "dense"], NO_COLOR="")
+    assert "\x1b[" not in in_terminal(["ops", "dense"], NO_COLOR="1")
+
+
 def test_a_pipe_without_a_reader() -> None:
     process = subprocess.Popen(
         [*NETC, "compile", "-e", "input 3 -> dense 2", "--emit", "graph"], stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -36,7 +36,8 @@ class Unifier:
         self.bodies, self.same = bodies, same
         self.cls = ClassDef(base, bodies)
         self.known: dict[tuple[object, ...], ConstructorArgument] = {}
-        self.passed: list[list[Code]] = [[code for _, code in b.passed] for b in bodies]
+        self.passed: list[list[Code]] = [list(codes) for codes in zip(*([code for _, code in b.passed] for b in bodies), strict=True)]
+        """What `forward` is called with besides tensors, each with its value in every body."""
         self.given = _common([b.graph.arguments for b in bodies])
         self.hints = Hints(bodies if len(bodies) > 1 else [])
         self.in_forward = False
@@ -68,7 +69,7 @@ class Unifier:
         for i, step in enumerate(first.steps):
             code = self._merge([b.steps[i].code for b in self.bodies])
             body.steps.append(Step(code, step.outputs, step.traits, step.loop))
-        body.passed += [(getattr(code, "hint", "") or "size", code) for code in self.passed[0][len(first.passed) :]]
+        body.passed += [(getattr(code, "hint", "") or "size", code) for code, *_ in self.passed[len(first.passed) :]]
         self.cls.body = body
         self.cls.parameters = [self._as_called(p) for p in self.known.values()]
         self.cls.widths = {p.name for p in self.known.values() if self.hints.is_width(p.values)}
@@ -151,12 +152,9 @@ class Unifier:
         return None
 
     def _as_forward_argument(self, lits: list[Lit]) -> Code:
-        for index in range(len(self.passed[0])):
-            if [p[index] for p in self.passed] == lits:
-                return SizeArg(index)
-        for passed, lit in zip(self.passed, lits, strict=True):
-            passed.append(lit)
-        return SizeArg(len(self.passed[0]) - 1)
+        if lits not in self.passed:
+            self.passed.append([*lits])
+        return SizeArg(self.passed.index([*lits]))
 
     # --- arguments -------------------------------------------------------------------------------------------------------
 
