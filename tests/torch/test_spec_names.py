@@ -37,7 +37,8 @@ SAMPLES = {
     ),
     "what is left of the input is not its name": (
         "Residual",
-        "block residual(width) { main = in -> dense width as fc; skip = in -> if in.features != width { dense width as down }; main + skip };"
+        "block residual(width) { main = in -> dense width as fc; "
+        "skip = in -> if in.features != width { dense width as down }; main + skip };"
         "input 4 -> residual 4 as block",
         """
         def forward(self, x: Tensor) -> Tensor:

@@ -133,7 +133,8 @@ class _Build:
             self.classes[id(body.graph)] = cls
             code = instance(cls, index)
             kind: Literal["class", "sequential"] = "class" if body.chain is None else "sequential"
-            self.constructions[id(body.graph)] = Construction(kind, code, body.keyed, body.listed, passed=tuple(unifier.passed[index]))
+            passed = tuple(values[index] for values in unifier.passed)
+            self.constructions[id(body.graph)] = Construction(kind, code, body.keyed, body.listed, passed=passed)
 
     def _base(self, graph: Graph) -> str:
         """The name that the class should have."""

@@ -39,7 +39,8 @@ class Unifier:
         self.bodies, self.same = bodies, same
         self.cls = ClassDef(base, bodies)
         self.known: dict[object, ConstructorArgument] = {}
-        self.passed: list[list[Code]] = [[code for _, code in b.passed] for b in bodies]
+        self.passed: list[list[Code]] = [list(codes) for codes in zip(*([code for _, code in b.passed] for b in bodies), strict=True)]
+        """What `forward` is called with besides tensors, each with its value in every body."""
         self.given = _common([b.graph.arguments for b in bodies])
         self.hints = Hints(bodies if len(bodies) > 1 else [])
         self.free = frozenset().union(*(known_symbols.free(b.graph) for b in bodies))
@@ -80,7 +81,7 @@ class Unifier:
         for i, step in enumerate(first.steps):
             code = self._merge([b.steps[i].code for b in self.bodies])
             body.steps.append(Step(code, step.outputs, step.traits, step.loop))
-        body.passed += [(getattr(code, "hint", "") or "size", code) for code in self.passed[0][len(first.passed) :]]
+        body.passed += [(getattr(code, "hint", "") or "size", code) for code, *_ in self.passed[len(first.passed) :]]
         self.cls.body = body
         self.cls.formula = self._shown
         self.cls.parameters = [self._as_called(p) for p in self._ordered()]
@@ -195,12 +196,9 @@ class Unifier:
         return SymbolRef(self.symbols.index(found))
 
     def _as_forward_argument(self, lits: list[Lit]) -> Code:
-        for index in range(len(self.passed[0])):
-            if [p[index] for p in self.passed] == lits:
-                return SizeArg(index)
-        for passed, lit in zip(self.passed, lits, strict=True):
-            passed.append(lit)
-        return SizeArg(len(self.passed[0]) - 1)
+        if lits not in self.passed:
+            self.passed.append([*lits])
+        return SizeArg(self.passed.index([*lits]))
 
     @cached_property
     def _named(self) -> dict[str, SymDim]:
