@@ -136,7 +136,8 @@ class Unifier:
             found = self._formula(values, hint, keyword)
             if found is not None:
                 if id(lits[0]) in self.wide_places or WIDTH.fullmatch(hint):
-                    self.wide |= {p.name for p in parts(found) if isinstance(p, Argument)}
+                    names = {p.name for p in parts(found) if isinstance(p, Argument)}
+                    self.wide |= names if len(names) == 1 else set()
                 return found
             if self.bodies[0].graph.kind == "model":
                 return Lit(plain(used[0]), lits[0].hint) if not isinstance(used[0], tuple) else self._split(values, lits[0].hint)
