@@ -40,7 +40,7 @@ class Unifier:
         self.cls = ClassDef(base, bodies)
         self.known: dict[object, ConstructorArgument] = {}
         self.passed: list[list[Code]] = [list(codes) for codes in zip(*([code for _, code in b.passed] for b in bodies), strict=True)]
-        """What `forward` is called with besides tensors, each with its value in every body."""
+        """What `forward` is called with in addition to tensors, each with its value in every body."""
         self.given = _common([b.graph.arguments for b in bodies])
         self.hints = Hints(bodies if len(bodies) > 1 else [])
         self.free = frozenset().union(*(known_symbols.free(b.graph) for b in bodies))
