@@ -16,24 +16,27 @@ from typing import Any, Literal
 
 from netc.dsl.source import Span
 
-from ..dims import Condition, Dim, Facts
+from ..dims import Condition, Dim, Facts, SymDim
 from ..ops.base import Operator, ParameterSpec
+from .origins import Decision, Origin
 from .types import TensorType
 
 
 class Value:
     """A tensor within one graph. `name` is what the spec calls it, empty if it has no name; `span` is where it was made.
 
-    `spatial` holds for what comes out of a convolution or pooling with its axes as they were: channels first, then space.
+    `spatial` holds for what comes out of a convolution or pooling with its axes as they were: channels first, then space. `axes` are the
+    names that a pattern such as `[N, rows, _, C]` gives to the sizes of a declared tensor, empty where it gives none.
     """
 
-    __slots__ = ("name", "span", "spatial", "type")
+    __slots__ = ("axes", "name", "span", "spatial", "type")
 
     def __init__(self, type: TensorType, span: Span, name: str = "", spatial: bool = False) -> None:
         self.type = type
         self.span = span
         self.name = name
         self.spatial = spatial
+        self.axes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<{self.name or 'value'}: {self.type}>"
@@ -93,9 +96,10 @@ class Tie:
 
 
 class CallNode:
-    """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`."""
+    """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`; `arguments` has, for each symbol of
+    `graph.origins`, the integer that it is here, which may be traced to the symbols of the calling graph."""
 
-    __slots__ = ("graph", "inputs", "label", "modules", "outputs", "shared", "span")
+    __slots__ = ("arguments", "graph", "inputs", "label", "modules", "outputs", "shared", "span")
 
     def __init__(
         self,
@@ -106,6 +110,7 @@ class CallNode:
         span: Span,
         modules: tuple[SharedModule, ...] = (),
         shared: SharedModule | None = None,
+        arguments: Mapping[str, int] | None = None,
     ) -> None:
         self.graph = graph
         self.inputs = inputs
@@ -114,6 +119,7 @@ class CallNode:
         self.span = span
         self.modules = modules
         self.shared = shared
+        self.arguments = arguments or {}
 
 
 Node = OpNode | CallNode
@@ -126,7 +132,11 @@ class Graph:
     `kind` is `model`, `block`, `sequence` (members are numbered from 0, an `nn.Sequential` when it is a chain) or `branches` (an
     `each`: one call or operator a branch on the same input). `arguments` are the compile-time arguments of a block or model.
     `modules` are the shared stages that are used inside and declared outside. `captures` counts the trailing inputs that are tensors of
-    the surrounding body rather than inputs of its own.
+    the surrounding body rather than inputs of its own. `sizes` are the names that the body uses for sizes: those known at run time, and
+    the formulas of integers. `origins` are the symbols to which the integers in it are traced: its block's parameters and the sizes of
+    its inputs; others belong to the graphs around it. `decisions` are what it depends on in addition: it would be another graph if one
+    did not hold. `count` is the number of iterations of a `repeat` over a number, if all but the first are alike. `around` is the graph
+    in which it was elaborated first, whose symbols it may have too.
     """
 
     def __init__(self, name: str, kind: Kind, span: Span, arguments: dict[str, Any] | None = None) -> None:
@@ -141,6 +151,11 @@ class Graph:
         self.modules: list[SharedModule] = []
         self.declares: list[SharedModule] = []
         self.captures = 0
+        self.origins: dict[str, Origin] = {}
+        self.decisions: list[Decision] = []
+        self.count: int | None = None
+        self.around: Graph | None = None
+        self.sizes: dict[str, SymDim] = {}
         self.size = 0
         """Operators inside, those of called graphs counted at each call."""
 
@@ -191,6 +206,16 @@ def graphs(main: Graph) -> list[Graph]:
                 seen.add(id(node.graph))
                 stack.append((node.graph, False))
     return order
+
+
+def symbol_values(graph: Graph) -> dict[str, int]:
+    """The value of each symbol of a graph, and of the graphs around it."""
+    found: dict[str, int] = {}
+    at: Graph | None = graph
+    while at is not None:
+        found = {name: origin.value for name, origin in at.origins.items()} | found
+        at = at.around
+    return found
 
 
 def join(prefix: str, label: str) -> str:

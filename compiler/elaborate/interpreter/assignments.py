@@ -40,8 +40,7 @@ class Assignments(Part):
         names = tuple(t.name for t in node.targets)
         if not node.unpack:
             kept = main_result(flow)
-            if isinstance(kept, Value) and not kept.name:
-                kept.name = first
+            _name(first, kept, node, scope)
             self._bind_all(node, (kept,), scope)
             return BodyResult(kept, names)
         parts = self.recover(scope, _unpack, node, flow)
@@ -50,8 +49,7 @@ class Assignments(Part):
             return BodyResult(parts, names)
         values = _distribute(node, parts.values)
         for value, name in zip(values, names, strict=True):
-            if isinstance(value, Value) and not value.name and name != "_":
-                value.name = name
+            _name(name, value, node, scope)
         self._bind_all(node, values, scope)
         return BodyResult(parts, tuple(n for n, v in zip(names, values, strict=True) for _ in tensors(v) or ()))
 
@@ -81,6 +79,12 @@ class Assignments(Part):
             marks = ((declared, "declared here"),) if declared is not None else ()
             raise Failure(ReservedName(name.name, "it is a dimension"), name.span, marks)
         bind(name, value, scope, self.session.index)
+
+
+def _name(name: str, value: Flow, node: ast.Assign, scope: Scope) -> None:
+    """Names a tensor. The input of a body is called what `name = in` says, not what `skip = in -> if downsample { ... }` leaves of it."""
+    if scope.frame is not None and isinstance(value, Value) and name != "_" and not (node.value.stages and value.name):
+        scope.frame.name_tensor(name, value)
 
 
 def bind(name: ast.Name, value: Entity, scope: Scope, index: Recorder) -> None:

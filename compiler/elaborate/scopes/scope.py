@@ -17,8 +17,10 @@ from netc.dsl.diagnostics import CallSite
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
+from ...dims import SymDim
 from ...errors.names import BoundTwice
 from ...ir.graph import Graph, SharedModule, Value
+from ...ir.origins import Origin, TracedInt, has_origin, named, origin_key, origin_of
 from ...ops.base import strict_key
 from .failures import Failure
 from .labels import LabelAllocator
@@ -153,8 +155,12 @@ class Scope:
 class GraphFrame:
     """One graph under construction, and the chain of uses that led to it."""
 
-    def __init__(self, graph: Graph, parent: GraphFrame | None, labels: LabelAllocator, trace: tuple[CallSite, ...]) -> None:
+    def __init__(
+        self, graph: Graph, parent: GraphFrame | None, labels: LabelAllocator, trace: tuple[CallSite, ...], owner: str = ""
+    ) -> None:
+        """`owner`: the beginning of the symbols that the graph has for the sizes of its inputs."""
         self.graph = graph
+        self.owner = owner
         self.parent = parent
         self.labels = labels
         self.trace = trace
@@ -165,6 +171,8 @@ class GraphFrame:
         self.inline_depth = 0
         """The number of nested loops and blocks being elaborated whose stages go into this graph."""
         self._captured: dict[str, Entity] = {}
+        self._borrowed: set[int] = set()
+        """The inputs, by identity, that have the name of a tensor outside until the body gives them one."""
 
     def capture(self, name: str, value: Entity) -> Entity:
         """What an outer `name` is within this frame."""
@@ -174,9 +182,10 @@ class GraphFrame:
         return self._captured[name]
 
     def _inner(self, name: str, value: Entity) -> Entity:
+        self.name_size(name, value)
         if isinstance(value, Value):
             self.graph.captures += 1
-            return self.add_input(value, value.name or name)
+            return self.add_input(value, value.name if name == "in" else name)
         if isinstance(value, TensorTuple):
             self.graph.captures += len(value.values)
             return TensorTuple(tuple(self.add_input(v, v.name) for v in value.values))
@@ -194,12 +203,41 @@ class GraphFrame:
         finally:
             self.inline_depth -= 1
 
-    def add_input(self, outer: Value, name: str) -> Value:
-        """A further input of the graph, of the type of an outer tensor."""
-        inner = Value(outer.type, outer.span, name)
-        inner.spatial = outer.spatial
+    def add_input(self, outer: Value, name: str, borrowed: bool = False) -> Value:
+        """A further input of the graph, of the type of an outer tensor. Its known sizes are symbols of the graph. `borrowed`: it has this
+        name until the body gives it another."""
+        inner = with_named_sizes(outer, self.owner, len(self.graph.inputs), self.graph.origins)
+        inner.name = name
         self.graph.inputs.append(inner)
+        if borrowed:
+            self._borrowed.add(id(inner))
         return inner
+
+    def name_tensor(self, name: str, value: Value, axes: tuple[str, ...] = ()) -> None:
+        """The body calls a tensor `name`, with these names of its axes: it gets them unless it has a name."""
+        if not value.name or id(value) in self._borrowed:
+            value.name, value.axes = name, axes
+            self._borrowed.discard(id(value))
+
+    def name_size(self, name: str, value: Entity) -> None:
+        """The body uses `name` for the value: a size known only at run time is called so, and a formula over the graph's symbols."""
+        size = origin_of(value)
+        if isinstance(size, SymDim):
+            self.graph.sizes.setdefault(name, size)
+
+
+def with_named_sizes(outer: Value, owner: str, position: int, origins: dict[str, Origin]) -> Value:
+    """The input number `position` of a graph: the outer tensor, with a symbol for each of its sizes that is known. A size of 1 has one only
+    if it could be another: axes of 1 broadcast."""
+    inner = Value(outer.type, outer.span, outer.name, outer.spatial)
+    shape = list(outer.type.shape)
+    for axis, size in enumerate(shape):
+        if isinstance(size, TracedInt) or (isinstance(size, int) and size != 1):
+            name = f"{owner}[{position}].{axis}"
+            shape[axis] = named(size, name)
+            origins[name] = Origin("", int(size), None, None, inner, axis)
+    inner.type = outer.type.with_shape(tuple(shape))
+    return inner
 
 
 def trace_of(scope: Scope) -> tuple[CallSite, ...]:
@@ -229,9 +267,10 @@ def token(value: Entity) -> object:
     if isinstance(value, StageClosure):
         keywords = [(k.name, k.value.value if isinstance(k.value, ConstExpr) else k.value) for k in value.keywords]
         activation = value.activation and value.activation.op
-        return ("closure", token(value.stage), strict_key((*(k.value for k in value.positional), *keywords, activation)))
+        given = (*(k.value for k in value.positional), *keywords, activation)
+        return ("closure", token(value.stage), strict_key(given), origin_key(given))
     if isinstance(value, Unknown):
         return UNKNOWN
     if isinstance(value, (int, float, str, tuple)):
-        return strict_key(value)
+        return (strict_key(value), origin_key(value)) if has_origin(value) else strict_key(value)
     return value

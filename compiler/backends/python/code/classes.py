@@ -8,6 +8,7 @@ become: one body with `Argument`s where they differed, and for every graph the v
 from __future__ import annotations
 
 import typing
+from collections.abc import Callable, Sequence
 
 from netc.dsl.record import Record
 
@@ -77,7 +78,7 @@ class Step(Record):
 
 
 class SizeSymbol(Record):
-    """A run-time size that is read off a tensor: `(input.shape[axis] - minus) * times // by`."""
+    """A run-time size that is read off a tensor: `(input.shape[axis] - minus) * times // by`. `given`: its name is the spec's."""
 
     name: str
     input: int
@@ -85,6 +86,7 @@ class SizeSymbol(Record):
     minus: int = 0
     times: int = 1
     by: int = 1
+    given: bool = False
 
 
 class ClassBody:
@@ -147,6 +149,8 @@ class ClassDef:
         self.graphs = [b.graph for b in bodies]
         self.body = bodies[0]
         self.parameters: list[ConstructorArgument] = []
+        self.formula: Callable[[Sequence[object]], str] = lambda values: ""
+        """The text of a size, given its values in all graphs, in terms of the parameters; empty if it is none of them."""
         self.widths: set[str] = set()
         """The parameters that are numbers of channels or features."""
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from netc.dsl.record import replace
+
 from ..code.classes import ClassBody, Loop, Step
 from ..code.expressions import CallCode, Code, Device, NestedResults, TupleCode
 from ..code.tree import Argument, ListComp, MemberRef, NameCode, SharedModuleArg, SizeArg, SizeRef, SymbolRef, ValueRef, rewrite
@@ -56,7 +58,7 @@ class _Forward:
             if self.uses.alive[index] and not self.nested[index]:
                 self._write(step, index)
         body = [line for group in _rolled(self.groups) for line in group]
-        return [*self.signature.lines(), *prelude(self.body, self.signature), *body]
+        return [*self.signature.lines(), *prelude(self.body, self.signature, self._formula), *body]
 
     # --- statements --------------------------------------------------------------------------------------------------------
 
@@ -139,8 +141,10 @@ class _Forward:
                 return NameCode(self.accessed(part))
             case Argument(name, factor, offset):
                 return Argument(f"self.{self.attributes[name]}", factor, offset)
-            case SizeRef(words, sources):
-                return SizeRef(words.format(*(self._source(s) for s in sources)), ())
+            case SizeRef() if part in self.signature.computed:
+                return NameCode(self.signature.computed[part])
+            case SymbolRef(index):
+                return NameCode(self.signature.symbols[index])
             case SharedModuleArg(index):
                 return NameCode(self.signature.shared_labels[index])
             case SizeArg(index):
@@ -151,11 +155,8 @@ class _Forward:
                 return self._gathered(element, variable, iterable)
         return None
 
-    def _source(self, source: Code) -> str:
-        if isinstance(source, SymbolRef):
-            return self.signature.symbols[source.index]
-        assert isinstance(source, SizeArg)
-        return self.signature.passed[source.index]
+    def _formula(self, size: SizeRef) -> str:
+        return text(replace(size, sources=tuple(self._resolved(s) for s in size.sources)))
 
     def _tensor(self, index: int) -> Code:
         maker = self.maker.get(index)
