@@ -52,13 +52,14 @@ def test_constants_are_called_as_in_the_spec() -> None:
 
 def test_helpers() -> None:
     assert [camel(n) for n in ("basic_block", "resnet18", "3d-net", "", "_")] == ["BasicBlock", "Resnet18", "Net3dNet", "Block", "Block"]
-    assert [local(n) for n in ("in", "input", "lambda", "print", "self", "F", "main")] == [
+    assert [local(n) for n in ("in", "input", "lambda", "print", "self", "F", "math", "main")] == [
         "x",
         "x",
         "lambda_",
         "print_",
         "self_",
         "F_",
+        "math_",
         "main",
     ]
     assert [singular(n) for n in ("layers", "branches", "boxes", "entries", "pass", "h", "encoder")] == [

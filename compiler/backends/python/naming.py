@@ -14,7 +14,7 @@ from keyword import iskeyword, issoftkeyword
 
 UNNAMED = frozenset({"", "in", "input"})
 """Names of tensors that the spec does not name."""
-IMPORTED = frozenset({"torch", "nn", "F", "Tensor", "OrderedDict", "self"})
+IMPORTED = frozenset({"math", "torch", "nn", "F", "Tensor", "OrderedDict", "self"})
 _BUILTINS = frozenset(dir(builtins))
 
 _OF_MODULES = """

@@ -24,6 +24,7 @@ from .bodies import body_of
 from .construction import OperatorForms
 from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, container
 from .modules.lifting import lift_functions
+from .modules.probabilities import mark_probabilities
 
 _AUTOMATIC = re.compile(r"(repeat|each|group|sequence|)\d*")
 
@@ -58,6 +59,7 @@ class _Build:
         found = list({id(c): c for g in self.order if (c := self.classes.get(id(g))) is not None}.values())
         found = [*_used(alone, found), *found]
         found = [*(c for c in found if c is not main), main]
+        mark_probabilities(found)
         main.base = camel(self.main.name or name)
         classnames.name(found, main, self._labels)
         return found

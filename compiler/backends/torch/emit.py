@@ -68,10 +68,13 @@ def _base(body: ClassBody) -> str:
 
 
 def _imports(text: str) -> list[str]:
+    standard = ["import math"] if re.search(r"\bmath\.", text) else []
+    if "OrderedDict(" in text:
+        standard.append("from collections import OrderedDict")
     lines = []
     if re.search(r"\btorch\.", text):
         lines.append("import torch")
     if re.search(r"\bF\.", text):
         lines.append("import torch.nn.functional as F")
     lines.append("from torch import Tensor, nn")
-    return ["from collections import OrderedDict", "", *lines] if "OrderedDict(" in text else lines
+    return [*standard, "", *lines] if standard else lines

@@ -34,6 +34,10 @@ class Lit(Code):
         return hash((strict_key(self.value), self.hint))
 
 
+class Probability(Lit):
+    """A probability. It is written without the rounding errors of what computed it, which no draw distinguishes."""
+
+
 class Ref(Code):
     """The input number `index` of the node."""
 
