@@ -17,12 +17,14 @@ from ..python.classes.shared import Sharing, levels
 from ..python.classes.unify import Unifier, instance
 from ..python.code.classes import ClassBody, ClassDef, ClassRef
 from ..python.code.expressions import CallCode
+from ..python.code.simplify import simplified
 from ..python.code.tree import parts
 from ..python.errors import MissingEmitter
 from ..python.naming import camel, singular, unique
 from .bodies import body_of
 from .construction import OperatorForms
 from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, container
+from .modules.idle import drop_idle
 from .modules.lifting import lift_functions
 from .modules.probabilities import mark_probabilities
 
@@ -111,6 +113,8 @@ class _Build:
         same = [self.sharing.representative(b.graph) for b in bodies]
         unifier = Unifier(self._base(bodies[0].graph), bodies, same)
         cls = unifier.run()
+        cls.body.rewrite(simplified)
+        drop_idle(cls.body)
         for index, body in enumerate(bodies):
             self.classes[id(body.graph)] = cls
             code = instance(cls, index)
