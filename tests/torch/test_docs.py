@@ -60,6 +60,28 @@ def test_remarks(text: str, remark: str) -> None:
     netc.compile(text).module()
 
 
+@pytest.mark.parametrize(
+    ("comment", "remark"),
+    [
+        ("Doubles the input, with `k`.", ""),
+        ("Doubles the input; `k` is unused.", "Doubles the input."),
+        ("Doubles the input; `w` is the width; `k` is unused; it is fast.", "Doubles the input; `w` is the width; it is fast."),
+        ("Of width `w`. With `k`, slower. Fast.", "Of width `w`. Fast."),
+        ("Fast. With `k`, slower. They say. Indeed.", "Fast. Indeed."),
+        ("The code `2 * k` is code. The word k is a word.", "The word k is a word."),
+        ("Input [N, D]; output [N, w].", ""),
+        ("Input [N, D]; output [N, w]: doubles the input.", "Doubles the input."),
+        ("Doubles the input; output float32 [N, w].", "Doubles the input."),
+        ("Input and output [..., D]: fast. Output [N].", "Fast."),
+        ("A list [1, 2] of `x`, as in [3]; no `other`.", "A list [1, 2] of `x`, as in [3]; no `other`."),
+    ],
+)
+def test_a_remark_speaks_of_what_the_class_has(comment: str, remark: str) -> None:
+    """`w` differs between the uses, `k` does not."""
+    text = f"let n = 1\n# {comment}\nblock b(w, k) {{ dense w -> relu -> dense k }}\ninput 3 -> b 4 3 -> b 5 3"
+    assert docs(text)["B"].rpartition("\n\n")[0] == remark
+
+
 def test_long_remarks_are_wrapped() -> None:
     text = f"let k = 1\n# {'some words ' * 30}\nblock b {{ dense 3 -> relu -> dense 3 }}\ninput 3 -> b -> relu"
     assert max(map(len, netc.compile(text).source().splitlines())) <= 100

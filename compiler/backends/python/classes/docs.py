@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from textwrap import wrap
 
 from ....dims import Dim, SymDim, show, symbols
-from ....ir.graph import Graph
 from ....ir.types import FLOAT32, TensorType
 from ..code.classes import ClassDef
 from ..code.tree import StrictLiteral
 from ..naming import unique
 from ..printing.layout import STEP, WIDTH
+from .remarks import remark
 
 FACTORS = (2, 3, 4, 8, 16)
 """The factors that are tried between symbolic sizes."""
@@ -34,36 +34,17 @@ def docstring(cls: ClassDef, inputs: Sequence[str]) -> list[str]:
         name = graphs[0].output_names[i] if len(graphs[0].outputs) > 1 and i < len(graphs[0].output_names) else ""
         found = namer.type([g.outputs[i].type for g in graphs])
         gives.append(f"{name}: {found}" if name else found)
-    remark = _remark(graphs[0])
-    return _laid_out(remark, ", ".join(takes) or "nothing", f"-> {', '.join(gives)}.")
+    above = remark(graphs[0], {p.name for p in cls.parameters})
+    return _laid_out(above, ", ".join(takes) or "nothing", f"-> {', '.join(gives)}.")
 
 
-def _remark(graph: Graph) -> str:
-    """The comment right above a block, as the text of a docstring. The comment at the start of a file is about the file."""
-    before = graph.span.file.text[: graph.span.start]
-    if graph.kind != "block" or not graph.span.text.startswith("block") or not before.endswith("\n"):
-        return ""
-    lines: list[str] = []
-    end = len(before) - 1
-    while end > 0:
-        start = before.rfind("\n", 0, end) + 1
-        line = before[start:end].strip()
-        if not line.startswith("#"):
-            break
-        if start == 0:
-            return ""
-        lines.insert(0, line.lstrip("#").strip())
-        end = start - 1
-    return re.sub(r'^"|"""|\\', lambda found: re.sub(r'(["\\])', r"\\\1", found.group()), " ".join(lines))
-
-
-def _laid_out(remark: str, takes: str, gives: str) -> list[str]:
-    """On one line, or the inputs on the first and the outputs on the next; a remark is a paragraph of its own, above."""
+def _laid_out(above: str, takes: str, gives: str) -> list[str]:
+    """On one line, or the inputs on the first and the outputs on the next; the comment is a paragraph of its own, above."""
     line = f'{STEP}"""{takes} {gives}"""'
-    if not remark and len(line) <= WIDTH:
+    if not above and len(line) <= WIDTH:
         return [line]
     shapes = [f"{takes} {gives}"] if len(STEP + takes + gives) < WIDTH else [piece for words in (takes, gives) for piece in _filled(words)]
-    words = [*wrap(remark, WIDTH - len(STEP) - 3), ""] if remark else []
+    words = [*wrap(above, WIDTH - len(STEP) - 3), ""] if above else []
     first, *rest = (*words, *shapes)
     return [f'{STEP}"""{first}', *(f"{STEP}{line}" if line else "" for line in rest), f'{STEP}"""']
 
