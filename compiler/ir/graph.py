@@ -24,16 +24,18 @@ from .types import TensorType
 class Value:
     """A tensor within one graph. `name` is what the spec calls it, empty if it has no name; `span` is where it was made.
 
-    `spatial` holds for what comes out of a convolution or pooling with its axes as they were: channels first, then space.
+    `spatial` holds for what comes out of a convolution or pooling with its axes as they were: channels first, then space. `axes` are the
+    names that the pattern of a block gives the axes, empty where it gives none.
     """
 
-    __slots__ = ("name", "span", "spatial", "type")
+    __slots__ = ("axes", "name", "span", "spatial", "type")
 
     def __init__(self, type: TensorType, span: Span, name: str = "", spatial: bool = False) -> None:
         self.type = type
         self.span = span
         self.name = name
         self.spatial = spatial
+        self.axes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<{self.name or 'value'}: {self.type}>"

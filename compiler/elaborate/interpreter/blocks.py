@@ -21,7 +21,7 @@ from .base import Interpreter, Part
 from .bodies import BodySyntax, elaborate_body
 from .calls import emit_call, emit_inline
 from .parameters import Parameters
-from .patterns import Patterns
+from .patterns import Patterns, axis_names
 from .stage_labels import StageLabels, is_inline
 
 Definition = ast.Block | ast.ModelDecl
@@ -57,7 +57,7 @@ class Blocks(Part):
         for index, parameter in enumerate(declared):
             name, value = parameter.name.name, values[index] if values is not None else UNKNOWN
             if rename and isinstance(value, Value):
-                value.name = name
+                value.name, value.axes = name, axis_names(parameter, value.type.rank)
             self.session.index.bound(parameter.name, inner.bind(name, value, parameter.span))
         if declared and values is not None:
             inner.bind("in", inner.names[declared[0].name.name].value)

@@ -66,6 +66,15 @@ class Patterns(Part):
         return stated
 
 
+def axis_names(parameter: ast.TensorParameter, rank: int) -> tuple[str, ...]:
+    """The names that a pattern gives the axes of a tensor; empty for those that it gives none."""
+    names = [item.name if isinstance(item, ast.Name) else "" for item in parameter.pattern]
+    if "..." in names:
+        at = names.index("...")
+        names[at : at + 1] = [""] * (rank - len(names) + 1)
+    return tuple("" if name == "_" else name for name in names)
+
+
 class _Tensor:
     """One declared tensor and its actual value, for messages."""
 
