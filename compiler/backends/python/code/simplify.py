@@ -36,7 +36,7 @@ def _simpler(part: Code) -> Code | None:
     opposite = _opposite(right) if free != "none" and part.op in OPPOSITE else None
     if opposite is not None:
         return Infix(OPPOSITE[part.op], left, rewrite(opposite, _simpler), free)
-    return Infix(part.op, left, right, free)
+    return part if left is part.left and right is part.right else Infix(part.op, left, right, free)
 
 
 def _is_neutral(code: Code, op: str) -> bool:
