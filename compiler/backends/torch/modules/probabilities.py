@@ -26,7 +26,7 @@ class _Probabilities:
 
     def change(self, part: Code) -> Code | None:
         match part:
-            case CallCode(str() as function, args, kwargs) if "dropout" in function.lower():
+            case CallCode(str() as function, args, kwargs) if "drop" in function.lower():
                 return CallCode(function, tuple(map(self._probability, args)), kwargs)
             case CallCode(ClassRef(cls), args, kwargs) if wanted := self.classes.get(id(cls)):
                 names = [p.name for p in cls.parameters if not p.keyword]
