@@ -25,10 +25,11 @@ class Value:
     """A tensor within one graph. `name` is what the spec calls it, empty if it has no name; `span` is where it was made.
 
     `spatial` holds for what comes out of a convolution or pooling with its axes as they were: channels first, then space. `axes` are the
-    names that a pattern such as `[N, rows, _, C]` gives to the sizes of a declared tensor, empty where it gives none.
+    names that a pattern such as `[N, rows, _, C]` gives to the sizes of a declared tensor, empty where it gives none. `borrowed`: an input
+    whose name is that of a tensor outside, since the body gives it none.
     """
 
-    __slots__ = ("axes", "name", "span", "spatial", "type")
+    __slots__ = ("axes", "borrowed", "name", "span", "spatial", "type")
 
     def __init__(self, type: TensorType, span: Span, name: str = "", spatial: bool = False) -> None:
         self.type = type
@@ -36,6 +37,7 @@ class Value:
         self.name = name
         self.spatial = spatial
         self.axes: tuple[str, ...] = ()
+        self.borrowed = False
 
     def __repr__(self) -> str:
         return f"<{self.name or 'value'}: {self.type}>"

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from netc.dsl.record import replace
+from netc.dsl.record import Record, replace
 
-from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
+from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule, Value
 from ..python.classes.shared import Sharing
 from ..python.classes.sizes import ForwardSizes
 from ..python.code.classes import ClassBody, Loop, Member, Step, StepInfo
 from ..python.code.expressions import CallCode, Code, Lit, Ref, SelfMember, Subscript
 from ..python.code.tree import ListComp, MemberRef, NameCode, SharedModuleArg, ValueRef, rewrite
 from ..python.errors import MissingEmitter
+from ..python.forward.roles import Roles, name_of
 from ..python.naming import CONTAINER_ATTRIBUTES, plain, singular
 from .construction import OperatorForms, called
 from .modules.containers import ELEMENT, Construction, Constructions
@@ -24,14 +25,25 @@ from .modules.nested_labels import nest_labels
 from .modules.tie import tied
 
 
-def body_of(graph: Graph, constructions: Constructions, operators: OperatorForms, sharing: Sharing, *, passing: bool = False) -> ClassBody:
+class Context(Record):
+    """What the bodies of a program share."""
+
+    constructions: Constructions
+    operators: OperatorForms
+    sharing: Sharing
+    roles: Roles
+
+
+def body_of(graph: Graph, context: Context, *, passing: bool = False) -> ClassBody:
     """The body of a graph that becomes a class. `passing`: sizes that differ stay literals, which then become arguments of `forward`."""
-    return _Builder(graph, constructions, operators, sharing, passing).run()
+    return _Builder(graph, context, passing).run()
 
 
 class _Builder:
-    def __init__(self, graph: Graph, constructions: Constructions, operators: OperatorForms, sharing: Sharing, passing: bool) -> None:
-        self.graph, self.constructions, self.operators, self.sharing, self.passing = graph, constructions, operators, sharing, passing
+    def __init__(self, graph: Graph, context: Context, passing: bool) -> None:
+        self.graph, self.passing = graph, passing
+        self.constructions, self.operators, self.sharing = context.constructions, context.operators, context.sharing
+        self.roles = context.roles.of(graph)
         self.body = ClassBody(graph)
         self.sizes = ForwardSizes(self.body)
         self.indices: dict[int, int] = {}
@@ -70,9 +82,10 @@ class _Builder:
         body.steps = [_reaching(step, change) for step in body.steps]
         body.ties = [(rewrite(target, change), rewrite(source, change)) for target, source in body.ties]
 
-    def _place(self, value: object) -> int:
+    def _place(self, value: Value) -> int:
         self.indices[id(value)] = len(self.body.names)
-        self.body.names.append(getattr(value, "name", ""))
+        self.body.names.append(name_of(value, self.roles))
+        self.body.roles.append(self.roles.get(id(value), ""))
         return len(self.body.names) - 1
 
     # --- members ---------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from ...ir.types import BATCH
 from ..index import Recorder
 from ..limits import check_tuple
 from ..scopes.failures import Failure
-from ..scopes.scope import Binding, Entity, Scope
+from ..scopes.scope import Binding, Entity, Scope, name_tensor
 from ..scopes.values import UNKNOWN, Flow, TensorTuple, Unknown, main_result, tensors
 from .base import Interpreter, Part
 from .pipelines import Pipelines
@@ -40,7 +40,7 @@ class Assignments(Part):
         names = tuple(t.name for t in node.targets)
         if not node.unpack:
             kept = main_result(flow)
-            _name(first, kept, node, scope)
+            _name(first, kept, node)
             self._bind_all(node, (kept,), scope)
             return BodyResult(kept, names)
         parts = self.recover(scope, _unpack, node, flow)
@@ -49,7 +49,7 @@ class Assignments(Part):
             return BodyResult(parts, names)
         values = _distribute(node, parts.values)
         for value, name in zip(values, names, strict=True):
-            _name(name, value, node, scope)
+            _name(name, value, node)
         self._bind_all(node, values, scope)
         return BodyResult(parts, tuple(n for n, v in zip(names, values, strict=True) for _ in tensors(v) or ()))
 
@@ -81,10 +81,10 @@ class Assignments(Part):
         bind(name, value, scope, self.session.index)
 
 
-def _name(name: str, value: Flow, node: ast.Assign, scope: Scope) -> None:
+def _name(name: str, value: Flow, node: ast.Assign) -> None:
     """Names a tensor. The input of a body is called what `name = in` says, not what `skip = in -> if downsample { ... }` leaves of it."""
-    if scope.frame is not None and isinstance(value, Value) and name != "_" and not (node.value.stages and value.name):
-        scope.frame.name_tensor(name, value)
+    if isinstance(value, Value) and name != "_" and not (node.value.stages and value.name):
+        name_tensor(name, value)
 
 
 def bind(name: ast.Name, value: Entity, scope: Scope, index: Recorder) -> None:

@@ -166,8 +166,6 @@ class GraphFrame:
         self.inline_depth = 0
         """The number of nested loops and blocks being elaborated whose stages go into this graph."""
         self._captured: dict[str, Entity] = {}
-        self._borrowed: set[int] = set()
-        """The inputs, by identity, that have the name of a tensor outside until the body gives them one."""
 
     def capture(self, name: str, value: Entity) -> Entity:
         """What an outer `name` is within this frame."""
@@ -201,22 +199,20 @@ class GraphFrame:
     def add_input(self, outer: Value, name: str, borrowed: bool = False) -> Value:
         """A further input of the graph, of the type of an outer tensor. `borrowed`: it has this name until the body gives it another."""
         inner = Value(outer.type, outer.span, name)
-        inner.spatial = outer.spatial
+        inner.spatial, inner.borrowed = outer.spatial, borrowed
         self.graph.inputs.append(inner)
-        if borrowed:
-            self._borrowed.add(id(inner))
         return inner
-
-    def name_tensor(self, name: str, value: Value, axes: tuple[str, ...] = ()) -> None:
-        """The body calls a tensor `name`, with these names of its axes: it gets them unless it has a name."""
-        if not value.name or id(value) in self._borrowed:
-            value.name, value.axes = name, axes
-            self._borrowed.discard(id(value))
 
     def name_size(self, name: str, value: Entity) -> None:
         """The body uses `name` for the value: a size known only at run time is called so."""
         if isinstance(value, SymDim):
             self.graph.sizes.setdefault(name, value)
+
+
+def name_tensor(name: str, value: Value, axes: tuple[str, ...] = ()) -> None:
+    """A body calls a tensor `name`, with these names of its axes: it gets them unless the body has named it before."""
+    if not value.name or value.borrowed:
+        value.name, value.axes, value.borrowed = name, axes, False
 
 
 def trace_of(scope: Scope) -> tuple[CallSite, ...]:

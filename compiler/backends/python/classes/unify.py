@@ -55,7 +55,8 @@ class Unifier:
         first = self.bodies[0]
         body = ClassBody(first.graph)
         body.keyed = first.keyed
-        body.names, body.outputs, body.shared_labels, body.ties = first.names, first.outputs, first.shared_labels, first.ties
+        body.names, body.roles, body.outputs = first.names, first.roles, first.outputs
+        body.shared_labels, body.ties = first.shared_labels, first.ties
         body.symbols, body.passed = [self._renamed(s) for s in first.symbols], list(first.passed)
         self.symbols = body.symbols
         chains = [b.chain for b in self.bodies if b.chain is not None]

@@ -97,6 +97,8 @@ class ClassBody:
         self.chain: CallCode | None = None
         """The `nn.Sequential(...)` that the class is, if it is one: then it has no members and steps."""
         self.names: list[str] = []
+        self.roles: list[str] = []
+        """By tensor, what the stages that take it call it; a hint for its name."""
         self.inputs = len(graph.inputs)
         self.members: list[Member] = []
         self.ties: list[tuple[Code, Code]] = []

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from netc.dsl.record import replace
+
 from ..code.classes import ClassBody, Loop, Step
 from ..code.expressions import CallCode, Code, Device, NestedResults, TupleCode
 from ..code.tree import Argument, ListComp, MemberRef, NameCode, SharedModuleArg, SizeArg, SizeRef, ValueRef, rewrite
@@ -18,7 +20,7 @@ from .inlining import Uses, nested
 from .name_hints import NameHints, destinations
 from .signature import Signature, prelude
 from .steps import Steps
-from .variables import Variables
+from .variables import NameHint, Variables
 
 DEPTH = 2
 """The indentation of a method's statements."""
@@ -87,9 +89,15 @@ class _Forward:
             return self.variables.bound(self.names[tensor], tensor, uses)
         if self.names[tensor] or tensor in self.whole:
             return self.variables.named(self.names[tensor] or "parts", tensor, uses)
-        label = self.hints.labels.get(tensor, "")
         same = self.first if self.hints.is_same(index) else None
-        return self.variables.unnamed(tensor, uses, self.first, self.destinations.get(tensor, ""), label, same)
+        return self.variables.unnamed(tensor, uses, self._hint(tensor, self.first, same, self.hints.last(index)))
+
+    def _hint(self, tensor: int, source: int | None, same: int | None = None, last: str = "x") -> NameHint:
+        label = self.hints.labels.get(tensor, "")
+        return NameHint(source, self.destinations.get(tensor, ""), label, self._role(tensor), same, last)
+
+    def _role(self, tensor: int) -> str:
+        return self.body.roles[tensor] if tensor < len(self.body.roles) else ""
 
     def _loop(self, step: Step, loop: Loop) -> None:
         """`for layer in self.layers: x = layer(x, mask)`, after its variables have their first values."""
@@ -116,9 +124,11 @@ class _Forward:
     def _carried(self, state: int, output: int) -> str:
         """The variable that a loop updates. It is reserved, even if nothing uses it after the loop."""
         uses = self.uses.total[output] + 1
+        if self.names[output] and uses == 1 and self.variables.is_free(self.variables.name_of[state]):
+            return self.variables.bind(self.variables.name_of[state], output, uses)
         if self.names[output]:
             return self.variables.named(self.names[output], output, uses)
-        return self.variables.unnamed(output, uses, state, self.destinations.get(output, ""))
+        return self.variables.unnamed(output, uses, replace(self._hint(output, state), role=self._role(output) or self._role(state)))
 
     def _temporary(self, wanted: str) -> str:
         name = self.variables.temporary(wanted)

@@ -13,9 +13,7 @@ from ..code.expressions import AttributeCode, CallCode, Code, Method, Prefix, Su
 from ..code.tree import MemberRef, ValueRef
 from ..naming import plain
 from .inlining import Uses
-
-RESHAPING = frozenset({"cast", "expand", "permute", "rearrange", "reshape", "transpose", "unflatten", "unsqueeze"})
-"""Operators whose result has the elements of their input, in another shape or type."""
+from .roles import RESHAPING
 
 
 class NameHints:
@@ -62,6 +60,11 @@ class NameHints:
                 case _:
                     code = _main(code)
         return ""
+
+    def last(self, index: int) -> str:
+        """What a statement does, in a word: the label of its module, or its operator. Nothing of one with several results."""
+        step = self.steps[index]
+        return (self._label(step.outputs[0]) or step.traits.operator) if len(step.outputs) == 1 else ""
 
     def is_same(self, index: int) -> bool:
         """Whether a statement only changes the shape or type of a tensor."""
