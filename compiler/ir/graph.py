@@ -11,9 +11,10 @@ types of the called graph's inputs, its outputs those of its outputs; labels wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..dims import Condition, Dim, Facts, SymDim
@@ -43,6 +44,52 @@ class Value:
         return f"<{self.name or 'value'}: {self.type}>"
 
 
+class ValueTuple:
+    """Tensors in a row that are one tuple: inputs of a graph, or results of a call. How many they are may differ between uses of a body.
+
+    `at` is the number of inputs or results before them. `from_end` is the number of tensors that the spec counts from the end. The name is
+    `borrowed` as that of a `Value` is.
+    """
+
+    __slots__ = ("at", "borrowed", "from_end", "name", "values")
+
+    def __init__(self, name: str, values: tuple[Value, ...], at: int) -> None:
+        self.name = name
+        self.values = values
+        self.at = at
+        self.from_end = 0
+        self.borrowed = False
+
+    def __repr__(self) -> str:
+        return f"<{self.name or 'tuple'}: {len(self.values)} tensors>"
+
+
+class TupleSlice(Record):
+    """What is left of a tuple without `front` tensors at its beginning and `back` at its end."""
+
+    of: ValueTuple
+    front: int = 0
+    back: int = 0
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        return self.of.values[self.front : len(self.of.values) - self.back]
+
+    @property
+    def is_whole(self) -> bool:
+        return not (self.front or self.back)
+
+
+Part = Value | TupleSlice
+Parts = tuple[Part, ...]
+"""Tensors, some of them as parts of tuples."""
+
+
+def flat(parts: Parts) -> tuple[Value, ...]:
+    """The tensors one by one."""
+    return tuple(v for part in parts for v in ((part,) if isinstance(part, Value) else part.values))
+
+
 class SharedModule:
     """A `shared` stage, the identity of one set of parameters. `label` is its name in the graph that declares it."""
 
@@ -57,10 +104,11 @@ class OpNode:
     """An operator applied. `label` is its name in the state dict, within the graph; operators without parameters have one too.
 
     `tie`: the local names of parameters that are those of another stage, with its position: see `Tie`. `shared`: set when the node is
-    a use of a shared stage; if the graph did not declare it, the parameters live where it was declared.
+    a use of a shared stage; if the graph did not declare it, the parameters live where it was declared. `parts` are its inputs, if some of
+    them are parts of tuples.
     """
 
-    __slots__ = ("inputs", "label", "op", "outputs", "shared", "span", "specs", "tie")
+    __slots__ = ("inputs", "label", "op", "outputs", "parts", "shared", "span", "specs", "tie")
 
     def __init__(
         self,
@@ -72,6 +120,7 @@ class OpNode:
         specs: tuple[ParameterSpec, ...],
         tie: Tie | None = None,
         shared: SharedModule | None = None,
+        parts: Parts = (),
     ) -> None:
         self.op = op
         self.inputs = inputs
@@ -81,6 +130,7 @@ class OpNode:
         self.specs = specs
         self.tie = tie
         self.shared = shared
+        self.parts = parts
 
 
 class Tie:
@@ -97,9 +147,10 @@ class Tie:
 
 
 class CallNode:
-    """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`."""
+    """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`; `tuples` what it passes as each of
+    `graph.tuples`; `rest` the results that are one tuple, if `graph.rest` is."""
 
-    __slots__ = ("graph", "inputs", "label", "modules", "outputs", "shared", "span")
+    __slots__ = ("graph", "inputs", "label", "modules", "outputs", "rest", "shared", "span", "tuples")
 
     def __init__(
         self,
@@ -110,6 +161,8 @@ class CallNode:
         span: Span,
         modules: tuple[SharedModule, ...] = (),
         shared: SharedModule | None = None,
+        tuples: tuple[Parts, ...] = (),
+        rest: ValueTuple | None = None,
     ) -> None:
         self.graph = graph
         self.inputs = inputs
@@ -118,6 +171,8 @@ class CallNode:
         self.span = span
         self.modules = modules
         self.shared = shared
+        self.tuples = tuples
+        self.rest = rest
 
 
 Node = OpNode | CallNode
@@ -130,7 +185,8 @@ class Graph:
     `kind` is `model`, `block`, `sequence` (members are numbered from 0, an `nn.Sequential` when it is a chain) or `branches` (an
     `each`: one call or operator a branch on the same input). `arguments` are the compile-time arguments of a block or model.
     `modules` are the shared stages that are used inside and declared outside. `captures` counts the trailing inputs that are tensors of
-    the surrounding body rather than inputs of its own. `sizes` are the names that the body uses for sizes known at run time.
+    the surrounding body rather than inputs of its own. `tuples` are the inputs that are passed as tuples; `rest` is the tuple with which
+    the outputs end, if it is one: all others are passed one by one. `sizes` are the names that the body uses for sizes known at run time.
     """
 
     def __init__(self, name: str, kind: Kind, span: Span, arguments: dict[str, Any] | None = None) -> None:
@@ -145,12 +201,35 @@ class Graph:
         self.modules: list[SharedModule] = []
         self.declares: list[SharedModule] = []
         self.captures = 0
+        self.tuples: list[ValueTuple] = []
+        self.rest: Parts | None = None
         self.sizes: dict[str, SymDim] = {}
         self.size = 0
         """Operators inside, those of called graphs counted at each call."""
 
     def __repr__(self) -> str:
         return f"<graph {self.name}: {len(self.nodes)} nodes>"
+
+    @property
+    def takes(self) -> list[Value | ValueTuple]:
+        """The inputs as they are passed."""
+        return grouped(self.inputs, self.tuples)
+
+    @property
+    def leading(self) -> list[Value]:
+        """The outputs that are not part of `rest`."""
+        return self.outputs[: len(self.outputs) - len(flat(self.rest or ()))]
+
+
+def grouped(values: Sequence[Value], tuples: Sequence[ValueTuple]) -> list[Value | ValueTuple]:
+    """Tensors in which those of tuples are replaced by them."""
+    found: list[Value | ValueTuple] = []
+    at = 0
+    for one in tuples:
+        found += values[at : one.at]
+        found.append(one)
+        at = one.at + len(one.values)
+    return [*found, *values[at:]]
 
 
 class Program:

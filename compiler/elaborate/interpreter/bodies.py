@@ -13,14 +13,14 @@ from netc.dsl.source import Span
 
 from ...errors.names import UnusedFlow
 from ...errors.structure import NoResult
-from ...ir.graph import Graph, Kind, Value
+from ...ir.graph import Graph, Kind, flat
 from ..scopes.failures import Failure
 from ..scopes.labels import LabelAllocator
 from ..scopes.memo import Entry
 from ..scopes.pass_through import call_signature
 from ..scopes.scope import GraphFrame, Scope, token
 from ..scopes.ties import resolve, tie_path
-from ..scopes.values import UNKNOWN, Flow, TensorTuple, tensors
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, leading, parts_of, tensors
 from ..session import ElaborationSession
 
 
@@ -59,7 +59,7 @@ def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session:
     if entry is not None:
         return entry
     frame = _open_frame(syntax, scope)
-    inner = Scope(scope, frame)
+    inner = frame.home = Scope(scope, frame)
     inner.sibling = scope if syntax.kind == "block" else None
     if flow is not None:
         inner.bind("in", _add_inputs(flow, frame))
@@ -81,12 +81,8 @@ def _open_frame(syntax: BodySyntax, scope: Scope) -> GraphFrame:
 
 
 def _add_inputs(flow: Flow, frame: GraphFrame) -> Flow:
-    """The body's input as inputs of its graph. A single one is named `in`, whatever its name outside; the body may name them."""
     values = tensors(flow)
-    if values is None:
-        return UNKNOWN
-    inner = tuple(frame.add_input(v, v.name if len(values) > 1 else "in", borrowed=True) for v in values)
-    return inner[0] if isinstance(flow, Value) or len(inner) == 1 else TensorTuple(inner)
+    return UNKNOWN if values is None else frame.receive(flow, values)
 
 
 def finish(frame: GraphFrame, result: Flow, session: ElaborationSession) -> Entry:
@@ -97,11 +93,14 @@ def finish(frame: GraphFrame, result: Flow, session: ElaborationSession) -> Entr
             resolve(pending, graph)
             target, span = tie_path(pending.keyword.value), pending.keyword.value.span
             session.index.name(span, target, None, frame.labels.taken.get(target), "label")
-    values = tensors(result)
-    graph.outputs = values or []
+    parts = parts_of(result)
+    lead = leading(parts or ())
+    graph.outputs = list(flat(parts or ()))
+    graph.rest = None if parts is None or lead is None else parts[lead:]
     many = isinstance(result, TensorTuple) and result.extras is None
     single = _is_single(frame)  # before `call_signature` removes inputs and outputs of the graph
-    return Entry(graph, many, values is None, single, tuple(frame.reads), call_signature(graph))
+    own = leading(frame.given.parts) if isinstance(frame.given, TensorTuple) else None
+    return Entry(graph, many, parts is None, single, tuple(frame.reads), own, call_signature(graph))
 
 
 def _is_single(frame: GraphFrame) -> bool:

@@ -19,12 +19,24 @@ from netc.dsl.source import Span
 
 from ...dims import SymDim
 from ...errors.names import BoundTwice
-from ...ir.graph import Graph, SharedModule, Value
+from ...ir.graph import Graph, Parts, SharedModule, TupleSlice, Value, ValueTuple
 from ...ops.base import strict_key
 from .failures import Failure
 from .labels import LabelAllocator
 from .ties import PendingTie
-from .values import UNKNOWN, Const, ConstExpr, Flow, OperatorRef, TensorTuple, TrailingActivation, Unknown
+from .values import (
+    UNKNOWN,
+    Const,
+    ConstExpr,
+    Flow,
+    OperatorRef,
+    TensorTuple,
+    TrailingActivation,
+    Unknown,
+    leading,
+    parts_of,
+    tensors,
+)
 
 
 class FnDef(Record):
@@ -165,6 +177,12 @@ class GraphFrame:
         """Whether a loop or block has put its stages into this graph: however many there are, the body is not a single stage."""
         self.inline_depth = 0
         """The number of nested loops and blocks being elaborated whose stages go into this graph."""
+        self.home: Scope | None = None
+        """The scope of the body's statements."""
+        self.given: Flow = TensorTuple(())
+        """The input of the body."""
+        self.has_tuple = False
+        """Whether that has been made a tuple."""
         self._captured: dict[str, Entity] = {}
 
     def capture(self, name: str, value: Entity) -> Entity:
@@ -181,7 +199,10 @@ class GraphFrame:
             return self.add_input(value, value.name if name == "in" else name)
         if isinstance(value, TensorTuple):
             self.graph.captures += len(value.values)
-            return TensorTuple(tuple(self.add_input(v, v.name) for v in value.values))
+            at = len(self.graph.inputs)
+            one = ValueTuple(name, tuple([self.add_input(v, v.name) for v in value.values]), at)
+            self.graph.tuples.append(one)
+            return TensorTuple((TupleSlice(one),))
         if isinstance(value, SharedDef):
             self.graph.modules.append(value.module)
         return value
@@ -203,6 +224,31 @@ class GraphFrame:
         self.graph.inputs.append(inner)
         return inner
 
+    def receive(self, flow: Flow, values: list[Value]) -> Flow:
+        """The body's input, as inputs of its graph: a tuple stays one. A single tensor is named `in`; the body may name them."""
+        inner = tuple([self.add_input(v, v.name if len(values) > 1 else "in", borrowed=True) for v in values])
+        parts = parts_of(flow) or ()
+        lead = leading(parts)
+        self.given = inner[0] if len(inner) == 1 and lead is None else TensorTuple(inner)
+        if lead is not None and self.graph.kind != "block":
+            source = parts[lead]
+            assert isinstance(source, TupleSlice)
+            self.make_tuple(source.of.name, lead, borrowed=True)
+        return self.given
+
+    def make_tuple(self, name: str, lead: int, borrowed: bool = False) -> TensorTuple:
+        """Makes a tuple of the body's input from the tensor number `lead` on."""
+        inner = tuple(tensors(self.given) or ())
+        one = ValueTuple(name, inner[lead:], lead)
+        one.borrowed, self.has_tuple = borrowed, True
+        self.graph.tuples.insert(0, one)
+        parts: Parts = (*inner[:lead], TupleSlice(one))
+        if isinstance(self.given, TensorTuple):
+            self.given.parts = parts
+        else:
+            self.given = TensorTuple(parts)
+        return self.given
+
     def name_size(self, name: str, value: Entity) -> None:
         """The body uses `name` for the value: a size known only at run time is called so."""
         if isinstance(value, SymDim):
@@ -213,6 +259,13 @@ def name_tensor(name: str, value: Value, axes: tuple[str, ...] = ()) -> None:
     """A body calls a tensor `name`, with these names of its axes: it gets them unless the body has named it before."""
     if not value.name or value.borrowed:
         value.name, value.axes, value.borrowed = name, axes, False
+
+
+def name_tuple(name: str, value: TensorTuple) -> None:
+    """The same for what is left of a tuple."""
+    match value.parts:
+        case (TupleSlice(of),) if not of.name or of.borrowed:
+            of.name, of.borrowed = name, False
 
 
 def trace_of(scope: Scope) -> tuple[CallSite, ...]:
