@@ -11,7 +11,7 @@ types of the called graph's inputs, its outputs those of its outputs; labels wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from netc.dsl.record import Record
@@ -174,6 +174,22 @@ class CallNode:
         self.tuples = tuples
         self.rest = rest
 
+    @property
+    def passes(self) -> list[Value | Parts]:
+        """What it passes as each of `graph.takes`."""
+        found: list[Value | Parts] = []
+        at = 0
+        for one, parts in zip(self.graph.tuples, self.tuples, strict=True):
+            found += self.inputs[at : one.at]
+            found.append(parts)
+            at = one.at + len(one.values)
+        return [*found, *self.inputs[at:]]
+
+    @property
+    def makes(self) -> list[Value | ValueTuple]:
+        """Its results, a tuple as one."""
+        return list(self.outputs) if self.rest is None else [*self.outputs[: self.rest.at], self.rest]
+
 
 Node = OpNode | CallNode
 Kind = Literal["model", "block", "sequence", "branches"]
@@ -212,24 +228,19 @@ class Graph:
 
     @property
     def takes(self) -> list[Value | ValueTuple]:
-        """The inputs as they are passed."""
-        return grouped(self.inputs, self.tuples)
+        """The inputs as they are passed, a tuple as one."""
+        found: list[Value | ValueTuple] = []
+        at = 0
+        for one in self.tuples:
+            found += self.inputs[at : one.at]
+            found.append(one)
+            at = one.at + len(one.values)
+        return [*found, *self.inputs[at:]]
 
     @property
     def leading(self) -> list[Value]:
         """The outputs that are not part of `rest`."""
         return self.outputs[: len(self.outputs) - len(flat(self.rest or ()))]
-
-
-def grouped(values: Sequence[Value], tuples: Sequence[ValueTuple]) -> list[Value | ValueTuple]:
-    """Tensors in which those of tuples are replaced by them."""
-    found: list[Value | ValueTuple] = []
-    at = 0
-    for one in tuples:
-        found += values[at : one.at]
-        found.append(one)
-        at = one.at + len(one.values)
-    return [*found, *values[at:]]
 
 
 class Program:

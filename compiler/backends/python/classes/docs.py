@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from textwrap import wrap
 
 from ....dims import Dim, SymDim, show, symbols
-from ....ir.graph import Graph
+from ....ir.graph import Graph, Value, ValueTuple, flat
 from ....ir.types import FLOAT32, TensorType
 from ..code.classes import ClassDef
 from ..code.tree import StrictLiteral
@@ -28,14 +28,30 @@ def docstring(cls: ClassDef, inputs: Sequence[str]) -> list[str]:
     """`\"\"\"x: [N, 3, H, W] -> [N, 1000].\"\"\"`, below the text of the comment above the block."""
     namer = _Sizes(cls)
     graphs = cls.graphs
-    takes = [f"{name}: {namer.type([g.inputs[i].type for g in graphs])}" for i, name in enumerate(inputs)]
-    gives: list[str] = []
-    for i in range(len(graphs[0].outputs)):
-        name = graphs[0].output_names[i] if len(graphs[0].outputs) > 1 and i < len(graphs[0].output_names) else ""
-        found = namer.type([g.outputs[i].type for g in graphs])
-        gives.append(f"{name}: {found}" if name else found)
+    taken = zip(*(g.takes for g in graphs), strict=True)
+    takes = [f"{name}: {namer.input(given)}" for name, given in zip(inputs, taken, strict=True)]
+    gives = [_named(namer.type([g.leading[k].type for g in graphs]), graphs[0], k) for k in range(len(graphs[0].leading))]
+    if graphs[0].rest is not None:
+        gives += _rest(namer, graphs)
     remark = _remark(graphs[0])
     return _laid_out(remark, ", ".join(takes) or "nothing", f"-> {', '.join(gives)}.")
+
+
+def _named(type_: str, graph: Graph, index: int) -> str:
+    """The type of an output, after its name if it has one of several."""
+    name = graph.output_names[index] if len(graph.outputs) > 1 and graph.output_names else ""
+    return f"{name}: {type_}" if name else type_
+
+
+def _rest(namer: _Sizes, graphs: Sequence[Graph]) -> list[str]:
+    """The tuple with which the outputs end. Those of a model are returned one by one."""
+    first, start = graphs[0], len(graphs[0].leading)
+    if first.kind != "model":
+        return [namer.several([flat(g.rest or ()) for g in graphs])]
+    types = {v.type for v in first.outputs[start:]}
+    if len(types) == 1 and len(first.outputs) > start + 2:
+        return [f"{first.output_names[start]} to {first.output_names[-1]}: {namer.type([first.outputs[-1].type])}"]
+    return [_named(namer.type([v.type]), first, start + i) for i, v in enumerate(first.outputs[start:])]
 
 
 def _remark(graph: Graph) -> str:
@@ -82,7 +98,9 @@ class _Sizes:
         self.cls = cls
         self.is_whole = cls.graphs[0].kind == "model"
         self.taken = {p.name for p in cls.parameters}
-        for values in zip(*((*g.inputs, *g.outputs) for g in cls.graphs), strict=True):
+        for values in zip(*((*g.takes, *g.leading) for g in cls.graphs), strict=True):
+            if isinstance(values[0], ValueTuple):
+                continue
             for sizes in zip(*(v.type.shape for v in values), strict=False):
                 if all(d == sizes[0] for d in sizes) and self._is_plain(sizes[0]):
                     self.taken |= symbols(sizes[0])
@@ -103,6 +121,18 @@ class _Sizes:
             return f"{prefix}[...]"
         self.here = set()
         return f"{prefix}[{', '.join(self._axis([t.shape[i] for t in types], i, rank) for i in range(rank))}]"
+
+    def input(self, given: Sequence[Value | ValueTuple]) -> str:
+        """The type of an input."""
+        alone = [one for one in given if isinstance(one, Value)]
+        return self.type([v.type for v in alone]) if alone else self.several([t.values for t in given if isinstance(t, ValueTuple)])
+
+    def several(self, given: Sequence[Sequence[Value]]) -> str:
+        """The type of a tuple, with that of its tensors if they are all alike."""
+        some = next((values for values in given if values), ())
+        if not some or any(len({v.type for v in values}) > 1 for values in given):
+            return "tuple"
+        return f"tuple of {self.type([(values or some)[0].type for values in given])}"
 
     def _axis(self, sizes: list[Dim], axis: int, rank: int) -> str:
         if all(s == sizes[0] for s in sizes) and self._is_plain(sizes[0]):

@@ -9,11 +9,13 @@ it, is named after that; else after what PyTorch calls it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, cast
 
 from netc.dsl.record import replace
 
 from ....dims import Dim
+from ....ir.graph import Value
 from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Member, SizeSymbol, Step
 from ..code.expressions import CallCode, Code, KeywordCode, Lit, Literal, TupleCode
 from ..code.tree import Argument, RepeatStar, SizeArg, SizeRef, StrictLiteral, SymbolRef, has_symbol, zipped
@@ -74,6 +76,11 @@ class Unifier:
         self.cls.parameters = [self._as_called(p) for p in self.known.values()]
         self.cls.widths = {p.name for p in self.known.values() if self.hints.is_width(p.values)}
 
+    @cached_property
+    def _inputs(self) -> list[list[Value]]:
+        """For each input its tensor in all bodies; none for a tuple."""
+        return [[v for v in values if isinstance(v, Value)] for values in zip(*(b.graph.takes for b in self.bodies), strict=True)]
+
     def _as_called(self, parameter: ConstructorArgument) -> ConstructorArgument:
         """The parameter as calls write it: widths, and a single argument, need no keywords there."""
         explicit = len(self.known) == 1 or self.hints.is_width(parameter.values)
@@ -81,7 +88,7 @@ class Unifier:
 
     def _renamed(self, symbol: SizeSymbol) -> SizeSymbol:
         """The symbol with a name that is right in all bodies."""
-        shapes = [b.graph.inputs[symbol.input].type.shape for b in self.bodies]
+        shapes = [v.type.shape for v in self._inputs[symbol.input]]
         same = all(s[symbol.axis] == shapes[0][symbol.axis] for s in shapes)
         return symbol if same or symbol.given else replace(symbol, name=axis_word(shapes[0], symbol.axis))
 
@@ -139,11 +146,11 @@ class Unifier:
 
     def _as_input_size(self, lits: list[Lit]) -> Code | None:
         """The size of an axis of an input, if the values are equal to it in all bodies, or a multiple of it."""
-        for index, value in enumerate(self.bodies[0].graph.inputs):
-            for axis in range(value.type.rank):
-                sizes = [b.graph.inputs[index].type.shape[axis] for b in self.bodies]
-                factor = _times([lit.value for lit in lits], sizes)
+        for index, values in enumerate(self._inputs):
+            for axis in range(values[0].type.rank if values else 0):
+                factor = _times([lit.value for lit in lits], [v.type.shape[axis] for v in values])
                 if factor:
+                    value = values[0]
                     name = spec_name(value, axis)
                     symbol = SizeSymbol(name or axis_word(value.type.shape, axis), index, axis, given=bool(name))
                     if symbol not in self.symbols:

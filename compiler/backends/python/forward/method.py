@@ -13,7 +13,7 @@ from netc.dsl.record import replace
 from ..code.classes import ClassBody, Loop, Step
 from ..code.expressions import CallCode, Code, Device, NestedResults, TupleCode
 from ..code.tree import Argument, ListComp, MemberRef, NameCode, SharedModuleArg, SizeArg, SizeRef, ValueRef, rewrite
-from ..naming import IMPORTED
+from ..naming import IMPORTED, local
 from ..printing.layout import STEP, WIDTH, statement
 from ..printing.printer import doc, text, width
 from .inlining import Uses, nested
@@ -124,11 +124,12 @@ class _Forward:
     def _carried(self, state: int, output: int) -> str:
         """The variable that a loop updates. It is reserved, even if nothing uses it after the loop."""
         uses = self.uses.total[output] + 1
-        if self.names[output] and uses == 1 and self.variables.is_free(self.variables.name_of[state]):
-            return self.variables.bind(self.variables.name_of[state], output, uses)
+        before, role = self.variables.name_of[state], self._role(output) or self._role(state)
+        if uses == 1 and self.variables.is_free(before) and (self.names[output] or before == local(role)):
+            return self.variables.bind(before, output, uses)
         if self.names[output]:
             return self.variables.named(self.names[output], output, uses)
-        return self.variables.unnamed(output, uses, replace(self._hint(output, state), role=self._role(output) or self._role(state)))
+        return self.variables.unnamed(output, uses, replace(self._hint(output, state), role=role))
 
     def _temporary(self, wanted: str) -> str:
         name = self.variables.temporary(wanted)
@@ -156,7 +157,7 @@ class _Forward:
             case SizeArg(index):
                 return NameCode(self.signature.passed[index])
             case Device():
-                return NameCode(f"{self.signature.inputs[0]}.device")
+                return NameCode(self.signature.device())
             case ListComp(element, variable, iterable):
                 return self._gathered(element, variable, iterable)
         return None

@@ -100,6 +100,10 @@ def destinations(
     """The number of uses of a tensor that are not known to lead to its destination."""
     for index in range(len(steps) - 1, -1, -1):
         step, taken = steps[index], references[index]
+        if step.loop is not None and uses.alive[index]:
+            for state, output in zip(step.loop.states, step.outputs, strict=True):
+                if names[output] and not names[state] and found.setdefault(state, names[output]) == names[output]:
+                    open_[state] -= uses.counts[index][state]
         if len(step.outputs) != 1 or not taken or not uses.alive[index]:
             continue
         out = step.outputs[0]

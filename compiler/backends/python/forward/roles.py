@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ....ir.graph import Graph, Node, OpNode, Value
+from ....ir.graph import CallNode, Graph, Node, OpNode, Parts, TupleSlice, Value, ValueTuple
 from ....ops.operand import Inputs
 from ..naming import UNNAMED
 
@@ -32,9 +32,10 @@ class Roles:
         return found
 
     def _taken(self, node: Node, found: dict[int, str]) -> None:
-        if len(node.inputs) > 1:
-            taken = zip(self._names(node), node.inputs, strict=True)
-            found.update((id(value), name) for name, value in reversed(list(taken)) if name not in MAIN)
+        taken = node.passes if isinstance(node, CallNode) else list(node.inputs)
+        if len(taken) > 1:
+            named = zip(self._names(node), map(_whole, taken), strict=True)
+            found.update((id(one), name) for name, one in reversed(list(named)) if name not in MAIN)
         elif isinstance(node, OpNode) and node.op.name in RESHAPING and id(node.outputs[0]) in found:
             found[id(node.inputs[0])] = found[id(node.outputs[0])]
 
@@ -45,12 +46,22 @@ class Roles:
             yield from ("" if isinstance(node.op.operands[name], Inputs) else name for name in names)
             return
         inside = self.of(node.graph)
-        for value in node.graph.inputs:
+        for value in node.graph.takes:
             yield name_of(value, inside)
 
 
-def name_of(value: Value, roles: Mapping[int, str]) -> str:
-    """The name of a tensor: the body's own, or for an input that it does not name what it is there, or else its name outside."""
+def _whole(taken: Value | Parts) -> Value | ValueTuple | None:
+    """What is passed, if it is one tensor or tuple of the body."""
+    match taken:
+        case Value():
+            return taken
+        case (TupleSlice(of, 0, 0),):
+            return of
+    return None
+
+
+def name_of(value: Value | ValueTuple, roles: Mapping[int, str]) -> str:
+    """The name of a tensor or tuple: the body's own, or for an input that it does not name what it is there, or else its name outside."""
     if value.borrowed and value.name != "in":
         return roles.get(id(value), "") or value.name
     return value.name
