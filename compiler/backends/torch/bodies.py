@@ -191,16 +191,16 @@ class _Builder:
             return
         traits = StepInfo(node.graph.name, parametric=True, module=True, call=True)
         assert isinstance(call, CallCode)
-        states = tuple(map(self._state, call.args, made))
+        states = tuple(self._state(*given) for given in zip(call.args, made, _called(node.graph.nodes[0]), strict=False))
         call = replace(call, args=(*map(ValueRef, states), *call.args[len(states) :]))
         self._step(call, traits, made, Loop(own, variable, states))
 
-    def _state(self, code: Code, result: Value | ValueTuple) -> int:
+    def _state(self, code: Code, result: Value | ValueTuple, role: str) -> int:
         """The number of what a loop starts with: of a tuple that is made for it, that of another step."""
         if isinstance(code, ValueRef):
             return code.index
-        start = ValueTuple(name_of(result, self.roles), (), 0)
-        self._step(code, StepInfo("tuple"), [start])
+        self._step(code, StepInfo("tuple"), [ValueTuple(result.name or role, (), 0)])
+        self.body.roles[-1] = role
         return len(self.body.names) - 1
 
     def _bound(self, code: Code, inputs: tuple[Code, ...], own: Code) -> Code:
@@ -223,6 +223,11 @@ class _Builder:
 def _reaching(step: Step, change: Callable[[Code], Code | None]) -> Step:
     loop = step.loop and replace(step.loop, members=rewrite(step.loop.members, change))
     return replace(step, code=rewrite(step.code, change), loop=loop)
+
+
+def _called(node: Node) -> list[str]:
+    """What a node calls each of its inputs."""
+    return [one.name for one in node.graph.takes] if isinstance(node, CallNode) else [""] * len(node.inputs)
 
 
 def _member_name(label: str, usual: str) -> str:

@@ -95,7 +95,7 @@ def _as_tuple(node: ast.Assign, flow: Flow, scope: Scope) -> Flow:
         return flow
     binding, home = found
     alone = isinstance(flow, Value)
-    if frame.has_tuple or (alone and home is not frame.home) or len(tensors(flow) or ()) < node.rests[0]:
+    if frame.lead is not None or (alone and home is not frame.home) or len(tensors(flow) or ()) < node.rests[0]:
         return flow
     name = node.targets[node.rests[0]].name
     made = frame.make_tuple("" if name == "_" else name, node.rests[0])

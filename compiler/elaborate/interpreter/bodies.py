@@ -13,14 +13,14 @@ from netc.dsl.source import Span
 
 from ...errors.names import UnusedFlow
 from ...errors.structure import NoResult
-from ...ir.graph import Graph, Kind, flat
+from ...ir.graph import Graph, Kind, Parts, TupleSlice, flat
 from ..scopes.failures import Failure
 from ..scopes.labels import LabelAllocator
 from ..scopes.memo import Entry
 from ..scopes.pass_through import call_signature
 from ..scopes.scope import GraphFrame, Scope, token
 from ..scopes.ties import resolve, tie_path
-from ..scopes.values import UNKNOWN, Flow, TensorTuple, leading, parts_of, tensors
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, leading, parts_of, tensors, without_empty
 from ..session import ElaborationSession
 
 
@@ -65,6 +65,8 @@ def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session:
         inner.bind("in", _add_inputs(flow, frame))
     with session.nested(syntax.use.span if syntax.use else syntax.node.span):
         result = syntax.run(inner)
+    if not isinstance(syntax.node, (ast.Repeat, ast.Each, ast.Body)):
+        result = without_empty(result)
     if frame.graph.nodes and isinstance(result, TensorTuple) and not result.values:
         raise Failure(NoResult(f"`{syntax.name}`"), syntax.node.span)
     entry = finish(frame, result, session)
@@ -94,13 +96,22 @@ def finish(frame: GraphFrame, result: Flow, session: ElaborationSession) -> Entr
             target, span = tie_path(pending.keyword.value), pending.keyword.value.span
             session.index.name(span, target, None, frame.labels.taken.get(target), "label")
     parts = parts_of(result)
-    lead = leading(parts or ())
+    lead = _lead(frame, parts or ())
     graph.outputs = list(flat(parts or ()))
     graph.rest = None if parts is None or lead is None else parts[lead:]
     many = isinstance(result, TensorTuple) and result.extras is None
     single = _is_single(frame)  # before `call_signature` removes inputs and outputs of the graph
-    own = leading(frame.given.parts) if isinstance(frame.given, TensorTuple) else None
-    return Entry(graph, many, parts is None, single, tuple(frame.reads), own, call_signature(graph))
+    return Entry(graph, many, parts is None, single, tuple(frame.reads), frame.lead, call_signature(graph))
+
+
+def _lead(frame: GraphFrame, parts: Parts) -> int | None:
+    """The number of results before the tuple that they end with. What is put in front of the body's own tuple belongs to it, so that the
+    results are as many as the inputs."""
+    found = leading(parts)
+    if found is None or frame.lead is None or found <= frame.lead:
+        return found
+    first = parts[found]
+    return frame.lead if isinstance(first, TupleSlice) and first.of in frame.graph.tuples else found
 
 
 def _is_single(frame: GraphFrame) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from netc.dsl.record import Record
 
-from ...ir.graph import Graph, TupleSlice, flat
+from ...ir.graph import Graph, OpNode, TupleSlice, ValueTuple, flat
 
 
 class CallSignature(Record):
@@ -33,7 +33,7 @@ def call_signature(graph: Graph) -> CallSignature:
     """Removes from the graph the outputs that are inputs or duplicates, and the inputs that nothing else reads."""
     inputs, leading, tuples = list(graph.inputs), graph.leading, list(graph.tuples)
     used = {id(v) for node in graph.nodes for v in node.inputs}
-    passed = _passed(graph, used)
+    passed = _passed(graph)
     given = {id(v): i for i, v in enumerate(inputs)}
     own = list({id(v): v for v in leading if id(v) not in given}.values())
     rest = None if graph.rest is None else RETURNED if passed is None else passed
@@ -57,9 +57,20 @@ def call_signature(graph: Graph) -> CallSignature:
     return CallSignature(kept, tuple(index.get(id(v), len(graph.outputs) + given.get(id(v), 0)) for v in leading), taken, rest)
 
 
-def _passed(graph: Graph, used: set[int]) -> int | None:
+def _passed(graph: Graph) -> int | None:
     """The number of the tuple that the body gets and returns as it is, if it does."""
     match graph.rest:
-        case (TupleSlice(of, 0, 0),) if of in graph.tuples and not of.from_end and not any(id(v) in used for v in of.values):
+        case (TupleSlice(of, 0, 0),) if of in graph.tuples and not of.from_end and not _is_used(of, graph):
             return graph.tuples.index(of)
     return None
+
+
+def _is_used(one: ValueTuple, graph: Graph) -> bool:
+    """Whether a node takes the tuple, which may be empty, or something of it."""
+    ids = {id(one), *(id(v) for v in one.values)}
+    for node in graph.nodes:
+        parts = [node.parts] if isinstance(node, OpNode) else node.tuples
+        taken = (*node.inputs, *(p.of for some in parts for p in some if isinstance(p, TupleSlice)))
+        if any(id(v) in ids for v in taken):
+            return True
+    return any(id(v) in ids for v in graph.leading)

@@ -181,8 +181,8 @@ class GraphFrame:
         """The scope of the body's statements."""
         self.given: Flow = TensorTuple(())
         """The input of the body."""
-        self.has_tuple = False
-        """Whether that has been made a tuple."""
+        self.lead: int | None = None
+        """The number of tensors before the tuple in that, if there is one."""
         self._captured: dict[str, Entity] = {}
 
     def capture(self, name: str, value: Entity) -> Entity:
@@ -228,9 +228,9 @@ class GraphFrame:
         """The body's input, as inputs of its graph: a tuple stays one. A single tensor is named `in`; the body may name them."""
         inner = tuple([self.add_input(v, v.name if len(values) > 1 else "in", borrowed=True) for v in values])
         parts = parts_of(flow) or ()
-        lead = leading(parts)
+        lead = leading(parts) if self.graph.kind != "block" else None
         self.given = inner[0] if len(inner) == 1 and lead is None else TensorTuple(inner)
-        if lead is not None and self.graph.kind != "block":
+        if lead is not None:
             source = parts[lead]
             assert isinstance(source, TupleSlice)
             self.make_tuple(source.of.name, lead, borrowed=True)
@@ -240,7 +240,7 @@ class GraphFrame:
         """Makes a tuple of the body's input from the tensor number `lead` on."""
         inner = tuple(tensors(self.given) or ())
         one = ValueTuple(name, inner[lead:], lead)
-        one.borrowed, self.has_tuple = borrowed, True
+        one.borrowed, self.lead = borrowed, lead
         self.graph.tuples.insert(0, one)
         parts: Parts = (*inner[:lead], TupleSlice(one))
         if isinstance(self.given, TensorTuple):

@@ -90,6 +90,13 @@ def flow_of(parts: Parts) -> Flow:
     return parts[0] if len(parts) == 1 and isinstance(parts[0], Value) else TensorTuple(parts)
 
 
+def without_empty(flow: Flow) -> Flow:
+    """Without tuples that are empty: what is not a loop does not return them."""
+    if isinstance(flow, TensorTuple) and flow.extras is None:
+        return flow_of(tuple(part for part in flow.parts if isinstance(part, Value) or part.values))
+    return flow
+
+
 def leading(parts: Parts) -> int | None:
     """The number of tensors before the first tuple, if there is one."""
     return next((i for i, part in enumerate(parts) if isinstance(part, TupleSlice)), None)

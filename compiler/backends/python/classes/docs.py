@@ -48,8 +48,7 @@ def _rest(namer: _Sizes, graphs: Sequence[Graph]) -> list[str]:
     first, start = graphs[0], len(graphs[0].leading)
     if first.kind != "model":
         return [namer.several([flat(g.rest or ()) for g in graphs])]
-    types = {v.type for v in first.outputs[start:]}
-    if len(types) == 1 and len(first.outputs) > start + 2:
+    if namer.alike(first.outputs[start:]) and len(first.outputs) > start + 2:
         return [f"{first.output_names[start]} to {first.output_names[-1]}: {namer.type([first.outputs[-1].type])}"]
     return [_named(namer.type([v.type]), first, start + i) for i, v in enumerate(first.outputs[start:])]
 
@@ -110,6 +109,9 @@ class _Sizes:
             self.named.setdefault(tuple(StrictLiteral(v) for v in parameter.values), parameter.name)
         self.known = dict(self.named)
         self.letters: dict[tuple[tuple[StrictLiteral, ...], int], str] = {}
+        self.numbers: dict[TensorType, int] = {}
+        self.kinds: dict[int, int] = {}
+        """By the identity of a type, the number that it has among `numbers`."""
         self.here: set[str] = set()
         """The letters of the current shape."""
 
@@ -127,10 +129,16 @@ class _Sizes:
         alone = [one for one in given if isinstance(one, Value)]
         return self.type([v.type for v in alone]) if alone else self.several([t.values for t in given if isinstance(t, ValueTuple)])
 
+    def alike(self, values: Sequence[Value]) -> bool:
+        """Whether all have one type. The tensors of long tuples are those of shorter ones, so that few types have to be compared."""
+        unknown = {id(v.type): v.type for v in values if id(v.type) not in self.kinds}
+        self.kinds.update((key, self.numbers.setdefault(one, len(self.numbers))) for key, one in unknown.items())
+        return len({self.kinds[id(v.type)] for v in values}) < 2
+
     def several(self, given: Sequence[Sequence[Value]]) -> str:
         """The type of a tuple, with that of its tensors if they are all alike."""
         some = next((values for values in given if values), ())
-        if not some or any(len({v.type for v in values}) > 1 for values in given):
+        if not some or not all(map(self.alike, given)):
             return "tuple"
         return f"tuple of {self.type([(values or some)[0].type for values in given])}"
 

@@ -125,7 +125,7 @@ class _Forward:
         """The variable that a loop updates. It is reserved, even if nothing uses it after the loop."""
         uses = self.uses.total[output] + 1
         before, role = self.variables.name_of[state], self._role(output) or self._role(state)
-        if uses == 1 and self.variables.is_free(before) and (self.names[output] or before == local(role)):
+        if self.variables.is_free(before) and (uses == 1 if self.names[output] else before == local(role)):
             return self.variables.bind(before, output, uses)
         if self.names[output]:
             return self.variables.named(self.names[output], output, uses)
