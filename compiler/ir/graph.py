@@ -19,6 +19,7 @@ from netc.dsl.source import Span
 
 from ..dims import Condition, Dim, Facts, SymDim
 from ..ops.base import Operator, ParameterSpec
+from .origins import Decision, Origin
 from .types import TensorType
 
 
@@ -147,10 +148,11 @@ class Tie:
 
 
 class CallNode:
-    """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`; `tuples` what it passes as each of
-    `graph.tuples`; `rest` the results that are one tuple, if `graph.rest` is."""
+    """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`; `arguments` has, for each symbol of
+    `graph.origins`, the integer that it is here, which may be traced to the symbols of the calling graph. `tuples` are what it passes as
+    each of `graph.tuples`, and `rest` its results that are one tuple, if `graph.rest` is."""
 
-    __slots__ = ("graph", "inputs", "label", "modules", "outputs", "rest", "shared", "span", "tuples")
+    __slots__ = ("arguments", "graph", "inputs", "label", "modules", "outputs", "rest", "shared", "span", "tuples")
 
     def __init__(
         self,
@@ -161,6 +163,7 @@ class CallNode:
         span: Span,
         modules: tuple[SharedModule, ...] = (),
         shared: SharedModule | None = None,
+        arguments: Mapping[str, int] | None = None,
         tuples: tuple[Parts, ...] = (),
         rest: ValueTuple | None = None,
     ) -> None:
@@ -171,6 +174,7 @@ class CallNode:
         self.span = span
         self.modules = modules
         self.shared = shared
+        self.arguments = arguments or {}
         self.tuples = tuples
         self.rest = rest
 
@@ -202,7 +206,11 @@ class Graph:
     `each`: one call or operator a branch on the same input). `arguments` are the compile-time arguments of a block or model.
     `modules` are the shared stages that are used inside and declared outside. `captures` counts the trailing inputs that are tensors of
     the surrounding body rather than inputs of its own. `tuples` are the inputs that are passed as tuples; `rest` is the tuple with which
-    the outputs end, if it is one: all others are passed one by one. `sizes` are the names that the body uses for sizes known at run time.
+    the outputs end, if it is one: all others are passed one by one. `sizes` are the names that the body uses for sizes: those known at run
+    time, and the formulas of integers. `origins` are the symbols to which the integers in it are traced: its block's parameters and the
+    sizes of its inputs; others belong to the graphs around it. `decisions` are what it depends on in addition: it would be another graph if
+    one did not hold. `count` is the number of iterations of a `repeat` over a number, if all but the first are alike. `around` is the graph
+    in which it was elaborated first, whose symbols it may have too.
     """
 
     def __init__(self, name: str, kind: Kind, span: Span, arguments: dict[str, Any] | None = None) -> None:
@@ -219,6 +227,10 @@ class Graph:
         self.captures = 0
         self.tuples: list[ValueTuple] = []
         self.rest: Parts | None = None
+        self.origins: dict[str, Origin] = {}
+        self.decisions: list[Decision] = []
+        self.count: int | None = None
+        self.around: Graph | None = None
         self.sizes: dict[str, SymDim] = {}
         self.size = 0
         """Operators inside, those of called graphs counted at each call."""
@@ -286,6 +298,16 @@ def graphs(main: Graph) -> list[Graph]:
                 seen.add(id(node.graph))
                 stack.append((node.graph, False))
     return order
+
+
+def symbol_values(graph: Graph) -> dict[str, int]:
+    """The value of each symbol of a graph, and of the graphs around it."""
+    found: dict[str, int] = {}
+    at: Graph | None = graph
+    while at is not None:
+        found = {name: origin.value for name, origin in at.origins.items()} | found
+        at = at.around
+    return found
 
 
 def join(prefix: str, label: str) -> str:

@@ -5,10 +5,12 @@ In: a `Program`. Out: nothing, or `GraphInvalid`. Always: takes time in proporti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from .graph import CallNode, Graph, Node, OpNode, Program, Value, ValueTuple, flat
+from ..dims import evaluate, symbols
+from .graph import CallNode, Graph, Node, OpNode, Program, Value, ValueTuple, flat, symbol_values
+from .origins import TracedInt
 
 
 class GraphInvalid(AssertionError):
@@ -62,6 +64,9 @@ class _Check:
             self._fail("more inputs are captured than there are")
         for value in graph.inputs:
             self._define(value, "an input")
+        values = symbol_values(graph)
+        for value in (*graph.inputs, *(v for n in graph.nodes for v in n.outputs)):
+            self._origins(value, values)
         for node in graph.nodes:
             self._node(node)
         for value in graph.outputs:
@@ -75,6 +80,14 @@ class _Check:
             self._fail(f"{len(names)} names for {len(graph.outputs)} outputs")
         if graph.size != self.size:
             self._fail(f"its size is {self.size}, not {graph.size}")
+
+    def _origins(self, value: Value, values: Mapping[str, int]) -> None:
+        """Formulas have the values of the sizes that they are of."""
+        for size in value.type.shape:
+            if isinstance(size, TracedInt) and symbols(size.origin) <= values.keys():
+                found = evaluate(size.origin, values)
+                if found != size:
+                    self._fail(f"{value} has a size {int(size)} whose formula {size.origin} is {found}")
 
     def _fail(self, text: str) -> NoReturn:
         raise GraphInvalid(f"{self.graph}: {text}")

@@ -22,7 +22,7 @@ SAMPLES = {
     ),
     "a multiple": (
         "block b(w) { in -> dense (4 * w) -> dense w }; input 8 -> b 8 -> (dense 16 -> b 16)",
-        {"B": "x: [N, w] -> [N, w].", "Net": "x: [N, 8] -> [N, 16]."},
+        {"B": "x: [N, in_features] -> [N, w].", "Net": "x: [N, 8] -> [N, 16]."},
     ),
     "formulas in the model only": (
         "block b { in -> conv 4 3 -> relu }; input 4xHxW where H > 9 and W > 9 -> b -> max_pool 2 -> conv 4 1 -> is [N, 4, _, _]",

@@ -142,7 +142,7 @@ def test_deep_nesting() -> None:
     assert len(model.source()) < 60_000
 
 
-@pytest.mark.large
+@pytest.mark.slow
 def test_a_sequence_used_at_many_places_is_a_class() -> None:
     """Else the text would double with each level."""
     text = "dense 4"
@@ -153,7 +153,7 @@ def test_a_sequence_used_at_many_places_is_a_class() -> None:
     assert model.source().count("\n") < 1000
 
 
-@pytest.mark.large
+@pytest.mark.slow
 def test_many_members() -> None:
     repeated: Any = netc.compile("input 4 -> repeat 100_000 as hidden { in + (in -> dense 4 relu) }")
     assert len(repeated.source()) < 2000

@@ -15,7 +15,7 @@ from ..python.classes.shared import Sharing
 from ..python.classes.sizes import ForwardSizes
 from ..python.code.classes import ClassBody, Loop, Member, Step, StepInfo
 from ..python.code.expressions import CallCode, Code, Lit, Ref, SelfMember, Subscript, TupleCode
-from ..python.code.tree import ListComp, MemberRef, NameCode, SharedModuleArg, Starred, ValueRef, rewrite
+from ..python.code.tree import ListComp, MemberRef, NameCode, SharedModuleArg, Starred, ValueRef, localised, rewrite, without_origins
 from ..python.errors import MissingEmitter
 from ..python.forward.roles import Roles, name_of
 from ..python.naming import CONTAINER_ATTRIBUTES, plain, singular
@@ -96,18 +96,18 @@ class _Builder:
     def _declare(self, module: SharedModule) -> None:
         """The one member that all uses of a shared stage share, before the first member that uses it."""
         made: list[Member] = []
-        for node in self.sharing.uses(self.graph, module):
+        for node, places in self.sharing.uses(self.graph, module):
             member = self._member(node, module.label)
-            if member is not None and member not in made:
-                made.append(member)
-        if len(made) > 1:
+            if member is not None:
+                made.append(replace(member, code=localised(member.code, places)))
+        if len({without_origins(m.code) for m in made}) > 1:
             raise MissingEmitter(module.label, "it is used in ways that need different modules")
-        self.body.members += made
+        self.body.members += made[:1]
 
     def _member(self, node: Node, label: str) -> Member | None:
         construction = self._construction(node)
         if construction is not None:
-            return Member(label, "module", construction.code)
+            return Member(label, "module", _here(construction.code, node))
         if isinstance(node, CallNode) or not self.operators.is_member(node):
             return None
         return Member(label, self.operators.how(node), self.operators.constructor(node))
@@ -156,7 +156,7 @@ class _Builder:
         if construction.element_call is not None:
             self._element_calls(node, construction, inputs, own, modules)
             return
-        args = (*(Ref(i) for i in range(len(inputs))), *modules, *construction.passed)
+        args = (*(Ref(i) for i in range(len(inputs))), *modules, *(_here(p, node) for p in construction.passed))
         self._step(self._bound(CallCode(SelfMember(), args), inputs, own), traits, node.makes)
 
     def _whole(self, code: Code, parts: Parts) -> Code:
@@ -179,7 +179,7 @@ class _Builder:
         # a single branch needs no list
         alone = node.graph.kind == "branches" and len(node.outputs) == 1
         member: Code = Subscript(own, (Lit(0),)) if alone else NameCode(variable)
-        call = rewrite(construction.element_call, lambda c: member if c == NameCode(ELEMENT) else None)
+        call = rewrite(_here(construction.element_call, node), lambda c: member if c == NameCode(ELEMENT) else None)
         call = rewrite(call, lambda c: modules[c.index] if isinstance(c, SharedModuleArg) else None)
         call = self._bound(call, inputs, own)
         made = node.makes
@@ -218,6 +218,11 @@ class _Builder:
             return None
 
         return rewrite(code, change)
+
+
+def _here(code: Code, node: Node) -> Code:
+    """Code of what a node calls, as it is written in the graph of the node."""
+    return localised(code, node.arguments) if isinstance(node, CallNode) else code
 
 
 def _reaching(step: Step, change: Callable[[Code], Code | None]) -> Step:

@@ -14,6 +14,7 @@ from typing import Literal
 from ...ir.graph import CallNode, Graph, OpNode, Program
 from ..python.classes import classnames
 from ..python.classes.shared import Sharing, levels
+from ..python.classes.symbols import Symbols
 from ..python.classes.unify import Unifier, instance
 from ..python.code.classes import ClassBody, ClassDef, ClassRef
 from ..python.code.expressions import CallCode
@@ -31,7 +32,15 @@ _AUTOMATIC = re.compile(r"(repeat|each|group|sequence|)\d*")
 
 def classes_of(program: Program, name: str) -> list[ClassDef]:
     """All classes; `name` is the name of the main one if its graph has none."""
-    return _Build(program).run(name)
+    pinned: list[Graph] = []
+    fixed: set[str] = set()
+    while True:
+        build = _Build(program, pinned, fixed)
+        classes = build.run(name)
+        if not build.uncounted and build.lost <= fixed:
+            return classes
+        pinned += build.uncounted
+        fixed |= build.lost
 
 
 def main_name(program: Program, name: str) -> str:
@@ -40,11 +49,18 @@ def main_name(program: Program, name: str) -> str:
 
 
 class _Build:
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, pinned: list[Graph], fixed: set[str]) -> None:
+        """`pinned`: the loops whose number of iterations is no argument; `fixed`: the symbols of the model that are none."""
         self.main = program.main
+        self.pinned = pinned
+        self.lost: set[str] = set()
+        """The symbols of the model that cannot be arguments."""
+        self.uncounted: list[Graph] = []
+        """The loops whose number of iterations should be an argument, but is written out."""
         self.order, self.layers = levels(self.main)
         self.operators = OperatorForms(program.facts)
         self.sharing = Sharing(self.order)
+        self.symbols = Symbols(self.main, self.order, pinned, fixed)
         self.constructions: Constructions = {}
         self.context = Context(self.constructions, self.operators, self.sharing, Roles())
         self.classes: dict[int, ClassDef] = {}
@@ -84,6 +100,8 @@ class _Build:
         chains: list[ClassBody] = []
         for graph in layer:
             construction = constructions.get(id(graph))
+            if graph.count is not None and not (construction and construction.counted) and graph not in self.pinned:
+                self.uncounted.append(graph)
             if construction is None:
                 pending.append(graph)
             elif self._is_large(construction, graph) or _is_layer(graph):
@@ -109,13 +127,16 @@ class _Build:
 
     def _class(self, bodies: list[ClassBody]) -> None:
         same = [self.sharing.representative(b.graph) for b in bodies]
-        unifier = Unifier(self._base(bodies[0].graph), bodies, same)
+        unifier = Unifier(self._base(bodies[0].graph), bodies, same, self.symbols)
         cls = unifier.run()
+        if bodies[0].graph is self.main:
+            self.lost = unifier.lost
         for index, body in enumerate(bodies):
             self.classes[id(body.graph)] = cls
             code = instance(cls, index)
             kind: Literal["class", "sequential"] = "class" if body.chain is None else "sequential"
-            self.constructions[id(body.graph)] = Construction(kind, code, body.keyed, body.listed, passed=tuple(unifier.passed[index]))
+            passed = tuple(values[index] for values in unifier.passed)
+            self.constructions[id(body.graph)] = Construction(kind, code, body.keyed, body.listed, passed=passed)
 
     def _base(self, graph: Graph) -> str:
         """The name that the class should have."""

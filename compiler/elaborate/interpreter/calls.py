@@ -5,34 +5,47 @@ In: an `Entry`, the input of the use, the scope that its reads are seen from. Ou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ...ir.graph import CallNode, Node, OpNode, Part, Parts, SharedModule, TupleSlice, Value, ValueTuple, flat
+from ...ir.origins import has_origin, moved
+from ...ir.types import TensorType
+from ...ops.base import Operator, ParameterSpec
 from ..scopes.memo import Entry
 from ..scopes.scope import Scope, SharedDef
 from ..scopes.values import UNKNOWN, Flow, TensorTuple, Unknown, cut, flow_of, parts_of
 from ..session import ElaborationSession
+from .parameters import BoundParameters
 from .shared import check_shared, specs_within
 
 
 def emit_call(
-    entry: Entry, flow: Flow | None, scope: Scope, session: ElaborationSession, label: str, span: Span, shared: SharedModule | None = None
+    entry: Entry,
+    flow: Flow | None,
+    scope: Scope,
+    session: ElaborationSession,
+    label: str,
+    span: Span,
+    shared: SharedModule | None = None,
+    bound: BoundParameters | None = None,
 ) -> Flow:
-    """Adds a call of the graph."""
+    """Adds a call of the graph. `bound`: the parameters of a block."""
     actual = _actual(entry, flow, scope)
     if entry.failed or actual is None:
         return UNKNOWN
     graph, signature = entry.graph, entry.signature
     inputs = tuple([actual.inputs[i] for i in signature.inputs])
-    outputs = tuple([Value(v.type, span, spatial=v.spatial) for v in graph.outputs])
+    given = _given(entry, actual.inputs, bound, session)
+    outputs = tuple([Value(_moved_type(v.type, given), span, spatial=v.spatial) for v in graph.outputs])
     lead = len(graph.leading)
     rest = None if graph.rest is None else ValueTuple("", outputs[lead:], lead)
     if shared is not None:
         check_shared(shared, specs_within(graph), span, session)
     tuples = tuple([actual.tuples[i] for i in signature.tuples])
-    _add(CallNode(graph, inputs, outputs, label, span, actual.modules, shared, tuples, rest), graph.size, scope, session)
+    _add(CallNode(graph, inputs, outputs, label, span, actual.modules, shared, given, tuples, rest), graph.size, scope, session)
     available = (*outputs, *actual.inputs)
     leading = tuple([available[i] for i in signature.results])
     if rest is not None:
@@ -40,22 +53,34 @@ def emit_call(
     return _result(entry, leading if signature.rest is None else (*leading, *actual.tuples[signature.rest]))
 
 
-def emit_inline(entry: Entry, flow: Flow, scope: Scope, session: ElaborationSession, label: str, span: Span | None = None) -> Flow:
+def emit_inline(
+    entry: Entry,
+    flow: Flow,
+    scope: Scope,
+    session: ElaborationSession,
+    label: str,
+    span: Span | None = None,
+    bound: BoundParameters | None = None,
+) -> Flow:
     """Adds the body's only stage itself, under the label that the body would have. Its span is `span`, or else its own."""
     actual = _actual(entry, flow, scope)
     if entry.failed or actual is None:
         return UNKNOWN
+    given = _given(entry, actual.inputs, bound, session)
     node = entry.graph.nodes[0]
     inputs = actual.outer(node.inputs)
-    outputs = tuple([Value(v.type, span or v.span, spatial=v.spatial) for v in node.outputs])
+    outputs = tuple([Value(_moved_type(v.type, given), span or v.span, spatial=v.spatial) for v in node.outputs])
     copy: Node
     if isinstance(node, OpNode):
         rest, parts = None, actual.outer_parts(node.parts)
-        copy = OpNode(node.op, inputs, outputs, label, span or node.span, node.specs, shared=node.shared, parts=parts)
+        specs = tuple([_moved_spec(s, given) for s in node.specs])
+        op = _moved_operator(node.op, given)
+        copy = OpNode(op, inputs, outputs, label, span or node.span, specs, shared=node.shared, parts=parts)
     else:
         rest = None if node.rest is None else ValueTuple("", outputs[node.rest.at :], node.rest.at)
         tuples = tuple([actual.outer_parts(parts) for parts in node.tuples])
-        copy = CallNode(node.graph, inputs, outputs, label, span or node.span, node.modules, node.shared, tuples, rest)
+        arguments = {name: moved(value, given) for name, value in node.arguments.items()}
+        copy = CallNode(node.graph, inputs, outputs, label, span or node.span, node.modules, node.shared, arguments, tuples, rest)
     _add(copy, entry.graph.size, scope, session)
     return _result(entry, outputs if rest is None else (*outputs[: rest.at], TupleSlice(rest)))
 
@@ -66,6 +91,34 @@ def forward_inputs(entry: Entry, flow: Flow, scope: Scope) -> Flow:
     if entry.failed or actual is None:
         return UNKNOWN
     return _result(entry, (*actual.outer(entry.graph.leading), *actual.outer_parts(entry.graph.rest or ())))
+
+
+def _given(entry: Entry, actual: tuple[Value, ...], bound: BoundParameters | None, session: ElaborationSession) -> dict[str, int]:
+    """What each symbol of the entry's graph is here. The decisions about them are decisions here."""
+    graph = entry.graph
+    given = dict(bound.given) if bound is not None else {}
+    outside = {id(v): outer for v, outer in zip(entry.inputs, actual, strict=True)}
+    for name, origin in graph.origins.items():
+        if origin.input is not None:
+            given[name] = outside[id(origin.input)].type.shape[origin.axis]
+    for made in bound.decisions if bound is not None else ():
+        if made not in graph.decisions:
+            graph.decisions.append(made)
+    session.decisions.take(graph.decisions, given)
+    return given
+
+
+def _moved_type(type_: TensorType, given: Mapping[str, int]) -> TensorType:
+    return type_.with_shape(moved(type_.shape, given)) if has_origin(type_.shape) else type_
+
+
+def _moved_spec(spec: ParameterSpec, given: Mapping[str, int]) -> ParameterSpec:
+    return replace(spec, shape=moved(spec.shape, given)) if has_origin(spec.shape) else spec
+
+
+def _moved_operator(op: Operator, given: Mapping[str, int]) -> Operator:
+    changed = {name: moved(value, given) for name, value in op.args.items() if has_origin(value)}
+    return type(op)(**(op.args | changed)) if changed else op
 
 
 def _result(entry: Entry, parts: Parts) -> Flow:
@@ -87,7 +140,7 @@ class _Actual:
 
     def outer(self, values: Sequence[Value]) -> tuple[Value, ...]:
         """Inputs of the body as they are outside."""
-        found = {id(v): self.inputs[i] for v, i in zip(self.entry.graph.inputs, self.entry.signature.inputs, strict=True)}
+        found = {id(v): outer for v, outer in zip(self.entry.inputs, self.inputs, strict=True)}
         return tuple([found[id(v)] for v in values])
 
     def outer_parts(self, parts: Parts) -> Parts:

@@ -145,6 +145,7 @@ class Expressions(Part):
         index = self.evaluate(expr.index, scope)
         if not isinstance(value, (tuple, str)):
             raise Failure(BadOperand("[ ]", show_value(value)), expr.span)
+        self.session.decisions.pin(index)
         if isinstance(index, tuple) and isinstance(value, tuple):
             return tuple(_item(value, i, expr) for i in index)
         return _item(value, index, expr)
@@ -176,6 +177,7 @@ class Expressions(Part):
         for bound, part in zip(bounds, (expr.start, expr.stop), strict=True):
             if isinstance(bound, bool) or not isinstance(bound, int):
                 raise Failure(NotANumber("an end of a range", "an integer", show_value(bound)), part.span)
+        self.session.decisions.pin(tuple(bounds))
         start, stop = bounds
         if stop - start > MAX_NODES:
             raise Failure(TooManyNodes(stop - start, MAX_NODES, "list", "items"), expr.span)

@@ -46,7 +46,7 @@ class Patterns(Part):
             stated = self._stated(item, size, outside)
             if stated is None:
                 continue
-            equal = self.session.facts.equal(stated, size)
+            equal = self.session.deciding.equal(stated, size)
             if equal is None:
                 raise tensor.unprovable(item, stated, size)
             if not equal:

@@ -32,15 +32,17 @@ def build(
     scope = Scope(outside, None)
     body = selected.body
     if selected.node is None:
-        set_lets(selected, params, files, scope, session)
+        origins = set_lets(selected, params, files, scope, session)
     else:
-        bind_parameters(selected.node, params, outside, selected.span, elaborator)
+        origins = bind_parameters(selected.node, params, outside, selected.span, elaborator)
     if selected.node is not None and selected.node.base is not None:
         with session.catching(()):
             body, outside = resolve_base(selected.node, outside, files, elaborator)
         if body is selected.body:
             return None
     frame = GraphFrame(Graph(selected.name, "model", body.span), None, LabelAllocator(numbered=False), ())
+    frame.graph.origins = origins
+    session.decisions.current = frame.graph.decisions
     scope.parent, scope.frame = outside, frame
     scope.sibling = files if selected.node is None else outside
     frame.graph.arguments = {k: b.value for k, b in outside.names.items()} if selected.node else {}

@@ -10,7 +10,7 @@ from collections.abc import Hashable
 
 from netc.dsl.record import Record
 
-from ...ir.graph import Graph
+from ...ir.graph import Graph, Value
 from .pass_through import CallSignature
 from .scope import Scope, token
 
@@ -26,6 +26,8 @@ class Entry(Record):
     reads: tuple[str, ...]
     lead: int | None
     signature: CallSignature
+    inputs: tuple[Value, ...]
+    """Those of the body and what it captured; the graph takes some of them."""
 
 
 class Memo:

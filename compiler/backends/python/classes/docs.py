@@ -12,6 +12,7 @@ from textwrap import wrap
 
 from ....dims import Dim, SymDim, show, symbols
 from ....ir.graph import Graph, Value, ValueTuple, flat
+from ....ir.origins import is_integer
 from ....ir.types import FLOAT32, TensorType
 from ..code.classes import ClassDef
 from ..code.tree import StrictLiteral
@@ -143,6 +144,9 @@ class _Sizes:
         return f"tuple of {self.type([(values or some)[0].type for values in given])}"
 
     def _axis(self, sizes: list[Dim], axis: int, rank: int) -> str:
+        formula = self.cls.formula(sizes)
+        if formula:
+            return formula
         if all(s == sizes[0] for s in sizes) and self._is_plain(sizes[0]):
             return show(sizes[0])
         values = tuple(StrictLiteral(s) for s in sizes)
@@ -177,7 +181,7 @@ class _Sizes:
         if factor is not None:
             return f"{name}/{factor}"
         for parameter in self.cls.parameters:
-            if all(type(v) is int and v > 0 for v in parameter.values) and all(
+            if all(is_integer(v) and v > 0 for v in parameter.values) and all(
                 _times(s, p, v) for s, p, v in zip(sizes, parameter.values, found, strict=True)
             ):
                 return f"{name}/{parameter.name}"

@@ -65,7 +65,7 @@ class ForwardSizes:
         if len(sources) < len(names):
             return SizeRef("{0}", (self._pass(d),))
         text = to_python(d, {name: f"S{i}" for i, name in enumerate(names)})
-        return SizeRef(_spaced(re.sub(r"\bS(\d+)\b", r"{\1}", text)), sources, self.named.get(d, ""))
+        return SizeRef(spaced(re.sub(r"\bS(\d+)\b", r"{\1}", text)), sources, self.named.get(d, ""))
 
     def _share(self, d: SymDim) -> Code | None:
         """A fraction or a multiple of the size of an axis, so that blocks of the same layers are equal at every resolution."""
@@ -137,6 +137,6 @@ def size_name(d: Dim) -> str:
     return name if len(name) <= 12 else words[0]
 
 
-def _spaced(text: str) -> str:
+def spaced(text: str) -> str:
     """With spaces around `*` and `//`, as a formatter writes them."""
     return re.sub(r"(?<=[\w)}\]])(//|\*)(?=[\w({])", r" \1 ", text)

@@ -8,6 +8,7 @@ the same code become: one body with `Argument`s where they differed, and for eve
 from __future__ import annotations
 
 import typing
+from collections.abc import Callable, Sequence
 
 from netc.dsl.record import Record
 
@@ -150,6 +151,8 @@ class ClassDef:
         self.graphs = [b.graph for b in bodies]
         self.body = bodies[0]
         self.parameters: list[ConstructorArgument] = []
+        self.formula: Callable[[Sequence[object]], str] = lambda values: ""
+        """The text of a size, given its values in all graphs, in terms of the parameters; empty if it is none of them."""
         self.widths: set[str] = set()
         """The parameters that are numbers of channels or features."""
 

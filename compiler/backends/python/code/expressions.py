@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from netc.dsl.record import Record
 
 from ....dims import SymDim
+from ....ir.origins import origin_key
 from ....ir.types import FLOAT32, DType
 from ....ops.base import strict_key
 
@@ -28,7 +29,9 @@ class Lit(Code):
     """The name that a constructor argument for it would have."""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Lit) and (strict_key(self.value), self.hint) == (strict_key(other.value), other.hint)
+        if not isinstance(other, Lit) or (strict_key(self.value), self.hint) != (strict_key(other.value), other.hint):
+            return False
+        return origin_key(self.value) == origin_key(other.value)
 
     def __hash__(self) -> int:
         return hash((strict_key(self.value), self.hint))

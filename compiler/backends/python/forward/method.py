@@ -12,7 +12,7 @@ from netc.dsl.record import replace
 
 from ..code.classes import ClassBody, Loop, Step
 from ..code.expressions import CallCode, Code, Device, NestedResults, TupleCode
-from ..code.tree import Argument, ListComp, MemberRef, NameCode, SharedModuleArg, SizeArg, SizeRef, ValueRef, rewrite
+from ..code.tree import Argument, ListComp, MemberRef, NameCode, SharedModuleArg, SizeArg, SizeRef, SymbolRef, ValueRef, rewrite
 from ..naming import IMPORTED, local
 from ..printing.layout import STEP, WIDTH, statement
 from ..printing.printer import doc, text, width
@@ -58,7 +58,7 @@ class _Forward:
             if self.uses.alive[index] and not self.nested[index]:
                 self._write(step, index)
         body = [line for group in _rolled(self.groups) for line in group]
-        return [*self.signature.lines(), *prelude(self.body, self.signature), *body]
+        return [*self.signature.lines(), *prelude(self.body, self.signature, self._formula), *body]
 
     # --- statements --------------------------------------------------------------------------------------------------------
 
@@ -150,8 +150,10 @@ class _Forward:
                 return NameCode(self.accessed(part))
             case Argument(name, factor, offset):
                 return Argument(f"self.{self.attributes[name]}", factor, offset)
-            case SizeRef():
-                return self.signature.written(part)
+            case SizeRef() if part in self.signature.computed:
+                return NameCode(self.signature.computed[part])
+            case SymbolRef(index):
+                return NameCode(self.signature.symbols[index])
             case SharedModuleArg(index):
                 return NameCode(self.signature.shared_labels[index])
             case SizeArg(index):
@@ -161,6 +163,9 @@ class _Forward:
             case ListComp(element, variable, iterable):
                 return self._gathered(element, variable, iterable)
         return None
+
+    def _formula(self, size: SizeRef) -> str:
+        return text(replace(size, sources=tuple(self._resolved(s) for s in size.sources)))
 
     def _tensor(self, index: int) -> Code:
         maker = self.maker.get(index)

@@ -47,7 +47,7 @@ class Roles:
             return
         inside = self.of(node.graph)
         for value in node.graph.takes:
-            yield name_of(value, inside)
+            yield inside.get(id(value), "") if value.borrowed else value.name
 
 
 def _whole(taken: Value | Parts) -> Value | ValueTuple | None:

@@ -6,13 +6,11 @@ then numbers; sizes are read before any variable is reassigned.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ....ir.graph import Value, ValueTuple
 from ..code.classes import ClassBody, SizeSymbol, Step
-from ..code.expressions import Code
-from ..code.tree import NameCode, SizeArg, SizeRef, SymbolRef, parts
+from ..code.tree import SizeRef, SymbolRef, named_several_times, parts
 from ..naming import IMPORTED, local, unique
 from ..printing.layout import STEP, Doc, LayoutBracket, statement
 
@@ -29,11 +27,11 @@ class Signature:
         self.inputs = [self._new(n) for n in input_names(body)]
         self.shared_labels = [self._new(n) for n in body.shared_labels]
         self.passed = [self._new(n) for n, _ in body.passed]
-        sizes = [p for step in alive for p in parts(step.code) if isinstance(p, SizeRef)] if body.symbols or body.passed else []
-        used = {s.index for p in sizes for s in p.sources if isinstance(s, SymbolRef)}
+        sizes = [p for step in alive for p in parts(step.code) if isinstance(p, (SizeRef, SymbolRef))]
+        used = {p.index for p in sizes if isinstance(p, SymbolRef)}
         self.symbols = [self._new(s.name) if i in used else "" for i, s in enumerate(body.symbols)]
-        self.computed = {size: self._new(size.name) for size, count in Counter(sizes).items() if size.name and count > 1}
-        """Formulas that the spec names, where they are used several times."""
+        self.computed = {size: self._new(size.name) for size in named_several_times(sizes)}
+        """Formulas that the spec names, where they are used several times; one within another is before it."""
 
     def _new(self, name: str) -> str:
         found = unique(local(name), self._taken)
@@ -44,19 +42,6 @@ class Signature:
     def fixed(self) -> set[str]:
         """Names that are never reassigned."""
         return {*self.shared_labels, *self.passed, *self.symbols, *self.computed.values()}
-
-    def written(self, size: SizeRef) -> Code:
-        """A size as an expression or as the variable that has it."""
-        return NameCode(self.computed[size]) if size in self.computed else self.formula(size)
-
-    def formula(self, size: SizeRef) -> SizeRef:
-        return SizeRef(size.text.format(*map(self._source, size.sources)), ())
-
-    def _source(self, source: Code) -> str:
-        if isinstance(source, SymbolRef):
-            return self.symbols[source.index]
-        assert isinstance(source, SizeArg)
-        return self.passed[source.index]
 
     def lines(self) -> list[str]:
         taken = [f"{n}: {_annotation(t)}" for n, t in zip(self.inputs, self.body.graph.takes, strict=True)]
@@ -92,8 +77,8 @@ def input_names(body: ClassBody) -> list[str]:
     return ["x" if name in ("in", "in_") else name for name in body.names[: body.inputs]]
 
 
-def prelude(body: ClassBody, signature: Signature) -> list[str]:
-    """The lines that read the sizes: those of one tensor together."""
+def prelude(body: ClassBody, signature: Signature, formula: Callable[[SizeRef], str]) -> list[str]:
+    """The lines that read the sizes: those of one tensor together. `formula`: the text of one that has a name."""
     direct: dict[int, list[tuple[int, str]]] = {}
     lines: list[str] = []
     for symbol, name in zip(body.symbols, signature.symbols, strict=True):
@@ -106,7 +91,7 @@ def prelude(body: ClassBody, signature: Signature) -> list[str]:
     for symbol, name in zip(body.symbols, signature.symbols, strict=True):
         if name and (symbol.minus, symbol.times, symbol.by) != (0, 1, 1):
             lines.append(f"{name} = {_inverse(signature.inputs[symbol.input], symbol)}")
-    lines += [f"{name} = {signature.formula(size).text}" for size, name in signature.computed.items()]
+    lines += [f"{name} = {formula(size)}" for size, name in signature.computed.items()]
     return [STEP * 2 + line for line in lines]
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from itertools import groupby, pairwise
 from typing import cast
 
+from ....ir.origins import is_integer
 from ..code.expressions import CallCode, Code, Infix, KeywordCode, Lit, Literal, TupleCode
 from ..code.tree import Argument, Formatted, GeneratorStar, NameCode, RepeatStar, StrictLiteral, parts, shape, zipped
 from ..naming import local, unique
@@ -85,7 +86,7 @@ def _steps(one: list[Lit], other: list[Lit]) -> tuple[Step, ...] | None:
     for a, b in zip(one, other, strict=True):
         if StrictLiteral(a.value) == StrictLiteral(b.value):
             found.append(None)
-        elif type(a.value) is int and type(b.value) is int:
+        elif is_integer(a.value) and is_integer(b.value):
             found.append(b.value - a.value)
         elif isinstance(a.value, str) and isinstance(b.value, str) and _follows(a.value, b.value):
             found.append(LABEL)

@@ -243,6 +243,11 @@ def _argument(code: Argument) -> Doc:
     return Doc(f"{factor}{code.name}{offset}")
 
 
+def _source(source: Code, within: str) -> str:
+    """A part of a formula, in brackets where it needs them."""
+    return text(source) if within == "{0}" else _bound(source, _ATOM).flat()
+
+
 def _generator(code: RepeatStar | GeneratorStar) -> Doc:
     if isinstance(code, RepeatStar):
         return doc(code.item) + Doc(Break(f"for _ in range({text(code.count)})"))
@@ -271,7 +276,7 @@ _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
     NameCode: lambda code: Doc(code.text),
     Local: lambda code: Doc(code.name),
     ClassRef: lambda code: Doc(code.cls.name),
-    SizeRef: lambda code: Doc(code.text),
+    SizeRef: lambda code: Doc(code.text.format(*(_source(s, code.text) for s in code.sources))),
     Argument: _argument,
     CallCode: _call,
     Method: _method,
@@ -320,6 +325,10 @@ def _plus_one(count: Code) -> Code:
             return Lit(value + 1)
         case Argument(name, factor, offset):
             return Argument(name, factor, offset + 1)
+        case SizeRef(words, sources):
+            return SizeRef(words.removesuffix(" - 1") if words.endswith(" - 1") else f"{words} + 1", sources)
+        case Subscript():
+            return SizeRef("{0} + 1", (count,))
     raise TypeError(f"not a count: {count!r}")
 
 
@@ -337,8 +346,8 @@ def _own_width(part: Code) -> int:
             return len(label) + 5
         case Argument():
             return len(text(part)) + 7
-        case SizeRef(words):
-            return len(words)
+        case SizeRef(words, sources):
+            return len(words) if not any(isinstance(s, Argument) for s in sources) else len(words) - 3 * len(sources)
         case Lit(value):
             return len(literal(value)) + 2
         case CallCode(str() as function):

@@ -15,7 +15,7 @@ from netc.dsl.record import Record
 from ....ir.graph import CallNode, Graph, Node, OpNode, Parts, TupleSlice, Value
 from ....ops.regularization import Identity
 from ...python.code.expressions import CallCode, Code, Lit, Ref, TupleCode
-from ...python.code.tree import ListCode, NameCode, RepeatStar, SharedModuleArg
+from ...python.code.tree import ListCode, NameCode, RepeatStar, SharedModuleArg, localised
 from ...python.naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, numbered, unique
 from ..construction import OperatorForms
 from ..tensors import TensorCodes
@@ -29,7 +29,7 @@ class Construction(Record):
 
     `code` is the constructor's expression. A class or a sequential is called; of a list, `element_call` is the call of one, in terms of
     the graph's inputs (`Ref`) and modules (`SharedModuleArg`). `passed` are the further numbers that a call takes. `depth` and `size` are
-    those of the expression: its nesting, and the number of constructors in it.
+    those of the expression: its nesting, and the number of constructors in it. `counted`: a loop's number of iterations may vary.
     """
 
     kind: Literal["class", "sequential", "list"]
@@ -40,6 +40,7 @@ class Construction(Record):
     passed: tuple[Code, ...] = ()
     depth: int = 0
     size: int = 1
+    counted: bool = False
 
 
 DEEPEST = 3
@@ -88,7 +89,7 @@ def _sequential(graph: Graph, constructions: Constructions, operators: OperatorF
             return None
         made.append(code)
     nodes = _written(graph.nodes)
-    return _named(made[: len(nodes)], nodes, *_extent(graph, constructions))
+    return _named(made[: len(nodes)], nodes, *_extent(graph, constructions), graph.count)
 
 
 def _written(nodes: list[Node]) -> list[Node]:
@@ -106,7 +107,9 @@ def _standalone(node: Node, constructions: Constructions, operators: OperatorFor
             return constructions[id(node)].code
         return operators.standalone(node) if node.tie is None else None
     construction = constructions[id(node.graph)]
-    return construction.code if construction.kind != "list" and not construction.passed and not node.modules else None
+    if construction.kind == "list" or construction.passed or node.modules:
+        return None
+    return localised(construction.code, node.arguments)
 
 
 def _extent(graph: Graph, constructions: Constructions) -> tuple[int, int]:
@@ -124,9 +127,9 @@ def _extent(graph: Graph, constructions: Constructions) -> tuple[int, int]:
     return depth, size
 
 
-def _named(made: list[Code], nodes: list[Node], depth: int, size: int) -> Construction | None:
+def _named(made: list[Code], nodes: list[Node], depth: int, size: int, count: int | None) -> Construction | None:
     if fits(nodes):
-        return Construction("sequential", CallCode("nn.Sequential", runs(made, nodes)), depth=depth, size=size)
+        return Construction("sequential", CallCode("nn.Sequential", runs(made, nodes, count)), depth=depth, size=size, counted=True)
     labels = _keys(nodes)
     if any(label in MODULE_ATTRIBUTES or label in CONTAINER_ATTRIBUTES or "." in label for label in labels):
         return None
@@ -160,12 +163,14 @@ def _keys(nodes: list[Node]) -> list[str]:
     return keys
 
 
-def runs(made: list[Code], nodes: list[Node]) -> tuple[Code, ...]:
+def runs(made: list[Code], nodes: list[Node], count: int | None = None) -> tuple[Code, ...]:
     """Equal members in a row as one `RepeatStar`. The first is written on its own, and a single one is followed by an empty repeat, so that
-    stages of the same block differ in fewer ways."""
+    stages of the same block differ in fewer ways. With a `count`, the members are those of a loop of which all but the first are equal."""
     if not made:
         return ()
     items = [made[0]]
+    if count is not None:
+        return (made[0], RepeatStar(made[-1], Lit(count - 1)))
     if len(made) == 1 and isinstance(nodes[0], CallNode):
         items.append(RepeatStar(made[0], Lit(0)))
     at = 1
@@ -195,7 +200,7 @@ def _list(graph: Graph, constructions: Constructions, operators: OperatorForms, 
             code = operators.standalone(node) if node.tie is None else None
         else:
             construction = constructions[id(node.graph)]
-            code = construction.code if construction.kind != "list" else None
+            code = localised(construction.code, node.arguments) if construction.kind != "list" else None
         if code is None:
             return None
         made.append(code)
@@ -203,8 +208,10 @@ def _list(graph: Graph, constructions: Constructions, operators: OperatorForms, 
     if len(calls) != 1:
         return None
     depth, size = _extent(graph, constructions)
-    code = CallCode("nn.ModuleList", (ListCode(runs(made, graph.nodes)),))
-    return Construction("list", code, element_call=calls.pop(), depth=depth, size=size) if depth <= DEEPEST else None
+    code = CallCode("nn.ModuleList", (ListCode(runs(made, graph.nodes, graph.count)),))
+    if depth > DEEPEST:
+        return None
+    return Construction("list", code, element_call=calls.pop(), depth=depth, size=size, counted=True)
 
 
 def _distinct(nodes: list[Node]) -> list[Node]:
@@ -225,7 +232,7 @@ def _element_call(node: Node, graph: Graph, constructions: Constructions) -> Cod
     if isinstance(node, CallNode):
         order = {id(m): i for i, m in enumerate(graph.modules)}
         args += [SharedModuleArg(order[id(m)]) for m in node.modules]
-        args += constructions[id(node.graph)].passed
+        args += [localised(code, node.arguments) for code in constructions[id(node.graph)].passed]
     return CallCode(NameCode(ELEMENT), tuple(args))
 
 

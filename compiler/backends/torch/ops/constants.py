@@ -103,7 +103,7 @@ class _Writer:
 
     def __init__(self, op: TableOperator) -> None:
         self.op = op
-        self.formula = fold(op.formula)
+        self.formula = fold(op.formula, traced=True)
         self.uses = Counter(p.number for p in parts(self.formula) if isinstance(p, IndexFormula))
         self.inline = sum(self.uses.values()) == 1
         self.real_indices: set[int] = set()
