@@ -14,7 +14,7 @@ SPEC = """
 (last, others, h) -> concat axis=1
 """
 EXPECTED = """\
-model net.0(input: [N, 4]) -> output: [N, 12]
+model net(input: [N, 4]) -> output: [N, 12]
   h: [N, 4], kept: a tuple of 2 = layers.1(input) as layers
   %3: [N, 12] = concat(kept[0], kept[1:]..., h) axis=1 as concat1
   out %3

@@ -18,6 +18,7 @@ from ..python.classes.symbols import Symbols
 from ..python.classes.unify import Unifier, instance
 from ..python.code.classes import ClassBody, ClassDef, ClassRef
 from ..python.code.expressions import CallCode
+from ..python.code.simplify import simplified
 from ..python.code.tree import parts
 from ..python.errors import MissingEmitter
 from ..python.forward.roles import Roles
@@ -25,7 +26,9 @@ from ..python.naming import camel, singular, unique
 from .bodies import Context, body_of
 from .construction import OperatorForms
 from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, container
+from .modules.idle import drop_idle
 from .modules.lifting import lift_functions
+from .modules.probabilities import mark_probabilities
 
 _AUTOMATIC = re.compile(r"(repeat|each|group|sequence|)\d*")
 
@@ -76,6 +79,7 @@ class _Build:
         found = list({id(c): c for g in self.order if (c := self.classes.get(id(g))) is not None}.values())
         found = [*_used(alone, found), *found]
         found = [*(c for c in found if c is not main), main]
+        mark_probabilities(found)
         main.base = camel(self.main.name or name)
         classnames.name(found, main, self._labels)
         return found
@@ -131,6 +135,8 @@ class _Build:
         cls = unifier.run()
         if bodies[0].graph is self.main:
             self.lost = unifier.lost
+        cls.body.rewrite(simplified)
+        drop_idle(cls.body)
         for index, body in enumerate(bodies):
             self.classes[id(body.graph)] = cls
             code = instance(cls, index)

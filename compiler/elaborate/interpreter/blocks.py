@@ -97,9 +97,11 @@ class Blocks(Part):
 
     def _bind_arguments(self, block: Definition, node: ast.Apply, outside: Scope, scope: Scope, prefix: str) -> BoundParameters:
         """The block's arguments. A missing one that the body uses as a tensor was meant to be the input."""
+        bound = BoundParameters.empty(prefix)
         constants = tuple(p for p in block.parameters if isinstance(p, ast.ParameterDecl))
         try:
-            return self._parameters.bind(block.name.name, constants, node, outside, scope, prefix)
+            self._parameters.bind(block.name.name, constants, node, outside, scope, bound)
+            return bound
         except Failure as failure:
             problem = failure.problem
             if not isinstance(problem, MissingArgument) or problem.name not in _heads(block.body):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
@@ -11,7 +11,7 @@ from netc.dsl.record import Record
 
 from ...dims import symbols
 from ...errors.names import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument
-from ...ir.origins import Decision, Origin, moved, named
+from ...ir.origins import Decision, Origin, has_origin, moved, named
 from ...ops.base import Operator
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import FnDef, Scope
@@ -38,9 +38,9 @@ class BoundParameters(Record):
     given: dict[str, Any]
     decisions: list[Decision]
 
-    @staticmethod
-    def empty(owner: str) -> BoundParameters:
-        return BoundParameters(owner, {}, {}, {}, [])
+    @classmethod
+    def empty(cls, owner: str) -> Self:
+        return cls(owner, {}, {}, {}, [])
 
     def name(self, parameter: str, value: Any, default: ast.Expr | None = None) -> Any:
         """The value as symbols of the block's own, if it is an integer or a list of them."""
@@ -55,15 +55,21 @@ class BoundParameters(Record):
         return own
 
 
+class ModelParameters(BoundParameters):
+    """The parameters of a model. One that is computed from others, as by the default `hidden=4 * width`, keeps its formula."""
+
+    def name(self, parameter: str, value: Any, default: ast.Expr | None = None) -> Any:
+        return value if has_origin(value) else super().name(parameter, value, default)
+
+
 class Parameters(Part):
     def bind(
-        self, owner: str, parameters: tuple[ast.ParameterDecl, ...], node: ast.Apply, inner: Scope, scope: Scope, prefix: str = ""
-    ) -> BoundParameters:
-        """Binds compile-time parameters in `inner`. Arguments are evaluated in `scope`, defaults in `inner`, parameter by parameter. With a
-        `prefix`, integers become symbols that begin with it."""
+        self, owner: str, parameters: tuple[ast.ParameterDecl, ...], node: ast.Apply, inner: Scope, scope: Scope, bound: BoundParameters
+    ) -> None:
+        """Binds compile-time parameters in `inner`. Arguments are evaluated in `scope`, defaults in `inner`, parameter by parameter;
+        `bound` names the integers."""
         given = match_arguments(owner, parameters, node)
         self._note_keywords(parameters, node)
-        bound = BoundParameters.empty(prefix)
         for parameter in parameters:
             name, written = parameter.name.name, given.get(parameter.name.name)
             with self.session.decisions.about(bound.given, bound.decisions):
@@ -76,7 +82,6 @@ class Parameters(Part):
             bound.values[name] = bound.name(name, value, parameter.default)
             binding = inner.bind(name, bound.values[name], (written or parameter).span, parameter.name.span)
             self.session.index.bound(parameter.name, binding)
-        return bound
 
     def _note_keywords(self, parameters: tuple[ast.ParameterDecl, ...], node: ast.Apply) -> None:
         declared = {p.name.name: p.name.span for p in parameters}

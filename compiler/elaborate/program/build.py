@@ -37,15 +37,15 @@ def build(
         origins = bind_parameters(selected.node, params, outside, selected.span, elaborator)
     if selected.node is not None and selected.node.base is not None:
         with session.catching(()):
-            body, outside = resolve_base(selected.node, outside, files, elaborator)
+            body, outside = resolve_base(selected.node, outside, files, elaborator, origins)
         if body is selected.body:
             return None
     frame = GraphFrame(Graph(selected.name, "model", body.span), None, LabelAllocator(numbered=False), ())
     frame.graph.origins = origins
-    session.decisions.current = frame.graph.decisions
+    frame.graph.decisions = session.decisions.current
     scope.parent, scope.frame = outside, frame
     scope.sibling = files if selected.node is None else outside
-    frame.graph.arguments = {k: b.value for k, b in outside.names.items()} if selected.node else {}
+    frame.graph.arguments = {k: b.value for k, b in (outside.names | own.names).items()} if selected.node else {}
     declare_dimensions(body, scope, elaborator, dims, selected.span)
     results = elaborator.statements.run(body, scope, "the model")
     finish(frame, without_empty(results.flow), session)

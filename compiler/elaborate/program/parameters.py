@@ -13,7 +13,7 @@ from ...errors.names import MissingArgument
 from ...errors.structure import InputMisplaced, Recursion, StrayStatement, UnknownModel, UnknownParameter
 from ...ir.origins import Origin
 from ..interpreter.elaborator import Elaborator
-from ..interpreter.parameters import BoundParameters, literal_value
+from ..interpreter.parameters import ModelParameters, literal_value
 from ..scopes.failures import Failure
 from ..scopes.scope import BlockDef, LazyLet, Scope
 from ..scopes.values import UNKNOWN
@@ -26,7 +26,7 @@ def set_lets(
 ) -> dict[str, Origin]:
     """For a file's own statements, whose parameters are its `let`s: those that are set get their value, the others see `scope`. Gives the
     symbols of the integers among those that are set or literals."""
-    bound = BoundParameters.empty(selected.name)
+    bound = ModelParameters.empty(selected.name)
     lets = {s.name.name: s for s in selected.body.statements if isinstance(s, ast.Let)}
     _reject_unknown(params, list(lets), selected.span, session)
     for name, let in lets.items():
@@ -40,7 +40,7 @@ def set_lets(
 def bind_parameters(model: ast.ModelDecl, params: Mapping[str, Any], scope: Scope, span: Span, elaborator: Elaborator) -> dict[str, Origin]:
     """Binds a model's parameters in `scope`; gives the symbols of the integers among them."""
     session = elaborator.session
-    bound = BoundParameters.empty(model.name.name)
+    bound = ModelParameters.empty(model.name.name)
     constants = [p.name.name for p in model.parameters if isinstance(p, ast.ParameterDecl)]
     _reject_unknown(params, constants, span, session)
     for parameter in model.parameters:
@@ -72,8 +72,10 @@ def _reject_unknown(params: Mapping[str, Any], known: list[str], span: Span, ses
             session.report(UnknownParameter(name, tuple(near(name, known)), tuple(known)), span)
 
 
-def resolve_base(model: ast.ModelDecl, scope: Scope, files: Scope, elaborator: Elaborator) -> tuple[ast.Body, Scope]:
-    """The body that a model is derived from, in the end, and the scope of the parameters there."""
+def resolve_base(
+    model: ast.ModelDecl, scope: Scope, files: Scope, elaborator: Elaborator, origins: dict[str, Origin]
+) -> tuple[ast.Body, Scope]:
+    """The body that a model is derived from, in the end, and the scope of the parameters there. `origins` grows by their symbols."""
     seen = [model]
     session = elaborator.session
     while model.base is not None:
@@ -87,7 +89,9 @@ def resolve_base(model: ast.ModelDecl, scope: Scope, files: Scope, elaborator: E
         session.index.name(model.base.name_span, name, files.names.get(name))
         inner = Scope(files, None)
         constants = tuple(p for p in target.parameters if isinstance(p, ast.ParameterDecl))
-        elaborator.parameters.bind(name, constants, model.base, inner, scope)
+        bound = ModelParameters.empty(name)
+        elaborator.parameters.bind(name, constants, model.base, inner, scope, bound)
+        origins.update(bound.origins)
         seen.append(target)
         model, scope = target, inner
     return model.body, scope

@@ -40,7 +40,7 @@ class Unifier:
         self.cls = ClassDef(base, bodies)
         self.known: dict[object, ConstructorArgument] = {}
         self.passed: list[list[Code]] = [list(codes) for codes in zip(*([code for _, code in b.passed] for b in bodies), strict=True)]
-        """What `forward` is called with besides tensors, each with its value in every body."""
+        """What `forward` is called with in addition to tensors, each with its value in every body."""
         self.given = _common([b.graph.arguments for b in bodies])
         self.hints = Hints(bodies if len(bodies) > 1 else [])
         self.free = frozenset().union(*(known_symbols.free(b.graph) for b in bodies))
@@ -142,7 +142,8 @@ class Unifier:
             found = self._formula(values, hint, keyword)
             if found is not None:
                 if id(lits[0]) in self.wide_places or WIDTH.fullmatch(hint):
-                    self.wide |= {p.name for p in parts(found) if isinstance(p, Argument)}
+                    names = {p.name for p in parts(found) if isinstance(p, Argument)}
+                    self.wide |= names if len(names) == 1 else set()
                 return found
             if self.bodies[0].graph.kind == "model":
                 return Lit(plain(used[0]), lits[0].hint) if not isinstance(used[0], tuple) else self._split(values, lits[0].hint)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable, Sequence
+from typing import cast
 
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 
 from ....ir.graph import Graph
 from ..naming import numbered
 from .expressions import AttributeCode, CallCode, Code, Infix, Literal, Method, Prefix, SelfMember, Subscript
-from .tree import shape
+from .tree import rewrite, shape
 
 How = typing.Literal["module", "parameter", "buffer", "transient"]
 """How the constructor registers a member; a transient one is a buffer that is not part of the state dict."""
@@ -118,6 +119,13 @@ class ClassBody:
     def made(self) -> list[Code]:
         """What the constructor makes."""
         return [m.code for m in self.members] + ([] if self.chain is None else [self.chain])
+
+    def rewrite(self, change: Callable[[Code], Code | None]) -> None:
+        """Applies `change` to all code, as `tree.rewrite` does."""
+        self.members = [replace(m, code=rewrite(m.code, change)) for m in self.members]
+        self.steps = [replace(s, code=rewrite(s.code, change)) for s in self.steps]
+        if self.chain is not None:
+            self.chain = cast("CallCode", rewrite(self.chain, change))
 
     def key(self) -> object:
         """Equal for bodies that differ in nothing but literals."""

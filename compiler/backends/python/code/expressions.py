@@ -5,6 +5,7 @@ Kept as a tree rather than text so that uses of one block that differ only in li
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Mapping
 
 from netc.dsl.record import Record
@@ -35,6 +36,10 @@ class Lit(Code):
 
     def __hash__(self) -> int:
         return hash((strict_key(self.value), self.hint))
+
+
+class Probability(Lit):
+    """A probability. It is written without the rounding errors of what computed it, which no draw distinguishes."""
 
 
 class Ref(Code):
@@ -88,12 +93,18 @@ class AttributeCode(Code):
     name: str
 
 
+Freedom = typing.Literal["none", "signs", "neutral"]
+"""What may be written in another way: nothing; `x + -y` as `x - y`, which PyTorch does not take of booleans; and `x * 1` as `x` too, which
+is of another type if the number is."""
+
+
 class Infix(Code):
     """`left op right`, with Python's precedence; `op` such as `+`, `@`, `==`, `&`."""
 
     op: str
     left: Code
     right: Code
+    freedom: Freedom = "none"
 
 
 class Prefix(Code):

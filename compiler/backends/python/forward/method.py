@@ -12,6 +12,7 @@ from netc.dsl.record import replace
 
 from ..code.classes import ClassBody, Loop, Step
 from ..code.expressions import CallCode, Code, Device, NestedResults, TupleCode
+from ..code.simplify import simplified
 from ..code.tree import Argument, ListComp, MemberRef, NameCode, SharedModuleArg, SizeArg, SizeRef, SymbolRef, ValueRef, rewrite
 from ..naming import IMPORTED, local
 from ..printing.layout import STEP, WIDTH, statement
@@ -67,7 +68,7 @@ class _Forward:
         if step.loop is not None:
             self._loop(step, step.loop)
         else:
-            code = self._resolved(step.code)
+            code = simplified(self._resolved(step.code))
             targets = [self._target(o, index) for o in step.outputs]
             if isinstance(code, NestedResults):
                 targets = _grouped(targets, code.groups)
