@@ -37,12 +37,11 @@ SAMPLES = {
     ),
     "what is left of the input is not its name": (
         "Residual",
-        "block residual(width) { main = in -> dense width as fc; "
-        "skip = in -> if in.features != width { dense width as down }; main + skip };"
+        "block residual(width) { main = in -> dense width as a; skip = in -> if in.features != width { dense width as b }; main + skip }; "
         "input 4 -> residual 4 as block",
         """
         def forward(self, x: Tensor) -> Tensor:
-            main = self.fc(x)
+            main = self.a(x)
             return main + x
         """,
     ),
@@ -120,4 +119,58 @@ SAMPLES = {
 @pytest.mark.parametrize(("name", "text", "expected"), SAMPLES.values(), ids=SAMPLES.keys())
 def test_forward(name: str, text: str, expected: str) -> None:
     assert forward(text, name) == dedent(expected).strip()
+    agree(netc.compile(text))
+
+
+UNNAMED = {
+    "what the stage that takes it calls it": (
+        "(x, y) = input [T, 8] -> chunk 2 axis=-1; "
+        "keys = (x, y) -> concat axis=1; h = x + ((x -> dense 4 as q_proj -> unsqueeze 1, keys -> unsqueeze 1, keys -> unsqueeze 1) "
+        "-> attention -> squeeze 1); h * y",
+        """
+        x, y = x.chunk(2, dim=-1)
+        keys = torch.cat((x, y), dim=1)
+        q = self.q_proj(x).unsqueeze(1)
+        keys = keys.unsqueeze(1)
+        h = x + F.scaled_dot_product_attention(q, keys, keys).squeeze(1)
+        return h * y
+        """,
+    ),
+    "of a block too": (
+        "block added(x: [N, D], source: [N, D]) { x + source -> dense D as fc }; "
+        "h = input 4; y = (h, h -> dense 4 as a -> sin) -> added as add; y * h",
+        """
+        source = torch.sin(self.a(h))
+        y = self.add(h, source)
+        return y * h
+        """,
+    ),
+    "of a loop": (
+        "x = input 4; (h, _) = (x, x -> dense 4 as a) -> repeat 3 as layers { (h, mask) = in; out h * mask -> dense 4, mask + h }; h + x",
+        """
+        mask = self.a(x)
+        h = x
+        for layer in self.layers:
+            h, mask = layer(h, mask)
+        return h + x
+        """,
+    ),
+    "what it was computed by, of several at once": (
+        "x = input 4; ((x -> exp -> dense 4 as a) * (x -> cos -> dense 4 as b) -> sigmoid) + "
+        "((x -> tanh -> dense 4 as c) * (x -> sin -> dense 4 as d) -> relu)",
+        """
+        y = torch.exp(x)
+        cos = torch.cos(x)
+        tanh = torch.tanh(x)
+        x = torch.sin(x)
+        x = F.relu(self.c(tanh) * self.d(x))
+        return torch.sigmoid(self.a(y) * self.b(cos)) + x
+        """,
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), UNNAMED.values(), ids=UNNAMED.keys())
+def test_unnamed(text: str, expected: str) -> None:
+    assert dedent(netc.compile(text).source().rsplit("def forward", 1)[1].split("\n", 1)[1]).strip() == dedent(expected).strip()
     agree(netc.compile(text))

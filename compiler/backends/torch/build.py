@@ -21,8 +21,9 @@ from ..python.code.expressions import CallCode
 from ..python.code.simplify import simplified
 from ..python.code.tree import parts
 from ..python.errors import MissingEmitter
+from ..python.forward.roles import Roles
 from ..python.naming import camel, singular, unique
-from .bodies import body_of
+from .bodies import Context, body_of
 from .construction import OperatorForms
 from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, container
 from .modules.idle import drop_idle
@@ -64,6 +65,7 @@ class _Build:
         self.sharing = Sharing(self.order)
         self.symbols = Symbols(self.main, self.order, pinned, fixed)
         self.constructions: Constructions = {}
+        self.context = Context(self.constructions, self.operators, self.sharing, Roles())
         self.classes: dict[int, ClassDef] = {}
         """By the id of the graph."""
 
@@ -85,7 +87,7 @@ class _Build:
     def _lift(self) -> list[ClassDef]:
         """Classes for the functions that are modules here."""
         pairs = lift_functions(self.order, self.operators)
-        bodies = [body_of(graph, {}, self.operators, self.sharing) for _, graph in pairs]
+        bodies = [body_of(graph, self.context) for _, graph in pairs]
         for group in _alike(bodies):
             self._class(group)
         self.constructions.update((id(node), self.constructions[id(graph)]) for node, graph in pairs)
@@ -121,10 +123,10 @@ class _Build:
 
     def _bodies(self, pending: list[Graph]) -> list[ClassBody]:
         """The bodies of the graphs. Those that are one shared stage, but read their sizes in different ways, all get them as arguments."""
-        bodies = {id(g): body_of(g, self.constructions, self.operators, self.sharing) for g in pending}
+        bodies = {id(g): body_of(g, self.context) for g in pending}
         for several in self.sharing.united(pending):
             if len({bodies[id(g)].key() for g in several}) > 1:
-                bodies.update({id(g): body_of(g, self.constructions, self.operators, self.sharing, passing=True) for g in several})
+                bodies.update({id(g): body_of(g, self.context, passing=True) for g in several})
         return list(bodies.values())
 
     def _class(self, bodies: list[ClassBody]) -> None:

@@ -14,7 +14,7 @@ from ...errors.structure import ModelAsStage, Recursion
 from ...ir.graph import OpNode, SharedModule, Value
 from ..scopes.failures import Failure
 from ..scopes.memo import Entry
-from ..scopes.scope import BlockDef, Scope, with_named_sizes
+from ..scopes.scope import BlockDef, Scope, name_tensor, with_named_sizes
 from ..scopes.values import UNKNOWN, Flow, main_result, tensors
 from .base import Interpreter, Part
 from .bodies import BodySyntax, elaborate_body
@@ -66,8 +66,8 @@ class Blocks(Part):
         values = tensors(inner.names["in"].value)  # type: ignore[arg-type]
         for index, parameter in enumerate(declared):
             name, value = parameter.name.name, values[index] if values is not None else UNKNOWN
-            if rename and inner.frame is not None and isinstance(value, Value):
-                inner.frame.name_tensor(name, value, axis_names(parameter, value.type.rank))
+            if rename and isinstance(value, Value):
+                name_tensor(name, value, axis_names(parameter, value.type.rank))
             self.session.index.bound(parameter.name, inner.bind(name, value, parameter.span))
         if declared and values is not None:
             inner.bind("in", inner.names[declared[0].name.name].value)

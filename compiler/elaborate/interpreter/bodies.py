@@ -13,7 +13,7 @@ from netc.dsl.source import Span
 
 from ...errors.names import UnusedFlow
 from ...errors.structure import NoResult
-from ...ir.graph import Graph, Kind, Value
+from ...ir.graph import Graph, Kind, Parts, TupleSlice, flat
 from ...ir.origins import origin_key
 from ..scopes.failures import Failure
 from ..scopes.labels import LabelAllocator
@@ -21,7 +21,7 @@ from ..scopes.memo import Entry
 from ..scopes.pass_through import call_signature
 from ..scopes.scope import GraphFrame, Scope, token
 from ..scopes.ties import resolve, tie_path
-from ..scopes.values import UNKNOWN, Flow, TensorTuple, tensors
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, leading, parts_of, tensors, without_empty
 from ..session import ElaborationSession
 from .parameters import BoundParameters
 
@@ -64,12 +64,14 @@ def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session:
     if entry is not None:
         return entry
     frame = _open_frame(syntax, scope, session)
-    inner = Scope(scope, frame)
+    inner = frame.home = Scope(scope, frame)
     inner.sibling = scope if syntax.kind == "block" else None
     if flow is not None:
         inner.bind("in", _add_inputs(flow, frame))
     with session.nested(syntax.use.span if syntax.use else syntax.node.span), session.decisions.within(frame.graph.decisions):
         result = syntax.run(inner)
+    if not isinstance(syntax.node, (ast.Repeat, ast.Each, ast.Body)):
+        result = without_empty(result)
     if frame.graph.nodes and isinstance(result, TensorTuple) and not result.values:
         raise Failure(NoResult(f"`{syntax.name}`"), syntax.node.span)
     entry = finish(frame, result, session)
@@ -92,12 +94,8 @@ def _open_frame(syntax: BodySyntax, scope: Scope, session: ElaborationSession) -
 
 
 def _add_inputs(flow: Flow, frame: GraphFrame) -> Flow:
-    """The body's input as inputs of its graph. A single one is named `in`, whatever its name outside; the body may name them."""
     values = tensors(flow)
-    if values is None:
-        return UNKNOWN
-    inner = tuple(frame.add_input(v, v.name if len(values) > 1 else "in", borrowed=True) for v in values)
-    return inner[0] if isinstance(flow, Value) or len(inner) == 1 else TensorTuple(inner)
+    return UNKNOWN if values is None else frame.receive(flow, values)
 
 
 def finish(frame: GraphFrame, result: Flow, session: ElaborationSession) -> Entry:
@@ -108,12 +106,24 @@ def finish(frame: GraphFrame, result: Flow, session: ElaborationSession) -> Entr
             resolve(pending, graph)
             target, span = tie_path(pending.keyword.value), pending.keyword.value.span
             session.index.name(span, target, None, frame.labels.taken.get(target), "label")
-    values = tensors(result)
-    graph.outputs = values or []
+    parts = parts_of(result)
+    lead = _lead(frame, parts or ())
+    graph.outputs = list(flat(parts or ()))
+    graph.rest = None if parts is None or lead is None else parts[lead:]
     inputs = tuple(graph.inputs)
     many = isinstance(result, TensorTuple) and result.extras is None
     single = _is_single(frame)  # before `call_signature` removes inputs and outputs of the graph
-    return Entry(graph, many, values is None, single, tuple(frame.reads), call_signature(graph), inputs)
+    return Entry(graph, many, parts is None, single, tuple(frame.reads), frame.lead, call_signature(graph), inputs)
+
+
+def _lead(frame: GraphFrame, parts: Parts) -> int | None:
+    """The number of results before the tuple that they end with. What is put in front of the body's own tuple belongs to it, so that the
+    results are as many as the inputs."""
+    found = leading(parts)
+    if found is None or frame.lead is None or found <= frame.lead:
+        return found
+    first = parts[found]
+    return frame.lead if isinstance(first, TupleSlice) and first.of in frame.graph.tuples else found
 
 
 def _is_single(frame: GraphFrame) -> bool:

@@ -5,18 +5,18 @@ In: an `Entry`, the input of the use, the scope that its reads are seen from. Ou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from netc.dsl.record import replace
 from netc.dsl.source import Span
 
-from ...ir.graph import CallNode, Node, OpNode, SharedModule, Value
+from ...ir.graph import CallNode, Node, OpNode, Part, Parts, SharedModule, TupleSlice, Value, ValueTuple, flat
 from ...ir.origins import has_origin, moved
 from ...ir.types import TensorType
 from ...ops.base import Operator, ParameterSpec
 from ..scopes.memo import Entry
 from ..scopes.scope import Scope, SharedDef
-from ..scopes.values import UNKNOWN, Flow, TensorTuple, Unknown, tensors
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, Unknown, cut, flow_of, parts_of
 from ..session import ElaborationSession
 from .parameters import BoundParameters
 from .shared import check_shared, specs_within
@@ -33,18 +33,24 @@ def emit_call(
     bound: BoundParameters | None = None,
 ) -> Flow:
     """Adds a call of the graph. `bound`: the parameters of a block."""
-    actual, modules = _actual_inputs(entry, flow, scope)
+    actual = _actual(entry, flow, scope)
     if entry.failed or actual is None:
         return UNKNOWN
     graph, signature = entry.graph, entry.signature
-    inputs = tuple([actual[i] for i in signature.inputs])
-    given = _given(entry, actual, bound, session)
+    inputs = tuple([actual.inputs[i] for i in signature.inputs])
+    given = _given(entry, actual.inputs, bound, session)
     outputs = tuple([Value(_moved_type(v.type, given), span, spatial=v.spatial) for v in graph.outputs])
+    lead = len(graph.leading)
+    rest = None if graph.rest is None else ValueTuple("", outputs[lead:], lead)
     if shared is not None:
         check_shared(shared, specs_within(graph), span, session)
-    _add(CallNode(graph, inputs, outputs, label, span, modules, shared, given), graph.size, scope, session)
-    available = (*outputs, *actual)
-    return _result(entry, tuple([available[i] for i in signature.results]))
+    tuples = tuple([actual.tuples[i] for i in signature.tuples])
+    _add(CallNode(graph, inputs, outputs, label, span, actual.modules, shared, given, tuples, rest), graph.size, scope, session)
+    available = (*outputs, *actual.inputs)
+    leading = tuple([available[i] for i in signature.results])
+    if rest is not None:
+        return _result(entry, (*leading, TupleSlice(rest)))
+    return _result(entry, leading if signature.rest is None else (*leading, *actual.tuples[signature.rest]))
 
 
 def emit_inline(
@@ -57,31 +63,34 @@ def emit_inline(
     bound: BoundParameters | None = None,
 ) -> Flow:
     """Adds the body's only stage itself, under the label that the body would have. Its span is `span`, or else its own."""
-    actual, _ = _actual_inputs(entry, flow, scope)
+    actual = _actual(entry, flow, scope)
     if entry.failed or actual is None:
         return UNKNOWN
-    mapped = {id(v): outer for v, outer in zip(entry.inputs, actual, strict=True)}
-    given = _given(entry, actual, bound, session)
+    given = _given(entry, actual.inputs, bound, session)
     node = entry.graph.nodes[0]
-    inputs = tuple([mapped[id(v)] for v in node.inputs])
+    inputs = actual.outer(node.inputs)
     outputs = tuple([Value(_moved_type(v.type, given), span or v.span, spatial=v.spatial) for v in node.outputs])
     copy: Node
     if isinstance(node, OpNode):
+        rest, parts = None, actual.outer_parts(node.parts)
         specs = tuple([_moved_spec(s, given) for s in node.specs])
-        copy = OpNode(_moved_operator(node.op, given), inputs, outputs, label, span or node.span, specs, shared=node.shared)
+        op = _moved_operator(node.op, given)
+        copy = OpNode(op, inputs, outputs, label, span or node.span, specs, shared=node.shared, parts=parts)
     else:
+        rest = None if node.rest is None else ValueTuple("", outputs[node.rest.at :], node.rest.at)
+        tuples = tuple([actual.outer_parts(parts) for parts in node.tuples])
         arguments = {name: moved(value, given) for name, value in node.arguments.items()}
-        copy = CallNode(node.graph, inputs, outputs, label, span or node.span, node.modules, node.shared, arguments)
+        copy = CallNode(node.graph, inputs, outputs, label, span or node.span, node.modules, node.shared, arguments, tuples, rest)
     _add(copy, entry.graph.size, scope, session)
-    return _result(entry, outputs)
+    return _result(entry, outputs if rest is None else (*outputs[: rest.at], TupleSlice(rest)))
 
 
 def forward_inputs(entry: Entry, flow: Flow, scope: Scope) -> Flow:
     """The results of a body without stages: inputs or captures, perhaps in another order, some twice or not at all."""
-    mapped = _mapped_inputs(entry, flow, scope)
-    if mapped is None:
+    actual = _actual(entry, flow, scope)
+    if entry.failed or actual is None:
         return UNKNOWN
-    return _result(entry, tuple(mapped[id(v)] for v in entry.graph.outputs))
+    return _result(entry, (*actual.outer(entry.graph.leading), *actual.outer_parts(entry.graph.rest or ())))
 
 
 def _given(entry: Entry, actual: tuple[Value, ...], bound: BoundParameters | None, session: ElaborationSession) -> dict[str, int]:
@@ -112,8 +121,8 @@ def _moved_operator(op: Operator, given: Mapping[str, int]) -> Operator:
     return type(op)(**(op.args | changed)) if changed else op
 
 
-def _result(entry: Entry, values: tuple[Value, ...]) -> Flow:
-    return values[0] if len(values) == 1 and not entry.many else TensorTuple(values)
+def _result(entry: Entry, parts: Parts) -> Flow:
+    return TensorTuple(parts) if entry.many else flow_of(parts)
 
 
 def _add(node: Node, size: int, scope: Scope, session: ElaborationSession) -> None:
@@ -123,31 +132,52 @@ def _add(node: Node, size: int, scope: Scope, session: ElaborationSession) -> No
     session.grow(frame.graph, size, node.span, frame.trace)
 
 
-def _mapped_inputs(entry: Entry, flow: Flow, scope: Scope) -> dict[int, Value] | None:
-    """The outer tensor for each input of the graph, by identity; None if something has failed."""
-    actual, _ = _actual_inputs(entry, flow, scope)
-    if entry.failed or actual is None:
-        return None
-    return {id(v): outer for v, outer in zip(entry.graph.inputs, actual, strict=True)}
+class _Actual:
+    """What a use passes: its input, then the tensors, tuples and shared stages that the body captured."""
+
+    def __init__(self, entry: Entry, inputs: tuple[Value, ...], tuples: tuple[Parts, ...], modules: tuple[SharedModule, ...]) -> None:
+        self.entry, self.inputs, self.tuples, self.modules = entry, inputs, tuples, modules
+
+    def outer(self, values: Sequence[Value]) -> tuple[Value, ...]:
+        """Inputs of the body as they are outside."""
+        found = {id(v): outer for v, outer in zip(self.entry.inputs, self.inputs, strict=True)}
+        return tuple([found[id(v)] for v in values])
+
+    def outer_parts(self, parts: Parts) -> Parts:
+        """The same for parts of its tuples."""
+        found: list[Part] = []
+        for part in parts:
+            if isinstance(part, Value):
+                found += self.outer((part,))
+            else:
+                whole = self.tuples[self.entry.signature.tuples[self.entry.graph.tuples.index(part.of)]]
+                found += cut(whole, part.front, part.back)
+        return tuple(found)
 
 
-def _actual_inputs(entry: Entry, flow: Flow | None, scope: Scope) -> tuple[tuple[Value, ...] | None, tuple[SharedModule, ...]]:
-    """The tensors and shared stages that a use passes: its input, then what the body captured."""
+def _actual(entry: Entry, flow: Flow | None, scope: Scope) -> _Actual | None:
+    """None if something of it has failed."""
     inputs: list[Value] = []
+    tuples: list[Parts] = []
     modules: list[SharedModule] = []
     if flow is not None:
-        values = tensors(flow)
-        if values is None:
-            return None, ()
-        inputs += values
+        parts = parts_of(flow)
+        if parts is None:
+            return None
+        inputs += flat(parts)
+        if entry.lead is not None:
+            tuples.append(cut(parts, entry.lead, 0))
     for name in entry.reads:
         binding = scope.use(name)
         assert binding is not None
         value = binding.value
         if isinstance(value, SharedDef):
             modules.append(value.module)
-        elif isinstance(value, (Value, TensorTuple)):
-            inputs += tensors(value) or []
+        elif isinstance(value, Value):
+            inputs.append(value)
+        elif isinstance(value, TensorTuple):
+            inputs += value.values
+            tuples.append(value.parts)
         elif isinstance(value, Unknown):
-            return None, ()
-    return tuple(inputs), tuple(modules)
+            return None
+    return _Actual(entry, tuple(inputs), tuple(tuples), tuple(modules))

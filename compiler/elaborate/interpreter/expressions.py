@@ -130,7 +130,7 @@ class Expressions(Part):
             raise Failure(NotATensor(show_value(value), "`.shape`, `.channels` and so on are attributes of a tensor"), name.span)
         binding = self.lookup(name.name, name.span, scope)
         value = binding.value
-        if isinstance(value, TensorTuple) and value.extras is not None:
+        if isinstance(value, TensorTuple) and (value.extras is not None or len(value.values) == 1):
             value = value.values[0]
         if isinstance(value, Unknown):
             raise AlreadyReported

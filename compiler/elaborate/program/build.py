@@ -15,7 +15,7 @@ from ..interpreter.bodies import finish
 from ..interpreter.elaborator import Elaborator
 from ..scopes.labels import LabelAllocator
 from ..scopes.scope import GraphFrame, Scope
-from ..scopes.values import UNKNOWN
+from ..scopes.values import UNKNOWN, without_empty
 from ..session import ElaborationSession
 from .dimensions import declare_dimensions
 from .expectations import check_expectations
@@ -48,7 +48,7 @@ def build(
     frame.graph.arguments = {k: b.value for k, b in (outside.names | own.names).items()} if selected.node else {}
     declare_dimensions(body, scope, elaborator, dims, selected.span)
     results = elaborator.statements.run(body, scope, "the model")
-    finish(frame, results.flow, session)
+    finish(frame, without_empty(results.flow), session)
     if results.flow is UNKNOWN:
         return None
     program = _program(frame.graph, results, selected, body, session)

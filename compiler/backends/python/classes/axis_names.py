@@ -12,13 +12,14 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, takewhile
 
 from ....dims import Dim, SymDim, show, symbols
-from ....ir.graph import Graph, OpNode, Value
+from ....ir.graph import Graph, OpNode, Value, ValueTuple, flat
 from ....ir.origins import is_integer
 from ....ir.types import FLOAT32
 from ....ops.joining import Concat
 from ..code.classes import ClassDef
 from ..code.tree import StrictLiteral
 from ..naming import unique
+from .alike import Alike
 from .channel_axes import ChannelAxes, Channels
 
 FACTORS = (2, 3, 4, 8, 16)
@@ -45,12 +46,31 @@ Values = tuple[StrictLiteral, ...]
 """A size in all graphs."""
 
 
+Given = Value | ValueTuple | tuple[Value, ...]
+"""An input or an output."""
+
+
+def _given(graph: Graph) -> list[Given]:
+    """The outputs. A model returns the tensors of a tuple one by one."""
+    if graph.rest is None or graph.kind == "model":
+        return [*graph.outputs]
+    return [*graph.leading, flat(graph.rest)]
+
+
+def _single(given: Sequence[Given]) -> list[Value]:
+    """Tensors; none of tuples."""
+    return [one for one in given if isinstance(one, Value)]
+
+
 class AxisNames:
     def __init__(self, cls: ClassDef, channels: ChannelAxes) -> None:
         self.cls, self.channels = cls, channels
         self.is_whole = cls.graphs[0].kind == "model"
         self.taken = {p.name for p in cls.parameters}
-        for tensors in zip(*((*g.inputs, *g.outputs) for g in cls.graphs), strict=True):
+        self.taken_in = [list(one) for one in zip(*(g.takes for g in cls.graphs), strict=True)]
+        self.given_out = [list(one) for one in zip(*(_given(g) for g in cls.graphs), strict=True)]
+        self.types = Alike()
+        for tensors in filter(None, map(_single, (*self.taken_in, *self.given_out))):
             for sizes in zip(*(v.type.shape for v in tensors), strict=False):
                 if self._is_constant(sizes):
                     self.taken |= symbols(sizes[0])
@@ -64,12 +84,22 @@ class AxisNames:
         self.here: set[str] = set()
         """The names in the current shape."""
 
-    def shapes(self) -> list[str]:
+    def shapes(self) -> tuple[list[str], list[str]]:
         """The shapes of the inputs and the outputs."""
-        tensors = list(zip(*((*g.inputs, *g.outputs) for g in self.cls.graphs), strict=True))
-        for values in tensors:
-            self._shape(values)  # a later tensor may show what the axes of an earlier one are
-        return [self._shape(values) for values in tensors]
+        for given in (*self.taken_in, *self.given_out):
+            self._described(given)  # a later tensor may show what the axes of an earlier one are
+        return list(map(self._described, self.taken_in)), list(map(self._described, self.given_out))
+
+    def _described(self, given: Sequence[Given]) -> str:
+        """A tensor, or a tuple with the shape of its tensors if they are alike, as it is in each of the graphs."""
+        tensors = _single(given)
+        if tensors:
+            return self._shape(tensors)
+        tuples = [one if isinstance(one, tuple) else one.values for one in given if not isinstance(one, Value)]
+        some = next(filter(None, tuples), ())
+        if not some or not all(map(self.types.alike, tuples)):
+            return "tuple"
+        return f"tuple of {self._shape([(values or some)[0] for values in tuples])}"
 
     def _shape(self, tensors: Sequence[Value]) -> str:
         """The shape of a tensor, given as it is in each of the graphs. Of tensors of several ranks, the last axes."""

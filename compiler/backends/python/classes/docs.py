@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import zip_longest
+from itertools import groupby
+from operator import itemgetter
 from textwrap import wrap
 
 from ..code.classes import ClassDef
@@ -17,17 +18,29 @@ from .axis_names import AxisNames
 from .channel_axes import ChannelAxes
 from .remarks import remark
 
+MANY = 4
+"""The number of outputs that are listed, if they are alike."""
+
 
 def docstring(cls: ClassDef, inputs: Sequence[str], channels: ChannelAxes) -> list[str]:
     """`\"\"\"x: [N, 3, H, W] -> [N, 1000].\"\"\"`, below the text of the comment above the block."""
     graph = cls.graphs[0]
-    shapes = AxisNames(cls, channels).shapes()
-    takes = [f"{name}: {shape}" for name, shape in zip(inputs, shapes, strict=False)]
-    found = shapes[len(graph.inputs) :]
-    names = graph.output_names if len(found) > 1 else []
-    gives = [f"{name}: {shape}" if name else shape for name, shape in zip_longest(names[: len(found)], found, fillvalue="")]
+    taken, given = AxisNames(cls, channels).shapes()
+    takes = [f"{name}: {shape}" for name, shape in zip(inputs, taken, strict=False)]
+    gives = _outputs(graph.output_names if len(given) > 1 else [], given)
     above = remark(graph, {p.name for p in cls.parameters})
     return _laid_out(above, ", ".join(takes) or "nothing", f"-> {', '.join(gives)}.")
+
+
+def _outputs(names: Sequence[str], shapes: Sequence[str]) -> list[str]:
+    """The outputs with their names, many that are alike as one: `output2 to output17: [N, T]`."""
+    if not names:
+        return [*shapes]
+    found: list[str] = []
+    for shape, run in groupby(zip(names, shapes, strict=True), itemgetter(1)):
+        alike = [name for name, _ in run]
+        found += [f"{alike[0]} to {alike[-1]}: {shape}"] if len(alike) > MANY else [f"{name}: {shape}" for name in alike]
+    return found
 
 
 def _laid_out(above: str, takes: str, gives: str) -> list[str]:

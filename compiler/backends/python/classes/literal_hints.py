@@ -10,6 +10,7 @@ import re
 from collections.abc import Container, Iterator, Sequence
 
 from ....dims import Dim
+from ....ir.graph import Graph, Value
 from ..code.classes import ClassBody, ClassRef
 from ..code.expressions import CallCode, Lit
 from ..code.tree import StrictLiteral, parts
@@ -60,10 +61,15 @@ class Hints:
 def _ends(bodies: Sequence[ClassBody]) -> Iterator[tuple[str, list[Dim]]]:
     """The last axes of the inputs and outputs, whose sizes are numbers of features where they are parameters' too."""
     graphs = [b.graph for b in bodies]
-    for name, tensors in ((TAKEN, [g.inputs for g in graphs]), ("out_features", [g.outputs for g in graphs])):
+    for name, tensors in ((TAKEN, [_single(g) for g in graphs]), ("out_features", [g.leading for g in graphs])):
         for values in zip(*tensors, strict=True):
             if all(v.type.rank > 1 for v in values):
                 yield name, [v.type.shape[-1] for v in values]
+
+
+def _single(graph: Graph) -> list[Value]:
+    """The inputs that are not parts of tuples."""
+    return [one for one in graph.takes if isinstance(one, Value)]
 
 
 def _literals(body: ClassBody) -> Iterator[tuple[Lit, bool]]:

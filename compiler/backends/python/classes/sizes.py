@@ -26,8 +26,9 @@ class ForwardSizes:
         self.known: dict[Dim, Code] = {}
         self.whole: dict[Dim, tuple[int, int]] = {}
         self.lines: dict[str, SizeSymbol] = {}
-        for index, value in enumerate(body.graph.inputs):
-            for axis, d in enumerate(value.type.shape):
+        self.takes = body.graph.takes
+        for index, value in enumerate(self.takes):
+            for axis, d in enumerate(value.type.shape if isinstance(value, Value) else ()):
                 self._look(d, index, axis)
 
     def _look(self, d: Dim, index: int, axis: int) -> None:
@@ -81,7 +82,8 @@ class ForwardSizes:
 
     def _whole(self, d: Dim) -> SizeSymbol:
         index, axis = self.whole[d]
-        value = self.body.graph.inputs[index]
+        value = self.takes[index]
+        assert isinstance(value, Value)
         given = spec_name(value, axis) or self.named.get(d, "")
         return SizeSymbol(given or axis_name(value.type.shape, axis), index, axis, given=bool(given))
 

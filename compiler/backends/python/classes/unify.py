@@ -68,7 +68,8 @@ class Unifier:
         first = self.bodies[0]
         body = ClassBody(first.graph)
         body.keyed = first.keyed
-        body.names, body.outputs, body.shared_labels, body.ties = first.names, first.outputs, first.shared_labels, first.ties
+        body.names, body.roles, body.outputs = first.names, first.roles, first.outputs
+        body.shared_labels, body.ties = first.shared_labels, first.ties
         body.symbols, body.passed = [self._renamed(s) for s in first.symbols], list(first.passed)
         self.symbols = body.symbols
         chains = [b.chain for b in self.bodies if b.chain is not None]
@@ -86,6 +87,11 @@ class Unifier:
         self.cls.formula = self._shown
         self.cls.parameters = [self._as_called(p) for p in self._ordered()]
         self.cls.widths = {p.name for p in self.known.values() if self._is_width(p)}
+
+    @cached_property
+    def _inputs(self) -> list[list[Value]]:
+        """For each input its tensor in all bodies; none for a tuple."""
+        return [[v for v in values if isinstance(v, Value)] for values in zip(*(b.graph.takes for b in self.bodies), strict=True)]
 
     def _as_called(self, parameter: ConstructorArgument) -> ConstructorArgument:
         """The parameter as calls write it: widths, and a single argument, need no keywords there."""
@@ -105,7 +111,7 @@ class Unifier:
 
     def _renamed(self, symbol: SizeSymbol) -> SizeSymbol:
         """The symbol with a name that is right in all bodies."""
-        shapes = [b.graph.inputs[symbol.input].type.shape for b in self.bodies]
+        shapes = [v.type.shape for v in self._inputs[symbol.input]]
         same = all(s[symbol.axis] == shapes[0][symbol.axis] for s in shapes)
         return symbol if same or symbol.given else replace(symbol, name=axis_word(shapes[0], symbol.axis))
 
@@ -178,16 +184,16 @@ class Unifier:
 
     def _as_input_size(self, lits: list[Lit]) -> Code | None:
         """The size of an axis of an input, if the values are equal to it in all bodies."""
-        for index, value in enumerate(self.bodies[0].graph.inputs):
-            for axis in range(value.type.rank):
-                sizes = [b.graph.inputs[index].type.shape[axis] for b in self.bodies]
+        for index, inputs in enumerate(self._inputs):
+            for axis in range(inputs[0].type.rank if inputs else 0):
+                sizes = [v.type.shape[axis] for v in inputs]
                 if all(StrictLiteral(lit.value) == StrictLiteral(size) for lit, size in zip(lits, sizes, strict=True)):
                     return SizeRef("{0}", (self._read(index, axis),))
         return None
 
     def _read(self, index: int, axis: int) -> SymbolRef:
         """The size of an axis of an input, read in `forward`."""
-        value = self.bodies[0].graph.inputs[index]
+        value = self._inputs[index][0]
         given, word = spec_name(value, axis) or self._given_name(value, axis), axis_word(value.type.shape, axis)
         if axis == value.type.rank - 1 and axis > 0 and not value.spatial:
             word = "features"
@@ -271,7 +277,7 @@ class Unifier:
         found = origin(graph, name)
         assert found is not None
         if self.in_forward and found.input is not None:
-            index = next((i for i, v in enumerate(graph.inputs) if v is found.input), None)
+            index = next((i for i, values in enumerate(self._inputs) if values and values[0] is found.input), None)
             if index is not None:
                 return self._read(index, found.axis)
         if found.index is None:

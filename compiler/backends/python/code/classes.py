@@ -1,8 +1,8 @@
 """What is to be emitted, as data: bodies of classes, and the classes that several bodies share.
 
 A `ClassBody` is one graph written as a class of its own: its members (what the constructor makes) and its steps (what `forward` does).
-Tensors are numbered: the body's inputs first, then the results of the steps in order. A `ClassDef` is what bodies with the same code
-become: one body with `Argument`s where they differed, and for every graph the values of those.
+Tensors, and tuples of them, are numbered: the body's inputs first, then the results of the steps in order. A `ClassDef` is what bodies with
+the same code become: one body with `Argument`s where they differed, and for every graph the values of those.
 """
 
 from __future__ import annotations
@@ -99,11 +99,13 @@ class ClassBody:
         self.chain: CallCode | None = None
         """The `nn.Sequential(...)` that the class is, if it is one: then it has no members and steps."""
         self.names: list[str] = []
-        self.inputs = len(graph.inputs)
+        self.roles: list[str] = []
+        """By tensor, what the stages that take it call it; a hint for its name."""
+        self.inputs = len(graph.takes)
         self.members: list[Member] = []
         self.ties: list[tuple[Code, Code]] = []
         self.steps: list[Step] = []
-        self.outputs: tuple[int, ...] = ()
+        self.outputs: tuple[Code, ...] = ()
         self.shared_labels: list[str] = []
         self.symbols: list[SizeSymbol] = []
         self.passed: list[tuple[str, Code]] = []

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ....ir.graph import Value, ValueTuple
 from ..code.classes import ClassBody, SizeSymbol, Step
 from ..code.tree import SizeRef, SymbolRef, named_several_times, parts
 from ..naming import IMPORTED, local, unique
 from ..printing.layout import STEP, Doc, LayoutBracket, statement
+
+SEVERAL = "tuple[Tensor, ...]"
 
 
 class Signature:
@@ -41,17 +44,32 @@ class Signature:
         return {*self.shared_labels, *self.passed, *self.symbols, *self.computed.values()}
 
     def lines(self) -> list[str]:
-        taken = [f"{n}: Tensor" for n in self.inputs]
+        taken = [f"{n}: {_annotation(t)}" for n, t in zip(self.inputs, self.body.graph.takes, strict=True)]
         taken += [f"{n}: nn.Module" for n in self.shared_labels]
         taken += [f"{n}: int" for n in self.passed]
         arguments = LayoutBracket("(", [Doc(a) for a in ("self", *taken)], ")")
         return statement("def forward", Doc(arguments, f" -> {self.result()}:"), 1)
 
+    def device(self) -> str:
+        """The device of the inputs."""
+        named = list(zip(self.inputs, self.body.graph.takes, strict=True))
+        alone = next((n for n, t in named if isinstance(t, Value)), f"{named[0][0]}[0]")
+        return f"{alone}.device"
+
     def result(self) -> str:
-        count = len(self.body.outputs)
-        if count == 1:
-            return "Tensor"
-        return f"tuple[{', '.join(['Tensor'] * count)}]" if count <= 4 else "tuple[Tensor, ...]"
+        graph = self.body.graph
+        alone = ["Tensor"] * len(graph.leading)
+        if graph.rest is not None:
+            if graph.kind == "model" or not alone:
+                return SEVERAL
+            alone.append(SEVERAL)
+        elif len(alone) > 4:
+            return SEVERAL
+        return alone[0] if len(alone) == 1 else f"tuple[{', '.join(alone)}]"
+
+
+def _annotation(taken: Value | ValueTuple) -> str:
+    return SEVERAL if isinstance(taken, ValueTuple) else "Tensor"
 
 
 def input_names(body: ClassBody) -> list[str]:
@@ -67,7 +85,9 @@ def prelude(body: ClassBody, signature: Signature, formula: Callable[[SizeRef], 
         if name and (symbol.minus, symbol.times, symbol.by) == (0, 1, 1):
             direct.setdefault(symbol.input, []).append((symbol.axis, name))
     for index, found in direct.items():
-        lines.append(_read(signature.inputs[index], sorted(found), body.graph.inputs[index].type.rank))
+        read = body.graph.takes[index]
+        assert isinstance(read, Value)
+        lines.append(_read(signature.inputs[index], sorted(found), read.type.rank))
     for symbol, name in zip(body.symbols, signature.symbols, strict=True):
         if name and (symbol.minus, symbol.times, symbol.by) != (0, 1, 1):
             lines.append(f"{name} = {_inverse(signature.inputs[symbol.input], symbol)}")

@@ -7,17 +7,18 @@ Always: linear in the number of nodes; the members' names in the state dict are 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from netc.dsl.record import Record
 
-from ....ir.graph import CallNode, Graph, Node, OpNode, Value
+from ....ir.graph import CallNode, Graph, Node, OpNode, Parts, TupleSlice, Value
 from ....ops.regularization import Identity
 from ...python.code.expressions import CallCode, Code, Lit, Ref, TupleCode
 from ...python.code.tree import ListCode, NameCode, RepeatStar, SharedModuleArg, localised
 from ...python.naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, numbered, unique
 from ..construction import OperatorForms
+from ..tensors import TensorCodes
 
 ELEMENT = "_"
 """The name of the element in `Construction.element_call`, until `forward` chooses a variable."""
@@ -68,11 +69,11 @@ def container(graph: Graph, constructions: Constructions, operators: OperatorFor
 
 def is_chain(graph: Graph) -> bool:
     """Whether each node takes the result of the previous one, and nothing else."""
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or graph.modules or graph.declares:
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or graph.modules or graph.declares or graph.tuples or graph.rest is not None:
         return False
     current = graph.inputs[0]
     for node in graph.nodes:
-        if len(node.inputs) != 1 or node.inputs[0] is not current or len(node.outputs) != 1:
+        if len(node.inputs) != 1 or node.inputs[0] is not current or len(node.outputs) != 1 or _has_tuples(node):
             return False
         current = node.outputs[0]
     return graph.outputs[0] is current
@@ -224,8 +225,10 @@ def _distinct(nodes: list[Node]) -> list[Node]:
 def _element_call(node: Node, graph: Graph, constructions: Constructions) -> Code:
     """The call of one element, with the inputs of the first in place of the results of the previous one."""
     first = graph.nodes[0]
-    positions = {id(v): i for i, v in enumerate(graph.inputs)}
-    args: list[Code] = [Ref(positions[id(v)]) for v in first.inputs]
+    tensors = TensorCodes(Ref)
+    for taken in graph.takes:
+        tensors.add(taken)
+    args = list(tensors.passed(first)) if isinstance(first, CallNode) else [tensors.one(v) for v in first.inputs]
     if isinstance(node, CallNode):
         order = {id(m): i for i, m in enumerate(graph.modules)}
         args += [SharedModuleArg(order[id(m)]) for m in node.modules]
@@ -233,29 +236,46 @@ def _element_call(node: Node, graph: Graph, constructions: Constructions) -> Cod
     return CallCode(NameCode(ELEMENT), tuple(args))
 
 
-def _same(a: tuple[Value, ...], b: tuple[Value, ...]) -> bool:
-    return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
+def _has_tuples(node: Node) -> bool:
+    return isinstance(node, CallNode) and bool(node.tuples or node.rest is not None)
+
+
+def _passes(node: Node) -> list[Value | Parts]:
+    return node.passes if isinstance(node, CallNode) else list(node.inputs)
+
+
+def _makes(node: Node) -> list[Value | Parts]:
+    """The results, a tuple as it is passed on."""
+    return [one if isinstance(one, Value) else (TupleSlice(one),) for one in (node.makes if isinstance(node, CallNode) else node.outputs)]
+
+
+def _ends(graph: Graph) -> list[Value | Parts]:
+    """The same of the graph's outputs."""
+    return [*graph.leading, *([] if graph.rest is None else [graph.rest])]
+
+
+def _same(a: Sequence[Value | Parts], b: Sequence[Value | Parts]) -> bool:
+    return len(a) == len(b) and all(x is y or (isinstance(x, tuple) and x == y) for x, y in zip(a, b, strict=True))
 
 
 def _chained_inputs(graph: Graph) -> int | None:
     """A chain in which every node takes the results of the previous one and, after them, the same tensors from outside."""
     given = {id(v) for v in graph.inputs}
     first = graph.nodes[0]
-    count = len(first.outputs)
-    constant = first.inputs[count:]
-    if not all(id(v) in given for v in first.inputs):
+    carried, count = _passes(first), len(_makes(first))
+    constant = carried[count:]
+    if not all(id(v) in given for v in first.inputs) or len(carried) < count:
         return None
-    carried = first.inputs[:count]
-    if len(carried) != count:
-        return None
+    carried = carried[:count]
     modules = first.modules if isinstance(first, CallNode) else ()
     for node in graph.nodes:
-        if len(node.outputs) != count or not _same(node.inputs[:count], carried) or not _same(node.inputs[count:], constant):
+        passes = _passes(node)
+        if len(_makes(node)) != count or not _same(passes[:count], carried) or not _same(passes[count:], constant):
             return None
         if isinstance(node, CallNode) and node.modules != modules:
             return None
-        carried = node.outputs
-    return count if _same(tuple(graph.outputs), carried) else None
+        carried = _makes(node)
+    return count if _same(_ends(graph), carried) else None
 
 
 def _parallel_inputs(graph: Graph) -> int | None:
@@ -266,9 +286,8 @@ def _parallel_inputs(graph: Graph) -> int | None:
         return None
     modules = first.modules if isinstance(first, CallNode) else ()
     for node in graph.nodes:
-        if len(node.outputs) != 1 or not _same(node.inputs, first.inputs):
+        if len(node.outputs) != 1 or not _same(_passes(node), _passes(first)):
             return None
-        if isinstance(node, CallNode) and node.modules != modules:
+        if isinstance(node, CallNode) and (node.modules != modules or node.rest is not None):
             return None
-    outputs = tuple(v for n in graph.nodes for v in n.outputs)
-    return 0 if _same(tuple(graph.outputs), outputs) else None
+    return 0 if _same(graph.outputs, [v for n in graph.nodes for v in n.outputs]) else None
