@@ -20,6 +20,7 @@ from netc.dsl.source import Span
 from ..dims import Condition, Dim, Facts, SymDim
 from ..ops.base import Operator, ParameterSpec
 from .origins import Decision, Origin
+from .tests import Test
 from .types import TensorType
 
 
@@ -210,7 +211,8 @@ class Graph:
     time, and the formulas of integers. `origins` are the symbols to which the integers in it are traced: its block's parameters and the
     sizes of its inputs; others belong to the graphs around it. `decisions` are what it depends on in addition: it would be another graph if
     one did not hold. `count` is the number of iterations of a `repeat` over a number, if all but the first are alike. `around` is the graph
-    in which it was elaborated first, whose symbols it may have too.
+    in which it was elaborated first, whose symbols it may have too. `tests` are, by the labels of nodes, the conditions of the `if`s
+    without `else` that they are alone in.
     """
 
     def __init__(self, name: str, kind: Kind, span: Span, arguments: dict[str, Any] | None = None) -> None:
@@ -231,6 +233,7 @@ class Graph:
         self.decisions: list[Decision] = []
         self.count: int | None = None
         self.around: Graph | None = None
+        self.tests: dict[str, Test] = {}
         self.sizes: dict[str, SymDim] = {}
         self.size = 0
         """Operators inside, those of called graphs counted at each call."""

@@ -13,7 +13,8 @@ from typing import Literal
 
 from ...ir.graph import CallNode, Graph, OpNode, Program
 from ..python.classes import classnames
-from ..python.classes.shared import Sharing, levels
+from ..python.classes.optional import merge_optional
+from ..python.classes.shared import Sharing, family, levels
 from ..python.classes.symbols import Symbols
 from ..python.classes.unify import Unifier, instance
 from ..python.code.classes import ClassBody, ClassDef, ClassRef
@@ -204,8 +205,7 @@ def _alike(bodies: list[ClassBody]) -> list[list[ClassBody]]:
     """Bodies of one block with equal keys. A body that is alone needs no key."""
     blocks: dict[object, list[ClassBody]] = {}
     for body in bodies:
-        span = body.graph.span
-        blocks.setdefault((body.graph.name, body.graph.kind, id(span.file), span.start, span.end), []).append(body)
+        blocks.setdefault(family(body.graph), []).append(body)
     groups: list[list[ClassBody]] = []
     for found in blocks.values():
         if len(found) == 1:
@@ -214,5 +214,5 @@ def _alike(bodies: list[ClassBody]) -> list[list[ClassBody]]:
         keyed: dict[object, list[ClassBody]] = {}
         for body in found:
             keyed.setdefault(body.key(), []).append(body)
-        groups += keyed.values()
+        groups += merge_optional(list(keyed.values()))
     return groups

@@ -12,6 +12,7 @@ from ..scopes.values import Flow, main_result
 from .base import Interpreter, Part
 from .bodies import BodySyntax, elaborate_body
 from .calls import emit_call
+from .conditions import condition
 from .expressions import Expressions
 
 
@@ -30,11 +31,30 @@ class Conditionals(Part):
         if flow is not None:
             inner.bind("in", flow)
         branch = node.then if self._expressions.boolean(node.test, inner) else node.otherwise
+        if branch is node.then and node.otherwise is None and flow is not None:
+            return self._tested(node, flow, inner, scope)
         if branch is not None:
             if flow is not None:
                 inner = Scope(scope, scope.frame)
                 inner.bind("in", main_result(flow))
             return self.interpreter.body(branch, inner, "this branch")
+        return self._passed(node, inner)
+
+    def _tested(self, node: ast.If, flow: Flow, inner: Scope, scope: Scope) -> Flow:
+        """The only branch. If it is one stage, the graph has its condition."""
+        assert scope.frame is not None
+        graph = scope.frame.graph
+        count = len(graph.nodes)
+        branch = Scope(scope, scope.frame)
+        branch.bind("in", main_result(flow))
+        result = self.interpreter.body(node.then, branch, "this branch")
+        if len(graph.nodes) == count + 1:
+            test = condition(node.test, inner, self._expressions)
+            if test is not None:
+                graph.tests[graph.nodes[-1].label] = test
+        return result
+
+    def _passed(self, node: ast.If, inner: Scope) -> Flow:
         passed = inner.use("in")
         if passed is None:
             raise Failure(NoIn("if"), node.span)

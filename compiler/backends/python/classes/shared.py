@@ -16,6 +16,10 @@ Use = tuple[Node, Mapping[str, Any]]
 """A node that is a use of a shared stage; and what the symbols of its graph are in the graph that declares the stage."""
 
 
+ALIGNMENTS = 20
+"""How often graphs of one block are brought to the same height: more often only where blocks are within themselves."""
+
+
 class Sharing:
     def __init__(self, order: list[Graph]) -> None:
         """`order`: all graphs, called ones before their callers."""
@@ -79,15 +83,35 @@ class Sharing:
 
 
 def levels(main: Graph) -> tuple[list[Graph], list[list[Graph]]]:
-    """All graphs, called ones first; and the same by height: what a graph calls is lower than itself."""
+    """All graphs, called ones first; and the same by height: what a graph calls is lower than itself. Graphs of one block are at the same
+    height, unless one of them is within another."""
     order = graphs(main)
+    least: dict[object, int] = {}
+    for _ in range(ALIGNMENTS):
+        heights = _heights(order, least)
+        highest: dict[object, int] = {}
+        for graph in order:
+            key = family(graph)
+            highest[key] = max(highest.get(key, 0), heights[id(graph)])
+        if highest == least:
+            break
+        least = highest
+    layers: list[list[Graph]] = [[] for _ in range(1 + max(heights.values()))]
+    for graph in order:
+        layers[heights[id(graph)]].append(graph)
+    return order, layers
+
+
+def _heights(order: list[Graph], least: Mapping[object, int]) -> dict[int, int]:
     heights: dict[int, int] = {}
-    layers: list[list[Graph]] = []
     for graph in order:
         called = {id(n.graph) for n in graph.nodes if isinstance(n, CallNode)}
-        height = max((heights[c] + 1 for c in called), default=0)
-        heights[id(graph)] = height
-        if height == len(layers):
-            layers.append([])
-        layers[height].append(graph)
-    return order, layers
+        heights[id(graph)] = max((heights[c] + 1 for c in called), default=0)
+        heights[id(graph)] = max(heights[id(graph)], least.get(family(graph), 0))
+    return heights
+
+
+def family(graph: Graph) -> object:
+    """Equal for graphs of the same piece of text."""
+    span = graph.span
+    return (graph.name, graph.kind, id(span.file), span.start, span.end)

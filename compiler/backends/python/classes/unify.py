@@ -17,9 +17,10 @@ from netc.dsl.record import replace
 from ....dims import Dim, SymDim, show, substitute, symbol, symbols
 from ....ir.graph import Graph, Value
 from ....ir.origins import TracedInt, free_symbols, has_origin, is_integer, is_lost, origin_of, plain
+from ....ir.tests import Comparison, Flag, Junction, Negation, Test
 from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Member, SizeSymbol, Step
-from ..code.expressions import CallCode, Code, KeywordCode, Lit, Literal, Subscript, TupleCode
-from ..code.tree import Argument, RepeatStar, SizeArg, SizeRef, StrictLiteral, SymbolRef, has_symbol, parts, zipped
+from ..code.expressions import CallCode, Code, Infix, KeywordCode, Lit, Literal, Prefix, Subscript, TupleCode
+from ..code.tree import Argument, OptionalCode, RepeatStar, SizeArg, SizeRef, StrictLiteral, SymbolRef, has_symbol, parts, zipped
 from ..errors import MissingEmitter
 from ..naming import IMPORTED, local, unique
 from .formulas import formula_code
@@ -76,7 +77,7 @@ class Unifier:
         if chains:
             body.chain = self._merge_calls(chains)
         for i, member in enumerate(first.members):
-            code = self._merge([b.members[i].code for b in self.bodies])
+            code = self._merge_members(member.label, [b.members[i].code for b in self.bodies])
             body.members.append(Member(member.label, member.how, code))
         self.in_forward = True
         for i, step in enumerate(first.steps):
@@ -92,6 +93,33 @@ class Unifier:
     def _inputs(self) -> list[list[Value]]:
         """For each input its tensor in all bodies; none for a tuple."""
         return [[v for v in values if isinstance(v, Value)] for values in zip(*(b.graph.takes for b in self.bodies), strict=True)]
+
+    def _merge_members(self, label: str, codes: list[Code]) -> Code:
+        """One member; in some of the bodies it may be absent."""
+        before, absent = self.unused, {i for i, b in enumerate(self.bodies) if label in b.absent}
+        self.unused = before | absent
+        code = self._merge(codes)
+        self.unused = before
+        present = next(b for b in self.bodies if label not in b.absent)
+        return OptionalCode(self._test(present.graph.tests[label]), code) if absent else code
+
+    def _test(self, test: Test) -> Code:
+        """The condition of an `if` of the spec, by the arguments."""
+        match test:
+            case Comparison(op, left, right):
+                return Infix(op, self._side(left), self._side(right))
+            case Junction(op, one, other):
+                return Infix(op, self._test(one), self._test(other))
+            case Negation(operand):
+                return Prefix("not ", self._test(operand))
+            case Flag(name):
+                return (
+                    self._use(self._parameter(self.given[name], name)) if name in self.given else Lit(self.bodies[0].graph.arguments[name])
+                )
+        return Lit(test)
+
+    def _side(self, formula: Dim) -> Code:
+        return formula_code(self._settled(reduced(formula, self.shared_facts)), lambda name: self._symbol(name, "", None), self._named)
 
     def _as_called(self, parameter: ConstructorArgument) -> ConstructorArgument:
         """The parameter as calls write it: widths, and a single argument, need no keywords there."""

@@ -108,6 +108,8 @@ class ClassBody:
         self.outputs: tuple[Code, ...] = ()
         self.shared_labels: list[str] = []
         self.symbols: list[SizeSymbol] = []
+        self.absent: frozenset[str] = frozenset()
+        """The labels of members that the graph does not have: their code is that of another graph of the class."""
         self.passed: list[tuple[str, Code]] = []
         """Numbers that the caller passes: a name and, in terms of the caller, the value."""
 
@@ -119,6 +121,11 @@ class ClassBody:
     def made(self) -> list[Code]:
         """What the constructor makes."""
         return [m.code for m in self.members] + ([] if self.chain is None else [self.chain])
+
+    def copy(self) -> ClassBody:
+        made = ClassBody(self.graph)
+        made.__dict__.update(self.__dict__)
+        return made
 
     def rewrite(self, change: Callable[[Code], Code | None]) -> None:
         """Applies `change` to all code, as `tree.rewrite` does."""

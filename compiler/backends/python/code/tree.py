@@ -100,6 +100,20 @@ class Formatted(Code):
     after: str
 
 
+class OptionalCode(Code):
+    """`then if test else None`."""
+
+    test: Code
+    then: Code
+
+
+class OptionalCall(Code):
+    """`value if module is None else module(value)`."""
+
+    module: Code
+    value: Code
+
+
 class ListComp(Code):
     """`[element for variable in iterable]`."""
 
@@ -218,6 +232,15 @@ def _zip_field(values: list[Any], merge: Callable[[list[Code], KeywordCode | Non
     if isinstance(first, tuple):
         return tuple(_zip_field(list(items), merge) for items in zip(*values, strict=True))
     return first
+
+
+def with_literals(code: Code, literals: Iterator[Code]) -> Code:
+    """The code with its literals replaced in the order of writing."""
+
+    def change(codes: list[Code], _: KeywordCode | None = None) -> Code:
+        return next(literals) if isinstance(codes[0], Lit) else zipped(codes, change)
+
+    return change([code])
 
 
 def shape(code: Code) -> object:

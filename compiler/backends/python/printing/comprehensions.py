@@ -15,7 +15,7 @@ from typing import cast
 
 from ....ir.origins import is_integer
 from ..code.expressions import CallCode, Code, Infix, KeywordCode, Lit, Literal, Probability, TupleCode
-from ..code.tree import Argument, Formatted, GeneratorStar, NameCode, RepeatStar, StrictLiteral, parts, shape, zipped
+from ..code.tree import Argument, Formatted, GeneratorStar, NameCode, RepeatStar, StrictLiteral, parts, shape, with_literals, zipped
 from ..naming import local, unique
 from .numbers import as_fraction
 
@@ -141,7 +141,7 @@ class _Progression:
         self.index = NameCode(next((n for n in INDICES if n not in taken), unique(INDICES[0], taken)))
         self.base = self._base(first, second)
         formulas = iter([self._formula(a, b, s) for a, b, s in zip(first, second, self.steps, strict=True)])
-        item = _replaced(self.members[0], formulas)
+        item = with_literals(self.members[0], formulas)
         bounds = (self.base, self.base + len(self.members)) if self.base else (len(self.members),)
         return GeneratorStar(item, self.index.text, CallCode("range", tuple(Lit(n) for n in bounds)))
 
@@ -184,15 +184,6 @@ def _parted(one: str, other: str) -> tuple[str, int, str]:
     a, b = _numbers(one), _numbers(other)
     at = next(i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x != y)
     return "".join(a[:at]), int(a[at]), "".join(a[at + 1 :])
-
-
-def _replaced(code: Code, literals: Iterator[Code]) -> Code:
-    """The code with its literals replaced in the order of writing."""
-
-    def change(codes: list[Code], _: KeywordCode | None = None) -> Code:
-        return next(literals) if isinstance(codes[0], Lit) else zipped(codes, change)
-
-    return change([code])
 
 
 # --- one value each --------------------------------------------------------------------------------------------------------

@@ -39,6 +39,8 @@ from ..code.tree import (
     ListComp,
     MemberRef,
     NameCode,
+    OptionalCall,
+    OptionalCode,
     RepeatStar,
     SizeRef,
     Starred,
@@ -49,7 +51,7 @@ from .comprehensions import as_comprehensions
 from .layout import Break, Doc, LayoutBracket
 from .numbers import number, without_rounding_errors
 
-_POWER, _UNARY, _TIMES, _PLUS, _SHIFT, _AND, _XOR, _OR, _COMPARE = range(16, 7, -1)
+_POWER, _UNARY, _TIMES, _PLUS, _SHIFT, _AND, _XOR, _OR, _COMPARE, _NOT, _CONJUNCTION, _DISJUNCTION, _CHOICE = range(16, 3, -1)
 _ATOM = 20
 PRECEDENCE = {
     "**": _POWER,
@@ -60,6 +62,8 @@ PRECEDENCE = {
     "^": _XOR,
     "|": _OR,
     **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), _COMPARE),
+    "and": _CONJUNCTION,
+    "or": _DISJUNCTION,
 }
 _HUGGING = re.compile(r"-?[\w.]+")
 """The operands of `**` that are written without spaces."""
@@ -106,6 +110,8 @@ def _precedence(code: Code) -> int:
             return _PLUS if " + " in words or " - " in words else _TIMES if " " in words or words.startswith("-") else _ATOM
         case NameCode(words) if " " in words:
             return _PLUS
+        case OptionalCode() | OptionalCall():
+            return _CHOICE
     return _ATOM
 
 
@@ -238,6 +244,17 @@ def _source(source: Code, within: str) -> str:
     return text(source) if within == "{0}" else _bound(source, _ATOM).flat()
 
 
+def _optional(code: OptionalCode) -> Doc:
+    """A module that is not always there."""
+    return doc(code.then) + Doc(Break(f"if {text(code.test)}"), Break("else None"))
+
+
+def _optional_call(code: OptionalCall) -> Doc:
+    module = doc(code.module)
+    called = module + Doc(LayoutBracket("(", [doc(code.value)], ")"))
+    return doc(code.value) + Doc(Break("if ")) + module + Doc(" is None", Break("else ")) + called
+
+
 def _generator(code: RepeatStar | GeneratorStar) -> Doc:
     if isinstance(code, RepeatStar):
         return doc(code.item) + Doc(Break(f"for _ in range({text(code.count)})"))
@@ -282,6 +299,8 @@ _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
     GeneratorStar: _spread,
     Formatted: lambda code: Doc(f'f"{code.before}{{{text(code.value)}}}{code.after}"'),
     ListComp: _gathered,
+    OptionalCode: _optional,
+    OptionalCall: _optional_call,
     ListCode: lambda code: Doc(LayoutBracket("[", [doc(i) for i in as_comprehensions(unrolled(code.items))], "]")),
     DictCode: _dict,
     LetCode: lambda code: doc(code.result),
