@@ -190,7 +190,7 @@ def test_names_of_classes() -> None:
     grown = "block b(w) { h = in -> dense w; h + (in -> if w > 4 { dense w as skip } else { dense w bias=false as skip }) }"
     assert classes(f"{grown}; input 3 -> b 4 -> b 5") == ["B", "Net"]
     either = "block b(w) { h = in -> dense w; s = in -> if in.features != w { dense w as skip }; h + s }"
-    assert classes(f"{either}; input 3 -> b 4 -> b 4") == ["BSkip", "B", "Net"]
+    assert classes(f"{either}; input 3 -> b 4 -> b 4") == ["B", "Net"]
 
 
 @pytest.mark.parametrize(
