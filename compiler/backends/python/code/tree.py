@@ -61,6 +61,8 @@ class SizeRef(Code):
     text: str
     sources: tuple[Code, ...]
     name: str = ""
+    formula: object = None
+    """Of one over arguments of the constructor alone, the formula over their texts as symbols."""
 
 
 class Argument(Code):
