@@ -41,7 +41,9 @@ TEXT = {"tokens": 96}
 
 SMALL: dict[str, Small] = {
     # vision
-    "convnext": Small("vision/convnext.net", "network", {"widths": [8, 16], "depths": [1, 2], "drop": 0.1, "classes": 10}, {"H": 32, "W": 32}),
+    "convnext": Small(
+        "vision/convnext.net", "network", {"widths": [8, 16], "depths": [1, 2], "drop": 0.1, "classes": 10}, {"H": 32, "W": 32}
+    ),
     "densenet": Small("vision/densenet.net", "network", {"growth": 4, "width": 8, "depths": [2, 2], "classes": 10}, {"H": 32, "W": 32}),
     "maxvit": Small(
         "vision/maxvit.net",
@@ -51,9 +53,7 @@ SMALL: dict[str, Small] = {
     ),
     "mobilenet_v2": Small("vision/mobilenet_v2.net", "mobilenet_v2", {"scale": 0.1, "classes": 10}, {"H": 32, "W": 32}),
     "mobilenet_v3": Small("vision/mobilenet_v3.net", "mobilenet_v3_small", {}, {"H": 32, "W": 32}),
-    "regnet": Small(
-        "vision/regnet.net", "regnet_y", {"widths": [8, 16], "depths": [1, 2], "group": 4, "classes": 10}, {"H": 32, "W": 32}
-    ),
+    "regnet": Small("vision/regnet.net", "regnet_y", {"widths": [8, 16], "depths": [1, 2], "group": 4, "classes": 10}, {"H": 32, "W": 32}),
     "resnet": Small("vision/resnet.net", "resnet18", {}, {"H": 32, "W": 32}),
     "shufflenet_v2": Small("vision/shufflenet_v2.net", "network", {"widths": [8, 8, 16, 16, 32], "classes": 10}, {"H": 32, "W": 32}),
     "squeezenet": Small(

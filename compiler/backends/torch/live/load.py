@@ -43,14 +43,13 @@ def load(text: str, name: str) -> ModuleType:
         raise
     for cls in vars(module).values():
         if isinstance(cls, type) and issubclass(cls, nn.Module) and cls.__module__ == title:
-            copyreg.pickle(cls, lambda instance: _reduced(instance, text, name))  # type: ignore[arg-type]
+            copyreg.pickle(cls, lambda instance: _reduced(instance, text, name))
     return module
 
 
 def _reduced(instance: nn.Module, text: str, name: str) -> tuple[Any, ...]:
     """What pickle stores of an instance. Several instances share one text, which is stored once."""
-    _, _, state, *_ = object.__reduce_ex__(instance, 4)
-    return blank, (text, name, type(instance).__name__), state
+    return blank, (text, name, type(instance).__name__), vars(instance)
 
 
 def blank(text: str, name: str, class_name: str) -> nn.Module:
