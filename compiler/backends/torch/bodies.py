@@ -89,18 +89,9 @@ class _Builder:
         self.body.members += made
 
     def _member(self, node: Node, label: str) -> Member | None:
-        construction = self._construction(node)
-        if construction is not None:
-            return Member(label, "module", construction.code)
-        if isinstance(node, CallNode) or not self.operators.is_member(node):
-            return None
-        return Member(label, self.operators.how(node), self.operators.constructor(node))
-
-    def _construction(self, node: Node) -> Construction | None:
-        """The construction of what the node calls, or of an operator in a class of its own."""
         if isinstance(node, CallNode):
-            return self.constructions[id(node.graph)]
-        return self.constructions.get(id(node)) if self.operators.is_alone(node) else None
+            return Member(label, "module", self.constructions[id(node.graph)].code)
+        return Member(label, self.operators.how(node), self.operators.constructor(node)) if self.operators.is_member(node) else None
 
     def _owned(self, node: Node) -> Code:
         """The node's module in `forward`; it becomes a member unless it is shared."""
@@ -127,14 +118,11 @@ class _Builder:
     def _node(self, node: Node) -> None:
         own = self._owned(node)
         inputs = tuple(self.indices[id(v)] for v in node.inputs)
-        construction = self._construction(node)
         if isinstance(node, OpNode):
-            code = self.operators.expression(node) if construction is None else called(len(inputs))
-            traits = self.operators.traits(node, code)
-            traits = traits if construction is None else replace(traits, module=True)
-            self._step(self._bound(code, inputs, own), traits, node)
+            code = self.operators.expression(node)
+            self._step(self._bound(code, inputs, own), self.operators.traits(node, code), node)
             return
-        assert construction is not None
+        construction = self.constructions[id(node.graph)]
         modules = tuple(self.own[id(m)] for m in node.modules)
         traits = StepInfo(node.graph.name, parametric=True, module=True, call=True)
         if construction.element_call is not None:

@@ -22,6 +22,7 @@ from ..python.errors import MissingEmitter
 from ..python.naming import camel, singular, unique
 from .bodies import body_of
 from .construction import OperatorForms
+from .definitions import definitions, used
 from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, container
 from .modules.lifting import lift_functions
 
@@ -35,7 +36,11 @@ def classes_of(program: Program, name: str) -> list[ClassDef]:
 
 def main_name(program: Program, name: str) -> str:
     """The name of the main class, which is chosen first, so nothing else need be known."""
-    return unique(camel(program.main.name or name), classnames.TAKEN)
+    return _main_name(camel(program.main.name or name))
+
+
+def _main_name(base: str) -> str:
+    return unique(base, classnames.TAKEN | definitions().keys())
 
 
 class _Build:
@@ -59,7 +64,8 @@ class _Build:
         found = [*_used(alone, found), *found]
         found = [*(c for c in found if c is not main), main]
         main.base = camel(self.main.name or name)
-        classnames.name(found, main, self._labels)
+        main.name = _main_name(main.base)
+        classnames.name(found, main, self._labels, used(c.body for c in found))
         return found
 
     def _lift(self) -> list[ClassDef]:

@@ -57,9 +57,6 @@ FUNCTIONS: dict[type[Operator], Emitter] = {}
 NAMES: dict[type[Operator], str] = {}
 """What the operator is called in PyTorch, for people."""
 
-ALONE: set[type[Operator]] = set()
-"""Operators whose function form says so little of what it does that it is in a module of its own, called after the operator."""
-
 
 def module(*operators: type[Operator], torch: Names = "") -> Callable[[E], E]:
     return _register(MODULES, operators, torch)
@@ -71,11 +68,6 @@ def invocation(*operators: type[Operator]) -> Callable[[E], E]:
 
 def function(*operators: type[Operator], torch: Names = "") -> Callable[[E], E]:
     return _register(FUNCTIONS, operators, torch)
-
-
-def alone(operator: type[Operator]) -> Callable[[E], E]:
-    ALONE.add(operator)
-    return lambda emitter: emitter
 
 
 def _register(table: dict[type[Operator], Emitter], operators: tuple[type[Operator], ...], names: Names) -> Callable[[E], E]:
