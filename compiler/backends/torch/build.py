@@ -23,6 +23,7 @@ from ..python.naming import camel, singular, unique
 from .bodies import body_of
 from .construction import OperatorForms
 from .definitions import definitions, used
+from .lowering import lowered
 from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, container
 from .modules.lifting import lift_functions
 
@@ -45,7 +46,7 @@ def _main_name(base: str) -> str:
 
 class _Build:
     def __init__(self, program: Program) -> None:
-        self.main = program.main
+        self.main = lowered(program)
         self.order, self.layers = levels(self.main)
         self.operators = OperatorForms(program.facts)
         self.sharing = Sharing(self.order)
