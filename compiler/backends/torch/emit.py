@@ -18,6 +18,9 @@ from .definitions import definitions, used
 from .modules.constructor import constructor
 from .modules.member_access import Access, attribute_names
 
+_STANDARD = {"OrderedDict": "from collections import OrderedDict", "Callable": "from collections.abc import Callable"}
+"""What a file may import from the standard library."""
+
 
 def source(program: Program, name: str) -> str:
     """The module's text. `name` is the spec's, for a program that comes from no file."""
@@ -75,4 +78,5 @@ def _imports(text: str) -> list[str]:
     if re.search(r"\bF\.", text):
         lines.append("import torch.nn.functional as F")
     lines.append("from torch import Tensor, nn")
-    return ["from collections import OrderedDict", "", *lines] if "OrderedDict(" in text else lines
+    standard = [line for word, line in _STANDARD.items() if re.search(rf"\b{word}[(\[]", text)]
+    return [*standard, "", *lines] if standard else lines

@@ -70,6 +70,11 @@ def function(*operators: type[Operator], torch: Names = "") -> Callable[[E], E]:
     return _register(FUNCTIONS, operators, torch)
 
 
+def expanded(operator: type[Operator], torch: str) -> None:
+    """An operator that is written in terms of others, by lowering/operators.py: it needs no emitter."""
+    NAMES[operator] = torch
+
+
 def _register(table: dict[type[Operator], Emitter], operators: tuple[type[Operator], ...], names: Names) -> Callable[[E], E]:
     def put(emitter: E) -> E:
         for operator in operators:

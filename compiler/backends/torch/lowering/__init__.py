@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from ....ir.graph import Graph, Program
 from .graphs import copied
+from .hoisting import hoist
+from .operators import expand
 from .unused import remove_unused
 
 
@@ -15,4 +17,6 @@ def lowered(program: Program) -> Graph:
     """The main graph, ready to be written."""
     order = copied(program.main)
     remove_unused(order)
+    expand(order, program.facts)
+    hoist(order)
     return order[-1]

@@ -34,3 +34,8 @@ def substitute(graph: Graph, instead: Mapping[int, Value]) -> None:
         for node in graph.nodes:
             node.inputs = tuple(instead.get(id(v), v) for v in node.inputs)
         graph.outputs = [instead.get(id(v), v) for v in graph.outputs]
+
+
+def labels(graph: Graph) -> set[str]:
+    """The labels that new nodes must not have."""
+    return {node.label for node in graph.nodes} | {module.label for module in (*graph.declares, *graph.modules)}

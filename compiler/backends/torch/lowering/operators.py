@@ -1,0 +1,126 @@
+"""Operators that no spec can use: the parts of others that several of them, or several layers, have in common.
+
+In: an operator's node. Out: the nodes that compute the same. Always: a part that no tensor decides has no inputs but `like`, a tensor whose
+type and device it has, and the positions that are given; equal parts have equal operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ....dims import Dim, Facts
+from ....ir.graph import Graph, Node, OpNode, Value
+from ....ir.types import BOOL, FLOAT64, TensorType
+from ....ops.attention import Attention
+from ....ops.base import Arg, Operator
+from ....ops.element_types import FLOATS, INTEGERS
+from ....ops.kinds import COUNT, DIM, FLAG, NUMBER, SIZE
+from ....ops.operand import Input
+from ....ops.rotary import Rotary
+from ...python.naming import unique
+from .graphs import labels
+
+
+class Part(Operator):
+    """Not registered: it has no name in the language."""
+
+    def __init_subclass__(cls) -> None:
+        return None
+
+
+class RotaryAngles(Part):
+    """The cosines and sines of the angles by which `length` positions are rotated, for each pair of the `dims` features; of the positions
+    given, with `between` axes of size 1 after the batch's."""
+
+    name = "rotary"
+    like = Input(FLOATS)
+    positions = Input(INTEGERS, optional=True)
+    length = Arg(DIM)
+    dims = Arg(SIZE)
+    base = Arg(NUMBER)
+    between = Arg(COUNT)
+
+
+class OpenRotaryAngles(RotaryAngles):
+    """The same for a number of features that is known at run time only, or in float64."""
+
+
+class Rotate(Part):
+    """Rotates pairs of features, given the cosines and sines."""
+
+    name = "rotary"
+    x = Input(FLOATS)
+    cos = Input(FLOATS, like="x")
+    sin = Input(FLOATS, like="x")
+    dims = Arg(SIZE, default=None)
+    interleaved = Arg(FLAG)
+
+
+class WindowMask(Part):
+    """True where a query of `length` ones may see a key: its own, and those right before it, `window` in all."""
+
+    name = "window_mask"
+    length = Arg(DIM)
+    window = Arg(COUNT)
+
+
+def expand(order: Iterable[Graph], facts: Facts) -> None:
+    """Writes operators in terms of their parts."""
+    for graph in order:
+        if any(_expansion(node) for node in graph.nodes):
+            writer = _Expander(graph, facts)
+            graph.nodes = [made for node in graph.nodes for made in writer.expanded(node)]
+
+
+class _Expander:
+    def __init__(self, graph: Graph, facts: Facts) -> None:
+        self.graph, self.facts = graph, facts
+        self.labels = labels(graph)
+
+    def expanded(self, node: Node) -> list[Node]:
+        match node:
+            case OpNode(op=Rotary() as op):
+                return self._rotary(op, node)
+            case OpNode(op=Attention(window=int()) as op):
+                return self._window(op, node)
+        return [node]
+
+    def _rotary(self, op: Rotary, node: OpNode) -> list[Node]:
+        x, *positions = node.inputs
+        dims, length = op.turned(x.type), x.type.shape[-2]
+        static = isinstance(dims, int) and x.type.dtype != FLOAT64
+        angles, between = self._angles(x, positions, dims // 2)
+        tables = (RotaryAngles if static else OpenRotaryAngles)(length=length, dims=dims, base=op.base, between=between)
+        like = next((v for v in self.graph.inputs if v.type.dtype == x.type.dtype), x)
+        whole = self.facts.equal(dims, x.type.shape[-1])
+        rotation = Rotate(dims=None if whole else dims, interleaved=op.interleaved)
+        return [
+            OpNode(tables, (like, *positions), angles, self._label("rotary"), node.span, ()),
+            OpNode(rotation, (x, *angles), node.outputs, node.label, node.span, ()),
+        ]
+
+    def _angles(self, x: Value, positions: list[Value], pairs: Dim) -> tuple[tuple[Value, ...], int]:
+        """The cosines and sines, and the number of axes between the batch, if positions have one, and their own."""
+        batch: tuple[Dim, ...] = ()
+        if positions and positions[0].type.rank == 2:
+            batch = (positions[0].type.shape[0], *(1,) * (x.type.rank - 3))
+        made = x.type.with_shape((*batch, x.type.shape[-2], pairs))
+        return tuple(Value(made, x.span, name) for name in ("cos", "sin")), max(len(batch) - 1, 0)
+
+    def _window(self, op: Attention, node: OpNode) -> list[Node]:
+        length = node.inputs[0].type.shape[-2]
+        mask = Value(TensorType(BOOL, (length, length)), node.span, "mask")
+        masked = Attention(**{**op.args, "causal": False, "window": None})
+        return [
+            OpNode(WindowMask(length=length, window=op.window), (), (mask,), self._label("mask"), node.span, ()),
+            OpNode(masked, (*node.inputs, mask), node.outputs, node.label, node.span, node.specs, node.tie, node.shared),
+        ]
+
+    def _label(self, wanted: str) -> str:
+        label = unique(wanted, self.labels)
+        self.labels.add(label)
+        return label
+
+
+def _expansion(node: Node) -> bool:
+    return isinstance(node, OpNode) and (isinstance(node.op, Rotary) or (isinstance(node.op, Attention) and node.op.window is not None))
