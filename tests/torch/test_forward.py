@@ -116,7 +116,7 @@ SAMPLES = {
         i = x.sum(dim=-1)
         i2 = torch.arange(T, dtype=torch.float64, device=x.device)[:, None]
         k = torch.arange(4, dtype=torch.float64, device=x.device)
-        p = (i2 * 4.5 + k).float()
+        p = (i2 * 4.5 + k).to(x.dtype)
         return x + p + i.unsqueeze(-1)
         """,
     ),

@@ -15,13 +15,13 @@ from ..python.classes.shared import Sharing
 from ..python.classes.sizes import ForwardSizes
 from ..python.code.classes import ClassBody, Loop, Member, Step, StepInfo
 from ..python.code.expressions import CallCode, Code, Lit, Ref, SelfMember, Subscript
-from ..python.code.tree import ListComp, MemberRef, NameCode, SharedModuleArg, ValueRef, rewrite
+from ..python.code.tree import ListComp, MemberRef, NameCode, ParameterRef, SharedModuleArg, ValueRef, rewrite
 from ..python.errors import MissingEmitter
 from ..python.naming import CONTAINER_ATTRIBUTES, plain, singular
 from .construction import OperatorForms, called
 from .modules.containers import ELEMENT, Construction, Constructions
 from .modules.nested_labels import nest_labels
-from .modules.tie import tied
+from .modules.tie import parameter_at, tied
 
 
 def body_of(graph: Graph, constructions: Constructions, operators: OperatorForms, sharing: Sharing, *, passing: bool = False) -> ClassBody:
@@ -168,6 +168,8 @@ class _Builder:
                     return ValueRef(inputs[index])
                 case SelfMember():
                     return own
+                case ParameterRef(path, name):
+                    return parameter_at(self.graph, path, name, self.constructions, self.own)
                 case Lit(value) if not self.passing:
                     return self.sizes.resolve(value)
             return None

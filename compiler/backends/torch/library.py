@@ -83,3 +83,22 @@ def apply_rotary_interleaved(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     first, second = x[..., ::2], x[..., 1::2]
     pairs = torch.stack((first * cos - second * sin, second * cos + first * sin), dim=-1)
     return pairs.flatten(-2)
+
+
+class Constant(nn.Module):
+    """A tensor that keeps its type: what converts the model moves it to another device, but does
+    not round it. The state dict does not have it.
+    """
+
+    value: Tensor
+
+    def __init__(self, value: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("value", value, persistent=False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
+        value = self.value
+        super()._apply(fn, recurse)
+        if self.value.dtype != value.dtype:
+            self.value = value.to(self.value.device)
+        return self

@@ -7,6 +7,7 @@ dict stay; the passes depend on each other in this order only.
 from __future__ import annotations
 
 from ....ir.graph import Graph, Program
+from .conversions import convert
 from .graphs import copied
 from .hoisting import hoist
 from .operators import expand
@@ -19,4 +20,5 @@ def lowered(program: Program) -> Graph:
     remove_unused(order)
     expand(order, program.facts)
     hoist(order)
+    convert(order)
     return order[-1]

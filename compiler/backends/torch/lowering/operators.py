@@ -13,12 +13,15 @@ from ....ir.graph import Graph, Node, OpNode, Value
 from ....ir.types import BOOL, FLOAT64, TensorType
 from ....ops.attention import Attention
 from ....ops.base import Arg, Operator
+from ....ops.constants import TableOperator
 from ....ops.element_types import FLOATS, INTEGERS
-from ....ops.kinds import COUNT, DIM, FLAG, NUMBER, SIZE
+from ....ops.kinds import COUNT, DIM, FLAG, NUMBER, SIZE, STRING, Kind
 from ....ops.operand import Input
 from ....ops.rotary import Rotary
 from ...python.naming import unique
 from .graphs import labels
+
+TABLE: Kind[TableOperator] = Kind()
 
 
 class Part(Operator):
@@ -62,6 +65,33 @@ class WindowMask(Part):
     name = "window_mask"
     length = Arg(DIM)
     window = Arg(COUNT)
+
+
+class ToModelType(Part):
+    """Converts to the element type of the model: that of `like`, or of the `parameter` of the stage at `path`."""
+
+    name = "cast"
+    x = Input()
+    like = Input(FLOATS, optional=True)
+    path = Arg(STRING)
+    parameter = Arg(STRING)
+
+
+class ConvertedTable(Part):
+    """A table that is computed at run time, converted in the same way."""
+
+    name = "table"
+    like = Input(FLOATS, optional=True)
+    table = Arg(TABLE)
+    path = Arg(STRING)
+    parameter = Arg(STRING)
+
+
+class ExactTable(Part):
+    """A table whose values keep the precision that they are computed in."""
+
+    name = "table"
+    table = Arg(TABLE)
 
 
 def expand(order: Iterable[Graph], facts: Facts) -> None:

@@ -13,7 +13,7 @@ from netc.dsl.source import Span
 from ....ir.graph import Graph, Node, OpNode, Value
 from ...python.code.classes import kind_of
 from ...python.code.expressions import Code, Device, LetCode, Lit
-from ...python.code.tree import has_symbol, parts
+from ...python.code.tree import ParameterRef, has_symbol, parts
 from ..construction import OperatorForms
 from .containers import fits, is_chain
 
@@ -45,7 +45,7 @@ def _is_static(code: Code) -> bool:
     """Whether a call of it is clear on its own: what is written with operator symbols stays in `forward`."""
     if isinstance(code, LetCode) or kind_of(code) not in ("call", "method"):
         return False
-    return not any(isinstance(p, Device) or (isinstance(p, Lit) and has_symbol(p.value)) for p in parts(code))
+    return not any(isinstance(p, (Device, ParameterRef)) or (isinstance(p, Lit) and has_symbol(p.value)) for p in parts(code))
 
 
 def _alone(node: OpNode, span: Span) -> Graph:
