@@ -22,7 +22,7 @@ from ...python.classes.sizes import ForwardSizes
 from ...python.code.classes import ClassBody
 from ...python.naming import unique
 from .graphs import labels, substitute
-from .operators import OpenRotaryAngles, RotaryAngles, WindowMask
+from .operators import CausalMask, OpenRotaryAngles, RotaryAngles, WindowMask
 
 FEW = 8
 """The number of members of a sequence that may be called one by one, in lines of their own, where only some take a constant."""
@@ -167,6 +167,8 @@ def _constant(node: Node) -> Constant | None:
         case OpNode(op=RotaryAngles() as op, inputs=(like, *sources)):
             feature_count = (op.dims,) if isinstance(op, OpenRotaryAngles) else ()
             return Constant(op, like.type.dtype, tuple(sources), feature_count if sources else (op.length, *feature_count))
+        case OpNode(op=CausalMask() as op):
+            return Constant(op, node.inputs[0].type.dtype if node.inputs else None, sizes=(op.length, op.span))
         case OpNode(op=WindowMask() as op):
             return Constant(op, sizes=(op.length,))
         case OpNode(op=TableOperator() as op) if not op.static:

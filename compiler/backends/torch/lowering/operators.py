@@ -16,6 +16,7 @@ from ....ops.base import Arg, Operator
 from ....ops.constants import TableOperator
 from ....ops.element_types import FLOATS, INTEGERS
 from ....ops.kinds import COUNT, DIM, FLAG, NUMBER, SIZE, STRING, Kind
+from ....ops.multihead import MultiheadAttention
 from ....ops.operand import Input
 from ....ops.rotary import Rotary
 from ...python.naming import unique
@@ -67,6 +68,23 @@ class WindowMask(Part):
     window = Arg(COUNT)
 
 
+class CausalMask(Part):
+    """What hides later keys in PyTorch's multi-head attention: -inf of the type of `like`, or, without it, true, where a query of `length`
+    ones may not see one of `span` keys."""
+
+    name = "causal_mask"
+    like = Input(FLOATS, optional=True)
+    length = Arg(DIM)
+    span = Arg(DIM)
+
+
+class CausalMultiheadAttention(MultiheadAttention):
+    """Given the mask that makes it causal, as its last input."""
+
+    def assign(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
+        return (*super().assign(types[:-1]), "attn_mask")
+
+
 class ToModelType(Part):
     """Converts to the element type of the model: that of `like`, or of the `parameter` of the stage at `path`."""
 
@@ -113,6 +131,8 @@ class _Expander:
                 return self._rotary(op, node)
             case OpNode(op=Attention(window=int()) as op):
                 return self._window(op, node)
+            case OpNode(op=MultiheadAttention(causal=True) as op):
+                return self._causal(op, node)
         return [node]
 
     def _rotary(self, op: Rotary, node: OpNode) -> list[Node]:
@@ -121,11 +141,10 @@ class _Expander:
         static = isinstance(dims, int) and x.type.dtype != FLOAT64
         angles, between = self._angles(x, positions, dims // 2)
         tables = (RotaryAngles if static else OpenRotaryAngles)(length=length, dims=dims, base=op.base, between=between)
-        like = next((v for v in self.graph.inputs if v.type.dtype == x.type.dtype), x)
         whole = self.facts.equal(dims, x.type.shape[-1])
         rotation = Rotate(dims=None if whole else dims, interleaved=op.interleaved)
         return [
-            OpNode(tables, (like, *positions), angles, self._label("rotary"), node.span, ()),
+            OpNode(tables, (self._like(x), *positions), angles, self._label("rotary"), node.span, ()),
             OpNode(rotation, (x, *angles), node.outputs, node.label, node.span, ()),
         ]
 
@@ -146,6 +165,24 @@ class _Expander:
             OpNode(masked, (*node.inputs, mask), node.outputs, node.label, node.span, node.specs, node.tie, node.shared),
         ]
 
+    def _causal(self, op: MultiheadAttention, node: OpNode) -> list[Node]:
+        """The mask of keys that PyTorch takes as well must be bool if this one is."""
+        given = op.bind(tuple(v.type for v in node.inputs), self.facts)
+        query = node.inputs[0]
+        length, span = query.type.shape[-2], given[op.keys(given)].shape[-2]
+        is_bool = not self.facts.equal(length, span) or ("padding" in given and given.padding.dtype == BOOL)
+        mask = Value(TensorType(BOOL if is_bool else query.type.dtype, (length, span)), node.span, "mask")
+        like = () if is_bool else (self._like(query),)
+        attention = CausalMultiheadAttention(**op.args)
+        return [
+            OpNode(CausalMask(length=length, span=span), like, (mask,), self._label("mask"), node.span, ()),
+            OpNode(attention, (*node.inputs, mask), node.outputs, node.label, node.span, node.specs, node.tie, node.shared),
+        ]
+
+    def _like(self, value: Value) -> Value:
+        """A tensor of the same element type that is there from the start, if any."""
+        return next((v for v in self.graph.inputs if v.type.dtype == value.type.dtype), value)
+
     def _label(self, wanted: str) -> str:
         label = unique(wanted, self.labels)
         self.labels.add(label)
@@ -153,4 +190,7 @@ class _Expander:
 
 
 def _expansion(node: Node) -> bool:
-    return isinstance(node, OpNode) and (isinstance(node.op, Rotary) or (isinstance(node.op, Attention) and node.op.window is not None))
+    match node:
+        case OpNode(op=Rotary() | Attention(window=int()) | MultiheadAttention(causal=True)):
+            return True
+    return False
