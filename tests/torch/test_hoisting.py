@@ -27,6 +27,12 @@ LAYERS = {
     "layers": attend() + "input [T, 8] -> repeat 3 as layers { attend }",
     "blocks in layers": attend() + "block layer { in + (in -> layer_norm -> attend) }; input [T, 8] -> repeat 3 as layers { layer }",
     "a window": attend("rotary", "causal=true window=2") + "input [T, 8] -> repeat 3 as layers { attend }",
+    "a causal mask": "input [T, 8] -> repeat 3 as layers { multihead_attention 2 causal=true }",
+    "a causal mask and padding": "x = input [T, 8]; p = input [T] bool; none = (p, logical_not(p)) -> logical_and; "
+    "x -> repeat 3 as layers { (in, none) -> multihead_attention 2 causal=true key_padding_mask=true }",
+    "a causal mask of others": "x = input [T, 8]; y = input [S, 8]; "
+    "x -> repeat 3 as layers { (in, y) -> multihead_attention 2 causal=true }",
+    "a causal mask with added keys": "input [T, 8] -> repeat 3 as layers { multihead_attention 2 causal=true add_bias_kv=true }",
     "two bases": attend().replace("attend {", "attend(base) {").replace("rotary", "rotary base=base")
     + "input [T, 8] -> repeat i in 0..4 as layers { attend (100 if i % 2 == 0 else 10000) }",
     "layers with and without": attend() + "input [T, 8] -> repeat i in 0..4 as layers { if i % 2 == 0 { attend } else { dense 8 } }",
@@ -92,6 +98,7 @@ def test_angles_are_computed_once(name: str, cosines: int) -> None:
 
 def test_masks_and_tables_are_computed_once() -> None:
     assert ran("a window", torch.ones(2, 5, 8))["triu"] == 1
+    assert ran("a causal mask", torch.ones(2, 5, 8))["triu"] == 1
     assert ran("a table", torch.ones(2, 5, 4))["arange"] == 2
 
 

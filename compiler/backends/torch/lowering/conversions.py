@@ -22,7 +22,8 @@ Source = tuple[tuple[Value, ...], str, str]
 
 
 def convert(order: list[Graph]) -> None:
-    if any(_is_origin(node) for graph in order for node in graph.nodes):
+    """Converts what no tensor of the model is part of, if there is such a thing."""
+    if any(_makes_floats(node) for graph in order for node in graph.nodes):
         _Converter(order).run()
 
 
@@ -177,13 +178,16 @@ def _is_needed(graph: Graph, value: Value, needs: list[Need]) -> bool:
     return True
 
 
-def _is_origin(node: Node) -> bool:
+def _makes_floats(node: Node) -> bool:
     """Whether it makes float32 of something else."""
-    if not isinstance(node, OpNode) or not is_float(node.outputs[0]):
+    return isinstance(node, OpNode) and not node.specs and any(is_float(v) for v in node.outputs) and not floats(node)
+
+
+def _is_origin(node: Node) -> bool:
+    """Whether it may make the type of the model instead."""
+    if not isinstance(node, OpNode) or not _makes_floats(node):
         return False
-    if isinstance(node.op, Cast):
-        return not node.inputs[0].type.dtype.is_float
-    return isinstance(node.op, OneHot) or (isinstance(node.op, TableOperator) and not node.op.static)
+    return isinstance(node.op, (OneHot, TableOperator)) or (isinstance(node.op, Cast) and not node.inputs[0].type.dtype.is_float)
 
 
 def _is_start(node: Node | None) -> bool:
