@@ -12,6 +12,7 @@ from ....ir.types import BOOL, FLOAT32, INT64
 from ....ops.constants import TableOperator
 from ....ops.indexing import OneHot
 from ....ops.shape import Cast, Layout
+from ...python.classes.shared import Sharing
 from ...python.naming import CONTAINER_ATTRIBUTES, plain
 from .element_types import Decisions, ElementTypes, Need, floats, is_float
 from .graphs import labels, substitute
@@ -31,6 +32,8 @@ class _Converter:
     def __init__(self, order: list[Graph]) -> None:
         self.order = order
         self.decisions = Decisions()
+        for graph in (g for several in Sharing(order).united(order) for g in several):  # what is one module converts the same
+            self.decisions.converted.update((id(graph), i) for i in range(len(graph.inputs)))
         self.parametric: set[int] = set()
         """The ids of graphs with parameters."""
         for graph in order:
@@ -48,7 +51,7 @@ class _Converter:
             for need in needs:
                 self._decide(need, needs, types)
             types = ElementTypes(self.order, self.decisions)
-        needs = list(types.needs())
+        needs = [need for need in types.needs() if self.source(need.graph, types, need) is not None]
         for graph in self.order:
             _Writer(graph, self, types).write([need for need in needs if need.graph is graph])
 

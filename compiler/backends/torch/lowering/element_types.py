@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from ....ir.graph import CallNode, Graph, Node, OpNode, Value
 from ....ir.types import FLOAT32
 from ....ops.constants import TableOperator
-from .operators import CausalMask, RotaryAngles
 
 
 class Decisions:
@@ -63,8 +62,6 @@ class ElementTypes:
     def _is_fixed(self, node: OpNode) -> bool:
         if id(node) in self.decisions.following or any(spec.dtype == FLOAT32 for spec in node.specs):
             return id(node) in self.decisions.exact
-        if isinstance(node.op, (CausalMask, RotaryAngles)):
-            return id(node.inputs[0]) in self.fixed
         return all(id(v) in self.fixed for v in floats(node))
 
     def needs(self) -> Iterator[Need]:
