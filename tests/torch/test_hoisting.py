@@ -38,6 +38,8 @@ LAYERS = {
     "layers with and without": attend() + "input [T, 8] -> repeat i in 0..4 as layers { if i % 2 == 0 { attend } else { dense 8 } }",
     "layers apart": attend() + "input [T, 8] -> attend as first -> dense 8 relu -> attend as second",
     "layers of layers": attend() + "input [T, 8] -> repeat 2 as stages { repeat 2 as layers { attend -> dense 8 } }",
+    "several constants": attend("rotary base=50") + "block layer { in -> rotary -> attend -> rotary base=7 }; "
+    "input [T, 8] -> repeat 3 as layers { layer }",
     "branches": attend() + "input [T, 8] -> each i in 0..3 as heads { attend } -> concat axis=-1",
     "a table": "block b { bias = table (t, k) [in.shape[1], 4] = t * 0.5 + k; (in -> dense 4) + bias }; "
     "input [T, 4] -> repeat 3 as layers { b }",
@@ -89,6 +91,7 @@ def ran(name: str, *inputs: torch.Tensor) -> Counter[str]:
         ("layers apart", 1),
         ("layers of layers", 1),
         ("branches", 1),
+        ("several constants", 3),
     ],
 )
 def test_angles_are_computed_once(name: str, cosines: int) -> None:

@@ -64,6 +64,8 @@ class _Hoisting:
                     kinds.update(self.kinds[id(node.graph)])
                 elif (constant := _constant(node)) is not None:
                     kinds[constant.op, constant.like] = None
+        self.given: dict[int, list[OpNode]] = {}
+        """By the id of a call, the constants that it takes."""
         self.uniform = {id(g) for g in order if self._is_uniform(g)}
         """The ids of graphs that can pass constants to their members: those remain a loop, or are few."""
         self.often: set[int] = set()
@@ -76,12 +78,24 @@ class _Hoisting:
     def run(self) -> None:
         for graph in self.order:
             if self.kinds[id(graph)]:
-                _merge(graph)
+                self._insert(graph)
                 for node in list(graph.nodes):
                     constant = _constant(node)
                     if constant is not None and id(graph) in self.often and self._is_movable(graph, constant):
                         assert isinstance(node, OpNode)
                         self._move(graph, node, constant)
+
+    def _insert(self, graph: Graph) -> None:
+        """The constants that the graphs it calls have given to it, each before the call."""
+        taken = labels(graph)
+        given = {id(node): self.given.get(id(node), []) for node in graph.nodes}
+        graph.nodes = [one for node in graph.nodes for one in (*given[id(node)], node)]
+        _merge(graph)
+        new = {id(own) for several in given.values() for own in several}
+        for node in graph.nodes:
+            if id(node) in new:
+                node.label = unique(node.label, taken)
+                taken.add(node.label)
 
     def _is_movable(self, graph: Graph, constant: Constant) -> bool:
         """Whether every caller can compute the constant, or take it from its own callers."""
@@ -104,8 +118,12 @@ class _Hoisting:
         return len(needed) == 1
 
     def _move(self, graph: Graph, node: OpNode, constant: Constant) -> None:
-        for caller in {id(caller): caller for caller, _ in self.calls[id(graph)]}.values():
-            _give(caller, graph, node, constant)
+        for _, call in self.calls[id(graph)]:
+            sources = _outside(graph, call, constant.sources) or ()
+            like = [next(v for v in call.inputs if v.type.dtype == constant.like)] if constant.like is not None else []
+            made = tuple(Value(v.type, v.span, v.name) for v in node.outputs)
+            self.given.setdefault(id(call), []).append(OpNode(node.op, (*like, *sources), made, node.label, node.span, ()))
+            call.inputs = (*call.inputs, *made)
         graph.nodes.remove(node)
         for source in constant.sources:
             self._drop(graph, source)
@@ -120,24 +138,6 @@ class _Hoisting:
             del graph.inputs[at]
             for _, call in self.calls[id(graph)]:
                 call.inputs = (*call.inputs[:at], *call.inputs[at + 1 :])
-
-
-def _give(caller: Graph, graph: Graph, node: OpNode, constant: Constant) -> None:
-    """Computes in `caller` what `node` computed in the graph that it calls, before the first call that takes it."""
-    label = unique(node.label, labels(caller))
-    made: dict[tuple[int, ...], tuple[Value, ...]] = {}
-    nodes: list[Node] = []
-    for call in caller.nodes:
-        if isinstance(call, CallNode) and call.graph is graph:
-            sources = _outside(graph, call, constant.sources) or ()
-            key = tuple(id(v) for v in sources)
-            if key not in made:
-                like = [next(v for v in call.inputs if v.type.dtype == constant.like)] if constant.like is not None else []
-                made[key] = tuple(Value(v.type, v.span, v.name) for v in node.outputs)
-                nodes.append(OpNode(node.op, (*like, *sources), made[key], label, node.span, ()))
-            call.inputs = (*call.inputs, *made[key])
-        nodes.append(call)
-    caller.nodes = nodes
 
 
 def _outside(graph: Graph, call: CallNode, sources: tuple[Value, ...]) -> tuple[Value, ...] | None:
