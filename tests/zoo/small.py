@@ -42,13 +42,13 @@ TEXT = {"tokens": 96}
 SMALL: dict[str, Small] = {
     # vision
     "convnext": Small(
-        "vision/convnext.net", "network", {"widths": [8, 16], "depths": [1, 2], "drop": 0.1, "classes": 10}, {"H": 32, "W": 32}
+        "vision/convnext.net", "network", {"widths": [8, 16, 24], "depths": [1, 2, 1], "drop": 0.1, "classes": 10}, {"H": 32, "W": 32}
     ),
     "densenet": Small("vision/densenet.net", "network", {"growth": 4, "width": 8, "depths": [2, 2], "classes": 10}, {"H": 32, "W": 32}),
     "maxvit": Small(
         "vision/maxvit.net",
         "network",
-        {"stem": 8, "widths": [8, 16], "depths": [1, 1], "side": 3, "head": 4, "classes": 10},
+        {"stem": 8, "widths": [8, 16], "depths": [1, 2], "side": 3, "head": 4, "classes": 10},
         {"H": 24, "W": 24},
     ),
     "mobilenet_v2": Small("vision/mobilenet_v2.net", "mobilenet_v2", {"scale": 0.1, "classes": 10}, {"H": 32, "W": 32}),
