@@ -23,7 +23,6 @@ def write_bytes(path: str, content: bytes) -> None:
     if path == STANDARD_OUTPUT:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
     elif is_stream(path):
         with _blaming(path), open(path, "wb") as stream:
             stream.write(content)

@@ -105,6 +105,8 @@ def _floor_of_rest(top: Dim, bottom: Dim) -> Dim:
 
 
 def _known_floor(top: Dim, bottom: Dim) -> int | None:
+    """`top // bottom` where bounds decide it. A `bottom` that is no constant is then positive: it is above `top`, which is not negative,
+    or at least the size of it."""
     lo, hi = bounds(top)
     if isinstance(bottom, int):
         return lo // bottom if lo is not None and hi is not None and lo // bottom == hi // bottom else None
@@ -118,7 +120,7 @@ def _known_floor(top: Dim, bottom: Dim) -> int | None:
 
 
 def _floor_by_dim(a: Dim, b: SymDim) -> Dim:
-    known = _known_floor(a, b) if (bounds(b)[0] or 0) > 0 else None
+    known = _known_floor(a, b)
     if known is not None:
         return known
     whole, rest = polynomial_divmod(a, b)

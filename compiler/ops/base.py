@@ -22,11 +22,13 @@ in tables keyed by the class (netc.compiler.backends); nothing here knows of bac
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import copysign
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from ..dims import Dim, Facts
 from ..errors.base import Location, Problem
+from ..ir.origins import TracedInt, moved
 from ..ir.types import Shape, TensorType
 from .argument import REQUIRED as REQUIRED
 from .argument import Arg, Required
@@ -96,6 +98,15 @@ class Operator:
         """Whether the number comes before the tensor."""
         return bool(self.args.get(REVERSE))
 
+    @property
+    def numbers(self) -> tuple[Any, ...]:
+        """The values in which there may be integers that are traced to parameters and sizes."""
+        return tuple(self.args.values())
+
+    def moved(self, places: Mapping[str, Any]) -> Self:
+        """The operator as it is seen where the symbols of its integers have the given values."""
+        return type(self)(**{name: moved(value, places) for name, value in self.args.items()})
+
     def identity(self) -> tuple[object, ...]:
         """Equal for operators that do the same."""
         return (type(self), tuple((name, strict_key(self.args[name])) for name in sorted(self.args)))
@@ -155,6 +166,8 @@ def strict_key(value: object) -> object:
     """A key that distinguishes 1, 1.0 and true, and 0.0 and -0.0, which are equal in Python."""
     if isinstance(value, tuple):
         return tuple(strict_key(v) for v in value)
+    if isinstance(value, TracedInt):
+        return (int, value)
     return (type(value), value, copysign(1, value)) if isinstance(value, float) else (type(value), value)
 
 

@@ -13,7 +13,7 @@ from ..ir.types import DType, Shape, TensorType, promote, show_shape
 from .axes import normalize_axis
 from .base import Arg, OperatorError, OpInputs
 from .element_types import ANY
-from .kinds import AXIS, COUNT, SIZE, Kind, ListKind
+from .kinds import AXIS, SIZE, IntKind, Kind, ListKind
 from .operand import SOME_AXES, Input, Inputs, axes
 from .shape import Layout
 
@@ -159,7 +159,7 @@ class Chunk(Division):
     """Divides an axis into `n` equal pieces; if it does not divide, the last one is smaller, and there may be fewer."""
 
     name = "chunk"
-    n = Arg(COUNT, positional=True, alias="chunks")
+    n = Arg(IntKind(1), positional=True, alias="chunks")
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("(a, b) = input [T, 8] -> chunk 2 axis=-1; out a, b",)
 
@@ -172,15 +172,15 @@ class Chunk(Division):
             raise OperatorError(TooManyPieces(self.name, self.n, MOST_PIECES), argument("n"))
         equal = facts.exact_div(size, self.n)
         if equal is not None:
-            return self._filled((equal,) * self.n, axis, x)
+            self._require_elements(equal, axis, x)
+            return (equal,) * self.n
         step = (size + self.n - 1) // self.n
         last = size - (self.n - 1) * step
         if facts.at_least(last, 1):
             return (step,) * (self.n - 1) + (last,)
         raise OperatorError(UnprovableMultiple(self.name, self.n, size, advice_divides(self.n, size)), argument("n"))
 
-    def _filled(self, sizes: Shape, axis: int, x: TensorType) -> Shape:
-        highest = bounds(sizes[0])[1]
+    def _require_elements(self, size: Dim, axis: int, x: TensorType) -> None:
+        highest = bounds(size)[1]
         if highest is not None and highest < 1:
-            raise OperatorError(EmptyResult(self.name, (*x.shape[:axis], sizes[0], *x.shape[axis + 1 :]), axis), argument("n"))
-        return sizes
+            raise OperatorError(EmptyResult(self.name, (*x.shape[:axis], size, *x.shape[axis + 1 :]), axis), argument("n"))

@@ -59,7 +59,7 @@ class Matmul(Operator):
         if len(x) < 3 or len(other) < 3:
             return x[:-2] + other[:-2]
         try:
-            return broadcast((*x[:-2], 1, 1), (*other[:-2], 1, 1), facts, self.name, "multiply")[:-2]
+            return broadcast(x, (*other[:-2], *x[-2:]), facts, self.name, "multiply")[:-2]
         except OperatorError as refusal:
             if isinstance(refusal.problem, ShapeMismatch):
                 raise OperatorError(replace(refusal.problem, left=x, right=other, suggestion=""), refusal.at) from None

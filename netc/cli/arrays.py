@@ -37,5 +37,5 @@ def npz(arrays: Mapping[str, Array]) -> bytes:
     with ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
+                np.lib.format.write_array(member, array)
     return buffer.getvalue()

@@ -7,7 +7,7 @@ import pytest
 import netc
 
 
-@pytest.mark.large
+@pytest.mark.slow
 def test_two_million_iterations_that_make_nothing() -> None:
     with pytest.raises(netc.CompileError) as caught:
         netc.compile("input 3 -> repeat i in 0..2000 as _ { repeat j in 0..1000 as _ { in } }")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,23 @@ def test_only_the_header_is_read(folder: Path) -> None:
         file.write(struct.pack("<Q", len(header)) + header)
         file.truncate(8 + len(header) + size)
     assert check("w.safetensors")[0] == 0
+
+
+@pytest.mark.parametrize("kind", ["F64", "F16", "BF16"])
+def test_other_floats_take_no_memory_either(folder: Path, kind: str) -> None:
+    """Converted they would be 256 megabytes."""
+    (folder / "m.net").write_text("input 8000 -> dense 8000 bias=false as fc\n")
+    size = 8000 * 8000 * (8 if kind == "F64" else 2)
+    header = json.dumps({"fc.weight": {"dtype": kind, "shape": [8000, 8000], "data_offsets": [0, size]}}).encode()
+    with open("w.safetensors", "wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        file.truncate(8 + len(header) + size)
+    tracemalloc.start()
+    try:
+        assert check("w.safetensors")[0] == 0
+        assert tracemalloc.get_traced_memory()[1] < 2 * 8000 * 8000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("name", ["none.safetensors", "m.net", "junk.safetensors"])

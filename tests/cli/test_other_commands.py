@@ -28,6 +28,16 @@ def test_summary_of_what_is_wrong(netc: Netc) -> None:
     assert (done.exit_code, done.stdout) == (1, "")
 
 
+def test_the_page_of_an_operator(netc: Netc) -> None:
+    """In a pipe, as docs/operators.md has it."""
+    pages = (Path(__file__).parents[2] / "docs" / "operators.md").read_text(encoding="utf-8")
+    for name in ("dense", "conv"):
+        done = netc("ops", name)
+        assert done.exit_code == 0
+        assert done.stdout.strip() in pages
+        assert f"`{name}`" in done.stdout or name in done.stdout
+
+
 def test_explain(netc: Netc) -> None:
     assert netc("explain").stdout.split() == codes()
     done = netc("explain", "missing-file")

@@ -41,6 +41,11 @@ def test_colours_only_in_a_terminal() -> None:
     assert b"\x1b[" not in subprocess.run([*NETC, *BAD], capture_output=True, check=False).stdout
 
 
+def test_the_page_of_an_operator_has_colours_in_a_terminal() -> None:
+    assert "\x1b[" in in_terminal(["ops", "dense"], NO_COLOR="")
+    assert "\x1b[" not in in_terminal(["ops", "dense"], NO_COLOR="1")
+
+
 def test_a_pipe_without_a_reader() -> None:
     process = subprocess.Popen(
         [*NETC, "compile", "-e", "input 3 -> dense 2", "--emit", "graph"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -78,7 +83,11 @@ def test_interrupted(tmp_path: Path) -> None:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background inherits that it is ignored
     )
     pipe = opened(tmp_path / "pipe.net", process)
-    process.send_signal(signal.SIGINT)
+    for _ in range(30):  # a signal just before Python starts to read does not end the read: the user presses the keys once more
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=2)
+            break
     out, err = process.communicate(timeout=60)
     os.close(pipe)
     assert process.returncode == 130

@@ -59,6 +59,20 @@ def test_random_sizes_hold(netc: Netc, condition: str) -> None:
     assert eval(condition, {"T": int(sizes[1]), "S": int(sizes[2])})
 
 
+def test_random_numbers_of_all_types_differ(netc: Netc, folder: Path) -> None:
+    """Integers are 0 or 1, which any vocabulary has."""
+    text = "i = input [64] int64\nb = input [64] bool\nout i -> identity, b -> identity"
+    assert netc("run", "-e", text, "--random", "-o", "o.npz").exit_code == 0
+    with np.load(folder / "o.npz") as made:
+        assert [set(made[name].ravel().tolist()) for name in made] == [{0, 1}, {False, True}]
+
+
+def test_random_without_sizes(netc: Netc) -> None:
+    done = netc("run", "-e", "input [T, S] where T * S == 5000 * T + 1 -> relu", "--random")
+    assert done.exit_code == 1
+    assert "`--dim NAME=SIZE`" in done.stderr
+
+
 def test_random_for_an_onnx_model(netc: Netc) -> None:
     netc("compile", "-e", "input [T, 3] -> relu", "-o", "m.onnx")
     assert netc("run", "m.onnx", "--random", "--dim", "T=7").stdout.startswith("output: float32 [1, 7, 3]")

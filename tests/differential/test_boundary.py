@@ -6,11 +6,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from netc.compiler.ops import Operator
 from tests.differential.comparison import judged
 from tests.differential.perturbations import perturbed
-from tests.differential.profile import examples
 from tests.differential.strategies import uses
 from tests.differential.use import Use
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from parity import agree, slow_path
+from profiles import examples
 
 import netc
 from netc.compiler.ops import Operator
 from tests.differential.comparison import compiled, judged, results_of
 from tests.differential.oracle import HALF_IS_MISSING
-from tests.differential.profile import examples
 from tests.differential.strategies import uses
 from tests.differential.use import BATCH, Use
 from tests.differential.values import NO_KERNEL, limits_of, needs_more, tolerance_of

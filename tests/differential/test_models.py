@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from parity import agree
+from profiles import examples
 
 import netc
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
 from tests.differential.models import models
-from tests.differential.profile import examples
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch warns of uses that nobody would write
 

@@ -9,12 +9,13 @@ import re
 from collections import Counter
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
 
 from netc.compiler.ops import Operator
 from tests.differential.models import models
 
 DRAWN = 300
+SEARCH = settings(max_examples=DRAWN, phases=[Phase.generate], suppress_health_check=list(HealthCheck), derandomize=True, database=None)
 CONSTRUCTS = {
     "a branch": r"\w+ \+ \(\w+ -> ",
     "a merge": r"\(\w+, \w+\) -> (concat|maximum)",
@@ -23,10 +24,10 @@ CONSTRUCTS = {
     "a block of several tensors": r"^block \w+\(a: \[\.\.\.(, C)?\], b: ",
     "a shared stage": r"^shared \w+ = \(",
     "a shared stage of several tensors": r"^shared \w+ = repeat 1 \{ \(",
+    "repeat of nothing": r"repeat 0 \{",
+    "repeat with a label for each iteration": r"as part\d+\{i\}",
     "repeat with a label": r"repeat \w+ as \w+ \{",
     "repeat without a label": r"repeat \w+ \{",
-    "repeat with a label for each iteration": r"as part\d+\{i\}",
-    "repeat of nothing": r"repeat 0 \{",
     "repeat over a list": r"repeat w in \[",
     "repeat over an enumerated list": r"repeat \(i, w\) in enumerate\(sizes",
     "repeat over zipped lists": r"repeat w in zip\(",
@@ -53,7 +54,7 @@ CONSTRUCTS = {
 def texts() -> list[str]:
     found: list[str] = []
 
-    @settings(max_examples=DRAWN, phases=[Phase.generate], suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+    @SEARCH
     @given(models())
     def draw(text: str) -> None:
         found.append(text)
@@ -63,14 +64,16 @@ def texts() -> list[str]:
 
 
 @pytest.mark.parametrize("construct", CONSTRUCTS)
-def test_construct(texts: list[str], construct: str) -> None:
-    assert any(re.search(CONSTRUCTS[construct], text, re.MULTILINE) for text in texts)
+def test_construct(construct: str) -> None:
+    find(models(), lambda text: re.search(CONSTRUCTS[construct], text, re.MULTILINE) is not None, settings=SEARCH)
 
 
+@pytest.mark.slow
 def test_operators(texts: list[str]) -> None:
     assert len({word for text in texts for word in re.findall(r"\b[a-z]\w+", text)} & set(Operator.registry)) >= 80
 
 
+@pytest.mark.slow
 def test_sizes(texts: list[str]) -> None:
     arrows = Counter(text.count("->") for text in texts)
     assert max(arrows) >= 60

@@ -6,12 +6,14 @@ import re
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from netc.dsl.diagnostics.render import render_short, render_text, to_json
 from netc.dsl.formatter import format_source
 from netc.dsl.parser import parse, parse_value
 from netc.dsl.source import SourceFile
-from tests.dsl.helpers import examples, plain, read
+from tests.dsl import helpers
+from tests.dsl.helpers import plain, read
 
 WORDS = re.split(
     "[ ]",
@@ -23,14 +25,14 @@ fragments = st.lists(st.sampled_from(WORDS), max_size=40).map(" ".join)
 
 @st.composite
 def mutations(draw: st.DrawFn) -> str:
-    text = draw(st.sampled_from(examples()))
+    text = draw(st.sampled_from(helpers.examples()))
     for _ in range(draw(st.integers(1, 4))):
         at, length = draw(st.integers(0, len(text))), draw(st.integers(0, 5))
         text = text[:at] + draw(st.sampled_from([*WORDS, "", " ", "\n", " # c\n"])) + text[at + length :]
     return text
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(st.one_of(st.text(max_size=80), fragments, mutations()))
 def test_any_text(text: str) -> None:
     source = SourceFile("a.net", text)

@@ -184,7 +184,7 @@ def test_sources() -> None:
     )  # fmt: skip
 
 
-@pytest.mark.large
+@pytest.mark.slow
 def test_a_hundred_thousand_stages() -> None:
     got = pipeline("x = input 3" + " -> dense 64 relu" * 100_000)
     assert len(got.stages) == 100_000

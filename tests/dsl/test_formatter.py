@@ -54,7 +54,7 @@ def test_what_does_not_parse_is_not_touched() -> None:
     assert len(problems) == 1
 
 
-@pytest.mark.large
+@pytest.mark.slow
 def test_long_texts() -> None:
     text = "x = input 3" + " -> dense 64 relu" * 20_000
     once, _ = format_source(SourceFile("a.net", text))

@@ -94,6 +94,11 @@ def test_nesting_is_bounded(text: str) -> None:
     assert "too-much-nesting" in {one.code for one in problems(text)}
 
 
+def test_nesting_is_reported_once_in_a_statement() -> None:
+    deep = "let {} = " + " + ".join(["-" * 300 + "b"] * 3) + "\n"
+    assert [one.code for one in problems(deep.format("a") + deep.format("c"))] == ["too-much-nesting"] * 2
+
+
 def test_many_flat_operators_are_no_nesting() -> None:
     assert problems("x = " + " + ".join(["-y ** 2"] * 500)) == []
     assert problems("let x = " + " and ".join(["not a.b[1]"] * 500)) == []

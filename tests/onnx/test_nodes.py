@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 import netc
 
 
@@ -22,3 +24,9 @@ def test_rotary_is_one_node() -> None:
         "x = input [2, 8, 4]; at = input [8] int64; (x, at) -> rotary",
     ):
         assert [n.op_type for n in netc.compile(text).onnx().graph.node].count("RotaryEmbedding") == 1
+
+
+@pytest.mark.parametrize(("size", "products"), [(1, 0), (2, 1), (3, 2), (4, 2), (5, 3), (8, 3), (9, 4)])
+def test_cumulative_products_double(size: int, products: int) -> None:
+    proto = netc.compile(f"input [{size}] -> cumprod axis=1").onnx()
+    assert [n.op_type for n in proto.graph.node].count("Mul") == products

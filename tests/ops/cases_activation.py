@@ -127,6 +127,8 @@ REFUSED: list[tuple[str, str]] = [
     ("input 3x4 -> prelu 4", "bad-argument"),
     ("input [] -> prelu channels", "wrong-rank"),
     ("input [] -> prelu 2", "bad-argument"),
+    ("input 3x4 -> prelu channel", "wrong-argument"),
+    ('input 3x4 -> prelu "features"', "wrong-argument"),
     ("input 3 -> celu 0", "bad-argument"),
     ("input 3 -> hardtanh 1 1", "bad-argument"),
     ("input 3 -> hardtanh max_val=-2", "bad-argument"),

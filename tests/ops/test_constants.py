@@ -18,6 +18,7 @@ from netc.compiler.ir.types import DTYPES
 from netc.compiler.ops.base import Init, OperatorError, OpInputs
 from netc.compiler.ops.constants import INIT, ParamOperator, TableOperator
 from netc.compiler.ops.formula import (
+    FUNCTIONS,
     BinaryFormula,
     CallFormula,
     Const,
@@ -113,13 +114,14 @@ def formulas() -> st.SearchStrategy[Formula]:
     def larger(inner: st.SearchStrategy[Formula]) -> st.SearchStrategy[Formula]:
         operators = st.sampled_from(["+", "-", "*", "/", "//", "%", "==", "<", "<=", "and", "or"])
         calls = st.sampled_from(["min", "max"])
+        functions = st.sampled_from([name for name, f in FUNCTIONS.items() if f.most == 1])
         return st.one_of(
             st.builds(BinaryFormula, operators, inner, inner),
             st.builds(lambda a, n: BinaryFormula("**", a, Const(n)), inner, st.integers(0, 2)),
             st.builds(UnaryFormula, st.sampled_from(["-", "+", "not"]), inner),
             st.builds(lambda name, a, b: CallFormula(name, (a, b)), calls, inner, inner),
             st.builds(lambda a, b, c: CallFormula("where", (a, b, c)), inner, inner, inner),
-            st.builds(lambda name, a: CallFormula(name, (a,)), st.sampled_from(["sin", "cos", "exp", "abs"]), inner),
+            st.builds(lambda name, a: CallFormula(name, (a,)), functions, inner),
         )
 
     return st.recursive(leaves, larger, max_leaves=8)

@@ -11,6 +11,7 @@ from random import Random
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from netc.analysis import Analysis, Choice, analyse
 from netc.compiler.ops.base import Operator
@@ -32,7 +33,7 @@ WORDS = re.findall(
     """,
 )
 NOISE = re.compile(r"<class|object at 0x|Traceback|\bNone\b|SymDim|Span\(|\bast\.|netc\.|\{[0-9]\}")
-QUIET = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUIET = settings(max_examples=examples(150), suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite

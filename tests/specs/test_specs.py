@@ -16,10 +16,10 @@ import netc
 SPECS = Path(__file__).parents[2] / "specs"
 FILES = sorted([*SPECS.glob("*.net"), *SPECS.glob("seed/*.net")])
 LIMITS = {"gpt": {"tokens": 256}}
-ids = [p.stem for p in FILES]
+SLOW = dict.fromkeys(("deep_mlp", "gpt", "unet"), pytest.mark.slow)
 
 
-@pytest.fixture(params=FILES, ids=ids)
+@pytest.fixture(params=[pytest.param(path, id=path.stem, marks=SLOW.get(path.stem, ())) for path in FILES])
 def model(request: pytest.FixtureRequest) -> netc.Model:
     return netc.compile_file(request.param)
 

@@ -33,7 +33,7 @@ FOLLOWING = {
     "x = input [T, 4]; p = table (t, k) [T, 4] = sin(t / 9 ** (k / 4)); (x -> dense 4) + p": "torch.sin(t / 9 ** (k / 4)).to(x.dtype)",
     "x = input [4]; i = input [4] int64; w = cast(i, float32); out (x -> dense 4) * w, sin(w)": "* w.to(x.dtype), torch.sin(w)",
     "block b(x: [N, 4], w: [N, 4]) { (x -> dense 4) * w }; x = input [4]; m = input [4] bool; "
-    "(x, cast(m, float32)) -> repeat 3 as layers { (h, k) = in; out (h, k) -> b, k }": "y = m.to(x.dtype)",
+    "(x, cast(m, float32)) -> repeat 3 as layers { (h, k) = in; out (h, k) -> b, k }": "k = m.to(x.dtype)",
     "x = input [4]; cast(x, float32) -> dense 3": "self.dense1(x)",
     "input [T, 8] -> multihead_attention 2 causal=true": "attn_mask=mask, is_causal=True",
     "(y, w) = input [T, 8] -> multihead_attention 2 causal=true add_bias_kv=true; out y, w": "device=x.device, dtype=x.dtype",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections import Counter
 from typing import Any
@@ -38,7 +39,7 @@ LAYERS = {
     "layers with and without": attend() + "input [T, 8] -> repeat i in 0..4 as layers { if i % 2 == 0 { attend } else { dense 8 } }",
     "layers apart": attend() + "input [T, 8] -> attend as first -> dense 8 relu -> attend as second",
     "layers of layers": attend() + "input [T, 8] -> repeat 2 as stages { repeat 2 as layers { attend -> dense 8 } }",
-    "several constants": attend("rotary base=50") + "block layer { in -> rotary -> attend -> rotary base=7 }; "
+    "several constants": attend("rotary base=50") + "block layer { in -> rotary dims=6 -> attend -> rotary base=7 }; "
     "input [T, 8] -> repeat 3 as layers { layer }",
     "branches": attend() + "input [T, 8] -> each i in 0..3 as heads { attend } -> concat axis=-1",
     "a table": "block b { bias = table (t, k) [in.shape[1], 4] = t * 0.5 + k; (in -> dense 4) + bias }; "
@@ -142,3 +143,30 @@ def test_a_module_from_the_meta_device_has_its_frequencies() -> None:
     module.to_empty(device="cpu").load_state_dict(wanted.state_dict())
     x = torch.ones(2, 5, 8)
     assert torch.equal(module(x), wanted(x))
+
+
+ARGUMENTS = """
+block attend(heads, window) {
+  q = in -> dense in.features -> rearrange "... t (h d) -> ... h t d" h=heads -> rotary
+  (q, q, q) -> attention causal=true window=window -> rearrange "... h t d -> ... t (h d)"
+}
+block layer(heads, window, scale) {
+  x = in + (table (t, k) [in.shape[1], in.features] = t / (scale * k + 1))
+  x + (x -> attend heads window -> dense in.features)
+}
+model net(width=8, heads=2, window=3, scale=2) {
+  input [T, 5] -> dense width -> repeat 3 as layers { layer heads window scale } -> dense (width + heads)
+}
+"""
+
+
+@pytest.mark.parametrize("arguments", [{"width": 16}, {"heads": 4}, {"window": 2}, {"scale": 5}, {"width": 12, "heads": 3, "window": 4}])
+def test_arguments_reach_what_is_computed_once(arguments: dict[str, int]) -> None:
+    """The class that was compiled for some parameters, constructed with others, is what is compiled for those."""
+    compiled = netc.compile(ARGUMENTS, params=arguments).module(seed=0)
+    takes = inspect.signature(type(netc.compile(ARGUMENTS).module())).parameters
+    constructed = type(netc.compile(ARGUMENTS).module())(**{name: value for name, value in arguments.items() if name in takes})
+    assert set(arguments) <= set(takes)
+    constructed.load_state_dict(compiled.state_dict())
+    x = torch.randn(2, 6, 5, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(constructed(x), compiled(x))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netc.compiler.backends.python.code.expressions import Lit, TupleCode
-from netc.compiler.backends.python.code.tree import ListCode
+from netc.compiler.backends.python.code.tree import ListCode, NameCode
 from netc.compiler.backends.python.printing.printer import text
 
 Row = tuple[object, ...]
@@ -47,6 +47,15 @@ def test_rows_in_rows(outer: int, inner: int, start: int, listed: list[int]) -> 
     pairs: list[list[Row]] = [[(v, w) for w in listed] for v in (2, 5, 9)]
     assert eval(nested(steps)) == steps
     assert eval(nested(pairs)) == pairs
+
+
+@pytest.mark.parametrize(("names", "index"), [("", "i"), ("x", "i"), ("i", "j"), ("j", "i"), ("ij", "k"), ("ijk", "i2")])
+def test_names_of_the_members_keep_their_meaning(names: str, index: str) -> None:
+    rows = [TupleCode((Lit(f"l{n}"), *map(NameCode, names))) for n in range(3)]
+    found = text(ListCode(tuple(rows)))
+    assert f" for {index} in range(3)" in found
+    values = {name: f"value of {name}" for name in names}
+    assert eval(found, dict(values)) == [(f"l{n}", *values.values()) for n in range(3)]
 
 
 @pytest.mark.parametrize(

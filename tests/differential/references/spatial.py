@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
-from torchvision.ops import stochastic_depth
 
 from tests.differential.references.call import Call, ranked
 
@@ -30,6 +29,12 @@ def lp_pool(a: Call, x: torch.Tensor) -> torch.Tensor:
 def alone(values: Any) -> Any:
     """A list of one stands for all axes."""
     return values[0] if isinstance(values, tuple) and len(values) == 1 else values
+
+
+def drop_path(a: Call, x: torch.Tensor) -> torch.Tensor:
+    from torchvision.ops import stochastic_depth  # imports PyTorch's compilers, which takes as long as PyTorch itself
+
+    return stochastic_depth(x, a.p, "row", a.training)
 
 
 def upsample(a: Call, x: torch.Tensor) -> torch.Tensor:
@@ -61,5 +66,5 @@ FUNCTIONS = {
     "pixel_unshuffle": lambda a, x: F.pixel_unshuffle(x, a.r),
     "unfold": lambda a, x: F.unfold(x, a.kernel, a.dilation, a.padding, a.stride),
     "channel_dropout": lambda a, x: a.layer(ranked(nn, "Dropout", x)(a.p))(x),
-    "drop_path": lambda a, x: stochastic_depth(x, a.p, "row", a.training),
+    "drop_path": drop_path,
 }

@@ -10,6 +10,7 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from netc.compiler.dims import (
     Condition,
@@ -32,7 +33,7 @@ from netc.compiler.dims import (
 NAMES = ("H", "T", "W")
 SYMBOLS: dict[str, Dim] = {n: symbol(n) for n in NAMES}
 NOTHING = Facts.nothing()
-PROPERTY = settings(derandomize=True, deadline=None, max_examples=200)
+PROPERTY = settings(max_examples=examples(200))
 
 Values = dict[str, int]
 Program = tuple[Any, ...]

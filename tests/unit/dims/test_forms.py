@@ -105,7 +105,7 @@ def test_copies_are_equal() -> None:
         assert copy.deepcopy(d) == d
 
 
-@pytest.mark.large
+@pytest.mark.slow
 def test_long_chains() -> None:
     h: Dim = H
     for _ in range(1000):

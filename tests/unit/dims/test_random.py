@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from netc.compiler.dims import Condition, declare, evaluate, maximum, substitute, symbol
 from tests.unit.dims.programs import (
@@ -49,7 +50,7 @@ def test_substitution(p: Program, q: Program, values: Values) -> None:
     assert evaluate(outer, values) == run(p, {**values, "T": value}, PLAIN)
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.lists(CONDITIONS, min_size=1, max_size=3), st.lists(PROGRAMS, min_size=2, max_size=2), st.data())
 def test_facts_hold(conditions: list[Program], programs: list[Program], data: st.DataObject) -> None:
     raw = [Condition(op, run(a, SYMBOLS, SYMBOLIC), run(b, SYMBOLS, SYMBOLIC)) for op, a, b in conditions]
@@ -72,7 +73,7 @@ def test_facts_hold(conditions: list[Program], programs: list[Program], data: st
         check_answers(declared.dims[name], first, declared.facts, samples)
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.lists(CONDITIONS, min_size=1, max_size=2))
 def test_what_is_declared_can_be_answered(conditions: list[Program]) -> None:
     raw = [Condition(op, run(a, SYMBOLS, SYMBOLIC), run(b, SYMBOLS, SYMBOLIC)) for op, a, b in conditions]

@@ -149,6 +149,28 @@ def test_stored_facts() -> None:
     assert facts.equal(W + 1, H + 1) is False
 
 
+@pytest.mark.parametrize(
+    "condition",
+    [
+        Condition(">=", T, 5), Condition(">", T, 5), Condition("<", 2 * T, 9), Condition("<=", T, 7), Condition(">=", 3, T),
+        is_multiple(T, 4), is_multiple(T, 4, 1), is_multiple(D, K), Condition("==", S, 2 * T), Condition("==", T, 3),
+    ],
+)  # fmt: skip
+def test_a_bound_or_another_form_is_no_fact(condition: Condition) -> None:
+    assert where(condition).facts == NOTHING
+
+
+def test_floors_of_negated_terms() -> None:
+    """By NumPy's and Python's `//`, which rounds down."""
+    for k in range(2, 8):
+        for constant in range(-2 * k, 2 * k + 1):
+            left = (constant - H) // k
+            right = -((H - constant + k - 1) // k)
+            assert NOTHING.equal(left, right) is True
+            assert NOTHING.equal(left, right + 1) is False
+            assert all(evaluate(left, {"H": h}) == (constant - h) // k for h in range(1, 20))
+
+
 def test_several_facts_are_added_up() -> None:
     """Three inequalities, each about other symbols, make one of their sums."""
     facts = where(Condition(">=", S, T), Condition(">=", H, W), Condition(">=", D, K)).facts

@@ -57,7 +57,7 @@ _PREDICATES: dict[type[Operator], str] = {
 
 @emits(*_PREDICATES, onnx=_PREDICATES)
 def predicate(op: Isnan | Isinf, site: Site) -> str:
-    return _asked(site).op(_PREDICATES[type(op)], to=BOOL).name
+    return _asked(site).op(_PREDICATES[type(op)]).name
 
 
 @emits(Isfinite, onnx="IsNaN, IsInf, Or and Not")

@@ -171,8 +171,9 @@ def _triangular(x: TensorExpr, axis: int, rank: int, size: Dim) -> TensorExpr:
     site = x.site
     indices = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, size, 1)]), INT64)
     rows = TensorExpr(site, site.add("Unsqueeze", [indices.name, site.ints([1])]), INT64)
-    after = site.ints(range(2, rank - axis + 1))
-    later = TensorExpr(site, site.add("Unsqueeze", [indices.greater(rows).name, after]), BOOL) if rank - axis > 1 else indices.greater(rows)
+    later = indices.greater(rows)
+    if after := range(2, rank - axis + 1):
+        later = TensorExpr(site, site.add("Unsqueeze", [later.name, site.ints(after)]), BOOL)
     repeated = TensorExpr(site, site.add("Unsqueeze", [x.name, site.ints([axis])]), x.dtype)
     factors = later.choose(x.like(1), repeated)
     return TensorExpr(site, site.add("ReduceProd", [factors.name, site.ints([axis + 1])], keepdims=0), x.dtype)

@@ -11,13 +11,11 @@ from .conversions import convert
 from .graphs import copied
 from .hoisting import hoist
 from .operators import expand
-from .unused import remove_unused
 
 
 def lowered(program: Program) -> Graph:
     """The main graph, ready to be written."""
     order = copied(program.main)
-    remove_unused(order)
     expand(order, program.facts)
     hoist(order)
     convert(order)

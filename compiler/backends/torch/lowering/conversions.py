@@ -17,7 +17,7 @@ from ....ops.shape import Cast, Layout
 from ...python.classes.shared import Sharing
 from ...python.naming import CONTAINER_ATTRIBUTES, plain
 from .element_types import Decisions, ElementTypes, Need, floats, is_float
-from .graphs import labels, substitute
+from .graphs import labels, replace_inputs, substitute
 from .operators import ConvertedTable, ExactTable, ToModelType
 from .sources import Sources
 
@@ -138,7 +138,7 @@ class _Writer:
                     made = converted[id(need.value)] = Value(need.value.type, need.value.span)
                     nodes.append(self._conversion((need.value,), made, node, need))
             instead = {id(need.value): converted[id(need.value)] for need in wanted}
-            node.inputs = tuple(instead.get(id(v), v) for v in node.inputs)
+            replace_inputs(node, instead)
             nodes += self._rewritten(node) if isinstance(node, OpNode) else [node]
         self.graph.nodes = nodes
         substitute(self.graph, self.exact)
@@ -155,12 +155,12 @@ class _Writer:
             table = node.outputs[0]
             free = plain(table.name) and table.name not in CONTAINER_ATTRIBUTES | labels(self.graph)
             made = self.exact[id(table)] = Value(table.type, table.span)
-            return [OpNode(ExactTable(table=node.op), (), (made,), table.name if free else node.label, node.span, ())]
+            return [OpNode(ExactTable(**node.op.args), (), (made,), table.name if free else node.label, node.span, ())]
         if id(node) not in self.decisions.following:
             return [node]
         if isinstance(node.op, TableOperator):
             conversion = self._conversion((), node.outputs[0], node)
-            converted = ConvertedTable(table=node.op, **conversion.op.args)
+            converted = ConvertedTable(**node.op.args, **conversion.op.args)
             return [OpNode(converted, conversion.inputs, node.outputs, node.label, node.span, ())]
         if isinstance(node.op, OneHot):
             whole = Value(node.outputs[0].type.with_dtype(INT64), node.span)

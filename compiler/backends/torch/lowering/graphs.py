@@ -7,33 +7,52 @@ except that operators of this package have no parameters that the spec knows of.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 
-from ....ir.graph import CallNode, Graph, Node, OpNode, Value, graphs
+from ....ir.graph import CallNode, Graph, Node, Parts, Value, flat, graphs
 
 
 def copied(main: Graph) -> list[Graph]:
     """Copies of all graphs, called ones before their callers, so that the main one is the last."""
     made: dict[int, Graph] = {}
     for graph in graphs(main):
-        copy = made[id(graph)] = Graph(graph.name, graph.kind, graph.span, graph.arguments)
-        copy.inputs, copy.outputs, copy.output_names = list(graph.inputs), list(graph.outputs), graph.output_names
-        copy.modules, copy.declares, copy.captures, copy.size = graph.modules, graph.declares, graph.captures, graph.size
-        copy.nodes = [_copy(node, made) for node in graph.nodes]
+        twin = made[id(graph)] = copy(graph)
+        twin.inputs, twin.outputs = list(graph.inputs), list(graph.outputs)
+        twin.nodes = [copy(node) for node in graph.nodes]
+        for node in twin.nodes:
+            if isinstance(node, CallNode):
+                node.graph = made[id(node.graph)]
+    for twin in made.values():
+        twin.around = twin.around and made.get(id(twin.around), twin.around)
     return list(made.values())
-
-
-def _copy(node: Node, made: Mapping[int, Graph]) -> Node:
-    if isinstance(node, OpNode):
-        return OpNode(node.op, node.inputs, node.outputs, node.label, node.span, node.specs, node.tie, node.shared)
-    return CallNode(made[id(node.graph)], node.inputs, node.outputs, node.label, node.span, node.modules, node.shared)
 
 
 def substitute(graph: Graph, instead: Mapping[int, Value]) -> None:
     """Replaces values, by their ids, wherever they are used."""
     if instead:
         for node in graph.nodes:
-            node.inputs = tuple(instead.get(id(v), v) for v in node.inputs)
+            replace_inputs(node, instead)
         graph.outputs = [instead.get(id(v), v) for v in graph.outputs]
+        graph.rest = None if graph.rest is None else _replaced(graph.rest, instead)
+
+
+def replace_inputs(node: Node, instead: Mapping[int, Value]) -> None:
+    """Replaces what a node takes. A part of a tuple with a value that is replaced is passed one by one."""
+    if not any(id(v) in instead for v in node.inputs):
+        return
+    node.inputs = tuple(instead.get(id(v), v) for v in node.inputs)
+    if isinstance(node, CallNode):
+        node.tuples = tuple(_replaced(parts, instead) for parts in node.tuples)
+    else:
+        node.parts = _replaced(node.parts, instead)
+
+
+def _replaced(parts: Parts, instead: Mapping[int, Value]) -> Parts:
+    found: list[Parts] = []
+    for part in parts:
+        values = flat((part,))
+        found.append(tuple(instead.get(id(v), v) for v in values) if any(id(v) in instead for v in values) else (part,))
+    return tuple(one for several in found for one in several)
 
 
 def labels(graph: Graph) -> set[str]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from itertools import chain
 
-from netc.dsl.record import Record, replace
+from netc.dsl.record import Record
 
 from ....dims import Dim, SymDim
 from ....ir.graph import CallNode, Graph, Node, OpNode, Value
+from ....ir.origins import moved, origin_key
 from ....ir.types import DType
 from ....ops.base import Operator
 from ....ops.constants import TableOperator
@@ -30,16 +31,29 @@ FEW = 8
 
 class Constant(Record):
     """A tensor, or several, that layers have in common: what `op` makes of run-time `sizes`. `like` is the element type of a tensor that
-    must be at hand; `sources` are the other tensors that it is computed from."""
+    must be at hand; `sources` are the other tensors that it is computed from. `origin` differs where its numbers depend on other ones."""
 
     op: Operator
-    like: DType | None = None
-    sources: tuple[Value, ...] = ()
-    sizes: tuple[Dim, ...] = ()
+    like: DType | None
+    sources: tuple[Value, ...]
+    sizes: tuple[Dim, ...]
+    origin: object
+
+    @property
+    def kind(self) -> Kind:
+        return self.op, self.like, self.origin
+
+    def outside(self, graph: Graph, call: CallNode) -> Constant | None:
+        """The constant of a graph as a caller sees it; None if it is computed from a tensor that is made in the graph."""
+        given = {id(inner): outer for inner, outer in zip(graph.inputs, call.inputs, strict=True)}
+        if any(id(v) not in given for v in self.sources):
+            return None
+        op, sizes = self.op.moved(call.arguments), moved(self.sizes, call.arguments)
+        return Constant(op, self.like, tuple(given[id(v)] for v in self.sources), sizes, origin_key(op.numbers))
 
 
-Kind = tuple[Operator, "DType | None"]
-"""Of a constant: what it is, whatever it is computed from."""
+Kind = tuple[Operator, "DType | None", object]
+"""What a constant is, whatever it is computed from."""
 
 
 def hoist(order: list[Graph]) -> None:
@@ -61,13 +75,13 @@ class _Hoisting:
             for node in graph.nodes:
                 if isinstance(node, CallNode):
                     self.calls[id(node.graph)].append((graph, node))
-                    kinds.update(self.kinds[id(node.graph)])
+                    kinds.update(dict.fromkeys(self._needed(node)))
                 elif (constant := _constant(node)) is not None:
-                    kinds[constant.op, constant.like] = None
+                    kinds[constant.kind] = None
         self.given: dict[int, list[OpNode]] = {}
         """By the id of a call, the constants that it takes."""
-        self.uniform = {id(g) for g in order if self._is_uniform(g)}
-        """The ids of graphs that can pass constants to their members: those remain a loop, or are few."""
+        self.passing = {id(g): self._passed(g) for g in order if not _is_home(g)}
+        """By the id of a sequence, the constants that it can pass to its members: they remain a loop, or are few."""
         self.often: set[int] = set()
         """The ids of graphs that run more than once, or that only pass on what they are given."""
         for graph in reversed(order):
@@ -93,8 +107,8 @@ class _Hoisting:
         _merge(graph)
         new = {id(own) for several in given.values() for own in several}
         for node in graph.nodes:
-            if id(node) in new:
-                node.label = unique(node.label, taken)
+            if isinstance(node, OpNode) and id(node) in new:
+                node.label = unique(node.op.name, taken)
                 taken.add(node.label)
 
     def _is_movable(self, graph: Graph, constant: Constant) -> bool:
@@ -103,26 +117,32 @@ class _Hoisting:
         return bool(calls) and all(self._fits(graph, caller, call, constant) for caller, call in calls)
 
     def _fits(self, graph: Graph, caller: Graph, call: CallNode, constant: Constant) -> bool:
-        outside = _outside(graph, call, constant.sources)
+        outside = constant.outside(graph, call)
         if outside is None or call.shared is not None or not caller.inputs:
             return False
         if constant.like is not None and all(v.type.dtype != constant.like for v in call.inputs):
             return False
-        if not _has_sizes(caller, constant.sizes):
+        if not _has_sizes(caller, outside.sizes):
             return False
-        return _is_home(caller) or (id(caller) in self.uniform and self._is_movable(caller, replace(constant, sources=outside)))
+        return _is_home(caller) or (outside.kind in self.passing[id(caller)] and self._is_movable(caller, outside))
 
-    def _is_uniform(self, graph: Graph) -> bool:
-        kinds = [tuple(self.kinds[id(n.graph)]) if isinstance(n, CallNode) else () for n in graph.nodes]
-        needed = set(kinds) - {()} if len(kinds) <= FEW else set(kinds)
-        return len(needed) == 1
+    def _needed(self, call: CallNode) -> list[Kind]:
+        """The constants that a call needs, as the caller sees them."""
+        ops = [(op.moved(call.arguments), like) for op, like, _ in self.kinds[id(call.graph)]]
+        return [(op, like, origin_key(op.numbers)) for op, like in ops]
+
+    def _passed(self, graph: Graph) -> set[Kind]:
+        needed = [set(self._needed(n)) if isinstance(n, CallNode) else set() for n in graph.nodes]
+        needed = [kinds for kinds in needed if kinds] if len(needed) <= FEW else needed
+        return set.intersection(*needed) if needed else set()
 
     def _move(self, graph: Graph, node: OpNode, constant: Constant) -> None:
         for _, call in self.calls[id(graph)]:
-            sources = _outside(graph, call, constant.sources) or ()
+            outside = constant.outside(graph, call)
+            assert outside is not None
             like = [next(v for v in call.inputs if v.type.dtype == constant.like)] if constant.like is not None else []
-            made = tuple(Value(v.type, v.span, v.name) for v in node.outputs)
-            self.given.setdefault(id(call), []).append(OpNode(node.op, (*like, *sources), made, node.label, node.span, ()))
+            made = tuple(Value(v.type.with_shape(moved(v.type.shape, call.arguments)), v.span, v.name) for v in node.outputs)
+            self.given.setdefault(id(call), []).append(OpNode(outside.op, (*like, *outside.sources), made, node.label, node.span, ()))
             call.inputs = (*call.inputs, *made)
         graph.nodes.remove(node)
         for source in constant.sources:
@@ -132,18 +152,12 @@ class _Hoisting:
 
     def _drop(self, graph: Graph, source: Value) -> None:
         """What the constant alone was computed from is no input any more."""
-        if source in graph.inputs and source not in chain(graph.outputs, *(n.inputs for n in graph.nodes)):
+        if source in graph.inputs and not graph.tuples and source not in chain(graph.outputs, *(n.inputs for n in graph.nodes)):
             at = graph.inputs.index(source)
             graph.captures -= at >= len(graph.inputs) - graph.captures
             del graph.inputs[at]
             for _, call in self.calls[id(graph)]:
                 call.inputs = (*call.inputs[:at], *call.inputs[at + 1 :])
-
-
-def _outside(graph: Graph, call: CallNode, sources: tuple[Value, ...]) -> tuple[Value, ...] | None:
-    """The caller's tensors that these are in the graph; None if one is made there."""
-    given = {id(inner): outer for inner, outer in zip(graph.inputs, call.inputs, strict=True)}
-    return tuple(given[id(v)] for v in sources) if all(id(v) in given for v in sources) else None
 
 
 def _merge(graph: Graph) -> None:
@@ -165,15 +179,16 @@ def _constant(node: Node) -> Constant | None:
     """What the node computes, if layers may have that in common."""
     match node:
         case OpNode(op=RotaryAngles() as op, inputs=(like, *sources)):
-            feature_count = (op.dims,) if isinstance(op, OpenRotaryAngles) else ()
-            return Constant(op, like.type.dtype, tuple(sources), feature_count if sources else (op.length, *feature_count))
-        case OpNode(op=CausalMask() as op):
-            return Constant(op, node.inputs[0].type.dtype if node.inputs else None, sizes=(op.length, op.span))
+            features = (op.dims,) if isinstance(op, OpenRotaryAngles) else ()
+            sizes = features if sources else (op.length, *features)
+            return Constant(op, like.type.dtype, tuple(sources), sizes, origin_key(op.numbers))
+        case OpNode(op=CausalMask() as op, inputs=inputs):
+            return Constant(op, inputs[0].type.dtype if inputs else None, (), (op.length, op.span), origin_key(op.numbers))
         case OpNode(op=WindowMask() as op):
-            return Constant(op, sizes=(op.length,))
+            return Constant(op, None, (), (op.length,), origin_key(op.numbers))
         case OpNode(op=TableOperator() as op) if not op.static:
             numbers = (p.value for p in parts(op.formula) if isinstance(p, Const))
-            return Constant(op, sizes=(*op.shape, *(n for n in numbers if isinstance(n, SymDim))))
+            return Constant(op, None, (), (*op.shape, *(n for n in numbers if isinstance(n, SymDim))), origin_key(op.numbers))
     return None
 
 

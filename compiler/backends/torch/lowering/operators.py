@@ -1,6 +1,6 @@
 """Operators that no spec can use: the parts of others that several of them, or several layers, have in common.
 
-In: an operator's node. Out: the nodes that compute the same. Always: a part that no tensor decides has no inputs but `like`, a tensor whose
+In: an operator's node. Out: the nodes that compute the same. Always: a part that no tensor decides has no inputs but `x`, a tensor whose
 type and device it has, and the positions that are given; equal parts have equal operators.
 """
 
@@ -15,14 +15,12 @@ from ....ops.attention import Attention
 from ....ops.base import Arg, Operator
 from ....ops.constants import TableOperator
 from ....ops.element_types import FLOATS, INTEGERS
-from ....ops.kinds import COUNT, DIM, FLAG, NUMBER, SIZE, STRING, Kind
+from ....ops.kinds import COUNT, DIM, FLAG, NUMBER, SIZE, STRING
 from ....ops.multihead import MultiheadAttention
 from ....ops.operand import Input
 from ....ops.rotary import Rotary
 from ...python.naming import unique
 from .graphs import labels
-
-TABLE: Kind[TableOperator] = Kind()
 
 
 class Part(Operator):
@@ -37,7 +35,7 @@ class RotaryAngles(Part):
     given, with `between` axes of size 1 after the batch's."""
 
     name = "rotary"
-    like = Input(FLOATS)
+    x = Input(FLOATS)
     positions = Input(INTEGERS, optional=True)
     length = Arg(DIM)
     dims = Arg(SIZE)
@@ -69,11 +67,11 @@ class WindowMask(Part):
 
 
 class CausalMask(Part):
-    """What hides later keys in PyTorch's multi-head attention: -inf of the type of `like`, or, without it, true, where a query of `length`
+    """What hides later keys in PyTorch's multi-head attention: -inf of the type of `x`, or, without it, true, where a query of `length`
     ones may not see one of `span` keys."""
 
     name = "causal_mask"
-    like = Input(FLOATS, optional=True)
+    x = Input(FLOATS, optional=True)
     length = Arg(DIM)
     span = Arg(DIM)
 
@@ -86,30 +84,25 @@ class CausalMultiheadAttention(MultiheadAttention):
 
 
 class ToModelType(Part):
-    """Converts to the element type of the model: that of `like`, or of the `parameter` of the stage at `path`."""
+    """Converts to the element type of the model: that of `other`, or of the `parameter` of the stage at `path`."""
 
     name = "cast"
     x = Input()
-    like = Input(FLOATS, optional=True)
+    other = Input(FLOATS, optional=True)
     path = Arg(STRING)
     parameter = Arg(STRING)
 
 
-class ConvertedTable(Part):
+class ConvertedTable(TableOperator):
     """A table that is computed at run time, converted in the same way."""
 
-    name = "table"
-    like = Input(FLOATS, optional=True)
-    table = Arg(TABLE)
+    other = Input(FLOATS, optional=True)
     path = Arg(STRING)
     parameter = Arg(STRING)
 
 
-class ExactTable(Part):
+class ExactTable(TableOperator):
     """A table whose values keep the precision that they are computed in."""
-
-    name = "table"
-    table = Arg(TABLE)
 
 
 def expand(order: Iterable[Graph], facts: Facts) -> None:

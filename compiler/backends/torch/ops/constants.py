@@ -50,6 +50,7 @@ from ...python.code.expressions import (
 )
 from ..lowering.operators import ConvertedTable, ExactTable
 from ..table import TorchSite, function, invocation, module
+from .arithmetic import FLOAT_NEUTRAL
 from .shape import cast_to, model_type
 
 FLOAT64 = DTYPES["float64"]
@@ -93,12 +94,12 @@ def table(op: TableOperator, site: TorchSite) -> Code:
 
 @function(ConvertedTable)
 def converted_table(op: ConvertedTable, site: TorchSite) -> Code:
-    return _Writer(op.table, model_type(op, site)).whole()
+    return _Writer(op, model_type(op, site)).whole()
 
 
 @module(ExactTable)
 def exact_table(op: ExactTable, site: TorchSite) -> Code:
-    made = _Writer(op.table).whole()
+    made = _Writer(op).whole()
     if isinstance(made, LetCode):
         return LetCode(made.bindings, call("Constant", made.result))
     return call("Constant", made)
@@ -124,7 +125,7 @@ class _Writer:
     def __init__(self, op: TableOperator, dtype: Code | None = None) -> None:
         """`dtype`: an element type that is known at run time, instead of the table's own."""
         self.op, self.dtype = op, dtype
-        self.formula = fold(op.formula)
+        self.formula = fold(op.formula, traced=True)
         self.uses = Counter(p.number for p in parts(self.formula) if isinstance(p, IndexFormula))
         self.inline = sum(self.uses.values()) == 1
         self.real_indices: set[int] = set()
@@ -270,7 +271,9 @@ class _Writer:
             # Python's numbers would become complex, or raise an error.
             a = _Term(self._tensor(a, FLOAT64), tensor=True)
         right_code = b.code if arithmetic else _hinted(b.code, "limit")
-        return _Term(Infix(op, a.code, right_code), tensor=a.tensor or b.tensor, truth=not arithmetic)
+        tensor = a.tensor or b.tensor
+        neutral = arithmetic and tensor and (not inside or op in FLOAT_NEUTRAL)
+        return _Term(Infix(op, a.code, right_code, "neutral" if neutral else "signs"), tensor=tensor, truth=not arithmetic)
 
     def _where(self, test: Formula, then: Formula, otherwise: Formula, real: bool) -> _Term:
         a, b = self._term(then, real), self._term(otherwise, real)

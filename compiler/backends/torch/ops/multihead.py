@@ -53,7 +53,7 @@ def _mask(site: TorchSite, name: str, weights: bool) -> Code:
 @function(CausalMask)
 def causal_mask(op: CausalMask, site: TorchSite) -> Code:
     length, span = Lit(op.length, "length"), Lit(op.span, "span")
-    like = site.get("like")
+    like = site.get("x")
     if like is not None:
         options = {name: AttributeCode(like, name) for name in ("device", "dtype")}
         return call("nn.Transformer.generate_square_subsequent_mask", length, **options)

@@ -34,25 +34,25 @@ def rotary_embedding(op: RotaryAngles, site: TorchSite) -> Code:
 
 @invocation(RotaryAngles)
 def rotary_angles(op: RotaryAngles, site: TorchSite) -> Code:
-    return call(SelfMember(), _positions(op, site), AttributeCode(site.like, "dtype"))
+    return call(SelfMember(), _positions(op, site), AttributeCode(site.x, "dtype"))
 
 
 @function(OpenRotaryAngles)
 def open_rotary_angles(op: OpenRotaryAngles, site: TorchSite) -> Code:
     """As RotaryEmbedding does, which needs the number of features when it is made, and computes in float32."""
-    dtype = site.given.like.dtype
+    dtype = site.given.x.dtype
     steps = call("torch.arange", 0, lit(op.dims, "dims"), 2, dtype=FLOAT64)
     exact = Infix("/", Lit(1), Infix("**", lit(op.base, "base"), Infix("/", steps, lit(op.dims, "dims"))))
-    frequencies = method(exact, "to", AttributeCode(site.like, "device"), dtype if dtype.size > FLOAT32.size else FLOAT32)
+    frequencies = method(exact, "to", AttributeCode(site.x, "device"), dtype if dtype.size > FLOAT32.size else FLOAT32)
     angles = Infix("*", Subscript(_positions(op, site), (NameCode("..."), Lit(None))), Local("frequencies"))
-    cos, sin = (method(method(Local("angles"), name), "to", AttributeCode(site.like, "dtype")) for name in ("cos", "sin"))
+    cos, sin = (method(method(Local("angles"), name), "to", AttributeCode(site.x, "dtype")) for name in ("cos", "sin"))
     return LetCode((("frequencies", frequencies), ("angles", angles)), TupleCode((cos, sin)))
 
 
 def _positions(op: RotaryAngles, site: TorchSite) -> Code:
     """From 0, or those given, with axes of size 1 for those between the batch and the positions, as for heads."""
     if "positions" not in site.given:
-        return call("torch.arange", lit(op.length, "length"), device=AttributeCode(site.like, "device"))
+        return call("torch.arange", lit(op.length, "length"), device=AttributeCode(site.x, "device"))
     return Subscript(site.positions, (SliceCode(), *(Lit(None),) * op.between)) if op.between else site.positions
 
 

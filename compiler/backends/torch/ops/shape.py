@@ -151,4 +151,4 @@ def to_model_type(op: ToModelType, site: TorchSite) -> Code:
 
 def model_type(op: ToModelType | ConvertedTable, site: TorchSite) -> Code:
     """The element type of the model, read off a tensor or a parameter."""
-    return AttributeCode(site.get("like") or ParameterRef(op.path, op.parameter), "dtype")
+    return AttributeCode(site.get("other") or ParameterRef(op.path, op.parameter), "dtype")
