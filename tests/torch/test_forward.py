@@ -116,7 +116,7 @@ SAMPLES = {
         i = x.sum(dim=-1)
         i2 = torch.arange(T, dtype=torch.float64, device=x.device)[:, None]
         k = torch.arange(4, dtype=torch.float64, device=x.device)
-        p = (i2 * 4.5 + k).float()
+        p = (i2 * 4.5 + k).to(x.dtype)
         return x + p + i.unsqueeze(-1)
         """,
     ),
@@ -140,20 +140,9 @@ SAMPLES = {
         "x = input [T, 4]; q = x -> dense 4 as q_proj -> rotary; k = x -> dense 4 as k_proj -> rotary; q * k",
         """
         T = x.shape[1]
-        q = self.q_proj(x)
-        frequencies = (
-            1 / 10000 ** (torch.arange(0, 4, 2, dtype=torch.float64) / 4)
-        ).to(x.device, torch.float32)
-        angles = torch.arange(T, device=x.device)[:, None] * frequencies
-        cos = angles.cos()
-        sin = angles.sin()
-        first = q[..., :2]
-        second = q[..., 2:]
-        q = torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
-        k = self.k_proj(x)
-        first = k[..., :2]
-        second = k[..., 2:]
-        k = torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+        cos, sin = self.rotary(torch.arange(T, device=x.device), x.dtype)
+        q = apply_rotary(self.q_proj(x), cos, sin)
+        k = apply_rotary(self.k_proj(x), cos, sin)
         return q * k
         """,
     ),

@@ -14,7 +14,8 @@ from keyword import iskeyword, issoftkeyword
 
 UNNAMED = frozenset({"", "in", "input"})
 """Names of tensors that the spec does not name."""
-IMPORTED = frozenset({"math", "torch", "nn", "F", "Tensor", "OrderedDict", "self"})
+IMPORTED = frozenset({"math", "torch", "nn", "F", "Tensor", "OrderedDict", "Callable", "self", "apply_rotary", "apply_rotary_interleaved"})
+"""The names that an emitted file may import, and those of its functions: no variable has them."""
 _BUILTINS = frozenset(dir(builtins))
 
 _OF_MODULES = """
