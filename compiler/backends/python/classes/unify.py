@@ -37,7 +37,7 @@ class Unifier:
         self.cls = ClassDef(base, bodies)
         self.known: dict[tuple[object, ...], ConstructorArgument] = {}
         self.passed: list[list[Code]] = [list(codes) for codes in zip(*([code for _, code in b.passed] for b in bodies), strict=True)]
-        """What `forward` is called with besides tensors, each with its value in every body."""
+        """The sizes that `forward` is called with, each with its value in every body."""
         self.given = _common([b.graph.arguments for b in bodies])
         self.hints = Hints(bodies if len(bodies) > 1 else [])
         self.in_forward = False
@@ -152,9 +152,10 @@ class Unifier:
         return None
 
     def _as_forward_argument(self, lits: list[Lit]) -> Code:
-        if lits not in self.passed:
-            self.passed.append([*lits])
-        return SizeArg(self.passed.index([*lits]))
+        values: list[Code] = [*lits]
+        if values not in self.passed:
+            self.passed.append(values)
+        return SizeArg(self.passed.index(values))
 
     # --- arguments -------------------------------------------------------------------------------------------------------
 
