@@ -9,9 +9,9 @@ In: a program. Out: its text.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program, Value, graphs
+from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Parts, Program, TupleSlice, Value, ValueTuple, flat, graphs
 
 
 def show_program(program: Program) -> str:
@@ -24,23 +24,45 @@ def show_program(program: Program) -> str:
 
 def _graph(graph: Graph, graph_names: dict[int, str]) -> Iterator[str]:
     names = _value_names(graph)
-    inputs = ", ".join(f"{names[id(v)]}: {v.type}" for v in graph.inputs)
-    outputs = ", ".join(f"{n}: {v.type}" if n else str(v.type) for n, v in zip(_labels(graph), graph.outputs, strict=True))
-    yield f"{graph.kind} {graph_names[id(graph)]}({inputs}) -> {outputs}\n"
+    inputs = ", ".join(_typed(one, names) for one in graph.takes)
+    outputs = [f"{n}: {v.type}" if n else str(v.type) for n, v in zip(_labels(graph), graph.leading, strict=False)]
+    if graph.rest is not None:
+        outputs.append(_count(flat(graph.rest)))
+    yield f"{graph.kind} {graph_names[id(graph)]}({inputs}) -> {', '.join(outputs)}\n"
     for node in graph.nodes:
         yield f"  {_node(node, names, graph_names)}\n"
-    yield f"  out {', '.join(names[id(v)] for v in graph.outputs)}\n"
+    yield f"  out {_listed((*graph.leading, *(graph.rest or ())), names)}\n"
 
 
 def _labels(graph: Graph) -> list[str]:
     return graph.output_names or [""] * len(graph.outputs)
 
 
+def _typed(one: Value | ValueTuple, names: dict[int, str]) -> str:
+    return f"{names[id(one)]}: {one.type if isinstance(one, Value) else _count(one.values)}"
+
+
+def _count(values: Sequence[Value]) -> str:
+    return f"a tuple of {len(values)}"
+
+
+def _listed(parts: Parts, names: dict[int, str]) -> str:
+    """Tensors, and of tuples what is left of them: `kept...`, `kept[:-2]...`."""
+    return ", ".join(names[id(part)] if isinstance(part, Value) else _left(part, names) for part in parts)
+
+
+def _left(part: TupleSlice, names: dict[int, str]) -> str:
+    cut = "" if part.is_whole else f"[{part.front or ''}:{-part.back or ''}]"
+    return f"{names[id(part.of)]}{cut}..."
+
+
 def _node(node: Node, names: dict[int, str], graph_names: dict[int, str]) -> str:
-    results = ", ".join(f"{names[id(v)]}: {v.type}" for v in node.outputs)
-    inputs = ", ".join(names[id(v)] for v in node.inputs)
-    what = graph_names[id(node.graph)] if isinstance(node, CallNode) else node.op.name
-    words = [f"{results} = {what}({inputs})"]
+    if isinstance(node, CallNode):
+        results, what = node.makes, graph_names[id(node.graph)]
+        inputs = ", ".join(names[id(p)] if isinstance(p, Value) else f"({_listed(p, names)})" for p in node.passes)
+    else:
+        results, what, inputs = list(node.outputs), node.op.name, _listed(node.parts or node.inputs, names)
+    words = [f"{', '.join(_typed(one, names) for one in results)} = {what}({inputs})"]
     if isinstance(node, OpNode):
         words += [f"{name}={value}" for name, value in node.op.args.items()]
     if node.label:
@@ -51,11 +73,14 @@ def _node(node: Node, names: dict[int, str], graph_names: dict[int, str]) -> str
 
 
 def _value_names(graph: Graph) -> dict[int, str]:
-    values: list[Value] = [*graph.inputs, *(v for node in graph.nodes for v in node.outputs)]
+    """Names for the tensors and tuples of a graph; `kept[2]` for a tensor of a tuple."""
+    made = [one for node in graph.nodes for one in (node.makes if isinstance(node, CallNode) else node.outputs)]
     names: dict[int, str] = {}
     taken: set[str] = set()
-    for number, value in enumerate(values):
-        name = value.name if value.name and value.name not in taken else f"%{number}"
+    for number, one in enumerate((*graph.takes, *made)):
+        name = one.name if one.name and one.name not in taken else f"%{number}"
         taken.add(name)
-        names[id(value)] = name
+        names[id(one)] = name
+        if isinstance(one, ValueTuple):
+            names.update((id(v), f"{name}[{i}]") for i, v in enumerate(one.values))
     return names

@@ -168,7 +168,7 @@ class SymDim:
 
     def __add__(self, other: Dim) -> Dim:
         if isinstance(other, int):
-            return _plus_constant(self.terms, other)
+            return _plus_constant(self.terms, int(other))
         if not isinstance(other, SymDim):
             return NotImplemented
         return make(add_terms(self.terms, other.terms, 1))
@@ -177,13 +177,13 @@ class SymDim:
 
     def __sub__(self, other: Dim) -> Dim:
         if isinstance(other, int):
-            return _plus_constant(self.terms, -other)
+            return _plus_constant(self.terms, -int(other))
         if not isinstance(other, SymDim):
             return NotImplemented
         return make(add_terms(self.terms, other.terms, -1))
 
     def __rsub__(self, other: int) -> Dim:
-        return -self + other if isinstance(other, int) else NotImplemented
+        return -self + int(other) if isinstance(other, int) else NotImplemented
 
     def __neg__(self) -> SymDim:
         return SymDim({m: -c for m, c in self.terms.items()})
@@ -193,6 +193,7 @@ class SymDim:
 
     def __mul__(self, other: Dim) -> Dim:
         if isinstance(other, int):
+            other = int(other)
             return SymDim({m: c * other for m, c in self.terms.items()}) if other else 0
         if not isinstance(other, SymDim):
             return NotImplemented
@@ -203,12 +204,12 @@ class SymDim:
     def __floordiv__(self, other: Dim) -> Dim:
         from .division import floordiv
 
-        return floordiv(self, other) if isinstance(other, int | SymDim) else NotImplemented
+        return floordiv(self, _plain(other)) if isinstance(other, int | SymDim) else NotImplemented
 
     def __rfloordiv__(self, other: int) -> Dim:
         from .division import floordiv
 
-        return floordiv(other, self) if isinstance(other, int) else NotImplemented
+        return floordiv(int(other), self) if isinstance(other, int) else NotImplemented
 
     def __mod__(self, other: Dim) -> Dim:
         return self - other * (self // other) if isinstance(other, int | SymDim) else NotImplemented
@@ -242,6 +243,11 @@ class SymDim:
 
 
 Dim = int | SymDim
+
+
+def _plain(d: Dim) -> Dim:
+    """Without what a subclass of `int` adds."""
+    return int(d) if isinstance(d, int) else d
 
 
 def _remake(items: tuple[tuple[Monomial, int], ...]) -> SymDim:

@@ -14,6 +14,7 @@ from ..errors.base import Problem
 from ..errors.structure import TooManyNodes
 from ..errors.values import BadOperand, FunctionTakes, NotExact, NoValue, UndecidableCondition, UnprovableDivision
 from ..ir.graph import Value as Tensor
+from ..ir.origins import TracedInt
 from ..ops.base import strict_key
 from .limits import MAX_NODES, check_dimension, check_list, check_product
 from .scopes.failures import Failure
@@ -59,7 +60,12 @@ def binary(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Elabo
         return _ordered(op, left, right, node, scope, session)
     if op == "/":
         return _divide(node, left, right, scope, session)
-    return _compute(op, left, right, node)
+    value = _compute(op, left, right, node)
+    if isinstance(value, float) or (op == "**" and not isinstance(value, TracedInt)) or isinstance(value, SymDim):
+        session.decisions.pin((left, right))  # a float, a power, or a size known at run time has no formula
+    elif op == "*" and isinstance(value, tuple):
+        session.decisions.pin(right)
+    return value
 
 
 def _decide(answer: bool | None, left: object, op: str, right: object, node: ast.Binary, scope: Scope) -> bool:
@@ -93,10 +99,12 @@ def _equal(left: Any, right: Any, op: str, node: ast.Binary, scope: Scope, sessi
             return False
         if isinstance(left, float) or isinstance(right, float):
             return False
+        session.decisions.pin((left, right))
         return _decide(session.facts.equal(left, right), left, op, right, node, scope)
     if isinstance(left, tuple) and isinstance(right, tuple):
         return len(left) == len(right) and all(_equal(a, b, op, node, scope, session) for a, b in zip(left, right, strict=True))
     if _is_number(left) and _is_number(right):
+        session.decisions.ordered("==", left, right, left == right)
         return bool(left == right)
     return strict_key(left) == strict_key(right)
 
@@ -104,11 +112,14 @@ def _equal(left: Any, right: Any, op: str, node: ast.Binary, scope: Scope, sessi
 def _ordered(op: str, left: Any, right: Any, node: ast.Binary, scope: Scope, session: ElaborationSession) -> bool:
     if isinstance(left, SymDim) or isinstance(right, SymDim):
         if _is_dim(left) and _is_dim(right):
+            session.decisions.pin((left, right))
             return _decide(_compare_dims(op, left, right, session), left, op, right, node, scope)
         raise Failure(_bad(op, left, right), symbol_span(node))
     if not (_is_number(left) and _is_number(right)) and not (isinstance(left, str) and isinstance(right, str)):
         raise Failure(_bad(op, left, right), symbol_span(node))
-    return _ORDER[op](left, right)
+    answer = _ORDER[op](left, right)
+    session.decisions.ordered(op, left, right, answer)
+    return answer
 
 
 def _compare_dims(op: str, left: Dim, right: Dim, session: ElaborationSession) -> bool | None:
@@ -130,6 +141,8 @@ def _divide(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Elab
     if isinstance(left, float) or isinstance(right, float):
         return _compute("/", left, right, node)
     quotient = session.facts.exact_div(left, right)
+    if isinstance(quotient, SymDim):
+        session.decisions.pin((left, right))
     if quotient is not None:
         return quotient
     marks = (*_origin(node.left, left, scope), *_origin(node.right, right, scope))

@@ -13,6 +13,8 @@ from netc.dsl.source import Span
 from ..dims import Dim, SymDim, maximum, minimum
 from ..errors.names import FewArguments, TooManyArguments, UnknownArgument
 from ..errors.values import FunctionTakes, NoValue
+from ..ir.origins import has_origin
+from .decisions import Decisions
 from .limits import check_dimension, check_list
 from .scopes.failures import Failure
 from .scopes.show import show_value
@@ -126,6 +128,8 @@ def _enumerate(values: Any, start: Any = 0) -> tuple[Any, ...]:
     return tuple(enumerate(_lists(values)[0], start))
 
 
+KEEPING = ("sum", "len", "enumerate", "zip", "ceil", "floor", "int")
+"""The functions that leave integers, and the items of lists, as they are."""
 BUILTINS: dict[str, Builtin] = {
     "min": Builtin(_extreme(minimum, min), 1, None, "numbers, or a list of them"),
     "max": Builtin(_extreme(maximum, max), 1, None, "numbers, or a list of them"),
@@ -145,11 +149,16 @@ BUILTINS: dict[str, Builtin] = {
 }
 
 
-def call_builtin(name: str, arguments: Sequence[Any], node: ast.Call) -> Any:
+def call_builtin(name: str, arguments: Sequence[Any], node: ast.Call, decisions: Decisions) -> Any:
     """The value of a builtin; its errors get the span of the call."""
     builtin = BUILTINS[name]
     check_count(name, builtin.least, builtin.most, node)
     value = _applied(name, builtin, arguments, node.span)
+    if name in ("min", "max") and isinstance(value, int):
+        for other in _numbers(arguments):
+            decisions.ordered("<=" if name == "min" else ">=", value, other, True)
+    elif name not in KEEPING or (isinstance(value, SymDim) and has_origin(tuple(arguments))):
+        decisions.pin(tuple(arguments))
     check_dimension(value, node.span)
     check_list(value, node.span)
     return value

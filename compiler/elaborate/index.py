@@ -192,7 +192,7 @@ def _shown(value: object) -> object | None:
             return type_
         case TensorTuple(values=values, extras=node):
             types = tuple([v.type for v in (values if node is None else node.outputs)])
-            return types[0] if node is not None and len(types) == 1 else types
+            return types[0] if len(types) == 1 else types
         case FnDef() | BlockDef() | SharedDef() | StageClosure() | OperatorRef() | LazyLet() | Unknown():
             return None
     return value

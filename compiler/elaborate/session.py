@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from netc.dsl.diagnostics import CallSite, Diagnostic, Mark
 from netc.dsl.diagnostics.suggest import near
@@ -14,6 +15,7 @@ from ..dims import Condition, Dim, Facts
 from ..errors.base import Problem
 from ..errors.structure import TooManyNodes, TooMuchNesting
 from ..ir.graph import Graph
+from .decisions import DecidingFacts, Decisions
 from .index import IndexRecorder, Recorder
 from .limits import MAX_NESTING, MAX_NODES
 from .scopes.failures import AlreadyReported, Failure, LimitExceeded, Marks
@@ -45,7 +47,9 @@ class ElaborationSession:
         self.foreign = foreign
         self.memo = Memo()
         self.index: Recorder = IndexRecorder() if index else Recorder()
-        self.facts = Facts.nothing()
+        self.decisions = Decisions()
+        self.set_facts(Facts.nothing())
+        self._owners: dict[tuple[int, int], str] = {}
         self.dims: dict[str, Dim] = {}
         self.conditions: list[tuple[Condition, str]] = []
         self.declared: dict[str, Span] = {}
@@ -59,9 +63,19 @@ class ElaborationSession:
         self.calls = 0
         self.suggestions = 100
         self.shared_uses: list[Span] = []
-        self.shared_specs: dict[int, tuple[dict[str, object], Span]] = {}
+        self.shared_specs: dict[int, tuple[dict[str, Any], Span]] = {}
         self.depth = 0
         self.iterations = 0
+
+    def set_facts(self, facts: Facts) -> None:
+        """What is known of the dimensions: `facts` answers, `deciding` also notes which integers had to be equal."""
+        self.facts = facts
+        self.deciding = DecidingFacts(facts.zeros, facts.nonzeros, facts.nonnegatives, facts.multiples, self.decisions.note)
+
+    def owner(self, node: object, name: str) -> str:
+        """The beginning of the symbols of a body: unique for each piece of text, and for each level of a definition within itself."""
+        key = (id(node), sum(a is node for a in self.active))
+        return self._owners.setdefault(key, f"{name}#{len(self._owners)}")
 
     @property
     def failed(self) -> bool:

@@ -14,29 +14,81 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from ..dims import Condition, Dim, Facts
+from ..dims import Condition, Dim, Facts, SymDim
 from ..ops.base import Operator, ParameterSpec
+from .origins import Decision, Origin
 from .types import TensorType
 
 
 class Value:
     """A tensor within one graph. `name` is what the spec calls it, empty if it has no name; `span` is where it was made.
 
-    `spatial` holds for what comes out of a convolution or pooling with its axes as they were: channels first, then space.
+    `spatial` holds for what comes out of a convolution or pooling with its axes as they were: channels first, then space. `axes` are the
+    names that a pattern such as `[N, rows, _, C]` gives to the sizes of a declared tensor, empty where it gives none. `borrowed`: an input
+    whose name is that of a tensor outside, since the body gives it none.
     """
 
-    __slots__ = ("name", "span", "spatial", "type")
+    __slots__ = ("axes", "borrowed", "name", "span", "spatial", "type")
 
     def __init__(self, type: TensorType, span: Span, name: str = "", spatial: bool = False) -> None:
         self.type = type
         self.span = span
         self.name = name
         self.spatial = spatial
+        self.axes: tuple[str, ...] = ()
+        self.borrowed = False
 
     def __repr__(self) -> str:
         return f"<{self.name or 'value'}: {self.type}>"
+
+
+class ValueTuple:
+    """Tensors in a row that are one tuple: inputs of a graph, or results of a call. How many they are may differ between uses of a body.
+
+    `at` is the number of inputs or results before them. `from_end` is the number of tensors that the spec counts from the end. The name is
+    `borrowed` as that of a `Value` is.
+    """
+
+    __slots__ = ("at", "borrowed", "from_end", "name", "values")
+
+    def __init__(self, name: str, values: tuple[Value, ...], at: int) -> None:
+        self.name = name
+        self.values = values
+        self.at = at
+        self.from_end = 0
+        self.borrowed = False
+
+    def __repr__(self) -> str:
+        return f"<{self.name or 'tuple'}: {len(self.values)} tensors>"
+
+
+class TupleSlice(Record):
+    """What is left of a tuple without `front` tensors at its beginning and `back` at its end."""
+
+    of: ValueTuple
+    front: int = 0
+    back: int = 0
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        return self.of.values[self.front : len(self.of.values) - self.back]
+
+    @property
+    def is_whole(self) -> bool:
+        return not (self.front or self.back)
+
+
+Part = Value | TupleSlice
+Parts = tuple[Part, ...]
+"""Tensors, some of them as parts of tuples."""
+
+
+def flat(parts: Parts) -> tuple[Value, ...]:
+    """The tensors one by one."""
+    return tuple(v for part in parts for v in ((part,) if isinstance(part, Value) else part.values))
 
 
 class SharedModule:
@@ -53,10 +105,11 @@ class OpNode:
     """An operator applied. `label` is its name in the state dict, within the graph; operators without parameters have one too.
 
     `tie`: the local names of parameters that are those of another stage, with its position: see `Tie`. `shared`: set when the node is
-    a use of a shared stage; if the graph did not declare it, the parameters live where it was declared.
+    a use of a shared stage; if the graph did not declare it, the parameters live where it was declared. `parts` are its inputs, if some of
+    them are parts of tuples.
     """
 
-    __slots__ = ("inputs", "label", "op", "outputs", "shared", "span", "specs", "tie")
+    __slots__ = ("inputs", "label", "op", "outputs", "parts", "shared", "span", "specs", "tie")
 
     def __init__(
         self,
@@ -68,6 +121,7 @@ class OpNode:
         specs: tuple[ParameterSpec, ...],
         tie: Tie | None = None,
         shared: SharedModule | None = None,
+        parts: Parts = (),
     ) -> None:
         self.op = op
         self.inputs = inputs
@@ -77,6 +131,7 @@ class OpNode:
         self.specs = specs
         self.tie = tie
         self.shared = shared
+        self.parts = parts
 
 
 class Tie:
@@ -93,9 +148,11 @@ class Tie:
 
 
 class CallNode:
-    """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`."""
+    """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`; `arguments` has, for each symbol of
+    `graph.origins`, the integer that it is here, which may be traced to the symbols of the calling graph. `tuples` are what it passes as
+    each of `graph.tuples`, and `rest` its results that are one tuple, if `graph.rest` is."""
 
-    __slots__ = ("graph", "inputs", "label", "modules", "outputs", "shared", "span")
+    __slots__ = ("arguments", "graph", "inputs", "label", "modules", "outputs", "rest", "shared", "span", "tuples")
 
     def __init__(
         self,
@@ -106,6 +163,9 @@ class CallNode:
         span: Span,
         modules: tuple[SharedModule, ...] = (),
         shared: SharedModule | None = None,
+        arguments: Mapping[str, int] | None = None,
+        tuples: tuple[Parts, ...] = (),
+        rest: ValueTuple | None = None,
     ) -> None:
         self.graph = graph
         self.inputs = inputs
@@ -114,6 +174,25 @@ class CallNode:
         self.span = span
         self.modules = modules
         self.shared = shared
+        self.arguments = arguments or {}
+        self.tuples = tuples
+        self.rest = rest
+
+    @property
+    def passes(self) -> list[Value | Parts]:
+        """What it passes as each of `graph.takes`."""
+        found: list[Value | Parts] = []
+        at = 0
+        for one, parts in zip(self.graph.tuples, self.tuples, strict=True):
+            found += self.inputs[at : one.at]
+            found.append(parts)
+            at = one.at + len(one.values)
+        return [*found, *self.inputs[at:]]
+
+    @property
+    def makes(self) -> list[Value | ValueTuple]:
+        """Its results, a tuple as one."""
+        return list(self.outputs) if self.rest is None else [*self.outputs[: self.rest.at], self.rest]
 
 
 Node = OpNode | CallNode
@@ -126,7 +205,12 @@ class Graph:
     `kind` is `model`, `block`, `sequence` (members are numbered from 0, an `nn.Sequential` when it is a chain) or `branches` (an
     `each`: one call or operator a branch on the same input). `arguments` are the compile-time arguments of a block or model.
     `modules` are the shared stages that are used inside and declared outside. `captures` counts the trailing inputs that are tensors of
-    the surrounding body rather than inputs of its own.
+    the surrounding body rather than inputs of its own. `tuples` are the inputs that are passed as tuples; `rest` is the tuple with which
+    the outputs end, if it is one: all others are passed one by one. `sizes` are the names that the body uses for sizes: those known at run
+    time, and the formulas of integers. `origins` are the symbols to which the integers in it are traced: its block's parameters and the
+    sizes of its inputs; others belong to the graphs around it. `decisions` are what it depends on in addition: it would be another graph if
+    one did not hold. `count` is the number of iterations of a `repeat` over a number, if all but the first are alike. `around` is the graph
+    in which it was elaborated first, whose symbols it may have too.
     """
 
     def __init__(self, name: str, kind: Kind, span: Span, arguments: dict[str, Any] | None = None) -> None:
@@ -141,11 +225,34 @@ class Graph:
         self.modules: list[SharedModule] = []
         self.declares: list[SharedModule] = []
         self.captures = 0
+        self.tuples: list[ValueTuple] = []
+        self.rest: Parts | None = None
+        self.origins: dict[str, Origin] = {}
+        self.decisions: list[Decision] = []
+        self.count: int | None = None
+        self.around: Graph | None = None
+        self.sizes: dict[str, SymDim] = {}
         self.size = 0
         """Operators inside, those of called graphs counted at each call."""
 
     def __repr__(self) -> str:
         return f"<graph {self.name}: {len(self.nodes)} nodes>"
+
+    @property
+    def takes(self) -> list[Value | ValueTuple]:
+        """The inputs as they are passed, a tuple as one."""
+        found: list[Value | ValueTuple] = []
+        at = 0
+        for one in self.tuples:
+            found += self.inputs[at : one.at]
+            found.append(one)
+            at = one.at + len(one.values)
+        return [*found, *self.inputs[at:]]
+
+    @property
+    def leading(self) -> list[Value]:
+        """The outputs that are not part of `rest`."""
+        return self.outputs[: len(self.outputs) - len(flat(self.rest or ()))]
 
 
 class Program:
@@ -191,6 +298,16 @@ def graphs(main: Graph) -> list[Graph]:
                 seen.add(id(node.graph))
                 stack.append((node.graph, False))
     return order
+
+
+def symbol_values(graph: Graph) -> dict[str, int]:
+    """The value of each symbol of a graph, and of the graphs around it."""
+    found: dict[str, int] = {}
+    at: Graph | None = graph
+    while at is not None:
+        found = {name: origin.value for name, origin in at.origins.items()} | found
+        at = at.around
+    return found
 
 
 def join(prefix: str, label: str) -> str:

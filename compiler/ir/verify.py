@@ -5,9 +5,12 @@ In: a `Program`. Out: nothing, or `GraphInvalid`. Always: takes time in proporti
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from .graph import CallNode, Graph, Node, OpNode, Program, Value
+from ..dims import evaluate, symbols
+from .graph import CallNode, Graph, Node, OpNode, Program, Value, ValueTuple, flat, symbol_values
+from .origins import TracedInt
 
 
 class GraphInvalid(AssertionError):
@@ -61,19 +64,41 @@ class _Check:
             self._fail("more inputs are captured than there are")
         for value in graph.inputs:
             self._define(value, "an input")
+        values = symbol_values(graph)
+        for value in (*graph.inputs, *(v for n in graph.nodes for v in n.outputs)):
+            self._origins(value, values)
         for node in graph.nodes:
             self._node(node)
         for value in graph.outputs:
             if id(value) not in self.available:
                 self._fail(f"the output {value} is not made in it")
+        self._tuples(graph.inputs, graph.tuples, "the inputs")
+        if graph.rest is not None and flat(graph.rest) != tuple(graph.outputs[len(graph.leading) :]):
+            self._fail("its outputs do not end with the tuple that it returns")
         names = graph.output_names
         if len(names) not in (0, len(graph.outputs)):
             self._fail(f"{len(names)} names for {len(graph.outputs)} outputs")
         if graph.size != self.size:
             self._fail(f"its size is {self.size}, not {graph.size}")
 
+    def _origins(self, value: Value, values: Mapping[str, int]) -> None:
+        """Formulas have the values of the sizes that they are of."""
+        for size in value.type.shape:
+            if isinstance(size, TracedInt) and symbols(size.origin) <= values.keys():
+                found = evaluate(size.origin, values)
+                if found != size:
+                    self._fail(f"{value} has a size {int(size)} whose formula {size.origin} is {found}")
+
     def _fail(self, text: str) -> NoReturn:
         raise GraphInvalid(f"{self.graph}: {text}")
+
+    def _tuples(self, values: Sequence[Value], tuples: Sequence[ValueTuple], what: str) -> None:
+        """Each tuple is what it says it is, in order and without overlaps."""
+        at = 0
+        for one in tuples:
+            if one.at < at or tuple(values[one.at : one.at + len(one.values)]) != one.values:
+                self._fail(f"{one} is not part of {what}")
+            at = one.at + len(one.values)
 
     def _define(self, value: Value, where: str) -> None:
         if id(value) in self.available:
@@ -107,6 +132,8 @@ class _Check:
         self.size += 1
         if not node.outputs:
             self._fail(f"{name} has no result")
+        if node.parts and flat(node.parts) != node.inputs:
+            self._fail(f"{name} takes other tensors than those of its tuples")
         least, most = type(node.op).arity()
         given = len(node.inputs)
         if given < least or (most is not None and given > most):
@@ -122,6 +149,11 @@ class _Check:
         self.size += graph.size
         self._agree(name, "inputs", node.inputs, graph.inputs)
         self._agree(name, "outputs", node.outputs, graph.outputs)
+        self._tuples(node.outputs, [node.rest] if node.rest is not None else [], f"the results of {name}")
+        if (node.rest is None) != (graph.rest is None) or (node.rest is not None and node.rest.at != len(graph.leading)):
+            self._fail(f"{name} has another tuple of results than its graph")
+        if [flat(parts) for parts in node.tuples] != [node.inputs[t.at : t.at + len(t.values)] for t in graph.tuples]:
+            self._fail(f"{name} passes other tuples than its graph takes")
         if len(node.modules) != len(graph.modules):
             self._fail(f"{name} passes {len(node.modules)} shared stages")
         for module in node.modules:

@@ -27,6 +27,7 @@ from typing import Any, ClassVar
 
 from ..dims import Dim, Facts
 from ..errors.base import Location, Problem
+from ..ir.origins import TracedInt
 from ..ir.types import Shape, TensorType
 from .argument import REQUIRED as REQUIRED
 from .argument import Arg, Required
@@ -155,6 +156,8 @@ def strict_key(value: object) -> object:
     """A key that distinguishes 1, 1.0 and true, and 0.0 and -0.0, which are equal in Python."""
     if isinstance(value, tuple):
         return tuple(strict_key(v) for v in value)
+    if isinstance(value, TracedInt):
+        return (int, value)
     return (type(value), value, copysign(1, value)) if isinstance(value, float) else (type(value), value)
 
 

@@ -8,7 +8,7 @@ from ..errors.operators import BadArgument, ShapeMismatch, Unprovable
 from ..ir.types import FLOAT32, TensorType
 from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, INDICES
-from .kinds import DTYPE, FLAG, INT, SIZE
+from .kinds import DTYPE, FLAG, SIZE, IntKind
 from .learned import weight_and_bias
 from .operand import SOME_AXES, Input, axes
 
@@ -90,7 +90,7 @@ class Embedding(Operator):
     indices = Input(INDICES)
     num = Arg(SIZE, positional=True, alias="num_embeddings")
     dim = Arg(SIZE, positional=True, alias="embedding_dim")
-    padding_idx = Arg(INT, default=None)
+    padding_idx = Arg(IntKind(varies=True), default=None)
     dtype = Arg(DTYPE, default=FLOAT32)
     examples = ("input [T] int64 -> embedding 1000 64", "input [T] int64 -> embedding 1000 64 padding_idx=0")
 

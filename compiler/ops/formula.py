@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from netc.dsl.record import Record
 
 from ..dims import Dim, SymDim, bounds
+from ..ir.origins import has_origin, is_integer, plain
 from ..ir.types import Shape
 from .base import strict_key
 
@@ -287,25 +288,28 @@ def _picked(pick: Callable[..., Any], ends: list[float | None], one_is_enough: b
 # --- values ------------------------------------------------------------------------------------------------------------------
 
 
-def fold(formula: Formula) -> Formula:
-    """The same with parts that are plain numbers computed."""
+def fold(formula: Formula, *, traced: bool = False) -> Formula:
+    """The same with parts that are plain numbers computed. With `traced`, integers keep their origins, and a number that would lose that of
+    one it is computed from stays a formula."""
     match formula:
+        case Const(value, name) if not traced:
+            return Const(plain(value), name)
         case UnaryFormula(op, operand):
-            inner = fold(operand)
-            return _plain(UnaryFormula(op, inner), lambda v: {"-": -v, "+": +v, "not": not v}[op], inner)
+            inner = fold(operand, traced=traced)
+            return _computed(UnaryFormula(op, inner), lambda v: {"-": -v, "+": +v, "not": not v}[op], inner)
         case BinaryFormula("and" | "or" as op, left, right):
-            a, b = fold(left), fold(right)
-            return _plain(BinaryFormula(op, a, b), lambda x, y: bool(x and y) if op == "and" else bool(x or y), a, b)
+            a, b = fold(left, traced=traced), fold(right, traced=traced)
+            return _computed(BinaryFormula(op, a, b), lambda x, y: bool(x and y) if op == "and" else bool(x or y), a, b)
         case BinaryFormula(op, left, right):
-            a, b = fold(left), fold(right)
-            return _plain(BinaryFormula(op, a, b), _power if op == "**" else (ARITHMETIC | COMPARISONS)[op], a, b)
+            a, b = fold(left, traced=traced), fold(right, traced=traced)
+            return _computed(BinaryFormula(op, a, b), _power if op == "**" else (ARITHMETIC | COMPARISONS)[op], a, b)
         case CallFormula(function, arguments):
-            inner_arguments = tuple(fold(a) for a in arguments)
-            return _plain(CallFormula(function, inner_arguments), FUNCTIONS[function].python, *inner_arguments)
+            inner_arguments = tuple(fold(a, traced=traced) for a in arguments)
+            return _computed(CallFormula(function, inner_arguments), FUNCTIONS[function].python, *inner_arguments)
     return formula
 
 
-def _plain(whole: Formula, function: Callable[..., Any], *operands: Formula) -> Formula:
+def _computed(whole: Formula, function: Callable[..., Any], *operands: Formula) -> Formula:
     numbers = [o.value for o in operands if isinstance(o, Const) and not isinstance(o.value, SymDim)]
     if len(numbers) < len(operands):
         return whole
@@ -313,10 +317,12 @@ def _plain(whole: Formula, function: Callable[..., Any], *operands: Formula) -> 
         value = _CONVERSIONS[kind_of(whole, ())](function(*numbers))
     except (ArithmeticError, ValueError, TypeError):
         return whole
+    if has_origin(tuple(numbers)) and not (isinstance(whole, (UnaryFormula, BinaryFormula)) and has_origin(value)):
+        return whole
     return Const(value) if abs(value) < 2**63 or (isinstance(value, float) and math.isfinite(value)) else whole
 
 
-_CONVERSIONS: dict[NumberKind, Callable[[Any], Any]] = {"bool": bool, "int": int, "float": float}
+_CONVERSIONS: dict[NumberKind, Callable[[Any], Any]] = {"bool": bool, "int": lambda v: v if is_integer(v) else int(v), "float": float}
 
 
 def _power(base: float, exponent: float) -> Any:

@@ -13,7 +13,7 @@ from ..ir.types import DType, Shape, TensorType, promote, show_shape
 from .axes import normalize_axis
 from .base import Arg, OperatorError, OpInputs
 from .element_types import ANY
-from .kinds import AXIS, COUNT, SIZE, Kind, ListKind
+from .kinds import AXIS, SIZE, IntKind, Kind, ListKind
 from .operand import SOME_AXES, Input, Inputs, axes
 from .shape import Layout
 
@@ -159,7 +159,7 @@ class Chunk(Division):
     """Divides an axis into `n` equal pieces; if it does not divide, the last one is smaller, and there may be fewer."""
 
     name = "chunk"
-    n = Arg(COUNT, positional=True, alias="chunks")
+    n = Arg(IntKind(1), positional=True, alias="chunks")
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("(a, b) = input [T, 8] -> chunk 2 axis=-1; out a, b",)
 

@@ -22,6 +22,8 @@ class Kind(Generic[T]):
     """A set of allowed values. `words` are those that are written bare."""
 
     words: tuple[str, ...] = ()
+    varies: bool = False
+    """Whether the graph stays the same, but for this number, when another one is given: only then may the value be traced."""
 
     def describe(self) -> str:
         """Completes "expected ...": `an integer of at least 1`."""
@@ -42,8 +44,8 @@ def _range_words(low: float | None, high: float | None) -> str:
 class IntKind(Kind[int]):
     """A plain integer within bounds."""
 
-    def __init__(self, low: int | None = None, high: int | None = None) -> None:
-        self.low, self.high = low, high
+    def __init__(self, low: int | None = None, high: int | None = None, *, varies: bool = False) -> None:
+        self.low, self.high, self.varies = low, high, varies
 
     def describe(self) -> str:
         return "an integer" + _range_words(self.low, self.high)
@@ -60,6 +62,8 @@ class IntKind(Kind[int]):
 
 class SizeKind(Kind[Dim]):
     """A dimension: an integer or a symbolic one, not provably below `low`."""
+
+    varies = True
 
     def __init__(self, low: int | None = 1) -> None:
         self.low = low
@@ -102,6 +106,8 @@ class NumberKind(Kind["int | float"]):
 
 class ScalarKind(Kind["Dim | float | bool"]):
     """Any scalar: a number, a bool or a dimension."""
+
+    varies = True
 
     def describe(self) -> str:
         return "a number"
@@ -170,6 +176,7 @@ class ListKind(Kind[tuple[Item, ...]], Generic[Item]):
 
     def __init__(self, item: Kind[Item], *, scalar: bool = False, least: int = 0) -> None:
         self.item, self.scalar, self.least = item, scalar, least
+        self.varies = item.varies
 
     def describe(self) -> str:
         many = "a list, each item " + self.item.describe()
@@ -188,6 +195,8 @@ class ListKind(Kind[tuple[Item, ...]], Generic[Item]):
 class SizesKind(Kind["int | tuple[int, ...]"]):
     """One integer for all spatial axes, or a dims literal or list with one for each. Their number is known to the operator."""
 
+    varies = True
+
     def __init__(self, low: int | None = 1) -> None:
         self.one = IntKind(low)
 
@@ -201,7 +210,7 @@ class SizesKind(Kind["int | tuple[int, ...]"]):
 
 
 INT = IntKind()
-COUNT = IntKind(1)
+COUNT = IntKind(1, varies=True)
 SIZE = SizeKind(1)
 DIM = SizeKind(None)
 NUMBER = NumberKind()

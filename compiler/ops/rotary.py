@@ -29,7 +29,7 @@ class Rotary(Operator):
     x = Input(FLOATS, axes("... T D", "[N, heads, T, features] or [N, T, features]"))
     positions = Input(INTEGERS, axes("... T"), optional=True)
     base = Arg(NumberKind(above=0), default=10000)
-    dims = Arg(IntKind(2), default=None)
+    dims = Arg(IntKind(2, varies=True), default=None)
     interleaved = Arg(FLAG, default=False)
     examples = (
         "input 8xTx64 -> rotary",

@@ -12,7 +12,7 @@ from ..ir.types import DType, Shape, TensorType, show_shape
 from .axes import front_axes, normalize_axis
 from .base import Arg, OperatorError, OpInputs, numel
 from .element_types import ANY
-from .kinds import AXES, AXIS, COUNT, DIM, INT, SCALAR, SIZE, ListKind, WordKind
+from .kinds import AXES, AXIS, COUNT, DIM, INT, SCALAR, SIZE, IntKind, ListKind, WordKind
 from .operand import SOME_AXES, Input
 from .requirements import at_least_text
 from .shape import Layout
@@ -209,7 +209,7 @@ class Roll(Layout):
 
     name = "roll"
     x = Input()
-    shifts = Arg(ListKind(INT, scalar=True, least=1), positional=True)
+    shifts = Arg(ListKind(IntKind(varies=True), scalar=True, least=1), positional=True)
     axis = Arg(AXES, default=None, positional=True, alias="dims")
     examples = ("input 8x8x3 -> roll [-3, -3] axis=[1, 2]", "input [T] -> roll 1 axis=1")
 

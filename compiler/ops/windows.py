@@ -49,6 +49,8 @@ class Window(Record):
 class PaddingKind(Kind["int | tuple[int, ...] | str"]):
     """Sizes, or a word."""
 
+    varies = True
+
     def __init__(self, *words: str, low: int | None = 0) -> None:
         self.sizes = SizesKind(low)
         self.word = WordKind(*words)

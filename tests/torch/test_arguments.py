@@ -42,32 +42,32 @@ SAMPLES = {
     ),
     "no multiple of what is no width": (
         "block b(heads, k=3) { in -> conv (8 * heads) k padding=(k // 2) -> conv (2 * k) 1 }; input 4x9x9 -> b 4 k=3 -> b 2 k=5 -> b 6 k=7",
-        "in_channels: int, channels: int, out_channels: int, k: int, padding: int",
+        "in_channels: int, heads: int, k: int=3",
     ),
-    "named by a later place": (
+    "a formula that the spec repeats": (
         'block b(k) { t = table (i) [6] = i // (k + 1); in * t -> rearrange "n (r c) -> n c r" r=(k + 1) -> flatten }; '
         "input 6 -> b 1 -> b 2",
-        "r: int, c: int",
+        "k: int",
     ),
-    "named as in a formula": (
+    "a formula that the spec names": (
         "block b(k) { let wide = k + 1; t = table (i) [6] = (i // wide) * (1 if i < 2 * k else 3); in * t }; input 6 -> b 1 -> b 2",
-        "wide: int, limit: int",
+        "k: int",
     ),
     "a multiple of what comes in": (
         "block b { w = param [3 * in.features, in.features]; in @ transpose(w, 0, 1) }; input 2 -> b -> b",
         "in_features: int",
     ),
-    "the same everywhere": ("block b(w) { in -> dense 7 -> dense w }; input 3 -> b 3 -> b 3", ""),
+    "the same everywhere": ("block b(w) { in -> dense 7 -> dense w }; input 3 -> b 3 -> b 3", "w: int"),
     "left out where it has PyTorch's value": (
         "block b(w, stride=1) { in -> conv w 3 stride=stride padding=1 }; input 4x9x9 -> b 4 -> b 4 stride=2",
-        "stride: int=1",
+        "w: int, stride: int=1",
     ),
     "a keyword without": ("block b(k) { in -> conv 4 k }; input 4x9x9 -> b 3 -> b 2", "k: int"),
     "numbers with a fraction": ("block b(p) { in -> dropout p -> dense 4 }; input 4 -> b 0.25 -> b 0.5", "p: float"),
     "booleans": ("block b(bias) { in -> dense 4 bias=bias }; input 4 -> b true -> b false", "bias: bool=True"),
     "used in forward": (
         "block b(h) { in -> reshape [N, h, -1] -> softmax axis=-1 -> flatten }; input 12 -> b 3 -> b 4",
-        "h: int, size: int",
+        "h: int",
     ),
     "tuples": ("block b(k) { in -> conv 4 k }; input 4x9x9 -> b [3, 2] -> b [1, 4]", "k: tuple[int, int]"),
 }
@@ -102,14 +102,14 @@ def test_depths() -> None:
     agree(netc.compile(text))
 
 
-def test_a_depth_without_a_name() -> None:
+def test_a_depth_by_a_formula() -> None:
     text = (
         "block cell() { in -> dense in.features -> sin }; block stage(w) { in -> dense w -> repeat (w - 2) as cells { cell } };"
         "input 3 -> stage 4 -> stage 5"
     )
     assert "for _ in range(w - 2)" in netc.compile(text).source()
     other = text.replace("(w - 2)", "(w // 2 * 3)").replace("stage 5", "stage 8")
-    assert "for _ in range(depth)" in netc.compile(other).source()
+    assert "for _ in range(3 * (w // 2))" in netc.compile(other).source()
     agree(netc.compile(other))
 
 

@@ -50,15 +50,38 @@ def test_constants_are_called_as_in_the_spec() -> None:
     assert [n for n, _ in model.module().named_buffers()] == ["steps", "table2"]
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("basic_block", "BasicBlock"),
+        ("resnet18", "Resnet18"),
+        ("llama2_7b", "Llama2_7B"),
+        ("resnext50_32x4d", "Resnext50_32X4D"),
+        ("squeezenet1_0", "Squeezenet1_0"),
+        ("wide_resnet50_2", "WideResnet50_2"),
+        ("clip_large_14_336", "ClipLarge14_336"),
+        ("swin_v2_t", "SwinV2T"),
+        ("conv1x1", "Conv1x1"),
+        ("conv_1x1", "Conv1x1"),
+        ("block1_3x3", "Block1_3x3"),
+        ("3d-net", "Net3DNet"),
+        ("", "Block"),
+        ("_", "Block"),
+    ],
+)
+def test_names_of_classes(name: str, expected: str) -> None:
+    assert camel(name) == expected
+
+
 def test_helpers() -> None:
-    assert [camel(n) for n in ("basic_block", "resnet18", "3d-net", "", "_")] == ["BasicBlock", "Resnet18", "Net3dNet", "Block", "Block"]
-    assert [local(n) for n in ("in", "input", "lambda", "print", "self", "F", "main")] == [
+    assert [local(n) for n in ("in", "input", "lambda", "print", "self", "F", "math", "main")] == [
         "x",
         "x",
         "lambda_",
         "print_",
         "self_",
         "F_",
+        "math_",
         "main",
     ]
     assert [singular(n) for n in ("layers", "branches", "boxes", "entries", "pass", "h", "encoder")] == [

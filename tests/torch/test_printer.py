@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
-from math import inf
+import math
+from math import exp, inf, log, pi
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from netc.compiler.backends.python.code.expressions import (
     AttributeCode,
@@ -14,6 +17,7 @@ from netc.compiler.backends.python.code.expressions import (
     Lit,
     Method,
     Prefix,
+    Probability,
     SliceCode,
     Subscript,
     TupleCode,
@@ -82,9 +86,22 @@ def test_text(code: Code, expected: str) -> None:
         (0.0, "0.0"),
         (0.1, "0.1"),
         (0.2 * 12 / 16, "0.15000000000000002"),
-        (1 / 3, "0.3333333333333333"),
-        (0.2 / 11, "0.018181818181818184"),
+        (1 / 3, "1 / 3"),
+        (-1 / 3, "-1 / 3"),
+        (0.2 / 11, "0.2 / 11"),
+        (0.2 * 3 / 11, "0.05454545454545456"),
+        (512**0.5, "512**0.5"),
+        (32**-0.5, "32**-0.5"),
+        (1 / 128**0.5, "1 / 128**0.5"),
+        (log(8), "math.log(8)"),
+        (2 * pi, "2 * math.pi"),
+        (exp(-0.3), "0.7408182206817179"),
         (2.0, "2.0"),
+        (-1e30, "-1e30"),
+        (int(-1e30), "-1e30"),
+        (2**63 - 1, "9223372036854775807"),
+        (10**30, "1" + "0" * 30),
+        (10**400, "1" + "0" * 400),
         (-inf, '-float("inf")'),
         ("it's", '"it\'s"'),
         ('"', '"\\""'),
@@ -96,6 +113,39 @@ def test_text(code: Code, expected: str) -> None:
 )
 def test_literals(value: object, expected: str) -> None:
     assert text(Lit(value)) == expected  # type: ignore[arg-type]
+
+
+@given(st.floats() | st.fractions(max_denominator=200).map(float) | st.integers(1, 5000).map(lambda n: n**0.5))
+def test_the_text_of_a_number_is_that_number(value: float) -> None:
+    assert repr(eval(text(Lit(value)), {"math": math, "float": float})) == repr(value)
+
+
+@pytest.mark.parametrize(
+    ("p", "expected"),
+    [
+        (0.0, "0.0"),
+        (0.2, "0.2"),
+        (0.2 * 12 / 16, "0.15"),
+        (0.2 * 3 / 11, "0.6 / 11"),
+        (0.1 * 26 / 35, "2.6 / 35"),
+        (0.123456789, "0.123456789"),
+        (exp(-2.0), "0.1353352832366127"),
+    ],
+)
+def test_probabilities_have_no_rounding_errors(p: float, expected: str) -> None:
+    assert text(Probability(p)) == expected
+
+
+@given(st.floats(0, 1))
+def test_a_probability_stays_what_it_is(p: float) -> None:
+    assert eval(text(Probability(p)), {"math": math}) == pytest.approx(p, rel=1e-14, abs=0)
+
+
+def test_a_number_that_is_a_formula_is_an_operand_in_brackets() -> None:
+    assert text(Infix("/", a, Lit(1 / 3))) == "a / (1 / 3)"
+    assert text(Infix("+", a, Lit(1 / 3))) == "a + 1 / 3"
+    assert text(Infix("**", Lit(512**0.5), a)) == "(512**0.5) ** a"
+    assert text(Infix("*", a, Lit(512**0.5))) == "a * 512**0.5"
 
 
 def lines(code: Code) -> list[str]:

@@ -38,7 +38,7 @@ def test_agrees(text: str) -> None:
 
 def test_one_attribute_and_one_class() -> None:
     text = netc.compile(SHARED["two lengths"]).source()
-    assert text.count("self.e = Encode()") == 1
+    assert text.count("self.e = Encode(8)") == 1
     assert text.count("class ") == 2
     assert "length = x.shape[1]" in text
 

@@ -129,8 +129,30 @@ def test_runs() -> None:
 
 
 def test_members_that_differ_in_one_number() -> None:
-    code = members("input 4 -> repeat i in 0..4 as a { dense 4 -> dropout (i / 4.0) }")["a"]
-    assert code == "nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), nn.Dropout(p)) for p in (0.0, 0.25, 0.5, 0.75)))"
+    code = members("let p = [0.0, 0.2, 0.3, 0.5]; input 4 -> repeat i in 0..4 as a { dense 4 -> dropout p[i] }")["a"]
+    assert code == "nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), nn.Dropout(p)) for p in (0.0, 0.2, 0.3, 0.5)))"
+
+
+@pytest.mark.parametrize(
+    ("p", "expected"),
+    [
+        ("i / 4.0", "0.25 * i)) for i in range(4)"),
+        ("0.2 * i / 11", "0.2 * i / 11)) for i in range(4)"),
+        ("0.2 * (i + 3) / 11", "0.2 * i / 11)) for i in range(3, 7)"),
+        ("0.5 - 0.1 * i", "0.5 - 0.1 * i)) for i in range(4)"),
+        ("0.05 + 0.2 * i", "0.05 + 0.2 * i)) for i in range(4)"),
+        ("0.5 ** i", "p)) for p in (1.0, 0.5, 0.25, 0.125)"),
+    ],
+)
+def test_probabilities_in_equal_steps(p: str, expected: str) -> None:
+    code = members(f"input 4 -> repeat i in 0..4 as a {{ dense 4 -> dropout ({p}) }}")["a"]
+    assert code == f"nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), nn.Dropout({expected}))"
+
+
+def test_a_probability_has_the_name_of_the_argument_that_it_is() -> None:
+    text = "block b(rate) { in + (in -> dense 4 -> drop_path rate) }; input 4 -> repeat i in 0..4 { b (0.2 * i / 11) }"
+    assert "rate: float" in netc.compile(text).source()
+    assert "B(0.2 * i / 11) for i in range(4)" in netc.compile(text).source()
 
 
 def test_deep_nesting() -> None:

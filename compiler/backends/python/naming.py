@@ -14,7 +14,7 @@ from keyword import iskeyword, issoftkeyword
 
 UNNAMED = frozenset({"", "in", "input"})
 """Names of tensors that the spec does not name."""
-IMPORTED = frozenset({"torch", "nn", "F", "Tensor", "OrderedDict", "self"})
+IMPORTED = frozenset({"math", "torch", "nn", "F", "Tensor", "OrderedDict", "self"})
 _BUILTINS = frozenset(dir(builtins))
 
 _OF_MODULES = """
@@ -35,6 +35,9 @@ MODULE_ATTRIBUTES = frozenset(_OF_MODULES.split())
 CONTAINER_ATTRIBUTES = frozenset({"append", "clear", "extend", "insert", "items", "keys", "pop", "update", "values", "_get_item_by_idx"})
 """The additional attributes of `nn.Sequential` and `nn.ModuleDict`."""
 
+_KERNEL = re.compile(r"\d+(x\d+)+")
+"""A size of several axes, whose x is no letter."""
+
 
 def plain(label: str) -> bool:
     """Whether `self.<label> = ...` can be used to register a member."""
@@ -48,9 +51,15 @@ def numbered(labels: Iterable[str]) -> bool:
 
 
 def camel(name: str) -> str:
-    """`basic_block` as the name of a class: `BasicBlock`. Never empty."""
-    words = [w for w in re.split(r"[^A-Za-z0-9]+", name) if w]
-    joined = "".join(w[0].upper() + w[1:] for w in words)
+    """`basic_block` as the name of a class: `BasicBlock`. Never empty.
+
+    Numbers stay apart, and letters after a number are capitals, as in torchvision's names: `Llama2_7B`, `Resnext50_32X4D`, `Conv1x1`.
+    """
+    joined = ""
+    for word in re.findall(r"[A-Za-z0-9]+", name):
+        number = word[0].isdigit()
+        apart = "_" if number and joined[-1:].isdigit() else ""
+        joined += apart + (word.upper() if number and not _KERNEL.fullmatch(word) else word[0].upper() + word[1:])
     if not joined:
         return "Block"
     return joined if not joined[0].isdigit() else f"Net{joined}"

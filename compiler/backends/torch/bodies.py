@@ -6,35 +6,48 @@ run-time size in the code of the body is resolved to a number or a label of this
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from netc.dsl.record import replace
+from netc.dsl.record import Record, replace
 
-from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
+from ...ir.graph import CallNode, Graph, Node, OpNode, Parts, SharedModule, Value, ValueTuple, flat
 from ..python.classes.shared import Sharing
 from ..python.classes.sizes import ForwardSizes
 from ..python.code.classes import ClassBody, Loop, Member, Step, StepInfo
-from ..python.code.expressions import CallCode, Code, Lit, Ref, SelfMember, Subscript
-from ..python.code.tree import ListComp, MemberRef, NameCode, SharedModuleArg, ValueRef, rewrite
+from ..python.code.expressions import CallCode, Code, Lit, Ref, SelfMember, Subscript, TupleCode
+from ..python.code.tree import ListComp, MemberRef, NameCode, SharedModuleArg, Starred, ValueRef, localised, rewrite, without_origins
 from ..python.errors import MissingEmitter
+from ..python.forward.roles import Roles, name_of
 from ..python.naming import CONTAINER_ATTRIBUTES, plain, singular
 from .construction import OperatorForms, called
 from .modules.containers import ELEMENT, Construction, Constructions
 from .modules.nested_labels import nest_labels
 from .modules.tie import tied
+from .tensors import TensorCodes
 
 
-def body_of(graph: Graph, constructions: Constructions, operators: OperatorForms, sharing: Sharing, *, passing: bool = False) -> ClassBody:
+class Context(Record):
+    """What the bodies of a program share."""
+
+    constructions: Constructions
+    operators: OperatorForms
+    sharing: Sharing
+    roles: Roles
+
+
+def body_of(graph: Graph, context: Context, *, passing: bool = False) -> ClassBody:
     """The body of a graph that becomes a class. `passing`: sizes that differ stay literals, which then become arguments of `forward`."""
-    return _Builder(graph, constructions, operators, sharing, passing).run()
+    return _Builder(graph, context, passing).run()
 
 
 class _Builder:
-    def __init__(self, graph: Graph, constructions: Constructions, operators: OperatorForms, sharing: Sharing, passing: bool) -> None:
-        self.graph, self.constructions, self.operators, self.sharing, self.passing = graph, constructions, operators, sharing, passing
+    def __init__(self, graph: Graph, context: Context, passing: bool) -> None:
+        self.graph, self.passing = graph, passing
+        self.constructions, self.operators, self.sharing = context.constructions, context.operators, context.sharing
+        self.roles = context.roles.of(graph)
         self.body = ClassBody(graph)
         self.sizes = ForwardSizes(self.body)
-        self.indices: dict[int, int] = {}
+        self.tensors = TensorCodes(ValueRef)
         self.labels = {m.label for m in (*graph.nodes, *graph.declares, *graph.modules)}
         self.own: dict[int, Code] = {id(m): MemberRef(m.label) for m in graph.declares}
         self.own |= {id(m): SharedModuleArg(i) for i, m in enumerate(graph.modules) if id(m) not in self.own}
@@ -42,8 +55,8 @@ class _Builder:
     def run(self) -> ClassBody:
         body, graph = self.body, self.graph
         body.shared_labels = [m.label for m in graph.modules]
-        for value in graph.inputs:
-            self._place(value)
+        for taken in graph.takes:
+            self._place(taken)
         undeclared = {id(m): m for m in graph.declares}
         for node in graph.nodes:
             passed = node.modules if isinstance(node, CallNode) else ()
@@ -51,7 +64,10 @@ class _Builder:
                 if module is not None and undeclared.pop(id(module), None) is not None:
                     self._declare(module)
             self._node(node)
-        body.outputs = tuple(self.indices[id(v)] for v in graph.outputs)
+        body.outputs = tuple(map(self.tensors.one, graph.leading))
+        if graph.rest is not None:
+            rest = self.tensors.whole(graph.rest)
+            body.outputs += (Starred(rest) if graph.kind == "model" else rest,)
         body.ties = [tied(node, graph, self.constructions, self.own) for node in graph.nodes if isinstance(node, OpNode) and node.tie]
         if any("." in m.label for m in body.members):
             self._fold()
@@ -70,28 +86,28 @@ class _Builder:
         body.steps = [_reaching(step, change) for step in body.steps]
         body.ties = [(rewrite(target, change), rewrite(source, change)) for target, source in body.ties]
 
-    def _place(self, value: object) -> int:
-        self.indices[id(value)] = len(self.body.names)
-        self.body.names.append(getattr(value, "name", ""))
-        return len(self.body.names) - 1
+    def _place(self, made: Value | ValueTuple) -> int:
+        self.body.names.append(name_of(made, self.roles))
+        self.body.roles.append(self.roles.get(id(made), ""))
+        return self.tensors.add(made)
 
     # --- members ---------------------------------------------------------------------------------------------------------
 
     def _declare(self, module: SharedModule) -> None:
         """The one member that all uses of a shared stage share, before the first member that uses it."""
         made: list[Member] = []
-        for node in self.sharing.uses(self.graph, module):
+        for node, places in self.sharing.uses(self.graph, module):
             member = self._member(node, module.label)
-            if member is not None and member not in made:
-                made.append(member)
-        if len(made) > 1:
+            if member is not None:
+                made.append(replace(member, code=localised(member.code, places)))
+        if len({without_origins(m.code) for m in made}) > 1:
             raise MissingEmitter(module.label, "it is used in ways that need different modules")
-        self.body.members += made
+        self.body.members += made[:1]
 
     def _member(self, node: Node, label: str) -> Member | None:
         construction = self._construction(node)
         if construction is not None:
-            return Member(label, "module", construction.code)
+            return Member(label, "module", _here(construction.code, node))
         if isinstance(node, CallNode) or not self.operators.is_member(node):
             return None
         return Member(label, self.operators.how(node), self.operators.constructor(node))
@@ -126,28 +142,35 @@ class _Builder:
 
     def _node(self, node: Node) -> None:
         own = self._owned(node)
-        inputs = tuple(self.indices[id(v)] for v in node.inputs)
         construction = self._construction(node)
         if isinstance(node, OpNode):
-            code = self.operators.expression(node) if construction is None else called(len(inputs))
+            code = self.operators.expression(node) if construction is None else called(len(node.inputs))
             traits = self.operators.traits(node, code)
             traits = traits if construction is None else replace(traits, module=True)
-            self._step(self._bound(code, inputs, own), traits, node)
+            self._step(self._bound(self._whole(code, node.parts), tuple(map(self.tensors.one, node.inputs)), own), traits, node.outputs)
             return
         assert construction is not None
         modules = tuple(self.own[id(m)] for m in node.modules)
         traits = StepInfo(node.graph.name, parametric=True, module=True, call=True)
+        inputs = self.tensors.passed(node)
         if construction.element_call is not None:
             self._element_calls(node, construction, inputs, own, modules)
             return
-        args = (*(Ref(i) for i in range(len(inputs))), *modules, *construction.passed)
-        self._step(self._bound(CallCode(SelfMember(), args), inputs, own), traits, node)
+        args = (*(Ref(i) for i in range(len(inputs))), *modules, *(_here(p, node) for p in construction.passed))
+        self._step(self._bound(CallCode(SelfMember(), args), inputs, own), traits, node.makes)
 
-    def _step(self, code: Code, traits: StepInfo, node: Node, loop: Loop | None = None) -> None:
-        self.body.steps.append(Step(code, tuple(self._place(v) for v in node.outputs), traits, loop))
+    def _whole(self, code: Code, parts: Parts) -> Code:
+        """The code of an operator that takes any number of tensors, with the tuples that they are from."""
+        if not parts:
+            return code
+        every = TupleCode(tuple(Ref(i) for i in range(len(flat(parts)))))
+        return rewrite(code, lambda part: self.tensors.whole(parts) if part == every else None)
+
+    def _step(self, code: Code, traits: StepInfo, made: Sequence[Value | ValueTuple], loop: Loop | None = None) -> None:
+        self.body.steps.append(Step(code, tuple(map(self._place, made)), traits, loop))
 
     def _element_calls(
-        self, node: CallNode, construction: Construction, inputs: tuple[int, ...], own: Code, modules: tuple[Code, ...]
+        self, node: CallNode, construction: Construction, inputs: tuple[Code, ...], own: Code, modules: tuple[Code, ...]
     ) -> None:
         """A list of modules, called in sequence or in parallel."""
         assert construction.element_call is not None
@@ -156,28 +179,38 @@ class _Builder:
         # a single branch needs no list
         alone = node.graph.kind == "branches" and len(node.outputs) == 1
         member: Code = Subscript(own, (Lit(0),)) if alone else NameCode(variable)
-        call = rewrite(construction.element_call, lambda c: member if c == NameCode(ELEMENT) else None)
+        call = rewrite(_here(construction.element_call, node), lambda c: member if c == NameCode(ELEMENT) else None)
         call = rewrite(call, lambda c: modules[c.index] if isinstance(c, SharedModuleArg) else None)
         call = self._bound(call, inputs, own)
+        made = node.makes
         if alone:
-            self._step(call, StepInfo(node.graph.name, parametric=True, module=True, call=True), node)
+            self._step(call, StepInfo(node.graph.name, parametric=True, module=True, call=True), made)
             return
         if node.graph.kind == "branches":
-            self._step(ListComp(call, variable, own), StepInfo(node.graph.name, parametric=True, module=True), node)
+            self._step(ListComp(call, variable, own), StepInfo(node.graph.name, parametric=True, module=True), made)
             return
         traits = StepInfo(node.graph.name, parametric=True, module=True, call=True)
         assert isinstance(call, CallCode)
-        states = tuple(a.index for a in call.args[: len(node.outputs)] if isinstance(a, ValueRef))
-        self._step(call, traits, node, Loop(own, variable, states))
+        states = tuple(self._state(*given) for given in zip(call.args, made, _called(node.graph.nodes[0]), strict=False))
+        call = replace(call, args=(*map(ValueRef, states), *call.args[len(states) :]))
+        self._step(call, traits, made, Loop(own, variable, states))
 
-    def _bound(self, code: Code, inputs: tuple[int, ...], own: Code) -> Code:
+    def _state(self, code: Code, result: Value | ValueTuple, role: str) -> int:
+        """The number of what a loop starts with: of a tuple that is made for it, that of another step."""
+        if isinstance(code, ValueRef):
+            return code.index
+        self._step(code, StepInfo("tuple"), [ValueTuple(result.name or role, (), 0)])
+        self.body.roles[-1] = role
+        return len(self.body.names) - 1
+
+    def _bound(self, code: Code, inputs: tuple[Code, ...], own: Code) -> Code:
         if code is called(len(inputs)):
-            return CallCode(own, tuple(ValueRef(i) for i in inputs))
+            return CallCode(own, inputs)
 
         def change(part: Code) -> Code | None:
             match part:
                 case Ref(index):
-                    return ValueRef(inputs[index])
+                    return inputs[index]
                 case SelfMember():
                     return own
                 case Lit(value) if not self.passing:
@@ -187,9 +220,19 @@ class _Builder:
         return rewrite(code, change)
 
 
+def _here(code: Code, node: Node) -> Code:
+    """Code of what a node calls, as it is written in the graph of the node."""
+    return localised(code, node.arguments) if isinstance(node, CallNode) else code
+
+
 def _reaching(step: Step, change: Callable[[Code], Code | None]) -> Step:
     loop = step.loop and replace(step.loop, members=rewrite(step.loop.members, change))
     return replace(step, code=rewrite(step.code, change), loop=loop)
+
+
+def _called(node: Node) -> list[str]:
+    """What a node calls each of its inputs."""
+    return [one.name for one in node.graph.takes] if isinstance(node, CallNode) else [""] * len(node.inputs)
 
 
 def _member_name(label: str, usual: str) -> str:

@@ -14,23 +14,36 @@ from typing import Literal
 from ...ir.graph import CallNode, Graph, OpNode, Program
 from ..python.classes import classnames
 from ..python.classes.shared import Sharing, levels
+from ..python.classes.symbols import Symbols
 from ..python.classes.unify import Unifier, instance
 from ..python.code.classes import ClassBody, ClassDef, ClassRef
 from ..python.code.expressions import CallCode
+from ..python.code.simplify import simplified
 from ..python.code.tree import parts
 from ..python.errors import MissingEmitter
+from ..python.forward.roles import Roles
 from ..python.naming import camel, singular, unique
-from .bodies import body_of
+from .bodies import Context, body_of
 from .construction import OperatorForms
 from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, container
+from .modules.idle import drop_idle
 from .modules.lifting import lift_functions
+from .modules.probabilities import mark_probabilities
 
 _AUTOMATIC = re.compile(r"(repeat|each|group|sequence|)\d*")
 
 
 def classes_of(program: Program, name: str) -> list[ClassDef]:
     """All classes; `name` is the name of the main one if its graph has none."""
-    return _Build(program).run(name)
+    pinned: list[Graph] = []
+    fixed: set[str] = set()
+    while True:
+        build = _Build(program, pinned, fixed)
+        classes = build.run(name)
+        if not build.uncounted and build.lost <= fixed:
+            return classes
+        pinned += build.uncounted
+        fixed |= build.lost
 
 
 def main_name(program: Program, name: str) -> str:
@@ -39,12 +52,20 @@ def main_name(program: Program, name: str) -> str:
 
 
 class _Build:
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, pinned: list[Graph], fixed: set[str]) -> None:
+        """`pinned`: the loops whose number of iterations is no argument; `fixed`: the symbols of the model that are none."""
         self.main = program.main
+        self.pinned = pinned
+        self.lost: set[str] = set()
+        """The symbols of the model that cannot be arguments."""
+        self.uncounted: list[Graph] = []
+        """The loops whose number of iterations should be an argument, but is written out."""
         self.order, self.layers = levels(self.main)
         self.operators = OperatorForms(program.facts)
         self.sharing = Sharing(self.order)
+        self.symbols = Symbols(self.main, self.order, pinned, fixed)
         self.constructions: Constructions = {}
+        self.context = Context(self.constructions, self.operators, self.sharing, Roles())
         self.classes: dict[int, ClassDef] = {}
         """By the id of the graph."""
 
@@ -58,6 +79,7 @@ class _Build:
         found = list({id(c): c for g in self.order if (c := self.classes.get(id(g))) is not None}.values())
         found = [*_used(alone, found), *found]
         found = [*(c for c in found if c is not main), main]
+        mark_probabilities(found)
         main.base = camel(self.main.name or name)
         classnames.name(found, main, self._labels)
         return found
@@ -65,7 +87,7 @@ class _Build:
     def _lift(self) -> list[ClassDef]:
         """Classes for the functions that are modules here."""
         pairs = lift_functions(self.order, self.operators)
-        bodies = [body_of(graph, {}, self.operators, self.sharing) for _, graph in pairs]
+        bodies = [body_of(graph, self.context) for _, graph in pairs]
         for group in _alike(bodies):
             self._class(group)
         self.constructions.update((id(node), self.constructions[id(graph)]) for node, graph in pairs)
@@ -82,6 +104,8 @@ class _Build:
         chains: list[ClassBody] = []
         for graph in layer:
             construction = constructions.get(id(graph))
+            if graph.count is not None and not (construction and construction.counted) and graph not in self.pinned:
+                self.uncounted.append(graph)
             if construction is None:
                 pending.append(graph)
             elif self._is_large(construction, graph) or _is_layer(graph):
@@ -99,16 +123,20 @@ class _Build:
 
     def _bodies(self, pending: list[Graph]) -> list[ClassBody]:
         """The bodies of the graphs. Those that are one shared stage, but read their sizes in different ways, all get them as arguments."""
-        bodies = {id(g): body_of(g, self.constructions, self.operators, self.sharing) for g in pending}
+        bodies = {id(g): body_of(g, self.context) for g in pending}
         for several in self.sharing.united(pending):
             if len({bodies[id(g)].key() for g in several}) > 1:
-                bodies.update({id(g): body_of(g, self.constructions, self.operators, self.sharing, passing=True) for g in several})
+                bodies.update({id(g): body_of(g, self.context, passing=True) for g in several})
         return list(bodies.values())
 
     def _class(self, bodies: list[ClassBody]) -> None:
         same = [self.sharing.representative(b.graph) for b in bodies]
-        unifier = Unifier(self._base(bodies[0].graph), bodies, same)
+        unifier = Unifier(self._base(bodies[0].graph), bodies, same, self.symbols)
         cls = unifier.run()
+        if bodies[0].graph is self.main:
+            self.lost = unifier.lost
+        cls.body.rewrite(simplified)
+        drop_idle(cls.body)
         for index, body in enumerate(bodies):
             self.classes[id(body.graph)] = cls
             code = instance(cls, index)

@@ -10,6 +10,7 @@ from functools import cache
 
 from ...dims import Facts
 from ...ir.graph import OpNode
+from ...ir.origins import origin_key
 from ..python.code.classes import How, StepInfo, kind_of
 from ..python.code.expressions import CallCode, Code, LetCode, Lit, Ref, SelfMember
 from ..python.code.tree import has_symbol, parts
@@ -87,7 +88,8 @@ class OperatorForms:
         emitter = MODULES.get(type(node.op))
         if emitter is None:
             return None
-        key = (node.op, tuple(v.type for v in node.inputs), len(node.outputs), len(node.specs))
+        origins = origin_key((*node.op.args.values(), *(v.type.shape for v in node.inputs)))
+        key = (node.op, tuple(v.type for v in node.inputs), len(node.outputs), len(node.specs), origins)
         if key not in self._modules:
             self._modules[key] = self._emit(emitter, node)
         return self._modules[key]

@@ -14,6 +14,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ...errors.names import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
+from ...ir.origins import plain
 from ...ops.base import Operator, Required
 from ...ops.kinds import DTYPE, FLAG, InvalidArgument, Kind
 from ..limits import check_number
@@ -130,6 +131,9 @@ class Arguments(Part):
         value = self.raw(owner, name, kind, expr, scope)
         try:
             converted = kind.convert(value)
+            if not kind.varies:
+                self.session.decisions.pin(value)
+                converted = plain(converted)
             check_number(converted, expr.span)  # 1e300 is an integer too
             return converted
         except InvalidArgument:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 from netc.dsl import ast
 
 from ...errors.names import BoundTwice, ReservedName, TwoRests, WrongUnpacking
-from ...ir.graph import Value
+from ...ir.graph import TupleSlice, Value, flat
 from ...ir.types import BATCH
 from ..index import Recorder
 from ..limits import check_tuple
 from ..scopes.failures import Failure
-from ..scopes.scope import Binding, Entity, Scope
-from ..scopes.values import UNKNOWN, Flow, TensorTuple, Unknown, main_result, tensors
+from ..scopes.scope import Binding, Entity, Scope, name_tensor, name_tuple
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, Unknown, divide, flow_of, main_result, parts_of, tensors
 from .base import Interpreter, Part
 from .pipelines import Pipelines
 
@@ -39,32 +40,32 @@ class Assignments(Part):
         flow = self._pipelines.tensors(node.value, scope, "" if node.unpack else first)
         names = tuple(t.name for t in node.targets)
         if not node.unpack:
-            kept = main_result(flow)
-            if isinstance(kept, Value) and not kept.name:
-                kept.name = first
+            kept = _alone(main_result(flow))
+            _name(first, kept, node)
             self._bind_all(node, (kept,), scope)
             return BodyResult(kept, names)
+        flow = _as_tuple(node, flow, scope)
         parts = self.recover(scope, _unpack, node, flow)
         if not isinstance(parts, TensorTuple):
             self._bind_all(node, (UNKNOWN,) * len(names), scope)
             return BodyResult(parts, names)
-        values = _distribute(node, parts.values)
+        values = _distribute(node, parts)
         for value, name in zip(values, names, strict=True):
-            if isinstance(value, Value) and not value.name and name != "_":
-                value.name = name
+            _name(name, value, node)
         self._bind_all(node, values, scope)
         return BodyResult(parts, tuple(n for n, v in zip(names, values, strict=True) for _ in tensors(v) or ()))
 
     def out(self, node: ast.Out, scope: Scope) -> BodyResult:
         """`out a, b`."""
-        values = [tensors(one) for one in [self._pipelines.tensors(p, scope) for p in node.results]]
-        if any(v is None for v in values):
+        flows = [parts_of(one) for one in [self._pipelines.tensors(p, scope) for p in node.results]]
+        if any(parts is None for parts in flows):
             return BodyResult(UNKNOWN, ())
-        names = [bare_name(p) if len(v or ()) == 1 else "" for p, v in zip(node.results, values, strict=True) for _ in v or ()]
-        found = self.recover(scope, check_tuple, tuple(x for v in values if v is not None for x in v), node.span)
+        values = [flat(parts or ()) for parts in flows]
+        names = [bare_name(p) if len(v) == 1 else "" for p, v in zip(node.results, values, strict=True) for _ in v]
+        found = self.recover(scope, check_tuple, tuple(chain.from_iterable(values)), node.span)
         if isinstance(found, Unknown):
             return BodyResult(UNKNOWN, ())
-        return BodyResult(found[0] if len(found) == 1 else TensorTuple(found), tuple(names))
+        return BodyResult(flow_of(tuple(part for parts in flows if parts is not None for part in parts)), tuple(names))
 
     def flow(self, node: ast.Flow, scope: Scope) -> BodyResult:
         """A pipeline by itself."""
@@ -81,6 +82,36 @@ class Assignments(Part):
             marks = ((declared, "declared here"),) if declared is not None else ()
             raise Failure(ReservedName(name.name, "it is a dimension"), name.span, marks)
         bind(name, value, scope, self.session.index)
+
+
+def _alone(flow: Flow) -> Flow:
+    return flow.values[0] if isinstance(flow, TensorTuple) and len(flow.values) == 1 else flow
+
+
+def _as_tuple(node: ast.Assign, flow: Flow, scope: Scope) -> Flow:
+    """The input of a group or loop is a tuple where `(x, kept...) = in` says so."""
+    frame, found = scope.frame, scope.find("in")
+    if not node.rests or frame is None or frame.graph.kind != "sequence" or frame.given is not flow or found is None:
+        return flow
+    binding, home = found
+    alone = isinstance(flow, Value)
+    if frame.lead is not None or (alone and home is not frame.home) or len(tensors(flow) or ()) < node.rests[0]:
+        return flow
+    name = node.targets[node.rests[0]].name
+    made = frame.make_tuple("" if name == "_" else name, node.rests[0])
+    if alone:
+        binding.value = made
+    return made
+
+
+def _name(name: str, value: Flow, node: ast.Assign) -> None:
+    """Names a tensor. The input of a body is called what `name = in` says, not what `skip = in -> if downsample { ... }` leaves of it."""
+    if name == "_":
+        return
+    if isinstance(value, TensorTuple):
+        name_tuple(name, value)
+    elif isinstance(value, Value) and not (node.value.stages and value.name):
+        name_tensor(name, value)
 
 
 def bind(name: ast.Name, value: Entity, scope: Scope, index: Recorder) -> None:
@@ -102,14 +133,15 @@ def bare_name(pipeline: ast.Pipeline) -> str:
     return head.name if plain and isinstance(head, ast.Apply) else ""
 
 
-def _distribute(node: ast.Assign, found: tuple[Value, ...]) -> tuple[Flow, ...]:
+def _distribute(node: ast.Assign, found: TensorTuple) -> tuple[Flow, ...]:
     """The value of each target: a tensor, or for `name...` a tuple of those that the others leave."""
     if not node.rests:
-        return found
+        return found.values
     before = node.rests[0]
-    after = len(node.targets) - before - 1
-    rest = found[before : len(found) - after]
-    return (*found[:before], rest[0] if len(rest) == 1 else TensorTuple(rest), *found[len(found) - after :])
+    first, rest, last = divide(found.parts, before, len(node.targets) - before - 1)
+    if last and rest and isinstance(rest[-1], TupleSlice):
+        rest[-1].of.from_end = max(rest[-1].of.from_end, rest[-1].back)
+    return (*first, flow_of(rest), *last)
 
 
 def _unpack(node: ast.Assign, flow: Flow) -> Flow:
@@ -134,12 +166,12 @@ def _unpack_rest(node: ast.Assign, flow: Flow) -> Flow:
     if len(node.rests) > 1:
         first, second = (node.targets[i] for i in node.rests[:2])
         raise Failure(TwoRests(first.name, second.name), second.span, ((first.span, "the first one"),))
-    found = list(flow.values) if isinstance(flow, TensorTuple) else tensors(flow)
-    if found is None:
+    parts = flow.parts if isinstance(flow, TensorTuple) else parts_of(flow)
+    if parts is None:
         return UNKNOWN
-    if len(found) < len(node.targets) - 1:
-        raise _wrong_unpacking(node, found)
-    return TensorTuple(tuple(found))
+    if len(flat(parts)) < len(node.targets) - 1:
+        raise _wrong_unpacking(node, flat(parts))
+    return TensorTuple(parts)
 
 
 def _wrong_unpacking(node: ast.Assign, found: Sequence[Value]) -> Failure:

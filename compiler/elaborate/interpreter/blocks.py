@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite
@@ -15,13 +14,13 @@ from ...errors.structure import ModelAsStage, Recursion
 from ...ir.graph import OpNode, SharedModule, Value
 from ..scopes.failures import Failure
 from ..scopes.memo import Entry
-from ..scopes.scope import BlockDef, Scope
+from ..scopes.scope import BlockDef, Scope, name_tensor, with_named_sizes
 from ..scopes.values import UNKNOWN, Flow, main_result, tensors
 from .base import Interpreter, Part
 from .bodies import BodySyntax, elaborate_body
 from .calls import emit_call, emit_inline
-from .parameters import Parameters
-from .patterns import Patterns
+from .parameters import BoundParameters, Parameters
+from .patterns import Patterns, axis_names
 from .stage_labels import StageLabels, is_inline
 
 Definition = ast.Block | ast.ModelDecl
@@ -37,18 +36,29 @@ class Blocks(Part):
         definition, name = block.node, block.node.name.name
         self._check_usable(node, definition)
         outside = Scope(block.scope, scope.frame)
-        arguments = self._bind_arguments(definition, node, outside, scope)
-        self._patterns.match(definition, tensors(flow), node, outside)
         use = CallSite(node.span, f"in block `{name}`, used here")
         if shared is None and is_inline(node.label):
+            self._bind_arguments(definition, node, outside, scope, "")
+            self._patterns.match(definition, tensors(flow), node, outside)
             return self._inline(definition, flow, outside, use)
+        arguments = self._bind(definition, node, flow, outside, scope)
         label = shared.label if shared is not None else self._labels.of_stage(node.label, name, node.span, scope)
         syntax = BodySyntax(definition, lambda inner: self._run(definition, inner), name, "block", use, arguments)
         with self._active(definition):
             entry = elaborate_body(syntax, flow, outside, self.session)
         if node.label is None and shared is None and _is_single_operator(entry, scope):
-            return emit_inline(entry, flow, outside, self.session, label, node.span)
-        return emit_call(entry, flow, outside, self.session, label, node.span, shared)
+            return emit_inline(entry, flow, outside, self.session, label, node.span, arguments)
+        return emit_call(entry, flow, outside, self.session, label, node.span, shared, arguments)
+
+    def _bind(self, definition: Definition, node: ast.Apply, flow: Flow, outside: Scope, scope: Scope) -> BoundParameters:
+        """The parameters, and in `outside` also the dimensions that the block's patterns name: in its own symbols."""
+        owner = self.session.owner(definition, definition.name.name)
+        arguments = self._bind_arguments(definition, node, outside, scope, owner)
+        values = tensors(flow)
+        own = values and [with_named_sizes(v, owner, i, {}) for i, v in enumerate(values)]
+        with self.session.decisions.within(arguments.decisions):
+            self._patterns.match(definition, own, node, outside)
+        return arguments
 
     def _run(self, definition: Definition, inner: Scope, rename: bool = True) -> Flow:
         """The body in a scope where `in` is its input. The declared tensors get their names."""
@@ -57,7 +67,7 @@ class Blocks(Part):
         for index, parameter in enumerate(declared):
             name, value = parameter.name.name, values[index] if values is not None else UNKNOWN
             if rename and isinstance(value, Value):
-                value.name = name
+                name_tensor(name, value, axis_names(parameter, value.type.rank))
             self.session.index.bound(parameter.name, inner.bind(name, value, parameter.span))
         if declared and values is not None:
             inner.bind("in", inner.names[declared[0].name.name].value)
@@ -85,11 +95,13 @@ class Blocks(Part):
         finally:
             self.session.active.pop()
 
-    def _bind_arguments(self, block: Definition, node: ast.Apply, outside: Scope, scope: Scope) -> dict[str, Any]:
+    def _bind_arguments(self, block: Definition, node: ast.Apply, outside: Scope, scope: Scope, prefix: str) -> BoundParameters:
         """The block's arguments. A missing one that the body uses as a tensor was meant to be the input."""
+        bound = BoundParameters.empty(prefix)
         constants = tuple(p for p in block.parameters if isinstance(p, ast.ParameterDecl))
         try:
-            return self._parameters.bind(block.name.name, constants, node, outside, scope)
+            self._parameters.bind(block.name.name, constants, node, outside, scope, bound)
+            return bound
         except Failure as failure:
             problem = failure.problem
             if not isinstance(problem, MissingArgument) or problem.name not in _heads(block.body):

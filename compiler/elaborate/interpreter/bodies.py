@@ -13,25 +13,28 @@ from netc.dsl.source import Span
 
 from ...errors.names import UnusedFlow
 from ...errors.structure import NoResult
-from ...ir.graph import Graph, Kind, Value
+from ...ir.graph import Graph, Kind, Parts, TupleSlice, flat
+from ...ir.origins import origin_key
 from ..scopes.failures import Failure
 from ..scopes.labels import LabelAllocator
 from ..scopes.memo import Entry
 from ..scopes.pass_through import call_signature
 from ..scopes.scope import GraphFrame, Scope, token
 from ..scopes.ties import resolve, tie_path
-from ..scopes.values import UNKNOWN, Flow, TensorTuple, tensors
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, leading, parts_of, tensors, without_empty
 from ..session import ElaborationSession
+from .parameters import BoundParameters
 
 
 class BodySyntax:
     """A body to elaborate.
 
     `run` elaborates its statements in a given scope. `name` and `kind` are those of its graph. `use` is where a block is used, and
-    `arguments` are its compile-time arguments. `items` are the values that a loop iterates over, which are evaluated outside the body.
+    `arguments` are its compile-time arguments. `items` are the values that a loop iterates over, which are evaluated outside the body;
+    `count` is their number, if they are only counted.
     """
 
-    __slots__ = ("arguments", "items", "kind", "name", "node", "run", "use")
+    __slots__ = ("arguments", "count", "items", "kind", "name", "node", "run", "use")
 
     def __init__(
         self,
@@ -40,8 +43,9 @@ class BodySyntax:
         name: str,
         kind: Kind = "sequence",
         use: CallSite | None = None,
-        arguments: dict[str, object] | None = None,
+        arguments: BoundParameters | None = None,
         items: Hashable = None,
+        count: int | None = None,
     ) -> None:
         self.node = node
         self.run = run
@@ -50,21 +54,24 @@ class BodySyntax:
         self.use = use
         self.arguments = arguments
         self.items = items
+        self.count = count
 
 
 def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession) -> Entry:
     """The graph of a body, from the memo or by running it in a frame of its own, with `in` bound to its input."""
-    key = (id(syntax.node), syntax.kind, None if flow is None else token(flow), syntax.items)
+    key = (id(syntax.node), syntax.kind, None if flow is None else token(flow), syntax.items, origin_key(syntax.count))
     entry = session.memo.find(key, scope)
     if entry is not None:
         return entry
-    frame = _open_frame(syntax, scope)
-    inner = Scope(scope, frame)
+    frame = _open_frame(syntax, scope, session)
+    inner = frame.home = Scope(scope, frame)
     inner.sibling = scope if syntax.kind == "block" else None
     if flow is not None:
         inner.bind("in", _add_inputs(flow, frame))
-    with session.nested(syntax.use.span if syntax.use else syntax.node.span):
+    with session.nested(syntax.use.span if syntax.use else syntax.node.span), session.decisions.within(frame.graph.decisions):
         result = syntax.run(inner)
+    if not isinstance(syntax.node, (ast.Repeat, ast.Each, ast.Body)):
+        result = without_empty(result)
     if frame.graph.nodes and isinstance(result, TensorTuple) and not result.values:
         raise Failure(NoResult(f"`{syntax.name}`"), syntax.node.span)
     entry = finish(frame, result, session)
@@ -72,21 +79,23 @@ def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session:
     return entry
 
 
-def _open_frame(syntax: BodySyntax, scope: Scope) -> GraphFrame:
+def _open_frame(syntax: BodySyntax, scope: Scope, session: ElaborationSession) -> GraphFrame:
     outer = scope.frame
     trace = outer.trace if outer is not None else ()
-    graph = Graph(syntax.name, syntax.kind, syntax.node.span, syntax.arguments)
+    bound = syntax.arguments
+    graph = Graph(syntax.name, syntax.kind, syntax.node.span, None if bound is None else bound.values)
+    graph.count = syntax.count
+    graph.around = None if outer is None else outer.graph
+    if bound is not None:
+        graph.origins.update(bound.origins)
     labels = LabelAllocator(numbered=syntax.kind != "block")
-    return GraphFrame(graph, outer, labels, (syntax.use, *trace) if syntax.use else trace)
+    owner = bound.owner if bound is not None else session.owner(syntax.node, syntax.name)
+    return GraphFrame(graph, outer, labels, (syntax.use, *trace) if syntax.use else trace, owner)
 
 
 def _add_inputs(flow: Flow, frame: GraphFrame) -> Flow:
-    """The body's input as inputs of its graph. A single one is named `in`, whatever its name outside."""
     values = tensors(flow)
-    if values is None:
-        return UNKNOWN
-    inner = tuple(frame.add_input(v, v.name if len(values) > 1 else "in") for v in values)
-    return inner[0] if isinstance(flow, Value) or len(inner) == 1 else TensorTuple(inner)
+    return UNKNOWN if values is None else frame.receive(flow, values)
 
 
 def finish(frame: GraphFrame, result: Flow, session: ElaborationSession) -> Entry:
@@ -97,11 +106,24 @@ def finish(frame: GraphFrame, result: Flow, session: ElaborationSession) -> Entr
             resolve(pending, graph)
             target, span = tie_path(pending.keyword.value), pending.keyword.value.span
             session.index.name(span, target, None, frame.labels.taken.get(target), "label")
-    values = tensors(result)
-    graph.outputs = values or []
+    parts = parts_of(result)
+    lead = _lead(frame, parts or ())
+    graph.outputs = list(flat(parts or ()))
+    graph.rest = None if parts is None or lead is None else parts[lead:]
+    inputs = tuple(graph.inputs)
     many = isinstance(result, TensorTuple) and result.extras is None
     single = _is_single(frame)  # before `call_signature` removes inputs and outputs of the graph
-    return Entry(graph, many, values is None, single, tuple(frame.reads), call_signature(graph))
+    return Entry(graph, many, parts is None, single, tuple(frame.reads), frame.lead, call_signature(graph), inputs)
+
+
+def _lead(frame: GraphFrame, parts: Parts) -> int | None:
+    """The number of results before the tuple that they end with. What is put in front of the body's own tuple belongs to it, so that the
+    results are as many as the inputs."""
+    found = leading(parts)
+    if found is None or frame.lead is None or found <= frame.lead:
+        return found
+    first = parts[found]
+    return frame.lead if isinstance(first, TupleSlice) and first.of in frame.graph.tuples else found
 
 
 def _is_single(frame: GraphFrame) -> bool:

@@ -13,7 +13,7 @@ from ...errors.names import NotATensor, NotForTensors
 from ...ir.graph import Value
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
-from ..scopes.values import CONST_TYPES, UNKNOWN, Flow, TensorTuple, Unknown, tensors
+from ..scopes.values import CONST_TYPES, UNKNOWN, Flow, TensorTuple, Unknown, flow_of, parts_of
 from .base import Part
 from .tensor_arithmetic import infix, prefix
 
@@ -29,11 +29,10 @@ class CallSyntax(Part):
             raise Failure(NotATensor("a compile-time value", "tensors come first"), node.positional[count].span)
         flows = [self._mixed(a, scope) for a in node.positional[:count]]
         stage = ast.Apply(node.span, node.name, node.name_span, node.positional[count:], node.keywords, node.label, False, node.activation)
-        found = [None if isinstance(f, CONST_TYPES) else tensors(f) for f in flows]
+        found = [None if isinstance(f, CONST_TYPES) else parts_of(f) for f in flows]
         if any(f is None for f in found):
             return stage, UNKNOWN
-        values = tuple(v for f in found if f is not None for v in f)
-        return stage, values[0] if len(values) == 1 else TensorTuple(values)
+        return stage, flow_of(tuple(part for f in found if f is not None for part in f))
 
     def _mixed(self, expr: ast.Expr, scope: Scope) -> Any:
         """The value of an expression in which tensors may occur: a tensor, or a compile-time value."""

@@ -41,7 +41,7 @@ class ShapeChecks(Part):
         for axis, (size, real, item) in enumerate(zip(sizes, actual, stated.items, strict=True)):
             if size is None:
                 continue
-            equal = self.session.facts.equal(size, real)
+            equal = self.session.deciding.equal(size, real)
             if equal is None and real is not self.session.dims[BATCH]:
                 need = "the stated shape must be the actual shape"
                 raise Failure(Unprovable("is", size, real, need, advice(size, real) or "", (0, 0)), item.span, marks)

@@ -10,6 +10,7 @@ from netc.dsl.source import Span
 
 from ...errors.base import Location
 from ...errors.names import ArgumentTwice, UnknownArgument, WrongArgument
+from ...ir.origins import plain
 from ...ops.base import Init, Operator
 from ...ops.constants import INIT, ParamOperator, TableOperator
 from ...ops.kinds import InvalidArgument
@@ -51,7 +52,9 @@ class Constants(Part):
 
     def _init(self, expr: ast.Expr, scope: Scope) -> Init:
         try:
-            return INIT.convert(self._raw_init(expr, scope))
+            raw = self._raw_init(expr, scope)
+            self.session.decisions.pin(raw.values if isinstance(raw, Init) else raw)
+            return INIT.convert(Init(raw.kind, plain(raw.values)) if isinstance(raw, Init) else plain(raw))
         except InvalidArgument:
             raise Failure(WrongArgument("param", "init", INIT.describe(), f"`{expr.span.text}`"), expr.span) from None
 

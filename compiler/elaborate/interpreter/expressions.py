@@ -130,7 +130,7 @@ class Expressions(Part):
             raise Failure(NotATensor(show_value(value), "`.shape`, `.channels` and so on are attributes of a tensor"), name.span)
         binding = self.lookup(name.name, name.span, scope)
         value = binding.value
-        if isinstance(value, TensorTuple) and value.extras is not None:
+        if isinstance(value, TensorTuple) and (value.extras is not None or len(value.values) == 1):
             value = value.values[0]
         if isinstance(value, Unknown):
             raise AlreadyReported
@@ -145,6 +145,7 @@ class Expressions(Part):
         index = self.evaluate(expr.index, scope)
         if not isinstance(value, (tuple, str)):
             raise Failure(BadOperand("[ ]", show_value(value)), expr.span)
+        self.session.decisions.pin(index)
         if isinstance(index, tuple) and isinstance(value, tuple):
             return tuple(_item(value, i, expr) for i in index)
         return _item(value, index, expr)
@@ -176,6 +177,7 @@ class Expressions(Part):
         for bound, part in zip(bounds, (expr.start, expr.stop), strict=True):
             if isinstance(bound, bool) or not isinstance(bound, int):
                 raise Failure(NotANumber("an end of a range", "an integer", show_value(bound)), part.span)
+        self.session.decisions.pin(tuple(bounds))
         start, stop = bounds
         if stop - start > MAX_NODES:
             raise Failure(TooManyNodes(stop - start, MAX_NODES, "list", "items"), expr.span)

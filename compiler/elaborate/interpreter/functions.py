@@ -40,7 +40,7 @@ class Functions(Part):
             return self._call_fn(expr, binding.value, scope)
         arguments = [self.interpreter.evaluate(a, scope) for a in expr.arguments]
         if binding is None and name in BUILTINS:
-            return call_builtin(name, arguments, expr)
+            return call_builtin(name, arguments, expr, self.session.decisions)
         if binding is not None:
             marks = ((binding.span, "defined here"),) if binding.span is not None else ()
             raise Failure(NotAFunction(name, describe(binding.value)), expr.function.span, marks)

@@ -7,7 +7,7 @@ from netc.dsl import ast
 from ...ir.graph import SharedModule
 from ..limits import check_tuple
 from ..scopes.scope import Scope
-from ..scopes.values import UNKNOWN, Flow, Operand, TensorTuple, main_result, tensors
+from ..scopes.values import UNKNOWN, Flow, Operand, TensorTuple, main_result, parts_of
 from .base import Interpreter, Part
 from .bodies import BodySyntax, elaborate_body, warn_unused_input
 from .calls import emit_call
@@ -49,7 +49,9 @@ class Groups(Part):
         flows = [self._pipelines.tensors(member, scope) for member in node.members]
         if len(flows) == 1:
             return flows[0]
-        values = [tensors(one) for one in flows]
-        if any(v is None for v in values):
+        found = [parts_of(one) for one in flows]
+        if any(parts is None for parts in found):
             return UNKNOWN
-        return TensorTuple(check_tuple(tuple(v for found in values if found is not None for v in found), node.span))
+        made = TensorTuple(tuple(part for parts in found if parts is not None for part in parts))
+        check_tuple(made.values, node.span)
+        return made

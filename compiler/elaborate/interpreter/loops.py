@@ -11,7 +11,8 @@ from netc.dsl.diagnostics import CallSite
 from ...dims import SymDim
 from ...errors.structure import EmptyEach, IterationMismatch, TooManyNodes
 from ...errors.values import NotANumber
-from ...ir.graph import Kind, SharedModule, Value
+from ...ir.graph import Graph, Kind, Node, OpNode, SharedModule, Value
+from ...ir.origins import is_integer, origin_key
 from ..limits import MAX_NODES, check_tuple
 from ..scopes.failures import Failure
 from ..scopes.memo import Entry
@@ -36,16 +37,18 @@ class Loops(Part):
         inlined."""
         assert scope.frame is not None
         distinct(node.binders)
-        items = self._items(node, scope)
+        items, count = self._items(node, scope)
         if isinstance(node, ast.Each) and not items:
             raise Failure(EmptyEach(), node.over.span)
         indexed = is_indexed(node.label)
         inline = is_inline(node.label) if node.label is not None else scope.frame.labels.numbered
         if shared is None and (indexed or inline):
+            self.session.decisions.pin(count)
             with scope.frame.inlining():
                 return self._iterations(node, scope, inline=not indexed).run(items, flow)
         label = shared.label if shared is not None else self._labels.of_stage(node.label, _keyword(node), node.span, scope)
         if not items:
+            self.session.decisions.pin(count)
             return flow
 
         def body(inner: Scope) -> Flow:
@@ -53,17 +56,25 @@ class Loops(Part):
 
         kind: Kind = "sequence" if isinstance(node, ast.Repeat) else "branches"
         key = token(items) if isinstance(items, tuple) else items
-        entry = elaborate_body(BodySyntax(node, body, label, kind, items=key), flow, scope, self.session)
+        entry = elaborate_body(BodySyntax(node, body, label, kind, items=key, count=count), flow, scope, self.session)
+        if not _counts(entry.graph, node):
+            self.session.decisions.pin(count)
+            entry.graph.count = None
         return emit_call(entry, flow, scope, self.session, label, node.span, shared)
 
     def _iterations(self, node: Loop, scope: Scope, inline: bool) -> _Iterations:
         return _Iterations(self.interpreter, self._labels, node, scope, inline)
 
-    def _items(self, node: Loop, scope: Scope) -> range | tuple[Any, ...]:
-        """The values that a loop iterates over."""
+    def _items(self, node: Loop, scope: Scope) -> tuple[range | tuple[Any, ...], int | None]:
+        """The values that a loop iterates over; and their number, if they are counted from 0."""
+        match node.over:
+            case ast.Range(start=ast.NumberLiteral(value=0), stop=stop):
+                count = self.interpreter.evaluate(stop, scope)
+                if is_integer(count) and 0 <= count <= MAX_NODES:
+                    return range(count), count
         value = self.interpreter.evaluate(node.over, scope)
         if isinstance(value, tuple):
-            return value
+            return value, None
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             unknown = ", which is known only at run time" if isinstance(value, SymDim) else ""
             needed = "an integer of at least 0, a range or a list"
@@ -71,7 +82,23 @@ class Loops(Part):
             raise Failure(problem, node.over.span)
         if value > MAX_NODES:
             raise Failure(TooManyNodes(value, MAX_NODES), node.over.span)
-        return range(value)
+        return range(value), value
+
+
+def _counts(graph: Graph, node: Loop) -> bool:
+    """Whether more or fewer iterations would be like those after the first."""
+    nodes = graph.nodes
+    return isinstance(node, ast.Repeat) and (len(nodes) > 1 or not node.binders) and all(_same(n, nodes[1]) for n in nodes[2:])
+
+
+def _same(one: Node, other: Node) -> bool:
+    if isinstance(one, OpNode) or isinstance(other, OpNode):
+        return isinstance(one, OpNode) and isinstance(other, OpNode) and _form(one) == _form(other)
+    return one.graph is other.graph and origin_key(tuple(one.arguments.values())) == origin_key(tuple(other.arguments.values()))
+
+
+def _form(node: OpNode) -> tuple[object, ...]:
+    return (node.op, origin_key(tuple(node.op.args.values())), *((v.type, origin_key(v.type.shape)) for v in node.inputs))
 
 
 def _keyword(node: Loop) -> str:

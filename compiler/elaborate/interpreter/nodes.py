@@ -42,7 +42,7 @@ class NodeText:
 
 def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: ElaborationSession, text: NodeText) -> Flow:
     """Applies the operator's rules and adds a node to the frame's graph."""
-    given = op.bind(tuple([v.type for v in inputs]), session.facts)
+    given = op.bind(tuple([v.type for v in inputs]), session.deciding)
     try:
         results = op.infer(given)
     except OperatorError as error:

@@ -12,7 +12,7 @@ from ...ops.base import Operator
 from ..scopes.failures import Failure
 from ..scopes.scope import GraphFrame, Scope
 from ..scopes.ties import PendingTie
-from ..scopes.values import UNKNOWN, Flow, TrailingActivation, tensors
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, TrailingActivation, leading, tensors
 from .arguments import Arguments
 from .base import Interpreter, Part
 from .nodes import NodeText, add_operator, check_arity
@@ -38,6 +38,10 @@ class OperatorStages(Part):
             return bound.spans.get(place.name, node.name_span) if place.kind == "argument" else node.name_span
 
         result = add_operator(bound.op, inputs, scope.frame, self.session, NodeText(node.span, label, locate, shared))
+        if isinstance(flow, TensorTuple) and leading(flow.parts) is not None:
+            made = scope.frame.graph.nodes[-1]
+            assert isinstance(made, OpNode)
+            made.parts = flow.parts
         if bound.tie is not None:
             _add_tie(bound.op, bound.tie, scope.frame)
         return result if bound.activation is None else self._activate(bound.activation, result, scope.frame)

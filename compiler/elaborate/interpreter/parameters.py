@@ -3,36 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
+from netc.dsl.record import Record
 
+from ...dims import symbols
 from ...errors.names import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument
+from ...ir.origins import Decision, Origin, has_origin, moved, named
 from ...ops.base import Operator
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import FnDef, Scope
 from .base import Part
 
 
+def literal_value(expr: ast.Expr | None) -> Any:
+    """The value of an integer, or of a list of integers, that is written as such; None for anything else."""
+    match expr:
+        case ast.NumberLiteral(value=int()):
+            return expr.value
+        case ast.ListExpr(items=items) if items and all(isinstance(i, ast.NumberLiteral) and isinstance(i.value, int) for i in items):
+            return tuple(i.value for i in items)  # type: ignore[attr-defined]
+    return None
+
+
+class BoundParameters(Record):
+    """The parameters of a block at one of its uses: their values, the symbols of the integers among them, and what each of these is where
+    the block is used. Symbols begin with `owner`; if it is empty, integers stay what they are."""
+
+    owner: str
+    values: dict[str, Any]
+    origins: dict[str, Origin]
+    given: dict[str, Any]
+    decisions: list[Decision]
+
+    @classmethod
+    def empty(cls, owner: str) -> Self:
+        return cls(owner, {}, {}, {}, [])
+
+    def name(self, parameter: str, value: Any, default: ast.Expr | None = None) -> Any:
+        """The value as symbols of the block's own, if it is an integer or a list of them."""
+        own = named(value, f"{self.owner}.{parameter}") if self.owner else value
+        if own is value:
+            return value
+        items = own if isinstance(own, tuple) else (own,)
+        for index, (item, outside) in enumerate(zip(items, value if isinstance(value, tuple) else (value,), strict=True)):
+            inside = next(iter(symbols(item.origin)))
+            self.origins[inside] = Origin(parameter, int(item), index if isinstance(own, tuple) else None, literal_value(default))
+            self.given[inside] = moved(outside, self.given)  # a default may be in terms of other parameters
+        return own
+
+
+class ModelParameters(BoundParameters):
+    """The parameters of a model. One that is computed from others, as by the default `hidden=4 * width`, keeps its formula."""
+
+    def name(self, parameter: str, value: Any, default: ast.Expr | None = None) -> Any:
+        return value if has_origin(value) else super().name(parameter, value, default)
+
+
 class Parameters(Part):
-    def bind(self, owner: str, parameters: tuple[ast.ParameterDecl, ...], node: ast.Apply, inner: Scope, scope: Scope) -> dict[str, Any]:
-        """Binds compile-time parameters in `inner`. Arguments are evaluated in `scope`, defaults in `inner`, parameter by parameter."""
+    def bind(
+        self, owner: str, parameters: tuple[ast.ParameterDecl, ...], node: ast.Apply, inner: Scope, scope: Scope, bound: BoundParameters
+    ) -> None:
+        """Binds compile-time parameters in `inner`. Arguments are evaluated in `scope`, defaults in `inner`, parameter by parameter;
+        `bound` names the integers."""
         given = match_arguments(owner, parameters, node)
         self._note_keywords(parameters, node)
-        values: dict[str, Any] = {}
         for parameter in parameters:
-            name = parameter.name.name
-            if name in given:
-                values[name] = self.interpreter.evaluate(given[name], scope)
-                binding = inner.bind(name, values[name], given[name].span, parameter.name.span)
-            elif parameter.default is not None:
-                values[name] = self.interpreter.evaluate(parameter.default, inner)
-                binding = inner.bind(name, values[name], parameter.span, parameter.name.span)
-            else:
-                raise Failure(MissingArgument(owner, name, ""), node.name_span, ((parameter.span, "declared here"),))
+            name, written = parameter.name.name, given.get(parameter.name.name)
+            with self.session.decisions.about(bound.given, bound.decisions):
+                if written is not None:
+                    value = self.interpreter.evaluate(written, scope)
+                elif parameter.default is not None:
+                    value = self.interpreter.evaluate(parameter.default, inner)
+                else:
+                    raise Failure(MissingArgument(owner, name, ""), node.name_span, ((parameter.span, "declared here"),))
+            bound.values[name] = bound.name(name, value, parameter.default)
+            binding = inner.bind(name, bound.values[name], (written or parameter).span, parameter.name.span)
             self.session.index.bound(parameter.name, binding)
-        return values
 
     def _note_keywords(self, parameters: tuple[ast.ParameterDecl, ...], node: ast.Apply) -> None:
         declared = {p.name.name: p.name.span for p in parameters}

@@ -46,7 +46,7 @@ class Patterns(Part):
             stated = self._stated(item, size, outside)
             if stated is None:
                 continue
-            equal = self.session.facts.equal(stated, size)
+            equal = self.session.deciding.equal(stated, size)
             if equal is None:
                 raise tensor.unprovable(item, stated, size)
             if not equal:
@@ -64,6 +64,15 @@ class Patterns(Part):
         if isinstance(stated, bool) or not isinstance(stated, (int, SymDim)):
             raise Failure(NotANumber("each part of a pattern", "an integer or a dimension", show_value(stated)), item.span)
         return stated
+
+
+def axis_names(parameter: ast.TensorParameter, rank: int) -> tuple[str, ...]:
+    """The name that the pattern gives to each axis of a tensor that fits it; empty for an axis without one."""
+    names = [item.name if isinstance(item, ast.Name) else "" for item in parameter.pattern]
+    if "..." in names:
+        at = names.index("...")
+        names[at : at + 1] = [""] * (rank - len(names) + 1)
+    return tuple("" if name == "_" else name for name in names)
 
 
 class _Tensor:

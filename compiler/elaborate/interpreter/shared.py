@@ -68,6 +68,9 @@ def check_shared(module: SharedModule, specs: dict[str, Any], span: Span, sessio
     first = session.shared_specs.setdefault(id(module), (specs, span))
     for name in {**first[0], **specs}:
         one, other = first[0].get(name), specs.get(name)
+        if one is not None and other is not None and one == other:
+            for a, b in zip(one[0], other[0], strict=True):
+                session.deciding.equal(a, b)
         if one != other:
             problem = SharedConflict(module.label, name or "value", *_format_specs(one, other))
             raise Failure(problem, span, ((first[1], "first used here"),))

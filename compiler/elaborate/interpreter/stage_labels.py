@@ -37,6 +37,7 @@ class StageLabels(Part):
             value = self.interpreter.evaluate(part, scope)
             if isinstance(value, (float, bool, tuple)) or not isinstance(value, (int, str)):
                 raise Failure(BadLabel(show_value(value), show_value(value)), part.span)
+            self.session.decisions.pin(value)
             parts.append(str(value))
         text = "".join(parts)
         if text == NO_LEVEL:

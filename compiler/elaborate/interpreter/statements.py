@@ -63,6 +63,8 @@ class Statements(Part):
             self._force(found[0], scope)
             return
         value = self.recover(scope, self.interpreter.evaluate, node.value, scope)
+        if scope.frame is not None:
+            scope.frame.name_size(node.name.name, value)
         self.recover(scope, bind, node.name, value, scope, self.session.index)
 
     def _force(self, binding: Binding, scope: Scope) -> None:

@@ -15,7 +15,7 @@ from ..interpreter.bodies import finish
 from ..interpreter.elaborator import Elaborator
 from ..scopes.labels import LabelAllocator
 from ..scopes.scope import GraphFrame, Scope
-from ..scopes.values import UNKNOWN
+from ..scopes.values import UNKNOWN, without_empty
 from ..session import ElaborationSession
 from .dimensions import declare_dimensions
 from .expectations import check_expectations
@@ -32,21 +32,23 @@ def build(
     scope = Scope(outside, None)
     body = selected.body
     if selected.node is None:
-        set_lets(selected, params, files, scope, session)
+        origins = set_lets(selected, params, files, scope, session)
     else:
-        bind_parameters(selected.node, params, outside, selected.span, elaborator)
+        origins = bind_parameters(selected.node, params, outside, selected.span, elaborator)
     if selected.node is not None and selected.node.base is not None:
         with session.catching(()):
-            body, outside = resolve_base(selected.node, outside, files, elaborator)
+            body, outside = resolve_base(selected.node, outside, files, elaborator, origins)
         if body is selected.body:
             return None
     frame = GraphFrame(Graph(selected.name, "model", body.span), None, LabelAllocator(numbered=False), ())
+    frame.graph.origins = origins
+    frame.graph.decisions = session.decisions.current
     scope.parent, scope.frame = outside, frame
     scope.sibling = files if selected.node is None else outside
-    frame.graph.arguments = {k: b.value for k, b in outside.names.items()} if selected.node else {}
+    frame.graph.arguments = {k: b.value for k, b in (outside.names | own.names).items()} if selected.node else {}
     declare_dimensions(body, scope, elaborator, dims, selected.span)
     results = elaborator.statements.run(body, scope, "the model")
-    finish(frame, results.flow, session)
+    finish(frame, without_empty(results.flow), session)
     if results.flow is UNKNOWN:
         return None
     program = _program(frame.graph, results, selected, body, session)

@@ -16,6 +16,7 @@ from netc.dsl.source import Span
 from ...dims import Condition, Dim, SymDim, declare, symbol, symbols
 from ...errors.checks import BadWhere, Contradiction
 from ...errors.structure import UnknownDimension
+from ...ir.origins import plain
 from ...ir.types import BATCH
 from ..interpreter.elaborator import Elaborator
 from ..scopes.failures import Failure
@@ -50,7 +51,7 @@ def declare_dimensions(body: ast.Body, scope: Scope, elaborator: Elaborator, fix
     known = {name: size for name, size in fixed.items() if name in dimensions}
     declared = declare(dimensions, [w.condition for w in wheres], known)
     session.dims = dict(declared.dims)
-    session.facts = declared.facts
+    session.set_facts(declared.facts)
     session.conditions = [(w.condition, w.text.span.text) for w in wheres]
     for contradiction in declared.contradictions:
         _report_contradiction(contradiction, wheres, known, session)
@@ -107,7 +108,7 @@ def _side(side: ast.Expr, scope: Scope, elaborator: Elaborator) -> Dim:
     value = elaborator.evaluate(side, scope)
     if isinstance(value, bool) or not isinstance(value, (int, SymDim)):
         raise Failure(BadWhere(f"{show_value(value)} is not an integer"), side.span)
-    return value
+    return plain(value)  # type: ignore[no-any-return]
 
 
 def _inputs_of(body: ast.Body) -> Iterator[ast.InputDecl]:

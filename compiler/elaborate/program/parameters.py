@@ -11,7 +11,9 @@ from netc.dsl.source import Span
 
 from ...errors.names import MissingArgument
 from ...errors.structure import InputMisplaced, Recursion, StrayStatement, UnknownModel, UnknownParameter
+from ...ir.origins import Origin
 from ..interpreter.elaborator import Elaborator
+from ..interpreter.parameters import ModelParameters, literal_value
 from ..scopes.failures import Failure
 from ..scopes.scope import BlockDef, LazyLet, Scope
 from ..scopes.values import UNKNOWN
@@ -19,25 +21,35 @@ from ..session import ElaborationSession
 from .selection import EXPECTS, SelectedModel
 
 
-def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, scope: Scope, session: ElaborationSession) -> None:
-    """For a file's own statements, whose parameters are its `let`s: those that are set get their value, the others see `scope`."""
+def set_lets(
+    selected: SelectedModel, params: Mapping[str, Any], files: Scope, scope: Scope, session: ElaborationSession
+) -> dict[str, Origin]:
+    """For a file's own statements, whose parameters are its `let`s: those that are set get their value, the others see `scope`. Gives the
+    symbols of the integers among those that are set or literals."""
+    bound = ModelParameters.empty(selected.name)
     lets = {s.name.name: s for s in selected.body.statements if isinstance(s, ast.Let)}
     _reject_unknown(params, list(lets), selected.span, session)
     for name, let in lets.items():
         if name in files.names and isinstance(files.names[name].value, LazyLet):
-            files.names[name].value = params[name] if name in params else LazyLet(let, scope)
+            value = params[name] if name in params else literal_value(let.value)
+            named = bound.name(name, value)
+            files.names[name].value = LazyLet(let, scope) if value is None else named
+    return bound.origins
 
 
-def bind_parameters(model: ast.ModelDecl, params: Mapping[str, Any], scope: Scope, span: Span, elaborator: Elaborator) -> None:
-    """Binds a model's parameters in `scope`."""
+def bind_parameters(model: ast.ModelDecl, params: Mapping[str, Any], scope: Scope, span: Span, elaborator: Elaborator) -> dict[str, Origin]:
+    """Binds a model's parameters in `scope`; gives the symbols of the integers among them."""
     session = elaborator.session
+    bound = ModelParameters.empty(model.name.name)
     constants = [p.name.name for p in model.parameters if isinstance(p, ast.ParameterDecl)]
     _reject_unknown(params, constants, span, session)
     for parameter in model.parameters:
         value: Any = UNKNOWN
         with session.catching(()):
             value = _value_of(model.name.name, parameter, params, scope, elaborator)
-        session.index.bound(parameter.name, scope.bind(parameter.name.name, value, parameter.span))
+        name = parameter.name.name
+        session.index.bound(parameter.name, scope.bind(name, bound.name(name, value), parameter.span))
+    return bound.origins
 
 
 def _value_of(
@@ -60,8 +72,10 @@ def _reject_unknown(params: Mapping[str, Any], known: list[str], span: Span, ses
             session.report(UnknownParameter(name, tuple(near(name, known)), tuple(known)), span)
 
 
-def resolve_base(model: ast.ModelDecl, scope: Scope, files: Scope, elaborator: Elaborator) -> tuple[ast.Body, Scope]:
-    """The body that a model is derived from, in the end, and the scope of the parameters there."""
+def resolve_base(
+    model: ast.ModelDecl, scope: Scope, files: Scope, elaborator: Elaborator, origins: dict[str, Origin]
+) -> tuple[ast.Body, Scope]:
+    """The body that a model is derived from, in the end, and the scope of the parameters there. `origins` grows by their symbols."""
     seen = [model]
     session = elaborator.session
     while model.base is not None:
@@ -75,7 +89,9 @@ def resolve_base(model: ast.ModelDecl, scope: Scope, files: Scope, elaborator: E
         session.index.name(model.base.name_span, name, files.names.get(name))
         inner = Scope(files, None)
         constants = tuple(p for p in target.parameters if isinstance(p, ast.ParameterDecl))
-        elaborator.parameters.bind(name, constants, model.base, inner, scope)
+        bound = ModelParameters.empty(name)
+        elaborator.parameters.bind(name, constants, model.base, inner, scope, bound)
+        origins.update(bound.origins)
         seen.append(target)
         model, scope = target, inner
     return model.body, scope

@@ -10,20 +10,24 @@ from collections.abc import Hashable
 
 from netc.dsl.record import Record
 
-from ...ir.graph import Graph
+from ...ir.graph import Graph, Value
 from .pass_through import CallSignature
 from .scope import Scope, token
 
 
 class Entry(Record):
-    """A finished body. `many`: its result is a tuple. `failed`: its result is unknown. `single`: it is one unlabelled stage."""
+    """A finished body. `many`: its result is a tuple. `failed`: its result is unknown. `single`: it is one unlabelled stage. `lead`: the
+    number of tensors before the tuple in its input, if there is one."""
 
     graph: Graph
     many: bool
     failed: bool
     single: bool
     reads: tuple[str, ...]
+    lead: int | None
     signature: CallSignature
+    inputs: tuple[Value, ...]
+    """Those of the body and what it captured; the graph takes some of them."""
 
 
 class Memo:

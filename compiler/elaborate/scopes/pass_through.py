@@ -2,43 +2,75 @@
 
 In: a finished graph. Out: its `CallSignature`, which maps the inputs and captures of a call to the graph's own; the graph keeps the
 tensors that it reads. Always: a block keeps the tensors it declares and the results it returns; only groups, loops and their iterations,
-which have no declared interface, are simplified.
+which have no declared interface, are simplified. A tuple is passed through as a whole, or not at all.
 """
 
 from __future__ import annotations
 
 from netc.dsl.record import Record
 
-from ...ir.graph import Graph, Value
+from ...ir.graph import Graph, OpNode, TupleSlice, ValueTuple, flat
 
 
 class CallSignature(Record):
     """How a call maps to its graph.
 
-    `inputs`: the indices, among the inputs and captures of the body, of those that the graph takes. `results`: for each result its index
-    among the outputs of the call followed by all inputs and captures.
+    `inputs`: the indices, among the inputs and captures of the body, of those that the graph takes; `tuples` the same of tuples. `results`:
+    for each result its index among the outputs of the call followed by all inputs and captures, up to the tuple that the results end with.
+    `rest`: the index of that among the tuples of the body, `RETURNED` if it is a result of the call, None if there is none.
     """
 
     inputs: tuple[int, ...]
     results: tuple[int, ...]
+    tuples: tuple[int, ...]
+    rest: int | None
+
+
+RETURNED = -1
 
 
 def call_signature(graph: Graph) -> CallSignature:
     """Removes from the graph the outputs that are inputs or duplicates, and the inputs that nothing else reads."""
-    inputs, outputs = list(graph.inputs), list(graph.outputs)
-    given = {id(v): i for i, v in enumerate(inputs)}
-    own = list({id(v): v for v in outputs if id(v) not in given}.values())
-    if graph.kind != "sequence" or not own or len(own) == len(outputs):
-        return CallSignature(tuple(range(len(inputs))), tuple(range(len(outputs))))
+    inputs, leading, tuples = list(graph.inputs), graph.leading, list(graph.tuples)
     used = {id(v) for node in graph.nodes for v in node.inputs}
-    through = {id(v) for v in outputs if id(v) in given} - used
+    passed = _passed(graph)
+    given = {id(v): i for i, v in enumerate(inputs)}
+    own = list({id(v): v for v in leading if id(v) not in given}.values())
+    rest = None if graph.rest is None else RETURNED if passed is None else passed
+    made = graph.nodes and (own or rest == RETURNED)
+    if graph.kind != "sequence" or not made or (len(own) == len(leading) and passed is None):
+        rest = None if graph.rest is None else RETURNED
+        return CallSignature(tuple(range(len(inputs))), tuple(range(len(leading))), tuple(range(len(tuples))), rest)
+    through = {id(v) for v in leading if id(v) in given} - used - {id(v) for i, one in enumerate(tuples) if i != passed for v in one.values}
+    if passed is not None:
+        through |= {id(v) for v in tuples[passed].values}
+        graph.rest = None
     kept = tuple(i for i, v in enumerate(inputs) if id(v) not in through)
+    taken = tuple(i for i in range(len(tuples)) if i != passed)
     graph.captures = sum(i >= len(inputs) - graph.captures for i in kept)
     graph.inputs = [inputs[i] for i in kept]
-    graph.outputs = own
-    made = {id(v): i for i, v in enumerate(own)}
-    return CallSignature(kept, tuple(_index(v, made, given) for v in outputs))
+    graph.outputs = [*own, *flat(graph.rest or ())]
+    graph.tuples = [tuples[i] for i in taken]
+    for one in graph.tuples:
+        one.at = sum(i < one.at for i in kept)
+    index = {id(v): i for i, v in enumerate(own)}
+    return CallSignature(kept, tuple(index.get(id(v), len(graph.outputs) + given.get(id(v), 0)) for v in leading), taken, rest)
 
 
-def _index(value: Value, made: dict[int, int], given: dict[int, int]) -> int:
-    return made[id(value)] if id(value) in made else len(made) + given[id(value)]
+def _passed(graph: Graph) -> int | None:
+    """The number of the tuple that the body gets and returns as it is, if it does."""
+    match graph.rest:
+        case (TupleSlice(of, 0, 0),) if of in graph.tuples and not of.from_end and not _is_used(of, graph):
+            return graph.tuples.index(of)
+    return None
+
+
+def _is_used(one: ValueTuple, graph: Graph) -> bool:
+    """Whether a node takes the tuple, which may be empty, or something of it."""
+    ids = {id(one), *(id(v) for v in one.values)}
+    for node in graph.nodes:
+        parts = [node.parts] if isinstance(node, OpNode) else node.tuples
+        taken = (*node.inputs, *(p.of for some in parts for p in some if isinstance(p, TupleSlice)))
+        if any(id(v) in ids for v in taken):
+            return True
+    return any(id(v) in ids for v in graph.leading)

@@ -9,7 +9,7 @@ A definition holds the scope it was written in and a scope holds definitions, he
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from netc.dsl import ast
@@ -17,13 +17,27 @@ from netc.dsl.diagnostics import CallSite
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
+from ...dims import SymDim
 from ...errors.names import BoundTwice
-from ...ir.graph import Graph, SharedModule, Value
+from ...ir.graph import Graph, Parts, SharedModule, TupleSlice, Value, ValueTuple
+from ...ir.origins import Origin, TracedInt, has_origin, named, origin_key, origin_of
 from ...ops.base import strict_key
 from .failures import Failure
 from .labels import LabelAllocator
 from .ties import PendingTie
-from .values import UNKNOWN, Const, ConstExpr, Flow, OperatorRef, TensorTuple, TrailingActivation, Unknown
+from .values import (
+    UNKNOWN,
+    Const,
+    ConstExpr,
+    Flow,
+    OperatorRef,
+    TensorTuple,
+    TrailingActivation,
+    Unknown,
+    leading,
+    parts_of,
+    tensors,
+)
 
 
 class FnDef(Record):
@@ -153,8 +167,12 @@ class Scope:
 class GraphFrame:
     """One graph under construction, and the chain of uses that led to it."""
 
-    def __init__(self, graph: Graph, parent: GraphFrame | None, labels: LabelAllocator, trace: tuple[CallSite, ...]) -> None:
+    def __init__(
+        self, graph: Graph, parent: GraphFrame | None, labels: LabelAllocator, trace: tuple[CallSite, ...], owner: str = ""
+    ) -> None:
+        """`owner`: the beginning of the symbols that the graph has for the sizes of its inputs."""
         self.graph = graph
+        self.owner = owner
         self.parent = parent
         self.labels = labels
         self.trace = trace
@@ -164,6 +182,12 @@ class GraphFrame:
         """Whether a loop or block has put its stages into this graph: however many there are, the body is not a single stage."""
         self.inline_depth = 0
         """The number of nested loops and blocks being elaborated whose stages go into this graph."""
+        self.home: Scope | None = None
+        """The scope of the body's statements."""
+        self.given: Flow = TensorTuple(())
+        """The input of the body."""
+        self.lead: int | None = None
+        """The number of tensors before the tuple in that, if there is one."""
         self._captured: dict[str, Entity] = {}
 
     def capture(self, name: str, value: Entity) -> Entity:
@@ -174,12 +198,17 @@ class GraphFrame:
         return self._captured[name]
 
     def _inner(self, name: str, value: Entity) -> Entity:
+        self.name_size(name, value)
         if isinstance(value, Value):
             self.graph.captures += 1
-            return self.add_input(value, value.name or name)
+            return self.add_input(value, value.name if name == "in" else name, name)
         if isinstance(value, TensorTuple):
             self.graph.captures += len(value.values)
-            return TensorTuple(tuple(self.add_input(v, v.name) for v in value.values))
+            at = len(self.graph.inputs)
+            inner = [self.add_input(v, v.name, f"{name}{i}") for v, i in zip(value.values, _from_end(value.values), strict=True)]
+            one = ValueTuple(name, tuple(inner), at)
+            self.graph.tuples.append(one)
+            return TensorTuple((TupleSlice(one),))
         if isinstance(value, SharedDef):
             self.graph.modules.append(value.module)
         return value
@@ -194,12 +223,78 @@ class GraphFrame:
         finally:
             self.inline_depth -= 1
 
-    def add_input(self, outer: Value, name: str) -> Value:
-        """A further input of the graph, of the type of an outer tensor."""
-        inner = Value(outer.type, outer.span, name)
-        inner.spatial = outer.spatial
+    def add_input(self, outer: Value, name: str, key: object, borrowed: bool = False) -> Value:
+        """A further input of the graph, of the type of an outer tensor. Its known sizes are symbols of the graph, with the `key` in their
+        names. `borrowed`: it has this name until the body gives it another."""
+        inner = with_named_sizes(outer, self.owner, key, self.graph.origins)
+        inner.name, inner.borrowed = name, borrowed
         self.graph.inputs.append(inner)
         return inner
+
+    def receive(self, flow: Flow, values: list[Value]) -> Flow:
+        """The body's input, as inputs of its graph: a tuple stays one. A single tensor is named `in`; the body may name them."""
+        parts = parts_of(flow) or ()
+        lead = leading(parts) if self.graph.kind != "block" else None
+        keys = [*range(len(values))] if lead is None else [*range(lead), *_from_end(values[lead:])]
+        names = [v.name for v in values] if len(values) > 1 else ["in"]
+        inner = tuple([self.add_input(*one, borrowed=True) for one in zip(values, names, keys, strict=False)])
+        self.given = inner[0] if len(inner) == 1 and lead is None else TensorTuple(inner)
+        if lead is not None:
+            source = parts[lead]
+            assert isinstance(source, TupleSlice)
+            self.make_tuple(source.of.name, lead, borrowed=True)
+        return self.given
+
+    def make_tuple(self, name: str, lead: int, borrowed: bool = False) -> TensorTuple:
+        """Makes a tuple of the body's input from the tensor number `lead` on."""
+        inner = tuple(tensors(self.given) or ())
+        one = ValueTuple(name, inner[lead:], lead)
+        one.borrowed, self.lead = borrowed, lead
+        self.graph.tuples.insert(0, one)
+        parts: Parts = (*inner[:lead], TupleSlice(one))
+        if isinstance(self.given, TensorTuple):
+            self.given.parts = parts
+        else:
+            self.given = TensorTuple(parts)
+        return self.given
+
+    def name_size(self, name: str, value: Entity) -> None:
+        """The body uses `name` for the value: a size known only at run time is called so, and a formula over the graph's symbols."""
+        size = origin_of(value)
+        if isinstance(size, SymDim):
+            self.graph.sizes.setdefault(name, size)
+
+
+def _from_end(values: Sequence[Value]) -> range:
+    """Numbers for the tensors of a tuple: those at its end are the same however long it is."""
+    return range(-len(values), 0)
+
+
+def with_named_sizes(outer: Value, owner: str, key: object, origins: dict[str, Origin]) -> Value:
+    """An input of a graph: the outer tensor, with a symbol for each of its sizes that is known. A size of 1 has one only if it could be
+    another: axes of 1 broadcast. `key`: its number among the body's own inputs, or the name of a captured one."""
+    inner = Value(outer.type, outer.span, outer.name, outer.spatial)
+    shape = list(outer.type.shape)
+    for axis, size in enumerate(shape):
+        if isinstance(size, TracedInt) or (isinstance(size, int) and size != 1):
+            name = f"{owner}[{key}].{axis}"
+            shape[axis] = named(size, name)
+            origins[name] = Origin("", int(size), None, None, inner, axis)
+    inner.type = outer.type.with_shape(tuple(shape))
+    return inner
+
+
+def name_tensor(name: str, value: Value, axes: tuple[str, ...] = ()) -> None:
+    """A body calls a tensor `name`, with these names of its axes: it gets them unless the body has named it before."""
+    if not value.name or value.borrowed:
+        value.name, value.axes, value.borrowed = name, axes, False
+
+
+def name_tuple(name: str, value: TensorTuple) -> None:
+    """The same for what is left of a tuple."""
+    match value.parts:
+        case (TupleSlice(of),) if not of.name or of.borrowed:
+            of.name, of.borrowed = name, False
 
 
 def trace_of(scope: Scope) -> tuple[CallSite, ...]:
@@ -229,9 +324,10 @@ def token(value: Entity) -> object:
     if isinstance(value, StageClosure):
         keywords = [(k.name, k.value.value if isinstance(k.value, ConstExpr) else k.value) for k in value.keywords]
         activation = value.activation and value.activation.op
-        return ("closure", token(value.stage), strict_key((*(k.value for k in value.positional), *keywords, activation)))
+        given = (*(k.value for k in value.positional), *keywords, activation)
+        return ("closure", token(value.stage), strict_key(given), origin_key(given))
     if isinstance(value, Unknown):
         return UNKNOWN
     if isinstance(value, (int, float, str, tuple)):
-        return strict_key(value)
+        return (strict_key(value), origin_key(value)) if has_origin(value) else strict_key(value)
     return value

@@ -13,7 +13,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ...dims import SymDim
-from ...ir.graph import OpNode, Value
+from ...ir.graph import OpNode, Parts, TupleSlice, Value, flat
 from ...ir.types import DType
 from ...ops.base import Init, Operator
 
@@ -29,12 +29,16 @@ UNKNOWN = Unknown()
 
 
 class TensorTuple:
-    """Several tensors: a tuple, or the results of an operator. With `extras`, a consumer gets only the first unless all are unpacked."""
+    """Several tensors: a tuple, or the results of an operator. With `extras`, a consumer gets only the first unless all are unpacked.
 
-    __slots__ = ("extras", "values")
+    `parts` are the same tensors with what is known of the tuples that they are from. Only such a tuple may have one tensor or none.
+    """
 
-    def __init__(self, values: tuple[Value, ...], extras: OpNode | None = None) -> None:
-        self.values = values
+    __slots__ = ("extras", "parts", "values")
+
+    def __init__(self, parts: Parts, extras: OpNode | None = None) -> None:
+        self.parts = parts
+        self.values = flat(parts)
         self.extras = extras
 
 
@@ -73,6 +77,56 @@ def tensors(flow: Flow) -> list[Value] | None:
         flow.extras.outputs = flow.extras.outputs[:1]
         return [flow.values[0]]
     return list(flow.values)
+
+
+def parts_of(flow: Flow) -> Parts | None:
+    """The same with the tuples that they are from."""
+    found = tensors(flow)
+    return None if found is None else flow.parts if isinstance(flow, TensorTuple) and flow.extras is None else tuple(found)
+
+
+def flow_of(parts: Parts) -> Flow:
+    """The tensors as one flow: a tensor alone is no tuple."""
+    return parts[0] if len(parts) == 1 and isinstance(parts[0], Value) else TensorTuple(parts)
+
+
+def without_empty(flow: Flow) -> Flow:
+    """Without tuples that are empty: what is not a loop does not return them."""
+    if isinstance(flow, TensorTuple) and flow.extras is None:
+        return flow_of(tuple(part for part in flow.parts if isinstance(part, Value) or part.values))
+    return flow
+
+
+def leading(parts: Parts) -> int | None:
+    """The number of tensors before the first tuple, if there is one."""
+    return next((i for i, part in enumerate(parts) if isinstance(part, TupleSlice)), None)
+
+
+def cut(parts: Parts, front: int, back: int) -> Parts:
+    """The parts without that many tensors at the ends."""
+    return divide(parts, front, back)[1]
+
+
+def divide(parts: Parts, before: int, after: int) -> tuple[tuple[Value, ...], Parts, tuple[Value, ...]]:
+    """The first `before` tensors, those between as parts, and the last `after`."""
+    middle, first, last = list(parts), list[Value](), list[Value]()
+    while len(first) < before:
+        match middle.pop(0):
+            case TupleSlice(of, front, back) as part:
+                if part.values:
+                    first.append(part.values[0])
+                    middle.insert(0, TupleSlice(of, front + 1, back))
+            case value:
+                first.append(value)
+    while len(last) < after:
+        match middle.pop():
+            case TupleSlice(of, front, back) as part:
+                if part.values:
+                    last.insert(0, part.values[-1])
+                    middle.append(TupleSlice(of, front, back + 1))
+            case value:
+                last.insert(0, value)
+    return tuple(first), tuple(middle), tuple(last)
 
 
 def main_result(flow: Flow) -> Flow:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from functorch.einops import rearrange
+from einops import rearrange
 from torch.nn import functional as F  # noqa: N812
 
 from tests.differential.references.call import Call
@@ -19,17 +19,6 @@ def scattered(a: Call, x: torch.Tensor, index: torch.Tensor, *src: torch.Tensor)
     return x.scatter_reduce(a.axis, index, *values, reduce="prod")
 
 
-def rearranged(a: Call, x: torch.Tensor) -> torch.Tensor:
-    """On Python 3.13 PyTorch before 2.13 cannot rearrange: `locals()` does not see there what `exec` has defined."""
-    try:
-        result: torch.Tensor = rearrange(x, a.pattern, **dict(a.sizes))
-    except KeyError as error:
-        if error.args == ("do_rearrange",):
-            raise NotImplementedError("PyTorch does not find its own function") from error
-        raise
-    return result
-
-
 FUNCTIONS = {
     "cast": lambda a, x: x.to(a.dtype),
     "expand": lambda a, x: x.expand(a.shape),
@@ -41,7 +30,7 @@ FUNCTIONS = {
     "unflatten": lambda a, x: torch.unflatten(x, a.axis, a.sizes),
     "unsqueeze": lambda a, x: torch.unsqueeze(x, a.axis),
     # PyTorch's own reading of such patterns.
-    "rearrange": rearranged,
+    "rearrange": lambda a, x: rearrange(x, a.pattern, **dict(a.sizes)),
     # parts and more
     "flip": lambda a, x: torch.flip(x, a.axis),
     "pad": lambda a, x: F.pad(x, a.padding, a.mode, a.value if a.mode == "constant" else None),

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ....ir.graph import CallNode, Graph, Node
+from ....ir.origins import is_integer
 from ..code.classes import ClassDef, ClassRef
 from ..code.tree import parts
 from ..naming import IMPORTED, camel, unique
@@ -133,7 +134,7 @@ class _Family:
 
 
 def _is_nothing(value: object) -> bool:
-    return value in (None, False, 0, "") or (type(value) is int and value == 1)
+    return value in (None, False, 0, "") or (is_integer(value) and value == 1)
 
 
 def _bare(label: str, node: Node | None, graph: Graph) -> str:

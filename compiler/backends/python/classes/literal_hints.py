@@ -10,13 +10,14 @@ import re
 from collections.abc import Container, Iterator, Sequence
 
 from ....dims import Dim
+from ....ir.graph import Graph, Value
 from ..code.classes import ClassBody, ClassRef
 from ..code.expressions import CallCode, Lit
 from ..code.tree import StrictLiteral, parts
 
-_VAGUE = re.compile(r"(size|value)?\d*")
+VAGUE = re.compile(r"(size|value)?\d*")
 """Names without meaning."""
-_WIDTH = re.compile(r"(.*_)?(channels|features|dim)")
+WIDTH = re.compile(r"(.*_)?(channels|features|dim)")
 """PyTorch's names for numbers of channels and features."""
 
 TAKEN = "in_features"
@@ -31,7 +32,7 @@ class Hints:
             if len(set(values)) > 1:
                 hint, is_width = places[0][0].hint, places[0][1]
                 self.found.setdefault(values, {})[hint] = None
-                if is_width or _WIDTH.fullmatch(hint):
+                if is_width or WIDTH.fullmatch(hint):
                     self.widths.add(values)
         self.taken: list[tuple[int, ...]] = []
         """The widths of the inputs, as far as the bodies use them."""
@@ -46,8 +47,8 @@ class Hints:
     def best(self, values: Sequence[object], hint: str, taken: Container[str] = ()) -> str:
         """The name for an argument with these values, one of which has the name `hint` where it is used."""
         names = self.found.get(tuple(StrictLiteral(v) for v in values), {})
-        if _VAGUE.fullmatch(hint):
-            hint = next((n for n in names if not _VAGUE.fullmatch(n)), hint.rstrip("0123456789") or "value")
+        if VAGUE.fullmatch(hint):
+            hint = next((n for n in names if not VAGUE.fullmatch(n)), hint.rstrip("0123456789") or "value")
         direction, _, width = hint.partition("_")
         both = direction in ("in", "out") and {f"in_{width}", f"out_{width}"} <= names.keys()
         return width if both and width not in taken else hint
@@ -60,10 +61,15 @@ class Hints:
 def _ends(bodies: Sequence[ClassBody]) -> Iterator[tuple[str, list[Dim]]]:
     """The last axes of the inputs and outputs, whose sizes are numbers of features where they are parameters' too."""
     graphs = [b.graph for b in bodies]
-    for name, tensors in ((TAKEN, [g.inputs for g in graphs]), ("out_features", [g.outputs for g in graphs])):
+    for name, tensors in ((TAKEN, [_single(g) for g in graphs]), ("out_features", [g.leading for g in graphs])):
         for values in zip(*tensors, strict=True):
             if all(v.type.rank > 1 for v in values):
                 yield name, [v.type.shape[-1] for v in values]
+
+
+def _single(graph: Graph) -> list[Value]:
+    """The inputs that are not parts of tuples."""
+    return [one for one in graph.takes if isinstance(one, Value)]
 
 
 def _literals(body: ClassBody) -> Iterator[tuple[Lit, bool]]:

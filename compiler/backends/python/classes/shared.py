@@ -6,37 +6,45 @@ share its parameters because they are one shared stage used on several types of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ....ir.graph import CallNode, Graph, Node, SharedModule, graphs
+from ....ir.origins import moved
+
+Use = tuple[Node, Mapping[str, Any]]
+"""A node that is a use of a shared stage; and what the symbols of its graph are in the graph that declares the stage."""
 
 
 class Sharing:
     def __init__(self, order: list[Graph]) -> None:
         """`order`: all graphs, called ones before their callers."""
-        self._uses: dict[tuple[int, int], list[Node]] = {}
+        self._uses: dict[tuple[int, int], list[Use]] = {}
         self._parent: dict[int, int] = {}
         declaring = [g for g in order if g.declares]
         for graph in declaring:
             for module in graph.declares:
-                self._join(self.uses(graph, module))
+                self._join([node for node, _ in self.uses(graph, module)])
 
-    def uses(self, graph: Graph, module: SharedModule) -> list[Node]:
+    def uses(self, graph: Graph, module: SharedModule) -> list[Use]:
         """The nodes that are a use of `module`, in `graph` and in the graphs that it is passed to; one for each graph that is used."""
         key = (id(graph), id(module))
         if key not in self._uses:
-            found: dict[int, Node] = {}
+            found: dict[int, Use] = {}
             seen: set[tuple[int, int]] = set()
-            stack = [(graph, module)]
+            stack: list[tuple[Graph, SharedModule, Mapping[str, Any]]] = [(graph, module, {})]
             while stack:
-                current, sought = stack.pop()
+                current, sought, places = stack.pop()
                 if (id(current), id(sought)) in seen:
                     continue
                 seen.add((id(current), id(sought)))
                 for node in current.nodes:
                     if node.shared is sought:
-                        found.setdefault(id(node.graph) if isinstance(node, CallNode) else id(node), node)
+                        found.setdefault(id(node.graph) if isinstance(node, CallNode) else id(node), (node, places))
                     if isinstance(node, CallNode):
                         given = zip(node.graph.modules, node.modules, strict=True)
-                        stack.extend((node.graph, inner) for inner, outer in given if outer is sought)
+                        inside = {name: moved(value, places) for name, value in node.arguments.items()}
+                        stack.extend((node.graph, inner, inside) for inner, outer in given if outer is sought)
             self._uses[key] = list(found.values())
         return self._uses[key]
 

@@ -1,7 +1,8 @@
 """Symbolic dimensions in `forward`: read off the shapes of the inputs, or passed by the caller.
 
 In: dimensions that occur in the code of one body. Out: `SizeRef`s, and in the body the `SizeSymbol`s to read and the numbers to be passed.
-Always: a size that an input has is read off the first such axis, unchanged, as a fraction or a multiple, or through `a*S/c + b`.
+Always: a size that an input has is read off the first such axis, unchanged, as a fraction or a multiple, or through `a*S/c + b`; it has the
+name that the spec gives it in this body, if any.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 
 from ....dims import Dim, SymDim, invert, ratio, show, symbols, to_python
+from ....ir.graph import Value
 from ....ir.types import Shape
 from ..code.classes import ClassBody, SizeSymbol
 from ..code.expressions import Code, Lit, TupleCode
@@ -20,11 +22,13 @@ class ForwardSizes:
 
     def __init__(self, body: ClassBody) -> None:
         self.body = body
+        self.named: dict[Dim, str] = {size: name for name, size in reversed(body.graph.sizes.items())}
         self.known: dict[Dim, Code] = {}
         self.whole: dict[Dim, tuple[int, int]] = {}
         self.lines: dict[str, SizeSymbol] = {}
-        for index, value in enumerate(body.graph.inputs):
-            for axis, d in enumerate(value.type.shape):
+        self.takes = body.graph.takes
+        for index, value in enumerate(self.takes):
+            for axis, d in enumerate(value.type.shape if isinstance(value, Value) else ()):
                 self._look(d, index, axis)
 
     def _look(self, d: Dim, index: int, axis: int) -> None:
@@ -33,8 +37,8 @@ class ForwardSizes:
         self.whole.setdefault(d, (index, axis))
         line = invert(d)
         if line is not None:
-            name, by, times, minus = line
-            self.lines.setdefault(name, SizeSymbol(name, index, axis, minus, times, by))
+            symbol, by, times, minus = line
+            self.lines.setdefault(symbol, SizeSymbol(symbol, index, axis, minus, times, by))
 
     def resolve(self, value: object) -> Code | None:
         """Code for a literal with symbolic dimensions; None for one without."""
@@ -61,7 +65,7 @@ class ForwardSizes:
         if len(sources) < len(names):
             return SizeRef("{0}", (self._pass(d),))
         text = to_python(d, {name: f"S{i}" for i, name in enumerate(names)})
-        return SizeRef(_spaced(re.sub(r"\bS(\d+)\b", r"{\1}", text)), sources)
+        return SizeRef(spaced(re.sub(r"\bS(\d+)\b", r"{\1}", text)), sources, self.named.get(d, ""))
 
     def _share(self, d: SymDim) -> Code | None:
         """A fraction or a multiple of the size of an axis, so that blocks of the same layers are equal at every resolution."""
@@ -69,17 +73,24 @@ class ForwardSizes:
             found = ratio(d, whole)
             if found is not None:
                 p, q = found
-                return SizeRef(("" if p == 1 else f"{p} * ") + "{0}" + ("" if q == 1 else f" // {q}"), (self._axis(whole),))
+                text = ("" if p == 1 else f"{p} * ") + "{0}" + ("" if q == 1 else f" // {q}")
+                return SizeRef(text, (self._axis(whole),), self.named.get(d, ""))
         return None
 
     def _axis(self, d: Dim) -> Code:
-        index, axis = self.whole[d]
-        return self._symbol(SizeSymbol(axis_name(self.body.graph.inputs[index].type.shape, axis), index, axis))
+        return self._symbol(self._whole(d))
 
-    def _named(self, name: str) -> SizeSymbol | None:
+    def _whole(self, d: Dim) -> SizeSymbol:
+        index, axis = self.whole[d]
+        value = self.takes[index]
+        assert isinstance(value, Value)
+        given = spec_name(value, axis) or self.named.get(d, "")
+        return SizeSymbol(given or axis_name(value.type.shape, axis), index, axis, given=bool(given))
+
+    def _named(self, symbol: str) -> SizeSymbol | None:
         """Where the symbol can be read, preferably unchanged."""
-        whole = next((place for d, place in self.whole.items() if _is_plain(d, name)), None)
-        return SizeSymbol(name, *whole) if whole is not None else self.lines.get(name)
+        whole = next((d for d in self.whole if _is_plain(d, symbol)), None)
+        return self._whole(whole) if whole is not None else self.lines.get(symbol)
 
     def _symbol(self, symbol: SizeSymbol) -> Code:
         if symbol not in self.body.symbols:
@@ -87,7 +98,7 @@ class ForwardSizes:
         return SymbolRef(self.body.symbols.index(symbol))
 
     def _pass(self, d: SymDim) -> Code:
-        self.body.passed.append((size_name(d), Lit(d)))
+        self.body.passed.append((self.named.get(d) or size_name(d), Lit(d)))
         return SizeArg(len(self.body.passed) - 1)
 
 
@@ -97,6 +108,11 @@ def _is_plain(d: Dim, name: str) -> bool:
 
 def _is_whole(symbol: SizeSymbol) -> bool:
     return (symbol.minus, symbol.times, symbol.by) == (0, 1, 1)
+
+
+def spec_name(value: Value, axis: int) -> str:
+    """The name that the spec gives to the size of an axis, or nothing."""
+    return value.axes[axis] if value.axes else ""
 
 
 def axis_word(shape: Shape, axis: int) -> str:
@@ -121,6 +137,6 @@ def size_name(d: Dim) -> str:
     return name if len(name) <= 12 else words[0]
 
 
-def _spaced(text: str) -> str:
+def spaced(text: str) -> str:
     """With spaces around `*` and `//`, as a formatter writes them."""
     return re.sub(r"(?<=[\w)}\]])(//|\*)(?=[\w({])", r" \1 ", text)

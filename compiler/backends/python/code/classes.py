@@ -1,20 +1,22 @@
 """What is to be emitted, as data: bodies of classes, and the classes that several bodies share.
 
 A `ClassBody` is one graph written as a class of its own: its members (what the constructor makes) and its steps (what `forward` does).
-Tensors are numbered: the body's inputs first, then the results of the steps in order. A `ClassDef` is what bodies with the same code
-become: one body with `Argument`s where they differed, and for every graph the values of those.
+Tensors, and tuples of them, are numbered: the body's inputs first, then the results of the steps in order. A `ClassDef` is what bodies with
+the same code become: one body with `Argument`s where they differed, and for every graph the values of those.
 """
 
 from __future__ import annotations
 
 import typing
+from collections.abc import Callable, Sequence
+from typing import cast
 
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 
 from ....ir.graph import Graph
 from ..naming import numbered
 from .expressions import AttributeCode, CallCode, Code, Infix, Literal, Method, Prefix, SelfMember, Subscript
-from .tree import shape
+from .tree import rewrite, shape
 
 How = typing.Literal["module", "parameter", "buffer", "transient"]
 """How the constructor registers a member; a transient one is a buffer that is not part of the state dict."""
@@ -77,7 +79,7 @@ class Step(Record):
 
 
 class SizeSymbol(Record):
-    """A run-time size that is read off a tensor: `(input.shape[axis] - minus) * times // by`."""
+    """A run-time size that is read off a tensor: `(input.shape[axis] - minus) * times // by`. `given`: its name is the spec's."""
 
     name: str
     input: int
@@ -85,6 +87,7 @@ class SizeSymbol(Record):
     minus: int = 0
     times: int = 1
     by: int = 1
+    given: bool = False
 
 
 class ClassBody:
@@ -96,11 +99,13 @@ class ClassBody:
         self.chain: CallCode | None = None
         """The `nn.Sequential(...)` that the class is, if it is one: then it has no members and steps."""
         self.names: list[str] = []
-        self.inputs = len(graph.inputs)
+        self.roles: list[str] = []
+        """By tensor, what the stages that take it call it; a hint for its name."""
+        self.inputs = len(graph.takes)
         self.members: list[Member] = []
         self.ties: list[tuple[Code, Code]] = []
         self.steps: list[Step] = []
-        self.outputs: tuple[int, ...] = ()
+        self.outputs: tuple[Code, ...] = ()
         self.shared_labels: list[str] = []
         self.symbols: list[SizeSymbol] = []
         self.passed: list[tuple[str, Code]] = []
@@ -114,6 +119,13 @@ class ClassBody:
     def made(self) -> list[Code]:
         """What the constructor makes."""
         return [m.code for m in self.members] + ([] if self.chain is None else [self.chain])
+
+    def rewrite(self, change: Callable[[Code], Code | None]) -> None:
+        """Applies `change` to all code, as `tree.rewrite` does."""
+        self.members = [replace(m, code=rewrite(m.code, change)) for m in self.members]
+        self.steps = [replace(s, code=rewrite(s.code, change)) for s in self.steps]
+        if self.chain is not None:
+            self.chain = cast("CallCode", rewrite(self.chain, change))
 
     def key(self) -> object:
         """Equal for bodies that differ in nothing but literals."""
@@ -147,6 +159,8 @@ class ClassDef:
         self.graphs = [b.graph for b in bodies]
         self.body = bodies[0]
         self.parameters: list[ConstructorArgument] = []
+        self.formula: Callable[[Sequence[object]], str] = lambda values: ""
+        """The text of a size, given its values in all graphs, in terms of the parameters; empty if it is none of them."""
         self.widths: set[str] = set()
         """The parameters that are numbers of channels or features."""
 

@@ -5,11 +5,13 @@ Kept as a tree rather than text so that uses of one block that differ only in li
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Mapping
 
 from netc.dsl.record import Record
 
 from ....dims import SymDim
+from ....ir.origins import origin_key
 from ....ir.types import FLOAT32, DType
 from ....ops.base import strict_key
 
@@ -28,10 +30,16 @@ class Lit(Code):
     """The name that a constructor argument for it would have."""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Lit) and (strict_key(self.value), self.hint) == (strict_key(other.value), other.hint)
+        if not isinstance(other, Lit) or (strict_key(self.value), self.hint) != (strict_key(other.value), other.hint):
+            return False
+        return origin_key(self.value) == origin_key(other.value)
 
     def __hash__(self) -> int:
         return hash((strict_key(self.value), self.hint))
+
+
+class Probability(Lit):
+    """A probability. It is written without the rounding errors of what computed it, which no draw distinguishes."""
 
 
 class Ref(Code):
@@ -85,12 +93,18 @@ class AttributeCode(Code):
     name: str
 
 
+Freedom = typing.Literal["none", "signs", "neutral"]
+"""What may be written in another way: nothing; `x + -y` as `x - y`, which PyTorch does not take of booleans; and `x * 1` as `x` too, which
+is of another type if the number is."""
+
+
 class Infix(Code):
     """`left op right`, with Python's precedence; `op` such as `+`, `@`, `==`, `&`."""
 
     op: str
     left: Code
     right: Code
+    freedom: Freedom = "none"
 
 
 class Prefix(Code):

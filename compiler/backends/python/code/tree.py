@@ -6,12 +6,14 @@ data; equal code is equal as Python objects, and stays a tree whose depth is bou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from netc.dsl.record import Record, replace
 
 from ....dims import SymDim
+from ....ir.origins import has_origin, moved, plain
 from ....ops.base import strict_key
 from .expressions import Code, KeywordCode, Lit
 
@@ -53,10 +55,12 @@ class SymbolRef(Code):
 
 
 class SizeRef(Code):
-    """An integer known at run time. `text` is Python with `{0}`, `{1}`, ... for `sources`: each a `SymbolRef` or `SizeArg`."""
+    """An integer that is computed. `text` is Python with `{0}`, `{1}`, ... for `sources`: sizes read at run time (`SymbolRef`, `SizeArg`),
+    arguments of the constructor, or other formulas. `name` is what the spec calls it if it is a formula."""
 
     text: str
     sources: tuple[Code, ...]
+    name: str = ""
 
 
 class Argument(Code):
@@ -161,6 +165,27 @@ def _field(value: Any, change: Callable[[Code], Code | None]) -> Any:
         inner = rewrite(value.value, change)
         return value if inner is value.value else KeywordCode(value.name, inner, value.default, value.has_default)
     return value
+
+
+def named_several_times(codes: Iterable[Code]) -> list[SizeRef]:
+    """The formulas with names that occur more than once among the codes; one that is part of another is before it."""
+    counts = Counter(c for c in codes if isinstance(c, SizeRef) and c.name)
+    found = [c for c, count in counts.items() if count > 1]
+    return sorted(found, key=lambda c: sum(isinstance(p, SizeRef) for p in parts(c)))
+
+
+def localised(code: Code, arguments: Mapping[str, Any]) -> Code:
+    """The code of a graph as it is where the graph is called: numbers in terms of the caller's symbols."""
+
+    def change(part: Code) -> Code | None:
+        return Lit(moved(part.value, arguments), part.hint) if isinstance(part, Lit) and has_origin(part.value) else None
+
+    return rewrite(code, change) if arguments else code
+
+
+def without_origins(code: Code) -> Code:
+    """The code with plain numbers."""
+    return rewrite(code, lambda part: Lit(plain(part.value), part.hint) if isinstance(part, Lit) and has_origin(part.value) else None)
 
 
 def parts(code: Code) -> Iterator[Code]:

@@ -1,8 +1,8 @@
 """Common subexpression elimination in `forward`.
 
-In: the steps of a body. Out: steps in which the bindings of every `LetCode` are steps of their own, and of equal steps only the first is
-left. Always: what runs a module, or may give another result each time, is computed as often as the spec does; the order of the steps stays;
-linear in the code of the steps.
+In: the steps of a body. Out: steps in which the bindings of every `LetCode` are steps of their own, of equal steps only the first is left,
+and none of those whose result is their input. Always: what runs a module, or may give another result each time, is computed as often as the
+spec does; the order of the steps stays; linear in the code of the steps.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def merged(steps: list[Step], names: list[str]) -> list[Step]:
                 loop = type(loop)(rewrite(loop.members, change), loop.variable, tuple(instead.get(s, s) for s in loop.states))
             new = Step(rewrite(step.code, change), step.outputs, step.traits, loop)
         if _is_pure(new):
-            first = known.setdefault(new.code, new.outputs[0])
+            first = new.code.index if isinstance(new.code, ValueRef) else known.setdefault(new.code, new.outputs[0])
             if first != new.outputs[0]:
                 instead[new.outputs[0]] = first
                 names[first] = names[first] or names[new.outputs[0]]
@@ -82,7 +82,11 @@ def merged(steps: list[Step], names: list[str]) -> list[Step]:
 
 def _is_pure(step: Step) -> bool:
     """Whether repeating the step gives the same result, without side effects."""
-    if len(step.outputs) != 1 or step.loop is not None or step.traits.module or step.traits.call:
+    if len(step.outputs) != 1 or step.loop is not None:
+        return False
+    if isinstance(step.code, ValueRef):
+        return True
+    if step.traits.module or step.traits.call:
         return False
     return not any(_runs(part) for part in parts(step.code))
 

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from netc.dsl.record import replace
+
 from ..code.classes import ClassBody, Loop, Step
 from ..code.expressions import CallCode, Code, Device, NestedResults, TupleCode
+from ..code.simplify import simplified
 from ..code.tree import Argument, ListComp, MemberRef, NameCode, SharedModuleArg, SizeArg, SizeRef, SymbolRef, ValueRef, rewrite
-from ..naming import IMPORTED
+from ..naming import IMPORTED, local
 from ..printing.layout import STEP, WIDTH, statement
 from ..printing.printer import doc, text, width
 from .inlining import Uses, nested
 from .name_hints import NameHints, destinations
 from .signature import Signature, prelude
 from .steps import Steps
-from .variables import Variables
+from .variables import NameHint, Variables
 
 DEPTH = 2
 """The indentation of a method's statements."""
@@ -56,7 +59,7 @@ class _Forward:
             if self.uses.alive[index] and not self.nested[index]:
                 self._write(step, index)
         body = [line for group in _rolled(self.groups) for line in group]
-        return [*self.signature.lines(), *prelude(self.body, self.signature), *body]
+        return [*self.signature.lines(), *prelude(self.body, self.signature, self._formula), *body]
 
     # --- statements --------------------------------------------------------------------------------------------------------
 
@@ -65,7 +68,7 @@ class _Forward:
         if step.loop is not None:
             self._loop(step, step.loop)
         else:
-            code = self._resolved(step.code)
+            code = simplified(self._resolved(step.code))
             targets = [self._target(o, index) for o in step.outputs]
             if isinstance(code, NestedResults):
                 targets = _grouped(targets, code.groups)
@@ -87,9 +90,15 @@ class _Forward:
             return self.variables.bound(self.names[tensor], tensor, uses)
         if self.names[tensor] or tensor in self.whole:
             return self.variables.named(self.names[tensor] or "parts", tensor, uses)
-        label = self.hints.labels.get(tensor, "")
         same = self.first if self.hints.is_same(index) else None
-        return self.variables.unnamed(tensor, uses, self.first, self.destinations.get(tensor, ""), label, same)
+        return self.variables.unnamed(tensor, uses, self._hint(tensor, self.first, same, self.hints.last(index)))
+
+    def _hint(self, tensor: int, source: int | None, same: int | None = None, last: str = "x") -> NameHint:
+        label = self.hints.labels.get(tensor, "")
+        return NameHint(source, self.destinations.get(tensor, ""), label, self._role(tensor), same, last)
+
+    def _role(self, tensor: int) -> str:
+        return self.body.roles[tensor] if tensor < len(self.body.roles) else ""
 
     def _loop(self, step: Step, loop: Loop) -> None:
         """`for layer in self.layers: x = layer(x, mask)`, after its variables have their first values."""
@@ -116,9 +125,12 @@ class _Forward:
     def _carried(self, state: int, output: int) -> str:
         """The variable that a loop updates. It is reserved, even if nothing uses it after the loop."""
         uses = self.uses.total[output] + 1
+        before, role = self.variables.name_of[state], self._role(output) or self._role(state)
+        if self.variables.is_free(before) and (uses == 1 if self.names[output] else before == local(role)):
+            return self.variables.bind(before, output, uses)
         if self.names[output]:
             return self.variables.named(self.names[output], output, uses)
-        return self.variables.unnamed(output, uses, state, self.destinations.get(output, ""))
+        return self.variables.unnamed(output, uses, replace(self._hint(output, state), role=role))
 
     def _temporary(self, wanted: str) -> str:
         name = self.variables.temporary(wanted)
@@ -139,23 +151,22 @@ class _Forward:
                 return NameCode(self.accessed(part))
             case Argument(name, factor, offset):
                 return Argument(f"self.{self.attributes[name]}", factor, offset)
-            case SizeRef(words, sources):
-                return SizeRef(words.format(*(self._source(s) for s in sources)), ())
+            case SizeRef() if part in self.signature.computed:
+                return NameCode(self.signature.computed[part])
+            case SymbolRef(index):
+                return NameCode(self.signature.symbols[index])
             case SharedModuleArg(index):
                 return NameCode(self.signature.shared_labels[index])
             case SizeArg(index):
                 return NameCode(self.signature.passed[index])
             case Device():
-                return NameCode(f"{self.signature.inputs[0]}.device")
+                return NameCode(self.signature.device())
             case ListComp(element, variable, iterable):
                 return self._gathered(element, variable, iterable)
         return None
 
-    def _source(self, source: Code) -> str:
-        if isinstance(source, SymbolRef):
-            return self.signature.symbols[source.index]
-        assert isinstance(source, SizeArg)
-        return self.signature.passed[source.index]
+    def _formula(self, size: SizeRef) -> str:
+        return text(replace(size, sources=tuple(self._resolved(s) for s in size.sources)))
 
     def _tensor(self, index: int) -> Code:
         maker = self.maker.get(index)

@@ -13,9 +13,7 @@ from ..code.expressions import AttributeCode, CallCode, Code, Method, Prefix, Su
 from ..code.tree import MemberRef, ValueRef
 from ..naming import plain
 from .inlining import Uses
-
-RESHAPING = frozenset({"cast", "expand", "permute", "rearrange", "reshape", "transpose", "unflatten", "unsqueeze"})
-"""Operators whose result has the elements of their input, in another shape or type."""
+from .roles import RESHAPING
 
 
 class NameHints:
@@ -63,6 +61,11 @@ class NameHints:
                     code = _main(code)
         return ""
 
+    def last(self, index: int) -> str:
+        """What a statement does, in a word: the label of its module, or its operator. Nothing of one with several results."""
+        step = self.steps[index]
+        return (self._label(step.outputs[0]) or step.traits.operator) if len(step.outputs) == 1 else ""
+
     def is_same(self, index: int) -> bool:
         """Whether a statement only changes the shape or type of a tensor."""
         stack = [index]
@@ -97,6 +100,10 @@ def destinations(
     """The number of uses of a tensor that are not known to lead to its destination."""
     for index in range(len(steps) - 1, -1, -1):
         step, taken = steps[index], references[index]
+        if step.loop is not None and uses.alive[index]:
+            for state, output in zip(step.loop.states, step.outputs, strict=True):
+                if names[output] and not names[state] and found.setdefault(state, names[output]) == names[output]:
+                    open_[state] -= uses.counts[index][state]
         if len(step.outputs) != 1 or not taken or not uses.alive[index]:
             continue
         out = step.outputs[0]

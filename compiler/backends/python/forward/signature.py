@@ -6,12 +6,15 @@ then numbers; sizes are read before any variable is reassigned.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from ....ir.graph import Value, ValueTuple
 from ..code.classes import ClassBody, SizeSymbol, Step
-from ..code.tree import SizeRef, SymbolRef, parts
+from ..code.tree import SizeRef, SymbolRef, named_several_times, parts
 from ..naming import IMPORTED, local, unique
 from ..printing.layout import STEP, Doc, LayoutBracket, statement
+
+SEVERAL = "tuple[Tensor, ...]"
 
 
 class Signature:
@@ -24,8 +27,11 @@ class Signature:
         self.inputs = [self._new(n) for n in input_names(body)]
         self.shared_labels = [self._new(n) for n in body.shared_labels]
         self.passed = [self._new(n) for n, _ in body.passed]
-        used = _read_sizes(alive) if body.symbols else set()
+        sizes = [p for step in alive for p in parts(step.code) if isinstance(p, (SizeRef, SymbolRef))]
+        used = {p.index for p in sizes if isinstance(p, SymbolRef)}
         self.symbols = [self._new(s.name) if i in used else "" for i, s in enumerate(body.symbols)]
+        self.computed = {size: self._new(size.name) for size in named_several_times(sizes)}
+        """Formulas that the spec names, where they are used several times; one within another is before it."""
 
     def _new(self, name: str) -> str:
         found = unique(local(name), self._taken)
@@ -35,26 +41,35 @@ class Signature:
     @property
     def fixed(self) -> set[str]:
         """Names that are never reassigned."""
-        return {*self.shared_labels, *self.passed, *self.symbols}
+        return {*self.shared_labels, *self.passed, *self.symbols, *self.computed.values()}
 
     def lines(self) -> list[str]:
-        taken = [f"{n}: Tensor" for n in self.inputs]
+        taken = [f"{n}: {_annotation(t)}" for n, t in zip(self.inputs, self.body.graph.takes, strict=True)]
         taken += [f"{n}: nn.Module" for n in self.shared_labels]
         taken += [f"{n}: int" for n in self.passed]
         arguments = LayoutBracket("(", [Doc(a) for a in ("self", *taken)], ")")
         return statement("def forward", Doc(arguments, f" -> {self.result()}:"), 1)
 
+    def device(self) -> str:
+        """The device of the inputs."""
+        named = list(zip(self.inputs, self.body.graph.takes, strict=True))
+        alone = next((n for n, t in named if isinstance(t, Value)), f"{named[0][0]}[0]")
+        return f"{alone}.device"
+
     def result(self) -> str:
-        count = len(self.body.outputs)
-        if count == 1:
-            return "Tensor"
-        return f"tuple[{', '.join(['Tensor'] * count)}]" if count <= 4 else "tuple[Tensor, ...]"
+        graph = self.body.graph
+        alone = ["Tensor"] * len(graph.leading)
+        if graph.rest is not None:
+            if graph.kind == "model" or not alone:
+                return SEVERAL
+            alone.append(SEVERAL)
+        elif len(alone) > 4:
+            return SEVERAL
+        return alone[0] if len(alone) == 1 else f"tuple[{', '.join(alone)}]"
 
 
-def _read_sizes(steps: Sequence[Step]) -> set[int]:
-    """The sizes that the steps use."""
-    found = (p for step in steps for p in parts(step.code) if isinstance(p, SizeRef))
-    return {s.index for p in found for s in p.sources if isinstance(s, SymbolRef)}
+def _annotation(taken: Value | ValueTuple) -> str:
+    return SEVERAL if isinstance(taken, ValueTuple) else "Tensor"
 
 
 def input_names(body: ClassBody) -> list[str]:
@@ -62,37 +77,33 @@ def input_names(body: ClassBody) -> list[str]:
     return ["x" if name in ("in", "in_") else name for name in body.names[: body.inputs]]
 
 
-def prelude(body: ClassBody, signature: Signature) -> list[str]:
-    """The lines that read the sizes: neighbouring axes of one tensor together."""
+def prelude(body: ClassBody, signature: Signature, formula: Callable[[SizeRef], str]) -> list[str]:
+    """The lines that read the sizes: those of one tensor together. `formula`: the text of one that has a name."""
     direct: dict[int, list[tuple[int, str]]] = {}
     lines: list[str] = []
     for symbol, name in zip(body.symbols, signature.symbols, strict=True):
         if name and (symbol.minus, symbol.times, symbol.by) == (0, 1, 1):
             direct.setdefault(symbol.input, []).append((symbol.axis, name))
     for index, found in direct.items():
-        rank = body.graph.inputs[index].type.rank
-        lines += [_read(signature.inputs[index], run, rank) for run in _neighbours(sorted(found))]
+        read = body.graph.takes[index]
+        assert isinstance(read, Value)
+        lines.append(_read(signature.inputs[index], sorted(found), read.type.rank))
     for symbol, name in zip(body.symbols, signature.symbols, strict=True):
         if name and (symbol.minus, symbol.times, symbol.by) != (0, 1, 1):
             lines.append(f"{name} = {_inverse(signature.inputs[symbol.input], symbol)}")
+    lines += [f"{name} = {formula(size)}" for size, name in signature.computed.items()]
     return [STEP * 2 + line for line in lines]
 
 
-def _neighbours(found: list[tuple[int, str]]) -> list[list[tuple[int, str]]]:
-    runs: list[list[tuple[int, str]]] = []
-    for axis, name in found:
-        if runs and runs[-1][-1][0] == axis - 1:
-            runs[-1].append((axis, name))
-        else:
-            runs.append([(axis, name)])
-    return runs
-
-
-def _read(tensor: str, run: list[tuple[int, str]], rank: int) -> str:
-    names = ", ".join(name for _, name in run)
-    start, stop = run[0][0], run[-1][0] + 1
-    if len(run) == 1:
-        return f"{names} = {tensor}.shape[{start}]"
+def _read(tensor: str, found: list[tuple[int, str]], rank: int) -> str:
+    """The line that reads sizes off a tensor, `_` for those between them."""
+    start, stop = found[0][0], found[-1][0] + 1
+    if len(found) == 1:
+        return f"{found[0][1]} = {tensor}.shape[{start}]"
+    by_axis = dict(found)
+    if len(found) < stop - start:
+        start, stop = 0, rank
+    names = ", ".join(by_axis.get(axis, "_") for axis in range(start, stop))
     if (start, stop) == (0, rank):
         return f"{names} = {tensor}.shape"
     if stop == rank:

@@ -26,8 +26,7 @@ class Steps:
         self.inputs = body.inputs
         self.whole: set[int] = set()
         """Numbers that are tuples of tensors."""
-        returned = tuple(ValueRef(o) for o in body.outputs)
-        result: Code = returned[0] if len(returned) == 1 else TupleCode(returned)
+        result = body.outputs[0] if len(body.outputs) == 1 and not isinstance(body.outputs[0], Starred) else TupleCode(body.outputs)
         bound = LetExpander(self.names)
         self.tentative = bound.tentative
         """Tensors whose names are only hints."""

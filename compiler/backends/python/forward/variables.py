@@ -8,9 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from netc.dsl.record import Record
+
 from ..naming import local, unique
 
-RUNNING = ("x", "y", "z", "h", "u", "v", "w")
+RUNNING = ("x", "y", "z", "h")
+"""Names that the next tensor can have when this one is not used any more. The first ones are given before words."""
+
+
+class NameHint(Record):
+    """What is known of a tensor that the spec does not name.
+
+    `source`: a tensor that it is computed from. `destination`: the name of what it is computed for. `label`: what distinguishes it from
+    others that are used with it. `role`: what it is to the stage that takes it. `same`: the tensor of which it is a reshaped or converted
+    copy. `last`: a name if there is no better one.
+    """
+
+    source: int | None = None
+    destination: str = ""
+    label: str = ""
+    role: str = ""
+    same: int | None = None
+    last: str = "x"
 
 
 class Variables:
@@ -53,30 +72,33 @@ class Variables:
         """A name for what only an operator's formula calls `wanted`: one that the spec does not give."""
         return self.bind(unique(local(wanted), self._unavailable() | self.reserved), tensor, uses)
 
-    def unnamed(self, tensor: int, uses: int, source: int | None, destination: str, label: str = "", same: int | None = None) -> str:
-        """A name for a tensor without one, computed from `source`, which leads to `destination`. `label`: what distinguishes it from others
-        that are used with it. `same`: the tensor of which it is a reshaped or converted copy."""
-        kept = self.name_of[same] if same is not None else ""
+    def unnamed(self, tensor: int, uses: int, hint: NameHint) -> str:
+        """A name for a tensor without one."""
+        kept = self.name_of[hint.same] if hint.same is not None else ""
         if kept and self.is_free(kept):
             return self.bind(kept, tensor, uses)
-        if label and local(label) not in self.reserved and self.is_free(local(label)):
-            return self.bind(local(label), tensor, uses)
-        return self.bind(self._pick(source, destination, uses > 1), tensor, uses)
+        for name in (hint.label, "" if hint.destination else hint.role):
+            if name and self._is_open(local(name)):
+                return self.bind(local(name), tensor, uses)
+        return self.bind(self._pick(hint, uses > 1), tensor, uses)
 
-    def _pick(self, source: int | None, destination: str, lasting: bool) -> str:
-        previous = self.name_of.get(source, "") if source is not None else ""
+    def _pick(self, hint: NameHint, lasting: bool) -> str:
+        destination = hint.destination
+        previous = self.name_of.get(hint.source, "") if hint.source is not None else ""
         if previous in self.running and self.is_free(previous) and not (destination and lasting):
             return previous
         if destination and self.is_free(local(destination)):
             self.running.add(local(destination))
             return local(destination)
-        for name in RUNNING:
-            if name not in self.reserved and self.is_free(name):
-                self.running.add(name)
+        for name in (*RUNNING[:2], local(hint.last), *RUNNING[2:]):
+            if self._is_open(name):
+                self.running |= {name} & set(RUNNING)
                 return name
-        name = unique("x", self._unavailable() | self.reserved)
-        self.running.add(name)
-        return name
+        return unique(local(hint.last), self._unavailable() | self.reserved)
+
+    def _is_open(self, name: str) -> bool:
+        """Whether a tensor that the spec does not name can have the name."""
+        return name not in self.reserved and self.is_free(name)
 
     def temporary(self, wanted: str) -> str:
         """A name that no tensor has, until `release` frees it."""

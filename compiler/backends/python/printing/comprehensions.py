@@ -1,20 +1,23 @@
 """Members in a row that follow a pattern: one comprehension instead of a list.
 
 In: members of a sequence, a list or a dictionary. Out: the same members, in the same order, with `GeneratorStar` for runs that are equal
-but for their literals. Always: what the comprehension makes is the run, member by member; a number is written as a formula of the index
-only if the same step leads from every member to the next; linear in the members.
+but for their literals. Always: what the comprehension makes is the run, member by member, but for rounding errors of probabilities; a
+number is written as a formula of the index only if the same step leads from every member to the next; linear in the members.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import groupby, pairwise
 from typing import cast
 
-from ..code.expressions import CallCode, Code, Infix, KeywordCode, Lit, Literal, TupleCode
+from ....ir.origins import is_integer
+from ..code.expressions import CallCode, Code, Infix, KeywordCode, Lit, Literal, Probability, TupleCode
 from ..code.tree import Argument, Formatted, GeneratorStar, NameCode, RepeatStar, StrictLiteral, parts, shape, zipped
 from ..naming import local, unique
+from .numbers import as_fraction
 
 LEAST = 3
 """The number of members in a row from which they are written as a comprehension."""
@@ -59,7 +62,7 @@ def _names(item: Code) -> set[str]:
 # --- equal steps -----------------------------------------------------------------------------------------------------------
 
 
-Step = int | str | None
+Step = int | Fraction | str | None
 """From one literal to the next: what is added to a number, `label` where the number in a text goes up by one, None if nothing changes."""
 LABEL = "label"
 
@@ -85,13 +88,21 @@ def _steps(one: list[Lit], other: list[Lit]) -> tuple[Step, ...] | None:
     for a, b in zip(one, other, strict=True):
         if StrictLiteral(a.value) == StrictLiteral(b.value):
             found.append(None)
-        elif type(a.value) is int and type(b.value) is int:
-            found.append(b.value - a.value)
+        elif (x := _exact(a)) is not None and (y := _exact(b)) is not None and type(x) is type(y):
+            found.append(y - x)
         elif isinstance(a.value, str) and isinstance(b.value, str) and _follows(a.value, b.value):
             found.append(LABEL)
         else:
             return None
     return tuple(found)
+
+
+def _exact(lit: Lit) -> int | Fraction | None:
+    """An integer, or the fraction that a probability should be; None for what goes in no steps."""
+    if isinstance(lit, Probability) and isinstance(lit.value, float):
+        numerator, denominator = as_fraction(lit.value) or (0, 0)
+        return Fraction(f"{numerator:.12g}") / denominator if denominator else None
+    return lit.value if is_integer(lit.value) else None
 
 
 def _numbers(label: str) -> list[str]:
@@ -122,7 +133,7 @@ class _Progression:
     def is_clearer(self) -> bool:
         """Whether formulas read better than a list."""
         count, moved = len(self.members), [s for s in self.steps if s is not None]
-        return count >= LEAST and bool(moved) and (LABEL in moved or count >= COUNTED)
+        return count >= LEAST and any(moved) and (any(isinstance(s, (str, Fraction)) for s in moved) or count >= COUNTED)
 
     def code(self) -> Code:
         first, second = (_literals(m) for m in self.members[:2])
@@ -135,11 +146,12 @@ class _Progression:
         return GeneratorStar(item, self.index.text, CallCode("range", tuple(Lit(n) for n in bounds)))
 
     def _base(self, first: list[Lit], second: list[Lit]) -> int:
-        """Where the index starts: where the labels do, if all numbers are then multiples of it."""
-        moved = [(a, b, s) for a, b, s in zip(first, second, self.steps, strict=True) if s is not None]
-        starts = {_parted(cast("str", a.value), cast("str", b.value))[1] for a, b, s in moved if s == LABEL}
+        """Where the index starts: where the labels do, or else the multiples of a fraction, if all numbers are then multiples of it."""
+        numbers = [(_exact(a), s) for a, s in zip(first, self.steps, strict=True) if isinstance(s, (int, Fraction))]
+        labels = [(cast("str", a.value), cast("str", b.value)) for a, b, s in zip(first, second, self.steps, strict=True) if s == LABEL]
+        starts = {_parted(a, b)[1] for a, b in labels} or {int(n / s) for n, s in numbers if isinstance(n, Fraction)}
         start = starts.pop() if len(starts) == 1 else 0
-        return start if all(s == LABEL or a.value == start * cast("int", s) for a, _, s in moved) else 0
+        return start if start >= 0 and all(n == start * s for n, s in numbers) else 0
 
     def _formula(self, one: Lit, other: Lit, step: Step) -> Code:
         if step is None:
@@ -147,13 +159,20 @@ class _Progression:
         if isinstance(step, str):
             before, number, after = _parted(cast("str", one.value), cast("str", other.value))
             return Formatted(before, self._plus(number - self.base), after)
-        start = cast("int", one.value) - step * self.base
-        if step == 1:
+        start = cast("int | Fraction", _exact(one)) - step * self.base
+        if step == 1 and isinstance(start, int):
             return self._plus(start)
         if start == 0 and step > 0:
-            return Infix("*", Lit(step), self.index)
-        sign = "+" if step > 0 else "-"
-        return Infix(sign, Lit(start), self.index if abs(step) == 1 else Infix("*", Lit(abs(step)), self.index))
+            return self._times(step)
+        first = Lit(start) if isinstance(start, int) else Probability(float(start))
+        return Infix("+", first, self._times(step)) if step > 0 else Infix("-", first, self._times(-step))
+
+    def _times(self, step: int | Fraction) -> Code:
+        """A multiple of the index."""
+        numerator, denominator = (step, 1) if isinstance(step, int) else as_fraction(float(step)) or (float(step), 1)
+        number = int(numerator) if numerator == int(numerator) else float(numerator)
+        product = self.index if number == 1 else Infix("*", Lit(number), self.index)
+        return product if denominator == 1 else Infix("/", product, Lit(denominator))
 
     def _plus(self, number: int) -> Code:
         """The index plus a number."""
@@ -186,7 +205,8 @@ def _listed(run: list[Code]) -> Code | None:
     if len(differences.found) != 1:
         return None
     ((name, values),) = differences.found.items()
-    return GeneratorStar(item, name, TupleCode(tuple(Lit(cast("Literal", v.value)) for v in values)))
+    kind = Probability if any(isinstance(lit, Probability) and StrictLiteral(lit.value) == values[0] for lit in _literals(run[0])) else Lit
+    return GeneratorStar(item, name, TupleCode(tuple(kind(cast("Literal", v.value)) for v in values)))
 
 
 class _Differences:

@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from keyword import iskeyword
-from math import inf, isinf, isnan
 from typing import Any
 
 from ....ir.types import DType
@@ -26,6 +25,7 @@ from ..code.expressions import (
     Local,
     Method,
     Prefix,
+    Probability,
     SliceCode,
     Subscript,
     TupleCode,
@@ -47,6 +47,7 @@ from ..code.tree import (
 )
 from .comprehensions import as_comprehensions
 from .layout import Break, Doc, LayoutBracket
+from .numbers import number, without_rounding_errors
 
 _POWER, _UNARY, _TIMES, _PLUS, _SHIFT, _AND, _XOR, _OR, _COMPARE = range(16, 7, -1)
 _ATOM = 20
@@ -83,32 +84,11 @@ def literal(value: object) -> str:
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, DType):
         return f"torch.{value.name}"
-    if isinstance(value, float):
-        return _real(value)
+    if isinstance(value, (int, float)):
+        return number(value)
     if isinstance(value, tuple):
         return f"({', '.join(map(literal, value))}{',' if len(value) == 1 else ''})"
     return repr(value)
-
-
-def _real(value: float) -> str:
-    """The shortest text that is exactly this number."""
-    if isnan(value):
-        return 'float("nan")'
-    if isinf(value):
-        return 'float("inf")' if value == inf else '-float("inf")'
-    mantissa, e, exponent = repr(value).partition("e")
-    if not e:
-        return _counted(mantissa)
-    sign = "-" if exponent.startswith("-") else ""
-    return f"{mantissa}e{sign}{exponent.lstrip('+-').lstrip('0')}"
-
-
-def _counted(text: str) -> str:
-    """`1e9` where a digit is followed by six zeros or more, which nobody counts."""
-    whole = text.removesuffix(".0")
-    digits = whole.rstrip("0")
-    zeros = len(whole) - len(digits)
-    return f"{digits}e{zeros}" if zeros >= 6 and len(digits.removeprefix("-")) == 1 else text
 
 
 def _precedence(code: Code) -> int:
@@ -120,13 +100,19 @@ def _precedence(code: Code) -> int:
             return _UNARY
         case Argument(_, factor, offset):
             return _PLUS if offset else _TIMES if factor != 1 else _ATOM
-        case Lit(value) if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return _UNARY if value < 0 else _ATOM
+        case Lit(int() | float()):
+            return _precedence_of_text(text(code))
         case SizeRef(words):
             return _PLUS if " + " in words or " - " in words else _TIMES if " " in words or words.startswith("-") else _ATOM
         case NameCode(words) if " " in words:
             return _PLUS
     return _ATOM
+
+
+def _precedence_of_text(number: str) -> int:
+    if " " in number:
+        return _TIMES
+    return _UNARY if number.startswith("-") else _POWER if "**" in number else _ATOM
 
 
 def _bound(code: Code, least: int) -> Doc:
@@ -142,6 +128,10 @@ def _lit(code: Lit) -> Doc:
     if isinstance(code.value, tuple):
         return _tuple(TupleCode(tuple(Lit(v) for v in code.value)))
     return Doc(literal(code.value))
+
+
+def _probability(code: Probability) -> Doc:
+    return Doc(literal(without_rounding_errors(code.value) if isinstance(code.value, float) else code.value))
 
 
 def _call(code: CallCode) -> Doc:
@@ -243,6 +233,11 @@ def _argument(code: Argument) -> Doc:
     return Doc(f"{factor}{code.name}{offset}")
 
 
+def _source(source: Code, within: str) -> str:
+    """A part of a formula, in brackets where it needs them."""
+    return text(source) if within == "{0}" else _bound(source, _ATOM).flat()
+
+
 def _generator(code: RepeatStar | GeneratorStar) -> Doc:
     if isinstance(code, RepeatStar):
         return doc(code.item) + Doc(Break(f"for _ in range({text(code.count)})"))
@@ -268,10 +263,11 @@ def _prefix(code: Prefix) -> Doc:
 
 _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
     Lit: _lit,
+    Probability: _probability,
     NameCode: lambda code: Doc(code.text),
     Local: lambda code: Doc(code.name),
     ClassRef: lambda code: Doc(code.cls.name),
-    SizeRef: lambda code: Doc(code.text),
+    SizeRef: lambda code: Doc(code.text.format(*(_source(s, code.text) for s in code.sources))),
     Argument: _argument,
     CallCode: _call,
     Method: _method,
@@ -320,6 +316,10 @@ def _plus_one(count: Code) -> Code:
             return Lit(value + 1)
         case Argument(name, factor, offset):
             return Argument(name, factor, offset + 1)
+        case SizeRef(words, sources):
+            return SizeRef(words.removesuffix(" - 1") if words.endswith(" - 1") else f"{words} + 1", sources)
+        case Subscript():
+            return SizeRef("{0} + 1", (count,))
     raise TypeError(f"not a count: {count!r}")
 
 
@@ -337,8 +337,8 @@ def _own_width(part: Code) -> int:
             return len(label) + 5
         case Argument():
             return len(text(part)) + 7
-        case SizeRef(words):
-            return len(words)
+        case SizeRef(words, sources):
+            return len(words) if not any(isinstance(s, Argument) for s in sources) else len(words) - 3 * len(sources)
         case Lit(value):
             return len(literal(value)) + 2
         case CallCode(str() as function):

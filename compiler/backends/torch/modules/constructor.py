@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from netc.dsl.record import replace
+
+from ....ir.origins import is_integer
 from ....ir.types import DType
 from ...python.code.classes import ClassBody, ClassDef, ConstructorArgument, Member
 from ...python.code.expressions import CallCode, Code, LetCode, Local
-from ...python.code.tree import DictCode, ListCode, MemberRef, NameCode, rewrite
-from ...python.naming import unique
+from ...python.code.tree import DictCode, ListCode, MemberRef, NameCode, named_several_times, parts, rewrite
+from ...python.naming import IMPORTED, local, unique
 from ...python.printing.layout import STEP, Doc, LayoutBracket, statement
 from ...python.printing.printer import doc, literal
 from .member_access import REGISTRY, Access
@@ -21,8 +24,9 @@ from .member_access import REGISTRY, Access
 def constructor(cls: ClassDef, attributes: Mapping[str, str]) -> list[str]:
     """The method's lines. `attributes`: the attribute that keeps each argument that `forward` uses."""
     if cls.body.chain is not None:
-        made = CallCode("super().__init__", cls.body.chain.args)
-        return [*_signature(cls.parameters), *statement("", doc(made), 2)]
+        named = _Formulas(cls)
+        made = CallCode("super().__init__", tuple(named.written(a) for a in cls.body.chain.args))
+        return [*_signature(cls.parameters), *named.lines, *statement("", doc(made), 2)]
     if not cls.body.members and not cls.parameters:
         return []
     return [*_signature(cls.parameters), *_Constructor(cls).lines(attributes)]
@@ -51,24 +55,45 @@ def _type(value: object) -> str:
         return f"tuple[{', '.join(_type(v) for v in value) or '()'}]"
     if isinstance(value, DType):
         return "torch.dtype"
-    return "None" if value is None else type(value).__name__
+    return "None" if value is None else "int" if is_integer(value) else type(value).__name__
+
+
+class _Formulas:
+    """The formulas that the spec names and a constructor uses several times, each with a variable."""
+
+    def __init__(self, cls: ClassDef) -> None:
+        self.names: dict[Code, str] = {}
+        self.lines: list[str] = []
+        taken = {p.name for p in cls.parameters} | IMPORTED
+        for size in named_several_times(p for code in cls.body.made() for p in parts(code)):
+            name = unique(local(size.name), taken)
+            taken.add(name)
+            value = replace(size, sources=tuple(self.written(s) for s in size.sources))
+            self.lines += statement(f"{name} = ", doc(value), 2)
+            self.names[size] = name
+
+    def written(self, code: Code) -> Code:
+        return rewrite(code, lambda part: NameCode(self.names[part]) if part in self.names else None) if self.names else code
 
 
 class _Constructor:
     def __init__(self, cls: ClassDef) -> None:
         self.cls = cls
+        self.formulas = _Formulas(cls)
         self.body: ClassBody = cls.body
         self.access = Access(cls.body)
-        self.taken = {p.name for p in cls.parameters}
+        self.taken = {p.name for p in cls.parameters} | set(self.formulas.names.values())
         self.bound: dict[str, Code] = {}
         """The classes of the constructor's variables."""
 
     def lines(self, attributes: Mapping[str, str]) -> list[str]:
         mapped = self.access.mapping(self.body)
         keys = {m.label for m in mapped}
-        lines = statement("", doc(CallCode("super().__init__", self._held(mapped))), 2)
+        held = self.formulas.written(CallCode("super().__init__", self._held(mapped)))
+        lines = [*(self.formulas.lines if mapped else ()), *statement("", doc(held), 2)]
         for name, attribute in attributes.items():
             lines.append(f"{STEP * 2}self.{attribute} = {name}")
+        lines += () if mapped else self.formulas.lines
         for member in self.body.members:
             if member.label not in keys:
                 lines += self._member(member)
@@ -84,7 +109,7 @@ class _Constructor:
 
     def _member(self, member: Member) -> list[str]:
         lines: list[str] = []
-        code = self._bindings(member.code, lines)
+        code = self._bindings(self.formulas.written(member.code), lines)
         attribute = self.access.attribute(member.label)
         if member.how == "module" or not attribute:
             value = doc(code)

@@ -7,17 +7,18 @@ Always: linear in the number of nodes; the members' names in the state dict are 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from netc.dsl.record import Record
 
-from ....ir.graph import CallNode, Graph, Node, OpNode, Value
+from ....ir.graph import CallNode, Graph, Node, OpNode, Parts, TupleSlice, Value
 from ....ops.regularization import Identity
 from ...python.code.expressions import CallCode, Code, Lit, Ref, TupleCode
-from ...python.code.tree import ListCode, NameCode, RepeatStar, SharedModuleArg
+from ...python.code.tree import ListCode, NameCode, RepeatStar, SharedModuleArg, localised
 from ...python.naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, numbered, unique
 from ..construction import OperatorForms
+from ..tensors import TensorCodes
 
 ELEMENT = "_"
 """The name of the element in `Construction.element_call`, until `forward` chooses a variable."""
@@ -28,7 +29,7 @@ class Construction(Record):
 
     `code` is the constructor's expression. A class or a sequential is called; of a list, `element_call` is the call of one, in terms of
     the graph's inputs (`Ref`) and modules (`SharedModuleArg`). `passed` are the further numbers that a call takes. `depth` and `size` are
-    those of the expression: its nesting, and the number of constructors in it.
+    those of the expression: its nesting, and the number of constructors in it. `counted`: a loop's number of iterations may vary.
     """
 
     kind: Literal["class", "sequential", "list"]
@@ -39,6 +40,7 @@ class Construction(Record):
     passed: tuple[Code, ...] = ()
     depth: int = 0
     size: int = 1
+    counted: bool = False
 
 
 DEEPEST = 3
@@ -67,11 +69,11 @@ def container(graph: Graph, constructions: Constructions, operators: OperatorFor
 
 def is_chain(graph: Graph) -> bool:
     """Whether each node takes the result of the previous one, and nothing else."""
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or graph.modules or graph.declares:
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or graph.modules or graph.declares or graph.tuples or graph.rest is not None:
         return False
     current = graph.inputs[0]
     for node in graph.nodes:
-        if len(node.inputs) != 1 or node.inputs[0] is not current or len(node.outputs) != 1:
+        if len(node.inputs) != 1 or node.inputs[0] is not current or len(node.outputs) != 1 or _has_tuples(node):
             return False
         current = node.outputs[0]
     return graph.outputs[0] is current
@@ -87,7 +89,7 @@ def _sequential(graph: Graph, constructions: Constructions, operators: OperatorF
             return None
         made.append(code)
     nodes = _written(graph.nodes)
-    return _named(made[: len(nodes)], nodes, *_extent(graph, constructions))
+    return _named(made[: len(nodes)], nodes, *_extent(graph, constructions), graph.count)
 
 
 def _written(nodes: list[Node]) -> list[Node]:
@@ -105,7 +107,9 @@ def _standalone(node: Node, constructions: Constructions, operators: OperatorFor
             return constructions[id(node)].code
         return operators.standalone(node) if node.tie is None else None
     construction = constructions[id(node.graph)]
-    return construction.code if construction.kind != "list" and not construction.passed and not node.modules else None
+    if construction.kind == "list" or construction.passed or node.modules:
+        return None
+    return localised(construction.code, node.arguments)
 
 
 def _extent(graph: Graph, constructions: Constructions) -> tuple[int, int]:
@@ -123,9 +127,9 @@ def _extent(graph: Graph, constructions: Constructions) -> tuple[int, int]:
     return depth, size
 
 
-def _named(made: list[Code], nodes: list[Node], depth: int, size: int) -> Construction | None:
+def _named(made: list[Code], nodes: list[Node], depth: int, size: int, count: int | None) -> Construction | None:
     if fits(nodes):
-        return Construction("sequential", CallCode("nn.Sequential", runs(made, nodes)), depth=depth, size=size)
+        return Construction("sequential", CallCode("nn.Sequential", runs(made, nodes, count)), depth=depth, size=size, counted=True)
     labels = _keys(nodes)
     if any(label in MODULE_ATTRIBUTES or label in CONTAINER_ATTRIBUTES or "." in label for label in labels):
         return None
@@ -159,12 +163,14 @@ def _keys(nodes: list[Node]) -> list[str]:
     return keys
 
 
-def runs(made: list[Code], nodes: list[Node]) -> tuple[Code, ...]:
+def runs(made: list[Code], nodes: list[Node], count: int | None = None) -> tuple[Code, ...]:
     """Equal members in a row as one `RepeatStar`. The first is written on its own, and a single one is followed by an empty repeat, so that
-    stages of the same block differ in fewer ways."""
+    stages of the same block differ in fewer ways. With a `count`, the members are those of a loop of which all but the first are equal."""
     if not made:
         return ()
     items = [made[0]]
+    if count is not None:
+        return (made[0], RepeatStar(made[-1], Lit(count - 1)))
     if len(made) == 1 and isinstance(nodes[0], CallNode):
         items.append(RepeatStar(made[0], Lit(0)))
     at = 1
@@ -194,7 +200,7 @@ def _list(graph: Graph, constructions: Constructions, operators: OperatorForms, 
             code = operators.standalone(node) if node.tie is None else None
         else:
             construction = constructions[id(node.graph)]
-            code = construction.code if construction.kind != "list" else None
+            code = localised(construction.code, node.arguments) if construction.kind != "list" else None
         if code is None:
             return None
         made.append(code)
@@ -202,8 +208,10 @@ def _list(graph: Graph, constructions: Constructions, operators: OperatorForms, 
     if len(calls) != 1:
         return None
     depth, size = _extent(graph, constructions)
-    code = CallCode("nn.ModuleList", (ListCode(runs(made, graph.nodes)),))
-    return Construction("list", code, element_call=calls.pop(), depth=depth, size=size) if depth <= DEEPEST else None
+    code = CallCode("nn.ModuleList", (ListCode(runs(made, graph.nodes, graph.count)),))
+    if depth > DEEPEST:
+        return None
+    return Construction("list", code, element_call=calls.pop(), depth=depth, size=size, counted=True)
 
 
 def _distinct(nodes: list[Node]) -> list[Node]:
@@ -217,38 +225,57 @@ def _distinct(nodes: list[Node]) -> list[Node]:
 def _element_call(node: Node, graph: Graph, constructions: Constructions) -> Code:
     """The call of one element, with the inputs of the first in place of the results of the previous one."""
     first = graph.nodes[0]
-    positions = {id(v): i for i, v in enumerate(graph.inputs)}
-    args: list[Code] = [Ref(positions[id(v)]) for v in first.inputs]
+    tensors = TensorCodes(Ref)
+    for taken in graph.takes:
+        tensors.add(taken)
+    args = list(tensors.passed(first)) if isinstance(first, CallNode) else [tensors.one(v) for v in first.inputs]
     if isinstance(node, CallNode):
         order = {id(m): i for i, m in enumerate(graph.modules)}
         args += [SharedModuleArg(order[id(m)]) for m in node.modules]
-        args += constructions[id(node.graph)].passed
+        args += [localised(code, node.arguments) for code in constructions[id(node.graph)].passed]
     return CallCode(NameCode(ELEMENT), tuple(args))
 
 
-def _same(a: tuple[Value, ...], b: tuple[Value, ...]) -> bool:
-    return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
+def _has_tuples(node: Node) -> bool:
+    return isinstance(node, CallNode) and bool(node.tuples or node.rest is not None)
+
+
+def _passes(node: Node) -> list[Value | Parts]:
+    return node.passes if isinstance(node, CallNode) else list(node.inputs)
+
+
+def _makes(node: Node) -> list[Value | Parts]:
+    """The results, a tuple as it is passed on."""
+    return [one if isinstance(one, Value) else (TupleSlice(one),) for one in (node.makes if isinstance(node, CallNode) else node.outputs)]
+
+
+def _ends(graph: Graph) -> list[Value | Parts]:
+    """The same of the graph's outputs."""
+    return [*graph.leading, *([] if graph.rest is None else [graph.rest])]
+
+
+def _same(a: Sequence[Value | Parts], b: Sequence[Value | Parts]) -> bool:
+    return len(a) == len(b) and all(x is y or (isinstance(x, tuple) and x == y) for x, y in zip(a, b, strict=True))
 
 
 def _chained_inputs(graph: Graph) -> int | None:
     """A chain in which every node takes the results of the previous one and, after them, the same tensors from outside."""
     given = {id(v) for v in graph.inputs}
     first = graph.nodes[0]
-    count = len(first.outputs)
-    constant = first.inputs[count:]
-    if not all(id(v) in given for v in first.inputs):
+    carried, count = _passes(first), len(_makes(first))
+    constant = carried[count:]
+    if not all(id(v) in given for v in first.inputs) or len(carried) < count:
         return None
-    carried = first.inputs[:count]
-    if len(carried) != count:
-        return None
+    carried = carried[:count]
     modules = first.modules if isinstance(first, CallNode) else ()
     for node in graph.nodes:
-        if len(node.outputs) != count or not _same(node.inputs[:count], carried) or not _same(node.inputs[count:], constant):
+        passes = _passes(node)
+        if len(_makes(node)) != count or not _same(passes[:count], carried) or not _same(passes[count:], constant):
             return None
         if isinstance(node, CallNode) and node.modules != modules:
             return None
-        carried = node.outputs
-    return count if _same(tuple(graph.outputs), carried) else None
+        carried = _makes(node)
+    return count if _same(_ends(graph), carried) else None
 
 
 def _parallel_inputs(graph: Graph) -> int | None:
@@ -259,9 +286,8 @@ def _parallel_inputs(graph: Graph) -> int | None:
         return None
     modules = first.modules if isinstance(first, CallNode) else ()
     for node in graph.nodes:
-        if len(node.outputs) != 1 or not _same(node.inputs, first.inputs):
+        if len(node.outputs) != 1 or not _same(_passes(node), _passes(first)):
             return None
-        if isinstance(node, CallNode) and node.modules != modules:
+        if isinstance(node, CallNode) and (node.modules != modules or node.rest is not None):
             return None
-    outputs = tuple(v for n in graph.nodes for v in n.outputs)
-    return 0 if _same(tuple(graph.outputs), outputs) else None
+    return 0 if _same(graph.outputs, [v for n in graph.nodes for v in n.outputs]) else None

@@ -22,7 +22,7 @@ from .containers import fits, is_chain
 def lift_functions(order: Iterable[Graph], operators: OperatorForms) -> list[tuple[OpNode, Graph]]:
     """The nodes that need a module, each with its graph."""
     spans: dict[str, Span] = {}
-    return [(node, _alone(node, spans.setdefault(node.op.name, node.span))) for graph in order for node in _found(graph, operators)]
+    return [(node, _alone(node, spans.setdefault(node.op.name, node.span), graph)) for graph in order for node in _found(graph, operators)]
 
 
 def _found(graph: Graph, operators: OperatorForms) -> Iterator[OpNode]:
@@ -50,9 +50,10 @@ def _is_static(code: Code) -> bool:
     return not any(isinstance(p, Device) or (isinstance(p, Lit) and has_symbol(p.value)) for p in parts(code))
 
 
-def _alone(node: OpNode, span: Span) -> Graph:
+def _alone(node: OpNode, span: Span, around: Graph) -> Graph:
     """A graph of the operator alone. Those of one operator have one `span`: they are taken for one block."""
     graph = Graph(node.op.name, "block", span, dict(node.op.args))
+    graph.around = around
     taken, given = node.inputs[0], node.outputs[0]
     x, y = Value(taken.type, taken.span), Value(given.type, given.span)
     graph.inputs, graph.outputs = [x], [y]

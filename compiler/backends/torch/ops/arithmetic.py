@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ....ir.types import BOOL
 from ....ops.arithmetic import Add, BinaryOperator, Clamp, Div, FloorDiv, Maximum, Minimum, Mul, Pair, Pow, Remainder, Sub
 from ....ops.base import Operator
-from ...python.code.expressions import Code, Infix, call, lit, method
+from ...python.code.expressions import Code, Freedom, Infix, call, lit, method
 from ..table import TorchSite, function
 
 _BINARY: dict[type[Operator], str] = {
@@ -16,14 +17,23 @@ _BINARY: dict[type[Operator], str] = {
     Remainder: "torch.remainder",
     Pow: "torch.pow",
 }
+FLOAT_NEUTRAL = ("*", "/", "**", "-")
+"""The operations whose neutral number changes no float: `x + 0` is another zero where `x` is -0.0, and `x // 1` is rounded."""
 
 
 @function(*_BINARY, torch=_BINARY)
 def binary(op: BinaryOperator, site: TorchSite) -> Code:
     if not op.scalars:
-        return Infix(op.symbol, site.x, site.other)
-    number = lit(op.other, "other")
-    return Infix(op.symbol, number, site.x) if op.number_first else Infix(op.symbol, site.x, number)
+        return Infix(op.symbol, site.x, site.other, "none" if BOOL in (site.given.x.dtype, site.given.other.dtype) else "signs")
+    number, freedom = lit(op.other, "other"), _freedom(op, site)
+    return Infix(op.symbol, number, site.x, freedom) if op.number_first else Infix(op.symbol, site.x, number, freedom)
+
+
+def _freedom(op: BinaryOperator, site: TorchSite) -> Freedom:
+    x = site.given.x.dtype
+    if x == BOOL:
+        return "none"
+    return "neutral" if site.results[0].dtype == x and (x.is_integer or op.symbol in FLOAT_NEUTRAL) else "signs"
 
 
 @function(Maximum, Minimum, torch="torch.{}")

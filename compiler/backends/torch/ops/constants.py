@@ -48,6 +48,7 @@ from ...python.code.expressions import (
     method,
 )
 from ..table import TorchSite, function, module
+from .arithmetic import FLOAT_NEUTRAL
 from .shape import cast_to
 
 FLOAT64 = DTYPES["float64"]
@@ -103,7 +104,7 @@ class _Writer:
 
     def __init__(self, op: TableOperator) -> None:
         self.op = op
-        self.formula = fold(op.formula)
+        self.formula = fold(op.formula, traced=True)
         self.uses = Counter(p.number for p in parts(self.formula) if isinstance(p, IndexFormula))
         self.inline = sum(self.uses.values()) == 1
         self.real_indices: set[int] = set()
@@ -243,7 +244,9 @@ class _Writer:
             # Python's numbers would become complex, or raise an error.
             a = _Term(self._tensor(a, FLOAT64), tensor=True)
         right_code = b.code if arithmetic else _hinted(b.code, "limit")
-        return _Term(Infix(op, a.code, right_code), tensor=a.tensor or b.tensor, truth=not arithmetic)
+        tensor = a.tensor or b.tensor
+        neutral = arithmetic and tensor and (not inside or op in FLOAT_NEUTRAL)
+        return _Term(Infix(op, a.code, right_code, "neutral" if neutral else "signs"), tensor=tensor, truth=not arithmetic)
 
     def _where(self, test: Formula, then: Formula, otherwise: Formula, real: bool) -> _Term:
         a, b = self._term(then, real), self._term(otherwise, real)

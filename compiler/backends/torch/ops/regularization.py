@@ -9,12 +9,6 @@ from ..table import TorchSite, alone, function, module
 from ..windows import ranked
 
 
-def _probability(p: float) -> float:
-    """Without the last two digits, if those are rounding errors: 0.15, not 0.15000000000000002. No draw distinguishes them."""
-    rounded = float(f"{p:.15g}")
-    return rounded if len(repr(rounded)) + 6 <= len(repr(float(p))) else float(p)
-
-
 @module(Identity, torch="torch.nn.Identity")
 def identity(op: Identity, site: TorchSite) -> Code:
     return call("nn.Identity")
@@ -27,17 +21,17 @@ def identity_function(op: Identity, site: TorchSite) -> Code:
 
 @module(Dropout, torch="torch.nn.Dropout")
 def dropout(op: Dropout, site: TorchSite) -> Code:
-    return construct("nn.Dropout", {"p": _probability(op.p)})
+    return construct("nn.Dropout", {"p": op.p})
 
 
 @module(ChannelDropout, torch="torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Dropout3d")
 def channel_dropout(op: ChannelDropout, site: TorchSite) -> Code:
-    return construct(ranked("nn.Dropout", site.given.x), {"p": _probability(op.p)})
+    return construct(ranked("nn.Dropout", site.given.x), {"p": op.p})
 
 
 @module(AlphaDropout, torch="torch.nn.AlphaDropout")
 def alpha_dropout(op: AlphaDropout, site: TorchSite) -> Code:
-    return construct("nn.AlphaDropout", {"p": _probability(op.p)})
+    return construct("nn.AlphaDropout", {"p": op.p})
 
 
 # `F.dropout2d` drops whole channels of [N, C, H, W]. With an axis added in front, samples are where it expects channels.
@@ -54,4 +48,4 @@ def drop_path(op: DropPath, site: TorchSite) -> Code:
 
 
 def _samples(rank: int, x: Code, op: DropPath) -> Code:
-    return call(f"F.dropout{rank}d", x, lit(_probability(op.p), "p"), NameCode("self.training"))
+    return call(f"F.dropout{rank}d", x, lit(op.p, "p"), NameCode("self.training"))

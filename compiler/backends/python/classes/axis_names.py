@@ -1,0 +1,255 @@
+"""The axes of tensors in docstrings: `[N, 3, H, W]`, `[N, width, ceil(H/stride), W]`.
+
+In: a class with the graphs it is for, and where the channels of tensors are. Out: the shapes of the inputs and outputs, in brackets.
+Always: a size that is the same for all graphs is written out. One that differs, or that only the surrounding model explains, is the
+constructor argument that it equals, or in terms of an argument or of an axis that has a name; else it gets the name that the block's
+pattern gives it, its symbol, or the letter that is usual there; and axes of which nothing is known are `...`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby, takewhile
+
+from ....dims import Dim, SymDim, show, symbols
+from ....ir.graph import Graph, OpNode, Value, ValueTuple, flat
+from ....ir.origins import is_integer
+from ....ir.types import FLOAT32
+from ....ops.joining import Concat
+from ..code.classes import ClassDef
+from ..code.tree import StrictLiteral
+from ..naming import unique
+from .alike import Alike
+from .channel_axes import ChannelAxes, Channels
+
+FACTORS = (2, 3, 4, 8, 16)
+"""The factors that are tried between symbolic sizes."""
+LETTERS: dict[tuple[Channels | None, int], str] = {
+    (None, 1): "L",
+    (None, 2): "ND",
+    (None, 3): "NTD",
+    ("first", 3): "NCL",
+    ("first", 4): "NCHW",
+    ("first", 5): "NCDHW",
+    ("last", 2): "ND",
+    ("last", 3): "NTD",
+    ("last", 4): "NHWC",
+    ("last", 5): "NDHWC",
+}
+"""The usual names of axes, by the place of the channels, and the rank."""
+LESS = range(1, 5)
+"""What a window that is not padded takes from the size of an axis, before that is divided by the stride."""
+MANY = 4
+"""The number of tensors whose sizes are still written as a sum."""
+
+Values = tuple[StrictLiteral, ...]
+"""A size in all graphs."""
+
+
+Given = Value | ValueTuple | tuple[Value, ...]
+"""An input or an output."""
+
+
+def _given(graph: Graph) -> list[Given]:
+    """The outputs. A model returns the tensors of a tuple one by one."""
+    if graph.rest is None or graph.kind == "model":
+        return [*graph.outputs]
+    return [*graph.leading, flat(graph.rest)]
+
+
+def _single(given: Sequence[Given]) -> list[Value]:
+    """Tensors; none of tuples."""
+    return [one for one in given if isinstance(one, Value)]
+
+
+class AxisNames:
+    def __init__(self, cls: ClassDef, channels: ChannelAxes) -> None:
+        self.cls, self.channels = cls, channels
+        self.is_whole = cls.graphs[0].kind == "model"
+        self.taken = {p.name for p in cls.parameters}
+        self.taken_in = [list(one) for one in zip(*(g.takes for g in cls.graphs), strict=True)]
+        self.given_out = [list(one) for one in zip(*(_given(g) for g in cls.graphs), strict=True)]
+        self.types = Alike()
+        for tensors in filter(None, map(_single, (*self.taken_in, *self.given_out))):
+            for sizes in zip(*(v.type.shape for v in tensors), strict=False):
+                if self._is_constant(sizes):
+                    self.taken |= symbols(sizes[0])
+        self.named: dict[Values, str] = {}
+        """The sizes that have a name: the arguments, then letters."""
+        for parameter in cls.parameters:
+            self.named.setdefault(tuple(StrictLiteral(v) for v in parameter.values), parameter.name)
+        self.arguments = dict(self.named)
+        self.letters: dict[tuple[Values, int], str] = {}
+        """The names by size and axis."""
+        self.here: set[str] = set()
+        """The names in the current shape."""
+
+    def shapes(self) -> tuple[list[str], list[str]]:
+        """The shapes of the inputs and the outputs."""
+        for given in (*self.taken_in, *self.given_out):
+            self._described(given)  # a later tensor may show what the axes of an earlier one are
+        return list(map(self._described, self.taken_in)), list(map(self._described, self.given_out))
+
+    def _described(self, given: Sequence[Given]) -> str:
+        """A tensor, or a tuple with the shape of its tensors if they are alike, as it is in each of the graphs."""
+        tensors = _single(given)
+        if tensors:
+            return self._shape(tensors)
+        tuples = [one if isinstance(one, tuple) else one.values for one in given if not isinstance(one, Value)]
+        some = next(filter(None, tuples), ())
+        if not some or not all(map(self.types.alike, tuples)):
+            return "tuple"
+        return f"tuple of {self._shape([(values or some)[0] for values in tuples])}"
+
+    def _shape(self, tensors: Sequence[Value]) -> str:
+        """The shape of a tensor, given as it is in each of the graphs. Of tensors of several ranks, the last axes."""
+        types = [v.type for v in tensors]
+        dtypes = {t.dtype for t in types}
+        prefix = "" if dtypes == {FLOAT32} or len(dtypes) > 1 else f"{types[0].dtype} "
+        self.here = set()
+        rank = types[0].rank
+        if all(t.rank == rank for t in types):
+            names = [self._axis(tensors, axis) for axis in range(rank)]
+        else:
+            last = (self._axis(tensors, -1 - i) for i in range(min(t.rank for t in types)))
+            names = ["", *reversed(list(takewhile(bool, last)))]
+        return f"{prefix}[{', '.join(name for known, run in groupby(names, bool) for name in (run if known else ['...']))}]"
+
+    def _axis(self, tensors: Sequence[Value], axis: int) -> str:
+        """The name of an axis; empty if nothing is known."""
+        sizes = [v.type.shape[axis] for v in tensors]
+        values = tuple(StrictLiteral(s) for s in sizes)
+        formula = self.cls.formula(sizes)
+        if formula:
+            return formula
+        if self._is_constant(sizes):
+            if isinstance(sizes[0], SymDim):
+                self.letters[values, axis] = show(sizes[0])
+            return show(sizes[0])
+        name = (
+            self.arguments.get(values)
+            or self._again(values, axis)
+            or self._sum(tensors, axis)
+            or self._derived(sizes, axis)
+            or self._letter(tensors, axis)
+        )
+        if name:
+            self.named.setdefault(values, name)
+            self.here.add(name)
+            self.letters[values, axis] = name
+        return name
+
+    def _is_constant(self, sizes: Sequence[Dim]) -> bool:
+        """Whether the size is the same in all graphs, and clear when written out: formulas are in the whole model only."""
+        first = sizes[0]
+        plain = self.is_whole or not isinstance(first, SymDim) or show(first).isidentifier()
+        return plain and all(size == first for size in sizes)
+
+    def _again(self, values: Values, axis: int) -> str:
+        """The name that the size has already: at the same axis, or else one that no other axis of the shape has."""
+        name = self.letters.get((values, axis)) or self.named.get(values, "")
+        return name if name not in self.here else ""
+
+    # --- in terms of other sizes -----------------------------------------------------------------------------------------
+
+    def _derived(self, sizes: list[Dim], axis: int) -> str:
+        """In terms of an argument, or of an axis that has a name, preferably the same one: `4*width`, `H/2`, `ceil(H/stride)`."""
+        same = [(values, name, True) for (values, at), name in self.letters.items() if at == axis]
+        others = [(values, name, False) for values, name in self.named.items() if name not in self.here]
+        for values, name, at_same in (*same, *others):
+            of = [v.value for v in values]
+            symbolic = any(isinstance(size, SymDim) for size in of)
+            if at_same or symbolic or values in self.arguments:
+                found = _multiple(sizes, of, name) or (self._quotient(sizes, of, name) if at_same or symbolic else "")
+                if found:
+                    return found
+        return ""
+
+    def _quotient(self, sizes: list[Dim], of: list[object], name: str) -> str:
+        """As the quotient of an axis by a number or an argument, rounded or not, or as some more or less of it."""
+        axes = [size for size in of if isinstance(size, (int, SymDim))]
+        if len(axes) < len(sizes):
+            return ""
+        for divisors, text in self._divisors(len(sizes)):
+            triples = list(zip(sizes, axes, divisors, strict=True))
+            if all(size * d == whole for size, whole, d in triples):
+                return f"{name}/{text}"
+            if all(size == whole // d for size, whole, d in triples):
+                return f"{name}//{text}"
+            if all(size == (whole + d - 1) // d for size, whole, d in triples):
+                return f"ceil({name}/{text})"
+            less = next((k for k in LESS if all(size == (whole - k) // d for size, whole, d in triples)), 0)
+            if less:
+                return f"({name} - {less})//{text}"
+        difference = sizes[0] - axes[0]
+        if not isinstance(difference, int) or any(isinstance(s, int) or s - a != difference for s, a in zip(sizes, axes, strict=True)):
+            return ""
+        return f"{name} + {difference}" if difference > 0 else f"{name} - {-difference}"
+
+    def _divisors(self, count: int) -> Iterator[tuple[list[int], str]]:
+        for parameter in self.cls.parameters:
+            numbers = [v for v in parameter.values if is_integer(v) and v > 0]
+            if len(numbers) == count:
+                yield numbers, parameter.name
+        yield from (([k] * count, str(k)) for k in FACTORS)
+
+    def _sum(self, tensors: Sequence[Value], axis: int) -> str:
+        """The channels of what is concatenated: `num_features + 32`."""
+        rows = [_concatenated(g, v, axis) for g, v in zip(self.cls.graphs, tensors, strict=True)]
+        if not rows[0] or any(len(row) != len(rows[0]) for row in rows):
+            return ""
+        terms: list[str] = []
+        rest = 0
+        for column in zip(*rows, strict=True):
+            sizes = [v.type.shape[axis] for v in column]
+            if isinstance(sizes[0], int) and self._is_constant(sizes):
+                rest += sizes[0]
+            else:
+                terms.append(self.named.get(tuple(StrictLiteral(s) for s in sizes), ""))
+        if not all(terms) or len(terms) > MANY:
+            return ""
+        counted = [name if terms.count(name) == 1 else f"{terms.count(name)}*{name}" for name in dict.fromkeys(terms)]
+        return " + ".join([*counted, *([str(rest)] if rest else [])])
+
+    # --- letters -----------------------------------------------------------------------------------------------------------
+
+    def _letter(self, tensors: Sequence[Value], axis: int) -> str:
+        wanted = tensors[0].axes[axis] if tensors[0].axes else ""
+        name = wanted or _symbol([v.type.shape[axis] for v in tensors]) or self._usual(tensors, axis)
+        if name:
+            name = unique(name, self.taken)
+            self.taken.add(name)
+        return name
+
+    def _usual(self, tensors: Sequence[Value], axis: int) -> str:
+        if axis < 0:
+            return ""
+        found = {channels for v in tensors if (channels := self.channels.of(v)) is not None}
+        letters = LETTERS.get((found.pop() if len(found) == 1 else None, tensors[0].type.rank), "N" if axis == 0 else "")
+        return letters[axis] if axis < len(letters) else ""
+
+
+def _symbol(sizes: list[Dim]) -> str:
+    """The one symbol that the size is."""
+    found = {show(size) for size in sizes}
+    name = found.pop()
+    return name if not found and name.isidentifier() else ""
+
+
+def _multiple(sizes: Sequence[Dim], of: Sequence[object], name: str) -> str:
+    """`4*width`, if all `sizes` are 4 times `of`."""
+    pairs = [(s, o) for s, o in zip(sizes, of, strict=True) if isinstance(o, (int, SymDim)) and not isinstance(o, bool)]
+    if len(pairs) < len(sizes):
+        return ""
+    first, base = pairs[0]
+    plain = isinstance(first, int) and isinstance(base, int)
+    factors = ([first // base] if base > 0 else []) if plain else FACTORS
+    return next((f"{f}*{name}" for f in factors if isinstance(f, int) and f > 1 and all(s == f * o for s, o in pairs)), "")
+
+
+def _concatenated(graph: Graph, value: Value, axis: int) -> tuple[Value, ...]:
+    """The tensors that an output is made of, along an axis; none if it is no concatenation."""
+    for node in graph.nodes:
+        if isinstance(node, OpNode) and isinstance(node.op, Concat) and node.outputs[0] is value:
+            return node.inputs if node.op.axis % value.type.rank == axis else ()
+    return ()

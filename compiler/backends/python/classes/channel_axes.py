@@ -1,0 +1,99 @@
+"""Whether the channels of a tensor are its second axis, as a convolution takes them, or its last, as a dense layer does.
+
+In: the graphs of a program. Out: for the inputs and outputs of each, where the channels are, if what uses or makes them shows it. Always:
+linear in the number of nodes.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ....ir.graph import CallNode, Graph, Node, OpNode, Value, graphs
+from ....ops.joining import Chunk, Concat, Split
+from ....ops.shape import Permute
+from ....ops.slicing import Flip, Pad, Roll, Slice
+
+Channels = Literal["first", "last"]
+KEEPING = (Concat, Split, Chunk, Slice, Pad, Roll, Flip)
+"""The operators that may change sizes, but leave the axes where they are."""
+
+MOVES: dict[tuple[int, ...], tuple[Channels, Channels]] = {
+    (0, 2, 3, 1): ("first", "last"),
+    (0, 3, 1, 2): ("last", "first"),
+}
+"""The permutations that are made to move the channels."""
+
+
+class ChannelAxes:
+    def __init__(self, main: Graph) -> None:
+        self._known: dict[int, Channels] = {}
+        order = graphs(main)
+        for graph in order:
+            for value in graph.inputs:
+                if value.spatial:
+                    self._known[id(value)] = "first"
+            for node in graph.nodes:
+                self._mark(node)
+            self._spread(graph)
+        for graph in reversed(order):
+            self._spread(graph)
+            for node in graph.nodes:
+                for theirs, ours in _interface(node):
+                    self._copy(ours, theirs)
+
+    def of(self, value: Value) -> Channels | None:
+        """Where the channels of an input or an output of a graph are."""
+        return self._known.get(id(value))
+
+    def _mark(self, node: Node) -> None:
+        for theirs, ours in _interface(node):
+            self._copy(theirs, ours)
+        taken, made = _channels(node) if isinstance(node, OpNode) else (None, None)
+        if taken is not None and made is not None:
+            self._known.setdefault(id(node.inputs[0]), taken)
+            for value in node.outputs:
+                if value.type.rank == node.inputs[0].type.rank:
+                    self._known.setdefault(id(value), made)
+
+    def _spread(self, graph: Graph) -> None:
+        """To what has the same axes."""
+        same = [pair for node in graph.nodes for pair in _pairs(node)]
+        for a, b in (*same, *reversed(same), *same):
+            self._copy(a, b)
+            self._copy(b, a)
+
+    def _copy(self, source: Value, target: Value) -> None:
+        if id(source) in self._known:
+            self._known.setdefault(id(target), self._known[id(source)])
+
+
+def _interface(node: Node) -> list[tuple[Value, Value]]:
+    """The inputs and outputs of a called graph, with those of the call."""
+    if isinstance(node, OpNode):
+        return []
+    inner = (*node.graph.inputs, *node.graph.outputs)
+    return list(zip(inner, (*node.inputs, *node.outputs), strict=True))
+
+
+def _channels(node: OpNode) -> tuple[Channels | None, Channels | None]:
+    """Where the channels of an operator's first input and of its results are, by its declaration: where they are named, or where its
+    parameters are for them."""
+    first = next(iter(node.op.operands.values()), None)
+    if first is None or not node.inputs:
+        return None, None
+    if isinstance(node.op, Permute):
+        return MOVES.get(node.op.order(node.inputs[0].type), (None, None))
+    if "C" in first.axes.names:
+        return "first", "first"
+    by_features = node.specs and first.axes.names[0] == "..." and len(first.axes.names) > 1
+    return ("last", "last") if by_features else (None, None)
+
+
+def _pairs(node: Node) -> list[tuple[Value, Value]]:
+    """The inputs and outputs of an operator that have the same axes."""
+    if isinstance(node, CallNode):
+        return []
+    pairs = [(i, o) for i in node.inputs for o in node.outputs if i.type.rank == o.type.rank]
+    if isinstance(node.op, KEEPING):
+        return pairs
+    return [(i, o) for i, o in pairs if i.type.shape == o.type.shape] if node.op.pointwise else []

@@ -1,0 +1,72 @@
+"""The comment above a block, as text for the docstring of a class.
+
+In: a block's graph, and the arguments of the constructor. Out: a paragraph, empty if there is nothing to say. Always: it speaks of what the
+class has. The comment is about the block, which may have parameters that are the same in all uses, or that only decide what is in the
+class: a sentence with such a parameter in backticks is left out, or only the part after a semicolon. So is what it says of shapes (`Input
+[N, D]; output [N, width].`), since the docstring has those of the class.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container
+
+from ....ir.graph import Graph
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z`\"])")
+_SHAPE = r"(?: \w+)? \[[^\[\]]*\]"
+_SHAPES = re.compile(rf"(?:Input|Output|Input and output){_SHAPE}(?:; output{_SHAPE})?(?:: |\.$)")
+"""A sentence that begins with shapes. What follows after a colon is about the block."""
+_SHAPE_CLAUSE = re.compile(rf"(?:input|output){_SHAPE}\.?$")
+_CODE = re.compile(r"`([^`]*)`")
+_REFERS = re.compile(r"(?:It|Its|They|Their|This|These)\b")
+"""How a sentence begins that is about the one before."""
+
+
+def remark(graph: Graph, arguments: Container[str]) -> str:
+    """The comment, escaped for a docstring. `arguments`: those of the constructor."""
+    hidden = frozenset(name for name in graph.arguments if name not in arguments)
+    kept: list[str] = []
+    dropped = False
+    for sentence in _SENTENCE.split(_comment(graph)):
+        said = "" if dropped and _REFERS.match(sentence) else _said(sentence, hidden)
+        dropped = not said
+        kept += [said] if said else []
+    return re.sub(r'^"|"""|\\', lambda found: re.sub(r'(["\\])', r"\\\1", found.group()), " ".join(kept))
+
+
+def _comment(graph: Graph) -> str:
+    """The comment right above a block. The comment at the start of a file is about the file."""
+    before = graph.span.file.text[: graph.span.start]
+    if graph.kind != "block" or not graph.span.text.startswith("block") or not before.endswith("\n"):
+        return ""
+    lines: list[str] = []
+    end = len(before) - 1
+    while end > 0:
+        start = before.rfind("\n", 0, end) + 1
+        line = before[start:end].strip()
+        if not line.startswith("#"):
+            break
+        if start == 0:
+            return ""
+        lines.insert(0, line.lstrip("#").strip())
+        end = start - 1
+    return " ".join(lines)
+
+
+def _said(sentence: str, hidden: frozenset[str]) -> str:
+    """The sentence without what the class does not have; empty if nothing is left."""
+    shapes = _SHAPES.match(sentence)
+    if shapes is not None:
+        sentence = sentence[shapes.end() :]
+        sentence = sentence[:1].upper() + sentence[1:]
+    first, *others = sentence.split("; ")
+    if not first or _mentions(first, hidden):
+        return ""
+    kept = [first, *(o for o in others if not (_mentions(o, hidden) or _SHAPE_CLAUSE.match(o)))]
+    end = "." if sentence.endswith(".") else ""
+    return "; ".join(kept).removesuffix(".") + end
+
+
+def _mentions(text: str, names: frozenset[str]) -> bool:
+    return any(not names.isdisjoint(re.findall(r"\w+", code)) for code in _CODE.findall(text))

@@ -1,0 +1,96 @@
+"""Arithmetic as a person writes it: no `* 1`, no `- -3`, and `7**3` for 343 among the sevens of a formula.
+
+In: the code of a class, in which what differs between its uses is an argument already, so that a number that is left is the same in all of
+them. Out: code with the same values. Always: numbers are left out and signs moved only where the emitter, which knows the types, said so
+(`Infix.freedom`).
+"""
+
+from __future__ import annotations
+
+from math import copysign
+
+from ....ir.origins import is_integer
+from .expressions import CallCode, Code, Infix, Lit, Prefix
+from .tree import parts, rewrite
+
+NEUTRAL = {"*": 1, "/": 1, "//": 1, "**": 1, "+": 0, "-": 0}
+COMMUTING = ("*", "+")
+OPPOSITE = {"+": "-", "-": "+"}
+LEAST = frozenset(-(2**bits) for bits in (7, 15, 31, 63))
+"""The least numbers of integer types, whose opposites they do not hold."""
+CUBE = 3
+"""The exponent from which a power is more telling than the number."""
+
+
+def simplified(code: Code) -> Code:
+    return _powers(rewrite(code, _simpler))
+
+
+def _simpler(part: Code) -> Code | None:
+    if not isinstance(part, Infix):
+        return None
+    left, right, free = rewrite(part.left, _simpler), rewrite(part.right, _simpler), part.freedom
+    if free == "neutral" and _is_neutral(right, part.op):
+        return left
+    if free == "neutral" and part.op in COMMUTING and _is_neutral(left, part.op):
+        return right
+    opposite = _opposite(right) if free != "none" and part.op in OPPOSITE else None
+    if opposite is not None:
+        return Infix(OPPOSITE[part.op], left, rewrite(opposite, _simpler), free)
+    return part if left is part.left and right is part.right else Infix(part.op, left, right, free)
+
+
+def _is_neutral(code: Code, op: str) -> bool:
+    match code:
+        case Lit(int() | float() as value):
+            return not isinstance(value, bool) and value == NEUTRAL.get(op) and copysign(1, value) > 0
+    return False
+
+
+def _opposite(code: Code) -> Code | None:
+    """The code with the other sign, if that is without the minus that this has."""
+    match code:
+        case Lit(int() | float() as value, hint) if value < 0 and value not in LEAST:
+            return Lit(-value, hint)
+        case Prefix("-", operand):
+            return operand
+        case Infix("*" | "/" as op, left, right, freedom) if (opposite := _opposite(left)) is not None:
+            return Infix(op, opposite, right, freedom)
+    return None
+
+
+def _powers(code: Code) -> Code:
+    """The indices of a table, split into digits: `k // 7**3 % 7` of `torch.arange(7**4)`, where 343 and 2401 say nothing."""
+    divisors = [number for part in parts(code) if (number := _divisor(part)) > 1]
+    base = min(divisors, default=0)
+    if base < CUBE or not any(_exponent(value, base) >= CUBE for value in divisors):
+        return code
+
+    def power(number: Code) -> Code:
+        exponent = _exponent(number.value, base) if isinstance(number, Lit) and is_integer(number.value) else 0
+        return Infix("**", Lit(base), Lit(exponent)) if exponent >= CUBE else number
+
+    def change(part: Code) -> Code | None:
+        match part:
+            case Infix("//" | "%" as op, left, right, freedom):
+                return Infix(op, rewrite(left, change), power(right), freedom)
+            case CallCode("torch.arange", (count, *others), kwargs):
+                return CallCode(part.function, (power(count), *others), kwargs)
+        return None
+
+    return rewrite(code, change)
+
+
+def _divisor(part: Code) -> int:
+    match part:
+        case Infix("//" | "%", _, Lit(int() as number)):
+            return number
+    return 0
+
+
+def _exponent(number: int, base: int) -> int:
+    """The exponent of a power of `base`; 0 for other numbers."""
+    exponent, power = 0, 1
+    while power < number:
+        exponent, power = exponent + 1, power * base
+    return exponent if power == number else 0

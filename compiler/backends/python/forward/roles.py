@@ -1,0 +1,67 @@
+"""What tensors are to the stages that take them: the `mask` of an attention, the `source` of a block.
+
+In: graphs. Out: for the tensors of each, the name of the operand or declared tensor as which they are first taken. Always: none for what is
+the main operand of an operator, or the only input of its stage; linear in the number of nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ....ir.graph import CallNode, Graph, Node, OpNode, Parts, TupleSlice, Value, ValueTuple
+from ....ops.operand import Inputs
+from ..naming import UNNAMED
+
+MAIN = UNNAMED | {"x", "other"}
+"""The names of operands that say nothing about them."""
+RESHAPING = frozenset({"cast", "expand", "permute", "rearrange", "reshape", "transpose", "unflatten", "unsqueeze"})
+"""Operators whose result has the elements of their input, in another shape or type."""
+
+
+class Roles:
+    def __init__(self) -> None:
+        self._known: dict[int, dict[int, str]] = {}
+
+    def of(self, graph: Graph) -> dict[int, str]:
+        """The roles in one graph, by the identity of the tensor."""
+        found = self._known.get(id(graph))
+        if found is None:
+            found = self._known[id(graph)] = {}
+            for node in reversed(graph.nodes):
+                self._taken(node, found)
+        return found
+
+    def _taken(self, node: Node, found: dict[int, str]) -> None:
+        taken = node.passes if isinstance(node, CallNode) else list(node.inputs)
+        if len(taken) > 1:
+            named = zip(self._names(node), map(_whole, taken), strict=True)
+            found.update((id(one), name) for name, one in reversed(list(named)) if name not in MAIN)
+        elif isinstance(node, OpNode) and node.op.name in RESHAPING and id(node.outputs[0]) in found:
+            found[id(node.inputs[0])] = found[id(node.outputs[0])]
+
+    def _names(self, node: Node) -> Iterator[str]:
+        """What the stage calls each of its inputs."""
+        if isinstance(node, OpNode):
+            names = node.op.assign(tuple(v.type for v in node.inputs))
+            yield from ("" if isinstance(node.op.operands[name], Inputs) else name for name in names)
+            return
+        inside = self.of(node.graph)
+        for value in node.graph.takes:
+            yield inside.get(id(value), "") if value.borrowed else value.name
+
+
+def _whole(taken: Value | Parts) -> Value | ValueTuple | None:
+    """What is passed, if it is one tensor or tuple of the body."""
+    match taken:
+        case Value():
+            return taken
+        case (TupleSlice(of, 0, 0),):
+            return of
+    return None
+
+
+def name_of(value: Value | ValueTuple, roles: Mapping[int, str]) -> str:
+    """The name of a tensor or tuple: the body's own, or for an input that it does not name what it is there, or else its name outside."""
+    if value.borrowed and value.name != "in":
+        return roles.get(id(value), "") or value.name
+    return value.name

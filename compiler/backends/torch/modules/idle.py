@@ -1,0 +1,51 @@
+"""Dropouts that drop nothing: left out where no key of the state dict depends on them.
+
+In: the body of a class, in which what differs between its uses is an argument already, so that a probability of 0 is one in all of them.
+Out: the same without such dropouts that are attributes, and without those at the end of an `nn.Sequential` that is one. Always: the keys
+stay, so a dropout between numbered members does too; and so does one within a row of members, which may follow a pattern.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from netc.dsl.record import replace
+
+from ...python.code.classes import ClassBody
+from ...python.code.expressions import CallCode, Code, Lit
+from ...python.code.tree import MemberRef, parts
+
+C = TypeVar("C", bound=Code)
+
+
+def drop_idle(body: ClassBody) -> None:
+    body.members = [replace(m, code=_shorter(m.code)) for m in body.members]
+    body.chain = None if body.chain is None else _shorter(body.chain)
+    idle = {m.label for m in body.members if _is_idle(m.code)} if not body.keyed else set()
+    if not idle:
+        return
+
+    def passed(part: Code) -> Code | None:
+        match part:
+            case CallCode(MemberRef(label), (x,)) if label in idle:
+                return x
+        return None
+
+    body.rewrite(passed)
+    used = {p.label for step in body.steps for p in parts(step.code) if isinstance(p, MemberRef)}
+    body.members = [m for m in body.members if m.label not in idle or m.label in used]
+
+
+def _shorter(code: C) -> C | CallCode:
+    """An `nn.Sequential` without idle members at its end."""
+    match code:
+        case CallCode("nn.Sequential", (_, *_, last) as args) if _is_idle(last):
+            return _shorter(CallCode(code.function, args[:-1]))
+    return code
+
+
+def _is_idle(code: Code) -> bool:
+    match code:
+        case CallCode(str() as function, (Lit(value),)):
+            return function.startswith("nn.") and "Dropout" in function and value == 0
+    return False

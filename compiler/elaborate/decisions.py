@@ -1,0 +1,85 @@
+"""Decisions: the comparisons of traced integers that make a graph what it is.
+
+In: comparisons of the text, and sizes that an operator's rule needs to be equal. Out: a `Decision` for each, in the list of the graph that
+is being elaborated. Always: what has a value but no formula (a float made of an integer, a label) pins the integer: it equals its value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from ..dims import Dim, Facts
+from ..ir.origins import Decision, TracedInt, decision, free_symbols, moved_decision, traced_in
+
+
+class Decisions:
+    """The decisions of one elaboration. `current` is the list of the graph that is being elaborated."""
+
+    def __init__(self) -> None:
+        self.current: list[Decision] = []
+
+    def note(self, op: str, left: object, right: object) -> None:
+        """`left op right` holds, and matters."""
+        if isinstance(left, TracedInt) or isinstance(right, TracedInt):
+            self._add(decision(op, left, right))
+
+    def ordered(self, op: str, left: object, right: object, holds: bool) -> None:
+        """The answer to a comparison of two integers."""
+        if not (isinstance(left, TracedInt) or isinstance(right, TracedInt)) or isinstance(left, float) or isinstance(right, float):
+            self.pin((left, right))
+            return
+        if op in (">", ">="):
+            op, left, right = {">": "<", ">=": "<="}[op], right, left
+        if not holds:
+            op = {"==": "!=", "!=": "==", "<": "<=", "<=": "<"}[op]
+            left, right = (left, right) if op in ("==", "!=") else (right, left)
+        self.note(op, left, right)
+
+    def pin(self, value: object) -> None:
+        """The integers in the value are used as they are."""
+        for number in traced_in(value):
+            self.note("==", number, int(number))
+
+    def take(self, decisions: list[Decision], places: Mapping[str, Any]) -> None:
+        """The decisions of a graph, at a use of it: there its symbols have the given values."""
+        for made in decisions:
+            self._add(moved_decision(made, places))
+
+    def _add(self, made: Decision | None) -> None:
+        if made is not None and made not in self.current:
+            self.current.append(made)
+
+    @contextmanager
+    def within(self, decisions: list[Decision]) -> Iterator[None]:
+        """While another graph is elaborated: notes in its list."""
+        before, self.current = self.current, decisions
+        try:
+            yield
+        finally:
+            self.current = before
+
+    @contextmanager
+    def about(self, names: Mapping[str, Any], found: list[Decision]) -> Iterator[None]:
+        """While the parameters of a block are bound: what is decided about the symbols `names` is put into `found`."""
+        noted: list[Decision] = []
+        with self.within(noted):
+            yield
+        for made in noted:
+            if (free_symbols(made.left) | free_symbols(made.right)) & names.keys():
+                found.append(made)
+            else:
+                self._add(made)
+
+
+class DecidingFacts(Facts):
+    """Facts that note which integers had to be equal."""
+
+    note: Callable[[str, object, object], None] = lambda op, left, right: None
+
+    def equal(self, a: Dim, b: Dim) -> bool | None:
+        answer = super().equal(a, b)
+        if answer and (isinstance(a, TracedInt) or isinstance(b, TracedInt)):
+            self.note("==", a, b)
+        return answer

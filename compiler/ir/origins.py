@@ -1,0 +1,217 @@
+"""Integers that know which parameters and sizes they are computed from.
+
+In: the value of a parameter, or the size of an axis, with a symbol for it. Out: what arithmetic makes of it, with the same formula over the
+symbols: an `int` like any other, whose `origin` is a `Dim`. Always: the value of the origin, for the values of its symbols, is the integer.
+What is no arithmetic (a comparison, a float made of it) has no origin: the elaborator records it as a `Decision`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeGuard
+
+from netc.dsl.record import Record
+
+from ..dims import Dim, SymDim, size, substitute, symbol, symbols
+
+LARGEST = 64
+"""The size of a formula from which only its symbols are kept."""
+LOST = "?"
+"""How the symbol of a formula that is too large begins; the symbols in it follow, between bars."""
+
+
+class TracedInt(int):
+    """An integer with its formula. `+ - * // % **` and negation keep it; with anything but integers they give what `int` gives."""
+
+    origin: SymDim
+
+    def __new__(cls, value: int, origin: SymDim) -> TracedInt:
+        made = super().__new__(cls, value)
+        made.origin = origin
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return int, (int(self),)
+
+    def __neg__(self) -> int:
+        return traced(-int(self), -self.origin)
+
+    def __pos__(self) -> int:
+        return self
+
+
+def _operation(name: str) -> Callable[[TracedInt, Any], Any]:
+    plain = getattr(int, name)
+    formula = getattr(SymDim, name, None)
+    reverse = name.startswith("__r")
+
+    def apply(self: TracedInt, other: Any) -> Any:
+        value = plain(self, other)
+        if value is NotImplemented or formula is None:
+            return value
+        theirs = origin_of(other)
+        if isinstance(theirs, SymDim) and reverse:  # never: the other's own operator comes first
+            return value
+        return traced(value, formula(self.origin, theirs))
+
+    return apply
+
+
+for _name in ("add", "radd", "sub", "rsub", "mul", "rmul", "floordiv", "rfloordiv", "mod", "rmod"):
+    setattr(TracedInt, f"__{_name}__", _operation(f"__{_name}__"))
+
+
+def _power(self: TracedInt, other: Any, modulus: Any = None) -> Any:
+    value = int.__pow__(self, other, modulus)
+    if value is NotImplemented or isinstance(other, TracedInt) or not isinstance(other, int) or not 0 <= other <= 4:
+        return value
+    product: Dim = 1
+    for _ in range(other):
+        product = product * self.origin
+    return traced(value, product)
+
+
+TracedInt.__pow__ = _power  # type: ignore[assignment]
+
+
+def traced(value: int, origin: Dim) -> int:
+    """The value with its formula; plain where the formula is a constant."""
+    if not isinstance(origin, SymDim):
+        return int(value)
+    if size(origin) > LARGEST:
+        origin = _lost(free_symbols(origin))
+    return TracedInt(value, origin) if isinstance(origin, SymDim) else int(value)
+
+
+def _lost(names: Iterable[str]) -> Dim:
+    ordered = sorted(set(names))
+    return symbol(LOST + "|".join(ordered), lower=None) if ordered else 0
+
+
+def named(value: Any, name: str) -> Any:
+    """An integer, or each integer of a list (`name.0`, `name.1`), as a symbol of its own; anything else is unchanged."""
+    if is_integer(value):
+        origin = symbol(name, lower=None)
+        assert isinstance(origin, SymDim)
+        return TracedInt(int(value), origin)
+    if isinstance(value, tuple) and value and all(is_integer(v) for v in value):
+        return tuple(named(v, f"{name}.{i}") for i, v in enumerate(value))
+    return value
+
+
+def is_integer(value: object) -> TypeGuard[int]:
+    """Whether it is an integer, and no boolean."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def origin_of(value: Any) -> Any:
+    """The formula of a traced integer; any other value is its own."""
+    return value.origin if isinstance(value, TracedInt) else value
+
+
+def origin_key(value: object) -> object:
+    """Equal for values whose formulas are equal too. Lists within lists are followed."""
+    if isinstance(value, TracedInt):
+        return (int(value), value.origin)
+    return tuple(origin_key(v) for v in value) if isinstance(value, tuple) else None
+
+
+def has_origin(value: object) -> bool:
+    return isinstance(value, TracedInt) or (isinstance(value, tuple) and any(has_origin(v) for v in value))
+
+
+def traced_in(value: object) -> Iterator[TracedInt]:
+    """The traced integers in a value."""
+    if isinstance(value, TracedInt):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from traced_in(item)
+
+
+def moved(value: Any, places: Mapping[str, Any]) -> Any:
+    """The value as it is seen where the symbols have the given values, which are integers. Other symbols stay."""
+    if isinstance(value, TracedInt):
+        return traced(value, substituted(value.origin, places))
+    if isinstance(value, tuple) and has_origin(value):
+        return tuple(moved(v, places) for v in value)
+    return value
+
+
+def substituted(origin: Dim, places: Mapping[str, Any]) -> Dim:
+    """The formula with the formulas of the given values in place of its symbols."""
+    own = symbols(origin)
+    if is_lost(origin):
+        return _lost(n for name in free_symbols(origin) for n in (free_symbols(origin_of(places[name])) if name in places else (name,)))
+    found = {name: origin_of(places[name]) for name in own if name in places}
+    if any(isinstance(value, SymDim) and is_lost(value) for value in found.values()):
+        return _lost(n for name in own for n in (free_symbols(found[name]) if name in found else (name,)))
+    return substitute(origin, found) if found else origin
+
+
+def is_lost(origin: Dim) -> bool:
+    """Whether all that is left of a formula is which symbols are in it."""
+    return any(name.startswith(LOST) for name in symbols(origin))
+
+
+def free_symbols(origin: Dim) -> frozenset[str]:
+    """The symbols of a formula, those of one that was too large included."""
+    found = symbols(origin)
+    return frozenset(n for name in found for n in (name[len(LOST) :].split("|") if name.startswith(LOST) else (name,)))
+
+
+def plain(value: Any) -> Any:
+    """The value without formulas."""
+    if isinstance(value, TracedInt):
+        return int(value)
+    return tuple(plain(v) for v in value) if isinstance(value, tuple) and has_origin(value) else value
+
+
+class Origin(Record):
+    """What a symbol of a graph is: a parameter of its block or model, called `name` (of a list, the item `index`), with the `default` that
+    the spec gives it as a literal; or the size of `axis` of `input`. `value` is its value."""
+
+    name: str
+    value: int
+    index: int | None = None
+    default: Any = None
+    input: Any = None
+    axis: int = 0
+
+
+class Decision(Record):
+    """A comparison of formulas that the text, or an operator's rule, has made: `left op right`, where `op` is `==`, `!=`, `<` or `<=`.
+
+    The graph is as it is because it holds; one that holds for all positive values is not recorded.
+    """
+
+    op: str
+    left: Dim
+    right: Dim
+
+
+def decision(op: str, left: Any, right: Any) -> Decision | None:
+    """`left op right`, which holds, as a decision; None if nothing hangs on it."""
+    made = Decision(op, origin_of(left), origin_of(right))
+    return None if always(made) else made
+
+
+def always(made: Decision) -> bool:
+    """Whether a decision that holds here holds for all values that are positive."""
+    difference = made.right - made.left
+    if isinstance(difference, int):
+        return True
+    if made.op == "==":
+        return False
+    one_sided = isinstance(made.left, int) or isinstance(made.right, int)
+    if one_sided and not all("[" in name for name in symbols(difference)):
+        return False  # a parameter may be 0
+    return () not in difference.terms and (
+        all(c > 0 for c in difference.terms.values()) or (made.op == "!=" and all(c < 0 for c in difference.terms.values()))
+    )
+
+
+def moved_decision(made: Decision, places: Mapping[str, Any]) -> Decision | None:
+    """A decision of a graph as it is seen where it is called; None if it always holds there."""
+    seen = Decision(made.op, substituted(made.left, places), substituted(made.right, places))
+    return None if always(seen) else seen

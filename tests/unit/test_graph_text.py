@@ -1,0 +1,40 @@
+"""The typed graph as text: tuples, whose tensors are not listed."""
+
+from __future__ import annotations
+
+import netc
+from netc.graphtext import show_program
+
+SPEC = """
+(h, kept...) = input 4 -> repeat 2 as layers {
+  (x, kept...) = in
+  out x -> dense 4 relu, x, kept
+}
+(_, last, others...) = (h, kept)
+(last, others, h) -> concat axis=1
+"""
+EXPECTED = """\
+model net(input: [N, 4]) -> output: [N, 12]
+  h: [N, 4], kept: a tuple of 2 = layers.1(input) as layers
+  %3: [N, 12] = concat(kept[0], kept[1:]..., h) axis=1 as concat1
+  out %3
+
+sequence layers.1(in: [N, 4]) -> [N, 4], a tuple of 2
+  %1: [N, 4], %2: a tuple of 1 = layers.3(in, ()) as 0
+  %3: [N, 4], %4: a tuple of 2 = layers.2(%1, (%2...)) as 1
+  out %3, %4...
+
+sequence layers.2(x: [N, 4], kept: a tuple of 1) -> [N, 4], a tuple of 2
+  %2: [N, 4] = dense(x) units=4 bias=True as 0
+  %3: [N, 4] = relu(%2) as 1
+  out %3, x, kept...
+
+sequence layers.3(x: [N, 4], kept: a tuple of 0) -> [N, 4], a tuple of 1
+  %2: [N, 4] = dense(x) units=4 bias=True as 0
+  %3: [N, 4] = relu(%2) as 1
+  out %3, x, kept...
+"""
+
+
+def test_tuples() -> None:
+    assert show_program(netc.compile(SPEC).program) == EXPECTED
