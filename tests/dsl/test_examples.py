@@ -98,6 +98,8 @@ def test_expressions(text: str) -> None:
     assert plain(value(text)) == EXPRESSIONS[text]
     alone, problems = parse_value(SourceFile("--set", text))
     assert problems == []
+    assert alone is not None
+    assert alone.span.text == text
     assert plain(alone) == EXPRESSIONS[text]
 
 
