@@ -135,7 +135,7 @@ class _Build:
         unifier = Unifier(self._base(bodies[0].graph), bodies, same, self.symbols)
         cls = unifier.run()
         if bodies[0].graph is self.main:
-            self.lost = unifier.lost
+            self.lost = unifier.relations.lost
         cls.body.rewrite(simplified)
         drop_idle(cls.body)
         for index, body in enumerate(bodies):

@@ -1,0 +1,129 @@
+"""The arguments of a class's constructor, as they are found while its bodies are merged.
+
+In: symbols, and literals that differ between the bodies. Out: `ConstructorArgument`s, in the order of the signature. Always: one argument
+for a symbol, and one for literals that are equal in every body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from typing import Any, cast
+
+from netc.dsl.record import replace
+
+from ....dims import symbol
+from ....ir.graph import Graph
+from ....ir.origins import Origin, TracedInt, has_origin, origin_of, plain
+from ..code.classes import ClassBody, ConstructorArgument
+from ..code.expressions import KeywordCode, Literal
+from ..code.tree import StrictLiteral
+from ..naming import IMPORTED, local, unique
+from .literal_hints import Hints
+from .relations import Relations
+from .symbols import home, origin
+
+
+class Arguments:
+    def __init__(self, bodies: list[ClassBody], relations: Relations) -> None:
+        self.bodies, self.relations = bodies, relations
+        self.given = _varying([b.graph.arguments for b in bodies])
+        """The parameters of the block that are no integers, and differ between the bodies."""
+        self.stored: set[str] = set()
+        """The names of those that `forward` uses."""
+        self.wide: set[str] = set()
+        """The names of those that are numbers of channels or features."""
+        self._hints = Hints(bodies if len(bodies) > 1 else [])
+        self._known: dict[object, ConstructorArgument] = {}
+
+    # --- finding and adding ------------------------------------------------------------------------------------------------
+
+    def of_symbol(self, name: str, found: Origin) -> ConstructorArgument:
+        """The argument that a symbol is, or that it is an item of."""
+        key = name.rpartition(".")[0] if found.index is not None else name
+        if key not in self._known:
+            graph: Graph = self.bodies[0].graph
+            values = self._symbol_values(name, found)
+            wanted = found.name or self.relations.name(name, found.input, found.axis)
+            default = plain(values[0]) if graph.kind == "model" else found.default
+            optional = found.input is None and default is not None
+            self._known[key] = ConstructorArgument(unique(local(wanted), self._taken()), tuple(values), optional, optional, default)
+        return self._known[key]
+
+    def _symbol_values(self, name: str, found: Origin) -> list[Any]:
+        if found.index is not None:
+            return [home(b.graph, name).arguments[found.name] for b in self.bodies]
+        return [TracedInt(v, symbol(name, lower=None)) for v in self.relations.values(name)]  # type: ignore[arg-type]
+
+    def of_literals(self, values: Sequence[object], hint: str, keyword: KeywordCode | None, unused: Container[int]) -> ConstructorArgument:
+        """The argument that has these values, but for the bodies where they are `unused`."""
+        known = next((p for p in self._known.values() if _equal(p.values, values, unused)), None)
+        if known is not None and not any(has_origin(v) for v in (*known.values, *values)):
+            return known
+        named = [n for n, given in self.given.items() if _equal(given, values, unused)]
+        if named:
+            name = hint if hint in named else named[0]
+            return self.add(self.given[name], name, keyword)
+        return self.add(values, self._hints.best(values, hint, {p.name for p in self._known.values()}), keyword)
+
+    def has(self, values: Sequence[object], unused: Container[int]) -> bool:
+        """Whether an argument, or a parameter of the block, has these values."""
+        known = [p.values for p in self._known.values() if not any(has_origin(v) for v in p.values)]
+        return any(_equal(given, values, unused) for given in (*known, *self.given.values()))
+
+    def add(self, values: Sequence[object], name: str, keyword: KeywordCode | None = None) -> ConstructorArgument:
+        wanted = tuple((StrictLiteral(v), origin_of(v)) for v in values)
+        if wanted not in self._known:
+            default = keyword.default if keyword is not None and keyword.has_default else None
+            optional = keyword is not None and keyword.has_default and StrictLiteral(default) in [w for w, _ in wanted]
+            literals = cast("tuple[Literal, ...]", tuple(values))
+            self._known[wanted] = ConstructorArgument(unique(local(name), self._taken()), literals, keyword is not None, optional, default)
+        return self._known[wanted]
+
+    def _taken(self) -> set[str]:
+        return {p.name for p in self._known.values()} | IMPORTED
+
+    def name_of(self, name: str) -> str:
+        """The argument that a symbol is, or the item of one; empty if it is none."""
+        if name in self._known:
+            return self._known[name].name
+        whole, _, index = name.rpartition(".")
+        return f"{self._known[whole].name}[{index}]" if whole in self._known else ""
+
+    # --- the signature -----------------------------------------------------------------------------------------------------
+
+    def signature(self) -> list[ConstructorArgument]:
+        """The arguments: sizes of the inputs, then the block's parameters as the spec declares them, then others; those with keywords and
+        defaults last."""
+        graph = self.bodies[0].graph
+        declared = list(graph.arguments)
+        sizes = [p for key, p in self._known.items() if isinstance(key, str) and (o := origin(graph, key)) is not None and o.input]
+        rest = [p for p in self._known.values() if p not in sizes]
+        ordered = sizes + sorted(rest, key=lambda p: declared.index(p.name) if p.name in declared else len(declared))
+        return sorted(map(self._as_called, ordered), key=lambda p: p.keyword + p.optional)
+
+    def _as_called(self, parameter: ConstructorArgument) -> ConstructorArgument:
+        """The parameter as calls write it: widths, and a single argument, need no keywords there."""
+        explicit = len(self._known) == 1 or (self._is_width(parameter) and not parameter.optional)
+        return replace(parameter, stored=parameter.name in self.stored, keyword=parameter.keyword or not explicit)
+
+    def _is_width(self, parameter: ConstructorArgument) -> bool:
+        return parameter.name in self.wide or self._hints.is_width(parameter.values)
+
+    def widths(self) -> set[str]:
+        """The names of the arguments that are numbers of channels or features."""
+        return {p.name for p in self._known.values() if self._is_width(p)}
+
+
+def _equal(given: Sequence[object], values: Sequence[object], unused: Container[int]) -> bool:
+    """Whether the values are equal in all bodies where they are used."""
+    return all(i in unused or StrictLiteral(g) == StrictLiteral(v) for i, (g, v) in enumerate(zip(given, values, strict=True)))
+
+
+def _varying(arguments: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """The compile-time arguments that vary, with their values."""
+    found = {name: [a.get(name) for a in arguments] for name in arguments[0]}
+    return {n: values for n, values in found.items() if all(_is_plain(v) for v in values) and len({StrictLiteral(v) for v in values}) > 1}
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, (int, float, str)) or (isinstance(value, tuple) and all(_is_plain(v) for v in value))

@@ -1,0 +1,109 @@
+"""The formulas of numbers in the bodies of one class.
+
+In: bodies, what may vary, and what the decisions of their graphs demand. Out: the one formula that a number has in all bodies, and what the
+spec and PyTorch call its symbols. Always: a formula is what the spec says, or follows from it by decisions of every body; no relation is
+found by comparing numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from functools import cached_property
+from typing import Any
+
+from ....dims import Dim, SymDim, symbol, symbols
+from ....ir.graph import Graph, Value
+from ....ir.origins import free_symbols, is_integer, is_lost, origin_of
+from ..code.classes import ClassBody
+from ..code.expressions import Lit
+from ..code.tree import parts
+from .literal_hints import VAGUE
+from .sizes import axis_word, spec_name
+from .symbols import Symbols, common, origin, reduced
+
+
+class Relations:
+    def __init__(self, bodies: list[ClassBody], program: Symbols) -> None:
+        self.bodies = bodies
+        self.graph = bodies[0].graph
+        self.lost: set[str] = set()
+        """The symbols on which numbers depend in ways that nobody would write."""
+        self._free = frozenset().union(*(program.free(b.graph) for b in bodies))
+        self._pinned = frozenset().union(*(program.pinned(b.graph) for b in bodies))
+        self._known = [program.known(b.graph) for b in bodies]
+        self._common = common(self._known)
+
+    # --- formulas ----------------------------------------------------------------------------------------------------------
+
+    def formula(self, values: Sequence[Any], unused: Container[int] = ()) -> Dim | None:
+        """The formula that the numbers have in all bodies, but for the `unused` ones; None if there is none."""
+        own = [reduced(origin_of(v), known) for v, known in zip(values, self._known, strict=True)]
+        candidates = (f for f in map(origin_of, values) if isinstance(f, SymDim))
+        found = next((f for f in candidates if self._fits(f, own, unused)), None)
+        if found is None:
+            return None
+        if is_lost(found):
+            self.lost |= free_symbols(found) & self._free
+            return None
+        return self.settled(found)
+
+    def _fits(self, formula: Dim, own: Sequence[Dim], unused: Container[int]) -> bool:
+        """Whether it is the formula of the numbers in all bodies, by what each knows."""
+        return all(i in unused or reduced(formula, known) == o for i, (o, known) in enumerate(zip(own, self._known, strict=True)))
+
+    def settled(self, formula: Dim) -> Dim:
+        """The formula without the symbols that follow from others, or cannot vary."""
+        formula = reduced(formula, self._common)
+        values = {name: set(self.values(name)) for name in symbols(formula)}
+        return reduced(formula, {n: v.pop() for n, v in values.items() if len(v) == 1 and (n not in self._free or n in self._pinned)})
+
+    def values(self, name: str) -> list[int]:
+        """The value of a symbol in each body."""
+        found = [origin(b.graph, name) for b in self.bodies]
+        return [0 if f is None else f.value for f in found]
+
+    # --- names -------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def named(self) -> dict[str, SymDim]:
+        """The formulas that the spec gives names to, those in the graphs around the body included."""
+        found: dict[str, Dim] = {}
+        at: Graph | None = self.graph
+        while at is not None:
+            found = {**at.sizes, **found}
+            at = at.around if at.kind not in ("block", "model") else None
+        formulas = {n: self.settled(s) for n, s in found.items()}
+        return {n: f for n, f in formulas.items() if isinstance(f, SymDim) and not is_symbol(f)}
+
+    def name(self, symbol_name: str, value: Value, axis: int) -> str:
+        """The name for a symbol that is the size of an input's axis: the spec's, or else PyTorch's."""
+        rank = value.type.rank
+        word = "in_features" if axis == rank - 1 else "in_channels" if axis == 1 and rank > 2 else axis_word(value.type.shape, axis)
+        return self.given_name(value, axis) or self._hinted(symbol_name) or word
+
+    def given_name(self, value: Value, axis: int) -> str:
+        """What the spec calls the size of an axis of an input, or nothing."""
+        wanted = origin_of(value.type.shape[axis])
+        return spec_name(value, axis) or next((name for name, size in self.graph.sizes.items() if size == wanted), "")
+
+    def _hinted(self, name: str) -> str:
+        """What PyTorch calls the places where the symbol is by itself: `features` for what is both `in_features` and `out_features`."""
+        hints = {h: None for h in self._places.get(name, {}) if not VAGUE.fullmatch(h)}
+        first = next(iter(hints), "")
+        direction, _, width = first.partition("_")
+        return width if direction in ("in", "out") and {f"in_{width}", f"out_{width}"} <= hints.keys() else first
+
+    @cached_property
+    def _places(self) -> dict[str, dict[str, None]]:
+        found: dict[str, dict[str, None]] = {}
+        body = self.bodies[0]
+        for code in (*body.made(), *(s.code for s in body.steps)):
+            for part in parts(code):
+                formula = reduced(origin_of(part.value), self._common) if isinstance(part, Lit) and is_integer(part.value) else 0
+                if isinstance(part, Lit) and part.hint and is_symbol(formula):
+                    found.setdefault(next(iter(symbols(formula))), {})[part.hint] = None
+        return found
+
+
+def is_symbol(formula: Dim) -> bool:
+    return len(symbols(formula)) == 1 and formula == symbol(next(iter(symbols(formula))), lower=None)
