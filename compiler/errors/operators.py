@@ -80,7 +80,7 @@ class DTypeMismatch(Problem):
     operator: str
     left: TensorType
     right: TensorType
-    at: tuple[int, int] = (0, 1)
+    at: tuple[int, int]
 
     def message(self) -> str:
         return f"`{self.operator}` needs tensors of the same type, found {self.left.dtype} and {self.right.dtype}"

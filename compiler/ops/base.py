@@ -22,12 +22,13 @@ in tables keyed by the class (netc.compiler.backends); nothing here knows of bac
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import copysign
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from ..dims import Dim, Facts
 from ..errors.base import Location, Problem
-from ..ir.origins import TracedInt
+from ..ir.origins import TracedInt, moved
 from ..ir.types import Shape, TensorType
 from .argument import REQUIRED as REQUIRED
 from .argument import Arg, Required
@@ -96,6 +97,15 @@ class Operator:
     def number_first(self) -> bool:
         """Whether the number comes before the tensor."""
         return bool(self.args.get(REVERSE))
+
+    @property
+    def numbers(self) -> tuple[Any, ...]:
+        """The values in which there may be integers that are traced to parameters and sizes."""
+        return tuple(self.args.values())
+
+    def moved(self, places: Mapping[str, Any]) -> Self:
+        """The operator as it is seen where the symbols of its integers have the given values."""
+        return type(self)(**{name: moved(value, places) for name, value in self.args.items()})
 
     def identity(self) -> tuple[object, ...]:
         """Equal for operators that do the same."""

@@ -5,7 +5,8 @@ The elaborator makes these of `param` and `table`; neither can be written as a s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 from ..dims import Dim, SymDim, bounds
 from ..errors.base import STAGE, argument
@@ -25,7 +26,7 @@ from ..errors.structure import LargeNumber
 from ..errors.values import NoValue
 from ..ir.types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
 from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec
-from .formula import BinaryFormula, Const, Formula, depth, evaluate, is_static, kind_of, may_be_zero, parts, valueless
+from .formula import BinaryFormula, Const, Formula, depth, evaluate, is_static, kind_of, may_be_zero, moved_formula, parts, valueless
 from .kinds import DTYPE, FLAG, SHAPE, STRING, InvalidArgument, Kind, ListKind
 
 if TYPE_CHECKING:
@@ -161,6 +162,13 @@ class TableOperator(Operator):
         """The element type."""
         given: DType | None = self.dtype
         return given or {"bool": BOOL, "int": INT64, "float": FLOAT32}[kind_of(self.formula, self.shape)]
+
+    @property
+    def numbers(self) -> tuple[Any, ...]:
+        return (*super().numbers, *(p.value for p in parts(self.formula) if isinstance(p, Const)))
+
+    def moved(self, places: Mapping[str, Any]) -> Self:
+        return type(self)(**{**super().moved(places).args, "formula": moved_formula(self.formula, places)})
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         deep = depth(self.formula)

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from netc.dsl.record import Record
 
 from ..dims import Dim, SymDim, bounds
-from ..ir.origins import has_origin, is_integer, plain
+from ..ir.origins import has_origin, is_integer, moved, plain
 from ..ir.types import Shape
 from .base import strict_key
 
@@ -146,6 +146,20 @@ def _operands(formula: Formula) -> tuple[Formula, ...]:
         case CallFormula(_, arguments):
             return arguments
     return ()
+
+
+def moved_formula(formula: Formula, places: Mapping[str, Any]) -> Formula:
+    """The formula as it is seen where the symbols of its integers have the given values."""
+    match formula:
+        case Const(value, name):
+            return Const(moved(value, places), name)
+        case UnaryFormula(op, operand):
+            return UnaryFormula(op, moved_formula(operand, places))
+        case BinaryFormula(op, left, right):
+            return BinaryFormula(op, moved_formula(left, places), moved_formula(right, places))
+        case CallFormula(function, arguments):
+            return CallFormula(function, tuple(moved_formula(a, places) for a in arguments))
+    return formula
 
 
 def is_static(formula: Formula) -> bool:

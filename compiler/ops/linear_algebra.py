@@ -55,7 +55,7 @@ class Matmul(Operator):
             raise OperatorError(Unprovable(self.name, x[-1], inner, need, advice(x[-1], inner) or "", suggestion=better), STAGE)
 
     def _batch(self, x: Shape, other: Shape, facts: Facts) -> Shape:
-        """The axes before the matrices."""
+        """The axes before the matrices. They are broadcast with equal matrices after them, so that messages count all axes."""
         if len(x) < 3 or len(other) < 3:
             return x[:-2] + other[:-2]
         try:

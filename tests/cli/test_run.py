@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import netc as api
+from netc import samples
 
 Netc = Callable[..., Any]
 TINY = "x = input 3\nx -> dense 2 sigmoid"
@@ -67,7 +68,9 @@ def test_random_numbers_of_all_types_differ(netc: Netc, folder: Path) -> None:
         assert [set(made[name].ravel().tolist()) for name in made] == [{0, 1}, {False, True}]
 
 
-def test_random_without_sizes(netc: Netc) -> None:
+def test_random_without_sizes(netc: Netc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "_MOST", 20)
+    monkeypatch.setattr(samples, "_TRIES", 100)
     done = netc("run", "-e", "input [T, S] where T * S == 5000 * T + 1 -> relu", "--random")
     assert done.exit_code == 1
     assert "`--dim NAME=SIZE`" in done.stderr

@@ -88,6 +88,8 @@ EXPRESSIONS = {
     "a - b - c": ("Binary", "-", ("Binary", "-", name("a"), name("b")), name("c")),
     "a % 2 == 0": ("Binary", "==", ("Binary", "%", name("a"), number(2)), number(0)),
     "where(a > 0, 1, 2)": ("Call", name("where"), (("Binary", ">", name("a"), number(0)), number(1), number(2)), ()),
+    "a.b": ("Attribute", name("a"), "b"),
+    "a[2].b": ("Attribute", ("IndexExpr", name("a"), number(2)), "b"),
     "[]": ("ListExpr", ()),
     '"text"': ("String", "text"),
 }
@@ -98,6 +100,8 @@ def test_expressions(text: str) -> None:
     assert plain(value(text)) == EXPRESSIONS[text]
     alone, problems = parse_value(SourceFile("--set", text))
     assert problems == []
+    assert alone is not None
+    assert alone.span.text == text
     assert plain(alone) == EXPRESSIONS[text]
 
 

@@ -6,7 +6,9 @@ from itertools import product
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from parity import agree
 
+import netc
 from netc.compiler.dims import Dim, Facts, symbol
 from netc.compiler.ir.types import FLOAT32, TensorType
 from netc.compiler.ops.base import Operator, OperatorError
@@ -73,3 +75,15 @@ def test_symbolic_sizes_are_right_in_ceil_mode() -> None:
         for size in range(kernel, 12):
             expected = actual(F.max_pool1d, (1, 1, size), kernel, stride, padding, ceil_mode=True)
             assert tuple(evaluate(d, {"N": 1, "H": size}) for d in found) == expected
+
+
+@pytest.mark.parametrize(("options", "runs"), [("", True), (" dilation=2", True), (" padding=1", True), (" dilation=2 padding=1", False)])
+def test_integers_of_unknown_sizes_in_onnx(options: str, runs: bool) -> None:
+    """Padding with a dilation may begin a window with an element that is not there."""
+    model = netc.compile(f"input [2, T] int64 where T >= 5 -> max_pool 3{options}")
+    if runs:
+        agree(model)
+        return
+    with pytest.raises(netc.CompileError) as caught:
+        model.onnx()
+    assert [d.code for d in caught.value.diagnostics] == ["onnx-unsupported"]

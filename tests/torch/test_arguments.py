@@ -123,3 +123,14 @@ def test_probabilities_lose_the_noise_of_multiplying() -> None:
     source = netc.compile("input 3 -> dense 4 as a -> dropout (0.2 * 12 / 16) -> dense 4 as b -> drop_path (0.2 * 12 / 16)").source()
     assert source.count("0.15") == 2
     assert "0.1500" not in source
+
+
+def test_tables_of_equal_numbers_depend_on_arguments_of_their_own() -> None:
+    text = (
+        "block a(w) { h = in; h + (table (i) [4] float32 = i * w) -> dense (2 * w) };"
+        "block b(v) { h = in; h + (table (i) [4] float32 = i * v) -> dense v };"
+        "model m(p=3, q=3) { x = input [4]; out x -> a p, x -> b q }"
+    )
+    source = netc.compile(text).source()
+    assert "(torch.arange(4) * w)" in source
+    assert "(torch.arange(4) * v)" in source

@@ -116,7 +116,7 @@ SAMPLES = {
         i = x.sum(dim=-1)
         i2 = torch.arange(T, dtype=torch.float64, device=x.device)[:, None]
         k = torch.arange(4, dtype=torch.float64, device=x.device)
-        p = (i2 * 4.5 + k).float()
+        p = (i2 * 4.5 + k).to(x.dtype)
         return x + p + i.unsqueeze(-1)
         """,
     ),
@@ -140,20 +140,9 @@ SAMPLES = {
         "x = input [T, 4]; q = x -> dense 4 as q_proj -> rotary; k = x -> dense 4 as k_proj -> rotary; q * k",
         """
         T = x.shape[1]
-        q = self.q_proj(x)
-        frequencies = (
-            1 / 10000 ** (torch.arange(0, 4, 2, dtype=torch.float64) / 4)
-        ).to(x.device, torch.float32)
-        angles = torch.arange(T, device=x.device)[:, None] * frequencies
-        cos = angles.cos()
-        sin = angles.sin()
-        first = q[..., :2]
-        second = q[..., 2:]
-        q = torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
-        k = self.k_proj(x)
-        first = k[..., :2]
-        second = k[..., 2:]
-        k = torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+        cos, sin = self.rotary(torch.arange(T, device=x.device), x.dtype)
+        q = apply_rotary(self.q_proj(x), cos, sin)
+        k = apply_rotary(self.k_proj(x), cos, sin)
         return q * k
         """,
     ),
@@ -233,3 +222,12 @@ def test_both_zeros() -> None:
     ones = np.ones((1, 1), np.float32)
     assert [float(y) for y in model.module()(torch.from_numpy(ones))] == [inf, -inf, inf, -inf]
     assert [float(y.item()) for y in model.session()(x=ones).values()] == [inf, -inf, inf, -inf]
+
+
+def test_two_numbers_are_chosen_from_in_the_type_of_the_table() -> None:
+    """PyTorch makes float32 of two floats: nothing is computed in float64, and converted."""
+    mask = "x = input [T, T] batch=false; m = table (i, j) [T, T] = where(j > i, -1e9, 0); x + m"
+    assert "m = torch.where(j > i, -1e9, 0.0)\n" in netc.compile(mask).source()
+    agree(netc.compile(mask))
+    sizes = "x = input [T, S] batch=false; m = table (i, j) [T, S] float32 = where(j > i / 2, T, S); x + m"
+    agree(netc.compile(sizes))

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 from zoo.parity import Inputs, check, scatter, tokens
+from zoo.small import SMALL
 
 transformers = pytest.importorskip("transformers", reason="the reference of the zoo's language models is transformers")
 
 SIZES = {"vocab_size": 96, "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 72}
-PARAMS = {"vocabulary": 96, "width": 24, "depth": 2, "heads": 3, "hidden": 72}
 LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
 
 
@@ -49,7 +49,7 @@ def unsegmented(reference: torch.nn.Module, inputs: Inputs) -> object:
 def test_small_bert(tmp_path: Path) -> None:
     torch.manual_seed(0)
     reference = scatter(transformers.BertModel(transformers.BertConfig(**SIZES, max_position_embeddings=32)))
-    check("text/bert.net", "network", reference, texts(96, (1, 7), (3, 16)), tmp_path, call=both, params={**PARAMS, "context": 32})
+    check("text/bert.net", "network", reference, texts(96, (1, 7), (3, 16)), tmp_path, call=both, params=SMALL["bert"].params)
 
 
 def test_small_roberta(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_small_roberta(tmp_path: Path) -> None:
     config = transformers.RobertaConfig(**SIZES, max_position_embeddings=34, type_vocab_size=1, layer_norm_eps=1e-5)
     reference = scatter(transformers.RobertaModel(config))
     batches = padded(texts(96, (1, 7), (3, 16)), padding=1)
-    check("text/roberta.net", "network", reference, batches, tmp_path, call=unsegmented, params={**PARAMS, "context": 34})
+    check("text/roberta.net", "network", reference, batches, tmp_path, call=unsegmented, params=SMALL["roberta"].params)
 
 
 def test_small_distilbert(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_small_distilbert(tmp_path: Path) -> None:
     config = transformers.DistilBertConfig(vocab_size=96, dim=24, n_layers=2, n_heads=3, hidden_dim=72, max_position_embeddings=32)
     reference = scatter(transformers.DistilBertModel(config))
     batches = without_segments(texts(96, (1, 7), (3, 16)))
-    check("text/distilbert.net", "network", reference, batches, tmp_path, call=unsegmented, params={**PARAMS, "context": 32})
+    check("text/distilbert.net", "network", reference, batches, tmp_path, call=unsegmented, params=SMALL["distilbert"].params)
 
 
 @pytest.mark.zoo

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from zoo.parity import Inputs, check, images, scatter, tokens
+from zoo.small import SMALL
 
 transformers = pytest.importorskip("transformers", reason="the reference of the zoo's language models is transformers")
 
@@ -61,8 +62,7 @@ def test_small(size: int, tmp_path: Path) -> None:
         projection_dim=20,
     )
     reference = scatter(transformers.CLIPModel(config))
-    sizes = {"text": [24, 2, 3, 72], "image": [32, 3, 4, 80], "patch": 8, "features": 20, "size": size}
-    params = {**sizes, "vocabulary": 96, "context": 16, "end": 95}
+    params = {**SMALL["clip"].params, "size": size}
     check(SPEC, "network", reference, pairs(96, 95, size, (1, 7, 1), (3, 16, 2)), tmp_path, call=all_results, params=params)
 
 

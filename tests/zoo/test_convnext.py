@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from zoo.parity import check, images, scatter
+from zoo.small import SMALL
 
 torchvision = pytest.importorskip("torchvision", reason="the reference of the zoo's images is torchvision")
 
@@ -19,8 +20,7 @@ def test_small(tmp_path: Path) -> None:
     config = torchvision.models.convnext.CNBlockConfig
     setting = [config(8, 16, 1), config(16, 24, 2), config(24, None, 1)]
     reference = scatter(torchvision.models.ConvNeXt(setting, num_classes=10))
-    params = {"widths": [8, 16, 24], "depths": [1, 2, 1], "drop": 0.1, "classes": 10}
-    check(SPEC, "network", reference, images((1, 32, 32), (3, 48, 64)), tmp_path, params=params)
+    check(SPEC, "network", reference, images((1, 32, 32), (3, 48, 64)), tmp_path, params=SMALL["convnext"].params)
 
 
 @pytest.mark.zoo

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from zoo.parity import Inputs, check, same_cost, same_parameters, scatter, tokens
+from zoo.small import SMALL
 
 transformers = pytest.importorskip("transformers", reason="the reference of the zoo's language models is transformers")
 
@@ -28,8 +29,7 @@ def test_small(tmp_path: Path) -> None:
     sizes = {"vocab_size": 96, "n_positions": 32, "n_embd": 24, "n_layer": 2, "n_head": 3, "n_inner": 72}
     config = transformers.GPT2Config(**sizes, bos_token_id=0, eos_token_id=0)
     reference = scatter(transformers.GPT2LMHeadModel(config))
-    params = {"vocabulary": 96, "context": 32, "width": 24, "depth": 2, "heads": 3, "hidden": 72}
-    check(SPEC, "network", reference, tokens(96, (1, 7), (3, 16)), tmp_path, call=logits, params=params)
+    check(SPEC, "network", reference, tokens(96, (1, 7), (3, 16)), tmp_path, call=logits, params=SMALL["gpt2"].params)
 
 
 @pytest.mark.zoo

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from zoo import handwritten as by_hand
 from zoo.diffusion import UNet
 from zoo.parity import Inputs, check, scatter, settle, tables
+from zoo.small import SMALL
 
 import netc
 
@@ -22,6 +23,12 @@ class Case:
 
     def __init__(self, spec: str, model: str | None, make: Callable[[], nn.Module], params: dict[str, object], *batches: Inputs) -> None:
         self.spec, self.model, self.make, self.params, self.batches = spec, model, make, params, batches
+
+
+def small(name: str, make: Callable[[], nn.Module], *batches: Inputs) -> Case:
+    """The small configuration of that name."""
+    found = SMALL[name]
+    return Case(found.spec, found.model, make, dict(found.params), *batches)
 
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -60,28 +67,22 @@ def noisy(*sizes: tuple[int, int, int]) -> list[Inputs]:
     return [{"noisy": noise(n, 3, h, w), "step": chosen(1000, n)} for n, h, w in sizes]
 
 
-SMALL = {
-    "generator": Case(
-        "generative/dcgan.net",
+CASES = {
+    "generator": small(
         "generator",
         lambda: by_hand.generator(10, 4, 1),
-        {"noise": 10, "width": 4, "channels": 1},
         {"input": noise(1, 10, 1, 1)},
         {"input": noise(3, 10, 1, 1)},
     ),
-    "discriminator": Case(
-        "generative/dcgan.net",
+    "discriminator": small(
         "discriminator",
         lambda: by_hand.discriminator(4, 1),
-        {"width": 4, "channels": 1},
         {"input": noise(1, 1, 64, 64)},
         {"input": noise(3, 1, 64, 64)},
     ),
-    "ddpm": Case(
-        "generative/ddpm.net",
-        "network",
+    "ddpm": small(
+        "ddpm",
         lambda: UNet([8, 16, 16], [1], groups=4),
-        {"widths": [8, 16, 16], "attention_levels": [1], "groups": 4},
         *noisy((1, 16, 16), (3, 8, 12)),
     ),
     "ddpm of other depths": Case(
@@ -91,80 +92,60 @@ SMALL = {
         {"widths": [8, 12], "attention_levels": [0, 1], "depth": 1, "groups": 2},
         *noisy((1, 4, 4), (2, 8, 6)),
     ),
-    "wavenet": Case(
-        "generative/wavenet.net",
+    "wavenet": small(
         "wavenet",
         lambda: by_hand.WaveNet(16, 6, 10, 2, 4, 3),
-        {"levels": 16, "width": 6, "skip": 10, "stacks": 2, "depth": 4, "kernel": 3},
         {"samples": chosen(16, 1, 50)},
         {"samples": chosen(16, 3, 7)},
     ),
-    "tcn": Case(
-        "sequences/tcn.net",
+    "tcn": small(
         "tcn",
         lambda: by_hand.TCN(2, [5, 5, 7], 4, 3),
-        {"features": 2, "widths": [5, 5, 7], "classes": 4, "kernel": 3},
         {"x": noise(1, 2, 30)},
         {"x": noise(3, 2, 5)},
     ),
     "tagger": Case("sequences/tagger.net", None, by_hand.Tagger, {}, {"words": chosen(9, 1, 5)}, {"words": chosen(9, 3, 8)}),
-    "tagger in both directions": Case(
-        "sequences/tagger.net",
-        None,
+    "tagger in both directions": small(
+        "tagger",
         lambda: by_hand.Tagger(bidirectional=True),
-        {"bidirectional": True},
         {"words": chosen(9, 1, 5)},
         {"words": chosen(9, 3, 8)},
     ),
-    "bahdanau": Case(
-        "sequences/seq2seq.net",
+    "bahdanau": small(
         "bahdanau",
         lambda: by_hand.Bahdanau(11, 13, 6),
-        {"source": 11, "target": 13, "width": 6, "length": 4},
         *sentences(11, 13, (1, 5, 4), (3, 7, 4)),
     ),
-    "luong": Case(
-        "sequences/seq2seq.net",
+    "luong": small(
         "luong",
         lambda: by_hand.Luong(11, 13, 6),
-        {"source": 11, "target": 13, "width": 6},
         *sentences(11, 13, (1, 5, 4), (3, 7, 9)),
     ),
-    "nerf": Case(
-        "generative/nerf.net",
+    "nerf": small(
         "nerf",
         lambda: by_hand.NeRF(16, 4, (0, 2), 3, 2),
-        {"width": 16, "depth": 4, "skips": [0, 2], "octaves": 3, "view_octaves": 2},
         *rays((1, 5), (3, 8)),
     ),
-    "pointnet": Case(
-        "other/pointnet.net",
+    "pointnet": small(
         "pointnet",
         lambda: by_hand.PointNet(5),
-        {"classes": 5},
         {"points": noise(1, 3, 20)},
         {"points": noise(3, 3, 33)},
     ),
-    "mlp_mixer": Case(
-        "other/mlp_mixer.net",
-        "network",
+    "mlp_mixer": small(
+        "mlp_mixer",
         lambda: by_hand.MlpMixer(12, 2, 4, 5, 16),
-        {"width": 12, "depth": 2, "patch": 4, "classes": 5, "size": 16},
         {"input": noise(1, 3, 16, 16)},
         {"input": noise(3, 3, 16, 16)},
     ),
-    "two_tower": Case(
-        "other/two_tower.net",
+    "two_tower": small(
         "two_tower",
         lambda: by_hand.TwoTower(7, 9, 4, 6, [8, 5]),
-        {"people": 7, "items": 9, "genres": 4, "width": 6, "widths": [8, 5]},
         *visits(7, 9, 4, (1, 3), (4, 6)),
     ),
-    "kan": Case(
-        "other/kan.net",
+    "kan": small(
         "kan",
         lambda: by_hand.KAN([6, 5, 4]),
-        {"widths": [6, 5, 4]},
         {"image": noise(1, 6)},
         {"image": noise(4, 6) / 2},
     ),
@@ -236,9 +217,9 @@ def compare(case: Case, folder: Path) -> None:
         check(case.spec, case.model, reference, case.batches, folder, params=case.params)
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", CASES)
 def test_small(name: str, tmp_path: Path) -> None:
-    compare(SMALL[name], tmp_path)
+    compare(CASES[name], tmp_path)
 
 
 @pytest.mark.zoo

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from zoo.parity import Inputs, check, same_cost, same_parameters, scatter, tokens
+from zoo.small import SMALL
 
 transformers = pytest.importorskip("transformers", reason="the reference of the zoo's language models is transformers")
 
-SMALL = {
+SIZES = {
     "vocab_size": 96,
     "hidden_size": 32,
     "intermediate_size": 48,
@@ -20,7 +21,6 @@ SMALL = {
     "num_key_value_heads": 2,
     "rms_norm_eps": 1e-5,
 }
-PARAMS = {"vocabulary": 96, "width": 32, "hidden": 48, "depth": 2, "heads": 4, "shared_heads": 2}
 LLAMA2_70B = {
     "hidden_size": 8192,
     "intermediate_size": 28_672,
@@ -46,18 +46,17 @@ def logits(reference: torch.nn.Module, inputs: Inputs) -> object:
 @pytest.mark.parametrize("base", [10_000, 500_000])
 def test_small_llama(base: int, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    config = transformers.LlamaConfig(**SMALL, rope_parameters={"rope_type": "default", "rope_theta": float(base)})
+    config = transformers.LlamaConfig(**SIZES, rope_parameters={"rope_type": "default", "rope_theta": float(base)})
     reference = scatter(transformers.LlamaForCausalLM(config))
-    params = {**PARAMS, "base": base}
+    params = {**SMALL["llama"].params, "base": base}
     check("text/llama.net", "network", reference, tokens(96, (1, 7), (3, 24)), tmp_path, call=logits, params=params)
 
 
 def test_small_mistral(tmp_path: Path) -> None:
     """The longer texts go beyond the window, the shorter do not fill it."""
     torch.manual_seed(0)
-    reference = scatter(transformers.MistralForCausalLM(transformers.MistralConfig(**SMALL, sliding_window=8)))
-    params = {**PARAMS, "window": 8}
-    check("text/mistral.net", "network", reference, tokens(96, (1, 5), (3, 24)), tmp_path, call=logits, params=params)
+    reference = scatter(transformers.MistralForCausalLM(transformers.MistralConfig(**SIZES, sliding_window=8)))
+    check("text/mistral.net", "network", reference, tokens(96, (1, 5), (3, 24)), tmp_path, call=logits, params=SMALL["mistral"].params)
 
 
 def same_on_meta(spec: str, model: str, kind: str, sizes: dict[str, int]) -> None:

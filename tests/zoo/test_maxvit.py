@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 from zoo.parity import check, images, scatter, settle, tables
+from zoo.small import SMALL
 
 torchvision = pytest.importorskip("torchvision", reason="the reference of the zoo's images is torchvision")
 
 SPEC = "vision/maxvit.net"
 SIZES = {"stem_channels": 8, "block_channels": [8, 16], "block_layers": [1, 2], "head_dim": 4, "partition_size": 3, "num_classes": 10}
-PARAMS = {"stem": 8, "widths": [8, 16], "depths": [1, 2], "side": 3, "head": 4, "classes": 10}
+PARAMS = SMALL["maxvit"].params
 
 
 @pytest.mark.parametrize("size", [24, 48])

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 from zoo.parity import check, images, scatter, tables
+from zoo.small import SMALL
 
 torchvision = pytest.importorskip("torchvision", reason="the reference of the zoo's images is torchvision")
 
 SPEC = "vision/swin.net"
 SIZES = {"depths": [2, 2], "window_size": [4, 4], "num_heads": [2, 4], "embed_dim": 16, "patch_size": [4, 4], "num_classes": 10}
-PARAMS = {"depths": [2, 2], "window": 4, "heads": [2, 4], "width": 16, "classes": 10}
+PARAMS = SMALL["swin"].params
 SECOND = {
     "block": torchvision.models.swin_transformer.SwinTransformerBlockV2,
     "downsample_layer": torchvision.models.swin_transformer.PatchMergingV2,

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 from zoo.parity import Inputs, check, scatter, tokens
+from zoo.small import SMALL
 
 transformers = pytest.importorskip("transformers", reason="the reference of the zoo's language models is transformers")
 
 SPEC = "text/t5.net"
 SIZES = {"vocab_size": 96, "d_model": 24, "d_kv": 6, "d_ff": 48, "num_layers": 2, "num_heads": 3}
-PARAMS = {"vocabulary": 96, "width": 24, "depth": 2, "heads": 3, "size": 6, "hidden": 48}
+PARAMS = SMALL["t5"].params
 PUBLISHED = {
     "t5_small": {},
     "t5_base": {"d_model": 768, "d_ff": 3072, "num_layers": 12, "num_heads": 12},

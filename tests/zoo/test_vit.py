@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from zoo.parity import check, images, scatter
+from zoo.small import SMALL
 
 torchvision = pytest.importorskip("torchvision", reason="the reference of the zoo's images is torchvision")
 
@@ -20,7 +21,7 @@ def test_small(size: int, tmp_path: Path) -> None:
     reference = torchvision.models.VisionTransformer(
         image_size=size, patch_size=8, num_layers=2, num_heads=4, hidden_dim=32, mlp_dim=128, num_classes=10
     )
-    params = {"patch": 8, "width": 32, "depth": 2, "heads": 4, "classes": 10, "size": size}
+    params = {**SMALL["vit"].params, "size": size}
     check(SPEC, "network", scatter(reference), images((1, size, size), (3, size, size)), tmp_path, params=params)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from zoo.parity import Inputs, check, images, scatter
+from zoo.small import SMALL
 
 transformers = pytest.importorskip("transformers", reason="the reference of this vision transformer is transformers")
 
@@ -32,7 +33,7 @@ def test_small(size: int, tmp_path: Path) -> None:
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 72}
     config = transformers.ViTConfig(**sizes, image_size=size, patch_size=8, num_labels=10)
     reference = scatter(transformers.ViTForImageClassification(config))
-    params = {"patch": 8, "width": 32, "depth": 2, "heads": 4, "hidden": 72, "classes": 10, "size": size}
+    params = {**SMALL["vit_transformers"].params, "size": size}
     check(SPEC, "network", reference, images((1, size, size), (3, size, size)), tmp_path, call=logits, params=params)
 
 

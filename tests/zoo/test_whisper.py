@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from zoo.parity import Inputs, check, same_cost, same_parameters, scatter, tokens
+from zoo.small import SMALL
 
 transformers = pytest.importorskip("transformers", reason="the reference of the zoo's language models is transformers")
 
@@ -43,8 +44,7 @@ def test_small(tmp_path: Path) -> None:
         **sizes_of(2, 3, 72), d_model=24, num_mel_bins=10, max_source_positions=20, max_target_positions=32, vocab_size=51_865
     )
     reference = scatter(transformers.WhisperForConditionalGeneration(config))
-    params = {"width": 24, "depth": 2, "heads": 3, "hidden": 72, "bins": 10, "frames": 40, "context": 32}
-    check(SPEC, "network", reference, spoken(10, 40, 51_865, (1, 7), (3, 16)), tmp_path, call=logits, params=params)
+    check(SPEC, "network", reference, spoken(10, 40, 51_865, (1, 7), (3, 16)), tmp_path, call=logits, params=SMALL["whisper"].params)
 
 
 @pytest.mark.zoo

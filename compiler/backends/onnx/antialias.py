@@ -26,7 +26,8 @@ class Kernel(Record):
 
 
 def _triangle(x: Weights) -> Weights:
-    return np.where(np.abs(x) < 1, 1 - np.abs(x), 0)
+    weights: Weights = np.maximum(1 - np.abs(x), 0)
+    return weights
 
 
 def _cubic(x: Weights) -> Weights:

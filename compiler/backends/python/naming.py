@@ -14,7 +14,8 @@ from keyword import iskeyword, issoftkeyword
 
 UNNAMED = frozenset({"", "in", "input"})
 """Names of tensors that the spec does not name."""
-IMPORTED = frozenset({"math", "torch", "nn", "F", "Tensor", "OrderedDict", "self"})
+IMPORTED = frozenset({"math", "torch", "nn", "F", "Tensor", "OrderedDict", "Callable", "self", "apply_rotary", "apply_rotary_interleaved"})
+"""The names that an emitted file may import, and those of its functions: no variable has them."""
 _BUILTINS = frozenset(dir(builtins))
 
 _OF_MODULES = """
@@ -98,3 +99,8 @@ def unique(wanted: str, taken: Container[str]) -> str:
         name = f"{wanted}{joint}{count}"
         count += 1
     return name
+
+
+def spaced(text: str) -> str:
+    """With spaces around `*` and `//`, as a formatter writes them."""
+    return re.sub(r"(?<=[\w)}\]])(//|\*)(?=[\w({])", r" \1 ", text)

@@ -15,14 +15,25 @@ from ..python.classes.shared import Sharing
 from ..python.classes.sizes import ForwardSizes
 from ..python.code.classes import ClassBody, Loop, Member, Step, StepInfo
 from ..python.code.expressions import CallCode, Code, Lit, Ref, SelfMember, Subscript, TupleCode
-from ..python.code.tree import ListComp, MemberRef, NameCode, SharedModuleArg, Starred, ValueRef, localised, rewrite, without_origins
+from ..python.code.tree import (
+    ListComp,
+    MemberRef,
+    NameCode,
+    ParameterRef,
+    SharedModuleArg,
+    Starred,
+    ValueRef,
+    localised,
+    rewrite,
+    without_origins,
+)
 from ..python.errors import MissingEmitter
 from ..python.forward.roles import Roles, name_of
 from ..python.naming import CONTAINER_ATTRIBUTES, plain, singular
 from .construction import OperatorForms, called
 from .modules.containers import ELEMENT, Construction, Constructions
 from .modules.nested_labels import nest_labels
-from .modules.tie import tied
+from .modules.tie import parameter_at, tied
 from .tensors import TensorCodes
 
 
@@ -105,18 +116,9 @@ class _Builder:
         self.body.members += made[:1]
 
     def _member(self, node: Node, label: str) -> Member | None:
-        construction = self._construction(node)
-        if construction is not None:
-            return Member(label, "module", _here(construction.code, node))
-        if isinstance(node, CallNode) or not self.operators.is_member(node):
-            return None
-        return Member(label, self.operators.how(node), self.operators.constructor(node))
-
-    def _construction(self, node: Node) -> Construction | None:
-        """The construction of what the node calls, or of an operator in a class of its own."""
         if isinstance(node, CallNode):
-            return self.constructions[id(node.graph)]
-        return self.constructions.get(id(node)) if self.operators.is_alone(node) else None
+            return Member(label, "module", _here(self.constructions[id(node.graph)].code, node))
+        return Member(label, self.operators.how(node), self.operators.constructor(node)) if self.operators.is_member(node) else None
 
     def _owned(self, node: Node) -> Code:
         """The node's module in `forward`; it becomes a member unless it is shared."""
@@ -142,14 +144,12 @@ class _Builder:
 
     def _node(self, node: Node) -> None:
         own = self._owned(node)
-        construction = self._construction(node)
         if isinstance(node, OpNode):
-            code = self.operators.expression(node) if construction is None else called(len(node.inputs))
+            code = self.operators.expression(node)
             traits = self.operators.traits(node, code)
-            traits = traits if construction is None else replace(traits, module=True)
             self._step(self._bound(self._whole(code, node.parts), tuple(map(self.tensors.one, node.inputs)), own), traits, node.outputs)
             return
-        assert construction is not None
+        construction = self.constructions[id(node.graph)]
         modules = tuple(self.own[id(m)] for m in node.modules)
         traits = StepInfo(node.graph.name, parametric=True, module=True, call=True)
         inputs = self.tensors.passed(node)
@@ -213,6 +213,8 @@ class _Builder:
                     return inputs[index]
                 case SelfMember():
                     return own
+                case ParameterRef(path, name):
+                    return parameter_at(self.graph, path, name, self.constructions, self.own)
                 case Lit(value) if not self.passing:
                     return self.sizes.resolve(value)
             return None

@@ -11,6 +11,7 @@ from collections import Counter
 from functools import cached_property
 from typing import Literal
 
+from ...dims import Facts
 from ...ir.graph import CallNode, Graph, OpNode, Program
 from ..python.classes import classnames
 from ..python.classes.optional import merge_optional
@@ -26,6 +27,8 @@ from ..python.forward.roles import Roles
 from ..python.naming import camel, singular, unique
 from .bodies import Context, body_of
 from .construction import OperatorForms
+from .definitions import definitions, used
+from .lowering import lowered
 from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, container
 from .modules.idle import drop_idle
 from .modules.lifting import lift_functions
@@ -36,10 +39,11 @@ _AUTOMATIC = re.compile(r"(repeat|each|group|sequence|)\d*")
 
 def classes_of(program: Program, name: str) -> list[ClassDef]:
     """All classes; `name` is the name of the main one if its graph has none."""
+    main = lowered(program)
     pinned: list[Graph] = []
     fixed: set[str] = set()
     while True:
-        build = _Build(program, pinned, fixed)
+        build = _Build(main, program.facts, pinned, fixed)
         classes = build.run(name)
         if not build.uncounted and build.lost <= fixed:
             return classes
@@ -49,20 +53,24 @@ def classes_of(program: Program, name: str) -> list[ClassDef]:
 
 def main_name(program: Program, name: str) -> str:
     """The name of the main class, which is chosen first, so nothing else need be known."""
-    return unique(camel(program.main.name or name), classnames.TAKEN)
+    return _main_name(camel(program.main.name or name))
+
+
+def _main_name(base: str) -> str:
+    return unique(base, classnames.TAKEN | definitions().keys())
 
 
 class _Build:
-    def __init__(self, program: Program, pinned: list[Graph], fixed: set[str]) -> None:
+    def __init__(self, main: Graph, facts: Facts, pinned: list[Graph], fixed: set[str]) -> None:
         """`pinned`: the loops whose number of iterations is no argument; `fixed`: the symbols of the model that are none."""
-        self.main = program.main
+        self.main = main
         self.pinned = pinned
         self.lost: set[str] = set()
         """The symbols of the model that cannot be arguments."""
         self.uncounted: list[Graph] = []
         """The loops whose number of iterations should be an argument, but is written out."""
         self.order, self.layers = levels(self.main)
-        self.operators = OperatorForms(program.facts)
+        self.operators = OperatorForms(facts)
         self.sharing = Sharing(self.order)
         self.symbols = Symbols(self.main, self.order, pinned, fixed)
         self.constructions: Constructions = {}
@@ -82,7 +90,8 @@ class _Build:
         found = [*(c for c in found if c is not main), main]
         mark_probabilities(found)
         main.base = camel(self.main.name or name)
-        classnames.name(found, main, self._labels)
+        main.name = _main_name(main.base)
+        classnames.name(found, main, self._labels, used(c.body for c in found))
         return found
 
     def _lift(self) -> list[ClassDef]:

@@ -16,7 +16,7 @@ from ..python.code.expressions import CallCode, Code, LetCode, Lit, Ref, SelfMem
 from ..python.code.tree import has_symbol, parts
 from ..python.errors import MissingEmitter
 from . import ops
-from .table import ALONE, FUNCTIONS, INVOCATIONS, MODULES, Emitter, TorchSite
+from .table import FUNCTIONS, INVOCATIONS, MODULES, Emitter, TorchSite
 
 assert ops, "importing the package fills the tables"
 
@@ -37,10 +37,6 @@ class OperatorForms:
         if kind not in MODULES and (node.specs or kind not in FUNCTIONS):
             raise MissingEmitter(node.op, "there is no emitter for it")
         return bool(node.specs) or kind not in FUNCTIONS
-
-    def is_alone(self, node: OpNode) -> bool:
-        """Whether it is written as a module of its own."""
-        return type(node.op) in ALONE
 
     def how(self, node: OpNode) -> How:
         spec = node.specs[0] if len(node.specs) == 1 else None
@@ -88,7 +84,7 @@ class OperatorForms:
         emitter = MODULES.get(type(node.op))
         if emitter is None:
             return None
-        origins = origin_key((*node.op.args.values(), *(v.type.shape for v in node.inputs)))
+        origins = origin_key((*node.op.numbers, *(v.type.shape for v in node.inputs)))
         key = (node.op, tuple(v.type for v in node.inputs), len(node.outputs), len(node.specs), origins)
         if key not in self._modules:
             self._modules[key] = self._emit(emitter, node)

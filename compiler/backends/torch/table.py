@@ -57,9 +57,6 @@ FUNCTIONS: dict[type[Operator], Emitter] = {}
 NAMES: dict[type[Operator], str] = {}
 """What the operator is called in PyTorch, for people."""
 
-ALONE: set[type[Operator]] = set()
-"""Operators whose function form says so little of what it does that it is in a module of its own, called after the operator."""
-
 
 def module(*operators: type[Operator], torch: Names = "") -> Callable[[E], E]:
     return _register(MODULES, operators, torch)
@@ -73,9 +70,9 @@ def function(*operators: type[Operator], torch: Names = "") -> Callable[[E], E]:
     return _register(FUNCTIONS, operators, torch)
 
 
-def alone(operator: type[Operator]) -> Callable[[E], E]:
-    ALONE.add(operator)
-    return lambda emitter: emitter
+def expanded(operator: type[Operator], torch: str) -> None:
+    """An operator that is written in terms of others, by lowering/operators.py: it needs no emitter."""
+    NAMES[operator] = torch
 
 
 def _register(table: dict[type[Operator], Emitter], operators: tuple[type[Operator], ...], names: Names) -> Callable[[E], E]:

@@ -14,7 +14,7 @@ from ...errors.structure import InputScaled
 from ...ir.graph import Value
 from ...ops.base import Operator
 from ..builtins import BUILTINS
-from ..scopes.failures import AlreadyReported, Failure
+from ..scopes.failures import Failure
 from ..scopes.scope import Binding, FnDef, Scope
 from ..scopes.values import CONST_TYPES, Flow, Operand, TensorTuple, Unknown
 from .base import Interpreter, Part
@@ -107,8 +107,6 @@ class Operands(Part):
         bare = not node.positional and not node.keywords and node.label is None and node.activation is None
         if isinstance(value, (Value, TensorTuple, Unknown, *CONST_TYPES)):
             self.session.index.name(node.name_span, node.name, bound)
-        if isinstance(value, Unknown):
-            raise AlreadyReported
         if bare and isinstance(value, (Value, TensorTuple, *CONST_TYPES)):
             return value
         if isinstance(value, CONST_TYPES) and (item := _item(node)) is not None:

@@ -56,6 +56,12 @@ def test_remainders() -> None:
     assert bounds(h) == (1, None)
 
 
+def test_bounds_of_a_multiple_of_a_sum() -> None:
+    d = where(is_multiple(D, K), is_multiple(K, 4, 1), Condition(">=", D, 7), Condition("<=", D, 100))
+    assert bounds(d.dims["D"]) == (7, 100)
+    assert d.facts.divides(d.dims["K"], d.dims["D"]) is True
+
+
 def test_several_moduli_are_joined() -> None:
     h = where(is_multiple(H, 4), is_multiple(H, 6), Condition(">", H, 30), Condition("<=", H, 100)).dims["H"]
     assert show(h // 12) == "H/12"

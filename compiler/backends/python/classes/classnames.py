@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ....ir.graph import CallNode, Graph, Node
 from ....ir.origins import is_integer
@@ -25,10 +25,10 @@ RESIDUAL = "residual"
 """The word for adding the input."""
 
 
-def name(classes: list[ClassDef], main: ClassDef, labels: Mapping[int, str]) -> None:
-    """Names the classes; the main one has the first choice. `labels`: by the id of a graph, the label of its first use."""
-    main.name = unique(main.base, TAKEN)
-    taken = {main.name, *TAKEN, *(p.name for c in classes for p in c.parameters)}
+def name(classes: list[ClassDef], main: ClassDef, labels: Mapping[int, str], reserved: Iterable[str] = ()) -> None:
+    """Names the classes but the main one, which has its name. `labels`: by the id of a graph, the label of its first use. `reserved`: the
+    names of what else the file defines."""
+    taken = {main.name, *TAKEN, *reserved, *(p.name for c in classes for p in c.parameters)}
     families: dict[str, list[ClassDef]] = {}
     for cls in classes:
         if cls is not main:

@@ -10,12 +10,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
-from ....dims import Dim, SymDim, symbol, symbols, to_python
+from netc.dsl.record import replace
+
+from ....dims import Dim, SymDim, substitute, symbol, symbols, to_python
 from ....dims.division import replace_atoms
 from ....dims.polynomial import Atom, FloorQuotient, Monomial, Symbol, atoms_of, of_atom
-from ..code.expressions import Code, Lit
+from ..code.expressions import Code, Lit, Subscript
 from ..code.tree import Argument, SizeRef
-from .sizes import spaced
+from ..naming import spaced
 
 _NAMED = "@"
 """The beginning of the symbol for a named formula."""
@@ -30,7 +32,7 @@ def formula_code(formula: Dim, code_of: CodeOf, named: Mapping[str, SymDim]) -> 
         if value == formula:
             others = {n: v for n, v in named.items() if n != name}
             code = _code(formula, code_of, others, whole=True)
-            return SizeRef(code.text, code.sources, name) if isinstance(code, SizeRef) else code
+            return replace(code, name=name) if isinstance(code, SizeRef) else code
     return _code(formula, code_of, named)
 
 
@@ -44,11 +46,24 @@ def _code(formula: SymDim, code_of: CodeOf, named: Mapping[str, SymDim], *, whol
             return source
         if isinstance(source, Argument) and not whole:
             return Argument(source.name, factor, offset)
+    whole_formula = formula
     formula, used = _shortened(formula, named)
     names = sorted(symbols(formula))
     text = to_python(formula, {name: f"S{i}" for i, name in enumerate(names)})
     sources = tuple(formula_code(named[n[1:]], code_of, named) if n in used else code_of(n) for n in names)
-    return SizeRef(_with_powers(spaced(re.sub(r"\bS(\d+)\b", r"{\1}", text))), sources)
+    texts = {n: _argument_text(code_of(n)) for n in symbols(whole_formula)}
+    shown = substitute(whole_formula, {n: symbol(t, lower=None) for n, t in texts.items()}) if all(texts.values()) else None
+    return SizeRef(_with_powers(spaced(re.sub(r"\bS(\d+)\b", r"{\1}", text))), sources, formula=shown)
+
+
+def _argument_text(code: Code) -> str:
+    """An argument of the constructor, or an item of one, as it is written; empty for other code."""
+    match code:
+        case Argument(name, 1, 0):
+            return name
+        case Subscript(Argument(name, 1, 0), (Lit(int() as index),)):
+            return f"{name}[{index}]"
+    return ""
 
 
 def _with_powers(text: str) -> str:

@@ -78,7 +78,7 @@ class Relations:
     def name(self, symbol_name: str, value: Value, axis: int) -> str:
         """The name for a symbol that is the size of an input's axis: the spec's, or else PyTorch's."""
         rank = value.type.rank
-        word = "in_features" if axis == rank - 1 else "in_channels" if axis == 1 and rank > 2 else axis_word(value.type.shape, axis)
+        word = "in_channels" if axis == 1 and value.spatial else "in_features" if axis == rank - 1 else axis_word(value.type.shape, axis)
         return self.given_name(value, axis) or self._hinted(symbol_name) or word
 
     def given_name(self, value: Value, axis: int) -> str:

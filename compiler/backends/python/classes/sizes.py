@@ -15,6 +15,7 @@ from ....ir.types import Shape
 from ..code.classes import ClassBody, SizeSymbol
 from ..code.expressions import Code, Lit, TupleCode
 from ..code.tree import SizeArg, SizeRef, SymbolRef
+from ..naming import spaced
 
 
 class ForwardSizes:
@@ -135,8 +136,3 @@ def size_name(d: Dim) -> str:
     words.sort(key=lambda w: w[0].isdigit())
     name = "_".join(words)
     return name if len(name) <= 12 else words[0]
-
-
-def spaced(text: str) -> str:
-    """With spaces around `*` and `//`, as a formatter writes them."""
-    return re.sub(r"(?<=[\w)}\]])(//|\*)(?=[\w({])", r" \1 ", text)

@@ -204,9 +204,10 @@ class Unifier:
         return SymbolRef(self.symbols.index(found))
 
     def _as_forward_argument(self, lits: list[Lit]) -> Code:
-        if lits not in self.passed:
-            self.passed.append([*lits])
-        return SizeArg(self.passed.index([*lits]))
+        values: list[Code] = [*lits]
+        if values not in self.passed:
+            self.passed.append(values)
+        return SizeArg(self.passed.index(values))
 
     # --- arguments -------------------------------------------------------------------------------------------------------
 

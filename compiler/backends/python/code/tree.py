@@ -36,6 +36,13 @@ class MemberRef(Code):
     label: str
 
 
+class ParameterRef(Code):
+    """The parameter `name` of the stage at `path`, labels from the body inwards, joined by dots; without a name, what is there itself."""
+
+    path: str
+    name: str
+
+
 class SharedModuleArg(Code):
     """The shared module number `index` among the arguments of `forward`."""
 
@@ -61,6 +68,8 @@ class SizeRef(Code):
     text: str
     sources: tuple[Code, ...]
     name: str = ""
+    formula: object = None
+    """Of one over arguments of the constructor alone, the formula over their texts as symbols."""
 
 
 class Argument(Code):

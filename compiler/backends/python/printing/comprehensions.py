@@ -13,11 +13,13 @@ from fractions import Fraction
 from itertools import groupby, pairwise
 from typing import cast
 
-from ....ir.origins import is_integer
+from ....dims import symbols
+from ....ir.origins import TracedInt, is_integer
 from ..code.expressions import CallCode, Code, Infix, KeywordCode, Lit, Literal, Probability, TupleCode
 from ..code.tree import Argument, Formatted, GeneratorStar, NameCode, RepeatStar, StrictLiteral, parts, shape, with_literals, zipped
 from ..naming import local, unique
 from .numbers import as_fraction
+from .traced import with_traced_numbers
 
 LEAST = 3
 """The number of members in a row from which they are written as a comprehension."""
@@ -31,12 +33,18 @@ def as_comprehensions(items: list[Code]) -> list[Code]:
     """The same members, with runs that follow a pattern as `GeneratorStar`."""
     if len(items) < LEAST:
         return items
-    keyed = ((None if isinstance(item, (RepeatStar, GeneratorStar, Lit)) else shape(item), item) for item in items)
+    written: dict[int, Code] = {}
+    keyed: list[tuple[object, Code]] = []
+    for item in items:
+        known = isinstance(item, (RepeatStar, GeneratorStar, Lit))
+        made = item if known else with_traced_numbers(item)
+        written[id(made)] = item
+        keyed.append((None if known else shape(made), made))
     result: list[Code] = []
     for key, group in groupby(keyed, key=lambda pair: pair[0]):
         run = [item for _, item in group]
         result += run if key is None or len(run) < LEAST else _written(run)
-    return result
+    return [written.get(id(item), item) for item in result]
 
 
 def _written(run: list[Code]) -> list[Code]:
@@ -56,7 +64,8 @@ def _literals(item: Code) -> list[Lit]:
 
 def _names(item: Code) -> set[str]:
     """The names that are used in the item: arguments, and the variables of comprehensions around it."""
-    return {p.name if isinstance(p, Argument) else p.text for p in parts(item) if isinstance(p, (Argument, NameCode))}
+    traced = {n for p in parts(item) if isinstance(p, Lit) and isinstance(p.value, TracedInt) for n in symbols(p.value.origin)}
+    return traced | {p.name if isinstance(p, Argument) else p.text for p in parts(item) if isinstance(p, (Argument, NameCode))}
 
 
 # --- equal steps -----------------------------------------------------------------------------------------------------------
@@ -164,19 +173,19 @@ class _Progression:
             return self._plus(start)
         if start == 0 and step > 0:
             return self._times(step)
-        first = Lit(start) if isinstance(start, int) else Probability(float(start))
+        first: Code = Lit(start) if isinstance(start, int) else Probability(float(start))
         return Infix("+", first, self._times(step)) if step > 0 else Infix("-", first, self._times(-step))
 
     def _times(self, step: int | Fraction) -> Code:
         """A multiple of the index."""
         numerator, denominator = (step, 1) if isinstance(step, int) else as_fraction(float(step)) or (float(step), 1)
-        number = int(numerator) if numerator == int(numerator) else float(numerator)
+        number = numerator if is_integer(numerator) else int(numerator) if numerator == int(numerator) else float(numerator)
         product = self.index if number == 1 else Infix("*", Lit(number), self.index)
         return product if denominator == 1 else Infix("/", product, Lit(denominator))
 
     def _plus(self, number: int) -> Code:
         """The index plus a number."""
-        return Infix("+" if number > 0 else "-", self.index, Lit(abs(number))) if number else self.index
+        return Infix("+" if number > 0 else "-", self.index, Lit(number if number > 0 else -number)) if number else self.index
 
 
 def _parted(one: str, other: str) -> tuple[str, int, str]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from keyword import iskeyword
 from typing import Any
 
+from ....ir.origins import TracedInt
 from ....ir.types import DType
 from ..code.classes import ClassRef
 from ..code.expressions import (
@@ -50,6 +51,7 @@ from ..code.tree import (
 from .comprehensions import as_comprehensions
 from .layout import Break, Doc, LayoutBracket
 from .numbers import number, without_rounding_errors
+from .traced import traced_text
 
 _POWER, _UNARY, _TIMES, _PLUS, _SHIFT, _AND, _XOR, _OR, _COMPARE, _NOT, _CONJUNCTION, _DISJUNCTION, _CHOICE = range(16, 3, -1)
 _ATOM = 20
@@ -88,6 +90,8 @@ def literal(value: object) -> str:
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, DType):
         return f"torch.{value.name}"
+    if isinstance(value, TracedInt):
+        return traced_text(value)
     if isinstance(value, (int, float)):
         return number(value)
     if isinstance(value, tuple):
@@ -117,7 +121,7 @@ def _precedence(code: Code) -> int:
 
 def _precedence_of_text(number: str) -> int:
     if " " in number:
-        return _TIMES
+        return _PLUS if " + " in number or " - " in number else _TIMES
     return _UNARY if number.startswith("-") else _POWER if "**" in number else _ATOM
 
 

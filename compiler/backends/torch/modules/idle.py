@@ -47,5 +47,5 @@ def _shorter(code: C) -> C | CallCode:
 def _is_idle(code: Code) -> bool:
     match code:
         case CallCode(str() as function, (Lit(value),)):
-            return function.startswith("nn.") and "Dropout" in function and value == 0
+            return value == 0 and (function == "DropPath" or (function.startswith("nn.") and "Dropout" in function))
     return False

@@ -1,5 +1,4 @@
-"""Functions as modules of their own: those in a row of numbered modules, as `Permute((0, 2, 3, 1))` between others of an
-`nn.Sequential`, and those that are always modules of their own.
+"""Functions as modules of their own: those in a row of numbered modules, as `Permute((0, 2, 3, 1))` between others of an `nn.Sequential`.
 
 In: all graphs of a program. Out: for each such node a graph with this node alone, which becomes a class like any other. Always: the node
 has no parameters and needs no size that is known at run time only, so that the keys of the state dict and the results stay.
@@ -14,7 +13,7 @@ from netc.dsl.source import Span
 from ....ir.graph import Graph, Node, OpNode, Value
 from ...python.code.classes import kind_of
 from ...python.code.expressions import Code, Device, LetCode, Lit
-from ...python.code.tree import has_symbol, parts
+from ...python.code.tree import ParameterRef, has_symbol, parts
 from ..construction import OperatorForms
 from .containers import fits, is_chain
 
@@ -26,7 +25,6 @@ def lift_functions(order: Iterable[Graph], operators: OperatorForms) -> list[tup
 
 
 def _found(graph: Graph, operators: OperatorForms) -> Iterator[OpNode]:
-    yield from (n for n in graph.nodes if isinstance(n, OpNode) and operators.is_alone(n))
     if graph.kind in ("sequence", "block") and is_chain(graph) and fits(graph.nodes):
         yield from _functions(graph.nodes, operators)
 
@@ -35,7 +33,7 @@ def _functions(nodes: list[Node], operators: OperatorForms) -> Iterator[OpNode]:
     """The nodes that are functions, if modules prevail and all of the functions can be modules."""
     found: list[OpNode] = []
     for node in nodes:
-        if isinstance(node, OpNode) and not node.specs and not operators.is_alone(node) and operators.standalone(node) is None:
+        if isinstance(node, OpNode) and not node.specs and operators.standalone(node) is None:
             if operators.is_member(node) or not _is_static(operators.expression(node)):
                 return
             found.append(node)
@@ -47,7 +45,7 @@ def _is_static(code: Code) -> bool:
     """Whether a call of it is clear on its own: what is written with operator symbols stays in `forward`."""
     if isinstance(code, LetCode) or kind_of(code) not in ("call", "method"):
         return False
-    return not any(isinstance(p, Device) or (isinstance(p, Lit) and has_symbol(p.value)) for p in parts(code))
+    return not any(isinstance(p, (Device, ParameterRef)) or (isinstance(p, Lit) and has_symbol(p.value)) for p in parts(code))
 
 
 def _alone(node: OpNode, span: Span, around: Graph) -> Graph:

@@ -1,7 +1,7 @@
-"""Ties: a parameter shared with another stage.
+"""Parameters of other stages, and ties: parameters shared with another stage.
 
 In: a node with a tie, in its graph. Out: what is assigned, and what is assigned to it, as code of that graph's class. Always: the path of
-the tie is followed through the constructions of the graphs on the way, so that each step is written as that construction is reached.
+a parameter is followed through the constructions of the graphs on the way, so that each step is written as that construction is reached.
 """
 
 from __future__ import annotations
@@ -20,14 +20,19 @@ def tied(node: OpNode, graph: Graph, constructions: Constructions, own: Mapping[
     tie = node.tie
     assert tie is not None
     base = own[id(node.shared)] if node.shared is not None else MemberRef(node.label)
-    first, *rest = route(graph, tie.path)
+    return _parameter(base, tie.name), parameter_at(graph, tie.path, tie.target_name, constructions, own)
+
+
+def parameter_at(graph: Graph, path: str, name: str, constructions: Constructions, own: Mapping[int, Code]) -> Code:
+    """The parameter `name` of the stage at `path`."""
+    first, *rest = route(graph, path)
     at: Code = own[id(first.shared)] if first.shared is not None else MemberRef(first.label)
     called = first
     for below in rest:
         assert isinstance(called, CallNode)
         at = _reached(at, called.graph, below.label if below.shared is None else below.shared.label, constructions)
         called = below
-    return _parameter(base, tie.name), _parameter(at, tie.target_name)
+    return _parameter(at, name)
 
 
 def _reached(at: Code, called: Graph, label: str, constructions: Constructions) -> Code:

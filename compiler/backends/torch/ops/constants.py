@@ -30,6 +30,7 @@ from ....ops.formula import (
     parts,
 )
 from ...python.code.expressions import (
+    AttributeCode,
     Code,
     Device,
     Infix,
@@ -47,9 +48,10 @@ from ...python.code.expressions import (
     lit,
     method,
 )
-from ..table import TorchSite, function, module
+from ..lowering.operators import ConvertedTable, ExactTable
+from ..table import TorchSite, function, invocation, module
 from .arithmetic import FLOAT_NEUTRAL
-from .shape import cast_to
+from .shape import cast_to, model_type
 
 FLOAT64 = DTYPES["float64"]
 
@@ -90,6 +92,24 @@ def table(op: TableOperator, site: TorchSite) -> Code:
     return SelfMember() if op.static else _Writer(op).whole()
 
 
+@function(ConvertedTable)
+def converted_table(op: ConvertedTable, site: TorchSite) -> Code:
+    return _Writer(op, model_type(op, site)).whole()
+
+
+@module(ExactTable)
+def exact_table(op: ExactTable, site: TorchSite) -> Code:
+    made = _Writer(op).whole()
+    if isinstance(made, LetCode):
+        return LetCode(made.bindings, call("Constant", made.result))
+    return call("Constant", made)
+
+
+@invocation(ExactTable)
+def exact_value(op: ExactTable, site: TorchSite) -> Code:
+    return AttributeCode(SelfMember(), "value")
+
+
 class _Term:
     """A part of a formula as code: a tensor, or one of Python's numbers; booleans, or numbers."""
 
@@ -102,8 +122,9 @@ class _Term:
 class _Writer:
     """Writes the formula of one table. Tensors are float64 where any operand is real, else int64."""
 
-    def __init__(self, op: TableOperator) -> None:
-        self.op = op
+    def __init__(self, op: TableOperator, dtype: Code | None = None) -> None:
+        """`dtype`: an element type that is known at run time, instead of the table's own."""
+        self.op, self.dtype = op, dtype
         self.formula = fold(op.formula, traced=True)
         self.uses = Counter(p.number for p in parts(self.formula) if isinstance(p, IndexFormula))
         self.inline = sum(self.uses.values()) == 1
@@ -135,10 +156,10 @@ class _Writer:
             case CallFormula("where", (test, Const() as then, Const() as otherwise)) if real and self.op.element != FLOAT64:
                 branches = [Lit(float(c.value)) if not isinstance(c.value, SymDim) else Lit(c.value) for c in (then, otherwise)]
                 if any(isinstance(b.value, float) for b in branches):
-                    return _converted(call("torch.where", self._tensor(self._truth(test)), *branches), FLOAT32, self.op.element)
+                    return self._converted(call("torch.where", self._tensor(self._truth(test)), *branches), FLOAT32)
         term = self._term(self.formula, real)
         found = BOOL if term.truth else FLOAT64 if real else INT64
-        return _converted(term.code, found, self.op.element)
+        return self._converted(term.code, found)
 
     def _constant(self) -> Code:
         """A formula that depends on no index."""
@@ -147,14 +168,20 @@ class _Writer:
         sizes = TupleCode(tuple(lit(d, "size") for d in self.op.shape))
         device = {} if self.op.static else {"device": Device()}
         if value.tensor:
-            number = _converted(value.code, BOOL if value.truth else FLOAT64 if real else INT64, self.op.element)
+            number = self._converted(value.code, BOOL if value.truth else FLOAT64 if real else INT64)
             spread = method(number, "expand", *sizes.items)
             return method(spread, "clone") if self.op.static else spread
         code = value.code
         if isinstance(code, Lit) and isinstance(code.value, float) and self.op.element.is_integer:
             code = Lit(int(code.value))
         natural = isinstance(code, Lit) and isinstance(code.value, float) and self.op.element == FLOAT32
-        return call("torch.full", sizes, code, dtype=(FLOAT32, FLOAT32) if natural else self.op.element, **device)
+        dtype = self.dtype or ((FLOAT32, FLOAT32) if natural else self.op.element)
+        return call("torch.full", sizes, code, dtype=dtype, **device)
+
+    def _converted(self, code: Code, found: DType) -> Code:
+        if self.dtype is not None:
+            return method(code, "to", self.dtype)
+        return code if found == self.op.element else cast_to(code, self.op.element)
 
     # --- indices ---------------------------------------------------------------------------------------------------------
 
@@ -285,7 +312,3 @@ class _Writer:
 def _hinted(code: Code, hint: str) -> Code:
     """A number that the text has no name for, with one for its role."""
     return Lit(code.value, hint) if isinstance(code, Lit) and not code.hint else code
-
-
-def _converted(code: Code, found: DType, wanted: DType) -> Code:
-    return code if found == wanted else cast_to(code, wanted)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ....ir.types import BOOL
 from ....ops.multihead import MultiheadAttention
-from ...python.code.expressions import Code, Device, Lit, SelfMember, Subscript, call, construct, dtype_keyword, method
-from ..table import TorchSite, invocation, module
+from ...python.code.expressions import AttributeCode, Code, Device, Lit, SelfMember, Subscript, call, construct, dtype_keyword, method
+from ..lowering.operators import CausalMask, CausalMultiheadAttention
+from ..table import TorchSite, function, invocation, module
 
 
-@module(MultiheadAttention, torch="torch.nn.MultiheadAttention")
+@module(MultiheadAttention, CausalMultiheadAttention, torch="torch.nn.MultiheadAttention")
 def multihead_attention(op: MultiheadAttention, site: TorchSite) -> Code:
     features, keys, values = op.sizes(site.given)
     others = {} if op.joint(site.given) else {"kdim": (keys, features), "vdim": (values, features)}
@@ -25,7 +26,7 @@ def multihead_attention(op: MultiheadAttention, site: TorchSite) -> Code:
     )
 
 
-@invocation(MultiheadAttention)
+@invocation(MultiheadAttention, CausalMultiheadAttention)
 def multihead_attention_invocation(op: MultiheadAttention, site: TorchSite) -> Code:
     weights = len(site.results) > 1
     options: dict[str, object] = {}
@@ -33,10 +34,9 @@ def multihead_attention_invocation(op: MultiheadAttention, site: TorchSite) -> C
         options["key_padding_mask"] = _mask(site, "padding", weights)
     if "attn_mask" in site.given:
         options["attn_mask"] = _mask(site, "attn_mask", weights)
-    elif op.causal:
-        # With `is_causal` and no other mask, PyTorch may leave the mask out: so not where keys are added, which all queries see.
-        alone = "padding" not in site.given and not op.added and not weights
-        options |= {"attn_mask": _causal_mask(op, site), **({"is_causal": True} if alone else {})}
+    # With `is_causal` and no other mask, PyTorch may leave the mask out: so not where keys are added, which all queries see.
+    if op.causal and "padding" not in site.given and not op.added and not weights:
+        options["is_causal"] = True
     if weights and not op.average_attn_weights:
         options["average_attn_weights"] = False
     tensors = (site.query, site[op.keys(site.given)], site[op.values(site.given)])
@@ -47,16 +47,14 @@ def multihead_attention_invocation(op: MultiheadAttention, site: TorchSite) -> C
 def _mask(site: TorchSite, name: str, weights: bool) -> Code:
     """Where the weights are results, masks must be of the type of the queries."""
     dtype, wanted = site.given[name].dtype, site.given.query.dtype
-    return method(site[name], "to", wanted) if weights and dtype not in (BOOL, wanted) else site[name]
+    return method(site[name], "to", AttributeCode(site.query, "dtype")) if weights and dtype not in (BOOL, wanted) else site[name]
 
 
-def _causal_mask(op: MultiheadAttention, site: TorchSite) -> Code:
-    """The module needs the mask in addition to `is_causal`. Both masks must be bool, or neither."""
-    query, key = site.given.query, site.given[op.keys(site.given)]
-    length, span = query.shape[-2], key.shape[-2]
-    with_bool = "padding" in site.given and site.given.padding.dtype == BOOL
-    if site.given.facts.equal(length, span) and not with_bool:
-        dtype = dtype_keyword(query.dtype)
-        return call("nn.Transformer.generate_square_subsequent_mask", Lit(length, "length"), device=Device(), dtype=dtype)
-    ones = call("torch.ones", Lit(length, "length"), Lit(span, "span"), dtype=BOOL, device=Device())
-    return method(ones, "triu", 1)
+@function(CausalMask)
+def causal_mask(op: CausalMask, site: TorchSite) -> Code:
+    length, span = Lit(op.length, "length"), Lit(op.span, "span")
+    like = site.get("x")
+    if like is not None:
+        options = {name: AttributeCode(like, name) for name in ("device", "dtype")}
+        return call("nn.Transformer.generate_square_subsequent_mask", length, **options)
+    return method(call("torch.ones", length, span, dtype=BOOL, device=Device()), "triu", 1)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from ....ops.regularization import AlphaDropout, ChannelDropout, Dropout, DropPath, Identity
-from ...python.code.expressions import Code, call, construct, lit, method
-from ...python.code.tree import NameCode
-from ..table import TorchSite, alone, function, module
+from ...python.code.expressions import Code, call, construct
+from ..table import TorchSite, function, module
 from ..windows import ranked
 
 
@@ -34,18 +33,6 @@ def alpha_dropout(op: AlphaDropout, site: TorchSite) -> Code:
     return construct("nn.AlphaDropout", {"p": op.p})
 
 
-# `F.dropout2d` drops whole channels of [N, C, H, W]. With an axis added in front, samples are where it expects channels.
-
-
-@alone(DropPath)
-@function(DropPath, torch="torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Dropout3d")
+@module(DropPath, torch="torch.nn.functional.dropout")
 def drop_path(op: DropPath, site: TorchSite) -> Code:
-    rank = site.given.x.rank
-    if rank <= 4:
-        return method(_samples(rank - 1, method(site.x, "unsqueeze", 0), op), "squeeze", 0)
-    rows = _samples(1, method(method(site.x, "flatten", 1), "unsqueeze", 0), op)
-    return method(method(rows, "squeeze", 0), "view_as", site.x)
-
-
-def _samples(rank: int, x: Code, op: DropPath) -> Code:
-    return call(f"F.dropout{rank}d", x, lit(op.p, "p"), NameCode("self.training"))
+    return construct("DropPath", {"p": op.p})

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from ....dims import Dim, SymDim, show
 from ....ir.types import DType, Shape
 from ....ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
-from ...python.code.expressions import Code, Lit, TupleCode, call, construct, lit, method
-from ...python.code.tree import Starred
+from ...python.code.expressions import AttributeCode, Code, Lit, TupleCode, call, construct, lit, method
+from ...python.code.tree import ParameterRef, Starred
+from ..lowering.operators import ConvertedTable, ToModelType
 from ..table import TorchSite, function, module
 
 CASTS = {
@@ -140,4 +141,14 @@ def expand(op: Expand, site: TorchSite) -> Code:
 
 @function(Cast, torch="torch.Tensor.to")
 def cast(op: Cast, site: TorchSite) -> Code:
-    return cast_to(site.x, op.dtype)
+    return cast_to(site.x, op.dtype) if site.given.x.dtype != op.dtype else site.x
+
+
+@function(ToModelType)
+def to_model_type(op: ToModelType, site: TorchSite) -> Code:
+    return method(site.x, "to", model_type(op, site))
+
+
+def model_type(op: ToModelType | ConvertedTable, site: TorchSite) -> Code:
+    """The element type of the model, read off a tensor or a parameter."""
+    return AttributeCode(site.get("other") or ParameterRef(op.path, op.parameter), "dtype")

@@ -1,0 +1,42 @@
+"""Formulas over the constructor's arguments as numbers that can be compared, counted with and written.
+
+In: code with `Argument`s and formulas over them. Out: the same with a `Lit` of a traced integer for each. Always: its formula has the
+arguments' texts as symbols, and its value is the formula's for large values of them, drawn from their names: equal formulas have equal
+values, and others, but for a chance of one in a million, do not.
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+from ....dims import Dim, SymDim, evaluate, symbol, symbols, to_python
+from ....ir.origins import TracedInt
+from ..code.expressions import Code, Lit
+from ..code.tree import Argument, SizeRef, rewrite
+from ..naming import spaced
+
+_LEAST = 1_000_003
+
+
+def with_traced_numbers(code: Code) -> Code:
+    return rewrite(code, _traced)
+
+
+def _traced(part: Code) -> Code | None:
+    match part:
+        case Argument(name, factor, offset):
+            return _number(symbol(name, lower=None) * factor + offset)
+        case SizeRef(formula=SymDim() as formula):
+            return _number(formula)
+    return None
+
+
+def _number(formula: Dim) -> Code:
+    values = {name: _LEAST + crc32(name.encode()) % _LEAST for name in symbols(formula)}
+    assert isinstance(formula, SymDim)
+    return Lit(TracedInt(evaluate(formula, values), formula))
+
+
+def traced_text(number: TracedInt) -> str:
+    """The formula as it is written."""
+    return spaced(to_python(number.origin, {name: name for name in symbols(number.origin)}))

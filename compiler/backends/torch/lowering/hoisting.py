@@ -1,0 +1,206 @@
+"""What is the same in every layer is computed once: the angles of rotary embeddings, masks and tables that depend on sizes only.
+
+In: the graphs of a program. Out: the same, in which a graph that runs repeatedly takes such tensors as further inputs, as if the spec had
+captured them, from the nearest block around that runs less often. Always: a long sequence passes the same
+tensors to all its members, so that it stays a loop; what is used once stays where it is.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from netc.dsl.record import Record
+
+from ....dims import Dim, SymDim
+from ....ir.graph import CallNode, Graph, Node, OpNode, Value
+from ....ir.origins import moved, origin_key
+from ....ir.types import DType
+from ....ops.base import Operator
+from ....ops.constants import TableOperator
+from ....ops.formula import Const, parts
+from ...python.classes.shared import Sharing
+from ...python.classes.sizes import ForwardSizes
+from ...python.code.classes import ClassBody
+from ...python.naming import unique
+from .graphs import labels, substitute
+from .operators import CausalMask, OpenRotaryAngles, RotaryAngles, WindowMask
+
+FEW = 8
+"""The number of members of a sequence that may be called one by one, in lines of their own, where only some take a constant."""
+
+
+class Constant(Record):
+    """A tensor, or several, that layers have in common: what `op` makes of run-time `sizes`. `like` is the element type of a tensor that
+    must be at hand; `sources` are the other tensors that it is computed from. `origin` differs where its numbers depend on other ones."""
+
+    op: Operator
+    like: DType | None
+    sources: tuple[Value, ...]
+    sizes: tuple[Dim, ...]
+    origin: object
+
+    @property
+    def kind(self) -> Kind:
+        return self.op, self.like, self.origin
+
+    def outside(self, graph: Graph, call: CallNode) -> Constant | None:
+        """The constant of a graph as a caller sees it; None if it is computed from a tensor that is made in the graph."""
+        given = {id(inner): outer for inner, outer in zip(graph.inputs, call.inputs, strict=True)}
+        if any(id(v) not in given for v in self.sources):
+            return None
+        op, sizes = self.op.moved(call.arguments), moved(self.sizes, call.arguments)
+        return Constant(op, self.like, tuple(given[id(v)] for v in self.sources), sizes, origin_key(op.numbers))
+
+
+Kind = tuple[Operator, "DType | None", object]
+"""What a constant is, whatever it is computed from."""
+
+
+def hoist(order: list[Graph]) -> None:
+    """Moves constants to the callers, called graphs first. Not where a shared stage has several graphs: they must remain one class."""
+    for graph in order:
+        _merge(graph)
+    if not Sharing(order).united(order):
+        _Hoisting(order).run()
+
+
+class _Hoisting:
+    def __init__(self, order: list[Graph]) -> None:
+        self.order = order
+        self.calls: dict[int, list[tuple[Graph, CallNode]]] = {id(g): [] for g in order}
+        self.kinds: dict[int, dict[Kind, None]] = {}
+        """By the id of a graph, the kinds of constants in it and in the graphs that it calls."""
+        for graph in order:
+            kinds = self.kinds[id(graph)] = {}
+            for node in graph.nodes:
+                if isinstance(node, CallNode):
+                    self.calls[id(node.graph)].append((graph, node))
+                    kinds.update(dict.fromkeys(self._needed(node)))
+                elif (constant := _constant(node)) is not None:
+                    kinds[constant.kind] = None
+        self.given: dict[int, list[OpNode]] = {}
+        """By the id of a call, the constants that it takes."""
+        self.passing = {id(g): self._passed(g) for g in order if not _is_home(g)}
+        """By the id of a sequence, the constants that it can pass to its members: they remain a loop, or are few."""
+        self.often: set[int] = set()
+        """The ids of graphs that run more than once, or that only pass on what they are given."""
+        for graph in reversed(order):
+            callers = [id(caller) for caller, _ in self.calls[id(graph)]]
+            if not _is_home(graph) or len(set(callers)) < len(callers) or any(c in self.often for c in callers):
+                self.often.add(id(graph))
+
+    def run(self) -> None:
+        for graph in self.order:
+            if self.kinds[id(graph)]:
+                self._insert(graph)
+                for node in list(graph.nodes):
+                    constant = _constant(node)
+                    if constant is not None and id(graph) in self.often and self._is_movable(graph, constant):
+                        assert isinstance(node, OpNode)
+                        self._move(graph, node, constant)
+
+    def _insert(self, graph: Graph) -> None:
+        """The constants that the graphs it calls have given to it, each before the call."""
+        taken = labels(graph)
+        given = {id(node): self.given.get(id(node), []) for node in graph.nodes}
+        graph.nodes = [one for node in graph.nodes for one in (*given[id(node)], node)]
+        _merge(graph)
+        new = {id(own) for several in given.values() for own in several}
+        for node in graph.nodes:
+            if isinstance(node, OpNode) and id(node) in new:
+                node.label = unique(node.op.name, taken)
+                taken.add(node.label)
+
+    def _is_movable(self, graph: Graph, constant: Constant) -> bool:
+        """Whether every caller can compute the constant, or take it from its own callers."""
+        calls = self.calls[id(graph)]
+        return bool(calls) and all(self._fits(graph, caller, call, constant) for caller, call in calls)
+
+    def _fits(self, graph: Graph, caller: Graph, call: CallNode, constant: Constant) -> bool:
+        outside = constant.outside(graph, call)
+        if outside is None or call.shared is not None or not caller.inputs:
+            return False
+        if constant.like is not None and all(v.type.dtype != constant.like for v in call.inputs):
+            return False
+        if not _has_sizes(caller, outside.sizes):
+            return False
+        return _is_home(caller) or (outside.kind in self.passing[id(caller)] and self._is_movable(caller, outside))
+
+    def _needed(self, call: CallNode) -> list[Kind]:
+        """The constants that a call needs, as the caller sees them."""
+        ops = [(op.moved(call.arguments), like) for op, like, _ in self.kinds[id(call.graph)]]
+        return [(op, like, origin_key(op.numbers)) for op, like in ops]
+
+    def _passed(self, graph: Graph) -> set[Kind]:
+        needed = [set(self._needed(n)) if isinstance(n, CallNode) else set() for n in graph.nodes]
+        needed = [kinds for kinds in needed if kinds] if len(needed) <= FEW else needed
+        return set.intersection(*needed) if needed else set()
+
+    def _move(self, graph: Graph, node: OpNode, constant: Constant) -> None:
+        for _, call in self.calls[id(graph)]:
+            outside = constant.outside(graph, call)
+            assert outside is not None
+            like = [next(v for v in call.inputs if v.type.dtype == constant.like)] if constant.like is not None else []
+            made = tuple(Value(v.type.with_shape(moved(v.type.shape, call.arguments)), v.span, v.name) for v in node.outputs)
+            self.given.setdefault(id(call), []).append(OpNode(outside.op, (*like, *outside.sources), made, node.label, node.span, ()))
+            call.inputs = (*call.inputs, *made)
+        graph.nodes.remove(node)
+        for source in constant.sources:
+            self._drop(graph, source)
+        graph.inputs += node.outputs
+        graph.captures += len(node.outputs)
+
+    def _drop(self, graph: Graph, source: Value) -> None:
+        """What the constant alone was computed from is no input any more."""
+        if source in graph.inputs and not graph.tuples and source not in chain(graph.outputs, *(n.inputs for n in graph.nodes)):
+            at = graph.inputs.index(source)
+            graph.captures -= at >= len(graph.inputs) - graph.captures
+            del graph.inputs[at]
+            for _, call in self.calls[id(graph)]:
+                call.inputs = (*call.inputs[:at], *call.inputs[at + 1 :])
+
+
+def _merge(graph: Graph) -> None:
+    """Of equal constants in a graph only the first is left."""
+    first: dict[Constant, Node] = {}
+    instead: dict[int, Value] = {}
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        constant = _constant(node)
+        if constant is None or first.setdefault(constant, node) is node:
+            nodes.append(node)
+        else:
+            instead.update((id(old), new) for old, new in zip(node.outputs, first[constant].outputs, strict=True))
+    graph.nodes = nodes
+    substitute(graph, instead)
+
+
+def _constant(node: Node) -> Constant | None:
+    """What the node computes, if layers may have that in common."""
+    match node:
+        case OpNode(op=RotaryAngles() as op, inputs=(like, *sources)):
+            features = (op.dims,) if isinstance(op, OpenRotaryAngles) else ()
+            sizes = features if sources else (op.length, *features)
+            return Constant(op, like.type.dtype, tuple(sources), sizes, origin_key(op.numbers))
+        case OpNode(op=CausalMask() as op, inputs=inputs):
+            return Constant(op, inputs[0].type.dtype if inputs else None, (), (op.length, op.span), origin_key(op.numbers))
+        case OpNode(op=WindowMask() as op):
+            return Constant(op, None, (), (op.length,), origin_key(op.numbers))
+        case OpNode(op=TableOperator() as op) if not op.static:
+            numbers = (p.value for p in parts(op.formula) if isinstance(p, Const))
+            return Constant(op, None, (), (*op.shape, *(n for n in numbers if isinstance(n, SymDim))), origin_key(op.numbers))
+    return None
+
+
+def _has_sizes(graph: Graph, sizes: tuple[Dim, ...]) -> bool:
+    """Whether the inputs of the graph have the sizes."""
+    body = ClassBody(graph)
+    forward = ForwardSizes(body)
+    for size in sizes:
+        forward.resolve(size)
+    return not body.passed
+
+
+def _is_home(graph: Graph) -> bool:
+    """Whether it is a body that a reader of the spec knows, rather than a row of others."""
+    return graph.kind in ("block", "model")

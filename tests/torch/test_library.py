@@ -1,0 +1,50 @@
+"""What emitted files define for themselves: it fits there, only files that use it have it, and no other class has its name."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+
+import netc
+from netc.compiler.backends.python.printing.layout import WIDTH
+from netc.compiler.backends.torch import library
+from netc.compiler.backends.torch.definitions import definitions
+
+
+@pytest.mark.parametrize("name", definitions())
+def test_a_definition_fits_into_a_file(name: str) -> None:
+    text = definitions()[name]
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert getattr(library, name).__doc__
+
+
+def test_every_definition_is_found() -> None:
+    own = {name for name, value in vars(library).items() if getattr(value, "__module__", "") == library.__name__}
+    assert set(definitions()) == own
+
+
+def test_only_a_file_that_uses_it_has_it() -> None:
+    assert re.findall(r"^class (\w+)", netc.compile("input 3 -> dropout 0.5").source(), re.M) == ["Net"]
+    assert re.findall(r"^class (\w+)", netc.compile("input 3 -> drop_path 0.5").source(), re.M) == ["DropPath", "Net"]
+
+
+BLOCK = "block drop_path_(w) { in -> dense w -> sin -> drop_path 0.5 }; input 3 -> drop_path_ 4"
+
+
+def test_a_block_of_the_same_name_gives_way() -> None:
+    model = netc.compile(BLOCK)
+    assert re.findall(r"^class (\w+)", model.source(), re.M) == ["DropPath", "DropPath2", "Net"]
+    assert model.module(seed=0)(torch.zeros(5, 3)).shape == (5, 4)
+
+
+def test_a_block_keeps_its_name_where_nothing_else_has_it() -> None:
+    classes = re.findall(r"^class (\w+)", netc.compile(BLOCK.replace(" -> drop_path 0.5", "")).source(), re.M)
+    assert classes == ["DropPath", "Net"]
+
+
+def test_a_model_of_the_same_name_gives_way() -> None:
+    model = netc.compile("model drop_path_ { input 3 -> drop_path 0.5 -> dense 2 }")
+    assert re.findall(r"^class (\w+)", model.source(), re.M) == ["DropPath", "DropPath2"]
+    assert type(model.module()).__name__ == "DropPath2"
