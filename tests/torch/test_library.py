@@ -48,3 +48,9 @@ def test_a_model_of_the_same_name_gives_way() -> None:
     model = netc.compile("model drop_path_ { input 3 -> drop_path 0.5 -> dense 2 }")
     assert re.findall(r"^class (\w+)", model.source(), re.M) == ["DropPath", "DropPath2"]
     assert type(model.module()).__name__ == "DropPath2"
+
+
+@pytest.mark.parametrize(("p", "classes"), [("0", ["Net"]), ("0.1", ["DropPath", "Net"])])
+def test_a_path_that_is_never_dropped_needs_none(p: str, classes: list[str]) -> None:
+    source = netc.compile(f"x = input 3; x + (x -> dense 3 -> drop_path {p})").source()
+    assert re.findall(r"^class (\w+)", source, re.M) == classes
