@@ -82,6 +82,11 @@ class Arguments:
     def _taken(self) -> set[str]:
         return {p.name for p in self._known.values()} | IMPORTED
 
+    def same(self, values: Sequence[object]) -> str:
+        """The argument with these values by the same formulas; empty if there is none."""
+        found = self._known.get(tuple((StrictLiteral(v), origin_of(v)) for v in values))
+        return "" if found is None else found.name
+
     def name_of(self, name: str) -> str:
         """The argument that a symbol is, or the item of one; empty if it is none."""
         if name in self._known:

@@ -239,7 +239,9 @@ class Unifier:
         if not all(is_integer(v) for v in values) or not any(has_origin(v) for v in values):
             return ""
         formula = self.relations.formula(values)
-        names = {name: self.arguments.name_of(name) for name in symbols(0 if formula is None else formula)}
+        if formula is None:
+            return self.arguments.same(values)
+        names = {name: self.arguments.name_of(name) for name in symbols(formula)}
         if not isinstance(formula, SymDim) or not all(names.values()):
             return ""
         return show(substitute(formula, {name: symbol(argument) for name, argument in names.items()}))
