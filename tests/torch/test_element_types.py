@@ -24,6 +24,9 @@ FOLLOWING = {
     "shared e = (sin -> cos); i = input [T, 4] int64; j = input [S, 4] int64; out cast(i, float32) -> e, cast(j, float32) -> e": (
         "self.e(i.float()), self.e(j.float())"
     ),
+    "i = input [4] int64; i -> cast float32 -> sin -> repeat 3 as layers { dense 4 relu }": (
+        "torch.sin(i.float()).to(self.layers[0][0].weight.dtype)"
+    ),
     "i = input [4] int64; w = param [4] init=ones as scale; cast(i, float32) * w": "i.to(self.scale.dtype) * self.scale",
     "i = input [4] int64; i / 2 -> batch_norm": "self.batch_norm1((i / 2).to(self.batch_norm1.weight.dtype))",
     "i = input [T] int64; i -> one_hot 4 dtype=float32 -> lstm 3 as rnn": "self.rnn(F.one_hot(i, 4).to(self.rnn.weight_ih_l0.dtype))[0]",

@@ -1,12 +1,15 @@
 """What PyTorch writes in another way than the spec is rewritten in the graph, before any code is made.
 
 In: a checked program. Out: copies of its graphs that compute the same. Always: the program itself stays as it is; the keys of the state
-dict stay; the passes depend on each other in this order only.
+dict stay; the passes depend on each other in this order only. With NETC_DEBUG set, what comes out is verified, as each program is.
 """
 
 from __future__ import annotations
 
-from ....ir.graph import Graph, Program
+import os
+
+from ....ir.graph import CallNode, Graph, Program
+from ....ir.verify import verify
 from .conversions import convert
 from .graphs import copied
 from .hoisting import hoist
@@ -16,7 +19,12 @@ from .operators import expand
 def lowered(program: Program) -> Graph:
     """The main graph, ready to be written."""
     order = copied(program.main)
+    main = order[-1]
     expand(order, program.facts)
     hoist(order)
     convert(order)
-    return order[-1]
+    for graph in order:
+        graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)
+    if os.environ.get("NETC_DEBUG"):
+        verify(Program(main, program.facts, program.symbols, program.conditions, program.dims))
+    return main

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from netc.dsl.source import Span
+
 from ....ir.graph import Graph, Node, OpNode, Value
 from ....ir.types import BOOL, INT64
 from ....ops.constants import TableOperator
 from ....ops.indexing import OneHot
 from ....ops.shape import Cast, Layout
 from ...python.classes.shared import Sharing
-from ...python.naming import CONTAINER_ATTRIBUTES, plain
+from ...python.naming import CONTAINER_ATTRIBUTES, plain, unique
 from .element_types import Decisions, ElementTypes, Need, floats, is_float
 from .graphs import labels, replace_inputs, substitute
 from .operators import ConvertedTable, ExactTable, ToModelType
@@ -122,6 +124,7 @@ class _Writer:
 
     def __init__(self, graph: Graph, sources: Sources, types: ElementTypes) -> None:
         self.graph, self.sources, self.types, self.decisions = graph, sources, types, types.decisions
+        self.labels = labels(graph)
         self.exact: dict[int, Value] = {}
         """By the ids of the tables, what keeps their precision: its member has the name."""
 
@@ -136,37 +139,39 @@ class _Writer:
             for need in wanted:
                 if id(need.value) not in converted:
                     made = converted[id(need.value)] = Value(need.value.type, need.value.span)
-                    nodes.append(self._conversion((need.value,), made, node, need))
+                    nodes.append(self._conversion((need.value,), made, node.span, need))
             instead = {id(need.value): converted[id(need.value)] for need in wanted}
             replace_inputs(node, instead)
             nodes += self._rewritten(node) if isinstance(node, OpNode) else [node]
         self.graph.nodes = nodes
         substitute(self.graph, self.exact)
 
-    def _conversion(self, inputs: tuple[Value, ...], result: Value, at: Node, need: Need | None = None) -> OpNode:
+    def _conversion(self, inputs: tuple[Value, ...], result: Value, at: Span, need: Need | None = None) -> OpNode:
         source = self.sources.find(self.graph, self.types, need)
         assert source is not None
         like = () if source.like is None else (source.like,)
         converted = ToModelType(path=source.path, parameter=source.parameter)
-        return OpNode(converted, (*inputs, *like), (result,), at.label, at.span, ())
+        label = unique(converted.name, self.labels)
+        self.labels.add(label)
+        return OpNode(converted, (*inputs, *like), (result,), label, at, ())
 
     def _rewritten(self, node: OpNode) -> list[Node]:
         if id(node) in self.decisions.exact:
             table = node.outputs[0]
-            free = plain(table.name) and table.name not in CONTAINER_ATTRIBUTES | labels(self.graph)
+            free = plain(table.name) and table.name not in CONTAINER_ATTRIBUTES | self.labels
             made = self.exact[id(table)] = Value(table.type, table.span)
             return [OpNode(ExactTable(**node.op.args), (), (made,), table.name if free else node.label, node.span, ())]
         if id(node) not in self.decisions.following:
             return [node]
         if isinstance(node.op, TableOperator):
-            conversion = self._conversion((), node.outputs[0], node)
+            conversion = self._conversion((), node.outputs[0], node.span)
             converted = ConvertedTable(**node.op.args, **conversion.op.args)
             return [OpNode(converted, conversion.inputs, node.outputs, node.label, node.span, ())]
         if isinstance(node.op, OneHot):
             whole = Value(node.outputs[0].type.with_dtype(INT64), node.span)
             ones = OpNode(OneHot(**{**node.op.args, "dtype": INT64}), node.inputs, (whole,), node.label, node.span, ())
-            return [ones, self._conversion((whole,), node.outputs[0], node)]
-        return [self._conversion(node.inputs, node.outputs[0], node)]
+            return [ones, self._conversion((whole,), node.outputs[0], node.span)]
+        return [self._conversion(node.inputs, node.outputs[0], node.span)]
 
 
 def _makes_floats(node: Node) -> bool:
