@@ -36,6 +36,10 @@ LAYERS = {
     "a causal mask with added keys": "input [T, 8] -> repeat 3 as layers { multihead_attention 2 causal=true add_bias_kv=true }",
     "two bases": attend().replace("attend {", "attend(base) {").replace("rotary", "rotary base=base")
     + "input [T, 8] -> repeat i in 0..4 as layers { attend (100 if i % 2 == 0 else 10000) }",
+    "a first layer of its own": attend().replace("attend {", "attend(first) {").replace("in -> dense", "in -> (if first { sin }) -> dense")
+    + "input [T, 8] -> repeat i in 0..4 as layers { attend (i == 0) }",
+    "a table of the first layer": "block b(first) { h = in -> dense 4; "
+    "if first { h + (table (t, k) [in.shape[1], 1] = t * 0.5) } else { h } }; input [T, 4] -> repeat i in 0..4 as layers { b (i == 0) }",
     "layers with and without": attend() + "input [T, 8] -> repeat i in 0..4 as layers { if i % 2 == 0 { attend } else { dense 8 } }",
     "layers apart": attend() + "input [T, 8] -> attend as first -> dense 8 relu -> attend as second",
     "layers of layers": attend() + "input [T, 8] -> repeat 2 as stages { repeat 2 as layers { attend -> dense 8 } }",
@@ -90,6 +94,7 @@ def ran(name: str, *inputs: torch.Tensor) -> Counter[str]:
         ("two bases", 4),
         ("layers with and without", 1),
         ("layers apart", 1),
+        ("a first layer of its own", 1),
         ("layers of layers", 1),
         ("branches", 1),
         ("several constants", 3),
@@ -104,6 +109,11 @@ def test_masks_and_tables_are_computed_once() -> None:
     assert ran("a window", torch.ones(2, 5, 8))["triu"] == 1
     assert ran("a causal mask", torch.ones(2, 5, 8))["triu"] == 1
     assert ran("a table", torch.ones(2, 5, 4))["arange"] == 2
+
+
+def test_what_is_needed_once_stays_where_it_is() -> None:
+    signatures = re.findall(r"def forward\((.*)\) ->", netc.compile(LAYERS["a table of the first layer"]).source())
+    assert set(signatures) == {"self, x: Tensor"}
 
 
 def test_positions_that_nothing_else_needs_are_not_passed_on() -> None:

@@ -7,6 +7,7 @@ tensors to all its members, so that it stays a loop; what is used once stays whe
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import chain
 
 from netc.dsl.record import Record
@@ -80,13 +81,18 @@ class _Hoisting:
                     kinds[constant.kind] = None
         self.given: dict[int, list[OpNode]] = {}
         """By the id of a call, the constants that it takes."""
+        self.counts: dict[int, Counter[Kind]] = {}
+        """By the id of a graph, how many of its members need a constant."""
+        for graph in order:
+            called = (n for n in graph.nodes if isinstance(n, CallNode))
+            self.counts[id(graph)] = Counter(kind for call in called for kind in self._needed(call))
         self.passing = {id(g): self._passed(g) for g in order if not _is_home(g)}
         """By the id of a sequence, the constants that it can pass to its members: they remain a loop, or are few."""
         self.often: set[int] = set()
-        """The ids of graphs that run more than once, or that only pass on what they are given."""
+        """The ids of graphs that run more than once."""
         for graph in reversed(order):
             callers = [id(caller) for caller, _ in self.calls[id(graph)]]
-            if not _is_home(graph) or len(set(callers)) < len(callers) or any(c in self.often for c in callers):
+            if len(set(callers)) < len(callers) or any(c in self.often for c in callers):
                 self.often.add(id(graph))
 
     def run(self) -> None:
@@ -95,7 +101,7 @@ class _Hoisting:
                 self._insert(graph)
                 for node in list(graph.nodes):
                     constant = _constant(node)
-                    if constant is not None and id(graph) in self.often and self._is_movable(graph, constant):
+                    if constant is not None and self._is_repeated(graph, constant) and self._is_movable(graph, constant):
                         assert isinstance(node, OpNode)
                         self._move(graph, node, constant)
 
@@ -110,6 +116,13 @@ class _Hoisting:
             if isinstance(node, OpNode) and id(node) in new:
                 node.label = unique(node.op.name, taken)
                 taken.add(node.label)
+
+    def _is_repeated(self, graph: Graph, constant: Constant) -> bool:
+        """Whether it is computed more than once, or is on its way to where it is not."""
+        if id(graph) in self.often or not _is_home(graph):
+            return True
+        seen = ((caller, constant.outside(graph, call)) for caller, call in self.calls[id(graph)])
+        return any(found is not None and self.counts[id(caller)][found.kind] > 1 for caller, found in seen)
 
     def _is_movable(self, graph: Graph, constant: Constant) -> bool:
         """Whether every caller can compute the constant, or take it from its own callers."""
