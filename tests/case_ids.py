@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 LONGEST = 72
-"""Longer texts are cut off, and told apart by a few digits."""
+"""Longer texts are cut off, and get a few digits that make them unique."""
 
 
 def case_id(text: str) -> str:

@@ -32,7 +32,7 @@ def attention(a: Call, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: 
 
 def multihead_attention(a: Call, *tensors: torch.Tensor) -> Any:
     """Of what comes in, the last is the mask of keys if there are five or it is asked for; then a fourth, or a bool one, the mask of
-    queries and keys; the rest are queries, keys and values, of which the last stands for those that are missing.
+    queries and keys; the rest are queries, keys and values, of which the last is used for those that are missing.
 
     A causal mask is given as a mask, without the hint `is_causal`.
     """

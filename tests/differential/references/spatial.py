@@ -27,7 +27,7 @@ def lp_pool(a: Call, x: torch.Tensor) -> torch.Tensor:
 
 
 def alone(values: Any) -> Any:
-    """A list of one stands for all axes."""
+    """A list of one is for all axes."""
     return values[0] if isinstance(values, tuple) and len(values) == 1 else values
 
 
