@@ -42,17 +42,11 @@ class TracedInt(int):
 
 def _operation(name: str) -> Callable[[TracedInt, Any], Any]:
     plain = getattr(int, name)
-    formula = getattr(SymDim, name, None)
-    reverse = name.startswith("__r")
+    formula = getattr(SymDim, name)
 
     def apply(self: TracedInt, other: Any) -> Any:
         value = plain(self, other)
-        if value is NotImplemented or formula is None:
-            return value
-        theirs = origin_of(other)
-        if isinstance(theirs, SymDim) and reverse:  # never: the other's own operator comes first
-            return value
-        return traced(value, formula(self.origin, theirs))
+        return value if value is NotImplemented else traced(value, formula(self.origin, origin_of(other)))
 
     return apply
 

@@ -13,7 +13,7 @@ from netc.dsl.source import Span
 from ...ir.graph import CallNode, Node, OpNode, Part, Parts, SharedModule, TupleSlice, Value, ValueTuple, flat
 from ...ir.origins import has_origin, moved
 from ...ir.types import TensorType
-from ...ops.base import Operator, ParameterSpec
+from ...ops.base import ParameterSpec
 from ..scopes.memo import Entry
 from ..scopes.scope import Scope, SharedDef
 from ..scopes.values import UNKNOWN, Flow, TensorTuple, Unknown, cut, flow_of, parts_of
@@ -74,8 +74,9 @@ def emit_inline(
     if isinstance(node, OpNode):
         rest, parts = None, actual.outer_parts(node.parts)
         specs = tuple([_moved_spec(s, given) for s in node.specs])
-        op = _moved_operator(node.op, given)
-        copy = OpNode(op, inputs, outputs, label, span or node.span, specs, shared=node.shared, parts=parts)
+        copy = OpNode(
+            node.op.moved(given) if given else node.op, inputs, outputs, label, span or node.span, specs, shared=node.shared, parts=parts
+        )
     else:
         rest = None if node.rest is None else ValueTuple("", outputs[node.rest.at :], node.rest.at)
         tuples = tuple([actual.outer_parts(parts) for parts in node.tuples])
@@ -114,11 +115,6 @@ def _moved_type(type_: TensorType, given: Mapping[str, int]) -> TensorType:
 
 def _moved_spec(spec: ParameterSpec, given: Mapping[str, int]) -> ParameterSpec:
     return replace(spec, shape=moved(spec.shape, given)) if has_origin(spec.shape) else spec
-
-
-def _moved_operator(op: Operator, given: Mapping[str, int]) -> Operator:
-    changed = {name: moved(value, given) for name, value in op.args.items() if has_origin(value)}
-    return type(op)(**(op.args | changed)) if changed else op
 
 
 def _result(entry: Entry, parts: Parts) -> Flow:

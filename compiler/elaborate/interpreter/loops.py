@@ -98,7 +98,7 @@ def _same(one: Node, other: Node) -> bool:
 
 
 def _form(node: OpNode) -> tuple[object, ...]:
-    return (node.op, origin_key(tuple(node.op.args.values())), *((v.type, origin_key(v.type.shape)) for v in node.inputs))
+    return (node.op, origin_key(node.op.numbers), *((v.type, origin_key(v.type.shape)) for v in node.inputs))
 
 
 def _keyword(node: Loop) -> str:
