@@ -26,7 +26,8 @@ from ..errors.structure import LargeNumber
 from ..errors.values import NoValue
 from ..ir.types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
 from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec
-from .formula import BinaryFormula, Const, Formula, depth, evaluate, is_static, kind_of, may_be_zero, moved_formula, parts, valueless
+from .formula import BinaryFormula, Const, Formula, depth, is_static, kind_of, may_be_zero, moved_formula, parts
+from .formula_values import evaluate, valueless
 from .kinds import DTYPE, FLAG, SHAPE, STRING, InvalidArgument, Kind, ListKind
 
 if TYPE_CHECKING:

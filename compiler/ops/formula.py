@@ -1,12 +1,9 @@
 """Formulas of tables: each element is computed from its indices.
 
 A formula is a tree of the records below. What comes in is a tree that the elaborator made of the spec's text; what goes out is the kind
-of number it gives, the bounds it keeps, and its values. Formulas follow mathematics: `/` is real division, `//` and `%` round
-down, `floor` gives an integer, `and`, `or`, `not` and the condition of `where` take any number (true unless it is zero), a boolean
-counts as 0 or 1.
-
-How they are computed, by every backend: in int64 if every part is an integer; else all of it in float64 (integers are then exact up to
-2 ** 53), and the result is converted to the table's type.
+of number it gives and the bounds it keeps; formula_values.py has its values. Formulas follow mathematics: `/` is real division, `//` and
+`%` round down, `floor` gives an integer, `and`, `or`, `not` and the condition of `where` take any number (true unless it is zero), a
+boolean counts as 0 or 1.
 """
 
 from __future__ import annotations
@@ -14,17 +11,14 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from netc.dsl.record import Record
 
 from ..dims import Dim, SymDim, bounds
-from ..ir.origins import has_origin, is_integer, moved, plain
+from ..ir.origins import moved
 from ..ir.types import Shape
 from .base import strict_key
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 NumberKind = Literal["bool", "int", "float"]
 Bounds = tuple[float | None, float | None]
@@ -125,7 +119,7 @@ def parts(formula: Formula) -> Iterator[Formula]:
     while stack:
         part = stack.pop()
         yield part
-        stack += _operands(part)
+        stack += operands(part)
 
 
 def depth(formula: Formula) -> int:
@@ -133,11 +127,11 @@ def depth(formula: Formula) -> int:
     deepest, level = 0, [formula]
     while level:
         deepest += 1
-        level = [part for whole in level for part in _operands(whole)]
+        level = [part for whole in level for part in operands(whole)]
     return deepest
 
 
-def _operands(formula: Formula) -> tuple[Formula, ...]:
+def operands(formula: Formula) -> tuple[Formula, ...]:
     match formula:
         case UnaryFormula(_, operand):
             return (operand,)
@@ -257,6 +251,11 @@ def interval(formula: Formula, shape: Shape) -> Bounds:
     return UNBOUNDED
 
 
+def may_be_zero(formula: Formula, shape: Shape) -> bool:
+    low, high = interval(formula, shape)
+    return (low is None or low <= 0) and (high is None or high >= 0)
+
+
 def _interval_of_binary(op: str, left: Bounds, right: Bounds) -> Bounds:
     (a, b), (c, d) = left, right
     positive = c is not None and c > 0
@@ -297,114 +296,3 @@ def _picked(pick: Callable[..., Any], ends: list[float | None], one_is_enough: b
         return None
     value: float = pick(known)
     return value
-
-
-# --- values ------------------------------------------------------------------------------------------------------------------
-
-
-def fold(formula: Formula, *, traced: bool = False) -> Formula:
-    """The same with parts that are plain numbers computed. With `traced`, integers keep their origins, and a number that would lose that of
-    one it is computed from stays a formula."""
-    match formula:
-        case Const(value, name) if not traced:
-            return Const(plain(value), name)
-        case UnaryFormula(op, operand):
-            inner = fold(operand, traced=traced)
-            return _computed(UnaryFormula(op, inner), lambda v: {"-": -v, "+": +v, "not": not v}[op], inner)
-        case BinaryFormula("and" | "or" as op, left, right):
-            a, b = fold(left, traced=traced), fold(right, traced=traced)
-            return _computed(BinaryFormula(op, a, b), lambda x, y: bool(x and y) if op == "and" else bool(x or y), a, b)
-        case BinaryFormula(op, left, right):
-            a, b = fold(left, traced=traced), fold(right, traced=traced)
-            return _computed(BinaryFormula(op, a, b), _power if op == "**" else (ARITHMETIC | COMPARISONS)[op], a, b)
-        case CallFormula(function, arguments):
-            inner_arguments = tuple(fold(a, traced=traced) for a in arguments)
-            return _computed(CallFormula(function, inner_arguments), FUNCTIONS[function].python, *inner_arguments)
-    return formula
-
-
-def _computed(whole: Formula, function: Callable[..., Any], *operands: Formula) -> Formula:
-    numbers = [o.value for o in operands if isinstance(o, Const) and not isinstance(o.value, SymDim)]
-    if len(numbers) < len(operands):
-        return whole
-    try:
-        value = _CONVERSIONS[kind_of(whole, ())](function(*numbers))
-    except (ArithmeticError, ValueError, TypeError):
-        return whole
-    if has_origin(tuple(numbers)) and not (isinstance(whole, (UnaryFormula, BinaryFormula)) and has_origin(value)):
-        return whole
-    return Const(value) if abs(value) < 2**63 or (isinstance(value, float) and math.isfinite(value)) else whole
-
-
-_CONVERSIONS: dict[NumberKind, Callable[[Any], Any]] = {"bool": bool, "int": lambda v: v if is_integer(v) else int(v), "float": float}
-
-
-def _power(base: float, exponent: float) -> Any:
-    if abs(base) > 1 and exponent > 1023:
-        raise OverflowError
-    return base**exponent
-
-
-def valueless(formula: Formula) -> str:
-    """What has no value among the parts that are plain numbers, `log` of zero or a number that is too large; empty: everything has."""
-    for part in parts(fold(formula)):
-        match part:
-            case UnaryFormula(name, _) | BinaryFormula(name, _, _) | CallFormula(name, _) if all(_is_number(o) for o in _operands(part)):
-                return name
-    return ""
-
-
-def _is_number(formula: Formula) -> bool:
-    return isinstance(formula, Const) and not isinstance(formula.value, SymDim)
-
-
-def may_be_zero(formula: Formula, shape: Shape) -> bool:
-    low, high = interval(formula, shape)
-    return (low is None or low <= 0) and (high is None or high >= 0)
-
-
-def evaluate(formula: Formula, shape: tuple[int, ...]) -> NDArray[Any]:
-    """The values of a static formula, one for each place: int64, float64 or bool."""
-    import numpy as np
-
-    formula = fold(formula)
-    dtype = np.float64 if is_real(formula, shape) else np.int64
-    with np.errstate(all="ignore"):
-        values = _evaluate(formula, np.indices(shape, dtype=dtype, sparse=True), dtype)
-    if kind_of(formula, shape) == "int":
-        values = values.astype(np.int64)
-    return np.broadcast_to(values, shape).copy()
-
-
-def _evaluate(formula: Formula, places: Any, dtype: Any) -> Any:
-    import numpy as np
-
-    def number(part: Formula) -> Any:
-        value = _evaluate(part, places, dtype)
-        return value.astype(dtype) if value.dtype == np.bool_ else value
-
-    def truth(part: Formula) -> Any:
-        return _evaluate(part, places, dtype) != 0
-
-    match formula:
-        case Const(value):
-            return np.asarray(value, dtype=None if isinstance(value, bool) else dtype)
-        case IndexFormula(axis):
-            return places[axis]
-        case UnaryFormula("not", operand):
-            return ~truth(operand)
-        case UnaryFormula(op, operand):
-            return -number(operand) if op == "-" else number(operand)
-        case BinaryFormula("and", left, right):
-            return truth(left) & truth(right)
-        case BinaryFormula("or", left, right):
-            return truth(left) | truth(right)
-        case BinaryFormula(op, left, right):
-            return (ARITHMETIC | COMPARISONS)[op](number(left), number(right))
-        case CallFormula("where", (test, then, otherwise)):
-            return np.where(truth(test), _evaluate(then, places, dtype), _evaluate(otherwise, places, dtype))
-        case CallFormula(function, arguments):
-            ufunc = getattr(np, FUNCTIONS[function].numpy)
-            values = [number(a) for a in arguments]
-            return ufunc(*values) if len(values) == 1 else ufunc.reduce(np.broadcast_arrays(*values))
-    raise TypeError(f"not a formula: {formula!r}")

@@ -25,12 +25,11 @@ from netc.compiler.ops.formula import (
     Formula,
     IndexFormula,
     UnaryFormula,
-    evaluate,
-    fold,
     interval,
     kind_of,
     parts,
 )
+from netc.compiler.ops.formula_values import evaluate, fold
 from netc.compiler.ops.kinds import InvalidArgument
 
 T = symbol("T")

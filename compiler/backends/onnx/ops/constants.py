@@ -16,10 +16,10 @@ from ....ops.formula import (
     IndexFormula,
     UnaryFormula,
     fills,
-    fold,
     is_real,
     kind_of,
 )
+from ....ops.formula_values import fold
 from ..table import Site, emits
 
 

@@ -24,11 +24,11 @@ from ....ops.formula import (
     IndexFormula,
     UnaryFormula,
     fills,
-    fold,
     is_real,
     may_be_zero,
     parts,
 )
+from ....ops.formula_values import fold
 from ...python.code.expressions import (
     AttributeCode,
     Code,

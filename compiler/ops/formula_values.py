@@ -1,0 +1,136 @@
+"""The values of formulas: parts that are plain numbers are folded, and a static formula is evaluated at each place of its table.
+
+How they are computed, by every backend: in int64 if every part is an integer; else all of it in float64 (integers are then exact up to
+2 ** 53), and the result is converted to the table's type.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..dims import SymDim
+from ..ir.origins import has_origin, is_integer, plain
+from .formula import (
+    ARITHMETIC,
+    COMPARISONS,
+    FUNCTIONS,
+    BinaryFormula,
+    CallFormula,
+    Const,
+    Formula,
+    IndexFormula,
+    NumberKind,
+    UnaryFormula,
+    is_real,
+    kind_of,
+    operands,
+    parts,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def fold(formula: Formula, *, traced: bool = False) -> Formula:
+    """The same with parts that are plain numbers computed. With `traced`, integers keep their origins, and a number that would lose that of
+    one it is computed from stays a formula."""
+    match formula:
+        case Const(value, name) if not traced:
+            return Const(plain(value), name)
+        case UnaryFormula(op, operand):
+            inner = fold(operand, traced=traced)
+            return _computed(UnaryFormula(op, inner), lambda v: {"-": -v, "+": +v, "not": not v}[op], inner)
+        case BinaryFormula("and" | "or" as op, left, right):
+            a, b = fold(left, traced=traced), fold(right, traced=traced)
+            return _computed(BinaryFormula(op, a, b), lambda x, y: bool(x and y) if op == "and" else bool(x or y), a, b)
+        case BinaryFormula(op, left, right):
+            a, b = fold(left, traced=traced), fold(right, traced=traced)
+            return _computed(BinaryFormula(op, a, b), _power if op == "**" else (ARITHMETIC | COMPARISONS)[op], a, b)
+        case CallFormula(function, arguments):
+            inner_arguments = tuple(fold(a, traced=traced) for a in arguments)
+            return _computed(CallFormula(function, inner_arguments), FUNCTIONS[function].python, *inner_arguments)
+    return formula
+
+
+def _computed(whole: Formula, function: Callable[..., Any], *operands: Formula) -> Formula:
+    numbers = [o.value for o in operands if isinstance(o, Const) and not isinstance(o.value, SymDim)]
+    if len(numbers) < len(operands):
+        return whole
+    try:
+        value = _CONVERSIONS[kind_of(whole, ())](function(*numbers))
+    except (ArithmeticError, ValueError, TypeError):
+        return whole
+    if has_origin(tuple(numbers)) and not (isinstance(whole, (UnaryFormula, BinaryFormula)) and has_origin(value)):
+        return whole
+    return Const(value) if abs(value) < 2**63 or (isinstance(value, float) and math.isfinite(value)) else whole
+
+
+_CONVERSIONS: dict[NumberKind, Callable[[Any], Any]] = {"bool": bool, "int": lambda v: v if is_integer(v) else int(v), "float": float}
+
+
+def _power(base: float, exponent: float) -> Any:
+    if abs(base) > 1 and exponent > 1023:
+        raise OverflowError
+    return base**exponent
+
+
+def valueless(formula: Formula) -> str:
+    """What has no value among the parts that are plain numbers, `log` of zero or a number that is too large; empty: everything has."""
+    for part in parts(fold(formula)):
+        match part:
+            case UnaryFormula(name, _) | BinaryFormula(name, _, _) | CallFormula(name, _) if all(_is_number(o) for o in operands(part)):
+                return name
+    return ""
+
+
+def _is_number(formula: Formula) -> bool:
+    return isinstance(formula, Const) and not isinstance(formula.value, SymDim)
+
+
+def evaluate(formula: Formula, shape: tuple[int, ...]) -> NDArray[Any]:
+    """The values of a static formula, one for each place: int64, float64 or bool."""
+    import numpy as np
+
+    formula = fold(formula)
+    dtype = np.float64 if is_real(formula, shape) else np.int64
+    with np.errstate(all="ignore"):
+        values = _evaluate(formula, np.indices(shape, dtype=dtype, sparse=True), dtype)
+    if kind_of(formula, shape) == "int":
+        values = values.astype(np.int64)
+    return np.broadcast_to(values, shape).copy()
+
+
+def _evaluate(formula: Formula, places: Any, dtype: Any) -> Any:
+    import numpy as np
+
+    def number(part: Formula) -> Any:
+        value = _evaluate(part, places, dtype)
+        return value.astype(dtype) if value.dtype == np.bool_ else value
+
+    def truth(part: Formula) -> Any:
+        return _evaluate(part, places, dtype) != 0
+
+    match formula:
+        case Const(value):
+            return np.asarray(value, dtype=None if isinstance(value, bool) else dtype)
+        case IndexFormula(axis):
+            return places[axis]
+        case UnaryFormula("not", operand):
+            return ~truth(operand)
+        case UnaryFormula(op, operand):
+            return -number(operand) if op == "-" else number(operand)
+        case BinaryFormula("and", left, right):
+            return truth(left) & truth(right)
+        case BinaryFormula("or", left, right):
+            return truth(left) | truth(right)
+        case BinaryFormula(op, left, right):
+            return (ARITHMETIC | COMPARISONS)[op](number(left), number(right))
+        case CallFormula("where", (test, then, otherwise)):
+            return np.where(truth(test), _evaluate(then, places, dtype), _evaluate(otherwise, places, dtype))
+        case CallFormula(function, arguments):
+            ufunc = getattr(np, FUNCTIONS[function].numpy)
+            values = [number(a) for a in arguments]
+            return ufunc(*values) if len(values) == 1 else ufunc.reduce(np.broadcast_arrays(*values))
+    raise TypeError(f"not a formula: {formula!r}")
