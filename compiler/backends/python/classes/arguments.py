@@ -17,7 +17,7 @@ from ....ir.origins import Origin, TracedInt, has_origin, origin_of, plain
 from ..code.classes import ClassBody, ConstructorArgument
 from ..code.expressions import KeywordCode, Literal
 from ..code.tree import StrictLiteral
-from ..naming import IMPORTED, local, unique
+from ..naming import RESERVED, unique
 from .literal_hints import Hints
 from .relations import Relations
 from .symbols import home, origin
@@ -26,13 +26,14 @@ from .symbols import home, origin
 class Arguments:
     def __init__(self, bodies: list[ClassBody], relations: Relations) -> None:
         self.bodies, self.relations = bodies, relations
+        self.framework = bodies[0].framework
         self.given = _varying([b.graph.arguments for b in bodies])
         """The parameters of the block that are no integers, and differ between the bodies."""
         self.stored: set[str] = set()
         """The names of those that `forward` uses."""
         self.wide: set[str] = set()
         """The names of those that are numbers of channels or features."""
-        self._hints = Hints(bodies if len(bodies) > 1 else [])
+        self._hints = Hints(bodies)
         self._known: dict[object, ConstructorArgument] = {}
 
     # --- finding and adding ------------------------------------------------------------------------------------------------
@@ -46,7 +47,9 @@ class Arguments:
             wanted = found.name or self.relations.name(name, found.input, found.axis)
             default = plain(values[0]) if graph.kind == "model" else found.default
             optional = found.input is None and default is not None
-            self._known[key] = ConstructorArgument(unique(local(wanted), self._taken()), tuple(values), optional, optional, default)
+            self._known[key] = ConstructorArgument(
+                unique(self.framework.local(wanted), self._taken()), tuple(values), optional, optional, default
+            )
         return self._known[key]
 
     def _symbol_values(self, name: str, found: Origin) -> list[Any]:
@@ -76,11 +79,13 @@ class Arguments:
             default = keyword.default if keyword is not None and keyword.has_default else None
             optional = keyword is not None and keyword.has_default and StrictLiteral(default) in [w for w, _ in wanted]
             literals = cast("tuple[Literal, ...]", tuple(values))
-            self._known[wanted] = ConstructorArgument(unique(local(name), self._taken()), literals, keyword is not None, optional, default)
+            self._known[wanted] = ConstructorArgument(
+                unique(self.framework.local(name), self._taken()), literals, keyword is not None, optional, default
+            )
         return self._known[wanted]
 
     def _taken(self) -> set[str]:
-        return {p.name for p in self._known.values()} | IMPORTED
+        return {*RESERVED, *self.framework.imported, *(p.name for p in self._known.values())}
 
     def same(self, values: Sequence[object]) -> str:
         """The argument with these values by the same formulas; empty if there is none."""

@@ -58,7 +58,7 @@ def _given(graph: Graph) -> list[Given]:
 
 
 def _single(given: Sequence[Given]) -> list[Value]:
-    """Tensors; none of tuples."""
+    """Those that are tensors, not tuples."""
     return [one for one in given if isinstance(one, Value)]
 
 

@@ -13,18 +13,16 @@ from ....dims import Dim
 from ....ir.graph import Graph, Value
 from ..code.classes import ClassBody, ClassRef
 from ..code.expressions import CallCode, Lit
+from ..code.framework import Widths
 from ..code.tree import StrictLiteral, parts
 
 VAGUE = re.compile(r"(size|value)?\d*")
 """Names without meaning."""
-WIDTH = re.compile(r"(.*_)?(channels|features|dim)")
-"""PyTorch's names for numbers of channels and features."""
-
-TAKEN = "in_features"
 
 
 class Hints:
     def __init__(self, bodies: Sequence[ClassBody]) -> None:
+        words = bodies[0].framework.widths
         self.found: dict[tuple[StrictLiteral, ...], dict[str, None]] = {}
         self.widths: set[tuple[StrictLiteral, ...]] = set()
         for places in zip(*(_literals(b) for b in bodies), strict=True):
@@ -32,16 +30,16 @@ class Hints:
             if len(set(values)) > 1:
                 hint, is_width = places[0][0].hint, places[0][1]
                 self.found.setdefault(values, {})[hint] = None
-                if is_width or WIDTH.fullmatch(hint):
+                if is_width or words.words.fullmatch(hint):
                     self.widths.add(values)
         self.taken: list[tuple[int, ...]] = []
         """The widths of the inputs, as far as the bodies use them."""
-        for name, ends in _ends(bodies):
+        for name, ends in _ends(bodies, words):
             values = tuple(StrictLiteral(size) for size in ends)
             if len(set(values)) > 1 and values in self.found:
                 self.found[values][name] = None
                 self.widths.add(values)
-                if name == TAKEN:
+                if name == words.in_features:
                     self.taken.append(tuple(size for size in ends if isinstance(size, int)))
 
     def best(self, values: Sequence[object], hint: str, taken: Container[str] = ()) -> str:
@@ -58,10 +56,10 @@ class Hints:
         return tuple(StrictLiteral(v) for v in values) in self.widths
 
 
-def _ends(bodies: Sequence[ClassBody]) -> Iterator[tuple[str, list[Dim]]]:
+def _ends(bodies: Sequence[ClassBody], words: Widths) -> Iterator[tuple[str, list[Dim]]]:
     """The last axes of the inputs and outputs, whose sizes are numbers of features where they are parameters' too."""
     graphs = [b.graph for b in bodies]
-    for name, tensors in ((TAKEN, [_single(g) for g in graphs]), ("out_features", [g.leading for g in graphs])):
+    for name, tensors in ((words.in_features, [_single(g) for g in graphs]), (words.out_features, [g.leading for g in graphs])):
         for values in zip(*tensors, strict=True):
             if all(v.type.rank > 1 for v in values):
                 yield name, [v.type.shape[-1] for v in values]

@@ -24,7 +24,6 @@ from ..code.tree import Argument, OptionalCode, RepeatStar, SizeArg, SizeRef, St
 from ..errors import MissingEmitter
 from .arguments import Arguments
 from .formulas import formula_code
-from .literal_hints import WIDTH
 from .relations import Relations
 from .sizes import axis_word
 from .symbols import Symbols, origin
@@ -57,7 +56,7 @@ class Unifier:
 
     def _merge_bodies(self) -> None:
         first = self.bodies[0]
-        body = ClassBody(first.graph)
+        body = ClassBody(first.graph, first.framework)
         body.keyed = first.keyed
         body.names, body.roles, body.outputs = first.names, first.roles, first.outputs
         body.shared_labels, body.ties = first.shared_labels, first.ties
@@ -142,7 +141,7 @@ class Unifier:
         if any(has_origin(v) for v in used):
             found = self._formula(values)
             if found is not None:
-                if id(lits[0]) in self.wide_places or WIDTH.fullmatch(hint):
+                if id(lits[0]) in self.wide_places or self.bodies[0].framework.widths.words.fullmatch(hint):
                     names = {p.name for p in parts(found) if isinstance(p, Argument)}
                     self.arguments.wide |= names if len(names) == 1 else set()
                 return found

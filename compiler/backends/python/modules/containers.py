@@ -1,4 +1,4 @@
-"""Graphs that need no class: sequences as `nn.Sequential`, repeats with several tensors as `nn.ModuleList`, branches likewise.
+"""Graphs that need no class: sequences as a row of modules, repeats with several tensors as a list of them, branches likewise.
 
 In: a graph of kind `sequence` or `branches` whose callees have their constructions. Out: its `Construction`, or None if it must be a class.
 Always: linear in the number of nodes; the members' names in the state dict are the labels of the nodes.
@@ -14,10 +14,11 @@ from netc.dsl.record import Record
 
 from ....ir.graph import CallNode, Graph, Node, OpNode, Parts, TupleSlice, Value
 from ....ops.regularization import Identity
-from ...python.code.expressions import CallCode, Code, Lit, Ref, TupleCode
-from ...python.code.tree import ListCode, NameCode, RepeatStar, SharedModuleArg, localised
-from ...python.naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, numbered, unique
-from ..construction import OperatorForms
+from ..code.expressions import CallCode, Code, Lit, MembersCall, Ref
+from ..code.framework import Framework
+from ..code.tree import NameCode, RepeatStar, SharedModuleArg, localised
+from ..naming import numbered, unique
+from ..operators import OperatorForms
 from ..tensors import TensorCodes
 
 ELEMENT = "_"
@@ -51,16 +52,16 @@ Constructions = dict[int, Construction]
 """By the id of the graph, or of an operator's node that has a class of its own."""
 
 
-def container(graph: Graph, constructions: Constructions, operators: OperatorForms) -> Construction | None:
+def container(graph: Graph, constructions: Constructions, operators: OperatorForms, framework: Framework) -> Construction | None:
     """The construction of a graph that needs no class."""
     if graph.declares or any(n.shared is not None for n in graph.nodes):
         return None
     if graph.kind == "block":
-        return _sequential(graph, constructions, operators) if graph.nodes and fits(graph.nodes) else None
+        return _sequential(graph, constructions, operators, framework) if graph.nodes and fits(graph.nodes) else None
     if graph.kind == "sequence":
-        return _sequential(graph, constructions, operators) or _list(graph, constructions, operators, _chained_inputs)
+        return _sequential(graph, constructions, operators, framework) or _list(graph, constructions, operators, framework, _chained_inputs)
     if graph.kind == "branches":
-        return _list(graph, constructions, operators, _parallel_inputs)
+        return _list(graph, constructions, operators, framework, _parallel_inputs)
     return None
 
 
@@ -79,7 +80,7 @@ def is_chain(graph: Graph) -> bool:
     return graph.outputs[0] is current
 
 
-def _sequential(graph: Graph, constructions: Constructions, operators: OperatorForms) -> Construction | None:
+def _sequential(graph: Graph, constructions: Constructions, operators: OperatorForms, framework: Framework) -> Construction | None:
     if not is_chain(graph):
         return None
     made: list[Code] = []
@@ -89,7 +90,16 @@ def _sequential(graph: Graph, constructions: Constructions, operators: OperatorF
             return None
         made.append(code)
     nodes = _written(graph.nodes)
-    return _named(made[: len(nodes)], nodes, *_extent(graph, constructions), graph.count)
+    depth, size = _extent(graph, constructions)
+    made = made[: len(nodes)]
+    if fits(nodes):
+        row = MembersCall(framework.containers.row, runs(made, nodes, graph.count))
+        return Construction("sequential", row, depth=depth, size=size, counted=True)
+    labels = _keys(nodes)
+    if not all(map(framework.is_key, labels)):
+        return None
+    named = framework.containers.named(list(zip(labels, made, strict=True)))
+    return Construction("sequential", named, depth=depth, size=size)
 
 
 def _written(nodes: list[Node]) -> list[Node]:
@@ -125,17 +135,6 @@ def _extent(graph: Graph, constructions: Constructions) -> tuple[int, int]:
         else:
             size += 1
     return depth, size
-
-
-def _named(made: list[Code], nodes: list[Node], depth: int, size: int, count: int | None) -> Construction | None:
-    if fits(nodes):
-        return Construction("sequential", CallCode("nn.Sequential", runs(made, nodes, count)), depth=depth, size=size, counted=True)
-    labels = _keys(nodes)
-    if any(label in MODULE_ATTRIBUTES or label in CONTAINER_ATTRIBUTES or "." in label for label in labels):
-        return None
-    pairs = tuple(TupleCode((Lit(label), code)) for label, code in zip(labels, made, strict=True))
-    code = CallCode("nn.Sequential", (CallCode("OrderedDict", (ListCode(pairs),)),))
-    return Construction("sequential", code, depth=depth, size=size)
 
 
 def fits(nodes: list[Node]) -> bool:
@@ -191,7 +190,9 @@ CarriedInputs = Callable[[Graph], "int | None"]
 """The number of a node's first inputs that are results of the previous node, or None if the nodes are not connected like that."""
 
 
-def _list(graph: Graph, constructions: Constructions, operators: OperatorForms, carried_inputs: CarriedInputs) -> Construction | None:
+def _list(
+    graph: Graph, constructions: Constructions, operators: OperatorForms, framework: Framework, carried_inputs: CarriedInputs
+) -> Construction | None:
     if not graph.nodes or not numbered(n.label for n in graph.nodes) or carried_inputs(graph) is None:
         return None
     made: list[Code] = []
@@ -208,7 +209,7 @@ def _list(graph: Graph, constructions: Constructions, operators: OperatorForms, 
     if len(calls) != 1:
         return None
     depth, size = _extent(graph, constructions)
-    code = CallCode("nn.ModuleList", (ListCode(runs(made, graph.nodes, graph.count)),))
+    code = framework.containers.listed(runs(made, graph.nodes, graph.count))
     if depth > DEEPEST:
         return None
     return Construction("list", code, element_call=calls.pop(), depth=depth, size=size, counted=True)

@@ -1,31 +1,72 @@
 """How one operator is written, by the tables of emitters: made in the constructor and called, or an expression.
 
-In: an `OpNode`. Out: Code with `Ref` for its inputs and `SelfMember` for its module. Always: an operator with parameters is a
-member of its class; one that has none and can be written as a function is not.
+In: an `OpNode`, and a backend's tables. Out: Code with `Ref` for its inputs and `SelfMember` for its module. Always: an operator with
+parameters is a member of its class; one that has none and can be written as a function is not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import cache
+from typing import Any
+
+from netc.dsl.record import Record
 
 from ...dims import Facts
 from ...ir.graph import OpNode
 from ...ir.origins import origin_key
-from ..python.code.classes import How, StepInfo, kind_of
-from ..python.code.expressions import CallCode, Code, LetCode, Lit, Ref, SelfMember
-from ..python.code.tree import has_symbol, parts
-from ..python.errors import MissingEmitter
-from . import ops
-from .table import FUNCTIONS, INVOCATIONS, MODULES, Emitter, TorchSite
+from ...ir.types import TensorType
+from ...ops.base import Operator, OpInputs
+from .code.classes import How, StepInfo, kind_of
+from .code.expressions import CallCode, Code, LetCode, Lit, Ref, SelfMember
+from .code.tree import has_symbol, parts
+from .errors import MissingEmitter
 
-assert ops, "importing the package fills the tables"
+Emitter = Callable[[Any, Any], Code]
+
+
+class OperatorSite(Record):
+    """The use of an operator that is to be written: `site.x` is the code of the input declared as `x`, `site.given.x` its type.
+
+    `results` has the types of the results that are used.
+    """
+
+    node: OpNode
+    given: OpInputs
+    results: tuple[TensorType, ...]
+
+    def __getattr__(self, name: str) -> Ref:
+        return self[name]
+
+    def __getitem__(self, name: str) -> Ref:
+        return Ref(self.given.position(name))
+
+    def get(self, name: str) -> Ref | None:
+        """The code of an input that may be absent."""
+        return self[name] if name in self.given else None
+
+    @property
+    def inputs(self) -> tuple[Ref, ...]:
+        """The code of all inputs."""
+        return tuple(Ref(index) for index in range(len(self.given)))
+
+
+class Emitters(Record):
+    """The tables of emitters, by the class of the operator. `modules`: the constructor's expression, in which parameters are named as
+    `Operator.parameters` names them; `invocations`: how the module is called, where that is not with all inputs: it is never a member of a
+    sequence; `functions`: the expression in the method that computes, of the site's inputs. `site` makes what an emitter is given."""
+
+    modules: Mapping[type[Operator], Emitter]
+    invocations: Mapping[type[Operator], Emitter]
+    functions: Mapping[type[Operator], Emitter]
+    site: Callable[[OpNode, OpInputs, tuple[TensorType, ...]], OperatorSite]
 
 
 class OperatorForms:
     """The forms of operator nodes, each computed once for equal operators on equal types."""
 
-    def __init__(self, facts: Facts) -> None:
-        self.facts = facts
+    def __init__(self, facts: Facts, emitters: Emitters) -> None:
+        self.facts, self.emitters = facts, emitters
         self._modules: dict[object, Code | None] = {}
         self._near: dict[tuple[int, ...], Code | None] = {}
         """The same by identity of the operator and types, which costs less."""
@@ -34,9 +75,9 @@ class OperatorForms:
     def is_member(self, node: OpNode) -> bool:
         """Whether the class has a member for the node: its parameters, or a module that has no other form."""
         kind = type(node.op)
-        if kind not in MODULES and (node.specs or kind not in FUNCTIONS):
+        if kind not in self.emitters.modules and (node.specs or kind not in self.emitters.functions):
             raise MissingEmitter(node.op, "there is no emitter for it")
-        return bool(node.specs) or kind not in FUNCTIONS
+        return bool(node.specs) or kind not in self.emitters.functions
 
     def how(self, node: OpNode) -> How:
         spec = node.specs[0] if len(node.specs) == 1 else None
@@ -55,7 +96,7 @@ class OperatorForms:
 
     def standalone(self, node: OpNode) -> Code | None:
         """The module, if it only needs to be called with one tensor."""
-        if type(node.op) in INVOCATIONS or len(node.inputs) != 1 or self.how(node) != "module":
+        if type(node.op) in self.emitters.invocations or len(node.inputs) != 1 or self.how(node) != "module":
             return None
         code = self._constructor(node)
         if id(code) not in self._dynamic:
@@ -64,7 +105,7 @@ class OperatorForms:
 
     def expression(self, node: OpNode) -> Code:
         """The expression in `forward`."""
-        emitter = (INVOCATIONS if self.is_member(node) else FUNCTIONS).get(type(node.op))
+        emitter = (self.emitters.invocations if self.is_member(node) else self.emitters.functions).get(type(node.op))
         if emitter is not None:
             return emitter(node.op, self._site(node))
         return SelfMember() if self.how(node) != "module" else called(len(node.inputs))
@@ -81,7 +122,7 @@ class OperatorForms:
         return self._near[near]
 
     def _distinct_constructor(self, node: OpNode) -> Code | None:
-        emitter = MODULES.get(type(node.op))
+        emitter = self.emitters.modules.get(type(node.op))
         if emitter is None:
             return None
         origins = origin_key((*node.op.numbers, *(v.type.shape for v in node.inputs)))
@@ -93,9 +134,9 @@ class OperatorForms:
     def _emit(self, emitter: Emitter, node: OpNode) -> Code:
         return emitter(node.op, self._site(node))
 
-    def _site(self, node: OpNode) -> TorchSite:
+    def _site(self, node: OpNode) -> OperatorSite:
         given = node.op.bind(tuple(v.type for v in node.inputs), self.facts)
-        return TorchSite(node, given, tuple(v.type for v in node.outputs))
+        return self.emitters.site(node, given, tuple(v.type for v in node.outputs))
 
 
 @cache
