@@ -19,7 +19,6 @@ from ....ops.joining import Concat
 from ..code.classes import ClassDef
 from ..code.tree import StrictLiteral
 from ..naming import unique
-from .alike import Alike
 from .channel_axes import ChannelAxes, Channels
 
 FACTORS = (2, 3, 4, 8, 16)
@@ -69,7 +68,6 @@ class AxisNames:
         self.taken = {p.name for p in cls.parameters}
         self.taken_in = [list(one) for one in zip(*(g.takes for g in cls.graphs), strict=True)]
         self.given_out = [list(one) for one in zip(*(_given(g) for g in cls.graphs), strict=True)]
-        self.types = Alike()
         for tensors in filter(None, map(_single, (*self.taken_in, *self.given_out))):
             for sizes in zip(*(v.type.shape for v in tensors), strict=False):
                 if self._is_constant(sizes):
@@ -97,7 +95,7 @@ class AxisNames:
             return self._shape(tensors)
         tuples = [one if isinstance(one, tuple) else one.values for one in given if not isinstance(one, Value)]
         some = next(filter(None, tuples), ())
-        if not some or not all(map(self.types.alike, tuples)):
+        if not some or not all(len({v.type for v in values}) < 2 for values in tuples):
             return "tuple"
         return f"tuple of {self._shape([(values or some)[0] for values in tuples])}"
 

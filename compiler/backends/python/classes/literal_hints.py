@@ -7,7 +7,7 @@ values should have, and whether it is a width. Always: linear in the code of the
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from ....dims import Dim
 from ....ir.graph import Graph, Value
@@ -32,28 +32,29 @@ class Hints:
                 self.found.setdefault(values, {})[hint] = None
                 if is_width or words.words.fullmatch(hint):
                     self.widths.add(values)
-        self.taken: list[tuple[int, ...]] = []
-        """The widths of the inputs, as far as the bodies use them."""
         for name, ends in _ends(bodies, words):
             values = tuple(StrictLiteral(size) for size in ends)
             if len(set(values)) > 1 and values in self.found:
                 self.found[values][name] = None
                 self.widths.add(values)
-                if name == words.in_features:
-                    self.taken.append(tuple(size for size in ends if isinstance(size, int)))
 
     def best(self, values: Sequence[object], hint: str, taken: Container[str] = ()) -> str:
         """The name for an argument with these values, one of which has the name `hint` where it is used."""
         names = self.found.get(tuple(StrictLiteral(v) for v in values), {})
         if VAGUE.fullmatch(hint):
             hint = next((n for n in names if not VAGUE.fullmatch(n)), hint.rstrip("0123456789") or "value")
-        direction, _, width = hint.partition("_")
-        both = direction in ("in", "out") and {f"in_{width}", f"out_{width}"} <= names.keys()
-        return width if both and width not in taken else hint
+        both = without_direction(hint, names)
+        return both if both not in taken else hint
 
     def is_width(self, values: Sequence[object]) -> bool:
         """Whether the values are numbers of channels or features somewhere."""
         return tuple(StrictLiteral(v) for v in values) in self.widths
+
+
+def without_direction(name: str, names: Mapping[str, object]) -> str:
+    """`features` for `in_features` among names that have `out_features` as well."""
+    direction, _, width = name.partition("_")
+    return width if direction in ("in", "out") and {f"in_{width}", f"out_{width}"} <= names.keys() else name
 
 
 def _ends(bodies: Sequence[ClassBody], words: Widths) -> Iterator[tuple[str, list[Dim]]]:

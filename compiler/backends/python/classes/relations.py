@@ -17,7 +17,7 @@ from ....ir.origins import free_symbols, is_integer, is_lost, origin_of
 from ..code.classes import ClassBody
 from ..code.expressions import Lit
 from ..code.tree import parts
-from .literal_hints import VAGUE
+from .literal_hints import VAGUE, without_direction
 from .sizes import axis_word, spec_name
 from .symbols import Symbols, common, origin, reduced
 
@@ -91,9 +91,7 @@ class Relations:
     def _hinted(self, name: str) -> str:
         """What the framework calls the places where the symbol is by itself: `features` for both `in_features` and `out_features`."""
         hints = {h: None for h in self._places.get(name, {}) if not VAGUE.fullmatch(h)}
-        first = next(iter(hints), "")
-        direction, _, width = first.partition("_")
-        return width if direction in ("in", "out") and {f"in_{width}", f"out_{width}"} <= hints.keys() else first
+        return without_direction(next(iter(hints), ""), hints)
 
     @cached_property
     def _places(self) -> dict[str, dict[str, None]]:
