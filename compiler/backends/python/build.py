@@ -28,7 +28,7 @@ from .code.simplify import simplified
 from .code.tree import parts
 from .errors import MissingEmitter
 from .forward.roles import Roles
-from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, container
+from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, ContainerForms
 from .modules.idle import drop_idle
 from .modules.lifting import lift_functions
 from .modules.probabilities import mark_probabilities
@@ -103,7 +103,8 @@ class _Build:
 
     def _layer(self, layer: list[Graph]) -> None:
         """The constructions of graphs of one height."""
-        constructions = {id(g): container(g, self.constructions, self.operators, self.framework) for g in layer if g is not self.main}
+        containers = ContainerForms(self.constructions, self.operators, self.framework)
+        constructions = {id(g): containers.of(g) for g in layer if g is not self.main}
         for several in self.sharing.united(layer):
             found = {constructions[id(g)] for g in several}
             if len(found) > 1:

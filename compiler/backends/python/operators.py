@@ -14,7 +14,6 @@ from netc.dsl.record import Record
 
 from ...dims import Facts
 from ...ir.graph import OpNode
-from ...ir.origins import origin_key
 from ...ir.types import TensorType
 from ...ops.base import Operator, OpInputs
 from .code.classes import How, StepInfo, kind_of
@@ -63,14 +62,12 @@ class Emitters(Record):
 
 
 class OperatorForms:
-    """The forms of operator nodes, each computed once for equal operators on equal types."""
+    """The forms of operator nodes. The module of each is made once."""
 
     def __init__(self, facts: Facts, emitters: Emitters) -> None:
         self.facts, self.emitters = facts, emitters
-        self._modules: dict[object, Code | None] = {}
-        self._near: dict[tuple[int, ...], Code | None] = {}
-        """The same by identity of the operator and types, which costs less."""
-        self._dynamic: dict[int, bool] = {}
+        self._modules: dict[int, Code | None] = {}
+        """By the ids of the nodes."""
 
     def is_member(self, node: OpNode) -> bool:
         """Whether the class has a member for the node: its parameters, or a module that has no other form."""
@@ -99,9 +96,7 @@ class OperatorForms:
         if type(node.op) in self.emitters.invocations or len(node.inputs) != 1 or self.how(node) != "module":
             return None
         code = self._constructor(node)
-        if id(code) not in self._dynamic:
-            self._dynamic[id(code)] = code is not None and _is_dynamic(code)
-        return None if self._dynamic[id(code)] else code
+        return None if code is None or _is_dynamic(code) else code
 
     def expression(self, node: OpNode) -> Code:
         """The expression in `forward`."""
@@ -116,23 +111,10 @@ class OperatorForms:
         return StepInfo(op.name, bool(node.specs), self.is_member(node), op.is_activation, False, kind)
 
     def _constructor(self, node: OpNode) -> Code | None:
-        near = (len(node.outputs), id(node.op), *(id(v.type) for v in node.inputs))
-        if near not in self._near:
-            self._near[near] = self._distinct_constructor(node)
-        return self._near[near]
-
-    def _distinct_constructor(self, node: OpNode) -> Code | None:
-        emitter = self.emitters.modules.get(type(node.op))
-        if emitter is None:
-            return None
-        origins = origin_key((*node.op.numbers, *(v.type.shape for v in node.inputs)))
-        key = (node.op, tuple(v.type for v in node.inputs), len(node.outputs), len(node.specs), origins)
-        if key not in self._modules:
-            self._modules[key] = self._emit(emitter, node)
-        return self._modules[key]
-
-    def _emit(self, emitter: Emitter, node: OpNode) -> Code:
-        return emitter(node.op, self._site(node))
+        if id(node) not in self._modules:
+            emitter = self.emitters.modules.get(type(node.op))
+            self._modules[id(node)] = None if emitter is None else emitter(node.op, self._site(node))
+        return self._modules[id(node)]
 
     def _site(self, node: OpNode) -> OperatorSite:
         given = node.op.bind(tuple(v.type for v in node.inputs), self.facts)

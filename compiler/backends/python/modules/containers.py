@@ -1,18 +1,17 @@
 """Graphs that need no class: sequences as a row of modules, repeats with several tensors as a list of them, branches likewise.
 
-In: a graph of kind `sequence` or `branches` whose callees have their constructions. Out: its `Construction`, or None if it must be a class.
-Always: linear in the number of nodes; the members' names in the state dict are the labels of the nodes.
+In: a graph of kind `block`, `sequence` or `branches` whose callees have their constructions. Out: its `Construction`, or None if it must be
+a class. Always: linear in the number of nodes; the members' names in the state dict are the labels of the nodes.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from typing import Literal
 
 from netc.dsl.record import Record
 
-from ....ir.graph import CallNode, Graph, Node, OpNode, Parts, TupleSlice, Value
+from ....ir.graph import CallNode, Graph, Node, OpNode
 from ....ops.regularization import Identity
 from ..code.expressions import CallCode, Code, Lit, MembersCall, Ref
 from ..code.framework import Framework
@@ -20,6 +19,7 @@ from ..code.tree import NameCode, RepeatStar, SharedModuleArg, localised
 from ..naming import numbered, unique
 from ..operators import OperatorForms
 from ..tensors import TensorCodes
+from .chains import is_chain, is_loop, is_parallel
 
 ELEMENT = "_"
 """The name of the element in `Construction.element_call`, until `forward` chooses a variable."""
@@ -52,89 +52,98 @@ Constructions = dict[int, Construction]
 """By the id of the graph, or of an operator's node that has a class of its own."""
 
 
-def container(graph: Graph, constructions: Constructions, operators: OperatorForms, framework: Framework) -> Construction | None:
-    """The construction of a graph that needs no class."""
-    if graph.declares or any(n.shared is not None for n in graph.nodes):
-        return None
-    if graph.kind == "block":
-        return _sequential(graph, constructions, operators, framework) if graph.nodes and fits(graph.nodes) else None
-    if graph.kind == "sequence":
-        return _sequential(graph, constructions, operators, framework) or _list(graph, constructions, operators, framework, _chained_inputs)
-    if graph.kind == "branches":
-        return _list(graph, constructions, operators, framework, _parallel_inputs)
-    return None
+class ContainerForms:
+    """The constructions of graphs that need no class, by those of the graphs that they call."""
 
+    def __init__(self, constructions: Constructions, operators: OperatorForms, framework: Framework) -> None:
+        self.constructions, self.operators, self.framework = constructions, operators, framework
 
-# --- chains ----------------------------------------------------------------------------------------------------------------
-
-
-def is_chain(graph: Graph) -> bool:
-    """Whether each node takes the result of the previous one, and nothing else."""
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or graph.modules or graph.declares or graph.tuples or graph.rest is not None:
-        return False
-    current = graph.inputs[0]
-    for node in graph.nodes:
-        if len(node.inputs) != 1 or node.inputs[0] is not current or len(node.outputs) != 1 or _has_tuples(node):
-            return False
-        current = node.outputs[0]
-    return graph.outputs[0] is current
-
-
-def _sequential(graph: Graph, constructions: Constructions, operators: OperatorForms, framework: Framework) -> Construction | None:
-    if not is_chain(graph):
-        return None
-    made: list[Code] = []
-    for node in graph.nodes:
-        code = _standalone(node, constructions, operators)
-        if code is None:
+    def of(self, graph: Graph) -> Construction | None:
+        if graph.declares or any(n.shared is not None for n in graph.nodes):
             return None
-        made.append(code)
-    nodes = _written(graph.nodes)
-    depth, size = _extent(graph, constructions)
-    made = made[: len(nodes)]
-    if fits(nodes):
-        row = MembersCall(framework.containers.row, runs(made, nodes, graph.count))
-        return Construction("sequential", row, depth=depth, size=size, counted=True)
-    labels = _keys(nodes)
-    if not all(map(framework.is_key, labels)):
+        match graph.kind:
+            case "block":
+                return self._row(graph) if graph.nodes and fits(graph.nodes) else None
+            case "sequence":
+                return self._row(graph) or (self._list(graph) if graph.nodes and is_loop(graph) else None)
+            case "branches":
+                return self._list(graph) if graph.nodes and is_parallel(graph) else None
         return None
-    named = framework.containers.named(list(zip(labels, made, strict=True)))
-    return Construction("sequential", named, depth=depth, size=size)
 
+    def _row(self, graph: Graph) -> Construction | None:
+        """Members that are called one after the other, each with one tensor."""
+        made = [self._standalone(node) for node in graph.nodes] if is_chain(graph) else [None]
+        found = [code for code in made if code is not None]
+        if len(found) < len(made):
+            return None
+        nodes = _written(graph.nodes)
+        found = found[: len(nodes)]
+        depth, size = self._extent(graph)
+        if fits(nodes):
+            row = MembersCall(self.framework.containers.row, runs(found, nodes, graph.count))
+            return Construction("sequential", row, depth=depth, size=size, counted=True)
+        labels = _keys(nodes)
+        if not all(map(self.framework.is_key, labels)):
+            return None
+        return Construction("sequential", self.framework.containers.named(list(zip(labels, found, strict=True))), depth=depth, size=size)
 
-def _written(nodes: list[Node]) -> list[Node]:
-    """The members without those at the end that do nothing."""
-    count = len(nodes)
-    while count > 1 and isinstance(last := nodes[count - 1], OpNode) and type(last.op) is Identity:
-        count -= 1
-    return nodes[:count]
-
-
-def _standalone(node: Node, constructions: Constructions, operators: OperatorForms) -> Code | None:
-    """The module of a node that only needs to be called with one tensor."""
-    if isinstance(node, OpNode):
-        if id(node) in constructions:
-            return constructions[id(node)].code
-        return operators.standalone(node) if node.tie is None else None
-    construction = constructions[id(node.graph)]
-    if construction.kind == "list" or construction.passed or node.modules:
-        return None
-    return localised(construction.code, node.arguments)
-
-
-def _extent(graph: Graph, constructions: Constructions) -> tuple[int, int]:
-    """The depth and the size of the expression for all of the graph's members."""
-    depth, size = 1, 0
-    before: Graph | None = None
-    for node in graph.nodes:
+    def _standalone(self, node: Node) -> Code | None:
+        """The module of a node that only needs to be called with one tensor."""
         if isinstance(node, CallNode):
-            if node.graph is not before:
-                construction = constructions[id(node.graph)]
-                depth, size = max(depth, construction.depth + 1), size + construction.size
-            before = node.graph
-        else:
-            size += 1
-    return depth, size
+            construction = self.constructions[id(node.graph)]
+            return None if construction.passed or node.modules else self._module(node)
+        return self.constructions[id(node)].code if id(node) in self.constructions else self._module(node)
+
+    def _module(self, node: Node) -> Code | None:
+        """The module of a node, if it is one."""
+        if isinstance(node, OpNode):
+            return self.operators.standalone(node) if node.tie is None else None
+        construction = self.constructions[id(node.graph)]
+        return localised(construction.code, node.arguments) if construction.kind != "list" else None
+
+    def _extent(self, graph: Graph) -> tuple[int, int]:
+        """The depth and the size of the expression for all of the graph's members; those in a row that are alike count as one."""
+        depth, size = 1, 0
+        before: Graph | None = None
+        for node in graph.nodes:
+            if isinstance(node, CallNode):
+                if node.graph is not before:
+                    construction = self.constructions[id(node.graph)]
+                    depth, size = max(depth, construction.depth + 1), size + construction.size
+                before = node.graph
+            else:
+                size += 1
+        return depth, size
+
+    def _list(self, graph: Graph) -> Construction | None:
+        """Members that `forward` calls, all in the same way."""
+        made = [self._module(node) for node in graph.nodes]
+        found = [code for code in made if code is not None]
+        if len(found) < len(made) or not numbered(n.label for n in graph.nodes):
+            return None
+        depth, size = self._extent(graph)
+        distinct = {id(node.graph) if isinstance(node, CallNode) else id(node): node for node in reversed(graph.nodes)}
+        calls = {self._element_call(node, graph) for node in distinct.values()}
+        if len(calls) != 1 or depth > DEEPEST:
+            return None
+        code = self.framework.containers.listed(runs(found, graph.nodes, graph.count))
+        return Construction("list", code, element_call=calls.pop(), depth=depth, size=size, counted=True)
+
+    def _element_call(self, node: Node, graph: Graph) -> Code:
+        """The call of one element, with the inputs of the first in place of the results of the previous one."""
+        first = graph.nodes[0]
+        tensors = TensorCodes(Ref)
+        for taken in graph.takes:
+            tensors.add(taken)
+        args = list(tensors.passed(first)) if isinstance(first, CallNode) else [tensors.one(v) for v in first.inputs]
+        if isinstance(node, CallNode):
+            order = {id(m): i for i, m in enumerate(graph.modules)}
+            args += [SharedModuleArg(order[id(m)]) for m in node.modules]
+            args += [localised(code, node.arguments) for code in self.constructions[id(node.graph)].passed]
+        return CallCode(NameCode(ELEMENT), tuple(args))
+
+
+# --- members -----------------------------------------------------------------------------------------------------------------
 
 
 def fits(nodes: list[Node]) -> bool:
@@ -146,6 +155,14 @@ def fits(nodes: list[Node]) -> bool:
 def _is_free(node: Node) -> bool:
     """Whether the member may have any key: nothing of it is in the state dict."""
     return isinstance(node, OpNode) and not node.specs
+
+
+def _written(nodes: list[Node]) -> list[Node]:
+    """The members without those at the end that do nothing."""
+    count = len(nodes)
+    while count > 1 and isinstance(last := nodes[count - 1], OpNode) and type(last.op) is Identity:
+        count -= 1
+    return nodes[:count]
 
 
 def _keys(nodes: list[Node]) -> list[str]:
@@ -181,114 +198,3 @@ def runs(made: list[Code], nodes: list[Node], count: int | None = None) -> tuple
         items.append(RepeatStar(made[at], Lit(end - at)) if many else made[at])
         at = end
     return tuple(items)
-
-
-# --- lists -----------------------------------------------------------------------------------------------------------------
-
-
-CarriedInputs = Callable[[Graph], "int | None"]
-"""The number of a node's first inputs that are results of the previous node, or None if the nodes are not connected like that."""
-
-
-def _list(
-    graph: Graph, constructions: Constructions, operators: OperatorForms, framework: Framework, carried_inputs: CarriedInputs
-) -> Construction | None:
-    if not graph.nodes or not numbered(n.label for n in graph.nodes) or carried_inputs(graph) is None:
-        return None
-    made: list[Code] = []
-    for node in graph.nodes:
-        if isinstance(node, OpNode):
-            code = operators.standalone(node) if node.tie is None else None
-        else:
-            construction = constructions[id(node.graph)]
-            code = localised(construction.code, node.arguments) if construction.kind != "list" else None
-        if code is None:
-            return None
-        made.append(code)
-    calls = {_element_call(node, graph, constructions) for node in _distinct(graph.nodes)}
-    if len(calls) != 1:
-        return None
-    depth, size = _extent(graph, constructions)
-    code = framework.containers.listed(runs(made, graph.nodes, graph.count))
-    if depth > DEEPEST:
-        return None
-    return Construction("list", code, element_call=calls.pop(), depth=depth, size=size, counted=True)
-
-
-def _distinct(nodes: list[Node]) -> list[Node]:
-    """One node for each graph that is called, and all operators."""
-    seen: dict[int, Node] = {}
-    for node in nodes:
-        seen.setdefault(id(node.graph) if isinstance(node, CallNode) else id(node), node)
-    return list(seen.values())
-
-
-def _element_call(node: Node, graph: Graph, constructions: Constructions) -> Code:
-    """The call of one element, with the inputs of the first in place of the results of the previous one."""
-    first = graph.nodes[0]
-    tensors = TensorCodes(Ref)
-    for taken in graph.takes:
-        tensors.add(taken)
-    args = list(tensors.passed(first)) if isinstance(first, CallNode) else [tensors.one(v) for v in first.inputs]
-    if isinstance(node, CallNode):
-        order = {id(m): i for i, m in enumerate(graph.modules)}
-        args += [SharedModuleArg(order[id(m)]) for m in node.modules]
-        args += [localised(code, node.arguments) for code in constructions[id(node.graph)].passed]
-    return CallCode(NameCode(ELEMENT), tuple(args))
-
-
-def _has_tuples(node: Node) -> bool:
-    return isinstance(node, CallNode) and bool(node.tuples or node.rest is not None)
-
-
-def _passes(node: Node) -> list[Value | Parts]:
-    return node.passes if isinstance(node, CallNode) else list(node.inputs)
-
-
-def _makes(node: Node) -> list[Value | Parts]:
-    """The results, a tuple as it is passed on."""
-    return [one if isinstance(one, Value) else (TupleSlice(one),) for one in (node.makes if isinstance(node, CallNode) else node.outputs)]
-
-
-def _ends(graph: Graph) -> list[Value | Parts]:
-    """The same of the graph's outputs."""
-    return [*graph.leading, *([] if graph.rest is None else [graph.rest])]
-
-
-def _same(a: Sequence[Value | Parts], b: Sequence[Value | Parts]) -> bool:
-    return len(a) == len(b) and all(x is y or (isinstance(x, tuple) and x == y) for x, y in zip(a, b, strict=True))
-
-
-def _chained_inputs(graph: Graph) -> int | None:
-    """A chain in which every node takes the results of the previous one and, after them, the same tensors from outside."""
-    given = {id(v) for v in graph.inputs}
-    first = graph.nodes[0]
-    carried, count = _passes(first), len(_makes(first))
-    constant = carried[count:]
-    if not all(id(v) in given for v in first.inputs) or len(carried) < count:
-        return None
-    carried = carried[:count]
-    modules = first.modules if isinstance(first, CallNode) else ()
-    for node in graph.nodes:
-        passes = _passes(node)
-        if len(_makes(node)) != count or not _same(passes[:count], carried) or not _same(passes[count:], constant):
-            return None
-        if isinstance(node, CallNode) and node.modules != modules:
-            return None
-        carried = _makes(node)
-    return count if _same(_ends(graph), carried) else None
-
-
-def _parallel_inputs(graph: Graph) -> int | None:
-    """Nodes that take the same tensors and have one result each."""
-    given = {id(v) for v in graph.inputs}
-    first = graph.nodes[0]
-    if not all(id(v) in given for v in first.inputs):
-        return None
-    modules = first.modules if isinstance(first, CallNode) else ()
-    for node in graph.nodes:
-        if len(node.outputs) != 1 or not _same(_passes(node), _passes(first)):
-            return None
-        if isinstance(node, CallNode) and (node.modules != modules or node.rest is not None):
-            return None
-    return 0 if _same(graph.outputs, [v for n in graph.nodes for v in n.outputs]) else None

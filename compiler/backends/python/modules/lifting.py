@@ -15,7 +15,8 @@ from ..code.classes import kind_of
 from ..code.expressions import AnyInput, Code, LetCode, Lit
 from ..code.tree import ParameterRef, has_symbol, parts
 from ..operators import OperatorForms
-from .containers import fits, is_chain
+from .chains import is_chain
+from .containers import fits
 
 
 def lift_functions(order: Iterable[Graph], operators: OperatorForms) -> list[tuple[OpNode, Graph]]:
