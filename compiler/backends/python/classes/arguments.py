@@ -11,15 +11,14 @@ from typing import Any, cast
 
 from netc.dsl.record import replace
 
-from ....dims import symbol
-from ....ir.graph import Graph
+from ....dims import symbol, symbols
+from ....ir.graph import Graph, Value
 from ....ir.origins import Origin, TracedInt, has_origin, origin_of, plain
 from ..code.classes import ClassBody, ConstructorArgument
 from ..code.expressions import KeywordCode, Literal
 from ..code.tree import StrictLiteral
 from ..naming import RESERVED, unique
-from .literal_hints import Hints
-from .relations import Relations
+from .relations import VAGUE, Relations, is_symbol
 from .symbols import home, origin
 
 
@@ -33,7 +32,6 @@ class Arguments:
         """The names of those that `forward` uses."""
         self.wide: set[str] = set()
         """The names of those that are numbers of channels or features."""
-        self._hints = Hints(bodies)
         self._known: dict[object, ConstructorArgument] = {}
 
     # --- finding and adding ------------------------------------------------------------------------------------------------
@@ -66,7 +64,7 @@ class Arguments:
         if named:
             name = hint if hint in named else named[0]
             return self.add(self.given[name], name, keyword)
-        return self.add(values, self._hints.best(values, hint, {p.name for p in self._known.values()}), keyword)
+        return self.add(values, hint if not VAGUE.fullmatch(hint) else hint.rstrip("0123456789") or "value", keyword)
 
     def has(self, values: Sequence[object], unused: Container[int]) -> bool:
         """Whether an argument, or a parameter of the block, has these values."""
@@ -104,6 +102,7 @@ class Arguments:
     def signature(self) -> list[ConstructorArgument]:
         """The arguments: sizes of the inputs, then the block's parameters as the spec declares them, then others; those with keywords and
         defaults last."""
+        self.wide |= self._features()
         graph = self.bodies[0].graph
         declared = list(graph.arguments)
         sizes = [p for key, p in self._known.items() if isinstance(key, str) and (o := origin(graph, key)) is not None and o.input]
@@ -113,15 +112,16 @@ class Arguments:
 
     def _as_called(self, parameter: ConstructorArgument) -> ConstructorArgument:
         """The parameter as calls write it: widths, and a single argument, need no keywords there."""
-        explicit = len(self._known) == 1 or (self._is_width(parameter) and not parameter.optional)
+        explicit = len(self._known) == 1 or (parameter.name in self.wide and not parameter.optional)
         return replace(parameter, stored=parameter.name in self.stored, keyword=parameter.keyword or not explicit)
 
-    def _is_width(self, parameter: ConstructorArgument) -> bool:
-        return parameter.name in self.wide or self._hints.is_width(parameter.values)
-
-    def widths(self) -> set[str]:
-        """The names of the arguments that are numbers of channels or features."""
-        return {p.name for p in self._known.values() if self._is_width(p)}
+    def _features(self) -> set[str]:
+        """The names of those that differ, and are the last axes of inputs or outputs."""
+        graph = self.bodies[0].graph
+        tensors = [v for v in (*graph.takes, *graph.leading) if isinstance(v, Value) and v.type.rank > 1]
+        ends = (origin_of(v.type.shape[-1]) for v in tensors)
+        names = {self.name_of(name) for size in ends if is_symbol(size) for name in symbols(size)}
+        return {p.name for p in self._known.values() if p.name in names and len(set(map(StrictLiteral, p.values))) > 1}
 
 
 def _equal(given: Sequence[object], values: Sequence[object], unused: Container[int]) -> bool:

@@ -7,6 +7,7 @@ is found by comparing numbers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Sequence
 from functools import cached_property
 from typing import Any
@@ -17,9 +18,11 @@ from ....ir.origins import free_symbols, is_integer, is_lost, origin_of
 from ..code.classes import ClassBody
 from ..code.expressions import Lit
 from ..code.tree import parts
-from .literal_hints import VAGUE, without_direction
 from .sizes import axis_word, spec_name
 from .symbols import Symbols, common, origin, reduced
+
+VAGUE = re.compile(r"(size|value)?\d*")
+"""Names without meaning."""
 
 
 class Relations:
@@ -103,6 +106,12 @@ class Relations:
                 if isinstance(part, Lit) and part.hint and is_symbol(formula):
                     found.setdefault(next(iter(symbols(formula))), {})[part.hint] = None
         return found
+
+
+def without_direction(name: str, names: Container[str]) -> str:
+    """`features` for `in_features` among names that have `out_features` as well."""
+    direction, _, width = name.partition("_")
+    return width if direction in ("in", "out") and f"in_{width}" in names and f"out_{width}" in names else name
 
 
 def is_symbol(formula: Dim) -> bool:
