@@ -74,7 +74,7 @@ def test_double_precision(name: str) -> None:
 
 @named()
 def test_meta(name: str) -> None:
-    """The shapes and types of the results, without numbers; where rows are chosen by numbers, PyTorch is told to take all."""
+    """The shapes and types of the results, without numbers; where rows are chosen by numbers, PyTorch is to assume all."""
     module, inputs, wanted = made(name)
     with torch.fx.experimental._config.patch(meta_nonzero_assume_all_nonzero=True):
         found = results(copy.deepcopy(module).to("meta"), tuple(x.to("meta") for x in inputs))
