@@ -95,6 +95,28 @@ class InitNeedsMatrix(Problem):
         return f"`init={self.init}` needs at least two axes, found {show_shape(self.shape)}"
 
 
+class InitNeedsPrecision(Problem):
+    """An orthogonal matrix of float16: PyTorch has no decomposition for it."""
+
+    code: ClassVar[str] = "init-needs-precision"
+    init: str
+    dtype: DType
+
+    def message(self) -> str:
+        return f"`init={self.init}` needs float32 or float64, but the parameter is {self.dtype}"
+
+
+class BadInitialiser(Problem):
+    """`uniform(1, -1)`: arguments that are no distribution together."""
+
+    code: ClassVar[str] = "bad-initialiser"
+    init: str
+    why: str
+
+    def message(self) -> str:
+        return f"`{self.init}` has no values to draw: {self.why}"
+
+
 class IndexCount(Problem):
     """A table whose indices are not one for each axis."""
 

@@ -71,6 +71,7 @@ class _Build:
         """The loops whose number of iterations should be an argument, but is written out."""
         self.order, self.layers = levels(self.main)
         self.operators = OperatorForms(facts)
+        self.operators.initialise(self.order)
         self.sharing = Sharing(self.order)
         self.symbols = Symbols(self.main, self.order, pinned, fixed)
         self.constructions: Constructions = {}
@@ -89,6 +90,7 @@ class _Build:
         found = [*_used(alone, found), *found]
         found = [*(c for c in found if c is not main), main]
         mark_probabilities(found)
+        main.body.rules = tuple(self.operators.initialisation.statements())
         main.base = camel(self.main.name or name)
         main.name = _main_name(main.base)
         classnames.name(found, main, self._labels, used(c.body for c in found))

@@ -6,16 +6,18 @@ member of its class; one that has none and can be written as a function is not.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 from ...dims import Facts
-from ...ir.graph import OpNode
+from ...ir.graph import Graph, OpNode
 from ...ir.origins import origin_key
 from ..python.code.classes import How, StepInfo, kind_of
 from ..python.code.expressions import CallCode, Code, LetCode, Lit, Ref, SelfMember
 from ..python.code.tree import has_symbol, parts
 from ..python.errors import MissingEmitter
 from . import ops
+from .initialisation import Initialisation, initialisation
 from .table import FUNCTIONS, INVOCATIONS, MODULES, Emitter, TorchSite
 
 assert ops, "importing the package fills the tables"
@@ -26,6 +28,7 @@ class OperatorForms:
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
+        self.initialisation = Initialisation()
         self._modules: dict[object, Code | None] = {}
         self._near: dict[tuple[int, ...], Code | None] = {}
         """The same by identity of the operator and types, which costs less."""
@@ -51,7 +54,18 @@ class OperatorForms:
         code = self._constructor(node)
         if code is None:
             raise MissingEmitter(node.op, "there is no emitter of its module")
-        return code
+        return self._initialised(node, code)
+
+    def initialise(self, order: Iterable[Graph]) -> None:
+        """Finds the rules by which modules of these graphs are initialised."""
+        modules = ((n, self._constructor(n)) for graph in order for n in graph.nodes if isinstance(n, OpNode) and n.specs)
+        functions = [(n, code.function) for n, code in modules if isinstance(code, CallCode) and isinstance(code.function, str)]
+        self.initialisation = initialisation(order, functions)
+
+    def _initialised(self, node: OpNode, code: Code) -> Code:
+        if not any(spec.stated for spec in node.specs):
+            return code
+        return self.initialisation.applied(code, node.specs, node.tie and node.tie.name)
 
     def standalone(self, node: OpNode) -> Code | None:
         """The module, if it only needs to be called with one tensor."""
@@ -60,7 +74,7 @@ class OperatorForms:
         code = self._constructor(node)
         if id(code) not in self._dynamic:
             self._dynamic[id(code)] = code is not None and _is_dynamic(code)
-        return None if self._dynamic[id(code)] else code
+        return None if code is None or self._dynamic[id(code)] else self._initialised(node, code)
 
     def expression(self, node: OpNode) -> Code:
         """The expression in `forward`."""

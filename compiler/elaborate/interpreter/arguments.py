@@ -16,13 +16,15 @@ from netc.dsl.source import Span
 from ...errors.names import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
 from ...ir.origins import plain
 from ...ops.base import Operator, Required
-from ...ops.kinds import DTYPE, FLAG, InvalidArgument, Kind
+from ...ops.initialisers import INIT, INITIALISERS
+from ...ops.kinds import FLAG, InvalidArgument, Kind
+from ..builtins import BUILTINS
 from ..limits import check_number
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Scope
 from ..scopes.show import show_value
 from ..scopes.values import TrailingActivation
-from .argument_hints import example_of, list_hint, misplaced_hint, missing_brackets_hint, near_type
+from .argument_hints import example_of, list_hint, misplaced_hint, missing_brackets_hint, near_word
 from .base import Part
 from .expressions import MISSPELT
 from .parameters import did_you_mean, extra_argument_hint
@@ -146,8 +148,14 @@ class Arguments(Part):
         if word in kind.words:
             return word
         if isinstance(expr, ast.Name) and (kind.words or kind is FLAG) and self._is_unbound(expr.name, scope):
-            close = near_type(expr.name) if kind is DTYPE else near(expr.name, list(kind.words))
-            raise Failure(WrongArgument(owner, name, kind.describe(), f"`{expr.name}`", did_you_mean(close)), expr.span)
+            raise Failure(
+                WrongArgument(owner, name, kind.describe(), f"`{expr.name}`", did_you_mean(near_word(kind, expr.name))), expr.span
+            )
+        if isinstance(expr, ast.Call) and kind is INIT and self._is_unbound(function := expr.function.name, scope):
+            if function not in BUILTINS and function not in INITIALISERS:
+                raise Failure(
+                    WrongArgument(owner, name, kind.describe(), f"`{function}(...)`", did_you_mean(near_word(kind, function))), expr.span
+                )
         value = self.interpreter.evaluate(expr, scope)
         check_number(value, expr.span)
         return value
