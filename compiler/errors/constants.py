@@ -64,7 +64,7 @@ class InitNeedsFloat(Problem):
     dtype: DType
 
     def message(self) -> str:
-        return f"`init={self.init}` draws floating-point values, but the parameter is {self.dtype}"
+        return f"`{self.init}` draws floating-point values, but the parameter is {self.dtype}"
 
 
 class InitUnfit(Problem):
@@ -92,7 +92,7 @@ class InitNeedsMatrix(Problem):
     shape: Shape
 
     def message(self) -> str:
-        return f"`init={self.init}` needs at least two axes, found {show_shape(self.shape)}"
+        return f"`{self.init}` needs at least two axes, found {show_shape(self.shape)}"
 
 
 class InitNeedsPrecision(Problem):
@@ -103,7 +103,7 @@ class InitNeedsPrecision(Problem):
     dtype: DType
 
     def message(self) -> str:
-        return f"`init={self.init}` needs float32 or float64, but the parameter is {self.dtype}"
+        return f"`{self.init}` needs float32 or float64, but the parameter is {self.dtype}"
 
 
 class BadInitialiser(Problem):

@@ -65,7 +65,7 @@ class OperatorForms:
     def _initialised(self, node: OpNode, code: Code) -> Code:
         if not any(spec.stated for spec in node.specs):
             return code
-        return self.initialisation.applied(code, node.specs, node.tie and node.tie.name)
+        return self.initialisation.applied(code, node.specs, node.tie.name if node.tie is not None else None)
 
     def standalone(self, node: OpNode) -> Code | None:
         """The module, if it only needs to be called with one tensor."""

@@ -93,18 +93,15 @@ def rule_lines(rules: tuple[ModuleRule, ...], taken: set[str]) -> list[str]:
         return []
     variable = unique("module", taken)
     bodies: dict[tuple[str, ...], list[str]] = {}
-    for function, own in groupby(sorted(rules, key=_order(rules)), key=lambda rule: rule.function):
+    first = {rule.function: index for index, rule in reversed(list(enumerate(rules)))}
+    ordered = sorted(rules, key=lambda rule: first[rule.function])
+    for function, own in groupby(ordered, key=lambda rule: rule.function):
         bodies.setdefault(tuple(line for rule in own for line in _ruled(rule, variable)), []).append(function)
     lines = [f"{STEP * 2}for {variable} in self.modules():"]
     for word, (body, functions) in zip(("if", *("elif",) * len(bodies)), bodies.items(), strict=False):
         classes = functions[0] if len(functions) == 1 else f"({', '.join(functions)})"
         lines += [f"{STEP * 3}{word} isinstance({variable}, {classes}):", *body]
     return lines
-
-
-def _order(rules: tuple[ModuleRule, ...]) -> object:
-    first = {rule.function: index for index, rule in reversed(list(enumerate(rules)))}
-    return lambda rule: first[rule.function]
 
 
 def _ruled(rule: ModuleRule, variable: str) -> list[str]:
