@@ -7,7 +7,7 @@ elements: samples of one distribution exceed it less often than once in ten mill
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import log, sqrt
+from math import isclose, log, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,7 +57,7 @@ def same_distribution(found: Mapping[str, Drawn], wanted: Mapping[str, Drawn]) -
 
 def _differences(a: Drawn, b: Drawn) -> Iterator[str]:
     if a.constant or b.constant:
-        if (a.low, a.high) != (b.low, b.high):
+        if not (isclose(a.low, b.low, rel_tol=1e-6) and isclose(a.high, b.high, rel_tol=1e-6)):
             yield f"{a.low:.4g} to {a.high:.4g}, not {b.low:.4g} to {b.high:.4g}"
         return
     n, std = a.count, sqrt((a.std**2 + b.std**2) / 2)

@@ -6,7 +6,7 @@ member of its class; one that has none and can be written as a function is not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import cache
 
 from ...dims import Facts
@@ -56,7 +56,7 @@ class OperatorForms:
             raise MissingEmitter(node.op, "there is no emitter of its module")
         return self._initialised(node, code)
 
-    def initialise(self, order: Iterable[Graph]) -> None:
+    def initialise(self, order: Sequence[Graph]) -> None:
         """Finds the rules by which modules of these graphs are initialised."""
         modules = ((n, self._constructor(n)) for graph in order for n in graph.nodes if isinstance(n, OpNode) and n.specs)
         functions = [(n, code.function) for n, code in modules if isinstance(code, CallCode) and isinstance(code.function, str)]

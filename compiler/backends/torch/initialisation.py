@@ -7,7 +7,7 @@ class is made only if it draws each of them as the spec says, those of modules w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from netc.dsl.record import Record, replace
@@ -98,15 +98,20 @@ class Initialisation:
         return InitialisedCode(code, tuple(calls)) if calls else code
 
 
-def initialisation(order: Iterable[Graph], functions: Iterable[tuple[OpNode, str]]) -> Initialisation:
-    """The rules of a program. `functions`: the nodes that are modules, and the classes of these."""
+def initialisation(order: Sequence[Graph], functions: Iterable[tuple[OpNode, str]]) -> Initialisation:
+    """The rules of a program, whose main graph is the last. `functions`: the nodes that are modules, and the classes of these.
+
+    A parameter of the main graph that is tied is replaced after the rules have been applied, one further inside before.
+    """
     uses: dict[Key, list[ParameterSpec]] = {}
     whole: dict[str, int] = {}
     graphs = {id(node): graph for graph in order for node in graph.nodes}
     for node, function in functions:
         whole[function] = whole.get(function, 0) + 1
+        outermost = graphs[id(node)] is order[-1]
         for spec in node.specs:
-            if spec.trainable:
+            replaced = outermost and node.tie is not None and node.tie.name == spec.name
+            if spec.trainable and not replaced:
                 uses.setdefault(key_of(function, spec.name), []).append(_drawn_spec(node, spec, graphs[id(node)]))
     return Initialisation(tuple(_rules(uses, whole)))
 
@@ -116,7 +121,8 @@ def _rules(uses: dict[Key, list[ParameterSpec]], whole: dict[str, int]) -> Itera
         first = replace(specs[0].init, zero_row=None)
         alike = all(spec.stated and replace(spec.init, zero_row=None) == first for spec in specs)
         if len(specs) > 1 and alike and not re.search(r"_l\d", key[1]):
-            yield Rule(key, first, len(specs) < whole.get(key[0], 0), any(spec.init.zero_row is not None for spec in specs))
+            padded = any(spec.init.zero_row is not None for spec in specs)
+            yield Rule(key, first, len(specs) < whole.get(key[0], 0), padded)
 
 
 def _drawn_spec(node: OpNode, spec: ParameterSpec, graph: Graph) -> ParameterSpec:
@@ -125,4 +131,4 @@ def _drawn_spec(node: OpNode, spec: ParameterSpec, graph: Graph) -> ParameterSpe
         return spec
     target = route(graph, node.tie.path)[-1]
     found = [s for s in target.specs if s.name == node.tie.target_name] if isinstance(target, OpNode) else []
-    return found[0] if found else spec
+    return replace(found[0], stated=found[0].stated and found[0].init.zero_row is None) if found else spec
