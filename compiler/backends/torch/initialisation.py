@@ -7,7 +7,7 @@ class is made only if it draws each of them as the spec says, those of modules w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from netc.dsl.record import Record, replace
@@ -18,6 +18,7 @@ from ...ops.initialisers import INITIALISERS
 from ..python.code.classes import ModuleRule
 from ..python.code.expressions import AttributeCode, CallCode, Code, Lit, Subscript, call, keywords
 from ..python.code.tree import InitialisedCode, NewModule
+from ..python.operators import Modules
 
 
 def drawn(init: Init, tensor: Code) -> Code:
@@ -67,56 +68,57 @@ def key_of(function: str, name: str) -> Key:
     return ("nn.Linear", own) if inner else (function, own)
 
 
-class Initialisation:
+class TorchInitialisation:
     """`rules` are those for all modules of a class, in the order of the spec."""
 
-    def __init__(self, rules: tuple[Rule, ...] = ()) -> None:
-        self.rules = rules
+    def __init__(self, rules: Sequence[Rule]) -> None:
         self._keys = {rule.key for rule in rules}
+        self.rules = tuple(code for rule in rules for code in _codes(rule))
 
-    def statements(self) -> Iterator[ModuleRule]:
-        """The rules as code."""
-        for rule in self.rules:
-            function, name = rule.key
-            parameter = parameter_of(NewModule(), name)
-            yield ModuleRule(function, drawn(rule.init, parameter), parameter if rule.optional else None)
-            if rule.padded:
-                index = AttributeCode(NewModule(), "padding_idx")
-                yield ModuleRule(function, call("nn.init.zeros_", Subscript(parameter, (index,))), index)
-
-    def applied(self, code: Code, specs: Iterable[ParameterSpec], tied: str | None) -> Code:
-        """The code of a module, with what draws those of its parameters that no rule draws. `tied`: the parameter that another stage
-        draws."""
-        if not isinstance(code, CallCode) or not isinstance(code.function, str):
+    def applied(self, node: OpNode, code: Code) -> Code:
+        """The code of a module, with what draws those of its parameters that no rule draws, and no tie replaces."""
+        if not isinstance(code, CallCode) or not isinstance(code.function, str) or not any(spec.stated for spec in node.specs):
             return code
         own = {keyword.name for keyword in code.kwargs}
         calls: list[Code] = []
-        for spec in specs:
+        for spec in node.specs:
             native = spec.init.kind == "constant" and "init" in own
-            if spec.stated and not native and spec.name != tied and key_of(code.function, spec.name) not in self._keys:
+            tied = node.tie is not None and node.tie.name == spec.name
+            if spec.stated and not (native or tied or key_of(code.function, spec.name) in self._keys):
                 calls += statements(spec.init, parameter_of(NewModule(), spec.name))
         return InitialisedCode(code, tuple(calls)) if calls else code
 
 
-def initialisation(order: Sequence[Graph], functions: Iterable[tuple[OpNode, str]]) -> Initialisation:
-    """The rules of a program, whose main graph is the last. `functions`: the nodes that are modules, and the classes of these.
+def _codes(rule: Rule) -> Iterator[ModuleRule]:
+    function, name = rule.key
+    parameter = parameter_of(NewModule(), name)
+    yield ModuleRule(function, drawn(rule.init, parameter), parameter if rule.optional else None)
+    if rule.padded:
+        index = AttributeCode(NewModule(), "padding_idx")
+        yield ModuleRule(function, call("nn.init.zeros_", Subscript(parameter, (index,))), index)
+
+
+def initialisation(order: Sequence[Graph], modules: Modules) -> TorchInitialisation:
+    """The rules of a program, whose main graph is the last.
 
     A parameter of the main graph that is tied is replaced after the rules have been applied, one further inside before.
     """
     uses: dict[Key, list[ParameterSpec]] = {}
     whole: dict[str, int] = {}
-    graphs = {id(node): graph for graph in order for node in graph.nodes}
-    for node, function in functions:
-        whole[function] = whole.get(function, 0) + 1
-        outermost = graphs[id(node)] is order[-1]
-        for spec in node.specs:
-            replaced = outermost and node.tie is not None and node.tie.name == spec.name
-            if spec.trainable and not replaced:
-                uses.setdefault(key_of(function, spec.name), []).append(_drawn_spec(node, spec, graphs[id(node)]))
-    return Initialisation(tuple(_rules(uses, whole)))
+    for graph in order:
+        for node in graph.nodes:
+            code = modules(node) if isinstance(node, OpNode) and node.specs else None
+            if not isinstance(node, OpNode) or not isinstance(code, CallCode) or not isinstance(code.function, str):
+                continue
+            whole[code.function] = whole.get(code.function, 0) + 1
+            for spec in node.specs:
+                replaced = graph is order[-1] and node.tie is not None and node.tie.name == spec.name
+                if spec.trainable and not replaced:
+                    uses.setdefault(key_of(code.function, spec.name), []).append(_drawn_spec(node, spec, graph))
+    return TorchInitialisation(list(_rules(uses, whole)))
 
 
-def _rules(uses: dict[Key, list[ParameterSpec]], whole: dict[str, int]) -> Iterator[Rule]:
+def _rules(uses: Mapping[Key, list[ParameterSpec]], whole: Mapping[str, int]) -> Iterator[Rule]:
     for key, specs in uses.items():
         first = replace(specs[0].init, zero_row=None)
         alike = all(spec.stated and replace(spec.init, zero_row=None) == first for spec in specs)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 
-from ...python.code.classes import ModuleRule
-from ...python.code.expressions import CallCode, Code, LetCode, Lit, Method, TupleCode
-from ...python.code.tree import DictCode, InitialisedCode, ListCode, NameCode, NewModule, OptionalCode, RepeatStar, rewrite
-from ...python.naming import plain, unique
-from ...python.printing.layout import STEP, Doc, statement
-from ...python.printing.printer import doc, literal, text, unrolled
+from ..python.code.classes import ModuleRule
+from ..python.code.expressions import CallCode, Code, LetCode, Lit, MembersCall, Method, TupleCode
+from ..python.code.tree import DictCode, InitialisedCode, ListCode, NameCode, NewModule, OptionalCode, RepeatStar, rewrite
+from ..python.naming import unique
+from ..python.printing.layout import STEP, Doc, statement
+from ..python.printing.printer import doc, literal, text, unrolled
+from .framework import TORCH
 
 
 def bare(code: Code) -> Code:
@@ -45,7 +46,7 @@ class Drawing:
                 return self._named(pairs, module, indent)
             case CallCode(str(), (DictCode(items),)):
                 return [line for key, item in items for line in self.lines(item, f"{module}[{literal(key)}]", indent)]
-            case CallCode(str(), (ListCode(items),)) | CallCode("nn.Sequential" | "super().__init__", items):
+            case CallCode(str(), (ListCode(items),)) | MembersCall(_, items):
                 return self._numbered(unrolled(items), module, indent)
         return []
 
@@ -56,7 +57,7 @@ class Drawing:
             assert isinstance(pair, TupleCode)
             key, item = pair.items
             assert isinstance(key, Lit)
-            member = f"{module}.{key.value}" if plain(str(key.value)) else f"{module}.get_submodule({literal(key.value)})"
+            member = f"{module}.{key.value}" if TORCH.plain(str(key.value)) else f"{module}.get_submodule({literal(key.value)})"
             lines += self.lines(item, member, indent)
         return lines
 
