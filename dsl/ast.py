@@ -301,6 +301,13 @@ class Shared(Statement):
     stage: Tensor
 
 
+class Default(Statement):
+    """`default dense init=normal(0.02)`: arguments that an operator has throughout a model, unless a stage gives others."""
+
+    operator: Name
+    keywords: tuple[Keyword, ...]
+
+
 class Flow(Statement):
     """A pipeline as a statement, without a name."""
 

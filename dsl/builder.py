@@ -131,6 +131,9 @@ class Builder(ExpressionBuilder):
     def shared(self, c: Children) -> ast.Shared:
         return ast.Shared(self._between(c[0], c[3]), self._name(c[1]), c[3])
 
+    def default(self, c: Children) -> ast.Default:
+        return ast.Default(self._between(c[0], c[2][-1]), self._name(c[1]), tuple(c[2]))
+
     def flow(self, c: Children) -> ast.Flow:
         return ast.Flow(c[0].span, c[0])
 

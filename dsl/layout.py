@@ -29,7 +29,7 @@ _GOES_ON = _OPERATORS | {"ARROW", "COMMA", "COMMA_WHERE", "LBRACE", "NL", "EQUAL
 _CONTINUES = frozenset(("ARROW", "ELSE"))
 _ENDS_VALUE = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "IN", "LABEL", "RBRACE"))
 _TOP_LEVEL = frozenset(("BLOCK", "MODEL", "FN", "USE"))
-_STATEMENT_WORDS = _TOP_LEVEL | {"LET", "OUT", "EXPECT", "SHARED"}
+_STATEMENT_WORDS = _TOP_LEVEL | {"LET", "OUT", "EXPECT", "SHARED", "DEFAULT"}
 _SEPARATORS = frozenset(("COMMA", "ARROW", "EQUALS", "ASSIGN", "COLON"))
 _STARTS = frozenset(("NL", "LBRACE"))
 # Tokens without a method below are passed on as they are

@@ -216,6 +216,15 @@ class ExpectMisplaced(Problem):
         return "`expect` is only allowed at the top level of a model"
 
 
+class DefaultMisplaced(Problem):
+    """A `default` in a block, or after a stage that it would not concern."""
+
+    code: ClassVar[str] = "default-misplaced"
+
+    def message(self) -> str:
+        return "`default` is only allowed at the top level of a model, before its stages"
+
+
 class SharedConflict(Problem):
     code: ClassVar[str] = "shared-conflict"
     name: str

@@ -9,15 +9,16 @@ from ..dims import Dim, Facts
 from ..errors.base import argument
 from ..errors.operators import BadArgument, EmptyResult, NotDivisible
 from ..ir.types import TensorType
-from .base import Arg, Operator, OperatorError, OpInputs, ParameterSpec, numel
+from .base import Arg, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS
 from .kinds import COUNT, FLAG, SIZE, SIZES, SIZES0, WordKind
 from .learned import weight_and_bias
 from .operand import SPATIAL, Input
+from .parametric import WithBias
 from .windows import PaddingKind, Window, each_axis, sizes_of
 
 
-class _Convolution(Operator):
+class _Convolution(WithBias):
     """What both have in common."""
 
     takes_activation = True
@@ -107,7 +108,7 @@ class Conv(_Convolution):
                 needed = f"must be {words} the size of axis {axis} with `padding_mode={self.padding_mode}`"
                 raise OperatorError(BadArgument(self.name, "padding", f"{most} for {x}", needed), argument("padding"))
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
         kernel = self._kernel(x)
         inner = x.shape[1] // self.groups
@@ -159,7 +160,7 @@ class ConvTranspose(_Convolution):
                 raise OperatorError(EmptyResult(self.name, result, axis), argument("padding"))
         return (x.with_shape(result),)
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
         kernel = self._kernel(x)
         outer = self.channels // self.groups

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from netc.dsl.record import replace
+
 from ..dims import Dim, advice
 from ..errors.base import argument
 from ..errors.operators import BadArgument, ShapeMismatch, Unprovable
 from ..ir.types import FLOAT32, TensorType
-from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec, numel
+from .base import Arg, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, INDICES
 from .kinds import DTYPE, FLAG, SIZE, IntKind
-from .learned import weight_and_bias
+from .learned import normal, weight_and_bias
 from .operand import SOME_AXES, Input, axes
+from .parametric import Parametric, WithBias
 
 
-class Dense(Operator):
+class Dense(WithBias):
     """Fully connected: `y = x W^T + b` over the last axis."""
 
     name = "dense"
@@ -27,7 +30,7 @@ class Dense(Operator):
         x = given.x
         return (x.with_shape((*x.shape[:-1], self.units)),)
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
         features = x.shape[-1]
         return weight_and_bias((self.units, features), self.units, features, x.dtype, self.bias)
@@ -39,7 +42,7 @@ class Dense(Operator):
         return numel(results[0].shape) * given.x.shape[-1]
 
 
-class Bilinear(Operator):
+class Bilinear(WithBias):
     """Bilinear form of two tensors over their last axes: `y_o = a^T W_o b + bias_o`."""
 
     name = "bilinear"
@@ -67,7 +70,7 @@ class Bilinear(Operator):
     def _mismatch(a: TensorType, b: TensorType, why: str) -> ShapeMismatch:
         return ShapeMismatch("apply a bilinear form to", a.shape, b.shape, why)
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         first, second = (t.shape[-1] for t in given)
         return weight_and_bias((self.units, first, second), self.units, first, given.a.dtype, self.bias)
 
@@ -80,7 +83,7 @@ class Bilinear(Operator):
         return numel(results[0].shape) * (first + 1) * second
 
 
-class Embedding(Operator):
+class Embedding(Parametric):
     """Look-up of rows: each index is replaced by the row of that number.
 
     An index below 0 is an error in PyTorch, and counts from the end in ONNX.
@@ -103,11 +106,11 @@ class Embedding(Operator):
             raise OperatorError(BadArgument(self.name, "padding_idx", str(self.padding_idx), needed), argument("padding_idx"))
         return (TensorType(self.dtype, (*given.indices.shape, self.dim)),)
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        init = Init("normal", (1.0,))
+    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+        init = normal(1.0)
         if self.padding_idx is not None and isinstance(self.num, int):
-            init = Init("normal_zero_row", (1.0, self.padding_idx % self.num))
-        return (ParameterSpec("weight", (self.num, self.dim), init, self.dtype),)
+            init = replace(init, zero_row=self.padding_idx % self.num)
+        return (ParameterSpec("weight", (self.num, self.dim), init, self.dtype, role="weight"),)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0

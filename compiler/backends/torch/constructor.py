@@ -18,6 +18,7 @@ from ..python.naming import RESERVED, unique
 from ..python.printing.layout import STEP, Doc, LayoutBracket, statement
 from ..python.printing.printer import doc, literal
 from .framework import TORCH
+from .initialise import Drawing, bare, rule_lines
 from .member_access import REGISTRY, Access
 
 
@@ -26,7 +27,8 @@ def constructor(cls: ClassDef, attributes: Mapping[str, str]) -> list[str]:
     if cls.body.chain is not None:
         named = _Formulas(cls)
         made = MembersCall("super().__init__", tuple(named.written(a) for a in cls.body.chain.args))
-        return [*_signature(cls.parameters), *named.lines, *statement("", doc(made), 2)]
+        drawn = Drawing([p.name for p in cls.parameters]).lines(made, "self")
+        return [*_signature(cls.parameters), *named.lines, *statement("", doc(bare(made)), 2), *drawn]
     if not cls.body.members and not cls.parameters:
         return []
     return [*_signature(cls.parameters), *_Constructor(cls).lines(attributes)]
@@ -90,13 +92,17 @@ class _Constructor:
         mapped = self.access.mapping(self.body)
         keys = {m.label for m in mapped}
         held = self.formulas.written(MembersCall("super().__init__", self._held(mapped)))
-        lines = [*(self.formulas.lines if mapped else ()), *statement("", doc(held), 2)]
+        lines = [*(self.formulas.lines if mapped else ()), *statement("", doc(bare(held)), 2)]
         for name, attribute in attributes.items():
             lines.append(f"{STEP * 2}self.{attribute} = {name}")
         lines += () if mapped else self.formulas.lines
         for member in self.body.members:
             if member.label not in keys:
                 lines += self._member(member)
+        drawing = Drawing(self.taken)
+        for member in self.body.members:
+            lines += drawing.lines(self.formulas.written(member.code), self.access.text(MemberRef(member.label)))
+        lines += rule_lines(self.body.rules, self.taken)
         for target, source in self.body.ties:
             lines += statement(f"{doc(self._reached(target)).flat()} = ", doc(self._reached(source)), 2)
         return lines
@@ -109,7 +115,7 @@ class _Constructor:
 
     def _member(self, member: Member) -> list[str]:
         lines: list[str] = []
-        code = self._bindings(self.formulas.written(member.code), lines)
+        code = self._bindings(self.formulas.written(bare(member.code)), lines)
         attribute = self.access.attribute(member.label)
         if member.how in ("module", "parameter") or not attribute:
             value = doc(call("nn.Parameter", code) if member.how == "parameter" else code)

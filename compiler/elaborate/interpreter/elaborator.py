@@ -67,7 +67,7 @@ class Elaborator:
             self.checks,
         )
         self._operands = Operands(self, functions, inputs, constants, pipelines, groups, conditionals, self._stages)
-        self.statements = Statements(self, functions, Assignments(self, pipelines), shared)
+        self.statements = Statements(self, functions, arguments, Assignments(self, pipelines), shared)
 
     def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
         return self.expressions.evaluate(expr, scope)

@@ -11,12 +11,13 @@ from ...errors.structure import BatchAxisWritten, InputMisplaced
 from ...errors.values import NonPositive
 from ...ir.graph import Value
 from ...ir.types import BATCH, DTYPES, FLOAT32, DType, Shape, TensorType, show_shape
+from ...ops.kinds import DTYPE
 from ..index import Recorder
 from ..limits import check_tensor
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
 from ..scopes.values import Flow
-from .argument_hints import near_type
+from .argument_hints import near_word
 from .arguments import Arguments
 from .base import Interpreter, Part
 from .expressions import Expressions
@@ -80,6 +81,6 @@ def dtype_of(name: ast.Name | None, index: Recorder) -> DType:
     if name is None:
         return FLOAT32
     if name.name not in DTYPES:
-        raise Failure(UnknownType(name.name, tuple(near_type(name.name)), tuple(DTYPES)), name.span)
+        raise Failure(UnknownType(name.name, tuple(near_word(DTYPE, name.name)), tuple(DTYPES)), name.span)
     index.name(name.span, name.name, None, None, "type")
     return DTYPES[name.name]

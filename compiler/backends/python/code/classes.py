@@ -91,6 +91,14 @@ class SizeSymbol(Record):
     given: bool = False
 
 
+class ModuleRule(Record):
+    """`statement`, in terms of `NewModule`, for each module of a class wherever it is; if there is `needed`, for those that have it."""
+
+    function: str
+    statement: Code
+    needed: Code | None = None
+
+
 class ClassBody:
     """One graph as a class of its own. `keyed`: modules are accessed by `self["0"]`, as labels such as `0` are not attribute names."""
 
@@ -110,6 +118,8 @@ class ClassBody:
         self.outputs: tuple[Code, ...] = ()
         self.shared_labels: list[str] = []
         self.symbols: list[SizeSymbol] = []
+        self.rules: tuple[ModuleRule, ...] = ()
+        """What the constructor does to all modules, at its end."""
         self.absent: frozenset[str] = frozenset()
         """The labels of members that the graph does not have: their code is that of another graph of the class."""
         self.passed: list[tuple[str, Code]] = []
