@@ -10,7 +10,7 @@ from netc.dsl.diagnostics import CallSite
 from netc.dsl.record import replace
 
 from ...errors.names import MissingArgument
-from ...errors.structure import ModelAsStage, Recursion
+from ...errors.structure import ModelAsStage
 from ...ir.graph import OpNode, SharedModule, Value
 from ..scopes.failures import Failure
 from ..scopes.memo import Entry
@@ -62,6 +62,7 @@ class Blocks(Part):
 
     def _run(self, definition: Definition, inner: Scope, rename: bool = True) -> Flow:
         """The body in a scope where `in` is its input. The declared tensors get their names."""
+        self.session.count_recursion(definition)
         declared = [p for p in definition.parameters if isinstance(p, ast.TensorParameter)]
         values = tensors(inner.names["in"].value)  # type: ignore[arg-type]
         for index, parameter in enumerate(declared):
@@ -113,8 +114,6 @@ class Blocks(Part):
         name = definition.name.name
         if isinstance(definition, ast.ModelDecl):
             raise Failure(ModelAsStage(name), node.name_span, ((definition.name.span, "declared here"),))
-        if any(a is definition for a in self.session.active):
-            raise Failure(Recursion(name, "block"), node.name_span, ((definition.name.span, f"`{name}` is defined here"),))
 
 
 def _heads(body: ast.Body) -> list[str]:

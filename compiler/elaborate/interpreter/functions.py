@@ -1,6 +1,6 @@
 """Compile-time functions, and values that are evaluated at their first use.
 
-Always: neither may refer to itself, and their nesting and number are limited.
+Always: a value does not refer to itself, and the nesting of functions and values and the number of calls are limited.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from netc.dsl import ast
 from netc.dsl.source import Span
 
 from ...errors.names import UnknownName
-from ...errors.structure import Recursion, TooManyCalls, TooMuchNesting
+from ...errors.structure import EndlessRecursion, Recursion, TooManyCalls, TooMuchNesting
 from ...errors.values import NotAFunction
 from ...ops.base import Operator
 from ..builtins import BUILTINS, call_builtin
@@ -84,9 +84,9 @@ class Functions(Part):
 
 
 def check_call(fn: FnDef, expr: ast.Call, session: ElaborationSession) -> None:
-    """Rejects a function that calls itself, and an excessive number of calls."""
-    if any(a is fn.node for a in session.active):
-        raise Failure(Recursion(fn.node.name.name, "function"), expr.span)
+    """Rejects a function that calls itself without end, and an excessive number of calls."""
+    if session.levels(fn.node) == MAX_DEPTH:
+        raise Failure(EndlessRecursion(fn.node.name.name, "function", MAX_DEPTH), expr.span)
     check_depth(session, expr.span)
     session.calls = 1 if not any(isinstance(a, ast.Fn) for a in session.active) else session.calls + 1
     if session.calls > MAX_CALLS:
