@@ -113,7 +113,7 @@ class ElaborationSession:
             return Failure(TooMuchNesting(MAX_NESTING), span)
         return Failure(EndlessRecursion(block.name.name, "block", MAX_NESTING), span, ((block.name.span, "defined here"),), final=True)
 
-    def count_recursion(self, block: ast.Block | ast.ModelDecl) -> None:
+    def count_recursion(self, block: ast.Block) -> None:
         """Counts the bodies of blocks that are inside themselves, and rejects an excessive number of them."""
         if self.levels(block) > 1:
             self.recursions += 1

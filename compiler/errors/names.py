@@ -76,6 +76,34 @@ class NotATensor(Problem):
         return (self.hint,) if self.hint else ()
 
 
+class TensorNotGiven(Problem):
+    """An optional tensor of a block, read in a use that does not give it."""
+
+    code: ClassVar[str] = "not-given"
+    name: str
+
+    def message(self) -> str:
+        return f"`{self.name}` is not given here"
+
+    def help(self) -> tuple[str, ...]:
+        pass_on = f"pass it on by name: `mask={self.name}` leaves it out where it is not given"
+        return (f"test it first: `if given({self.name}) {{ ... }}`", pass_on)
+
+
+class NotOptional(Problem):
+    """`given(x)` of what is no optional tensor. `name`: the name that it is, if it is one."""
+
+    code: ClassVar[str] = "not-optional"
+    text: str
+    name: str
+
+    def message(self) -> str:
+        return f"`{self.text}` is no optional tensor of this block"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"declare it as one: `block f({self.name}?: [...])`",) if self.name else ()
+
+
 class BoundTwice(Problem):
     code: ClassVar[str] = "bound-twice"
     name: str
@@ -308,6 +336,17 @@ class WrongTensors(Problem):
 
     def help(self) -> tuple[str, ...]:
         return (self.hint,) if self.hint else ()
+
+
+class MissingTensor(Problem):
+    """A stage of which a later tensor is given by name, but not this one."""
+
+    code: ClassVar[str] = "wrong-number-of-tensors"
+    owner: str
+    name: str
+
+    def message(self) -> str:
+        return f"`{self.owner}` lacks the tensor `{self.name}`"
 
 
 class WrongUnpacking(Problem):

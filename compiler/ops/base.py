@@ -35,7 +35,7 @@ from .argument import Arg, Required
 from .kinds import Kind
 from .learned import Init, ParameterSpec
 from .op_inputs import OpInputs, check
-from .operand import REVERSE, Operands, OperatorError, arity
+from .operand import NAMED, REVERSE, Operands, OperatorError, arity
 from .promotion import Scalar
 
 __all__ = ["Arg", "Init", "Operator", "OperatorError", "OpInputs", "ParameterSpec", "Required", "numel", "strict_key"]
@@ -127,7 +127,12 @@ class Operator:
         return OpInputs(types, facts, self.assign(types))
 
     def assign(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
-        """Which operand each of the inputs is: those declared, in order."""
+        """Which operand each of the inputs is."""
+        named: tuple[str, ...] = self.args.get(NAMED, ())
+        return (*self.in_order(types[: len(types) - len(named)]), *named)
+
+    def in_order(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
+        """The same of inputs without names: those declared, in order."""
         names = tuple(self.operands)
         return names[: len(types)] + names[-1:] * (len(types) - len(names))
 

@@ -42,7 +42,7 @@ class MultiheadAttention(Operator):
     key = Input(FLOATS, KEYS, like="query", optional=True)
     value = Input(FLOATS, VALUES, like="query", optional=True)
     attn_mask = Input(MASKS, axes("... L S"), optional=True)
-    padding = Input(MASKS, axes("... S"), optional=True)
+    padding = Input(MASKS, axes("... S"), optional=True, alias="key_padding_mask")
     heads = Arg(COUNT, positional=True, alias="num_heads")
     bias = Arg(FLAG, default=True)
     dropout = Arg(FRACTION, default=0.0)
@@ -57,7 +57,7 @@ class MultiheadAttention(Operator):
         "x = input [T, 16]; padding = input [T] bool; (x, padding) -> multihead_attention 4 key_padding_mask=true",
     )
 
-    def assign(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
+    def in_order(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
         """Which of the inputs are masks follows from their number, their element types and `key_padding_mask`."""
         padded = self.key_padding_mask or len(types) == 5
         rest = len(types) - padded

@@ -27,6 +27,7 @@ from .labels import LabelAllocator
 from .ties import PendingTie
 from .values import (
     UNKNOWN,
+    Absent,
     Const,
     ConstExpr,
     Flow,
@@ -38,6 +39,9 @@ from .values import (
     parts_of,
     tensors,
 )
+
+GIVEN = "?"
+"""At the end of a name: whether the optional tensor of that name is given. No text can contain such a name."""
 
 
 class FnDef(Record):
@@ -83,7 +87,7 @@ class LazyLet(Record):
     scope: Scope
 
 
-Entity = Const | Flow | FnDef | BlockDef | OperatorRef | StageClosure | SharedDef | LazyLet
+Entity = Const | Flow | Absent | FnDef | BlockDef | OperatorRef | StageClosure | SharedDef | LazyLet
 
 
 class Binding:
@@ -161,7 +165,7 @@ class Scope:
         while scope is not None:
             names.update(dict.fromkeys(scope.names))
             scope = scope.parent
-        return list(names)
+        return [name for name in names if not name.endswith(GIVEN)]
 
 
 class GraphFrame:

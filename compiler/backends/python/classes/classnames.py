@@ -68,7 +68,9 @@ class _Family:
 
     def __init__(self, base: str, classes: list[ClassDef], words: _Words, labels: Mapping[int, str]) -> None:
         self.base, self.classes, self.words, self.labels = base, classes, words, labels
-        self.plainest = min(classes, key=lambda c: (len(c.body.members), len(words.of(c.graphs[0])), len(self._suffixes(c))))
+        self.plainest = min(
+            classes, key=lambda c: (len(c.body.members), len(words.of(c.graphs[0])), len(_tensors(c)), len(self._suffixes(c)))
+        )
 
     def name(self, taken: set[str]) -> None:
         for cls in (self.plainest, *(c for c in self.classes if c is not self.plainest)):
@@ -83,6 +85,9 @@ class _Family:
             return
         if (level := self._level(cls)) > 1:
             yield str(level)
+        optional = [t for t in _tensors(cls) if t not in _tensors(self.plainest)]
+        if 0 < len(optional) <= MANY:
+            yield "".join(map(camel, optional))
         labels, doings = self._labels(cls), self._doings(cls)
         yield from (camel(extra[0]) for extra in (labels, doings) if len(extra) == 1)
         yield from (camel(a) for a in self._switched(cls))
@@ -137,6 +142,13 @@ class _Family:
     def _suffixes(self, cls: ClassDef) -> set[str]:
         """The suffixes, after the blocks' names, of the classes that it instantiates."""
         return {s for c in _made(cls) if (s := c.name.removeprefix(c.base)) and s[0].isalpha()}
+
+
+def _tensors(cls: ClassDef) -> list[str]:
+    """The names of the tensors that a block declares, as far as they are given."""
+    graph = cls.graphs[0]
+    own = graph.inputs[: len(graph.inputs) - graph.captures] if graph.kind == "block" else []
+    return [v.name for v in own if not v.borrowed]
 
 
 def _made(cls: ClassDef) -> set[ClassDef]:
