@@ -14,7 +14,7 @@ from ...ir.graph import CallNode, Graph, Node, OpNode, Parts, SharedModule, Valu
 from ..python.classes.shared import Sharing
 from ..python.classes.sizes import ForwardSizes
 from ..python.code.classes import ClassBody, Loop, Member, Step, StepInfo
-from ..python.code.expressions import CallCode, Code, Lit, Ref, SelfMember, Subscript, TupleCode
+from ..python.code.expressions import CallCode, Code, Device, Lit, Ref, SelfMember, Subscript, TupleCode
 from ..python.code.tree import (
     ListComp,
     MemberRef,
@@ -24,6 +24,7 @@ from ..python.code.tree import (
     Starred,
     ValueRef,
     localised,
+    parts,
     rewrite,
     without_origins,
 )
@@ -82,6 +83,8 @@ class _Builder:
         body.ties = [tied(node, graph, self.constructions, self.own) for node in graph.nodes if isinstance(node, OpNode) and node.tie]
         if any("." in m.label for m in body.members):
             self._fold()
+        if not graph.takes and any(isinstance(p, Device) for step in body.steps for p in parts(step.code)):
+            body.passed.append(("device", Device()))
         body.keyed = any(m.how == "module" and not m.label.isidentifier() and "." not in m.label for m in body.members)
         return body
 

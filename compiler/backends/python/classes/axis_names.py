@@ -129,6 +129,7 @@ class AxisNames:
         name = (
             self.arguments.get(values)
             or self._again(values, axis)
+            or self._passed(sizes)
             or self._sum(tensors, axis)
             or self._derived(sizes, axis)
             or self._letter(tensors, axis)
@@ -149,6 +150,12 @@ class AxisNames:
         """The name that the size has already: at the same axis, or else one that no other axis of the shape has."""
         name = self.letters.get((values, axis)) or self.named.get(values, "")
         return name if name not in self.here else ""
+
+    def _passed(self, sizes: Sequence[Dim]) -> str:
+        """The number that `forward` takes, of a class without inputs."""
+        graphs = self.cls.graphs
+        names = (name for name in graphs[0].sizes if all(g.sizes.get(name) == s for g, s in zip(graphs, sizes, strict=True)))
+        return "" if self.taken_in else next(names, "")
 
     # --- in terms of other sizes -----------------------------------------------------------------------------------------
 

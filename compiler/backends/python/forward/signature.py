@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from ....ir.graph import Value, ValueTuple
 from ..code.classes import ClassBody, SizeSymbol, Step
+from ..code.expressions import Device
 from ..code.tree import SizeRef, SymbolRef, named_several_times, parts
 from ..naming import IMPORTED, local, unique
 from ..printing.layout import STEP, Doc, LayoutBracket, statement
@@ -46,12 +47,16 @@ class Signature:
     def lines(self) -> list[str]:
         taken = [f"{n}: {_annotation(t)}" for n, t in zip(self.inputs, self.body.graph.takes, strict=True)]
         taken += [f"{n}: nn.Module" for n in self.shared_labels]
-        taken += [f"{n}: int" for n in self.passed]
+        taken += [
+            f"{n}: {'torch.device' if isinstance(c, Device) else 'int'}" for n, (_, c) in zip(self.passed, self.body.passed, strict=True)
+        ]
         arguments = LayoutBracket("(", [Doc(a) for a in ("self", *taken)], ")")
         return statement("def forward", Doc(arguments, f" -> {self.result()}:"), 1)
 
     def device(self) -> str:
-        """The device of the inputs."""
+        """The device of the inputs; without any, the caller passes it."""
+        if not self.inputs:
+            return next(n for n, (_, code) in zip(self.passed, self.body.passed, strict=True) if isinstance(code, Device))
         named = list(zip(self.inputs, self.body.graph.takes, strict=True))
         alone = next((n for n, t in named if isinstance(t, Value)), f"{named[0][0]}[0]")
         return f"{alone}.device"
