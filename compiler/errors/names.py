@@ -77,17 +77,18 @@ class NotATensor(Problem):
 
 
 class TensorNotGiven(Problem):
-    """An optional tensor of a block, read in a use that does not give it."""
+    """An optional tensor of a block, read in a use that does not give it. `needed`: the tensor that it is passed as."""
 
     code: ClassVar[str] = "not-given"
     name: str
+    needed: str = ""
 
     def message(self) -> str:
-        return f"`{self.name}` is not given here"
+        return f"`{self.name}` is not given here" + (f", and `{self.needed}` is not optional" if self.needed else "")
 
     def help(self) -> tuple[str, ...]:
-        pass_on = f"pass it on by name: `mask={self.name}` leaves it out where it is not given"
-        return (f"test it first: `if given({self.name}) {{ ... }}`", pass_on)
+        test = f"test it first: `if given({self.name}) {{ ... }}`"
+        return (test,) if self.needed else (test, f"to pass it on as an optional tensor, give it by name: `mask={self.name}`")
 
 
 class NotOptional(Problem):

@@ -37,15 +37,16 @@ class Blocks(Part):
         """Uses a block on its input. With `as _` its stages are inlined."""
         definition, name = self._usable(node, block), block.node.name.name
         use = CallSite(node.span, f"in block `{name}`, used here")
+        written = node
         node, named = self._named.of_block(node, definition, scope)
         outside = Scope(block.scope, scope.frame)
         if shared is None and is_inline(node.label):
             self._bind_arguments(definition, node, outside, scope, "")
-            given = _assign(definition, flow, named, node)
+            given = _assign(definition, flow, named, written)
             self._patterns.match(definition, given, given.values if given is not None else [], node, outside)
             return self._inline(definition, given, outside, use)
         arguments = self._bind_arguments(definition, node, outside, scope, self.session.owner(definition, name))
-        given = _assign(definition, flow, named, node)
+        given = _assign(definition, flow, named, written)
         self._match(definition, arguments, given, node, outside)
         label = shared.label if shared is not None else self._labels.of_stage(node.label, name, node.span, scope)
         counts = None if given is None else given.counts

@@ -60,7 +60,7 @@ class NamedTensors(Part):
             raise Failure(ArgumentTwice(node.name, keyword.name), keyword.span)
         if self._is_absent(keyword.value, scope):
             if not optional:
-                raise Failure(TensorNotGiven(keyword.value.span.text), keyword.value.span)
+                raise Failure(TensorNotGiven(keyword.value.span.text, keyword.name), keyword.value.span)
             return
         if not has_tensor(keyword.value, scope):
             value = self.interpreter.evaluate(keyword.value, scope)

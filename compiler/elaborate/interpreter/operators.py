@@ -33,13 +33,14 @@ class OperatorStages(Part):
     def apply(self, node: ast.Apply, cls: type[Operator], flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
         """Applies the operator that a stage names, and the activation after it."""
         assert scope.frame is not None
+        written = node
         node, named = self._named.of_operator(node, cls, scope)
         bound = self._arguments.bind(cls, node, scope)
         label = shared.label if shared is not None else self._labels.of_stage(node.label, cls.name, node.span, scope)
         inputs = tensors(flow)
         if inputs is None:
             return UNKNOWN
-        op = _with_named(bound.op, inputs, named, node)
+        op = _with_named(bound.op, inputs, named, written)
         flow = flow_of((*(parts_of(flow) or ()), *chain.from_iterable(named.values())))
         inputs = tensors(flow) or []
         check_arity(cls, inputs, node.name_span)
