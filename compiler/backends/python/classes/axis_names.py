@@ -119,7 +119,7 @@ class AxisNames:
         """The name of an axis; empty if nothing is known."""
         sizes = [v.type.shape[axis] for v in tensors]
         values = tuple(StrictLiteral(s) for s in sizes)
-        formula = self.cls.formula(sizes)
+        formula = self.cls.formula(sizes) or self._passed(sizes)
         if formula:
             return formula
         if self._is_constant(sizes):
@@ -129,7 +129,6 @@ class AxisNames:
         name = (
             self.arguments.get(values)
             or self._again(values, axis)
-            or self._passed(sizes)
             or self._sum(tensors, axis)
             or self._derived(sizes, axis)
             or self._letter(tensors, axis)
