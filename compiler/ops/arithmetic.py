@@ -74,6 +74,7 @@ class Add(BinaryOperator):
     """The sum."""
 
     name = "add"
+    folds = True
     symbol = "+"
     verb = "add"
     examples = ("x = input 3; x + 1", "x = input 3; y = input 3; (x, y) -> add")
@@ -99,6 +100,7 @@ class Mul(BinaryOperator):
     """The elementwise product."""
 
     name = "mul"
+    folds = True
     symbol = "*"
     verb = "multiply"
     examples = ("x = input 3; x * 0.5", "x = input 3x8x8; gate = x -> mean axis=[2, 3] keepdim=true -> sigmoid; x * gate")
@@ -185,6 +187,7 @@ class Maximum(Pair):
     """The elementwise maximum."""
 
     name = "maximum"
+    folds = True
     verb = "take the maximum of"
     examples = ("x = input 3; y = input 3; (x, y) -> maximum",)
 
@@ -193,6 +196,7 @@ class Minimum(Pair):
     """The elementwise minimum."""
 
     name = "minimum"
+    folds = True
     verb = "take the minimum of"
     examples = ("x = input 3; y = input 3; (x, y) -> minimum",)
 

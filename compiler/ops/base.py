@@ -57,6 +57,8 @@ class Operator:
     """How it is written between two tensors, such as `+`; empty: only as a stage."""
     prefix_symbol: ClassVar[str] = ""
     """How it is written before a tensor: `-`."""
+    folds: ClassVar[bool] = False
+    """More than two tensors are allowed: it is applied to the first two, then to the result and the next one, and so on."""
     extras: ClassVar[bool] = False
     """The next stage is fed with the first result only, unless all are unpacked."""
     open_keywords: ClassVar[Kind[Any] | None] = None

@@ -55,7 +55,7 @@ def emit_call(
 
 def emit_inline(
     entry: Entry,
-    flow: Flow,
+    flow: Flow | None,
     scope: Scope,
     session: ElaborationSession,
     label: str,
@@ -86,7 +86,7 @@ def emit_inline(
     return _result(entry, outputs if rest is None else (*outputs[: rest.at], TupleSlice(rest)))
 
 
-def forward_inputs(entry: Entry, flow: Flow, scope: Scope) -> Flow:
+def forward_inputs(entry: Entry, flow: Flow | None, scope: Scope) -> Flow:
     """The results of a body without stages: inputs or captures, perhaps in another order, some twice or not at all."""
     actual = _actual(entry, flow, scope)
     if entry.failed or actual is None:

@@ -53,9 +53,9 @@ class Elaborator:
         inputs = InputDeclarations(self, self.expressions, arguments)
         constants = Constants(self, self.expressions, arguments, labels)
         pipelines = Pipelines(self, inputs)
-        groups = Groups(self, pipelines, labels)
         shared = SharedStages(self, labels)
         conditionals = Conditionals(self, self.expressions)
+        groups = Groups(self, pipelines, labels, conditionals)
         calls = CallSyntax(self)
         named = NamedTensors(self, calls)
         self._stages = Stages(

@@ -10,15 +10,16 @@ from ..scopes.scope import Scope
 from ..scopes.values import UNKNOWN, Flow, Operand, TensorTuple, main_result, parts_of
 from .base import Interpreter, Part
 from .bodies import BodySyntax, elaborate_body, warn_unused_input
-from .calls import emit_call
+from .calls import emit_call, emit_inline, forward_inputs
+from .conditionals import Conditionals
 from .pipelines import Pipelines
 from .stage_labels import StageLabels
 
 
 class Groups(Part):
-    def __init__(self, interpreter: Interpreter, pipelines: Pipelines, labels: StageLabels) -> None:
+    def __init__(self, interpreter: Interpreter, pipelines: Pipelines, labels: StageLabels, conditionals: Conditionals) -> None:
         super().__init__(interpreter)
-        self._pipelines, self._labels = pipelines, labels
+        self._pipelines, self._labels, self._conditionals = pipelines, labels, conditionals
 
     def operand(self, node: ast.Group, scope: Scope) -> Operand:
         """A group as the head of a pipeline or as an operand."""
@@ -39,7 +40,16 @@ class Groups(Part):
     def _labelled(self, node: ast.Group, flow: Flow | None, scope: Scope, shared: SharedModule | None) -> Flow:
         label = shared.label if shared is not None else self._labels.of_stage(node.label, "group", node.span, scope)
         entry = elaborate_body(BodySyntax(node, lambda inner: self._members(node, inner), label), flow, scope, self.session)
-        return emit_call(entry, flow, scope, self.session, label, node.span, shared)
+        choice = _choice(node)
+        if choice is None or shared is not None:
+            return emit_call(entry, flow, scope, self.session, label, node.span, shared)
+        if not entry.graph.nodes and not entry.graph.declares:
+            return forward_inputs(entry, flow, scope)
+        if not entry.single:
+            return emit_call(entry, flow, scope, self.session, label, node.span)
+        result = emit_inline(entry, flow, scope, self.session, label)
+        self._conditionals.note(choice, flow, scope)
+        return result
 
     def _members(self, node: ast.Group, inner: Scope) -> Flow:
         return warn_unused_input(inner, self._tuple(node, inner), node.span, self.session)
@@ -55,3 +65,9 @@ class Groups(Part):
         made = TensorTuple(tuple(part for parts in found if parts is not None for part in parts))
         check_tuple(made.values, node.span)
         return made
+
+
+def _choice(node: ast.Group) -> ast.If | None:
+    """The `if` that a group consists of: the label is then that of the stage that is chosen, if it is one."""
+    alone = node.members[0] if len(node.members) == 1 else None
+    return alone.head if alone is not None and not alone.stages and isinstance(alone.head, ast.If) else None

@@ -40,9 +40,13 @@ class OperatorStages(Part):
         inputs = tensors(flow)
         if inputs is None:
             return UNKNOWN
+        if cls.folds and len(inputs) == 1 and isinstance(flow, TensorTuple) and not (bound.op.scalars or named):
+            return inputs[0]
         op = _with_named(bound.op, inputs, named, written)
         flow = flow_of((*(parts_of(flow) or ()), *chain.from_iterable(named.values())))
         inputs = tensors(flow) or []
+        if cls.folds and len(inputs) > 2:
+            return self._fold(op, inputs, scope.frame, NodeText(node.span, label, lambda place: node.name_span, shared))
         check_arity(cls, inputs, node.name_span)
 
         def locate(place: Location) -> Span:
@@ -56,6 +60,14 @@ class OperatorStages(Part):
         if bound.tie is not None:
             _add_tie(bound.op, bound.tie, scope.frame)
         return result if bound.activation is None else self._activate(bound.activation, result, scope.frame)
+
+    def _fold(self, op: Operator, inputs: Sequence[Value], frame: GraphFrame, text: NodeText) -> Flow:
+        """The operator on the first two tensors, then on the result and the next. Only the first has the label of the stage."""
+        result: Flow = inputs[0]
+        for value in inputs[1:]:
+            result = add_operator(op, [*(tensors(result) or ()), value], frame, self.session, text)
+            text = NodeText(text.span, frame.labels.ordinal(op.name, text.span), text.locate)
+        return result
 
     def _activate(self, activation: TrailingActivation, flow: Flow, frame: GraphFrame) -> Flow:
         op, span = activation.op, activation.span
