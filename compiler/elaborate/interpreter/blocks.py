@@ -23,7 +23,7 @@ from .calls import emit_call, emit_inline
 from .named_tensors import Named, NamedTensors
 from .parameters import BoundParameters, Parameters
 from .patterns import Patterns, axis_names
-from .stage_labels import StageLabels, is_inline
+from .stage_labels import StageLabels
 
 
 class Blocks(Part):
@@ -40,7 +40,7 @@ class Blocks(Part):
         written = node
         node, named = self._named.of_block(node, definition, scope)
         outside = Scope(block.scope, scope.frame)
-        if shared is None and is_inline(node.label):
+        if shared is None and self._labels.is_inline(node.label, scope):
             self._bind_arguments(definition, node, outside, scope, "")
             given = _assign(definition, flow, named, written)
             self._patterns.match(definition, given, given.values if given is not None else [], node, outside)
@@ -54,6 +54,8 @@ class Blocks(Part):
         flow = UNKNOWN if given is None else given.flow
         with self._active(definition):
             entry = elaborate_body(syntax, flow, outside, self.session)
+        if entry.alone:
+            return emit_inline(entry, flow, outside, self.session, label, node.span, arguments, shared)
         if node.label is None and shared is None and _is_single_operator(entry, scope):
             return emit_inline(entry, flow, outside, self.session, label, node.span, arguments)
         return emit_call(entry, flow, outside, self.session, label, node.span, shared, arguments)

@@ -99,6 +99,9 @@ class Expressions(Part):
             raise Failure(NoIn(expression=True), span)
         if name in MISSPELT:
             raise AlreadyReported
+        later = scope.later(name, span)
+        if later is not None:
+            raise Failure(UnknownName(name, later=True), span, ((later, "defined here"),))
         candidates = self.session.near(name, [*scope.visible(), *self.session.dims])
         hint = "declare the dimension in the shape of an `input`" if name.isupper() and not candidates else ""
         raise Failure(UnknownName(name, candidates, hint), span)

@@ -132,6 +132,9 @@ class Operands(Part):
         return cast(Operand, self.interpreter.evaluate(call, scope))
 
     def _unknown(self, node: ast.Apply, scope: Scope) -> Failure:
+        later = scope.later(node.name, node.name_span)
+        if later is not None:
+            return Failure(UnknownName(node.name, later=True), node.name_span, ((later, "defined here"),))
         known = [n for n in scope.visible() if n != "in"]
         return Failure(UnknownName(node.name, self.session.near(node.name, [*Operator.registry, *known])), node.name_span)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from netc.dsl import ast
+from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ...errors.base import Location
@@ -36,6 +37,9 @@ class OperatorStages(Part):
         written = node
         node, named = self._named.of_operator(node, cls, scope)
         bound = self._arguments.bind(cls, node, scope)
+        if shared is None and self._labels.is_inline(node.label, scope):
+            assert node.label is not None
+            scope.frame.alone, node = node.label.span, replace(node, label=None)
         label = shared.label if shared is not None else self._labels.of_stage(node.label, cls.name, node.span, scope)
         inputs = tensors(flow)
         if inputs is None:
