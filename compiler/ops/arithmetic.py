@@ -71,7 +71,7 @@ def _refuse_zero(op: BinaryOperator, dtype: DType) -> None:
 
 
 class Add(BinaryOperator):
-    """The sum."""
+    """The sum, of any number of tensors."""
 
     name = "add"
     folds = True
@@ -97,7 +97,7 @@ class Sub(BinaryOperator):
 
 
 class Mul(BinaryOperator):
-    """The elementwise product."""
+    """The elementwise product, of any number of tensors."""
 
     name = "mul"
     folds = True
@@ -184,7 +184,7 @@ class Pair(Operator):
 
 
 class Maximum(Pair):
-    """The elementwise maximum."""
+    """The elementwise maximum, of any number of tensors."""
 
     name = "maximum"
     folds = True
@@ -193,7 +193,7 @@ class Maximum(Pair):
 
 
 class Minimum(Pair):
-    """The elementwise minimum."""
+    """The elementwise minimum, of any number of tensors."""
 
     name = "minimum"
     folds = True
