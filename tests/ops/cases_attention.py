@@ -12,6 +12,8 @@ CASES: list[str] = [
     f"{_qkv('4, 3, 6', '4, 3, 6', '4, 3, 6')}; (q, k, v) -> attention",
     f"{_qkv('4, T, 6', '4, T, 6', '4, T, 6')}; (q, k, v) -> attention causal=true",
     f"{_HEADS}; (q, k, v) -> attention",
+    f"{_HEADS}; m = input [T, S] bool batch=false; (q, k, v) -> attention mask=m",
+    f"{_HEADS}; m = input [T, S] batch=false; attention(q, value=v, key=k, mask=m * 2)",
     f"{_HEADS}; (q, k, v) -> attention causal=true",
     f"{_HEADS}; (q, k, v) -> attention scale=0.3",
     f"{_HEADS}; (q, k, v) -> attention scale=-0.3",

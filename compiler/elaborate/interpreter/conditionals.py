@@ -49,10 +49,21 @@ class Conditionals(Part):
         branch.bind("in", main_result(flow))
         result = self.interpreter.body(node.then, branch, "this branch")
         if len(graph.nodes) == count + 1:
-            test = condition(node.test, inner, self._expressions)
-            if test is not None:
-                graph.tests[graph.nodes[-1].label] = test
+            self._note(node, inner)
         return result
+
+    def note(self, node: ast.If, flow: Flow | None, scope: Scope) -> None:
+        """The graph's last stage is the one that this `if` has chosen: the graph has its condition, unless there is an `else`."""
+        if node.otherwise is None and flow is not None:
+            inner = Scope(scope, scope.frame)
+            inner.bind("in", flow)
+            self._note(node, inner)
+
+    def _note(self, node: ast.If, inner: Scope) -> None:
+        assert inner.frame is not None
+        test = condition(node.test, inner, self._expressions)
+        if test is not None:
+            inner.frame.graph.tests[inner.frame.graph.nodes[-1].label] = test
 
     def _passed(self, node: ast.If, inner: Scope) -> Flow:
         passed = inner.use("in")

@@ -123,7 +123,7 @@ class ClassBody:
         self.absent: frozenset[str] = frozenset()
         """The labels of members that the graph does not have: their code is that of another graph of the class."""
         self.passed: list[tuple[str, Code]] = []
-        """Numbers that the caller passes: a name and, in terms of the caller, the value."""
+        """Numbers that the caller passes, and the device if there are no inputs: a name and, in terms of the caller, the value."""
 
     @property
     def listed(self) -> bool:
