@@ -23,6 +23,7 @@ class _Convolution(WithBias):
 
     takes_activation = True
     spatial = True
+    as_tensors = ("weight", "bias")
     x = Input(FLOATS, SPATIAL)
     channels = Arg(SIZE, positional=True, alias="out_channels")
     kernel = Arg(SIZES, positional=True, alias="kernel_size")
@@ -115,7 +116,7 @@ class Conv(_Convolution):
         return weight_and_bias((self.channels, inner, *kernel), self.channels, inner * prod(kernel), x.dtype, self.bias)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return 2 * self.multiply_adds(given, results) + (numel(results[0].shape) if self.bias else 0)
+        return 2 * self.multiply_adds(given, results) + (numel(results[0].shape) if self.has_bias(given) else 0)
 
     def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         x = given.x
@@ -168,7 +169,7 @@ class ConvTranspose(_Convolution):
         return weight_and_bias((x.shape[1], outer, *kernel), self.channels, outer * prod(kernel), x.dtype, self.bias)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return 2 * self.multiply_adds(given, results) + (numel(results[0].shape) if self.bias else 0)
+        return 2 * self.multiply_adds(given, results) + (numel(results[0].shape) if self.has_bias(given) else 0)
 
     def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         x = given.x

@@ -7,7 +7,7 @@ from netc.dsl.record import replace
 from ..dims import Dim, advice
 from ..errors.base import argument
 from ..errors.operators import BadArgument, ShapeMismatch, Unprovable
-from ..ir.types import FLOAT32, TensorType
+from ..ir.types import FLOAT32, DType, TensorType
 from .base import Arg, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, INDICES
 from .kinds import DTYPE, FLAG, SIZE, IntKind
@@ -21,6 +21,7 @@ class Dense(WithBias):
 
     name = "dense"
     takes_activation = True
+    as_tensors = ("weight", "bias")
     x = Input(FLOATS, SOME_AXES)
     units = Arg(SIZE, positional=True, alias="out_features")
     bias = Arg(FLAG, default=True)
@@ -36,7 +37,7 @@ class Dense(WithBias):
         return weight_and_bias((self.units, features), self.units, features, x.dtype, self.bias)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return 2 * self.multiply_adds(given, results) + (numel(results[0].shape) if self.bias else 0)
+        return 2 * self.multiply_adds(given, results) + (numel(results[0].shape) if self.has_bias(given) else 0)
 
     def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return numel(results[0].shape) * given.x.shape[-1]
@@ -49,6 +50,7 @@ class Bilinear(WithBias):
     takes_activation = True
     a = Input(FLOATS, axes("... m", "at least one axis"))
     b = Input(FLOATS, axes("... n", "at least one axis"), like="a")
+    as_tensors = ("weight", "bias")
     units = Arg(SIZE, positional=True, alias="out_features")
     bias = Arg(FLAG, default=True)
     examples = ("a = input 3; b = input 4; (a, b) -> bilinear 2",)
@@ -71,15 +73,15 @@ class Bilinear(WithBias):
         return ShapeMismatch("apply a bilinear form to", a.shape, b.shape, why)
 
     def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        first, second = (t.shape[-1] for t in given)
+        first, second = given.a.shape[-1], given.b.shape[-1]
         return weight_and_bias((self.units, first, second), self.units, first, given.a.dtype, self.bias)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return 2 * self.multiply_adds(given, results) + (numel(results[0].shape) if self.bias else 0)
+        return 2 * self.multiply_adds(given, results) + (numel(results[0].shape) if self.has_bias(given) else 0)
 
     def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The product with the first tensor, then that with the second."""
-        first, second = (t.shape[-1] for t in given)
+        first, second = given.a.shape[-1], given.b.shape[-1]
         return numel(results[0].shape) * (first + 1) * second
 
 
@@ -90,6 +92,7 @@ class Embedding(Parametric):
     """
 
     name = "embedding"
+    as_tensors = ("weight",)
     indices = Input(INDICES)
     num = Arg(SIZE, positional=True, alias="num_embeddings")
     dim = Arg(SIZE, positional=True, alias="embedding_dim")
@@ -104,13 +107,18 @@ class Embedding(Parametric):
         if self.padding_idx is not None and isinstance(self.num, int) and not -self.num <= self.padding_idx < self.num:
             needed = f"must be the number of a row, from {-self.num} to {self.num - 1}"
             raise OperatorError(BadArgument(self.name, "padding_idx", str(self.padding_idx), needed), argument("padding_idx"))
-        return (TensorType(self.dtype, (*given.indices.shape, self.dim)),)
+        return (TensorType(self._dtype(given), (*given.indices.shape, self.dim)),)
+
+    def _dtype(self, given: OpInputs) -> DType:
+        """That of the weight, if it is given and `dtype` is not."""
+        weight = given.get("weight")
+        return self.dtype if weight is None or self.dtype != FLOAT32 else weight.dtype
 
     def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         init = normal(1.0)
         if self.padding_idx is not None and isinstance(self.num, int):
             init = replace(init, zero_row=self.padding_idx % self.num)
-        return (ParameterSpec("weight", (self.num, self.dim), init, self.dtype, role="weight"),)
+        return (ParameterSpec("weight", (self.num, self.dim), init, self._dtype(given), role="weight"),)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0

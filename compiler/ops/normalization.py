@@ -25,13 +25,14 @@ class _Normalization(Parametric):
     pointwise = True
     steps = 5
 
-    def _scales(self) -> tuple[bool, bool]:
+    def scales(self, given: OpInputs) -> tuple[bool, bool]:
         """Whether there is a weight, and whether there is a bias as well."""
         raise NotImplementedError
 
-    def _check_known(self, x: TensorType, axis: int) -> None:
+    def _check_known(self, given: OpInputs, axis: int) -> None:
         """PyTorch's module needs this size. Where it has parameters, they are refused for their shape."""
-        if not isinstance(x.shape[axis], int) and not self._scales()[0]:
+        x = given.x
+        if not isinstance(x.shape[axis], int) and not self.scales(given)[0]:
             needed = f"the size of axis {axis} to be known before run time"
             raise OperatorError(WrongSize(self.name, needed, x, "declare the size as a number, or fix it with `--dim`"), input_(0))
 
@@ -41,15 +42,17 @@ class _Normalization(Parametric):
             raise OperatorError(WrongSize(self.name, f"more than one value for each {what}", given.x), input_(0))
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        scale, shift = self._scales()
+        scale, shift = self.scales(given)
         return numel(given.x.shape) * (self.steps + scale + (scale and shift))
 
 
 class _ChannelNormalization(_Normalization, WithBias):
     """Those whose parameters have one number for each channel."""
 
-    def _scales(self) -> tuple[bool, bool]:
-        return self.affine, self.bias
+    as_tensors = ("weight", "bias")
+
+    def scales(self, given: OpInputs) -> tuple[bool, bool]:
+        return self.affine, self.has_bias(given)
 
     def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
@@ -92,7 +95,7 @@ class BatchNorm(_TrackingNormalization):
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
-        self._check_known(x, 1)
+        self._check_known(given, 1)
         if not self.track_running_stats:
             self._check_enough(given, x.shape[0] * numel(x.shape[2:]), "channel")
             if self.eps == 0:
@@ -112,7 +115,7 @@ class InstanceNorm(_TrackingNormalization):
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
-        self._check_known(x, 1)
+        self._check_known(given, 1)
         if not self.track_running_stats:
             self._check_enough(given, numel(x.shape[2:]), "channel")
         return (x,)
@@ -128,7 +131,7 @@ class GroupNorm(_ChannelNormalization):
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
-        self._check_known(x, 1)
+        self._check_known(given, 1)
         channels = x.shape[1]
         if isinstance(channels, int) and channels % self.groups:
             problem = NotDivisible(self.name, f"{self.groups} groups", f"{channels} channels")
@@ -154,7 +157,7 @@ class _LastAxesNormalization(_Normalization):
         if self.shape is not None:
             self._check_shape(given, self.shape)
         for axis in range(x.rank - len(self.normalized(x)), x.rank):
-            self._check_known(x, axis)
+            self._check_known(given, axis)
         return (x,)
 
     def _check_shape(self, given: OpInputs, shape: Shape) -> None:
@@ -174,13 +177,15 @@ class _LastAxesNormalization(_Normalization):
 class LayerNorm(_LastAxesNormalization, WithBias):
     """Normalises the last axis (or axes) by its mean and deviation."""
 
+    as_tensors = ("weight", "bias")
+
     name = "layer_norm"
     eps = Arg(EPS, default=1e-5)
     bias = Arg(FLAG, default=True)
     examples = ("input [T, 512] -> layer_norm", "input 3x8x8 -> layer_norm shape=[3, 8, 8] affine=false")
 
-    def _scales(self) -> tuple[bool, bool]:
-        return self.affine, self.bias
+    def scales(self, given: OpInputs) -> tuple[bool, bool]:
+        return self.affine, self.has_bias(given)
 
     def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
@@ -193,12 +198,14 @@ class RMSNorm(_LastAxesNormalization):
     `eps` is the machine epsilon of float32 (of float64 for that) unless given.
     """
 
+    as_tensors = ("weight",)
+
     name = "rms_norm"
     steps = 3
     eps = Arg(EPS, default=None)
     examples = ("input [T, 512] -> rms_norm eps=1e-6",)
 
-    def _scales(self) -> tuple[bool, bool]:
+    def scales(self, given: OpInputs) -> tuple[bool, bool]:
         return self.affine, False
 
     def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:

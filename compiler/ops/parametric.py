@@ -1,40 +1,80 @@
-"""Operators with parameters whose initial values an argument can set: `init=`, and for some of them `bias_init=` or `recurrent_init=`.
+"""Operators with parameters: tensors that are given instead of them, and arguments that set their initial values: `init=`, and for some of
+them `bias_init=` or `recurrent_init=`.
 
-In: the parameters as PyTorch's module has them. Out: the same with the initialisers that the arguments give. Always: an argument that no
-parameter of this use has, as `bias_init` with `bias=false`, has no effect.
+In: the parameters as PyTorch's module has them. Out: those that are learned, with the initialisers that the arguments give. Always: with
+a tensor for the weight nothing is learned; the tensors are of the shapes and element types of the parameters that they replace; an
+argument that no parameter of this use has, as `bias_init` with `bias=false`, has no effect.
 """
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from netc.dsl.record import replace
 
-from ..ir.types import TensorType
+from ..dims import advice
+from ..errors.base import argument
+from ..errors.learned import BiasAlone, NoPlaceFor
+from ..errors.operators import DTypeMismatch, Unprovable, WrongSize
+from ..ir.types import TensorType, show_shape
 from .argument import Arg
-from .base import Operator, OpInputs, ParameterSpec
+from .base import Operator, OperatorError, OpInputs, ParameterSpec
+from .element_types import FLOATS
 from .initialisers import INIT, check_init
+from .operand import Input
 
 ARGUMENTS = {"weight": "init", "bias": "bias_init", "recurrent": "recurrent_init"}
 """The argument for each role of a parameter."""
+WEIGHT, BIAS = "weight", "bias"
 
 
 class Parametric(Operator):
     """Has parameters, with the initialiser `init`."""
 
+    as_tensors: ClassVar[tuple[str, ...]] = ()
+    """The parameters that may be given as tensors: they are its last inputs, and optional."""
     init = Arg(INIT, default=None, last=True)
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.operands = {name: operand for name, operand in cls.operands.items() if name not in cls.as_tensors}
+        for name in cls.as_tensors:
+            Input(FLOATS, optional=True).__set_name__(cls, name)
+
     def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        """The learned tensors and buffers, with PyTorch's initial values."""
+        """The learned tensors and buffers as they are without tensors for them, with PyTorch's initial values."""
         raise NotImplementedError
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        return tuple(self._initialised(spec) for spec in self.learned(given))
+        return tuple(self._initialised(spec) for spec in self.learned(given) if not (WEIGHT in given and spec.trainable))
+
+    def is_given_weight(self, types: tuple[TensorType, ...]) -> bool:
+        """Whether one of its inputs, which are of these types, is its weight."""
+        return WEIGHT in self.as_tensors and WEIGHT in self.assign(types)
+
+    def has_bias(self, given: OpInputs) -> bool:
+        """Whether there is a bias, learned or given. With a weight that is given, only one that is given as well."""
+        return BIAS in given if WEIGHT in given else bool(self.args.get(BIAS))
 
     def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         results = super().infer(given)
+        self._check_tensors(given)
         for spec in self.parameters(given):
             if spec.stated:
                 check_init(spec.init, spec.shape, spec.dtype, self._argument(spec))
         return results
+
+    def _check_tensors(self, given: OpInputs) -> None:
+        """The tensors that are given for parameters."""
+        if BIAS in given and WEIGHT not in given:
+            raise OperatorError(BiasAlone(self.name), given.at(BIAS))
+        specs = {spec.name: spec for spec in self.learned(given)}
+        for name in self.as_tensors:
+            if name not in given:
+                continue
+            if name not in specs:
+                raise OperatorError(NoPlaceFor(self.name, name), given.at(name))
+            _check_tensor(self.name, given, specs[name])
 
     def _argument(self, spec: ParameterSpec) -> str:
         """The argument that initialises a parameter; empty if none does. Recurrent weights without one of their own follow `init`."""
@@ -47,6 +87,23 @@ class Parametric(Operator):
             return spec
         init = replace(init, zero_row=spec.init.zero_row)
         return replace(spec, init=init, stated=init != spec.init)
+
+
+def _check_tensor(operator: str, given: OpInputs, spec: ParameterSpec) -> None:
+    """Refuses a tensor that is not as the parameter that it replaces."""
+    tensor, at = given[spec.name], given.position(spec.name)
+    if tensor.dtype != spec.dtype:
+        raise OperatorError(DTypeMismatch(operator, given.types[0], tensor, (0, at)), given.at(spec.name))
+    wrong = WrongSize(operator, f"a {spec.name} {show_shape(spec.shape)}", tensor)
+    if tensor.rank != len(spec.shape):
+        raise OperatorError(wrong, given.at(spec.name))
+    for needed, found in zip(spec.shape, tensor.shape, strict=True):
+        equal = given.facts.equal(needed, found)
+        if equal is False:
+            raise OperatorError(wrong, given.at(spec.name))
+        if equal is None:
+            need = f"a {spec.name} {show_shape(spec.shape)}"
+            raise OperatorError(Unprovable(operator, needed, found, need, advice(needed, found) or "", (0, at)), given.at(spec.name))
 
 
 class WithBias(Parametric):

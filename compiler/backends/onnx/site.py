@@ -67,6 +67,8 @@ class OnnxSite:
         return node
 
     def parameter(self, name: str) -> str:
+        if name in self.given:
+            return self.inputs[self.given.position(name)]
         return self._initialisers.of(join(self._flat_node.path, name))
 
     def constant(self, array: NDArray[Any] | np.generic) -> str:

@@ -31,7 +31,7 @@ class Site(GraphWriter, Protocol):
         ...
 
     def parameter(self, name: str) -> str:
-        """The initialiser of the operator's parameter `name`, in PyTorch's layout, under its state-dict name."""
+        """The operator's parameter `name`, in PyTorch's layout: the initialiser under its state-dict name, or the tensor that is given."""
         ...
 
 

@@ -16,6 +16,7 @@ from ...dims import Facts
 from ...ir.graph import Graph, OpNode
 from ...ir.types import TensorType
 from ...ops.base import Operator, OpInputs
+from ...ops.parametric import Parametric
 from .code.classes import How, ModuleRule, StepInfo, kind_of
 from .code.expressions import CallCode, Code, LetCode, Lit, Ref, SelfMember
 from .code.tree import has_symbol, parts
@@ -44,6 +45,10 @@ class OperatorSite(Record):
         """The code of an input that may be absent."""
         return self[name] if name in self.given else None
 
+    def present(self, name: str) -> tuple[Ref, ...]:
+        """The same as arguments: none if it is absent."""
+        return (self[name],) if name in self.given else ()
+
     @property
     def inputs(self) -> tuple[Ref, ...]:
         """The code of all inputs."""
@@ -66,12 +71,14 @@ Modules = Callable[[OpNode], "Code | None"]
 class Emitters(Record):
     """The tables of emitters, by the class of the operator. `modules`: the constructor's expression, in which parameters are named as
     `Operator.parameters` names them; `invocations`: how the module is called, where that is not with all inputs: it is never a member of a
-    sequence; `functions`: the expression in the method that computes, of the site's inputs. `site` makes what an emitter is given;
+    sequence; `functions`: the expression in the method that computes, of the site's inputs; `given`: the same where the weight is one of
+    them, of `SelfMember` too if there are buffers. `site` makes what an emitter is given;
     `initialisation` decides for graphs, the main one last."""
 
     modules: Mapping[type[Operator], Emitter]
     invocations: Mapping[type[Operator], Emitter]
     functions: Mapping[type[Operator], Emitter]
+    given: Mapping[type[Operator], Emitter]
     site: Callable[[OpNode, OpInputs, tuple[TensorType, ...]], OperatorSite]
     initialisation: Callable[[Sequence[Graph], Modules], Initialisation]
 
@@ -91,10 +98,14 @@ class OperatorForms:
 
     def is_member(self, node: OpNode) -> bool:
         """Whether the class has a member for the node: its parameters, or a module that has no other form."""
-        kind = type(node.op)
-        if kind not in self.emitters.modules and (node.specs or kind not in self.emitters.functions):
+        kind, functions = type(node.op), self._functions(node)
+        if kind not in self.emitters.modules and (node.specs or kind not in functions):
             raise MissingEmitter(node.op, "there is no emitter for it")
-        return bool(node.specs) or kind not in self.emitters.functions
+        return bool(node.specs) or kind not in functions
+
+    def _functions(self, node: OpNode) -> Mapping[type[Operator], Emitter]:
+        """The table for the node where it is no member."""
+        return self.emitters.given if _is_given_weight(node) else self.emitters.functions
 
     def how(self, node: OpNode) -> How:
         spec = node.specs[0] if len(node.specs) == 1 else None
@@ -120,7 +131,8 @@ class OperatorForms:
 
     def expression(self, node: OpNode) -> Code:
         """The expression in `forward`."""
-        emitter = (self.emitters.invocations if self.is_member(node) else self.emitters.functions).get(type(node.op))
+        invoked = self.is_member(node) and not _is_given_weight(node)
+        emitter = (self.emitters.invocations if invoked else self._functions(node)).get(type(node.op))
         if emitter is not None:
             return emitter(node.op, self._site(node))
         return SelfMember() if self.how(node) != "module" else called(len(node.inputs))
@@ -139,6 +151,11 @@ class OperatorForms:
     def _site(self, node: OpNode) -> OperatorSite:
         given = node.op.bind(tuple(v.type for v in node.inputs), self.facts)
         return self.emitters.site(node, given, tuple(v.type for v in node.outputs))
+
+
+def _is_given_weight(node: OpNode) -> bool:
+    """Whether the weight is one of its inputs."""
+    return isinstance(node.op, Parametric) and node.op.is_given_weight(tuple(v.type for v in node.inputs))
 
 
 @cache

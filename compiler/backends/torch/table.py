@@ -30,11 +30,13 @@ INVOCATIONS: dict[type[Operator], Emitter] = {}
 """How the module is called, where that is not `Own()(input, ...)`: those are never members of an `nn.Sequential`."""
 FUNCTIONS: dict[type[Operator], Emitter] = {}
 """The expression in `forward`, of the site's inputs."""
+GIVEN: dict[type[Operator], Emitter] = {}
+"""The expression in `forward` where the weight is one of the inputs, of `SelfMember()` too if there are buffers."""
 NAMES: dict[type[Operator], str] = {}
 """What the operator is called in PyTorch, for people."""
 OUTSIDE: dict[type[Operator], str] = {}
 """The modules that emitted source imports for operators of plugins."""
-EMITTERS = Emitters(MODULES, INVOCATIONS, FUNCTIONS, TorchSite, initialisation)
+EMITTERS = Emitters(MODULES, INVOCATIONS, FUNCTIONS, GIVEN, TorchSite, initialisation)
 
 
 def module(*operators: type[Operator], torch: Names = "") -> Callable[[E], E]:
@@ -47,6 +49,10 @@ def invocation(*operators: type[Operator]) -> Callable[[E], E]:
 
 def function(*operators: type[Operator], torch: Names = "") -> Callable[[E], E]:
     return _register(FUNCTIONS, operators, torch)
+
+
+def given(*operators: type[Operator]) -> Callable[[E], E]:
+    return _register(GIVEN, operators, "")
 
 
 def expanded(operator: type[Operator], torch: str) -> None:

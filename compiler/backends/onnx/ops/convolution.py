@@ -32,7 +32,7 @@ def conv(op: Conv, site: Site) -> str:
     x, pads = site.x.name, _pads(windows)
     if op.padding_mode in _MODES:
         x, pads = _padded(x, site, pads, _MODES[op.padding_mode]), [0] * len(pads)
-    return site.add("Conv", _terms(x, site, op.bias), **_attributes(windows), pads=pads, group=op.groups)
+    return site.add("Conv", _terms(x, site, op.has_bias(site.given)), **_attributes(windows), pads=pads, group=op.groups)
 
 
 def _padded(x: str, site: Site, pads: list[int], mode: str) -> str:
@@ -55,5 +55,5 @@ def conv_transpose(op: ConvTranspose, site: Site) -> str:
     if any(zeros):
         y = site.add("Pad", [y, site.ints([0] * (2 + len(zeros)) + [0, 0, *zeros])])
     rest = [e % w.stride for e, w in zip(extra, windows, strict=True)]
-    terms = _terms(y, site, op.bias)
+    terms = _terms(y, site, op.has_bias(site.given))
     return site.add("ConvTranspose", terms, **_attributes(windows), pads=_pads(windows), output_padding=rest, group=op.groups)

@@ -11,9 +11,9 @@ from ..table import Site, emits
 def dense(op: Dense, site: Site) -> str:
     x, weight = site.x.name, site.parameter("weight")
     if site.given.x.rank == 2:
-        return site.add("Gemm", [x, weight, site.parameter("bias") if op.bias else ""], transB=1)
+        return site.add("Gemm", [x, weight, site.parameter("bias") if op.has_bias(site.given) else ""], transB=1)
     y = site.add("MatMul", [x, site.add("Transpose", [weight], perm=[1, 0])])
-    return site.add("Add", [y, site.parameter("bias")]) if op.bias else y
+    return site.add("Add", [y, site.parameter("bias")]) if op.has_bias(site.given) else y
 
 
 @emits(Bilinear, onnx="Einsum")
@@ -27,7 +27,7 @@ def bilinear(op: Bilinear, site: Site) -> str:
         y = site.cast(site.add("Einsum", [site.cast(t, FLOAT32) for t in terms], equation=equation), a.dtype)
     else:
         y = site.add("Einsum", terms, equation=equation)
-    return site.add("Add", [y, site.parameter("bias")]) if op.bias else y
+    return site.add("Add", [y, site.parameter("bias")]) if op.has_bias(site.given) else y
 
 
 @emits(Embedding, onnx="Gather")

@@ -27,7 +27,7 @@ def _scale_and_shift(op: BatchNorm | InstanceNorm | GroupNorm, site: Site) -> li
     x = site.given.x
     channels = x.shape[1:2]
     scale = site.parameter("weight") if op.affine else _full(site, channels, 1, x)
-    return [scale, site.parameter("bias") if op.affine and op.bias else _full(site, channels, 0, x)]
+    return [scale, site.parameter("bias") if op.affine and op.has_bias(site.given) else _full(site, channels, 0, x)]
 
 
 def _running(op: BatchNorm | InstanceNorm, site: Site) -> str:
@@ -52,7 +52,7 @@ def _by_batch(op: BatchNorm, site: Site) -> str:
     per_channel = site.ints([-1] + [1] * (x.rank - 2))
     if op.affine:
         y = site.add("Mul", [y, site.add("Reshape", [site.parameter("weight"), per_channel])])
-    if op.affine and op.bias:
+    if op.affine and op.has_bias(site.given):
         y = site.add("Add", [y, site.add("Reshape", [site.parameter("bias"), per_channel])])
     return y
 
@@ -80,7 +80,7 @@ def layer_norm(op: LayerNorm, site: Site) -> str:
     x = site.given.x
     shape = op.normalized(x)
     scale = site.parameter("weight") if op.affine else _full(site, shape, 1, x)
-    terms = [site.x.name, scale, *([site.parameter("bias")] if op.affine and op.bias else [])]
+    terms = [site.x.name, scale, *([site.parameter("bias")] if op.affine and op.has_bias(site.given) else [])]
     return site.add("LayerNormalization", terms, axis=-len(shape), epsilon=float(op.eps))
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ....ops.convolution import Conv, ConvTranspose
-from ...python.code.expressions import Code, construct, lit
+from ...python.code.expressions import Code, call, construct, lit
 from ..framework import dtype_keyword
-from ..table import TorchSite, module
+from ..table import TorchSite, given, module
 from ..windows import ranked, sizes
 
 
@@ -28,6 +28,27 @@ def conv(op: Conv, site: TorchSite) -> Code:
     )
 
 
+@given(Conv)
+def conv_of(op: Conv, site: TorchSite) -> Code:
+    x = site.given.x
+    windows = op.windows(x)
+    padded: Code = site.x
+    padding: object = "same" if op.padding == "same" else sizes(tuple(w.before for w in windows))
+    if op.padding_mode != "zeros":
+        amounts = tuple(size for w in reversed(windows) for size in (w.before, w.after))
+        padded, padding = call("F.pad", site.x, amounts, mode=op.padding_mode), 0
+    return call(
+        ranked("F.conv", x),
+        padded,
+        site.weight,
+        *site.present("bias"),
+        stride=(sizes(tuple(w.stride for w in windows)), 1),
+        padding=(padding, 0),
+        dilation=(sizes(tuple(w.dilation for w in windows)), 1),
+        groups=(op.groups, 1),
+    )
+
+
 @module(ConvTranspose, torch="torch.nn.ConvTranspose1d, torch.nn.ConvTranspose2d, torch.nn.ConvTranspose3d")
 def conv_transpose(op: ConvTranspose, site: TorchSite) -> Code:
     x = site.given.x
@@ -43,4 +64,21 @@ def conv_transpose(op: ConvTranspose, site: TorchSite) -> Code:
         bias=(op.bias, True),
         dilation=(sizes(tuple(w.dilation for w in windows)), 1),
         dtype=dtype_keyword(x.dtype),
+    )
+
+
+@given(ConvTranspose)
+def conv_transpose_of(op: ConvTranspose, site: TorchSite) -> Code:
+    x = site.given.x
+    windows = op.windows(x)
+    return call(
+        ranked("F.conv_transpose", x),
+        site.x,
+        site.weight,
+        *site.present("bias"),
+        stride=(sizes(tuple(w.stride for w in windows)), 1),
+        padding=(sizes(tuple(w.before for w in windows)), 0),
+        output_padding=(sizes(op.extra(x)), 0),
+        groups=(op.groups, 1),
+        dilation=(sizes(tuple(w.dilation for w in windows)), 1),
     )

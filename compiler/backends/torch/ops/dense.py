@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ....ops.dense import Bilinear, Dense, Embedding
-from ...python.code.expressions import Code, construct
+from ...python.code.expressions import Code, call, construct
 from ..framework import dtype_keyword
-from ..table import TorchSite, module
+from ..table import TorchSite, given, module
 
 
 @module(Dense, torch="torch.nn.Linear")
@@ -15,14 +15,29 @@ def dense(op: Dense, site: TorchSite) -> Code:
     return construct("nn.Linear", sizes, bias=(op.bias, True), dtype=dtype_keyword(x.dtype))
 
 
+@given(Dense)
+def dense_of(op: Dense, site: TorchSite) -> Code:
+    return call("F.linear", site.x, site.weight, *site.present("bias"))
+
+
 @module(Bilinear, torch="torch.nn.Bilinear")
 def bilinear(op: Bilinear, site: TorchSite) -> Code:
-    a, b = site.given
+    a, b = site.given.a, site.given.b
     sizes = {"in1_features": a.shape[-1], "in2_features": b.shape[-1], "out_features": op.units}
     return construct("nn.Bilinear", sizes, bias=(op.bias, True), dtype=dtype_keyword(a.dtype))
+
+
+@given(Bilinear)
+def bilinear_of(op: Bilinear, site: TorchSite) -> Code:
+    return call("F.bilinear", site.a, site.b, site.weight, *site.present("bias"))
 
 
 @module(Embedding, torch="torch.nn.Embedding")
 def embedding(op: Embedding, site: TorchSite) -> Code:
     sizes = {"num_embeddings": op.num, "embedding_dim": op.dim}
     return construct("nn.Embedding", sizes, padding_idx=(op.padding_idx, None), dtype=dtype_keyword(op.dtype))
+
+
+@given(Embedding)
+def embedding_of(op: Embedding, site: TorchSite) -> Code:
+    return call("F.embedding", site.indices, site.weight, padding_idx=(op.padding_idx, None))

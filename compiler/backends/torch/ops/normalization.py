@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ....ir.types import Shape
 from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
-from ...python.code.expressions import Code, call, construct
+from ...python.code.expressions import CallCode, Code, Infix, SelfMember, call, construct, lit, method
 from ..framework import dtype_keyword
-from ..table import TorchSite, function, module
+from ..table import TorchSite, function, given, module
 from ..windows import ranked
 
 
@@ -19,7 +19,7 @@ def batch_norm(op: BatchNorm, site: TorchSite) -> Code:
         {"num_features": x.shape[1]},
         eps=(op.eps, 1e-5),
         momentum=(op.momentum, 0.1),
-        affine=(op.affine, True),
+        affine=(op.affine and "weight" not in site.given, True),
         track_running_stats=(op.track_running_stats, True),
         bias=(op.bias, True),
         dtype=dtype_keyword(x.dtype),
@@ -34,7 +34,7 @@ def instance_norm(op: InstanceNorm, site: TorchSite) -> Code:
         {"num_features": x.shape[1]},
         eps=(op.eps, 1e-5),
         momentum=(op.momentum, 0.1),
-        affine=(op.affine, False),
+        affine=(op.affine and "weight" not in site.given, False),
         track_running_stats=(op.track_running_stats, False),
         bias=(op.bias, True),
         dtype=dtype_keyword(x.dtype),
@@ -65,6 +65,47 @@ def rms_norm(op: RMSNorm, site: TorchSite) -> Code:
     x = site.given.x
     keywords = {"eps": (op.eps, None), "elementwise_affine": (op.affine, True)}
     return construct("nn.RMSNorm", _normalized(op.normalized(x)), **keywords, dtype=dtype_keyword(x.dtype))
+
+
+@given(BatchNorm)
+def batch_norm_of(op: BatchNorm, site: TorchSite) -> Code:
+    if op.track_running_stats:
+        return _scaled(site)
+    return call("F.batch_norm", site.x, None, None, site.weight, *site.present("bias"), training=True, eps=(op.eps, 1e-5))
+
+
+@given(InstanceNorm)
+def instance_norm_of(op: InstanceNorm, site: TorchSite) -> Code:
+    if op.track_running_stats:
+        return _scaled(site)
+    return call("F.instance_norm", site.x, weight=site.weight, bias=(site.get("bias"), None), eps=(op.eps, 1e-5))
+
+
+def _scaled(site: TorchSite) -> Code:
+    """The module has no weight: its result is scaled and shifted, each channel by its own number."""
+    scaled = Infix("*", CallCode(SelfMember(), (site.x,)), _per_channel(site, "weight"))
+    return Infix("+", scaled, _per_channel(site, "bias")) if "bias" in site.given else scaled
+
+
+def _per_channel(site: TorchSite, name: str) -> Code:
+    spatial = site.given.x.rank - 2
+    return method(site[name], "view", -1, *[1] * spatial) if spatial else site[name]
+
+
+@given(GroupNorm)
+def group_norm_of(op: GroupNorm, site: TorchSite) -> Code:
+    return call("F.group_norm", site.x, lit(op.groups, "num_groups"), site.weight, *site.present("bias"), eps=(op.eps, 1e-5))
+
+
+@given(LayerNorm)
+def layer_norm_of(op: LayerNorm, site: TorchSite) -> Code:
+    shape = lit(op.normalized(site.given.x), "normalized_shape")
+    return call("F.layer_norm", site.x, shape, site.weight, *site.present("bias"), eps=(op.eps, 1e-5))
+
+
+@given(RMSNorm)
+def rms_norm_of(op: RMSNorm, site: TorchSite) -> Code:
+    return call("F.rms_norm", site.x, lit(op.normalized(site.given.x), "normalized_shape"), site.weight, eps=(op.eps, None))
 
 
 def _response_keywords(op: LocalResponseNorm) -> dict[str, object]:

@@ -1,0 +1,31 @@
+"""Tensors given for the parameters of operators."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from .base import Problem
+
+
+class BiasAlone(Problem):
+    """A tensor for the bias of an operator whose weight is its own."""
+
+    code: ClassVar[str] = "bias-without-weight"
+    operator: str
+
+    def message(self) -> str:
+        return f"`{self.operator}` takes a tensor for its bias only together with one for its weight"
+
+    def help(self) -> tuple[str, ...]:
+        return ("give both, `weight=w bias=b`, or add the tensor to the result of the stage with `bias=false`",)
+
+
+class NoPlaceFor(Problem):
+    """A tensor for a parameter that the arguments of the operator leave out."""
+
+    code: ClassVar[str] = "no-such-parameter"
+    operator: str
+    parameter: str
+
+    def message(self) -> str:
+        return f"`{self.operator}` has no {self.parameter} with these arguments, so that no tensor can be given for it"
