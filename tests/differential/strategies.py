@@ -14,13 +14,14 @@ from typing import Any
 from hypothesis import strategies as st
 
 from netc.compiler.dims import Facts
-from netc.compiler.ir.types import DTYPES
+from netc.compiler.ir.types import DTYPES, TensorType
 from netc.compiler.ops import Operator
 from netc.compiler.ops import kinds as k
 from netc.compiler.ops.activation import SlopesKind
 from netc.compiler.ops.base import Arg, OperatorError, Required
 from netc.compiler.ops.joining import PiecesKind
 from netc.compiler.ops.kinds import InvalidArgument, Kind
+from netc.compiler.ops.parametric import Parametric
 from netc.compiler.ops.windows import PaddingKind
 from netc.dsl.record import replace
 from tests.differential.inputs import Draw, Types, form, inputs
@@ -60,9 +61,28 @@ def _fitting(draw: Draw, cls: type[Operator]) -> Use:
             chosen = form(draw, cls)
         types = INPUTS[cls.name](draw) if cls.name in INPUTS else inputs(draw, cls, chosen)
         use = Use(cls.name, types, tuple(_arguments(draw, cls, types).items()))
+        if issubclass(cls, Parametric) and cls.as_tensors and draw(st.integers(0, 7)):
+            use = _with_weights(use, len(types) - cls.arity()[0])
         if _accepted(use):
             break
     return use
+
+
+def _with_weights(use: Use, count: int) -> Use:
+    """The use with the weights that it needs: the first `count` of those that may be given as tensors."""
+    signature = use.cls.signature
+    if not all(_fits(signature[name].kind, value) for name, value in use.args if name in signature):
+        return use
+    op = use.build()
+    assert isinstance(op, Parametric)
+    own = use.inputs[: use.cls.arity()[0]]
+    given = op.bind(own, Facts.nothing())
+    try:
+        op.infer(given)
+    except OperatorError:
+        return use
+    specs = {spec.name: TensorType(spec.dtype, spec.shape) for spec in op.learned(given)}
+    return replace(use, inputs=(*own, *(specs[name] for name in op.as_tensors[:count] if name in specs)))
 
 
 def _accepted(use: Use) -> bool:

@@ -1,6 +1,13 @@
 """Models of the convolution family for the differential tests, and what it refuses."""
 
 CASES = [
+    "x = input 4x6x6; w = input [8, 4, 3, 3] batch=false; (x, w) -> conv 8 3x3 relu padding=1",
+    "x = input 4xT; w = input [8, 2, 3] batch=false; b = input [8] batch=false; x -> conv 8 3 stride=2 groups=2 weight=w bias=b",
+    "x = input 4x7x6; w = input [8, 4, 3, 2] batch=false; x -> conv 8 3x2 padding=same weight=w dilation=2",
+    "x = input 4x7x6; w = input [8, 4, 3, 2] batch=false; b = input [8] batch=false; (x, w, b) -> conv 8 3x2 padding=2x1 padding_mode=circular",
+    "x = input 2x4x4x4; w = input [3, 2, 2, 2, 2] batch=false; (x, w) -> conv 3 2",
+    "x = input 4x6x6; w = input [4, 2, 3, 3] batch=false; b = input [4] batch=false; (x, w, b) -> conv_transpose 4 3 stride=2 padding=1 output_padding=1 groups=2",
+    "x = input 4xT; w = input [4, 3, 5] batch=false; x -> conv_transpose 3 5 weight=w dilation=2",
     "input 3x8x8 -> conv 4 3x3",
     "input 3x8x8 -> conv 4 3x3 relu padding=1",
     "input 3x8 -> conv 4 3 padding=1",
@@ -44,6 +51,10 @@ TORCH_ONLY = [
 """Element types that ONNX Runtime has no kernels for on the CPU."""
 
 REFUSED = [
+    ("x = input 4x6x6; w = input [8, 3, 3, 3] batch=false; (x, w) -> conv 8 3x3", "wrong-size"),
+    ("x = input 4x6x6; w = input [8, 4, 3] batch=false; (x, w) -> conv 8 3x3", "wrong-size"),
+    ("x = input 4x6x6; w = input [3, 4, 3, 3] batch=false; (x, w) -> conv_transpose 3 3", "wrong-size"),
+    ("x = input 4x6x6; b = input [3] batch=false; x -> conv 3 3 bias=b", "bias-without-weight"),
     ("input 8 -> conv 4 3", "wrong-rank"),
     ("input 1x2x3x4x5 -> conv 4 1", "wrong-rank"),
     ("input [3, 8, 8] int64 -> conv 4 3", "needs-float"),

@@ -1,6 +1,16 @@
 """Models of the dense family for the differential tests, and what it refuses."""
 
 CASES = [
+    "x = input 3; w = input [4, 3] batch=false; (x, w) -> dense 4 relu",
+    "x = input [T, 3]; w = input [4, 3] batch=false; b = input [4] batch=false; x -> dense 4 weight=w bias=b",
+    "x = input [T] batch=false; w = input [4, T] batch=false; x -> dense 4 weight=w",
+    "x = input [3] float64; w = input [4, 3] float64 batch=false; x -> dense 4 weight=w bias=false",
+    "x = input [2, 3]; w = param [4, 3] init=normal as w; x -> dense 4 weight=w",
+    "x = input 3; h = x -> dense 8; w = h -> mean axis=0 -> reshape [2, 4]; h -> dense 2 bias=false -> dense 4 weight=transpose(w, 0, 1)",
+    "a = input [T, 3]; b = input [T, 4]; w = input [2, 3, 4] batch=false; c = input [2] batch=false; (a, b, w, c) -> bilinear 2",
+    "a = input 3; b = input 4; w = input [2, 3, 4] batch=false; (a, b) -> bilinear 2 weight=w",
+    "x = input [T] int64; w = input [10, 4] batch=false; x -> embedding 10 4 weight=w",
+    "x = input [T] int64; w = input [10, 4] float16 batch=false; (x, w) -> embedding 10 4 padding_idx=2",
     "input 3 -> dense 2",
     "input 3 -> dense 2 sigmoid",
     "input 3 -> dense 2 bias=false",
@@ -29,6 +39,16 @@ TORCH_ONLY = [
 """Element types that ONNX Runtime has no kernels for on the CPU."""
 
 REFUSED = [
+    ("x = input 3; w = input [5, 3] batch=false; (x, w) -> dense 4", "wrong-size"),
+    ("x = input 3; w = input [4, 3, 1] batch=false; (x, w) -> dense 4", "wrong-size"),
+    ("x = input 3; w = input [4, T] batch=false; (x, w) -> dense 4", "unprovable"),
+    ("x = input 3; w = input [4, 3] float64 batch=false; (x, w) -> dense 4", "dtype-mismatch"),
+    ("x = input 3; w = input [4, 3] int64 batch=false; (x, w) -> dense 4", "needs-float"),
+    ("x = input 3; w = input [4, 3] batch=false; b = input [5] batch=false; (x, w, b) -> dense 4", "wrong-size"),
+    ("x = input 3; w = input [4, 3] batch=false; b = input [4] batch=false; (x, w, b) -> dense 4 bias=false", "no-such-parameter"),
+    ("x = input 3; b = input [4] batch=false; x -> dense 4 bias=b", "bias-without-weight"),
+    ("x = input [T] int64; w = input [10, 4] batch=false; x -> embedding 10 5 weight=w", "wrong-size"),
+    ("x = input [T] int64; w = input [10, 4] batch=false; x -> embedding 10 4 weight=w dtype=float64", "dtype-mismatch"),
     ("input [3] int64 -> dense 2", "needs-float"),
     ("input [3] bool -> dense 2", "needs-float"),
     ("input [] batch=false -> dense 2", "wrong-rank"),

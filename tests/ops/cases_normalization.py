@@ -1,6 +1,18 @@
 """Models of the normalization family for the differential tests, and what it refuses."""
 
 CASES = [
+    "x = input [T, 8]; w = input [8] batch=false; b = input [8] batch=false; (x, w, b) -> layer_norm relu",
+    "x = input [T, 8]; w = input [8] batch=false; x -> layer_norm weight=w eps=1e-3",
+    "x = input [T]; w = input [T] batch=false; x -> layer_norm weight=w",
+    "x = input 3x4x5; w = input [4, 5] batch=false; x -> rms_norm shape=[4, 5] weight=w",
+    "x = input [T]; w = input [T] batch=false; (x, w) -> rms_norm",
+    "x = input 6x5x5; w = input [6] batch=false; b = input [6] batch=false; x -> group_norm 3 weight=w bias=b",
+    "x = input 6xT where T > 1; w = input [6] batch=false; (x, w) -> group_norm 2 eps=1e-3",
+    "x = input 5x4x4; w = input [5] batch=false; b = input [5] batch=false; (x, w, b) -> batch_norm relu",
+    "x = input 5; w = input [5] batch=false; x -> batch_norm weight=w",
+    "x = input 5x4x4; w = input [5] batch=false; x -> batch_norm track_running_stats=false weight=w",
+    "x = input 4x5x5; w = input [4] batch=false; b = input [4] batch=false; x -> instance_norm affine=true weight=w bias=b",
+    "x = input 4x5; w = input [4] batch=false; (x, w) -> instance_norm affine=true track_running_stats=true",
     "input 5 -> batch_norm",
     "input 5 -> batch_norm relu",
     "input 5xT -> batch_norm eps=1e-3 momentum=0.5",
@@ -60,6 +72,10 @@ TORCH_ONLY = [
 """Element types that ONNX Runtime has no kernels for on the CPU."""
 
 REFUSED = [
+    ("x = input [T, 8]; w = input [7] batch=false; (x, w) -> layer_norm", "wrong-size"),
+    ("x = input [T, 8]; w = input [8] batch=false; (x, w) -> layer_norm affine=false", "no-such-parameter"),
+    ("x = input 5x4x4; w = input [5] batch=false; x -> instance_norm weight=w", "no-such-parameter"),
+    ("x = input [T, 8]; b = input [8] batch=false; x -> layer_norm bias=b", "bias-without-weight"),
     ("input [] -> batch_norm", "wrong-rank"),
     ("input 2x3x4x5x6 -> batch_norm", "wrong-rank"),
     ("input [3, 8] int64 -> batch_norm", "needs-float"),

@@ -6,13 +6,15 @@ In: the arguments by name, as a person would give them to PyTorch (`int`, `float
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
+from torch.func import functional_call
 
-Module = TypeVar("Module", bound=nn.Module)
+NAMES = ("weight", "bias")
 
 
 class Call:
@@ -32,11 +34,25 @@ class Call:
         except KeyError:
             raise AttributeError(name) from None
 
-    def layer(self, module: Module) -> Module:
-        """The module with the weights of this call, all of which it must have under these names, and no others."""
+    def layer(self, module: nn.Module, *tensors: torch.Tensor) -> Callable[..., Any]:
+        """The module with the weights of this call, all of which it must have under these names, and no others. `tensors` are its
+        `weight` and `bias` instead of its own, of which it has as many, of the same shapes and types."""
+        if len(tensors) > len(NAMES):
+            raise TypeError("a tensor too many")
+        own, given = module.state_dict(), dict(zip(NAMES, tensors, strict=False))
+        for name, tensor in given.items():
+            if name not in own or own[name].shape != tensor.shape or own[name].dtype != tensor.dtype:
+                raise RuntimeError(f"the {name} of the module is another one")
+        if given and "bias" in own and "bias" not in given:
+            raise RuntimeError("the module has a bias of its own")
         if self.state is not None:
-            module.load_state_dict(dict(self.state))
-        return module.train(self.training)
+            module.load_state_dict({**self.state, **given})
+        module.train(self.training)
+        return partial(_called, module, given) if given else module
+
+
+def _called(module: nn.Module, given: dict[str, torch.Tensor], *inputs: torch.Tensor) -> Any:
+    return functional_call(module, given, inputs)
 
 
 def ranked(where: Any, name: str, x: torch.Tensor) -> Any:

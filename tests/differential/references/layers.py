@@ -6,6 +6,7 @@ must load them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,18 +20,30 @@ EXTRA = ("nonlinearity", "proj_size")
 """Arguments that some recurrent layers have, by PyTorch's names."""
 
 
-def convolution(a: Call, x: torch.Tensor) -> torch.Tensor:
+def biased(a: Call, given: Sequence[torch.Tensor]) -> bool:
+    """Whether the module has a bias: with a weight that is given, where the bias is given as well, which needs one."""
+    if len(given) > 1 and not a.bias:
+        raise TypeError("no bias is wanted")
+    return len(given) > 1 if given else a.bias
+
+
+def looked_up(a: Call, given: Sequence[torch.Tensor]) -> torch.dtype:
+    """The element type of the rows: that of the weight, unless another one is wanted."""
+    return given[0].dtype if given and a.dtype == torch.float32 else a.dtype
+
+
+def convolution(a: Call, x: torch.Tensor, *given: torch.Tensor) -> Any:
     module = ranked(nn, "Conv", x)(
-        x.shape[1], a.channels, a.kernel, a.stride, a.padding, a.dilation, a.groups, a.bias, a.padding_mode, dtype=x.dtype
+        x.shape[1], a.channels, a.kernel, a.stride, a.padding, a.dilation, a.groups, biased(a, given), a.padding_mode, dtype=x.dtype
     )
-    return a.layer(module)(x)
+    return a.layer(module, *given)(x)
 
 
-def transposed(a: Call, x: torch.Tensor) -> torch.Tensor:
+def transposed(a: Call, x: torch.Tensor, *given: torch.Tensor) -> Any:
     module = ranked(nn, "ConvTranspose", x)(
-        x.shape[1], a.channels, a.kernel, a.stride, a.padding, a.output_padding, a.groups, a.bias, a.dilation, dtype=x.dtype
+        x.shape[1], a.channels, a.kernel, a.stride, a.padding, a.output_padding, a.groups, biased(a, given), a.dilation, dtype=x.dtype
     )
-    return a.layer(module)(x)
+    return a.layer(module, *given)(x)
 
 
 def states(tensors: tuple[torch.Tensor, ...]) -> tuple[Any, ...]:
@@ -62,9 +75,9 @@ def cell(name: str, a: Call, x: torch.Tensor, *first: torch.Tensor) -> Any:
 
 
 FUNCTIONS = {
-    "dense": lambda a, x: a.layer(nn.Linear(x.shape[-1], a.units, a.bias, dtype=x.dtype))(x),
-    "bilinear": lambda a, x, y: a.layer(nn.Bilinear(x.shape[-1], y.shape[-1], a.units, a.bias, dtype=x.dtype))(x, y),
-    "embedding": lambda a, indices: a.layer(nn.Embedding(a.num, a.dim, a.padding_idx, dtype=a.dtype))(indices),
+    "dense": lambda a, x, *ws: a.layer(nn.Linear(x.shape[-1], a.units, biased(a, ws), dtype=x.dtype), *ws)(x),
+    "bilinear": lambda a, x, y, *ws: a.layer(nn.Bilinear(x.shape[-1], y.shape[-1], a.units, biased(a, ws), dtype=x.dtype), *ws)(x, y),
+    "embedding": lambda a, indices, *ws: a.layer(nn.Embedding(a.num, a.dim, a.padding_idx, dtype=looked_up(a, ws)), *ws)(indices),
     "conv": convolution,
     "conv_transpose": transposed,
     "rnn": lambda a, *xs: recurrent("rnn", a, *xs),
