@@ -300,6 +300,41 @@ class TieTarget(Problem):
         return ("label the stage whose weight should be used: `embedding ... as " + self.target.split(".")[-1] + "`",)
 
 
+class NoParameterToRead(Problem):
+    """A parameter of a stage that is read, which it does not have. `known` are those that it has."""
+
+    code: ClassVar[str] = "unknown-parameter-of-stage"
+    stage: str
+    parameter: str
+    near: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    inside: bool = False
+
+    def message(self) -> str:
+        if self.inside:
+            return f"the stages inside the shared stage `{self.stage}` cannot be reached from outside"
+        return f"`{self.stage}` has no parameter `{self.parameter}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("its parameters are " + ", ".join(f"`{name}`" for name in self.known),) if self.known else ()
+
+    def help(self) -> tuple[str, ...]:
+        return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
+
+
+class NotUsedBefore(Problem):
+    """A parameter of a shared stage that is read before any use of the stage: its shape is not known yet."""
+
+    code: ClassVar[str] = "read-before-use"
+    stage: str
+
+    def message(self) -> str:
+        return f"the shapes of the parameters of `{self.stage}` are not known before its first use"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"read them below the first use of `{self.stage}`",)
+
+
 class TieMismatch(Problem):
     code: ClassVar[str] = "tie-mismatch"
     own: str

@@ -71,6 +71,10 @@ class OnnxSite:
             return self.inputs[self.given.position(name)]
         return self._initialisers.of(join(self._flat_node.path, name))
 
+    def parameter_of(self, path: str, name: str) -> str:
+        whole = join(self._flat_node.owner, path) if path else self._flat_node.path
+        return self._initialisers.of(join(whole, name))
+
     def constant(self, array: NDArray[Any] | np.generic) -> str:
         return self._builder.constant(array)
 

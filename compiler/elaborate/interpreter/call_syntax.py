@@ -15,13 +15,18 @@ from ..builtins import IS_GIVEN
 from ..scopes.failures import Failure
 from ..scopes.scope import BlockDef, Scope, SharedDef, StageClosure
 from ..scopes.values import CONST_TYPES, UNKNOWN, Absent, Flow, TensorTuple, Unknown, flow_of, parts_of
-from .base import Part
+from .base import Interpreter, Part
+from .stage_parameters import StageParameters, is_parameter
 from .tensor_arithmetic import infix, prefix
 
 ARITHMETIC = ("+", "-", "*", "/", "//", "%", "**", "==", "!=", "<", "<=", ">", ">=")
 
 
 class CallSyntax(Part):
+    def __init__(self, interpreter: Interpreter, parameters: StageParameters) -> None:
+        super().__init__(interpreter)
+        self._parameters = parameters
+
     def split(self, node: ast.Apply, scope: Scope) -> tuple[ast.Apply, Flow]:
         """The stage that a call is, and its input."""
         count = next((i for i, a in enumerate(node.positional) if not has_tensor(a, scope)), len(node.positional))
@@ -42,6 +47,8 @@ class CallSyntax(Part):
         match expr:
             case ast.Name(span, name):
                 return self.interpreter.operand(ast.Apply(span, name, span, (), ()), scope)
+            case ast.Attribute():
+                return self._parameters.read(expr, scope)
             case ast.Binary(op=op) if op in ARITHMETIC:
                 return self._chain(expr, scope)
             case ast.Unary(_, "-", inner):
@@ -88,7 +95,10 @@ def has_tensor(expr: ast.Expr, scope: Scope, unknown: bool = True) -> bool:
     stack = [expr]
     while stack:
         match stack.pop():
-            case ast.Attribute() | ast.Call(function=ast.Name(name="given")):
+            case ast.Attribute() as attribute:
+                if is_parameter(attribute, scope):
+                    return True
+            case ast.Call(function=ast.Name(name="given")):
                 continue
             case ast.Call(function=ast.Name(name=name)) if makes_tensors(name, scope):
                 return True

@@ -34,6 +34,7 @@ from .patterns import Patterns
 from .pipelines import Pipelines
 from .shared import SharedStages
 from .stage_labels import StageLabels
+from .stage_parameters import StageParameters
 from .stages import Stages
 from .statements import Statements
 
@@ -56,7 +57,8 @@ class Elaborator:
         shared = SharedStages(self, labels)
         conditionals = Conditionals(self, self.expressions)
         groups = Groups(self, pipelines, labels, conditionals)
-        calls = CallSyntax(self)
+        stage_parameters = StageParameters(self)
+        calls = CallSyntax(self, stage_parameters)
         named = NamedTensors(self, calls)
         self._stages = Stages(
             self,
@@ -70,7 +72,7 @@ class Elaborator:
             conditionals,
             self.checks,
         )
-        self._operands = Operands(self, functions, inputs, constants, pipelines, groups, conditionals, self._stages, calls)
+        self._operands = Operands(self, functions, inputs, constants, pipelines, groups, conditionals, self._stages, calls, stage_parameters)
         self.statements = Statements(self, functions, arguments, Assignments(self, pipelines), shared)
 
     def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:

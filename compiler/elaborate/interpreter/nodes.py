@@ -16,6 +16,7 @@ from ...ir.graph import OpNode, SharedModule, Value
 from ...ir.types import show_shape
 from ...ops.base import Operator, OperatorError, ParameterSpec
 from ...ops.dense import Dense
+from ...ops.parameter_of import ParameterOf
 from ..limits import check_tensor
 from ..scopes.failures import Failure
 from ..scopes.scope import GraphFrame
@@ -59,7 +60,7 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
     keeps = op.pointwise and any(v.spatial and v.type.shape == results[0].shape for v in inputs)
     outputs = tuple([Value(t, text.span, spatial=op.spatial or keeps) for t in results])
     node = OpNode(op, tuple(inputs), outputs, text.label, text.span, specs, shared=text.shared)
-    if text.shared is not None:
+    if text.shared is not None and not isinstance(op, ParameterOf):
         check_shared(text.shared, {s.name: (s.shape, s.dtype) for s in specs}, text.span, session)
     frame.graph.nodes.append(node)
     session.grow(frame.graph, 1, text.span, frame.trace)

@@ -26,6 +26,7 @@ from .groups import Groups
 from .inputs import InputDeclarations
 from .parameters import extra_argument_hint
 from .pipelines import Pipelines
+from .stage_parameters import StageParameters
 from .stages import Stages
 from .tensor_arithmetic import infix, prefix
 
@@ -42,11 +43,12 @@ class Operands(Part):
         conditionals: Conditionals,
         stages: Stages,
         calls: CallSyntax,
+        parameters: StageParameters,
     ) -> None:
         super().__init__(interpreter)
         self._functions, self._inputs, self._constants = functions, inputs, constants
         self._pipelines, self._groups, self._conditionals, self._stages = pipelines, groups, conditionals, stages
-        self._calls = calls
+        self._calls, self._parameters = calls, parameters
 
     def run(self, node: ast.Tensor, scope: Scope) -> Operand:
         match node:
@@ -58,6 +60,8 @@ class Operands(Part):
                 return self._binary(node, scope)
             case ast.Pipeline():
                 return self._pipelines.run(node, scope)
+            case ast.ValueOperand(value=ast.Attribute() as attribute) if (read := self._parameters.read(attribute, scope)) is not None:
+                return read
             case ast.ValueOperand():
                 return cast(Operand, self.interpreter.evaluate(node.value, scope))
             case ast.TensorUnary():

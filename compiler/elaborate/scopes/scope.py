@@ -178,7 +178,7 @@ class Scope:
         while scope is not None:
             names.update(dict.fromkeys(scope.names))
             scope = scope.parent
-        return [name for name in names if not name.endswith(GIVEN)]
+        return [name for name in names if not name.endswith(GIVEN) and "." not in name]
 
 
 def _names_of(statement: ast.Statement) -> tuple[ast.Name, ...]:
@@ -230,7 +230,7 @@ class GraphFrame:
         self.name_size(name, value)
         if isinstance(value, Value):
             self.graph.captures += 1
-            return self.add_input(value, value.name if name == "in" else name, name)
+            return self.add_input(value, value.name if name == "in" else name.replace(".", "_"), name)
         if isinstance(value, TensorTuple):
             self.graph.captures += len(value.values)
             at = len(self.graph.inputs)

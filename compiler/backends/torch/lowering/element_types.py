@@ -14,6 +14,7 @@ from netc.dsl.record import Record
 from ....ir.graph import CallNode, Graph, Node, OpNode, Value
 from ....ir.types import FLOAT32
 from ....ops.constants import TableOperator
+from ....ops.parameter_of import ParameterOf
 
 
 class Decisions:
@@ -65,7 +66,7 @@ class ElementTypes:
     def _is_fixed(self, node: OpNode) -> bool:
         if id(node) in self.decisions.following or any(spec.dtype == FLOAT32 for spec in node.specs):
             return id(node) in self.decisions.exact
-        return all(id(v) in self.fixed for v in floats(node))
+        return not isinstance(node.op, ParameterOf) and all(id(v) in self.fixed for v in floats(node))
 
     def needs(self) -> Iterator[Need]:
         """The fixed tensors that meet others."""

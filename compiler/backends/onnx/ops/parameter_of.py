@@ -1,0 +1,11 @@
+"""Parameters of other stages in ONNX: their initialisers."""
+
+from __future__ import annotations
+
+from ....ops.parameter_of import ParameterOf
+from ..table import Site, emits
+
+
+@emits(ParameterOf, onnx="an initializer")
+def parameter_of(op: ParameterOf, site: Site) -> str:
+    return site.parameter_of(op.path, op.parameter)

@@ -1,0 +1,13 @@
+"""Parameters of other stages in PyTorch: attributes of their modules."""
+
+from __future__ import annotations
+
+from ....ops.parameter_of import ParameterOf
+from ...python.code.expressions import AttributeCode, Code, SelfMember
+from ...python.code.tree import ParameterRef
+from ..table import TorchSite, function
+
+
+@function(ParameterOf, torch="an attribute of the module")
+def parameter_of(op: ParameterOf, site: TorchSite) -> Code:
+    return ParameterRef(op.path, op.parameter) if op.path else AttributeCode(SelfMember(), op.parameter)

@@ -1,0 +1,136 @@
+"""Parameters of stages as tensors: `embed.weight`, where `embed` is the label of a stage above, or a shared stage that has been used.
+
+In: an expression of names and dots. Out: the tensor, or None if it is something else, such as the shape of a tensor. Always: the graph
+that has the stage has one node for each parameter that is read, which graphs within it capture as they do any tensor.
+"""
+
+from __future__ import annotations
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+
+from ...errors.structure import NoParameterToRead, NotUsedBefore
+from ...ir.graph import CallNode, OpNode, SharedModule, join, route
+from ...ir.types import DType, Shape
+from ...ops.parameter_of import ParameterOf
+from ..scopes.failures import AlreadyReported, Failure
+from ..scopes.scope import GraphFrame, Scope, SharedDef
+from ..scopes.values import Flow
+from .base import Part
+from .nodes import NodeText, add_operator
+from .shared import specs_within
+
+OF_TENSORS = ("shape", "rank", "channels", "features", "dtype")
+"""The attributes that tensors have: they are never parameters."""
+Specs = dict[str, tuple[Shape, DType]]
+
+
+def is_parameter(expr: ast.Expr, scope: Scope) -> bool:
+    """Whether an expression is a parameter of a stage."""
+    names = _names(expr)
+    return names is not None and (_shared(names, scope) is not None or _labelled(names, scope) is not None)
+
+
+class StageParameters(Part):
+    def read(self, expr: ast.Attribute, scope: Scope) -> Flow | None:
+        """The tensor; None if the expression is no parameter of a stage."""
+        names = _names(expr)
+        if names is None:
+            return None
+        if _shared(names, scope) is not None:
+            return self._of_shared(names, expr, scope)
+        found = _labelled(names, scope)
+        return None if found is None else self._of_label(names, found, expr, scope)
+
+    def _of_shared(self, names: list[str], expr: ast.Attribute, scope: Scope) -> Flow:
+        binding = scope.use(names[0])
+        assert binding is not None and isinstance(binding.value, SharedDef) and scope.frame is not None
+        module = binding.value.module
+        self.session.index.name(_root(expr).span, names[0], binding)
+        first = self.session.shared_specs.get(id(module))
+        if first is None:
+            raise Failure(NotUsedBefore(names[0]), expr.span)
+        if len(names) > 2:
+            raise Failure(NoParameterToRead(names[0], ".".join(names[1:]), (), inside=True), expr.span)
+        return self._add(scope.frame, "", names[0], names[-1], first[0], expr, module)
+
+    def _of_label(self, names: list[str], home: Scope, expr: ast.Attribute, scope: Scope) -> Flow:
+        key = ".".join(names)
+        if key not in home.names:
+            assert home.frame is not None
+            path = ".".join(names[:-1])
+            nodes = route(home.frame.graph, path)
+            if not nodes and names[0] in home.frame.labels.taken and not route(home.frame.graph, names[0]):
+                raise AlreadyReported  # the stage of that label has failed
+            if not nodes or any(node.shared is not None for node in nodes[1:]):
+                raise Failure(NoParameterToRead(names[0], ".".join(names[1:]), ()), expr.span)
+            target = nodes[-1]
+            own = specs_within(target.graph) if isinstance(target, CallNode) else _specs(target)
+            made = self._add(home.frame, path, path, names[-1], own, expr)
+            home.bind(key, made, expr.span)
+        binding = scope.use(key)
+        assert binding is not None
+        self.session.index.name(_root(expr).span, names[0], None, None, "label")
+        return binding.value  # type: ignore[return-value]
+
+    def _add(
+        self,
+        frame: GraphFrame,
+        path: str,
+        stage: str,
+        name: str,
+        specs: Specs,
+        expr: ast.Attribute,
+        shared: SharedModule | None = None,
+    ) -> Flow:
+        if name not in specs:
+            known = [spec for spec in specs if "." not in spec]
+            raise Failure(NoParameterToRead(stage, name, tuple(near(name, known)), tuple(known)), expr.span)
+        shape, dtype = specs[name]
+        op = ParameterOf(path=path, parameter=name, shape=shape, dtype=dtype)
+        label = "" if shared is not None else frame.labels.ordinal(op.name, expr.span)
+        return add_operator(op, [], frame, self.session, NodeText(expr.span, label, lambda place: expr.span, shared))
+
+
+def _specs(node: OpNode) -> Specs:
+    return {spec.name: (spec.shape, spec.dtype) for spec in node.specs}
+
+
+def _names(expr: ast.Expr) -> list[str] | None:
+    """`embed.weight` as names, if it can be a parameter."""
+    names: list[str] = []
+    while isinstance(expr, ast.Attribute):
+        names.append(expr.name)
+        expr = expr.value
+    if not isinstance(expr, ast.Name) or not names or names[0] in OF_TENSORS:
+        return None
+    return [expr.name, *reversed(names)]
+
+
+def _root(expr: ast.Expr) -> ast.Expr:
+    while isinstance(expr, ast.Attribute):
+        expr = expr.value
+    return expr
+
+
+def _shared(names: list[str], scope: Scope) -> SharedDef | None:
+    found = scope.find(names[0])
+    return found[0].value if found is not None and isinstance(found[0].value, SharedDef) else None
+
+
+def _labelled(names: list[str], scope: Scope) -> Scope | None:
+    """The outermost scope of the innermost graph that has a stage with a label of this name."""
+    at: Scope | None = scope
+    found: Scope | None = None
+    while at is not None:
+        if found is not None and at.frame is not found.frame:
+            return found
+        if at.frame is not None and (found is not None or _has_label(at.frame, names[0])):
+            found = at
+        at = at.parent
+    return found
+
+
+def _has_label(frame: GraphFrame, label: str) -> bool:
+    return label in frame.labels.taken or label in frame.labels.levels
+

@@ -1,0 +1,30 @@
+"""A parameter of another stage as a tensor: `embed.weight`.
+
+The elaborator makes it; it cannot be written as a stage, and is not registered. It has no inputs and one result.
+"""
+
+from __future__ import annotations
+
+from ..dims import Dim
+from ..ir.types import TensorType
+from .base import Arg, Operator, OpInputs
+from .kinds import DTYPE, SHAPE, STRING
+
+
+class ParameterOf(Operator):
+    """The parameter `parameter` of the stage at `path`, labels from its own graph inwards, joined by dots; of a node that is a use of a
+    shared stage, that of the shared stage, and the path is empty."""
+
+    path = Arg(STRING)
+    parameter = Arg(STRING)
+    shape = Arg(SHAPE)
+    dtype = Arg(DTYPE)
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        return (TensorType(self.dtype, self.shape),)
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return 0
+
+
+ParameterOf.name = "parameter"
