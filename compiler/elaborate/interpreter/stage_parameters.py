@@ -10,7 +10,8 @@ from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 
 from ...errors.structure import NoParameterToRead, NotUsedBefore
-from ...ir.graph import CallNode, OpNode, SharedModule, join, route
+from ...ir.graph import CallNode, Node, SharedModule, route
+from ...ir.origins import moved, plain
 from ...ir.types import DType, Shape
 from ...ops.parameter_of import ParameterOf
 from ..scopes.failures import AlreadyReported, Failure
@@ -52,7 +53,8 @@ class StageParameters(Part):
             raise Failure(NotUsedBefore(names[0]), expr.span)
         if len(names) > 2:
             raise Failure(NoParameterToRead(names[0], ".".join(names[1:]), (), inside=True), expr.span)
-        return self._add(scope.frame, "", names[0], names[-1], first[0], expr, module)
+        own = {name: (plain(shape), dtype) for name, (shape, dtype) in first[0].items()}
+        return self._add(scope.frame, "", names[0], names[-1], own, expr, module)
 
     def _of_label(self, names: list[str], home: Scope, expr: ast.Attribute, scope: Scope) -> Flow:
         key = ".".join(names)
@@ -64,9 +66,7 @@ class StageParameters(Part):
                 raise AlreadyReported  # the stage of that label has failed
             if not nodes or any(node.shared is not None for node in nodes[1:]):
                 raise Failure(NoParameterToRead(names[0], ".".join(names[1:]), ()), expr.span)
-            target = nodes[-1]
-            own = specs_within(target.graph) if isinstance(target, CallNode) else _specs(target)
-            made = self._add(home.frame, path, path, names[-1], own, expr)
+            made = self._add(home.frame, path, path, names[-1], _specs(nodes), expr)
             home.bind(key, made, expr.span)
         binding = scope.use(key)
         assert binding is not None
@@ -92,8 +92,14 @@ class StageParameters(Part):
         return add_operator(op, [], frame, self.session, NodeText(expr.span, label, lambda place: expr.span, shared))
 
 
-def _specs(node: OpNode) -> Specs:
-    return {spec.name: (spec.shape, spec.dtype) for spec in node.specs}
+def _specs(way: list[Node]) -> Specs:
+    """The parameters of the last of the nodes, each within the one before it, as the graph of the first sees their sizes."""
+    *around, last = way
+    found = specs_within(last.graph) if isinstance(last, CallNode) else {s.name: (s.shape, s.dtype) for s in last.specs}
+    for call in reversed(way if isinstance(last, CallNode) else around):
+        assert isinstance(call, CallNode)
+        found = {name: (moved(shape, call.arguments), dtype) for name, (shape, dtype) in found.items()}
+    return found
 
 
 def _names(expr: ast.Expr) -> list[str] | None:
