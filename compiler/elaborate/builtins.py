@@ -131,6 +131,10 @@ def _enumerate(values: Any, start: Any = 0) -> tuple[Any, ...]:
 KEEPING = ("sum", "len", "enumerate", "zip", "ceil", "floor", "int")
 """The functions that leave integers, and the items of lists, as they are."""
 IS_GIVEN = "given"
+HAS_PARAMETER, PARAMETER_SHAPE, PARAMETER_INIT = OF_LAYERS = ("has_parameter", "parameter_shape", "parameter_init")
+"""What a layer that is an argument would have as parameters: see interpreter/layer_parameters.py."""
+OF_TENSORS = (IS_GIVEN, *OF_LAYERS)
+"""The functions that are asked about tensors, and whose values are none."""
 """The function of the name of a tensor, which is therefore not evaluated as an argument."""
 BUILTINS: dict[str, Builtin] = {
     "min": Builtin(_extreme(minimum, min), 1, None, "numbers, or a list of them"),

@@ -18,7 +18,7 @@ from ...ir.origins import plain
 from ...ops.base import Operator, Required
 from ...ops.initialisers import INIT, INITIALISERS
 from ...ops.kinds import FLAG, InvalidArgument, Kind
-from ..builtins import BUILTINS
+from ..builtins import BUILTINS, OF_LAYERS
 from ..limits import check_number
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Scope
@@ -170,7 +170,7 @@ class Arguments(Part):
             case ast.Name(name=name) if (kind.words or kind is FLAG) and self._is_unbound(name, scope):
                 return name
             case ast.Call(function=ast.Name(name=name)) if kind is INIT and self._is_unbound(name, scope):
-                return "" if name in BUILTINS or name in INITIALISERS else name
+                return "" if name in (*BUILTINS, *OF_LAYERS, *INITIALISERS) else name
         return ""
 
     def _is_unbound(self, name: str, scope: Scope) -> bool:

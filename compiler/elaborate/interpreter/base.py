@@ -35,6 +35,12 @@ class Interpreter(Protocol):
     def activation(self, expr: ast.Expr, scope: Scope) -> TrailingActivation | None:
         """The activation that an argument names or is; None if it is another argument."""
 
+    def mixed(self, expr: ast.Expr, scope: Scope) -> Operand:
+        """The value of an expression in which tensors may occur."""
+
+    def layer_parameter(self, expr: ast.Call, scope: Scope) -> Any:
+        """What a call says of the parameters of a layer that is a value."""
+
     def operand(self, node: ast.Tensor, scope: Scope) -> Operand:
         """The head of a pipeline, or one side of an operation."""
 

@@ -11,7 +11,7 @@ from netc.dsl import ast
 
 from ...errors.names import NotATensor, NotForTensors
 from ...ir.graph import Value
-from ..builtins import IS_GIVEN
+from ..builtins import OF_TENSORS
 from ..scopes.failures import Failure
 from ..scopes.scope import BlockDef, Scope, SharedDef, StageClosure
 from ..scopes.values import CONST_TYPES, UNKNOWN, Absent, Flow, TensorTuple, Unknown, flow_of, parts_of
@@ -71,7 +71,7 @@ class CallSyntax(Part):
 
 def on_tensors(node: ast.Apply, scope: Scope) -> bool:
     """Whether a called name has tensors as arguments, rather than compile-time values."""
-    if not node.called or node.name == IS_GIVEN:
+    if not node.called or node.name in OF_TENSORS:
         return False
     return any(has_tensor(a, scope) for a in node.positional) or any(has_tensor(k.value, scope, False) for k in node.keywords)
 
@@ -98,7 +98,7 @@ def has_tensor(expr: ast.Expr, scope: Scope, unknown: bool = True) -> bool:
             case ast.Attribute() as attribute:
                 if is_parameter(attribute, scope):
                     return True
-            case ast.Call(function=ast.Name(name="given")):
+            case ast.Call(function=ast.Name(name=name)) if name in OF_TENSORS:
                 continue
             case ast.Call(function=ast.Name(name=name)) if makes_tensors(name, scope):
                 return True

@@ -5,7 +5,7 @@ To find where a construct is handled, start at the `match` of `Statements`, `Sta
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from netc.dsl import ast
 
@@ -25,6 +25,7 @@ from .expressions import Expressions
 from .functions import Functions
 from .groups import Groups
 from .inputs import InputDeclarations
+from .layer_parameters import LayerParameters
 from .loops import Loops
 from .named_tensors import NamedTensors
 from .operands import Operands
@@ -51,6 +52,7 @@ class Elaborator:
         labels = StageLabels(self)
         arguments = Arguments(self)
         self._closures = Closures(self, functions, self.expressions, arguments)
+        self._layer_parameters = LayerParameters(self, arguments, self._closures)
         inputs = InputDeclarations(self, self.expressions, arguments)
         constants = Constants(self, self.expressions, arguments, labels)
         pipelines = Pipelines(self, inputs)
@@ -58,7 +60,7 @@ class Elaborator:
         conditionals = Conditionals(self, self.expressions)
         groups = Groups(self, pipelines, labels, conditionals)
         stage_parameters = StageParameters(self)
-        calls = CallSyntax(self, stage_parameters)
+        calls = self._calls = CallSyntax(self, stage_parameters)
         named = NamedTensors(self, calls)
         self._stages = Stages(
             self,
@@ -83,6 +85,12 @@ class Elaborator:
 
     def activation(self, expr: ast.Expr, scope: Scope) -> TrailingActivation | None:
         return self._closures.activation(expr, scope)
+
+    def mixed(self, expr: ast.Expr, scope: Scope) -> Operand:
+        return cast(Operand, self._calls.mixed(expr, scope))
+
+    def layer_parameter(self, expr: ast.Call, scope: Scope) -> Any:
+        return self._layer_parameters.call(expr, scope)
 
     def operand(self, node: ast.Tensor, scope: Scope) -> Operand:
         return self._operands.run(node, scope)

@@ -78,11 +78,15 @@ class Expressions(Part):
         return value
 
     def shape(self, expr: ast.Expr, scope: Scope) -> tuple[Dim, ...]:
-        """The dimensions of a shape: a number, a dims literal or a list."""
+        """The dimensions of a shape: a number, a dims literal or a list, whose items may be lists of dimensions."""
         if isinstance(expr, ast.ListExpr):
-            return tuple([dimension(self.evaluate(item, scope), item.span) for item in expr.items])
+            return tuple([size for item in expr.items for size in self._sizes(item, scope)])
         value = self.evaluate(expr, scope)
         return tuple([dimension(item, expr.span) for item in (value if isinstance(value, tuple) else (value,))])
+
+    def _sizes(self, item: ast.Expr, scope: Scope) -> tuple[Dim, ...]:
+        value = self.evaluate(item, scope)
+        return tuple([dimension(part, item.span) for part in (value if isinstance(value, tuple) else (value,))])
 
     def lookup(self, name: str, span: Span, scope: Scope) -> Binding:
         """The binding of a name in an expression; dimensions, element types, operators and initialisers are visible everywhere."""

@@ -17,7 +17,7 @@ from ...errors.structure import EndlessRecursion, Recursion, TooManyCalls, TooMu
 from ...errors.values import NotAFunction
 from ...ops.base import Operator
 from ...ops.initialisers import INITIALISERS
-from ..builtins import BUILTINS, IS_GIVEN, call_builtin, check_count
+from ..builtins import BUILTINS, IS_GIVEN, OF_LAYERS, call_builtin, check_count
 from ..limits import MAX_CALLS, MAX_DEPTH, MAX_NESTING
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import GIVEN, Binding, FnDef, LazyLet, Scope
@@ -44,6 +44,8 @@ class Functions(Part):
             return initialiser(expr, scope, self.interpreter)
         if binding is None and name == IS_GIVEN:
             return self._is_given(expr, scope)
+        if binding is None and name in OF_LAYERS:
+            return self.interpreter.layer_parameter(expr, scope)
         arguments = [self.interpreter.evaluate(a, scope) for a in expr.arguments]
         if binding is None and name in BUILTINS:
             return call_builtin(name, arguments, expr, self.session.decisions)
@@ -51,7 +53,7 @@ class Functions(Part):
             marks = ((binding.span, "defined here"),) if binding.span is not None else ()
             raise Failure(NotAFunction(name, describe(binding.value)), expr.function.span, marks)
         functions = [n for n in scope.visible() if isinstance((found := scope.find(n)) and found[0].value, FnDef)]
-        candidates = self.session.near(name, [*BUILTINS, *INITIALISERS, *functions])
+        candidates = self.session.near(name, [*BUILTINS, *OF_LAYERS, *INITIALISERS, *functions])
         hint = f"`{name}` is an operator: apply it with `->`" if name in Operator.registry else ""
         raise Failure(UnknownName(name, candidates, hint), expr.function.span)
 

@@ -47,9 +47,9 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
     try:
         results = op.infer(given)
     except OperatorError as error:
-        raise _locate_problem(error.problem, error.at, inputs, text.locate) from None
+        raise locate_problem(error.problem, error.at, inputs, text.locate) from None
     for problem, place in op.warnings(given):
-        session.report_failure(_locate_problem(problem, place, inputs, text.locate), frame.trace)
+        session.report_failure(locate_problem(problem, place, inputs, text.locate), frame.trace)
     if isinstance(op, Dense) and inputs[0].spatial and inputs[0].type.rank > 2:
         marks = ((inputs[0].span, f"this is {inputs[0].type}"),)
         session.report(DenseAfterSpatial(inputs[0].type, results[0]), text.locate(STAGE), marks, frame.trace)
@@ -69,7 +69,7 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
     return TensorTuple(outputs, node if op.extras else None)
 
 
-def _locate_problem(problem: Problem, at: Location, inputs: list[Value], locate: Locate) -> Failure:
+def locate_problem(problem: Problem, at: Location, inputs: list[Value], locate: Locate) -> Failure:
     """A problem of an operator with the spans that it concerns. `{0}` in its suggestion becomes the name of that input."""
     problem = _with_input_names(problem, inputs)
     marks = [(_span_of(p, inputs, locate), text) for p, text in problem.marks()]

@@ -114,7 +114,7 @@ class Operands(Part):
             self.session.index.name(node.name_span, node.name, bound)
         if isinstance(value, Absent):
             raise Failure(TensorNotGiven(node.name), node.name_span)
-        if bare and isinstance(value, (Value, TensorTuple, *CONST_TYPES)):
+        if bare and isinstance(value, (Value, TensorTuple, Unknown, *CONST_TYPES)):
             return value
         if isinstance(value, CONST_TYPES) and (item := _item(node)) is not None:
             return cast(Operand, self.interpreter.evaluate(item, scope))

@@ -1,0 +1,71 @@
+"""What a layer that is an argument would have as parameters: `has_parameter(layer, in, "bias")`, `parameter_shape(layer, in, "weight")` and
+`parameter_init(layer, in, "weight")`.
+
+In: a call with an operator as a value, a tensor, and the name of a parameter. Out: whether the operator on this tensor has it, its shape,
+or its initial values. Always: nothing is added to the graph.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netc.dsl import ast
+
+from ...errors.structure import NoParameterToRead
+from ...errors.values import FunctionTakes
+from ...ops.base import Operator, OperatorError, ParameterSpec
+from ..builtins import HAS_PARAMETER, PARAMETER_SHAPE, check_count
+from ..scopes.failures import AlreadyReported, Failure
+from ..scopes.scope import Scope, StageClosure
+from ..scopes.show import show_value
+from ..scopes.values import CONST_TYPES, OperatorRef, tensors
+from .arguments import Arguments
+from .base import Interpreter, Part
+from .closures import Closures
+from .nodes import locate_problem
+
+_WANTED = "an operator, perhaps with arguments in parentheses, a tensor, and the name of a parameter"
+
+
+class LayerParameters(Part):
+    def __init__(self, interpreter: Interpreter, arguments: Arguments, closures: Closures) -> None:
+        super().__init__(interpreter)
+        self._arguments, self._closures = arguments, closures
+
+    def call(self, expr: ast.Call, scope: Scope) -> Any:
+        """The value of one of the three functions."""
+        function = expr.function.name
+        check_count(function, 3, 3, expr)
+        layer, tensor, parameter = expr.arguments
+        name = self.interpreter.evaluate(parameter, scope)
+        if not isinstance(name, str):
+            raise Failure(FunctionTakes(function, _WANTED, show_value(name)), parameter.span)
+        spec = {s.name: s for s in self._specs(function, layer, tensor, scope)}.get(name)
+        if function == HAS_PARAMETER:
+            return spec is not None
+        if spec is None:
+            raise Failure(NoParameterToRead(layer.span.text, name), expr.span)
+        return spec.shape if function == PARAMETER_SHAPE else spec.init
+
+    def _specs(self, function: str, layer: ast.Expr, tensor: ast.Expr, scope: Scope) -> tuple[ParameterSpec, ...]:
+        value = self.interpreter.evaluate(layer, scope)
+        stage = value.stage if isinstance(value, StageClosure) else value
+        if not isinstance(stage, OperatorRef):
+            raise Failure(FunctionTakes(function, _WANTED, show_value(value)), layer.span)
+        cls = Operator.registry[stage.operator]
+        node = ast.Apply(layer.span, cls.name, layer.span, (), ())
+        if isinstance(value, StageClosure):
+            node = self._closures.apply(value, node, scope)
+        op = self._arguments.bind(cls, node, scope).op
+        flow = self.interpreter.mixed(tensor, scope)
+        if isinstance(flow, CONST_TYPES):
+            raise Failure(FunctionTakes(function, _WANTED, show_value(flow)), tensor.span)
+        inputs = tensors(flow)
+        if inputs is None:
+            raise AlreadyReported
+        given = op.bind(tuple(v.type for v in inputs), self.session.deciding)
+        try:
+            op.infer(given)
+        except OperatorError as error:
+            raise locate_problem(error.problem, error.at, inputs, lambda place: layer.span) from None
+        return op.parameters(given)
