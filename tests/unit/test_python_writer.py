@@ -57,6 +57,7 @@ OTHER = Framework(
         row="keras.Row",
         named=lambda members: call("keras.Row", DictCode(tuple(members))),
         listed=lambda members: ListCode(members),
+        parameters=lambda members: call("Parameters", *(code for _, code in members)),
         keyed=lambda members: DictCode(tuple(members)),
     ),
     by_path=lambda module, path: call("getattr", module, path),

@@ -39,6 +39,10 @@ def _keyed(members: Pairs) -> Code:
     return call("nn.ModuleDict", *([DictCode(tuple(members))] if members else []))
 
 
+def _parameters(members: Pairs) -> Code:
+    return call("nn.ParameterDict", DictCode(tuple(members)))
+
+
 TORCH = Framework(
     imported=frozenset({"torch", "nn", "F", "Tensor", "OrderedDict", "Callable", *(name for name in definitions() if name.islower())}),
     attributes=frozenset(_OF_MODULES.split()),
@@ -48,7 +52,13 @@ TORCH = Framework(
     tensor="Tensor",
     module="nn.Module",
     shape="{}.shape",
-    containers=Containers(row="nn.Sequential", named=_named, listed=lambda members: call("nn.ModuleList", ListCode(members)), keyed=_keyed),
+    containers=Containers(
+        row="nn.Sequential",
+        named=_named,
+        listed=lambda members: call("nn.ModuleList", ListCode(members)),
+        keyed=_keyed,
+        parameters=_parameters,
+    ),
     by_path=lambda module, path: Method(module, "get_submodule", (Lit(path),)),
     by_label=lambda module, label: Subscript(AttributeCode(module, "_modules"), (Lit(label),)),
     widths=Widths(re.compile(r"(.*_)?(channels|features|dim)"), "in_channels", "in_features", "out_features"),

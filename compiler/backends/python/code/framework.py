@@ -21,12 +21,13 @@ Pairs = Sequence[tuple[str, Code]]
 
 class Containers(Record):
     """Modules that contain others. `row`: the class that calls its members one after the other; `named`: the same with a key for each
-    member; `listed` and `keyed`: those that `forward` takes them from, by number or by key."""
+    member; `listed` and `keyed`: those that `forward` takes them from, by number or by key; `parameters`: that of parameters by key."""
 
     row: str
     named: Callable[[Pairs], Code]
     listed: Callable[[tuple[Code, ...]], Code]
     keyed: Callable[[Pairs], Code]
+    parameters: Callable[[Pairs], Code]
 
 
 class Widths(Record):

@@ -1,8 +1,9 @@
 """Labels with several levels, such as `resnets.0`: members within a list or a dictionary of modules for each level.
 
 In: the members of a body. Out: those that the constructor makes, and for each label in one of them the code that accesses it.
-Always: the keys of the state dict are the labels; a level numbered 0, 1, 2, ... in the order of its members is a list. What such
-a dictionary does not take, parameters and keys that are its own attributes, stays a member with all its levels, after the others.
+Always: the keys of the state dict are the labels; a level numbered 0, 1, 2, ... in the order of its members is a list. A level
+of parameters alone is a dictionary of parameters. What a dictionary of modules does not take, other parameters and keys that are its own
+attributes, stays a member with all its levels, after the others.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ class _Fold:
     def holder(self, prefix: str, members: list[Member], at: Code) -> Code:
         """The container of the members whose labels begin with `prefix`. It is accessed by `at`."""
         held = _levels(members, len(prefix) + 1)
+        if all(m.how == "parameter" and m.label == f"{prefix}.{key}" and self.framework.is_key(key) for key, (m, *_) in held.items()):
+            return self._parameters(prefix, members, at)
         listed = numbered(held) and all(m.how == "module" for m in members)
         codes: dict[str, Code] = {}
         for key, inside in held.items():
@@ -61,3 +64,9 @@ class _Fold:
         if not listed:
             return self.framework.containers.keyed(list(codes.items()))
         return self.framework.containers.listed(runs(list(codes.values()), [self.nodes[m[0].label] for m in held.values()]))
+
+    def _parameters(self, prefix: str, members: list[Member], at: Code) -> Code:
+        """The container of parameters alone."""
+        keys = [m.label[len(prefix) + 1 :] for m in members]
+        self.reached |= {m.label: Subscript(at, (NameCode(literal(key)),)) for m, key in zip(members, keys, strict=True)}
+        return self.framework.containers.parameters([(key, m.code) for m, key in zip(members, keys, strict=True)])
