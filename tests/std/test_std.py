@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812
 from parity import agree
+from torch import nn
+from torch.nn.utils import parametrizations
 
 import netc
 
@@ -28,6 +31,10 @@ USES = {
     "patch_embedding": 'use "std/embedding.net"\ninput 3x8x12 -> patch_embedding 6 4',
     "positions": 'use "std/embedding.net"\nx = input [T, 8]\ny = input [5, 8]\nout x -> positions, y -> positions',
     "conv_norm": 'use "std/convolution.net"\ninput 3xHxW -> conv_norm round8(20) 3 2 -> conv_norm 24 groups=8 activation=identity',
+    "with_weight": 'use "std/parametrizations.net"\nx = input [T, 3]\nw = input [5, 3] batch=false\n(x, w) -> with_weight (dense 5)',
+    "weight_norm": 'use "std/parametrizations.net"\ninput 3x8x8 -> weight_norm (conv 4 3x3) -> relu -> weight_norm (conv 5 1 bias=false)',
+    "spectral_norm": 'use "std/parametrizations.net"\ninput 3x8x8 -> spectral_norm (conv 4 3x3)',
+    "weight_standardization": 'use "std/parametrizations.net"\ninput 3x8x8 -> repeat 2 { weight_standardization (conv 3 3x3) }',
 }
 
 
@@ -128,3 +135,42 @@ def test_heads_are_split_and_merged() -> None:
     heads, merged = model.module()(x)
     assert all(torch.equal(heads[:, i], x[..., 2 * i : 2 * i + 2]) for i in range(3))
     assert torch.equal(merged, x)
+
+
+LAYERS = {
+    "conv": (lambda: nn.Conv2d(4, 6, 3, padding=1, stride=2), "conv 6 3x3 padding=1 stride=2", "4x8x8"),
+    "grouped": (lambda: nn.Conv1d(4, 6, 5, groups=2, bias=False), "conv 6 5 groups=2 bias=false", "4xT where T > 5"),
+    "dense": (lambda: nn.Linear(5, 3), "dense 3", "[T, 5]"),
+    "transposed": (lambda: nn.ConvTranspose2d(4, 6, 3, stride=2), "conv_transpose 6 3 stride=2", "4x5x5"),
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("name", ["weight_norm", "spectral_norm"])
+def test_parametrizations_are_pytorchs(name: str, layer: str) -> None:
+    make, text, shape = LAYERS[layer]
+    torch.manual_seed(0)
+    theirs = nn.Sequential(getattr(parametrizations, name)(make())).eval()
+    axis = " axis=1" if (name, layer) == ("spectral_norm", "transposed") else ""
+    model = netc.compile(f'use "std/parametrizations.net": {name}\ninput {shape} -> ({name} ({text}){axis}) as net')
+    state = {f"net.{key}": value for key, value in theirs.state_dict().items()}
+    assert set(model.parameters) == set(state)
+    ours = model.module(state).eval()
+    x = torch.randn(2, *([7, 5] if layer == "dense" else [4, 9] if layer == "grouped" else [4, 5, 5] if layer == "transposed" else [4, 8, 8]))
+    torch.testing.assert_close(ours(x), theirs(x))
+    torch.testing.assert_close(torch.from_numpy(model.session(state)(x.numpy())), theirs(x).detach(), atol=1e-5, rtol=1e-4)
+    theirs.train()(x).sum().backward()
+    ours.train()(x).sum().backward()
+    if name == "weight_norm":  # in training, PyTorch's spectral norm changes its vectors
+        for key, value in theirs.named_parameters():
+            torch.testing.assert_close(ours.get_parameter(f"net.{key}").grad, value.grad, atol=1e-5, rtol=1e-4)
+
+
+def test_weight_standardization_is_timms() -> None:
+    model = netc.compile('use "std/parametrizations.net"\ninput 4x8x8 -> weight_standardization (conv 6 3x3) as conv')
+    module = model.module(seed=3)
+    assert set(model.parameters) == {"conv.weight", "conv.bias"}
+    weight = module.conv.weight
+    normed = F.batch_norm(weight.reshape(1, 6, -1), None, None, training=True, eps=1e-5).reshape_as(weight)
+    x = torch.randn(2, 4, 8, 8)
+    torch.testing.assert_close(module(x), F.conv2d(x, normed, module.conv.bias))
