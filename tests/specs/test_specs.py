@@ -15,7 +15,7 @@ import netc
 
 SPECS = Path(__file__).parents[2] / "specs"
 FILES = sorted([*SPECS.glob("*.net"), *SPECS.glob("seed/*.net")])
-LIMITS = {"gpt": {"tokens": 256}}
+LIMITS = {"gpt": {"tokens": 256}, "hypernetwork": {"task": 4}}
 SLOW = dict.fromkeys(("deep_mlp", "gpt", "unet"), pytest.mark.slow)
 
 

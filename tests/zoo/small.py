@@ -103,7 +103,12 @@ SMALL: dict[str, Small] = {
         {},
         TEXT,
     ),
-    # generative, sequences, other
+    # audio, generative, sequences, other
+    "hifigan": Small(
+        "audio/hifigan.net",
+        "generator",
+        {"width": 16, "rates": [4, 2], "kernels": [8, 4], "residual_kernels": [3, 5], "dilations": [[1, 3], [1, 2]], "bins": 6},
+    ),
     "generator": Small("generative/dcgan.net", "generator", {"noise": 10, "width": 4, "channels": 1}),
     "discriminator": Small("generative/dcgan.net", "discriminator", {"width": 4, "channels": 1}),
     "ddpm": Small(
