@@ -20,6 +20,19 @@ class BiasAlone(Problem):
         return ("give both, `weight=w bias=b`, or add the tensor to the result of the stage with `bias=false`",)
 
 
+class NoOwnBias(Problem):
+    """`bias=true` where the weight is given, and no bias."""
+
+    code: ClassVar[str] = "no-such-parameter"
+    operator: str
+
+    def message(self) -> str:
+        return f"`{self.operator}` with a tensor for its weight has no parameters of its own, and so no bias"
+
+    def help(self) -> tuple[str, ...]:
+        return ("give a tensor for it too: `bias=b`",)
+
+
 class NoPlaceFor(Problem):
     """A tensor for a parameter that the arguments of the operator leave out."""
 

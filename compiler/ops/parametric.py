@@ -94,7 +94,7 @@ def _check_tensor(operator: str, given: OpInputs, spec: ParameterSpec) -> None:
     tensor, at = given[spec.name], given.position(spec.name)
     if tensor.dtype != spec.dtype:
         raise OperatorError(DTypeMismatch(operator, given.types[0], tensor, (0, at)), given.at(spec.name))
-    wrong = WrongSize(operator, f"a {spec.name} {show_shape(spec.shape)}", tensor)
+    wrong = WrongSize(operator, f"a {spec.name} {show_shape(spec.shape)}", tensor, _suggestion(operator, tensor, given.types[0]))
     if tensor.rank != len(spec.shape):
         raise OperatorError(wrong, given.at(spec.name))
     for needed, found in zip(spec.shape, tensor.shape, strict=True):
@@ -103,7 +103,14 @@ def _check_tensor(operator: str, given: OpInputs, spec: ParameterSpec) -> None:
             raise OperatorError(wrong, given.at(spec.name))
         if equal is None:
             need = f"a {spec.name} {show_shape(spec.shape)}"
-            raise OperatorError(Unprovable(operator, needed, found, need, advice(needed, found) or "", (0, at)), given.at(spec.name))
+            raise OperatorError(Unprovable(operator, needed, found, need, advice(needed, found) or "", (0, at), wrong.suggestion), given.at(spec.name))
+
+
+def _suggestion(operator: str, tensor: TensorType, x: TensorType) -> str:
+    """For a batch: it was not meant to be a weight."""
+    if not (tensor.rank and x.rank) or isinstance(tensor.shape[0], int) or tensor.shape[0] != x.shape[0]:
+        return ""
+    return f"the second tensor of `{operator}` is its weight; to apply it to both, join them, for example by `-> concat axis=-1`"
 
 
 class WithBias(Parametric):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from netc.dsl import ast
@@ -10,11 +10,13 @@ from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ...errors.base import Location
+from ...errors.learned import NoOwnBias
 from ...errors.names import ArgumentTwice, MissingTensor
 from ...errors.structure import NoTie
 from ...ir.graph import OpNode, SharedModule, Value, flat
 from ...ops.base import Operator
 from ...ops.operand import NAMED
+from ...ops.parametric import BIAS, Parametric
 from ..scopes.failures import Failure
 from ..scopes.scope import GraphFrame, Scope
 from ..scopes.ties import PendingTie
@@ -52,6 +54,7 @@ class OperatorStages(Part):
         if cls.folds and len(inputs) > 2:
             return self._fold(op, inputs, scope.frame, NodeText(node.span, label, lambda place: node.name_span, shared))
         check_arity(cls, inputs, node.name_span)
+        _check_bias(op, inputs, bound.spans)
 
         def locate(place: Location) -> Span:
             return bound.spans.get(place.name, node.name_span) if place.kind == "argument" else node.name_span
@@ -84,6 +87,15 @@ def _add_tie(op: Operator, tie: ast.Keyword, frame: GraphFrame) -> None:
     if not isinstance(node, OpNode) or not any(s.name == "weight" for s in node.specs):
         raise Failure(NoTie(op.name), tie.span)
     frame.ties.append(PendingTie(node, tie))
+
+
+def _check_bias(op: Operator, inputs: Sequence[Value], spans: Mapping[str, Span]) -> None:
+    """Rejects `bias=true` where there is none, because the weight is given alone."""
+    types = tuple(v.type for v in inputs)
+    if not isinstance(op, Parametric) or BIAS not in spans or not op.args[BIAS] or not op.is_given_weight(types):
+        return
+    if BIAS not in op.assign(types):
+        raise Failure(NoOwnBias(op.name), spans[BIAS])
 
 
 def _with_named(op: Operator, inputs: Sequence[Value], named: Named, node: ast.Apply) -> Operator:
