@@ -13,8 +13,9 @@ from typing import ClassVar
 from netc.dsl.record import replace
 
 from ..dims import advice
-from ..errors.base import argument
+from ..errors.base import STAGE
 from ..errors.learned import BiasAlone, NoPlaceFor
+from ..errors.names import WrongTensors
 from ..errors.operators import DTypeMismatch, Unprovable, WrongSize
 from ..ir.types import TensorType, show_shape
 from .argument import Arg
@@ -68,6 +69,8 @@ class Parametric(Operator):
         """The tensors that are given for parameters."""
         if BIAS in given and WEIGHT not in given:
             raise OperatorError(BiasAlone(self.name), given.at(BIAS))
+        if WEIGHT in given and WEIGHT in self.as_tensors:
+            _check_no_batch(self.name, given, self.as_tensors)
         specs = {spec.name: spec for spec in self.learned(given)}
         for name in self.as_tensors:
             if name not in given:
@@ -94,7 +97,7 @@ def _check_tensor(operator: str, given: OpInputs, spec: ParameterSpec) -> None:
     tensor, at = given[spec.name], given.position(spec.name)
     if tensor.dtype != spec.dtype:
         raise OperatorError(DTypeMismatch(operator, given.types[0], tensor, (0, at)), given.at(spec.name))
-    wrong = WrongSize(operator, f"a {spec.name} {show_shape(spec.shape)}", tensor, _suggestion(operator, tensor, given.types[0]))
+    wrong = WrongSize(operator, f"a {spec.name} {show_shape(spec.shape)}", tensor)
     if tensor.rank != len(spec.shape):
         raise OperatorError(wrong, given.at(spec.name))
     for needed, found in zip(spec.shape, tensor.shape, strict=True):
@@ -103,14 +106,16 @@ def _check_tensor(operator: str, given: OpInputs, spec: ParameterSpec) -> None:
             raise OperatorError(wrong, given.at(spec.name))
         if equal is None:
             need = f"a {spec.name} {show_shape(spec.shape)}"
-            raise OperatorError(Unprovable(operator, needed, found, need, advice(needed, found) or "", (0, at), wrong.suggestion), given.at(spec.name))
+            raise OperatorError(Unprovable(operator, needed, found, need, advice(needed, found) or "", (0, at)), given.at(spec.name))
 
 
-def _suggestion(operator: str, tensor: TensorType, x: TensorType) -> str:
-    """For a batch: it was not meant to be a weight."""
-    if not (tensor.rank and x.rank) or isinstance(tensor.shape[0], int) or tensor.shape[0] != x.shape[0]:
-        return ""
-    return f"the second tensor of `{operator}` is its weight; to apply it to both, join them, for example by `-> concat axis=-1`"
+def _check_no_batch(operator: str, given: OpInputs, parameters: tuple[str, ...]) -> None:
+    """Refuses a batch in place of the weight: the tensors of a tuple that the operator was meant to be applied to one by one, or joined."""
+    tensor, x = given[WEIGHT], given.types[0]
+    if tensor.rank and x.rank and not isinstance(x.shape[0], int) and tensor.shape[0] == x.shape[0]:
+        own = len(given) - len([name for name in parameters if name in given])
+        expected = f"{'one tensor' if own == 1 else 'two tensors'}, or its {' and '.join(parameters)} too"
+        raise OperatorError(WrongTensors(operator, expected, len(given), "join the tensors, for example by `-> concat axis=-1`"), STAGE)
 
 
 class WithBias(Parametric):

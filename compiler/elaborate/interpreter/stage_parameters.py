@@ -125,16 +125,13 @@ def _shared(names: list[str], scope: Scope) -> SharedDef | None:
 
 
 def _labelled(names: list[str], scope: Scope) -> Scope | None:
-    """The outermost scope of the innermost graph that has a stage with a label of this name."""
+    """The scope of the statements of the innermost body that has a stage with a label of this name."""
     at: Scope | None = scope
-    found: Scope | None = None
     while at is not None:
-        if found is not None and at.frame is not found.frame:
-            return found
-        if at.frame is not None and (found is not None or _has_label(at.frame, names[0])):
-            found = at
+        if at.frame is not None and at is at.frame.home and _has_label(at.frame, names[0]):
+            return at
         at = at.parent
-    return found
+    return None
 
 
 def _has_label(frame: GraphFrame, label: str) -> bool:

@@ -43,7 +43,7 @@ def build(
     frame = GraphFrame(Graph(selected.name, "model", body.span), None, LabelAllocator(numbered=False), ())
     frame.graph.origins = origins
     frame.graph.decisions = session.decisions.current
-    scope.parent, scope.frame = outside, frame
+    scope.parent, scope.frame, frame.home = outside, frame, scope
     scope.sibling = files if selected.node is None else outside
     frame.graph.arguments = {k: b.value for k, b in (outside.names | own.names).items()} if selected.node else {}
     declare_dimensions(body, scope, elaborator, dims, selected.span)
