@@ -51,13 +51,14 @@ class Elaborator:
         inputs = InputDeclarations(self, self.expressions, arguments)
         constants = Constants(self, self.expressions, arguments, labels)
         pipelines = Pipelines(self, inputs)
-        groups = Groups(self, pipelines, labels)
+        groups = Groups(self, pipelines, arguments, labels)
         shared = SharedStages(self, labels)
         conditionals = Conditionals(self, self.expressions)
         self._stages = Stages(
             self,
             functions,
             self._closures,
+            arguments,
             OperatorStages(self, arguments, labels),
             Blocks(self, self.parameters, Patterns(self), labels),
             shared,
