@@ -20,6 +20,7 @@ class Dense(WithBias):
     """Fully connected: `y = x W^T + b` over the last axis."""
 
     name = "dense"
+    drawn = "uniform within +-1 / sqrt(fan in): `init=kaiming_uniform(a=sqrt(5))` for the weight, and the same bounds for the bias"
     takes_activation = True
     x = Input(FLOATS, SOME_AXES)
     units = Arg(SIZE, positional=True, alias="out_features")
@@ -46,6 +47,7 @@ class Bilinear(WithBias):
     """Bilinear form of two tensors over their last axes: `y_o = a^T W_o b + bias_o`."""
 
     name = "bilinear"
+    drawn = "uniform within +-1 / sqrt(size of the last axis of `a`), weight and bias"
     takes_activation = True
     a = Input(FLOATS, axes("... m", "at least one axis"))
     b = Input(FLOATS, axes("... n", "at least one axis"), like="a")
@@ -90,6 +92,7 @@ class Embedding(Parametric):
     """
 
     name = "embedding"
+    drawn = "`init=normal(1)`, the row `padding_idx` zero; it stays zero with any other initialiser"
     indices = Input(INDICES)
     num = Arg(SIZE, positional=True, alias="num_embeddings")
     dim = Arg(SIZE, positional=True, alias="embedding_dim")

@@ -6,6 +6,8 @@ parameter of this use has, as `bias_init` with `bias=false`, has no effect.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from netc.dsl.record import replace
 
 from ..ir.types import TensorType
@@ -18,8 +20,9 @@ ARGUMENTS = {"weight": "init", "bias": "bias_init", "recurrent": "recurrent_init
 
 
 class Parametric(Operator):
-    """Has parameters, with the initialiser `init`."""
+    """Has parameters, with the initialiser `init`. `drawn` says, for the reference, what PyTorch draws without one."""
 
+    drawn: ClassVar[str] = ""
     init = Arg(INIT, default=None, last=True)
 
     def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
