@@ -48,7 +48,7 @@ class Builder(ExpressionBuilder):
         made: list[Any] = c[0]
         return made
 
-    keywords = arguments
+    keywords = group_keywords = arguments
 
     # --- files, definitions -------------------------------------------------------------------------------------------
 

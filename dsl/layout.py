@@ -86,6 +86,8 @@ class _Filter:
             if kind == "NAME":
                 if not out or out[-1].type in _STARTS:
                     self._statement_start(index)
+                elif out[-1].type == "RPAR" and self.tokens[index + 1].type == "EQUALS":
+                    token.type = "NAME_AFTER"  # an argument of the group, or of the stage whose argument is in parentheses
             elif kind not in _PASSED_ON:
                 self._special(index, token, out[-1].type if out else "NL")
             out.append(token)
