@@ -189,10 +189,11 @@ class Apply(Tensor):
 
 
 class Group(Tensor):
-    """`( pipeline ) as label`, or a tuple `(a, b)`: more than one member."""
+    """`( pipeline ) trainable=false as label`, or a tuple `(a, b)`: more than one member."""
 
     members: tuple[Pipeline, ...]
     label: Label | None = None
+    keywords: tuple[Keyword, ...] = ()
 
 
 class Repeat(Tensor):

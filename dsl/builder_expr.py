@@ -85,6 +85,9 @@ class ExpressionBuilder:
     def string(self, c: Children) -> ast.String:
         return ast.String(self._token_span(c[0]), c[0].text[1:-1])
 
+    def path(self, c: Children) -> ast.String:
+        return ast.String(self._token_span(c[0]), c[0].text)
+
     def true(self, c: Children) -> ast.Boolean:
         return ast.Boolean(self._token_span(c[0]), True)
 

@@ -353,6 +353,15 @@ class NoTie(Problem):
         return f"`{self.operator}` has no weight to tie"
 
 
+class NothingToFreeze(Problem):
+    """`trainable=false` where there are no parameters."""
+
+    code: ClassVar[str] = "nothing-to-freeze"
+
+    def message(self) -> str:
+        return "`trainable=false` has no effect: this stage has no parameters"
+
+
 class IterationMismatch(Problem):
     """Loop variables that do not match the items."""
 

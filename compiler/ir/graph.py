@@ -107,10 +107,10 @@ class OpNode:
 
     `tie`: the local names of parameters that are those of another stage, with its position: see `Tie`. `shared`: set when the node is
     a use of a shared stage; if the graph did not declare it, the parameters live where it was declared. `parts` are its inputs, if some of
-    them are parts of tuples.
+    them are parts of tuples. `frozen`: its parameters are not trained.
     """
 
-    __slots__ = ("inputs", "label", "op", "outputs", "parts", "shared", "span", "specs", "tie")
+    __slots__ = ("frozen", "inputs", "label", "op", "outputs", "parts", "shared", "span", "specs", "tie")
 
     def __init__(
         self,
@@ -123,6 +123,7 @@ class OpNode:
         tie: Tie | None = None,
         shared: SharedModule | None = None,
         parts: Parts = (),
+        frozen: bool = False,
     ) -> None:
         self.op = op
         self.inputs = inputs
@@ -133,6 +134,7 @@ class OpNode:
         self.tie = tie
         self.shared = shared
         self.parts = parts
+        self.frozen = frozen
 
 
 class Tie:
@@ -151,9 +153,9 @@ class Tie:
 class CallNode:
     """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`; `arguments` has, for each symbol of
     `graph.origins`, the integer that it is here, which may be traced to the symbols of the calling graph. `tuples` are what it passes as
-    each of `graph.tuples`, and `rest` its results that are one tuple, if `graph.rest` is."""
+    each of `graph.tuples`, and `rest` its results that are one tuple, if `graph.rest` is. `frozen`: no parameter inside is trained."""
 
-    __slots__ = ("arguments", "graph", "inputs", "label", "modules", "outputs", "rest", "shared", "span", "tuples")
+    __slots__ = ("arguments", "frozen", "graph", "inputs", "label", "modules", "outputs", "rest", "shared", "span", "tuples")
 
     def __init__(
         self,
@@ -167,6 +169,7 @@ class CallNode:
         arguments: Mapping[str, int] | None = None,
         tuples: tuple[Parts, ...] = (),
         rest: ValueTuple | None = None,
+        frozen: bool = False,
     ) -> None:
         self.graph = graph
         self.inputs = inputs
@@ -178,6 +181,7 @@ class CallNode:
         self.arguments = arguments or {}
         self.tuples = tuples
         self.rest = rest
+        self.frozen = frozen
 
     @property
     def passes(self) -> list[Value | Parts]:

@@ -67,6 +67,7 @@ class Prelu(Activation, Parametric):
     """`x` where it is positive, a learned multiple of it elsewhere: one for all, or one for each of the channels (axis 1)."""
 
     name = "prelu"
+    drawn = "`init=0.25`"
     num_parameters = Arg(SlopesKind(), default=1, positional=True)
     examples = ("input 3 -> prelu", "input 3x8x8 -> prelu channels")
 

@@ -53,6 +53,7 @@ class Conv(_Convolution):
     """Convolution over one, two or three spatial axes. Negative `padding` cuts off, where `padding_mode` is not `zeros`."""
 
     name = "conv"
+    drawn = "uniform within +-1 / sqrt(fan in): `init=kaiming_uniform(a=sqrt(5))` for the weight, and the same bounds for the bias"
     padding = Arg(PaddingKind("same", "valid", low=None), default=0)
     padding_mode = Arg(WordKind("zeros", "reflect", "replicate", "circular"), default="zeros")
     examples = ("input 3x32x32 -> conv 8 3x3 relu padding=1", "input 1xT -> conv 4 5 padding=same")
@@ -127,6 +128,7 @@ class ConvTranspose(_Convolution):
     """Transposed convolution: each element of the input is spread over a window of the result."""
 
     name = "conv_transpose"
+    drawn = "uniform within +-1 / sqrt(fan in): `init=kaiming_uniform(a=sqrt(5))` for the weight, and the same bounds for the bias"
     padding = Arg(SIZES0, default=0)
     output_padding = Arg(SIZES0, default=0)
     examples = ("input 8x16x16 -> conv_transpose 4 2x2 stride=2", "input 8xT -> conv_transpose 4 3 stride=2 padding=1 output_padding=1")

@@ -20,6 +20,7 @@ class Dense(WithBias):
     """Fully connected: `y = x W^T + b` over the last axis."""
 
     name = "dense"
+    drawn = "uniform within +-1 / sqrt(fan in): `init=kaiming_uniform(a=sqrt(5))` for the weight, and the same bounds for the bias"
     takes_activation = True
     as_tensors = ("weight", "bias")
     x = Input(FLOATS, SOME_AXES)
@@ -47,6 +48,7 @@ class Bilinear(WithBias):
     """Bilinear form of two tensors over their last axes: `y_o = a^T W_o b + bias_o`."""
 
     name = "bilinear"
+    drawn = "uniform within +-1 / sqrt(size of the last axis of `a`), weight and bias"
     takes_activation = True
     a = Input(FLOATS, axes("... m", "at least one axis"))
     b = Input(FLOATS, axes("... n", "at least one axis"), like="a")
@@ -92,6 +94,7 @@ class Embedding(Parametric):
     """
 
     name = "embedding"
+    drawn = "`init=normal(1)`, the row `padding_idx` zero; it stays zero with any other initialiser"
     as_tensors = ("weight",)
     indices = Input(INDICES)
     num = Arg(SIZE, positional=True, alias="num_embeddings")

@@ -39,6 +39,7 @@ class MultiheadAttention(WithBias):
     """
 
     name = "multihead_attention"
+    drawn = "`init=xavier_uniform` for queries, keys and values, `kaiming_uniform(a=sqrt(5))` for the last, `bias_init=zeros`"
     extras = True
     query = Input(FLOATS, SEQUENCE)
     key = Input(FLOATS, KEYS, like="query", optional=True)

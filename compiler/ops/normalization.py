@@ -24,6 +24,7 @@ class _Normalization(Parametric):
     takes_activation = True
     pointwise = True
     steps = 5
+    drawn = "`init=ones`, and `bias_init=zeros` where there is a bias"
 
     def scales(self, given: OpInputs) -> tuple[bool, bool]:
         """Whether there is a weight, and whether there is a bias as well."""

@@ -30,10 +30,11 @@ WEIGHT, BIAS = "weight", "bias"
 
 
 class Parametric(Operator):
-    """Has parameters, with the initialiser `init`."""
+    """Has parameters, with the initialiser `init`. `drawn` says, for the reference, what PyTorch draws without one."""
 
     as_tensors: ClassVar[tuple[str, ...]] = ()
     """The parameters that may be given as tensors: they are its last inputs, and optional."""
+    drawn: ClassVar[str] = ""
     init = Arg(INIT, default=None, last=True)
 
     def __init_subclass__(cls) -> None:

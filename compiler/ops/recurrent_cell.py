@@ -16,7 +16,7 @@ from .kinds import FLAG, SIZE, WordKind
 from .learned import fan_in_uniform
 from .operand import Axes, Input, axes
 from .parametric import WithRecurrence
-from .recurrent import Gru, Lstm, Rnn, State, require_states, role_of
+from .recurrent import Gru, Lstm, Recurrent, Rnn, State, require_states, role_of
 
 
 def step_of(layer: str) -> Axes:
@@ -30,6 +30,7 @@ class RecurrentCell(WithRecurrence):
 
     gates: ClassVar[int] = 1
     cell_flops: ClassVar[int] = 1
+    drawn = Recurrent.drawn
     x = Input(FLOATS, axes("... features"))
     h = Input(ANY, axes("... units"), like="x", optional=True)
     kept: ClassVar[tuple[str, ...]] = ("hidden",)

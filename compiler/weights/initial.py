@@ -31,13 +31,22 @@ def initial(infos: Mapping[str, ParameterInfo], seed: int = 0) -> dict[str, Arra
 
 def fixed(info: ParameterInfo) -> Array:
     """The values of a parameter whose initialiser draws nothing."""
-    return FIXED[info.init.kind](info).astype(numpy_dtype(info.dtype), copy=False)
+    return _padded(info, FIXED[info.init.kind](info))
 
 
 def _values(info: ParameterInfo, generators: _Generators) -> Array:
     if info.init.kind in FIXED:
         return fixed(info)
-    return _drawn(info, generators.named(info.name)).astype(numpy_dtype(info.dtype), copy=False)
+    draw = DRAWN[info.init.kind]
+    return _padded(info, draw(info, generators.named(info.name), *info.init.values))
+
+
+def _padded(info: ParameterInfo, values: Array) -> Array:
+    """The values in the parameter's element type; `zero_row`, the padding of an embedding, is zero."""
+    values = values.astype(numpy_dtype(info.dtype), copy=False)
+    if info.init.zero_row is not None:
+        values[info.init.zero_row] = 0
+    return values
 
 
 class _Generators:
@@ -85,14 +94,6 @@ FIXED: dict[str, Callable[[ParameterInfo], Array]] = {
 def _precision(info: ParameterInfo) -> Any:
     """Half types are drawn in float32 and rounded."""
     return np.float64 if info.dtype.name == "float64" else np.float32
-
-
-def _drawn(info: ParameterInfo, generator: np.random.Generator) -> Array:
-    """`zero_row` is zero afterwards: the padding of an embedding."""
-    values = DRAWN[info.init.kind](info, generator, *info.init.values)
-    if info.init.zero_row is not None:
-        values[info.init.zero_row] = 0
-    return values
 
 
 def _normal(info: ParameterInfo, generator: np.random.Generator, std: float, mean: float = 0.0) -> Array:

@@ -13,13 +13,13 @@ from typing import Any, Protocol
 from netc.dsl.record import Record
 
 from ...dims import Facts
-from ...ir.graph import Graph, OpNode
+from ...ir.graph import Graph, Node, OpNode
 from ...ir.types import TensorType
 from ...ops.base import Operator, OpInputs
 from ...ops.parametric import Parametric
 from .code.classes import How, ModuleRule, StepInfo, kind_of
 from .code.expressions import CallCode, Code, LetCode, Lit, Ref, SelfMember
-from .code.tree import has_symbol, parts
+from .code.tree import FrozenCode, has_symbol, parts
 from .errors import MissingEmitter
 
 Emitter = Callable[[Any, Any], Code]
@@ -120,14 +120,14 @@ class OperatorForms:
         code = self._constructor(node)
         if code is None:
             raise MissingEmitter(node.op, "there is no emitter of its module")
-        return self.initialisation.applied(node, code)
+        return frozen(node, self.initialisation.applied(node, code))
 
     def standalone(self, node: OpNode) -> Code | None:
         """The module, if it only needs to be called with one tensor."""
         if type(node.op) in self.emitters.invocations or len(node.inputs) != 1 or self.how(node) != "module":
             return None
         code = self._constructor(node)
-        return None if code is None or _is_dynamic(code) else self.initialisation.applied(node, code)
+        return None if code is None or _is_dynamic(code) else frozen(node, self.initialisation.applied(node, code))
 
     def expression(self, node: OpNode) -> Code:
         """The expression in `forward`."""
@@ -156,6 +156,11 @@ class OperatorForms:
 def _is_given_weight(node: OpNode) -> bool:
     """Whether the weight is one of its inputs."""
     return isinstance(node.op, Parametric) and node.op.is_given_weight(tuple(v.type for v in node.inputs))
+
+
+def frozen(node: Node, code: Code) -> Code:
+    """The code of a node's module, if the spec says so with parameters that are not trained."""
+    return FrozenCode(code) if node.frozen else code
 
 
 @cache

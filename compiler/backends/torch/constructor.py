@@ -13,7 +13,7 @@ from netc.dsl.record import replace
 from ...ir.origins import is_integer
 from ..python.code.classes import ClassBody, ClassDef, ConstructorArgument, Member
 from ..python.code.expressions import Code, FrameworkValue, LetCode, Local, MembersCall, call
-from ..python.code.tree import DictCode, ListCode, MemberRef, NameCode, named_several_times, parts, rewrite
+from ..python.code.tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, named_several_times, parts, rewrite
 from ..python.naming import RESERVED, unique
 from ..python.printing.layout import STEP, Doc, LayoutBracket, statement
 from ..python.printing.printer import doc, literal
@@ -115,10 +115,13 @@ class _Constructor:
 
     def _member(self, member: Member) -> list[str]:
         lines: list[str] = []
-        code = self._bindings(self.formulas.written(bare(member.code)), lines)
+        made, options = member.code, {}
+        if member.how == "parameter" and isinstance(made, FrozenCode):
+            made, options = made.module, {"requires_grad": False}
+        code = self._bindings(self.formulas.written(bare(made)), lines)
         attribute = self.access.attribute(member.label)
         if member.how in ("module", "parameter") or not attribute:
-            value = doc(call("nn.Parameter", code) if member.how == "parameter" else code)
+            value = doc(call("nn.Parameter", code, **options) if member.how == "parameter" else code)
             return [*lines, *statement(f"{self.access.home(member)} = ", value, 2), *self._transient(member, attribute)]
         arguments = [Doc(literal(member.label)), doc(code)]
         if member.how == "transient":

@@ -104,27 +104,27 @@ def initialisation(order: Sequence[Graph], modules: Modules) -> TorchInitialisat
     A parameter of the main graph that is tied is replaced after the rules have been applied, one further inside before.
     """
     uses: dict[Key, list[ParameterSpec]] = {}
-    whole: dict[str, int] = {}
+    names: dict[str, list[set[str]]] = {}
     for graph in order:
         for node in graph.nodes:
             code = modules(node) if isinstance(node, OpNode) and node.specs else None
             if not isinstance(node, OpNode) or not isinstance(code, CallCode) or not isinstance(code.function, str):
                 continue
-            whole[code.function] = whole.get(code.function, 0) + 1
+            names.setdefault(code.function, []).append({spec.name for spec in node.specs})
             for spec in node.specs:
                 replaced = graph is order[-1] and node.tie is not None and node.tie.name == spec.name
                 if spec.trainable and not replaced:
                     uses.setdefault(key_of(code.function, spec.name), []).append(_drawn_spec(node, spec, graph))
-    return TorchInitialisation(list(_rules(uses, whole)))
+    return TorchInitialisation(list(_rules(uses, names)))
 
 
-def _rules(uses: Mapping[Key, list[ParameterSpec]], whole: Mapping[str, int]) -> Iterator[Rule]:
+def _rules(uses: Mapping[Key, list[ParameterSpec]], names: Mapping[str, list[set[str]]]) -> Iterator[Rule]:
     for key, specs in uses.items():
         first = replace(specs[0].init, zero_row=None)
         alike = all(spec.stated and replace(spec.init, zero_row=None) == first for spec in specs)
         if len(specs) > 1 and alike and not re.search(r"_l\d", key[1]):
             padded = any(spec.init.zero_row is not None for spec in specs)
-            yield Rule(key, first, len(specs) < whole.get(key[0], 0), padded)
+            yield Rule(key, first, any(key[1] not in own for own in names.get(key[0], ())), padded)
 
 
 def _drawn_spec(node: OpNode, spec: ParameterSpec, graph: Graph) -> ParameterSpec:

@@ -11,7 +11,7 @@ from itertools import groupby
 
 from ..python.code.classes import ModuleRule
 from ..python.code.expressions import CallCode, Code, LetCode, Lit, MembersCall, Method, TupleCode
-from ..python.code.tree import DictCode, InitialisedCode, ListCode, NameCode, NewModule, OptionalCode, RepeatStar, rewrite
+from ..python.code.tree import DictCode, FrozenCode, InitialisedCode, ListCode, NameCode, NewModule, OptionalCode, RepeatStar, rewrite
 from ..python.naming import unique
 from ..python.printing.layout import STEP, Doc, statement
 from ..python.printing.printer import doc, literal, text, unrolled
@@ -19,8 +19,17 @@ from .framework import TORCH
 
 
 def bare(code: Code) -> Code:
-    """The code without initialisers."""
-    return rewrite(code, lambda part: bare(part.module) if isinstance(part, InitialisedCode) else None)
+    """The code without initialisers, and with what freezes parameters in PyTorch's words."""
+
+    def change(part: Code) -> Code | None:
+        match part:
+            case InitialisedCode(module):
+                return bare(module)
+            case FrozenCode(module):
+                return Method(bare(module), "requires_grad_", (Lit(False),))
+        return None
+
+    return rewrite(code, change)
 
 
 class Drawing:
@@ -35,8 +44,8 @@ class Drawing:
             case InitialisedCode(inner, calls):
                 made = [line for c in calls for line in statement("", _applied(c, module), indent)]
                 return made + self.lines(inner, module, indent)
-            case Method(target=target, name="requires_grad_"):
-                return self.lines(target, module, indent)
+            case FrozenCode(inner):
+                return self.lines(inner, module, indent)
             case LetCode(result=result):
                 return self.lines(result, module, indent)
             case OptionalCode(test, then):

@@ -77,13 +77,24 @@ def emit_inline(
         specs = tuple([_moved_spec(s, given) for s in node.specs])
         if shared is not None:
             check_shared(shared, {s.name: (s.shape, s.dtype) for s in specs}, span or node.span, session)
-        op = node.op.moved(given) if given else node.op
-        copy = OpNode(op, inputs, outputs, label, span or node.span, specs, shared=shared or node.shared, parts=parts)
+        copy = OpNode(
+            node.op.moved(given) if given else node.op,
+            inputs,
+            outputs,
+            label,
+            span or node.span,
+            specs,
+            shared=shared or node.shared,
+            parts=parts,
+            frozen=node.frozen,
+        )
     else:
         rest = None if node.rest is None else ValueTuple("", outputs[node.rest.at :], node.rest.at)
         tuples = tuple([actual.outer_parts(parts) for parts in node.tuples])
         arguments = {name: moved(value, given) for name, value in node.arguments.items()}
-        copy = CallNode(node.graph, inputs, outputs, label, span or node.span, node.modules, node.shared, arguments, tuples, rest)
+        copy = CallNode(
+            node.graph, inputs, outputs, label, span or node.span, node.modules, node.shared, arguments, tuples, rest, node.frozen
+        )
     _add(copy, entry.graph.size, scope, session)
     return _result(entry, outputs if rest is None else (*outputs[: rest.at], TupleSlice(rest)))
 

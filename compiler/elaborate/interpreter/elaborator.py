@@ -58,7 +58,7 @@ class Elaborator:
         pipelines = Pipelines(self, inputs)
         shared = SharedStages(self, labels)
         conditionals = Conditionals(self, self.expressions)
-        groups = Groups(self, pipelines, labels, conditionals)
+        groups = Groups(self, pipelines, arguments, labels, conditionals)
         stage_parameters = StageParameters(self)
         calls = self._calls = CallSyntax(self, stage_parameters)
         named = NamedTensors(self, calls)
@@ -66,6 +66,7 @@ class Elaborator:
             self,
             functions,
             self._closures,
+            arguments,
             OperatorStages(self, arguments, labels, named),
             Blocks(self, self.parameters, Patterns(self), labels, named),
             shared,
@@ -74,7 +75,9 @@ class Elaborator:
             conditionals,
             self.checks,
         )
-        self._operands = Operands(self, functions, inputs, constants, pipelines, groups, conditionals, self._stages, calls, stage_parameters)
+        self._operands = Operands(
+            self, functions, inputs, constants, pipelines, groups, conditionals, self._stages, calls, stage_parameters
+        )
         self.statements = Statements(self, functions, arguments, Assignments(self, pipelines), shared)
 
     def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:

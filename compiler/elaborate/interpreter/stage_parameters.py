@@ -45,7 +45,9 @@ class StageParameters(Part):
 
     def _of_shared(self, names: list[str], expr: ast.Attribute, scope: Scope) -> Flow:
         binding = scope.use(names[0])
-        assert binding is not None and isinstance(binding.value, SharedDef) and scope.frame is not None
+        assert binding is not None
+        assert isinstance(binding.value, SharedDef)
+        assert scope.frame is not None
         module = binding.value.module
         self.session.index.name(_root(expr).span, names[0], binding)
         first = self.session.shared_specs.get(id(module))
@@ -136,4 +138,3 @@ def _labelled(names: list[str], scope: Scope) -> Scope | None:
 
 def _has_label(frame: GraphFrame, label: str) -> bool:
     return label in frame.labels.taken or label in frame.labels.levels
-

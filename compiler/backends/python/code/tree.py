@@ -95,6 +95,12 @@ class InitialisedCode(Code):
     calls: tuple[Code, ...]
 
 
+class FrozenCode(Code):
+    """A module whose parameters are not trained, or the tensor of a parameter that is not."""
+
+    module: Code
+
+
 class Starred(Code):
     """`*value`."""
 

@@ -172,7 +172,9 @@ class _Expander:
         attention = CausalMultiheadAttention(**op.args)
         return [
             OpNode(CausalMask(length=length, span=span), like, (mask,), self._label("mask"), node.span, ()),
-            OpNode(attention, (*node.inputs, mask), node.outputs, node.label, node.span, node.specs, node.tie, node.shared),
+            OpNode(
+                attention, (*node.inputs, mask), node.outputs, node.label, node.span, node.specs, node.tie, node.shared, frozen=node.frozen
+            ),
         ]
 
     def _like(self, value: Value) -> Value:
