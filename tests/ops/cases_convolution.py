@@ -4,9 +4,11 @@ CASES = [
     "x = input 4x6x6; w = input [8, 4, 3, 3] batch=false; (x, w) -> conv 8 3x3 relu padding=1",
     "x = input 4xT; w = input [8, 2, 3] batch=false; b = input [8] batch=false; x -> conv 8 3 stride=2 groups=2 weight=w bias=b",
     "x = input 4x7x6; w = input [8, 4, 3, 2] batch=false; x -> conv 8 3x2 padding=same weight=w dilation=2",
-    "x = input 4x7x6; w = input [8, 4, 3, 2] batch=false; b = input [8] batch=false; (x, w, b) -> conv 8 3x2 padding=2x1 padding_mode=circular",
+    "x = input 4x7x6; w = input [8, 4, 3, 2] batch=false; b = input [8] batch=false; x -> conv 8 3x2 padding=2x1"
+    " padding_mode=circular weight=w bias=b",
     "x = input 2x4x4x4; w = input [3, 2, 2, 2, 2] batch=false; (x, w) -> conv 3 2",
-    "x = input 4x6x6; w = input [4, 2, 3, 3] batch=false; b = input [4] batch=false; (x, w, b) -> conv_transpose 4 3 stride=2 padding=1 output_padding=1 groups=2",
+    "x = input 4x6x6; w = input [4, 2, 3, 3] batch=false; b = input [4] batch=false;"
+    " (x, w, b) -> conv_transpose 4 3 stride=2 padding=1 output_padding=1 groups=2",
     "x = input 4xT; w = input [4, 3, 5] batch=false; x -> conv_transpose 3 5 weight=w dilation=2",
     "input 3x8x8 -> conv 4 3x3",
     "input 3x8x8 -> conv 4 3x3 relu padding=1",

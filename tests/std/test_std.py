@@ -138,17 +138,17 @@ def test_heads_are_split_and_merged() -> None:
 
 
 LAYERS = {
-    "conv": (lambda: nn.Conv2d(4, 6, 3, padding=1, stride=2), "conv 6 3x3 padding=1 stride=2", "4x8x8"),
-    "grouped": (lambda: nn.Conv1d(4, 6, 5, groups=2, bias=False), "conv 6 5 groups=2 bias=false", "4xT where T > 5"),
-    "dense": (lambda: nn.Linear(5, 3), "dense 3", "[T, 5]"),
-    "transposed": (lambda: nn.ConvTranspose2d(4, 6, 3, stride=2), "conv_transpose 6 3 stride=2", "4x5x5"),
+    "conv": (lambda: nn.Conv2d(4, 6, 3, padding=1, stride=2), "conv 6 3x3 padding=1 stride=2", "4x8x8", (4, 8, 8)),
+    "grouped": (lambda: nn.Conv1d(4, 6, 5, groups=2, bias=False), "conv 6 5 groups=2 bias=false", "4xT where T > 5", (4, 9)),
+    "dense": (lambda: nn.Linear(5, 3), "dense 3", "[T, 5]", (7, 5)),
+    "transposed": (lambda: nn.ConvTranspose2d(4, 6, 3, stride=2), "conv_transpose 6 3 stride=2", "4x5x5", (4, 5, 5)),
 }
 
 
 @pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("name", ["weight_norm", "spectral_norm"])
 def test_parametrizations_are_pytorchs(name: str, layer: str) -> None:
-    make, text, shape = LAYERS[layer]
+    make, text, shape, sizes = LAYERS[layer]
     torch.manual_seed(0)
     theirs = nn.Sequential(getattr(parametrizations, name)(make())).eval()
     axis = " axis=1" if (name, layer) == ("spectral_norm", "transposed") else ""
@@ -156,7 +156,7 @@ def test_parametrizations_are_pytorchs(name: str, layer: str) -> None:
     state = {f"net.{key}": value for key, value in theirs.state_dict().items()}
     assert set(model.parameters) == set(state)
     ours = model.module(state).eval()
-    x = torch.randn(2, *([7, 5] if layer == "dense" else [4, 9] if layer == "grouped" else [4, 5, 5] if layer == "transposed" else [4, 8, 8]))
+    x = torch.randn(2, *sizes)
     torch.testing.assert_close(ours(x), theirs(x))
     torch.testing.assert_close(torch.from_numpy(model.session(state)(x.numpy())), theirs(x).detach(), atol=1e-5, rtol=1e-4)
     theirs.train()(x).sum().backward()
