@@ -13,6 +13,7 @@ from typing import Any
 
 from netc.compiler.ops import Operator
 from netc.compiler.ops.kinds import SizesKind
+from netc.compiler.ops.parametric import Parametric
 from netc.compiler.ops.windows import PaddingKind
 from netc.dsl.record import Record
 from tests.differential.use import Use
@@ -97,6 +98,11 @@ def _pads_by_itself(use: Use) -> bool:
     return isinstance(padding, tuple) and len(padding) > use.inputs[0].rank - 2 and _argument(use, "padding_mode") != "zeros"
 
 
+def _bias_without_tensor(use: Use) -> bool:
+    """`bias=true` with a tensor for the weight and none for the bias."""
+    return len(use.inputs) == use.cls.arity()[0] + 1 and dict(use.args).get("bias") is True
+
+
 def _undilated(use: Use) -> bool:
     """A dilation below 1, but only where there is nothing to dilate."""
     taps = [k for k, d in zip(_each(use, "kernel"), _each(use, "dilation"), strict=False) if d < 1]
@@ -178,6 +184,12 @@ TABLE = (
         "bad-argument",
         _pads_by_itself,
         "PyTorch's module pads by another function then, and does not look at what the list has beyond the axes",
+    ),
+    Deliberate(
+        tuple(name for name, cls in Operator.registry.items() if issubclass(cls, Parametric) and "bias" in cls.as_tensors),
+        "no-such-parameter",
+        _bias_without_tensor,
+        "with a weight that is given there is no bias of its own, and PyTorch's functions have no such argument",
     ),
     Deliberate(
         ("drop_path",),
