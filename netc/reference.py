@@ -78,6 +78,8 @@ def page(operator: type[Operator], level: int = 1) -> str:
     parts += _inputs(operator), _arguments(operator)
     if issubclass(operator, Parametric):
         parts.append(f"Initial values: {operator.drawn}.")
+        if operator.as_tensors:
+            parts.append("With a tensor for its weight, which has the shape of the learned one, it has no learned parameters.")
     targets = [(backend.title, backend.operator_target(operator)) for backend in backends()]
     parts.append(" ".join(f"{title}: {target or 'composed'}." for title, target in targets if target is not None))
     parts += [example(text) for text in operator.examples]

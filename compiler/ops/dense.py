@@ -26,7 +26,11 @@ class Dense(WithBias):
     x = Input(FLOATS, SOME_AXES)
     units = Arg(SIZE, positional=True, alias="out_features")
     bias = Arg(FLAG, default=True)
-    examples = ("input 3 -> dense 2 sigmoid", "input [T, 512] -> dense 64 bias=false")
+    examples = (
+        "input 3 -> dense 2 sigmoid",
+        "input [T, 512] -> dense 64 bias=false",
+        "x = input 3; w = input [2, 3] batch=false; x -> dense 2 weight=w",
+    )
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
