@@ -16,6 +16,7 @@ from netc.compiler.ir.graph import FlatGraph, OpNode, Program, join
 from netc.compiler.ir.types import DType
 from netc.compiler.ops import Operator
 from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, UnaryFormula
+from netc.compiler.ops.parameter_of import ParameterOf
 from tests.differential.references import REFERENCES
 from tests.differential.references.call import Call
 
@@ -45,6 +46,10 @@ def outputs(program: Program, state: State, tensors: Sequence[torch.Tensor], siz
     with torch.no_grad():
         for use in flat:
             node = use.node
+            if isinstance(node.op, ParameterOf):
+                stage = join(use.owner, node.op.path) if node.shared is None else use.path
+                values.append(state[join(stage, node.op.parameter)])
+                continue
             own = {spec.name: state[name] for spec in node.specs if (name := join(use.path, spec.name)) in state}
             call = Call(arguments(node.op, sizes) | KNOWN.get(node.op.name, _nothing)(node), len(node.outputs), own)
             values += results(REFERENCES[node.op.name], call, [values[key] for key in use.inputs])
