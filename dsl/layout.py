@@ -193,8 +193,7 @@ class _Filter:
         if last in _STARTS:
             self._statement_start(index)
         kind = token.type
-        if kind == "EQUALS" and self.out and self.out[-1].text == "tie":
-            self._path(index + 1)
+        self._tie(index, kind)
         if kind in _CLOSER or kind == "LPAR_NAMES":
             self._opener(token, last)
         elif kind in _OPENER:
@@ -221,6 +220,10 @@ class _Filter:
             self._check_nesting(token)
         elif kind == "UNTERMINATED_STRING" or kind == "SINGLE_QUOTED":
             self.cut_line = self.line
+
+    def _tie(self, index: int, kind: str) -> None:
+        if kind == "EQUALS" and self.out and self.out[-1].text == "tie":
+            self._path(index + 1)
 
     def _operator(self, token: Token, last: str) -> None:
         unary = token.type == "NOT" or (token.type in ("MINUS", "PLUS") and last not in _ENDS_VALUE)
