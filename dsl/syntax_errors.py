@@ -15,7 +15,7 @@ from .source import SourceFile
 from .tokens import Token
 
 _VALUES = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "LABEL", "RBRACE", "IN"))
-_STAGE_STARTS = frozenset(("NAME", "LPAR", "IF", "REPEAT", "EACH", "IN", "INPUT", "PARAM", "TABLE", "IS"))
+_STAGE_STARTS = frozenset(("NAME", "LPAR", "IF", "REPEAT", "EACH", "SCAN", "IN", "INPUT", "PARAM", "TABLE", "IS"))
 _OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE"))
 _DEFINITIONS = frozenset(("BLOCK", "MODEL", "FN", "USE"))
 _STATEMENTS = frozenset(("LET", "OUT", "EXPECT", "SHARED"))
@@ -132,7 +132,7 @@ def _label(stop: Stop) -> Diagnostic | None:
         return errors.syntax(
             stop.span,
             "a label precedes the body",
-            help=(f"write `repeat 2 {text} {{ ... }}`; label an `if` in parentheses: `(if ...) {text}`",),
+            help=(f"write `repeat 2 {text} {{ ... }}`; label an `if` or a `scan` in parentheses: `(if ...) {text}`",),
         )
     if stop.first.type in ("INPUT",) or stop.statement_has("INPUT"):
         name = text.split()[-1]
@@ -224,7 +224,7 @@ def _operator(stop: Stop) -> Diagnostic | None:
 
 def _body(stop: Stop) -> Diagnostic | None:
     kind = stop.token.type
-    if kind == "COLON" and ("LBRACE" in stop.possible or stop.first.type in ("BLOCK", "MODEL", "REPEAT", "EACH", "IF", "ELSE")):
+    if kind == "COLON" and ("LBRACE" in stop.possible or stop.first.type in ("BLOCK", "MODEL", "REPEAT", "EACH", "SCAN", "IF", "ELSE")):
         return errors.syntax(
             stop.span, "expected `{`, found `:`", "a body is written in braces", help=("write `{` here and `}` after the body",)
         )
