@@ -11,7 +11,7 @@ types of the called graph's inputs, its outputs those of its outputs; labels wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from netc.dsl.record import Record
@@ -148,12 +148,42 @@ class Tie:
         self.span = span
 
 
+class Scan(Record):
+    """What makes a call a loop: its graph is one step, which runs for each position of an axis.
+
+    The first inputs of the call are what the `states` start with, and the next are scanned: a step gets the states as they are, and of each
+    scanned tensor what is at its position on the axis of `axes`. The first outputs are the states after the last step, and the others
+    are what all steps gave, stacked along the axis of `stacked`. `length` is the number of steps. With `reverse` the last position is first.
+    """
+
+    states: int
+    axes: tuple[int, ...]
+    stacked: tuple[int, ...]
+    length: Dim
+    reverse: bool = False
+
+    @property
+    def own(self) -> int:
+        """The number of inputs that are not captured."""
+        return self.states + len(self.axes)
+
+    def step_inputs(self, given: Sequence[TensorType]) -> list[TensorType]:
+        """The types that a step gets of the inputs of the call."""
+        whole = zip(given[self.states : self.own], self.axes, strict=True)
+        return [*given[: self.states], *(t.with_shape((*t.shape[:a], *t.shape[a + 1 :])) for t, a in whole), *given[self.own :]]
+
+    def results(self, made: Sequence[TensorType]) -> list[TensorType]:
+        """The types of the outputs of the call, given those of a step."""
+        steps = zip(made[self.states :], self.stacked, strict=True)
+        return [*made[: self.states], *(t.with_shape((*t.shape[:a], self.length, *t.shape[a:])) for t, a in steps)]
+
+
 class CallNode:
     """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`; `arguments` has, for each symbol of
     `graph.origins`, the integer that it is here, which may be traced to the symbols of the calling graph. `tuples` are what it passes as
-    each of `graph.tuples`, and `rest` its results that are one tuple, if `graph.rest` is."""
+    each of `graph.tuples`, and `rest` its results that are one tuple, if `graph.rest` is. With `scan` it is a loop."""
 
-    __slots__ = ("arguments", "graph", "inputs", "label", "modules", "outputs", "rest", "shared", "span", "tuples")
+    __slots__ = ("arguments", "graph", "inputs", "label", "modules", "outputs", "rest", "scan", "shared", "span", "tuples")
 
     def __init__(
         self,
@@ -167,6 +197,7 @@ class CallNode:
         arguments: Mapping[str, int] | None = None,
         tuples: tuple[Parts, ...] = (),
         rest: ValueTuple | None = None,
+        scan: Scan | None = None,
     ) -> None:
         self.graph = graph
         self.inputs = inputs
@@ -178,6 +209,7 @@ class CallNode:
         self.arguments = arguments or {}
         self.tuples = tuples
         self.rest = rest
+        self.scan = scan
 
     @property
     def passes(self) -> list[Value | Parts]:
@@ -197,14 +229,15 @@ class CallNode:
 
 
 Node = OpNode | CallNode
-Kind = Literal["model", "block", "sequence", "branches"]
+Kind = Literal["model", "block", "sequence", "branches", "scan"]
 
 
 class Graph:
     """One body.
 
-    `kind` is `model`, `block`, `sequence` (members are numbered from 0, an `nn.Sequential` when it is a chain) or `branches` (an
-    `each`: one call or operator a branch on the same input). `arguments` are the compile-time arguments of a block or model.
+    `kind` is `model`, `block`, `sequence` (members are numbered from 0, an `nn.Sequential` when it is a chain), `branches` (an
+    `each`: one call or operator a branch on the same input) or `scan` (a step of a `scan`, called once, without a label: its labels and its
+    symbols are those of the graph around it). `arguments` are the compile-time arguments of a block or model.
     `modules` are the shared stages that are used inside and declared outside. `captures` counts the trailing inputs that are tensors of
     the surrounding body rather than inputs of its own. `tuples` are the inputs that are passed as tuples; `rest` is the tuple with which
     the outputs end, if it is one: all others are passed one by one. `sizes` are the names that the body uses for sizes: those known at run
@@ -329,7 +362,8 @@ def route(graph: Graph, path: str) -> list[Node]:
             return [node]
         rest = route(node.graph, ".".join(parts[length:])) if isinstance(node, CallNode) else []
         return [node, *rest] if rest else []
-    return []
+    inside = (route(node.graph, path) for node in graph.nodes if isinstance(node, CallNode) and node.scan is not None)
+    return next((found for found in inside if found), [])
 
 
 class FlatNode:

@@ -14,7 +14,7 @@ from ..index import Recorder
 from ..limits import check_tuple
 from ..scopes.failures import Failure
 from ..scopes.scope import Binding, Entity, Scope, name_tensor, name_tuple
-from ..scopes.values import UNKNOWN, Flow, TensorTuple, Unknown, divide, flow_of, main_result, parts_of, tensors
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, Unknown, divide, flow_of, keep_results, main_result, parts_of, tensors
 from .base import Interpreter, Part
 from .pipelines import Pipelines
 
@@ -149,8 +149,8 @@ def _unpack(node: ast.Assign, flow: Flow) -> Flow:
         return _unpack_rest(node, flow)
     if isinstance(flow, TensorTuple):
         wanted = len(node.targets)
-        if flow.extras is not None and 1 < wanted <= len(flow.values):
-            flow.extras.outputs = flow.extras.outputs[:wanted]
+        if flow.extras is not None and flow.main < wanted <= len(flow.values):
+            keep_results(flow.extras, wanted)
             return TensorTuple(flow.values[:wanted])
         if len(flow.values) == wanted:
             return TensorTuple(flow.values)
