@@ -81,7 +81,9 @@ def emit_inline(
         rest = None if node.rest is None else ValueTuple("", outputs[node.rest.at :], node.rest.at)
         tuples = tuple([actual.outer_parts(parts) for parts in node.tuples])
         arguments = {name: moved(value, given) for name, value in node.arguments.items()}
-        copy = CallNode(node.graph, inputs, outputs, label, span or node.span, node.modules, node.shared, arguments, tuples, rest, node.scan)
+        copy = CallNode(
+            node.graph, inputs, outputs, label, span or node.span, node.modules, node.shared, arguments, tuples, rest, node.scan
+        )
     add_node(copy, entry.graph.size, scope, session)
     return _result(entry, outputs if rest is None else (*outputs[: rest.at], TupleSlice(rest)))
 

@@ -54,7 +54,7 @@ def _completed(full: ClassBody, group: list[ClassBody]) -> list[ClassBody] | Non
     own = {m.label for m in group[0].members}
     lacking = [m for m in full.members if m.label not in own]
     found = [_optional(full, member) for member in lacking]
-    if not lacking or any(f is None for f in found) or full.chain is not None or any(s.loop for s in full.steps):
+    if not lacking or any(f is None for f in found) or full.chain is not None or any(s.repeats for s in full.steps):
         return None
     optional = [f for f in found if f is not None]
     if _without(full, optional).key() != group[0].key():

@@ -82,7 +82,7 @@ def merged(steps: list[Step], names: list[str]) -> list[Step]:
 
 def _is_pure(step: Step) -> bool:
     """Whether repeating the step gives the same result, without side effects."""
-    if len(step.outputs) != 1 or step.loop is not None:
+    if len(step.outputs) != 1 or step.repeats:
         return False
     if isinstance(step.code, ValueRef):
         return True

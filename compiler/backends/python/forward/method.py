@@ -6,21 +6,22 @@ the steps in their order, except that what is nested in another expression is co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 
 from netc.dsl.record import replace
 
-from ..code.classes import ClassBody, Loop, Step
-from ..code.expressions import CallCode, Code, Device, NestedResults, TupleCode
+from ..code.classes import ClassBody, Loop, ScanCode, Step
+from ..code.expressions import CallCode, Code, Device, Lit, Method, NestedResults, TupleCode
 from ..code.simplify import simplified
 from ..code.tree import Argument, ListComp, MemberRef, NameCode, SharedModuleArg, SizeArg, SizeRef, SymbolRef, ValueRef, rewrite
 from ..naming import IMPORTED, local
-from ..printing.layout import STEP, WIDTH, statement
+from ..printing.layout import STEP, WIDTH, Doc, LayoutBracket, statement
 from ..printing.printer import doc, text, width
 from .inlining import Uses, nested
 from .name_hints import NameHints, destinations
 from .signature import Signature, prelude
-from .steps import Steps
+from .steps import Steps, references
 from .variables import NameHint, Variables
 
 DEPTH = 2
@@ -40,7 +41,7 @@ class _Forward:
         ready = Steps(body)
         self.steps, self.names, self.whole, self.tentative = ready.steps, ready.names, ready.whole, ready.tentative
         self.uses = Uses(self.steps, ready.references, len(self.names))
-        self.nested = nested(self.steps, self.names, self.uses, [width(s.code) for s in self.steps])
+        self.nested = nested(self.steps, self.names, self.uses, _widths(self.steps))
         self.maker = {s.outputs[0]: i for i, s in enumerate(self.steps) if len(s.outputs) == 1 and self.nested[i]}
         alive = [s for s, a in zip(self.steps, self.uses.alive, strict=True) if a]
         self.signature = Signature(body, alive)
@@ -51,6 +52,7 @@ class _Forward:
         self.groups: list[list[str]] = []
         self.first: int | None = None
         self.passing: list[str] = []
+        self.depth = DEPTH
 
     def run(self) -> list[str]:
         for index, name in enumerate(self.signature.inputs):
@@ -58,7 +60,7 @@ class _Forward:
         for index, step in enumerate(self.steps):
             if self.uses.alive[index] and not self.nested[index]:
                 self._write(step, index)
-        body = [line for group in _rolled(self.groups) for line in group]
+        body = [line for group in _rolled(self.groups, self.depth) for line in group]
         return [*self.signature.lines(), *prelude(self.body, self.signature, self._formula), *body]
 
     # --- statements --------------------------------------------------------------------------------------------------------
@@ -67,6 +69,8 @@ class _Forward:
         self.first = None
         if step.loop is not None:
             self._loop(step, step.loop)
+        elif isinstance(step.code, ScanCode):
+            self._scan(index, step.code)
         else:
             code = simplified(self._resolved(step.code))
             targets = [self._target(o, index) for o in step.outputs]
@@ -74,7 +78,7 @@ class _Forward:
                 targets = _grouped(targets, code.groups)
                 code = code.result
             head = f"{', '.join(targets)} = " if targets else "return "
-            self._add(statement(head, doc(code), DEPTH) if step.outputs else _returned(code))
+            self._add(statement(head, doc(code), self.depth) if step.outputs else _returned(code))
         for name in self.passing:
             self.variables.release(name)
         self.passing = []
@@ -110,17 +114,89 @@ class _Forward:
         after = [self._carried(t, o) for t, o in zip(loop.states, step.outputs, strict=True)]
         moved = [(a, b) for a, b in zip(after, before, strict=True) if a != b]
         if moved:
-            self._add([STEP * DEPTH + ", ".join(a for a, _ in moved) + " = " + ", ".join(b for _, b in moved)])
+            self._add([STEP * self.depth + ", ".join(a for a, _ in moved) + " = " + ", ".join(b for _, b in moved)])
         variable = self._temporary(loop.variable)
         rest = tuple(self._resolved(a) for a in step.code.args[count:])
         for part in step.code.args[count:]:
             self.variables.take(part.index) if isinstance(part, ValueRef) else None
         call = CallCode(NameCode(variable), (*(NameCode(a) for a in after), *rest))
         members = text(self._resolved(loop.members))
-        turn = statement(f"{', '.join(after)} = ", doc(call), DEPTH + 1)
-        self._add([f"{STEP * DEPTH}for {variable} in {members}:", *turn])
+        turn = statement(f"{', '.join(after)} = ", doc(call), self.depth + 1)
+        self._add([f"{STEP * self.depth}for {variable} in {members}:", *turn])
         for output in step.outputs:
             self.variables.left[output] = self.uses.total[output]
+
+    # --- scans -------------------------------------------------------------------------------------------------------------
+
+    def _scan(self, index: int, code: ScanCode) -> None:
+        """`for x_t in x.unbind(1):`, the steps inside, and `torch.stack` after it.
+
+        `unbind` rather than `x[:, t]`: the gradient of each `x[:, t]` is a tensor of the size of `x`, so that training takes a time that
+        grows with the square of the length.
+        """
+        step, count = self.steps[index], len(code.states)
+        before = {t: self.variables.left[t] - n for t, n in self.uses.counts[index].items() if t in self.variables.left}
+        scanned = [text(Method(c, "unbind", (Lit(a),))) for c, a in zip(map(self._resolved, code.scanned), code.axes, strict=True)]
+        starts = [text(self._resolved(c)) for c in code.starts]
+        for part in (*code.scanned, *code.starts):
+            for tensor in references(part):
+                self.variables.take(tensor)  # each counts twice
+        inside = self._inside(code)
+        states = [self.variables.named(self.names[t], t, inside.uses.total[t] + 1) for t in code.states]
+        moved = [(a, b) for a, b in zip(states, starts, strict=True) if a != b]
+        if moved:
+            self._add(statement(f"{', '.join(a for a, _ in moved)} = ", Doc(", ".join(b for _, b in moved)), self.depth))
+        lists = {o: self._temporary("outputs") for o in step.outputs[count:] if self.uses.total[o]}
+        for name in lists.values():
+            self._add([f"{STEP * self.depth}{name} = []"])
+        parts = [self.variables.named(self.names[t], t, inside.uses.total[t]) for t in code.parts]
+        for tensor in code.states:
+            self.variables.take(tensor)  # their names are taken, even if nothing in the loop uses them
+        rows = [f"reversed({s})" for s in scanned] if code.reverse else scanned
+        over = Doc(rows[0], ":") if len(rows) == 1 else Doc("zip", LayoutBracket("(", [Doc(r) for r in rows], ")"), ":")
+        head = statement(f"for {', '.join(parts)} in ", over, self.depth)
+        body = inside.lines(states, [lists.get(o, "") for o in step.outputs[count:]])
+        self._add([*head, *body])
+        self.variables.left.update(before)
+        self.variables.left.update(dict.fromkeys(code.made, 0))
+        for name, output in zip(states, step.outputs[:count], strict=True):
+            self.variables.bind(name, output, self.uses.total[output])
+        for output, axis in zip(step.outputs[count:], code.stacked, strict=True):
+            if output in lists:
+                given = f"{lists[output]}[::-1]" if code.reverse else lists[output]
+                made = Doc(f"torch.stack({given}, dim={axis})")
+                self._add(statement(f"{self._target(output, index)} = ", made, self.depth))
+
+    def _inside(self, code: ScanCode) -> _Forward:
+        """What writes the steps in a loop: with the variables of the method, but lines of its own."""
+        inside = copy(self)
+        inside.steps, taken = list(code.steps), [references(s.code) for s in code.steps]
+        inside.uses = Uses(inside.steps, taken, len(self.names))
+        inside.nested = nested(inside.steps, self.names, inside.uses, _widths(inside.steps))
+        inside.maker = {s.outputs[0]: i for i, s in enumerate(inside.steps) if len(s.outputs) == 1 and inside.nested[i]}
+        inside.hints = NameHints(inside.steps, taken, self.names, inside.uses, inside.nested)
+        inside.destinations = destinations(inside.steps, taken, self.names, self.tentative, inside.uses)
+        inside.groups, inside.passing, inside.depth = [], [], self.depth + 1
+        return inside
+
+    def lines(self, states: Sequence[str], lists: Sequence[str]) -> list[str]:
+        """The lines in a loop; at the end, what a step gives is added to the `lists`, and the variables of the `states` are set."""
+        for index, step in enumerate(self.steps[:-1]):
+            if self.uses.alive[index] and not self.nested[index]:
+                self._write(step, index)
+        result = self.steps[-1].code
+        assert isinstance(result, TupleCode)
+        given = [simplified(self._resolved(c)) for c in result.items]
+        for name, code in zip(lists, given[len(states) :], strict=True):
+            if name:
+                self._add(statement(f"{name}.append", Doc(LayoutBracket("(", [doc(code)], ")")), self.depth))
+        set_ = [(n, c) for n, c in zip(states, given, strict=False) if c != NameCode(n)]
+        if set_:
+            values = doc(set_[0][1])
+            for _, code in set_[1:]:
+                values = values + Doc(", ") + doc(code)
+            self._add(statement(f"{', '.join(n for n, _ in set_)} = ", values, self.depth))
+        return [line for group in _rolled(self.groups, self.depth) for line in group]
 
     def _carried(self, state: int, output: int) -> str:
         """The variable that a loop updates. It is reserved, even if nothing uses it after the loop."""
@@ -183,6 +259,11 @@ class _Forward:
         return ListComp(inner, name, self._resolved(iterable))
 
 
+def _widths(steps: Sequence[Step]) -> list[int]:
+    """The length of each step's own code; a loop is on lines of its own."""
+    return [0 if isinstance(s.code, ScanCode) else width(s.code) for s in steps]
+
+
 def _grouped(targets: list[str], groups: tuple[int, ...]) -> list[str]:
     """The targets, in parentheses where results are nested; `_` for results that nothing takes."""
     padded = iter([*targets, *["_"] * (sum(groups) - len(targets))])
@@ -199,7 +280,7 @@ def _returned(code: Code) -> list[str]:
     return statement("return ", doc(code), DEPTH)
 
 
-def _rolled(groups: list[list[str]]) -> list[list[str]]:
+def _rolled(groups: list[list[str]], depth: int) -> list[list[str]]:
     """Equal statements in a row as a loop."""
     result: list[list[str]] = []
     at = 0
@@ -208,7 +289,7 @@ def _rolled(groups: list[list[str]]) -> list[list[str]]:
         while end < len(groups) and groups[end] == groups[at]:
             end += 1
         if end - at >= ROLLED:
-            result.append([f"{STEP * DEPTH}for _ in range({end - at}):", *(STEP + line for line in groups[at])])
+            result.append([f"{STEP * depth}for _ in range({end - at}):", *(STEP + line for line in groups[at])])
         else:
             result += groups[at:end]
         at = end

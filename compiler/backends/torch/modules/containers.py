@@ -53,7 +53,7 @@ Constructions = dict[int, Construction]
 
 def container(graph: Graph, constructions: Constructions, operators: OperatorForms) -> Construction | None:
     """The construction of a graph that needs no class."""
-    if graph.declares or any(n.shared is not None for n in graph.nodes):
+    if graph.declares or any(n.shared is not None or _is_scan(n) for n in graph.nodes):
         return None
     if graph.kind == "block":
         return _sequential(graph, constructions, operators) if graph.nodes and fits(graph.nodes) else None
@@ -62,6 +62,10 @@ def container(graph: Graph, constructions: Constructions, operators: OperatorFor
     if graph.kind == "branches":
         return _list(graph, constructions, operators, _parallel_inputs)
     return None
+
+
+def _is_scan(node: Node) -> bool:
+    return isinstance(node, CallNode) and node.scan is not None
 
 
 # --- chains ----------------------------------------------------------------------------------------------------------------
