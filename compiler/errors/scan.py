@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..ir.types import TensorType
+from ..ir.types import TensorType, show_shape
 from .base import Problem
 
 
@@ -46,6 +46,5 @@ class StateMismatch(Problem):
         if before.dtype != after.dtype:
             return (f"convert one of them, for example with `-> cast {before.dtype}` in the body",)
         if before.rank == after.rank and all(b in (1, a) for b, a in zip(before.shape, after.shape, strict=True)):
-            shape = str(after.with_dtype(before.dtype)).split(" ", 1)[-1] if not before.dtype.name == "float32" else str(after)
-            return (f"let it begin with the whole shape: `-> expand {shape}`",)
+            return (f"let it begin with the whole shape: `-> expand {show_shape(after.shape)}`",)
         return ()
