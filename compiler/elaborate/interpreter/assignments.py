@@ -8,7 +8,7 @@ from itertools import chain
 from netc.dsl import ast
 
 from ...errors.names import BoundTwice, ReservedName, TwoRests, WrongUnpacking
-from ...ir.graph import TupleSlice, Value, flat
+from ...ir.graph import CallNode, OpNode, TupleSlice, Value, flat
 from ...ir.types import BATCH
 from ..index import Recorder
 from ..limits import check_tuple
@@ -149,7 +149,8 @@ def _unpack(node: ast.Assign, flow: Flow) -> Flow:
         return _unpack_rest(node, flow)
     if isinstance(flow, TensorTuple):
         wanted = len(node.targets)
-        if flow.extras is not None and flow.main < wanted <= len(flow.values):
+        several = isinstance(flow.extras, OpNode) or wanted in (flow.main, len(flow.values))  # of the last states of a `scan`, all or none
+        if flow.extras is not None and flow.main < wanted <= len(flow.values) and several:
             keep_results(flow.extras, wanted)
             return TensorTuple(flow.values[:wanted])
         if len(flow.values) == wanted:
@@ -159,7 +160,8 @@ def _unpack(node: ast.Assign, flow: Flow) -> Flow:
         return UNKNOWN
     if len(found) == len(node.targets):
         return TensorTuple(tuple(found))
-    raise _wrong_unpacking(node, found)
+    every = flow.values if isinstance(flow, TensorTuple) and isinstance(flow.extras, CallNode) else found
+    raise _wrong_unpacking(node, every)
 
 
 def _unpack_rest(node: ast.Assign, flow: Flow) -> Flow:
