@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ..dims import Dim, show
 from ..ir.types import TensorType, show_shape
 from .base import Problem
+from .operators import where_hint
 
 
 class StateNotSet(Problem):
@@ -22,6 +24,19 @@ class StateNotSet(Problem):
 
     def help(self) -> tuple[str, ...]:
         return (f"write `{self.name} = ...` in the body, outside of other braces; until there, `{self.name}` is the state before the step",)
+
+
+class MayBeEmpty(Problem):
+    """A `scan` over an axis whose size may be 0: it would have nothing to stack."""
+
+    code: ClassVar[str] = "no-steps"
+    length: Dim
+
+    def message(self) -> str:
+        return f"cannot prove that `scan` has at least one step: the axis has the size {show(self.length)}"
+
+    def help(self) -> tuple[str, ...]:
+        return where_hint(f"{show(self.length)} >= 1", "if this is always true")
 
 
 class StateMismatch(Problem):

@@ -9,7 +9,7 @@ import onnx
 import pytest
 import torch
 from case_ids import case_id
-from parity import executed
+from parity import Targets, executed, inputs_for, sizes_of
 from torch import Tensor, nn
 
 import netc
@@ -260,3 +260,131 @@ LOOPS: list[tuple[str, Loop]] = [
 @pytest.mark.parametrize(("spec", "loop"), LOOPS, ids=[loop.__name__ for _, loop in LOOPS])
 def test_loops(spec: str, loop: Loop) -> None:
     check(spec, loop, *sequences(1, 2, 9))
+
+
+@pytest.mark.parametrize("spec", [spec for spec, _ in LOOPS], ids=[loop.__name__ for _, loop in LOOPS])
+def test_graph(spec: str) -> None:
+    """The loop of the typed graph, run by the reference that the other differential tests use."""
+    model = netc.compile(spec)
+    targets = Targets(model)
+    for sizes in sizes_of(model):
+        targets.compare(sizes, inputs_for(model, sizes), lambda *_: 1e-5)
+
+
+# --- training ----------------------------------------------------------------------------------------------------------------
+
+
+def gradients(module: Module, results: tuple[Tensor, ...]) -> dict[str, Tensor]:
+    module.zero_grad()
+    sum(result.square().sum() for result in results).backward()  # type: ignore[union-attr]
+    return {name: parameter.grad.clone() for name, parameter in module.named_parameters() if parameter.grad is not None}
+
+
+@pytest.mark.parametrize(("spec", "loop"), [(GRU, None), *LOOPS], ids=["gru", *(loop.__name__ for _, loop in LOOPS)])
+def test_training(spec: str, loop: Loop | None) -> None:
+    """The gradients are those of the loop, of the parameters and of the input."""
+    module = netc.compile(spec).module(seed=0).train()
+    if not list(module.parameters()):
+        return
+    ((x,),) = sequences(7)[1:]
+
+    def by_hand(module: Module, x: Tensor) -> tuple[Tensor, ...]:
+        h, found = torch.zeros(x.shape[0], 6), []
+        for t in range(x.shape[1]):
+            h = module.cell(x[:, t], h)
+            found.append(h)
+        return stacked(found), h
+
+    pairs = []
+    for run in (lambda x: module(x), lambda x: (loop or by_hand)(module, x)):
+        given = x.clone().requires_grad_()
+        made = run(given)
+        pairs.append({**gradients(module, made if isinstance(made, tuple) else (made,)), "input": given.grad})
+    assert pairs[0].keys() == pairs[1].keys()
+    for name, gradient in pairs[0].items():
+        torch.testing.assert_close(gradient, pairs[1][name], msg=lambda text, name=name: f"{name}: {text}")
+
+
+# --- element types -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize(("spec", "loop"), [(GRU, None), *(pair for pair in LOOPS if pair[1] not in (within, several))])
+def test_converted(spec: str, loop: Loop | None, dtype: torch.dtype) -> None:
+    """The module works in the type that it is converted to, and its results have it."""
+    module = netc.compile(spec).module(seed=0).eval()
+    ((x,),) = sequences(5)[1:]
+    with torch.no_grad():
+        wanted = module(x)
+        found = module.to(dtype)(x.to(dtype))
+    for left, right in zip(*([r] if isinstance(r, Tensor) else r for r in (found, wanted)), strict=True):
+        assert left.dtype == (dtype if right.is_floating_point() else right.dtype)
+        torch.testing.assert_close(left.to(right.dtype), right, rtol=0.1, atol=0.1)
+
+
+@pytest.mark.parametrize("name", ["float16", "float64"])
+def test_declared(name: str) -> None:
+    """States and inputs of another type in the spec."""
+    spec = (
+        f"x = input [T, 4] {name}\nstart = table (n, i) [N, 4] {name} = 0\n"
+        f"x -> scan (h = start) axis=1 {{ h = param [4] {name} init=0.5 as decay * h + in }}"
+    )
+
+    def loop(module: Module, x: Tensor) -> tuple[Tensor, ...]:
+        h, found = torch.zeros_like(x[:, 0]), []
+        for t in range(x.shape[1]):
+            h = module.decay * h + x[:, t]
+            found.append(h)
+        return (stacked(found),)
+
+    check(spec, loop, *[(x.to(getattr(torch, name)),) for (x,) in sequences(1, 5)], tolerance=1e-2 if name == "float16" else 1e-9)
+
+
+# --- sizes -------------------------------------------------------------------------------------------------------------------
+
+
+def test_known_length() -> None:
+    """A length that is a number, and one that `--dim` makes a number."""
+    spec = "x = input [6, 4]\n" + LOOPS[0][0].split("\n", 1)[1]
+    check(spec, decayed, *sequences(6))
+    model = netc.compile(LOOPS[0][0], dims={"T": 6})
+    assert str(model.outputs["output"]) == "[N, 6, 4]"
+
+
+def test_no_batch() -> None:
+    def loop(module: Module, x: Tensor) -> tuple[Tensor, ...]:
+        h, found = torch.zeros(4), []
+        for row in x:
+            h = h + row
+            found.append(h)
+        return torch.stack(found), h
+
+    spec = (
+        "x = input [T, 4] batch=false\nstart = table (i) [4] float32 = 0\n"
+        "(y, last) = x -> scan (h = start) axis=0 { h = h + in }\nout y, last"
+    )
+    check(spec, loop, *[(x[0],) for (x,) in sequences(1, 8)])
+
+
+def test_length_by_where() -> None:
+    """A length that could be 0 without a `where`."""
+    spec = (
+        "x = input [T, 4] where T >= 2\nstart = param [1, 4] init=0.5 as start -> expand [N, 4]\n"
+        "(y, last) = x -> slice axis=1 start=1 -> scan (h = start) axis=1 { h = h + in }\nout y, last"
+    )
+
+    def loop(module: Module, x: Tensor) -> tuple[Tensor, ...]:
+        y = x[:, 1:].cumsum(1) + 0.5
+        return y, y[:, -1]
+
+    check(spec, loop, *sequences(2, 5))
+    with pytest.raises(netc.CompileError, match="no-steps"):
+        netc.compile(spec.replace(" where T >= 2", ""))
+
+
+def test_cost() -> None:
+    """A step's operations count as often as it runs, its parameters once."""
+    totals = netc.compile(GRU).summary().totals
+    one = netc.compile("x = input 4; h = input 6; (x, h) -> gru_cell 6").summary().totals
+    assert totals.parameters == one.parameters
+    assert str(totals.multiply_adds) == f"{one.multiply_adds}*T"

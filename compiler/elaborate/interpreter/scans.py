@@ -15,7 +15,7 @@ from netc.dsl.record import Record
 from ...dims import Dim, advice, show
 from ...errors.names import ArgumentTwice, MissingArgument, UnknownArgument, WrongArgument, WrongTensors
 from ...errors.operators import BadAxis, ShapeMismatch, Unprovable
-from ...errors.scan import StateMismatch, StateNotSet
+from ...errors.scan import MayBeEmpty, StateMismatch, StateNotSet
 from ...errors.shape import NoPlaceForAxis
 from ...ir.graph import CallNode, Graph, Scan, SharedModule, Value
 from ...ir.types import TensorType
@@ -118,6 +118,8 @@ class Scans(Part):
                 raise Failure(Unprovable("scan", size, other, need, advice(size, other) or "", (0, 0)), node.span, marks)
             why = f"{show(size)} steps for one, {show(other)} for the other"
             raise Failure(ShapeMismatch("scan", first.type.shape, value.type.shape, why), node.span, marks)
+        if not self.session.deciding.at_least(size, 1):
+            raise Failure(MayBeEmpty(size), node.span, ((first.span, f"this is {first.type}"),))
         return size
 
     # --- the body ----------------------------------------------------------------------------------------------------------
