@@ -179,6 +179,23 @@ class GraphBuilder:
             fill_type(info.type, type_)
 
 
+def _drop_unused(node: BuilderNode, body: Body, used: set[str]) -> None:
+    """Leaves out what the steps of a `Scan` give, but nothing takes."""
+    taken = node.attributes["num_scan_inputs"]
+    assert isinstance(taken, int)
+    states = len(body.inputs) - taken
+    kept = [i for i, output in enumerate(node.outputs) if i < states or output in used]
+    if len(kept) == len(node.outputs):
+        return
+    for name in ("scan_output_axes", "scan_output_directions"):
+        values = node.attributes[name]
+        if isinstance(values, tuple):
+            node.attributes[name] = tuple(values[i - states] for i in kept[states:]) or None
+    node.outputs = tuple(node.outputs[i] for i in kept)
+    body.types = [*body.types[: len(body.inputs)], *(body.types[len(body.inputs) + i] for i in kept)]
+    body.outputs = [body.outputs[i] for i in kept]
+
+
 def _pruned(nodes: Sequence[BuilderNode], used: set[str]) -> list[BuilderNode]:
     """The nodes that are needed to compute what is `used`, to which what they use is added."""
     kept: list[BuilderNode] = []
@@ -188,6 +205,7 @@ def _pruned(nodes: Sequence[BuilderNode], used: set[str]) -> list[BuilderNode]:
         kept.append(node)
         used.update(node.inputs)
         if node.body is not None:
+            _drop_unused(node, node.body, used)
             used.update(node.body.outputs)
             node.body.nodes = _pruned(node.body.nodes, used)
     kept.reverse()
