@@ -134,6 +134,8 @@ def _label(stop: Stop) -> Diagnostic | None:
             "a label precedes the body",
             help=(f"write `repeat 2 {text} {{ ... }}`; label an `if` or a `scan` in parentheses: `(if ...) {text}`",),
         )
+    if stop.statement_has("SCAN"):
+        return errors.syntax(stop.span, "a `scan` has no label", help=(f"label it in parentheses: `(scan ...) {text}`",))
     if stop.first.type in ("INPUT",) or stop.statement_has("INPUT"):
         name = text.split()[-1]
         return errors.syntax(stop.span, "an input cannot have a label", help=(f"name it with `{name} = input ...`",))
@@ -282,7 +284,16 @@ def _comma_argument(stop: Stop) -> Diagnostic | None:
     return errors.comma_between_arguments(stop.span_of(stop.previous)) if argument else None
 
 
+def _state(stop: Stop) -> Diagnostic | None:
+    """`scan (h)`, `scan h`: a state without a start."""
+    before = [token.type for token in stop.before]
+    if stop.possible & {"ASSIGN", "EQUALS"} and (before[-3:] == ["SCAN", "LPAR", "NAME"] or before[-2:] == ["SCAN", "NAME"]):
+        name = stop.before[-1].text
+        return errors.syntax(stop.span, f"the state `{name}` has no start", help=(f"write what it is before the first step: `({name} = start)`",))
+    return None
+
+
 _SPECIAL = (
     _lexical, _habit, _keyword_as_name, _method, _misplaced_word, _label, _bracket_after_label, _comma, _comma_argument,
-    _equals, _arrow, _operator, _body, _shape, _space_before_index, _missing_arrow,
+    _state, _equals, _arrow, _operator, _body, _shape, _space_before_index, _missing_arrow,
 )  # fmt: skip

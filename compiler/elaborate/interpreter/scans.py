@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from netc.dsl import ast
 from netc.dsl.record import Record
+from netc.dsl.source import Span
 
 from ...dims import Dim, advice, show
 from ...errors.names import ArgumentTwice, MissingArgument, UnknownArgument, WrongArgument, WrongTensors
@@ -76,7 +77,7 @@ class Scans(Part):
         if found is None:
             raise AlreadyReported
         if len(found) != 1:
-            raise Failure(WrongTensors(f"{state.name.name} =", "one tensor", len(found)), state.start.span)
+            raise Failure(WrongTensors(f"{state.name.name} = ...", "one tensor", len(found)), state.start.span)
         return found[0]
 
     # --- the axis --------------------------------------------------------------------------------------------------------
@@ -92,8 +93,7 @@ class Scans(Part):
             given[name] = keyword
             self.session.index.name(keyword.name_span, name, None, None, "argument")
         if "axis" not in given:
-            first = node.span.file.text[node.span.start : node.body.span.start].strip()
-            raise Failure(MissingArgument("scan", "axis", "the axis to scan", f"{first} axis=1 {{ ... }}"), node.span)
+            raise Failure(MissingArgument("scan", "axis", "the axis to scan", f"{_head(node).text} axis=1 {{ ... }}"), _head(node))
         reverse = "reverse" in given and self._arguments.flag("scan", given["reverse"], scope)
         axis = given["axis"].value
         written = self._arguments.convert("scan", "axis", _AXES, axis, scope)
@@ -115,11 +115,11 @@ class Scans(Part):
             marks = ((first.span, f"{show(size)} is from here"), (value.span, f"{show(other)} is from here"))
             if equal is None:
                 need = "the scanned tensors must have the same length"
-                raise Failure(Unprovable("scan", size, other, need, advice(size, other) or "", (0, 0)), node.span, marks)
+                raise Failure(Unprovable("scan", size, other, need, advice(size, other) or "", (0, 0)), _head(node), marks)
             why = f"{show(size)} steps for one, {show(other)} for the other"
-            raise Failure(ShapeMismatch("scan", first.type.shape, value.type.shape, why), node.span, marks)
+            raise Failure(ShapeMismatch("scan", first.type.shape, value.type.shape, why), _head(node), marks)
         if not self.session.deciding.at_least(size, 1):
-            raise Failure(MayBeEmpty(size), node.span, ((first.span, f"this is {first.type}"),))
+            raise Failure(MayBeEmpty(size), _head(node), ((first.span, f"this is {first.type}"),))
         return size
 
     # --- the body ----------------------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ class Scans(Part):
         if found is None:
             raise AlreadyReported
         if len(found) != 1:
-            raise Failure(WrongTensors(f"{name} =", "one tensor", len(found)), binding.span or state.name.span)
+            raise Failure(WrongTensors(f"{name} = ...", "one tensor", len(found)), binding.span or state.name.span)
         after, before = found[0].type, start.type
         same: bool | None = before.dtype == after.dtype and before.rank == after.rank
         for a, b in zip(before.shape, after.shape, strict=False):
@@ -192,6 +192,12 @@ class Scans(Part):
         add_node(call, graph.size, scope, self.session)
         ordered = check_tuple((*outputs[count:], *outputs[:count]), node.span)
         return TensorTuple(ordered, call, len(stacked))
+
+
+def _head(node: ast.Scan) -> Span:
+    """What precedes the body."""
+    span = node.span
+    return Span(span.file, span.start, span.start + len(span.file.text[span.start : node.body.span.start].rstrip()))
 
 
 def _front(axis: int, value: Value, expr: ast.Expr) -> int:
