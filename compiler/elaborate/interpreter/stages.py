@@ -69,6 +69,8 @@ class Stages(Part):
 
     def _apply(self, node: ast.Apply, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
         if node.name == "in":
+            if isinstance(flow, Unknown):
+                raise AlreadyReported
             raise Failure(NotAStage("in", "the input of the body"), node.name_span)
         named, node = self.resolve(node, scope)
         match named:
