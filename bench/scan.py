@@ -1,5 +1,5 @@
-"""The time of a forward step of Mamba, whose `scan` is a loop: netc's module and ONNX Runtime, and the loop of transformers, by turns in one
-process."""
+"""The time of a forward step of Mamba, whose `scan` is a loop: netc's module and ONNX Runtime, and the loop of transformers, by turns
+in one process."""
 
 from __future__ import annotations
 

@@ -289,7 +289,8 @@ def _state(stop: Stop) -> Diagnostic | None:
     before = [token.type for token in stop.before]
     if stop.possible & {"ASSIGN", "EQUALS"} and (before[-3:] == ["SCAN", "LPAR", "NAME"] or before[-2:] == ["SCAN", "NAME"]):
         name = stop.before[-1].text
-        return errors.syntax(stop.span, f"the state `{name}` has no start", help=(f"write what it is before the first step: `({name} = start)`",))
+        help = f"write what it is before the first step: `({name} = start)`"
+        return errors.syntax(stop.span, f"the state `{name}` has no start", help=(help,))
     return None
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from case_ids import case_id
 from parity import Targets, executed, inputs_for, sizes_of
 from torch import Tensor, nn
 
@@ -240,7 +239,8 @@ LOOPS: list[tuple[str, Loop]] = [
         captured,
     ),
     (
-        "block one {\n  none = table (n, i) [N, 4] float32 = 0\n  in + (in -> scan (h = none) axis=1 { h = in + h -> repeat 2 as deep { dense 4 tanh } })\n}\n"
+        "block one {\n  none = table (n, i) [N, 4] float32 = 0\n  "
+        "in + (in -> scan (h = none) axis=1 { h = in + h -> repeat 2 as deep { dense 4 tanh } })\n}\n"
         "input [T, 4] -> repeat 3 as blocks { one as _ }",
         layered,
     ),

@@ -60,7 +60,7 @@ class _Forward:
         for index, step in enumerate(self.steps):
             if self.uses.alive[index] and not self.nested[index]:
                 self._write(step, index)
-        body = [line for group in _rolled(self.groups, self.depth) for line in group]
+        body = [line for group in _rolled(_returning(self.groups), self.depth) for line in group]
         return [*self.signature.lines(), *prelude(self.body, self.signature, self._formula), *body]
 
     # --- statements --------------------------------------------------------------------------------------------------------
@@ -278,6 +278,15 @@ def _returned(code: Code) -> list[str]:
         if len(line) <= WIDTH:
             return [line]
     return statement("return ", doc(code), DEPTH)
+
+
+def _returning(groups: list[list[str]]) -> list[list[str]]:
+    """What a loop stacks, returned at once if nothing else is done with it."""
+    match groups:
+        case [*others, [made], [last]] if (name := last.removeprefix(f"{STEP * DEPTH}return ")) != last:
+            code = made.removeprefix(f"{STEP * DEPTH}{name} = torch.stack(")
+            return groups if code == made else [*others, [f"{STEP * DEPTH}return torch.stack({code}"]]
+    return groups
 
 
 def _rolled(groups: list[list[str]], depth: int) -> list[list[str]]:
