@@ -12,10 +12,9 @@ from copy import copy
 from netc.dsl.record import replace
 
 from ..code.classes import ClassBody, Loop, ScanCode, Step
-from ..code.expressions import CallCode, Code, Device, Lit, Method, NestedResults, TupleCode
+from ..code.expressions import AnyInput, CallCode, Code, NestedResults, TupleCode
 from ..code.simplify import simplified
 from ..code.tree import Argument, ListComp, MemberRef, NameCode, SharedModuleArg, SizeArg, SizeRef, SymbolRef, ValueRef, rewrite
-from ..naming import IMPORTED, local
 from ..printing.layout import STEP, WIDTH, Doc, LayoutBracket, statement
 from ..printing.printer import doc, text, width
 from .inlining import Uses, nested
@@ -46,13 +45,15 @@ class _Forward:
         alive = [s for s, a in zip(self.steps, self.uses.alive, strict=True) if a]
         self.signature = Signature(body, alive)
         own = [n for i, n in enumerate(self.names) if i >= body.inputs and i not in self.tentative]
-        self.variables = Variables(self.signature.fixed | IMPORTED, own)
-        self.hints = NameHints(self.steps, ready.references, self.names, self.uses, self.nested)
+        self.variables = Variables(self.signature.fixed, own, body.framework)
+        self.hints = NameHints(self.steps, ready.references, self.names, self.uses, self.nested, body.framework)
         self.destinations = destinations(self.steps, ready.references, self.names, self.tentative, self.uses)
         self.groups: list[list[str]] = []
         self.first: int | None = None
         self.passing: list[str] = []
         self.depth = DEPTH
+        self.stacked: list[str] = []
+        """The lines that make the last result of a `scan`."""
 
     def run(self) -> list[str]:
         for index, name in enumerate(self.signature.inputs):
@@ -60,8 +61,18 @@ class _Forward:
         for index, step in enumerate(self.steps):
             if self.uses.alive[index] and not self.nested[index]:
                 self._write(step, index)
-        body = [line for group in _rolled(_returning(self.groups), self.depth) for line in group]
+        body = [line for group in _rolled(self._returning(), self.depth) for line in group]
         return [*self.signature.lines(), *prelude(self.body, self.signature, self._formula), *body]
+
+    def _returning(self) -> list[list[str]]:
+        """The statements. What a `scan` made is returned at once, if nothing else is done with it."""
+        match self.groups:
+            case [*others, made, [last]] if made is self.stacked:
+                name = last.strip().removeprefix("return ")
+                first = made[0].strip().removeprefix(f"{name} = ")
+                if first != made[0].strip():
+                    return [*others, [f"{STEP * self.depth}return {first}", *made[1:]]]
+        return self.groups
 
     # --- statements --------------------------------------------------------------------------------------------------------
 
@@ -129,14 +140,10 @@ class _Forward:
     # --- scans -------------------------------------------------------------------------------------------------------------
 
     def _scan(self, index: int, code: ScanCode) -> None:
-        """`for x_t in x.unbind(1):`, the steps inside, and `torch.stack` after it.
-
-        `unbind` rather than `x[:, t]`: the gradient of each `x[:, t]` is a tensor of the size of `x`, so that training takes a time that
-        grows with the square of the length.
-        """
+        """`for x_t in x.unbind(1):`, the steps inside, and after it `y = torch.stack(outputs, dim=1)`."""
         step, count = self.steps[index], len(code.states)
         before = {t: self.variables.left[t] - n for t, n in self.uses.counts[index].items() if t in self.variables.left}
-        scanned = [text(Method(c, "unbind", (Lit(a),))) for c, a in zip(map(self._resolved, code.scanned), code.axes, strict=True)]
+        scanned = [text(self.body.framework.unstacked(c, a)) for c, a in zip(map(self._resolved, code.scanned), code.axes, strict=True)]
         starts = [text(self._resolved(c)) for c in code.starts]
         for part in (*code.scanned, *code.starts):
             for tensor in references(part):
@@ -163,9 +170,10 @@ class _Forward:
             self.variables.bind(name, output, self.uses.total[output])
         for output, axis in zip(step.outputs[count:], code.stacked, strict=True):
             if output in lists:
-                given = f"{lists[output]}[::-1]" if code.reverse else lists[output]
-                made = Doc(f"torch.stack({given}, dim={axis})")
-                self._add(statement(f"{self._target(output, index)} = ", made, self.depth))
+                given = NameCode(f"{lists[output]}[::-1]" if code.reverse else lists[output])
+                made = statement(f"{self._target(output, index)} = ", doc(self.body.framework.stacked(given, axis)), self.depth)
+                self._add(made)
+                self.stacked = made
 
     def _inside(self, code: ScanCode) -> _Forward:
         """What writes the steps in a loop: with the variables of the method, but lines of its own."""
@@ -174,7 +182,7 @@ class _Forward:
         inside.uses = Uses(inside.steps, taken, len(self.names))
         inside.nested = nested(inside.steps, self.names, inside.uses, _widths(inside.steps))
         inside.maker = {s.outputs[0]: i for i, s in enumerate(inside.steps) if len(s.outputs) == 1 and inside.nested[i]}
-        inside.hints = NameHints(inside.steps, taken, self.names, inside.uses, inside.nested)
+        inside.hints = NameHints(inside.steps, taken, self.names, inside.uses, inside.nested, self.body.framework)
         inside.destinations = destinations(inside.steps, taken, self.names, self.tentative, inside.uses)
         inside.groups, inside.passing, inside.depth = [], [], self.depth + 1
         return inside
@@ -202,7 +210,7 @@ class _Forward:
         """The variable that a loop updates. It is reserved, even if nothing uses it after the loop."""
         uses = self.uses.total[output] + 1
         before, role = self.variables.name_of[state], self._role(output) or self._role(state)
-        if self.variables.is_free(before) and (uses == 1 if self.names[output] else before == local(role)):
+        if self.variables.is_free(before) and (uses == 1 if self.names[output] else before == self.variables.local(role)):
             return self.variables.bind(before, output, uses)
         if self.names[output]:
             return self.variables.named(self.names[output], output, uses)
@@ -235,8 +243,8 @@ class _Forward:
                 return NameCode(self.signature.shared_labels[index])
             case SizeArg(index):
                 return NameCode(self.signature.passed[index])
-            case Device():
-                return NameCode(self.signature.device())
+            case AnyInput():
+                return NameCode(self.signature.any_input())
             case ListComp(element, variable, iterable):
                 return self._gathered(element, variable, iterable)
         return None
@@ -278,15 +286,6 @@ def _returned(code: Code) -> list[str]:
         if len(line) <= WIDTH:
             return [line]
     return statement("return ", doc(code), DEPTH)
-
-
-def _returning(groups: list[list[str]]) -> list[list[str]]:
-    """What a loop stacks, returned at once if nothing else is done with it."""
-    match groups:
-        case [*others, [made], [last]] if (name := last.removeprefix(f"{STEP * DEPTH}return ")) != last:
-            code = made.removeprefix(f"{STEP * DEPTH}{name} = torch.stack(")
-            return groups if code == made else [*others, [f"{STEP * DEPTH}return torch.stack({code}"]]
-    return groups
 
 
 def _rolled(groups: list[list[str]], depth: int) -> list[list[str]]:
