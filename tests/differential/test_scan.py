@@ -309,7 +309,7 @@ def test_training(spec: str, loop: Loop | None) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
-@pytest.mark.parametrize(("spec", "loop"), [(GRU, None), *(pair for pair in LOOPS if pair[1] not in (within, several))])
+@pytest.mark.parametrize(("spec", "loop"), [(GRU, None), *LOOPS])
 def test_converted(spec: str, loop: Loop | None, dtype: torch.dtype) -> None:
     """The module works in the type that it is converted to, and its results have it."""
     module = netc.compile(spec).module(seed=0).eval()

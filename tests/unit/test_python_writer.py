@@ -64,6 +64,8 @@ OTHER = Framework(
     widths=Widths(re.compile("units"), "channels", "units", "units"),
     drops=re.compile("Dropout"),
     idle=re.compile("Dropout"),
+    unstacked=lambda tensor, axis: call("keras.ops.unstack", tensor, axis=axis),
+    stacked=lambda tensors, axis: call("keras.ops.stack", tensors, axis=axis),
 )
 SPEC = """
 block wide(times) {
