@@ -140,7 +140,7 @@ class _Forward:
     # --- scans -------------------------------------------------------------------------------------------------------------
 
     def _scan(self, index: int, code: ScanCode) -> None:
-        """`for x_t in x.unbind(1):`, the steps inside, and after it `y = torch.stack(outputs, dim=1)`."""
+        """`for x_t in x...:` with the steps inside, and after it the results of the steps, stacked."""
         step, count = self.steps[index], len(code.states)
         before = {t: self.variables.left[t] - n for t, n in self.uses.counts[index].items() if t in self.variables.left}
         scanned = [text(self.body.framework.unstacked(c, a)) for c, a in zip(map(self._resolved, code.scanned), code.axes, strict=True)]
