@@ -34,6 +34,12 @@ class String(Expr):
     value: str
 
 
+class Text(Expr):
+    """`"attn.{j}"`: literal texts and expressions, in order."""
+
+    parts: tuple[str | Expr, ...]
+
+
 class Boolean(Expr):
     value: bool
 
@@ -54,6 +60,17 @@ class Name(Expr):
     """A name, or the keyword `in`."""
 
     name: str
+
+
+class NamePattern(Node):
+    """`(i, (a, b))`: names for the items of a list, and of lists in it."""
+
+    parts: tuple[Name | NamePattern, ...]
+
+    @property
+    def names(self) -> tuple[Name, ...]:
+        """All names in it."""
+        return tuple(name for part in self.parts for name in ((part,) if isinstance(part, Name) else part.names))
 
 
 class Attribute(Expr):
@@ -103,6 +120,28 @@ class StageExpr(Expr):
     """`(name positional* keyword* activation?)`, at least one of them: a stage with arguments as a value. The stage has no label."""
 
     stage: Apply
+
+
+class ForClause(Node):
+    """`for i in over`, `for (i, w) in over`. One binder without parentheses is a pattern of one name."""
+
+    binders: NamePattern
+    over: Expr
+
+
+class Comprehension(Expr):
+    """`[item for i in list if condition]`: `clauses` are `for`s, and the conditions of `if`s, the first one a `for`."""
+
+    item: Expr
+    clauses: tuple[ForClause | Expr, ...]
+
+
+class Unpacked(Expr):
+    """The part of a list that `name` is in a pattern: `let (a, b) = value` is a `Let` of such a part for each name."""
+
+    value: Expr
+    pattern: NamePattern
+    name: Name
 
 
 class Range(Expr):
@@ -196,9 +235,10 @@ class Group(Tensor):
 
 
 class Repeat(Tensor):
-    """`repeat (binder in)? count label? { body }`. Without a binder, `over` is a count; with one, a count, a range or a list."""
+    """`repeat (binder in)? count label? { body }`. Without a binder, `over` is a count; with one, a count, a range or a list. One binder
+    without parentheses is a pattern of one name, none at all an empty one."""
 
-    binders: tuple[Name, ...]
+    binders: NamePattern
     over: Expr
     label: Label | None
     body: Body
@@ -207,7 +247,7 @@ class Repeat(Tensor):
 class Each(Tensor):
     """`each binder in over label? { body }`: every branch gets the same input; the results are a tuple."""
 
-    binders: tuple[Name, ...]
+    binders: NamePattern
     over: Expr
     label: Label | None
     body: Body
@@ -222,13 +262,14 @@ class If(Tensor):
 
 
 class Is(Tensor):
-    """`is [N, 196, 768]`."""
+    """`is [N, 196, 768]`. `shape` is a list, or an expression whose value is one."""
 
-    shape: ListExpr
+    shape: Expr
 
 
 class InputDecl(Tensor):
-    """`input shape dtype? batch=false? where conditions`. `shape` is a `NumberLiteral`, `Dims` or `ListExpr`; `dtype` a `Name`."""
+    """`input shape dtype? batch=false? where conditions`. `shape` is a `NumberLiteral`, `Dims`, `ListExpr` or
+    any value that is an integer or a list; `dtype` a `Name`."""
 
     shape: Expr
     dtype: Name | None
@@ -273,6 +314,8 @@ class Assign(Statement):
 
 
 class Let(Statement):
+    """`let name = value`. `let (a, b) = value` is one for each name, whose value is `Unpacked`."""
+
     name: Name
     value: Expr
 
@@ -291,7 +334,7 @@ class ExpectShape(Statement):
     """`expect output [N, 1000]`."""
 
     name: Name
-    shape: ListExpr
+    shape: Expr
 
 
 class Shared(Statement):

@@ -24,10 +24,9 @@ class Builder(ExpressionBuilder):
     # --- lists: the first alternative makes one, the second adds to it ------------------------------------------------
 
     def items(self, c: Children) -> list[Any]:
-        if len(c) == 1:
-            return c
-        c[0].append(c[2])
-        made: list[Any] = c[0]
+        """Statements; a `let` of several names is as many of them."""
+        made: list[Any] = c[0] if len(c) > 1 else []
+        made += c[-1] if c[-1].__class__ is list else [c[-1]]
         return made
 
     statements = items
@@ -58,7 +57,7 @@ class Builder(ExpressionBuilder):
     def use(self, c: Children) -> ast.Use:
         names = tuple(c[3]) if len(c) > 2 else ()
         span = self._between(c[0], names[-1]) if names else self._between(c[0], c[1])
-        return ast.Use(span, self.string([c[1]]), names)
+        return ast.Use(span, ast.String(self._token_span(c[1]), c[1].text[1:-1]), names)
 
     def fn(self, c: Children) -> ast.Fn:
         return ast.Fn(self._between(c[0], c[-1]), self._name(c[1]), self._parameters(c), c[-1])
@@ -116,8 +115,11 @@ class Builder(ExpressionBuilder):
     def rest(self, c: Children) -> ast.Name:
         return self._name(c[0])
 
-    def let(self, c: Children) -> ast.Let:
-        return ast.Let(self._between(c[0], c[3]), self._name(c[1]), c[3])
+    def let(self, c: Children) -> ast.Let | list[ast.Let]:
+        span, pattern, value = self._between(c[0], c[3]), c[1], c[3]
+        if pattern.__class__ is ast.Name:
+            return ast.Let(span, pattern, value)
+        return [ast.Let(span, name, ast.Unpacked(value.span, value, pattern, name)) for name in pattern.names]
 
     def out(self, c: Children) -> ast.Out:
         return ast.Out(self._between(c[0], c[1]), tuple(c[1]))
@@ -220,19 +222,14 @@ class Builder(ExpressionBuilder):
 
     # --- loops, conditionals, sources ---------------------------------------------------------------------------------
 
-    def binders(self, c: Children) -> tuple[ast.Name, ...]:
-        return (self._name(c[0]),) if len(c) == 2 else tuple(c[1])
-
     def repeat(self, c: Children) -> ast.Repeat:
         return ast.Repeat(self._between(c[0], c[-1]), *self._loop(c))
 
     def each(self, c: Children) -> ast.Each:
         return ast.Each(self._between(c[0], c[-1]), *self._loop(c))
 
-    def _loop(self, c: Children) -> tuple[tuple[ast.Name, ...], ast.Expr, ast.Label | None, ast.Body]:
-        binders: tuple[ast.Name, ...] = ()
-        if c[1].__class__ is tuple:
-            binders = c.pop(1)
+    def _loop(self, c: Children) -> tuple[ast.NamePattern, ast.Expr, ast.Label | None, ast.Body]:
+        binders = c.pop(1) if c[1].__class__ is ast.NamePattern else ast.NamePattern(self._token_span(c[0]), ())
         return binders, c[1], c[2] if len(c) == 4 else None, c[-1]
 
     def when(self, c: Children) -> ast.If:

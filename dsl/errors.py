@@ -25,6 +25,15 @@ def missing_brace(span: Span) -> Diagnostic:
     return Diagnostic("error", "missing-brace", "this `{` is never closed", span, "opened here", help=("add a `}` where its body ends",))
 
 
+def open_value(span: Span) -> Diagnostic:
+    help = ("write a value in braces, `{i}`",)
+    return Diagnostic("error", "missing-brace", "this `{` is never closed in the string", span, "opened here", help=help)
+
+
+def empty_value(span: Span) -> Diagnostic:
+    return syntax(span, "expected a value between `{` and `}`")
+
+
 def unexpected_brace(span: Span) -> Diagnostic:
     return Diagnostic("error", "unexpected-brace", "unmatched `}`", span, "no `{` is open here")
 

@@ -284,7 +284,7 @@ class NoTie(Problem):
 
 
 class IterationMismatch(Problem):
-    """Loop variables that do not match the items."""
+    """Names in parentheses that do not match the items of a list."""
 
     code: ClassVar[str] = "wrong-binder"
     names: int
@@ -294,7 +294,7 @@ class IterationMismatch(Problem):
         return f"cannot unpack {self.found} into {self.names} names"
 
     def help(self) -> tuple[str, ...]:
-        return (f"use a list whose items are lists of {self.names}" + (", such as `enumerate([64, 128])`" if self.names == 2 else ""),)
+        return (f"use a list of {self.names}" + (", or in a loop pairs such as those of `enumerate([64, 128])`" if self.names == 2 else ""),)
 
 
 class StrayStatement(Problem):

@@ -6,6 +6,7 @@ operand has failed before.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -21,12 +22,14 @@ from ...ir.graph import Value
 from ...ir.types import DTYPES, TensorType, show_shape
 from ...ops.base import Operator
 from ..arithmetic import binary, negate
+from ..builtins import CONSTANTS
 from ..limits import MAX_NODES, check_list
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Binding, BlockDef, Scope, StageClosure
 from ..scopes.show import describe, show_value
 from ..scopes.values import CONST_TYPES, Const, ConstExpr, OperatorRef, TensorTuple, Unknown
 from .base import Interpreter, Part
+from .comprehensions import Comprehensions
 from .functions import Functions
 
 MISSPELT = ("True", "False")
@@ -37,6 +40,7 @@ class Expressions(Part):
     def __init__(self, interpreter: Interpreter, functions: Functions) -> None:
         super().__init__(interpreter)
         self._functions = functions
+        self._comprehensions = Comprehensions(interpreter)
 
     def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
         match expr:
@@ -46,6 +50,12 @@ class Expressions(Part):
                 return self.constant(self.lookup(expr.name, expr.span, scope), expr.name, expr.span)
             case ast.Binary():
                 return self._binary(expr, scope)
+            case ast.Comprehension():
+                return self._comprehensions.make(expr, scope)
+            case ast.Text():
+                return self._comprehensions.text(expr, scope)
+            case ast.Unpacked():
+                return self._comprehensions.part(expr, scope)
             case ast.ListExpr():
                 value = tuple([self.evaluate(item, scope) for item in expr.items])
                 check_list(value, expr.span)
@@ -77,7 +87,7 @@ class Expressions(Part):
         return value
 
     def shape(self, expr: ast.Expr, scope: Scope) -> tuple[Dim, ...]:
-        """The dimensions of a shape: a number, a dims literal or a list."""
+        """The dimensions of a shape: an integer or a list of them."""
         if isinstance(expr, ast.ListExpr):
             return tuple([dimension(self.evaluate(item, scope), item.span) for item in expr.items])
         value = self.evaluate(expr, scope)
@@ -99,6 +109,8 @@ class Expressions(Part):
             raise AlreadyReported
         candidates = self.session.near(name, [*scope.visible(), *self.session.dims])
         hint = "declare the dimension in the shape of an `input`" if name.isupper() and not candidates else ""
+        if re.fullmatch(r"[A-Z]+(x([0-9]+|[A-Z]+))+", name):
+            hint = f"a shape that begins with a name is a list: `[{', '.join(name.split('x'))}]`"
         raise Failure(UnknownName(name, candidates, hint), span)
 
     def _ambient(self, name: str) -> Binding | None:
@@ -106,6 +118,8 @@ class Expressions(Part):
             return Binding(self.session.dims[name], None)
         if name in DTYPES:
             return Binding(DTYPES[name], None)
+        if name in CONSTANTS:
+            return Binding(CONSTANTS[name], None)
         if name in Operator.registry:
             return Binding(OperatorRef(name), None)
         return None

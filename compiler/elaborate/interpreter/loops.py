@@ -9,7 +9,7 @@ from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite
 
 from ...dims import SymDim
-from ...errors.structure import EmptyEach, IterationMismatch, TooManyNodes
+from ...errors.structure import EmptyEach, TooManyNodes
 from ...errors.values import NotANumber
 from ...ir.graph import Graph, Kind, Node, OpNode, SharedModule, Value
 from ...ir.origins import is_integer, origin_key
@@ -23,6 +23,7 @@ from .base import Interpreter, Part
 from .bodies import BodySyntax, elaborate_body, warn_unused_input
 from .calls import emit_call, emit_inline, forward_inputs
 from .stage_labels import StageLabels, is_indexed, is_inline
+from .unpacking import unpack
 
 Loop = ast.Repeat | ast.Each
 
@@ -36,7 +37,7 @@ class Loops(Part):
         """Runs a loop. With a plain label, and in a body, it is a graph of its own; otherwise, and with `as _`, its iterations are
         inlined."""
         assert scope.frame is not None
-        distinct(node.binders)
+        distinct(node.binders.names)
         items, count = self._items(node, scope)
         if isinstance(node, ast.Each) and not items:
             raise Failure(EmptyEach(), node.over.span)
@@ -88,7 +89,7 @@ class Loops(Part):
 def _counts(graph: Graph, node: Loop) -> bool:
     """Whether more or fewer iterations would be like those after the first."""
     nodes = graph.nodes
-    return isinstance(node, ast.Repeat) and (len(nodes) > 1 or not node.binders) and all(_same(n, nodes[1]) for n in nodes[2:])
+    return isinstance(node, ast.Repeat) and (len(nodes) > 1 or not node.binders.parts) and all(_same(n, nodes[1]) for n in nodes[2:])
 
 
 def _same(one: Node, other: Node) -> bool:
@@ -131,7 +132,7 @@ class _Iterations(Part):
             flow = self._run_iteration(item, flow)
             if self._failed():
                 return UNKNOWN
-            if index == 0 and not self._node.binders and before == token(flow):
+            if index == 0 and not self._node.binders.parts and before == token(flow):
                 # All others are as large as the first: an excessive number is rejected at once
                 total = size + (self._frame.graph.size - size) * len(items)
                 self.session.check_size(total, self._node.over.span, self._frame.trace)
@@ -165,15 +166,11 @@ class _Iterations(Part):
 
     def _trace(self, item: Any) -> tuple[CallSite, ...]:
         binders = self._node.binders
-        if not binders:
-            return ()
-        values = (item,) if len(binders) == 1 else item if isinstance(item, tuple) else ()
-        bound = " and ".join(f"`{b.name}` is {show_value(v)}" for b, v in zip(binders, values, strict=False))
-        text = f"in this `{_keyword(self._node)}`, where {bound}"
-        return (CallSite(binders[0].span.to(binders[-1].span), text),) if bound else ()
+        bound = " and ".join(f"`{name.name}` is {show_value(value)}" for name, value in self._bindings(item))
+        return (CallSite(binders.span, f"in this `{_keyword(self._node)}`, where {bound}"),) if bound else ()
 
     def _add(self, item: Any, flow: Flow) -> Flow:
-        scope = Scope(self._scope, self._frame) if self._node.binders else self._scope
+        scope = Scope(self._scope, self._frame) if self._node.binders.parts else self._scope
         for name, value in self._bindings(item):
             self.session.index.bound(name, scope.bind(name.name, value, name.span))
         if self._inline:
@@ -190,13 +187,7 @@ class _Iterations(Part):
         return emit_call(entry, flow, scope, self.session, label, self._node.body.span)
 
     def _bindings(self, item: Any) -> Iterator[tuple[ast.Name, Any]]:
-        binders = self._node.binders
-        if len(binders) <= 1:
-            yield from zip(binders, (item,), strict=False)
-            return
-        if not isinstance(item, tuple) or len(item) != len(binders):
-            raise Failure(IterationMismatch(len(binders), show_value(item)), binders[0].span.to(binders[-1].span))
-        yield from zip(binders, item, strict=True)
+        return unpack(self._node.binders, item) if self._node.binders.parts else iter(())
 
     def _run_body(self, inner: Scope) -> Flow:
         body = self._node.body
@@ -205,7 +196,7 @@ class _Iterations(Part):
     def _entry(self, flow: Flow, scope: Scope) -> Entry:
         """The body's graph; without binders it depends on its input alone, so that the last one can usually be used again."""
         key = token(flow)
-        if self._last is not None and not self._node.binders and self._last[0] == key:
+        if self._last is not None and not self._node.binders.parts and self._last[0] == key:
             return self._last[1]
         entry = elaborate_body(self._body, flow, scope, self.session)
         self._last = (key, entry)

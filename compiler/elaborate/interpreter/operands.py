@@ -13,7 +13,7 @@ from ...errors.names import NoIn, TooManyArguments, UnknownName
 from ...errors.structure import InputScaled
 from ...ir.graph import Value
 from ...ops.base import Operator
-from ..builtins import BUILTINS
+from ..builtins import BUILTINS, CONSTANTS
 from ..scopes.failures import Failure
 from ..scopes.scope import Binding, FnDef, Scope
 from ..scopes.values import CONST_TYPES, Flow, Operand, TensorTuple, Unknown
@@ -111,7 +111,7 @@ class Operands(Part):
             return value
         if isinstance(value, CONST_TYPES) and (item := _item(node)) is not None:
             return cast(Operand, self.interpreter.evaluate(item, scope))
-        if bare and bound is None and node.name in self.session.dims:
+        if bare and bound is None and (node.name in self.session.dims or node.name in CONSTANTS):
             return cast(Operand, self.interpreter.evaluate(ast.Name(node.name_span, node.name), scope))
         if node.called and (isinstance(value, FnDef) or (bound is None and node.name in BUILTINS)):
             return self._call_function(node, scope)

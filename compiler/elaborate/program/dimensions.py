@@ -138,11 +138,15 @@ def _inputs_of(body: ast.Body) -> Iterator[ast.InputDecl]:
 
 
 def _names_in(expr: Any) -> Iterator[ast.Name]:
-    """Every name in an expression."""
+    """Every name in an expression that it does not bind itself."""
     stack = [expr]
     while stack:
         node = stack.pop()
-        if isinstance(node, ast.Name):
+        if isinstance(node, ast.Comprehension):
+            bound = {n.name for clause in node.clauses if isinstance(clause, ast.ForClause) for n in clause.binders.names}
+            parts = (node.item, *(c.over if isinstance(c, ast.ForClause) else c for c in node.clauses))
+            yield from (name for part in parts for name in _names_in(part) if name.name not in bound)
+        elif isinstance(node, ast.Name):
             yield node
         elif isinstance(node, ast.Node):
             stack += reversed([getattr(node, f) for f in node.__match_args__])

@@ -1,0 +1,77 @@
+"""Values made of others: lists of `[... for i in ...]`, the parts of lists that `let (a, b) = ...` names, texts with values in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netc.dsl import ast
+
+from ...errors.structure import TooManyNodes
+from ...errors.values import NotABool, NotANumber
+from ..limits import MAX_NODES, check_list
+from ..scopes.failures import Failure
+from ..scopes.scope import Scope, distinct, trace_of
+from ..scopes.show import show_value
+from .base import Part
+from .unpacking import unpack
+
+
+class Comprehensions(Part):
+    def make(self, expr: ast.Comprehension, scope: Scope) -> tuple[Any, ...]:
+        """The list that a comprehension means. Each name is visible in the clauses after it, and in the item."""
+        items: list[Any] = []
+        for inner in self._scopes(expr.clauses, scope):
+            items.append(self.interpreter.evaluate(expr.item, inner))
+            if len(items) > MAX_NODES:
+                raise Failure(TooManyNodes(len(items), MAX_NODES, "list", "items"), expr.span)
+        made = tuple(items)
+        check_list(made, expr.span)
+        return made
+
+    def _scopes(self, clauses: tuple[ast.ForClause | ast.Expr, ...], scope: Scope) -> Iterator[Scope]:
+        """A scope for each item."""
+        if not clauses:
+            yield scope
+            return
+        clause, rest = clauses[0], clauses[1:]
+        if not isinstance(clause, ast.ForClause):
+            if self._holds(clause, scope):
+                yield from self._scopes(rest, scope)
+            return
+        distinct(clause.binders.names)
+        for value in self._items(clause, scope):
+            self.session.count_iteration(clause.over.span, trace_of(scope))
+            inner = Scope(scope, scope.frame)
+            for name, part in unpack(clause.binders, value):
+                self.session.index.bound(name, inner.bind(name.name, part, name.span))
+            yield from self._scopes(rest, inner)
+
+    def _items(self, clause: ast.ForClause, scope: Scope) -> tuple[Any, ...]:
+        value = self.interpreter.evaluate(clause.over, scope)
+        if not isinstance(value, tuple):
+            raise Failure(NotANumber("what `for` iterates over", "a range or a list", show_value(value)), clause.over.span)
+        return value
+
+    def _holds(self, condition: ast.Expr, scope: Scope) -> bool:
+        value = self.interpreter.evaluate(condition, scope)
+        if not isinstance(value, bool):
+            raise Failure(NotABool(show_value(value)), condition.span)
+        return value
+
+    def text(self, expr: ast.Text, scope: Scope) -> str:
+        """A text with the values of its expressions."""
+        return "".join([part if isinstance(part, str) else self._shown(part, scope) for part in expr.parts])
+
+    def _shown(self, part: ast.Expr, scope: Scope) -> str:
+        value = self.interpreter.evaluate(part, scope)
+        if not isinstance(value, (int, float, str)):
+            raise Failure(NotANumber("a value in a text", "a number, a boolean or a string", show_value(value)), part.span)
+        self.session.decisions.pin(value)
+        return value if isinstance(value, str) else show_value(value)
+
+    def part(self, expr: ast.Unpacked, scope: Scope) -> Any:
+        """The part of a list that a name of `let (a, b) = ...` means."""
+        distinct(expr.pattern.names)
+        value = self.interpreter.evaluate(expr.value, scope)
+        return next(part for name, part in unpack(expr.pattern, value) if name is expr.name)
