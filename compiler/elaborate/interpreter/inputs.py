@@ -8,13 +8,13 @@ from netc.dsl.diagnostics.suggest import near
 from ...dims import bounds
 from ...errors.names import ArgumentTwice, UnknownArgument, UnknownType
 from ...errors.structure import BatchAxisWritten, InputMisplaced
-from ...errors.values import NonPositive
+from ...errors.values import NonPositive, NotANumber
 from ...ir.graph import Value
 from ...ir.types import BATCH, DTYPES, FLOAT32, DType, Shape, TensorType, show_shape
-from ..index import Recorder
 from ..limits import check_tensor
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
+from ..scopes.show import show_value
 from ..scopes.values import Flow
 from .argument_hints import near_type
 from .arguments import Arguments
@@ -43,7 +43,7 @@ class InputDeclarations(Part):
             shape = (self.session.dims[BATCH], *shape)
         if written:
             self.session.report(BatchAxisWritten(show_shape(shape)), node.shape.span)
-        type_ = TensorType(dtype_of(node.dtype, self.session.index), shape)
+        type_ = TensorType(dtype_of(node.dtype, scope, self._expressions), shape)
         value = Value(type_, node.span, name or _free(UNNAMED_INPUT, {v.name for v in frame.graph.inputs}))
         value.spatial = batched and isinstance(node.shape, ast.Dims) and len(shape) > 3  # `3x224x224` is an image
         frame.graph.inputs.append(value)
@@ -75,11 +75,16 @@ def _free(name: str, taken: set[str]) -> str:
     return next(c for c in candidates if c not in taken)
 
 
-def dtype_of(name: ast.Name | None, index: Recorder) -> DType:
-    """The element type that a name means; float32 where none is written."""
+def dtype_of(name: ast.Name | None, scope: Scope, expressions: Expressions) -> DType:
+    """The element type that a name means, by itself or as a compile-time value; float32 where none is written."""
     if name is None:
         return FLOAT32
-    if name.name not in DTYPES:
+    if name.name in DTYPES:
+        expressions.session.index.name(name.span, name.name, None, None, "type")
+        return DTYPES[name.name]
+    if scope.find(name.name) is None:
         raise Failure(UnknownType(name.name, tuple(near_type(name.name)), tuple(DTYPES)), name.span)
-    index.name(name.span, name.name, None, None, "type")
-    return DTYPES[name.name]
+    value = expressions.evaluate(name, scope)
+    if not isinstance(value, DType):
+        raise Failure(NotANumber(f"`{name.name}`", "an element type such as `float16` here", show_value(value)), name.span)
+    return value

@@ -32,7 +32,7 @@ def build(
     scope = Scope(outside, None)
     body = selected.body
     if selected.node is None:
-        origins = set_lets(selected, params, files, scope, session)
+        origins = set_lets(selected, params, files, scope, elaborator)
     else:
         origins = bind_parameters(selected.node, params, outside, selected.span, elaborator)
     if selected.node is not None and selected.node.base is not None:
