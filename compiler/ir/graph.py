@@ -17,7 +17,7 @@ from typing import Any, Literal
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from ..dims import Condition, Dim, Facts, SymDim
+from ..dims import Dim, Facts, Stated, SymDim
 from ..ops.base import Operator, ParameterSpec
 from .origins import Decision, Origin
 from .tests import Test
@@ -271,7 +271,7 @@ class Program:
         main: Graph,
         facts: Facts,
         symbols: tuple[str, ...],
-        conditions: tuple[tuple[Condition, str], ...] = (),
+        conditions: tuple[tuple[Stated, str], ...] = (),
         dims: Mapping[str, Dim] | None = None,
     ) -> None:
         self.main = main
