@@ -17,7 +17,6 @@ from .facts import Condition, Facts, OneOf
 from .intervals import bounds, ceil_div
 from .polynomial import Dim, FloorQuotient, Monomial, Quotient, Symbol, constant_of, make, of_atom, quotient, symbol, symbols, terms_of
 
-
 Stated = Condition | OneOf
 """What a `where` states."""
 

@@ -294,7 +294,9 @@ class IterationMismatch(Problem):
         return f"cannot unpack {self.found} into {self.names} names"
 
     def help(self) -> tuple[str, ...]:
-        return (f"use a list of {self.names}" + (", or in a loop pairs such as those of `enumerate([64, 128])`" if self.names == 2 else ""),)
+        return (
+            f"use a list of {self.names}" + (", or in a loop pairs such as those of `enumerate([64, 128])`" if self.names == 2 else ""),
+        )
 
 
 class StrayStatement(Problem):

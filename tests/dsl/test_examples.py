@@ -93,8 +93,11 @@ EXPRESSIONS = {
     "[]": ("ListExpr", ()),
     "[i for i in z]": ("Comprehension", name("i"), (("ForClause", ("NamePattern", (name("i"),)), name("z")),)),
     "[i for (i, j) in z if i for k in j]": (
-        "Comprehension", name("i"), (
-            ("ForClause", ("NamePattern", (name("i"), name("j"))), name("z")), name("i"),
+        "Comprehension",
+        name("i"),
+        (
+            ("ForClause", ("NamePattern", (name("i"), name("j"))), name("z")),
+            name("i"),
             ("ForClause", ("NamePattern", (name("k"),)), name("j")),
         ),
     ),

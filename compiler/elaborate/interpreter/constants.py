@@ -37,7 +37,10 @@ class Constants(Part):
 
     def param(self, node: ast.ParamDecl, scope: Scope) -> Flow:
         """A learned tensor, or a buffer, under its label."""
-        args: dict[str, Any] = {"shape": self._expressions.shape(node.shape, scope), "dtype": dtype_of(node.dtype, scope, self._expressions)}
+        args: dict[str, Any] = {
+            "shape": self._expressions.shape(node.shape, scope),
+            "dtype": dtype_of(node.dtype, scope, self._expressions),
+        }
         spans = {"shape": node.shape.span}
         for keyword in node.keywords:
             name = keyword.name

@@ -27,9 +27,7 @@ from .selection import EXPECTS, SelectedModel
 _STAGES = (OperatorRef, BlockDef, StageClosure)
 
 
-def set_lets(
-    selected: SelectedModel, params: Mapping[str, Any], files: Scope, scope: Scope, elaborator: Elaborator
-) -> dict[str, Origin]:
+def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, scope: Scope, elaborator: Elaborator) -> dict[str, Origin]:
     """For a file's own statements, whose parameters are its `let`s: those that are set get their value, the others see `scope`. Gives the
     symbols of the integers among those that are set or literals."""
     session = elaborator.session

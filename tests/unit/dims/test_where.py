@@ -6,8 +6,8 @@ import pytest
 
 from netc.compiler.dims import (
     Condition,
-    OneOf,
     Dim,
+    OneOf,
     advice,
     advice_divides,
     bounds,
