@@ -76,9 +76,9 @@ class _Builder:
                     self._declare(module)
             self._node(node)
         body.outputs = tuple(map(self.tensors.one, graph.leading))
-        if graph.rest is not None:
-            rest = self.tensors.whole(graph.rest)
-            body.outputs += (Starred(rest) if graph.kind == "model" else rest,)
+        for tail in graph.tails:
+            whole = self.tensors.whole(tail.parts)
+            body.outputs += (whole if tail.listed or graph.kind != "model" else Starred(whole),)
         body.ties = [tied(node, graph, self.constructions, self.own) for node in graph.nodes if isinstance(node, OpNode) and node.tie]
         if any("." in m.label for m in body.members):
             self._fold()

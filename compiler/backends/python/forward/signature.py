@@ -59,12 +59,9 @@ class Signature:
     def result(self) -> str:
         graph = self.body.graph
         alone = ["Tensor"] * len(graph.leading)
-        if graph.rest is not None:
-            if graph.kind == "model" or not alone:
-                return SEVERAL
-            alone.append(SEVERAL)
-        elif len(alone) > 4:
+        if any(not tail.listed and graph.kind == "model" for tail in graph.tails) or (len(alone) > 4 and not graph.tails):
             return SEVERAL
+        alone += [SEVERAL] * len(graph.tails)
         return alone[0] if len(alone) == 1 else f"tuple[{', '.join(alone)}]"
 
 

@@ -69,7 +69,7 @@ def container(graph: Graph, constructions: Constructions, operators: OperatorFor
 
 def is_chain(graph: Graph) -> bool:
     """Whether each node takes the result of the previous one, and nothing else."""
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or graph.modules or graph.declares or graph.tuples or graph.rest is not None:
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or graph.modules or graph.declares or graph.tuples or graph.tails:
         return False
     current = graph.inputs[0]
     for node in graph.nodes:
@@ -237,7 +237,7 @@ def _element_call(node: Node, graph: Graph, constructions: Constructions) -> Cod
 
 
 def _has_tuples(node: Node) -> bool:
-    return isinstance(node, CallNode) and bool(node.tuples or node.rest is not None)
+    return isinstance(node, CallNode) and bool(node.tuples or node.tails)
 
 
 def _passes(node: Node) -> list[Value | Parts]:
@@ -247,11 +247,6 @@ def _passes(node: Node) -> list[Value | Parts]:
 def _makes(node: Node) -> list[Value | Parts]:
     """The results, a tuple as it is passed on."""
     return [one if isinstance(one, Value) else (TupleSlice(one),) for one in (node.makes if isinstance(node, CallNode) else node.outputs)]
-
-
-def _ends(graph: Graph) -> list[Value | Parts]:
-    """The same of the graph's outputs."""
-    return [*graph.leading, *([] if graph.rest is None else [graph.rest])]
 
 
 def _same(a: Sequence[Value | Parts], b: Sequence[Value | Parts]) -> bool:
@@ -275,7 +270,7 @@ def _chained_inputs(graph: Graph) -> int | None:
         if isinstance(node, CallNode) and node.modules != modules:
             return None
         carried = _makes(node)
-    return count if _same(_ends(graph), carried) else None
+    return count if _same(graph.returns, carried) else None
 
 
 def _parallel_inputs(graph: Graph) -> int | None:
@@ -288,6 +283,6 @@ def _parallel_inputs(graph: Graph) -> int | None:
     for node in graph.nodes:
         if len(node.outputs) != 1 or not _same(_passes(node), _passes(first)):
             return None
-        if isinstance(node, CallNode) and (node.modules != modules or node.rest is not None):
+        if isinstance(node, CallNode) and (node.modules != modules or node.tails):
             return None
     return 0 if _same(graph.outputs, [v for n in graph.nodes for v in n.outputs]) else None
