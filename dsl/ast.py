@@ -234,6 +234,15 @@ class Group(Tensor):
     label: Label | None = None
 
 
+class Collected(Node):
+    """What `(h, keys[]) = ... -> repeat` collects of each iteration: `lists` are the indices of these results, from the end after a
+    `name...`, and `before` and `after` the numbers of all results before and after it (all are before it if there is none)."""
+
+    lists: tuple[int, ...]
+    before: int
+    after: int | None
+
+
 class Repeat(Tensor):
     """`repeat (binder in)? count label? { body }`. Without a binder, `over` is a count; with one, a count, a range or a list. One binder
     without parentheses is a pattern of one name, none at all an empty one."""
@@ -242,6 +251,7 @@ class Repeat(Tensor):
     over: Expr
     label: Label | None
     body: Body
+    collected: Collected | None = None
 
 
 class Each(Tensor):
@@ -268,13 +278,14 @@ class Is(Tensor):
 
 
 class InputDecl(Tensor):
-    """`input shape dtype? batch=false? where conditions`. `shape` is a `NumberLiteral`, `Dims`, `ListExpr` or
+    """`input shape dtype? batch=false? for i in list where conditions`. `shape` is a `NumberLiteral`, `Dims`, `ListExpr` or
     any value that is an integer or a list; `dtype` a `Name`."""
 
     shape: Expr
     dtype: Name | None
     keywords: tuple[Keyword, ...]
     where: tuple[Expr, ...]
+    each: ForClause | None = None
 
 
 class ParamDecl(Tensor):
@@ -305,12 +316,13 @@ class Statement(Node):
 
 class Assign(Statement):
     """`name = pipeline` or `(a, b) = pipeline`. One target without parentheses: `unpack` is false. `rests` are the indices of the targets
-    that are written `name...` and take the remaining tensors."""
+    that are written `name...` and take the remaining tensors, `lists` those written `name[]` that a loop collects."""
 
     targets: tuple[Name, ...]
     unpack: bool
     value: Pipeline
     rests: tuple[int, ...] = ()
+    lists: tuple[int, ...] = ()
 
 
 class Let(Statement):

@@ -155,6 +155,16 @@ def model_without_label(span: Span) -> Diagnostic:
     return syntax(span, "a derived model cannot have a label", help=("remove the label: the name of the model follows `model`",))
 
 
+def nothing_to_collect(span: Span, last: Span) -> Diagnostic:
+    message = f"`{span.text}[]` collects results of a loop, and this pipeline does not end with a `repeat`"
+    return Diagnostic("error", "syntax", message, span, marks=(Mark(last, "it ends with this"),), help=(f"remove `[]`: `{span.text}`",))
+
+
+def nothing_passed_on(span: Span) -> Diagnostic:
+    help = ("name the result that the next iteration takes first, `(h, keys[]) = ...`, or write `each` if all take the same",)
+    return syntax(span, "one result of a `repeat` must be passed on to the next iteration", help=help)
+
+
 def bad_arrow(span: Span, text: str) -> Diagnostic:
     return syntax(span, f"stages are separated by `->`, not by `{text}`", help=("write `->`",), edits=(Edit(span, "->"),))
 

@@ -158,7 +158,8 @@ class _Filter:
                 tokens[end].type = "BINDER_IN"
 
     def _end_of_names(self, index: int, rest: bool = False) -> int:
-        """If a list of names in parentheses begins at `index`, the index after it, otherwise 0. With `rest`, `...` may follow a name."""
+        """If a list of names in parentheses begins at `index`, the index after it, otherwise 0. With `rest`, `...` or `[]` may follow a
+        name."""
         wanted = "NAME"
         for at in range(index + 1, len(self.tokens)):
             kind = self.tokens[at].type
@@ -166,7 +167,7 @@ class _Filter:
                 return at + 1
             if kind == wanted:
                 wanted = "COMMA" if kind == "NAME" else "NAME"
-            elif kind != "NL" and not (rest and kind == "ELLIPSIS" and wanted == "COMMA"):
+            elif kind != "NL" and not (rest and wanted == "COMMA" and kind in ("ELLIPSIS", "LBRACK", "RBRACK")):
                 break
         return 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from netc.dsl import ast
@@ -40,18 +40,27 @@ class Comprehensions(Part):
                 yield from self._scopes(rest, scope)
             return
         distinct(clause.binders.names)
-        for value in self._items(clause, scope):
+        for value in self.items(clause, scope):
             self.session.count_iteration(clause.over.span, trace_of(scope))
             inner = Scope(scope, scope.frame)
             for name, part in unpack(clause.binders, value):
                 self.session.index.bound(name, inner.bind(name.name, part, name.span))
             yield from self._scopes(rest, inner)
 
-    def _items(self, clause: ast.ForClause, scope: Scope) -> tuple[Any, ...]:
+    def items(self, clause: ast.ForClause, scope: Scope) -> Sequence[Any]:
+        """What a `for` iterates over: as of a loop, a number means a range."""
         value = self.interpreter.evaluate(clause.over, scope)
-        if not isinstance(value, tuple):
-            raise Failure(NotANumber("what `for` iterates over", "a range or a list", show_value(value)), clause.over.span)
-        return value
+        if isinstance(value, tuple):
+            return value
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            needed = "an integer of at least 0, a range or a list"
+            raise Failure(NotANumber("what `for` iterates over", needed, show_value(value)), clause.over.span)
+        self.session.decisions.pin(value)
+        return range(value)
+
+    def each(self, clause: ast.ForClause, scope: Scope) -> Iterator[Scope]:
+        """A scope for each item of one clause."""
+        return self._scopes((clause,), scope)
 
     def _holds(self, condition: ast.Expr, scope: Scope) -> bool:
         value = self.interpreter.evaluate(condition, scope)

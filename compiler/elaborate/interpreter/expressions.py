@@ -7,7 +7,7 @@ operand has failed before.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from netc.dsl import ast
@@ -78,6 +78,10 @@ class Expressions(Part):
             case ast.StageExpr():
                 return self.interpreter.closure(expr, scope)
         raise TypeError(f"no expression: {expr}")
+
+    def each(self, clause: ast.ForClause, scope: Scope) -> Iterator[Scope]:
+        """A scope for each item that a `for` iterates over."""
+        return self._comprehensions.each(clause, scope)
 
     def boolean(self, expr: ast.Expr, scope: Scope) -> bool:
         """The value of an expression that must be a boolean."""

@@ -9,13 +9,13 @@ from ...dims import bounds
 from ...errors.names import ArgumentTwice, UnknownArgument, UnknownType
 from ...errors.structure import BatchAxisWritten, InputMisplaced
 from ...errors.values import NonPositive, NotANumber
-from ...ir.graph import Value
+from ...ir.graph import TupleSlice, Value, ValueTuple
 from ...ir.types import BATCH, DTYPES, FLOAT32, DType, Shape, TensorType, show_shape
-from ..limits import check_tensor
+from ..limits import check_tensor, check_tuple
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
 from ..scopes.show import show_value
-from ..scopes.values import Flow
+from ..scopes.values import Flow, TensorTuple
 from .argument_hints import near_type
 from .arguments import Arguments
 from .base import Interpreter, Part
@@ -33,6 +33,25 @@ class InputDeclarations(Part):
         frame = scope.frame
         if frame is None or frame.graph.kind != "model" or frame.inline_depth:
             raise Failure(InputMisplaced(), node.span)
+        if node.each is not None:
+            return self._list(node, node.each, name, scope)
+        value = self._one(node, name or _free(UNNAMED_INPUT, {v.name for v in frame.graph.inputs}), scope)
+        frame.graph.inputs.append(value)
+        return value
+
+    def _list(self, node: ast.InputDecl, each: ast.ForClause, name: str, scope: Scope) -> Flow:
+        """An input for each item of a list, together a list of tensors."""
+        assert scope.frame is not None
+        graph = scope.frame.graph
+        name = name or _free(UNNAMED_INPUT, {v.name.split(".")[0] for v in graph.inputs})
+        values = [self._one(node, f"{name}.{i}", inner) for i, inner in enumerate(self._expressions.each(each, scope))]
+        check_tuple(tuple(values), node.span)
+        made = ValueTuple(name, tuple(values), len(graph.inputs), listed=True)
+        graph.tuples.append(made)
+        graph.inputs += values
+        return TensorTuple((TupleSlice(made),))
+
+    def _one(self, node: ast.InputDecl, name: str, scope: Scope) -> Value:
         shape = self._expressions.shape(node.shape, scope)
         items = node.shape.items if isinstance(node.shape, ast.ListExpr) else (node.shape,) * len(shape)
         _check_positive(shape, items)
@@ -44,9 +63,8 @@ class InputDeclarations(Part):
         if written:
             self.session.report(BatchAxisWritten(show_shape(shape)), node.shape.span)
         type_ = TensorType(dtype_of(node.dtype, scope, self._expressions), shape)
-        value = Value(type_, node.span, name or _free(UNNAMED_INPUT, {v.name for v in frame.graph.inputs}))
+        value = Value(type_, node.span, name)
         value.spatial = batched and isinstance(node.shape, ast.Dims) and len(shape) > 3  # `3x224x224` is an image
-        frame.graph.inputs.append(value)
         return value
 
     def _batched(self, node: ast.InputDecl, scope: Scope) -> bool:
