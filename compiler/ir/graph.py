@@ -303,6 +303,17 @@ class Program:
         self.dims = dims or {}
 
 
+def returned_names(graph: Graph) -> list[str]:
+    """The names of what a model returns: a list as one."""
+    names = graph.output_names[: len(graph.leading)]
+    at = len(names)
+    for tail in graph.tails:
+        several = graph.output_names[at : at + len(flat(tail.parts))]
+        names += [several[0].rpartition(".")[0] or several[0]] if tail.listed and several else several
+        at += len(several)
+    return names
+
+
 def graphs(main: Graph) -> list[Graph]:
     """Every distinct graph that is reachable, called ones before their callers."""
     done: dict[int, Graph] = {}

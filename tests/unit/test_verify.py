@@ -107,7 +107,8 @@ def test_tuples_pass() -> None:
     inner.tails = (ReturnedTuple((TupleSlice(inner.tuples[0], 0, 1),)),)
     graph.inputs = [value(4, name="a"), value(4, name="b"), value(4, name="c")]
     results = (value(4), value(4))
-    call = CallNode(inner, tuple(graph.inputs), results, "l", SPAN, tuples=(tuple(graph.inputs[1:]),), tails=(ValueTuple("", results[1:], 1),))
+    tails = (ValueTuple("", results[1:], 1),)
+    call = CallNode(inner, tuple(graph.inputs), results, "l", SPAN, tuples=(tuple(graph.inputs[1:]),), tails=tails)
     graph.nodes, graph.outputs = [call], list(results)
     check(graph)
 

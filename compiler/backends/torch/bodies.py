@@ -78,7 +78,10 @@ class _Builder:
         body.outputs = tuple(map(self.tensors.one, graph.leading))
         for tail in graph.tails:
             whole = self.tensors.whole(tail.parts)
-            body.outputs += (whole if tail.listed or graph.kind != "model" else Starred(whole),)
+            if tail.listed or graph.kind != "model":
+                body.outputs += (whole,)
+            else:
+                body.outputs += whole.items if isinstance(whole, TupleCode) else (Starred(whole),)
         body.ties = [tied(node, graph, self.constructions, self.own) for node in graph.nodes if isinstance(node, OpNode) and node.tie]
         if any("." in m.label for m in body.members):
             self._fold()
@@ -191,9 +194,10 @@ class _Builder:
             return
         traits = StepInfo(node.graph.name, parametric=True, module=True, call=True)
         assert isinstance(call, CallCode)
-        states = tuple(self._state(*given) for given in zip(call.args, made, _called(node.graph.nodes[0]), strict=False))
+        carried = [one for one in made if not (isinstance(one, ValueTuple) and one.listed)]
+        states = tuple(self._state(*given) for given in zip(call.args, carried, _called(node.graph.nodes[0]), strict=False))
         call = replace(call, args=(*map(ValueRef, states), *call.args[len(states) :]))
-        self._step(call, traits, made, Loop(own, variable, states))
+        self._step(call, traits, made, Loop(own, variable, states, construction.slots, construction.items))
 
     def _state(self, code: Code, result: Value | ValueTuple, role: str) -> int:
         """The number of what a loop starts with: of a tuple that is made for it, that of another step."""

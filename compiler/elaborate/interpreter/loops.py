@@ -173,7 +173,8 @@ class _Iterations(Part):
 
     def _trace(self, item: Any) -> tuple[CallSite, ...]:
         binders = self._node.binders
-        bound = " and ".join(f"`{name.name}` is {show_value(value)}" for name, value in self._bindings(item) if not isinstance(value, Value))
+        values = [(name.name, value) for name, value in self._bindings(item) if not isinstance(value, Value)]
+        bound = " and ".join(f"`{name}` is {show_value(value)}" for name, value in values)
         return (CallSite(binders.span, f"in this `{_keyword(self._node)}`, where {bound}"),) if bound else ()
 
     def _add(self, item: Any, flow: Flow) -> Flow:

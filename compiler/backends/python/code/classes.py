@@ -67,10 +67,16 @@ class Loop(Record):
     variable: str
     states: tuple[int, ...]
     """The tensors that the first member takes."""
+    slots: tuple[tuple[int, ...], ...] = ()
+    """For each result of a member, the outputs of the step that it is for: states, and after them lists that it is appended to. Where
+    empty, the results are the states."""
+    items: tuple[str, ...] = ()
+    """Names for the results that go to lists only."""
 
 
 class Step(Record):
-    """`outputs = code`. Of a loop, `code` is one iteration: `Name(variable)` called on `ValueRef`s, of which the first are the states."""
+    """`outputs = code`. Of a loop, `code` is one iteration: `Name(variable)` called on `ValueRef`s, of which the first are the states, and
+    on `ElementCode`s; the outputs are the states after it, then the lists that it collects."""
 
     code: Code
     outputs: tuple[int, ...]

@@ -68,7 +68,7 @@ def merged(steps: list[Step], names: list[str]) -> list[Step]:
         if instead:
             loop = step.loop
             if loop is not None:
-                loop = type(loop)(rewrite(loop.members, change), loop.variable, tuple(instead.get(s, s) for s in loop.states))
+                loop = replace(loop, members=rewrite(loop.members, change), states=tuple(instead.get(s, s) for s in loop.states))
             new = Step(rewrite(step.code, change), step.outputs, step.traits, loop)
         if _is_pure(new):
             first = new.code.index if isinstance(new.code, ValueRef) else known.setdefault(new.code, new.outputs[0])

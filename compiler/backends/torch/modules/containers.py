@@ -7,18 +7,19 @@ Always: linear in the number of nodes; the members' names in the state dict are 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Literal
 
 from netc.dsl.record import Record
 
-from ....ir.graph import CallNode, Graph, Node, OpNode, Parts, TupleSlice, Value
+from ....ir.graph import CallNode, Graph, Node, OpNode, TupleSlice
 from ....ops.regularization import Identity
 from ...python.code.expressions import CallCode, Code, Lit, Ref, TupleCode
-from ...python.code.tree import ListCode, NameCode, RepeatStar, SharedModuleArg, localised
+from ...python.code.tree import ElementCode, ListCode, NameCode, RepeatStar, SharedModuleArg, localised
 from ...python.naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, numbered, unique
 from ..construction import OperatorForms
 from ..tensors import TensorCodes
+from .collecting import CollectingLoop, collecting, makes, passes, same
 
 ELEMENT = "_"
 """The name of the element in `Construction.element_call`, until `forward` chooses a variable."""
@@ -41,6 +42,9 @@ class Construction(Record):
     depth: int = 0
     size: int = 1
     counted: bool = False
+    slots: tuple[tuple[int, ...], ...] = ()
+    items: tuple[str, ...] = ()
+    """Of a loop that collects: see `Loop`."""
 
 
 DEEPEST = 3
@@ -192,7 +196,10 @@ CarriedInputs = Callable[[Graph], "int | None"]
 
 
 def _list(graph: Graph, constructions: Constructions, operators: OperatorForms, carried_inputs: CarriedInputs) -> Construction | None:
-    if not graph.nodes or not numbered(n.label for n in graph.nodes) or carried_inputs(graph) is None:
+    if not graph.nodes or not numbered(n.label for n in graph.nodes):
+        return None
+    form = None if carried_inputs(graph) is not None else collecting(graph) if graph.kind == "sequence" else None
+    if form is None and carried_inputs(graph) is None:
         return None
     made: list[Code] = []
     for node in graph.nodes:
@@ -204,14 +211,15 @@ def _list(graph: Graph, constructions: Constructions, operators: OperatorForms, 
         if code is None:
             return None
         made.append(code)
-    calls = {_element_call(node, graph, constructions) for node in _distinct(graph.nodes)}
+    calls = {_element_call(node, graph, constructions, form) for node in _distinct(graph.nodes)}
     if len(calls) != 1:
         return None
     depth, size = _extent(graph, constructions)
     code = CallCode("nn.ModuleList", (ListCode(runs(made, graph.nodes, graph.count)),))
     if depth > DEEPEST:
         return None
-    return Construction("list", code, element_call=calls.pop(), depth=depth, size=size, counted=True)
+    slots, items = (form.slots, form.items) if form is not None else ((), ())
+    return Construction("list", code, element_call=calls.pop(), depth=depth, size=size, counted=True, slots=slots, items=items)
 
 
 def _distinct(nodes: list[Node]) -> list[Node]:
@@ -222,13 +230,15 @@ def _distinct(nodes: list[Node]) -> list[Node]:
     return list(seen.values())
 
 
-def _element_call(node: Node, graph: Graph, constructions: Constructions) -> Code:
+def _element_call(node: Node, graph: Graph, constructions: Constructions, form: CollectingLoop | None) -> Code:
     """The call of one element, with the inputs of the first in place of the results of the previous one."""
     first = graph.nodes[0]
     tensors = TensorCodes(Ref)
     for taken in graph.takes:
         tensors.add(taken)
     args = list(tensors.passed(first)) if isinstance(first, CallNode) else [tensors.one(v) for v in first.inputs]
+    for at, (variable, of) in form.elements.items() if form is not None else ():
+        args[at] = ElementCode(variable, tensors.whole((TupleSlice(of),)))
     if isinstance(node, CallNode):
         order = {id(m): i for i, m in enumerate(graph.modules)}
         args += [SharedModuleArg(order[id(m)]) for m in node.modules]
@@ -240,37 +250,24 @@ def _has_tuples(node: Node) -> bool:
     return isinstance(node, CallNode) and bool(node.tuples or node.tails)
 
 
-def _passes(node: Node) -> list[Value | Parts]:
-    return node.passes if isinstance(node, CallNode) else list(node.inputs)
-
-
-def _makes(node: Node) -> list[Value | Parts]:
-    """The results, a tuple as it is passed on."""
-    return [one if isinstance(one, Value) else (TupleSlice(one),) for one in (node.makes if isinstance(node, CallNode) else node.outputs)]
-
-
-def _same(a: Sequence[Value | Parts], b: Sequence[Value | Parts]) -> bool:
-    return len(a) == len(b) and all(x is y or (isinstance(x, tuple) and x == y) for x, y in zip(a, b, strict=True))
-
-
 def _chained_inputs(graph: Graph) -> int | None:
     """A chain in which every node takes the results of the previous one and, after them, the same tensors from outside."""
     given = {id(v) for v in graph.inputs}
     first = graph.nodes[0]
-    carried, count = _passes(first), len(_makes(first))
+    carried, count = passes(first), len(makes(first))
     constant = carried[count:]
     if not all(id(v) in given for v in first.inputs) or len(carried) < count:
         return None
     carried = carried[:count]
     modules = first.modules if isinstance(first, CallNode) else ()
     for node in graph.nodes:
-        passes = _passes(node)
-        if len(_makes(node)) != count or not _same(passes[:count], carried) or not _same(passes[count:], constant):
+        taken = passes(node)
+        if len(makes(node)) != count or not same(taken[:count], carried) or not same(taken[count:], constant):
             return None
         if isinstance(node, CallNode) and node.modules != modules:
             return None
-        carried = _makes(node)
-    return count if _same(graph.returns, carried) else None
+        carried = makes(node)
+    return count if same(graph.returns, carried) else None
 
 
 def _parallel_inputs(graph: Graph) -> int | None:
@@ -281,8 +278,8 @@ def _parallel_inputs(graph: Graph) -> int | None:
         return None
     modules = first.modules if isinstance(first, CallNode) else ()
     for node in graph.nodes:
-        if len(node.outputs) != 1 or not _same(_passes(node), _passes(first)):
+        if len(node.outputs) != 1 or not same(passes(node), passes(first)):
             return None
         if isinstance(node, CallNode) and (node.modules != modules or node.tails):
             return None
-    return 0 if _same(graph.outputs, [v for n in graph.nodes for v in n.outputs]) else None
+    return 0 if same(graph.outputs, [v for n in graph.nodes for v in n.outputs]) else None
