@@ -229,7 +229,8 @@ class Graph:
     sizes of its inputs; others belong to the graphs around it. `decisions` are what it depends on in addition: it would be another graph if
     one did not hold. `count` is the number of iterations of a `repeat` over a number, if all but the first are alike. `around` is the graph
     in which it was elaborated first, whose symbols it may have too. `tests` are, by the labels of nodes, the conditions of the `if`s
-    without `else` that they are alone in.
+    without `else` that they are alone in. `has_modes`: it has an `if training`; `training_outputs` are those of a model that are others
+    in training.
     """
 
     def __init__(self, name: str, kind: Kind, span: Span, arguments: dict[str, Any] | None = None) -> None:
@@ -252,6 +253,8 @@ class Graph:
         self.around: Graph | None = None
         self.tests: dict[str, Test] = {}
         self.sizes: dict[str, SymDim] = {}
+        self.has_modes = False
+        self.training_outputs: list[Value] | None = None
         self.size = 0
         """Operators inside, those of called graphs counted at each call."""
 

@@ -69,7 +69,7 @@ class _Check:
             self._origins(value, values)
         for node in graph.nodes:
             self._node(node)
-        for value in graph.outputs:
+        for value in (*graph.outputs, *(graph.training_outputs or ())):
             if id(value) not in self.available:
                 self._fail(f"the output {value} is not made in it")
         self._tuples(graph.inputs, graph.tuples, "the inputs")

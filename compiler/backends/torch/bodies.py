@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from netc.dsl.record import Record, replace
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, Parts, SharedModule, Value, ValueTuple, flat
+from ...ops.mode import ByMode
 from ..python.classes.shared import Sharing
 from ..python.classes.sizes import ForwardSizes
 from ..python.code.classes import ClassBody, Loop, Member, Step, StepInfo
@@ -29,8 +30,10 @@ from ..python.code.tree import (
 )
 from ..python.errors import MissingEmitter
 from ..python.forward.roles import Roles, name_of
+from ..python.forward.steps import RETURN, result_code
 from ..python.naming import CONTAINER_ATTRIBUTES, plain, singular
 from .construction import OperatorForms, called
+from .modes import in_order
 from .modules.containers import ELEMENT, Construction, Constructions
 from .modules.nested_labels import nest_labels
 from .modules.tie import parameter_at, tied
@@ -59,6 +62,10 @@ class _Builder:
         self.body = ClassBody(graph)
         self.sizes = ForwardSizes(self.body)
         self.tensors = TensorCodes(ValueRef)
+        self.mode: bool | None = None
+        """In which mode the steps are made that are being written."""
+        self.chosen: dict[int, int] = {}
+        """The numbers of what is either of two values."""
         self.labels = {m.label for m in (*graph.nodes, *graph.declares, *graph.modules)}
         self.own: dict[int, Code] = {id(m): MemberRef(m.label) for m in graph.declares}
         self.own |= {id(m): SharedModuleArg(i) for i, m in enumerate(graph.modules) if id(m) not in self.own}
@@ -69,7 +76,11 @@ class _Builder:
         for taken in graph.takes:
             self._place(taken)
         undeclared = {id(m): m for m in graph.declares}
-        for node in graph.nodes:
+        for node, mode in in_order(graph):
+            self.mode = mode
+            if node is None:
+                self._return_in_training()
+                continue
             passed = node.modules if isinstance(node, CallNode) else ()
             for module in (node.shared, *passed):
                 if module is not None and undeclared.pop(id(module), None) is not None:
@@ -87,6 +98,20 @@ class _Builder:
             self._fold()
         body.keyed = any(m.how == "module" and not m.label.isidentifier() and "." not in m.label for m in body.members)
         return body
+
+    def _return_in_training(self) -> None:
+        """What a model returns in training, if that is something else."""
+        outputs = tuple(map(self.tensors.one, self.graph.training_outputs or ()))
+        self.body.steps.append(Step(result_code(outputs), (), RETURN, mode=True))
+
+    def _either(self, node: OpNode) -> None:
+        """One side of an `if training`, under the mode that it is for."""
+        value = self.tensors.one(node.inputs[0 if self.mode else 1])
+        traits = StepInfo("either", either=True)
+        (made,) = node.outputs
+        number = self._place(made) if id(made) not in self.chosen else self.chosen[id(made)]
+        self.chosen[id(made)] = number
+        self.body.steps.append(Step(value, (number,), traits, mode=self.mode))
 
     def _fold(self) -> None:
         """Moves members whose labels have levels into nested containers, and refers to them there."""
@@ -146,6 +171,9 @@ class _Builder:
     # --- steps -----------------------------------------------------------------------------------------------------------
 
     def _node(self, node: Node) -> None:
+        if isinstance(node, OpNode) and isinstance(node.op, ByMode):
+            self._either(node)
+            return
         own = self._owned(node)
         if isinstance(node, OpNode):
             code = self.operators.expression(node)
@@ -170,7 +198,7 @@ class _Builder:
         return rewrite(code, lambda part: self.tensors.whole(parts) if part == every else None)
 
     def _step(self, code: Code, traits: StepInfo, made: Sequence[Value | ValueTuple], loop: Loop | None = None) -> None:
-        self.body.steps.append(Step(code, tuple(map(self._place, made)), traits, loop))
+        self.body.steps.append(Step(code, tuple(map(self._place, made)), traits, loop, self.mode))
 
     def _element_calls(
         self, node: CallNode, construction: Construction, inputs: tuple[Code, ...], own: Code, modules: tuple[Code, ...]

@@ -15,9 +15,9 @@ from ..index import Recorder
 from ..limits import check_tuple
 from ..scopes.failures import Failure
 from ..scopes.scope import Binding, Entity, Scope, name_tensor, name_tuple
-from ..scopes.values import UNKNOWN, Flow, TensorTuple, Unknown, divide, flow_of, main_result, parts_of, tensors
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, Unknown, differs, divide, flow_of, main_result, parts_of, tensors
 from .base import Interpreter, Part
-from .pipelines import Pipelines
+from .pipelines import Pipelines, same_in_both
 
 
 class BodyResult:
@@ -39,6 +39,7 @@ class Assignments(Part):
         """`name = pipeline`, or `(a, b) = pipeline`."""
         first = node.targets[0].name
         flow = self._pipelines.tensors(node.value, scope, "" if node.unpack else first)
+        flow = self.recover(scope, same_in_both, flow, node.value.span)
         names = tuple(t.name for t in node.targets)
         if not node.unpack:
             kept = _alone(main_result(flow))
@@ -73,6 +74,9 @@ class Assignments(Part):
     def out(self, node: ast.Out, scope: Scope) -> BodyResult:
         """`out a, b`."""
         given = [self._pipelines.tensors(p, scope) for p in node.results]
+        if len(given) == 1 and differs(given[0]):
+            return BodyResult(given[0], ())
+        given = [self.recover(scope, same_in_both, flow, p.span) for flow, p in zip(given, node.results, strict=True)]
         flows = [parts_of(one) for one in given]
         if any(parts is None for parts in flows):
             return BodyResult(UNKNOWN, ())
@@ -86,6 +90,8 @@ class Assignments(Part):
     def flow(self, node: ast.Flow, scope: Scope) -> BodyResult:
         """A pipeline by itself."""
         flow = self._pipelines.tensors(node.pipeline, scope)
+        if differs(flow):
+            return BodyResult(flow, ())
         return BodyResult(flow, _names(bare_name(node.pipeline), flow))
 
     def _bind_all(self, node: ast.Assign, values: tuple[Flow, ...], scope: Scope) -> None:

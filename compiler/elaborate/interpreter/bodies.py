@@ -24,6 +24,7 @@ from ..scopes.ties import resolve, tie_path
 from ..scopes.values import UNKNOWN, Flow, TensorTuple, leading, parts_of, tensors, without_empty
 from ..session import ElaborationSession
 from .parameters import BoundParameters
+from .pipelines import same_in_both
 
 
 class BodySyntax:
@@ -69,7 +70,7 @@ def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session:
     if flow is not None:
         inner.bind("in", _add_inputs(flow, frame))
     with session.nested(syntax.use.span if syntax.use else syntax.node.span), session.decisions.within(frame.graph.decisions):
-        result = syntax.run(inner)
+        result = same_in_both(syntax.run(inner), syntax.node.span)
     if not isinstance(syntax.node, (ast.Repeat, ast.Each, ast.Body)):
         result = without_empty(result)
     if frame.graph.nodes and isinstance(result, TensorTuple) and not result.values:

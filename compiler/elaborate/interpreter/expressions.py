@@ -16,7 +16,7 @@ from netc.dsl.source import Span
 
 from ...dims import Dim, SymDim
 from ...errors.names import NoIn, NotATensor, UnknownName
-from ...errors.structure import TooManyNodes
+from ...errors.structure import TooManyNodes, TrainingMisplaced
 from ...errors.values import BadListIndex, BadOperand, NoAttribute, NoSuchAxis, NotABool, NotAConstant, NotANumber, TensorAsValue
 from ...ir.graph import Value
 from ...ir.types import DTYPES, TensorType, show_shape
@@ -111,6 +111,8 @@ class Expressions(Part):
             raise Failure(NoIn(expression=True), span)
         if name in MISSPELT:
             raise AlreadyReported
+        if name == "training":
+            raise Failure(TrainingMisplaced(), span)
         candidates = self.session.near(name, [*scope.visible(), *self.session.dims])
         hint = "declare the dimension in the shape of an `input`" if name.isupper() and not candidates else ""
         if re.fullmatch(r"[A-Z]+(x([0-9]+|[A-Z]+))+", name):

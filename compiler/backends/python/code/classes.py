@@ -54,6 +54,8 @@ class StepInfo(Record):
     activation: bool = False
     call: bool = False
     kind: ExpressionKind = "call"
+    either: bool = False
+    """It is one side of an `if`: another step has the same outputs."""
 
     @property
     def weight(self) -> int:
@@ -82,6 +84,8 @@ class Step(Record):
     outputs: tuple[int, ...]
     traits: StepInfo
     loop: Loop | None = None
+    mode: bool | None = None
+    """Only in training (True), only in evaluation (False), or in both. Two steps with the same outputs, one of each mode, are an `if`."""
 
 
 class SizeSymbol(Record):
@@ -143,7 +147,7 @@ class ClassBody:
     def key(self) -> object:
         """Equal for bodies that differ in nothing but literals."""
         members = tuple((m.label, m.how, shape(m.code)) for m in self.members)
-        steps = tuple((shape(s.code), s.outputs, s.traits, s.loop) for s in self.steps)
+        steps = tuple((shape(s.code), s.outputs, s.traits, s.loop, s.mode) for s in self.steps)
         symbols = tuple((s.input, s.axis, s.minus, s.times, s.by) for s in self.symbols)
         border = (self.inputs, self.outputs, tuple(self.shared_labels), len(self.passed), symbols)
         chain = None if self.chain is None else shape(self.chain)

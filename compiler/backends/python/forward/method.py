@@ -61,6 +61,9 @@ class _Forward:
         self.hints = NameHints(self.steps, ready.references, self.names, self.uses, self.nested)
         self.destinations = destinations(self.steps, ready.references, self.names, self.tentative, self.uses)
         self.groups: list[list[str]] = []
+        self.modes: list[bool | None] = []
+        """The mode of each group of lines."""
+        self.mode: bool | None = None
         self.first: int | None = None
         self.passing: list[str] = []
         self.lists: set[int] = set()
@@ -72,18 +75,24 @@ class _Forward:
         for index, step in enumerate(self.steps):
             if self.uses.alive[index] and not self.nested[index]:
                 self._write(step, index)
-        body = [line for group in _rolled(self.groups) for line in group]
+        body = [line for group in _rolled(_by_mode(self.groups, self.modes)) for line in group]
         return [*self.signature.lines(), *prelude(self.body, self.signature, self._formula), *body]
 
     # --- statements --------------------------------------------------------------------------------------------------------
 
     def _write(self, step: Step, index: int) -> None:
-        self.first = None
+        self.first, self.mode = None, step.mode
         if step.loop is not None:
             self._loop(step, step.loop)
         else:
             code = simplified(self._resolved(step.code if step.outputs else self._tuples(step.code)))
-            targets = [self._target(o, index) for o in step.outputs]
+            if step.traits.either and step.outputs[0] in self.variables.name_of:  # the other side of an `if`
+                targets = [self.variables.name_of[o] for o in step.outputs]
+            else:
+                targets = [self._target(o, index) for o in step.outputs]
+            if targets and code == NameCode(targets[0]):
+                self._add([])
+                return
             if isinstance(code, NestedResults):
                 targets = _grouped(targets, code.groups)
                 code = code.result
@@ -105,6 +114,7 @@ class _Forward:
 
     def _add(self, lines: list[str]) -> None:
         self.groups.append(lines)
+        self.modes.append(self.mode)
 
     def _target(self, tensor: int, index: int) -> str:
         uses = self.uses.total[tensor]
@@ -255,6 +265,34 @@ def _returned(code: Code) -> list[str]:
         if len(line) <= WIDTH:
             return [line]
     return statement("return ", doc(code), DEPTH)
+
+
+def _by_mode(groups: list[list[str]], modes: list[bool | None]) -> list[list[str]]:
+    """The statements, those of one mode within an `if self.training:`."""
+    found: list[list[str]] = []
+    at = 0
+    while at < len(groups):
+        end = at + 1
+        while end < len(groups) and modes[end] == modes[at]:
+            end += 1
+        if modes[at] is None:
+            found += groups[at:end]
+        else:
+            then = [STEP + line for group in groups[at:end] for line in group]
+            other: list[str] = []
+            if end < len(groups) and modes[end] is not None:
+                start, end = end, end + 1
+                while end < len(groups) and modes[end] == modes[start]:
+                    end += 1
+                other = [STEP + line for group in groups[start:end] for line in group]
+            training, evaluation = (then, other) if modes[at] else (other, then)
+            lines = [f"{STEP * DEPTH}if self.training:", *training] if training else []
+            if evaluation:
+                head = "else:" if training else "if not self.training:"
+                lines += [STEP * DEPTH + head, *evaluation]
+            found.append(lines)
+        at = end
+    return found
 
 
 def _rolled(groups: list[list[str]]) -> list[list[str]]:

@@ -58,6 +58,9 @@ class Signature:
 
     def result(self) -> str:
         graph = self.body.graph
+        if graph.training_outputs is not None:
+            counts = sorted({len(graph.outputs), len(graph.training_outputs)})
+            return " | ".join("Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]" for count in counts)
         alone = ["Tensor"] * len(graph.leading)
         if any(not tail.listed and graph.kind == "model" for tail in graph.tails) or (len(alone) > 4 and not graph.tails):
             return SEVERAL

@@ -35,6 +35,8 @@ def substitute(graph: Graph, instead: Mapping[int, Value]) -> None:
         for node in graph.nodes:
             replace_inputs(node, instead)
         graph.outputs = [instead.get(id(v), v) for v in graph.outputs]
+        if graph.training_outputs is not None:
+            graph.training_outputs = [instead.get(id(v), v) for v in graph.training_outputs]
         graph.tails = tuple(replace(tail, parts=_replaced(tail.parts, instead)) for tail in graph.tails)
 
 

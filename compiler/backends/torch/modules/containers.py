@@ -57,7 +57,7 @@ Constructions = dict[int, Construction]
 
 def container(graph: Graph, constructions: Constructions, operators: OperatorForms) -> Construction | None:
     """The construction of a graph that needs no class."""
-    if graph.declares or any(n.shared is not None for n in graph.nodes):
+    if graph.declares or graph.has_modes or any(n.shared is not None for n in graph.nodes):
         return None
     if graph.kind == "block":
         return _sequential(graph, constructions, operators) if graph.nodes and fits(graph.nodes) else None
