@@ -319,8 +319,10 @@ class ModesDiffer(Problem):
     evaluation: tuple[TensorType, ...]
 
     def message(self) -> str:
-        first, second = (", ".join(map(str, types)) for types in (self.training, self.evaluation))
-        return f"this is ({first}) in training, but ({second}) in evaluation"
+        first, second = (
+            str(types[0]) if len(types) == 1 else f"({', '.join(map(str, types))})" for types in (self.training, self.evaluation)
+        )
+        return f"this is {first} in training, but {second} in evaluation"
 
     def notes(self) -> tuple[str, ...]:
         return ("only the result of a model may be another in training",)
