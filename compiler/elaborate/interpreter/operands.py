@@ -107,7 +107,7 @@ class Operands(Part):
         bare = not node.positional and not node.keywords and node.label is None and node.activation is None
         if isinstance(value, (Value, TensorTuple, Unknown, *CONST_TYPES)):
             self.session.index.name(node.name_span, node.name, bound)
-        if bare and isinstance(value, (Value, TensorTuple, *CONST_TYPES)):
+        if bare and isinstance(value, (Value, TensorTuple, Unknown, *CONST_TYPES)):
             return value
         if isinstance(value, CONST_TYPES) and (item := _item(node)) is not None:
             return cast(Operand, self.interpreter.evaluate(item, scope))
