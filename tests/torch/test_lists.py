@@ -6,6 +6,9 @@ import pytest
 import torch
 
 import netc
+from netc.dsl.formatter import format_source
+from netc.dsl.source import SourceFile
+from netc.graphtext import show_program
 from tests.parity import agree, arguments, flattened, inputs_for, sizes_of, tensor
 
 CACHED = """\
@@ -82,3 +85,18 @@ def test_names() -> None:
     out = model.module(seed=0)(*given)
     assert [type(one) for one in out] == [torch.Tensor, tuple, tuple]
     assert len(flattened(out)) == len(model.outputs)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_formatting_keeps_the_graph(name: str) -> None:
+    text = MODELS[name]
+    formatted, problems = format_source(SourceFile("a.net", text))
+    assert formatted is not None and not problems
+    assert show_program(netc.compile(formatted).program) == show_program(netc.compile(text).program)
+
+
+def test_a_list_has_a_limit() -> None:
+    with pytest.raises(netc.CompileError, match="too-many-nodes"):
+        netc.compile("past = input 4 for _ in 20_000\npast -> concat axis=1")
+    with pytest.raises(netc.CompileError, match="too-many-nodes"):
+        netc.compile("x = input 4\n(h, all[]) = x -> repeat 20_000 { out in -> relu, in }\nout h, all")

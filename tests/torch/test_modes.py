@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import netc
+from netc.compiler.analysis.cost import summary
 from tests.parity import agree, executed, flattened, inputs_for, sizes_of, tensor
 
 HEADS = """\
@@ -85,3 +86,11 @@ def test_onnx_has_evaluation_alone() -> None:
     assert [i.name for i in graph.initializer if i.name.startswith("aux")] == []
     assert [one.name for one in graph.output] == ["output"]
     onnx.checker.check_model(model.onnx(seed=0), full_check=True)
+
+
+def test_costs_are_those_of_evaluation() -> None:
+    """The parameters are those of both modes."""
+    text = "x = input 4\nx -> if training { dense 4 as a -> relu } else { dense 8 as b -> dense 4 as c }"
+    totals = summary(netc.compile(text).program).totals
+    assert totals.parameters == 4 * 4 + 4 + 4 * 8 + 8 + 8 * 4 + 4
+    assert totals.multiply_adds == 4 * 8 + 8 * 4
