@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -118,11 +119,8 @@ def run_module(module: torch.nn.Module, model: netc.Model, arrays: Arrays) -> li
 
 def arguments(model: netc.Model, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor | tuple[torch.Tensor, ...]]:
     """What a module takes: tensors, and lists of them."""
-    found: list[torch.Tensor | tuple[torch.Tensor, ...]] = []
     left = iter(tensors)
-    for one in model.program.main.takes:
-        found.append(next(left) if isinstance(one, Value) else tuple(next(left) for _ in one.values))
-    return found
+    return [next(left) if isinstance(one, Value) else tuple(islice(left, len(one.values))) for one in model.program.main.takes]
 
 
 def flattened(out: Any) -> list[torch.Tensor]:

@@ -3,8 +3,8 @@
 In: a `Program`. Out: plain records; printing them is left to netc/. Always: operations and activations are for one sample (`N = 1`), other
 symbolic dimensions stay; a graph is counted once, however often it is called; runs of equal stages are one row with their number.
 
-Operations are for one forward pass in evaluation, a multiply-add counting two. Multiply-adds are those of matrix products and convolutions alone: what
-papers and PyTorch's counter count. Activations are the results of all operators, as training keeps them.
+Operations are for one forward pass in evaluation, a multiply-add counting two. Multiply-adds are those of matrix products and
+convolutions alone: what papers and PyTorch's counter count. Activations are the results of all operators, as training keeps them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from netc.dsl.record import Record, replace
 
 from ..dims import Dim, show, substitute
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program, SharedModule, graphs
-from ..ir.types import TensorType
 from ..ir.modes import BOTH, modes
+from ..ir.types import TensorType
 from ..ops.base import numel
 from ..ops.mode import ByMode
 from .parameters import ParameterInfo, count, parameters

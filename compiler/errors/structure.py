@@ -294,9 +294,8 @@ class IterationMismatch(Problem):
         return f"cannot unpack {self.found} into {self.names} names"
 
     def help(self) -> tuple[str, ...]:
-        return (
-            f"use a list of {self.names}" + (", or in a loop pairs such as those of `enumerate([64, 128])`" if self.names == 2 else ""),
-        )
+        pairs = ", or in a loop pairs such as those of `enumerate([64, 128])`" if self.names == 2 else ""
+        return (f"use a list of {self.names}{pairs}",)
 
 
 class TrainingMisplaced(Problem):

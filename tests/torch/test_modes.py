@@ -30,7 +30,8 @@ MODELS = {
     "in a loop": "x = input 4\nx -> repeat 3 as layers { dense 4 as a -> if training { relu } else { dense 4 as c -> tanh } }",
     "one in another": (
         "x = input 4\n"
-        "x -> if training { dense 4 as a -> if training { relu } else { dense 4 as b } } else { if training { dense 4 as c } } -> dense 2 as d"
+        "x -> if training { dense 4 as a -> if training { relu } else { dense 4 as b } } else { if training { dense 4 as c } }\n"
+        "  -> dense 2 as d"
     ),
     "several results": (
         "x = input 4\n(a, b) = x -> if training { y = in -> dense 4 as p; out y, in } else { y = in -> dense 4 as q; out in, y }\n"

@@ -17,7 +17,8 @@ from ..scopes.failures import Failure
 from ..scopes.scope import Binding, Entity, Scope, name_tensor, name_tuple
 from ..scopes.values import UNKNOWN, Flow, TensorTuple, Unknown, differs, divide, flow_of, main_result, parts_of, tensors
 from .base import Interpreter, Part
-from .pipelines import Pipelines, same_in_both
+from .modes import same_in_both
+from .pipelines import Pipelines
 
 
 class BodyResult:

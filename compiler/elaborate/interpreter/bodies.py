@@ -23,8 +23,8 @@ from ..scopes.scope import GraphFrame, Scope, token
 from ..scopes.ties import resolve, tie_path
 from ..scopes.values import UNKNOWN, Flow, TensorTuple, leading, parts_of, tensors, without_empty
 from ..session import ElaborationSession
+from .modes import same_in_both
 from .parameters import BoundParameters
-from .pipelines import same_in_both
 
 
 class BodySyntax:

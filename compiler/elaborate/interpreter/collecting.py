@@ -12,7 +12,7 @@ from netc.dsl import ast
 
 from ...errors.names import WrongUnpacking
 from ...ir.graph import TupleSlice, Value, ValueTuple, flat
-from ..limits import check_tuple
+from ..limits import MOST_TENSORS, check_tuple
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope, token
 from ..scopes.values import Flow, TensorTuple, divide, flow_of, parts_of
@@ -39,7 +39,8 @@ class Collector:
         first, rest, last = divide(parts, wanted.before, after)
         for index, items in zip(wanted.lists, self._lists, strict=True):
             items.append((first if index >= 0 else last)[index])
-            check_tuple(tuple(items[-1:]) * len(items), wanted.span)
+            if len(items) > MOST_TENSORS:
+                check_tuple(tuple(items), wanted.span)
         front = [v for i, v in enumerate(first) if i not in wanted.lists]
         back = [v for i, v in enumerate(last) if i - after not in wanted.lists]
         return flow_of((*front, *rest, *back))

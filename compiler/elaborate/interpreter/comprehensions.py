@@ -18,7 +18,17 @@ from .unpacking import unpack
 
 
 class Comprehensions(Part):
-    def make(self, expr: ast.Comprehension, scope: Scope) -> tuple[Any, ...]:
+    def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
+        match expr:
+            case ast.Comprehension():
+                return self._list(expr, scope)
+            case ast.Text():
+                return self._text(expr, scope)
+            case ast.Unpacked():
+                return self._part(expr, scope)
+        raise TypeError(f"no expression: {expr}")
+
+    def _list(self, expr: ast.Comprehension, scope: Scope) -> tuple[Any, ...]:
         """The list that a comprehension means. Each name is visible in the clauses after it, and in the item."""
         items: list[Any] = []
         for inner in self._scopes(expr.clauses, scope):
@@ -68,7 +78,7 @@ class Comprehensions(Part):
             raise Failure(NotABool(show_value(value)), condition.span)
         return value
 
-    def text(self, expr: ast.Text, scope: Scope) -> str:
+    def _text(self, expr: ast.Text, scope: Scope) -> str:
         """A text with the values of its expressions."""
         return "".join([part if isinstance(part, str) else self._shown(part, scope) for part in expr.parts])
 
@@ -79,7 +89,7 @@ class Comprehensions(Part):
         self.session.decisions.pin(value)
         return value if isinstance(value, str) else show_value(value)
 
-    def part(self, expr: ast.Unpacked, scope: Scope) -> Any:
+    def _part(self, expr: ast.Unpacked, scope: Scope) -> Any:
         """The part of a list that a name of `let (a, b) = ...` means."""
         distinct(expr.pattern.names)
         value = self.interpreter.evaluate(expr.value, scope)

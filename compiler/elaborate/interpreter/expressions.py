@@ -50,12 +50,6 @@ class Expressions(Part):
                 return self.constant(self.lookup(expr.name, expr.span, scope), expr.name, expr.span)
             case ast.Binary():
                 return self._binary(expr, scope)
-            case ast.Comprehension():
-                return self._comprehensions.make(expr, scope)
-            case ast.Text():
-                return self._comprehensions.text(expr, scope)
-            case ast.Unpacked():
-                return self._comprehensions.part(expr, scope)
             case ast.ListExpr():
                 value = tuple([self.evaluate(item, scope) for item in expr.items])
                 check_list(value, expr.span)
@@ -77,7 +71,7 @@ class Expressions(Part):
                 return self._range(expr, scope)
             case ast.StageExpr():
                 return self.interpreter.closure(expr, scope)
-        raise TypeError(f"no expression: {expr}")
+        return self._comprehensions.evaluate(expr, scope)
 
     def each(self, clause: ast.ForClause, scope: Scope) -> Iterator[Scope]:
         """A scope for each item that a `for` iterates over."""

@@ -9,14 +9,13 @@ from netc.dsl import ast
 from netc.dsl.source import Span
 
 from ...errors.names import NotATensor
-from ...errors.structure import ModesDiffer
-from ...ir.graph import flat
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
 from ..scopes.show import show_value
-from ..scopes.values import CONST_TYPES, Flow, Operand, TensorTuple
+from ..scopes.values import CONST_TYPES, Flow, Operand
 from .base import Interpreter, Part
 from .inputs import InputDeclarations
+from .modes import same_in_both
 
 
 class Pipelines(Part):
@@ -45,14 +44,6 @@ class Pipelines(Part):
         """The same where only tensors are accepted."""
         flow = self.run(pipeline, scope, name)
         return self.recover(scope, _only_tensors, flow, pipeline.span, "name compile-time values with `let`")
-
-
-def same_in_both(flow: Flow, span: Span) -> Flow:
-    """Rejects what is something else in training, at its use."""
-    if isinstance(flow, TensorTuple) and flow.training is not None:
-        training, evaluation = (tuple(v.type for v in flat(parts)) for parts in (flow.training, flow.parts))
-        raise Failure(ModesDiffer(training, evaluation), span)
-    return flow
 
 
 def _only_tensors(flow: Operand, span: Span, hint: str) -> Flow:
