@@ -54,6 +54,7 @@ MODELS = {
         "parts = input [w] for w in [2, 3]\nx = input 1\nx -> repeat p in parts as l { (in, p) -> concat axis=1 -> dense 4 }"
     ),
     "a list as a tuple": "parts = input [2, T] for _ in 3 where T >= 2\nparts -> concat axis=2",
+    "elements": "x = input 4\n(h, all[]) = x -> repeat 3 as l { h = in -> dense 4 relu; out h, h }\nh + all[0] * all[-2]",
     "no iteration": "x = input 4\n(h, all[]) = x -> repeat 0 as l { h = in -> dense 4; out h, h }\nout h, all",
 }
 
