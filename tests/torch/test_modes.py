@@ -38,6 +38,10 @@ MODELS = {
         "out a -> relu, b"
     ),
     "auxiliary": "x = input 4\nh = x -> dense 4 as a\ny = h -> dense 2 as y\nif training { out y, h -> dense 2 as aux -> relu } else { y }",
+    "unused": (
+        "x = input 4\nh = x -> dense 4 as a\n_u = h -> if training { tanh -> dense 4 as b } else { dense 4 as c -> relu }\n"
+        "_v = _u -> dense 4 as d -> relu -> dense 4 as e\nif training { out h, h } else { h -> relu -> dense 2 as f }"
+    ),
     "used twice": "x = input 4\nh = x -> if training { dense 4 as a } else { dense 4 as b }\nh + (h -> relu)",
 }
 

@@ -20,28 +20,30 @@ def in_order(graph: Graph) -> Iterator[Ordered]:
         yield from ((node, None) for node in graph.nodes)
         return
     later: list[Node] = []  # what only the results in evaluation need, where those in training are returned before
+    made_later: set[int] = set()
     run: list[tuple[Node, frozenset[bool]]] = []
     every = modes(graph)
     early = _early(graph, every)
     for node, when in zip(graph.nodes, every, strict=True):
         either = isinstance(node, OpNode) and isinstance(node.op, ByMode)
-        if graph.training_outputs is not None and when == {False} and id(node) not in early:
+        if graph.training_outputs is not None and id(node) not in early and (when == {False} or _takes(node, made_later)):
             later.append(node)
+            made_later.update(id(v) for v in node.outputs)
         elif len(when) == 1 or (either and when):
             run.append((node, when))
-        elif when:
+        else:  # in both, or in neither: then it is written for its parameters alone
             yield from _run(run)
             run = []
             yield node, None
-        elif not isinstance(node, OpNode) or node.specs:
-            yield from _run(run)
-            run = []
-            yield node, None  # it has parameters, which belong to the state dict
     yield from _run(run)
     if graph.training_outputs is not None:
         yield None, True
         for node in later:
             yield node, False if isinstance(node, OpNode) and isinstance(node.op, ByMode) else None
+
+
+def _takes(node: Node, values: set[int]) -> bool:
+    return any(id(v) in values for v in node.inputs)
 
 
 def _early(graph: Graph, every: list[Modes]) -> set[int]:
