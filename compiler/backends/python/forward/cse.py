@@ -11,7 +11,7 @@ from netc.dsl.record import replace
 
 from ..code.classes import Step, StepInfo, kind_of
 from ..code.expressions import CallCode, Code, LetCode, Local, Method, NestedResults
-from ..code.tree import ListComp, NameCode, ValueRef, parts, rewrite
+from ..code.tree import ListComp, TrainingFlag, ValueRef, parts, rewrite
 from ..printing.printer import width
 from .inlining import LINE_WIDTH
 
@@ -95,6 +95,4 @@ def _runs(part: Code) -> bool:
     """Whether some code runs a module, draws at random in training, or gives several results."""
     if isinstance(part, CallCode):
         return not isinstance(part.function, str)
-    if isinstance(part, NameCode):
-        return part.text == "self.training"
-    return isinstance(part, (NestedResults, ListComp))
+    return isinstance(part, (TrainingFlag, NestedResults, ListComp))

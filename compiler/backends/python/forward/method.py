@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from netc.dsl.record import replace
 
 from ..code.classes import ClassBody, Loop, Step
-from ..code.expressions import CallCode, Code, Device, NestedResults, TupleCode
+from ..code.expressions import AnyInput, CallCode, Code, NestedResults, TupleCode
 from ..code.simplify import simplified
 from ..code.tree import (
     Argument,
@@ -26,7 +26,6 @@ from ..code.tree import (
     ValueRef,
     rewrite,
 )
-from ..naming import IMPORTED, local
 from ..printing.layout import STEP, WIDTH, statement
 from ..printing.printer import doc, text, width
 from .inlining import Uses, nested
@@ -57,8 +56,8 @@ class _Forward:
         alive = [s for s, a in zip(self.steps, self.uses.alive, strict=True) if a]
         self.signature = Signature(body, alive)
         own = [n for i, n in enumerate(self.names) if i >= body.inputs and i not in self.tentative]
-        self.variables = Variables(self.signature.fixed | IMPORTED, own)
-        self.hints = NameHints(self.steps, ready.references, self.names, self.uses, self.nested)
+        self.variables = Variables(self.signature.fixed, own, body.framework)
+        self.hints = NameHints(self.steps, ready.references, self.names, self.uses, self.nested, body.framework)
         self.destinations = destinations(self.steps, ready.references, self.names, self.tentative, self.uses)
         self.groups: list[list[str]] = []
         self.modes: list[bool | None] = []
@@ -75,7 +74,7 @@ class _Forward:
         for index, step in enumerate(self.steps):
             if self.uses.alive[index] and not self.nested[index]:
                 self._write(step, index)
-        body = [line for group in _rolled(_by_mode(self.groups, self.modes)) for line in group]
+        body = [line for group in _rolled(_by_mode(self.groups, self.modes, self.body.framework.training)) for line in group]
         return [*self.signature.lines(), *prelude(self.body, self.signature, self._formula), *body]
 
     # --- statements --------------------------------------------------------------------------------------------------------
@@ -194,7 +193,7 @@ class _Forward:
         """The variable that a loop updates. It is reserved, even if nothing uses it after the loop."""
         uses = self.uses.total[output] + 1
         before, role = self.variables.name_of[state], self._role(output) or self._role(state)
-        if self.variables.is_free(before) and (uses == 1 if self.names[output] else before == local(role)):
+        if self.variables.is_free(before) and (uses == 1 if self.names[output] else before == self.variables.local(role)):
             return self.variables.bind(before, output, uses)
         if self.names[output]:
             return self.variables.named(self.names[output], output, uses)
@@ -227,8 +226,8 @@ class _Forward:
                 return NameCode(self.signature.shared_labels[index])
             case SizeArg(index):
                 return NameCode(self.signature.passed[index])
-            case Device():
-                return NameCode(self.signature.device())
+            case AnyInput():
+                return NameCode(self.signature.any_input())
             case ListComp(element, variable, iterable):
                 return self._gathered(element, variable, iterable)
         return None
@@ -267,8 +266,8 @@ def _returned(code: Code) -> list[str]:
     return statement("return ", doc(code), DEPTH)
 
 
-def _by_mode(groups: list[list[str]], modes: list[bool | None]) -> list[list[str]]:
-    """The statements, those of one mode within an `if self.training:`."""
+def _by_mode(groups: list[list[str]], modes: list[bool | None], test: str) -> list[list[str]]:
+    """The statements, those of one mode within an `if`. `test`: the condition that is true in training."""
     found: list[list[str]] = []
     at = 0
     while at < len(groups):
@@ -286,9 +285,9 @@ def _by_mode(groups: list[list[str]], modes: list[bool | None]) -> list[list[str
                     end += 1
                 other = [STEP + line for group in groups[start:end] for line in group]
             training, evaluation = (then, other) if modes[at] else (other, then)
-            lines = [f"{STEP * DEPTH}if self.training:", *training] if training else []
+            lines = [f"{STEP * DEPTH}if {test}:", *training] if training else []
             if evaluation:
-                head = "else:" if training else "if not self.training:"
+                head = "else:" if training else f"if not {test}:"
                 lines += [STEP * DEPTH + head, *evaluation]
             found.append(lines)
         at = end

@@ -6,12 +6,11 @@ None if the iterations are not all connected alike. Always: linear in the number
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from netc.dsl.record import Record
 
-from ....ir.graph import CallNode, Graph, Node, Parts, TupleSlice, Value, ValueTuple, flat
-from ...python.naming import plain, singular
+from ....ir.graph import CallNode, Graph, Node, Value, ValueTuple, flat
+from ..naming import singular
+from .chains import is_from_outside, makes, modules, passes, same
 
 
 class CollectingLoop(Record):
@@ -21,19 +20,6 @@ class CollectingLoop(Record):
     slots: tuple[tuple[int, ...], ...]
     items: tuple[str, ...]
     elements: dict[int, tuple[str, ValueTuple]]
-
-
-def passes(node: Node) -> list[Value | Parts]:
-    return node.passes if isinstance(node, CallNode) else list(node.inputs)
-
-
-def makes(node: Node) -> list[Value | Parts]:
-    """The results, a tuple as it is passed on."""
-    return [one if isinstance(one, Value) else (TupleSlice(one),) for one in (node.makes if isinstance(node, CallNode) else node.outputs)]
-
-
-def same(a: Sequence[Value | Parts], b: Sequence[Value | Parts]) -> bool:
-    return len(a) == len(b) and all(x is y or (isinstance(x, tuple) and x == y) for x, y in zip(a, b, strict=True))
 
 
 def collecting(graph: Graph) -> CollectingLoop | None:
@@ -80,19 +66,17 @@ def _elements(graph: Graph, states: int) -> dict[int, tuple[str, ValueTuple]] | 
 
 def _connected(graph: Graph, states: list[int], elements: dict[int, tuple[str, ValueTuple]]) -> bool:
     """Whether each iteration takes the states of the one before, the first those that the loop is given."""
-    given = {id(v) for v in graph.inputs}
     first = graph.nodes[0]
-    if not all(id(v) in given for v in first.inputs):
+    if not is_from_outside(first, graph):
         return False
     count = len(states)
     carried = passes(first)[:count]
     constant = [p for at, p in enumerate(passes(first)) if at >= count and at not in elements]
-    modules = first.modules if isinstance(first, CallNode) else ()
     for node in graph.nodes:
         taken = passes(node)
         if not same(taken[:count], carried) or not same([p for at, p in enumerate(taken) if at >= count and at not in elements], constant):
             return False
-        if isinstance(node, CallNode) and node.modules != modules:
+        if modules(node) != modules(first):
             return False
         made = makes(node)
         if max(states, default=0) >= len(made):
@@ -104,7 +88,7 @@ def _connected(graph: Graph, states: list[int], elements: dict[int, tuple[str, V
 def _element_name(node: Node, at: int, of: ValueTuple) -> str:
     name = node.graph.takes[at].name if isinstance(node, CallNode) else ""
     one = singular(of.name)
-    return name or (one if one != of.name and plain(one) else "item")
+    return name or (one if one != of.name and one.isidentifier() else "item")
 
 
 def _item_name(node: Node, at: int) -> str:
