@@ -77,12 +77,12 @@ class Assignments(Part):
         given = [self._pipelines.tensors(p, scope) for p in node.results]
         if len(given) == 1 and differs(given[0]):
             return BodyResult(given[0], ())
-        given = [self.recover(scope, same_in_both, flow, p.span) for flow, p in zip(given, node.results, strict=True)]
+        given = [self.recover(scope, same_in_both, one, p.span) for one, p in zip(given, node.results, strict=True)]
         flows = [parts_of(one) for one in given]
         if any(parts is None for parts in flows):
             return BodyResult(UNKNOWN, ())
         values = [flat(parts or ()) for parts in flows]
-        names = [name for p, flow in zip(node.results, given, strict=True) for name in _names(bare_name(p), flow)]
+        names = [name for p, one in zip(node.results, given, strict=True) for name in _names(bare_name(p), one)]
         found = self.recover(scope, check_tuple, tuple(chain.from_iterable(values)), node.span)
         if isinstance(found, Unknown):
             return BodyResult(UNKNOWN, ())
