@@ -40,7 +40,7 @@ def _keyed(members: Pairs) -> Code:
 
 
 TORCH = Framework(
-    imported=frozenset({"torch", "nn", "F", "Tensor", "OrderedDict", "Callable", "apply_rotary", "apply_rotary_interleaved"}),
+    imported=frozenset({"torch", "nn", "F", "Tensor", "OrderedDict", "Callable", *(name for name in definitions() if name.islower())}),
     attributes=frozenset(_OF_MODULES.split()),
     container_attributes=frozenset(_OF_CONTAINERS.split()),
     definitions=definitions(),
