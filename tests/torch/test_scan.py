@@ -5,6 +5,7 @@ from __future__ import annotations
 from textwrap import dedent
 
 import pytest
+import torch
 from parity import agree
 
 import netc
@@ -64,6 +65,34 @@ def test_forward(text: str) -> None:
     body = model.source().rsplit("def forward", 1)[1].split("\n", 1)[1]
     assert dedent(body).strip() == dedent(SAMPLES[text]).strip()
     agree(model)
+
+
+def test_training() -> None:
+    """What a step does in training only is in an `if` of the loop, and what it gives is not."""
+    model = netc.compile(BEFORE + "x -> scan (h = z) axis=1 { h = h + in -> if training { dense 4 as a } else { tanh } }")
+    body = model.source().rsplit("def forward", 1)[1].split("\n", 1)[1]
+    wanted = """
+        h = z
+        outputs = []
+        for x_t in x.unbind(1):
+            h = h + x_t
+            if self.training:
+                h2 = self.a(h)
+            else:
+                h2 = torch.tanh(h)
+            outputs.append(h2)
+            h = h2
+        return torch.stack(outputs, dim=1)
+        """
+    assert dedent(body).strip() == dedent(wanted).strip()
+    agree(model)
+    module = model.module(seed=0).train()
+    x, z = torch.randn(2, 5, 4), torch.randn(2, 4)
+    found, wanted_steps, h = module(x, z), [], z
+    for t in range(5):
+        h = module.a(h + x[:, t])
+        wanted_steps.append(h)
+    torch.testing.assert_close(found, torch.stack(wanted_steps, 1))
 
 
 def test_one_class() -> None:

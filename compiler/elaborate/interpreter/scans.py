@@ -188,7 +188,7 @@ class Scans(Part):
         types = [*(v.type for v in own[:count]), *scan.results(made)[count:]]
         outputs = tuple([Value(type_, node.span) for type_ in types])
         inputs = (*own, *taken.inputs)
-        call = CallNode(graph, inputs, outputs, "", node.span, tuple(taken.modules), None, None, tuple(taken.tuples), None, scan)
+        call = CallNode(graph, inputs, outputs, "", node.span, tuple(taken.modules), tuples=tuple(taken.tuples), scan=scan)
         add_node(call, graph.size, scope, self.session)
         ordered = check_tuple((*outputs[count:], *outputs[:count]), node.span)
         return TensorTuple(ordered, call, len(stacked))

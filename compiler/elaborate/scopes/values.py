@@ -33,11 +33,13 @@ class TensorTuple:
     the first `main` ones unless more are unpacked.
 
     `parts` are the same tensors with what is known of the tuples that they are from. Only such a tuple may have one tensor or none.
+    `training`: what it is in training, if that is not as many tensors of the same types: only the result of a model may be that.
     """
 
-    __slots__ = ("extras", "main", "parts", "values")
+    __slots__ = ("extras", "main", "parts", "training", "values")
 
-    def __init__(self, parts: Parts, extras: Node | None = None, main: int = 1) -> None:
+    def __init__(self, parts: Parts, extras: Node | None = None, main: int = 1, training: Parts | None = None) -> None:
+        self.training = training
         self.parts = parts
         self.values = flat(parts)
         self.extras = extras
@@ -67,6 +69,11 @@ class TrailingActivation(Record):
 
     op: Operator
     span: Span
+
+
+def differs(flow: Flow) -> bool:
+    """Whether it is something else in training."""
+    return isinstance(flow, TensorTuple) and flow.training is not None
 
 
 def tensors(flow: Flow) -> list[Value] | None:

@@ -16,6 +16,7 @@ from netc.compiler.ir.graph import FlatGraph, FlatItem, FlatNode, FlatScan, Flat
 from netc.compiler.ir.types import DType
 from netc.compiler.ops import Operator
 from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, UnaryFormula
+from netc.compiler.ops.mode import ByMode
 from tests.differential.references import REFERENCES
 from tests.differential.references.call import Call
 
@@ -56,7 +57,7 @@ def _run(items: Sequence[FlatItem], values: dict[int, torch.Tensor], state: Stat
             node = item.node
             own = {spec.name: state[name] for spec in node.specs if (name := join(item.path, spec.name)) in state}
             call = Call(arguments(node.op, sizes) | KNOWN.get(node.op.name, _nothing)(node), len(node.outputs), own)
-            made = results(REFERENCES[node.op.name], call, [values[key] for key in item.inputs])
+            made = results(reference_of(node), call, [values[key] for key in item.inputs])
             values.update(zip(item.outputs, made, strict=True))
         elif isinstance(item, FlatScan):
             start, at = at + 1, _end(items, at)
@@ -99,6 +100,11 @@ def _loop(
     found = found[::-1] if scan.reverse else found
     stacked = [torch.stack(list(parts), axis) for parts, axis in zip(zip(*found, strict=True), scan.stacked, strict=True)]
     values.update(zip(end.outputs, (*states, *stacked), strict=True))
+
+
+def reference_of(node: OpNode) -> Callable[..., Any]:
+    """The reference of a node's operator; of either of two values, that in evaluation."""
+    return (lambda call, training, evaluation: evaluation) if isinstance(node.op, ByMode) else REFERENCES[node.op.name]
 
 
 def results(reference: Callable[..., Any], call: Call, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
