@@ -69,12 +69,14 @@ class _Builder:
         for taken in graph.takes:
             self._place(taken)
         undeclared = {id(m): m for m in graph.declares}
-        for node in graph.nodes:
+        for index, node in enumerate(graph.nodes):
             passed = node.modules if isinstance(node, CallNode) else ()
             for module in (node.shared, *passed):
                 if module is not None and undeclared.pop(id(module), None) is not None:
                     self._declare(module)
+            before = len(body.members), len(body.steps)
             self._node(node)
+            self._number(index, *before)
         body.outputs = tuple(map(self.tensors.one, graph.leading))
         if graph.rest is not None:
             rest = self.tensors.whole(graph.rest)
@@ -84,6 +86,12 @@ class _Builder:
             self._fold()
         body.keyed = any(m.how == "module" and not m.label.isidentifier() and "." not in m.label for m in body.members)
         return body
+
+    def _number(self, index: int, members: int, steps: int) -> None:
+        """What the node has added is marked with its index."""
+        if self.graph.choices:
+            self.body.members[members:] = [replace(m, node=index) for m in self.body.members[members:]]
+            self.body.steps[steps:] = [replace(s, node=index) for s in self.body.steps[steps:]]
 
     def _fold(self) -> None:
         """Moves members whose labels have levels into nested containers, and refers to them there."""

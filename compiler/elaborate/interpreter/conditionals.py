@@ -5,7 +5,8 @@ from __future__ import annotations
 from netc.dsl import ast
 
 from ...errors.names import NoIn
-from ...ir.graph import SharedModule
+from ...ir.graph import Graph, SharedModule, around
+from ...ir.tests import Choice, every
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
 from ..scopes.values import Flow, main_result
@@ -30,9 +31,15 @@ class Conditionals(Part):
         inner = Scope(scope, scope.frame)
         if flow is not None:
             inner.bind("in", flow)
-        branch = node.then if self._expressions.boolean(node.test, inner) else node.otherwise
-        if branch is node.then and node.otherwise is None and flow is not None:
-            return self._tested(node, flow, inner, scope)
+        taken = self._expressions.boolean(node.test, inner)
+        assert scope.frame is not None
+        graph = scope.frame.graph
+        before = len(graph.nodes), len(graph.choices)
+        result = self._branch(node, node.then if taken else node.otherwise, flow, inner, scope)
+        self._note(node, taken, inner, graph, *before)
+        return result
+
+    def _branch(self, node: ast.If, branch: ast.Body | None, flow: Flow | None, inner: Scope, scope: Scope) -> Flow:
         if branch is not None:
             if flow is not None:
                 inner = Scope(scope, scope.frame)
@@ -40,19 +47,17 @@ class Conditionals(Part):
             return self.interpreter.body(branch, inner, "this branch")
         return self._passed(node, inner)
 
-    def _tested(self, node: ast.If, flow: Flow, inner: Scope, scope: Scope) -> Flow:
-        """The only branch. If it is one stage, the graph has its condition."""
-        assert scope.frame is not None
-        graph = scope.frame.graph
-        count = len(graph.nodes)
-        branch = Scope(scope, scope.frame)
-        branch.bind("in", main_result(flow))
-        result = self.interpreter.body(node.then, branch, "this branch")
-        if len(graph.nodes) == count + 1:
-            test = condition(node.test, inner, self._expressions)
-            if test is not None:
-                graph.tests[graph.nodes[-1].label] = test
-        return result
+    def _note(self, node: ast.If, taken: bool, scope: Scope, graph: Graph, nodes: int, choices: int) -> None:
+        """The graph had so many `nodes` and `choices` before the branch. What the model itself decides is the same in all its uses."""
+        made = graph.nodes[nodes:]
+        if around(graph).kind == "model" or any(n.shared is not None for n in made):
+            return
+        test = condition(node.test, scope, self._expressions)
+        if test is not None:
+            start, inner = node.span.start, tuple(graph.choices[choices:])
+            key = (start, sum(choice.key[0] == start for choice in every(graph.choices)))
+            after = graph.nodes[nodes - 1].label if nodes else ""
+            graph.choices[choices:] = [Choice(key, test, taken, tuple([n.label for n in made]), after, inner)]
 
     def _passed(self, node: ast.If, inner: Scope) -> Flow:
         passed = inner.use("in")

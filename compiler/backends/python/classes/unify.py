@@ -8,19 +8,19 @@ stay; a relation between two numbers is written only if the spec has it, never b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from netc.dsl.record import replace
 
 from ....dims import Dim, SymDim, show, substitute, symbol, symbols
 from ....ir.graph import Value
 from ....ir.origins import has_origin, is_integer, plain
-from ....ir.tests import Comparison, Flag, Junction, Negation, Test
-from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Member, SizeSymbol, Step
-from ..code.expressions import CallCode, Code, Infix, KeywordCode, Lit, Prefix, Subscript, TupleCode
-from ..code.tree import Argument, OptionalCode, RepeatStar, SizeArg, SizeRef, StrictLiteral, SymbolRef, has_symbol, parts, zipped
+from ....ir.tests import Key
+from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Guards, SizeSymbol
+from ..code.expressions import CallCode, Code, KeywordCode, Lit, Subscript, TupleCode
+from ..code.tree import Argument, ChoiceItems, RepeatStar, SizeArg, SizeRef, StrictLiteral, SymbolRef, has_symbol, parts, rewrite, zipped
 from ..errors import MissingEmitter
 from .arguments import Arguments
 from .formulas import formula_code
@@ -29,6 +29,7 @@ from .relations import Relations
 from .sizes import axis_word
 from .symbols import Symbols, origin
 
+T = TypeVar("T")
 COUNT = "depth"
 """The argument for a number of repeats, if the spec has no name for it."""
 
@@ -66,49 +67,52 @@ class Unifier:
         chains = [b.chain for b in self.bodies if b.chain is not None]
         if chains:
             body.chain = self._merge_calls(chains)
+        body.tests = {key: self._merge_test(key) for key in first.tests}
         for i, member in enumerate(first.members):
-            code = self._merge_members(member.label, [b.members[i].code for b in self.bodies])
-            body.members.append(Member(member.label, member.how, code))
+            code = self._merge_guarded([b.members[i].code for b in self.bodies], member.guards)
+            body.members.append(replace(member, code=code))
         self.in_forward = True
         for i, step in enumerate(first.steps):
-            code = self._merge([b.steps[i].code for b in self.bodies])
-            body.steps.append(Step(code, step.outputs, step.traits, step.loop))
+            code = self._merge_guarded([b.steps[i].code for b in self.bodies], step.guards)
+            body.steps.append(replace(step, code=code))
+        body.rewrite(spliced)
         body.passed += [(getattr(code, "hint", "") or "size", code) for code, *_ in self.passed[len(first.passed) :]]
         self.cls.body = body
         self.cls.formula = self._shown
         self.cls.parameters = self.arguments.signature()
         self.cls.widths = self.arguments.widths()
 
+    def _merge_test(self, key: Key) -> Code:
+        absent = {i for i, b in enumerate(self.bodies) if key not in b.taken}
+        return self._without(absent, lambda: self._merge([b.tests[key] for b in self.bodies]))
+
     @cached_property
     def _inputs(self) -> list[list[Value]]:
         """For each input its tensor in all bodies; none for a tuple."""
         return [[v for v in values if isinstance(v, Value)] for values in zip(*(b.graph.takes for b in self.bodies), strict=True)]
 
-    def _merge_members(self, label: str, codes: list[Code]) -> Code:
-        """One member; in some of the bodies it may be absent."""
-        before, absent = self.unused, {i for i, b in enumerate(self.bodies) if label in b.absent}
-        self.unused = before | absent
-        code = self._merge(codes)
+    def _merge_guarded(self, codes: list[Code], guards: Guards) -> Code:
+        """Code of a branch: its literals in bodies that took the other one do not count."""
+        absent = {i for i, b in enumerate(self.bodies) if any(b.taken.get(key) is not branch for key, branch in guards)}
+        return self._without(absent, lambda: self._merge(codes))
+
+    def _without(self, unused: set[int], merge: Callable[[], T]) -> T:
+        before = self.unused
+        self.unused = before | unused
+        made = merge()
         self.unused = before
-        present = next(b for b in self.bodies if label not in b.absent)
-        return OptionalCode(self._test(present.graph.tests[label]), code) if absent else code
+        return made
 
-    def _test(self, test: Test) -> Code:
-        """The condition of an `if` of the spec, by the arguments."""
-        match test:
-            case Comparison(op, left, right):
-                return Infix(op, self._side(left), self._side(right))
-            case Junction(op, one, other):
-                return Infix(op, self._test(one), self._test(other))
-            case Negation(operand):
-                return Prefix("not ", self._test(operand))
-            case Flag(name):
-                given = self.arguments.given.get(name)
-                return Lit(self.bodies[0].graph.arguments[name]) if given is None else self._use(self.arguments.add(given, name))
-        return Lit(test)
-
-    def _side(self, formula: Dim) -> Code:
-        return self._written(self.relations.settled(formula))
+    def _merge_choice(self, codes: list[ChoiceItems]) -> Code:
+        """Members of a sequence that depend on a condition."""
+        first = codes[0]
+        taken = {i for i, code in enumerate(codes) if code.taken}
+        used = {code.taken for i, code in enumerate(codes) if i not in self.unused}
+        test = self._merge([c.test for c in codes]) if len(used) > 1 else Lit(first.taken)
+        others = set(range(len(codes))) - taken
+        then = self._without(others, lambda: tuple(map(self._merge, map(list, zip(*(c.then for c in codes), strict=True)))))
+        otherwise = self._without(taken, lambda: tuple(map(self._merge, map(list, zip(*(c.otherwise for c in codes), strict=True)))))
+        return ChoiceItems(first.key, first.taken, test, then, otherwise)
 
     def _renamed(self, symbol: SizeSymbol) -> SizeSymbol:
         """The symbol with a name that is right in all bodies."""
@@ -122,6 +126,8 @@ class Unifier:
         first = codes[0]
         if isinstance(first, Lit):
             return self._merge_literals([c for c in codes if isinstance(c, Lit)], keyword)
+        if isinstance(first, ChoiceItems):
+            return self._merge_choice([c for c in codes if isinstance(c, ChoiceItems)])
         if isinstance(first, RepeatStar):
             return self._merge_repeats([c for c in codes if isinstance(c, RepeatStar)])
         match first:
@@ -259,6 +265,23 @@ class Unifier:
         if self.in_forward:
             self.arguments.stored.add(parameter.name)
         return Argument(parameter.name)
+
+
+def spliced(code: Code) -> Code | None:
+    """Members of which it is known whether they are there, among the others."""
+    match code:
+        case CallCode(function, args, kwargs) if any(isinstance(a, ChoiceItems) for a in args):
+            items = [item for a in args for item in (_chosen(a) if isinstance(a, ChoiceItems) else (a,))]
+            return CallCode(function, tuple(rewrite(item, spliced) for item in items), kwargs)
+    return None
+
+
+def _chosen(code: ChoiceItems) -> tuple[Code, ...]:
+    match code.test:
+        case Lit(bool() as value):
+            found = code.then if value else code.otherwise
+            return tuple(item for one in found for item in (_chosen(one) if isinstance(one, ChoiceItems) else (one,)))
+    return (code,)
 
 
 # --- making instances ------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import cast
 from netc.dsl.record import Record, replace
 
 from ....ir.graph import Graph
+from ....ir.tests import Key
 from ..naming import numbered
 from .expressions import AttributeCode, CallCode, Code, Infix, Literal, Method, Prefix, SelfMember, Subscript
 from .tree import rewrite, shape
@@ -22,10 +23,18 @@ How = typing.Literal["module", "parameter", "buffer", "transient"]
 """How the constructor registers a member; a transient one is a buffer that is not part of the state dict."""
 
 
+Guards = tuple[tuple[Key, bool], ...]
+"""The `if`s that something is in, the outermost first: which, and whether in the branch for which the condition holds."""
+
+
 class Member(Record):
+    """`node` is the index of the node that it is for."""
+
     label: str
     how: How
     code: Code
+    node: int = 0
+    guards: Guards = ()
 
 
 ExpressionKind = typing.Literal["call", "method", "infix", "other", "return"]
@@ -76,6 +85,8 @@ class Step(Record):
     outputs: tuple[int, ...]
     traits: StepInfo
     loop: Loop | None = None
+    node: int = 0
+    guards: Guards = ()
 
 
 class SizeSymbol(Record):
@@ -108,8 +119,10 @@ class ClassBody:
         self.outputs: tuple[Code, ...] = ()
         self.shared_labels: list[str] = []
         self.symbols: list[SizeSymbol] = []
-        self.absent: frozenset[str] = frozenset()
-        """The labels of members that the graph does not have: their code is that of another graph of the class."""
+        self.tests: dict[Key, Code] = {}
+        """The conditions of `if`s that were decided differently in the bodies of the class."""
+        self.taken: dict[Key, bool] = {}
+        """Whether each of them holds here. What is in its other branch has the code of another body."""
         self.passed: list[tuple[str, Code]] = []
         """Numbers that the caller passes: a name and, in terms of the caller, the value."""
 

@@ -14,6 +14,7 @@ from netc.dsl.record import Record
 
 from ....ir.graph import CallNode, Graph, Node, OpNode, Parts, TupleSlice, Value
 from ....ops.regularization import Identity
+from ...python.classes import choices
 from ...python.code.expressions import CallCode, Code, Lit, Ref, TupleCode
 from ...python.code.tree import ListCode, NameCode, RepeatStar, SharedModuleArg, localised
 from ...python.naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, numbered, unique
@@ -89,6 +90,10 @@ def _sequential(graph: Graph, constructions: Constructions, operators: OperatorF
             return None
         made.append(code)
     nodes = _written(graph.nodes)
+    if graph.choices and fits(nodes):
+        depth, size = _extent(graph, constructions)
+        code = CallCode("nn.Sequential", choices.items(graph, made[: len(nodes)]))
+        return Construction("sequential", code, depth=depth, size=size)
     return _named(made[: len(nodes)], nodes, *_extent(graph, constructions), graph.count)
 
 
