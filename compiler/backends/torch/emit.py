@@ -11,9 +11,11 @@ import re
 from ...ir.graph import Program
 from ..python.classes.channel_axes import ChannelAxes
 from ..python.classes.docs import docstring
+from ..python.classes.flags import flags
 from ..python.code.classes import ClassBody, ClassDef
 from ..python.forward.method import forward
 from ..python.forward.signature import Signature
+from ..python.naming import MODULE_ATTRIBUTES
 from .build import classes_of, main_name
 from .definitions import definitions, used
 from .modules.constructor import constructor
@@ -61,12 +63,15 @@ def stem(name: str) -> str:
 def _class(cls: ClassDef, channels: ChannelAxes) -> list[str]:
     attributes = attribute_names(cls.body, [p.name for p in cls.parameters if p.stored])
     lines = [f"class {cls.name}({_base(cls.body)}):", *docstring(cls, Signature(cls.body, []).inputs, channels), ""]
-    made = constructor(cls, attributes)
+    access = Access(cls.body).text
+    labels = {m.label for m in cls.body.members}
+    expressions, kept = flags(cls.body, attributes, labels | set(attributes.values()) | MODULE_ATTRIBUTES, access)
+    made = constructor(cls, attributes, kept)
     if cls.body.chain is not None:
         return lines + made
     if made:
         lines += [*made, ""]
-    return lines + forward(cls.body, attributes, Access(cls.body).text)
+    return lines + forward(cls.body, attributes, access, expressions)
 
 
 def _base(body: ClassBody) -> str:

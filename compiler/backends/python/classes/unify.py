@@ -76,6 +76,8 @@ class Unifier:
             code = self._merge_guarded([b.steps[i].code for b in self.bodies], step.guards)
             body.steps.append(replace(step, code=code))
         body.rewrite(spliced)
+        flags = [body.tests[key] for key in body.decided() if key not in body.optional()]
+        self.arguments.stored |= {test.name for test in flags if isinstance(test, Argument)}
         body.passed += [(getattr(code, "hint", "") or "size", code) for code, *_ in self.passed[len(first.passed) :]]
         self.cls.body = body
         self.cls.formula = self._shown

@@ -15,8 +15,8 @@ from netc.dsl.record import replace
 
 from ....ir.origins import has_origin, is_integer
 from ....ir.tests import Key
-from ..code.classes import ClassBody, Guards, Member, SizeSymbol, Step, StepInfo
-from ..code.expressions import CallCode, Code, KeywordCode, Lit
+from ..code.classes import IF, ClassBody, Guards, Member, SizeSymbol, Step, StepInfo
+from ..code.expressions import CallCode, Code, KeywordCode, LetCode, Lit, NestedResults
 from ..code.tree import (
     ChoiceItems,
     FlagRef,
@@ -106,14 +106,19 @@ class _Alignment:
         self._steps({i: arranged(b.graph, [(s.node, s) for s in b.steps]) for i, b in enumerate(self.bodies)}, (), nodes)
         outputs = [self._bound({i: b.outputs[at] for i, b in enumerate(self.bodies)}) for at in range(len(self.bodies[0].outputs))]
         _equal(tuple(o[i] for o in outputs) for i in self.all)
-        optional = {column[next(iter(column))].label: guards for column, guards in members}
-        return [self._body(i, chains.get(i), members, _flat(nodes, i, optional), tuple(o[i] for o in outputs)) for i in self.all]
+        made = [self._body(i, chains.get(i), members, tuple(o[i] for o in outputs)) for i in self.all]
+        if made[0].keyed and any(m.guards for m in made[0].members):
+            raise Different
+        optional = made[0].optional()
+        for i, body in enumerate(made):
+            body.steps = _flat(nodes, i, optional)
+        return made
 
-    def _body(self, i: int, chain: Any, members: list[tuple[Column, Guards]], steps: list[Step], outputs: tuple[Code, ...]) -> ClassBody:
+    def _body(self, i: int, chain: Any, members: list[tuple[Column, Guards]], outputs: tuple[Code, ...]) -> ClassBody:
         made = self.bodies[i].copy()
         made.chain, made.names, made.roles, made.symbols = chain, self.names, self.roles, self.symbols
         made.members = [replace(_own(column, i), guards=guards) for column, guards in members]
-        made.steps, made.outputs = steps, outputs
+        made.outputs = outputs
         made.tests = {key: _own(tests, i) for key, tests in self.tests.items()}
         made.taken = {key: taken[i] for key, taken in self.taken.items() if i in taken}
         return made
@@ -304,6 +309,9 @@ class _Alignment:
         if (then, otherwise) not in condition.phis:
             condition.phis[then, otherwise] = len(self.names)
             self.names.append("")
+            for number in (otherwise, then):
+                if len(self.scopes[number]) > len(condition.scope):
+                    self.names[-1], self.names[number] = self.names[number], ""
             self.roles.append("")
             self.scopes.append(condition.scope)
             self.times.append(condition.end)
@@ -317,7 +325,7 @@ class _Alignment:
 # --- one body's steps in a row ---------------------------------------------------------------------------------------------
 
 
-def _flat(nodes: list[_Node], i: int, optional: Mapping[str, Guards]) -> list[Step]:
+def _flat(nodes: list[_Node], i: int, optional: Mapping[Key, str]) -> list[Step]:
     """The steps of one body, with conditional expressions for the branches that are expressions."""
     made: list[Step] = []
     for node in nodes:
@@ -332,23 +340,25 @@ def _flat(nodes: list[_Node], i: int, optional: Mapping[str, Guards]) -> list[St
         for steps, branch, index in ((then, True, 0), (otherwise, False, 1)):
             made += steps
             guards = (*node.scope, (node.key, branch))
-            made += [Step(ValueRef(pair[index]), (phi,), StepInfo("if"), guards=guards) for pair, phi in node.phis.items()]
+            made += [Step(ValueRef(pair[index]), (phi,), StepInfo(IF, kind="return"), guards=guards) for pair, phi in node.phis.items()]
     return made
 
 
-def _expression(node: _Condition, then: list[Step], otherwise: list[Step], optional: Mapping[str, Guards]) -> Step | None:
+def _expression(node: _Condition, then: list[Step], otherwise: list[Step], optional: Mapping[Key, str]) -> Step | None:
     """An `if` with one result that each branch computes by one expression, if at all."""
     if len(node.phis) != 1 or len(then) > 1 or len(otherwise) > 1 or any(s.loop or len(s.outputs) > 1 for s in (*then, *otherwise)):
         return None
     ((one, other), phi), *_ = node.phis.items()
     if any(s.outputs[0] != wanted for steps, wanted in ((then, one), (otherwise, other)) for s in steps):
         return None
+    if any(isinstance(s.code, (LetCode, NestedResults)) for s in (*then, *otherwise)):
+        return None
     first = then[0].code if then else ValueRef(one)
     second = otherwise[0].code if otherwise else ValueRef(other)
-    traits = (then or otherwise)[0].traits if then or otherwise else StepInfo("if")
+    traits = (then or otherwise)[0].traits if then or otherwise else StepInfo(IF)
     match first, second:
         case CallCode(MemberRef(label) as member, (ValueRef() as value,), ()), ValueRef() if value == second:
-            if optional.get(label, ())[-1:] == ((node.key, True),):
+            if optional.get(node.key) == label:
                 return Step(OptionalCall(member, value), (phi,), traits, guards=node.scope)
     return Step(IfElse(FlagRef(node.key), first, second), (phi,), replace(traits, kind="other"), guards=node.scope)
 

@@ -15,9 +15,9 @@ from netc.dsl.record import Record, replace
 
 from ....ir.graph import Graph
 from ....ir.tests import Key
-from ..naming import numbered
+from ..naming import numbered, plain
 from .expressions import AttributeCode, CallCode, Code, Infix, Literal, Method, Prefix, SelfMember, Subscript
-from .tree import rewrite, shape
+from .tree import FlagRef, ValueRef, parts, rewrite, shape
 
 How = typing.Literal["module", "parameter", "buffer", "transient"]
 """How the constructor registers a member; a transient one is a buffer that is not part of the state dict."""
@@ -33,9 +33,11 @@ class Member(Record):
     label: str
     how: How
     code: Code
-    node: int = 0
+    node: int = -1
     guards: Guards = ()
 
+
+IF = "if"
 
 ExpressionKind = typing.Literal["call", "method", "infix", "other", "return"]
 _WEIGHTS: dict[ExpressionKind, int] = {"call": 4, "method": 2, "infix": 1, "other": 1, "return": 0}
@@ -85,8 +87,13 @@ class Step(Record):
     outputs: tuple[int, ...]
     traits: StepInfo
     loop: Loop | None = None
-    node: int = 0
+    node: int = -1
     guards: Guards = ()
+
+    @property
+    def is_phi(self) -> bool:
+        """Whether it is the end of a branch, which gives the result of the `if` its value."""
+        return isinstance(self.code, ValueRef) and self.traits.operator == IF
 
 
 class SizeSymbol(Record):
@@ -144,8 +151,25 @@ class ClassBody:
         """Applies `change` to all code, as `tree.rewrite` does."""
         self.members = [replace(m, code=rewrite(m.code, change)) for m in self.members]
         self.steps = [replace(s, code=rewrite(s.code, change)) for s in self.steps]
+        self.tests = {key: rewrite(test, change) for key, test in self.tests.items()}
         if self.chain is not None:
             self.chain = cast("CallCode", rewrite(self.chain, change))
+
+    def decided(self) -> list[Key]:
+        """The conditions that `forward` depends on."""
+        refs = [p.key for s in self.steps for p in parts(s.code) if isinstance(p, FlagRef)]
+        return list(dict.fromkeys([*refs, *(key for s in self.steps for key, _ in s.guards)]))
+
+    def optional(self) -> dict[Key, str]:
+        """The conditions that one module alone depends on, which is None if they do not hold; and its label."""
+        if self.keyed:
+            return {}
+        inside: dict[Key, list[Member]] = {}
+        for member in self.members:
+            for key, _ in member.guards:
+                inside.setdefault(key, []).append(member)
+        alone = {key: several[0] for key, several in inside.items() if len(several) == 1 and several[0].guards[0] == (key, True)}
+        return {key: m.label for key, m in alone.items() if m.how == "module" and len(m.guards) == 1 and plain(m.label)}
 
     def key(self) -> object:
         """Equal for bodies that differ in nothing but literals."""

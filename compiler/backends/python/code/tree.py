@@ -122,7 +122,7 @@ class ChoiceItems(Code):
 class FlagRef(Code):
     """Whether the condition of the `if` holds, in `forward`."""
 
-    key: object
+    key: tuple[int, int]
 
 
 class IfElse(Code):

@@ -52,7 +52,7 @@ def nested(steps: Sequence[Step], names: Sequence[str], uses: Uses, widths: Sequ
 class _Inlining:
     def __init__(self, steps: Sequence[Step], names: Sequence[str], uses: Uses, widths: Sequence[int]) -> None:
         self.steps, self.names, self.uses, self.widths = steps, names, uses, widths
-        self.maker = {s.outputs[0]: i for i, s in enumerate(steps) if len(s.outputs) == 1 and s.loop is None}
+        self.maker = {s.outputs[0]: i for i, s in enumerate(steps) if len(s.outputs) == 1 and s.loop is None and not s.is_phi}
         self.inside: list[dict[int, int]] = [{} for _ in steps]
         """For every step, those nested in it, with the strength of the bond."""
         self.nested = [False] * len(steps)

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 
 from netc.dsl.record import replace
 
-from ..code.classes import ClassBody, Loop, Step
+from ....ir.tests import Key
+from ..code.classes import ClassBody, Guards, Loop, Step
 from ..code.expressions import CallCode, Code, Device, NestedResults, TupleCode
 from ..code.simplify import simplified
-from ..code.tree import Argument, ListComp, MemberRef, NameCode, SharedModuleArg, SizeArg, SizeRef, SymbolRef, ValueRef, rewrite
+from ..code.tree import Argument, FlagRef, IfElse, ListComp, MemberRef, NameCode, SharedModuleArg, SizeArg, SizeRef, SymbolRef, ValueRef, rewrite
 from ..naming import IMPORTED, local
 from ..printing.layout import STEP, WIDTH, statement
 from ..printing.printer import doc, text, width
@@ -29,19 +30,25 @@ ROLLED = 3
 """The number of equal statements in a row from which they are written as a loop."""
 
 
-def forward(body: ClassBody, attributes: Mapping[str, str], accessed: Callable[[MemberRef], str]) -> list[str]:
-    """The method's lines. `attributes`: the attribute that keeps each constructor argument; `accessed`: how a member is accessed."""
-    return _Forward(body, attributes, accessed).run()
+def forward(
+    body: ClassBody, attributes: Mapping[str, str], accessed: Callable[[MemberRef], str], flags: Mapping[Key, str] | None = None
+) -> list[str]:
+    """The method's lines. `attributes`: the attribute that keeps each constructor argument; `accessed`: how a member is accessed;
+    `flags`: how each condition is."""
+    return _Forward(body, attributes, accessed, flags or {}).run()
 
 
 class _Forward:
-    def __init__(self, body: ClassBody, attributes: Mapping[str, str], accessed: Callable[[MemberRef], str]) -> None:
-        self.body, self.attributes, self.accessed = body, attributes, accessed
+    def __init__(
+        self, body: ClassBody, attributes: Mapping[str, str], accessed: Callable[[MemberRef], str], flags: Mapping[Key, str]
+    ) -> None:
+        self.body, self.attributes, self.accessed, self.flags = body, attributes, accessed, flags
         ready = Steps(body)
         self.steps, self.names, self.whole, self.tentative = ready.steps, ready.names, ready.whole, ready.tentative
         self.uses = Uses(self.steps, ready.references, len(self.names))
         self.nested = nested(self.steps, self.names, self.uses, [width(s.code) for s in self.steps])
         self.maker = {s.outputs[0]: i for i, s in enumerate(self.steps) if len(s.outputs) == 1 and self.nested[i]}
+        self.guards: Guards = ()
         alive = [s for s, a in zip(self.steps, self.uses.alive, strict=True) if a]
         self.signature = Signature(body, alive)
         own = [n for i, n in enumerate(self.names) if i >= body.inputs and i not in self.tentative]
@@ -57,6 +64,7 @@ class _Forward:
             self.variables.bind(name, index, self.uses.total[index])
         for index, step in enumerate(self.steps):
             if self.uses.alive[index] and not self.nested[index]:
+                self._enter(step.guards)
                 self._write(step, index)
         body = [line for group in _rolled(self.groups) for line in group]
         return [*self.signature.lines(), *prelude(self.body, self.signature, self._formula), *body]
@@ -74,18 +82,39 @@ class _Forward:
                 targets = _grouped(targets, code.groups)
                 code = code.result
             head = f"{', '.join(targets)} = " if targets else "return "
-            self._add(statement(head, doc(code), DEPTH) if step.outputs else _returned(code))
+            if not (step.is_phi and code == NameCode(targets[0])):
+                self._add(self._assigned(head, code, targets) if step.outputs else _returned(code))
         for name in self.passing:
             self.variables.release(name)
         self.passing = []
 
     def _add(self, lines: list[str]) -> None:
-        self.groups.append(lines)
+        indent = STEP * len(self.guards)
+        self.groups.append([indent + line for line in lines])
+
+    def _enter(self, guards: Guards) -> None:
+        """Begins the branches that a statement is in, with a line each."""
+        for depth, (key, branch) in enumerate(guards):
+            if self.guards[: depth + 1] != guards[: depth + 1]:
+                follows = self.guards[:depth] == guards[:depth] and self.guards[depth : depth + 1] == ((key, True),)
+                test = "else" if follows and not branch else f"if {self.flags[key]}" if branch else f"if not {self.flags[key]}"
+                self.guards = guards[:depth]
+                self._add([f"{STEP * DEPTH}{test}:"])
+                self.guards = guards[: depth + 1]
+        self.guards = guards
+
+    def _assigned(self, head: str, code: Code, targets: list[str]) -> list[str]:
+        match code:
+            case IfElse(test, then, NameCode(name)) if [name] == targets:
+                return [f"{STEP * DEPTH}if {text(test)}:", *statement(head, doc(then), DEPTH + 1)]
+        return statement(head, doc(code), DEPTH)
 
     def _target(self, tensor: int, index: int) -> str:
         uses = self.uses.total[tensor]
         if not uses:
             return "_"
+        if self.steps[index].is_phi and tensor in self.variables.name_of:
+            return self.variables.name_of[tensor]
         if tensor in self.tentative:
             return self.variables.bound(self.names[tensor], tensor, uses)
         if self.names[tensor] or tensor in self.whole:
@@ -159,6 +188,8 @@ class _Forward:
                 return NameCode(self.signature.shared_labels[index])
             case SizeArg(index):
                 return NameCode(self.signature.passed[index])
+            case FlagRef(key):
+                return NameCode(self.flags[key])
             case Device():
                 return NameCode(self.signature.device())
             case ListComp(element, variable, iterable):
