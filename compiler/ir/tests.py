@@ -45,8 +45,10 @@ Key = tuple[int, int]
 
 
 class Choice(Record):
-    """An `if`, its condition, whether that holds, and the labels of the nodes in the branch that was taken. `after` is the label of the node
-    before it, empty if there is none; `inner` are the `if`s in the branch."""
+    """An `if`, its condition, whether that holds, and the labels of the nodes in the branch that was taken.
+
+    `after` is the label of the node before it, empty if there is none; `inner` are the `if`s in the branch.
+    """
 
     key: Key
     test: Test

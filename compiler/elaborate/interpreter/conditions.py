@@ -6,12 +6,10 @@ integers. Always: nothing is reported, noted as decided, or indexed a second tim
 
 from __future__ import annotations
 
-from typing import Any
-
 from netc.dsl import ast
 
-from ...ir.origins import is_integer
 from ...ir.graph import around
+from ...ir.origins import is_integer
 from ...ir.tests import Comparison, Flag, Junction, Negation, Test
 from ..index import Recorder
 from ..scopes.failures import AlreadyReported, Failure
@@ -49,6 +47,7 @@ def _condition(expr: ast.Expr, scope: Scope, expressions: Expressions) -> Test |
     return None
 
 
-def _flag(name: str, value: Any, scope: Scope) -> Test | None:
-    assert scope.frame is not None
-    return Flag(name, value) if isinstance(value, bool) and around(scope.frame.graph).arguments.get(name) is value else None
+def _flag(name: str, value: object, scope: Scope) -> Test | None:
+    if not isinstance(value, bool) or scope.frame is None:
+        return None
+    return Flag(name, bool(value)) if around(scope.frame.graph).arguments.get(name) is value else None

@@ -15,7 +15,7 @@ from ....dims import symbol
 from ....ir.graph import Graph
 from ....ir.origins import Origin, TracedInt, has_origin, origin_of, plain
 from ..code.classes import ClassBody, ConstructorArgument
-from ..code.expressions import KeywordCode, Literal
+from ..code.expressions import KeywordCode, Lit, Literal
 from ..code.tree import StrictLiteral
 from ..naming import IMPORTED, local, unique
 from .literal_hints import Hints
@@ -54,8 +54,10 @@ class Arguments:
             return [home(b.graph, name).arguments[found.name] for b in self.bodies]
         return [TracedInt(v, symbol(name, lower=None)) for v in self.relations.values(name)]  # type: ignore[arg-type]
 
-    def of_literals(self, values: Sequence[object], hint: str, keyword: KeywordCode | None, unused: Container[int]) -> ConstructorArgument:
-        """The argument that has these values, but for the bodies where they are `unused`."""
+    def of_literals(
+        self, values: Sequence[object], hint: str, keyword: KeywordCode | None, unused: Container[int], absent: Container[int]
+    ) -> ConstructorArgument:
+        """The argument that has these values, but for the bodies where they are `unused`. It is None where what takes it is `absent`."""
         known = next((p for p in self._known.values() if _equal(p.values, values, unused)), None)
         if known is not None and not any(has_origin(v) for v in (*known.values, *values)):
             return known
@@ -63,7 +65,10 @@ class Arguments:
         if named:
             name = hint if hint in named else named[0]
             return self.add(self.given[name], name, keyword)
-        return self.add(values, self._hints.best(values, hint, {p.name for p in self._known.values()}), keyword)
+        name = self._hints.best(values, hint, {p.name for p in self._known.values()})
+        if not absent:
+            return self.add(values, name, keyword)
+        return self.add([None if i in absent else v for i, v in enumerate(values)], name, KeywordCode(name, Lit(None), None, True))
 
     def has(self, values: Sequence[object], unused: Container[int]) -> bool:
         """Whether an argument, or a parameter of the block, has these values."""

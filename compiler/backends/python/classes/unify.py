@@ -51,6 +51,8 @@ class Unifier:
         self.symbols: list[SizeSymbol] = []
         self.unused: set[int] = set()
         """The bodies in which the code that is being merged has no effect, whatever its literals are."""
+        self.absent: set[int] = set()
+        """Those of them which took another branch."""
 
     def run(self) -> ClassDef:
         self._merge_bodies()
@@ -99,10 +101,10 @@ class Unifier:
         return self._without(absent, lambda: self._merge(codes))
 
     def _without(self, unused: set[int], merge: Callable[[], T]) -> T:
-        before = self.unused
-        self.unused = before | unused
+        before = self.unused, self.absent
+        self.unused, self.absent = self.unused | unused, self.absent | unused
         made = merge()
-        self.unused = before
+        self.unused, self.absent = before
         return made
 
     def _merge_choice(self, codes: list[ChoiceItems]) -> Code:
@@ -156,7 +158,7 @@ class Unifier:
                 return found
             if self.bodies[0].graph.kind == "model":
                 return Lit(plain(used[0]), lits[0].hint) if not isinstance(used[0], tuple) else self._split(values, lits[0].hint)
-        elif len({StrictLiteral(v) for v in used}) == 1 and not has_symbol(values[0]):
+        elif len({StrictLiteral(v) for v in used}) == 1 and not has_symbol(values[0]) and not self._is_own(lits[0]):
             return Lit(used[0], lits[0].hint)
         if self.in_forward and (self._conflicts(values) or any(has_symbol(v) for v in values)):
             return self._as_input_size(lits) or self._as_forward_argument(lits)
@@ -185,6 +187,10 @@ class Unifier:
         if len(set(counts)) == 1:
             return RepeatStar(item, Lit(plain(counts[0])))
         return RepeatStar(item, Argument(self.arguments.add([c + 1 for c in counts], COUNT).name, 1, -1))
+
+    def _is_own(self, lit: Lit) -> bool:
+        """Whether it is a size that other bodies, had they taken this branch, might have another of: one computed from what is fixed."""
+        return bool(self.absent) and is_integer(lit.value) and id(lit) in self.wide_places and self.relations.is_pinned
 
     def _conflicts(self, values: Sequence[object]) -> bool:
         """Whether a shared module would need two of the values."""
@@ -261,7 +267,7 @@ class Unifier:
         tuples = all(isinstance(v, tuple) and v for v in values) and len({len(v) for v in values if isinstance(v, tuple)}) == 1
         if tuples and not self.arguments.has(values, self.unused):
             return None
-        return self._use(self.arguments.of_literals(values, hint, keyword, self.unused))
+        return self._use(self.arguments.of_literals(values, hint, keyword, self.unused, self.absent))
 
     def _use(self, parameter: ConstructorArgument) -> Argument:
         if self.in_forward:

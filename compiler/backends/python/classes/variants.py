@@ -8,14 +8,14 @@ result of the one that ran.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from netc.dsl.record import replace
 
-from ....ir.origins import has_origin, is_integer
+from ....ir.origins import has_origin
 from ....ir.tests import Key
-from ..code.classes import IF, ClassBody, Guards, Member, SizeSymbol, Step, StepInfo
+from ..code.classes import IF, ClassBody, Guards, SizeSymbol, Step, StepInfo
 from ..code.expressions import CallCode, Code, KeywordCode, LetCode, Lit, NestedResults
 from ..code.tree import (
     ChoiceItems,
@@ -35,6 +35,10 @@ from .choices import Branch, arranged, test_code
 from .relations import Relations
 from .symbols import Symbols
 
+LONGEST = 2
+"""The number of steps of a branch up to which it is an expression."""
+LARGEST = 24
+"""The number of parts of such an expression and the other one."""
 Column = Mapping[int, Any]
 """What some of the bodies have at one position, by the number of the body."""
 
@@ -98,7 +102,9 @@ class _Alignment:
         self.taken: dict[Key, Mapping[int, bool]] = {}
 
     def run(self) -> list[ClassBody]:
-        _equal((b.keyed, b.inputs, tuple(b.shared_labels), len(b.passed), tuple(b.ties), len(b.outputs), b.chain is None) for b in self.bodies)
+        _equal(
+            (b.keyed, b.inputs, tuple(b.shared_labels), len(b.passed), tuple(b.ties), len(b.outputs), b.chain is None) for b in self.bodies
+        )
         chains = self._codes({i: b.chain for i, b in enumerate(self.bodies) if b.chain is not None})
         members: list[tuple[Column, Guards]] = []
         self._members({i: arranged(b.graph, [(m.node, m) for m in b.members]) for i, b in enumerate(self.bodies)}, (), members)
@@ -346,21 +352,30 @@ def _flat(nodes: list[_Node], i: int, optional: Mapping[Key, str]) -> list[Step]
 
 def _expression(node: _Condition, then: list[Step], otherwise: list[Step], optional: Mapping[Key, str]) -> Step | None:
     """An `if` with one result that each branch computes by one expression, if at all."""
-    if len(node.phis) != 1 or len(then) > 1 or len(otherwise) > 1 or any(s.loop or len(s.outputs) > 1 for s in (*then, *otherwise)):
+    if len(node.phis) != 1:
         return None
     ((one, other), phi), *_ = node.phis.items()
-    if any(s.outputs[0] != wanted for steps, wanted in ((then, one), (otherwise, other)) for s in steps):
+    first, second = _nested(then, one), _nested(otherwise, other)
+    if first is None or second is None or sum(1 for code in (first, second) for _ in parts(code)) > LARGEST:
         return None
-    if any(isinstance(s.code, (LetCode, NestedResults)) for s in (*then, *otherwise)):
-        return None
-    first = then[0].code if then else ValueRef(one)
-    second = otherwise[0].code if otherwise else ValueRef(other)
-    traits = (then or otherwise)[0].traits if then or otherwise else StepInfo(IF)
+    traits = (then or otherwise)[-1].traits if then or otherwise else StepInfo(IF)
     match first, second:
         case CallCode(MemberRef(label) as member, (ValueRef() as value,), ()), ValueRef() if value == second:
             if optional.get(node.key) == label:
                 return Step(OptionalCall(member, value), (phi,), traits, guards=node.scope)
     return Step(IfElse(FlagRef(node.key), first, second), (phi,), replace(traits, kind="other"), guards=node.scope)
+
+
+def _nested(steps: list[Step], result: int) -> Code | None:
+    """The steps of a branch as one expression for its result; None if they are none."""
+    code: Code = ValueRef(result)
+    for step in reversed(steps[-LONGEST:]):
+        uses = [p for p in parts(code) if p == ValueRef(step.outputs[0])]
+        if len(uses) != 1 or len(step.outputs) > 1 or step.loop or isinstance(step.code, (LetCode, NestedResults)):
+            return None
+        own = step.code
+        code = rewrite(code, lambda part, use=uses[0], own=own: own if part == use else None)  # type: ignore[misc]
+    return code if len(steps) <= LONGEST else None
 
 
 def _own(column: Column, i: int) -> Any:

@@ -14,7 +14,20 @@ from ....ir.tests import Key
 from ..code.classes import ClassBody, Guards, Loop, Step
 from ..code.expressions import CallCode, Code, Device, NestedResults, TupleCode
 from ..code.simplify import simplified
-from ..code.tree import Argument, FlagRef, IfElse, ListComp, MemberRef, NameCode, SharedModuleArg, SizeArg, SizeRef, SymbolRef, ValueRef, rewrite
+from ..code.tree import (
+    Argument,
+    FlagRef,
+    IfElse,
+    ListComp,
+    MemberRef,
+    NameCode,
+    SharedModuleArg,
+    SizeArg,
+    SizeRef,
+    SymbolRef,
+    ValueRef,
+    rewrite,
+)
 from ..naming import IMPORTED, local
 from ..printing.layout import STEP, WIDTH, statement
 from ..printing.printer import doc, text, width
