@@ -7,6 +7,7 @@ integers do (`TracedInt`); a condition that cannot be said so, such as one on a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from netc.dsl.record import Record
 
@@ -47,7 +48,8 @@ Key = tuple[int, int]
 class Choice(Record):
     """An `if`, its condition, whether that holds, and the labels of the nodes in the branch that was taken.
 
-    `after` is the label of the node before it, empty if there is none; `inner` are the `if`s in the branch.
+    `after` is the label of the node before it, empty if there is none; `inner` are the `if`s in the branch. `given` and `results` are the
+    tensors that it takes and gives: without an `else`, the same if it does not hold.
     """
 
     key: Key
@@ -55,7 +57,9 @@ class Choice(Record):
     taken: bool
     labels: tuple[str, ...]
     after: str
-    inner: tuple[Choice, ...] = ()
+    inner: tuple[Choice, ...]
+    given: tuple[Any, ...]
+    results: tuple[Any, ...]
 
 
 def every(choices: Iterable[Choice]) -> Iterator[Choice]:

@@ -221,7 +221,8 @@ def test_names_of_classes() -> None:
         ),
         ("block b(w) { y = in -> dense w; if w > 4.5 { y -> sin -> cos } else { y -> cos -> sin } }; input 3 -> b 4 -> b 5", ["B", "B2"]),
         (
-            "block b(w) { y = in -> dense w; if w > 4.5 { y -> sin } else { y -> cos } }; input 3 -> b 4 as up -> b 5 as down",
+            "block b(w) { y = in -> dense w; if w > 4.5 { y -> sin -> cos } else { y -> cos -> sin } }; "
+            "input 3 -> b 4 as up -> b 5 as down",
             ["B", "Down"],
         ),
     ],

@@ -30,7 +30,7 @@ LAYERS = (
     "if in.features == width { in + (main -> sin) } else { main } }"
 )
 EITHER = (
-    "block cell(width, deep=0) { in -> (if deep > 0 { dense 7 relu -> if deep > 1 { dense 7 -> sin } -> dense width } "
+    "block cell(width, deep=0) { in -> (if deep > 0 { dense 7 relu -> if deep > 1 { dense 7 relu } -> dense width } "
     "else { dense width }) as fc -> layer_norm as norm }"
 )
 SEVERAL = (
@@ -53,7 +53,7 @@ CASES: dict[str, tuple[str, str, list[str], list[str]]] = {
     "two stages": (TWO_STAGES, "3", ["true", "false"], ["true", "false"]),
     "layers": (LAYERS, "4", ["6 1", "6 2", "5 2", "5 1"], ["4 3", "4 1", "7 5", "7 1"]),
     "either": (EITHER, "4", ["6", "5 deep=1", "6 deep=2"], ["3", "4 deep=4", "8 deep=1"]),
-    "several": (SEVERAL, "4", ["3", "3 up=1", "3 left=2", "3 up=2 left=1"], ["3 up=1 left=3", "3 up=2"]),
+    "several": (SEVERAL, "4", ["3", "3 up=1", "3 left=2", "3 up=2 left=1"], ["3 up=1 left=3", "3 up=2", "3 up=3 left=-5", "3 left=-1"]),
     "nested": (NESTED, "4", ["4", "4 a=true", "4 a=true b=true"], ["5", "3 b=true", "6 a=true b=true"]),
     "parameters": (PARAMETERS, "4", ["4", "4 shift=2"], ["5 shift=3", "6"]),
 }

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from netc.dsl.record import Record, replace
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, Parts, SharedModule, Value, ValueTuple, flat
+from ...ir.tests import every
 from ..python.classes.shared import Sharing
 from ..python.classes.sizes import ForwardSizes
 from ..python.code.classes import ClassBody, Loop, Member, Step, StepInfo
@@ -81,6 +82,8 @@ class _Builder:
         if graph.rest is not None:
             rest = self.tensors.whole(graph.rest)
             body.outputs += (Starred(rest) if graph.kind == "model" else rest,)
+        for choice in every(graph.choices):
+            body.ends[choice.key] = [self.tensors.one(v) for v in choice.given], [self.tensors.one(v) for v in choice.results]
         body.ties = [tied(node, graph, self.constructions, self.own) for node in graph.nodes if isinstance(node, OpNode) and node.tie]
         if any("." in m.label for m in body.members):
             self._fold()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from netc.dsl import ast
 
 from ...errors.names import NoIn
-from ...ir.graph import Graph, SharedModule, around
+from ...ir.graph import SharedModule, Value, around
 from ...ir.tests import Choice, every
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
-from ..scopes.values import Flow, main_result
+from ..scopes.values import Flow, TensorTuple, main_result
 from .base import Interpreter, Part
 from .bodies import BodySyntax, elaborate_body
 from .calls import emit_call
@@ -36,7 +36,7 @@ class Conditionals(Part):
         graph = scope.frame.graph
         before = len(graph.nodes), len(graph.choices)
         result = self._branch(node, node.then if taken else node.otherwise, flow, inner, scope)
-        self._note(node, taken, inner, graph, *before)
+        self._note(node, taken, inner, (flow, result), *before)
         return result
 
     def _branch(self, node: ast.If, branch: ast.Body | None, flow: Flow | None, inner: Scope, scope: Scope) -> Flow:
@@ -47,8 +47,10 @@ class Conditionals(Part):
             return self.interpreter.body(branch, inner, "this branch")
         return self._passed(node, inner)
 
-    def _note(self, node: ast.If, taken: bool, scope: Scope, graph: Graph, nodes: int, choices: int) -> None:
-        """The graph had so many `nodes` and `choices` before the branch. What the model itself decides is the same in all its uses."""
+    def _note(self, node: ast.If, taken: bool, scope: Scope, flows: tuple[Flow | None, Flow], nodes: int, choices: int) -> None:
+        """The numbers of `nodes` and `choices` are those before the branch. What the model itself decides is the same in all its uses."""
+        assert scope.frame is not None
+        graph = scope.frame.graph
         made = graph.nodes[nodes:]
         if around(graph).kind == "model" or any(n.shared is not None for n in made):
             return
@@ -57,10 +59,20 @@ class Conditionals(Part):
             start, inner = node.span.start, tuple(graph.choices[choices:])
             key = (start, sum(choice.key[0] == start for choice in every(graph.choices)))
             after = graph.nodes[nodes - 1].label if nodes else ""
-            graph.choices[choices:] = [Choice(key, test, taken, tuple([n.label for n in made]), after, inner)]
+            graph.choices[choices:] = [Choice(key, test, taken, tuple([n.label for n in made]), after, inner, *map(_values, flows))]
 
     def _passed(self, node: ast.If, inner: Scope) -> Flow:
         passed = inner.use("in")
         if passed is None:
             raise Failure(NoIn("if"), node.span)
         return passed.value  # type: ignore[return-value]
+
+
+def _values(flow: Flow | None) -> tuple[Value, ...]:
+    """The tensors of a flow; of a result with others that were not unpacked, the first."""
+    match flow:
+        case Value():
+            return (flow,)
+        case TensorTuple(values=values, extras=extras):
+            return tuple(values if extras is None else values[:1])
+    return ()

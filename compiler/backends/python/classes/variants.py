@@ -70,7 +70,6 @@ class _Condition:
     def __init__(self, key: Key, scope: Guards, tests: Column, taken: Mapping[int, bool]) -> None:
         self.key, self.scope, self.tests, self.taken = key, scope, tests, taken
         self.branches: dict[bool, list[_Node]] = {True: [], False: []}
-        self.end = 0
         self.phis: dict[tuple[int, int], int] = {}
 
 
@@ -92,11 +91,8 @@ class _Alignment:
         first = bodies[0]
         self.names, self.roles = list(first.names[: first.inputs]), list(first.roles[: first.inputs])
         self.scopes: list[Guards] = [() for _ in self.names]
-        self.times = [0 for _ in self.names]
-        self.clock = 0
         self.numbers = [{i: [i] for i in range(b.inputs)} for b in bodies]
         """For each body, the numbers in the class that a tensor of the body may have."""
-        self.conditions: list[_Condition] = []
         self.symbols: list[SizeSymbol] = []
         self.tests: dict[Key, Column] = {}
         self.taken: dict[Key, Mapping[int, bool]] = {}
@@ -229,12 +225,35 @@ class _Alignment:
                 self._steps({i: one.made for i, one in column.items()}, scope, found)
                 continue
             condition = _Condition(key, scope, tests, taken)
+            taken_in = {i: self.bodies[i].ends[one.choice.key][0] for i, one in column.items()}
+            made = {i: self.bodies[i].ends[one.choice.key][1] for i, one in column.items()}
+            given = self._tensors(taken_in, scope)
             for branch, nodes in condition.branches.items():
                 self._steps({i: b.made for i, b in column.items() if taken[i] is branch}, (*scope, (key, branch)), nodes)
             self._noted(key, taken, tests)
-            condition.end = self.clock
-            self.conditions.append(condition)
             found.append(condition)
+            self._join(condition, made, taken_in, given)
+
+    def _tensors(self, several: Column, scope: Guards) -> list[int]:
+        """The tensors that an `if` takes, or gives."""
+        if not all(isinstance(code, ValueRef) for codes in several.values() for code in codes):
+            raise Different
+        count = _equal(len(codes) for codes in several.values())
+        return [self._resolved({i: codes[at].index for i, codes in several.items()}, scope) for at in range(count)]
+
+    def _join(self, condition: _Condition, results: Column, taken: Column, given: list[int]) -> None:
+        """The results of an `if`: what one branch gives or the other."""
+        if not all(isinstance(code, ValueRef) for codes in results.values() for code in codes):
+            raise Different
+        for at in range(_equal(len(codes) for codes in results.values())):
+            sides: list[int] = []
+            for branch in (True, False):
+                column = {i: codes[at].index for i, codes in results.items() if condition.taken[i] is branch}
+                passed = {taken[i].index(ValueRef(t)) if ValueRef(t) in taken[i] else -1 for i, t in column.items()}
+                place = passed.pop() if len(passed) == 1 else -1
+                sides.append(given[place] if place >= 0 else self._resolved(column, (*condition.scope, (condition.key, branch))))
+            if sides[0] != sides[1]:
+                self._either(condition, (sides[0], sides[1]), {i: codes[at].index for i, codes in results.items()})
 
     def _step(self, column: Column, scope: Guards) -> _Aligned:
         _equal((len(s.outputs), s.traits, s.loop is None) for s in column.values())
@@ -246,7 +265,6 @@ class _Alignment:
             states = tuple(self._resolved({i: s.loop.states[at] for i, s in column.items()}, scope) for at in range(len(first.loop.states)))
             _equal((loop.members, loop.variable, len(loop.states)) for loop in loops.values())
             loops = {i: replace(loop, states=states) for i, loop in loops.items()}
-        self.clock += 1
         outputs = tuple(self._new({i: s.outputs[at] for i, s in column.items()}, scope) for at in range(len(first.outputs)))
         steps = {i: replace(s, code=codes[i], outputs=outputs, loop=loops[i], guards=scope) for i, s in column.items()}
         return _Aligned(steps, outputs)
@@ -257,7 +275,6 @@ class _Alignment:
         self.names.append(next((n for n in names if n), ""))
         self.roles.append(next((self.bodies[i].roles[t] for i, t in column.items()), ""))
         self.scopes.append(scope)
-        self.times.append(self.clock)
         for i, tensor in column.items():
             self.numbers[i][tensor] = [number]
         return number
@@ -288,44 +305,28 @@ class _Alignment:
         return len(self.symbols) - 1
 
     def _resolved(self, column: Column, scope: Guards) -> int:
-        number = self._common(column)
-        if self.scopes[number] != scope[: len(self.scopes[number])]:
-            raise Different
-        return number
-
-    def _common(self, column: Column) -> int:
-        """The number of a tensor in the class: what all the bodies call it, or one of two by a condition before."""
+        """The number of a tensor in the class. Where it may be what an `if` has passed on, or what that took, bodies that all have passed
+        it on do not say which."""
         found = set.intersection(*(set(self.numbers[i][tensor]) for i, tensor in column.items()))
-        if found:
-            return min(found)
-        for condition in reversed(self.conditions):
-            sides = [{i: t for i, t in column.items() if condition.taken.get(i) is branch} for branch in (True, False)]
-            if all(sides) and len(sides[0]) + len(sides[1]) == len(column):
-                try:
-                    return self._either(condition, self._common(sides[0]), self._common(sides[1]), column)
-                except Different:
-                    continue
-        raise Different
+        known = [number for number in found if self.scopes[number] == scope[: len(self.scopes[number])]]
+        if len(known) != 1:
+            raise Different
+        return known[0]
 
-    def _either(self, condition: _Condition, then: int, otherwise: int, column: Column) -> int:
-        for number, branch in ((then, True), (otherwise, False)):
-            scope = (*condition.scope, (condition.key, branch))
-            if self.times[number] > condition.end or self.scopes[number] != scope[: len(self.scopes[number])]:
-                raise Different
-        if (then, otherwise) not in condition.phis:
-            condition.phis[then, otherwise] = len(self.names)
+    def _either(self, condition: _Condition, sides: tuple[int, int], column: Column) -> None:
+        """One of two tensors, by the condition."""
+        if sides not in condition.phis:
+            condition.phis[sides] = len(self.names)
             self.names.append("")
-            for number in (otherwise, then):
+            for number in reversed(sides):
                 if len(self.scopes[number]) > len(condition.scope):
                     self.names[-1], self.names[number] = self.names[number], ""
             self.roles.append("")
             self.scopes.append(condition.scope)
-            self.times.append(condition.end)
-        number = condition.phis[then, otherwise]
+        number = condition.phis[sides]
         for i, tensor in column.items():
             if number not in self.numbers[i][tensor]:
                 self.numbers[i][tensor].append(number)
-        return number
 
 
 # --- one body's steps in a row ---------------------------------------------------------------------------------------------

@@ -126,6 +126,8 @@ class ClassBody:
         self.outputs: tuple[Code, ...] = ()
         self.shared_labels: list[str] = []
         self.symbols: list[SizeSymbol] = []
+        self.ends: dict[Key, tuple[list[Code], list[Code]]] = {}
+        """What each `if` takes and gives."""
         self.tests: dict[Key, Code] = {}
         """The conditions of `if`s that were decided differently in the bodies of the class."""
         self.taken: dict[Key, bool] = {}
