@@ -68,20 +68,25 @@ class Arguments:
         name = self._hints.best(values, hint, {p.name for p in self._known.values()})
         if not absent:
             return self.add(values, name, keyword)
-        return self.add([None if i in absent else v for i, v in enumerate(values)], name, KeywordCode(name, Lit(None), None, True))
+        needed = [None if i in absent else v for i, v in enumerate(values)]
+        return self.add(needed, name, KeywordCode(name, Lit(None), None, True), unneeded=True)
 
     def has(self, values: Sequence[object], unused: Container[int]) -> bool:
         """Whether an argument, or a parameter of the block, has these values."""
         known = [p.values for p in self._known.values() if not any(has_origin(v) for v in p.values)]
         return any(_equal(given, values, unused) for given in (*known, *self.given.values()))
 
-    def add(self, values: Sequence[object], name: str, keyword: KeywordCode | None = None) -> ConstructorArgument:
+    def add(
+        self, values: Sequence[object], name: str, keyword: KeywordCode | None = None, *, unneeded: bool = False
+    ) -> ConstructorArgument:
         wanted = tuple((StrictLiteral(v), origin_of(v)) for v in values)
         if wanted not in self._known:
             default = keyword.default if keyword is not None and keyword.has_default else None
             optional = keyword is not None and keyword.has_default and StrictLiteral(default) in [w for w, _ in wanted]
             literals = cast("tuple[Literal, ...]", tuple(values))
-            self._known[wanted] = ConstructorArgument(unique(local(name), self._taken()), literals, keyword is not None, optional, default)
+            self._known[wanted] = ConstructorArgument(
+                unique(local(name), self._taken()), literals, keyword is not None, optional, default, unneeded=unneeded
+            )
         return self._known[wanted]
 
     def _taken(self) -> set[str]:

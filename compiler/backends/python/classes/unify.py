@@ -19,7 +19,7 @@ from ....ir.graph import Value
 from ....ir.origins import has_origin, is_integer, plain
 from ....ir.tests import Key
 from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Guards, SizeSymbol
-from ..code.expressions import CallCode, Code, KeywordCode, Lit, Subscript, TupleCode
+from ..code.expressions import CallCode, Code, KeywordCode, Lit, Subscript, TupleCode, Unneeded
 from ..code.tree import Argument, ChoiceItems, RepeatStar, SizeArg, SizeRef, StrictLiteral, SymbolRef, has_symbol, parts, rewrite, zipped
 from ..errors import MissingEmitter
 from .arguments import Arguments
@@ -146,6 +146,10 @@ class Unifier:
         return merged
 
     def _merge_literals(self, lits: list[Lit], keyword: KeywordCode | None) -> Code:
+        idle = {i for i, lit in enumerate(lits) if isinstance(lit, Unneeded)}
+        if idle and len(idle) < len(lits):
+            needed = next(lit for i, lit in enumerate(lits) if i not in idle)
+            return self._without(idle, lambda: self._merge_literals([needed if i in idle else lit for i, lit in enumerate(lits)], keyword))
         values = [lit.value for lit in lits]
         hint = lits[0].hint or (keyword.name if keyword else "")
         used = [v for i, v in enumerate(values) if i not in self.unused] or values
@@ -303,4 +307,5 @@ def instance(cls: ClassDef, index: int) -> Code:
 
 
 def _value(parameter: ConstructorArgument, index: int) -> Code:
-    return Lit(parameter.values[index], parameter.name)
+    value = parameter.values[index]
+    return Unneeded(value, parameter.name) if value is None and parameter.unneeded else Lit(value, parameter.name)

@@ -193,7 +193,8 @@ class ConstructorArgument(Record):
     optional: bool = False
     default: Literal = None
     stored: bool = False
-    """`forward` uses it, so the constructor keeps it."""
+    unneeded: bool = False
+    """`forward` uses it, so the constructor keeps it. `unneeded`: it is None where nothing uses it."""
 
 
 class ClassDef:

@@ -76,9 +76,13 @@ class _Forward:
         for index, name in enumerate(self.signature.inputs):
             self.variables.bind(name, index, self.uses.total[index])
         for index, step in enumerate(self.steps):
-            if self.uses.alive[index] and not self.nested[index]:
-                self._enter(step.guards)
-                self._write(step, index)
+            if not self.uses.alive[index] or self.nested[index]:
+                continue
+            if step.is_phi and self._is_passed(step):
+                self._tensor(step.code.index)  # type: ignore[attr-defined]
+                continue
+            self._enter(step.guards)
+            self._write(step, index)
         body = [line for group in _rolled(self.groups) for line in group]
         return [*self.signature.lines(), *prelude(self.body, self.signature, self._formula), *body]
 
@@ -95,8 +99,7 @@ class _Forward:
                 targets = _grouped(targets, code.groups)
                 code = code.result
             head = f"{', '.join(targets)} = " if targets else "return "
-            if not (step.is_phi and code == NameCode(targets[0])):
-                self._add(self._assigned(head, code, targets) if step.outputs else _returned(code))
+            self._add(self._assigned(head, code, targets) if step.outputs else _returned(code))
         for name in self.passing:
             self.variables.release(name)
         self.passing = []
@@ -126,14 +129,31 @@ class _Forward:
         uses = self.uses.total[tensor]
         if not uses:
             return "_"
-        if self.steps[index].is_phi and tensor in self.variables.name_of:
-            return self.variables.name_of[tensor]
+        if self.steps[index].is_phi:
+            found = self.variables.name_of.get(tensor) or self._passed_name(tensor)
+            if found:
+                return found if tensor in self.variables.name_of else self.variables.bind(found, tensor, uses)
         if tensor in self.tentative:
             return self.variables.bound(self.names[tensor], tensor, uses)
         if self.names[tensor] or tensor in self.whole:
             return self.variables.named(self.names[tensor] or "parts", tensor, uses)
         same = self.first if self.hints.is_same(index) else None
         return self.variables.unnamed(tensor, uses, self._hint(tensor, self.first, same, self.hints.last(index)))
+
+    def _is_passed(self, step: Step) -> bool:
+        """Whether the result of an `if` has the name of what this branch gives, so that the branch need not say so."""
+        names = self.variables.name_of
+        return isinstance(step.code, ValueRef) and names.get(step.code.index, "") == names.get(step.outputs[0]) != ""
+
+    def _passed_name(self, result: int) -> str:
+        """The name of what the other branch of an `if` passes on, if nothing else uses that, and the spec has no other name."""
+        for step in self.steps:
+            if step.is_phi and step.outputs == (result,) and isinstance(step.code, ValueRef):
+                passed = step.code.index
+                name = self.variables.name_of.get(passed, "")
+                if name and self.variables.left[passed] == 1 and self.names[result] in ("", self.names[passed], name):
+                    return name
+        return ""
 
     def _hint(self, tensor: int, source: int | None, same: int | None = None, last: str = "x") -> NameHint:
         label = self.hints.labels.get(tensor, "")

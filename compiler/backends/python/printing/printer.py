@@ -30,6 +30,7 @@ from ..code.expressions import (
     SliceCode,
     Subscript,
     TupleCode,
+    Unneeded,
 )
 from ..code.tree import (
     Argument,
@@ -295,6 +296,7 @@ def _prefix(code: Prefix) -> Doc:
 
 _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
     Lit: _lit,
+    Unneeded: _lit,
     Probability: _probability,
     NameCode: lambda code: Doc(code.text),
     Local: lambda code: Doc(code.name),
