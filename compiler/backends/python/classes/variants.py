@@ -15,7 +15,7 @@ from netc.dsl.record import replace
 
 from ....ir.origins import has_origin
 from ....ir.tests import Key
-from ..code.classes import IF, ClassBody, Guards, SizeSymbol, Step, StepInfo
+from ..code.classes import ClassBody, Guards, SizeSymbol, Step, StepInfo
 from ..code.expressions import CallCode, Code, KeywordCode, LetCode, Lit, NestedResults
 from ..code.tree import (
     ChoiceItems,
@@ -35,6 +35,7 @@ from .choices import Branch, arranged, test_code
 from .relations import Relations
 from .symbols import Symbols
 
+EITHER = StepInfo("either", kind="return", either=True)
 LONGEST = 2
 """The number of steps of a branch up to which it is an expression."""
 LARGEST = 24
@@ -98,6 +99,8 @@ class _Alignment:
         self.taken: dict[Key, Mapping[int, bool]] = {}
 
     def run(self) -> list[ClassBody]:
+        if any(b.graph.has_modes for b in self.bodies):
+            raise Different
         _equal(
             (b.keyed, b.inputs, tuple(b.shared_labels), len(b.passed), tuple(b.ties), len(b.outputs), b.chain is None) for b in self.bodies
         )
@@ -263,7 +266,7 @@ class _Alignment:
         first = next(iter(column.values()))
         if first.loop is not None:
             states = tuple(self._resolved({i: s.loop.states[at] for i, s in column.items()}, scope) for at in range(len(first.loop.states)))
-            _equal((loop.members, loop.variable, len(loop.states)) for loop in loops.values())
+            _equal((replace(loop, states=()), len(loop.states)) for loop in loops.values())
             loops = {i: replace(loop, states=states) for i, loop in loops.items()}
         outputs = tuple(self._new({i: s.outputs[at] for i, s in column.items()}, scope) for at in range(len(first.outputs)))
         steps = {i: replace(s, code=codes[i], outputs=outputs, loop=loops[i], guards=scope) for i, s in column.items()}
@@ -347,7 +350,10 @@ def _flat(nodes: list[_Node], i: int, optional: Mapping[Key, str]) -> list[Step]
         for steps, branch, index in ((then, True, 0), (otherwise, False, 1)):
             made += steps
             guards = (*node.scope, (node.key, branch))
-            made += [Step(ValueRef(pair[index]), (phi,), StepInfo(IF, kind="return"), guards=guards) for pair, phi in node.phis.items()]
+            made += [
+                Step(ValueRef(pair[index]), (phi,), StepInfo("either", kind="return", either=True), guards=guards)
+                for pair, phi in node.phis.items()
+            ]
     return made
 
 
@@ -359,7 +365,7 @@ def _expression(node: _Condition, then: list[Step], otherwise: list[Step], optio
     first, second = _nested(then, one), _nested(otherwise, other)
     if first is None or second is None or sum(1 for code in (first, second) for _ in parts(code)) > LARGEST:
         return None
-    traits = (then or otherwise)[-1].traits if then or otherwise else StepInfo(IF)
+    traits = (then or otherwise)[-1].traits if then or otherwise else StepInfo("either")
     match first, second:
         case CallCode(MemberRef(label) as member, (ValueRef() as value,), ()), ValueRef() if value == second:
             if optional.get(node.key) == label:

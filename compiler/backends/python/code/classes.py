@@ -1,7 +1,7 @@
 """What is to be emitted, as data: bodies of classes, and the classes that several bodies share.
 
-A `ClassBody` is one graph written as a class of its own: its members (what the constructor makes) and its steps (what `forward` does).
-Tensors, and tuples of them, are numbered: the body's inputs first, then the results of the steps in order. A `ClassDef` is what bodies with
+A `ClassBody` is one graph written as a class of its own: its members (what the constructor makes) and its steps (what `forward` does). Its
+tensors, and tuples of them, are numbered: the body's inputs first, then the results of the steps in order. A `ClassDef` is what bodies with
 the same code become: one body with `Argument`s where they differed, and for every graph the values of those.
 """
 
@@ -15,9 +15,10 @@ from netc.dsl.record import Record, replace
 
 from ....ir.graph import Graph
 from ....ir.tests import Key
-from ..naming import numbered, plain
+from ..naming import numbered
 from .expressions import AttributeCode, CallCode, Code, Infix, Literal, Method, Prefix, SelfMember, Subscript
-from .tree import FlagRef, ValueRef, parts, rewrite, shape
+from .framework import Framework
+from .tree import FlagRef, parts, rewrite, shape
 
 How = typing.Literal["module", "parameter", "buffer", "transient"]
 """How the constructor registers a member; a transient one is a buffer that is not part of the state dict."""
@@ -36,8 +37,6 @@ class Member(Record):
     node: int = -1
     guards: Guards = ()
 
-
-IF = "if"
 
 ExpressionKind = typing.Literal["call", "method", "infix", "other", "return"]
 _WEIGHTS: dict[ExpressionKind, int] = {"call": 4, "method": 2, "infix": 1, "other": 1, "return": 0}
@@ -65,6 +64,8 @@ class StepInfo(Record):
     activation: bool = False
     call: bool = False
     kind: ExpressionKind = "call"
+    either: bool = False
+    """It is one side of an `if`: another step has the same outputs."""
 
     @property
     def weight(self) -> int:
@@ -78,22 +79,25 @@ class Loop(Record):
     variable: str
     states: tuple[int, ...]
     """The tensors that the first member takes."""
+    slots: tuple[tuple[int, ...], ...] = ()
+    """For each result of a member, the outputs of the step that it is for: states, and after them lists that it is appended to. Where
+    empty, the results are the states."""
+    items: tuple[str, ...] = ()
+    """Names for the results that go to lists only."""
 
 
 class Step(Record):
-    """`outputs = code`. Of a loop, `code` is one iteration: `Name(variable)` called on `ValueRef`s, of which the first are the states."""
+    """`outputs = code`. Of a loop, `code` is one iteration: `Name(variable)` called on `ValueRef`s, of which the first are the states, and
+    on `ElementCode`s; the outputs are the states after it, then the lists that it collects."""
 
     code: Code
     outputs: tuple[int, ...]
     traits: StepInfo
     loop: Loop | None = None
+    mode: bool | None = None
+    """Only in training (True), only in evaluation (False), or in both. Two steps with the same outputs, one of each mode, are an `if`."""
     node: int = -1
     guards: Guards = ()
-
-    @property
-    def is_phi(self) -> bool:
-        """Whether it is the end of a branch, which gives the result of the `if` its value."""
-        return isinstance(self.code, ValueRef) and self.traits.operator == IF
 
 
 class SizeSymbol(Record):
@@ -111,11 +115,12 @@ class SizeSymbol(Record):
 class ClassBody:
     """One graph as a class of its own. `keyed`: modules are accessed by `self["0"]`, as labels such as `0` are not attribute names."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, framework: Framework) -> None:
         self.graph = graph
+        self.framework = framework
         self.keyed = False
         self.chain: CallCode | None = None
-        """The `nn.Sequential(...)` that the class is, if it is one: then it has no members and steps."""
+        """The call that makes the row of modules that the class is, if it is one: then it has no members and steps."""
         self.names: list[str] = []
         self.roles: list[str] = []
         """By tensor, what the stages that take it call it; a hint for its name."""
@@ -145,7 +150,7 @@ class ClassBody:
         return [m.code for m in self.members] + ([] if self.chain is None else [self.chain])
 
     def copy(self) -> ClassBody:
-        made = ClassBody(self.graph)
+        made = ClassBody(self.graph, self.framework)
         made.__dict__.update(self.__dict__)
         return made
 
@@ -171,12 +176,12 @@ class ClassBody:
             for key, _ in member.guards:
                 inside.setdefault(key, []).append(member)
         alone = {key: several[0] for key, several in inside.items() if len(several) == 1 and several[0].guards[0] == (key, True)}
-        return {key: m.label for key, m in alone.items() if m.how == "module" and len(m.guards) == 1 and plain(m.label)}
+        return {key: m.label for key, m in alone.items() if m.how == "module" and len(m.guards) == 1 and self.framework.plain(m.label)}
 
     def key(self) -> object:
         """Equal for bodies that differ in nothing but literals."""
         members = tuple((m.label, m.how, shape(m.code)) for m in self.members)
-        steps = tuple((shape(s.code), s.outputs, s.traits, s.loop) for s in self.steps)
+        steps = tuple((shape(s.code), s.outputs, s.traits, s.loop, s.mode) for s in self.steps)
         symbols = tuple((s.input, s.axis, s.minus, s.times, s.by) for s in self.symbols)
         border = (self.inputs, self.outputs, tuple(self.shared_labels), len(self.passed), symbols)
         chain = None if self.chain is None else shape(self.chain)

@@ -11,7 +11,7 @@ from netc.dsl.record import replace
 
 from ..code.classes import Step, StepInfo, kind_of
 from ..code.expressions import CallCode, Code, LetCode, Local, Method, NestedResults
-from ..code.tree import ListComp, NameCode, ValueRef, parts, rewrite
+from ..code.tree import ListComp, TrainingFlag, ValueRef, parts, rewrite
 from ..printing.printer import width
 from .inlining import LINE_WIDTH
 
@@ -50,7 +50,7 @@ class LetExpander:
             places[name] = len(self.names)
             self.tentative.add(len(self.names))
             self.names.append(name)
-            made.append(Step(value, (places[name],), StepInfo(name, kind=kind_of(value)), guards=step.guards))
+            made.append(Step(value, (places[name],), StepInfo(name, kind=kind_of(value)), mode=step.mode, guards=step.guards))
         return [*made, replace(step, code=rewrite(let.result, placed))]
 
 
@@ -68,7 +68,7 @@ def merged(steps: list[Step], names: list[str]) -> list[Step]:
         if instead:
             loop = step.loop
             if loop is not None:
-                loop = type(loop)(rewrite(loop.members, change), loop.variable, tuple(instead.get(s, s) for s in loop.states))
+                loop = replace(loop, members=rewrite(loop.members, change), states=tuple(instead.get(s, s) for s in loop.states))
             new = replace(step, code=rewrite(step.code, change), loop=loop)
         if _is_pure(new):
             first = new.code.index if isinstance(new.code, ValueRef) else _first(known, new)
@@ -90,10 +90,10 @@ def _first(known: dict[Code, Step], step: Step) -> int:
 
 def _is_pure(step: Step) -> bool:
     """Whether repeating the step gives the same result, without side effects."""
-    if len(step.outputs) != 1 or step.loop is not None:
+    if len(step.outputs) != 1 or step.loop is not None or step.mode is not None:
         return False
     if isinstance(step.code, ValueRef):
-        return not step.is_phi
+        return not step.traits.either
     if step.traits.module or step.traits.call:
         return False
     return not any(_runs(part) for part in parts(step.code))
@@ -103,6 +103,4 @@ def _runs(part: Code) -> bool:
     """Whether some code runs a module, draws at random in training, or gives several results."""
     if isinstance(part, CallCode):
         return not isinstance(part.function, str)
-    if isinstance(part, NameCode):
-        return part.text == "self.training"
-    return isinstance(part, (NestedResults, ListComp))
+    return isinstance(part, (TrainingFlag, NestedResults, ListComp))

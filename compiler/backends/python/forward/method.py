@@ -12,10 +12,11 @@ from netc.dsl.record import replace
 
 from ....ir.tests import Key
 from ..code.classes import ClassBody, Guards, Loop, Step
-from ..code.expressions import CallCode, Code, Device, NestedResults, TupleCode
+from ..code.expressions import AnyInput, CallCode, Code, NestedResults, TupleCode
 from ..code.simplify import simplified
 from ..code.tree import (
     Argument,
+    ElementCode,
     FlagRef,
     IfElse,
     ListComp,
@@ -28,7 +29,6 @@ from ..code.tree import (
     ValueRef,
     rewrite,
 )
-from ..naming import IMPORTED, local
 from ..printing.layout import STEP, WIDTH, statement
 from ..printing.printer import doc, text, width
 from .inlining import Uses, nested
@@ -65,12 +65,17 @@ class _Forward:
         alive = [s for s, a in zip(self.steps, self.uses.alive, strict=True) if a]
         self.signature = Signature(body, alive)
         own = [n for i, n in enumerate(self.names) if i >= body.inputs and i not in self.tentative]
-        self.variables = Variables(self.signature.fixed | IMPORTED, own)
-        self.hints = NameHints(self.steps, ready.references, self.names, self.uses, self.nested)
+        self.variables = Variables(self.signature.fixed, own, body.framework)
+        self.hints = NameHints(self.steps, ready.references, self.names, self.uses, self.nested, body.framework)
         self.destinations = destinations(self.steps, ready.references, self.names, self.tentative, self.uses)
         self.groups: list[list[str]] = []
+        self.modes: list[bool | None] = []
+        """The mode of each group of lines."""
+        self.mode: bool | None = None
         self.first: int | None = None
         self.passing: list[str] = []
+        self.lists: set[int] = set()
+        """What loops have collected."""
 
     def run(self) -> list[str]:
         for index, name in enumerate(self.signature.inputs):
@@ -78,23 +83,29 @@ class _Forward:
         for index, step in enumerate(self.steps):
             if not self.uses.alive[index] or self.nested[index]:
                 continue
-            if step.is_phi and self._is_passed(step):
+            if step.guards and step.traits.either and self._is_passed(step):
                 self._tensor(step.code.index)  # type: ignore[attr-defined]
                 continue
             self._enter(step.guards)
             self._write(step, index)
-        body = [line for group in _rolled(self.groups) for line in group]
+        body = [line for group in _rolled(_by_mode(self.groups, self.modes, self.body.framework.training)) for line in group]
         return [*self.signature.lines(), *prelude(self.body, self.signature, self._formula), *body]
 
     # --- statements --------------------------------------------------------------------------------------------------------
 
     def _write(self, step: Step, index: int) -> None:
-        self.first = None
+        self.first, self.mode = None, step.mode
         if step.loop is not None:
             self._loop(step, step.loop)
         else:
-            code = simplified(self._resolved(step.code))
-            targets = [self._target(o, index) for o in step.outputs]
+            code = simplified(self._resolved(step.code if step.outputs else self._tuples(step.code)))
+            if step.traits.either and step.outputs[0] in self.variables.name_of:  # the other side of an `if`
+                targets = [self.variables.name_of[o] for o in step.outputs]
+            else:
+                targets = [self._target(o, index) for o in step.outputs]
+            if targets and code == NameCode(targets[0]):
+                self._add([])
+                return
             if isinstance(code, NestedResults):
                 targets = _grouped(targets, code.groups)
                 code = code.result
@@ -104,9 +115,20 @@ class _Forward:
             self.variables.release(name)
         self.passing = []
 
+    def _tuples(self, code: Code) -> Code:
+        """What is returned, with lists that loops have collected as tuples."""
+
+        def change(part: Code) -> Code | None:
+            return CallCode("tuple", (part,)) if isinstance(part, ValueRef) and part.index in self.lists else None
+
+        items = code.items if isinstance(code, TupleCode) else (code,)
+        made = tuple(change(item) or item for item in items)
+        return TupleCode(made) if isinstance(code, TupleCode) else made[0]
+
     def _add(self, lines: list[str]) -> None:
         indent = STEP * len(self.guards)
         self.groups.append([indent + line for line in lines])
+        self.modes.append(self.mode)
 
     def _enter(self, guards: Guards) -> None:
         """Begins the branches that a statement is in, with a line each."""
@@ -129,10 +151,10 @@ class _Forward:
         uses = self.uses.total[tensor]
         if not uses:
             return "_"
-        if self.steps[index].is_phi:
-            found = self.variables.name_of.get(tensor) or self._passed_name(tensor)
+        if self.steps[index].guards and self.steps[index].traits.either:
+            found = self._passed_name(tensor)
             if found:
-                return found if tensor in self.variables.name_of else self.variables.bind(found, tensor, uses)
+                return self.variables.bind(found, tensor, uses)
         if tensor in self.tentative:
             return self.variables.bound(self.names[tensor], tensor, uses)
         if self.names[tensor] or tensor in self.whole:
@@ -148,7 +170,7 @@ class _Forward:
     def _passed_name(self, result: int) -> str:
         """The name of what the other branch of an `if` passes on, if nothing else uses that, and the spec has no other name."""
         for step in self.steps:
-            if step.is_phi and step.outputs == (result,) and isinstance(step.code, ValueRef):
+            if step.traits.either and step.outputs == (result,) and isinstance(step.code, ValueRef):
                 passed = step.code.index
                 name = self.variables.name_of.get(passed, "")
                 if name and self.variables.left[passed] == 1 and self.names[result] in ("", self.names[passed], name):
@@ -169,26 +191,60 @@ class _Forward:
         for tensor in loop.states:
             self.variables.take(tensor, 2)
         before = [self.variables.name_of[t] for t in loop.states]
-        after = [self._carried(t, o) for t, o in zip(loop.states, step.outputs, strict=True)]
+        after = [self._carried(t, o) for t, o in zip(loop.states, step.outputs, strict=False)]
         moved = [(a, b) for a, b in zip(after, before, strict=True) if a != b]
         if moved:
             self._add([STEP * DEPTH + ", ".join(a for a, _ in moved) + " = " + ", ".join(b for _, b in moved)])
-        variable = self._temporary(loop.variable)
-        rest = tuple(self._resolved(a) for a in step.code.args[count:])
+        lists = [self._list(o) for o in step.outputs[count:]]
+        variables = [self._temporary(loop.variable)]
+        over = [self._resolved(loop.members)]
+        rest: list[Code] = []
         for part in step.code.args[count:]:
+            if isinstance(part, ElementCode):
+                variables.append(self._temporary(part.variable))
+                over.append(self._resolved(part.iterable))
+                part = NameCode(variables[-1])
+            rest.append(self._resolved(part))
             self.variables.take(part.index) if isinstance(part, ValueRef) else None
-        call = CallCode(NameCode(variable), (*(NameCode(a) for a in after), *rest))
-        members = text(self._resolved(loop.members))
-        turn = statement(f"{', '.join(after)} = ", doc(call), DEPTH + 1)
-        self._add([f"{STEP * DEPTH}for {variable} in {members}:", *turn])
+        call = CallCode(NameCode(variables[0]), (*(NameCode(a) for a in after), *rest))
+        targets, appends = self._results(loop, after, lists)
+        members = text(over[0] if len(over) == 1 else CallCode("zip", tuple(over)))
+        turn = statement(f"{', '.join(targets)} = ", doc(call), DEPTH + 1)
+        self._add([f"{STEP * DEPTH}for {', '.join(variables)} in {members}:", *turn, *appends])
         for output in step.outputs:
             self.variables.left[output] = self.uses.total[output]
+
+    def _list(self, output: int) -> str:
+        """The variable of a list that a loop appends to, which is empty at first; none if nothing takes the list."""
+        uses = self.uses.total[output]
+        if not uses:
+            return ""
+        self.lists.add(output)
+        name = self.variables.named(self.names[output] or "results", output, uses + 1)
+        self._add([f"{STEP * DEPTH}{name} = []"])
+        return name
+
+    def _results(self, loop: Loop, after: list[str], lists: list[str]) -> tuple[list[str], list[str]]:
+        """The variables of the results of one iteration, and the statements that append them to the lists."""
+        if not loop.slots:
+            return after, []
+        targets: list[str] = []
+        appends: list[str] = []
+        names = iter(loop.items)
+        for slot in loop.slots:
+            states = [after[i] for i in slot if i < len(after)]
+            taken = [lists[i - len(after)] for i in slot if i >= len(after) and lists[i - len(after)]]
+            wanted = "" if states else next(names)
+            target = states[0] if states else self._temporary(wanted) if taken else "_"
+            targets.append(target)
+            appends += [f"{STEP * (DEPTH + 1)}{name}.append({target})" for name in taken]
+        return targets, appends
 
     def _carried(self, state: int, output: int) -> str:
         """The variable that a loop updates. It is reserved, even if nothing uses it after the loop."""
         uses = self.uses.total[output] + 1
         before, role = self.variables.name_of[state], self._role(output) or self._role(state)
-        if self.variables.is_free(before) and (uses == 1 if self.names[output] else before == local(role)):
+        if self.variables.is_free(before) and (uses == 1 if self.names[output] else before == self.variables.local(role)):
             return self.variables.bind(before, output, uses)
         if self.names[output]:
             return self.variables.named(self.names[output], output, uses)
@@ -223,8 +279,8 @@ class _Forward:
                 return NameCode(self.signature.passed[index])
             case FlagRef(key):
                 return NameCode(self.flags[key])
-            case Device():
-                return NameCode(self.signature.device())
+            case AnyInput():
+                return NameCode(self.signature.any_input())
             case ListComp(element, variable, iterable):
                 return self._gathered(element, variable, iterable)
         return None
@@ -261,6 +317,34 @@ def _returned(code: Code) -> list[str]:
         if len(line) <= WIDTH:
             return [line]
     return statement("return ", doc(code), DEPTH)
+
+
+def _by_mode(groups: list[list[str]], modes: list[bool | None], test: str) -> list[list[str]]:
+    """The statements, those of one mode within an `if`. `test`: the condition that is true in training."""
+    found: list[list[str]] = []
+    at = 0
+    while at < len(groups):
+        end = at + 1
+        while end < len(groups) and modes[end] == modes[at]:
+            end += 1
+        if modes[at] is None:
+            found += groups[at:end]
+        else:
+            then = [STEP + line for group in groups[at:end] for line in group]
+            other: list[str] = []
+            if end < len(groups) and modes[end] is not None:
+                start, end = end, end + 1
+                while end < len(groups) and modes[end] == modes[start]:
+                    end += 1
+                other = [STEP + line for group in groups[start:end] for line in group]
+            training, evaluation = (then, other) if modes[at] else (other, then)
+            lines = [f"{STEP * DEPTH}if {test}:", *training] if training else []
+            if evaluation:
+                head = "else:" if training else f"if not {test}:"
+                lines += [STEP * DEPTH + head, *evaluation]
+            found.append(lines)
+        at = end
+    return found
 
 
 def _rolled(groups: list[list[str]]) -> list[list[str]]:

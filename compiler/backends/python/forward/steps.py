@@ -28,10 +28,10 @@ class Steps:
         self.inputs = body.inputs
         self.whole: set[int] = set()
         """Numbers that are tuples of tensors."""
-        result = body.outputs[0] if len(body.outputs) == 1 and not isinstance(body.outputs[0], Starred) else TupleCode(body.outputs)
+        result = result_code(body.outputs)
         bound = LetExpander(self.names)
         self.tentative = bound.tentative
-        """Tensors whose names are only hints."""
+        """The numbers of those whose names are only hints."""
         self.steps = merged(bound.opened(_plain_members([*body.steps, Step(result, (), RETURN)])), self.names)
         self.references = [references(s.code) for s in self.steps]
         totals = Counter(chain.from_iterable(self.references))
@@ -91,6 +91,11 @@ class Steps:
         result = self.steps[-1].code
         if isinstance(result, ValueRef) and result.index >= self.inputs and totals[result.index] == 1:
             self.names[result.index] = ""
+
+
+def result_code(outputs: tuple[Code, ...]) -> Code:
+    """What is returned."""
+    return outputs[0] if len(outputs) == 1 and not isinstance(outputs[0], Starred) else TupleCode(outputs)
 
 
 def references(code: Code) -> list[int]:

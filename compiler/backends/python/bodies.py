@@ -1,0 +1,290 @@
+"""One graph as the body of a class: what its constructor makes, and what `forward` does step by step.
+
+In: a graph whose callees have their constructions. Out: a `ClassBody`. Always: linear in the number of nodes; every tensor, module and
+run-time size in the code of the body is resolved to a number or a label of this body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from netc.dsl.record import Record, replace
+
+from ...ir.graph import CallNode, Graph, Node, OpNode, Parts, SharedModule, Value, ValueTuple, flat
+from ...ir.tests import every
+from ...ops.mode import ByMode
+from .classes.shared import Sharing
+from .classes.sizes import ForwardSizes
+from .code.classes import ClassBody, Loop, Member, Step, StepInfo
+from .code.expressions import CallCode, Code, Lit, Ref, SelfMember, Subscript, TupleCode
+from .code.framework import Framework
+from .code.tree import (
+    ListComp,
+    MemberRef,
+    NameCode,
+    ParameterRef,
+    SharedModuleArg,
+    Starred,
+    ValueRef,
+    localised,
+    rewrite,
+    without_origins,
+)
+from .errors import MissingEmitter
+from .forward.roles import Roles, name_of
+from .forward.steps import RETURN, result_code
+from .modes import in_order
+from .modules.containers import ELEMENT, Construction, Constructions
+from .modules.nested_labels import nest_labels
+from .modules.tie import Ways, tied
+from .naming import singular
+from .operators import OperatorForms, called
+from .tensors import TensorCodes
+
+
+class Context(Record):
+    """What the bodies of a program share."""
+
+    framework: Framework
+    constructions: Constructions
+    operators: OperatorForms
+    sharing: Sharing
+    roles: Roles
+
+
+def body_of(graph: Graph, context: Context, *, passing: bool = False) -> ClassBody:
+    """The body of a graph that becomes a class. `passing`: sizes that differ stay literals, which then become arguments of `forward`."""
+    return _Builder(graph, context, passing).run()
+
+
+class _Builder:
+    def __init__(self, graph: Graph, context: Context, passing: bool) -> None:
+        self.graph, self.passing, self.framework = graph, passing, context.framework
+        self.constructions, self.operators, self.sharing = context.constructions, context.operators, context.sharing
+        self.roles = context.roles.of(graph)
+        self.body = ClassBody(graph, context.framework)
+        self.sizes = ForwardSizes(self.body)
+        self.tensors = TensorCodes(ValueRef)
+        self.mode: bool | None = None
+        """In which mode the steps are made that are being written."""
+        self.chosen: dict[int, int] = {}
+        """The numbers of what is either of two values."""
+        self.labels = {m.label for m in (*graph.nodes, *graph.declares, *graph.modules)}
+        self.own: dict[int, Code] = {id(m): MemberRef(m.label) for m in graph.declares}
+        self.own |= {id(m): SharedModuleArg(i) for i, m in enumerate(graph.modules) if id(m) not in self.own}
+        self.ways = Ways(graph, self.constructions, self.own, self.framework)
+
+    def run(self) -> ClassBody:
+        body, graph = self.body, self.graph
+        body.shared_labels = [m.label for m in graph.modules]
+        for taken in graph.takes:
+            self._place(taken)
+        undeclared = {id(m): m for m in graph.declares}
+        indices = {id(node): index for index, node in enumerate(graph.nodes)}
+        for node, mode in in_order(graph):
+            self.mode = mode
+            if node is None:
+                self._return_in_training()
+                continue
+            passed = node.modules if isinstance(node, CallNode) else ()
+            for module in (node.shared, *passed):
+                if module is not None and undeclared.pop(id(module), None) is not None:
+                    self._declare(module)
+            before = len(body.members), len(body.steps)
+            self._node(node)
+            self._number(indices[id(node)], *before)
+        body.outputs = tuple(map(self.tensors.one, graph.leading))
+        for tail in graph.tails:
+            whole = self.tensors.whole(tail.parts)
+            if tail.listed or graph.kind != "model":
+                body.outputs += (whole,)
+            else:
+                body.outputs += whole.items if isinstance(whole, TupleCode) else (Starred(whole),)
+        for choice in every(graph.choices):
+            body.ends[choice.key] = [self.tensors.one(v) for v in choice.given], [self.tensors.one(v) for v in choice.results]
+        body.ties = [tied(node, self.ways) for node in graph.nodes if isinstance(node, OpNode) and node.tie]
+        if any("." in m.label for m in body.members):
+            self._fold()
+        body.keyed = any(m.how == "module" and not m.label.isidentifier() and "." not in m.label for m in body.members)
+        return body
+
+    def _number(self, index: int, members: int, steps: int) -> None:
+        """What the node has added is marked with its index."""
+        if self.graph.choices:
+            self.body.members[members:] = [replace(m, node=index) for m in self.body.members[members:]]
+            self.body.steps[steps:] = [replace(s, node=index) for s in self.body.steps[steps:]]
+
+    def _return_in_training(self) -> None:
+        """What a model returns in training, if that is something else."""
+        outputs = tuple(map(self.tensors.one, self.graph.training_outputs or ()))
+        self.body.steps.append(Step(result_code(outputs), (), RETURN, mode=True))
+
+    def _either(self, node: OpNode) -> None:
+        """One side of an `if training`, under the mode that it is for."""
+        value = self.tensors.one(node.inputs[0 if self.mode else 1])
+        traits = StepInfo("either", either=True)
+        (made,) = node.outputs
+        number = self._place(made) if id(made) not in self.chosen else self.chosen[id(made)]
+        self.chosen[id(made)] = number
+        self.body.steps.append(Step(value, (number,), traits, mode=self.mode))
+
+    def _fold(self) -> None:
+        """Moves members whose labels have levels into nested containers, and refers to them there."""
+        body = self.body
+        nodes = {n.shared.label if n.shared is not None else n.label: n for n in self.graph.nodes}
+        body.members, reached = nest_labels(body.members, nodes, self.framework)
+
+        def change(part: Code) -> Code | None:
+            return reached.get(part.label) if isinstance(part, MemberRef) else None
+
+        body.steps = [_reaching(step, change) for step in body.steps]
+        body.ties = [(rewrite(target, change), rewrite(source, change)) for target, source in body.ties]
+
+    def _place(self, made: Value | ValueTuple) -> int:
+        self.body.names.append(name_of(made, self.roles))
+        self.body.roles.append(self.roles.get(id(made), ""))
+        return self.tensors.add(made)
+
+    # --- members ---------------------------------------------------------------------------------------------------------
+
+    def _declare(self, module: SharedModule) -> None:
+        """The one member that all uses of a shared stage share, before the first member that uses it."""
+        made: list[Member] = []
+        for node, places in self.sharing.uses(self.graph, module):
+            member = self._member(node, module.label)
+            if member is not None:
+                made.append(replace(member, code=localised(member.code, places)))
+        if len({without_origins(m.code) for m in made}) > 1:
+            raise MissingEmitter(module.label, "it is used in ways that need different modules")
+        self.body.members += made[:1]
+
+    def _member(self, node: Node, label: str) -> Member | None:
+        if isinstance(node, CallNode):
+            return Member(label, "module", _here(self.constructions[id(node.graph)].code, node))
+        return Member(label, self.operators.how(node), self.operators.constructor(node)) if self.operators.is_member(node) else None
+
+    def _owned(self, node: Node) -> Code:
+        """The node's module in `forward`; it becomes a member unless it is shared."""
+        if node.shared is not None:
+            return self.own[id(node.shared)]
+        label = self._label(node)
+        member = self._member(node, label)
+        if member is not None:
+            self.body.members.append(member)
+        return MemberRef(label)
+
+    def _label(self, node: Node) -> str:
+        """The node's label. A constant that is in no state dict has the tensor's name in the spec, if that is free."""
+        if isinstance(node, CallNode) or self.operators.how(node) != "transient":
+            return node.label
+        name = node.outputs[0].name
+        if not self.framework.plain(name) or name in self.framework.container_attributes or name in self.labels:
+            return node.label
+        self.labels.add(name)
+        return name
+
+    # --- steps -----------------------------------------------------------------------------------------------------------
+
+    def _node(self, node: Node) -> None:
+        if isinstance(node, OpNode) and isinstance(node.op, ByMode):
+            self._either(node)
+            return
+        own = self._owned(node)
+        if isinstance(node, OpNode):
+            code = self.operators.expression(node)
+            traits = self.operators.traits(node, code)
+            self._step(self._bound(self._whole(code, node.parts), tuple(map(self.tensors.one, node.inputs)), own), traits, node.outputs)
+            return
+        construction = self.constructions[id(node.graph)]
+        modules = tuple(self.own[id(m)] for m in node.modules)
+        traits = StepInfo(node.graph.name, parametric=True, module=True, call=True)
+        inputs = self.tensors.passed(node)
+        if construction.element_call is not None:
+            self._element_calls(node, construction, inputs, own, modules)
+            return
+        args = (*(Ref(i) for i in range(len(inputs))), *modules, *(_here(p, node) for p in construction.passed))
+        self._step(self._bound(CallCode(SelfMember(), args), inputs, own), traits, node.makes)
+
+    def _whole(self, code: Code, parts: Parts) -> Code:
+        """The code of an operator that takes any number of tensors, with the tuples that they are from."""
+        if not parts:
+            return code
+        every = TupleCode(tuple(Ref(i) for i in range(len(flat(parts)))))
+        return rewrite(code, lambda part: self.tensors.whole(parts) if part == every else None)
+
+    def _step(self, code: Code, traits: StepInfo, made: Sequence[Value | ValueTuple], loop: Loop | None = None) -> None:
+        self.body.steps.append(Step(code, tuple(map(self._place, made)), traits, loop, self.mode))
+
+    def _element_calls(
+        self, node: CallNode, construction: Construction, inputs: tuple[Code, ...], own: Code, modules: tuple[Code, ...]
+    ) -> None:
+        """A list of modules, called in sequence or in parallel."""
+        assert construction.element_call is not None
+        label = node.shared.label if node.shared is not None else node.label
+        variable = self._member_name(label, "branch" if node.graph.kind == "branches" else "layer")
+        # a single branch needs no list
+        alone = node.graph.kind == "branches" and len(node.outputs) == 1
+        member: Code = Subscript(own, (Lit(0),)) if alone else NameCode(variable)
+        call = rewrite(_here(construction.element_call, node), lambda c: member if c == NameCode(ELEMENT) else None)
+        call = rewrite(call, lambda c: modules[c.index] if isinstance(c, SharedModuleArg) else None)
+        call = self._bound(call, inputs, own)
+        made = node.makes
+        if alone:
+            self._step(call, StepInfo(node.graph.name, parametric=True, module=True, call=True), made)
+            return
+        if node.graph.kind == "branches":
+            self._step(ListComp(call, variable, own), StepInfo(node.graph.name, parametric=True, module=True), made)
+            return
+        traits = StepInfo(node.graph.name, parametric=True, module=True, call=True)
+        assert isinstance(call, CallCode)
+        carried = [one for one in made if not (isinstance(one, ValueTuple) and one.listed)]
+        states = tuple(self._state(*given) for given in zip(call.args, carried, _called(node.graph.nodes[0]), strict=False))
+        call = replace(call, args=(*map(ValueRef, states), *call.args[len(states) :]))
+        self._step(call, traits, made, Loop(own, variable, states, construction.slots, construction.items))
+
+    def _state(self, code: Code, result: Value | ValueTuple, role: str) -> int:
+        """The number of what a loop starts with: of a tuple that is made for it, that of another step."""
+        if isinstance(code, ValueRef):
+            return code.index
+        self._step(code, StepInfo("tuple"), [ValueTuple(result.name or role, (), 0)])
+        self.body.roles[-1] = role
+        return len(self.body.names) - 1
+
+    def _member_name(self, label: str, usual: str) -> str:
+        """The variable for one of the members under `label`."""
+        label = label.rpartition(".")[2]
+        one = singular(label)
+        return one if one != label and self.framework.plain(one) else usual
+
+    def _bound(self, code: Code, inputs: tuple[Code, ...], own: Code) -> Code:
+        if code is called(len(inputs)):
+            return CallCode(own, inputs)
+
+        def change(part: Code) -> Code | None:
+            match part:
+                case Ref(index):
+                    return inputs[index]
+                case SelfMember():
+                    return own
+                case ParameterRef(path, name):
+                    return self.ways.parameter(path, name)
+                case Lit(value) if not self.passing:
+                    return self.sizes.resolve(value)
+            return None
+
+        return rewrite(code, change)
+
+
+def _here(code: Code, node: Node) -> Code:
+    """Code of what a node calls, as it is written in the graph of the node."""
+    return localised(code, node.arguments) if isinstance(node, CallNode) else code
+
+
+def _reaching(step: Step, change: Callable[[Code], Code | None]) -> Step:
+    loop = step.loop and replace(step.loop, members=rewrite(step.loop.members, change))
+    return replace(step, code=rewrite(step.code, change), loop=loop)
+
+
+def _called(node: Node) -> list[str]:
+    """What a node calls each of its inputs."""
+    return [one.name for one in node.graph.takes] if isinstance(node, CallNode) else [""] * len(node.inputs)

@@ -1,0 +1,60 @@
+"""Functions as modules of their own: those in a row of numbered modules, as `Permute((0, 2, 3, 1))` between others in a row.
+
+In: all graphs of a program. Out: for each such node a graph with this node alone, which becomes a class like any other. Always: the node
+has no parameters and needs no size that is known at run time only, so that the keys of the state dict and the results stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from netc.dsl.source import Span
+
+from ....ir.graph import Graph, Node, OpNode, Value
+from ..code.classes import kind_of
+from ..code.expressions import AnyInput, Code, LetCode, Lit
+from ..code.tree import ParameterRef, has_symbol, parts
+from ..operators import OperatorForms
+from .chains import is_chain
+from .containers import fits
+
+
+def lift_functions(order: Iterable[Graph], operators: OperatorForms) -> list[tuple[OpNode, Graph]]:
+    """The nodes that need a module, each with its graph."""
+    spans: dict[str, Span] = {}
+    return [(node, _alone(node, spans.setdefault(node.op.name, node.span), graph)) for graph in order for node in _found(graph, operators)]
+
+
+def _found(graph: Graph, operators: OperatorForms) -> Iterator[OpNode]:
+    if graph.kind in ("sequence", "block") and is_chain(graph) and fits(graph.nodes):
+        yield from _functions(graph.nodes, operators)
+
+
+def _functions(nodes: list[Node], operators: OperatorForms) -> Iterator[OpNode]:
+    """The nodes that are functions, if modules prevail and all of the functions can be modules."""
+    found: list[OpNode] = []
+    for node in nodes:
+        if isinstance(node, OpNode) and not node.specs and operators.standalone(node) is None:
+            if operators.is_member(node) or not _is_static(operators.expression(node)):
+                return
+            found.append(node)
+    if 2 * len(found) <= len(nodes):
+        yield from found
+
+
+def _is_static(code: Code) -> bool:
+    """Whether a call of it is clear on its own: what is written with operator symbols stays in `forward`."""
+    if isinstance(code, LetCode) or kind_of(code) not in ("call", "method"):
+        return False
+    return not any(isinstance(p, (AnyInput, ParameterRef)) or (isinstance(p, Lit) and has_symbol(p.value)) for p in parts(code))
+
+
+def _alone(node: OpNode, span: Span, around: Graph) -> Graph:
+    """A graph of the operator alone. Those of one operator have one `span`: they are taken for one block."""
+    graph = Graph(node.op.name, "block", span, dict(node.op.args))
+    graph.around = around
+    taken, given = node.inputs[0], node.outputs[0]
+    x, y = Value(taken.type, taken.span), Value(given.type, given.span)
+    graph.inputs, graph.outputs = [x], [y]
+    graph.nodes = [OpNode(node.op, (x,), (y,), node.op.name, node.span, ())]
+    return graph

@@ -1,0 +1,63 @@
+"""Labels with several levels, such as `resnets.0`: members within a list or a dictionary of modules for each level.
+
+In: the members of a body. Out: those that the constructor makes, and for each label in one of them the code that accesses it.
+Always: the keys of the state dict are the labels; a level numbered 0, 1, 2, ... in the order of its members is a list. What such
+a dictionary does not take, parameters and keys that are its own attributes, stays a member with all its levels, after the others.
+"""
+
+from __future__ import annotations
+
+from ....ir.graph import Node
+from ..code.classes import Member
+from ..code.expressions import Code, Subscript
+from ..code.framework import Framework
+from ..code.tree import MemberRef, NameCode
+from ..naming import numbered
+from ..printing.printer import literal
+from .containers import runs
+
+
+def nest_labels(members: list[Member], nodes: dict[str, Node], framework: Framework) -> tuple[list[Member], dict[str, Code]]:
+    """The members by their first levels, and how each label is accessed. `nodes`: by label, the member's node."""
+    fold = _Fold(nodes, framework)
+    made: list[Member] = []
+    for label, inside in _levels(members, 0).items():
+        if inside[0].label == label:
+            made += inside
+        else:
+            made.append(Member(label, "module", fold.holder(label, inside, MemberRef(label))))
+    return [*made, *fold.left], fold.reached
+
+
+def _levels(members: list[Member], start: int) -> dict[str, list[Member]]:
+    """The members by the next level of their labels, which begins at `start`."""
+    held: dict[str, list[Member]] = {}
+    for member in members:
+        held.setdefault(member.label[start:].split(".")[0], []).append(member)
+    return held
+
+
+class _Fold:
+    def __init__(self, nodes: dict[str, Node], framework: Framework) -> None:
+        self.nodes, self.framework = nodes, framework
+        self.reached: dict[str, Code] = {}
+        self.left: list[Member] = []
+
+    def holder(self, prefix: str, members: list[Member], at: Code) -> Code:
+        """The container of the members whose labels begin with `prefix`. It is accessed by `at`."""
+        held = _levels(members, len(prefix) + 1)
+        listed = numbered(held) and all(m.how == "module" for m in members)
+        codes: dict[str, Code] = {}
+        for key, inside in held.items():
+            label = f"{prefix}.{key}"
+            here = Subscript(at, (NameCode(key if listed else literal(key)),))
+            alone = inside[0].label == label
+            if alone and (inside[0].how != "module" or not self.framework.is_key(key)):
+                self.left += inside
+            elif alone:
+                codes[key], self.reached[label] = inside[0].code, here
+            else:
+                codes[key] = self.holder(label, inside, here)
+        if not listed:
+            return self.framework.containers.keyed(list(codes.items()))
+        return self.framework.containers.listed(runs(list(codes.values()), [self.nodes[m[0].label] for m in held.values()]))

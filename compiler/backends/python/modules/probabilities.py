@@ -1,0 +1,51 @@
+"""Which numbers are probabilities: those of dropout, and the arguments of classes that are passed on to it.
+
+In: all classes, called ones first. Out: the same, with `Probability` in place of `Lit`. Always: what is not passed on unchanged is a number
+like others.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..code.classes import ClassDef, ClassRef
+from ..code.expressions import CallCode, Code, KeywordCode, Lit, Probability
+from ..code.tree import Argument
+
+
+def mark_probabilities(classes: list[ClassDef], drops: re.Pattern[str]) -> None:
+    """`drops`: the functions and modules that take them."""
+    found: dict[int, set[str]] = {}
+    for cls in classes:
+        cls.body.rewrite(_Probabilities(found, found.setdefault(id(cls), set()), drops).change)
+
+
+class _Probabilities:
+    """Those in the code of one class. `classes`: by the id of each class so far, its arguments that are probabilities; `own` are those of
+    this one, which are added."""
+
+    def __init__(self, classes: dict[int, set[str]], own: set[str], drops: re.Pattern[str]) -> None:
+        self.classes, self.own, self.drops = classes, own, drops
+
+    def change(self, part: Code) -> Code | None:
+        match part:
+            case CallCode(str() as function, args, kwargs) if self.drops.search(function):
+                return CallCode(function, tuple(map(self._probability, args)), kwargs)
+            case CallCode(ClassRef(cls), args, kwargs) if wanted := self.classes.get(id(cls)):
+                names = [p.name for p in cls.parameters if not p.keyword]
+                positional = (self._probability(a) if n in wanted else a for n, a in zip(names, args, strict=True))
+                return CallCode(part.function, tuple(positional), tuple(self._keyword(k, wanted) for k in kwargs))
+        return None
+
+    def _keyword(self, keyword: KeywordCode, wanted: set[str]) -> KeywordCode:
+        if keyword.name not in wanted:
+            return keyword
+        return KeywordCode(keyword.name, self._probability(keyword.value), keyword.default, keyword.has_default)
+
+    def _probability(self, code: Code) -> Code:
+        match code:
+            case Lit(float() as value, hint):
+                return Probability(value, hint)
+            case Argument(name, 1, 0):
+                self.own.add(name)
+        return code

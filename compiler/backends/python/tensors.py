@@ -1,0 +1,70 @@
+"""Code for the tensors of one graph: by their numbers, or as elements and parts of tuples.
+
+In: the tensors and tuples, in the order in which they are made. Out: their code. Always: a tensor of a tuple is counted from the end where
+the spec does so, so that bodies that differ in the length of a tuple have the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...ir.graph import CallNode, Part, Parts, TupleSlice, Value, ValueTuple, flat
+from .code.expressions import Code, SliceCode, Subscript, TupleCode
+from .code.tree import NameCode, Starred
+
+
+class TensorCodes:
+    """`ref` is the code of the tensor or tuple with a number."""
+
+    def __init__(self, ref: Callable[[int], Code]) -> None:
+        self._ref = ref
+        self._numbers: dict[int, int] = {}
+        self._elements: dict[int, tuple[ValueTuple, int]] = {}
+        self._unread: list[ValueTuple] = []
+        """Tuples whose tensors are not yet among the elements."""
+
+    def add(self, made: Value | ValueTuple) -> int:
+        number = self._numbers[id(made)] = len(self._numbers)
+        if isinstance(made, ValueTuple):
+            self._unread.append(made)
+        return number
+
+    def one(self, value: Value) -> Code:
+        if id(value) in self._numbers:
+            return self._ref(self._numbers[id(value)])
+        while id(value) not in self._elements:
+            of = self._unread.pop()
+            self._elements.update((id(v), (of, i)) for i, v in enumerate(of.values))
+        of, index = self._elements[id(value)]
+        left = len(of.values) - index
+        return Subscript(self._of(of), (NameCode(str(-left if left <= of.from_end else index)),))
+
+    def whole(self, parts: Parts) -> Code:
+        """A tuple of tensors."""
+        match parts:
+            case (TupleSlice() as part,) if id(part.of) in self._numbers:
+                return self._part(part)
+            case (TupleSlice() as part,):
+                return TupleCode(tuple(map(self.one, part.values)))
+        return TupleCode(tuple(code for part in parts for code in self._items(part)))
+
+    def _items(self, part: Part) -> tuple[Code, ...]:
+        """Tensors of a tuple, a tuple that there is as one."""
+        if isinstance(part, TupleSlice) and id(part.of) in self._numbers:
+            return (self._part(part, Starred),)
+        return tuple(map(self.one, flat((part,))))
+
+    def passed(self, node: CallNode) -> tuple[Code, ...]:
+        """The tensors and tuples that a call passes."""
+        return tuple(self.one(p) if isinstance(p, Value) else self.whole(p) for p in node.passes)
+
+    def _of(self, of: ValueTuple) -> Code:
+        return self._ref(self._numbers[id(of)])
+
+    def _part(self, part: TupleSlice, among: Callable[[Code], Code] = lambda code: code) -> Code:
+        whole = self._of(part.of)
+        if part.is_whole:
+            return among(whole)
+        start = NameCode(str(part.front)) if part.front else None
+        stop = NameCode(str(-part.back)) if part.back else None
+        return among(Subscript(whole, (SliceCode(start, stop),)))

@@ -1,0 +1,174 @@
+"""The `__init__` of a class.
+
+In: a class with its arguments. Out: the lines of the method, none if it would do nothing. Always: members in the order of the spec; ties
+after all members; the keys of the state dict are the members' labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+
+from netc.dsl.record import replace
+
+from ...ir.origins import is_integer
+from ...ir.tests import Key
+from ..python.code.classes import ClassBody, ClassDef, ConstructorArgument, Member
+from ..python.code.expressions import Code, FrameworkValue, LetCode, Local, MembersCall, call
+from ..python.code.tree import DictCode, ListCode, MemberRef, NameCode, OptionalCode, named_several_times, parts, rewrite
+from ..python.naming import RESERVED, unique
+from ..python.printing.layout import STEP, Doc, LayoutBracket, statement
+from ..python.printing.printer import doc, literal
+from .conditional import branches, built
+from .framework import TORCH
+from .member_access import REGISTRY, Access
+
+
+def constructor(cls: ClassDef, attributes: Mapping[str, str], kept: Mapping[str, Code]) -> list[str]:
+    """The method's lines. `attributes`: the attribute that keeps each argument that `forward` uses; `kept`: others, with their values."""
+    if cls.body.chain is not None:
+        named = _Formulas(cls)
+        made = MembersCall("super().__init__", tuple(named.written(a) for a in cls.body.chain.args))
+        lines = [*_signature(cls.parameters), *named.lines]
+        return [*lines, *built("", made, 2, {p.name for p in cls.parameters} | set(named.names.values()))]
+    if not cls.body.members and not cls.parameters:
+        return []
+    return [*_signature(cls.parameters), *_Constructor(cls).lines(attributes, kept)]
+
+
+def _signature(parameters: list[ConstructorArgument]) -> list[str]:
+    taken = [Doc("self")]
+    for parameter in parameters:
+        default = f" = {literal(parameter.default)}" if parameter.optional else ""
+        taken.append(Doc(f"{parameter.name}: {_annotation(parameter.values)}{default}"))
+    return statement("def __init__", Doc(LayoutBracket("(", taken, ")"), " -> None:"), 1)
+
+
+def _annotation(values: tuple[object, ...]) -> str:
+    """The type of some literals."""
+    found = dict.fromkeys(_type(v) for v in values)
+    if "float" in found:
+        found.pop("int", None)
+    if "None" in found:
+        found["None"] = found.pop("None")
+    return " | ".join(found)
+
+
+def _type(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"tuple[{', '.join(_type(v) for v in value) or '()'}]"
+    if isinstance(value, FrameworkValue):
+        return value.annotation
+    return "None" if value is None else "int" if is_integer(value) else type(value).__name__
+
+
+class _Formulas:
+    """The formulas that the spec names and a constructor uses several times, each with a variable."""
+
+    def __init__(self, cls: ClassDef) -> None:
+        self.names: dict[Code, str] = {}
+        self.lines: list[str] = []
+        taken = {p.name for p in cls.parameters} | RESERVED | TORCH.imported
+        for size in named_several_times(p for code in (*cls.body.made(), *cls.body.tests.values()) for p in parts(code)):
+            name = unique(TORCH.local(size.name), taken)
+            taken.add(name)
+            value = replace(size, sources=tuple(self.written(s) for s in size.sources))
+            self.lines += statement(f"{name} = ", doc(value), 2)
+            self.names[size] = name
+
+    def written(self, code: Code) -> Code:
+        return rewrite(code, lambda part: NameCode(self.names[part]) if part in self.names else None) if self.names else code
+
+
+class _Constructor:
+    def __init__(self, cls: ClassDef) -> None:
+        self.cls = cls
+        self.formulas = _Formulas(cls)
+        self.body: ClassBody = cls.body
+        self.access = Access(cls.body)
+        self.taken = {p.name for p in cls.parameters} | set(self.formulas.names.values())
+        self.optional = cls.body.optional()
+        self.bound: dict[str, Code] = {}
+        """The classes of the constructor's variables."""
+
+    def lines(self, attributes: Mapping[str, str], kept: Mapping[str, Code]) -> list[str]:
+        mapped = self.access.mapping(self.body)
+        keys = {m.label for m in mapped}
+        held = self.formulas.written(MembersCall("super().__init__", self._held(mapped)))
+        lines = [*(self.formulas.lines if mapped else ()), *statement("", doc(held), 2)]
+        for name, attribute in attributes.items():
+            lines.append(f"{STEP * 2}self.{attribute} = {name}")
+        lines += () if mapped else self.formulas.lines
+        for name, test in kept.items():
+            lines += statement(f"self.{name} = ", doc(self.formulas.written(test)), 2)
+        self.kept = {test: name for name, test in kept.items()}
+        lines += self._members([m for m in self.body.members if m.label not in keys], 0)
+        for target, source in self.body.ties:
+            lines += statement(f"{doc(self._reached(target)).flat()} = ", doc(self._reached(source)), 2)
+        return lines
+
+    def _held(self, mapped: list[Member]) -> tuple[Code, ...]:
+        """The items of a list or a dictionary of modules."""
+        if self.body.listed:
+            return (ListCode(tuple(m.code for m in mapped)),)
+        return (DictCode(tuple((m.label, m.code) for m in mapped)),) if mapped else ()
+
+    def _members(self, members: list[Member], depth: int) -> list[str]:
+        """Those within `depth` branches."""
+        lines: list[str] = []
+        for key, group in groupby(members, key=lambda m: m.guards[depth][0] if len(m.guards) > depth else None):
+            several = list(group)
+            if key is None:
+                lines += [line for member in several for line in self._member(member, depth + 2)]
+                continue
+            test = self._test(key)
+            if key in self.optional:
+                lines += self._member(replace(several[0], code=OptionalCode(test, several[0].code)), depth + 2)
+                continue
+            then = self._members([m for m in several if m.guards[depth][1]], depth + 1)
+            otherwise = self._members([m for m in several if not m.guards[depth][1]], depth + 1)
+            lines += branches(test, then, otherwise, depth + 2)
+        return lines
+
+    def _test(self, key: Key) -> Code:
+        test = self.body.tests[key]
+        return NameCode(f"self.{self.kept[test]}") if test in self.kept else self.formulas.written(test)
+
+    def _member(self, member: Member, depth: int) -> list[str]:
+        lines: list[str] = []
+        code = self._bindings(self.formulas.written(member.code), lines, depth)
+        attribute = self.access.attribute(member.label)
+        if member.how in ("module", "parameter") or not attribute:
+            made = call("nn.Parameter", code) if member.how == "parameter" else code
+            return [*lines, *built(f"{self.access.home(member)} = ", made, depth, self.taken), *self._transient(member, attribute, depth)]
+        arguments = [Doc(literal(member.label)), doc(code)]
+        if member.how == "transient":
+            arguments.append(Doc("persistent=False"))
+        return [*lines, *statement("self.register_buffer", Doc(LayoutBracket("(", arguments, ")")), depth)]
+
+    def _transient(self, member: Member, attribute: bool, depth: int) -> list[str]:
+        """A buffer that had to be added to the buffers explicitly, and must not be in the state dict."""
+        if member.how != "transient" or attribute:
+            return []
+        assert REGISTRY[member.how] == "_buffers"
+        return [f"{STEP * depth}self._non_persistent_buffers_set.add({literal(member.label)})"]
+
+    def _bindings(self, code: Code, lines: list[str], depth: int) -> Code:
+        """Writes what must come before the expression; returns the expression."""
+        if not isinstance(code, LetCode):
+            return code
+        names: dict[str, str] = {}
+
+        def renamed(part: Code) -> Code | None:
+            return NameCode(names[part.name]) if isinstance(part, Local) else None
+
+        for name, value in code.bindings:
+            inner = rewrite(value, renamed)
+            names[name] = unique(name, self.taken)
+            if self.bound.get(names[name]) != inner:
+                lines += statement(f"{names[name]} = ", doc(inner), depth)
+            self.bound[names[name]] = inner
+        return rewrite(code.result, renamed)
+
+    def _reached(self, code: Code) -> Code:
+        return rewrite(code, lambda part: NameCode(self.access.text(part)) if isinstance(part, MemberRef) else None)
