@@ -8,6 +8,7 @@ import numpy as np
 
 from ....ir.elements import numpy_dtype
 from ....ir.types import FLOAT32, Shape, TensorType
+from ....ops.base import numel
 from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from ....ops.windows import Window
 from ..expressions import TensorExpr
@@ -23,7 +24,7 @@ def _full(site: Site, shape: Shape, value: float, x: TensorType) -> str:
     return site.constant(np.full(cast("tuple[int, ...]", shape), value, dtype=numpy_dtype(x.dtype)))
 
 
-def _scale_and_shift(op: BatchNorm | InstanceNorm | GroupNorm, site: Site) -> list[str]:
+def _scale_and_shift(op: BatchNorm | InstanceNorm, site: Site) -> list[str]:
     x = site.given.x
     channels = x.shape[1:2]
     scale = site.parameter("weight") if op.affine else _full(site, channels, 1, x)
@@ -49,11 +50,10 @@ def _by_batch(op: BatchNorm, site: Site) -> str:
     variance = site.add("ReduceMean", [site.add("Mul", [centred, centred]), axes])
     deviation = site.add("Sqrt", [site.add("Add", [variance, site.scalar(op.eps, x.dtype)])])
     y = site.add("Div", [centred, deviation])
-    per_channel = site.ints([-1] + [1] * (x.rank - 2))
     if op.affine:
-        y = site.add("Mul", [y, site.add("Reshape", [site.parameter("weight"), per_channel])])
+        y = site.add("Mul", [y, _per_channel(site, "weight").name])
     if op.affine and op.bias:
-        y = site.add("Add", [y, site.add("Reshape", [site.parameter("bias"), per_channel])])
+        y = site.add("Add", [y, _per_channel(site, "bias").name])
     return y
 
 
@@ -64,10 +64,27 @@ def instance_norm(op: InstanceNorm, site: Site) -> str:
     return site.add("InstanceNormalization", [site.x.name, *_scale_and_shift(op, site)], epsilon=float(op.eps))
 
 
-@emits(GroupNorm, onnx="GroupNormalization")
+@emits(GroupNorm, onnx="Reshape and LayerNormalization")
 def group_norm(op: GroupNorm, site: Site) -> str:
-    terms = [site.x.name, *_scale_and_shift(op, site)]
-    return site.add("GroupNormalization", terms, epsilon=float(op.eps), num_groups=op.groups, stash_type=_stash(site.given.x))
+    """ONNX Runtime has no kernel for GroupNormalization and takes it apart, with the variance as E[x^2] - E[x]^2. Where the mean is large
+    against the deviation that cancels, and may fall below 0."""
+    x = site.given.x
+    groups = site.add("Reshape", [site.x.name, site.ints([0, op.groups, -1])])
+    ones = site.add("Expand", [site.scalar(1.0, x.dtype), site.ints([numel(x.shape[1:]) // op.groups])])
+    normal = site.add("LayerNormalization", [groups, ones], epsilon=float(op.eps), stash_type=_stash(x))
+    y = TensorExpr(site, site.add("Reshape", [normal, site.shape(x.shape)]), x.dtype)
+    if op.affine:
+        y = y * _per_channel(site, "weight")
+    if op.affine and op.bias:
+        y = y + _per_channel(site, "bias")
+    return y.name
+
+
+def _per_channel(site: Site, name: str) -> TensorExpr:
+    """A parameter [C] as [C, 1, ...]."""
+    x, parameter = site.given.x, site.parameter(name)
+    axes = range(1, x.rank - 1)
+    return TensorExpr(site, site.add("Unsqueeze", [parameter, site.ints(axes)]) if axes else parameter, x.dtype)
 
 
 def _stash(x: TensorType) -> int | None:
@@ -93,13 +110,10 @@ def rms_norm(op: RMSNorm, site: Site) -> str:
     return site.add("RMSNormalization", [site.x.name, scale], axis=-len(shape), epsilon=float(eps))
 
 
-@emits(LocalResponseNorm, onnx="LRN, or Mul, AveragePool, Pow and Div")
+@emits(LocalResponseNorm, onnx="Mul, AveragePool, Pow and Div")
 def local_response_norm(op: LocalResponseNorm, site: Site) -> str:
-    x = site.given.x
-    # ONNX Runtime has LRN with factor and power above 0 only.
-    if x.rank == 4 and x.dtype.is_float and op.size % 2 == 1 and op.alpha > 0 and op.beta > 0:
-        return site.add("LRN", site.inputs, size=op.size, alpha=float(op.alpha), beta=float(op.beta), bias=float(op.k))
-    # LRN of an even size reaches further forwards, PyTorch's further backwards; and runtimes know it of images only.
+    """Not LRN: ONNX Runtime runs through its window over all channels, so that what is not finite in one of them is in all that follow; it
+    knows it of images only, and an even size reaches further forwards there, in PyTorch backwards."""
     number, means = site.x.cast(site.results[0].dtype), _mean_squares(op, site)
     return (number / (means * op.alpha + op.k).op("Pow", op.beta)).name
 
