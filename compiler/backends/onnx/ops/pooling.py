@@ -108,7 +108,7 @@ def _steps(site: Site, counts: Sequence[int]) -> dict[str, object] | None:
     return {"kernel_shape": steps, "strides": steps}
 
 
-@emits(AdaptiveAvgPool, onnx="GlobalAveragePool, AveragePool or MatMul")
+@emits(AdaptiveAvgPool, onnx="GlobalAveragePool, AveragePool, or Gather and ReduceMean")
 def adaptive_avg_pool(op: AdaptiveAvgPool, site: Site) -> str:
     counts = op.sizes(site.given.x)
     if set(counts) == {1}:
