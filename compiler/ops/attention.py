@@ -1,22 +1,24 @@
 """Attention: each query's mean of the values, weighted by how well it matches their keys.
 
-In: queries, keys and values, perhaps a mask. Out: one tensor with the axes of the queries. Always: causal attention lets query i see the
-keys 0 to i, counted from the first of each, whatever the lengths of both.
+In: queries, keys and values, perhaps a mask. Out: one tensor with the axes of the queries. Always: causal attention lets a query see the
+key that it belongs to and those before it. Of equal lengths query i belongs to key i; of others `align` says whether the first query belongs
+to the first key, or the last to the last.
 """
 
 from __future__ import annotations
 
 from ..dims import Dim, advice, advice_divides, show
-from ..errors.attention import MaskMismatch, MaskType
+from ..errors.attention import CausalAlignment, MaskMismatch, MaskType
 from ..errors.base import STAGE, argument
 from ..errors.operators import BadArgument, NotDivisible, Unprovable, UnprovableMultiple
+from ..errors.shape import UnprovableSize
 from ..ir.types import BOOL, FLOAT32, Shape, TensorType, show_shape
 from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
 from .element_types import FLOATS, MASKS
-from .kinds import COUNT, FLAG, FRACTION, NUMBER
+from .kinds import COUNT, FLAG, FRACTION, NUMBER, WordKind
 from .operand import Input, axes
-from .requirements import require_same_size
+from .requirements import at_most_text, require_same_size
 
 NEEDED = "[N, heads, length, features] or [N, length, features]"
 
@@ -33,12 +35,45 @@ def require_mask_shape(operator: str, given: OpInputs, name: str, wanted: Shape 
         raise OperatorError(Unprovable(operator, w, m, f"a mask needs {needed}", advice(w, m) or "", (0, index)), STAGE)
 
 
-class Attention(Operator):
+class CausalOperator(Operator):
+    """What operators with causal attention have in common: how queries and keys of different lengths belong together."""
+
+    def require_alignment(self, given: OpInputs, queries: str, keys: str) -> None:
+        """Refuses causal attention that is not said to start or to end with the same position of both."""
+        if not self.causal:
+            if self.align is not None:
+                raise OperatorError(BadArgument(self.name, "align", f"`{self.align}`", "requires `causal=true`"), argument("align"))
+            return
+        length, span = given[queries].shape[-2], given[keys].shape[-2]
+        if given.facts.equal(length, span) or self.align == "start":
+            return
+        if self.align is None:
+            at = (given.position(queries), given.position(keys))
+            raise OperatorError(CausalAlignment(self.name, length, span, advice(length, span) or "", at), STAGE)
+        enough = given.facts.at_least(span, length)
+        if enough is False:
+            needed = f"needs at least as many keys as queries ({show(span)} and {show(length)}): the first queries would see none"
+            raise OperatorError(BadArgument(self.name, "align", "`end`", needed), argument("align"))
+        if enough is None:
+            need = at_most_text(length, span)
+            raise OperatorError(UnprovableSize(need, "with `align=end` each query has a key that it belongs to", need), argument("align"))
+
+    def ends_together(self, given: OpInputs, queries: str, keys: str) -> bool:
+        """Whether causal attention hides other keys than it would if both started together."""
+        return bool(self.causal) and self.align == "end" and not given.facts.equal(given[queries].shape[-2], given[keys].shape[-2])
+
+    align = Arg(WordKind("start", "end"), default=None)
+
+
+class Attention(CausalOperator):
     """Scaled dot-product attention: `softmax(q k^T * scale) v` over the last two axes of each.
 
     Shapes are `[..., heads, L, E]` for q, `[..., heads, S, E]` for k and `[..., heads, S, Ev]` for v. Keys and values may have fewer
     heads, if their numbers divide that of the queries (grouped-query attention). A bool mask is true where a query may see a key; any
-    other is added to the scores. With `window`, a query of causal attention sees that number of keys: its own and those right before it.
+    other is added to the scores. With `causal`, a query sees the key that it belongs to and those before it. Where there may be another
+    number of keys than of queries, `align` says which that is: `start` has query i belong to key i (PyTorch's `is_causal`), `end` has
+    the last query belong to the last key, as with a cache of earlier keys in front. With `window`, it sees that number of keys: its own
+    and those right before it.
     """
 
     name = "attention"
@@ -54,6 +89,7 @@ class Attention(Operator):
         "q = input 4xTx8; k = input 4xTx8; v = input 4xTx8; (q, k, v) -> attention causal=true",
         "q = input 4x6x8; k = input 2x6x8; v = input 2x6x8; mask = input [6, 6] bool batch=false; (q, k, v, mask) -> attention",
         "q = input 4xTx8; (q, q, q) -> attention causal=true window=128",
+        "past = input 4xPx8; x = input 4xTx8; seen = (past, x) -> concat axis=2; (x, seen, seen) -> attention causal=true align=end",
     )
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
@@ -65,6 +101,7 @@ class Attention(Operator):
             self._refuse_mask(given, scores)
         if self.window is not None:
             self._refuse_window(given)
+        self.require_alignment(given, "q", "k")
         return (q.with_shape((*scores[:-1], given.v.shape[-1])),)
 
     def grouped(self, given: OpInputs) -> bool:
@@ -114,10 +151,12 @@ class Attention(Operator):
         require_mask_shape(self.name, given, "mask", tuple(reversed(wanted)) if fits else None, needed)
 
     def _refuse_window(self, given: OpInputs) -> None:
-        """Where there were fewer keys than queries, the last ones might see none."""
+        """Where there were fewer keys than queries, and both started together, the last ones might see none."""
         if not self.causal:
             needed = "requires `causal=true`"
             raise OperatorError(BadArgument(self.name, "window", str(self.window), needed), argument("window"))
+        if self.align == "end":
+            return
         require_same_size(self.name, given, ("q", "k"), -2, "slide a window over queries and keys of shape", "their lengths (axis -2)")
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:

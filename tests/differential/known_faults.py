@@ -30,7 +30,8 @@ def _smooth(op: Operator) -> bool:
 
 
 NAN, INFINITE = "nan", "infinite"
-FAULTS = (
+FAULTS: tuple[Fault, ...] = ()
+_OLD = (
     # what a model may well meet
     Fault(
         ("constant", "far"),
