@@ -6,12 +6,12 @@ float32 or float64; a fault is known by its kind, its operators and a condition 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
-from parity import Allowed, Arrays, Targets, allowed_sizes, as_rounding_goes, inputs_for, sizes_of, slow_path, tensor, within
+from parity import Allowed, Arrays, Limit, Targets, allowed_sizes, as_rounding_goes, inputs_for, sizes_of, slow_path, tensor, within
 
 from netc.compiler.dims import symbols
 from netc.compiler.ir.graph import FlatGraph
@@ -35,13 +35,20 @@ def _with_infinities(x: Array) -> Array:
     return changed
 
 
+def _mixed(x: Array) -> Array:
+    return _with_nan(_with_infinities(x))
+
+
 SMALLEST = "smallest"
 KINDS: dict[str, Callable[[Array], Array]] = {
     "zero": np.zeros_like,
     "constant": lambda x: np.full_like(x, 17.3),  # a blank image
     "far": lambda x: x + 1000,
+    "flat": lambda x: 5 + x / 1000,  # a tiny variance
     "nan": _with_nan,
     "infinite": _with_infinities,
+    "mixed": _mixed,
+    "lowest": lambda x: np.full_like(x, -np.inf),
 }
 """What becomes of numbers with mean 0 and deviation 1."""
 
@@ -61,10 +68,17 @@ def kinds_for(targets: Targets) -> tuple[str, ...]:
     return tuple(KINDS) if floats and all(dtype.size >= 4 for dtype in floats) else ()
 
 
-def compare(targets: Targets, kind: str, without: Collection[str] = ()) -> None:
+def compare(
+    targets: Targets,
+    kind: str,
+    without: Collection[str] = (),
+    sizes: Mapping[str, Sequence[int]] | None = None,
+    limits: Mapping[str, Limit] | None = None,
+) -> None:
     """With numbers of one kind, but not in the backends `without`."""
-    model, env = targets.model, sizes_of(targets.model)[1]
-    arrays = {n: KINDS[kind](np.asarray(a)) if model.inputs[n].dtype.is_float else a for n, a in inputs_for(model, env).items()}
+    model, env = targets.model, sizes_of(targets.model, sizes)[1]
+    drawn = inputs_for(model, env, limits=limits)
+    arrays = {n: KINDS[kind](np.asarray(a, np.float64)) if model.inputs[n].dtype.is_float else a for n, a in drawn.items()}
     _compare(targets, kind, env, arrays, _allowed, without)
 
 
@@ -98,8 +112,8 @@ def _compare_smallest(targets: Targets, env: Mapping[str, int]) -> None:
 
 def known(targets: Targets, kind: str) -> Fault | None:
     """A fault of ONNX that these numbers show with one of the model's operators."""
-    ops = [use.node.op for use in FlatGraph(targets.model.program.main)]
-    return next((fault for fault in FAULTS if kind in fault.kinds and any(fault.covers(op) for op in ops)), None)
+    nodes = [use.node for use in FlatGraph(targets.model.program.main)]
+    return next((fault for fault in FAULTS if kind in fault.kinds and any(map(fault.covers, nodes))), None)
 
 
 def smallest(targets: Targets) -> dict[str, int]:
