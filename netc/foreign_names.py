@@ -1,7 +1,7 @@
 """The names that operators have in the libraries that people come from, to suggest the operator for such a name.
 
 In: a name that no operator has. Out: the operator that it means. Always: the names are those that the PyTorch backend prints for
-its operators.
+its operators, and PyTorch's other names for the same functions, or for special cases of them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,29 @@ from functools import cache
 from netc.compiler.elaborate.names.name_errors import plain
 
 
+OTHERS = {
+    "bmm": "matmul",
+    "broadcast_to": "expand",
+    "clip": "clamp",
+    "concatenate": "concat",
+    "dot": "matmul",
+    "hstack": "concat",
+    "mm": "matmul",
+    "movedim": "permute",
+    "mv": "matmul",
+    "narrow": "slice",
+    "swapaxes": "transpose",
+    "swapdims": "transpose",
+    "unbind": "select",
+    "view": "reshape",
+    "vstack": "concat",
+}
+"""Names that no target of an operator has, and the operator."""
+
+
 def operator_called(name: str) -> str:
     """The operator that is called so elsewhere; empty if there is none."""
-    return _operators().get(plain(name), "")
+    return OTHERS.get(name) or _operators().get(plain(name), "")
 
 
 @cache

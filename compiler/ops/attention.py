@@ -20,6 +20,7 @@ from .kinds import COUNT, FLAG, FRACTION, NUMBER, WordKind
 from .operand import Input, axes
 from .requirements import at_most_text, require_same_size
 
+_MATCH = "match the heads or batches of"
 NEEDED = "[N, heads, length, features] or [N, length, features]"
 
 
@@ -98,7 +99,7 @@ class Attention(CausalOperator):
         require_same_size(self.name, given, ("k", "v"), -2, "pair keys and values of shape", "their lengths (axis -2)")
         scores = self.scores(given)
         if "mask" in given:
-            self._refuse_mask(given, scores)
+            self._refuse_mask(given)
         if self.window is not None:
             self._refuse_window(given)
         self.require_alignment(given, "q", "k")
@@ -113,17 +114,21 @@ class Attention(CausalOperator):
         return not all(facts.equal(few, heads) for few in fewer) and all(facts.divides(few, heads) is True for few in fewer)
 
     def scores(self, given: OpInputs) -> Shape:
-        """The shape `[..., heads, L, S]`: a score for each query and key."""
+        """The shape `[..., heads, L, S]`: a score for each query and key, for each batch of values."""
         q, k, v = given.types[:3]
         if q.rank >= 3 and k.rank >= 3 and v.rank >= 3:
             self._refuse_heads(given)
-        before = [t.shape[:-2] for t in (q, k, v)]
-        if self.grouped(given):
-            before = [before[0], *((*shape[:-1], 1) for shape in before[1:])]
-        facts = given.facts
-        ahead = broadcast(before[0], before[1], facts, self.name, "match the heads or batches of", (0, 1))
-        ahead = broadcast(ahead, before[2], facts, self.name, "match the heads or batches of", (0, 2))
+        ahead = broadcast(self._matched(given), self._ahead(given, "v"), given.facts, self.name, _MATCH, (0, 2))
         return (*ahead, q.shape[-2], k.shape[-2])
+
+    def _matched(self, given: OpInputs) -> Shape:
+        """The axes before the last two of the scores, to which PyTorch adds the mask: values have no part in them."""
+        return broadcast(self._ahead(given, "q"), self._ahead(given, "k"), given.facts, self.name, _MATCH, (0, 1))
+
+    def _ahead(self, given: OpInputs, name: str) -> Shape:
+        """The axes before the last two; heads that several queries share count as one, which stretches."""
+        shape = given[name].shape[:-2]
+        return (*shape[:-1], 1) if name != "q" and self.grouped(given) else shape
 
     def _refuse_heads(self, given: OpInputs) -> None:
         """The number of heads of keys and of values is that of queries, or 1, or divides it; one head of queries goes with any number."""
@@ -138,8 +143,9 @@ class Attention(CausalOperator):
             if divides is None:
                 raise OperatorError(UnprovableMultiple(self.name, fewer, heads, advice_divides(fewer, heads)), STAGE)
 
-    def _refuse_mask(self, given: OpInputs, scores: Shape) -> None:
+    def _refuse_mask(self, given: OpInputs) -> None:
         mask, dtype = given.mask, given.q.dtype
+        scores = (*self._matched(given), given.q.shape[-2], given.k.shape[-2])
         if self.causal:
             advice_ = "omit one of the two, or combine them in the mask"
             raise OperatorError(BadArgument(self.name, "causal", "true", "cannot be combined with a mask", advice_), argument("causal"))
