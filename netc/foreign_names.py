@@ -10,7 +10,6 @@ from functools import cache
 
 from netc.compiler.elaborate.names.name_errors import plain
 
-
 OTHERS = {
     "bmm": "matmul",
     "broadcast_to": "expand",

@@ -114,7 +114,7 @@ class Backend(Protocol):
         return ()
 
     def notes(self, program: Program) -> tuple[str, ...]:
-        """What is to be known of the artefact of a program, besides that it is what the spec says: texts without a full stop."""
+        """What users should know of the artefact of a program: texts without a full stop."""
         return ()
 
 

@@ -1,8 +1,8 @@
 """Attention: each query's mean of the values, weighted by how well it matches their keys.
 
 In: queries, keys and values, perhaps a mask. Out: one tensor with the axes of the queries. Always: causal attention lets a query see the
-key that it belongs to and those before it. Of equal lengths query i belongs to key i; of others `align` says whether the first query belongs
-to the first key, or the last to the last.
+key that it belongs to and those before it. Of equal lengths query i belongs to key i; of others `align` says whether the first query
+belongs to the first key, or the last to the last.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .operand import Input, axes
 from .requirements import at_most_text, require_same_size
 
 _MATCH = "match the heads or batches of"
+ALIGNMENT = WordKind("start", "end")
 NEEDED = "[N, heads, length, features] or [N, length, features]"
 
 
@@ -38,6 +39,9 @@ def require_mask_shape(operator: str, given: OpInputs, name: str, wanted: Shape 
 
 class CausalOperator(Operator):
     """What operators with causal attention have in common: how queries and keys of different lengths belong together."""
+
+    causal: Arg[bool]
+    align: Arg[str]
 
     def require_alignment(self, given: OpInputs, queries: str, keys: str) -> None:
         """Refuses causal attention that is not said to start or to end with the same position of both."""
@@ -63,8 +67,6 @@ class CausalOperator(Operator):
         """Whether causal attention hides other keys than it would if both started together."""
         return bool(self.causal) and self.align == "end" and not given.facts.equal(given[queries].shape[-2], given[keys].shape[-2])
 
-    align = Arg(WordKind("start", "end"), default=None)
-
 
 class Attention(CausalOperator):
     """Scaled dot-product attention: `softmax(q k^T * scale) v` over the last two axes of each.
@@ -83,6 +85,7 @@ class Attention(CausalOperator):
     v = Input(FLOATS, axes("... S F", NEEDED), like="q")
     mask = Input(MASKS, axes("... L S"), optional=True)
     causal = Arg(FLAG, default=False)
+    align = Arg(ALIGNMENT, default=None)
     scale = Arg(NUMBER, default=None)
     dropout = Arg(FRACTION, default=0.0, alias="dropout_p")
     window = Arg(COUNT, default=None)

@@ -11,7 +11,7 @@ from ..errors.base import STAGE, argument
 from ..errors.names import WrongTensors
 from ..errors.operators import BadArgument, NotDivisible, UnprovableMultiple, WrongRank
 from ..ir.types import BOOL, FLOAT32, DType, Shape, TensorType, promote, show_shape
-from .attention import CausalOperator, require_mask_shape
+from .attention import ALIGNMENT, CausalOperator, require_mask_shape
 from .base import Arg, Init, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, MASKS
 from .kinds import COUNT, FLAG, FRACTION
@@ -48,6 +48,7 @@ class MultiheadAttention(CausalOperator):
     bias = Arg(FLAG, default=True)
     dropout = Arg(FRACTION, default=0.0)
     causal = Arg(FLAG, default=False, alias="is_causal")
+    align = Arg(ALIGNMENT, default=None)
     key_padding_mask = Arg(FLAG, default=False)
     add_bias_kv = Arg(FLAG, default=False)
     add_zero_attn = Arg(FLAG, default=False)

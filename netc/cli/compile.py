@@ -64,9 +64,9 @@ def command(
     if weights is not None or seed is not None:
         with wrong_usage():
             refuse_weights(backend, "--weights and --seed are")
-    model = compiled(read, choice)
-    save(model.backend_input(weights, seed), backend, output or "-")
-    for note in backend.notes(model.program):
+    made = compiled(read, choice)
+    save(made.backend_input(weights, seed), backend, output or "-")
+    for note in backend.notes(made.program):
         click.echo(f"note: {note}", err=True)
 
 

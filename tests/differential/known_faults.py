@@ -1,8 +1,8 @@
 """Where ONNX Runtime is known to compute something else than PyTorch, of numbers that few models ever meet: what the operators' pages and a
 note of `netc compile` say, and nothing else.
 
-In: an operator's node. Out: whether a fault covers it. Always: a fault holds for some kinds of numbers (hard_numbers.py), some operators, and
-those of their uses that its condition describes; test_faults.py finds for each a model that shows it, so that what is mended goes.
+In: an operator's node. Out: whether a fault covers it. Always: a fault holds for some kinds of numbers (hard_numbers.py), some operators,
+and those of their uses that its condition describes; test_faults.py finds for each a model that shows it, so that what is mended goes.
 """
 
 from __future__ import annotations
@@ -29,8 +29,12 @@ def _is_topk(node: OpNode) -> bool:
     return isinstance(node.op, Topk) and len(node.outputs) > 1
 
 
+def _kinds(numbers: tuple[str, ...]) -> tuple[str, ...]:
+    """Further kinds that have such numbers."""
+    return (*numbers, "mixed", *(("lowest",) if INFINITE in numbers else ()))
+
+
 FAULTS = (
-    # "lowest" and "mixed" have infinite numbers.
-    *(Fault((*d.numbers, *("lowest", "mixed")[: 2 * (INFINITE in d.numbers)]), d.operators, d.text, d.covers) for d in DIFFERENCES),
+    *(Fault(_kinds(d.numbers), d.operators, d.text, d.covers) for d in DIFFERENCES),
     Fault(("zero", "lowest"), (Topk,), "no fault: PyTorch and the page do not promise which of equal elements comes first", _is_topk),
 )

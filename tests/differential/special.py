@@ -14,6 +14,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from netc.compiler.ir.types import TensorType
 from tests.differential.inputs import Draw, Types, tensor
 
 FLOATS = ("float32", "float32", "float16", "float64", "bfloat16")

@@ -22,7 +22,8 @@ CASES: list[str] = [
     f"{_qkv('2, 2, 5, 6', '2, 2, 3, 6', '2, 2, 3, 6')}; (q, k, v) -> attention causal=true align=start",
     f"{_qkv('4, T, 6', '4, T, 6', '4, T, 6')}; (q, k, v) -> attention causal=true align=end",
     "past = input 4xPx6; x = input 4xTx6; seen = (past, x) -> concat axis=2; (x, seen, seen) -> attention causal=true align=end",
-    "past = input 4xPx6; input 4xTx6 -> repeat 2 { seen = (past, in) -> concat axis=2; (in, seen, seen) -> attention causal=true align=end }",
+    "past = input 4xPx6; input 4xTx6 -> repeat 2 "
+    "{ seen = (past, in) -> concat axis=2; (in, seen, seen) -> attention causal=true align=end }",
     f"{_HEADS}; (q, k, v) -> attention scale=0.3",
     f"{_HEADS}; (q, k, v) -> attention scale=-0.3",
     f"{_HEADS}; (q, k, v) -> attention scale=0",

@@ -61,8 +61,8 @@ DIFFERENCES = (
     Difference(
         (NAN, INFINITE),
         (Upsample,),
-        "In modes with weights, PyTorch and ONNX Runtime multiply other neighbours by 0: next to NaN or infinity one may give NaN, the other "
-        "not.",
+        "In modes with weights, PyTorch and ONNX Runtime multiply other neighbours by 0: next to NaN or infinity one may give NaN, the "
+        "other not.",
         _resized,
     ),
     Difference(
@@ -73,8 +73,8 @@ DIFFERENCES = (
     Difference(
         (NAN, INFINITE),
         (Attention,),
-        "Of NaN and infinity, PyTorch's kernels do not agree with each other, nor with ONNX Runtime: some leave out hidden keys, others add "
-        "-infinity to their scores, which keeps NaN.",
+        "Of NaN and infinity, PyTorch's kernels do not agree with each other, nor with ONNX Runtime: some leave out hidden keys, others "
+        "add -infinity to their scores, which keeps NaN.",
     ),
     Difference(
         (NAN, INFINITE),

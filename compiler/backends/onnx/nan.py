@@ -1,4 +1,4 @@
-"""Maxima, minima and their positions as PyTorch has them: NaN is greater than all numbers, and less. ONNX Runtime passes over it.
+"""Reductions, and the positions of maxima and minima, of what may have NaN: PyTorch keeps it, ONNX Runtime passes over it.
 
 In: a tensor, and the axes to reduce. Out: one tensor. Always: of element types without NaN, one node; of the others, what ONNX Runtime
 computes is replaced where there is a NaN.
@@ -20,8 +20,8 @@ def isnan(x: TensorExpr) -> TensorExpr:
     return number.op("IsNaN", to=BOOL)
 
 
-def extreme(x: TensorExpr, op_type: str, axes: Sequence[Dim] | None, *, keepdims: bool) -> TensorExpr:
-    """The maximum or minimum over the axes: `op_type` is ReduceMax or ReduceMin. None: over all."""
+def reduced(x: TensorExpr, op_type: str, axes: Sequence[Dim] | None, *, keepdims: bool) -> TensorExpr:
+    """What `op_type`, ReduceMax or such, makes of the axes (None: of all), or NaN."""
     given = () if axes is None else (TensorExpr(x.site, x.site.ints(axes), INT64),)
     found = x.op(op_type, *given, keepdims=int(keepdims))
     if not x.dtype.is_float:

@@ -16,7 +16,7 @@ from ...ir.types import INT64
 from ...ops.base import numel
 from ...ops.windows import Window
 from .expressions import TensorExpr, wide_integer
-from .nan import extreme, position
+from .nan import position, reduced
 from .table import Site
 from .unsupported import UnsupportedInOnnx
 
@@ -27,7 +27,7 @@ def greatest(site: Site, matrices: Mapping[int, str]) -> str:
     y = site.x.cast(wide_integer(dtype))
     for axis, matrix in matrices.items():
         laid_out = TensorExpr(site, site.add("Gather", [y.name, matrix], axis=axis), y.dtype)
-        y = extreme(laid_out, "ReduceMax", [axis + 1], keepdims=False)
+        y = reduced(laid_out, "ReduceMax", [axis + 1], keepdims=False)
     return y.cast(dtype).name
 
 

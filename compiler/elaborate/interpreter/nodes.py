@@ -15,7 +15,7 @@ from ...errors.names import WrongTensors
 from ...errors.structure import SymbolicParameter
 from ...ir.graph import OpNode, SharedModule, Value
 from ...ir.types import BATCH, TensorType, show_shape
-from ...ops.base import OpInputs, Operator, OperatorError, ParameterSpec
+from ...ops.base import Operator, OperatorError, OpInputs, ParameterSpec
 from ...ops.dense import Dense
 from ..limits import check_tensor
 from ..scopes.failures import Failure

@@ -22,7 +22,8 @@ def attention(a: Call, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: 
     """PyTorch groups heads where it is asked to, netc where it can; else they broadcast. A window is a mask: keys `i - window < j <= i`.
     So is what queries and keys that end together may see: PyTorch calls it `causal_lower_right`."""
     causal = a.causal
-    if causal and mask is None and (a.window is not None or a.align == "end"):
+    ends = a.align == "end" and q.shape[-2] != k.shape[-2]
+    if causal and mask is None and (a.window is not None or ends):
         ahead = k.shape[-2] - q.shape[-2] if a.align == "end" else 0
         mask, causal = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril(ahead), False
         mask = mask if a.window is None else mask.triu(1 - a.window + ahead)

@@ -46,8 +46,8 @@ def seen(site: Site, length: Dim, span: Dim, offset: Dim, window: int | None = N
     """The mask [length, span] that is true where a query may see a key: the one that it belongs to, `offset` after its own number, and
     those before it, `window` in all if that is given."""
     if isinstance(length, int) and isinstance(span, int) and isinstance(offset, int):
-        mask = np.tri(length, span, offset, dtype=bool)
-        return site.constant(mask if window is None else np.triu(mask, offset + 1 - window))
+        known = np.tri(length, span, offset, dtype=bool)
+        return site.constant(known if window is None else np.triu(known, offset + 1 - window))
     ones = site.add("Expand", [site.scalar(True, BOOL), site.ints([length, span])])
     mask = site.add("Trilu", [ones, *([] if offset == 0 else [site.scalar(offset, INT64)])], upper=0)
     return mask if window is None else site.add("Trilu", [mask, site.scalar(offset + 1 - window, INT64)], upper=1)

@@ -39,21 +39,25 @@ def _running(op: BatchNorm | InstanceNorm, site: Site) -> str:
 
 @emits(BatchNorm, onnx="BatchNormalization")
 def batch_norm(op: BatchNorm, site: Site) -> str:
-    return _running(op, site) if op.track_running_stats else _by_batch(op, site)
+    """By the statistics of this batch, BatchNormalization works in training mode only, which runtimes leave out."""
+    return _running(op, site) if op.track_running_stats else _in_steps(op, site, [0, *range(2, site.given.x.rank)])
 
 
-def _by_batch(op: BatchNorm, site: Site) -> str:
-    """By the statistics of this batch. BatchNormalization does that in training mode only, which runtimes leave out."""
-    x = site.given.x
-    axes = site.ints([0, *range(2, x.rank)])
-    centred = site.add("Sub", [site.x.name, site.add("ReduceMean", [site.x.name, axes])])
-    variance = site.add("ReduceMean", [site.add("Mul", [centred, centred]), axes])
-    deviation = site.add("Sqrt", [site.add("Add", [variance, site.scalar(op.eps, x.dtype)])])
-    y = site.add("Div", [centred, deviation])
+def _in_steps(op: BatchNorm | InstanceNorm, site: Site, axes: list[int]) -> str:
+    """By the mean and deviation over the axes. What has none is 0 in PyTorch, without `eps` too."""
+    along = site.ints(axes)
+    centred = site.x - TensorExpr(site, site.add("ReduceMean", [site.x.name, along]), site.x.dtype)
+    variance = TensorExpr(site, site.add("ReduceMean", [(centred * centred).name, along]), site.x.dtype)
+    y = centred / (variance + float(op.eps)).op("Sqrt")
+    return _scaled(op, site, y if op.eps else variance.equal(0.0).choose(y.like(0.0), y)).name
+
+
+def _scaled(op: BatchNorm | InstanceNorm | GroupNorm, site: Site, y: TensorExpr) -> TensorExpr:
+    """With the scale and the shift of each channel."""
     if op.affine:
-        y = site.add("Mul", [y, _per_channel(site, "weight").name])
+        y = y * _per_channel(site, "weight")
     if op.affine and op.bias:
-        y = site.add("Add", [y, _per_channel(site, "bias").name])
+        y = y + _per_channel(site, "bias")
     return y
 
 
@@ -61,6 +65,8 @@ def _by_batch(op: BatchNorm, site: Site) -> str:
 def instance_norm(op: InstanceNorm, site: Site) -> str:
     if op.track_running_stats:
         return _running(op, site)
+    if not op.eps:
+        return _in_steps(op, site, list(range(2, site.given.x.rank)))
     return site.add("InstanceNormalization", [site.x.name, *_scale_and_shift(op, site)], epsilon=float(op.eps))
 
 
@@ -72,12 +78,7 @@ def group_norm(op: GroupNorm, site: Site) -> str:
     groups = site.add("Reshape", [site.x.name, site.ints([0, op.groups, -1])])
     ones = site.add("Expand", [site.scalar(1.0, x.dtype), site.ints([numel(x.shape[1:]) // op.groups])])
     normal = site.add("LayerNormalization", [groups, ones], epsilon=float(op.eps), stash_type=_stash(x))
-    y = TensorExpr(site, site.add("Reshape", [normal, site.shape(x.shape)]), x.dtype)
-    if op.affine:
-        y = y * _per_channel(site, "weight")
-    if op.affine and op.bias:
-        y = y + _per_channel(site, "bias")
-    return y.name
+    return _scaled(op, site, TensorExpr(site, site.add("Reshape", [normal, site.shape(x.shape)]), x.dtype)).name
 
 
 def _per_channel(site: Site, name: str) -> TensorExpr:

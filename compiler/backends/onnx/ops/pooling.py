@@ -11,7 +11,7 @@ from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvg
 from ....ops.windows import Window
 from ..adaptive_windows import means_by_axis, spread_places
 from ..expressions import wide_integer
-from ..nan import extreme
+from ..nan import reduced
 from ..pooling_gather import greatest, greatest_with_places, sliding
 from ..table import Site, emits
 from ..window_sums import Slide, covered, sums
@@ -141,4 +141,4 @@ def global_max_pool(op: GlobalMaxPool, site: Site) -> str:
 
 def _greatest_of_all(site: Site, *, keepdims: bool) -> str:
     x, axes = site.x, range(2, site.given.x.rank)
-    return x.within(wide_integer(x.dtype), lambda y: extreme(y, "ReduceMax", axes, keepdims=keepdims)).name
+    return x.within(wide_integer(x.dtype), lambda y: reduced(y, "ReduceMax", axes, keepdims=keepdims)).name

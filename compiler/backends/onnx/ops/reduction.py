@@ -33,7 +33,7 @@ from ....ops.reduction import (
     Var,
 )
 from ..expressions import INT32, TensorExpr, precise, wide_integer
-from ..nan import extreme, position
+from ..nan import position, reduced
 from ..table import Site, emits
 
 
@@ -50,16 +50,15 @@ def _axes(site: Site, op: Reduction) -> tuple[int, ...] | None:
     return None if op.written() is None or not x.rank else op.axes(x)
 
 
-def _extreme(site: Site, x: TensorExpr, op_type: str, op: Reduction) -> TensorExpr:
-    """The same of a maximum or minimum."""
-    return extreme(x, op_type, _axes(site, op), keepdims=op.keepdim)
+def _keeping_nan(site: Site, x: TensorExpr, op_type: str, op: Reduction) -> TensorExpr:
+    """The same, but NaN where there is one."""
+    return reduced(x, op_type, _axes(site, op), keepdims=op.keepdim)
 
 
 _REDUCTIONS: dict[type[Operator], str] = {
     Mean: "ReduceMean",
     Sum: "ReduceSum",
     Prod: "ReduceProd",
-    Logsumexp: "ReduceLogSumExp",
 }
 
 
@@ -68,10 +67,16 @@ def reduction(op: Reduction, site: Site) -> str:
     return _reduce(site, site.x.cast(site.results[0].dtype), _REDUCTIONS[type(op)], op).name
 
 
+@emits(Logsumexp, onnx="ReduceLogSumExp, IsNaN and Where")
+def logsumexp(op: Logsumexp, site: Site) -> str:
+    """ONNX Runtime makes infinity of NaN and infinity."""
+    return _keeping_nan(site, site.x.cast(site.results[0].dtype), "ReduceLogSumExp", op).name
+
+
 @emits(Max, Min, onnx={Max: "ReduceMax, ArgMax, IsNaN and Where", Min: "ReduceMin, ArgMin, IsNaN and Where"})
 def minmax(op: MinMaxReduction, site: Site) -> str | tuple[str, ...]:
     x = site.x
-    values = x.within(wide_integer(x.dtype), lambda y: _extreme(site, y, f"Reduce{type(op).__name__}", op))
+    values = x.within(wide_integer(x.dtype), lambda y: _keeping_nan(site, y, f"Reduce{type(op).__name__}", op))
     if len(site.results) == 1:
         return values.name
     return values.name, _place(site, x, f"Arg{type(op).__name__}", op).name
@@ -131,8 +136,8 @@ def _norm(site: Site, x: TensorExpr, op: Norm) -> TensorExpr:
     known: dict[float, Callable[[], TensorExpr]] = {
         2: lambda: _reduce(site, x, "ReduceL2", op),
         1: lambda: _reduce(site, x, "ReduceL1", op),
-        inf: lambda: _extreme(site, abs(x), "ReduceMax", op),
-        -inf: lambda: _extreme(site, abs(x), "ReduceMin", op),
+        inf: lambda: _keeping_nan(site, abs(x), "ReduceMax", op),
+        -inf: lambda: _keeping_nan(site, abs(x), "ReduceMin", op),
         0: lambda: _reduce(site, x.truth().cast(x.dtype), "ReduceSum", op),
     }
     p = float(op.p)

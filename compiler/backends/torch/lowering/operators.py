@@ -59,8 +59,8 @@ class Rotate(Part):
 
 
 class WindowMask(Part):
-    """True where a query of `length` ones may see one of `span` keys, of which the last belongs to the last query: its own, and those before
-    it, `window` in all if that is given."""
+    """True where a query of `length` ones may see one of `span` keys, of which the last belongs to the last query: its own, and those
+    before it, `window` in all if that is given."""
 
     name = "window_mask"
     length = Arg(DIM)
