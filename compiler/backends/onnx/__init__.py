@@ -59,9 +59,8 @@ class OnnxBackend(Backend):
         if not names:
             return ()
         where = " and ".join(filter(None, (", ".join(f"`{name}`" for name in names[:-1]), f"`{names[-1]}`")))
-        return (
-            f"of NaN and infinite numbers, ONNX Runtime may compute something else than PyTorch in {where}; `netc ops {names[0]}` says more",
-        )
+        what = f"of NaN and infinite numbers, ONNX Runtime may compute something else than PyTorch in {where}"
+        return (f"{what}; `netc ops {names[0]}` says more",)
 
     def session(self, given: BackendInput, device: str = "cpu", check: CheckShapes | None = None) -> OnnxSession:
         """The model in ONNX Runtime, on `cpu` or `cuda`."""
