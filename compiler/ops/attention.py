@@ -44,10 +44,9 @@ class CausalOperator(Operator):
     align: Arg[str]
 
     def require_alignment(self, given: OpInputs, queries: str, keys: str) -> None:
-        """Refuses causal attention that is not said to start or to end with the same position of both."""
+        """Refuses causal attention that is not said to start or to end with the same position of both. What is not causal may say it, so
+        that a block can have both."""
         if not self.causal:
-            if self.align is not None:
-                raise OperatorError(BadArgument(self.name, "align", f"`{self.align}`", "requires `causal=true`"), argument("align"))
             return
         length, span = given[queries].shape[-2], given[keys].shape[-2]
         if given.facts.equal(length, span) or self.align == "start":

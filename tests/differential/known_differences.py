@@ -80,8 +80,8 @@ def _unaligned(use: Use) -> bool:
 
 
 def _ends_before(use: Use) -> bool:
-    """More queries than keys that end together, or nothing that would make them."""
-    return _argument(use, "align") is not None and (not _argument(use, "causal") or _argument(use, "align") == "end")
+    """More queries than keys, which end together."""
+    return bool(_argument(use, "causal")) and _argument(use, "align") == "end"
 
 
 def _negative_eps(use: Use) -> bool:
@@ -239,7 +239,7 @@ TABLE = (
         _unaligned,
         "PyTorch has the first query belong to the first key, which is never what a cache of earlier keys needs",
     ),
-    Deliberate(("attention", "multihead_attention"), "bad-argument", _ends_before, "PyTorch has no name for it; queries would see nothing"),
+    Deliberate(("attention", "multihead_attention"), "bad-argument", _ends_before, "the first queries would see nothing"),
     Deliberate(("batch_norm",), "wrong-argument", lambda use: _argument(use, "eps") == 0, "its module could not be trained"),
     Deliberate(
         ("lstm", "lstm_cell"),

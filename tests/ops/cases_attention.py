@@ -14,6 +14,7 @@ CASES: list[str] = [
     f"{_qkv('4, T, 6', '4, T, 6', '4, T, 6')}; (q, k, v) -> attention causal=true",
     f"{_HEADS}; (q, k, v) -> attention",
     f"{_HEADS}; (q, k, v) -> attention causal=true align=start",
+    f"{_HEADS}; (q, k, v) -> attention align=end",
     f"{_LATER}; (q, k, k) -> attention causal=true align=end",
     f"{_LATER}; (q, k, k) -> attention causal=true align=end window=2",
     f"{_qkv('4, 3, 6', '2, 5, 6', '2, 5, 6')}; (q, k, v) -> attention causal=true align=end window=1 dropout=0.5",
@@ -103,7 +104,6 @@ REFUSED: list[tuple[str, str]] = [
     (f"{_qkv('4, 3, 6', '4, 5, 6', '4, 5, 6')}; (q, k, v) -> attention causal=true", "causal-alignment"),
     (f"{_HEADS}; (q, k, v) -> attention causal=true align=end", "unprovable"),
     (f"{_qkv('4, 5, 6', '4, 3, 6', '4, 3, 6')}; (q, k, v) -> attention causal=true align=end", "bad-argument"),
-    (f"{_HEADS}; (q, k, v) -> attention align=end", "bad-argument"),
     (f"{_qkv('4, 3, 6', '4, 5, 6', '4, 5, 6')}; (q, k, v) -> attention causal=true align=start window=2", "shape-mismatch"),
     (
         "q = input [1, 2, 3, 4] batch=false; v = input [2, 2, 3, 4] batch=false; m = input [2, 1, 3, 3] bool batch=false; "

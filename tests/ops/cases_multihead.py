@@ -70,7 +70,6 @@ CASES: list[str] = [
 REFUSED: list[tuple[str, str]] = [
     ("x = input [T, 8]; c = input [S, 8]; (x, c) -> multihead_attention 2 causal=true", "causal-alignment"),
     ("x = input [5, 8]; c = input [3, 8]; (x, c) -> multihead_attention 2 causal=true align=end", "bad-argument"),
-    ("input [5, 8] -> multihead_attention 2 align=end", "bad-argument"),
     ("input [T, 8] -> multihead_attention 3", "not-divisible"),
     ("input [T, D] -> multihead_attention 3", "unprovable"),
     ("input [T, 8] -> multihead_attention 0", "wrong-argument"),
