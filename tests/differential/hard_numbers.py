@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from parity import Allowed, Arrays, Limit, Targets, allowed_sizes, as_rounding_goes, inputs_for, sizes_of, slow_path, tensor, within
 
 from netc.compiler.dims import symbols
 from netc.compiler.ir.graph import FlatGraph
+from netc.compiler.ops.recurrent import Gru, Lstm
 from tests.differential.known_faults import FAULTS, Fault
 
 Array = np.ndarray[Any, Any]
@@ -87,12 +89,19 @@ def compare(
     model, env = targets.model, sizes_of(targets.model, sizes)[1]
     drawn = inputs_for(model, env, limits=limits)
     arrays = {n: KINDS[kind](np.asarray(a, np.float64)) if model.inputs[n].dtype.is_float else a for n, a in drawn.items()}
-    _compare(targets, kind, env, arrays, _allowed, without)
+    gated = any(isinstance(use.node.op, Gru | Lstm) for use in FlatGraph(model.program.main))
+    _compare(targets, kind, env, arrays, _allowed_of_gates if gated else _allowed, without)
 
 
 def _allowed(*comparison: Any) -> float:
     """As much as for other numbers, and where these are badly conditioned, as far as rounding goes."""
     return max(within(None)(*comparison), as_rounding_goes(*comparison))
+
+
+def _allowed_of_gates(targets: Targets, fed: list[torch.Tensor], *comparison: Any) -> float:
+    """ONNX Runtime's sigmoid is off by up to a rounding of 1 where it is small, and is multiplied by a state as large as what is fed."""
+    largest = max(float(x.double().nan_to_num(0, 0, 0).abs().max()) for x in fed)
+    return max(_allowed(targets, fed, *comparison), largest * torch.finfo(torch.float32).eps)
 
 
 def _compare(targets: Targets, kind: str, env: Mapping[str, int], arrays: Arrays, allowed: Allowed, without: Collection[str]) -> None:
