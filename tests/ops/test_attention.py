@@ -121,7 +121,8 @@ def test_a_cache_gives_what_one_pass_does() -> None:
         whole = netc.compile(f"q = input 4xTx8; k = input 4xTx8; v = input 4xTx8; (q, k, v) -> attention causal=true{window}").module()
         text = f"q = input 4xTx8; k = input 4xSx8 where S >= T; v = input 4xSx8; (q, k, v) -> attention causal=true align=end{window}"
         step = netc.compile(text)
-        for run in (step.module(), lambda *x, session=step.session(): torch.from_numpy(session(*x))):
+        session = step.session()
+        for run in (step.module(), lambda *x, session=session: torch.from_numpy(session(*x))):
             for sizes in ([7], [3, 4], [2, 1, 1, 3], [1] * 7):
                 ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
                 parts = [run(q[:, :, end - n : end], k[:, :, :end], v[:, :, :end]) for n, end in zip(sizes, ends, strict=True)]

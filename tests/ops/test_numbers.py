@@ -1,4 +1,4 @@
-"""Numbers that PyTorch's own samples leave out: constant images, large means, NaN and infinity. PyTorch's functions are the judge of ONNX."""
+"""Numbers that PyTorch's own samples leave out: constant images, large means, NaN and infinity. PyTorch is the judge of ONNX."""
 
 from __future__ import annotations
 
