@@ -28,9 +28,9 @@ def binary(op: BinaryOperator, site: TorchSite) -> Code:
     return Infix(op.symbol, number, site.x, freedom) if op.number_first else Infix(op.symbol, site.x, number, freedom)
 
 
-@function(FloorDiv, torch="torch.div")
+@function(FloorDiv, torch="torch.floor_divide")
 def floor_div(op: FloorDiv, site: TorchSite) -> Code:
-    """Not `//` of floats: it has no gradient."""
+    """Of floats, floor_divide has no gradient; the same function with another name has."""
     if not site.results[0].dtype.is_float:
         return binary(op, site)
     other = lit(op.other, "other") if op.scalars else site.other
