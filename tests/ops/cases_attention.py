@@ -6,7 +6,7 @@ def _qkv(q: str, k: str, v: str, dtype: str = "float32") -> str:
 
 
 _HEADS = _qkv("4, T, 6", "4, S, 6", "4, S, 5")
-_LATER = "q = input [4, T, 6]; k = input [4, S, 6] where S >= T"
+_LATER = "q = input [4, T, 6]; past = input [4, P, 6]; k = (past, q) -> concat axis=2"
 _FEW = _qkv("4, T, 6", "2, S, 6", "2, S, 6")
 
 CASES: list[str] = [
@@ -22,7 +22,6 @@ CASES: list[str] = [
     f"{_qkv('4, 3, 6', '4, 5, 6', '4, 5, 6', 'float16')}; (q, k, v) -> attention causal=true align=end",
     f"{_qkv('2, 2, 5, 6', '2, 2, 3, 6', '2, 2, 3, 6')}; (q, k, v) -> attention causal=true align=start",
     f"{_qkv('4, T, 6', '4, T, 6', '4, T, 6')}; (q, k, v) -> attention causal=true align=end",
-    "past = input 4xPx6; x = input 4xTx6; seen = (past, x) -> concat axis=2; (x, seen, seen) -> attention causal=true align=end",
     "past = input 4xPx6; input 4xTx6 -> repeat 2 "
     "{ seen = (past, in) -> concat axis=2; (in, seen, seen) -> attention causal=true align=end }",
     f"{_HEADS}; (q, k, v) -> attention scale=0.3",
