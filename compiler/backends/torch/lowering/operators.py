@@ -7,6 +7,7 @@ type and device it has, and the positions that are given; equal parts have equal
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 from ....dims import Dim, Facts
 from ....ir.graph import Graph, Node, OpNode, Value
@@ -111,21 +112,23 @@ class ExactTable(TableOperator):
 def expand(order: Iterable[Graph], facts: Facts) -> None:
     """Writes operators in terms of their parts."""
     for graph in order:
-        if any(_expansion(node) for node in graph.nodes):
-            writer = _Expander(graph, facts)
-            graph.nodes = [made for node in graph.nodes for made in writer.expanded(node)]
+        writer = _Expander(graph, facts)
+        graph.nodes = [made for node in graph.nodes for made in writer.expanded(node)]
 
 
 class _Expander:
     def __init__(self, graph: Graph, facts: Facts) -> None:
         self.graph, self.facts = graph, facts
-        self.labels = labels(graph)
+
+    @cached_property
+    def labels(self) -> set[str]:
+        return labels(self.graph)
 
     def expanded(self, node: Node) -> list[Node]:
         match node:
             case OpNode(op=Rotary() as op):
                 return self._rotary(op, node)
-            case OpNode(op=Attention() as op) if _needs_mask(op):
+            case OpNode(op=Attention(causal=True) as op):
                 return self._window(op, node)
             case OpNode(op=MultiheadAttention(causal=True) as op):
                 return self._causal(op, node)
@@ -153,6 +156,7 @@ class _Expander:
         return tuple(Value(made, x.span, name) for name in ("cos", "sin")), max(len(batch) - 1, 0)
 
     def _window(self, op: Attention, node: OpNode) -> list[Node]:
+        """What PyTorch has no word for: it knows of causal attention only that starts with the same position of queries and keys."""
         given = op.bind(tuple(v.type for v in node.inputs), self.facts)
         if op.window is None and not op.ends_together(given, "q", "k"):
             return [node]
@@ -188,17 +192,3 @@ class _Expander:
         label = unique(wanted, self.labels)
         self.labels.add(label)
         return label
-
-
-def _needs_mask(op: Attention) -> bool:
-    """Whether it may need a mask of its own."""
-    return op.window is not None or op.align == "end"
-
-
-def _expansion(node: Node) -> bool:
-    match node:
-        case OpNode(op=Attention() as op):
-            return _needs_mask(op)
-        case OpNode(op=Rotary() | MultiheadAttention(causal=True)):
-            return True
-    return False
