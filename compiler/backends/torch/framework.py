@@ -48,6 +48,7 @@ TORCH = Framework(
     tensor="Tensor",
     module="nn.Module",
     shape="{}.shape",
+    training="self.training",
     containers=Containers(row="nn.Sequential", named=_named, listed=lambda members: call("nn.ModuleList", ListCode(members)), keyed=_keyed),
     by_path=lambda module, path: Method(module, "get_submodule", (Lit(path),)),
     by_label=lambda module, label: Subscript(AttributeCode(module, "_modules"), (Lit(label),)),
