@@ -37,15 +37,17 @@ def operator_called(name: str) -> str:
 
 @cache
 def _operators() -> dict[str, str]:
-    """The operator for each qualified name, in lower case: `linear` is `dense`, from `torch.nn.Linear`."""
+    """The operator for each qualified name, in lower case: `linear` is `dense`, from `torch.nn.Linear`. A module goes before
+    a function, of which other operators may be made."""
     from netc.compiler.backends.registry import get_or_raise
     from netc.compiler.ops import Operator
 
-    found: dict[str, str] = {}
+    functions: dict[str, str] = {}
+    modules: dict[str, str] = {}
     pytorch = get_or_raise("torch")  # the library that most people know the names of
     for operator in Operator.registry.values():
         for path in (pytorch.operator_target(operator) or "").split(","):
             words = path.strip().split(".")
             if len(words) > 1 and all(word.isidentifier() for word in words):
-                found[plain(words[-1])] = operator.name
-    return found
+                (modules if words[-1][0].isupper() else functions)[plain(words[-1])] = operator.name
+    return {**functions, **modules}
