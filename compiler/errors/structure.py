@@ -73,6 +73,20 @@ class LargeTensor(Problem):
         return ("a tensor has fewer than 2 ** 60 elements",)
 
 
+class ManyAxes(Problem):
+    """A tensor with more axes than PyTorch can reduce."""
+
+    code: ClassVar[str] = "too-large"
+    axes: int
+    limit: int
+
+    def message(self) -> str:
+        return f"a tensor with {self.axes} axes is too large"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"a tensor has at most {self.limit} axes",)
+
+
 class LargeDimension(Problem):
     """A symbolic dimension whose formula is too large."""
 

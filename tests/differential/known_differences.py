@@ -74,6 +74,16 @@ def _beyond_64_bits(use: Use) -> bool:
     return any(isinstance(n, int) and not -(2**63) <= n < 2**63 for n in numbers)
 
 
+def _unaligned(use: Use) -> bool:
+    """Causal attention of different lengths, with nothing said about which key belongs to which query."""
+    return bool(_argument(use, "causal")) and _argument(use, "align") is None
+
+
+def _ends_before(use: Use) -> bool:
+    """More queries than keys, which end together."""
+    return bool(_argument(use, "causal")) and _argument(use, "align") == "end"
+
+
 def _negative_eps(use: Use) -> bool:
     eps = _argument(use, "eps")
     return eps is not None and eps < 0
@@ -223,6 +233,14 @@ TABLE = (
     Deliberate(("rotary",), "wrong-argument", lambda use: _argument(use, "dims") == 0, "nothing would be turned"),
     Deliberate(("attention",), "bad-argument", _slides, "a window slides with the queries, from the past; PyTorch has no name for it"),
     Deliberate(("attention",), "shape-mismatch", _slides, "a window slides with the queries; PyTorch has no name for it"),
+    Deliberate(
+        ("attention", "multihead_attention"),
+        "causal-alignment",
+        _unaligned,
+        "PyTorch has the first query belong to the first key, which is never what a cache of earlier keys needs",
+    ),
+    Deliberate(("attention", "multihead_attention"), "bad-argument", _ends_before, "the first queries would see nothing"),
+    Deliberate(("batch_norm",), "wrong-argument", lambda use: _argument(use, "eps") == 0, "its module could not be trained"),
     Deliberate(
         ("lstm", "lstm_cell"),
         "dtype-mismatch",

@@ -14,6 +14,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from netc.compiler.ir.types import TensorType
 from tests.differential.inputs import Draw, Types, tensor
 
 FLOATS = ("float32", "float32", "float16", "float64", "bfloat16")
@@ -123,11 +124,20 @@ def _heads(draw: Draw, types: Types) -> dict[str, Any]:
     heads = draw(st.sampled_from([h for h in (1, 2, 3) if features % h == 0]))
     if masked and tensors[-1].rank == 3:
         heads = ints(tensors[-1:])[0] // (ints(types)[0] if rank == 3 else 1)
+    causal = None if masked else draw(st.sampled_from((None, True)))
+    keys = types[min(1, len(tensors) - 1 - masked)]
     return {
         "heads": heads,
-        "causal": None if masked else draw(st.sampled_from((None, True))),
+        "causal": causal,
+        "align": _align(draw, types[0], keys) if causal else None,
         "key_padding_mask": draw(st.sampled_from((True, *[None] * (len(types) == 5)))) if padded else None,
     }
+
+
+def _align(draw: Draw, queries: TensorType, keys: TensorType) -> str | None:
+    """What causal attention needs, of lengths that may differ."""
+    length, span = (int(t.shape[-2]) for t in (queries, keys))
+    return draw(st.sampled_from([None] * (length == span) + ["start"] + ["end"] * (length <= span)))
 
 
 def _is_padded(types: Types) -> bool:
@@ -143,10 +153,12 @@ def _attention(draw: Draw, types: Types) -> dict[str, Any]:
     """A window needs `causal`, and most numbers would be the scale of nothing but zeros and ones."""
     causal = None if len(types) == 4 else draw(st.booleans())
     alike = types[0].shape[-2:-1] == types[1].shape[-2:-1]
+    align = _align(draw, *types[:2]) if causal else None
     return {
         "causal": causal,
+        "align": align,
         "scale": draw(st.sampled_from((None, 0.5))),
-        "window": draw(st.sampled_from((None, 1, 2))) if causal and alike else None,
+        "window": draw(st.sampled_from((None, 1, 2))) if causal and (alike or align == "end") else None,
     }
 
 

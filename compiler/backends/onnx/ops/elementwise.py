@@ -29,6 +29,7 @@ from ....ops.elementwise import (
     Trunc,
 )
 from ..expressions import TensorExpr, erf, expm1, log1p, precise
+from ..nan import isnan
 from ..table import Site, emits
 
 
@@ -112,10 +113,14 @@ def abs_(op: Abs, site: Site) -> str:
     return abs(site.x).name
 
 
-@emits(Sign, onnx="Sign")
+@emits(Sign, onnx="Sign, IsNaN and Where")
 def sign(op: Sign, site: Site) -> str:
+    """Of NaN, PyTorch's is 0."""
     x = site.x
-    return x.op("Identity" if x.dtype == BOOL else "Sign").name
+    if x.dtype == BOOL:
+        return x.op("Identity").name
+    found = x.op("Sign")
+    return isnan(x).choose(x.like(0.0), found).name if x.dtype.is_float else found.name
 
 
 @emits(Square, onnx="Mul")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, nan
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from ....ir.types import DTYPES, FLOAT32, INT64, DType
 from ....ops.axes import normalize_axis
 from ....ops.indexing import Gather, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
 from ..expressions import INT32, TensorExpr
+from ..nan import isnan
 from ..table import Site, emits
 
 _REDUCTIONS = {"add": "add", "multiply": "mul", "sum": "add", "mean": "add", "prod": "mul", "amax": "max", "amin": "min"}
@@ -55,6 +56,8 @@ def scatter_reduce(op: ScatterReduce, site: Site) -> str:
     if not op.include_self:
         base = _written(site, base, _constant(site, _neutral(op.reduce, via), via))
     y = _written(site, base, source, op.reduce)
+    if op.reduce in ("amax", "amin") and via.is_float:
+        y = _written(site, isnan(base).cast(INT32), isnan(source).cast(INT32), "amax").truth().choose(y.like(nan), y)
     if op.reduce == "mean":
         y = _quotient(y, _count(op, site, base))
     return _without_axis(y.cast(x.dtype), site.given.x.rank).name
