@@ -148,7 +148,7 @@ def _cubic_in_three_axes(use: Use) -> bool:
 
 # --- the table -------------------------------------------------------------------------------------------------------------------
 
-BINARY = tuple(name for name, cls in Operator.registry.items() if "other" in cls.signature)
+BINARY = tuple(name for name, cls in Operator.registry.items() if "reverse" in cls.signature)
 _NORMS = ("group_norm", "instance_norm", "layer_norm", "rms_norm")
 
 TABLE = (

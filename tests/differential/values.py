@@ -40,6 +40,7 @@ def _order(use: Use) -> Limits:
 LIMITS: dict[str, Callable[[Use], Limits]] = {
     # PyTorch divides by 0 only among floating-point numbers.
     "floor_div": lambda use: {"x0": (1, 9), "x1": (1, 4)},
+    "fmod": lambda use: {"x0": (1, 9), "x1": (1, 4)},
     "remainder": lambda use: {"x0": (1, 9), "x1": (1, 4)},
     "embedding": lambda use: {"x0": (0, int(dict(use.args)["num"]))},
     "gather": _indices,
@@ -80,6 +81,8 @@ LOOSER: dict[tuple[str, str], tuple[float, str]] = {
     ("instance_norm", "float64"): (1e-7, "ONNX holds eps in float32"),
     ("group_norm", "float64"): (1e-7, "ONNX holds eps in float32"),
     ("erf", "float64"): (1e-6, "ONNX Runtime computes erf with the precision of float32"),
+    ("erfc", "float64"): (1e-6, "a series with the precision of float32"),
+    ("erfinv", "float64"): (1e-6, "a series with the precision of float32"),
 }
 """By operator and element type, and why."""
 
@@ -96,7 +99,7 @@ NO_KERNEL: dict[tuple[str, str], str] = {
     ("lp_pool", "float64"): f"AveragePool: {_NOT_THERE}",
     ("local_response_norm", "float64"): f"LRN and AveragePool: {_NOT_THERE}",
     **dict.fromkeys(
-        ((name, "float64") for name in ("asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh")),
+        ((name, "float64") for name in ("asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh")),
         f"none of the inverse and hyperbolic functions: {_NOT_THERE}",
     ),
 }
