@@ -185,6 +185,9 @@ TABLE = (
         lambda use: use.inputs[0].rank == 1,
         "of samples that are single numbers, `dropout` drops the same",
     ),
+    Deliberate(
+        ("diff",), "bad-axis", lambda use: _argument(use, "n") == 0, "PyTorch does not look at the axis where nothing is to be done"
+    ),
     Deliberate(("conv_transpose",), "wrong-argument", _undilated, "PyTorch does not look at a dilation where the kernel is 1"),
     Deliberate(
         ("einsum",),

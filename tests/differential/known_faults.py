@@ -44,6 +44,7 @@ FAULTS = (
         ("adaptive_max_pool", "argmax", "argmin", "global_max_pool", "max", "max_pool", "min"),
         "ONNX Runtime's ReduceMax, ArgMax and MaxPool pass over NaN",
     ),
+    Fault((NAN, INFINITE), ("cdist",), "PyTorch's greatest difference passes over NaN in some positions", lambda op: isinf(op.args["p"])),
     Fault((NAN,), ("norm", "normalize"), "ONNX Runtime's ReduceMax passes over NaN", lambda op: isinf(op.args["p"])),
     Fault(
         (NAN,),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from parity import Distinct, Limit
+from parity import Ascending, Distinct, Limit
 
 from tests.differential.use import Use
 
@@ -42,9 +42,10 @@ LIMITS: dict[str, Callable[[Use], Limits]] = {
     "floor_div": lambda use: {"x0": (1, 9), "x1": (1, 4)},
     "fmod": lambda use: {"x0": (1, 9), "x1": (1, 4)},
     "remainder": lambda use: {"x0": (1, 9), "x1": (1, 4)},
-    "embedding": lambda use: {"x0": (0, int(dict(use.args)["num"]))},
+    **dict.fromkeys(("embedding", "embedding_bag"), lambda use: {"x0": (0, int(dict(use.args)["num"]))}),
+    "bucketize": lambda use: {"x1": Ascending()},
     "gather": _indices,
-    "index_select": _indices,
+    **dict.fromkeys(("index_add", "index_select"), _indices),
     "one_hot": lambda use: {"x0": (0, int(dict(use.args)["classes"]))},
     "rotary": lambda use: {"x1": (0, 9)},
     "scatter": _indices,

@@ -3,7 +3,7 @@
 import torch
 
 _FLOAT = ("atan2", "hypot", "logaddexp")
-_ANGLED = ("float16", "int64", "int8", "bool")
+_ANGLED = ("int64", "int8", "bool")
 
 CASES: list[str] = [
     *[f"a = input [T, 3]; b = input [T, 1]; (a, b) -> {name}" for name in _FLOAT],

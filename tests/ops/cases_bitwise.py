@@ -4,8 +4,6 @@ from functools import partial
 
 import torch
 
-from tests.differential.references.elementwise import sides
-
 _LOGIC = ("bitwise_and", "bitwise_or", "bitwise_xor")
 _SHIFTS = ("bitwise_left_shift", "bitwise_right_shift")
 _INTEGERS = ("int64", "int32", "int16", "int8", "uint8")
@@ -44,7 +42,14 @@ REFUSED: list[tuple[str, str]] = [
     ("a = input [3] int64; a -> bitwise_and", "operand-count"),
 ]
 
+
+def _of_two(name, args, *tensors):  # type: ignore[no-untyped-def]
+    """A number comes last, unless `reverse` puts it first."""
+    numbers = () if args.other is None else (args.other,)
+    return getattr(torch, name)(*((*numbers, *tensors) if args.reverse else (*tensors, *numbers)))
+
+
 REFERENCES = {
     "bitwise_not": lambda args, x: torch.bitwise_not(x),
-    **{name: partial(lambda name, args, *xs: getattr(torch, name)(*sides(args, *xs)), name) for name in (*_LOGIC, *_SHIFTS)},
+    **{name: partial(_of_two, name) for name in (*_LOGIC, *_SHIFTS)},
 }

@@ -4,10 +4,11 @@ elements."""
 from __future__ import annotations
 
 from ....dims import Dim
-from ....ir.types import DTYPES, FLOAT32, INT64
+from ....ir.types import BOOL, DTYPES, FLOAT32, INT64
 from ....ops.axes import normalize_axis
-from ....ops.sorting import Argsort, Sort, Topk
-from ..expressions import TensorExpr
+from ....ops.promotion import result_type
+from ....ops.sorting import Argsort, Bucketize, Sort, Topk
+from ..expressions import INT32, TensorExpr
 from ..table import Site, emits
 
 _WIDER = {"bool": DTYPES["uint8"], "bfloat16": FLOAT32}
@@ -39,3 +40,15 @@ def _ordered(site: Site, k: Dim | None, axis: int, *, largest: bool, sort: bool 
     count = site.ints([x.shape[front] if k is None else k])
     values, indices = site.add_many("TopK", [wide.name, count], 2, axis=front, largest=int(largest), sorted=int(sort))
     return TensorExpr(site, values, wide.dtype).cast(x.dtype).name, indices
+
+
+@emits(Bucketize, onnx="Unsqueeze, Less and ReduceSum")
+def bucketize(op: Bucketize, site: Site) -> str:
+    """The boundaries that a search would pass: all of them for NaN."""
+    dtype = result_type(site.given)
+    if dtype.size < 4:
+        dtype = FLOAT32 if dtype.is_float else INT32
+    column = TensorExpr(site, site.add("Unsqueeze", [site.x.cast(dtype).name, site.ints([site.given.x.rank])]), dtype)
+    stop = site.boundaries.cast(dtype).op("Greater" if op.right else "GreaterOrEqual", column, to=BOOL)
+    passed = stop.negation().cast(INT64)
+    return site.add("ReduceSum", [passed.name, site.ints([-1])], keepdims=0)
