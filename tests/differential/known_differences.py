@@ -188,6 +188,30 @@ TABLE = (
     Deliberate(
         ("diff",), "bad-axis", lambda use: _argument(use, "n") == 0, "PyTorch does not look at the axis where nothing is to be done"
     ),
+    Deliberate(
+        ("max_unpool",),
+        "wrong-argument",
+        lambda use: min(_each(use, "padding")) < 0 or (_argument(use, "stride") is not None and min(_each(use, "stride")) < 1),
+        "PyTorch only computes the size with a stride or a padding that no pool has",
+    ),
+    Deliberate(
+        ("max_unpool",),
+        "bad-argument",
+        lambda use: len(_argument(use, "output_size") or ()) == use.inputs[0].rank,
+        "PyTorch also takes the sizes of the batch and the channels, and does not look at them",
+    ),
+    Deliberate(
+        ("stft", "istft"),
+        "dtype-mismatch",
+        lambda use: len(use.inputs) == 2,
+        "a window of another type: PyTorch promotes what it multiplies, and the result changes its type",
+    ),
+    Deliberate(
+        ("stft", "istft"),
+        "needs-float",
+        lambda use: len(use.inputs) == 2 and use.inputs[0].dtype != use.inputs[1].dtype,
+        "a window of another type: PyTorch promotes what it multiplies, and the result changes its type",
+    ),
     Deliberate(("conv_transpose",), "wrong-argument", _undilated, "PyTorch does not look at a dilation where the kernel is 1"),
     Deliberate(
         ("einsum",),

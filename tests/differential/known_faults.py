@@ -54,6 +54,11 @@ FAULTS = (
     ),
     Fault((NAN,), ("hardshrink", "softshrink", "threshold"), "the comparison that chooses is false for NaN, and the other number is taken"),
     Fault((NAN,), ("sign",), "of NaN, PyTorch's sign is 0, and ONNX Runtime's NaN"),
+    Fault(
+        (NAN, INFINITE),
+        ("fft", "ifft", "irfft", "istft", "rfft", "stft"),
+        "a fast transform spreads what is not finite as its steps have it, and these differ",
+    ),
     # a weight of 0 does not hide what is not finite
     Fault((NAN, INFINITE), ("adaptive_avg_pool",), "pieces of unequal sizes are a product of matrices, whose zeros make NaN"),
     Fault((NAN, INFINITE), ("upsample",), "weights of 0 in products of matrices, and in Resize, make NaN", _smooth),

@@ -43,6 +43,7 @@ LIMITS: dict[str, Callable[[Use], Limits]] = {
     "fmod": lambda use: {"x0": (1, 9), "x1": (1, 4)},
     "remainder": lambda use: {"x0": (1, 9), "x1": (1, 4)},
     **dict.fromkeys(("embedding", "embedding_bag"), lambda use: {"x0": (0, int(dict(use.args)["num"]))}),
+    "max_unpool": lambda use: {"x1": (0, 1)},
     "bucketize": lambda use: {"x1": Ascending()},
     "gather": _indices,
     **dict.fromkeys(("index_add", "index_select"), _indices),
@@ -61,6 +62,8 @@ def needs_more(use: Use) -> bool:
     """Whether the batch must not be 1: there would be one number to take a variance of, or nothing left of what is cut off."""
     if use.operator == "group_norm":
         return _alone(use)
+    if use.operator == "irfft":
+        return True
     if use.operator == "pad":
         return min(use.build().args["padding"]) < 0
     return use.operator == "batch_norm" and use.inputs[0].rank == 2 and not use.build().args["track_running_stats"]
@@ -96,6 +99,7 @@ NO_KERNEL: dict[tuple[str, str], str] = {
     ("avg_pool", "float64"): f"AveragePool: {_NOT_THERE}",
     ("conv_transpose", "float64"): f"ConvTranspose: {_NOT_THERE}",
     ("fold", "float64"): f"Col2Im: {_NOT_THERE}",
+    ("istft", "float64"): f"Col2Im: {_NOT_THERE}",
     ("instance_norm", "float64"): f"InstanceNormalization: {_NOT_THERE}",
     ("lp_pool", "float64"): f"AveragePool: {_NOT_THERE}",
     ("local_response_norm", "float64"): f"LRN and AveragePool: {_NOT_THERE}",
