@@ -103,6 +103,8 @@ def _array(generator: np.random.Generator, type_: TensorType, shape: tuple[int, 
         return generator.random(shape).argsort(limit.axis) if shape else generator.integers(0, 9, shape)
     if isinstance(limit, Ascending):
         return np.sort(_array(generator, type_, shape, None))
+    if type_.dtype.is_float and isinstance(limit, tuple):
+        return generator.uniform(*limit, shape).astype(np.float32)
     if type_.dtype.is_float:
         return generator.standard_normal(shape).astype(np.float32)
     low, high = limit if isinstance(limit, tuple) else (0, 2 if limit is None else limit)

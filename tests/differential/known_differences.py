@@ -189,6 +189,18 @@ TABLE = (
         ("diff",), "bad-axis", lambda use: _argument(use, "n") == 0, "PyTorch does not look at the axis where nothing is to be done"
     ),
     Deliberate(
+        ("roi_align",),
+        "wrong-argument",
+        lambda use: _argument(use, "sampling_ratio") < 1,
+        "then a box has as many points as it is large, and the number of them would follow from the numbers",
+    ),
+    Deliberate(
+        ("roi_align",),
+        "wrong-rank",
+        lambda use: use.inputs[0].rank != 4 or use.inputs[1].rank != 2,
+        "torchvision does not look at the number of axes, and reads past the end",
+    ),
+    Deliberate(
         ("max_unpool",),
         "wrong-argument",
         lambda use: min(_each(use, "padding")) < 0 or (_argument(use, "stride") is not None and min(_each(use, "stride")) < 1),

@@ -226,6 +226,23 @@ def _pooled(draw: Draw) -> Types:
     return tensor(draw(st.sampled_from(FLOATS)), shape), tensor("int64", shape)
 
 
+# --- positions in images -------------------------------------------------------------------------------------------------------------
+
+
+def _deformed(draw: Draw) -> Types:
+    """For a kernel of 2 by 2, perhaps with a mask."""
+    dtype, n, groups = draw(st.sampled_from(FLOATS)), size(draw, high=2), size(draw, high=2)
+    high, wide = size(draw, 2), size(draw, 2)
+    offset = tensor(dtype, (n, 8 * groups, high - 1, wide - 1))
+    masks = [tensor(dtype, (n, 4 * groups, high - 1, wide - 1))] if draw(st.booleans()) else []
+    return tensor(dtype, (n, 2 * groups, high, wide)), offset, *masks
+
+
+def _boxes(draw: Draw) -> Types:
+    dtype = draw(st.sampled_from(FLOATS))
+    return tensor(dtype, [size(draw) for _ in range(4)]), tensor(dtype, (size(draw), 5))
+
+
 # --- transforms ------------------------------------------------------------------------------------------------------------------
 
 
@@ -268,6 +285,8 @@ def _back(draw: Draw, types: Types) -> dict[str, Any]:
 
 INPUTS: dict[str, Callable[[Draw], Types]] = {
     **dict.fromkeys(("fft", "ifft", "irfft"), _pairs),
+    "deform_conv": _deformed,
+    "roi_align": _boxes,
     "istft": _spectrogram,
     "max_unpool": _pooled,
     "stft": _signal,
@@ -278,6 +297,17 @@ INPUTS: dict[str, Callable[[Draw], Types]] = {
 }
 ARGUMENTS: dict[str, Arguments] = {
     **dict.fromkeys(("fft", "ifft", "irfft"), _along_pairs),
+    "deform_conv": lambda draw, types: {
+        "kernel": 2,
+        "stride": None,
+        "padding": None,
+        "dilation": None,
+        "groups": draw(st.sampled_from((None, 1))),
+    },
+    "roi_align": lambda draw, types: {
+        "size": per_axis(draw, (size(draw), size(draw))),
+        "scale": draw(st.sampled_from((None, 0.5, 2, 4))),
+    },
     "istft": _back,
     "stft": _windows,
     "attention": _attention,

@@ -26,9 +26,13 @@ def definitions() -> Mapping[str, str]:
 
 
 def used(bodies: Iterable[ClassBody]) -> list[str]:
-    """The names of the definitions that the bodies call."""
+    """The names of the definitions that the bodies call, and of those that these call."""
     called = {p.function for body in bodies for code in _codes(body) for p in parts(code) if isinstance(p, CallCode)}
-    return [name for name in definitions() if name in called]
+    texts = definitions()
+    wanted = [name for name in texts if name in called]
+    for name in wanted:
+        wanted += [other for other in texts if other not in wanted and re.search(rf"\b{other}\(", texts[name])]
+    return [name for name in texts if name in wanted]
 
 
 def _codes(body: ClassBody) -> Iterator[Code]:
