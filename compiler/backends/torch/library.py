@@ -180,7 +180,14 @@ class DeformConv(nn.Module):
         return y
 
 
-def roi_align(x: Tensor, boxes: Tensor, size: tuple[int, int], scale: float, points: int, aligned: bool) -> Tensor:
+def roi_align(
+    x: Tensor,
+    boxes: Tensor,
+    size: tuple[int, int],
+    scale: float,
+    points: int,
+    aligned: bool,
+) -> Tensor:
     """Boxes of images as small images of one size, each element the mean of some points.
 
     x: [N, C, H, W], boxes: [K, 5], with the number of an image first -> [K, C, *size].
