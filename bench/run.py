@@ -6,11 +6,13 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from bench import export, growth, startup
+from bench import export, growth, startup, training
 from bench.process import Sandbox, sandbox
 from bench.table import Row, show
 
-BENCHMARKS: dict[str, Callable[[Sandbox], Iterator[Row]]] = {m.__name__.rpartition(".")[2]: m.measure for m in (startup, export, growth)}
+BENCHMARKS: dict[str, Callable[[Sandbox], Iterator[Row]]] = {
+    m.__name__.rpartition(".")[2]: m.measure for m in (startup, export, growth, training)
+}
 
 
 def main() -> int:
@@ -32,4 +34,5 @@ def main() -> int:
     return int(asked.check and not all(row.held for row in rows))
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

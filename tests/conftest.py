@@ -48,6 +48,12 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """`-k NAME` finds a case by all of its text, of which a long one's id has the beginning only."""
+    if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+        item.extra_keyword_matches |= {value for value in item.callspec.params.values() if isinstance(value, str)}
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--quick"):
         return

@@ -34,6 +34,16 @@ def test_refused(text: str, code: str) -> None:
     assert [d.code for d in caught.value.diagnostics if d.severity == "error"] == [code]
 
 
+LONG = "x = input 3; " + "x -> sin; " * 20 + "x -> softshrink"
+
+
+@pytest.mark.parametrize("text", [pytest.param(LONG, id=case_id(LONG))])
+def test_a_long_case_is_selected_by_its_last_operator(text: str, request: pytest.FixtureRequest) -> None:
+    """`-k softshrink` means all of its cases, whose ids may be cut off before its name."""
+    assert "softshrink" not in request.node.name
+    assert text in request.node.listextrakeywords()
+
+
 def test_every_operator_has_an_example() -> None:
     assert [name for name, cls in Operator.registry.items() if not cls.examples] == []
 

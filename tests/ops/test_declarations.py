@@ -26,6 +26,7 @@ from netc.compiler.ops.op_inputs import OpInputs
 assert onnx_ops
 assert torch_ops
 WITH_INPUTS = [cls for cls in Operator.registry.values() if cls.operands]
+each = pytest.mark.parametrize("cls", WITH_INPUTS, ids=lambda cls: cls.name)
 FLAGS = [name for name, value in vars(Operator).items() if isinstance(value, bool)]
 
 
@@ -41,7 +42,7 @@ def test_axes_keep_their_meaning() -> None:
     assert not any(Operator.registry[name].pointwise for name in lost)
 
 
-@pytest.mark.parametrize("cls", WITH_INPUTS)
+@each
 def test_names_of_inputs_are_free(cls: type[Operator]) -> None:
     for name in cls.operands:
         for reader in (OpInputs, TorchSite, OnnxSite):
@@ -123,14 +124,14 @@ def _read(function: Callable[..., Any], variable: str) -> set[str]:
     return {node.attr for node in found if isinstance(node.value, ast.Name) and node.value.id == variable}
 
 
-@pytest.mark.parametrize("cls", WITH_INPUTS)
+@each
 def test_rules_read_declared_inputs(cls: type[Operator]) -> None:
     for name, member in inspect.getmembers(cls, inspect.isfunction):
         unknown = {n for n in _read(member, "given") if n not in cls.operands and not hasattr(OpInputs, n)}
         assert not unknown, f"{cls.name}.{name} reads {unknown}"
 
 
-@pytest.mark.parametrize("cls", WITH_INPUTS)
+@each
 def test_emitters_read_declared_inputs(cls: type[Operator]) -> None:
     tables = ((torch_table.MODULES, TorchSite), (torch_table.INVOCATIONS, TorchSite), (torch_table.FUNCTIONS, TorchSite))
     for table, site in (*tables, (onnx_table.EMITTERS, OnnxSite)):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ....ops.dense import Bilinear, Dense, Embedding, EmbeddingBag
-from ...python.code.expressions import Code, SelfMember, call, construct, dtype_keyword
+from ...python.code.expressions import Code, SelfMember, call, construct
+from ..framework import dtype_keyword
 from ..table import TorchSite, invocation, module
 
 

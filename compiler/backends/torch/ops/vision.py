@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ....ops.vision import DeformConv, RoiAlign
-from ...python.code.expressions import Code, TupleCode, call, construct, dtype_keyword, lit
+from ...python.code.expressions import Code, TupleCode, call, construct, lit
+from ..framework import dtype_keyword
 from ..table import TorchSite, function, module
 
 

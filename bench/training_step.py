@@ -1,0 +1,121 @@
+"""A process that measures itself: `python training_step.py NETWORK STEPS SPECS` makes training steps of netc's module and of its
+reference.
+
+In: a key of NETWORKS, the number of pairs of steps, and the folder of the specs. Out: a line of JSON, for each pair the seconds of netc's
+step and of the reference's. Always: both have the same weights, the same batch and an optimizer of their own, in one process on one
+thread; which of them is first alternates.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+import netc
+
+LAYERS, WIDTH, VOCABULARY = 100, 64, 1000
+
+
+class Network(NamedTuple):
+    """A spec (a file of specs/, or its text), the model in it and its parameters; its reference; a batch; and the logits in what the
+    reference returns."""
+
+    spec: str
+    model: str | None
+    params: dict[str, int]
+    reference: Callable[[], nn.Module]
+    batch: Callable[[], Tensor]
+    logits: Callable[[object], Tensor] = lambda result: result  # type: ignore[assignment,return-value]
+
+
+def _torchvision(name: str) -> Callable[[], nn.Module]:
+    def build() -> nn.Module:
+        import torchvision
+
+        model: nn.Module = getattr(torchvision.models, name)()
+        return model
+
+    return build
+
+
+def _llama() -> nn.Module:
+    import transformers
+
+    sizes = {"hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 344}
+    model: nn.Module = transformers.LlamaForCausalLM(transformers.LlamaConfig(vocab_size=VOCABULARY, rms_norm_eps=1e-5, **sizes))
+    return model
+
+
+def _mlp() -> nn.Module:
+    return nn.Sequential(*(stage for _ in range(LAYERS) for stage in (nn.Linear(WIDTH, WIDTH), nn.ReLU())))
+
+
+LLAMA = {"width": 128, "depth": 4, "heads": 4, "shared_heads": 2, "hidden": 344, "vocabulary": VOCABULARY}
+NETWORKS = {
+    "resnet18": Network("vision/resnet.net", "resnet18", {}, _torchvision("resnet18"), lambda: torch.randn(4, 3, 128, 128)),
+    "swin_t": Network("vision/swin.net", "swin_t", {}, _torchvision("swin_t"), lambda: torch.randn(1, 3, 224, 224)),
+    "llama": Network(
+        "text/llama.net",
+        "network",
+        LLAMA,
+        _llama,
+        lambda: torch.randint(0, VOCABULARY, (2, 128)),
+        lambda result: result.logits,  # type: ignore[attr-defined]
+    ),
+    "mlp": Network(f"input {WIDTH} -> repeat {LAYERS} {{ dense {WIDTH} relu }}", None, {}, _mlp, lambda: torch.randn(64, WIDTH)),
+}
+
+
+def main(name: str, steps: int, specs: str) -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    network = NETWORKS[name]
+    reference, batch = network.reference(), network.batch()
+    ours = _ours(network, specs)
+    weights = reference.state_dict()
+    by_name = weights.keys() == ours.state_dict().keys()
+    ours.load_state_dict(weights if by_name else dict(zip(ours.state_dict(), weights.values(), strict=True)))
+    first, second = _Trainee(ours, batch, lambda result: result), _Trainee(reference, batch, network.logits)  # type: ignore[arg-type,return-value]
+    pairs = []
+    for turn in range(-2, steps):
+        if turn % 2:
+            theirs, mine = second.step(), first.step()
+        else:
+            mine, theirs = first.step(), second.step()
+        if turn >= 0:
+            pairs.append((mine, theirs))
+    print(json.dumps(pairs))
+
+
+def _ours(network: Network, specs: str) -> nn.Module:
+    if network.spec.endswith(".net"):
+        compiled = netc.compile_file(f"{specs}/{network.spec}", model=network.model, params=network.params)
+    else:
+        compiled = netc.compile(network.spec)
+    return compiled.module()
+
+
+class _Trainee:
+    """A module, its batch and its optimizer."""
+
+    def __init__(self, module: nn.Module, batch: Tensor, logits: Callable[[object], Tensor]) -> None:
+        self.module, self.batch, self.logits = module.train(), batch, logits
+        self.optimizer = torch.optim.SGD(module.parameters(), lr=1e-4)
+
+    def step(self) -> float:
+        """The seconds of a training step: forward, backward and update."""
+        before = time.perf_counter()
+        self.optimizer.zero_grad()
+        self.logits(self.module(self.batch)).square().mean().backward()
+        self.optimizer.step()
+        return time.perf_counter() - before
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])
