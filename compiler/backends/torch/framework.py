@@ -39,10 +39,11 @@ def _keyed(members: Pairs) -> Code:
     return call("nn.ModuleDict", *([DictCode(tuple(members))] if members else []))
 
 
+_FUNCTIONS = [name for name in definitions() if name.islower()]
+"""The functions among the definitions: no variable and no member has such a name."""
+
 TORCH = Framework(
-    imported=frozenset(
-        {"torch", "nn", "F", "Tensor", "OrderedDict", "Callable", "apply_rotary", "apply_rotary_interleaved", "roi_align", "sample_linear"}
-    ),
+    imported=frozenset({"torch", "nn", "F", "Tensor", "OrderedDict", "Callable", *_FUNCTIONS}),
     attributes=frozenset(_OF_MODULES.split()),
     container_attributes=frozenset(_OF_CONTAINERS.split()),
     definitions=definitions(),
