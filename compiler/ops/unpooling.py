@@ -1,20 +1,21 @@
-"""The way back from pools: elements at the positions that a pool has recorded.
+"""Pools of two tensors: the way back from a pool by the positions it has recorded, and windows at random positions.
 
-In: what `max_pool` makes, perhaps changed in between, and its indices: `(y, at) = x -> max_pool 2` and later `(z, at) -> max_unpool 2`.
-Out: a tensor with the spatial axes of the input of the pool. Always: indices count the positions of all spatial axes, as `max_pool` gives
-them.
+In: what is pooled, and another tensor: indices, as in `(y, at) = x -> max_pool 2` and later `(z, at) -> max_unpool 2`, or random numbers.
+Out: a tensor with other spatial axes. Always: indices count the positions of all spatial axes, as `max_pool` gives them.
 """
 
 from __future__ import annotations
 
+from math import prod
+
 from ..dims import Dim, show
 from ..errors.base import argument
-from ..errors.operators import BadArgument, EmptyResult, WrongRank
-from ..ir.types import TensorType, show_shape
-from .base import Arg, Operator, OperatorError, OpInputs
+from ..errors.operators import BadArgument, EmptyResult, WrongRank, WrongSize
+from ..ir.types import INT64, TensorType, show_shape
+from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import FLOATS, LONGS
 from .kinds import SIZE, SIZES, SIZES0, ListKind
-from .operand import SPATIAL, Input
+from .operand import SPATIAL, Input, axes
 from .requirements import require_same_size
 from .windows import each_axis
 
@@ -79,3 +80,42 @@ class MaxUnpool(Operator):
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
+
+
+class FractionalMaxPool(Operator):
+    """The maximum of `size` windows along each of two or three axes, at random positions, and (when unpacked) its index.
+
+    `samples` are random numbers of 0 to 1, `[N, C, axes]`. Without them PyTorch draws some, in training and in inference; ONNX cannot.
+    """
+
+    name = "fractional_max_pool"
+    spatial = True
+    extras = True
+    x = Input(FLOATS, axes("N C ... h w", "[N, C, height, width] or [N, C, depth, height, width]", least=4, most=5))
+    samples = Input(FLOATS, axes("N C axes", "[N, C, axes]"), like="x", optional=True)
+    kernel = Arg(SIZES, positional=True, alias="kernel_size")
+    size = Arg(SIZES, positional=True, alias="output_size")
+    examples = ("x = input 3x9x9; s = input 3x2; (x, s -> sigmoid) -> fractional_max_pool 2 5",)
+
+    def sides(self, x: TensorType) -> tuple[tuple[int, int], ...]:
+        """Kernel and number of windows of each spatial axis."""
+        return tuple(zip(*(each_axis(self.name, name, self.args[name], x) for name in ("kernel", "size")), strict=True))
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x, sides = given.x, self.sides(given.x)
+        strict = x.rank == 5
+        for axis, (kernel, count) in enumerate(sides, start=2):
+            least = kernel + count - 1 + strict
+            if given.facts.at_least(x.shape[axis], least) is False:
+                needed = f"must be at most {show(x.shape[axis] - kernel + 1 - strict)} along axis {axis} of {x}"
+                raise OperatorError(BadArgument(self.name, "size", str(count), needed), argument("size"))
+        if "samples" in given:
+            for axis, what in enumerate(("their numbers of samples", "their channels")):
+                require_same_size(self.name, given, ("x", "samples"), axis, "pool", what)
+            if given.facts.equal(given.samples.shape[2], len(sides)) is not True:
+                raise OperatorError(WrongSize(self.name, f"{len(sides)} numbers for each channel", given.samples), given.at("samples"))
+        values = x.with_shape((*x.shape[:2], *(count for _, count in sides)))
+        return values, values.with_dtype(INT64)
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return numel(results[0].shape) * prod(kernel for kernel, _ in self.sides(given.x))

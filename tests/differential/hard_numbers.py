@@ -55,8 +55,8 @@ def check(targets: Targets) -> None:
         _compare_smallest(targets, env)
 
 
-UNSAFE = frozenset(("deform_conv", "roi_align"))
-"""Where a position is no number, torchvision reads from anywhere."""
+UNSAFE = frozenset(("deform_conv", "fractional_max_pool", "roi_align"))
+"""Where a position is no number, PyTorch and torchvision read from anywhere."""
 
 
 def kinds_for(targets: Targets) -> tuple[str, ...]:

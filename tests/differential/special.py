@@ -226,6 +226,13 @@ def _pooled(draw: Draw) -> Types:
     return tensor(draw(st.sampled_from(FLOATS)), shape), tensor("int64", shape)
 
 
+def _fractions(draw: Draw) -> Types:
+    """With random numbers: what PyTorch draws cannot be compared."""
+    dtype, axes = draw(st.sampled_from(("float32", "float64"))), draw(st.sampled_from((2, 3)))
+    batch = [size(draw, high=2), size(draw, high=2)]
+    return tensor(dtype, [*batch, *(size(draw, 4, 8) for _ in range(axes))]), tensor(dtype, [*batch, axes])
+
+
 # --- positions in images -------------------------------------------------------------------------------------------------------------
 
 
@@ -286,6 +293,7 @@ def _back(draw: Draw, types: Types) -> dict[str, Any]:
 INPUTS: dict[str, Callable[[Draw], Types]] = {
     **dict.fromkeys(("fft", "ifft", "irfft"), _pairs),
     "deform_conv": _deformed,
+    "fractional_max_pool": _fractions,
     "roi_align": _boxes,
     "istft": _spectrogram,
     "max_unpool": _pooled,
@@ -307,6 +315,9 @@ ARGUMENTS: dict[str, Arguments] = {
     "roi_align": lambda draw, types: {
         "size": per_axis(draw, (size(draw), size(draw))),
         "scale": draw(st.sampled_from((None, 0.5, 2, 4))),
+    },
+    "fractional_max_pool": lambda draw, types: {
+        name: per_axis(draw, [size(draw, 1, 2) for _ in types[0].shape[2:]]) for name in ("kernel", "size")
     },
     "istft": _back,
     "stft": _windows,

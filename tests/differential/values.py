@@ -44,7 +44,7 @@ LIMITS: dict[str, Callable[[Use], Limits]] = {
     "remainder": lambda use: {"x0": (1, 9), "x1": (1, 4)},
     **dict.fromkeys(("embedding", "embedding_bag"), lambda use: {"x0": (0, int(dict(use.args)["num"]))}),
     "max_unpool": lambda use: {"x1": (0, 1)},
-    "roi_align": lambda use: {"x1": (0, 1)},
+    **dict.fromkeys(("fractional_max_pool", "roi_align"), lambda use: {"x1": (0, 1)}),
     "bucketize": lambda use: {"x1": Ascending()},
     "gather": _indices,
     **dict.fromkeys(("index_add", "index_select"), _indices),

@@ -1,4 +1,4 @@
-"""Models that go back from pools, and those that are refused; how a PyTorch user calls them."""
+"""Models that go back from pools and pool at random, and those that are refused; how a PyTorch user calls them."""
 
 from torch.nn import functional as F  # noqa: N812
 
@@ -17,6 +17,10 @@ CASES: list[str] = [
     "x = input 3x9x9; (y, at) = x -> max_pool 2; (y, at) -> max_unpool 2 output_size=9",
     "x = input 3xHxW where H >= 8, W >= 8; (y, at) = x -> max_pool 2; (y, at) -> max_unpool 2 output_size=[H, W]",
     "x = input 3xHxW where H % 2 == 0, W % 2 == 0; (y, at) = x -> max_pool 2; (y, at) -> max_unpool 2",
+    *[f"x = input 3x9x8 {d}; s = input 3x2 {d}; (x, s -> sigmoid) -> fractional_max_pool 2x3 5x4" for d in ("float32", "float64")],
+    "x = input 3x9x8; s = input 3x2; (y, at) = (x, s -> nan_to_num -> sigmoid) -> fractional_max_pool 2 [1, 7]; out y, at",
+    "x = input 2x6x7x8; s = input 2x3; (y, at) = (x, s -> sigmoid) -> fractional_max_pool 2 [3, 1, 4]; out y, at",
+    "x = input 3xHxW where H >= 8, W >= 8; s = input 3x2; (x, s -> sigmoid) -> fractional_max_pool 2 5",
 ]
 
 REFUSED: list[tuple[str, str]] = [
@@ -29,6 +33,12 @@ REFUSED: list[tuple[str, str]] = [
     (f"{_POOLED}; (y, at) -> max_unpool 2 output_size=[8, 8, 8]", "bad-argument"),
     (f"{_POOLED}; (y, at) -> max_unpool 2x2x2", "bad-argument"),
     (f"{_POOLED}; (y, at) -> max_unpool 2 padding=5", "empty-result"),
+    ("x = input 3x5; x -> fractional_max_pool 2 3", "wrong-rank"),
+    ("x = input 3x5x5; x -> fractional_max_pool 2 5", "bad-argument"),
+    ("x = input 3x5x5x5; x -> fractional_max_pool 2 4", "bad-argument"),
+    ("x = input 3x5x5; s = input 3x3; (x, s) -> fractional_max_pool 2 3", "wrong-size"),
+    ("x = input 3x5x5; s = input 2x2; (x, s) -> fractional_max_pool 2 3", "shape-mismatch"),
+    ("x = input 3x5x5; s = input 3x2 float64; (x, s) -> fractional_max_pool 2 3", "dtype-mismatch"),
 ]
 
 
@@ -39,4 +49,10 @@ def _unpooled(args, x, indices):  # type: ignore[no-untyped-def]
     return getattr(F, f"max_unpool{x.ndim - 2}d")(x, indices, args.kernel, args.stride, args.padding, size)
 
 
-REFERENCES = {"max_unpool": _unpooled}
+def _fractional(args, x, samples=None):  # type: ignore[no-untyped-def]
+    function = getattr(F, f"fractional_max_pool{x.ndim - 2}d_with_indices")
+    found = function(x, args.kernel, args.size, _random_samples=samples)
+    return found if args.results == 2 else found[0]
+
+
+REFERENCES = {"fractional_max_pool": _fractional, "max_unpool": _unpooled}

@@ -1,8 +1,8 @@
-"""The way back from pools in PyTorch."""
+"""Pools of two tensors in PyTorch."""
 
 from __future__ import annotations
 
-from ....ops.unpooling import MaxUnpool
+from ....ops.unpooling import FractionalMaxPool, MaxUnpool
 from ...python.code.expressions import Code, TupleCode, call, lit
 from ..table import TorchSite, function
 from ..windows import ranked, sizes
@@ -20,4 +20,17 @@ def max_unpool(op: MaxUnpool, site: TorchSite) -> Code:
         stride=(strides, kernels),
         padding=(paddings, 0),
         output_size=(whole, None),
+    )
+
+
+@function(FractionalMaxPool, torch="torch.nn.functional.fractional_max_pool2d, torch.nn.functional.fractional_max_pool3d")
+def fractional_max_pool(op: FractionalMaxPool, site: TorchSite) -> Code:
+    kernels, counts = (sizes(numbers) for numbers in zip(*op.sides(site.given.x), strict=True))
+    return call(
+        ranked("F.fractional_max_pool", site.given.x),
+        site.x,
+        lit(kernels, "kernel_size"),
+        output_size=lit(counts, "output_size"),
+        return_indices=(len(site.results) == 2, False),
+        _random_samples=(site.get("samples"), None),
     )
