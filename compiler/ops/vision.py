@@ -1,6 +1,6 @@
-"""Operators of detection and segmentation, which look at an image at positions that are not whole numbers.
+"""Operators of detection and segmentation, which look at an image at positions between its pixels.
 
-In: images, and tensors that say where to look. Out: one tensor. Always: between pixels, values are interpolated linearly. These are
+In: images, and tensors that say where to look. Out: one tensor. Always: the values there are interpolated linearly. These are
 torchvision's; the emitted source has them in plain PyTorch.
 """
 

@@ -207,12 +207,6 @@ TABLE = (
         "PyTorch only computes the size with a stride or a padding that no pool has",
     ),
     Deliberate(
-        ("max_unpool",),
-        "bad-argument",
-        lambda use: len(_argument(use, "output_size") or ()) == use.inputs[0].rank,
-        "PyTorch also takes the sizes of the batch and the channels, and does not look at them",
-    ),
-    Deliberate(
         ("stft", "istft"),
         "dtype-mismatch",
         lambda use: len(use.inputs) == 2,

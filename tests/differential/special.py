@@ -277,7 +277,8 @@ def _windows(draw: Draw, types: Types) -> dict[str, Any]:
 def _spectrogram(draw: Draw) -> Types:
     """Of windows of 6."""
     dtype, batch = draw(st.sampled_from(("float32", "float64"))), [size(draw, high=3)] if draw(st.booleans()) else []
-    return (tensor(dtype, [*batch, 4, size(draw, 3, 6), 2]),)
+    windows = [tensor(dtype, (6,))] if draw(st.booleans()) else []
+    return (tensor(dtype, [*batch, 4, size(draw, 3, 6), 2]), *windows)
 
 
 def _back(draw: Draw, types: Types) -> dict[str, Any]:

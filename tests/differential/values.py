@@ -43,6 +43,7 @@ LIMITS: dict[str, Callable[[Use], Limits]] = {
     "fmod": lambda use: {"x0": (1, 9), "x1": (1, 4)},
     "remainder": lambda use: {"x0": (1, 9), "x1": (1, 4)},
     **dict.fromkeys(("embedding", "embedding_bag"), lambda use: {"x0": (0, int(dict(use.args)["num"]))}),
+    "istft": lambda use: {"x1": (1, 2)},
     "max_unpool": lambda use: {"x1": (0, 1)},
     **dict.fromkeys(("fractional_max_pool", "roi_align"), lambda use: {"x1": (0, 1)}),
     "bucketize": lambda use: {"x1": Ascending()},

@@ -216,3 +216,15 @@ def roi_align(
             index = first + torch.where(within, place, 0)
             total = total + torch.where(within, weight, 0)[..., None] * pixels[index]
     return F.avg_pool2d(total.permute(0, 3, 1, 2), points)
+
+
+def grouped_linear(x: Tensor, index: Tensor, weight: Tensor) -> Tensor:
+    """Multiplies each row by the matrix of its group.
+
+    x: [..., features], index: [...], weight: [groups, units, features] -> [..., units].
+    """
+    y = x.new_zeros(*x.shape[:-1], weight.shape[1])
+    for group, matrix in enumerate(weight):
+        rows = index == group
+        y[rows] = F.linear(x[rows], matrix).to(y.dtype)
+    return y
