@@ -113,6 +113,18 @@ def test_a_depth_by_a_formula() -> None:
     agree(netc.compile(other))
 
 
+def test_a_depth_of_a_loop_that_is_written_out() -> None:
+    """A list of lists is a class, in which each iteration is a statement: its number is no argument, and each depth a class of its own."""
+    text = (
+        "block b(x: [N, D], g: [N, D], depth) { x -> repeat depth as layers { repeat i in 0..2 as {i} { in * g -> dense 4 } } }; "
+        "model m(depth=3) { x = input 4; g = input 4; y = (x, g) -> b depth; (y, g) -> b 4 }"
+    )
+    found = signatures(text)
+    assert len([name for name in found if name.startswith("B")]) == 2
+    assert found["M"] == ""
+    agree(netc.compile(text))
+
+
 def test_stored_arguments_keep_clear_of_labels() -> None:
     text = "block b(h) { in -> reshape [N, h, -1] -> softmax axis=-1 -> flatten -> dense 12 as h }; input 12 -> b 3 -> b 4"
     assert "self.h_ = h" in netc.compile(text).source()

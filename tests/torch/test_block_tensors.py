@@ -61,8 +61,8 @@ def test_any_number_of_tensors_is_one_class() -> None:
     assert "def forward(self, x: Tensor, others: tuple[Tensor, ...]) -> Tensor:" in netc.compile(SAMPLES["many"]).source()
 
 
-def test_what_has_no_tensors_takes_the_device() -> None:
+def test_what_has_no_tensors_takes_one_for_its_device() -> None:
     text = netc.compile(SAMPLES["none"]).source()
-    assert "def forward(self, length: int, device: torch.device) -> Tensor:" in text
+    assert "def forward(self, length: int, like: Tensor) -> Tensor:" in text
     assert '"""-> [length, width]."""' in text
     assert "def forward(self) -> Tensor:" in text

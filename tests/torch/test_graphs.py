@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netc.compiler.backends.torch.construction import MissingEmitter
+from netc.compiler.backends.python.errors import MissingEmitter
 from netc.compiler.backends.torch.emit import class_name, source
 from netc.compiler.backends.torch.live.load import live
 from netc.compiler.dims import Facts, symbol

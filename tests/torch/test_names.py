@@ -8,14 +8,15 @@ from torch import nn
 
 import netc
 from netc.compiler.analysis.parameters import parameters
-from netc.compiler.backends.python.naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, camel, local, plain, singular, unique
+from netc.compiler.backends.python.naming import camel, singular, unique
+from netc.compiler.backends.torch.framework import TORCH
 
 
 def test_attributes_are_those_of_the_installed_pytorch() -> None:
     own = {n for n in dir(nn.Module()) if not n.startswith("__")}
-    assert own - MODULE_ATTRIBUTES == set()
+    assert own - TORCH.attributes == set()
     containers = {n for n in dir(nn.Sequential()) + dir(nn.ModuleDict()) if not n.startswith("__")}
-    assert containers - own - CONTAINER_ATTRIBUTES == set()
+    assert containers - own - TORCH.container_attributes == set()
 
 
 AWKWARD = {
@@ -74,7 +75,7 @@ def test_names_of_classes(name: str, expected: str) -> None:
 
 
 def test_helpers() -> None:
-    assert [local(n) for n in ("in", "input", "lambda", "print", "self", "F", "math", "main")] == [
+    assert [TORCH.local(n) for n in ("in", "input", "lambda", "print", "self", "F", "math", "main")] == [
         "x",
         "x",
         "lambda_",
@@ -94,4 +95,4 @@ def test_helpers() -> None:
         "encoder",
     ]
     assert [unique("x", {"x", "x2"}), unique("bn1", {"bn1"}), unique("y", set())] == ["x3", "bn1_2", "y"]
-    assert [plain(n) for n in ("conv1", "0", "train", "in", "__a", "T")] == [True, False, False, False, False, True]
+    assert [TORCH.plain(n) for n in ("conv1", "0", "train", "in", "__a", "T")] == [True, False, False, False, False, True]

@@ -28,6 +28,7 @@ from netc.compiler.backends.python.code.expressions import (
 from netc.compiler.backends.python.code.tree import Argument, ListCode, NameCode, RepeatStar, SizeRef, Starred
 from netc.compiler.backends.python.printing.layout import WIDTH, statement
 from netc.compiler.backends.python.printing.printer import doc, text
+from netc.compiler.backends.torch.framework import element_type
 from netc.compiler.ir.types import DTYPES
 
 a, b, c = NameCode("a"), NameCode("b"), NameCode("c")
@@ -108,7 +109,7 @@ def test_text(code: Code, expected: str) -> None:
         (None, "None"),
         (True, "True"),
         ((1, (2,)), "(1, (2,))"),
-        (DTYPES["bfloat16"], "torch.bfloat16"),
+        (element_type(DTYPES["bfloat16"]), "torch.bfloat16"),
     ],
 )
 def test_literals(value: object, expected: str) -> None:

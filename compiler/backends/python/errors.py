@@ -7,5 +7,5 @@ class MissingEmitter(Exception):
     """This cannot be written: an operator without an emitter, or a use that its emitter has no form for. A bug of netc."""
 
     def __init__(self, what: object, why: str) -> None:
-        super().__init__(f"the PyTorch backend cannot write {what!r}: {why}")
+        super().__init__(f"{what!r} cannot be written: {why}")
         self.what = what

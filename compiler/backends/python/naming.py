@@ -1,8 +1,7 @@
 """Names of the emitted Python: which are free, which are taken or reserved.
 
 In: labels, names of blocks and tensors as the spec has them. Out: identifiers that clash neither with each other, nor with Python, nor with
-what the emitted file imports, nor with the attributes of `nn.Module`. Always: the same names come out for the same names, in the same
-order.
+what the emitted file imports. Always: the same names come out for the same names, in the same order.
 """
 
 from __future__ import annotations
@@ -14,36 +13,12 @@ from keyword import iskeyword, issoftkeyword
 
 UNNAMED = frozenset({"", "in", "input"})
 """Names of tensors that the spec does not name."""
-IMPORTED = frozenset({"math", "torch", "nn", "F", "Tensor", "OrderedDict", "Callable", "self", "apply_rotary", "apply_rotary_interleaved"})
-"""The names that an emitted file may import, and those of its functions: no variable has them."""
+RESERVED = frozenset({"math", "self"})
+"""The names that any emitted class may use: no variable has them."""
 _BUILTINS = frozenset(dir(builtins))
-
-_OF_MODULES = """
-    T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval extra_repr float
-    forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict modules mtia named_buffers named_children
-    named_modules named_parameters parameters register_backward_hook register_buffer register_forward_hook register_forward_pre_hook
-    register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook register_load_state_dict_pre_hook
-    register_module register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state
-    set_submodule share_memory state_dict to to_empty train training type xpu zero_grad
-    _apply _backward_hooks _backward_pre_hooks _buffers _call_impl _compiled_call_impl _forward_hooks _forward_hooks_always_called
-    _forward_hooks_with_kwargs _forward_pre_hooks _forward_pre_hooks_with_kwargs _get_backward_hooks _get_backward_pre_hooks _get_name
-    _is_full_backward_hook _load_from_state_dict _load_state_dict_post_hooks _load_state_dict_pre_hooks _maybe_warn_non_full_backward_hook
-    _modules _named_members _non_persistent_buffers_set _parameters _register_load_state_dict_pre_hook _register_state_dict_hook
-    _replicate_for_data_parallel _save_to_state_dict _slow_forward _state_dict_hooks _state_dict_pre_hooks _version _wrapped_call_impl
-"""
-MODULE_ATTRIBUTES = frozenset(_OF_MODULES.split())
-"""The attributes of every `nn.Module`. A test compares this with the installed PyTorch, which is not imported to emit source."""
-CONTAINER_ATTRIBUTES = frozenset({"append", "clear", "extend", "insert", "items", "keys", "pop", "update", "values", "_get_item_by_idx"})
-"""The additional attributes of `nn.Sequential` and `nn.ModuleDict`."""
 
 _KERNEL = re.compile(r"\d+(x\d+)+")
 """A size of several axes, whose x is no letter."""
-
-
-def plain(label: str) -> bool:
-    """Whether `self.<label> = ...` can be used to register a member."""
-    mangled = label.startswith("__")
-    return label.isidentifier() and not iskeyword(label) and not mangled and label not in MODULE_ATTRIBUTES
 
 
 def numbered(labels: Iterable[str]) -> bool:
@@ -54,7 +29,7 @@ def numbered(labels: Iterable[str]) -> bool:
 def camel(name: str) -> str:
     """`basic_block` as the name of a class: `BasicBlock`. Never empty.
 
-    Numbers stay apart, and letters after a number are capitals, as in torchvision's names: `Llama2_7B`, `Resnext50_32X4D`, `Conv1x1`.
+    Numbers stay apart, and letters after a number are capitals, as in published names: `Llama2_7B`, `Resnext50_32X4D`, `Conv1x1`.
     """
     joined = ""
     for word in re.findall(r"[A-Za-z0-9]+", name):
@@ -77,14 +52,14 @@ def singular(label: str) -> str:
     return label
 
 
-def local(name: str) -> str:
+def local(name: str, imported: Container[str] = ()) -> str:
     """`name` as a variable: an input that has no name of its own is `x`; what Python or the imports use gets an underscore."""
     name = re.sub(r"\W", "_", name)
     if name in UNNAMED:
         return "x"
     if name[0].isdigit():
         name = f"_{name}"
-    taken = iskeyword(name) or issoftkeyword(name) or name in IMPORTED or name in _BUILTINS
+    taken = iskeyword(name) or issoftkeyword(name) or name in RESERVED or name in _BUILTINS or name in imported
     return f"{name}_" if taken else name
 
 

@@ -9,38 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from netc.dsl.record import Record
-
-from ...ir.graph import OpNode
-from ...ir.types import TensorType
-from ...ops.base import Operator, OpInputs
-from ..python.code.expressions import Code, Ref
+from ...ops.base import Operator
+from ..python.code.expressions import Code
+from ..python.operators import Emitters, OperatorSite
 
 
-class TorchSite(Record):
-    """The use of an operator that is to be written: `site.x` is the code of the input declared as `x`, `site.given.x` its type.
-
-    `results` has the types of the results that are used.
-    """
-
-    node: OpNode
-    given: OpInputs
-    results: tuple[TensorType, ...]
-
-    def __getattr__(self, name: str) -> Ref:
-        return self[name]
-
-    def __getitem__(self, name: str) -> Ref:
-        return Ref(self.given.position(name))
-
-    def get(self, name: str) -> Ref | None:
-        """The code of an input that may be absent."""
-        return self[name] if name in self.given else None
-
-    @property
-    def inputs(self) -> tuple[Ref, ...]:
-        """The code of all inputs."""
-        return tuple(Ref(index) for index in range(len(self.given)))
+class TorchSite(OperatorSite):
+    """The use of an operator that is to be written in PyTorch."""
 
 
 Emitter = Callable[[Any, TorchSite], Code]
@@ -56,6 +31,7 @@ FUNCTIONS: dict[type[Operator], Emitter] = {}
 """The expression in `forward`, of the site's inputs."""
 NAMES: dict[type[Operator], str] = {}
 """What the operator is called in PyTorch, for people."""
+EMITTERS = Emitters(MODULES, INVOCATIONS, FUNCTIONS, TorchSite)
 
 
 def module(*operators: type[Operator], torch: Names = "") -> Callable[[E], E]:

@@ -11,28 +11,27 @@ from typing import Any, cast
 
 from netc.dsl.record import replace
 
-from ....dims import symbol
-from ....ir.graph import Graph
+from ....dims import symbol, symbols
+from ....ir.graph import Graph, Value
 from ....ir.origins import Origin, TracedInt, has_origin, origin_of, plain
 from ..code.classes import ClassBody, ConstructorArgument
 from ..code.expressions import KeywordCode, Literal
 from ..code.tree import StrictLiteral
-from ..naming import IMPORTED, local, unique
-from .literal_hints import Hints
-from .relations import Relations
+from ..naming import RESERVED, unique
+from .relations import VAGUE, Relations, is_symbol
 from .symbols import home, origin
 
 
 class Arguments:
     def __init__(self, bodies: list[ClassBody], relations: Relations) -> None:
         self.bodies, self.relations = bodies, relations
+        self.framework = bodies[0].framework
         self.given = _varying([b.graph.arguments for b in bodies])
         """The parameters of the block that are no integers, and differ between the bodies."""
         self.stored: set[str] = set()
         """The names of those that `forward` uses."""
         self.wide: set[str] = set()
         """The names of those that are numbers of channels or features."""
-        self._hints = Hints(bodies if len(bodies) > 1 else [])
         self._known: dict[object, ConstructorArgument] = {}
 
     # --- finding and adding ------------------------------------------------------------------------------------------------
@@ -46,7 +45,9 @@ class Arguments:
             wanted = found.name or self.relations.name(name, found.input, found.axis)
             default = plain(values[0]) if graph.kind == "model" else found.default
             optional = found.input is None and default is not None
-            self._known[key] = ConstructorArgument(unique(local(wanted), self._taken()), tuple(values), optional, optional, default)
+            self._known[key] = ConstructorArgument(
+                unique(self.framework.local(wanted), self._taken()), tuple(values), optional, optional, default
+            )
         return self._known[key]
 
     def _symbol_values(self, name: str, found: Origin) -> list[Any]:
@@ -63,7 +64,7 @@ class Arguments:
         if named:
             name = hint if hint in named else named[0]
             return self.add(self.given[name], name, keyword)
-        return self.add(values, self._hints.best(values, hint, {p.name for p in self._known.values()}), keyword)
+        return self.add(values, hint if not VAGUE.fullmatch(hint) else hint.rstrip("0123456789") or "value", keyword)
 
     def has(self, values: Sequence[object], unused: Container[int]) -> bool:
         """Whether an argument, or a parameter of the block, has these values."""
@@ -76,11 +77,13 @@ class Arguments:
             default = keyword.default if keyword is not None and keyword.has_default else None
             optional = keyword is not None and keyword.has_default and StrictLiteral(default) in [w for w, _ in wanted]
             literals = cast("tuple[Literal, ...]", tuple(values))
-            self._known[wanted] = ConstructorArgument(unique(local(name), self._taken()), literals, keyword is not None, optional, default)
+            self._known[wanted] = ConstructorArgument(
+                unique(self.framework.local(name), self._taken()), literals, keyword is not None, optional, default
+            )
         return self._known[wanted]
 
     def _taken(self) -> set[str]:
-        return {p.name for p in self._known.values()} | IMPORTED
+        return {*RESERVED, *self.framework.imported, *(p.name for p in self._known.values())}
 
     def same(self, values: Sequence[object]) -> str:
         """The argument with these values by the same formulas; empty if there is none."""
@@ -99,6 +102,7 @@ class Arguments:
     def signature(self) -> list[ConstructorArgument]:
         """The arguments: sizes of the inputs, then the block's parameters as the spec declares them, then others; those with keywords and
         defaults last."""
+        self.wide |= self._features()
         graph = self.bodies[0].graph
         declared = list(graph.arguments)
         sizes = [p for key, p in self._known.items() if isinstance(key, str) and (o := origin(graph, key)) is not None and o.input]
@@ -108,15 +112,16 @@ class Arguments:
 
     def _as_called(self, parameter: ConstructorArgument) -> ConstructorArgument:
         """The parameter as calls write it: widths, and a single argument, need no keywords there."""
-        explicit = len(self._known) == 1 or (self._is_width(parameter) and not parameter.optional)
+        explicit = len(self._known) == 1 or (parameter.name in self.wide and not parameter.optional)
         return replace(parameter, stored=parameter.name in self.stored, keyword=parameter.keyword or not explicit)
 
-    def _is_width(self, parameter: ConstructorArgument) -> bool:
-        return parameter.name in self.wide or self._hints.is_width(parameter.values)
-
-    def widths(self) -> set[str]:
-        """The names of the arguments that are numbers of channels or features."""
-        return {p.name for p in self._known.values() if self._is_width(p)}
+    def _features(self) -> set[str]:
+        """The names of those that differ, and are the last axes of inputs or outputs."""
+        graph = self.bodies[0].graph
+        tensors = [v for v in (*graph.takes, *graph.leading) if isinstance(v, Value) and v.type.rank > 1]
+        ends = (origin_of(v.type.shape[-1]) for v in tensors)
+        names = {self.name_of(name) for size in ends if is_symbol(size) for name in symbols(size)}
+        return {p.name for p in self._known.values() if p.name in names and len(set(map(StrictLiteral, p.values))) > 1}
 
 
 def _equal(given: Sequence[object], values: Sequence[object], unused: Container[int]) -> bool:

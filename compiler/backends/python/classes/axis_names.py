@@ -12,14 +12,12 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, takewhile
 
 from ....dims import Dim, SymDim, show, symbols
-from ....ir.graph import Graph, OpNode, Value, ValueTuple, flat
+from ....ir.graph import Graph, Value, ValueTuple, flat
 from ....ir.origins import is_integer
 from ....ir.types import FLOAT32
-from ....ops.joining import Concat
 from ..code.classes import ClassDef
 from ..code.tree import StrictLiteral
 from ..naming import unique
-from .alike import Alike
 from .channel_axes import ChannelAxes, Channels
 
 FACTORS = (2, 3, 4, 8, 16)
@@ -39,8 +37,6 @@ LETTERS: dict[tuple[Channels | None, int], str] = {
 """The usual names of axes, by the place of the channels, and the rank."""
 LESS = range(1, 5)
 """What a window that is not padded takes from the size of an axis, before that is divided by the stride."""
-MANY = 4
-"""The number of tensors whose sizes are still written as a sum."""
 
 Values = tuple[StrictLiteral, ...]
 """A size in all graphs."""
@@ -58,7 +54,7 @@ def _given(graph: Graph) -> list[Given]:
 
 
 def _single(given: Sequence[Given]) -> list[Value]:
-    """Tensors; none of tuples."""
+    """Those that are tensors, not tuples."""
     return [one for one in given if isinstance(one, Value)]
 
 
@@ -69,7 +65,6 @@ class AxisNames:
         self.taken = {p.name for p in cls.parameters}
         self.taken_in = [list(one) for one in zip(*(g.takes for g in cls.graphs), strict=True)]
         self.given_out = [list(one) for one in zip(*(_given(g) for g in cls.graphs), strict=True)]
-        self.types = Alike()
         for tensors in filter(None, map(_single, (*self.taken_in, *self.given_out))):
             for sizes in zip(*(v.type.shape for v in tensors), strict=False):
                 if self._is_constant(sizes):
@@ -97,7 +92,7 @@ class AxisNames:
             return self._shape(tensors)
         tuples = [one if isinstance(one, tuple) else one.values for one in given if not isinstance(one, Value)]
         some = next(filter(None, tuples), ())
-        if not some or not all(map(self.types.alike, tuples)):
+        if not some or not all(len({v.type for v in values}) < 2 for values in tuples):
             return "tuple"
         return f"tuple of {self._shape([(values or some)[0] for values in tuples])}"
 
@@ -126,13 +121,7 @@ class AxisNames:
             if isinstance(sizes[0], SymDim):
                 self.letters[values, axis] = show(sizes[0])
             return show(sizes[0])
-        name = (
-            self.arguments.get(values)
-            or self._again(values, axis)
-            or self._sum(tensors, axis)
-            or self._derived(sizes, axis)
-            or self._letter(tensors, axis)
-        )
+        name = self.arguments.get(values) or self._again(values, axis) or self._derived(sizes, axis) or self._letter(tensors, axis)
         if name:
             self.named.setdefault(values, name)
             self.here.add(name)
@@ -199,24 +188,6 @@ class AxisNames:
                 yield numbers, parameter.name
         yield from (([k] * count, str(k)) for k in FACTORS)
 
-    def _sum(self, tensors: Sequence[Value], axis: int) -> str:
-        """The channels of what is concatenated: `num_features + 32`."""
-        rows = [_concatenated(g, v, axis) for g, v in zip(self.cls.graphs, tensors, strict=True)]
-        if not rows[0] or any(len(row) != len(rows[0]) for row in rows):
-            return ""
-        terms: list[str] = []
-        rest = 0
-        for column in zip(*rows, strict=True):
-            sizes = [v.type.shape[axis] for v in column]
-            if isinstance(sizes[0], int) and self._is_constant(sizes):
-                rest += sizes[0]
-            else:
-                terms.append(self.named.get(tuple(StrictLiteral(s) for s in sizes), ""))
-        if not all(terms) or len(terms) > MANY:
-            return ""
-        counted = [name if terms.count(name) == 1 else f"{terms.count(name)}*{name}" for name in dict.fromkeys(terms)]
-        return " + ".join([*counted, *([str(rest)] if rest else [])])
-
     # --- letters -----------------------------------------------------------------------------------------------------------
 
     def _letter(self, tensors: Sequence[Value], axis: int) -> str:
@@ -251,11 +222,3 @@ def _multiple(sizes: Sequence[Dim], of: Sequence[object], name: str) -> str:
     plain = isinstance(first, int) and isinstance(base, int)
     factors = ([first // base] if base > 0 else []) if plain else FACTORS
     return next((f"{f}*{name}" for f in factors if isinstance(f, int) and f > 1 and all(s == f * o for s, o in pairs)), "")
-
-
-def _concatenated(graph: Graph, value: Value, axis: int) -> tuple[Value, ...]:
-    """The tensors that an output is made of, along an axis; none if it is no concatenation."""
-    for node in graph.nodes:
-        if isinstance(node, OpNode) and isinstance(node.op, Concat) and node.outputs[0] is value:
-            return node.inputs if node.op.axis % value.type.rank == axis else ()
-    return ()

@@ -15,10 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from ....ir.graph import CallNode, Graph, Node
 from ....ir.origins import is_integer
 from ..code.classes import ClassDef, ClassRef
+from ..code.framework import Framework
 from ..code.tree import parts
-from ..naming import IMPORTED, camel, unique
+from ..naming import RESERVED, camel, unique
 
-TAKEN = IMPORTED | frozenset(dir(builtins))
+_TAKEN = RESERVED | frozenset(dir(builtins))
 MANY = 2
 """The largest number of additional parts that still make a name."""
 _WORD = re.compile(r"[A-Za-z]\w{2,15}")
@@ -26,10 +27,15 @@ RESIDUAL = "residual"
 """The word for adding the input."""
 
 
+def main_name(base: str, framework: Framework) -> str:
+    """The name of the main class, which is chosen first, so that nothing else need be known."""
+    return unique(camel(base), _TAKEN | framework.imported | framework.definitions.keys())
+
+
 def name(classes: list[ClassDef], main: ClassDef, labels: Mapping[int, str], reserved: Iterable[str] = ()) -> None:
     """Names the classes but the main one, which has its name. `labels`: by the id of a graph, the label of its first use. `reserved`: the
-    names of what else the file defines."""
-    taken = {main.name, *TAKEN, *reserved, *(p.name for c in classes for p in c.parameters)}
+    names of what else the file imports and defines."""
+    taken = {main.name, *_TAKEN, *reserved, *(p.name for c in classes for p in c.parameters)}
     families: dict[str, list[ClassDef]] = {}
     for cls in classes:
         if cls is not main:

@@ -1,12 +1,13 @@
 """The formulas of numbers in the bodies of one class.
 
 In: bodies, what may vary, and what the decisions of their graphs demand. Out: the one formula that a number has in all bodies, and what the
-spec and PyTorch call its symbols. Always: a formula is what the spec says, or follows from it by decisions of every body; no relation is
-found by comparing numbers.
+spec and the framework call its symbols. Always: a formula is what the spec says, or follows from it by decisions of every body; no relation
+is found by comparing numbers.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Sequence
 from functools import cached_property
 from typing import Any
@@ -17,9 +18,11 @@ from ....ir.origins import free_symbols, is_integer, is_lost, origin_of
 from ..code.classes import ClassBody
 from ..code.expressions import Lit
 from ..code.tree import parts
-from .literal_hints import VAGUE
 from .sizes import axis_word, spec_name
 from .symbols import Symbols, common, origin, reduced
+
+VAGUE = re.compile(r"(size|value)?\d*")
+"""Names without meaning."""
 
 
 class Relations:
@@ -76,9 +79,11 @@ class Relations:
         return {n: f for n, f in formulas.items() if isinstance(f, SymDim) and not is_symbol(f)}
 
     def name(self, symbol_name: str, value: Value, axis: int) -> str:
-        """The name for a symbol that is the size of an input's axis: the spec's, or else PyTorch's."""
+        """The name for a symbol that is the size of an input's axis: the spec's, or else the framework's."""
         rank = value.type.rank
-        word = "in_channels" if axis == 1 and value.spatial else "in_features" if axis == rank - 1 else axis_word(value.type.shape, axis)
+        words = self.bodies[0].framework.widths
+        own = words.in_channels if axis == 1 and value.spatial else words.in_features if axis == rank - 1 else ""
+        word = own or axis_word(value.type.shape, axis)
         return self.given_name(value, axis) or self._hinted(symbol_name) or word
 
     def given_name(self, value: Value, axis: int) -> str:
@@ -87,11 +92,9 @@ class Relations:
         return spec_name(value, axis) or next((name for name, size in self.graph.sizes.items() if size == wanted), "")
 
     def _hinted(self, name: str) -> str:
-        """What PyTorch calls the places where the symbol is by itself: `features` for what is both `in_features` and `out_features`."""
+        """What the framework calls the places where the symbol is by itself: `features` for both `in_features` and `out_features`."""
         hints = {h: None for h in self._places.get(name, {}) if not VAGUE.fullmatch(h)}
-        first = next(iter(hints), "")
-        direction, _, width = first.partition("_")
-        return width if direction in ("in", "out") and {f"in_{width}", f"out_{width}"} <= hints.keys() else first
+        return without_direction(next(iter(hints), ""), hints)
 
     @cached_property
     def _places(self) -> dict[str, dict[str, None]]:
@@ -103,6 +106,12 @@ class Relations:
                 if isinstance(part, Lit) and part.hint and is_symbol(formula):
                     found.setdefault(next(iter(symbols(formula))), {})[part.hint] = None
         return found
+
+
+def without_direction(name: str, names: Container[str]) -> str:
+    """`features` for `in_features` among names that have `out_features` as well."""
+    direction, _, width = name.partition("_")
+    return width if direction in ("in", "out") and f"in_{width}" in names and f"out_{width}" in names else name
 
 
 def is_symbol(formula: Dim) -> bool:

@@ -24,7 +24,6 @@ from ..code.tree import Argument, OptionalCode, RepeatStar, SizeArg, SizeRef, St
 from ..errors import MissingEmitter
 from .arguments import Arguments
 from .formulas import formula_code
-from .literal_hints import WIDTH
 from .relations import Relations
 from .sizes import axis_word
 from .symbols import Symbols, origin
@@ -57,7 +56,7 @@ class Unifier:
 
     def _merge_bodies(self) -> None:
         first = self.bodies[0]
-        body = ClassBody(first.graph)
+        body = ClassBody(first.graph, first.framework)
         body.keyed = first.keyed
         body.names, body.roles, body.outputs = first.names, first.roles, first.outputs
         body.shared_labels, body.ties = first.shared_labels, first.ties
@@ -77,7 +76,7 @@ class Unifier:
         self.cls.body = body
         self.cls.formula = self._shown
         self.cls.parameters = self.arguments.signature()
-        self.cls.widths = self.arguments.widths()
+        self.cls.widths = self.arguments.wide
 
     @cached_property
     def _inputs(self) -> list[list[Value]]:
@@ -139,10 +138,11 @@ class Unifier:
         values = [lit.value for lit in lits]
         hint = lits[0].hint or (keyword.name if keyword else "")
         used = [v for i, v in enumerate(values) if i not in self.unused] or values
+        is_width = id(lits[0]) in self.wide_places or self.bodies[0].framework.widths.words.fullmatch(hint) is not None
         if any(has_origin(v) for v in used):
             found = self._formula(values)
             if found is not None:
-                if id(lits[0]) in self.wide_places or WIDTH.fullmatch(hint):
+                if is_width:
                     names = {p.name for p in parts(found) if isinstance(p, Argument)}
                     self.arguments.wide |= names if len(names) == 1 else set()
                 return found
@@ -153,7 +153,10 @@ class Unifier:
         if self.in_forward and (self._conflicts(values) or any(has_symbol(v) for v in values)):
             return self._as_input_size(lits) or self._as_forward_argument(lits)
         argument = self._as_constructor_argument(values, hint, keyword)
-        return argument if argument is not None else self._split(values, lits[0].hint)
+        if argument is None:
+            return self._split(values, lits[0].hint)
+        self.arguments.wide |= {argument.name} if is_width and len(set(map(StrictLiteral, values))) > 1 else set()
+        return argument
 
     def _split(self, values: Sequence[Any], hint: str) -> Code:
         """Tuples, item by item."""
@@ -246,7 +249,7 @@ class Unifier:
             return ""
         return show(substitute(formula, {name: symbol(argument) for name, argument in names.items()}))
 
-    def _as_constructor_argument(self, values: Sequence[object], hint: str, keyword: KeywordCode | None) -> Code | None:
+    def _as_constructor_argument(self, values: Sequence[object], hint: str, keyword: KeywordCode | None) -> Argument | None:
         """An argument with these values. None for tuples that are better split."""
         if not self.in_forward and self._conflicts(values):
             raise MissingEmitter(self.cls.base, "a shared stage of it would need two different modules")

@@ -1,7 +1,7 @@
 """What is to be emitted, as data: bodies of classes, and the classes that several bodies share.
 
-A `ClassBody` is one graph written as a class of its own: its members (what the constructor makes) and its steps (what `forward` does).
-Tensors, and tuples of them, are numbered: the body's inputs first, then the results of the steps in order. A `ClassDef` is what bodies with
+A `ClassBody` is one graph written as a class of its own: its members (what the constructor makes) and its steps (what `forward` does). Its
+tensors, and tuples of them, are numbered: the body's inputs first, then the results of the steps in order. A `ClassDef` is what bodies with
 the same code become: one body with `Argument`s where they differed, and for every graph the values of those.
 """
 
@@ -16,6 +16,7 @@ from netc.dsl.record import Record, replace
 from ....ir.graph import Graph
 from ..naming import numbered
 from .expressions import AttributeCode, CallCode, Code, Infix, Literal, Method, Prefix, SelfMember, Subscript
+from .framework import Framework
 from .tree import rewrite, shape
 
 How = typing.Literal["module", "parameter", "buffer", "transient"]
@@ -93,11 +94,12 @@ class SizeSymbol(Record):
 class ClassBody:
     """One graph as a class of its own. `keyed`: modules are accessed by `self["0"]`, as labels such as `0` are not attribute names."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, framework: Framework) -> None:
         self.graph = graph
+        self.framework = framework
         self.keyed = False
         self.chain: CallCode | None = None
-        """The `nn.Sequential(...)` that the class is, if it is one: then it has no members and steps."""
+        """The call that makes the row of modules that the class is, if it is one: then it has no members and steps."""
         self.names: list[str] = []
         self.roles: list[str] = []
         """By tensor, what the stages that take it call it; a hint for its name."""
@@ -111,7 +113,7 @@ class ClassBody:
         self.absent: frozenset[str] = frozenset()
         """The labels of members that the graph does not have: their code is that of another graph of the class."""
         self.passed: list[tuple[str, Code]] = []
-        """Numbers that the caller passes, and the device if there are no inputs: a name and, in terms of the caller, the value."""
+        """Numbers that the caller passes, and, if there are no inputs, any tensor: a name and, in terms of the caller, the value."""
 
     @property
     def listed(self) -> bool:
@@ -123,7 +125,7 @@ class ClassBody:
         return [m.code for m in self.members] + ([] if self.chain is None else [self.chain])
 
     def copy(self) -> ClassBody:
-        made = ClassBody(self.graph)
+        made = ClassBody(self.graph, self.framework)
         made.__dict__.update(self.__dict__)
         return made
 

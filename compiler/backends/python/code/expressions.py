@@ -12,10 +12,17 @@ from netc.dsl.record import Record
 
 from ....dims import SymDim
 from ....ir.origins import origin_key
-from ....ir.types import FLOAT32, DType
 from ....ops.base import strict_key
 
-Literal = int | float | bool | str | None | SymDim | DType | tuple["Literal", ...]
+
+class FrameworkValue(Record):
+    """A value that the framework has a name for, such as an element type: its `text`, and the type that is annotated."""
+
+    text: str
+    annotation: str
+
+
+Literal = int | float | bool | str | None | SymDim | FrameworkValue | tuple["Literal", ...]
 
 
 class Code(Record):
@@ -23,7 +30,7 @@ class Code(Record):
 
 
 class Lit(Code):
-    """A value. A symbolic dimension is read off a tensor's shape at run time; a DType prints as `torch.float32`."""
+    """A value. A symbolic dimension is read off a tensor's shape at run time."""
 
     value: Literal
     hint: str = ""
@@ -58,8 +65,8 @@ class Local(Code):
     name: str
 
 
-class Device(Code):
-    """The device that the body's tensors are on, read off one of its inputs: `x.device`. Never in a constructor."""
+class AnyInput(Code):
+    """One of the tensors among the body's inputs, of which is read what they have in common. Never in a constructor."""
 
 
 class KeywordCode(Record):
@@ -72,11 +79,15 @@ class KeywordCode(Record):
 
 
 class CallCode(Code):
-    """`function(*args, **kwargs)`; `function` is a dotted name such as `nn.Conv2d`, or code such as `SelfMember()`."""
+    """`function(*args, **kwargs)`; `function` is a dotted name, or code such as `SelfMember()`."""
 
     function: str | Code
     args: tuple[Code, ...]
     kwargs: tuple[KeywordCode, ...] = ()
+
+
+class MembersCall(CallCode):
+    """A call that takes the members of a sequence: those that follow a pattern may be written as a comprehension."""
 
 
 class Method(Code):
@@ -94,8 +105,8 @@ class AttributeCode(Code):
 
 
 Freedom = typing.Literal["none", "signs", "neutral"]
-"""What may be written in another way: nothing; `x + -y` as `x - y`, which PyTorch does not take of booleans; and `x * 1` as `x` too, which
-is of another type if the number is."""
+"""What may be written in another way: nothing; `x + -y` as `x - y`, which frameworks may not take of booleans; and `x * 1` as `x` too,
+which is of another type if the number is."""
 
 
 class Infix(Code):
@@ -154,12 +165,12 @@ def lit(value: object, hint: str = "") -> Code:
 
 
 def call(function: str | Code, *args: object, **kwargs: object) -> CallCode:
-    """`call("torch.cat", code, dim=(1, 0))`: a keyword given as `(value, default)` is left out while it has its default."""
+    """`call("concatenate", code, axis=(1, 0))`: a keyword given as `(value, default)` is left out while it has its default."""
     return CallCode(function, tuple(lit(a) for a in args), keywords(kwargs))
 
 
 def construct(function: str, positional: Mapping[str, object], **kwargs: object) -> CallCode:
-    """`construct("nn.Linear", {"in_features": 3, "out_features": 2}, bias=(True, True))`: positional arguments with the names that
+    """`construct("Linear", {"in_features": 3, "out_features": 2}, bias=(True, True))`: positional arguments with the names that
     constructor arguments for them would have."""
     return CallCode(function, tuple(lit(v, k) for k, v in positional.items()), keywords(kwargs))
 
@@ -176,8 +187,3 @@ def keywords(kwargs: Mapping[str, object]) -> tuple[KeywordCode, ...]:
         else:
             made.append(KeywordCode(name, lit(value, name)))
     return tuple(made)
-
-
-def dtype_keyword(dtype: DType) -> tuple[object, object]:
-    """The value of a module's `dtype=`: left out for float32, PyTorch's default."""
-    return (dtype, FLOAT32)

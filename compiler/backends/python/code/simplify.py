@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from math import copysign
 
+from netc.dsl.record import replace
+
 from ....ir.origins import is_integer
 from .expressions import CallCode, Code, Infix, Lit, Prefix
 from .tree import parts, rewrite
@@ -60,7 +62,7 @@ def _opposite(code: Code) -> Code | None:
 
 
 def _powers(code: Code) -> Code:
-    """The indices of a table, split into digits: `k // 7**3 % 7` of `torch.arange(7**4)`, where 343 and 2401 say nothing."""
+    """The indices of a table, split into digits: `k // 7**3 % 7` of the numbers below 7**4, where 343 and 2401 say nothing."""
     divisors = [number for part in parts(code) if (number := _divisor(part)) > 1]
     base = min(divisors, default=0)
     if base < CUBE or not any(_exponent(value, base) >= CUBE for value in divisors):
@@ -74,8 +76,8 @@ def _powers(code: Code) -> Code:
         match part:
             case Infix("//" | "%" as op, left, right, freedom):
                 return Infix(op, rewrite(left, change), power(right), freedom)
-            case CallCode("torch.arange", (count, *others), kwargs):
-                return CallCode(part.function, (power(count), *others), kwargs)
+            case CallCode(str(), (Lit() as count, *others)) if (shorter := power(count)) is not count:
+                return replace(part, args=(shorter, *others))
         return None
 
     return rewrite(code, change)

@@ -24,6 +24,10 @@ class NameCode(Code):
     text: str
 
 
+class TrainingFlag(NameCode):
+    """Whether the model is being trained, which decides on what is drawn at random: that is not computed once for several uses."""
+
+
 class ValueRef(Code):
     """The tensor number `index` of a body: its inputs first, then the results of its steps."""
 

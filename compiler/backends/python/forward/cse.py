@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from netc.dsl.record import replace
 
-from ..code.classes import Step, StepInfo, kind_of
+from ..code.classes import Loop, Step, StepInfo, kind_of
 from ..code.expressions import CallCode, Code, LetCode, Local, Method, NestedResults
-from ..code.tree import ListComp, NameCode, ValueRef, parts, rewrite
+from ..code.tree import ListComp, TrainingFlag, ValueRef, parts, rewrite
 from ..printing.printer import width
 from .inlining import LINE_WIDTH
 
@@ -68,7 +68,7 @@ def merged(steps: list[Step], names: list[str]) -> list[Step]:
         if instead:
             loop = step.loop
             if loop is not None:
-                loop = type(loop)(rewrite(loop.members, change), loop.variable, tuple(instead.get(s, s) for s in loop.states))
+                loop = Loop(rewrite(loop.members, change), loop.variable, tuple(instead.get(s, s) for s in loop.states))
             new = Step(rewrite(step.code, change), step.outputs, step.traits, loop)
         if _is_pure(new):
             first = new.code.index if isinstance(new.code, ValueRef) else known.setdefault(new.code, new.outputs[0])
@@ -95,6 +95,4 @@ def _runs(part: Code) -> bool:
     """Whether some code runs a module, draws at random in training, or gives several results."""
     if isinstance(part, CallCode):
         return not isinstance(part.function, str)
-    if isinstance(part, NameCode):
-        return part.text == "self.training"
-    return isinstance(part, (NestedResults, ListComp))
+    return isinstance(part, (TrainingFlag, NestedResults, ListComp))

@@ -83,7 +83,7 @@ class _Inlining:
                 self.nested[maker] = False
 
     def _is_parallel(self, maker: int, step: Step, index: int) -> bool:
-        """Whether it is one of several layers whose results a function such as `torch.cat` takes: all of them are inlined, or none."""
+        """Whether it is one of several layers whose results a function such as a concatenation takes: all of them are inlined, or none."""
         several = len(self.uses.counts[index]) > 1 and step.traits.kind == "call" and not step.traits.module
         return several and (self.steps[maker].traits.call or self.steps[maker].traits.parametric)
 

@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping
 from netc.dsl.record import replace
 
 from ..code.classes import ClassBody, Loop, Step
-from ..code.expressions import CallCode, Code, Device, NestedResults, TupleCode
+from ..code.expressions import AnyInput, CallCode, Code, NestedResults, TupleCode
 from ..code.simplify import simplified
 from ..code.tree import Argument, ListComp, MemberRef, NameCode, SharedModuleArg, SizeArg, SizeRef, SymbolRef, ValueRef, rewrite
-from ..naming import IMPORTED, local
 from ..printing.layout import STEP, WIDTH, statement
 from ..printing.printer import doc, text, width
 from .inlining import Uses, nested
@@ -45,8 +44,8 @@ class _Forward:
         alive = [s for s, a in zip(self.steps, self.uses.alive, strict=True) if a]
         self.signature = Signature(body, alive)
         own = [n for i, n in enumerate(self.names) if i >= body.inputs and i not in self.tentative]
-        self.variables = Variables(self.signature.fixed | IMPORTED, own)
-        self.hints = NameHints(self.steps, ready.references, self.names, self.uses, self.nested)
+        self.variables = Variables(self.signature.fixed, own, body.framework)
+        self.hints = NameHints(self.steps, ready.references, self.names, self.uses, self.nested, body.framework)
         self.destinations = destinations(self.steps, ready.references, self.names, self.tentative, self.uses)
         self.groups: list[list[str]] = []
         self.first: int | None = None
@@ -126,7 +125,7 @@ class _Forward:
         """The variable that a loop updates. It is reserved, even if nothing uses it after the loop."""
         uses = self.uses.total[output] + 1
         before, role = self.variables.name_of[state], self._role(output) or self._role(state)
-        if self.variables.is_free(before) and (uses == 1 if self.names[output] else before == local(role)):
+        if self.variables.is_free(before) and (uses == 1 if self.names[output] else before == self.variables.local(role)):
             return self.variables.bind(before, output, uses)
         if self.names[output]:
             return self.variables.named(self.names[output], output, uses)
@@ -159,8 +158,8 @@ class _Forward:
                 return NameCode(self.signature.shared_labels[index])
             case SizeArg(index):
                 return NameCode(self.signature.passed[index])
-            case Device():
-                return NameCode(self.signature.device())
+            case AnyInput():
+                return NameCode(self.signature.any_input())
             case ListComp(element, variable, iterable):
                 return self._gathered(element, variable, iterable)
         return None

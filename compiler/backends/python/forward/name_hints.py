@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from ..code.classes import Step
 from ..code.expressions import AttributeCode, CallCode, Code, Method, Prefix, Subscript
+from ..code.framework import Framework
 from ..code.tree import MemberRef, ValueRef
-from ..naming import plain
 from .inlining import Uses
 from .roles import RESHAPING
 
@@ -20,8 +20,15 @@ class NameHints:
     """`labels`: by tensor, the label of the module that computes it, if it is one of several tensors that one statement takes."""
 
     def __init__(
-        self, steps: Sequence[Step], references: Sequence[Sequence[int]], names: Sequence[str], uses: Uses, nested: Sequence[bool]
+        self,
+        steps: Sequence[Step],
+        references: Sequence[Sequence[int]],
+        names: Sequence[str],
+        uses: Uses,
+        nested: Sequence[bool],
+        framework: Framework,
     ) -> None:
+        self.framework = framework
         self.steps, self.references, self.names, self.uses, self.nested = steps, references, names, uses, nested
         self.maker = {s.outputs[0]: i for i, s in enumerate(steps) if len(s.outputs) == 1}
         self.labels: dict[int, str] = {}
@@ -54,7 +61,7 @@ class NameHints:
         while code is not None:
             match code:
                 case CallCode(MemberRef(label)):
-                    return label if plain(label) else ""
+                    return label if self.framework.plain(label) else ""
                 case ValueRef(index) if index in self.maker and self.nested[self.maker[index]]:
                     code = self.steps[self.maker[index]].code
                 case _:

@@ -10,12 +10,10 @@ from collections.abc import Callable, Sequence
 
 from ....ir.graph import Value, ValueTuple
 from ..code.classes import ClassBody, SizeSymbol, Step
-from ..code.expressions import Device
+from ..code.expressions import AnyInput, Code
 from ..code.tree import SizeRef, SymbolRef, named_several_times, parts
-from ..naming import IMPORTED, local, unique
+from ..naming import RESERVED, unique
 from ..printing.layout import STEP, Doc, LayoutBracket, statement
-
-SEVERAL = "tuple[Tensor, ...]"
 
 
 class Signature:
@@ -24,7 +22,8 @@ class Signature:
     def __init__(self, body: ClassBody, alive: Sequence[Step]) -> None:
         """`alive`: the steps that are written; only their sizes are read."""
         self.body = body
-        self._taken = set(IMPORTED)
+        self.framework = body.framework
+        self._taken = {*RESERVED, *self.framework.imported}
         self.inputs = [self._new(n) for n in input_names(body)]
         self.shared_labels = [self._new(n) for n in body.shared_labels]
         self.passed = [self._new(n) for n, _ in body.passed]
@@ -35,7 +34,7 @@ class Signature:
         """Formulas that the spec names, where they are used several times; one within another is before it."""
 
     def _new(self, name: str) -> str:
-        found = unique(local(name), self._taken)
+        found = unique(self.framework.local(name), self._taken)
         self._taken.add(found)
         return found
 
@@ -45,36 +44,43 @@ class Signature:
         return {*self.shared_labels, *self.passed, *self.symbols, *self.computed.values()}
 
     def lines(self) -> list[str]:
-        taken = [f"{n}: {_annotation(t)}" for n, t in zip(self.inputs, self.body.graph.takes, strict=True)]
-        taken += [f"{n}: nn.Module" for n in self.shared_labels]
-        taken += [
-            f"{n}: {'torch.device' if isinstance(c, Device) else 'int'}" for n, (_, c) in zip(self.passed, self.body.passed, strict=True)
-        ]
+        taken = [f"{n}: {self._annotation(t)}" for n, t in zip(self.inputs, self.body.graph.takes, strict=True)]
+        taken += [f"{n}: {self.framework.module}" for n in self.shared_labels]
+        taken += [f"{n}: {self._number(code)}" for n, (_, code) in zip(self.passed, self.body.passed, strict=True)]
         arguments = LayoutBracket("(", [Doc(a) for a in ("self", *taken)], ")")
-        return statement("def forward", Doc(arguments, f" -> {self.result()}:"), 1)
+        return statement(f"def {self.framework.method}", Doc(arguments, f" -> {self.result()}:"), 1)
 
-    def device(self) -> str:
-        """The device of the inputs; without any, the caller passes it."""
+    def any_input(self) -> str:
+        """A tensor among the inputs; without any, the one that the caller passes."""
         if not self.inputs:
-            return next(n for n, (_, code) in zip(self.passed, self.body.passed, strict=True) if isinstance(code, Device))
+            return next(n for n, (_, code) in zip(self.passed, self.body.passed, strict=True) if isinstance(code, AnyInput))
         named = list(zip(self.inputs, self.body.graph.takes, strict=True))
-        alone = next((n for n, t in named if isinstance(t, Value)), f"{named[0][0]}[0]")
-        return f"{alone}.device"
+        return next((n for n, t in named if isinstance(t, Value)), f"{named[0][0]}[0]")
+
+    def shape(self, index: int) -> str:
+        """The shape of an input."""
+        return self.framework.shape.format(self.inputs[index])
 
     def result(self) -> str:
         graph = self.body.graph
-        alone = ["Tensor"] * len(graph.leading)
+        alone = [self.framework.tensor] * len(graph.leading)
         if graph.rest is not None:
             if graph.kind == "model" or not alone:
-                return SEVERAL
-            alone.append(SEVERAL)
+                return self._several
+            alone.append(self._several)
         elif len(alone) > 4:
-            return SEVERAL
+            return self._several
         return alone[0] if len(alone) == 1 else f"tuple[{', '.join(alone)}]"
 
+    def _annotation(self, taken: Value | ValueTuple) -> str:
+        return self._several if isinstance(taken, ValueTuple) else self.framework.tensor
 
-def _annotation(taken: Value | ValueTuple) -> str:
-    return SEVERAL if isinstance(taken, ValueTuple) else "Tensor"
+    def _number(self, passed: Code) -> str:
+        return self.framework.tensor if isinstance(passed, AnyInput) else "int"
+
+    @property
+    def _several(self) -> str:
+        return f"tuple[{self.framework.tensor}, ...]"
 
 
 def input_names(body: ClassBody) -> list[str]:
@@ -92,32 +98,32 @@ def prelude(body: ClassBody, signature: Signature, formula: Callable[[SizeRef], 
     for index, found in direct.items():
         read = body.graph.takes[index]
         assert isinstance(read, Value)
-        lines.append(_read(signature.inputs[index], sorted(found), read.type.rank))
+        lines.append(_read(signature.shape(index), sorted(found), read.type.rank))
     for symbol, name in zip(body.symbols, signature.symbols, strict=True):
         if name and (symbol.minus, symbol.times, symbol.by) != (0, 1, 1):
-            lines.append(f"{name} = {_inverse(signature.inputs[symbol.input], symbol)}")
+            lines.append(f"{name} = {_inverse(signature.shape(symbol.input), symbol)}")
     lines += [f"{name} = {formula(size)}" for size, name in signature.computed.items()]
     return [STEP * 2 + line for line in lines]
 
 
-def _read(tensor: str, found: list[tuple[int, str]], rank: int) -> str:
+def _read(shape: str, found: list[tuple[int, str]], rank: int) -> str:
     """The line that reads sizes off a tensor, `_` for those between them."""
     start, stop = found[0][0], found[-1][0] + 1
     if len(found) == 1:
-        return f"{found[0][1]} = {tensor}.shape[{start}]"
+        return f"{found[0][1]} = {shape}[{start}]"
     by_axis = dict(found)
     if len(found) < stop - start:
         start, stop = 0, rank
     names = ", ".join(by_axis.get(axis, "_") for axis in range(start, stop))
     if (start, stop) == (0, rank):
-        return f"{names} = {tensor}.shape"
+        return f"{names} = {shape}"
     if stop == rank:
-        return f"{names} = {tensor}.shape[{start - rank}:]"
-    return f"{names} = {tensor}.shape[{start or ''}:{stop}]"
+        return f"{names} = {shape}[{start - rank}:]"
+    return f"{names} = {shape}[{start or ''}:{stop}]"
 
 
-def _inverse(tensor: str, symbol: SizeSymbol) -> str:
-    value = f"{tensor}.shape[{symbol.axis}]"
+def _inverse(shape: str, symbol: SizeSymbol) -> str:
+    value = f"{shape}[{symbol.axis}]"
     if symbol.minus:
         value = f"{value} {'-' if symbol.minus > 0 else '+'} {abs(symbol.minus)}"
         value = f"({value})" if symbol.times != 1 or symbol.by != 1 else value

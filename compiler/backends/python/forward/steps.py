@@ -29,7 +29,7 @@ class Steps:
         result = body.outputs[0] if len(body.outputs) == 1 and not isinstance(body.outputs[0], Starred) else TupleCode(body.outputs)
         bound = LetExpander(self.names)
         self.tentative = bound.tentative
-        """Tensors whose names are only hints."""
+        """The numbers of those whose names are only hints."""
         self.steps = merged(bound.opened(_plain_members([*body.steps, Step(result, (), RETURN)])), self.names)
         self.references = [references(s.code) for s in self.steps]
         totals = Counter(chain.from_iterable(self.references))

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from netc.dsl.record import Record
 
-from ..naming import local, unique
+from ..code.framework import Framework
+from ..naming import RESERVED, unique
 
 RUNNING = ("x", "y", "z", "h")
 """Names that the next tensor can have when this one is not used any more. The first ones are given before words."""
@@ -36,9 +37,10 @@ class Variables:
     """`fixed` are names that are never used: arguments that are no tensors, sizes, what the class refers to. `reserved` are those that
     the spec gives to tensors made in this body: nothing else gets them while that can be avoided."""
 
-    def __init__(self, fixed: Iterable[str], reserved: Iterable[str]) -> None:
-        self.fixed = set(fixed)
-        self.reserved = {local(n) for n in reserved if n}
+    def __init__(self, fixed: Iterable[str], reserved: Iterable[str], framework: Framework) -> None:
+        self.local = framework.local
+        self.fixed = {*fixed, *RESERVED, *framework.imported}
+        self.reserved = {self.local(n) for n in reserved if n}
         self.holds: dict[str, int] = {}
         self.name_of: dict[int, str] = {}
         self.left: dict[int, int] = {}
@@ -61,7 +63,7 @@ class Variables:
 
     def named(self, wanted: str, tensor: int, uses: int) -> str:
         """A name for what the spec calls `wanted`."""
-        name = local(wanted)
+        name = self.local(wanted)
         if not self.is_free(name):
             name = unique(name, self._unavailable())
         if name not in RUNNING:
@@ -70,7 +72,7 @@ class Variables:
 
     def bound(self, wanted: str, tensor: int, uses: int) -> str:
         """A name for what only an operator's formula calls `wanted`: one that the spec does not give."""
-        return self.bind(unique(local(wanted), self._unavailable() | self.reserved), tensor, uses)
+        return self.bind(unique(self.local(wanted), self._unavailable() | self.reserved), tensor, uses)
 
     def unnamed(self, tensor: int, uses: int, hint: NameHint) -> str:
         """A name for a tensor without one."""
@@ -78,8 +80,8 @@ class Variables:
         if kept and self.is_free(kept):
             return self.bind(kept, tensor, uses)
         for name in (hint.label, "" if hint.destination else hint.role):
-            if name and self._is_open(local(name)):
-                return self.bind(local(name), tensor, uses)
+            if name and self._is_open(self.local(name)):
+                return self.bind(self.local(name), tensor, uses)
         return self.bind(self._pick(hint, uses > 1), tensor, uses)
 
     def _pick(self, hint: NameHint, lasting: bool) -> str:
@@ -87,14 +89,14 @@ class Variables:
         previous = self.name_of.get(hint.source, "") if hint.source is not None else ""
         if previous in self.running and self.is_free(previous) and not (destination and lasting):
             return previous
-        if destination and self.is_free(local(destination)):
-            self.running.add(local(destination))
-            return local(destination)
-        for name in (*RUNNING[:2], local(hint.last), *RUNNING[2:]):
+        if destination and self.is_free(self.local(destination)):
+            self.running.add(self.local(destination))
+            return self.local(destination)
+        for name in (*RUNNING[:2], self.local(hint.last), *RUNNING[2:]):
             if self._is_open(name):
                 self.running |= {name} & set(RUNNING)
                 return name
-        return unique(local(hint.last), self._unavailable() | self.reserved)
+        return unique(self.local(hint.last), self._unavailable() | self.reserved)
 
     def _is_open(self, name: str) -> bool:
         """Whether a tensor that the spec does not name can have the name."""
@@ -102,7 +104,7 @@ class Variables:
 
     def temporary(self, wanted: str) -> str:
         """A name that no tensor has, until `release` frees it."""
-        name = unique(local(wanted), self._unavailable() | self.reserved)
+        name = unique(self.local(wanted), self._unavailable() | self.reserved)
         self.fixed.add(name)
         return name
 

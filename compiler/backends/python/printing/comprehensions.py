@@ -63,9 +63,10 @@ def _literals(item: Code) -> list[Lit]:
 
 
 def _names(item: Code) -> set[str]:
-    """The names that are used in the item: arguments, and the variables of comprehensions around it."""
+    """The names that are used in the item: functions, arguments, and the variables of comprehensions around it."""
     traced = {n for p in parts(item) if isinstance(p, Lit) and isinstance(p.value, TracedInt) for n in symbols(p.value.origin)}
-    return traced | {p.name if isinstance(p, Argument) else p.text for p in parts(item) if isinstance(p, (Argument, NameCode))}
+    functions = {p.function.partition(".")[0] for p in parts(item) if isinstance(p, CallCode) and isinstance(p.function, str)}
+    return traced | functions | {p.name if isinstance(p, Argument) else p.text for p in parts(item) if isinstance(p, (Argument, NameCode))}
 
 
 # --- equal steps -----------------------------------------------------------------------------------------------------------

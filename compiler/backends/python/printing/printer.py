@@ -13,17 +13,18 @@ from keyword import iskeyword
 from typing import Any
 
 from ....ir.origins import TracedInt
-from ....ir.types import DType
 from ..code.classes import ClassRef
 from ..code.expressions import (
     AttributeCode,
     CallCode,
     Code,
+    FrameworkValue,
     Infix,
     KeywordCode,
     LetCode,
     Lit,
     Local,
+    MembersCall,
     Method,
     Prefix,
     Probability,
@@ -46,6 +47,7 @@ from ..code.tree import (
     SizeRef,
     Starred,
     StrictLiteral,
+    TrainingFlag,
     parts,
 )
 from .comprehensions import as_comprehensions
@@ -69,8 +71,6 @@ PRECEDENCE = {
 }
 _HUGGING = re.compile(r"-?[\w.]+")
 """The operands of `**` that are written without spaces."""
-SEQUENCES = ("nn.Sequential", "super().__init__")
-"""The kinds of code that contain members in a row."""
 ROLLED = 3
 """The number of equal members from which they are written as a comprehension."""
 
@@ -88,8 +88,8 @@ def literal(value: object) -> str:
     """A literal's text, as a person writes it."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, DType):
-        return f"torch.{value.name}"
+    if isinstance(value, FrameworkValue):
+        return value.text
     if isinstance(value, TracedInt):
         return traced_text(value)
     if isinstance(value, (int, float)):
@@ -146,8 +146,11 @@ def _probability(code: Probability) -> Doc:
 
 def _call(code: CallCode) -> Doc:
     function = Doc(code.function) if isinstance(code.function, str) else _bound(code.function, _ATOM)
-    args = tuple(as_comprehensions(unrolled(code.args))) if code.function in SEQUENCES else code.args
-    return function + Doc(_arguments(args, code.kwargs))
+    return function + Doc(_arguments(code.args, code.kwargs))
+
+
+def _members_call(code: MembersCall) -> Doc:
+    return _call(CallCode(code.function, tuple(as_comprehensions(unrolled(code.args))), code.kwargs))
 
 
 def _method(code: Method) -> Doc:
@@ -285,12 +288,13 @@ def _prefix(code: Prefix) -> Doc:
 _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
     Lit: _lit,
     Probability: _probability,
-    NameCode: lambda code: Doc(code.text),
+    **dict.fromkeys((NameCode, TrainingFlag), lambda code: Doc(code.text)),
     Local: lambda code: Doc(code.name),
     ClassRef: lambda code: Doc(code.cls.name),
     SizeRef: lambda code: Doc(code.text.format(*(_source(s, code.text) for s in code.sources))),
     Argument: _argument,
     CallCode: _call,
+    MembersCall: _members_call,
     Method: _method,
     AttributeCode: lambda code: _bound(code.target, _ATOM) + Doc(f".{code.name}"),
     Infix: _infix,

@@ -17,7 +17,8 @@ from ....ops.constants import TableOperator
 from ....ops.indexing import OneHot
 from ....ops.shape import Cast, Layout
 from ...python.classes.shared import Sharing
-from ...python.naming import CONTAINER_ATTRIBUTES, plain, unique
+from ...python.naming import unique
+from ..framework import TORCH
 from .element_types import Decisions, ElementTypes, Need, floats, is_float
 from .graphs import labels, replace_inputs, substitute
 from .operators import ConvertedTable, ExactTable, ToModelType
@@ -158,7 +159,7 @@ class _Writer:
     def _rewritten(self, node: OpNode) -> list[Node]:
         if id(node) in self.decisions.exact:
             table = node.outputs[0]
-            free = plain(table.name) and table.name not in CONTAINER_ATTRIBUTES | self.labels
+            free = TORCH.plain(table.name) and table.name not in TORCH.container_attributes | self.labels
             made = self.exact[id(table)] = Value(table.type, table.span)
             return [OpNode(ExactTable(**node.op.args), (), (made,), table.name if free else node.label, node.span, ())]
         if id(node) not in self.decisions.following:

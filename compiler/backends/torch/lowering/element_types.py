@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from netc.dsl.record import Record
+
 from ....ir.graph import CallNode, Graph, Node, OpNode, Value
 from ....ir.types import FLOAT32
 from ....ops.constants import TableOperator
@@ -27,11 +29,12 @@ class Decisions:
         return len(self.following) + len(self.exact) + len(self.converted)
 
 
-class Need:
+class Need(Record):
     """A fixed tensor that a node takes where it needs one of the type of the model."""
 
-    def __init__(self, graph: Graph, node: Node, value: Value) -> None:
-        self.graph, self.node, self.value = graph, node, value
+    graph: Graph
+    node: Node
+    value: Value
 
 
 class ElementTypes:

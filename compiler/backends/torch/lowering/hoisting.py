@@ -23,6 +23,7 @@ from ...python.classes.shared import Sharing
 from ...python.classes.sizes import ForwardSizes
 from ...python.code.classes import ClassBody
 from ...python.naming import unique
+from ..framework import TORCH
 from .graphs import labels, substitute
 from .operators import CausalMask, OpenRotaryAngles, RotaryAngles, WindowMask
 
@@ -207,7 +208,7 @@ def _constant(node: Node) -> Constant | None:
 
 def _has_sizes(graph: Graph, sizes: tuple[Dim, ...]) -> bool:
     """Whether the inputs of the graph have the sizes."""
-    body = ClassBody(graph)
+    body = ClassBody(graph, TORCH)
     forward = ForwardSizes(body)
     for size in sizes:
         forward.resolve(size)

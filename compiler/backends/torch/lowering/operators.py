@@ -7,6 +7,7 @@ type and device it has, and the positions that are given; equal parts have equal
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 from ....dims import Dim, Facts
 from ....ir.graph import Graph, Node, OpNode, Value
@@ -108,15 +109,17 @@ class ExactTable(TableOperator):
 def expand(order: Iterable[Graph], facts: Facts) -> None:
     """Writes operators in terms of their parts."""
     for graph in order:
-        if any(_expansion(node) for node in graph.nodes):
-            writer = _Expander(graph, facts)
-            graph.nodes = [made for node in graph.nodes for made in writer.expanded(node)]
+        writer = _Expander(graph, facts)
+        graph.nodes = [made for node in graph.nodes for made in writer.expanded(node)]
 
 
 class _Expander:
     def __init__(self, graph: Graph, facts: Facts) -> None:
         self.graph, self.facts = graph, facts
-        self.labels = labels(graph)
+
+    @cached_property
+    def labels(self) -> set[str]:
+        return labels(self.graph)
 
     def expanded(self, node: Node) -> list[Node]:
         match node:
@@ -180,10 +183,3 @@ class _Expander:
         label = unique(wanted, self.labels)
         self.labels.add(label)
         return label
-
-
-def _expansion(node: Node) -> bool:
-    match node:
-        case OpNode(op=Rotary() | Attention(window=int()) | MultiheadAttention(causal=True)):
-            return True
-    return False

@@ -31,7 +31,8 @@ from ....ops.activation import (
     Threshold,
 )
 from ....ops.base import Operator
-from ...python.code.expressions import Code, call, construct, dtype_keyword
+from ...python.code.expressions import Code, call, construct
+from ..framework import dtype_keyword
 from ..table import TorchSite, function, module
 
 _PLAIN: dict[type[Operator], str] = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ....ir.types import BOOL
 from ....ops.attention import Attention
-from ...python.code.expressions import Code, Device, Infix, call, lit, method
-from ...python.code.tree import NameCode
+from ...python.code.expressions import Code, Infix, call, lit, method
+from ..framework import DEVICE, TRAINING, element_type
 from ..lowering.operators import WindowMask
 from ..table import TorchSite, function
 
@@ -16,7 +16,7 @@ def attention(op: Attention, site: TorchSite) -> Code:
     if "mask" in site.given:
         masks = {"attn_mask": site.mask}
     if op.dropout:
-        masks["dropout_p"] = Infix("*", lit(float(op.dropout), "dropout"), NameCode("self.training"))
+        masks["dropout_p"] = Infix("*", lit(float(op.dropout), "dropout"), TRAINING)
     return call(
         "F.scaled_dot_product_attention",
         site.q,
@@ -32,5 +32,5 @@ def attention(op: Attention, site: TorchSite) -> Code:
 @function(WindowMask)
 def window_mask(op: WindowMask, site: TorchSite) -> Code:
     """True where `i - window < j <= i`."""
-    ones = call("torch.ones", lit(op.length, "length"), lit(op.length, "length"), dtype=BOOL, device=Device())
+    ones = call("torch.ones", lit(op.length, "length"), lit(op.length, "length"), dtype=element_type(BOOL), device=DEVICE)
     return method(method(ones, "tril"), "triu", lit(1 - op.window, "diagonal"))

@@ -32,7 +32,6 @@ from ....ops.formula_values import fold
 from ...python.code.expressions import (
     AttributeCode,
     Code,
-    Device,
     Infix,
     LetCode,
     Lit,
@@ -44,10 +43,10 @@ from ...python.code.expressions import (
     Subscript,
     TupleCode,
     call,
-    dtype_keyword,
     lit,
     method,
 )
+from ..framework import DEVICE, dtype_keyword, element_type
 from ..lowering.operators import ConvertedTable, ExactTable
 from ..table import TorchSite, function, invocation, module
 from .arithmetic import FLOAT_NEUTRAL
@@ -166,7 +165,7 @@ class _Writer:
         real = is_real(self.formula, self.op.shape)
         value = self._term(self.formula, real)
         sizes = TupleCode(tuple(lit(d, "size") for d in self.op.shape))
-        device = {} if self.op.static else {"device": Device()}
+        device = {} if self.op.static else {"device": DEVICE}
         if value.tensor:
             number = self._converted(value.code, BOOL if value.truth else FLOAT64 if real else INT64)
             spread = method(number, "expand", *sizes.items)
@@ -175,7 +174,7 @@ class _Writer:
         if isinstance(code, Lit) and isinstance(code.value, float) and self.op.element.is_integer:
             code = Lit(int(code.value))
         natural = isinstance(code, Lit) and isinstance(code.value, float) and self.op.element == FLOAT32
-        dtype = self.dtype or ((FLOAT32, FLOAT32) if natural else self.op.element)
+        dtype = self.dtype or (dtype_keyword(FLOAT32) if natural else element_type(self.op.element))
         return call("torch.full", sizes, code, dtype=dtype, **device)
 
     def _converted(self, code: Code, found: DType) -> Code:
@@ -213,8 +212,8 @@ class _Writer:
         return name + "_" if iskeyword(name) or name in ("self", "torch", "nn", "F") else name
 
     def _arange(self, axis: int) -> Code:
-        dtype = (FLOAT64 if axis in self.real_indices else INT64, INT64)
-        device = {} if self.op.static else {"device": Device()}
+        dtype = dtype_keyword(FLOAT64 if axis in self.real_indices else INT64, INT64)
+        device = {} if self.op.static else {"device": DEVICE}
         code: Code = call("torch.arange", lit(self.op.shape[axis], "size"), dtype=dtype, **device)
         after = len(self.op.shape) - 1 - axis
         return Subscript(code, (SliceCode(), *(Lit(None),) * after)) if after else code
@@ -257,8 +256,8 @@ class _Writer:
     def _tensor(self, term: _Term, dtype: DType = BOOL) -> Code:
         if term.tensor:
             return term.code
-        device = {} if self.op.static else {"device": Device()}
-        return call("torch.tensor", term.code, dtype=(dtype, BOOL), **device)
+        device = {} if self.op.static else {"device": DEVICE}
+        return call("torch.tensor", term.code, dtype=dtype_keyword(dtype, BOOL), **device)
 
     def _binary(self, op: str, left: Formula, right: Formula, real: bool) -> _Term:
         if op in LOGIC:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ....ops.convolution import Conv, ConvTranspose
-from ...python.code.expressions import Code, construct, dtype_keyword, lit
+from ...python.code.expressions import Code, construct, lit
+from ..framework import dtype_keyword
 from ..table import TorchSite, module
 from ..windows import ranked, sizes
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ....ops.dense import Bilinear, Dense, Embedding
-from ...python.code.expressions import Code, construct, dtype_keyword
+from ...python.code.expressions import Code, construct
+from ..framework import dtype_keyword
 from ..table import TorchSite, module
 
 

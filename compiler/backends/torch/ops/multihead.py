@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ....ir.types import BOOL
 from ....ops.multihead import MultiheadAttention
-from ...python.code.expressions import AttributeCode, Code, Device, Lit, SelfMember, Subscript, call, construct, dtype_keyword, method
+from ...python.code.expressions import AttributeCode, Code, Lit, SelfMember, Subscript, call, construct, method
+from ..framework import DEVICE, dtype_keyword, element_type
 from ..lowering.operators import CausalMask, CausalMultiheadAttention
 from ..table import TorchSite, function, invocation, module
 
@@ -57,4 +58,4 @@ def causal_mask(op: CausalMask, site: TorchSite) -> Code:
     if like is not None:
         options = {name: AttributeCode(like, name) for name in ("device", "dtype")}
         return call("nn.Transformer.generate_square_subsequent_mask", length, **options)
-    return method(call("torch.ones", length, span, dtype=BOOL, device=Device()), "triu", 1)
+    return method(call("torch.ones", length, span, dtype=element_type(BOOL), device=DEVICE), "triu", 1)

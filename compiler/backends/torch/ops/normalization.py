@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ....ir.types import Shape
 from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
-from ...python.code.expressions import Code, call, construct, dtype_keyword
+from ...python.code.expressions import Code, call, construct
+from ..framework import dtype_keyword
 from ..table import TorchSite, function, module
 from ..windows import ranked
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ....ops.base import Operator
 from ....ops.recurrent_cell import GruCell, LstmCell, RecurrentCell, RnnCell
-from ...python.code.expressions import Code, Lit, SelfMember, Subscript, TupleCode, call, construct, dtype_keyword
+from ...python.code.expressions import Code, Lit, SelfMember, Subscript, TupleCode, call, construct
+from ..framework import dtype_keyword
 from ..table import TorchSite, invocation, module
 
 _MODULES: dict[type[Operator], str] = {

@@ -21,6 +21,7 @@ from ...python.code.expressions import (
     method,
 )
 from ...python.code.tree import NameCode
+from ..framework import element_type
 from ..lowering.operators import OpenRotaryAngles, RotaryAngles, Rotate
 from ..table import TorchSite, expanded, function, invocation, module
 
@@ -41,9 +42,9 @@ def rotary_angles(op: RotaryAngles, site: TorchSite) -> Code:
 def open_rotary_angles(op: OpenRotaryAngles, site: TorchSite) -> Code:
     """As RotaryEmbedding does, which needs the number of features when it is made, and computes in float32."""
     dtype = site.given.x.dtype
-    steps = call("torch.arange", 0, lit(op.dims, "dims"), 2, dtype=FLOAT64)
+    steps = call("torch.arange", 0, lit(op.dims, "dims"), 2, dtype=element_type(FLOAT64))
     exact = Infix("/", Lit(1), Infix("**", lit(op.base, "base"), Infix("/", steps, lit(op.dims, "dims"))))
-    frequencies = method(exact, "to", AttributeCode(site.x, "device"), dtype if dtype.size > FLOAT32.size else FLOAT32)
+    frequencies = method(exact, "to", AttributeCode(site.x, "device"), element_type(dtype if dtype.size > FLOAT32.size else FLOAT32))
     angles = Infix("*", Subscript(_positions(op, site), (NameCode("..."), Lit(None))), Local("frequencies"))
     cos, sin = (method(method(Local("angles"), name), "to", AttributeCode(site.x, "dtype")) for name in ("cos", "sin"))
     return LetCode((("frequencies", frequencies), ("angles", angles)), TupleCode((cos, sin)))

@@ -9,6 +9,7 @@ from ....ir.types import DType, Shape
 from ....ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
 from ...python.code.expressions import AttributeCode, Code, Lit, TupleCode, call, construct, lit, method
 from ...python.code.tree import ParameterRef, Starred
+from ..framework import element_type
 from ..lowering.operators import ConvertedTable, ToModelType
 from ..table import TorchSite, function, module
 
@@ -27,7 +28,7 @@ CASTS = {
 def cast_to(code: Code, dtype: DType) -> Code:
     if dtype.name in CASTS:
         return method(code, CASTS[dtype.name])
-    return method(code, "to", lit(dtype))
+    return method(code, "to", lit(element_type(dtype)))
 
 
 def open_sizes(sizes: Shape, names: Sequence[str] = ()) -> tuple[Code, ...]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...ir.graph import CallNode, Parts, TupleSlice, Value, ValueTuple
-from ..python.code.expressions import Code, SliceCode, Subscript, TupleCode
-from ..python.code.tree import NameCode, Starred
+from .code.expressions import Code, SliceCode, Subscript, TupleCode
+from .code.tree import NameCode, Starred
 
 
 class TensorCodes:

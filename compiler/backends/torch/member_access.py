@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from ...python.code.classes import ClassBody, How, Member
-from ...python.code.tree import MemberRef
-from ...python.naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, plain
-from ...python.printing.printer import literal
+from ..python.code.classes import ClassBody, How, Member
+from ..python.code.tree import MemberRef
+from ..python.printing.printer import literal
+from .framework import TORCH
 
 REGISTRY: dict[How, str] = {"module": "_modules", "parameter": "_parameters", "buffer": "_buffers", "transient": "_buffers"}
 
@@ -30,8 +30,8 @@ class Access:
     def attribute(self, label: str) -> bool:
         """Whether `self.<label>` is the member."""
         if self.keyed:
-            return plain(label) and self.how[label] != "module" and label not in CONTAINER_ATTRIBUTES
-        return plain(label)
+            return TORCH.plain(label) and self.how[label] != "module" and label not in TORCH.container_attributes
+        return TORCH.plain(label)
 
     def text(self, member: MemberRef) -> str:
         label = member.label
@@ -53,8 +53,7 @@ class Access:
 
 def _is_key(member: Member) -> bool:
     """Whether `nn.ModuleDict` accepts its label."""
-    spoken_for = member.label in MODULE_ATTRIBUTES or member.label in CONTAINER_ATTRIBUTES or "." in member.label
-    return member.how == "module" and not spoken_for
+    return member.how == "module" and TORCH.is_key(member.label)
 
 
 def attribute_names(body: ClassBody, stored: list[str]) -> dict[str, str]:
@@ -63,7 +62,7 @@ def attribute_names(body: ClassBody, stored: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in stored:
         attribute = name
-        while attribute in labels or attribute in MODULE_ATTRIBUTES | CONTAINER_ATTRIBUTES or attribute in found.values():
+        while attribute in labels or not TORCH.is_key(attribute) or attribute in found.values():
             attribute += "_"
         found[name] = attribute
     return found

@@ -1,49 +1,49 @@
 """The classes of a program.
 
-In: a checked program. Out: its classes, called ones first, the main one last, all with names. Always: graphs are processed by height, so
-that the arguments of a class are decided before any code that uses it is written.
+In: the main graph of a program, ready to be written, and what the backend provides. Out: its classes, called ones first, the main one
+last, all with names. Always: graphs are processed by height, so that the arguments of a class are decided before any code that uses it is
+written.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Literal
 
 from ...dims import Facts
-from ...ir.graph import CallNode, Graph, OpNode, Program
-from ..python.classes import classnames
-from ..python.classes.optional import merge_optional
-from ..python.classes.shared import Sharing, family, levels
-from ..python.classes.symbols import Symbols
-from ..python.classes.unify import Unifier, instance
-from ..python.code.classes import ClassBody, ClassDef, ClassRef
-from ..python.code.expressions import CallCode
-from ..python.code.simplify import simplified
-from ..python.code.tree import parts
-from ..python.errors import MissingEmitter
-from ..python.forward.roles import Roles
-from ..python.naming import camel, singular, unique
+from ...ir.graph import CallNode, Graph, OpNode
 from .bodies import Context, body_of
-from .construction import OperatorForms
-from .definitions import definitions, used
-from .lowering import lowered
-from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, container
+from .classes import classnames
+from .classes.optional import merge_optional
+from .classes.shared import Sharing, family, levels
+from .classes.symbols import Symbols
+from .classes.unify import Unifier, instance
+from .code.classes import ClassBody, ClassDef, ClassRef
+from .code.expressions import CallCode
+from .code.framework import Framework
+from .code.simplify import simplified
+from .code.tree import parts
+from .errors import MissingEmitter
+from .forward.roles import Roles
+from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, ContainerForms
 from .modules.idle import drop_idle
 from .modules.lifting import lift_functions
 from .modules.probabilities import mark_probabilities
+from .naming import camel, singular
+from .operators import Emitters, OperatorForms
 
 _AUTOMATIC = re.compile(r"(repeat|each|group|sequence|)\d*")
 
 
-def classes_of(program: Program, name: str) -> list[ClassDef]:
+def classes_of(main: Graph, facts: Facts, name: str, framework: Framework, emitters: Emitters) -> list[ClassDef]:
     """All classes; `name` is the name of the main one if its graph has none."""
-    main = lowered(program)
     pinned: list[Graph] = []
     fixed: set[str] = set()
     while True:
-        build = _Build(main, program.facts, pinned, fixed)
+        build = _Build(main, OperatorForms(facts, emitters), framework, pinned, fixed)
         classes = build.run(name)
         if not build.uncounted and build.lost <= fixed:
             return classes
@@ -51,30 +51,28 @@ def classes_of(program: Program, name: str) -> list[ClassDef]:
         fixed |= build.lost
 
 
-def main_name(program: Program, name: str) -> str:
-    """The name of the main class, which is chosen first, so nothing else need be known."""
-    return _main_name(camel(program.main.name or name))
-
-
-def _main_name(base: str) -> str:
-    return unique(base, classnames.TAKEN | definitions().keys())
+def used_definitions(classes: Iterable[ClassDef], framework: Framework) -> list[str]:
+    """The names of the definitions that the classes call, in their order."""
+    codes = (code for cls in classes for code in (*cls.body.made(), *(step.code for step in cls.body.steps)))
+    called = {p.function for code in codes for p in parts(code) if isinstance(p, CallCode)}
+    return [name for name in framework.definitions if name in called]
 
 
 class _Build:
-    def __init__(self, main: Graph, facts: Facts, pinned: list[Graph], fixed: set[str]) -> None:
+    def __init__(self, main: Graph, operators: OperatorForms, framework: Framework, pinned: list[Graph], fixed: set[str]) -> None:
         """`pinned`: the loops whose number of iterations is no argument; `fixed`: the symbols of the model that are none."""
-        self.main = main
+        self.main, self.framework = main, framework
         self.pinned = pinned
         self.lost: set[str] = set()
         """The symbols of the model that cannot be arguments."""
         self.uncounted: list[Graph] = []
         """The loops whose number of iterations should be an argument, but is written out."""
         self.order, self.layers = levels(self.main)
-        self.operators = OperatorForms(facts)
+        self.operators = operators
         self.sharing = Sharing(self.order)
         self.symbols = Symbols(self.main, self.order, pinned, fixed)
         self.constructions: Constructions = {}
-        self.context = Context(self.constructions, self.operators, self.sharing, Roles())
+        self.context = Context(framework, self.constructions, self.operators, self.sharing, Roles())
         self.classes: dict[int, ClassDef] = {}
         """By the id of the graph."""
 
@@ -88,10 +86,10 @@ class _Build:
         found = list({id(c): c for g in self.order if (c := self.classes.get(id(g))) is not None}.values())
         found = [*_used(alone, found), *found]
         found = [*(c for c in found if c is not main), main]
-        mark_probabilities(found)
+        mark_probabilities(found, self.framework.drops)
         main.base = camel(self.main.name or name)
-        main.name = _main_name(main.base)
-        classnames.name(found, main, self._labels, used(c.body for c in found))
+        main.name = classnames.main_name(main.base, self.framework)
+        classnames.name(found, main, self._labels, self.framework.imported | set(used_definitions(found, self.framework)))
         return found
 
     def _lift(self) -> list[ClassDef]:
@@ -105,7 +103,8 @@ class _Build:
 
     def _layer(self, layer: list[Graph]) -> None:
         """The constructions of graphs of one height."""
-        constructions = {id(g): container(g, self.constructions, self.operators) for g in layer if g is not self.main}
+        containers = ContainerForms(self.constructions, self.operators, self.framework)
+        constructions = {id(g): containers.of(g) for g in layer if g is not self.main}
         for several in self.sharing.united(layer):
             found = {constructions[id(g)] for g in several}
             if len(found) > 1:
@@ -119,7 +118,7 @@ class _Build:
             if construction is None:
                 pending.append(graph)
             elif self._is_large(construction, graph) or _is_layer(graph):
-                chains.append(_chain(graph, construction))
+                chains.append(_chain(graph, construction, self.framework))
             else:
                 self.constructions[id(graph)] = construction
         for group in _alike([*chains, *self._bodies(pending)]):
@@ -201,9 +200,9 @@ def _used(alone: list[ClassDef], others: list[ClassDef]) -> list[ClassDef]:
     return [c for c in alone if id(c) in made]
 
 
-def _chain(graph: Graph, construction: Construction) -> ClassBody:
+def _chain(graph: Graph, construction: Construction, framework: Framework) -> ClassBody:
     """A sequence as a class."""
-    body = ClassBody(graph)
+    body = ClassBody(graph, framework)
     body.names = [v.name for v in graph.inputs]
     assert isinstance(construction.code, CallCode)
     body.chain = construction.code

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 
 from netc.dsl.record import replace
 
-from ....ir.origins import is_integer
-from ....ir.types import DType
-from ...python.code.classes import ClassBody, ClassDef, ConstructorArgument, Member
-from ...python.code.expressions import CallCode, Code, LetCode, Local
-from ...python.code.tree import DictCode, ListCode, MemberRef, NameCode, named_several_times, parts, rewrite
-from ...python.naming import IMPORTED, local, unique
-from ...python.printing.layout import STEP, Doc, LayoutBracket, statement
-from ...python.printing.printer import doc, literal
+from ...ir.origins import is_integer
+from ..python.code.classes import ClassBody, ClassDef, ConstructorArgument, Member
+from ..python.code.expressions import Code, FrameworkValue, LetCode, Local, MembersCall, call
+from ..python.code.tree import DictCode, ListCode, MemberRef, NameCode, named_several_times, parts, rewrite
+from ..python.naming import RESERVED, unique
+from ..python.printing.layout import STEP, Doc, LayoutBracket, statement
+from ..python.printing.printer import doc, literal
+from .framework import TORCH
 from .member_access import REGISTRY, Access
 
 
@@ -25,7 +25,7 @@ def constructor(cls: ClassDef, attributes: Mapping[str, str]) -> list[str]:
     """The method's lines. `attributes`: the attribute that keeps each argument that `forward` uses."""
     if cls.body.chain is not None:
         named = _Formulas(cls)
-        made = CallCode("super().__init__", tuple(named.written(a) for a in cls.body.chain.args))
+        made = MembersCall("super().__init__", tuple(named.written(a) for a in cls.body.chain.args))
         return [*_signature(cls.parameters), *named.lines, *statement("", doc(made), 2)]
     if not cls.body.members and not cls.parameters:
         return []
@@ -53,8 +53,8 @@ def _annotation(values: tuple[object, ...]) -> str:
 def _type(value: object) -> str:
     if isinstance(value, tuple):
         return f"tuple[{', '.join(_type(v) for v in value) or '()'}]"
-    if isinstance(value, DType):
-        return "torch.dtype"
+    if isinstance(value, FrameworkValue):
+        return value.annotation
     return "None" if value is None else "int" if is_integer(value) else type(value).__name__
 
 
@@ -64,9 +64,9 @@ class _Formulas:
     def __init__(self, cls: ClassDef) -> None:
         self.names: dict[Code, str] = {}
         self.lines: list[str] = []
-        taken = {p.name for p in cls.parameters} | IMPORTED
+        taken = {p.name for p in cls.parameters} | RESERVED | TORCH.imported
         for size in named_several_times(p for code in cls.body.made() for p in parts(code)):
-            name = unique(local(size.name), taken)
+            name = unique(TORCH.local(size.name), taken)
             taken.add(name)
             value = replace(size, sources=tuple(self.written(s) for s in size.sources))
             self.lines += statement(f"{name} = ", doc(value), 2)
@@ -89,7 +89,7 @@ class _Constructor:
     def lines(self, attributes: Mapping[str, str]) -> list[str]:
         mapped = self.access.mapping(self.body)
         keys = {m.label for m in mapped}
-        held = self.formulas.written(CallCode("super().__init__", self._held(mapped)))
+        held = self.formulas.written(MembersCall("super().__init__", self._held(mapped)))
         lines = [*(self.formulas.lines if mapped else ()), *statement("", doc(held), 2)]
         for name, attribute in attributes.items():
             lines.append(f"{STEP * 2}self.{attribute} = {name}")
@@ -111,13 +111,9 @@ class _Constructor:
         lines: list[str] = []
         code = self._bindings(self.formulas.written(member.code), lines)
         attribute = self.access.attribute(member.label)
-        if member.how == "module" or not attribute:
-            value = doc(code)
-            if member.how == "parameter":
-                value = Doc("nn.Parameter", LayoutBracket("(", [value], ")"))
+        if member.how in ("module", "parameter") or not attribute:
+            value = doc(call("nn.Parameter", code) if member.how == "parameter" else code)
             return [*lines, *statement(f"{self.access.home(member)} = ", value, 2), *self._transient(member, attribute)]
-        if member.how == "parameter":
-            return [*lines, *statement(f"self.{member.label} = ", Doc("nn.Parameter", LayoutBracket("(", [doc(code)], ")")), 2)]
         arguments = [Doc(literal(member.label)), doc(code)]
         if member.how == "transient":
             arguments.append(Doc("persistent=False"))

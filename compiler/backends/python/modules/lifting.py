@@ -1,4 +1,4 @@
-"""Functions as modules of their own: those in a row of numbered modules, as `Permute((0, 2, 3, 1))` between others of an `nn.Sequential`.
+"""Functions as modules of their own: those in a row of numbered modules, as `Permute((0, 2, 3, 1))` between others in a row.
 
 In: all graphs of a program. Out: for each such node a graph with this node alone, which becomes a class like any other. Always: the node
 has no parameters and needs no size that is known at run time only, so that the keys of the state dict and the results stay.
@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator
 from netc.dsl.source import Span
 
 from ....ir.graph import Graph, Node, OpNode, Value
-from ...python.code.classes import kind_of
-from ...python.code.expressions import Code, Device, LetCode, Lit
-from ...python.code.tree import ParameterRef, has_symbol, parts
-from ..construction import OperatorForms
-from .containers import fits, is_chain
+from ..code.classes import kind_of
+from ..code.expressions import AnyInput, Code, LetCode, Lit
+from ..code.tree import ParameterRef, has_symbol, parts
+from ..operators import OperatorForms
+from .chains import is_chain
+from .containers import fits
 
 
 def lift_functions(order: Iterable[Graph], operators: OperatorForms) -> list[tuple[OpNode, Graph]]:
@@ -45,7 +46,7 @@ def _is_static(code: Code) -> bool:
     """Whether a call of it is clear on its own: what is written with operator symbols stays in `forward`."""
     if isinstance(code, LetCode) or kind_of(code) not in ("call", "method"):
         return False
-    return not any(isinstance(p, (Device, ParameterRef)) or (isinstance(p, Lit) and has_symbol(p.value)) for p in parts(code))
+    return not any(isinstance(p, (AnyInput, ParameterRef)) or (isinstance(p, Lit) and has_symbol(p.value)) for p in parts(code))
 
 
 def _alone(node: OpNode, span: Span, around: Graph) -> Graph:

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from netc.dsl.record import Record, replace
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, Parts, SharedModule, Value, ValueTuple, flat
-from ..python.classes.shared import Sharing
-from ..python.classes.sizes import ForwardSizes
-from ..python.code.classes import ClassBody, Loop, Member, Step, StepInfo
-from ..python.code.expressions import CallCode, Code, Device, Lit, Ref, SelfMember, Subscript, TupleCode
-from ..python.code.tree import (
+from .classes.shared import Sharing
+from .classes.sizes import ForwardSizes
+from .code.classes import ClassBody, Loop, Member, Step, StepInfo
+from .code.expressions import AnyInput, CallCode, Code, Lit, Ref, SelfMember, Subscript, TupleCode
+from .code.framework import Framework
+from .code.tree import (
     ListComp,
     MemberRef,
     NameCode,
@@ -28,19 +29,20 @@ from ..python.code.tree import (
     rewrite,
     without_origins,
 )
-from ..python.errors import MissingEmitter
-from ..python.forward.roles import Roles, name_of
-from ..python.naming import CONTAINER_ATTRIBUTES, plain, singular
-from .construction import OperatorForms, called
+from .errors import MissingEmitter
+from .forward.roles import Roles, name_of
 from .modules.containers import ELEMENT, Construction, Constructions
 from .modules.nested_labels import nest_labels
-from .modules.tie import parameter_at, tied
+from .modules.tie import Ways, tied
+from .naming import singular
+from .operators import OperatorForms, called
 from .tensors import TensorCodes
 
 
 class Context(Record):
     """What the bodies of a program share."""
 
+    framework: Framework
     constructions: Constructions
     operators: OperatorForms
     sharing: Sharing
@@ -54,15 +56,16 @@ def body_of(graph: Graph, context: Context, *, passing: bool = False) -> ClassBo
 
 class _Builder:
     def __init__(self, graph: Graph, context: Context, passing: bool) -> None:
-        self.graph, self.passing = graph, passing
+        self.graph, self.passing, self.framework = graph, passing, context.framework
         self.constructions, self.operators, self.sharing = context.constructions, context.operators, context.sharing
         self.roles = context.roles.of(graph)
-        self.body = ClassBody(graph)
+        self.body = ClassBody(graph, context.framework)
         self.sizes = ForwardSizes(self.body)
         self.tensors = TensorCodes(ValueRef)
         self.labels = {m.label for m in (*graph.nodes, *graph.declares, *graph.modules)}
         self.own: dict[int, Code] = {id(m): MemberRef(m.label) for m in graph.declares}
         self.own |= {id(m): SharedModuleArg(i) for i, m in enumerate(graph.modules) if id(m) not in self.own}
+        self.ways = Ways(graph, self.constructions, self.own, self.framework)
 
     def run(self) -> ClassBody:
         body, graph = self.body, self.graph
@@ -80,11 +83,11 @@ class _Builder:
         if graph.rest is not None:
             rest = self.tensors.whole(graph.rest)
             body.outputs += (Starred(rest) if graph.kind == "model" else rest,)
-        body.ties = [tied(node, graph, self.constructions, self.own) for node in graph.nodes if isinstance(node, OpNode) and node.tie]
+        body.ties = [tied(node, self.ways) for node in graph.nodes if isinstance(node, OpNode) and node.tie]
         if any("." in m.label for m in body.members):
             self._fold()
-        if not graph.takes and any(isinstance(p, Device) for step in body.steps for p in parts(step.code)):
-            body.passed.append(("device", Device()))
+        if not graph.takes and any(isinstance(p, AnyInput) for step in body.steps for p in parts(step.code)):
+            body.passed.append(("like", AnyInput()))
         body.keyed = any(m.how == "module" and not m.label.isidentifier() and "." not in m.label for m in body.members)
         return body
 
@@ -92,7 +95,7 @@ class _Builder:
         """Moves members whose labels have levels into nested containers, and refers to them there."""
         body = self.body
         nodes = {n.shared.label if n.shared is not None else n.label: n for n in self.graph.nodes}
-        body.members, reached = nest_labels(body.members, nodes)
+        body.members, reached = nest_labels(body.members, nodes, self.framework)
 
         def change(part: Code) -> Code | None:
             return reached.get(part.label) if isinstance(part, MemberRef) else None
@@ -138,7 +141,7 @@ class _Builder:
         if isinstance(node, CallNode) or self.operators.how(node) != "transient":
             return node.label
         name = node.outputs[0].name
-        if not plain(name) or name in CONTAINER_ATTRIBUTES or name in self.labels:
+        if not self.framework.plain(name) or name in self.framework.container_attributes or name in self.labels:
             return node.label
         self.labels.add(name)
         return name
@@ -178,7 +181,7 @@ class _Builder:
         """A list of modules, called in sequence or in parallel."""
         assert construction.element_call is not None
         label = node.shared.label if node.shared is not None else node.label
-        variable = _member_name(label, "branch" if node.graph.kind == "branches" else "layer")
+        variable = self._member_name(label, "branch" if node.graph.kind == "branches" else "layer")
         # a single branch needs no list
         alone = node.graph.kind == "branches" and len(node.outputs) == 1
         member: Code = Subscript(own, (Lit(0),)) if alone else NameCode(variable)
@@ -206,6 +209,12 @@ class _Builder:
         self.body.roles[-1] = role
         return len(self.body.names) - 1
 
+    def _member_name(self, label: str, usual: str) -> str:
+        """The variable for one of the members under `label`."""
+        label = label.rpartition(".")[2]
+        one = singular(label)
+        return one if one != label and self.framework.plain(one) else usual
+
     def _bound(self, code: Code, inputs: tuple[Code, ...], own: Code) -> Code:
         if code is called(len(inputs)):
             return CallCode(own, inputs)
@@ -217,7 +226,7 @@ class _Builder:
                 case SelfMember():
                     return own
                 case ParameterRef(path, name):
-                    return parameter_at(self.graph, path, name, self.constructions, self.own)
+                    return self.ways.parameter(path, name)
                 case Lit(value) if not self.passing:
                     return self.sizes.resolve(value)
             return None
@@ -238,10 +247,3 @@ def _reaching(step: Step, change: Callable[[Code], Code | None]) -> Step:
 def _called(node: Node) -> list[str]:
     """What a node calls each of its inputs."""
     return [one.name for one in node.graph.takes] if isinstance(node, CallNode) else [""] * len(node.inputs)
-
-
-def _member_name(label: str, usual: str) -> str:
-    """The variable for one of the members under `label`."""
-    label = label.rpartition(".")[2]
-    one = singular(label)
-    return one if one != label and plain(one) else usual

@@ -1,24 +1,25 @@
-"""Labels with several levels, such as `resnets.0`: members within an `nn.ModuleList` or `nn.ModuleDict` for each level.
+"""Labels with several levels, such as `resnets.0`: members within a list or a dictionary of modules for each level.
 
 In: the members of a body. Out: those that the constructor makes, and for each label in one of them the code that accesses it.
-Always: the keys of the state dict are the labels; a level numbered 0, 1, 2, ... in the order of its members is a list. What an
-`nn.ModuleDict` does not take, parameters and keys that are its own attributes, stays a member with all its levels, after the others.
+Always: the keys of the state dict are the labels; a level numbered 0, 1, 2, ... in the order of its members is a list. What such
+a dictionary does not take, parameters and keys that are its own attributes, stays a member with all its levels, after the others.
 """
 
 from __future__ import annotations
 
 from ....ir.graph import Node
-from ...python.code.classes import Member
-from ...python.code.expressions import CallCode, Code, Subscript
-from ...python.code.tree import DictCode, ListCode, MemberRef, NameCode
-from ...python.naming import CONTAINER_ATTRIBUTES, MODULE_ATTRIBUTES, numbered
-from ...python.printing.printer import literal
+from ..code.classes import Member
+from ..code.expressions import Code, Subscript
+from ..code.framework import Framework
+from ..code.tree import MemberRef, NameCode
+from ..naming import numbered
+from ..printing.printer import literal
 from .containers import runs
 
 
-def nest_labels(members: list[Member], nodes: dict[str, Node]) -> tuple[list[Member], dict[str, Code]]:
+def nest_labels(members: list[Member], nodes: dict[str, Node], framework: Framework) -> tuple[list[Member], dict[str, Code]]:
     """The members by their first levels, and how each label is accessed. `nodes`: by label, the member's node."""
-    fold = _Fold(nodes)
+    fold = _Fold(nodes, framework)
     made: list[Member] = []
     for label, inside in _levels(members, 0).items():
         if inside[0].label == label:
@@ -37,8 +38,8 @@ def _levels(members: list[Member], start: int) -> dict[str, list[Member]]:
 
 
 class _Fold:
-    def __init__(self, nodes: dict[str, Node]) -> None:
-        self.nodes = nodes
+    def __init__(self, nodes: dict[str, Node], framework: Framework) -> None:
+        self.nodes, self.framework = nodes, framework
         self.reached: dict[str, Code] = {}
         self.left: list[Member] = []
 
@@ -51,12 +52,12 @@ class _Fold:
             label = f"{prefix}.{key}"
             here = Subscript(at, (NameCode(key if listed else literal(key)),))
             alone = inside[0].label == label
-            if alone and (inside[0].how != "module" or key in MODULE_ATTRIBUTES | CONTAINER_ATTRIBUTES):
+            if alone and (inside[0].how != "module" or not self.framework.is_key(key)):
                 self.left += inside
             elif alone:
                 codes[key], self.reached[label] = inside[0].code, here
             else:
                 codes[key] = self.holder(label, inside, here)
         if not listed:
-            return CallCode("nn.ModuleDict", (DictCode(tuple(codes.items())),) if codes else ())
-        return CallCode("nn.ModuleList", (ListCode(runs(list(codes.values()), [self.nodes[m[0].label] for m in held.values()])),))
+            return self.framework.containers.keyed(list(codes.items()))
+        return self.framework.containers.listed(runs(list(codes.values()), [self.nodes[m[0].label] for m in held.values()]))

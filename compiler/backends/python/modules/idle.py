@@ -1,27 +1,29 @@
 """Dropouts that drop nothing: left out where no key of the state dict depends on them.
 
 In: the body of a class, in which what differs between its uses is an argument already, so that a probability of 0 is one in all of them.
-Out: the same without such dropouts that are attributes, and without those at the end of an `nn.Sequential` that is one. Always: the keys
+Out: the same without such dropouts that are attributes, and without those at the end of a row of modules. Always: the keys
 stay, so a dropout between numbered members does too; and so does one within a row of members, which may follow a pattern.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 from netc.dsl.record import replace
 
-from ...python.code.classes import ClassBody
-from ...python.code.expressions import CallCode, Code, Lit
-from ...python.code.tree import MemberRef, parts
+from ..code.classes import ClassBody
+from ..code.expressions import CallCode, Code, Lit, MembersCall
+from ..code.tree import MemberRef, parts
 
 C = TypeVar("C", bound=Code)
 
 
 def drop_idle(body: ClassBody) -> None:
-    body.members = [replace(m, code=_shorter(m.code)) for m in body.members]
-    body.chain = None if body.chain is None else _shorter(body.chain)
-    idle = {m.label for m in body.members if _is_idle(m.code)} if not body.keyed else set()
+    known = body.framework.idle
+    body.members = [replace(m, code=_shorter(m.code, known)) for m in body.members]
+    body.chain = None if body.chain is None else _shorter(body.chain, known)
+    idle = {m.label for m in body.members if _is_idle(m.code, known)} if not body.keyed else set()
     if not idle:
         return
 
@@ -36,16 +38,16 @@ def drop_idle(body: ClassBody) -> None:
     body.members = [m for m in body.members if m.label not in idle or m.label in used]
 
 
-def _shorter(code: C) -> C | CallCode:
-    """An `nn.Sequential` without idle members at its end."""
+def _shorter(code: C, known: re.Pattern[str]) -> C:
+    """A row of modules without idle members at its end."""
     match code:
-        case CallCode("nn.Sequential", (_, *_, last) as args) if _is_idle(last):
-            return _shorter(CallCode(code.function, args[:-1]))
+        case MembersCall(_, (_, *_, last) as members) if _is_idle(last, known):
+            return _shorter(replace(code, args=members[:-1]), known)
     return code
 
 
-def _is_idle(code: Code) -> bool:
+def _is_idle(code: Code, known: re.Pattern[str]) -> bool:
     match code:
         case CallCode(str() as function, (Lit(value),)):
-            return value == 0 and (function == "DropPath" or (function.startswith("nn.") and "Dropout" in function))
+            return value == 0 and known.fullmatch(function) is not None
     return False

@@ -6,27 +6,30 @@ like others.
 
 from __future__ import annotations
 
-from ...python.code.classes import ClassDef, ClassRef
-from ...python.code.expressions import CallCode, Code, KeywordCode, Lit, Probability
-from ...python.code.tree import Argument
+import re
+
+from ..code.classes import ClassDef, ClassRef
+from ..code.expressions import CallCode, Code, KeywordCode, Lit, Probability
+from ..code.tree import Argument
 
 
-def mark_probabilities(classes: list[ClassDef]) -> None:
+def mark_probabilities(classes: list[ClassDef], drops: re.Pattern[str]) -> None:
+    """`drops`: the functions and modules that take them."""
     found: dict[int, set[str]] = {}
     for cls in classes:
-        cls.body.rewrite(_Probabilities(found, found.setdefault(id(cls), set())).change)
+        cls.body.rewrite(_Probabilities(found, found.setdefault(id(cls), set()), drops).change)
 
 
 class _Probabilities:
     """Those in the code of one class. `classes`: by the id of each class so far, its arguments that are probabilities; `own` are those of
     this one, which are added."""
 
-    def __init__(self, classes: dict[int, set[str]], own: set[str]) -> None:
-        self.classes, self.own = classes, own
+    def __init__(self, classes: dict[int, set[str]], own: set[str], drops: re.Pattern[str]) -> None:
+        self.classes, self.own, self.drops = classes, own, drops
 
     def change(self, part: Code) -> Code | None:
         match part:
-            case CallCode(str() as function, args, kwargs) if "drop" in function.lower():
+            case CallCode(str() as function, args, kwargs) if self.drops.search(function):
                 return CallCode(function, tuple(map(self._probability, args)), kwargs)
             case CallCode(ClassRef(cls), args, kwargs) if wanted := self.classes.get(id(cls)):
                 names = [p.name for p in cls.parameters if not p.keyword]

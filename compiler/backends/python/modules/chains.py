@@ -1,0 +1,80 @@
+"""How the nodes of a graph take each other's results: one after the other, or all of them the same tensors.
+
+In: graphs. Out: whether they are so. Always: linear in the number of nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ....ir.graph import CallNode, Graph, Node, OpNode, Parts, TupleSlice, Value
+
+Taken = Value | Parts
+
+
+def is_chain(graph: Graph) -> bool:
+    """Whether each node takes the result of the previous one, and nothing else."""
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or graph.modules or graph.declares or graph.tuples or graph.rest is not None:
+        return False
+    current = graph.inputs[0]
+    for node in graph.nodes:
+        if len(node.inputs) != 1 or node.inputs[0] is not current or len(node.outputs) != 1 or _has_tuples(node):
+            return False
+        current = node.outputs[0]
+    return graph.outputs[0] is current
+
+
+def is_loop(graph: Graph) -> bool:
+    """Whether each node takes the results of the previous one and, after them, the same tensors and modules from outside."""
+    first = graph.nodes[0]
+    carried, count = _passes(first), len(_makes(first))
+    constant = carried[count:]
+    if not _is_from_outside(first, graph) or len(carried) < count:
+        return False
+    carried = carried[:count]
+    for node in graph.nodes:
+        passes = _passes(node)
+        if len(_makes(node)) != count or not _same(passes[:count], carried) or not _same(passes[count:], constant):
+            return False
+        if _modules(node) != _modules(first):
+            return False
+        carried = _makes(node)
+    return _same([*graph.leading, *([] if graph.rest is None else [graph.rest])], carried)
+
+
+def is_parallel(graph: Graph) -> bool:
+    """Whether the nodes take the same tensors and modules, and have one result each."""
+    first = graph.nodes[0]
+    for node in graph.nodes:
+        if len(node.outputs) != 1 or not _same(_passes(node), _passes(first)) or _modules(node) != _modules(first):
+            return False
+        if isinstance(node, CallNode) and node.rest is not None:
+            return False
+    return _is_from_outside(first, graph) and _same(graph.outputs, [v for n in graph.nodes for v in n.outputs])
+
+
+def _is_from_outside(node: Node, graph: Graph) -> bool:
+    given = {id(v) for v in graph.inputs}
+    return all(id(v) in given for v in node.inputs)
+
+
+def _modules(node: Node) -> tuple[object, ...]:
+    return node.modules if isinstance(node, CallNode) else ()
+
+
+def _has_tuples(node: Node) -> bool:
+    return isinstance(node, CallNode) and bool(node.tuples or node.rest is not None)
+
+
+def _passes(node: Node) -> list[Taken]:
+    return node.passes if isinstance(node, CallNode) else list(node.inputs)
+
+
+def _makes(node: Node) -> list[Taken]:
+    """The results, a tuple as it is passed on."""
+    makes = node.outputs if isinstance(node, OpNode) else node.makes
+    return [one if isinstance(one, Value) else (TupleSlice(one),) for one in makes]
+
+
+def _same(a: Sequence[Taken], b: Sequence[Taken]) -> bool:
+    return len(a) == len(b) and all(x is y or (isinstance(x, tuple) and x == y) for x, y in zip(a, b, strict=True))

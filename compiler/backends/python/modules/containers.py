@@ -1,0 +1,200 @@
+"""Graphs that need no class: sequences as a row of modules, repeats with several tensors as a list of them, branches likewise.
+
+In: a graph of kind `block`, `sequence` or `branches` whose callees have their constructions. Out: its `Construction`, or None if it must be
+a class. Always: linear in the number of nodes; the members' names in the state dict are the labels of the nodes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from netc.dsl.record import Record
+
+from ....ir.graph import CallNode, Graph, Node, OpNode
+from ....ops.regularization import Identity
+from ..code.expressions import CallCode, Code, Lit, MembersCall, Ref
+from ..code.framework import Framework
+from ..code.tree import NameCode, RepeatStar, SharedModuleArg, localised
+from ..naming import numbered, unique
+from ..operators import OperatorForms
+from ..tensors import TensorCodes
+from .chains import is_chain, is_loop, is_parallel
+
+ELEMENT = "_"
+"""The name of the element in `Construction.element_call`, until `forward` chooses a variable."""
+
+
+class Construction(Record):
+    """How the module of a graph is constructed and called.
+
+    `code` is the constructor's expression. A class or a sequential is called; of a list, `element_call` is the call of one, in terms of
+    the graph's inputs (`Ref`) and modules (`SharedModuleArg`). `passed` are the further numbers that a call takes. `depth` and `size` are
+    those of the expression: its nesting, and the number of constructors in it. `counted`: a loop's number of iterations may vary.
+    """
+
+    kind: Literal["class", "sequential", "list"]
+    code: Code
+    keyed: bool = False
+    listed: bool = False
+    element_call: Code | None = None
+    passed: tuple[Code, ...] = ()
+    depth: int = 0
+    size: int = 1
+    counted: bool = False
+
+
+DEEPEST = 3
+"""Sequences nested deeper get classes of their own."""
+LARGEST = 40
+"""And so do those with more members that are used several times."""
+Constructions = dict[int, Construction]
+"""By the id of the graph, or of an operator's node that has a class of its own."""
+
+
+class ContainerForms:
+    """The constructions of graphs that need no class, by those of the graphs that they call."""
+
+    def __init__(self, constructions: Constructions, operators: OperatorForms, framework: Framework) -> None:
+        self.constructions, self.operators, self.framework = constructions, operators, framework
+
+    def of(self, graph: Graph) -> Construction | None:
+        if graph.declares or any(n.shared is not None for n in graph.nodes):
+            return None
+        match graph.kind:
+            case "block":
+                return self._row(graph) if graph.nodes and fits(graph.nodes) else None
+            case "sequence":
+                return self._row(graph) or (self._list(graph) if graph.nodes and is_loop(graph) else None)
+            case "branches":
+                return self._list(graph) if graph.nodes and is_parallel(graph) else None
+        return None
+
+    def _row(self, graph: Graph) -> Construction | None:
+        """Members that are called one after the other, each with one tensor."""
+        made = [self._standalone(node) for node in graph.nodes] if is_chain(graph) else [None]
+        found = [code for code in made if code is not None]
+        if len(found) < len(made):
+            return None
+        nodes = _written(graph.nodes)
+        found = found[: len(nodes)]
+        depth, size = self._extent(graph)
+        if fits(nodes):
+            row = MembersCall(self.framework.containers.row, runs(found, nodes, graph.count))
+            return Construction("sequential", row, depth=depth, size=size, counted=True)
+        labels = _keys(nodes)
+        if not all(map(self.framework.is_key, labels)):
+            return None
+        return Construction("sequential", self.framework.containers.named(list(zip(labels, found, strict=True))), depth=depth, size=size)
+
+    def _standalone(self, node: Node) -> Code | None:
+        """The module of a node that only needs to be called with one tensor."""
+        if isinstance(node, CallNode):
+            construction = self.constructions[id(node.graph)]
+            return None if construction.passed or node.modules else self._module(node)
+        return self.constructions[id(node)].code if id(node) in self.constructions else self._module(node)
+
+    def _module(self, node: Node) -> Code | None:
+        """The module of a node, if it is one."""
+        if isinstance(node, OpNode):
+            return self.operators.standalone(node) if node.tie is None else None
+        construction = self.constructions[id(node.graph)]
+        return localised(construction.code, node.arguments) if construction.kind != "list" else None
+
+    def _extent(self, graph: Graph) -> tuple[int, int]:
+        """The depth and the size of the expression for all of the graph's members; those in a row that are alike count as one."""
+        depth, size = 1, 0
+        before: Graph | None = None
+        for node in graph.nodes:
+            if isinstance(node, CallNode):
+                if node.graph is not before:
+                    construction = self.constructions[id(node.graph)]
+                    depth, size = max(depth, construction.depth + 1), size + construction.size
+                before = node.graph
+            else:
+                size += 1
+        return depth, size
+
+    def _list(self, graph: Graph) -> Construction | None:
+        """Members that `forward` calls, all in the same way."""
+        made = [self._module(node) for node in graph.nodes]
+        found = [code for code in made if code is not None]
+        if len(found) < len(made) or not numbered(n.label for n in graph.nodes):
+            return None
+        depth, size = self._extent(graph)
+        distinct = {id(node.graph) if isinstance(node, CallNode) else id(node): node for node in reversed(graph.nodes)}
+        calls = {self._element_call(node, graph) for node in distinct.values()}
+        if len(calls) != 1 or depth > DEEPEST:
+            return None
+        code = self.framework.containers.listed(runs(found, graph.nodes, graph.count))
+        return Construction("list", code, element_call=calls.pop(), depth=depth, size=size, counted=True)
+
+    def _element_call(self, node: Node, graph: Graph) -> Code:
+        """The call of one element, with the inputs of the first in place of the results of the previous one."""
+        first = graph.nodes[0]
+        tensors = TensorCodes(Ref)
+        for taken in graph.takes:
+            tensors.add(taken)
+        args = list(tensors.passed(first)) if isinstance(first, CallNode) else [tensors.one(v) for v in first.inputs]
+        if isinstance(node, CallNode):
+            order = {id(m): i for i, m in enumerate(graph.modules)}
+            args += [SharedModuleArg(order[id(m)]) for m in node.modules]
+            args += [localised(code, node.arguments) for code in self.constructions[id(node.graph)].passed]
+        return CallCode(NameCode(ELEMENT), tuple(args))
+
+
+# --- members -----------------------------------------------------------------------------------------------------------------
+
+
+def fits(nodes: list[Node]) -> bool:
+    """Whether members without keys of their own have the right ones: what has parameters is labelled with its position."""
+    fitting = all(n.label == str(i) or _is_free(n) for i, n in enumerate(nodes))
+    return fitting and (not nodes or any(n.label.isdigit() for n in nodes))
+
+
+def _is_free(node: Node) -> bool:
+    """Whether the member may have any key: nothing of it is in the state dict."""
+    return isinstance(node, OpNode) and not node.specs
+
+
+def _written(nodes: list[Node]) -> list[Node]:
+    """The members without those at the end that do nothing."""
+    count = len(nodes)
+    while count > 1 and isinstance(last := nodes[count - 1], OpNode) and type(last.op) is Identity:
+        count -= 1
+    return nodes[:count]
+
+
+def _keys(nodes: list[Node]) -> list[str]:
+    """The labels; a member that has only a number, and no parameters, is named after its operator and the number of the previous one."""
+    taken = {n.label for n in nodes}
+    keys: list[str] = []
+    for node in nodes:
+        label = node.label
+        if isinstance(node, OpNode) and _is_free(node) and label.isdigit():
+            before = re.search(r"(?<=\D)\d*$", keys[-1]) if keys else None
+            label = unique(node.op.name + (before.group() if before else ""), taken)
+            taken.add(label)
+        keys.append(label)
+    return keys
+
+
+def runs(made: list[Code], nodes: list[Node], count: int | None = None) -> tuple[Code, ...]:
+    """Equal members in a row as one `RepeatStar`. The first is written on its own, and a single one is followed by an empty repeat, so that
+    stages of the same block differ in fewer ways. With a `count`, the members are those of a loop of which all but the first are equal."""
+    if not made:
+        return ()
+    items = [made[0]]
+    if count is not None:
+        return (made[0], RepeatStar(made[-1], Lit(count - 1)))
+    if len(made) == 1 and isinstance(nodes[0], CallNode):
+        items.append(RepeatStar(made[0], Lit(0)))
+    at = 1
+    while at < len(made):
+        end = at + 1
+        while end < len(made) and (made[end] is made[at] or made[end] == made[at]):
+            end += 1
+        many = end - at > 1 or isinstance(nodes[at], CallNode)
+        items.append(RepeatStar(made[at], Lit(end - at)) if many else made[at])
+        at = end
+    return tuple(items)

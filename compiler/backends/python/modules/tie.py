@@ -1,0 +1,63 @@
+"""Parameters of other stages, and ties: parameters shared with another stage.
+
+In: a node with a tie, in its graph. Out: what is assigned, and what is assigned to it, as code of that graph's class. Always: the path of
+a parameter is followed through the constructions of the graphs on the way, so that each step is written as that construction is reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ....ir.graph import CallNode, Graph, Node, OpNode, route
+from ..code.expressions import AttributeCode, Code, Lit, Subscript
+from ..code.framework import Framework
+from ..code.tree import MemberRef
+from .containers import Constructions
+
+
+class Ways:
+    """How the parameters of other stages are reached in the class of a graph. `own`: the code of its shared stages, by their ids."""
+
+    def __init__(self, graph: Graph, constructions: Constructions, own: Mapping[int, Code], framework: Framework) -> None:
+        self.graph, self.constructions, self.own, self.framework = graph, constructions, own, framework
+
+    def stage(self, node: Node) -> Code:
+        """A stage of the graph itself."""
+        return self.own[id(node.shared)] if node.shared is not None else MemberRef(node.label)
+
+    def parameter(self, path: str, name: str) -> Code:
+        """The parameter `name` of the stage at `path`."""
+        first, *rest = route(self.graph, path)
+        at, called = self.stage(first), first
+        for below in rest:
+            assert isinstance(called, CallNode)
+            at = self._reached(at, called.graph, below.label if below.shared is None else below.shared.label)
+            called = below
+        return parameter(at, name)
+
+    def _reached(self, at: Code, called: Graph, label: str) -> Code:
+        """The member `label` of a module that has the construction of `called`."""
+        construction = self.constructions[id(called)]
+        if "." in label:
+            return self.framework.by_path(at, label)
+        if construction.listed:
+            return Subscript(at, (Lit(int(label)),))
+        if construction.keyed:
+            return Subscript(at, (Lit(label),))
+        if self.framework.plain(label):
+            return AttributeCode(at, label)
+        if construction.kind != "class" and label.isdigit():
+            index = [n.label for n in called.nodes].index(label)
+            return Subscript(at, (Lit(index),))
+        return self.framework.by_label(at, label)
+
+
+def tied(node: OpNode, ways: Ways) -> tuple[Code, Code]:
+    """`(target, source)` of the assignment that ties the node's parameter."""
+    tie = node.tie
+    assert tie is not None
+    return parameter(ways.stage(node), tie.name), ways.parameter(tie.path, tie.target_name)
+
+
+def parameter(module: Code, name: str) -> Code:
+    return AttributeCode(module, name) if name else module

@@ -1,0 +1,132 @@
+"""How one operator is written, by the tables of emitters: made in the constructor and called, or an expression.
+
+In: an `OpNode`, and a backend's tables. Out: Code with `Ref` for its inputs and `SelfMember` for its module. Always: an operator with
+parameters is a member of its class; one that has none and can be written as a function is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from netc.dsl.record import Record
+
+from ...dims import Facts
+from ...ir.graph import OpNode
+from ...ir.types import TensorType
+from ...ops.base import Operator, OpInputs
+from .code.classes import How, StepInfo, kind_of
+from .code.expressions import CallCode, Code, LetCode, Lit, Ref, SelfMember
+from .code.tree import has_symbol, parts
+from .errors import MissingEmitter
+
+Emitter = Callable[[Any, Any], Code]
+
+
+class OperatorSite(Record):
+    """The use of an operator that is to be written: `site.x` is the code of the input declared as `x`, `site.given.x` its type.
+
+    `results` has the types of the results that are used.
+    """
+
+    node: OpNode
+    given: OpInputs
+    results: tuple[TensorType, ...]
+
+    def __getattr__(self, name: str) -> Ref:
+        return self[name]
+
+    def __getitem__(self, name: str) -> Ref:
+        return Ref(self.given.position(name))
+
+    def get(self, name: str) -> Ref | None:
+        """The code of an input that may be absent."""
+        return self[name] if name in self.given else None
+
+    @property
+    def inputs(self) -> tuple[Ref, ...]:
+        """The code of all inputs."""
+        return tuple(Ref(index) for index in range(len(self.given)))
+
+
+class Emitters(Record):
+    """The tables of emitters, by the class of the operator. `modules`: the constructor's expression, in which parameters are named as
+    `Operator.parameters` names them; `invocations`: how the module is called, where that is not with all inputs: it is never a member of a
+    sequence; `functions`: the expression in the method that computes, of the site's inputs. `site` makes what an emitter is given."""
+
+    modules: Mapping[type[Operator], Emitter]
+    invocations: Mapping[type[Operator], Emitter]
+    functions: Mapping[type[Operator], Emitter]
+    site: Callable[[OpNode, OpInputs, tuple[TensorType, ...]], OperatorSite]
+
+
+class OperatorForms:
+    """The forms of operator nodes. The module of each is made once."""
+
+    def __init__(self, facts: Facts, emitters: Emitters) -> None:
+        self.facts, self.emitters = facts, emitters
+        self._modules: dict[int, Code | None] = {}
+        """By the ids of the nodes."""
+
+    def is_member(self, node: OpNode) -> bool:
+        """Whether the class has a member for the node: its parameters, or a module that has no other form."""
+        kind = type(node.op)
+        if kind not in self.emitters.modules and (node.specs or kind not in self.emitters.functions):
+            raise MissingEmitter(node.op, "there is no emitter for it")
+        return bool(node.specs) or kind not in self.emitters.functions
+
+    def how(self, node: OpNode) -> How:
+        spec = node.specs[0] if len(node.specs) == 1 else None
+        if spec is None or spec.name:
+            return "module"
+        if spec.trainable:
+            return "parameter"
+        return "buffer" if spec.persistent else "transient"
+
+    def constructor(self, node: OpNode) -> Code:
+        """What the constructor makes: a module, or the tensor that a parameter starts with."""
+        code = self._constructor(node)
+        if code is None:
+            raise MissingEmitter(node.op, "there is no emitter of its module")
+        return code
+
+    def standalone(self, node: OpNode) -> Code | None:
+        """The module, if it only needs to be called with one tensor."""
+        if type(node.op) in self.emitters.invocations or len(node.inputs) != 1 or self.how(node) != "module":
+            return None
+        code = self._constructor(node)
+        return None if code is None or _is_dynamic(code) else code
+
+    def expression(self, node: OpNode) -> Code:
+        """The expression in `forward`."""
+        emitter = (self.emitters.invocations if self.is_member(node) else self.emitters.functions).get(type(node.op))
+        if emitter is not None:
+            return emitter(node.op, self._site(node))
+        return SelfMember() if self.how(node) != "module" else called(len(node.inputs))
+
+    def traits(self, node: OpNode, code: Code) -> StepInfo:
+        op = node.op
+        kind = kind_of(code.result if isinstance(code, LetCode) else code)
+        return StepInfo(op.name, bool(node.specs), self.is_member(node), op.is_activation, False, kind)
+
+    def _constructor(self, node: OpNode) -> Code | None:
+        if id(node) not in self._modules:
+            emitter = self.emitters.modules.get(type(node.op))
+            self._modules[id(node)] = None if emitter is None else emitter(node.op, self._site(node))
+        return self._modules[id(node)]
+
+    def _site(self, node: OpNode) -> OperatorSite:
+        given = node.op.bind(tuple(v.type for v in node.inputs), self.facts)
+        return self.emitters.site(node, given, tuple(v.type for v in node.outputs))
+
+
+@cache
+def called(inputs: int) -> Code:
+    """A module called with all inputs."""
+    return CallCode(SelfMember(), tuple(Ref(i) for i in range(inputs)))
+
+
+def _is_dynamic(code: Code) -> bool:
+    """Whether it needs sizes that a constructor does not know."""
+    return isinstance(code, LetCode) or any(isinstance(p, Lit) and has_symbol(p.value) for p in parts(code))

@@ -1,0 +1,71 @@
+"""PyTorch as the writer of Python sees it.
+
+Always: torch is not imported, so what follows from the installed version is written here, and compared with that by a test.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ...ir.types import FLOAT32, DType
+from ..python.code.expressions import AnyInput, AttributeCode, Code, FrameworkValue, Lit, Method, Subscript, TupleCode, call
+from ..python.code.framework import Containers, Framework, Pairs, Widths
+from ..python.code.tree import DictCode, ListCode, TrainingFlag
+from .definitions import definitions
+
+_OF_MODULES = """
+    T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval extra_repr float
+    forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict modules mtia named_buffers named_children
+    named_modules named_parameters parameters register_backward_hook register_buffer register_forward_hook register_forward_pre_hook
+    register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook register_load_state_dict_pre_hook
+    register_module register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state
+    set_submodule share_memory state_dict to to_empty train training type xpu zero_grad
+    _apply _backward_hooks _backward_pre_hooks _buffers _call_impl _compiled_call_impl _forward_hooks _forward_hooks_always_called
+    _forward_hooks_with_kwargs _forward_pre_hooks _forward_pre_hooks_with_kwargs _get_backward_hooks _get_backward_pre_hooks _get_name
+    _is_full_backward_hook _load_from_state_dict _load_state_dict_post_hooks _load_state_dict_pre_hooks _maybe_warn_non_full_backward_hook
+    _modules _named_members _non_persistent_buffers_set _parameters _register_load_state_dict_pre_hook _register_state_dict_hook
+    _replicate_for_data_parallel _save_to_state_dict _slow_forward _state_dict_hooks _state_dict_pre_hooks _version _wrapped_call_impl
+"""
+_OF_CONTAINERS = "append clear extend insert items keys pop update values _get_item_by_idx"
+"""The additional attributes of `nn.Sequential` and `nn.ModuleDict`."""
+
+
+def _named(members: Pairs) -> Code:
+    pairs = tuple(TupleCode((Lit(label), code)) for label, code in members)
+    return call("nn.Sequential", call("OrderedDict", ListCode(pairs)))
+
+
+def _keyed(members: Pairs) -> Code:
+    return call("nn.ModuleDict", *([DictCode(tuple(members))] if members else []))
+
+
+TORCH = Framework(
+    imported=frozenset({"torch", "nn", "F", "Tensor", "OrderedDict", "Callable", "apply_rotary", "apply_rotary_interleaved"}),
+    attributes=frozenset(_OF_MODULES.split()),
+    container_attributes=frozenset(_OF_CONTAINERS.split()),
+    definitions=definitions(),
+    method="forward",
+    tensor="Tensor",
+    module="nn.Module",
+    shape="{}.shape",
+    containers=Containers(row="nn.Sequential", named=_named, listed=lambda members: call("nn.ModuleList", ListCode(members)), keyed=_keyed),
+    by_path=lambda module, path: Method(module, "get_submodule", (Lit(path),)),
+    by_label=lambda module, label: Subscript(AttributeCode(module, "_modules"), (Lit(label),)),
+    widths=Widths(re.compile(r"(.*_)?(channels|features|dim)"), "in_channels", "in_features", "out_features"),
+    drops=re.compile(r"[Dd]rop"),
+    idle=re.compile(r"DropPath|nn\..*Dropout.*"),
+)
+
+TRAINING = TrainingFlag("self.training")
+DEVICE = AttributeCode(AnyInput(), "device")
+"""The device that the tensors are on."""
+
+
+def element_type(dtype: DType) -> FrameworkValue:
+    """`torch.float32`."""
+    return FrameworkValue(f"torch.{dtype.name}", "torch.dtype")
+
+
+def dtype_keyword(dtype: DType, default: DType = FLOAT32) -> tuple[object, object]:
+    """The value of a `dtype=`: left out where it is PyTorch's default."""
+    return (element_type(dtype), element_type(default))

@@ -1,1 +1,0 @@
-"""How PyTorch's modules contain others: containers, constructors, how members are accessed and tied."""
