@@ -147,18 +147,19 @@ class _Filter:
                 tokens[end].type = "ASSIGN"
 
     def _binders(self, index: int) -> None:
-        """Retypes the `in` of `repeat i in` and the first bracket and the `in` of `repeat (i, w) in`; `index` is after the keyword."""
+        """Retypes the `in` of `repeat i in` and the first bracket and the `in` of `repeat (i, (a, b)) in`; `index` is after the keyword."""
         tokens = self.tokens
         if tokens[index].type == "NAME" and tokens[index + 1].type == "IN":
             tokens[index + 1].type = "BINDER_IN"
         elif tokens[index].type == "LPAR":
-            end = self._end_of_names(index)
+            end = self._end_of_pattern(index)
             if end and tokens[end].type == "IN":
                 tokens[index].type = "LPAR_NAMES"
                 tokens[end].type = "BINDER_IN"
 
     def _end_of_names(self, index: int, rest: bool = False) -> int:
-        """If a list of names in parentheses begins at `index`, the index after it, otherwise 0. With `rest`, `...` may follow a name."""
+        """If a list of names in parentheses begins at `index`, the index after it, otherwise 0. With `rest`, `...` or `[]` may follow a
+        name."""
         wanted = "NAME"
         for at in range(index + 1, len(self.tokens)):
             kind = self.tokens[at].type
@@ -166,7 +167,22 @@ class _Filter:
                 return at + 1
             if kind == wanted:
                 wanted = "COMMA" if kind == "NAME" else "NAME"
-            elif kind != "NL" and not (rest and kind == "ELLIPSIS" and wanted == "COMMA"):
+            elif kind != "NL" and not (rest and wanted == "COMMA" and kind in ("ELLIPSIS", "LBRACK", "RBRACK")):
+                break
+        return 0
+
+    def _end_of_pattern(self, index: int) -> int:
+        """The same for names in parentheses, some of them in parentheses of their own."""
+        depth = 0
+        for at in range(index, len(self.tokens)):
+            kind = self.tokens[at].type
+            if kind == "LPAR":
+                depth += 1
+            elif kind == "RPAR":
+                depth -= 1
+                if depth == 0:
+                    return at + 1
+            elif kind not in ("NAME", "COMMA", "NL"):
                 break
         return 0
 
@@ -190,7 +206,7 @@ class _Filter:
             self.where = len(self.open)
         elif kind == "IN" and self.tokens[index + 1].type == "DOT":
             token.type = "NAME"  # `(dense in.features)`: no condition
-        elif kind == "REPEAT" or kind == "EACH":
+        elif kind == "REPEAT" or kind == "EACH" or kind == "FOR":
             self._binders(index + 1)
         elif kind == "IF":
             self.choices += 1

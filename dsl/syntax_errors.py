@@ -76,7 +76,7 @@ def _habit(stop: Stop) -> Diagnostic | None:
     for at in range(stop.first_index, stop.at + 1):
         token = stop.tokens[at]
         first = at == stop.first_index or stop.tokens[at - 1].type in ("ARROW", "RBRACE")
-        if first and token.type == "NAME" and token.text in HABITS:
+        if first and token.type in ("NAME", "FOR") and token.text in HABITS:
             return errors.syntax(stop.span_of(token), f"`{token.text}` is not part of the language", help=(HABITS[token.text],))
     return None
 
@@ -241,13 +241,12 @@ def _body(stop: Stop) -> Diagnostic | None:
 
 
 def _shape(stop: Stop) -> Diagnostic | None:
-    if stop.previous is None or stop.previous.type not in ("INPUT", "PARAM", "IS") or stop.token.type not in ("NAME", "LPAR"):
+    """`input (3, 224)`: a shape in parentheses."""
+    if stop.opener is None or stop.token.type != "COMMA" or stop.before_opener is None:
         return None
-    if stop.token.type == "NAME":
-        help = (f"write `[{stop.token.text}]`: a shape is a number, `3x224x224` or a list",)
-    else:
-        help = ("write a shape in square brackets: `[3, 224]`",)
-    return errors.syntax(stop.span, f"expected a shape after `{stop.previous.text}`, found {found(stop)}", help=help)
+    if stop.opener.type != "LPAR" or stop.before_opener.type not in ("INPUT", "PARAM", "IS"):
+        return None
+    return errors.syntax(stop.span, "a shape is not a tuple", help=("write a shape in square brackets: `[3, 224]`",))
 
 
 def _space_before_index(stop: Stop) -> Diagnostic | None:
@@ -283,6 +282,6 @@ def _comma_argument(stop: Stop) -> Diagnostic | None:
 
 
 _SPECIAL = (
-    _lexical, _habit, _keyword_as_name, _method, _misplaced_word, _label, _bracket_after_label, _comma, _comma_argument,
-    _equals, _arrow, _operator, _body, _shape, _space_before_index, _missing_arrow,
+    _lexical, _habit, _keyword_as_name, _method, _misplaced_word, _label, _bracket_after_label, _shape, _comma, _comma_argument,
+    _equals, _arrow, _operator, _body, _space_before_index, _missing_arrow,
 )  # fmt: skip

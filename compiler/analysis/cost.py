@@ -3,8 +3,8 @@
 In: a `Program`. Out: plain records; printing them is left to netc/. Always: operations and activations are for one sample (`N = 1`), other
 symbolic dimensions stay; a graph is counted once, however often it is called; runs of equal stages are one row with their number.
 
-Operations are for one forward pass, a multiply-add counting two. Multiply-adds are those of matrix products and convolutions alone: what
-papers and PyTorch's counter count. Activations are the results of all operators, as training keeps them.
+Operations are for one forward pass in evaluation, a multiply-add counting two. Multiply-adds are those of matrix products and
+convolutions alone: what papers and PyTorch's counter count. Activations are the results of all operators, as training keeps them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from netc.dsl.record import Record, replace
 
 from ..dims import Dim, show, substitute
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program, SharedModule, graphs
+from ..ir.modes import BOTH, modes
 from ..ir.types import TensorType
 from ..ops.base import numel
+from ..ops.mode import ByMode
 from .parameters import ParameterInfo, count, parameters
 
 _ONE_SAMPLE = {"N": 1}
@@ -105,10 +107,16 @@ class _Counter:
         before: Node | None = None
         row: StageCost | None = None
         times = 0
-        for node in self.graph.nodes:
-            same = before is not None and _same(before, node)
+        earlier = BOTH
+        for node, when in zip(self.graph.nodes, modes(self.graph), strict=True):
+            if isinstance(node, OpNode) and isinstance(node.op, ByMode):
+                continue
+            same = before is not None and when == earlier and _same(before, node)
             known = row if same and before is not None and _alone(before) and _alone(node) else None
             found = known or self._row(node)
+            if False not in when:
+                found = replace(found, flops=0, multiply_adds=0)
+            earlier = when
             self.parameters += found.parameters
             self.flops = self.flops + found.flops
             self.multiply_adds = self.multiply_adds + found.multiply_adds

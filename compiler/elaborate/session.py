@@ -12,7 +12,7 @@ from netc.dsl.diagnostics import CallSite, Diagnostic, Mark
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import SourceFile, Span
 
-from ..dims import Condition, Dim, Facts
+from ..dims import Dim, Facts, Stated
 from ..errors.base import Problem
 from ..errors.structure import EndlessRecursion, TooManyNodes, TooMuchNesting, TooMuchRecursion
 from ..ir.graph import Graph
@@ -52,7 +52,7 @@ class ElaborationSession:
         self.set_facts(Facts.nothing())
         self._owners: dict[tuple[int, int], str] = {}
         self.dims: dict[str, Dim] = {}
-        self.conditions: list[tuple[Condition, str]] = []
+        self.conditions: list[tuple[Stated, str]] = []
         self.declared: dict[str, Span] = {}
         """Where each dimension is declared."""
         self.diagnostics: list[Diagnostic] = []
@@ -72,7 +72,7 @@ class ElaborationSession:
     def set_facts(self, facts: Facts) -> None:
         """What is known of the dimensions: `facts` answers, `deciding` also notes which integers had to be equal."""
         self.facts = facts
-        self.deciding = DecidingFacts(facts.zeros, facts.nonzeros, facts.nonnegatives, facts.multiples, self.decisions.note)
+        self.deciding = DecidingFacts(facts.zeros, facts.nonzeros, facts.nonnegatives, facts.multiples, facts.choices, self.decisions.note)
 
     def owner(self, node: object, name: str) -> str:
         """The beginning of the symbols of a body: unique for each piece of text, and for each level of a definition within itself."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 from netc.dsl.diagnostics import Severity
 
 from ..dims import show
-from ..ir.types import Shape
+from ..ir.types import Shape, TensorType
 from .base import Problem
 
 
@@ -310,7 +310,7 @@ class NoTie(Problem):
 
 
 class IterationMismatch(Problem):
-    """Loop variables that do not match the items."""
+    """Names in parentheses that do not match the items of a list."""
 
     code: ClassVar[str] = "wrong-binder"
     names: int
@@ -320,7 +320,40 @@ class IterationMismatch(Problem):
         return f"cannot unpack {self.found} into {self.names} names"
 
     def help(self) -> tuple[str, ...]:
-        return (f"use a list whose items are lists of {self.names}" + (", such as `enumerate([64, 128])`" if self.names == 2 else ""),)
+        pairs = ", or in a loop pairs such as those of `enumerate([64, 128])`" if self.names == 2 else ""
+        return (f"use a list of {self.names}{pairs}",)
+
+
+class TrainingMisplaced(Problem):
+    """`training` other than as the condition of an `if` between stages."""
+
+    code: ClassVar[str] = "training-misplaced"
+
+    def message(self) -> str:
+        return "`training` is only known at run time, and can only be the condition of an `if`"
+
+    def help(self) -> tuple[str, ...]:
+        return ("write `if training { ... } else { ... }`; for several conditions, one `if` in another",)
+
+
+class ModesDiffer(Problem):
+    """Different results in training and in evaluation, where something is done with them."""
+
+    code: ClassVar[str] = "modes-differ"
+    training: tuple[TensorType, ...]
+    evaluation: tuple[TensorType, ...]
+
+    def message(self) -> str:
+        first, second = (
+            str(types[0]) if len(types) == 1 else f"({', '.join(map(str, types))})" for types in (self.training, self.evaluation)
+        )
+        return f"this is {first} in training, but {second} in evaluation"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("only the result of a model may be another in training",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("give both branches the same number of results, of the same types",)
 
 
 class StrayStatement(Problem):

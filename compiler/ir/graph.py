@@ -17,7 +17,7 @@ from typing import Any, Literal
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from ..dims import Condition, Dim, Facts, SymDim
+from ..dims import Dim, Facts, Stated, SymDim
 from ..ops.base import Operator, ParameterSpec
 from .origins import Decision, Origin
 from .tests import Test
@@ -50,12 +50,14 @@ class ValueTuple:
     """Tensors in a row that are one tuple: inputs of a graph, or results of a call. How many they are may differ between uses of a body.
 
     `at` is the number of inputs or results before them. `from_end` is the number of tensors that the spec counts from the end. The name is
-    `borrowed` as that of a `Value` is.
+    `borrowed` as that of a `Value` is. `listed`: it is a list, of what a loop has collected or of inputs, which stays one wherever it is
+    returned. A list that a graph makes of tensors of its own is neither among its inputs nor the results of a call.
     """
 
-    __slots__ = ("at", "borrowed", "from_end", "name", "values")
+    __slots__ = ("at", "borrowed", "from_end", "listed", "name", "values")
 
-    def __init__(self, name: str, values: tuple[Value, ...], at: int) -> None:
+    def __init__(self, name: str, values: tuple[Value, ...], at: int, listed: bool = False) -> None:
+        self.listed = listed
         self.name = name
         self.values = values
         self.at = at
@@ -85,6 +87,21 @@ class TupleSlice(Record):
 Part = Value | TupleSlice
 Parts = tuple[Part, ...]
 """Tensors, some of them as parts of tuples."""
+
+
+def as_list(parts: Parts) -> ValueTuple | None:
+    """The list that the parts are, if they are one as a whole."""
+    match parts:
+        case (TupleSlice(of) as part,) if of.listed and part.is_whole:
+            return of
+    return None
+
+
+class ReturnedTuple(Record):
+    """Outputs of a graph that are one tuple; `listed` as of a `ValueTuple`."""
+
+    parts: Parts
+    listed: bool = False
 
 
 def flat(parts: Parts) -> tuple[Value, ...]:
@@ -151,9 +168,9 @@ class Tie:
 class CallNode:
     """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`; `arguments` has, for each symbol of
     `graph.origins`, the integer that it is here, which may be traced to the symbols of the calling graph. `tuples` are what it passes as
-    each of `graph.tuples`, and `rest` its results that are one tuple, if `graph.rest` is."""
+    each of `graph.tuples`, and `tails` its results that are tuples, one for each of `graph.tails`."""
 
-    __slots__ = ("arguments", "graph", "inputs", "label", "modules", "outputs", "rest", "shared", "span", "tuples")
+    __slots__ = ("arguments", "graph", "inputs", "label", "modules", "outputs", "shared", "span", "tails", "tuples")
 
     def __init__(
         self,
@@ -166,7 +183,7 @@ class CallNode:
         shared: SharedModule | None = None,
         arguments: Mapping[str, int] | None = None,
         tuples: tuple[Parts, ...] = (),
-        rest: ValueTuple | None = None,
+        tails: tuple[ValueTuple, ...] = (),
     ) -> None:
         self.graph = graph
         self.inputs = inputs
@@ -177,7 +194,7 @@ class CallNode:
         self.shared = shared
         self.arguments = arguments or {}
         self.tuples = tuples
-        self.rest = rest
+        self.tails = tails
 
     @property
     def passes(self) -> list[Value | Parts]:
@@ -193,7 +210,7 @@ class CallNode:
     @property
     def makes(self) -> list[Value | ValueTuple]:
         """Its results, a tuple as one."""
-        return list(self.outputs) if self.rest is None else [*self.outputs[: self.rest.at], self.rest]
+        return [*self.outputs[: self.tails[0].at], *self.tails] if self.tails else list(self.outputs)
 
 
 Node = OpNode | CallNode
@@ -206,13 +223,14 @@ class Graph:
     `kind` is `model`, `block`, `sequence` (members are numbered from 0, an `nn.Sequential` when it is a chain) or `branches` (an
     `each`: one call or operator a branch on the same input). `arguments` are the compile-time arguments of a block or model.
     `modules` are the shared stages that are used inside and declared outside. `captures` counts the trailing inputs that are tensors of
-    the surrounding body rather than inputs of its own. `tuples` are the inputs that are passed as tuples; `rest` is the tuple with which
-    the outputs end, if it is one: all others are passed one by one. `sizes` are the names that the body uses for sizes: those known at run
+    the surrounding body rather than inputs of its own. `tuples` are the inputs that are passed as tuples; `tails` are the tuples with
+    which the outputs end: all others are passed one by one. `sizes` are the names that the body uses for sizes: those known at run
     time, and the formulas of integers. `origins` are the symbols to which the integers in it are traced: its block's parameters and the
     sizes of its inputs; others belong to the graphs around it. `decisions` are what it depends on in addition: it would be another graph if
     one did not hold. `count` is the number of iterations of a `repeat` over a number, if all but the first are alike. `around` is the graph
     in which it was elaborated first, whose symbols it may have too. `tests` are, by the labels of nodes, the conditions of the `if`s
-    without `else` that they are alone in.
+    without `else` that they are alone in. `has_modes`: it has an `if training`; `training_outputs` are those of a model that are others
+    in training.
     """
 
     def __init__(self, name: str, kind: Kind, span: Span, arguments: dict[str, Any] | None = None) -> None:
@@ -228,13 +246,15 @@ class Graph:
         self.declares: list[SharedModule] = []
         self.captures = 0
         self.tuples: list[ValueTuple] = []
-        self.rest: Parts | None = None
+        self.tails: tuple[ReturnedTuple, ...] = ()
         self.origins: dict[str, Origin] = {}
         self.decisions: list[Decision] = []
         self.count: int | None = None
         self.around: Graph | None = None
         self.tests: dict[str, Test] = {}
         self.sizes: dict[str, SymDim] = {}
+        self.has_modes = False
+        self.training_outputs: list[Value] | None = None
         self.size = 0
         """Operators inside, those of called graphs counted at each call."""
 
@@ -254,8 +274,13 @@ class Graph:
 
     @property
     def leading(self) -> list[Value]:
-        """The outputs that are not part of `rest`."""
-        return self.outputs[: len(self.outputs) - len(flat(self.rest or ()))]
+        """The outputs that are not part of `tails`."""
+        return self.outputs[: len(self.outputs) - sum(len(flat(tail.parts)) for tail in self.tails)]
+
+    @property
+    def returns(self) -> list[Value | Parts]:
+        """The outputs as they are returned, a tuple as one."""
+        return [*self.leading, *(tail.parts for tail in self.tails)]
 
 
 class Program:
@@ -271,7 +296,7 @@ class Program:
         main: Graph,
         facts: Facts,
         symbols: tuple[str, ...],
-        conditions: tuple[tuple[Condition, str], ...] = (),
+        conditions: tuple[tuple[Stated, str], ...] = (),
         dims: Mapping[str, Dim] | None = None,
     ) -> None:
         self.main = main
@@ -279,6 +304,17 @@ class Program:
         self.symbols = symbols
         self.conditions = conditions
         self.dims = dims or {}
+
+
+def returned_names(graph: Graph) -> list[str]:
+    """The names of what a model returns: a list as one."""
+    names = graph.output_names[: len(graph.leading)]
+    at = len(names)
+    for tail in graph.tails:
+        several = graph.output_names[at : at + len(flat(tail.parts))]
+        names += [several[0].rpartition(".")[0] or several[0]] if tail.listed and several else several
+        at += len(several)
+    return names
 
 
 def graphs(main: Graph) -> list[Graph]:

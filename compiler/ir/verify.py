@@ -69,12 +69,12 @@ class _Check:
             self._origins(value, values)
         for node in graph.nodes:
             self._node(node)
-        for value in graph.outputs:
+        for value in (*graph.outputs, *(graph.training_outputs or ())):
             if id(value) not in self.available:
                 self._fail(f"the output {value} is not made in it")
         self._tuples(graph.inputs, graph.tuples, "the inputs")
-        if graph.rest is not None and flat(graph.rest) != tuple(graph.outputs[len(graph.leading) :]):
-            self._fail("its outputs do not end with the tuple that it returns")
+        if tuple(v for tail in graph.tails for v in flat(tail.parts)) != tuple(graph.outputs[len(graph.leading) :]):
+            self._fail("its outputs do not end with the tuples that it returns")
         names = graph.output_names
         if len(names) not in (0, len(graph.outputs)):
             self._fail(f"{len(names)} names for {len(graph.outputs)} outputs")
@@ -149,9 +149,11 @@ class _Check:
         self.size += graph.size
         self._agree(name, "inputs", node.inputs, graph.inputs)
         self._agree(name, "outputs", node.outputs, graph.outputs)
-        self._tuples(node.outputs, [node.rest] if node.rest is not None else [], f"the results of {name}")
-        if (node.rest is None) != (graph.rest is None) or (node.rest is not None and node.rest.at != len(graph.leading)):
-            self._fail(f"{name} has another tuple of results than its graph")
+        self._tuples(node.outputs, node.tails, f"the results of {name}")
+        if [len(one.values) for one in node.tails] != [len(flat(tail.parts)) for tail in graph.tails]:
+            self._fail(f"{name} has other tuples of results than its graph")
+        if node.tails and node.tails[0].at != len(graph.leading):
+            self._fail(f"{name} has other tuples of results than its graph")
         if [flat(parts) for parts in node.tuples] != [node.inputs[t.at : t.at + len(t.values)] for t in graph.tuples]:
             self._fail(f"{name} passes other tuples than its graph takes")
         if len(node.modules) != len(graph.modules):

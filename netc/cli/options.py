@@ -16,8 +16,22 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def plugin_option(function: F) -> F:
+    """`--plugin`: the modules are loaded before the command runs."""
+    return click.option(
+        "--plugin",
+        multiple=True,
+        metavar="MODULE",
+        callback=_load,
+        expose_value=False,
+        is_eager=True,
+        help="Import a Python module with operators of your own.",
+    )(function)
+
+
 def spec_options(function: F) -> F:
-    """`--model`, `--set`, `--dim`: the function gets them as one `choice`."""
+    """`--model`, `--set`, `--dim`: the function gets them as one `choice`; and `--plugin`."""
+    function = plugin_option(function)
     for option in (
         click.option("--dim", "dims", multiple=True, metavar="T=128", callback=_dims, help="Fix a symbolic dimension."),
         click.option("--set", "params", multiple=True, metavar="NAME=VALUE", callback=_params, help="Override a parameter of the model."),
@@ -66,6 +80,19 @@ def _pairs(values: tuple[str, ...], ctx: click.Context, option: click.Parameter)
             raise click.BadParameter(f"`{name.strip()}` is given twice", ctx, option)
         pairs[name.strip()] = value.strip()
     return pairs
+
+
+def _load(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> None:
+    if not values or ctx.resilient_parsing:
+        return
+    from ..extensions import PluginError, load
+    from .failures import Failed
+
+    for name in values:
+        try:
+            load(name)
+        except PluginError as error:
+            raise Failed(str(error)) from None
 
 
 def _dims(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:

@@ -53,6 +53,7 @@ OTHER = Framework(
     tensor="Array",
     module="keras.Layer",
     shape="keras.ops.shape({})",
+    training="training",
     containers=Containers(
         row="keras.Row",
         named=lambda members: call("keras.Row", DictCode(tuple(members))),

@@ -92,6 +92,7 @@ SMALL: dict[str, Small] = {
     ),
     "llama": Small("text/llama.net", "network", LLAMA, {"T": 24}, TEXT),
     "mistral": Small("text/mistral.net", "network", {**LLAMA, "window": 8}, {"T": 24}, TEXT),
+    "mixtral": Small("text/mixtral.net", "network", {**LLAMA, "experts": 4, "active": 2}, {"T": 24}, TEXT),
     "t5": Small("text/t5.net", "network", T5, {"T": 9, "S": 12}, {"tokens": 96, "written": 96}),
     "t5 encoder": Small("text/t5.net", "encoder_network", T5, {}, TEXT),
     "t5 decoder": Small("text/t5.net", "decoder_network", T5, {}, {"written": 96}),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from netc.dsl.record import Record, replace
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, Parts, SharedModule, Value, ValueTuple, flat
+from ...ops.mode import ByMode
 from .classes.shared import Sharing
 from .classes.sizes import ForwardSizes
 from .code.classes import ClassBody, Loop, Member, Step, StepInfo
@@ -31,6 +32,8 @@ from .code.tree import (
 )
 from .errors import MissingEmitter
 from .forward.roles import Roles, name_of
+from .forward.steps import RETURN, result_code
+from .modes import in_order
 from .modules.containers import ELEMENT, Construction, Constructions
 from .modules.nested_labels import nest_labels
 from .modules.tie import Ways, tied
@@ -62,6 +65,10 @@ class _Builder:
         self.body = ClassBody(graph, context.framework)
         self.sizes = ForwardSizes(self.body)
         self.tensors = TensorCodes(ValueRef)
+        self.mode: bool | None = None
+        """In which mode the steps are made that are being written."""
+        self.chosen: dict[int, int] = {}
+        """The numbers of what is either of two values."""
         self.labels = {m.label for m in (*graph.nodes, *graph.declares, *graph.modules)}
         self.own: dict[int, Code] = {id(m): MemberRef(m.label) for m in graph.declares}
         self.own |= {id(m): SharedModuleArg(i) for i, m in enumerate(graph.modules) if id(m) not in self.own}
@@ -73,16 +80,23 @@ class _Builder:
         for taken in graph.takes:
             self._place(taken)
         undeclared = {id(m): m for m in graph.declares}
-        for node in graph.nodes:
+        for node, mode in in_order(graph):
+            self.mode = mode
+            if node is None:
+                self._return_in_training()
+                continue
             passed = node.modules if isinstance(node, CallNode) else ()
             for module in (node.shared, *passed):
                 if module is not None and undeclared.pop(id(module), None) is not None:
                     self._declare(module)
             self._node(node)
         body.outputs = tuple(map(self.tensors.one, graph.leading))
-        if graph.rest is not None:
-            rest = self.tensors.whole(graph.rest)
-            body.outputs += (Starred(rest) if graph.kind == "model" else rest,)
+        for tail in graph.tails:
+            whole = self.tensors.whole(tail.parts)
+            if tail.listed or graph.kind != "model":
+                body.outputs += (whole,)
+            else:
+                body.outputs += whole.items if isinstance(whole, TupleCode) else (Starred(whole),)
         body.ties = [tied(node, self.ways) for node in graph.nodes if isinstance(node, OpNode) and node.tie]
         if any("." in m.label for m in body.members):
             self._fold()
@@ -90,6 +104,20 @@ class _Builder:
             body.passed.append(("like", AnyInput()))
         body.keyed = any(m.how == "module" and not m.label.isidentifier() and "." not in m.label for m in body.members)
         return body
+
+    def _return_in_training(self) -> None:
+        """What a model returns in training, if that is something else."""
+        outputs = tuple(map(self.tensors.one, self.graph.training_outputs or ()))
+        self.body.steps.append(Step(result_code(outputs), (), RETURN, mode=True))
+
+    def _either(self, node: OpNode) -> None:
+        """One side of an `if training`, under the mode that it is for."""
+        value = self.tensors.one(node.inputs[0 if self.mode else 1])
+        traits = StepInfo("either", either=True)
+        (made,) = node.outputs
+        number = self._place(made) if id(made) not in self.chosen else self.chosen[id(made)]
+        self.chosen[id(made)] = number
+        self.body.steps.append(Step(value, (number,), traits, mode=self.mode))
 
     def _fold(self) -> None:
         """Moves members whose labels have levels into nested containers, and refers to them there."""
@@ -149,6 +177,9 @@ class _Builder:
     # --- steps -----------------------------------------------------------------------------------------------------------
 
     def _node(self, node: Node) -> None:
+        if isinstance(node, OpNode) and isinstance(node.op, ByMode):
+            self._either(node)
+            return
         own = self._owned(node)
         if isinstance(node, OpNode):
             code = self.operators.expression(node)
@@ -173,7 +204,7 @@ class _Builder:
         return rewrite(code, lambda part: self.tensors.whole(parts) if part == every else None)
 
     def _step(self, code: Code, traits: StepInfo, made: Sequence[Value | ValueTuple], loop: Loop | None = None) -> None:
-        self.body.steps.append(Step(code, tuple(map(self._place, made)), traits, loop))
+        self.body.steps.append(Step(code, tuple(map(self._place, made)), traits, loop, self.mode))
 
     def _element_calls(
         self, node: CallNode, construction: Construction, inputs: tuple[Code, ...], own: Code, modules: tuple[Code, ...]
@@ -197,9 +228,10 @@ class _Builder:
             return
         traits = StepInfo(node.graph.name, parametric=True, module=True, call=True)
         assert isinstance(call, CallCode)
-        states = tuple(self._state(*given) for given in zip(call.args, made, _called(node.graph.nodes[0]), strict=False))
+        carried = [one for one in made if not (isinstance(one, ValueTuple) and one.listed)]
+        states = tuple(self._state(*given) for given in zip(call.args, carried, _called(node.graph.nodes[0]), strict=False))
         call = replace(call, args=(*map(ValueRef, states), *call.args[len(states) :]))
-        self._step(call, traits, made, Loop(own, variable, states))
+        self._step(call, traits, made, Loop(own, variable, states, construction.slots, construction.items))
 
     def _state(self, code: Code, result: Value | ValueTuple, role: str) -> int:
         """The number of what a loop starts with: of a tuple that is made for it, that of another step."""

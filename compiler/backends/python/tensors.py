@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...ir.graph import CallNode, Parts, TupleSlice, Value, ValueTuple
+from ...ir.graph import CallNode, Part, Parts, TupleSlice, Value, ValueTuple, flat
 from .code.expressions import Code, SliceCode, Subscript, TupleCode
 from .code.tree import NameCode, Starred
 
@@ -42,9 +42,17 @@ class TensorCodes:
     def whole(self, parts: Parts) -> Code:
         """A tuple of tensors."""
         match parts:
-            case (TupleSlice() as part,):
+            case (TupleSlice() as part,) if id(part.of) in self._numbers:
                 return self._part(part)
-        return TupleCode(tuple(self._part(p, Starred) if isinstance(p, TupleSlice) else self.one(p) for p in parts))
+            case (TupleSlice() as part,):
+                return TupleCode(tuple(map(self.one, part.values)))
+        return TupleCode(tuple(code for part in parts for code in self._items(part)))
+
+    def _items(self, part: Part) -> tuple[Code, ...]:
+        """Tensors of a tuple, a tuple that there is as one."""
+        if isinstance(part, TupleSlice) and id(part.of) in self._numbers:
+            return (self._part(part, Starred),)
+        return tuple(map(self.one, flat((part,))))
 
     def passed(self, node: CallNode) -> tuple[Code, ...]:
         """The tensors and tuples that a call passes."""

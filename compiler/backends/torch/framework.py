@@ -40,7 +40,7 @@ def _keyed(members: Pairs) -> Code:
 
 
 TORCH = Framework(
-    imported=frozenset({"torch", "nn", "F", "Tensor", "OrderedDict", "Callable", "apply_rotary", "apply_rotary_interleaved"}),
+    imported=frozenset({"torch", "nn", "F", "Tensor", "OrderedDict", "Callable", *(name for name in definitions() if name.islower())}),
     attributes=frozenset(_OF_MODULES.split()),
     container_attributes=frozenset(_OF_CONTAINERS.split()),
     definitions=definitions(),
@@ -48,6 +48,7 @@ TORCH = Framework(
     tensor="Tensor",
     module="nn.Module",
     shape="{}.shape",
+    training="self.training",
     containers=Containers(row="nn.Sequential", named=_named, listed=lambda members: call("nn.ModuleList", ListCode(members)), keyed=_keyed),
     by_path=lambda module, path: Method(module, "get_submodule", (Lit(path),)),
     by_label=lambda module, label: Subscript(AttributeCode(module, "_modules"), (Lit(label),)),

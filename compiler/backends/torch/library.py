@@ -102,3 +102,15 @@ class Constant(nn.Module):
         if self.value.dtype != value.dtype:
             self.value = value.to(self.value.device)
         return self
+
+
+def grouped_linear(x: Tensor, index: Tensor, weight: Tensor) -> Tensor:
+    """Multiplies each row by the matrix of its group.
+
+    x: [..., features], index: [...], weight: [groups, units, features] -> [..., units].
+    """
+    y = x.new_zeros(*x.shape[:-1], weight.shape[1])
+    for group, matrix in enumerate(weight):
+        rows = index == group
+        y[rows] = F.linear(x[rows], matrix).to(y.dtype)
+    return y

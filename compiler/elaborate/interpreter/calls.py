@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from netc.dsl.record import replace
 from netc.dsl.source import Span
 
-from ...ir.graph import CallNode, Node, OpNode, Part, Parts, SharedModule, TupleSlice, Value, ValueTuple, flat
+from ...ir.graph import CallNode, Graph, Node, OpNode, Part, Parts, SharedModule, TupleSlice, Value, ValueTuple, flat
 from ...ir.origins import has_origin, moved
 from ...ir.types import TensorType
 from ...ops.base import ParameterSpec
@@ -40,16 +40,15 @@ def emit_call(
     inputs = tuple([actual.inputs[i] for i in signature.inputs])
     given = _given(entry, actual.inputs, bound, session)
     outputs = tuple([Value(_moved_type(v.type, given), span, spatial=v.spatial) for v in graph.outputs])
-    lead = len(graph.leading)
-    rest = None if graph.rest is None else ValueTuple("", outputs[lead:], lead)
+    tails = _tails_of(graph, outputs)
     if shared is not None:
         check_shared(shared, specs_within(graph), span, session)
     tuples = tuple([actual.tuples[i] for i in signature.tuples])
-    _add(CallNode(graph, inputs, outputs, label, span, actual.modules, shared, given, tuples, rest), graph.size, scope, session)
+    _add(CallNode(graph, inputs, outputs, label, span, actual.modules, shared, given, tuples, tails), graph.size, scope, session)
     available = (*outputs, *actual.inputs)
     leading = tuple([available[i] for i in signature.results])
-    if rest is not None:
-        return _result(entry, (*leading, TupleSlice(rest)))
+    if tails:
+        return _result(entry, (*leading, *map(TupleSlice, tails)))
     return _result(entry, leading if signature.rest is None else (*leading, *actual.tuples[signature.rest]))
 
 
@@ -73,19 +72,19 @@ def emit_inline(
     outputs = tuple([Value(_moved_type(v.type, given), span or v.span, spatial=v.spatial) for v in node.outputs])
     copy: Node
     if isinstance(node, OpNode):
-        rest, parts = None, actual.outer_parts(node.parts)
+        tails, parts = tuple[ValueTuple, ...](), actual.outer_parts(node.parts)
         specs = tuple([_moved_spec(s, given) for s in node.specs])
         if shared is not None:
             check_shared(shared, {s.name: (s.shape, s.dtype) for s in specs}, span or node.span, session)
         op = node.op.moved(given) if given else node.op
         copy = OpNode(op, inputs, outputs, label, span or node.span, specs, shared=shared or node.shared, parts=parts)
     else:
-        rest = None if node.rest is None else ValueTuple("", outputs[node.rest.at :], node.rest.at)
+        tails = _tails_of(node.graph, outputs)
         tuples = tuple([actual.outer_parts(parts) for parts in node.tuples])
         arguments = {name: moved(value, given) for name, value in node.arguments.items()}
-        copy = CallNode(node.graph, inputs, outputs, label, span or node.span, node.modules, node.shared, arguments, tuples, rest)
+        copy = CallNode(node.graph, inputs, outputs, label, span or node.span, node.modules, node.shared, arguments, tuples, tails)
     _add(copy, entry.graph.size, scope, session)
-    return _result(entry, outputs if rest is None else (*outputs[: rest.at], TupleSlice(rest)))
+    return _result(entry, (*outputs[: tails[0].at], *map(TupleSlice, tails)) if tails else outputs)
 
 
 def forward_inputs(entry: Entry, flow: Flow | None, scope: Scope) -> Flow:
@@ -93,7 +92,19 @@ def forward_inputs(entry: Entry, flow: Flow | None, scope: Scope) -> Flow:
     actual = _actual(entry, flow, scope)
     if entry.failed or actual is None:
         return UNKNOWN
-    return _result(entry, (*actual.outer(entry.graph.leading), *actual.outer_parts(entry.graph.rest or ())))
+    tails = [part for tail in entry.graph.tails for part in actual.outer_parts(tail.parts)]
+    return _result(entry, (*actual.outer(entry.graph.leading), *tails))
+
+
+def _tails_of(graph: Graph, outputs: tuple[Value, ...]) -> tuple[ValueTuple, ...]:
+    """The tuples with which the results of a call end."""
+    at = len(graph.leading)
+    found: list[ValueTuple] = []
+    for tail in graph.tails:
+        count = len(flat(tail.parts))
+        found.append(ValueTuple("", outputs[at : at + count], at, tail.listed))
+        at += count
+    return tuple(found)
 
 
 def _given(entry: Entry, actual: tuple[Value, ...], bound: BoundParameters | None, session: ElaborationSession) -> dict[str, int]:
@@ -145,8 +156,8 @@ class _Actual:
         """The same for parts of its tuples."""
         found: list[Part] = []
         for part in parts:
-            if isinstance(part, Value):
-                found += self.outer((part,))
+            if isinstance(part, Value) or part.of not in self.entry.graph.tuples:
+                found += self.outer(flat((part,)))
             else:
                 whole = self.tuples[self.entry.signature.tuples[self.entry.graph.tuples.index(part.of)]]
                 found += cut(whole, part.front, part.back)

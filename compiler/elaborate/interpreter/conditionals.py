@@ -5,15 +5,28 @@ from __future__ import annotations
 from netc.dsl import ast
 
 from ...errors.names import NoIn
-from ...ir.graph import SharedModule
+from ...ir.graph import OpNode, SharedModule, Value, flat
+from ...ops.mode import ByMode
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
-from ..scopes.values import Flow, main_result
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, flow_of, main_result, parts_of
 from .base import Interpreter, Part
 from .bodies import BodySyntax, elaborate_body
 from .calls import emit_call
 from .conditions import condition
 from .expressions import Expressions
+
+TRAINING = "training"
+
+
+def mode_test(test: ast.Expr, scope: Scope) -> bool | None:
+    """Whether a condition is `training` (True) or `not training` (False); None for any other, also if the name is defined otherwise."""
+    match test:
+        case ast.Name(name=name) if name == TRAINING and scope.find(TRAINING) is None:
+            return True
+        case ast.Unary(op="not", operand=ast.Name(name=name)) if name == TRAINING and scope.find(TRAINING) is None:
+            return False
+    return None
 
 
 class Conditionals(Part):
@@ -27,6 +40,8 @@ class Conditionals(Part):
             syntax = BodySyntax(node, lambda inner: self.run(node, None, inner), shared.label)
             entry = elaborate_body(syntax, flow, scope, self.session)
             return emit_call(entry, flow, scope, self.session, shared.label, node.span, shared)
+        if (training := mode_test(node.test, scope)) is not None:
+            return self._by_mode(node, training, flow, scope)
         inner = Scope(scope, scope.frame)
         if flow is not None:
             inner.bind("in", flow)
@@ -39,6 +54,37 @@ class Conditionals(Part):
                 inner.bind("in", main_result(flow))
             return self.interpreter.body(branch, inner, "this branch")
         return self._passed(node, inner)
+
+    def _by_mode(self, node: ast.If, training: bool, flow: Flow | None, scope: Scope) -> Flow:
+        """Both branches: the results are those of one in training, of the other in evaluation."""
+        assert scope.frame is not None
+        scope.frame.graph.has_modes = True
+        then = self._branch(node.then, node, flow, scope)
+        otherwise = self._branch(node.otherwise, node, flow, scope)
+        found = [parts_of(one) for one in ((then, otherwise) if training else (otherwise, then))]
+        if found[0] is None or found[1] is None:
+            return UNKNOWN
+        first, second = flat(found[0]), flat(found[1])
+        if [v.type for v in first] != [v.type for v in second]:
+            return TensorTuple(found[1], training=found[0])
+        return flow_of(tuple([self._either(a, b, node, scope) for a, b in zip(first, second, strict=True)]))
+
+    def _branch(self, body: ast.Body | None, node: ast.If, flow: Flow | None, scope: Scope) -> Flow:
+        inner = Scope(scope, scope.frame)
+        if flow is not None:
+            inner.bind("in", main_result(flow))
+        if body is None:
+            return self._passed(node, inner)
+        return self.recover(scope, self.interpreter.body, body, inner, "this branch")
+
+    def _either(self, training: Value, evaluation: Value, node: ast.If, scope: Scope) -> Value:
+        assert scope.frame is not None
+        if training is evaluation:
+            return training
+        made = Value(evaluation.type, node.span, spatial=training.spatial and evaluation.spatial)
+        scope.frame.graph.nodes.append(OpNode(ByMode(), (training, evaluation), (made,), "", node.span, ()))
+        self.session.grow(scope.frame.graph, 1, node.span, scope.frame.trace)
+        return made
 
     def _tested(self, node: ast.If, flow: Flow, inner: Scope, scope: Scope) -> Flow:
         """The only branch. If it is one stage, the graph has its condition."""

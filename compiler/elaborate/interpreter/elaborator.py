@@ -46,7 +46,7 @@ class Elaborator:
         functions = Functions(self)
         self.expressions = Expressions(self, functions)
         self.parameters = Parameters(self)
-        self.checks = ShapeChecks(self)
+        self.checks = ShapeChecks(self, self.expressions)
         labels = StageLabels(self)
         arguments = Arguments(self)
         self._closures = Closures(self, functions, self.expressions, arguments)

@@ -16,6 +16,10 @@ from ...errors.names import UnusedName, UnusedResult
 _BINDING = {
     ast.Assign: ("targets",),
     ast.Let: ("name",),
+    ast.Unpacked: ("pattern", "name"),
+    ast.ForClause: ("binders",),
+    ast.Repeat: ("binders",),
+    ast.Each: ("binders",),
     ast.Shared: ("name",),
     ast.ParameterDecl: ("name",),
     ast.TensorParameter: ("name",),

@@ -32,11 +32,13 @@ class TensorTuple:
     """Several tensors: a tuple, or the results of an operator. With `extras`, a consumer gets only the first unless all are unpacked.
 
     `parts` are the same tensors with what is known of the tuples that they are from. Only such a tuple may have one tensor or none.
+    `training`: what it is in training, if that is not as many tensors of the same types: only the result of a model may be that.
     """
 
-    __slots__ = ("extras", "parts", "values")
+    __slots__ = ("extras", "parts", "training", "values")
 
-    def __init__(self, parts: Parts, extras: OpNode | None = None) -> None:
+    def __init__(self, parts: Parts, extras: OpNode | None = None, training: Parts | None = None) -> None:
+        self.training = training
         self.parts = parts
         self.values = flat(parts)
         self.extras = extras
@@ -71,6 +73,11 @@ class TrailingActivation(Record):
 
     op: Operator
     span: Span
+
+
+def differs(flow: Flow) -> bool:
+    """Whether it is something else in training."""
+    return isinstance(flow, TensorTuple) and flow.training is not None
 
 
 def tensors(flow: Flow) -> list[Value] | None:

@@ -16,6 +16,7 @@ from netc.compiler.ir.graph import FlatGraph, OpNode, Program, join
 from netc.compiler.ir.types import DType
 from netc.compiler.ops import Operator
 from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, UnaryFormula
+from netc.compiler.ops.mode import ByMode
 from tests.differential.references import REFERENCES
 from tests.differential.references.call import Call
 
@@ -47,8 +48,13 @@ def outputs(program: Program, state: State, tensors: Sequence[torch.Tensor], siz
             node = use.node
             own = {spec.name: state[name] for spec in node.specs if (name := join(use.path, spec.name)) in state}
             call = Call(arguments(node.op, sizes) | KNOWN.get(node.op.name, _nothing)(node), len(node.outputs), own)
-            values += results(REFERENCES[node.op.name], call, [values[key] for key in use.inputs])
+            values += results(reference_of(node), call, [values[key] for key in use.inputs])
     return [values[key] for key in flat.results()]
+
+
+def reference_of(node: OpNode) -> Callable[..., Any]:
+    """The reference of a node's operator; of either of two values, that in evaluation."""
+    return (lambda call, training, evaluation: evaluation) if isinstance(node.op, ByMode) else REFERENCES[node.op.name]
 
 
 def results(reference: Callable[..., Any], call: Call, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:

@@ -12,6 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 from textwrap import wrap
 
+from ....ir.graph import returned_names
 from ..code.classes import ClassDef
 from ..printing.layout import STEP, WIDTH
 from .axis_names import AxisNames
@@ -27,7 +28,7 @@ def docstring(cls: ClassDef, inputs: Sequence[str], channels: ChannelAxes) -> li
     graph = cls.graphs[0]
     taken, given = AxisNames(cls, channels).shapes()
     takes = [f"{name}: {shape}" for name, shape in zip(inputs, taken, strict=False)]
-    gives = _outputs(graph.output_names if len(given) > 1 else [], given)
+    gives = _outputs(returned_names(graph) if len(given) > 1 else [], given)
     above = remark(graph, {p.name for p in cls.parameters})
     results = f"{', '.join(gives)}."
     return _laid_out(above, ", ".join(takes), f"-> {results}") if takes else _laid_out(above, "->", results)

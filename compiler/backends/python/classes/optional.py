@@ -13,7 +13,7 @@ from netc.dsl.record import Record, replace
 
 from ....ir.graph import symbol_values
 from ....ir.tests import holds
-from ..code.classes import ClassBody, Member, Step
+from ..code.classes import ClassBody, Member
 from ..code.expressions import CallCode, Code, Lit
 from ..code.tree import MemberRef, OptionalCall, ValueRef, parts, rewrite, with_literals
 
@@ -54,7 +54,7 @@ def _completed(full: ClassBody, group: list[ClassBody]) -> list[ClassBody] | Non
     own = {m.label for m in group[0].members}
     lacking = [m for m in full.members if m.label not in own]
     found = [_optional(full, member) for member in lacking]
-    if not lacking or any(f is None for f in found) or full.chain is not None or any(s.loop for s in full.steps):
+    if not lacking or any(f is None for f in found) or full.chain is not None or any(s.loop or s.mode is not None for s in full.steps):
         return None
     optional = [f for f in found if f is not None]
     if _without(full, optional).key() != group[0].key():
@@ -110,7 +110,7 @@ def _without(full: ClassBody, optional: list[_Optional]) -> ClassBody:
     body.names = [full.names[i] for i in kept]
     body.members = [m for m in full.members if m.label not in labels]
     body.steps = [
-        Step(rewrite(s.code, change), tuple(renumbered(t) for t in s.outputs), s.traits, s.loop)
+        replace(s, code=rewrite(s.code, change), outputs=tuple(renumbered(t) for t in s.outputs))
         for i, s in enumerate(full.steps)
         if i not in steps
     ]
@@ -138,7 +138,7 @@ def _literals(code: Code) -> Iterator[Code]:
 
 def _with_optional_calls(body: ClassBody, labels: set[str]) -> ClassBody:
     made = body.copy()
-    made.steps = [Step(_optional_call(s.code, labels), s.outputs, s.traits, s.loop) for s in body.steps]
+    made.steps = [replace(s, code=_optional_call(s.code, labels)) for s in body.steps]
     return made
 
 

@@ -18,7 +18,7 @@ from ....dims import Dim, SymDim, show, substitute, symbol, symbols
 from ....ir.graph import Value
 from ....ir.origins import has_origin, is_integer, plain
 from ....ir.tests import Comparison, Flag, Junction, Negation, Test
-from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Member, SizeSymbol, Step
+from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Member, SizeSymbol
 from ..code.expressions import CallCode, Code, Infix, KeywordCode, Lit, Prefix, Subscript, TupleCode
 from ..code.tree import Argument, OptionalCode, RepeatStar, SizeArg, SizeRef, StrictLiteral, SymbolRef, has_symbol, parts, zipped
 from ..errors import MissingEmitter
@@ -71,7 +71,7 @@ class Unifier:
         self.in_forward = True
         for i, step in enumerate(first.steps):
             code = self._merge([b.steps[i].code for b in self.bodies])
-            body.steps.append(Step(code, step.outputs, step.traits, step.loop))
+            body.steps.append(replace(step, code=code))
         body.passed += [(getattr(code, "hint", "") or "size", code) for code, *_ in self.passed[len(first.passed) :]]
         self.cls.body = body
         self.cls.formula = self._shown

@@ -55,6 +55,8 @@ class StepInfo(Record):
     activation: bool = False
     call: bool = False
     kind: ExpressionKind = "call"
+    either: bool = False
+    """It is one side of an `if`: another step has the same outputs."""
 
     @property
     def weight(self) -> int:
@@ -68,15 +70,23 @@ class Loop(Record):
     variable: str
     states: tuple[int, ...]
     """The tensors that the first member takes."""
+    slots: tuple[tuple[int, ...], ...] = ()
+    """For each result of a member, the outputs of the step that it is for: states, and after them lists that it is appended to. Where
+    empty, the results are the states."""
+    items: tuple[str, ...] = ()
+    """Names for the results that go to lists only."""
 
 
 class Step(Record):
-    """`outputs = code`. Of a loop, `code` is one iteration: `Name(variable)` called on `ValueRef`s, of which the first are the states."""
+    """`outputs = code`. Of a loop, `code` is one iteration: `Name(variable)` called on `ValueRef`s, of which the first are the states, and
+    on `ElementCode`s; the outputs are the states after it, then the lists that it collects."""
 
     code: Code
     outputs: tuple[int, ...]
     traits: StepInfo
     loop: Loop | None = None
+    mode: bool | None = None
+    """Only in training (True), only in evaluation (False), or in both. Two steps with the same outputs, one of each mode, are an `if`."""
 
 
 class SizeSymbol(Record):
@@ -139,7 +149,7 @@ class ClassBody:
     def key(self) -> object:
         """Equal for bodies that differ in nothing but literals."""
         members = tuple((m.label, m.how, shape(m.code)) for m in self.members)
-        steps = tuple((shape(s.code), s.outputs, s.traits, s.loop) for s in self.steps)
+        steps = tuple((shape(s.code), s.outputs, s.traits, s.loop, s.mode) for s in self.steps)
         symbols = tuple((s.input, s.axis, s.minus, s.times, s.by) for s in self.symbols)
         border = (self.inputs, self.outputs, tuple(self.shared_labels), len(self.passed), symbols)
         chain = None if self.chain is None else shape(self.chain)

@@ -39,7 +39,8 @@ class Widths(Record):
 
 
 class Framework(Record):
-    """`method`: the method that computes; `tensor` and `module`: annotations of what it takes; `shape`: the text of a tensor's shape.
+    """`method`: the method that computes; `tensor` and `module`: annotations of what it takes; `shape`: the text of a tensor's shape;
+    `training`: whether a module is in training.
 
     `imported`: the names that an emitted file may import; no variable has them. `attributes`: those that every module has, and
     `container_attributes`: those that containers have in addition; no member has them. `definitions`: what emitted files define for
@@ -56,6 +57,7 @@ class Framework(Record):
     tensor: str
     module: str
     shape: str
+    training: str
     containers: Containers
     by_path: Callable[[Code, str], Code]
     by_label: Callable[[Code, str], Code]

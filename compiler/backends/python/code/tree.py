@@ -135,6 +135,13 @@ class ListComp(Code):
     iterable: Code
 
 
+class ElementCode(Code):
+    """An argument of the call in a loop: the element of `iterable` in this iteration, as `variable`."""
+
+    variable: str
+    iterable: Code
+
+
 class ListCode(Code):
     """`[items]`; items may be `RepeatStar` or `Starred`."""
 

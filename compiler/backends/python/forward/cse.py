@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from netc.dsl.record import replace
 
-from ..code.classes import Loop, Step, StepInfo, kind_of
+from ..code.classes import Step, StepInfo, kind_of
 from ..code.expressions import CallCode, Code, LetCode, Local, Method, NestedResults
 from ..code.tree import ListComp, TrainingFlag, ValueRef, parts, rewrite
 from ..printing.printer import width
@@ -32,7 +32,7 @@ class LetExpander:
         made = [step]
         while isinstance(step.code, Method) and isinstance(step.code.target, Method) and width(step.code) > LINE_WIDTH:
             self.names.append("")
-            inner = Step(step.code.target, (len(self.names) - 1,), step.traits)
+            inner = replace(step, code=step.code.target, outputs=(len(self.names) - 1,))
             made[0] = replace(step, code=replace(step.code, target=ValueRef(inner.outputs[0])))
             made.insert(0, inner)
             step = inner
@@ -50,8 +50,8 @@ class LetExpander:
             places[name] = len(self.names)
             self.tentative.add(len(self.names))
             self.names.append(name)
-            made.append(Step(value, (places[name],), StepInfo(name, kind=kind_of(value))))
-        return [*made, Step(rewrite(let.result, placed), step.outputs, step.traits)]
+            made.append(Step(value, (places[name],), StepInfo(name, kind=kind_of(value)), mode=step.mode))
+        return [*made, replace(step, code=rewrite(let.result, placed))]
 
 
 def merged(steps: list[Step], names: list[str]) -> list[Step]:
@@ -68,8 +68,8 @@ def merged(steps: list[Step], names: list[str]) -> list[Step]:
         if instead:
             loop = step.loop
             if loop is not None:
-                loop = Loop(rewrite(loop.members, change), loop.variable, tuple(instead.get(s, s) for s in loop.states))
-            new = Step(rewrite(step.code, change), step.outputs, step.traits, loop)
+                loop = replace(loop, members=rewrite(loop.members, change), states=tuple(instead.get(s, s) for s in loop.states))
+            new = replace(step, code=rewrite(step.code, change), loop=loop)
         if _is_pure(new):
             first = new.code.index if isinstance(new.code, ValueRef) else known.setdefault(new.code, new.outputs[0])
             if first != new.outputs[0]:
@@ -82,7 +82,7 @@ def merged(steps: list[Step], names: list[str]) -> list[Step]:
 
 def _is_pure(step: Step) -> bool:
     """Whether repeating the step gives the same result, without side effects."""
-    if len(step.outputs) != 1 or step.loop is not None:
+    if len(step.outputs) != 1 or step.loop is not None or step.mode is not None:
         return False
     if isinstance(step.code, ValueRef):
         return True

@@ -29,7 +29,7 @@ class Uses:
         self.total = [0] * tensors
         self.alive = [False] * len(steps)
         for index in range(len(steps) - 1, -1, -1):
-            if index == len(steps) - 1 or any(self.total[o] for o in steps[index].outputs):
+            if steps[index].traits.kind == "return" or any(self.total[o] for o in steps[index].outputs):
                 self.alive[index] = True
                 for tensor, count in self.counts[index].items():
                     self.total[tensor] += count
@@ -52,7 +52,7 @@ def nested(steps: Sequence[Step], names: Sequence[str], uses: Uses, widths: Sequ
 class _Inlining:
     def __init__(self, steps: Sequence[Step], names: Sequence[str], uses: Uses, widths: Sequence[int]) -> None:
         self.steps, self.names, self.uses, self.widths = steps, names, uses, widths
-        self.maker = {s.outputs[0]: i for i, s in enumerate(steps) if len(s.outputs) == 1 and s.loop is None}
+        self.maker = {s.outputs[0]: i for i, s in enumerate(steps) if len(s.outputs) == 1 and s.loop is None and not s.traits.either}
         self.inside: list[dict[int, int]] = [{} for _ in steps]
         """For every step, those nested in it, with the strength of the bond."""
         self.nested = [False] * len(steps)

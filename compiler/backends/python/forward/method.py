@@ -13,7 +13,19 @@ from netc.dsl.record import replace
 from ..code.classes import ClassBody, Loop, Step
 from ..code.expressions import AnyInput, CallCode, Code, NestedResults, TupleCode
 from ..code.simplify import simplified
-from ..code.tree import Argument, ListComp, MemberRef, NameCode, SharedModuleArg, SizeArg, SizeRef, SymbolRef, ValueRef, rewrite
+from ..code.tree import (
+    Argument,
+    ElementCode,
+    ListComp,
+    MemberRef,
+    NameCode,
+    SharedModuleArg,
+    SizeArg,
+    SizeRef,
+    SymbolRef,
+    ValueRef,
+    rewrite,
+)
 from ..printing.layout import STEP, WIDTH, statement
 from ..printing.printer import doc, text, width
 from .inlining import Uses, nested
@@ -48,8 +60,13 @@ class _Forward:
         self.hints = NameHints(self.steps, ready.references, self.names, self.uses, self.nested, body.framework)
         self.destinations = destinations(self.steps, ready.references, self.names, self.tentative, self.uses)
         self.groups: list[list[str]] = []
+        self.modes: list[bool | None] = []
+        """The mode of each group of lines."""
+        self.mode: bool | None = None
         self.first: int | None = None
         self.passing: list[str] = []
+        self.lists: set[int] = set()
+        """What loops have collected."""
 
     def run(self) -> list[str]:
         for index, name in enumerate(self.signature.inputs):
@@ -57,18 +74,24 @@ class _Forward:
         for index, step in enumerate(self.steps):
             if self.uses.alive[index] and not self.nested[index]:
                 self._write(step, index)
-        body = [line for group in _rolled(self.groups) for line in group]
+        body = [line for group in _rolled(_by_mode(self.groups, self.modes, self.body.framework.training)) for line in group]
         return [*self.signature.lines(), *prelude(self.body, self.signature, self._formula), *body]
 
     # --- statements --------------------------------------------------------------------------------------------------------
 
     def _write(self, step: Step, index: int) -> None:
-        self.first = None
+        self.first, self.mode = None, step.mode
         if step.loop is not None:
             self._loop(step, step.loop)
         else:
-            code = simplified(self._resolved(step.code))
-            targets = [self._target(o, index) for o in step.outputs]
+            code = simplified(self._resolved(step.code if step.outputs else self._tuples(step.code)))
+            if step.traits.either and step.outputs[0] in self.variables.name_of:  # the other side of an `if`
+                targets = [self.variables.name_of[o] for o in step.outputs]
+            else:
+                targets = [self._target(o, index) for o in step.outputs]
+            if targets and code == NameCode(targets[0]):
+                self._add([])
+                return
             if isinstance(code, NestedResults):
                 targets = _grouped(targets, code.groups)
                 code = code.result
@@ -78,8 +101,19 @@ class _Forward:
             self.variables.release(name)
         self.passing = []
 
+    def _tuples(self, code: Code) -> Code:
+        """What is returned, with lists that loops have collected as tuples."""
+
+        def change(part: Code) -> Code | None:
+            return CallCode("tuple", (part,)) if isinstance(part, ValueRef) and part.index in self.lists else None
+
+        items = code.items if isinstance(code, TupleCode) else (code,)
+        made = tuple(change(item) or item for item in items)
+        return TupleCode(made) if isinstance(code, TupleCode) else made[0]
+
     def _add(self, lines: list[str]) -> None:
         self.groups.append(lines)
+        self.modes.append(self.mode)
 
     def _target(self, tensor: int, index: int) -> str:
         uses = self.uses.total[tensor]
@@ -106,20 +140,54 @@ class _Forward:
         for tensor in loop.states:
             self.variables.take(tensor, 2)
         before = [self.variables.name_of[t] for t in loop.states]
-        after = [self._carried(t, o) for t, o in zip(loop.states, step.outputs, strict=True)]
+        after = [self._carried(t, o) for t, o in zip(loop.states, step.outputs, strict=False)]
         moved = [(a, b) for a, b in zip(after, before, strict=True) if a != b]
         if moved:
             self._add([STEP * DEPTH + ", ".join(a for a, _ in moved) + " = " + ", ".join(b for _, b in moved)])
-        variable = self._temporary(loop.variable)
-        rest = tuple(self._resolved(a) for a in step.code.args[count:])
+        lists = [self._list(o) for o in step.outputs[count:]]
+        variables = [self._temporary(loop.variable)]
+        over = [self._resolved(loop.members)]
+        rest: list[Code] = []
         for part in step.code.args[count:]:
+            if isinstance(part, ElementCode):
+                variables.append(self._temporary(part.variable))
+                over.append(self._resolved(part.iterable))
+                part = NameCode(variables[-1])
+            rest.append(self._resolved(part))
             self.variables.take(part.index) if isinstance(part, ValueRef) else None
-        call = CallCode(NameCode(variable), (*(NameCode(a) for a in after), *rest))
-        members = text(self._resolved(loop.members))
-        turn = statement(f"{', '.join(after)} = ", doc(call), DEPTH + 1)
-        self._add([f"{STEP * DEPTH}for {variable} in {members}:", *turn])
+        call = CallCode(NameCode(variables[0]), (*(NameCode(a) for a in after), *rest))
+        targets, appends = self._results(loop, after, lists)
+        members = text(over[0] if len(over) == 1 else CallCode("zip", tuple(over)))
+        turn = statement(f"{', '.join(targets)} = ", doc(call), DEPTH + 1)
+        self._add([f"{STEP * DEPTH}for {', '.join(variables)} in {members}:", *turn, *appends])
         for output in step.outputs:
             self.variables.left[output] = self.uses.total[output]
+
+    def _list(self, output: int) -> str:
+        """The variable of a list that a loop appends to, which is empty at first; none if nothing takes the list."""
+        uses = self.uses.total[output]
+        if not uses:
+            return ""
+        self.lists.add(output)
+        name = self.variables.named(self.names[output] or "results", output, uses + 1)
+        self._add([f"{STEP * DEPTH}{name} = []"])
+        return name
+
+    def _results(self, loop: Loop, after: list[str], lists: list[str]) -> tuple[list[str], list[str]]:
+        """The variables of the results of one iteration, and the statements that append them to the lists."""
+        if not loop.slots:
+            return after, []
+        targets: list[str] = []
+        appends: list[str] = []
+        names = iter(loop.items)
+        for slot in loop.slots:
+            states = [after[i] for i in slot if i < len(after)]
+            taken = [lists[i - len(after)] for i in slot if i >= len(after) and lists[i - len(after)]]
+            wanted = "" if states else next(names)
+            target = states[0] if states else self._temporary(wanted) if taken else "_"
+            targets.append(target)
+            appends += [f"{STEP * (DEPTH + 1)}{name}.append({target})" for name in taken]
+        return targets, appends
 
     def _carried(self, state: int, output: int) -> str:
         """The variable that a loop updates. It is reserved, even if nothing uses it after the loop."""
@@ -196,6 +264,34 @@ def _returned(code: Code) -> list[str]:
         if len(line) <= WIDTH:
             return [line]
     return statement("return ", doc(code), DEPTH)
+
+
+def _by_mode(groups: list[list[str]], modes: list[bool | None], test: str) -> list[list[str]]:
+    """The statements, those of one mode within an `if`. `test`: the condition that is true in training."""
+    found: list[list[str]] = []
+    at = 0
+    while at < len(groups):
+        end = at + 1
+        while end < len(groups) and modes[end] == modes[at]:
+            end += 1
+        if modes[at] is None:
+            found += groups[at:end]
+        else:
+            then = [STEP + line for group in groups[at:end] for line in group]
+            other: list[str] = []
+            if end < len(groups) and modes[end] is not None:
+                start, end = end, end + 1
+                while end < len(groups) and modes[end] == modes[start]:
+                    end += 1
+                other = [STEP + line for group in groups[start:end] for line in group]
+            training, evaluation = (then, other) if modes[at] else (other, then)
+            lines = [f"{STEP * DEPTH}if {test}:", *training] if training else []
+            if evaluation:
+                head = "else:" if training else f"if not {test}:"
+                lines += [STEP * DEPTH + head, *evaluation]
+            found.append(lines)
+        at = end
+    return found
 
 
 def _rolled(groups: list[list[str]]) -> list[list[str]]:

@@ -108,7 +108,7 @@ def destinations(
     for index in range(len(steps) - 1, -1, -1):
         step, taken = steps[index], references[index]
         if step.loop is not None and uses.alive[index]:
-            for state, output in zip(step.loop.states, step.outputs, strict=True):
+            for state, output in zip(step.loop.states, step.outputs, strict=False):
                 if names[output] and not names[state] and found.setdefault(state, names[output]) == names[output]:
                     open_[state] -= uses.counts[index][state]
         if len(step.outputs) != 1 or not taken or not uses.alive[index]:

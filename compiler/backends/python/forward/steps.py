@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from itertools import chain
 
+from netc.dsl.record import replace
+
 from ..code.classes import ClassBody, Step, StepInfo
 from ..code.expressions import CallCode, Code, Method, NestedResults, TupleCode
 from ..code.tree import ListComp, MemberRef, Starred, ValueRef, parts, rewrite
@@ -26,7 +28,7 @@ class Steps:
         self.inputs = body.inputs
         self.whole: set[int] = set()
         """Numbers that are tuples of tensors."""
-        result = body.outputs[0] if len(body.outputs) == 1 and not isinstance(body.outputs[0], Starred) else TupleCode(body.outputs)
+        result = result_code(body.outputs)
         bound = LetExpander(self.names)
         self.tentative = bound.tentative
         """The numbers of those whose names are only hints."""
@@ -46,7 +48,7 @@ class Steps:
         for index, step in enumerate(self.steps):
             if step.loop is None:
                 code = rewrite(step.code, lambda part: self._packed(part, makers))
-                self.steps[index] = Step(code, step.outputs, step.traits)
+                self.steps[index] = replace(step, code=code)
         return True
 
     def _packed(self, part: Code, makers: dict[int, int]) -> Code | None:
@@ -78,7 +80,7 @@ class Steps:
         step = self.steps[maker]
         self.names.append("")
         self.whole.add(len(self.names) - 1)
-        self.steps[maker] = Step(step.code, (len(self.names) - 1,), step.traits)
+        self.steps[maker] = replace(step, outputs=(len(self.names) - 1,))
         return ValueRef(len(self.names) - 1)
 
     def _is_list(self, whole: ValueRef) -> bool:
@@ -89,6 +91,11 @@ class Steps:
         result = self.steps[-1].code
         if isinstance(result, ValueRef) and result.index >= self.inputs and totals[result.index] == 1:
             self.names[result.index] = ""
+
+
+def result_code(outputs: tuple[Code, ...]) -> Code:
+    """What is returned."""
+    return outputs[0] if len(outputs) == 1 and not isinstance(outputs[0], Starred) else TupleCode(outputs)
 
 
 def references(code: Code) -> list[int]:
@@ -107,4 +114,4 @@ def _plain_members(steps: list[Step]) -> list[Step]:
     def change(part: Code) -> Code | None:
         return members.get(part.index) if isinstance(part, ValueRef) else None
 
-    return [Step(rewrite(s.code, change), s.outputs, s.traits, s.loop) for s in steps]
+    return [replace(s, code=rewrite(s.code, change)) for s in steps]

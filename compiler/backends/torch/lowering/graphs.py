@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import copy
 
+from netc.dsl.record import replace
+
 from ....ir.graph import CallNode, Graph, Node, Parts, Value, flat, graphs
 
 
@@ -33,7 +35,9 @@ def substitute(graph: Graph, instead: Mapping[int, Value]) -> None:
         for node in graph.nodes:
             replace_inputs(node, instead)
         graph.outputs = [instead.get(id(v), v) for v in graph.outputs]
-        graph.rest = None if graph.rest is None else _replaced(graph.rest, instead)
+        if graph.training_outputs is not None:
+            graph.training_outputs = [instead.get(id(v), v) for v in graph.training_outputs]
+        graph.tails = tuple(replace(tail, parts=_replaced(tail.parts, instead)) for tail in graph.tails)
 
 
 def replace_inputs(node: Node, instead: Mapping[int, Value]) -> None:
