@@ -93,6 +93,7 @@ def _input(operand: Input[Any]) -> str:
     if operand.axes.needed:
         facts.append(re.sub(r"\[.*?\]", r"`\g<0>`", operand.axes.needed))
     name = f"any number of tensors `{operand.name}`" if operand.many else f"`{operand.name}`"
+    name += f" (`{operand.alias}`)" if operand.alias else ""
     return name + (f" ({'; '.join(facts)})" if facts else "")
 
 

@@ -21,6 +21,8 @@ MAX_NESTING = 64
 """The nesting of blocks and groups."""
 MAX_NODES = 1_000_000
 """The operators of a program, the iterations of its loops, and the items of a list."""
+MAX_RECURSION = 2_000
+"""The elaborations of blocks inside themselves."""
 MAX_DEPTH = 100
 """The nesting of calls of functions and of values that use other values."""
 MAX_CALLS = 100_000

@@ -79,10 +79,10 @@ class Attention(CausalOperator):
     """
 
     name = "attention"
-    q = Input(FLOATS, axes("... L E", NEEDED))
-    k = Input(FLOATS, axes("... S E", NEEDED), like="q")
-    v = Input(FLOATS, axes("... S F", NEEDED), like="q")
-    mask = Input(MASKS, axes("... L S"), optional=True)
+    q = Input(FLOATS, axes("... L E", NEEDED), alias="query")
+    k = Input(FLOATS, axes("... S E", NEEDED), like="q", alias="key")
+    v = Input(FLOATS, axes("... S F", NEEDED), like="q", alias="value")
+    mask = Input(MASKS, axes("... L S"), optional=True, alias="attn_mask")
     causal = Arg(FLAG, default=False)
     align = Arg(ALIGNMENT, default=None)
     scale = Arg(NUMBER, default=None)

@@ -30,9 +30,9 @@ class MultiheadAttention(CausalOperator):
 
     Takes `[N, L, features]`, or one sample without `N`: one tensor attends to itself; of two, the first (the queries) attends to the
     second; three are queries, keys and values. A fourth, or a bool one in the last position, is a mask as PyTorch's module takes it, `[L,
-    S]` or `[N * heads, L, S]`. A fifth, or with `key_padding_mask` the last, is a mask of the keys, `[N, S]`. Bool masks are true where a
-    query may *not* see a key (`attention` has it the other way round), others are added to the scores. `causal` and `align` are those of
-    `attention`. All queries see the learned key and
+    S]` or `[N * heads, L, S]`. A fifth, or with `key_padding_mask=true` the last, is a mask of the keys, `[N, S]`. Better, give them by
+    name: `attn_mask=mask key_padding_mask=padding`. Bool masks are true where a query may *not* see a key (`attention` has it the other
+    way round), others are added to the scores. `causal` and `align` are those of `attention`. All queries see the learned key and
     value of `add_bias_kv` and the zeros of `add_zero_attn`. The weights of the keys for each query, `[N, L, S]`, or `[N, heads, L, S]`
     without `average_attn_weights`, are a second result.
     """
@@ -43,7 +43,7 @@ class MultiheadAttention(CausalOperator):
     key = Input(FLOATS, KEYS, like="query", optional=True)
     value = Input(FLOATS, VALUES, like="query", optional=True)
     attn_mask = Input(MASKS, axes("... L S"), optional=True)
-    padding = Input(MASKS, axes("... S"), optional=True)
+    padding = Input(MASKS, axes("... S"), optional=True, alias="key_padding_mask")
     heads = Arg(COUNT, positional=True, alias="num_heads")
     bias = Arg(FLAG, default=True)
     dropout = Arg(FRACTION, default=0.0)
@@ -56,10 +56,10 @@ class MultiheadAttention(CausalOperator):
     examples = (
         "input [T, 16] -> multihead_attention 4",
         "x = input [T, 16]; context = input [S, 12]; (x, context) -> multihead_attention 2",
-        "x = input [T, 16]; padding = input [T] bool; (x, padding) -> multihead_attention 4 key_padding_mask=true",
+        "x = input [T, 16]; padding = input [T] bool; x -> multihead_attention 4 key_padding_mask=padding",
     )
 
-    def assign(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
+    def in_order(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
         """Which of the inputs are masks follows from their number, their element types and `key_padding_mask`."""
         padded = self.key_padding_mask or len(types) == 5
         rest = len(types) - padded

@@ -24,6 +24,8 @@ CASES: list[str] = [
     f"{_qkv('4, T, 6', '4, T, 6', '4, T, 6')}; (q, k, v) -> attention causal=true align=end",
     "past = input 4xPx6; input 4xTx6 -> repeat 2 "
     "{ seen = (past, in) -> concat axis=2; (in, seen, seen) -> attention causal=true align=end }",
+    f"{_HEADS}; m = input [T, S] bool batch=false; (q, k, v) -> attention mask=m",
+    f"{_HEADS}; m = input [T, S] batch=false; attention(q, value=v, key=k, mask=m * 2)",
     f"{_HEADS}; (q, k, v) -> attention scale=0.3",
     f"{_HEADS}; (q, k, v) -> attention scale=-0.3",
     f"{_HEADS}; (q, k, v) -> attention scale=0",

@@ -7,6 +7,7 @@ _ANY = ("float32", "float64", "float16", "int64", "int32", "int16", "int8", "uin
 CASES: list[str] = [
     # gather
     "x = input [T, 8]; index = input [T, 3] int64; (x, index) -> gather axis=2",
+    "x = input [T, 8]; index = input [T, 3] int64; x -> gather axis=2 index=index",
     "x = input [T, 4]; index = input [T, 4] int32; (x, index) -> gather 1",
     "x = input [3, 4]; index = input [2, 4] int64; (x, index) -> gather dim=-2",
     "x = input [3, 4]; index = input [2, 9] int64; (x, index) -> gather (-1)",

@@ -28,6 +28,12 @@ CASES: list[str] = [
     "x = input [T, 8]; m = input [T, T]; (x, x, x, m) -> multihead_attention 1",
     "x = input [T, 8]; m = input [T, T]; (x, x, x, (m, m) -> concat axis=0) -> multihead_attention 2",
     "x = input [T, 8]; m = input [1, T]; (x, (m > 9, m > 8) -> concat axis=0 -> expand [2 * N, T, T]) -> multihead_attention 2",
+    # masks given by name, which need not be bool
+    f"{_PADDED}; x -> multihead_attention 2 key_padding_mask=p",
+    f"{_PADDED}; x -> multihead_attention 2 padding=p causal=true",
+    "x = input [T, 8]; m = input [T, T] batch=false; x -> multihead_attention 2 attn_mask=m",
+    f"{_PADDED}; m = input [T, T] batch=false; c = input [T, 6]; (x, c) -> multihead_attention 2 key_padding_mask=p attn_mask=m",
+    "x = input [T, 8]; m = input [T, S]; k = input [S, 6]; multihead_attention(x, 1, attn_mask=m, key=k)",
     # masks of keys
     f"{_PADDED}; (x, p) -> multihead_attention 2 key_padding_mask=true",
     f"{_PADDED}; (x, p) -> multihead_attention 2 key_padding_mask=true causal=true",
