@@ -31,6 +31,7 @@ _ENDS_VALUE = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "
 _TOP_LEVEL = frozenset(("BLOCK", "MODEL", "FN", "USE"))
 _STATEMENT_WORDS = _TOP_LEVEL | {"LET", "OUT", "EXPECT", "SHARED"}
 _SEPARATORS = frozenset(("COMMA", "ARROW", "EQUALS", "ASSIGN", "COLON"))
+_LOOPS = frozenset(("REPEAT", "EACH", "FOR", "SCAN"))
 _STARTS = frozenset(("NL", "LBRACE"))
 # Tokens without a method below are passed on as they are
 _PASSED_ON = frozenset(("NUMBER", "DIMS", "STRING", "LABEL", "TRUE", "FALSE"))
@@ -221,10 +222,10 @@ class _Filter:
                 token.type = "COMMA_WHERE"
         elif kind == "WHERE" and last in _ENDS_VALUE:
             self.where = len(self.open)
-        elif kind == "REPEAT" or kind == "EACH" or kind == "FOR":
-            self._binders(index + 1)
-        elif kind == "SCAN":
-            self._states(index + 1)
+        elif kind == "IN" and self.tokens[index + 1].type == "DOT":
+            token.type = "NAME"  # `(dense in.features)`: no condition
+        elif kind in _LOOPS:
+            (self._states if kind == "SCAN" else self._binders)(index + 1)
         elif kind == "IF":
             self.choices += 1
             self._check_nesting(token)

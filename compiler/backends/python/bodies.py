@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from netc.dsl.record import Record, replace
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, Parts, Scan, SharedModule, Value, ValueTuple, flat
+from ...ir.tests import every
 from ...ops.mode import ByMode
 from .classes.shared import Sharing
 from .classes.sizes import ForwardSizes
 from .code.classes import ClassBody, Loop, Member, ScanCode, Step, StepInfo
-from .code.expressions import CallCode, Code, Lit, Ref, SelfMember, Subscript, TupleCode
+from .code.expressions import AnyInput, CallCode, Code, Lit, Ref, SelfMember, Subscript, TupleCode
 from .code.framework import Framework
 from .code.tree import (
     ListComp,
@@ -26,6 +27,7 @@ from .code.tree import (
     Starred,
     ValueRef,
     localised,
+    parts,
     rewrite,
     without_origins,
 )
@@ -95,15 +97,20 @@ class _Builder:
                 body.outputs += (whole,)
             else:
                 body.outputs += whole.items if isinstance(whole, TupleCode) else (Starred(whole),)
+        for choice in every(graph.choices):
+            body.ends[choice.key] = [self.tensors.one(v) for v in choice.given], [self.tensors.one(v) for v in choice.results]
         body.ties = [tied(node, self.ways) for node in self.every if isinstance(node, OpNode) and node.tie]
         if any("." in m.label for m in body.members):
             self._fold()
+        if not graph.takes and any(isinstance(p, AnyInput) for step in body.steps for p in parts(step.code)):
+            body.passed.append(("like", AnyInput()))
         body.keyed = any(m.how == "module" and not m.label.isidentifier() and "." not in m.label for m in body.members)
         return body
 
     def _nodes(self, graph: Graph) -> None:
         undeclared = {id(m): m for m in graph.declares}
         around = self.mode
+        indices = {id(node): index for index, node in enumerate(graph.nodes)}
         for node, mode in in_order(graph):
             self.mode = mode
             if node is None:
@@ -113,9 +120,18 @@ class _Builder:
             for module in (node.shared, *passed):
                 if module is not None and undeclared.pop(id(module), None) is not None:
                     self._declare(graph, module)
+            before = len(self.body.members), len(self.body.steps)
             self.every.append(node)
             self._node(node)
+            if graph is self.graph:
+                self._number(indices[id(node)], *before)
         self.mode = around
+
+    def _number(self, index: int, members: int, steps: int) -> None:
+        """What the node has added is marked with its index."""
+        if self.graph.choices:
+            self.body.members[members:] = [replace(m, node=index) for m in self.body.members[members:]]
+            self.body.steps[steps:] = [replace(s, node=index) for s in self.body.steps[steps:]]
 
     def _return_in_training(self) -> None:
         """What a model returns in training, if that is something else."""
@@ -154,8 +170,8 @@ class _Builder:
         given = [self.tensors.one(v) for v in node.inputs]
         for inner, code in zip(graph.inputs[scan.own :], given[scan.own :], strict=True):
             self.tensors.alias(inner, code)
-        for one, parts in zip(graph.tuples, node.tuples, strict=True):
-            self.tensors.alias(one, self.tensors.whole(parts))
+        for one, passed in zip(graph.tuples, node.tuples, strict=True):
+            self.tensors.alias(one, self.tensors.whole(passed))
         self.roles = {**self.roles, **self.all_roles.of(graph)}
         self._enter(graph)
         places = [self._place(v) for v in graph.inputs[: scan.own]]

@@ -46,6 +46,12 @@ class TensorTuple:
         self.main = main
 
 
+class Absent(Record):
+    """An optional tensor of a block, where a use does not give it."""
+
+    name: str
+
+
 Const = int | float | bool | str | SymDim | DType | Init | tuple["Const", ...]
 Flow = Value | TensorTuple | Unknown
 Operand = Flow | Const
