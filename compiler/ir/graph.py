@@ -20,7 +20,7 @@ from netc.dsl.source import Span
 from ..dims import Dim, Facts, Stated, SymDim
 from ..ops.base import Operator, ParameterSpec
 from .origins import Decision, Origin
-from .tests import Test
+from .tests import Choice
 from .types import TensorType
 
 
@@ -228,9 +228,8 @@ class Graph:
     time, and the formulas of integers. `origins` are the symbols to which the integers in it are traced: its block's parameters and the
     sizes of its inputs; others belong to the graphs around it. `decisions` are what it depends on in addition: it would be another graph if
     one did not hold. `count` is the number of iterations of a `repeat` over a number, if all but the first are alike. `around` is the graph
-    in which it was elaborated first, whose symbols it may have too. `tests` are, by the labels of nodes, the conditions of the `if`s
-    without `else` that they are alone in. `has_modes`: it has an `if training`; `training_outputs` are those of a model that are others
-    in training.
+    in which it was elaborated first, whose symbols it may have too. `choices` are the `if`s of its text, in their order. `has_modes`: it
+    has an `if training`; `training_outputs` are those of a model that are others in training.
     """
 
     def __init__(self, name: str, kind: Kind, span: Span, arguments: dict[str, Any] | None = None) -> None:
@@ -251,7 +250,7 @@ class Graph:
         self.decisions: list[Decision] = []
         self.count: int | None = None
         self.around: Graph | None = None
-        self.tests: dict[str, Test] = {}
+        self.choices: list[Choice] = []
         self.sizes: dict[str, SymDim] = {}
         self.has_modes = False
         self.training_outputs: list[Value] | None = None
@@ -337,6 +336,13 @@ def graphs(main: Graph) -> list[Graph]:
                 seen.add(id(node.graph))
                 stack.append((node.graph, False))
     return order
+
+
+def around(graph: Graph) -> Graph:
+    """The block or model that the graph is part of."""
+    while graph.kind not in ("block", "model") and graph.around is not None:
+        graph = graph.around
+    return graph
 
 
 def symbol_values(graph: Graph) -> dict[str, int]:

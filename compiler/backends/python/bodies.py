@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from netc.dsl.record import Record, replace
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, Parts, SharedModule, Value, ValueTuple, flat
+from ...ir.tests import every
 from ...ops.mode import ByMode
 from .classes.shared import Sharing
 from .classes.sizes import ForwardSizes
@@ -79,6 +80,7 @@ class _Builder:
         for taken in graph.takes:
             self._place(taken)
         undeclared = {id(m): m for m in graph.declares}
+        indices = {id(node): index for index, node in enumerate(graph.nodes)}
         for node, mode in in_order(graph):
             self.mode = mode
             if node is None:
@@ -88,7 +90,9 @@ class _Builder:
             for module in (node.shared, *passed):
                 if module is not None and undeclared.pop(id(module), None) is not None:
                     self._declare(module)
+            before = len(body.members), len(body.steps)
             self._node(node)
+            self._number(indices[id(node)], *before)
         body.outputs = tuple(map(self.tensors.one, graph.leading))
         for tail in graph.tails:
             whole = self.tensors.whole(tail.parts)
@@ -96,11 +100,19 @@ class _Builder:
                 body.outputs += (whole,)
             else:
                 body.outputs += whole.items if isinstance(whole, TupleCode) else (Starred(whole),)
+        for choice in every(graph.choices):
+            body.ends[choice.key] = [self.tensors.one(v) for v in choice.given], [self.tensors.one(v) for v in choice.results]
         body.ties = [tied(node, self.ways) for node in graph.nodes if isinstance(node, OpNode) and node.tie]
         if any("." in m.label for m in body.members):
             self._fold()
         body.keyed = any(m.how == "module" and not m.label.isidentifier() and "." not in m.label for m in body.members)
         return body
+
+    def _number(self, index: int, members: int, steps: int) -> None:
+        """What the node has added is marked with its index."""
+        if self.graph.choices:
+            self.body.members[members:] = [replace(m, node=index) for m in self.body.members[members:]]
+            self.body.steps[steps:] = [replace(s, node=index) for s in self.body.steps[steps:]]
 
     def _return_in_training(self) -> None:
         """What a model returns in training, if that is something else."""

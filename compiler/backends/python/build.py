@@ -17,10 +17,10 @@ from ...dims import Facts
 from ...ir.graph import CallNode, Graph, OpNode
 from .bodies import Context, body_of
 from .classes import classnames
-from .classes.optional import merge_optional
 from .classes.shared import Sharing, family, levels
 from .classes.symbols import Symbols
 from .classes.unify import Unifier, instance
+from .classes.variants import merge_variants
 from .code.classes import ClassBody, ClassDef, ClassRef
 from .code.expressions import CallCode
 from .code.framework import Framework
@@ -96,7 +96,7 @@ class _Build:
         """Classes for the functions that are modules here."""
         pairs = lift_functions(self.order, self.operators)
         bodies = [body_of(graph, self.context) for _, graph in pairs]
-        for group in _alike(bodies):
+        for group in _alike(bodies, self.symbols):
             self._class(group)
         self.constructions.update((id(node), self.constructions[id(graph)]) for node, graph in pairs)
         return list({id(c): c for _, graph in pairs for c in (self.classes[id(graph)],)}.values())
@@ -121,7 +121,7 @@ class _Build:
                 chains.append(_chain(graph, construction, self.framework))
             else:
                 self.constructions[id(graph)] = construction
-        for group in _alike([*chains, *self._bodies(pending)]):
+        for group in _alike([*chains, *self._bodies(pending)], self.symbols):
             self._class(group)
 
     def _is_large(self, construction: Construction, graph: Graph) -> bool:
@@ -209,7 +209,7 @@ def _chain(graph: Graph, construction: Construction, framework: Framework) -> Cl
     return body
 
 
-def _alike(bodies: list[ClassBody]) -> list[list[ClassBody]]:
+def _alike(bodies: list[ClassBody], program: Symbols) -> list[list[ClassBody]]:
     """Bodies of one block with equal keys. A body that is alone needs no key."""
     blocks: dict[object, list[ClassBody]] = {}
     for body in bodies:
@@ -222,5 +222,5 @@ def _alike(bodies: list[ClassBody]) -> list[list[ClassBody]]:
         keyed: dict[object, list[ClassBody]] = {}
         for body in found:
             keyed.setdefault(body.key(), []).append(body)
-        groups += merge_optional(list(keyed.values()))
+        groups += merge_variants(list(keyed.values()), program)
     return groups

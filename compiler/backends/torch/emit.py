@@ -15,6 +15,7 @@ from ..python.build import classes_of, used_definitions
 from ..python.classes.channel_axes import ChannelAxes
 from ..python.classes.classnames import main_name
 from ..python.classes.docs import docstring
+from ..python.classes.flags import flags
 from ..python.code.classes import ClassBody, ClassDef
 from ..python.code.framework import Framework
 from ..python.forward.method import forward
@@ -71,12 +72,15 @@ def stem(name: str) -> str:
 def _class(cls: ClassDef, channels: ChannelAxes) -> list[str]:
     attributes = attribute_names(cls.body, [p.name for p in cls.parameters if p.stored])
     lines = [f"class {cls.name}({_base(cls.body)}):", *docstring(cls, Signature(cls.body, []).inputs, channels), ""]
-    made = constructor(cls, attributes)
+    access = Access(cls.body).text
+    labels = {m.label for m in cls.body.members}
+    expressions, kept = flags(cls.body, attributes, labels | set(attributes.values()) | TORCH.attributes, access)
+    made = constructor(cls, attributes, kept)
     if cls.body.chain is not None:
         return lines + made
     if made:
         lines += [*made, ""]
-    return lines + forward(cls.body, attributes, Access(cls.body).text)
+    return lines + forward(cls.body, attributes, access, expressions)
 
 
 def _base(body: ClassBody) -> str:

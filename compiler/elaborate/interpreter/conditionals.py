@@ -5,7 +5,8 @@ from __future__ import annotations
 from netc.dsl import ast
 
 from ...errors.names import NoIn
-from ...ir.graph import OpNode, SharedModule, Value, flat
+from ...ir.graph import OpNode, SharedModule, Value, around, flat
+from ...ir.tests import Choice, every
 from ...ops.mode import ByMode
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
@@ -45,9 +46,15 @@ class Conditionals(Part):
         inner = Scope(scope, scope.frame)
         if flow is not None:
             inner.bind("in", flow)
-        branch = node.then if self._expressions.boolean(node.test, inner) else node.otherwise
-        if branch is node.then and node.otherwise is None and flow is not None:
-            return self._tested(node, flow, inner, scope)
+        taken = self._expressions.boolean(node.test, inner)
+        assert scope.frame is not None
+        graph = scope.frame.graph
+        before = len(graph.nodes), len(graph.choices)
+        result = self._branch(node, node.then if taken else node.otherwise, flow, inner, scope)
+        self._note(node, taken, inner, (flow, result), *before)
+        return result
+
+    def _branch(self, node: ast.If, branch: ast.Body | None, flow: Flow | None, inner: Scope, scope: Scope) -> Flow:
         if branch is not None:
             if flow is not None:
                 inner = Scope(scope, scope.frame)
@@ -59,8 +66,8 @@ class Conditionals(Part):
         """Both branches: the results are those of one in training, of the other in evaluation."""
         assert scope.frame is not None
         scope.frame.graph.has_modes = True
-        then = self._branch(node.then, node, flow, scope)
-        otherwise = self._branch(node.otherwise, node, flow, scope)
+        then = self._side(node.then, node, flow, scope)
+        otherwise = self._side(node.otherwise, node, flow, scope)
         found = [parts_of(one) for one in ((then, otherwise) if training else (otherwise, then))]
         if found[0] is None or found[1] is None:
             return UNKNOWN
@@ -69,7 +76,7 @@ class Conditionals(Part):
             return TensorTuple(found[1], training=found[0])
         return flow_of(tuple([self._either(a, b, node, scope) for a, b in zip(first, second, strict=True)]))
 
-    def _branch(self, body: ast.Body | None, node: ast.If, flow: Flow | None, scope: Scope) -> Flow:
+    def _side(self, body: ast.Body | None, node: ast.If, flow: Flow | None, scope: Scope) -> Flow:
         inner = Scope(scope, scope.frame)
         if flow is not None:
             inner.bind("in", main_result(flow))
@@ -86,22 +93,32 @@ class Conditionals(Part):
         self.session.grow(scope.frame.graph, 1, node.span, scope.frame.trace)
         return made
 
-    def _tested(self, node: ast.If, flow: Flow, inner: Scope, scope: Scope) -> Flow:
-        """The only branch. If it is one stage, the graph has its condition."""
+    def _note(self, node: ast.If, taken: bool, scope: Scope, flows: tuple[Flow | None, Flow], nodes: int, choices: int) -> None:
+        """The numbers of `nodes` and `choices` are those before the branch. What the model itself decides is the same in all its uses."""
         assert scope.frame is not None
         graph = scope.frame.graph
-        count = len(graph.nodes)
-        branch = Scope(scope, scope.frame)
-        branch.bind("in", main_result(flow))
-        result = self.interpreter.body(node.then, branch, "this branch")
-        if len(graph.nodes) == count + 1:
-            test = condition(node.test, inner, self._expressions)
-            if test is not None:
-                graph.tests[graph.nodes[-1].label] = test
-        return result
+        made = graph.nodes[nodes:]
+        if around(graph).kind == "model" or any(n.shared is not None for n in made):
+            return
+        test = condition(node.test, scope, self._expressions)
+        if test is not None:
+            start, inner = node.span.start, tuple(graph.choices[choices:])
+            key = (start, sum(choice.key[0] == start for choice in every(graph.choices)))
+            after = graph.nodes[nodes - 1].label if nodes else ""
+            graph.choices[choices:] = [Choice(key, test, taken, tuple([n.label for n in made]), after, inner, *map(_values, flows))]
 
     def _passed(self, node: ast.If, inner: Scope) -> Flow:
         passed = inner.use("in")
         if passed is None:
             raise Failure(NoIn("if"), node.span)
         return passed.value  # type: ignore[return-value]
+
+
+def _values(flow: Flow | None) -> tuple[Value, ...]:
+    """The tensors of a flow; of a result with others that were not unpacked, the first."""
+    match flow:
+        case Value():
+            return (flow,)
+        case TensorTuple(values=values, extras=extras):
+            return tuple(values if extras is None else values[:1])
+    return ()

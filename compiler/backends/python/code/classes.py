@@ -14,19 +14,28 @@ from typing import cast
 from netc.dsl.record import Record, replace
 
 from ....ir.graph import Graph
+from ....ir.tests import Key
 from ..naming import numbered
 from .expressions import AttributeCode, CallCode, Code, Infix, Literal, Method, Prefix, SelfMember, Subscript
 from .framework import Framework
-from .tree import rewrite, shape
+from .tree import FlagRef, parts, rewrite, shape
 
 How = typing.Literal["module", "parameter", "buffer", "transient"]
 """How the constructor registers a member; a transient one is a buffer that is not part of the state dict."""
 
 
+Guards = tuple[tuple[Key, bool], ...]
+"""The `if`s that something is in, the outermost first: which, and whether in the branch for which the condition holds."""
+
+
 class Member(Record):
+    """`node` is the index of the node that it is for."""
+
     label: str
     how: How
     code: Code
+    node: int = -1
+    guards: Guards = ()
 
 
 ExpressionKind = typing.Literal["call", "method", "infix", "other", "return"]
@@ -87,6 +96,8 @@ class Step(Record):
     loop: Loop | None = None
     mode: bool | None = None
     """Only in training (True), only in evaluation (False), or in both. Two steps with the same outputs, one of each mode, are an `if`."""
+    node: int = -1
+    guards: Guards = ()
 
 
 class SizeSymbol(Record):
@@ -120,8 +131,12 @@ class ClassBody:
         self.outputs: tuple[Code, ...] = ()
         self.shared_labels: list[str] = []
         self.symbols: list[SizeSymbol] = []
-        self.absent: frozenset[str] = frozenset()
-        """The labels of members that the graph does not have: their code is that of another graph of the class."""
+        self.ends: dict[Key, tuple[list[Code], list[Code]]] = {}
+        """What each `if` takes and gives."""
+        self.tests: dict[Key, Code] = {}
+        """The conditions of `if`s that were decided differently in the bodies of the class."""
+        self.taken: dict[Key, bool] = {}
+        """Whether each of them holds here. What is in its other branch has the code of another body."""
         self.passed: list[tuple[str, Code]] = []
         """Numbers that the caller passes: a name and, in terms of the caller, the value."""
 
@@ -143,8 +158,25 @@ class ClassBody:
         """Applies `change` to all code, as `tree.rewrite` does."""
         self.members = [replace(m, code=rewrite(m.code, change)) for m in self.members]
         self.steps = [replace(s, code=rewrite(s.code, change)) for s in self.steps]
+        self.tests = {key: rewrite(test, change) for key, test in self.tests.items()}
         if self.chain is not None:
             self.chain = cast("CallCode", rewrite(self.chain, change))
+
+    def decided(self) -> list[Key]:
+        """The conditions that `forward` depends on."""
+        refs = [p.key for s in self.steps for p in parts(s.code) if isinstance(p, FlagRef)]
+        return list(dict.fromkeys([*refs, *(key for s in self.steps for key, _ in s.guards)]))
+
+    def optional(self) -> dict[Key, str]:
+        """The conditions that one module alone depends on, which is None if they do not hold; and its label."""
+        if self.keyed:
+            return {}
+        inside: dict[Key, list[Member]] = {}
+        for member in self.members:
+            for key, _ in member.guards:
+                inside.setdefault(key, []).append(member)
+        alone = {key: several[0] for key, several in inside.items() if len(several) == 1 and several[0].guards[0] == (key, True)}
+        return {key: m.label for key, m in alone.items() if m.how == "module" and len(m.guards) == 1 and self.framework.plain(m.label)}
 
     def key(self) -> object:
         """Equal for bodies that differ in nothing but literals."""
@@ -166,7 +198,8 @@ class ConstructorArgument(Record):
     optional: bool = False
     default: Literal = None
     stored: bool = False
-    """`forward` uses it, so the constructor keeps it."""
+    unneeded: bool = False
+    """`forward` uses it, so the constructor keeps it. `unneeded`: it is None where nothing uses it."""
 
 
 class ClassDef:

@@ -10,12 +10,15 @@ from collections.abc import Callable, Mapping
 
 from netc.dsl.record import replace
 
-from ..code.classes import ClassBody, Loop, Step
+from ....ir.tests import Key
+from ..code.classes import ClassBody, Guards, Loop, Step
 from ..code.expressions import AnyInput, CallCode, Code, NestedResults, TupleCode
 from ..code.simplify import simplified
 from ..code.tree import (
     Argument,
     ElementCode,
+    FlagRef,
+    IfElse,
     ListComp,
     MemberRef,
     NameCode,
@@ -40,19 +43,25 @@ ROLLED = 3
 """The number of equal statements in a row from which they are written as a loop."""
 
 
-def forward(body: ClassBody, attributes: Mapping[str, str], accessed: Callable[[MemberRef], str]) -> list[str]:
-    """The method's lines. `attributes`: the attribute that keeps each constructor argument; `accessed`: how a member is accessed."""
-    return _Forward(body, attributes, accessed).run()
+def forward(
+    body: ClassBody, attributes: Mapping[str, str], accessed: Callable[[MemberRef], str], flags: Mapping[Key, str] | None = None
+) -> list[str]:
+    """The method's lines. `attributes`: the attribute that keeps each constructor argument; `accessed`: how a member is accessed;
+    `flags`: how each condition is."""
+    return _Forward(body, attributes, accessed, flags or {}).run()
 
 
 class _Forward:
-    def __init__(self, body: ClassBody, attributes: Mapping[str, str], accessed: Callable[[MemberRef], str]) -> None:
-        self.body, self.attributes, self.accessed = body, attributes, accessed
+    def __init__(
+        self, body: ClassBody, attributes: Mapping[str, str], accessed: Callable[[MemberRef], str], flags: Mapping[Key, str]
+    ) -> None:
+        self.body, self.attributes, self.accessed, self.flags = body, attributes, accessed, flags
         ready = Steps(body)
         self.steps, self.names, self.whole, self.tentative = ready.steps, ready.names, ready.whole, ready.tentative
         self.uses = Uses(self.steps, ready.references, len(self.names))
         self.nested = nested(self.steps, self.names, self.uses, [width(s.code) for s in self.steps])
         self.maker = {s.outputs[0]: i for i, s in enumerate(self.steps) if len(s.outputs) == 1 and self.nested[i]}
+        self.guards: Guards = ()
         alive = [s for s, a in zip(self.steps, self.uses.alive, strict=True) if a]
         self.signature = Signature(body, alive)
         own = [n for i, n in enumerate(self.names) if i >= body.inputs and i not in self.tentative]
@@ -72,8 +81,13 @@ class _Forward:
         for index, name in enumerate(self.signature.inputs):
             self.variables.bind(name, index, self.uses.total[index])
         for index, step in enumerate(self.steps):
-            if self.uses.alive[index] and not self.nested[index]:
-                self._write(step, index)
+            if not self.uses.alive[index] or self.nested[index]:
+                continue
+            if step.guards and step.traits.either and self._is_passed(step):
+                self._tensor(step.code.index)  # type: ignore[attr-defined]
+                continue
+            self._enter(step.guards)
+            self._write(step, index)
         body = [line for group in _rolled(_by_mode(self.groups, self.modes, self.body.framework.training)) for line in group]
         return [*self.signature.lines(), *prelude(self.body, self.signature, self._formula), *body]
 
@@ -96,7 +110,7 @@ class _Forward:
                 targets = _grouped(targets, code.groups)
                 code = code.result
             head = f"{', '.join(targets)} = " if targets else "return "
-            self._add(statement(head, doc(code), DEPTH) if step.outputs else _returned(code))
+            self._add(self._assigned(head, code, targets) if step.outputs else _returned(code))
         for name in self.passing:
             self.variables.release(name)
         self.passing = []
@@ -112,19 +126,56 @@ class _Forward:
         return TupleCode(made) if isinstance(code, TupleCode) else made[0]
 
     def _add(self, lines: list[str]) -> None:
-        self.groups.append(lines)
+        indent = STEP * len(self.guards)
+        self.groups.append([indent + line for line in lines])
         self.modes.append(self.mode)
+
+    def _enter(self, guards: Guards) -> None:
+        """Begins the branches that a statement is in, with a line each."""
+        for depth, (key, branch) in enumerate(guards):
+            if self.guards[: depth + 1] != guards[: depth + 1]:
+                follows = self.guards[:depth] == guards[:depth] and self.guards[depth : depth + 1] == ((key, True),)
+                test = "else" if follows and not branch else f"if {self.flags[key]}" if branch else f"if not {self.flags[key]}"
+                self.guards = guards[:depth]
+                self._add([f"{STEP * DEPTH}{test}:"])
+                self.guards = guards[: depth + 1]
+        self.guards = guards
+
+    def _assigned(self, head: str, code: Code, targets: list[str]) -> list[str]:
+        match code:
+            case IfElse(test, then, NameCode(name)) if [name] == targets:
+                return [f"{STEP * DEPTH}if {text(test)}:", *statement(head, doc(then), DEPTH + 1)]
+        return statement(head, doc(code), DEPTH)
 
     def _target(self, tensor: int, index: int) -> str:
         uses = self.uses.total[tensor]
         if not uses:
             return "_"
+        if self.steps[index].guards and self.steps[index].traits.either:
+            found = self._passed_name(tensor)
+            if found:
+                return self.variables.bind(found, tensor, uses)
         if tensor in self.tentative:
             return self.variables.bound(self.names[tensor], tensor, uses)
         if self.names[tensor] or tensor in self.whole:
             return self.variables.named(self.names[tensor] or "parts", tensor, uses)
         same = self.first if self.hints.is_same(index) else None
         return self.variables.unnamed(tensor, uses, self._hint(tensor, self.first, same, self.hints.last(index)))
+
+    def _is_passed(self, step: Step) -> bool:
+        """Whether the result of an `if` has the name of what this branch gives, so that the branch need not say so."""
+        names = self.variables.name_of
+        return isinstance(step.code, ValueRef) and names.get(step.code.index, "") == names.get(step.outputs[0]) != ""
+
+    def _passed_name(self, result: int) -> str:
+        """The name of what the other branch of an `if` passes on, if nothing else uses that, and the spec has no other name."""
+        for step in self.steps:
+            if step.traits.either and step.outputs == (result,) and isinstance(step.code, ValueRef):
+                passed = step.code.index
+                name = self.variables.name_of.get(passed, "")
+                if name and self.variables.left[passed] == 1 and self.names[result] in ("", self.names[passed], name):
+                    return name
+        return ""
 
     def _hint(self, tensor: int, source: int | None, same: int | None = None, last: str = "x") -> NameHint:
         label = self.hints.labels.get(tensor, "")
@@ -226,6 +277,8 @@ class _Forward:
                 return NameCode(self.signature.shared_labels[index])
             case SizeArg(index):
                 return NameCode(self.signature.passed[index])
+            case FlagRef(key):
+                return NameCode(self.flags[key])
             case AnyInput():
                 return NameCode(self.signature.any_input())
             case ListComp(element, variable, iterable):

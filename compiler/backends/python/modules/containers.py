@@ -13,6 +13,7 @@ from netc.dsl.record import Record
 
 from ....ir.graph import CallNode, Graph, Node, OpNode, TupleSlice
 from ....ops.regularization import Identity
+from ..classes import choices
 from ..code.expressions import CallCode, Code, Lit, MembersCall, Ref
 from ..code.framework import Framework
 from ..code.tree import ElementCode, NameCode, RepeatStar, SharedModuleArg, localised
@@ -83,6 +84,10 @@ class ContainerForms:
         nodes = _written(graph.nodes)
         found = found[: len(nodes)]
         depth, size = self._extent(graph)
+        if graph.choices and fits(nodes):
+            return Construction(
+                "sequential", MembersCall(self.framework.containers.row, choices.items(graph, found)), depth=depth, size=size
+            )
         if fits(nodes):
             row = MembersCall(self.framework.containers.row, runs(found, nodes, graph.count))
             return Construction("sequential", row, depth=depth, size=size, counted=True)
