@@ -64,6 +64,10 @@ def check(targets: Targets) -> None:
         _compare_smallest(targets, env)
 
 
+UNSAFE = frozenset(("deform_conv", "fractional_max_pool", "roi_align"))
+"""Where a position is no number, PyTorch and torchvision read from anywhere."""
+
+
 def check_kind(
     targets: Targets, kind: str, sizes: Mapping[str, Sequence[int]] | None = None, limits: Mapping[str, Limit] | None = None
 ) -> None:
@@ -73,7 +77,10 @@ def check_kind(
 
 
 def kinds_for(targets: Targets) -> tuple[str, ...]:
-    """None without floats; nor of halves, whose rounding would hide everything."""
+    """None without floats; nor of halves, whose rounding would hide everything; nor of positions that may be anything."""
+    used = {use.node.op.name for use in FlatGraph(targets.model.program.main)}
+    if used & UNSAFE and "nan_to_num" not in used:
+        return ()
     floats = [t.dtype for t in targets.model.inputs.values() if t.dtype.is_float]
     return tuple(KINDS) if floats and all(dtype.size >= 4 for dtype in floats) else ()
 

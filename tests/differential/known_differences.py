@@ -158,7 +158,7 @@ def _cubic_in_three_axes(use: Use) -> bool:
 
 # --- the table -------------------------------------------------------------------------------------------------------------------
 
-BINARY = tuple(name for name, cls in Operator.registry.items() if "other" in cls.signature)
+BINARY = tuple(name for name, cls in Operator.registry.items() if "reverse" in cls.signature)
 _NORMS = ("group_norm", "instance_norm", "layer_norm", "rms_norm")
 
 TABLE = (
@@ -194,6 +194,39 @@ TABLE = (
         "wrong-rank",
         lambda use: use.inputs[0].rank == 1,
         "of samples that are single numbers, `dropout` drops the same",
+    ),
+    Deliberate(
+        ("diff",), "bad-axis", lambda use: _argument(use, "n") == 0, "PyTorch does not look at the axis where nothing is to be done"
+    ),
+    Deliberate(
+        ("roi_align",),
+        "wrong-argument",
+        lambda use: _argument(use, "sampling_ratio") < 1,
+        "then a box has as many points as it is large, and the number of them would follow from the numbers",
+    ),
+    Deliberate(
+        ("roi_align",),
+        "wrong-rank",
+        lambda use: use.inputs[0].rank != 4 or use.inputs[1].rank != 2,
+        "torchvision does not look at the number of axes, and reads past the end",
+    ),
+    Deliberate(
+        ("max_unpool",),
+        "wrong-argument",
+        lambda use: min(_each(use, "padding")) < 0 or (_argument(use, "stride") is not None and min(_each(use, "stride")) < 1),
+        "PyTorch only computes the size with a stride or a padding that no pool has",
+    ),
+    Deliberate(
+        ("stft", "istft"),
+        "dtype-mismatch",
+        lambda use: len(use.inputs) == 2,
+        "a window of another type: PyTorch promotes what it multiplies, and the result changes its type",
+    ),
+    Deliberate(
+        ("stft", "istft"),
+        "needs-float",
+        lambda use: len(use.inputs) == 2 and use.inputs[0].dtype != use.inputs[1].dtype,
+        "a window of another type: PyTorch promotes what it multiplies, and the result changes its type",
     ),
     Deliberate(("conv_transpose",), "wrong-argument", _undilated, "PyTorch does not look at a dilation where the kernel is 1"),
     Deliberate(

@@ -8,6 +8,7 @@ The differential tests show each entry, and that there are no others.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isinf
 
 from netc.dsl.record import Record
 
@@ -16,9 +17,12 @@ from ...ir.types import FLOAT64
 from ...ops.activation import Gelu
 from ...ops.attention import Attention
 from ...ops.base import Operator
+from ...ops.linear_algebra import Cdist
 from ...ops.pooling import AdaptiveMaxPool, MaxPool
 from ...ops.recurrent import Gru, Lstm, Rnn
 from ...ops.resampling import GridSample, Upsample
+from ...ops.short_time import Istft, Stft
+from ...ops.spectral import Fft, Ifft, Irfft, Rfft
 
 NAN, INFINITE = "nan", "infinite"
 
@@ -92,6 +96,17 @@ DIFFERENCES = (
         (Gelu,),
         "Of infinity, ONNX Runtime gives infinity; some of PyTorch's kernels give NaN.",
         lambda node: node.op.args["approximate"] == "none" and node.inputs[0].type.dtype != FLOAT64,
+    ),
+    Difference(
+        (NAN, INFINITE),
+        (Cdist,),
+        "With `p=inf`, PyTorch's greatest difference passes over NaN in some positions.",
+        lambda node: isinf(node.op.args["p"]),
+    ),
+    Difference(
+        (NAN, INFINITE),
+        (Fft, Ifft, Rfft, Irfft, Stft, Istft),
+        "A fast transform spreads what is not finite as its steps have it, and those of PyTorch and ONNX Runtime differ.",
     ),
 )
 

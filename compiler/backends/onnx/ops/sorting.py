@@ -9,10 +9,11 @@ import numpy as np
 
 from ....dims import Dim
 from ....ir.elements import numpy_dtype
-from ....ir.types import DTYPES, FLOAT32, INT64
+from ....ir.types import BOOL, DTYPES, FLOAT32, INT64
 from ....ops.axes import normalize_axis
-from ....ops.sorting import Argsort, Sort, Topk
-from ..expressions import FLOAT64, TensorExpr
+from ....ops.promotion import result_type
+from ....ops.sorting import Argsort, Bucketize, Sort, Topk
+from ..expressions import FLOAT64, INT32, TensorExpr
 from ..nan import isnan
 from ..table import Site, emits
 
@@ -56,3 +57,15 @@ def _keys(x: TensorExpr) -> TensorExpr:
         return wide
     greatest = float(np.finfo(numpy_dtype(wide.dtype)).max)
     return isnan(x).choose(wide.like(inf), wide.op("Min", greatest))
+
+
+@emits(Bucketize, onnx="Unsqueeze, Less and ReduceSum")
+def bucketize(op: Bucketize, site: Site) -> str:
+    """The boundaries that a search would pass: all of them for NaN."""
+    dtype = result_type(site.given)
+    if dtype.size < 4:
+        dtype = FLOAT32 if dtype.is_float else INT32
+    column = TensorExpr(site, site.add("Unsqueeze", [site.x.cast(dtype).name, site.ints([site.given.x.rank])]), dtype)
+    stop = site.boundaries.cast(dtype).op("Greater" if op.right else "GreaterOrEqual", column, to=BOOL)
+    passed = stop.negation().cast(INT64)
+    return site.add("ReduceSum", [passed.name, site.ints([-1])], keepdims=0)
