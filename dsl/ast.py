@@ -389,10 +389,17 @@ class ParameterDecl(Node):
 
 
 class TensorParameter(Node):
-    """`x: [N, T, D]`. Of the pattern's items, a `Name` `_` matches anything and a `Name` `...` any leading axes."""
+    """`x: [N, T, D]`, `mask?: [N, T]`, `rest...`, `rest...: [N, D]`. Of the pattern's items, a `Name` `_` matches anything and a `Name`
+    `...` any leading axes; `rest...` alone has the pattern `[...]`. An `optional` one may be absent, one that is `many` is a tuple."""
 
     name: Name
     pattern: tuple[Expr, ...]
+    optional: bool = False
+    many: bool = False
+
+
+class NoTensor(Node):
+    """`in: none`, in place of the tensors of a block that takes none."""
 
 
 class Fn(Node):
@@ -402,9 +409,12 @@ class Fn(Node):
 
 
 class Block(Node):
+    """`takes_none`: it says `in: none`. The tensors among the parameters are in the order required, optional, many."""
+
     name: Name
     parameters: tuple[ParameterDecl | TensorParameter, ...]
     body: Body
+    takes_none: bool = False
 
 
 class ModelDecl(Node):

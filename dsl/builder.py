@@ -8,6 +8,7 @@ rules that the grammar cannot express are reported as diagnostics.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from . import ast, errors
@@ -64,10 +65,28 @@ class Builder(ExpressionBuilder):
         return ast.Fn(self._between(c[0], c[-1]), self._name(c[1]), self._parameters(c), c[-1])
 
     def block(self, c: Children) -> ast.Block:
-        return ast.Block(self._between(c[0], c[-1]), self._name(c[1]), self._parameters(c), c[-1])
+        found = self._parameters(c)
+        parameters = tuple(p for p in found if p.__class__ is not ast.NoTensor)
+        takes_none = len(parameters) < len(found)
+        self._check_tensors(found)
+        return ast.Block(self._between(c[0], c[-1]), self._name(c[1]), parameters, c[-1], takes_none)
+
+    def _check_tensors(self, parameters: tuple[Any, ...]) -> None:
+        """Reports tensors that are not in the order required, optional, many, and any next to `in: none`."""
+        tensors = [p for p in parameters if p.__class__ is ast.TensorParameter]
+        none = next((p for p in parameters if p.__class__ is ast.NoTensor), None)
+        if none is not None and tensors:
+            self._report(errors.tensor_and_none(tensors[0].span, none.span))
+        for before, after in pairwise(tensors):
+            if before.many or (before.optional and not (after.optional or after.many)):
+                self._report(errors.tensor_order(after.span, before.span, before.many))
 
     def model(self, c: Children) -> ast.ModelDecl:
-        return ast.ModelDecl(self._between(c[0], c[-1]), self._name(c[1]), self._parameters(c), c[-1])
+        found = self._parameters(c)
+        parameters = tuple(p for p in found if p.__class__ is not ast.NoTensor)
+        for none in (p for p in found if p.__class__ is ast.NoTensor):
+            self._report(errors.no_tensor_of_model(none.span))
+        return ast.ModelDecl(self._between(c[0], c[-1]), self._name(c[1]), parameters, c[-1])
 
     def derived_model(self, c: Children) -> ast.ModelDecl:
         base = next(child for child in c if child.__class__ is ast.Apply)
@@ -84,7 +103,21 @@ class Builder(ExpressionBuilder):
         return ast.ParameterDecl(self._between(c[0], c[-1]), self._name(c[0]), c[2] if len(c) > 1 else None)
 
     def tensor_parameter(self, c: Children) -> ast.TensorParameter:
-        return ast.TensorParameter(self._between(c[0], c[-1]), self._name(c[0]), self._parameters(c))
+        pattern, end = c[-1]
+        return ast.TensorParameter(self._between(c[0], end), self._name(c[0]), pattern, optional=len(c) == 3)
+
+    def remaining_tensors(self, c: Children) -> ast.TensorParameter:
+        pattern, end = c[2] if len(c) == 3 else ((self.ellipsis([c[1]]),), c[1])
+        return ast.TensorParameter(self._between(c[0], end), self._name(c[0]), pattern, many=True)
+
+    def tensor_shape(self, c: Children) -> tuple[tuple[ast.Expr, ...], Token]:
+        """The pattern, and its closing bracket."""
+        return self._parameters(c), c[-1]
+
+    def no_tensor(self, c: Children) -> ast.NoTensor:
+        if c[2].text != "none":
+            self._report(errors.no_tensor(self._token_span(c[2]), c[2].text))
+        return ast.NoTensor(self._between(c[0], c[2]))
 
     def ellipsis(self, c: Children) -> ast.Name:
         return self._name(c[0])

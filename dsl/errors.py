@@ -195,3 +195,23 @@ def negative_argument(span: Span, number: str) -> Diagnostic:
 def python_constant(span: Span, text: str) -> Diagnostic:
     word = text.lower()
     return syntax(span, f"`{text}` is not a boolean literal", help=(f"write `{word}`",), edits=(Edit(span, word),))
+
+
+def tensor_order(span: Span, before: Span, many: bool) -> Diagnostic:
+    message = "no tensor can follow the one that takes all remaining ones" if many else "a required tensor cannot follow an optional one"
+    help = "put the one with `...` last" if many else "put the ones with `?` last"
+    return Diagnostic("error", "syntax", message, span, marks=(Mark(before, "this precedes it"),), help=(help,))
+
+
+def tensor_and_none(span: Span, none: Span) -> Diagnostic:
+    message = "a block that takes no tensors cannot declare one"
+    return Diagnostic("error", "syntax", message, span, marks=(Mark(none, "no tensors"),), help=("remove `in: none`",))
+
+
+def no_tensor(span: Span, word: str) -> Diagnostic:
+    what = f"expected `none` after `in:`, found `{word}`"
+    return syntax(span, what, help=("declare a tensor under a name of its own: `block f(x: [N, D]) { ... }`",))
+
+
+def no_tensor_of_model(span: Span) -> Diagnostic:
+    return syntax(span, "the tensors of a model are not parameters", help=("remove `in: none`; a model reads tensors with `input`",))

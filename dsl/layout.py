@@ -204,6 +204,8 @@ class _Filter:
                 token.type = "COMMA_WHERE"
         elif kind == "WHERE" and last in _ENDS_VALUE:
             self.where = len(self.open)
+        elif kind == "IN" and self.tokens[index + 1].type == "DOT":
+            token.type = "NAME"  # `(dense in.features)`: no condition
         elif kind == "REPEAT" or kind == "EACH" or kind == "FOR":
             self._binders(index + 1)
         elif kind == "IF":

@@ -41,7 +41,7 @@ def _lexical(stop: Stop) -> Diagnostic | None:
     """Text that is not a token of the language."""
     token, span = stop.token, stop.span
     match token.type:
-        case "STRAY":
+        case "STRAY" | "QUESTION":
             return errors.stray_character(span, token.text)
         case "UNTERMINATED_STRING":
             return errors.unterminated_string(stop.between(token.start, token.start + len(token.text.rstrip())))

@@ -35,8 +35,12 @@ class Distinct(Record):
     axis: int
 
 
+class Ascending(Record):
+    """Numbers in order along the last axis."""
+
+
 Arrays = dict[str, Any]
-Limit = int | tuple[int, int] | Distinct
+Limit = int | tuple[int, int] | Distinct | Ascending
 BATCHES = (1, 3)
 SEED = 7
 NOISE = 8
@@ -99,6 +103,10 @@ def inputs_for(model: netc.Model, sizes: Mapping[str, int], seed: int = SEED, li
 def _array(generator: np.random.Generator, type_: TensorType, shape: tuple[int, ...], limit: Limit | None) -> Any:
     if isinstance(limit, Distinct):
         return generator.random(shape).argsort(limit.axis) if shape else generator.integers(0, 9, shape)
+    if isinstance(limit, Ascending):
+        return np.sort(_array(generator, type_, shape, None))
+    if type_.dtype.is_float and isinstance(limit, tuple):
+        return generator.uniform(*limit, shape).astype(np.float32)
     if type_.dtype.is_float:
         return generator.standard_normal(shape).astype(np.float32)
     low, high = limit if isinstance(limit, tuple) else (0, 2 if limit is None else limit)

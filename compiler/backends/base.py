@@ -109,6 +109,14 @@ class Backend(Protocol):
         target has no operators of its own."""
         return None
 
+    def differences(self, operator: type[Operator]) -> tuple[str, ...]:
+        """What an operator computes otherwise than in PyTorch, for its documentation: sentences."""
+        return ()
+
+    def notes(self, program: Program) -> tuple[str, ...]:
+        """What users should know of the artefact of a program: texts without a full stop."""
+        return ()
+
 
 class Session(Protocol):
     """A model that runs: called with arrays by position or name, it gives the output, or the outputs by name if there are several."""

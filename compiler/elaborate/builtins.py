@@ -130,6 +130,8 @@ def _enumerate(values: Any, start: Any = 0) -> tuple[Any, ...]:
 
 KEEPING = ("sum", "len", "enumerate", "zip", "ceil", "floor", "int")
 """The functions that leave integers, and the items of lists, as they are."""
+IS_GIVEN = "given"
+"""The function of the name of a tensor, which is therefore not evaluated as an argument."""
 BUILTINS: dict[str, Builtin] = {
     "min": Builtin(_extreme(minimum, min), 1, None, "numbers, or a list of them"),
     "max": Builtin(_extreme(maximum, max), 1, None, "numbers, or a list of them"),
@@ -150,6 +152,7 @@ BUILTINS: dict[str, Builtin] = {
     "round": Builtin(_round, 1, 2, "a known number and a number of digits"),
     "int": Builtin(_integer(int), 1, 1, "a number"),
     "float": Builtin(_real(float), 1, 1, "a number that is known"),
+    IS_GIVEN: Builtin(_lists, 1, 1, "an optional tensor"),
 }
 
 

@@ -73,6 +73,20 @@ class LargeTensor(Problem):
         return ("a tensor has fewer than 2 ** 60 elements",)
 
 
+class ManyAxes(Problem):
+    """A tensor with more axes than PyTorch can reduce."""
+
+    code: ClassVar[str] = "too-large"
+    axes: int
+    limit: int
+
+    def message(self) -> str:
+        return f"a tensor with {self.axes} axes is too large"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"a tensor has at most {self.limit} axes",)
+
+
 class LargeDimension(Problem):
     """A symbolic dimension whose formula is too large."""
 
@@ -101,6 +115,8 @@ class TooMuchNesting(Problem):
 
 
 class Recursion(Problem):
+    """A value, shared stage or model that is defined in terms of itself."""
+
     code: ClassVar[str] = "recursion"
     name: str
     kind: str
@@ -108,11 +124,35 @@ class Recursion(Problem):
     def message(self) -> str:
         return f"the {self.kind} `{self.name}` is defined in terms of itself"
 
-    def notes(self) -> tuple[str, ...]:
-        return ("recursion is not supported, so that compilation always terminates",)
+
+class EndlessRecursion(Problem):
+    """A block within itself, or a function that calls itself, beyond the limit. `kind` is `block` or `function`."""
+
+    code: ClassVar[str] = "recursion"
+    name: str
+    kind: str
+    limit: int
+
+    def message(self) -> str:
+        if self.kind == "block":
+            return f"the block `{self.name}` is inside itself, more than {self.limit} levels deep"
+        return f"the function `{self.name}` calls itself, more than {self.limit} levels deep"
 
     def help(self) -> tuple[str, ...]:
-        return ("use `repeat` for repetition",) if self.kind == "block" else ()
+        if self.kind == "block":
+            return ("end it by a condition on what differs at each level: `if depth > 1 { ... }`", "use `repeat` for plain repetition")
+        return ("end it by a condition on what differs at each call: `... if n > 0 else 1`",)
+
+
+class TooMuchRecursion(Problem):
+    """A block that is inside itself several times at each level, and so at too many places in total."""
+
+    code: ClassVar[str] = "too-many-nodes"
+    name: str
+    limit: int
+
+    def message(self) -> str:
+        return f"the block `{self.name}` is inside itself more than {self.limit:_} times"
 
 
 class NoResult(Problem):

@@ -64,7 +64,10 @@ def command(
     if weights is not None or seed is not None:
         with wrong_usage():
             refuse_weights(backend, "--weights and --seed are")
-    save(compiled(read, choice).backend_input(weights, seed), backend, output or "-")
+    made = compiled(read, choice)
+    save(made.backend_input(weights, seed), backend, output or "-")
+    for note in backend.notes(made.program):
+        click.echo(f"note: {note}", err=True)
 
 
 def _backend(target: str | None, output: str | None) -> Backend:

@@ -30,6 +30,18 @@ def test_by_the_target(netc: Netc, folder: Path) -> None:
     assert onnx.load(folder / "model.bin") == api.compile(TINY).onnx()
 
 
+def test_a_note_where_onnx_runtime_differs(netc: Netc, folder: Path) -> None:
+    """Of NaN and infinite numbers: one line, for ONNX only, once for each operator."""
+    text = "input 3x9x9 -> repeat 2 { max_pool 2 -> gelu }"
+    noted = netc("compile", "-e", text, "-o", "m.onnx")
+    assert noted.exit_code == 0
+    assert noted.stderr.startswith("note: of NaN and infinite numbers, ONNX Runtime may compute")
+    assert noted.stderr.endswith("in `gelu` and `max_pool`; `netc ops gelu` says more\n")
+    assert netc("compile", "-e", text, "-o", "m.py").stderr == ""
+    assert netc("compile", "-e", "input 3x9x9 int64 -> max_pool 2", "-o", "m.onnx").stderr == ""
+    assert "Of infinity, ONNX Runtime" in netc("ops", "gelu").stdout
+
+
 @pytest.mark.parametrize(
     ("stage", "words"),
     [

@@ -207,7 +207,7 @@ def test_definitions() -> None:
     )
     block = file.items[2]
     assert isinstance(block, ast.Block)
-    assert plain(block.parameters) == (("TensorParameter", name("x"), (name("..."), name("_"), name("D"))), one)
+    assert plain(block.parameters) == (("TensorParameter", name("x"), (name("..."), name("_"), name("D")), False, False), one)
 
 
 def test_sources() -> None:

@@ -49,6 +49,14 @@ SAMPLES = {
     "labels in a row": "input 4 -> (repeat i in 0..4 as layer{i + 1} { dense (8 + 4 * i) }) as a "
     "-> (repeat i in 0..3 as s{i}-x { dense (10 - i) }) as b",
     "steps in a row": "input 4 -> (repeat i in 0..7 { dropout (i / 9.0) -> dense (5 * (i + 1)) -> relu }) as a -> dense 2",
+    "a tree": "block tree(n, w) { l = in -> if n > 1 { tree (n - 1) w as l } else { dense w relu as l }; "
+    "r = l -> if n > 1 { tree (n - 1) w as r } else { dense w relu as r }; (l, r) -> concat axis=1 -> dense w as root }; "
+    "input 3 -> tree 3 4",
+    "levels": "block level(widths) { side = in -> dense widths[0] as enter; "
+    "deep = side -> if len(widths) > 1 { relu -> level widths[1..len(widths)] as below -> dense widths[0] as leave }; "
+    "side + deep -> repeat widths[0] as layers { dense widths[0] relu -> layer_norm } }; input 3 -> level [2, 3, 4]",
+    "a stage in itself": "block residual(layer) { in + (in -> layer) }; block small { dense in.features tanh }; "
+    "block pair { residual small -> residual small }; input 3 -> residual pair -> residual (residual (residual small))",
     "no parameters": "input 4 -> relu",
     "nothing": "x = input 4; out x",
 }
@@ -239,3 +247,8 @@ def test_a_pattern_is_written_alike_for_all_sizes() -> None:
     )
     assert classes(text) == ["B", "Net"]
     agree(netc.compile(text))
+
+
+def test_levels_of_a_block_in_itself_are_numbered() -> None:
+    assert classes(SAMPLES["a tree"]) == ["Tree", "Tree2", "Tree3", "Net"]
+    assert classes(SAMPLES["levels"]) == ["Level", "Level2", "Level3", "Net"]

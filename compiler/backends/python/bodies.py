@@ -16,7 +16,7 @@ from ...ops.mode import ByMode
 from .classes.shared import Sharing
 from .classes.sizes import ForwardSizes
 from .code.classes import ClassBody, Loop, Member, Step, StepInfo
-from .code.expressions import CallCode, Code, Lit, Ref, SelfMember, Subscript, TupleCode
+from .code.expressions import AnyInput, CallCode, Code, Lit, Ref, SelfMember, Subscript, TupleCode
 from .code.framework import Framework
 from .code.tree import (
     ListComp,
@@ -27,6 +27,7 @@ from .code.tree import (
     Starred,
     ValueRef,
     localised,
+    parts,
     rewrite,
     without_origins,
 )
@@ -105,6 +106,8 @@ class _Builder:
         body.ties = [tied(node, self.ways) for node in graph.nodes if isinstance(node, OpNode) and node.tie]
         if any("." in m.label for m in body.members):
             self._fold()
+        if not graph.takes and any(isinstance(p, AnyInput) for step in body.steps for p in parts(step.code)):
+            body.passed.append(("like", AnyInput()))
         body.keyed = any(m.how == "module" and not m.label.isidentifier() and "." not in m.label for m in body.members)
         return body
 

@@ -52,10 +52,14 @@ def classes_of(main: Graph, facts: Facts, name: str, framework: Framework, emitt
 
 
 def used_definitions(classes: Iterable[ClassDef], framework: Framework) -> list[str]:
-    """The names of the definitions that the classes call, in their order."""
+    """The names of the definitions that the classes call, and of those that these call, in their order."""
     codes = (code for cls in classes for code in (*cls.body.made(), *(step.code for step in cls.body.steps)))
     called = {p.function for code in codes for p in parts(code) if isinstance(p, CallCode)}
-    return [name for name in framework.definitions if name in called]
+    texts = framework.definitions
+    used = [name for name in texts if name in called]
+    for name in used:
+        used += [other for other in texts if other not in used and re.search(rf"\b{other}\(", texts[name])]
+    return [name for name in texts if name in used]
 
 
 class _Build:

@@ -11,7 +11,7 @@ from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite
 from netc.dsl.source import Span
 
-from ...errors.names import UnusedFlow
+from ...errors.names import NO_LEVEL, BadLabel, UnusedFlow
 from ...errors.structure import NoResult
 from ...ir.graph import Graph, Kind, Parts, ReturnedTuple, TupleSlice, as_list, flat
 from ...ir.origins import origin_key
@@ -113,8 +113,10 @@ def finish(frame: GraphFrame, result: Flow, session: ElaborationSession) -> Entr
     graph.tails = () if parts is None or lead is None else _tails(parts[lead:])
     inputs = tuple(graph.inputs)
     many = isinstance(result, TensorTuple) and result.extras is None
+    if frame.alone is not None and (len(graph.nodes) != 1 or graph.kind != "block"):
+        session.report(BadLabel(NO_LEVEL, NO_LEVEL, operator=True), frame.alone, (), frame.trace)
     single = _is_single(frame)  # before `call_signature` removes inputs and outputs of the graph
-    return Entry(graph, many, parts is None, single, tuple(frame.reads), frame.lead, call_signature(graph), inputs)
+    return Entry(graph, many, parts is None, single, frame.alone is not None, tuple(frame.reads), frame.lead, call_signature(graph), inputs)
 
 
 def _lead(frame: GraphFrame, parts: Parts) -> int | None:

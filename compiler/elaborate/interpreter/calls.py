@@ -54,12 +54,13 @@ def emit_call(
 
 def emit_inline(
     entry: Entry,
-    flow: Flow,
+    flow: Flow | None,
     scope: Scope,
     session: ElaborationSession,
     label: str,
     span: Span | None = None,
     bound: BoundParameters | None = None,
+    shared: SharedModule | None = None,
 ) -> Flow:
     """Adds the body's only stage itself, under the label that the body would have. Its span is `span`, or else its own."""
     actual = _actual(entry, flow, scope)
@@ -73,9 +74,10 @@ def emit_inline(
     if isinstance(node, OpNode):
         tails, parts = tuple[ValueTuple, ...](), actual.outer_parts(node.parts)
         specs = tuple([_moved_spec(s, given) for s in node.specs])
-        copy = OpNode(
-            node.op.moved(given) if given else node.op, inputs, outputs, label, span or node.span, specs, shared=node.shared, parts=parts
-        )
+        if shared is not None:
+            check_shared(shared, {s.name: (s.shape, s.dtype) for s in specs}, span or node.span, session)
+        op = node.op.moved(given) if given else node.op
+        copy = OpNode(op, inputs, outputs, label, span or node.span, specs, shared=shared or node.shared, parts=parts)
     else:
         tails = _tails_of(node.graph, outputs)
         tuples = tuple([actual.outer_parts(parts) for parts in node.tuples])
@@ -85,7 +87,7 @@ def emit_inline(
     return _result(entry, (*outputs[: tails[0].at], *map(TupleSlice, tails)) if tails else outputs)
 
 
-def forward_inputs(entry: Entry, flow: Flow, scope: Scope) -> Flow:
+def forward_inputs(entry: Entry, flow: Flow | None, scope: Scope) -> Flow:
     """The results of a body without stages: inputs or captures, perhaps in another order, some twice or not at all."""
     actual = _actual(entry, flow, scope)
     if entry.failed or actual is None:

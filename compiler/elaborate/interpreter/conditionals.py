@@ -107,6 +107,15 @@ class Conditionals(Part):
             after = graph.nodes[nodes - 1].label if nodes else ""
             graph.choices[choices:] = [Choice(key, test, taken, tuple([n.label for n in made]), after, inner, *map(_values, flows))]
 
+    def note(self, node: ast.If, flows: tuple[Flow | None, Flow], scope: Scope, nodes: int, choices: int) -> None:
+        """The stages after the first `nodes` are those that this `if` has chosen, which gets a label as a whole."""
+        if mode_test(node.test, scope) is not None:
+            return
+        inner = Scope(scope, scope.frame)
+        if flows[0] is not None:
+            inner.bind("in", flows[0])
+        self._note(node, self._expressions.boolean(node.test, inner), inner, flows, nodes, choices)
+
     def _passed(self, node: ast.If, inner: Scope) -> Flow:
         passed = inner.use("in")
         if passed is None:

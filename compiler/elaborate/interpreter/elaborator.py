@@ -16,6 +16,7 @@ from ..session import ElaborationSession
 from .arguments import Arguments
 from .assignments import Assignments
 from .blocks import Blocks
+from .call_syntax import CallSyntax
 from .checks import ShapeChecks
 from .closures import Closures
 from .conditionals import Conditionals
@@ -25,6 +26,7 @@ from .functions import Functions
 from .groups import Groups
 from .inputs import InputDeclarations
 from .loops import Loops
+from .named_tensors import NamedTensors
 from .operands import Operands
 from .operators import OperatorStages
 from .parameters import Parameters
@@ -51,22 +53,24 @@ class Elaborator:
         inputs = InputDeclarations(self, self.expressions, arguments)
         constants = Constants(self, self.expressions, arguments, labels)
         pipelines = Pipelines(self, inputs)
-        groups = Groups(self, pipelines, labels)
         shared = SharedStages(self, labels)
         conditionals = Conditionals(self, self.expressions)
+        groups = Groups(self, pipelines, labels, conditionals)
+        calls = CallSyntax(self)
+        named = NamedTensors(self, calls)
         self._stages = Stages(
             self,
             functions,
             self._closures,
-            OperatorStages(self, arguments, labels),
-            Blocks(self, self.parameters, Patterns(self), labels),
+            OperatorStages(self, arguments, labels, named),
+            Blocks(self, self.parameters, Patterns(self), labels, named),
             shared,
             groups,
             Loops(self, labels),
             conditionals,
             self.checks,
         )
-        self._operands = Operands(self, functions, inputs, constants, pipelines, groups, conditionals, self._stages)
+        self._operands = Operands(self, functions, inputs, constants, pipelines, groups, conditionals, self._stages, calls)
         self.statements = Statements(self, functions, Assignments(self, pipelines), shared)
 
     def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:

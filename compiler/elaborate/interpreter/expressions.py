@@ -15,7 +15,7 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import Span
 
 from ...dims import Dim, SymDim
-from ...errors.names import NoIn, NotATensor, UnknownName
+from ...errors.names import NoIn, NotATensor, TensorNotGiven, UnknownName
 from ...errors.structure import TooManyNodes, TrainingMisplaced
 from ...errors.values import BadListIndex, BadOperand, NoAttribute, NoSuchAxis, NotABool, NotAConstant, NotANumber, TensorAsValue
 from ...ir.graph import Value
@@ -27,7 +27,7 @@ from ..limits import MAX_NODES, check_list
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Binding, BlockDef, Scope, StageClosure
 from ..scopes.show import describe, show_value
-from ..scopes.values import CONST_TYPES, Const, ConstExpr, OperatorRef, TensorTuple, Unknown
+from ..scopes.values import CONST_TYPES, Absent, Const, ConstExpr, OperatorRef, TensorTuple, Unknown
 from .base import Interpreter, Part
 from .comprehensions import Comprehensions
 from .functions import Functions
@@ -96,6 +96,8 @@ class Expressions(Part):
         binding = scope.use(name)
         if binding is not None:
             self.session.index.name(span, name, binding)
+            if isinstance(binding.value, Absent):
+                raise Failure(TensorNotGiven(name), span)
             return binding
         found = self._ambient(name)
         if found is not None:
@@ -107,6 +109,9 @@ class Expressions(Part):
             raise AlreadyReported
         if name == "training":
             raise Failure(TrainingMisplaced(), span)
+        later = scope.later(name, span)
+        if later is not None:
+            raise Failure(UnknownName(name, later=True), span, ((later, "defined here"),))
         candidates = self.session.near(name, [*scope.visible(), *self.session.dims])
         hint = "declare the dimension in the shape of an `input`" if name.isupper() and not candidates else ""
         if re.fullmatch(r"[A-Z]+(x([0-9]+|[A-Z]+))+", name):

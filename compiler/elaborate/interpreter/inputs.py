@@ -55,11 +55,11 @@ class InputDeclarations(Part):
         shape = self._expressions.shape(node.shape, scope)
         items = node.shape.items if isinstance(node.shape, ast.ListExpr) else (node.shape,) * len(shape)
         _check_positive(shape, items)
-        check_tensor(shape, node.shape.span)
         batched = self._batched(node, scope)
         written = batched and bool(items) and isinstance(items[0], ast.Name) and items[0].name == BATCH
         if batched:
             shape = (self.session.dims[BATCH], *shape)
+        check_tensor(shape, node.shape.span)
         if written:
             self.session.report(BatchAxisWritten(show_shape(shape)), node.shape.span)
         type_ = TensorType(dtype_of(node.dtype, scope, self._expressions), shape)

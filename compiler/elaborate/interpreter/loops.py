@@ -23,7 +23,7 @@ from .base import Interpreter, Part
 from .bodies import BodySyntax, elaborate_body, warn_unused_input
 from .calls import emit_call, emit_inline, forward_inputs
 from .collecting import Collector, Items, items_key
-from .stage_labels import StageLabels, is_indexed, is_inline
+from .stage_labels import StageLabels, is_indexed
 from .unpacking import unpack
 
 Loop = ast.Repeat | ast.Each
@@ -43,8 +43,8 @@ class Loops(Part):
         items, count = self._items(node, scope)
         if isinstance(node, ast.Each) and not items:
             raise Failure(EmptyEach(), node.over.span)
-        indexed = is_indexed(node.label)
-        inline = is_inline(node.label) if node.label is not None else scope.frame.labels.numbered
+        inline = scope.frame.labels.numbered if node.label is None else self._labels.is_inline(node.label, scope, node.binders.names)
+        indexed = is_indexed(node.label) and not inline
         if shared is None and (indexed or inline):
             self.session.decisions.pin(count)
             with scope.frame.inlining():

@@ -9,7 +9,7 @@ from typing import cast
 
 from netc.dsl import ast
 
-from ...errors.names import NoIn, TooManyArguments, UnknownName
+from ...errors.names import NoIn, TensorNotGiven, TooManyArguments, UnknownName
 from ...errors.structure import InputScaled
 from ...errors.values import BadListIndex, NotANumber
 from ...ir.graph import Value
@@ -18,9 +18,9 @@ from ..builtins import BUILTINS, CONSTANTS
 from ..scopes.failures import Failure
 from ..scopes.scope import Binding, FnDef, Scope
 from ..scopes.show import show_value
-from ..scopes.values import CONST_TYPES, Flow, Operand, TensorTuple, Unknown
+from ..scopes.values import CONST_TYPES, Absent, Flow, Operand, TensorTuple, Unknown
 from .base import Interpreter, Part
-from .call_syntax import CallSyntax, on_tensors
+from .call_syntax import CallSyntax, makes_tensors, on_tensors
 from .conditionals import Conditionals
 from .constants import Constants
 from .functions import Functions
@@ -43,11 +43,12 @@ class Operands(Part):
         groups: Groups,
         conditionals: Conditionals,
         stages: Stages,
+        calls: CallSyntax,
     ) -> None:
         super().__init__(interpreter)
         self._functions, self._inputs, self._constants = functions, inputs, constants
         self._pipelines, self._groups, self._conditionals, self._stages = pipelines, groups, conditionals, stages
-        self._calls = CallSyntax(interpreter)
+        self._calls = calls
 
     def run(self, node: ast.Tensor, scope: Scope) -> Operand:
         match node:
@@ -107,8 +108,10 @@ class Operands(Part):
         bound = scope.use(node.name)
         value = self._functions.value_of(bound) if bound is not None else None
         bare = not node.positional and not node.keywords and node.label is None and node.activation is None
-        if isinstance(value, (Value, TensorTuple, Unknown, *CONST_TYPES)):
+        if isinstance(value, (Value, TensorTuple, Absent, Unknown, *CONST_TYPES)):
             self.session.index.name(node.name_span, node.name, bound)
+        if isinstance(value, Absent):
+            raise Failure(TensorNotGiven(node.name), node.name_span)
         if bare and isinstance(value, (Value, TensorTuple, Unknown, *CONST_TYPES)):
             return value
         if isinstance(value, CONST_TYPES) and (item := _item(node)) is not None:
@@ -119,6 +122,8 @@ class Operands(Part):
             return cast(Operand, self.interpreter.evaluate(ast.Name(node.name_span, node.name), scope))
         if node.called and (isinstance(value, FnDef) or (bound is None and node.name in BUILTINS)):
             return self._call_function(node, scope)
+        if makes_tensors(node.name, scope):
+            return self.interpreter.stage(node, TensorTuple(()), scope)
         if bare and bound is None and node.name != "in" and node.name not in Operator.registry:
             raise self._unknown(node, scope)
         return self._on_in(node, scope)
@@ -141,6 +146,9 @@ class Operands(Part):
         return cast(Operand, self.interpreter.evaluate(call, scope))
 
     def _unknown(self, node: ast.Apply, scope: Scope) -> Failure:
+        later = scope.later(node.name, node.name_span)
+        if later is not None:
+            return Failure(UnknownName(node.name, later=True), node.name_span, ((later, "defined here"),))
         known = [n for n in scope.visible() if n != "in"]
         return Failure(UnknownName(node.name, self.session.near(node.name, [*Operator.registry, *known])), node.name_span)
 

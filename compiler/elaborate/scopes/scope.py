@@ -27,6 +27,7 @@ from .labels import LabelAllocator
 from .ties import PendingTie
 from .values import (
     UNKNOWN,
+    Absent,
     Const,
     ConstExpr,
     Flow,
@@ -38,6 +39,9 @@ from .values import (
     parts_of,
     tensors,
 )
+
+GIVEN = "?"
+"""At the end of a name: whether the optional tensor of that name is given. No text can contain such a name."""
 
 
 class FnDef(Record):
@@ -83,7 +87,7 @@ class LazyLet(Record):
     scope: Scope
 
 
-Entity = Const | Flow | FnDef | BlockDef | OperatorRef | StageClosure | SharedDef | LazyLet
+Entity = Const | Flow | Absent | FnDef | BlockDef | OperatorRef | StageClosure | SharedDef | LazyLet
 
 
 class Binding:
@@ -107,12 +111,14 @@ class Scope:
     `sibling` is an outer scope that belongs to the same body, such as a block's parameters: a name may not be bound in both.
     """
 
-    __slots__ = ("frame", "names", "parent", "sibling")
+    __slots__ = ("body", "frame", "names", "parent", "sibling")
 
     def __init__(self, parent: Scope | None, frame: GraphFrame | None) -> None:
         self.parent = parent
         self.frame = frame
         self.sibling: Scope | None = None
+        self.body: ast.Body | None = None
+        """The body whose statements bind the names."""
         self.names: dict[str, Binding] = {}
 
     def bind(self, name: str, value: Entity, span: Span | None = None, declared: Span | None = None) -> Binding:
@@ -154,6 +160,17 @@ class Scope:
             value = inner.capture(name, value)
         return Binding(value, binding.span, binding.declared)
 
+    def later(self, name: str, use: Span) -> Span | None:
+        """Where a statement below this use of an unknown name binds it."""
+        scope: Scope | None = self
+        while scope is not None:
+            for statement in scope.body.statements if scope.body is not None else ():
+                found = next((n for n in _names_of(statement) if n.name == name), None)
+                if found is not None and found.span.start > use.start:
+                    return found.span
+            scope = scope.parent
+        return None
+
     def visible(self) -> list[str]:
         """Every name that is visible from here."""
         names: dict[str, None] = {}
@@ -161,7 +178,17 @@ class Scope:
         while scope is not None:
             names.update(dict.fromkeys(scope.names))
             scope = scope.parent
-        return list(names)
+        return [name for name in names if not name.endswith(GIVEN)]
+
+
+def _names_of(statement: ast.Statement) -> tuple[ast.Name, ...]:
+    """The names that a statement binds."""
+    match statement:
+        case ast.Assign(targets=targets):
+            return targets
+        case ast.Let(name=name) | ast.Shared(name=name):
+            return (name,)
+    return ()
 
 
 class GraphFrame:
@@ -180,6 +207,8 @@ class GraphFrame:
         self.ties: list[PendingTie] = []
         self.has_inlined = False
         """Whether a loop or block has put its stages into this graph: however many there are, the body is not a single stage."""
+        self.alone: Span | None = None
+        """The label `_` of an operator, which is then all that the body may have."""
         self.inline_depth = 0
         """The number of nested loops and blocks being elaborated whose stages go into this graph."""
         self.home: Scope | None = None

@@ -44,6 +44,12 @@ class TensorTuple:
         self.extras = extras
 
 
+class Absent(Record):
+    """An optional tensor of a block, where a use does not give it."""
+
+    name: str
+
+
 Const = int | float | bool | str | SymDim | DType | Init | tuple["Const", ...]
 Flow = Value | TensorTuple | Unknown
 Operand = Flow | Const

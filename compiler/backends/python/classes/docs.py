@@ -30,7 +30,8 @@ def docstring(cls: ClassDef, inputs: Sequence[str], channels: ChannelAxes) -> li
     takes = [f"{name}: {shape}" for name, shape in zip(inputs, taken, strict=False)]
     gives = _outputs(returned_names(graph) if len(given) > 1 else [], given)
     above = remark(graph, {p.name for p in cls.parameters})
-    return _laid_out(above, ", ".join(takes) or "nothing", f"-> {', '.join(gives)}.")
+    results = f"{', '.join(gives)}."
+    return _laid_out(above, ", ".join(takes), f"-> {results}") if takes else _laid_out(above, "->", results)
 
 
 def _outputs(names: Sequence[str], shapes: Sequence[str]) -> list[str]:

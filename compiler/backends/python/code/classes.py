@@ -138,7 +138,7 @@ class ClassBody:
         self.taken: dict[Key, bool] = {}
         """Whether each of them holds here. What is in its other branch has the code of another body."""
         self.passed: list[tuple[str, Code]] = []
-        """Numbers that the caller passes: a name and, in terms of the caller, the value."""
+        """Numbers that the caller passes, and, if there are no inputs, any tensor: a name and, in terms of the caller, the value."""
 
     @property
     def listed(self) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from ....ir.graph import Value, ValueTuple
 from ..code.classes import ClassBody, SizeSymbol, Step
+from ..code.expressions import AnyInput, Code
 from ..code.tree import SizeRef, SymbolRef, named_several_times, parts
 from ..naming import RESERVED, unique
 from ..printing.layout import STEP, Doc, LayoutBracket, statement
@@ -45,12 +46,14 @@ class Signature:
     def lines(self) -> list[str]:
         taken = [f"{n}: {self._annotation(t)}" for n, t in zip(self.inputs, self.body.graph.takes, strict=True)]
         taken += [f"{n}: {self.framework.module}" for n in self.shared_labels]
-        taken += [f"{n}: int" for n in self.passed]
+        taken += [f"{n}: {self._number(code)}" for n, (_, code) in zip(self.passed, self.body.passed, strict=True)]
         arguments = LayoutBracket("(", [Doc(a) for a in ("self", *taken)], ")")
         return statement(f"def {self.framework.method}", Doc(arguments, f" -> {self.result()}:"), 1)
 
     def any_input(self) -> str:
-        """A tensor among the inputs."""
+        """A tensor among the inputs; without any, the one that the caller passes."""
+        if not self.inputs:
+            return next(n for n, (_, code) in zip(self.passed, self.body.passed, strict=True) if isinstance(code, AnyInput))
         named = list(zip(self.inputs, self.body.graph.takes, strict=True))
         return next((n for n, t in named if isinstance(t, Value)), f"{named[0][0]}[0]")
 
@@ -72,6 +75,9 @@ class Signature:
 
     def _annotation(self, taken: Value | ValueTuple) -> str:
         return self._several if isinstance(taken, ValueTuple) else self.framework.tensor
+
+    def _number(self, passed: Code) -> str:
+        return self.framework.tensor if isinstance(passed, AnyInput) else "int"
 
     @property
     def _several(self) -> str:
