@@ -263,6 +263,21 @@ class Each(Tensor):
     body: Body
 
 
+class ScanState(Node):
+    """`name = start`: a state of a `scan`, and what it is before the first step."""
+
+    name: Name
+    start: Pipeline
+
+
+class Scan(Tensor):
+    """`scan (name = start, ...) axis=1 reverse=true { body }`: one step of the loop, for each position of an axis of the input."""
+
+    states: tuple[ScanState, ...]
+    keywords: tuple[Keyword, ...]
+    body: Body
+
+
 class If(Tensor):
     """`if test { then } else { otherwise }`; `else if` is an `otherwise` whose only statement is an `If`."""
 

@@ -40,7 +40,7 @@ class Builder(ExpressionBuilder):
         made: list[ast.Name] = c[0]
         return made
 
-    fn_parameters = parameters = pipelines = stages = conditions = pattern = call_arguments = ExpressionBuilder.exprs
+    scan_states = fn_parameters = parameters = pipelines = stages = conditions = pattern = call_arguments = ExpressionBuilder.exprs
 
     def arguments(self, c: Children) -> list[Any]:
         if len(c) == 1:
@@ -287,6 +287,15 @@ class Builder(ExpressionBuilder):
     def _loop(self, c: Children) -> tuple[ast.NamePattern, ast.Expr, ast.Label | None, ast.Body]:
         binders = c.pop(1) if c[1].__class__ is ast.NamePattern else ast.NamePattern(self._token_span(c[0]), ())
         return binders, c[1], c[2] if len(c) == 4 else None, c[-1]
+
+    def scan_state(self, c: Children) -> ast.ScanState:
+        return ast.ScanState(self._between(c[0], c[2]), self._name(c[0]), c[2])
+
+    def scan(self, c: Children) -> ast.Scan:
+        lists = [child for child in c if child.__class__ is list]
+        states = next((tuple(one) for one in lists if one[0].__class__ is ast.ScanState), ())
+        keywords = next((tuple(one) for one in lists if one[0].__class__ is ast.Keyword), ())
+        return ast.Scan(self._between(c[0], c[-1]), states, keywords, c[-1])
 
     def when(self, c: Children) -> ast.If:
         otherwise = c[4] if len(c) == 5 else None

@@ -17,7 +17,7 @@ _AFTER = {
     "ARROW": "a stage", "LET": "a name", "FN": "a name", "BLOCK": "a name", "MODEL": "a name", "SHARED": "a name", "ASSIGN": "a pipeline",
     "OUT": "a pipeline", "EXPECT": "a condition or a shape", "INPUT": "a shape", "PARAM": "a shape", "TABLE": "indices in parentheses",
     "REPEAT": "a count or a loop variable such as `i in 0..4`", "EACH": "a loop variable such as `r in [1, 2]`",
-    "FOR": "a loop variable such as `i in 0..4`", "IF": "a condition",
+    "SCAN": "states such as `(h = start)`, or `axis=1`", "FOR": "a loop variable such as `i in 0..4`", "IF": "a condition",
     "IS": "a shape",
     "WHERE": "a condition", "USE": "a path in double quotes", "DOT": "a name", "EQUALS": "a value", "PLUS": "a value", "MINUS": "a value",
     "TIMES": "a value", "AT": "a value", "POWER": "a value", "COMPARE": "a value", "AND": "a condition", "OR": "a condition",

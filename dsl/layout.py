@@ -4,7 +4,7 @@ In: all tokens of a text. Out: the tokens the grammar reads, and diagnostics. It
 
 - drops the newlines that end no statement, and turns `;` and the others into one NL between two statements;
 - decides by looking at neighbouring tokens what the grammar cannot: tight brackets, `=` that binds a name, the names of `(a, b) = ` and of
-  a `repeat`, the commas between the conditions of an input;
+  a `repeat`, the `=` of the states of a `scan`, the commas between the conditions of an input;
 - balances brackets. In its output every bracket has its partner: a missing one is reported and inserted, an unexpected one is removed, and
   a REPORTED token makes the parser drop the statement without a further message. Nesting beyond the limits is reported in the same way.
 """
@@ -31,6 +31,7 @@ _ENDS_VALUE = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "
 _TOP_LEVEL = frozenset(("BLOCK", "MODEL", "FN", "USE"))
 _STATEMENT_WORDS = _TOP_LEVEL | {"LET", "OUT", "EXPECT", "SHARED"}
 _SEPARATORS = frozenset(("COMMA", "ARROW", "EQUALS", "ASSIGN", "COLON"))
+_LOOPS = frozenset(("REPEAT", "EACH", "FOR", "SCAN"))
 _STARTS = frozenset(("NL", "LBRACE"))
 # Tokens without a method below are passed on as they are
 _PASSED_ON = frozenset(("NUMBER", "DIMS", "STRING", "LABEL", "TRUE", "FALSE"))
@@ -157,6 +158,23 @@ class _Filter:
                 tokens[index].type = "LPAR_NAMES"
                 tokens[end].type = "BINDER_IN"
 
+    def _states(self, index: int) -> None:
+        """Retypes the `=` of each `name = start` in `scan (h = start, c = start)`; `index` is after the keyword."""
+        tokens = self.tokens
+        depth = 0
+        for at in range(index, len(tokens) - 1):
+            kind = tokens[at].type
+            if kind in _CLOSER:
+                depth += 1
+            elif kind in _OPENER:
+                depth -= 1
+            elif depth == 1 and kind == "EQUALS" and tokens[at - 1].type == "NAME":
+                before = next(t.type for t in reversed(tokens[: at - 1]) if t.type != "NL")
+                if before in ("LPAR", "COMMA"):
+                    tokens[at].type = "ASSIGN"
+            if depth <= 0 or kind == "SEMICOLON":
+                return
+
     def _end_of_names(self, index: int, rest: bool = False) -> int:
         """If a list of names in parentheses begins at `index`, the index after it, otherwise 0. With `rest`, `...` or `[]` may follow a
         name."""
@@ -206,8 +224,8 @@ class _Filter:
             self.where = len(self.open)
         elif kind == "IN" and self.tokens[index + 1].type == "DOT":
             token.type = "NAME"  # `(dense in.features)`: no condition
-        elif kind == "REPEAT" or kind == "EACH" or kind == "FOR":
-            self._binders(index + 1)
+        elif kind in _LOOPS:
+            (self._states if kind == "SCAN" else self._binders)(index + 1)
         elif kind == "IF":
             self.choices += 1
             self._check_nesting(token)

@@ -66,6 +66,8 @@ def _node(node: Node, names: dict[int, str], graph_names: dict[int, str]) -> str
     words = [f"{', '.join(_typed(one, names) for one in results)} = {what}({inputs})"]
     if isinstance(node, OpNode):
         words += [f"{name}={value}" for name, value in node.op.args.items()]
+    elif node.scan is not None:
+        words += [f"axis={list(node.scan.axes)}", f"reverse={node.scan.reverse}"]
     if node.label:
         words.append(f"as {node.label}")
     if node.shared is not None:

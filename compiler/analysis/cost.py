@@ -27,7 +27,7 @@ class StageCost(Record):
 
     `label` is that of the first, relative to the row around it. `name` is the operator's or the block's, or the kind of another graph;
     `detail` rows are what is inside. `parameters` counts a shared stage where it is used first, a tied parameter with its target; buffers
-    not at all.
+    not at all. The rows in a `scan` have the numbers of all its steps.
     """
 
     label: str
@@ -150,6 +150,8 @@ class _Counter:
 
     def _call(self, node: CallNode) -> StageCost:
         inner = self.counted[id(node.graph)]
+        if node.scan is not None:
+            inner = _every_step(inner, per_sample(node.scan.length))
         own = self._shared(node.shared, inner.parameters)
         for module, borrowed in zip(node.modules, inner.borrowed, strict=True):
             own += self._shared(module, borrowed)
@@ -166,6 +168,19 @@ class _Counter:
             return 0
         self.modules[id(module)] = parameters
         return parameters if id(module) in self.declared else 0
+
+
+def _every_step(step: _Counted, length: Dim) -> _Counted:
+    """What all steps of a loop cost. They share their parameters."""
+    rows = tuple(_longer(row, length) for row in step.rows)
+    flops, multiply_adds, memory = (length * one for one in (step.flops, step.multiply_adds, step.activation_bytes))
+    return replace(step, rows=rows, flops=flops, multiply_adds=multiply_adds, activation_bytes=memory)
+
+
+def _longer(row: StageCost, length: Dim) -> StageCost:
+    flops, multiply_adds, memory = (length * one for one in (row.flops, row.multiply_adds, row.activation_bytes))
+    detail = tuple(_longer(one, length) for one in row.detail)
+    return replace(row, flops=flops, multiply_adds=multiply_adds, activation_bytes=memory, detail=detail)
 
 
 def per_sample(d: Dim) -> Dim:

@@ -11,7 +11,7 @@ types of the called graph's inputs, its outputs those of its outputs; labels wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from netc.dsl.record import Record
@@ -165,12 +165,43 @@ class Tie:
         self.span = span
 
 
+class Scan(Record):
+    """What makes a call a loop: its graph is one step, which runs for each position of an axis.
+
+    The first inputs of the call are what the `states` start with, and the next are scanned: a step gets the states as they are, and of
+    each scanned tensor what is at its position on the axis of `axes`. The first outputs are the states after the last step, and the
+    others are what all steps gave, stacked along the axis of `stacked`. `length` is the number of steps. With `reverse` the last position
+    is first.
+    """
+
+    states: int
+    axes: tuple[int, ...]
+    stacked: tuple[int, ...]
+    length: Dim
+    reverse: bool = False
+
+    @property
+    def own(self) -> int:
+        """The number of inputs that are not captured."""
+        return self.states + len(self.axes)
+
+    def step_inputs(self, given: Sequence[TensorType]) -> list[TensorType]:
+        """The types that a step gets of the inputs of the call."""
+        whole = zip(given[self.states : self.own], self.axes, strict=True)
+        return [*given[: self.states], *(t.with_shape((*t.shape[:a], *t.shape[a + 1 :])) for t, a in whole), *given[self.own :]]
+
+    def results(self, made: Sequence[TensorType]) -> list[TensorType]:
+        """The types of the outputs of the call, given those of a step."""
+        steps = zip(made[self.states :], self.stacked, strict=True)
+        return [*made[: self.states], *(t.with_shape((*t.shape[:a], self.length, *t.shape[a:])) for t, a in steps)]
+
+
 class CallNode:
     """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`; `arguments` has, for each symbol of
     `graph.origins`, the integer that it is here, which may be traced to the symbols of the calling graph. `tuples` are what it passes as
-    each of `graph.tuples`, and `tails` its results that are tuples, one for each of `graph.tails`."""
+    each of `graph.tuples`, and `tails` its results that are tuples, one for each of `graph.tails`. With `scan` it is a loop."""
 
-    __slots__ = ("arguments", "graph", "inputs", "label", "modules", "outputs", "shared", "span", "tails", "tuples")
+    __slots__ = ("arguments", "graph", "inputs", "label", "modules", "outputs", "scan", "shared", "span", "tails", "tuples")
 
     def __init__(
         self,
@@ -184,6 +215,7 @@ class CallNode:
         arguments: Mapping[str, int] | None = None,
         tuples: tuple[Parts, ...] = (),
         tails: tuple[ValueTuple, ...] = (),
+        scan: Scan | None = None,
     ) -> None:
         self.graph = graph
         self.inputs = inputs
@@ -195,6 +227,7 @@ class CallNode:
         self.arguments = arguments or {}
         self.tuples = tuples
         self.tails = tails
+        self.scan = scan
 
     @property
     def passes(self) -> list[Value | Parts]:
@@ -214,14 +247,15 @@ class CallNode:
 
 
 Node = OpNode | CallNode
-Kind = Literal["model", "block", "sequence", "branches"]
+Kind = Literal["model", "block", "sequence", "branches", "scan"]
 
 
 class Graph:
     """One body.
 
-    `kind` is `model`, `block`, `sequence` (members are numbered from 0, an `nn.Sequential` when it is a chain) or `branches` (an
-    `each`: one call or operator a branch on the same input). `arguments` are the compile-time arguments of a block or model.
+    `kind` is `model`, `block`, `sequence` (members are numbered from 0, an `nn.Sequential` when it is a chain), `branches` (an
+    `each`: one call or operator a branch on the same input) or `scan` (a step of a `scan`, called once, without a label: its labels and its
+    symbols are those of the graph around it). `arguments` are the compile-time arguments of a block or model.
     `modules` are the shared stages that are used inside and declared outside. `captures` counts the trailing inputs that are tensors of
     the surrounding body rather than inputs of its own. `tuples` are the inputs that are passed as tuples; `tails` are the tuples with
     which the outputs end: all others are passed one by one. `sizes` are the names that the body uses for sizes: those known at run
@@ -371,7 +405,8 @@ def route(graph: Graph, path: str) -> list[Node]:
             return [node]
         rest = route(node.graph, ".".join(parts[length:])) if isinstance(node, CallNode) else []
         return [node, *rest] if rest else []
-    return []
+    inside = (route(node.graph, path) for node in graph.nodes if isinstance(node, CallNode) and node.scan is not None)
+    return next((found for found in inside if found), [])
 
 
 class FlatNode:
@@ -387,8 +422,35 @@ class FlatNode:
         self.outputs = outputs
 
 
+class FlatScan:
+    """The beginning of a loop: its call, and what a step takes, as keys: of the tensors around it, and of the states and parts of scanned
+    tensors that a step gets of them. The nodes of a step follow, and then the `FlatScanEnd`."""
+
+    __slots__ = ("given", "inputs", "node", "path")
+
+    def __init__(self, node: CallNode, path: str, inputs: tuple[int, ...], given: tuple[int, ...]) -> None:
+        self.node = node
+        self.path = path
+        self.inputs = inputs
+        self.given = given
+
+
+class FlatScanEnd:
+    """The end of a loop: the keys of what a step makes, and of the results of the loop."""
+
+    __slots__ = ("made", "outputs")
+
+    def __init__(self, made: tuple[int, ...], outputs: tuple[int, ...]) -> None:
+        self.made = made
+        self.outputs = outputs
+
+
+FlatItem = FlatNode | FlatScan | FlatScanEnd
+
+
 class FlatGraph:
-    """All operator nodes in the order of computation, every call opened, one at a time: to be iterated once.
+    """All operator nodes in the order of computation, every call opened, one at a time: to be iterated once. The nodes of a `scan` are
+    between a `FlatScan` and a `FlatScanEnd`.
 
     Keys of values: the main graph's inputs are 0, 1, ...; each operator output gets the next number. `path` is the full path of the
     node's parameters (that of the declaration for a shared stage); `owner` the full path of the graph that contains it.
@@ -399,28 +461,43 @@ class FlatGraph:
         self._next = len(main.inputs)
         self._top: dict[int, int] = {id(v): i for i, v in enumerate(main.inputs)}
 
-    def __iter__(self) -> Iterator[FlatNode]:
+    def __iter__(self) -> Iterator[FlatItem]:
         return self._walk(self._main, "", self._top, {})
+
+    def operators(self) -> Iterator[FlatNode]:
+        """The operator nodes alone, those in loops once."""
+        return (item for item in self if isinstance(item, FlatNode))
 
     def results(self) -> list[int]:
         """The keys of the main graph's outputs, once all nodes have been asked for."""
         return [self._top[id(v)] for v in self._main.outputs]
 
-    def _walk(self, graph: Graph, path: str, keys: dict[int, int], homes: dict[int, str]) -> Iterator[FlatNode]:
+    def _walk(self, graph: Graph, path: str, keys: dict[int, int], homes: dict[int, str]) -> Iterator[FlatItem]:
         if graph.declares:
             homes = {**homes, **{id(m): join(path, m.label) for m in graph.declares}}
         for node in graph.nodes:
-            own = homes[id(node.shared)] if node.shared is not None else join(path, node.label)
+            own_path = homes[id(node.shared)] if node.shared is not None else join(path, node.label)
             inputs = tuple([keys[id(v)] for v in node.inputs])
             if isinstance(node, OpNode):
-                outputs = tuple(range(self._next, self._next + len(node.outputs)))
-                self._next += len(node.outputs)
-                for value, key in zip(node.outputs, outputs, strict=True):
-                    keys[id(value)] = key
-                yield FlatNode(node, own, path, inputs, outputs)
+                outputs = self._new(node.outputs, keys)
+                yield FlatNode(node, own_path, path, inputs, outputs)
                 continue
             inner = {id(v): k for v, k in zip(node.graph.inputs, inputs, strict=True)}
+            if node.scan is not None:
+                count = node.scan.own
+                yield FlatScan(node, path, inputs[:count], self._new(node.graph.inputs[:count], inner))
             inside = {id(m): homes[id(given)] for m, given in zip(node.graph.modules, node.modules, strict=True)}
-            yield from self._walk(node.graph, own, inner, inside)
+            yield from self._walk(node.graph, own_path, inner, inside)
+            if node.scan is not None:
+                made = tuple([inner[id(v)] for v in node.graph.outputs])
+                yield FlatScanEnd(made, self._new(node.outputs, keys))
+                continue
             for value, result in zip(node.outputs, node.graph.outputs, strict=True):
                 keys[id(value)] = inner[id(result)]
+
+    def _new(self, values: Sequence[Value], keys: dict[int, int]) -> tuple[int, ...]:
+        """Numbers for values."""
+        found = tuple(range(self._next, self._next + len(values)))
+        self._next += len(values)
+        keys.update((id(value), key) for value, key in zip(values, found, strict=True))
+        return found

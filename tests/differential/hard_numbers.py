@@ -78,7 +78,7 @@ def check_kind(
 
 def kinds_for(targets: Targets) -> tuple[str, ...]:
     """None without floats; nor of halves, whose rounding would hide everything; nor of positions that may be anything."""
-    used = {use.node.op.name for use in FlatGraph(targets.model.program.main)}
+    used = {use.node.op.name for use in FlatGraph(targets.model.program.main).operators()}
     if used & UNSAFE and "nan_to_num" not in used:
         return ()
     floats = [t.dtype for t in targets.model.inputs.values() if t.dtype.is_float]
@@ -96,7 +96,7 @@ def compare(
     model, env = targets.model, sizes_of(targets.model, sizes)[1]
     drawn = inputs_for(model, env, limits=limits)
     arrays = {n: KINDS[kind](np.asarray(a, np.float64)) if model.inputs[n].dtype.is_float else a for n, a in drawn.items()}
-    gated = any(isinstance(use.node.op, Gru | Lstm) for use in FlatGraph(model.program.main))
+    gated = any(isinstance(use.node.op, Gru | Lstm) for use in FlatGraph(model.program.main).operators())
     _compare(targets, kind, env, arrays, _allowed_of_gates if gated else _allowed, without)
 
 
@@ -136,7 +136,7 @@ def _compare_smallest(targets: Targets, env: Mapping[str, int]) -> None:
 
 def known(targets: Targets, kind: str) -> Fault | None:
     """A fault of ONNX that these numbers show with one of the model's operators."""
-    nodes = [use.node for use in FlatGraph(targets.model.program.main)]
+    nodes = [use.node for use in FlatGraph(targets.model.program.main).operators()]
     return next((fault for fault in FAULTS if kind in fault.kinds and any(map(fault.covers, nodes))), None)
 
 

@@ -48,6 +48,7 @@ CONSTRUCTS = {
     "a symbolic size": r"input \[(\w+, )?[THW]",
     "where": r" where \w % 2 == 0",
     "a size that where allows": r'pixel_unshuffle 2|"n \(t p\) c',
+    "a scan": r"scan \(h = ",
     "a parameter": r"param \[",
     "a constant": r"^let k\d",
 }

@@ -118,5 +118,5 @@ def texts(operator: type[Operator]) -> tuple[str, ...]:
 
 def affected(program: Program) -> tuple[str, ...]:
     """The names of the operators in a program that differ, sorted."""
-    nodes = {id(flat.node): flat.node for flat in FlatGraph(program.main)}.values()
+    nodes = {id(flat.node): flat.node for flat in FlatGraph(program.main).operators()}.values()
     return tuple(sorted({node.op.name for node in nodes if any(d.covers(node) for d in DIFFERENCES)}))

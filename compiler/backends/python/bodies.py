@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 
 from netc.dsl.record import Record, replace
 
-from ...ir.graph import CallNode, Graph, Node, OpNode, Parts, SharedModule, Value, ValueTuple, flat
+from ...ir.graph import CallNode, Graph, Node, OpNode, Parts, Scan, SharedModule, Value, ValueTuple, flat
 from ...ir.tests import every
 from ...ops.mode import ByMode
 from .classes.shared import Sharing
 from .classes.sizes import ForwardSizes
-from .code.classes import ClassBody, Loop, Member, Step, StepInfo
+from .code.classes import ClassBody, Loop, Member, ScanCode, Step, StepInfo
 from .code.expressions import AnyInput, CallCode, Code, Lit, Ref, SelfMember, Subscript, TupleCode
 from .code.framework import Framework
 from .code.tree import (
@@ -70,30 +70,26 @@ class _Builder:
         """In which mode the steps are made that are being written."""
         self.chosen: dict[int, int] = {}
         """The numbers of what is either of two values."""
-        self.labels = {m.label for m in (*graph.nodes, *graph.declares, *graph.modules)}
-        self.own: dict[int, Code] = {id(m): MemberRef(m.label) for m in graph.declares}
+        self.every: list[Node] = []
+        """The nodes, those in loops too."""
+        self.all_roles = context.roles
+        self.labels: set[str] = set()
+        self.own: dict[int, Code] = {}
+        self._enter(graph)
         self.own |= {id(m): SharedModuleArg(i) for i, m in enumerate(graph.modules) if id(m) not in self.own}
         self.ways = Ways(graph, self.constructions, self.own, self.framework)
+
+    def _enter(self, graph: Graph) -> None:
+        """Takes up the labels and shared stages of the graph, or of a loop in it."""
+        self.labels |= {m.label for m in (*graph.nodes, *graph.declares, *graph.modules)}
+        self.own |= {id(m): MemberRef(m.label) for m in graph.declares}
 
     def run(self) -> ClassBody:
         body, graph = self.body, self.graph
         body.shared_labels = [m.label for m in graph.modules]
         for taken in graph.takes:
             self._place(taken)
-        undeclared = {id(m): m for m in graph.declares}
-        indices = {id(node): index for index, node in enumerate(graph.nodes)}
-        for node, mode in in_order(graph):
-            self.mode = mode
-            if node is None:
-                self._return_in_training()
-                continue
-            passed = node.modules if isinstance(node, CallNode) else ()
-            for module in (node.shared, *passed):
-                if module is not None and undeclared.pop(id(module), None) is not None:
-                    self._declare(module)
-            before = len(body.members), len(body.steps)
-            self._node(node)
-            self._number(indices[id(node)], *before)
+        self._nodes(graph)
         body.outputs = tuple(map(self.tensors.one, graph.leading))
         for tail in graph.tails:
             whole = self.tensors.whole(tail.parts)
@@ -103,13 +99,33 @@ class _Builder:
                 body.outputs += whole.items if isinstance(whole, TupleCode) else (Starred(whole),)
         for choice in every(graph.choices):
             body.ends[choice.key] = [self.tensors.one(v) for v in choice.given], [self.tensors.one(v) for v in choice.results]
-        body.ties = [tied(node, self.ways) for node in graph.nodes if isinstance(node, OpNode) and node.tie]
+        body.ties = [tied(node, self.ways) for node in self.every if isinstance(node, OpNode) and node.tie]
         if any("." in m.label for m in body.members):
             self._fold()
         if not graph.takes and any(isinstance(p, AnyInput) for step in body.steps for p in parts(step.code)):
             body.passed.append(("like", AnyInput()))
         body.keyed = any(m.how == "module" and not m.label.isidentifier() and "." not in m.label for m in body.members)
         return body
+
+    def _nodes(self, graph: Graph) -> None:
+        undeclared = {id(m): m for m in graph.declares}
+        around = self.mode
+        indices = {id(node): index for index, node in enumerate(graph.nodes)}
+        for node, mode in in_order(graph):
+            self.mode = mode
+            if node is None:
+                self._return_in_training()
+                continue
+            passed = node.modules if isinstance(node, CallNode) else ()
+            for module in (node.shared, *passed):
+                if module is not None and undeclared.pop(id(module), None) is not None:
+                    self._declare(graph, module)
+            before = len(self.body.members), len(self.body.steps)
+            self.every.append(node)
+            self._node(node)
+            if graph is self.graph:
+                self._number(indices[id(node)], *before)
+        self.mode = around
 
     def _number(self, index: int, members: int, steps: int) -> None:
         """What the node has added is marked with its index."""
@@ -134,7 +150,7 @@ class _Builder:
     def _fold(self) -> None:
         """Moves members whose labels have levels into nested containers, and refers to them there."""
         body = self.body
-        nodes = {n.shared.label if n.shared is not None else n.label: n for n in self.graph.nodes}
+        nodes = {n.shared.label if n.shared is not None else n.label: n for n in self.every}
         body.members, reached = nest_labels(body.members, nodes, self.framework)
 
         def change(part: Code) -> Code | None:
@@ -148,12 +164,32 @@ class _Builder:
         self.body.roles.append(self.roles.get(id(made), ""))
         return self.tensors.add(made)
 
+    def _scan(self, node: CallNode, scan: Scan) -> None:
+        """A loop: its steps are steps of this body, and its members are members of this body."""
+        graph = node.graph
+        given = [self.tensors.one(v) for v in node.inputs]
+        for inner, code in zip(graph.inputs[scan.own :], given[scan.own :], strict=True):
+            self.tensors.alias(inner, code)
+        for one, passed in zip(graph.tuples, node.tuples, strict=True):
+            self.tensors.alias(one, self.tensors.whole(passed))
+        self.roles = {**self.roles, **self.all_roles.of(graph)}
+        self._enter(graph)
+        places = [self._place(v) for v in graph.inputs[: scan.own]]
+        outer, self.body.steps = self.body.steps, []
+        self._nodes(graph)
+        result = Step(TupleCode(tuple(map(self.tensors.one, graph.outputs))), (), RETURN)
+        steps, self.body.steps = (*self.body.steps, result), outer
+        states, parts_ = tuple(places[: scan.states]), tuple(places[scan.states :])
+        starts, scanned = tuple(given[: scan.states]), tuple(given[scan.states : scan.own])
+        code = ScanCode(starts, scanned, steps, states, parts_, scan.axes, scan.stacked, scan.reverse)
+        self._step(code, StepInfo("scan", parametric=True, call=True), node.outputs)
+
     # --- members ---------------------------------------------------------------------------------------------------------
 
-    def _declare(self, module: SharedModule) -> None:
+    def _declare(self, graph: Graph, module: SharedModule) -> None:
         """The one member that all uses of a shared stage share, before the first member that uses it."""
         made: list[Member] = []
-        for node, places in self.sharing.uses(self.graph, module):
+        for node, places in self.sharing.uses(graph, module):
             member = self._member(node, module.label)
             if member is not None:
                 made.append(replace(member, code=localised(member.code, places)))
@@ -191,6 +227,9 @@ class _Builder:
     def _node(self, node: Node) -> None:
         if isinstance(node, OpNode) and isinstance(node.op, ByMode):
             self._either(node)
+            return
+        if isinstance(node, CallNode) and node.scan is not None:
+            self._scan(node, node.scan)
             return
         own = self._owned(node)
         if isinstance(node, OpNode):

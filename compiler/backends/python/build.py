@@ -116,6 +116,8 @@ class _Build:
         pending: list[Graph] = []
         chains: list[ClassBody] = []
         for graph in layer:
+            if graph.kind == "scan":
+                continue  # a loop in the class of the graph around it
             construction = constructions.get(id(graph))
             if graph.count is not None and not (construction and construction.counted) and graph not in self.pinned:
                 self.uncounted.append(graph)

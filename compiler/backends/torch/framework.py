@@ -55,6 +55,9 @@ TORCH = Framework(
     widths=Widths(re.compile(r"(.*_)?(channels|features|dim)"), "in_channels", "in_features", "out_features"),
     drops=re.compile(r"[Dd]rop"),
     idle=re.compile(r"DropPath|nn\..*Dropout.*"),
+    # not `x[:, t]`: the gradient of each is a tensor of the size of `x`, so that training takes a time that grows with the square of T
+    unstacked=lambda tensor, axis: Method(tensor, "unbind", (Lit(axis),)),
+    stacked=lambda tensors, axis: call("torch.stack", tensors, dim=axis),
 )
 
 TRAINING = TrainingFlag("self.training")

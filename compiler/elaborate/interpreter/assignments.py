@@ -9,13 +9,25 @@ from netc.dsl import ast
 from netc.dsl.record import replace
 
 from ...errors.names import BoundTwice, ReservedName, TwoRests, WrongUnpacking
-from ...ir.graph import TupleSlice, Value, as_list, flat
+from ...ir.graph import CallNode, OpNode, TupleSlice, Value, as_list, flat
 from ...ir.types import BATCH
 from ..index import Recorder
 from ..limits import check_tuple
 from ..scopes.failures import Failure
 from ..scopes.scope import Binding, Entity, Scope, name_tensor, name_tuple
-from ..scopes.values import UNKNOWN, Flow, TensorTuple, Unknown, differs, divide, flow_of, main_result, parts_of, tensors
+from ..scopes.values import (
+    UNKNOWN,
+    Flow,
+    TensorTuple,
+    Unknown,
+    differs,
+    divide,
+    flow_of,
+    keep_results,
+    main_result,
+    parts_of,
+    tensors,
+)
 from .base import Interpreter, Part
 from .modes import same_in_both
 from .pipelines import Pipelines
@@ -200,8 +212,9 @@ def _unpack(node: ast.Assign, flow: Flow) -> Flow:
         return _unpack_rest(node, flow)
     if isinstance(flow, TensorTuple):
         wanted = len(node.targets)
-        if flow.extras is not None and 1 < wanted <= len(flow.values):
-            flow.extras.outputs = flow.extras.outputs[:wanted]
+        several = isinstance(flow.extras, OpNode) or wanted in (flow.main, len(flow.values))  # of the last states of a `scan`, all or none
+        if flow.extras is not None and flow.main < wanted <= len(flow.values) and several:
+            keep_results(flow.extras, wanted)
             return TensorTuple(flow.values[:wanted])
         if len(flow.values) == wanted:
             return TensorTuple(flow.values)
@@ -210,7 +223,8 @@ def _unpack(node: ast.Assign, flow: Flow) -> Flow:
         return UNKNOWN
     if len(found) == len(node.targets):
         return TensorTuple(tuple(found))
-    raise _wrong_unpacking(node, found)
+    every = flow.values if isinstance(flow, TensorTuple) and isinstance(flow.extras, CallNode) else found
+    raise _wrong_unpacking(node, every)
 
 
 def _unpack_rest(node: ast.Assign, flow: Flow) -> Flow:

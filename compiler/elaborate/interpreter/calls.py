@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from netc.dsl.record import replace
+from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, Part, Parts, SharedModule, TupleSlice, Value, ValueTuple, flat
@@ -44,7 +44,7 @@ def emit_call(
     if shared is not None:
         check_shared(shared, specs_within(graph), span, session)
     tuples = tuple([actual.tuples[i] for i in signature.tuples])
-    _add(CallNode(graph, inputs, outputs, label, span, actual.modules, shared, given, tuples, tails), graph.size, scope, session)
+    add_node(CallNode(graph, inputs, outputs, label, span, actual.modules, shared, given, tuples, tails), graph.size, scope, session)
     available = (*outputs, *actual.inputs)
     leading = tuple([available[i] for i in signature.results])
     if tails:
@@ -82,8 +82,10 @@ def emit_inline(
         tails = _tails_of(node.graph, outputs)
         tuples = tuple([actual.outer_parts(parts) for parts in node.tuples])
         arguments = {name: moved(value, given) for name, value in node.arguments.items()}
-        copy = CallNode(node.graph, inputs, outputs, label, span or node.span, node.modules, node.shared, arguments, tuples, tails)
-    _add(copy, entry.graph.size, scope, session)
+        copy = CallNode(
+            node.graph, inputs, outputs, label, span or node.span, node.modules, node.shared, arguments, tuples, tails, node.scan
+        )
+    add_node(copy, entry.graph.size, scope, session)
     return _result(entry, (*outputs[: tails[0].at], *map(TupleSlice, tails)) if tails else outputs)
 
 
@@ -134,7 +136,7 @@ def _result(entry: Entry, parts: Parts) -> Flow:
     return TensorTuple(parts) if entry.many else flow_of(parts)
 
 
-def _add(node: Node, size: int, scope: Scope, session: ElaborationSession) -> None:
+def add_node(node: Node, size: int, scope: Scope, session: ElaborationSession) -> None:
     frame = scope.frame
     assert frame is not None
     frame.graph.nodes.append(node)
@@ -168,7 +170,6 @@ def _actual(entry: Entry, flow: Flow | None, scope: Scope) -> _Actual | None:
     """None if something of it has failed."""
     inputs: list[Value] = []
     tuples: list[Parts] = []
-    modules: list[SharedModule] = []
     if flow is not None:
         parts = parts_of(flow)
         if parts is None:
@@ -176,17 +177,34 @@ def _actual(entry: Entry, flow: Flow | None, scope: Scope) -> _Actual | None:
         inputs += flat(parts)
         if entry.lead is not None:
             tuples.append(cut(parts, entry.lead, 0))
-    for name in entry.reads:
+    taken = captured(entry.reads, scope)
+    if taken is None:
+        return None
+    return _Actual(entry, (*inputs, *taken.inputs), (*tuples, *taken.tuples), tuple(taken.modules))
+
+
+class Captured(Record):
+    """What a body takes from outside, in the order in which it read the names."""
+
+    inputs: list[Value]
+    tuples: list[Parts]
+    modules: list[SharedModule]
+
+
+def captured(reads: tuple[str, ...], scope: Scope) -> Captured | None:
+    """The tensors, tuples and shared stages among the names, as they are seen from `scope`; None if one of them is unknown."""
+    found = Captured([], [], [])
+    for name in reads:
         binding = scope.use(name)
         assert binding is not None
         value = binding.value
         if isinstance(value, SharedDef):
-            modules.append(value.module)
+            found.modules.append(value.module)
         elif isinstance(value, Value):
-            inputs.append(value)
+            found.inputs.append(value)
         elif isinstance(value, TensorTuple):
-            inputs += value.values
-            tuples.append(value.parts)
+            found.inputs.extend(value.values)
+            found.tuples.append(value.parts)
         elif isinstance(value, Unknown):
             return None
-    return _Actual(entry, tuple(inputs), tuple(tuples), tuple(modules))
+    return found

@@ -32,6 +32,7 @@ from .operators import OperatorStages
 from .parameters import Parameters
 from .patterns import Patterns
 from .pipelines import Pipelines
+from .scans import Scans
 from .shared import SharedStages
 from .stage_labels import StageLabels
 from .stages import Stages
@@ -67,6 +68,7 @@ class Elaborator:
             shared,
             groups,
             Loops(self, labels),
+            Scans(self, pipelines, arguments),
             conditionals,
             self.checks,
         )

@@ -64,7 +64,7 @@ class Operands(Part):
                 return cast(Operand, self.interpreter.evaluate(node.value, scope))
             case ast.TensorUnary():
                 return prefix(node, self.run(node.operand, scope), scope, self.session)
-            case ast.Repeat() | ast.Each() | ast.Is():
+            case ast.Repeat() | ast.Each() | ast.Scan() | ast.Is():
                 return self._on_input(node, type(node).__name__.lower(), scope)
         return self._source(node, scope)
 

@@ -15,7 +15,7 @@ from netc.dsl.record import replace
 
 from ....ir.origins import has_origin
 from ....ir.tests import Key
-from ..code.classes import ClassBody, Guards, SizeSymbol, Step, StepInfo
+from ..code.classes import ClassBody, Guards, ScanCode, SizeSymbol, Step, StepInfo
 from ..code.expressions import CallCode, Code, KeywordCode, LetCode, Lit, NestedResults
 from ..code.tree import (
     ChoiceItems,
@@ -99,7 +99,7 @@ class _Alignment:
         self.taken: dict[Key, Mapping[int, bool]] = {}
 
     def run(self) -> list[ClassBody]:
-        if any(b.graph.has_modes for b in self.bodies):
+        if any(b.graph.has_modes or any(isinstance(s.code, ScanCode) for s in b.steps) for b in self.bodies):
             raise Different
         _equal(
             (b.keyed, b.inputs, tuple(b.shared_labels), len(b.passed), tuple(b.ties), len(b.outputs), b.chain is None) for b in self.bodies

@@ -86,7 +86,7 @@ class Loop(Record):
     """Names for the results that go to lists only."""
 
 
-class Step(Record):
+class Step(Code):
     """`outputs = code`. Of a loop, `code` is one iteration: `Name(variable)` called on `ValueRef`s, of which the first are the states, and
     on `ElementCode`s; the outputs are the states after it, then the lists that it collects."""
 
@@ -98,6 +98,34 @@ class Step(Record):
     """Only in training (True), only in evaluation (False), or in both. Two steps with the same outputs, one of each mode, are an `if`."""
     node: int = -1
     guards: Guards = ()
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it is a loop of either kind."""
+        return self.loop is not None or isinstance(self.code, ScanCode)
+
+
+class ScanCode(Code):
+    """A loop over an axis of tensors: the code of a step whose outputs are the last states and what the steps give, stacked.
+
+    The tensors that `starts` are become the `states`, and of each of the tensors `scanned` one of `parts` is what is at a position of its
+    axis. The last of `steps` has no outputs: its code is a tuple of the states after a step and of what it gives. Tensors in the loop are
+    numbered like those around it.
+    """
+
+    starts: tuple[Code, ...]
+    scanned: tuple[Code, ...]
+    steps: tuple[Step, ...]
+    states: tuple[int, ...]
+    parts: tuple[int, ...]
+    axes: tuple[int, ...]
+    stacked: tuple[int, ...]
+    reverse: bool
+
+    @property
+    def made(self) -> tuple[int, ...]:
+        """The numbers of the tensors in the loop."""
+        return (*self.states, *self.parts, *(o for step in self.steps for o in step.outputs))
 
 
 class SizeSymbol(Record):

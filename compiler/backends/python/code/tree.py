@@ -186,11 +186,15 @@ def _fields(record: Any) -> tuple[str, ...]:
 _INNER: dict[object, tuple[str, ...]] = {}
 
 
+_HOLDING = ("Code", "Keyword", "Step")
+"""What the annotations of such fields contain."""
+
+
 def inner_fields(cls: Any) -> tuple[str, ...]:
     """The fields of a kind of code that hold code. Annotations are text in this package."""
     if cls not in _INNER:
         found = {name: str(a) for base in reversed(cls.__mro__) for name, a in getattr(base, "__annotations__", {}).items()}
-        _INNER[cls] = tuple(f for f in _fields(cls) if "Code" in found[f] or "Keyword" in found[f])
+        _INNER[cls] = tuple(f for f in _fields(cls) if any(word in found[f] for word in _HOLDING))
     return _INNER[cls]
 
 

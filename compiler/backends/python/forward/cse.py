@@ -90,7 +90,7 @@ def _first(known: dict[Code, Step], step: Step) -> int:
 
 def _is_pure(step: Step) -> bool:
     """Whether repeating the step gives the same result, without side effects."""
-    if len(step.outputs) != 1 or step.loop is not None or step.mode is not None:
+    if len(step.outputs) != 1 or step.repeats or step.mode is not None:
         return False
     if isinstance(step.code, ValueRef):
         return not step.traits.either

@@ -8,11 +8,12 @@ last step is the `return`.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import chain
 
 from netc.dsl.record import replace
 
-from ..code.classes import ClassBody, Step, StepInfo
+from ..code.classes import ClassBody, ScanCode, Step, StepInfo
 from ..code.expressions import CallCode, Code, Method, NestedResults, TupleCode
 from ..code.tree import ListComp, MemberRef, Starred, ValueRef, parts, rewrite
 from .cse import LetExpander, merged
@@ -32,15 +33,24 @@ class Steps:
         bound = LetExpander(self.names)
         self.tentative = bound.tentative
         """The numbers of those whose names are only hints."""
-        self.steps = merged(bound.opened(_plain_members([*body.steps, Step(result, (), RETURN)])), self.names)
+        self.steps = self._ready([*body.steps, Step(result, (), RETURN)], bound)
         self.references = [references(s.code) for s in self.steps]
         totals = Counter(chain.from_iterable(self.references))
         if self._pack(totals):
             self.references = [references(s.code) for s in self.steps]
         self._unname_result(totals)
 
+    def _ready(self, steps: Sequence[Step], bound: LetExpander) -> list[Step]:
+        """The steps, and those of each loop in them, without what needs no line."""
+        return [self._scanning(step, bound) for step in merged(bound.opened(_plain_members(steps)), self.names)]
+
+    def _scanning(self, step: Step, bound: LetExpander) -> Step:
+        if not isinstance(step.code, ScanCode):
+            return step
+        return replace(step, code=replace(step.code, steps=tuple(self._ready(step.code.steps, bound))))
+
     def _pack(self, totals: Counter[int]) -> bool:
-        several = (i for i, s in enumerate(self.steps) if len(s.outputs) > 1 and s.loop is None and not isinstance(s.code, NestedResults))
+        several = (i for i, s in enumerate(self.steps) if len(s.outputs) > 1 and not s.repeats and not isinstance(s.code, NestedResults))
         makers = {self.steps[i].outputs[0]: i for i in several}
         makers = {first: i for first, i in makers.items() if all(totals[o] == 1 and not self.names[o] for o in self.steps[i].outputs)}
         if not makers:
@@ -104,12 +114,12 @@ def references(code: Code) -> list[int]:
     return [*(p.index for p in parts(code) if isinstance(p, ValueRef)), *chain.from_iterable(again)]
 
 
-def _plain_members(steps: list[Step]) -> list[Step]:
+def _plain_members(steps: Sequence[Step]) -> list[Step]:
     """Parameters need no variable: `self.name` is written where they are used, except for those that a loop starts with."""
     states = {tensor for s in steps if s.loop is not None for tensor in s.loop.states}
     members = {s.outputs[0]: s.code for s in steps if isinstance(s.code, MemberRef) and s.outputs[0] not in states}
     if not members:
-        return steps
+        return list(steps)
 
     def change(part: Code) -> Code | None:
         return members.get(part.index) if isinstance(part, ValueRef) else None

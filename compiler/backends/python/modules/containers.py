@@ -57,6 +57,10 @@ Constructions = dict[int, Construction]
 """By the id of the graph, or of an operator's node that has a class of its own."""
 
 
+def _is_scan(node: Node) -> bool:
+    return isinstance(node, CallNode) and node.scan is not None
+
+
 class ContainerForms:
     """The constructions of graphs that need no class, by those of the graphs that they call."""
 
@@ -64,7 +68,7 @@ class ContainerForms:
         self.constructions, self.operators, self.framework = constructions, operators, framework
 
     def of(self, graph: Graph) -> Construction | None:
-        if graph.declares or graph.has_modes or any(n.shared is not None for n in graph.nodes):
+        if graph.declares or graph.has_modes or any(n.shared is not None or _is_scan(n) for n in graph.nodes):
             return None
         match graph.kind:
             case "block":

@@ -61,4 +61,6 @@ def _replaced(parts: Parts, instead: Mapping[int, Value]) -> Parts:
 
 def labels(graph: Graph) -> set[str]:
     """The labels that new nodes must not have."""
-    return {node.label for node in graph.nodes} | {module.label for module in (*graph.declares, *graph.modules)}
+    own = {node.label for node in graph.nodes} | {module.label for module in (*graph.declares, *graph.modules)}
+    loops = (node.graph for node in graph.nodes if isinstance(node, CallNode) and node.scan is not None)
+    return own.union(*(labels(loop) for loop in loops))

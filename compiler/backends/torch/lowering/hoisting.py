@@ -48,6 +48,8 @@ class Constant(Record):
     def outside(self, graph: Graph, call: CallNode) -> Constant | None:
         """The constant of a graph as a caller sees it; None if it is computed from a tensor that is made in the graph."""
         given = {id(inner): outer for inner, outer in zip(graph.inputs, call.inputs, strict=True)}
+        if call.scan is not None:
+            given = {id(v): given[id(v)] for v in graph.inputs[call.scan.own :]}
         if any(id(v) not in given for v in self.sources):
             return None
         op, sizes = self.op.moved(call.arguments), moved(self.sizes, call.arguments)
@@ -93,7 +95,7 @@ class _Hoisting:
         """The ids of graphs that run more than once."""
         for graph in reversed(order):
             callers = [id(caller) for caller, _ in self.calls[id(graph)]]
-            if len(set(callers)) < len(callers) or any(c in self.often for c in callers):
+            if len(set(callers)) < len(callers) or graph.kind == "scan" or any(c in self.often for c in callers):
                 self.often.add(id(graph))
 
     def run(self) -> None:
