@@ -90,7 +90,7 @@ class Argsort(_Order):
 class Bucketize(Operator):
     """The number of the boundaries below each element; with `right`, of those below or equal.
 
-    The boundaries are in ascending order, which is not checked.
+    The boundaries are in ascending order and none is NaN, which is not checked.
     """
 
     name = "bucketize"

@@ -40,7 +40,7 @@ def _shows(text: str, fault: Fault, kind: str, cls: type[Operator]) -> bool:
     model = netc.compile(text)
     nodes = [use.node for use in FlatGraph(model.program.main).operators()]
     shown = any(type(node.op) is cls and fault.covers(node) for node in nodes)
-    if not shown or len({node.op.name for node in nodes} - {"param", "table"}) > 1:
+    if not shown or len({node.op.name for node in nodes} - {"param", "table", "sort"}) > 1:
         return False
     targets = Targets(model)
     if kind not in hard_numbers.kinds_for(targets) or not targets.sessions:

@@ -22,6 +22,8 @@ CASES: list[str] = [
     f"{_qkv('4, 3, 6', '4, 5, 6', '4, 5, 6', 'float16')}; (q, k, v) -> attention causal=true align=end",
     f"{_qkv('2, 2, 5, 6', '2, 2, 3, 6', '2, 2, 3, 6')}; (q, k, v) -> attention causal=true align=start",
     f"{_qkv('4, T, 6', '4, T, 6', '4, T, 6')}; (q, k, v) -> attention causal=true align=end",
+    "block attend(x: [N, T, 6], past: [N, P, 6]) { k = (past, x) -> concat axis=1; out (x, k, k) -> attention causal=true align=end, k }; "
+    "x = input [T, 6]; pasts = input [P, 6] for _ in 2; (h, keys[]) = x -> repeat past in pasts { (in, past) -> attend }; out h, keys",
     "past = input 4xPx6; input 4xTx6 -> repeat 2 "
     "{ seen = (past, in) -> concat axis=2; (in, seen, seen) -> attention causal=true align=end }",
     f"{_HEADS}; m = input [T, S] bool batch=false; (q, k, v) -> attention mask=m",

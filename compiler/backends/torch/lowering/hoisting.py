@@ -199,9 +199,9 @@ def _constant(node: Node) -> Constant | None:
             sizes = features if sources else (op.length, *features)
             return Constant(op, like.type.dtype, tuple(sources), sizes, origin_key(op.numbers))
         case OpNode(op=CausalMask() as op, inputs=inputs):
-            return Constant(op, inputs[0].type.dtype if inputs else None, (), (op.length, op.span), origin_key(op.numbers))
+            return Constant(op, inputs[0].type.dtype if inputs else None, (), (op.length, op.span, op.offset), origin_key(op.numbers))
         case OpNode(op=WindowMask() as op):
-            return Constant(op, None, (), (op.length,), origin_key(op.numbers))
+            return Constant(op, None, (), (op.length, op.span, op.span - op.length), origin_key(op.numbers))
         case OpNode(op=TableOperator() as op) if not op.static:
             numbers = (p.value for p in parts(op.formula) if isinstance(p, Const))
             return Constant(op, None, (), (*op.shape, *(n for n in numbers if isinstance(n, SymDim))), origin_key(op.numbers))
