@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from io import BytesIO
-from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
 
 from netc.compiler.ir.elements import Array
+from netc.compiler.weights.numpy_files import UnfitArrayFile, read_npy
 
 from ..files import reason
 from .failures import Failed
@@ -18,17 +18,13 @@ from .failures import Failed
 def load_array(path: str) -> Array:
     """The array in a file. Nothing in it is executed."""
     try:
-        loaded: Any = np.load(path, allow_pickle=False)
+        return read_npy(path)
     except FileNotFoundError:
         raise Failed(f"cannot read `{path}`: there is no such file") from None
     except OSError as error:
         raise Failed(f"cannot read `{path}`: {reason(error)}") from None
-    except (ValueError, EOFError, SyntaxError, TypeError):
-        raise Failed(f"cannot read `{path}`: it is not a .npy file of numbers") from None
-    if not isinstance(loaded, np.ndarray):
-        loaded.close()
-        raise Failed(f"cannot read `{path}`: it contains several arrays", "save the one that you need with `numpy.save`")
-    return loaded
+    except UnfitArrayFile as error:
+        raise Failed(f"cannot read `{path}`: it is not a .npy file of numbers: {error}") from None
 
 
 def npz(arrays: Mapping[str, Array]) -> bytes:

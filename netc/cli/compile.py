@@ -14,6 +14,7 @@ from .failures import wrong_usage
 from .options import choose, one_source, source_options, spec_options, weight_options
 from .program import compiled
 from .reading import reader
+from .terminal import warnings_shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +66,8 @@ def command(
         with wrong_usage():
             refuse_weights(backend, "--weights and --seed are")
     made = compiled(read, choice)
-    save(made.backend_input(weights, seed), backend, output or "-")
+    with warnings_shown():
+        save(made.backend_input(weights, seed), backend, output or "-")
     for note in backend.notes(made.program):
         click.echo(f"note: {note}", err=True)
 

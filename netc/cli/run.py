@@ -12,7 +12,7 @@ from netc.compiler.backends.onnx import BACKEND
 
 from .failures import Failed
 from .options import choose, one_source, source_options, spec_options, weight_options
-from .terminal import write
+from .terminal import visible, warnings_shown, write
 
 if TYPE_CHECKING:
     from netc.compiler.backends.onnx.runtime import OnnxSession
@@ -70,7 +70,8 @@ def command(
             raise click.UsageError("an ONNX model is already compiled: --model, --set and --weights are for specs")
         made = runnable.of_onnx(path, dims, device)
     else:
-        made = runnable.of_spec(path, text, choose(model, params, dims), weights, seed, device)
+        with warnings_shown():
+            made = runnable.of_spec(path, text, choose(model, params, dims), weights, seed, device)
     results = _run(made.session, _arrays(made, files, random, seed or 0))
     write("\n".join(_shown(name, array) for name, array in results.items()))
     if output is not None:
@@ -120,4 +121,4 @@ def _shown(name: str, array: Array) -> str:
     import numpy as np
 
     values = np.array2string(array, threshold=100, edgeitems=3, precision=4, max_line_width=10_000)
-    return f"{name}: {array.dtype} {list(array.shape)}\n{values}"
+    return f"{visible(name)}: {array.dtype} {list(array.shape)}\n{values}"
