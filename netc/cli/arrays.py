@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from io import BytesIO
+from urllib.parse import quote
 from zipfile import ZipFile
 
 import numpy as np
@@ -13,6 +14,9 @@ from netc.compiler.weights.numpy_files import UnfitArrayFile, read_npy
 
 from ..files import reason
 from .failures import Failed
+
+_LONGEST_NAME = 10_000
+"""Bytes of the name of an array; the format has two bytes for this number."""
 
 
 def load_array(path: str) -> Array:
@@ -28,10 +32,20 @@ def load_array(path: str) -> Array:
 
 
 def npz(arrays: Mapping[str, Array]) -> bytes:
-    """The content of an `.npz` file. `numpy.savez` has names that an array may not have, such as `file`."""
+    """The content of an `.npz` file. `numpy.savez` has names that an array may not have, such as `file`.
+
+    Names that would be paths for who unpacks it are percent-encoded: `%2Flayer%2Fout`.
+    """
     buffer = BytesIO()
     with ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+            with archive.open(f"{_member_name(name)}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array)
     return buffer.getvalue()
+
+
+def _member_name(name: str) -> str:
+    shown = "".join(quote(c, safe="", errors="backslashreplace") if c in "/\\:%" or not c.isprintable() else c for c in name)
+    if len(shown.encode()) > _LONGEST_NAME:
+        raise Failed(f"an output has a name of {len(name)} characters, which is too long for a file")
+    return shown
