@@ -25,6 +25,15 @@ def missing_brace(span: Span) -> Diagnostic:
     return Diagnostic("error", "missing-brace", "this `{` is never closed", span, "opened here", help=("add a `}` where its body ends",))
 
 
+def open_value(span: Span) -> Diagnostic:
+    help = ("write a value in braces, `{i}`",)
+    return Diagnostic("error", "missing-brace", "this `{` is never closed in the string", span, "opened here", help=help)
+
+
+def empty_value(span: Span) -> Diagnostic:
+    return syntax(span, "expected a value between `{` and `}`")
+
+
 def unexpected_brace(span: Span) -> Diagnostic:
     return Diagnostic("error", "unexpected-brace", "unmatched `}`", span, "no `{` is open here")
 
@@ -146,6 +155,16 @@ def model_without_label(span: Span) -> Diagnostic:
     return syntax(span, "a derived model cannot have a label", help=("remove the label: the name of the model follows `model`",))
 
 
+def nothing_to_collect(span: Span, last: Span) -> Diagnostic:
+    message = f"`{span.text}[]` collects results of a loop, and this pipeline does not end with a `repeat`"
+    return Diagnostic("error", "syntax", message, span, marks=(Mark(last, "it ends with this"),), help=(f"remove `[]`: `{span.text}`",))
+
+
+def nothing_passed_on(span: Span) -> Diagnostic:
+    help = ("name the result that the next iteration takes first, `(h, keys[]) = ...`, or write `each` if all take the same",)
+    return syntax(span, "one result of a `repeat` must be passed on to the next iteration", help=help)
+
+
 def bad_arrow(span: Span, text: str) -> Diagnostic:
     return syntax(span, f"stages are separated by `->`, not by `{text}`", help=("write `->`",), edits=(Edit(span, "->"),))
 
@@ -176,3 +195,23 @@ def negative_argument(span: Span, number: str) -> Diagnostic:
 def python_constant(span: Span, text: str) -> Diagnostic:
     word = text.lower()
     return syntax(span, f"`{text}` is not a boolean literal", help=(f"write `{word}`",), edits=(Edit(span, word),))
+
+
+def tensor_order(span: Span, before: Span, many: bool) -> Diagnostic:
+    message = "no tensor can follow the one that takes all remaining ones" if many else "a required tensor cannot follow an optional one"
+    help = "put the one with `...` last" if many else "put the ones with `?` last"
+    return Diagnostic("error", "syntax", message, span, marks=(Mark(before, "this precedes it"),), help=(help,))
+
+
+def tensor_and_none(span: Span, none: Span) -> Diagnostic:
+    message = "a block that takes no tensors cannot declare one"
+    return Diagnostic("error", "syntax", message, span, marks=(Mark(none, "no tensors"),), help=("remove `in: none`",))
+
+
+def no_tensor(span: Span, word: str) -> Diagnostic:
+    what = f"expected `none` after `in:`, found `{word}`"
+    return syntax(span, what, help=("declare a tensor under a name of its own: `block f(x: [N, D]) { ... }`",))
+
+
+def no_tensor_of_model(span: Span) -> Diagnostic:
+    return syntax(span, "the tensors of a model are not parameters", help=("remove `in: none`; a model reads tensors with `input`",))

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from .format_tree import Braces, BracketText, Leaf
 
 _NOTHING_AFTER = frozenset(("LPAR", "LPAR_TIGHT", "LPAR_NAMES", "LBRACK", "LBRACK_TIGHT", "DOT", "DOTDOT", "EQUALS", "UNARY"))
-_NOTHING_BEFORE = frozenset(("RPAR", "RBRACK", "COMMA", "COMMA_WHERE", "COLON", "DOT", "DOTDOT", "EQUALS", "LPAR_TIGHT", "LBRACK_TIGHT"))
+_NOTHING_BEFORE = frozenset(
+    ("RPAR", "RBRACK", "COMMA", "COMMA_WHERE", "COLON", "QUESTION", "DOT", "DOTDOT", "EQUALS", "LPAR_TIGHT", "LBRACK_TIGHT")
+)
 _ENDS_VALUE = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "IN", "LABEL", "RBRACE"))
 
 

@@ -163,9 +163,14 @@ class BrokenToken(Token):
 
 def _bound(tokens: list[Token]) -> list[Token]:
     kinds = [token.type for token in tokens]
+    if kinds[:2] == ["LET", "LPAR"]:
+        end = next((at for at, kind in enumerate(kinds) if kind == "EQUALS"), len(kinds))
+        return [token for token in tokens[1:end] if token.type == "NAME"]
     if kinds[:1] and kinds[0] in ("LET", "SHARED", "BLOCK", "FN", "MODEL"):
         return [token for token in tokens[1:2] if token.type == "NAME"]
     end = next((at for at, kind in enumerate(kinds) if kind in ("ASSIGN", "EQUALS")), 0)
+    if "SCAN" in kinds[:end]:
+        return []  # the `=` of a state
     if kinds[end : end + 1] == ["EQUALS"] and not {"NAME", "COMMA", "ELLIPSIS"}.issuperset(kinds[:end]):
         return []
     return [token for token in tokens[:end] if token.type == "NAME"]

@@ -19,6 +19,7 @@ from netc.dsl.parser import parse
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
+from .extensions import load_installed
 from .files import Loader, Unreadable
 from .foreign_names import operator_called
 from .problems import NoModel, diagnostic
@@ -81,7 +82,16 @@ def analyse(source: SourceFile, choice: Choice, path: str | None = None, *, inde
 def elaborate_file(
     file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None = None, *, index: bool = False
 ) -> Analysis:
-    """The second half of `analyse`, for a text that has been parsed with these `problems`."""
+    """The second half of `analyse`, for a text that has been parsed with these `problems`. Only a name that is unknown makes netc look for
+    the plugins of installed packages."""
+    found = _elaborated(file, source, problems, choice, path, index=index)
+    unknown = any(d.code in ("unknown-operator", "unknown-name") for d in found.diagnostics)
+    return _elaborated(file, source, problems, choice, path, index=index) if unknown and load_installed() else found
+
+
+def _elaborated(
+    file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None, *, index: bool
+) -> Analysis:
     loader = Loader(source, path)
     made = elaborate(
         file,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LIMIT = 64 << 20
 """The largest text, in bytes."""
 STD = "std/"
+PACKAGE = "package:"
 _STD_FOLDER = folder("std", "specs/std")
 
 
@@ -104,8 +105,26 @@ def _unreadable(problem: FileProblem, name: str) -> Unreadable:
     return Unreadable(problem, Span(SourceFile(name, ""), 0, 0))
 
 
+def _in_package(path: str) -> str:
+    """The path of a spec in an installed package, of which nothing is imported. Raises FileNotFoundError with the reason."""
+    from importlib.util import find_spec
+
+    package, _, inside = path.partition("/")
+    found = find_spec(package) if package.isidentifier() else None
+    if found is None or not found.submodule_search_locations:
+        raise FileNotFoundError(f"there is no installed package `{package}`")
+    for place in found.submodule_search_locations:
+        home, where = os.path.realpath(place), os.path.realpath(os.path.join(place, inside))
+        if not where.endswith(".net") or os.path.commonpath([home, where]) != home:
+            raise FileNotFoundError("only `.net` files in the package's own folder can be used")
+        if os.path.exists(where):
+            return where
+    raise FileNotFoundError(f"the package `{package}` has no such file")
+
+
 class Loader:
-    """Finds and reads the file of a `use "path"`: relative to the file that contains it, or in the standard library.
+    """Finds and reads the file of a `use "path"`: relative to the file that contains it, in the standard library, or in an installed
+    package, `package:voices/snake.net`.
 
     Called with the path as written and the file it is written in; raises `CannotLoad` for a file that cannot be read.
     """
@@ -124,8 +143,15 @@ class Loader:
     def __call__(self, path: str, user: SourceFile) -> SourceFile:
         from netc.compiler.elaborate.session import CannotLoad
 
+        if "\0" in path:
+            raise CannotLoad("no path has a NUL")
         if path.startswith(STD):
             where, name = os.path.join(_STD_FOLDER, path.removeprefix(STD)), path
+        elif path.startswith(PACKAGE):
+            try:
+                where, name = _in_package(path.removeprefix(PACKAGE)), path
+            except FileNotFoundError as error:
+                raise CannotLoad(str(error)) from None
         else:
             where = os.path.join(os.path.dirname(self._homes[id(user)]), path)
             name = os.path.normpath(os.path.join(os.path.dirname(user.name), path))

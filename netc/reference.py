@@ -80,6 +80,7 @@ def page(operator: type[Operator], level: int = 1) -> str:
         parts.append(f"Initial values: {operator.drawn}.")
     targets = [(backend.title, backend.operator_target(operator)) for backend in backends()]
     parts.append(" ".join(f"{title}: {target or 'composed'}." for title, target in targets if target is not None))
+    parts += [" ".join(backend.differences(operator)) for backend in backends()]
     parts += [example(text) for text in operator.examples]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -95,6 +96,7 @@ def _input(operand: Input[Any]) -> str:
     if operand.axes.needed:
         facts.append(re.sub(r"\[.*?\]", r"`\g<0>`", operand.axes.needed))
     name = f"any number of tensors `{operand.name}`" if operand.many else f"`{operand.name}`"
+    name += f" (`{operand.alias}`)" if operand.alias else ""
     return name + (f" ({'; '.join(facts)})" if facts else "")
 
 

@@ -130,6 +130,8 @@ def _enumerate(values: Any, start: Any = 0) -> tuple[Any, ...]:
 
 KEEPING = ("sum", "len", "enumerate", "zip", "ceil", "floor", "int")
 """The functions that leave integers, and the items of lists, as they are."""
+IS_GIVEN = "given"
+"""The function of the name of a tensor, which is therefore not evaluated as an argument."""
 BUILTINS: dict[str, Builtin] = {
     "min": Builtin(_extreme(minimum, min), 1, None, "numbers, or a list of them"),
     "max": Builtin(_extreme(maximum, max), 1, None, "numbers, or a list of them"),
@@ -140,13 +142,22 @@ BUILTINS: dict[str, Builtin] = {
     "enumerate": Builtin(_enumerate, 1, 2, "a list, and the number of its first item"),
     "zip": Builtin(lambda *v: tuple(zip(*_lists(*v), strict=False)), 1, None, "lists"),
     "sqrt": Builtin(_real(math.sqrt), 1, 1, "a number that is known"),
+    "exp": Builtin(_real(math.exp), 1, 1, "a number that is known"),
+    "log": Builtin(_real(math.log), 1, 1, "a number that is known"),
     "log2": Builtin(_real(math.log2), 1, 1, "a number that is known"),
+    "sin": Builtin(_real(math.sin), 1, 1, "a number that is known"),
+    "cos": Builtin(_real(math.cos), 1, 1, "a number that is known"),
     "ceil": Builtin(_integer(math.ceil), 1, 1, "a number"),
     "floor": Builtin(_integer(math.floor), 1, 1, "a number"),
     "round": Builtin(_round, 1, 2, "a known number and a number of digits"),
     "int": Builtin(_integer(int), 1, 1, "a number"),
     "float": Builtin(_real(float), 1, 1, "a number that is known"),
+    IS_GIVEN: Builtin(_lists, 1, 1, "an optional tensor"),
 }
+
+
+CONSTANTS = {"pi": math.pi, "e": math.e}
+"""Numbers with a name, unless the name is defined otherwise."""
 
 
 def call_builtin(name: str, arguments: Sequence[Any], node: ast.Call, decisions: Decisions) -> Any:

@@ -7,17 +7,18 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite, Diagnostic, Mark
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import SourceFile, Span
 
-from ..dims import Condition, Dim, Facts
+from ..dims import Dim, Facts, Stated
 from ..errors.base import Problem
-from ..errors.structure import TooManyNodes, TooMuchNesting
+from ..errors.structure import EndlessRecursion, TooManyNodes, TooMuchNesting, TooMuchRecursion
 from ..ir.graph import Graph
 from .decisions import DecidingFacts, Decisions
 from .index import IndexRecorder, Recorder
-from .limits import MAX_NESTING, MAX_NODES
+from .limits import MAX_NESTING, MAX_NODES, MAX_RECURSION
 from .scopes.failures import AlreadyReported, Failure, LimitExceeded, Marks
 from .scopes.memo import Memo
 from .scopes.scope import Scope
@@ -51,7 +52,7 @@ class ElaborationSession:
         self.set_facts(Facts.nothing())
         self._owners: dict[tuple[int, int], str] = {}
         self.dims: dict[str, Dim] = {}
-        self.conditions: list[tuple[Condition, str]] = []
+        self.conditions: list[tuple[Stated, str]] = []
         self.declared: dict[str, Span] = {}
         """Where each dimension is declared."""
         self.diagnostics: list[Diagnostic] = []
@@ -59,7 +60,7 @@ class ElaborationSession:
         self.loading: list[str] = []
         """The files being read, each used by the one before it."""
         self.active: list[object] = []
-        """The definitions being evaluated, outermost first: one that occurs twice is recursive."""
+        """The definitions being evaluated, outermost first: one that occurs twice is inside itself."""
         self.defaults: dict[str, dict[str, Any]] = {}
         """By operator, the arguments that the model's `default`s give it."""
         self.calls = 0
@@ -67,17 +68,22 @@ class ElaborationSession:
         self.shared_uses: list[Span] = []
         self.shared_specs: dict[int, tuple[dict[str, Any], Span]] = {}
         self.depth = 0
+        self.recursions = 0
         self.iterations = 0
 
     def set_facts(self, facts: Facts) -> None:
         """What is known of the dimensions: `facts` answers, `deciding` also notes which integers had to be equal."""
         self.facts = facts
-        self.deciding = DecidingFacts(facts.zeros, facts.nonzeros, facts.nonnegatives, facts.multiples, self.decisions.note)
+        self.deciding = DecidingFacts(facts.zeros, facts.nonzeros, facts.nonnegatives, facts.multiples, facts.choices, self.decisions.note)
 
     def owner(self, node: object, name: str) -> str:
         """The beginning of the symbols of a body: unique for each piece of text, and for each level of a definition within itself."""
-        key = (id(node), sum(a is node for a in self.active))
-        return self._owners.setdefault(key, f"{name}#{len(self._owners)}")
+        within = node if isinstance(node, ast.Block) else next((a for a in reversed(self.active) if isinstance(a, ast.Block)), None)
+        return self._owners.setdefault((id(node), self.levels(within)), f"{name}#{len(self._owners)}")
+
+    def levels(self, definition: object) -> int:
+        """The number of times that a definition is being evaluated, inside itself from the second on."""
+        return sum(a is definition for a in self.active)
 
     @property
     def failed(self) -> bool:
@@ -98,10 +104,23 @@ class ElaborationSession:
         self.depth += 1
         try:
             if self.depth > MAX_NESTING:
-                raise Failure(TooMuchNesting(MAX_NESTING), span)
+                raise self._too_deep(span)
             yield
         finally:
             self.depth -= 1
+
+    def _too_deep(self, span: Span) -> Failure:
+        block = max((a for a in self.active if isinstance(a, ast.Block)), key=self.levels, default=None)
+        if block is None or self.levels(block) == 1:
+            return Failure(TooMuchNesting(MAX_NESTING), span)
+        return Failure(EndlessRecursion(block.name.name, "block", MAX_NESTING), span, ((block.name.span, "defined here"),), final=True)
+
+    def count_recursion(self, block: ast.Block) -> None:
+        """Counts the bodies of blocks that are inside themselves, and rejects an excessive number of them."""
+        if self.levels(block) > 1:
+            self.recursions += 1
+        if self.recursions > MAX_RECURSION:
+            raise Failure(TooMuchRecursion(block.name.name, MAX_RECURSION), block.name.span, final=True)
 
     def grow(self, graph: Graph, amount: int, span: Span, trace: tuple[CallSite, ...]) -> None:
         """Counts operators, and ends the elaboration when there are too many."""
@@ -137,6 +156,8 @@ class ElaborationSession:
 
     def report_failure(self, failure: Failure, trace: tuple[CallSite, ...]) -> None:
         self.report(failure.problem, failure.span, failure.marks, trace, failure.label)
+        if failure.final:
+            raise LimitExceeded
 
     def _declarations(self, problem: Problem, marks: Marks) -> Iterator[tuple[Span, str]]:
         for name in dict.fromkeys(re.findall(r"\w+", getattr(problem, "advice", ""))):

@@ -15,17 +15,20 @@ def either(near: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class UnknownName(Problem):
-    """An undefined name in an expression."""
+    """An undefined name in an expression. `later`: a statement below defines it."""
 
     code: ClassVar[str] = "unknown-name"
     name: str
     near: tuple[str, ...] = ()
     hint: str = ""
+    later: bool = False
 
     def message(self) -> str:
-        return f"`{self.name}` is not defined here"
+        return f"`{self.name}` is not defined here" + (", only below" if self.later else "")
 
     def help(self) -> tuple[str, ...]:
+        if self.later:
+            return ("move this statement below the definition",)
         return either(self.near) + ((self.hint,) if self.hint else ())
 
 
@@ -74,6 +77,35 @@ class NotATensor(Problem):
 
     def help(self) -> tuple[str, ...]:
         return (self.hint,) if self.hint else ()
+
+
+class TensorNotGiven(Problem):
+    """An optional tensor of a block, read in a use that does not give it. `needed`: the tensor that it is passed as."""
+
+    code: ClassVar[str] = "not-given"
+    name: str
+    needed: str = ""
+
+    def message(self) -> str:
+        return f"`{self.name}` is not given here" + (f", and `{self.needed}` is not optional" if self.needed else "")
+
+    def help(self) -> tuple[str, ...]:
+        test = f"test it first: `if given({self.name}) {{ ... }}`"
+        return (test,) if self.needed else (test, f"to pass it on as an optional tensor, give it by name: `mask={self.name}`")
+
+
+class NotOptional(Problem):
+    """`given(x)` of what is no optional tensor. `name`: the name that it is, if it is one."""
+
+    code: ClassVar[str] = "not-optional"
+    text: str
+    name: str
+
+    def message(self) -> str:
+        return f"`{self.text}` is no optional tensor of this block"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"declare it as one: `block f({self.name}?: [...])`",) if self.name else ()
 
 
 class BoundTwice(Problem):
@@ -310,6 +342,17 @@ class WrongTensors(Problem):
         return (self.hint,) if self.hint else ()
 
 
+class MissingTensor(Problem):
+    """A stage of which a later tensor is given by name, but not this one."""
+
+    code: ClassVar[str] = "wrong-number-of-tensors"
+    owner: str
+    name: str
+
+    def message(self) -> str:
+        return f"`{self.owner}` lacks the tensor `{self.name}`"
+
+
 class WrongUnpacking(Problem):
     code: ClassVar[str] = "wrong-unpacking"
     names: int
@@ -379,17 +422,20 @@ NO_LEVEL = "_"
 
 
 class BadLabel(Problem):
-    """`level` is the invalid part of the label, between dots."""
+    """`level` is the invalid part of the label, between dots. `operator`: it is that of an operator."""
 
     code: ClassVar[str] = "bad-label"
     found: str
     level: str
+    operator: bool = False
 
     def message(self) -> str:
+        if self.operator:
+            return "`_` can only label an operator that is the only stage of its block"
         if self.level in TAKEN_LABELS:
             return f"`{self.level}` cannot be a label: every PyTorch module has an attribute of that name"
         if self.found == NO_LEVEL:
-            return "`_` can only label a block, `repeat` or `each` that is not `shared`"
+            return "`_` can only label a block, `repeat`, `each`, choice or operator that is not `shared`"
         if not self.level:
             return f"invalid label `{self.found}`: a dot needs a name on both sides"
         return f"invalid label `{self.found}`: a label has letters, digits, `_` and, not at the start, `-`"

@@ -7,7 +7,7 @@ from typing import ClassVar
 from netc.dsl.diagnostics import Severity
 
 from ..dims import show
-from ..ir.types import Shape
+from ..ir.types import Shape, TensorType
 from .base import Problem
 
 
@@ -73,6 +73,20 @@ class LargeTensor(Problem):
         return ("a tensor has fewer than 2 ** 60 elements",)
 
 
+class ManyAxes(Problem):
+    """A tensor with more axes than PyTorch can reduce."""
+
+    code: ClassVar[str] = "too-large"
+    axes: int
+    limit: int
+
+    def message(self) -> str:
+        return f"a tensor with {self.axes} axes is too large"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"a tensor has at most {self.limit} axes",)
+
+
 class LargeDimension(Problem):
     """A symbolic dimension whose formula is too large."""
 
@@ -101,6 +115,8 @@ class TooMuchNesting(Problem):
 
 
 class Recursion(Problem):
+    """A value, shared stage or model that is defined in terms of itself."""
+
     code: ClassVar[str] = "recursion"
     name: str
     kind: str
@@ -108,11 +124,35 @@ class Recursion(Problem):
     def message(self) -> str:
         return f"the {self.kind} `{self.name}` is defined in terms of itself"
 
-    def notes(self) -> tuple[str, ...]:
-        return ("recursion is not supported, so that compilation always terminates",)
+
+class EndlessRecursion(Problem):
+    """A block within itself, or a function that calls itself, beyond the limit. `kind` is `block` or `function`."""
+
+    code: ClassVar[str] = "recursion"
+    name: str
+    kind: str
+    limit: int
+
+    def message(self) -> str:
+        if self.kind == "block":
+            return f"the block `{self.name}` is inside itself, more than {self.limit} levels deep"
+        return f"the function `{self.name}` calls itself, more than {self.limit} levels deep"
 
     def help(self) -> tuple[str, ...]:
-        return ("use `repeat` for repetition",) if self.kind == "block" else ()
+        if self.kind == "block":
+            return ("end it by a condition on what differs at each level: `if depth > 1 { ... }`", "use `repeat` for plain repetition")
+        return ("end it by a condition on what differs at each call: `... if n > 0 else 1`",)
+
+
+class TooMuchRecursion(Problem):
+    """A block that is inside itself several times at each level, and so at too many places in total."""
+
+    code: ClassVar[str] = "too-many-nodes"
+    name: str
+    limit: int
+
+    def message(self) -> str:
+        return f"the block `{self.name}` is inside itself more than {self.limit:_} times"
 
 
 class NoResult(Problem):
@@ -302,7 +342,7 @@ class NothingToFreeze(Problem):
 
 
 class IterationMismatch(Problem):
-    """Loop variables that do not match the items."""
+    """Names in parentheses that do not match the items of a list."""
 
     code: ClassVar[str] = "wrong-binder"
     names: int
@@ -312,7 +352,40 @@ class IterationMismatch(Problem):
         return f"cannot unpack {self.found} into {self.names} names"
 
     def help(self) -> tuple[str, ...]:
-        return (f"use a list whose items are lists of {self.names}" + (", such as `enumerate([64, 128])`" if self.names == 2 else ""),)
+        pairs = ", or in a loop pairs such as those of `enumerate([64, 128])`" if self.names == 2 else ""
+        return (f"use a list of {self.names}{pairs}",)
+
+
+class TrainingMisplaced(Problem):
+    """`training` other than as the condition of an `if` between stages."""
+
+    code: ClassVar[str] = "training-misplaced"
+
+    def message(self) -> str:
+        return "`training` is only known at run time, and can only be the condition of an `if`"
+
+    def help(self) -> tuple[str, ...]:
+        return ("write `if training { ... } else { ... }`; for several conditions, one `if` in another",)
+
+
+class ModesDiffer(Problem):
+    """Different results in training and in evaluation, where something is done with them."""
+
+    code: ClassVar[str] = "modes-differ"
+    training: tuple[TensorType, ...]
+    evaluation: tuple[TensorType, ...]
+
+    def message(self) -> str:
+        first, second = (
+            str(types[0]) if len(types) == 1 else f"({', '.join(map(str, types))})" for types in (self.training, self.evaluation)
+        )
+        return f"this is {first} in training, but {second} in evaluation"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("only the result of a model may be another in training",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("give both branches the same number of results, of the same types",)
 
 
 class StrayStatement(Problem):

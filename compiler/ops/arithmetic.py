@@ -71,9 +71,10 @@ def _refuse_zero(op: BinaryOperator, dtype: DType) -> None:
 
 
 class Add(BinaryOperator):
-    """The sum."""
+    """The sum, of any number of tensors."""
 
     name = "add"
+    folds = True
     symbol = "+"
     verb = "add"
     examples = ("x = input 3; x + 1", "x = input 3; y = input 3; (x, y) -> add")
@@ -96,9 +97,10 @@ class Sub(BinaryOperator):
 
 
 class Mul(BinaryOperator):
-    """The elementwise product."""
+    """The elementwise product, of any number of tensors."""
 
     name = "mul"
+    folds = True
     symbol = "*"
     verb = "multiply"
     examples = ("x = input 3; x * 0.5", "x = input 3x8x8; gate = x -> mean axis=[2, 3] keepdim=true -> sigmoid; x * gate")
@@ -182,17 +184,19 @@ class Pair(Operator):
 
 
 class Maximum(Pair):
-    """The elementwise maximum."""
+    """The elementwise maximum, of any number of tensors."""
 
     name = "maximum"
+    folds = True
     verb = "take the maximum of"
     examples = ("x = input 3; y = input 3; (x, y) -> maximum",)
 
 
 class Minimum(Pair):
-    """The elementwise minimum."""
+    """The elementwise minimum, of any number of tensors."""
 
     name = "minimum"
+    folds = True
     verb = "take the minimum of"
     examples = ("x = input 3; y = input 3; (x, y) -> minimum",)
 

@@ -35,7 +35,7 @@ from .argument import Arg, Required
 from .kinds import Kind
 from .learned import Init, ParameterSpec
 from .op_inputs import OpInputs, check
-from .operand import REVERSE, Operands, OperatorError, arity
+from .operand import NAMED, REVERSE, Operands, OperatorError, arity
 from .promotion import Scalar
 
 __all__ = ["Arg", "Init", "Operator", "OperatorError", "OpInputs", "ParameterSpec", "Required", "numel", "strict_key"]
@@ -57,6 +57,8 @@ class Operator:
     """How it is written between two tensors, such as `+`; empty: only as a stage."""
     prefix_symbol: ClassVar[str] = ""
     """How it is written before a tensor: `-`."""
+    folds: ClassVar[bool] = False
+    """More than two tensors are allowed: it is applied to the first two, then to the result and the next one, and so on."""
     extras: ClassVar[bool] = False
     """The next stage is fed with the first result only, unless all are unpacked."""
     open_keywords: ClassVar[Kind[Any] | None] = None
@@ -129,7 +131,12 @@ class Operator:
         return OpInputs(types, facts, self.assign(types))
 
     def assign(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
-        """Which operand each of the inputs is: those declared, in order."""
+        """Which operand each of the inputs is."""
+        named: tuple[str, ...] = self.args.get(NAMED, ())
+        return (*self.in_order(types[: len(types) - len(named)]), *named)
+
+    def in_order(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
+        """The same of inputs without names: those declared, in order."""
         names = tuple(self.operands)
         return names[: len(types)] + names[-1:] * (len(types) - len(names))
 

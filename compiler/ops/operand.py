@@ -29,6 +29,8 @@ from .promotion import Scalar
 N = TypeVar("N")
 REVERSE = "reverse"
 """The argument that puts a number before the tensor."""
+NAMED = "named"
+"""The argument with the names of the inputs that are given by name, where their number does not say which they are: the last ones."""
 
 
 class OperatorError(Exception):
@@ -73,7 +75,8 @@ SPATIAL = axes("N C ...", "[N, C, length], [N, C, height, width] or [N, C, depth
 class Input(Generic[N]):
     """A declared input: a tensor. On an operator, the attribute is the number given instead, None if there is none.
 
-    `like` names an earlier input whose element type it must have. An `optional` input may be absent. With `or_number` there is also a
+    `like` names an earlier input whose element type it must have. An `optional` input may be absent. `alias`: another name for it, where
+    it is given by name. With `or_number` there is also a
     positional argument of the input's name, a number that is used instead of the tensor; with `either_side` the argument `reverse` too,
     which puts that number before the tensor.
     """
@@ -83,7 +86,7 @@ class Input(Generic[N]):
 
     @overload
     def __init__(
-        self: Input[None], elements: ElementTypes = ANY, axes: Axes = ANY_AXES, *, like: str = "", optional: bool = False
+        self: Input[None], elements: ElementTypes = ANY, axes: Axes = ANY_AXES, *, like: str = "", optional: bool = False, alias: str = ""
     ) -> None: ...
     @overload
     def __init__(
@@ -93,6 +96,7 @@ class Input(Generic[N]):
         *,
         like: str = "",
         optional: bool = False,
+        alias: str = "",
         or_number: Literal[True],
         either_side: bool = False,
     ) -> None: ...
@@ -103,11 +107,12 @@ class Input(Generic[N]):
         *,
         like: str = "",
         optional: bool = False,
+        alias: str = "",
         or_number: bool = False,
         either_side: bool = False,
     ) -> None:
         self.elements, self.axes, self.like = elements, axes, like
-        self.optional, self.or_number, self.either_side = optional, or_number, either_side
+        self.optional, self.alias, self.or_number, self.either_side = optional, alias, or_number, either_side
 
     def __set_name__(self, owner: Any, name: str) -> None:
         self.name = name

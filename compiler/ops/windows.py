@@ -77,7 +77,7 @@ def each_axis(operator: str, name: str, value: Sizes, x: TensorType) -> tuple[in
         return (value,) * axes
     if len(value) != axes:
         needed = "must have one number for each spatial axis" if axes > 1 else "must have one number for the one spatial axis"
-        found = f"{'x'.join(map(str, value))} for {x}"
+        found = f"{'x'.join(map(str, value)) or '[]'} for {x}"
         advice = "axis 0 is the batch and axis 1 the channels; "
         advice += "`-> unsqueeze 1` before this adds a channel axis" if x.is_batch else "`-> unsqueeze 0` before this adds a batch axis"
         suggestion = advice if name in ("kernel", "size") and len(value) == axes + 1 else ""

@@ -78,13 +78,14 @@ def _reported(error: Exception) -> int:
     from netc.compiler.errors.base import Problem
 
     from ..errors import CompileError
+    from ..extensions import PluginError
     from .report import report
 
     if isinstance(error, CompileError):
         report(error.diagnostics, "text", sys.stderr)
         return FAILED
 
-    if isinstance(error, WrongOutput):
+    if isinstance(error, (WrongOutput, PluginError)):
         complain(str(error))
         return FAILED
     problem = getattr(error, "problem", None)

@@ -6,16 +6,20 @@ import sys
 
 import click
 
+from .options import plugin_option
 from .terminal import coloured, write
 
 
 @click.command("ops")
 @click.argument("name", required=False, metavar="NAME")
 @click.option("--markdown", is_flag=True, help="All pages, as docs/operators.md has them.")
+@plugin_option
 def command(name: str | None, markdown: bool) -> None:
     """List the operators, or show the page of one."""
     from .. import reference
+    from ..extensions import load_installed
 
+    load_installed()
     if markdown:
         write(reference.reference().rstrip("\n"))
         return

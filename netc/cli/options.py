@@ -5,6 +5,7 @@ In: words of the command line. Out: an `analysis.Choice`, or a way to read the s
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,8 +17,22 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def plugin_option(function: F) -> F:
+    """`--plugin`: the modules are loaded before the command runs."""
+    return click.option(
+        "--plugin",
+        multiple=True,
+        metavar="MODULE",
+        callback=_load,
+        expose_value=False,
+        is_eager=True,
+        help="Import a Python module with operators of your own.",
+    )(function)
+
+
 def spec_options(function: F) -> F:
-    """`--model`, `--set`, `--dim`: the function gets them as one `choice`."""
+    """`--model`, `--set`, `--dim`: the function gets them as one `choice`; and `--plugin`."""
+    function = plugin_option(function)
     for option in (
         click.option("--dim", "dims", multiple=True, metavar="T=128", callback=_dims, help="Fix a symbolic dimension."),
         click.option("--set", "params", multiple=True, metavar="NAME=VALUE", callback=_params, help="Override a parameter of the model."),
@@ -66,6 +81,37 @@ def _pairs(values: tuple[str, ...], ctx: click.Context, option: click.Parameter)
             raise click.BadParameter(f"`{name.strip()}` is given twice", ctx, option)
         pairs[name.strip()] = value.strip()
     return pairs
+
+
+def _load(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> None:
+    if not values or ctx.resilient_parsing:
+        return
+    from ..extensions import PluginError, load
+    from .failures import Failed
+
+    for name in values:
+        try:
+            load(name)
+        except PluginError as error:
+            raise Failed(str(error)) from None
+
+
+def refuse_overwriting(output: str | None, *inputs: str | None) -> None:
+    """What is read is not written over: neither a spec, of which others may be used, nor the other inputs of the command."""
+    if output is None or output == "-":
+        return
+    if os.path.splitext(os.path.realpath(output))[1].lower() == ".net":
+        raise click.UsageError(f"`{output}` is the name of a spec, and -o would overwrite it")
+    for path in inputs:
+        if path not in (None, "-") and _same(output, path):
+            raise click.UsageError(f"-o would overwrite `{path}`, which the command reads")
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, ValueError):
+        return False
 
 
 def _dims(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:

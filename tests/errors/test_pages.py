@@ -22,6 +22,7 @@ SHOWN = {
     "not-a-file": "it is of the command line",
     "not-utf8": "a page is UTF-8",
     "onnx-unsupported": "the spec is right, one target is not",
+    "refused-by-plugin": "the operator is one of a plugin",
     "unreadable-file": "it is of the system",
     "weights-mismatch": "it is of a file of weights",
     "weights-unreadable": "it is of a file of weights",

@@ -19,6 +19,7 @@ CASES = [
     "input 4x1 -> instance_norm track_running_stats=true affine=true",
     "input [4, 5, 5] float16 -> instance_norm",
     "input 6x5x5 -> group_norm 3",
+    "input 3x32x32 -> group_norm 1",
     "input 6xT -> group_norm 2 silu eps=1e-3",
     "input 6 -> group_norm 2",
     "input 6xHxW where H >= 2 -> group_norm 6 affine=false",
@@ -60,6 +61,8 @@ TORCH_ONLY = [
 """Element types that ONNX Runtime has no kernels for on the CPU."""
 
 REFUSED = [
+    ("input 5 -> batch_norm eps=0", "wrong-argument"),
+    ("input 5 -> batch_norm eps=0 track_running_stats=false", "wrong-argument"),
     ("input [] -> batch_norm", "wrong-rank"),
     ("input 2x3x4x5x6 -> batch_norm", "wrong-rank"),
     ("input [3, 8] int64 -> batch_norm", "needs-float"),

@@ -31,6 +31,7 @@ CASES: list[str] = [
     "(y, h, c) = input [T, 5] -> lstm 4 layers=2 bidirectional=true; out y, h, c",
     "(y, h, c) = input [T, 5] -> lstm 4; out c",
     f"{_STATES.format(1, 3, 1, 3)}; (y, a, b) = (x, h, c) -> lstm 3; out y, a, b",
+    f"{_STATES.format(1, 3, 1, 3)}; (y, a, b) = x -> lstm 3 c=c h=h; out y, a, b",
     f"{_STATES.format(4, 3, 4, 3)}; (y, a, b) = (x, h, c) -> lstm 3 layers=2 bidirectional=true bias=false; out b, a, y",
     "x = input [T, 5]; h = input [4] -> unsqueeze 0; (x, h, h) -> lstm 4",
     "(y, h, c) = input [T, 5] -> lstm 6 as encoder; z = input [S, 4]; (z, h, c) -> lstm 6 as decoder",

@@ -5,6 +5,7 @@ _WITH = "x = input [{}]; at = input [{}] int64"
 CASES: list[str] = [
     "input [2, 3, 8] -> rotary",
     "input [2, T, 8] -> rotary",
+    "x = input [2, T, 8]; p = input [T] int64; x -> rotary positions=p",
     "input [2, T, 8] -> rotary interleaved=true",
     "input [2, T, 8] -> rotary dims=4",
     "input [2, T, 8] -> rotary dims=4 interleaved=true base=500",

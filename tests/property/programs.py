@@ -23,7 +23,10 @@ TENSOR_SIGNS = ("+", "-", "*", "/", "//", "%", "**", "@", "==", "<")
 SHAPES = ("3", "4", "[]", "[T]", "[T, 4]", "3x4x4", "3xHxW", "[N]", "[T, T / 2]")
 DTYPES = ("", "", " int64", " bool", " float16", " nothing")
 COUNTS = ("2", "0", "k", "x in [1, 2]", "(x, y) in enumerate([3, 4])", "T", "N")
-PARAMETERS = ("", "", "(k)", "(k=2)", "(x: [N, D])", "(x: [..., D], y: [N, _], k=3)", "(x: [N, 3])", "(x, x)")
+PARAMETERS = (
+    *("", "", "(k)", "(k=2)", "(x: [N, D])", "(x: [..., D], y: [N, _], k=3)", "(x: [N, 3])", "(x, x)"),
+    *("(x: [...], y?: [N, _])", "(x..., k=2)", "(x: [N, D], y...: [N, _])", "(in: none, k=3)", "(x?: [N], in: none)"),
+)
 USES = ('use "std/nothing.net"', 'use "a.net": f', 'use "std/"')
 BEGINNINGS = ("x = input 12", "x = input [T, 4]", "x = input 3x8x8", "x = input 3\ny = input 3", "")
 
@@ -107,7 +110,7 @@ class Writer:
     # --- pipelines -----------------------------------------------------------------------------------------------------------
 
     def label(self) -> str:
-        return self.maybe(lambda: self.pick((" as x", " as a.b", f" as a{{{self.expression(1)}}}")))
+        return self.maybe(lambda: self.pick((" as x", " as a.b", " as _", f" as a{{{self.expression(1)}}}")))
 
     def stage(self) -> str:
         """An operator or block with arguments."""
@@ -115,7 +118,7 @@ class Writer:
             return self.pick(STAGES) + self.label()
         name = self.pick(OPERATORS) if self.random.random() < 0.7 else self.pick(NAMES)
         positional = self.many(lambda: " " + self.value(), "", most=2)
-        keyword = self.maybe(lambda: f" {self.pick([*ARGUMENTS, 'tie', 'nothing'])}={self.value()}")
+        keyword = self.maybe(lambda: f" {self.pick([*ARGUMENTS, 'tie', 'nothing', 'x', 'y'])}={self.value()}")
         return name + positional + keyword + self.label()
 
     def head(self) -> str:

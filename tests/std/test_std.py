@@ -54,6 +54,40 @@ def test_encoder_layer_is_pytorchs(causal: bool) -> None:
         torch.testing.assert_close(ours(x), theirs(x, src_mask=mask, is_causal=causal), rtol=1e-5, atol=1e-5)
 
 
+def test_encoder_layer_with_padding_is_pytorchs() -> None:
+    theirs = torch.nn.TransformerEncoderLayer(8, 2, 32, 0.0, "gelu", batch_first=True, norm_first=True).train()
+    model = netc.compile('use "std/transformer.net"\nx = input [T, 8]\np = input [T] bool\nx -> encoder_layer 2 padding=p as layer')
+    ours = model.module({f"layer.{name}": value for name, value in theirs.state_dict().items()}).eval()
+    x = torch.randn(3, 5, 8, generator=torch.Generator().manual_seed(0))
+    padding = torch.arange(5) >= torch.tensor([[5], [3], [1]])
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x, padding), theirs(x, src_key_padding_mask=padding), rtol=1e-5, atol=1e-5)
+
+
+def test_decoder_layer_with_padding_is_pytorchs() -> None:
+    theirs = torch.nn.TransformerDecoderLayer(8, 2, 32, 0.0, "gelu", batch_first=True, norm_first=True).eval()
+    text = 'use "std/transformer.net"\nx = input [T, 8]\nm = input [S, 8]\np = input [S] bool\n(x, m) -> decoder_layer 2 padding=p as layer'
+    ours = netc.compile(text).module({f"layer.{name}": value for name, value in theirs.state_dict().items()}).eval()
+    generator = torch.Generator().manual_seed(0)
+    x, memory = torch.randn(3, 5, 8, generator=generator), torch.randn(3, 4, 8, generator=generator)
+    padding = torch.arange(4) >= torch.tensor([[4], [3], [1]])
+    mask = torch.nn.Transformer.generate_square_subsequent_mask(5)
+    with torch.no_grad():
+        wanted = theirs(x, memory, tgt_mask=mask, tgt_is_causal=True, memory_key_padding_mask=padding)
+        torch.testing.assert_close(ours(x, memory, padding), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_projected_attention_to_itself_is_attention_to_the_same() -> None:
+    texts = ("x -> projected_attention 2 as a", "(x, x) -> projected_attention 2 as a", "x -> projected_attention 2 mask=m as a")
+    models = [netc.compile(f'use "std/attention.net"\nx = input [T, 8]\nm = table (i, j) [T, T] = i == i\nout {text}, m') for text in texts]
+    weights = models[0].module().state_dict()
+    x = torch.randn(3, 5, 8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        first, *others = (model.module(weights).eval()(x)[0] for model in models)
+        for other in others:
+            torch.testing.assert_close(other, first, rtol=1e-5, atol=1e-5)
+
+
 def test_decoder_layer_is_pytorchs() -> None:
     theirs = torch.nn.TransformerDecoderLayer(8, 2, 32, 0.0, "gelu", batch_first=True, norm_first=True).eval()
     model = netc.compile('use "std/transformer.net"\nx = input [T, 8]\nm = input [S, 8]\n(x, m) -> decoder_layer 2 as layer')

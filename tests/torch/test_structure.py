@@ -49,6 +49,14 @@ SAMPLES = {
     "labels in a row": "input 4 -> (repeat i in 0..4 as layer{i + 1} { dense (8 + 4 * i) }) as a "
     "-> (repeat i in 0..3 as s{i}-x { dense (10 - i) }) as b",
     "steps in a row": "input 4 -> (repeat i in 0..7 { dropout (i / 9.0) -> dense (5 * (i + 1)) -> relu }) as a -> dense 2",
+    "a tree": "block tree(n, w) { l = in -> if n > 1 { tree (n - 1) w as l } else { dense w relu as l }; "
+    "r = l -> if n > 1 { tree (n - 1) w as r } else { dense w relu as r }; (l, r) -> concat axis=1 -> dense w as root }; "
+    "input 3 -> tree 3 4",
+    "levels": "block level(widths) { side = in -> dense widths[0] as enter; "
+    "deep = side -> if len(widths) > 1 { relu -> level widths[1..len(widths)] as below -> dense widths[0] as leave }; "
+    "side + deep -> repeat widths[0] as layers { dense widths[0] relu -> layer_norm } }; input 3 -> level [2, 3, 4]",
+    "a stage in itself": "block residual(layer) { in + (in -> layer) }; block small { dense in.features tanh }; "
+    "block pair { residual small -> residual small }; input 3 -> residual pair -> residual (residual (residual small))",
     "no parameters": "input 4 -> relu",
     "nothing": "x = input 4; out x",
 }
@@ -196,26 +204,33 @@ def test_names_of_classes() -> None:
 @pytest.mark.parametrize(
     ("text", "names"),
     [
-        ("block b(w) { y = in -> dense w; if w == in.features { in + y } else { y } }; input 3 -> b 4 -> b 4", ["B", "BResidual"]),
+        (
+            'block b(w, mode="plain") { y = in -> dense w; if mode == "sum" { in + y } else { y } }; input 3 -> b 4 -> b 4 mode="sum"',
+            ["B", "BResidual"],
+        ),
         ("block b(w, act) { in -> dense w as 0 -> act }; input 3 -> b 4 relu -> b 4 identity", ["BRelu", "B"]),
         (
-            "block b(w, d=0) { y = in -> dense w; if d > 0 { y -> sin -> cos -> dropout } else { y } }; input 3 -> b 4 d=2 -> b 4",
+            'block b(w, d="") { y = in -> dense w; if d == "x" { y -> sin -> cos -> dropout } else { y } }; input 3 -> b 4 d="x" -> b 4',
             ["BDropout", "B"],
         ),
-        ("block b(w, shift=0) { y = in -> dense w; y -> if shift > 0 { in + 1 -> sin } }; input 3 -> b 4 -> b 4 shift=2", ["B", "BShift"]),
+        (
+            "block b(w, shift=0) { y = in -> dense w; y -> if shift > 0.5 { in + 1 -> sin } }; input 3 -> b 4 -> b 4 shift=2",
+            ["B", "BShift"],
+        ),
         (
             'block b(w, mode) { y = in -> dense w; if mode == "first" { y -> sin -> cos } else { y -> cos -> sin } }; '
             'input 3 -> b 4 "first" -> b 4 "last"',
             ["B", "BLast"],
         ),
         (
-            "block a(w) { y = in -> dense w; if w == in.features { in + y } else { y } }; "
+            "block a(w) { y = in -> dense w; if w == in.features + 0.0 { in + y } else { y } }; "
             "block b(w) { in -> layer_norm -> a w -> layer_norm }; input 3 -> b 4 -> b 4",
             ["A", "B", "AResidual", "BResidual"],
         ),
-        ("block b(w) { y = in -> dense w; if w > 4 { y -> sin -> cos } else { y -> cos -> sin } }; input 3 -> b 4 -> b 5", ["B", "B2"]),
+        ("block b(w) { y = in -> dense w; if w > 4.5 { y -> sin -> cos } else { y -> cos -> sin } }; input 3 -> b 4 -> b 5", ["B", "B2"]),
         (
-            "block b(w) { y = in -> dense w; if w > 4 { y -> sin -> cos } else { y -> cos -> sin } }; input 3 -> b 4 as up -> b 5 as down",
+            "block b(w) { y = in -> dense w; if w > 4.5 { y -> sin -> cos } else { y -> cos -> sin } }; "
+            "input 3 -> b 4 as up -> b 5 as down",
             ["B", "Down"],
         ),
     ],
@@ -232,3 +247,8 @@ def test_a_pattern_is_written_alike_for_all_sizes() -> None:
     )
     assert classes(text) == ["B", "Net"]
     agree(netc.compile(text))
+
+
+def test_levels_of_a_block_in_itself_are_numbered() -> None:
+    assert classes(SAMPLES["a tree"]) == ["Tree", "Tree2", "Tree3", "Net"]
+    assert classes(SAMPLES["levels"]) == ["Level", "Level2", "Level3", "Net"]

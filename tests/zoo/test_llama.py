@@ -1,5 +1,5 @@
-"""specs/text/llama.net and specs/text/mistral.net against transformers: small configurations by number, the published ones, which no small
-machine holds, by the names and shapes of their parameters and by multiply-adds."""
+"""specs/text/llama.net, mistral.net and mixtral.net against transformers: small configurations by number, the published ones, which no
+small machine holds, by the names and shapes of their parameters and by multiply-adds."""
 
 from __future__ import annotations
 
@@ -59,6 +59,16 @@ def test_small_mistral(tmp_path: Path) -> None:
     check("text/mistral.net", "network", reference, tokens(96, (1, 5), (3, 24)), tmp_path, call=logits, params=SMALL["mistral"].params)
 
 
+def test_small_mixtral(tmp_path: Path) -> None:
+    """Of 4 experts, each token takes 2. PyTorch counts the multiply-adds of the slow implementation only."""
+    torch.manual_seed(0)
+    config = transformers.MixtralConfig(**SIZES, num_local_experts=4, num_experts_per_tok=2)
+    reference = scatter(transformers.MixtralForCausalLM(config))
+    reference.set_experts_implementation("eager")
+    params = {**SMALL["mixtral"].params, "base": 1_000_000}
+    check("text/mixtral.net", "network", reference, tokens(96, (1, 1), (3, 24)), tmp_path, call=logits, params=params)
+
+
 def same_on_meta(spec: str, model: str, kind: str, sizes: dict[str, int]) -> None:
     with torch.device("meta"):
         reference = getattr(transformers, f"{kind}ForCausalLM")(getattr(transformers, f"{kind}Config")(**sizes))
@@ -69,6 +79,19 @@ def same_on_meta(spec: str, model: str, kind: str, sizes: dict[str, int]) -> Non
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_llama(name: str) -> None:
     same_on_meta("text/llama.net", name, "Llama", PUBLISHED[name])
+
+
+MIXTRALS = {
+    "mixtral_8x7b": {},
+    "mixtral_8x22b": {"hidden_size": 6144, "num_hidden_layers": 56, "num_attention_heads": 48, "intermediate_size": 16_384},
+}
+
+
+@pytest.mark.parametrize("name", MIXTRALS)
+def test_published_mixtral(name: str) -> None:
+    with torch.device("meta"):
+        reference = transformers.MixtralForCausalLM(transformers.MixtralConfig(**MIXTRALS[name]))
+    same_parameters("text/mixtral.net", name, reference)
 
 
 def test_published_mistral() -> None:

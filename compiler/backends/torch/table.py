@@ -32,6 +32,8 @@ FUNCTIONS: dict[type[Operator], Emitter] = {}
 """The expression in `forward`, of the site's inputs."""
 NAMES: dict[type[Operator], str] = {}
 """What the operator is called in PyTorch, for people."""
+OUTSIDE: dict[type[Operator], str] = {}
+"""The modules that emitted source imports for operators of plugins."""
 EMITTERS = Emitters(MODULES, INVOCATIONS, FUNCTIONS, TorchSite, initialisation)
 
 

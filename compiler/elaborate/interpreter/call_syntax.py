@@ -11,9 +11,10 @@ from netc.dsl import ast
 
 from ...errors.names import NotATensor, NotForTensors
 from ...ir.graph import Value
+from ..builtins import IS_GIVEN
 from ..scopes.failures import Failure
-from ..scopes.scope import Scope
-from ..scopes.values import CONST_TYPES, UNKNOWN, Flow, TensorTuple, Unknown, flow_of, parts_of
+from ..scopes.scope import BlockDef, Scope, SharedDef, StageClosure
+from ..scopes.values import CONST_TYPES, UNKNOWN, Absent, Flow, TensorTuple, Unknown, flow_of, parts_of
 from .base import Part
 from .tensor_arithmetic import infix, prefix
 
@@ -27,14 +28,14 @@ class CallSyntax(Part):
         late = next((a for a in node.positional[count:] if has_tensor(a, scope)), None)
         if late is not None:
             raise Failure(NotATensor("a compile-time value", "tensors come first"), node.positional[count].span)
-        flows = [self._mixed(a, scope) for a in node.positional[:count]]
+        flows = [self.mixed(a, scope) for a in node.positional[:count]]
         stage = ast.Apply(node.span, node.name, node.name_span, node.positional[count:], node.keywords, node.label, False, node.activation)
         found = [None if isinstance(f, CONST_TYPES) else parts_of(f) for f in flows]
         if any(f is None for f in found):
             return stage, UNKNOWN
         return stage, flow_of(tuple(part for f in found if f is not None for part in f))
 
-    def _mixed(self, expr: ast.Expr, scope: Scope) -> Any:
+    def mixed(self, expr: ast.Expr, scope: Scope) -> Any:
         """The value of an expression in which tensors may occur: a tensor, or a compile-time value."""
         if not has_tensor(expr, scope):
             return self.interpreter.evaluate(expr, scope)
@@ -44,7 +45,7 @@ class CallSyntax(Part):
             case ast.Binary(op=op) if op in ARITHMETIC:
                 return self._chain(expr, scope)
             case ast.Unary(_, "-", inner):
-                return prefix(expr, self._mixed(inner, scope), scope, self.session)
+                return prefix(expr, self.mixed(inner, scope), scope, self.session)
             case ast.Call(span, function, arguments, keywords):
                 call = ast.Apply(span, function.name, function.span, arguments, keywords, called=True)
                 return self.interpreter.operand(call, scope)
@@ -55,29 +56,47 @@ class CallSyntax(Part):
         chain = [expr]
         while isinstance(chain[-1].left, ast.Binary) and chain[-1].left.op in ARITHMETIC:
             chain.append(chain[-1].left)
-        value = self._mixed(chain[-1].left, scope)
+        value = self.mixed(chain[-1].left, scope)
         for step in reversed(chain):
-            value = infix(step, value, self._mixed(step.right, scope), scope, self.session)
+            value = infix(step, value, self.mixed(step.right, scope), scope, self.session)
         return value
 
 
 def on_tensors(node: ast.Apply, scope: Scope) -> bool:
     """Whether a called name has tensors as arguments, rather than compile-time values."""
-    return node.called and any(has_tensor(a, scope) for a in node.positional)
+    if not node.called or node.name == IS_GIVEN:
+        return False
+    return any(has_tensor(a, scope) for a in node.positional) or any(has_tensor(k.value, scope, False) for k in node.keywords)
 
 
-def has_tensor(expr: ast.Expr, scope: Scope) -> bool:
-    """Whether an expression contains tensors. Their attributes, such as the shape, do not count."""
+def makes_tensors(name: str, scope: Scope) -> bool:
+    """Whether a name is a block that takes no tensors, and so begins a pipeline."""
+    found = scope.find(name)
+    if found is None:
+        return False
+    value = found[0].value
+    if isinstance(value, SharedDef):
+        return isinstance(value.stage, ast.Apply) and makes_tensors(value.stage.name, value.scope)
+    block = value.stage if isinstance(value, StageClosure) else value
+    return isinstance(block, BlockDef) and isinstance(block.node, ast.Block) and block.node.takes_none
+
+
+def has_tensor(expr: ast.Expr, scope: Scope, unknown: bool = True) -> bool:
+    """Whether an expression contains tensors, or what has failed before if `unknown`. Attributes of a tensor, such as the shape, do not
+    count."""
+    kinds = (Value, TensorTuple, Absent, Unknown) if unknown else (Value, TensorTuple, Absent)
     stack = [expr]
     while stack:
         match stack.pop():
-            case ast.Attribute():
+            case ast.Attribute() | ast.Call(function=ast.Name(name="given")):
                 continue
+            case ast.Call(function=ast.Name(name=name)) if makes_tensors(name, scope):
+                return True
             case ast.IndexExpr(value=value):
                 stack.append(value)
             case ast.Name(name=name):
                 found = scope.find(name)
-                if found is not None and isinstance(found[0].value, (Value, TensorTuple, Unknown)):
+                if found is not None and isinstance(found[0].value, kinds):
                     return True
             case other:
                 children = [getattr(other, f) for f in other.__match_args__]

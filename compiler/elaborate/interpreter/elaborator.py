@@ -16,6 +16,7 @@ from ..session import ElaborationSession
 from .arguments import Arguments
 from .assignments import Assignments
 from .blocks import Blocks
+from .call_syntax import CallSyntax
 from .checks import ShapeChecks
 from .closures import Closures
 from .conditionals import Conditionals
@@ -25,11 +26,13 @@ from .functions import Functions
 from .groups import Groups
 from .inputs import InputDeclarations
 from .loops import Loops
+from .named_tensors import NamedTensors
 from .operands import Operands
 from .operators import OperatorStages
 from .parameters import Parameters
 from .patterns import Patterns
 from .pipelines import Pipelines
+from .scans import Scans
 from .shared import SharedStages
 from .stage_labels import StageLabels
 from .stages import Stages
@@ -44,30 +47,33 @@ class Elaborator:
         functions = Functions(self)
         self.expressions = Expressions(self, functions)
         self.parameters = Parameters(self)
-        self.checks = ShapeChecks(self)
+        self.checks = ShapeChecks(self, self.expressions)
         labels = StageLabels(self)
         arguments = Arguments(self)
         self._closures = Closures(self, functions, self.expressions, arguments)
         inputs = InputDeclarations(self, self.expressions, arguments)
         constants = Constants(self, self.expressions, arguments, labels)
         pipelines = Pipelines(self, inputs)
-        groups = Groups(self, pipelines, arguments, labels)
         shared = SharedStages(self, labels)
         conditionals = Conditionals(self, self.expressions)
+        groups = Groups(self, pipelines, arguments, labels, conditionals)
+        calls = CallSyntax(self)
+        named = NamedTensors(self, calls)
         self._stages = Stages(
             self,
             functions,
             self._closures,
             arguments,
-            OperatorStages(self, arguments, labels),
-            Blocks(self, self.parameters, Patterns(self), labels),
+            OperatorStages(self, arguments, labels, named),
+            Blocks(self, self.parameters, Patterns(self), labels, named),
             shared,
             groups,
             Loops(self, labels),
+            Scans(self, pipelines, arguments),
             conditionals,
             self.checks,
         )
-        self._operands = Operands(self, functions, inputs, constants, pipelines, groups, conditionals, self._stages)
+        self._operands = Operands(self, functions, inputs, constants, pipelines, groups, conditionals, self._stages, calls)
         self.statements = Statements(self, functions, arguments, Assignments(self, pipelines), shared)
 
     def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:

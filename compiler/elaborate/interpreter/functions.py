@@ -1,6 +1,6 @@
 """Compile-time functions, and values that are evaluated at their first use.
 
-Always: neither may refer to itself, and their nesting and number are limited.
+Always: a value does not refer to itself, and the nesting of functions and values and the number of calls are limited.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.source import Span
 
-from ...errors.names import UnknownName
-from ...errors.structure import Recursion, TooManyCalls, TooMuchNesting
+from ...errors.names import NotOptional, UnknownName
+from ...errors.structure import EndlessRecursion, Recursion, TooManyCalls, TooMuchNesting
 from ...errors.values import NotAFunction
 from ...ops.base import Operator
 from ...ops.initialisers import INITIALISERS
-from ..builtins import BUILTINS, call_builtin
+from ..builtins import BUILTINS, IS_GIVEN, call_builtin, check_count
 from ..limits import MAX_CALLS, MAX_DEPTH, MAX_NESTING
 from ..scopes.failures import AlreadyReported, Failure
-from ..scopes.scope import Binding, FnDef, LazyLet, Scope
+from ..scopes.scope import GIVEN, Binding, FnDef, LazyLet, Scope
 from ..scopes.show import describe
-from ..scopes.values import UNKNOWN
+from ..scopes.values import UNKNOWN, Unknown
 from ..session import ElaborationSession
 from .base import Part
 from .initialisers import initialiser
@@ -42,6 +42,8 @@ class Functions(Part):
             return self._call_fn(expr, binding.value, scope)
         if binding is None and name in INITIALISERS:
             return initialiser(expr, scope, self.interpreter)
+        if binding is None and name == IS_GIVEN:
+            return self._is_given(expr, scope)
         arguments = [self.interpreter.evaluate(a, scope) for a in expr.arguments]
         if binding is None and name in BUILTINS:
             return call_builtin(name, arguments, expr, self.session.decisions)
@@ -52,6 +54,23 @@ class Functions(Part):
         candidates = self.session.near(name, [*BUILTINS, *INITIALISERS, *functions])
         hint = f"`{name}` is an operator: apply it with `->`" if name in Operator.registry else ""
         raise Failure(UnknownName(name, candidates, hint), expr.function.span)
+
+    def _is_given(self, expr: ast.Call, scope: Scope) -> bool:
+        """`given(mask)`: whether the use of the block gives this optional tensor."""
+        check_count(IS_GIVEN, 1, 1, expr)
+        tensor = expr.arguments[0]
+        name = tensor.name if isinstance(tensor, ast.Name) else ""
+        found, answer = scope.find(name), scope.find(name + GIVEN)
+        if found is None and name:
+            raise Failure(UnknownName(name, self.session.near(name, scope.visible())), tensor.span)
+        if found is None or answer is None or found[1] is not answer[1]:
+            marks = ((found[0].declared, "defined here"),) if found is not None and found[0].declared is not None else ()
+            raise Failure(NotOptional(tensor.span.text, name), tensor.span, marks)
+        self.session.index.name(tensor.span, name, found[0])
+        binding = scope.use(name + GIVEN)
+        if binding is None or isinstance(binding.value, Unknown):
+            raise AlreadyReported
+        return binding.value is True
 
     def _call_fn(self, expr: ast.Call, fn: FnDef, scope: Scope) -> Any:
         inner = Scope(fn.scope, fn.scope.frame)
@@ -88,9 +107,9 @@ class Functions(Part):
 
 
 def check_call(fn: FnDef, expr: ast.Call, session: ElaborationSession) -> None:
-    """Rejects a function that calls itself, and an excessive number of calls."""
-    if any(a is fn.node for a in session.active):
-        raise Failure(Recursion(fn.node.name.name, "function"), expr.span)
+    """Rejects a function that calls itself without end, and an excessive number of calls."""
+    if session.levels(fn.node) == MAX_DEPTH:
+        raise Failure(EndlessRecursion(fn.node.name.name, "function", MAX_DEPTH), expr.span)
     check_depth(session, expr.span)
     session.calls = 1 if not any(isinstance(a, ast.Fn) for a in session.active) else session.calls + 1
     if session.calls > MAX_CALLS:

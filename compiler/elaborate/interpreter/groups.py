@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
+from netc.dsl.record import replace
 
 from ...errors.names import ArgumentTwice, UnknownArgument
 from ...ir.graph import SharedModule
@@ -16,16 +17,19 @@ from ..scopes.values import UNKNOWN, Flow, Operand, TensorTuple, main_result, pa
 from .arguments import Arguments
 from .base import Interpreter, Part
 from .bodies import BodySyntax, elaborate_body, warn_unused_input
-from .calls import emit_call
+from .calls import emit_call, emit_inline, forward_inputs
+from .conditionals import Conditionals
 from .freezing import TRAINABLE, freezing
 from .pipelines import Pipelines
 from .stage_labels import StageLabels
 
 
 class Groups(Part):
-    def __init__(self, interpreter: Interpreter, pipelines: Pipelines, arguments: Arguments, labels: StageLabels) -> None:
+    def __init__(
+        self, interpreter: Interpreter, pipelines: Pipelines, arguments: Arguments, labels: StageLabels, conditionals: Conditionals
+    ) -> None:
         super().__init__(interpreter)
-        self._pipelines, self._arguments, self._labels = pipelines, arguments, labels
+        self._pipelines, self._arguments, self._labels, self._conditionals = pipelines, arguments, labels, conditionals
 
     def operand(self, node: ast.Group, scope: Scope) -> Operand:
         """A group as the head of a pipeline or as an operand."""
@@ -46,6 +50,7 @@ class Groups(Part):
         return freezing(keyword, self._arguments.flag("(...)", keyword, scope), scope)
 
     def _operand(self, node: ast.Group, scope: Scope) -> Operand:
+        node = self._passed_on(node, scope)
         if node.label is not None:
             return self._labelled(node, None, scope, None)
         if len(node.members) == 1:
@@ -58,16 +63,33 @@ class Groups(Part):
             return self._stage(node, flow, scope, shared)
 
     def _stage(self, node: ast.Group, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
+        node = node if shared is not None else self._passed_on(node, scope)
         if node.label is not None or shared is not None:
             return self._labelled(node, flow, scope, shared)
         inner = Scope(scope, scope.frame)
         inner.bind("in", main_result(flow))
         return self._members(node, inner)
 
+    def _passed_on(self, node: ast.Group, scope: Scope) -> ast.Group:
+        """`(if ...) as _`: the label is that of what each branch consists of."""
+        choice = _choice(node)
+        if choice is None or node.label is None or not self._labels.is_inline(node.label, scope):
+            return node
+        return replace(node, members=(replace(node.members[0], head=_with_label(choice, node.label)),), label=None)
+
     def _labelled(self, node: ast.Group, flow: Flow | None, scope: Scope, shared: SharedModule | None) -> Flow:
         label = shared.label if shared is not None else self._labels.of_stage(node.label, "group", node.span, scope)
         entry = elaborate_body(BodySyntax(node, lambda inner: self._members(node, inner), label), flow, scope, self.session)
-        return emit_call(entry, flow, scope, self.session, label, node.span, shared)
+        choice = _choice(node)
+        if choice is None or shared is not None:
+            return emit_call(entry, flow, scope, self.session, label, node.span, shared)
+        if (entry.graph.nodes or entry.graph.declares) and not entry.single:
+            return emit_call(entry, flow, scope, self.session, label, node.span)
+        assert scope.frame is not None
+        before = len(scope.frame.graph.nodes), len(scope.frame.graph.choices)
+        result = emit_inline(entry, flow, scope, self.session, label) if entry.single else forward_inputs(entry, flow, scope)
+        self._conditionals.note(choice, (flow, result), scope, *before)
+        return result
 
     def _members(self, node: ast.Group, inner: Scope) -> Flow:
         return warn_unused_input(inner, self._tuple(node, inner), node.span, self.session)
@@ -83,3 +105,26 @@ class Groups(Part):
         made = TensorTuple(tuple(part for parts in found if parts is not None for part in parts))
         check_tuple(made.values, node.span)
         return made
+
+
+def _choice(node: ast.Group) -> ast.If | None:
+    """The `if` that a group consists of: the label is then that of the stage that is chosen, if it is one."""
+    alone = node.members[0] if len(node.members) == 1 else None
+    return alone.head if alone is not None and not alone.stages and isinstance(alone.head, ast.If) else None
+
+
+def _with_label(node: ast.If, label: ast.Label) -> ast.If:
+    """The `if` with the label at the stage of each branch that consists of one."""
+    otherwise = None if node.otherwise is None else _body_with_label(node.otherwise, label)
+    return replace(node, then=_body_with_label(node.then, label), otherwise=otherwise)
+
+
+def _body_with_label(body: ast.Body, label: ast.Label) -> ast.Body:
+    match body.statements:
+        case (ast.Flow(pipeline=ast.Pipeline(stages=(), head=ast.Apply(label=None) | ast.Repeat(label=None) as stage)) as flow,):
+            head: ast.Tensor = replace(stage, label=label)
+        case (ast.Flow(pipeline=ast.Pipeline(stages=(), head=ast.If() as choice)) as flow,):
+            head = _with_label(choice, label)
+        case _:
+            return body
+    return replace(body, statements=(replace(flow, pipeline=replace(flow.pipeline, head=head)),))

@@ -8,13 +8,14 @@ from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ...dims import SymDim, symbols
+from ...errors.arithmetic import BatchBroadcast
 from ...errors.base import STAGE, Location, Problem
 from ...errors.dense import DenseAfterSpatial
 from ...errors.names import WrongTensors
 from ...errors.structure import SymbolicParameter
 from ...ir.graph import OpNode, SharedModule, Value
-from ...ir.types import show_shape
-from ...ops.base import Operator, OperatorError, ParameterSpec
+from ...ir.types import BATCH, TensorType, show_shape
+from ...ops.base import Operator, OperatorError, OpInputs, ParameterSpec
 from ...ops.dense import Dense
 from ..limits import check_tensor
 from ..scopes.failures import Failure
@@ -52,6 +53,9 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
     if isinstance(op, Dense) and inputs[0].spatial and inputs[0].type.rank > 2:
         marks = ((inputs[0].span, f"this is {inputs[0].type}"),)
         session.report(DenseAfterSpatial(inputs[0].type, results[0]), text.locate(STAGE), marks, frame.trace)
+    if op.pointwise and _joins_batches(given, results[0]):
+        problem = BatchBroadcast(op.symbol or op.name, tuple(t.shape for t in given), results[0].shape)
+        session.report_failure(_locate_problem(problem, STAGE, inputs, text.locate), frame.trace)
     specs = op.parameters(given)
     _check_static(op, specs, inputs, text.locate)
     for shape in (*[t.shape for t in results], *[s.shape for s in specs]):
@@ -92,6 +96,15 @@ def _span_of(place: Location, inputs: list[Value], locate: Locate) -> Span:
     if place.kind == "input" and place.index < len(inputs):
         return inputs[place.index].span
     return locate(place)
+
+
+def _joins_batches(given: OpInputs, result: TensorType) -> bool:
+    """Whether broadcasting pairs the samples of one operand with those of another."""
+
+    def batches(type: TensorType) -> int:
+        return sum(BATCH in symbols(d) for d in type.shape)
+
+    return len(given) > 1 and batches(result) > 1 and all(batches(t) < 2 for t in given)
 
 
 def _check_static(op: Operator, specs: tuple[ParameterSpec, ...], inputs: list[Value], locate: Locate) -> None:

@@ -9,16 +9,18 @@ from typing import cast
 
 from netc.dsl import ast
 
-from ...errors.names import NoIn, TooManyArguments, UnknownName
+from ...errors.names import NoIn, TensorNotGiven, TooManyArguments, UnknownName
 from ...errors.structure import InputScaled
+from ...errors.values import BadListIndex, NotANumber
 from ...ir.graph import Value
 from ...ops.base import Operator
-from ..builtins import BUILTINS
+from ..builtins import BUILTINS, CONSTANTS
 from ..scopes.failures import Failure
 from ..scopes.scope import Binding, FnDef, Scope
-from ..scopes.values import CONST_TYPES, Flow, Operand, TensorTuple, Unknown
+from ..scopes.show import show_value
+from ..scopes.values import CONST_TYPES, Absent, Flow, Operand, TensorTuple, Unknown
 from .base import Interpreter, Part
-from .call_syntax import CallSyntax, on_tensors
+from .call_syntax import CallSyntax, makes_tensors, on_tensors
 from .conditionals import Conditionals
 from .constants import Constants
 from .functions import Functions
@@ -41,11 +43,12 @@ class Operands(Part):
         groups: Groups,
         conditionals: Conditionals,
         stages: Stages,
+        calls: CallSyntax,
     ) -> None:
         super().__init__(interpreter)
         self._functions, self._inputs, self._constants = functions, inputs, constants
         self._pipelines, self._groups, self._conditionals, self._stages = pipelines, groups, conditionals, stages
-        self._calls = CallSyntax(interpreter)
+        self._calls = calls
 
     def run(self, node: ast.Tensor, scope: Scope) -> Operand:
         match node:
@@ -61,7 +64,7 @@ class Operands(Part):
                 return cast(Operand, self.interpreter.evaluate(node.value, scope))
             case ast.TensorUnary():
                 return prefix(node, self.run(node.operand, scope), scope, self.session)
-            case ast.Repeat() | ast.Each() | ast.Is():
+            case ast.Repeat() | ast.Each() | ast.Scan() | ast.Is():
                 return self._on_input(node, type(node).__name__.lower(), scope)
         return self._source(node, scope)
 
@@ -105,19 +108,35 @@ class Operands(Part):
         bound = scope.use(node.name)
         value = self._functions.value_of(bound) if bound is not None else None
         bare = not node.positional and not node.keywords and node.label is None and node.activation is None
-        if isinstance(value, (Value, TensorTuple, Unknown, *CONST_TYPES)):
+        if isinstance(value, (Value, TensorTuple, Absent, Unknown, *CONST_TYPES)):
             self.session.index.name(node.name_span, node.name, bound)
-        if bare and isinstance(value, (Value, TensorTuple, *CONST_TYPES)):
+        if isinstance(value, Absent):
+            raise Failure(TensorNotGiven(node.name), node.name_span)
+        if bare and isinstance(value, (Value, TensorTuple, Unknown, *CONST_TYPES)):
             return value
         if isinstance(value, CONST_TYPES) and (item := _item(node)) is not None:
             return cast(Operand, self.interpreter.evaluate(item, scope))
-        if bare and bound is None and node.name in self.session.dims:
+        if isinstance(value, TensorTuple) and value.extras is None and (item := _item(node)) is not None:
+            return self._element(value, item, scope)
+        if bare and bound is None and (node.name in self.session.dims or node.name in CONSTANTS):
             return cast(Operand, self.interpreter.evaluate(ast.Name(node.name_span, node.name), scope))
         if node.called and (isinstance(value, FnDef) or (bound is None and node.name in BUILTINS)):
             return self._call_function(node, scope)
+        if makes_tensors(node.name, scope):
+            return self.interpreter.stage(node, TensorTuple(()), scope)
         if bare and bound is None and node.name != "in" and node.name not in Operator.registry:
             raise self._unknown(node, scope)
         return self._on_in(node, scope)
+
+    def _element(self, several: TensorTuple, item: ast.IndexExpr, scope: Scope) -> Value:
+        """`keys[0]`, `keys[-1]`: a tensor of a tuple."""
+        index = self.interpreter.evaluate(item.index, scope)
+        if isinstance(index, bool) or not isinstance(index, int):
+            raise Failure(NotANumber("the index of a tensor in a tuple", "an integer", show_value(index)), item.index.span)
+        self.session.decisions.pin(index)
+        if not -len(several.values) <= index < len(several.values):
+            raise Failure(BadListIndex(index, len(several.values)), item.index.span)
+        return several.values[index]
 
     def _call_function(self, node: ast.Apply, scope: Scope) -> Operand:
         if node.activation is not None:
@@ -127,6 +146,9 @@ class Operands(Part):
         return cast(Operand, self.interpreter.evaluate(call, scope))
 
     def _unknown(self, node: ast.Apply, scope: Scope) -> Failure:
+        later = scope.later(node.name, node.name_span)
+        if later is not None:
+            return Failure(UnknownName(node.name, later=True), node.name_span, ((later, "defined here"),))
         known = [n for n in scope.visible() if n != "in"]
         return Failure(UnknownName(node.name, self.session.near(node.name, [*Operator.registry, *known])), node.name_span)
 

@@ -2,49 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
+
 from netc.dsl import ast
+from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ...errors.base import Location
+from ...errors.names import ArgumentTwice, MissingTensor
 from ...errors.structure import NoTie
-from ...ir.graph import OpNode, SharedModule
+from ...ir.graph import OpNode, SharedModule, Value, flat
 from ...ops.base import Operator
+from ...ops.operand import NAMED
 from ..scopes.failures import Failure
 from ..scopes.scope import GraphFrame, Scope
 from ..scopes.ties import PendingTie
-from ..scopes.values import UNKNOWN, Flow, TensorTuple, TrailingActivation, leading, tensors
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, TrailingActivation, flow_of, leading, parts_of, tensors
 from .arguments import Arguments
 from .base import Interpreter, Part
+from .named_tensors import Named, NamedTensors
 from .nodes import NodeText, add_operator, check_arity
 from .stage_labels import StageLabels
 
 
 class OperatorStages(Part):
-    def __init__(self, interpreter: Interpreter, arguments: Arguments, labels: StageLabels) -> None:
+    def __init__(self, interpreter: Interpreter, arguments: Arguments, labels: StageLabels, named: NamedTensors) -> None:
         super().__init__(interpreter)
-        self._arguments, self._labels = arguments, labels
+        self._arguments, self._labels, self._named = arguments, labels, named
 
     def apply(self, node: ast.Apply, cls: type[Operator], flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
         """Applies the operator that a stage names, and the activation after it."""
         assert scope.frame is not None
+        written = node
+        node, named = self._named.of_operator(node, cls, scope)
         bound = self._arguments.bind(cls, node, scope)
+        if shared is None and self._labels.is_inline(node.label, scope):
+            assert node.label is not None
+            scope.frame.alone, node = node.label.span, replace(node, label=None)
         label = shared.label if shared is not None else self._labels.of_stage(node.label, cls.name, node.span, scope)
         inputs = tensors(flow)
         if inputs is None:
             return UNKNOWN
+        if cls.folds and len(inputs) == 1 and isinstance(flow, TensorTuple) and not (bound.op.scalars or named):
+            return inputs[0]
+        op = _with_named(bound.op, inputs, named, written)
+        flow = flow_of((*(parts_of(flow) or ()), *chain.from_iterable(named.values())))
+        inputs = tensors(flow) or []
+        if cls.folds and len(inputs) > 2:
+            return self._fold(op, inputs, scope.frame, NodeText(node.span, label, lambda place: node.name_span, shared))
         check_arity(cls, inputs, node.name_span)
 
         def locate(place: Location) -> Span:
             return bound.spans.get(place.name, node.name_span) if place.kind == "argument" else node.name_span
 
-        result = add_operator(bound.op, inputs, scope.frame, self.session, NodeText(node.span, label, locate, shared))
+        result = add_operator(op, inputs, scope.frame, self.session, NodeText(node.span, label, locate, shared))
         if isinstance(flow, TensorTuple) and leading(flow.parts) is not None:
             made = scope.frame.graph.nodes[-1]
             assert isinstance(made, OpNode)
             made.parts = flow.parts
         if bound.tie is not None:
-            _add_tie(bound.op, bound.tie, scope.frame)
+            _add_tie(bound.op, self._evaluated(bound.tie, scope), scope.frame)
         return result if bound.activation is None else self._activate(bound.activation, result, scope.frame)
+
+    def _fold(self, op: Operator, inputs: Sequence[Value], frame: GraphFrame, text: NodeText) -> Flow:
+        """The operator on the first two tensors, then on the result and the next. Only the first has the label of the stage."""
+        result: Flow = inputs[0]
+        for value in inputs[1:]:
+            result = add_operator(op, [*(tensors(result) or ()), value], frame, self.session, text)
+            text = NodeText(text.span, frame.labels.ordinal(op.name, text.span), text.locate)
+        return result
+
+    def _evaluated(self, tie: ast.Keyword, scope: Scope) -> ast.Keyword:
+        """A `tie` whose path has values in it, as one whose path is known."""
+        if not isinstance(tie.value, ast.Text):
+            return tie
+        return replace(tie, value=ast.String(tie.value.span, self.interpreter.evaluate(tie.value, scope)))
 
     def _activate(self, activation: TrailingActivation, flow: Flow, frame: GraphFrame) -> Flow:
         op, span = activation.op, activation.span
@@ -57,3 +90,21 @@ def _add_tie(op: Operator, tie: ast.Keyword, frame: GraphFrame) -> None:
     if not isinstance(node, OpNode) or not any(s.name == "weight" for s in node.specs):
         raise Failure(NoTie(op.name), tie.span)
     frame.ties.append(PendingTie(node, tie))
+
+
+def _with_named(op: Operator, inputs: Sequence[Value], named: Named, node: ast.Apply) -> Operator:
+    """The operator with its inputs and then the named ones: it notes which these are, unless the number of inputs says so."""
+    if not named:
+        return op
+    types = tuple(v.type for v in inputs)
+    before = op.in_order(types)
+    for name in named:
+        if name in before:
+            span = next(k for k in node.keywords if k.name in (name, op.operands[name].alias)).span
+            raise Failure(ArgumentTwice(op.name, name), span, ((inputs[before.index(name)].span, "this is its input already"),))
+    missing = [o.name for o in op.operands.values() if o.required and o.name not in (*before, *named)]
+    if missing:
+        raise Failure(MissingTensor(op.name, missing[0]), node.name_span)
+    whole = (*types, *(v.type for v in chain.from_iterable(map(flat, named.values()))))
+    names = (*before, *named)
+    return op if op.in_order(whole) == names else type(op)(**op.args, **{NAMED: tuple(named)})

@@ -8,7 +8,6 @@ from netc.dsl import ast
 
 from ...dims import Dim, SymDim, advice, show
 from ...errors.checks import PatternMismatch
-from ...errors.names import WrongTensors
 from ...errors.operators import Unprovable
 from ...errors.values import NotANumber
 from ...ir.graph import Value
@@ -17,20 +16,21 @@ from ..scopes.scope import Scope
 from ..scopes.show import show_value
 from ..scopes.values import UNKNOWN
 from .base import Part
+from .block_tensors import BlockTensors, declared
 
 
 class Patterns(Part):
-    def match(self, block: ast.Block | ast.ModelDecl, values: list[Value] | None, node: ast.Apply, outside: Scope) -> None:
-        """Checks the input of a block, and binds the dimensions of its patterns in `outside`."""
-        name = block.name.name
-        declared = [p for p in block.parameters if isinstance(p, ast.TensorParameter)]
-        if values is None:
-            _bind_unknown(declared, outside)
+    def match(self, block: ast.Block, tensors: BlockTensors | None, values: list[Value], node: ast.Apply, outside: Scope) -> None:
+        """Checks the tensors of a block, and binds the dimensions of its patterns in `outside`. `values` are the tensors in the block's
+        own symbols."""
+        if tensors is None:
+            _bind_unknown(declared(block), outside)
             return
-        if len(values) != (len(declared) or 1):
-            raise _wrong_count(name, declared, values, node)
-        for parameter, value in zip(declared, values, strict=False):
-            self._match_tensor(_Tensor(name, parameter, value, node), outside)
+        at = 0
+        for parameter, count in zip(declared(block), tensors.counts, strict=False):
+            for value in values[at : at + count]:
+                self._match_tensor(_Tensor(block.name.name, parameter, value, node), outside)
+            at += count
 
     def _match_tensor(self, tensor: _Tensor, outside: Scope) -> None:
         pattern, shape = tensor.parameter.pattern, tensor.value.type.shape
@@ -95,19 +95,8 @@ class _Tensor:
         return self.value.span, f"this is {self.value.type}"
 
 
-def _wrong_count(name: str, declared: list[ast.TensorParameter], values: list[Value], node: ast.Apply) -> Failure:
-    wanted = len(declared) or 1
-    named = " and ".join(f"`{p.name.name}`" for p in declared) or "`in`"
-    marks = tuple((v.span, f"this is {v.type}") for v in values[:3])
-    hint = f"pass it a tuple: `({', '.join(p.name.name for p in declared)}) -> {name}`" if wanted > 1 else ""
-    if not declared:
-        hint = f"declare the tensors of a block that takes several: `block {name}(a: [...], b: [...])`"
-    count = "one tensor" if wanted == 1 else f"{wanted} tensors"
-    return Failure(WrongTensors(name, f"{count}, {named}", len(values), hint), node.name_span, marks)
-
-
-def _bind_unknown(declared: list[ast.TensorParameter], outside: Scope) -> None:
+def _bind_unknown(parameters: list[ast.TensorParameter], outside: Scope) -> None:
     """The dimensions of tensors that have failed before are unknown too."""
-    for item in (item for parameter in declared for item in parameter.pattern):
+    for item in (item for parameter in parameters for item in parameter.pattern):
         if isinstance(item, ast.Name) and outside.find(item.name) is None:
             outside.bind(item.name, UNKNOWN, item.span)

@@ -8,6 +8,7 @@ from netc.dsl import ast
 from netc.dsl.source import Span
 
 from ...errors.names import NO_LEVEL, TAKEN_LABELS, BadLabel
+from ..names.unused import mentions
 from ..scopes.failures import Failure
 from ..scopes.scope import GraphFrame, Scope
 from ..scopes.show import show_value
@@ -27,6 +28,15 @@ class StageLabels(Part):
         text = frame.labels.claim(self._text(label, scope), label.span)
         self.session.index.name(label.span, text, None, label.span, "label")
         return text
+
+    def is_inline(self, label: ast.Label | None, scope: Scope, binders: tuple[ast.Name, ...] = ()) -> bool:
+        """Whether a label is `as _`, also as the value of an expression: no level of its own. One that depends on `binders` is not."""
+        if label is None or len(label.parts) > 1:
+            return False
+        part = label.parts[0]
+        if isinstance(part, str):
+            return part == NO_LEVEL
+        return not {b.name for b in binders} & set(mentions((part,))) and self.interpreter.evaluate(part, scope) == NO_LEVEL
 
     def _text(self, label: ast.Label, scope: Scope) -> str:
         parts = []
@@ -51,8 +61,3 @@ class StageLabels(Part):
 def is_indexed(label: ast.Label | None) -> bool:
     """Whether a label contains expressions, and differs for each iteration."""
     return label is not None and any(not isinstance(part, str) for part in label.parts)
-
-
-def is_inline(label: ast.Label | None) -> bool:
-    """Whether a label is `as _`: no level of its own."""
-    return label is not None and label.parts == (NO_LEVEL,)

@@ -27,6 +27,7 @@ class Statements(Part):
 
     def run(self, body: ast.Body, scope: Scope, what: str) -> BodyResult:
         """Runs the statements of a body, which bind their names in `scope`: the result of `out`, or else of the last pipeline."""
+        scope.body = body
         result: BodyResult | None = None
         last: BodyResult | None = None
         out: ast.Out | None = None

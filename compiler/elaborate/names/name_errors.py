@@ -39,6 +39,9 @@ def not_a_stage(node: ast.Apply, binding: Binding) -> Failure:
 def unbound(node: ast.Apply, scope: Scope, session: ElaborationSession) -> Failure:
     """The name is not bound."""
     name = node.name
+    later = scope.later(name, node.name_span)
+    if later is not None:
+        return Failure(UnknownName(name, later=True), node.name_span, ((later, "defined here"),))
     if name in BUILTINS:
         hint = "a tensor has `x.shape`, `x.rank`, `x.channels` and `x.features`"
         return Failure(NotAStage(name, "a compile-time function", hint), node.name_span)

@@ -12,15 +12,17 @@ Marks = tuple[tuple[Span, str], ...]
 class Failure(Exception):
     """A problem with its span: raised by an expression or a stage, caught and reported by the statement around it.
 
-    `label` replaces the problem's own text under the carets, when that text is at a mark instead.
+    `label` replaces the problem's own text under the carets, when that text is at a mark instead. `final`: there is no point in going on
+    with the program.
     """
 
-    def __init__(self, problem: Problem, span: Span, marks: Marks = (), label: str | None = None) -> None:
+    def __init__(self, problem: Problem, span: Span, marks: Marks = (), label: str | None = None, final: bool = False) -> None:
         super().__init__(problem.message())
         self.problem = problem
         self.span = span
         self.marks = marks
         self.label = label
+        self.final = final
 
 
 class AlreadyReported(Exception):

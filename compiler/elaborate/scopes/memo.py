@@ -16,13 +16,15 @@ from .scope import Scope, token
 
 
 class Entry(Record):
-    """A finished body. `many`: its result is a tuple. `failed`: its result is unknown. `single`: it is one unlabelled stage. `lead`: the
+    """A finished body. `many`: its result is a tuple. `failed`: its result is unknown. `single`: it is one unlabelled stage. `alone`: it
+    is one operator without a level of its own. `lead`: the
     number of tensors before the tuple in its input, if there is one."""
 
     graph: Graph
     many: bool
     failed: bool
     single: bool
+    alone: bool
     reads: tuple[str, ...]
     lead: int | None
     signature: CallSignature

@@ -27,6 +27,7 @@ from .labels import LabelAllocator
 from .ties import PendingTie
 from .values import (
     UNKNOWN,
+    Absent,
     Const,
     ConstExpr,
     Flow,
@@ -38,6 +39,9 @@ from .values import (
     parts_of,
     tensors,
 )
+
+GIVEN = "?"
+"""At the end of a name: whether the optional tensor of that name is given. No text can contain such a name."""
 
 
 class FnDef(Record):
@@ -83,7 +87,7 @@ class LazyLet(Record):
     scope: Scope
 
 
-Entity = Const | Flow | FnDef | BlockDef | OperatorRef | StageClosure | SharedDef | LazyLet
+Entity = Const | Flow | Absent | FnDef | BlockDef | OperatorRef | StageClosure | SharedDef | LazyLet
 
 
 class Binding:
@@ -107,12 +111,14 @@ class Scope:
     `sibling` is an outer scope that belongs to the same body, such as a block's parameters: a name may not be bound in both.
     """
 
-    __slots__ = ("frame", "names", "parent", "sibling")
+    __slots__ = ("body", "frame", "names", "parent", "sibling")
 
     def __init__(self, parent: Scope | None, frame: GraphFrame | None) -> None:
         self.parent = parent
         self.frame = frame
         self.sibling: Scope | None = None
+        self.body: ast.Body | None = None
+        """The body whose statements bind the names."""
         self.names: dict[str, Binding] = {}
 
     def bind(self, name: str, value: Entity, span: Span | None = None, declared: Span | None = None) -> Binding:
@@ -154,6 +160,17 @@ class Scope:
             value = inner.capture(name, value)
         return Binding(value, binding.span, binding.declared)
 
+    def later(self, name: str, use: Span) -> Span | None:
+        """Where a statement below this use of an unknown name binds it."""
+        scope: Scope | None = self
+        while scope is not None:
+            for statement in scope.body.statements if scope.body is not None else ():
+                found = next((n for n in _names_of(statement) if n.name == name), None)
+                if found is not None and found.span.start > use.start:
+                    return found.span
+            scope = scope.parent
+        return None
+
     def visible(self) -> list[str]:
         """Every name that is visible from here."""
         names: dict[str, None] = {}
@@ -161,7 +178,17 @@ class Scope:
         while scope is not None:
             names.update(dict.fromkeys(scope.names))
             scope = scope.parent
-        return list(names)
+        return [name for name in names if not name.endswith(GIVEN)]
+
+
+def _names_of(statement: ast.Statement) -> tuple[ast.Name, ...]:
+    """The names that a statement binds."""
+    match statement:
+        case ast.Assign(targets=targets):
+            return targets
+        case ast.Let(name=name) | ast.Shared(name=name):
+            return (name,)
+    return ()
 
 
 class GraphFrame:
@@ -170,7 +197,7 @@ class GraphFrame:
     def __init__(
         self, graph: Graph, parent: GraphFrame | None, labels: LabelAllocator, trace: tuple[CallSite, ...], owner: str = ""
     ) -> None:
-        """`owner`: the beginning of the symbols that the graph has for the sizes of its inputs."""
+        """`owner`: the beginning of the symbols that the graph has for the sizes of its inputs; without one, it has none of its own."""
         self.graph = graph
         self.owner = owner
         self.parent = parent
@@ -180,6 +207,8 @@ class GraphFrame:
         self.ties: list[PendingTie] = []
         self.has_inlined = False
         """Whether a loop or block has put its stages into this graph: however many there are, the body is not a single stage."""
+        self.alone: Span | None = None
+        """The label `_` of an operator, which is then all that the body may have."""
         self.inline_depth = 0
         """The number of nested loops and blocks being elaborated whose stages go into this graph."""
         self.home: Scope | None = None
@@ -226,7 +255,7 @@ class GraphFrame:
     def add_input(self, outer: Value, name: str, key: object, borrowed: bool = False) -> Value:
         """A further input of the graph, of the type of an outer tensor. Its known sizes are symbols of the graph, with the `key` in their
         names. `borrowed`: it has this name until the body gives it another."""
-        inner = with_named_sizes(outer, self.owner, key, self.graph.origins)
+        inner = with_named_sizes(outer, self.owner, key, self.graph.origins) if self.owner else copied(outer)
         inner.name, inner.borrowed = name, borrowed
         self.graph.inputs.append(inner)
         return inner
@@ -282,6 +311,11 @@ def with_named_sizes(outer: Value, owner: str, key: object, origins: dict[str, O
             origins[name] = Origin("", int(size), None, None, inner, axis)
     inner.type = outer.type.with_shape(tuple(shape))
     return inner
+
+
+def copied(outer: Value) -> Value:
+    """A tensor of the same type."""
+    return Value(outer.type, outer.span, outer.name, outer.spatial)
 
 
 def name_tensor(name: str, value: Value, axes: tuple[str, ...] = ()) -> None:

@@ -6,7 +6,7 @@ from ...dims import SymDim, show
 from ...ir.graph import Value
 from ...ops.base import Init
 from .scope import BlockDef, FnDef, SharedDef, StageClosure
-from .values import OperatorRef, TensorTuple
+from .values import Absent, OperatorRef, TensorTuple
 
 _LONGEST = 60
 _MOST_ITEMS = 8
@@ -26,6 +26,8 @@ def show_value(value: object, depth: int = 0) -> str:
             return "[...]"
         items = [show_value(v, depth + 1) for v in value[:_MOST_ITEMS]]
         return "[" + ", ".join(items + ["..."] * (len(value) > _MOST_ITEMS)) + "]"
+    if isinstance(value, Value):
+        return f"a tensor {value.type}"
     if isinstance(value, OperatorRef):
         return f"`{value.operator}`"
     if isinstance(value, BlockDef):
@@ -39,5 +41,5 @@ def show_value(value: object, depth: int = 0) -> str:
 
 def describe(value: object) -> str:
     """The kind of thing that a name is bound to."""
-    kinds = {FnDef: "function", BlockDef: "block", SharedDef: "shared stage", Value: "tensor", TensorTuple: "tuple"}
+    kinds = {FnDef: "function", BlockDef: "block", SharedDef: "shared stage", Value: "tensor", TensorTuple: "tuple", Absent: "tensor"}
     return kinds.get(type(value), "value")

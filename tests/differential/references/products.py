@@ -19,10 +19,14 @@ HALVES = (torch.float16, torch.bfloat16)
 
 
 def attention(a: Call, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-    """PyTorch groups heads where it is asked to, netc where it can; else they broadcast. A window is a mask: keys `i - window < j <= i`."""
+    """PyTorch groups heads where it is asked to, netc where it can; else they broadcast. A window is a mask: keys `i - window < j <= i`.
+    So is what queries and keys that end together may see: PyTorch calls it `causal_lower_right`."""
     causal = a.causal
-    if a.window is not None and mask is None:
-        mask, causal = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril().triu(1 - a.window), False
+    ends = a.align == "end" and q.shape[-2] != k.shape[-2]
+    if causal and mask is None and (a.window is not None or ends):
+        ahead = k.shape[-2] - q.shape[-2] if a.align == "end" else 0
+        mask, causal = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril(ahead), False
+        mask = mask if a.window is None else mask.triu(1 - a.window + ahead)
     options = {"attn_mask": mask, "dropout_p": a.dropout if a.training else 0.0, "is_causal": causal, "scale": a.scale}
     if len({t.shape[-3:-2] for t in (q, k, v)}) > 1:
         with suppress(IndexError, RuntimeError):  # fewer than three axes have no heads to group
@@ -32,20 +36,28 @@ def attention(a: Call, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: 
 
 def multihead_attention(a: Call, *tensors: torch.Tensor) -> Any:
     """Of what comes in, the last is the mask of keys if there are five or it is asked for; then a fourth, or a bool one, the mask of
-    queries and keys; the rest are queries, keys and values, of which the last is used for those that are missing.
+    queries and keys; the rest are queries, keys and values, of which the last is used for those that are missing. Those given by name come
+    after these.
 
     A causal mask is given as a mask, without the hint `is_causal`.
     """
-    *rest, padding = tensors if a.key_padding_mask or len(tensors) == 5 else (*tensors, None)
-    if len(rest) == 4 or (len(rest) > 1 and rest[-1].dtype == torch.bool):
+    names = a.arguments.get("named", ())
+    split = len(tensors) - len(names)
+    tensors, named = tensors[:split], dict(zip(names, tensors[split:], strict=True))
+    *rest, padding = tensors if a.key_padding_mask or len(tensors) == 5 else (*tensors, named.get("padding"))
+    if "attn_mask" in named:
+        mask = named["attn_mask"]
+    elif len(rest) == 4 or (len(rest) > 1 and rest[-1].dtype == torch.bool):
         *rest, mask = rest
     else:
         mask = None
     if len(rest) > 3:
         raise TypeError("it takes queries, keys, values and two masks")
-    q, k, v = rest[0], rest[min(1, len(rest) - 1)], rest[-1]
+    k = named.get("key", rest[min(1, len(rest) - 1)])
+    q, v = rest[0], named.get("value", k if "key" in named else rest[-1])
     if a.causal and mask is None:
-        mask = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).triu(1)
+        ahead = k.shape[-2] - q.shape[-2] if a.align == "end" else 0
+        mask = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).triu(1 + ahead)
     weights = a.results > 1
     if weights:  # PyTorch adds the masks to the scores then, in their element type
         padding, mask = (m.to(q.dtype) if m is not None and m.is_floating_point() else m for m in (padding, mask))

@@ -47,10 +47,12 @@ Given = Value | ValueTuple | tuple[Value, ...]
 
 
 def _given(graph: Graph) -> list[Given]:
-    """The outputs. A model returns the tensors of a tuple one by one."""
-    if graph.rest is None or graph.kind == "model":
-        return [*graph.outputs]
-    return [*graph.leading, flat(graph.rest)]
+    """The outputs. A model returns the tensors of a tuple one by one, those of a list together."""
+    given: list[Given] = [*graph.leading]
+    for tail in graph.tails:
+        tensors = flat(tail.parts)
+        given += [tensors] if tail.listed or graph.kind != "model" else tensors
+    return given
 
 
 def _single(given: Sequence[Given]) -> list[Value]:
@@ -114,7 +116,7 @@ class AxisNames:
         """The name of an axis; empty if nothing is known."""
         sizes = [v.type.shape[axis] for v in tensors]
         values = tuple(StrictLiteral(s) for s in sizes)
-        formula = self.cls.formula(sizes)
+        formula = self.cls.formula(sizes) or self._passed(sizes)
         if formula:
             return formula
         if self._is_constant(sizes):
@@ -138,6 +140,12 @@ class AxisNames:
         """The name that the size has already: at the same axis, or else one that no other axis of the shape has."""
         name = self.letters.get((values, axis)) or self.named.get(values, "")
         return name if name not in self.here else ""
+
+    def _passed(self, sizes: Sequence[Dim]) -> str:
+        """The number that `forward` takes, of a class without inputs."""
+        graphs = self.cls.graphs
+        names = (name for name in graphs[0].sizes if all(g.sizes.get(name) == s for g, s in zip(graphs, sizes, strict=True)))
+        return "" if self.taken_in else next(names, "")
 
     # --- in terms of other sizes -----------------------------------------------------------------------------------------
 

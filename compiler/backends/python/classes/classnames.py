@@ -2,7 +2,8 @@
 
 In: the classes of a program, called ones first, with the names that they should have. Out: their names. Always: all names differ, and none
 is Python's, the imports' or an argument's. Of several classes of one block the plainest has the block's name; the others add what they
-have in addition (`BottleneckDownsample`, `InvertedResidual`, `WindowAttentionShift`), and a number only if nothing else differs.
+have in addition (`BottleneckDownsample`, `InvertedResidual`, `WindowAttentionShift`), and a number only if nothing else differs. Those of a
+block that is inside itself are numbered by level: `Tree`, `Tree2` with `Tree` inside, `Tree3`.
 """
 
 from __future__ import annotations
@@ -73,7 +74,9 @@ class _Family:
 
     def __init__(self, base: str, classes: list[ClassDef], words: _Words, labels: Mapping[int, str]) -> None:
         self.base, self.classes, self.words, self.labels = base, classes, words, labels
-        self.plainest = min(classes, key=lambda c: (len(c.body.members), len(words.of(c.graphs[0])), len(self._suffixes(c))))
+        self.plainest = min(
+            classes, key=lambda c: (len(c.body.members), len(words.of(c.graphs[0])), len(_tensors(c)), len(self._suffixes(c)))
+        )
 
     def name(self, taken: set[str]) -> None:
         for cls in (self.plainest, *(c for c in self.classes if c is not self.plainest)):
@@ -86,6 +89,11 @@ class _Family:
         if cls is self.plainest:
             yield ""
             return
+        if (level := self._level(cls)) > 1:
+            yield str(level)
+        optional = [t for t in _tensors(cls) if t not in _tensors(self.plainest)]
+        if 0 < len(optional) <= MANY:
+            yield "".join(map(camel, optional))
         labels, doings = self._labels(cls), self._doings(cls)
         yield from (camel(extra[0]) for extra in (labels, doings) if len(extra) == 1)
         yield from (camel(a) for a in self._switched(cls))
@@ -133,10 +141,25 @@ class _Family:
         if len(own) == 1 and not own & plain and (label := own.pop())[-1:].isalpha():
             yield camel(label)
 
+    def _level(self, cls: ClassDef) -> int:
+        """The number of classes of this block inside each other, the class itself included."""
+        return 1 + max((self._level(c) for c in _made(cls) if c in self.classes), default=0)
+
     def _suffixes(self, cls: ClassDef) -> set[str]:
         """The suffixes, after the blocks' names, of the classes that it instantiates."""
-        made = {p.cls for code in cls.body.made() for p in parts(code) if isinstance(p, ClassRef)}
-        return {s for c in made if (s := c.name.removeprefix(c.base)) and s[0].isalpha()}
+        return {s for c in _made(cls) if (s := c.name.removeprefix(c.base)) and s[0].isalpha()}
+
+
+def _tensors(cls: ClassDef) -> list[str]:
+    """The names of the tensors that a block declares, as far as they are given."""
+    graph = cls.graphs[0]
+    own = graph.inputs[: len(graph.inputs) - graph.captures] if graph.kind == "block" else []
+    return [v.name for v in own if not v.borrowed]
+
+
+def _made(cls: ClassDef) -> set[ClassDef]:
+    """The classes that it instantiates."""
+    return {p.cls for code in cls.body.made() for p in parts(code) if isinstance(p, ClassRef)}
 
 
 def _is_nothing(value: object) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from ....ir.graph import Value, ValueTuple
 from ..code.classes import ClassBody, SizeSymbol, Step
+from ..code.expressions import AnyInput, Code
 from ..code.tree import SizeRef, SymbolRef, named_several_times, parts
 from ..naming import RESERVED, unique
 from ..printing.layout import STEP, Doc, LayoutBracket, statement
@@ -45,12 +46,14 @@ class Signature:
     def lines(self) -> list[str]:
         taken = [f"{n}: {self._annotation(t)}" for n, t in zip(self.inputs, self.body.graph.takes, strict=True)]
         taken += [f"{n}: {self.framework.module}" for n in self.shared_labels]
-        taken += [f"{n}: int" for n in self.passed]
+        taken += [f"{n}: {self._number(code)}" for n, (_, code) in zip(self.passed, self.body.passed, strict=True)]
         arguments = LayoutBracket("(", [Doc(a) for a in ("self", *taken)], ")")
         return statement(f"def {self.framework.method}", Doc(arguments, f" -> {self.result()}:"), 1)
 
     def any_input(self) -> str:
-        """A tensor among the inputs."""
+        """A tensor among the inputs; without any, the one that the caller passes."""
+        if not self.inputs:
+            return next(n for n, (_, code) in zip(self.passed, self.body.passed, strict=True) if isinstance(code, AnyInput))
         named = list(zip(self.inputs, self.body.graph.takes, strict=True))
         return next((n for n, t in named if isinstance(t, Value)), f"{named[0][0]}[0]")
 
@@ -60,17 +63,21 @@ class Signature:
 
     def result(self) -> str:
         graph = self.body.graph
-        alone = [self.framework.tensor] * len(graph.leading)
-        if graph.rest is not None:
-            if graph.kind == "model" or not alone:
-                return self._several
-            alone.append(self._several)
-        elif len(alone) > 4:
+        tensor = self.framework.tensor
+        if graph.training_outputs is not None:
+            counts = sorted({len(graph.outputs), len(graph.training_outputs)})
+            return " | ".join(tensor if count == 1 else f"tuple[{', '.join([tensor] * count)}]" for count in counts)
+        alone = [tensor] * len(graph.leading)
+        if any(not tail.listed and graph.kind == "model" for tail in graph.tails) or (len(alone) > 4 and not graph.tails):
             return self._several
+        alone += [self._several] * len(graph.tails)
         return alone[0] if len(alone) == 1 else f"tuple[{', '.join(alone)}]"
 
     def _annotation(self, taken: Value | ValueTuple) -> str:
         return self._several if isinstance(taken, ValueTuple) else self.framework.tensor
+
+    def _number(self, passed: Code) -> str:
+        return self.framework.tensor if isinstance(passed, AnyInput) else "int"
 
     @property
     def _several(self) -> str:

@@ -1,0 +1,12 @@
+"""Mixtures of experts in PyTorch: a product for each group that rows have chosen."""
+
+from __future__ import annotations
+
+from ....ops.experts import GroupedLinear
+from ...python.code.expressions import Code, call
+from ..table import TorchSite, function
+
+
+@function(GroupedLinear, torch="torch.nn.functional.linear, for each group")
+def grouped_linear(op: GroupedLinear, site: TorchSite) -> Code:
+    return call("grouped_linear", site.x, site.index, site.weight)

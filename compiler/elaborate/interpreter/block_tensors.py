@@ -1,0 +1,105 @@
+"""The tensors of a use of a block, by the parameters that declare them.
+
+In: the block, its input, and the tensors that are given by name. Out: a `BlockTensors`. Always: those in the input are the declared ones in
+order, and the rest of them those of `rest...`; an optional one may be absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netc.dsl import ast
+from netc.dsl.record import Record
+from netc.dsl.source import Span
+
+from ...errors.names import ArgumentTwice, WrongTensors
+from ...ir.graph import Parts, Value, flat
+from ..scopes.failures import Failure
+from ..scopes.values import Flow, TensorTuple, divide, flow_of
+
+
+class BlockTensors(Record):
+    """The tensors that a use gives a block, in the order of its parameters. `counts`: the number for each parameter, none if it is
+    absent; empty for a block that declares no tensors."""
+
+    parts: Parts
+    counts: tuple[int, ...]
+
+    @property
+    def flow(self) -> Flow:
+        """All of them as the input of the body."""
+        return flow_of(self.parts)
+
+    @property
+    def values(self) -> list[Value]:
+        return list(flat(self.parts))
+
+
+def declared(block: ast.Block) -> list[ast.TensorParameter]:
+    """The tensors that a block declares."""
+    return [p for p in block.parameters if isinstance(p, ast.TensorParameter)]
+
+
+def assign(block: ast.Block, parts: Parts, named: Mapping[str, Parts], node: ast.Apply) -> BlockTensors:
+    """The tensors of a use: `parts` are its input, `named` those given by name. Rejects too many, too few, and one given twice."""
+    parameters = declared(block)
+    if not parameters:
+        if len(flat(parts)) != (0 if block.takes_none else 1):
+            raise _wrong_count(block, parts, node)
+        return BlockTensors(parts, ())
+    single = [p for p in parameters if not p.many]
+    front, rest, _ = divide(parts, min(len(single), len(flat(parts))), 0)
+    given: dict[str, Parts] = {p.name.name: (v,) for p, v in zip(single, front, strict=False)}
+    if parameters[-1].many and flat(rest):
+        given[parameters[-1].name.name] = rest
+    elif flat(rest):
+        raise _wrong_count(block, parts, node)
+    for name, value in named.items():
+        if name in given:
+            keyword = next(k for k in node.keywords if k.name == name)
+            raise Failure(ArgumentTwice(block.name.name, name), keyword.span, ((flat(given[name])[0].span, "this is its input already"),))
+        given[name] = value
+    if any(p.name.name not in given for p in parameters if not (p.optional or p.many)):
+        raise _wrong_count(block, tuple(part for some in given.values() for part in some), node)
+    ordered = [given.get(p.name.name, ()) for p in parameters]
+    return BlockTensors(tuple(part for some in ordered for part in some), tuple(len(flat(some)) for some in ordered))
+
+
+def split(parameters: list[ast.TensorParameter], counts: tuple[int, ...], whole: TensorTuple) -> list[Flow | None]:
+    """What each parameter is within the body: None if it is absent. A tuple comes last."""
+    found: list[Flow | None] = []
+    at = 0
+    for parameter, count in zip(parameters, counts, strict=True):
+        if parameter.many:
+            found.append(TensorTuple(divide(whole.parts, at, 0)[1]))
+        else:
+            found.append(whole.values[at] if count else None)
+        at += count
+    return found
+
+
+def _wrong_count(block: ast.Block, parts: Parts, node: ast.Apply) -> Failure:
+    name, parameters, values = block.name.name, declared(block), flat(parts)
+    marks: tuple[tuple[Span, str], ...] = tuple((v.span, f"this is {v.type}") for v in values[:3])
+    least = [p for p in parameters if not (p.optional or p.many)]
+    hint = f"pass it a tuple: `({', '.join(p.name.name for p in least)}) -> {name}`" if len(least) > 1 else ""
+    if block.takes_none:
+        hint = f"begin a pipeline with it: `{name} -> ...`"
+    elif not parameters:
+        hint = f"declare the tensors of a block that takes several: `block {name}(a: [...], b: [...])`"
+    return Failure(WrongTensors(name, _wanted(block), len(values), hint), node.name_span, marks)
+
+
+def _wanted(block: ast.Block) -> str:
+    """The tensors that a block takes, in words."""
+    parameters = declared(block)
+    if not parameters:
+        return "no tensors" if block.takes_none else "one tensor, `in`"
+    least = sum(not (p.optional or p.many) for p in parameters)
+    most = None if parameters[-1].many else len(parameters)
+    named = " and ".join(f"`{p.name.name}{'?' * p.optional}{'...' * p.many}`" for p in parameters)
+    if most is None:
+        return f"{least} or more tensors, {named}"
+    if least < most:
+        return f"{least} {'or' if most == least + 1 else 'to'} {most} tensors, {named}"
+    return f"one tensor, {named}" if most == 1 else f"{most} tensors, {named}"

@@ -1,0 +1,89 @@
+"""Tensors given by name, to blocks and operators: `(q, k, v) -> attention mask=m`, `attention(q, k, v, mask=m)`.
+
+In: a stage and what it declares. Out: the stage without these arguments, and the tensors by the names of their declarations. Always: an
+optional tensor of the block around that is absent there is absent here.
+"""
+
+from __future__ import annotations
+
+from netc.dsl import ast
+from netc.dsl.record import replace
+
+from ...errors.names import ArgumentTwice, NotATensor, TensorNotGiven, WrongTensors
+from ...ir.graph import Parts, flat
+from ...ops.base import Operator
+from ..scopes.failures import AlreadyReported, Failure
+from ..scopes.scope import Scope
+from ..scopes.show import show_value
+from ..scopes.values import CONST_TYPES, Absent, parts_of
+from .base import Interpreter, Part
+from .block_tensors import declared
+from .call_syntax import CallSyntax, has_tensor
+
+Named = dict[str, Parts]
+
+
+class NamedTensors(Part):
+    def __init__(self, interpreter: Interpreter, calls: CallSyntax) -> None:
+        super().__init__(interpreter)
+        self._calls = calls
+
+    def of_block(self, node: ast.Apply, block: ast.Block, scope: Scope) -> tuple[ast.Apply, Named]:
+        """The tensors that a use of a block gives by name."""
+        parameters = {p.name.name: p for p in declared(block)}
+        found: Named = {}
+        for keyword in node.keywords:
+            parameter = parameters.get(keyword.name)
+            if parameter is None:
+                continue
+            self.session.index.name(keyword.name_span, keyword.name, None, parameter.name.span, "argument")
+            self._add(node, keyword, found, scope, parameter.optional, parameter.many)
+        return _without(node, set(parameters)), found
+
+    def of_operator(self, node: ast.Apply, cls: type[Operator], scope: Scope) -> tuple[ast.Apply, Named]:
+        """The tensors that a use of an operator gives by name. A number for one of them is an argument."""
+        single = [operand for operand in cls.operands.values() if not operand.many]
+        aliases = {alias: operand for operand in single for alias in (operand.name, operand.alias) if alias}
+        found: Named = {}
+        taken: set[str] = set()
+        for keyword in node.keywords:
+            operand = aliases.get(keyword.name)
+            if operand is None or not (keyword.name not in cls.signature or has_tensor(keyword.value, scope)):
+                continue
+            self.session.index.name(keyword.name_span, keyword.name, None, None, "argument")
+            self._add(node, replace(keyword, name=operand.name), found, scope, operand.optional, False)
+            taken.add(keyword.name)
+        return _without(node, taken), {name: found[name] for name in cls.operands if name in found}
+
+    def _add(self, node: ast.Apply, keyword: ast.Keyword, found: Named, scope: Scope, optional: bool, many: bool) -> None:
+        if keyword.name in found:
+            raise Failure(ArgumentTwice(node.name, keyword.name), keyword.span)
+        if self._is_absent(keyword.value, scope):
+            if not optional:
+                raise Failure(TensorNotGiven(keyword.value.span.text, keyword.name), keyword.value.span)
+            return
+        if not has_tensor(keyword.value, scope):
+            value = self.interpreter.evaluate(keyword.value, scope)
+            raise Failure(NotATensor(show_value(value), f"`{keyword.name}` of `{node.name}` is a tensor"), keyword.value.span)
+        flow = self._calls.mixed(keyword.value, scope)
+        parts = None if isinstance(flow, CONST_TYPES) else parts_of(flow)
+        if parts is None:
+            raise AlreadyReported
+        if len(flat(parts)) != 1 and not many:
+            raise Failure(WrongTensors(f"{keyword.name}=", "one tensor", len(flat(parts))), keyword.value.span)
+        found[keyword.name] = parts
+
+    def _is_absent(self, expr: ast.Expr, scope: Scope) -> bool:
+        if not isinstance(expr, ast.Name):
+            return False
+        bound = scope.find(expr.name)
+        if bound is None or not isinstance(bound[0].value, Absent):
+            return False
+        self.session.index.name(expr.span, expr.name, scope.use(expr.name))
+        return True
+
+
+def _without(node: ast.Apply, names: set[str]) -> ast.Apply:
+    if not any(k.name in names for k in node.keywords):
+        return node
+    return replace(node, keywords=tuple(k for k in node.keywords if k.name not in names))

@@ -1,0 +1,70 @@
+"""Loading plugins: modules with operators of one's own, that a user names or that an installed package offers.
+
+In: the name of a module, or the entry points of installed packages. Out: its operators in the registry, or a `PluginError` and none of
+them. Always: nothing that a spec says is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import import_module
+
+from netc.compiler.backends.torch.table import NAMES
+from netc.compiler.ops import Operator
+from netc.dsl.parser import parse
+from netc.dsl.source import SourceFile
+
+GROUP = "netc.operators"
+"""The group of entry points whose values are modules with operators."""
+
+
+class PluginError(Exception):
+    """The plugin cannot be loaded, or one of its operators cannot be used."""
+
+
+def load(name: str) -> None:
+    """Imports the module called `name`, which is found as Python finds modules, or in the current folder. Raises `PluginError`."""
+    before, path = dict(Operator.registry), list(sys.path)
+    sys.path.append("")  # last, so that nothing there replaces what is installed
+    try:
+        import_module(name)
+        _check(operator for word, operator in Operator.registry.items() if word not in before)
+    except PluginError as error:
+        _restore(before)
+        raise PluginError(f"cannot use the plugin `{name}`: {error}") from None
+    except Exception as error:
+        _restore(before)
+        raise PluginError(f"cannot load the plugin `{name}`: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path[:] = path
+
+
+@cache
+def load_installed() -> bool:
+    """Loads the plugins of installed packages, once; whether there are operators that were not there before. Raises `PluginError`."""
+    from importlib.metadata import entry_points  # it costs more than to check a small spec
+
+    before = len(Operator.registry)
+    for value in sorted({point.value for point in entry_points(group=GROUP)}):
+        load(value)
+    return len(Operator.registry) > before
+
+
+def _check(operators: Iterable[type[Operator]]) -> None:
+    for operator in operators:
+        what = f"the operator `{operator.name}`"
+        if not operator.name.isidentifier() or parse(SourceFile("", f"input 3 -> {operator.name}\n"))[1]:
+            raise PluginError(f"{what} cannot be written in a spec: its name must be an identifier that is no word of the language")
+        if not (operator.__doc__ or "").strip():
+            raise PluginError(f"{what} has no docstring, whose first line says in `netc ops` what it does")
+        if not operator.operands:
+            raise PluginError(f"{what} declares no input, such as `x = Input()`")
+        if operator not in NAMES:
+            raise PluginError(f"{what} has no PyTorch form: a function or module decorated with `@pytorch({operator.__name__})`")
+
+
+def _restore(registry: Mapping[str, type[Operator]]) -> None:
+    Operator.registry.clear()
+    Operator.registry.update(registry)

@@ -1,0 +1,191 @@
+"""Operators of one's own: what a plugin imports.
+
+    # snakes.py
+    import torch
+    from netc.plugins import FLOATS, NUMBER, Arg, Input, Operator, onnx, pytorch
+
+    class Snake(Operator):
+        '''The snake activation: `x + sin(a x)^2 / a`.'''
+
+        name = "snake"
+        is_activation = True
+        x = Input(FLOATS)
+        a = Arg(NUMBER, default=1.0)
+
+        def rule(self, given):
+            return (given.x,)
+
+    @pytorch(Snake)
+    def snake(x: torch.Tensor, a: float = 1.0) -> torch.Tensor:
+        return x + torch.sin(a * x) ** 2 / a
+
+    @onnx(Snake)
+    def snake_in_onnx(op, site):
+        wave = (site.x * op.a).op("Sin")
+        return site.x + wave * wave / op.a
+
+A module of such classes is a plugin: `netc compile --plugin snakes voice.net`, `import snakes` before `netc.compile`, or an entry point of
+the group `netc.operators` of an installed package. A spec alone never loads code. docs/plugins.md is the guide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from netc.compiler.backends.onnx.expressions import TensorExpr
+from netc.compiler.backends.onnx.table import EMITTERS, Site, emits
+from netc.compiler.backends.onnx.unsupported import UnsupportedInOnnx
+from netc.compiler.backends.python.code.expressions import CallCode, Code, KeywordCode, lit
+from netc.compiler.backends.torch.framework import element_type
+from netc.compiler.backends.torch.table import OUTSIDE, TorchSite, function, module
+from netc.compiler.dims import Dim
+from netc.compiler.errors.base import STAGE, Location, argument
+from netc.compiler.errors.plugins import RefusedByPlugin
+from netc.compiler.ir.types import BOOL, DTYPES, FLOAT32, DType, TensorType
+from netc.compiler.ops.base import Arg, Init, Operator, OpInputs, ParameterSpec, numel
+from netc.compiler.ops.broadcast import broadcast
+from netc.compiler.ops.element_types import ANY, BOOLS, FLOATS, INDICES, INTEGERS, NUMBERS
+from netc.compiler.ops.kinds import AXIS, COUNT, DIM, DTYPE, FLAG, FRACTION, INT, NUMBER, SHAPE, SIZE, SIZES, STRING
+from netc.compiler.ops.operand import REVERSE, SPATIAL, Input, Inputs, OperatorError, axes
+
+__all__ = [
+    "ANY",
+    "AXIS",
+    "BOOL",
+    "BOOLS",
+    "COUNT",
+    "DIM",
+    "DTYPE",
+    "DTYPES",
+    "FLAG",
+    "FLOAT32",
+    "FLOATS",
+    "FRACTION",
+    "INDICES",
+    "INT",
+    "INTEGERS",
+    "NUMBER",
+    "NUMBERS",
+    "SHAPE",
+    "SIZE",
+    "SIZES",
+    "SPATIAL",
+    "STAGE",
+    "STRING",
+    "Arg",
+    "DType",
+    "Dim",
+    "Init",
+    "Input",
+    "Inputs",
+    "OpInputs",
+    "Operator",
+    "ParameterSpec",
+    "Refused",
+    "Site",
+    "TensorExpr",
+    "TensorType",
+    "UnsupportedInOnnx",
+    "argument",
+    "axes",
+    "broadcast",
+    "numel",
+    "onnx",
+    "pytorch",
+]
+
+T = TypeVar("T", bound=Callable[..., Any])
+Sizes = Callable[[OpInputs], Mapping[str, Dim]]
+
+
+class Refused(OperatorError):
+    """Raised by a rule for inputs or arguments that the operator does not take: `raise Refused("`snake` needs ...", given.at("x"))`.
+
+    `message` is one sentence in lower case, with code in backticks; `at` says what is underlined: `STAGE`, `argument("a")`,
+    `given.at("x")`; `help` suggests what to write instead.
+    """
+
+    def __init__(self, message: str, at: Location = STAGE, *, help: str = "") -> None:
+        super().__init__(RefusedByPlugin(message, help), at)
+
+
+def pytorch(operator: type[Operator], *, sizes: Sizes | None = None) -> Callable[[T], T]:
+    """The operator in PyTorch: a function of its tensors, with its arguments as keywords, or a class of `nn.Module` that is constructed
+    with the arguments as keywords and called with the tensors. It is at the top level of a module: emitted source imports it by name.
+
+    `sizes` gives further keywords of a module's constructor, from the types of the inputs: `lambda given: {"channels": given.x.shape[1]}`.
+    The parameters and buffers of a module have the names and shapes that `Operator.parameters` gives. Raises ValueError for what cannot be
+    imported by name.
+    """
+
+    def put(implementation: T) -> T:
+        path = _path(implementation)
+        if isinstance(implementation, type):
+            module(operator, torch=path)(lambda op, site: CallCode(path, (), _keywords(op, sizes(site.given) if sizes else {})))
+        else:
+            function(operator, torch=path)(lambda op, site: _call(path, op, site))
+        OUTSIDE[operator] = implementation.__module__
+        if operator not in EMITTERS:
+            emits(operator, onnx="not supported")(_unsupported)
+        return implementation
+
+    return put
+
+
+def onnx(operator: type[Operator], *, nodes: str = "composed") -> Callable[[T], T]:
+    """The operator in ONNX: a function of the operator and its use, that adds nodes and gives the result, or a tuple of all results.
+
+    `site.x` is a tensor, with arithmetic and `site.x.op("Sin")` for any ONNX operator; `site.parameter("weight")` is the name of a
+    parameter. `nodes` says in `netc ops` what the operator becomes. Where it cannot be said in ONNX: `raise UnsupportedInOnnx(op.name,
+    reason)`.
+    """
+
+    def put(emitter: T) -> T:
+        def emit(op: Operator, site: Site) -> str | tuple[str, ...]:
+            made = emitter(op, site)
+            return tuple(_name(m) for m in made) if isinstance(made, tuple) else _name(made)
+
+        emits(operator, onnx=nodes)(emit)
+        return emitter
+
+    return put
+
+
+def _path(implementation: Callable[..., Any]) -> str:
+    where, name = implementation.__module__, implementation.__qualname__
+    if where == "__main__" or not name.isidentifier():
+        raise ValueError(f"`{name}` cannot be imported by name: define it at the top level of a module of its own")
+    return f"{where}.{name}"
+
+
+def _call(path: str, op: Operator, site: TorchSite) -> Code:
+    """The tensors by position, those after an absent one by name, then the arguments that do not have their defaults."""
+    tensors: list[Code] = []
+    named: dict[str, object] = {}
+    for name, operand in op.operands.items():
+        if operand.many:
+            tensors += site.inputs[len(tensors) :]
+        elif name in site.given and len(tensors) == list(op.operands).index(name):
+            tensors.append(site[name])
+        elif name in site.given:
+            named[name] = site[name]
+    return CallCode(path, tuple(tensors), _keywords(op, named))
+
+
+def _keywords(op: Operator, others: Mapping[str, object]) -> tuple[KeywordCode, ...]:
+    values = {name: op.args[name] for name in op.signature if name != REVERSE or op.args[name]}
+    told = [KeywordCode(name, _code(value, name)) for name, value in values.items() if value != op.signature[name].default]
+    return (*(KeywordCode(name, _code(value, name)) for name, value in others.items()), *told)
+
+
+def _code(value: object, name: str) -> Code:
+    return lit(element_type(value) if isinstance(value, DType) else value, name)
+
+
+def _name(made: TensorExpr | str) -> str:
+    return made.name if isinstance(made, TensorExpr) else made
+
+
+def _unsupported(op: Operator, site: Site) -> str:
+    raise UnsupportedInOnnx(op.name, "its plugin does not say how it is written there")
