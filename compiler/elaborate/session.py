@@ -32,12 +32,14 @@ Foreign = Callable[[str], str]
 
 
 class CannotLoad(Exception):
-    """A file that cannot be read. `why` completes "cannot use `path`: ..."; `near` are paths that exist."""
+    """A file that cannot be read. `why` completes "cannot use `path`: ..."; `near` are paths that exist; `remedy` is what would
+    allow it."""
 
-    def __init__(self, why: str, near: tuple[str, ...] = ()) -> None:
+    def __init__(self, why: str, near: tuple[str, ...] = (), remedy: str = "") -> None:
         super().__init__(why)
         self.why = why
         self.near = near
+        self.remedy = remedy
 
 
 class ElaborationSession:
