@@ -103,7 +103,7 @@ def _equal(left: Any, right: Any, op: str, node: ast.Binary, scope: Scope, sessi
         session.decisions.pin((left, right))
         return _decide(session.facts.equal(left, right), left, op, right, node, scope)
     if isinstance(left, tuple) and isinstance(right, tuple):
-        session.count_items(min(len(left), len(right)), node.span)
+        session.count_items(len(left) + len(right), node.span)
         return len(left) == len(right) and all(_equal(a, b, op, node, scope, session) for a, b in zip(left, right, strict=True))
     if _is_number(left) and _is_number(right):
         session.decisions.ordered("==", left, right, left == right)

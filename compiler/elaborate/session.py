@@ -141,7 +141,7 @@ class ElaborationSession:
             raise LimitExceeded
 
     def count_items(self, amount: int, span: Span) -> None:
-        """Counts the items of lists that are made or compared, and ends the elaboration when there are too many."""
+        """Counts the items of lists that are made, compared or given to functions, and ends the elaboration when there are too many."""
         self.items += amount
         if self.items > MAX_ITEMS:
             raise Failure(TooManyNodes(self.items, MAX_ITEMS, "spec", "items in its lists"), span, final=True)

@@ -38,6 +38,7 @@ WHOLES = {
     + "".join(f"expect a{i}[0] == 0\n" for i in range(20))
     + "input 3",
     "comparisons": "let a = 0..1000000\nlet b = 0..1000000\n" + "expect a == b\n" * 20 + "input 3",
+    "sums": "let a = 0..1000000\n" + "expect sum(a) > 1\n" * 20 + "input 3",
     "lists in a list": "let a = [([0] * 999)[0] for i in 0..100000]\ninput 3 -> dense (len(a))",
     "parts of a shape": "input 3" + "x3" * 100,
     "words": "let a = 1;" * 250_000 + "input 3",
