@@ -34,6 +34,12 @@ class String(Expr):
     value: str
 
 
+class Text(Expr):
+    """`"attn.{j}"`: literal texts and expressions, in order."""
+
+    parts: tuple[str | Expr, ...]
+
+
 class Boolean(Expr):
     value: bool
 
@@ -54,6 +60,17 @@ class Name(Expr):
     """A name, or the keyword `in`."""
 
     name: str
+
+
+class NamePattern(Node):
+    """`(i, (a, b))`: names for the items of a list, and of lists in it."""
+
+    parts: tuple[Name | NamePattern, ...]
+
+    @property
+    def names(self) -> tuple[Name, ...]:
+        """All names in it."""
+        return tuple(name for part in self.parts for name in ((part,) if isinstance(part, Name) else part.names))
 
 
 class Attribute(Expr):
@@ -103,6 +120,28 @@ class StageExpr(Expr):
     """`(name positional* keyword* activation?)`, at least one of them: a stage with arguments as a value. The stage has no label."""
 
     stage: Apply
+
+
+class ForClause(Node):
+    """`for i in over`, `for (i, w) in over`. One binder without parentheses is a pattern of one name."""
+
+    binders: NamePattern
+    over: Expr
+
+
+class Comprehension(Expr):
+    """`[item for i in list if condition]`: `clauses` are `for`s, and the conditions of `if`s, the first one a `for`."""
+
+    item: Expr
+    clauses: tuple[ForClause | Expr, ...]
+
+
+class Unpacked(Expr):
+    """The part of a list that `name` is in a pattern: `let (a, b) = value` is a `Let` of such a part for each name."""
+
+    value: Expr
+    pattern: NamePattern
+    name: Name
 
 
 class Range(Expr):
@@ -196,21 +235,47 @@ class Group(Tensor):
     keywords: tuple[Keyword, ...] = ()
 
 
-class Repeat(Tensor):
-    """`repeat (binder in)? count label? { body }`. Without a binder, `over` is a count; with one, a count, a range or a list."""
+class Collected(Node):
+    """What `(h, keys[]) = ... -> repeat` collects of each iteration: `lists` are the indices of these results, from the end after a
+    `name...`, and `before` and `after` the numbers of all results before and after it (all are before it if there is none)."""
 
-    binders: tuple[Name, ...]
+    lists: tuple[int, ...]
+    before: int
+    after: int | None
+
+
+class Repeat(Tensor):
+    """`repeat (binder in)? count label? { body }`. Without a binder, `over` is a count; with one, a count, a range or a list. One binder
+    without parentheses is a pattern of one name, none at all an empty one."""
+
+    binders: NamePattern
     over: Expr
     label: Label | None
     body: Body
+    collected: Collected | None = None
 
 
 class Each(Tensor):
     """`each binder in over label? { body }`: every branch gets the same input; the results are a tuple."""
 
-    binders: tuple[Name, ...]
+    binders: NamePattern
     over: Expr
     label: Label | None
+    body: Body
+
+
+class ScanState(Node):
+    """`name = start`: a state of a `scan`, and what it is before the first step."""
+
+    name: Name
+    start: Pipeline
+
+
+class Scan(Tensor):
+    """`scan (name = start, ...) axis=1 reverse=true { body }`: one step of the loop, for each position of an axis of the input."""
+
+    states: tuple[ScanState, ...]
+    keywords: tuple[Keyword, ...]
     body: Body
 
 
@@ -223,18 +288,20 @@ class If(Tensor):
 
 
 class Is(Tensor):
-    """`is [N, 196, 768]`."""
+    """`is [N, 196, 768]`. `shape` is a list, or an expression whose value is one."""
 
-    shape: ListExpr
+    shape: Expr
 
 
 class InputDecl(Tensor):
-    """`input shape dtype? batch=false? where conditions`. `shape` is a `NumberLiteral`, `Dims` or `ListExpr`; `dtype` a `Name`."""
+    """`input shape dtype? batch=false? for i in list where conditions`. `shape` is a `NumberLiteral`, `Dims`, `ListExpr` or
+    any value that is an integer or a list; `dtype` a `Name`."""
 
     shape: Expr
     dtype: Name | None
     keywords: tuple[Keyword, ...]
     where: tuple[Expr, ...]
+    each: ForClause | None = None
 
 
 class ParamDecl(Tensor):
@@ -265,15 +332,18 @@ class Statement(Node):
 
 class Assign(Statement):
     """`name = pipeline` or `(a, b) = pipeline`. One target without parentheses: `unpack` is false. `rests` are the indices of the targets
-    that are written `name...` and take the remaining tensors."""
+    that are written `name...` and take the remaining tensors, `lists` those written `name[]` that a loop collects."""
 
     targets: tuple[Name, ...]
     unpack: bool
     value: Pipeline
     rests: tuple[int, ...] = ()
+    lists: tuple[int, ...] = ()
 
 
 class Let(Statement):
+    """`let name = value`. `let (a, b) = value` is one for each name, whose value is `Unpacked`."""
+
     name: Name
     value: Expr
 
@@ -292,7 +362,7 @@ class ExpectShape(Statement):
     """`expect output [N, 1000]`."""
 
     name: Name
-    shape: ListExpr
+    shape: Expr
 
 
 class Shared(Statement):

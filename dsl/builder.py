@@ -13,6 +13,7 @@ from typing import Any
 
 from . import ast, errors
 from .builder_expr import ExpressionBuilder
+from .record import replace
 from .source import Span
 from .tokens import Token
 
@@ -25,10 +26,9 @@ class Builder(ExpressionBuilder):
     # --- lists: the first alternative makes one, the second adds to it ------------------------------------------------
 
     def items(self, c: Children) -> list[Any]:
-        if len(c) == 1:
-            return c
-        c[0].append(c[2])
-        made: list[Any] = c[0]
+        """Statements; a `let` of several names is as many of them."""
+        made: list[Any] = c[0] if len(c) > 1 else []
+        made += c[-1] if c[-1].__class__ is list else [c[-1]]
         return made
 
     statements = items
@@ -40,7 +40,7 @@ class Builder(ExpressionBuilder):
         made: list[ast.Name] = c[0]
         return made
 
-    fn_parameters = parameters = pipelines = stages = conditions = pattern = call_arguments = ExpressionBuilder.exprs
+    scan_states = fn_parameters = parameters = pipelines = stages = conditions = pattern = call_arguments = ExpressionBuilder.exprs
 
     def arguments(self, c: Children) -> list[Any]:
         if len(c) == 1:
@@ -59,7 +59,7 @@ class Builder(ExpressionBuilder):
     def use(self, c: Children) -> ast.Use:
         names = tuple(c[3]) if len(c) > 2 else ()
         span = self._between(c[0], names[-1]) if names else self._between(c[0], c[1])
-        return ast.Use(span, self.string([c[1]]), names)
+        return ast.Use(span, ast.String(self._token_span(c[1]), c[1].text[1:-1]), names)
 
     def fn(self, c: Children) -> ast.Fn:
         return ast.Fn(self._between(c[0], c[-1]), self._name(c[1]), self._parameters(c), c[-1])
@@ -135,22 +135,47 @@ class Builder(ExpressionBuilder):
         return ast.Assign(self._between(c[0], c[2]), (self._name(c[0]),), False, c[2])
 
     def unpack(self, c: Children) -> ast.Assign:
-        names, rests = c[1]
-        return ast.Assign(self._between(c[0], c[-1]), tuple(names), True, c[-1], tuple(rests))
+        names, marks = [self._name(token) for token, _ in c[1]], [mark for _, mark in c[1]]
+        rests, lists = (tuple(at for at, mark in enumerate(marks) if mark == wanted) for wanted in ("...", "[]"))
+        value = c[-1] if not lists else self._collecting(c[-1], names, rests, lists)
+        return ast.Assign(self._between(c[0], c[-1]), tuple(names), True, value, rests, lists)
 
-    def targets(self, c: Children) -> tuple[list[ast.Name], list[int]]:
-        """The names, and the indices of those written `name...`."""
-        names, rests = c[0] if len(c) > 1 else ([], [])
-        last = c[-1]
-        rests += [len(names)] if last.__class__ is ast.Name else []
-        names.append(last if last.__class__ is ast.Name else self._name(last))
-        return names, rests
+    def targets(self, c: Children) -> list[tuple[Token, str]]:
+        """The names, each with what is written after it."""
+        made: list[tuple[Token, str]] = c[0] if len(c) > 1 else []
+        made.append((c[-1], "") if c[-1].__class__ is Token else c[-1])
+        return made
 
-    def rest(self, c: Children) -> ast.Name:
-        return self._name(c[0])
+    def rest(self, c: Children) -> tuple[Token, str]:
+        return c[0], "..."
 
-    def let(self, c: Children) -> ast.Let:
-        return ast.Let(self._between(c[0], c[3]), self._name(c[1]), c[3])
+    def collected(self, c: Children) -> tuple[Token, str]:
+        return c[0], "[]"
+
+    def _collecting(self, value: ast.Pipeline, names: list[ast.Name], rests: tuple[int, ...], lists: tuple[int, ...]) -> ast.Pipeline:
+        """The pipeline with a loop at its end that collects."""
+        first = names[lists[0]]
+        span = first.span.to(names[-1].span)
+        loop = value.stages[-1] if value.stages else value.head
+        if not isinstance(loop, ast.Repeat):
+            self._report(errors.nothing_to_collect(first.span, loop.span))
+            return value
+        if len(lists) == len(names):
+            self._report(errors.nothing_passed_on(span))
+            return value
+        at = rests[0] if rests else len(names)
+        indices = tuple(i if i < at else i - len(names) for i in lists)
+        collected = ast.Collected(span, indices, at, len(names) - at - 1 if rests else None)
+        loop = replace(loop, collected=collected)
+        if not value.stages:
+            return ast.Pipeline(value.span, loop, ())
+        return ast.Pipeline(value.span, value.head, (*value.stages[:-1], loop))
+
+    def let(self, c: Children) -> ast.Let | list[ast.Let]:
+        span, pattern, value = self._between(c[0], c[3]), c[1], c[3]
+        if pattern.__class__ is ast.Name:
+            return ast.Let(span, pattern, value)
+        return [ast.Let(span, name, ast.Unpacked(value.span, value, pattern, name)) for name in pattern.names]
 
     def out(self, c: Children) -> ast.Out:
         return ast.Out(self._between(c[0], c[1]), tuple(c[1]))
@@ -258,20 +283,24 @@ class Builder(ExpressionBuilder):
 
     # --- loops, conditionals, sources ---------------------------------------------------------------------------------
 
-    def binders(self, c: Children) -> tuple[ast.Name, ...]:
-        return (self._name(c[0]),) if len(c) == 2 else tuple(c[1])
-
     def repeat(self, c: Children) -> ast.Repeat:
         return ast.Repeat(self._between(c[0], c[-1]), *self._loop(c))
 
     def each(self, c: Children) -> ast.Each:
         return ast.Each(self._between(c[0], c[-1]), *self._loop(c))
 
-    def _loop(self, c: Children) -> tuple[tuple[ast.Name, ...], ast.Expr, ast.Label | None, ast.Body]:
-        binders: tuple[ast.Name, ...] = ()
-        if c[1].__class__ is tuple:
-            binders = c.pop(1)
+    def _loop(self, c: Children) -> tuple[ast.NamePattern, ast.Expr, ast.Label | None, ast.Body]:
+        binders = c.pop(1) if c[1].__class__ is ast.NamePattern else ast.NamePattern(self._token_span(c[0]), ())
         return binders, c[1], c[2] if len(c) == 4 else None, c[-1]
+
+    def scan_state(self, c: Children) -> ast.ScanState:
+        return ast.ScanState(self._between(c[0], c[2]), self._name(c[0]), c[2])
+
+    def scan(self, c: Children) -> ast.Scan:
+        lists = [child for child in c if child.__class__ is list]
+        states = next((tuple(one) for one in lists if one[0].__class__ is ast.ScanState), ())
+        keywords = next((tuple(one) for one in lists if one[0].__class__ is ast.Keyword), ())
+        return ast.Scan(self._between(c[0], c[-1]), states, keywords, c[-1])
 
     def when(self, c: Children) -> ast.If:
         otherwise = c[4] if len(c) == 5 else None
@@ -285,10 +314,14 @@ class Builder(ExpressionBuilder):
         return ast.Is(self._between(c[0], c[1]), c[1])
 
     def input(self, c: Children) -> ast.InputDecl:
-        return ast.InputDecl(self._between(c[0], c[-1]), c[1], *self._dtype_and_keywords(c), ())
+        return self._input(c, ())
 
     def input_where(self, c: Children) -> ast.InputDecl:
-        return ast.InputDecl(self._between(c[0], c[-1]), c[1], *self._dtype_and_keywords(c), tuple(c[-1]))
+        return self._input(c, tuple(c[-1]))
+
+    def _input(self, c: Children, where: tuple[ast.Expr, ...]) -> ast.InputDecl:
+        each = next((child for child in c if child.__class__ is ast.ForClause), None)
+        return ast.InputDecl(self._between(c[0], c[-1]), c[1], *self._dtype_and_keywords(c), where, each)
 
     def param(self, c: Children) -> ast.ParamDecl:
         label = c[-1] if c[-1].__class__ is ast.Label else None

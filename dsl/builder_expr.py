@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import ast, errors
@@ -82,8 +82,11 @@ class ExpressionBuilder:
             at = end + 1
         return ast.Dims(self._token_span(token), tuple(parts))
 
-    def string(self, c: Children) -> ast.String:
-        return ast.String(self._token_span(c[0]), c[0].text[1:-1])
+    def string(self, c: Children) -> ast.String | ast.Text:
+        token = c[0]
+        if "{" not in token.text:
+            return ast.String(self._token_span(token), token.text[1:-1])
+        return ast.Text(self._token_span(token), tuple(self._parts(token.start + 1, token.end - 1)))
 
     def path(self, c: Children) -> ast.String:
         return ast.String(self._token_span(c[0]), c[0].text)
@@ -97,7 +100,37 @@ class ExpressionBuilder:
     def list_expr(self, c: Children) -> ast.ListExpr:
         return ast.ListExpr(self._between(c[0], c[-1]), tuple(c[1]) if len(c) > 2 else ())
 
+    # --- names for the items of a list --------------------------------------------------------------------------------
+
+    def name_patterns(self, c: Children) -> list[Any]:
+        return self.exprs(c)
+
+    def name_pattern(self, c: Children) -> ast.NamePattern:
+        return ast.NamePattern(self._between(c[0], c[-1]), tuple(c[1]))
+
+    def binders(self, c: Children) -> ast.NamePattern:
+        """`i in` and `(i, w) in`, without the `in`."""
+        names = (self._name(c[0]),) if len(c) == 2 else tuple(c[1])
+        return ast.NamePattern(self._between(c[0], c[-2]), names)
+
     # --- expressions --------------------------------------------------------------------------------------------------
+
+    def clauses(self, c: Children) -> list[Any]:
+        if len(c) == 1:
+            return c
+        c[0].append(c[1])
+        made: list[Any] = c[0]
+        return made
+
+    def for_clause(self, c: Children) -> ast.ForClause:
+        return ast.ForClause(self._between(c[0], c[2]), c[1], c[2])
+
+    def if_clause(self, c: Children) -> ast.Expr:
+        made: ast.Expr = c[1]
+        return made
+
+    def comprehension(self, c: Children) -> ast.Comprehension:
+        return ast.Comprehension(self._between(c[0], c[-1]), c[1], tuple(c[2]))
 
     def parenthesised(self, c: Children) -> ast.Expr:
         """The expression inside, with a span that includes the parentheses."""
@@ -146,18 +179,27 @@ class ExpressionBuilder:
         begin = token.start + 2
         while text[begin] in " \t":
             begin += 1
-        span = Span(self.source, begin, token.end)
-        parts: list[str | ast.Expr] = []
-        at = begin
-        while at < token.end:
-            if text[at] == "{":
-                end = text.index("}", at)
-                inside = self.parse_inside(at + 1, end)
-                parts += [inside] if inside is not None else []
-                at = end + 1
-            else:
-                end = text.find("{", at, token.end)
-                end = token.end if end < 0 else end
-                parts.append(text[at:end])
+        return ast.Label(Span(self.source, begin, token.end), tuple(self._parts(begin, token.end)))
+
+    def _parts(self, at: int, stop: int) -> Iterator[str | ast.Expr]:
+        """The literal texts between two positions, and the expressions in braces."""
+        text = self.source.text
+        while at < stop:
+            if text[at] != "{":
+                end = text.find("{", at, stop)
+                end = stop if end < 0 else end
+                yield text[at:end]
                 at = end
-        return ast.Label(span, tuple(parts))
+                continue
+            end = text.find("}", at, stop)
+            if end < 0:
+                self._report(errors.open_value(Span(self.source, at, at + 1)))
+                return
+            if not text[at + 1 : end].strip():
+                self._report(errors.empty_value(Span(self.source, at, end + 1)))
+                at = end + 1
+                continue
+            inside = self.parse_inside(at + 1, end)
+            if inside is not None:
+                yield inside
+            at = end + 1

@@ -25,6 +25,15 @@ def missing_brace(span: Span) -> Diagnostic:
     return Diagnostic("error", "missing-brace", "this `{` is never closed", span, "opened here", help=("add a `}` where its body ends",))
 
 
+def open_value(span: Span) -> Diagnostic:
+    help = ("write a value in braces, `{i}`",)
+    return Diagnostic("error", "missing-brace", "this `{` is never closed in the string", span, "opened here", help=help)
+
+
+def empty_value(span: Span) -> Diagnostic:
+    return syntax(span, "expected a value between `{` and `}`")
+
+
 def unexpected_brace(span: Span) -> Diagnostic:
     return Diagnostic("error", "unexpected-brace", "unmatched `}`", span, "no `{` is open here")
 
@@ -119,6 +128,10 @@ def too_much_nesting(span: Span, what: str, limit: int) -> Diagnostic:
     return Diagnostic("error", "too-much-nesting", message, span, help=("name a part: `let k = ...`, `x = ...` or a `block`",))
 
 
+def too_many(span: Span, what: str, parts: str, limit: int) -> Diagnostic:
+    return Diagnostic("error", "too-many-nodes", f"this {what} has more than {limit:_} {parts}", span)
+
+
 def reserved_word(span: Span, word: str) -> Diagnostic:
     what = "reserved for later versions" if word == "train" else "a keyword"
     return Diagnostic(
@@ -144,6 +157,16 @@ def in_takes_no_arguments(span: Span) -> Diagnostic:
 
 def model_without_label(span: Span) -> Diagnostic:
     return syntax(span, "a derived model cannot have a label", help=("remove the label: the name of the model follows `model`",))
+
+
+def nothing_to_collect(span: Span, last: Span) -> Diagnostic:
+    message = f"`{span.text}[]` collects results of a loop, and this pipeline does not end with a `repeat`"
+    return Diagnostic("error", "syntax", message, span, marks=(Mark(last, "it ends with this"),), help=(f"remove `[]`: `{span.text}`",))
+
+
+def nothing_passed_on(span: Span) -> Diagnostic:
+    help = ("name the result that the next iteration takes first, `(h, keys[]) = ...`, or write `each` if all take the same",)
+    return syntax(span, "one result of a `repeat` must be passed on to the next iteration", help=help)
 
 
 def bad_arrow(span: Span, text: str) -> Diagnostic:

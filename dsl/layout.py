@@ -4,7 +4,7 @@ In: all tokens of a text. Out: the tokens the grammar reads, and diagnostics. It
 
 - drops the newlines that end no statement, and turns `;` and the others into one NL between two statements;
 - decides by looking at neighbouring tokens what the grammar cannot: tight brackets, `=` that binds a name, the names of `(a, b) = ` and of
-  a `repeat`, the commas between the conditions of an input;
+  a `repeat`, the `=` of the states of a `scan`, the commas between the conditions of an input;
 - balances brackets. In its output every bracket has its partner: a missing one is reported and inserted, an unexpected one is removed, and
   a REPORTED token makes the parser drop the statement without a further message. Nesting beyond the limits is reported in the same way.
 """
@@ -31,12 +31,13 @@ _ENDS_VALUE = frozenset(("NAME", "PATH", "NUMBER", "DIMS", "STRING", "RPAR", "RB
 _TOP_LEVEL = frozenset(("BLOCK", "MODEL", "FN", "USE"))
 _STATEMENT_WORDS = _TOP_LEVEL | {"LET", "OUT", "EXPECT", "SHARED", "DEFAULT"}
 _SEPARATORS = frozenset(("COMMA", "ARROW", "EQUALS", "ASSIGN", "COLON"))
+_LOOPS = frozenset(("REPEAT", "EACH", "FOR", "SCAN"))
 _STARTS = frozenset(("NL", "LBRACE"))
 # What labels consist of: words, keywords too, and numbers
 _IN_PATH = _STATEMENT_WORDS | frozenset(
     (
-        *("NAME", "DOT", "NUMBER", "BAD_NUMBER", "DIMS", "MINUS", "INPUT", "PARAM", "TABLE", "REPEAT", "EACH", "IN", "IF", "ELSE"),
-        *("AS", "IS", "WHERE", "TRUE", "FALSE", "AND", "OR", "NOT", "TRAIN"),
+        *("NAME", "DOT", "NUMBER", "BAD_NUMBER", "DIMS", "MINUS", "INPUT", "PARAM", "TABLE", "REPEAT", "EACH", "FOR", "SCAN", "IN"),
+        *("IF", "ELSE", "AS", "IS", "WHERE", "TRUE", "FALSE", "AND", "OR", "NOT", "TRAIN"),
     )
 )
 # Tokens without a method below are passed on as they are
@@ -156,15 +157,24 @@ class _Filter:
                 tokens[end].type = "ASSIGN"
 
     def _binders(self, index: int) -> None:
-        """Retypes the `in` of `repeat i in` and the first bracket and the `in` of `repeat (i, w) in`; `index` is after the keyword."""
+        """Retypes the `in` of `repeat i in` and the first bracket and the `in` of `repeat (i, (a, b)) in`; `index` is after the keyword."""
         tokens = self.tokens
         if tokens[index].type == "NAME" and tokens[index + 1].type == "IN":
             tokens[index + 1].type = "BINDER_IN"
         elif tokens[index].type == "LPAR":
-            end = self._end_of_names(index)
+            end = self._end_of_pattern(index)
             if end and tokens[end].type == "IN":
                 tokens[index].type = "LPAR_NAMES"
                 tokens[end].type = "BINDER_IN"
+
+    def _separator(self, index: int, token: Token) -> None:
+        self.chain = self.choices = 0
+        if token.type == "ARROW":
+            self.where = -1
+        elif token.type == "COMMA" and self.where == len(self.open):
+            token.type = "COMMA_WHERE"
+        elif token.type == "EQUALS" and self.out and self.out[-1].text == "tie":
+            self._path(index + 1)
 
     def _path(self, index: int) -> None:
         """Makes one token of a path of labels after `tie=`, if it is not a dotted name already: `model.layers.0.attn`."""
@@ -176,8 +186,26 @@ class _Filter:
             text = "".join(token.text for token in found)
             tokens[index:end] = [Token("PATH", text, found[0].start, found[-1].end)]
 
+    def _states(self, index: int) -> None:
+        """Retypes the `=` of each `name = start` in `scan (h = start, c = start)`; `index` is after the keyword."""
+        tokens = self.tokens
+        depth = 0
+        for at in range(index, len(tokens) - 1):
+            kind = tokens[at].type
+            if kind in _CLOSER:
+                depth += 1
+            elif kind in _OPENER:
+                depth -= 1
+            elif depth == 1 and kind == "EQUALS" and tokens[at - 1].type == "NAME":
+                before = next(t.type for t in reversed(tokens[: at - 1]) if t.type != "NL")
+                if before in ("LPAR", "COMMA"):
+                    tokens[at].type = "ASSIGN"
+            if depth <= 0 or kind == "SEMICOLON":
+                return
+
     def _end_of_names(self, index: int, rest: bool = False) -> int:
-        """If a list of names in parentheses begins at `index`, the index after it, otherwise 0. With `rest`, `...` may follow a name."""
+        """If a list of names in parentheses begins at `index`, the index after it, otherwise 0. With `rest`, `...` or `[]` may follow a
+        name."""
         wanted = "NAME"
         for at in range(index + 1, len(self.tokens)):
             kind = self.tokens[at].type
@@ -185,7 +213,22 @@ class _Filter:
                 return at + 1
             if kind == wanted:
                 wanted = "COMMA" if kind == "NAME" else "NAME"
-            elif kind != "NL" and not (rest and kind == "ELLIPSIS" and wanted == "COMMA"):
+            elif kind != "NL" and not (rest and wanted == "COMMA" and kind in ("ELLIPSIS", "LBRACK", "RBRACK")):
+                break
+        return 0
+
+    def _end_of_pattern(self, index: int) -> int:
+        """The same for names in parentheses, some of them in parentheses of their own."""
+        depth = 0
+        for at in range(index, len(self.tokens)):
+            kind = self.tokens[at].type
+            if kind == "LPAR":
+                depth += 1
+            elif kind == "RPAR":
+                depth -= 1
+                if depth == 0:
+                    return at + 1
+            elif kind not in ("NAME", "COMMA", "NL"):
                 break
         return 0
 
@@ -193,7 +236,6 @@ class _Filter:
         if last in _STARTS:
             self._statement_start(index)
         kind = token.type
-        self._tie(index, kind)
         if kind in _CLOSER or kind == "LPAR_NAMES":
             self._opener(token, last)
         elif kind in _OPENER:
@@ -201,17 +243,13 @@ class _Filter:
         elif kind in _OPERATORS:
             self._operator(token, last)
         elif kind in _SEPARATORS:
-            self.chain = self.choices = 0
-            if kind == "ARROW":
-                self.where = -1
-            elif kind == "COMMA" and self.where == len(self.open):
-                token.type = "COMMA_WHERE"
+            self._separator(index, token)
         elif kind == "WHERE" and last in _ENDS_VALUE:
             self.where = len(self.open)
         elif kind == "IN" and self.tokens[index + 1].type == "DOT":
             token.type = "NAME"  # `(dense in.features)`: no condition
-        elif kind == "REPEAT" or kind == "EACH":
-            self._binders(index + 1)
+        elif kind in _LOOPS:
+            (self._states if kind == "SCAN" else self._binders)(index + 1)
         elif kind == "IF":
             self.choices += 1
             self._check_nesting(token)
@@ -220,10 +258,6 @@ class _Filter:
             self._check_nesting(token)
         elif kind == "UNTERMINATED_STRING" or kind == "SINGLE_QUOTED":
             self.cut_line = self.line
-
-    def _tie(self, index: int, kind: str) -> None:
-        if kind == "EQUALS" and self.out and self.out[-1].text == "tie":
-            self._path(index + 1)
 
     def _operator(self, token: Token, last: str) -> None:
         unary = token.type == "NOT" or (token.type in ("MINUS", "PLUS") and last not in _ENDS_VALUE)

@@ -15,7 +15,7 @@ from .source import SourceFile
 from .tokens import Token
 
 _VALUES = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "LABEL", "RBRACE", "IN"))
-_STAGE_STARTS = frozenset(("NAME", "LPAR", "IF", "REPEAT", "EACH", "IN", "INPUT", "PARAM", "TABLE", "IS"))
+_STAGE_STARTS = frozenset(("NAME", "LPAR", "IF", "REPEAT", "EACH", "SCAN", "IN", "INPUT", "PARAM", "TABLE", "IS"))
 _OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE"))
 _DEFINITIONS = frozenset(("BLOCK", "MODEL", "FN", "USE"))
 _STATEMENTS = frozenset(("LET", "OUT", "EXPECT", "SHARED", "DEFAULT"))
@@ -76,7 +76,7 @@ def _habit(stop: Stop) -> Diagnostic | None:
     for at in range(stop.first_index, stop.at + 1):
         token = stop.tokens[at]
         first = at == stop.first_index or stop.tokens[at - 1].type in ("ARROW", "RBRACE")
-        if first and token.type == "NAME" and token.text in HABITS:
+        if first and token.type in ("NAME", "FOR") and token.text in HABITS:
             return errors.syntax(stop.span_of(token), f"`{token.text}` is not part of the language", help=(HABITS[token.text],))
     return None
 
@@ -132,8 +132,10 @@ def _label(stop: Stop) -> Diagnostic | None:
         return errors.syntax(
             stop.span,
             "a label precedes the body",
-            help=(f"write `repeat 2 {text} {{ ... }}`; label an `if` in parentheses: `(if ...) {text}`",),
+            help=(f"write `repeat 2 {text} {{ ... }}`; label an `if` or a `scan` in parentheses: `(if ...) {text}`",),
         )
+    if stop.statement_has("SCAN"):
+        return errors.syntax(stop.span, "a `scan` has no label", help=(f"label it in parentheses: `(scan ...) {text}`",))
     if stop.first.type in ("INPUT",) or stop.statement_has("INPUT"):
         name = text.split()[-1]
         return errors.syntax(stop.span, "an input cannot have a label", help=(f"name it with `{name} = input ...`",))
@@ -224,7 +226,7 @@ def _operator(stop: Stop) -> Diagnostic | None:
 
 def _body(stop: Stop) -> Diagnostic | None:
     kind = stop.token.type
-    if kind == "COLON" and ("LBRACE" in stop.possible or stop.first.type in ("BLOCK", "MODEL", "REPEAT", "EACH", "IF", "ELSE")):
+    if kind == "COLON" and ("LBRACE" in stop.possible or stop.first.type in ("BLOCK", "MODEL", "REPEAT", "EACH", "SCAN", "IF", "ELSE")):
         return errors.syntax(
             stop.span, "expected `{`, found `:`", "a body is written in braces", help=("write `{` here and `}` after the body",)
         )
@@ -241,13 +243,12 @@ def _body(stop: Stop) -> Diagnostic | None:
 
 
 def _shape(stop: Stop) -> Diagnostic | None:
-    if stop.previous is None or stop.previous.type not in ("INPUT", "PARAM", "IS") or stop.token.type not in ("NAME", "LPAR"):
+    """`input (3, 224)`: a shape in parentheses."""
+    if stop.opener is None or stop.token.type != "COMMA" or stop.before_opener is None:
         return None
-    if stop.token.type == "NAME":
-        help = (f"write `[{stop.token.text}]`: a shape is a number, `3x224x224` or a list",)
-    else:
-        help = ("write a shape in square brackets: `[3, 224]`",)
-    return errors.syntax(stop.span, f"expected a shape after `{stop.previous.text}`, found {found(stop)}", help=help)
+    if stop.opener.type != "LPAR" or stop.before_opener.type not in ("INPUT", "PARAM", "IS"):
+        return None
+    return errors.syntax(stop.span, "a shape is not a tuple", help=("write a shape in square brackets: `[3, 224]`",))
 
 
 def _space_before_index(stop: Stop) -> Diagnostic | None:
@@ -282,7 +283,17 @@ def _comma_argument(stop: Stop) -> Diagnostic | None:
     return errors.comma_between_arguments(stop.span_of(stop.previous)) if argument else None
 
 
+def _state(stop: Stop) -> Diagnostic | None:
+    """`scan (h)`, `scan h`: a state without a start."""
+    before = [token.type for token in stop.before]
+    if stop.possible & {"ASSIGN", "EQUALS"} and (before[-3:] == ["SCAN", "LPAR", "NAME"] or before[-2:] == ["SCAN", "NAME"]):
+        name = stop.before[-1].text
+        help = f"write what it is before the first step: `({name} = start)`"
+        return errors.syntax(stop.span, f"the state `{name}` has no start", help=(help,))
+    return None
+
+
 _SPECIAL = (
-    _lexical, _habit, _keyword_as_name, _method, _misplaced_word, _label, _bracket_after_label, _comma, _comma_argument,
-    _equals, _arrow, _operator, _body, _shape, _space_before_index, _missing_arrow,
+    _lexical, _habit, _keyword_as_name, _method, _misplaced_word, _label, _bracket_after_label, _shape, _comma, _comma_argument,
+    _state, _equals, _arrow, _operator, _body, _space_before_index, _missing_arrow,
 )  # fmt: skip

@@ -19,9 +19,9 @@ from netc.dsl.parser import parse
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
+from . import foreign_names
 from .extensions import load_installed
 from .files import Loader, Unreadable
-from .foreign_names import operator_called
 from .problems import NoModel, diagnostic
 
 if TYPE_CHECKING:
@@ -33,11 +33,13 @@ if TYPE_CHECKING:
 
 
 class Choice(Record):
-    """The choices for a spec: which model of it, values of parameters, sizes of symbolic dimensions."""
+    """The choices for a spec: which model of it, values of parameters, sizes of symbolic dimensions, and additional
+    folders that `use` may read."""
 
     model: str | None = None
     params: dict[str, object] = {}
     dims: dict[str, int] = {}
+    allow_paths: tuple[str, ...] = ()
 
 
 class Analysis(Record):
@@ -92,12 +94,12 @@ def elaborate_file(
 def _elaborated(
     file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None, *, index: bool
 ) -> Analysis:
-    loader = Loader(source, path)
+    loader = Loader(source, path, choice.allow_paths)
     made = elaborate(
         file,
         source,
         loader=loader,
-        foreign=operator_called,
+        foreign=foreign_names,
         model=choice.model,
         params=choice.params,
         dims=choice.dims,

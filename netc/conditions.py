@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from netc.compiler.dims import Condition, Dim, evaluate, invert, show, symbols
+from netc.compiler.dims import Dim, OneOf, Stated, evaluate, invert, show, symbols
 
 if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
@@ -53,14 +53,16 @@ def _named(program: Program, shapes: Shapes) -> dict[str, int]:
 
 def _check_conditions(program: Program, sizes: Mapping[str, int]) -> None:
     for condition, text in program.conditions:
-        used = symbols(condition.left) | symbols(condition.right)
+        used = symbols(condition.left) | (frozenset() if isinstance(condition, OneOf) else symbols(condition.right))
         if used <= set(sizes) and not _holds(condition, sizes):
             found = ", ".join(f"{name} is {sizes[name]}" for name in sorted(used))
             raise ValueError(f"`where {text}` does not hold: {found}")
 
 
-def _holds(condition: Condition, sizes: Mapping[str, int]) -> bool:
+def _holds(condition: Stated, sizes: Mapping[str, int]) -> bool:
     try:
+        if isinstance(condition, OneOf):
+            return evaluate(condition.left, sizes) in condition.values
         return _HOLDS[condition.op](evaluate(condition.left, sizes), evaluate(condition.right, sizes))
     except ZeroDivisionError:
         return False

@@ -26,12 +26,11 @@ def _graph(graph: Graph, graph_names: dict[int, str]) -> Iterator[str]:
     names = _value_names(graph)
     inputs = ", ".join(_typed(one, names) for one in graph.takes)
     outputs = [f"{n}: {v.type}" if n else str(v.type) for n, v in zip(_labels(graph), graph.leading, strict=False)]
-    if graph.rest is not None:
-        outputs.append(_count(flat(graph.rest)))
+    outputs += [_count(flat(tail.parts)) for tail in graph.tails]
     yield f"{graph.kind} {graph_names[id(graph)]}({inputs}) -> {', '.join(outputs)}\n"
     for node in graph.nodes:
         yield f"  {_node(node, names, graph_names)}\n"
-    yield f"  out {_listed((*graph.leading, *(graph.rest or ())), names)}\n"
+    yield f"  out {_listed((*graph.leading, *(part for tail in graph.tails for part in tail.parts)), names)}\n"
 
 
 def _labels(graph: Graph) -> list[str]:
@@ -52,6 +51,8 @@ def _listed(parts: Parts, names: dict[int, str]) -> str:
 
 
 def _left(part: TupleSlice, names: dict[int, str]) -> str:
+    if id(part.of) not in names:
+        return f"({', '.join(names[id(v)] for v in part.values)})"
     cut = "" if part.is_whole else f"[{part.front or ''}:{-part.back or ''}]"
     return f"{names[id(part.of)]}{cut}..."
 
@@ -65,6 +66,8 @@ def _node(node: Node, names: dict[int, str], graph_names: dict[int, str]) -> str
     words = [f"{', '.join(_typed(one, names) for one in results)} = {what}({inputs})"]
     if isinstance(node, OpNode):
         words += [f"{name}={value}" for name, value in node.op.args.items() if not (value is None and node.op.signature[name].last)]
+    elif node.scan is not None:
+        words += [f"axis={list(node.scan.axes)}", f"reverse={node.scan.reverse}"]
     if node.label:
         words.append(f"as {node.label}")
     if node.shared is not None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+from warnings import warn
 
 from .arguments import checked_path, checked_seed, checked_weights
 from .errors import unsupported_is_compile_error
@@ -29,6 +30,14 @@ if TYPE_CHECKING:
 
 Weights = Mapping[str, Any] | str | os.PathLike[str]
 """Arrays or tensors by state-dict name, or the path of a `.safetensors`, `.npz`, `.pt` or `.pth` file."""
+
+
+class ParameterTable(dict[str, "ParameterInfo"]):
+    """Descriptions of parameters and buffers by state-dict name, in order."""
+
+    def __call__(self) -> NoReturn:
+        """Raises `TypeError`, which says where an optimizer gets its tensors."""
+        raise TypeError("`Model.parameters` is a table, not a method; the tensors are those of a module: `model.module().parameters()`")
 
 
 class Model:
@@ -54,11 +63,15 @@ class Model:
         return {name: value.type for name, value in zip(main.output_names, main.outputs, strict=True)}
 
     @cached_property
-    def parameters(self) -> dict[str, ParameterInfo]:
+    def parameters(self) -> ParameterTable:
         """The parameters and buffers by state-dict name."""
         from netc.compiler.analysis.parameters import parameters
 
-        return parameters(self.program)
+        return ParameterTable(parameters(self.program))
+
+    def __call__(self, *tensors: object, **named: object) -> NoReturn:
+        """Raises `TypeError`, which says what can be called."""
+        raise TypeError("a Model is not callable; call its PyTorch module, `model.module()(x)`, or `model.session()(x)` in ONNX Runtime")
 
     def source(self, target: str = "torch") -> str:
         """The text that the backend of a target writes.
@@ -115,17 +128,26 @@ class Model:
             return BACKEND.session(self.backend_input(weights, seed), device, partial(check_sizes, self.program))
 
     def backend_input(self, weights: Weights | None = None, seed: int | None = None) -> BackendInput:
-        """What backends take. The arguments are checked now; weights are read or drawn when a backend needs them."""
+        """What backends take. The arguments are checked now; weights are read or drawn when a backend needs them.
+
+        Learned parameters with NaN or infinities are then a `WeightsWarning`.
+        """
         from netc.compiler.backends.base import BackendInput
 
         checked, number = checked_weights(weights), checked_seed(seed)
 
         def arrays() -> Mapping[str, Any]:
-            from netc.compiler.weights.matching import as_arrays, initial, load, match
+            from netc.compiler.errors.weights import WeightsWarning
+            from netc.compiler.weights.matching import as_arrays, initial, load_matching, match, not_finite
 
             if checked is None:
                 return initial(self.parameters, number)
-            return match(self.parameters, load(checked) if isinstance(checked, str) else as_arrays(checked))
+            infos = self.parameters
+            found = load_matching(infos, checked) if isinstance(checked, str) else match(infos, as_arrays(checked))
+            ruined = not_finite(infos, found)
+            if ruined:
+                warn(WeightsWarning(ruined), stacklevel=2)
+            return found
 
         return BackendInput(self.program, self.name, self._hash, None if weights is None and seed is None else arrays)
 

@@ -82,6 +82,7 @@ def page(operator: type[Operator], level: int = 1) -> str:
             parts.append("With a tensor for its weight, which has the shape of the learned one, it has no learned parameters.")
     targets = [(backend.title, backend.operator_target(operator)) for backend in backends()]
     parts.append(" ".join(f"{title}: {target or 'composed'}." for title, target in targets if target is not None))
+    parts += [" ".join(backend.differences(operator)) for backend in backends()]
     parts += [example(text) for text in operator.examples]
     return "\n\n".join(part for part in parts if part) + "\n"
 

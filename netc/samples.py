@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netc.compiler.dims import Dim, bounds, evaluate, symbols
+from netc.compiler.dims import Dim, OneOf, bounds, evaluate, show, symbols
 from netc.compiler.ir.elements import Array, numpy_dtype
 
 from .conditions import check_sizes
@@ -38,20 +38,21 @@ def shapes_of(program: Program) -> dict[str, tuple[int, ...]]:
     """Sizes for every input, by name: one sample, other symbolic dimensions of the first usual size that satisfies every `where`."""
     types = {value.name: value.type for value in program.main.inputs}
     used = sorted(set().union(*(symbols(d) for t in types.values() for d in t.shape)))
-    for sizes in _candidates(used):
+    listed = {show(c.left): c.values for c, _ in program.conditions if isinstance(c, OneOf)}
+    for sizes in _candidates(used, listed):
         if _allowed(program, sizes):
             return {name: tuple(evaluate(d, sizes) for d in t.shape) for name, t in types.items()}
     raise NoSizes(f"no sizes were found for {', '.join(f'`{n}`' for n in used)} that satisfy every `where`")
 
 
-def _candidates(names: list[str]) -> Iterator[dict[str, int]]:
-    """Equal sizes first, then all small ones."""
+def _candidates(names: list[str], listed: Mapping[str, tuple[int, ...]]) -> Iterator[dict[str, int]]:
+    """Equal sizes first, then all small ones; of a dimension with a list of sizes, those."""
     others = [name for name in names if name != BATCH]
     batch = {BATCH: 1} if BATCH in names else {}
     for size in (*range(USUAL, _MOST), *range(1, USUAL)):
-        yield batch | dict.fromkeys(others, size)
+        yield batch | {name: listed[name][0] if name in listed else size for name in others}
     most = max(2, int(_TRIES ** (1 / max(1, len(names)))))
-    for combination in product(range(1, most), repeat=len(names)):
+    for combination in product(*(listed.get(name, range(1, most)) for name in names)):
         yield dict(zip(names, combination, strict=True))
 
 

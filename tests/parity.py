@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from netc.compiler.backends.base import Executable, Session
 from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.backends.registry import backends
 from netc.compiler.dims import bounds, evaluate, symbols
+from netc.compiler.ir.graph import Value
 from netc.compiler.ir.types import TensorType
 from netc.dsl.record import Record
 from tests.differential.references.run import outputs
@@ -33,8 +35,12 @@ class Distinct(Record):
     axis: int
 
 
+class Ascending(Record):
+    """Numbers in order along the last axis."""
+
+
 Arrays = dict[str, Any]
-Limit = int | tuple[int, int] | Distinct
+Limit = int | tuple[int, int] | Distinct | Ascending
 BATCHES = (1, 3)
 SEED = 7
 NOISE = 8
@@ -97,6 +103,10 @@ def inputs_for(model: netc.Model, sizes: Mapping[str, int], seed: int = SEED, li
 def _array(generator: np.random.Generator, type_: TensorType, shape: tuple[int, ...], limit: Limit | None) -> Any:
     if isinstance(limit, Distinct):
         return generator.random(shape).argsort(limit.axis) if shape else generator.integers(0, 9, shape)
+    if isinstance(limit, Ascending):
+        return np.sort(_array(generator, type_, shape, None))
+    if type_.dtype.is_float and isinstance(limit, tuple):
+        return generator.uniform(*limit, shape).astype(np.float32)
     if type_.dtype.is_float:
         return generator.standard_normal(shape).astype(np.float32)
     low, high = limit if isinstance(limit, tuple) else (0, 2 if limit is None else limit)
@@ -111,8 +121,19 @@ def tensor(array: Any, type_: TensorType) -> torch.Tensor:
 
 def run_module(module: torch.nn.Module, model: netc.Model, arrays: Arrays) -> list[torch.Tensor]:
     with torch.no_grad():
-        out = module(*(tensor(arrays[n], t) for n, t in model.inputs.items()))
-    return list(out) if isinstance(out, tuple) else [out]
+        out = module(*arguments(model, [tensor(arrays[n], t) for n, t in model.inputs.items()]))
+    return flattened(out)
+
+
+def arguments(model: netc.Model, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor | tuple[torch.Tensor, ...]]:
+    """What a module takes: tensors, and lists of them."""
+    left = iter(tensors)
+    return [next(left) if isinstance(one, Value) else tuple(islice(left, len(one.values))) for one in model.program.main.takes]
+
+
+def flattened(out: Any) -> list[torch.Tensor]:
+    """All tensors that a module returns."""
+    return [out] if isinstance(out, torch.Tensor) else [tensor for part in out for tensor in flattened(part)]
 
 
 def executed(model: netc.Model, arrays: Arrays) -> torch.nn.Module:

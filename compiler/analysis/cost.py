@@ -3,8 +3,8 @@
 In: a `Program`. Out: plain records; printing them is left to netc/. Always: operations and activations are for one sample (`N = 1`), other
 symbolic dimensions stay; a graph is counted once, however often it is called; runs of equal stages are one row with their number.
 
-Operations are for one forward pass, a multiply-add counting two. Multiply-adds are those of matrix products and convolutions alone: what
-papers and PyTorch's counter count. Activations are the results of all operators, as training keeps them.
+Operations are for one forward pass in evaluation, a multiply-add counting two. Multiply-adds are those of matrix products and
+convolutions alone: what papers and PyTorch's counter count. Activations are the results of all operators, as training keeps them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from netc.dsl.record import Record, replace
 
 from ..dims import Dim, show, substitute
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program, SharedModule, graphs
+from ..ir.modes import BOTH, modes
 from ..ir.types import TensorType
 from ..ops.base import numel
+from ..ops.mode import ByMode
 from .parameters import ParameterInfo, count, parameters
 
 _ONE_SAMPLE = {"N": 1}
@@ -25,7 +27,7 @@ class StageCost(Record):
 
     `label` is that of the first, relative to the row around it. `name` is the operator's or the block's, or the kind of another graph;
     `detail` rows are what is inside. `parameters` counts a shared stage where it is used first, a tied parameter with its target; buffers
-    not at all.
+    not at all. The rows in a `scan` have the numbers of all its steps.
     """
 
     label: str
@@ -106,10 +108,16 @@ class _Counter:
         before: Node | None = None
         row: StageCost | None = None
         times = 0
-        for node in self.graph.nodes:
-            same = before is not None and _same(before, node)
+        earlier = BOTH
+        for node, when in zip(self.graph.nodes, modes(self.graph), strict=True):
+            if isinstance(node, OpNode) and isinstance(node.op, ByMode):
+                continue
+            same = before is not None and when == earlier and _same(before, node)
             known = row if same and before is not None and _alone(before) and _alone(node) else None
             found = known or self._row(node)
+            if False not in when:
+                found = replace(found, flops=0, multiply_adds=0)
+            earlier = when
             self.parameters += found.parameters
             self.flops = self.flops + found.flops
             self.multiply_adds = self.multiply_adds + found.multiply_adds
@@ -143,6 +151,8 @@ class _Counter:
 
     def _call(self, node: CallNode) -> StageCost:
         inner = self.counted[id(node.graph)]
+        if node.scan is not None:
+            inner = _every_step(inner, per_sample(node.scan.length))
         own = self._shared(node.shared, inner.parameters)
         for module, borrowed in zip(node.modules, inner.borrowed, strict=True):
             own += self._shared(module, borrowed)
@@ -159,6 +169,19 @@ class _Counter:
             return 0
         self.modules[id(module)] = parameters
         return parameters if id(module) in self.declared else 0
+
+
+def _every_step(step: _Counted, length: Dim) -> _Counted:
+    """What all steps of a loop cost. They share their parameters."""
+    rows = tuple(_longer(row, length) for row in step.rows)
+    flops, multiply_adds, memory = (length * one for one in (step.flops, step.multiply_adds, step.activation_bytes))
+    return replace(step, rows=rows, flops=flops, multiply_adds=multiply_adds, activation_bytes=memory)
+
+
+def _longer(row: StageCost, length: Dim) -> StageCost:
+    flops, multiply_adds, memory = (length * one for one in (row.flops, row.multiply_adds, row.activation_bytes))
+    detail = tuple(_longer(one, length) for one in row.detail)
+    return replace(row, flops=flops, multiply_adds=multiply_adds, activation_bytes=memory, detail=detail)
 
 
 def per_sample(d: Dim) -> Dim:

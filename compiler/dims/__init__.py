@@ -8,11 +8,11 @@ what is answered True or False holds for every allowed value of the symbols, and
 from __future__ import annotations
 
 from .division import maximum, minimum, ratio, substitute
-from .facts import Condition, Facts
+from .facts import Condition, Facts, OneOf
 from .intervals import bounds
 from .polynomial import Dim, SymDim, evaluate, size, symbol, symbols
 from .text import fold, invert, show, to_python
-from .where import Declared, declare
+from .where import Declared, Stated, declare
 from .where_advice import advice, advice_divides
 
 __all__ = [
@@ -20,6 +20,8 @@ __all__ = [
     "Declared",
     "Dim",
     "Facts",
+    "OneOf",
+    "Stated",
     "SymDim",
     "advice",
     "advice_divides",

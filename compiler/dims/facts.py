@@ -6,21 +6,22 @@ False hold for every allowed value of the symbols; None means that neither could
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import combinations
-from math import gcd
+from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations, product
+from math import gcd, prod
 
 from netc.dsl.record import Record
 
-from .division import cofactor, floordiv, polynomial_divmod, replace_atoms
+from .division import cofactor, floordiv, polynomial_divmod, replace_atoms, substitute
 from .intervals import bounds, ceil_div, relaxations
-from .polynomial import Atom, Dim, FloorQuotient, MinMax, Monomial, Terms, constant_of, make, of_atom, terms_of
+from .polynomial import Atom, Dim, FloorQuotient, MinMax, Monomial, Terms, constant_of, make, of_atom, symbols, terms_of
 from .text import show
 
 _CANDIDATES = 12
 _TOGETHER = 3
 _BRANCHES = 16
 _LONGEST = 64
+_CASES = 64
 
 
 class Condition(Record):
@@ -34,14 +35,25 @@ class Condition(Record):
         return f"{show(self.left)} {self.op} {show(self.right)}"
 
 
+class OneOf(Record):
+    """`left in values`: a dimension is one of some integers. Over raw symbols."""
+
+    left: Dim
+    values: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{show(self.left)} in [{', '.join(map(str, self.values))}]"
+
+
 class Facts(Record):
-    """What is known in addition to bounds of symbols: see `declare`."""
+    """What is known in addition to bounds of symbols: see `declare`. `choices` are the only values of a symbol, by its name."""
 
     zeros: tuple[Dim, ...] = ()
     nonzeros: tuple[Dim, ...] = ()
     nonnegatives: tuple[Dim, ...] = ()
     multiples: tuple[tuple[Dim, Dim], ...] = ()
     """`(k, p)`: k divides p."""
+    choices: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
     @staticmethod
     def nothing() -> Facts:
@@ -51,6 +63,10 @@ class Facts(Record):
         """Whether a == b for all allowed values (True), or for none (False)."""
         if a == b:
             return True
+        answer = self._equal(a, b)
+        return self._in_each_case(Facts.equal, a, b) if answer is None else answer
+
+    def _equal(self, a: Dim, b: Dim) -> bool | None:
         d = a - b
         if isinstance(d, int):
             return False
@@ -75,7 +91,7 @@ class Facts(Record):
         d = a - b
         if self._provably_at_least(d):
             return True
-        return False if self._provably_at_least(-d - 1) else None
+        return False if self._provably_at_least(-d - 1) else self._in_each_case(Facts.at_least, a, b)
 
     def divides(self, k: Dim, a: Dim) -> bool | None:
         """Whether k divides a for all allowed values (True), or for none (False)."""
@@ -88,7 +104,7 @@ class Facts(Record):
                 return False
         if self.provably_divides(k, a):
             return True
-        return False if _never_divides(k, self._reduced(a)) else None
+        return False if _never_divides(k, self._reduced(a)) else self._in_each_case(Facts.divides, k, a)
 
     def exact_div(self, a: Dim, b: Dim) -> Dim | None:
         """a / b where b provably divides a."""
@@ -101,6 +117,39 @@ class Facts(Record):
             if rest == 0:
                 return whole
         return floordiv(a, b)
+
+    # --- a few values ------------------------------------------------------------------------------------------------------
+
+    def _in_each_case(self, question: Callable[[Facts, Dim, Dim], bool | None], a: Dim, b: Dim) -> bool | None:
+        """The answer that is the same for all values of the symbols that have only a few."""
+        used = symbols(a) | symbols(b)
+        choices = [(name, values) for name, values in self.choices if name in used]
+        if not choices or prod(len(values) for _, values in choices) > _CASES:
+            return None
+        found: set[bool | None] = set()
+        for case in product(*(values for _, values in choices)):
+            sizes = {name: size for (name, _), size in zip(choices, case, strict=True)}
+            try:
+                facts, left, right = self._where(sizes), substitute(a, sizes), substitute(b, sizes)
+            except ZeroDivisionError:
+                return None
+            if facts is not None:
+                found.add(question(facts, left, right))
+            if len(found) > 1:
+                return None
+        return found.pop() if found else None
+
+    def _where(self, sizes: Mapping[str, Dim]) -> Facts | None:
+        """What is known if some symbols have these values; None if they cannot have them."""
+        known = (self.zeros, self.nonzeros, self.nonnegatives)
+        zeros, nonzeros, nonnegatives = (tuple([substitute(d, sizes) for d in some]) for some in known)
+        multiples = tuple([(substitute(k, sizes), substitute(p, sizes)) for k, p in self.multiples])
+        if any(isinstance(d, int) and d for d in zeros) or 0 in nonzeros or any(isinstance(d, int) and d < 0 for d in nonnegatives):
+            return None
+        if any(isinstance(k, int) and isinstance(p, int) and (not k or p % k) for k, p in multiples):
+            return None
+        choices = tuple([(name, values) for name, values in self.choices if name not in sizes])
+        return Facts(tuple([d for d in zeros if d != 0]), nonzeros, nonnegatives, multiples, choices)
 
     # --- equality ----------------------------------------------------------------------------------------------------------
 

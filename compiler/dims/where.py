@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from math import gcd
 
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 
 from .division import cofactor, substitute
-from .facts import Condition, Facts
+from .facts import Condition, Facts, OneOf
 from .intervals import bounds, ceil_div
 from .polynomial import Dim, FloorQuotient, Monomial, Quotient, Symbol, constant_of, make, of_atom, quotient, symbol, symbols, terms_of
+
+Stated = Condition | OneOf
+"""What a `where` states."""
 
 
 class Declared(Record):
@@ -23,8 +26,8 @@ class Declared(Record):
 
     dims: dict[str, Dim]
     facts: Facts
-    contradictions: list[Condition]
-    ignored: list[Condition]
+    contradictions: list[Stated]
+    ignored: list[Stated]
 
 
 class _Range:
@@ -41,7 +44,7 @@ class _Range:
         return upper is None or lower + (rest - lower) % step <= upper
 
 
-def declare(names: Iterable[str], conditions: Sequence[Condition], fixed: Mapping[str, int]) -> Declared:
+def declare(names: Iterable[str], conditions: Sequence[Stated], fixed: Mapping[str, int]) -> Declared:
     """The form of each of `names`, given that the conditions hold. Names in `fixed` are those numbers, and conditions are checked."""
     return _Declaration(list(names), fixed).run(conditions)
 
@@ -53,39 +56,43 @@ class _Declaration:
         self.forms: dict[str, Dim] = {name: fixed[name] for name in names if name in fixed}
         """The forms of eliminated symbols, over raw ones."""
         self.ranges = {name: _Range() for name in names if name not in fixed}
-        self.contradictions: list[Condition] = []
-        self.implied: list[tuple[Condition, Condition]] = []
+        self.contradictions: list[Stated] = []
+        self.implied: list[tuple[Condition, Stated]] = []
         """What else must hold after an elimination, each with the condition that it comes from."""
 
-    def run(self, conditions: Sequence[Condition]) -> Declared:
+    def run(self, conditions: Sequence[Stated]) -> Declared:
         ignored = [c for c in conditions if not self._declared(c)]
-        left = [c for c in conditions if self._declared(c)]
-        left = [c for c in left if not self._eliminate(c)]
-        asked = [(c, c) for c in left] + self.implied
-        asked = [(c, origin) for c, origin in asked if not self._confine(c, origin)]
+        stated = [c for c in conditions if self._declared(c)]
+        left = [(c, origin) for origin in stated for c in _comparisons(origin)]
+        left = [(c, origin) for c, origin in left if not self._eliminate(c, origin)]
+        asked = [(c, origin) for c, origin in left + self.implied if not self._confine(c, origin)]
         final = self._final()
-        return Declared(final, self._facts(asked, final), self.contradictions, ignored)
+        facts = self._facts(asked, final)
+        choices = dict[str, tuple[int, ...]]()
+        for one in (c for c in stated if isinstance(c, OneOf)):
+            self._choose(one, choices)
+        return Declared(final, replace(facts, choices=tuple(choices.items())), self.contradictions, ignored)
 
-    def _declared(self, c: Condition) -> bool:
-        return (symbols(c.left) | symbols(c.right)) <= self.position.keys()
+    def _declared(self, c: Stated) -> bool:
+        return _symbols(c) <= self.position.keys()
 
-    def _refuse(self, c: Condition) -> bool:
+    def _refuse(self, c: Stated) -> bool:
         if c not in self.contradictions:
             self.contradictions.append(c)
         return True
 
     # --- equations ---------------------------------------------------------------------------------------------------------
 
-    def _eliminate(self, c: Condition) -> bool:
+    def _eliminate(self, c: Condition, origin: Stated) -> bool:
         """Uses an equation to write one symbol in terms of others."""
         if c.op != "==":
             return False
         sides = _sides(c, self.forms)
         if sides is None:
-            return self._refuse(c)
+            return self._refuse(origin)
         d = sides[0] - sides[1]
         if isinstance(d, int):
-            return self._refuse(c) if d else True
+            return self._refuse(origin) if d else True
         if _modular(d) is not None:
             return False
         solved = self._solve(*sides)
@@ -94,12 +101,12 @@ class _Declaration:
         name, form = solved
         forms = _with_form(self.forms, name, form)
         if forms is None:
-            return self._refuse(c)
+            return self._refuse(origin)
         self.forms = forms
         low = bounds(form)[0]
         del self.ranges[name]
         if low is None or low < 1:
-            self.implied.append((Condition(">=", form, 1), c))
+            self.implied.append((Condition(">=", form, 1), origin))
         return True
 
     def _solve(self, left: Dim, right: Dim) -> tuple[str, Dim] | None:
@@ -122,7 +129,7 @@ class _Declaration:
 
     # --- one symbol --------------------------------------------------------------------------------------------------------
 
-    def _confine(self, c: Condition, origin: Condition) -> bool:
+    def _confine(self, c: Condition, origin: Stated) -> bool:
         """Uses a condition on one symbol as a bound or a remainder."""
         sides = _sides(c, self.forms)
         if sides is None:
@@ -137,7 +144,7 @@ class _Declaration:
             return False
         return self._bound(c.op, d, origin)
 
-    def _remainder(self, origin: Condition, base: Dim, k: Dim, rest: int) -> bool:
+    def _remainder(self, origin: Stated, base: Dim, k: Dim, rest: int) -> bool:
         """base % k == rest."""
         if isinstance(k, int) and not 0 <= rest < k:
             return self._refuse(origin)
@@ -183,12 +190,12 @@ class _Declaration:
             todo += more
         return False
 
-    def _number(self, origin: Condition, d: Dim) -> bool:
+    def _number(self, origin: Stated, d: Dim) -> bool:
         """`a*S + b == 0` that no elimination took: it has no integer solution."""
         linear = _as_linear(d)
         return self._refuse(origin) if linear is not None and linear[2] % linear[1] else False
 
-    def _bound(self, op: str, d: Dim, origin: Condition) -> bool:
+    def _bound(self, op: str, d: Dim, origin: Stated) -> bool:
         """d op 0."""
         if op in ("<", "<="):
             d = -d
@@ -209,6 +216,23 @@ class _Declaration:
             return self._refuse(origin)
         own.lower, own.upper = lower, upper
         return True
+
+    def _choose(self, one: OneOf, choices: dict[str, tuple[int, ...]]) -> None:
+        """Notes the values of the one symbol that a dimension is made of: those that nothing else rules out."""
+        d = substitute(one.left, self.forms)
+        linear = _as_linear(d)
+        if linear is None or linear[0] not in self.ranges:
+            if isinstance(d, int) and d not in one.values:
+                self._refuse(one)
+            return
+        name, times, constant = linear
+        own = self.ranges[name]
+        sizes = {(v - constant) // times for v in one.values if (v - constant) % times == 0}
+        allowed = {s for s in sizes if own.lower <= s <= (own.upper or s) and s % own.step == own.rest}
+        values = tuple(sorted(allowed & set(choices.get(name, allowed))))
+        if not values:
+            self._refuse(one)
+        choices[name] = values
 
     # --- the result --------------------------------------------------------------------------------------------------------
 
@@ -239,12 +263,12 @@ class _Declaration:
         low = max(1, ceil_div(own.lower, most)) if most else 1
         return divisor * quotient(name, divisor, 0, low, None if own.upper is None else own.upper // (least or 1))
 
-    def _facts(self, asked: list[tuple[Condition, Condition]], final: Mapping[str, Dim]) -> Facts:
+    def _facts(self, asked: list[tuple[Condition, Stated]], final: Mapping[str, Dim]) -> Facts:
         """What is left of the conditions, each of which is checked against those before it."""
         for name, own in self.ranges.items():
             limits = [Condition(op, symbol(name), b) for op, b in _limits(own) if _lost(final[name], op, b)]
             divisible = [Condition("==", symbol(name) % own.divisor, 0)] if own.divisor is not None else []
-            asked = asked + [(c, c) for c in (*limits, *divisible)]
+            asked = [*asked, *((c, c) for c in (*limits, *divisible))]
         facts = Facts.nothing()
         for c, origin in asked:
             sides = _sides(c, final)
@@ -254,6 +278,21 @@ class _Declaration:
             else:
                 facts = added
         return facts
+
+
+def _symbols(c: Stated) -> frozenset[str]:
+    return symbols(c.left) | (frozenset() if isinstance(c, OneOf) else symbols(c.right))
+
+
+def _comparisons(c: Stated) -> Iterable[Condition]:
+    """The comparisons that a condition is, or that follow from it."""
+    if isinstance(c, Condition):
+        return (c,)
+    least, step = min(c.values), gcd(*(v - min(c.values) for v in c.values))
+    if not step:
+        return (Condition("==", c.left, least),)
+    common = (Condition("==", c.left % step, least % step),) if step > 1 else ()
+    return (Condition(">=", c.left, least), Condition("<=", c.left, max(c.values)), *common)
 
 
 def _sides(c: Condition, forms: Mapping[str, Dim]) -> tuple[Dim, Dim] | None:
@@ -295,17 +334,16 @@ def _with(facts: Facts, op: str, left: Dim, right: Dim) -> Facts | None:
         if known is not None:
             return facts if known is (op == "==") else None
         if op == "!=":
-            return Facts(zeros, (*nonzeros, d, -d), positives, multiples)
+            return replace(facts, nonzeros=(*nonzeros, d, -d))
         found = _modular(d)
         if found is not None:
-            multiples = (*multiples, (found[1], found[0] - found[2]))
-            return Facts(zeros, nonzeros, positives, multiples)
-        return Facts((*zeros, d), nonzeros, positives, multiples)
+            return replace(facts, multiples=(*multiples, (found[1], found[0] - found[2])))
+        return replace(facts, zeros=(*zeros, d))
     d = {"<": -d - 1, "<=": -d, ">": d - 1, ">=": d}[op]
     known = facts.at_least(d, 0)
     if known is not None:
         return facts if known else None
-    return Facts(zeros, nonzeros, (*positives, d), multiples)
+    return replace(facts, nonnegatives=(*positives, d))
 
 
 def _holds(op: str, d: int) -> bool:

@@ -146,7 +146,11 @@ BUILTINS: dict[str, Builtin] = {
     "enumerate": Builtin(_enumerate, 1, 2, "a list, and the number of its first item"),
     "zip": Builtin(lambda *v: tuple(zip(*_lists(*v), strict=False)), 1, None, "lists"),
     "sqrt": Builtin(_real(math.sqrt), 1, 1, "a number that is known"),
+    "exp": Builtin(_real(math.exp), 1, 1, "a number that is known"),
+    "log": Builtin(_real(math.log), 1, 1, "a number that is known"),
     "log2": Builtin(_real(math.log2), 1, 1, "a number that is known"),
+    "sin": Builtin(_real(math.sin), 1, 1, "a number that is known"),
+    "cos": Builtin(_real(math.cos), 1, 1, "a number that is known"),
     "ceil": Builtin(_integer(math.ceil), 1, 1, "a number"),
     "floor": Builtin(_integer(math.floor), 1, 1, "a number"),
     "round": Builtin(_round, 1, 2, "a known number and a number of digits"),
@@ -154,6 +158,10 @@ BUILTINS: dict[str, Builtin] = {
     "float": Builtin(_real(float), 1, 1, "a number that is known"),
     IS_GIVEN: Builtin(_lists, 1, 1, "an optional tensor"),
 }
+
+
+CONSTANTS = {"pi": math.pi, "e": math.e}
+"""Numbers with a name, unless the name is defined otherwise."""
 
 
 def call_builtin(name: str, arguments: Sequence[Any], node: ast.Call, decisions: Decisions) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 from netc.dsl.source import Span
 
 from ..dims import Dim, SymDim, size
-from ..errors.structure import LargeDimension, LargeNumber, LargeTensor, TooManyNodes
+from ..errors.structure import LargeDimension, LargeNumber, LargeTensor, ManyAxes, TooManyNodes
 from ..ir.graph import Value
 from ..ir.types import Shape
 from .scopes.failures import Failure
@@ -21,6 +21,8 @@ MAX_NESTING = 64
 """The nesting of blocks and groups."""
 MAX_NODES = 1_000_000
 """The operators of a program, the iterations of its loops, and the items of a list."""
+MAX_ITEMS = 4_000_000
+"""The items of all lists that a spec makes, compares and gives to functions, together."""
 MAX_RECURSION = 2_000
 """The elaborations of blocks inside themselves."""
 MAX_DEPTH = 100
@@ -31,6 +33,8 @@ GREATEST = 2**63 - 1
 """The greatest integer of the backends."""
 MOST_ELEMENTS = 2**60 - 1
 """The most elements of a tensor, so that its bytes can be counted in an integer too."""
+MOST_AXES = 64
+"""The most axes of a tensor that PyTorch reduces."""
 MOST_LEAVES = 10_000
 """The longest formula for the size of an axis, in symbols and numbers."""
 MOST_TENSORS = 10_000
@@ -59,7 +63,9 @@ def check_product(left: Dim, right: Dim, span: Span) -> None:
 
 
 def check_tensor(shape: Shape, span: Span) -> None:
-    """Rejects a tensor with too many elements, or with an axis of too long a formula."""
+    """Rejects a tensor with too many elements or axes, or with an axis of too long a formula."""
+    if len(shape) > MOST_AXES:
+        raise Failure(ManyAxes(len(shape), MOST_AXES), span)
     elements = 1
     for axis in shape:
         if isinstance(axis, int):

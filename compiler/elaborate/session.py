@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite, Diagnostic, Mark
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import SourceFile, Span
 
-from ..dims import Condition, Dim, Facts
+from ..dims import Dim, Facts, Stated
 from ..errors.base import Problem
 from ..errors.structure import EndlessRecursion, TooManyNodes, TooMuchNesting, TooMuchRecursion
 from ..ir.graph import Graph
+from ..ops.base import Operator
 from .decisions import DecidingFacts, Decisions
 from .index import IndexRecorder, Recorder
-from .limits import MAX_NESTING, MAX_NODES, MAX_RECURSION
+from .limits import MAX_ITEMS, MAX_NESTING, MAX_NODES, MAX_RECURSION
 from .scopes.failures import AlreadyReported, Failure, LimitExceeded, Marks
 from .scopes.memo import Memo
 from .scopes.scope import Scope
@@ -27,17 +28,27 @@ Loader = Callable[[str, SourceFile], SourceFile]
 """Reads the file that `use "path"` in a file means, or raises `CannotLoad`."""
 
 
-Foreign = Callable[[str], str]
-"""The operator that other libraries call by a name, empty if there is none. Backends know those names; the elaborator does not."""
+class Foreign(Protocol):
+    """Help for names of other libraries, empty if there is none. Backends know those names; the elaborator does not."""
+
+    def stage(self, name: str) -> str:
+        """What to write for a stage that is called so elsewhere."""
+        ...
+
+    def argument(self, operator: type[Operator], name: str) -> str:
+        """What to write for an argument that is called so elsewhere."""
+        ...
 
 
 class CannotLoad(Exception):
-    """A file that cannot be read. `why` completes "cannot use `path`: ..."; `near` are paths that exist."""
+    """A file that cannot be read. `why` completes "cannot use `path`: ..."; `near` are paths that exist; `remedy` is what would
+    allow it."""
 
-    def __init__(self, why: str, near: tuple[str, ...] = ()) -> None:
+    def __init__(self, why: str, near: tuple[str, ...] = (), remedy: str = "") -> None:
         super().__init__(why)
         self.why = why
         self.near = near
+        self.remedy = remedy
 
 
 class ElaborationSession:
@@ -52,7 +63,7 @@ class ElaborationSession:
         self.set_facts(Facts.nothing())
         self._owners: dict[tuple[int, int], str] = {}
         self.dims: dict[str, Dim] = {}
-        self.conditions: list[tuple[Condition, str]] = []
+        self.conditions: list[tuple[Stated, str]] = []
         self.declared: dict[str, Span] = {}
         """Where each dimension is declared."""
         self.diagnostics: list[Diagnostic] = []
@@ -70,11 +81,12 @@ class ElaborationSession:
         self.depth = 0
         self.recursions = 0
         self.iterations = 0
+        self.items = 0
 
     def set_facts(self, facts: Facts) -> None:
         """What is known of the dimensions: `facts` answers, `deciding` also notes which integers had to be equal."""
         self.facts = facts
-        self.deciding = DecidingFacts(facts.zeros, facts.nonzeros, facts.nonnegatives, facts.multiples, self.decisions.note)
+        self.deciding = DecidingFacts(facts.zeros, facts.nonzeros, facts.nonnegatives, facts.multiples, facts.choices, self.decisions.note)
 
     def owner(self, node: object, name: str) -> str:
         """The beginning of the symbols of a body: unique for each piece of text, and for each level of a definition within itself."""
@@ -94,9 +106,13 @@ class ElaborationSession:
         self.suggestions -= 1
         return tuple(near(name, candidates)) if self.suggestions >= 0 else ()
 
-    def foreign_operator(self, name: str) -> str:
-        """The operator that other libraries call by this name, empty if none is known."""
-        return self.foreign(name) if self.foreign is not None else ""
+    def foreign_stage(self, name: str) -> str:
+        """Help for a stage by its name in other libraries, empty if none is known."""
+        return self.foreign.stage(name) if self.foreign is not None else ""
+
+    def foreign_argument(self, operator: type[Operator], name: str) -> str:
+        """Help for an argument by its name in other libraries, empty if none is known."""
+        return self.foreign.argument(operator, name) if self.foreign is not None else ""
 
     @contextmanager
     def nested(self, span: Span) -> Iterator[None]:
@@ -138,6 +154,12 @@ class ElaborationSession:
         if self.iterations > MAX_NODES:
             self.report(TooManyNodes(self.iterations, MAX_NODES, "network", "iterations"), span, trace=trace)
             raise LimitExceeded
+
+    def count_items(self, amount: int, span: Span) -> None:
+        """Counts the items of lists that are made, compared or given to functions, and ends the elaboration when there are too many."""
+        self.items += amount
+        if self.items > MAX_ITEMS:
+            raise Failure(TooManyNodes(self.items, MAX_ITEMS, "spec", "items in its lists"), span, final=True)
 
     def report(self, problem: Problem, span: Span, marks: Marks = (), trace: tuple[CallSite, ...] = (), label: str | None = None) -> None:
         """Adds a diagnostic. Marks on the problem's own span add nothing and are left out.

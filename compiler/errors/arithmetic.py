@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from netc.dsl.diagnostics import Severity
 
-from ..ir.types import TensorType, show_shape
-from .base import Problem
+from ..ir.types import Shape, TensorType, show_shape
+from .base import Location, Problem, input_
 
 
 class NeedsNumber(Problem):
@@ -95,3 +95,29 @@ class NumberConverted(Problem):
     def help(self) -> tuple[str, ...]:
         wider = "float32" if "." in self.written else "int64"
         return (f"to use {self.written} itself, convert the tensor first, for example with `-> cast {wider}`",)
+
+
+class BatchBroadcast(Problem):
+    """Elements of every sample combined with those of every other: `[N, 1] - [N]` is `[N, N]`."""
+
+    code: ClassVar[str] = "batch-broadcast"
+    severity: ClassVar[Severity] = "warning"
+    operator: str
+    operands: tuple[Shape, ...]
+    result: Shape
+
+    def message(self) -> str:
+        shapes = [show_shape(shape) for shape in self.operands]
+        return f"`{self.operator}` of {', '.join(shapes[:-1])} and {shapes[-1]} is {show_shape(self.result)}: the batch is on two axes"
+
+    def label(self) -> str:
+        return "every sample is combined with every other"
+
+    def marks(self) -> tuple[tuple[Location, str], ...]:
+        return tuple((input_(index), f"this is {show_shape(shape)}") for index, shape in enumerate(self.operands))
+
+    def help(self) -> tuple[str, ...]:
+        return (
+            "give the operands the same axes, with `-> squeeze` or `-> unsqueeze`",
+            "if all pairs are meant, write them out with `-> expand` before",
+        )

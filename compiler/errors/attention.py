@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ..dims import Dim, show
 from ..ir.types import Shape, TensorType, show_shape
 from .base import Location, Problem, input_
+from .operators import where_hint
 
 
 class MaskMismatch(Problem):
@@ -43,3 +45,30 @@ class MaskType(Problem):
 
     def help(self) -> tuple[str, ...]:
         return ("convert it to bool with a comparison, as in `mask > 0`",)
+
+
+class CausalAlignment(Problem):
+    """Causal attention of queries and keys whose lengths are not provably equal, without `align`. `advice`: the condition that would make
+    them equal, if that is open; `at`: the inputs that they are the lengths of."""
+
+    code: ClassVar[str] = "causal-alignment"
+    operator: str
+    queries: Dim
+    keys: Dim
+    advice: str
+    at: tuple[int, int]
+
+    def message(self) -> str:
+        lengths = f"{show(self.queries)} queries and {show(self.keys)} keys"
+        return f"causal `{self.operator}` of {lengths} needs `align`, which says which key belongs to a query"
+
+    def marks(self) -> tuple[tuple[Location, str], ...]:
+        queries, keys = self.at
+        return ((input_(queries), f"{show(self.queries)} queries are from here"), (input_(keys), f"{show(self.keys)} keys are from here"))
+
+    def help(self) -> tuple[str, ...]:
+        return (
+            "`align=end` if the last query belongs to the last key, as in a decoder with a cache of earlier keys",
+            "`align=start` if the first query belongs to the first key, as PyTorch's `is_causal` has it",
+            *where_hint(self.advice, "if the lengths are always equal"),
+        )

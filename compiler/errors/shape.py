@@ -159,13 +159,13 @@ class PadTooLarge(Problem):
     code: ClassVar[str] = "pad-too-large"
     mode: str
     axis: int
-    amount: int
+    amount: Dim
     found: TensorType
 
     def message(self) -> str:
         bound = "less than" if self.mode == "reflect" else "at most"
         needs = f"the padding of `pad mode={self.mode}` must be {bound} the size of the axis"
-        return f"{needs}, found {self.amount} for axis {self.axis} of {self.found}"
+        return f"{needs}, found {show(self.amount)} for axis {self.axis} of {self.found}"
 
     def label(self) -> str:
         return f"axis {self.axis} is {show(self.found.shape[self.axis])}"

@@ -7,7 +7,7 @@ from typing import ClassVar
 from netc.dsl.diagnostics import Severity
 
 from ..dims import show
-from ..ir.types import Shape
+from ..ir.types import Shape, TensorType
 from .base import Problem
 
 
@@ -71,6 +71,20 @@ class LargeTensor(Problem):
 
     def notes(self) -> tuple[str, ...]:
         return ("a tensor has fewer than 2 ** 60 elements",)
+
+
+class ManyAxes(Problem):
+    """A tensor with more axes than PyTorch can reduce."""
+
+    code: ClassVar[str] = "too-large"
+    axes: int
+    limit: int
+
+    def message(self) -> str:
+        return f"a tensor with {self.axes} axes is too large"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"a tensor has at most {self.limit} axes",)
 
 
 class LargeDimension(Problem):
@@ -190,6 +204,20 @@ class InputMisplaced(Problem):
         if self.parameter:
             return (f"declare it in the model's body: `{self.parameter} = input ...`",)
         return ("use `in` for the input of a block",)
+
+
+class BatchSizeUnknown(Problem):
+    """`input [None, 3]`, `input [-1, 3]`: a size that Keras and ONNX leave open for the batch."""
+
+    code: ClassVar[str] = "batch-size-unknown"
+    found: str
+    rest: str
+
+    def message(self) -> str:
+        return f"`{self.found}` is not a size; the batch axis is implied, and has any size"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"write the shape without it: `input {self.rest}`",)
 
 
 class BatchAxisWritten(Problem):
@@ -363,7 +391,7 @@ class NothingToFreeze(Problem):
 
 
 class IterationMismatch(Problem):
-    """Loop variables that do not match the items."""
+    """Names in parentheses that do not match the items of a list."""
 
     code: ClassVar[str] = "wrong-binder"
     names: int
@@ -373,7 +401,40 @@ class IterationMismatch(Problem):
         return f"cannot unpack {self.found} into {self.names} names"
 
     def help(self) -> tuple[str, ...]:
-        return (f"use a list whose items are lists of {self.names}" + (", such as `enumerate([64, 128])`" if self.names == 2 else ""),)
+        pairs = ", or in a loop pairs such as those of `enumerate([64, 128])`" if self.names == 2 else ""
+        return (f"use a list of {self.names}{pairs}",)
+
+
+class TrainingMisplaced(Problem):
+    """`training` other than as the condition of an `if` between stages."""
+
+    code: ClassVar[str] = "training-misplaced"
+
+    def message(self) -> str:
+        return "`training` is only known at run time, and can only be the condition of an `if`"
+
+    def help(self) -> tuple[str, ...]:
+        return ("write `if training { ... } else { ... }`; for several conditions, one `if` in another",)
+
+
+class ModesDiffer(Problem):
+    """Different results in training and in evaluation, where something is done with them."""
+
+    code: ClassVar[str] = "modes-differ"
+    training: tuple[TensorType, ...]
+    evaluation: tuple[TensorType, ...]
+
+    def message(self) -> str:
+        first, second = (
+            str(types[0]) if len(types) == 1 else f"({', '.join(map(str, types))})" for types in (self.training, self.evaluation)
+        )
+        return f"this is {first} in training, but {second} in evaluation"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("only the result of a model may be another in training",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("give both branches the same number of results, of the same types",)
 
 
 class StrayStatement(Problem):

@@ -11,16 +11,16 @@ types of the called graph's inputs, its outputs those of its outputs; labels wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from ..dims import Condition, Dim, Facts, SymDim
+from ..dims import Dim, Facts, Stated, SymDim
 from ..ops.base import Operator, ParameterSpec
 from .origins import Decision, Origin
-from .tests import Test
+from .tests import Choice
 from .types import TensorType
 
 
@@ -50,12 +50,14 @@ class ValueTuple:
     """Tensors in a row that are one tuple: inputs of a graph, or results of a call. How many they are may differ between uses of a body.
 
     `at` is the number of inputs or results before them. `from_end` is the number of tensors that the spec counts from the end. The name is
-    `borrowed` as that of a `Value` is.
+    `borrowed` as that of a `Value` is. `listed`: it is a list, of what a loop has collected or of inputs, which stays one wherever it is
+    returned. A list that a graph makes of tensors of its own is neither among its inputs nor the results of a call.
     """
 
-    __slots__ = ("at", "borrowed", "from_end", "name", "values")
+    __slots__ = ("at", "borrowed", "from_end", "listed", "name", "values")
 
-    def __init__(self, name: str, values: tuple[Value, ...], at: int) -> None:
+    def __init__(self, name: str, values: tuple[Value, ...], at: int, listed: bool = False) -> None:
+        self.listed = listed
         self.name = name
         self.values = values
         self.at = at
@@ -85,6 +87,21 @@ class TupleSlice(Record):
 Part = Value | TupleSlice
 Parts = tuple[Part, ...]
 """Tensors, some of them as parts of tuples."""
+
+
+def as_list(parts: Parts) -> ValueTuple | None:
+    """The list that the parts are, if they are one as a whole."""
+    match parts:
+        case (TupleSlice(of) as part,) if of.listed and part.is_whole:
+            return of
+    return None
+
+
+class ReturnedTuple(Record):
+    """Outputs of a graph that are one tuple; `listed` as of a `ValueTuple`."""
+
+    parts: Parts
+    listed: bool = False
 
 
 def flat(parts: Parts) -> tuple[Value, ...]:
@@ -150,12 +167,44 @@ class Tie:
         self.span = span
 
 
+class Scan(Record):
+    """What makes a call a loop: its graph is one step, which runs for each position of an axis.
+
+    The first inputs of the call are what the `states` start with, and the next are scanned: a step gets the states as they are, and of
+    each scanned tensor what is at its position on the axis of `axes`. The first outputs are the states after the last step, and the
+    others are what all steps gave, stacked along the axis of `stacked`. `length` is the number of steps. With `reverse` the last position
+    is first.
+    """
+
+    states: int
+    axes: tuple[int, ...]
+    stacked: tuple[int, ...]
+    length: Dim
+    reverse: bool = False
+
+    @property
+    def own(self) -> int:
+        """The number of inputs that are not captured."""
+        return self.states + len(self.axes)
+
+    def step_inputs(self, given: Sequence[TensorType]) -> list[TensorType]:
+        """The types that a step gets of the inputs of the call."""
+        whole = zip(given[self.states : self.own], self.axes, strict=True)
+        return [*given[: self.states], *(t.with_shape((*t.shape[:a], *t.shape[a + 1 :])) for t, a in whole), *given[self.own :]]
+
+    def results(self, made: Sequence[TensorType]) -> list[TensorType]:
+        """The types of the outputs of the call, given those of a step."""
+        steps = zip(made[self.states :], self.stacked, strict=True)
+        return [*made[: self.states], *(t.with_shape((*t.shape[:a], self.length, *t.shape[a:])) for t, a in steps)]
+
+
 class CallNode:
     """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`; `arguments` has, for each symbol of
     `graph.origins`, the integer that it is here, which may be traced to the symbols of the calling graph. `tuples` are what it passes as
-    each of `graph.tuples`, and `rest` its results that are one tuple, if `graph.rest` is. `frozen`: no parameter inside is trained."""
+    each of `graph.tuples`, and `tails` its results that are tuples, one for each of `graph.tails`. With `scan` it is a loop. `frozen`: no
+    parameter inside is trained."""
 
-    __slots__ = ("arguments", "frozen", "graph", "inputs", "label", "modules", "outputs", "rest", "shared", "span", "tuples")
+    __slots__ = ("arguments", "frozen", "graph", "inputs", "label", "modules", "outputs", "scan", "shared", "span", "tails", "tuples")
 
     def __init__(
         self,
@@ -168,7 +217,8 @@ class CallNode:
         shared: SharedModule | None = None,
         arguments: Mapping[str, int] | None = None,
         tuples: tuple[Parts, ...] = (),
-        rest: ValueTuple | None = None,
+        tails: tuple[ValueTuple, ...] = (),
+        scan: Scan | None = None,
         frozen: bool = False,
     ) -> None:
         self.graph = graph
@@ -180,7 +230,8 @@ class CallNode:
         self.shared = shared
         self.arguments = arguments or {}
         self.tuples = tuples
-        self.rest = rest
+        self.tails = tails
+        self.scan = scan
         self.frozen = frozen
 
     @property
@@ -197,26 +248,27 @@ class CallNode:
     @property
     def makes(self) -> list[Value | ValueTuple]:
         """Its results, a tuple as one."""
-        return list(self.outputs) if self.rest is None else [*self.outputs[: self.rest.at], self.rest]
+        return [*self.outputs[: self.tails[0].at], *self.tails] if self.tails else list(self.outputs)
 
 
 Node = OpNode | CallNode
-Kind = Literal["model", "block", "sequence", "branches"]
+Kind = Literal["model", "block", "sequence", "branches", "scan"]
 
 
 class Graph:
     """One body.
 
-    `kind` is `model`, `block`, `sequence` (members are numbered from 0, an `nn.Sequential` when it is a chain) or `branches` (an
-    `each`: one call or operator a branch on the same input). `arguments` are the compile-time arguments of a block or model.
+    `kind` is `model`, `block`, `sequence` (members are numbered from 0, an `nn.Sequential` when it is a chain), `branches` (an
+    `each`: one call or operator a branch on the same input) or `scan` (a step of a `scan`, called once, without a label: its labels and its
+    symbols are those of the graph around it). `arguments` are the compile-time arguments of a block or model.
     `modules` are the shared stages that are used inside and declared outside. `captures` counts the trailing inputs that are tensors of
-    the surrounding body rather than inputs of its own. `tuples` are the inputs that are passed as tuples; `rest` is the tuple with which
-    the outputs end, if it is one: all others are passed one by one. `sizes` are the names that the body uses for sizes: those known at run
+    the surrounding body rather than inputs of its own. `tuples` are the inputs that are passed as tuples; `tails` are the tuples with
+    which the outputs end: all others are passed one by one. `sizes` are the names that the body uses for sizes: those known at run
     time, and the formulas of integers. `origins` are the symbols to which the integers in it are traced: its block's parameters and the
     sizes of its inputs; others belong to the graphs around it. `decisions` are what it depends on in addition: it would be another graph if
     one did not hold. `count` is the number of iterations of a `repeat` over a number, if all but the first are alike. `around` is the graph
-    in which it was elaborated first, whose symbols it may have too. `tests` are, by the labels of nodes, the conditions of the `if`s
-    without `else` that they are alone in.
+    in which it was elaborated first, whose symbols it may have too. `choices` are the `if`s of its text, in their order. `has_modes`: it
+    has an `if training`; `training_outputs` are those of a model that are others in training.
     """
 
     def __init__(self, name: str, kind: Kind, span: Span, arguments: dict[str, Any] | None = None) -> None:
@@ -232,13 +284,15 @@ class Graph:
         self.declares: list[SharedModule] = []
         self.captures = 0
         self.tuples: list[ValueTuple] = []
-        self.rest: Parts | None = None
+        self.tails: tuple[ReturnedTuple, ...] = ()
         self.origins: dict[str, Origin] = {}
         self.decisions: list[Decision] = []
         self.count: int | None = None
         self.around: Graph | None = None
-        self.tests: dict[str, Test] = {}
+        self.choices: list[Choice] = []
         self.sizes: dict[str, SymDim] = {}
+        self.has_modes = False
+        self.training_outputs: list[Value] | None = None
         self.size = 0
         """Operators inside, those of called graphs counted at each call."""
 
@@ -258,8 +312,13 @@ class Graph:
 
     @property
     def leading(self) -> list[Value]:
-        """The outputs that are not part of `rest`."""
-        return self.outputs[: len(self.outputs) - len(flat(self.rest or ()))]
+        """The outputs that are not part of `tails`."""
+        return self.outputs[: len(self.outputs) - sum(len(flat(tail.parts)) for tail in self.tails)]
+
+    @property
+    def returns(self) -> list[Value | Parts]:
+        """The outputs as they are returned, a tuple as one."""
+        return [*self.leading, *(tail.parts for tail in self.tails)]
 
 
 class Program:
@@ -275,7 +334,7 @@ class Program:
         main: Graph,
         facts: Facts,
         symbols: tuple[str, ...],
-        conditions: tuple[tuple[Condition, str], ...] = (),
+        conditions: tuple[tuple[Stated, str], ...] = (),
         dims: Mapping[str, Dim] | None = None,
     ) -> None:
         self.main = main
@@ -283,6 +342,17 @@ class Program:
         self.symbols = symbols
         self.conditions = conditions
         self.dims = dims or {}
+
+
+def returned_names(graph: Graph) -> list[str]:
+    """The names of what a model returns: a list as one."""
+    names = graph.output_names[: len(graph.leading)]
+    at = len(names)
+    for tail in graph.tails:
+        several = graph.output_names[at : at + len(flat(tail.parts))]
+        names += [several[0].rpartition(".")[0] or several[0]] if tail.listed and several else several
+        at += len(several)
+    return names
 
 
 def graphs(main: Graph) -> list[Graph]:
@@ -305,6 +375,13 @@ def graphs(main: Graph) -> list[Graph]:
                 seen.add(id(node.graph))
                 stack.append((node.graph, False))
     return order
+
+
+def around(graph: Graph) -> Graph:
+    """The block or model that the graph is part of."""
+    while graph.kind not in ("block", "model") and graph.around is not None:
+        graph = graph.around
+    return graph
 
 
 def symbol_values(graph: Graph) -> dict[str, int]:
@@ -333,7 +410,8 @@ def route(graph: Graph, path: str) -> list[Node]:
             return [node]
         rest = route(node.graph, ".".join(parts[length:])) if isinstance(node, CallNode) else []
         return [node, *rest] if rest else []
-    return []
+    inside = (route(node.graph, path) for node in graph.nodes if isinstance(node, CallNode) and node.scan is not None)
+    return next((found for found in inside if found), [])
 
 
 class FlatNode:
@@ -349,8 +427,35 @@ class FlatNode:
         self.outputs = outputs
 
 
+class FlatScan:
+    """The beginning of a loop: its call, and what a step takes, as keys: of the tensors around it, and of the states and parts of scanned
+    tensors that a step gets of them. The nodes of a step follow, and then the `FlatScanEnd`."""
+
+    __slots__ = ("given", "inputs", "node", "path")
+
+    def __init__(self, node: CallNode, path: str, inputs: tuple[int, ...], given: tuple[int, ...]) -> None:
+        self.node = node
+        self.path = path
+        self.inputs = inputs
+        self.given = given
+
+
+class FlatScanEnd:
+    """The end of a loop: the keys of what a step makes, and of the results of the loop."""
+
+    __slots__ = ("made", "outputs")
+
+    def __init__(self, made: tuple[int, ...], outputs: tuple[int, ...]) -> None:
+        self.made = made
+        self.outputs = outputs
+
+
+FlatItem = FlatNode | FlatScan | FlatScanEnd
+
+
 class FlatGraph:
-    """All operator nodes in the order of computation, every call opened, one at a time: to be iterated once.
+    """All operator nodes in the order of computation, every call opened, one at a time: to be iterated once. The nodes of a `scan` are
+    between a `FlatScan` and a `FlatScanEnd`.
 
     Keys of values: the main graph's inputs are 0, 1, ...; each operator output gets the next number. `path` is the full path of the
     node's parameters (that of the declaration for a shared stage); `owner` the full path of the graph that contains it.
@@ -361,28 +466,43 @@ class FlatGraph:
         self._next = len(main.inputs)
         self._top: dict[int, int] = {id(v): i for i, v in enumerate(main.inputs)}
 
-    def __iter__(self) -> Iterator[FlatNode]:
+    def __iter__(self) -> Iterator[FlatItem]:
         return self._walk(self._main, "", self._top, {})
+
+    def operators(self) -> Iterator[FlatNode]:
+        """The operator nodes alone, those in loops once."""
+        return (item for item in self if isinstance(item, FlatNode))
 
     def results(self) -> list[int]:
         """The keys of the main graph's outputs, once all nodes have been asked for."""
         return [self._top[id(v)] for v in self._main.outputs]
 
-    def _walk(self, graph: Graph, path: str, keys: dict[int, int], homes: dict[int, str]) -> Iterator[FlatNode]:
+    def _walk(self, graph: Graph, path: str, keys: dict[int, int], homes: dict[int, str]) -> Iterator[FlatItem]:
         if graph.declares:
             homes = {**homes, **{id(m): join(path, m.label) for m in graph.declares}}
         for node in graph.nodes:
-            own = homes[id(node.shared)] if node.shared is not None else join(path, node.label)
+            own_path = homes[id(node.shared)] if node.shared is not None else join(path, node.label)
             inputs = tuple([keys[id(v)] for v in node.inputs])
             if isinstance(node, OpNode):
-                outputs = tuple(range(self._next, self._next + len(node.outputs)))
-                self._next += len(node.outputs)
-                for value, key in zip(node.outputs, outputs, strict=True):
-                    keys[id(value)] = key
-                yield FlatNode(node, own, path, inputs, outputs)
+                outputs = self._new(node.outputs, keys)
+                yield FlatNode(node, own_path, path, inputs, outputs)
                 continue
             inner = {id(v): k for v, k in zip(node.graph.inputs, inputs, strict=True)}
+            if node.scan is not None:
+                count = node.scan.own
+                yield FlatScan(node, path, inputs[:count], self._new(node.graph.inputs[:count], inner))
             inside = {id(m): homes[id(given)] for m, given in zip(node.graph.modules, node.modules, strict=True)}
-            yield from self._walk(node.graph, own, inner, inside)
+            yield from self._walk(node.graph, own_path, inner, inside)
+            if node.scan is not None:
+                made = tuple([inner[id(v)] for v in node.graph.outputs])
+                yield FlatScanEnd(made, self._new(node.outputs, keys))
+                continue
             for value, result in zip(node.outputs, node.graph.outputs, strict=True):
                 keys[id(value)] = inner[id(result)]
+
+    def _new(self, values: Sequence[Value], keys: dict[int, int]) -> tuple[int, ...]:
+        """Numbers for values."""
+        found = tuple(range(self._next, self._next + len(values)))
+        self._next += len(values)
+        keys.update((id(value), key) for value, key in zip(values, found, strict=True))
+        return found

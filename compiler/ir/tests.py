@@ -1,24 +1,23 @@
-"""The conditions of `if`s as data: what decides whether a stage is there, in terms of the symbols of the graph.
+"""The `if`s of a body as data: what decided each of them, and which of its stages are in the branch that was taken.
 
-In: comparisons that the elaborator evaluated. Out: records, and whether they hold for given values of the symbols. Always: a condition that
-cannot be said so, such as one on a stage value, has none.
+In: comparisons that the elaborator evaluated. Out: records. Always: the integers in a condition know what they are computed from, as all
+integers do (`TracedInt`); a condition that cannot be said so, such as one on a stage value, has none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from netc.dsl.record import Record
 
-from ..dims import Dim, evaluate
-
 
 class Comparison(Record):
-    """`left op right`, of formulas; `op` is one of `== != < <= > >=`."""
+    """`left op right`; `op` is one of `== != < <= > >=`."""
 
     op: str
-    left: Dim
-    right: Dim
+    left: int
+    right: int
 
 
 class Junction(Record):
@@ -34,26 +33,37 @@ class Negation(Record):
 
 
 class Flag(Record):
-    """The boolean parameter `name` of the block."""
+    """The boolean parameter `name` of the block, and its value."""
 
     name: str
+    value: bool
 
 
-Test = Comparison | Junction | Negation | Flag | bool
+Test = Comparison | Junction | Negation | Flag
+
+Key = tuple[int, int]
+"""Which `if` of a body it is: where it begins in the text, and how many times it was evaluated before."""
 
 
-def holds(test: Test, values: Mapping[str, int], parameters: Mapping[str, object]) -> bool:
-    """Whether the condition holds for these values of the symbols and parameters. A KeyError for one that is missing."""
-    match test:
-        case Comparison(op, left, right):
-            a, b = evaluate(left, values), evaluate(right, values)
-            return {"==": a == b, "!=": a != b, "<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b}[op]
-        case Junction("and", left, right):
-            return holds(left, values, parameters) and holds(right, values, parameters)
-        case Junction(_, left, right):
-            return holds(left, values, parameters) or holds(right, values, parameters)
-        case Negation(operand):
-            return not holds(operand, values, parameters)
-        case Flag(name):
-            return bool(parameters[name])
-    return test
+class Choice(Record):
+    """An `if`, its condition, whether that holds, and the labels of the nodes in the branch that was taken.
+
+    `after` is the label of the node before it, empty if there is none; `inner` are the `if`s in the branch. `given` and `results` are the
+    tensors that it takes and gives: without an `else`, the same if it does not hold.
+    """
+
+    key: Key
+    test: Test
+    taken: bool
+    labels: tuple[str, ...]
+    after: str
+    inner: tuple[Choice, ...]
+    given: tuple[Any, ...]
+    results: tuple[Any, ...]
+
+
+def every(choices: Iterable[Choice]) -> Iterator[Choice]:
+    """The `if`s, and those in their branches."""
+    for choice in choices:
+        yield choice
+        yield from every(choice.inner)

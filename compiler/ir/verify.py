@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from ..dims import evaluate, symbols
-from .graph import CallNode, Graph, Node, OpNode, Program, Value, ValueTuple, flat, symbol_values
+from .graph import CallNode, Graph, Node, OpNode, Program, Scan, Value, ValueTuple, flat, symbol_values
 from .origins import TracedInt
+from .types import TensorType
 
 
 class GraphInvalid(AssertionError):
@@ -69,12 +70,12 @@ class _Check:
             self._origins(value, values)
         for node in graph.nodes:
             self._node(node)
-        for value in graph.outputs:
+        for value in (*graph.outputs, *(graph.training_outputs or ())):
             if id(value) not in self.available:
                 self._fail(f"the output {value} is not made in it")
         self._tuples(graph.inputs, graph.tuples, "the inputs")
-        if graph.rest is not None and flat(graph.rest) != tuple(graph.outputs[len(graph.leading) :]):
-            self._fail("its outputs do not end with the tuple that it returns")
+        if tuple(v for tail in graph.tails for v in flat(tail.parts)) != tuple(graph.outputs[len(graph.leading) :]):
+            self._fail("its outputs do not end with the tuples that it returns")
         names = graph.output_names
         if len(names) not in (0, len(graph.outputs)):
             self._fail(f"{len(names)} names for {len(graph.outputs)} outputs")
@@ -147,11 +148,16 @@ class _Check:
     def _call(self, node: CallNode, name: str) -> None:
         graph = node.graph
         self.size += graph.size
-        self._agree(name, "inputs", node.inputs, graph.inputs)
-        self._agree(name, "outputs", node.outputs, graph.outputs)
-        self._tuples(node.outputs, [node.rest] if node.rest is not None else [], f"the results of {name}")
-        if (node.rest is None) != (graph.rest is None) or (node.rest is not None and node.rest.at != len(graph.leading)):
-            self._fail(f"{name} has another tuple of results than its graph")
+        inputs, outputs = [v.type for v in node.inputs], [v.type for v in graph.outputs]
+        if node.scan is not None:
+            inputs, outputs = self._scan(node, node.scan, name)
+        self._agree(name, "inputs", inputs, [v.type for v in graph.inputs])
+        self._agree(name, "outputs", [v.type for v in node.outputs], outputs)
+        self._tuples(node.outputs, node.tails, f"the results of {name}")
+        if [len(one.values) for one in node.tails] != [len(flat(tail.parts)) for tail in graph.tails]:
+            self._fail(f"{name} has other tuples of results than its graph")
+        if node.tails and node.tails[0].at != len(graph.leading):
+            self._fail(f"{name} has other tuples of results than its graph")
         if [flat(parts) for parts in node.tuples] != [node.inputs[t.at : t.at + len(t.values)] for t in graph.tuples]:
             self._fail(f"{name} passes other tuples than its graph takes")
         if len(node.modules) != len(graph.modules):
@@ -160,12 +166,22 @@ class _Check:
             if id(module) not in self.modules:
                 self._fail(f"{name} passes the shared stage {module.label}, which is not known here")
 
-    def _agree(self, name: str, what: str, outer: tuple[Value, ...], inner: list[Value]) -> None:
+    def _scan(self, node: CallNode, scan: Scan, name: str) -> tuple[list[TensorType], list[TensorType]]:
+        """The types of what a step gets, and of the results if its are stacked."""
+        given, made = [v.type for v in node.inputs], [v.type for v in node.graph.outputs]
+        if len(given) != scan.own + node.graph.captures or len(made) != scan.states + len(scan.stacked):
+            self._fail(f"{name} has another number of states or tensors than its graph")
+        states = zip(given[: scan.states], made, strict=False)
+        if any((before.dtype, before.rank) != (after.dtype, after.rank) for before, after in states):
+            self._fail(f"{name} changes the type of a state")
+        return scan.step_inputs(given), [*given[: scan.states], *scan.results(made)[scan.states :]]
+
+    def _agree(self, name: str, what: str, outer: Sequence[TensorType], inner: Sequence[TensorType]) -> None:
         if len(outer) != len(inner):
             self._fail(f"{name} has {len(outer)} {what}, its graph {len(inner)}")
         for a, b in zip(outer, inner, strict=True):
-            if a.type is not b.type and a.type != b.type:
-                self._fail(f"{name} has {a.type} among its {what} where its graph has {b.type}")
+            if a is not b and a != b:
+                self._fail(f"{name} has {a} among its {what} where its graph has {b}")
 
 
 def _name(node: Node) -> str:

@@ -1,23 +1,27 @@
 """Attention: each query's mean of the values, weighted by how well it matches their keys.
 
-In: queries, keys and values, perhaps a mask. Out: one tensor with the axes of the queries. Always: causal attention lets query i see the
-keys 0 to i, counted from the first of each, whatever the lengths of both.
+In: queries, keys and values, perhaps a mask. Out: one tensor with the axes of the queries. Always: causal attention lets a query see the
+key that it belongs to and those before it. Of equal lengths query i belongs to key i; of others `align` says whether the first query
+belongs to the first key, or the last to the last.
 """
 
 from __future__ import annotations
 
 from ..dims import Dim, advice, advice_divides, show
-from ..errors.attention import MaskMismatch, MaskType
+from ..errors.attention import CausalAlignment, MaskMismatch, MaskType
 from ..errors.base import STAGE, argument
 from ..errors.operators import BadArgument, NotDivisible, Unprovable, UnprovableMultiple
+from ..errors.shape import UnprovableSize
 from ..ir.types import BOOL, FLOAT32, Shape, TensorType, show_shape
 from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
 from .element_types import FLOATS, MASKS
-from .kinds import COUNT, FLAG, FRACTION, NUMBER
+from .kinds import COUNT, FLAG, FRACTION, NUMBER, WordKind
 from .operand import Input, axes
-from .requirements import require_same_size
+from .requirements import at_most_text, require_same_size
 
+_MATCH = "match the heads or batches of"
+ALIGNMENT = WordKind("start", "end")
 NEEDED = "[N, heads, length, features] or [N, length, features]"
 
 
@@ -33,12 +37,45 @@ def require_mask_shape(operator: str, given: OpInputs, name: str, wanted: Shape 
         raise OperatorError(Unprovable(operator, w, m, f"a mask needs {needed}", advice(w, m) or "", (0, index)), STAGE)
 
 
-class Attention(Operator):
+class CausalOperator(Operator):
+    """What operators with causal attention have in common: how queries and keys of different lengths belong together."""
+
+    causal: Arg[bool]
+    align: Arg[str]
+
+    def require_alignment(self, given: OpInputs, queries: str, keys: str) -> None:
+        """Refuses causal attention that is not said to start or to end with the same position of both. What is not causal may say it, so
+        that a block can have both."""
+        if not self.causal:
+            return
+        length, span = given[queries].shape[-2], given[keys].shape[-2]
+        if given.facts.equal(length, span) or self.align == "start":
+            return
+        if self.align is None:
+            at = (given.position(queries), given.position(keys))
+            raise OperatorError(CausalAlignment(self.name, length, span, advice(length, span) or "", at), STAGE)
+        enough = given.facts.at_least(span, length)
+        if enough is False:
+            needed = f"needs at least as many keys as queries ({show(span)} and {show(length)}): the first queries would see none"
+            raise OperatorError(BadArgument(self.name, "align", "`end`", needed), argument("align"))
+        if enough is None:
+            need = at_most_text(length, span)
+            raise OperatorError(UnprovableSize(need, "with `align=end` each query has a key that it belongs to", need), argument("align"))
+
+    def ends_together(self, given: OpInputs, queries: str, keys: str) -> bool:
+        """Whether causal attention hides other keys than it would if both started together."""
+        return bool(self.causal) and self.align == "end" and not given.facts.equal(given[queries].shape[-2], given[keys].shape[-2])
+
+
+class Attention(CausalOperator):
     """Scaled dot-product attention: `softmax(q k^T * scale) v` over the last two axes of each.
 
     Shapes are `[..., heads, L, E]` for q, `[..., heads, S, E]` for k and `[..., heads, S, Ev]` for v. Keys and values may have fewer
     heads, if their numbers divide that of the queries (grouped-query attention). A bool mask is true where a query may see a key; any
-    other is added to the scores. With `window`, a query of causal attention sees that number of keys: its own and those right before it.
+    other is added to the scores. With `causal`, a query sees the key that it belongs to and those before it. Where there may be another
+    number of keys than of queries, `align` says which that is: `start` has query i belong to key i (PyTorch's `is_causal`), `end` has
+    the last query belong to the last key, as with a cache of earlier keys in front. With `window`, it sees that number of keys: its own
+    and those right before it.
     """
 
     name = "attention"
@@ -47,6 +84,7 @@ class Attention(Operator):
     v = Input(FLOATS, axes("... S F", NEEDED), like="q", alias="value")
     mask = Input(MASKS, axes("... L S"), optional=True, alias="attn_mask")
     causal = Arg(FLAG, default=False)
+    align = Arg(ALIGNMENT, default=None)
     scale = Arg(NUMBER, default=None)
     dropout = Arg(FRACTION, default=0.0, alias="dropout_p")
     window = Arg(COUNT, default=None)
@@ -54,6 +92,7 @@ class Attention(Operator):
         "q = input 4xTx8; k = input 4xTx8; v = input 4xTx8; (q, k, v) -> attention causal=true",
         "q = input 4x6x8; k = input 2x6x8; v = input 2x6x8; mask = input [6, 6] bool batch=false; (q, k, v, mask) -> attention",
         "q = input 4xTx8; (q, q, q) -> attention causal=true window=128",
+        "past = input 4xPx8; x = input 4xTx8; seen = (past, x) -> concat axis=2; (x, seen, seen) -> attention causal=true align=end",
     )
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
@@ -62,9 +101,10 @@ class Attention(Operator):
         require_same_size(self.name, given, ("k", "v"), -2, "pair keys and values of shape", "their lengths (axis -2)")
         scores = self.scores(given)
         if "mask" in given:
-            self._refuse_mask(given, scores)
+            self._refuse_mask(given)
         if self.window is not None:
             self._refuse_window(given)
+        self.require_alignment(given, "q", "k")
         return (q.with_shape((*scores[:-1], given.v.shape[-1])),)
 
     def grouped(self, given: OpInputs) -> bool:
@@ -76,17 +116,21 @@ class Attention(Operator):
         return not all(facts.equal(few, heads) for few in fewer) and all(facts.divides(few, heads) is True for few in fewer)
 
     def scores(self, given: OpInputs) -> Shape:
-        """The shape `[..., heads, L, S]`: a score for each query and key."""
+        """The shape `[..., heads, L, S]`: a score for each query and key, for each batch of values."""
         q, k, v = given.types[:3]
         if q.rank >= 3 and k.rank >= 3 and v.rank >= 3:
             self._refuse_heads(given)
-        before = [t.shape[:-2] for t in (q, k, v)]
-        if self.grouped(given):
-            before = [before[0], *((*shape[:-1], 1) for shape in before[1:])]
-        facts = given.facts
-        ahead = broadcast(before[0], before[1], facts, self.name, "match the heads or batches of", (0, 1))
-        ahead = broadcast(ahead, before[2], facts, self.name, "match the heads or batches of", (0, 2))
+        ahead = broadcast(self._matched(given), self._ahead(given, "v"), given.facts, self.name, _MATCH, (0, 2))
         return (*ahead, q.shape[-2], k.shape[-2])
+
+    def _matched(self, given: OpInputs) -> Shape:
+        """The axes before the last two of the scores, to which PyTorch adds the mask: values have no part in them."""
+        return broadcast(self._ahead(given, "q"), self._ahead(given, "k"), given.facts, self.name, _MATCH, (0, 1))
+
+    def _ahead(self, given: OpInputs, name: str) -> Shape:
+        """The axes before the last two; heads that several queries share count as one, which stretches."""
+        shape = given[name].shape[:-2]
+        return (*shape[:-1], 1) if name != "q" and self.grouped(given) else shape
 
     def _refuse_heads(self, given: OpInputs) -> None:
         """The number of heads of keys and of values is that of queries, or 1, or divides it; one head of queries goes with any number."""
@@ -101,8 +145,9 @@ class Attention(Operator):
             if divides is None:
                 raise OperatorError(UnprovableMultiple(self.name, fewer, heads, advice_divides(fewer, heads)), STAGE)
 
-    def _refuse_mask(self, given: OpInputs, scores: Shape) -> None:
+    def _refuse_mask(self, given: OpInputs) -> None:
         mask, dtype = given.mask, given.q.dtype
+        scores = (*self._matched(given), given.q.shape[-2], given.k.shape[-2])
         if self.causal:
             advice_ = "omit one of the two, or combine them in the mask"
             raise OperatorError(BadArgument(self.name, "causal", "true", "cannot be combined with a mask", advice_), argument("causal"))
@@ -114,10 +159,12 @@ class Attention(Operator):
         require_mask_shape(self.name, given, "mask", tuple(reversed(wanted)) if fits else None, needed)
 
     def _refuse_window(self, given: OpInputs) -> None:
-        """Where there were fewer keys than queries, the last ones might see none."""
+        """Where there were fewer keys than queries, and both started together, the last ones might see none."""
         if not self.causal:
             needed = "requires `causal=true`"
             raise OperatorError(BadArgument(self.name, "window", str(self.window), needed), argument("window"))
+        if self.align == "end":
+            return
         require_same_size(self.name, given, ("q", "k"), -2, "slide a window over queries and keys of shape", "their lengths (axis -2)")
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:

@@ -10,10 +10,11 @@ from ..errors.operators import BadArgument, ShapeMismatch, Unprovable
 from ..ir.types import FLOAT32, DType, TensorType
 from .base import Arg, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, INDICES
-from .kinds import DTYPE, FLAG, SIZE, IntKind
+from .kinds import DTYPE, FLAG, SIZE, IntKind, WordKind
 from .learned import normal, weight_and_bias
 from .operand import SOME_AXES, Input, axes
 from .parametric import Parametric, WithBias
+from .requirements import require_same_size
 
 
 class Dense(WithBias):
@@ -91,35 +92,24 @@ class Bilinear(WithBias):
         return numel(results[0].shape) * (first + 1) * second
 
 
-class Embedding(Parametric):
-    """Look-up of rows: each index is replaced by the row of that number.
+class _LookUp(Parametric):
+    """Rows of a learned matrix, by their numbers."""
 
-    An index below 0 is an error in PyTorch, and counts from the end in ONNX.
-    """
-
-    name = "embedding"
     drawn = "`init=normal(1)`, the row `padding_idx` zero; it stays zero with any other initialiser"
-    as_tensors = ("weight",)
     indices = Input(INDICES)
     num = Arg(SIZE, positional=True, alias="num_embeddings")
     dim = Arg(SIZE, positional=True, alias="embedding_dim")
     padding_idx = Arg(IntKind(varies=True), default=None)
     dtype = Arg(DTYPE, default=FLOAT32)
-    examples = ("input [T] int64 -> embedding 1000 64", "input [T] int64 -> embedding 1000 64 padding_idx=0")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def check(self) -> None:
+        """Refuses another type than a float, and the number of a row that is not there."""
         if not self.dtype.is_float:
             needed = "must be a floating-point type"
             raise OperatorError(BadArgument(self.name, "dtype", f"`{self.dtype}`", needed), argument("dtype"))
         if self.padding_idx is not None and isinstance(self.num, int) and not -self.num <= self.padding_idx < self.num:
             needed = f"must be the number of a row, from {-self.num} to {self.num - 1}"
             raise OperatorError(BadArgument(self.name, "padding_idx", str(self.padding_idx), needed), argument("padding_idx"))
-        return (TensorType(self._dtype(given), (*given.indices.shape, self.dim)),)
-
-    def _dtype(self, given: OpInputs) -> DType:
-        """That of the weight, if it is given and `dtype` is not."""
-        weight = given.get("weight")
-        return self.dtype if weight is None or self.dtype != FLOAT32 else weight.dtype
 
     def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         init = normal(1.0)
@@ -127,5 +117,62 @@ class Embedding(Parametric):
             init = replace(init, zero_row=self.padding_idx % self.num)
         return (ParameterSpec("weight", (self.num, self.dim), init, self._dtype(given), role="weight"),)
 
+    def _dtype(self, given: OpInputs) -> DType:
+        """That of the weight, if it is given and `dtype` is not."""
+        weight = given.get("weight")
+        return self.dtype if weight is None or self.dtype != FLOAT32 else weight.dtype
+
+
+class Embedding(_LookUp):
+    """Look-up of rows: each index is replaced by the row of that number.
+
+    An index below 0 is an error in PyTorch, and counts from the end in ONNX.
+    """
+
+    name = "embedding"
+    as_tensors = ("weight",)
+    examples = ("input [T] int64 -> embedding 1000 64", "input [T] int64 -> embedding 1000 64 padding_idx=0")
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        self.check()
+        return (TensorType(self._dtype(given), (*given.indices.shape, self.dim)),)
+
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
+
+
+class EmbeddingBag(_LookUp):
+    """The sum, the mean or the maximum of the rows that the indices of each bag, `[N, indices]`, give.
+
+    A row of number `padding_idx` does not count; of no rows the result is 0. With `mode=sum`, a second tensor weights each index.
+    An index below 0 is an error in PyTorch, and counts from the end in ONNX.
+    """
+
+    name = "embedding_bag"
+    indices = Input(INDICES, axes("N n", "[N, indices], a row for each bag"))
+    per_sample_weights = Input(FLOATS, axes("N n", "[N, indices], as the indices"), optional=True)
+    mode = Arg(WordKind("mean", "sum", "max"), default="mean", positional=True)
+    examples = (
+        "input [T] int64 -> embedding_bag 1000 64",
+        "x = input [T] int64; w = input [T]; (x, w) -> embedding_bag 1000 64 sum",
+    )
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        self.check()
+        weights = given.get("per_sample_weights")
+        if weights is not None:
+            self._check_weights(weights, given)
+        return (TensorType(self.dtype, (given.indices.shape[0], self.dim)),)
+
+    def _check_weights(self, weights: TensorType, given: OpInputs) -> None:
+        if self.mode != "sum":
+            raise OperatorError(BadArgument(self.name, "mode", f"`{self.mode}`", "must be `sum` with weights"), argument("mode"))
+        if weights.dtype != self.dtype:
+            needed = f"must be that of the weights, {weights.dtype}"
+            raise OperatorError(BadArgument(self.name, "dtype", f"`{self.dtype}`", needed), argument("dtype"))
+        for axis, what in enumerate(("their numbers of bags", "their numbers of indices")):
+            require_same_size(self.name, given, ("indices", "per_sample_weights"), axis, "weight", what)
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        """One for each number that is looked up, two if it is weighted."""
+        return len(given) * numel(given.indices.shape) * self.dim

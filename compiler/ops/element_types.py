@@ -15,6 +15,7 @@ from ..errors.base import Problem
 from ..errors.dense import NarrowIndices
 from ..errors.indexing import LongIndices
 from ..errors.operators import NeedsBool, NeedsFloat, NeedsInteger
+from ..errors.spectral import NeedsFullFloat
 from ..ir.types import DTYPES, DType, TensorType
 
 
@@ -65,3 +66,5 @@ BYTES = ElementTypes(("uint8",), NeedsInteger, "uint8")
 LONGS = ElementTypes(("int64",), _not_a_long_index, "int64")
 INDICES = ElementTypes(("int64", "int32"), _not_an_index, "int64 or int32")
 MASKS = MaskTypes((*FLOATS.names, "bool"), NeedsFloat, "float or bool")
+FULL_FLOATS = ElementTypes(("float32", "float64"), NeedsFullFloat, "float32 or float64")
+FULL_OR_INTEGERS = FULL_FLOATS | INTEGERS | BOOLS

@@ -5,9 +5,10 @@ Those whose results are not integers convert integers to float32, as in PyTorch.
 
 from __future__ import annotations
 
-from ..ir.types import BOOL, INT64, TensorType
-from .base import OpInputs
+from ..ir.types import BOOL, INT64, DType, TensorType
+from .base import Arg, OpInputs
 from .element_types import NUMBERS
+from .kinds import NUMBER
 from .operand import Input
 from .pointwise import Pointwise
 
@@ -86,6 +87,29 @@ class Square(Numeric):
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         (x,) = super().rule(given)
         return (x.with_dtype(INT64) if x.dtype == BOOL else x,)
+
+
+class NanToNum(Numeric):
+    """Replaces NaN by `nan`, and infinities by `posinf` and `neginf`, without which they become the greatest and the least finite number.
+
+    A number that the element type does not hold is infinite there. Integers are unchanged.
+    """
+
+    name = "nan_to_num"
+    x = Input()
+    nan = Arg(NUMBER, default=0.0, positional=True)
+    posinf = Arg(NUMBER, default=None)
+    neginf = Arg(NUMBER, default=None)
+    examples = ("input 3 -> log -> nan_to_num", "input 3 -> log -> nan_to_num neginf=-100")
+
+    def replacements(self, dtype: DType) -> tuple[float, float, float]:
+        """What NaN, infinity and its negative become in a type of floats."""
+        low, high = dtype.limits
+        return (
+            float(self.nan),
+            float(high if self.posinf is None else self.posinf),
+            float(low if self.neginf is None else self.neginf),
+        )
 
 
 class LogicalNot(Pointwise):

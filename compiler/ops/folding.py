@@ -1,4 +1,4 @@
-"""Space to channels and back: blocks of an image become channels, and channels blocks.
+"""Space to channels and back: blocks of an image become channels, and channels blocks; windows of an axis become another axis.
 
 In: tensors whose last axes are space, the channels before them. Out: the same elements in other positions; those that several blocks share
 are repeated by `unfold`, and summed by `fold`.
@@ -12,9 +12,10 @@ from ..dims import Dim, advice, advice_divides, show
 from ..errors.base import argument
 from ..errors.operators import BadArgument, NotDivisible, Unprovable, UnprovableMultiple, WrongRank, WrongSize
 from ..ir.types import TensorType, show_shape
+from .axes import normalize_axis
 from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import ANY, BOOLS, FLOATS
-from .kinds import COUNT, SIZE, SIZES, SIZES0, ListKind
+from .kinds import AXIS, COUNT, SIZE, SIZES, SIZES0, ListKind
 from .operand import Input, axes
 from .shape import Layout
 from .windows import Window, sizes_of
@@ -183,3 +184,26 @@ class Fold(_Blocks):
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One for each element that is added."""
         return numel(given.x.shape)
+
+
+class SlidingWindow(Layout):
+    """The windows of `size` elements of an axis, `step` apart: they are a new last axis, and the axis counts them.
+
+    What PyTorch calls `unfold` of a tensor; `unfold` here takes the blocks of an image.
+    """
+
+    name = "sliding_window"
+    x = Input(ANY, axes("... n", "at least one axis"))
+    axis = Arg(AXIS, positional=True, alias="dimension")
+    size = Arg(COUNT, positional=True)
+    step = Arg(COUNT, default=1, positional=True)
+    examples = ("input [16] -> sliding_window 1 4 2", "input [T, 80] where T >= 5 -> sliding_window axis=1 size=5")
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
+        axis = normalize_axis(self.name, self.axis, x)
+        count = Window(self.size, self.step).count(x.shape[axis])
+        if given.facts.at_least(count, 1) is False:
+            needed = f"must be at most {show(x.shape[axis])}, the size of axis {axis} of {show_shape(x.shape)}"
+            raise OperatorError(BadArgument(self.name, "size", str(self.size), needed), argument("size"))
+        return (x.with_shape((*x.shape[:axis], count, *x.shape[axis + 1 :], self.size)),)

@@ -19,10 +19,10 @@ from .axes import normalize_axis
 from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
 from .element_types import ANY, BOOLS, INDICES, LONGS
-from .kinds import AXIS, DIM, DTYPE, FLAG, SIZE, Kind, NumberKind, WordKind
+from .kinds import AXIS, DIM, DTYPE, FLAG, NUMBER, SIZE, Kind, NumberKind, WordKind
 from .operand import Input, axes
 from .requirements import at_most_text
-from .scalars import cast_scalar, scalar_warnings
+from .scalars import cast_scalar, require_exact_scalar, scalar_warnings
 from .shape import Layout
 
 
@@ -191,6 +191,44 @@ class IndexSelect(Layout):
             raise OperatorError(WrongSize(self.name, "one index for a single number", given.index), given.at("index"))
         if one is None:
             raise OperatorError(Unprovable(self.name, count, 1, "a single number has one part", advice(count, 1) or ""), given.at("index"))
+
+
+class IndexAdd(Operator):
+    """Adds to the parts of an axis: each part of `source`, times `alpha`, to the part of `x` that its index gives."""
+
+    name = "index_add"
+    x = Input()
+    index = Input(INDICES, axes("n", "a list of indices, with one axis", least=0))
+    source = Input(like="x")
+    axis = Arg(AXIS, positional=True, alias="dim")
+    alpha = Arg(NUMBER, default=1)
+    examples = ("x = input [4]; index = input [T] int64 batch=false; source = input [T]; (x, index, source) -> index_add 1",)
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x, index, source = given.x, given.index, given.source
+        axis = normalize_axis(self.name, self.axis, x)
+        if source.rank != x.rank and not (x.rank == 0 and source.rank == 1):
+            needed = f"values to add with as many axes as {show_shape(x.shape)}, {x.rank}"
+            raise OperatorError(WrongRank(self.name, needed, source), given.at("source"))
+        require_exact_scalar(self.name, x, self.alpha, "alpha")
+        wanted = (*x.shape[:axis], index.shape[0] if index.rank else 1, *x.shape[axis + 1 :])
+        for place, (found, size) in enumerate(zip(source.shape or (1,), wanted, strict=True)):
+            same = given.facts.equal(found, size)
+            if same is False:
+                shape = f"values of shape {show_shape(wanted)}, a part of axis {axis} for each index"
+                raise OperatorError(WrongSize(self.name, shape, source), given.at("source"))
+            if same is None:
+                at = (given.position("source"), given.position("index" if place == axis else "x"))
+                need = f"axis {place} of the values must be " + ("the number of indices" if place == axis else "that of the tensor")
+                raise OperatorError(Unprovable(self.name, found, size, need, advice(found, size) or "", at), STAGE)
+        return (x,)
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        """One for each value that is added."""
+        return numel(given.source.shape)
+
+    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+        return scalar_warnings(self.name, given.x, alpha=self.alpha)
 
 
 class OneHot(Layout):

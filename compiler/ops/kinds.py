@@ -82,6 +82,18 @@ class SizeKind(Kind[Dim]):
         return value
 
 
+class AmountKind(SizeKind):
+    """An integer or a dimension, also a negative one. The graph may depend on the integer in other ways than as a number."""
+
+    varies = False
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    def describe(self) -> str:
+        return "an integer or a dimension"
+
+
 class NumberKind(Kind["int | float"]):
     """A number; `above` and `below` exclude the bound itself."""
 
@@ -223,4 +235,5 @@ AXIS = IntKind()
 AXES = ListKind(AXIS, scalar=True, least=1)
 SIZES = SizesKind(1)
 SIZES0 = SizesKind(0)
+AMOUNT = AmountKind()
 SHAPE = ListKind(DIM)

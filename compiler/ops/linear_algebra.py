@@ -1,4 +1,4 @@
-"""Linear algebra: products of vectors, matrices and batches of them."""
+"""Linear algebra: products of vectors, matrices and batches of them; distances."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from netc.dsl.record import replace
 
 from ..dims import Dim, Facts, advice, show
 from ..errors.arithmetic import NeedsNumber
-from ..errors.base import STAGE, input_
+from ..errors.base import STAGE, argument, input_
 from ..errors.linear_algebra import NarrowNumbers
-from ..errors.operators import NeedsFloat, ShapeMismatch, Unprovable
-from ..ir.types import BOOL, INT64, DType, Shape, TensorType, promote
+from ..errors.operators import BadArgument, NeedsFloat, ShapeMismatch, Unprovable, WrongRank, WrongSize
+from ..errors.shape import UnprovableSize
+from ..ir.types import BOOL, INT64, DType, Shape, TensorType, promote, show_shape
 from .axes import normalize_axis
 from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
-from .element_types import ANY, NUMBERS
+from .element_types import ANY, FLOATS, NUMBERS
 from .equation import Equation, read
 from .kinds import AXIS, STRING, NumberKind
 from .operand import Input, Inputs, axes
 from .promotion import result_type
-from .requirements import require_same_dtype
+from .reduction import PowerKind
+from .requirements import require_same_dtype, require_same_size
 
 VECTOR = axes("n", "one axis", hints={2: 'for a product within each sample, write `-> einsum "ni,nj->nij"`'})
 
@@ -183,3 +185,59 @@ class CosineSimilarity(Operator):
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Two lengths and a product of vectors, a multiply-add for each element."""
         return 6 * numel(self.common(given).shape)
+
+
+class Cross(Operator):
+    """The cross product of vectors of three numbers along an axis."""
+
+    name = "cross"
+    x = Input(NUMBERS)
+    other = Input(NUMBERS, like="x")
+    axis = Arg(AXIS, default=-1, positional=True, alias="dim")
+    examples = ("a = input [T, 3]; b = input [T, 3]; (a, b) -> cross",)
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x, other = given.x, given.other
+        if x.rank != other.rank or not x.rank:
+            name = "other" if x.rank else "x"
+            needed = f"a tensor with as many axes as {show_shape(x.shape)}" if x.rank else "at least one axis"
+            raise OperatorError(WrongRank(self.name, needed, given[name]), given.at(name))
+        axis = normalize_axis(self.name, self.axis, x)
+        for name in given.names:
+            three = given.facts.equal(given[name].shape[axis], 3)
+            if three is False:
+                raise OperatorError(WrongSize(self.name, f"an axis {axis} of size 3", given[name]), given.at(name))
+            if three is None:
+                need = f"axis {axis} of {show_shape(given[name].shape)} is 3"
+                problem = UnprovableSize(need, "`cross` needs it", advice(given[name].shape[axis], 3) or "")
+                raise OperatorError(problem, given.at(name))
+        return (x.with_shape(broadcast(x.shape, other.shape, given.facts, self.name, "multiply")),)
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        """Two products and a difference for each element."""
+        return 3 * numel(results[0].shape)
+
+
+class Cdist(Operator):
+    """The distance of each row of one matrix from each row of another, by a p-norm; the axes before the matrices broadcast.
+
+    PyTorch has no half types here on the CPU.
+    """
+
+    name = "cdist"
+    x = Input(FLOATS, axes("... n k", "at least two axes"))
+    other = Input(FLOATS, axes("... m k", "at least two axes"), like="x")
+    p = Arg(PowerKind(), default=2, positional=True)
+    examples = ("a = input 5x3; b = input 4x3; (a, b) -> cdist", "a = input [T, 3]; b = param [8, 3] as b; (a, b) -> cdist 1")
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        if self.p < 0:
+            raise OperatorError(BadArgument(self.name, "p", f"{self.p:g}", "must not be negative"), argument("p"))
+        x, other = given.x, given.other
+        require_same_size(self.name, given, ("x", "other"), -1, "compare", "their last axes")
+        batch = broadcast(x.shape[:-2], other.shape[:-2], given.facts, self.name, "compare batches of shape")
+        return (x.with_shape((*batch, x.shape[-2], other.shape[-2])),)
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        """A difference, its power and a sum for each number of each pair."""
+        return 3 * numel(results[0].shape) * given.x.shape[-1]

@@ -11,7 +11,7 @@ from ..errors.base import STAGE, argument
 from ..errors.names import WrongTensors
 from ..errors.operators import BadArgument, NotDivisible, UnprovableMultiple, WrongRank
 from ..ir.types import BOOL, FLOAT32, DType, Shape, TensorType, promote, show_shape
-from .attention import require_mask_shape
+from .attention import ALIGNMENT, CausalOperator, require_mask_shape
 from .base import Arg, Init, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, MASKS
 from .kinds import COUNT, FLAG, FRACTION
@@ -26,14 +26,14 @@ KEYS = axes("... S keys", SEQUENCE.needed, most=3)
 VALUES = axes("... S values", SEQUENCE.needed, most=3)
 
 
-class MultiheadAttention(WithBias):
+class MultiheadAttention(CausalOperator, WithBias):
     """Attention of several heads, each on a learned projection of queries, keys and values, and a projection of their joined results.
 
     Takes `[N, L, features]`, or one sample without `N`: one tensor attends to itself; of two, the first (the queries) attends to the
     second; three are queries, keys and values. A fourth, or a bool one in the last position, is a mask as PyTorch's module takes it, `[L,
-    S]` or `[N * heads, L, S]`. A fifth, or with `key_padding_mask=true` the last, is a mask of the keys, `[N, S]`. Better,
-    give them by name: `attn_mask=mask key_padding_mask=padding`. Bool masks are true where a
-    query may *not* see a key (`attention` has it the other way round), others are added to the scores. All queries see the learned key and
+    S]` or `[N * heads, L, S]`. A fifth, or with `key_padding_mask=true` the last, is a mask of the keys, `[N, S]`. Better, give them by
+    name: `attn_mask=mask key_padding_mask=padding`. Bool masks are true where a query may *not* see a key (`attention` has it the other
+    way round), others are added to the scores. `causal` and `align` are those of `attention`. All queries see the learned key and
     value of `add_bias_kv` and the zeros of `add_zero_attn`. The weights of the keys for each query, `[N, L, S]`, or `[N, heads, L, S]`
     without `average_attn_weights`, are a second result.
     """
@@ -50,6 +50,7 @@ class MultiheadAttention(WithBias):
     bias = Arg(FLAG, default=True)
     dropout = Arg(FRACTION, default=0.0)
     causal = Arg(FLAG, default=False, alias="is_causal")
+    align = Arg(ALIGNMENT, default=None)
     key_padding_mask = Arg(FLAG, default=False)
     add_bias_kv = Arg(FLAG, default=False)
     add_zero_attn = Arg(FLAG, default=False)
@@ -90,6 +91,7 @@ class MultiheadAttention(WithBias):
         self._refuse_sequences(given)
         self._refuse_heads(given)
         self._refuse_masks(given)
+        self.require_alignment(given, "query", self.keys(given))
         query = given.query
         heads = () if self.average_attn_weights else (self.heads,)
         return query, query.with_shape((*query.shape[:-2], *heads, query.shape[-2], self.span(given)))

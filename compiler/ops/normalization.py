@@ -16,6 +16,7 @@ from .parametric import Parametric, WithBias
 from .scalars import require_exact_scalar
 
 EPS = NumberKind(0)
+POSITIVE = NumberKind(above=0)
 
 
 class _Normalization(Parametric):
@@ -92,6 +93,7 @@ class BatchNorm(_TrackingNormalization):
 
     name = "batch_norm"
     x = Input(FLOATS, axes("N C ...", "[N, C], or [N, C, ...] with one to three axes more", most=5))
+    eps = Arg(POSITIVE, default=1e-5)
     examples = ("input 3x32x32 -> conv 8 3x3 bias=false -> batch_norm relu", "input 64 -> batch_norm")
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
@@ -99,9 +101,6 @@ class BatchNorm(_TrackingNormalization):
         self._check_known(given, 1)
         if not self.track_running_stats:
             self._check_enough(given, x.shape[0] * numel(x.shape[2:]), "channel")
-            if self.eps == 0:
-                needed = "must be above 0 without running statistics"
-                raise OperatorError(BadArgument(self.name, "eps", "0", needed), argument("eps"))
         return (x,)
 
 

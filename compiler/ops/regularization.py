@@ -1,12 +1,14 @@
-"""Operators that act in training only: in inference each of these is the identity."""
+"""Operators that draw at random in training. In inference each is the identity, but `rrelu`, which then takes the mean of its slopes."""
 
 from __future__ import annotations
 
 from ..dims import Dim
+from ..errors.base import argument
+from ..errors.operators import BadArgument
 from ..ir.types import TensorType
-from .base import Arg, Operator, OpInputs
+from .base import Arg, Operator, OperatorError, OpInputs
 from .element_types import FLOATS
-from .kinds import FRACTION
+from .kinds import FRACTION, NUMBER
 from .operand import SPATIAL, Input, axes
 
 
@@ -68,3 +70,21 @@ class DropPath(_Dropping):
     name = "drop_path"
     x = Input(FLOATS, axes("N ... n", "a batch axis and at least one more"))
     examples = ("x = input [T, 64]; x + (x -> dense 64 -> drop_path 0.1)",)
+
+
+class Rrelu(Operator):
+    """`x` where it is positive, `slope * x` elsewhere; the slope is drawn in training, and is the mean of both ends otherwise."""
+
+    name = "rrelu"
+    is_activation = True
+    pointwise = True
+    x = Input(FLOATS)
+    lower = Arg(NUMBER, default=1 / 8, positional=True)
+    upper = Arg(NUMBER, default=1 / 3, positional=True)
+    examples = ("input 3 -> dense 4 rrelu", "input 3 -> rrelu 0.1 0.3")
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        if self.lower > self.upper:
+            needed = f"must be at most `upper`, {self.upper:g}"
+            raise OperatorError(BadArgument(self.name, "lower", f"{self.lower:g}", needed), argument("lower"))
+        return (given.x,)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite, trunc
 
-from ..dims import Dim, SymDim, bounds, maximum, minimum, show
+from ..dims import Dim, Facts, SymDim, bounds, maximum, minimum, show
 from ..errors.base import argument
 from ..errors.operators import BadArgument, EmptyResult, WrongRank
 from ..errors.shape import BadIndex, PadTooLarge, UnprovableSize
@@ -12,7 +13,7 @@ from ..ir.types import DType, Shape, TensorType, show_shape
 from .axes import front_axes, normalize_axis
 from .base import Arg, OperatorError, OpInputs, numel
 from .element_types import ANY
-from .kinds import AXES, AXIS, COUNT, DIM, INT, SCALAR, SIZE, IntKind, ListKind, WordKind
+from .kinds import AMOUNT, AXES, AXIS, COUNT, DIM, SCALAR, SIZE, IntKind, ListKind, WordKind
 from .operand import SOME_AXES, Input
 from .requirements import at_least_text
 from .shape import Layout
@@ -95,14 +96,20 @@ class Select(Layout):
 
 
 class Pad(Layout):
-    """Adds elements around axes: `[left, right, top, bottom]`, the last axis first; negative amounts remove elements."""
+    """Adds elements around axes: `[left, right, top, bottom]`, the last axis first; negative amounts remove elements. Amounts may be
+    known at run time only, such as `(-W) % 7`, but not whether they are negative."""
 
     name = "pad"
     x = Input()
-    padding = Arg(ListKind(INT), positional=True, alias="pad")
+    padding = Arg(ListKind(AMOUNT), positional=True, alias="pad")
     mode = Arg(WordKind("constant", "reflect", "replicate", "circular"), default="constant")
     value = Arg(SCALAR, default=0)
-    examples = ("input 3x8x8 -> pad [1, 1, 2, 2]", "input 3x8x8 -> pad [1, 1, 1, 1] mode=reflect", "input [T] -> pad [1, 0] value=-1")
+    examples = (
+        "input 3x8x8 -> pad [1, 1, 2, 2]",
+        "input 3x8x8 -> pad [1, 1, 1, 1] mode=reflect",
+        "input [T] -> pad [1, 0] value=-1",
+        "input 3xHxW -> pad [0, (-W) % 7, 0, (-H) % 7]",
+    )
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
@@ -112,20 +119,31 @@ class Pad(Layout):
         else:
             self._check_mode(x)
         sizes = list(x.shape)
-        for axis, (before, after) in amounts.items():
-            sizes[axis] = x.shape[axis] + before + after
-            self._check_source(axis, before, after, given)
-            self._check_cut(axis, min(before, 0) + min(after, 0), max(before, after), given)
+        for axis, ends in amounts.items():
+            sizes[axis] = x.shape[axis] + ends[0] + ends[1]
+            added, removed = zip(*(self.split(end, given.facts) for end in ends), strict=True)
+            self._check_source(axis, added, removed, given)
+            self._check_cut(axis, -removed[0] - removed[1], maximum(*added), given)
         return (x.with_shape(_not_empty(self.name, tuple(sizes), "padding")),)
 
-    def amounts(self, rank: int) -> dict[int, tuple[int, int]]:
+    def split(self, amount: Dim, facts: Facts) -> tuple[Dim, Dim]:
+        """The number of elements added at one end, and of those removed: one of them is 0."""
+        positive = facts.at_least(amount, 0)
+        if positive is None and facts.at_least(-amount, 0):
+            positive = False
+        if positive is None:
+            why = "whether elements are added or removed must be known"
+            raise OperatorError(UnprovableSize(f"{show(amount)} is not negative", why, at_least_text(amount, 0)), argument("padding"))
+        return (amount, 0) if positive else (0, -amount)
+
+    def amounts(self, rank: int) -> dict[int, tuple[Dim, Dim]]:
         """The amounts added before and after each axis that was named."""
         return {rank - 1 - i // 2: (self.padding[i], self.padding[i + 1]) for i in range(0, len(self.padding), 2)}
 
-    def _checked(self, x: TensorType) -> dict[int, tuple[int, int]]:
+    def _checked(self, x: TensorType) -> dict[int, tuple[Dim, Dim]]:
         if len(self.padding) % 2:
             needed = "must have two entries for each axis, before and after it, the last axis first"
-            raise OperatorError(BadArgument(self.name, "padding", str(list(self.padding)), needed), argument("padding"))
+            raise OperatorError(BadArgument(self.name, "padding", show_shape(self.padding), needed), argument("padding"))
         if len(self.padding) > 2 * x.rank:
             needed = f"must have two entries for each axis, and {show_shape(x.shape)} has {x.rank}"
             raise OperatorError(BadArgument(self.name, "padding", f"{len(self.padding)} entries", needed), argument("padding"))
@@ -135,45 +153,46 @@ class Pad(Layout):
         axes = len(self.padding) // 2
         if axes not in (1, 2, 3):
             needed = f"with `mode={self.mode}` must be for the last one, two or three axes"
-            raise OperatorError(BadArgument(self.name, "padding", str(list(self.padding)), needed), argument("padding"))
+            raise OperatorError(BadArgument(self.name, "padding", show_shape(self.padding), needed), argument("padding"))
         if x.rank not in (axes + 1, axes + 2):
             last = "one" if axes == 1 else str(axes)
             needed = f"{axes + 1} or {axes + 2} axes to pad the last {last} with `mode={self.mode}`"
             missing = x.rank - 2 - axes
-            all_ = f"name the other axes too: `pad {[*self.padding, *[0] * (2 * missing)]}`" if missing > 0 and x.rank <= 5 else ""
+            whole = show_shape((*self.padding, *[0] * (2 * missing)))
+            all_ = f"name the other axes too: `pad {whole}`" if missing > 0 and x.rank <= 5 else ""
             raise OperatorError(WrongRank(self.name, needed, x, all_), argument("padding"))
         if x.dtype.kind == "bool" and self.mode != "circular":
             raise OperatorError(
                 BadArgument(self.name, "mode", f"`{self.mode}`", "must be `constant` or `circular` for bool"), argument("mode")
             )
 
-    def _check_source(self, axis: int, before: int, after: int, given: OpInputs) -> None:
+    def _check_source(self, axis: int, added: Sequence[Dim], removed: Sequence[Dim], given: OpInputs) -> None:
         """Reflection needs more elements than it adds; wrapping needs the same number, without those that are removed."""
-        amount = max(before, after)
-        if amount <= 0 or self.mode not in ("reflect", "circular"):
+        amount = maximum(*added)
+        if amount == 0 or self.mode not in ("reflect", "circular"):
             return
         x = given.x
         size = x.shape[axis]
-        needed = amount + 1 if self.mode == "reflect" else amount - min(before, after, 0)
+        needed = amount + 1 if self.mode == "reflect" else amount + maximum(*removed)
         enough = given.facts.at_least(size, needed)
         if enough is False:
             raise OperatorError(PadTooLarge(self.mode, axis, amount, x), argument("padding"))
         if enough is None:
-            need = f"axis {axis} of {show_shape(x.shape)} is at least {needed}"
+            need = f"axis {axis} of {show_shape(x.shape)} is at least {show(needed)}"
             raise OperatorError(UnprovableSize(need, f"`mode={self.mode}` needs it", at_least_text(size, needed)), argument("padding"))
 
-    def _check_cut(self, axis: int, cut: int, added: int, given: OpInputs) -> None:
+    def _check_cut(self, axis: int, cut: Dim, added: Dim, given: OpInputs) -> None:
         """No more can be removed than there is, even if the same amount is added. (Where nothing is added, the size of the result is
         checked.)"""
         x = given.x
-        if cut >= 0 or self.mode not in ("constant", "circular"):
+        if cut == 0 or self.mode not in ("constant", "circular"):
             return
         enough = given.facts.at_least(x.shape[axis] + cut, 0)
         if enough is False:
             shape = (*x.shape[:axis], x.shape[axis] + cut, *x.shape[axis + 1 :])
             raise OperatorError(EmptyResult(self.name, shape, axis), argument("padding"))
-        if enough is None and added > 0:
-            need = f"axis {axis} of {show_shape(x.shape)} is at least {-cut}"
+        if enough is None and added != 0:
+            need = f"axis {axis} of {show_shape(x.shape)} is at least {show(-cut)}"
             raise OperatorError(UnprovableSize(need, "so much is cut off", at_least_text(x.shape[axis], -cut)), argument("padding"))
 
     def fill(self, dtype: DType) -> int | float | bool:

@@ -1,4 +1,4 @@
-"""Order along an axis: all elements sorted, or the greatest.
+"""Order along an axis: all elements sorted, or the greatest; positions among sorted numbers.
 
 In: one tensor. Out: its elements in order, and (when unpacked) their indices. Always: NaN counts as the greatest. Which of equal
 elements comes first is undefined, unless `stable` is set: then their order is kept.
@@ -7,15 +7,17 @@ elements comes first is undefined, unless `stable` is set: then their order is k
 from __future__ import annotations
 
 from ..dims import Dim, show
+from ..errors.arithmetic import NeedsNumber
 from ..errors.base import argument
 from ..errors.operators import BadArgument
 from ..errors.shape import UnprovableSize
-from ..ir.types import INT64, TensorType, show_shape
+from ..ir.types import BOOL, INT64, TensorType, show_shape
 from .axes import normalize_axis
 from .base import Arg, Operator, OperatorError, OpInputs, numel
-from .element_types import NUMBERS
+from .element_types import ANY, NUMBERS
 from .kinds import AXIS, FLAG, SIZE
-from .operand import Input
+from .operand import Input, axes
+from .promotion import result_type
 from .requirements import at_most_text
 
 
@@ -83,3 +85,21 @@ class Argsort(_Order):
         x = given.x
         normalize_axis(self.name, self.axis, x)
         return (x.with_dtype(INT64),)
+
+
+class Bucketize(Operator):
+    """The number of the boundaries below each element; with `right`, of those below or equal.
+
+    The boundaries are in ascending order and none is NaN, which is not checked.
+    """
+
+    name = "bucketize"
+    x = Input()
+    boundaries = Input(ANY, axes("n", "a list of boundaries, with one axis"))
+    right = Arg(FLAG, default=False)
+    examples = ("x = input [T]; boundaries = param [9] init=zeros trainable=false as boundaries; (x, boundaries) -> bucketize",)
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        if result_type(given) == BOOL:
+            raise OperatorError(NeedsNumber(self.name, given.x), given.at("x"))
+        return (given.x.with_dtype(INT64),)

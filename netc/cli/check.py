@@ -39,6 +39,7 @@ def command(
     model: str | None,
     params: dict[str, object],
     dims: dict[str, int],
+    allow_paths: tuple[str, ...],
 ) -> None:
     """Check specs. `-` reads standard input.
 
@@ -50,7 +51,7 @@ def command(
         raise click.UsageError("--shapes is a table, and --format json writes none")
     from ..analysis import analyse_models
 
-    choice = choose(model, params, dims)
+    choice = choose(model, params, dims, allow_paths)
     found = [a for path in files or (None,) for a in analyse_models(reader(path, text), choice)]
     misfits = [d for a in found if a.program is not None for d in _fit(a.program, weights)]
     report([*(d for a in found for d in a.diagnostics), *misfits], form, sys.stdout)

@@ -11,9 +11,10 @@ from netc.compiler.backends.registry import NAMES, backend_of, backends, get_or_
 
 from ..emit import STAGES
 from .failures import wrong_usage
-from .options import choose, one_source, source_options, spec_options, weight_options
+from .options import choose, one_source, refuse_overwriting, source_options, spec_options, weight_options
 from .program import compiled
 from .reading import reader
+from .terminal import warnings_shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,11 +49,14 @@ def command(
     model: str | None,
     params: dict[str, object],
     dims: dict[str, int],
+    allow_paths: tuple[str, ...],
     weights: str | None,
     seed: int | None,
 ) -> None:
-    read = reader(one_source(file, text), text)
-    choice = choose(model, params, dims)
+    path = one_source(file, text)
+    refuse_overwriting(output, path, weights)
+    read = reader(path, text)
+    choice = choose(model, params, dims, allow_paths)
     if emit is not None:
         if target is not None or weights is not None or seed is not None:
             raise click.UsageError("--emit shows a stage as text: it goes without --target, --weights and --seed")
@@ -64,7 +68,11 @@ def command(
     if weights is not None or seed is not None:
         with wrong_usage():
             refuse_weights(backend, "--weights and --seed are")
-    save(compiled(read, choice).backend_input(weights, seed), backend, output or "-")
+    made = compiled(read, choice)
+    with warnings_shown():
+        save(made.backend_input(weights, seed), backend, output or "-")
+    for note in backend.notes(made.program):
+        click.echo(f"note: {note}", err=True)
 
 
 def _backend(target: str | None, output: str | None) -> Backend:

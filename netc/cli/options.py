@@ -5,6 +5,7 @@ In: words of the command line. Out: an `analysis.Choice`, or a way to read the s
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,9 +31,12 @@ def plugin_option(function: F) -> F:
 
 
 def spec_options(function: F) -> F:
-    """`--model`, `--set`, `--dim`: the function gets them as one `choice`; and `--plugin`."""
+    """`--model`, `--set`, `--dim`, `--allow-path`, which `choose` takes; and `--plugin`."""
     function = plugin_option(function)
     for option in (
+        click.option(
+            "--allow-path", "allow_paths", multiple=True, metavar="DIR", help="A folder that `use` may read too, next to that of FILE."
+        ),
         click.option("--dim", "dims", multiple=True, metavar="T=128", callback=_dims, help="Fix a symbolic dimension."),
         click.option("--set", "params", multiple=True, metavar="NAME=VALUE", callback=_params, help="Override a parameter of the model."),
         click.option("--model", metavar="NAME", help="Which model of the file."),
@@ -54,11 +58,11 @@ def weight_options(function: F) -> F:
     return weights(seed(function))
 
 
-def choose(model: str | None, params: dict[str, object], dims: dict[str, int]) -> Choice:
+def choose(model: str | None, params: dict[str, object], dims: dict[str, int], allow_paths: tuple[str, ...]) -> Choice:
     """What is asked of the spec."""
     from ..analysis import Choice
 
-    return Choice(model, params, dims)
+    return Choice(model, params, dims, allow_paths)
 
 
 def one_source(file: str | None, text: str | None) -> str | None:
@@ -93,6 +97,24 @@ def _load(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) 
             load(name)
         except PluginError as error:
             raise Failed(str(error)) from None
+
+
+def refuse_overwriting(output: str | None, *inputs: str | None) -> None:
+    """What is read is not written over: neither a spec, of which others may be used, nor the other inputs of the command."""
+    if output is None or output == "-":
+        return
+    if os.path.splitext(os.path.realpath(output))[1].lower() == ".net":
+        raise click.UsageError(f"`{output}` is the name of a spec, and -o would overwrite it")
+    for path in inputs:
+        if path not in (None, "-") and _same(output, path):
+            raise click.UsageError(f"-o would overwrite `{path}`, which the command reads")
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, ValueError):
+        return False
 
 
 def _dims(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:

@@ -1,4 +1,5 @@
-"""Values given by `--set`: written as in a spec, `10`, `0.5`, `true`, `[2, 2]`, `(4 * 64)`, `"text"`; a bare word is a text too."""
+"""Values given by `--set`: written as in a spec, `10`, `0.5`, `true`, `[2, 2]`, `(4 * 64)`, `"text"`; a bare word is a text
+too, and so is a stage with arguments, `(leaky_relu 0.2)`, which only the spec can evaluate."""
 
 from __future__ import annotations
 
@@ -21,6 +22,8 @@ def parse_constant(text: str) -> object:
         raise NotAValue(f"`{text}` is not a value: {why}")
     if isinstance(expr, ast.Name) and expr.name not in DTYPES:
         return expr.name
+    if isinstance(expr, ast.StageExpr):
+        return text
     try:
         return evaluate_constant(expr)
     except Failure as failure:

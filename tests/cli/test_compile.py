@@ -30,6 +30,18 @@ def test_by_the_target(netc: Netc, folder: Path) -> None:
     assert onnx.load(folder / "model.bin") == api.compile(TINY).onnx()
 
 
+def test_a_note_where_onnx_runtime_differs(netc: Netc, folder: Path) -> None:
+    """Of NaN and infinite numbers: one line, for ONNX only, once for each operator."""
+    text = "input 3x9x9 -> repeat 2 { max_pool 2 -> gelu }"
+    noted = netc("compile", "-e", text, "-o", "m.onnx")
+    assert noted.exit_code == 0
+    assert noted.stderr.startswith("note: of NaN and infinite numbers, ONNX Runtime may compute")
+    assert noted.stderr.endswith("in `gelu` and `max_pool`; `netc ops gelu` says more\n")
+    assert netc("compile", "-e", text, "-o", "m.py").stderr == ""
+    assert netc("compile", "-e", "input 3x9x9 int64 -> max_pool 2", "-o", "m.onnx").stderr == ""
+    assert "Of infinity, ONNX Runtime" in netc("ops", "gelu").stdout
+
+
 @pytest.mark.parametrize(
     ("stage", "words"),
     [
@@ -134,3 +146,29 @@ def test_wrong_usage(netc: Netc, folder: Path, words: list[str]) -> None:
     assert done.exit_code == 2
     assert done.output.startswith("Usage: netc compile")
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["--target", "torch"], ["--emit", "graph"], ["--emit", "tokens"], ["--emit", "torch"]])
+def test_a_spec_is_never_overwritten(netc: Netc, folder: Path, words: list[str]) -> None:
+    """Neither the one that is compiled, by whichever name, nor one that it uses."""
+    (folder / "s.txt").write_text('use "used.net"\ninput 3 -> b')
+    (folder / "used.net").write_text("block b { dense 2 }")
+    (folder / "link.py").symlink_to("used.net")
+    (folder / "s.py").symlink_to("s.txt")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for output in ("s.txt", "used.net", "link.py", "s.py"):
+        done = netc("compile", "s.txt", *words, "-o", output)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "overwrite" in done.stderr
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_weights_are_not_overwritten(netc: Netc, folder: Path) -> None:
+    (folder / "w.npz").write_bytes(b"")
+    assert netc("compile", "-e", "input 3 -> dense 2", "--target", "onnx", "--weights", "w.npz", "-o", "w.npz").exit_code == 2
+
+
+def test_ruined_weights_are_reported(netc: Netc, folder: Path) -> None:
+    np.savez(folder / "w.npz", **{"dense1.weight": np.full((2, 3), np.nan, np.float32), "dense1.bias": np.zeros(2, np.float32)})
+    done = netc("compile", "-e", "input 3 -> dense 2", "--weights", "w.npz", "-o", "m.onnx")
+    assert (done.exit_code, done.stderr) == (0, "warning: NaN or infinity in the weights: `dense1.weight`\n")

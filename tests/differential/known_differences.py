@@ -75,6 +75,16 @@ def _beyond_64_bits(use: Use) -> bool:
     return any(isinstance(n, int) and not -(2**63) <= n < 2**63 for n in numbers)
 
 
+def _unaligned(use: Use) -> bool:
+    """Causal attention of different lengths, with nothing said about which key belongs to which query."""
+    return bool(_argument(use, "causal")) and _argument(use, "align") is None
+
+
+def _ends_before(use: Use) -> bool:
+    """More queries than keys, which end together."""
+    return bool(_argument(use, "causal")) and _argument(use, "align") == "end"
+
+
 def _negative_eps(use: Use) -> bool:
     eps = _argument(use, "eps")
     return eps is not None and eps < 0
@@ -154,7 +164,7 @@ def _cubic_in_three_axes(use: Use) -> bool:
 
 # --- the table -------------------------------------------------------------------------------------------------------------------
 
-BINARY = tuple(name for name, cls in Operator.registry.items() if "other" in cls.signature)
+BINARY = tuple(name for name, cls in Operator.registry.items() if "reverse" in cls.signature)
 _NORMS = ("group_norm", "instance_norm", "layer_norm", "rms_norm")
 
 TABLE = (
@@ -197,6 +207,39 @@ TABLE = (
         lambda use: use.inputs[0].rank == 1,
         "of samples that are single numbers, `dropout` drops the same",
     ),
+    Deliberate(
+        ("diff",), "bad-axis", lambda use: _argument(use, "n") == 0, "PyTorch does not look at the axis where nothing is to be done"
+    ),
+    Deliberate(
+        ("roi_align",),
+        "wrong-argument",
+        lambda use: _argument(use, "sampling_ratio") < 1,
+        "then a box has as many points as it is large, and the number of them would follow from the numbers",
+    ),
+    Deliberate(
+        ("roi_align",),
+        "wrong-rank",
+        lambda use: use.inputs[0].rank != 4 or use.inputs[1].rank != 2,
+        "torchvision does not look at the number of axes, and reads past the end",
+    ),
+    Deliberate(
+        ("max_unpool",),
+        "wrong-argument",
+        lambda use: min(_each(use, "padding")) < 0 or (_argument(use, "stride") is not None and min(_each(use, "stride")) < 1),
+        "PyTorch only computes the size with a stride or a padding that no pool has",
+    ),
+    Deliberate(
+        ("stft", "istft"),
+        "dtype-mismatch",
+        lambda use: len(use.inputs) == 2,
+        "a window of another type: PyTorch promotes what it multiplies, and the result changes its type",
+    ),
+    Deliberate(
+        ("stft", "istft"),
+        "needs-float",
+        lambda use: len(use.inputs) == 2 and use.inputs[0].dtype != use.inputs[1].dtype,
+        "a window of another type: PyTorch promotes what it multiplies, and the result changes its type",
+    ),
     Deliberate(("conv_transpose",), "wrong-argument", _undilated, "PyTorch does not look at a dilation where the kernel is 1"),
     Deliberate(
         ("einsum",),
@@ -235,6 +278,14 @@ TABLE = (
     Deliberate(("rotary",), "wrong-argument", lambda use: _argument(use, "dims") == 0, "nothing would be turned"),
     Deliberate(("attention",), "bad-argument", _slides, "a window slides with the queries, from the past; PyTorch has no name for it"),
     Deliberate(("attention",), "shape-mismatch", _slides, "a window slides with the queries; PyTorch has no name for it"),
+    Deliberate(
+        ("attention", "multihead_attention"),
+        "causal-alignment",
+        _unaligned,
+        "PyTorch has the first query belong to the first key, which is never what a cache of earlier keys needs",
+    ),
+    Deliberate(("attention", "multihead_attention"), "bad-argument", _ends_before, "the first queries would see nothing"),
+    Deliberate(("batch_norm",), "wrong-argument", lambda use: _argument(use, "eps") == 0, "its module could not be trained"),
     Deliberate(
         ("lstm", "lstm_cell"),
         "dtype-mismatch",

@@ -50,6 +50,10 @@ SEQUENCES = (
     "dense {w2} -> glu",
     "unsqueeze 1 -> expand [-1, 2, -1, -1] -> mean axis=1",
     "repeat_interleave 2 axis=-1 -> dense {w}",
+    "scan (h = table (n, i) [N, {w}] float32 = 0) axis=1 { h = in - 0.5 * h -> tanh }",
+    "scan (h = table (n, i) [N, {w}] float32 = 0) axis=1 reverse=true { h = (in, h) -> gru_cell {w} -> dense {w} }",
+    "scan (h = param [1, {w}] init=0.5 -> expand [N, {w}], k = table (n) [N] float32 = 0) axis=1 "
+    "{ old = h; h = in * h -> sigmoid; k = k + 1; old + h / unsqueeze(k, 1) }",
 )
 VECTORS = (
     "batch_norm",

@@ -63,6 +63,31 @@ class Tuples:
         self.lines.append(f"({', '.join(names)}) = {source} -> {stage}")
         self.tensors += [Tensor(n, t.form, t.width) for n, t in zip(names, moved, strict=True)]
 
+    def collected(self, name: str, tensor: Tensor) -> None:
+        """What the iterations of a loop give, in a list that another loop iterates over, or that is concatenated."""
+        body, width = self._keeping(tensor.form, tensor.width, 1)
+        items, times = self.fresh("list"), self.number(1, 4)
+        label = self.pick(("", f" as {self.fresh('loop')}", f" as {self.fresh('loop')}{{i}}"))
+        results, names = self.pick((("y, y", f"{name}, {items}[]"), ("y -> tanh, y", f"{items}[], {name}")))
+        self.lines.append(f"({names}) = {tensor.name} -> repeat i in 0..{times}{label} {{ y = in -> {body}; out {results} }}")
+        self.tensors.append(Tensor(name, tensor.form, width))
+        made = self.fresh("h")
+        if self.chance(2):
+            again = self.pick(("", f" as {self.fresh('loop')}"))
+            self.lines.append(f"{made} = {name} -> repeat item in {items}{again} {{ in + item }}")
+        else:
+            self.lines.append(f"{made} = {items} -> stack axis=0 -> {self.pick(('mean', 'sum'))} axis=0")
+        self.tensors.append(Tensor(made, tensor.form, width))
+        self.room -= 3
+
+    def either(self, name: str, tensor: Tensor) -> None:
+        """One stage in training, another one in evaluation."""
+        (first, width), (second, _) = (self._keeping(tensor.form, tensor.width, 1) for _ in range(2))
+        branches = self.pick((f"{{ {first} }} else {{ {second} }}", f"{{ {first} }}"))
+        self.lines.append(f"{name} = {tensor.name} -> if {self.pick(('', 'not '))}training {branches}")
+        self.tensors.append(Tensor(name, tensor.form, width))
+        self.room -= 2
+
     def _body(self, order: Sequence[int], given: Sequence[Tensor]) -> tuple[str, bool]:
         """Statements that end in a tuple; and whether a stage is among them, which is right for these tensors only."""
         parts = PARTS[: len(order)]

@@ -149,6 +149,8 @@ class Writer(Tuples):
             self._resized,
             self._projected,
             *(self.several,) * 2,
+            self.collected,
+            self.either,
             self._halved,
         ]
         self.pick(choices)(name, tensor)

@@ -14,6 +14,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from netc.compiler.ir.types import TensorType
 from tests.differential.inputs import Draw, Types, tensor
 
 FLOATS = ("float32", "float32", "float16", "float64", "bfloat16")
@@ -123,11 +124,20 @@ def _heads(draw: Draw, types: Types) -> dict[str, Any]:
     heads = draw(st.sampled_from([h for h in (1, 2, 3) if features % h == 0]))
     if masked and tensors[-1].rank == 3:
         heads = ints(tensors[-1:])[0] // (ints(types)[0] if rank == 3 else 1)
+    causal = None if masked else draw(st.sampled_from((None, True)))
+    keys = types[min(1, len(tensors) - 1 - masked)]
     return {
         "heads": heads,
-        "causal": None if masked else draw(st.sampled_from((None, True))),
+        "causal": causal,
+        "align": _align(draw, types[0], keys) if causal else None,
         "key_padding_mask": draw(st.sampled_from((True, *[None] * (len(types) == 5)))) if padded else None,
     }
+
+
+def _align(draw: Draw, queries: TensorType, keys: TensorType) -> str | None:
+    """What causal attention needs, of lengths that may differ."""
+    length, span = (int(t.shape[-2]) for t in (queries, keys))
+    return draw(st.sampled_from([None] * (length == span) + ["start"] + ["end"] * (length <= span)))
 
 
 def _is_padded(types: Types) -> bool:
@@ -143,10 +153,12 @@ def _attention(draw: Draw, types: Types) -> dict[str, Any]:
     """A window needs `causal`, and most numbers would be the scale of nothing but zeros and ones."""
     causal = None if len(types) == 4 else draw(st.booleans())
     alike = types[0].shape[-2:-1] == types[1].shape[-2:-1]
+    align = _align(draw, *types[:2]) if causal else None
     return {
         "causal": causal,
+        "align": align,
         "scale": draw(st.sampled_from((None, 0.5))),
-        "window": draw(st.sampled_from((None, 1, 2))) if causal and alike else None,
+        "window": draw(st.sampled_from((None, 1, 2))) if causal and (alike or align == "end") else None,
     }
 
 
@@ -217,13 +229,111 @@ def _upsample(draw: Draw, types: Types) -> dict[str, Any]:
     }
 
 
+# --- pools -------------------------------------------------------------------------------------------------------------------------
+
+
+def _pooled(draw: Draw) -> Types:
+    """Values and their positions, of which there is one for each."""
+    shape = [size(draw, high=2), size(draw, high=2), *[1] * draw(st.integers(1, 3))]
+    return tensor(draw(st.sampled_from(FLOATS)), shape), tensor("int64", shape)
+
+
+def _fractions(draw: Draw) -> Types:
+    """With random numbers: what PyTorch draws cannot be compared."""
+    dtype, axes = draw(st.sampled_from(("float32", "float64"))), draw(st.sampled_from((2, 3)))
+    batch = [size(draw, high=2), size(draw, high=2)]
+    return tensor(dtype, [*batch, *(size(draw, 4, 8) for _ in range(axes))]), tensor(dtype, [*batch, axes])
+
+
+# --- positions in images -------------------------------------------------------------------------------------------------------------
+
+
+def _deformed(draw: Draw) -> Types:
+    """For a kernel of 2 by 2, perhaps with a mask."""
+    dtype, n, groups = draw(st.sampled_from(FLOATS)), size(draw, high=2), size(draw, high=2)
+    high, wide = size(draw, 2), size(draw, 2)
+    offset = tensor(dtype, (n, 8 * groups, high - 1, wide - 1))
+    masks = [tensor(dtype, (n, 4 * groups, high - 1, wide - 1))] if draw(st.booleans()) else []
+    return tensor(dtype, (n, 2 * groups, high, wide)), offset, *masks
+
+
+def _boxes(draw: Draw) -> Types:
+    dtype = draw(st.sampled_from(FLOATS))
+    return tensor(dtype, [size(draw) for _ in range(4)]), tensor(dtype, (size(draw), 5))
+
+
+# --- transforms ------------------------------------------------------------------------------------------------------------------
+
+
+def _pairs(draw: Draw) -> Types:
+    """Complex numbers."""
+    return (tensor(draw(st.sampled_from(("float32", "float64"))), [*(size(draw, 2) for _ in range(size(draw, 1, 3))), 2]),)
+
+
+def _along_pairs(draw: Draw, types: Types) -> dict[str, Any]:
+    return {"axis": draw(st.sampled_from((None, *range(-types[0].rank, -1))))}
+
+
+def _signal(draw: Draw) -> Types:
+    dtype, batch = draw(st.sampled_from(("float32", "float64"))), [size(draw, high=3)] if draw(st.booleans()) else []
+    windows = [tensor(dtype, [size(draw, 4, 6)])] if draw(st.booleans()) else []
+    return (tensor(dtype, [*batch, size(draw, 8, 16)]), *windows)
+
+
+def _windows(draw: Draw, types: Types) -> dict[str, Any]:
+    weights = ints(types[1:])[0] if len(types) > 1 else None
+    n = (weights or 4) + draw(st.integers(0, 2))
+    return {"n_fft": n, "win_length": weights if weights != n else None, "hop_length": draw(st.sampled_from((1, 2, 3, None)))}
+
+
+def _spectrogram(draw: Draw) -> Types:
+    """Of windows of 6."""
+    dtype, batch = draw(st.sampled_from(("float32", "float64"))), [size(draw, high=3)] if draw(st.booleans()) else []
+    windows = [tensor(dtype, (6,))] if draw(st.booleans()) else []
+    return (tensor(dtype, [*batch, 4, size(draw, 3, 6), 2]), *windows)
+
+
+def _back(draw: Draw, types: Types) -> dict[str, Any]:
+    return {
+        "n_fft": 6,
+        "hop_length": draw(st.sampled_from((None, 1, 2, 3))),
+        "win_length": None,
+        "onesided": None,
+        "length": draw(st.sampled_from((None, None, 4, 5))),
+    }
+
+
 INPUTS: dict[str, Callable[[Draw], Types]] = {
+    **dict.fromkeys(("fft", "ifft", "irfft"), _pairs),
+    "deform_conv": _deformed,
+    "fractional_max_pool": _fractions,
+    "roi_align": _boxes,
+    "istft": _spectrogram,
+    "max_unpool": _pooled,
+    "stft": _signal,
     "einsum": _summed,
     "fold": _blocks,
     "multihead_attention": _multihead,
     "rearrange": _divisible,
 }
 ARGUMENTS: dict[str, Arguments] = {
+    **dict.fromkeys(("fft", "ifft", "irfft"), _along_pairs),
+    "deform_conv": lambda draw, types: {
+        "kernel": 2,
+        "stride": None,
+        "padding": None,
+        "dilation": None,
+        "groups": draw(st.sampled_from((None, 1))),
+    },
+    "roi_align": lambda draw, types: {
+        "size": per_axis(draw, (size(draw), size(draw))),
+        "scale": draw(st.sampled_from((None, 0.5, 2, 4))),
+    },
+    "fractional_max_pool": lambda draw, types: {
+        name: per_axis(draw, [size(draw, 1, 2) for _ in types[0].shape[2:]]) for name in ("kernel", "size")
+    },
+    "istft": _back,
+    "stft": _windows,
     "attention": _attention,
     "einsum": _equation,
     "fold": _fold,

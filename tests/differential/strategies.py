@@ -191,9 +191,9 @@ def _list(draw: Draw, kind: Any, types: Types) -> Any:
         return axes[0] if kind.scalar and len(axes) == 1 and draw(st.booleans()) else tuple(axes)
     if kind.scalar and draw(st.booleans()):
         return value(draw, kind.item, types)
-    if isinstance(kind.item, k.SizeKind) and draw(st.integers(0, 3)):
+    if isinstance(kind.item, k.SizeKind) and kind.item is not k.AMOUNT and draw(st.integers(0, 3)):
         return _shape(draw, [int(d) for d in types[0].shape] if types else [])
-    if kind.item is k.INT and draw(st.booleans()):
+    if kind.item is k.AMOUNT and draw(st.booleans()):
         return tuple(value(draw, kind.item, types) for _ in range(2 * draw(st.integers(1, _rank_of(types)))))
     return tuple(value(draw, kind.item, types) for _ in range(draw(st.integers(max(kind.least, 1), 3))))
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
 from parity import agree, slow_path
 from profiles import examples
 
 import netc
 from netc.compiler.ops import Operator
+from tests.differential import hard_numbers
 from tests.differential.comparison import compiled, judged, results_of
 from tests.differential.oracle import HALF_IS_MISSING
 from tests.differential.strategies import uses
@@ -26,15 +28,16 @@ def test_generated(name: str) -> None:
     taken: list[bool] = []
 
     @CALM
-    @given(uses(name))
-    def check(use: Use) -> None:
-        taken.append(_checked(use))
+    @given(uses(name), st.sampled_from(list(hard_numbers.KINDS)))
+    def check(use: Use, kind: str) -> None:
+        taken.append(_checked(use, kind))
 
     check()
     assert sum(taken) >= len(taken) // 2, f"{name}: {sum(taken)} of {len(taken)} uses are valid: see inputs.py, special.py"
 
 
-def _checked(use: Use) -> bool:
+def _checked(use: Use, kind: str) -> bool:
+    """With numbers of mean 0 and deviation 1, and with those of one kind more."""
     model, _ = compiled(use.text(results_of(use)))
     if model is None and use.dims:
         # Sizes that are not known may not be enough to go by: then those that are.
@@ -50,7 +53,9 @@ def _checked(use: Use) -> bool:
         # No smaller than in the use that was drawn: it may be too small for a kernel, and below 4 for a scale of 1.25 to change it.
         sizes = {name: (max(size, 4), size + 7) for size, name in use.dims if name != BATCH or needs_more(use)}
         with slow_path():
-            agree(model, sizes, limits_of(use), tolerance_of(use), export=_has_onnx(model), runtime=place not in NO_KERNEL)
+            limits = limits_of(use)
+            targets = agree(model, sizes, limits, tolerance_of(use), export=_has_onnx(model), runtime=place not in NO_KERNEL)
+        hard_numbers.check_kind(targets, kind, sizes, limits)
     except BaseException as error:
         if HALF_IS_MISSING.search(str(error)):
             return True

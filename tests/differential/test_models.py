@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
 from parity import agree
 from profiles import examples
 
 import netc
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
+from tests.differential import hard_numbers
 from tests.differential.models import models
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch warns of uses that nobody would write
 
 
 @settings(max_examples=examples(40), suppress_health_check=list(HealthCheck))
-@given(models())
-def test_models(text: str) -> None:
+@given(models(), st.sampled_from(list(hard_numbers.KINDS)))
+def test_models(text: str, kind: str) -> None:
+    """With numbers of mean 0 and deviation 1, and with those of one kind more."""
     note(text)
     model = netc.compile(text)
-    agree(model, conditioned=False)
+    hard_numbers.check_kind(agree(model, conditioned=False), kind)
     laid_out, problems = format_source(SourceFile("model.net", text))
     assert laid_out is not None, problems
     again = netc.compile(laid_out)

@@ -35,6 +35,9 @@ CONSTRUCTS = {
     "each without a label": r"each w in \[[^\]]+\] \{",
     "if": r"-> if \S+ <= \d+ \{",
     "if within repeat": r"repeat i in [^{]+\{ if i == 0",
+    "a loop that collects": r"\[\]",
+    "a loop over a list of tensors": r"repeat item in list",
+    "if training": r"if training \{",
     "a group with a label": r"\) as group",
     "a group without a label": r"-> \([a-z][^,]+\) ->",
     "a swap": r"\) = in; (out |\()b, a[,)} ]",
@@ -45,6 +48,7 @@ CONSTRUCTS = {
     "a symbolic size": r"input \[(\w+, )?[THW]",
     "where": r" where \w % 2 == 0",
     "a size that where allows": r'pixel_unshuffle 2|"n \(t p\) c',
+    "a scan": r"scan \(h = ",
     "a parameter": r"param \[",
     "a constant": r"^let k\d",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from parity import Distinct, Limit
+from parity import Ascending, Distinct, Limit
 
 from tests.differential.use import Use
 
@@ -40,10 +40,15 @@ def _order(use: Use) -> Limits:
 LIMITS: dict[str, Callable[[Use], Limits]] = {
     # PyTorch divides by 0 only among floating-point numbers.
     "floor_div": lambda use: {"x0": (1, 9), "x1": (1, 4)},
+    "fmod": lambda use: {"x0": (1, 9), "x1": (1, 4)},
     "remainder": lambda use: {"x0": (1, 9), "x1": (1, 4)},
-    "embedding": lambda use: {"x0": (0, int(dict(use.args)["num"]))},
+    **dict.fromkeys(("embedding", "embedding_bag"), lambda use: {"x0": (0, int(dict(use.args)["num"]))}),
+    "istft": lambda use: {"x1": (1, 2)},
+    "max_unpool": lambda use: {"x1": (0, 1)},
+    **dict.fromkeys(("fractional_max_pool", "roi_align"), lambda use: {"x1": (0, 1)}),
+    "bucketize": lambda use: {"x1": Ascending()},
     "gather": _indices,
-    "index_select": _indices,
+    **dict.fromkeys(("index_add", "index_select"), _indices),
     "one_hot": lambda use: {"x0": (0, int(dict(use.args)["classes"]))},
     "rotary": lambda use: {"x1": (0, 9)},
     "scatter": _indices,
@@ -59,6 +64,8 @@ def needs_more(use: Use) -> bool:
     """Whether the batch must not be 1: there would be one number to take a variance of, or nothing left of what is cut off."""
     if use.operator == "group_norm":
         return _alone(use)
+    if use.operator in ("irfft", "stft"):
+        return True
     if use.operator == "pad":
         return min(use.build().args["padding"]) < 0
     return use.operator == "batch_norm" and use.inputs[0].rank == 2 and not use.build().args["track_running_stats"]
@@ -80,6 +87,8 @@ LOOSER: dict[tuple[str, str], tuple[float, str]] = {
     ("instance_norm", "float64"): (1e-7, "ONNX holds eps in float32"),
     ("group_norm", "float64"): (1e-7, "ONNX holds eps in float32"),
     ("erf", "float64"): (1e-6, "ONNX Runtime computes erf with the precision of float32"),
+    ("erfc", "float64"): (1e-6, "a series with the precision of float32"),
+    ("erfinv", "float64"): (1e-6, "a series with the precision of float32"),
 }
 """By operator and element type, and why."""
 
@@ -92,11 +101,14 @@ NO_KERNEL: dict[tuple[str, str], str] = {
     ("avg_pool", "float64"): f"AveragePool: {_NOT_THERE}",
     ("conv_transpose", "float64"): f"ConvTranspose: {_NOT_THERE}",
     ("fold", "float64"): f"Col2Im: {_NOT_THERE}",
+    ("deform_conv", "float64"): f"DeformConv: {_NOT_THERE}",
+    ("roi_align", "float64"): f"AveragePool: {_NOT_THERE}",
+    ("istft", "float64"): f"Col2Im: {_NOT_THERE}",
     ("instance_norm", "float64"): f"InstanceNormalization: {_NOT_THERE}",
     ("lp_pool", "float64"): f"AveragePool: {_NOT_THERE}",
     ("local_response_norm", "float64"): f"LRN and AveragePool: {_NOT_THERE}",
     **dict.fromkeys(
-        ((name, "float64") for name in ("asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh")),
+        ((name, "float64") for name in ("asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh")),
         f"none of the inverse and hyperbolic functions: {_NOT_THERE}",
     ),
 }

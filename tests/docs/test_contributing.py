@@ -41,4 +41,4 @@ def test_the_example_is_an_operator() -> None:
     assert [path.split("/")[0] for path, _ in parts] == ["compiler", "compiler", "compiler", "tests"]
     done = subprocess.run([sys.executable, "-c", f"PARTS = {parts!r}\n{APPLIED}"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["lerp"]
+    assert done.stdout.split() == ["heaviside"]

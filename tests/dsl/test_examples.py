@@ -31,7 +31,7 @@ def test_examples_have_no_problems(text: str) -> None:
 
 def test_one_line_is_a_model() -> None:
     got = pipeline("input 3 -> dense 2 sigmoid -> dense 1 sigmoid")
-    assert plain(got.head) == ("InputDecl", number(3), None, (), ())
+    assert plain(got.head) == ("InputDecl", number(3), None, (), (), None)
     assert plain(got.stages) == (apply("dense", number(2), name("sigmoid")), apply("dense", number(1), name("sigmoid")))
 
 
@@ -91,6 +91,17 @@ EXPRESSIONS = {
     "a.b": ("Attribute", name("a"), "b"),
     "a[2].b": ("Attribute", ("IndexExpr", name("a"), number(2)), "b"),
     "[]": ("ListExpr", ()),
+    "[i for i in z]": ("Comprehension", name("i"), (("ForClause", ("NamePattern", (name("i"),)), name("z")),)),
+    "[i for (i, j) in z if i for k in j]": (
+        "Comprehension",
+        name("i"),
+        (
+            ("ForClause", ("NamePattern", (name("i"), name("j"))), name("z")),
+            name("i"),
+            ("ForClause", ("NamePattern", (name("k"),)), name("j")),
+        ),
+    ),
+    '"a.{i}"': ("Text", ("a.", name("i"))),
     '"text"': ("String", "text"),
 }
 
@@ -125,17 +136,45 @@ def test_values_in_tensor_arithmetic() -> None:
     assert plain(got) == ("TensorBinary", ">", ("TensorBinary", "/", apply("x"), features), axis)
 
 
+def names(*parts: str) -> object:
+    return ("NamePattern", tuple(name(part) for part in parts))
+
+
 def test_loops() -> None:
     body = ("Body", (("Flow", ("Pipeline", apply("relu"), ())),))
     label = ("Label", ("layer", ("Binary", "+", name("i"), number(1))))
-    assert plain(pipeline("repeat 3 { relu }").head) == ("Repeat", (), number(3), None, body)
-    assert plain(pipeline("repeat i in 0..4 { relu }").head) == ("Repeat", (name("i"),), ("Range", number(0), number(4)), None, body)
+    assert plain(pipeline("repeat 3 { relu }").head) == ("Repeat", names(), number(3), None, body, None)
+    assert plain(pipeline("repeat i in 0..4 { relu }").head) == ("Repeat", names("i"), ("Range", number(0), number(4)), None, body, None)
     got = pipeline("repeat (i, w) in z as layer{i+1} { relu }").head
-    assert plain(got) == ("Repeat", (name("i"), name("w")), name("z"), label, body)
+    assert plain(got) == ("Repeat", names("i", "w"), name("z"), label, body, None)
     assert plain(pipeline("each r in [6] as b { relu }").head) == (
-        "Each", (name("r"),), ("ListExpr", (number(6),)), ("Label", ("b",)), body,
+        "Each", names("r"), ("ListExpr", (number(6),)), ("Label", ("b",)), body,
     )  # fmt: skip
-    assert plain(pipeline("repeat (n) { relu }").head) == ("Repeat", (), name("n"), None, body)
+    assert plain(pipeline("repeat (n) { relu }").head) == ("Repeat", names(), name("n"), None, body, None)
+    nested = ("NamePattern", (name("i"), names("a", "b")))
+    assert plain(pipeline("repeat (i, (a, b)) in z { relu }").head) == ("Repeat", nested, name("z"), None, body, None)
+
+
+def test_a_loop_that_collects() -> None:
+    (item,) = read("(a, b[], c..., d[]) = x -> repeat 3 { relu }").items
+    assert isinstance(item, ast.Assign)
+    assert (item.rests, item.lists) == ((2,), (1, 3))
+    assert plain(item.value.stages[0])[-1] == ("Collected", (1, -1), 2, 1)  # type: ignore[index]
+    (item,) = read("(a[], b) = repeat 3 { relu }").items
+    assert isinstance(item, ast.Assign)
+    assert plain(item.value.head)[-1] == ("Collected", (0,), 2, None)  # type: ignore[index]
+
+
+def test_a_list_of_inputs() -> None:
+    clause = ("ForClause", names("i"), name("n"))
+    got = pipeline("x = input 3 for i in n where i > 2").head
+    assert plain(got) == ("InputDecl", number(3), None, (), (("Binary", ">", name("i"), number(2)),), clause)
+
+
+def test_a_let_of_several_names_is_one_for_each() -> None:
+    pattern = ("NamePattern", (name("a"), names("b", "c")))
+    made = [plain(item) for item in read("let (a, (b, c)) = z").items]
+    assert made == [("Let", name(n), ("Unpacked", name("z"), pattern, name(n))) for n in "abc"]
 
 
 def test_else_if_is_a_body_of_one_statement() -> None:

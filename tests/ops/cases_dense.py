@@ -1,5 +1,7 @@
 """Models of the dense family for the differential tests, and what it refuses."""
 
+from torch import nn
+
 CASES = [
     "x = input 3; w = input [4, 3] batch=false; (x, w) -> dense 4 relu",
     "x = input [T, 3]; w = input [4, 3] batch=false; b = input [4] batch=false; x -> dense 4 weight=w bias=b",
@@ -31,6 +33,13 @@ CASES = [
     "input [T] int64 -> embedding 10 4 padding_idx=-1",
     "input [T] int64 -> embedding 10 4 dtype=float16",
     "input [T] int64 -> embedding 10 4 dtype=float64 -> dense 2",
+    *[f"input [3] int64 -> embedding_bag 5 4 {mode}" for mode in ("sum", "mean", "max")],
+    *[f"input [T] int64 -> embedding_bag 5 4 {mode} padding_idx=0" for mode in ("sum", "mean", "max")],
+    *[f"input [1] int64 -> embedding_bag 5 4 mode={mode} padding_idx=-4" for mode in ("sum", "mean", "max")],
+    "input [3] int32 -> embedding_bag 5 4 dtype=float16",
+    "input [3] int32 -> (embedding_bag 5 4 dtype=float64) as words",
+    "x = input [T] int64; w = input [T]; (x, w) -> embedding_bag 5 4 sum -> dense 2",
+    "x = input [3] int64; w = input [3]; (x, w) -> embedding_bag 5 4 mode=sum padding_idx=1",
 ]
 
 TORCH_ONLY = [
@@ -67,4 +76,20 @@ REFUSED = [
     ("input [T] int64 -> embedding 10 4 padding_idx=10", "bad-argument"),
     ("input [T] int64 -> embedding 10 4 padding_idx=-11", "bad-argument"),
     ("input [T] int64 -> embedding 10 4 dtype=int64", "bad-argument"),
+    ("input [3] -> embedding_bag 5 4", "needs-integer"),
+    ("input [3] int64 -> embedding_bag 5 4 padding_idx=5", "bad-argument"),
+    ("input [3] int64 -> embedding_bag 5 4 dtype=int64", "bad-argument"),
+    ("input [3, 4] int64 -> embedding_bag 5 4", "wrong-rank"),
+    ("x = input [3] int64; w = input [3]; (x, w) -> embedding_bag 5 4", "bad-argument"),
+    ("x = input [3] int64; w = input [4]; (x, w) -> embedding_bag 5 4 sum", "shape-mismatch"),
+    ("x = input [3] int64; w = input [3] float64; (x, w) -> embedding_bag 5 4 sum", "bad-argument"),
+    ("x = input [3] int64; w = input [S]; (x, w) -> embedding_bag 5 4 sum", "unprovable"),
 ]
+
+
+def _bag(args, indices, weights=None):  # type: ignore[no-untyped-def]
+    module = nn.EmbeddingBag(args.num, args.dim, mode=args.mode, padding_idx=args.padding_idx, dtype=args.dtype)
+    return args.layer(module)(indices, per_sample_weights=weights)
+
+
+REFERENCES = {"embedding_bag": _bag}

@@ -1,5 +1,7 @@
 """One-line models that use all functions of one number but those of angles, and those that are refused."""
 
+import torch
+
 _NUMBERS = ("float32", "float64", "float16", "int64", "int32", "int16", "int8", "uint8")
 _REAL = ["exp", "expm1", "log1p", "sqrt", "rsqrt", "reciprocal", "erf", "square", "sign", "logical_not"]
 
@@ -28,6 +30,11 @@ CASES: list[str] = [
     *[f"x = input [3] {d}; x -> exp2" for d in ("int32", "bool")],
     *[f"x = input [3] {d}; x -> trunc" for d in ("int64", "uint8")],
     "x = input [8]; x * 3 -> trunc",
+    *[f"x = input [8] {d}; x -> nan_to_num" for d in ("float32", "float16", "float64", "int64", "bool")],
+    *[f"x = input [8] {d}; (x -> round) / 0 -> nan_to_num" for d in ("float32", "float16", "float64")],
+    "x = input [8]; x -> log -> nan_to_num neginf=-100",
+    "x = input [8]; x -> round -> log -> nan_to_num 1.5 posinf=1e300 neginf=-7",
+    "x = input [8] float16; (x -> round) / 0 -> nan_to_num nan=1e6 posinf=1e6 neginf=7",
 ]
 
 REFUSED: list[tuple[str, str]] = [
@@ -35,4 +42,8 @@ REFUSED: list[tuple[str, str]] = [
     ("x = input [3] bool; x -> abs", "needs-number"),
     ("x = input [3] bool; x -> floor", "needs-number"),
     ("x = input [3] bool; x -> trunc", "needs-number"),
+    ("x = input [3]; x -> nan_to_num T", "unknown-name"),
+    ("x = input [3]; x -> nan_to_num true", "wrong-argument"),
 ]
+
+REFERENCES = {"nan_to_num": lambda args, x: torch.nan_to_num(x, args.nan, args.posinf, args.neginf)}

@@ -44,6 +44,12 @@ CASES: list[str] = [
     "input [8, 9] batch=false -> fold 4 2",
     "input [3, H, W] batch=false -> unfold 3 padding=1 -> fold [H, W] 3 padding=1",
     "input 12x4x4 -> (conv 12 1 -> pixel_shuffle 2 -> pixel_unshuffle 2 -> channel_shuffle 3 -> unfold 2 -> fold 4 2) as body",
+    # windows of an axis
+    *[f"x = input [9] {d}; x -> sliding_window 1 4 2" for d in ("float32", "float16", "int64", "int8", "bool")],
+    "x = input [7, 2]; x -> sliding_window 1 3",
+    "x = input [T, 2] where T >= 4; x -> sliding_window axis=1 size=3 step=2",
+    "x = input [2, 3]; x -> sliding_window 0 1 5",
+    "x = input [2, 3]; x -> sliding_window axis=-1 size=3",
 ]
 
 TORCH_ONLY: list[str] = [
@@ -82,4 +88,11 @@ REFUSED: list[tuple[str, str]] = [
     ("input [8, 4] int64 -> fold 4 2 stride=2", "needs-float"),
     ("input 8x4x4 -> fold 4 2", "wrong-rank"),
     ("input [8, 4] -> fold 4", "missing-argument"),
+    ("x = input [3]; x -> sliding_window 1 4", "bad-argument"),
+    ("x = input [3]; x -> sliding_window 2 1", "bad-axis"),
+    ("x = input [3]; x -> sliding_window 1 2 0", "wrong-argument"),
+    ("x = input [3]; x -> sliding_window 1 0", "wrong-argument"),
+    ("x = input [] batch=false; x -> sliding_window 0 1", "wrong-rank"),
 ]
+
+REFERENCES = {"sliding_window": lambda args, x: x.unfold(args.axis, args.size, args.step)}

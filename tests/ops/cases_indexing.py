@@ -1,5 +1,7 @@
 """Models of the indexing family for the differential tests, and what it refuses. Indices are 0 or 1: the judge feeds no others."""
 
+import torch
+
 _ANY = ("float32", "float64", "float16", "int64", "int32", "int16", "int8", "uint8", "bool")
 
 CASES: list[str] = [
@@ -89,6 +91,18 @@ CASES: list[str] = [
     *[f"x = input [3, 2] {d}; mask = input [3, 2] bool; (x, mask) -> masked_fill 1" for d in _ANY],
     "x = input [4] uint8; m = input [4] bool; (x, m) -> masked_fill (-200)",
     "x = input [4] uint8; i = input [1] int64; (x, i) -> scatter 1 value=-3",
+    # parts added by index
+    *[
+        f"x = input [4, 3] {d}; index = input [2] int64 batch=false; source = input [2, 3] {d}; (x, index, source) -> index_add 1"
+        for d in ("float32", "float16", "float64", "int64", "int32", "int16", "int8", "uint8", "bool")
+    ],
+    *[
+        f"x = input [4] {d}; index = input [9] int32 batch=false; source = input [9] {d}; (x, index, source) -> index_add 1 alpha={a}"
+        for d, a in (("float32", 0.5), ("float32", -2), ("int64", 2.5), ("int8", 100), ("bool", 2), ("bool", 0))
+    ],
+    "x = input [4, T]; index = input [S] int64 batch=false; source = input [S, T]; (x, index, source) -> index_add axis=1",
+    "x = input [3, 4]; index = input [] int64 batch=false; source = input [3, 1]; (x, index, source) -> index_add axis=-1",
+    "x = input [] batch=false; index = input [] int64 batch=false; source = input []; (x, index * 0, source -> sum) -> index_add 0",
 ]
 
 TORCH_ONLY: list[str] = [
@@ -139,4 +153,17 @@ REFUSED: list[tuple[str, str]] = [
     ("x = input [4] float16; m = input [4] bool; (x, m) -> masked_fill 65505", "bad-argument"),
     ("x = input [4]; m = input [4] bool; (x, m) -> masked_fill nan", "wrong-argument"),
     ("x = input [4]; m = input [4] bool; (x, m) -> masked_fill value=-nan", "unknown-name"),
+    ("x = input [4]; index = input [2] int64 batch=false; source = input [3]; (x, index, source) -> index_add 1", "wrong-size"),
+    ("x = input [4, 3]; index = input [2] int64 batch=false; source = input [2, 1]; (x, index, source) -> index_add 1", "wrong-size"),
+    ("x = input [4]; index = input [T] int64 batch=false; source = input [S]; (x, index, source) -> index_add 1", "unprovable"),
+    ("x = input [4]; index = input [2] int64; source = input [2]; (x, index, source) -> index_add 1", "wrong-rank"),
+    ("x = input [4]; index = input [2] int64 batch=false; source = input [2, 1]; (x, index, source) -> index_add 1", "wrong-rank"),
+    ("x = input [4]; index = input [2] batch=false; source = input [2]; (x, index, source) -> index_add 1", "needs-integer"),
+    ("x = input [4]; index = input [2] int64 batch=false; source = input [2] float64; (x, index, source) -> index_add 1", "dtype-mismatch"),
+    (
+        "x = input [4] int8; index = input [2] int64 batch=false; source = input [2] int8; (x, index, source) -> index_add 1 alpha=300",
+        "scalar-does-not-fit",
+    ),
 ]
+
+REFERENCES = {"index_add": lambda args, x, index, source: torch.index_add(x, args.axis, index, source, alpha=args.alpha)}

@@ -1,5 +1,7 @@
 """One-line models of linear algebra, and those that are refused."""
 
+import torch
+
 _TWO = "a = input [3, 4]; b = input [4, 5]"
 
 CASES: list[str] = [
@@ -65,6 +67,18 @@ CASES: list[str] = [
     "a = input 8 float16; b = input 8 float16; (a, b) -> cosine_similarity",
     "a = input 8; b = input 8 int64; (a, b) -> cosine_similarity",
     "a = input [] batch=false; b = input [] batch=false; (a, b) -> cosine_similarity 0",
+    # products of vectors and distances
+    *[f"a = input [4, 3] {d}; b = input [4, 3] {d}; (a - 1, b * 2) -> cross" for d in ("float32", "float16", "int64", "int8", "uint8")],
+    "a = input [T, 3]; b = input [1, 3]; (a, b) -> cross axis=2",
+    "a = input [3, T]; b = input [3, T]; (a, b) -> cross 1",
+    "a = input [3] batch=false; b = input [3] batch=false; (a, b) -> cross 0",
+    *[f"a = input [5, 3]; b = input [4, 3]; (a, b) -> cdist {p}" for p in (0, 1, 2, 0.5, 3, "inf")],
+    *[f"a = input [5, 3] float64; b = input [4, 3] float64; (a, b) -> cdist {p}" for p in (1, 2, "inf")],
+    "a = input [T, 3]; b = input [2, 3] batch=false; (a, b) -> cdist",
+    "a = input [T, 3] batch=false; b = input [S, 3] batch=false; (a, b) -> cdist",
+    "a = input [1, T, 3]; b = input [6, S, 3]; (a, b) -> cdist p=1",
+    "a = input [5, 1]; b = param [1, 4, 1] as b; (a -> round, b) -> cdist",
+    "a = input [4, 3]; (a, a) -> cdist",
 ]
 
 REFUSED: list[tuple[str, str]] = [
@@ -100,4 +114,22 @@ REFUSED: list[tuple[str, str]] = [
     ("a = input 8; b = input 8; (a, b) -> cosine_similarity 2", "bad-axis"),
     ("a = input 8 int64; b = input 8 int64; (a, b) -> cosine_similarity", "needs-float"),
     ("a = input 8; b = input 8; (a, b) -> cosine_similarity eps=-1", "wrong-argument"),
+    ("a = input [4]; b = input [4]; (a, b) -> cross", "wrong-size"),
+    ("a = input [T]; b = input [T]; (a, b) -> cross", "unprovable"),
+    ("a = input [2, 3]; b = input [3]; (a, b) -> cross", "wrong-rank"),
+    ("a = input [3] bool; b = input [3] bool; (a, b) -> cross", "needs-number"),
+    ("a = input [3]; b = input [3] float64; (a, b) -> cross", "dtype-mismatch"),
+    ("a = input [2, 3]; b = input [4, 3]; (a, b) -> cross", "shape-mismatch"),
+    ("a = input [4, 3]; b = input [4, 2]; (a, b) -> cdist", "shape-mismatch"),
+    ("a = input [4, T]; b = input [4, S]; (a, b) -> cdist", "unprovable"),
+    ("a = input [4, 3]; b = input [4, 3]; (a, b) -> cdist p=-1", "bad-argument"),
+    ("a = input [3] batch=false; b = input [4, 3]; (a, b) -> cdist", "wrong-rank"),
+    ("a = input [4, 3] int64; b = input [4, 3] int64; (a, b) -> cdist", "needs-float"),
+    ("a = input [4, 3]; b = input [4, 3] float64; (a, b) -> cdist", "dtype-mismatch"),
+    ("a = input [4, 2, 3] batch=false; b = input [5, 2, 3] batch=false; (a, b) -> cdist", "shape-mismatch"),
 ]
+
+REFERENCES = {
+    "cdist": lambda args, x, other: torch.cdist(x, other, args.p),
+    "cross": lambda args, x, other: torch.linalg.cross(x, other, dim=args.axis),
+}

@@ -10,9 +10,15 @@ CASES: list[str] = [
     "input [T, 8] float64 -> multihead_attention 2 causal=true",
     "input [T, 8] float16 -> multihead_attention 2",
     "x = input [T, 8]; c = input [S, 8]; (x, c) -> multihead_attention 2",
-    "x = input [T, 8]; c = input [S, 8]; (x, c) -> multihead_attention 2 causal=true bias=false",
+    "x = input [T, 8]; c = input [S, 8]; (x, c) -> multihead_attention 2 causal=true align=start bias=false",
     "x = input [T, 8]; c = input [S, 6]; (x, c) -> multihead_attention 2",
-    "x = input [T, 8]; c = input [S, 6]; (x, c) -> multihead_attention 2 bias=false causal=true",
+    "x = input [T, 8]; c = input [S, 6]; (x, c) -> multihead_attention 2 bias=false causal=true align=start",
+    *(
+        f"x = input [T, 8]; c = input [S, 6] where S >= T; (x, c) -> multihead_attention 2 causal=true align=end{options}"
+        for options in ("", " add_bias_kv=true")
+    ),
+    "x = input [T, 8]; c = input [S, 6] where S >= T; (y, w) = (x, c) -> multihead_attention 2 causal=true align=end; out y, w",
+    "x = input [3, 8]; c = input [5, 8]; p = input [5]; (x, c, p) -> multihead_attention 2 key_padding_mask=true causal=true align=end",
     "x = input [T, 8]; k = input [S, 8]; v = input [S, 8]; (x, k, v) -> multihead_attention 2",
     "x = input [T, 8]; k = input [S, 6]; v = input [S, 4]; (x, k, v) -> multihead_attention 2",
     "x = input [T, 8]; k = input [S, 8]; v = input [S, 4]; (x, k, v) -> multihead_attention 2",
@@ -44,7 +50,7 @@ CASES: list[str] = [
     *(
         f"x = input [T, 8]; c = input [S, 6]; (x, c) -> multihead_attention 2 {added}{options}"
         for added in ("add_bias_kv=true", "add_zero_attn=true", "add_bias_kv=true add_zero_attn=true")
-        for options in ("", " causal=true bias=false")
+        for options in ("", " causal=true align=start bias=false")
     ),
     f"{_PADDED}; (x, p) -> multihead_attention 2 key_padding_mask=true add_bias_kv=true",
     f"{_PADDED}; m = input [T, T] batch=false; (x, x, x, m, p) -> multihead_attention 2 key_padding_mask=true add_zero_attn=true",
@@ -61,13 +67,15 @@ CASES: list[str] = [
     # one sample
     "input [T, 8] batch=false -> multihead_attention 2",
     "input [T, 8] batch=false -> multihead_attention 2 causal=true add_bias_kv=true",
-    "x = input [T, 8] batch=false; c = input [S, 6] batch=false; (x, c) -> multihead_attention 2 causal=true",
+    "x = input [T, 8] batch=false; c = input [S, 6] batch=false; (x, c) -> multihead_attention 2 causal=true align=start",
     "x = input [T, 8] batch=false; m = input [2, T, T] batch=false; (x, x, x, m) -> multihead_attention 2",
     "x = input [T, 8] batch=false; m = table (i, j) [T, T] = j > i; (x, m) -> multihead_attention 2",
     "x = input [T, 8] batch=false; p = table (i) [T] = i > 2; (x, p) -> multihead_attention 2 key_padding_mask=true",
 ]
 
 REFUSED: list[tuple[str, str]] = [
+    ("x = input [T, 8]; c = input [S, 8]; (x, c) -> multihead_attention 2 causal=true", "causal-alignment"),
+    ("x = input [5, 8]; c = input [3, 8]; (x, c) -> multihead_attention 2 causal=true align=end", "bad-argument"),
     ("input [T, 8] -> multihead_attention 3", "not-divisible"),
     ("input [T, D] -> multihead_attention 3", "unprovable"),
     ("input [T, 8] -> multihead_attention 0", "wrong-argument"),

@@ -1,5 +1,7 @@
 """Models of the regularization family for the differential tests, and what it refuses."""
 
+from torch.nn import functional as F  # noqa: N812
+
 CASES = [
     "input 3 -> identity",
     "input [T, 3] int64 -> identity",
@@ -21,6 +23,11 @@ CASES = [
     "input [3, 4] float16 -> channel_dropout p=1",
     "input [T, 3] -> selu -> alpha_dropout 0.1",
     "input [3] float16 -> (selu -> alpha_dropout) as head",
+    "input [T, 3] -> rrelu",
+    "input [3] float64 -> rrelu 0.1 0.3",
+    "input [3] float16 -> rrelu lower=-1 upper=0.5",
+    "input 3 -> dense 4 rrelu",
+    "input [3] -> (dense 3 -> rrelu 0.2 0.2) as head",
 ]
 
 REFUSED = [
@@ -35,4 +42,8 @@ REFUSED = [
     ("input [3] int64 -> alpha_dropout", "needs-float"),
     ("input 3 -> alpha_dropout 1.5", "wrong-argument"),
     ("input 3 -> drop_path 2", "wrong-argument"),
+    ("input 3 -> rrelu 0.5 0.1", "bad-argument"),
+    ("input [3] int64 -> rrelu", "needs-float"),
 ]
+
+REFERENCES = {"rrelu": lambda args, x: F.rrelu(x, args.lower, args.upper, args.training)}

@@ -3,6 +3,8 @@
 The places of equal elements are compared only where `stable` tells them; integers that the judge feeds are 0 or 1.
 """
 
+import torch
+
 _NUMBERS = ("float32", "float64", "float16", "int64", "int32", "int16", "int8", "uint8")
 
 CASES: list[str] = [
@@ -32,6 +34,13 @@ CASES: list[str] = [
     "input [9] int64 -> argsort descending=true stable=true",
     "input [] batch=false -> argsort dim=0",
     "x = input [4]; (x, x -> argsort) -> gather 1",
+    # positions among boundaries
+    *[f"x = input [T, 3]; b = input [5] {d} batch=false; (x, b -> sort) -> bucketize" for d in ("float32", "float64", "int64", "uint8")],
+    *[f"x = input [7] {d}; b = input [5] batch=false; (x, b -> sort) -> bucketize right=true" for d in ("float16", "int8", "bool")],
+    *[f"x = input [7] {d}; b = input [5] {d} batch=false; (x * 3, b * 2 -> sort) -> bucketize" for d in ("float16", "int64", "int16")],
+    "x = input [7]; b = input [T] batch=false; (x -> round, b -> round -> sort) -> bucketize",
+    "x = input [7]; b = input [T] batch=false; (x -> round, b -> round -> sort) -> bucketize right=true",
+    "x = input [] batch=false; b = input [1] batch=false; (x, b) -> bucketize",
 ]
 
 TORCH_ONLY: list[str] = ["input [8] bfloat16 -> topk 3", "input [8] bfloat16 -> sort"]
@@ -48,4 +57,8 @@ REFUSED: list[tuple[str, str]] = [
     ("input [4] -> sort axis=2", "bad-axis"),
     ("input [4] -> argsort axis=-3", "bad-axis"),
     ("input [4] -> sort descending=1", "wrong-argument"),
+    ("x = input [3]; b = input [3]; (x, b) -> bucketize", "wrong-rank"),
+    ("x = input [3] bool; b = input [3] bool batch=false; (x, b) -> bucketize", "needs-number"),
 ]
+
+REFERENCES = {"bucketize": lambda args, x, boundaries: torch.bucketize(x, boundaries, right=args.right)}

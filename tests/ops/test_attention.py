@@ -109,3 +109,38 @@ def test_flops_are_those_of_the_products() -> None:
     given = op.bind((x,), NOTHING)
     projections, products, softmax = 4 * 2 * 3 * 8 * 8, 2 * 2 * 3 * 3 * 8, 3 * 3 * 3 * 2
     assert op.flops(given, (x,)) == n * (projections + products + softmax)
+
+
+# --- queries that are fewer than keys ------------------------------------------------------------------------------------------------
+
+
+def test_a_cache_gives_what_one_pass_does() -> None:
+    """Whole, in chunks and one by one, with PyTorch and ONNX Runtime: with `align=end`, and a window too."""
+    q, k, v = torch.randn(3, 2, 4, 7, 8, generator=torch.Generator().manual_seed(0))
+    for window in ("", " window=3"):
+        whole = netc.compile(f"q = input 4xTx8; k = input 4xTx8; v = input 4xTx8; (q, k, v) -> attention causal=true{window}").module()
+        text = f"q = input 4xTx8; k = input 4xSx8 where S >= T; v = input 4xSx8; (q, k, v) -> attention causal=true align=end{window}"
+        step = netc.compile(text)
+        session = step.session()
+        for run in (step.module(), lambda *x, session=session: torch.from_numpy(session(*x))):
+            for sizes in ([7], [3, 4], [2, 1, 1, 3], [1] * 7):
+                ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
+                parts = [run(q[:, :, end - n : end], k[:, :, :end], v[:, :, :end]) for n, end in zip(sizes, ends, strict=True)]
+                torch.testing.assert_close(torch.cat(parts, 2), whole(q, k, v), rtol=1e-5, atol=1e-5)
+
+
+def test_what_pytorch_calls_lower_right() -> None:
+    from torch.nn.attention.bias import causal_lower_right, causal_upper_left
+
+    q, k = torch.randn(2, 4, 3, 8), torch.randn(2, 4, 5, 8)
+    for align, mask in (("end", causal_lower_right(3, 5)), ("start", causal_upper_left(3, 5))):
+        module = netc.compile(f"q = input 4x3x8; k = input 4x5x8; (q, k, k) -> attention causal=true align={align}").module()
+        torch.testing.assert_close(module(q, k), F.scaled_dot_product_attention(q, k, k, attn_mask=mask))
+
+
+def test_a_mask_fits_the_scores_without_the_values() -> None:
+    for batches in product((1, 2), repeat=4):
+        shapes = [(b, 2, length, 4) for b, length in zip(batches, (3, 5, 5), strict=False)]
+        mask = (batches[3], 1, 3, 5)
+        types = [TensorType(FLOAT32, s) for s in (*shapes, mask)]
+        assert inferred(Attention(), *types) == attended(*shapes, mask), batches

@@ -81,6 +81,8 @@ USES = {
     "dense": "input 3 -> dense 4",
     "bilinear": "a = input 3; b = input 4; (a, b) -> bilinear 2",
     "embedding": "input [T] int64 -> embedding 9 4",
+    "embedding_bag": "input [T] int64 -> embedding_bag 9 4",
+    "deform_conv": "x = input 4x8x8; o = input 18x6x6; (x, o) -> deform_conv 4 3",
     "conv": "input 3x8x8 -> conv 4 3x3",
     "conv_transpose": "input 3x8x8 -> conv_transpose 4 3x3",
     "batch_norm": "input 3x8x8 -> batch_norm",

@@ -11,20 +11,29 @@ from onnx.reference import ReferenceEvaluator
 
 import netc
 from netc.compiler.dims import evaluate
+from netc.compiler.ir.types import TensorType
 
 TEXTS = [text for module in FAMILIES.values() for text in getattr(module, "TORCH_ONLY", [])]
+
+SIZES = {"N": 2, "T": 3}
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=case_id)
 def test_torch_only(text: str) -> None:
     model = netc.compile(text)
-    (x,), (y,) = model.inputs.values(), model.outputs.values()
-    tensor = torch.randn([evaluate(d, {"N": 2}) for d in x.shape]).to(getattr(torch, x.dtype.name))
+    (y,) = model.outputs.values()
+    tensors = [_drawn(x) for x in model.inputs.values()]
     with torch.no_grad():
-        result = model.module(seed=0).eval()(tensor)
-    assert (str(result.dtype), tuple(result.shape)) == (f"torch.{y.dtype}", tuple(evaluate(d, {"N": 2}) for d in y.shape))
+        result = model.module(seed=0).eval()(*tensors)
+    assert (str(result.dtype), tuple(result.shape)) == (f"torch.{y.dtype}", tuple(evaluate(d, SIZES) for d in y.shape))
     proto = model.onnx(seed=0)
     onnx.checker.check_model(proto, full_check=True)
-    if x.dtype.name == "float64":
-        (same,) = ReferenceEvaluator(proto).run(None, {next(iter(model.inputs)): tensor.numpy()})
+    if y.dtype.name == "float64":
+        fed = {name: tensor.numpy() for name, tensor in zip(model.inputs, tensors, strict=True)}
+        (same,) = ReferenceEvaluator(proto).run(None, fed)
         np.testing.assert_allclose(same, result.numpy(), rtol=1e-6)
+
+
+def _drawn(x: TensorType) -> torch.Tensor:
+    sizes, dtype = [evaluate(d, SIZES) for d in x.shape], getattr(torch, x.dtype.name)
+    return torch.randn(sizes).to(dtype) if x.dtype.is_float else torch.randint(2, sizes, dtype=dtype)

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from parity import agree, inputs_for, sizes_of, tensor
+from parity import agree, arguments, flattened, inputs_for, sizes_of, tensor
 
 import netc
 
@@ -32,15 +33,14 @@ def test_targets_agree(model: netc.Model) -> None:
     agree(model, limits=LIMITS.get(model.name))
 
 
-def _sample(model: netc.Model) -> list[torch.Tensor]:
+def _sample(model: netc.Model) -> list[Any]:
     env = sizes_of(model)[1]
     arrays = inputs_for(model, env, limits=LIMITS.get(model.name))
-    return [tensor(arrays[n], t) for n, t in model.inputs.items()]
+    return arguments(model, [tensor(arrays[n], t) for n, t in model.inputs.items()])
 
 
-def _loss(out: torch.Tensor | tuple[torch.Tensor, ...], targets: list[torch.Tensor]) -> torch.Tensor:
-    outs = out if isinstance(out, tuple) else (out,)
-    losses = [torch.nn.functional.mse_loss(o, t) for o, t in zip(outs, targets, strict=True)]
+def _loss(out: Any, targets: list[torch.Tensor]) -> torch.Tensor:
+    losses = [torch.nn.functional.mse_loss(o, t) for o, t in zip(flattened(out), targets, strict=True)]
     return torch.stack(losses).sum()
 
 
@@ -50,8 +50,7 @@ def test_trains(model: netc.Model) -> None:
     with torch.no_grad():
         out = module(*inputs)
     generator = torch.Generator().manual_seed(0)
-    outs = out if isinstance(out, tuple) else (out,)
-    targets = [torch.rand(o.shape, generator=generator) for o in outs]
+    targets = [torch.rand(o.shape, generator=generator) for o in flattened(out)]
     optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
     losses = []
     for step in range(50):

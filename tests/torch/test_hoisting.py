@@ -32,7 +32,11 @@ LAYERS = {
     "a causal mask and padding": "x = input [T, 8]; p = input [T] bool; none = (p, logical_not(p)) -> logical_and; "
     "x -> repeat 3 as layers { (in, none) -> multihead_attention 2 causal=true key_padding_mask=true }",
     "a causal mask of others": "x = input [T, 8]; y = input [S, 8]; "
-    "x -> repeat 3 as layers { (in, y) -> multihead_attention 2 causal=true }",
+    "x -> repeat 3 as layers { (in, y) -> multihead_attention 2 causal=true align=start }",
+    "a causal mask of more": "x = input [T, 8]; y = input [S, 8] where S >= T; "
+    "x -> repeat 3 as layers { (in, y) -> multihead_attention 2 causal=true align=end }",
+    "a causal mask of a cache": "x = input 2xTx8; y = input 2xPx8; z = (y, x) -> concat axis=2; "
+    "x -> repeat 3 as layers { (in, z, z) -> attention causal=true align=end }",
     "a causal mask with added keys": "input [T, 8] -> repeat 3 as layers { multihead_attention 2 causal=true add_bias_kv=true }",
     "two bases": attend().replace("attend {", "attend(base) {").replace("rotary", "rotary base=base")
     + "input [T, 8] -> repeat i in 0..4 as layers { attend (100 if i % 2 == 0 else 10000) }",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import torch
+from zoo.drawn import drawn, of_module, same_distribution
+
 import netc
+from netc.compiler.weights.initial import initial
 
 
 def constructor(text: str) -> str:
@@ -40,6 +44,34 @@ def test_modules_in_others() -> None:
     assert "        if k > 1:\n            nn.init.ones_(self.up.weight)\n" in netc.compile(optional).source()
     repeated = "input 4 -> repeat 5 as layers { in + (dense 4 init=ones -> layer_norm) } -> dense 4"
     assert constructor(repeated) == "nn.init.ones_(self[0].weight)"
+
+
+BRANCHES = """
+block stack(deep, width) {
+  in -> (
+    if deep { dense width init=ones -> relu }
+      -> dense width init=trunc_normal(0.02)
+      -> if not deep { repeat 5 as _ { dense width init=0.5 } -> relu }
+      -> dense width init=zeros
+  ) as body
+}
+block two(a) {
+  x = in -> dense 8 as own
+  y = x -> if a { dense 8 init=ones as p -> layer_norm } else { dense 8 init=zeros as q }
+  y -> relu
+}
+input 8 -> stack true 8 -> stack false 8 -> two true -> two false
+"""
+
+
+def test_members_that_depend_on_a_condition() -> None:
+    model = netc.compile(BRANCHES)
+    arrays = initial(model.parameters, 1)
+    torch.manual_seed(1)
+    found = of_module(model.module())
+    same_distribution({name: drawn(arrays[name]) for name in found}, found)
+    assert "            self.p = nn.Linear(8, 8)\n            nn.init.ones_(self.p.weight)\n" in model.source()
+    assert "        nn.init.trunc_normal_(layers[-1].weight, std=0.02)\n" in model.source()
 
 
 def test_one_that_differs_excludes_a_rule() -> None:

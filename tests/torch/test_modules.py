@@ -28,7 +28,7 @@ TEXTS = dict.fromkeys(
 BOTH = sorted(cls.name for cls in MODULES.keys() & FUNCTIONS.keys() if cls.operands)
 ONE_STAGE = re.compile(r"(input [^;>]*) -> ((\w+)\b[^;>]*)")
 
-FUNCTION_ONLY = re.compile(r" (u?int\d+|bool) -> |antialias=true|size=\[H")
+FUNCTION_ONLY = re.compile(r" (u?int\d+|bool) -> |antialias=true|size=\[H|pad \[[^]]*[A-Z]")
 """What PyTorch has no modules for."""
 
 

@@ -204,26 +204,33 @@ def test_names_of_classes() -> None:
 @pytest.mark.parametrize(
     ("text", "names"),
     [
-        ("block b(w) { y = in -> dense w; if w == in.features { in + y } else { y } }; input 3 -> b 4 -> b 4", ["B", "BResidual"]),
+        (
+            'block b(w, mode="plain") { y = in -> dense w; if mode == "sum" { in + y } else { y } }; input 3 -> b 4 -> b 4 mode="sum"',
+            ["B", "BResidual"],
+        ),
         ("block b(w, act) { in -> dense w as 0 -> act }; input 3 -> b 4 relu -> b 4 identity", ["BRelu", "B"]),
         (
-            "block b(w, d=0) { y = in -> dense w; if d > 0 { y -> sin -> cos -> dropout } else { y } }; input 3 -> b 4 d=2 -> b 4",
+            'block b(w, d="") { y = in -> dense w; if d == "x" { y -> sin -> cos -> dropout } else { y } }; input 3 -> b 4 d="x" -> b 4',
             ["BDropout", "B"],
         ),
-        ("block b(w, shift=0) { y = in -> dense w; y -> if shift > 0 { in + 1 -> sin } }; input 3 -> b 4 -> b 4 shift=2", ["B", "BShift"]),
+        (
+            "block b(w, shift=0) { y = in -> dense w; y -> if shift > 0.5 { in + 1 -> sin } }; input 3 -> b 4 -> b 4 shift=2",
+            ["B", "BShift"],
+        ),
         (
             'block b(w, mode) { y = in -> dense w; if mode == "first" { y -> sin -> cos } else { y -> cos -> sin } }; '
             'input 3 -> b 4 "first" -> b 4 "last"',
             ["B", "BLast"],
         ),
         (
-            "block a(w) { y = in -> dense w; if w == in.features { in + y } else { y } }; "
+            "block a(w) { y = in -> dense w; if w == in.features + 0.0 { in + y } else { y } }; "
             "block b(w) { in -> layer_norm -> a w -> layer_norm }; input 3 -> b 4 -> b 4",
             ["A", "B", "AResidual", "BResidual"],
         ),
-        ("block b(w) { y = in -> dense w; if w > 4 { y -> sin -> cos } else { y -> cos -> sin } }; input 3 -> b 4 -> b 5", ["B", "B2"]),
+        ("block b(w) { y = in -> dense w; if w > 4.5 { y -> sin -> cos } else { y -> cos -> sin } }; input 3 -> b 4 -> b 5", ["B", "B2"]),
         (
-            "block b(w) { y = in -> dense w; if w > 4 { y -> sin -> cos } else { y -> cos -> sin } }; input 3 -> b 4 as up -> b 5 as down",
+            "block b(w) { y = in -> dense w; if w > 4.5 { y -> sin -> cos } else { y -> cos -> sin } }; "
+            "input 3 -> b 4 as up -> b 5 as down",
             ["B", "Down"],
         ),
     ],

@@ -38,3 +38,24 @@ sequence layers.3(x: [N, 4], kept: a tuple of 0) -> [N, 4], a tuple of 1
 
 def test_tuples() -> None:
     assert show_program(netc.compile(SPEC).program) == EXPECTED
+
+
+SCAN = """
+x = input [T, 4]
+z = input 4
+(y, last) = x -> scan (h = z) axis=1 reverse=true { h = (in, h) -> gru_cell 4 as cell }
+out y, last
+"""
+SCANNED = """\
+model net(x: [N, T, 4], z: [N, 4]) -> y: [N, T, 4], last: [N, 4]
+  last: [N, 4], y: [N, T, 4] = scan(z, x) axis=[1] reverse=True
+  out y, last
+
+scan scan(h: [N, 4], x_t: [N, 4]) -> [N, 4], [N, 4]
+  %2: [N, 4] = gru_cell(x_t, h) hidden=4 bias=True as cell
+  out %2, %2
+"""
+
+
+def test_scan() -> None:
+    assert show_program(netc.compile(SCAN).program) == SCANNED

@@ -64,6 +64,7 @@ OTHER = Framework(
     tensor="Array",
     module="keras.Layer",
     shape="keras.ops.shape({})",
+    training="training",
     containers=Containers(
         row="keras.Row",
         named=lambda members: call("keras.Row", DictCode(tuple(members))),
@@ -76,6 +77,8 @@ OTHER = Framework(
     widths=Widths(re.compile("units"), "channels", "units", "units"),
     drops=re.compile("Dropout"),
     idle=re.compile("Dropout"),
+    unstacked=lambda tensor, axis: call("keras.ops.unstack", tensor, axis=axis),
+    stacked=lambda tensors, axis: call("keras.ops.stack", tensors, axis=axis),
 )
 SPEC = """
 block wide(times) {
@@ -113,4 +116,18 @@ def test_writes_for_another_framework() -> None:
         "x = self['wide2'](x)",
         "x = self['head'](x)",
         "return keras.ops.reshape(x, (N, 6 * T))",
+    ]
+
+
+def test_writes_a_scan_for_another_framework() -> None:
+    program = netc.compile("x = input [T, 4]; z = input 4; x -> scan (h = z) axis=1 { h = h + in -> dense 4 as cell }").program
+    (main,) = classes_of(program.main, program.facts, "net", OTHER, EMITTERS)
+    assert method(main) == [
+        "def call(self, x: Array, z: Array) -> Array:",
+        "h = z",
+        "outputs = []",
+        "for x_t in keras.ops.unstack(x, axis=1):",
+        "h = self['cell'](h + x_t)",
+        "outputs.append(h)",
+        "return keras.ops.stack(outputs, axis=1)",
     ]

@@ -13,7 +13,7 @@ import netc
 import netc.analysis
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.elaborate import Elaboration
-from netc.compiler.ir.graph import CallNode, Graph, OpNode, Program, SharedModule, Tie, TupleSlice, Value, ValueTuple
+from netc.compiler.ir.graph import CallNode, Graph, OpNode, Program, ReturnedTuple, SharedModule, Tie, TupleSlice, Value, ValueTuple
 from netc.compiler.ir.types import FLOAT32, TensorType
 from netc.compiler.ir.verify import GraphInvalid, verify
 from netc.compiler.ops.base import OpInputs
@@ -82,9 +82,9 @@ BROKEN: dict[str, Break] = {
     "ties gain": lambda g: setattr(g.nodes[0], "tie", Tie("gain", "b", "weight", SPAN)),
     "takes something from outside": lambda g: setattr(g, "captures", 1),
     "is not part of the inputs": lambda g: g.tuples.append(ValueTuple("kept", (value(4),), 0)),
-    "do not end with the tuple": lambda g: setattr(g, "rest", (g.inputs[0],)),
+    "do not end with the tuples": lambda g: setattr(g, "tails", (ReturnedTuple((g.inputs[0],)),)),
     "other tensors than those of its tuples": lambda g: setattr(g.nodes[0], "parts", g.outputs),
-    "has another tuple of results": lambda g: setattr(g.nodes[1], "rest", ValueTuple("", g.nodes[1].outputs, 0)),
+    "has other tuples of results": lambda g: setattr(g.nodes[1], "tails", (ValueTuple("", g.nodes[1].outputs, 0),)),
     "passes other tuples": lambda g: setattr(g.nodes[1], "tuples", ((g.inputs[0],),)),
     "calls itself": lambda g: g.nodes[1].graph.nodes.append(CallNode(g, (), (), "d", SPAN)),  # type: ignore[union-attr]
 }
@@ -104,10 +104,11 @@ def test_tuples_pass() -> None:
     first, kept = value(4, name="x"), (value(4), value(4))
     inner.inputs, inner.outputs = [first, *kept], [first, kept[0]]
     inner.tuples = [ValueTuple("kept", kept, 1)]
-    inner.rest = (TupleSlice(inner.tuples[0], 0, 1),)
+    inner.tails = (ReturnedTuple((TupleSlice(inner.tuples[0], 0, 1),)),)
     graph.inputs = [value(4, name="a"), value(4, name="b"), value(4, name="c")]
     results = (value(4), value(4))
-    call = CallNode(inner, tuple(graph.inputs), results, "l", SPAN, tuples=(tuple(graph.inputs[1:]),), rest=ValueTuple("", results[1:], 1))
+    tails = (ValueTuple("", results[1:], 1),)
+    call = CallNode(inner, tuple(graph.inputs), results, "l", SPAN, tuples=(tuple(graph.inputs[1:]),), tails=tails)
     graph.nodes, graph.outputs = [call], list(results)
     check(graph)
 

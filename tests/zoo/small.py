@@ -92,6 +92,8 @@ SMALL: dict[str, Small] = {
     ),
     "llama": Small("text/llama.net", "network", LLAMA, {"T": 24}, TEXT),
     "mistral": Small("text/mistral.net", "network", {**LLAMA, "window": 8}, {"T": 24}, TEXT),
+    "mamba": Small("text/mamba.net", "network", {"vocabulary": 96, "width": 32, "depth": 2, "size": 5}, {}, TEXT),
+    "rwkv": Small("text/rwkv.net", "network", {"vocabulary": 96, "width": 32, "depth": 2, "hidden": 72}, {}, TEXT),
     "mixtral": Small("text/mixtral.net", "network", {**LLAMA, "experts": 4, "active": 2}, {"T": 24}, TEXT),
     "t5": Small("text/t5.net", "network", T5, {"T": 9, "S": 12}, {"tokens": 96, "written": 96}),
     "t5 encoder": Small("text/t5.net", "encoder_network", T5, {}, TEXT),

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from parity import arguments as taken_by
 from parity import inputs_for, sizes_of, tensor
 
 import netc
@@ -125,6 +126,6 @@ def _same_results(model: netc.Model, wanted: netc.Model, given: Arguments) -> No
     module = class_of(model)(**given).eval()
     module.load_state_dict(judge.state_dict())
     arrays = inputs_for(wanted, sizes_of(wanted, {n: s for n, s in SIZES.items() if n in wanted.program.symbols})[1], limits=LIMITS)
-    inputs = [tensor(arrays[name], type_) for name, type_ in wanted.inputs.items()]
+    inputs = taken_by(wanted, [tensor(arrays[name], type_) for name, type_ in wanted.inputs.items()])
     with torch.no_grad():
         torch.testing.assert_close(module(*inputs), judge(*inputs), rtol=0, atol=0, equal_nan=True)

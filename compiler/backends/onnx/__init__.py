@@ -9,6 +9,7 @@ from ..base import Artefact, Backend, BackendInput
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+    from ...ir.graph import Program
     from ...ops.base import Operator
     from ..base import CheckShapes
     from .runtime import OnnxSession
@@ -21,6 +22,7 @@ class OnnxBackend(Backend):
     title = "ONNX"
     artefact = "an ONNX model"
     suffix = ".onnx"
+    parts = r"(\.[0-9a-f]{16})?\.data"  # without the hash as PyTorch's exporter calls it
     is_binary = True
     holds_weights = True
 
@@ -45,6 +47,21 @@ class OnnxBackend(Backend):
 
         assert ops, "importing the package fills the tables"
         return table.NAMES[operator]
+
+    def differences(self, operator: type[Operator]) -> tuple[str, ...]:
+        from . import differences
+
+        return differences.texts(operator)
+
+    def notes(self, program: Program) -> tuple[str, ...]:
+        from .differences import affected
+
+        names = affected(program)
+        if not names:
+            return ()
+        where = " and ".join(filter(None, (", ".join(f"`{name}`" for name in names[:-1]), f"`{names[-1]}`")))
+        what = f"of NaN and infinite numbers, ONNX Runtime may compute something else than PyTorch in {where}"
+        return (f"{what}; `netc ops {names[0]}` says more",)
 
     def session(self, given: BackendInput, device: str = "cpu", check: CheckShapes | None = None) -> OnnxSession:
         """The model in ONNX Runtime, on `cpu` or `cuda`."""

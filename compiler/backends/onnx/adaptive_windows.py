@@ -11,36 +11,88 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...dims import Dim
-from ...ir.elements import numpy_dtype
-from ...ir.types import INT64, DType
+from netc.dsl.record import Record
+
+from ...dims import Dim, maximum
+from ...ir.types import BOOL, INT64
+from .antialias import Table
+from .expressions import TensorExpr, precise
 from .table import Site
+from .writer import GraphWriter
+
+
+class Spread(Record):
+    """The windows of one axis: the positions in each, `[count, width]`, in which short ones repeat their last; which of these do not
+    repeat, or None where all windows have one width; and the number of those that do not, `[count]`."""
+
+    positions: str
+    inside: str | None
+    lengths: str
 
 
 def means_by_axis(site: Site, counts: Sequence[Dim]) -> str:
-    """The means: one axis after another is multiplied by the weight of each position in each window."""
-    x = site.given.x
-    y = site.x.name
-    for axis, (size, count) in enumerate(zip(x.shape[2:], counts, strict=True), start=2):
-        if size != count:
-            y = times(site, y, axis, x.rank, _weights(site, size, count, x.dtype))
-    return y
+    """The means: of one axis after another, so that what is not finite is only in the means of windows that it is in."""
+
+    def steps(y: TensorExpr) -> TensorExpr:
+        for axis, (size, count) in enumerate(zip(site.given.x.shape[2:], counts, strict=True), start=2):
+            if size != count:
+                y = _means(y, axis, site.given.x.rank, _spread(site, size, count))
+        return y
+
+    return precise(site.x, steps).name
+
+
+def _means(x: TensorExpr, axis: int, rank: int, spread: Spread) -> TensorExpr:
+    site = x.site
+    along = TensorExpr(site, site.ints([axis + 1]), INT64)
+    laid_out = TensorExpr(site, site.add("Gather", [x.name, spread.positions], axis=axis), x.dtype)
+    if spread.inside is None:
+        return laid_out.op("ReduceMean", along, keepdims=0)
+    inside, lengths = (_before(site, name, rank - 1 - axis) for name in (spread.inside, spread.lengths))
+    total = TensorExpr(site, inside, BOOL).choose(laid_out, 0.0).op("ReduceSum", along, keepdims=0)
+    return total / TensorExpr(site, lengths, INT64).cast(x.dtype)
+
+
+def weighted(site: Site, y: str, axis: int, rank: int, table: Table) -> str:
+    """An axis of which each result is a sum of some positions by their weights."""
+    positions, inside, weights = (site.constant(array) for array in (table.positions, table.inside, table.weights))
+    x = TensorExpr(site, site.add("Gather", [y, positions], axis=axis), site.given.x.dtype)
+    products = x.op("Mul", TensorExpr(site, _before(site, weights, rank - 1 - axis), x.dtype))
+    if not table.inside.all():
+        products = TensorExpr(site, _before(site, inside, rank - 1 - axis), BOOL).choose(products, 0.0)
+    return products.op("ReduceSum", TensorExpr(site, site.ints([axis + 1]), INT64), keepdims=0).name
+
+
+def _before(site: GraphWriter, numbers: str, axes: int) -> str:
+    """With that number of axes of 1 more at the end."""
+    return site.add("Unsqueeze", [numbers, site.ints(range(-axes, 0))]) if axes else numbers
 
 
 def spread_places(site: Site, counts: Sequence[int]) -> dict[int, str]:
-    """For each spatial axis whose size changes, the matrix of positions in its windows: short ones repeat their last position."""
+    """For each spatial axis whose size changes, the matrix of positions in its windows."""
     sizes = enumerate(zip(site.given.x.shape[2:], counts, strict=True), start=2)
-    return {axis: _places(site, size, count) for axis, (size, count) in sizes if size != count}
+    return {axis: _spread(site, size, count).positions for axis, (size, count) in sizes if size != count}
 
 
-def times(site: Site, y: str, axis: int, rank: int, weights: str) -> str:
-    """An axis multiplied by a matrix [size, count]."""
-    if axis == rank - 1:
-        return site.add("MatMul", [y, weights])
-    swapped = list(range(rank))
-    swapped[axis], swapped[-1] = swapped[-1], swapped[axis]
-    product = site.add("MatMul", [site.add("Transpose", [y], perm=swapped), weights])
-    return site.add("Transpose", [product], perm=swapped)
+def _spread(site: Site, size: Dim, count: Dim) -> Spread:
+    if isinstance(size, int) and isinstance(count, int):
+        return _known_spread(site, size, count)
+    first, stop = _run_time_edges(site, size, count)
+    lengths = site.add("Sub", [stop, first])
+    width = site.add("ReduceMax", [lengths], keepdims=0)
+    steps = site.add("Range", [site.scalar(0, INT64), width, site.scalar(1, INT64)])
+    positions, ends = site.add("Add", [_column(site, first), steps]), _column(site, stop)
+    last = site.add("Sub", [ends, site.scalar(1, INT64)])
+    return Spread(site.add("Min", [positions, last]), site.add("Less", [positions, ends]), lengths)
+
+
+def _known_spread(site: Site, size: int, count: int) -> Spread:
+    first, stop = (np.array(edges) for edges in _edges(size, count))
+    lengths = stop - first
+    positions = first[:, None] + np.arange(lengths.max())
+    inside = positions < stop[:, None]
+    repeated = site.constant(np.minimum(positions, stop[:, None] - 1))
+    return Spread(repeated, None if inside.all() else site.constant(inside), site.constant(lengths))
 
 
 def _edges(size: Dim, count: int) -> tuple[list[Dim], list[Dim]]:
@@ -48,44 +100,17 @@ def _edges(size: Dim, count: int) -> tuple[list[Dim], list[Dim]]:
     return [i * size // count for i in range(count)], [((i + 1) * size + count - 1) // count for i in range(count)]
 
 
-def _weights(site: Site, size: Dim, count: Dim, dtype: DType) -> str:
-    """The matrix [size, count] of each position's weight in each window's mean."""
-    if isinstance(size, int) and isinstance(count, int):
-        starts, ends = _edges(size, count)
-        place = np.arange(size)[:, None]
-        low, high = np.array(starts), np.array(ends)
-        return site.constant((((place >= low) & (place < high)) / (high - low)).astype(numpy_dtype(dtype)))
-    first, stop = _run_time_edges(site, size, count)
-    positions = _column(site, _range(site, size))
-    inside = site.add("And", [site.add("GreaterOrEqual", [positions, first]), site.add("Less", [positions, stop])])
-    return site.add("Div", [site.cast(inside, dtype), site.cast(site.add("Sub", [stop, first]), dtype)])
-
-
 def _run_time_edges(site: Site, size: Dim, count: Dim) -> tuple[str, str]:
     """The edges as tensors [count]."""
     if isinstance(count, int):
         starts, ends = _edges(size, count)
         return site.ints(starts), site.ints(ends)
-    whole, windows = site.scalar(size, INT64), site.scalar(count, INT64)
-    before = site.add("Mul", [_range(site, count), whole])
+    # There may be no windows, as of one position at half the scale: nothing is divided then, but not by 0 either.
+    whole, windows = site.scalar(size, INT64), site.scalar(maximum(count, 1), INT64)
+    steps = site.add("Range", [site.scalar(0, INT64), site.scalar(count, INT64), site.scalar(1, INT64)])
+    before = site.add("Mul", [steps, whole])
     after = site.add("Add", [before, site.scalar(size + count - 1, INT64)])
     return site.add("Div", [before, windows]), site.add("Div", [after, windows])
-
-
-def _places(site: Site, size: Dim, count: int) -> str:
-    """The matrix [count, width] of the positions in each window."""
-    starts, ends = _edges(size, count)
-    if isinstance(size, int):
-        low, high = np.array(starts), np.array(ends) - 1
-        return site.constant(np.minimum(low[:, None] + np.arange(max(high - low) + 1), high[:, None]))
-    width = (size + count - 1) // count + 1
-    last = site.ints([end - 1 for end in ends])
-    positions = site.add("Add", [_column(site, site.ints(starts)), _range(site, width)])
-    return site.add("Min", [positions, _column(site, last)])
-
-
-def _range(site: Site, stop: Dim) -> str:
-    return site.add("Range", [site.scalar(0, INT64), site.scalar(stop, INT64), site.scalar(1, INT64)])
 
 
 def _column(site: Site, numbers: str) -> str:

@@ -1,12 +1,13 @@
-"""Resizing with `antialias` as products with matrices, where ONNX's Resize differs from PyTorch, or lacks the mode.
+"""Resizing with `antialias` as weighted sums, where ONNX's Resize differs from PyTorch, or lacks the mode.
 
-In: how an axis of known size is resized. Out: the matrix [size, result] of the weight of each position in each result. Always: the
-weights of a result sum to 1; an axis whose size stays is left unchanged.
+In: how an axis of known size is resized. Out: the positions that each result is a sum of, and their weights. Always: the weights of a
+result sum to 1; an axis whose size stays is left unchanged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +47,16 @@ KERNELS = {"bilinear": Kernel(_triangle, 1), "bicubic": Kernel(_cubic, 2), "lanc
 """By mode."""
 
 
-def matrix(stretch: Stretch, mode: str, *, align_corners: bool) -> Weights:
-    """The weights that PyTorch uses. It aligns corners by the step alone: the position of the first result does not change."""
+class Table(Record):
+    """For each result a row: positions, which of them belong to it (the others repeat its last, with a weight of 0), and weights."""
+
+    positions: NDArray[np.int64]
+    inside: NDArray[np.bool_]
+    weights: NDArray[np.floating]
+
+
+def table(stretch: Stretch, mode: str, *, align_corners: bool, dtype: np.dtype[Any]) -> Table:
+    """What PyTorch uses. It aligns corners by the step alone: the position of the first result does not change."""
     size, count = stretch.size, stretch.result
     assert isinstance(size, int)
     assert isinstance(count, int)
@@ -58,9 +67,10 @@ def matrix(stretch: Stretch, mode: str, *, align_corners: bool) -> Weights:
         step = size / count if stretch.scale is None else 1 / stretch.scale
     wide = max(step, 1.0)
     centres = step * (np.arange(count) + 0.5)
-    positions = np.arange(size)[:, None]
-    first = np.maximum(np.trunc(centres - kernel.reach * wide + 0.5), 0)
-    stop = np.trunc(centres + kernel.reach * wide + 0.5)
-    raw = np.where((positions >= first) & (positions < stop), kernel.weigh((positions - centres + 0.5) / wide), 0)
-    weights: Weights = raw / raw.sum(axis=0)
-    return weights
+    first = np.maximum(np.trunc(centres - kernel.reach * wide + 0.5), 0).astype(np.int64)
+    stop = np.minimum(np.trunc(centres + kernel.reach * wide + 0.5), size).astype(np.int64)
+    positions = first[:, None] + np.arange((stop - first).max())
+    inside = positions < stop[:, None]
+    raw = np.where(inside, kernel.weigh((positions - centres[:, None] + 0.5) / wide), 0)
+    weights: Weights = raw / raw.sum(axis=1, keepdims=True)
+    return Table(np.minimum(positions, stop[:, None] - 1), inside, weights.astype(dtype))

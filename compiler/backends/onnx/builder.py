@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from onnx import GraphProto
+from onnx import AttributeProto, GraphProto
 
 from ...ir.elements import Array
+from ...ir.types import TensorType
 from .attributes import Attributes
-from .elements import fill_tensor
+from .elements import fill_tensor, fill_type
 
 
 class NameAllocator:
@@ -36,10 +37,25 @@ class NameAllocator:
         return name
 
 
+class Body:
+    """The graph of a node that is a loop, with provisional names: what it takes, its nodes, and what it makes. What it uses otherwise is
+    from the graphs around it."""
+
+    __slots__ = ("inputs", "name", "nodes", "outputs", "types")
+
+    def __init__(self, name: str, inputs: list[str], types: list[TensorType]) -> None:
+        """`types`: those of the inputs, to which those of the outputs are added."""
+        self.name = name
+        self.inputs = inputs
+        self.types = types
+        self.nodes: list[BuilderNode] = []
+        self.outputs: list[str] = []
+
+
 class BuilderNode:
     """A node with provisional names of values; the builder knows their final names."""
 
-    __slots__ = ("attributes", "inputs", "name", "op_type", "outputs")
+    __slots__ = ("attributes", "body", "inputs", "name", "op_type", "outputs")
 
     def __init__(self, op_type: str, name: str, inputs: list[str], outputs: tuple[str, ...], attributes: dict[str, object]) -> None:
         self.op_type = op_type
@@ -47,6 +63,7 @@ class BuilderNode:
         self.inputs = inputs
         self.outputs = outputs
         self.attributes = attributes
+        self.body: Body | None = None
 
 
 class GraphBuilder:
@@ -62,15 +79,58 @@ class GraphBuilder:
         self.stored: dict[str, Array] = {}
         """Constants and initialisers by name."""
         self._constants: dict[tuple[object, ...], str] = {}
+        self._bodies: list[Body] = []
+        """The loops that are being written, outermost first."""
+        self._depths: dict[str, int] = {}
+        """By value, how many loops it is in; none for those that are in none."""
+
+    def begin_loop(self, name: str, inputs: Sequence[str], types: Sequence[TensorType]) -> list[str]:
+        """Nodes that follow are in a loop, if they depend on what a step of it takes; others are computed once, before it. Gives the names
+        of the inputs of a step."""
+        given = [self.value_names.unique(wanted) for wanted in inputs]
+        self._bodies.append(Body(name, given, list(types)))
+        self._depths.update(dict.fromkeys(given, len(self._bodies)))
+        return given
+
+    def end_loop(self, outputs: Sequence[str], types: Sequence[TensorType]) -> Body:
+        """The loop, complete but for the node that runs it. What a step makes are different results of its nodes."""
+        depth, body = len(self._bodies), self._bodies[-1]
+        for output in outputs:
+            own = self._depths.get(output, 0) == depth and output in self.made and output not in body.outputs
+            body.outputs.append(output if own else self._in_loop(output))
+        body.types += types
+        return self._bodies.pop()
+
+    def _in_loop(self, value: str) -> str:
+        name = self.node_names.unique(f"{self._bodies[-1].name}/Identity")
+        return self._append(BuilderNode("Identity", name, [value], (self.value_names.unique(name),), {}), len(self._bodies)).outputs[0]
+
+    def _append(self, node: BuilderNode, depth: int) -> BuilderNode:
+        (self._bodies[depth - 1].nodes if depth else self.nodes).append(node)
+        self.made.update(node.outputs)
+        if depth:
+            self._depths.update(dict.fromkeys(node.outputs, depth))
+        return node
+
+    def is_outermost(self, value: str) -> bool:
+        """Whether a value is in no loop."""
+        return value not in self._depths
+
+    def add_loop(self, op_type: str, inputs: Sequence[str], count: int, attributes: dict[str, object], body: Body) -> BuilderNode:
+        """Adds the node that runs a loop."""
+        first = self.value_names.unique(body.name)
+        outputs = (first, *(self.value_names.unique(f"{first}:{i}") for i in range(1, count)))
+        node = BuilderNode(op_type, self.node_names.unique(body.name), list(inputs), outputs, attributes)
+        node.body = body
+        return self._append(node, len(self._bodies))
 
     def add(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
         """Adds a node called `name` with `count` outputs, whose names derive from that."""
         first = self.value_names.unique(name)
         outputs = (first, *(self.value_names.unique(f"{first}:{i}") for i in range(1, count)))
         node = BuilderNode(op_type, name, list(inputs), outputs, attributes)
-        self.nodes.append(node)
-        self.made.update(outputs)
-        return node
+        depths = self._depths
+        return self._append(node, max((depths.get(v, 0) for v in inputs), default=0) if depths else 0)
 
     def call(self, value: str, name: str) -> None:
         """Decides the final name of the value. `name` must have been reserved."""
@@ -88,10 +148,17 @@ class GraphBuilder:
 
     def write(self, graph: GraphProto, outputs: Sequence[str]) -> set[str]:
         """Writes what is needed to compute `outputs` (provisional names); returns the provisional names of all values that are needed."""
-        used = self._prune(outputs)
+        used = set(outputs)
+        self.nodes = _pruned(self.nodes, used)
+        self._write_nodes(graph, self.nodes, Attributes())
+        for name, array in self.stored.items():
+            if name in used:
+                fill_tensor(graph.initializer.add(), name, array)
+        return used
+
+    def _write_nodes(self, graph: GraphProto, nodes: Sequence[BuilderNode], attributes: Attributes) -> None:
         final = self.final
-        attributes = Attributes()
-        for node in self.nodes:
+        for node in nodes:
             proto = graph.node.add()
             proto.op_type = node.op_type
             proto.name = node.name
@@ -99,18 +166,47 @@ class GraphBuilder:
             proto.output.extend([final.get(v, v) for v in node.outputs])
             if node.attributes:
                 attributes.put(proto, node.attributes)
-        for name, array in self.stored.items():
-            if name in used:
-                fill_tensor(graph.initializer.add(), name, array)
-        return used
+            if node.body is not None:
+                attribute = proto.attribute.add(name="body", type=AttributeProto.GRAPH)
+                self._write_body(attribute.g, node.body, attributes)
 
-    def _prune(self, outputs: Sequence[str]) -> set[str]:
-        used = set(outputs)
-        kept: list[BuilderNode] = []
-        for node in reversed(self.nodes):
-            if not used.isdisjoint(node.outputs):
-                kept.append(node)
-                used.update(node.inputs)
-        kept.reverse()
-        self.nodes = kept
-        return used
+    def _write_body(self, graph: GraphProto, body: Body, attributes: Attributes) -> None:
+        graph.name = body.name
+        self._write_nodes(graph, body.nodes, attributes)
+        infos = [graph.input.add() for _ in body.inputs] + [graph.output.add() for _ in body.outputs]
+        for info, value, type_ in zip(infos, (*body.inputs, *body.outputs), body.types, strict=True):
+            info.name = self.final.get(value, value)
+            fill_type(info.type, type_)
+
+
+def _drop_unused(node: BuilderNode, body: Body, used: set[str]) -> None:
+    """Leaves out what the steps of a `Scan` give, but nothing takes."""
+    taken = node.attributes["num_scan_inputs"]
+    assert isinstance(taken, int)
+    states = len(body.inputs) - taken
+    kept = [i for i, output in enumerate(node.outputs) if i < states or output in used]
+    if len(kept) == len(node.outputs):
+        return
+    for name in ("scan_output_axes", "scan_output_directions"):
+        values = node.attributes[name]
+        if isinstance(values, tuple):
+            node.attributes[name] = tuple(values[i - states] for i in kept[states:]) or None
+    node.outputs = tuple(node.outputs[i] for i in kept)
+    body.types = [*body.types[: len(body.inputs)], *(body.types[len(body.inputs) + i] for i in kept)]
+    body.outputs = [body.outputs[i] for i in kept]
+
+
+def _pruned(nodes: Sequence[BuilderNode], used: set[str]) -> list[BuilderNode]:
+    """The nodes that are needed to compute what is `used`, to which what they use is added."""
+    kept: list[BuilderNode] = []
+    for node in reversed(nodes):
+        if used.isdisjoint(node.outputs):
+            continue
+        kept.append(node)
+        used.update(node.inputs)
+        if node.body is not None:
+            _drop_unused(node, node.body, used)
+            used.update(node.body.outputs)
+            node.body.nodes = _pruned(node.body.nodes, used)
+    kept.reverse()
+    return kept

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, TypeProto, ValueInfoProto
 
 from ...analysis.parameters import parameters
-from ...ir.graph import FlatGraph, FlatNode, Program, Value
+from ...ir.graph import FlatGraph, FlatNode, FlatScan, FlatScanEnd, Program, Value, join
 from ...ir.types import TensorType
 from ...ops.base import OpInputs
 from .builder import GraphBuilder, NameAllocator
@@ -60,13 +60,21 @@ class _Writer:
         self.tensors = list(self.inputs)
         """Names of values by their keys in the flat graph."""
         self.types: list[tuple[str, TensorType]] = []
+        self.loops: list[FlatScan] = []
+        """Those that are being written, outermost first."""
         self.given: dict[int, OpInputs] = {}
         """By node: a graph that is called several times has the same ones."""
 
     def write(self, graph: GraphProto) -> None:
         flat = FlatGraph(self.program.main)
-        for flat_node in flat:
-            self._emit(flat_node)
+        for item in flat:
+            match item:
+                case FlatNode():
+                    self._emit(item)
+                case FlatScan():
+                    self._begin_loop(item)
+                case FlatScanEnd():
+                    self._end_loop(item)
         produced = self._bind([self.tensors[key] for key in flat.results()])
         used = self.builder.write(graph, produced)
         types = _Types()
@@ -97,9 +105,33 @@ class _Writer:
         for value, tensor in zip(node.outputs, results[: len(node.outputs)], strict=True):
             self._keep(tensor, value)
 
+    def _begin_loop(self, item: FlatScan) -> None:
+        self.loops.append(item)
+        own = item.node.graph.inputs[: len(item.given)]
+        name = join(item.path, "scan")
+        self.tensors += self.builder.begin_loop(name, [f"{name}/{v.name}" for v in own], [v.type for v in own])
+
+    def _end_loop(self, item: FlatScanEnd) -> None:
+        """The loop as a `Scan`."""
+        begun = self.loops.pop()
+        node, scan = begun.node, begun.node.scan
+        assert scan is not None
+        body = self.builder.end_loop([self.tensors[key] for key in item.made], [v.type for v in node.graph.outputs])
+        attributes: dict[str, object] = {
+            "num_scan_inputs": len(scan.axes),
+            "scan_input_axes": scan.axes if any(scan.axes) else None,
+            "scan_output_axes": scan.stacked if any(scan.stacked) else None,
+            "scan_input_directions": (1,) * len(scan.axes) if scan.reverse else None,
+            "scan_output_directions": (1,) * len(scan.stacked) if scan.reverse else None,
+        }
+        inputs = [self.tensors[key] for key in begun.inputs]
+        made = self.builder.add_loop("Scan", inputs, len(item.outputs), attributes, body)
+        for tensor, value in zip(made.outputs, node.outputs, strict=True):
+            self._keep(tensor, value)
+
     def _keep(self, tensor: str, value: Value) -> None:
         self.tensors.append(tensor)
-        if tensor in self.builder.made:
+        if tensor in self.builder.made and self.builder.is_outermost(tensor):
             self.types.append((tensor, value.type))
 
     def _bind(self, tensors: Sequence[str]) -> list[str]:

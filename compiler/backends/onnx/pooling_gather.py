@@ -16,6 +16,7 @@ from ...ir.types import INT64
 from ...ops.base import numel
 from ...ops.windows import Window
 from .expressions import TensorExpr, wide_integer
+from .nan import position, reduced
 from .table import Site
 from .unsupported import UnsupportedInOnnx
 
@@ -25,8 +26,8 @@ def greatest(site: Site, matrices: Mapping[int, str]) -> str:
     dtype = site.given.x.dtype
     y = site.x.cast(wide_integer(dtype))
     for axis, matrix in matrices.items():
-        laid_out = site.add("Gather", [y.name, matrix], axis=axis)
-        y = TensorExpr(site, site.add("ReduceMax", [laid_out, site.ints([axis + 1])], keepdims=0), y.dtype)
+        laid_out = TensorExpr(site, site.add("Gather", [y.name, matrix], axis=axis), y.dtype)
+        y = reduced(laid_out, "ReduceMax", [axis + 1], keepdims=False)
     return y.cast(dtype).name
 
 
@@ -37,8 +38,8 @@ def greatest_with_places(site: Site, matrices: Mapping[int, str]) -> tuple[str, 
     positions = _every_position(site)
     for axis, matrix in sorted(matrices.items(), reverse=True):
         laid_out, where = (site.add("Gather", [y, matrix], axis=axis) for y in (values.name, positions))
-        first = site.add("ArgMax", [laid_out], axis=axis + 1, keepdims=1)
-        picked = (site.add("GatherElements", [y, first], axis=axis + 1) for y in (laid_out, where))
+        first = position(TensorExpr(site, laid_out, values.dtype), "ArgMax", axis + 1, keepdims=True)
+        picked = (site.add("GatherElements", [y, first.name], axis=axis + 1) for y in (laid_out, where))
         found, positions = (site.add("Squeeze", [y, site.ints([axis + 1])]) for y in picked)
         values = TensorExpr(site, found, values.dtype)
     return values.cast(x.dtype).name, positions

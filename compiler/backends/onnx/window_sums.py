@@ -12,7 +12,6 @@ import numpy as np
 from ...dims import Dim
 from ...ir.types import INT64
 from ...ops.windows import Window
-from .adaptive_windows import times
 from .expressions import TensorExpr
 from .table import Site
 
@@ -50,10 +49,20 @@ class Slide:
         return ends - (starts if padding else starts.op("Max", 0))
 
 
+def _times(site: Site, y: str, axis: int, rank: int, weights: str) -> str:
+    """An axis multiplied by a matrix [size, count]."""
+    if axis == rank - 1:
+        return site.add("MatMul", [y, weights])
+    swapped = list(range(rank))
+    swapped[axis], swapped[-1] = swapped[-1], swapped[axis]
+    product = site.add("MatMul", [site.add("Transpose", [y], perm=swapped), weights])
+    return site.add("Transpose", [product], perm=swapped)
+
+
 def sums(site: Site, tensor: str, rank: int, slides: Sequence[tuple[int, Slide]]) -> TensorExpr:
     """The sums over the windows along each of the axes."""
     for axis, slide in slides:
-        tensor = times(site, tensor, axis, rank, slide.members())
+        tensor = _times(site, tensor, axis, rank, slide.members())
     return TensorExpr(site, tensor, INT64)
 
 

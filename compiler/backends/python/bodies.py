@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 
 from netc.dsl.record import Record, replace
 
-from ...ir.graph import CallNode, Graph, Node, OpNode, Parts, SharedModule, Value, ValueTuple, flat
+from ...ir.graph import CallNode, Graph, Node, OpNode, Parts, Scan, SharedModule, Value, ValueTuple, flat
+from ...ir.tests import every
+from ...ops.mode import ByMode
 from .classes.shared import Sharing
 from .classes.sizes import ForwardSizes
-from .code.classes import ClassBody, Loop, Member, Step, StepInfo
+from .code.classes import ClassBody, Loop, Member, ScanCode, Step, StepInfo
 from .code.expressions import AnyInput, CallCode, Code, Lit, Ref, SelfMember, Subscript, TupleCode
 from .code.framework import Framework
 from .code.tree import (
@@ -31,6 +33,8 @@ from .code.tree import (
 )
 from .errors import MissingEmitter
 from .forward.roles import Roles, name_of
+from .forward.steps import RETURN, result_code
+from .modes import in_order
 from .modules.containers import ELEMENT, Construction, Constructions
 from .modules.nested_labels import nest_labels
 from .modules.tie import Ways, tied
@@ -62,28 +66,40 @@ class _Builder:
         self.body = ClassBody(graph, context.framework)
         self.sizes = ForwardSizes(self.body)
         self.tensors = TensorCodes(ValueRef)
-        self.labels = {m.label for m in (*graph.nodes, *graph.declares, *graph.modules)}
-        self.own: dict[int, Code] = {id(m): MemberRef(m.label) for m in graph.declares}
+        self.mode: bool | None = None
+        """In which mode the steps are made that are being written."""
+        self.chosen: dict[int, int] = {}
+        """The numbers of what is either of two values."""
+        self.every: list[Node] = []
+        """The nodes, those in loops too."""
+        self.all_roles = context.roles
+        self.labels: set[str] = set()
+        self.own: dict[int, Code] = {}
+        self._enter(graph)
         self.own |= {id(m): SharedModuleArg(i) for i, m in enumerate(graph.modules) if id(m) not in self.own}
         self.ways = Ways(graph, self.constructions, self.own, self.framework)
+
+    def _enter(self, graph: Graph) -> None:
+        """Takes up the labels and shared stages of the graph, or of a loop in it."""
+        self.labels |= {m.label for m in (*graph.nodes, *graph.declares, *graph.modules)}
+        self.own |= {id(m): MemberRef(m.label) for m in graph.declares}
 
     def run(self) -> ClassBody:
         body, graph = self.body, self.graph
         body.shared_labels = [m.label for m in graph.modules]
         for taken in graph.takes:
             self._place(taken)
-        undeclared = {id(m): m for m in graph.declares}
-        for node in graph.nodes:
-            passed = node.modules if isinstance(node, CallNode) else ()
-            for module in (node.shared, *passed):
-                if module is not None and undeclared.pop(id(module), None) is not None:
-                    self._declare(module)
-            self._node(node)
+        self._nodes(graph)
         body.outputs = tuple(map(self.tensors.one, graph.leading))
-        if graph.rest is not None:
-            rest = self.tensors.whole(graph.rest)
-            body.outputs += (Starred(rest) if graph.kind == "model" else rest,)
-        body.ties = [tied(node, self.ways) for node in graph.nodes if isinstance(node, OpNode) and node.tie]
+        for tail in graph.tails:
+            whole = self.tensors.whole(tail.parts)
+            if tail.listed or graph.kind != "model":
+                body.outputs += (whole,)
+            else:
+                body.outputs += whole.items if isinstance(whole, TupleCode) else (Starred(whole),)
+        for choice in every(graph.choices):
+            body.ends[choice.key] = [self.tensors.one(v) for v in choice.given], [self.tensors.one(v) for v in choice.results]
+        body.ties = [tied(node, self.ways) for node in self.every if isinstance(node, OpNode) and node.tie]
         if any("." in m.label for m in body.members):
             self._fold()
         if not graph.takes and any(isinstance(p, AnyInput) for step in body.steps for p in parts(step.code)):
@@ -91,10 +107,50 @@ class _Builder:
         body.keyed = any(m.how == "module" and not m.label.isidentifier() and "." not in m.label for m in body.members)
         return body
 
+    def _nodes(self, graph: Graph) -> None:
+        undeclared = {id(m): m for m in graph.declares}
+        around = self.mode
+        indices = {id(node): index for index, node in enumerate(graph.nodes)}
+        for node, mode in in_order(graph):
+            self.mode = mode
+            if node is None:
+                self._return_in_training()
+                continue
+            passed = node.modules if isinstance(node, CallNode) else ()
+            for module in (node.shared, *passed):
+                if module is not None and undeclared.pop(id(module), None) is not None:
+                    self._declare(graph, module)
+            before = len(self.body.members), len(self.body.steps)
+            self.every.append(node)
+            self._node(node)
+            if graph is self.graph:
+                self._number(indices[id(node)], *before)
+        self.mode = around
+
+    def _number(self, index: int, members: int, steps: int) -> None:
+        """What the node has added is marked with its index."""
+        if self.graph.choices:
+            self.body.members[members:] = [replace(m, node=index) for m in self.body.members[members:]]
+            self.body.steps[steps:] = [replace(s, node=index) for s in self.body.steps[steps:]]
+
+    def _return_in_training(self) -> None:
+        """What a model returns in training, if that is something else."""
+        outputs = tuple(map(self.tensors.one, self.graph.training_outputs or ()))
+        self.body.steps.append(Step(result_code(outputs), (), RETURN, mode=True))
+
+    def _either(self, node: OpNode) -> None:
+        """One side of an `if training`, under the mode that it is for."""
+        value = self.tensors.one(node.inputs[0 if self.mode else 1])
+        traits = StepInfo("either", either=True)
+        (made,) = node.outputs
+        number = self._place(made) if id(made) not in self.chosen else self.chosen[id(made)]
+        self.chosen[id(made)] = number
+        self.body.steps.append(Step(value, (number,), traits, mode=self.mode))
+
     def _fold(self) -> None:
         """Moves members whose labels have levels into nested containers, and refers to them there."""
         body = self.body
-        nodes = {n.shared.label if n.shared is not None else n.label: n for n in self.graph.nodes}
+        nodes = {n.shared.label if n.shared is not None else n.label: n for n in self.every}
         body.members, reached = nest_labels(body.members, nodes, self.framework)
 
         def change(part: Code) -> Code | None:
@@ -108,12 +164,32 @@ class _Builder:
         self.body.roles.append(self.roles.get(id(made), ""))
         return self.tensors.add(made)
 
+    def _scan(self, node: CallNode, scan: Scan) -> None:
+        """A loop: its steps are steps of this body, and its members are members of this body."""
+        graph = node.graph
+        given = [self.tensors.one(v) for v in node.inputs]
+        for inner, code in zip(graph.inputs[scan.own :], given[scan.own :], strict=True):
+            self.tensors.alias(inner, code)
+        for one, passed in zip(graph.tuples, node.tuples, strict=True):
+            self.tensors.alias(one, self.tensors.whole(passed))
+        self.roles = {**self.roles, **self.all_roles.of(graph)}
+        self._enter(graph)
+        places = [self._place(v) for v in graph.inputs[: scan.own]]
+        outer, self.body.steps = self.body.steps, []
+        self._nodes(graph)
+        result = Step(TupleCode(tuple(map(self.tensors.one, graph.outputs))), (), RETURN)
+        steps, self.body.steps = (*self.body.steps, result), outer
+        states, parts_ = tuple(places[: scan.states]), tuple(places[scan.states :])
+        starts, scanned = tuple(given[: scan.states]), tuple(given[scan.states : scan.own])
+        code = ScanCode(starts, scanned, steps, states, parts_, scan.axes, scan.stacked, scan.reverse)
+        self._step(code, StepInfo("scan", parametric=True, call=True), node.outputs)
+
     # --- members ---------------------------------------------------------------------------------------------------------
 
-    def _declare(self, module: SharedModule) -> None:
+    def _declare(self, graph: Graph, module: SharedModule) -> None:
         """The one member that all uses of a shared stage share, before the first member that uses it."""
         made: list[Member] = []
-        for node, places in self.sharing.uses(self.graph, module):
+        for node, places in self.sharing.uses(graph, module):
             member = self._member(node, module.label)
             if member is not None:
                 made.append(replace(member, code=localised(member.code, places)))
@@ -149,6 +225,12 @@ class _Builder:
     # --- steps -----------------------------------------------------------------------------------------------------------
 
     def _node(self, node: Node) -> None:
+        if isinstance(node, OpNode) and isinstance(node.op, ByMode):
+            self._either(node)
+            return
+        if isinstance(node, CallNode) and node.scan is not None:
+            self._scan(node, node.scan)
+            return
         own = self._owned(node)
         if isinstance(node, OpNode):
             code = self.operators.expression(node)
@@ -173,7 +255,7 @@ class _Builder:
         return rewrite(code, lambda part: self.tensors.whole(parts) if part == every else None)
 
     def _step(self, code: Code, traits: StepInfo, made: Sequence[Value | ValueTuple], loop: Loop | None = None) -> None:
-        self.body.steps.append(Step(code, tuple(map(self._place, made)), traits, loop))
+        self.body.steps.append(Step(code, tuple(map(self._place, made)), traits, loop, self.mode))
 
     def _element_calls(
         self, node: CallNode, construction: Construction, inputs: tuple[Code, ...], own: Code, modules: tuple[Code, ...]
@@ -197,9 +279,10 @@ class _Builder:
             return
         traits = StepInfo(node.graph.name, parametric=True, module=True, call=True)
         assert isinstance(call, CallCode)
-        states = tuple(self._state(*given) for given in zip(call.args, made, _called(node.graph.nodes[0]), strict=False))
+        carried = [one for one in made if not (isinstance(one, ValueTuple) and one.listed)]
+        states = tuple(self._state(*given) for given in zip(call.args, carried, _called(node.graph.nodes[0]), strict=False))
         call = replace(call, args=(*map(ValueRef, states), *call.args[len(states) :]))
-        self._step(call, traits, made, Loop(own, variable, states))
+        self._step(call, traits, made, Loop(own, variable, states, construction.slots, construction.items))
 
     def _state(self, code: Code, result: Value | ValueTuple, role: str) -> int:
         """The number of what a loop starts with: of a tuple that is made for it, that of another step."""

@@ -17,10 +17,10 @@ from ...dims import Facts
 from ...ir.graph import CallNode, Graph, OpNode
 from .bodies import Context, body_of
 from .classes import classnames
-from .classes.optional import merge_optional
 from .classes.shared import Sharing, family, levels
 from .classes.symbols import Symbols
 from .classes.unify import Unifier, instance
+from .classes.variants import merge_variants
 from .code.classes import ClassBody, ClassDef, ClassRef
 from .code.expressions import CallCode
 from .code.framework import Framework
@@ -52,10 +52,14 @@ def classes_of(main: Graph, facts: Facts, name: str, framework: Framework, emitt
 
 
 def used_definitions(classes: Iterable[ClassDef], framework: Framework) -> list[str]:
-    """The names of the definitions that the classes call, in their order."""
+    """The names of the definitions that the classes call, and of those that these call, in their order."""
     codes = (code for cls in classes for code in (*cls.body.made(), *(step.code for step in cls.body.steps)))
     called = {p.function for code in codes for p in parts(code) if isinstance(p, CallCode)}
-    return [name for name in framework.definitions if name in called]
+    texts = framework.definitions
+    used = [name for name in texts if name in called]
+    for name in used:
+        used += [other for other in texts if other not in used and re.search(rf"\b{other}\(", texts[name])]
+    return [name for name in texts if name in used]
 
 
 class _Build:
@@ -98,7 +102,7 @@ class _Build:
         """Classes for the functions that are modules here."""
         pairs = lift_functions(self.order, self.operators)
         bodies = [body_of(graph, self.context) for _, graph in pairs]
-        for group in _alike(bodies):
+        for group in _alike(bodies, self.symbols):
             self._class(group)
         self.constructions.update((id(node), self.constructions[id(graph)]) for node, graph in pairs)
         return list({id(c): c for _, graph in pairs for c in (self.classes[id(graph)],)}.values())
@@ -114,6 +118,8 @@ class _Build:
         pending: list[Graph] = []
         chains: list[ClassBody] = []
         for graph in layer:
+            if graph.kind == "scan":
+                continue  # a loop in the class of the graph around it
             construction = constructions.get(id(graph))
             if graph.count is not None and not (construction and construction.counted) and graph not in self.pinned:
                 self.uncounted.append(graph)
@@ -123,7 +129,7 @@ class _Build:
                 chains.append(_chain(graph, construction, self.framework))
             else:
                 self.constructions[id(graph)] = construction
-        for group in _alike([*chains, *self._bodies(pending)]):
+        for group in _alike([*chains, *self._bodies(pending)], self.symbols):
             self._class(group)
 
     def _is_large(self, construction: Construction, graph: Graph) -> bool:
@@ -211,7 +217,7 @@ def _chain(graph: Graph, construction: Construction, framework: Framework) -> Cl
     return body
 
 
-def _alike(bodies: list[ClassBody]) -> list[list[ClassBody]]:
+def _alike(bodies: list[ClassBody], program: Symbols) -> list[list[ClassBody]]:
     """Bodies of one block with equal keys. A body that is alone needs no key."""
     blocks: dict[object, list[ClassBody]] = {}
     for body in bodies:
@@ -224,5 +230,5 @@ def _alike(bodies: list[ClassBody]) -> list[list[ClassBody]]:
         keyed: dict[object, list[ClassBody]] = {}
         for body in found:
             keyed.setdefault(body.key(), []).append(body)
-        groups += merge_optional(list(keyed.values()))
+        groups += merge_variants(list(keyed.values()), program)
     return groups

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...ir.graph import CallNode, Parts, TupleSlice, Value, ValueTuple
+from ...ir.graph import CallNode, Part, Parts, TupleSlice, Value, ValueTuple, flat
 from .code.expressions import Code, SliceCode, Subscript, TupleCode
 from .code.tree import NameCode, Starred
 
@@ -19,6 +19,8 @@ class TensorCodes:
     def __init__(self, ref: Callable[[int], Code]) -> None:
         self._ref = ref
         self._numbers: dict[int, int] = {}
+        self._aliases: dict[int, Code] = {}
+        """The code of tensors and tuples that have other names: in a loop, those from outside."""
         self._elements: dict[int, tuple[ValueTuple, int]] = {}
         self._unread: list[ValueTuple] = []
         """Tuples whose tensors are not yet among the elements."""
@@ -29,7 +31,13 @@ class TensorCodes:
             self._unread.append(made)
         return number
 
+    def alias(self, made: Value | ValueTuple, code: Code) -> None:
+        """Gives a tensor or tuple the code of one that is there already."""
+        self._aliases[id(made)] = code
+
     def one(self, value: Value) -> Code:
+        if id(value) in self._aliases:
+            return self._aliases[id(value)]
         if id(value) in self._numbers:
             return self._ref(self._numbers[id(value)])
         while id(value) not in self._elements:
@@ -42,16 +50,24 @@ class TensorCodes:
     def whole(self, parts: Parts) -> Code:
         """A tuple of tensors."""
         match parts:
-            case (TupleSlice() as part,):
+            case (TupleSlice() as part,) if id(part.of) in self._numbers:
                 return self._part(part)
-        return TupleCode(tuple(self._part(p, Starred) if isinstance(p, TupleSlice) else self.one(p) for p in parts))
+            case (TupleSlice() as part,):
+                return TupleCode(tuple(map(self.one, part.values)))
+        return TupleCode(tuple(code for part in parts for code in self._items(part)))
+
+    def _items(self, part: Part) -> tuple[Code, ...]:
+        """Tensors of a tuple, a tuple that there is as one."""
+        if isinstance(part, TupleSlice) and id(part.of) in self._numbers:
+            return (self._part(part, Starred),)
+        return tuple(map(self.one, flat((part,))))
 
     def passed(self, node: CallNode) -> tuple[Code, ...]:
         """The tensors and tuples that a call passes."""
         return tuple(self.one(p) if isinstance(p, Value) else self.whole(p) for p in node.passes)
 
     def _of(self, of: ValueTuple) -> Code:
-        return self._ref(self._numbers[id(of)])
+        return self._aliases[id(of)] if id(of) in self._aliases else self._ref(self._numbers[id(of)])
 
     def _part(self, part: TupleSlice, among: Callable[[Code], Code] = lambda code: code) -> Code:
         whole = self._of(part.of)

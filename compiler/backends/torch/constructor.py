@@ -7,31 +7,35 @@ after all members; the keys of the state dict are the members' labels.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 
 from netc.dsl.record import replace
 
 from ...ir.origins import is_integer
+from ...ir.tests import Key
 from ..python.code.classes import ClassBody, ClassDef, ConstructorArgument, Member
 from ..python.code.expressions import Code, FrameworkValue, LetCode, Local, MembersCall, call
-from ..python.code.tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, named_several_times, parts, rewrite
+from ..python.code.tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, OptionalCode, named_several_times, parts, rewrite
 from ..python.naming import RESERVED, unique
 from ..python.printing.layout import STEP, Doc, LayoutBracket, statement
 from ..python.printing.printer import doc, literal
+from .conditional import branches, built
 from .framework import TORCH
 from .initialise import Drawing, bare, rule_lines
 from .member_access import REGISTRY, Access
 
 
-def constructor(cls: ClassDef, attributes: Mapping[str, str]) -> list[str]:
-    """The method's lines. `attributes`: the attribute that keeps each argument that `forward` uses."""
+def constructor(cls: ClassDef, attributes: Mapping[str, str], kept: Mapping[str, Code]) -> list[str]:
+    """The method's lines. `attributes`: the attribute that keeps each argument that `forward` uses; `kept`: others, with their values."""
     if cls.body.chain is not None:
         named = _Formulas(cls)
         made = MembersCall("super().__init__", tuple(named.written(a) for a in cls.body.chain.args))
-        drawn = Drawing([p.name for p in cls.parameters]).lines(made, "self")
-        return [*_signature(cls.parameters), *named.lines, *statement("", doc(bare(made)), 2), *drawn]
+        taken = {p.name for p in cls.parameters} | set(named.names.values())
+        lines = [*_signature(cls.parameters), *named.lines, *built("", made, 2, taken)]
+        return [*lines, *Drawing(taken).lines(made, "self")]
     if not cls.body.members and not cls.parameters:
         return []
-    return [*_signature(cls.parameters), *_Constructor(cls).lines(attributes)]
+    return [*_signature(cls.parameters), *_Constructor(cls).lines(attributes, kept)]
 
 
 def _signature(parameters: list[ConstructorArgument]) -> list[str]:
@@ -67,7 +71,7 @@ class _Formulas:
         self.names: dict[Code, str] = {}
         self.lines: list[str] = []
         taken = {p.name for p in cls.parameters} | RESERVED | TORCH.imported
-        for size in named_several_times(p for code in cls.body.made() for p in parts(code)):
+        for size in named_several_times(p for code in (*cls.body.made(), *cls.body.tests.values()) for p in parts(code)):
             name = unique(TORCH.local(size.name), taken)
             taken.add(name)
             value = replace(size, sources=tuple(self.written(s) for s in size.sources))
@@ -85,10 +89,13 @@ class _Constructor:
         self.body: ClassBody = cls.body
         self.access = Access(cls.body)
         self.taken = {p.name for p in cls.parameters} | set(self.formulas.names.values())
+        self.optional = cls.body.optional()
+        self.draws: list[str] = []
+        """The lines at the end that draw what members start with."""
         self.bound: dict[str, Code] = {}
         """The classes of the constructor's variables."""
 
-    def lines(self, attributes: Mapping[str, str]) -> list[str]:
+    def lines(self, attributes: Mapping[str, str], kept: Mapping[str, Code]) -> list[str]:
         mapped = self.access.mapping(self.body)
         keys = {m.label for m in mapped}
         held = self.formulas.written(MembersCall("super().__init__", self._held(mapped)))
@@ -96,13 +103,13 @@ class _Constructor:
         for name, attribute in attributes.items():
             lines.append(f"{STEP * 2}self.{attribute} = {name}")
         lines += () if mapped else self.formulas.lines
-        for member in self.body.members:
-            if member.label not in keys:
-                lines += self._member(member)
-        drawing = Drawing(self.taken)
-        for member in self.body.members:
-            lines += drawing.lines(self.formulas.written(member.code), self.access.text(MemberRef(member.label)))
-        lines += rule_lines(self.body.rules, self.taken)
+        for name, test in kept.items():
+            lines += statement(f"self.{name} = ", doc(self.formulas.written(test)), 2)
+        self.kept = {test: name for name, test in kept.items()}
+        lines += self._members([m for m in self.body.members if m.label not in keys], 0)
+        for member in mapped:
+            lines += self._draws(member)
+        lines += [*self.draws, *rule_lines(self.body.rules, self.taken)]
         for target, source in self.body.ties:
             lines += statement(f"{doc(self._reached(target)).flat()} = ", doc(self._reached(source)), 2)
         return lines
@@ -113,29 +120,60 @@ class _Constructor:
             return (ListCode(tuple(m.code for m in mapped)),)
         return (DictCode(tuple((m.label, m.code) for m in mapped)),) if mapped else ()
 
-    def _member(self, member: Member) -> list[str]:
+    def _members(self, members: list[Member], depth: int) -> list[str]:
+        """Those within `depth` branches."""
         lines: list[str] = []
-        made, options = member.code, {}
-        if member.how == "parameter" and isinstance(made, FrozenCode):
-            made, options = made.module, {"requires_grad": False}
-        code = self._bindings(self.formulas.written(bare(made)), lines)
+        for key, group in groupby(members, key=lambda m: m.guards[depth][0] if len(m.guards) > depth else None):
+            several = list(group)
+            if key is None:
+                lines += [line for member in several for line in self._member(member, depth + 2)]
+                continue
+            test = self._test(key)
+            if key in self.optional:
+                lines += self._member(replace(several[0], code=OptionalCode(test, several[0].code)), depth + 2)
+                continue
+            then = self._members([m for m in several if m.guards[depth][1]], depth + 1)
+            otherwise = self._members([m for m in several if not m.guards[depth][1]], depth + 1)
+            lines += branches(test, then, otherwise, depth + 2)
+        return lines
+
+    def _test(self, key: Key) -> Code:
+        test = self.body.tests[key]
+        return NameCode(f"self.{self.kept[test]}") if test in self.kept else self.formulas.written(test)
+
+    def _draws(self, member: Member, depth: int = 2) -> list[str]:
+        """The lines that draw what the module of a member starts with."""
+        return Drawing(self.taken).lines(self.formulas.written(member.code), self.access.text(MemberRef(member.label)), depth)
+
+    def _member(self, member: Member, depth: int) -> list[str]:
+        lines = self._made(member, depth)
+        if depth > 2:  # which depends on a condition
+            return [*lines, *self._draws(member, depth)]
+        self.draws += self._draws(member)
+        return lines
+
+    def _made(self, member: Member, depth: int) -> list[str]:
+        lines: list[str] = []
+        made = member.code
+        is_frozen = member.how == "parameter" and isinstance(made, FrozenCode)
+        code = self._bindings(self.formulas.written(made.module if isinstance(made, FrozenCode) and is_frozen else made), lines, depth)
         attribute = self.access.attribute(member.label)
         if member.how in ("module", "parameter") or not attribute:
-            value = doc(call("nn.Parameter", code, **options) if member.how == "parameter" else code)
-            return [*lines, *statement(f"{self.access.home(member)} = ", value, 2), *self._transient(member, attribute)]
+            made = call("nn.Parameter", code, requires_grad=(not is_frozen, True)) if member.how == "parameter" else code
+            return [*lines, *built(f"{self.access.home(member)} = ", made, depth, self.taken), *self._transient(member, attribute, depth)]
         arguments = [Doc(literal(member.label)), doc(code)]
         if member.how == "transient":
             arguments.append(Doc("persistent=False"))
-        return [*lines, *statement("self.register_buffer", Doc(LayoutBracket("(", arguments, ")")), 2)]
+        return [*lines, *statement("self.register_buffer", Doc(LayoutBracket("(", arguments, ")")), depth)]
 
-    def _transient(self, member: Member, attribute: bool) -> list[str]:
+    def _transient(self, member: Member, attribute: bool, depth: int) -> list[str]:
         """A buffer that had to be added to the buffers explicitly, and must not be in the state dict."""
         if member.how != "transient" or attribute:
             return []
         assert REGISTRY[member.how] == "_buffers"
-        return [f"{STEP * 2}self._non_persistent_buffers_set.add({literal(member.label)})"]
+        return [f"{STEP * depth}self._non_persistent_buffers_set.add({literal(member.label)})"]
 
-    def _bindings(self, code: Code, lines: list[str]) -> Code:
+    def _bindings(self, code: Code, lines: list[str], depth: int) -> Code:
         """Writes what must come before the expression; returns the expression."""
         if not isinstance(code, LetCode):
             return code
@@ -148,7 +186,7 @@ class _Constructor:
             inner = rewrite(value, renamed)
             names[name] = unique(name, self.taken)
             if self.bound.get(names[name]) != inner:
-                lines += statement(f"{names[name]} = ", doc(inner), 2)
+                lines += statement(f"{names[name]} = ", doc(inner), depth)
             self.bound[names[name]] = inner
         return rewrite(code.result, renamed)
 

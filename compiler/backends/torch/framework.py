@@ -6,6 +6,7 @@ Always: torch is not imported, so what follows from the installed version is wri
 from __future__ import annotations
 
 import re
+from itertools import groupby
 
 from ...ir.types import FLOAT32, DType
 from ..python.code.expressions import AnyInput, AttributeCode, Code, FrameworkValue, Lit, Method, Subscript, TupleCode, call
@@ -28,6 +29,7 @@ _OF_MODULES = """
 """
 _OF_CONTAINERS = "append clear extend insert items keys pop update values _get_item_by_idx"
 """The additional attributes of `nn.Sequential` and `nn.ModuleDict`."""
+_TAKEN = frozenset((_OF_MODULES + _OF_CONTAINERS).split())
 
 
 def _named(members: Pairs) -> Code:
@@ -43,6 +45,21 @@ def _parameters(members: Pairs) -> Code:
     return call("nn.ParameterDict", DictCode(tuple(members)))
 
 
+def submodule(module: Code, path: str) -> Code:
+    """The module at a path. `get_submodule` finds no module whose label is an attribute that all modules have."""
+    for plain, labels in groupby(path.split("."), lambda label: not label.startswith("__") and label not in _TAKEN):
+        if plain:
+            module = Method(module, "get_submodule", (Lit(".".join(labels)),))
+        else:
+            for label in labels:
+                module = _registered(module, label)
+    return module
+
+
+def _registered(module: Code, label: str) -> Code:
+    return Subscript(AttributeCode(module, "_modules"), (Lit(label),))
+
+
 TORCH = Framework(
     imported=frozenset({"torch", "nn", "F", "Tensor", "OrderedDict", "Callable", *(name for name in definitions() if name.islower())}),
     attributes=frozenset(_OF_MODULES.split()),
@@ -52,6 +69,7 @@ TORCH = Framework(
     tensor="Tensor",
     module="nn.Module",
     shape="{}.shape",
+    training="self.training",
     containers=Containers(
         row="nn.Sequential",
         named=_named,
@@ -59,11 +77,14 @@ TORCH = Framework(
         keyed=_keyed,
         parameters=_parameters,
     ),
-    by_path=lambda module, path: Method(module, "get_submodule", (Lit(path),)),
-    by_label=lambda module, label: Subscript(AttributeCode(module, "_modules"), (Lit(label),)),
+    by_path=submodule,
+    by_label=_registered,
     widths=Widths(re.compile(r"(.*_)?(channels|features|dim)"), "in_channels", "in_features", "out_features"),
     drops=re.compile(r"[Dd]rop"),
     idle=re.compile(r"DropPath|nn\..*Dropout.*"),
+    # not `x[:, t]`: the gradient of each is a tensor of the size of `x`, so that training takes a time that grows with the square of T
+    unstacked=lambda tensor, axis: Method(tensor, "unbind", (Lit(axis),)),
+    stacked=lambda tensors, axis: call("torch.stack", tensors, dim=axis),
 )
 
 TRAINING = TrainingFlag("self.training")

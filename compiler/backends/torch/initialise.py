@@ -10,8 +10,20 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from ..python.code.classes import ModuleRule
-from ..python.code.expressions import CallCode, Code, LetCode, Lit, MembersCall, Method, TupleCode
-from ..python.code.tree import DictCode, FrozenCode, InitialisedCode, ListCode, NameCode, NewModule, OptionalCode, RepeatStar, rewrite
+from ..python.code.expressions import CallCode, Code, LetCode, Lit, MembersCall, Method, Prefix, TupleCode
+from ..python.code.tree import (
+    ChoiceItems,
+    DictCode,
+    FrozenCode,
+    InitialisedCode,
+    ListCode,
+    NameCode,
+    NewModule,
+    OptionalCode,
+    RepeatStar,
+    parts,
+    rewrite,
+)
 from ..python.naming import unique
 from ..python.printing.layout import STEP, Doc, statement
 from ..python.printing.printer import doc, literal, text, unrolled
@@ -55,6 +67,8 @@ class Drawing:
                 return self._named(pairs, module, indent)
             case CallCode(str(), (DictCode(items),)):
                 return [line for key, item in items for line in self.lines(item, f"{module}[{literal(key)}]", indent)]
+            case MembersCall(_, items) if any(isinstance(item, ChoiceItems) for item in items):
+                return []  # drawn where the list of members is made
             case CallCode(str(), (ListCode(items),)) | MembersCall(_, items):
                 return self._numbered(unrolled(items), module, indent)
         return []
@@ -69,6 +83,30 @@ class Drawing:
             member = f"{module}.{key.value}" if TORCH.plain(str(key.value)) else f"{module}.get_submodule({literal(key.value)})"
             lines += self.lines(item, member, indent)
         return lines
+
+    def last(self, items: list[Code], module: str, indent: int) -> list[str]:
+        """Those for the last members of a list of unknown length."""
+        if isinstance(items[0], RepeatStar):
+            return self._each(items[0].item, f"{module}[{text(Prefix('-', items[0].count))}:]", indent)
+        return [line for at, item in enumerate(items) for line in self.lines(item, f"{module}[{at - len(items)}]", indent)]
+
+    def runs(self, items: list[Code]) -> list[list[Code]]:
+        """The members in pieces that `last` can be asked for: repeated ones are apart, if anything of the members is drawn."""
+        if not any(isinstance(part, InitialisedCode) for item in items for part in parts(item)):
+            return [items]
+        found: list[list[Code]] = []
+        for alone, group in groupby(unrolled(items), key=lambda item: isinstance(item, RepeatStar)):
+            several = list(group)
+            found += [[item] for item in several] if alone else [several]
+        return found
+
+    def _each(self, item: Code, members: str, indent: int) -> list[str]:
+        """Those for each of several members that are made alike."""
+        variable = unique("layer", self.taken)
+        self.taken.add(variable)
+        inside = self.lines(item, variable, indent + 1)
+        self.taken.remove(variable)
+        return [f"{STEP * indent}for {variable} in {members}:", *inside] if inside else []
 
     def _numbered(self, items: list[Code], module: str, indent: int) -> list[str]:
         """The members of a sequence or list; of repeated ones, each in turn."""
@@ -86,14 +124,9 @@ class Drawing:
                     position += count
                 case other:
                     counts.append(text(other))
-            variable = unique("layer", self.taken)
-            self.taken.add(variable)
-            inside = self.lines(item.item, variable, indent + 1)
-            self.taken.remove(variable)
-            if inside:
-                end = "" if item is items[-1] else _sum(counts, position)
-                members = module if start == "0" and not end else f"{module}[{start if start != '0' else ''}:{end}]"
-                lines += [f"{STEP * indent}for {variable} in {members}:", *inside]
+            end = "" if item is items[-1] else _sum(counts, position)
+            members = module if start == "0" and not end else f"{module}[{start if start != '0' else ''}:{end}]"
+            lines += self._each(item.item, members, indent)
         return lines
 
 

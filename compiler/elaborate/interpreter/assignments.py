@@ -6,16 +6,30 @@ from collections.abc import Sequence
 from itertools import chain
 
 from netc.dsl import ast
+from netc.dsl.record import replace
 
 from ...errors.names import BoundTwice, ReservedName, TwoRests, WrongUnpacking
-from ...ir.graph import TupleSlice, Value, flat
+from ...ir.graph import CallNode, OpNode, TupleSlice, Value, as_list, flat
 from ...ir.types import BATCH
 from ..index import Recorder
 from ..limits import check_tuple
 from ..scopes.failures import Failure
 from ..scopes.scope import Binding, Entity, Scope, name_tensor, name_tuple
-from ..scopes.values import UNKNOWN, Flow, TensorTuple, Unknown, divide, flow_of, main_result, parts_of, tensors
+from ..scopes.values import (
+    UNKNOWN,
+    Flow,
+    TensorTuple,
+    Unknown,
+    differs,
+    divide,
+    flow_of,
+    keep_results,
+    main_result,
+    parts_of,
+    tensors,
+)
 from .base import Interpreter, Part
+from .modes import same_in_both
 from .pipelines import Pipelines
 
 
@@ -38,12 +52,15 @@ class Assignments(Part):
         """`name = pipeline`, or `(a, b) = pipeline`."""
         first = node.targets[0].name
         flow = self._pipelines.tensors(node.value, scope, "" if node.unpack else first)
+        flow = self.recover(scope, same_in_both, flow, node.value.span)
         names = tuple(t.name for t in node.targets)
         if not node.unpack:
             kept = _alone(main_result(flow))
             _name(first, kept, node)
             self._bind_all(node, (kept,), scope)
             return BodyResult(kept, names)
+        if node.lists:
+            return self._collected(node, flow, scope)
         flow = _as_tuple(node, flow, scope)
         parts = self.recover(scope, _unpack, node, flow)
         if not isinstance(parts, TensorTuple):
@@ -55,13 +72,29 @@ class Assignments(Part):
         self._bind_all(node, values, scope)
         return BodyResult(parts, tuple(n for n, v in zip(names, values, strict=True) for _ in tensors(v) or ()))
 
+    def _collected(self, node: ast.Assign, flow: Flow, scope: Scope) -> BodyResult:
+        """`(h, keys[]) = ... -> repeat`: what the loop passes on, and its lists, each at the position of its name."""
+        found = self.recover(scope, _with_lists, node, flow)
+        if isinstance(found, Unknown):
+            self._bind_all(node, (UNKNOWN,) * len(node.targets), scope)
+            return BodyResult(UNKNOWN, ())
+        for target, value in zip(node.targets, found, strict=True):
+            _name(target.name, value, node)
+        self._bind_all(node, found, scope)
+        parts = tuple(part for value in found for part in parts_of(value) or ())
+        return BodyResult(TensorTuple(parts), tuple(name for t, v in zip(node.targets, found, strict=True) for name in _names(t.name, v)))
+
     def out(self, node: ast.Out, scope: Scope) -> BodyResult:
         """`out a, b`."""
-        flows = [parts_of(one) for one in [self._pipelines.tensors(p, scope) for p in node.results]]
+        given = [self._pipelines.tensors(p, scope) for p in node.results]
+        if len(given) == 1 and differs(given[0]):
+            return BodyResult(given[0], ())
+        given = [self.recover(scope, same_in_both, one, p.span) for one, p in zip(given, node.results, strict=True)]
+        flows = [parts_of(one) for one in given]
         if any(parts is None for parts in flows):
             return BodyResult(UNKNOWN, ())
         values = [flat(parts or ()) for parts in flows]
-        names = [bare_name(p) if len(v) == 1 else "" for p, v in zip(node.results, values, strict=True) for _ in v]
+        names = [name for p, one in zip(node.results, given, strict=True) for name in _names(bare_name(p), one)]
         found = self.recover(scope, check_tuple, tuple(chain.from_iterable(values)), node.span)
         if isinstance(found, Unknown):
             return BodyResult(UNKNOWN, ())
@@ -69,7 +102,10 @@ class Assignments(Part):
 
     def flow(self, node: ast.Flow, scope: Scope) -> BodyResult:
         """A pipeline by itself."""
-        return BodyResult(self._pipelines.tensors(node.pipeline, scope), (bare_name(node.pipeline),))
+        flow = self._pipelines.tensors(node.pipeline, scope)
+        if differs(flow):
+            return BodyResult(flow, ())
+        return BodyResult(flow, _names(bare_name(node.pipeline), flow))
 
     def _bind_all(self, node: ast.Assign, values: tuple[Flow, ...], scope: Scope) -> None:
         for target, value in zip(node.targets, values, strict=True):
@@ -85,7 +121,34 @@ class Assignments(Part):
 
 
 def _alone(flow: Flow) -> Flow:
-    return flow.values[0] if isinstance(flow, TensorTuple) and len(flow.values) == 1 else flow
+    if not isinstance(flow, TensorTuple) or len(flow.values) != 1 or as_list(flow.parts) is not None:
+        return flow
+    return flow.values[0]
+
+
+def _names(name: str, flow: Flow) -> tuple[str, ...]:
+    """The names of the tensors of what is bound to a name, or has none: the items of a list are numbered."""
+    found = tensors(flow) or ()
+    if isinstance(flow, TensorTuple) and as_list(flow.parts) is not None:
+        return tuple(f"{name}.{i}" if name else "" for i in range(len(found)))
+    return (name,) if len(found) == 1 else ("",) * len(found)
+
+
+def _with_lists(node: ast.Assign, flow: Flow) -> tuple[Flow, ...] | Unknown:
+    """The value of each target of a loop that collects."""
+    parts = parts_of(flow)
+    if parts is None or not isinstance(flow, TensorTuple):
+        return UNKNOWN
+    count = len(node.lists)
+    passed, lists = parts[:-count], [TensorTuple((part,)) for part in parts[-count:]]
+    others = tuple(t for i, t in enumerate(node.targets) if i not in node.lists)
+    rests = tuple(others.index(node.targets[i]) for i in node.rests)
+    inner = replace(node, targets=others, rests=rests, lists=())
+    unpacked = _unpack(inner, flow_of(passed))
+    if not isinstance(unpacked, TensorTuple):
+        return UNKNOWN
+    values, collected = iter(_distribute(inner, unpacked)), iter(lists)
+    return tuple(next(collected) if i in node.lists else next(values) for i in range(len(node.targets)))
 
 
 def _as_tuple(node: ast.Assign, flow: Flow, scope: Scope) -> Flow:
@@ -149,8 +212,9 @@ def _unpack(node: ast.Assign, flow: Flow) -> Flow:
         return _unpack_rest(node, flow)
     if isinstance(flow, TensorTuple):
         wanted = len(node.targets)
-        if flow.extras is not None and 1 < wanted <= len(flow.values):
-            flow.extras.outputs = flow.extras.outputs[:wanted]
+        several = isinstance(flow.extras, OpNode) or wanted in (flow.main, len(flow.values))  # of the last states of a `scan`, all or none
+        if flow.extras is not None and flow.main < wanted <= len(flow.values) and several:
+            keep_results(flow.extras, wanted)
             return TensorTuple(flow.values[:wanted])
         if len(flow.values) == wanted:
             return TensorTuple(flow.values)
@@ -159,7 +223,8 @@ def _unpack(node: ast.Assign, flow: Flow) -> Flow:
         return UNKNOWN
     if len(found) == len(node.targets):
         return TensorTuple(tuple(found))
-    raise _wrong_unpacking(node, found)
+    every = flow.values if isinstance(flow, TensorTuple) and isinstance(flow.extras, CallNode) else found
+    raise _wrong_unpacking(node, every)
 
 
 def _unpack_rest(node: ast.Assign, flow: Flow) -> Flow:

@@ -13,7 +13,7 @@ from netc.dsl.source import Span
 
 from ...errors.names import NO_LEVEL, BadLabel, UnusedFlow
 from ...errors.structure import NoResult
-from ...ir.graph import Graph, Kind, Parts, TupleSlice, flat
+from ...ir.graph import Graph, Kind, Parts, ReturnedTuple, TupleSlice, as_list, flat
 from ...ir.origins import origin_key
 from ..scopes.failures import Failure
 from ..scopes.labels import LabelAllocator
@@ -23,6 +23,7 @@ from ..scopes.scope import GraphFrame, Scope, token
 from ..scopes.ties import resolve, tie_path
 from ..scopes.values import UNKNOWN, Flow, TensorTuple, leading, parts_of, tensors, without_empty
 from ..session import ElaborationSession
+from .modes import same_in_both
 from .parameters import BoundParameters
 
 
@@ -69,7 +70,7 @@ def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session:
     if flow is not None:
         inner.bind("in", _add_inputs(flow, frame))
     with session.nested(syntax.use.span if syntax.use else syntax.node.span), session.decisions.within(frame.graph.decisions):
-        result = syntax.run(inner)
+        result = same_in_both(syntax.run(inner), syntax.node.span)
     if not isinstance(syntax.node, (ast.Repeat, ast.Each, ast.Body)):
         result = without_empty(result)
     if frame.graph.nodes and isinstance(result, TensorTuple) and not result.values:
@@ -109,7 +110,7 @@ def finish(frame: GraphFrame, result: Flow, session: ElaborationSession) -> Entr
     parts = parts_of(result)
     lead = _lead(frame, parts or ())
     graph.outputs = list(flat(parts or ()))
-    graph.rest = None if parts is None or lead is None else parts[lead:]
+    graph.tails = () if parts is None or lead is None else _tails(parts[lead:])
     inputs = tuple(graph.inputs)
     many = isinstance(result, TensorTuple) and result.extras is None
     if frame.alone is not None and (len(graph.nodes) != 1 or graph.kind != "block"):
@@ -126,6 +127,15 @@ def _lead(frame: GraphFrame, parts: Parts) -> int | None:
         return found
     first = parts[found]
     return frame.lead if isinstance(first, TupleSlice) and first.of in frame.graph.tuples else found
+
+
+def _tails(parts: Parts) -> tuple[ReturnedTuple, ...]:
+    """The tuples that parts are: lists at their end, and all before these together."""
+    count = len(parts)
+    while count and as_list(parts[count - 1 : count]) is not None:
+        count -= 1
+    first = (ReturnedTuple(parts[:count]),) if count else ()
+    return (*first, *(ReturnedTuple((part,), listed=True) for part in parts[count:]))
 
 
 def _is_single(frame: GraphFrame) -> bool:

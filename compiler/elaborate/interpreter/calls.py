@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from netc.dsl.record import replace
+from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
-from ...ir.graph import CallNode, Node, OpNode, Part, Parts, SharedModule, TupleSlice, Value, ValueTuple, flat
+from ...ir.graph import CallNode, Graph, Node, OpNode, Part, Parts, SharedModule, TupleSlice, Value, ValueTuple, flat
 from ...ir.origins import has_origin, moved
 from ...ir.types import TensorType
 from ...ops.base import ParameterSpec
@@ -40,16 +40,15 @@ def emit_call(
     inputs = tuple([actual.inputs[i] for i in signature.inputs])
     given = _given(entry, actual.inputs, bound, session)
     outputs = tuple([Value(_moved_type(v.type, given), span, spatial=v.spatial) for v in graph.outputs])
-    lead = len(graph.leading)
-    rest = None if graph.rest is None else ValueTuple("", outputs[lead:], lead)
+    tails = _tails_of(graph, outputs)
     if shared is not None:
         check_shared(shared, specs_within(graph), span, session)
     tuples = tuple([actual.tuples[i] for i in signature.tuples])
-    _add(CallNode(graph, inputs, outputs, label, span, actual.modules, shared, given, tuples, rest), graph.size, scope, session)
+    add_node(CallNode(graph, inputs, outputs, label, span, actual.modules, shared, given, tuples, tails), graph.size, scope, session)
     available = (*outputs, *actual.inputs)
     leading = tuple([available[i] for i in signature.results])
-    if rest is not None:
-        return _result(entry, (*leading, TupleSlice(rest)))
+    if tails:
+        return _result(entry, (*leading, *map(TupleSlice, tails)))
     return _result(entry, leading if signature.rest is None else (*leading, *actual.tuples[signature.rest]))
 
 
@@ -73,30 +72,32 @@ def emit_inline(
     outputs = tuple([Value(_moved_type(v.type, given), span or v.span, spatial=v.spatial) for v in node.outputs])
     copy: Node
     if isinstance(node, OpNode):
-        rest, parts = None, actual.outer_parts(node.parts)
+        tails, parts = tuple[ValueTuple, ...](), actual.outer_parts(node.parts)
         specs = tuple([_moved_spec(s, given) for s in node.specs])
         if shared is not None:
             check_shared(shared, {s.name: (s.shape, s.dtype) for s in specs}, span or node.span, session)
-        copy = OpNode(
-            node.op.moved(given) if given else node.op,
+        op, at, shared = node.op.moved(given) if given else node.op, span or node.span, shared or node.shared
+        copy = OpNode(op, inputs, outputs, label, at, specs, shared=shared, parts=parts, frozen=node.frozen)
+    else:
+        tails = _tails_of(node.graph, outputs)
+        tuples = tuple([actual.outer_parts(parts) for parts in node.tuples])
+        arguments = {name: moved(value, given) for name, value in node.arguments.items()}
+        copy = CallNode(
+            node.graph,
             inputs,
             outputs,
             label,
             span or node.span,
-            specs,
-            shared=shared or node.shared,
-            parts=parts,
-            frozen=node.frozen,
+            node.modules,
+            node.shared,
+            arguments,
+            tuples,
+            tails,
+            node.scan,
+            node.frozen,
         )
-    else:
-        rest = None if node.rest is None else ValueTuple("", outputs[node.rest.at :], node.rest.at)
-        tuples = tuple([actual.outer_parts(parts) for parts in node.tuples])
-        arguments = {name: moved(value, given) for name, value in node.arguments.items()}
-        copy = CallNode(
-            node.graph, inputs, outputs, label, span or node.span, node.modules, node.shared, arguments, tuples, rest, node.frozen
-        )
-    _add(copy, entry.graph.size, scope, session)
-    return _result(entry, outputs if rest is None else (*outputs[: rest.at], TupleSlice(rest)))
+    add_node(copy, entry.graph.size, scope, session)
+    return _result(entry, (*outputs[: tails[0].at], *map(TupleSlice, tails)) if tails else outputs)
 
 
 def forward_inputs(entry: Entry, flow: Flow | None, scope: Scope) -> Flow:
@@ -104,7 +105,19 @@ def forward_inputs(entry: Entry, flow: Flow | None, scope: Scope) -> Flow:
     actual = _actual(entry, flow, scope)
     if entry.failed or actual is None:
         return UNKNOWN
-    return _result(entry, (*actual.outer(entry.graph.leading), *actual.outer_parts(entry.graph.rest or ())))
+    tails = [part for tail in entry.graph.tails for part in actual.outer_parts(tail.parts)]
+    return _result(entry, (*actual.outer(entry.graph.leading), *tails))
+
+
+def _tails_of(graph: Graph, outputs: tuple[Value, ...]) -> tuple[ValueTuple, ...]:
+    """The tuples with which the results of a call end."""
+    at = len(graph.leading)
+    found: list[ValueTuple] = []
+    for tail in graph.tails:
+        count = len(flat(tail.parts))
+        found.append(ValueTuple("", outputs[at : at + count], at, tail.listed))
+        at += count
+    return tuple(found)
 
 
 def _given(entry: Entry, actual: tuple[Value, ...], bound: BoundParameters | None, session: ElaborationSession) -> dict[str, int]:
@@ -134,7 +147,7 @@ def _result(entry: Entry, parts: Parts) -> Flow:
     return TensorTuple(parts) if entry.many else flow_of(parts)
 
 
-def _add(node: Node, size: int, scope: Scope, session: ElaborationSession) -> None:
+def add_node(node: Node, size: int, scope: Scope, session: ElaborationSession) -> None:
     frame = scope.frame
     assert frame is not None
     frame.graph.nodes.append(node)
@@ -156,8 +169,8 @@ class _Actual:
         """The same for parts of its tuples."""
         found: list[Part] = []
         for part in parts:
-            if isinstance(part, Value):
-                found += self.outer((part,))
+            if isinstance(part, Value) or part.of not in self.entry.graph.tuples:
+                found += self.outer(flat((part,)))
             else:
                 whole = self.tuples[self.entry.signature.tuples[self.entry.graph.tuples.index(part.of)]]
                 found += cut(whole, part.front, part.back)
@@ -168,7 +181,6 @@ def _actual(entry: Entry, flow: Flow | None, scope: Scope) -> _Actual | None:
     """None if something of it has failed."""
     inputs: list[Value] = []
     tuples: list[Parts] = []
-    modules: list[SharedModule] = []
     if flow is not None:
         parts = parts_of(flow)
         if parts is None:
@@ -176,17 +188,34 @@ def _actual(entry: Entry, flow: Flow | None, scope: Scope) -> _Actual | None:
         inputs += flat(parts)
         if entry.lead is not None:
             tuples.append(cut(parts, entry.lead, 0))
-    for name in entry.reads:
+    taken = captured(entry.reads, scope)
+    if taken is None:
+        return None
+    return _Actual(entry, (*inputs, *taken.inputs), (*tuples, *taken.tuples), tuple(taken.modules))
+
+
+class Captured(Record):
+    """What a body takes from outside, in the order in which it read the names."""
+
+    inputs: list[Value]
+    tuples: list[Parts]
+    modules: list[SharedModule]
+
+
+def captured(reads: tuple[str, ...], scope: Scope) -> Captured | None:
+    """The tensors, tuples and shared stages among the names, as they are seen from `scope`; None if one of them is unknown."""
+    found = Captured([], [], [])
+    for name in reads:
         binding = scope.use(name)
         assert binding is not None
         value = binding.value
         if isinstance(value, SharedDef):
-            modules.append(value.module)
+            found.modules.append(value.module)
         elif isinstance(value, Value):
-            inputs.append(value)
+            found.inputs.append(value)
         elif isinstance(value, TensorTuple):
-            inputs += value.values
-            tuples.append(value.parts)
+            found.inputs.extend(value.values)
+            found.tuples.append(value.parts)
         elif isinstance(value, Unknown):
             return None
-    return _Actual(entry, tuple(inputs), tuple(tuples), tuple(modules))
+    return found

@@ -13,11 +13,15 @@ from ...ir.types import BATCH
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
 from ..scopes.values import UNKNOWN, Flow, tensors
-from .base import Part
-from .expressions import dimension
+from .base import Interpreter, Part
+from .expressions import Expressions, dimension
 
 
 class ShapeChecks(Part):
+    def __init__(self, interpreter: Interpreter, expressions: Expressions) -> None:
+        super().__init__(interpreter)
+        self._expressions = expressions
+
     def stage(self, node: ast.Is, flow: Flow, scope: Scope) -> Flow:
         """The input itself, once its shape is proved to be as stated. `_` means any size."""
         values = tensors(flow)
@@ -30,15 +34,15 @@ class ShapeChecks(Part):
         self.check(node.shape, values[0], scope)
         return flow
 
-    def check(self, stated: ast.ListExpr, value: Value, scope: Scope) -> None:
+    def check(self, stated: ast.Expr, value: Value, scope: Scope) -> None:
         """Raises unless the tensor provably has the stated shape."""
         actual = value.type.shape
-        sizes = [self._size(item, scope) for item in stated.items]
+        sizes, items = self._stated(stated, scope)
         text = "[" + ", ".join("_" if size is None else show(size) for size in sizes) + "]"
         marks = ((value.span, f"this is {value.type}"),)
         if len(sizes) != len(actual):
             raise Failure(IsMismatch(text, value.type), stated.span, marks)
-        for axis, (size, real, item) in enumerate(zip(sizes, actual, stated.items, strict=True)):
+        for axis, (size, real, item) in enumerate(zip(sizes, actual, items, strict=True)):
             if size is None:
                 continue
             equal = self.session.deciding.equal(size, real)
@@ -47,6 +51,13 @@ class ShapeChecks(Part):
                 raise Failure(Unprovable("is", size, real, need, advice(size, real) or "", (0, 0)), item.span, marks)
             if not equal:
                 raise Failure(IsMismatch(text, value.type, axis), item.span, marks)
+
+    def _stated(self, stated: ast.Expr, scope: Scope) -> tuple[tuple[Dim | None, ...], tuple[ast.Expr, ...]]:
+        """The sizes of a stated shape, and the expression of each."""
+        if isinstance(stated, ast.ListExpr):
+            return tuple([self._size(item, scope) for item in stated.items]), stated.items
+        sizes = self._expressions.shape(stated, scope)
+        return sizes, (stated,) * len(sizes)
 
     def _size(self, item: ast.Expr, scope: Scope) -> Dim | None:
         """A stated size; None for `_`."""

@@ -5,15 +5,29 @@ from __future__ import annotations
 from netc.dsl import ast
 
 from ...errors.names import NoIn
-from ...ir.graph import SharedModule
+from ...ir.graph import OpNode, SharedModule, Value, around, flat
+from ...ir.tests import Choice, every
+from ...ops.mode import ByMode
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
-from ..scopes.values import Flow, main_result
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, flow_of, main_result, parts_of
 from .base import Interpreter, Part
 from .bodies import BodySyntax, elaborate_body
 from .calls import emit_call
 from .conditions import condition
 from .expressions import Expressions
+
+TRAINING = "training"
+
+
+def mode_test(test: ast.Expr, scope: Scope) -> bool | None:
+    """Whether a condition is `training` (True) or `not training` (False); None for any other, also if the name is defined otherwise."""
+    match test:
+        case ast.Name(name=name) if name == TRAINING and scope.find(TRAINING) is None:
+            return True
+        case ast.Unary(op="not", operand=ast.Name(name=name)) if name == TRAINING and scope.find(TRAINING) is None:
+            return False
+    return None
 
 
 class Conditionals(Part):
@@ -27,12 +41,20 @@ class Conditionals(Part):
             syntax = BodySyntax(node, lambda inner: self.run(node, None, inner), shared.label)
             entry = elaborate_body(syntax, flow, scope, self.session)
             return emit_call(entry, flow, scope, self.session, shared.label, node.span, shared)
+        if (training := mode_test(node.test, scope)) is not None:
+            return self._by_mode(node, training, flow, scope)
         inner = Scope(scope, scope.frame)
         if flow is not None:
             inner.bind("in", flow)
-        branch = node.then if self._expressions.boolean(node.test, inner) else node.otherwise
-        if branch is node.then and node.otherwise is None and flow is not None:
-            return self._tested(node, flow, inner, scope)
+        taken = self._expressions.boolean(node.test, inner)
+        assert scope.frame is not None
+        graph = scope.frame.graph
+        before = len(graph.nodes), len(graph.choices)
+        result = self._branch(node, node.then if taken else node.otherwise, flow, inner, scope)
+        self._note(node, taken, inner, (flow, result), *before)
+        return result
+
+    def _branch(self, node: ast.If, branch: ast.Body | None, flow: Flow | None, inner: Scope, scope: Scope) -> Flow:
         if branch is not None:
             if flow is not None:
                 inner = Scope(scope, scope.frame)
@@ -40,33 +62,72 @@ class Conditionals(Part):
             return self.interpreter.body(branch, inner, "this branch")
         return self._passed(node, inner)
 
-    def _tested(self, node: ast.If, flow: Flow, inner: Scope, scope: Scope) -> Flow:
-        """The only branch. If it is one stage, the graph has its condition."""
+    def _by_mode(self, node: ast.If, training: bool, flow: Flow | None, scope: Scope) -> Flow:
+        """Both branches: the results are those of one in training, of the other in evaluation."""
+        assert scope.frame is not None
+        scope.frame.graph.has_modes = True
+        then = self._side(node.then, node, flow, scope)
+        otherwise = self._side(node.otherwise, node, flow, scope)
+        found = [parts_of(one) for one in ((then, otherwise) if training else (otherwise, then))]
+        if found[0] is None or found[1] is None:
+            return UNKNOWN
+        first, second = flat(found[0]), flat(found[1])
+        if [v.type for v in first] != [v.type for v in second]:
+            return TensorTuple(found[1], training=found[0])
+        return flow_of(tuple([self._either(a, b, node, scope) for a, b in zip(first, second, strict=True)]))
+
+    def _side(self, body: ast.Body | None, node: ast.If, flow: Flow | None, scope: Scope) -> Flow:
+        inner = Scope(scope, scope.frame)
+        if flow is not None:
+            inner.bind("in", main_result(flow))
+        if body is None:
+            return self._passed(node, inner)
+        return self.recover(scope, self.interpreter.body, body, inner, "this branch")
+
+    def _either(self, training: Value, evaluation: Value, node: ast.If, scope: Scope) -> Value:
+        assert scope.frame is not None
+        if training is evaluation:
+            return training
+        made = Value(evaluation.type, node.span, spatial=training.spatial and evaluation.spatial)
+        scope.frame.graph.nodes.append(OpNode(ByMode(), (training, evaluation), (made,), "", node.span, ()))
+        self.session.grow(scope.frame.graph, 1, node.span, scope.frame.trace)
+        return made
+
+    def _note(self, node: ast.If, taken: bool, scope: Scope, flows: tuple[Flow | None, Flow], nodes: int, choices: int) -> None:
+        """The numbers of `nodes` and `choices` are those before the branch. What the model itself decides is the same in all its uses."""
         assert scope.frame is not None
         graph = scope.frame.graph
-        count = len(graph.nodes)
-        branch = Scope(scope, scope.frame)
-        branch.bind("in", main_result(flow))
-        result = self.interpreter.body(node.then, branch, "this branch")
-        if len(graph.nodes) == count + 1:
-            self._note(node, inner)
-        return result
-
-    def note(self, node: ast.If, flow: Flow | None, scope: Scope) -> None:
-        """The graph's last stage is the one that this `if` has chosen: the graph has its condition, unless there is an `else`."""
-        if node.otherwise is None and flow is not None:
-            inner = Scope(scope, scope.frame)
-            inner.bind("in", flow)
-            self._note(node, inner)
-
-    def _note(self, node: ast.If, inner: Scope) -> None:
-        assert inner.frame is not None
-        test = condition(node.test, inner, self._expressions)
+        made = graph.nodes[nodes:]
+        if around(graph).kind == "model" or any(n.shared is not None for n in made):
+            return
+        test = condition(node.test, scope, self._expressions)
         if test is not None:
-            inner.frame.graph.tests[inner.frame.graph.nodes[-1].label] = test
+            start, inner = node.span.start, tuple(graph.choices[choices:])
+            key = (start, sum(choice.key[0] == start for choice in every(graph.choices)))
+            after = graph.nodes[nodes - 1].label if nodes else ""
+            graph.choices[choices:] = [Choice(key, test, taken, tuple([n.label for n in made]), after, inner, *map(_values, flows))]
+
+    def note(self, node: ast.If, flows: tuple[Flow | None, Flow], scope: Scope, nodes: int, choices: int) -> None:
+        """The stages after the first `nodes` are those that this `if` has chosen, which gets a label as a whole."""
+        if mode_test(node.test, scope) is not None:
+            return
+        inner = Scope(scope, scope.frame)
+        if flows[0] is not None:
+            inner.bind("in", flows[0])
+        self._note(node, self._expressions.boolean(node.test, inner), inner, flows, nodes, choices)
 
     def _passed(self, node: ast.If, inner: Scope) -> Flow:
         passed = inner.use("in")
         if passed is None:
             raise Failure(NoIn("if"), node.span)
         return passed.value  # type: ignore[return-value]
+
+
+def _values(flow: Flow | None) -> tuple[Value, ...]:
+    """The tensors of a flow; of a result with others that were not unpacked, the first."""
+    match flow:
+        case Value():
+            return (flow,)
+        case TensorTuple(values=values, extras=extras):
+            return tuple(values if extras is None else values[:1])
+    return ()

@@ -6,11 +6,10 @@ integers. Always: nothing is reported, noted as decided, or indexed a second tim
 
 from __future__ import annotations
 
-from typing import Any
-
 from netc.dsl import ast
 
-from ...ir.origins import is_integer, origin_of
+from ...ir.graph import around
+from ...ir.origins import is_integer
 from ...ir.tests import Comparison, Flag, Junction, Negation, Test
 from ..index import Recorder
 from ..scopes.failures import AlreadyReported, Failure
@@ -42,12 +41,13 @@ def _condition(expr: ast.Expr, scope: Scope, expressions: Expressions) -> Test |
             return None if inner is None else Negation(inner)
         case ast.Binary(op=op, left=left, right=right) if op in _COMPARISONS:
             a, b = expressions.evaluate(left, scope), expressions.evaluate(right, scope)
-            return Comparison(op, origin_of(a), origin_of(b)) if is_integer(a) and is_integer(b) else None
+            return Comparison(op, a, b) if is_integer(a) and is_integer(b) else None
         case ast.Name(name=name):
             return _flag(name, expressions.evaluate(expr, scope), scope)
     return None
 
 
-def _flag(name: str, value: Any, scope: Scope) -> Test | None:
-    assert scope.frame is not None
-    return Flag(name) if isinstance(value, bool) and scope.frame.graph.arguments.get(name) is value else None
+def _flag(name: str, value: object, scope: Scope) -> Test | None:
+    if not isinstance(value, bool) or scope.frame is None:
+        return None
+    return Flag(name, bool(value)) if around(scope.frame.graph).arguments.get(name) is value else None

@@ -33,7 +33,10 @@ class Constants(Part):
 
     def param(self, node: ast.ParamDecl, scope: Scope) -> Flow:
         """A learned tensor, or a buffer, under its label."""
-        args: dict[str, Any] = {"shape": self._expressions.shape(node.shape, scope), "dtype": dtype_of(node.dtype, self.session.index)}
+        args: dict[str, Any] = {
+            "shape": self._expressions.shape(node.shape, scope),
+            "dtype": dtype_of(node.dtype, scope, self._expressions),
+        }
         spans = {"shape": node.shape.span}
         for keyword in node.keywords:
             name = keyword.name
@@ -54,7 +57,7 @@ class Constants(Part):
             "indices": tuple(n.name for n in node.indices),
             "shape": self._expressions.shape(node.shape, scope),
             "formula": formula,
-            "dtype": dtype_of(node.dtype, self.session.index) if node.dtype is not None else None,
+            "dtype": dtype_of(node.dtype, scope, self._expressions) if node.dtype is not None else None,
             "labelled": node.label is not None,
         }
         return self._add(TableOperator(**args), node, {"shape": node.shape.span, "formula": node.formula.span}, scope)

@@ -33,6 +33,7 @@ from .operators import OperatorStages
 from .parameters import Parameters
 from .patterns import Patterns
 from .pipelines import Pipelines
+from .scans import Scans
 from .shared import SharedStages
 from .stage_labels import StageLabels
 from .stage_parameters import StageParameters
@@ -48,7 +49,7 @@ class Elaborator:
         functions = Functions(self)
         self.expressions = Expressions(self, functions)
         self.parameters = Parameters(self)
-        self.checks = ShapeChecks(self)
+        self.checks = ShapeChecks(self, self.expressions)
         labels = StageLabels(self)
         arguments = Arguments(self)
         self._closures = Closures(self, functions, self.expressions, arguments)
@@ -72,6 +73,7 @@ class Elaborator:
             shared,
             groups,
             Loops(self, labels),
+            Scans(self, pipelines, arguments),
             conditionals,
             self.checks,
         )

@@ -6,7 +6,8 @@ operand has failed before.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from netc.dsl import ast
@@ -15,19 +16,21 @@ from netc.dsl.source import Span
 
 from ...dims import Dim, SymDim
 from ...errors.names import NoIn, NotATensor, TensorNotGiven, UnknownName
-from ...errors.structure import TooManyNodes
+from ...errors.structure import TooManyNodes, TrainingMisplaced
 from ...errors.values import BadListIndex, BadOperand, NoAttribute, NoSuchAxis, NotABool, NotAConstant, NotANumber, TensorAsValue
 from ...ir.graph import Value
 from ...ir.types import DTYPES, TensorType, show_shape
 from ...ops.base import Operator
 from ...ops.initialisers import INIT
 from ..arithmetic import binary, negate
+from ..builtins import CONSTANTS
 from ..limits import MAX_NODES, check_list
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Binding, BlockDef, Scope, StageClosure
 from ..scopes.show import describe, show_value
 from ..scopes.values import CONST_TYPES, Absent, Const, ConstExpr, OperatorRef, TensorTuple, Unknown
 from .base import Interpreter, Part
+from .comprehensions import Comprehensions
 from .functions import Functions
 
 MISSPELT = ("True", "False")
@@ -38,6 +41,7 @@ class Expressions(Part):
     def __init__(self, interpreter: Interpreter, functions: Functions) -> None:
         super().__init__(interpreter)
         self._functions = functions
+        self._comprehensions = Comprehensions(interpreter)
 
     def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
         match expr:
@@ -49,6 +53,7 @@ class Expressions(Part):
                 return self._binary(expr, scope)
             case ast.ListExpr():
                 value = tuple([self.evaluate(item, scope) for item in expr.items])
+                self.session.count_items(len(value), expr.span)
                 check_list(value, expr.span)
                 return value
             case ast.Dims():
@@ -56,11 +61,11 @@ class Expressions(Part):
             case ast.Attribute():
                 return self._attribute(expr, scope)
             case ast.Call():
-                return self._functions.call(expr, scope)
+                return self._counted(self._functions.call(expr, scope), expr)
             case ast.Unary():
                 return self._unary(expr, scope)
             case ast.IndexExpr():
-                return self._index(expr, scope)
+                return self._counted(self._index(expr, scope), expr)
             case ast.Conditional():
                 chosen = expr.then if self.boolean(expr.test, scope) else expr.otherwise
                 return self.evaluate(chosen, scope)
@@ -68,7 +73,16 @@ class Expressions(Part):
                 return self._range(expr, scope)
             case ast.StageExpr():
                 return self.interpreter.closure(expr, scope)
-        raise TypeError(f"no expression: {expr}")
+        return self._comprehensions.evaluate(expr, scope)
+
+    def _counted(self, value: Any, expr: ast.Expr) -> Any:
+        if isinstance(value, tuple):
+            self.session.count_items(len(value), expr.span)
+        return value
+
+    def each(self, clause: ast.ForClause, scope: Scope) -> Iterator[Scope]:
+        """A scope for each item that a `for` iterates over."""
+        return self._comprehensions.each(clause, scope)
 
     def boolean(self, expr: ast.Expr, scope: Scope) -> bool:
         """The value of an expression that must be a boolean."""
@@ -78,7 +92,7 @@ class Expressions(Part):
         return value
 
     def shape(self, expr: ast.Expr, scope: Scope) -> tuple[Dim, ...]:
-        """The dimensions of a shape: a number, a dims literal or a list, whose items may be lists of dimensions."""
+        """The dimensions of a shape: an integer or a list, whose items may be lists of dimensions."""
         if isinstance(expr, ast.ListExpr):
             return tuple([size for item in expr.items for size in self._sizes(item, scope)])
         value = self.evaluate(expr, scope)
@@ -104,11 +118,15 @@ class Expressions(Part):
             raise Failure(NoIn(expression=True), span)
         if name in MISSPELT:
             raise AlreadyReported
+        if name == "training":
+            raise Failure(TrainingMisplaced(), span)
         later = scope.later(name, span)
         if later is not None:
             raise Failure(UnknownName(name, later=True), span, ((later, "defined here"),))
         candidates = self.session.near(name, [*scope.visible(), *self.session.dims])
         hint = "declare the dimension in the shape of an `input`" if name.isupper() and not candidates else ""
+        if re.fullmatch(r"[A-Z]+(x([0-9]+|[A-Z]+))+", name):
+            hint = f"a shape that begins with a name is a list: `[{', '.join(name.split('x'))}]`"
         raise Failure(UnknownName(name, candidates, hint), span)
 
     def _ambient(self, name: str) -> Binding | None:
@@ -116,6 +134,8 @@ class Expressions(Part):
             return Binding(self.session.dims[name], None)
         if name in DTYPES:
             return Binding(DTYPES[name], None)
+        if name in CONSTANTS:
+            return Binding(CONSTANTS[name], None)
         if name in Operator.registry:
             return Binding(OperatorRef(name), None)
         if name in INIT.words:
@@ -193,6 +213,7 @@ class Expressions(Part):
         start, stop = bounds
         if stop - start > MAX_NODES:
             raise Failure(TooManyNodes(stop - start, MAX_NODES, "list", "items"), expr.span)
+        self.session.count_items(max(stop - start, 0), expr.span)
         return tuple(range(start, stop))
 
 

@@ -33,7 +33,6 @@ class Groups(Part):
 
     def operand(self, node: ast.Group, scope: Scope) -> Operand:
         """A group as the head of a pipeline or as an operand."""
-        node = self._passed_on(node, scope)
         with self._freezing(node, scope):
             return self._operand(node, scope)
 
@@ -51,6 +50,7 @@ class Groups(Part):
         return freezing(keyword, self._arguments.flag("(...)", keyword, scope), scope)
 
     def _operand(self, node: ast.Group, scope: Scope) -> Operand:
+        node = self._passed_on(node, scope)
         if node.label is not None:
             return self._labelled(node, None, scope, None)
         if len(node.members) == 1:
@@ -59,11 +59,11 @@ class Groups(Part):
 
     def stage(self, node: ast.Group, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
         """A group on its input: a graph of its own if it has a label, otherwise inlined."""
-        node = node if shared is not None else self._passed_on(node, scope)
         with self._freezing(node, scope):
             return self._stage(node, flow, scope, shared)
 
     def _stage(self, node: ast.Group, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
+        node = node if shared is not None else self._passed_on(node, scope)
         if node.label is not None or shared is not None:
             return self._labelled(node, flow, scope, shared)
         inner = Scope(scope, scope.frame)
@@ -83,12 +83,12 @@ class Groups(Part):
         choice = _choice(node)
         if choice is None or shared is not None:
             return emit_call(entry, flow, scope, self.session, label, node.span, shared)
-        if not entry.graph.nodes and not entry.graph.declares:
-            return forward_inputs(entry, flow, scope)
-        if not entry.single:
+        if (entry.graph.nodes or entry.graph.declares) and not entry.single:
             return emit_call(entry, flow, scope, self.session, label, node.span)
-        result = emit_inline(entry, flow, scope, self.session, label)
-        self._conditionals.note(choice, flow, scope)
+        assert scope.frame is not None
+        before = len(scope.frame.graph.nodes), len(scope.frame.graph.choices)
+        result = emit_inline(entry, flow, scope, self.session, label) if entry.single else forward_inputs(entry, flow, scope)
+        self._conditionals.note(choice, (flow, result), scope, *before)
         return result
 
     def _members(self, node: ast.Group, inner: Scope) -> Flow:

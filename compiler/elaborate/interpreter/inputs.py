@@ -7,21 +7,24 @@ from netc.dsl.diagnostics.suggest import near
 
 from ...dims import bounds
 from ...errors.names import ArgumentTwice, UnknownArgument, UnknownType
-from ...errors.structure import BatchAxisWritten, InputMisplaced
-from ...errors.values import NonPositive
-from ...ir.graph import Value
+from ...errors.structure import BatchAxisWritten, BatchSizeUnknown, InputMisplaced
+from ...errors.values import NonPositive, NotANumber
+from ...ir.graph import TupleSlice, Value, ValueTuple
 from ...ir.types import BATCH, DTYPES, FLOAT32, DType, Shape, TensorType, show_shape
 from ...ops.kinds import DTYPE
-from ..index import Recorder
-from ..limits import check_tensor
+from ..limits import check_tensor, check_tuple
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
-from ..scopes.values import Flow
+from ..scopes.show import show_value
+from ..scopes.values import Flow, TensorTuple
 from .argument_hints import near_word
 from .arguments import Arguments
 from .base import Interpreter, Part
 from .expressions import Expressions
 from .nodes import UNNAMED_INPUT
+
+_OPEN_BATCH = ("None", "-1", "batch", "batch_size", "bs")
+"""What Keras, PyTorch and models call a batch of any size."""
 
 
 class InputDeclarations(Part):
@@ -34,20 +37,39 @@ class InputDeclarations(Part):
         frame = scope.frame
         if frame is None or frame.graph.kind != "model" or frame.inline_depth:
             raise Failure(InputMisplaced(), node.span)
+        if node.each is not None:
+            return self._list(node, node.each, name, scope)
+        value = self._one(node, name or _free(UNNAMED_INPUT, {v.name for v in frame.graph.inputs}), scope)
+        frame.graph.inputs.append(value)
+        return value
+
+    def _list(self, node: ast.InputDecl, each: ast.ForClause, name: str, scope: Scope) -> Flow:
+        """An input for each item of a list, together a list of tensors."""
+        assert scope.frame is not None
+        graph = scope.frame.graph
+        name = name or _free(UNNAMED_INPUT, {v.name.split(".")[0] for v in graph.inputs})
+        values = [self._one(node, f"{name}.{i}", inner) for i, inner in enumerate(self._expressions.each(each, scope))]
+        check_tuple(tuple(values), node.span)
+        made = ValueTuple(name, tuple(values), len(graph.inputs), listed=True)
+        graph.tuples.append(made)
+        graph.inputs += values
+        return TensorTuple((TupleSlice(made),))
+
+    def _one(self, node: ast.InputDecl, name: str, scope: Scope) -> Value:
+        _check_batch(node.shape, scope)
         shape = self._expressions.shape(node.shape, scope)
         items = node.shape.items if isinstance(node.shape, ast.ListExpr) else (node.shape,) * len(shape)
         _check_positive(shape, items)
-        check_tensor(shape, node.shape.span)
         batched = self._batched(node, scope)
         written = batched and bool(items) and isinstance(items[0], ast.Name) and items[0].name == BATCH
         if batched:
             shape = (self.session.dims[BATCH], *shape)
+        check_tensor(shape, node.shape.span)
         if written:
             self.session.report(BatchAxisWritten(show_shape(shape)), node.shape.span)
-        type_ = TensorType(dtype_of(node.dtype, self.session.index), shape)
-        value = Value(type_, node.span, name or _free(UNNAMED_INPUT, {v.name for v in frame.graph.inputs}))
+        type_ = TensorType(dtype_of(node.dtype, scope, self._expressions), shape)
+        value = Value(type_, node.span, name)
         value.spatial = batched and isinstance(node.shape, ast.Dims) and len(shape) > 3  # `3x224x224` is an image
-        frame.graph.inputs.append(value)
         return value
 
     def _batched(self, node: ast.InputDecl, scope: Scope) -> bool:
@@ -64,6 +86,16 @@ class InputDeclarations(Part):
         return batched
 
 
+def _check_batch(shape: ast.Expr, scope: Scope) -> None:
+    """Rejects what other libraries write for the size of the batch."""
+    if not isinstance(shape, ast.ListExpr) or not shape.items:
+        return
+    first, *rest = shape.items
+    text = first.span.text
+    if text in _OPEN_BATCH and scope.find(text) is None:
+        raise Failure(BatchSizeUnknown(text, f"[{', '.join(item.span.text for item in rest)}]"), first.span)
+
+
 def _check_positive(shape: Shape, items: tuple[ast.Expr, ...]) -> None:
     for size, item in zip(shape, items, strict=True):
         high = size if isinstance(size, int) else bounds(size)[1]
@@ -76,11 +108,16 @@ def _free(name: str, taken: set[str]) -> str:
     return next(c for c in candidates if c not in taken)
 
 
-def dtype_of(name: ast.Name | None, index: Recorder) -> DType:
-    """The element type that a name means; float32 where none is written."""
+def dtype_of(name: ast.Name | None, scope: Scope, expressions: Expressions) -> DType:
+    """The element type that a name means, by itself or as a compile-time value; float32 where none is written."""
     if name is None:
         return FLOAT32
-    if name.name not in DTYPES:
+    if name.name in DTYPES:
+        expressions.session.index.name(name.span, name.name, None, None, "type")
+        return DTYPES[name.name]
+    if scope.find(name.name) is None:
         raise Failure(UnknownType(name.name, tuple(near_word(DTYPE, name.name)), tuple(DTYPES)), name.span)
-    index.name(name.span, name.name, None, None, "type")
-    return DTYPES[name.name]
+    value = expressions.evaluate(name, scope)
+    if not isinstance(value, DType):
+        raise Failure(NotANumber(f"`{name.name}`", "an element type such as `float16` here", show_value(value)), name.span)
+    return value

@@ -9,7 +9,7 @@ from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite
 
 from ...dims import SymDim
-from ...errors.structure import EmptyEach, IterationMismatch, TooManyNodes
+from ...errors.structure import EmptyEach, TooManyNodes
 from ...errors.values import NotANumber
 from ...ir.graph import Graph, Kind, Node, OpNode, SharedModule, Value
 from ...ir.origins import is_integer, origin_key
@@ -22,7 +22,9 @@ from ..scopes.values import UNKNOWN, Flow, TensorTuple, main_result, tensors
 from .base import Interpreter, Part
 from .bodies import BodySyntax, elaborate_body, warn_unused_input
 from .calls import emit_call, emit_inline, forward_inputs
+from .collecting import Collector, Items, items_key
 from .stage_labels import StageLabels, is_indexed
+from .unpacking import unpack
 
 Loop = ast.Repeat | ast.Each
 
@@ -31,39 +33,47 @@ class Loops(Part):
     def __init__(self, interpreter: Interpreter, labels: StageLabels) -> None:
         super().__init__(interpreter)
         self._labels = labels
+        self._evaluated = Items(interpreter)
 
     def run(self, node: Loop, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
         """Runs a loop. With a plain label, and in a body, it is a graph of its own; otherwise, and with `as _`, its iterations are
         inlined."""
         assert scope.frame is not None
-        distinct(node.binders)
+        distinct(node.binders.names)
         items, count = self._items(node, scope)
         if isinstance(node, ast.Each) and not items:
             raise Failure(EmptyEach(), node.over.span)
-        inline = scope.frame.labels.numbered if node.label is None else self._labels.is_inline(node.label, scope, node.binders)
+        inline = scope.frame.labels.numbered if node.label is None else self._labels.is_inline(node.label, scope, node.binders.names)
         indexed = is_indexed(node.label) and not inline
         if shared is None and (indexed or inline):
             self.session.decisions.pin(count)
             with scope.frame.inlining():
-                return self._iterations(node, scope, inline=not indexed).run(items, flow)
+                return self._results(node, items, flow, scope, inline=not indexed)
         label = shared.label if shared is not None else self._labels.of_stage(node.label, _keyword(node), node.span, scope)
         if not items:
             self.session.decisions.pin(count)
-            return flow
+            return self._results(node, items, flow, scope, inline=False)
 
         def body(inner: Scope) -> Flow:
-            return self._iterations(node, inner, inline=False).run(items, inner.names["in"].value)  # type: ignore[arg-type]
+            own = self._items(node, inner)[0] if isinstance(items, tuple) else items  # tensors as this graph knows them
+            return self._results(node, own, inner.names["in"].value, inner, inline=False)  # type: ignore[arg-type]
 
         kind: Kind = "sequence" if isinstance(node, ast.Repeat) else "branches"
-        key = token(items) if isinstance(items, tuple) else items
+        key = (items_key(items) if isinstance(items, tuple) else items, node.collected if isinstance(node, ast.Repeat) else None)
         entry = elaborate_body(BodySyntax(node, body, label, kind, items=key, count=count), flow, scope, self.session)
         if not _counts(entry.graph, node):
             self.session.decisions.pin(count)
             entry.graph.count = None
         return emit_call(entry, flow, scope, self.session, label, node.span, shared)
 
-    def _iterations(self, node: Loop, scope: Scope, inline: bool) -> _Iterations:
-        return _Iterations(self.interpreter, self._labels, node, scope, inline)
+    def _results(self, node: Loop, items: Sequence[Any], flow: Flow, scope: Scope, inline: bool) -> Flow:
+        """The results of all iterations, which go into the scope's graph."""
+        iterations = _Iterations(self.interpreter, self._labels, node, scope, inline)
+        if isinstance(node, ast.Each):
+            return iterations.branches(items, flow)
+        collector = None if node.collected is None else Collector(node.collected)
+        last = iterations.chain(items, flow, collector)
+        return last if collector is None else collector.result(last)
 
     def _items(self, node: Loop, scope: Scope) -> tuple[range | tuple[Any, ...], int | None]:
         """The values that a loop iterates over; and their number, if they are counted from 0."""
@@ -72,7 +82,7 @@ class Loops(Part):
                 count = self.interpreter.evaluate(stop, scope)
                 if is_integer(count) and 0 <= count <= MAX_NODES:
                     return range(count), count
-        value = self.interpreter.evaluate(node.over, scope)
+        value = self._evaluated.evaluate(node.over, scope)
         if isinstance(value, tuple):
             return value, None
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
@@ -88,7 +98,7 @@ class Loops(Part):
 def _counts(graph: Graph, node: Loop) -> bool:
     """Whether more or fewer iterations would be like those after the first."""
     nodes = graph.nodes
-    return isinstance(node, ast.Repeat) and (len(nodes) > 1 or not node.binders) and all(_same(n, nodes[1]) for n in nodes[2:])
+    return isinstance(node, ast.Repeat) and (len(nodes) > 1 or not node.binders.parts) and all(_same(n, nodes[1]) for n in nodes[2:])
 
 
 def _same(one: Node, other: Node) -> bool:
@@ -121,23 +131,21 @@ class _Iterations(Part):
         self._last: tuple[object, Entry] | None = None
         self._reported = len(self.session.diagnostics)
 
-    def run(self, items: Sequence[Any], flow: Flow) -> Flow:
-        return self._chain(items, flow) if isinstance(self._node, ast.Repeat) else self._branches(items, flow)
-
-    def _chain(self, items: Sequence[Any], flow: Flow) -> Flow:
-        """Each iteration on the result of the one before."""
+    def chain(self, items: Sequence[Any], flow: Flow, collector: Collector | None) -> Flow:
+        """Each iteration on what the one before passes on: all of its results that are not collected."""
         for index, item in enumerate(items):
             before, size = token(flow), self._frame.graph.size
             flow = self._run_iteration(item, flow)
             if self._failed():
                 return UNKNOWN
-            if index == 0 and not self._node.binders and before == token(flow):
+            flow = flow if collector is None else collector.take(flow)
+            if index == 0 and not self._node.binders.parts and before == token(flow):
                 # All others are as large as the first: an excessive number is rejected at once
                 total = size + (self._frame.graph.size - size) * len(items)
                 self.session.check_size(total, self._node.over.span, self._frame.trace)
         return flow
 
-    def _branches(self, items: Sequence[Any], flow: Flow) -> Flow:
+    def branches(self, items: Sequence[Any], flow: Flow) -> Flow:
         """All iterations on the same input."""
         results: list[Value] = []
         for item in items:
@@ -165,15 +173,12 @@ class _Iterations(Part):
 
     def _trace(self, item: Any) -> tuple[CallSite, ...]:
         binders = self._node.binders
-        if not binders:
-            return ()
-        values = (item,) if len(binders) == 1 else item if isinstance(item, tuple) else ()
-        bound = " and ".join(f"`{b.name}` is {show_value(v)}" for b, v in zip(binders, values, strict=False))
-        text = f"in this `{_keyword(self._node)}`, where {bound}"
-        return (CallSite(binders[0].span.to(binders[-1].span), text),) if bound else ()
+        values = [(name.name, value) for name, value in self._bindings(item) if not isinstance(value, Value)]
+        bound = " and ".join(f"`{name}` is {show_value(value)}" for name, value in values)
+        return (CallSite(binders.span, f"in this `{_keyword(self._node)}`, where {bound}"),) if bound else ()
 
     def _add(self, item: Any, flow: Flow) -> Flow:
-        scope = Scope(self._scope, self._frame) if self._node.binders else self._scope
+        scope = Scope(self._scope, self._frame) if self._node.binders.parts else self._scope
         for name, value in self._bindings(item):
             self.session.index.bound(name, scope.bind(name.name, value, name.span))
         if self._inline:
@@ -190,13 +195,7 @@ class _Iterations(Part):
         return emit_call(entry, flow, scope, self.session, label, self._node.body.span)
 
     def _bindings(self, item: Any) -> Iterator[tuple[ast.Name, Any]]:
-        binders = self._node.binders
-        if len(binders) <= 1:
-            yield from zip(binders, (item,), strict=False)
-            return
-        if not isinstance(item, tuple) or len(item) != len(binders):
-            raise Failure(IterationMismatch(len(binders), show_value(item)), binders[0].span.to(binders[-1].span))
-        yield from zip(binders, item, strict=True)
+        return unpack(self._node.binders, item) if self._node.binders.parts else iter(())
 
     def _run_body(self, inner: Scope) -> Flow:
         body = self._node.body
@@ -205,7 +204,7 @@ class _Iterations(Part):
     def _entry(self, flow: Flow, scope: Scope) -> Entry:
         """The body's graph; without binders it depends on its input alone, so that the last one can usually be used again."""
         key = token(flow)
-        if self._last is not None and not self._node.binders and self._last[0] == key:
+        if self._last is not None and not self._node.binders.parts and self._last[0] == key:
             return self._last[1]
         entry = elaborate_body(self._body, flow, scope, self.session)
         self._last = (key, entry)

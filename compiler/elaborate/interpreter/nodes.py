@@ -8,13 +8,15 @@ from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ...dims import SymDim, symbols
+from ...errors.arithmetic import BatchBroadcast
 from ...errors.base import STAGE, Location, Problem
 from ...errors.dense import DenseAfterSpatial
 from ...errors.names import WrongTensors
+from ...errors.operators import ChannelsLast, KernelTooLarge, looks_channels_last
 from ...errors.structure import SymbolicParameter
 from ...ir.graph import OpNode, SharedModule, Value
-from ...ir.types import show_shape
-from ...ops.base import Operator, OperatorError, ParameterSpec
+from ...ir.types import BATCH, TensorType, show_shape
+from ...ops.base import Operator, OperatorError, OpInputs, ParameterSpec
 from ...ops.dense import Dense
 from ...ops.parameter_of import ParameterOf
 from ..limits import check_tensor
@@ -47,12 +49,21 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
     try:
         results = op.infer(given)
     except OperatorError as error:
-        raise locate_problem(error.problem, error.at, inputs, text.locate) from None
+        problem = error.problem
+        if isinstance(problem, KernelTooLarge) and _slides_over_channels(op, inputs, frame):
+            problem = replace(problem, channels_last=True)
+        raise locate_problem(problem, error.at, inputs, text.locate) from None
     for problem, place in op.warnings(given):
         session.report_failure(locate_problem(problem, place, inputs, text.locate), frame.trace)
+    if _slides_over_channels(op, inputs, frame):
+        marks = ((inputs[0].span, f"this is {inputs[0].type}"),)
+        session.report(ChannelsLast(op.name, inputs[0].type), text.locate(STAGE), marks, frame.trace)
     if isinstance(op, Dense) and inputs[0].spatial and inputs[0].type.rank > 2:
         marks = ((inputs[0].span, f"this is {inputs[0].type}"),)
         session.report(DenseAfterSpatial(inputs[0].type, results[0]), text.locate(STAGE), marks, frame.trace)
+    if op.pointwise and _joins_batches(given, results[0]):
+        problem = BatchBroadcast(op.symbol or op.name, tuple(t.shape for t in given), results[0].shape)
+        session.report_failure(locate_problem(problem, STAGE, inputs, text.locate), frame.trace)
     specs = op.parameters(given)
     _check_static(op, specs, inputs, text.locate)
     for shape in (*[t.shape for t in results], *[s.shape for s in specs]):
@@ -67,6 +78,15 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
     if len(outputs) == 1:
         return outputs[0]
     return TensorTuple(outputs, node if op.extras else None)
+
+
+def _slides_over_channels(op: Operator, inputs: list[Value], frame: GraphFrame) -> bool:
+    """Whether a window slides over the last axis of one of the model's inputs, where that is probably the channels."""
+    kernel = op.args.get("kernel", 1)
+    span = kernel[-1] if isinstance(kernel, tuple) and kernel else kernel
+    if not op.spatial or span == 1 or not inputs or frame.graph.kind != "model":
+        return False
+    return inputs[0].spatial and inputs[0] in frame.graph.inputs and looks_channels_last(inputs[0].type)
 
 
 def locate_problem(problem: Problem, at: Location, inputs: list[Value], locate: Locate) -> Failure:
@@ -93,6 +113,15 @@ def _span_of(place: Location, inputs: list[Value], locate: Locate) -> Span:
     if place.kind == "input" and place.index < len(inputs):
         return inputs[place.index].span
     return locate(place)
+
+
+def _joins_batches(given: OpInputs, result: TensorType) -> bool:
+    """Whether broadcasting pairs the samples of one operand with those of another."""
+
+    def batches(type: TensorType) -> int:
+        return sum(BATCH in symbols(d) for d in type.shape)
+
+    return len(given) > 1 and batches(result) > 1 and all(batches(t) < 2 for t in given)
 
 
 def _check_static(op: Operator, specs: tuple[ParameterSpec, ...], inputs: list[Value], locate: Locate) -> None:

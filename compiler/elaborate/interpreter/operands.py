@@ -11,11 +11,13 @@ from netc.dsl import ast
 
 from ...errors.names import NoIn, TensorNotGiven, TooManyArguments, UnknownName
 from ...errors.structure import InputScaled
+from ...errors.values import BadListIndex, NotANumber
 from ...ir.graph import Value
 from ...ops.base import Operator
-from ..builtins import BUILTINS
+from ..builtins import BUILTINS, CONSTANTS
 from ..scopes.failures import Failure
 from ..scopes.scope import Binding, FnDef, Scope
+from ..scopes.show import show_value
 from ..scopes.values import CONST_TYPES, Absent, Flow, Operand, TensorTuple, Unknown
 from .base import Interpreter, Part
 from .call_syntax import CallSyntax, makes_tensors, on_tensors
@@ -66,7 +68,7 @@ class Operands(Part):
                 return cast(Operand, self.interpreter.evaluate(node.value, scope))
             case ast.TensorUnary():
                 return prefix(node, self.run(node.operand, scope), scope, self.session)
-            case ast.Repeat() | ast.Each() | ast.Is():
+            case ast.Repeat() | ast.Each() | ast.Scan() | ast.Is():
                 return self._on_input(node, type(node).__name__.lower(), scope)
         return self._source(node, scope)
 
@@ -118,7 +120,9 @@ class Operands(Part):
             return value
         if isinstance(value, CONST_TYPES) and (item := _item(node)) is not None:
             return cast(Operand, self.interpreter.evaluate(item, scope))
-        if bare and bound is None and node.name in self.session.dims:
+        if isinstance(value, TensorTuple) and value.extras is None and (item := _item(node)) is not None:
+            return self._element(value, item, scope)
+        if bare and bound is None and (node.name in self.session.dims or node.name in CONSTANTS):
             return cast(Operand, self.interpreter.evaluate(ast.Name(node.name_span, node.name), scope))
         if node.called and (isinstance(value, FnDef) or (bound is None and node.name in BUILTINS)):
             return self._call_function(node, scope)
@@ -127,6 +131,16 @@ class Operands(Part):
         if bare and bound is None and node.name != "in" and node.name not in Operator.registry:
             raise self._unknown(node, scope)
         return self._on_in(node, scope)
+
+    def _element(self, several: TensorTuple, item: ast.IndexExpr, scope: Scope) -> Value:
+        """`keys[0]`, `keys[-1]`: a tensor of a tuple."""
+        index = self.interpreter.evaluate(item.index, scope)
+        if isinstance(index, bool) or not isinstance(index, int):
+            raise Failure(NotANumber("the index of a tensor in a tuple", "an integer", show_value(index)), item.index.span)
+        self.session.decisions.pin(index)
+        if not -len(several.values) <= index < len(several.values):
+            raise Failure(BadListIndex(index, len(several.values)), item.index.span)
+        return several.values[index]
 
     def _call_function(self, node: ast.Apply, scope: Scope) -> Operand:
         if node.activation is not None:

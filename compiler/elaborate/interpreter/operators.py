@@ -65,7 +65,7 @@ class OperatorStages(Part):
             assert isinstance(made, OpNode)
             made.parts = flow.parts
         if bound.tie is not None:
-            _add_tie(bound.op, bound.tie, scope.frame)
+            _add_tie(bound.op, self._evaluated(bound.tie, scope), scope.frame)
         return result if bound.activation is None else self._activate(bound.activation, result, scope.frame)
 
     def _fold(self, op: Operator, inputs: Sequence[Value], frame: GraphFrame, text: NodeText) -> Flow:
@@ -75,6 +75,12 @@ class OperatorStages(Part):
             result = add_operator(op, [*(tensors(result) or ()), value], frame, self.session, text)
             text = NodeText(text.span, frame.labels.ordinal(op.name, text.span), text.locate)
         return result
+
+    def _evaluated(self, tie: ast.Keyword, scope: Scope) -> ast.Keyword:
+        """A `tie` whose path has values in it, as one whose path is known."""
+        if not isinstance(tie.value, ast.Text):
+            return tie
+        return replace(tie, value=ast.String(tie.value.span, self.interpreter.evaluate(tie.value, scope)))
 
     def _activate(self, activation: TrailingActivation, flow: Flow, frame: GraphFrame) -> Flow:
         op, span = activation.op, activation.span

@@ -25,6 +25,8 @@ def literal_value(expr: ast.Expr | None) -> Any:
             return expr.value
         case ast.ListExpr(items=items) if items and all(isinstance(i, ast.NumberLiteral) and isinstance(i.value, int) for i in items):
             return tuple(i.value for i in items)  # type: ignore[attr-defined]
+        case ast.Unpacked(value=ast.ListExpr(items=items), pattern=pattern, name=name) if len(items) == len(pattern.parts):
+            return next((literal_value(item) for part, item in zip(pattern.parts, items, strict=True) if part is name), None)
     return None
 
 

@@ -15,6 +15,7 @@ from ..scopes.show import show_value
 from ..scopes.values import CONST_TYPES, Flow, Operand
 from .base import Interpreter, Part
 from .inputs import InputDeclarations
+from .modes import same_in_both
 
 
 class Pipelines(Part):
@@ -35,6 +36,7 @@ class Pipelines(Part):
             return flow
         tensor = self.recover(scope, _only_tensors, flow, head.span, "")
         for stage in pipeline.stages:
+            tensor = self.recover(scope, same_in_both, tensor, stage.span)
             tensor = self.recover(scope, self.interpreter.stage, stage, tensor, scope)
         return tensor
 

@@ -23,6 +23,7 @@ from .functions import Functions
 from .groups import Groups
 from .loops import Loops
 from .operators import OperatorStages
+from .scans import Scans
 from .shared import SharedStages
 
 
@@ -38,6 +39,7 @@ class Stages(Part):
         shared: SharedStages,
         groups: Groups,
         loops: Loops,
+        scans: Scans,
         conditionals: Conditionals,
         checks: ShapeChecks,
     ) -> None:
@@ -45,7 +47,8 @@ class Stages(Part):
         self._functions, self._closures = functions, closures
         self._arguments = arguments
         self._operators, self._blocks, self._shared = operators, blocks, shared
-        self._groups, self._loops, self._conditionals, self._checks = groups, loops, conditionals, checks
+        self._groups, self._loops, self._scans = groups, loops, scans
+        self._conditionals, self._checks = conditionals, checks
 
     def run(self, node: ast.Tensor, flow: Flow, scope: Scope, shared: SharedModule | None = None) -> Flow:
         """The result of a stage on its input. `shared` is set for a use of a shared stage."""
@@ -61,6 +64,8 @@ class Stages(Part):
                 return self._groups.stage(node, flow, scope, shared)
             case ast.Repeat() | ast.Each():
                 return self._loops.run(node, flow, scope, shared)
+            case ast.Scan():
+                return self._scans.run(node, flow, scope, shared)
             case ast.If():
                 return self._conditionals.run(node, flow, scope, shared)
             case ast.Is():
@@ -69,6 +74,8 @@ class Stages(Part):
 
     def _apply(self, node: ast.Apply, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
         if node.name == "in":
+            if isinstance(flow, Unknown):
+                raise AlreadyReported
             raise Failure(NotAStage("in", "the input of the body"), node.name_span)
         named, node = self.resolve(node, scope)
         keyword = own_keyword(node, named)

@@ -16,20 +16,29 @@ from ...errors.names import UnusedName, UnusedResult
 _BINDING = {
     ast.Assign: ("targets",),
     ast.Let: ("name",),
+    ast.Unpacked: ("pattern", "name"),
+    ast.ForClause: ("binders",),
+    ast.Repeat: ("binders",),
+    ast.Each: ("binders",),
     ast.Shared: ("name",),
     ast.ParameterDecl: ("name",),
     ast.TensorParameter: ("name",),
+    ast.ScanState: ("name",),
 }
 
 
 def unused(file: ast.File) -> Iterator[tuple[Problem, Span]]:
     """The warnings for all bodies of a file. A file's own `let`s are its parameters, which other files may set or use."""
     bodies: list[ast.Body] = []
+    states: dict[int, tuple[ast.Name, ...]] = {}
+    """By the id of a scan's body, its states, which the next step uses."""
     for node in _everything(file):
         if isinstance(node, ast.Broken):
             return  # the names may be used in what did not parse
         if isinstance(node, ast.Body):
             bodies.append(node)
+        if isinstance(node, ast.Scan):
+            states[id(node.body)] = tuple(state.name for state in node.states)
     loose = tuple(i for i in file.items if isinstance(i, ast.Statement))
     if not any(isinstance(i, ast.ModelDecl) for i in file.items):
         yield from _body(loose, file.items, lets=False)
@@ -37,7 +46,7 @@ def unused(file: ast.File) -> Iterator[tuple[Problem, Span]]:
         if isinstance(item, (ast.Block, ast.ModelDecl)):
             yield from _parameters(item)
     for body in bodies:
-        yield from _body(body.statements, body.statements, lets=True)
+        yield from _body(body.statements, (*body.statements, *states.get(id(body), ())), lets=True)
 
 
 def _body(statements: tuple[ast.Statement, ...], text: tuple[Any, ...], lets: bool) -> Iterator[tuple[Problem, Span]]:

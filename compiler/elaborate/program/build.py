@@ -9,13 +9,13 @@ from netc.dsl import ast
 from netc.dsl.source import Span
 
 from ...errors.structure import NoInput, NoResult
-from ...ir.graph import Graph, Program
+from ...ir.graph import Graph, Program, flat
 from ..interpreter.assignments import BodyResult
 from ..interpreter.bodies import finish
 from ..interpreter.elaborator import Elaborator
 from ..scopes.labels import LabelAllocator
 from ..scopes.scope import GraphFrame, Scope
-from ..scopes.values import UNKNOWN, without_empty
+from ..scopes.values import UNKNOWN, TensorTuple, without_empty
 from ..session import ElaborationSession
 from .dimensions import declare_dimensions
 from .expectations import check_expectations
@@ -32,7 +32,7 @@ def build(
     scope = Scope(outside, None)
     body = selected.body
     if selected.node is None:
-        origins = set_lets(selected, params, files, scope, session)
+        origins = set_lets(selected, params, files, scope, elaborator)
     else:
         origins = bind_parameters(selected.node, params, outside, selected.span, elaborator)
     if selected.node is not None and selected.node.base is not None:
@@ -49,6 +49,8 @@ def build(
     declare_dimensions(body, scope, elaborator, dims, selected.span)
     results = elaborator.statements.run(body, scope, "the model")
     finish(frame, without_empty(results.flow), session)
+    if isinstance(results.flow, TensorTuple) and results.flow.training is not None:
+        frame.graph.training_outputs = list(flat(results.flow.training))
     if results.flow is UNKNOWN:
         return None
     program = _program(frame.graph, results, selected, body, session)

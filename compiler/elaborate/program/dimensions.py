@@ -13,7 +13,7 @@ from netc.dsl import ast
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from ...dims import Condition, Dim, SymDim, declare, symbol, symbols
+from ...dims import Condition, Dim, OneOf, Stated, SymDim, declare, symbol, symbols
 from ...errors.checks import BadWhere, Contradiction
 from ...errors.structure import UnknownDimension
 from ...ir.origins import plain
@@ -30,7 +30,7 @@ _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 class _Where(Record):
     """One comparison of a `where`, and the expression that it is part of."""
 
-    condition: Condition
+    condition: Stated
     text: ast.Expr
 
 
@@ -68,7 +68,7 @@ def _wheres(inputs: list[ast.InputDecl], scope: Scope, elaborator: Elaborator) -
     return [_Where(c, where) for node in inputs for where in node.where for c in _conditions(where, scope, elaborator)]
 
 
-def _report_contradiction(contradiction: Condition, wheres: list[_Where], known: Mapping[str, int], session: ElaborationSession) -> None:
+def _report_contradiction(contradiction: Stated, wheres: list[_Where], known: Mapping[str, int], session: ElaborationSession) -> None:
     where = next((w.text for w in wheres if w.condition == contradiction), None)
     if where is None:
         return
@@ -87,17 +87,20 @@ def _with_lets(body: ast.Body, scope: Scope) -> Scope:
     return inner
 
 
-def _symbols_of(condition: Condition) -> frozenset[str]:
-    return frozenset(symbols(condition.left)) | frozenset(symbols(condition.right))
+def _symbols_of(condition: Stated) -> frozenset[str]:
+    return symbols(condition.left) | (frozenset() if isinstance(condition, OneOf) else symbols(condition.right))
 
 
-def _conditions(where: ast.Expr, scope: Scope, elaborator: Elaborator) -> Iterator[Condition]:
+def _conditions(where: ast.Expr, scope: Scope, elaborator: Elaborator) -> Iterator[Stated]:
     """The comparisons of a `where`, in plain symbols."""
     if isinstance(where, ast.Binary) and where.op == "and":
         yield from _conditions(where.left, scope, elaborator)
         yield from _conditions(where.right, scope, elaborator)
         return
     with elaborator.session.catching(()):
+        if isinstance(where, ast.Binary) and where.op == "in":
+            yield OneOf(_side(where.left, scope, elaborator), _sizes(where.right, scope, elaborator))
+            return
         if not isinstance(where, ast.Binary) or where.op not in _COMPARISONS:
             joined = isinstance(where, ast.Binary) and where.op == "or"
             raise Failure(BadWhere("`or` is not supported" if joined else "this is not a comparison"), where.span)
@@ -109,6 +112,13 @@ def _side(side: ast.Expr, scope: Scope, elaborator: Elaborator) -> Dim:
     if isinstance(value, bool) or not isinstance(value, (int, SymDim)):
         raise Failure(BadWhere(f"{show_value(value)} is not an integer"), side.span)
     return plain(value)  # type: ignore[no-any-return]
+
+
+def _sizes(side: ast.Expr, scope: Scope, elaborator: Elaborator) -> tuple[int, ...]:
+    values = elaborator.evaluate(side, scope)
+    if not isinstance(values, tuple) or not values or any(isinstance(v, bool) or not isinstance(v, int) for v in values):
+        raise Failure(BadWhere(f"{show_value(values)} is not a list of integers"), side.span)
+    return tuple([int(v) for v in values])
 
 
 def _inputs_of(body: ast.Body) -> Iterator[ast.InputDecl]:
@@ -138,11 +148,15 @@ def _inputs_of(body: ast.Body) -> Iterator[ast.InputDecl]:
 
 
 def _names_in(expr: Any) -> Iterator[ast.Name]:
-    """Every name in an expression."""
+    """Every name in an expression that it does not bind itself."""
     stack = [expr]
     while stack:
         node = stack.pop()
-        if isinstance(node, ast.Name):
+        if isinstance(node, ast.Comprehension):
+            bound = {n.name for clause in node.clauses if isinstance(clause, ast.ForClause) for n in clause.binders.names}
+            parts = (node.item, *(c.over if isinstance(c, ast.ForClause) else c for c in node.clauses))
+            yield from (name for part in parts for name in _names_in(part) if name.name not in bound)
+        elif isinstance(node, ast.Name):
             yield node
         elif isinstance(node, ast.Node):
             stack += reversed([getattr(node, f) for f in node.__match_args__])

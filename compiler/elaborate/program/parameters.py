@@ -7,31 +7,40 @@ from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
-from netc.dsl.source import Span
+from netc.dsl.parser import parse_value
+from netc.dsl.source import SourceFile, Span
 
 from ...errors.names import MissingArgument
 from ...errors.structure import InputMisplaced, Recursion, StrayStatement, UnknownModel, UnknownParameter
+from ...errors.values import NotANumber
 from ...ir.origins import Origin
+from ...ir.types import DType
 from ..interpreter.elaborator import Elaborator
 from ..interpreter.parameters import ModelParameters, literal_value
 from ..scopes.failures import Failure
-from ..scopes.scope import BlockDef, LazyLet, Scope
-from ..scopes.values import UNKNOWN
+from ..scopes.scope import BlockDef, LazyLet, Scope, StageClosure
+from ..scopes.show import show_value
+from ..scopes.values import UNKNOWN, OperatorRef
 from ..session import ElaborationSession
 from .selection import EXPECTS, SelectedModel
 
+_STAGES = (OperatorRef, BlockDef, StageClosure)
 
-def set_lets(
-    selected: SelectedModel, params: Mapping[str, Any], files: Scope, scope: Scope, session: ElaborationSession
-) -> dict[str, Origin]:
+
+def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, scope: Scope, elaborator: Elaborator) -> dict[str, Origin]:
     """For a file's own statements, whose parameters are its `let`s: those that are set get their value, the others see `scope`. Gives the
     symbols of the integers among those that are set or literals."""
+    session = elaborator.session
     bound = ModelParameters.empty(selected.name)
     lets = {s.name.name: s for s in selected.body.statements if isinstance(s, ast.Let)}
     _reject_unknown(params, list(lets), selected.span, session)
     for name, let in lets.items():
         if name in files.names and isinstance(files.names[name].value, LazyLet):
-            value = params[name] if name in params else literal_value(let.value)
+            value = literal_value(let.value)
+            if name in params:
+                value = UNKNOWN
+                with session.catching(()):
+                    value = _as_default(params[name], name, let.value, files, scope, elaborator)
             named = bound.name(name, value)
             files.names[name].value = LazyLet(let, scope) if value is None else named
     return bound.origins
@@ -59,11 +68,29 @@ def _value_of(
         raise Failure(InputMisplaced(parameter.name.name), parameter.span)
     name = parameter.name.name
     if name in params:
-        return params[name]
+        return _as_default(params[name], name, parameter.default, scope, scope, elaborator)
     if parameter.default is None:
         hint = f"give it a default, `{name}=...`, or a value by `--set {name}=...`"
         raise Failure(MissingArgument(owner, name, "which has no default", hint=hint), parameter.span)
     return elaborator.evaluate(parameter.default, scope)
+
+
+def _as_default(value: Any, name: str, default: ast.Expr | None, files: Scope, scope: Scope, elaborator: Elaborator) -> Any:
+    """A value that is set. Where the default is a stage or an element type, a string is the text of one, in terms of the file."""
+    if not isinstance(value, str) or not isinstance(default, (ast.Name, ast.StageExpr)):
+        return value
+    usual = elaborator.evaluate(default, scope)
+    what = "an element type" if isinstance(usual, DType) else "a stage" if isinstance(usual, _STAGES) else ""
+    if not what:
+        return value
+    text, problems = parse_value(SourceFile(f"<{name}>", value))
+    if text is None:
+        elaborator.session.diagnostics += problems
+        return UNKNOWN
+    made = elaborator.evaluate(text, files)
+    if isinstance(made, DType if isinstance(usual, DType) else _STAGES):
+        return made
+    raise Failure(NotANumber(f"the parameter `{name}`", f"{what}, as its default is", show_value(made)), text.span)
 
 
 def _reject_unknown(params: Mapping[str, Any], known: list[str], span: Span, session: ElaborationSession) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from netc.dsl.record import Record
 
-from ...ir.graph import Graph, OpNode, TupleSlice, ValueTuple, flat
+from ...ir.graph import Graph, OpNode, ReturnedTuple, TupleSlice, ValueTuple, flat
 
 
 class CallSignature(Record):
@@ -36,20 +36,21 @@ def call_signature(graph: Graph) -> CallSignature:
     passed = _passed(graph)
     given = {id(v): i for i, v in enumerate(inputs)}
     own = list({id(v): v for v in leading if id(v) not in given}.values())
-    rest = None if graph.rest is None else RETURNED if passed is None else passed
+    rest = None if not graph.tails else RETURNED if passed is None else passed
     made = graph.nodes and (own or rest == RETURNED)
-    if graph.kind != "sequence" or not made or (len(own) == len(leading) and passed is None):
-        rest = None if graph.rest is None else RETURNED
+    lists = any(tail.listed for tail in graph.tails)
+    if graph.kind != "sequence" or lists or not made or (len(own) == len(leading) and passed is None):
+        rest = RETURNED if graph.tails else None
         return CallSignature(tuple(range(len(inputs))), tuple(range(len(leading))), tuple(range(len(tuples))), rest)
     through = {id(v) for v in leading if id(v) in given} - used - {id(v) for i, one in enumerate(tuples) if i != passed for v in one.values}
     if passed is not None:
         through |= {id(v) for v in tuples[passed].values}
-        graph.rest = None
+        graph.tails = ()
     kept = tuple(i for i, v in enumerate(inputs) if id(v) not in through)
     taken = tuple(i for i in range(len(tuples)) if i != passed)
     graph.captures = sum(i >= len(inputs) - graph.captures for i in kept)
     graph.inputs = [inputs[i] for i in kept]
-    graph.outputs = [*own, *flat(graph.rest or ())]
+    graph.outputs = [*own, *(v for tail in graph.tails for v in flat(tail.parts))]
     graph.tuples = [tuples[i] for i in taken]
     for one in graph.tuples:
         one.at = sum(i < one.at for i in kept)
@@ -59,8 +60,8 @@ def call_signature(graph: Graph) -> CallSignature:
 
 def _passed(graph: Graph) -> int | None:
     """The number of the tuple that the body gets and returns as it is, if it does."""
-    match graph.rest:
-        case (TupleSlice(of, 0, 0),) if of in graph.tuples and not of.from_end and not _is_used(of, graph):
+    match graph.tails:
+        case (ReturnedTuple((TupleSlice(of, 0, 0),)),) if of in graph.tuples and not of.from_end and not _is_used(of, graph):
             return graph.tuples.index(of)
     return None
 

@@ -197,7 +197,7 @@ class GraphFrame:
     def __init__(
         self, graph: Graph, parent: GraphFrame | None, labels: LabelAllocator, trace: tuple[CallSite, ...], owner: str = ""
     ) -> None:
-        """`owner`: the beginning of the symbols that the graph has for the sizes of its inputs."""
+        """`owner`: the beginning of the symbols that the graph has for the sizes of its inputs; without one, it has none of its own."""
         self.graph = graph
         self.owner = owner
         self.parent = parent
@@ -255,7 +255,7 @@ class GraphFrame:
     def add_input(self, outer: Value, name: str, key: object, borrowed: bool = False) -> Value:
         """A further input of the graph, of the type of an outer tensor. Its known sizes are symbols of the graph, with the `key` in their
         names. `borrowed`: it has this name until the body gives it another."""
-        inner = with_named_sizes(outer, self.owner, key, self.graph.origins)
+        inner = with_named_sizes(outer, self.owner, key, self.graph.origins) if self.owner else copied(outer)
         inner.name, inner.borrowed = name, borrowed
         self.graph.inputs.append(inner)
         return inner
@@ -311,6 +311,11 @@ def with_named_sizes(outer: Value, owner: str, key: object, origins: dict[str, O
             origins[name] = Origin("", int(size), None, None, inner, axis)
     inner.type = outer.type.with_shape(tuple(shape))
     return inner
+
+
+def copied(outer: Value) -> Value:
+    """A tensor of the same type."""
+    return Value(outer.type, outer.span, outer.name, outer.spatial)
 
 
 def name_tensor(name: str, value: Value, axes: tuple[str, ...] = ()) -> None:

@@ -26,6 +26,8 @@ def show_value(value: object, depth: int = 0) -> str:
             return "[...]"
         items = [show_value(v, depth + 1) for v in value[:_MOST_ITEMS]]
         return "[" + ", ".join(items + ["..."] * (len(value) > _MOST_ITEMS)) + "]"
+    if isinstance(value, Value):
+        return f"a tensor {value.type}"
     if isinstance(value, OperatorRef):
         return f"`{value.operator}`"
     if isinstance(value, BlockDef):

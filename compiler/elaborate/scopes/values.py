@@ -13,7 +13,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ...dims import SymDim
-from ...ir.graph import OpNode, Parts, TupleSlice, Value, flat
+from ...ir.graph import Node, OpNode, Parts, TupleSlice, Value, flat
 from ...ir.types import DType
 from ...ops.base import Init, Operator
 
@@ -29,17 +29,21 @@ UNKNOWN = Unknown()
 
 
 class TensorTuple:
-    """Several tensors: a tuple, or the results of an operator. With `extras`, a consumer gets only the first unless all are unpacked.
+    """Several tensors: a tuple, or the results of an operator or a `scan`. With `extras`, the node that made them, a consumer gets only
+    the first `main` ones unless more are unpacked.
 
     `parts` are the same tensors with what is known of the tuples that they are from. Only such a tuple may have one tensor or none.
+    `training`: what it is in training, if that is not as many tensors of the same types: only the result of a model may be that.
     """
 
-    __slots__ = ("extras", "parts", "values")
+    __slots__ = ("extras", "main", "parts", "training", "values")
 
-    def __init__(self, parts: Parts, extras: OpNode | None = None) -> None:
+    def __init__(self, parts: Parts, extras: Node | None = None, main: int = 1, training: Parts | None = None) -> None:
+        self.training = training
         self.parts = parts
         self.values = flat(parts)
         self.extras = extras
+        self.main = main
 
 
 class Absent(Record):
@@ -73,6 +77,11 @@ class TrailingActivation(Record):
     span: Span
 
 
+def differs(flow: Flow) -> bool:
+    """Whether it is something else in training."""
+    return isinstance(flow, TensorTuple) and flow.training is not None
+
+
 def tensors(flow: Flow) -> list[Value] | None:
     """The tensors of a flow; None if they are unknown. Extra results that were not unpacked are dropped from the node itself."""
     if isinstance(flow, Unknown):
@@ -80,8 +89,8 @@ def tensors(flow: Flow) -> list[Value] | None:
     if isinstance(flow, Value):
         return [flow]
     if flow.extras is not None:
-        flow.extras.outputs = flow.extras.outputs[:1]
-        return [flow.values[0]]
+        keep_results(flow.extras, flow.main)
+        return list(flow.values[: flow.main])
     return list(flow.values)
 
 
@@ -138,5 +147,11 @@ def divide(parts: Parts, before: int, after: int) -> tuple[tuple[Value, ...], Pa
 def main_result(flow: Flow) -> Flow:
     """What a single name or `in` is bound to: of an operator with extra results, the main one."""
     if isinstance(flow, TensorTuple) and flow.extras is not None:
-        return (tensors(flow) or [])[0]
+        return flow_of(tuple(tensors(flow) or ()))
     return flow
+
+
+def keep_results(node: Node, count: int) -> None:
+    """Drops the results of an operator that nothing takes. Those of a `scan` stay."""
+    if isinstance(node, OpNode):
+        node.outputs = node.outputs[:count]

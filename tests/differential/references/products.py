@@ -19,10 +19,14 @@ HALVES = (torch.float16, torch.bfloat16)
 
 
 def attention(a: Call, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-    """PyTorch groups heads where it is asked to, netc where it can; else they broadcast. A window is a mask: keys `i - window < j <= i`."""
+    """PyTorch groups heads where it is asked to, netc where it can; else they broadcast. A window is a mask: keys `i - window < j <= i`.
+    So is what queries and keys that end together may see: PyTorch calls it `causal_lower_right`."""
     causal = a.causal
-    if a.window is not None and mask is None:
-        mask, causal = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril().triu(1 - a.window), False
+    ends = a.align == "end" and q.shape[-2] != k.shape[-2]
+    if causal and mask is None and (a.window is not None or ends):
+        ahead = k.shape[-2] - q.shape[-2] if a.align == "end" else 0
+        mask, causal = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril(ahead), False
+        mask = mask if a.window is None else mask.triu(1 - a.window + ahead)
     options = {"attn_mask": mask, "dropout_p": a.dropout if a.training else 0.0, "is_causal": causal, "scale": a.scale}
     if len({t.shape[-3:-2] for t in (q, k, v)}) > 1:
         with suppress(IndexError, RuntimeError):  # fewer than three axes have no heads to group
@@ -52,7 +56,8 @@ def multihead_attention(a: Call, *tensors: torch.Tensor) -> Any:
     k = named.get("key", rest[min(1, len(rest) - 1)])
     q, v = rest[0], named.get("value", k if "key" in named else rest[-1])
     if a.causal and mask is None:
-        mask = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).triu(1)
+        ahead = k.shape[-2] - q.shape[-2] if a.align == "end" else 0
+        mask = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).triu(1 + ahead)
     weights = a.results > 1
     if weights:  # PyTorch adds the masks to the scores then, in their element type
         padding, mask = (m.to(q.dtype) if m is not None and m.is_floating_point() else m for m in (padding, mask))

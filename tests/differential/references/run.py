@@ -12,10 +12,11 @@ from typing import Any
 import torch
 
 from netc.compiler.dims import SymDim, evaluate
-from netc.compiler.ir.graph import FlatGraph, OpNode, Program, join
+from netc.compiler.ir.graph import FlatGraph, FlatItem, FlatNode, FlatScan, FlatScanEnd, OpNode, Program, join
 from netc.compiler.ir.types import DType
 from netc.compiler.ops import Operator
 from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, UnaryFormula
+from netc.compiler.ops.mode import ByMode
 from netc.compiler.ops.parameter_of import ParameterOf
 from tests.differential.references import REFERENCES
 from tests.differential.references.call import Call
@@ -41,19 +42,75 @@ State = Mapping[str, torch.Tensor]
 
 def outputs(program: Program, state: State, tensors: Sequence[torch.Tensor], sizes: Mapping[str, int]) -> list[torch.Tensor]:
     """The model's results, in inference."""
-    values = list(tensors)
+    values = dict(enumerate(tensors))
     flat = FlatGraph(program.main)
     with torch.no_grad():
-        for use in flat:
-            node = use.node
-            if isinstance(node.op, ParameterOf):
-                stage = join(use.owner, node.op.path) if node.shared is None else use.path
-                values.append(state[join(stage, node.op.parameter)])
-                continue
-            own = {spec.name: state[name] for spec in node.specs if (name := join(use.path, spec.name)) in state}
-            call = Call(arguments(node.op, sizes) | KNOWN.get(node.op.name, _nothing)(node), len(node.outputs), own)
-            values += results(REFERENCES[node.op.name], call, [values[key] for key in use.inputs])
+        _run(list(flat), values, state, sizes)
     return [values[key] for key in flat.results()]
+
+
+def _run(items: Sequence[FlatItem], values: dict[int, torch.Tensor], state: State, sizes: Mapping[str, int]) -> None:
+    """Adds to the `values` what the items make."""
+    at = 0
+    while at < len(items):
+        item = items[at]
+        if isinstance(item, FlatNode):
+            node = item.node
+            if isinstance(node.op, ParameterOf):
+                stage = join(item.owner, node.op.path) if node.shared is None else item.path
+                values[item.outputs[0]] = state[join(stage, node.op.parameter)]
+                at += 1
+                continue
+            own = {spec.name: state[name] for spec in node.specs if (name := join(item.path, spec.name)) in state}
+            call = Call(arguments(node.op, sizes) | KNOWN.get(node.op.name, _nothing)(node), len(node.outputs), own)
+            made = results(reference_of(node), call, [values[key] for key in item.inputs])
+            values.update(zip(item.outputs, made, strict=True))
+        elif isinstance(item, FlatScan):
+            start, at = at + 1, _end(items, at)
+            end = items[at]
+            assert isinstance(end, FlatScanEnd)
+            _loop(item, items[start:at], end, values, lambda body: _run(body, values, state, sizes))
+        at += 1
+
+
+def _end(items: Sequence[FlatItem], at: int) -> int:
+    """The index of the end of the loop that begins at an index."""
+    depth = 0
+    while True:
+        depth += isinstance(items[at], FlatScan) - isinstance(items[at], FlatScanEnd)
+        if not depth:
+            return at
+        at += 1
+
+
+def _loop(
+    begun: FlatScan,
+    body: Sequence[FlatItem],
+    end: FlatScanEnd,
+    values: dict[int, torch.Tensor],
+    run: Callable[[Sequence[FlatItem]], None],
+) -> None:
+    scan = begun.node.scan
+    assert scan is not None
+    given = [values[key] for key in begun.inputs]
+    states, scanned = given[: scan.states], given[scan.states :]
+    found: list[list[torch.Tensor]] = []
+    steps = range(scanned[0].shape[scan.axes[0]])
+    for step in reversed(steps) if scan.reverse else steps:
+        parts = [tensor.select(axis, step) for tensor, axis in zip(scanned, scan.axes, strict=True)]
+        values.update(zip(begun.given, (*states, *parts), strict=True))
+        run(body)
+        made = [values[key] for key in end.made]
+        states = made[: scan.states]
+        found.append(made[scan.states :])
+    found = found[::-1] if scan.reverse else found
+    stacked = [torch.stack(list(parts), axis) for parts, axis in zip(zip(*found, strict=True), scan.stacked, strict=True)]
+    values.update(zip(end.outputs, (*states, *stacked), strict=True))
+
+
+def reference_of(node: OpNode) -> Callable[..., Any]:
+    """The reference of a node's operator; of either of two values, that in evaluation."""
+    return (lambda call, training, evaluation: evaluation) if isinstance(node.op, ByMode) else REFERENCES[node.op.name]
 
 
 def results(reference: Callable[..., Any], call: Call, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:

@@ -172,6 +172,7 @@ CONDITIONS = st.one_of(
     st.tuples(st.just("=="), st.tuples(st.just("%"), SYMBOL, SYMBOL), st.just(("#", 0))),
     st.tuples(st.sampled_from(["==", "!=", "<", "<=", ">", ">="]), SUMS, st.one_of(SUMS, NUMBERS)),
 )
+CHOICES = st.lists(st.tuples(st.one_of(SYMBOL, SUMS), st.lists(st.integers(1, 12), min_size=1, max_size=4)), max_size=2)
 HOLDS: dict[str, Callable[[int, int], bool]] = {
     "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from profiles import examples
 
-from netc.compiler.dims import Condition, declare, evaluate, maximum, substitute, symbol
+from netc.compiler.dims import Condition, OneOf, Stated, declare, evaluate, maximum, substitute, symbol
 from tests.unit.dims.programs import (
+    CHOICES,
     CONDITIONS,
     NAMES,
     NOTHING,
@@ -51,11 +52,14 @@ def test_substitution(p: Program, q: Program, values: Values) -> None:
 
 
 @settings(max_examples=examples(100))
-@given(st.lists(CONDITIONS, min_size=1, max_size=3), st.lists(PROGRAMS, min_size=2, max_size=2), st.data())
-def test_facts_hold(conditions: list[Program], programs: list[Program], data: st.DataObject) -> None:
-    raw = [Condition(op, run(a, SYMBOLS, SYMBOLIC), run(b, SYMBOLS, SYMBOLIC)) for op, a, b in conditions]
+@given(st.lists(CONDITIONS, max_size=3), CHOICES, st.lists(PROGRAMS, min_size=2, max_size=2), st.data())
+def test_facts_hold(
+    conditions: list[Program], choices: list[tuple[Program, list[int]]], programs: list[Program], data: st.DataObject
+) -> None:
+    raw: list[Stated] = [Condition(op, run(a, SYMBOLS, SYMBOLIC), run(b, SYMBOLS, SYMBOLIC)) for op, a, b in conditions]
+    raw += [OneOf(run(a, SYMBOLS, SYMBOLIC), tuple(sizes)) for a, sizes in choices]
     declared = declare(NAMES, raw, {})
-    values = allowed(conditions)
+    values = [v for v in allowed(conditions) if all(run(a, v, PLAIN) in sizes for a, sizes in choices)]
     if declared.contradictions:
         assert not values, (raw, declared)
         return

@@ -7,6 +7,7 @@ import pytest
 from netc.compiler.dims import (
     Condition,
     Dim,
+    OneOf,
     advice,
     advice_divides,
     bounds,
@@ -153,6 +154,25 @@ def test_stored_facts() -> None:
     facts = where(Condition("!=", H, W)).facts
     assert facts.equal(H, W) is False
     assert facts.equal(W + 1, H + 1) is False
+
+
+def test_one_of_a_few_values() -> None:
+    """A proof may look at each value; what follows from the list as a whole is part of the dimension's form."""
+    found = where(OneOf(T, (16, 24, 48)))
+    t, facts = found.dims["T"], found.facts
+    assert bounds(t) == (16, 48)
+    assert facts.divides(8, t) is True
+    assert facts.divides(5, t) is False
+    assert facts.divides(16, t) is None
+    assert facts.equal(48 // (48 // t), t) is True
+    both = where(OneOf(T, (16, 24)), OneOf(S, (2, 3)))
+    assert both.facts.equal(both.dims["T"] * both.dims["S"], 50) is False
+    assert where(OneOf(T, (16, 24)), Condition(">", T, 30)).contradictions
+    assert where(OneOf(T, (16, 24)), OneOf(T, (24, 32))).facts.choices == (("T", (24,)),)
+    assert where(OneOf(T, (3, 4, 5)), OneOf(T, (6, 7))).contradictions == [OneOf(T, (6, 7))]
+    assert where(OneOf(T, (3,))).dims["T"] == 3
+    assert where(OneOf(S, (16, 24)), Condition("==", S, 2 * T)).facts.choices == (("T", (8, 12)),)
+    assert where(OneOf(T, (16, 24)), T=20).contradictions == [OneOf(T, (16, 24))]
 
 
 @pytest.mark.parametrize(

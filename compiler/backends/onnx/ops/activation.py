@@ -6,7 +6,7 @@ attributes, which are float32, would not be exact: there they are composed.
 
 from __future__ import annotations
 
-from ....ir.types import FLOAT32
+from ....ir.types import BOOL, FLOAT32
 from ....ops.activation import (
     Celu,
     Elu,
@@ -190,26 +190,17 @@ def logsigmoid(op: Logsigmoid, site: Site) -> str:
     return (-softplus(-site.x)).name
 
 
-@emits(Hardshrink, onnx="Shrink")
+@emits(Hardshrink, onnx="Abs, LessOrEqual and Where")
 def hardshrink(op: Hardshrink, site: Site) -> str:
-    x, limit = site.x, float(op.lambd)
-    if _wide(site):
-        return abs(x).greater(limit).choose(x, 0.0).name
-    return _shrink(x, limit, 0.0)
+    """Not Shrink, which makes 0 of NaN."""
+    x = site.x
+    return abs(x).op("LessOrEqual", float(op.lambd), to=BOOL).choose(x.like(0.0), x).name
 
 
-@emits(Softshrink, onnx="Shrink")
+@emits(Softshrink, onnx="Clip and Sub")
 def softshrink(op: Softshrink, site: Site) -> str:
-    x, limit = site.x, float(op.lambd)
-    if _wide(site):
-        return (x - x.op("Clip", -limit, limit)).name
-    return _shrink(x, limit, limit)
-
-
-def _shrink(x: TensorExpr, limit: float, bias: float) -> str:
-    """ONNX leaves bfloat16 out."""
-    via = FLOAT32 if x.dtype.name == "bfloat16" else x.dtype
-    return x.within(via, lambda y: y.op("Shrink", lambd=limit, bias=bias)).name
+    limit = float(op.lambd)
+    return precise(site.x, lambda x: x - x.op("Clip", -limit, limit)).name
 
 
 @emits(Tanhshrink, onnx="Tanh and Sub")
@@ -217,13 +208,14 @@ def tanhshrink(op: Tanhshrink, site: Site) -> str:
     return precise(_real(site), lambda x: x - x.op("Tanh")).name
 
 
-@emits(Threshold, onnx="Greater and Where")
+@emits(Threshold, onnx="LessOrEqual and Where")
 def threshold(op: Threshold, site: Site) -> str:
     x = site.x
     limit, value = cast_scalar(op.threshold, computed(x.dtype)), cast_scalar(op.value, x.dtype)
     assert limit is not None
     assert value is not None
-    return x.greater(limit).choose(x, value).name
+    # What is not less stays: NaN, too.
+    return x.op("LessOrEqual", limit, to=BOOL).choose(x.like(value), x).name
 
 
 @emits(Glu, onnx="Split, Sigmoid and Mul")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from ....ir.types import BOOL, FLOAT32, INT64
 from ....ops.arithmetic import Add, BinaryOperator, Clamp, Div, FloorDiv, Maximum, Minimum, Mul, Pair, Pow, Remainder, Sub
 from ....ops.base import Operator
@@ -58,8 +60,12 @@ def _remainder(a: TensorExpr, b: TensorExpr) -> TensorExpr:
     if not a.dtype.is_float:
         return a.op("Mod", b)
     rest = a.op("Mod", b, fmod=1)
-    opposite = (rest * b).less(0.0)
-    return opposite.choose(rest + b, rest)
+    return _opposite(rest, b).choose(rest + b, rest)
+
+
+def _opposite(rest: TensorExpr, b: TensorExpr) -> TensorExpr:
+    """Whether there is a remainder, of another sign than the divisor."""
+    return (rest * b).less(0.0)
 
 
 @emits(Remainder, onnx="Mod")
@@ -69,13 +75,16 @@ def remainder(op: Remainder, site: Site) -> str:
 
 @emits(FloorDiv, onnx="Mod, Sub and Div")
 def floor_div(op: FloorDiv, site: Site) -> str:
-    """Without its remainder, the dividend divides exactly, so that the quotient needs to be rounded only."""
+    """Without the remainder that has its own sign, the dividend divides exactly, so that the quotient needs to be rounded only; where the
+    signs differ it is one less. The remainder of an infinite divisor is the dividend itself."""
     a, b = operands(op, site)
     if a.dtype.is_integer:
         via = INT32 if a.dtype.size < 4 else a.dtype
         wide = b.cast(via)
         return a.within(via, lambda x: (x - _remainder(x, wide)) / wide).name
-    exact = ((a - _remainder(a, b)) / b).op("Round")
+    rest = a.op("Mod", b, fmod=1)
+    towards_zero = ((a - rest) / b).op("Round")
+    exact = _opposite(rest, b).choose(towards_zero - 1.0, towards_zero)
     if op.scalars and not op.number_first and op.other != 0:
         return _settled(exact, site)
     return _settled(b.equal(0.0).choose(a / b, exact), site)
@@ -101,6 +110,9 @@ def extreme(op: Pair, site: Site) -> str:
 def clamp(op: Clamp, site: Site) -> str:
     dtype = site.results[0].dtype
     via = wide_integer(dtype)
-    ends = (None if bound is None else cast_scalar(bound, dtype) for bound in (op.min, op.max))
+    # Without one of its bounds, ONNX Runtime's Clip makes the greatest finite number of what is infinite.
+    open_ends = (-inf, inf) if dtype.is_float else (None, None)
+    given = (op.min, op.max)
+    ends = (end if bound is None else cast_scalar(bound, dtype) for bound, end in zip(given, open_ends, strict=True))
     bounds = ["" if end is None else site.scalar(end, via) for end in ends]
     return TensorExpr(site, site.add("Clip", [site.x.cast(via).name, *bounds]), via).cast(dtype).name

@@ -18,16 +18,17 @@ from ..table import Site, emits
 @emits(Attention, onnx="Attention")
 def attention(op: Attention, site: Site) -> str:
     scores = op.scores(site.given)
-    masked = "mask" in site.given and op.window is None
+    own = op.window is not None or op.ends_together(site.given, "q", "k")
+    masked = "mask" in site.given
     apart = masked and site.given.q.dtype == FLOAT64
     q, k, v = (_four_axes(op, site, name, scores, alike=apart) for name in ("q", "k", "v"))
     q, scale = scaled(q, op.scale, site.given.q.shape[-1])
     names = [q.name, k.name, v.name]
-    if op.window is not None:
-        names.append(_window(site, op.window, scores[-1]))
+    if own:
+        names.append(seen(site, scores[-2], scores[-1], scores[-1] - scores[-2], op.window))
     elif masked:
         names.append(_mask(site, scores, q))
-    causal = op.causal and op.window is None
+    causal = op.causal and not own
     if apart:
         mask = TensorExpr(site, names[-1], BOOL if site.given.mask.dtype == BOOL else q.dtype)
         result = composed(q, k, v, mask, blind=True)[0].name
@@ -41,12 +42,15 @@ def attention(op: Attention, site: Site) -> str:
     return site.add("Squeeze", [result, site.ints([1] if rank == 3 else [0, 1])])
 
 
-def _window(site: Site, window: int, length: Dim) -> str:
-    """The mask that is true where `i - window < j <= i`."""
-    if isinstance(length, int):
-        return site.constant(np.triu(np.tril(np.ones((length, length), dtype=bool)), 1 - window))
-    ones = site.add("Expand", [site.scalar(True, BOOL), site.ints([length, length])])
-    return site.add("Trilu", [site.add("Trilu", [ones], upper=0), site.scalar(1 - window, INT64)], upper=1)
+def seen(site: Site, length: Dim, span: Dim, offset: Dim, window: int | None = None) -> str:
+    """The mask [length, span] that is true where a query may see a key: the one that it belongs to, `offset` after its own number, and
+    those before it, `window` in all if that is given."""
+    if isinstance(length, int) and isinstance(span, int) and isinstance(offset, int):
+        known = np.tri(length, span, offset, dtype=bool)
+        return site.constant(known if window is None else np.triu(known, offset + 1 - window))
+    ones = site.add("Expand", [site.scalar(True, BOOL), site.ints([length, span])])
+    mask = site.add("Trilu", [ones, *([] if offset == 0 else [site.scalar(offset, INT64)])], upper=0)
+    return mask if window is None else site.add("Trilu", [mask, site.scalar(offset + 1 - window, INT64)], upper=1)
 
 
 def scaled(q: TensorExpr, scale: float | None, features: Dim, heads: int = 1) -> tuple[TensorExpr, float | None]:

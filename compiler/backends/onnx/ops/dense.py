@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from ....ir.types import FLOAT32
-from ....ops.dense import Bilinear, Dense, Embedding
+from math import inf
+
+from ....ir.types import BOOL, FLOAT32, INT64
+from ....ops.dense import Bilinear, Dense, Embedding, EmbeddingBag
+from ..expressions import TensorExpr
 from ..table import Site, emits
 
 
@@ -33,3 +36,28 @@ def bilinear(op: Bilinear, site: Site) -> str:
 @emits(Embedding, onnx="Gather")
 def embedding(op: Embedding, site: Site) -> str:
     return site.add("Gather", [site.parameter("weight"), site.indices.name], axis=0)
+
+
+@emits(EmbeddingBag, onnx="Gather and ReduceMean, ReduceSum or ReduceMax")
+def embedding_bag(op: EmbeddingBag, site: Site) -> str:
+    """Of the rows that count; the others are what the reduction does not see."""
+    rows = TensorExpr(site, site.add("Gather", [site.parameter("weight"), site.indices.name], axis=0), op.dtype)
+    if "per_sample_weights" in site.given:
+        rows = rows * TensorExpr(site, site.add("Unsqueeze", [site.per_sample_weights.name, site.ints([2])]), op.dtype)
+
+    def reduced(y: TensorExpr, op_type: str) -> TensorExpr:
+        return TensorExpr(site, site.add(op_type, [y.name, site.ints([1])], keepdims=0), y.dtype)
+
+    op_type = {"mean": "ReduceMean", "sum": "ReduceSum", "max": "ReduceMax"}[op.mode]
+    if op.padding_idx is None:
+        return reduced(rows, op_type).name
+    assert isinstance(op.num, int)
+    left_out = site.indices.equal(op.padding_idx % op.num)
+    counted = TensorExpr(site, site.add("Unsqueeze", [left_out.negation().name, site.ints([2])]), BOOL)
+    some = reduced(counted.cast(INT64), "ReduceMax").truth()
+    if op.mode == "max":
+        return some.choose(reduced(counted.choose(rows, -inf), "ReduceMax"), 0.0).name
+    total = reduced(counted.choose(rows, 0.0), "ReduceSum")
+    if op.mode == "sum":
+        return total.name
+    return (total / reduced(counted.cast(op.dtype), "ReduceSum").op("Max", 1.0)).name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import log
+from math import inf, log
 
 from ....ir.types import BOOL
 from ....ops.base import Operator
@@ -19,6 +19,7 @@ from ....ops.elementwise import (
     Log2,
     Log10,
     LogicalNot,
+    NanToNum,
     Neg,
     Reciprocal,
     Round,
@@ -29,6 +30,7 @@ from ....ops.elementwise import (
     Trunc,
 )
 from ..expressions import TensorExpr, erf, expm1, log1p, precise
+from ..nan import isnan
 from ..table import Site, emits
 
 
@@ -112,10 +114,14 @@ def abs_(op: Abs, site: Site) -> str:
     return abs(site.x).name
 
 
-@emits(Sign, onnx="Sign")
+@emits(Sign, onnx="Sign, IsNaN and Where")
 def sign(op: Sign, site: Site) -> str:
+    """Of NaN, PyTorch's is 0."""
     x = site.x
-    return x.op("Identity" if x.dtype == BOOL else "Sign").name
+    if x.dtype == BOOL:
+        return x.op("Identity").name
+    found = x.op("Sign")
+    return isnan(x).choose(x.like(0.0), found).name if x.dtype.is_float else found.name
 
 
 @emits(Square, onnx="Mul")
@@ -127,3 +133,17 @@ def square(op: Square, site: Site) -> str:
 @emits(LogicalNot, onnx="Not")
 def logical_not(op: LogicalNot, site: Site) -> str:
     return site.x.truth().negation().name
+
+
+@emits(NanToNum, onnx="IsNaN, Equal and Where")
+def nan_to_num(op: NanToNum, site: Site) -> str:
+    x = site.x
+    if not x.dtype.is_float:
+        return x.op("Identity").name
+
+    def steps(x: TensorExpr) -> TensorExpr:
+        nan, greatest, least = op.replacements(site.x.dtype)
+        finite = x.equal(inf).choose(x.like(greatest), x.equal(-inf).choose(x.like(least), x))
+        return x.op("IsNaN", to=BOOL).choose(x.like(nan), finite)
+
+    return precise(x, steps).name

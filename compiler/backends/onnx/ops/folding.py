@@ -7,7 +7,8 @@ import numpy as np
 from ....dims import Dim
 from ....ir.elements import Array
 from ....ir.types import FLOAT32, INT64, Shape
-from ....ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, Unfold
+from ....ops.axes import normalize_axis
+from ....ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, SlidingWindow, Unfold
 from ....ops.windows import Window
 from ..expressions import TensorExpr
 from ..table import Site, emits
@@ -93,3 +94,11 @@ def fold(op: Fold, site: Site) -> str:
     dilations, pads, strides = list(op.pair("dilation")), list(op.pair("padding")) * 2, list(op.pair("stride"))
     images = sums.op("Col2Im", *sizes, dilations=dilations, pads=pads, strides=strides)
     return (images.op("Squeeze", front) if alone else images).cast(x.dtype).name
+
+
+@emits(SlidingWindow, onnx="Gather and Transpose")
+def sliding_window(op: SlidingWindow, site: Site) -> str:
+    x, window = site.given.x, Window(op.size, op.step)
+    axis = normalize_axis(op.name, op.axis, x)
+    y = site.add("Gather", [site.x.name, _places(site, window, window.count(x.shape[axis]))], axis=axis)
+    return reordered(site, y, [*range(axis), *range(axis + 1, x.rank + 1), axis])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, nan
 
 import numpy as np
 
 from ....ir.elements import numpy_dtype
 from ....ir.types import DTYPES, FLOAT32, INT64, DType
 from ....ops.axes import normalize_axis
-from ....ops.indexing import Gather, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
+from ....ops.indexing import Gather, IndexAdd, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
+from ....ops.scalars import cast_scalar
 from ..expressions import INT32, TensorExpr
+from ..nan import isnan
 from ..table import Site, emits
 
 _REDUCTIONS = {"add": "add", "multiply": "mul", "sum": "add", "mean": "add", "prod": "mul", "amax": "max", "amin": "min"}
@@ -55,6 +57,8 @@ def scatter_reduce(op: ScatterReduce, site: Site) -> str:
     if not op.include_self:
         base = _written(site, base, _constant(site, _neutral(op.reduce, via), via))
     y = _written(site, base, source, op.reduce)
+    if op.reduce in ("amax", "amin") and via.is_float:
+        y = _written(site, isnan(base).cast(INT32), isnan(source).cast(INT32), "amax").truth().choose(y.like(nan), y)
     if op.reduce == "mean":
         y = _quotient(y, _count(op, site, base))
     return _without_axis(y.cast(x.dtype), site.given.x.rank).name
@@ -111,6 +115,25 @@ def _quotient(total: TensorExpr, count: TensorExpr) -> TensorExpr:
         return total / count
     a, b = total.cast(INT64), count.cast(INT64)
     return (a - a.op("Mod", b)) / b
+
+
+@emits(IndexAdd, onnx="Mul and ScatterElements")
+def index_add(op: IndexAdd, site: Site) -> str:
+    x, index, source = (_with_axis(site, name) for name in ("x", "index", "source"))
+    via = _computed_in(x.dtype, "add")
+    alpha = cast_scalar(op.alpha, x.dtype)
+    assert isinstance(alpha, (int, float))
+    values = source.cast(via)
+    if x.dtype.kind == "bool":
+        via, values = INT32, (source if alpha else source.op("And", False)).cast(INT32)
+    elif alpha != 1:
+        values = values * alpha
+    axis = normalize_axis(op.name, op.axis, site.given.x)
+    shape = site.given.source.shape or (1,)
+    column = index.op("Reshape", TensorExpr(site, site.ints([-1, *[1] * (len(shape) - 1 - axis)]), INT64))
+    places = column.op("Expand", TensorExpr(site, site.ints(shape), INT64))
+    y = x.cast(via).op("ScatterElements", places, values, axis=axis, reduction="add")
+    return _without_axis(y.cast(x.dtype), site.given.x.rank).name
 
 
 # --- the others --------------------------------------------------------------------------------------------------------------

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import inf
 from string import ascii_letters
 
-from ....ir.types import BOOL, FLOAT32, Shape
+from ....ir.types import BOOL, FLOAT32, INT64, Shape
+from ....ops.axes import normalize_axis
 from ....ops.equation import Equation
-from ....ops.linear_algebra import CosineSimilarity, Einsum, Matmul, Outer
+from ....ops.linear_algebra import Cdist, CosineSimilarity, Cross, Einsum, Matmul, Outer
 from ..expressions import INT32, TensorExpr
 from ..table import Site, emits
 
@@ -70,3 +72,37 @@ def _stretched(x: TensorExpr, shape: Shape, wanted: Shape) -> TensorExpr:
 def _along(x: TensorExpr, op_type: str, axis: int, rank: int, *, keepdims: int) -> TensorExpr:
     axes = [x.site.ints([axis])] if rank else []
     return TensorExpr(x.site, x.site.add(op_type, [x.name, *axes], keepdims=keepdims), x.dtype)
+
+
+@emits(Cross, onnx="Gather, Mul and Sub")
+def cross(op: Cross, site: Site) -> str:
+    x, other = site.x, site.other
+    axis = normalize_axis(op.name, op.axis, site.given.x)
+    via = INT32 if x.dtype.is_integer and x.dtype.size < 4 else x.dtype
+
+    def turned(y: TensorExpr, order: tuple[int, ...]) -> TensorExpr:
+        return y.cast(via).op("Gather", TensorExpr(site, site.ints(order), INT64), axis=axis)
+
+    first, second = (1, 2, 0), (2, 0, 1)
+    return (turned(x, first) * turned(other, second) - turned(x, second) * turned(other, first)).cast(x.dtype).name
+
+
+@emits(Cdist, onnx="Sub, Abs, Pow and ReduceSum")
+def cdist(op: Cdist, site: Site) -> str:
+    """Of each pair the difference: products of matrices would be smaller, and lose what is close together."""
+    x, other, p = site.x, site.other, float(op.p)
+    rows = TensorExpr(site, site.add("Unsqueeze", [x.name, site.ints([site.given.x.rank - 1])]), x.dtype)
+    columns = TensorExpr(site, site.add("Unsqueeze", [other.name, site.ints([site.given.other.rank - 2])]), x.dtype)
+    apart, last = abs(rows - columns), len(site.results[0].shape)
+
+    def reduced(y: TensorExpr, op_type: str) -> TensorExpr:
+        return _along(y, op_type, last, last + 1, keepdims=0)
+
+    if p == inf:
+        return reduced(apart, "ReduceMax").name
+    if p == 0:
+        unequal = apart.op("IsNaN", to=BOOL).choose(apart, apart.truth().cast(x.dtype))
+        return reduced(unequal, "ReduceSum").name
+    if p in (1, 2):
+        return reduced(apart, f"ReduceL{int(p)}").name
+    return reduced(apart.op("Pow", p), "ReduceSum").op("Pow", 1 / p).name

@@ -13,7 +13,7 @@ from ....ir.types import BOOL, INT64
 from ....ops.multihead import MultiheadAttention
 from ..expressions import FLOAT64, TensorExpr
 from ..table import Site, emits
-from .attention import added, composed, scaled
+from .attention import added, composed, scaled, seen
 
 
 @emits(MultiheadAttention, onnx="MatMul and Attention")
@@ -73,11 +73,12 @@ class _Masks:
         self.dtype = query.dtype
         self.batch: Dim = query.shape[0] if query.rank == 3 else 1
         self.length, self.keys = query.shape[-2], key.shape[-2]
+        self.ends_together = op.ends_together(site.given, "query", op.keys(site.given))
 
     @property
     def needed(self) -> bool:
         """Whether Attention's own way of being causal will not do."""
-        return "padding" in self.site.given or bool(self.op.added)
+        return "padding" in self.site.given or bool(self.op.added) or self.ends_together
 
     @property
     def any(self) -> bool:
@@ -117,11 +118,8 @@ class _Masks:
         return mask.negation() if mask.dtype == BOOL else mask.cast(self.dtype)
 
     def _causal(self) -> TensorExpr:
-        site = self.site
-        if isinstance(self.length, int) and isinstance(self.keys, int):
-            return TensorExpr(site, site.constant(np.tri(self.length, self.keys, dtype=bool)), BOOL)
-        ones = site.add("Expand", [site.scalar(True, BOOL), site.ints([self.length, self.keys])])
-        return TensorExpr(site, site.add("Trilu", [ones], upper=0), BOOL)
+        offset = self.keys - self.length if self.ends_together else 0
+        return TensorExpr(self.site, seen(self.site, self.length, self.keys, offset), BOOL)
 
     def _widened(self, mask: TensorExpr) -> TensorExpr:
         """What is added to the keys is seen by all queries."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from ....ir.elements import numpy_dtype
 from ....ir.types import FLOAT32, Shape, TensorType
+from ....ops.base import numel
 from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from ....ops.windows import Window
 from ..expressions import TensorExpr
@@ -23,7 +24,7 @@ def _full(site: Site, shape: Shape, value: float, x: TensorType) -> str:
     return site.constant(np.full(cast("tuple[int, ...]", shape), value, dtype=numpy_dtype(x.dtype)))
 
 
-def _scale_and_shift(op: BatchNorm | InstanceNorm | GroupNorm, site: Site) -> list[str]:
+def _scale_and_shift(op: BatchNorm | InstanceNorm, site: Site) -> list[str]:
     x = site.given.x
     channels = x.shape[1:2]
     scale = site.parameter("weight") if op.affine else _full(site, channels, 1, x)
@@ -38,22 +39,25 @@ def _running(op: BatchNorm | InstanceNorm, site: Site) -> str:
 
 @emits(BatchNorm, onnx="BatchNormalization")
 def batch_norm(op: BatchNorm, site: Site) -> str:
-    return _running(op, site) if op.track_running_stats else _by_batch(op, site)
+    """By the statistics of this batch, BatchNormalization works in training mode only, which runtimes leave out."""
+    return _running(op, site) if op.track_running_stats else _in_steps(op, site, [0, *range(2, site.given.x.rank)])
 
 
-def _by_batch(op: BatchNorm, site: Site) -> str:
-    """By the statistics of this batch. BatchNormalization does that in training mode only, which runtimes leave out."""
-    x = site.given.x
-    axes = site.ints([0, *range(2, x.rank)])
-    centred = site.add("Sub", [site.x.name, site.add("ReduceMean", [site.x.name, axes])])
-    variance = site.add("ReduceMean", [site.add("Mul", [centred, centred]), axes])
-    deviation = site.add("Sqrt", [site.add("Add", [variance, site.scalar(op.eps, x.dtype)])])
-    y = site.add("Div", [centred, deviation])
-    per_channel = site.ints([-1] + [1] * (x.rank - 2))
+def _in_steps(op: BatchNorm | InstanceNorm, site: Site, axes: list[int]) -> str:
+    """By the mean and deviation over the axes. What has none is 0 in PyTorch, without `eps` too."""
+    along = site.ints(axes)
+    centred = site.x - TensorExpr(site, site.add("ReduceMean", [site.x.name, along]), site.x.dtype)
+    variance = TensorExpr(site, site.add("ReduceMean", [(centred * centred).name, along]), site.x.dtype)
+    y = centred / (variance + float(op.eps)).op("Sqrt")
+    return _scaled(op, site, y if op.eps else variance.equal(0.0).choose(y.like(0.0), y)).name
+
+
+def _scaled(op: BatchNorm | InstanceNorm | GroupNorm, site: Site, y: TensorExpr) -> TensorExpr:
+    """With the scale and the shift of each channel."""
     if op.affine:
-        y = site.add("Mul", [y, site.add("Reshape", [site.parameter("weight"), per_channel])])
+        y = y * _per_channel(site, "weight")
     if op.affine and op.has_bias(site.given):
-        y = site.add("Add", [y, site.add("Reshape", [site.parameter("bias"), per_channel])])
+        y = y + _per_channel(site, "bias")
     return y
 
 
@@ -61,13 +65,27 @@ def _by_batch(op: BatchNorm, site: Site) -> str:
 def instance_norm(op: InstanceNorm, site: Site) -> str:
     if op.track_running_stats:
         return _running(op, site)
+    if not op.eps:
+        return _in_steps(op, site, list(range(2, site.given.x.rank)))
     return site.add("InstanceNormalization", [site.x.name, *_scale_and_shift(op, site)], epsilon=float(op.eps))
 
 
-@emits(GroupNorm, onnx="GroupNormalization")
+@emits(GroupNorm, onnx="Reshape and LayerNormalization")
 def group_norm(op: GroupNorm, site: Site) -> str:
-    terms = [site.x.name, *_scale_and_shift(op, site)]
-    return site.add("GroupNormalization", terms, epsilon=float(op.eps), num_groups=op.groups, stash_type=_stash(site.given.x))
+    """ONNX Runtime has no kernel for GroupNormalization and takes it apart, with the variance as E[x^2] - E[x]^2. Where the mean is large
+    against the deviation that cancels, and may fall below 0."""
+    x = site.given.x
+    groups = site.add("Reshape", [site.x.name, site.ints([0, op.groups, -1])])
+    ones = site.add("Expand", [site.scalar(1.0, x.dtype), site.ints([numel(x.shape[1:]) // op.groups])])
+    normal = site.add("LayerNormalization", [groups, ones], epsilon=float(op.eps), stash_type=_stash(x))
+    return _scaled(op, site, TensorExpr(site, site.add("Reshape", [normal, site.shape(x.shape)]), x.dtype)).name
+
+
+def _per_channel(site: Site, name: str) -> TensorExpr:
+    """A parameter [C] as [C, 1, ...]."""
+    x, parameter = site.given.x, site.parameter(name)
+    axes = range(1, x.rank - 1)
+    return TensorExpr(site, site.add("Unsqueeze", [parameter, site.ints(axes)]) if axes else parameter, x.dtype)
 
 
 def _stash(x: TensorType) -> int | None:
@@ -93,13 +111,10 @@ def rms_norm(op: RMSNorm, site: Site) -> str:
     return site.add("RMSNormalization", [site.x.name, scale], axis=-len(shape), epsilon=float(eps))
 
 
-@emits(LocalResponseNorm, onnx="LRN, or Mul, AveragePool, Pow and Div")
+@emits(LocalResponseNorm, onnx="Mul, AveragePool, Pow and Div")
 def local_response_norm(op: LocalResponseNorm, site: Site) -> str:
-    x = site.given.x
-    # ONNX Runtime has LRN with factor and power above 0 only.
-    if x.rank == 4 and x.dtype.is_float and op.size % 2 == 1 and op.alpha > 0 and op.beta > 0:
-        return site.add("LRN", site.inputs, size=op.size, alpha=float(op.alpha), beta=float(op.beta), bias=float(op.k))
-    # LRN of an even size reaches further forwards, PyTorch's further backwards; and runtimes know it of images only.
+    """Not LRN: ONNX Runtime runs through its window over all channels, so that what is not finite in one of them is in all that follow; it
+    knows it of images only, and an even size reaches further forwards there, in PyTorch backwards."""
     number, means = site.x.cast(site.results[0].dtype), _mean_squares(op, site)
     return (number / (means * op.alpha + op.k).op("Pow", op.beta)).name
 

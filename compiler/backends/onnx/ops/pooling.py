@@ -10,7 +10,8 @@ from ....ops.base import numel
 from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, LpPool, MaxPool
 from ....ops.windows import Window
 from ..adaptive_windows import means_by_axis, spread_places
-from ..expressions import TensorExpr, wide_integer
+from ..expressions import wide_integer
+from ..nan import reduced
 from ..pooling_gather import greatest, greatest_with_places, sliding
 from ..table import Site, emits
 from ..window_sums import Slide, covered, sums
@@ -107,7 +108,7 @@ def _steps(site: Site, counts: Sequence[int]) -> dict[str, object] | None:
     return {"kernel_shape": steps, "strides": steps}
 
 
-@emits(AdaptiveAvgPool, onnx="GlobalAveragePool, AveragePool or MatMul")
+@emits(AdaptiveAvgPool, onnx="GlobalAveragePool, AveragePool, or Gather and ReduceMean")
 def adaptive_avg_pool(op: AdaptiveAvgPool, site: Site) -> str:
     counts = op.sizes(site.given.x)
     if set(counts) == {1}:
@@ -116,11 +117,11 @@ def adaptive_avg_pool(op: AdaptiveAvgPool, site: Site) -> str:
     return means_by_axis(site, counts) if steps is None else site.add("AveragePool", site.inputs, **steps)
 
 
-@emits(AdaptiveMaxPool, onnx="GlobalMaxPool, MaxPool, or Gather and ReduceMax")
+@emits(AdaptiveMaxPool, onnx="MaxPool, or Gather, ReduceMax, IsNaN and Where")
 def adaptive_max_pool(op: AdaptiveMaxPool, site: Site) -> str | tuple[str, ...]:
     counts = op.sizes(site.given.x)
     if set(counts) == {1} and len(site.results) == 1:
-        return site.add("GlobalMaxPool", site.inputs)
+        return _greatest_of_all(site, keepdims=True)
     steps = _steps(site, counts)
     if steps is not None:
         return _max_pool(site, steps)
@@ -128,16 +129,16 @@ def adaptive_max_pool(op: AdaptiveMaxPool, site: Site) -> str | tuple[str, ...]:
     return greatest(site, matrices) if len(site.results) == 1 else greatest_with_places(site, matrices)
 
 
-def _spatial(site: Site) -> str:
-    return site.ints(range(2, site.given.x.rank))
-
-
 @emits(GlobalAvgPool, onnx="ReduceMean")
 def global_avg_pool(op: GlobalAvgPool, site: Site) -> str:
-    return site.add("ReduceMean", [site.x.name, _spatial(site)], keepdims=0)
+    return site.add("ReduceMean", [site.x.name, site.ints(range(2, site.given.x.rank))], keepdims=0)
 
 
-@emits(GlobalMaxPool, onnx="ReduceMax")
+@emits(GlobalMaxPool, onnx="ReduceMax, IsNaN and Where")
 def global_max_pool(op: GlobalMaxPool, site: Site) -> str:
-    x = site.x
-    return x.within(wide_integer(x.dtype), lambda y: y.op("ReduceMax", TensorExpr(site, _spatial(site), INT64), keepdims=0)).name
+    return _greatest_of_all(site, keepdims=False)
+
+
+def _greatest_of_all(site: Site, *, keepdims: bool) -> str:
+    x, axes = site.x, range(2, site.given.x.rank)
+    return x.within(wide_integer(x.dtype), lambda y: reduced(y, "ReduceMax", axes, keepdims=keepdims)).name

@@ -33,23 +33,32 @@ from ....ops.reduction import (
     Var,
 )
 from ..expressions import INT32, TensorExpr, precise, wide_integer
+from ..nan import position, reduced
 from ..table import Site, emits
 
 
 def _reduce(site: Site, x: TensorExpr, op_type: str, op: Reduction, *, keepdim: bool | None = None) -> TensorExpr:
     """All axes that the operator reduces."""
-    kept = op.keepdim if keepdim is None else keepdim
-    axes = [] if op.written() is None else [site.ints(op.axes(site.given.x))]
-    if not site.given.x.rank:
-        axes = []
-    return TensorExpr(site, site.add(op_type, [x.name, *axes], keepdims=int(kept)), x.dtype)
+    kept, axes = op.keepdim if keepdim is None else keepdim, _axes(site, op)
+    names = [] if axes is None else [site.ints(axes)]
+    return TensorExpr(site, site.add(op_type, [x.name, *names], keepdims=int(kept)), x.dtype)
+
+
+def _axes(site: Site, op: Reduction) -> tuple[int, ...] | None:
+    """None: all."""
+    x = site.given.x
+    return None if op.written() is None or not x.rank else op.axes(x)
+
+
+def _keeping_nan(site: Site, x: TensorExpr, op_type: str, op: Reduction) -> TensorExpr:
+    """The same, but NaN where there is one."""
+    return reduced(x, op_type, _axes(site, op), keepdims=op.keepdim)
 
 
 _REDUCTIONS: dict[type[Operator], str] = {
     Mean: "ReduceMean",
     Sum: "ReduceSum",
     Prod: "ReduceProd",
-    Logsumexp: "ReduceLogSumExp",
 }
 
 
@@ -58,10 +67,16 @@ def reduction(op: Reduction, site: Site) -> str:
     return _reduce(site, site.x.cast(site.results[0].dtype), _REDUCTIONS[type(op)], op).name
 
 
-@emits(Max, Min, onnx={Max: "ReduceMax, ArgMax", Min: "ReduceMin, ArgMin"})
-def extreme(op: MinMaxReduction, site: Site) -> str | tuple[str, ...]:
+@emits(Logsumexp, onnx="ReduceLogSumExp, IsNaN and Where")
+def logsumexp(op: Logsumexp, site: Site) -> str:
+    """ONNX Runtime makes infinity of NaN and infinity."""
+    return _keeping_nan(site, site.x.cast(site.results[0].dtype), "ReduceLogSumExp", op).name
+
+
+@emits(Max, Min, onnx={Max: "ReduceMax, ArgMax, IsNaN and Where", Min: "ReduceMin, ArgMin, IsNaN and Where"})
+def minmax(op: MinMaxReduction, site: Site) -> str | tuple[str, ...]:
     x = site.x
-    values = x.within(wide_integer(x.dtype), lambda y: _reduce(site, y, f"Reduce{type(op).__name__}", op))
+    values = x.within(wide_integer(x.dtype), lambda y: _keeping_nan(site, y, f"Reduce{type(op).__name__}", op))
     if len(site.results) == 1:
         return values.name
     return values.name, _place(site, x, f"Arg{type(op).__name__}", op).name
@@ -73,7 +88,7 @@ def _place(site: Site, x: TensorExpr, op_type: str, op: Reduction) -> TensorExpr
         return TensorExpr(site, site.scalar(0, INT64), INT64)
     number = x.cast(INT32) if x.dtype.name in ("int16", "bool") else x
     (axis,) = op.axes(site.given.x)
-    return number.op(op_type, to=INT64, axis=axis, keepdims=int(op.keepdim))
+    return position(number, op_type, axis, keepdims=op.keepdim)
 
 
 _POSITIONS: dict[type[Operator], str] = {
@@ -82,14 +97,14 @@ _POSITIONS: dict[type[Operator], str] = {
 }
 
 
-@emits(*_POSITIONS, onnx=_POSITIONS)
+@emits(*_POSITIONS, onnx={cls: f"{name}, IsNaN and Where" for cls, name in _POSITIONS.items()})
 def place(op: ArgReduction, site: Site) -> str:
     x = site.x
     if op.written() is not None:
         return _place(site, x, _POSITIONS[type(op)], op).name
     number = x.cast(wide_integer(x.dtype))
     flat = TensorExpr(site, site.add("Reshape", [number.name, site.ints([-1])]), number.dtype)
-    found = flat.op(_POSITIONS[type(op)], to=INT64, axis=0, keepdims=0)
+    found = position(flat, _POSITIONS[type(op)], 0, keepdims=False)
     return site.add("Reshape", [found.name, site.ints([1] * site.given.x.rank)]) if op.keepdim else found.name
 
 
@@ -121,8 +136,8 @@ def _norm(site: Site, x: TensorExpr, op: Norm) -> TensorExpr:
     known: dict[float, Callable[[], TensorExpr]] = {
         2: lambda: _reduce(site, x, "ReduceL2", op),
         1: lambda: _reduce(site, x, "ReduceL1", op),
-        inf: lambda: _reduce(site, abs(x), "ReduceMax", op),
-        -inf: lambda: _reduce(site, abs(x), "ReduceMin", op),
+        inf: lambda: _keeping_nan(site, abs(x), "ReduceMax", op),
+        -inf: lambda: _keeping_nan(site, abs(x), "ReduceMin", op),
         0: lambda: _reduce(site, x.truth().cast(x.dtype), "ReduceSum", op),
     }
     p = float(op.p)

@@ -1,12 +1,24 @@
-"""Operators that act in training only are nothing in ONNX: the result is the input."""
+"""Operators that draw at random in training, in ONNX: nothing, but for `rrelu`, whose slope is the mean of both ends."""
 
 from __future__ import annotations
 
 from ....ops.base import Operator
-from ....ops.regularization import AlphaDropout, ChannelDropout, Dropout, DropPath, Identity
+from ....ops.mode import ByMode
+from ....ops.regularization import AlphaDropout, ChannelDropout, Dropout, DropPath, Identity, Rrelu
 from ..table import Site, emits
+
+
+@emits(ByMode, onnx="nothing")
+def by_mode(op: ByMode, site: Site) -> str:
+    return site.evaluation.name
 
 
 @emits(Identity, Dropout, ChannelDropout, AlphaDropout, DropPath, onnx="nothing")
 def nothing(op: Operator, site: Site) -> str:
     return site.x.name
+
+
+@emits(Rrelu, onnx="Greater, Mul and Where")
+def rrelu(op: Rrelu, site: Site) -> str:
+    x = site.x
+    return x.less(0.0).choose(x * ((op.lower + op.upper) / 2), x).name

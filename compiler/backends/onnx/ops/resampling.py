@@ -8,8 +8,8 @@ import numpy as np
 
 from ....ir.elements import numpy_dtype
 from ....ops.resampling import GridSample, Stretch, Upsample
-from ..adaptive_windows import means_by_axis, times
-from ..antialias import matrix
+from ..adaptive_windows import means_by_axis, weighted
+from ..antialias import table
 from ..expressions import TensorExpr
 from ..nearest import is_left, is_resize, places
 from ..table import Site, emits
@@ -21,7 +21,7 @@ _NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "
 _NEAREST_EXACT = {"mode": "nearest", "coordinate_transformation_mode": "half_pixel", "nearest_mode": "round_prefer_ceil"}
 
 
-@emits(Upsample, onnx="Resize, Gather, AveragePool or MatMul")
+@emits(Upsample, onnx="Resize, AveragePool, or Gather and sums")
 def upsample(op: Upsample, site: Site) -> str:
     stretches = op.stretches(site.given.x)
     if op.mode == "area":
@@ -76,8 +76,8 @@ def _smooth(op: Upsample, site: Site, stretches: Sequence[Stretch]) -> str:
     y = site.x.name
     for axis, stretch in reversed(list(enumerate(stretches, start=2))):
         if stretch.size != stretch.result:
-            weights = matrix(stretch, op.mode, align_corners=bool(op.align_corners))
-            y = times(site, y, axis, x.rank, site.constant(weights.astype(numpy_dtype(x.dtype))))
+            weights = table(stretch, op.mode, align_corners=bool(op.align_corners), dtype=numpy_dtype(x.dtype))
+            y = weighted(site, y, axis, x.rank, weights)
     return y
 
 

@@ -39,14 +39,15 @@ def pad(op: Pad, site: Site) -> str:
     amounts = {axis: ends for axis, ends in op.amounts(site.given.x.rank).items() if ends != (0, 0)}
     if op.mode == "constant":
         return _padded(op, site, site.x.name, amounts)
-    more = {axis: (max(before, 0), max(after, 0)) for axis, (before, after) in amounts.items()}
-    less = {axis: (min(before, 0), min(after, 0)) for axis, (before, after) in amounts.items()}
+    split = {axis: [op.split(end, site.given.facts) for end in ends] for axis, ends in amounts.items()}
+    more = {axis: (before[0], after[0]) for axis, (before, after) in split.items()}
+    less = {axis: (before[1], after[1]) for axis, (before, after) in split.items()}
     if op.mode == "circular":
         return _padded(op, site, _cropped(site, site.x.name, less), more)
     return _cropped(site, _padded(op, site, site.x.name, more), less)
 
 
-def _padded(op: Pad, site: Site, tensor: str, amounts: dict[int, tuple[int, int]]) -> str:
+def _padded(op: Pad, site: Site, tensor: str, amounts: dict[int, tuple[Dim, Dim]]) -> str:
     amounts = {axis: ends for axis, ends in amounts.items() if ends != (0, 0)}
     if not amounts:
         return tensor
@@ -56,10 +57,11 @@ def _padded(op: Pad, site: Site, tensor: str, amounts: dict[int, tuple[int, int]
     return site.add("Pad", [tensor, pads, fill, site.ints(list(amounts))], mode=_MODES[op.mode])
 
 
-def _cropped(site: Site, tensor: str, amounts: dict[int, tuple[int, int]]) -> str:
+def _cropped(site: Site, tensor: str, amounts: dict[int, tuple[Dim, Dim]]) -> str:
+    """Without that many elements at the ends."""
     for axis, (before, after) in amounts.items():
-        if before or after:
-            tensor = _slice(site, tensor, -before, after if after else _END, axis)
+        if (before, after) != (0, 0):
+            tensor = _slice(site, tensor, before, -after if after != 0 else _END, axis)
     return tensor
 
 

@@ -1,30 +1,37 @@
-"""Order along an axis in ONNX: everything is TopK, of all elements for a sort. TopK puts NaN first, and keeps the order of equal
-elements."""
+"""Order along an axis in ONNX: everything is TopK, of all elements for a sort. TopK keeps the order of equal elements, and does not say
+where NaN goes: so floats are ordered by keys in which NaN is infinite, and what is infinite finite."""
 
 from __future__ import annotations
 
+from math import inf
+
+import numpy as np
+
 from ....dims import Dim
-from ....ir.types import DTYPES, FLOAT32, INT64
+from ....ir.elements import numpy_dtype
+from ....ir.types import BOOL, DTYPES, FLOAT32, INT64
 from ....ops.axes import normalize_axis
-from ....ops.sorting import Argsort, Sort, Topk
-from ..expressions import TensorExpr
+from ....ops.promotion import result_type
+from ....ops.sorting import Argsort, Bucketize, Sort, Topk
+from ..expressions import FLOAT64, INT32, TensorExpr
+from ..nan import isnan
 from ..table import Site, emits
 
-_WIDER = {"bool": DTYPES["uint8"], "bfloat16": FLOAT32}
-"""TopK leaves these out."""
+_WIDER = {"bool": DTYPES["uint8"], "float16": FLOAT32, "bfloat16": FLOAT32, "float32": FLOAT64}
+"""TopK leaves bool out; of floats, the type of their keys. float64 has no wider one: there, the greatest number equals infinity."""
 
 
-@emits(Topk, onnx="TopK")
+@emits(Topk, onnx="TopK, of keys without NaN, and GatherElements")
 def topk(op: Topk, site: Site) -> tuple[str, ...]:
     return _ordered(site, op.k, op.axis, largest=op.largest, sort=op.sorted)[: len(site.results)]
 
 
-@emits(Sort, onnx="TopK")
+@emits(Sort, onnx="TopK, of keys without NaN, and GatherElements")
 def sort(op: Sort, site: Site) -> tuple[str, ...]:
     return _ordered(site, None, op.axis, largest=op.descending)[: len(site.results)]
 
 
-@emits(Argsort, onnx="TopK")
+@emits(Argsort, onnx="TopK, of keys without NaN")
 def argsort(op: Argsort, site: Site) -> str:
     return _ordered(site, None, op.axis, largest=op.descending)[1]
 
@@ -35,7 +42,30 @@ def _ordered(site: Site, k: Dim | None, axis: int, *, largest: bool, sort: bool 
     if not x.rank:
         return site.x.op("Identity").name, site.scalar(0, INT64)
     front = normalize_axis(site.node.op.name, axis, x)
-    wide = site.x.cast(_WIDER.get(x.dtype.name, x.dtype))
+    keys = _keys(site.x)
     count = site.ints([x.shape[front] if k is None else k])
-    values, indices = site.add_many("TopK", [wide.name, count], 2, axis=front, largest=int(largest), sorted=int(sort))
-    return TensorExpr(site, values, wide.dtype).cast(x.dtype).name, indices
+    values, indices = site.add_many("TopK", [keys.name, count], 2, axis=front, largest=int(largest), sorted=int(sort))
+    if x.dtype.is_float:
+        return site.add("GatherElements", [site.x.name, indices], axis=front), indices
+    return TensorExpr(site, values, keys.dtype).cast(x.dtype).name, indices
+
+
+def _keys(x: TensorExpr) -> TensorExpr:
+    """Numbers in the same order, NaN as the greatest."""
+    wide = x.cast(_WIDER.get(x.dtype.name, x.dtype))
+    if not x.dtype.is_float:
+        return wide
+    greatest = float(np.finfo(numpy_dtype(wide.dtype)).max)
+    return isnan(x).choose(wide.like(inf), wide.op("Min", greatest))
+
+
+@emits(Bucketize, onnx="Unsqueeze, Less and ReduceSum")
+def bucketize(op: Bucketize, site: Site) -> str:
+    """The boundaries that a search would pass: all of them for NaN."""
+    dtype = result_type(site.given)
+    if dtype.size < 4:
+        dtype = FLOAT32 if dtype.is_float else INT32
+    column = TensorExpr(site, site.add("Unsqueeze", [site.x.cast(dtype).name, site.ints([site.given.x.rank])]), dtype)
+    stop = site.boundaries.cast(dtype).op("Greater" if op.right else "GreaterOrEqual", column, to=BOOL)
+    passed = stop.negation().cast(INT64)
+    return site.add("ReduceSum", [passed.name, site.ints([-1])], keepdims=0)

@@ -15,7 +15,7 @@ from ....dims import symbol, symbols
 from ....ir.graph import Graph, Value
 from ....ir.origins import Origin, TracedInt, has_origin, origin_of, plain
 from ..code.classes import ClassBody, ConstructorArgument
-from ..code.expressions import KeywordCode, Literal
+from ..code.expressions import KeywordCode, Lit, Literal
 from ..code.tree import StrictLiteral
 from ..naming import RESERVED, unique
 from .relations import VAGUE, Relations, is_symbol
@@ -55,8 +55,10 @@ class Arguments:
             return [home(b.graph, name).arguments[found.name] for b in self.bodies]
         return [TracedInt(v, symbol(name, lower=None)) for v in self.relations.values(name)]  # type: ignore[arg-type]
 
-    def of_literals(self, values: Sequence[object], hint: str, keyword: KeywordCode | None, unused: Container[int]) -> ConstructorArgument:
-        """The argument that has these values, but for the bodies where they are `unused`."""
+    def of_literals(
+        self, values: Sequence[object], hint: str, keyword: KeywordCode | None, unused: Container[int], absent: Container[int]
+    ) -> ConstructorArgument:
+        """The argument that has these values, but for the bodies where they are `unused`. It is None where what takes it is `absent`."""
         known = next((p for p in self._known.values() if _equal(p.values, values, unused)), None)
         if known is not None and not any(has_origin(v) for v in (*known.values, *values)):
             return known
@@ -64,21 +66,27 @@ class Arguments:
         if named:
             name = hint if hint in named else named[0]
             return self.add(self.given[name], name, keyword)
-        return self.add(values, hint if not VAGUE.fullmatch(hint) else hint.rstrip("0123456789") or "value", keyword)
+        name = hint if not VAGUE.fullmatch(hint) else hint.rstrip("0123456789") or "value"
+        if not absent:
+            return self.add(values, name, keyword)
+        needed = [None if i in absent else v for i, v in enumerate(values)]
+        return self.add(needed, name, KeywordCode(name, Lit(None), None, True), unneeded=True)
 
     def has(self, values: Sequence[object], unused: Container[int]) -> bool:
         """Whether an argument, or a parameter of the block, has these values."""
         known = [p.values for p in self._known.values() if not any(has_origin(v) for v in p.values)]
         return any(_equal(given, values, unused) for given in (*known, *self.given.values()))
 
-    def add(self, values: Sequence[object], name: str, keyword: KeywordCode | None = None) -> ConstructorArgument:
+    def add(
+        self, values: Sequence[object], name: str, keyword: KeywordCode | None = None, *, unneeded: bool = False
+    ) -> ConstructorArgument:
         wanted = tuple((StrictLiteral(v), origin_of(v)) for v in values)
         if wanted not in self._known:
             default = keyword.default if keyword is not None and keyword.has_default else None
             optional = keyword is not None and keyword.has_default and StrictLiteral(default) in [w for w, _ in wanted]
             literals = cast("tuple[Literal, ...]", tuple(values))
             self._known[wanted] = ConstructorArgument(
-                unique(self.framework.local(name), self._taken()), literals, keyword is not None, optional, default
+                unique(self.framework.local(name), self._taken()), literals, keyword is not None, optional, default, unneeded=unneeded
             )
         return self._known[wanted]
 

@@ -47,10 +47,12 @@ Given = Value | ValueTuple | tuple[Value, ...]
 
 
 def _given(graph: Graph) -> list[Given]:
-    """The outputs. A model returns the tensors of a tuple one by one."""
-    if graph.rest is None or graph.kind == "model":
-        return [*graph.outputs]
-    return [*graph.leading, flat(graph.rest)]
+    """The outputs. A model returns the tensors of a tuple one by one, those of a list together."""
+    given: list[Given] = [*graph.leading]
+    for tail in graph.tails:
+        tensors = flat(tail.parts)
+        given += [tensors] if tail.listed or graph.kind != "model" else tensors
+    return given
 
 
 def _single(given: Sequence[Given]) -> list[Value]:

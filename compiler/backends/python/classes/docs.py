@@ -12,7 +12,9 @@ from itertools import groupby
 from operator import itemgetter
 from textwrap import wrap
 
+from ....ir.graph import returned_names
 from ..code.classes import ClassDef
+from ..printing.comments import in_docstring
 from ..printing.layout import STEP, WIDTH
 from .axis_names import AxisNames
 from .channel_axes import ChannelAxes
@@ -27,7 +29,7 @@ def docstring(cls: ClassDef, inputs: Sequence[str], channels: ChannelAxes) -> li
     graph = cls.graphs[0]
     taken, given = AxisNames(cls, channels).shapes()
     takes = [f"{name}: {shape}" for name, shape in zip(inputs, taken, strict=False)]
-    gives = _outputs(graph.output_names if len(given) > 1 else [], given)
+    gives = _outputs(returned_names(graph) if len(given) > 1 else [], given)
     above = remark(graph, {p.name for p in cls.parameters})
     results = f"{', '.join(gives)}."
     return _laid_out(above, ", ".join(takes), f"-> {results}") if takes else _laid_out(above, "->", results)
@@ -50,7 +52,7 @@ def _laid_out(above: str, takes: str, gives: str) -> list[str]:
     if not above and len(line) <= WIDTH:
         return [line]
     shapes = [f"{takes} {gives}"] if len(STEP + takes + gives) < WIDTH else [piece for words in (takes, gives) for piece in _filled(words)]
-    words = [*wrap(above, WIDTH - len(STEP) - 3), ""] if above else []
+    words = [*in_docstring(wrap(above, WIDTH - len(STEP) - 3)), ""] if above else []
     first, *rest = (*words, *shapes)
     return [f'{STEP}"""{first}', *(f"{STEP}{line}" if line else "" for line in rest), f'{STEP}"""']
 

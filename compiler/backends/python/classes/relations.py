@@ -36,6 +36,11 @@ class Relations:
         self._known = [program.known(b.graph) for b in bodies]
         self._common = common(self._known)
 
+    @property
+    def is_pinned(self) -> bool:
+        """Whether numbers in some bodies are as they are for their values of the symbols only."""
+        return bool(self._pinned)
+
     # --- formulas ----------------------------------------------------------------------------------------------------------
 
     def formula(self, values: Sequence[Any], unused: Container[int] = ()) -> Dim | None:

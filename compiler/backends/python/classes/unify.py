@@ -8,19 +8,19 @@ stay; a relation between two numbers is written only if the spec has it, never b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from netc.dsl.record import replace
 
 from ....dims import Dim, SymDim, show, substitute, symbol, symbols
 from ....ir.graph import Value
 from ....ir.origins import has_origin, is_integer, plain
-from ....ir.tests import Comparison, Flag, Junction, Negation, Test
-from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Member, SizeSymbol, Step
-from ..code.expressions import CallCode, Code, Infix, KeywordCode, Lit, Prefix, Subscript, TupleCode
-from ..code.tree import Argument, OptionalCode, RepeatStar, SizeArg, SizeRef, StrictLiteral, SymbolRef, has_symbol, parts, zipped
+from ....ir.tests import Key
+from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Guards, SizeSymbol
+from ..code.expressions import CallCode, Code, KeywordCode, Lit, Subscript, TupleCode, Unneeded
+from ..code.tree import Argument, ChoiceItems, RepeatStar, SizeArg, SizeRef, StrictLiteral, SymbolRef, has_symbol, parts, rewrite, zipped
 from ..errors import MissingEmitter
 from .arguments import Arguments
 from .formulas import formula_code
@@ -28,6 +28,7 @@ from .relations import Relations
 from .sizes import axis_word
 from .symbols import Symbols, origin
 
+T = TypeVar("T")
 COUNT = "depth"
 """The argument for a number of repeats, if the spec has no name for it."""
 
@@ -49,6 +50,8 @@ class Unifier:
         self.symbols: list[SizeSymbol] = []
         self.unused: set[int] = set()
         """The bodies in which the code that is being merged has no effect, whatever its literals are."""
+        self.absent: set[int] = set()
+        """Those of them which took another branch."""
 
     def run(self) -> ClassDef:
         self._merge_bodies()
@@ -65,49 +68,54 @@ class Unifier:
         chains = [b.chain for b in self.bodies if b.chain is not None]
         if chains:
             body.chain = self._merge_calls(chains)
+        body.tests = {key: self._merge_test(key) for key in first.tests}
         for i, member in enumerate(first.members):
-            code = self._merge_members(member.label, [b.members[i].code for b in self.bodies])
-            body.members.append(Member(member.label, member.how, code))
+            code = self._merge_guarded([b.members[i].code for b in self.bodies], member.guards)
+            body.members.append(replace(member, code=code))
         self.in_forward = True
         for i, step in enumerate(first.steps):
-            code = self._merge([b.steps[i].code for b in self.bodies])
-            body.steps.append(Step(code, step.outputs, step.traits, step.loop))
+            code = self._merge_guarded([b.steps[i].code for b in self.bodies], step.guards)
+            body.steps.append(replace(step, code=code))
+        body.rewrite(spliced)
+        flags = [body.tests[key] for key in body.decided() if key not in body.optional()]
+        self.arguments.stored |= {test.name for test in flags if isinstance(test, Argument)}
         body.passed += [(getattr(code, "hint", "") or "size", code) for code, *_ in self.passed[len(first.passed) :]]
         self.cls.body = body
         self.cls.formula = self._shown
         self.cls.parameters = self.arguments.signature()
         self.cls.widths = self.arguments.wide
 
+    def _merge_test(self, key: Key) -> Code:
+        absent = {i for i, b in enumerate(self.bodies) if key not in b.taken}
+        return self._without(absent, lambda: self._merge([b.tests[key] for b in self.bodies]))
+
     @cached_property
     def _inputs(self) -> list[list[Value]]:
         """For each input its tensor in all bodies; none for a tuple."""
         return [[v for v in values if isinstance(v, Value)] for values in zip(*(b.graph.takes for b in self.bodies), strict=True)]
 
-    def _merge_members(self, label: str, codes: list[Code]) -> Code:
-        """One member; in some of the bodies it may be absent."""
-        before, absent = self.unused, {i for i, b in enumerate(self.bodies) if label in b.absent}
-        self.unused = before | absent
-        code = self._merge(codes)
-        self.unused = before
-        present = next(b for b in self.bodies if label not in b.absent)
-        return OptionalCode(self._test(present.graph.tests[label]), code) if absent else code
+    def _merge_guarded(self, codes: list[Code], guards: Guards) -> Code:
+        """Code of a branch: its literals in bodies that took the other one do not count."""
+        absent = {i for i, b in enumerate(self.bodies) if any(b.taken.get(key) is not branch for key, branch in guards)}
+        return self._without(absent, lambda: self._merge(codes))
 
-    def _test(self, test: Test) -> Code:
-        """The condition of an `if` of the spec, by the arguments."""
-        match test:
-            case Comparison(op, left, right):
-                return Infix(op, self._side(left), self._side(right))
-            case Junction(op, one, other):
-                return Infix(op, self._test(one), self._test(other))
-            case Negation(operand):
-                return Prefix("not ", self._test(operand))
-            case Flag(name):
-                given = self.arguments.given.get(name)
-                return Lit(self.bodies[0].graph.arguments[name]) if given is None else self._use(self.arguments.add(given, name))
-        return Lit(test)
+    def _without(self, unused: set[int], merge: Callable[[], T]) -> T:
+        before = self.unused, self.absent
+        self.unused, self.absent = self.unused | unused, self.absent | unused
+        made = merge()
+        self.unused, self.absent = before
+        return made
 
-    def _side(self, formula: Dim) -> Code:
-        return self._written(self.relations.settled(formula))
+    def _merge_choice(self, codes: list[ChoiceItems]) -> Code:
+        """Members of a sequence that depend on a condition."""
+        first = codes[0]
+        taken = {i for i, code in enumerate(codes) if code.taken}
+        used = {code.taken for i, code in enumerate(codes) if i not in self.unused}
+        test = self._merge([c.test for c in codes]) if len(used) > 1 else Lit(first.taken)
+        others = set(range(len(codes))) - taken
+        then = self._without(others, lambda: tuple(map(self._merge, map(list, zip(*(c.then for c in codes), strict=True)))))
+        otherwise = self._without(taken, lambda: tuple(map(self._merge, map(list, zip(*(c.otherwise for c in codes), strict=True)))))
+        return ChoiceItems(first.key, first.taken, test, then, otherwise)
 
     def _renamed(self, symbol: SizeSymbol) -> SizeSymbol:
         """The symbol with a name that is right in all bodies."""
@@ -121,6 +129,8 @@ class Unifier:
         first = codes[0]
         if isinstance(first, Lit):
             return self._merge_literals([c for c in codes if isinstance(c, Lit)], keyword)
+        if isinstance(first, ChoiceItems):
+            return self._merge_choice([c for c in codes if isinstance(c, ChoiceItems)])
         if isinstance(first, RepeatStar):
             return self._merge_repeats([c for c in codes if isinstance(c, RepeatStar)])
         match first:
@@ -135,6 +145,10 @@ class Unifier:
         return merged
 
     def _merge_literals(self, lits: list[Lit], keyword: KeywordCode | None) -> Code:
+        idle = {i for i, lit in enumerate(lits) if isinstance(lit, Unneeded)}
+        if idle and len(idle) < len(lits):
+            needed = next(lit for i, lit in enumerate(lits) if i not in idle)
+            return self._without(idle, lambda: self._merge_literals([needed if i in idle else lit for i, lit in enumerate(lits)], keyword))
         values = [lit.value for lit in lits]
         hint = lits[0].hint or (keyword.name if keyword else "")
         used = [v for i, v in enumerate(values) if i not in self.unused] or values
@@ -148,7 +162,7 @@ class Unifier:
                 return found
             if self.bodies[0].graph.kind == "model":
                 return Lit(plain(used[0]), lits[0].hint) if not isinstance(used[0], tuple) else self._split(values, lits[0].hint)
-        elif len({StrictLiteral(v) for v in used}) == 1 and not has_symbol(values[0]):
+        elif len({StrictLiteral(v) for v in used}) == 1 and not has_symbol(values[0]) and not self._is_own(lits[0]):
             return Lit(used[0], lits[0].hint)
         if self.in_forward and (self._conflicts(values) or any(has_symbol(v) for v in values)):
             return self._as_input_size(lits) or self._as_forward_argument(lits)
@@ -180,6 +194,10 @@ class Unifier:
         if len(set(counts)) == 1:
             return RepeatStar(item, Lit(plain(counts[0])))
         return RepeatStar(item, Argument(self.arguments.add([c + 1 for c in counts], COUNT).name, 1, -1))
+
+    def _is_own(self, lit: Lit) -> bool:
+        """Whether it is a size that other bodies, had they taken this branch, might have another of: one computed from what is fixed."""
+        return bool(self.absent) and is_integer(lit.value) and id(lit) in self.wide_places and self.relations.is_pinned
 
     def _conflicts(self, values: Sequence[object]) -> bool:
         """Whether a shared module would need two of the values."""
@@ -256,12 +274,29 @@ class Unifier:
         tuples = all(isinstance(v, tuple) and v for v in values) and len({len(v) for v in values if isinstance(v, tuple)}) == 1
         if tuples and not self.arguments.has(values, self.unused):
             return None
-        return self._use(self.arguments.of_literals(values, hint, keyword, self.unused))
+        return self._use(self.arguments.of_literals(values, hint, keyword, self.unused, self.absent))
 
     def _use(self, parameter: ConstructorArgument) -> Argument:
         if self.in_forward:
             self.arguments.stored.add(parameter.name)
         return Argument(parameter.name)
+
+
+def spliced(code: Code) -> Code | None:
+    """Members of which it is known whether they are there, among the others."""
+    match code:
+        case CallCode(_, args) if any(isinstance(a, ChoiceItems) for a in args):
+            items = [item for a in args for item in (_chosen(a) if isinstance(a, ChoiceItems) else (a,))]
+            return replace(code, args=tuple(rewrite(item, spliced) for item in items))
+    return None
+
+
+def _chosen(code: ChoiceItems) -> tuple[Code, ...]:
+    match code.test:
+        case Lit(bool() as value):
+            found = code.then if value else code.otherwise
+            return tuple(item for one in found for item in (_chosen(one) if isinstance(one, ChoiceItems) else (one,)))
+    return (code,)
 
 
 # --- making instances ------------------------------------------------------------------------------------------------------
@@ -275,4 +310,5 @@ def instance(cls: ClassDef, index: int) -> Code:
 
 
 def _value(parameter: ConstructorArgument, index: int) -> Code:
-    return Lit(parameter.values[index], parameter.name)
+    value = parameter.values[index]
+    return Unneeded(value, parameter.name) if value is None and parameter.unneeded else Lit(value, parameter.name)

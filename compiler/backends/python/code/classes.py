@@ -14,19 +14,28 @@ from typing import cast
 from netc.dsl.record import Record, replace
 
 from ....ir.graph import Graph
+from ....ir.tests import Key
 from ..naming import numbered
 from .expressions import AttributeCode, CallCode, Code, Infix, Literal, Method, Prefix, SelfMember, Subscript
 from .framework import Framework
-from .tree import rewrite, shape
+from .tree import FlagRef, parts, rewrite, shape
 
 How = typing.Literal["module", "parameter", "buffer", "transient"]
 """How the constructor registers a member; a transient one is a buffer that is not part of the state dict."""
 
 
+Guards = tuple[tuple[Key, bool], ...]
+"""The `if`s that something is in, the outermost first: which, and whether in the branch for which the condition holds."""
+
+
 class Member(Record):
+    """`node` is the index of the node that it is for."""
+
     label: str
     how: How
     code: Code
+    node: int = -1
+    guards: Guards = ()
 
 
 ExpressionKind = typing.Literal["call", "method", "infix", "other", "return"]
@@ -55,6 +64,8 @@ class StepInfo(Record):
     activation: bool = False
     call: bool = False
     kind: ExpressionKind = "call"
+    either: bool = False
+    """It is one side of an `if`: another step has the same outputs."""
 
     @property
     def weight(self) -> int:
@@ -68,15 +79,53 @@ class Loop(Record):
     variable: str
     states: tuple[int, ...]
     """The tensors that the first member takes."""
+    slots: tuple[tuple[int, ...], ...] = ()
+    """For each result of a member, the outputs of the step that it is for: states, and after them lists that it is appended to. Where
+    empty, the results are the states."""
+    items: tuple[str, ...] = ()
+    """Names for the results that go to lists only."""
 
 
-class Step(Record):
-    """`outputs = code`. Of a loop, `code` is one iteration: `Name(variable)` called on `ValueRef`s, of which the first are the states."""
+class Step(Code):
+    """`outputs = code`. Of a loop, `code` is one iteration: `Name(variable)` called on `ValueRef`s, of which the first are the states, and
+    on `ElementCode`s; the outputs are the states after it, then the lists that it collects."""
 
     code: Code
     outputs: tuple[int, ...]
     traits: StepInfo
     loop: Loop | None = None
+    mode: bool | None = None
+    """Only in training (True), only in evaluation (False), or in both. Two steps with the same outputs, one of each mode, are an `if`."""
+    node: int = -1
+    guards: Guards = ()
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it is a loop of either kind."""
+        return self.loop is not None or isinstance(self.code, ScanCode)
+
+
+class ScanCode(Code):
+    """A loop over an axis of tensors: the code of a step whose outputs are the last states and what the steps give, stacked.
+
+    The tensors that `starts` are become the `states`, and of each of the tensors `scanned` one of `parts` is what is at a position of its
+    axis. The last of `steps` has no outputs: its code is a tuple of the states after a step and of what it gives. Tensors in the loop are
+    numbered like those around it.
+    """
+
+    starts: tuple[Code, ...]
+    scanned: tuple[Code, ...]
+    steps: tuple[Step, ...]
+    states: tuple[int, ...]
+    parts: tuple[int, ...]
+    axes: tuple[int, ...]
+    stacked: tuple[int, ...]
+    reverse: bool
+
+    @property
+    def made(self) -> tuple[int, ...]:
+        """The numbers of the tensors in the loop."""
+        return (*self.states, *self.parts, *(o for step in self.steps for o in step.outputs))
 
 
 class SizeSymbol(Record):
@@ -120,10 +169,14 @@ class ClassBody:
         self.symbols: list[SizeSymbol] = []
         self.rules: tuple[ModuleRule, ...] = ()
         """What the constructor does to all modules, at its end."""
-        self.absent: frozenset[str] = frozenset()
-        """The labels of members that the graph does not have: their code is that of another graph of the class."""
+        self.ends: dict[Key, tuple[list[Code], list[Code]]] = {}
+        """What each `if` takes and gives."""
+        self.tests: dict[Key, Code] = {}
+        """The conditions of `if`s that were decided differently in the bodies of the class."""
+        self.taken: dict[Key, bool] = {}
+        """Whether each of them holds here. What is in its other branch has the code of another body."""
         self.passed: list[tuple[str, Code]] = []
-        """Numbers that the caller passes, and the device if there are no inputs: a name and, in terms of the caller, the value."""
+        """Numbers that the caller passes, and, if there are no inputs, any tensor: a name and, in terms of the caller, the value."""
 
     @property
     def listed(self) -> bool:
@@ -143,13 +196,30 @@ class ClassBody:
         """Applies `change` to all code, as `tree.rewrite` does."""
         self.members = [replace(m, code=rewrite(m.code, change)) for m in self.members]
         self.steps = [replace(s, code=rewrite(s.code, change)) for s in self.steps]
+        self.tests = {key: rewrite(test, change) for key, test in self.tests.items()}
         if self.chain is not None:
             self.chain = cast("CallCode", rewrite(self.chain, change))
+
+    def decided(self) -> list[Key]:
+        """The conditions that `forward` depends on."""
+        refs = [p.key for s in self.steps for p in parts(s.code) if isinstance(p, FlagRef)]
+        return list(dict.fromkeys([*refs, *(key for s in self.steps for key, _ in s.guards)]))
+
+    def optional(self) -> dict[Key, str]:
+        """The conditions that one module alone depends on, which is None if they do not hold; and its label."""
+        if self.keyed:
+            return {}
+        inside: dict[Key, list[Member]] = {}
+        for member in self.members:
+            for key, _ in member.guards:
+                inside.setdefault(key, []).append(member)
+        alone = {key: several[0] for key, several in inside.items() if len(several) == 1 and several[0].guards[0] == (key, True)}
+        return {key: m.label for key, m in alone.items() if m.how == "module" and len(m.guards) == 1 and self.framework.plain(m.label)}
 
     def key(self) -> object:
         """Equal for bodies that differ in nothing but literals."""
         members = tuple((m.label, m.how, shape(m.code)) for m in self.members)
-        steps = tuple((shape(s.code), s.outputs, s.traits, s.loop) for s in self.steps)
+        steps = tuple((shape(s.code), s.outputs, s.traits, s.loop, s.mode) for s in self.steps)
         symbols = tuple((s.input, s.axis, s.minus, s.times, s.by) for s in self.symbols)
         border = (self.inputs, self.outputs, tuple(self.shared_labels), len(self.passed), symbols)
         chain = None if self.chain is None else shape(self.chain)
@@ -166,7 +236,8 @@ class ConstructorArgument(Record):
     optional: bool = False
     default: Literal = None
     stored: bool = False
-    """`forward` uses it, so the constructor keeps it."""
+    unneeded: bool = False
+    """`forward` uses it, so the constructor keeps it. `unneeded`: it is None where nothing uses it."""
 
 
 class ClassDef:

@@ -49,6 +49,10 @@ class Probability(Lit):
     """A probability. It is written without the rounding errors of what computed it, which no draw distinguishes."""
 
 
+class Unneeded(Lit):
+    """The None of an argument that nothing needs: any other value does as well."""
+
+
 class Ref(Code):
     """The input number `index` of the node."""
 

@@ -40,13 +40,15 @@ class Widths(Record):
 
 
 class Framework(Record):
-    """`method`: the method that computes; `tensor` and `module`: annotations of what it takes; `shape`: the text of a tensor's shape.
+    """`method`: the method that computes; `tensor` and `module`: annotations of what it takes; `shape`: the text of a tensor's shape;
+    `training`: whether a module is in training.
 
     `imported`: the names that an emitted file may import; no variable has them. `attributes`: those that every module has, and
     `container_attributes`: those that containers have in addition; no member has them. `definitions`: what emitted files define for
     themselves, by name. `by_path` and `by_label`: how a module reaches another, or a parameter, in it that is no attribute: one that is
     several levels below, or has a label that is no identifier. `drops`: the functions and modules that take probabilities; `idle`: the
-    modules that do nothing if their only argument is 0.
+    modules that do nothing if their only argument is 0. `unstacked`: what a tensor is at each position of an axis, to be iterated over;
+    `stacked`: the tensor made of a list of those.
     """
 
     imported: frozenset[str]
@@ -57,12 +59,15 @@ class Framework(Record):
     tensor: str
     module: str
     shape: str
+    training: str
     containers: Containers
     by_path: Callable[[Code, str], Code]
     by_label: Callable[[Code, str], Code]
     widths: Widths
     drops: re.Pattern[str]
     idle: re.Pattern[str]
+    unstacked: Callable[[Code, int], Code]
+    stacked: Callable[[Code, int], Code]
 
     def local(self, name: str) -> str:
         """`name` as a variable."""
@@ -74,4 +79,5 @@ class Framework(Record):
 
     def is_key(self, label: str) -> bool:
         """Whether a container with keys can have a member with the label."""
-        return label not in self.attributes and label not in self.container_attributes and "." not in label
+        taken = label.startswith("__") or label in self.attributes or label in self.container_attributes
+        return not taken and "." not in label

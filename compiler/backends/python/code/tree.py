@@ -130,6 +130,30 @@ class Formatted(Code):
     after: str
 
 
+class ChoiceItems(Code):
+    """Members of a sequence: `then` if `test`, else `otherwise`. Of one body, those in the branch that is not `taken` are missing."""
+
+    key: object
+    taken: bool
+    test: Code
+    then: tuple[Code, ...] = ()
+    otherwise: tuple[Code, ...] = ()
+
+
+class FlagRef(Code):
+    """Whether the condition of the `if` holds, in `forward`."""
+
+    key: tuple[int, int]
+
+
+class IfElse(Code):
+    """`then if test else otherwise`."""
+
+    test: Code
+    then: Code
+    otherwise: Code
+
+
 class OptionalCode(Code):
     """`then if test else None`."""
 
@@ -148,6 +172,13 @@ class ListComp(Code):
     """`[element for variable in iterable]`."""
 
     element: Code
+    variable: str
+    iterable: Code
+
+
+class ElementCode(Code):
+    """An argument of the call in a loop: the element of `iterable` in this iteration, as `variable`."""
+
     variable: str
     iterable: Code
 
@@ -172,12 +203,15 @@ def _fields(record: Any) -> tuple[str, ...]:
 _INNER: dict[object, tuple[str, ...]] = {}
 
 
-def _inner(record: Any) -> tuple[str, ...]:
+_HOLDING = ("Code", "Keyword", "Step")
+"""What the annotations of such fields contain."""
+
+
+def inner_fields(cls: Any) -> tuple[str, ...]:
     """The fields of a kind of code that hold code. Annotations are text in this package."""
-    cls = type(record)
     if cls not in _INNER:
         found = {name: str(a) for base in reversed(cls.__mro__) for name, a in getattr(base, "__annotations__", {}).items()}
-        _INNER[cls] = tuple(f for f in _fields(record) if "Code" in found[f] or "Keyword" in found[f])
+        _INNER[cls] = tuple(f for f in _fields(cls) if any(word in found[f] for word in _HOLDING))
     return _INNER[cls]
 
 
@@ -189,7 +223,7 @@ def rewrite(code: Code, change: Callable[[Code], Code | None]) -> Code:
     changed = change(code)
     if changed is not None:
         return changed
-    fields = _inner(code)
+    fields = inner_fields(type(code))
     new = {}
     for name in fields:
         old = getattr(code, name)
@@ -244,7 +278,7 @@ def parts(code: Code) -> Iterator[Code]:
             continue
         elif not isinstance(part, KeywordCode):
             continue
-        stack.extend([getattr(part, f) for f in reversed(_inner(part))])
+        stack.extend([getattr(part, f) for f in reversed(inner_fields(type(part)))])
 
 
 def zipped(codes: list[Code], merge: Callable[[list[Code], KeywordCode | None], Code]) -> Code:

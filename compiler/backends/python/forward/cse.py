@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from netc.dsl.record import replace
 
-from ..code.classes import Loop, Step, StepInfo, kind_of
+from ..code.classes import Step, StepInfo, kind_of
 from ..code.expressions import CallCode, Code, LetCode, Local, Method, NestedResults
 from ..code.tree import ListComp, TrainingFlag, ValueRef, parts, rewrite
 from ..printing.printer import width
@@ -32,7 +32,7 @@ class LetExpander:
         made = [step]
         while isinstance(step.code, Method) and isinstance(step.code.target, Method) and width(step.code) > LINE_WIDTH:
             self.names.append("")
-            inner = Step(step.code.target, (len(self.names) - 1,), step.traits)
+            inner = replace(step, code=step.code.target, outputs=(len(self.names) - 1,))
             made[0] = replace(step, code=replace(step.code, target=ValueRef(inner.outputs[0])))
             made.insert(0, inner)
             step = inner
@@ -50,13 +50,13 @@ class LetExpander:
             places[name] = len(self.names)
             self.tentative.add(len(self.names))
             self.names.append(name)
-            made.append(Step(value, (places[name],), StepInfo(name, kind=kind_of(value))))
-        return [*made, Step(rewrite(let.result, placed), step.outputs, step.traits)]
+            made.append(Step(value, (places[name],), StepInfo(name, kind=kind_of(value)), mode=step.mode, guards=step.guards))
+        return [*made, replace(step, code=rewrite(let.result, placed))]
 
 
 def merged(steps: list[Step], names: list[str]) -> list[Step]:
     """The first of equal steps. It takes the name of another if it has none."""
-    known: dict[Code, int] = {}
+    known: dict[Code, Step] = {}
     instead: dict[int, int] = {}
 
     def change(part: Code) -> Code | None:
@@ -68,10 +68,10 @@ def merged(steps: list[Step], names: list[str]) -> list[Step]:
         if instead:
             loop = step.loop
             if loop is not None:
-                loop = Loop(rewrite(loop.members, change), loop.variable, tuple(instead.get(s, s) for s in loop.states))
-            new = Step(rewrite(step.code, change), step.outputs, step.traits, loop)
+                loop = replace(loop, members=rewrite(loop.members, change), states=tuple(instead.get(s, s) for s in loop.states))
+            new = replace(step, code=rewrite(step.code, change), loop=loop)
         if _is_pure(new):
-            first = new.code.index if isinstance(new.code, ValueRef) else known.setdefault(new.code, new.outputs[0])
+            first = new.code.index if isinstance(new.code, ValueRef) else _first(known, new)
             if first != new.outputs[0]:
                 instead[new.outputs[0]] = first
                 names[first] = names[first] or names[new.outputs[0]]
@@ -80,12 +80,20 @@ def merged(steps: list[Step], names: list[str]) -> list[Step]:
     return left
 
 
+def _first(known: dict[Code, Step], step: Step) -> int:
+    """The result of an equal step that has run wherever this one runs, or of this one."""
+    same = known.get(step.code)
+    if same is None or same.guards != step.guards[: len(same.guards)]:
+        same = known[step.code] = step
+    return same.outputs[0]
+
+
 def _is_pure(step: Step) -> bool:
     """Whether repeating the step gives the same result, without side effects."""
-    if len(step.outputs) != 1 or step.loop is not None:
+    if len(step.outputs) != 1 or step.repeats or step.mode is not None:
         return False
     if isinstance(step.code, ValueRef):
-        return True
+        return not step.traits.either
     if step.traits.module or step.traits.call:
         return False
     return not any(_runs(part) for part in parts(step.code))

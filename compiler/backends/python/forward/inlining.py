@@ -25,11 +25,11 @@ class Uses:
     """How often, and by which step, each tensor of a body is used; steps whose results are not used are dead."""
 
     def __init__(self, steps: Sequence[Step], references: Sequence[Sequence[int]], tensors: int) -> None:
-        self.counts = [_counted(r, s.loop is not None) for r, s in zip(references, steps, strict=True)]
+        self.counts = [_counted(r, s.repeats) for r, s in zip(references, steps, strict=True)]
         self.total = [0] * tensors
         self.alive = [False] * len(steps)
         for index in range(len(steps) - 1, -1, -1):
-            if index == len(steps) - 1 or any(self.total[o] for o in steps[index].outputs):
+            if steps[index].traits.kind == "return" or any(self.total[o] for o in steps[index].outputs):
                 self.alive[index] = True
                 for tensor, count in self.counts[index].items():
                     self.total[tensor] += count
@@ -52,14 +52,14 @@ def nested(steps: Sequence[Step], names: Sequence[str], uses: Uses, widths: Sequ
 class _Inlining:
     def __init__(self, steps: Sequence[Step], names: Sequence[str], uses: Uses, widths: Sequence[int]) -> None:
         self.steps, self.names, self.uses, self.widths = steps, names, uses, widths
-        self.maker = {s.outputs[0]: i for i, s in enumerate(steps) if len(s.outputs) == 1 and s.loop is None}
+        self.maker = {s.outputs[0]: i for i, s in enumerate(steps) if len(s.outputs) == 1 and not s.repeats and not s.traits.either}
         self.inside: list[dict[int, int]] = [{} for _ in steps]
         """For every step, those nested in it, with the strength of the bond."""
         self.nested = [False] * len(steps)
 
     def run(self) -> list[bool]:
         for index, step in enumerate(self.steps):
-            if self.uses.alive[index] and step.loop is None:
+            if self.uses.alive[index] and not step.repeats:
                 self._take(index, step)
         return self.nested
 

@@ -6,20 +6,36 @@ the steps in their order, except that what is nested in another expression is co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 
 from netc.dsl.record import replace
 
-from ..code.classes import ClassBody, Loop, Step
+from ....ir.tests import Key
+from ..code.classes import ClassBody, Guards, Loop, ScanCode, Step
 from ..code.expressions import AnyInput, CallCode, Code, NestedResults, TupleCode
 from ..code.simplify import simplified
-from ..code.tree import Argument, ListComp, MemberRef, NameCode, SharedModuleArg, SizeArg, SizeRef, SymbolRef, ValueRef, rewrite
-from ..printing.layout import STEP, WIDTH, statement
+from ..code.tree import (
+    Argument,
+    ElementCode,
+    FlagRef,
+    IfElse,
+    ListComp,
+    MemberRef,
+    NameCode,
+    SharedModuleArg,
+    SizeArg,
+    SizeRef,
+    SymbolRef,
+    ValueRef,
+    rewrite,
+)
+from ..printing.layout import STEP, WIDTH, Doc, LayoutBracket, statement
 from ..printing.printer import doc, text, width
 from .inlining import Uses, nested
 from .name_hints import NameHints, destinations
 from .signature import Signature, prelude
-from .steps import Steps
+from .steps import Steps, references
 from .variables import NameHint, Variables
 
 DEPTH = 2
@@ -28,19 +44,25 @@ ROLLED = 3
 """The number of equal statements in a row from which they are written as a loop."""
 
 
-def forward(body: ClassBody, attributes: Mapping[str, str], accessed: Callable[[MemberRef], str]) -> list[str]:
-    """The method's lines. `attributes`: the attribute that keeps each constructor argument; `accessed`: how a member is accessed."""
-    return _Forward(body, attributes, accessed).run()
+def forward(
+    body: ClassBody, attributes: Mapping[str, str], accessed: Callable[[MemberRef], str], flags: Mapping[Key, str] | None = None
+) -> list[str]:
+    """The method's lines. `attributes`: the attribute that keeps each constructor argument; `accessed`: how a member is accessed;
+    `flags`: how each condition is."""
+    return _Forward(body, attributes, accessed, flags or {}).run()
 
 
 class _Forward:
-    def __init__(self, body: ClassBody, attributes: Mapping[str, str], accessed: Callable[[MemberRef], str]) -> None:
-        self.body, self.attributes, self.accessed = body, attributes, accessed
+    def __init__(
+        self, body: ClassBody, attributes: Mapping[str, str], accessed: Callable[[MemberRef], str], flags: Mapping[Key, str]
+    ) -> None:
+        self.body, self.attributes, self.accessed, self.flags = body, attributes, accessed, flags
         ready = Steps(body)
         self.steps, self.names, self.whole, self.tentative = ready.steps, ready.names, ready.whole, ready.tentative
         self.uses = Uses(self.steps, ready.references, len(self.names))
-        self.nested = nested(self.steps, self.names, self.uses, [width(s.code) for s in self.steps])
+        self.nested = nested(self.steps, self.names, self.uses, _widths(self.steps))
         self.maker = {s.outputs[0]: i for i, s in enumerate(self.steps) if len(s.outputs) == 1 and self.nested[i]}
+        self.guards: Guards = ()
         alive = [s for s, a in zip(self.steps, self.uses.alive, strict=True) if a]
         self.signature = Signature(body, alive)
         own = [n for i, n in enumerate(self.names) if i >= body.inputs and i not in self.tentative]
@@ -48,49 +70,129 @@ class _Forward:
         self.hints = NameHints(self.steps, ready.references, self.names, self.uses, self.nested, body.framework)
         self.destinations = destinations(self.steps, ready.references, self.names, self.tentative, self.uses)
         self.groups: list[list[str]] = []
+        self.modes: list[bool | None] = []
+        """The mode of each group of lines."""
+        self.mode: bool | None = None
         self.first: int | None = None
         self.passing: list[str] = []
+        self.depth = DEPTH
+        self.stacked: list[str] = []
+        """The lines that make the last result of a `scan`."""
+        self.lists: set[int] = set()
+        """What loops have collected."""
 
     def run(self) -> list[str]:
         for index, name in enumerate(self.signature.inputs):
             self.variables.bind(name, index, self.uses.total[index])
         for index, step in enumerate(self.steps):
-            if self.uses.alive[index] and not self.nested[index]:
-                self._write(step, index)
-        body = [line for group in _rolled(self.groups) for line in group]
+            if not self.uses.alive[index] or self.nested[index]:
+                continue
+            if step.guards and step.traits.either and self._is_passed(step):
+                self._tensor(step.code.index)  # type: ignore[attr-defined]
+                continue
+            self._enter(step.guards)
+            self._write(step, index)
+        groups = _by_mode(self.groups, self.modes, self.body.framework.training, self.depth)
+        body = [line for group in _rolled(self._returning(groups), self.depth) for line in group]
         return [*self.signature.lines(), *prelude(self.body, self.signature, self._formula), *body]
+
+    def _returning(self, groups: list[list[str]]) -> list[list[str]]:
+        """The statements. What a `scan` made is returned at once, if nothing else is done with it."""
+        match groups:
+            case [*others, made, [last]] if made is self.stacked:
+                name = last.strip().removeprefix("return ")
+                first = made[0].strip().removeprefix(f"{name} = ")
+                if first != made[0].strip():
+                    return [*others, [f"{STEP * self.depth}return {first}", *made[1:]]]
+        return groups
 
     # --- statements --------------------------------------------------------------------------------------------------------
 
     def _write(self, step: Step, index: int) -> None:
-        self.first = None
+        self.first, self.mode = None, step.mode
         if step.loop is not None:
             self._loop(step, step.loop)
+        elif isinstance(step.code, ScanCode):
+            self._scan(index, step.code)
         else:
-            code = simplified(self._resolved(step.code))
-            targets = [self._target(o, index) for o in step.outputs]
+            code = simplified(self._resolved(step.code if step.outputs else self._tuples(step.code)))
+            if step.traits.either and step.outputs[0] in self.variables.name_of:  # the other side of an `if`
+                targets = [self.variables.name_of[o] for o in step.outputs]
+            else:
+                targets = [self._target(o, index) for o in step.outputs]
+            if targets and code == NameCode(targets[0]):
+                self._add([])
+                return
             if isinstance(code, NestedResults):
                 targets = _grouped(targets, code.groups)
                 code = code.result
             head = f"{', '.join(targets)} = " if targets else "return "
-            self._add(statement(head, doc(code), DEPTH) if step.outputs else _returned(code))
+            self._add(self._assigned(head, code, targets) if step.outputs else _returned(code))
         for name in self.passing:
             self.variables.release(name)
         self.passing = []
 
+    def _tuples(self, code: Code) -> Code:
+        """What is returned, with lists that loops have collected as tuples."""
+
+        def change(part: Code) -> Code | None:
+            return CallCode("tuple", (part,)) if isinstance(part, ValueRef) and part.index in self.lists else None
+
+        items = code.items if isinstance(code, TupleCode) else (code,)
+        made = tuple(change(item) or item for item in items)
+        return TupleCode(made) if isinstance(code, TupleCode) else made[0]
+
     def _add(self, lines: list[str]) -> None:
-        self.groups.append(lines)
+        indent = STEP * len(self.guards)
+        self.groups.append([indent + line for line in lines])
+        self.modes.append(self.mode)
+
+    def _enter(self, guards: Guards) -> None:
+        """Begins the branches that a statement is in, with a line each."""
+        for depth, (key, branch) in enumerate(guards):
+            if self.guards[: depth + 1] != guards[: depth + 1]:
+                follows = self.guards[:depth] == guards[:depth] and self.guards[depth : depth + 1] == ((key, True),)
+                test = "else" if follows and not branch else f"if {self.flags[key]}" if branch else f"if not {self.flags[key]}"
+                self.guards = guards[:depth]
+                self._add([f"{STEP * self.depth}{test}:"])
+                self.guards = guards[: depth + 1]
+        self.guards = guards
+
+    def _assigned(self, head: str, code: Code, targets: list[str]) -> list[str]:
+        match code:
+            case IfElse(test, then, NameCode(name)) if [name] == targets:
+                return [f"{STEP * self.depth}if {text(test)}:", *statement(head, doc(then), self.depth + 1)]
+        return statement(head, doc(code), self.depth)
 
     def _target(self, tensor: int, index: int) -> str:
         uses = self.uses.total[tensor]
         if not uses:
             return "_"
+        if self.steps[index].guards and self.steps[index].traits.either:
+            found = self._passed_name(tensor)
+            if found:
+                return self.variables.bind(found, tensor, uses)
         if tensor in self.tentative:
             return self.variables.bound(self.names[tensor], tensor, uses)
         if self.names[tensor] or tensor in self.whole:
             return self.variables.named(self.names[tensor] or "parts", tensor, uses)
         same = self.first if self.hints.is_same(index) else None
         return self.variables.unnamed(tensor, uses, self._hint(tensor, self.first, same, self.hints.last(index)))
+
+    def _is_passed(self, step: Step) -> bool:
+        """Whether the result of an `if` has the name of what this branch gives, so that the branch need not say so."""
+        names = self.variables.name_of
+        return isinstance(step.code, ValueRef) and names.get(step.code.index, "") == names.get(step.outputs[0]) != ""
+
+    def _passed_name(self, result: int) -> str:
+        """The name of what the other branch of an `if` passes on, if nothing else uses that, and the spec has no other name."""
+        for step in self.steps:
+            if step.traits.either and step.outputs == (result,) and isinstance(step.code, ValueRef):
+                passed = step.code.index
+                name = self.variables.name_of.get(passed, "")
+                if name and self.variables.left[passed] == 1 and self.names[result] in ("", self.names[passed], name):
+                    return name
+        return ""
 
     def _hint(self, tensor: int, source: int | None, same: int | None = None, last: str = "x") -> NameHint:
         label = self.hints.labels.get(tensor, "")
@@ -106,20 +208,126 @@ class _Forward:
         for tensor in loop.states:
             self.variables.take(tensor, 2)
         before = [self.variables.name_of[t] for t in loop.states]
-        after = [self._carried(t, o) for t, o in zip(loop.states, step.outputs, strict=True)]
+        after = [self._carried(t, o) for t, o in zip(loop.states, step.outputs, strict=False)]
         moved = [(a, b) for a, b in zip(after, before, strict=True) if a != b]
         if moved:
-            self._add([STEP * DEPTH + ", ".join(a for a, _ in moved) + " = " + ", ".join(b for _, b in moved)])
-        variable = self._temporary(loop.variable)
-        rest = tuple(self._resolved(a) for a in step.code.args[count:])
+            self._add([STEP * self.depth + ", ".join(a for a, _ in moved) + " = " + ", ".join(b for _, b in moved)])
+        lists = [self._list(o) for o in step.outputs[count:]]
+        variables = [self._temporary(loop.variable)]
+        over = [self._resolved(loop.members)]
+        rest: list[Code] = []
         for part in step.code.args[count:]:
+            if isinstance(part, ElementCode):
+                variables.append(self._temporary(part.variable))
+                over.append(self._resolved(part.iterable))
+                part = NameCode(variables[-1])
+            rest.append(self._resolved(part))
             self.variables.take(part.index) if isinstance(part, ValueRef) else None
-        call = CallCode(NameCode(variable), (*(NameCode(a) for a in after), *rest))
-        members = text(self._resolved(loop.members))
-        turn = statement(f"{', '.join(after)} = ", doc(call), DEPTH + 1)
-        self._add([f"{STEP * DEPTH}for {variable} in {members}:", *turn])
+        call = CallCode(NameCode(variables[0]), (*(NameCode(a) for a in after), *rest))
+        targets, appends = self._results(loop, after, lists)
+        members = text(over[0] if len(over) == 1 else CallCode("zip", tuple(over)))
+        turn = statement(f"{', '.join(targets)} = ", doc(call), self.depth + 1)
+        self._add([f"{STEP * self.depth}for {', '.join(variables)} in {members}:", *turn, *appends])
         for output in step.outputs:
             self.variables.left[output] = self.uses.total[output]
+
+    def _list(self, output: int) -> str:
+        """The variable of a list that a loop appends to, which is empty at first; none if nothing takes the list."""
+        uses = self.uses.total[output]
+        if not uses:
+            return ""
+        self.lists.add(output)
+        name = self.variables.named(self.names[output] or "results", output, uses + 1)
+        self._add([f"{STEP * self.depth}{name} = []"])
+        return name
+
+    def _results(self, loop: Loop, after: list[str], lists: list[str]) -> tuple[list[str], list[str]]:
+        """The variables of the results of one iteration, and the statements that append them to the lists."""
+        if not loop.slots:
+            return after, []
+        targets: list[str] = []
+        appends: list[str] = []
+        names = iter(loop.items)
+        for slot in loop.slots:
+            states = [after[i] for i in slot if i < len(after)]
+            taken = [lists[i - len(after)] for i in slot if i >= len(after) and lists[i - len(after)]]
+            wanted = "" if states else next(names)
+            target = states[0] if states else self._temporary(wanted) if taken else "_"
+            targets.append(target)
+            appends += [f"{STEP * (self.depth + 1)}{name}.append({target})" for name in taken]
+        return targets, appends
+
+    # --- scans -------------------------------------------------------------------------------------------------------------
+
+    def _scan(self, index: int, code: ScanCode) -> None:
+        """`for x_t in x...:` with the steps inside, and after it the results of the steps, stacked."""
+        step, count = self.steps[index], len(code.states)
+        before = {t: self.variables.left[t] - n for t, n in self.uses.counts[index].items() if t in self.variables.left}
+        scanned = [text(self.body.framework.unstacked(c, a)) for c, a in zip(map(self._resolved, code.scanned), code.axes, strict=True)]
+        starts = [text(self._resolved(c)) for c in code.starts]
+        for part in (*code.scanned, *code.starts):
+            for tensor in references(part):
+                self.variables.take(tensor)  # each counts twice
+        inside = self._inside(code)
+        states = [self.variables.named(self.names[t], t, inside.uses.total[t] + 1) for t in code.states]
+        moved = [(a, b) for a, b in zip(states, starts, strict=True) if a != b]
+        if moved:
+            self._add(statement(f"{', '.join(a for a, _ in moved)} = ", Doc(", ".join(b for _, b in moved)), self.depth))
+        lists = {o: self._temporary("outputs") for o in step.outputs[count:] if self.uses.total[o]}
+        for name in lists.values():
+            self._add([f"{STEP * self.depth}{name} = []"])
+        parts = [self.variables.named(self.names[t], t, inside.uses.total[t]) for t in code.parts]
+        for tensor in code.states:
+            self.variables.take(tensor)  # their names are taken, even if nothing in the loop uses them
+        rows = [f"reversed({s})" for s in scanned] if code.reverse else scanned
+        over = Doc(rows[0], ":") if len(rows) == 1 else Doc("zip", LayoutBracket("(", [Doc(r) for r in rows], ")"), ":")
+        head = statement(f"for {', '.join(parts)} in ", over, self.depth)
+        body = inside.lines(states, [lists.get(o, "") for o in step.outputs[count:]])
+        self._add([*head, *body])
+        self.variables.left.update(before)
+        self.variables.left.update(dict.fromkeys(code.made, 0))
+        for name, output in zip(states, step.outputs[:count], strict=True):
+            self.variables.bind(name, output, self.uses.total[output])
+        for output, axis in zip(step.outputs[count:], code.stacked, strict=True):
+            if output in lists:
+                given = NameCode(f"{lists[output]}[::-1]" if code.reverse else lists[output])
+                made = statement(f"{self._target(output, index)} = ", doc(self.body.framework.stacked(given, axis)), self.depth)
+                self._add(made)
+                self.stacked = self.groups[-1]
+
+    def _inside(self, code: ScanCode) -> _Forward:
+        """What writes the steps in a loop: with the variables of the method, but lines of its own."""
+        inside = copy(self)
+        inside.steps, taken = list(code.steps), [references(s.code) for s in code.steps]
+        inside.uses = Uses(inside.steps, taken, len(self.names))
+        inside.nested = nested(inside.steps, self.names, inside.uses, _widths(inside.steps))
+        inside.maker = {s.outputs[0]: i for i, s in enumerate(inside.steps) if len(s.outputs) == 1 and inside.nested[i]}
+        inside.hints = NameHints(inside.steps, taken, self.names, inside.uses, inside.nested, self.body.framework)
+        inside.destinations = destinations(inside.steps, taken, self.names, self.tentative, inside.uses)
+        inside.guards = ()
+        inside.groups, inside.modes, inside.passing, inside.depth = [], [], [], self.depth + 1
+        return inside
+
+    def lines(self, states: Sequence[str], lists: Sequence[str]) -> list[str]:
+        """The lines in a loop; at the end, what a step gives is added to the `lists`, and the variables of the `states` are set."""
+        for index, step in enumerate(self.steps[:-1]):
+            if self.uses.alive[index] and not self.nested[index]:
+                self._write(step, index)
+        self.mode = None
+        result = self.steps[-1].code
+        assert isinstance(result, TupleCode)
+        given = [simplified(self._resolved(c)) for c in result.items]
+        for name, code in zip(lists, given[len(states) :], strict=True):
+            if name:
+                self._add(statement(f"{name}.append", Doc(LayoutBracket("(", [doc(code)], ")")), self.depth))
+        set_ = [(n, c) for n, c in zip(states, given, strict=False) if c != NameCode(n)]
+        if set_:
+            values = doc(set_[0][1])
+            for _, code in set_[1:]:
+                values = values + Doc(", ") + doc(code)
+            self._add(statement(f"{', '.join(n for n, _ in set_)} = ", values, self.depth))
+        groups = _by_mode(self.groups, self.modes, self.body.framework.training, self.depth)
+        return [line for group in _rolled(groups, self.depth) for line in group]
 
     def _carried(self, state: int, output: int) -> str:
         """The variable that a loop updates. It is reserved, even if nothing uses it after the loop."""
@@ -158,6 +366,8 @@ class _Forward:
                 return NameCode(self.signature.shared_labels[index])
             case SizeArg(index):
                 return NameCode(self.signature.passed[index])
+            case FlagRef(key):
+                return NameCode(self.flags[key])
             case AnyInput():
                 return NameCode(self.signature.any_input())
             case ListComp(element, variable, iterable):
@@ -182,6 +392,11 @@ class _Forward:
         return ListComp(inner, name, self._resolved(iterable))
 
 
+def _widths(steps: Sequence[Step]) -> list[int]:
+    """The length of each step's own code; a loop is on lines of its own."""
+    return [0 if isinstance(s.code, ScanCode) else width(s.code) for s in steps]
+
+
 def _grouped(targets: list[str], groups: tuple[int, ...]) -> list[str]:
     """The targets, in parentheses where results are nested; `_` for results that nothing takes."""
     padded = iter([*targets, *["_"] * (sum(groups) - len(targets))])
@@ -198,7 +413,35 @@ def _returned(code: Code) -> list[str]:
     return statement("return ", doc(code), DEPTH)
 
 
-def _rolled(groups: list[list[str]]) -> list[list[str]]:
+def _by_mode(groups: list[list[str]], modes: list[bool | None], test: str, depth: int) -> list[list[str]]:
+    """The statements, those of one mode within an `if`. `test`: the condition that is true in training."""
+    found: list[list[str]] = []
+    at = 0
+    while at < len(groups):
+        end = at + 1
+        while end < len(groups) and modes[end] == modes[at]:
+            end += 1
+        if modes[at] is None:
+            found += groups[at:end]
+        else:
+            then = [STEP + line for group in groups[at:end] for line in group]
+            other: list[str] = []
+            if end < len(groups) and modes[end] is not None:
+                start, end = end, end + 1
+                while end < len(groups) and modes[end] == modes[start]:
+                    end += 1
+                other = [STEP + line for group in groups[start:end] for line in group]
+            training, evaluation = (then, other) if modes[at] else (other, then)
+            lines = [f"{STEP * depth}if {test}:", *training] if training else []
+            if evaluation:
+                head = "else:" if training else f"if not {test}:"
+                lines += [STEP * depth + head, *evaluation]
+            found.append(lines)
+        at = end
+    return found
+
+
+def _rolled(groups: list[list[str]], depth: int) -> list[list[str]]:
     """Equal statements in a row as a loop."""
     result: list[list[str]] = []
     at = 0
@@ -207,7 +450,7 @@ def _rolled(groups: list[list[str]]) -> list[list[str]]:
         while end < len(groups) and groups[end] == groups[at]:
             end += 1
         if end - at >= ROLLED:
-            result.append([f"{STEP * DEPTH}for _ in range({end - at}):", *(STEP + line for line in groups[at])])
+            result.append([f"{STEP * depth}for _ in range({end - at}):", *(STEP + line for line in groups[at])])
         else:
             result += groups[at:end]
         at = end

@@ -108,10 +108,10 @@ def destinations(
     for index in range(len(steps) - 1, -1, -1):
         step, taken = steps[index], references[index]
         if step.loop is not None and uses.alive[index]:
-            for state, output in zip(step.loop.states, step.outputs, strict=True):
+            for state, output in zip(step.loop.states, step.outputs, strict=False):
                 if names[output] and not names[state] and found.setdefault(state, names[output]) == names[output]:
                     open_[state] -= uses.counts[index][state]
-        if len(step.outputs) != 1 or not taken or not uses.alive[index]:
+        if len(step.outputs) != 1 or step.repeats or not taken or not uses.alive[index]:
             continue
         out = step.outputs[0]
         own = "" if out in tentative else names[out]

@@ -63,13 +63,14 @@ class Signature:
 
     def result(self) -> str:
         graph = self.body.graph
-        alone = [self.framework.tensor] * len(graph.leading)
-        if graph.rest is not None:
-            if graph.kind == "model" or not alone:
-                return self._several
-            alone.append(self._several)
-        elif len(alone) > 4:
+        tensor = self.framework.tensor
+        if graph.training_outputs is not None:
+            counts = sorted({len(graph.outputs), len(graph.training_outputs)})
+            return " | ".join(tensor if count == 1 else f"tuple[{', '.join([tensor] * count)}]" for count in counts)
+        alone = [tensor] * len(graph.leading)
+        if any(not tail.listed and graph.kind == "model" for tail in graph.tails) or (len(alone) > 4 and not graph.tails):
             return self._several
+        alone += [self._several] * len(graph.tails)
         return alone[0] if len(alone) == 1 else f"tuple[{', '.join(alone)}]"
 
     def _annotation(self, taken: Value | ValueTuple) -> str:

@@ -8,9 +8,12 @@ last step is the `return`.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import chain
 
-from ..code.classes import ClassBody, Step, StepInfo
+from netc.dsl.record import replace
+
+from ..code.classes import ClassBody, ScanCode, Step, StepInfo
 from ..code.expressions import CallCode, Code, Method, NestedResults, TupleCode
 from ..code.tree import ListComp, MemberRef, Starred, ValueRef, parts, rewrite
 from .cse import LetExpander, merged
@@ -26,19 +29,28 @@ class Steps:
         self.inputs = body.inputs
         self.whole: set[int] = set()
         """Numbers that are tuples of tensors."""
-        result = body.outputs[0] if len(body.outputs) == 1 and not isinstance(body.outputs[0], Starred) else TupleCode(body.outputs)
+        result = result_code(body.outputs)
         bound = LetExpander(self.names)
         self.tentative = bound.tentative
         """The numbers of those whose names are only hints."""
-        self.steps = merged(bound.opened(_plain_members([*body.steps, Step(result, (), RETURN)])), self.names)
+        self.steps = self._ready([*body.steps, Step(result, (), RETURN)], bound)
         self.references = [references(s.code) for s in self.steps]
         totals = Counter(chain.from_iterable(self.references))
         if self._pack(totals):
             self.references = [references(s.code) for s in self.steps]
         self._unname_result(totals)
 
+    def _ready(self, steps: Sequence[Step], bound: LetExpander) -> list[Step]:
+        """The steps, and those of each loop in them, without what needs no line."""
+        return [self._scanning(step, bound) for step in merged(bound.opened(_plain_members(steps)), self.names)]
+
+    def _scanning(self, step: Step, bound: LetExpander) -> Step:
+        if not isinstance(step.code, ScanCode):
+            return step
+        return replace(step, code=replace(step.code, steps=tuple(self._ready(step.code.steps, bound))))
+
     def _pack(self, totals: Counter[int]) -> bool:
-        several = (i for i, s in enumerate(self.steps) if len(s.outputs) > 1 and s.loop is None and not isinstance(s.code, NestedResults))
+        several = (i for i, s in enumerate(self.steps) if len(s.outputs) > 1 and not s.repeats and not isinstance(s.code, NestedResults))
         makers = {self.steps[i].outputs[0]: i for i in several}
         makers = {first: i for first, i in makers.items() if all(totals[o] == 1 and not self.names[o] for o in self.steps[i].outputs)}
         if not makers:
@@ -46,7 +58,7 @@ class Steps:
         for index, step in enumerate(self.steps):
             if step.loop is None:
                 code = rewrite(step.code, lambda part: self._packed(part, makers))
-                self.steps[index] = Step(code, step.outputs, step.traits)
+                self.steps[index] = replace(step, code=code)
         return True
 
     def _packed(self, part: Code, makers: dict[int, int]) -> Code | None:
@@ -78,7 +90,7 @@ class Steps:
         step = self.steps[maker]
         self.names.append("")
         self.whole.add(len(self.names) - 1)
-        self.steps[maker] = Step(step.code, (len(self.names) - 1,), step.traits)
+        self.steps[maker] = replace(step, outputs=(len(self.names) - 1,))
         return ValueRef(len(self.names) - 1)
 
     def _is_list(self, whole: ValueRef) -> bool:
@@ -91,20 +103,25 @@ class Steps:
             self.names[result.index] = ""
 
 
+def result_code(outputs: tuple[Code, ...]) -> Code:
+    """What is returned."""
+    return outputs[0] if len(outputs) == 1 and not isinstance(outputs[0], Starred) else TupleCode(outputs)
+
+
 def references(code: Code) -> list[int]:
     """The tensors in some code, each as often as it occurs; twice as often inside a comprehension, which evaluates it repeatedly."""
     again = [references(p.element) for p in parts(code) if isinstance(p, ListComp)]
     return [*(p.index for p in parts(code) if isinstance(p, ValueRef)), *chain.from_iterable(again)]
 
 
-def _plain_members(steps: list[Step]) -> list[Step]:
+def _plain_members(steps: Sequence[Step]) -> list[Step]:
     """Parameters need no variable: `self.name` is written where they are used, except for those that a loop starts with."""
     states = {tensor for s in steps if s.loop is not None for tensor in s.loop.states}
     members = {s.outputs[0]: s.code for s in steps if isinstance(s.code, MemberRef) and s.outputs[0] not in states}
     if not members:
-        return steps
+        return list(steps)
 
     def change(part: Code) -> Code | None:
         return members.get(part.index) if isinstance(part, ValueRef) else None
 
-    return [Step(rewrite(s.code, change), s.outputs, s.traits, s.loop) for s in steps]
+    return [replace(s, code=rewrite(s.code, change)) for s in steps]

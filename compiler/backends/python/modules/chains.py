@@ -14,7 +14,7 @@ Taken = Value | Parts
 
 def is_chain(graph: Graph) -> bool:
     """Whether each node takes the result of the previous one, and nothing else."""
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or graph.modules or graph.declares or graph.tuples or graph.rest is not None:
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or graph.modules or graph.declares or graph.tuples or graph.tails:
         return False
     current = graph.inputs[0]
     for node in graph.nodes:
@@ -27,54 +27,54 @@ def is_chain(graph: Graph) -> bool:
 def is_loop(graph: Graph) -> bool:
     """Whether each node takes the results of the previous one and, after them, the same tensors and modules from outside."""
     first = graph.nodes[0]
-    carried, count = _passes(first), len(_makes(first))
+    carried, count = passes(first), len(makes(first))
     constant = carried[count:]
-    if not _is_from_outside(first, graph) or len(carried) < count:
+    if not is_from_outside(first, graph) or len(carried) < count:
         return False
     carried = carried[:count]
     for node in graph.nodes:
-        passes = _passes(node)
-        if len(_makes(node)) != count or not _same(passes[:count], carried) or not _same(passes[count:], constant):
+        taken = passes(node)
+        if len(makes(node)) != count or not same(taken[:count], carried) or not same(taken[count:], constant):
             return False
-        if _modules(node) != _modules(first):
+        if modules(node) != modules(first):
             return False
-        carried = _makes(node)
-    return _same([*graph.leading, *([] if graph.rest is None else [graph.rest])], carried)
+        carried = makes(node)
+    return same(graph.returns, carried)
 
 
 def is_parallel(graph: Graph) -> bool:
     """Whether the nodes take the same tensors and modules, and have one result each."""
     first = graph.nodes[0]
     for node in graph.nodes:
-        if len(node.outputs) != 1 or not _same(_passes(node), _passes(first)) or _modules(node) != _modules(first):
+        if len(node.outputs) != 1 or not same(passes(node), passes(first)) or modules(node) != modules(first):
             return False
-        if isinstance(node, CallNode) and node.rest is not None:
+        if isinstance(node, CallNode) and node.tails:
             return False
-    return _is_from_outside(first, graph) and _same(graph.outputs, [v for n in graph.nodes for v in n.outputs])
+    return is_from_outside(first, graph) and same(graph.outputs, [v for n in graph.nodes for v in n.outputs])
 
 
-def _is_from_outside(node: Node, graph: Graph) -> bool:
+def is_from_outside(node: Node, graph: Graph) -> bool:
     given = {id(v) for v in graph.inputs}
     return all(id(v) in given for v in node.inputs)
 
 
-def _modules(node: Node) -> tuple[object, ...]:
+def modules(node: Node) -> tuple[object, ...]:
     return node.modules if isinstance(node, CallNode) else ()
 
 
 def _has_tuples(node: Node) -> bool:
-    return isinstance(node, CallNode) and bool(node.tuples or node.rest is not None)
+    return isinstance(node, CallNode) and bool(node.tuples or node.tails)
 
 
-def _passes(node: Node) -> list[Taken]:
+def passes(node: Node) -> list[Taken]:
     return node.passes if isinstance(node, CallNode) else list(node.inputs)
 
 
-def _makes(node: Node) -> list[Taken]:
+def makes(node: Node) -> list[Taken]:
     """The results, a tuple as it is passed on."""
     makes = node.outputs if isinstance(node, OpNode) else node.makes
     return [one if isinstance(one, Value) else (TupleSlice(one),) for one in makes]
 
 
-def _same(a: Sequence[Taken], b: Sequence[Taken]) -> bool:
+def same(a: Sequence[Taken], b: Sequence[Taken]) -> bool:
     return len(a) == len(b) and all(x is y or (isinstance(x, tuple) and x == y) for x, y in zip(a, b, strict=True))

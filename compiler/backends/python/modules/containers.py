@@ -11,15 +11,17 @@ from typing import Literal
 
 from netc.dsl.record import Record
 
-from ....ir.graph import CallNode, Graph, Node, OpNode
+from ....ir.graph import CallNode, Graph, Node, OpNode, TupleSlice
 from ....ops.regularization import Identity
+from ..classes import choices
 from ..code.expressions import CallCode, Code, Lit, MembersCall, Ref
 from ..code.framework import Framework
-from ..code.tree import NameCode, RepeatStar, SharedModuleArg, localised
+from ..code.tree import ElementCode, NameCode, RepeatStar, SharedModuleArg, localised
 from ..naming import numbered, unique
 from ..operators import OperatorForms, frozen
 from ..tensors import TensorCodes
 from .chains import is_chain, is_loop, is_parallel
+from .collecting import CollectingLoop, collecting
 
 ELEMENT = "_"
 """The name of the element in `Construction.element_call`, until `forward` chooses a variable."""
@@ -42,6 +44,9 @@ class Construction(Record):
     depth: int = 0
     size: int = 1
     counted: bool = False
+    slots: tuple[tuple[int, ...], ...] = ()
+    items: tuple[str, ...] = ()
+    """Of a loop that collects: see `Loop`."""
 
 
 DEEPEST = 3
@@ -52,6 +57,10 @@ Constructions = dict[int, Construction]
 """By the id of the graph, or of an operator's node that has a class of its own."""
 
 
+def _is_scan(node: Node) -> bool:
+    return isinstance(node, CallNode) and node.scan is not None
+
+
 class ContainerForms:
     """The constructions of graphs that need no class, by those of the graphs that they call."""
 
@@ -59,13 +68,13 @@ class ContainerForms:
         self.constructions, self.operators, self.framework = constructions, operators, framework
 
     def of(self, graph: Graph) -> Construction | None:
-        if graph.declares or any(n.shared is not None for n in graph.nodes):
+        if graph.declares or graph.has_modes or any(n.shared is not None or _is_scan(n) for n in graph.nodes):
             return None
         match graph.kind:
             case "block":
                 return self._row(graph) if graph.nodes and fits(graph.nodes) else None
             case "sequence":
-                return self._row(graph) or (self._list(graph) if graph.nodes and is_loop(graph) else None)
+                return self._row(graph) or (self._loop(graph) if graph.nodes else None)
             case "branches":
                 return self._list(graph) if graph.nodes and is_parallel(graph) else None
         return None
@@ -79,6 +88,10 @@ class ContainerForms:
         nodes = _written(graph.nodes)
         found = found[: len(nodes)]
         depth, size = self._extent(graph)
+        if graph.choices and fits(nodes):
+            return Construction(
+                "sequential", MembersCall(self.framework.containers.row, choices.items(graph, found)), depth=depth, size=size
+            )
         if fits(nodes):
             row = MembersCall(self.framework.containers.row, runs(found, nodes, graph.count))
             return Construction("sequential", row, depth=depth, size=size, counted=True)
@@ -115,7 +128,11 @@ class ContainerForms:
                 size += 1
         return depth, size
 
-    def _list(self, graph: Graph) -> Construction | None:
+    def _loop(self, graph: Graph) -> Construction | None:
+        form = None if is_loop(graph) else collecting(graph)
+        return self._list(graph, form) if form is not None or is_loop(graph) else None
+
+    def _list(self, graph: Graph, form: CollectingLoop | None = None) -> Construction | None:
         """Members that `forward` calls, all in the same way."""
         made = [self._module(node) for node in graph.nodes]
         found = [code for code in made if code is not None]
@@ -123,19 +140,22 @@ class ContainerForms:
             return None
         depth, size = self._extent(graph)
         distinct = {id(node.graph) if isinstance(node, CallNode) else id(node): node for node in reversed(graph.nodes)}
-        calls = {self._element_call(node, graph) for node in distinct.values()}
+        calls = {self._element_call(node, graph, form) for node in distinct.values()}
         if len(calls) != 1 or depth > DEEPEST:
             return None
         code = self.framework.containers.listed(runs(found, graph.nodes, graph.count))
-        return Construction("list", code, element_call=calls.pop(), depth=depth, size=size, counted=True)
+        slots, items = (form.slots, form.items) if form is not None else ((), ())
+        return Construction("list", code, element_call=calls.pop(), depth=depth, size=size, counted=True, slots=slots, items=items)
 
-    def _element_call(self, node: Node, graph: Graph) -> Code:
+    def _element_call(self, node: Node, graph: Graph, form: CollectingLoop | None) -> Code:
         """The call of one element, with the inputs of the first in place of the results of the previous one."""
         first = graph.nodes[0]
         tensors = TensorCodes(Ref)
         for taken in graph.takes:
             tensors.add(taken)
         args = list(tensors.passed(first)) if isinstance(first, CallNode) else [tensors.one(v) for v in first.inputs]
+        for at, (variable, of) in form.elements.items() if form is not None else ():
+            args[at] = ElementCode(variable, tensors.whole((TupleSlice(of),)))
         if isinstance(node, CallNode):
             order = {id(m): i for i, m in enumerate(graph.modules)}
             args += [SharedModuleArg(order[id(m)]) for m in node.modules]

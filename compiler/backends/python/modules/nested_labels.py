@@ -59,8 +59,10 @@ class _Fold:
                 self.left += inside
             elif alone:
                 codes[key], self.reached[label] = inside[0].code, here
-            else:
+            elif self.framework.is_key(key):
                 codes[key] = self.holder(label, inside, here)
+            else:
+                self._apart(label, inside)
         if not listed:
             return self.framework.containers.keyed(list(codes.items()))
         return self.framework.containers.listed(runs(list(codes.values()), [self.nodes[m[0].label] for m in held.values()]))
@@ -70,3 +72,9 @@ class _Fold:
         keys = [m.label[len(prefix) + 1 :] for m in members]
         self.reached |= {m.label: Subscript(at, (NameCode(literal(key)),)) for m, key in zip(members, keys, strict=True)}
         return self.framework.containers.parameters([(key, m.code) for m, key in zip(members, keys, strict=True)])
+
+    def _apart(self, label: str, members: list[Member]) -> None:
+        """A container that its own container does not take, before what is in it."""
+        before = len(self.left)
+        held = self.holder(label, members, MemberRef(label))
+        self.left.insert(before, Member(label, "module", held))

@@ -31,12 +31,15 @@ from ..code.expressions import (
     SliceCode,
     Subscript,
     TupleCode,
+    Unneeded,
 )
 from ..code.tree import (
     Argument,
+    ChoiceItems,
     DictCode,
     Formatted,
     GeneratorStar,
+    IfElse,
     ListCode,
     ListComp,
     MemberRef,
@@ -114,7 +117,7 @@ def _precedence(code: Code) -> int:
             return _PLUS if " + " in words or " - " in words else _TIMES if " " in words or words.startswith("-") else _ATOM
         case NameCode(words) if " " in words:
             return _PLUS
-        case OptionalCode() | OptionalCall():
+        case OptionalCode() | OptionalCall() | IfElse():
             return _CHOICE
     return _ATOM
 
@@ -256,6 +259,15 @@ def _optional(code: OptionalCode) -> Doc:
     return doc(code.then) + Doc(Break(f"if {text(code.test)}"), Break("else None"))
 
 
+def _if_else(code: IfElse) -> Doc:
+    return _bound(code.then, _CHOICE + 1) + Doc(Break(f"if {text(code.test)}"), Break("else ")) + doc(code.otherwise)
+
+
+def _choice_items(code: ChoiceItems) -> Doc:
+    """Members within an expression."""
+    return doc(Starred(IfElse(code.test, ListCode(code.then), ListCode(code.otherwise))))
+
+
 def _optional_call(code: OptionalCall) -> Doc:
     module = doc(code.module)
     called = module + Doc(LayoutBracket("(", [doc(code.value)], ")"))
@@ -287,6 +299,7 @@ def _prefix(code: Prefix) -> Doc:
 
 _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
     Lit: _lit,
+    Unneeded: _lit,
     Probability: _probability,
     **dict.fromkeys((NameCode, TrainingFlag), lambda code: Doc(code.text)),
     Local: lambda code: Doc(code.name),
@@ -307,6 +320,8 @@ _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
     GeneratorStar: _spread,
     Formatted: lambda code: Doc(f'f"{code.before}{{{text(code.value)}}}{code.after}"'),
     ListComp: _gathered,
+    IfElse: _if_else,
+    ChoiceItems: _choice_items,
     OptionalCode: _optional,
     OptionalCall: _optional_call,
     ListCode: lambda code: Doc(LayoutBracket("[", [doc(i) for i in as_comprehensions(unrolled(code.items))], "]")),

@@ -71,7 +71,7 @@ class _Flow:
         for node in graph.nodes:
             for v in node.inputs:
                 self.takers.setdefault(id(v), []).append(node)
-        self.results = {id(v) for v in graph.outputs}
+        self.results = {id(v) for v in (*graph.outputs, *(graph.training_outputs or ()))}
 
     def decide(self, needs: Iterable[Need], decisions: Decisions, convertible: bool) -> None:
         """Converts where the tensors, or what they are made of, come from, if nothing is lost by that. `convertible`: the graph itself has

@@ -61,6 +61,8 @@ class ElementTypes:
         self.fixed.update(id(outer) for outer, inner in zip(node.outputs, node.graph.outputs, strict=True) if id(inner) in self.fixed)
 
     def _enters(self, node: CallNode, index: int) -> bool:
+        if node.scan is not None and index < node.scan.states:
+            return False  # after the first step, a state is what the step makes of it
         return (id(node.graph), index) not in self.decisions.converted
 
     def _is_fixed(self, node: OpNode) -> bool:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import copy
 
+from netc.dsl.record import replace
+
 from ....ir.graph import CallNode, Graph, Node, Parts, Value, flat, graphs
 
 
@@ -33,7 +35,9 @@ def substitute(graph: Graph, instead: Mapping[int, Value]) -> None:
         for node in graph.nodes:
             replace_inputs(node, instead)
         graph.outputs = [instead.get(id(v), v) for v in graph.outputs]
-        graph.rest = None if graph.rest is None else _replaced(graph.rest, instead)
+        if graph.training_outputs is not None:
+            graph.training_outputs = [instead.get(id(v), v) for v in graph.training_outputs]
+        graph.tails = tuple(replace(tail, parts=_replaced(tail.parts, instead)) for tail in graph.tails)
 
 
 def replace_inputs(node: Node, instead: Mapping[int, Value]) -> None:
@@ -57,4 +61,6 @@ def _replaced(parts: Parts, instead: Mapping[int, Value]) -> Parts:
 
 def labels(graph: Graph) -> set[str]:
     """The labels that new nodes must not have."""
-    return {node.label for node in graph.nodes} | {module.label for module in (*graph.declares, *graph.modules)}
+    own = {node.label for node in graph.nodes} | {module.label for module in (*graph.declares, *graph.modules)}
+    loops = (node.graph for node in graph.nodes if isinstance(node, CallNode) and node.scan is not None)
+    return own.union(*(labels(loop) for loop in loops))

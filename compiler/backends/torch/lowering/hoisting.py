@@ -48,6 +48,8 @@ class Constant(Record):
     def outside(self, graph: Graph, call: CallNode) -> Constant | None:
         """The constant of a graph as a caller sees it; None if it is computed from a tensor that is made in the graph."""
         given = {id(inner): outer for inner, outer in zip(graph.inputs, call.inputs, strict=True)}
+        if call.scan is not None:
+            given = {id(v): given[id(v)] for v in graph.inputs[call.scan.own :]}
         if any(id(v) not in given for v in self.sources):
             return None
         op, sizes = self.op.moved(call.arguments), moved(self.sizes, call.arguments)
@@ -93,7 +95,7 @@ class _Hoisting:
         """The ids of graphs that run more than once."""
         for graph in reversed(order):
             callers = [id(caller) for caller, _ in self.calls[id(graph)]]
-            if len(set(callers)) < len(callers) or any(c in self.often for c in callers):
+            if len(set(callers)) < len(callers) or graph.kind == "scan" or any(c in self.often for c in callers):
                 self.often.add(id(graph))
 
     def run(self) -> None:
@@ -197,9 +199,9 @@ def _constant(node: Node) -> Constant | None:
             sizes = features if sources else (op.length, *features)
             return Constant(op, like.type.dtype, tuple(sources), sizes, origin_key(op.numbers))
         case OpNode(op=CausalMask() as op, inputs=inputs):
-            return Constant(op, inputs[0].type.dtype if inputs else None, (), (op.length, op.span), origin_key(op.numbers))
+            return Constant(op, inputs[0].type.dtype if inputs else None, (), (op.length, op.span, op.offset), origin_key(op.numbers))
         case OpNode(op=WindowMask() as op):
-            return Constant(op, None, (), (op.length,), origin_key(op.numbers))
+            return Constant(op, None, (), (op.length, op.span, op.span - op.length), origin_key(op.numbers))
         case OpNode(op=TableOperator() as op) if not op.static:
             numbers = (p.value for p in parts(op.formula) if isinstance(p, Const))
             return Constant(op, None, (), (*op.shape, *(n for n in numbers if isinstance(n, SymDim))), origin_key(op.numbers))

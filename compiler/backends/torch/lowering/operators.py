@@ -60,21 +60,24 @@ class Rotate(Part):
 
 
 class WindowMask(Part):
-    """True where a query of `length` ones may see a key: its own, and those right before it, `window` in all."""
+    """True where a query of `length` ones may see one of `span` keys, of which the last belongs to the last query: its own, and those
+    before it, `window` in all if that is given."""
 
     name = "window_mask"
     length = Arg(DIM)
-    window = Arg(COUNT)
+    span = Arg(DIM)
+    window = Arg(COUNT, default=None)
 
 
 class CausalMask(Part):
     """What hides later keys in PyTorch's multi-head attention: -inf of the type of `x`, or, without it, true, where a query of `length`
-    ones may not see one of `span` keys."""
+    ones may not see one of `span` keys. The first query belongs to the key numbered `offset`."""
 
     name = "causal_mask"
     x = Input(FLOATS, optional=True)
     length = Arg(DIM)
     span = Arg(DIM)
+    offset = Arg(DIM, default=0)
 
 
 class CausalMultiheadAttention(MultiheadAttention):
@@ -125,7 +128,7 @@ class _Expander:
         match node:
             case OpNode(op=Rotary() as op):
                 return self._rotary(op, node)
-            case OpNode(op=Attention(window=int()) as op):
+            case OpNode(op=Attention(causal=True) as op):
                 return self._window(op, node)
             case OpNode(op=MultiheadAttention(causal=True) as op):
                 return self._causal(op, node)
@@ -153,11 +156,16 @@ class _Expander:
         return tuple(Value(made, x.span, name) for name in ("cos", "sin")), max(len(batch) - 1, 0)
 
     def _window(self, op: Attention, node: OpNode) -> list[Node]:
-        length = node.inputs[0].type.shape[-2]
-        mask = Value(TensorType(BOOL, (length, length)), node.span, "mask")
-        masked = Attention(**{**op.args, "causal": False, "window": None})
+        """What PyTorch has no word for: it knows of causal attention only that starts with the same position of queries and keys."""
+        given = op.bind(tuple(v.type for v in node.inputs), self.facts)
+        if op.window is None and not op.ends_together(given, "q", "k"):
+            return [node]
+        length, span = given.q.shape[-2], given.k.shape[-2]
+        span = length if self.facts.equal(length, span) else span
+        mask = Value(TensorType(BOOL, (length, span)), node.span, "mask")
+        masked = Attention(**{**op.args, "causal": False, "align": None, "window": None})
         return [
-            OpNode(WindowMask(length=length, window=op.window), (), (mask,), self._label("mask"), node.span, ()),
+            OpNode(WindowMask(length=length, span=span, window=op.window), (), (mask,), self._label("mask"), node.span, ()),
             OpNode(masked, (*node.inputs, mask), node.outputs, node.label, node.span, node.specs, node.tie, node.shared),
         ]
 
@@ -170,8 +178,9 @@ class _Expander:
         mask = Value(TensorType(BOOL if is_bool else query.type.dtype, (length, span)), node.span, "mask")
         like = () if is_bool else (self._like(query),)
         attention = CausalMultiheadAttention(**op.args)
+        offset = span - length if op.ends_together(given, "query", op.keys(given)) else 0
         return [
-            OpNode(CausalMask(length=length, span=span), like, (mask,), self._label("mask"), node.span, ()),
+            OpNode(CausalMask(length=length, span=span, offset=offset), like, (mask,), self._label("mask"), node.span, ()),
             OpNode(
                 attention, (*node.inputs, mask), node.outputs, node.label, node.span, node.specs, node.tie, node.shared, frozen=node.frozen
             ),

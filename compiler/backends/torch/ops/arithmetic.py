@@ -13,7 +13,6 @@ _BINARY: dict[type[Operator], str] = {
     Sub: "torch.sub",
     Mul: "torch.mul",
     Div: "torch.div",
-    FloorDiv: "torch.floor_divide",
     Remainder: "torch.remainder",
     Pow: "torch.pow",
 }
@@ -27,6 +26,16 @@ def binary(op: BinaryOperator, site: TorchSite) -> Code:
         return Infix(op.symbol, site.x, site.other, "none" if BOOL in (site.given.x.dtype, site.given.other.dtype) else "signs")
     number, freedom = lit(op.other, "other"), _freedom(op, site)
     return Infix(op.symbol, number, site.x, freedom) if op.number_first else Infix(op.symbol, site.x, number, freedom)
+
+
+@function(FloorDiv, torch="torch.floor_divide")
+def floor_div(op: FloorDiv, site: TorchSite) -> Code:
+    """Of floats, floor_divide has no gradient; the same function with another name has."""
+    if not site.results[0].dtype.is_float:
+        return binary(op, site)
+    other = lit(op.other, "other") if op.scalars else site.other
+    sides = (other, site.x) if op.number_first else (site.x, other)
+    return call("torch.div", *sides, rounding_mode="floor")
 
 
 def _freedom(op: BinaryOperator, site: TorchSite) -> Freedom:

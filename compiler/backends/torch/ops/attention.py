@@ -31,6 +31,8 @@ def attention(op: Attention, site: TorchSite) -> Code:
 
 @function(WindowMask)
 def window_mask(op: WindowMask, site: TorchSite) -> Code:
-    """True where `i - window < j <= i`."""
-    ones = call("torch.ones", lit(op.length, "length"), lit(op.length, "length"), dtype=element_type(BOOL), device=DEVICE)
-    return method(method(ones, "tril"), "triu", lit(1 - op.window, "diagonal"))
+    """True where `j <= i + span - length`, and more than `i + span - length - window`."""
+    ones = call("torch.ones", lit(op.length, "length"), lit(op.span, "span"), dtype=element_type(BOOL), device=DEVICE)
+    offset = op.span - op.length
+    seen = method(ones, "tril", *(() if offset == 0 else (lit(offset, "diagonal"),)))
+    return seen if op.window is None else method(seen, "triu", lit(offset + 1 - op.window, "diagonal"))

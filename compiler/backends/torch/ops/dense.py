@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ....ops.dense import Bilinear, Dense, Embedding
-from ...python.code.expressions import Code, call, construct
+from ....ops.dense import Bilinear, Dense, Embedding, EmbeddingBag
+from ...python.code.expressions import Code, SelfMember, call, construct
 from ..framework import dtype_keyword
-from ..table import TorchSite, given, module
+from ..table import TorchSite, given, invocation, module
 
 
 @module(Dense, torch="torch.nn.Linear")
@@ -41,3 +41,15 @@ def embedding(op: Embedding, site: TorchSite) -> Code:
 @given(Embedding)
 def embedding_of(op: Embedding, site: TorchSite) -> Code:
     return call("F.embedding", site.indices, site.weight, padding_idx=(op.padding_idx, None))
+
+
+@module(EmbeddingBag, torch="torch.nn.EmbeddingBag")
+def embedding_bag(op: EmbeddingBag, site: TorchSite) -> Code:
+    sizes = {"num_embeddings": op.num, "embedding_dim": op.dim}
+    keywords = {"mode": (op.mode, "mean"), "padding_idx": (op.padding_idx, None)}
+    return construct("nn.EmbeddingBag", sizes, **keywords, dtype=dtype_keyword(op.dtype))
+
+
+@invocation(EmbeddingBag)
+def embedding_bag_invocation(op: EmbeddingBag, site: TorchSite) -> Code:
+    return call(SelfMember(), site.indices, per_sample_weights=(site.get("per_sample_weights"), None))

@@ -16,6 +16,7 @@ from ....ops.elementwise import (
     Log2,
     Log10,
     LogicalNot,
+    NanToNum,
     Neg,
     Reciprocal,
     Round,
@@ -58,3 +59,8 @@ def neg(op: Neg, site: TorchSite) -> Code:
 )
 def call_by_name(op: Operator, site: TorchSite) -> Code:
     return call(f"torch.{op.name}", site.x)
+
+
+@function(NanToNum, torch="torch.nan_to_num")
+def nan_to_num(op: NanToNum, site: TorchSite) -> Code:
+    return call("torch.nan_to_num", site.x, nan=(op.nan, 0.0), posinf=(op.posinf, None), neginf=(op.neginf, None))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ....dims import Dim
-from ....ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, Unfold
-from ...python.code.expressions import Code, call, construct, lit
+from ....ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, SlidingWindow, Unfold
+from ...python.code.expressions import Code, call, construct, lit, method
 from ..table import TorchSite, function, module
 from ..windows import sizes
 
@@ -71,3 +71,8 @@ def fold_module(op: Fold, site: TorchSite) -> Code:
 @function(Fold)
 def fold(op: Fold, site: TorchSite) -> Code:
     return call("F.fold", site.x, _image(op), _kernel(op), **_options(op))
+
+
+@function(SlidingWindow, torch="torch.Tensor.unfold")
+def sliding_window(op: SlidingWindow, site: TorchSite) -> Code:
+    return method(site.x, "unfold", op.axis, lit(op.size, "size"), lit(op.step, "step"))

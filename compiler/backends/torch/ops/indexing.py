@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ir.types import INT64
-from ....ops.indexing import Gather, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
+from ....ops.indexing import Gather, IndexAdd, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
 from ...python.code.expressions import Code, call, lit, method
 from ..table import TorchSite, function
 from .shape import cast_to
@@ -44,6 +44,11 @@ def scatter_reduce(op: ScatterReduce, site: TorchSite) -> Code:
 @function(IndexSelect, torch="torch.index_select")
 def index_select(op: IndexSelect, site: TorchSite) -> Code:
     return method(site.x, "index_select", op.axis, site.index)
+
+
+@function(IndexAdd, torch="torch.index_add")
+def index_add(op: IndexAdd, site: TorchSite) -> Code:
+    return method(site.x, "index_add", op.axis, site.index, site.source, alpha=(op.alpha, 1))
 
 
 @function(OneHot, torch="torch.nn.functional.one_hot")

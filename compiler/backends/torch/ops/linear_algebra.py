@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....ops.linear_algebra import CosineSimilarity, Einsum, Matmul, Outer
+from ....ops.linear_algebra import Cdist, CosineSimilarity, Cross, Einsum, Matmul, Outer
 from ...python.code.expressions import Code, Infix, call
 from ..table import TorchSite, function
 
@@ -25,3 +25,13 @@ def outer(op: Outer, site: TorchSite) -> Code:
 @function(CosineSimilarity, torch="torch.nn.functional.cosine_similarity")
 def cosine_similarity(op: CosineSimilarity, site: TorchSite) -> Code:
     return call("F.cosine_similarity", site.x, site.other, dim=(op.axis, 1), eps=(op.eps, 1e-8))
+
+
+@function(Cross, torch="torch.linalg.cross")
+def cross(op: Cross, site: TorchSite) -> Code:
+    return call("torch.linalg.cross", site.x, site.other, dim=(op.axis, -1))
+
+
+@function(Cdist, torch="torch.cdist")
+def cdist(op: Cdist, site: TorchSite) -> Code:
+    return call("torch.cdist", site.x, site.other, p=(op.p, 2))

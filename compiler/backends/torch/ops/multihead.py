@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ir.types import BOOL
 from ....ops.multihead import MultiheadAttention
-from ...python.code.expressions import AttributeCode, Code, Lit, SelfMember, Subscript, call, construct, method
+from ...python.code.expressions import AttributeCode, Code, Lit, SelfMember, Subscript, call, construct, lit, method
 from ..framework import DEVICE, dtype_keyword, element_type
 from ..lowering.operators import CausalMask, CausalMultiheadAttention
 from ..table import TorchSite, function, invocation, module
@@ -35,8 +35,10 @@ def multihead_attention_invocation(op: MultiheadAttention, site: TorchSite) -> C
         options["key_padding_mask"] = _mask(site, "padding", weights)
     if "attn_mask" in site.given:
         options["attn_mask"] = _mask(site, "attn_mask", weights)
-    # With `is_causal` and no other mask, PyTorch may leave the mask out: so not where keys are added, which all queries see.
-    if op.causal and "padding" not in site.given and not op.added and not weights:
+    # With `is_causal` and no other mask, PyTorch may leave the mask out: so not where keys are added, which all queries see, or where
+    # queries and keys end together.
+    ends = op.ends_together(site.given, "query", op.keys(site.given))
+    if op.causal and "padding" not in site.given and not op.added and not weights and not ends:
         options["is_causal"] = True
     if weights and not op.average_attn_weights:
         options["average_attn_weights"] = False
@@ -58,4 +60,4 @@ def causal_mask(op: CausalMask, site: TorchSite) -> Code:
     if like is not None:
         options = {name: AttributeCode(like, name) for name in ("device", "dtype")}
         return call("nn.Transformer.generate_square_subsequent_mask", length, **options)
-    return method(call("torch.ones", length, span, dtype=element_type(BOOL), device=DEVICE), "triu", 1)
+    return method(call("torch.ones", length, span, dtype=element_type(BOOL), device=DEVICE), "triu", lit(op.offset + 1, "diagonal"))

@@ -1,8 +1,8 @@
-"""Operators that act in training only, in PyTorch."""
+"""Operators that draw at random in training, in PyTorch."""
 
 from __future__ import annotations
 
-from ....ops.regularization import AlphaDropout, ChannelDropout, Dropout, DropPath, Identity
+from ....ops.regularization import AlphaDropout, ChannelDropout, Dropout, DropPath, Identity, Rrelu
 from ...python.code.expressions import Code, call, construct
 from ..table import TorchSite, function, module
 from ..windows import ranked
@@ -36,3 +36,8 @@ def alpha_dropout(op: AlphaDropout, site: TorchSite) -> Code:
 @module(DropPath, torch="torch.nn.functional.dropout")
 def drop_path(op: DropPath, site: TorchSite) -> Code:
     return construct("DropPath", {"p": op.p})
+
+
+@module(Rrelu, torch="torch.nn.RReLU")
+def rrelu(op: Rrelu, site: TorchSite) -> Code:
+    return construct("nn.RReLU", {}, lower=(op.lower, 1 / 8), upper=(op.upper, 1 / 3))

@@ -1,9 +1,9 @@
-"""Order along an axis in PyTorch: `x.topk(3)`. Values and indices come together; the values alone are an attribute."""
+"""Order in PyTorch: `x.topk(3)`. Values and indices come together; the values alone are an attribute."""
 
 from __future__ import annotations
 
-from ....ops.sorting import Argsort, Sort, Topk
-from ...python.code.expressions import AttributeCode, Code, lit, method
+from ....ops.sorting import Argsort, Bucketize, Sort, Topk
+from ...python.code.expressions import AttributeCode, Code, call, lit, method
 from ..table import TorchSite, function
 
 
@@ -26,3 +26,8 @@ def argsort(op: Argsort, site: TorchSite) -> Code:
 
 def _keywords(op: Sort | Argsort) -> dict[str, object]:
     return {"dim": (op.axis, -1), "descending": (op.descending, False), "stable": (op.stable, False)}
+
+
+@function(Bucketize, torch="torch.bucketize")
+def bucketize(op: Bucketize, site: TorchSite) -> Code:
+    return call("torch.bucketize", site.x, site.boundaries, right=(op.right, False))

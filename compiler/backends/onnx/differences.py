@@ -1,0 +1,122 @@
+"""Where ONNX Runtime's kernels compute something else than PyTorch's: of NaN and infinite numbers only.
+
+In: an operator, or a program. Out: what differs, for the operators' pages, and the operators that differ, for the note of `netc compile`.
+Always: what nodes could mend is mended by the emitters; here is what kernels do inside, and what PyTorch's own kernels do not agree about.
+The differential tests show each entry, and that there are no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isinf
+
+from netc.dsl.record import Record
+
+from ...ir.graph import FlatGraph, OpNode, Program
+from ...ir.types import FLOAT64
+from ...ops.activation import Gelu
+from ...ops.attention import Attention
+from ...ops.base import Operator
+from ...ops.linear_algebra import Cdist
+from ...ops.pooling import AdaptiveMaxPool, MaxPool
+from ...ops.recurrent import Gru, Lstm, Rnn
+from ...ops.resampling import GridSample, Upsample
+from ...ops.short_time import Istft, Stft
+from ...ops.spectral import Fft, Ifft, Irfft, Rfft
+
+NAN, INFINITE = "nan", "infinite"
+
+
+class Difference(Record):
+    """`numbers`: of which kinds; `text`: what differs, as a sentence; `when`: of which uses of the operators."""
+
+    numbers: tuple[str, ...]
+    operators: tuple[type[Operator], ...]
+    text: str
+    when: Callable[[OpNode], bool] = lambda node: True
+
+    def covers(self, node: OpNode) -> bool:
+        return isinstance(node.op, self.operators) and self.when(node)
+
+
+def _float(node: OpNode) -> bool:
+    return node.inputs[0].type.dtype.is_float
+
+
+def _in_blocks(node: OpNode) -> bool:
+    """An adaptive pool that is a MaxPool: of windows that are known, equal and adjacent."""
+    sizes, counts = node.inputs[0].type.shape[2:], node.outputs[0].type.shape[2:]
+    return _float(node) and all(isinstance(s, int) and isinstance(n, int) and s % n == 0 for s, n in zip(sizes, counts, strict=True))
+
+
+def _resized(node: OpNode) -> bool:
+    """By Resize, with weights."""
+    return not str(node.op.args["mode"]).startswith("nearest") and node.op.args["mode"] not in ("area", "lanczos")
+
+
+DIFFERENCES = (
+    Difference(
+        (NAN, INFINITE),
+        (MaxPool,),
+        "ONNX Runtime's MaxPool passes over NaN, and of a window of nothing but -infinity it may give the least finite number.",
+        _float,
+    ),
+    Difference((NAN,), (AdaptiveMaxPool,), "Where it is a MaxPool in ONNX, ONNX Runtime passes over NaN.", _in_blocks),
+    Difference(
+        (NAN, INFINITE),
+        (Upsample,),
+        "In modes with weights, PyTorch and ONNX Runtime multiply other neighbours by 0: next to NaN or infinity one may give NaN, the "
+        "other not.",
+        _resized,
+    ),
+    Difference(
+        (NAN, INFINITE),
+        (GridSample,),
+        "Next to NaN or infinity ONNX Runtime may give NaN where PyTorch does not: it multiplies by 0 what PyTorch leaves out.",
+    ),
+    Difference(
+        (NAN, INFINITE),
+        (Attention,),
+        "Of NaN and infinity, PyTorch's kernels do not agree with each other, nor with ONNX Runtime: some leave out hidden keys, others "
+        "add -infinity to their scores, which keeps NaN.",
+    ),
+    Difference(
+        (NAN, INFINITE),
+        (Gru, Lstm),
+        "ONNX Runtime's kernel bounds the arguments of sigmoid and tanh, and makes numbers of NaN.",
+    ),
+    Difference(
+        (NAN, INFINITE),
+        (Rnn,),
+        "With `nonlinearity=relu`, ONNX Runtime's kernel makes 0 of NaN.",
+        lambda node: node.op.args["nonlinearity"] == "relu",
+    ),
+    Difference(
+        (INFINITE,),
+        (Gelu,),
+        "Of infinity, ONNX Runtime gives infinity; some of PyTorch's kernels give NaN.",
+        lambda node: node.op.args["approximate"] == "none" and node.inputs[0].type.dtype != FLOAT64,
+    ),
+    Difference(
+        (NAN, INFINITE),
+        (Cdist,),
+        "With `p=inf`, PyTorch's greatest difference passes over NaN in some positions.",
+        lambda node: isinf(node.op.args["p"]),
+    ),
+    Difference(
+        (NAN, INFINITE),
+        (Fft, Ifft, Rfft, Irfft, Stft, Istft),
+        "A fast transform spreads what is not finite as its steps have it, and those of PyTorch and ONNX Runtime differ.",
+    ),
+)
+
+
+def texts(operator: type[Operator]) -> tuple[str, ...]:
+    """What differs of an operator."""
+    return tuple(d.text for d in DIFFERENCES if operator in d.operators)
+
+
+def affected(program: Program) -> tuple[str, ...]:
+    """The names of the operators in a program that differ, sorted."""
+    nodes = {id(flat.node): flat.node for flat in FlatGraph(program.main).operators()}.values()
+    return tuple(sorted({node.op.name for node in nodes if any(d.covers(node) for d in DIFFERENCES)}))

@@ -1,0 +1,97 @@
+"""Functions of two numbers in ONNX. Both are first converted to the element type that PyTorch computes in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf, pi
+
+from ....ops.arithmetic import Pair
+from ....ops.base import Operator
+from ....ops.binary import Atan2, Fmod, Hypot, Lerp, Logaddexp
+from ..expressions import INT32, TensorExpr, log1p, precise
+from ..table import Site, emits
+
+
+def _ends(a: TensorExpr, b: TensorExpr) -> tuple[TensorExpr, TensorExpr, TensorExpr]:
+    """The absolute values' lesser and greater one, and their quotient: 0 of two zeros, 1 of two infinities."""
+    a, b = abs(a), abs(b)
+    low, high = a.op("Min", b), a.op("Max", b)
+    return low, high, high.equal(0.0).choose(low, low.equal(high).choose(low.like(1.0), low / high))
+
+
+def _is_negative(x: TensorExpr) -> TensorExpr:
+    """Also -0."""
+    return x.less(0.0).op("Or", x.op("Reciprocal").less(0.0))
+
+
+def atan2(y: TensorExpr, x: TensorExpr) -> TensorExpr:
+    """By the arc tangent of the quotient that is at most 1, then by the octant."""
+    _, _, ratio = _ends(y, x)
+    angle = ratio.op("Atan")
+    steep = abs(y).greater(abs(x)).choose(-angle + pi / 2, angle)
+    turned = _is_negative(x).choose(-steep + pi, steep)
+    return _is_negative(y).choose(-turned, turned)
+
+
+def hypot(x: TensorExpr, y: TensorExpr) -> TensorExpr:
+    """The greater of the two, times what is at most the root of 2."""
+    _, high, ratio = _ends(x, y)
+    infinite = abs(x).equal(inf).op("Or", abs(y).equal(inf))
+    return infinite.choose(high.like(inf), high * (ratio * ratio + 1.0).op("Sqrt"))
+
+
+def logaddexp(x: TensorExpr, y: TensorExpr) -> TensorExpr:
+    """The greater of the two, plus the logarithm of a number from 1 to 2."""
+    apart = x.equal(y).choose(x.like(0.0), -abs(x - y))  # also of two infinities
+    return x.op("Max", y) + log1p(apart.exp())
+
+
+_FUNCTIONS: dict[type[Operator], Callable[[TensorExpr, TensorExpr], TensorExpr]] = {
+    Atan2: atan2,
+    Hypot: hypot,
+    Logaddexp: logaddexp,
+}
+_NAMES: dict[type[Operator], str] = {Atan2: "Div and Atan", Hypot: "Div and Sqrt", Logaddexp: "Exp, Log and arithmetic"}
+
+
+@emits(*_FUNCTIONS, onnx=_NAMES)
+def pair(op: Pair, site: Site) -> str:
+    dtype = site.results[0].dtype
+    other = site.other.cast(dtype)
+
+    def steps(x: TensorExpr) -> TensorExpr:
+        return _FUNCTIONS[type(op)](x, other.cast(x.dtype))
+
+    return precise(site.x.cast(dtype), steps).name
+
+
+@emits(Fmod, onnx="Mod")
+def fmod(op: Fmod, site: Site) -> str:
+    dtype = site.results[0].dtype
+    x = site.x.cast(dtype)
+    if dtype.is_float:
+        return precise(x, lambda y: y.op("Mod", _divisor(op, site, y), fmod=1)).name
+    via = INT32 if dtype.size < 4 else dtype
+    divisor = _divisor(op, site, x).cast(via)
+    return x.within(via, lambda y: y.op("Mod", divisor, fmod=1)).name
+
+
+def _divisor(op: Fmod, site: Site, x: TensorExpr) -> TensorExpr:
+    if not op.scalars:
+        return site.other.cast(x.dtype)
+    number = op.number(x.dtype)
+    return x.like(float(number) if x.dtype.is_float and isinstance(number, int) else number)
+
+
+@emits(Lerp, onnx="Sub, Mul and Add")
+def lerp(op: Lerp, site: Site) -> str:
+    """From the nearer end, as PyTorch does it."""
+
+    def steps(x: TensorExpr) -> TensorExpr:
+        end = site.end.cast(x.dtype)
+        away = end - x
+        weight = site.weight.cast(x.dtype) if op.weight is None else x.like(op.weight)
+        near = abs(weight).less(0.5)
+        return near.choose(x + weight * away, end - away * (-weight + 1.0))
+
+    return precise(site.x, steps).name

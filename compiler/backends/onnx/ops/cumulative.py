@@ -1,0 +1,100 @@
+"""What elements have in common with those before them, in ONNX."""
+
+from __future__ import annotations
+
+from math import inf, nan
+
+from ....dims import Dim
+from ....ir.types import BOOL, FLOAT32, INT64
+from ....ops.axes import normalize_axis
+from ....ops.cumulative import Cummax, Cummin, CumulativeExtreme, Diff, Logcumsumexp
+from ..expressions import INT32, TensorExpr, precise
+from ..prefixes import Parts, Triangle, doubled
+from ..table import Site, emits
+from .binary import logaddexp
+
+
+@emits(Logcumsumexp, onnx="Exp, ReduceSum and Log")
+def logcumsumexp(op: Logcumsumexp, site: Site) -> str:
+    given = site.given.x
+    if not given.rank:
+        return site.x.op("Identity").name
+    axis = normalize_axis(op.name, op.axis, given)
+    size = given.shape[axis]
+
+    def steps(x: TensorExpr) -> TensorExpr:
+        if isinstance(size, int):
+            return doubled((x,), axis, size, lambda before, after: (logaddexp(before[0], after[0]),))[0]
+        return _sum_of_exponentials(x, Triangle(x, axis, given.rank, size))
+
+    return precise(site.x, steps).name
+
+
+def _sum_of_exponentials(x: TensorExpr, pairs: Triangle) -> TensorExpr:
+    """The greatest is taken out of the sum, if it is finite."""
+    each = pairs.seen.choose(pairs.repeated(x), -inf)
+    greatest = pairs.reduced(each, "ReduceMax")
+    scale = abs(greatest).less(inf).choose(greatest, 0.0)
+    return pairs.flat(pairs.reduced((each - scale).exp(), "ReduceSum").log() + scale)
+
+
+@emits(Cummax, Cummin, onnx="GreaterOrEqual and Where, or ReduceMax")
+def extreme(op: CumulativeExtreme, site: Site) -> str | tuple[str, ...]:
+    given = site.given.x
+    if not given.rank:
+        return (site.x.op("Identity").name, site.scalar(0, INT64))[: len(site.results)]
+    axis = normalize_axis(op.name, op.axis, given)
+    size = given.shape[axis]
+    x = site.x
+    if x.dtype.size < 4:
+        x = x.cast(FLOAT32 if x.dtype.is_float else INT32)
+    values, indices = _by_doubling(op, x, axis, size, given.rank) if isinstance(size, int) else _by_pairs(op, x, axis, size, given.rank)
+    return (values.cast(given.dtype).name, indices.name)[: len(site.results)]
+
+
+def _by_doubling(op: CumulativeExtreme, x: TensorExpr, axis: int, size: int, rank: int) -> Parts:
+    compare = "GreaterOrEqual" if isinstance(op, Cummax) else "LessOrEqual"
+
+    def later(before: Parts, after: Parts) -> Parts:
+        taken = after[0].op(compare, before[0], to=BOOL)
+        if x.dtype.is_float:
+            taken = taken.op("Or", after[0].op("IsNaN", to=BOOL))
+        return tuple(taken.choose(new, old) for old, new in zip(before, after, strict=True))
+
+    site = x.site
+    count = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, size, 1)]), INT64)
+    column = count.op("Reshape", TensorExpr(site, site.ints([-1, *[1] * (rank - 1 - axis)]), INT64))
+    indices = column.op("Expand", TensorExpr(site, site.add("Shape", [x.name]), INT64))
+    return doubled((x, indices), axis, size, later)
+
+
+def _by_pairs(op: CumulativeExtreme, x: TensorExpr, axis: int, size: Dim, rank: int) -> Parts:
+    """The index of a value is the last at which the values are equal; NaN is found by itself."""
+    pairs, most = Triangle(x, axis, rank, size), isinstance(op, Cummax)
+    low, high = (-inf, inf) if x.dtype.is_float else x.dtype.limits
+    each = pairs.repeated(x)
+    is_nan = each.op("IsNaN", to=BOOL) if x.dtype.is_float else None
+    worst = low if most else high
+    known = each if is_nan is None else is_nan.choose(x.like(worst), each)
+    values = pairs.reduced(pairs.seen.choose(known, worst), "ReduceMax" if most else "ReduceMin")
+    indices = pairs.last(known.equal(values))
+    if is_nan is not None:
+        last = pairs.last(is_nan)
+        found = last.greater(-1)
+        values, indices = found.choose(x.like(nan), values), found.choose(last, indices)
+    return pairs.flat(values), pairs.flat(indices)
+
+
+@emits(Diff, onnx="Slice and Sub")
+def diff(op: Diff, site: Site) -> str:
+    x, axis = site.x, normalize_axis(op.name, op.axis, site.given.x)
+    if x.dtype.is_integer and x.dtype.size < 4:
+        x = x.cast(INT32)
+    end = 2**63 - 1
+    for _ in range(op.n):
+        after, before = (
+            TensorExpr(site, site.add("Slice", [x.name, *(site.ints([n]) for n in (start, stop, axis))]), x.dtype)
+            for start, stop in ((1, end), (0, -1))
+        )
+        x = after.op("Xor" if x.dtype == BOOL else "Sub", before)
+    return x.cast(site.given.x.dtype).name

@@ -1,0 +1,42 @@
+"""Diagonals in ONNX."""
+
+from __future__ import annotations
+
+from ....dims import Dim
+from ....ir.types import INT64
+from ....ops.base import numel
+from ....ops.diagonals import DiagEmbed, Diagonal
+from ..expressions import TensorExpr
+from ..table import Site, emits
+from .shape import reordered, reshaped
+
+
+@emits(Diagonal, onnx="Transpose, Reshape and Gather")
+def diagonal(op: Diagonal, site: Site) -> str:
+    """Row after row, the elements are as far apart as a row and one is."""
+    x = site.given.x
+    rows, columns = op.matrix(x)
+    order = [*(axis for axis in range(x.rank) if axis not in (rows, columns)), rows, columns]
+    shape = tuple(x.shape[axis] for axis in order)
+    flat = reshaped(site, reordered(site, site.x.name, order), shape, (*shape[:-2], numel(shape[-2:])))
+    wide, length = shape[-1], op.length(site.given)
+    start: Dim = op.offset if op.offset >= 0 else -op.offset * wide
+    ends = [site.scalar(n, INT64) for n in (start, start + length * (wide + 1), wide + 1)]
+    return site.add("Gather", [flat, site.add("Range", ends)], axis=x.rank - 2)
+
+
+@emits(DiagEmbed, onnx="Gather, Equal and Where")
+def diag_embed(op: DiagEmbed, site: Site) -> str:
+    """Each row is an element of the input where the column is that of the diagonal."""
+    x, given = site.x, site.given.x
+    side, above = op.side(given), max(-op.offset, 0)
+    count = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, side, 1)]), INT64)
+    source = count if not op.offset else (count - above).op("Max", 0).op("Min", given.shape[-1] - 1)
+    column = TensorExpr(site, site.add("Unsqueeze", [count.name, site.ints([1])]), INT64)
+    values = x.op("Gather", source, axis=given.rank - 1)
+    spread = TensorExpr(site, site.add("Unsqueeze", [values.name, site.ints([given.rank])]), x.dtype)
+    made = (column + op.offset).equal(count).choose(spread, 0 if not x.dtype.is_float else 0.0)
+    rows, columns = op.matrix(given)
+    rest = [axis for axis in range(given.rank + 1) if axis not in (rows, columns)]
+    now = [*rest, rows, columns]
+    return reordered(site, made.name, [now.index(axis) for axis in range(given.rank + 1)])

@@ -1,0 +1,24 @@
+"""Special functions in ONNX: series, in float64, which are exact for float32."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ....ops.base import Operator
+from ....ops.special import Digamma, Erfc, Erfinv, Lgamma
+from ..expressions import FLOAT64, TensorExpr
+from ..special_functions import digamma, erfc, erfinv, lgamma
+from ..table import Site, emits
+from .elementwise import in_real
+
+_FUNCTIONS: dict[type[Operator], Callable[[TensorExpr], TensorExpr]] = {
+    Digamma: digamma,
+    Erfc: erfc,
+    Erfinv: erfinv,
+    Lgamma: lgamma,
+}
+
+
+@emits(*_FUNCTIONS, onnx="arithmetic")
+def series(op: Operator, site: Site) -> str:
+    return in_real(site).within(FLOAT64, _FUNCTIONS[type(op)]).name

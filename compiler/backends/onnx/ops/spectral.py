@@ -1,0 +1,39 @@
+"""Fourier transforms in ONNX: DFT in float64."""
+
+from __future__ import annotations
+
+from ....ops.spectral import Fft, Fourier, Ifft, Irfft, Rfft
+from ..expressions import FLOAT64, TensorExpr
+from ..table import Site, emits
+from ..transforms import inverse, inverse_real, transform
+
+
+def _scaled(op: Fourier, site: Site, x: TensorExpr) -> str:
+    """Divided by the size, its root or neither, in the element type of the result."""
+    size = op.length(site.given.x)
+    if op.norm == "ortho":
+        x = x / x.like(size).op("Sqrt")
+    elif (op.norm == "backward") == op.inverse:
+        x = x / x.like(size)
+    return x.cast(site.results[0].dtype).name
+
+
+@emits(Rfft, onnx="DFT")
+def rfft(op: Rfft, site: Site) -> str:
+    given = site.given.x
+    x = site.x.cast(FLOAT64)
+    pairs = TensorExpr(site, site.add("Unsqueeze", [x.name, site.ints([given.rank])]), FLOAT64)
+    return _scaled(op, site, transform(pairs, op.along(given), op.length(given), onesided=True))
+
+
+@emits(Fft, Ifft, onnx="DFT")
+def of_pairs(op: Fft | Ifft, site: Site) -> str:
+    given = site.given.x
+    function = inverse if op.inverse else transform
+    return _scaled(op, site, function(site.x.cast(FLOAT64), op.along(given), op.length(given)))
+
+
+@emits(Irfft, onnx="DFT")
+def irfft(op: Irfft, site: Site) -> str:
+    given = site.given.x
+    return _scaled(op, site, inverse_real(site.x.cast(FLOAT64), op.along(given), given.rank, op.length(given)))

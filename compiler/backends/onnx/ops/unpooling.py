@@ -1,0 +1,77 @@
+"""Pools of two tensors in ONNX: elements are scattered over zeros (MaxUnpool counts positions within the whole tensor), or gathered."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from ....dims import Dim
+from ....ir.elements import numpy_dtype
+from ....ir.types import BOOL, INT64
+from ....ops.base import numel
+from ....ops.unpooling import FractionalMaxPool, MaxUnpool
+from ..expressions import TensorExpr
+from ..table import Site, emits
+from ..unsupported import UnsupportedInOnnx
+from .shape import reordered, reshaped
+
+
+@emits(MaxUnpool, onnx="Reshape and ScatterElements")
+def max_unpool(op: MaxUnpool, site: Site) -> str:
+    x, shape = site.given.x, site.results[0].shape
+    flat = (*x.shape[:2], numel(x.shape[2:]))
+    values, places = (reshaped(site, part.name, x.shape, flat) for part in (site.x, site.indices))
+    whole = (*shape[:2], numel(shape[2:]))
+    zero = TensorExpr(site, site.scalar(0.0, x.dtype), x.dtype)
+    zeros = zero.op("Expand", TensorExpr(site, site.ints(whole), INT64))
+    return reshaped(site, site.add("ScatterElements", [zeros.name, places, values], axis=2), whole, shape)
+
+
+@emits(FractionalMaxPool, onnx="GatherElements and ReduceMax; not without `samples`")
+def fractional_max_pool(op: FractionalMaxPool, site: Site) -> str | tuple[str, ...]:
+    if "samples" not in site.given:
+        raise UnsupportedInOnnx(op.name, "its windows are drawn at random, which needs `samples` as a second tensor")
+    found, shape, sides = site.x, site.given.x.shape, op.sides(site.given.x)
+    count = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, numel(shape[2:]), 1)]), INT64)
+    places = count.op("Reshape", _ints(site, (1, 1, *shape[2:]))).op("Expand", _ints(site, shape))
+    for axis, (kernel, windows) in enumerate(sides, start=2):
+        index = _taken(site, axis, kernel, windows, shape[axis])
+        shape = (*shape[:axis], kernel * windows, *shape[axis + 1 :])
+        column = index.op("Reshape", _ints(site, (*shape[:2], *(s if n == axis else 1 for n, s in enumerate(shape[2:], start=2)))))
+        index = column.op("Expand", _ints(site, shape))
+        found, places = (part.op("GatherElements", index, axis=axis) for part in (found, places))
+    windows_last = [_windows_last(site, part, shape, sides) for part in (found, places)]
+    best = windows_last[0].op("ArgMax", to=INT64, axis=-1, keepdims=1)
+    results = [part.op("GatherElements", best, axis=-1).op("Squeeze", _ints(site, (-1,))).name for part in windows_last]
+    return tuple(results[: len(site.results)])
+
+
+def _ints(site: Site, values: tuple[Dim, ...]) -> TensorExpr:
+    return TensorExpr(site, site.ints(values), INT64)
+
+
+def _taken(site: Site, axis: int, kernel: int, count: int, size: Dim) -> TensorExpr:
+    """The elements of each window along an axis, [N, C, count, kernel]. The last window is at the end."""
+    dtype = site.given.x.dtype
+    last = site.given.x.rank - 1
+    number = last - axis if last == 3 else axis - 2  # of two axes, PyTorch has the sample of the last one first
+    sample = site.samples.op("Gather", _ints(site, (number,)), axis=2)
+    end = TensorExpr(site, site.scalar(size - kernel, INT64), INT64)
+    steps = np.arange(count, dtype=numpy_dtype(dtype))
+    apart = end.cast(dtype) / float(max(count - 1, 1))
+    start = ((sample + TensorExpr(site, site.constant(steps), dtype)) * apart).cast(INT64) - (sample * apart).cast(INT64)
+    is_last = TensorExpr(site, site.constant(np.arange(count) == count - 1), BOOL)
+    start = is_last.choose(end, start)
+    wide = TensorExpr(site, site.add("Unsqueeze", [start.name, site.ints([3])]), INT64)
+    return wide + TensorExpr(site, site.constant(np.arange(kernel)), INT64)
+
+
+def _windows_last(site: Site, x: TensorExpr, shape: tuple[Dim, ...], sides: tuple[tuple[int, int], ...]) -> TensorExpr:
+    """[N, C, count * kernel, ...] -> [N, C, count, ..., kernels]."""
+    split = (*shape[:2], *(number for kernel, count in sides for number in (count, kernel)))
+    order = [0, 1, *range(2, len(split), 2), *range(3, len(split), 2)]
+    y = reordered(site, reshaped(site, x.name, shape, split), order)
+    whole = tuple(split[axis] for axis in order)
+    merged = (*whole[: 2 + len(sides)], prod(kernel for kernel, _ in sides))
+    return TensorExpr(site, reshaped(site, y, whole, merged), x.dtype)

@@ -1,0 +1,67 @@
+"""The elements of an axis up to each of them, of which ONNX has nothing but the sum.
+
+In: a tensor and an axis. Out: what its first one, two, three... elements make together. Always: of a size that is known, in steps that
+double what is combined; of a size that is known only at run time, by a triangle of all pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...dims import Dim
+from ...ir.types import BOOL, INT64
+from .expressions import TensorExpr
+
+Parts = tuple[TensorExpr, ...]
+
+
+def doubled(parts: Parts, axis: int, size: int, combine: Callable[[Parts, Parts], Parts]) -> Parts:
+    """`combine` makes one of what is known of some elements and of those after them. Several tensors are combined together."""
+    reach = 1
+    while reach < size:
+        before = [_part(part, axis, 0, -reach) for part in parts]
+        after = [_part(part, axis, reach, size) for part in parts]
+        made = combine(tuple(before), tuple(after))
+        parts = tuple(_joined(_part(part, axis, 0, reach), new, axis) for part, new in zip(parts, made, strict=True))
+        reach *= 2
+    return parts
+
+
+def _part(x: TensorExpr, axis: int, start: int, stop: int) -> TensorExpr:
+    return TensorExpr(x.site, x.site.add("Slice", [x.name, *(x.site.ints([n]) for n in (start, stop, axis))]), x.dtype)
+
+
+def _joined(first: TensorExpr, second: TensorExpr, axis: int) -> TensorExpr:
+    return first.op("Concat", second, axis=axis)
+
+
+class Triangle:
+    """All pairs of an element and one that is not after it. The new axis is the one after `axis`."""
+
+    def __init__(self, x: TensorExpr, axis: int, rank: int, size: Dim) -> None:
+        self.site, self.axis, self.after = x.site, axis, list(range(2, rank - axis + 1))
+        indices = TensorExpr(self.site, self.site.add("Range", [self.site.scalar(n, INT64) for n in (0, size, 1)]), INT64)
+        rows = TensorExpr(self.site, self.site.add("Unsqueeze", [indices.name, self.site.ints([1])]), INT64)
+        self.seen = self._widened(indices.greater(rows).negation(), self.after)
+        self.index = self._widened(indices, [n - 1 for n in self.after])
+
+    def _widened(self, x: TensorExpr, axes: list[int]) -> TensorExpr:
+        return TensorExpr(self.site, self.site.add("Unsqueeze", [x.name, self.site.ints(axes)]), x.dtype) if axes else x
+
+    def repeated(self, x: TensorExpr) -> TensorExpr:
+        """The elements along the new axis."""
+        return TensorExpr(self.site, self.site.add("Unsqueeze", [x.name, self.site.ints([self.axis])]), x.dtype)
+
+    def reduced(self, x: TensorExpr, op_type: str) -> TensorExpr:
+        """Over the new axis, which stays with size 1."""
+        return TensorExpr(self.site, self.site.add(op_type, [x.name, self.site.ints([self.axis + 1])], keepdims=1), x.dtype)
+
+    def flat(self, x: TensorExpr) -> TensorExpr:
+        """Without the new axis."""
+        return TensorExpr(self.site, self.site.add("Squeeze", [x.name, self.site.ints([self.axis + 1])]), x.dtype)
+
+    def last(self, chosen: TensorExpr) -> TensorExpr:
+        """The index of the last element that is chosen; -1 where none is."""
+        among = self.seen.op("And", chosen)
+        assert among.dtype == BOOL
+        return self.reduced(among.choose(self.index, -1), "ReduceMax")

@@ -1,0 +1,72 @@
+"""The `if`s of a body as code.
+
+In: the `if`s that the graph knows of, and what is made of its nodes. Out: their conditions as code, whose integers become formulas when
+the bodies of a class are merged; and what is made, as a tree of branches. Always: an `if` of which nothing is left is there too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Generic, TypeVar
+
+from ....ir.graph import Graph
+from ....ir.tests import Choice, Comparison, Flag, Junction, Negation, Test
+from ..code.expressions import Code, Infix, Lit, Prefix
+from ..code.tree import ChoiceItems
+
+T = TypeVar("T")
+
+
+class Branch(Generic[T]):
+    """What is made in the branch of an `if` that was taken."""
+
+    def __init__(self, choice: Choice, made: list[T | Branch[T]]) -> None:
+        self.choice, self.made = choice, made
+
+
+def test_code(test: Test) -> Code:
+    match test:
+        case Comparison(op, left, right):
+            return Infix(op, Lit(left), Lit(right))
+        case Junction(op, one, other):
+            return Infix(op, test_code(one), test_code(other))
+        case Negation(operand):
+            return Prefix("not ", test_code(operand))
+        case Flag(name, value):
+            return Lit(value, name)
+
+
+def arranged(graph: Graph, made: Sequence[tuple[int, T]]) -> list[T | Branch[T]]:
+    """What is made of the nodes, each with the index of its node, by the `if`s that it is in."""
+    positions = {node.label: index for index, node in enumerate(graph.nodes)} if graph.choices else {}
+    return _arranged(list(made), graph.choices, positions)
+
+
+def _arranged(made: list[tuple[int, T]], choices: Iterable[Choice], positions: dict[str, int]) -> list[T | Branch[T]]:
+    found: list[T | Branch[T]] = []
+    for choice in choices:
+        start, stop = _extent(choice, positions)
+        found += [one for node, one in made if node < start]
+        found.append(Branch(choice, _arranged([m for m in made if start <= m[0] < stop], choice.inner, positions)))
+        made = [m for m in made if m[0] >= stop]
+    return [*found, *(one for _, one in made)]
+
+
+def _extent(choice: Choice, positions: dict[str, int]) -> tuple[int, int]:
+    """The indices of the first node of the branch, and of the one after it."""
+    own = [positions[label] for label in choice.labels if label in positions]
+    start = positions.get(choice.after, -1) + 1
+    return (min(own), max(own) + 1) if own else (start, start)
+
+
+def items(graph: Graph, made: Sequence[Code]) -> tuple[Code, ...]:
+    """The members of a sequence."""
+    return tuple(map(_item, arranged(graph, list(enumerate(made)))))
+
+
+def _item(one: Code | Branch[Code]) -> Code:
+    if isinstance(one, Code):
+        return one
+    choice, made = one.choice, tuple(map(_item, one.made))
+    branches = (made, ()) if choice.taken else ((), made)
+    return ChoiceItems(choice.key, choice.taken, test_code(choice.test), *branches)

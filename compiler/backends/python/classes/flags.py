@@ -1,0 +1,48 @@
+"""How `forward` asks what the constructor has decided.
+
+In: a class. Out: for each condition that its `forward` depends on an expression, and what the constructor keeps for it. Always: nothing is
+kept where an argument, or a module that may be None, says it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from ....ir.tests import Key
+from ..code.classes import ClassBody
+from ..code.expressions import Code
+from ..code.tree import Argument, FlagRef, IfElse, MemberRef, parts
+from ..naming import unique
+
+
+def flags(
+    body: ClassBody, attributes: Mapping[str, str], taken: Iterable[str], accessed: Callable[[MemberRef], str]
+) -> tuple[dict[Key, str], dict[str, Code]]:
+    """The expressions; and the attributes that the constructor sets, with their values."""
+    optional = body.optional()
+    used = set(taken)
+    expressions: dict[Key, str] = {}
+    kept: dict[str, Code] = {}
+    for key in body.decided():
+        test = body.tests[key]
+        if key in optional:
+            expressions[key] = f"{accessed(MemberRef(optional[key]))} is not None"
+        elif isinstance(test, Argument):
+            expressions[key] = f"self.{attributes[test.name]}"
+        else:
+            same = next((name for name, value in kept.items() if value == test), "")
+            name = same or unique(f"use_{_word(body, key)}", used)
+            used.add(name)
+            kept[name] = test
+            expressions[key] = f"self.{name}"
+    return expressions, kept
+
+
+def _word(body: ClassBody, key: Key) -> str:
+    """What is done where the condition holds."""
+    for step in body.steps:
+        guarded = any(known == key for known, _ in step.guards)
+        if guarded or any(isinstance(p, IfElse) and p.test == FlagRef(key) for p in parts(step.code)):
+            word = step.traits.operator
+            return "residual" if word in ("+", "add") else word if word.isidentifier() else "branch"
+    return "branch"

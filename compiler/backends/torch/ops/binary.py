@@ -1,0 +1,24 @@
+"""Functions of two numbers in PyTorch: `torch.hypot(x, y)`."""
+
+from __future__ import annotations
+
+from ....ops.arithmetic import Pair
+from ....ops.binary import Atan2, Fmod, Hypot, Lerp, Logaddexp
+from ...python.code.expressions import Code, call, lit
+from ..table import TorchSite, function
+from .arithmetic import pair
+
+
+@function(Atan2, Hypot, Logaddexp, torch="torch.{}")
+def by_name(op: Pair, site: TorchSite) -> Code:
+    return pair(op, site)
+
+
+@function(Fmod, torch="torch.fmod")
+def fmod(op: Fmod, site: TorchSite) -> Code:
+    return call("torch.fmod", site.x, lit(op.other, "other") if op.scalars else site.other)
+
+
+@function(Lerp, torch="torch.lerp")
+def lerp(op: Lerp, site: TorchSite) -> Code:
+    return call("torch.lerp", site.x, site.end, lit(op.weight, "weight") if op.scalars else site.weight)

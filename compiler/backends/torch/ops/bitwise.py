@@ -1,0 +1,33 @@
+"""Logic and shifts of bits in PyTorch: `x & 7`, `torch.bitwise_left_shift(x, 2)`."""
+
+from __future__ import annotations
+
+from ....ops.base import Operator
+from ....ops.bitwise import BitwiseAnd, BitwiseLeftShift, BitwiseLogic, BitwiseNot, BitwiseOr, BitwiseRightShift, BitwiseXor, Shift
+from ...python.code.expressions import Code, Infix, Prefix, call, lit
+from ..table import TorchSite, function
+
+_SYMBOLS: dict[type[Operator], str] = {BitwiseAnd: "&", BitwiseOr: "|", BitwiseXor: "^"}
+
+
+def _sides(op: BitwiseLogic, site: TorchSite) -> tuple[Code, Code]:
+    if not op.scalars:
+        return site.x, site.other
+    number = lit(op.other, "other")
+    return (number, site.x) if op.number_first else (site.x, number)
+
+
+@function(*_SYMBOLS, torch="torch.{}")
+def logic(op: BitwiseLogic, site: TorchSite) -> Code:
+    left, right = _sides(op, site)
+    return Infix(_SYMBOLS[type(op)], left, right)
+
+
+@function(BitwiseNot, torch="torch.bitwise_not")
+def bitwise_not(op: BitwiseNot, site: TorchSite) -> Code:
+    return Prefix("~", site.x)
+
+
+@function(BitwiseLeftShift, BitwiseRightShift, torch="torch.{}")
+def shift(op: Shift, site: TorchSite) -> Code:
+    return call(f"torch.{op.name}", *_sides(op, site))

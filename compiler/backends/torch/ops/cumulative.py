@@ -1,0 +1,23 @@
+"""What elements have in common with those before them, in PyTorch: `x.cummax(dim=1)`."""
+
+from __future__ import annotations
+
+from ....ops.cumulative import Cummax, Cummin, CumulativeExtreme, Diff, Logcumsumexp
+from ...python.code.expressions import AttributeCode, Code, method
+from ..table import TorchSite, function
+
+
+@function(Logcumsumexp, torch="torch.logcumsumexp")
+def logcumsumexp(op: Logcumsumexp, site: TorchSite) -> Code:
+    return method(site.x, "logcumsumexp", dim=op.axis)
+
+
+@function(Cummax, Cummin, torch="torch.{}")
+def extreme(op: CumulativeExtreme, site: TorchSite) -> Code:
+    both = method(site.x, op.name, dim=op.axis)
+    return both if len(site.results) == 2 else AttributeCode(both, "values")
+
+
+@function(Diff, torch="torch.diff")
+def diff(op: Diff, site: TorchSite) -> Code:
+    return method(site.x, "diff", n=(op.n, 1), dim=(op.axis, -1))

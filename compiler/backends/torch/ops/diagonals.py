@@ -1,0 +1,17 @@
+"""Diagonals in PyTorch: `x.diagonal(dim1=1, dim2=2)`."""
+
+from __future__ import annotations
+
+from ....ops.diagonals import DiagEmbed, Diagonal
+from ...python.code.expressions import Code, call, method
+from ..table import TorchSite, function
+
+
+@function(Diagonal, torch="torch.diagonal")
+def diagonal(op: Diagonal, site: TorchSite) -> Code:
+    return method(site.x, "diagonal", offset=(op.offset, 0), dim1=(op.axis1, 0), dim2=(op.axis2, 1))
+
+
+@function(DiagEmbed, torch="torch.diag_embed")
+def diag_embed(op: DiagEmbed, site: TorchSite) -> Code:
+    return call("torch.diag_embed", site.x, offset=(op.offset, 0), dim1=(op.axis1, -2), dim2=(op.axis2, -1))

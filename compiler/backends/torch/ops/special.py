@@ -1,0 +1,9 @@
+"""Special functions in PyTorch: `torch.erfc(x)`."""
+
+from __future__ import annotations
+
+from ....ops.special import Digamma, Erfc, Erfinv, Lgamma
+from ..table import function
+from .elementwise import call_by_name
+
+function(Digamma, Erfc, Erfinv, Lgamma, torch="torch.{}")(call_by_name)

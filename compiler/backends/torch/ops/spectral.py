@@ -1,0 +1,57 @@
+"""Fourier transforms in PyTorch, whose complex numbers are viewed as real ones."""
+
+from __future__ import annotations
+
+from ....dims import Dim
+from ....ops.short_time import Istft, ShortTime, Stft
+from ....ops.spectral import Fft, Fourier, Ifft, Irfft, Rfft
+from ...python.code.expressions import Code, call, method
+from ..table import TorchSite, function
+
+
+def _as_complex(x: Code) -> Code:
+    return call("torch.view_as_complex", method(x, "contiguous"))
+
+
+def _as_real(x: Code) -> Code:
+    return call("torch.view_as_real", x)
+
+
+def _options(op: Fourier, axis: int) -> dict[str, object]:
+    n: Dim | None = op.n
+    return {"n": (n, None), "dim": (axis, -1), "norm": (op.norm, "backward")}
+
+
+@function(Rfft, torch="torch.fft.rfft")
+def rfft(op: Rfft, site: TorchSite) -> Code:
+    return _as_real(call("torch.fft.rfft", site.x, **_options(op, op.axis)))
+
+
+@function(Irfft, Fft, Ifft, torch="torch.fft.{}")
+def of_complex(op: Irfft | Fft | Ifft, site: TorchSite) -> Code:
+    """The axis of two is none of PyTorch's."""
+    axis = op.axis + 1 if op.axis < 0 else op.axis
+    found = call(f"torch.fft.{op.name}", _as_complex(site.x), **_options(op, axis))
+    return found if isinstance(op, Irfft) else _as_real(found)
+
+
+def _short_time(op: ShortTime, site: TorchSite) -> dict[str, object]:
+    return {
+        "hop_length": (op.hop_length, None),
+        "win_length": (op.win_length, None),
+        "window": (site.get("window"), None),
+        "center": (op.center, True),
+        "normalized": (op.normalized, False),
+        "onesided": (op.onesided, True),
+    }
+
+
+@function(Stft, torch="torch.stft")
+def stft(op: Stft, site: TorchSite) -> Code:
+    options = _short_time(op, site) | {"pad_mode": (op.pad_mode, "reflect")}
+    return _as_real(call("torch.stft", site.x, op.n_fft, **options, return_complex=True))
+
+
+@function(Istft, torch="torch.istft")
+def istft(op: Istft, site: TorchSite) -> Code:
+    return call("torch.istft", _as_complex(site.x), op.n_fft, **_short_time(op, site), length=(op.length, None))

@@ -1,0 +1,36 @@
+"""Pools of two tensors in PyTorch."""
+
+from __future__ import annotations
+
+from ....ops.unpooling import FractionalMaxPool, MaxUnpool
+from ...python.code.expressions import Code, TupleCode, call, lit
+from ..table import TorchSite, function
+from ..windows import ranked, sizes
+
+
+@function(MaxUnpool, torch="torch.nn.functional.max_unpool1d, torch.nn.functional.max_unpool2d, torch.nn.functional.max_unpool3d")
+def max_unpool(op: MaxUnpool, site: TorchSite) -> Code:
+    kernels, strides, paddings = (sizes(numbers) for numbers in zip(*op.sides(site.given.x), strict=True))
+    whole = None if op.output_size is None else TupleCode(tuple(lit(size, "size") for size in site.results[0].shape[2:]))
+    return call(
+        ranked("F.max_unpool", site.given.x),
+        site.x,
+        site.indices,
+        lit(kernels, "kernel_size"),
+        stride=(strides, kernels),
+        padding=(paddings, 0),
+        output_size=(whole, None),
+    )
+
+
+@function(FractionalMaxPool, torch="torch.nn.functional.fractional_max_pool2d, torch.nn.functional.fractional_max_pool3d")
+def fractional_max_pool(op: FractionalMaxPool, site: TorchSite) -> Code:
+    kernels, counts = (sizes(numbers) for numbers in zip(*op.sides(site.given.x), strict=True))
+    return call(
+        ranked("F.fractional_max_pool", site.given.x),
+        site.x,
+        lit(kernels, "kernel_size"),
+        output_size=lit(counts, "output_size"),
+        return_indices=(len(site.results) == 2, False),
+        _random_samples=(site.get("samples"), None),
+    )

@@ -1,0 +1,40 @@
+"""Operators that look between pixels, in PyTorch: torchvision has them, the emitted source defines them for itself."""
+
+from __future__ import annotations
+
+from ....ops.vision import DeformConv, RoiAlign
+from ...python.code.expressions import Code, TupleCode, call, construct, lit
+from ..framework import dtype_keyword
+from ..table import TorchSite, function, module
+
+
+@module(DeformConv, torch="torchvision.ops.DeformConv2d")
+def deform_conv(op: DeformConv, site: TorchSite) -> Code:
+    x = site.given.x
+    windows = op.windows(x)
+
+    def pair(*numbers: int) -> Code:
+        return TupleCode(tuple(lit(number) for number in numbers))
+
+    rest = {
+        "stride": tuple(w.stride for w in windows),
+        "padding": tuple(w.before for w in windows),
+        "dilation": tuple(w.dilation for w in windows),
+    }
+    usual = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1)}
+    return construct(
+        "DeformConv",
+        {"in_channels": x.shape[1], "out_channels": op.channels},
+        kernel_size=pair(*(w.taps for w in windows)),
+        **{name: pair(*numbers) for name, numbers in rest.items() if numbers != usual[name]},
+        groups=(op.groups, 1),
+        bias=(op.bias, True),
+        dtype=dtype_keyword(x.dtype),
+    )
+
+
+@function(RoiAlign, torch="torchvision.ops.roi_align")
+def roi_align(op: RoiAlign, site: TorchSite) -> Code:
+    size = TupleCode(tuple(lit(number, "size") for number in op.sizes(site.given.x)))
+    options = {"scale": op.scale, "points": op.sampling_ratio, "aligned": op.aligned}
+    return call("roi_align", site.x, site.boxes, size, **options)

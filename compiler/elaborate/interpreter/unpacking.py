@@ -1,0 +1,26 @@
+"""Names for the items of a list: of `let (a, b) = ...`, of a loop, of a comprehension."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netc.dsl import ast
+
+from ...errors.structure import IterationMismatch
+from ..scopes.failures import Failure
+from ..scopes.show import show_value
+
+
+def unpack(pattern: ast.NamePattern, value: Any) -> Iterator[tuple[ast.Name, Any]]:
+    """Each name of a pattern with its part of the value. A pattern of one name is that name."""
+    parts = pattern.parts
+    if len(parts) == 1:
+        value = (value,)
+    elif not isinstance(value, tuple) or len(value) != len(parts):
+        raise Failure(IterationMismatch(len(parts), show_value(value)), pattern.span)
+    for part, item in zip(parts, value, strict=True):
+        if isinstance(part, ast.Name):
+            yield part, item
+        else:
+            yield from unpack(part, item)

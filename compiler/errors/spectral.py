@@ -1,0 +1,16 @@
+"""Errors of Fourier transforms."""
+
+from __future__ import annotations
+
+from ..ir.types import show_shape
+from .operators import NeedsFloat
+
+
+class NeedsFullFloat(NeedsFloat):
+    """A Fourier transform of a half type, or complex numbers that are integers."""
+
+    def message(self) -> str:
+        return f"`{self.operator}` needs float32 or float64, found {self.found.dtype} {show_shape(self.found.shape)}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("convert it with `-> cast float32`",)

@@ -1,0 +1,104 @@
+"""Functions of two numbers, element by element, that have no symbol.
+
+In: two tensors that broadcast; for some, a number in place of one. Out: one tensor; its element type is PyTorch's.
+"""
+
+from __future__ import annotations
+
+from ..errors.arithmetic import NeedsNumber
+from ..errors.base import Location, Problem, argument
+from ..errors.operators import BadArgument, NeedsFloat
+from ..ir.types import BOOL, FLOAT32, DType, TensorType
+from .arithmetic import Pair
+from .base import Operator, OperatorError, OpInputs
+from .broadcast import broadcast, broadcast_all
+from .element_types import FLOATS
+from .operand import Input
+from .promotion import Scalar, result_type
+from .scalars import conversion_warnings, require_exact_scalar, wrap_scalar
+
+
+class Atan2(Pair):
+    """The angle of the point at height `x` and distance `other`, from -pi to pi; float32 for integers: `(y, x) -> atan2`."""
+
+    name = "atan2"
+    verb = "take the angles of"
+    examples = ("y = input 3; x = input 3; (y, x) -> atan2",)
+
+    def result_type(self, operands: DType) -> DType:
+        return operands if operands.is_float else FLOAT32
+
+
+class _FloatPair(Pair):
+    """One of the two is a float, at least."""
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        if not result_type(given).is_float:
+            raise OperatorError(NeedsFloat(self.name, given.x), given.at("x"))
+        return super().rule(given)
+
+
+class Hypot(_FloatPair):
+    """`sqrt(x * x + other * other)`, without overflow in between."""
+
+    name = "hypot"
+    verb = "take the hypotenuse of"
+    examples = ("x = input 3; y = input 3; (x, y) -> hypot",)
+
+
+class Logaddexp(_FloatPair):
+    """`log(exp(x) + exp(other))`, without overflow in between."""
+
+    name = "logaddexp"
+    verb = "add the exponentials of"
+    examples = ("x = input 3; y = input 3; (x, y) -> logaddexp",)
+
+
+class Fmod(Operator):
+    """The remainder of the division, with the sign of the dividend; that of `%` has the sign of the divisor."""
+
+    name = "fmod"
+    pointwise = True
+    x = Input()
+    other = Input(or_number=True)
+    examples = ("x = input 3; x -> fmod 2", "x = input 3; y = input 3; (x, y) -> fmod")
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        dtype = self.operand_type(given)
+        if dtype == BOOL:
+            raise OperatorError(NeedsNumber(self.name, given.x), given.at("x"))
+        if self.scalars and dtype.is_integer and self.number(dtype) == 0:
+            found = "0" if self.other == 0 else f"{self.other}, which {dtype} takes as 0"
+            raise OperatorError(BadArgument(self.name, "other", found, f"must not be 0 for {dtype} tensors"), argument("other"))
+        shape = given.x.shape if self.scalars else broadcast(given.x.shape, given.other.shape, given.facts, self.name, "divide")
+        return (TensorType(dtype, shape),)
+
+    def operand_type(self, given: OpInputs) -> DType:
+        """The element type that both operands are converted to."""
+        return result_type(given, self.scalars)
+
+    def number(self, dtype: DType) -> Scalar:
+        """The number in the element type of the operands."""
+        return wrap_scalar(self.scalars[0], dtype)
+
+    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+        if not self.scalars:
+            return ()
+        x = given.x.with_dtype(self.operand_type(given))
+        return conversion_warnings(self.name, x, {"other": (self.other, self.number(x.dtype))})
+
+
+class Lerp(Operator):
+    """Linear interpolation, `x + weight * (end - x)`; the weight is a number or a third tensor."""
+
+    name = "lerp"
+    pointwise = True
+    x = Input(FLOATS)
+    end = Input(FLOATS, like="x")
+    weight = Input(FLOATS, like="x", or_number=True)
+    examples = ("x = input 3; y = input 3; (x, y) -> lerp 0.25", "x = input 3; y = input 3; w = input 3; (x, y, w) -> lerp")
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        computed = given.x.with_dtype(FLOAT32) if given.x.dtype.size == 2 else given.x
+        require_exact_scalar(self.name, computed, self.weight, "weight")
+        return (given.x.with_shape(broadcast_all([t.shape for t in given], given.facts, self.name, "interpolate between")),)

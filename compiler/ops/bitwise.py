@@ -1,0 +1,82 @@
+"""Logic and shifts of the bits of integers, element by element.
+
+In: integers, for logic also booleans; two tensors that broadcast, or one and a number. Out: one tensor; its element type is PyTorch's.
+"""
+
+from __future__ import annotations
+
+from ..errors.operators import NeedsInteger
+from ..ir.types import BOOL, DType, TensorType
+from .arithmetic import BinaryOperator
+from .base import OperatorError, OpInputs
+from .element_types import BOOLS, INTEGERS
+from .operand import Input
+from .pointwise import Pointwise
+
+
+class BitwiseLogic(BinaryOperator):
+    """Takes each pair of bits."""
+
+    verb = "combine"
+
+    def refuse_types(self, given: OpInputs, dtype: DType) -> None:
+        if dtype.is_float:
+            index = next((index for index, x in enumerate(given) if x.dtype.is_float), 0)
+            raise OperatorError(NeedsInteger(self.name, given.types[index]), given.at(given.names[index]))
+
+
+class BitwiseAnd(BitwiseLogic):
+    """The bits that are set in both."""
+
+    name = "bitwise_and"
+    examples = ("x = input [T] int64; x -> bitwise_and 7", "x = input [T] bool; y = input [T] bool; (x, y) -> bitwise_and")
+
+
+class BitwiseOr(BitwiseLogic):
+    """The bits that are set in one or both."""
+
+    name = "bitwise_or"
+    examples = ("x = input [T] int64; x -> bitwise_or 1",)
+
+
+class BitwiseXor(BitwiseLogic):
+    """The bits that differ."""
+
+    name = "bitwise_xor"
+    examples = ("x = input [T] int64; y = input [T] int64; (x, y) -> bitwise_xor",)
+
+
+class BitwiseNot(Pointwise):
+    """All bits inverted: `-x - 1` of an integer with a sign."""
+
+    name = "bitwise_not"
+    x = Input(INTEGERS | BOOLS)
+    examples = ("input [T] int64 -> bitwise_not",)
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        return (given.x,)
+
+
+class Shift(BitwiseLogic):
+    """By a number of bits; beyond those of the type, or negative, nothing but the sign is left."""
+
+    verb = "shift"
+
+    def refuse_types(self, given: OpInputs, dtype: DType) -> None:
+        super().refuse_types(given, dtype)
+        if dtype == BOOL:
+            raise OperatorError(NeedsInteger(self.name, given.x), given.at("x"))
+
+
+class BitwiseLeftShift(Shift):
+    """The bits moved up: `x * 2 ** other`, of which the last bits of the type stay; 0 if `other` is no position of a bit."""
+
+    name = "bitwise_left_shift"
+    examples = ("x = input [T] int64; x -> bitwise_left_shift 2",)
+
+
+class BitwiseRightShift(Shift):
+    """The bits moved down: `x / 2 ** other`, rounded down; 0, or -1 of negative numbers, if `other` is no position of a bit."""
+
+    name = "bitwise_right_shift"
+    examples = ("x = input [T] int64; x -> bitwise_right_shift 2",)

@@ -1,0 +1,91 @@
+"""What each element of an axis has in common with those before it: the greatest so far, the difference from the last.
+
+In: one tensor. Out: one of the same rank. Always: sums and products are among the reductions, `cumsum` and `cumprod`.
+"""
+
+from __future__ import annotations
+
+from ..dims import Dim
+from ..errors.base import argument
+from ..errors.operators import EmptyResult, WrongRank
+from ..ir.types import INT64, TensorType
+from .axes import normalize_axis
+from .base import Arg, Operator, OperatorError, OpInputs, numel
+from .element_types import FLOATS
+from .kinds import AXIS, IntKind
+from .operand import Input
+
+
+class Logcumsumexp(Operator):
+    """The logarithm of the cumulative sum of exponentials, without overflow in between."""
+
+    name = "logcumsumexp"
+    x = Input(FLOATS)
+    axis = Arg(AXIS, positional=True, alias="dim")
+    examples = ("input [T] -> logcumsumexp axis=1",)
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        normalize_axis(self.name, self.axis, given.x)
+        return (given.x,)
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        """An exponential and a sum for each element."""
+        return 2 * numel(given.x.shape)
+
+
+class CumulativeExtreme(Operator):
+    """Values, and (when unpacked) their indices: of equal elements, that of the last. From the first NaN on, the values are NaN."""
+
+    extras = True
+    x = Input()
+    axis = Arg(AXIS, positional=True, alias="dim")
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        normalize_axis(self.name, self.axis, given.x)
+        return given.x, given.x.with_dtype(INT64)
+
+
+class Cummax(CumulativeExtreme):
+    """The greatest of the elements of an axis up to each, and their indices: `(values, indices) = x -> cummax axis=1`.
+
+    Of equal elements the index is that of the last. From the first NaN on, the values are NaN.
+    """
+
+    name = "cummax"
+    examples = ("input [T] -> cummax axis=1", "x = input 4; (values, indices) = x -> cummax axis=1; out values, indices")
+
+
+class Cummin(CumulativeExtreme):
+    """The least of the elements of an axis up to each, and their indices: `(values, indices) = x -> cummin axis=1`.
+
+    Of equal elements the index is that of the last. From the first NaN on, the values are NaN.
+    """
+
+    name = "cummin"
+    examples = ("input [T] -> cummin axis=1",)
+
+
+class Diff(Operator):
+    """The difference of each element of an axis from the one before it, `n` times: the axis gets shorter by `n`.
+
+    Of booleans, whether the two differ.
+    """
+
+    name = "diff"
+    x = Input()
+    n = Arg(IntKind(0), default=1, positional=True)
+    axis = Arg(AXIS, default=-1, alias="dim")
+    examples = ("input [8] -> diff", "input [T, 3] where T >= 3 -> diff 2 axis=1")
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
+        if not x.rank:
+            raise OperatorError(WrongRank(self.name, "at least one axis", x), given.at("x"))
+        axis = normalize_axis(self.name, self.axis, x)
+        shape = (*x.shape[:axis], x.shape[axis] - self.n, *x.shape[axis + 1 :])
+        if given.facts.at_least(shape[axis], 1) is False:
+            raise OperatorError(EmptyResult(self.name, shape, axis), argument("n"))
+        return (x.with_shape(shape),)
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return self.n * numel(results[0].shape)

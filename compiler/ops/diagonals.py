@@ -1,0 +1,85 @@
+"""Diagonals of matrices: taken out, and made.
+
+In: one tensor; the axes of the matrices are any two. Out: one with an axis less, or one more. Always: `offset` counts diagonals to the
+right of the main one, and negative ones below it.
+"""
+
+from __future__ import annotations
+
+from ..dims import Dim, minimum
+from ..errors.base import argument
+from ..errors.operators import BadArgument, EmptyResult
+from ..ir.types import TensorType
+from .axes import normalize_axis
+from .base import Arg, OperatorError, OpInputs
+from .element_types import ANY
+from .kinds import AXIS, IntKind
+from .operand import SOME_AXES, Input, axes
+from .shape import Layout
+
+
+def _two_axes(op: Diagonal | DiagEmbed, x: TensorType) -> tuple[int, int]:
+    """The rows and columns, counted from the front of `x`."""
+    rows = normalize_axis(op.name, op.axis1, x, "axis1")
+    columns = normalize_axis(op.name, op.axis2, x, "axis2")
+    if rows == columns:
+        raise OperatorError(BadArgument(op.name, "axis2", str(op.axis2), "must be another axis than `axis1`"), argument("axis2"))
+    return rows, columns
+
+
+class Diagonal(Layout):
+    """The diagonal of the matrices of two axes, as a new last axis."""
+
+    name = "diagonal"
+    x = Input(ANY, axes("... n m", "at least two axes"))
+    offset = Arg(IntKind(varies=True), default=0, positional=True)
+    axis1 = Arg(AXIS, default=0, alias="dim1")
+    axis2 = Arg(AXIS, default=1, alias="dim2")
+    examples = ("input 4x4 -> diagonal axis1=1 axis2=2", "input [T, T] -> diagonal 1 axis1=-2 axis2=-1")
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
+        rows, columns = self.matrix(x)
+        rest = tuple(size for axis, size in enumerate(x.shape) if axis not in (rows, columns))
+        length = self.length(given)
+        if given.facts.at_least(length, 1) is False:
+            raise OperatorError(EmptyResult(self.name, (*rest, length), len(rest)), argument("offset"))
+        return (x.with_shape((*rest, length)),)
+
+    def matrix(self, x: TensorType) -> tuple[int, int]:
+        """The axes of the rows and the columns, counted from the front."""
+        return _two_axes(self, x)
+
+    def length(self, given: OpInputs) -> Dim:
+        """The number of elements."""
+        rows, columns = (given.x.shape[axis] for axis in self.matrix(given.x))
+        high, wide = rows + min(self.offset, 0), columns - max(self.offset, 0)
+        if given.facts.at_least(wide, high):
+            return high
+        return wide if given.facts.at_least(high, wide) else minimum(high, wide)
+
+
+class DiagEmbed(Layout):
+    """Matrices that are 0 but for a diagonal, which is the last axis of the input."""
+
+    name = "diag_embed"
+    x = Input(ANY, SOME_AXES)
+    offset = Arg(IntKind(varies=True), default=0, positional=True)
+    axis1 = Arg(AXIS, default=-2, alias="dim1")
+    axis2 = Arg(AXIS, default=-1, alias="dim2")
+    examples = ("input [T] -> diag_embed", "input 4 -> diag_embed offset=-1")
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
+        shape = list(x.shape[:-1])
+        for axis in sorted(self.matrix(x)):
+            shape.insert(axis, self.side(x))
+        return (x.with_shape(tuple(shape)),)
+
+    def matrix(self, x: TensorType) -> tuple[int, int]:
+        """The axes of the rows and the columns in the result, counted from the front."""
+        return _two_axes(self, x.with_shape((*x.shape, 1)))
+
+    def side(self, x: TensorType) -> Dim:
+        """The number of rows, and of columns."""
+        return x.shape[-1] + abs(self.offset)

@@ -1,0 +1,28 @@
+"""What differs between training and evaluation: the results of `if training { ... } else { ... }`. Not an operator of the language."""
+
+from __future__ import annotations
+
+from ..dims import Dim
+from ..ir.types import TensorType
+from .base import Operator, OpInputs
+from .operand import Input
+
+
+class _Unregistered:
+    """A name that no spec can use."""
+
+    name = "if training"
+
+
+class ByMode(_Unregistered, Operator):
+    """Its first input in training, its second in evaluation."""
+
+    pointwise = True
+    training = Input()
+    evaluation = Input(like="training")
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        return (given.evaluation,)
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return 0

@@ -1,0 +1,160 @@
+"""Short-time Fourier transforms: spectrograms of sound, and sound of them. Complex numbers are a last axis of two, as in `spectral`.
+
+In: one tensor, and a window of weights, which is 1 unless it is given. Out: one tensor. Always: windows are `hop_length` apart, by default
+a quarter of `n_fft`; weights fewer than `n_fft` are in the middle of a window.
+"""
+
+from __future__ import annotations
+
+from ..dims import Dim, advice, show
+from ..errors.base import argument
+from ..errors.operators import BadArgument, EmptyResult, KernelTooLarge, Unprovable, WrongSize
+from ..errors.shape import PadTooLarge, UnprovableSize
+from ..ir.types import TensorType
+from .base import Arg, Operator, OperatorError, OpInputs, numel
+from .element_types import FULL_FLOATS
+from .kinds import COUNT, FLAG, SIZE, WordKind
+from .operand import Input, axes
+from .requirements import at_least_text
+from .spectral import require_pairs
+from .windows import Window
+
+WORK = 12
+"""Operations for each number: twice the multiply-adds of a transform of 32 and of a weight."""
+WEIGHTS = axes("w", "weights, with one axis")
+
+
+class ShortTime(Operator):
+    """What both directions have in common."""
+
+    n_fft = Arg(COUNT, positional=True)
+    hop_length = Arg(COUNT, default=None, positional=True)
+    win_length = Arg(COUNT, default=None)
+    center = Arg(FLAG, default=True)
+    normalized = Arg(FLAG, default=False)
+    onesided = Arg(FLAG, default=True)
+
+    def hop(self) -> int:
+        """The distance of the windows."""
+        if self.hop_length is not None:
+            return self.hop_length
+        if self.n_fft < 4:
+            needed = "must be at least 4 unless `hop_length` is given, a quarter of it"
+            raise OperatorError(BadArgument(self.name, "n_fft", str(self.n_fft), needed), argument("n_fft"))
+        return self.n_fft // 4
+
+    def window_size(self) -> int:
+        """The number of weights."""
+        return self.n_fft if self.win_length is None else self.win_length
+
+    def bins(self) -> int:
+        """The number of frequencies."""
+        return self.n_fft // 2 + 1 if self.onesided else self.n_fft
+
+    def edge(self) -> int:
+        """What is added at each end so that the first window is around the first element."""
+        return self.n_fft // 2 if self.center else 0
+
+    def check_weights(self, given: OpInputs) -> None:
+        """Refuses more weights than fit a window, and another number of them than `win_length`."""
+        size = self.window_size()
+        if size > self.n_fft:
+            needed = f"must be at most `n_fft`, {self.n_fft}"
+            raise OperatorError(BadArgument(self.name, "win_length", str(size), needed), argument("win_length"))
+        window = given.get("window")
+        if window is None:
+            return
+        same = given.facts.equal(window.shape[0], size)
+        if same is False:
+            raise OperatorError(WrongSize(self.name, f"a window of {size} weights", window), given.at("window"))
+        if same is None:
+            need = f"there are {size} weights"
+            problem = UnprovableSize(need, "this is the size of the window", advice(window.shape[0], size) or "")
+            raise OperatorError(problem, given.at("window"))
+
+
+class Stft(ShortTime):
+    """The Fourier transforms of windows of a signal: `[N, T]` becomes `[N, frequencies, windows, 2]`. A single signal has no `N`."""
+
+    name = "stft"
+    x = Input(FULL_FLOATS, axes("... T", "[N, T]", most=2))
+    window = Input(FULL_FLOATS, WEIGHTS, like="x", optional=True)
+    pad_mode = Arg(WordKind("reflect", "constant", "replicate", "circular"), default="reflect")
+    examples = (
+        "input [16000] -> stft 400 160 -> norm axis=-1",
+        "x = input [T] where T >= 33; w = param [64] init=ones trainable=false as window; (x, w) -> stft 64 16",
+    )
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
+        hop = self.hop()
+        self.check_weights(given)
+        self._check_edge(given)
+        size = x.shape[-1] + 2 * self.edge()
+        count = Window(self.n_fft, hop).count(size)
+        if given.facts.at_least(count, 1) is False:
+            problem = KernelTooLarge(self.name, x.rank - 1, self.n_fft, x.shape[-1], size, x)
+            raise OperatorError(problem, argument("n_fft"))
+        return (x.with_shape((*x.shape[:-1], self.bins(), count, 2)),)
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        """For each number that of a fast transform, about, and its weight."""
+        return WORK * numel(results[0].shape)
+
+    def _check_edge(self, given: OpInputs) -> None:
+        """What is reflected or wrapped around must be there."""
+        x, edge = given.x, self.edge()
+        if not edge or self.pad_mode not in ("reflect", "circular"):
+            return
+        least = edge + 1 if self.pad_mode == "reflect" else edge
+        enough = given.facts.at_least(x.shape[-1], least)
+        if enough is False:
+            raise OperatorError(PadTooLarge(self.pad_mode, x.rank - 1, edge, x), argument("n_fft"))
+        if enough is None:
+            need = f"{show(x.shape[-1])} is at least {least}"
+            raise OperatorError(UnprovableSize(need, "the ends are padded", at_least_text(x.shape[-1], least)), argument("n_fft"))
+
+
+class Istft(ShortTime):
+    """The inverse of `stft`: the signal whose windows these are, `[N, frequencies, windows, 2]` to `[N, T]`.
+
+    Of all frequencies, the first half counts: the others are taken to be their conjugates. The sum of the squared weights must be 0 at no
+    element, which PyTorch checks. `length` cuts the signal off, or fills it up with zeros.
+    """
+
+    name = "istft"
+    x = Input(FULL_FLOATS, axes("... f t two", "[N, frequencies, windows, 2]", most=4))
+    window = Input(FULL_FLOATS, WEIGHTS, like="x", optional=True)
+    length = Arg(SIZE, default=None)
+    examples = ("input [16000] -> stft 400 160 -> istft 400 160",)
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
+        hop = self.hop()
+        self.check_weights(given)
+        require_pairs(self.name, given)
+        if hop > self.window_size():
+            needed = f"must be at most the number of weights, {self.window_size()}"
+            raise OperatorError(BadArgument(self.name, "hop_length", str(hop), needed), argument("hop_length"))
+        self._check_bins(given)
+        size = self.whole(x) - 2 * self.edge()
+        if given.facts.at_least(size, 1) is False:
+            raise OperatorError(EmptyResult(self.name, (*x.shape[:-3], size), x.rank - 3), argument("n_fft"))
+        return (x.with_shape((*x.shape[:-3], size if self.length is None else self.length)),)
+
+    def whole(self, x: TensorType) -> Dim:
+        """The size with both ends."""
+        return self.n_fft + self.hop() * (x.shape[-2] - 1)
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        """For each number that of a fast transform, about, and its weight."""
+        return WORK * numel(given.x.shape)
+
+    def _check_bins(self, given: OpInputs) -> None:
+        x, bins = given.x, self.bins()
+        same = given.facts.equal(x.shape[-3], bins)
+        if same is False:
+            raise OperatorError(WrongSize(self.name, f"{bins} frequencies for `n_fft` {self.n_fft}", x), given.at("x"))
+        if same is None:
+            need = f"axis {x.rank - 3} must be the number of frequencies"
+            raise OperatorError(Unprovable(self.name, x.shape[-3], bins, need, advice(x.shape[-3], bins) or "", (0, 0)), given.at("x"))

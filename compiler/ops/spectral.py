@@ -1,0 +1,127 @@
+"""Fourier transforms. Complex numbers are a last axis of two: the real and the imaginary part, as in `torch.view_as_real` and in ONNX.
+
+In: one tensor. Out: one with frequencies instead of the axis, or the other way round. Always: `axis` counts the axes of the tensor as it
+is, so that -2 is the last one before the axis of two; `n` cuts the axis off or fills it up with zeros first. The absolute values are
+`-> norm axis=-1`. What is not finite spreads along the axis, in ONNX not to the same elements as in PyTorch.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..dims import Dim, advice
+from ..errors.base import argument
+from ..errors.operators import BadArgument, EmptyResult, WrongSize
+from ..errors.shape import UnprovableSize
+from ..ir.types import FLOAT32, TensorType, show_shape
+from .axes import normalize_axis
+from .base import Arg, Operator, OperatorError, OpInputs, numel
+from .element_types import FULL_FLOATS, FULL_OR_INTEGERS
+from .kinds import AXIS, SIZE, WordKind
+from .operand import Input, axes
+
+NORM = WordKind("backward", "ortho", "forward")
+_LEVELS = 5
+"""Multiply-adds for each element: those of a transform of 32. Their number grows with the logarithm of the size."""
+
+
+def require_pairs(operator: str, given: OpInputs) -> None:
+    """Refuses an input whose last axis is not two, the real and the imaginary part."""
+    x = given.x
+    two = given.facts.equal(x.shape[-1], 2)
+    if two is False:
+        needed = "complex numbers, a last axis of 2"
+        raise OperatorError(WrongSize(operator, needed, x), given.at("x"))
+    if two is None:
+        need = f"axis {x.rank - 1} of {show_shape(x.shape)} is 2"
+        raise OperatorError(UnprovableSize(need, "complex numbers have two parts", advice(x.shape[-1], 2) or ""), given.at("x"))
+
+
+class Fourier(Operator):
+    """Along an axis. `norm=ortho` divides by the root of the size; by the size, `forward` divides the transform, `backward` the inverse."""
+
+    inverse: ClassVar[bool] = False
+    n = Arg(SIZE, default=None, positional=True)
+    norm = Arg(NORM, default="backward")
+
+    def length(self, x: TensorType) -> Dim:
+        """The size of the axis in time."""
+        return x.shape[self.along(x)] if self.n is None else self.n
+
+    def along(self, x: TensorType) -> int:
+        """The axis, counted from the front."""
+        return normalize_axis(self.name, self.args["axis"], x)
+
+    def replaced(self, x: TensorType, size: Dim) -> TensorType:
+        """The type with another size of the axis."""
+        axis = self.along(x)
+        return x.with_shape((*x.shape[:axis], size, *x.shape[axis + 1 :]))
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        """About that of a fast transform."""
+        return 2 * _LEVELS * numel(self.replaced(given.x, self.length(given.x)).shape)
+
+
+class Rfft(Fourier):
+    """The Fourier transform of real numbers: `n // 2 + 1` frequencies, as a last axis of real and imaginary parts."""
+
+    name = "rfft"
+    x = Input(FULL_OR_INTEGERS, axes("... n", "at least one axis"))
+    axis = Arg(AXIS, default=-1, alias="dim")
+    examples = ("input [T] -> rfft", "input [T, 400] -> rfft 512 -> norm axis=-1")
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x if given.x.dtype.is_float else given.x.with_dtype(FLOAT32)
+        found = self.replaced(x, self.length(x) // 2 + 1)
+        return (found.with_shape((*found.shape, 2)),)
+
+
+class _OfPairs(Fourier):
+    """A transform of complex numbers."""
+
+    x = Input(FULL_FLOATS, axes("... n two", "complex numbers, at least one axis and a last one of 2"))
+    axis = Arg(AXIS, default=-2, alias="dim")
+
+    def along(self, x: TensorType) -> int:
+        axis = super().along(x)
+        if axis == x.rank - 1:
+            needed = "must not be the last axis, the real and the imaginary part"
+            raise OperatorError(BadArgument(self.name, "axis", str(self.axis), needed), argument("axis"))
+        return axis
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        require_pairs(self.name, given)
+        return (self.replaced(given.x, self.length(given.x)),)
+
+
+class Irfft(_OfPairs):
+    """The inverse of `rfft`: real numbers of their `n // 2 + 1` first frequencies; `n` is even unless it is given."""
+
+    name = "irfft"
+    inverse = True
+    examples = ("input [T] -> rfft -> irfft", "input [33, 2] -> irfft 65")
+
+    def length(self, x: TensorType) -> Dim:
+        return 2 * (x.shape[self.along(x)] - 1) if self.n is None else self.n
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        require_pairs(self.name, given)
+        found = self.replaced(given.x, self.length(given.x))
+        if given.facts.at_least(self.length(given.x), 1) is False:
+            raise OperatorError(EmptyResult(self.name, found.shape[:-1], self.along(given.x)), argument("axis"))
+        return (found.with_shape(found.shape[:-1]),)
+
+
+class Fft(_OfPairs):
+    """The Fourier transform of complex numbers."""
+
+    name = "fft"
+    examples = ("input [T, 2] -> fft", "x = input [8]; (x, x * 0) -> stack axis=-1 -> fft")
+
+
+class Ifft(_OfPairs):
+    """The inverse of `fft`."""
+
+    name = "ifft"
+    inverse = True
+    examples = ("input [T, 2] -> fft -> ifft",)

@@ -1,0 +1,121 @@
+"""Pools of two tensors: the way back from a pool by the positions it has recorded, and windows at random positions.
+
+In: what is pooled, and another tensor: indices, as in `(y, at) = x -> max_pool 2` and later `(z, at) -> max_unpool 2`, or random numbers.
+Out: a tensor with other spatial axes. Always: indices count the positions of all spatial axes, as `max_pool` gives them.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from ..dims import Dim, show
+from ..errors.base import argument
+from ..errors.operators import BadArgument, EmptyResult, WrongRank, WrongSize
+from ..ir.types import INT64, TensorType, show_shape
+from .base import Arg, Operator, OperatorError, OpInputs, numel
+from .element_types import FLOATS, LONGS
+from .kinds import SIZE, SIZES, SIZES0, ListKind
+from .operand import SPATIAL, Input, axes
+from .requirements import require_same_size
+from .windows import each_axis
+
+
+class MaxUnpool(Operator):
+    """The elements at the positions that `max_pool` found them at, and 0 elsewhere; arguments are those of the pool.
+
+    Several sizes have the same pool: `output_size` tells which one it was. Of several elements for one position, any one may remain.
+    """
+
+    name = "max_unpool"
+    spatial = True
+    x = Input(FLOATS, SPATIAL)
+    indices = Input(LONGS, SPATIAL)
+    kernel = Arg(SIZES, positional=True, alias="kernel_size")
+    stride = Arg(SIZES, default=None)
+    padding = Arg(SIZES0, default=0)
+    output_size = Arg(ListKind(SIZE, scalar=True, least=1), default=None)
+    examples = (
+        "x = input 3x8x8; (y, at) = x -> max_pool 2; (y -> relu, at) -> max_unpool 2",
+        "x = input 3x9x9; (y, at) = x -> max_pool 2; (y, at) -> max_unpool 2 output_size=[9, 9]",
+    )
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x, indices = given.x, given.indices
+        if indices.rank != x.rank:
+            needed = f"indices with as many axes as {show_shape(x.shape)}, {x.rank}"
+            raise OperatorError(WrongRank(self.name, needed, indices), given.at("indices"))
+        for axis in range(x.rank):
+            require_same_size(self.name, given, ("x", "indices"), axis, "place", f"their axes {axis}")
+        usual = self.usual(x)
+        shape = (*x.shape[:2], *(usual if self.output_size is None else self._sizes(usual, given)))
+        for axis, size in enumerate(shape):
+            if given.facts.at_least(size, 1) is False:
+                raise OperatorError(EmptyResult(self.name, shape, axis), argument("padding"))
+        return (x.with_shape(shape),)
+
+    def sides(self, x: TensorType) -> tuple[tuple[int, int, int], ...]:
+        """Kernel, stride and padding of each spatial axis."""
+        kernel = each_axis(self.name, "kernel", self.kernel, x)
+        stride = kernel if self.stride is None else each_axis(self.name, "stride", self.stride, x)
+        return tuple(zip(kernel, stride, each_axis(self.name, "padding", self.padding, x), strict=True))
+
+    def usual(self, x: TensorType) -> tuple[Dim, ...]:
+        """The spatial sizes unless they are given: the least that the last windows fit in."""
+        sides = zip(x.shape[2:], self.sides(x), strict=True)
+        return tuple((size - 1) * stride - 2 * padding + kernel for size, (kernel, stride, padding) in sides)
+
+    def _sizes(self, usual: tuple[Dim, ...], given: OpInputs) -> tuple[Dim, ...]:
+        """Those that are given, one for each axis; refused where the pool would have made another size of them."""
+        assert self.output_size is not None
+        sizes = self.output_size * len(usual) if len(self.output_size) == 1 else self.output_size
+        if len(sizes) != len(usual):
+            needed = f"must have one number for each of the {len(usual)} spatial axes"
+            raise OperatorError(BadArgument(self.name, "output_size", show_shape(sizes), needed), argument("output_size"))
+        for size, least, (_, stride, _) in zip(sizes, usual, self.sides(given.x), strict=True):
+            low, high = given.facts.at_least(size, least - stride + 1), given.facts.at_least(least + stride - 1, size)
+            if low is False or high is False:
+                needed = f"must be above {show(least - stride)} and below {show(least + stride)}"
+                raise OperatorError(BadArgument(self.name, "output_size", show(size), needed), argument("output_size"))
+        return sizes
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return 0
+
+
+class FractionalMaxPool(Operator):
+    """The maximum of `size` windows along each of two or three axes, at random positions, and (when unpacked) its index.
+
+    `samples` are random numbers of 0 to 1, `[N, C, axes]`. Without them PyTorch draws some, in training and in inference; ONNX cannot.
+    """
+
+    name = "fractional_max_pool"
+    spatial = True
+    extras = True
+    x = Input(FLOATS, axes("N C ... h w", "[N, C, height, width] or [N, C, depth, height, width]", least=4, most=5))
+    samples = Input(FLOATS, axes("N C axes", "[N, C, axes]"), like="x", optional=True)
+    kernel = Arg(SIZES, positional=True, alias="kernel_size")
+    size = Arg(SIZES, positional=True, alias="output_size")
+    examples = ("x = input 3x9x9; s = input 3x2; (x, s -> sigmoid) -> fractional_max_pool 2 5",)
+
+    def sides(self, x: TensorType) -> tuple[tuple[int, int], ...]:
+        """Kernel and number of windows of each spatial axis."""
+        return tuple(zip(*(each_axis(self.name, name, self.args[name], x) for name in ("kernel", "size")), strict=True))
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x, sides = given.x, self.sides(given.x)
+        strict = x.rank == 5
+        for axis, (kernel, count) in enumerate(sides, start=2):
+            least = kernel + count - 1 + strict
+            if given.facts.at_least(x.shape[axis], least) is False:
+                needed = f"must be at most {show(x.shape[axis] - kernel + 1 - strict)} along axis {axis} of {x}"
+                raise OperatorError(BadArgument(self.name, "size", str(count), needed), argument("size"))
+        if "samples" in given:
+            for axis, what in enumerate(("their numbers of samples", "their channels")):
+                require_same_size(self.name, given, ("x", "samples"), axis, "pool", what)
+            if given.facts.equal(given.samples.shape[2], len(sides)) is not True:
+                raise OperatorError(WrongSize(self.name, f"{len(sides)} numbers for each channel", given.samples), given.at("samples"))
+        values = x.with_shape((*x.shape[:2], *(count for _, count in sides)))
+        return values, values.with_dtype(INT64)
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return numel(results[0].shape) * prod(kernel for kernel, _ in self.sides(given.x))

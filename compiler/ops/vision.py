@@ -1,0 +1,151 @@
+"""Operators of detection and segmentation, which look at an image at positions between its pixels.
+
+In: images, and tensors that say where to look. Out: one tensor. Always: the values there are interpolated linearly. These are
+torchvision's; the emitted source has them in plain PyTorch.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from ..dims import Dim, advice, show
+from ..errors.base import STAGE, argument
+from ..errors.operators import NotDivisible, Unprovable, WrongSize
+from ..ir.types import TensorType
+from .base import Arg, Operator, OperatorError, OpInputs, ParameterSpec, numel
+from .convolution import Conv
+from .element_types import FLOATS
+from .kinds import COUNT, FLAG, NUMBER, SIZE, SIZES, SIZES0
+from .learned import weight_and_bias
+from .operand import Input, axes
+from .parametric import WithBias
+from .windows import Window, each_axis, sizes_of
+
+IMAGES = axes("N C H W", "[N, C, height, width]")
+
+
+def _require(operator: str, given: OpInputs, name: str, axis: int, size: Dim, what: str) -> None:
+    """Refuses the input `name` unless its axis has that size. `what` names the size: `as many rows as the result`."""
+    found = given[name]
+    same = given.facts.equal(found.shape[axis], size)
+    if same is False:
+        raise OperatorError(WrongSize(operator, f"{what}, {show(size)} along axis {axis}", found), given.at(name))
+    if same is None:
+        need = f"axis {axis} must be {what}"
+        at = (given.position(name), 0)
+        raise OperatorError(Unprovable(operator, found.shape[axis], size, need, advice(found.shape[axis], size) or "", at), STAGE)
+
+
+class DeformConv(WithBias):
+    """A convolution of an image whose taps are moved by `offset`, and weighted by `mask` if there is one.
+
+    The offset is `[N, 2 * groups * kernel, height, width]` of the result: for each tap, how far it is moved down and to the right, where
+    groups of channels may have their own offsets. The mask is `[N, groups * kernel, height, width]`. Outside the image everything is 0.
+    """
+
+    name = "deform_conv"
+    drawn = Conv.drawn
+    takes_activation = True
+    spatial = True
+    x = Input(FLOATS, IMAGES)
+    offset = Input(FLOATS, axes("N offsets h w", "[N, 2 * groups * kernel, height, width]"), like="x")
+    mask = Input(FLOATS, axes("N masks h w", "[N, groups * kernel, height, width]"), like="x", optional=True)
+    channels = Arg(SIZE, positional=True, alias="out_channels")
+    kernel = Arg(SIZES, positional=True, alias="kernel_size")
+    stride = Arg(SIZES, default=1)
+    padding = Arg(SIZES0, default=0)
+    dilation = Arg(SIZES, default=1)
+    groups = Arg(COUNT, default=1)
+    bias = Arg(FLAG, default=True)
+    examples = (
+        "x = input 3x8x8; at = x -> conv 18 3x3 padding=1 as offset; (x, at) -> deform_conv 4 3x3 padding=1 relu",
+        "x = input 3x8x8; at = x -> conv 18 3x3 as offset; m = x -> conv 9 3x3 sigmoid as mask; (x, at, m) -> deform_conv 4 3x3",
+    )
+
+    def windows(self, x: TensorType) -> tuple[Window, ...]:
+        """One for each spatial axis."""
+        names = ("kernel", "stride", "dilation", "padding", "padding")
+        sides = [each_axis(self.name, name, self.args[name], x) for name in names]
+        return tuple(Window(*of_axis) for of_axis in zip(*sides, strict=True))
+
+    def taps(self) -> int:
+        """Those of one channel."""
+        return self.kernel**2 if isinstance(self.kernel, int) else prod(self.kernel)
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x, taps = given.x, self.taps()
+        sizes = sizes_of(self.name, x, self.windows(x), given.facts)
+        for count, which, name in ((x.shape[1], "input", "groups"), (self.channels, "output", "channels")):
+            if isinstance(count, int) and count % self.groups:
+                problem = NotDivisible(self.name, f"{self.groups} groups", f"{count} {which} channels", at=0 if which == "input" else None)
+                raise OperatorError(problem, argument(name))
+        own = self.offset_groups(given)
+        counts = {"offset": 2 * own * taps, "mask": own * taps}
+        for name in given.names[1:]:
+            _require(self.name, given, name, 0, x.shape[0], "the size of the batch")
+            _require(self.name, given, name, 1, counts[name], f"{counts[name] // own} for each group of channels")
+            for axis, size in enumerate(sizes, start=2):
+                _require(self.name, given, name, axis, size, "the size of the result")
+        return (x.with_shape((x.shape[0], self.channels, *sizes)),)
+
+    def offset_groups(self, given: OpInputs) -> int:
+        """The number of groups of channels with their own offsets."""
+        found, channels = given.offset.shape[1], given.x.shape[1]
+        each = 2 * self.taps()
+        if not isinstance(found, int) or found % each:
+            needed = f"a multiple of {each} along axis 1, two for each tap"
+            raise OperatorError(WrongSize(self.name, needed, given.offset), given.at("offset"))
+        own = found // each
+        if isinstance(channels, int) and channels % own:
+            raise OperatorError(NotDivisible(self.name, f"{own} groups of offsets", f"{channels} channels"), given.at("offset"))
+        return own
+
+    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+        x = given.x
+        features = x.shape[1] // self.groups
+        kernel = tuple(window.taps for window in self.windows(x))
+        return weight_and_bias((self.channels, features, *kernel), self.channels, features * self.taps(), x.dtype, self.bias)
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        """Those of a convolution, and four products for each value that is interpolated."""
+        values = numel((*results[0].shape[:1], given.x.shape[1], *results[0].shape[2:])) * self.taps()
+        added = numel(results[0].shape) if self.bias else 0
+        return 2 * self.multiply_adds(given, results) + 8 * values + added
+
+    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return numel(results[0].shape) * (given.x.shape[1] // self.groups) * self.taps()
+
+
+class RoiAlign(Operator):
+    """Boxes of images as small images of one size: `[N, C, H, W]` and boxes `[K, 5]` make `[K, C, size]`.
+
+    A box is the number of its image, and its left, upper, right and lower end; `scale` times these are pixels. Each element is the mean of
+    `sampling_ratio` by `sampling_ratio` points. With `aligned`, a pixel is around its coordinates, not to the right and below.
+    """
+
+    name = "roi_align"
+    spatial = True
+    x = Input(FLOATS, IMAGES)
+    boxes = Input(FLOATS, axes("K five", "[boxes, 5]"), like="x")
+    size = Arg(SIZES, positional=True, alias="output_size")
+    scale = Arg(NUMBER, default=1.0, alias="spatial_scale")
+    sampling_ratio = Arg(COUNT, default=2)
+    aligned = Arg(FLAG, default=False)
+    examples = (
+        "x = input 8x9x9; image = param [6, 1] init=zeros trainable=false as image; boxes = input [6, 4] batch=false; "
+        "(x, (image, boxes) -> concat axis=1) -> roi_align 7x7 scale=0.25",
+    )
+
+    def sizes(self, x: TensorType) -> tuple[int, int]:
+        """Height and width of the result."""
+        high, wide = each_axis(self.name, "size", self.size, x)
+        return high, wide
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x, boxes = given.x, given.boxes
+        _require(self.name, given, "boxes", 1, 5, "the number of an image and four ends")
+        return (x.with_shape((boxes.shape[0], x.shape[1], *self.sizes(x))),)
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        """Four products and a sum of each point."""
+        return 8 * self.sampling_ratio**2 * numel(results[0].shape)
