@@ -26,6 +26,7 @@ FORMATS = ("text", "short", "json")
 @click.option("-e", "--expression", "text", metavar="TEXT", help="A spec itself, instead of files.")
 @click.option("--shapes", is_flag=True, help="Show every stage with the shape of its result.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="How diagnostics are written.")
+@click.option("--strict", is_flag=True, help="Warnings are failures too.")
 @click.option("--weights", metavar="FILE", help="A checkpoint that is to fit; of .safetensors only the header is read.")
 @spec_options
 @click.pass_context
@@ -35,6 +36,7 @@ def command(
     text: str | None,
     shapes: bool,
     form: str,
+    strict: bool,
     weights: str | None,
     model: str | None,
     params: dict[str, object],
@@ -58,7 +60,7 @@ def command(
         _show_shapes(found)
     if form == "text" and not misfits and not any(a.diagnostics for a in found):
         note("no errors" if len(files) < 2 else f"no errors in {len(files)} files")
-    ctx.exit(any(a.failed for a in found) or bool(misfits))
+    ctx.exit(any(a.failed or (strict and a.diagnostics) for a in found) or bool(misfits))
 
 
 def _fit(program: Program, weights: str | None) -> list[Diagnostic]:

@@ -36,6 +36,13 @@ def test_warnings_are_no_failure(netc: Netc) -> None:
     assert "warning[unused-name]" in done.stdout
 
 
+def test_warnings_are_failures_of_strict_checks(netc: Netc) -> None:
+    done = netc("check", "--strict", "-e", "x = input 3\ny = x -> relu\nx -> dense 2")
+    assert done.exit_code == 1
+    assert "warning[unused-name]" in done.stdout
+    assert netc("check", "--strict", "-e", "input 3 -> dense 2").exit_code == 0
+
+
 def test_several_files_and_formats(netc: Netc, write: Write) -> None:
     write("a.net", "input 3 -> dens 2")
     write("b.net", "input 3 -> dense 2")
