@@ -11,10 +11,12 @@ from __future__ import annotations
 import marshal
 import os
 import re
+import stat
 import sys
 import zlib
 from functools import lru_cache
-from typing import Any
+from types import NoneType
+from typing import Any, TypeGuard
 
 from .record import Record
 
@@ -23,6 +25,10 @@ START_EXPRESSION = "expr"
 END = "$END"
 # Part of the cache's key; to be increased whenever the layout of the tables changes.
 _LAYOUT = "1"
+_LARGEST = 4 << 20
+"""Bytes of the cache."""
+_AS_IT_IS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""Neither follow a link nor wait for the other end of a pipe."""
 
 
 class Tables(Record):
@@ -72,26 +78,61 @@ def _cache_directory() -> str:
 
 
 def _read(path: str) -> Plain | None:
+    """The tables in a file that is nothing else: no link, which may lead anywhere, and no pipe, which nobody may write to."""
     try:
-        with open(path, "rb") as file:
-            content = file.read()
+        descriptor = os.open(path, os.O_RDONLY | _AS_IT_IS)
+        with open(descriptor, "rb") as file:
+            state = os.fstat(descriptor)
+            if not stat.S_ISREG(state.st_mode) or state.st_size > _LARGEST:
+                return None
+            content = file.read(_LARGEST)
         # marshal must not read corrupt data, so the checksum is tested first
         if zlib.crc32(content[4:]) != int.from_bytes(content[:4], "big"):
             return None
-        plain: Plain = marshal.loads(content[4:])
-        return plain
-    except (OSError, ValueError, EOFError, TypeError):
+        plain = marshal.loads(content[4:])
+        return plain if _is_plain(plain) else None
+    except (OSError, ValueError, EOFError, TypeError, MemoryError):
         return None
 
 
-def _write(path: str, plain: Plain) -> None:
-    content = marshal.dumps(plain)
-    temporary = f"{path}.{os.getpid()}"
+def _is_plain(plain: Any) -> TypeGuard[Plain]:
+    """Whether these are tables: a file with the right checksum may hold anything."""
+    if type(plain) is not tuple or [type(part) for part in plain] != [str, dict, list, list, dict, dict]:
+        return False
+    pattern, keywords, rows, rules, starts, ends = plain
     try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(temporary, "wb") as file:
-            file.write(zlib.crc32(content).to_bytes(4, "big") + content)
-        os.replace(temporary, path)
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError):
+        return False
+    texts = {type(word) for pair in keywords.items() for word in pair}
+    types = {type(part) for rule in rules for part in rule} if all(type(rule) is tuple and len(rule) == 3 for rule in rules) else {object}
+    if not texts <= {str} or not types <= {int, str, NoneType} or set(map(type, rows)) != {dict}:
+        return False
+    if not all(type(n) is int and n >= 0 and type(made) is str and type(method) in (str, NoneType) for n, made, method in rules):
+        return False
+    actions = [action for row in rows for action in row.values()]
+    states = [*starts.values(), *ends.values()]
+    if not {type(number) for number in [*actions, *states]} <= {int} or not {START_FILE, START_EXPRESSION} <= starts.keys():
+        return False
+    if not {type(symbol) for row in [*rows, starts, ends] for symbol in row} <= {str}:
+        return False
+    return -len(rules) <= min(actions, default=0) and max(actions, default=0) < len(rows) and all(0 <= s < len(rows) for s in states)
+
+
+def _write(path: str, plain: Plain) -> None:
+    import tempfile  # only here, since it takes longer than all the rest
+
+    content = marshal.dumps(plain)
+    try:
+        folder = os.path.dirname(path)
+        os.makedirs(folder, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix="grammar-", dir=folder)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(zlib.crc32(content).to_bytes(4, "big") + content)
+            os.replace(temporary, path)
+        except OSError:
+            os.unlink(temporary)
     except OSError:
         return
 

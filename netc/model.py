@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
+from warnings import warn
 
 from .arguments import checked_path, checked_seed, checked_weights
 from .errors import unsupported_is_compile_error
@@ -127,17 +128,26 @@ class Model:
             return BACKEND.session(self.backend_input(weights, seed), device, partial(check_sizes, self.program))
 
     def backend_input(self, weights: Weights | None = None, seed: int | None = None) -> BackendInput:
-        """What backends take. The arguments are checked now; weights are read or drawn when a backend needs them."""
+        """What backends take. The arguments are checked now; weights are read or drawn when a backend needs them.
+
+        Learned parameters with NaN or infinities are then a `WeightsWarning`.
+        """
         from netc.compiler.backends.base import BackendInput
 
         checked, number = checked_weights(weights), checked_seed(seed)
 
         def arrays() -> Mapping[str, Any]:
-            from netc.compiler.weights.matching import as_arrays, initial, load, match
+            from netc.compiler.errors.weights import WeightsWarning
+            from netc.compiler.weights.matching import as_arrays, initial, load_matching, match, not_finite
 
             if checked is None:
                 return initial(self.parameters, number)
-            return match(self.parameters, load(checked) if isinstance(checked, str) else as_arrays(checked))
+            infos = self.parameters
+            found = load_matching(infos, checked) if isinstance(checked, str) else match(infos, as_arrays(checked))
+            ruined = not_finite(infos, found)
+            if ruined:
+                warn(WeightsWarning(ruined), stacklevel=2)
+            return found
 
         return BackendInput(self.program, self.name, self._hash, None if weights is None and seed is None else arrays)
 

@@ -34,4 +34,4 @@ def save(given: BackendInput, backend: Backend, path: str) -> None:
     if is_stream(path):
         write_bytes(path, artefact.to_bytes())
     else:
-        write_files(path, artefact.save)
+        write_files(path, artefact.save, backend.parts)

@@ -2,20 +2,31 @@
 
 In: a path, and content or a function that writes it. Out: the file, and files that it refers to, or an `OSError` whose `filename` is the
 path that was asked for. Always: the previous content stays until all of the new is on the disk, and nothing half-written remains.
+What a process that was killed has left is removed by the next one that writes to the same folder.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 STANDARD_OUTPUT = "-"
+_PREFIX = ".netc-"
+_LEFT = re.compile(r"\.netc-[a-z0-9_]{8}")
+"""Names of temporary folders."""
+_TRIES = 10
 
 
 def write_bytes(path: str, content: bytes) -> None:
@@ -41,8 +52,12 @@ def is_stream(path: str) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def write_files(path: str, write: Callable[[str], None]) -> None:
-    """Calls `write` with a path of the same name in a new folder next to it, then moves everything written there into place."""
+def write_files(path: str, write: Callable[[str], None], parts: str | None = None) -> None:
+    """Calls `write` with a path of the same name in a new folder next to it, then moves everything written there into place.
+
+    `parts` is the regular expression of what follows the name in those of files that belong to it; such a file that was not written now
+    is removed.
+    """
     with _blaming(path):
         target = os.path.realpath(path)
         if os.path.isdir(target):
@@ -53,7 +68,7 @@ def write_files(path: str, write: Callable[[str], None]) -> None:
         with _folder(home) as folder:
             write(os.path.join(folder, os.path.basename(target)))
             _flush(folder)
-            _move(folder, home)
+            _move(folder, home, os.path.basename(target), parts)
 
 
 def _flush(folder: str) -> None:
@@ -63,12 +78,21 @@ def _flush(folder: str) -> None:
             os.fsync(file.fileno())
 
 
-def _move(folder: str, home: str) -> None:
-    for name in sorted(os.listdir(folder), reverse=True):  # `m.onnx.data` before `m.onnx`, which refers to it
-        new, old = os.path.join(folder, name), os.path.join(home, name)
+def _move(folder: str, home: str, name: str, parts: str | None) -> None:
+    """The main file comes last: what it refers to is there before it, and what only its predecessor refers to is removed after it."""
+    others = [part for part in os.listdir(folder) if part != name]
+    for part in [*others, name]:
+        new, old = os.path.join(folder, part), os.path.join(home, part)
         if os.path.exists(old):
             os.chmod(new, stat.S_IMODE(os.stat(old).st_mode))
         os.replace(new, old)
+    if parts is None:
+        return
+    stale = re.compile(re.escape(name) + f"(?:{parts})")
+    for part in os.listdir(home):
+        if part not in others and stale.fullmatch(part):
+            with suppress(OSError):
+                os.unlink(os.path.join(home, part))
 
 
 def _write(path: str, content: bytes) -> None:
@@ -78,11 +102,55 @@ def _write(path: str, content: bytes) -> None:
 
 @contextmanager
 def _folder(home: str) -> Iterator[str]:
-    folder = tempfile.mkdtemp(prefix=".netc-", dir=home)
+    """A new folder in `home`, locked while it is used: so others see that it is not one that was left."""
+    _remove_left(home)
+    for _ in range(_TRIES):  # another process may take a folder that is not locked yet for one that was left
+        folder = tempfile.mkdtemp(prefix=_PREFIX, dir=home)
+        lock = _locked(folder)
+        if lock is not None or fcntl is None:
+            break
+        shutil.rmtree(folder, ignore_errors=True)
+    else:  # a file system without locks
+        folder = tempfile.mkdtemp(prefix=_PREFIX, dir=home)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def _remove_left(home: str) -> None:
+    """Removes the temporary folders of processes that have ended."""
+    if fcntl is None:
+        return
+    try:
+        left = [entry.path for entry in os.scandir(home) if _LEFT.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return
+    for folder in left:
+        lock = _locked(folder)
+        if lock is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+
+
+def _locked(folder: str) -> int | None:
+    """A descriptor that holds the only lock of the folder; None if another process has it, or has removed the folder."""
+    if fcntl is None:
+        return None
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(lock), os.stat(folder)):
+            return lock
+    except OSError:
+        pass
+    os.close(lock)
+    return None
 
 
 @contextmanager

@@ -63,7 +63,8 @@ class Artefact(Protocol):
         ...
 
     def save(self, path: str) -> None:
-        """Writes it to `path`, and further files next to it, in a folder that holds nothing else."""
+        """Writes it to `path`, and further files next to it, in a folder that holds nothing else. Their names are what the
+        backend's `parts` says, and no two contents have the same name."""
         ...
 
 
@@ -91,6 +92,8 @@ class Backend(Protocol):
     """What it makes, as messages call it: `PyTorch source`."""
     suffix: str
     """The ending of its files' names: `.py`."""
+    parts: str | None = None
+    """What follows NAME in the names of files that it refers to, as a regular expression."""
     is_binary: bool = False
     """The artefact is not for terminals; `text` is another view of it."""
     holds_weights: bool = False

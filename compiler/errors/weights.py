@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from netc.dsl.record import Record
@@ -18,6 +19,13 @@ class WeightsError(ValueError):
     def __init__(self, problem: Problem) -> None:
         super().__init__("\n".join([problem.message(), *problem.notes(), *(f"help: {h}" for h in problem.help())]))
         self.problem = problem
+
+
+class WeightsWarning(UserWarning):
+    """Weights that can be used, but hardly should be: parameters called `names` have NaN or infinities."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(f"NaN or infinity in the weights: {_listed([f'`{name}`' for name in names])}")
 
 
 class WeightsUnreadable(Problem):

@@ -48,7 +48,7 @@ def array_of(value: object) -> Array:
 
 
 def _of_tensor(tensor: Any) -> Array:
-    tensor = tensor.detach().cpu().contiguous()
+    tensor = tensor.detach().cpu()  # not made contiguous: of an expanded tensor that could be any size
     name = str(tensor.dtype).removeprefix("torch.")
     if name not in DTYPES:
         raise ValueError(f"it holds {name}, which is no type of netc")

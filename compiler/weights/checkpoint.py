@@ -6,16 +6,19 @@ nothing in a file is executed, and a file that cannot be read is a `WeightsError
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-
-import numpy as np
+from warnings import catch_warnings, simplefilter
 
 from ..errors.weights import WeightsError, WeightsUnreadable
 from ..ir.elements import Array, array_of
+from .numpy_files import UnfitArrayFile, read_npz
 
 _INSIDE = ("state_dict", "model_state_dict", "model")
 """Keys under which training scripts keep the state dict."""
+_DEEPEST = 8
+"""Mappings within each other."""
 
 
 def load(path: str | Path) -> dict[str, Array]:
@@ -30,19 +33,36 @@ def load(path: str | Path) -> dict[str, Array]:
     if reader is None:
         known = ", ".join(f"`{ending}`" for ending in READERS)
         raise WeightsError(WeightsUnreadable(source, f"`{path.suffix}` is not a format of weights", f"use one of {known}"))
-    return reader(path, source)
+    try:
+        return reader(path, source)
+    except WeightsError:
+        raise
+    except MemoryError as error:
+        raise WeightsError(WeightsUnreadable(source, "it needs more memory than there is")) from error
+    except Exception as error:  # the libraries raise whatever damaged content leads to
+        raise _broken(source, error) from error
 
 
 def as_arrays(values: Mapping[str, object], source: str = "a mapping") -> dict[str, Array]:
     """The same with NumPy arrays for PyTorch's tensors and for lists of numbers. Of a checkpoint that contains a state dict, that."""
-    for key in _INSIDE:
-        inner = values.get(key)
-        if isinstance(inner, Mapping):
-            return as_arrays(inner, source)
+    found = _state_dict(values, source)
+    return {name: _array(name, value, source) for name, value in found.items()}
+
+
+def _state_dict(values: Mapping[str, object], source: str) -> Mapping[str, object]:
+    for _ in range(_DEEPEST):
+        inner = next((values[key] for key in _INSIDE if isinstance(values.get(key), Mapping)), None)
+        if not isinstance(inner, Mapping):
+            break
+        values = inner
+    else:
+        raise WeightsError(WeightsUnreadable(source, "its mappings are nested too deeply"))
     strange = next((key for key in values if not isinstance(key, str)), None)
     if strange is not None:
-        raise WeightsError(WeightsUnreadable(source, f"its keys are not names of parameters: `{strange!r:.40}`"))
-    return {name: _array(name, value, source) for name, value in values.items()}
+        raise WeightsError(
+            WeightsUnreadable(source, f"its keys are not names of parameters: one is of the type `{type(strange).__name__}`")
+        )
+    return values
 
 
 def _array(name: str, value: object, source: str) -> Array:
@@ -67,26 +87,19 @@ def _broken(source: str, error: Exception) -> WeightsError:
 
 
 def _read_safetensors(path: Path, source: str) -> dict[str, Array]:
-    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
         return load_file(path)
     except (AttributeError, TypeError) as error:
         raise _foreign(source) from error
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
-        raise _broken(source, error) from error
 
 
 def _read_npz(path: Path, source: str) -> dict[str, Array]:
-    from zipfile import BadZipFile
-    from zlib import error as broken_stream
-
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return dict(archive)
-    except (OSError, ValueError, EOFError, KeyError, TypeError, BadZipFile, broken_stream) as error:
-        raise _broken(source, error) from error
+        return read_npz(path)
+    except UnfitArrayFile as error:
+        raise WeightsError(WeightsUnreadable(source, str(error))) from error
 
 
 def _read_torch(path: Path, source: str) -> dict[str, Array]:
@@ -96,18 +109,40 @@ def _read_torch(path: Path, source: str) -> dict[str, Array]:
         import torch
     except ImportError as error:
         raise WeightsError(WeightsUnreadable(source, "PyTorch is not installed", "convert the file to `.safetensors`")) from error
+    if _unpacked(path) > path.stat().st_size:
+        raise WeightsError(WeightsUnreadable(source, "it is a compressed archive, which PyTorch does not write"))
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with catch_warnings():
+            simplefilter("ignore")
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
-        if "Unsupported global" not in str(error) and "Unsupported class" not in str(error):
+        if _NEEDS_CODE.search(str(error)) is None:
             raise WeightsError(WeightsUnreadable(source, "the file is corrupt or has another format")) from error
         why = "it contains more than tensors, and reading it could run code"
         raise WeightsError(WeightsUnreadable(source, why, "save the model's `state_dict()`, or convert it to `.safetensors`")) from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise _broken(source, error) from error
     if not isinstance(found, Mapping):
         raise WeightsError(WeightsUnreadable(source, "it contains no state dict"))
-    return as_arrays(found, source)
+    tensors = _state_dict(found, source)
+    # A short pickle can say a list with billions of elements: the same one many times.
+    other = next((name for name, value in tensors.items() if not isinstance(value, (torch.Tensor, int, float))), None)
+    if other is not None:
+        raise WeightsError(WeightsUnreadable(source, f"`{other}` is not a tensor: it is of the type `{type(tensors[other]).__name__}`"))
+    return as_arrays(tensors, source)
+
+
+_NEEDS_CODE = re.compile(r"Unsupported (global|class)|unsupported GLOBAL")
+"""What PyTorch says of a pickle that calls something else than what makes tensors."""
+
+
+def _unpacked(path: Path) -> int:
+    """Bytes of all members of an archive; 0 if it is none."""
+    from zipfile import BadZipFile, ZipFile
+
+    try:
+        with ZipFile(path) as archive:
+            return sum(info.file_size for info in archive.infolist())
+    except (BadZipFile, ValueError, NotImplementedError):
+        return 0
 
 
 READERS: dict[str, Callable[[Path, str], dict[str, Array]]] = {

@@ -17,9 +17,10 @@ from ..analysis.parameters import ParameterInfo
 from ..errors.weights import SHOWN, Misfit, WeightsError, WeightsMismatch
 from ..ir.elements import Array, dtype_of, numpy_dtype
 from .checkpoint import as_arrays, load
+from .headers import placeholders
 from .initial import fixed, initial
 
-__all__ = ["WeightsError", "as_arrays", "fixed", "initial", "load", "match"]
+__all__ = ["WeightsError", "as_arrays", "fixed", "initial", "load", "load_matching", "match", "not_finite"]
 
 _COUNTER = "num_batches_tracked"
 _MOST_PAIRS = 3
@@ -34,6 +35,23 @@ def match(infos: Mapping[str, ParameterInfo], arrays: Mapping[str, Array]) -> di
     missing, and so may all names but one of a tied parameter; those that are there must be equal.
     """
     return _Match(infos, arrays).run()
+
+
+def load_matching(infos: Mapping[str, ParameterInfo], path: str) -> dict[str, Array]:
+    """The arrays in a file as the program needs them. If headers show that they do not fit, their numbers are not read."""
+    found = placeholders(path, infos)
+    if found is not None:
+        match(infos, found)
+    return match(infos, load(path))
+
+
+def not_finite(infos: Mapping[str, ParameterInfo], arrays: Mapping[str, Array]) -> list[str]:
+    """Names of the learned parameters with NaN or infinities. Buffers may have infinities on purpose, as masks do."""
+    return [
+        name
+        for name, array in arrays.items()
+        if infos[name].trainable and infos[name].tied_to is None and infos[name].dtype.is_float and not np.isfinite(array).all()
+    ]
 
 
 class _Match:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Any, NoReturn
@@ -48,15 +49,25 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-            return result
+            if ctx.obj is not None:
+                signal.signal(signal.SIGINT, ctx.obj)
+            return self._flushed(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except BaseException as error:
             from .failures import exit_code
 
             ctx.exit(exit_code(error))
+
+    def _flushed(self, ctx: click.Context) -> Any:
+        """What cannot be written is known before the command ends, whatever its exit code."""
+        try:
+            result = super().invoke(ctx)
+        except click.exceptions.Exit:
+            sys.stdout.flush()
+            raise
+        sys.stdout.flush()
+        return result
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -65,12 +76,23 @@ def cli() -> None:
     """A declarative language for neural networks, and its compiler to PyTorch and ONNX."""
 
 
-def main() -> NoReturn:
-    """The entry point of the `netc` script."""
+def main(interrupt: Any = None) -> NoReturn:
+    """Runs the command line. `interrupt` handles SIGINT from the moment on when commands can catch it; None: as it is."""
+    _open_closed_streams()
     gc.set_threshold(100_000)  # trees and graphs live to the end: to look for garbage among them is a fifth of the time of a large run
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # names of files may hold what the terminal cannot show
             reconfigure(errors="backslashreplace")
-    cli(prog_name="netc")
+    cli(prog_name="netc", obj=interrupt)
     raise AssertionError("click exits")
+
+
+def _open_closed_streams() -> None:
+    """Python has None for a stream that was closed before it started: `netc ops >&-`."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:  # open for reading alone, so that writing is the error that it is
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115

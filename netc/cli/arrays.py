@@ -4,38 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from io import BytesIO
-from typing import Any
+from urllib.parse import quote
 from zipfile import ZipFile
 
 import numpy as np
 
 from netc.compiler.ir.elements import Array
+from netc.compiler.weights.numpy_files import UnfitArrayFile, read_npy
 
 from ..files import reason
 from .failures import Failed
+
+_LONGEST_NAME = 10_000
+"""Bytes of the name of an array; the format has two bytes for this number."""
 
 
 def load_array(path: str) -> Array:
     """The array in a file. Nothing in it is executed."""
     try:
-        loaded: Any = np.load(path, allow_pickle=False)
+        return read_npy(path)
     except FileNotFoundError:
         raise Failed(f"cannot read `{path}`: there is no such file") from None
     except OSError as error:
         raise Failed(f"cannot read `{path}`: {reason(error)}") from None
-    except (ValueError, EOFError, SyntaxError, TypeError):
-        raise Failed(f"cannot read `{path}`: it is not a .npy file of numbers") from None
-    if not isinstance(loaded, np.ndarray):
-        loaded.close()
-        raise Failed(f"cannot read `{path}`: it contains several arrays", "save the one that you need with `numpy.save`")
-    return loaded
+    except UnfitArrayFile as error:
+        raise Failed(f"cannot read `{path}`: it is not a .npy file of numbers: {error}") from None
 
 
 def npz(arrays: Mapping[str, Array]) -> bytes:
-    """The content of an `.npz` file. `numpy.savez` has names that an array may not have, such as `file`."""
+    """The content of an `.npz` file. `numpy.savez` has names that an array may not have, such as `file`.
+
+    Names that would be paths for who unpacks it are percent-encoded: `%2Flayer%2Fout`.
+    """
     buffer = BytesIO()
     with ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+            with archive.open(f"{_member_name(name)}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array)
     return buffer.getvalue()
+
+
+def _member_name(name: str) -> str:
+    shown = "".join(quote(c, safe="", errors="backslashreplace") if c in "/\\:%" or not c.isprintable() else c for c in name)
+    if len(shown.encode()) > _LONGEST_NAME:
+        raise Failed(f"an output has a name of {len(name)} characters, which is too long for a file")
+    return shown

@@ -11,9 +11,10 @@ from netc.compiler.backends.registry import NAMES, backend_of, backends, get_or_
 
 from ..emit import STAGES
 from .failures import wrong_usage
-from .options import choose, one_source, source_options, spec_options, weight_options
+from .options import choose, one_source, refuse_overwriting, source_options, spec_options, weight_options
 from .program import compiled
 from .reading import reader
+from .terminal import warnings_shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,9 @@ def command(
     weights: str | None,
     seed: int | None,
 ) -> None:
-    read = reader(one_source(file, text), text)
+    path = one_source(file, text)
+    refuse_overwriting(output, path, weights)
+    read = reader(path, text)
     choice = choose(model, params, dims)
     if emit is not None:
         if target is not None or weights is not None or seed is not None:
@@ -65,7 +68,8 @@ def command(
         with wrong_usage():
             refuse_weights(backend, "--weights and --seed are")
     made = compiled(read, choice)
-    save(made.backend_input(weights, seed), backend, output or "-")
+    with warnings_shown():
+        save(made.backend_input(weights, seed), backend, output or "-")
     for note in backend.notes(made.program):
         click.echo(f"note: {note}", err=True)
 

@@ -5,6 +5,7 @@ In: words of the command line. Out: an `analysis.Choice`, or a way to read the s
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -93,6 +94,24 @@ def _load(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) 
             load(name)
         except PluginError as error:
             raise Failed(str(error)) from None
+
+
+def refuse_overwriting(output: str | None, *inputs: str | None) -> None:
+    """What is read is not written over: neither a spec, of which others may be used, nor the other inputs of the command."""
+    if output is None or output == "-":
+        return
+    if os.path.splitext(os.path.realpath(output))[1].lower() == ".net":
+        raise click.UsageError(f"`{output}` is the name of a spec, and -o would overwrite it")
+    for path in inputs:
+        if path not in (None, "-") and _same(output, path):
+            raise click.UsageError(f"-o would overwrite `{path}`, which the command reads")
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, ValueError):
+        return False
 
 
 def _dims(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:

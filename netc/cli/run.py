@@ -11,8 +11,8 @@ from netc.compiler.backends.base import has_suffix
 from netc.compiler.backends.onnx import BACKEND
 
 from .failures import Failed
-from .options import choose, one_source, source_options, spec_options, weight_options
-from .terminal import write
+from .options import choose, one_source, refuse_overwriting, source_options, spec_options, weight_options
+from .terminal import visible, warnings_shown, write
 
 if TYPE_CHECKING:
     from netc.compiler.backends.onnx.runtime import OnnxSession
@@ -65,12 +65,14 @@ def command(
     path = one_source(file, text)
     if output is not None and os.path.splitext(output)[1].lower() != ".npz":
         raise click.UsageError(f"the results are kept as .npz, and `{output}` does not end so")
+    refuse_overwriting(output, path, weights, *files.values())
     if path is not None and has_suffix(BACKEND, path):
         if model is not None or params or weights is not None:
             raise click.UsageError("an ONNX model is already compiled: --model, --set and --weights are for specs")
         made = runnable.of_onnx(path, dims, device)
     else:
-        made = runnable.of_spec(path, text, choose(model, params, dims), weights, seed, device)
+        with warnings_shown():
+            made = runnable.of_spec(path, text, choose(model, params, dims), weights, seed, device)
     results = _run(made.session, _arrays(made, files, random, seed or 0))
     write("\n".join(_shown(name, array) for name, array in results.items()))
     if output is not None:
@@ -94,7 +96,7 @@ def _arrays(made: Runnable, files: dict[str, str], random: bool, seed: int) -> d
     missing = [name for name in ports if name not in arrays]
     if missing and not random:
         needed = ", ".join(f"`{name}`: {ports[name]}" for name in missing)
-        raise click.UsageError(f"the model needs {needed}; give `--input {missing[0]}=FILE.npy`, or `--random`")
+        raise click.UsageError(visible(f"the model needs {needed}; give `--input {missing[0]}=FILE.npy`, or `--random`"))
     if missing:
         generator = np.random.default_rng(seed)
         shapes = made.shapes()
@@ -120,4 +122,4 @@ def _shown(name: str, array: Array) -> str:
     import numpy as np
 
     values = np.array2string(array, threshold=100, edgeitems=3, precision=4, max_line_width=10_000)
-    return f"{name}: {array.dtype} {list(array.shape)}\n{values}"
+    return f"{visible(name)}: {array.dtype} {list(array.shape)}\n{values}"

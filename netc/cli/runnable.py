@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from netc.compiler.backends.onnx.devices import DeviceUnavailable, providers
-from netc.compiler.backends.onnx.runtime import OnnxSession
+from netc.compiler.backends.onnx.runtime import OnnxSession, UnknownPort
 from netc.dsl.record import Record
 
 from ..samples import BATCH, USUAL, NoSizes, shapes_of
@@ -79,6 +79,8 @@ def _started(start: Callable[[], OnnxSession], what: str) -> OnnxSession:
         return start()
     except DeviceUnavailable as error:
         raise Failed(str(error)) from None
+    except UnknownPort as error:
+        raise Failed(f"netc cannot run {what}: {error}") from None
     except FileNotFoundError:
         raise Failed(f"cannot read {what}: there is no such file") from None
     except Exception as error:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import TextIO
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TextIO
 
 import click
 
@@ -41,18 +43,41 @@ def note(text: str) -> None:
     sys.stderr.write(text if text.endswith("\n") else text + "\n")
 
 
+def visible(text: str) -> str:
+    """The text with escapes in place of characters that would control the terminal; lines stay lines."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 def complain(message: str, *help: str, notes: Sequence[str] = (), code: str = "") -> None:
     """An error without a position in a spec, formatted as those that have one."""
-    colour = coloured(sys.stderr)
-
-    def styled(word: str, paint: str) -> str:
-        return click.style(word, fg=paint, bold=True) if colour else word
-
-    title = styled(f"error[{code}]" if code else "error", "red")
-    lines = [f"{title}: {message}"]
-    lines += [f"  {styled('note', 'cyan')}: {n}" for n in notes]
-    lines += [f"  {styled('help', 'cyan')}: {h}" for h in help]
+    title = _styled(f"error[{code}]" if code else "error", "red")
+    lines = [f"{title}: {visible(message)}"]
+    lines += [f"  {_styled('note', 'cyan')}: {visible(n)}" for n in notes]
+    lines += [f"  {_styled('help', 'cyan')}: {visible(h)}" for h in help]
     note("\n".join(lines))
+
+
+def _styled(word: str, paint: str) -> str:
+    return click.style(word, fg=paint, bold=True) if coloured(sys.stderr) else word
+
+
+@contextmanager
+def warnings_shown() -> Iterator[None]:
+    """Shows warnings of weights as the other diagnostics are shown, not as Python shows warnings."""
+    from netc.compiler.errors.weights import WeightsWarning
+
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+            if issubclass(category, WeightsWarning):
+                note(f"{_styled('warning', 'yellow')}: {visible(str(message))}")
+            else:
+                others(message, category, *where)
+
+        warnings.simplefilter("always", WeightsWarning)
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
 
 
 def table(text: str) -> str:

@@ -146,3 +146,29 @@ def test_wrong_usage(netc: Netc, folder: Path, words: list[str]) -> None:
     assert done.exit_code == 2
     assert done.output.startswith("Usage: netc compile")
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["--target", "torch"], ["--emit", "graph"], ["--emit", "tokens"], ["--emit", "torch"]])
+def test_a_spec_is_never_overwritten(netc: Netc, folder: Path, words: list[str]) -> None:
+    """Neither the one that is compiled, by whichever name, nor one that it uses."""
+    (folder / "s.txt").write_text('use "used.net"\ninput 3 -> b')
+    (folder / "used.net").write_text("block b { dense 2 }")
+    (folder / "link.py").symlink_to("used.net")
+    (folder / "s.py").symlink_to("s.txt")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for output in ("s.txt", "used.net", "link.py", "s.py"):
+        done = netc("compile", "s.txt", *words, "-o", output)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "overwrite" in done.stderr
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_weights_are_not_overwritten(netc: Netc, folder: Path) -> None:
+    (folder / "w.npz").write_bytes(b"")
+    assert netc("compile", "-e", "input 3 -> dense 2", "--target", "onnx", "--weights", "w.npz", "-o", "w.npz").exit_code == 2
+
+
+def test_ruined_weights_are_reported(netc: Netc, folder: Path) -> None:
+    np.savez(folder / "w.npz", **{"dense1.weight": np.full((2, 3), np.nan, np.float32), "dense1.bias": np.zeros(2, np.float32)})
+    done = netc("compile", "-e", "input 3 -> dense 2", "--weights", "w.npz", "-o", "m.onnx")
+    assert (done.exit_code, done.stderr) == (0, "warning: NaN or infinity in the weights: `dense1.weight`\n")

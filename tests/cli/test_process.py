@@ -13,6 +13,8 @@ from time import sleep
 
 import pytest
 
+from netc.writing import write_files
+
 NETC = [sys.executable, "-m", "netc"]
 BAD = ["check", "-e", "input 3 -> dens 2"]
 
@@ -126,3 +128,46 @@ def test_an_error_of_netc_itself(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     debug = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "NETC_DEBUG": "1"}, check=False)
     assert "Traceback" in debug.stderr
+
+
+def test_what_was_killed_leaves_nothing_for_long(tmp_path: Path) -> None:
+    script = "import os, signal; from netc import writing; writing.write_files('m.py', lambda path: os.kill(os.getpid(), signal.SIGKILL))"
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=False)
+    (left,) = os.listdir(tmp_path)
+    os.symlink(tmp_path / "elsewhere", tmp_path / ".netc-aaaaaaaa")
+    (tmp_path / ".netc-of-mine").mkdir()
+    write_files(str(tmp_path / "m.py"), lambda path: Path(path).write_text(str(os.listdir(tmp_path))))
+    assert left not in (tmp_path / "m.py").read_text()
+    assert sorted(os.listdir(tmp_path)) == [".netc-aaaaaaaa", ".netc-of-mine", "m.py"]
+
+
+def test_two_at_once_leave_each_other_alone(tmp_path: Path) -> None:
+    def other(path: str) -> None:
+        write_files(str(tmp_path / "b.py"), lambda inner: Path(inner).write_text("b"))
+        Path(path).write_text("a")
+
+    write_files(str(tmp_path / "a.py"), other)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.py": "a", "b.py": "b"}
+
+
+def test_interrupted_while_it_starts(tmp_path: Path) -> None:
+    """At the first import of the command line: Ctrl-C, with no traceback."""
+    (tmp_path / "click.py").write_text("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n")
+    done = subprocess.run(
+        [*NETC, *BAD],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
+        capture_output=True,
+        check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+@pytest.mark.parametrize("words", [["ops"], ["ops", "dense"], BAD, ["summary", "-e", "input 3 -> relu"]])
+def test_closed_streams(words: list[str]) -> None:
+    done = subprocess.run([*NETC, *words], stderr=subprocess.PIPE, text=True, check=False, preexec_fn=lambda: os.close(1))
+    assert done.returncode == 1
+    assert done.stderr == "error: cannot write the output: bad file descriptor\n"
+    done = subprocess.run([*NETC, *words], stdout=subprocess.PIPE, check=False, preexec_fn=lambda: (os.close(2), os.close(0)))
+    assert done.returncode == (1 if words is BAD else 0)
+    assert done.stdout

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from onnx import TensorProto, helper
 
 import netc as api
 from netc import samples
@@ -171,3 +172,48 @@ def test_an_input_of_another_name(netc: Netc) -> None:
     done = netc("run", "-e", "x = input 3\nx -> dense 2", "--input", "y=x.npy")
     assert done.exit_code == 1
     assert "the model has no input `y`: its inputs are `x`" in done.stderr
+
+
+HOSTILE = {
+    "archive": b"PK\x03\x04" + bytes(40),
+    "pickle": b"\x80\x04K\x01.",
+    "minus": b"\x93NUMPY\x01\x00\xe0\x0b{'descr': '<f4', 'fortran_order': False, 'shape': (" + b"-" * 3000 + b"1,)}",
+    "large": b"\x93NUMPY\x01\x00\xd0\x01{'descr': '<f4', 'fortran_order': False, 'shape': (1" + b"0" * 400 + b",)}",
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=list(HOSTILE))
+def test_hostile_arrays(netc: Netc, folder: Path, content: bytes) -> None:
+    (folder / "x.npy").write_bytes(content)
+    done = netc("run", "-e", TINY, "--input", "x=x.npy")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: cannot read `x.npy`: it is not a .npy file of numbers")
+
+
+def identity(name: str, output: str, element: int = TensorProto.FLOAT) -> bytes:
+    ports = [helper.make_tensor_value_info(n, element, [2]) for n in (name, output)]
+    graph = helper.make_graph([helper.make_node("Identity", [name], [output])], "g", ports[:1], ports[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def test_types_that_netc_does_not_have(netc: Netc, folder: Path) -> None:
+    (folder / "m.onnx").write_bytes(identity("x", "y", TensorProto.STRING))
+    done = netc("run", "m.onnx", "--random")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == "error: netc cannot run `m.onnx`: `x` is of the type `tensor(string)`, which netc does not have\n"
+
+
+def test_names_from_a_model_are_only_names(netc: Netc, folder: Path) -> None:
+    """They neither control the terminal nor are paths in the file of results."""
+    (folder / "m.onnx").write_bytes(identity("\x1b[31mx", "../../\x1b[31mevil"))
+    done = netc("run", "m.onnx", "--random", "-o", "o.npz")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("../../\\x1b[31mevil: float32 [2]")
+    with np.load(folder / "o.npz") as kept:
+        assert list(kept) == ["..%2F..%2F%1B[31mevil"]
+    for words in ([], ["--input", "y=o.npy"], ["--dim", "T=3"]):
+        np.save("o.npy", np.ones(2, np.float32))
+        assert "\x1b" not in netc("run", "m.onnx", *words).stderr

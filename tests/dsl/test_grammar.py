@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import marshal
+import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +59,58 @@ def test_a_damaged_cache_is_built_anew(damage: bytes, builds: list[str], tmp_pat
         grammar.tables.cache_clear()
         assert grammar.tables() == found
         assert builds == [grammar.grammar_text()] * 2
+
+
+@pytest.mark.parametrize("wrong", [None, 7, (), ("",) * 6, (1, {}, [], [], {}, {}), "pattern", "row", "rule", "start", "method"])
+def test_a_cache_of_something_else_is_built_anew(
+    wrong: object, built: grammar.Plain, builds: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the right checksum."""
+    monkeypatch.setattr(grammar, "_cache_directory", lambda: str(tmp_path))
+    found = grammar.tables()
+    (file,) = tmp_path.iterdir()
+    pattern, keywords, rows, rules, starts, ends = built
+    content = marshal.dumps(
+        {
+            "pattern": ("(", keywords, rows, rules, starts, ends),
+            "row": (pattern, keywords, [*rows, {"NAME": len(rows) + 1}], rules, starts, ends),
+            "rule": (pattern, keywords, rows, rules[:1], starts, ends),
+            "start": (pattern, keywords, rows, rules, {}, ends),
+            "method": (pattern, keywords, rows, [(1, "a", 5), *rules[1:]], starts, ends),
+        }[wrong]
+        if isinstance(wrong, str)
+        else wrong
+    )
+    file.write_bytes(zlib.crc32(content).to_bytes(4, "big") + content)
+    grammar.tables.cache_clear()
+    assert grammar.tables() == found
+    assert len(builds) == 2
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "device", "folder", "large"])
+def test_a_cache_that_is_no_file_is_not_read(kind: str, builds: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grammar, "_cache_directory", lambda: str(tmp_path / "cache"))
+    found = grammar.tables()
+    (file,) = (tmp_path / "cache").iterdir()
+    target = file.rename(tmp_path / "target")
+    before = target.read_bytes()
+    match kind:
+        case "pipe":
+            os.mkfifo(file)
+        case "link":
+            file.symlink_to(target)
+        case "device":
+            file.symlink_to("/dev/zero")
+        case "folder":
+            file.mkdir()
+        case _:
+            with file.open("wb") as stream:
+                stream.truncate(10**9)
+    grammar.tables.cache_clear()
+    assert grammar.tables() == found
+    assert len(builds) == 2
+    assert target.read_bytes() == before
+    assert list((tmp_path / "cache").iterdir()) == [file]
 
 
 def test_a_cache_that_cannot_be_written_is_none(builds: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

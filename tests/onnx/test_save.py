@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from onnx import ModelProto, numpy_helper
 
 import netc
+from netc import writing
 from netc.compiler.backends.onnx import save
 from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.backends.onnx.save import save_proto, write_atomically
@@ -39,7 +41,9 @@ def test_a_large_model_is_two_files(proto: ModelProto, tmp_path: Path) -> None:
     before = proto.SerializeToString()
     path = tmp_path / "m.onnx"
     save_proto(proto, path)
-    assert sorted(os.listdir(tmp_path)) == ["m.onnx", "m.onnx.data"]
+    one, two = sorted(os.listdir(tmp_path), key=len)
+    assert one == "m.onnx"
+    assert re.fullmatch(r"m\.onnx\.[0-9a-f]{16}\.data", two)
     assert proto.SerializeToString() == before
     assert path.stat().st_size < 4000
     onnx.checker.check_model(path, full_check=True)
@@ -66,7 +70,7 @@ def test_files_are_the_same_each_time(proto: ModelProto, tmp_path: Path) -> None
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         save_proto(proto, tmp_path / name / "m.onnx")
-        found.append([(tmp_path / name / f).read_bytes() for f in ("m.onnx", "m.onnx.data")])
+        found.append([(f.name, f.read_bytes()) for f in sorted((tmp_path / name).iterdir())])
     assert found[0] == found[1]
 
 
@@ -82,3 +86,38 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
         write_atomically(path, chunks())  # type: ignore[arg-type]
     assert path.read_bytes() == b"before"
     assert os.listdir(tmp_path) == ["m.onnx"]
+
+
+@pytest.mark.usefixtures("_tiny_limit")
+def test_weights_of_an_older_model_are_not_left(tmp_path: Path) -> None:
+    """Nor are those of PyTorch's exporter; other files stay."""
+    path = tmp_path / "m.onnx"
+    for name in ("m.onnx.data", "mm.onnx.data", "m.onnx.data.txt", "m.py.data"):
+        (tmp_path / name).write_text("")
+    others = {"mm.onnx.data", "m.onnx.data.txt", "m.py.data"}
+    model = netc.compile(TEXT)
+    for seed in (0, 1):
+        model.save(path, seed=seed)
+        assert len(set(os.listdir(tmp_path)) - others) == 2
+        assert onnx.load(path).graph.initializer[0].raw_data == model.onnx(seed=seed).graph.initializer[0].raw_data
+    netc.compile("input 3 -> dense 2").save(path)
+    assert set(os.listdir(tmp_path)) == {*others, "m.onnx"}
+
+
+@pytest.mark.usefixtures("_tiny_limit")
+def test_between_two_moves_the_old_model_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "m.onnx"
+    model = netc.compile(TEXT)
+    model.save(path, seed=0)
+    before = onnx.load(path)
+    move = os.replace
+
+    def fails(new: str, old: str) -> None:
+        if os.path.realpath(old) == os.path.realpath(path):
+            raise KeyboardInterrupt
+        move(new, old)
+
+    monkeypatch.setattr(writing.os, "replace", fails)
+    with pytest.raises(KeyboardInterrupt):
+        model.save(path, seed=1)
+    assert onnx.load(path) == before

@@ -103,7 +103,7 @@ def test_metadata(wheel: ZipFile) -> None:
     needed = [r for r in metadata.get_all("Requires-Dist") or [] if "extra ==" not in r]
     assert not [r for r in needed if "==" in r.partition(";")[0]]
     scripts = wheel.read(name.replace("METADATA", "entry_points.txt")).decode()
-    assert "netc = netc.cli:main" in scripts
+    assert "netc = netc.__main__:main" in scripts
 
 
 @pytest.mark.slow

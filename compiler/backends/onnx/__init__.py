@@ -22,6 +22,7 @@ class OnnxBackend(Backend):
     title = "ONNX"
     artefact = "an ONNX model"
     suffix = ".onnx"
+    parts = r"(\.[0-9a-f]{16})?\.data"  # without the hash as PyTorch's exporter calls it
     is_binary = True
     holds_weights = True
 

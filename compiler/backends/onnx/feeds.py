@@ -24,6 +24,10 @@ _OTHER_NAMES = {"float": "float32", "double": "float64"}
 _BFLOAT16 = DTYPES["bfloat16"]
 
 
+class UnknownPort(ValueError):
+    """A model with an input or output of a type that netc does not have."""
+
+
 class Port(Record):
     """An input or output of a model. An axis is a size, or the text of a symbolic one; empty: not known."""
 
@@ -40,7 +44,7 @@ def port(declared: Any) -> Port:
     element = declared.type.removeprefix("tensor(").removesuffix(")")
     dtype = DTYPES.get(_OTHER_NAMES.get(element, element))
     if dtype is None:
-        raise ValueError(f"`{declared.name}` is of the type `{declared.type}`, which netc does not have")
+        raise UnknownPort(f"`{declared.name}` is of the type `{declared.type}`, which netc does not have")
     return Port(declared.name, dtype, tuple("" if d is None else d for d in declared.shape or ()))
 
 

@@ -15,12 +15,12 @@ from onnx import ModelProto
 
 from ...ir.elements import Array
 from .devices import DeviceUnavailable, check_used, providers
-from .feeds import Port, by_name, feed, fetch, port
+from .feeds import Port, UnknownPort, by_name, feed, fetch, port
 from .save import is_large, save_proto
 
 Check = Callable[[Mapping[str, tuple[int, ...]]], None]
 
-__all__ = ["DeviceUnavailable", "OnnxSession", "Port"]
+__all__ = ["DeviceUnavailable", "OnnxSession", "Port", "UnknownPort"]
 
 
 class OnnxSession:
@@ -32,13 +32,13 @@ class OnnxSession:
     def __init__(self, model: ModelProto | str | Path, device: str = "cpu", check: Check | None = None) -> None:
         """`device` is `cpu` or `cuda`. `check` may refuse the shapes of the inputs, by name, with a ValueError.
 
-        Raises `DeviceUnavailable`, FileNotFoundError for a path without a file, and ONNX Runtime's own exceptions for what it cannot
-        load.
+        Raises `DeviceUnavailable`, `UnknownPort`, FileNotFoundError for a path without a file, and ONNX Runtime's own
+        exceptions for what it cannot load.
         """
         self._check = check
         wanted = providers(device)
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # its errors are raised as well, and would come a second time in the log
         self._folder: TemporaryDirectory[str] | None = None
         self._session = onnxruntime.InferenceSession(self._source(model), options, providers=wanted)
         check_used(device, self._session.get_providers())

@@ -1,12 +1,14 @@
 """Models to files. Over two gigabytes, the limit of a protobuf message, weights go to a second file next to the first.
 
-In: a `ModelProto` and a path. Out: `NAME.onnx`, and `NAME.onnx.data` where it is needed. Always: a file is written whole or not at all.
+In: a `ModelProto` and a path. Out: `NAME.onnx`, and `NAME.onnx.HASH.data` where it is needed. Always: a file is written
+whole or not at all; other weights have another hash, so that a graph never finds those of another model, whenever writing ends.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 from math import prod
 from pathlib import Path
 
@@ -44,10 +46,19 @@ def save_proto(proto: ModelProto, path: str | Path) -> None:
     if not is_large(proto):
         write_atomically(path, [proto.SerializeToString(deterministic=True)])
         return
-    data = path.with_name(path.name + ".data")
+    digest = blake2b(digest_size=8)
+    unnamed = path.with_name(path.name + ".data")
+    write_atomically(unnamed, _digested(_contents(proto), digest))
+    data = path.with_name(f"{path.name}.{digest.hexdigest()}.data")
+    os.replace(unnamed, data)
     light = _without_weights(proto, data.name)
-    write_atomically(data, _contents(proto))
     write_atomically(path, [light.SerializeToString(deterministic=True)])
+
+
+def _digested(chunks: Iterable[bytes], digest: blake2b) -> Iterator[bytes]:
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk
 
 
 def is_large(proto: ModelProto) -> bool:

@@ -1,0 +1,143 @@
+"""NumPy's `.npy` and `.npz` files from anyone: headers are read first, and arrays only where they are what the headers say.
+
+In: a path or a binary stream. Out: headers or arrays. Always: what is wrong with the content is an `UnfitArrayFile` whose text is a clause;
+memory is taken in proportion to what the headers say, and they say no more than the file or its member has; no pickle is read.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from math import prod
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from netc.dsl.record import Record
+
+from ..ir.elements import Array, NumpyType
+
+_ENDING = ".npy"
+_LENGTH = {(1, 0): 2, (2, 0): 4, (3, 0): 4}
+"""The bytes of the header's length in each version of the format."""
+_LONGEST_HEADER = 10_000
+"""Bytes; NumPy's own limit, applied before the header is read rather than after."""
+_ENCRYPTED = 1
+_CODE = "it holds Python objects, and reading them could run code"
+
+
+class UnfitArrayFile(ValueError):
+    """Content that is no array of numbers."""
+
+
+class ArrayHeader(Record):
+    """What a `.npy` says of its array before the elements."""
+
+    shape: tuple[int, ...]
+    dtype: NumpyType
+
+
+def read_npy(path: str | Path) -> Array:
+    """The array in a `.npy` file."""
+    with _clauses(), open(path, "rb") as file:
+        begin = file.read(2)
+        if begin == b"PK":
+            raise UnfitArrayFile("it is an archive of several arrays")
+        if begin[:1] == b"\x80":
+            raise UnfitArrayFile(_CODE)
+        return _array(file, Path(path).stat().st_size)
+
+
+def npz_headers(path: str | Path) -> dict[str, ArrayHeader]:
+    """The headers of all arrays in a `.npz` file, by name."""
+    with _clauses(), _opened(path) as archive:
+        return {name: _member_header(archive, info) for name, info in _members(archive).items()}
+
+
+def read_npz(path: str | Path) -> dict[str, Array]:
+    """All arrays in a `.npz` file, by name."""
+    with _clauses(), _opened(path) as archive:
+        return {name: _member(archive, info) for name, info in _members(archive).items()}
+
+
+@contextmanager
+def _clauses() -> Iterator[None]:
+    """NumPy, zipfile and the parser of headers raise many kinds of exceptions for damaged content."""
+    try:
+        yield
+    except (OSError, UnfitArrayFile):
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+        raise UnfitArrayFile(f"it is damaged or has another format ({' '.join(str(error).split())[:200]})") from error
+    except MemoryError as error:
+        raise UnfitArrayFile("it needs more memory than there is") from error
+    except Exception as error:
+        raise UnfitArrayFile("it is damaged or has another format") from error
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[zipfile.ZipFile]:
+    with open(path, "rb") as file:
+        if file.read(1) == b"\x80":
+            raise UnfitArrayFile(_CODE)
+        with zipfile.ZipFile(file) as archive:
+            yield archive
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    found: dict[str, zipfile.ZipInfo] = {}
+    for info in archive.infolist():
+        name = info.filename.removesuffix(_ENDING)
+        if name in found:
+            raise UnfitArrayFile(f"it has two arrays called `{name}`")
+        if info.is_dir() or name == info.filename:
+            raise UnfitArrayFile(f"`{info.filename}` in it is no array")
+        if info.flag_bits & _ENCRYPTED:
+            raise UnfitArrayFile("it is encrypted")
+        found[name] = info
+    return found
+
+
+def _member_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> ArrayHeader:
+    with archive.open(info) as stream:
+        return _header(stream, info.file_size)[0]
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
+    with archive.open(info) as stream:
+        return _array(stream, info.file_size)
+
+
+def _array(stream: IO[bytes], size: int) -> Array:
+    _header(stream, size)
+    stream.seek(0)
+    array: Any = np.lib.format.read_array(stream, allow_pickle=False)
+    return np.asarray(array)
+
+
+def _header(stream: IO[bytes], size: int) -> tuple[ArrayHeader, int]:
+    """The header of a `.npy` with `size` bytes, and where its elements begin."""
+    stream.seek(0)
+    version = np.lib.format.read_magic(stream)
+    if version not in _LENGTH:
+        raise UnfitArrayFile(f"the version {version[0]}.{version[1]} of its format is not known")
+    length = stream.read(_LENGTH[version])
+    count = int.from_bytes(length, "little")
+    if count > _LONGEST_HEADER:
+        raise UnfitArrayFile(f"its header is longer than {_LONGEST_HEADER} bytes")
+    text = BytesIO(length + stream.read(count))
+    # Version 3 is version 2 in UTF-8, which only names of fields need.
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(text)
+    if dtype.hasobject:
+        raise UnfitArrayFile(_CODE)
+    if dtype.kind not in "biufcV" or dtype.fields or dtype.subdtype or any(d < 0 for d in shape):
+        raise UnfitArrayFile("its elements are not numbers")
+    begin = 6 + 2 + len(length) + count
+    if begin + prod(shape) * dtype.itemsize > size:
+        raise UnfitArrayFile(f"it is shorter than an array of the shape {list(shape)}" if prod(shape) < 1e18 else "its shape is too large")
+    return ArrayHeader(tuple(shape), dtype), begin
