@@ -53,9 +53,8 @@ def main(check: Check, title: str) -> int:
                 if wrong <= _SHOWN:
                     sys.stdout.write(f"input {number} of seed {given.seed}: {found.kind}: {found.what}\n")
                     sys.stdout.flush()
-    sys.stdout.write(
-        f"{title}: {given.count} inputs, {wrong} wrong: " + ", ".join(f"{n} {kind}" for kind, n in counts.most_common()) + "\n"
-    )
+    kinds = ", ".join(f"{n} {kind}" for kind, n in counts.most_common())
+    sys.stdout.write(f"{title}: {given.count} inputs, {wrong} wrong: {kinds}\n")
     return 1 if wrong else 0
 
 

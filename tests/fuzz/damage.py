@@ -13,6 +13,7 @@ from random import Random
 
 NUMBERS = (b"0", b"-1", b"1", b"2", b"65536", b"4294967296", b"9223372036854775807", b"9" * 30, b"9" * 5000, b"-" * 3000 + b"1")
 EXTREMES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 2**63 - 1, 2**64 - 1)
+_VALUES = ([], [0], [-1], [2**64], [[1]], [0, 10**12], [10, 0], "F32", "F8_E4M3", "X", None, {}, True, 1e300)
 
 
 def damaged(content: bytes, ending: str, random: Random) -> bytes:
@@ -126,9 +127,7 @@ def _header(content: bytes, random: Random) -> bytes:
         known = json.loads(header)
         entry = random.choice(list(known))
         key = random.choice(list(known[entry]))
-        known[entry][key] = random.choice(
-            ([], [0], [-1], [2**64], [[1]], "F32", "F8_E4M3", "X", None, {}, [0, 10**12], [10, 0], True, 1e300)
-        )
+        known[entry][key] = random.choice(_VALUES)
         header = json.dumps(known).encode() if random.random() < 0.7 else anywhere(header, random)
     except Exception:  # it was damaged before
         header = anywhere(header, random)

@@ -27,9 +27,8 @@ def texts() -> list[str]:
     root = Path(__file__).parents[2]
     files = [path for folder in ("specs", "tests/errors") for path in sorted((root / folder).rglob("*.net"))]
     found = [path.read_bytes().decode(errors="replace") for path in files]
-    found += [
-        code for path in sorted((root / "tests/language").glob("*.md")) for code in re.findall(r"```\n(.*?)```", path.read_text(), re.S)
-    ]
+    for path in sorted((root / "tests/language").glob("*.md")):
+        found += re.findall(r"```\w*\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
     return [text for text in (*found, *(text for cls in Operator.registry.values() for text in cls.examples)) if len(text) < 20_000]
 
 
