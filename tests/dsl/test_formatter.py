@@ -59,7 +59,7 @@ def test_what_does_not_parse_is_not_touched() -> None:
 
 def test_what_is_laid_out_twice_is_the_same() -> None:
     """What fits into no line is laid out in one before it is in several."""
-    text = "x -> each i in y { shared f = conv 64 bias=false; x" + " -> conv 64 3x3" * 9 + "; v = table (x) [N] = x -> a axis=2 }"
+    text = "x -> if a { x" + " -> conv 64 3x3" * 9 + " -> each i in y { shared f = conv 64 bias=false } }"
     formatted, _ = format_source(SourceFile("a.net", text))
     assert formatted is not None
     assert "shared f = conv 64 bias=false" in formatted
