@@ -19,9 +19,9 @@ from netc.dsl.parser import parse
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
+from . import foreign_names
 from .extensions import load_installed
 from .files import Loader, Unreadable
-from .foreign_names import operator_called
 from .problems import NoModel, diagnostic
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _elaborated(
         file,
         source,
         loader=loader,
-        foreign=operator_called,
+        foreign=foreign_names,
         model=choice.model,
         params=choice.params,
         dims=choice.dims,

@@ -62,6 +62,8 @@ def checked_text(text: object) -> str:
         raise TypeError("compile takes the text of a spec; compile_file takes a path")
     if not isinstance(text, str):
         raise TypeError(f"the text of a spec must be a str, not {_kind(text)}")
+    if text.endswith(".net") and len(text.split()) == 1:
+        raise ValueError(f"compile takes the text of a spec; for a file, call compile_file({text!r})")
     return text
 
 

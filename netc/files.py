@@ -143,6 +143,8 @@ class Loader:
     def __call__(self, path: str, user: SourceFile) -> SourceFile:
         from netc.compiler.elaborate.session import CannotLoad
 
+        if "\0" in path:
+            raise CannotLoad("no path has a NUL")
         if path.startswith(STD):
             where, name = os.path.join(_STD_FOLDER, path.removeprefix(STD)), path
         elif path.startswith(PACKAGE):

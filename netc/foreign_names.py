@@ -1,42 +1,153 @@
-"""The names that operators have in the libraries that people come from, to suggest the operator for such a name.
+"""The names that operators and arguments have in the libraries that people come from, and what to write for them here.
 
-In: a name that no operator has. Out: the operator that it means. Always: the names are those that the PyTorch backend prints for
-its operators, and PyTorch's other names for the same functions, or for special cases of them.
+In: a name that no operator, or an operator's argument, has. Out: the sentence that helps, empty if there is none. Always: names are those
+that the PyTorch backend prints for its operators, and the tables here, which the tests compare with the libraries.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from netc.compiler.elaborate.names.name_errors import plain
 
-OTHERS = {
-    "bmm": "matmul",
-    "broadcast_to": "expand",
-    "clip": "clamp",
-    "concatenate": "concat",
-    "dot": "matmul",
-    "hstack": "concat",
-    "mm": "matmul",
-    "movedim": "permute",
-    "mv": "matmul",
-    "narrow": "slice",
-    "swapaxes": "transpose",
-    "swapdims": "transpose",
-    "unbind": "select",
-    "view": "reshape",
-    "vstack": "concat",
+if TYPE_CHECKING:
+    from netc.compiler.ops import Operator
+
+STAGES = {
+    "PyTorch": {
+        "bmm": "matmul",
+        "broadcast_to": "expand",
+        "clip": "clamp",
+        "concatenate": "concat",
+        "dot": "matmul",
+        "hstack": "concat axis=1",
+        "interpolate": "upsample",
+        "mm": "matmul",
+        "movedim": "permute",
+        "mv": "matmul",
+        "narrow": "slice",
+        "swapaxes": "transpose",
+        "swapdims": "transpose",
+        "unbind": "select",
+        "view": "reshape",
+        "vstack": "concat axis=0",
+    },
+    "Keras": {
+        "average_pooling": "avg_pool",
+        "batch_normalization": "batch_norm",
+        "group_normalization": "group_norm",
+        "layer_normalization": "layer_norm",
+        "depthwise_conv": "conv CHANNELS KERNEL groups=CHANNELS",
+        "global_average_pooling": "global_avg_pool",
+        "global_max_pooling": "global_max_pool",
+        "max_pooling": "max_pool",
+        "spatial_dropout": "channel_dropout",
+        "swish": "silu",
+        "up_sampling": "upsample",
+        "zero_padding": "pad",
+        "unit_normalization": "normalize",
+    },
+    "NumPy": {
+        "absolute": "abs",
+        "arccos": "acos",
+        "arcsin": "asin",
+        "arctan": "atan",
+        "expand_dims": "unsqueeze",
+        "moveaxis": "permute",
+        "multiply": "mul",
+        "negative": "neg",
+        "power": "pow",
+        "subtract": "sub",
+        "take": "index_select",
+        "divide": "div",
+    },
+    "ONNX": {
+        "batch_normalization": "batch_norm",
+        "depth_to_space": "pixel_shuffle",
+        "gather_elements": "gather",
+        "gemm": "dense",
+        "global_average_pool": "global_avg_pool",
+        "instance_normalization": "instance_norm",
+        "layer_normalization": "layer_norm",
+        "lrn": "local_response_norm",
+        "reduce_max": "max",
+        "reduce_mean": "mean",
+        "reduce_min": "min",
+        "reduce_prod": "prod",
+        "reduce_sum": "sum",
+        "resize": "upsample",
+        "rms_normalization": "rms_norm",
+        "space_to_depth": "pixel_unshuffle",
+    },
 }
-"""Names that no target of an operator has, and the operator."""
+"""By library, names that no target of an operator has, and the stage. Keras's layers are without their `2D`."""
 
 
-def operator_called(name: str) -> str:
-    """The operator that is called so elsewhere; empty if there is none."""
-    return OTHERS.get(name) or _operators().get(plain(name), "")
+SHORT = {"bn": "batch_norm", "fc": "dense", "gap": "global_avg_pool", "ln": "layer_norm", "mha": "multihead_attention", "gn": "group_norm"}
+"""Abbreviations that models call their layers by."""
+
+
+LOSSES = (
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "kl_div", "nll_loss", "mse_loss", "l1_loss",
+)  # fmt: skip
+"""Losses by the names of PyTorch's functions. All else whose name ends in `loss` is one too."""
+
+
+OPTIMIZERS = (
+    "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam", "RAdam",
+    "RMSprop", "Rprop", "SGD", "SparseAdam",
+)  # fmt: skip
+
+
+SYNONYMS = {
+    "PyTorch": {"num_groups": "groups", "padding_value": "value"},
+    "Keras": {"filters": "channels", "pool_size": "kernel", "strides": "stride", "dilation_rate": "dilation", "use_bias": "bias"},
+    "NumPy": {"axes": "axis", "keepdims": "keepdim"},
+    "ONNX": {"kernel_shape": "kernel", "strides": "stride", "dilations": "dilation", "pads": "padding", "group": "groups", "epsilon": "eps",
+             "perm": "axes", "to": "dtype"},
+}  # fmt: skip
+"""By library, arguments with another name here, where no alias of the operator has it."""
+
+
+INFERRED = ("in_features", "in_channels", "num_features", "normalized_shape", "input_size", "embed_dim", "input_dim", "input_shape")
+"""Arguments that say how large the input is."""
+
+
+def stage(name: str) -> str:
+    """What to write for a stage that is called so elsewhere; empty if nothing is known."""
+    if plain(name) == "input":
+        return "write a shape without its batch axis, channels first: `x = input 3x224x224`"
+    if plain(name).endswith("loss") or plain(name) in map(plain, LOSSES):
+        return "a loss is computed in Python, from the result: `torch.nn.functional.cross_entropy(module(x), labels)`"
+    if name in OPTIMIZERS:
+        return f"training is done in Python: `torch.optim.{name}(module.parameters())`"
+    for library, names in _stages().items():
+        if plain(name) in names:
+            return f"use `{names[plain(name)]}`, which corresponds to {library}'s `{name}`"
+    short = SHORT.get(plain(name))
+    return f"write `{short}`" if short else ""
+
+
+def argument(operator: type[Operator], name: str) -> str:
+    """What to write for an argument that is called so elsewhere; empty if nothing is known."""
+    if name in INFERRED:
+        return f"remove `{name}`: the size of the input is known from the input"
+    for library, names in SYNONYMS.items():
+        if names.get(name) in operator.signature:
+            return f"write `{names[name]}=`, which corresponds to {library}'s `{name}`"
+    return ""
 
 
 @cache
-def _operators() -> dict[str, str]:
+def _stages() -> dict[str, dict[str, str]]:
+    """The tables with plain names. What PyTorch's targets say comes after what the tables say of PyTorch."""
+    tables = {library: {plain(name): stage for name, stage in names.items()} for library, names in STAGES.items()}
+    return {**tables, "PyTorch": {**_targets(), **tables["PyTorch"]}}
+
+
+@cache
+def _targets() -> dict[str, str]:
     """The operator for each qualified name, in lower case: `linear` is `dense`, from `torch.nn.Linear`. A module goes before
     a function, of which other operators may be made."""
     from netc.compiler.backends.registry import get_or_raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from warnings import warn
 
 from .arguments import checked_path, checked_seed, checked_weights
@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 
 Weights = Mapping[str, Any] | str | os.PathLike[str]
 """Arrays or tensors by state-dict name, or the path of a `.safetensors`, `.npz`, `.pt` or `.pth` file."""
+
+
+class ParameterTable(dict[str, "ParameterInfo"]):
+    """Descriptions of parameters and buffers by state-dict name, in order."""
+
+    def __call__(self) -> NoReturn:
+        """Raises `TypeError`, which says where an optimizer gets its tensors."""
+        raise TypeError("`Model.parameters` is a table, not a method; the tensors are those of a module: `model.module().parameters()`")
 
 
 class Model:
@@ -55,11 +63,15 @@ class Model:
         return {name: value.type for name, value in zip(main.output_names, main.outputs, strict=True)}
 
     @cached_property
-    def parameters(self) -> dict[str, ParameterInfo]:
+    def parameters(self) -> ParameterTable:
         """The parameters and buffers by state-dict name."""
         from netc.compiler.analysis.parameters import parameters
 
-        return parameters(self.program)
+        return ParameterTable(parameters(self.program))
+
+    def __call__(self, *tensors: object, **named: object) -> NoReturn:
+        """Raises `TypeError`, which says what can be called."""
+        raise TypeError("a Model is not callable; call its PyTorch module, `model.module()(x)`, or `model.session()(x)` in ONNX Runtime")
 
     def source(self, target: str = "torch") -> str:
         """The text that the backend of a target writes.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite, Diagnostic, Mark
@@ -16,6 +16,7 @@ from ..dims import Dim, Facts, Stated
 from ..errors.base import Problem
 from ..errors.structure import EndlessRecursion, TooManyNodes, TooMuchNesting, TooMuchRecursion
 from ..ir.graph import Graph
+from ..ops.base import Operator
 from .decisions import DecidingFacts, Decisions
 from .index import IndexRecorder, Recorder
 from .limits import MAX_NESTING, MAX_NODES, MAX_RECURSION
@@ -27,8 +28,16 @@ Loader = Callable[[str, SourceFile], SourceFile]
 """Reads the file that `use "path"` in a file means, or raises `CannotLoad`."""
 
 
-Foreign = Callable[[str], str]
-"""The operator that other libraries call by a name, empty if there is none. Backends know those names; the elaborator does not."""
+class Foreign(Protocol):
+    """Help for names of other libraries, empty if there is none. Backends know those names; the elaborator does not."""
+
+    def stage(self, name: str) -> str:
+        """What to write for a stage that is called so elsewhere."""
+        ...
+
+    def argument(self, operator: type[Operator], name: str) -> str:
+        """What to write for an argument that is called so elsewhere."""
+        ...
 
 
 class CannotLoad(Exception):
@@ -92,9 +101,13 @@ class ElaborationSession:
         self.suggestions -= 1
         return tuple(near(name, candidates)) if self.suggestions >= 0 else ()
 
-    def foreign_operator(self, name: str) -> str:
-        """The operator that other libraries call by this name, empty if none is known."""
-        return self.foreign(name) if self.foreign is not None else ""
+    def foreign_stage(self, name: str) -> str:
+        """Help for a stage by its name in other libraries, empty if none is known."""
+        return self.foreign.stage(name) if self.foreign is not None else ""
+
+    def foreign_argument(self, operator: type[Operator], name: str) -> str:
+        """Help for an argument by its name in other libraries, empty if none is known."""
+        return self.foreign.argument(operator, name) if self.foreign is not None else ""
 
     @contextmanager
     def nested(self, span: Span) -> Iterator[None]:

@@ -33,21 +33,18 @@ class UnknownName(Problem):
 
 
 class UnknownStage(Problem):
-    """A stage that is neither an operator nor a block. `torch`: the operator that corresponds to what PyTorch calls by this name."""
+    """A stage that is neither an operator nor a block."""
 
     code: ClassVar[str] = "unknown-operator"
     name: str
     near: tuple[str, ...] = ()
-    torch: str = ""
     hint: str = ""
 
     def message(self) -> str:
         return f"unknown operator or block `{self.name}`"
 
     def help(self) -> tuple[str, ...]:
-        if self.hint:
-            return (self.hint,)
-        return (f"use `{self.torch}`, which corresponds to PyTorch's `{self.name}`",) if self.torch else either(self.near)
+        return (self.hint,) if self.hint else either(self.near)
 
 
 class NotAStage(Problem):

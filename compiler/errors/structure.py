@@ -206,6 +206,20 @@ class InputMisplaced(Problem):
         return ("use `in` for the input of a block",)
 
 
+class BatchSizeUnknown(Problem):
+    """`input [None, 3]`, `input [-1, 3]`: a size that Keras and ONNX leave open for the batch."""
+
+    code: ClassVar[str] = "batch-size-unknown"
+    found: str
+    rest: str
+
+    def message(self) -> str:
+        return f"`{self.found}` is not a size; the batch axis is implied, and has any size"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"write the shape without it: `input {self.rest}`",)
+
+
 class BatchAxisWritten(Problem):
     """`input [N, 3]`, with the batch axis as in PyTorch's shapes."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from netc.dsl.record import Record
 
-from ..dims import Dim, Facts
+from ..dims import Dim, Facts, show
 from ..errors.base import argument, input_
 from ..errors.operators import BadArgument, KernelTooLarge, WrongRank
 from ..ir.types import TensorType
@@ -78,6 +78,10 @@ def each_axis(operator: str, name: str, value: Sizes, x: TensorType) -> tuple[in
     if len(value) != axes:
         needed = "must have one number for each spatial axis" if axes > 1 else "must have one number for the one spatial axis"
         found = f"{'x'.join(map(str, value)) or '[]'} for {x}"
+        if len(value) == axes - 1 and name in ("kernel", "size") and x.is_batch and isinstance(x.shape[1], int):
+            image = "x".join(map(show, x.shape[2:]))
+            suggestion = f"{x} has {axes} spatial axes; if the first size is the batch, leave it out: `input {image}`"
+            raise OperatorError(BadArgument(operator, name, found, needed, suggestion), argument(name))
         advice = "axis 0 is the batch and axis 1 the channels; "
         advice += "`-> unsqueeze 1` before this adds a channel axis" if x.is_batch else "`-> unsqueeze 0` before this adds a batch axis"
         suggestion = advice if name in ("kernel", "size") and len(value) == axes + 1 else ""

@@ -111,3 +111,14 @@ def test_dead_stages() -> None:
     model = netc.compile(BEFORE + "x -> scan (h = z) axis=1 { _unused = in -> relu; h = h + in }")
     assert "relu" not in model.source()
     agree(model)
+
+
+def test_variants() -> None:
+    """Uses of a block with a loop that an `if` makes different: in the step, around it, and of the loop itself."""
+    block = (
+        "block b(z: [N, D], x: [N, T, D], deep) {\n"
+        "  y = x -> if deep { dense D as around } -> scan (h = z) axis=1 { h = h + in -> if deep { dense D as inside } }\n"
+        "  y -> if deep { scan (h = z) axis=1 reverse=true { h = h * in } }\n}\n"
+    )
+    model = netc.compile(block + BEFORE + "y = (z, x) -> b true\n(z, y) -> b false")
+    agree(model)

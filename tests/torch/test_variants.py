@@ -31,7 +31,7 @@ LAYERS = (
 )
 EITHER = (
     "block cell(width, deep=0) { in -> (if deep > 0 { dense 7 relu -> if deep > 1 { dense 7 relu } -> dense width } "
-    "else { dense width }) as fc -> layer_norm as norm }"
+    "else { dense width tanh }) as fc -> layer_norm as norm }"
 )
 SEVERAL = (
     "block cell(width, up=0, left=0) { h = in -> dense width as fc; h -> if up > 0 { roll up axis=1 } -> if up + left > 0 "

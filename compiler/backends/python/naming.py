@@ -59,6 +59,8 @@ def local(name: str, imported: Container[str] = ()) -> str:
         return "x"
     if name[0].isdigit():
         name = f"_{name}"
+    if name.startswith("__"):  # which Python changes within a class, or gives a meaning of its own
+        name = f"_{name.strip('_')}"
     taken = iskeyword(name) or issoftkeyword(name) or name in RESERVED or name in _BUILTINS or name in imported
     return f"{name}_" if taken else name
 

@@ -6,6 +6,7 @@ Always: torch is not imported, so what follows from the installed version is wri
 from __future__ import annotations
 
 import re
+from itertools import groupby
 
 from ...ir.types import FLOAT32, DType
 from ..python.code.expressions import AnyInput, AttributeCode, Code, FrameworkValue, Lit, Method, Subscript, TupleCode, call
@@ -28,6 +29,7 @@ _OF_MODULES = """
 """
 _OF_CONTAINERS = "append clear extend insert items keys pop update values _get_item_by_idx"
 """The additional attributes of `nn.Sequential` and `nn.ModuleDict`."""
+_TAKEN = frozenset((_OF_MODULES + _OF_CONTAINERS).split())
 
 
 def _named(members: Pairs) -> Code:
@@ -37,6 +39,21 @@ def _named(members: Pairs) -> Code:
 
 def _keyed(members: Pairs) -> Code:
     return call("nn.ModuleDict", *([DictCode(tuple(members))] if members else []))
+
+
+def submodule(module: Code, path: str) -> Code:
+    """The module at a path. `get_submodule` finds no module whose label is an attribute that all modules have."""
+    for plain, labels in groupby(path.split("."), lambda label: not label.startswith("__") and label not in _TAKEN):
+        if plain:
+            module = Method(module, "get_submodule", (Lit(".".join(labels)),))
+        else:
+            for label in labels:
+                module = _registered(module, label)
+    return module
+
+
+def _registered(module: Code, label: str) -> Code:
+    return Subscript(AttributeCode(module, "_modules"), (Lit(label),))
 
 
 TORCH = Framework(
@@ -50,8 +67,8 @@ TORCH = Framework(
     shape="{}.shape",
     training="self.training",
     containers=Containers(row="nn.Sequential", named=_named, listed=lambda members: call("nn.ModuleList", ListCode(members)), keyed=_keyed),
-    by_path=lambda module, path: Method(module, "get_submodule", (Lit(path),)),
-    by_label=lambda module, label: Subscript(AttributeCode(module, "_modules"), (Lit(label),)),
+    by_path=submodule,
+    by_label=_registered,
     widths=Widths(re.compile(r"(.*_)?(channels|features|dim)"), "in_channels", "in_features", "out_features"),
     drops=re.compile(r"[Dd]rop"),
     idle=re.compile(r"DropPath|nn\..*Dropout.*"),

@@ -8,9 +8,9 @@ from __future__ import annotations
 from itertools import takewhile
 
 from ..python.code.classes import ClassBody, How, Member
-from ..python.code.tree import MemberRef
-from ..python.printing.printer import literal
-from .framework import TORCH
+from ..python.code.tree import MemberRef, NameCode
+from ..python.printing.printer import doc, literal
+from .framework import TORCH, submodule
 
 REGISTRY: dict[How, str] = {"module": "_modules", "parameter": "_parameters", "buffer": "_buffers", "transient": "_buffers"}
 
@@ -37,7 +37,7 @@ class Access:
         label = member.label
         if "." in label:
             level, _, key = label.rpartition(".")
-            return f"self.get_submodule({literal(level)}).{REGISTRY[self.how[label]]}[{literal(key)}]"
+            return f"{doc(submodule(NameCode('self'), level)).flat()}.{REGISTRY[self.how[label]]}[{literal(key)}]"
         if self.attribute(label):
             return f"self.{label}"
         if self.keyed and self.how[label] == "module":
@@ -62,6 +62,7 @@ def attribute_names(body: ClassBody, stored: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in stored:
         attribute = name
+        assert not name.startswith("__"), "a name that no attribute can have"
         while attribute in labels or not TORCH.is_key(attribute) or attribute in found.values():
             attribute += "_"
         found[name] = attribute

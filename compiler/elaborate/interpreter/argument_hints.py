@@ -15,9 +15,44 @@ from ...ops.kinds import InvalidArgument, Kind, ListKind
 from ..scopes.scope import Scope
 from ..scopes.show import show_value
 from ..scopes.values import TensorTuple
-from .parameters import is_activation
+from .parameters import extra_argument_hint, is_activation
 
 _TORCH_TYPES = {"half": "float16", "float": "float32", "double": "float64", "short": "int16", "int": "int32", "long": "int64"}
+
+
+def surplus_hint(cls: type[Operator], slots: Sequence[Arg[Any]], positional: tuple[ast.Expr, ...], scope: Scope) -> str:
+    """For the first argument too many."""
+    surplus = positional[len(slots)]
+    return (
+        _order_hint(cls, slots, positional)
+        or _name_hint(cls, slots, positional)
+        or misplaced_hint(cls, surplus, scope)
+        or extra_argument_hint(surplus)
+        or list_hint(cls.name, slots, positional)
+    )
+
+
+def _order_hint(cls: type[Operator], slots: Sequence[Arg[Any]], positional: tuple[ast.Expr, ...]) -> str:
+    """For PyTorch's order, `conv 3 8 3x3`, for an activation before the sizes, and for `transpose 0 2 3 1`."""
+    text = [e.span.text for e in positional]
+    first = next((e for e in positional[: len(slots)] if isinstance(e, ast.Name) and is_activation(e.name)), None)
+    if cls.takes_activation and first is not None:
+        return f"an activation comes last: `{' '.join((cls.name, *(t for t in text if t != first.name), first.name))}`"
+    numbers = all(isinstance(e, (ast.NumberLiteral, ast.Dims)) for e in positional)
+    if numbers and slots and slots[0].alias.startswith("out_") and len(positional) == len(slots) + 1:
+        return f"the size of the input is known from the input, and is not written: `{cls.name} {' '.join(text[1:])}`"
+    if cls.name == "transpose" and sorted(text) == [str(i) for i in range(len(text))]:
+        return f"`transpose` swaps two axes; to reorder all of them, write `permute [{', '.join(text)}]`"
+    return ""
+
+
+def _name_hint(cls: type[Operator], slots: Sequence[Arg[Any]], positional: tuple[ast.Expr, ...]) -> str:
+    """For an argument whose name is written without `=`: `conv 8 3 stride 2`."""
+    surplus = positional[len(slots)]
+    if not isinstance(surplus, ast.Name) or surplus.name not in cls.signature:
+        return ""
+    value = next((e.span.text for e in positional[len(slots) + 1 :]), "...")
+    return f"write `{surplus.name}={value}`"
 
 
 def list_hint(owner: str, slots: Sequence[Arg[Any]], positional: tuple[ast.Expr, ...]) -> str:

@@ -22,10 +22,10 @@ from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Scope
 from ..scopes.show import show_value
 from ..scopes.values import TrailingActivation
-from .argument_hints import example_of, list_hint, misplaced_hint, missing_brackets_hint, near_type
+from .argument_hints import example_of, missing_brackets_hint, near_type, surplus_hint
 from .base import Part
 from .expressions import MISSPELT
-from .parameters import did_you_mean, extra_argument_hint
+from .parameters import did_you_mean, extra_argument_hint, is_activation
 
 
 class BoundArguments(Record):
@@ -64,7 +64,7 @@ class Arguments(Part):
         slots = [arg for arg in cls.signature.values() if arg.positional]
         if len(positional) > len(slots):
             surplus = positional[len(slots)]
-            hint = misplaced_hint(cls, surplus, scope) or extra_argument_hint(surplus) or list_hint(cls.name, slots, positional)
+            hint = surplus_hint(cls, slots, positional, scope)
             raise Failure(TooManyArguments(cls.name, len(slots), hint, accepts=tuple(cls.signature)), surplus.span)
         args: dict[str, Any] = {}
         spans: dict[str, Span] = {}
@@ -102,9 +102,10 @@ class Arguments(Part):
         return tie
 
     def _unknown(self, cls: type[Operator], keyword: ast.Keyword, known: list[str], scope: Scope) -> Failure:
-        hint = ""
-        if cls.takes_activation and self.interpreter.activation(keyword.value, scope):
-            hint = f"write the activation without a name, after the other arguments: `{keyword.value.span.text}`"
+        hint = self.session.foreign_argument(cls, keyword.name)
+        quoted = keyword.value.value if isinstance(keyword.value, ast.String) else ""
+        if cls.takes_activation and (is_activation(quoted) or self.interpreter.activation(keyword.value, scope)):
+            hint = f"write the activation without a name, after the other arguments: `{quoted or keyword.value.span.text}`"
         close = tuple(near(keyword.name, known))
         return Failure(UnknownArgument(cls.name, keyword.name, close, tuple(cls.signature), hint), keyword.name_span)
 

@@ -7,7 +7,7 @@ from netc.dsl.diagnostics.suggest import near
 
 from ...dims import bounds
 from ...errors.names import ArgumentTwice, UnknownArgument, UnknownType
-from ...errors.structure import BatchAxisWritten, InputMisplaced
+from ...errors.structure import BatchAxisWritten, BatchSizeUnknown, InputMisplaced
 from ...errors.values import NonPositive, NotANumber
 from ...ir.graph import TupleSlice, Value, ValueTuple
 from ...ir.types import BATCH, DTYPES, FLOAT32, DType, Shape, TensorType, show_shape
@@ -21,6 +21,9 @@ from .arguments import Arguments
 from .base import Interpreter, Part
 from .expressions import Expressions
 from .nodes import UNNAMED_INPUT
+
+_OPEN_BATCH = ("None", "-1", "batch", "batch_size", "bs")
+"""What Keras, PyTorch and models call a batch of any size."""
 
 
 class InputDeclarations(Part):
@@ -52,6 +55,7 @@ class InputDeclarations(Part):
         return TensorTuple((TupleSlice(made),))
 
     def _one(self, node: ast.InputDecl, name: str, scope: Scope) -> Value:
+        _check_batch(node.shape, scope)
         shape = self._expressions.shape(node.shape, scope)
         items = node.shape.items if isinstance(node.shape, ast.ListExpr) else (node.shape,) * len(shape)
         _check_positive(shape, items)
@@ -79,6 +83,16 @@ class InputDeclarations(Part):
             batched = self._arguments.flag("input", keyword, scope)
             self.session.index.name(keyword.name_span, keyword.name, None, None, "argument")
         return batched
+
+
+def _check_batch(shape: ast.Expr, scope: Scope) -> None:
+    """Rejects what other libraries write for the size of the batch."""
+    if not isinstance(shape, ast.ListExpr) or not shape.items:
+        return
+    first, *rest = shape.items
+    text = first.span.text
+    if text in _OPEN_BATCH and scope.find(text) is None:
+        raise Failure(BatchSizeUnknown(text, f"[{', '.join(item.span.text for item in rest)}]"), first.span)
 
 
 def _check_positive(shape: Shape, items: tuple[ast.Expr, ...]) -> None:

@@ -12,6 +12,7 @@ from ...errors.arithmetic import BatchBroadcast
 from ...errors.base import STAGE, Location, Problem
 from ...errors.dense import DenseAfterSpatial
 from ...errors.names import WrongTensors
+from ...errors.operators import ChannelsLast, KernelTooLarge, looks_channels_last
 from ...errors.structure import SymbolicParameter
 from ...ir.graph import OpNode, SharedModule, Value
 from ...ir.types import BATCH, TensorType, show_shape
@@ -47,9 +48,15 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
     try:
         results = op.infer(given)
     except OperatorError as error:
-        raise _locate_problem(error.problem, error.at, inputs, text.locate) from None
+        problem = error.problem
+        if isinstance(problem, KernelTooLarge) and _slides_over_channels(op, inputs, frame):
+            problem = replace(problem, channels_last=True)
+        raise _locate_problem(problem, error.at, inputs, text.locate) from None
     for problem, place in op.warnings(given):
         session.report_failure(_locate_problem(problem, place, inputs, text.locate), frame.trace)
+    if _slides_over_channels(op, inputs, frame):
+        marks = ((inputs[0].span, f"this is {inputs[0].type}"),)
+        session.report(ChannelsLast(op.name, inputs[0].type), text.locate(STAGE), marks, frame.trace)
     if isinstance(op, Dense) and inputs[0].spatial and inputs[0].type.rank > 2:
         marks = ((inputs[0].span, f"this is {inputs[0].type}"),)
         session.report(DenseAfterSpatial(inputs[0].type, results[0]), text.locate(STAGE), marks, frame.trace)
@@ -70,6 +77,15 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
     if len(outputs) == 1:
         return outputs[0]
     return TensorTuple(outputs, node if op.extras else None)
+
+
+def _slides_over_channels(op: Operator, inputs: list[Value], frame: GraphFrame) -> bool:
+    """Whether a window slides over the last axis of one of the model's inputs, where that is probably the channels."""
+    kernel = op.args.get("kernel", 1)
+    span = kernel[-1] if isinstance(kernel, tuple) and kernel else kernel
+    if not op.spatial or span == 1 or not inputs or frame.graph.kind != "model":
+        return False
+    return inputs[0].spatial and inputs[0] in frame.graph.inputs and looks_channels_last(inputs[0].type)
 
 
 def _locate_problem(problem: Problem, at: Location, inputs: list[Value], locate: Locate) -> Failure:

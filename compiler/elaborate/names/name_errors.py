@@ -52,7 +52,7 @@ def unbound(node: ast.Apply, scope: Scope, session: ElaborationSession) -> Failu
     candidates = tuple(alike) or session.near(name, [*Operator.registry, *visible])
     if not node.positional and not node.keywords and any(n in visible for n in candidates):
         return Failure(UnknownName(name, candidates), node.name_span)
-    return Failure(UnknownStage(name, candidates, "" if alike else session.foreign_operator(name)), node.name_span)
+    return Failure(UnknownStage(name, candidates, "" if alike else session.foreign_stage(name)), node.name_span)
 
 
 def plain(name: str) -> str:

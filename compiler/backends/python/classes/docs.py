@@ -14,6 +14,7 @@ from textwrap import wrap
 
 from ....ir.graph import returned_names
 from ..code.classes import ClassDef
+from ..printing.comments import in_docstring
 from ..printing.layout import STEP, WIDTH
 from .axis_names import AxisNames
 from .channel_axes import ChannelAxes
@@ -51,7 +52,7 @@ def _laid_out(above: str, takes: str, gives: str) -> list[str]:
     if not above and len(line) <= WIDTH:
         return [line]
     shapes = [f"{takes} {gives}"] if len(STEP + takes + gives) < WIDTH else [piece for words in (takes, gives) for piece in _filled(words)]
-    words = [*wrap(above, WIDTH - len(STEP) - 3), ""] if above else []
+    words = [*in_docstring(wrap(above, WIDTH - len(STEP) - 3)), ""] if above else []
     first, *rest = (*words, *shapes)
     return [f'{STEP}"""{first}', *(f"{STEP}{line}" if line else "" for line in rest), f'{STEP}"""']
 

@@ -24,7 +24,7 @@ _REFERS = re.compile(r"(?:It|Its|They|Their|This|These)\b")
 
 
 def remark(graph: Graph, arguments: Container[str]) -> str:
-    """The comment, escaped for a docstring. `arguments`: those of the constructor."""
+    """The comment, as it was written. `arguments`: those of the constructor."""
     hidden = frozenset(name for name in graph.arguments if name not in arguments)
     kept: list[str] = []
     dropped = False
@@ -32,7 +32,7 @@ def remark(graph: Graph, arguments: Container[str]) -> str:
         said = "" if dropped and _REFERS.match(sentence) else _said(sentence, hidden)
         dropped = not said
         kept += [said] if said else []
-    return re.sub(r'^"|"""|\\', lambda found: re.sub(r'(["\\])', r"\\\1", found.group()), " ".join(kept))
+    return " ".join(kept)
 
 
 def _comment(graph: Graph) -> str:

@@ -9,20 +9,16 @@ result of the one that ran.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from netc.dsl.record import replace
 
 from ....ir.origins import has_origin
 from ....ir.tests import Key
-from ..code.classes import ClassBody, Guards, ScanCode, SizeSymbol, Step, StepInfo
-from ..code.expressions import CallCode, Code, KeywordCode, LetCode, Lit, NestedResults
+from ..code.classes import ClassBody, Guards, ScanCode, SizeSymbol
+from ..code.expressions import Code, KeywordCode, Lit
 from ..code.tree import (
     ChoiceItems,
-    FlagRef,
-    IfElse,
-    MemberRef,
-    OptionalCall,
     StrictLiteral,
     SymbolRef,
     ValueRef,
@@ -31,17 +27,10 @@ from ..code.tree import (
     rewrite,
     shape,
 )
+from .branches import Aligned, Column, Condition, Node, flat, own
 from .choices import Branch, arranged, test_code
 from .relations import Relations
 from .symbols import Symbols
-
-EITHER = StepInfo("either", kind="return", either=True)
-LONGEST = 2
-"""The number of steps of a branch up to which it is an expression."""
-LARGEST = 24
-"""The number of parts of such an expression and the other one."""
-Column = Mapping[int, Any]
-"""What some of the bodies have at one position, by the number of the body."""
 
 
 class Different(Exception):
@@ -63,25 +52,6 @@ def merge_variants(groups: list[list[ClassBody]], program: Symbols) -> list[list
                 waiting.append(group)
         left.append(made)
     return left
-
-
-class _Condition:
-    """An `if` that was decided differently, as it is in `forward`. `phis` are the tensors that are one of two when it ends."""
-
-    def __init__(self, key: Key, scope: Guards, tests: Column, taken: Mapping[int, bool]) -> None:
-        self.key, self.scope, self.tests, self.taken = key, scope, tests, taken
-        self.branches: dict[bool, list[_Node]] = {True: [], False: []}
-        self.phis: dict[tuple[int, int], int] = {}
-
-
-class _Aligned(NamedTuple):
-    """A step of all bodies that have it, and its outputs."""
-
-    steps: Column
-    outputs: tuple[int, ...]
-
-
-_Node = _Aligned | _Condition
 
 
 class _Alignment:
@@ -107,7 +77,7 @@ class _Alignment:
         chains = self._codes({i: b.chain for i, b in enumerate(self.bodies) if b.chain is not None})
         members: list[tuple[Column, Guards]] = []
         self._members({i: arranged(b.graph, [(m.node, m) for m in b.members]) for i, b in enumerate(self.bodies)}, (), members)
-        nodes: list[_Node] = []
+        nodes: list[Node] = []
         self._steps({i: arranged(b.graph, [(s.node, s) for s in b.steps]) for i, b in enumerate(self.bodies)}, (), nodes)
         outputs = [self._bound({i: b.outputs[at] for i, b in enumerate(self.bodies)}) for at in range(len(self.bodies[0].outputs))]
         _equal(tuple(o[i] for o in outputs) for i in self.all)
@@ -116,15 +86,15 @@ class _Alignment:
             raise Different
         optional = made[0].optional()
         for i, body in enumerate(made):
-            body.steps = _flat(nodes, i, optional)
+            body.steps = flat(nodes, i, optional)
         return made
 
     def _body(self, i: int, chain: Any, members: list[tuple[Column, Guards]], outputs: tuple[Code, ...]) -> ClassBody:
         made = self.bodies[i].copy()
         made.chain, made.names, made.roles, made.symbols = chain, self.names, self.roles, self.symbols
-        made.members = [replace(_own(column, i), guards=guards) for column, guards in members]
+        made.members = [replace(own(column, i), guards=guards) for column, guards in members]
         made.outputs = outputs
-        made.tests = {key: _own(tests, i) for key, tests in self.tests.items()}
+        made.tests = {key: own(tests, i) for key, tests in self.tests.items()}
         made.taken = {key: taken[i] for key, taken in self.taken.items() if i in taken}
         return made
 
@@ -149,7 +119,7 @@ class _Alignment:
     def _check(self, tests: Column) -> None:
         """The condition can be said by the constructor's arguments."""
         _equal(shape(test) for test in tests.values())
-        for several in zip(*([p for p in parts(_own(tests, i)) if isinstance(p, Lit)] for i in self.all), strict=True):
+        for several in zip(*([p for p in parts(own(tests, i)) if isinstance(p, Lit)] for i in self.all), strict=True):
             values, unused = [lit.value for lit in several], {i for i in self.all if i not in tests}
             if isinstance(values[0], bool) and several[0].hint:
                 continue
@@ -211,14 +181,14 @@ class _Alignment:
             inside = {i: getattr(code, name) for i, code in codes.items() if code.taken is branch}
             found = self._field(inside) if inside else {}
             for i in codes:
-                made[i][name] = _own(found, i) if found else ()
+                made[i][name] = own(found, i) if found else ()
         if len({code.taken for code in codes.values()}) > 1:
             self._check({i: code.test for i, code in codes.items()})
         return {i: replace(code, **made[i]) for i, code in codes.items()}
 
     # --- steps -------------------------------------------------------------------------------------------------------------
 
-    def _steps(self, trees: Column, scope: Guards, found: list[_Node]) -> None:
+    def _steps(self, trees: Column, scope: Guards, found: list[Node]) -> None:
         for column, is_branch in self._columns(trees):
             if not is_branch:
                 found.append(self._step(column, scope))
@@ -227,7 +197,7 @@ class _Alignment:
             if len(set(taken.values())) == 1:
                 self._steps({i: one.made for i, one in column.items()}, scope, found)
                 continue
-            condition = _Condition(key, scope, tests, taken)
+            condition = Condition(key, scope, tests, taken)
             taken_in = {i: self.bodies[i].ends[one.choice.key][0] for i, one in column.items()}
             made = {i: self.bodies[i].ends[one.choice.key][1] for i, one in column.items()}
             given = self._tensors(taken_in, scope)
@@ -244,7 +214,7 @@ class _Alignment:
         count = _equal(len(codes) for codes in several.values())
         return [self._resolved({i: codes[at].index for i, codes in several.items()}, scope) for at in range(count)]
 
-    def _join(self, condition: _Condition, results: Column, taken: Column, given: list[int]) -> None:
+    def _join(self, condition: Condition, results: Column, taken: Column, given: list[int]) -> None:
         """The results of an `if`: what one branch gives or the other."""
         if not all(isinstance(code, ValueRef) for codes in results.values() for code in codes):
             raise Different
@@ -258,7 +228,7 @@ class _Alignment:
             if sides[0] != sides[1]:
                 self._either(condition, (sides[0], sides[1]), {i: codes[at].index for i, codes in results.items()})
 
-    def _step(self, column: Column, scope: Guards) -> _Aligned:
+    def _step(self, column: Column, scope: Guards) -> Aligned:
         _equal((len(s.outputs), s.traits, s.loop is None) for s in column.values())
         codes = self._bound({i: s.code for i, s in column.items()}, scope)
         _equal(shape(code) for code in codes.values())
@@ -270,7 +240,7 @@ class _Alignment:
             loops = {i: replace(loop, states=states) for i, loop in loops.items()}
         outputs = tuple(self._new({i: s.outputs[at] for i, s in column.items()}, scope) for at in range(len(first.outputs)))
         steps = {i: replace(s, code=codes[i], outputs=outputs, loop=loops[i], guards=scope) for i, s in column.items()}
-        return _Aligned(steps, outputs)
+        return Aligned(steps, outputs)
 
     def _new(self, column: Column, scope: Guards) -> int:
         number = len(self.names)
@@ -316,7 +286,7 @@ class _Alignment:
             raise Different
         return known[0]
 
-    def _either(self, condition: _Condition, sides: tuple[int, int], column: Column) -> None:
+    def _either(self, condition: Condition, sides: tuple[int, int], column: Column) -> None:
         """One of two tensors, by the condition."""
         if sides not in condition.phis:
             condition.phis[sides] = len(self.names)
@@ -330,64 +300,6 @@ class _Alignment:
         for i, tensor in column.items():
             if number not in self.numbers[i][tensor]:
                 self.numbers[i][tensor].append(number)
-
-
-# --- one body's steps in a row ---------------------------------------------------------------------------------------------
-
-
-def _flat(nodes: list[_Node], i: int, optional: Mapping[Key, str]) -> list[Step]:
-    """The steps of one body, with conditional expressions for the branches that are expressions."""
-    made: list[Step] = []
-    for node in nodes:
-        if isinstance(node, _Aligned):
-            made.append(_own(node.steps, i))
-            continue
-        then, otherwise = (_flat(node.branches[branch], i, optional) for branch in (True, False))
-        expression = _expression(node, then, otherwise, optional)
-        if expression is not None:
-            made.append(expression)
-            continue
-        for steps, branch, index in ((then, True, 0), (otherwise, False, 1)):
-            made += steps
-            guards = (*node.scope, (node.key, branch))
-            made += [
-                Step(ValueRef(pair[index]), (phi,), StepInfo("either", kind="return", either=True), guards=guards)
-                for pair, phi in node.phis.items()
-            ]
-    return made
-
-
-def _expression(node: _Condition, then: list[Step], otherwise: list[Step], optional: Mapping[Key, str]) -> Step | None:
-    """An `if` with one result that each branch computes by one expression, if at all."""
-    if len(node.phis) != 1:
-        return None
-    ((one, other), phi), *_ = node.phis.items()
-    first, second = _nested(then, one), _nested(otherwise, other)
-    if first is None or second is None or sum(1 for code in (first, second) for _ in parts(code)) > LARGEST:
-        return None
-    traits = (then or otherwise)[-1].traits if then or otherwise else StepInfo("either")
-    match first, second:
-        case CallCode(MemberRef(label) as member, (ValueRef() as value,), ()), ValueRef() if value == second:
-            if optional.get(node.key) == label:
-                return Step(OptionalCall(member, value), (phi,), traits, guards=node.scope)
-    return Step(IfElse(FlagRef(node.key), first, second), (phi,), replace(traits, kind="other"), guards=node.scope)
-
-
-def _nested(steps: list[Step], result: int) -> Code | None:
-    """The steps of a branch as one expression for its result; None if they are none."""
-    code: Code = ValueRef(result)
-    for step in reversed(steps[-LONGEST:]):
-        uses = [p for p in parts(code) if p == ValueRef(step.outputs[0])]
-        if len(uses) != 1 or len(step.outputs) > 1 or step.loop or isinstance(step.code, (LetCode, NestedResults)):
-            return None
-        own = step.code
-        code = rewrite(code, lambda part, use=uses[0], own=own: own if part == use else None)  # type: ignore[misc]
-    return code if len(steps) <= LONGEST else None
-
-
-def _own(column: Column, i: int) -> Any:
-    """What the body has, or else what another one has."""
-    return column[i] if i in column else next(iter(column.values()))
 
 
 def _same(values: Column) -> Column:

@@ -78,4 +78,5 @@ class Framework(Record):
 
     def is_key(self, label: str) -> bool:
         """Whether a container with keys can have a member with the label."""
-        return label not in self.attributes and label not in self.container_attributes and "." not in label
+        taken = label.startswith("__") or label in self.attributes or label in self.container_attributes
+        return not taken and "." not in label

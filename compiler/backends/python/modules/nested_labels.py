@@ -56,8 +56,16 @@ class _Fold:
                 self.left += inside
             elif alone:
                 codes[key], self.reached[label] = inside[0].code, here
-            else:
+            elif self.framework.is_key(key):
                 codes[key] = self.holder(label, inside, here)
+            else:
+                self._apart(label, inside)
         if not listed:
             return self.framework.containers.keyed(list(codes.items()))
         return self.framework.containers.listed(runs(list(codes.values()), [self.nodes[m[0].label] for m in held.values()]))
+
+    def _apart(self, label: str, members: list[Member]) -> None:
+        """A container that its own container does not take, before what is in it."""
+        before = len(self.left)
+        held = self.holder(label, members, MemberRef(label))
+        self.left.insert(before, Member(label, "module", held))

@@ -1,0 +1,96 @@
+"""The steps of bodies that were aligned, as those of one body in a row.
+
+In: aligned steps, and the `if`s that were decided differently with the steps of their branches. Out: steps with `guards`; a branch that is
+an expression becomes a conditional one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from netc.dsl.record import replace
+
+from ....ir.tests import Key
+from ..code.classes import Guards, Step, StepInfo
+from ..code.expressions import CallCode, Code, LetCode, NestedResults
+from ..code.tree import FlagRef, IfElse, MemberRef, OptionalCall, ValueRef, parts, rewrite
+
+EITHER = StepInfo("either", kind="return", either=True)
+LONGEST = 2
+"""The number of steps of a branch up to which it is an expression."""
+LARGEST = 24
+"""The number of parts of such an expression and the other one."""
+Column = Mapping[int, Any]
+"""What some of the bodies have at one position, by the number of the body."""
+
+
+class Condition:
+    """An `if` that was decided differently, as it is in `forward`. `phis` are the tensors that are one of two when it ends."""
+
+    def __init__(self, key: Key, scope: Guards, tests: Column, taken: Mapping[int, bool]) -> None:
+        self.key, self.scope, self.tests, self.taken = key, scope, tests, taken
+        self.branches: dict[bool, list[Node]] = {True: [], False: []}
+        self.phis: dict[tuple[int, int], int] = {}
+
+
+class Aligned(NamedTuple):
+    """A step of all bodies that have it, and its outputs."""
+
+    steps: Column
+    outputs: tuple[int, ...]
+
+
+Node = Aligned | Condition
+
+
+def own(column: Column, i: int) -> Any:
+    """What the body has, or else what another one has."""
+    return column[i] if i in column else next(iter(column.values()))
+
+
+def flat(nodes: list[Node], i: int, optional: Mapping[Key, str]) -> list[Step]:
+    """The steps of one body, with conditional expressions for the branches that are expressions."""
+    made: list[Step] = []
+    for node in nodes:
+        if isinstance(node, Aligned):
+            made.append(own(node.steps, i))
+            continue
+        then, otherwise = (flat(node.branches[branch], i, optional) for branch in (True, False))
+        expression = _expression(node, then, otherwise, optional)
+        if expression is not None:
+            made.append(expression)
+            continue
+        for steps, branch, index in ((then, True, 0), (otherwise, False, 1)):
+            made += steps
+            guards = (*node.scope, (node.key, branch))
+            made += [Step(ValueRef(pair[index]), (phi,), EITHER, guards=guards) for pair, phi in node.phis.items()]
+    return made
+
+
+def _expression(node: Condition, then: list[Step], otherwise: list[Step], optional: Mapping[Key, str]) -> Step | None:
+    """An `if` with one result that each branch computes by one expression, if at all."""
+    if len(node.phis) != 1:
+        return None
+    ((one, other), phi), *_ = node.phis.items()
+    first, second = _nested(then, one), _nested(otherwise, other)
+    if first is None or second is None or sum(1 for code in (first, second) for _ in parts(code)) > LARGEST:
+        return None
+    traits = (then or otherwise)[-1].traits if then or otherwise else StepInfo("either")
+    match first, second:
+        case CallCode(MemberRef(label) as member, (ValueRef() as value,), ()), ValueRef() if value == second:
+            if optional.get(node.key) == label:
+                return Step(OptionalCall(member, value), (phi,), traits, guards=node.scope)
+    return Step(IfElse(FlagRef(node.key), first, second), (phi,), replace(traits, kind="other"), guards=node.scope)
+
+
+def _nested(steps: list[Step], result: int) -> Code | None:
+    """The steps of a branch as one expression for its result; None if they are none."""
+    code: Code = ValueRef(result)
+    for step in reversed(steps[-LONGEST:]):
+        uses = [p for p in parts(code) if p == ValueRef(step.outputs[0])]
+        if len(uses) != 1 or len(step.outputs) > 1 or step.loop or isinstance(step.code, (LetCode, NestedResults)):
+            return None
+        own = step.code
+        code = rewrite(code, lambda part, use=uses[0], own=own: own if part == use else None)  # type: ignore[misc]
+    return code if len(steps) <= LONGEST else None

@@ -1,0 +1,77 @@
+"""The tables of names in other libraries: the names exist there, and what is suggested exists here."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from netc import foreign_names
+from netc.compiler.elaborate.names.name_errors import plain
+from netc.compiler.ops import Operator
+
+STAGES = [(library, name, stage) for library, names in foreign_names.STAGES.items() for name, stage in names.items()]
+ARGUMENTS = [(library, name, own) for library, names in foreign_names.SYNONYMS.items() for name, own in names.items()]
+SCHEMAS = onnx.defs.get_all_schemas()
+
+
+@pytest.mark.parametrize(("library", "name", "stage"), STAGES, ids=lambda v: str(v))
+def test_stage(library: str, name: str, stage: str) -> None:
+    assert stage.split()[0] in Operator.registry
+    assert plain(name) not in {plain(one) for one in Operator.registry}
+    assert foreign_names.stage(name) == f"use `{stage}`, which corresponds to {library}'s `{name}`" or plain(name) in others(library)
+
+
+def others(library: str) -> set[str]:
+    return {plain(name) for other, name, _ in STAGES if other != library} | set(foreign_names._targets())
+
+
+@pytest.mark.parametrize("name", foreign_names.STAGES["PyTorch"])
+def test_pytorch_has_it(name: str) -> None:
+    assert any(hasattr(owner, name) for owner in (torch, torch.Tensor, torch.nn.functional))
+
+
+@pytest.mark.parametrize("name", foreign_names.STAGES["NumPy"])
+def test_numpy_has_it(name: str) -> None:
+    assert hasattr(np, name)
+
+
+@pytest.mark.parametrize("name", foreign_names.STAGES["ONNX"])
+def test_onnx_has_it(name: str) -> None:
+    assert plain(name) in {plain(schema.name) for schema in SCHEMAS}
+
+
+@pytest.mark.parametrize("name", foreign_names.LOSSES)
+def test_loss(name: str) -> None:
+    assert hasattr(torch.nn.functional, name)
+    assert "computed in Python" in foreign_names.stage(name)
+
+
+@pytest.mark.parametrize("name", [name for name in dir(torch.nn) if name.endswith("Loss") and not name.startswith("_")])
+def test_modules_that_are_losses(name: str) -> None:
+    assert "computed in Python" in foreign_names.stage(name)
+
+
+@pytest.mark.parametrize("name", [name for name, cls in vars(torch.optim).items() if inspect.isclass(cls) and name != "Optimizer"])
+def test_optimizer(name: str) -> None:
+    assert f"torch.optim.{name}(" in foreign_names.stage(name)
+
+
+@pytest.mark.parametrize("short", foreign_names.SHORT)
+def test_abbreviation(short: str) -> None:
+    assert foreign_names.SHORT[short] in Operator.registry
+
+
+@pytest.mark.parametrize(("library", "name", "own"), ARGUMENTS)
+def test_argument(library: str, name: str, own: str) -> None:
+    owners = [cls for cls in Operator.registry.values() if own in cls.signature and name not in cls.signature]
+    assert owners
+    assert own in foreign_names.argument(owners[0], name)
+
+
+@pytest.mark.parametrize("name", foreign_names.SYNONYMS["ONNX"])
+def test_onnx_has_the_attribute(name: str) -> None:
+    assert any(name in schema.attributes for schema in SCHEMAS)
