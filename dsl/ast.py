@@ -228,10 +228,11 @@ class Apply(Tensor):
 
 
 class Group(Tensor):
-    """`( pipeline ) as label`, or a tuple `(a, b)`: more than one member."""
+    """`( pipeline ) trainable=false as label`, or a tuple `(a, b)`: more than one member."""
 
     members: tuple[Pipeline, ...]
     label: Label | None = None
+    keywords: tuple[Keyword, ...] = ()
 
 
 class Collected(Node):
@@ -369,6 +370,13 @@ class Shared(Statement):
 
     name: Name
     stage: Tensor
+
+
+class Default(Statement):
+    """`default dense init=normal(0.02)`: arguments that an operator has throughout a model, unless a stage gives others."""
+
+    operator: Name
+    keywords: tuple[Keyword, ...]
 
 
 class Flow(Statement):

@@ -49,7 +49,7 @@ class Builder(ExpressionBuilder):
         made: list[Any] = c[0]
         return made
 
-    keywords = arguments
+    keywords = group_keywords = arguments
 
     # --- files, definitions -------------------------------------------------------------------------------------------
 
@@ -189,6 +189,9 @@ class Builder(ExpressionBuilder):
     def shared(self, c: Children) -> ast.Shared:
         return ast.Shared(self._between(c[0], c[3]), self._name(c[1]), c[3])
 
+    def default(self, c: Children) -> ast.Default:
+        return ast.Default(self._between(c[0], c[2][-1]), self._name(c[1]), tuple(c[2]))
+
     def flow(self, c: Children) -> ast.Flow:
         return ast.Flow(c[0].span, c[0])
 
@@ -274,7 +277,9 @@ class Builder(ExpressionBuilder):
         return self._label(c[0])
 
     def group(self, c: Children) -> ast.Group:
-        return ast.Group(self._between(c[0], c[-1]), tuple(c[1]), c[-1] if c[-1].__class__ is ast.Label else None)
+        keywords = next((tuple(child) for child in c[2:] if child.__class__ is list), ())
+        end = keywords[-1] if c[-1].__class__ is list else c[-1]
+        return ast.Group(self._between(c[0], end), tuple(c[1]), c[-1] if c[-1].__class__ is ast.Label else None, keywords)
 
     # --- loops, conditionals, sources ---------------------------------------------------------------------------------
 

@@ -88,6 +88,9 @@ class ExpressionBuilder:
             return ast.String(self._token_span(token), token.text[1:-1])
         return ast.Text(self._token_span(token), tuple(self._parts(token.start + 1, token.end - 1)))
 
+    def path(self, c: Children) -> ast.String:
+        return ast.String(self._token_span(c[0]), c[0].text)
+
     def true(self, c: Children) -> ast.Boolean:
         return ast.Boolean(self._token_span(c[0]), True)
 

@@ -15,6 +15,7 @@ _CLOSERS = frozenset(("RPAR", "RBRACK", "RBRACE"))
 
 _AFTER = {
     "ARROW": "a stage", "LET": "a name", "FN": "a name", "BLOCK": "a name", "MODEL": "a name", "SHARED": "a name", "ASSIGN": "a pipeline",
+    "DEFAULT": "an operator",
     "OUT": "a pipeline", "EXPECT": "a condition or a shape", "INPUT": "a shape", "PARAM": "a shape", "TABLE": "indices in parentheses",
     "REPEAT": "a count or a loop variable such as `i in 0..4`", "EACH": "a loop variable such as `r in [1, 2]`",
     "SCAN": "states such as `(h = start)`, or `axis=1`", "FOR": "a loop variable such as `i in 0..4`", "IF": "a condition",

@@ -27,14 +27,21 @@ _OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE", "AND
 _GOES_ON = _OPERATORS | {"ARROW", "COMMA", "COMMA_WHERE", "LBRACE", "NL", "EQUALS", "ASSIGN", "COLON", "ELSE"}
 # ... and so is one before these
 _CONTINUES = frozenset(("ARROW", "ELSE"))
-_ENDS_VALUE = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "IN", "LABEL", "RBRACE"))
+_ENDS_VALUE = frozenset(("NAME", "PATH", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "IN", "LABEL", "RBRACE"))
 _TOP_LEVEL = frozenset(("BLOCK", "MODEL", "FN", "USE"))
-_STATEMENT_WORDS = _TOP_LEVEL | {"LET", "OUT", "EXPECT", "SHARED"}
+_STATEMENT_WORDS = _TOP_LEVEL | {"LET", "OUT", "EXPECT", "SHARED", "DEFAULT"}
 _SEPARATORS = frozenset(("COMMA", "ARROW", "EQUALS", "ASSIGN", "COLON"))
 _LOOPS = frozenset(("REPEAT", "EACH", "FOR", "SCAN"))
 _STARTS = frozenset(("NL", "LBRACE"))
+# What labels consist of: words, keywords too, and numbers
+_IN_PATH = _STATEMENT_WORDS | frozenset(
+    (
+        *("NAME", "DOT", "NUMBER", "BAD_NUMBER", "DIMS", "MINUS", "INPUT", "PARAM", "TABLE", "REPEAT", "EACH", "FOR", "SCAN", "IN"),
+        *("IF", "ELSE", "AS", "IS", "WHERE", "TRUE", "FALSE", "AND", "OR", "NOT", "TRAIN"),
+    )
+)
 # Tokens without a method below are passed on as they are
-_PASSED_ON = frozenset(("NUMBER", "DIMS", "STRING", "LABEL", "TRUE", "FALSE"))
+_PASSED_ON = frozenset(("PATH", "NUMBER", "DIMS", "STRING", "LABEL", "TRUE", "FALSE"))
 
 
 class _Open:
@@ -80,6 +87,8 @@ class _Filter:
             if kind == "NAME":
                 if not out or out[-1].type in _STARTS:
                     self._statement_start(index)
+                elif out[-1].type == "RPAR" and self.tokens[index + 1].type == "EQUALS":
+                    token.type = "NAME_AFTER"  # an argument of the group, or of the stage whose argument is in parentheses
             elif kind not in _PASSED_ON:
                 self._special(index, token, out[-1].type if out else "NL")
             out.append(token)
@@ -158,6 +167,25 @@ class _Filter:
                 tokens[index].type = "LPAR_NAMES"
                 tokens[end].type = "BINDER_IN"
 
+    def _separator(self, index: int, token: Token) -> None:
+        self.chain = self.choices = 0
+        if token.type == "ARROW":
+            self.where = -1
+        elif token.type == "COMMA" and self.where == len(self.open):
+            token.type = "COMMA_WHERE"
+        elif token.type == "EQUALS" and self.out and self.out[-1].text == "tie":
+            self._path(index + 1)
+
+    def _path(self, index: int) -> None:
+        """Makes one token of a path of labels after `tie=`, if it is not a dotted name already: `model.layers.0.attn`."""
+        tokens, end = self.tokens, index
+        while tokens[end].type in _IN_PATH and (end == index or tokens[end].start == tokens[end - 1].end):
+            end += 1
+        found = tokens[index:end]
+        if any(token.type not in ("NAME", "DOT") for token in found) and found[-1].type != "DOT":
+            text = "".join(token.text for token in found)
+            tokens[index:end] = [Token("PATH", text, found[0].start, found[-1].end)]
+
     def _states(self, index: int) -> None:
         """Retypes the `=` of each `name = start` in `scan (h = start, c = start)`; `index` is after the keyword."""
         tokens = self.tokens
@@ -215,11 +243,7 @@ class _Filter:
         elif kind in _OPERATORS:
             self._operator(token, last)
         elif kind in _SEPARATORS:
-            self.chain = self.choices = 0
-            if kind == "ARROW":
-                self.where = -1
-            elif kind == "COMMA" and self.where == len(self.open):
-                token.type = "COMMA_WHERE"
+            self._separator(index, token)
         elif kind == "WHERE" and last in _ENDS_VALUE:
             self.where = len(self.open)
         elif kind == "IN" and self.tokens[index + 1].type == "DOT":

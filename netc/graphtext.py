@@ -65,7 +65,7 @@ def _node(node: Node, names: dict[int, str], graph_names: dict[int, str]) -> str
         results, what, inputs = list(node.outputs), node.op.name, _listed(node.parts or node.inputs, names)
     words = [f"{', '.join(_typed(one, names) for one in results)} = {what}({inputs})"]
     if isinstance(node, OpNode):
-        words += [f"{name}={value}" for name, value in node.op.args.items()]
+        words += [f"{name}={value}" for name, value in node.op.args.items() if not (value is None and node.op.signature[name].last)]
     elif node.scan is not None:
         words += [f"axis={list(node.scan.axes)}", f"reverse={node.scan.reverse}"]
     if node.label:

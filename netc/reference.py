@@ -16,6 +16,7 @@ from netc.compiler.ops import Operator
 from netc.compiler.ops.base import Arg, Init, Required
 from netc.compiler.ops.element_types import ANY
 from netc.compiler.ops.operand import Input
+from netc.compiler.ops.parametric import Parametric
 
 from .analysis import Choice, analyse
 from .table import align
@@ -75,6 +76,8 @@ def page(operator: type[Operator], level: int = 1) -> str:
     """One operator's page, as Markdown."""
     parts = [f"{'#' * level} {operator.name}", cleandoc(operator.__doc__ or ""), f"    {signature(operator)}"]
     parts += _inputs(operator), _arguments(operator)
+    if issubclass(operator, Parametric):
+        parts.append(f"Initial values: {operator.drawn}.")
     targets = [(backend.title, backend.operator_target(operator)) for backend in backends()]
     parts.append(" ".join(f"{title}: {target or 'composed'}." for title, target in targets if target is not None))
     parts += [" ".join(backend.differences(operator)) for backend in backends()]

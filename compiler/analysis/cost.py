@@ -73,7 +73,8 @@ def _totals(infos: dict[str, ParameterInfo], main: _Counted) -> Totals:
     kept = [info for info in infos.values() if info.tied_to is None]
     buffers = sum(info.numel for info in kept if not info.trainable)
     size = sum(info.numel * info.dtype.size for info in kept)
-    return Totals(learned, learned, buffers, size, main.flops, main.multiply_adds, main.activation_bytes)
+    trained = learned - count({info.name: info for info in kept if info.frozen})
+    return Totals(learned, trained, buffers, size, main.flops, main.multiply_adds, main.activation_bytes)
 
 
 class _Counted(Record):

@@ -21,7 +21,8 @@ class ParameterInfo(Record):
     """A learned tensor or buffer of a model.
 
     `name` is full. `tied_to` is the full name of the parameter that this one is, never tied itself. What is not `trainable` is a buffer;
-    what is not `persistent` is not in the state dict. `op` is the operator it belongs to, at `span`.
+    what is not `persistent` is not in the state dict. A `frozen` one is a parameter that is not trained. `op` is the operator it belongs
+    to, at `span`.
     """
 
     name: str
@@ -33,6 +34,7 @@ class ParameterInfo(Record):
     span: Span
     op: Operator
     tied_to: str | None = None
+    frozen: bool = False
 
     @property
     def operator(self) -> str:
@@ -52,7 +54,8 @@ def parameters(program: Program, *, transient: bool = False) -> dict[str, Parame
     found = _Walk(program.main).run()
     for info in found.values():
         if info.tied_to is not None:
-            found[info.name] = replace(info, tied_to=_end(info.tied_to, found))
+            end = _end(info.tied_to, found)
+            found[info.name] = replace(info, tied_to=end, frozen=found[end].frozen)
     return found if transient else {name: info for name, info in found.items() if info.persistent}
 
 
@@ -81,10 +84,10 @@ class _Walk:
         """Paths of shared stages that have been visited."""
 
     def run(self) -> dict[str, ParameterInfo]:
-        self._graph(self.main, "", {})
+        self._graph(self.main, "", {}, False)
         return self.found
 
-    def _graph(self, graph: Graph, path: str, homes: dict[int, str]) -> None:
+    def _graph(self, graph: Graph, path: str, homes: dict[int, str], frozen: bool) -> None:
         """Nests as deep as blocks do, which is bounded."""
         if graph.declares:
             homes = {**homes, **{id(m): join(path, m.label) for m in graph.declares}}
@@ -95,11 +98,11 @@ class _Walk:
                     continue
                 self.visited.add(own)
             if isinstance(node, OpNode):
-                self._operator(node, own, path)
+                self._operator(node, own, path, frozen or node.frozen)
             else:
-                self._graph(node.graph, own, _handed(node, homes))
+                self._graph(node.graph, own, _handed(node, homes), frozen or node.frozen)
 
-    def _operator(self, node: OpNode, own: str, path: str) -> None:
+    def _operator(self, node: OpNode, own: str, path: str, frozen: bool) -> None:
         for spec, sizes in self.specs[id(node)]:
             name = join(own, spec.name)
             if name in self.found:
@@ -107,7 +110,7 @@ class _Walk:
             tie = node.tie if node.tie is not None and node.tie.name == spec.name else None
             tied_to = None if tie is None else join(join(path, tie.path), tie.target_name)
             self.found[name] = ParameterInfo(
-                name, sizes, spec.dtype, spec.trainable, spec.persistent, spec.init, node.span, node.op, tied_to
+                name, sizes, spec.dtype, spec.trainable, spec.persistent, spec.init, node.span, node.op, tied_to, frozen and spec.trainable
             )
 
 

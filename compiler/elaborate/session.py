@@ -70,6 +70,8 @@ class ElaborationSession:
         """The files being read, each used by the one before it."""
         self.active: list[object] = []
         """The definitions being evaluated, outermost first: one that occurs twice is inside itself."""
+        self.defaults: dict[str, dict[str, Any]] = {}
+        """By operator, the arguments that the model's `default`s give it."""
         self.calls = 0
         self.suggestions = 100
         self.shared_uses: list[Span] = []

@@ -64,7 +64,7 @@ class InitNeedsFloat(Problem):
     dtype: DType
 
     def message(self) -> str:
-        return f"`init={self.init}` draws floating-point values, but the parameter is {self.dtype}"
+        return f"`{self.init}` draws floating-point values, but the parameter is {self.dtype}"
 
 
 class InitUnfit(Problem):
@@ -92,7 +92,29 @@ class InitNeedsMatrix(Problem):
     shape: Shape
 
     def message(self) -> str:
-        return f"`init={self.init}` needs at least two axes, found {show_shape(self.shape)}"
+        return f"`{self.init}` needs at least two axes, found {show_shape(self.shape)}"
+
+
+class InitNeedsPrecision(Problem):
+    """An orthogonal matrix of float16: PyTorch has no decomposition for it."""
+
+    code: ClassVar[str] = "init-needs-precision"
+    init: str
+    dtype: DType
+
+    def message(self) -> str:
+        return f"`{self.init}` needs float32 or float64, but the parameter is {self.dtype}"
+
+
+class BadInitialiser(Problem):
+    """`uniform(1, -1)`: arguments that are no distribution together."""
+
+    code: ClassVar[str] = "bad-initialiser"
+    init: str
+    why: str
+
+    def message(self) -> str:
+        return f"`{self.init}` has no values to draw: {self.why}"
 
 
 class IndexCount(Problem):

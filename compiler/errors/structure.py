@@ -270,6 +270,15 @@ class ExpectMisplaced(Problem):
         return "`expect` is only allowed at the top level of a model"
 
 
+class DefaultMisplaced(Problem):
+    """A `default` in a block, or after a stage that it would not concern."""
+
+    code: ClassVar[str] = "default-misplaced"
+
+    def message(self) -> str:
+        return "`default` is only allowed at the top level of a model, before its stages"
+
+
 class SharedConflict(Problem):
     code: ClassVar[str] = "shared-conflict"
     name: str
@@ -335,6 +344,15 @@ class NoTie(Problem):
 
     def message(self) -> str:
         return f"`{self.operator}` has no weight to tie"
+
+
+class NothingToFreeze(Problem):
+    """`trainable=false` where there are no parameters."""
+
+    code: ClassVar[str] = "nothing-to-freeze"
+
+    def message(self) -> str:
+        return "`trainable=false` has no effect: this stage has no parameters"
 
 
 class IterationMismatch(Problem):

@@ -124,10 +124,10 @@ class OpNode:
 
     `tie`: the local names of parameters that are those of another stage, with its position: see `Tie`. `shared`: set when the node is
     a use of a shared stage; if the graph did not declare it, the parameters live where it was declared. `parts` are its inputs, if some of
-    them are parts of tuples.
+    them are parts of tuples. `frozen`: its parameters are not trained.
     """
 
-    __slots__ = ("inputs", "label", "op", "outputs", "parts", "shared", "span", "specs", "tie")
+    __slots__ = ("frozen", "inputs", "label", "op", "outputs", "parts", "shared", "span", "specs", "tie")
 
     def __init__(
         self,
@@ -140,6 +140,7 @@ class OpNode:
         tie: Tie | None = None,
         shared: SharedModule | None = None,
         parts: Parts = (),
+        frozen: bool = False,
     ) -> None:
         self.op = op
         self.inputs = inputs
@@ -150,6 +151,7 @@ class OpNode:
         self.tie = tie
         self.shared = shared
         self.parts = parts
+        self.frozen = frozen
 
 
 class Tie:
@@ -199,9 +201,10 @@ class Scan(Record):
 class CallNode:
     """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`; `arguments` has, for each symbol of
     `graph.origins`, the integer that it is here, which may be traced to the symbols of the calling graph. `tuples` are what it passes as
-    each of `graph.tuples`, and `tails` its results that are tuples, one for each of `graph.tails`. With `scan` it is a loop."""
+    each of `graph.tuples`, and `tails` its results that are tuples, one for each of `graph.tails`. With `scan` it is a loop. `frozen`: no
+    parameter inside is trained."""
 
-    __slots__ = ("arguments", "graph", "inputs", "label", "modules", "outputs", "scan", "shared", "span", "tails", "tuples")
+    __slots__ = ("arguments", "frozen", "graph", "inputs", "label", "modules", "outputs", "scan", "shared", "span", "tails", "tuples")
 
     def __init__(
         self,
@@ -216,6 +219,7 @@ class CallNode:
         tuples: tuple[Parts, ...] = (),
         tails: tuple[ValueTuple, ...] = (),
         scan: Scan | None = None,
+        frozen: bool = False,
     ) -> None:
         self.graph = graph
         self.inputs = inputs
@@ -228,6 +232,7 @@ class CallNode:
         self.tuples = tuples
         self.tails = tails
         self.scan = scan
+        self.frozen = frozen
 
     @property
     def passes(self) -> list[Value | Parts]:

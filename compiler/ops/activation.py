@@ -16,6 +16,7 @@ from .base import Arg, Init, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, NUMBERS
 from .kinds import AXIS, NUMBER, SIZE, Kind, NumberKind, WordKind
 from .operand import SOME_AXES, Input
+from .parametric import Parametric
 from .pointwise import Pointwise
 from .scalars import computed, require_exact_scalar, scalar_warnings
 
@@ -62,12 +63,12 @@ class LeakyRelu(Activation):
     examples = ("input 3 -> leaky_relu 0.1",)
 
 
-class Prelu(Activation):
+class Prelu(Activation, Parametric):
     """`x` where it is positive, a learned multiple of it elsewhere: one for all, or one for each of the channels (axis 1)."""
 
     name = "prelu"
+    drawn = "`init=0.25`"
     num_parameters = Arg(SlopesKind(), default=1, positional=True)
-    init = Arg(NUMBER, default=0.25)
     examples = ("input 3 -> prelu", "input 3x8x8 -> prelu channels")
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
@@ -86,9 +87,9 @@ class Prelu(Activation):
         """The number of parameters."""
         return 1 if self.num_parameters == 1 else x.shape[1]
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
-        return (ParameterSpec("weight", (self.count(x),), Init("constant", (self.init,)), x.dtype),)
+        return (ParameterSpec("weight", (self.count(x),), Init("constant", (0.25,)), x.dtype, role="weight"),)
 
 
 class Elu(Activation):

@@ -22,16 +22,20 @@ REQUIRED = Required()
 class Arg(Generic[T]):
     """A declared argument of an operator. On an instance, the attribute is the checked value.
 
-    `kind` says which values are allowed and converts them. Positional arguments are taken in the order of declaration.
+    `kind` says which values are allowed and converts them. Positional arguments are taken in the order of declaration. Those that
+    are `last` are listed after the operator's own.
     """
 
     name: str
 
-    def __init__(self, kind: Kind[T], *, default: T | Required | None = REQUIRED, positional: bool = False, alias: str = "") -> None:
+    def __init__(
+        self, kind: Kind[T], *, default: T | Required | None = REQUIRED, positional: bool = False, alias: str = "", last: bool = False
+    ) -> None:
         self.kind = kind
         self.default = default
         self.positional = positional
         self.alias = alias
+        self.last = last
 
     def __set_name__(self, owner: Any, name: str) -> None:
         self.name = name.rstrip("_")

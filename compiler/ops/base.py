@@ -73,6 +73,8 @@ class Operator:
     registry: ClassVar[dict[str, type[Operator]]] = {}
 
     def __init_subclass__(cls) -> None:
+        declared = {name: arg for base in reversed(cls.__mro__) for name, arg in vars(base).get("signature", {}).items()}
+        cls.signature = dict(sorted(declared.items(), key=lambda item: item[1].last))
         if "name" in vars(cls) and cls.name:
             if cls.name in Operator.registry:
                 raise ValueError(f"two operators are called {cls.name}")

@@ -14,9 +14,6 @@ from ..errors.constants import (
     DivisorMayBeZero,
     FormulaTooDeep,
     IndexCount,
-    InitNeedsFloat,
-    InitNeedsMatrix,
-    InitUnfit,
     SymbolicBuffer,
     SymbolicParameterShape,
     UntrainableType,
@@ -28,6 +25,7 @@ from ..ir.types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
 from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec
 from .formula import BinaryFormula, Const, Formula, depth, is_static, kind_of, may_be_zero, moved_formula, parts
 from .formula_values import evaluate, valueless
+from .initialisers import INIT, check_init
 from .kinds import DTYPE, FLAG, SHAPE, STRING, InvalidArgument, Kind, ListKind
 
 if TYPE_CHECKING:
@@ -36,41 +34,6 @@ if TYPE_CHECKING:
 DEEPEST = 100
 """The greatest depth of a formula."""
 _LARGEST = 2**63 - 1
-INITS = {"zeros": (0, 0), "ones": (0, 0), "constant": (1, 1), "normal": (0, 1), "uniform": (0, 2), "xavier_uniform": (0, 0)}
-"""The initialisers, with the least and greatest number of values that each takes."""
-_USUAL: dict[str, tuple[float, ...]] = {"normal": (1.0,), "uniform": (0.0, 1.0)}
-
-
-class InitKind(Kind[Init]):
-    """`zeros`, `ones`, `normal(0.02)`, `uniform(-1, 1)`, `xavier_uniform`, or a number."""
-
-    words = tuple(name for name, (least, _) in INITS.items() if least == 0)
-
-    def describe(self) -> str:
-        return "a number, `zeros`, `ones`, `normal(0.02)`, `uniform(-1, 1)` or `xavier_uniform`"
-
-    def convert(self, value: object) -> Init:
-        if isinstance(value, str):
-            value = Init(value)
-        if isinstance(value, (int, float)):
-            value = Init("constant", (value,))
-        if not isinstance(value, Init) or value.kind not in INITS:
-            raise InvalidArgument
-        least, most = INITS[value.kind]
-        if not value.values:
-            return Init(value.kind, self._usual(value.kind))
-        if len(value.values) not in (least, most) or not all(isinstance(v, (int, float)) for v in value.values):
-            raise InvalidArgument
-        if value.kind == "normal" and value.values[0] < 0:
-            raise InvalidArgument("its deviation is negative")
-        if value.kind == "uniform" and value.values[0] > value.values[1]:
-            raise InvalidArgument("its lower end is above its upper one")
-        return value
-
-    def _usual(self, kind: str) -> tuple[float, ...]:
-        if kind not in self.words:
-            raise InvalidArgument
-        return _USUAL.get(kind, ())
 
 
 class FormulaKind(Kind[Formula]):
@@ -81,9 +44,6 @@ class FormulaKind(Kind[Formula]):
         if not isinstance(value, Formula):
             raise InvalidArgument
         return value
-
-
-INIT = InitKind()
 
 
 class ParamOperator(Operator):
@@ -107,26 +67,8 @@ class ParamOperator(Operator):
                 raise OperatorError(SymbolicParameterShape(self.shape, axis), argument("shape"))
         if self.trainable and not self.dtype.is_float:
             raise OperatorError(UntrainableType(self.dtype), argument("dtype"))
-        kind = self.init.kind
-        if not self.dtype.is_float:
-            self._check_integers()
-        for value in self.init.values:
-            if abs(value) > self.dtype.limits[1] and self.dtype.is_float:
-                raise OperatorError(InitUnfit(value, self.dtype), argument("init"))
-        if kind == "xavier_uniform" and len(self.shape) < 2:
-            raise OperatorError(InitNeedsMatrix(kind, self.shape), argument("init"))
+        check_init(self.init, self.shape, self.dtype, "init")
         return (TensorType(self.dtype, self.shape),)
-
-    def _check_integers(self) -> None:
-        match self.init:
-            case Init("zeros" | "ones"):
-                return
-            case Init("constant", (value,)):
-                low, high = self.dtype.limits
-                if not low <= value <= high or not float(value).is_integer():
-                    raise OperatorError(InitUnfit(value, self.dtype), argument("init"))
-            case Init(kind):
-                raise OperatorError(InitNeedsFloat(kind, self.dtype), argument("init"))
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         return (ParameterSpec("", self.shape, self.init, self.dtype, trainable=self.trainable),)

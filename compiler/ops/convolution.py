@@ -9,15 +9,16 @@ from ..dims import Dim, Facts
 from ..errors.base import argument
 from ..errors.operators import BadArgument, EmptyResult, NotDivisible
 from ..ir.types import TensorType
-from .base import Arg, Operator, OperatorError, OpInputs, ParameterSpec, numel
+from .base import Arg, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS
 from .kinds import COUNT, FLAG, SIZE, SIZES, SIZES0, WordKind
 from .learned import weight_and_bias
 from .operand import SPATIAL, Input
+from .parametric import WithBias
 from .windows import PaddingKind, Window, each_axis, sizes_of
 
 
-class _Convolution(Operator):
+class _Convolution(WithBias):
     """What both have in common."""
 
     takes_activation = True
@@ -51,6 +52,7 @@ class Conv(_Convolution):
     """Convolution over one, two or three spatial axes. Negative `padding` cuts off, where `padding_mode` is not `zeros`."""
 
     name = "conv"
+    drawn = "uniform within +-1 / sqrt(fan in): `init=kaiming_uniform(a=sqrt(5))` for the weight, and the same bounds for the bias"
     padding = Arg(PaddingKind("same", "valid", low=None), default=0)
     padding_mode = Arg(WordKind("zeros", "reflect", "replicate", "circular"), default="zeros")
     examples = ("input 3x32x32 -> conv 8 3x3 relu padding=1", "input 1xT -> conv 4 5 padding=same")
@@ -107,7 +109,7 @@ class Conv(_Convolution):
                 needed = f"must be {words} the size of axis {axis} with `padding_mode={self.padding_mode}`"
                 raise OperatorError(BadArgument(self.name, "padding", f"{most} for {x}", needed), argument("padding"))
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
         kernel = self._kernel(x)
         inner = x.shape[1] // self.groups
@@ -125,6 +127,7 @@ class ConvTranspose(_Convolution):
     """Transposed convolution: each element of the input is spread over a window of the result."""
 
     name = "conv_transpose"
+    drawn = "uniform within +-1 / sqrt(fan in): `init=kaiming_uniform(a=sqrt(5))` for the weight, and the same bounds for the bias"
     padding = Arg(SIZES0, default=0)
     output_padding = Arg(SIZES0, default=0)
     examples = ("input 8x16x16 -> conv_transpose 4 2x2 stride=2", "input 8xT -> conv_transpose 4 3 stride=2 padding=1 output_padding=1")
@@ -159,7 +162,7 @@ class ConvTranspose(_Convolution):
                 raise OperatorError(EmptyResult(self.name, result, axis), argument("padding"))
         return (x.with_shape(result),)
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
         kernel = self._kernel(x)
         outer = self.channels // self.groups

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from netc.dsl.record import replace
+
 from ..dims import Dim, advice
 from ..errors.base import argument
 from ..errors.operators import BadArgument, ShapeMismatch, Unprovable
 from ..ir.types import FLOAT32, TensorType
-from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec, numel
+from .base import Arg, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, INDICES
 from .kinds import DTYPE, FLAG, SIZE, IntKind, WordKind
-from .learned import weight_and_bias
+from .learned import normal, weight_and_bias
 from .operand import SOME_AXES, Input, axes
+from .parametric import Parametric, WithBias
 from .requirements import require_same_size
 
 
-class Dense(Operator):
+class Dense(WithBias):
     """Fully connected: `y = x W^T + b` over the last axis."""
 
     name = "dense"
+    drawn = "uniform within +-1 / sqrt(fan in): `init=kaiming_uniform(a=sqrt(5))` for the weight, and the same bounds for the bias"
     takes_activation = True
     x = Input(FLOATS, SOME_AXES)
     units = Arg(SIZE, positional=True, alias="out_features")
@@ -28,7 +32,7 @@ class Dense(Operator):
         x = given.x
         return (x.with_shape((*x.shape[:-1], self.units)),)
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
         features = x.shape[-1]
         return weight_and_bias((self.units, features), self.units, features, x.dtype, self.bias)
@@ -40,10 +44,11 @@ class Dense(Operator):
         return numel(results[0].shape) * given.x.shape[-1]
 
 
-class Bilinear(Operator):
+class Bilinear(WithBias):
     """Bilinear form of two tensors over their last axes: `y_o = a^T W_o b + bias_o`."""
 
     name = "bilinear"
+    drawn = "uniform within +-1 / sqrt(size of the last axis of `a`), weight and bias"
     takes_activation = True
     a = Input(FLOATS, axes("... m", "at least one axis"))
     b = Input(FLOATS, axes("... n", "at least one axis"), like="a")
@@ -68,7 +73,7 @@ class Bilinear(Operator):
     def _mismatch(a: TensorType, b: TensorType, why: str) -> ShapeMismatch:
         return ShapeMismatch("apply a bilinear form to", a.shape, b.shape, why)
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         first, second = (t.shape[-1] for t in given)
         return weight_and_bias((self.units, first, second), self.units, first, given.a.dtype, self.bias)
 
@@ -81,9 +86,10 @@ class Bilinear(Operator):
         return numel(results[0].shape) * (first + 1) * second
 
 
-class _LookUp(Operator):
+class _LookUp(Parametric):
     """Rows of a learned matrix, by their numbers."""
 
+    drawn = "`init=normal(1)`, the row `padding_idx` zero; it stays zero with any other initialiser"
     indices = Input(INDICES)
     num = Arg(SIZE, positional=True, alias="num_embeddings")
     dim = Arg(SIZE, positional=True, alias="embedding_dim")
@@ -99,11 +105,11 @@ class _LookUp(Operator):
             needed = f"must be the number of a row, from {-self.num} to {self.num - 1}"
             raise OperatorError(BadArgument(self.name, "padding_idx", str(self.padding_idx), needed), argument("padding_idx"))
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        init = Init("normal", (1.0,))
+    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+        init = normal(1.0)
         if self.padding_idx is not None and isinstance(self.num, int):
-            init = Init("normal_zero_row", (1.0, self.padding_idx % self.num))
-        return (ParameterSpec("weight", (self.num, self.dim), init, self.dtype),)
+            init = replace(init, zero_row=self.padding_idx % self.num)
+        return (ParameterSpec("weight", (self.num, self.dim), init, self.dtype, role="weight"),)
 
 
 class Embedding(_LookUp):

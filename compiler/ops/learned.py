@@ -6,27 +6,37 @@ In: shapes and element types. Out: initialisers and parameter specs as PyTorch's
 from __future__ import annotations
 
 from math import sqrt
+from typing import Literal
 
 from netc.dsl.record import Record
 
 from ..dims import Dim
 from ..ir.types import FLOAT32, DType, Shape
 
+Role = Literal["weight", "bias", "recurrent", ""]
+"""Which argument of an operator initialises a parameter: `init`, `bias_init`, `recurrent_init`, or none."""
+
 
 class Init(Record):
-    """How a parameter starts: `zeros`, `ones`, `constant(value)`, `normal(std)`, `uniform(low, high)`, `xavier_uniform`,
-    `normal_zero_row(std, row)`.
+    """How a parameter starts: the name of an initialiser, and the values of all its arguments (initialisers.py); or `table`.
 
-    `xavier_uniform` draws from +-sqrt(6 / (fan_in + fan_out)) of a matrix, as torch.nn.init.xavier_uniform_ does; `normal_zero_row` is
-    normal but for one row, which is zero, as the padding of torch.nn.Embedding.
+    `zero_row`: the row that stays zero, as the padding of torch.nn.Embedding.
     """
 
     kind: str
-    values: tuple[float, ...] = ()
+    values: tuple[float | str, ...] = ()
+    zero_row: int | None = None
+
+
+def normal(std: float) -> Init:
+    return Init("normal", (std, 0.0))
 
 
 class ParameterSpec(Record):
-    """A learned tensor or buffer of one operator. `name` is PyTorch's, local (`weight`); empty: the label itself is the name."""
+    """A learned tensor or buffer of one operator. `name` is PyTorch's, local (`weight`); empty: the label itself is the name.
+
+    `stated`: the initialiser is the spec's, rather than the one of PyTorch's module.
+    """
 
     name: str
     shape: Shape
@@ -34,6 +44,8 @@ class ParameterSpec(Record):
     dtype: DType = FLOAT32
     trainable: bool = True
     persistent: bool = True
+    role: Role = ""
+    stated: bool = False
 
 
 def fan_in_uniform(fan_in: Dim) -> Init:
@@ -46,7 +58,7 @@ def fan_in_uniform(fan_in: Dim) -> Init:
 def weight_and_bias(weight: Shape, units: Dim, fan_in: Dim, dtype: DType, bias: bool) -> tuple[ParameterSpec, ...]:
     """The parameters of a matrix or kernel of `units` results."""
     init = fan_in_uniform(fan_in)
-    both = ParameterSpec("weight", weight, init, dtype), ParameterSpec("bias", (units,), init, dtype)
+    both = ParameterSpec("weight", weight, init, dtype, role="weight"), ParameterSpec("bias", (units,), init, dtype, role="bias")
     return both if bias else both[:1]
 
 
@@ -54,7 +66,7 @@ def scale_and_shift(shape: Shape, dtype: DType, *, scale: bool, shift: bool) -> 
     """The parameters of a normalisation: their initial values change nothing."""
     specs: tuple[ParameterSpec, ...] = ()
     if scale:
-        specs += (ParameterSpec("weight", shape, Init("ones"), dtype),)
+        specs += (ParameterSpec("weight", shape, Init("ones"), dtype, role="weight"),)
     if scale and shift:
-        specs += (ParameterSpec("bias", shape, Init("zeros"), dtype),)
+        specs += (ParameterSpec("bias", shape, Init("zeros"), dtype, role="bias"),)
     return specs

@@ -15,8 +15,9 @@ from .attention import ALIGNMENT, CausalOperator, require_mask_shape
 from .base import Arg, Init, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, MASKS
 from .kinds import COUNT, FLAG, FRACTION
-from .learned import fan_in_uniform
+from .learned import fan_in_uniform, normal
 from .operand import Input, axes
+from .parametric import WithBias
 from .recurrent import require_sequence
 from .requirements import require_same_size
 
@@ -25,7 +26,7 @@ KEYS = axes("... S keys", SEQUENCE.needed, most=3)
 VALUES = axes("... S values", SEQUENCE.needed, most=3)
 
 
-class MultiheadAttention(CausalOperator):
+class MultiheadAttention(CausalOperator, WithBias):
     """Attention of several heads, each on a learned projection of queries, keys and values, and a projection of their joined results.
 
     Takes `[N, L, features]`, or one sample without `N`: one tensor attends to itself; of two, the first (the queries) attends to the
@@ -38,6 +39,7 @@ class MultiheadAttention(CausalOperator):
     """
 
     name = "multihead_attention"
+    drawn = "`init=xavier_uniform` for queries, keys and values, `kaiming_uniform(a=sqrt(5))` for the last, `bias_init=zeros`"
     extras = True
     query = Input(FLOATS, SEQUENCE)
     key = Input(FLOATS, KEYS, like="query", optional=True)
@@ -163,21 +165,23 @@ class MultiheadAttention(CausalOperator):
         features, keys, values = self.sizes(given)
         return features == keys == values
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         features, keys, values = self.sizes(given)
-        dtype, xavier, zeros = given.query.dtype, Init("xavier_uniform"), Init("zeros")
+        dtype, xavier, zeros = given.query.dtype, Init("xavier_uniform", (1.0,)), Init("zeros")
         widths = {"q": features, "k": keys, "v": values}
         if self.joint(given):
-            specs = [ParameterSpec("in_proj_weight", (3 * features, features), xavier, dtype)]
+            specs = [ParameterSpec("in_proj_weight", (3 * features, features), xavier, dtype, role="weight")]
         else:
-            specs = [ParameterSpec(f"{part}_proj_weight", (features, width), xavier, dtype) for part, width in widths.items()]
+            specs = [
+                ParameterSpec(f"{part}_proj_weight", (features, width), xavier, dtype, role="weight") for part, width in widths.items()
+            ]
         if self.bias:
-            specs.append(ParameterSpec("in_proj_bias", (3 * features,), zeros, dtype))
+            specs.append(ParameterSpec("in_proj_bias", (3 * features,), zeros, dtype, role="bias"))
         if self.add_bias_kv:
             specs += (ParameterSpec(f"bias_{part}", (1, 1, features), _xavier_normal(features), dtype) for part in "kv")
-        specs.append(ParameterSpec("out_proj.weight", (features, features), fan_in_uniform(features), dtype))
+        specs.append(ParameterSpec("out_proj.weight", (features, features), fan_in_uniform(features), dtype, role="weight"))
         if self.bias:
-            specs.append(ParameterSpec("out_proj.bias", (features,), zeros, dtype))
+            specs.append(ParameterSpec("out_proj.bias", (features,), zeros, dtype, role="bias"))
         return tuple(specs)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
@@ -197,4 +201,4 @@ class MultiheadAttention(CausalOperator):
 
 def _xavier_normal(features: Dim) -> Init:
     """As torch.nn.init.xavier_normal_ has it for `[1, 1, features]`, where fan in and fan out are the features."""
-    return Init("normal", (1 / sqrt(features) if isinstance(features, int) else 0.0,))
+    return normal(1 / sqrt(features) if isinstance(features, int) else 0.0)

@@ -12,18 +12,20 @@ from .element_types import FLOATS, LONGS
 from .kinds import COUNT, FLAG, NUMBER, SIZE, ListKind, NumberKind
 from .learned import scale_and_shift
 from .operand import SOME_AXES, SPATIAL, Input, axes
+from .parametric import Parametric, WithBias
 from .scalars import require_exact_scalar
 
 EPS = NumberKind(0)
 POSITIVE = NumberKind(above=0)
 
 
-class _Normalization(Operator):
+class _Normalization(Parametric):
     """What those with a learned scale and shift have in common. `steps` counts operations for each element, without those two."""
 
     takes_activation = True
     pointwise = True
     steps = 5
+    drawn = "`init=ones`, and `bias_init=zeros` where there is a bias"
 
     def _scales(self) -> tuple[bool, bool]:
         """Whether there is a weight, and whether there is a bias as well."""
@@ -45,13 +47,13 @@ class _Normalization(Operator):
         return numel(given.x.shape) * (self.steps + scale + (scale and shift))
 
 
-class _ChannelNormalization(_Normalization):
+class _ChannelNormalization(_Normalization, WithBias):
     """Those whose parameters have one number for each channel."""
 
     def _scales(self) -> tuple[bool, bool]:
         return self.affine, self.bias
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
         return scale_and_shift((x.shape[1],), x.dtype, scale=self.affine, shift=self.bias)
 
@@ -66,8 +68,8 @@ class _TrackingNormalization(_ChannelNormalization):
     momentum = Arg(NUMBER, default=0.1)
     track_running_stats = Arg(FLAG, default=True)
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        specs = super().parameters(given)
+    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+        specs = super().learned(given)
         if not self.track_running_stats:
             return specs
         x = given.x
@@ -169,7 +171,7 @@ class _LastAxesNormalization(_Normalization):
                 raise OperatorError(UnprovableShape(self.name, size, stated, need, advice(size, stated) or ""), argument("shape"))
 
 
-class LayerNorm(_LastAxesNormalization):
+class LayerNorm(_LastAxesNormalization, WithBias):
     """Normalises the last axis (or axes) by its mean and deviation."""
 
     name = "layer_norm"
@@ -180,7 +182,7 @@ class LayerNorm(_LastAxesNormalization):
     def _scales(self) -> tuple[bool, bool]:
         return self.affine, self.bias
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
         return scale_and_shift(self.normalized(x), x.dtype, scale=self.affine, shift=self.bias)
 
@@ -199,7 +201,7 @@ class RMSNorm(_LastAxesNormalization):
     def _scales(self) -> tuple[bool, bool]:
         return self.affine, False
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
         return scale_and_shift(self.normalized(x), x.dtype, scale=self.affine, shift=False)
 

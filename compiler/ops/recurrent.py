@@ -16,11 +16,12 @@ from ..errors.names import WrongTensors
 from ..errors.operators import BadArgument, Unprovable, WrongRank, WrongSize
 from ..errors.recurrent import DropoutWithoutEffect
 from ..ir.types import Shape, TensorType, show_shape
-from .base import Arg, Operator, OperatorError, OpInputs, ParameterSpec, numel
+from .base import Arg, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import ANY, FLOATS
 from .kinds import FLAG, FRACTION, SIZE, IntKind, WordKind
-from .learned import fan_in_uniform
+from .learned import Role, fan_in_uniform
 from .operand import Input, axes
+from .parametric import WithRecurrence
 
 LAYERS = IntKind(1, 10_000)
 """Each layer has its own parameters: without a bound, a text could ask for more names than fit in memory."""
@@ -63,13 +64,19 @@ def _require_state(operator: str, given: OpInputs, name: str, needed: str, wante
         raise OperatorError(Unprovable(operator, left, right, f"it takes {needed}", advice(left, right) or "", (0, index)), STAGE)
 
 
-class Recurrent(Operator):
+def role_of(name: str) -> Role:
+    """The role of a parameter that PyTorch calls so."""
+    return "bias" if name.startswith("bias") else "recurrent" if name == "weight_hh" else "weight"
+
+
+class Recurrent(WithRecurrence):
     """What all recurrent layers have. `gates`: the blocks of rows in their matrices; `cell_flops`: the operations of a unit in one step,
     without the matrix products."""
 
     extras = True
     gates: ClassVar[int] = 1
     cell_flops: ClassVar[int] = 1
+    drawn = "uniform within +-1 / sqrt(hidden), weights and biases; `recurrent_init` is that of the weights from state to state"
     x = Input(FLOATS, SEQUENCES)
     h = Input(ANY, STATES, like="x", optional=True)
     hidden = Arg(SIZE, positional=True, alias="hidden_size")
@@ -118,7 +125,7 @@ class Recurrent(Operator):
             for direction in ("", "_reverse")[: self.directions]:
                 yield f"_l{layer}{direction}", self.directions * self.units if layer else features
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         rows, init, dtype = self.gates * self.hidden, fan_in_uniform(self.hidden), given.x.dtype
         specs: list[ParameterSpec] = []
         for end, width in self.cells(given.x.shape[-1]):
@@ -127,7 +134,7 @@ class Recurrent(Operator):
                 shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
             if self.projection:
                 shapes["weight_hr"] = (self.projection, self.hidden)
-            specs += (ParameterSpec(name + end, shape, init, dtype) for name, shape in shapes.items())
+            specs += (ParameterSpec(name + end, shape, init, dtype, role=role_of(name)) for name, shape in shapes.items())
         return tuple(specs)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:

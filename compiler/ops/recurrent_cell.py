@@ -10,12 +10,13 @@ from typing import ClassVar
 
 from ..dims import Dim
 from ..ir.types import Shape, TensorType
-from .base import Arg, Operator, OpInputs, ParameterSpec, numel
+from .base import Arg, OpInputs, ParameterSpec, numel
 from .element_types import ANY, FLOATS
 from .kinds import FLAG, SIZE, WordKind
 from .learned import fan_in_uniform
 from .operand import Axes, Input, axes
-from .recurrent import Gru, Lstm, Rnn, State, require_states
+from .parametric import WithRecurrence
+from .recurrent import Gru, Lstm, Recurrent, Rnn, State, require_states, role_of
 
 
 def step_of(layer: str) -> Axes:
@@ -24,11 +25,12 @@ def step_of(layer: str) -> Axes:
     return axes("... features", needed, most=2, hints={3: f"`{layer}` takes whole sequences"})
 
 
-class RecurrentCell(Operator):
+class RecurrentCell(WithRecurrence):
     """What all cells have. `gates` and `cell_flops` are those of the layer made of the cell."""
 
     gates: ClassVar[int] = 1
     cell_flops: ClassVar[int] = 1
+    drawn = Recurrent.drawn
     x = Input(FLOATS, axes("... features"))
     h = Input(ANY, axes("... units"), like="x", optional=True)
     kept: ClassVar[tuple[str, ...]] = ("hidden",)
@@ -43,12 +45,12 @@ class RecurrentCell(Operator):
         require_states(self.name, given, states)
         return (x.with_shape(shape),) * len(states)
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x, rows, init = given.x, self.gates * self.hidden, fan_in_uniform(self.hidden)
         shapes: dict[str, Shape] = {"weight_ih": (rows, x.shape[-1]), "weight_hh": (rows, self.hidden)}
         if self.bias:
             shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
-        return tuple(ParameterSpec(name, shape, init, x.dtype) for name, shape in shapes.items())
+        return tuple(ParameterSpec(name, shape, init, x.dtype, role=role_of(name)) for name, shape in shapes.items())
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The products with input and state, the biases, and what the cell does with each unit: a function, sum or product is 1."""

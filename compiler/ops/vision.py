@@ -13,10 +13,12 @@ from ..errors.base import STAGE, argument
 from ..errors.operators import NotDivisible, Unprovable, WrongSize
 from ..ir.types import TensorType
 from .base import Arg, Operator, OperatorError, OpInputs, ParameterSpec, numel
+from .convolution import Conv
 from .element_types import FLOATS
 from .kinds import COUNT, FLAG, NUMBER, SIZE, SIZES, SIZES0
 from .learned import weight_and_bias
 from .operand import Input, axes
+from .parametric import WithBias
 from .windows import Window, each_axis, sizes_of
 
 IMAGES = axes("N C H W", "[N, C, height, width]")
@@ -34,7 +36,7 @@ def _require(operator: str, given: OpInputs, name: str, axis: int, size: Dim, wh
         raise OperatorError(Unprovable(operator, found.shape[axis], size, need, advice(found.shape[axis], size) or "", at), STAGE)
 
 
-class DeformConv(Operator):
+class DeformConv(WithBias):
     """A convolution of an image whose taps are moved by `offset`, and weighted by `mask` if there is one.
 
     The offset is `[N, 2 * groups * kernel, height, width]` of the result: for each tap, how far it is moved down and to the right, where
@@ -42,6 +44,7 @@ class DeformConv(Operator):
     """
 
     name = "deform_conv"
+    drawn = Conv.drawn
     takes_activation = True
     spatial = True
     x = Input(FLOATS, IMAGES)
@@ -97,7 +100,7 @@ class DeformConv(Operator):
             raise OperatorError(NotDivisible(self.name, f"{own} groups of offsets", f"{channels} channels"), given.at("offset"))
         return own
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
         features = x.shape[1] // self.groups
         kernel = tuple(window.taps for window in self.windows(x))

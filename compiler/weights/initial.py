@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
-from math import prod, sqrt
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,10 @@ import numpy as np
 from ..analysis.parameters import ParameterInfo
 from ..ir.elements import Array, numpy_dtype
 from ..ops.constants import TableOperator
+from ..ops.initialisers import fans, gain_of
 
-Draw = Callable[[ParameterInfo, np.random.Generator], Array]
+Draw = Callable[..., Array]
+"""What draws the values of one parameter: given what is known of it, a generator, and the values of the initialiser's arguments."""
 
 
 def initial(infos: Mapping[str, ParameterInfo], seed: int = 0) -> dict[str, Array]:
@@ -29,13 +31,22 @@ def initial(infos: Mapping[str, ParameterInfo], seed: int = 0) -> dict[str, Arra
 
 def fixed(info: ParameterInfo) -> Array:
     """The values of a parameter whose initialiser draws nothing."""
-    return FIXED[info.init.kind](info).astype(numpy_dtype(info.dtype), copy=False)
+    return _padded(info, FIXED[info.init.kind](info))
 
 
 def _values(info: ParameterInfo, generators: _Generators) -> Array:
     if info.init.kind in FIXED:
         return fixed(info)
-    return DRAWN[info.init.kind](info, generators.named(info.name)).astype(numpy_dtype(info.dtype), copy=False)
+    draw = DRAWN[info.init.kind]
+    return _padded(info, draw(info, generators.named(info.name), *info.init.values))
+
+
+def _padded(info: ParameterInfo, values: Array) -> Array:
+    """The values in the parameter's element type; `zero_row`, the padding of an embedding, is zero."""
+    values = values.astype(numpy_dtype(info.dtype), copy=False)
+    if info.init.zero_row is not None:
+        values[info.init.zero_row] = 0
+    return values
 
 
 class _Generators:
@@ -85,16 +96,11 @@ def _precision(info: ParameterInfo) -> Any:
     return np.float64 if info.dtype.name == "float64" else np.float32
 
 
-def _normal(info: ParameterInfo, generator: np.random.Generator) -> Array:
+def _normal(info: ParameterInfo, generator: np.random.Generator, std: float, mean: float = 0.0) -> Array:
     values = generator.standard_normal(info.shape, dtype=_precision(info))
-    values *= info.init.values[0]
-    return values
-
-
-def _normal_zero_row(info: ParameterInfo, generator: np.random.Generator) -> Array:
-    """`values` are the deviation and the row that stays zero: the padding of an embedding."""
-    values = _normal(info, generator)
-    values[int(info.init.values[1])] = 0
+    values *= std
+    if mean:
+        values += mean
     return values
 
 
@@ -105,20 +111,67 @@ def _between(info: ParameterInfo, generator: np.random.Generator, low: float, hi
     return values
 
 
-def _uniform(info: ParameterInfo, generator: np.random.Generator) -> Array:
-    return _between(info, generator, *info.init.values)
+def _trunc_normal(info: ParameterInfo, generator: np.random.Generator, std: float, mean: float, a: float, b: float) -> Array:
+    """Drawn anew until all are within the bounds: normal numbers where many of them are, otherwise uniform ones, each kept with the
+    probability that its density is of the greatest one."""
+    low, high = (a - mean) / std, (b - mean) / std
+    mode = min(max(low, 0.0), high)
+    wide = low <= 0 <= high and high - low >= 2
+    if not wide:  # what is further from the mode is as good as impossible
+        reach = 10 / max(1.0, abs(mode))
+        low, high = max(low, mode - reach), min(high, mode + reach)
+    values = np.empty(info.shape, np.float64).reshape(-1)
+    left = np.arange(values.size)
+    while left.size:
+        drawn = generator.standard_normal(left.size) if wide else low + (high - low) * generator.random(left.size)
+        kept = (drawn >= low) & (drawn <= high)
+        if not wide:
+            kept &= generator.random(left.size) <= np.exp((mode**2 - drawn**2) / 2)
+        values[left[kept]] = drawn[kept]
+        left = left[~kept]
+    return np.clip(values * std + mean, a, b).reshape(info.shape)
 
 
-def _xavier_uniform(info: ParameterInfo, generator: np.random.Generator) -> Array:
-    """torch.nn.init.xavier_uniform_: axes after the first two count to both fans."""
-    outputs, inputs, *field = info.shape
-    bound = sqrt(6 / ((inputs + outputs) * prod(field)))
+def _xavier_normal(info: ParameterInfo, generator: np.random.Generator, gain: float) -> Array:
+    return _normal(info, generator, gain * sqrt(2 / sum(fans(info.shape))))
+
+
+def _xavier_uniform(info: ParameterInfo, generator: np.random.Generator, gain: float) -> Array:
+    bound = gain * sqrt(6 / sum(fans(info.shape)))
     return _between(info, generator, -bound, bound)
+
+
+def _kaiming_std(info: ParameterInfo, mode: str, nonlinearity: str, a: float) -> float:
+    fan_in, fan_out = fans(info.shape)
+    return gain_of(nonlinearity, a) / sqrt(fan_in if mode == "fan_in" else fan_out)
+
+
+def _kaiming_normal(info: ParameterInfo, generator: np.random.Generator, mode: str, nonlinearity: str, a: float) -> Array:
+    return _normal(info, generator, _kaiming_std(info, mode, nonlinearity, a))
+
+
+def _kaiming_uniform(info: ParameterInfo, generator: np.random.Generator, mode: str, nonlinearity: str, a: float) -> Array:
+    bound = sqrt(3) * _kaiming_std(info, mode, nonlinearity, a)
+    return _between(info, generator, -bound, bound)
+
+
+def _orthogonal(info: ParameterInfo, generator: np.random.Generator, gain: float) -> Array:
+    """Rows, or columns if there are fewer of them, that are orthogonal, uniformly distributed: the Q of a normal matrix, with the signs
+    that make R's diagonal positive."""
+    matrix = _normal(info, generator, 1.0).reshape(info.shape[0], -1)
+    rows, columns = matrix.shape
+    q, r = np.linalg.qr(matrix.T if rows < columns else matrix)
+    q *= np.sign(np.diag(r))
+    return np.ascontiguousarray(q.T if rows < columns else q).reshape(info.shape) * gain
 
 
 DRAWN: dict[str, Draw] = {
     "normal": _normal,
-    "normal_zero_row": _normal_zero_row,
-    "uniform": _uniform,
+    "trunc_normal": _trunc_normal,
+    "uniform": _between,
     "xavier_uniform": _xavier_uniform,
+    "xavier_normal": _xavier_normal,
+    "kaiming_uniform": _kaiming_uniform,
+    "kaiming_normal": _kaiming_normal,
+    "orthogonal": _orthogonal,
 }

@@ -64,7 +64,7 @@ def needs_more(use: Use) -> bool:
     """Whether the batch must not be 1: there would be one number to take a variance of, or nothing left of what is cut off."""
     if use.operator == "group_norm":
         return _alone(use)
-    if use.operator == "irfft":
+    if use.operator in ("irfft", "stft"):
         return True
     if use.operator == "pad":
         return min(use.build().args["padding"]) < 0

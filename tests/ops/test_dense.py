@@ -44,6 +44,6 @@ def test_bilinear_counts_the_first_input_alone() -> None:
 def test_the_padding_of_an_embedding_is_zero(padding_idx: int) -> None:
     given = OpInputs((TensorType(INT64, (N, 5)),), Facts.nothing(), ("indices",))
     (weight,) = Embedding(num=10, dim=4, padding_idx=padding_idx).parameters(given)
-    _, row = weight.init.values
+    row = weight.init.zero_row
     zero = (nn.Embedding(10, 4, padding_idx=padding_idx).weight == 0).all(dim=1)
     assert torch.nonzero(zero).flatten().tolist() == [row]

@@ -34,9 +34,14 @@ def named(*quick: str, without: Collection[str] = ()) -> pytest.MarkDecorator:
 
 @cache
 def made(name: str) -> tuple[nn.Module, tuple[Tensor, ...], list[Tensor]]:
-    """The module in eval mode, inputs, and its results for them."""
+    """The module in eval mode, inputs, and its results for them. Weights are as PyTorch draws them: the first ones of a classifier, for
+    example, may be zero."""
     model = SMALL[name].compiled()
     module = model.module(seed=0).eval()
+    torch.manual_seed(0)
+    for part in module.modules():
+        if hasattr(part, "reset_parameters"):
+            part.reset_parameters()
     inputs = SMALL[name].inputs(model)
     return module, inputs, results(module, inputs)
 

@@ -11,12 +11,13 @@ import netc
 from netc.compiler.backends import python
 from netc.compiler.backends.python.build import classes_of
 from netc.compiler.backends.python.code.classes import ClassDef
-from netc.compiler.backends.python.code.expressions import Infix, TupleCode, call, construct, lit
+from netc.compiler.backends.python.code.expressions import Code, Infix, TupleCode, call, construct, lit
 from netc.compiler.backends.python.code.framework import Containers, Framework, Widths
 from netc.compiler.backends.python.code.tree import DictCode, ListCode
 from netc.compiler.backends.python.forward.method import forward
 from netc.compiler.backends.python.operators import Emitters, OperatorSite
 from netc.compiler.backends.python.printing.printer import text
+from netc.compiler.ir.graph import OpNode
 from netc.compiler.ops.activation import Relu
 from netc.compiler.ops.arithmetic import Add
 from netc.compiler.ops.dense import Dense
@@ -34,6 +35,15 @@ def test_has_no_word_of_a_framework(path: Path) -> None:
     assert not found
 
 
+class Uninitialised:
+    """Leaves the initial values to the framework."""
+
+    rules = ()
+
+    def applied(self, node: OpNode, code: Code) -> Code:
+        return code
+
+
 EMITTERS = Emitters(
     modules={Dense: lambda op, site: construct("keras.Dense", {"units": op.units})},
     invocations={},
@@ -43,6 +53,7 @@ EMITTERS = Emitters(
         Reshape: lambda op, site: call("keras.ops.reshape", site.x, TupleCode(tuple(lit(size) for size in site.results[0].shape))),
     },
     site=OperatorSite,
+    initialisation=lambda order, modules: Uninitialised(),
 )
 OTHER = Framework(
     imported=frozenset({"keras", "Array"}),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import onnx
@@ -14,17 +15,24 @@ import torch
 from counting import multiply_adds
 from parity import executed
 from safetensors.torch import load_file, save_file
+from zoo.drawn import Drawn, drawn, of_module, same_distribution
 from zoo.record import note
 
 import netc
 from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.backends.onnx.save import is_large, save_proto
 from netc.compiler.dims import evaluate, show
+from netc.compiler.weights.initial import initial
 
 SPECS = Path(__file__).parents[2] / "specs"
 TOLERANCE = 1e-4
 
+PUBLISHED = ("vision/", "text/")
+"""The specs whose references are published: they are initialised alike. Papers seldom say how."""
+
 Inputs = Mapping[str, torch.Tensor]
+_fresh: WeakKeyDictionary[torch.nn.Module, dict[str, Drawn]] = WeakKeyDictionary()
+"""The statistics of references before anything of them was changed."""
 
 
 def images(*sizes: tuple[int, int, int]) -> list[dict[str, torch.Tensor]]:
@@ -47,6 +55,7 @@ def settle(module: torch.nn.Module) -> torch.nn.Module:
 
 def scatter(module: torch.nn.Module) -> torch.nn.Module:
     """The reference in eval mode, with no parameter that is still all zeros, all ones or all anything: what is left out would not show."""
+    _fresh[module] = of_module(module)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in module.parameters():
@@ -79,6 +88,8 @@ def check(
     the inputs by position.
     """
     ours = same_parameters(spec, model, reference, left_out=left_out, params=params)
+    if spec.startswith(PUBLISHED):
+        same_initial_values(ours, _fresh.get(reference) or of_module(reference))
     run = call or by_position
     same_cost(ours, reference, next(inputs for inputs in batches if sizes(ours, inputs).get("N", 1) == 1), run)
     with torch.no_grad():
@@ -90,6 +101,14 @@ def check(
     worst = max(worst, close("source", results(executed(ours, load_file(path)), batches), wanted, tolerance))
     worst = max(worst, close("ONNX", results(exported(ours, path), batches), wanted, tolerance))
     note(spec, ours, reference, left_out, worst)
+
+
+def same_initial_values(ours: netc.Model, wanted: Mapping[str, Drawn]) -> None:
+    """Raises AssertionError unless the initial weights of ONNX models, and those that the emitted source draws, are as the reference's."""
+    arrays = initial(ours.parameters, 1)
+    same_distribution({name: drawn(arrays.pop(name)) for name, info in ours.parameters.items() if info.trainable}, wanted)
+    torch.manual_seed(1)
+    same_distribution(of_module(ours.module()), wanted)
 
 
 def exported(ours: netc.Model, weights: Path) -> OnnxSession:

@@ -18,7 +18,7 @@ def auxiliary(name: str) -> bool:
 
 def test_googlenet(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    reference = settle(torchvision.models.googlenet(init_weights=False))
+    reference = settle(torchvision.models.googlenet(init_weights=True))
     check(
         "vision/googlenet.net",
         None,

@@ -19,7 +19,7 @@ def auxiliary(name: str) -> bool:
 @pytest.mark.zoo
 def test_inception_v3(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    reference = settle(torchvision.models.inception_v3(init_weights=False))
+    reference = settle(torchvision.models.inception_v3(init_weights=True))
     check(
         "vision/inception_v3.net",
         None,

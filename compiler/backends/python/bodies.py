@@ -39,7 +39,7 @@ from .modules.containers import ELEMENT, Construction, Constructions
 from .modules.nested_labels import nest_labels
 from .modules.tie import Ways, tied
 from .naming import singular
-from .operators import OperatorForms, called
+from .operators import OperatorForms, called, frozen
 from .tensors import TensorCodes
 
 
@@ -199,7 +199,7 @@ class _Builder:
 
     def _member(self, node: Node, label: str) -> Member | None:
         if isinstance(node, CallNode):
-            return Member(label, "module", _here(self.constructions[id(node.graph)].code, node))
+            return Member(label, "module", frozen(node, _here(self.constructions[id(node.graph)].code, node)))
         return Member(label, self.operators.how(node), self.operators.constructor(node)) if self.operators.is_member(node) else None
 
     def _owned(self, node: Node) -> Code:

@@ -73,6 +73,7 @@ class _Build:
         """The loops whose number of iterations should be an argument, but is written out."""
         self.order, self.layers = levels(self.main)
         self.operators = operators
+        self.operators.initialise(self.order)
         self.sharing = Sharing(self.order)
         self.symbols = Symbols(self.main, self.order, pinned, fixed)
         self.constructions: Constructions = {}
@@ -91,6 +92,7 @@ class _Build:
         found = [*_used(alone, found), *found]
         found = [*(c for c in found if c is not main), main]
         mark_probabilities(found, self.framework.drops)
+        main.body.rules = self.operators.initialisation.rules
         main.base = camel(self.main.name or name)
         main.name = classnames.main_name(main.base, self.framework)
         classnames.name(found, main, self._labels, self.framework.imported | set(used_definitions(found, self.framework)))

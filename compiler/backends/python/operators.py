@@ -6,19 +6,19 @@ parameters is a member of its class; one that has none and can be written as a f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from netc.dsl.record import Record
 
 from ...dims import Facts
-from ...ir.graph import OpNode
+from ...ir.graph import Graph, Node, OpNode
 from ...ir.types import TensorType
 from ...ops.base import Operator, OpInputs
-from .code.classes import How, StepInfo, kind_of
+from .code.classes import How, ModuleRule, StepInfo, kind_of
 from .code.expressions import CallCode, Code, LetCode, Lit, Ref, SelfMember
-from .code.tree import has_symbol, parts
+from .code.tree import FrozenCode, has_symbol, parts
 from .errors import MissingEmitter
 
 Emitter = Callable[[Any, Any], Code]
@@ -50,15 +50,30 @@ class OperatorSite(Record):
         return tuple(Ref(index) for index in range(len(self.given)))
 
 
+class Initialisation(Protocol):
+    """How the parameters of a program are initialised where the spec says so. `rules`: what its main class does to all modules."""
+
+    rules: tuple[ModuleRule, ...]
+
+    def applied(self, node: OpNode, code: Code) -> Code:
+        """The code of a module, with what initialises those of its parameters that no rule does."""
+
+
+Modules = Callable[[OpNode], "Code | None"]
+"""The code of the module that a node is, if it is one."""
+
+
 class Emitters(Record):
     """The tables of emitters, by the class of the operator. `modules`: the constructor's expression, in which parameters are named as
     `Operator.parameters` names them; `invocations`: how the module is called, where that is not with all inputs: it is never a member of a
-    sequence; `functions`: the expression in the method that computes, of the site's inputs. `site` makes what an emitter is given."""
+    sequence; `functions`: the expression in the method that computes, of the site's inputs. `site` makes what an emitter is given;
+    `initialisation` decides for graphs, the main one last."""
 
     modules: Mapping[type[Operator], Emitter]
     invocations: Mapping[type[Operator], Emitter]
     functions: Mapping[type[Operator], Emitter]
     site: Callable[[OpNode, OpInputs, tuple[TensorType, ...]], OperatorSite]
+    initialisation: Callable[[Sequence[Graph], Modules], Initialisation]
 
 
 class OperatorForms:
@@ -68,6 +83,11 @@ class OperatorForms:
         self.facts, self.emitters = facts, emitters
         self._modules: dict[int, Code | None] = {}
         """By the ids of the nodes."""
+        self.initialisation: Initialisation = self.emitters.initialisation((), self._constructor)
+
+    def initialise(self, order: Sequence[Graph]) -> None:
+        """Decides how the modules of these graphs are initialised."""
+        self.initialisation = self.emitters.initialisation(order, self._constructor)
 
     def is_member(self, node: OpNode) -> bool:
         """Whether the class has a member for the node: its parameters, or a module that has no other form."""
@@ -89,14 +109,14 @@ class OperatorForms:
         code = self._constructor(node)
         if code is None:
             raise MissingEmitter(node.op, "there is no emitter of its module")
-        return code
+        return frozen(node, self.initialisation.applied(node, code))
 
     def standalone(self, node: OpNode) -> Code | None:
         """The module, if it only needs to be called with one tensor."""
         if type(node.op) in self.emitters.invocations or len(node.inputs) != 1 or self.how(node) != "module":
             return None
         code = self._constructor(node)
-        return None if code is None or _is_dynamic(code) else code
+        return None if code is None or _is_dynamic(code) else frozen(node, self.initialisation.applied(node, code))
 
     def expression(self, node: OpNode) -> Code:
         """The expression in `forward`."""
@@ -119,6 +139,11 @@ class OperatorForms:
     def _site(self, node: OpNode) -> OperatorSite:
         given = node.op.bind(tuple(v.type for v in node.inputs), self.facts)
         return self.emitters.site(node, given, tuple(v.type for v in node.outputs))
+
+
+def frozen(node: Node, code: Code) -> Code:
+    """The code of a node's module, if the spec says so with parameters that are not trained."""
+    return FrozenCode(code) if node.frozen else code
 
 
 @cache

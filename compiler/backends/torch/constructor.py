@@ -15,12 +15,13 @@ from ...ir.origins import is_integer
 from ...ir.tests import Key
 from ..python.code.classes import ClassBody, ClassDef, ConstructorArgument, Member
 from ..python.code.expressions import Code, FrameworkValue, LetCode, Local, MembersCall, call
-from ..python.code.tree import DictCode, ListCode, MemberRef, NameCode, OptionalCode, named_several_times, parts, rewrite
+from ..python.code.tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, OptionalCode, named_several_times, parts, rewrite
 from ..python.naming import RESERVED, unique
 from ..python.printing.layout import STEP, Doc, LayoutBracket, statement
 from ..python.printing.printer import doc, literal
 from .conditional import branches, built
 from .framework import TORCH
+from .initialise import Drawing, bare, rule_lines
 from .member_access import REGISTRY, Access
 
 
@@ -29,8 +30,9 @@ def constructor(cls: ClassDef, attributes: Mapping[str, str], kept: Mapping[str,
     if cls.body.chain is not None:
         named = _Formulas(cls)
         made = MembersCall("super().__init__", tuple(named.written(a) for a in cls.body.chain.args))
-        lines = [*_signature(cls.parameters), *named.lines]
-        return [*lines, *built("", made, 2, {p.name for p in cls.parameters} | set(named.names.values()))]
+        taken = {p.name for p in cls.parameters} | set(named.names.values())
+        lines = [*_signature(cls.parameters), *named.lines, *built("", made, 2, taken)]
+        return [*lines, *Drawing(taken).lines(made, "self")]
     if not cls.body.members and not cls.parameters:
         return []
     return [*_signature(cls.parameters), *_Constructor(cls).lines(attributes, kept)]
@@ -88,6 +90,8 @@ class _Constructor:
         self.access = Access(cls.body)
         self.taken = {p.name for p in cls.parameters} | set(self.formulas.names.values())
         self.optional = cls.body.optional()
+        self.draws: list[str] = []
+        """The lines at the end that draw what members start with."""
         self.bound: dict[str, Code] = {}
         """The classes of the constructor's variables."""
 
@@ -95,7 +99,7 @@ class _Constructor:
         mapped = self.access.mapping(self.body)
         keys = {m.label for m in mapped}
         held = self.formulas.written(MembersCall("super().__init__", self._held(mapped)))
-        lines = [*(self.formulas.lines if mapped else ()), *statement("", doc(held), 2)]
+        lines = [*(self.formulas.lines if mapped else ()), *statement("", doc(bare(held)), 2)]
         for name, attribute in attributes.items():
             lines.append(f"{STEP * 2}self.{attribute} = {name}")
         lines += () if mapped else self.formulas.lines
@@ -103,6 +107,9 @@ class _Constructor:
             lines += statement(f"self.{name} = ", doc(self.formulas.written(test)), 2)
         self.kept = {test: name for name, test in kept.items()}
         lines += self._members([m for m in self.body.members if m.label not in keys], 0)
+        for member in mapped:
+            lines += self._draws(member)
+        lines += [*self.draws, *rule_lines(self.body.rules, self.taken)]
         for target, source in self.body.ties:
             lines += statement(f"{doc(self._reached(target)).flat()} = ", doc(self._reached(source)), 2)
         return lines
@@ -134,12 +141,25 @@ class _Constructor:
         test = self.body.tests[key]
         return NameCode(f"self.{self.kept[test]}") if test in self.kept else self.formulas.written(test)
 
+    def _draws(self, member: Member, depth: int = 2) -> list[str]:
+        """The lines that draw what the module of a member starts with."""
+        return Drawing(self.taken).lines(self.formulas.written(member.code), self.access.text(MemberRef(member.label)), depth)
+
     def _member(self, member: Member, depth: int) -> list[str]:
+        lines = self._made(member, depth)
+        if depth > 2:  # which depends on a condition
+            return [*lines, *self._draws(member, depth)]
+        self.draws += self._draws(member)
+        return lines
+
+    def _made(self, member: Member, depth: int) -> list[str]:
         lines: list[str] = []
-        code = self._bindings(self.formulas.written(member.code), lines, depth)
+        made = member.code
+        is_frozen = member.how == "parameter" and isinstance(made, FrozenCode)
+        code = self._bindings(self.formulas.written(made.module if isinstance(made, FrozenCode) and is_frozen else made), lines, depth)
         attribute = self.access.attribute(member.label)
         if member.how in ("module", "parameter") or not attribute:
-            made = call("nn.Parameter", code) if member.how == "parameter" else code
+            made = call("nn.Parameter", code, requires_grad=(not is_frozen, True)) if member.how == "parameter" else code
             return [*lines, *built(f"{self.access.home(member)} = ", made, depth, self.taken), *self._transient(member, attribute, depth)]
         arguments = [Doc(literal(member.label)), doc(code)]
         if member.how == "transient":

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from ...ops.base import Operator
 from ..python.code.expressions import Code
 from ..python.operators import Emitters, OperatorSite
+from .initialisation import initialisation
 
 
 class TorchSite(OperatorSite):
@@ -33,7 +34,7 @@ NAMES: dict[type[Operator], str] = {}
 """What the operator is called in PyTorch, for people."""
 OUTSIDE: dict[type[Operator], str] = {}
 """The modules that emitted source imports for operators of plugins."""
-EMITTERS = Emitters(MODULES, INVOCATIONS, FUNCTIONS, TorchSite)
+EMITTERS = Emitters(MODULES, INVOCATIONS, FUNCTIONS, TorchSite, initialisation)
 
 
 def module(*operators: type[Operator], torch: Names = "") -> Callable[[E], E]:

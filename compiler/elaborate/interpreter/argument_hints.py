@@ -9,9 +9,9 @@ from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 
 from ...ir.graph import Value
-from ...ir.types import DTYPES
 from ...ops.base import Arg, Operator
-from ...ops.kinds import InvalidArgument, Kind, ListKind
+from ...ops.initialisers import ALIASES, INIT, INITIALISERS
+from ...ops.kinds import DTYPE, InvalidArgument, Kind, ListKind
 from ..scopes.scope import Scope
 from ..scopes.show import show_value
 from ..scopes.values import TensorTuple
@@ -93,6 +93,9 @@ def missing_brackets_hint(kind: Kind[Any], value: object) -> str:
     return f"write `[{show_value(value)}]`"
 
 
-def near_type(name: str) -> list[str]:
-    """The element types that may be meant: that of PyTorch's name, or similar ones."""
-    return [_TORCH_TYPES[name]] if name in _TORCH_TYPES else near(name, list(DTYPES))
+def near_word(kind: Kind[Any], name: str) -> list[str]:
+    """The words of the kind that may be meant: that of PyTorch's or Keras' name, or similar ones."""
+    names = {DTYPE: _TORCH_TYPES, INIT: ALIASES}.get(kind, {})
+    if name in names:
+        return [names[name]]
+    return near(name, INITIALISERS if kind is INIT else kind.words)

@@ -16,13 +16,15 @@ from netc.dsl.source import Span
 from ...errors.names import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
 from ...ir.origins import plain
 from ...ops.base import Operator, Required
-from ...ops.kinds import DTYPE, FLAG, InvalidArgument, Kind
+from ...ops.initialisers import INIT, INITIALISERS
+from ...ops.kinds import FLAG, InvalidArgument, Kind
+from ..builtins import BUILTINS
 from ..limits import check_number
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Scope
 from ..scopes.show import show_value
 from ..scopes.values import TrailingActivation
-from .argument_hints import example_of, missing_brackets_hint, near_type, surplus_hint
+from .argument_hints import example_of, missing_brackets_hint, near_word, surplus_hint
 from .base import Part
 from .expressions import MISSPELT
 from .parameters import did_you_mean, extra_argument_hint, is_activation
@@ -72,6 +74,7 @@ class Arguments(Part):
             args[arg.name] = self.convert(cls.name, arg.name, arg.kind, expr, scope)
             spans[arg.name] = expr.span
         tie = self._keywords(cls, node, args, spans, scope)
+        args = self.session.defaults.get(cls.name, {}) | args
         return RawArguments(args, spans, positional, activation, tie)
 
     def _keywords(
@@ -100,6 +103,13 @@ class Arguments(Part):
         if cls.open_keywords is not None:
             args["sizes"] = tuple(sizes)
         return tie
+
+    def default(self, cls: type[Operator], keywords: tuple[ast.Keyword, ...], scope: Scope) -> dict[str, Any]:
+        """The arguments of a `default`, whose integers are traced to nothing."""
+        node = ast.Apply(keywords[0].span, cls.name, keywords[0].name_span, (), keywords)
+        args = self.written(cls, node, scope).args
+        self.session.decisions.pin(tuple(args.values()))
+        return {name: plain(value) for name, value in args.items()}
 
     def _unknown(self, cls: type[Operator], keyword: ast.Keyword, known: list[str], scope: Scope) -> Failure:
         hint = self.session.foreign_argument(cls, keyword.name)
@@ -146,12 +156,23 @@ class Arguments(Part):
         word = _word(expr)
         if word in kind.words:
             return word
-        if isinstance(expr, ast.Name) and (kind.words or kind is FLAG) and self._is_unbound(expr.name, scope):
-            close = near_type(expr.name) if kind is DTYPE else near(expr.name, list(kind.words))
-            raise Failure(WrongArgument(owner, name, kind.describe(), f"`{expr.name}`", did_you_mean(close)), expr.span)
+        unknown = self._unknown_word(kind, expr, scope)
+        if unknown:
+            hint = did_you_mean(near_word(kind, unknown))
+            written = f"`{unknown}`" if isinstance(expr, ast.Name) else f"`{unknown}(...)`"
+            raise Failure(WrongArgument(owner, name, kind.describe(), written, hint), expr.span)
         value = self.interpreter.evaluate(expr, scope)
         check_number(value, expr.span)
         return value
+
+    def _unknown_word(self, kind: Kind[Any], expr: ast.Expr, scope: Scope) -> str:
+        """A name where one of the kind's words must be, or a call of no function where an initialiser must be; else empty."""
+        match expr:
+            case ast.Name(name=name) if (kind.words or kind is FLAG) and self._is_unbound(name, scope):
+                return name
+            case ast.Call(function=ast.Name(name=name)) if kind is INIT and self._is_unbound(name, scope):
+                return "" if name in BUILTINS or name in INITIALISERS else name
+        return ""
 
     def _is_unbound(self, name: str, scope: Scope) -> bool:
         return name not in MISSPELT and scope.find(name) is None and name not in self.session.dims

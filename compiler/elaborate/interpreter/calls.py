@@ -76,14 +76,25 @@ def emit_inline(
         specs = tuple([_moved_spec(s, given) for s in node.specs])
         if shared is not None:
             check_shared(shared, {s.name: (s.shape, s.dtype) for s in specs}, span or node.span, session)
-        op = node.op.moved(given) if given else node.op
-        copy = OpNode(op, inputs, outputs, label, span or node.span, specs, shared=shared or node.shared, parts=parts)
+        op, at, shared = node.op.moved(given) if given else node.op, span or node.span, shared or node.shared
+        copy = OpNode(op, inputs, outputs, label, at, specs, shared=shared, parts=parts, frozen=node.frozen)
     else:
         tails = _tails_of(node.graph, outputs)
         tuples = tuple([actual.outer_parts(parts) for parts in node.tuples])
         arguments = {name: moved(value, given) for name, value in node.arguments.items()}
         copy = CallNode(
-            node.graph, inputs, outputs, label, span or node.span, node.modules, node.shared, arguments, tuples, tails, node.scan
+            node.graph,
+            inputs,
+            outputs,
+            label,
+            span or node.span,
+            node.modules,
+            node.shared,
+            arguments,
+            tuples,
+            tails,
+            node.scan,
+            node.frozen,
         )
     add_node(copy, entry.graph.size, scope, session)
     return _result(entry, (*outputs[: tails[0].at], *map(TupleSlice, tails)) if tails else outputs)

@@ -113,12 +113,15 @@ class Closures(Part):
             return TrailingActivation(stage, expr.span)
         if isinstance(stage, OperatorRef) and is_activation(stage.operator):
             self._note_operator(expr, scope)
-            return TrailingActivation(Operator.registry[stage.operator](), expr.span)
+            return TrailingActivation(self._bare(stage.operator), expr.span)
         if isinstance(stage, StageClosure) and isinstance(stage.stage, OperatorRef) and is_activation(stage.stage.operator):
             bare = ast.Apply(expr.span, stage.stage.operator, expr.span, (), ())
             bound = self._arguments.bind(Operator.registry[bare.name], self.apply(stage, bare, scope), scope)
             return TrailingActivation(bound.op, expr.span)
         return None
+
+    def _bare(self, name: str) -> Operator:
+        return Operator.registry[name](**self.session.defaults.get(name, {}))
 
     def _note_operator(self, expr: ast.Expr, scope: Scope) -> None:
         if isinstance(expr, ast.Name) and (scope.find(expr.name) is None or hidden_by_tensor(expr.name, scope)):

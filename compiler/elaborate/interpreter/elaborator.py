@@ -56,13 +56,14 @@ class Elaborator:
         pipelines = Pipelines(self, inputs)
         shared = SharedStages(self, labels)
         conditionals = Conditionals(self, self.expressions)
-        groups = Groups(self, pipelines, labels, conditionals)
+        groups = Groups(self, pipelines, arguments, labels, conditionals)
         calls = CallSyntax(self)
         named = NamedTensors(self, calls)
         self._stages = Stages(
             self,
             functions,
             self._closures,
+            arguments,
             OperatorStages(self, arguments, labels, named),
             Blocks(self, self.parameters, Patterns(self), labels, named),
             shared,
@@ -73,7 +74,7 @@ class Elaborator:
             self.checks,
         )
         self._operands = Operands(self, functions, inputs, constants, pipelines, groups, conditionals, self._stages, calls)
-        self.statements = Statements(self, functions, Assignments(self, pipelines), shared)
+        self.statements = Statements(self, functions, arguments, Assignments(self, pipelines), shared)
 
     def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
         return self.expressions.evaluate(expr, scope)

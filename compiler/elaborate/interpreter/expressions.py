@@ -21,6 +21,7 @@ from ...errors.values import BadListIndex, BadOperand, NoAttribute, NoSuchAxis, 
 from ...ir.graph import Value
 from ...ir.types import DTYPES, TensorType, show_shape
 from ...ops.base import Operator
+from ...ops.initialisers import INIT
 from ..arithmetic import binary, negate
 from ..builtins import CONSTANTS
 from ..limits import MAX_NODES, check_list
@@ -92,7 +93,7 @@ class Expressions(Part):
         return tuple([dimension(item, expr.span) for item in (value if isinstance(value, tuple) else (value,))])
 
     def lookup(self, name: str, span: Span, scope: Scope) -> Binding:
-        """The binding of a name in an expression; dimensions, element types and operators are visible everywhere."""
+        """The binding of a name in an expression; dimensions, element types, operators and initialisers are visible everywhere."""
         binding = scope.use(name)
         if binding is not None:
             self.session.index.name(span, name, binding)
@@ -127,6 +128,8 @@ class Expressions(Part):
             return Binding(CONSTANTS[name], None)
         if name in Operator.registry:
             return Binding(OperatorRef(name), None)
+        if name in INIT.words:
+            return Binding(INIT.convert(name), None)
         return None
 
     def constant(self, binding: Binding, name: str, span: Span) -> Const | OperatorRef | StageClosure | BlockDef:

@@ -16,6 +16,7 @@ from ...errors.names import NotOptional, UnknownName
 from ...errors.structure import EndlessRecursion, Recursion, TooManyCalls, TooMuchNesting
 from ...errors.values import NotAFunction
 from ...ops.base import Operator
+from ...ops.initialisers import INITIALISERS
 from ..builtins import BUILTINS, IS_GIVEN, call_builtin, check_count
 from ..limits import MAX_CALLS, MAX_DEPTH, MAX_NESTING
 from ..scopes.failures import AlreadyReported, Failure
@@ -24,6 +25,7 @@ from ..scopes.show import describe
 from ..scopes.values import UNKNOWN, Unknown
 from ..session import ElaborationSession
 from .base import Part
+from .initialisers import initialiser
 from .parameters import function_arguments
 
 MOST_MARKS = 6
@@ -38,6 +40,8 @@ class Functions(Part):
         self.session.index.name(expr.function.span, name, binding, kind="function" if binding is None else "")
         if binding is not None and isinstance(binding.value, FnDef):
             return self._call_fn(expr, binding.value, scope)
+        if binding is None and name in INITIALISERS:
+            return initialiser(expr, scope, self.interpreter)
         if binding is None and name == IS_GIVEN:
             return self._is_given(expr, scope)
         arguments = [self.interpreter.evaluate(a, scope) for a in expr.arguments]
@@ -47,7 +51,7 @@ class Functions(Part):
             marks = ((binding.span, "defined here"),) if binding.span is not None else ()
             raise Failure(NotAFunction(name, describe(binding.value)), expr.function.span, marks)
         functions = [n for n in scope.visible() if isinstance((found := scope.find(n)) and found[0].value, FnDef)]
-        candidates = self.session.near(name, [*BUILTINS, *functions])
+        candidates = self.session.near(name, [*BUILTINS, *INITIALISERS, *functions])
         hint = f"`{name}` is an operator: apply it with `->`" if name in Operator.registry else ""
         raise Failure(UnknownName(name, candidates, hint), expr.function.span)
 

@@ -2,28 +2,54 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import replace
 
+from ...errors.names import ArgumentTwice, UnknownArgument
 from ...ir.graph import SharedModule
 from ..limits import check_tuple
+from ..scopes.failures import Failure
 from ..scopes.scope import Scope
 from ..scopes.values import UNKNOWN, Flow, Operand, TensorTuple, main_result, parts_of
+from .arguments import Arguments
 from .base import Interpreter, Part
 from .bodies import BodySyntax, elaborate_body, warn_unused_input
 from .calls import emit_call, emit_inline, forward_inputs
 from .conditionals import Conditionals
+from .freezing import TRAINABLE, freezing
 from .pipelines import Pipelines
 from .stage_labels import StageLabels
 
 
 class Groups(Part):
-    def __init__(self, interpreter: Interpreter, pipelines: Pipelines, labels: StageLabels, conditionals: Conditionals) -> None:
+    def __init__(
+        self, interpreter: Interpreter, pipelines: Pipelines, arguments: Arguments, labels: StageLabels, conditionals: Conditionals
+    ) -> None:
         super().__init__(interpreter)
-        self._pipelines, self._labels, self._conditionals = pipelines, labels, conditionals
+        self._pipelines, self._arguments, self._labels, self._conditionals = pipelines, arguments, labels, conditionals
 
     def operand(self, node: ast.Group, scope: Scope) -> Operand:
         """A group as the head of a pipeline or as an operand."""
+        with self._freezing(node, scope):
+            return self._operand(node, scope)
+
+    def _freezing(self, node: ast.Group, scope: Scope) -> AbstractContextManager[None]:
+        """While the group is elaborated: its one keyword is `trainable`."""
+        keyword = node.keywords[0] if node.keywords else None
+        for unknown in node.keywords:
+            if unknown.name != TRAINABLE:
+                close = tuple(near(unknown.name, [TRAINABLE]))
+                raise Failure(UnknownArgument("(...)", unknown.name, close, (TRAINABLE,)), unknown.name_span)
+        if keyword is None:
+            return freezing(None, True, scope)
+        if len(node.keywords) > 1:
+            raise Failure(ArgumentTwice("(...)", TRAINABLE), node.keywords[1].span, ((keyword.span, "first here"),))
+        return freezing(keyword, self._arguments.flag("(...)", keyword, scope), scope)
+
+    def _operand(self, node: ast.Group, scope: Scope) -> Operand:
         node = self._passed_on(node, scope)
         if node.label is not None:
             return self._labelled(node, None, scope, None)
@@ -33,6 +59,10 @@ class Groups(Part):
 
     def stage(self, node: ast.Group, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
         """A group on its input: a graph of its own if it has a label, otherwise inlined."""
+        with self._freezing(node, scope):
+            return self._stage(node, flow, scope, shared)
+
+    def _stage(self, node: ast.Group, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
         node = node if shared is not None else self._passed_on(node, scope)
         if node.label is not None or shared is not None:
             return self._labelled(node, flow, scope, shared)

@@ -11,12 +11,13 @@ from ...errors.structure import BatchAxisWritten, BatchSizeUnknown, InputMisplac
 from ...errors.values import NonPositive, NotANumber
 from ...ir.graph import TupleSlice, Value, ValueTuple
 from ...ir.types import BATCH, DTYPES, FLOAT32, DType, Shape, TensorType, show_shape
+from ...ops.kinds import DTYPE
 from ..limits import check_tensor, check_tuple
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
 from ..scopes.show import show_value
 from ..scopes.values import Flow, TensorTuple
-from .argument_hints import near_type
+from .argument_hints import near_word
 from .arguments import Arguments
 from .base import Interpreter, Part
 from .expressions import Expressions
@@ -115,7 +116,7 @@ def dtype_of(name: ast.Name | None, scope: Scope, expressions: Expressions) -> D
         expressions.session.index.name(name.span, name.name, None, None, "type")
         return DTYPES[name.name]
     if scope.find(name.name) is None:
-        raise Failure(UnknownType(name.name, tuple(near_type(name.name)), tuple(DTYPES)), name.span)
+        raise Failure(UnknownType(name.name, tuple(near_word(DTYPE, name.name)), tuple(DTYPES)), name.span)
     value = expressions.evaluate(name, scope)
     if not isinstance(value, DType):
         raise Failure(NotANumber(f"`{name.name}`", "an element type such as `float16` here", show_value(value)), name.span)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netc.dsl import ast
+from netc.dsl.record import replace
 
 from ...errors.names import NotAStage
 from ...ir.graph import SharedModule
@@ -11,11 +12,13 @@ from ..names.name_errors import not_a_stage, unbound
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import BlockDef, Scope, SharedDef, StageClosure
 from ..scopes.values import Flow, OperatorRef, Unknown
+from .arguments import Arguments
 from .base import Interpreter, Part
 from .blocks import Blocks
 from .checks import ShapeChecks
 from .closures import Closures
 from .conditionals import Conditionals
+from .freezing import freezing, own_keyword
 from .functions import Functions
 from .groups import Groups
 from .loops import Loops
@@ -30,6 +33,7 @@ class Stages(Part):
         interpreter: Interpreter,
         functions: Functions,
         closures: Closures,
+        arguments: Arguments,
         operators: OperatorStages,
         blocks: Blocks,
         shared: SharedStages,
@@ -41,6 +45,7 @@ class Stages(Part):
     ) -> None:
         super().__init__(interpreter)
         self._functions, self._closures = functions, closures
+        self._arguments = arguments
         self._operators, self._blocks, self._shared = operators, blocks, shared
         self._groups, self._loops, self._scans = groups, loops, scans
         self._conditionals, self._checks = conditionals, checks
@@ -73,6 +78,16 @@ class Stages(Part):
                 raise AlreadyReported
             raise Failure(NotAStage("in", "the input of the body"), node.name_span)
         named, node = self.resolve(node, scope)
+        keyword = own_keyword(node, named)
+        if keyword is None:
+            return self._named(node, named, flow, scope, shared)
+        node = replace(node, keywords=tuple(k for k in node.keywords if k is not keyword))
+        with freezing(keyword, self._arguments.flag(node.name, keyword, scope), scope):
+            return self._named(node, named, flow, scope, shared)
+
+    def _named(
+        self, node: ast.Apply, named: BlockDef | SharedDef | type[Operator], flow: Flow, scope: Scope, shared: SharedModule | None
+    ) -> Flow:
         match named:
             case BlockDef():
                 return self._blocks.apply(node, named, flow, scope, shared)

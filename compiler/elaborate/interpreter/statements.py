@@ -5,10 +5,13 @@ from __future__ import annotations
 from netc.dsl import ast
 from netc.dsl.source import Span
 
-from ...errors.structure import ExpectMisplaced, NoResult, OutTwice
+from ...errors.names import UnknownStage
+from ...errors.structure import DefaultMisplaced, ExpectMisplaced, NoResult, OutTwice
+from ...ops.base import Operator
 from ..scopes.failures import Failure
 from ..scopes.scope import Binding, LazyLet, Scope, trace_of
 from ..scopes.values import UNKNOWN, Flow
+from .arguments import Arguments
 from .assignments import Assignments, BodyResult, bind
 from .base import Interpreter, Part
 from .functions import Functions
@@ -16,9 +19,11 @@ from .shared import SharedStages
 
 
 class Statements(Part):
-    def __init__(self, interpreter: Interpreter, functions: Functions, assignments: Assignments, shared: SharedStages) -> None:
+    def __init__(
+        self, interpreter: Interpreter, functions: Functions, arguments: Arguments, assignments: Assignments, shared: SharedStages
+    ) -> None:
         super().__init__(interpreter)
-        self._functions, self._assignments, self._shared = functions, assignments, shared
+        self._functions, self._arguments, self._assignments, self._shared = functions, arguments, assignments, shared
 
     def run(self, body: ast.Body, scope: Scope, what: str) -> BodyResult:
         """Runs the statements of a body, which bind their names in `scope`: the result of `out`, or else of the last pipeline."""
@@ -54,6 +59,8 @@ class Statements(Part):
                 self._declare_shared(node, scope)
             case ast.ExpectCondition() | ast.ExpectShape():
                 self._check_outermost(node, scope)
+            case ast.Default():
+                self.recover(scope, self._default, node, scope)
             case ast.Broken():
                 return _bind_broken(node, scope)
         return None
@@ -80,10 +87,24 @@ class Statements(Part):
         shared = self.recover(scope, self._shared.declare, node, scope)
         self.recover(scope, bind, node.name, shared, scope, self.session.index)
 
+    def _default(self, node: ast.Default, scope: Scope) -> None:
+        name = node.operator.name
+        if not _is_outermost(scope) or (scope.frame is not None and scope.frame.graph.nodes):
+            raise Failure(DefaultMisplaced(), node.span)
+        cls = Operator.registry.get(name)
+        if cls is None or not cls.operands:
+            raise Failure(UnknownStage(name, self.session.near(name, Operator.registry)), node.operator.span)
+        self.session.index.name(node.operator.span, name, None, None, "operator")
+        self.session.defaults[name] = self._arguments.default(cls, node.keywords, scope)
+
     def _check_outermost(self, node: ast.ExpectCondition | ast.ExpectShape, scope: Scope) -> None:
-        outermost = scope.frame is not None and scope.frame.parent is None and (scope.parent is None or scope.parent.frame is None)
-        if not outermost:
+        if not _is_outermost(scope):
             self.session.report(ExpectMisplaced(), node.span, (), trace_of(scope))
+
+
+def _is_outermost(scope: Scope) -> bool:
+    """Whether a scope is that of the model."""
+    return scope.frame is not None and scope.frame.parent is None and (scope.parent is None or scope.parent.frame is None)
 
 
 def _no_result(body: ast.Body, what: str) -> Flow:

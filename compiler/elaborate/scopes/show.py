@@ -35,7 +35,7 @@ def show_value(value: object, depth: int = 0) -> str:
     if isinstance(value, StageClosure):
         return f"`{value.span.text}`"
     if isinstance(value, Init):
-        return f"{value.kind}({', '.join(map(str, value.values))})"
+        return f"{value.kind}({', '.join(map(str, value.values))})" if value.values else value.kind
     return str(value)
 
 

@@ -12,6 +12,8 @@ from ...ir.graph import Graph, OpNode, Tie, join, route
 from ...ir.types import show_shape
 from .failures import Failure
 
+WEIGHT = ".weight"
+
 
 class PendingTie(Record):
     """A node whose weight is that of the stage named by `keyword`."""
@@ -24,6 +26,9 @@ def resolve(pending: PendingTie, graph: Graph) -> None:
     """Finds the stage in the node's own graph, or in a graph that it calls."""
     path = tie_path(pending.keyword.value)
     found = route(graph, path)
+    if not found and path.endswith(WEIGHT):  # `wte.weight` is the weight of `wte`
+        path = path.removesuffix(WEIGHT)
+        found = route(graph, path)
     target = found[-1] if found and isinstance(found[-1], OpNode) else None
     span = pending.keyword.value.span
     if target is None:

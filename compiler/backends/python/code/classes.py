@@ -140,6 +140,14 @@ class SizeSymbol(Record):
     given: bool = False
 
 
+class ModuleRule(Record):
+    """`statement`, in terms of `NewModule`, for each module of a class wherever it is; if there is `needed`, for those that have it."""
+
+    function: str
+    statement: Code
+    needed: Code | None = None
+
+
 class ClassBody:
     """One graph as a class of its own. `keyed`: modules are accessed by `self["0"]`, as labels such as `0` are not attribute names."""
 
@@ -159,6 +167,8 @@ class ClassBody:
         self.outputs: tuple[Code, ...] = ()
         self.shared_labels: list[str] = []
         self.symbols: list[SizeSymbol] = []
+        self.rules: tuple[ModuleRule, ...] = ()
+        """What the constructor does to all modules, at its end."""
         self.ends: dict[Key, tuple[list[Code], list[Code]]] = {}
         """What each `if` takes and gives."""
         self.tests: dict[Key, Code] = {}

@@ -84,6 +84,23 @@ class Argument(Code):
     offset: int = 0
 
 
+class NewModule(Code):
+    """The module of the `InitialisedCode` around it."""
+
+
+class InitialisedCode(Code):
+    """A module that is made, and the statements after it that draw its parameters, in terms of `NewModule`."""
+
+    module: Code
+    calls: tuple[Code, ...]
+
+
+class FrozenCode(Code):
+    """A module whose parameters are not trained, or the tensor of a parameter that is not."""
+
+    module: Code
+
+
 class Starred(Code):
     """`*value`."""
 

@@ -18,7 +18,7 @@ from ..code.expressions import CallCode, Code, Lit, MembersCall, Ref
 from ..code.framework import Framework
 from ..code.tree import ElementCode, NameCode, RepeatStar, SharedModuleArg, localised
 from ..naming import numbered, unique
-from ..operators import OperatorForms
+from ..operators import OperatorForms, frozen
 from ..tensors import TensorCodes
 from .chains import is_chain, is_loop, is_parallel
 from .collecting import CollectingLoop, collecting
@@ -112,7 +112,7 @@ class ContainerForms:
         if isinstance(node, OpNode):
             return self.operators.standalone(node) if node.tie is None else None
         construction = self.constructions[id(node.graph)]
-        return localised(construction.code, node.arguments) if construction.kind != "list" else None
+        return frozen(node, localised(construction.code, node.arguments)) if construction.kind != "list" else None
 
     def _extent(self, graph: Graph) -> tuple[int, int]:
         """The depth and the size of the expression for all of the graph's members; those in a row that are alike count as one."""

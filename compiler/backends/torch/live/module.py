@@ -28,8 +28,9 @@ def fresh(program: Program, name: str) -> torch.nn.Module:
 
 def filled(program: Program, name: str, arrays: Mapping[str, Array]) -> torch.nn.Module:
     """The module with the arrays loaded, which have the shapes and types of its parameters. PyTorch's generator is as it was before."""
-    with torch.random.fork_rng(devices=[]), _Uninitialised():
-        module = fresh(program, name)
+    text = source(program, name)
+    with torch.random.fork_rng(devices=[]), _Uninitialised(redrawing="nn.init.trunc_normal_" in text):
+        module = live(text, class_name(program, name), name)
     for name, target in module.state_dict().items():  # one after the other, so that nothing is in memory three times
         target.copy_(tensor(arrays[name]))
     return module
@@ -37,13 +38,17 @@ def filled(program: Program, name: str, arrays: Mapping[str, Array]) -> torch.nn
 
 class _Uninitialised(TorchFunctionMode):
     """New parameters stay uninitialised: drawing them takes longer than loading the values that replace them. One that is drawn by another
-    function than these only costs that time."""
+    function than these only costs that time. `redrawing`: some are drawn until they are within bounds, so methods of tensors must draw."""
 
-    _DRAWS = (torch.Tensor.uniform_, torch.Tensor.normal_, init.uniform_, init.normal_, init.kaiming_uniform_)
+    def __init__(self, redrawing: bool) -> None:
+        super().__init__()
+        self._draws = {init.uniform_, init.normal_, init.kaiming_uniform_}
+        if not redrawing:
+            self._draws |= {torch.Tensor.uniform_, torch.Tensor.normal_}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func in self._DRAWS:
+        if func in self._draws:
             return args[0] if args else kwargs["tensor"]
         return func(*args, **kwargs)
 

@@ -181,7 +181,9 @@ class _Expander:
         offset = span - length if op.ends_together(given, "query", op.keys(given)) else 0
         return [
             OpNode(CausalMask(length=length, span=span, offset=offset), like, (mask,), self._label("mask"), node.span, ()),
-            OpNode(attention, (*node.inputs, mask), node.outputs, node.label, node.span, node.specs, node.tie, node.shared),
+            OpNode(
+                attention, (*node.inputs, mask), node.outputs, node.label, node.span, node.specs, node.tie, node.shared, frozen=node.frozen
+            ),
         ]
 
     def _like(self, value: Value) -> Value:

@@ -111,7 +111,12 @@ def threshold_function(op: Threshold, site: TorchSite) -> Code:
     return call("F.threshold", site.x, op.threshold, op.value)
 
 
+def _slope(op: Prelu) -> object:
+    """The constant that the module starts with; another initialiser is applied to it afterwards."""
+    return op.init.values[0] if op.init is not None and op.init.kind == "constant" else 0.25
+
+
 @module(Prelu, torch="torch.nn.PReLU")
 def prelu(op: Prelu, site: TorchSite) -> Code:
     x = site.given.x
-    return construct("nn.PReLU", {}, num_parameters=(op.count(x), 1), init=(op.init, 0.25), dtype=dtype_keyword(x.dtype))
+    return construct("nn.PReLU", {}, num_parameters=(op.count(x), 1), init=(_slope(op), 0.25), dtype=dtype_keyword(x.dtype))

@@ -47,6 +47,7 @@ from ...python.code.expressions import (
     method,
 )
 from ..framework import DEVICE, dtype_keyword, element_type
+from ..initialisation import drawn
 from ..lowering.operators import ConvertedTable, ExactTable
 from ..table import TorchSite, function, invocation, module
 from .arithmetic import FLOAT_NEUTRAL
@@ -66,14 +67,12 @@ def parameter(op: ParamOperator, site: TorchSite) -> Code:
         case Init("constant", (value,)):
             number = float(value) if op.dtype.is_float else int(value)
             return call("torch.full", sizes, lit(number, "value"), dtype=dtype)
-        case Init("normal", (deviation,)):
-            drawn = call("torch.randn", *flat, dtype=dtype)
-            return drawn if deviation == 1 else Infix("*", drawn, lit(deviation, "std"))
+        case Init("normal", (deviation, mean)) if mean == 0:
+            sample = call("torch.randn", *flat, dtype=dtype)
+            return sample if deviation == 1 else Infix("*", sample, lit(deviation, "std"))
         case Init("uniform", (low, high)):
             return method(call("torch.empty", *flat, dtype=dtype), "uniform_", lit(low, "low"), lit(high, "high"))
-        case Init("xavier_uniform"):
-            return call("nn.init.xavier_uniform_", call("torch.empty", *flat, dtype=dtype))
-    raise TypeError(f"not an initialiser of a parameter: {op.init}")
+    return drawn(op.init, call("torch.empty", *flat, dtype=dtype))
 
 
 @function(ParamOperator)
