@@ -128,6 +128,10 @@ def too_much_nesting(span: Span, what: str, limit: int) -> Diagnostic:
     return Diagnostic("error", "too-much-nesting", message, span, help=("name a part: `let k = ...`, `x = ...` or a `block`",))
 
 
+def too_many(span: Span, what: str, parts: str, limit: int) -> Diagnostic:
+    return Diagnostic("error", "too-many-nodes", f"this {what} has more than {limit:_} {parts}", span)
+
+
 def reserved_word(span: Span, word: str) -> Diagnostic:
     what = "reserved for later versions" if word == "train" else "a keyword"
     return Diagnostic(

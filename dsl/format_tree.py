@@ -138,8 +138,9 @@ class _Grouping:
     def _attach(self, index: int, token: Token, leaf: Leaf) -> list[tuple[str, bool]]:
         """Attaches the comments after a token to it and returns those that belong to the next statement."""
         comments = self.comments.get(index, [])
-        own_line = [comment for comment in comments if "\n" in self.text[token.end : comment.start]]
-        leaf.trailing = [comment.text.rstrip() for comment in comments if comment not in own_line]
+        newline = self.text.find("\n", token.end, comments[-1].start) if comments else -1
+        own_line = [comment for comment in comments if 0 <= newline < comment.start]
+        leaf.trailing = [comment.text.rstrip() for comment in comments[: len(comments) - len(own_line)]]
         following = self.tokens[index + 1]
         if following.type in ("RBRACE", END) or following.start in self.starts:
             return self._apart(own_line, comments[0].end if leaf.trailing else token.end)

@@ -16,7 +16,7 @@ from .grammar import END, START_EXPRESSION, START_FILE, tables
 from .layout import lay_out
 from .record import replace
 from .source import SourceFile, Span
-from .tokens import Token, lex
+from .tokens import MAX_PARTS, MAX_TOKENS, Token, lex
 
 MAX_SYNTAX_ERRORS = 20
 
@@ -25,6 +25,9 @@ def parse(source: SourceFile) -> tuple[ast.File, list[Diagnostic]]:
     """The tree of a text and the errors found, in the order of their positions."""
     problems: list[Diagnostic] = []
     tokens, _ = lex(source.text, tables())
+    too_long = _too_long(source, tokens)
+    if too_long is not None:
+        return ast.File(Span(source, 0, len(source.text)), ()), [too_long]
     tokens = lay_out(source, tokens, problems)
     if len(tokens) == 1 and not problems:
         problems.append(errors.empty_file(Span(source, 0, len(source.text))))
@@ -37,6 +40,17 @@ def parse_value(source: SourceFile) -> tuple[ast.Expr | None, list[Diagnostic]]:
     problems: list[Diagnostic] = []
     value = _Parser(source, problems).expression(0, len(source.text))
     return (None if problems else value), _first(problems)
+
+
+def _too_long(source: SourceFile, tokens: list[Token]) -> Diagnostic | None:
+    """A text of more words, or with a shape of more parts, than anybody writes."""
+    if len(tokens) > MAX_TOKENS + 1:
+        last = tokens[-2]
+        return errors.too_many(Span(source, last.start, last.end), "text", "words", MAX_TOKENS)
+    for token in tokens:
+        if token.type == "DIMS" and token.text.count("x") >= MAX_PARTS:
+            return errors.too_many(Span(source, token.start, token.end), "shape", "parts", MAX_PARTS)
+    return None
 
 
 def _first(problems: list[Diagnostic]) -> list[Diagnostic]:
@@ -91,6 +105,10 @@ class _Parser:
         """The expression that a part of the text consists of."""
         known = len(self.problems)
         tokens, _ = lex(self.source.text, self.tables, start, end)
+        too_long = _too_long(self.source, tokens)
+        if too_long is not None:
+            self.problems.append(too_long)
+            return None
         tokens = lay_out(self.source, tokens, self.problems)
         states = [self.tables.starts[START_EXPRESSION]]
         values: list[Any] = []

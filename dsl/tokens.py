@@ -25,8 +25,14 @@ class Token:
         return f"{self.type}({self.text!r})"
 
 
+MAX_TOKENS = 500_000
+"""The tokens of a text that are read."""
+MAX_PARTS = 100
+"""The parts of a shape such as `3x224x224`."""
+
+
 def lex(text: str, tables: Tables, start: int = 0, end: int | None = None) -> tuple[list[Token], list[Token]]:
-    """The tokens of `text[start:end]`, with END after the last one, and the comments."""
+    """The tokens of `text[start:end]`, with END after the last one, and the comments. Beyond the limit, one token more and no others."""
     stop = len(text) if end is None else end
     # skip a byte order mark
     at = start + 1 if start == 0 and text.startswith("\ufeff") else start
@@ -46,5 +52,7 @@ def lex(text: str, tables: Tables, start: int = 0, end: int | None = None) -> tu
             continue
         assert kind is not None
         append(Token(kind, word, match.start(), match.end()))
+        if len(tokens) > MAX_TOKENS:
+            break
     append(Token(END, "", stop, stop))
     return tokens, comments

@@ -33,11 +33,13 @@ if TYPE_CHECKING:
 
 
 class Choice(Record):
-    """The choices for a spec: which model of it, values of parameters, sizes of symbolic dimensions."""
+    """The choices for a spec: which model of it, values of parameters, sizes of symbolic dimensions, and additional
+    folders that `use` may read."""
 
     model: str | None = None
     params: dict[str, object] = {}
     dims: dict[str, int] = {}
+    allow_paths: tuple[str, ...] = ()
 
 
 class Analysis(Record):
@@ -92,7 +94,7 @@ def elaborate_file(
 def _elaborated(
     file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None, *, index: bool
 ) -> Analysis:
-    loader = Loader(source, path)
+    loader = Loader(source, path, choice.allow_paths)
     made = elaborate(
         file,
         source,

@@ -6,7 +6,7 @@ In: any object. Out: the value in the form that the rest of netc takes, or a `Ty
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -30,6 +30,13 @@ def checked_path(path: object, what: str = "a path") -> str:
         raise TypeError(f"{what} must be a str or a path, not {_kind(path)}")
     shown = os.fspath(path)
     return os.fsdecode(shown) if isinstance(shown, bytes) else shown
+
+
+def checked_paths(paths: object) -> tuple[str, ...]:
+    """Folders as strs."""
+    if isinstance(paths, str | bytes | os.PathLike) or not isinstance(paths, Iterable):
+        raise TypeError(f"allow_paths must be several paths, such as a list, not {_kind(paths)}")
+    return tuple(checked_path(path, "a path of allow_paths") for path in paths)
 
 
 def checked_weights(weights: object) -> Mapping[str, Any] | str | None:

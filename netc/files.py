@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from netc.dsl.source import SourceFile, Span
 
 from .data import folder
 from .problems import BinaryFile, FileProblem, FileTooLarge, MissingFile, NotAFile, NotUtf8, UnreadableFile, diagnostic
+from .reach import OUTSIDE, SUFFIX, open_regular, why_out_of_reach, within
 
 if TYPE_CHECKING:
     from netc.dsl.diagnostics import Diagnostic
@@ -22,6 +23,7 @@ LIMIT = 64 << 20
 """The largest text, in bytes."""
 STD = "std/"
 PACKAGE = "package:"
+_REMEDY = "move it there, or allow its folder: `--allow-path DIR`, in Python `allow_paths=[DIR]`"
 _STD_FOLDER = folder("std", "specs/std")
 
 
@@ -38,11 +40,11 @@ class Unreadable(Exception):
         return diagnostic(self.problem, self.span)
 
 
-def read_file(path: str, name: str | None = None) -> SourceFile:
-    """The text of a file. `name` is its name in messages, by default the path."""
+def read_file(path: str, name: str | None = None, opener: Callable[[str, int], int] | None = None) -> SourceFile:
+    """The text of a file. `name` is its name in messages, by default the path; `opener` is that of `open`."""
     name = path if name is None else name
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=opener) as file:
             content = file.read(LIMIT + 1)
     except IsADirectoryError:
         raise _unreadable(NotAFile(name), name) from None
@@ -105,8 +107,9 @@ def _unreadable(problem: FileProblem, name: str) -> Unreadable:
     return Unreadable(problem, Span(SourceFile(name, ""), 0, 0))
 
 
-def _in_package(path: str) -> str:
-    """The path of a spec in an installed package, of which nothing is imported. Raises FileNotFoundError with the reason."""
+def _in_package(path: str) -> tuple[str, str]:
+    """The path of a spec in an installed package, of which nothing is imported, and the package's folder. Raises FileNotFoundError with the
+    reason."""
     from importlib.util import find_spec
 
     package, _, inside = path.partition("/")
@@ -115,10 +118,10 @@ def _in_package(path: str) -> str:
         raise FileNotFoundError(f"there is no installed package `{package}`")
     for place in found.submodule_search_locations:
         home, where = os.path.realpath(place), os.path.realpath(os.path.join(place, inside))
-        if not where.endswith(".net") or os.path.commonpath([home, where]) != home:
-            raise FileNotFoundError("only `.net` files in the package's own folder can be used")
+        if not where.endswith(SUFFIX) or not within(where, [home]):
+            raise FileNotFoundError(f"only `{SUFFIX}` files in the package's own folder can be used")
         if os.path.exists(where):
-            return where
+            return where, home
     raise FileNotFoundError(f"the package `{package}` has no such file")
 
 
@@ -126,14 +129,19 @@ class Loader:
     """Finds and reads the file of a `use "path"`: relative to the file that contains it, in the standard library, or in an installed
     package, `package:voices/snake.net`.
 
-    Called with the path as written and the file it is written in; raises `CannotLoad` for a file that cannot be read.
+    Only in the folder of the first file and in `allowed`, at any depth; a file of the standard library or of a package also in the folder
+    of that. Called with the path as written and the file it is written in; raises `CannotLoad` for a file that cannot be read.
     """
 
-    def __init__(self, main: SourceFile, path: str | None = None) -> None:
+    def __init__(self, main: SourceFile, path: str | None = None, allowed: Sequence[str] = ()) -> None:
         """`path` is where `main` was read from, if it was read from a file."""
         self._read: dict[str, SourceFile] = {}
         self._homes: dict[int, str] = {}
-        self._keep("" if path is None else os.path.realpath(path), main)
+        real = "" if path is None else os.path.realpath(path)
+        self._keep(real, main)
+        self._std = os.path.realpath(_STD_FOLDER)
+        self._folders = [os.path.realpath(folder) for folder in (os.path.dirname(real), *allowed)]
+        self._packages: list[str] = []
 
     @property
     def sources(self) -> Iterable[SourceFile]:
@@ -143,26 +151,40 @@ class Loader:
     def __call__(self, path: str, user: SourceFile) -> SourceFile:
         from netc.compiler.elaborate.session import CannotLoad
 
-        if "\0" in path:
-            raise CannotLoad("no path has a NUL")
-        if path.startswith(STD):
-            where, name = os.path.join(_STD_FOLDER, path.removeprefix(STD)), path
-        elif path.startswith(PACKAGE):
-            try:
-                where, name = _in_package(path.removeprefix(PACKAGE)), path
-            except FileNotFoundError as error:
-                raise CannotLoad(str(error)) from None
-        else:
-            where = os.path.join(os.path.dirname(self._homes[id(user)]), path)
-            name = os.path.normpath(os.path.join(os.path.dirname(user.name), path))
-        real = os.path.realpath(where)
+        where, name, folders = self._wanted(path, user)
+        try:
+            real = os.path.realpath(where)
+        except (OSError, ValueError):  # a NUL, a surrogate
+            raise CannotLoad("no file can have this name") from None
+        why = why_out_of_reach(real, folders)
+        if why:
+            raise CannotLoad(why, (), _REMEDY if why == OUTSIDE and not path.startswith(STD) else "")
         if real not in self._read:
             try:
-                self._keep(real, read_file(where, name))
+                self._keep(real, read_file(real, name, open_regular))
             except Unreadable as error:
-                near = _near(where, os.path.dirname(path)) if isinstance(error.problem, MissingFile) else ()
+                near = _near(real, os.path.dirname(path)) if isinstance(error.problem, MissingFile) else ()
                 raise CannotLoad(error.problem.why(), near) from None
         return self._read[real]
+
+    def _wanted(self, path: str, user: SourceFile) -> tuple[str, str, list[str]]:
+        """Where a path leads, its name in messages, and the folders that it may lead into."""
+        from netc.compiler.elaborate.session import CannotLoad
+
+        if path.startswith(STD):
+            return os.path.join(self._std, path.removeprefix(STD)), path, [self._std]
+        if path.startswith(PACKAGE):
+            try:
+                where, home = _in_package(path.removeprefix(PACKAGE))
+            except FileNotFoundError as error:
+                raise CannotLoad(str(error)) from None
+            except ValueError:
+                raise CannotLoad("no file can have this name") from None
+            self._packages.append(home)
+            return where, path, [home]
+        where = os.path.join(os.path.dirname(self._homes[id(user)]), path)
+        name = os.path.normpath(os.path.join(os.path.dirname(user.name), path))
+        return where, name, [*self._folders, self._std, *self._packages]
 
     def _keep(self, real: str, source: SourceFile) -> None:
         self._read[real] = source

@@ -55,12 +55,13 @@ def binary(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Elabo
     if op == "in":
         if not isinstance(right, tuple):
             raise Failure(FunctionTakes("in", "a list on its right", show_value(right)), node.right.span)
+        session.count_items(len(right), node.span)
         return any(_equal(left, item, "==", node, scope, session) for item in right)
     if op in _ORDER:
         return _ordered(op, left, right, node, scope, session)
     if op == "/":
         return _divide(node, left, right, scope, session)
-    value = _compute(op, left, right, node)
+    value = _compute(op, left, right, node, session)
     if isinstance(value, float) or (op == "**" and not isinstance(value, TracedInt)) or isinstance(value, SymDim):
         session.decisions.pin((left, right))  # a float, a power, or a size known at run time has no formula
     elif op == "*" and isinstance(value, tuple):
@@ -102,6 +103,7 @@ def _equal(left: Any, right: Any, op: str, node: ast.Binary, scope: Scope, sessi
         session.decisions.pin((left, right))
         return _decide(session.facts.equal(left, right), left, op, right, node, scope)
     if isinstance(left, tuple) and isinstance(right, tuple):
+        session.count_items(len(left) + len(right), node.span)
         return len(left) == len(right) and all(_equal(a, b, op, node, scope, session) for a, b in zip(left, right, strict=True))
     if _is_number(left) and _is_number(right):
         session.decisions.ordered("==", left, right, left == right)
@@ -139,7 +141,7 @@ def _divide(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Elab
     if not isinstance(right, SymDim) and right == 0:
         raise Failure(NoValue("/", "the divisor is 0"), node.right.span)
     if isinstance(left, float) or isinstance(right, float):
-        return _compute("/", left, right, node)
+        return _compute("/", left, right, node, session)
     quotient = session.facts.exact_div(left, right)
     if isinstance(quotient, SymDim):
         session.decisions.pin((left, right))
@@ -169,9 +171,9 @@ def _origin(expr: ast.Expr, value: Any, scope: Scope) -> tuple[tuple[Span, str],
     return ((place, f"`{expr.span.text}` is {show_value(value)}"),) if place is not None else ()
 
 
-def _compute(op: str, left: Any, right: Any, node: ast.Binary) -> Any:
+def _compute(op: str, left: Any, right: Any, node: ast.Binary, session: ElaborationSession) -> Any:
     if op in ("+", "*") and _concatenable(op, left, right):
-        return _join(op, left, right, node)
+        return _join(op, left, right, node, session)
     if (op not in _PLAIN and op != "/") or not (_is_number(left) and _is_number(right)):
         raise Failure(_bad(op, left, right), symbol_span(node))
     if isinstance(left, SymDim) or isinstance(right, SymDim):
@@ -222,10 +224,11 @@ def _concatenable(op: str, left: Any, right: Any) -> bool:
     return isinstance(left, tuple) and isinstance(right, int) and not isinstance(right, bool)
 
 
-def _join(op: str, left: Any, right: Any, node: ast.Binary) -> Any:
+def _join(op: str, left: Any, right: Any, node: ast.Binary, session: ElaborationSession) -> Any:
     length = len(left) + len(right) if op == "+" else len(left) * max(right, 0)
     if length > MAX_NODES:
         raise Failure(TooManyNodes(length, MAX_NODES, "list", "items"), node.span)
+    session.count_items(length, node.span)
     value = left + right if op == "+" else left * max(right, 0)
     check_list(value, node.span)
     return value

@@ -21,6 +21,8 @@ MAX_NESTING = 64
 """The nesting of blocks and groups."""
 MAX_NODES = 1_000_000
 """The operators of a program, the iterations of its loops, and the items of a list."""
+MAX_ITEMS = 4_000_000
+"""The items of all lists that a spec makes, compares and gives to functions, together."""
 MAX_RECURSION = 2_000
 """The elaborations of blocks inside themselves."""
 MAX_DEPTH = 100

@@ -19,7 +19,7 @@ from ..ir.graph import Graph
 from ..ops.base import Operator
 from .decisions import DecidingFacts, Decisions
 from .index import IndexRecorder, Recorder
-from .limits import MAX_NESTING, MAX_NODES, MAX_RECURSION
+from .limits import MAX_ITEMS, MAX_NESTING, MAX_NODES, MAX_RECURSION
 from .scopes.failures import AlreadyReported, Failure, LimitExceeded, Marks
 from .scopes.memo import Memo
 from .scopes.scope import Scope
@@ -41,12 +41,14 @@ class Foreign(Protocol):
 
 
 class CannotLoad(Exception):
-    """A file that cannot be read. `why` completes "cannot use `path`: ..."; `near` are paths that exist."""
+    """A file that cannot be read. `why` completes "cannot use `path`: ..."; `near` are paths that exist; `remedy` is what would
+    allow it."""
 
-    def __init__(self, why: str, near: tuple[str, ...] = ()) -> None:
+    def __init__(self, why: str, near: tuple[str, ...] = (), remedy: str = "") -> None:
         super().__init__(why)
         self.why = why
         self.near = near
+        self.remedy = remedy
 
 
 class ElaborationSession:
@@ -79,6 +81,7 @@ class ElaborationSession:
         self.depth = 0
         self.recursions = 0
         self.iterations = 0
+        self.items = 0
 
     def set_facts(self, facts: Facts) -> None:
         """What is known of the dimensions: `facts` answers, `deciding` also notes which integers had to be equal."""
@@ -151,6 +154,12 @@ class ElaborationSession:
         if self.iterations > MAX_NODES:
             self.report(TooManyNodes(self.iterations, MAX_NODES, "network", "iterations"), span, trace=trace)
             raise LimitExceeded
+
+    def count_items(self, amount: int, span: Span) -> None:
+        """Counts the items of lists that are made, compared or given to functions, and ends the elaboration when there are too many."""
+        self.items += amount
+        if self.items > MAX_ITEMS:
+            raise Failure(TooManyNodes(self.items, MAX_ITEMS, "spec", "items in its lists"), span, final=True)
 
     def report(self, problem: Problem, span: Span, marks: Marks = (), trace: tuple[CallSite, ...] = (), label: str | None = None) -> None:
         """Adds a diagnostic. Marks on the problem's own span add nothing and are left out.

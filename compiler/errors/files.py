@@ -19,19 +19,21 @@ class UseCycle(Problem):
 
 
 class CannotUse(Problem):
-    """`why` completes "cannot use `path`: ..."."""
+    """`why` completes "cannot use `path`: ..."; `remedy` is what would allow it."""
 
     code: ClassVar[str] = "cannot-use"
     path: str
     why: str
     near: tuple[str, ...] = ()
+    remedy: str = ""
 
     def message(self) -> str:
         shown = self.path if self.path.strip() else f'"{self.path}"'
         return f"cannot use `{shown}`: {self.why}"
 
     def help(self) -> tuple[str, ...]:
-        return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
+        meant = ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
+        return (*meant, *((self.remedy,) if self.remedy else ()))
 
 
 class NotInFile(Problem):

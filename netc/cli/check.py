@@ -43,6 +43,7 @@ def command(
     model: str | None,
     params: dict[str, object],
     dims: dict[str, int],
+    allow_paths: tuple[str, ...],
 ) -> None:
     """Check specs. `-` reads standard input.
 
@@ -56,7 +57,7 @@ def command(
         raise click.UsageError("--fix changes files; give files")
     from ..analysis import analyse_models
 
-    choice = choose(model, params, dims)
+    choice = choose(model, params, dims, allow_paths)
     if fix:
         _fix(files, choice)
     found = [a for path in files or (None,) for a in analyse_models(reader(path, text), choice)]

@@ -49,13 +49,14 @@ def command(
     model: str | None,
     params: dict[str, object],
     dims: dict[str, int],
+    allow_paths: tuple[str, ...],
     weights: str | None,
     seed: int | None,
 ) -> None:
     path = one_source(file, text)
     refuse_overwriting(output, path, weights)
     read = reader(path, text)
-    choice = choose(model, params, dims)
+    choice = choose(model, params, dims, allow_paths)
     if emit is not None:
         if target is not None or weights is not None or seed is not None:
             raise click.UsageError("--emit shows a stage as text: it goes without --target, --weights and --seed")

@@ -31,9 +31,12 @@ def plugin_option(function: F) -> F:
 
 
 def spec_options(function: F) -> F:
-    """`--model`, `--set`, `--dim`: the function gets them as one `choice`; and `--plugin`."""
+    """`--model`, `--set`, `--dim`, `--allow-path`, which `choose` takes; and `--plugin`."""
     function = plugin_option(function)
     for option in (
+        click.option(
+            "--allow-path", "allow_paths", multiple=True, metavar="DIR", help="A folder that `use` may read too, next to that of FILE."
+        ),
         click.option("--dim", "dims", multiple=True, metavar="T=128", callback=_dims, help="Fix a symbolic dimension."),
         click.option("--set", "params", multiple=True, metavar="NAME=VALUE", callback=_params, help="Override a parameter of the model."),
         click.option("--model", metavar="NAME", help="Which model of the file."),
@@ -55,11 +58,11 @@ def weight_options(function: F) -> F:
     return weights(seed(function))
 
 
-def choose(model: str | None, params: dict[str, object], dims: dict[str, int]) -> Choice:
+def choose(model: str | None, params: dict[str, object], dims: dict[str, int], allow_paths: tuple[str, ...]) -> Choice:
     """What is asked of the spec."""
     from ..analysis import Choice
 
-    return Choice(model, params, dims)
+    return Choice(model, params, dims, allow_paths)
 
 
 def one_source(file: str | None, text: str | None) -> str | None:

@@ -53,6 +53,7 @@ def command(
     model: str | None,
     params: dict[str, object],
     dims: dict[str, int],
+    allow_paths: tuple[str, ...],
     weights: str | None,
     seed: int | None,
 ) -> None:
@@ -67,12 +68,12 @@ def command(
         raise click.UsageError(f"the results are kept as .npz, and `{output}` does not end so")
     refuse_overwriting(output, path, weights, *files.values())
     if path is not None and has_suffix(BACKEND, path):
-        if model is not None or params or weights is not None:
-            raise click.UsageError("an ONNX model is already compiled: --model, --set and --weights are for specs")
+        if model is not None or params or weights is not None or allow_paths:
+            raise click.UsageError("an ONNX model is already compiled: --model, --set, --allow-path and --weights are for specs")
         made = runnable.of_onnx(path, dims, device)
     else:
         with warnings_shown():
-            made = runnable.of_spec(path, text, choose(model, params, dims), weights, seed, device)
+            made = runnable.of_spec(path, text, choose(model, params, dims, allow_paths), weights, seed, device)
     results = _run(made.session, _arrays(made, files, random, seed or 0))
     write("\n".join(_shown(name, array) for name, array in results.items()))
     if output is not None:

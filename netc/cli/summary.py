@@ -13,7 +13,14 @@ from .terminal import table, write
 @click.command("summary")
 @source_options
 @spec_options
-def command(file: str | None, text: str | None, model: str | None, params: dict[str, object], dims: dict[str, int]) -> None:
+def command(
+    file: str | None,
+    text: str | None,
+    model: str | None,
+    params: dict[str, object],
+    dims: dict[str, int],
+    allow_paths: tuple[str, ...],
+) -> None:
     """Show stages, shapes, parameters, FLOPs and memory."""
-    made = compiled(reader(one_source(file, text), text), choose(model, params, dims))
+    made = compiled(reader(one_source(file, text), text), choose(model, params, dims, allow_paths))
     write(table(str(made.summary())))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -142,3 +144,76 @@ def test_errors_of_syntax_do_not_hide_the_others() -> None:
     with pytest.raises(netc.CompileError) as caught:
         netc.compile("x = input 3 -> ]\ny = x -> dens 2\ny -> dense 0")
     assert [d.code for d in caught.value.diagnostics] == ["missing-bracket", "unknown-operator", "wrong-argument"]
+
+
+def used(main: Path, path: str, allow_paths: Sequence[Path] = ()) -> str:
+    """What is said of `use "path"` in the file; nothing if the file is read."""
+    main.write_text(f'use "{path}"\ninput 3 -> dense 2')
+    try:
+        netc.compile_file(main, allow_paths=allow_paths)
+    except netc.CompileError as error:
+        return str(error)
+    return ""
+
+
+SECRET = "of the file of somebody else"
+
+
+@pytest.fixture
+def main(tmp_path: Path) -> Path:
+    """A file in a folder, next to which another folder has files."""
+    for name in ("secret.net", "secret.txt", "deep/good.net"):
+        path = tmp_path / "other" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"let a = 3\n{'' if 'good' in name else SECRET}")
+    (tmp_path / "mine").mkdir()
+    return tmp_path / "mine" / "main.net"
+
+
+ELSEWHERE = ["{0}/other/secret.net", "../other/secret.net", "../other/secret.txt", "../other/missing.net", "x/../../other/secret.net"]
+LINKED = ["link.net", "linked/secret.net", "linked/missing.net"]
+SYSTEM = ["std/../../../../../../../../../../{0}/other/secret.net", "/proc/self/environ", "/dev/zero", "/proc/x.net"]
+
+
+@pytest.mark.parametrize("path", [*ELSEWHERE, *LINKED, *SYSTEM])
+def test_use_reads_no_other_folder(main: Path, path: str) -> None:
+    root = main.parents[1]
+    (main.parent / "link.net").symlink_to(root / "other" / "secret.net")
+    (main.parent / "linked").symlink_to(root / "other")
+    said = used(main, path.format(root))
+    assert SECRET not in said
+    assert "error[cannot-use]" in said
+    assert "no such file" not in said
+
+
+def test_allowed_folders(main: Path) -> None:
+    root = main.parents[1]
+    assert "--allow-path" in used(main, "../other/deep/good.net")
+    assert used(main, "../other/deep/good.net", [root / "other"]) == ""
+    assert used(main, f"{root}/other/deep/good.net", [root / "nothing", root / "other" / "deep"]) == ""
+    assert "only `.net` files" in used(main, "../other/secret.txt", [root])
+    assert "kernel" in used(main, "/proc/x.net", [Path("/")])
+    with pytest.raises(TypeError, match="allow_paths"):
+        netc.compile("input 3", allow_paths="folder")
+
+
+def test_what_is_used_stays_in_the_folder_of_the_first_file(main: Path) -> None:
+    (main.parent / "sub").mkdir()
+    (main.parent / "parts.net").write_text("let a = 3")
+    (main.parent / "sub" / "b.net").write_text('use "../parts.net"')
+    assert used(main, "sub/b.net") == ""
+    (main.parent / "sub" / "b.net").write_text('use "../../other/deep/good.net"')
+    assert "outside" in used(main, "sub/b.net")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are none")
+def test_use_does_not_wait_for_a_fifo(main: Path) -> None:
+    os.mkfifo(main.parent / "fifo.net")
+    assert "regular file" in used(main, "fifo.net")
+
+
+@pytest.mark.parametrize("path", ["a\0b.net", "\ud800.net", "std/\0.net", "package:netc/\0.net", "a" * 5000 + ".net"])
+def test_paths_that_no_file_has(path: str) -> None:
+    with pytest.raises(netc.CompileError) as caught:
+        netc.compile(f'use "{path}"\ninput 3 -> dense 2')
+    assert [d.code for d in caught.value.diagnostics] == ["cannot-use"]

@@ -33,6 +33,7 @@ class Comprehensions(Part):
         items: list[Any] = []
         for inner in self._scopes(expr.clauses, scope):
             items.append(self.interpreter.evaluate(expr.item, inner))
+            self.session.count_items(1, expr.span)
             if len(items) > MAX_NODES:
                 raise Failure(TooManyNodes(len(items), MAX_NODES, "list", "items"), expr.span)
         made = tuple(items)

@@ -53,6 +53,7 @@ class Expressions(Part):
                 return self._binary(expr, scope)
             case ast.ListExpr():
                 value = tuple([self.evaluate(item, scope) for item in expr.items])
+                self.session.count_items(len(value), expr.span)
                 check_list(value, expr.span)
                 return value
             case ast.Dims():
@@ -60,11 +61,11 @@ class Expressions(Part):
             case ast.Attribute():
                 return self._attribute(expr, scope)
             case ast.Call():
-                return self._functions.call(expr, scope)
+                return self._counted(self._functions.call(expr, scope), expr)
             case ast.Unary():
                 return self._unary(expr, scope)
             case ast.IndexExpr():
-                return self._index(expr, scope)
+                return self._counted(self._index(expr, scope), expr)
             case ast.Conditional():
                 chosen = expr.then if self.boolean(expr.test, scope) else expr.otherwise
                 return self.evaluate(chosen, scope)
@@ -73,6 +74,11 @@ class Expressions(Part):
             case ast.StageExpr():
                 return self.interpreter.closure(expr, scope)
         return self._comprehensions.evaluate(expr, scope)
+
+    def _counted(self, value: Any, expr: ast.Expr) -> Any:
+        if isinstance(value, tuple):
+            self.session.count_items(len(value), expr.span)
+        return value
 
     def each(self, clause: ast.ForClause, scope: Scope) -> Iterator[Scope]:
         """A scope for each item that a `for` iterates over."""
@@ -203,6 +209,7 @@ class Expressions(Part):
         start, stop = bounds
         if stop - start > MAX_NODES:
             raise Failure(TooManyNodes(stop - start, MAX_NODES, "list", "items"), expr.span)
+        self.session.count_items(max(stop - start, 0), expr.span)
         return tuple(range(start, stop))
 
 

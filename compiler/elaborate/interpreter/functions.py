@@ -46,6 +46,8 @@ class Functions(Part):
             return self._is_given(expr, scope)
         arguments = [self.interpreter.evaluate(a, scope) for a in expr.arguments]
         if binding is None and name in BUILTINS:
+            if name != "len":  # which looks at no item
+                self.session.count_items(sum(len(a) for a in arguments if isinstance(a, tuple)), expr.span)
             return call_builtin(name, arguments, expr, self.session.decisions)
         if binding is not None:
             marks = ((binding.span, "defined here"),) if binding.span is not None else ()

@@ -87,7 +87,7 @@ def _find(node: ast.Use, scope: Scope, session: ElaborationSession) -> SourceFil
     except CannotLoad as problem:
         for name in node.names:
             scope.bind(name.name, UNKNOWN, name.span)
-        raise Failure(CannotUse(path, problem.why, problem.near), node.path.span) from None
+        raise Failure(CannotUse(path, problem.why, problem.near, problem.remedy), node.path.span) from None
 
 
 def _is_model(binding: Binding) -> bool:

@@ -8,8 +8,18 @@ from __future__ import annotations
 TAB = 4
 
 
+MOST = 1000
+"""The most characters that are shown of a text."""
+
+
+def brief(text: str) -> str:
+    """`text`, or both ends of it if it is longer than a screen shows."""
+    return text if len(text) <= MOST else f"{text[: MOST // 2]} ...({len(text) - MOST} characters)... {text[-MOST // 2 :]}"
+
+
 def safe(text: str) -> str:
-    """`text` on one line, with what cannot be shown written as `\\u{1b}`."""
+    """`text` on one line, no longer than a screen, with what cannot be shown written as `\\u{1b}`."""
+    text = brief(text)
     if text.isascii() and text.isprintable():
         return text
     return "".join(shown for shown, _ in cells(text))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ...source import Span
 from ..model import Diagnostic
-from .cells import safe
+from .cells import brief, safe
 
 Json = dict[str, object]
 
@@ -28,9 +28,23 @@ def summary(diagnostics: Iterable[Diagnostic]) -> str:
     return ", ".join(f"{n} {what}{'s' if n > 1 else ''}" for n, what in counts if n) or "no errors"
 
 
+MOST = 100
+"""The most diagnostics that are printed."""
+
+
+def most_important(diagnostics: Iterable[Diagnostic]) -> tuple[list[Diagnostic], str]:
+    """Those that are printed: the first errors, then the first others, in their order; and a line that counts the rest, if any."""
+    known = list(diagnostics)
+    if len(known) <= MOST:
+        return known, ""
+    chosen = sorted(sorted(range(len(known)), key=lambda i: known[i].severity != "error")[:MOST])
+    return [known[i] for i in chosen], f"{len(known) - MOST} more diagnostics are not shown\n"
+
+
 def render_short(diagnostics: Iterable[Diagnostic]) -> str:
-    """`file:line:column: error[code]: message`, one per line."""
-    return "".join(f"{safe(position(d.span))}: {d.severity}[{d.code}]: {safe(d.message)}\n" for d in diagnostics)
+    """`file:line:column: error[code]: message`, one per line; those that are too many are counted in a last line."""
+    shown, rest = most_important(diagnostics)
+    return "".join(f"{safe(position(d.span))}: {d.severity}[{d.code}]: {safe(d.message)}\n" for d in shown) + rest
 
 
 def position(span: Span) -> str:
@@ -47,12 +61,12 @@ def _diagnostic(one: Diagnostic) -> Json:
     return {
         "severity": one.severity,
         "code": one.code,
-        "message": one.message,
+        "message": brief(one.message),
         **_span(one.span),
-        "label": one.label,
-        "labels": [{**_span(mark.span), "text": mark.text} for mark in one.marks],
-        "notes": list(one.notes),
-        "help": list(one.help),
+        "label": brief(one.label),
+        "labels": [{**_span(mark.span), "text": brief(mark.text)} for mark in one.marks],
+        "notes": [brief(text) for text in one.notes],
+        "help": [brief(text) for text in one.help],
         "edits": [{**_span(edit.span), "text": edit.text, "safe": edit.safe} for edit in one.edits],
         "trace": [{**_span(frame.span), "text": frame.text} for frame in one.trace],
     }

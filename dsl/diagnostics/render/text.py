@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from ...source import SourceFile, Span
 from ..model import CallSite, Diagnostic
-from .cells import safe
-from .plain import position, summary
+from .cells import brief, safe
+from .plain import most_important, position, summary
 from .snippet import Annotation, SnippetRow, draw
 
 DEFAULT_WIDTH = 120
@@ -18,12 +18,14 @@ _BOLD, _RED, _YELLOW, _BLUE, _RESET = "\x1b[1m", "\x1b[1;31m", "\x1b[1;33m", "\x
 
 
 def render_text(diagnostics: Iterable[Diagnostic], *, color: bool = False, width: int | None = None) -> str:
-    """All diagnostics, each followed by an empty line, and their number at the end; an empty text if there are none."""
-    shown = list(diagnostics)
-    if not shown:
+    """All diagnostics, each followed by an empty line, and their number at the end; an empty text if there are none. Of too many,
+    the first errors."""
+    known = list(diagnostics)
+    if not known:
         return ""
+    shown, rest = most_important(known)
     texts = [_Painter(one, color, width or DEFAULT_WIDTH).paint() for one in shown]
-    return "\n".join([*texts, summary(shown) + "\n"])
+    return "\n".join([*texts, f"{rest}{summary(known)}\n"])
 
 
 class _Painter:
@@ -46,7 +48,7 @@ class _Painter:
         if remarks:
             self._put("|", "")
         for what, text in remarks:
-            first, *more = text.split("\n")
+            first, *more = brief(text).split("\n")
             self._put("=", f"{self._in(_BOLD, what)}: {safe(first)}")
             self.lines += [" " * (self.gutter + 9) + safe(line) for line in more]
         return "\n".join(line.rstrip() for line in self.lines) + "\n"

@@ -1,0 +1,46 @@
+"""Which files a `use` may read.
+
+In: a path, links resolved. Out: nothing, or a `CannotLoad` that says what is allowed. Always: what passes is named `.net`, is in a folder
+that the caller allowed, and is none of the kernel's; the answer does not depend on whether the file exists.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import PurePath
+
+SUFFIX = ".net"
+OUTSIDE = "it is outside of the folder of the first file"
+_KERNEL = ("/proc", "/sys", "/dev")
+"""Folders whose files are no text of anybody's, wherever they are allowed from."""
+
+
+def why_out_of_reach(real: str, folders: Sequence[str]) -> str:
+    """What forbids it; empty if nothing does. `folders` have their links resolved too."""
+    if not real.lower().endswith(SUFFIX):
+        return f"only `{SUFFIX}` files can be used"
+    if os.name == "posix" and within(real, _KERNEL):
+        return "it is a file of the system's kernel"
+    if not within(real, folders):
+        return OUTSIDE
+    return ""
+
+
+def within(real: str, folders: Sequence[str]) -> bool:
+    """Whether one of the folders has the file, at any depth."""
+    return any(PurePath(real).is_relative_to(folder) for folder in folders)
+
+
+def open_regular(path: str, flags: int) -> int:
+    """An `opener` that does not wait for the writer of a FIFO, and opens neither that nor a device nor a link."""
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(path)
+    raise OSError(errno.EINVAL, "it is no regular file")
