@@ -15,10 +15,10 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo test quick matrix zoo fuzz mutants lint format bench clean
+.PHONY: help install demo test quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+: .*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "netc needs Python 3.11 or later, and none was found; name one: make PYTHON=/path/to/python"; exit 1; }
@@ -51,8 +51,17 @@ FUZZED := $(addprefix tests/differential/test_,generated.py boundary.py models.p
 fuzz: $(READY) ## random uses of every operator and random models: make fuzz N=1000 (for each), other ones every time
 	N=$(N) HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest $(FUZZED)
 
+SEED ?= 0
+
+fuzz-weights: N ?= 10_000
+fuzz-weights: $(READY) ## damaged files of weights, which must be refused: make fuzz-weights N=100_000 SEED=0
+	$(BIN)/python -m tests.fuzz.weights --count $(N) --seed $(SEED)
+
+fuzz-text: N ?= 10_000
+fuzz-text: $(READY) ## mangled texts, checked and formatted: make fuzz-text N=1_000_000 SEED=0
+	$(BIN)/python -m tests.fuzz.texts --count $(N) --seed $(SEED)
+
 mutants: N ?= 200
-mutants: SEED ?= 0
 mutants: $(READY) ## random mistakes in the code, which tests must notice: make mutants N=200 SEED=0; writes build/mutants.md
 	PYTHONPATH=tests $(BIN)/python -m mutants --count $(N) --seed $(SEED) dsl compiler netc
 

@@ -61,7 +61,7 @@ def _retype(items: Sequence[Leaf | BracketText | Braces], binding: bool, before:
         called = token.type == "WHERE" and before not in _ENDS_VALUE and before not in ("ARROW", "NL")
         if token.type == "TABLE":
             binding = True
-        elif token.type == "EQUALS" and binding:
+        elif token.type in ("EQUALS", "ASSIGN") and binding:  # the second if it was laid out before
             token.type = "ASSIGN"
             binding = False
         elif token.type in ("PLUS", "MINUS") and before not in _ENDS_VALUE:

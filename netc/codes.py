@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from .data import folder
 
@@ -13,6 +14,12 @@ _ENDING = ".md"
 def codes() -> list[str]:
     """Every code that has a page, sorted."""
     return sorted(name.removesuffix(_ENDING) for name in os.listdir(_FOLDER) if name.endswith(_ENDING))
+
+
+def titles() -> list[tuple[str, str]]:
+    """Every code with the first sentence of its page."""
+    paragraphs = ((code, (page(code) or "").split("\n\n")[1].replace("\n", " ")) for code in codes())
+    return [(code, re.split(r"(?<=\.) (?=[A-Z`])", text)[0]) for code, text in paragraphs]
 
 
 def page(code: str) -> str | None:

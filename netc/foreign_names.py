@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from netc.compiler.elaborate.names.name_errors import plain
+from netc.compiler.errors.base import Advice, Replacement
 
 if TYPE_CHECKING:
     from netc.compiler.ops import Operator
@@ -114,29 +115,31 @@ INFERRED = ("in_features", "in_channels", "num_features", "normalized_shape", "i
 """Arguments that say how large the input is."""
 
 
-def stage(name: str) -> str:
+def stage(name: str) -> Advice:
     """What to write for a stage that is called so elsewhere; empty if nothing is known."""
     if plain(name) == "input":
-        return "write a shape without its batch axis, channels first: `x = input 3x224x224`"
+        return Advice("write a shape without its batch axis, channels first: `x = input 3x224x224`")
     if plain(name).endswith("loss") or plain(name) in map(plain, LOSSES):
-        return "a loss is computed in Python, from the result: `torch.nn.functional.cross_entropy(module(x), labels)`"
+        return Advice("a loss is computed in Python, from the result: `torch.nn.functional.cross_entropy(module(x), labels)`")
     if name in OPTIMIZERS:
-        return f"training is done in Python: `torch.optim.{name}(module.parameters())`"
+        return Advice(f"training is done in Python: `torch.optim.{name}(module.parameters())`")
     for library, names in _stages().items():
         if plain(name) in names:
-            return f"use `{names[plain(name)]}`, which corresponds to {library}'s `{name}`"
+            own = names[plain(name)]
+            return Advice(f"use `{own}`, which corresponds to {library}'s `{name}`", Replacement(own))
     short = SHORT.get(plain(name))
-    return f"write `{short}`" if short else ""
+    return Advice(f"write `{short}`", Replacement(short, safe=True)) if short else Advice()
 
 
-def argument(operator: type[Operator], name: str) -> str:
+def argument(operator: type[Operator], name: str) -> Advice:
     """What to write for an argument that is called so elsewhere; empty if nothing is known."""
     if name in INFERRED:
-        return f"remove `{name}`: the size of the input is known from the input"
+        return Advice(f"remove `{name}`: the size of the input is known from the input")
     for library, names in SYNONYMS.items():
-        if names.get(name) in operator.signature:
-            return f"write `{names[name]}=`, which corresponds to {library}'s `{name}`"
-    return ""
+        own = names.get(name)
+        if own in operator.signature:
+            return Advice(f"write `{own}=`, which corresponds to {library}'s `{name}`", Replacement(own, safe=True))
+    return Advice()
 
 
 @cache

@@ -19,7 +19,7 @@ from netc.compiler.ops.operand import Input
 from netc.compiler.ops.parametric import Parametric
 
 from .analysis import Choice, analyse
-from .table import align
+from .table import wrapped
 
 
 def families() -> dict[str, list[type[Operator]]]:
@@ -67,9 +67,9 @@ def show_default(arg: Arg[Any]) -> str:
 
 
 def table() -> str:
-    """Every operator in a line."""
+    """Every operator with its family and meaning, in 80 columns."""
     rows = [(op.name, family, meaning(op)) for family, operators in families().items() for op in operators]
-    return "\n".join(align(("operator", "family", "meaning"), rows, (False, False, False)))
+    return "\n".join(wrapped([("operator", "family", "meaning"), *rows]))
 
 
 def page(operator: type[Operator], level: int = 1) -> str:

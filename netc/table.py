@@ -1,7 +1,8 @@
-"""Aligned columns of text: cells come in, lines go out, none wrapped and none with spaces at its end."""
+"""Aligned columns of text: cells come in, lines go out, none with spaces at its end; only `wrapped` wraps, and only the last column."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 GAP = "  "
@@ -12,6 +13,18 @@ def align(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[
     lines = [header, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     return [GAP.join(_cell(*cell) for cell in zip(line, widths, right, strict=True)).rstrip() for line in lines]
+
+
+def wrapped(rows: Sequence[tuple[str, ...]], width: int = 80) -> list[str]:
+    """Rows of words as lines of at most `width` columns: the last cell goes on in its own column."""
+    gap = sum(max(len(row[i]) for row in rows) + len(GAP) for i in range(len(rows[0]) - 1))
+    lines: list[str] = []
+    for *front, last in rows:
+        first, *rest = textwrap.wrap(last, width - gap, break_on_hyphens=False) or [""]
+        widths = (max(len(row[i]) for row in rows) for i in range(len(front)))
+        lines.append(GAP.join([*(_cell(c, w, False) for c, w in zip(front, widths, strict=True)), first]).rstrip())
+        lines += [" " * gap + line for line in rest]
+    return lines
 
 
 def _cell(text: str, width: int, right: bool) -> str:

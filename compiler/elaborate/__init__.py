@@ -18,9 +18,10 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record
-from netc.dsl.source import SourceFile
+from netc.dsl.source import SourceFile, Span
 
 from .. import ops as _ops  # noqa: F401  (fills the registry of operators)
+from ..errors.names import NoIn, UnusedResult
 from ..errors.structure import TooMuchNesting
 from ..ir.graph import Program
 from .index import Index
@@ -78,10 +79,17 @@ def elaborate(
                 session.report(TooMuchNesting(_STACK, "expressions, functions and values"), selected.span)
     if session.failed:
         program = None
-    else:  # next to an error, an unused name is most often a consequence
-        for problem, span in unused(file):
+    for problem, span in unused(file):
+        if not session.failed or (isinstance(problem, UnusedResult) and _may_be_cause(span, session.diagnostics)):
             session.report(problem, span)
     return Elaboration(program, session.diagnostics, session.index.finish())
+
+
+def _may_be_cause(unused_result: Span, diagnostics: list[Diagnostic]) -> bool:
+    """Whether a forgotten `->` after this pipeline may be the cause of errors elsewhere. Unused names are consequences."""
+    errors = [d for d in diagnostics if d.severity == "error"]
+    inside = any(d.span.file is unused_result.file and unused_result.start <= d.span.start < unused_result.end for d in errors)
+    return not inside and not any(d.code == NoIn.code for d in errors)  # which proposes the `->` itself
 
 
 def evaluate_constant(expr: ast.Expr) -> object:

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from netc.dsl import ast
-from netc.dsl.diagnostics import CallSite, Diagnostic, Mark
+from netc.dsl.diagnostics import CallSite, Diagnostic, Edit, Mark
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import SourceFile, Span
 
 from ..dims import Dim, Facts, Stated
-from ..errors.base import Problem
+from ..errors.base import Advice, Problem
 from ..errors.structure import EndlessRecursion, TooManyNodes, TooMuchNesting, TooMuchRecursion
 from ..ir.graph import Graph
 from ..ops.base import Operator
@@ -31,11 +31,11 @@ Loader = Callable[[str, SourceFile], SourceFile]
 class Foreign(Protocol):
     """Help for names of other libraries, empty if there is none. Backends know those names; the elaborator does not."""
 
-    def stage(self, name: str) -> str:
+    def stage(self, name: str) -> Advice:
         """What to write for a stage that is called so elsewhere."""
         ...
 
-    def argument(self, operator: type[Operator], name: str) -> str:
+    def argument(self, operator: type[Operator], name: str) -> Advice:
         """What to write for an argument that is called so elsewhere."""
         ...
 
@@ -106,13 +106,13 @@ class ElaborationSession:
         self.suggestions -= 1
         return tuple(near(name, candidates)) if self.suggestions >= 0 else ()
 
-    def foreign_stage(self, name: str) -> str:
+    def foreign_stage(self, name: str) -> Advice:
         """Help for a stage by its name in other libraries, empty if none is known."""
-        return self.foreign.stage(name) if self.foreign is not None else ""
+        return self.foreign.stage(name) if self.foreign is not None else Advice()
 
-    def foreign_argument(self, operator: type[Operator], name: str) -> str:
+    def foreign_argument(self, operator: type[Operator], name: str) -> Advice:
         """Help for an argument by its name in other libraries, empty if none is known."""
-        return self.foreign.argument(operator, name) if self.foreign is not None else ""
+        return self.foreign.argument(operator, name) if self.foreign is not None else Advice()
 
     @contextmanager
     def nested(self, span: Span) -> Iterator[None]:
@@ -171,8 +171,10 @@ class ElaborationSession:
         label = problem.label() if label is None else label
         if not label:
             label = next((t for s, t in marks if s == span), "")
+        new = problem.replacement()
+        edits = (Edit(span, new.text, new.safe),) if new is not None else ()
         made = Diagnostic(
-            problem.severity, problem.code, problem.message(), span, label, seconds, problem.notes(), problem.help(), (), trace
+            problem.severity, problem.code, problem.message(), span, label, seconds, problem.notes(), problem.help(), edits, trace
         )
         self.diagnostics.append(made)
 

@@ -35,6 +35,20 @@ def input_(index: int) -> Location:
     return Location("input", index=index)
 
 
+class Replacement(Record):
+    """Text to write instead of what a problem is reported for. `safe`: it is what was meant, not only the nearest."""
+
+    text: str
+    safe: bool = False
+
+
+class Advice(Record):
+    """A sentence of help, and the text that carries it out, None if the sentence is no edit of one place."""
+
+    help: str = ""
+    replacement: Replacement | None = None
+
+
 class Problem(Record):
     """The base of all errors and warnings. Subclasses have the facts as fields and format them in these methods.
 
@@ -59,3 +73,7 @@ class Problem(Record):
 
     def help(self) -> tuple[str, ...]:
         return ()
+
+    def replacement(self) -> Replacement | None:
+        """The text for the problem's own span that carries out the help, if the help is such an edit."""
+        return None

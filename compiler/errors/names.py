@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from netc.dsl.diagnostics import Severity
 
-from .base import Problem
+from .base import Advice, Problem, Replacement
 
 
 def either(near: tuple[str, ...]) -> tuple[str, ...]:
     """The help that proposes near names."""
     return ("did you mean " + " or ".join(f"`{n}`" for n in near) + "?",) if near else ()
+
+
+def only(near: tuple[str, ...], name: str) -> Replacement | None:
+    """The near name if there is one; it is what was meant if only the style differs: `Conv2D` for `conv`."""
+    if len(near) != 1:
+        return None
+    return Replacement(near[0], safe=re.sub(r"_|[123]d$", "", name.lower()) == near[0].replace("_", ""))
 
 
 class UnknownName(Problem):
@@ -31,6 +39,9 @@ class UnknownName(Problem):
             return ("move this statement below the definition",)
         return either(self.near) + ((self.hint,) if self.hint else ())
 
+    def replacement(self) -> Replacement | None:
+        return only(self.near, self.name)
+
 
 class UnknownStage(Problem):
     """A stage that is neither an operator nor a block."""
@@ -38,13 +49,16 @@ class UnknownStage(Problem):
     code: ClassVar[str] = "unknown-operator"
     name: str
     near: tuple[str, ...] = ()
-    hint: str = ""
+    elsewhere: Advice = Advice()
 
     def message(self) -> str:
         return f"unknown operator or block `{self.name}`"
 
     def help(self) -> tuple[str, ...]:
-        return (self.hint,) if self.hint else either(self.near)
+        return (self.elsewhere.help,) if self.elsewhere.help else either(self.near)
+
+    def replacement(self) -> Replacement | None:
+        return self.elsewhere.replacement if self.elsewhere.help else only(self.near, self.name)
 
 
 class NotAStage(Problem):
@@ -200,6 +214,7 @@ class UnknownArgument(Problem):
     near: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
     hint: str = ""
+    elsewhere: Advice = Advice()
 
     def message(self) -> str:
         return f"`{self.owner}` has no argument `{self.name}`"
@@ -210,7 +225,13 @@ class UnknownArgument(Problem):
         return (f"`{self.owner}` takes " + ", ".join(f"`{n}`" for n in self.known),)
 
     def help(self) -> tuple[str, ...]:
-        return (self.hint,) if self.hint else either(self.near)
+        hint = self.hint or self.elsewhere.help
+        return (hint,) if hint else either(self.near)
+
+    def replacement(self) -> Replacement | None:
+        if self.hint or self.elsewhere.help:
+            return None if self.hint else self.elsewhere.replacement
+        return only(self.near, self.name)
 
 
 class MissingArgument(Problem):
@@ -244,6 +265,9 @@ class UnknownType(Problem):
 
     def help(self) -> tuple[str, ...]:
         return either(self.near)
+
+    def replacement(self) -> Replacement | None:
+        return only(self.near, self.name)
 
 
 class FewArguments(Problem):

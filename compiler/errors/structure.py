@@ -8,7 +8,7 @@ from netc.dsl.diagnostics import Severity
 
 from ..dims import show
 from ..ir.types import Shape, TensorType
-from .base import Problem
+from .base import Problem, Replacement
 
 
 def number(value: int) -> str:
@@ -218,6 +218,9 @@ class BatchSizeUnknown(Problem):
 
     def help(self) -> tuple[str, ...]:
         return (f"write the shape without it: `input {self.rest}`",)
+
+    def replacement(self) -> Replacement | None:
+        return Replacement(self.rest, safe=True)
 
 
 class BatchAxisWritten(Problem):

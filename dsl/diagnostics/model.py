@@ -18,10 +18,11 @@ class Mark(Record):
 
 
 class Edit(Record):
-    """A change of the text that fixes the error: replace `span` with `text`."""
+    """A change of the text that fixes the error: replace `span` with `text`. `safe`: it is what was meant, not only the nearest."""
 
     span: Span
     text: str
+    safe: bool = True
 
 
 class CallSite(Record):

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
     from netc.dsl.diagnostics import Diagnostic
 
-    from ..analysis import Analysis
+    from ..analysis import Analysis, Choice
 
-FORMATS = ("text", "short", "json")
+FORMATS = ("text", "short", "json", "sarif", "github")
 
 
 @click.command("check")
@@ -26,6 +26,8 @@ FORMATS = ("text", "short", "json")
 @click.option("-e", "--expression", "text", metavar="TEXT", help="A spec itself, instead of files.")
 @click.option("--shapes", is_flag=True, help="Show every stage with the shape of its result.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="How diagnostics are written.")
+@click.option("--strict", is_flag=True, help="Warnings are failures too.")
+@click.option("--fix", is_flag=True, help="Apply the safe edits that the errors suggest, then check.")
 @click.option("--weights", metavar="FILE", help="A checkpoint that is to fit; of .safetensors only the header is read.")
 @spec_options
 @click.pass_context
@@ -35,6 +37,8 @@ def command(
     text: str | None,
     shapes: bool,
     form: str,
+    strict: bool,
+    fix: bool,
     weights: str | None,
     model: str | None,
     params: dict[str, object],
@@ -47,11 +51,15 @@ def command(
     """
     if bool(files) == (text is not None):
         raise click.UsageError("give either files or `-e TEXT`" if files else "give a FILE, `-` for standard input, or `-e TEXT`")
-    if shapes and form == "json":
-        raise click.UsageError("--shapes is a table, and --format json writes none")
+    if shapes and form in ("json", "sarif"):
+        raise click.UsageError(f"--shapes is a table, and --format {form} writes none")
+    if fix and (text is not None or "-" in files):
+        raise click.UsageError("--fix changes files; give files")
     from ..analysis import analyse_models
 
     choice = choose(model, params, dims, allow_paths)
+    if fix:
+        _fix(files, choice)
     found = [a for path in files or (None,) for a in analyse_models(reader(path, text), choice)]
     misfits = [d for a in found if a.program is not None for d in _fit(a.program, weights)]
     report([*(d for a in found for d in a.diagnostics), *misfits], form, sys.stdout)
@@ -59,7 +67,29 @@ def command(
         _show_shapes(found)
     if form == "text" and not misfits and not any(a.diagnostics for a in found):
         note("no errors" if len(files) < 2 else f"no errors in {len(files)} files")
-    ctx.exit(any(a.failed for a in found) or bool(misfits))
+    ctx.exit(any(a.failed or (strict and a.diagnostics) for a in found) or bool(misfits))
+
+
+_ROUNDS = 10
+"""How often a file is checked again after edits, since errors can hide others."""
+
+
+def _fix(files: tuple[str, ...], choice: Choice) -> None:
+    from ..analysis import analyse_models
+    from ..fixes import fixed
+    from ..writing import write_bytes
+
+    for path in files:
+        total = 0
+        for _ in range(_ROUNDS):
+            found = analyse_models(reader(path, None), choice)
+            text, count = fixed(found[0].sources[0], [d for a in found for d in a.diagnostics])
+            if not count:
+                break
+            write_bytes(path, text.encode())
+            total += count
+        if total:
+            note(f"{path}: {total} edit{'s' if total > 1 else ''}")
 
 
 def _fit(program: Program, weights: str | None) -> list[Diagnostic]:

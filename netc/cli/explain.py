@@ -12,11 +12,12 @@ from .terminal import coloured, write
 @click.command("explain")
 @click.argument("code", required=False, metavar="CODE")
 def command(code: str | None) -> None:
-    """Explain an error or warning by its code. Without CODE, list all codes."""
-    from ..codes import codes, page
+    """Explain an error or warning by its code. Without CODE, list all codes with what they mean."""
+    from ..codes import codes, page, titles
+    from ..table import wrapped
 
     if code is None:
-        write("\n".join(codes()))
+        write("\n".join(wrapped(titles())))
         return
     text = page(code.strip().removeprefix("error[").removeprefix("warning[").removesuffix("]"))
     if text is None:

@@ -20,6 +20,16 @@ def report(diagnostics: Sequence[Diagnostic], form: str, stream: TextIO) -> None
         import json
 
         stream.write(json.dumps(to_json(ordered), indent=2, ensure_ascii=False) + "\n")
+    elif form == "sarif":
+        import json
+
+        from .annotations import sarif
+
+        stream.write(json.dumps(sarif(ordered), indent=2, ensure_ascii=False) + "\n")
+    elif form == "github":
+        from .annotations import github
+
+        stream.write(github(ordered))
     elif not ordered:
         return
     elif form == "short":

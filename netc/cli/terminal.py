@@ -1,6 +1,6 @@
 """Where words go: plain text in a pipe, colours in a terminal that has them.
 
-Always: nothing is wrapped; `NO_COLOR` and `TERM=dumb` are heeded.
+Always: nothing is wrapped; `NO_COLOR`, `FORCE_COLOR` and `TERM=dumb` are heeded.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import click
 
 
 def coloured(stream: TextIO) -> bool:
-    """Whether the stream shows colours."""
+    """Whether the stream shows colours. `FORCE_COLOR` asks for them where there is no terminal; `NO_COLOR` goes first."""
+    if os.environ.get("FORCE_COLOR") and not os.environ.get("NO_COLOR"):
+        return True
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 

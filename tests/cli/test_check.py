@@ -36,6 +36,40 @@ def test_warnings_are_no_failure(netc: Netc) -> None:
     assert "warning[unused-name]" in done.stdout
 
 
+def test_warnings_are_failures_of_strict_checks(netc: Netc) -> None:
+    done = netc("check", "--strict", "-e", "x = input 3\ny = x -> relu\nx -> dense 2")
+    assert done.exit_code == 1
+    assert "warning[unused-name]" in done.stdout
+    assert netc("check", "--strict", "-e", "input 3 -> dense 2").exit_code == 0
+
+
+def test_fix_applies_what_is_safe(netc: Netc, write: Write) -> None:
+    path = write("a.net", "input [None, 3, 8, 8] -> Conv2D filters=8 kernel_size=3 -> fltten -> fc 10\n")
+    done = netc("check", "--fix", "a.net")
+    assert path.read_text() == "input [3, 8, 8] -> conv channels=8 kernel_size=3 -> fltten -> dense 10\n"
+    assert (done.exit_code, done.stderr) == (1, "a.net: 4 edits\n")
+    assert [line.split()[0] for line in done.stdout.splitlines() if line[:5] == "error"] == ["error[unknown-operator]:"]
+    assert netc("check", "--fix", "-e", "input 3").exit_code == 2
+
+
+def test_formats_of_continuous_integration(netc: Netc, write: Write) -> None:
+    write("a.net", "input 3\n  -> dens 2")
+    done = netc("check", "a.net", "--format", "github")
+    assert done.stdout == (
+        "::error file=a.net,line=2,col=6,title=unknown-operator::unknown operator or block `dens`%0Ahelp: did you mean `dense`?\n"
+    )
+    log = json.loads(netc("check", "a.net", "--format", "sarif").stdout)
+    (result,) = log["runs"][0]["results"]
+    assert (log["version"], result["ruleId"], result["level"]) == ("2.1.0", "unknown-operator", "error")
+    region = {"startLine": 2, "startColumn": 6, "endLine": 2, "endColumn": 10}
+    assert result["locations"] == [{"physicalLocation": {"artifactLocation": {"uri": "a.net"}, "region": region}}]
+
+
+def test_edits(netc: Netc) -> None:
+    (found,) = json.loads(netc("check", "-e", "input 3 -> dens 2", "--format", "json").stdout)
+    assert [(e["text"], e["column"], e["end_column"], e["safe"]) for e in found["edits"]] == [("dense", 12, 16, False)]
+
+
 def test_several_files_and_formats(netc: Netc, write: Write) -> None:
     write("a.net", "input 3 -> dens 2")
     write("b.net", "input 3 -> dense 2")
@@ -111,3 +145,9 @@ def test_wrong_usage(netc: Netc, write: Write) -> None:
         assert done.exit_code == 2, words
         assert "Traceback" not in done.output
         assert done.output.startswith("Usage: netc check")
+
+
+def test_colours_without_a_terminal(netc: Netc) -> None:
+    assert "\x1b[" not in netc("check", "-e", "input 3 -> dens 2").stdout
+    assert "\x1b[" in netc("check", "-e", "input 3 -> dens 2", env={"FORCE_COLOR": "1", "NO_COLOR": ""}).stdout
+    assert "\x1b[" not in netc("check", "-e", "input 3 -> dens 2", env={"FORCE_COLOR": "1", "NO_COLOR": "1"}).stdout

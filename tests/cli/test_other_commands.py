@@ -38,7 +38,10 @@ def test_the_page_of_an_operator(netc: Netc) -> None:
 
 
 def test_explain(netc: Netc) -> None:
-    assert netc("explain").stdout.split() == codes()
+    listed = netc("explain").stdout.splitlines()
+    assert [line.split()[0] for line in listed if line[0] != " "] == codes()
+    assert all(len(line) <= 80 for line in listed)
+    assert all(len(line) <= 80 for line in netc("ops").stdout.splitlines())
     done = netc("explain", "missing-file")
     assert done.exit_code == 0
     assert done.stdout.startswith("# missing-file")

@@ -57,6 +57,15 @@ def test_what_does_not_parse_is_not_touched() -> None:
     assert len(problems) == 1
 
 
+def test_what_is_laid_out_twice_is_the_same() -> None:
+    """What fits into no line is laid out in one before it is in several."""
+    text = "x -> if a { x" + " -> conv 64 3x3" * 9 + " -> each i in y { shared f = conv 64 bias=false } }"
+    formatted, _ = format_source(SourceFile("a.net", text))
+    assert formatted is not None
+    assert "shared f = conv 64 bias=false" in formatted
+    assert format_source(SourceFile("a.net", formatted))[0] == formatted
+
+
 @pytest.mark.slow
 def test_long_texts() -> None:
     text = "x = input 3" + " -> dense 64 relu" * 20_000

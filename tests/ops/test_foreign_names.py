@@ -22,7 +22,7 @@ SCHEMAS = onnx.defs.get_all_schemas()
 def test_stage(library: str, name: str, stage: str) -> None:
     assert stage.split()[0] in Operator.registry
     assert plain(name) not in {plain(one) for one in Operator.registry}
-    assert foreign_names.stage(name) == f"use `{stage}`, which corresponds to {library}'s `{name}`" or plain(name) in others(library)
+    assert foreign_names.stage(name).help == f"use `{stage}`, which corresponds to {library}'s `{name}`" or plain(name) in others(library)
 
 
 def others(library: str) -> set[str]:
@@ -47,17 +47,17 @@ def test_onnx_has_it(name: str) -> None:
 @pytest.mark.parametrize("name", foreign_names.LOSSES)
 def test_loss(name: str) -> None:
     assert hasattr(torch.nn.functional, name)
-    assert "computed in Python" in foreign_names.stage(name)
+    assert "computed in Python" in foreign_names.stage(name).help
 
 
 @pytest.mark.parametrize("name", [name for name in dir(torch.nn) if name.endswith("Loss") and not name.startswith("_")])
 def test_modules_that_are_losses(name: str) -> None:
-    assert "computed in Python" in foreign_names.stage(name)
+    assert "computed in Python" in foreign_names.stage(name).help
 
 
 @pytest.mark.parametrize("name", [name for name, cls in vars(torch.optim).items() if inspect.isclass(cls) and name != "Optimizer"])
 def test_optimizer(name: str) -> None:
-    assert f"torch.optim.{name}(" in foreign_names.stage(name)
+    assert f"torch.optim.{name}(" in foreign_names.stage(name).help
 
 
 @pytest.mark.parametrize("short", foreign_names.SHORT)
@@ -69,7 +69,7 @@ def test_abbreviation(short: str) -> None:
 def test_argument(library: str, name: str, own: str) -> None:
     owners = [cls for cls in Operator.registry.values() if own in cls.signature and name not in cls.signature]
     assert owners
-    assert own in foreign_names.argument(owners[0], name)
+    assert own in foreign_names.argument(owners[0], name).help
 
 
 @pytest.mark.parametrize("name", foreign_names.SYNONYMS["ONNX"])

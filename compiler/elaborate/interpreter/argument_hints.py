@@ -14,7 +14,7 @@ from ...ops.initialisers import ALIASES, INIT, INITIALISERS
 from ...ops.kinds import DTYPE, InvalidArgument, Kind, ListKind
 from ..scopes.scope import Scope
 from ..scopes.show import show_value
-from ..scopes.values import TensorTuple
+from ..scopes.values import OperatorRef, TensorTuple
 from .parameters import extra_argument_hint, is_activation
 
 _TORCH_TYPES = {"half": "float16", "float": "float32", "double": "float64", "short": "int16", "int": "int32", "long": "int64"}
@@ -77,6 +77,8 @@ def misplaced_hint(cls: type[Operator], expr: ast.Expr, scope: Scope) -> str:
     if cls.takes_activation and is_activation(expr.name):
         return f"an activation comes last; with arguments, in parentheses: `({expr.name} ...)`"
     found = scope.find(expr.name)
+    if cls.takes_activation and found is not None and isinstance(found[0].value, OperatorRef):
+        return f"`{expr.name}` is `{found[0].value.operator}` here, which is not an activation; write it as a stage, `-> {expr.name}`"
     if found is not None and isinstance(found[0].value, (Value, TensorTuple)) and cls.arity()[1] != 1:
         return f"pass a tensor to a stage with an arrow: `(..., {expr.name}) -> {cls.name}`"
     return ""

@@ -112,12 +112,12 @@ class Arguments(Part):
         return {name: plain(value) for name, value in args.items()}
 
     def _unknown(self, cls: type[Operator], keyword: ast.Keyword, known: list[str], scope: Scope) -> Failure:
-        hint = self.session.foreign_argument(cls, keyword.name)
+        hint, advice = "", self.session.foreign_argument(cls, keyword.name)
         quoted = keyword.value.value if isinstance(keyword.value, ast.String) else ""
         if cls.takes_activation and (is_activation(quoted) or self.interpreter.activation(keyword.value, scope)):
             hint = f"write the activation without a name, after the other arguments: `{quoted or keyword.value.span.text}`"
         close = tuple(near(keyword.name, known))
-        return Failure(UnknownArgument(cls.name, keyword.name, close, tuple(cls.signature), hint), keyword.name_span)
+        return Failure(UnknownArgument(cls.name, keyword.name, close, tuple(cls.signature), hint, advice), keyword.name_span)
 
     def _split_activation(
         self, cls: type[Operator], node: ast.Apply, scope: Scope

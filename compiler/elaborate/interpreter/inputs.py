@@ -93,7 +93,7 @@ def _check_batch(shape: ast.Expr, scope: Scope) -> None:
     first, *rest = shape.items
     text = first.span.text
     if text in _OPEN_BATCH and scope.find(text) is None:
-        raise Failure(BatchSizeUnknown(text, f"[{', '.join(item.span.text for item in rest)}]"), first.span)
+        raise Failure(BatchSizeUnknown(text, f"[{', '.join(item.span.text for item in rest)}]"), shape.span)
 
 
 def _check_positive(shape: Shape, items: tuple[ast.Expr, ...]) -> None:

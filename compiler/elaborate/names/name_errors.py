@@ -8,6 +8,7 @@ from __future__ import annotations
 from netc.dsl import ast
 from netc.dsl.habits import HABITS
 
+from ...errors.base import Advice
 from ...errors.names import NotAStage, UnknownName, UnknownStage
 from ...ir.graph import Value
 from ...ops.base import Operator
@@ -46,13 +47,13 @@ def unbound(node: ast.Apply, scope: Scope, session: ElaborationSession) -> Failu
         hint = "a tensor has `x.shape`, `x.rank`, `x.channels` and `x.features`"
         return Failure(NotAStage(name, "a compile-time function", hint), node.name_span)
     if name in HABITS:
-        return Failure(UnknownStage(name, hint=HABITS[name]), node.name_span)
+        return Failure(UnknownStage(name, elsewhere=Advice(HABITS[name])), node.name_span)
     visible = [n for n in scope.visible() if n != "in"]
     alike = [n for n in Operator.registry if plain(n) == plain(name)]
     candidates = tuple(alike) or session.near(name, [*Operator.registry, *visible])
     if not node.positional and not node.keywords and any(n in visible for n in candidates):
         return Failure(UnknownName(name, candidates), node.name_span)
-    return Failure(UnknownStage(name, candidates, "" if alike else session.foreign_stage(name)), node.name_span)
+    return Failure(UnknownStage(name, candidates, Advice() if alike else session.foreign_stage(name)), node.name_span)
 
 
 def plain(name: str) -> str:

@@ -67,7 +67,7 @@ def _diagnostic(one: Diagnostic) -> Json:
         "labels": [{**_span(mark.span), "text": brief(mark.text)} for mark in one.marks],
         "notes": [brief(text) for text in one.notes],
         "help": [brief(text) for text in one.help],
-        "edits": [{**_span(edit.span), "text": edit.text} for edit in one.edits],
+        "edits": [{**_span(edit.span), "text": edit.text, "safe": edit.safe} for edit in one.edits],
         "trace": [{**_span(frame.span), "text": frame.text} for frame in one.trace],
     }
 

@@ -1,0 +1,54 @@
+"""Diagnostics for continuous integration: SARIF 2.1.0, and the commands of GitHub Actions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netc import __version__
+from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.source import Span
+
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def sarif(diagnostics: Sequence[Diagnostic]) -> dict[str, object]:
+    """A log with one run. Columns count characters from 1, and an end is after the last one."""
+    rules = [{"id": code} for code in sorted({d.code for d in diagnostics})]
+    driver = {"name": "netc", "version": __version__, "rules": rules}
+    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": [_result(d) for d in diagnostics]}
+    return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def github(diagnostics: Sequence[Diagnostic]) -> str:
+    """`::error file=...,line=...::message`, one per line."""
+    return "".join(_command(d) for d in diagnostics)
+
+
+def _result(one: Diagnostic) -> dict[str, object]:
+    return {
+        "ruleId": one.code,
+        "level": one.severity,
+        "message": {"text": "\n".join((one.message, *one.notes, *(f"help: {h}" for h in one.help)))},
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": one.span.file.name}, "region": _region(one.span)}}],
+    }
+
+
+def _region(span: Span) -> dict[str, int]:
+    (line, column), (end_line, end_column) = span.file.position(span.start), span.file.position(span.end)
+    return {"startLine": line, "startColumn": column, "endLine": end_line, "endColumn": end_column}
+
+
+def _command(one: Diagnostic) -> str:
+    region = _region(one.span)
+    severity = "notice" if one.severity == "note" else one.severity
+    where = f"file={_property(one.span.file.name)},line={region['startLine']},col={region['startColumn']}"
+    text = "\n".join((one.message, *(f"help: {h}" for h in one.help)))
+    return f"::{severity} {where},title={one.code}::{_data(text)}\n"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

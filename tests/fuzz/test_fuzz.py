@@ -1,0 +1,29 @@
+"""The long runs, short: that they run, and that inputs are made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+from tests.fuzz import texts, weights
+from tests.fuzz.damage import damaged
+
+
+def test_the_randomness_decides() -> None:
+    for ending, content in (("safetensors", b"\x02\0\0\0\0\0\0\0{}"), ("npz", b"PK\x03\x04"), ("npy", b"")):
+        made = [[damaged(content, ending, Random(n)) for n in range(50)] for _ in range(2)]
+        assert made[0] == made[1]
+        assert len(set(made[0])) > 5
+    assert texts.mangled(Random(3)) == texts.mangled(Random(3))
+
+
+def test_damaged_weights(tmp_path: Path) -> None:
+    found = [weights.check(Random(n), str(tmp_path / "w")) for n in range(100)]
+    assert [one for one in found if one.what] == []
+    assert {one.kind.partition(" ")[0] for one in found} == {"taken", "refused"}
+
+
+def test_mangled_texts(tmp_path: Path) -> None:
+    found = [texts.check(Random(n), str(tmp_path / "t")) for n in range(100)]
+    assert [one for one in found if one.what and one.kind != "slow"] == []
+    assert len({one.kind for one in found}) > 1
