@@ -137,4 +137,6 @@ def _labelled(names: list[str], scope: Scope) -> Scope | None:
 
 
 def _has_label(frame: GraphFrame, label: str) -> bool:
+    if frame.parent is not None and frame.labels is frame.parent.labels and not route(frame.graph, label):
+        return False  # a `scan`: its labels are those of the body around it, whose stage it is
     return label in frame.labels.taken or label in frame.labels.levels
