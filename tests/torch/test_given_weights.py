@@ -12,6 +12,10 @@ READ = {
     "tied": "tokens = input [T] int64\nh = tokens -> embedding 10 4 as words -> dense 4 relu\nh @ transpose(words.weight, 0, 1)",
     "in a loop": "x = input 3\nh = x -> dense 3 as first\nh -> repeat 2 as layers { in + first.bias -> dense 3 as fc }",
     "its own in a loop": "input 3 -> repeat 2 as layers { h = in -> dense 3 as fc\n h + fc.bias }",
+    "in a scan": "x = input [T, 3] where T >= 1\nstart = input 3\ny = x -> dense 3 as first\n"
+    "y -> scan (h = start) axis=1 { h = (in + h) @ transpose(first.weight, 0, 1) }",
+    "its own in a scan": "x = input [T, 3] where T >= 1\nstart = input 3\n"
+    "x -> scan (h = start) axis=1 { g = in + h -> dense 3 as fc\n h = g + fc.bias }",
     "shared": "x = input 3\nshared encoder = dense 3\ny = x -> encoder\ny -> repeat 2 { (in -> encoder) * encoder.bias }",
     "a buffer": "x = input 3x4x4\ny = x -> conv 3 1 as first -> batch_norm as norm\ny + (norm.running_var -> mean)",
     "of a block": "block mlp { dense 4 relu as first -> dense 3 as last }\nx = input 3\ny = x -> mlp as m\n"
