@@ -63,7 +63,7 @@ LIMITS: dict[str, Callable[[Use], Limits]] = {
 def needs_more(use: Use) -> bool:
     """Whether the batch must not be 1: there would be one number to take a variance of, or nothing left of what is cut off."""
     if use.operator == "group_norm":
-        return _alone(use)
+        return alone(use)
     if use.operator in ("irfft", "stft"):
         return True
     if use.operator == "pad":
@@ -71,7 +71,7 @@ def needs_more(use: Use) -> bool:
     return use.operator == "batch_norm" and use.inputs[0].rank == 2 and not use.build().args["track_running_stats"]
 
 
-def _alone(use: Use) -> bool:
+def alone(use: Use) -> bool:
     """Whether each number is a group by itself."""
     return use.inputs[0].rank == 2 and use.build().args["groups"] == use.inputs[0].shape[1]
 
@@ -131,7 +131,7 @@ def _factor(use: Use) -> float:
     if use.operator in ("celu", "elu"):
         # ONNX Runtime computes `alpha * (exp(x) - 1)` as written: near 0 it is as wrong as 1 is, times alpha.
         return max(1.0, abs(args["alpha"]))
-    if use.operator == "group_norm" and _alone(use):
+    if use.operator == "group_norm" and alone(use):
         # PyTorch computes `x / deviation - mean / deviation`, where the deviation is nothing but the root of eps.
         return max(1.0, (args["eps"] or 1.0) ** -0.5)
     return 1.0

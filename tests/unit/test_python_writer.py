@@ -52,6 +52,7 @@ EMITTERS = Emitters(
         Add: lambda op, site: Infix("+", site.x, site.other),
         Reshape: lambda op, site: call("keras.ops.reshape", site.x, TupleCode(tuple(lit(size) for size in site.results[0].shape))),
     },
+    given={},
     site=OperatorSite,
     initialisation=lambda order, modules: Uninitialised(),
 )

@@ -76,7 +76,7 @@ BROKEN: dict[str, Break] = {
     "two nodes have the label": lambda g: setattr(g.nodes[2], "label", "a"),
     "where its graph has": lambda g: setattr(g.nodes[1], "outputs", (value(5),)),
     "its graph 1": lambda g: setattr(g.nodes[1], "inputs", (g.inputs[0], g.inputs[0])),
-    "takes 2 tensors": lambda g: setattr(g.nodes[0], "inputs", (g.inputs[0], g.inputs[0])),
+    "takes 4 tensors": lambda g: setattr(g.nodes[0], "inputs", (g.inputs[0],) * 4),
     "uses a shared stage": lambda g: setattr(g.nodes[0], "shared", SharedModule("s", SPAN)),
     "passes 1 shared": lambda g: setattr(g.nodes[1], "modules", (SharedModule("s", SPAN),)),
     "ties gain": lambda g: setattr(g.nodes[0], "tie", Tie("gain", "b", "weight", SPAN)),

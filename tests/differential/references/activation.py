@@ -11,7 +11,7 @@ from tests.differential.references.call import Call
 
 def slopes(a: Call, x: torch.Tensor) -> nn.PReLU:
     count = x.shape[1] if a.num_parameters == "channels" else a.num_parameters
-    return nn.PReLU(count, a.init, dtype=x.dtype)
+    return nn.PReLU(count, dtype=x.dtype)
 
 
 FUNCTIONS = {
