@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..dims import Dim, advice
+from ..dims import Dim, advice, advice_divides, show
 from ..errors.base import argument, input_
 from ..errors.normalization import UnprovableShape
-from ..errors.operators import BadArgument, NotDivisible, WrongSize
+from ..errors.operators import BadArgument, NotDivisible, UnprovableMultiple, WrongSize
 from ..ir.types import FLOAT32, INT64, Shape, TensorType, show_shape
 from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, LONGS
@@ -133,8 +133,11 @@ class GroupNorm(_ChannelNormalization):
         x = given.x
         self._check_known(given, 1)
         channels = x.shape[1]
-        if isinstance(channels, int) and channels % self.groups:
-            problem = NotDivisible(self.name, f"{self.groups} groups", f"{channels} channels")
+        divided = given.facts.divides(self.groups, channels)
+        if divided is False:
+            raise OperatorError(NotDivisible(self.name, f"{self.groups} groups", f"{show(channels)} channels"), argument("groups"))
+        if divided is None:
+            problem = UnprovableMultiple(self.name, self.groups, channels, advice_divides(self.groups, channels))
             raise OperatorError(problem, argument("groups"))
         # PyTorch counts the samples too.
         self._check_enough(given, numel(x.shape) // self.groups, "group")

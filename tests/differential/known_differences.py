@@ -51,10 +51,6 @@ def covers(entry: Deliberate, use: Use, code: str) -> bool:
 # --- conditions ------------------------------------------------------------------------------------------------------------------
 
 
-def _draws(use: Use) -> bool:
-    return any(name.endswith("init") for name, _ in use.args)
-
-
 def _argument(use: Use, name: str) -> Any:
     """As written, or else the default."""
     return use.build().args[name]
@@ -205,8 +201,6 @@ TABLE = (
         _bias_without_tensor,
         "with a weight that is given there is no bias of its own, and PyTorch's functions have no such argument",
     ),
-    Deliberate((), "init-needs-matrix", _draws, "the initialiser is of matrices, and references do not draw"),
-    Deliberate((), "init-needs-precision", _draws, "the initialiser is computed in more than half precision, and references do not draw"),
     Deliberate(
         ("drop_path",),
         "wrong-rank",

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from netc.compiler.ir.types import DTYPES, TensorType
+from netc.compiler.ops.initialisers import INIT
 from netc.compiler.ops.kinds import FLAG, DTypeKind, Kind, StringKind
 from tests.differential.use import Use
 
@@ -105,7 +106,7 @@ def _additions(use: Use) -> Iterator[Use]:
     """With one argument more, of another value than it has when it is left out."""
     given = dict(use.args)
     for name, arg in use.cls.signature.items():
-        if name not in given:
+        if name not in given and arg.kind is not INIT:
             for value in _others(arg.kind, arg.default):
                 yield Use(use.operator, use.inputs, (*use.args, (name, value)))
 

@@ -19,6 +19,7 @@ from netc.compiler.ops import Operator
 from netc.compiler.ops import kinds as k
 from netc.compiler.ops.activation import SlopesKind
 from netc.compiler.ops.base import Arg, OperatorError, Required
+from netc.compiler.ops.initialisers import INIT
 from netc.compiler.ops.joining import PiecesKind
 from netc.compiler.ops.kinds import InvalidArgument, Kind
 from netc.compiler.ops.parametric import Parametric
@@ -119,6 +120,8 @@ def _arguments(draw: Draw, cls: type[Operator], types: Types) -> dict[str, Any]:
         if name in settled:
             if settled[name] is not None:
                 args[name] = settled[name]
+        elif arg.kind is INIT:  # references do not draw: tests/ops has the initialisers
+            continue
         elif _is_required(arg) or draw(st.integers(0, 2)) == 0:
             args[name] = value(draw, arg.kind, types)
     return {**args, **{name: v for name, v in settled.items() if name not in cls.signature}}
