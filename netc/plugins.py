@@ -175,8 +175,8 @@ def _call(path: str, op: Operator, site: TorchSite) -> Code:
 
 def _keywords(op: Operator, others: Mapping[str, object]) -> tuple[KeywordCode, ...]:
     values = {name: op.args[name] for name in op.signature if name != REVERSE or op.args[name]}
-    told = [KeywordCode(name, _code(value, name)) for name, value in values.items() if value != op.signature[name].default]
-    return (*(KeywordCode(name, _code(value, name)) for name, value in others.items()), *told)
+    written = [KeywordCode(name, _code(value, name)) for name, value in values.items() if value != op.signature[name].default]
+    return (*(KeywordCode(name, _code(value, name)) for name, value in others.items()), *written)
 
 
 def _code(value: object, name: str) -> Code:

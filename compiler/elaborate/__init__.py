@@ -21,8 +21,8 @@ from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
 
 from .. import ops as _ops  # noqa: F401  (fills the registry of operators)
+from ..errors.limits import TooMuchNesting
 from ..errors.names import NoIn, UnusedResult
-from ..errors.structure import TooMuchNesting
 from ..ir.graph import Program
 from .index import Index
 from .interpreter.elaborator import Elaborator

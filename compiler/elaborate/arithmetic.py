@@ -11,7 +11,7 @@ from netc.dsl.source import Span
 
 from ..dims import Dim, SymDim, advice, advice_divides, symbols
 from ..errors.base import Problem
-from ..errors.structure import TooManyNodes
+from ..errors.limits import TooManyNodes
 from ..errors.values import BadOperand, FunctionTakes, NotExact, NoValue, UndecidableCondition, UnprovableDivision
 from ..ir.graph import Value as Tensor
 from ..ir.origins import TracedInt

@@ -11,7 +11,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..dims import Dim, SymDim, maximum, minimum
-from ..errors.names import FewArguments, TooManyArguments, UnknownArgument
+from ..errors.arguments import FewArguments, TooManyArguments, UnknownArgument
 from ..errors.values import FunctionTakes, NoValue
 from ..ir.origins import has_origin
 from .decisions import Decisions

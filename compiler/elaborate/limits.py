@@ -11,7 +11,7 @@ from typing import Any
 from netc.dsl.source import Span
 
 from ..dims import Dim, SymDim, size
-from ..errors.structure import LargeDimension, LargeNumber, LargeTensor, ManyAxes, TooManyNodes
+from ..errors.limits import LargeDimension, LargeNumber, LargeTensor, ManyAxes, TooManyNodes
 from ..ir.graph import Value
 from ..ir.types import Shape
 from .scopes.failures import Failure

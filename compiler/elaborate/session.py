@@ -14,7 +14,7 @@ from netc.dsl.source import SourceFile, Span
 
 from ..dims import Dim, Facts, Stated
 from ..errors.base import Advice, Problem
-from ..errors.structure import EndlessRecursion, TooManyNodes, TooMuchNesting, TooMuchRecursion
+from ..errors.limits import EndlessRecursion, TooManyNodes, TooMuchNesting, TooMuchRecursion
 from ..ir.graph import Graph
 from ..ops.base import Operator
 from .decisions import DecidingFacts, Decisions

@@ -21,14 +21,13 @@ from .promotion import Scalar, result_type
 from .scalars import conversion_warnings, require_bound, require_exact_scalar, wrap_scalar
 
 
-class BinaryOperator(Operator):
-    """Two operands, the second of which may be a number."""
+class NumberOrTensor(Operator):
+    """Two operands, `x` and `other`, the second of which may be a number."""
 
     pointwise = True
     verb: ClassVar[str] = ""
     """Completes "cannot ..." in the message about two shapes."""
     x = Input()
-    other = Input(or_number=True, either_side=True)
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         dtype = self.operand_type(given)
@@ -56,17 +55,24 @@ class BinaryOperator(Operator):
         if not self.scalars:
             return ()
         x = given.x.with_dtype(self.operand_type(given))
-        return conversion_warnings(self.symbol or self.name, x, {"other": (self.other, self.number(x.dtype))})
+        return conversion_warnings(self.symbol or self.name, x, {"other": (self.scalars[0], self.number(x.dtype))})
 
 
-def _refuse_bool(operator: str, given: OpInputs, dtype: DType) -> None:
+class BinaryOperator(NumberOrTensor):
+    """The number may also come first."""
+
+    other = Input(or_number=True, either_side=True)
+
+
+def refuse_bool(operator: str, given: OpInputs, dtype: DType) -> None:
     if dtype == BOOL:
         raise OperatorError(NeedsNumber(operator, given.x), given.at("x"))
 
 
-def _refuse_zero(op: BinaryOperator, dtype: DType) -> None:
-    if dtype.is_integer and not op.number_first and not isinstance(op.other, SymDim) and op.scalars and op.number(dtype) == 0:
-        found = "0" if op.other == 0 else f"{op.other}, which {dtype} takes as 0"
+def refuse_zero(op: NumberOrTensor, dtype: DType) -> None:
+    known = [n for n in op.scalars if not isinstance(n, SymDim)]
+    if known and dtype.is_integer and not op.number_first and op.number(dtype) == 0:
+        found = "0" if known[0] == 0 else f"{known[0]}, which {dtype} takes as 0"
         raise OperatorError(BadArgument(op.name, "other", found, f"must not be 0 for {dtype} tensors"), argument("other"))
 
 
@@ -128,8 +134,8 @@ class FloorDiv(BinaryOperator):
     examples = ("x = input [T] int64; x // 2",)
 
     def refuse_types(self, given: OpInputs, dtype: DType) -> None:
-        _refuse_bool(self.name, given, dtype)
-        _refuse_zero(self, dtype)
+        refuse_bool(self.name, given, dtype)
+        refuse_zero(self, dtype)
 
 
 class Remainder(BinaryOperator):
@@ -141,8 +147,8 @@ class Remainder(BinaryOperator):
     examples = ("x = input [T] int64; x % 2",)
 
     def refuse_types(self, given: OpInputs, dtype: DType) -> None:
-        _refuse_bool(self.name, given, dtype)
-        _refuse_zero(self, dtype)
+        refuse_bool(self.name, given, dtype)
+        refuse_zero(self, dtype)
 
 
 class Pow(BinaryOperator):
@@ -154,7 +160,7 @@ class Pow(BinaryOperator):
     examples = ("x = input 3; x ** 2", "x = input 3; 2 ** x")
 
     def refuse_types(self, given: OpInputs, dtype: DType) -> None:
-        _refuse_bool(self.name, given, dtype)
+        refuse_bool(self.name, given, dtype)
         exponent = self.other
         if self.scalars and not self.number_first:
             require_exact_scalar(self.name, given.x.with_dtype(dtype), exponent, "other")

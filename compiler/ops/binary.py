@@ -5,17 +5,15 @@ In: two tensors that broadcast; for some, a number in place of one. Out: one ten
 
 from __future__ import annotations
 
-from ..errors.arithmetic import NeedsNumber
-from ..errors.base import Location, Problem, argument
-from ..errors.operators import BadArgument, NeedsFloat
-from ..ir.types import BOOL, FLOAT32, DType, TensorType
-from .arithmetic import Pair
+from ..errors.operators import NeedsFloat
+from ..ir.types import FLOAT32, DType, TensorType
+from .arithmetic import NumberOrTensor, Pair, refuse_bool, refuse_zero
 from .base import Operator, OperatorError, OpInputs
-from .broadcast import broadcast, broadcast_all
+from .broadcast import broadcast_all
 from .element_types import FLOATS
 from .operand import Input
-from .promotion import Scalar, result_type
-from .scalars import conversion_warnings, require_exact_scalar, wrap_scalar
+from .promotion import result_type
+from .scalars import require_exact_scalar
 
 
 class Atan2(Pair):
@@ -54,38 +52,17 @@ class Logaddexp(_FloatPair):
     examples = ("x = input 3; y = input 3; (x, y) -> logaddexp",)
 
 
-class Fmod(Operator):
+class Fmod(NumberOrTensor):
     """The remainder of the division, with the sign of the dividend; that of `%` has the sign of the divisor."""
 
     name = "fmod"
-    pointwise = True
-    x = Input()
+    verb = "divide"
     other = Input(or_number=True)
     examples = ("x = input 3; x -> fmod 2", "x = input 3; y = input 3; (x, y) -> fmod")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        dtype = self.operand_type(given)
-        if dtype == BOOL:
-            raise OperatorError(NeedsNumber(self.name, given.x), given.at("x"))
-        if self.scalars and dtype.is_integer and self.number(dtype) == 0:
-            found = "0" if self.other == 0 else f"{self.other}, which {dtype} takes as 0"
-            raise OperatorError(BadArgument(self.name, "other", found, f"must not be 0 for {dtype} tensors"), argument("other"))
-        shape = given.x.shape if self.scalars else broadcast(given.x.shape, given.other.shape, given.facts, self.name, "divide")
-        return (TensorType(dtype, shape),)
-
-    def operand_type(self, given: OpInputs) -> DType:
-        """The element type that both operands are converted to."""
-        return result_type(given, self.scalars)
-
-    def number(self, dtype: DType) -> Scalar:
-        """The number in the element type of the operands."""
-        return wrap_scalar(self.scalars[0], dtype)
-
-    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
-        if not self.scalars:
-            return ()
-        x = given.x.with_dtype(self.operand_type(given))
-        return conversion_warnings(self.name, x, {"other": (self.other, self.number(x.dtype))})
+    def refuse_types(self, given: OpInputs, dtype: DType) -> None:
+        refuse_bool(self.name, given, dtype)
+        refuse_zero(self, dtype)
 
 
 class Lerp(Operator):

@@ -18,8 +18,8 @@ from ..errors.constants import (
     SymbolicParameterShape,
     UntrainableType,
 )
+from ..errors.limits import LargeNumber
 from ..errors.operators import EmptyResult
-from ..errors.structure import LargeNumber
 from ..errors.values import NoValue
 from ..ir.types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
 from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec

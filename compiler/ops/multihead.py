@@ -6,9 +6,9 @@ from functools import reduce
 from math import sqrt
 
 from ..dims import Dim, advice_divides, show
+from ..errors.arguments import WrongTensors
 from ..errors.attention import MaskType
 from ..errors.base import STAGE, argument
-from ..errors.names import WrongTensors
 from ..errors.operators import BadArgument, NotDivisible, UnprovableMultiple, WrongRank
 from ..ir.types import BOOL, FLOAT32, DType, Shape, TensorType, promote, show_shape
 from .attention import ALIGNMENT, CausalOperator, require_mask_shape

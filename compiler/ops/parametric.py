@@ -13,9 +13,9 @@ from typing import ClassVar
 from netc.dsl.record import replace
 
 from ..dims import advice
+from ..errors.arguments import WrongTensors
 from ..errors.base import STAGE
 from ..errors.learned import BiasAlone, NoPlaceFor
-from ..errors.names import WrongTensors
 from ..errors.operators import DTypeMismatch, Unprovable, WrongSize
 from ..ir.types import TensorType, show_shape
 from .argument import Arg

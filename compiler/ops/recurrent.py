@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from ..dims import Dim, advice, show
+from ..errors.arguments import WrongTensors
 from ..errors.base import STAGE, Location, Problem, argument, input_
-from ..errors.names import WrongTensors
 from ..errors.operators import BadArgument, Unprovable, WrongRank, WrongSize
 from ..errors.recurrent import DropoutWithoutEffect
 from ..ir.types import Shape, TensorType, show_shape

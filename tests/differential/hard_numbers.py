@@ -15,7 +15,7 @@ import torch
 from parity import Allowed, Arrays, Limit, Targets, allowed_sizes, as_rounding_goes, inputs_for, sizes_of, slow_path, tensor, within
 
 from netc.compiler.dims import symbols
-from netc.compiler.ir.graph import FlatGraph
+from netc.compiler.ir.flat import FlatGraph
 from netc.compiler.ops.parametric import Parametric
 from netc.compiler.ops.recurrent import Gru, Lstm
 from tests.differential.known_faults import FAULTS, Fault

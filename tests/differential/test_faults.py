@@ -9,7 +9,7 @@ from case_ids import case_id
 from parity import Targets
 
 import netc
-from netc.compiler.ir.graph import FlatGraph
+from netc.compiler.ir.flat import FlatGraph
 from netc.compiler.ops import Operator
 from tests.differential import hard_numbers
 from tests.differential.known_faults import FAULTS, Fault

@@ -17,7 +17,7 @@ from netc.compiler.backends.onnx.table import EMITTERS
 from netc.compiler.backends.torch import ops as _torch  # noqa: F401
 from netc.compiler.backends.torch.table import FUNCTIONS
 from netc.compiler.dims import evaluate
-from netc.compiler.ir.graph import FlatGraph
+from netc.compiler.ir.flat import FlatGraph
 from netc.compiler.ops import Operator
 from netc.compiler.ops.arithmetic import Maximum, Minimum
 from tests.differential import references

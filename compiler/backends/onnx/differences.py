@@ -12,7 +12,8 @@ from math import isinf
 
 from netc.dsl.record import Record
 
-from ...ir.graph import FlatGraph, OpNode, Program
+from ...ir.flat import FlatGraph
+from ...ir.graph import OpNode, Program
 from ...ir.types import FLOAT64
 from ...ops.activation import Gelu
 from ...ops.attention import Attention

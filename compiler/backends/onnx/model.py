@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, TypeProto, ValueInfoProto
 
 from ...analysis.parameters import parameters
-from ...ir.graph import FlatGraph, FlatNode, FlatScan, FlatScanEnd, Program, Value, join
+from ...ir.flat import FlatGraph, FlatNode, FlatScan, FlatScanEnd
+from ...ir.graph import Program, Value, join
 from ...ir.types import TensorType
 from ...ops.base import OpInputs
 from .builder import GraphBuilder, NameAllocator

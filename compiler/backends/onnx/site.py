@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ...dims import Dim
 from ...ir.elements import numpy_dtype
-from ...ir.graph import FlatNode, OpNode, join
+from ...ir.flat import FlatNode
+from ...ir.graph import OpNode, join
 from ...ir.types import DType, Shape, TensorType
 from ...ops.base import OpInputs
 from .builder import BuilderNode, GraphBuilder

@@ -13,7 +13,7 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from ...errors.names import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
+from ...errors.arguments import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
 from ...ir.origins import plain
 from ...ops.base import Operator, Required
 from ...ops.initialisers import INIT, INITIALISERS

@@ -12,7 +12,7 @@ from netc.dsl import ast
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from ...errors.names import ArgumentTwice, WrongTensors
+from ...errors.arguments import ArgumentTwice, WrongTensors
 from ...ir.graph import Parts, Value, flat
 from ..scopes.failures import Failure
 from ..scopes.values import Flow, TensorTuple, divide, flow_of

@@ -9,7 +9,7 @@ from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite
 from netc.dsl.record import replace
 
-from ...errors.names import MissingArgument
+from ...errors.arguments import MissingArgument
 from ...errors.structure import ModelAsStage
 from ...ir.graph import OpNode, SharedModule, Value
 from ..scopes.failures import Failure

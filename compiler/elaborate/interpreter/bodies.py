@@ -11,7 +11,8 @@ from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite
 from netc.dsl.source import Span
 
-from ...errors.names import NO_LEVEL, BadLabel, UnusedFlow
+from ...errors.labels import NO_LEVEL, BadLabel
+from ...errors.names import UnusedFlow
 from ...errors.structure import NoResult
 from ...ir.graph import Graph, Kind, Parts, ReturnedTuple, TupleSlice, as_list, flat
 from ...ir.origins import origin_key

@@ -9,7 +9,8 @@ from typing import Any
 
 from netc.dsl import ast
 
-from ...errors.names import NotATensor, NotForTensors
+from ...errors.arguments import NotForTensors
+from ...errors.names import NotATensor
 from ...ir.graph import Value
 from ..builtins import OF_TENSORS
 from ..scopes.failures import Failure

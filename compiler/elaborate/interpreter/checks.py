@@ -5,8 +5,8 @@ from __future__ import annotations
 from netc.dsl import ast
 
 from ...dims import Dim, advice, show
+from ...errors.arguments import WrongTensors
 from ...errors.checks import IsMismatch
-from ...errors.names import WrongTensors
 from ...errors.operators import Unprovable
 from ...ir.graph import Value
 from ...ir.types import BATCH

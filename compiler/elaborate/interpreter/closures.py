@@ -13,7 +13,8 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.source import Span
 
-from ...errors.names import ArgumentTwice, NotAStage
+from ...errors.arguments import ArgumentTwice
+from ...errors.names import NotAStage
 from ...ir.graph import Value
 from ...ops.base import Operator
 from ...ops.kinds import Kind

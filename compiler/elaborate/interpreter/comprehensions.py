@@ -7,7 +7,7 @@ from typing import Any
 
 from netc.dsl import ast
 
-from ...errors.structure import TooManyNodes
+from ...errors.limits import TooManyNodes
 from ...errors.values import NotABool, NotANumber
 from ..limits import MAX_NODES, check_list
 from ..scopes.failures import Failure

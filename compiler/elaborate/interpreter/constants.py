@@ -8,8 +8,8 @@ from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import Span
 
+from ...errors.arguments import ArgumentTwice, UnknownArgument
 from ...errors.base import Location
-from ...errors.names import ArgumentTwice, UnknownArgument
 from ...ops.base import Operator
 from ...ops.constants import ParamOperator, TableOperator
 from ..scopes.failures import Failure

@@ -15,8 +15,9 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import Span
 
 from ...dims import Dim, SymDim
+from ...errors.limits import TooManyNodes
 from ...errors.names import NoIn, NotATensor, TensorNotGiven, UnknownName
-from ...errors.structure import TooManyNodes, TrainingMisplaced
+from ...errors.structure import TrainingMisplaced
 from ...errors.values import BadListIndex, BadOperand, NoAttribute, NoSuchAxis, NotABool, NotAConstant, NotANumber, TensorAsValue
 from ...ir.graph import Value
 from ...ir.types import DTYPES, TensorType, show_shape

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from netc.dsl import ast
 
-from ...errors.structure import NothingToFreeze
+from ...errors.parameters import NothingToFreeze
 from ...ir.graph import Node, OpNode
 from ...ops.base import Operator
 from ..scopes.failures import Failure

@@ -12,8 +12,8 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.source import Span
 
+from ...errors.limits import EndlessRecursion, Recursion, TooManyCalls, TooMuchNesting
 from ...errors.names import NotOptional, UnknownName
-from ...errors.structure import EndlessRecursion, Recursion, TooManyCalls, TooMuchNesting
 from ...errors.values import NotAFunction
 from ...ops.base import Operator
 from ...ops.initialisers import INITIALISERS

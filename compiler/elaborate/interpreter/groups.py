@@ -8,7 +8,7 @@ from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import replace
 
-from ...errors.names import ArgumentTwice, UnknownArgument
+from ...errors.arguments import ArgumentTwice, UnknownArgument
 from ...ir.graph import SharedModule
 from ..limits import check_tuple
 from ..scopes.failures import Failure

@@ -10,8 +10,8 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 
+from ...errors.arguments import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
 from ...errors.constants import BadInitialiser
-from ...errors.names import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
 from ...ir.origins import plain
 from ...ops.base import Init
 from ...ops.initialisers import INITIALISERS, InitArgument, with_values

@@ -6,7 +6,7 @@ from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 
 from ...dims import bounds
-from ...errors.names import ArgumentTwice, UnknownArgument, UnknownType
+from ...errors.arguments import ArgumentTwice, UnknownArgument, UnknownType
 from ...errors.structure import BatchAxisWritten, BatchSizeUnknown, InputMisplaced
 from ...errors.values import NonPositive, NotANumber
 from ...ir.graph import TupleSlice, Value, ValueTuple

@@ -11,7 +11,7 @@ from typing import Any
 
 from netc.dsl import ast
 
-from ...errors.structure import NoParameterToRead
+from ...errors.parameters import NoParameterToRead
 from ...errors.values import FunctionTakes
 from ...ops.base import Operator, OperatorError, ParameterSpec
 from ..builtins import HAS_PARAMETER, PARAMETER_SHAPE, check_count

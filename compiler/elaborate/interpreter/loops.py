@@ -9,7 +9,8 @@ from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite
 
 from ...dims import SymDim
-from ...errors.structure import EmptyEach, TooManyNodes
+from ...errors.limits import TooManyNodes
+from ...errors.structure import EmptyEach
 from ...errors.values import NotANumber
 from ...ir.graph import Graph, Kind, Node, OpNode, SharedModule, Value
 from ...ir.origins import is_integer, origin_key

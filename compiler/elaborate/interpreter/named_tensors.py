@@ -9,7 +9,8 @@ from __future__ import annotations
 from netc.dsl import ast
 from netc.dsl.record import replace
 
-from ...errors.names import ArgumentTwice, NotATensor, TensorNotGiven, WrongTensors
+from ...errors.arguments import ArgumentTwice, WrongTensors
+from ...errors.names import NotATensor, TensorNotGiven
 from ...ir.graph import Parts, flat
 from ...ops.base import Operator
 from ..scopes.failures import AlreadyReported, Failure

@@ -8,12 +8,12 @@ from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ...dims import SymDim, symbols
+from ...errors.arguments import WrongTensors
 from ...errors.arithmetic import BatchBroadcast
 from ...errors.base import STAGE, Location, Problem
 from ...errors.dense import DenseAfterSpatial
-from ...errors.names import WrongTensors
 from ...errors.operators import ChannelsLast, KernelTooLarge, looks_channels_last
-from ...errors.structure import SymbolicParameter
+from ...errors.parameters import SymbolicParameter
 from ...ir.graph import OpNode, SharedModule, Value
 from ...ir.types import BATCH, TensorType, show_shape
 from ...ops.base import Operator, OperatorError, OpInputs, ParameterSpec

@@ -9,7 +9,8 @@ from typing import cast
 
 from netc.dsl import ast
 
-from ...errors.names import NoIn, TensorNotGiven, TooManyArguments, UnknownName
+from ...errors.arguments import TooManyArguments
+from ...errors.names import NoIn, TensorNotGiven, UnknownName
 from ...errors.structure import InputScaled
 from ...errors.values import BadListIndex, NotANumber
 from ...ir.graph import Value

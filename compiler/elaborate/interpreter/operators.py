@@ -9,10 +9,10 @@ from netc.dsl import ast
 from netc.dsl.record import replace
 from netc.dsl.source import Span
 
+from ...errors.arguments import ArgumentTwice, MissingTensor
 from ...errors.base import Location
 from ...errors.learned import NoOwnBias
-from ...errors.names import ArgumentTwice, MissingTensor
-from ...errors.structure import NoTie
+from ...errors.parameters import NoTie
 from ...ir.graph import OpNode, SharedModule, Value, flat
 from ...ops.base import Operator
 from ...ops.operand import NAMED

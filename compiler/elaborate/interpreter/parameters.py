@@ -10,7 +10,7 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record
 
 from ...dims import symbols
-from ...errors.names import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument
+from ...errors.arguments import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument
 from ...ir.origins import Decision, Origin, has_origin, moved, named
 from ...ops.base import Operator
 from ..scopes.failures import AlreadyReported, Failure

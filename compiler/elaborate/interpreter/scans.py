@@ -14,7 +14,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ...dims import Dim, advice, show
-from ...errors.names import ArgumentTwice, MissingArgument, UnknownArgument, WrongArgument, WrongTensors
+from ...errors.arguments import ArgumentTwice, MissingArgument, UnknownArgument, WrongArgument, WrongTensors
 from ...errors.operators import BadAxis, ShapeMismatch, Unprovable
 from ...errors.scan import MayBeEmpty, StateMismatch, StateNotSet
 from ...errors.shape import NoPlaceForAxis

@@ -7,8 +7,9 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.source import Span
 
-from ...errors.names import TooManyArguments, UnknownArgument
-from ...errors.structure import Recursion, SharedConflict
+from ...errors.arguments import TooManyArguments, UnknownArgument
+from ...errors.limits import Recursion
+from ...errors.parameters import SharedConflict
 from ...ir.graph import CallNode, Graph, OpNode, SharedModule, join
 from ...ir.types import show_shape
 from ..scopes.failures import Failure

@@ -7,7 +7,7 @@ import re
 from netc.dsl import ast
 from netc.dsl.source import Span
 
-from ...errors.names import NO_LEVEL, TAKEN_LABELS, BadLabel
+from ...errors.labels import NO_LEVEL, TAKEN_LABELS, BadLabel
 from ..names.unused import mentions
 from ..scopes.failures import Failure
 from ..scopes.scope import GraphFrame, Scope

@@ -9,7 +9,7 @@ from __future__ import annotations
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 
-from ...errors.structure import NoParameterToRead, NotUsedBefore
+from ...errors.parameters import NoParameterToRead, NotUsedBefore
 from ...ir.graph import CallNode, Node, SharedModule, route
 from ...ir.origins import moved, plain
 from ...ir.types import DType, Shape

@@ -10,8 +10,9 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.parser import parse_value
 from netc.dsl.source import SourceFile, Span
 
-from ...errors.names import MissingArgument
-from ...errors.structure import InputMisplaced, Recursion, StrayStatement, UnknownModel, UnknownParameter
+from ...errors.arguments import MissingArgument
+from ...errors.limits import Recursion
+from ...errors.structure import InputMisplaced, StrayStatement, UnknownModel, UnknownParameter
 from ...errors.values import NotANumber
 from ...ir.origins import Origin
 from ...ir.types import DType

@@ -9,7 +9,7 @@ from itertools import accumulate
 
 from netc.dsl.source import Span
 
-from ...errors.names import LabelTwice, LabelWithin
+from ...errors.labels import LabelTwice, LabelWithin
 from .failures import Failure
 
 

@@ -6,7 +6,7 @@ from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record
 
-from ...errors.structure import TieMismatch, TieTarget
+from ...errors.parameters import TieMismatch, TieTarget
 from ...errors.values import NotANumber
 from ...ir.graph import Graph, OpNode, Tie, join, route
 from ...ir.types import show_shape

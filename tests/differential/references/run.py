@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from netc.compiler.dims import SymDim, evaluate
-from netc.compiler.ir.graph import FlatGraph, FlatItem, FlatNode, FlatScan, FlatScanEnd, OpNode, Program, join
+from netc.compiler.ir.flat import FlatGraph, FlatItem, FlatNode, FlatScan, FlatScanEnd
+from netc.compiler.ir.graph import OpNode, Program, join
 from netc.compiler.ir.types import DType
 from netc.compiler.ops import Operator
 from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, UnaryFormula
