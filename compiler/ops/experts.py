@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ..dims import Dim, advice, show
-from ..errors.operators import ShapeMismatch, Unprovable
+from ..dims import Dim
+from ..errors.operators import ShapeMismatch
 from ..ir.types import TensorType
 from .base import Operator, OperatorError, OpInputs, numel
 from .element_types import FLOATS, INDICES
 from .operand import SOME_AXES, Input, axes
+from .requirements import require_same_size
 
 
 class GroupedLinear(Operator):
@@ -26,22 +27,12 @@ class GroupedLinear(Operator):
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         x, index, weight = given.x, given.index, given.weight
         if index.rank != x.rank - 1:
-            raise OperatorError(self._mismatch(x, index, "there must be an index for each row"), given.at("index"))
-        for axis, (size, count) in enumerate(zip(x.shape[:-1], index.shape, strict=True)):
-            self._require_equal(given, "index", size, count, f"axis {axis} of both must be the same")
-        self._require_equal(given, "weight", x.shape[-1], weight.shape[-1], "the last axes of both must be the same")
+            why = "there must be an index for each row"
+            raise OperatorError(ShapeMismatch("multiply the rows of", x.shape, index.shape, why), given.at("index"))
+        for axis in range(index.rank):
+            require_same_size(self.name, given, ("x", "index"), axis, "multiply the rows of", f"their axes {axis}")
+        require_same_size(self.name, given, ("x", "weight"), -1, "multiply the rows of", "their last axes")
         return (x.with_shape((*x.shape[:-1], weight.shape[1])),)
-
-    def _require_equal(self, given: OpInputs, name: str, size: Dim, other: Dim, need: str) -> None:
-        same = given.facts.equal(size, other)
-        if same is False:
-            raise OperatorError(self._mismatch(given.x, given[name], f"{need}, and {show(size)} is not {show(other)}"), given.at(name))
-        if same is None:
-            raise OperatorError(Unprovable(self.name, size, other, need, advice(size, other) or ""), given.at(name))
-
-    @staticmethod
-    def _mismatch(x: TensorType, other: TensorType, why: str) -> ShapeMismatch:
-        return ShapeMismatch("multiply the rows of", x.shape, other.shape, why)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 2 * self.multiply_adds(given, results)

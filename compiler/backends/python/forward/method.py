@@ -30,18 +30,14 @@ from ..code.tree import (
     ValueRef,
     rewrite,
 )
-from ..printing.layout import STEP, WIDTH, Doc, LayoutBracket, statement
+from ..printing.layout import STEP, Doc, LayoutBracket, statement
 from ..printing.printer import doc, text, width
 from .inlining import Uses, nested
 from .name_hints import NameHints, destinations
 from .signature import Signature, prelude
+from .statements import DEPTH, by_mode, grouped, returned, rolled
 from .steps import Steps, references
 from .variables import NameHint, Variables
-
-DEPTH = 2
-"""The indentation of a method's statements."""
-ROLLED = 3
-"""The number of equal statements in a row from which they are written as a loop."""
 
 
 def forward(
@@ -92,8 +88,8 @@ class _Forward:
                 continue
             self._enter(step.guards)
             self._write(step, index)
-        groups = _by_mode(self.groups, self.modes, self.body.framework.training, self.depth)
-        body = [line for group in _rolled(self._returning(groups), self.depth) for line in group]
+        groups = by_mode(self.groups, self.modes, self.body.framework.training, self.depth)
+        body = [line for group in rolled(self._returning(groups), self.depth) for line in group]
         return [*self.signature.lines(), *prelude(self.body, self.signature, self._formula), *body]
 
     def _returning(self, groups: list[list[str]]) -> list[list[str]]:
@@ -124,10 +120,10 @@ class _Forward:
                 self._add([])
                 return
             if isinstance(code, NestedResults):
-                targets = _grouped(targets, code.groups)
+                targets = grouped(targets, code.groups)
                 code = code.result
             head = f"{', '.join(targets)} = " if targets else "return "
-            self._add(self._assigned(head, code, targets) if step.outputs else _returned(code))
+            self._add(self._assigned(head, code, targets) if step.outputs else returned(code))
         for name in self.passing:
             self.variables.release(name)
         self.passing = []
@@ -326,8 +322,8 @@ class _Forward:
             for _, code in set_[1:]:
                 values = values + Doc(", ") + doc(code)
             self._add(statement(f"{', '.join(n for n, _ in set_)} = ", values, self.depth))
-        groups = _by_mode(self.groups, self.modes, self.body.framework.training, self.depth)
-        return [line for group in _rolled(groups, self.depth) for line in group]
+        groups = by_mode(self.groups, self.modes, self.body.framework.training, self.depth)
+        return [line for group in rolled(groups, self.depth) for line in group]
 
     def _carried(self, state: int, output: int) -> str:
         """The variable that a loop updates. It is reserved, even if nothing uses it after the loop."""
@@ -395,63 +391,3 @@ class _Forward:
 def _widths(steps: Sequence[Step]) -> list[int]:
     """The length of each step's own code; a loop is on lines of its own."""
     return [0 if isinstance(s.code, ScanCode) else width(s.code) for s in steps]
-
-
-def _grouped(targets: list[str], groups: tuple[int, ...]) -> list[str]:
-    """The targets, in parentheses where results are nested; `_` for results that nothing takes."""
-    padded = iter([*targets, *["_"] * (sum(groups) - len(targets))])
-    parts = [[next(padded) for _ in range(size)] for size in groups]
-    return [part[0] if len(part) == 1 else "_" if set(part) == {"_"} else f"({', '.join(part)})" for part in parts]
-
-
-def _returned(code: Code) -> list[str]:
-    """The `return`; a tuple is written without parentheses if it fits on the line."""
-    if isinstance(code, TupleCode) and len(code.items) > 1:
-        line = f"{STEP * DEPTH}return {', '.join(text(i) for i in code.items)}"
-        if len(line) <= WIDTH:
-            return [line]
-    return statement("return ", doc(code), DEPTH)
-
-
-def _by_mode(groups: list[list[str]], modes: list[bool | None], test: str, depth: int) -> list[list[str]]:
-    """The statements, those of one mode within an `if`. `test`: the condition that is true in training."""
-    found: list[list[str]] = []
-    at = 0
-    while at < len(groups):
-        end = at + 1
-        while end < len(groups) and modes[end] == modes[at]:
-            end += 1
-        if modes[at] is None:
-            found += groups[at:end]
-        else:
-            then = [STEP + line for group in groups[at:end] for line in group]
-            other: list[str] = []
-            if end < len(groups) and modes[end] is not None:
-                start, end = end, end + 1
-                while end < len(groups) and modes[end] == modes[start]:
-                    end += 1
-                other = [STEP + line for group in groups[start:end] for line in group]
-            training, evaluation = (then, other) if modes[at] else (other, then)
-            lines = [f"{STEP * depth}if {test}:", *training] if training else []
-            if evaluation:
-                head = "else:" if training else f"if not {test}:"
-                lines += [STEP * depth + head, *evaluation]
-            found.append(lines)
-        at = end
-    return found
-
-
-def _rolled(groups: list[list[str]], depth: int) -> list[list[str]]:
-    """Equal statements in a row as a loop."""
-    result: list[list[str]] = []
-    at = 0
-    while at < len(groups):
-        end = at + 1
-        while end < len(groups) and groups[end] == groups[at]:
-            end += 1
-        if end - at >= ROLLED:
-            result.append([f"{STEP * depth}for _ in range({end - at}):", *(STEP + line for line in groups[at])])
-        else:
-            result += groups[at:end]
-        at = end
-    return result
