@@ -30,14 +30,12 @@ class Verdict(Record):
 
 def results_of(use: Use) -> int:
     """How many results are taken: all there are, or the main one. What is refused is taken to have one."""
-    if use.main:
+    if use.main or use.kinds_refuse():
         return 1
     try:
         op = use.build()
         return len(op.infer(op.bind(use.inputs, Facts.nothing())))
     except OperatorError:
-        return 1
-    except Exception:  # of arguments that its kinds refuse
         return 1
 
 

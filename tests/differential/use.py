@@ -44,6 +44,10 @@ class Use(Record):
             made["sizes"] = tuple(pair for pair in self.args if pair[0] not in self.cls.signature)
         return self.cls(**made)
 
+    def kinds_refuse(self) -> bool:
+        """Whether the kind of one of its arguments refuses the value: netc asks no more of such an operator."""
+        return any(not _is_taken(self.cls.signature[name].kind, value) for name, value in self.args if name in self.cls.signature)
+
     def stage(self) -> str:
         """The stage: `conv 4 [3, 3] padding=1`."""
         slots = [name for name, arg in self.cls.signature.items() if arg.positional]
@@ -100,6 +104,14 @@ def _number(value: Any) -> str:
 
 def _closed(text: str) -> str:
     return f"({text})" if text.startswith("-") else text
+
+
+def _is_taken(kind: Kind[Any], value: Any) -> bool:
+    try:
+        kind.convert(value)
+    except InvalidArgument:
+        return False
+    return True
 
 
 def _converted(kind: Kind[Any], value: Any) -> Any:
