@@ -464,7 +464,8 @@ class ModelDecl(Node):
 
 
 class TrainDecl(Node):
-    """`train name(parameters) for model arguments { body }`, or `train name(parameters) = base arguments { body }`. Without a name it has that
+    """`train name(parameters) for model arguments { body }`, or `train name(parameters) = base arguments { body }`. Without a name it has
+    that
     of its model; without a model it is for the one that it is called after, or the only one."""
 
     name: Name | None

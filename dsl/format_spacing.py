@@ -37,7 +37,8 @@ def join(words: Sequence[tuple[Leaf, str]]) -> str:
 
 
 def spaced_equals(items: Sequence[Leaf | BracketText | Braces]) -> None:
-    """Distinguishes tokens that the grammar does not: the `=` of `let`, `shared`, `fn`, `model`, `train`, `table` from that of an argument, unary
+    """Distinguishes tokens that the grammar does not: the `=` of `let`, `shared`, `fn`, `model`, `train`, `table` from that of an
+    argument, unary
     from binary `-`, and the function `where` from the condition and the stage. Changes the tokens' types, outside braces."""
     first = items[0]
     binding = isinstance(first, Leaf) and first.token.type in ("LET", "SHARED", "FN", "MODEL", "TRAIN")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from netc.compiler.elaborate import complete_models, elaborate, elaborate_training, section_name, sections_of
+from netc.compiler.elaborate import complete_models, elaborate, elaborate_training
 from netc.compiler.ir.verify import verify
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic

@@ -1,7 +1,7 @@
 """An objective cut at its means, so that each is a total and a count until a whole batch has been seen.
 
-In: the objective of a train section: a program whose outputs are a loss and metrics. Out: a `Means`: programs that compute the totals, and the
-counts that are not just sizes, from what the data provides; and one that computes loss and metrics of the means. Always: totals and
+In: the objective of a train section: a program whose outputs are a loss and metrics. Out: a `Means`: programs that compute the totals, and
+the counts that are not just sizes, from what the data provides; and one that computes loss and metrics of the means. Always: totals and
 counts of the parts of a batch add up to those of the whole, and counts depend on the data alone; what cannot be cut so is a `NotMean`.
 """
 
@@ -67,7 +67,8 @@ class _Cut:
     def run(self) -> Means:
         for name, value in zip(self.main.output_names, self.main.outputs, strict=True):
             self._find(name, value)
-        self.cuts = [n for n in self.main.nodes if any(n is c for c in self.cuts)]
+        places = {id(n): i for i, n in enumerate(self.main.nodes)}
+        self.cuts = sorted({id(n): n for n in self.cuts}.values(), key=lambda n: places[id(n)])
         totals = [_total(node) for node in self.cuts]
         counts = _Counts(self)
         for node in self.cuts:
@@ -221,4 +222,3 @@ def needed(nodes: Iterable[Node], values: list[Value]) -> Iterable[Node]:
             kept.append(node)
             wanted.update(id(v) for v in node.inputs)
     return reversed(kept)
-

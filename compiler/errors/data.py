@@ -66,7 +66,9 @@ class ColumnType(Problem):
         return (f"it is read from `{self.path}`",)
 
     def help(self) -> tuple[str, ...]:
-        return (f"declare the input with that type, such as `input ... {self.found}`",) if self.found in ("int64", "float32", "bool") else ()
+        return (
+            (f"declare the input with that type, such as `input ... {self.found}`",) if self.found in ("int64", "float32", "bool") else ()
+        )
 
 
 class SizesDiffer(Problem):

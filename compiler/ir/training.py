@@ -1,7 +1,7 @@
 """A train section after elaboration: the objective as a program, and its settings as evaluated data.
 
-In: nothing; plain records. Always: the objective's main graph calls the model's graph once, under the label `MODEL`, so that the keys of the
-model's state dict are those below it; its outputs are the loss and then the metrics, each without axes.
+In: nothing; plain records. Always: the objective's main graph calls the model's graph once, under the label `MODEL`, so that the keys of
+the model's state dict are those below it; its outputs are the loss and then the metrics, each without axes.
 """
 
 from __future__ import annotations

@@ -8,6 +8,6 @@
     loop.py        the steps
     run_folder.py  what is written: configuration, metrics, checkpoints
 
-In: a `Training` of the compiler. Out: a run folder. Always: PyTorch does the computing; which sample is when is a function of seed, epoch and
-index; nothing of a spec is executed as code.
+In: a `Training` of the compiler. Out: a run folder. Always: PyTorch does the computing; which sample is when is a function of seed, epoch
+and index; nothing of a spec is executed as code.
 """

@@ -219,7 +219,8 @@ class Trainer:
         self.objective.train()
         if own is not None:
             self.model.load_state_dict(own)
-        assert totals is not None and counts is not None
+        assert totals is not None
+        assert counts is not None
         return self._results(totals, counts)
 
     def _validation_parts(self) -> Iterator[dict[str, Tensor]]:

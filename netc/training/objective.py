@@ -1,7 +1,8 @@
 """The objective as modules: totals and counts of a batch in parts, loss and metrics of the whole.
 
 In: a `Training`. Out: an `Objective`. Always: `objective(inputs)` is what the spec's section says of one batch; `totals` and `counts` of
-parts add up to those of their union, and `results` of the sums are the loss and metrics of the union. `objective.model` has the spec's keys.
+parts add up to those of their union, and `results` of the sums are the loss and metrics of the union. `objective.model` has the spec's
+keys.
 """
 
 from __future__ import annotations
@@ -52,11 +53,14 @@ class Objective(nn.Module):
         sizes = self._sizes(inputs)
         device = next(iter(inputs.values())).device
         with torch.no_grad():
-            counted = [] if self.of_counts is None or self.means.counted is None else _several(_called(self.of_counts, self.means.counted, inputs))
-        return [
-            torch.tensor(float(_size(count, sizes)), dtype=torch.float64, device=device) if is_size else counted[int(count)].double()  # type: ignore[arg-type]
-            for count, is_size in zip(self.means.counts, self.means.is_size, strict=True)
-        ]
+            counted: list[Tensor] = []
+            if self.of_counts is not None and self.means.counted is not None:
+                counted = _several(_called(self.of_counts, self.means.counted, inputs))
+        made: list[Tensor] = []
+        for count, is_size in zip(self.means.counts, self.means.is_size, strict=True):
+            size = torch.tensor(float(_size(count, sizes)), dtype=torch.float64, device=device) if is_size else None
+            made.append(counted[int(count)].double() if size is None else size)  # type: ignore[arg-type]
+        return made
 
     def results(self, totals: Sequence[Tensor], counts: Sequence[Tensor]) -> dict[str, Tensor]:
         """The loss and the metrics of totals and counts."""

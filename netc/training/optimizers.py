@@ -87,7 +87,9 @@ SHAPES: dict[str, Callable[[torch.optim.Optimizer, int, Named], Schedule]] = {
 def scheduler_classes() -> dict[str, type[Schedule]]:
     """PyTorch's schedulers by the lower-case names of their classes, without `LR` at the end."""
     found = {n: c for n, c in vars(lr_scheduler).items() if inspect.isclass(c) and issubclass(c, Schedule) and not n.startswith("_")}
-    return {n.removesuffix("LR").lower(): c for n, c in found.items() if c is not Schedule and n not in ("SequentialLR", "ChainedScheduler")}
+    return {
+        n.removesuffix("LR").lower(): c for n, c in found.items() if c is not Schedule and n not in ("SequentialLR", "ChainedScheduler")
+    }
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int) -> Schedule | None:

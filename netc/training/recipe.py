@@ -1,7 +1,7 @@
 """The settings of a train section as typed records.
 
-In: the evaluated `Setting`s. Out: a `Recipe`, with the defaults of what is not set, or a list of diagnostics. Always: PyTorch is not imported;
-the names and options of optimizers and schedules are those of the text, which options.py checks.
+In: the evaluated `Setting`s. Out: a `Recipe`, with the defaults of what is not set, or a list of diagnostics. Always: PyTorch is not
+imported; the names and options of optimizers and schedules are those of the text, which options.py checks.
 """
 
 from __future__ import annotations

@@ -60,8 +60,9 @@ def _stage(node: ast.Tensor, word: str, first: bool, scope: Scope, elaborator: E
     name, name_span = node.name, node.name_span
     if first:
         name = ""
-        if word in NAMED and positional and isinstance(positional[0], ast.Name):
-            lead = positional.pop(0)
+        lead = positional[0] if positional else None
+        if word in NAMED and isinstance(lead, ast.Name):
+            positional = positional[1:]
             name, name_span = lead.name, lead.span
     given = tuple(SettingArgument("", _value(one, scope, elaborator), one.span, one.span) for one in positional)
     named = tuple(SettingArgument(k.name, _value(k.value, scope, elaborator), k.value.span, k.name_span) for k in node.keywords)

@@ -1,7 +1,7 @@
 """From a selected train section to its objective: the model's body, what the section computes of its tensors, and the evaluated settings.
 
-In: a `SelectedSection`. Out: a `Training`, None if anything failed. The section is elaborated in a frame inside the model's: the tensors of the
-model that it names are captured, and become further outputs of the model's graph. The objective's graph calls that graph, and
+In: a `SelectedSection`. Out: a `Training`, None if anything failed. The section is elaborated in a frame inside the model's: the tensors
+of the model that it names are captured, and become further outputs of the model's graph. The objective's graph calls that graph, and
 computes the loss and the metrics of its outputs and of the section's own inputs.
 """
 

@@ -1,6 +1,7 @@
 """What all sources of data have in common.
 
-A source is a class with a `format`; `open` reads headers only. Its `columns` say what there is, by name; `read` gives the arrays of some samples.
+A source is a class with a `format`; `open` reads headers only. Its `columns` say what there is, by name; `read` gives the arrays of some
+samples.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class Column(Record):
 class Source(Protocol):
     """Samples in columns, of which any can be read."""
 
-    columns: Mapping[str, Column]
+    @property
+    def columns(self) -> Mapping[str, Column]: ...
 
     def __len__(self) -> int: ...
 

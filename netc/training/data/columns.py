@@ -24,9 +24,6 @@ from netc.dsl.record import Record
 from ...problems import diagnostic
 from .base import Array, Column, Source
 
-USUAL = {"target": ("y", "label", "labels", "targets", "class"), "features": ("x", "data", "X"), "x": ("X", "data", "features", "image", "images")}
-"""What columns are called where the input of this name has none of its own."""
-
 
 class Columns(Record):
     """A source with the column and the type of each input."""
@@ -50,7 +47,7 @@ def match_columns(source: Source, inputs: list[Value], given: Mapping[str, str],
     problems: list[Diagnostic] = []
     sizes: dict[str, tuple[int, str]] = {}
     for value in inputs:
-        name = given.get(value.name) or _usual(value.name, source)
+        name = given.get(value.name, value.name)
         column = source.columns.get(name)
         problem = _missing(value, name, path, source) if column is None else _wrong(value, column, path, sizes)
         if problem is None:
@@ -60,10 +57,6 @@ def match_columns(source: Source, inputs: list[Value], given: Mapping[str, str],
     if problems:
         return None, problems
     return Columns(source, found, {v.name: v.type for v in inputs}), []
-
-
-def _usual(name: str, source: Source) -> str:
-    return next((n for n in (name, *USUAL.get(name, ())) if n in source.columns), name)
 
 
 def _missing(value: Value, name: str, path: str, source: Source) -> Problem:

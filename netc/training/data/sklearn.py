@@ -10,7 +10,7 @@ SETS = ("digits", "iris", "wine", "breast_cancer", "diabetes", "linnerud")
 
 
 def open_sklearn(name: str) -> ArraySource:
-    """The columns `data` `[samples, features]` and `target` `[samples]`; of digits, `image` `[samples, 1, 8, 8]` too, from 0 to 16."""
+    """The columns `features` `[samples, features]` and `target` `[samples]`; of digits, `image` `[samples, 1, 8, 8]` too, from 0 to 16."""
     if name not in SETS:
         raise DataError(f"scikit-learn has no such set; those that need no download are {', '.join(SETS)}")
     try:
@@ -18,7 +18,7 @@ def open_sklearn(name: str) -> ArraySource:
     except ImportError:
         raise DataError("scikit-learn is not installed: pip install scikit-learn") from None
     found = getattr(datasets, f"load_{name}")()
-    arrays = {"data": np.asarray(found.data, np.float32), "target": np.asarray(found.target)}
+    arrays = {"features": np.asarray(found.data, np.float32), "target": np.asarray(found.target)}
     if name == "digits":
         arrays["image"] = np.asarray(found.images, np.float32)[:, None]
     return ArraySource(arrays)
