@@ -71,8 +71,8 @@ class NllLoss(_OfLabels):
     """The negative log likelihood of the classes: `-x[target]`, times `weight[target]`.
 
     `x` has logarithms of probabilities, as `log_softmax` gives them, `[N, classes]` or `[N, classes, ...]`, and `target` int64 class
-    numbers, `[N]` or `[N, ...]`. `weight` has one number for each class. Labels that are `ignore_index` do not count. The mean is divided by the
-    number of the others, or by the sum of the weights of their classes.
+    numbers, `[N]` or `[N, ...]`. `weight` has one number for each class. Labels that are `ignore_index` do not count. The mean is divided
+    by the number of the others, or by the sum of the weights of their classes.
     """
 
     name = "nll_loss"

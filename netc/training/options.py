@@ -1,7 +1,7 @@
 """The arguments of optimizers and schedules, held against PyTorch's own classes.
 
-In: a `Recipe`. Out: diagnostics at the settings' places. Always: names and arguments are those of the installed PyTorch, read off its classes
-and their signatures; values are judged by PyTorch's constructors, called with a parameter of two numbers.
+In: a `Recipe`. Out: diagnostics at the settings' places. Always: names and arguments are those of the installed PyTorch, read off its
+classes and their signatures; values are judged by PyTorch's constructors, called with a parameter of two numbers.
 """
 
 from __future__ import annotations
