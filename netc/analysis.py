@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from netc.compiler.elaborate import complete_models, elaborate, elaborate_training
+from netc.compiler.elaborate import complete_models, elaborate, elaborate_training, section_name, sections_of
 from netc.compiler.ir.verify import verify
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
@@ -169,6 +169,19 @@ def analyse_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Ch
         return [Analysis(None, (error.diagnostic,), (error.span.file,))]
     file, problems = parse(source)
     names = complete_models(file)
-    if choice.model is not None or len(names) < 2:
-        return [elaborate_file(file, source, problems, choice, path)]
-    return [elaborate_file(file, source, problems, replace(choice, model=name), path) for name in names]
+    wanted = [choice] if choice.model is not None or len(names) < 2 else [replace(choice, model=name) for name in names]
+    return [
+        *(elaborate_file(file, source, problems, one, path) for one in wanted),
+        *(_section_alone(file, source, problems, choice, path, section_name(one)) for one in sections_of(file)),
+    ]
+
+
+def _section_alone(
+    file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None, section: str
+) -> Analysis:
+    """What is wrong with a train section, its settings included."""
+    from .training.session import check_section
+
+    made = elaborate_section(file, source, problems, choice, path, section)
+    found = [] if made.training is None else check_section(made.training)
+    return Analysis(None, tuple(sort_and_dedupe([*made.diagnostics, *found])), made.sources)

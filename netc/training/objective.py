@@ -18,6 +18,7 @@ from netc.compiler.backends.torch import BACKEND
 from netc.compiler.dims import Dim, SymDim, evaluate
 from netc.compiler.ir.graph import Program
 from netc.compiler.ir.training import LOSS, MODEL, Training
+from netc.compiler.ir.types import BATCH
 
 from ..backend_input import Weights, backend_input
 from ..errors import CompileError
@@ -76,7 +77,11 @@ class Objective(nn.Module):
 
     def totals(self, inputs: Mapping[str, Tensor]) -> list[Tensor]:
         """One sum for each mean of the objective, with a gradient."""
-        return _several(_called(self.of_totals, self.means.totals, inputs))
+        made = _several(_called(self.of_totals, self.means.totals, inputs))
+        if not any(self.means.scaled):
+            return made
+        samples = self._sizes(inputs)[BATCH]
+        return [t * samples if scaled else t for t, scaled in zip(made, self.means.scaled, strict=True)]
 
     def counts(self, inputs: Mapping[str, Tensor]) -> list[Tensor]:
         """What each total is divided by; of data alone."""

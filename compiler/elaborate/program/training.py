@@ -83,6 +83,7 @@ def _objective(
     scope = frame.home = Scope(names, frame)
     spans = {s.name.name: s.name.span for s in statements if isinstance(s, ast.Metric)}
     computed = tuple(_as_assign(s) for s in statements if not isinstance(s, (ast.Setting, ast.ExpectCondition, ast.ExpectShape)))
+    session.in_training = True
     made.elaborator.statements.run(ast.Body(section.chain[0].body.span, computed), scope, "the train section")
     outputs = _results(section, scope, spans, session)
     settings = evaluate_settings(statements, scope, made.elaborator)
@@ -94,7 +95,8 @@ def _objective(
     main = _call(model, frame, outputs, section, session)
     free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
     program = Program(main, session.facts, free, tuple(session.conditions), session.dims)
-    return Training(section.name, section.model.name, program, settings, section.span, spans)
+    place = scope.names[LOSS].span or section.span
+    return Training(section.name, section.model.name, program, settings, section.span, place, spans)
 
 
 def _as_assign(statement: ast.Statement) -> ast.Statement:
