@@ -166,7 +166,7 @@ def _validation(
 
 
 def versions() -> dict[str, str]:
-    """What a run depends on besides spec and data."""
+    """What a run depends on in addition to spec and data."""
     import torch
 
     from netc import __version__
