@@ -37,11 +37,12 @@ def join(words: Sequence[tuple[Leaf, str]]) -> str:
 
 
 def spaced_equals(items: Sequence[Leaf | BracketText | Braces]) -> None:
-    """Distinguishes tokens that the grammar does not: the `=` of `let`, `shared`, `fn`, `model`, `table` from that of an argument, unary
+    """Distinguishes tokens that the grammar does not: the `=` of `let`, `shared`, `fn`, `model`, `train`, `table` from that of an
+    argument, unary
     from binary `-`, and the function `where` from the condition and the stage. Changes the tokens' types, outside braces."""
     first = items[0]
-    binding = isinstance(first, Leaf) and first.token.type in ("LET", "SHARED", "FN", "MODEL")
-    header = isinstance(first, Leaf) and first.token.type in ("BLOCK", "MODEL", "FN")
+    binding = isinstance(first, Leaf) and first.token.type in ("LET", "SHARED", "FN", "MODEL", "TRAIN")
+    header = isinstance(first, Leaf) and first.token.type in ("BLOCK", "MODEL", "FN", "TRAIN")
     if header and len(items) > 2 and isinstance(items[2], BracketText):
         items[2].open.token.type = "LPAR_TIGHT"
     _retype(items, binding, "NL")

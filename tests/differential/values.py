@@ -37,6 +37,12 @@ def _order(use: Use) -> Limits:
     return {"x0": Distinct(int(dict(use.args).get("axis", use.cls.signature["axis"].default)))}
 
 
+def _classes(use: Use) -> Limits:
+    """Class numbers, by the scores."""
+    shape = use.inputs[0].shape
+    return {"x1": (0, int(shape[min(1, len(shape) - 1)]))}
+
+
 LIMITS: dict[str, Callable[[Use], Limits]] = {
     # PyTorch divides by 0 only among floating-point numbers.
     "floor_div": lambda use: {"x0": (1, 9), "x1": (1, 4)},
@@ -46,6 +52,7 @@ LIMITS: dict[str, Callable[[Use], Limits]] = {
     "istft": lambda use: {"x1": (1, 2)},
     "max_unpool": lambda use: {"x1": (0, 1)},
     **dict.fromkeys(("fractional_max_pool", "roi_align"), lambda use: {"x1": (0, 1)}),
+    **dict.fromkeys(("cross_entropy", "nll_loss"), lambda use: {} if use.inputs[1].dtype.is_float else _classes(use)),
     "bucketize": lambda use: {"x1": Ascending()},
     "gather": _indices,
     **dict.fromkeys(("index_add", "index_select"), _indices),

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from netc.analysis import Analysis, read_and_analyse
+from netc.analysis import Analysis, analyse_models, read_and_analyse
 from netc.cli.reading import reader
 from netc.codes import page
+from netc.dsl.record import replace
 from tests.errors.codes import page_codes
 from tests.errors.options import chosen
 
@@ -35,9 +36,13 @@ def fences(code: str) -> list[tuple[str, str]]:
 
 
 def analysed(text: str, folder: Path) -> Analysis:
+    """What `netc check` finds: in the model, and in train sections."""
     path = folder / "model.net"
     path.write_text(text, encoding="utf-8")
-    return read_and_analyse(reader(str(path), None), chosen(text)).with_model()
+    read, choice = reader(str(path), None), chosen(text)
+    model = read_and_analyse(read, choice).with_model()
+    others = (d for one in analyse_models(read, choice) for d in one.diagnostics if d not in model.diagnostics)
+    return replace(model, diagnostics=(*model.diagnostics, *others))
 
 
 @pytest.mark.parametrize("code", page_codes())

@@ -1,0 +1,114 @@
+"""Errors of data for training: at the `input` that a column is for."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..dims import show
+from ..ir.types import Shape
+from .base import Problem
+
+
+def _shown(shape: Shape) -> str:
+    return "[N" + "".join(f", {d if isinstance(d, int) else show(d)}" for d in shape) + "]"
+
+
+class ColumnMissing(Problem):
+    """`columns` are those that there are."""
+
+    code: ClassVar[str] = "column-missing"
+    input: str
+    column: str
+    path: str
+    near: tuple[str, ...]
+    columns: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"`{self.path}` has no column `{self.column}` for the input `{self.input}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"its columns are {', '.join(f'`{c}`' for c in self.columns)}" if self.columns else "it has no columns",)
+
+    def help(self) -> tuple[str, ...]:
+        name = self.near[0] if self.near else "NAME"
+        return (f"say which column it is: `--column {self.input}={name}`, or `{self.input}={name}` after the path in the spec",)
+
+
+class ColumnShape(Problem):
+    code: ClassVar[str] = "column-shape"
+    input: str
+    column: str
+    path: str
+    found: tuple[int, ...] | None
+    declared: Shape
+
+    def message(self) -> str:
+        if self.found is None:
+            return f"the samples of the column `{self.column}` differ in shape, and the input `{self.input}` is {_shown(self.declared)}"
+        return f"the column `{self.column}` is {_shown(self.found)}, and the input `{self.input}` is {_shown(self.declared)}"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"it is read from `{self.path}`",)
+
+
+class ColumnType(Problem):
+    code: ClassVar[str] = "column-type"
+    input: str
+    column: str
+    path: str
+    found: str
+    declared: str
+
+    def message(self) -> str:
+        return f"the column `{self.column}` has {self.found}, and the input `{self.input}` is {self.declared}"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"it is read from `{self.path}`",)
+
+    def help(self) -> tuple[str, ...]:
+        return (
+            (f"declare the input with that type, such as `input ... {self.found}`",) if self.found in ("int64", "float32", "bool") else ()
+        )
+
+
+class SizesDiffer(Problem):
+    """One symbolic dimension that two columns give different sizes."""
+
+    code: ClassVar[str] = "column-shape"
+    dim: str
+    first: str
+    one: int
+    second: str
+    other: int
+
+    def message(self) -> str:
+        return f"`{self.dim}` is {self.one} in the data of `{self.first}` and {self.other} in those of `{self.second}`"
+
+
+class NotFinite(Problem):
+    """NaN or infinities in the first batch."""
+
+    code: ClassVar[str] = "data-not-finite"
+    input: str
+    column: str
+    what: str
+    index: int
+
+    def message(self) -> str:
+        return f"sample {self.index} of the column `{self.column}`, for the input `{self.input}`, has {self.what}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("remove or replace such samples before training",)
+
+
+class CannotReadData(Problem):
+    code: ClassVar[str] = "cannot-read-data"
+    path: str
+    why: str
+    remedy: str = ""
+
+    def message(self) -> str:
+        return f"cannot read `{self.path}`: {self.why}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.remedy,) if self.remedy else ()
