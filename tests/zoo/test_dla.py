@@ -9,6 +9,8 @@ import torch
 from zoo.dla import DLA, SIZES
 from zoo.parity import check, images, settle
 
+pytestmark = pytest.mark.long
+
 QUICK = ("dla34", "dla46x_c")
 
 
