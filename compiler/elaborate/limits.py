@@ -27,8 +27,8 @@ MAX_RECURSION = 2_000
 """The elaborations of blocks inside themselves."""
 MAX_DEPTH = 100
 """The nesting of calls of functions and of values that use other values."""
-MAX_CALLS = 100_000
-"""The calls of functions during the evaluation of one expression."""
+MAX_CALLS = 40_000
+"""The calls of functions, together."""
 GREATEST = 2**63 - 1
 """The greatest integer of the backends."""
 MOST_ELEMENTS = 2**60 - 1

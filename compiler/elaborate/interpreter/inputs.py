@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 
-from ...dims import bounds
+from ...dims import Dim, bounds
 from ...errors.arguments import ArgumentTwice, UnknownArgument, UnknownType
 from ...errors.habits import BatchAxisWritten, BatchSizeUnknown
 from ...errors.structure import InputMisplaced
 from ...errors.values import NonPositive, NotANumber
 from ...ir.graph import TupleSlice, Value, ValueTuple
-from ...ir.types import BATCH, DTYPES, FLOAT32, DType, Shape, TensorType, show_shape
+from ...ir.types import BATCH, DTYPES, FLOAT32, DType, TensorType, show_shape
 from ...ops.kinds import DTYPE
 from ..limits import check_tensor, check_tuple
 from ..scopes.failures import Failure
@@ -62,9 +62,9 @@ class InputDeclarations(Part):
 
     def _one(self, node: ast.InputDecl, name: str, scope: Scope) -> Value:
         _check_batch(node.shape, scope)
-        shape = self._expressions.shape(node.shape, scope)
-        items = node.shape.items if isinstance(node.shape, ast.ListExpr) else (node.shape,) * len(shape)
-        _check_positive(shape, items)
+        sizes = self._expressions.sizes(node.shape, scope)
+        _check_positive(sizes)
+        shape, items = tuple([size for size, _ in sizes]), tuple([item for _, item in sizes])
         batched = self._batched(node, scope)
         first = items[0] if items else None
         written = batched and isinstance(first, ast.Name) and first.name in _BATCHES
@@ -107,8 +107,8 @@ def _text(items: Sequence[ast.Expr]) -> str:
     return f"[{', '.join(item.span.text for item in items)}]"
 
 
-def _check_positive(shape: Shape, items: tuple[ast.Expr, ...]) -> None:
-    for size, item in zip(shape, items, strict=True):
+def _check_positive(sizes: list[tuple[Dim, ast.Expr]]) -> None:
+    for size, item in sizes:
         high = size if isinstance(size, int) else bounds(size)[1]
         if high is not None and high < 1:
             raise Failure(NonPositive(size), item.span)
