@@ -48,7 +48,7 @@ class BatchAxisWritten(Problem):
 
 
 def looks_batched(found: TensorType) -> bool:
-    """Whether a shape is that of a batch of images behind the batch axis: [N, 32, 3, 224, 224]."""
+    """Whether a shape is that of a batch of images after the batch axis: [N, 32, 3, 224, 224]."""
     if found.rank != 5 or not found.is_batch:
         return False
     channels, high, wide = found.shape[2:]
