@@ -43,6 +43,7 @@ class NodeText:
 
 def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: ElaborationSession, text: NodeText) -> Flow:
     """Applies the operator's rules and adds a node to the frame's graph."""
+    session.count_stage(text.span, frame.trace)
     given = op.bind(tuple([v.type for v in inputs]), session.deciding)
     try:
         results = op.infer(given)
