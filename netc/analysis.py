@@ -20,6 +20,7 @@ from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
 from . import foreign_names
+from .errors import CompileError
 from .extensions import load_installed
 from .files import Loader, Unreadable
 from .problems import NoModel, diagnostic
@@ -64,6 +65,21 @@ class Analysis(Record):
     @property
     def failed(self) -> bool:
         return any(d.severity == "error" for d in self.diagnostics)
+
+
+class Spec(Record):
+    """A text and what was asked of it: what a train section is found by. `path`: where the text was read from."""
+
+    source: SourceFile
+    choice: Choice
+    path: str | None = None
+
+    def training(self, section: str | None) -> Training:
+        """A train section, elaborated. Raises `CompileError`."""
+        found = analyse_training(self.source, self.choice, self.path, section)
+        if found.training is None:
+            raise CompileError(found.diagnostics)
+        return found.training
 
 
 class TrainingAnalysis(Record):

@@ -103,7 +103,7 @@ def versions() -> dict[str, str]:
     """What a run depends on in addition to spec and data."""
     import torch
 
-    from netc import __version__
+    from ..version import __version__
 
     return {"netc": __version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
 
