@@ -92,7 +92,7 @@ class UnknownChoice(Problem):
         return f"there is no {self.what} `{self.name}`"
 
     def notes(self) -> tuple[str, ...]:
-        return ("there are " + ", ".join(f"`{name}`" for name in self.known),)
+        return () if self.near else ("there are " + ", ".join(f"`{name}`" for name in self.known),)
 
     def help(self) -> tuple[str, ...]:
         return (f"did you mean `{self.near[0]}`?",) if self.near else ()
@@ -114,6 +114,8 @@ class UnknownOption(Problem):
         return f"`{self.owner}` has no argument `{self.name}`"
 
     def notes(self) -> tuple[str, ...]:
+        if self.near:
+            return ()
         return ("its arguments are " + ", ".join(f"`{name}`" for name in self.known) if self.known else "it has no arguments",)
 
     def help(self) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ class _OfLabels(Loss):
     def each(self, given: OpInputs) -> Shape:
         return labels_of(given.x.shape)
 
-    def count(self, given: OpInputs) -> Count:
+    def count(self, given: OpInputs) -> Count | None:
         """The number of labels that are not ignored, or the sum of the weights of their classes."""
         kept = CountStep("kept", Ne(other=self.ignore_index), ("target",))
         if "weight" not in given:
@@ -70,7 +70,7 @@ class _OfLabels(Loss):
 class NllLoss(_OfLabels):
     """The negative log likelihood of the classes: `-x[target]`, times `weight[target]`.
 
-    `x` has logarithms of probabilities, as `log_softmax` gives them, `[N, classes]` or `[N, classes, ...]`, and `target` int64 class
+    `x` has logarithms of probabilities, as `log_softmax` gives them: `[N, classes]` or `[N, classes, ...]`. `target` has int64 class
     numbers, `[N]` or `[N, ...]`. `weight` has one number for each class. Labels that are `ignore_index` do not count. The mean is divided
     by the number of the others, or by the sum of the weights of their classes.
     """
@@ -119,7 +119,7 @@ class CrossEntropy(_OfLabels):
             needed = "must not be set for probabilities of classes"
             raise OperatorError(BadArgument(self.name, "ignore_index", str(self.ignore_index), needed), argument("ignore_index"))
 
-    def count(self, given: OpInputs) -> Count:
+    def count(self, given: OpInputs) -> Count | None:
         return numel(self.each(given)) if self.of_probabilities(given) else super().count(given)
 
 

@@ -12,9 +12,10 @@ from netc.dsl.record import Record
 
 from ..dims import Dim, advice
 from ..errors.base import STAGE
-from ..errors.operators import ShapeMismatch, Unprovable
+from ..errors.operators import ShapeMismatch, Unprovable, WrongSize
 from ..ir.types import Shape, TensorType, show_shape
 from .base import Arg, Operator, OperatorError, OpInputs, numel
+from .broadcast import broadcast
 from .kinds import WordKind
 from .reduction import Sum
 
@@ -67,16 +68,19 @@ class Loss(Operator):
 
     @property
     def is_mean(self) -> bool:
-        """Whether it is a quotient of what `total` and `count` give."""
-        return bool(self.reduction == "mean")
+        """Whether the reduction is a mean."""
+        return bool(self.reduction in ("mean", "batchmean"))
 
     def total(self) -> Self:
         """The same loss as a sum: what the mean divides."""
         return type(self)(**{**self.args, "reduction": "sum"})
 
-    def count(self, given: OpInputs) -> Count:
-        """What the mean divides `total` by. It depends on sizes, targets and weights, never on what the network gives: so totals and
-        counts of parts of a batch add up to those of the whole."""
+    def count(self, given: OpInputs) -> Count | None:
+        """What the mean divides `total` by; None if it is no such quotient.
+
+        It depends on sizes, targets and weights, never on what the network gives: so totals and counts of parts of a batch add up to those
+        of the whole.
+        """
         return numel(self.each(given))
 
 
@@ -114,3 +118,11 @@ def _one_too_many(given: OpInputs, longer: Shape, shorter: Shape) -> int | None:
         if given.facts.equal(longer[axis], 1) and all(given.facts.equal(a, b) for a, b in zip(rest, shorter, strict=True)):
             return axis
     return None
+
+
+def require_to_broadcast(operator: str, given: OpInputs, name: str, shape: Shape) -> None:
+    """Refuses the input `name` unless it broadcasts to `shape`, that of the first input."""
+    found = given[name]
+    whole = broadcast(shape, found.shape, given.facts, operator, f"multiply, in `{operator}`,", (0, given.position(name)))
+    if len(whole) != len(shape) or not all(given.facts.equal(a, b) for a, b in zip(whole, shape, strict=True)):
+        raise OperatorError(WrongSize(operator, f"`{name}` to broadcast to {show_shape(shape)}", found), given.at(name))

@@ -34,6 +34,14 @@ def _columns(ctx: click.Context, option: click.Parameter, values: tuple[str, ...
 @click.option("--data", metavar="DATA", help="The data: a path such as train.npz, or FORMAT:PATH such as sklearn:digits.")
 @click.option("--validation", metavar="DATA|SHARE", help="Data to validate on, or the share of the data that is kept for it, such as 0.1.")
 @click.option("--column", "columns", multiple=True, metavar="INPUT=COLUMN", callback=_columns, help="The column for an input.")
+@click.option(
+    "--data-option",
+    "data_options",
+    multiple=True,
+    metavar="OPTION=VALUE",
+    callback=_columns,
+    help="An option of the data's format, such as size=224 for images.",
+)
 @click.option("-o", "--output", metavar="RUN", help="The folder of the run; made if it is not there.")
 @click.option("--resume", metavar="RUN", help="Go on with a run, from its last checkpoint.")
 @click.option("--section", metavar="NAME", help="Which train section of the file.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from netc.dsl.diagnostics import Diagnostic
@@ -14,8 +14,10 @@ from ..analysis import Choice, analyse_training
 from ..arguments import checked_weights
 from ..errors import CompileError
 from ..files import Unreadable, read_file
+from .data.columns import Chosen
 from .loop import Report, Trainer
 from .objective import Objective
+from .opening import Asked
 from .run_folder import BEST, RunFolder
 from .session import Wishes, prepare, versions
 
@@ -49,7 +51,8 @@ def train_file(
     *,
     data: Any = None,
     validation: Any = None,
-    columns: dict[str, str] | None = None,
+    columns: Mapping[str, Chosen] | None = None,
+    data_options: Mapping[str, str] | None = None,
     epochs: int | None = None,
     steps: int | None = None,
     batch: int | None = None,
@@ -62,7 +65,8 @@ def train_file(
     analysis = analyse_training(source, choice, path, section)
     if analysis.training is None:
         raise CompileError(analysis.diagnostics)
-    wishes = Wishes(data, _share(validation), columns or {}, epochs, steps, batch, seed)
+    asked = Asked(data, _share(validation), columns or {}, data_options or {}, path, choice.allow_paths)
+    wishes = Wishes(asked, epochs, steps, batch, seed)
     prepared = prepare(analysis.training, wishes)
     run = RunFolder(folder)
     state = run.checkpoint() if resume else None

@@ -17,6 +17,8 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..problems import diagnostic
+from .data.columns import Chosen
+from .data.rules import data_arguments
 
 OPTIMIZER, LEARNING_RATE = "adamw", 1e-3
 EPOCHS, BATCH = 10, 32
@@ -57,8 +59,9 @@ class DataRule(Record):
 
     format: str
     path: str
-    columns: dict[str, str]
+    columns: dict[str, Chosen]
     span: Span
+    options: dict[str, Any] = {}
 
 
 class Keep(Record):
@@ -224,13 +227,10 @@ class _Reader:
         if not stage.name or len(stage.positional) != 1 or not isinstance(stage.positional[0].value, str):
             self.wrong(word, "takes a format and a path", stage.span, f'write `{word} npz "data.npz"`')
             return None
-        columns = {}
-        for argument in stage.named:
-            if isinstance(argument.value, str):
-                columns[argument.name] = str(argument.value)
-            else:
-                self.wrong(argument.name, "must be the name of a column", argument.span)
-        return DataRule(stage.name, str(stage.positional[0].value), columns, stage.span)
+        inputs = {value.name for value in self.training.program.main.inputs}
+        columns, options, problems = data_arguments(word, stage, inputs)
+        self.problems += problems
+        return None if problems else DataRule(stage.name, str(stage.positional[0].value), columns, stage.span, options)
 
     def _validation(self) -> float:
         stage = self.first("validate")

@@ -66,14 +66,14 @@ class Parts(Record):
 
 def parts(program: Program, name: str) -> Parts:
     """The classes of a program, the model's last."""
-    classes, outside = _classes(program, name)
+    classes, outside = classes_in(program, name), tuple(_outside(program))
     channels = ChannelAxes(classes[-1].graphs[0])
     return Parts(_definitions(classes), tuple("\n".join(_class(c, channels)) for c in classes), classes[-1].name, outside)
 
 
 def function(program: Program, name: str, doc: str) -> Parts | None:
     """A program as a function of its inputs; None if it needs a module, for parameters, constants or the mode."""
-    classes, outside = _classes(program, name)
+    classes, outside = classes_in(program, name), tuple(_outside(program))
     body = classes[-1].body
     if len(classes) > 1 or body.members or body.chain is not None:
         return None
@@ -90,13 +90,13 @@ def file_of(program: Program, name: str, text: str, outside: Sequence[str] = (),
     return "\n".join([header, "", *_imports(text, outside, imports), "", "", text, ""])
 
 
-def _classes(program: Program, name: str) -> tuple[list[ClassDef], tuple[str, ...]]:
-    outside = _outside(program)
-    return classes_of(lowered(program), program.facts, stem(name), _framework(outside), EMITTERS), tuple(outside)
-
-
 def _definitions(classes: list[ClassDef]) -> tuple[str, ...]:
     return tuple(TORCH.definitions[name] for name in used_definitions(classes, TORCH))
+
+
+def classes_in(program: Program, name: str) -> list[ClassDef]:
+    """The classes of `source(program, name)`, the model's last."""
+    return classes_of(lowered(program), program.facts, stem(name), _framework(_outside(program)), EMITTERS)
 
 
 def class_name(program: Program, name: str) -> str:

@@ -77,6 +77,7 @@ def _bind_sections(section: SelectedSection, params: Mapping[str, Any], scope: S
 def _objective(
     section: SelectedSection, statements: tuple[ast.Statement, ...], outside: Scope, made: ModelBody, session: ElaborationSession
 ) -> Training | None:
+    _name_outputs(made)
     frame = GraphFrame(Graph(f"{section.name}_objective", "model", section.span), made.frame, LabelAllocator(numbered=False), ())
     names = Scope(made.scope, None)
     names.names = dict(outside.names)
@@ -97,6 +98,14 @@ def _objective(
     program = Program(main, session.facts, free, tuple(session.conditions), session.dims)
     place = scope.names[LOSS].span or section.span
     return Training(section.name, section.model.name, program, settings, section.span, place, spans)
+
+
+def _name_outputs(made: ModelBody) -> None:
+    """Results of the model that the text does not name have the names that the compiled model has for them."""
+    values = tensors(made.results.flow) or []
+    for name, value in zip(output_names(made.results, len(values), set()), values, strict=True):
+        if name not in made.scope.names and name.isidentifier():
+            made.scope.bind(name, value, value.span)
 
 
 def _as_assign(statement: ast.Statement) -> ast.Statement:
