@@ -76,7 +76,13 @@ def optimizer_text(recipe: Recipe) -> list[str]:
             "        if any(fnmatch(name, pattern) for pattern in FROZEN):",
             "            parameter.requires_grad_(False)",
         ]
-    trained = "parameter_groups(model)" if grouped else "[p for p in model.parameters() if p.requires_grad]" if recipe.freeze else "model.parameters()"
+    trained = (
+        "parameter_groups(model)"
+        if grouped
+        else "[p for p in model.parameters() if p.requires_grad]"
+        if recipe.freeze
+        else "model.parameters()"
+    )
     lines += call("    return ", f"torch.optim.{cls.__name__}", [trained, *keywords(options)])
     return [*([GROUPED] if grouped else []), "\n".join(lines)]
 
