@@ -82,7 +82,9 @@ class ColumnType(Problem):
 
     def help(self) -> tuple[str, ...]:
         if self.found in DTYPES:
-            return (f"declare the input with that type, `{self.input} = input ... {self.found}`, and convert it by `cast` where it is used",)
+            return (
+                f"declare the input with that type, `{self.input} = input ... {self.found}`, and convert it by `cast` where it is used",
+            )
         return ("numbers are needed: give each text or date a number before training",)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from netc.compiler.analysis.means import Means, NotDecomposable, means_of
+from netc.compiler.analysis.means import SUM, Means, NotDecomposable, means_of
 from netc.compiler.backends.base import BackendInput
 from netc.compiler.backends.torch import BACKEND
 from netc.compiler.dims import Dim, SymDim, evaluate

@@ -189,7 +189,12 @@ def _computed_inputs(made: ModelBody, scope: Scope, session: ElaborationSession)
 
 
 def _call(
-    model: Graph, frame: GraphFrame, given: dict[str, Value], outputs: dict[str, Value], section: SelectedSection, session: ElaborationSession
+    model: Graph,
+    frame: GraphFrame,
+    given: dict[str, Value],
+    outputs: dict[str, Value],
+    section: SelectedSection,
+    session: ElaborationSession,
 ) -> Graph | None:
     """The objective's graph: what the section computes for the model, the call of the model, and what the section computes of that. None
     if the first needs the last."""
