@@ -7,11 +7,13 @@ the graph is evaluated a level at a time, from the inputs on, with the parameter
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 
 import torch
 from torch import Tensor
 
 from netc.compiler.ir.graph import CallNode, Graph, Node, Program, Value
+from netc.compiler.ir.training import MODEL
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
@@ -37,57 +39,59 @@ def find(objective: Objective, weights: Mapping[str, Tensor], part: Part) -> Pla
     for name, tensor in weights.items():
         if not _finite(tensor):
             return Place(f"`{name}` has {_kind(tensor)}, since the gradient of an earlier step was not finite", main.span)
-    whole = {f"model.{name}": tensor for name, tensor in weights.items()}
-    with torch.no_grad():
-        return _first(objective.means.totals, main, [part[v.name] for v in main.inputs], whole, objective.training, "")
-
-
-def _first(program: Program, graph: Graph, inputs: list[Tensor], weights: dict[str, Tensor], mode: bool, path: str) -> Place | None:
-    """The first node of a graph whose output is not finite although its inputs are, looked for inside of it if it is a block."""
-    made = _evaluate(program, graph, inputs, weights, mode)
-    for node in graph.nodes:
-        for value in node.outputs:
-            if id(value) in made and not _finite(made[id(value)]):
-                return _inside(program, node, made, weights, mode, path, made[id(value)])
-    return None
-
-
-def _inside(
-    program: Program, node: Node, made: dict[int, Tensor], weights: dict[str, Tensor], mode: bool, path: str, result: Tensor
-) -> Place:
-    where = f"{path}.{node.label}".strip(".") if node.label else path
-    if isinstance(node, CallNode) and node.scan is None and all(id(v) in made for v in node.inputs):
-        start = f"{node.label}." if node.label else ""
-        own = {name.removeprefix(start): tensor for name, tensor in weights.items() if name.startswith(start)}
+    whole = {f"{MODEL}.{name}": tensor for name, tensor in weights.items()}
+    inputs = [part[value.name] for value in main.inputs]
+    state = torch.default_generator.get_state()
+    path: list[CallNode] = []
+    found: Node | None = None
+    while True:
+        torch.default_generator.set_state(state)
         try:
-            found = _first(program, node.graph, [made[id(v)] for v in node.inputs], own, mode, where)
-        except Exception:  # a body that depends on what is around it cannot be evaluated alone; its use is the place then
-            found = None
-        if found is not None:
-            return found
-    stage = where.removeprefix("model.") or "this"
-    return Place(f"`{stage}` is the first stage whose output has {_kind(result)}", node.span)
+            node = _first(objective, path, inputs, whole)
+        except Exception:  # some bodies cannot return what is inside of them; the stage around it is the place then
+            node = None
+        if node is None:
+            break
+        found = node
+        if not isinstance(node, CallNode) or node.scan is not None:
+            break
+        path.append(node)
+    if found is None:
+        return None
+    labels = [node.label for node in path if node is not found] + [found.label]
+    name = ".".join(label for label in labels if label and label != MODEL)
+    return Place(f"`{name}` is the first stage whose output is not finite", found.span)
 
 
-def _evaluate(program: Program, graph: Graph, inputs: list[Tensor], weights: dict[str, Tensor], mode: bool) -> dict[int, Tensor]:
-    """The tensors of a graph by the ids of its values: those of all its nodes that are floats."""
-    values = [v for node in graph.nodes for v in node.outputs if v.type.dtype.is_float]
-    module = Model(_with_outputs(program, graph, values)).module()
-    module.load_state_dict({**module.state_dict(), **{k: v for k, v in weights.items() if k in module.state_dict()}})
-    module.to(inputs[0].device).train(mode)
-    found = module(*inputs)
+def _first(objective: Objective, path: list[CallNode], inputs: list[Tensor], weights: dict[str, Tensor]) -> Node | None:
+    """The first node, in the body that the path of calls leads to, whose output is not finite."""
+    program = objective.means.totals
+    graph = path[-1].graph if path else program.main
+    makers = [(node, value) for node in graph.nodes for value in node.outputs if value.type.dtype.is_float]
+    main = _probed(program.main, path, [value for _, value in makers])
+    module = Model(Program(main, program.facts, program.symbols, program.conditions, program.dims)).module()
+    module.load_state_dict(weights, strict=False)
+    module.to(inputs[0].device).train(objective.training)
+    with torch.no_grad():
+        found = module(*inputs)
     results = [found] if isinstance(found, Tensor) else list(found)
-    known = dict(zip((id(v) for v in graph.inputs), inputs, strict=True))
-    return known | dict(zip((id(v) for v in values), results, strict=True))
+    return next((node for (node, _), result in zip(makers, results, strict=True) if not _finite(result)), None)
 
 
-def _with_outputs(program: Program, graph: Graph, values: list[Value]) -> Program:
-    whole = Graph("probe", "model", graph.span, graph.arguments)
-    whole.inputs, whole.nodes, whole.outputs = graph.inputs, graph.nodes, values
-    whole.modules, whole.declares, whole.sizes = graph.modules, graph.declares, graph.sizes
-    whole.choices, whole.size = graph.choices, graph.size
-    whole.output_names = [f"value{i}" for i in range(len(values))]
-    return Program(whole, program.facts, program.symbols, program.conditions, program.dims)
+def _probed(graph: Graph, path: list[CallNode], values: list[Value]) -> Graph:
+    """The graph with other outputs: these values, of the body that the path leads to."""
+    made = copy(graph)
+    made.tails = ()
+    if path:
+        call = copy(path[0])
+        call.graph = _probed(call.graph, path[1:], values)
+        call.outputs = tuple(Value(value.type, value.span) for value in values)
+        call.tails = ()
+        values = list(call.outputs)
+        made.nodes = [*graph.nodes[: graph.nodes.index(path[0])], call]
+    made.outputs = values
+    made.output_names = [f"value{i}" for i in range(len(values))]
+    return made
 
 
 def _finite(tensor: Tensor) -> bool:

@@ -27,7 +27,7 @@ def assert_same_run(one: Path, other: Path) -> None:
         first, second = load_file(one / name), load_file(other / name)
         assert first.keys() == second.keys()
         for key, value in first.items():
-            np.testing.assert_array_equal(value.view(np.uint8), second[key].view(np.uint8), key)
+            assert value.tobytes() == second[key].tobytes(), key
     assert (one / "metrics.jsonl").read_text() == (other / "metrics.jsonl").read_text()
 
 
@@ -48,7 +48,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("step", [1, 4, 5, 9, 19])
+@pytest.mark.parametrize("step", [1, 4, 7, 18])
 def test_interrupted_in_the_middle_of_an_epoch(step: int, whole: Path, tmp_path: Path) -> None:
     with pytest.raises(Interrupted) as caught:
         train(tmp_path / "run", told=stopping_at(step))
@@ -59,11 +59,11 @@ def test_interrupted_in_the_middle_of_an_epoch(step: int, whole: Path, tmp_path:
     assert result.steps == 20
 
 
-@pytest.mark.parametrize("step", [4, 5])
-def test_interrupted_at_the_end_of_an_epoch(step: int, whole: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("after_validation", [False, True])
+def test_interrupted_at_the_end_of_an_epoch(after_validation: bool, whole: Path, tmp_path: Path) -> None:
     """The signal arrives after the report of the last step of an epoch, before or after its validation."""
     with pytest.raises(Interrupted):
-        train(tmp_path / "run", told=stopping_at(5, validation=step == 5))
+        train(tmp_path / "run", told=stopping_at(5, validation=after_validation))
     resume(tmp_path / "run")
     assert_same_run(tmp_path / "run", whole)
 
@@ -96,13 +96,10 @@ def test_killed(tmp_path: Path) -> None:
     begin = command("spec.net", "--data", "data.npz", "--checkpoint-every", "3", "-o")
     subprocess.run([*begin, "whole"], cwd=tmp_path, check=True, capture_output=True)
     process = subprocess.Popen([*begin, "run"], cwd=tmp_path, stdout=subprocess.DEVNULL)
-    step = random.Random(0).randrange(4, 500)
-    metrics = tmp_path / "run" / "metrics.jsonl"
-    while process.poll() is None and (not metrics.exists() or f'"step": {step}' not in metrics.read_text()):
-        step = step if step < 600 else 4
+    lines, wanted = tmp_path / "run" / "metrics.jsonl", random.randrange(10, 300)
+    while not lines.exists() or lines.read_text().count("\n") < wanted:
+        assert process.poll() is None
         time.sleep(0.001)
-        if metrics.exists() and any(json.loads(line)["step"] >= step for line in metrics.read_text().splitlines(keepends=True) if line.endswith("\n")):
-            break
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     subprocess.run(command("--resume", str(tmp_path / "run")), check=True, capture_output=True)
