@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from .failures import FAILED, Failed
 from .options import choose, one_source, source_options, spec_options
+from .progress import Progress
 from .report import report
 from .terminal import note, write
-
-if TYPE_CHECKING:
-    from ..training.loop import Report
 
 DEVICES = ("cpu", "cuda")
 PRECISIONS = ("fp32", "bf16", "fp16")
 STRATEGIES = ("ddp", "fsdp")
-OF_THE_RUN = ("columns", "epochs", "steps", "batch", "seed", "weights", "section", "model", "params", "dims", "allow_paths")
+OF_THE_RUN = ("columns", "data_options", "epochs", "steps", "batch", "seed", "weights", "section", "model", "params", "dims", "allow_paths")
 """What a run was started with, and what resuming does not change."""
+OPTIONS = {"columns": "column", "data_options": "data-option", "params": "set", "dims": "dim", "allow_paths": "allow-path"}
+"""Names of options that are others than those of the parameters."""
 
 
 def _columns(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -37,6 +37,14 @@ def _columns(ctx: click.Context, option: click.Parameter, values: tuple[str, ...
 @click.option("--data", metavar="DATA", help="The data: a path such as train.npz, or FORMAT:PATH such as sklearn:digits.")
 @click.option("--validation", metavar="DATA|SHARE", help="Data to validate on, or the share of the data that is kept for it, such as 0.1.")
 @click.option("--column", "columns", multiple=True, metavar="INPUT=COLUMN", callback=_columns, help="The column for an input.")
+@click.option(
+    "--data-option",
+    "data_options",
+    multiple=True,
+    metavar="OPTION=VALUE",
+    callback=_columns,
+    help="An option of the data's format, such as size=224 for images.",
+)
 @click.option("-o", "--output", metavar="RUN", help="The folder of the run; made if it is not there.")
 @click.option("--resume", metavar="RUN", help="Go on with a run, from its last checkpoint.")
 @click.option("--section", metavar="NAME", help="Which train section of the file.")
@@ -72,10 +80,11 @@ def command(
     if (output is None) == (resume is None):
         raise click.UsageError("give `-o RUN` for a new run, or `--resume RUN`")
     path = file if resume is not None and file is None and text is None else one_source(file, text)
+    wishes |= {name: wishes[name] or None for name in ("columns", "data_options")}
     own = {"section": section, "model": model, "params": params, "dims": dims, "allow_paths": allow_paths, **wishes}
     changed = [name for name in OF_THE_RUN if own[name]]
     if resume is not None and changed:
-        option = {"columns": "column", "params": "set", "dims": "dim", "allow_paths": "allow-path"}.get(changed[0], changed[0])
+        option = OPTIONS.get(changed[0], changed[0])
         raise click.UsageError(f"`--{option}` is what the run was started with, and `--resume` does not change it")
     from ..training.command import train_file
     from ..training.ranks import is_first
@@ -83,7 +92,8 @@ def command(
 
     choice = choose(model, params, dims, allow_paths)
     try:
-        result = train_file(path, text, choice, section, output or resume or "", resume is not None, _Shown(), note=_note, **wishes)
+        with Progress() as shown:
+            result = train_file(path, text, choice, section, output or resume or "", resume is not None, shown, note=_note, **wishes)
     except Interrupted as stopped:
         if is_first():
             note(f"stopped at step {stopped.step}; to continue: netc train --resume {stopped.folder}")
@@ -102,15 +112,6 @@ def command(
 
 def _note(text: str) -> None:
     note(f"note: {text}")
-
-
-class _Shown:
-    """One line a report."""
-
-    def __call__(self, made: Report) -> None:
-        kind = "validation" if made.validation else "step"
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in made.results.items())
-        write(f"epoch {made.epoch:6.2f}  {kind:>10} {made.step:6d}  {shown}")
 
 
 __all__ = ["Failed", "command"]

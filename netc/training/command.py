@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from netc.compiler.errors.running import RunDiffers, RunError
 from netc.compiler.errors.training import NotMean
-from netc.compiler.ir.training import LOSS
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile
@@ -20,9 +19,11 @@ from ..files import Unreadable, read_file
 from ..hashing import spec_hash
 from ..problems import diagnostic
 from .configuration import Arguments, as_json, from_json
+from .data.columns import Chosen
 from .engine import Engine
 from .loop import Report, Trainer
 from .objective import Objective
+from .opening import Asked
 from .ranks import Ranks, joined
 from .run_folder import BEST, RunFolder
 from .session import Prepared, Wishes, prepare, versions
@@ -57,7 +58,8 @@ def train_file(
     *,
     data: Any = None,
     validation: Any = None,
-    columns: dict[str, str] | None = None,
+    columns: Mapping[str, Chosen] | None = None,
+    data_options: Mapping[str, str] | None = None,
     epochs: int | None = None,
     steps: int | None = None,
     batch: int | None = None,
@@ -75,12 +77,15 @@ def train_file(
     given = {name: value for name, value in engine.items() if value is not None}
     run = RunFolder(folder)
     if resume:
+        if any(v is not None for v in (columns, data_options, epochs, steps, batch, seed, weights)):
+            raise ValueError("a run is continued with the settings that it was started with")
         config = run.config()
         arguments = from_json(config, folder, given, data, _share(validation))
         if path is not None or text is not None:
             _check_same(_source(path, text), arguments, folder)
     else:
-        wishes = Wishes(data, _share(validation), columns or {}, epochs, steps, batch, seed)
+        asked = Asked(data, _share(validation), columns or {}, data_options or {}, path, choice.allow_paths)
+        wishes = Wishes(asked, epochs, steps, batch, seed)
         arguments = Arguments(_source(path, text).text, path, section, choice, wishes, Engine(**given))
     analysis = analyse_training(arguments.source, arguments.choice, arguments.path, arguments.section)
     if analysis.training is None:
@@ -95,7 +100,7 @@ def train_file(
         if not resume:
             found = {**as_json(arguments), "hash": spec, **prepared.described, "versions": versions()}
             ranks.once(lambda: run.create(found))
-        objective = Objective(prepared.training, prepared.means, weights, prepared.recipe.seed)
+        objective = Objective(prepared.training, prepared.means, weights, prepared.recipe.seed, prepared.recipe)
         trainer = Trainer(objective, prepared.recipe, prepared.data, prepared.validation, run, told, arguments.engine, ranks)
         for line in trainer.notes if ranks.first else ():
             note(line)
@@ -112,10 +117,9 @@ def _check_same(source: SourceFile, arguments: Arguments, folder: str) -> None:
 
 
 def _check_parts(prepared: Prepared, ranks: Ranks) -> None:
-    """A batch in parts needs a loss that is the sum of those of its parts. Raises `CompileError`."""
-    if prepared.means.linear and (prepared.recipe.accumulate > 1 or ranks.world > 1):
-        span = prepared.training.spans.get(LOSS, prepared.training.span)
-        raise CompileError((diagnostic(NotMean(prepared.means.linear), span),))
+    """A batch on several processes needs a loss that is the sum of those of its parts. Raises `CompileError`."""
+    if prepared.means.whole and ranks.world > 1:
+        raise CompileError((diagnostic(NotMean(prepared.means.whole), prepared.training.loss_span),))
 
 
 def _source(path: str | None, text: str | None) -> SourceFile:

@@ -12,12 +12,16 @@ from typing import Any
 
 from netc.compiler.errors.running import RunError, RunUnreadable
 from netc.compiler.ir.types import DTYPES, DType
-from netc.dsl.record import Record, replace
+from netc.dsl.record import Record
 from netc.dsl.source import SourceFile
 
 from ..analysis import Choice
 from .engine import Engine
+from .opening import Asked
 from .session import Wishes
+
+SETTINGS = ("epochs", "steps", "batch", "seed")
+"""Those of `Wishes` that are numbers."""
 
 
 class Arguments(Record):
@@ -37,7 +41,7 @@ class Arguments(Record):
 
 def as_json(arguments: Arguments) -> dict[str, Any]:
     """The arguments as a JSON object. Paths are absolute: the run may be continued from another folder."""
-    choice, wishes = arguments.choice, arguments.wishes
+    choice, wishes, asked = arguments.choice, arguments.wishes, arguments.wishes.asked
     return {
         "spec": arguments.text,
         "path": None if arguments.path is None else os.path.abspath(arguments.path),
@@ -48,7 +52,8 @@ def as_json(arguments: Arguments) -> dict[str, Any]:
             "dims": choice.dims,
             "allow_paths": [os.path.abspath(path) for path in choice.allow_paths],
         },
-        "wishes": {name: _place(getattr(wishes, name)) for name in Wishes.__match_args__},
+        "given": {"data": _place(asked.data), "validation": _place(asked.validation), "columns": asked.columns, "options": asked.options},
+        "settings": {name: getattr(wishes, name) for name in SETTINGS},
         "engine": {name: getattr(arguments.engine, name) for name in Engine.__match_args__},
     }
 
@@ -56,25 +61,26 @@ def as_json(arguments: Arguments) -> dict[str, Any]:
 def from_json(config: Mapping[str, Any], folder: str, engine: Mapping[str, Any], data: Any = None, validation: Any = None) -> Arguments:
     """The arguments again, with what is given now of the engine, and of data that are elsewhere now. Raises `RunError`."""
     try:
-        choice, wishes = dict(config["choice"]), dict(config["wishes"])
-        choice["params"] = {name: _value(value) for name, value in choice["params"].items()}
-        choice["allow_paths"] = tuple(choice["allow_paths"])
-        known = {name: value for name, value in config["engine"].items() if name in Engine.__match_args__}
-        made = Wishes(**{name: value for name, value in wishes.items() if name in Wishes.__match_args__})
-        made = replace(made, data=made.data if data is None else data, validation=made.validation if validation is None else validation)
-        found = Arguments(
-            text=str(config["spec"]),
-            path=config["path"],
-            section=config["section"],
-            choice=Choice(**choice),
-            wishes=made,
-            engine=Engine(**{**known, **engine}),
-        )
+        return _arguments(config, folder, engine, data, validation)
+    except RunError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError):
         raise RunError(RunUnreadable(folder, "its `config.json` is damaged")) from None
-    if any(isinstance(one, dict) for one in (found.wishes.data, found.wishes.validation)):
+
+
+def _arguments(config: Mapping[str, Any], folder: str, engine: Mapping[str, Any], data: Any, validation: Any) -> Arguments:
+    kept, path, chosen = dict(config["given"]), config["path"], dict(config["choice"])
+    chosen["params"] = {name: _value(value) for name, value in chosen["params"].items()}
+    chosen["allow_paths"] = tuple(chosen["allow_paths"])
+    columns = {name: tuple(c) if isinstance(c, list) else c for name, c in kept["columns"].items()}
+    own = kept["data"] if data is None else data, kept["validation"] if validation is None else validation
+    if any(isinstance(one, dict) for one in own):
         raise RunError(RunUnreadable(folder, "its data were given in Python", "resume it in Python, with the same data"))
-    return found
+    asked = Asked(*own, columns, dict(kept["options"]), path, chosen["allow_paths"])
+    settings = {name: config["settings"][name] for name in SETTINGS}
+    known = {name: value for name, value in config["engine"].items() if name in Engine.__match_args__}
+    choice, where = Choice(**chosen), Engine(**{**known, **engine})
+    return Arguments(str(config["spec"]), path, config["section"], choice, Wishes(asked, **settings), where)
 
 
 def _place(value: Any) -> Any:
@@ -84,7 +90,7 @@ def _place(value: Any) -> Any:
         if os.path.exists(value):
             return os.path.abspath(value)
         return f"{head}:{os.path.abspath(path)}" if colon and os.path.exists(path) else value
-    return value if value is None or isinstance(value, (bool, int, float, dict)) else {}
+    return value if value is None or isinstance(value, (bool, int, float)) else {}
 
 
 def _plain(value: object) -> Any:

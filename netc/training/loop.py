@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, NoReturn
 
 import torch
@@ -21,7 +21,7 @@ from netc.dsl.source import Span
 
 from ..errors import CompileError
 from ..problems import diagnostic
-from .batches import Batches, Part, tensors, validation_parts
+from .batches import Batches, Part, as_tensors, validation_parts
 from .checkpoints import Checkpoints, Trained, whole_tensors
 from .data.columns import Columns
 from .engine import Engine
@@ -48,7 +48,8 @@ class NotFiniteLoss(CompileError):
 
 
 class Report(Record):
-    """What is known after a step: the results of the training batches since the last report, or of a validation."""
+    """What is known after a step: the results of the training batches since the last report, or of a validation. `steps` is the number of
+    all steps of the run."""
 
     step: int
     epoch: float
@@ -56,6 +57,7 @@ class Report(Record):
     learning_rate: float
     validation: bool = False
     samples: int = 0
+    steps: int = 0
 
 
 class Plan(Record):
@@ -91,7 +93,7 @@ class Trainer:
         self.folder, self.told, self.engine, self.ranks = folder, told, engine, ranks
         self.batches = Batches(data, recipe, ranks)
         self.plan = plan(recipe, len(data[1]))
-        self.notes = arrange(objective, engine, ranks, lambda: tensors(data[0], data[1][:2], ranks.device))
+        self.notes = arrange(objective, engine, ranks, lambda: as_tensors(data[0].batch(data[1][:2]), ranks.device))
         """What of the engine's wishes was not possible."""
         optimizer = make_optimizer(self.model, recipe)
         self.precision = Precision(engine.precision, ranks.device)
@@ -123,11 +125,11 @@ class Trainer:
         """The steps that are left; the results of the last validation, or of training without one. Raises `NotFiniteLoss`, and
         `Interrupted` after a signal."""
         self.objective.train()
-        with StopRequest() as request:
+        with StopRequest() as request, closing(self.batches.steps(self.step, self.plan.steps)) as batches:
             if self.epoch_ends:
                 self._end_of_epoch(request)
-            while self.step < self.plan.steps:
-                stop = self._step(bool(request.number))
+            for parts, samples in batches:
+                stop = self._step(parts, samples, bool(request.number))
                 if self.epoch_ends or self.step % self.plan.every == 0:
                     self._report()
                 every = self.engine.checkpoint_every
@@ -139,9 +141,8 @@ class Trainer:
                     self._end_of_epoch(request)
         return self.results
 
-    def _step(self, stop: bool) -> bool:
+    def _step(self, parts: list[Part], samples: int, stop: bool) -> bool:
         """One step; whether a process was asked to stop."""
-        parts, samples = self.batches.step(self.step)
         try:
             found = self.stepper.make(self.step, parts, stop)
         except NotFinite as failure:
@@ -164,7 +165,7 @@ class Trainer:
                 average[name].copy_(value)
 
     def _report(self) -> None:
-        self._tell(Report(self.step, self.epoch, self._results(self.tally), self.learning_rate, samples=self.tally.samples))
+        self._tell(self._results(self.tally), self.tally.samples)
         self.epoch_tally.merge(self.tally)
         self.tally = Tally()
 
@@ -175,16 +176,12 @@ class Trainer:
         found = self.objective.results(list(tally.totals.float()), list(tally.counts))
         return {name: float(value) for name, value in found.items()}
 
-    def _tell(self, report: Report) -> None:
+    def _tell(self, results: dict[str, float], samples: int, validation: bool = False) -> None:
         if not self.ranks.first:
             return
-        entry: dict[str, Any] = {"step": report.step, "epoch": round(report.epoch, 4)}
-        if report.validation:
-            entry["validation"] = report.results
-        else:
-            entry |= {"lr": report.learning_rate, **report.results}
-        self.folder.log(entry)
-        self.told(report)
+        entry: dict[str, Any] = {"step": self.step, "epoch": round(self.epoch, 4)}
+        self.folder.log(entry | ({"validation": results} if validation else {"lr": self.learning_rate, **results}))
+        self.told(Report(self.step, self.epoch, results, self.learning_rate, validation, samples, self.plan.steps))
 
     def _end_of_epoch(self, request: StopRequest) -> None:
         """Validates, keeps the best weights, and saves."""
@@ -217,7 +214,7 @@ class Trainer:
         if tally is None:
             return False
         self.results = self._results(tally)
-        self._tell(Report(self.step, self.epoch, self.results, self.learning_rate, validation=True))
+        self._tell(self.results, 0, validation=True)
         return True
 
     def _validated(self, request: StopRequest) -> Tally | None:
@@ -259,8 +256,7 @@ class Trainer:
         seed_generators(self.recipe.seed, self.step, self.ranks)
         places = self.ranks.gathered(next((p for part in parts if (p := find(self.objective, weights, part)) is not None), None))
         place = next((p for p in places if p is not None), None)
-        section = self.objective.training_section
-        span = section.spans.get("loss", section.span) if place is None else place.span
+        span = self.objective.training_section.loss_span if place is None else place.span
         problem = LossNotFinite(
             step=self.step + 1,
             value="NaN" if math.isnan(value) else "infinite",

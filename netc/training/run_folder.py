@@ -23,8 +23,9 @@ from torch import Tensor
 from netc.compiler.errors.running import RunError, RunExists, RunUnreadable
 
 from ..writing import write_files
+from .metrics import METRICS, read_metrics
 
-CONFIG, METRICS = "config.json", "metrics.jsonl"
+CONFIG = "config.json"
 BEST, LAST = "best.safetensors", "last.safetensors"
 
 
@@ -66,17 +67,13 @@ class RunFolder:
         with (self.path / METRICS).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(entry) + "\n")
 
-    def entries(self) -> list[dict[str, Any]]:
-        """The lines of the metrics that are whole."""
-        try:
-            lines = (self.path / METRICS).read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
-        except OSError:
-            return []
-        return [entry for line in lines if (entry := _entry(line)) is not None]
-
     def cut_metrics(self, step: int, with_validation: bool) -> None:
         """Removes what was logged after a step, which a resumed run logs again; the validation at that step too, unless it is kept."""
-        kept = [e for e in self.entries() if e["step"] < step or (e["step"] == step and (with_validation or "validation" not in e))]
+        kept = [
+            e
+            for e in read_metrics(os.fspath(self.path))
+            if e["step"] < step or (e["step"] == step and (with_validation or "validation" not in e))
+        ]
         text = "".join(json.dumps(e) + "\n" for e in kept)
         write_files(os.fspath(self.path / METRICS), lambda temporary: _write_text(temporary, text))
 
@@ -84,15 +81,6 @@ class RunFolder:
         """The parameters under the keys of the spec; tied ones are stored for each of their names."""
         copies = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
         write_files(os.fspath(self.path / name), lambda temporary: save_file(copies, temporary))
-
-
-def _entry(line: str) -> dict[str, Any] | None:
-    """What a line says; None for a damaged one."""
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) and isinstance(found.get("step"), int) else None
 
 
 def _write_text(path: str, text: str) -> None:
