@@ -13,10 +13,11 @@ from typing import Any
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from ..dims import Dim, Facts
+from ..dims import Dim, Facts, symbol
 from ..errors.training import NotMean
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program, Value
 from ..ir.training import MODEL, Training
+from ..ir.types import BATCH
 from ..ops.base import Operator
 from ..ops.reduction import Sum
 
@@ -38,7 +39,7 @@ class NotDecomposable(Exception):
 class Means(Record):
     """`totals` computes one number for each mean, `counts` has its divisor for each: a size, or the position of an output of
     `counted`, which is None if all are sizes. `finish` computes the loss and the metrics of the means, in the order of the totals; None if
-    they are the means themselves, each once. `linear`: the loss is a sum of the means times factors that are the same for all samples."""
+    they are the means themselves, each once."""
 
     totals: Program
     counts: tuple[Dim | int, ...]
@@ -46,11 +47,15 @@ class Means(Record):
     counted: Program | None
     finish: Program | None
     names: tuple[str, ...]
-    linear: str
+    whole: str
+    """Why the loss of a batch in parts is not that of the whole; empty if it is. A result that is no function of means counts for each part
+    as much as the part has samples."""
+    scaled: tuple[bool, ...]
+    """Which totals are such results, to be multiplied by their count."""
 
 
 def means_of(training: Training) -> Means:
-    """Cuts the objective. Raises `NotDecomposable` if the loss or a metric is not a function of means and sums over the samples."""
+    """Cuts the objective. Raises `NotDecomposable` if what a mean is divided by depends on what the model gives."""
     return _Cut(training).run()
 
 
@@ -59,7 +64,9 @@ class _Cut:
         self.training = training
         self.main = training.program.main
         self.maker: dict[int, Node] = {id(v): n for n in self.main.nodes for v in n.outputs}
-        self.cuts: list[OpNode] = []
+        self.cuts: list[Node] = []
+        self.whole: dict[int, str] = {}
+        """By the id of a node that is no mean but has to be taken for one: why."""
         self.inside: set[int] = set()
         """The ids of the nodes that compute loss and metrics of the means."""
         self.varying = self._varying()
@@ -69,18 +76,19 @@ class _Cut:
             self._find(name, value)
         places = {id(n): i for i, n in enumerate(self.main.nodes)}
         self.cuts = sorted({id(n): n for n in self.cuts}.values(), key=lambda n: places[id(n)])
-        totals = [_total(node) for node in self.cuts]
+        totals = [node if id(node) in self.whole else _total(node) for node in self.cuts]
         counts = _Counts(self)
         for node in self.cuts:
             counts.add(node)
         return Means(
-            self._program("totals", [*self._before(totals), *totals], [t.outputs[0] for t in totals]),
+            self._program("totals", self._with(totals), [t.outputs[0] for t in totals]),
             tuple(counts.found),
             tuple(counts.is_size),
             counts.program(),
             self._finish(),
             tuple(self.main.output_names),
-            self._not_linear(),
+            self._not_additive(),
+            tuple(id(n) in self.whole for n in self.cuts),
         )
 
     def _varying(self) -> set[int]:
@@ -98,24 +106,24 @@ class _Cut:
             at = stack.pop()
             node = self.maker.get(id(at))
             if node is None or id(at) not in self.varying:
-                if id(at) in self.varying:
-                    raise NotDecomposable(NotMean(f"`{name}` depends on an input without a mean"), at.span)
                 if node is not None and id(node) not in self.inside:
                     self.inside.add(id(node))
                     stack += node.inputs
                 continue
-            if isinstance(node, OpNode) and is_total(node.op):
+            if isinstance(node, OpNode) and is_total(node.op) and id(node) not in self.whole:
                 self.cuts.append(node)
             elif isinstance(node, OpNode) and at.type.rank == 0 and all(v.type.rank == 0 for v in node.inputs if id(v) in self.varying):
                 self.inside.add(id(node))
                 stack += node.inputs
             else:
                 what = f"`{node.op.name}`" if isinstance(node, OpNode) else "a block"
-                raise NotDecomposable(NotMean(f"`{name}` is made by {what}, not by a mean or a sum over the samples"), node.span)
+                self.whole[id(node)] = f"`{name}` is made by {what}, not by a mean or a sum over the samples"
+                self.cuts.append(node)
 
-    def _before(self, last: list[OpNode]) -> list[Node]:
-        """The nodes that these depend on, in order."""
-        return list(needed(self.main.nodes, [v for n in last for v in n.inputs]))
+    def _with(self, last: list[Node]) -> list[Node]:
+        """These nodes after those that they depend on."""
+        before = needed(self.main.nodes, [v for n in last for v in n.inputs])
+        return [*(n for n in before if all(n is not one for one in last)), *last]
 
     def _program(self, name: str, nodes: list[Node], outputs: list[Value], inputs: list[Value] | None = None) -> Program:
         whole = self.training.program
@@ -137,12 +145,14 @@ class _Cut:
             value.name = value.name or f"mean{index}"
         return program
 
-    def _not_linear(self) -> str:
-        """Why the loss is not linear in its means; empty if it is."""
+    def _not_additive(self) -> str:
+        """Why the loss is no sum of means times factors that are the same for all samples; empty if it is one."""
         stack = [self.main.outputs[0]]
         while stack:
             value = stack.pop()
             node = self.maker.get(id(value))
+            if node is not None and id(node) in self.whole:
+                return self.whole[id(node)]
             if id(value) not in self.varying or node is None or any(node is c for c in self.cuts):
                 continue
             assert isinstance(node, OpNode)
@@ -165,9 +175,13 @@ class _Counts:
         self.made: list[OpNode] = []
         self.outputs: list[Value] = []
 
-    def add(self, node: OpNode) -> None:
-        op: Any = node.op
+    def add(self, node: Node) -> None:
         facts = self.cut.training.program.facts
+        if id(node) in self.cut.whole or not isinstance(node, OpNode):
+            self.found.append(symbol(BATCH))
+            self.is_size.append(True)
+            return
+        op: Any = node.op
         given = op.bind(tuple(v.type for v in node.inputs), facts)
         count = op.count(given) if getattr(op, "is_mean", False) else 1
         if not isinstance(count, tuple):
@@ -204,8 +218,10 @@ def is_total(op: Operator) -> bool:
     return isinstance(op, Sum) or bool(getattr(op, "is_mean", False)) or getattr(op, "reduction", "") == "sum"
 
 
-def _total(node: OpNode) -> OpNode:
+def _total(node: Node) -> Node:
     """The node that sums what another averages."""
+    if not isinstance(node, OpNode):
+        return node
     op: Any = node.op
     if not getattr(op, "is_mean", False):
         return node

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..ir.types import TensorType
-from .base import Problem
+from .base import Problem, Replacement
 
 
 class NoLoss(Problem):
@@ -60,6 +60,9 @@ class UnknownSetting(Problem):
             return (f"did you mean `{self.near[0]}`?",)
         return (f"give the tensor a name: `{self.name} = ...`",)
 
+    def replacement(self) -> Replacement | None:
+        return Replacement(self.near[0]) if self.near else None
+
 
 class WrongSetting(Problem):
     """`need` completes "`what` ..."."""
@@ -74,6 +77,70 @@ class WrongSetting(Problem):
 
     def help(self) -> tuple[str, ...]:
         return (self.remedy,) if self.remedy else ()
+
+
+class UnknownChoice(Problem):
+    """An optimizer or schedule that PyTorch does not have."""
+
+    code: ClassVar[str] = "unknown-setting"
+    what: str
+    name: str
+    near: tuple[str, ...]
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"there is no {self.what} `{self.name}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return () if self.near else ("there are " + ", ".join(f"`{name}`" for name in self.known),)
+
+    def help(self) -> tuple[str, ...]:
+        return (f"did you mean `{self.near[0]}`?",) if self.near else ()
+
+    def replacement(self) -> Replacement | None:
+        return Replacement(self.near[0]) if self.near else None
+
+
+class UnknownOption(Problem):
+    """An argument that an optimizer or schedule does not have."""
+
+    code: ClassVar[str] = "unknown-setting"
+    owner: str
+    name: str
+    near: tuple[str, ...]
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"`{self.owner}` has no argument `{self.name}`"
+
+    def notes(self) -> tuple[str, ...]:
+        if self.near:
+            return ()
+        return ("its arguments are " + ", ".join(f"`{name}`" for name in self.known) if self.known else "it has no arguments",)
+
+    def help(self) -> tuple[str, ...]:
+        return (f"did you mean `{self.near[0]}`?",) if self.near else ()
+
+    def replacement(self) -> Replacement | None:
+        return Replacement(self.near[0]) if self.near else None
+
+
+class NothingMatches(Problem):
+    """A pattern that is meant for parameters. `some` are the first ones of the model."""
+
+    code: ClassVar[str] = "pattern-without-match"
+    pattern: str
+    near: tuple[str, ...]
+    some: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"no parameter of the model is called `{self.pattern}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("the first ones are " + ", ".join(f"`{name}`" for name in self.some) if self.some else "it has no parameters",)
+
+    def help(self) -> tuple[str, ...]:
+        return (f"did you mean `{self.near[0]}`?",) if self.near else ()
 
 
 class SettingTwice(Problem):

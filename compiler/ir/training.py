@@ -53,13 +53,14 @@ class Setting(Record):
 
 
 class Training(Record):
-    """An elaborated train section. `spans`: where the loss and each metric are."""
+    """An elaborated train section. `loss_span` is where the loss is named, `spans` where each metric is."""
 
     name: str
     model: str
     program: Program
     settings: tuple[Setting, ...]
     span: Span
+    loss_span: Span
     spans: dict[str, Span] = {}
 
     @property

@@ -15,43 +15,54 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
-from .recipe import LEARNING_RATE, Named, Recipe
+from .recipe import LEARNING_RATE, OPTIMIZER, Named, Recipe
 
 Schedule = lr_scheduler.LRScheduler
+
+
+def key(name: str) -> str:
+    """The name of a class as a spec may write it: `AdamW`, `adamw` and `adam_w` are one."""
+    return name.lower().replace("_", "")
 
 
 def optimizer_classes() -> dict[str, type[torch.optim.Optimizer]]:
     """PyTorch's optimizers by the lower-case names of their classes."""
     found = (value for value in vars(torch.optim).values() if inspect.isclass(value))
-    return {c.__name__.lower(): c for c in found if issubclass(c, torch.optim.Optimizer) and c is not torch.optim.Optimizer}
+    return {key(c.__name__): c for c in found if issubclass(c, torch.optim.Optimizer) and c is not torch.optim.Optimizer}
+
+
+def keyword_options(cls: type, skipped: int) -> tuple[str, ...]:
+    """The names of the arguments of a constructor, without the first ones."""
+    found = list(inspect.signature(cls).parameters.values())[skipped:]
+    return tuple(p.name for p in found if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
 
 
 def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """The optimizer over the parameters that are trained, `requires_grad` of the frozen ones taken away. `fused` where PyTorch has it and
     the recipe does not say otherwise."""
-    cls = optimizer_classes()[recipe.optimizer.name]
-    options = {name: tuple(v) if isinstance(v, tuple) else v for name, v in recipe.optimizer.values.items()}
-    accepted = inspect.signature(cls).parameters
-    if "lr" not in options and recipe.optimizer.name == "adamw":
+    cls = optimizer_classes()[key(recipe.optimizer.name)]
+    options = dict(recipe.optimizer.values)
+    accepted = keyword_options(cls, 1)
+    if "lr" not in options and key(recipe.optimizer.name) == OPTIMIZER:
         options["lr"] = LEARNING_RATE
     if "fused" in accepted and not {"fused", "foreach", "capturable", "differentiable"} & options.keys():
         options["fused"] = True
-    return cls(parameter_groups(model, recipe), **options)  # type: ignore[arg-type]
+    return cls(parameter_groups(model, recipe), **options)
 
 
 def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     """The trained parameters, grouped by the options that differ; tied ones once."""
     groups: dict[tuple[Any, ...], dict[str, Any]] = {}
     for name, parameter in model.named_parameters():
-        if any(fnmatchcase(name, pattern) for pattern in recipe.freeze):
+        if any(fnmatchcase(name, pattern.text) for pattern in recipe.freeze):
             parameter.requires_grad_(False)
         if not parameter.requires_grad:
             continue
         options: dict[str, Any] = {}
         for rule in reversed(recipe.groups):
-            if fnmatchcase(name, rule.pattern):
+            if fnmatchcase(name, rule.pattern.text):
                 options |= {o.name: o.value for o in rule.options}
-        if any(fnmatchcase(name, pattern) for pattern in recipe.no_decay):
+        if any(fnmatchcase(name, pattern.text) for pattern in recipe.no_decay):
             options["weight_decay"] = 0.0
         group = groups.setdefault(tuple(sorted(options.items())), {"params": [], "names": [], **options})
         group["params"].append(parameter)
@@ -75,21 +86,32 @@ def _constant(optimizer: torch.optim.Optimizer, length: int, stage: Named) -> Sc
     return lr_scheduler.ConstantLR(optimizer, 1.0, 1)
 
 
+COMBINED = ("SequentialLR", "ChainedScheduler")
+"""Schedulers of schedulers: the `->` of a schedule."""
+LENGTHS = ("T_max", "total_steps", "total_iters")
+"""Arguments that are the number of steps, if they are not given."""
 SHAPES: dict[str, Callable[[torch.optim.Optimizer, int, Named], Schedule]] = {
     "warmup": _warmup,
     "cosine": _cosine,
     "linear": _linear,
     "constant": _constant,
 }
-"""The schedules with names of their own: each runs for the steps that its first argument says, the last one for those that are left."""
+"""The schedules with names of their own: each runs for the steps that its first argument says, the last one for those that are left.
+PyTorch's `LinearLR` and `ConstantLR` are `linear_lr` and `constant_lr`."""
 
 
 def scheduler_classes() -> dict[str, type[Schedule]]:
     """PyTorch's schedulers by the lower-case names of their classes, without `LR` at the end."""
     found = {n: c for n, c in vars(lr_scheduler).items() if inspect.isclass(c) and issubclass(c, Schedule) and not n.startswith("_")}
-    return {
-        n.removesuffix("LR").lower(): c for n, c in found.items() if c is not Schedule and n not in ("SequentialLR", "ChainedScheduler")
-    }
+    return {key(n).removesuffix("lr"): c for n, c in found.items() if c is not Schedule and n not in COMBINED}
+
+
+def fill(cls: type[Schedule], given: dict[str, Any], length: int) -> dict[str, Any]:
+    """The arguments, with the number of steps for what stands for it and is not given."""
+    missing = [name for name in LENGTHS if name in keyword_options(cls, 1) and name not in given]
+    if "epochs" in given or "steps_per_epoch" in given:  # OneCycleLR's other way to say it
+        missing = [name for name in missing if name != "total_steps"]
+    return given | dict.fromkeys(missing, max(1, length))
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int) -> Schedule | None:
@@ -105,9 +127,11 @@ def make_schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int) 
 
 
 def _stage(optimizer: torch.optim.Optimizer, stage: Named, length: int) -> Schedule:
-    if stage.name in SHAPES:
-        return SHAPES[stage.name](optimizer, length, stage)
-    return scheduler_classes()[stage.name](optimizer, **stage.values)
+    name = key(stage.name)
+    if name in SHAPES:
+        return SHAPES[name](optimizer, length, stage)
+    cls = scheduler_classes()[name.removesuffix("lr")]
+    return cls(optimizer, **fill(cls, stage.values, length))
 
 
 def stage_lengths(stages: tuple[Named, ...], steps: int) -> list[int]:

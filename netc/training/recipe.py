@@ -40,12 +40,18 @@ class Named(Record):
         return {argument.name: argument.value for argument in self.options}
 
 
+class Pattern(Record):
+    """A pattern of parameters' names, as `fnmatch` reads them."""
+
+    text: str
+    span: Span
+
+
 class GroupRule(Record):
     """Options of the parameters whose names match `pattern`."""
 
-    pattern: str
+    pattern: Pattern
     options: tuple[SettingArgument, ...]
-    span: Span
 
 
 class DataRule(Record):
@@ -70,7 +76,7 @@ class Recipe(Record):
 
     optimizer: Named
     groups: tuple[GroupRule, ...]
-    no_decay: tuple[str, ...]
+    no_decay: tuple[Pattern, ...]
     schedule: tuple[Named, ...]
     epochs: int
     steps: int | None
@@ -79,7 +85,7 @@ class Recipe(Record):
     clip_norm: float | None
     clip_value: float | None
     ema: float | None
-    freeze: tuple[str, ...]
+    freeze: tuple[Pattern, ...]
     keep: Keep
     data: DataRule | None
     validate: DataRule | None
@@ -182,12 +188,12 @@ class _Reader:
             return usual
         return argument.value
 
-    def _patterns(self, what: str, argument: SettingArgument) -> tuple[str, ...]:
+    def _patterns(self, what: str, argument: SettingArgument) -> tuple[Pattern, ...]:
         values = argument.value if isinstance(argument.value, tuple) else (argument.value,)
         if not all(isinstance(v, str) and not isinstance(v, Word) for v in values):
             self.wrong(what, "takes patterns of parameters' names in quotes", argument.span, 'write `"stem.*"`')
             return ()
-        return values
+        return tuple(Pattern(value, argument.span) for value in values)
 
     def _groups(self) -> Iterator[GroupRule]:
         for setting in self.by_word.get("group", ()):
@@ -196,7 +202,7 @@ class _Reader:
                 self.wrong("group", "takes a pattern and options", stage.span, 'write `group "head.*" lr=1e-2`')
             for argument in stage.positional:
                 for pattern in self._patterns("group", argument):
-                    yield GroupRule(pattern, stage.named, argument.span)
+                    yield GroupRule(pattern, stage.named)
 
     def _keep(self) -> Keep:
         settings = self.by_word.get("keep", ())

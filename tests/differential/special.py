@@ -303,7 +303,29 @@ def _back(draw: Draw, types: Types) -> dict[str, Any]:
     }
 
 
+# --- losses ------------------------------------------------------------------------------------------------------------------------
+
+
+def _labels(draw: Draw) -> Types:
+    """Scores and class numbers, perhaps weights of classes."""
+    dtype, shape = draw(st.sampled_from(FLOATS)), _scores(draw)
+    weights = [tensor(dtype, shape[min(1, len(shape) - 1) :][:1])] if draw(st.booleans()) else []
+    return tensor(dtype, shape), tensor("int64", (*shape[:1], *shape[2:]) if len(shape) > 1 else ()), *weights
+
+
+def _labels_or_shares(draw: Draw) -> Types:
+    """Class numbers, or probabilities of classes."""
+    x, target, *weights = _labels(draw)
+    return x, draw(st.sampled_from((target, x))), *weights
+
+
+def _scores(draw: Draw) -> list[int]:
+    return [size(draw) for _ in range(draw(st.integers(1, 4)))]
+
+
 INPUTS: dict[str, Callable[[Draw], Types]] = {
+    "cross_entropy": _labels_or_shares,
+    "nll_loss": _labels,
     **dict.fromkeys(("fft", "ifft", "irfft"), _pairs),
     "deform_conv": _deformed,
     "fractional_max_pool": _fractions,
@@ -318,6 +340,7 @@ INPUTS: dict[str, Callable[[Draw], Types]] = {
 }
 ARGUMENTS: dict[str, Arguments] = {
     **dict.fromkeys(("fft", "ifft", "irfft"), _along_pairs),
+    "cross_entropy": lambda draw, types: {"ignore_index": None} if types[1].dtype.is_float else {},
     "deform_conv": lambda draw, types: {
         "kernel": 2,
         "stride": None,

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from netc.analysis import Analysis, read_and_analyse
-from netc.cli.reading import reader
+from netc.analysis import Analysis
 from netc.codes import page
+from tests.errors.checked import checked
 from tests.errors.codes import page_codes
-from tests.errors.options import chosen
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHOWN = {
@@ -37,7 +36,7 @@ def fences(code: str) -> list[tuple[str, str]]:
 def analysed(text: str, folder: Path) -> Analysis:
     path = folder / "model.net"
     path.write_text(text, encoding="utf-8")
-    return read_and_analyse(reader(str(path), None), chosen(text)).with_model()
+    return checked(path)
 
 
 @pytest.mark.parametrize("code", page_codes())

@@ -77,12 +77,14 @@ def _bind_sections(section: SelectedSection, params: Mapping[str, Any], scope: S
 def _objective(
     section: SelectedSection, statements: tuple[ast.Statement, ...], outside: Scope, made: ModelBody, session: ElaborationSession
 ) -> Training | None:
+    _name_outputs(made)
     frame = GraphFrame(Graph(f"{section.name}_objective", "model", section.span), made.frame, LabelAllocator(numbered=False), ())
     names = Scope(made.scope, None)
     names.names = dict(outside.names)
     scope = frame.home = Scope(names, frame)
     spans = {s.name.name: s.name.span for s in statements if isinstance(s, ast.Metric)}
     computed = tuple(_as_assign(s) for s in statements if not isinstance(s, (ast.Setting, ast.ExpectCondition, ast.ExpectShape)))
+    session.in_training = True
     made.elaborator.statements.run(ast.Body(section.chain[0].body.span, computed), scope, "the train section")
     outputs = _results(section, scope, spans, session)
     settings = evaluate_settings(statements, scope, made.elaborator)
@@ -94,7 +96,16 @@ def _objective(
     main = _call(model, frame, outputs, section, session)
     free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
     program = Program(main, session.facts, free, tuple(session.conditions), session.dims)
-    return Training(section.name, section.model.name, program, settings, section.span, spans)
+    place = scope.names[LOSS].span or section.span
+    return Training(section.name, section.model.name, program, settings, section.span, place, spans)
+
+
+def _name_outputs(made: ModelBody) -> None:
+    """Results of the model that the text does not name have the names that the compiled model has for them."""
+    values = tensors(made.results.flow) or []
+    for name, value in zip(output_names(made.results, len(values), set()), values, strict=True):
+        if name not in made.scope.names and name.isidentifier():
+            made.scope.bind(name, value, value.span)
 
 
 def _as_assign(statement: ast.Statement) -> ast.Statement:
