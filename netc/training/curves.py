@@ -96,7 +96,9 @@ def _panel(name: str, curves: list[Curve], top: int) -> list[str]:
     for curve in sorted(curves, key=lambda c: c.validation):
         parts += _lines(curve, x, y)
     if any(c.validation for c in curves):
-        parts.append(f'<text x="{WIDTH - RIGHT}" y="{top + 20}" text-anchor="end" fill="#555555">thin: training, with dots: validation</text>')
+        parts.append(
+            f'<text x="{WIDTH - RIGHT}" y="{top + 20}" text-anchor="end" fill="#555555">thin: training, with dots: validation</text>'
+        )
     return parts
 
 
