@@ -74,4 +74,6 @@ def _value(expr: ast.Expr, scope: Scope, elaborator: Elaborator) -> Any:
         found = scope.find(expr.name)
         if found is None or not isinstance(found[0].value, (int, float, str, tuple, LazyLet)):
             return Word(expr.name)
+    if isinstance(expr, ast.ListExpr):
+        return tuple(_value(item, scope, elaborator) for item in expr.items)
     return plain(elaborator.evaluate(expr, scope))
