@@ -263,7 +263,9 @@ class _Reader:
                 self.wrong("draw", f"has no distribution `{distribution.value}`", distribution.span, f"the distributions are {known}")
             elif types[str(name.value)].dtype.is_float == (distribution.value == "integers"):
                 needed = "integers" if distribution.value == "integers" else "floats"
-                self.wrong(str(distribution.value), f"draws {needed}, and `{name.value}` is {types[str(name.value)].dtype.name}", stage.span)
+                self.wrong(
+                    str(distribution.value), f"draws {needed}, and `{name.value}` is {types[str(name.value)].dtype.name}", stage.span
+                )
             elif len(numbers) not in DISTRIBUTIONS[str(distribution.value)] or not _ordered(numbers, distribution.value == "integers"):
                 self.wrong(str(distribution.value), "takes two numbers, the smaller one first", stage.span, "write `integers 0 1000`")
             else:
