@@ -34,9 +34,9 @@ class _Binary(Loss):
 class BinaryCrossEntropy(_Binary):
     """The cross entropy of probabilities: `-(target log(x) + (1 - target) log(1 - x))`, times `weight`.
 
-    `x` and `target` have probabilities, as `sigmoid` gives them: others are an error in PyTorch at run time. Logarithms are taken to be at least -100.
-    `weight` broadcasts to `x`; the mean is divided by the number of elements all the same. `binary_cross_entropy_with_logits` takes the
-    scores before `sigmoid`, and loses less.
+    `x` and `target` have probabilities, as `sigmoid` gives them: others are an error in PyTorch at run time. Logarithms are taken to be at
+    least -100. `weight` broadcasts to `x`; the mean is divided by the number of elements all the same. `binary_cross_entropy_with_logits`
+    takes the scores before `sigmoid`, and loses less.
     """
 
     name = "binary_cross_entropy"
