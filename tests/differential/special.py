@@ -366,6 +366,16 @@ def _variances(draw: Draw) -> Types:
     return tensor(dtype, shape), tensor(dtype, shape), *([] if var is None else [tensor(dtype, var)])
 
 
+def _lists(draw: Draw) -> Types:
+    """Scores of one sample or several, and as many class numbers."""
+    shape = [size(draw) for _ in range(draw(st.integers(1, 2)))]
+    return tensor(draw(st.sampled_from(FLOATS)), shape), tensor("int64", shape)
+
+
+def _triplets(draw: Draw) -> Types:
+    return (tensor(draw(st.sampled_from(FLOATS)), [size(draw) for _ in range(draw(st.integers(1, 3)))]),) * 3
+
+
 def _steps(draw: Draw) -> Types:
     """Of classes 0 to 2 at three steps or more: as many as the classes and lengths, which are 0 or 1, need."""
     dtype, kind, n = draw(st.sampled_from(("float32", "float64"))), draw(st.sampled_from(("int64", "int32"))), size(draw, high=3)
@@ -381,7 +391,9 @@ INPUTS: dict[str, Callable[[Draw], Types]] = {
     "gaussian_nll_loss": _variances,
     "margin_ranking_loss": _signed_pairs,
     "multi_margin_loss": _classes,
+    "multilabel_margin_loss": _lists,
     "multilabel_soft_margin_loss": _weighted_last,
+    "triplet_margin_loss": _triplets,
     "cross_entropy": _labels_or_shares,
     "nll_loss": _labels,
     **dict.fromkeys(("fft", "ifft", "irfft"), _pairs),
@@ -436,6 +448,11 @@ ARGUMENTS: dict[str, Arguments] = {
     "scatter": _scatter,
     # Beyond 88, PyTorch's exp in float32 overflows before the threshold is reached; ONNX Runtime's function does not.
     "softplus": lambda draw, types: {"threshold": draw(st.sampled_from((None, 20, 2, 0.5, 0, -1)))},
+    # Of huge numbers, or by other powers, what is left of a difference is a rounding.
+    "triplet_margin_loss": lambda draw, types: {
+        "p": draw(st.sampled_from((None, 1, 2, 3))),
+        "eps": draw(st.sampled_from((None, 0.1))),
+    },
     # Without it, the order is that of the algorithm.
     "topk": lambda draw, types: {"sorted": None},
     "upsample": _upsample,
