@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from netc.compiler.errors.data import CannotReadData
+from netc.compiler.errors.data import CannotReadData, SizesRefused
 from netc.compiler.ir.training import Training
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
+from ..conditions import check_sizes
 from ..problems import diagnostic
 from ..reach import OUTSIDE, why_no_data
 from .data.base import DataError, Source
@@ -78,7 +79,7 @@ def open_data(training: Training, recipe: Recipe, asked: Asked) -> Opened:
     try:
         wanted = _training_data(training, recipe, asked)
         described = str(wanted.place) if isinstance(wanted.place, Place) else type(asked.data).__name__
-        columns = _columns(training, wanted)
+        columns = _columns(training, recipe, wanted)
         data, validation = _split(columns, recipe, asked)
         problems += _unfit(training, recipe, data, wanted.span)
     except _Failed as failed:
@@ -86,7 +87,7 @@ def open_data(training: Training, recipe: Recipe, asked: Asked) -> Opened:
     try:
         other = _validation_data(training, recipe, asked)
         if other is not None:
-            columns = _columns(training, other)
+            columns = _columns(training, recipe, other)
             if data is not None:
                 _same_classes(data[0], columns, other)
             validation = columns, np.arange(len(columns))
@@ -151,7 +152,7 @@ def _of_rule(rule: DataRule, columns: Mapping[str, Chosen], asked: Asked) -> _Wa
 # --- opened and checked ----------------------------------------------------------------------------------------------------
 
 
-def _columns(training: Training, wanted: _Wanted) -> Columns:
+def _columns(training: Training, recipe: Recipe, wanted: _Wanted) -> Columns:
     inputs = list(training.program.main.inputs)
     try:
         place = wanted.place
@@ -163,6 +164,10 @@ def _columns(training: Training, wanted: _Wanted) -> Columns:
         raise _unreadable(wanted.shown, error, wanted.span) from error
     if columns is None:
         raise _Failed(*problems)
+    try:
+        check_sizes(training.program, {name: (recipe.batch, *shape) for name, shape in columns.shapes.items()})
+    except ValueError as error:
+        raise _Failed(diagnostic(SizesRefused(wanted.shown, str(error)), wanted.span)) from error
     return columns
 
 
