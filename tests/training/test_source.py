@@ -134,6 +134,29 @@ def test_the_file_runs_alone(tmp_path: Path) -> None:
     assert model.module(weights=tmp_path / "digits_best.pt")
 
 
+def test_inputs_that_are_drawn(tmp_path: Path) -> None:
+    text = """
+    image = input 12
+    noise = input 3
+    step = input [] int64
+    decoded = (image -> dense 3) + noise + (step -> embedding 10 3) -> dense 12
+    train {
+      difference = decoded - image
+      loss = difference * difference -> mean
+      draw noise normal
+      draw step integers 0 10
+      epochs 2
+      batch 16
+      validate 0.25
+    }
+    """
+    (tmp_path / "made.py").write_text(netc.compile(text).training().source(), encoding="utf-8")
+    np.savez(tmp_path / "train.npz", image=np.ones((40, 12), np.float32))
+    done = subprocess.run([sys.executable, "made.py"], cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("epoch") == 2
+
+
 def test_what_the_section_does_not_say_is_not_written() -> None:
     text = netc.compile("y = input 3 -> dense 1\ntrain { t = input [1]; loss = (y, t) -> mse_loss }").training().source()
     for word in ("ACCUMULATE", "VALIDATION", "GROUPS", "FROZEN", "EMA", "schedule", "clip", "evaluate", "best", "math", "finish"):

@@ -7,19 +7,18 @@ instance.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from netc.compiler.analysis.means import Means
 from netc.compiler.backends.python.errors import MissingEmitter
 from netc.compiler.backends.python.naming import local, unique
 from netc.compiler.backends.torch.emit import Parts, function, parts
-from netc.compiler.dims import Dim, SymDim, to_python
 from netc.compiler.ir.graph import Graph, Node, Program, Value
 from netc.compiler.ir.training import MODEL, Training
 from netc.compiler.ir.types import BATCH
 from netc.dsl.record import Record
 
+from .columns import column, dim_text, size_of
 from .lines import call, listed, literal, quoted
 
 
@@ -58,14 +57,14 @@ class _Functions:
             f"The sum that {named} is made of." if len(self.means.names) == 1 else f"The sums that {named} are made of.",
         )
         outputs, given = self._model_call(inputs)
-        arguments = [outputs.get(id(v)) or self._column(v) for v in inputs]
+        arguments = [outputs.get(id(v)) or column(v) for v in inputs]
         several = len(program.main.outputs) > 1
         lines = ["def totals(model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:", '    """The sums of a batch."""', *given]
         if not any(self.means.scaled):
             lines += call("    return " if several else "    return (", "sums", arguments, "" if several else ",)")
         else:
             lines += call("    made = " if several else "    made = (", "sums", arguments, "" if several else ",)")
-            scaled = [f"made[{i}] * {self._size(BATCH)}" if s else f"made[{i}]" for i, s in enumerate(self.means.scaled)]
+            scaled = [f"made[{i}] * {size_of(self.main.inputs, BATCH)}" if s else f"made[{i}]" for i, s in enumerate(self.means.scaled)]
             lines.append(f"    return ({', '.join(scaled)},)" if not several else f"    return {', '.join(scaled)}")
         self.texts.append("\n".join(lines))
 
@@ -81,7 +80,7 @@ class _Functions:
             targets.append(name)
         if not any(id(v) in used for v in node.outputs):
             return {}, []
-        return names, call(f"    {', '.join(targets)} = ", "model", [self._column(v) for v in node.inputs])
+        return names, call(f"    {', '.join(targets)} = ", "model", [column(v) for v in node.inputs])
 
     def counts(self) -> None:
         means, lines = self.means, list[str]()
@@ -89,8 +88,8 @@ class _Functions:
         if means.counted is not None:
             inputs = self._add(means.counted, list(means.counted.main.nodes), "counted", "What is counted of the data.")
             counted = [f"number{i}" if len(means.counted.main.outputs) > 1 else "number" for i in range(len(means.counted.main.outputs))]
-            lines = call(f"    {', '.join(counted)} = ", "counted", [self._column(v) for v in inputs])
-        each = [self._dim(c) if size else counted[int(c)] for c, size in zip(means.counts, means.is_size, strict=True)]  # type: ignore[arg-type]
+            lines = call(f"    {', '.join(counted)} = ", "counted", [column(v) for v in inputs])
+        each = [dim_text(self.main.inputs, c) if size else counted[int(c)] for c, size in zip(means.counts, means.is_size, strict=True)]  # type: ignore[arg-type]
         head = [
             "def counts(batch: Batch) -> tuple[Tensor | int, ...]:",
             '    """What each of the sums is divided by, which depends on the data alone."""',
@@ -130,25 +129,6 @@ class _Functions:
         if made.main != name:
             self.texts.append(f"{name} = {made.main}().to(DEVICE)")
         return main
-
-    def _column(self, value: Value) -> str:
-        return f"batch[{quoted(value.name)}]"
-
-    def _size(self, symbol: str) -> str:
-        """The size of an axis, read off a column."""
-        for value in reversed(self.main.inputs):
-            for axis, size in enumerate(value.type.shape):
-                if isinstance(size, SymDim) and str(size) == symbol:
-                    return f"len({self._column(value)})" if axis == 0 else f"{self._column(value)}.shape[{axis}]"
-        raise MissingEmitter(symbol, "no input has this size")
-
-    def _dim(self, count: Dim) -> str:
-        if isinstance(count, int):
-            return str(count)
-        symbols = {str(s) for v in self.main.inputs for s in v.type.shape if isinstance(s, SymDim) and str(s).isidentifier()}
-        text = to_python(count, {symbol: self._size(symbol) for symbol in symbols})
-        text = re.sub(r"\((batch\[\"\w+\"\]\.shape\[\d+\])\)", r"\1", text)
-        return re.sub(r"(?<!\*)\*(?!\*)", " * ", text)
 
 
 def _inputs(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Value]:

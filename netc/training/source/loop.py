@@ -13,6 +13,7 @@ from netc.compiler.ir.training import LOSS, Training
 from netc.dsl.record import Record
 
 from ..recipe import Recipe
+from .draws import draws_text, given_inputs
 from .lines import literal, quoted
 
 SHUFFLED = '''def shuffled(samples: Tensor, epoch: int) -> Tensor:
@@ -23,6 +24,11 @@ BATCHES = '''def batches(data: Batch, samples: Tensor) -> Iterator[Batch]:
     """The samples in batches, columns `[N, ...]`. To train on other data, replace this."""
     for chosen in samples.split(BATCH):
         yield {name: column[chosen].to(DEVICE) for name, column in data.items()}'''
+BATCHES_WITH_DRAWS = '''def batches(data: Batch, samples: Tensor) -> Iterator[Batch]:
+    """The samples in batches, columns `[N, ...]`. To train on other data, replace this."""
+    for chosen in samples.split(BATCH):
+        batch = {name: column[chosen].to(DEVICE) for name, column in data.items()}
+        yield batch | drawn(batch)'''
 IN_PARTS = '''def in_parts(batch: Batch) -> list[Batch]:
     """A batch in parts, each of which fits into memory."""
     count = min(ACCUMULATE, len(batch[{column}]))
@@ -62,7 +68,8 @@ class LoopText(Record):
 
     def texts(self) -> list[str]:
         """The functions in their order, and the lines that run them."""
-        made = [self._load(), SHUFFLED, BATCHES]
+        drawn = [draws_text(self.training, self.recipe)] if self.recipe.draws else []
+        made = [self._load(), SHUFFLED, *drawn, BATCHES if not drawn else BATCHES_WITH_DRAWS]
         made += [IN_PARTS.replace("{column}", self._column)] if self.recipe.accumulate > 1 else []
         made.append(self._step())
         made += [self._evaluate()] if self.validates else []
@@ -72,7 +79,7 @@ class LoopText(Record):
     @property
     def _column(self) -> str:
         """An input, as a literal."""
-        return quoted(self.training.program.main.inputs[0].name)
+        return quoted(given_inputs(self.training, self.recipe)[0].name)
 
     def _evaluate(self) -> str:
         part, parts = ("part", " for part in in_parts(batch)") if self.recipe.accumulate > 1 else ("batch", "")
@@ -87,7 +94,7 @@ class LoopText(Record):
             "    arrays = np.load(path)",
             "    return {",
         ]
-        for value in self.training.program.main.inputs:
+        for value in given_inputs(self.training, self.recipe):
             column = columns.get(value.name, value.name)
             array = f"arrays[{quoted(column)}]" if isinstance(column, str) else f"np.stack([arrays[name] for name in {literal(column)}], 1)"
             lines.append(f"        {quoted(value.name)}: torch.from_numpy({array}).to(torch.{value.type.dtype.name}),")
