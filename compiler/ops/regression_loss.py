@@ -14,6 +14,7 @@ from .element_types import FLOATS
 from .kinds import FLAG, NUMBER, NumberKind
 from .loss import Count, Loss, summed
 from .operand import Input
+from .scalars import require_exact_scalar
 
 
 class _Regression(Loss):
@@ -104,7 +105,7 @@ class GaussianNllLoss(_Regression):
     alike = ("target",)
     var = Input(like="x", or_number=True)
     full = Arg(FLAG, default=False)
-    eps = Arg(NumberKind(above=0), default=1e-6)
+    eps = Arg(NUMBER, default=1e-6)
     examples = (
         "h = input 3; mean = h -> dense 2; var = h -> dense 2 softplus; target = input 2; (mean, target, var) -> gaussian_nll_loss",
         "mean = input 3; target = input 3; (mean, target) -> gaussian_nll_loss 0.5 full=true",
@@ -115,6 +116,7 @@ class GaussianNllLoss(_Regression):
             self._refuse_var(given)
         elif isinstance(self.var, bool) or not isinstance(self.var, int | float) or self.var < 0:
             raise OperatorError(BadArgument(self.name, "var", str(self.var), "must be a number of at least 0"), argument("var"))
+        require_exact_scalar(self.name, given.x, self.eps, "eps")
         return super().rule(given)
 
     def _refuse_var(self, given: OpInputs) -> None:

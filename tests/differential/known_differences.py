@@ -319,7 +319,7 @@ TABLE = (
         "a loss that broadcasts is hardly ever meant: PyTorch warns of it",
     ),
     Deliberate(_LOSSES, "dtype-mismatch", _of_several_types, "PyTorch promotes, and then has no gradient, or one of another type"),
-    Deliberate(_ALIKE, "needs-float", lambda use: True, "a loss of integers has no gradient"),
+    Deliberate((*_ALIKE, "cosine_embedding_loss"), "needs-float", lambda use: True, "a loss of integers has no gradient"),
     Deliberate(
         ("hinge_embedding_loss", "margin_ranking_loss"),
         "needs-number",
@@ -327,7 +327,7 @@ TABLE = (
         "targets are 1 and -1, and these types have no -1",
     ),
     Deliberate(
-        ("multi_margin_loss", "triplet_margin_loss"),
+        ("multi_margin_loss", "multilabel_margin_loss", "triplet_margin_loss"),
         "wrong-rank",
         lambda use: not use.inputs[0].rank,
         "of single numbers: there is one class, or vectors of one number",
@@ -337,6 +337,12 @@ TABLE = (
         "wrong-rank",
         lambda use: use.inputs[0].rank < use.inputs[1].rank + 1,
         "PyTorch takes several sequences of classes for a single one of steps, if the others are empty",
+    ),
+    Deliberate(
+        ("ctc_loss",),
+        "needs-integer",
+        lambda use: any(not t.dtype.is_integer for t in use.inputs[1:]),
+        "PyTorch converts classes and lengths of other types, and documents integers",
     ),
     Deliberate(
         _OF_LABELS,
