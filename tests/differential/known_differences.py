@@ -321,7 +321,7 @@ TABLE = (
     Deliberate(_LOSSES, "dtype-mismatch", _of_several_types, "PyTorch promotes, and then has no gradient, or one of another type"),
     Deliberate((*_ALIKE, "cosine_embedding_loss"), "needs-float", lambda use: True, "a loss of integers has no gradient"),
     Deliberate(
-        ("hinge_embedding_loss", "margin_ranking_loss"),
+        ("cosine_embedding_loss", "hinge_embedding_loss", "margin_ranking_loss"),
         "needs-number",
         lambda use: use.inputs[-1].dtype.kind in ("uint", "bool"),
         "targets are 1 and -1, and these types have no -1",
@@ -341,8 +341,8 @@ TABLE = (
     Deliberate(
         ("ctc_loss",),
         "needs-integer",
-        lambda use: any(not t.dtype.is_integer for t in use.inputs[1:]),
-        "PyTorch converts classes and lengths of other types, and documents integers",
+        lambda use: any(t.dtype.name not in ("int32", "int64") for t in use.inputs[1:]),
+        "PyTorch converts classes and lengths of other types, and documents int32 and int64",
     ),
     Deliberate(
         _OF_LABELS,
