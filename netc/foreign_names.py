@@ -69,6 +69,11 @@ STAGES = {
         "take": "index_select",
         "divide": "div",
     },
+    "einops": {
+        "pack": "concat",
+        "reduce": "mean",
+        "unpack": "split",
+    },
     "ONNX": {
         "batch_normalization": "batch_norm",
         "depth_to_space": "pixel_shuffle",

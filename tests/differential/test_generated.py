@@ -19,7 +19,7 @@ from tests.differential.values import NO_KERNEL, WITHIN_BOUNDS, alone, limits_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch warns of uses that nobody would write
 OPERATORS = [name for name, cls in sorted(Operator.registry.items()) if cls.operands]
-CALM = settings(max_examples=examples(12), suppress_health_check=list(HealthCheck))
+CALM = settings(max_examples=examples(8), suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("name", OPERATORS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 
+import einops
 import numpy as np
 import onnx
 import pytest
@@ -37,6 +38,11 @@ def test_pytorch_has_it(name: str) -> None:
 @pytest.mark.parametrize("name", foreign_names.STAGES["NumPy"])
 def test_numpy_has_it(name: str) -> None:
     assert hasattr(np, name)
+
+
+@pytest.mark.parametrize("name", foreign_names.STAGES["einops"])
+def test_einops_has_it(name: str) -> None:
+    assert hasattr(einops, name)
 
 
 @pytest.mark.parametrize("name", foreign_names.STAGES["ONNX"])
