@@ -6,6 +6,8 @@ nothing broadcasts, and numbers, options and defaults are those of torch.nn.func
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ..errors.base import argument
 from ..errors.operators import BadArgument, WrongSize
 from ..ir.types import TensorType, show_shape
@@ -20,7 +22,7 @@ from .scalars import require_exact_scalar
 class _Regression(Loss):
     """A function of the difference of each pair."""
 
-    alike = ("target", "weight")
+    alike: ClassVar[tuple[str, ...]] = ("target", "weight")
     x = Input(FLOATS)
     target = Input(like="x")
 
