@@ -1,7 +1,8 @@
 """What a section computes, as functions: the sums of a batch, what they are divided by, and loss and metrics of both.
 
 In: a section cut at its means. Out: texts of `totals(model, batch)`, `counts(batch)` and `results(totals, counts)`, and of what they call.
-Always: a batch is a dict of tensors `[N, ...]` by input; what needs a module, such as constants of the section, is a class with one instance.
+Always: a batch is a dict of tensors `[N, ...]` by input; what needs a module, such as constants of the section, is a class with one
+instance.
 """
 
 from __future__ import annotations
