@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .base import Problem
+from .base import Problem, Replacement
 
 
 class UseCycle(Problem):
@@ -34,6 +34,9 @@ class CannotUse(Problem):
     def help(self) -> tuple[str, ...]:
         meant = ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
         return (*meant, *((self.remedy,) if self.remedy else ()))
+
+    def replacement(self) -> Replacement | None:
+        return Replacement(f'"{self.near[0]}"', safe=self.near[0] == f"{self.path}.net") if len(self.near) == 1 else None
 
 
 class NotInFile(Problem):
