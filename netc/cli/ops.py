@@ -6,12 +6,13 @@ import sys
 
 import click
 
+from .completion import operators
 from .options import plugin_option
 from .terminal import coloured, write
 
 
 @click.command("ops")
-@click.argument("name", required=False, metavar="NAME")
+@click.argument("name", required=False, metavar="NAME", shell_complete=operators)
 @click.option("--markdown", is_flag=True, help="All pages, as docs/operators.md has them.")
 @plugin_option
 def command(name: str | None, markdown: bool) -> None:
@@ -44,12 +45,12 @@ def _page(name: str) -> str:
     from .. import reference
     from ..word_pages import STD, library, words
 
-    operators = {op.name: op for family in reference.families().values() for op in family}
-    found = [reference.page(operators[name])] if name in operators else []
+    known = {op.name: op for family in reference.families().values() for op in family}
+    found = [reference.page(known[name])] if name in known else []
     found += [words()[name]] if name in words() else []
     found += [library(name) or ""] if name.partition("/")[0] == STD else []
     if not any(found):
-        raise click.UsageError(_unknown(name, [*operators, *words()]))
+        raise click.UsageError(_unknown(name, [*known, *words()]))
     return "\n".join(found)
 
 
