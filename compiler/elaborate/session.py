@@ -181,7 +181,7 @@ class ElaborationSession:
         if not label:
             label = next((t for s, t in marks if s == span), "")
         new = problem.replacement()
-        edits = (Edit(span, new.text, new.safe),) if new is not None else ()
+        edits = (Edit(span.before() if new.before else span, new.text, new.safe),) if new is not None else ()
         made = Diagnostic(
             problem.severity, problem.code, problem.message(), span, label, seconds, problem.notes(), problem.help(), edits, trace
         )

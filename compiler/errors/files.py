@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .base import Problem, Replacement
+from .names import either, only
 
 
 class UseCycle(Problem):
@@ -49,4 +50,7 @@ class NotInFile(Problem):
         return f"`{self.path}` defines no block, `fn` or `let` called `{self.name}`"
 
     def help(self) -> tuple[str, ...]:
-        return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
+        return either(self.near)
+
+    def replacement(self) -> Replacement | None:
+        return only(self.near, self.name)
