@@ -28,7 +28,7 @@ _GOES_ON = _OPERATORS | {"ARROW", "COMMA", "COMMA_WHERE", "LBRACE", "NL", "EQUAL
 # ... and so is one before these
 _CONTINUES = frozenset(("ARROW", "ELSE"))
 _ENDS_VALUE = frozenset(("NAME", "PATH", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "IN", "LABEL", "RBRACE"))
-_TOP_LEVEL = frozenset(("BLOCK", "MODEL", "FN", "USE"))
+_TOP_LEVEL = frozenset(("BLOCK", "MODEL", "FN", "USE", "TRAIN"))
 _STATEMENT_WORDS = _TOP_LEVEL | {"LET", "OUT", "EXPECT", "SHARED", "DEFAULT"}
 _SEPARATORS = frozenset(("COMMA", "ARROW", "EQUALS", "ASSIGN", "COLON"))
 _LOOPS = frozenset(("REPEAT", "EACH", "FOR", "SCAN"))
@@ -37,7 +37,7 @@ _STARTS = frozenset(("NL", "LBRACE"))
 _IN_PATH = _STATEMENT_WORDS | frozenset(
     (
         *("NAME", "DOT", "NUMBER", "BAD_NUMBER", "DIMS", "MINUS", "INPUT", "PARAM", "TABLE", "REPEAT", "EACH", "FOR", "SCAN", "IN"),
-        *("IF", "ELSE", "AS", "IS", "WHERE", "TRUE", "FALSE", "AND", "OR", "NOT", "TRAIN"),
+        *("IF", "ELSE", "AS", "IS", "WHERE", "TRUE", "FALSE", "AND", "OR", "NOT"),
     )
 )
 # Tokens without a method below are passed on as they are
@@ -145,11 +145,13 @@ class _Filter:
     # --- what neighbours decide ---------------------------------------------------------------------------------------
 
     def _statement_start(self, index: int) -> None:
-        """Retypes the `=` of `name =` and the first bracket and the `=` of `(a, b) =`."""
+        """Retypes the `=` of `name =`, the word and the `=` of `metric name =`, and the first bracket and the `=` of `(a, b) =`."""
         tokens = self.tokens
         if tokens[index].type == "NAME":
             if tokens[index + 1].type == "EQUALS":
                 tokens[index + 1].type = "ASSIGN"
+            elif tokens[index].text == "metric" and [t.type for t in tokens[index + 1 : index + 3]] == ["NAME", "EQUALS"]:
+                tokens[index].type, tokens[index + 2].type = "METRIC", "ASSIGN"
         elif tokens[index].type == "LPAR":
             end = self._end_of_names(index, rest=True)
             if end and tokens[end].type == "EQUALS":

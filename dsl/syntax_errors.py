@@ -17,7 +17,7 @@ from .tokens import Token
 _VALUES = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "LABEL", "RBRACE", "IN"))
 _STAGE_STARTS = frozenset(("NAME", "LPAR", "IF", "REPEAT", "EACH", "SCAN", "IN", "INPUT", "PARAM", "TABLE", "IS"))
 _OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE"))
-_DEFINITIONS = frozenset(("BLOCK", "MODEL", "FN", "USE"))
+_DEFINITIONS = frozenset(("BLOCK", "MODEL", "FN", "USE", "TRAIN"))
 _STATEMENTS = frozenset(("LET", "OUT", "EXPECT", "SHARED", "DEFAULT"))
 _NAME_FOLLOWS = frozenset(("LET", "FN", "BLOCK", "MODEL", "SHARED", "DOT", "EACH"))
 _ATTRIBUTES = ("shape", "rank", "channels", "features", "dtype")
@@ -53,8 +53,6 @@ def _lexical(stop: Stop) -> Diagnostic | None:
             return errors.bad_number(span, token.text)
         case "BAD_ARROW":
             return errors.bad_arrow(span, token.text)
-        case "TRAIN":
-            return errors.reserved_word(span, "train")
         case "SEMICOLON":
             return errors.syntax(span, "unexpected `;` inside brackets", help=("close the brackets before the `;`",))
     return None

@@ -80,6 +80,8 @@ class ElaborationSession:
         self.shared_uses: list[Span] = []
         self.shared_specs: dict[int, tuple[dict[str, Any], Span]] = {}
         self.depth = 0
+        self.in_training = False
+        """Whether the statements of a train section are being elaborated."""
         self.recursions = 0
         self.iterations = 0
         self.stages = 0
@@ -181,10 +183,9 @@ class ElaborationSession:
         if not label:
             label = next((t for s, t in marks if s == span), "")
         new = problem.replacement()
+        severity = "error" if self.in_training and problem.error_in_training else problem.severity
         edits = (Edit(span.before() if new.before else span, new.text, new.safe),) if new is not None else ()
-        made = Diagnostic(
-            problem.severity, problem.code, problem.message(), span, label, seconds, problem.notes(), problem.help(), edits, trace
-        )
+        made = Diagnostic(severity, problem.code, problem.message(), span, label, seconds, problem.notes(), problem.help(), edits, trace)
         self.diagnostics.append(made)
         self.errors += made.severity == "error"
         if self.errors > MAX_ERRORS:
