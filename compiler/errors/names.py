@@ -160,6 +160,9 @@ class UnusedName(Problem):
     def help(self) -> tuple[str, ...]:
         return (f"remove it, or rename it to `_{self.name}` if it is unused on purpose",)
 
+    def replacement(self) -> Replacement | None:
+        return Replacement(f"_{self.name}")
+
 
 class UnusedResult(Problem):
     """A pipeline that is neither named nor the last of its body."""
