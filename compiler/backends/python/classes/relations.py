@@ -99,7 +99,12 @@ class Relations:
     def _hinted(self, name: str) -> str:
         """What the framework calls the places where the symbol is by itself: `features` for both `in_features` and `out_features`."""
         hints = {h: None for h in self._places.get(name, {}) if not VAGUE.fullmatch(h)}
-        return without_direction(next(iter(hints), ""), hints)
+        first = next(iter(hints), "")
+        words = self.bodies[0].framework.widths
+        inputs = (words.in_channels, words.in_features)
+        if all(first != word.removeprefix("in_") for word in inputs):
+            first = next((word for word in inputs if word in hints), first)  # clearer than what a normalisation calls it
+        return without_direction(first, hints)
 
     @cached_property
     def _places(self) -> dict[str, dict[str, None]]:
