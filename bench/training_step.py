@@ -68,7 +68,7 @@ NETWORKS = {
         lambda: torch.randint(0, VOCABULARY, (2, 128)),
         lambda result: result.logits,  # type: ignore[attr-defined]
     ),
-    "mlp": Network(f"input {WIDTH} -> repeat {LAYERS} {{ dense {WIDTH} relu }}", None, {}, _mlp, lambda: torch.randn(64, WIDTH)),
+    "mlp": Network(f"input {WIDTH} -> (repeat {LAYERS} as _ {{ dense {WIDTH} relu }}) as layers", None, {}, _mlp, lambda: torch.randn(64, WIDTH)),
 }
 
 
