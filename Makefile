@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo test quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench clean
+.PHONY: help install demo test long quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ demo: $(READY) ## check, compile and run a model; compare PyTorch with ONNX Runt
 
 test: $(READY) ## all tests
 	$(BIN)/python -m pytest
+
+long: $(READY) ## what takes longest of the gate, in addition to `make test`: larger models, torch.compile and torch.export of all of them
+	$(BIN)/python -m pytest -m "long and not zoo"
 
 quick: $(READY) ## a few cases of each test, in half a minute
 	$(BIN)/python -m pytest --quick

@@ -385,6 +385,20 @@ class Flow(Statement):
     pipeline: Pipeline
 
 
+class Metric(Statement):
+    """`metric name = pipeline`, in a train section."""
+
+    name: Name
+    value: Pipeline
+
+
+class Setting(Statement):
+    """`optimizer adamw lr=1e-3`, in a train section: a word with what is said of it, as stages that no tensor runs through."""
+
+    word: Name
+    stages: tuple[Tensor, ...]
+
+
 class Broken(Statement):
     """A statement, or definition, that did not parse and has been reported; `names` are those it would have defined."""
 
@@ -449,7 +463,19 @@ class ModelDecl(Node):
     base: Apply | None = None
 
 
-Definition = Use | Fn | Block | ModelDecl
+class TrainDecl(Node):
+    """`train name(parameters) for model arguments { body }`, or `train name(parameters) = base arguments { body }`. Without a name it has
+    that
+    of its model; without a model it is for the one that it is called after, or the only one."""
+
+    name: Name | None
+    parameters: tuple[ParameterDecl | TensorParameter, ...]
+    model: Apply | None
+    body: Body
+    base: Apply | None = None
+
+
+Definition = Use | Fn | Block | ModelDecl | TrainDecl
 Item = Definition | Statement
 
 

@@ -96,6 +96,26 @@ class Builder(ExpressionBuilder):
             self._report(errors.model_without_label(base.label.span))
         return ast.ModelDecl(self._between(c[0], c[-1]), self._name(c[1]), self._parameters(c[:-1]), body, base)
 
+    def train(self, c: Children) -> ast.TrainDecl:
+        name, parameters = next((child for child in c if child.__class__ is tuple), (None, ()))
+        model = next((child for child in c if child.__class__ is ast.Apply), None)
+        return ast.TrainDecl(self._between(c[0], c[-1]), name, parameters, model, self._settings(c[-1]))
+
+    def derived_train(self, c: Children) -> ast.TrainDecl:
+        name, parameters = c[1]
+        base = c[3]
+        end = base.span.end
+        body = c[-1] if c[-1].__class__ is ast.Body else ast.Body(Span(self.source, end, end), ())
+        return ast.TrainDecl(self._between(c[0], c[-1]), name, parameters, None, self._settings(body), base)
+
+    def train_name(self, c: Children) -> tuple[ast.Name, tuple[Any, ...]]:
+        return self._name(c[0]), self._parameters(c)
+
+    def _settings(self, body: ast.Body) -> ast.Body:
+        """The body of a train section: a pipeline without a name is a setting there."""
+        made = tuple(_as_setting(one) if one.__class__ is ast.Flow else one for one in body.statements)
+        return ast.Body(body.span, made)
+
     def _parameters(self, c: Children) -> tuple[Any, ...]:
         return next((tuple(child) for child in c if child.__class__ is list), ())
 
@@ -176,6 +196,9 @@ class Builder(ExpressionBuilder):
         if pattern.__class__ is ast.Name:
             return ast.Let(span, pattern, value)
         return [ast.Let(span, name, ast.Unpacked(value.span, value, pattern, name)) for name in pattern.names]
+
+    def metric(self, c: Children) -> ast.Metric:
+        return ast.Metric(self._between(c[0], c[3]), self._name(c[1]), c[3])
 
     def out(self, c: Children) -> ast.Out:
         return ast.Out(self._between(c[0], c[1]), tuple(c[1]))
@@ -341,6 +364,14 @@ class Builder(ExpressionBuilder):
         rest = c[3:] if dtype else c[2:]
         keywords = rest[0] if rest and rest[0].__class__ is list and rest[0][0].__class__ is ast.Keyword else ()
         return dtype, tuple(keywords)
+
+
+def _as_setting(flow: ast.Flow) -> ast.Statement:
+    """`schedule warmup 200 -> cosine`: the word is the callee, its arguments are a first stage of their own."""
+    head = flow.pipeline.head
+    if not isinstance(head, ast.Apply):
+        return flow
+    return ast.Setting(flow.span, ast.Name(head.name_span, head.name), (head, *flow.pipeline.stages))
 
 
 def method(builder: Builder, name: str | None) -> Callable[[Children], Any] | None:

@@ -133,9 +133,8 @@ def too_many(span: Span, what: str, parts: str, limit: int) -> Diagnostic:
 
 
 def reserved_word(span: Span, word: str) -> Diagnostic:
-    what = "reserved for later versions" if word == "train" else "a keyword"
     return Diagnostic(
-        "error", "reserved-word", f"`{word}` is {what} and cannot be a name", span, help=(f"use another name, such as `{word}_`",)
+        "error", "reserved-word", f"`{word}` is a keyword and cannot be a name", span, help=(f"use another name, such as `{word}_`",)
     )
 
 

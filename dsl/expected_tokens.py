@@ -15,6 +15,7 @@ _CLOSERS = frozenset(("RPAR", "RBRACK", "RBRACE"))
 
 _AFTER = {
     "ARROW": "a stage", "LET": "a name", "FN": "a name", "BLOCK": "a name", "MODEL": "a name", "SHARED": "a name", "ASSIGN": "a pipeline",
+    "TRAIN": "a name, `for` or `{`", "METRIC": "a name",
     "DEFAULT": "an operator",
     "OUT": "a pipeline", "EXPECT": "a condition or a shape", "INPUT": "a shape", "PARAM": "a shape", "TABLE": "indices in parentheses",
     "REPEAT": "a count or a loop variable such as `i in 0..4`", "EACH": "a loop variable such as `r in [1, 2]`",
@@ -74,6 +75,16 @@ class Stop:
 
     def between(self, start: int, end: int) -> Span:
         return Span(self.source, start, end)
+
+    @property
+    def closing(self) -> int:
+        """Where the innermost open bracket ends; where the tokens end, if nothing closes it."""
+        depth = 1
+        for token in self.tokens[self.at :]:
+            depth += (token.type in _OPENERS) - (token.type in _CLOSERS)
+            if depth == 0:
+                return token.end
+        return self.tokens[-1].end
 
     @cached_property
     def before(self) -> list[Token]:

@@ -37,11 +37,12 @@ def join(words: Sequence[tuple[Leaf, str]]) -> str:
 
 
 def spaced_equals(items: Sequence[Leaf | BracketText | Braces]) -> None:
-    """Distinguishes tokens that the grammar does not: the `=` of `let`, `shared`, `fn`, `model`, `table` from that of an argument, unary
+    """Distinguishes tokens that the grammar does not: the `=` of `let`, `shared`, `fn`, `model`, `train`, `table` from that of an
+    argument, unary
     from binary `-`, and the function `where` from the condition and the stage. Changes the tokens' types, outside braces."""
     first = items[0]
-    binding = isinstance(first, Leaf) and first.token.type in ("LET", "SHARED", "FN", "MODEL")
-    header = isinstance(first, Leaf) and first.token.type in ("BLOCK", "MODEL", "FN")
+    binding = isinstance(first, Leaf) and first.token.type in ("LET", "SHARED", "FN", "MODEL", "TRAIN")
+    header = isinstance(first, Leaf) and first.token.type in ("BLOCK", "MODEL", "FN", "TRAIN")
     if header and len(items) > 2 and isinstance(items[2], BracketText):
         items[2].open.token.type = "LPAR_TIGHT"
     _retype(items, binding, "NL")
@@ -59,8 +60,8 @@ def _retype(items: Sequence[Leaf | BracketText | Braces], binding: bool, before:
             continue
         token = item.token
         called = token.type == "WHERE" and before not in _ENDS_VALUE and before not in ("ARROW", "NL")
-        if token.type == "TABLE":
-            binding = True
+        if token.type in ("TABLE", "FOR"):  # the arguments after `train ... for model`
+            binding = token.type == "TABLE"
         elif token.type in ("EQUALS", "ASSIGN") and binding:  # the second if it was laid out before
             token.type = "ASSIGN"
             binding = False

@@ -184,7 +184,7 @@ def _bound(tokens: list[Token]) -> list[Token]:
     if kinds[:2] == ["LET", "LPAR"]:
         end = next((at for at, kind in enumerate(kinds) if kind == "EQUALS"), len(kinds))
         return [token for token in tokens[1:end] if token.type == "NAME"]
-    if kinds[:1] and kinds[0] in ("LET", "SHARED", "BLOCK", "FN", "MODEL"):
+    if kinds[:1] and kinds[0] in ("LET", "SHARED", "BLOCK", "FN", "MODEL", "METRIC"):
         return [token for token in tokens[1:2] if token.type == "NAME"]
     end = next((at for at, kind in enumerate(kinds) if kind in ("ASSIGN", "EQUALS")), 0)
     if "SCAN" in kinds[:end]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from netc.compiler.elaborate import complete_models, elaborate
+from netc.compiler.elaborate import complete_models, elaborate, elaborate_training, section_name, sections_of
 from netc.compiler.ir.verify import verify
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
@@ -20,15 +20,17 @@ from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
 from . import foreign_names
+from .errors import CompileError
 from .extensions import load_installed
 from .files import Loader, Unreadable
 from .problems import NoModel, diagnostic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from netc.compiler.elaborate import Index
     from netc.compiler.ir.graph import Program
+    from netc.compiler.ir.training import Training
     from netc.dsl.source import SourceFile
 
 
@@ -63,6 +65,50 @@ class Analysis(Record):
     @property
     def failed(self) -> bool:
         return any(d.severity == "error" for d in self.diagnostics)
+
+
+class Spec(Record):
+    """A text and what was asked of it: what a train section is found by. `path`: where the text was read from."""
+
+    source: SourceFile
+    choice: Choice
+    path: str | None = None
+
+    def training(self, section: str | None) -> Training:
+        """A train section, elaborated. Raises `CompileError`."""
+        found = analyse_training(self.source, self.choice, self.path, section)
+        if found.training is None:
+            raise CompileError(found.diagnostics)
+        return found.training
+
+
+class TrainingAnalysis(Record):
+    """What is known of a train section. `diagnostics` and `sources` are as those of an `Analysis`."""
+
+    training: Training | None
+    diagnostics: tuple[Diagnostic, ...]
+    sources: tuple[SourceFile, ...]
+
+
+def analyse_training(source: SourceFile, choice: Choice, path: str | None = None, section: str | None = None) -> TrainingAnalysis:
+    """Parses, and elaborates one train section with its model: `section`, the only one, or that for the model of the choice."""
+    file, problems = parse(source)
+    return elaborate_section(file, source, problems, choice, path, section)
+
+
+def elaborate_section(
+    file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None, section: str | None
+) -> TrainingAnalysis:
+    """The second half of `analyse_training`, for a text that has been parsed."""
+    loader = Loader(source, path, choice.allow_paths)
+    made = elaborate_training(
+        file, source, section=section, loader=loader, foreign=foreign_names, model=choice.model, params=choice.params, dims=choice.dims
+    )
+    if made.training is not None and os.environ.get("NETC_DEBUG"):
+        verify(made.training.program)
+    diagnostics = tuple(sort_and_dedupe([*problems, *made.diagnostics]))
+    failed = any(d.severity == "error" for d in diagnostics)
+    return TrainingAnalysis(None if failed else made.training, diagnostics, tuple(loader.sources))
 
 
 def read_and_analyse(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> Analysis:
@@ -123,6 +169,21 @@ def analyse_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Ch
         return [Analysis(None, (error.diagnostic,), (error.span.file,))]
     file, problems = parse(source)
     names = complete_models(file)
-    if choice.model is not None or len(names) < 2:
-        return [elaborate_file(file, source, problems, choice, path)]
-    return [elaborate_file(file, source, problems, replace(choice, model=name), path) for name in names]
+    wanted = [choice] if choice.model is not None or len(names) < 2 else [replace(choice, model=name) for name in names]
+    return [
+        *(elaborate_file(file, source, problems, one, path) for one in wanted),
+        *check_sections(file, source, problems, choice, path),
+    ]
+
+
+def check_sections(
+    file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None = None
+) -> Iterator[Analysis]:
+    """What is wrong with each train section, its settings included. PyTorch, which knows the optimizers, is imported only if there is
+    one."""
+    for section in sections_of(file):
+        from .training.session import check_section
+
+        made = elaborate_section(file, source, problems, choice, path, section_name(section))
+        found = [] if made.training is None else check_section(made.training)
+        yield Analysis(None, tuple(sort_and_dedupe([*made.diagnostics, *found])), made.sources)

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import Any
 
 from netc.dsl import ast
@@ -24,17 +25,34 @@ from .. import ops as _ops  # noqa: F401  (fills the registry of operators)
 from ..errors.limits import TooMuchNesting
 from ..errors.names import NoIn, UnusedResult
 from ..ir.graph import Program
+from ..ir.training import Training
 from .index import Index
 from .interpreter.elaborator import Elaborator
+from .limits import MAX_ERRORS
 from .names.unused import unused
 from .program.build import build
 from .program.files import define
+from .program.sections import section_name, sections_of, select_section
 from .program.selection import complete_models, select
+from .program.training import build_training
 from .scopes.failures import Failure, LimitExceeded
 from .scopes.scope import Scope
 from .session import CannotLoad, ElaborationSession, Foreign, Loader
 
-__all__ = ["CannotLoad", "Elaboration", "Failure", "Index", "Loader", "complete_models", "elaborate", "evaluate_constant"]
+__all__ = [
+    "CannotLoad",
+    "Elaboration",
+    "Failure",
+    "Index",
+    "Loader",
+    "TrainingElaboration",
+    "complete_models",
+    "elaborate",
+    "elaborate_training",
+    "evaluate_constant",
+    "section_name",
+    "sections_of",
+]
 
 _STACK = 20_000
 
@@ -67,22 +85,55 @@ def elaborate(
     """
     session = ElaborationSession(loader, index, foreign)
     program: Program | None = None
-    with _deep_stack():
+    with _deep_stack(), suppress(LimitExceeded):
         files = define(file, source, session)
         selected = select(file, source, model, session)
         if selected is not None:
             try:
                 program = build(selected, files, params or {}, dims or {}, session)
-            except LimitExceeded:
-                program = None
             except RecursionError:
                 session.report(TooMuchNesting(_STACK, "expressions, functions and values"), selected.span)
     if session.failed:
         program = None
-    for problem, span in unused(file):
+    for problem, span in islice(unused(file), MAX_ERRORS):
         if not session.failed or (isinstance(problem, UnusedResult) and _may_be_cause(span, session.diagnostics)):
             session.report(problem, span)
     return Elaboration(program, session.diagnostics, session.index.finish())
+
+
+class TrainingElaboration(Record):
+    """The result of elaborating a train section."""
+
+    training: Training | None
+    diagnostics: list[Diagnostic]
+
+
+def elaborate_training(
+    file: ast.File,
+    source: SourceFile,
+    *,
+    section: str | None = None,
+    loader: Loader | None = None,
+    foreign: Foreign | None = None,
+    model: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    dims: Mapping[str, int] | None = None,
+) -> TrainingElaboration:
+    """Checks a train section and its model, and builds the objective. `section` names one of several; without it, `model` may say which.
+    `params` are the parameters of the section and of the model. The rest is as for `elaborate`."""
+    session = ElaborationSession(loader, False, foreign)
+    training: Training | None = None
+    with _deep_stack():
+        files = define(file, source, session)
+        selected = select_section(file, source, section, model, session)
+        if selected is not None:
+            try:
+                training = build_training(selected, files, params or {}, dims or {}, session)
+            except LimitExceeded:
+                training = None
+            except RecursionError:
+                session.report(TooMuchNesting(_STACK, "expressions, functions and values"), selected.span)
+    return TrainingElaboration(None if session.failed else training, session.diagnostics)
 
 
 def _may_be_cause(unused_result: Span, diagnostics: list[Diagnostic]) -> bool:

@@ -102,6 +102,7 @@ class BatchBroadcast(Problem):
 
     code: ClassVar[str] = "batch-broadcast"
     severity: ClassVar[Severity] = "warning"
+    error_in_training: ClassVar[bool] = True
     operator: str
     operands: tuple[Shape, ...]
     result: Shape

@@ -58,6 +58,8 @@ class Problem(Record):
 
     code: ClassVar[str] = ""
     severity: ClassVar[Severity] = "error"
+    error_in_training: ClassVar[bool] = False
+    """Whether a warning is an error in a train section, where nobody can mean it."""
 
     def message(self) -> str:
         raise NotImplementedError

@@ -97,6 +97,16 @@ class Mean(OverAxes):
     name = "mean"
     x = Input(FLOATS)
     examples = ("input 3x8x8 -> mean axis=[2, 3]", "input [T, 8] -> mean axis=1")
+    is_mean = True
+    """It is the quotient of what `total` and `count` give, as a loss may be."""
+
+    def total(self) -> Sum:
+        """The sum that the mean divides."""
+        return Sum(axis=self.axis, keepdim=self.keepdim)
+
+    def count(self, given: OpInputs) -> Dim:
+        """The number of elements that it divides the sum by."""
+        return numel(tuple(given.x.shape[axis] for axis in self.axes(given.x)))
 
 
 class Sum(OverAxes):

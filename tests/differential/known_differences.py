@@ -13,6 +13,7 @@ from typing import Any
 
 from netc.compiler.ops import Operator
 from netc.compiler.ops.kinds import SizesKind
+from netc.compiler.ops.loss import Loss
 from netc.compiler.ops.parametric import Parametric
 from netc.compiler.ops.windows import PaddingKind
 from netc.dsl.record import Record
@@ -162,9 +163,16 @@ def _cubic_in_three_axes(use: Use) -> bool:
     return use.inputs[0].rank == 5 and _argument(use, "mode") == "bicubic"
 
 
+def _of_several_types(use: Use) -> bool:
+    return len({t.dtype for t in use.inputs}) > 1
+
+
 # --- the table -------------------------------------------------------------------------------------------------------------------
 
 BINARY = tuple(name for name, cls in Operator.registry.items() if "reverse" in cls.signature)
+_LOSSES = tuple(name for name, cls in Operator.registry.items() if issubclass(cls, Loss))
+_ALIKE = tuple(name for name in _LOSSES if Operator.registry[name].alike)
+_OF_LABELS = ("cross_entropy", "nll_loss")
 _NORMS = ("group_norm", "instance_norm", "layer_norm", "rms_norm")
 
 TABLE = (
@@ -304,5 +312,37 @@ TABLE = (
     ),
     Deliberate(("pad",), "pad-too-large", _wraps_twice, "PyTorch copies what it has just copied; of a little more it refuses that itself"),
     Deliberate(("where",), "needs-bool", lambda use: use.inputs[0].dtype.kind == "uint", "deprecated in PyTorch"),
+    Deliberate(
+        (*_ALIKE, "cosine_embedding_loss"),
+        "shape-mismatch",
+        lambda use: len({t.shape for t in use.inputs}) > 1,
+        "a loss that broadcasts is hardly ever meant: PyTorch warns of it",
+    ),
+    Deliberate(_LOSSES, "dtype-mismatch", _of_several_types, "PyTorch promotes, and then has no gradient, or one of another type"),
+    Deliberate(_ALIKE, "needs-float", lambda use: True, "a loss of integers has no gradient"),
+    Deliberate(
+        ("hinge_embedding_loss", "margin_ranking_loss"),
+        "needs-number",
+        lambda use: use.inputs[-1].dtype.kind in ("uint", "bool"),
+        "targets are 1 and -1, and these types have no -1",
+    ),
+    Deliberate(
+        ("multi_margin_loss", "triplet_margin_loss"),
+        "wrong-rank",
+        lambda use: not use.inputs[0].rank,
+        "of single numbers: there is one class, or vectors of one number",
+    ),
+    Deliberate(
+        ("ctc_loss",),
+        "wrong-rank",
+        lambda use: use.inputs[0].rank < use.inputs[1].rank + 1,
+        "PyTorch takes several sequences of classes for a single one of steps, if the others are empty",
+    ),
+    Deliberate(
+        _OF_LABELS,
+        "needs-integer",
+        lambda use: use.inputs[1].dtype.kind == "uint",
+        "PyTorch documents int64 class numbers, and takes uint8 without saying so",
+    ),
     Deliberate(_NORMS, "wrong-argument", _negative_eps, "PyTorch looks at it only when it is too late: the result is nan"),
 )

@@ -17,7 +17,7 @@ from tests.differential.models import models
 pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch warns of uses that nobody would write
 
 
-@settings(max_examples=examples(40), suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), suppress_health_check=list(HealthCheck))
 @given(models(), st.sampled_from(list(hard_numbers.KINDS)))
 def test_models(text: str, kind: str) -> None:
     """With numbers of mean 0 and deviation 1, and with those of one kind more."""

@@ -65,6 +65,7 @@ def test_trains(model: netc.Model) -> None:
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.long
 def test_torch_compile_takes_it(model: netc.Model) -> None:
     module = model.module(seed=3).eval()
     inputs = _sample(model)
@@ -74,6 +75,7 @@ def test_torch_compile_takes_it(model: netc.Model) -> None:
     torch.testing.assert_close(found, wanted)
 
 
+@pytest.mark.long
 def test_torch_export_takes_it(model: netc.Model) -> None:
     module = model.module(seed=3).eval()
     inputs = _sample(model)

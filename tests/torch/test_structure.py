@@ -176,7 +176,7 @@ def test_deep_nesting() -> None:
 def test_a_sequence_used_at_many_places_is_a_class() -> None:
     """Else the text would double with each level."""
     text = "dense 4"
-    for level in range(12):
+    for level in range(9):
         text = f"repeat j in 0..2 as r{level} {{ dense (4 + j) -> {text} -> dense 4 }}"
     model = netc.compile(f"input 4 -> {text}")
     assert list(model.module().state_dict()) == list(parameters(model.program))
@@ -185,10 +185,10 @@ def test_a_sequence_used_at_many_places_is_a_class() -> None:
 
 @pytest.mark.slow
 def test_many_members() -> None:
-    repeated: Any = netc.compile("input 4 -> repeat 100_000 as hidden { in + (in -> dense 4 relu) }")
+    repeated: Any = netc.compile("input 4 -> repeat 50_000 as hidden { in + (in -> dense 4 relu) }")
     assert len(repeated.source()) < 2000
-    flat: Any = netc.compile("input 4 -> " + " -> ".join(["dense 4 relu"] * 3000))
-    assert flat.source().count("self.dense3000") == 2
+    flat: Any = netc.compile("input 4 -> " + " -> ".join(["dense 4 relu"] * 1000))
+    assert flat.source().count("self.dense1000") == 2
 
 
 def test_names_of_classes() -> None:

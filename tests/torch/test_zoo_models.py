@@ -97,6 +97,7 @@ def test_copies(name: str) -> None:
         assert list(twin.state_dict()) == list(module.state_dict())
 
 
+@pytest.mark.long
 @named(*COMPILED)
 def test_compile(name: str) -> None:
     module, inputs, wanted = made(name)
@@ -105,6 +106,7 @@ def test_compile(name: str) -> None:
         torch.testing.assert_close(results(torch.compile(module, backend="eager", fullgraph=True), inputs), wanted)
 
 
+@pytest.mark.long
 @named(*EXPORTED)
 def test_export(name: str) -> None:
     module, inputs, wanted = made(name)
@@ -123,6 +125,7 @@ def mesh() -> Iterator[DeviceMesh]:
         dist.destroy_process_group()
 
 
+@pytest.mark.long
 @named(without=("clip",))  # PyTorch shards no parameter that is a single number
 def test_shards(name: str, mesh: DeviceMesh) -> None:
     module, inputs, wanted = made(name)

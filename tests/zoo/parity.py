@@ -180,6 +180,18 @@ def same_parameters(
     return ours
 
 
+def in_training(spec: str, reference: torch.nn.Module, batches: Sequence[Inputs], params: Mapping[str, object], results: int) -> None:
+    """Raises AssertionError unless the module has the reference's number of results in training, and these. Nothing in it is random."""
+    ours = netc.compile_file(SPECS / spec, params=dict(params)).module(weights=reference.state_dict()).train()
+    reference.train()
+    for inputs in batches:
+        wanted = _several(by_position(reference, inputs))
+        assert len(wanted) == results
+        close("module in training", [ours(*inputs.values())], [tuple(wanted)], TOLERANCE)
+    theirs = reference.state_dict()
+    close("statistics", [tuple(ours.state_dict()[name] for name in theirs)], [tuple(theirs.values())], TOLERANCE)
+
+
 def close(what: str, found: Sequence[object], wanted: Sequence[object], tolerance: float) -> float:
     """The largest difference of the results for any batch, relative to the largest number of the reference's; no more than `tolerance`."""
     worst = 0.0
@@ -194,4 +206,4 @@ def close(what: str, found: Sequence[object], wanted: Sequence[object], toleranc
 
 def _several(results: object) -> list[torch.Tensor]:
     many = results if isinstance(results, (tuple, list)) else (results,)
-    return [torch.as_tensor(np.asarray(r)) for r in many]
+    return [r.detach() if isinstance(r, torch.Tensor) else torch.as_tensor(np.asarray(r)) for r in many]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from zoo.catalogue import Entry
+from zoo.catalogue import Entry, compiled
 
 
 class Published(NamedTuple):
@@ -26,8 +26,12 @@ def published(entry: Entry) -> Published | None:
 
 
 def as_published(entry: Entry) -> dict[str, object]:
-    """Parameters of the model: torchvision counts the auxiliary head of those networks that may have one."""
-    return {"aux": True} if "aux" in entry.takes else {}
+    """Parameters of the model that give it the auxiliary heads which torchvision counts, of a model that may have some."""
+    theirs = published(entry)
+    if theirs is None or "aux" not in entry.takes:
+        return {}
+    choices = ({"aux": True}, {"aux": False})
+    return next((c for c in choices if compiled(entry, c).summary().totals.parameters == theirs.params), {})
 
 
 def _image(weights: Any) -> int:

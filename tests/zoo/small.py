@@ -45,6 +45,7 @@ SMALL: dict[str, Small] = {
         "vision/convnext.net", "network", {"widths": [8, 16, 24], "depths": [1, 2, 1], "drop": 0.1, "classes": 10}, {"H": 32, "W": 32}
     ),
     "densenet": Small("vision/densenet.net", "network", {"growth": 4, "width": 8, "depths": [2, 2], "classes": 10}, {"H": 32, "W": 32}),
+    "dla": Small("vision/dla.net", "dla46x_c", {}, {"H": 32, "W": 32}),
     "maxvit": Small(
         "vision/maxvit.net",
         "network",

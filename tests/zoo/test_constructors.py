@@ -1,7 +1,7 @@
 """The class of every model, constructed with other arguments than those it was compiled for: what `netc --set` compiles for them.
 
 The judge is the compiler's other way to the same network: it elaborates the spec with the other parameters. Keys and shapes of the state
-dict are compared for all models (`make zoo`; one of each file in `make test`), results where the network is small.
+dict are compared for all models (`make zoo`; one of each file in `make long`), results where the network is small.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from parity import arguments as taken_by
 from parity import inputs_for, sizes_of, tensor
 
 import netc
+
+pytestmark = pytest.mark.long
 
 SPECS = Path(__file__).parents[2] / "specs"
 FILES = sorted(path for path in SPECS.rglob("*.net") if "std" not in path.parts)

@@ -6,24 +6,23 @@ from pathlib import Path
 
 import pytest
 import torch
-from zoo.parity import check, images, settle
+from zoo.parity import check, images, in_training, settle
+
+pytestmark = pytest.mark.long
 
 torchvision = pytest.importorskip("torchvision", reason="the reference of the zoo's images is torchvision")
 
-
-def auxiliary(name: str) -> bool:
-    """The reference runs its auxiliary classifiers in training only, and drops them where its checkpoint is loaded for inference."""
-    return name.startswith(("aux1.", "aux2."))
+SPEC = "vision/googlenet.net"
 
 
-def test_googlenet(tmp_path: Path) -> None:
+@pytest.mark.parametrize("aux", [False, True])
+def test_googlenet(aux: bool, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    reference = settle(torchvision.models.googlenet(init_weights=True))
-    check(
-        "vision/googlenet.net",
-        None,
-        reference,
-        images((1, 64, 64), (2, 80, 96)),
-        tmp_path,
-        left_out=auxiliary,
-    )
+    reference = settle(torchvision.models.googlenet(aux_logits=aux, init_weights=True))
+    check(SPEC, None, reference, images((1, 64, 64), (2, 80, 96)), tmp_path, params={"aux": aux})
+
+
+def test_auxiliary_heads() -> None:
+    torch.manual_seed(0)
+    reference = torchvision.models.googlenet(init_weights=True, dropout=0.0, dropout_aux=0.0)
+    in_training(SPEC, reference, images((2, 80, 96)), {"dropout": 0.0, "aux_dropout": 0.0}, results=3)

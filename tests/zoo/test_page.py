@@ -16,6 +16,7 @@ def text(update: bool) -> str:
     return page.PAGE.read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("spec", files())
 def test_rows_are_fresh(spec: str, text: str) -> None:
     assert "\n".join(page.rows(spec)) in text
@@ -35,6 +36,7 @@ def test_no_model_is_known_that_is_not_there(update: bool) -> None:
     assert update or set(record.measured()) <= {entry.key for spec in files() for entry in entries(spec)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("spec", files())
 def test_models_say_how_many_parameters_they_have(spec: str) -> None:
     assert [entry.model for entry in entries(spec) if not expects_params(entry)] == []

@@ -7,6 +7,7 @@ from netc.dsl.source import Span
 
 from ...errors.names import UnknownStage
 from ...errors.structure import DefaultMisplaced, ExpectMisplaced, NoResult, OutTwice
+from ...errors.training import TrainingOnly
 from ...ops.base import Operator
 from ..scopes.failures import Failure
 from ..scopes.scope import Binding, LazyLet, Scope, trace_of
@@ -61,6 +62,8 @@ class Statements(Part):
                 self._check_outermost(node, scope)
             case ast.Default():
                 self.recover(scope, self._default, node, scope)
+            case ast.Metric():
+                self.session.report(TrainingOnly(), node.name.span, (), trace_of(scope))
             case ast.Broken():
                 return _bind_broken(node, scope)
         return None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from netc.dsl import ast
+from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ...errors.structure import NoInput, NoResult
@@ -23,10 +24,47 @@ from .parameters import bind_parameters, resolve_base, set_lets
 from .selection import SelectedModel
 
 
+class ModelBody(Record):
+    """An elaborated model, before its graph is closed. `own` has the model's parameters, `base` those of the model it is derived from."""
+
+    elaborator: Elaborator
+    frame: GraphFrame
+    scope: Scope
+    body: ast.Body
+    results: BodyResult
+    own: Scope
+    base: Scope
+
+
 def build(
     selected: SelectedModel, files: Scope, params: Mapping[str, Any], dims: Mapping[str, int], session: ElaborationSession
 ) -> Program | None:
     """Elaborates the model's body. None if anything failed."""
+    made = elaborate_model(selected, files, params, dims, session)
+    if made is None:
+        return None
+    finish(made.frame, without_empty(made.results.flow), session)
+    graph, flow = made.frame.graph, made.results.flow
+    if isinstance(flow, TensorTuple) and flow.training is not None:
+        graph.training_outputs = list(flat(flow.training))
+    if flow is UNKNOWN:
+        return None
+    program = _program(graph, made.results, selected, made.body, session)
+    if not session.failed:
+        outer = made.scope if made.base is made.own else Scope(made.own, made.frame)
+        check_expectations(selected, program, params, outer, made.elaborator)
+    return program
+
+
+def elaborate_model(
+    selected: SelectedModel,
+    files: Scope,
+    params: Mapping[str, Any],
+    dims: Mapping[str, int],
+    session: ElaborationSession,
+    also: tuple[ast.Statement, ...] = (),
+) -> ModelBody | None:
+    """Binds the model's parameters, declares its dimensions and those of the inputs in `also`, and runs its statements."""
     elaborator = Elaborator(session)
     own = outside = Scope(files, None)
     scope = Scope(outside, None)
@@ -46,17 +84,9 @@ def build(
     scope.parent, scope.frame, frame.home = outside, frame, scope
     scope.sibling = files if selected.node is None else outside
     frame.graph.arguments = {k: b.value for k, b in (outside.names | own.names).items()} if selected.node else {}
-    declare_dimensions(body, scope, elaborator, dims, selected.span)
+    declare_dimensions(ast.Body(body.span, (*body.statements, *also)), scope, elaborator, dims, selected.span)
     results = elaborator.statements.run(body, scope, "the model")
-    finish(frame, without_empty(results.flow), session)
-    if isinstance(results.flow, TensorTuple) and results.flow.training is not None:
-        frame.graph.training_outputs = list(flat(results.flow.training))
-    if results.flow is UNKNOWN:
-        return None
-    program = _program(frame.graph, results, selected, body, session)
-    if not session.failed:
-        check_expectations(selected, program, params, scope if outside is own else Scope(own, frame), elaborator)
-    return program
+    return ModelBody(elaborator, frame, scope, body, results, own, outside)
 
 
 def _program(graph: Graph, results: BodyResult, selected: SelectedModel, body: ast.Body, session: ElaborationSession) -> Program:
@@ -64,7 +94,7 @@ def _program(graph: Graph, results: BodyResult, selected: SelectedModel, body: a
         session.report(NoInput(), selected.span)
     if not graph.outputs:
         session.report(NoResult("the model"), _result_span(body))
-    graph.output_names = list(_output_names(results, len(graph.outputs), {v.name for v in graph.inputs}))
+    graph.output_names = list(output_names(results, len(graph.outputs), {v.name for v in graph.inputs}))
     free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
     return Program(graph, session.facts, free, tuple(session.conditions), session.dims)
 
@@ -75,7 +105,7 @@ def _result_span(body: ast.Body) -> Span:
     return (outs or body.statements)[-1].span
 
 
-def _output_names(results: BodyResult, count: int, taken: set[str]) -> Iterable[str]:
+def output_names(results: BodyResult, count: int, taken: set[str]) -> Iterable[str]:
     """The names of the outputs: as bound, else `output`, or `output1` and so on for several.
 
     In an ONNX graph they must differ from those of the inputs, `taken`: an input that is also an output gets a `_` appended.

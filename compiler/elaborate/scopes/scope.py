@@ -217,14 +217,15 @@ class GraphFrame:
         """The input of the body."""
         self.lead: int | None = None
         """The number of tensors before the tuple in that, if there is one."""
-        self._captured: dict[str, Entity] = {}
+        self.captured: dict[str, Entity] = {}
+        """What it has captured, by name, as it is within the frame."""
 
     def capture(self, name: str, value: Entity) -> Entity:
         """What an outer `name` is within this frame."""
-        if name not in self._captured:
+        if name not in self.captured:
             self.reads[name] = token(value)
-            self._captured[name] = self._inner(name, value)
-        return self._captured[name]
+            self.captured[name] = self._inner(name, value)
+        return self.captured[name]
 
     def _inner(self, name: str, value: Entity) -> Entity:
         self.name_size(name, value)

@@ -1,0 +1,143 @@
+"""The train sections of a file: their names, the model of each, and the statements of one that is derived from another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.record import Record
+from netc.dsl.source import SourceFile, Span
+
+from ...errors.limits import Recursion
+from ...errors.names import BoundTwice
+from ...errors.structure import UnknownModel
+from ...errors.training import NoSection, NoTrainedModel
+from ..scopes.failures import Failure
+from ..session import ElaborationSession
+from .selection import SelectedModel, complete_models, select
+
+UNNAMED = "train"
+
+
+class SelectedSection(Record):
+    """A section with its model. `chain`: the section, the one it is derived from, and so on; `model_call` says the model's parameters."""
+
+    name: str
+    chain: tuple[ast.TrainDecl, ...]
+    model: SelectedModel
+    model_call: ast.Apply | None
+
+    @property
+    def span(self) -> Span:
+        return _span_of(self.chain[0])
+
+
+def sections_of(file: ast.File) -> tuple[ast.TrainDecl, ...]:
+    return tuple(item for item in file.items if isinstance(item, ast.TrainDecl))
+
+
+def section_name(section: ast.TrainDecl) -> str:
+    """Its own name, or that of the model it says it is for."""
+    return section.name.name if section.name is not None else section.model.name if section.model is not None else UNNAMED
+
+
+def _span_of(section: ast.TrainDecl) -> Span:
+    if section.name is not None:
+        return section.name.span
+    return Span(section.span.file, section.span.start, section.span.start + len(UNNAMED))
+
+
+def select_section(
+    file: ast.File, source: SourceFile, wanted: str | None, model: str | None, session: ElaborationSession
+) -> SelectedSection | None:
+    """The section that is asked for: `wanted`, the only one, or the only one for `model`. None after a diagnostic."""
+    found = _by_name(file, session)
+    if wanted is not None or len(found) != 1:
+        names = tuple(found)
+        if wanted is None and model in found:
+            wanted = model
+        if wanted not in found:
+            session.report(NoSection(wanted or "", names), Span(source, 0, 0))
+            return None
+        chosen = found[wanted]
+    else:
+        chosen = next(iter(found.values()))
+    with session.catching(()):
+        chain = _chain(chosen, found)
+        call = next((s.model for s in chain if s.model is not None), None)
+        selected = _model_of(chain, call, file, source, session)
+        return SelectedSection(section_name(chosen), chain, selected, call)
+    return None
+
+
+def _by_name(file: ast.File, session: ElaborationSession) -> dict[str, ast.TrainDecl]:
+    found: dict[str, ast.TrainDecl] = {}
+    for section in sections_of(file):
+        name = section_name(section)
+        if name in found:
+            session.report(BoundTwice(name), _span_of(section), ((_span_of(found[name]), "defined here"),))
+        found.setdefault(name, section)
+    return found
+
+
+def _chain(section: ast.TrainDecl, sections: Mapping[str, ast.TrainDecl]) -> tuple[ast.TrainDecl, ...]:
+    chain = [section]
+    while chain[-1].base is not None:
+        base = chain[-1].base
+        target = sections.get(base.name)
+        if target is None:
+            raise Failure(NoSection(base.name, tuple(near(base.name, list(sections)))), base.name_span)
+        if any(target is one for one in chain):
+            raise Failure(Recursion(base.name, "train section"), base.name_span)
+        chain.append(target)
+    return tuple(chain)
+
+
+def _model_of(
+    chain: tuple[ast.TrainDecl, ...], call: ast.Apply | None, file: ast.File, source: SourceFile, session: ElaborationSession
+) -> SelectedModel:
+    """The model that a section is for: as it says, of its own name, or the one that a file without a choice has."""
+    models = {m.name.name: m for m in file.items if isinstance(m, ast.ModelDecl)}
+    if call is not None:
+        if call.name not in models:
+            raise Failure(UnknownModel(call.name, tuple(near(call.name, list(models))), tuple(models)), call.name_span)
+        return _selected(models[call.name])
+    named = next((models[s.name.name] for s in chain if s.name is not None and s.name.name in models), None)
+    if named is not None:
+        return _selected(named)
+    if models:
+        complete = complete_models(file)
+        if len(complete) != 1:
+            raise Failure(NoTrainedModel(tuple(complete)), _span_of(chain[0]))
+        return _selected(models[complete[0]])
+    selected = select(file, source, None, session)
+    if selected is None:
+        raise Failure(NoTrainedModel(()), _span_of(chain[0]))
+    return selected
+
+
+def _selected(model: ast.ModelDecl) -> SelectedModel:
+    return SelectedModel(model.name.name, model.body, model)
+
+
+def statements_of(chain: tuple[ast.TrainDecl, ...]) -> tuple[ast.Statement, ...]:
+    """All statements, those of the base first. What the derived section sets, or binds again, replaces what its base says."""
+    made: tuple[ast.Statement, ...] = ()
+    for section in reversed(chain):
+        own = section.body.statements
+        taken = {key for s in own for key in _keys(s)}
+        made = (*(s for s in made if taken.isdisjoint(_keys(s))), *own)
+    return made
+
+
+def _keys(statement: ast.Statement) -> tuple[Any, ...]:
+    match statement:
+        case ast.Setting(word=word):
+            return (("setting", word.name),)
+        case ast.Assign(targets=targets):
+            return tuple(t.name for t in targets)
+        case ast.Metric(name=name) | ast.Let(name=name):
+            return (name.name,)
+    return ()

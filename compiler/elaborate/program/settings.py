@@ -1,0 +1,94 @@
+"""The settings of a train section: their words are checked, their arguments evaluated.
+
+In: the statements of a section, and its scope. Out: `Setting`s, in their order. A name that is bound is its value; one that is not stands
+for itself, such as `adamw`, and so does the first word after `optimizer`, and after each `->` of `schedule`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+
+from ...errors.training import SettingTwice, UnknownSetting, WrongSetting
+from ...ir.origins import plain
+from ...ir.training import Setting, SettingArgument, SettingStage, Word
+from ..interpreter.elaborator import Elaborator
+from ..scopes.failures import Failure
+from ..scopes.scope import LazyLet, Scope
+
+NAMED = ("optimizer", "schedule", "data", "validate")
+"""What is followed by a name: an optimizer, a schedule, a format of data."""
+REPEATED = ("group", "freeze", "keep", "draw")
+SETTINGS = (
+    "optimizer",
+    "group",
+    "schedule",
+    "epochs",
+    "steps",
+    "batch",
+    "clip",
+    "ema",
+    "freeze",
+    "keep",
+    "data",
+    "validate",
+    "draw",
+    "seed",
+)
+"""All of them, in the order of the documentation."""
+
+
+def evaluate_settings(statements: tuple[ast.Statement, ...], scope: Scope, elaborator: Elaborator) -> tuple[Setting, ...]:
+    """Reports unknown words, words that are set twice, and arguments that cannot be evaluated."""
+    session = elaborator.session
+    found: list[Setting] = []
+    first: dict[str, ast.Name] = {}
+    for statement in statements:
+        if not isinstance(statement, ast.Setting):
+            continue
+        word = statement.word
+        if word.name not in SETTINGS:
+            session.report(UnknownSetting(word.name, tuple(near(word.name, SETTINGS)), SETTINGS), word.span)
+            continue
+        if word.name in first and word.name not in REPEATED:
+            session.report(SettingTwice(word.name), word.span, ((first[word.name].span, "the first one"),))
+        first[word.name] = word
+        with session.catching(()):
+            found.append(_setting(statement, scope, elaborator))
+    return tuple(found)
+
+
+def _setting(node: ast.Setting, scope: Scope, elaborator: Elaborator) -> Setting:
+    word = node.word
+    stages = [_stage(stage, word.name, index == 0, scope, elaborator) for index, stage in enumerate(node.stages)]
+    if len(stages) > 1 and word.name != "schedule":
+        raise Failure(WrongSetting(word.name, "is not followed by `->`"), node.stages[1].span)
+    return Setting(word.name, word.span, tuple(stages), node.span)
+
+
+def _stage(node: ast.Tensor, word: str, first: bool, scope: Scope, elaborator: Elaborator) -> SettingStage:
+    if not isinstance(node, ast.Apply):
+        raise Failure(WrongSetting(word, "takes names and arguments"), node.span)
+    positional = list(node.positional) + ([node.activation] if isinstance(node.activation, ast.Name) else [])
+    name, name_span = node.name, node.name_span
+    if first:
+        name = ""
+        lead = positional[0] if positional else None
+        if word in NAMED and isinstance(lead, ast.Name):
+            positional = positional[1:]
+            name, name_span = lead.name, lead.span
+    given = tuple(SettingArgument("", _value(one, scope, elaborator), one.span, one.span) for one in positional)
+    named = tuple(SettingArgument(k.name, _value(k.value, scope, elaborator), k.value.span, k.name_span) for k in node.keywords)
+    return SettingStage(name, name_span, given, named, node.span)
+
+
+def _value(expr: ast.Expr, scope: Scope, elaborator: Elaborator) -> Any:
+    if isinstance(expr, ast.Name):
+        found = scope.find(expr.name)
+        if found is None or not isinstance(found[0].value, (int, float, str, tuple, LazyLet)):
+            return Word(expr.name)
+    if isinstance(expr, ast.ListExpr):
+        return tuple(_value(item, scope, elaborator) for item in expr.items)
+    return plain(elaborator.evaluate(expr, scope))

@@ -1,0 +1,229 @@
+"""From a selected train section to its objective: the model's body, what the section computes of its tensors, and the evaluated settings.
+
+In: a `SelectedSection`. Out: a `Training`, None if anything failed. The section is elaborated in a frame inside the model's: the tensors
+of the model that it names are captured, and become further outputs of the model's graph. The objective's graph calls that graph, and
+computes the loss and the metrics of its outputs and of the section's own inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.source import Span
+
+from ...errors.training import LossNotFloat, LossNotScalar, ModelOfItself, NoLoss, TrainedStage, WrongModelInput
+from ...ir.graph import CallNode, Graph, OpNode, Program, Value, graphs, needed
+from ...ir.training import LOSS, MODEL, Training
+from ..interpreter.bodies import finish
+from ..interpreter.elaborator import Elaborator
+from ..interpreter.parameters import ModelParameters
+from ..scopes.failures import Failure
+from ..scopes.labels import LabelAllocator
+from ..scopes.scope import GraphFrame, Scope
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, tensors, without_empty
+from ..session import ElaborationSession
+from .build import ModelBody, elaborate_model, output_names
+from .parameters import bind_parameters
+from .sections import SelectedSection, statements_of
+from .settings import evaluate_settings
+
+
+def build_training(
+    section: SelectedSection, files: Scope, params: Mapping[str, Any], dims: Mapping[str, int], session: ElaborationSession
+) -> Training | None:
+    """Elaborates the model and the section. `params` are the section's, and those of the model that the section does not set."""
+    elaborator = Elaborator(session)
+    outside = Scope(files, None)
+    own = {name: value for name, value in params.items() if name in _parameters_of(section)}
+    given = {name: value for name, value in params.items() if name not in own or _has(section, name)}
+    _bind_sections(section, own, outside, elaborator)
+    for keyword in section.model_call.keywords if section.model_call is not None else ():
+        with session.catching(()):
+            given.setdefault(keyword.name, elaborator.evaluate(keyword.value, outside))
+    statements = statements_of(section.chain)
+    made = elaborate_model(section.model, files, given, dims, session, tuple(s for s in statements if not isinstance(s, ast.Setting)))
+    if made is None or made.results.flow is UNKNOWN:
+        return None
+    return _objective(section, statements, outside, made, session)
+
+
+def _parameters_of(section: SelectedSection) -> list[str]:
+    return [p.name.name for one in section.chain for p in one.parameters if isinstance(p, ast.ParameterDecl)]
+
+
+def _has(section: SelectedSection, name: str) -> bool:
+    """Whether the model has a parameter of this name too."""
+    node = section.model.node
+    return node is not None and any(p.name.name == name for p in node.parameters)
+
+
+def _bind_sections(section: SelectedSection, params: Mapping[str, Any], scope: Scope, elaborator: Elaborator) -> None:
+    """Binds the parameters of a section, and through its arguments those of the sections it is derived from, in one scope."""
+    for index, one in enumerate(section.chain):
+        if index:
+            base = section.chain[index - 1].base
+            assert base is not None
+            constants = tuple(p for p in one.parameters if isinstance(p, ast.ParameterDecl))
+            with elaborator.session.catching(()):
+                elaborator.parameters.bind(base.name, constants, base, scope, scope, ModelParameters.empty(base.name))
+        else:
+            name = one.name or ast.Name(section.span, section.name)
+            shown = ast.ModelDecl(one.span, name, one.parameters, one.body)
+            bind_parameters(shown, params, scope, section.span, elaborator)
+
+
+def _objective(
+    section: SelectedSection, statements: tuple[ast.Statement, ...], outside: Scope, made: ModelBody, session: ElaborationSession
+) -> Training | None:
+    _name_outputs(made)
+    frame = GraphFrame(Graph(f"{section.name}_objective", "model", section.span), made.frame, LabelAllocator(numbered=False), ())
+    names = Scope(made.scope, None)
+    names.names = dict(outside.names)
+    scope = frame.home = Scope(names, frame)
+    spans = {s.name.name: s.name.span for s in statements if isinstance(s, ast.Metric)}
+    computed = tuple(_as_assign(s) for s in statements if not isinstance(s, (ast.Setting, ast.ExpectCondition, ast.ExpectShape)))
+    session.in_training = True
+    made.elaborator.statements.run(ast.Body(section.chain[0].body.span, computed), scope, "the train section")
+    outputs = _results(section, scope, spans, session)
+    settings = evaluate_settings(statements, scope, made.elaborator)
+    for node in [n for g in graphs(frame.graph) for n in g.nodes if isinstance(n, OpNode) and any(s.trainable for s in n.specs)]:
+        session.report(TrainedStage(node.op.name), node.span)
+    if outputs is None or session.failed:
+        return None
+    model = _model_graph(section, made, frame)
+    given = _computed_inputs(made, scope, session)
+    main = None if session.failed else _call(model, frame, given, outputs, section, session)
+    if main is None:
+        return None
+    free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
+    program = Program(main, session.facts, free, tuple(session.conditions), session.dims)
+    place = scope.names[LOSS].span or section.span
+    return Training(section.name, section.model.name, program, settings, section.span, place, spans)
+
+
+def _name_outputs(made: ModelBody) -> None:
+    """Results of the model that the text does not name have the names that the compiled model has for them."""
+    values = tensors(made.results.flow) or []
+    for name, value in zip(output_names(made.results, len(values), set()), values, strict=True):
+        if name not in made.scope.names and name.isidentifier():
+            made.scope.bind(name, value, value.span)
+
+
+def _as_assign(statement: ast.Statement) -> ast.Statement:
+    if isinstance(statement, ast.Metric):
+        return ast.Assign(statement.span, (statement.name,), False, statement.value)
+    return statement
+
+
+def _results(section: SelectedSection, scope: Scope, metrics: dict[str, Span], session: ElaborationSession) -> dict[str, Value] | None:
+    """The loss and the metrics, each one number."""
+    if LOSS not in scope.names:
+        session.report(NoLoss(), section.span)
+        return None
+    found: dict[str, Value] = {}
+    for name in (LOSS, *metrics):
+        flow = scope.names[name].value
+        values = tensors(flow) if isinstance(flow, (Value, TensorTuple)) else None
+        if flow is UNKNOWN or values is None:
+            continue
+        span = scope.names[name].span or section.span
+        with session.catching(()):
+            found[name] = _number(name, values, span)
+    return found if len(found) == 1 + len(metrics) else None
+
+
+def _number(name: str, values: list[Value], span: Span) -> Value:
+    value = values[0]
+    if len(values) != 1 or value.type.rank:
+        raise Failure(LossNotScalar(name, value.type), span, ((value.span, f"{value.type}"),))
+    if name == LOSS and value.type.dtype.kind != "float":
+        raise Failure(LossNotFloat(value.type), span)
+    return value
+
+
+def _model_graph(section: SelectedSection, made: ModelBody, frame: GraphFrame) -> Graph:
+    """The model's graph, whose outputs are the model's and then the other tensors that the section names."""
+    finish(made.frame, without_empty(made.results.flow), made.elaborator.session)
+    graph = made.frame.graph
+    graph.output_names = list(output_names(made.results, len(graph.outputs), {v.name for v in graph.inputs}))
+    for value in _captured(frame).values():
+        if all(value is not v for v in (*graph.inputs, *graph.outputs)):
+            graph.outputs.append(value)
+            graph.output_names.append(value.name or f"value{len(graph.outputs)}")
+    graph.kind = "block"
+    return graph
+
+
+def _captured(frame: GraphFrame) -> dict[int, Value]:
+    """By the id of each input of the section's graph that is a tensor of the model, that tensor."""
+    found: dict[int, Value] = {}
+    assert frame.home is not None
+    for name, inner in frame.captured.items():
+        bound = frame.home.find(name)
+        assert bound is not None
+        outer: Flow = bound[0].value  # type: ignore[assignment]
+        pairs = zip(_values(inner), _values(outer), strict=True)
+        found.update({id(a): b for a, b in pairs})
+    return found
+
+
+def _values(entity: object) -> list[Value]:
+    return tensors(entity) or [] if isinstance(entity, (Value, TensorTuple)) else []
+
+
+def _computed_inputs(made: ModelBody, scope: Scope, session: ElaborationSession) -> dict[str, Value]:
+    """The inputs of the model that the section computes: those whose names it binds."""
+    found: dict[str, Value] = {}
+    for value in made.frame.graph.inputs:
+        bound = scope.names.get(value.name)
+        if bound is None or not isinstance(bound.value, Value):
+            continue
+        span = bound.span or value.span
+        with session.catching(()):
+            if bound.value.type != value.type:
+                raise Failure(WrongModelInput(value.name, value.type, bound.value.type), span, ((value.span, "declared here"),))
+            found[value.name] = bound.value
+    return found
+
+
+def _call(
+    model: Graph,
+    frame: GraphFrame,
+    given: dict[str, Value],
+    outputs: dict[str, Value],
+    section: SelectedSection,
+    session: ElaborationSession,
+) -> Graph | None:
+    """The objective's graph: what the section computes for the model, the call of the model, and what the section computes of that. None
+    if the first needs the last."""
+    graph, captured = frame.graph, _captured(frame)
+    inner = {id(outer): value for value in graph.inputs if (outer := captured.get(id(value))) is not None}
+    passed: list[Value] = []
+    for source in model.inputs:
+        value = given.get(source.name) or inner.get(id(source)) or Value(source.type, source.span, source.name, source.spatial)
+        if source.name not in given:
+            value.name = source.name
+        passed.append(value)
+    inputs = tuple(passed)
+    before = list(needed(graph.nodes, list(given.values())))
+    made_by_model = {id(inner[id(v)]) for v in model.outputs if id(v) in inner and all(v is not i for i in model.inputs)}
+    for node in before:
+        if any(id(v) in made_by_model for v in node.inputs):
+            session.report(ModelOfItself(tuple(given)), node.span)
+            return None
+    results = tuple(inner.get(id(v)) or Value(v.type, v.span, spatial=v.spatial) for v in model.outputs)
+    arguments = {name: origin.value for name, origin in model.origins.items() if isinstance(origin.value, int)}
+    call = CallNode(model, inputs, results, MODEL, section.span, arguments=arguments)
+    own = [v for v in graph.inputs if id(v) not in captured]
+    taken = [v for v in inputs if all(v is not g for g in given.values()) and all(v is not o for o in own)]
+    graph.inputs = [*taken, *own]
+    early = {id(n) for n in before}
+    graph.nodes = [*before, call, *(n for n in graph.nodes if id(n) not in early)]
+    graph.captures = 0
+    graph.tuples = []
+    graph.size += model.size
+    graph.outputs = list(outputs.values())
+    graph.output_names = list(outputs)
+    return graph

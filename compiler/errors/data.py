@@ -1,0 +1,144 @@
+"""Errors of data for training: at the `input` that a column is for."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..dims import show
+from ..ir.types import DTYPES, Shape
+from .base import Problem
+
+
+def _written(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _shown(shape: Shape) -> str:
+    return "[N" + "".join(f", {d if isinstance(d, int) else show(d)}" for d in shape) + "]"
+
+
+class ColumnMissing(Problem):
+    """`columns` are those that there are."""
+
+    code: ClassVar[str] = "column-missing"
+    input: str
+    column: str
+    path: str
+    near: tuple[str, ...]
+    columns: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"`{self.path}` has no column `{self.column}` for the input `{self.input}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"its columns are {', '.join(f'`{c}`' for c in self.columns)}" if self.columns else "it has no columns",)
+
+    def help(self) -> tuple[str, ...]:
+        name = self.near[0] if self.near else "NAME"
+        return (f"say which column it is: `--column {self.input}={name}`, or `{self.input}={name}` after the path in the spec",)
+
+
+class ColumnShape(Problem):
+    code: ClassVar[str] = "column-shape"
+    input: str
+    column: str
+    path: str
+    found: tuple[int, ...] | None
+    declared: Shape
+
+    def message(self) -> str:
+        if self.found is None:
+            return f"the samples of the column `{self.column}` differ in shape, and the input `{self.input}` is {_shown(self.declared)}"
+        return f"the column `{self.column}` is {_shown(self.found)}, and the input `{self.input}` is {_shown(self.declared)}"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"it is read from `{self.path}`",)
+
+    def help(self) -> tuple[str, ...]:
+        if self.found is None:
+            return ("make them equally long, by padding for example",)
+        if len(self.found) == 0 and len(self.declared) == 1:
+            return (f"put several columns side by side: `{self.input}=[{self.column}, ...]`",)
+        if self.found == (1,) and not self.declared:
+            return (f"declare it as it is, `{self.input} = input 1`, and remove the axis: `{self.input} -> squeeze 1`",)
+        if len(self.found) == len(self.declared):
+            return (f"declare it as it is: `{self.input} = input {_written(self.found)}`",)
+        return ()
+
+
+class ColumnType(Problem):
+    code: ClassVar[str] = "column-type"
+    input: str
+    column: str
+    path: str
+    found: str
+    declared: str
+
+    def message(self) -> str:
+        return f"the column `{self.column}` has {self.found}, and the input `{self.input}` is {self.declared}"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"it is read from `{self.path}`",)
+
+    def help(self) -> tuple[str, ...]:
+        if self.found in DTYPES:
+            return (f"declare the input as it is, `{self.input} = input ... {self.found}`, and convert it by `cast` where it is used",)
+        return ("numbers are needed: give each text or date a number before training",)
+
+
+class SizesDiffer(Problem):
+    """One symbolic dimension that two columns give different sizes."""
+
+    code: ClassVar[str] = "column-shape"
+    dim: str
+    first: str
+    one: int
+    second: str
+    other: int
+
+    def message(self) -> str:
+        return f"`{self.dim}` is {self.one} in the data of `{self.first}` and {self.other} in those of `{self.second}`"
+
+
+class SizesRefused(Problem):
+    """Sizes of the data that a `where` of the spec excludes, or that no input has. `why` says which."""
+
+    code: ClassVar[str] = "column-shape"
+    path: str
+    why: str
+
+    def message(self) -> str:
+        return f"the sizes in `{self.path}` are not those of the spec: {self.why}"
+
+
+class NotFinite(Problem):
+    """NaN or infinities in what was read before the first step."""
+
+    code: ClassVar[str] = "data-not-finite"
+    input: str
+    column: str
+    path: str
+    what: str
+    index: int
+
+    def message(self) -> str:
+        return f"sample {self.index} of the column `{self.column}`, for the input `{self.input}`, has {self.what}"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"it is read from `{self.path}`; samples are counted from 0, and a number that is missing is NaN",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("remove or replace such samples before training",)
+
+
+class CannotReadData(Problem):
+    code: ClassVar[str] = "cannot-read-data"
+    path: str
+    why: str
+    remedy: str = ""
+
+    def message(self) -> str:
+        return f"cannot read `{self.path}`: {self.why}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.remedy,) if self.remedy else ()

@@ -1,0 +1,256 @@
+"""Errors of train sections."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..ir.types import TensorType
+from .base import Problem, Replacement
+
+
+class NoLoss(Problem):
+    code: ClassVar[str] = "no-loss"
+
+    def message(self) -> str:
+        return "this train section has no loss"
+
+    def help(self) -> tuple[str, ...]:
+        return ("name what is minimised: `loss = ...`",)
+
+
+class LossNotScalar(Problem):
+    """A loss or metric that is not one number. `what` is `loss`, or the metric's name."""
+
+    code: ClassVar[str] = "loss-not-scalar"
+    what: str
+    found: TensorType
+
+    def message(self) -> str:
+        return f"`{self.what}` must be one number, found {self.found}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("end it with `-> mean`, or give the loss function `reduction=mean`",)
+
+
+class LossNotFloat(Problem):
+    code: ClassVar[str] = "loss-not-float"
+    found: TensorType
+
+    def message(self) -> str:
+        return f"`loss` must be a float to have a gradient, found {self.found}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("convert integers or booleans before: `-> cast float32`",)
+
+
+class UnknownSetting(Problem):
+    code: ClassVar[str] = "unknown-setting"
+    name: str
+    near: tuple[str, ...]
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"a train section has no setting `{self.name}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("the settings are " + ", ".join(f"`{name}`" for name in self.known),)
+
+    def help(self) -> tuple[str, ...]:
+        if self.near:
+            return (f"did you mean `{self.near[0]}`?",)
+        return (f"give the tensor a name: `{self.name} = ...`",)
+
+    def replacement(self) -> Replacement | None:
+        return Replacement(self.near[0]) if self.near else None
+
+
+class WrongSetting(Problem):
+    """`need` completes "`what` ..."."""
+
+    code: ClassVar[str] = "wrong-setting"
+    what: str
+    need: str
+    remedy: str = ""
+
+    def message(self) -> str:
+        return f"`{self.what}` {self.need}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.remedy,) if self.remedy else ()
+
+
+class UnknownChoice(Problem):
+    """An optimizer or schedule that PyTorch does not have."""
+
+    code: ClassVar[str] = "unknown-setting"
+    what: str
+    name: str
+    near: tuple[str, ...]
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"there is no {self.what} `{self.name}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return () if self.near else ("there are " + ", ".join(f"`{name}`" for name in self.known),)
+
+    def help(self) -> tuple[str, ...]:
+        return (f"did you mean `{self.near[0]}`?",) if self.near else ()
+
+    def replacement(self) -> Replacement | None:
+        return Replacement(self.near[0]) if self.near else None
+
+
+class UnknownOption(Problem):
+    """An argument that an optimizer or schedule does not have."""
+
+    code: ClassVar[str] = "unknown-setting"
+    owner: str
+    name: str
+    near: tuple[str, ...]
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"`{self.owner}` has no argument `{self.name}`"
+
+    def notes(self) -> tuple[str, ...]:
+        if self.near:
+            return ()
+        return ("its arguments are " + ", ".join(f"`{name}`" for name in self.known) if self.known else "it has no arguments",)
+
+    def help(self) -> tuple[str, ...]:
+        return (f"did you mean `{self.near[0]}`?",) if self.near else ()
+
+    def replacement(self) -> Replacement | None:
+        return Replacement(self.near[0]) if self.near else None
+
+
+class NothingMatches(Problem):
+    """A pattern that is meant for parameters. `some` are the first ones of the model."""
+
+    code: ClassVar[str] = "pattern-without-match"
+    pattern: str
+    near: tuple[str, ...]
+    some: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"no parameter of the model is called `{self.pattern}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("the first ones are " + ", ".join(f"`{name}`" for name in self.some) if self.some else "it has no parameters",)
+
+    def help(self) -> tuple[str, ...]:
+        return (f"did you mean `{self.near[0]}`?",) if self.near else ()
+
+
+class WrongModelInput(Problem):
+    """A section computes an input of the model, of another type than is declared."""
+
+    code: ClassVar[str] = "wrong-model-input"
+    name: str
+    declared: TensorType
+    found: TensorType
+
+    def message(self) -> str:
+        return f"the model's input `{self.name}` is {self.declared}, and this is {self.found}"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"a train section that binds `{self.name}` says what the model is given as it",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("use another name if the model's input is not meant",)
+
+
+class ModelOfItself(Problem):
+    """A section computes an input of the model of what the model gives."""
+
+    code: ClassVar[str] = "wrong-model-input"
+    names: tuple[str, ...]
+
+    def message(self) -> str:
+        inputs = ", ".join(f"`{name}`" for name in self.names)
+        return f"what the model is given as {inputs} depends on what the model gives"
+
+
+class SettingTwice(Problem):
+    code: ClassVar[str] = "setting-twice"
+    name: str
+
+    def message(self) -> str:
+        return f"`{self.name}` is set twice"
+
+
+class TrainedStage(Problem):
+    """A stage with parameters of its own in a train section."""
+
+    code: ClassVar[str] = "parameters-in-train"
+    name: str
+
+    def message(self) -> str:
+        return f"`{self.name}` has parameters, which belong into the model"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("what a train section computes is not part of the model that is saved",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("move the stage into the model and give its result a name there",)
+
+
+class TrainingOnly(Problem):
+    """`metric` outside a train section."""
+
+    code: ClassVar[str] = "metric-misplaced"
+
+    def message(self) -> str:
+        return "`metric` is only allowed in a train section"
+
+    def help(self) -> tuple[str, ...]:
+        return ("write it in `train { ... }` after the model",)
+
+
+class NoTrainedModel(Problem):
+    """A section whose model is not in the file, or not clear."""
+
+    code: ClassVar[str] = "unknown-model"
+    models: tuple[str, ...]
+
+    def message(self) -> str:
+        return "this train section does not say which model it is for"
+
+    def help(self) -> tuple[str, ...]:
+        names = ", ".join(f"`train for {name}`" for name in self.models)
+        return (f"name the model: {names}",)
+
+
+class NoSection(Problem):
+    """A train section that is asked for and not in the file, or one of several that is not chosen."""
+
+    code: ClassVar[str] = "no-train-section"
+    wanted: str
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        if self.wanted:
+            return f"there is no train section `{self.wanted}`"
+        return f"there are several train sections: {', '.join(self.known)}" if self.known else "there is no train section in this file"
+
+    def help(self) -> tuple[str, ...]:
+        if self.known:
+            return ("choose one by `--section`: " + ", ".join(f"`{name}`" for name in self.known),)
+        return ("add one at the end: `train { target = input []; loss = (output, target) -> mse_loss }`",)
+
+
+class NotMean(Problem):
+    """A loss that is not a sum over the samples, divided by a number that the targets decide."""
+
+    code: ClassVar[str] = "loss-not-mean"
+    why: str
+
+    def message(self) -> str:
+        return f"the loss of a batch in several parts is not that of the whole: {self.why}"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("a batch is divided by `accumulate`, and over the devices that train together",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("end each term with `mean` or a loss function, and combine the terms by `+`, `-` and factors only",)

@@ -1,0 +1,69 @@
+"""A train section after elaboration: the objective as a program, and its settings as evaluated data.
+
+In: nothing; plain records. Always: the objective's main graph calls the model's graph once, under the label `MODEL`, so that the keys of
+the model's state dict are those below it; its outputs are the loss and then the metrics, each without axes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netc.dsl.record import Record
+from netc.dsl.source import Span
+
+from .graph import CallNode, Program
+
+MODEL = "model"
+"""The label of the model in the objective's graph."""
+LOSS = "loss"
+
+
+class Word(str):
+    """A name in a setting that stands for itself: `adamw`, `best`, a column."""
+
+    __slots__ = ()
+
+
+class SettingArgument(Record):
+    """An evaluated argument. `name` is empty for a positional one."""
+
+    name: str
+    value: Any
+    span: Span
+    name_span: Span
+
+
+class SettingStage(Record):
+    """One stage of a setting, such as `warmup 200`. Its `name` is the first word after the setting's, empty if there is none."""
+
+    name: str
+    name_span: Span
+    positional: tuple[SettingArgument, ...]
+    named: tuple[SettingArgument, ...]
+    span: Span
+
+
+class Setting(Record):
+    """A line of a train section, such as `schedule warmup 200 -> cosine`."""
+
+    word: str
+    word_span: Span
+    stages: tuple[SettingStage, ...]
+    span: Span
+
+
+class Training(Record):
+    """An elaborated train section. `loss_span` is where the loss is named, `spans` where each metric is."""
+
+    name: str
+    model: str
+    program: Program
+    settings: tuple[Setting, ...]
+    span: Span
+    loss_span: Span
+    spans: dict[str, Span] = {}
+
+    @property
+    def call(self) -> CallNode:
+        """The use of the model."""
+        return next(n for n in self.program.main.nodes if isinstance(n, CallNode) and n.label == MODEL)

@@ -1,0 +1,173 @@
+"""Losses of classes: how little probability a network gives to what is there.
+
+In: scores or probabilities, and labels: class numbers, or a probability for each class. Out: one number, or with `reduction=none` one for
+each sample or element. Always: nothing broadcasts but the weights that say so, and numbers, options and defaults are those of
+torch.nn.functional. In ONNX, a class number that there is not is an error at run time too, or counts from the end.
+"""
+
+from __future__ import annotations
+
+from ..dims import advice, show
+from ..errors.base import STAGE, argument
+from ..errors.losses import LabelType, NoLogProbabilities, OneHotLabels, SoftmaxTwice
+from ..errors.operators import BadArgument, DTypeMismatch, ShapeMismatch, Unprovable, WrongRank, WrongSize
+from ..ir.types import Shape, TensorType, show_shape
+from .activation import LogSoftmax, Softmax
+from .arithmetic import Mul
+from .base import Arg, OperatorError, OpInputs, numel
+from .comparison import Ne
+from .element_types import FLOATS, ElementTypes
+from .indexing import IndexSelect, OneHot
+from .kinds import FRACTION, INT
+from .loss import SCORES, Count, CountStep, Loss, require_same_shape
+from .operand import Input, axes
+from .reduction import Sum
+from .shape import Flatten
+
+LABELS = ElementTypes(("int64",), LabelType, "int64")
+CLASSES = "[N, classes] or [N, classes, ...]"
+
+
+class _OfLabels(Loss):
+    """Scores for each class, on axis 1, or on the only axis of a single sample; and one class number for each sample."""
+
+    x = Input(FLOATS, axes("N C ...", CLASSES, least=1))
+    target = Input(LABELS)
+    weight = Input(like="x", optional=True)
+    ignore_index = Arg(INT, default=-100)
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = given.x
+        if x.rank == 1 and x.is_batch:
+            raise OperatorError(WrongRank(self.name, CLASSES, x), given.at("x"))
+        self.refuse_target(given)
+        if "weight" in given:
+            require_class_weight(self.name, given)
+        return super().rule(given)
+
+    def refuse_target(self, given: OpInputs) -> None:
+        """Refuses labels of another shape than the samples have."""
+        require_labels(self.name, given)
+
+    def each(self, given: OpInputs) -> Shape:
+        return labels_of(given.x.shape)
+
+    def count(self, given: OpInputs) -> Count | None:
+        """The number of labels that are not ignored, or the sum of the weights of their classes."""
+        kept = CountStep("kept", Ne(other=self.ignore_index), ("target",))
+        if "weight" not in given:
+            return (kept, CountStep("count", Sum(), ("kept",)))
+        return (
+            kept,
+            CountStep("flags", Flatten(start=0), ("kept",)),
+            CountStep("numbers", Mul(), ("target", "kept")),
+            CountStep("places", Flatten(start=0), ("numbers",)),
+            CountStep("weights", IndexSelect(axis=0), ("weight", "places")),
+            CountStep("used", Mul(), ("weights", "flags")),
+            CountStep("count", Sum(), ("used",)),
+        )
+
+
+class NllLoss(_OfLabels):
+    """The negative log likelihood of the classes: `-x[target]`, times `weight[target]`.
+
+    `x` has logarithms of probabilities, as `log_softmax` gives them: `[N, classes]` or `[N, classes, ...]`. `target` has int64 class
+    numbers, `[N]` or `[N, ...]`. `weight` has one number for each class. Labels that are `ignore_index` do not count. The mean is divided
+    by the number of the others, or by the sum of the weights of their classes.
+    """
+
+    name = "nll_loss"
+    work = 1
+    warned_of = {"x": (((*SCORES, Softmax), NoLogProbabilities),)}
+    examples = (
+        "scores = input 8 -> dense 10 -> log_softmax axis=1; label = input [] int64; (scores, label) -> nll_loss",
+        "scores = input 8 -> dense 10 -> log_softmax axis=1; label = input [] int64; (scores, label) -> nll_loss ignore_index=0",
+    )
+
+
+class CrossEntropy(_OfLabels):
+    """The cross entropy of classes: the negative logarithm of the probability that `softmax` of the scores gives to what is there.
+
+    `x` has scores of any size (logits, without `softmax`): `[N, classes]` or `[N, classes, ...]`. `target` has int64 class numbers,
+    `[N]` or `[N, ...]`, or the probabilities of all classes, in the shape and type of `x`. `weight` has one number for each class.
+    `label_smoothing` gives that part of the probability to all classes alike. Labels that are `ignore_index` do not count. The mean is
+    divided by the number of the others, or by the sum of the weights of their classes; of probabilities, by the number of samples.
+    """
+
+    name = "cross_entropy"
+    work = 5
+    warned_of = {"x": (((Softmax, LogSoftmax), SoftmaxTwice),), "target": (((OneHot,), OneHotLabels),)}
+    target = Input(LABELS | FLOATS)
+    label_smoothing = Arg(FRACTION, default=0.0)
+    examples = (
+        "logits = input 8 -> dense 10; label = input [] int64; (logits, label) -> cross_entropy",
+        "logits = input [T, 8] -> dense 10 -> transpose 1 2; words = input [T] int64; (logits, words) -> cross_entropy ignore_index=0",
+        "logits = input 8 -> dense 3; shares = input 3; (logits, shares) -> cross_entropy label_smoothing=0.1",
+    )
+
+    def of_probabilities(self, given: OpInputs) -> bool:
+        """Whether the target has a probability for each class."""
+        return bool(given.target.dtype.is_float)
+
+    def refuse_target(self, given: OpInputs) -> None:
+        if not self.of_probabilities(given):
+            require_labels(self.name, given)
+            return
+        if given.target.rank == given.x.rank - 1:
+            raise OperatorError(LabelType(self.name, given.target), given.at("target"))
+        if given.target.dtype != given.x.dtype:
+            raise OperatorError(DTypeMismatch(self.name, given.x, given.target, (given.position("x"), given.position("target"))), STAGE)
+        require_same_shape(self.name, given, "x", "target", given.x.shape)
+        if self.ignore_index >= 0:
+            needed = "must not be set for probabilities of classes"
+            raise OperatorError(BadArgument(self.name, "ignore_index", str(self.ignore_index), needed), argument("ignore_index"))
+
+    def count(self, given: OpInputs) -> Count | None:
+        return numel(self.each(given)) if self.of_probabilities(given) else super().count(given)
+
+
+def labels_of(scores: Shape) -> Shape:
+    """The shape of the labels: that of the scores without the axis of the classes."""
+    return (*scores[:1], *scores[2:]) if len(scores) > 1 else ()
+
+
+def require_labels(operator: str, given: OpInputs) -> None:
+    """Refuses class numbers that are not one for each sample."""
+    x, target = given.x.shape, given.target.shape
+    try:
+        require_same_shape(operator, given, "x", "target", labels_of(x))
+    except OperatorError:
+        at = (given.position("x"), given.position("target"))
+        suggestion = _classes_elsewhere(given)
+        if not suggestion and all(given.facts.equal(a, b) for a, b in zip(x, target, strict=False)) and len(x) == len(target):
+            suggestion = f"if these are one-hot, `{{{at[1]}}} -> argmax axis=1` gives the class numbers"
+        if not suggestion:
+            raise
+        raise OperatorError(
+            ShapeMismatch(f"compute `{operator}` of", x, target, f"`target` must be {show_shape(labels_of(x))}", suggestion, at), STAGE
+        ) from None
+
+
+def _classes_elsewhere(given: OpInputs) -> str:
+    """The remedy where the classes are on the last axis of the scores and should be on axis 1."""
+    x, target = given.x.shape, given.target.shape
+    rank = len(x)
+    if rank < 3 or len(target) != rank - 1 or not all(given.facts.equal(a, b) for a, b in zip(x[:-1], target, strict=True)):
+        return ""
+    stage = "transpose 1 2" if rank == 3 else f"permute {[0, rank - 1, *range(1, rank - 1)]}"
+    return f"the classes must be axis 1: `{{{given.position('x')}}} -> {stage}`"
+
+
+def require_class_weight(operator: str, given: OpInputs) -> None:
+    """Refuses weights that are not one for each class."""
+    x, weight = given.x, given.weight
+    classes = x.shape[min(1, x.rank - 1)]
+    if weight.rank != 1:
+        raise OperatorError(WrongRank(operator, "one weight for each class, [classes]", weight), given.at("weight"))
+    same = given.facts.equal(weight.shape[0], classes)
+    if same is False:
+        raise OperatorError(WrongSize(operator, f"{show(classes)} weights, one for each class", weight), given.at("weight"))
+    if same is None:
+        at = (given.position("x"), given.position("weight"))
+        need = "there is one weight for each class"
+        raise OperatorError(Unprovable(operator, classes, weight.shape[0], need, advice(classes, weight.shape[0]) or "", at), STAGE)

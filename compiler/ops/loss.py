@@ -1,0 +1,140 @@
+"""What all losses have in common: shapes that are the same, the reduction, and a mean as a total and a count.
+
+In: what a network gives, what it should give, perhaps weights. Out: one number, or with `reduction=none` one for each element or sample.
+Always: nothing broadcasts. Floats of a loss have one element type, as gradients need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Self
+
+from netc.dsl.record import Record
+
+from ..dims import Dim, advice
+from ..errors.base import STAGE, Location, Problem
+from ..errors.losses import SourceWarning
+from ..errors.operators import ShapeMismatch, Unprovable, WrongSize
+from ..ir.types import Shape, TensorType, show_shape
+from .base import Arg, Operator, OperatorError, OpInputs, numel
+from .broadcast import broadcast
+from .convolution import Conv, ConvTranspose
+from .dense import Bilinear, Dense
+from .kinds import WordKind
+from .reduction import Sum
+
+REDUCTION = WordKind("mean", "sum", "none")
+SCORES = (Bilinear, Conv, ConvTranspose, Dense)
+"""Layers that give scores of any size, neither probabilities nor their logarithms."""
+
+
+class CountStep(Record):
+    """One step of the computation of a count: `op` applied to `inputs`, which are inputs of the loss by the names of their declarations,
+    or earlier steps by their `name`."""
+
+    name: str
+    op: Operator
+    inputs: tuple[str, ...]
+
+
+Count = Dim | tuple[CountStep, ...]
+"""What a mean divides by: a size, or a tensor without axes that the last step computes."""
+
+
+def summed(name: str) -> tuple[CountStep, ...]:
+    """The sum of the input `name`."""
+    return (CountStep("count", Sum(), (name,)),)
+
+
+class Loss(Operator):
+    """The base of losses. `alike` names the inputs that have the shape of the first one."""
+
+    work: ClassVar[int] = 3
+    """Operations for each element of the first input."""
+    alike: ClassVar[tuple[str, ...]] = ()
+    warned_of: ClassVar[Mapping[str, tuple[tuple[tuple[type[Operator], ...], type[SourceWarning]], ...]]] = {}
+    """By the name of an input, the operators that should not make it, and the warnings."""
+    reduction = Arg(REDUCTION, default="mean", last=True)
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        first = given.names[0]
+        for name in self.alike:
+            if name in given:
+                require_same_shape(self.name, given, first, name, given[first].shape)
+        shape = self.each(given) if self.reduction == "none" else ()
+        return (given[first].with_shape(shape),)
+
+    def each(self, given: OpInputs) -> Shape:
+        """The shape of the losses before they are reduced."""
+        return given.types[0].shape
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        """`work` for each element of the first input."""
+        return self.work * numel(given.types[0].shape)
+
+    def source_warnings(self, given: OpInputs, sources: Mapping[str, Operator]) -> tuple[tuple[Problem, Location], ...]:
+        """What is meant for another loss."""
+        return tuple(
+            (warning(self.name, source.name, given.position(name)), STAGE)
+            for name, source in sources.items()
+            for kinds, warning in self.warned_of.get(name, ())
+            if isinstance(source, kinds)
+        )
+
+    # --- the mean as a total and a count -----------------------------------------------------------------------------------
+
+    def total(self) -> Self:
+        """The same loss as a sum: what the mean divides."""
+        return type(self)(**{**self.args, "reduction": "sum"})
+
+    def count(self, given: OpInputs) -> Count | None:
+        """What the mean divides `total` by; None if it is no such quotient.
+
+        It depends on sizes, targets and weights, never on what the network gives: so totals and counts of parts of a batch add up to those
+        of the whole.
+        """
+        return numel(self.each(given))
+
+
+def require_same_shape(operator: str, given: OpInputs, first: str, second: str, wanted: Shape) -> None:
+    """Refuses the input `second` unless its shape is provably `wanted`, which follows from the shape of `first`."""
+    at = (given.position(first), given.position(second))
+    left, right = given[first].shape, given[second].shape
+    answers = [given.facts.equal(a, b) for a, b in zip(wanted, right, strict=False)]
+    if len(wanted) != len(right) or False in answers:
+        why = "a loss does not broadcast" if wanted is left else f"`{second}` must be {show_shape(wanted)}"
+        suggestion = _suggestion(given, wanted, right, at, wanted is left)
+        raise OperatorError(ShapeMismatch(f"compute `{operator}` of", left, right, why, suggestion, at), STAGE)
+    if None in answers:
+        axis = answers.index(None)
+        a, b = wanted[axis], right[axis]
+        need = f"axis {axis} of `{second}` must be that of `{first}`: a loss does not broadcast"
+        raise OperatorError(Unprovable(operator, a, b, need, advice(a, b) or "", at), STAGE)
+
+
+def _suggestion(given: OpInputs, wanted: Shape, right: Shape, at: tuple[int, int], alike: bool) -> str:
+    """To take away the axis of 1 that one of the two has too many, if that is all."""
+    axis = _one_too_many(given, right, wanted)
+    if axis is not None:
+        return f"write `{{{at[1]}}} -> squeeze {axis}`"
+    axis = _one_too_many(given, wanted, right) if alike else None
+    return "" if axis is None else f"write `{{{at[0]}}} -> squeeze {axis}`"
+
+
+def _one_too_many(given: OpInputs, longer: Shape, shorter: Shape) -> int | None:
+    """The last axis of 1 without which the longer shape is the shorter one."""
+    if len(longer) != len(shorter) + 1:
+        return None
+    for axis in reversed(range(len(longer))):
+        rest = (*longer[:axis], *longer[axis + 1 :])
+        if given.facts.equal(longer[axis], 1) and all(given.facts.equal(a, b) for a, b in zip(rest, shorter, strict=True)):
+            return axis
+    return None
+
+
+def require_to_broadcast(operator: str, given: OpInputs, name: str, shape: Shape) -> None:
+    """Refuses the input `name` unless it broadcasts to `shape`, that of the first input."""
+    found = given[name]
+    whole = broadcast(shape, found.shape, given.facts, operator, f"multiply, in `{operator}`,", (0, given.position(name)))
+    if len(whole) != len(shape) or not all(given.facts.equal(a, b) for a, b in zip(whole, shape, strict=True)):
+        raise OperatorError(WrongSize(operator, f"`{name}` to broadcast to {show_shape(shape)}", found), given.at(name))

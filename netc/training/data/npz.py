@@ -1,0 +1,32 @@
+"""NumPy archives. Arrays that are stored without compression are mapped, others are unpacked when they are needed."""
+
+from __future__ import annotations
+
+from netc.compiler.weights.numpy_files import StoredArray, UnfitArrayFile
+from netc.compiler.weights.numpy_files import open_npz as open_archive
+
+from .base import Array, ArraySource, DataError, LazyArray
+from .paths import check_memory, reading, regular_file
+
+
+def open_npz(path: str) -> ArraySource:
+    """The arrays of the archive by name. Raises `DataError`; objects (pickles) are refused."""
+    regular_file(path)
+    try:
+        with reading():
+            return ArraySource({name: _column(stored) for name, stored in open_archive(path).items()})
+    except UnfitArrayFile as error:
+        raise DataError(str(error)) from error
+
+
+def _column(stored: StoredArray) -> LazyArray:
+    def load() -> Array:
+        if stored.packed:
+            check_memory(stored.size)
+        try:
+            with reading():
+                return stored.read()
+        except UnfitArrayFile as error:
+            raise DataError(str(error)) from error
+
+    return LazyArray(stored.header.shape, stored.header.dtype, load)

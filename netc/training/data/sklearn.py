@@ -1,0 +1,24 @@
+"""The small datasets that scikit-learn's package contains: nothing is downloaded. For images, `image` has them with one channel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .base import ArraySource, DataError
+
+SETS = ("digits", "iris", "wine", "breast_cancer", "diabetes", "linnerud")
+
+
+def open_sklearn(name: str) -> ArraySource:
+    """The columns `features` `[samples, features]` and `target` `[samples]`; of digits, `image` `[samples, 1, 8, 8]` too, from 0 to 16."""
+    if name not in SETS:
+        raise DataError(f"scikit-learn has no such set; those that need no download are {', '.join(SETS)}")
+    try:
+        from sklearn import datasets
+    except ImportError:
+        raise DataError("scikit-learn is not installed: pip install scikit-learn") from None
+    found = getattr(datasets, f"load_{name}")()
+    arrays = {"features": np.asarray(found.data, np.float32), "target": np.asarray(found.target)}
+    if name == "digits":
+        arrays["image"] = np.asarray(found.images, np.float32)[:, None]
+    return ArraySource(arrays)

@@ -1,0 +1,302 @@
+"""The steps of a training.
+
+In: an objective, columns of data, a recipe, and the folder of the run. Out: the results of the last validation, and what is in the folder.
+Always: a step's gradient is that of its whole batch, in however many parts it is computed; a checkpoint and the number of its step are all
+that decides what follows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor, nn
+
+from netc.compiler.errors.running import LossNotFinite
+from netc.dsl.record import Record
+from netc.dsl.source import Span
+
+from ..errors import CompileError
+from ..problems import diagnostic
+from .batches import Batches, Part, as_tensors, validation_parts
+from .checkpoints import Checkpoints, Trained, whole_tensors
+from .data.columns import Columns
+from .draws import make_draws
+from .engine import Engine
+from .not_finite import find
+from .objective import Objective
+from .optimizers import make_optimizer, make_schedule
+from .order import Indices
+from .parallel import arrange
+from .precision import Precision
+from .ranks import Ranks
+from .recipe import Recipe
+from .run_files import BEST, LAST
+from .run_folder import RunFolder
+from .step import NotFinite, Step, seed_generators
+from .stopping import Interrupted, StopRequest
+from .tally import Tally, stacked
+
+
+class NotFiniteLoss(CompileError):
+    """The loss is NaN or infinite, at this step: `diagnostics` has the first stage whose output is not finite."""
+
+    def __init__(self, problem: LossNotFinite, span: Span) -> None:
+        super().__init__((diagnostic(problem, span),))
+        self.step = problem.step
+
+
+class Report(Record):
+    """What is known after a step: the results of the training batches since the last report, or of a validation. `steps` is the number of
+    all steps of the run."""
+
+    step: int
+    epoch: float
+    results: dict[str, float]
+    learning_rate: float
+    validation: bool = False
+    samples: int = 0
+    steps: int = 0
+
+
+class Plan(Record):
+    """The numbers of a training: `steps` in total, `every` how many steps there is a report."""
+
+    steps: int
+    per_epoch: int
+    every: int
+
+
+def plan(recipe: Recipe, samples: int) -> Plan:
+    per_epoch = -(-samples // recipe.batch)
+    steps = recipe.steps if recipe.steps is not None else recipe.epochs * per_epoch
+    return Plan(steps, per_epoch, max(1, min(per_epoch, steps // 100 or 1, 100)))
+
+
+class Trainer:
+    """One training, in this process and perhaps others. `told` gets each report, in the first process."""
+
+    def __init__(
+        self,
+        objective: Objective,
+        recipe: Recipe,
+        data: tuple[Columns, Indices],
+        validation: tuple[Columns, Indices] | None,
+        folder: RunFolder,
+        told: Callable[[Report], None],
+        engine: Engine | None = None,
+        ranks: Ranks | None = None,
+    ) -> None:
+        engine, ranks = engine or Engine(), ranks or Ranks()
+        self.objective, self.recipe, self.validation = objective.to(ranks.device), recipe, validation
+        self.folder, self.told, self.engine, self.ranks = folder, told, engine, ranks
+        self.draws = make_draws(recipe.draws, objective.inputs, data[0], recipe.seed)
+        self.batches = Batches(data, recipe, ranks, self.draws)
+        self.plan = plan(recipe, len(data[1]))
+        self.notes = arrange(objective, engine, ranks, lambda: self._example(data))
+        """What of the engine's wishes was not possible."""
+        optimizer = make_optimizer(self.model, recipe)
+        self.precision = Precision(engine.precision, ranks.device)
+        schedule = make_schedule(optimizer, recipe, self.plan.steps)
+        self.stepper = Step(objective, optimizer, schedule, recipe, self.precision, ranks)
+        average = None if recipe.ema is None else {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        self.trained = Trained(self.model, optimizer, average)
+        self.checkpoints = Checkpoints(folder.path, ranks)
+        self.step = 0
+        self.best = -math.inf if recipe.keep.higher else math.inf
+        self.tally, self.epoch_tally = Tally(), Tally()
+        self.results: dict[str, float] = {}
+        self.epoch_ends = False
+        """Whether the epoch's last step was made, but not what follows it."""
+
+    def _example(self, data: tuple[Columns, Indices]) -> Part:
+        """A batch of two samples, or of one if there is only one."""
+        few = data[1][:2]
+        return as_tensors(data[0].batch(few) | self.draws.of_step(0, len(few)), self.ranks.device)
+
+    @property
+    def model(self) -> nn.Module:
+        return self.objective.model
+
+    @property
+    def epoch(self) -> float:
+        return self.step / self.plan.per_epoch
+
+    @property
+    def learning_rate(self) -> float:
+        return float(self.trained.optimizer.param_groups[0]["lr"])
+
+    def run(self) -> dict[str, float]:
+        """The steps that are left; the results of the last validation, or of training without one. Raises `NotFiniteLoss`, and
+        `Interrupted` after a signal."""
+        self.objective.train()
+        with StopRequest() as request, closing(self.batches.steps(self.step, self.plan.steps)) as batches:
+            if self.epoch_ends:
+                self._end_of_epoch(request)
+            for parts, samples in batches:
+                stop = self._step(parts, samples, bool(request.number))
+                if self.epoch_ends or self.step % self.plan.every == 0:
+                    self._report()
+                every = self.engine.checkpoint_every
+                if stop or (every is not None and self.step % every == 0):
+                    self.save()
+                if stop:
+                    self._stop(request)
+                if self.epoch_ends:
+                    self._end_of_epoch(request)
+        return self.results
+
+    def _step(self, parts: list[Part], samples: int, stop: bool) -> bool:
+        """One step; whether a process was asked to stop."""
+        try:
+            found = self.stepper.make(self.step, parts, stop)
+        except NotFinite as failure:
+            self._not_finite(failure.value, parts)
+        self.tally.add(found.totals, found.counts, samples)
+        self.step += 1
+        self.epoch_ends = self.step % self.plan.per_epoch == 0 or self.step == self.plan.steps
+        if self.trained.average is not None:
+            self._follow(self.trained.average)
+        return found.stop
+
+    @torch.no_grad()
+    def _follow(self, average: dict[str, Tensor]) -> None:
+        """Moves the averaged parameters."""
+        assert self.recipe.ema is not None
+        for name, value in self.model.state_dict().items():
+            if value.is_floating_point():
+                average[name].lerp_(value, 1 - self.recipe.ema)
+            else:
+                average[name].copy_(value)
+
+    def _report(self) -> None:
+        self._tell(self._results(self.tally), self.tally.samples)
+        self.epoch_tally.merge(self.tally)
+        self.tally = Tally()
+
+    @torch.no_grad()
+    def _results(self, tally: Tally) -> dict[str, float]:
+        assert tally.totals is not None
+        assert tally.counts is not None
+        found = self.objective.results(list(tally.totals.float()), list(tally.counts))
+        return {name: float(value) for name, value in found.items()}
+
+    def _tell(self, results: dict[str, float], samples: int, validation: bool = False) -> None:
+        if not self.ranks.first:
+            return
+        entry: dict[str, Any] = {"step": self.step, "epoch": round(self.epoch, 4)}
+        self.folder.log(entry | ({"validation": results} if validation else {"lr": self.learning_rate, **results}))
+        self.told(Report(self.step, self.epoch, results, self.learning_rate, validation, samples, self.plan.steps))
+
+    def _end_of_epoch(self, request: StopRequest) -> None:
+        """Validates, keeps the best weights, and saves."""
+        if self.validation is None:
+            self.results = self._results(self.epoch_tally)
+        elif not self._validate(request):
+            self.save()
+            self._stop(request)
+        self.epoch_tally, self.epoch_ends = Tally(), False
+        weights = whole_tensors(self.model.state_dict() if self.trained.average is None else self.trained.average)
+        value = self.results[self.recipe.keep.metric]
+        if value > self.best if self.recipe.keep.higher else value < self.best:
+            self.best = value
+            self._write(BEST, weights)
+        self._write(LAST, weights)
+        self.save()
+
+    def _write(self, name: str, weights: dict[str, Tensor]) -> None:
+        if self.ranks.first:
+            self.folder.save_weights(name, weights)
+
+    def _validate(self, request: StopRequest) -> bool:
+        """Validates and reports; False if a process was asked to stop meanwhile."""
+        with self._averaged(), torch.no_grad():
+            self.objective.eval()
+            try:
+                tally = self._validated(request)
+            finally:
+                self.objective.train()
+        if tally is None:
+            return False
+        self.results = self._results(tally)
+        self._tell(self.results, 0, validation=True)
+        return True
+
+    def _validated(self, request: StopRequest) -> Tally | None:
+        assert self.validation is not None
+        tally = Tally()
+        for part, samples in validation_parts(self.validation, self.recipe, self.ranks, self.draws):
+            with self.precision.autocast():
+                totals = stacked(self.objective.totals(part))
+            tally.add(totals, stacked(self.objective.counts(part)), samples)
+            if self.ranks.world == 1 and request.number:
+                return None
+        assert tally.totals is not None
+        assert tally.counts is not None
+        stopped = tally.totals.new_tensor([float(bool(request.number))])
+        size = len(tally.totals)
+        summed = self.ranks.sum(torch.cat((tally.totals, tally.counts, stopped)))
+        tally.totals, tally.counts = summed[:size], summed[size:-1]
+        return None if summed[-1].item() else tally
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """The model has the averaged parameters, if there are any."""
+        if self.trained.average is None:
+            yield
+            return
+        own = {k: v.clone() for k, v in self.model.state_dict().items()}
+        self.model.load_state_dict(self.trained.average)
+        try:
+            yield
+        finally:
+            self.model.load_state_dict(own)
+
+    def _stop(self, request: StopRequest) -> None:
+        raise Interrupted(str(self.folder.path), self.step, 128 + (request.number or 15))
+
+    def _not_finite(self, value: float, parts: list[Part]) -> NoReturn:
+        """Looks for the first stage whose output is not finite, in the forward pass that has just been made."""
+        weights = whole_tensors(self.model.state_dict())
+        seed_generators(self.recipe.seed, self.step, self.ranks)
+        places = self.ranks.gathered(next((p for part in parts if (p := find(self.objective, weights, part)) is not None), None))
+        place = next((p for p in places if p is not None), None)
+        span = self.objective.training_section.loss_span if place is None else place.span
+        problem = LossNotFinite(
+            step=self.step + 1,
+            value="NaN" if math.isnan(value) else "infinite",
+            stage="the output of every stage is finite" if place is None else place.what,
+            checkpoint=self.checkpoints.step,
+            remedy="try a smaller learning rate, or limit the gradient by `clip 1.0`",
+        )
+        raise NotFiniteLoss(problem, span)
+
+    def save(self) -> None:
+        """A checkpoint."""
+        schedule = self.stepper.schedule
+        progress = {
+            "step": self.step,
+            "epoch_ends": self.epoch_ends,
+            "best": self.best,
+            "results": self.results,
+            "schedule": None if schedule is None else schedule.state_dict(),
+            "scaler": self.precision.state(),
+            "tally": self.tally.state(),
+            "epoch_tally": self.epoch_tally.state(),
+        }
+        self.checkpoints.save(progress, self.trained)
+
+    def resume(self) -> None:
+        """Goes on from the newest checkpoint of the folder. Raises `RunError`."""
+        state = self.checkpoints.load(self.trained)
+        self.step, self.best = int(state["step"]), float(state["best"])
+        self.epoch_ends, self.results = bool(state["epoch_ends"]), dict(state["results"])
+        if self.stepper.schedule is not None:
+            self.stepper.schedule.load_state_dict(state["schedule"])
+        self.precision.load(state["scaler"])
+        self.tally.load(state["tally"], self.ranks.device)
+        self.epoch_tally.load(state["epoch_tally"], self.ranks.device)
+        self.ranks.once(lambda: self.folder.cut_metrics(self.step, with_validation=not self.epoch_ends))

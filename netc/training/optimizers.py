@@ -1,0 +1,158 @@
+"""Parameter groups, the optimizer and the schedule, made of a recipe with PyTorch's own classes.
+
+In: a model, and a `Recipe` whose names and options options.py has checked. Out: a `torch.optim.Optimizer`, and a scheduler that is stepped
+after each step, or None. Always: a parameter is in one group, and one that is frozen is in none.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import lr_scheduler
+
+from .recipe import LEARNING_RATE, OPTIMIZER, Named, Recipe
+
+Schedule = lr_scheduler.LRScheduler
+
+
+def key(name: str) -> str:
+    """The name of a class as a spec may write it: `AdamW`, `adamw` and `adam_w` are one."""
+    return name.lower().replace("_", "")
+
+
+def optimizer_classes() -> dict[str, type[torch.optim.Optimizer]]:
+    """PyTorch's optimizers by the lower-case names of their classes."""
+    found = (value for value in vars(torch.optim).values() if inspect.isclass(value))
+    return {key(c.__name__): c for c in found if issubclass(c, torch.optim.Optimizer) and c is not torch.optim.Optimizer}
+
+
+def keyword_options(cls: type, skipped: int) -> tuple[str, ...]:
+    """The names of the arguments of a constructor, without the first ones."""
+    found = list(inspect.signature(cls).parameters.values())[skipped:]
+    return tuple(p.name for p in found if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
+
+
+def chosen_optimizer(recipe: Recipe) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
+    """The class, and what the recipe says of its arguments."""
+    options = dict(recipe.optimizer.values)
+    if "lr" not in options and key(recipe.optimizer.name) == OPTIMIZER:
+        options["lr"] = LEARNING_RATE
+    return optimizer_classes()[key(recipe.optimizer.name)], options
+
+
+def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """The optimizer over the parameters that are trained, `requires_grad` of the frozen ones taken away. `fused` where PyTorch has it and
+    the recipe does not say otherwise."""
+    cls, options = chosen_optimizer(recipe)
+    if "fused" in keyword_options(cls, 1) and not {"fused", "foreach", "capturable", "differentiable"} & options.keys():
+        options["fused"] = True
+    return cls(parameter_groups(model, recipe), **options)
+
+
+def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """The trained parameters, grouped by the options that differ; tied ones once."""
+    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for name, parameter in model.named_parameters():
+        if any(fnmatchcase(name, pattern.text) for pattern in recipe.freeze):
+            parameter.requires_grad_(False)
+        if not parameter.requires_grad:
+            continue
+        options: dict[str, Any] = {}
+        for rule in reversed(recipe.groups):
+            if fnmatchcase(name, rule.pattern.text):
+                options |= {o.name: o.value for o in rule.options}
+        if any(fnmatchcase(name, pattern.text) for pattern in recipe.no_decay):
+            options["weight_decay"] = 0.0
+        group = groups.setdefault(tuple(sorted(options.items())), {"params": [], "names": [], **options})
+        group["params"].append(parameter)
+        group["names"].append(name)
+    return [{key: value for key, value in group.items() if key != "names"} for group in groups.values()]
+
+
+Chosen = tuple[type[Schedule], dict[str, Any]]
+"""A class of schedulers, and its arguments after the optimizer."""
+
+
+def _warmup(length: int, stage: Named) -> Chosen:
+    return lr_scheduler.LinearLR, {"start_factor": 1 / max(1, length), "total_iters": length}
+
+
+def _cosine(length: int, stage: Named) -> Chosen:
+    return lr_scheduler.CosineAnnealingLR, {"T_max": max(1, length), **_floor("eta_min", stage)}
+
+
+def _linear(length: int, stage: Named) -> Chosen:
+    return lr_scheduler.LinearLR, {"start_factor": 1.0, "end_factor": float(stage.values.get("to", 0.0)), "total_iters": max(1, length)}
+
+
+def _constant(length: int, stage: Named) -> Chosen:
+    return lr_scheduler.ConstantLR, {"factor": 1.0, "total_iters": 1}
+
+
+def _floor(name: str, stage: Named) -> dict[str, float]:
+    return {name: float(stage.values["to"])} if "to" in stage.values else {}
+
+
+COMBINED = ("SequentialLR", "ChainedScheduler")
+"""Schedulers of schedulers: the `->` of a schedule."""
+LENGTHS = ("T_max", "total_steps", "total_iters")
+"""Arguments that are the number of steps, if they are not given."""
+SHAPES: dict[str, Callable[[int, Named], Chosen]] = {
+    "warmup": _warmup,
+    "cosine": _cosine,
+    "linear": _linear,
+    "constant": _constant,
+}
+"""The schedules with names of their own: each runs for the steps that its first argument says, the last one for those that are left.
+PyTorch's `LinearLR` and `ConstantLR` are `linear_lr` and `constant_lr`."""
+
+
+def scheduler_classes() -> dict[str, type[Schedule]]:
+    """PyTorch's schedulers by the lower-case names of their classes, without `LR` at the end."""
+    found = {n: c for n, c in vars(lr_scheduler).items() if inspect.isclass(c) and issubclass(c, Schedule) and not n.startswith("_")}
+    return {key(n).removesuffix("lr"): c for n, c in found.items() if c is not Schedule and n not in COMBINED}
+
+
+def fill(cls: type[Schedule], given: dict[str, Any], length: int) -> dict[str, Any]:
+    """The arguments, with the number of steps for what stands for it and is not given."""
+    missing = [name for name in LENGTHS if name in keyword_options(cls, 1) and name not in given]
+    if "epochs" in given or "steps_per_epoch" in given:  # OneCycleLR's other way to say it
+        missing = [name for name in missing if name != "total_steps"]
+    return given | dict.fromkeys(missing, max(1, length))
+
+
+def make_schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int) -> Schedule | None:
+    """The schedule over all steps; None for a constant learning rate."""
+    if not recipe.schedule:
+        return None
+    chosen, milestones = chosen_schedules(recipe, steps)
+    made = [cls(optimizer, **options) for cls, options in chosen]
+    return made[0] if len(made) == 1 else lr_scheduler.SequentialLR(optimizer, made, milestones)
+
+
+def chosen_schedules(recipe: Recipe, steps: int) -> tuple[list[Chosen], list[int]]:
+    """The schedulers of the stages, and the steps at which the second one and the later ones begin."""
+    lengths = stage_lengths(recipe.schedule, steps)
+    chosen = [_stage(stage, length) for stage, length in zip(recipe.schedule, lengths, strict=True)]
+    return chosen, [sum(lengths[: i + 1]) for i in range(len(chosen) - 1)]
+
+
+def _stage(stage: Named, length: int) -> Chosen:
+    name = key(stage.name)
+    if name in SHAPES:
+        return SHAPES[name](length, stage)
+    cls = scheduler_classes()[name.removesuffix("lr")]
+    return cls, fill(cls, stage.values, length)
+
+
+def stage_lengths(stages: tuple[Named, ...], steps: int) -> list[int]:
+    """The number of steps of each stage of a schedule: what its first argument says, and for the last one what is left."""
+    lengths = [int(s.positional[0].value) if s.positional else 0 for s in stages[:-1]]
+    last = stages[-1]
+    own = int(last.positional[0].value) if last.positional else max(1, steps - sum(lengths))
+    return [*lengths, own]

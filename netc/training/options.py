@@ -1,0 +1,139 @@
+"""The arguments of optimizers and schedules, held against PyTorch's own classes.
+
+In: a `Recipe`. Out: diagnostics at the settings' places. Always: names and arguments are those of the installed PyTorch, read off its
+classes and their signatures; values are judged by PyTorch's constructors, called with a parameter of two numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from netc.compiler.errors.base import Problem
+from netc.compiler.errors.training import UnknownChoice, UnknownOption, WrongSetting
+from netc.compiler.ir.training import SettingArgument
+from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.source import Span
+
+from ..problems import diagnostic
+from .optimizers import LENGTHS, SHAPES, fill, key, keyword_options, optimizer_classes, scheduler_classes
+from .recipe import Recipe
+
+WITHOUT = {
+    "lbfgs": "evaluates the loss several times in a step, which `netc train` does not",
+    "sparseadam": "needs sparse gradients, which no stage of netc has",
+}
+"""Optimizers that a declaration cannot use, and why."""
+OF_FUNCTIONS = ("lambda", "multiplicative")
+"""Schedules whose argument is a Python function."""
+
+
+def check_options(recipe: Recipe) -> list[Diagnostic]:
+    """What is wrong with the names and arguments of the optimizer, the groups and the schedule."""
+    found = [*_optimizer(recipe), *_schedule(recipe)]
+    return [diagnostic(problem, span) for problem, span in found]
+
+
+def _optimizer(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
+    named = recipe.optimizer
+    if not named.name:
+        return  # reported when the settings were read
+    classes = optimizer_classes()
+    cls = classes.get(key(named.name))
+    if cls is None:
+        yield UnknownChoice("optimizer", named.name, tuple(near(key(named.name), list(classes))), tuple(classes)), named.span
+        return
+    if key(named.name) in WITHOUT:
+        yield WrongSetting(named.name, WITHOUT[key(named.name)]), named.span
+        return
+    for argument in named.positional:
+        yield WrongSetting(named.name, "takes its arguments by name", f"write `lr={argument.value}`"), argument.span
+    taken = keyword_options(cls, 1)
+    yield from _arguments(named.name, named.options, taken)
+    for rule in recipe.groups:
+        yield from _arguments(named.name, rule.options, taken)
+    for options in (named.options, *(rule.options for rule in recipe.groups)):
+        yield from _values(named.name, options, taken, lambda given: cls([nn.Parameter(torch.zeros(2, 2))], **given))
+
+
+def _schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
+    classes = {name: c for name, c in scheduler_classes().items() if name not in OF_FUNCTIONS}
+    known = (*SHAPES, *(name if name not in SHAPES else f"{name}lr" for name in classes))
+    for index, stage in enumerate(recipe.schedule):
+        name = key(stage.name)
+        if not name:
+            continue
+        if name not in SHAPES:
+            name = name.removesuffix("lr")
+        if name not in classes and name not in SHAPES:
+            why = "takes a Python function, which a spec cannot have" if name in OF_FUNCTIONS else ""
+            problem = WrongSetting(stage.name, why) if why else UnknownChoice("schedule", stage.name, tuple(near(name, known)), known)
+            yield problem, stage.span
+            continue
+        for argument in stage.positional:
+            if not isinstance(argument.value, int) or isinstance(argument.value, bool) or argument.value < 1:
+                yield WrongSetting(stage.name, "takes a number of steps, an integer of at least 1"), argument.span
+        if len(stage.positional) > 1:
+            yield WrongSetting(stage.name, "takes one number of steps"), stage.positional[1].span
+        if index < len(recipe.schedule) - 1 and not stage.positional:
+            remedy = f"write `{stage.name} 1000 -> ...`"
+            yield WrongSetting(stage.name, "needs its number of steps, as another schedule follows", remedy), stage.span
+        if key(stage.name) in SHAPES:
+            yield from _arguments(stage.name, stage.options, ("to",) if name in ("cosine", "linear") else ())
+            continue
+        cls = classes[name]
+        taken = tuple(n for n in keyword_options(cls, 1) if n not in ("last_epoch", "verbose"))
+        yield from _arguments(stage.name, stage.options, taken)
+        yield from _values(stage.name, stage.options, taken, lambda given, cls=cls: cls(_dummy(), **fill(cls, given, 10)), stage.span)
+
+
+def _dummy() -> torch.optim.Optimizer:
+    return torch.optim.SGD([nn.Parameter(torch.zeros(2, 2))], lr=0.1, momentum=0.9)
+
+
+def _arguments(owner: str, options: tuple[SettingArgument, ...], taken: tuple[str, ...]) -> Iterable[tuple[Problem, Span]]:
+    seen: set[str] = set()
+    for option in options:
+        if option.name not in taken:
+            yield UnknownOption(owner, option.name, tuple(near(option.name, taken)), taken), option.name_span
+        elif option.name in seen:
+            yield WrongSetting(option.name, "is given twice"), option.name_span
+        seen.add(option.name)
+
+
+def _values(owner: str, options: tuple[SettingArgument, ...], taken: tuple[str, ...], make: Any, span: Span | None = None) -> Iterable[Any]:
+    """What PyTorch says of the values: of each alone, so that the message is at its place."""
+    good: dict[str, Any] = {}
+    for option in options:
+        if option.name not in taken:
+            continue
+        value = tuple(option.value) if isinstance(option.value, tuple) else option.value
+        why = _refusal(make, {**good, option.name: value}) if option.name not in LENGTHS else ""
+        if why:
+            yield WrongSetting(option.name, f"is refused by PyTorch: {why}"), option.span
+        else:
+            good[option.name] = value
+    if span is not None and not options:
+        why = _refusal(make, {})
+        if why:
+            yield WrongSetting(owner, f"is refused by PyTorch: {why}"), span
+
+
+def _refusal(make: Any, given: Mapping[str, Any]) -> str:
+    """PyTorch's message, empty if it takes the arguments."""
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            make(dict(given))
+    except (TypeError, AttributeError):
+        return "it takes a value of another type"
+    except (ValueError, RuntimeError, AssertionError, OverflowError, IndexError) as error:
+        text = str(error).strip().split("\n")[0] or type(error).__name__
+        return text[:1].lower() + text[1:].rstrip(".")
+    return ""

@@ -1,0 +1,309 @@
+"""The settings of a train section as typed records.
+
+In: the evaluated `Setting`s. Out: a `Recipe`, with the defaults of what is not set, or a list of diagnostics. Always: PyTorch is not
+imported; the names and options of optimizers and schedules are those of the text, which options.py checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from netc.compiler.errors.base import Problem
+from netc.compiler.errors.training import WrongSetting
+from netc.compiler.ir.training import LOSS, Setting, SettingArgument, SettingStage, Training, Word
+from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.record import Record
+from netc.dsl.source import Span
+
+from ..problems import diagnostic
+from .data.columns import Chosen
+from .data.rules import data_arguments
+
+OPTIMIZER, LEARNING_RATE = "adamw", 1e-3
+EPOCHS, BATCH = 10, 32
+DIRECTIONS = ("min", "max")
+DISTRIBUTIONS = {"normal": (0,), "uniform": (0, 2), "integers": (2,)}
+"""What can be drawn, with the number of its bounds."""
+HIGHER = ("accuracy", "precision", "recall", "f1", "auc", "iou", "psnr", "bleu")
+"""Words in the names of metrics of which more is better."""
+
+
+class Named(Record):
+    """An optimizer, or a stage of a schedule, with its arguments."""
+
+    name: str
+    span: Span
+    positional: tuple[SettingArgument, ...] = ()
+    options: tuple[SettingArgument, ...] = ()
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {argument.name: argument.value for argument in self.options}
+
+
+class Pattern(Record):
+    """A pattern of parameters' names, as `fnmatch` reads them."""
+
+    text: str
+    span: Span
+
+
+class GroupRule(Record):
+    """Options of the parameters whose names match `pattern`."""
+
+    pattern: Pattern
+    options: tuple[SettingArgument, ...]
+
+
+class DataRule(Record):
+    """Where data come from: a format and a path; `columns` maps inputs to columns, `options` are the format's own."""
+
+    format: str
+    path: str
+    columns: dict[str, Chosen]
+    span: Span
+    options: dict[str, Any] = {}
+
+
+class Draw(Record):
+    """An input that is drawn anew for each step: `normal` numbers, `uniform` ones or `integers` from `low` up to `high`, without it."""
+
+    input: str
+    distribution: str
+    low: float = 0.0
+    high: float = 1.0
+
+
+class Keep(Record):
+    """The checkpoint that is kept as the best one: by which metric, and whether more is better."""
+
+    metric: str
+    higher: bool
+
+
+class Recipe(Record):
+    """All settings, with defaults. `steps` None: the number follows from `epochs`. `validation`: a share of the data, or 0."""
+
+    optimizer: Named
+    groups: tuple[GroupRule, ...]
+    no_decay: tuple[Pattern, ...]
+    schedule: tuple[Named, ...]
+    epochs: int
+    steps: int | None
+    batch: int
+    accumulate: int
+    clip_norm: float | None
+    clip_value: float | None
+    ema: float | None
+    freeze: tuple[Pattern, ...]
+    keep: Keep
+    data: DataRule | None
+    validate: DataRule | None
+    validation: float
+    draws: tuple[Draw, ...]
+    seed: int
+
+
+class _Reader:
+    """Reads the settings; what is wrong is noted."""
+
+    def __init__(self, training: Training) -> None:
+        self.training = training
+        self.problems: list[tuple[Problem, Span]] = []
+        self.by_word: dict[str, list[Setting]] = {}
+        for setting in training.settings:
+            self.by_word.setdefault(setting.word, []).append(setting)
+
+    def read(self) -> Recipe:
+        batch = self.first("batch")
+        clip = self.first("clip")
+        optimizer = self.named("optimizer") or (Named(OPTIMIZER, self.training.span),)
+        plain = tuple(o for o in optimizer[0].options if o.name != "no_decay")
+        no_decay = next((o for o in optimizer[0].options if o.name == "no_decay"), None)
+        return Recipe(
+            optimizer=Named(optimizer[0].name, optimizer[0].span, optimizer[0].positional, plain),
+            groups=tuple(self._groups()),
+            no_decay=() if no_decay is None else self._patterns("no_decay", no_decay),
+            schedule=self.named("schedule") or (),
+            epochs=self._whole("epochs", EPOCHS),
+            steps=self._whole("steps", None),
+            batch=self._whole("batch", BATCH),
+            accumulate=self._option(batch, "accumulate", 1, _is_count, "must be an integer of at least 1"),
+            clip_norm=self._amount("clip", None),
+            clip_value=self._option(clip, "value", None, _is_positive, "must be a positive number"),
+            ema=self._share("ema", None),
+            freeze=tuple(p for s in self.by_word.get("freeze", ()) for a in s.stages[0].positional for p in self._patterns("freeze", a)),
+            keep=self._keep(),
+            data=self._data("data"),
+            validate=self._data("validate"),
+            validation=self._validation(),
+            draws=tuple(self._draws()),
+            seed=self._whole("seed", 0, least=0),
+        )
+
+    def wrong(self, what: str, need: str, span: Span, remedy: str = "") -> None:
+        self.problems.append((WrongSetting(what, need, remedy), span))
+
+    def first(self, word: str) -> SettingStage | None:
+        found = self.by_word.get(word)
+        return found[0].stages[0] if found else None
+
+    def named(self, word: str) -> tuple[Named, ...] | None:
+        found = self.by_word.get(word)
+        if not found:
+            return None
+        for stage in found[0].stages:
+            if not stage.name:
+                self.wrong(word, "must be followed by a name", stage.span)
+        return tuple(Named(s.name, s.name_span, s.positional, s.named) for s in found[0].stages)
+
+    def _single(self, word: str, allowed: tuple[str, ...] = ()) -> SettingArgument | None:
+        """The only argument of a setting; other named ones than those allowed are refused."""
+        stage = self.first(word)
+        if stage is None:
+            return None
+        for argument in stage.named:
+            if argument.name not in allowed:
+                self.wrong(word, f"has no argument `{argument.name}`", argument.name_span)
+        if len(stage.positional) > 1:
+            self.wrong(word, "takes one argument", stage.positional[1].span)
+        return stage.positional[0] if stage.positional else None
+
+    def _checked(self, word: str, usual: Any, good: Callable[[Any], bool], need: str, allowed: tuple[str, ...] = ()) -> Any:
+        argument = self._single(word, allowed)
+        if argument is None:
+            stage = self.first(word)
+            if stage is not None and not stage.named:
+                self.wrong(word, need, stage.span)
+            return usual
+        if not good(argument.value):
+            self.wrong(word, f"{need}, found {_shown(argument.value)}", argument.span)
+            return usual
+        return argument.value
+
+    def _whole(self, word: str, usual: int | None, least: int = 1) -> Any:
+        allowed = ("accumulate",) if word == "batch" else ()
+        return self._checked(word, usual, lambda v: _is_int(v) and v >= least, f"must be an integer of at least {least}", allowed)
+
+    def _amount(self, word: str, usual: float | None) -> Any:
+        return self._checked(word, usual, _is_positive, "must be a positive number", ("value",))
+
+    def _share(self, word: str, usual: float | None) -> Any:
+        return self._checked(word, usual, lambda v: _is_number(v) and 0 < v < 1, "must be a number between 0 and 1")
+
+    def _option(self, stage: SettingStage | None, name: str, usual: Any, good: Callable[[Any], bool], need: str) -> Any:
+        argument = None if stage is None else next((a for a in stage.named if a.name == name), None)
+        if argument is None:
+            return usual
+        if not good(argument.value):
+            self.wrong(name, f"{need}, found {_shown(argument.value)}", argument.span)
+            return usual
+        return argument.value
+
+    def _patterns(self, what: str, argument: SettingArgument) -> tuple[Pattern, ...]:
+        values = argument.value if isinstance(argument.value, tuple) else (argument.value,)
+        if not all(isinstance(v, str) and not isinstance(v, Word) for v in values):
+            self.wrong(what, "takes patterns of parameters' names in quotes", argument.span, 'write `"stem.*"`')
+            return ()
+        return tuple(Pattern(value, argument.span) for value in values)
+
+    def _groups(self) -> Iterator[GroupRule]:
+        for setting in self.by_word.get("group", ()):
+            stage = setting.stages[0]
+            if not stage.positional or not stage.named:
+                self.wrong("group", "takes a pattern and options", stage.span, 'write `group "head.*" lr=1e-2`')
+            for argument in stage.positional:
+                for pattern in self._patterns("group", argument):
+                    yield GroupRule(pattern, stage.named)
+
+    def _keep(self) -> Keep:
+        settings = self.by_word.get("keep", ())
+        words = [a for s in settings for a in s.stages[0].positional]
+        metrics = [name for name in self.training.program.main.output_names if name != LOSS]
+        chosen, higher = LOSS, False
+        for argument in words:
+            value = argument.value
+            if value in metrics or value == LOSS:
+                chosen, higher = str(value), any(word in str(value).lower() for word in HIGHER) and value != LOSS
+            elif value not in ("best", *DIRECTIONS):
+                self.wrong("keep", f"has no metric {_shown(value)}", argument.span, "the metrics are " + ", ".join([*metrics, LOSS]))
+        for argument in words:
+            if argument.value in DIRECTIONS:
+                higher = argument.value == "max"
+        return Keep(chosen, higher)
+
+    def _data(self, word: str) -> DataRule | None:
+        stage = self.first(word)
+        if stage is None or (word == "validate" and not stage.name):
+            return None
+        if not stage.name or len(stage.positional) != 1 or not isinstance(stage.positional[0].value, str):
+            self.wrong(word, "takes a format and a path", stage.span, f'write `{word} npz "data.npz"`')
+            return None
+        inputs = {value.name for value in self.training.program.main.inputs}
+        columns, options, problems = data_arguments(word, stage, inputs)
+        self.problems += problems
+        return None if problems else DataRule(stage.name, str(stage.positional[0].value), columns, stage.span, options)
+
+    def _draws(self) -> Iterator[Draw]:
+        types = {value.name: value.type for value in self.training.program.main.inputs}
+        for setting in self.by_word.get("draw", ()):
+            stage = setting.stages[0]
+            words = [a for a in stage.positional if isinstance(a.value, Word)]
+            numbers = [a.value for a in stage.positional if not isinstance(a.value, Word)]
+            if len(words) != 2 or stage.named:
+                self.wrong("draw", "takes an input and a distribution", stage.span, "write `draw noise normal`")
+                continue
+            (name, distribution) = words
+            if name.value not in types:
+                known = ", ".join(f"`{n}`" for n in types)
+                self.wrong("draw", f"takes an input, and `{name.value}` is none", name.span, f"the inputs are {known}")
+            elif distribution.value not in DISTRIBUTIONS:
+                known = ", ".join(f"`{n}`" for n in DISTRIBUTIONS)
+                self.wrong("draw", f"has no distribution `{distribution.value}`", distribution.span, f"the distributions are {known}")
+            elif types[str(name.value)].dtype.is_float == (distribution.value == "integers"):
+                needed = "integers" if distribution.value == "integers" else "floats"
+                self.wrong(
+                    str(distribution.value), f"draws {needed}, and `{name.value}` is {types[str(name.value)].dtype.name}", stage.span
+                )
+            elif len(numbers) not in DISTRIBUTIONS[str(distribution.value)] or not _ordered(numbers, distribution.value == "integers"):
+                self.wrong(str(distribution.value), "takes two numbers, the smaller one first", stage.span, "write `integers 0 1000`")
+            else:
+                yield Draw(str(name.value), str(distribution.value), *numbers)
+
+    def _validation(self) -> float:
+        stage = self.first("validate")
+        return 0.0 if stage is None or stage.name else float(self._share("validate", 0.0))
+
+
+def read_recipe(training: Training) -> tuple[Recipe, list[Diagnostic]]:
+    """The settings of a section, and what is wrong with them."""
+    reader = _Reader(training)
+    recipe = reader.read()
+    return recipe, [diagnostic(problem, span) for problem, span in reader.problems]
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _ordered(numbers: list[Any], whole: bool) -> bool:
+    """Whether bounds are numbers, the smaller one first."""
+    right = all(_is_int(n) if whole else _is_number(n) for n in numbers)
+    return right and (not numbers or numbers[0] < numbers[1])
+
+
+def _is_count(value: object) -> bool:
+    return _is_int(value) and value >= 1  # type: ignore[operator]
+
+
+def _is_positive(value: object) -> bool:
+    return _is_number(value) and value > 0  # type: ignore[operator]
+
+
+def _shown(value: object) -> str:
+    return f"`{value}`" if isinstance(value, (int, float, str)) else "a list" if isinstance(value, tuple) else str(value)

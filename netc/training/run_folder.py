@@ -1,0 +1,92 @@
+"""A run: the folder that training writes.
+
+    config.json          the spec's text and hash, the arguments, the versions
+    metrics.jsonl        one line a report, one a validation
+    checkpoint.pt        all that resuming needs, see checkpoints.py
+    best.safetensors     the parameters with the best metric, under the keys of the spec
+    last.safetensors     the newest ones
+
+Always: a file is written whole or not at all, so that a run that is killed can be resumed from what is there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+from netc.compiler.errors.running import RunError, RunExists, RunUnreadable
+
+from ..writing import write_files
+from .curves import curves_svg
+from .run_files import CONFIG, CURVES, METRICS, read_metrics
+
+
+class RunFolder:
+    """The files of one run."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def create(self, config: Mapping[str, Any]) -> None:
+        """Makes the folder. Raises `RunError` if there is a run in it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        if (self.path / CONFIG).exists():
+            raise RunError(RunExists(os.fspath(self.path)))
+        self.write_json(CONFIG, config)
+
+    def config(self) -> dict[str, Any]:
+        """What the run was started with. Raises `RunError`."""
+        path = os.fspath(self.path)
+        try:
+            found = json.loads((self.path / CONFIG).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            why = f"there is no `{CONFIG}` in it" if self.path.is_dir() else "there is no such folder"
+            raise RunError(RunUnreadable(path, why, "`--resume` takes the folder that `-o` of the run was")) from None
+        except OSError as error:
+            raise RunError(RunUnreadable(path, (error.strerror or str(error)).lower())) from None
+        except ValueError:
+            raise RunError(RunUnreadable(path, f"its `{CONFIG}` is damaged")) from None
+        if not isinstance(found, dict):
+            raise RunError(RunUnreadable(path, f"its `{CONFIG}` is damaged"))
+        return found
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        write_files(os.fspath(self.path / name), lambda temporary: _write_text(temporary, text))
+
+    def log(self, entry: Mapping[str, Any]) -> None:
+        """Appends a line to the metrics."""
+        with (self.path / METRICS).open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(entry) + "\n")
+
+    def cut_metrics(self, step: int, with_validation: bool) -> None:
+        """Removes what was logged after a step, which a resumed run logs again; the validation at that step too, unless it is kept."""
+        kept = [
+            e
+            for e in read_metrics(os.fspath(self.path))
+            if e["step"] < step or (e["step"] == step and (with_validation or "validation" not in e))
+        ]
+        text = "".join(json.dumps(e) + "\n" for e in kept)
+        write_files(os.fspath(self.path / METRICS), lambda temporary: _write_text(temporary, text))
+
+    def draw(self) -> None:
+        """The curves of the metrics."""
+        entries = read_metrics(os.fspath(self.path))
+        if entries:
+            text = curves_svg({self.path.name: entries})
+            write_files(os.fspath(self.path / CURVES), lambda temporary: _write_text(temporary, text))
+
+    def save_weights(self, name: str, tensors: Mapping[str, Tensor]) -> None:
+        """The parameters under the keys of the spec; tied ones are stored for each of their names."""
+        copies = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+        write_files(os.fspath(self.path / name), lambda temporary: save_file(copies, temporary))
+
+
+def _write_text(path: str, text: str) -> None:
+    Path(path).write_text(text, encoding="utf-8")

@@ -1,0 +1,111 @@
+"""From a spec to a training that can start: everything that can be wrong is found before the first step.
+
+In: the analysis of a train section, where the data are, and what is asked of the run. Out: a `Prepared`, or a `CompileError` with all
+diagnostics. Always: data are opened by their headers; nothing is written before all checks have passed.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+
+from netc.compiler.analysis.means import Means, NotDecomposable, means_of
+from netc.compiler.analysis.parameters import parameters
+from netc.compiler.errors.training import NothingMatches, NotMean
+from netc.compiler.ir.training import MODEL, Training
+from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.record import Record, replace
+
+from ..errors import CompileError
+from ..problems import diagnostic
+from .opening import Asked, Part, open_data
+from .recipe import Recipe, read_recipe
+
+
+class Wishes(Record):
+    """What a run is asked for beyond the spec."""
+
+    asked: Asked = Asked()
+    epochs: int | None = None
+    steps: int | None = None
+    batch: int | None = None
+    seed: int | None = None
+
+
+class Prepared(Record):
+    """All that a training needs."""
+
+    training: Training
+    recipe: Recipe
+    means: Means
+    data: Part
+    validation: Part | None
+    described: dict[str, str]
+
+
+def prepare(training: Training, wishes: Wishes) -> Prepared:
+    """Checks the settings, the loss, and the data against the inputs. Raises `CompileError`."""
+    recipe, problems = read_recipe(training)
+    recipe = _with_wishes(recipe, wishes)
+    try:
+        means = means_of(training)
+    except NotDecomposable as error:
+        raise CompileError((*problems, diagnostic(error.problem, error.span))) from None
+    problems += settings_problems(training, recipe, means)
+    opened = open_data(training, recipe, wishes.asked)
+    problems += opened.diagnostics
+    if problems or opened.data is None:
+        raise CompileError(tuple(problems))
+    return Prepared(training, recipe, means, opened.data, opened.validation, {"data": opened.described})
+
+
+def settings_problems(training: Training, recipe: Recipe, means: Means) -> list[Diagnostic]:
+    """What is wrong with the optimizer, the schedule, and the loss of a batch in parts."""
+    from .options import check_options
+
+    found = [*check_options(recipe), *_without_match(training, recipe)]
+    if means.whole and recipe.accumulate > 1:
+        found.append(diagnostic(NotMean(means.whole), training.loss_span))
+    return found
+
+
+def _without_match(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:
+    """Patterns that are meant for a parameter and match none."""
+    names = [name.removeprefix(f"{MODEL}.") for name, info in parameters(training.program).items() if info.trainable]
+    for pattern in (*recipe.freeze, *(rule.pattern for rule in recipe.groups)):
+        if not any(fnmatchcase(name, pattern.text) for name in names):
+            yield diagnostic(NothingMatches(pattern.text, tuple(near(pattern.text, names)), tuple(names[:5])), pattern.span)
+
+
+def check_section(training: Training) -> list[Diagnostic]:
+    """What can be said of a section without data."""
+    recipe, problems = read_recipe(training)
+    try:
+        means = means_of(training)
+    except NotDecomposable as error:
+        return [*problems, diagnostic(error.problem, error.span)]
+    return [*problems, *settings_problems(training, recipe, means)]
+
+
+def _with_wishes(recipe: Recipe, wishes: Wishes) -> Recipe:
+    changes: dict[str, Any] = {n: v for n in ("epochs", "steps", "batch", "seed") if (v := getattr(wishes, n)) is not None}
+    if wishes.epochs is not None:
+        changes.setdefault("steps", None)
+    return replace(recipe, **changes) if changes else recipe
+
+
+def versions() -> dict[str, str]:
+    """What a run depends on in addition to spec and data."""
+    import torch
+
+    from ..version import __version__
+
+    return {"netc": __version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
+
+
+Told = Callable[[Any], None]
