@@ -116,7 +116,7 @@ def test_a_cache_of_lists() -> None:
     past = tuple(torch.ones(1, 2, 4, 16) for _ in range(3))
     with _Counter() as counter:
         model.module(seed=0)(torch.ones(1, 5, dtype=torch.int64), past, past)
-    assert counter.counts["cos"] == counter.counts["tril"] == counter.counts["arange"] == 1
+    assert counter.counts["cos"] == counter.counts["sin"] == counter.counts["tril"] == 1
 
 
 def test_masks_and_tables_are_computed_once() -> None:
