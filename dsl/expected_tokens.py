@@ -76,6 +76,16 @@ class Stop:
     def between(self, start: int, end: int) -> Span:
         return Span(self.source, start, end)
 
+    @property
+    def closing(self) -> int:
+        """Where the innermost open bracket ends; where the tokens end, if nothing closes it."""
+        depth = 1
+        for token in self.tokens[self.at :]:
+            depth += (token.type in _OPENERS) - (token.type in _CLOSERS)
+            if depth == 0:
+                return token.end
+        return self.tokens[-1].end
+
     @cached_property
     def before(self) -> list[Token]:
         """The statement's tokens up to here."""

@@ -60,8 +60,8 @@ def _retype(items: Sequence[Leaf | BracketText | Braces], binding: bool, before:
             continue
         token = item.token
         called = token.type == "WHERE" and before not in _ENDS_VALUE and before not in ("ARROW", "NL")
-        if token.type == "TABLE":
-            binding = True
+        if token.type in ("TABLE", "FOR"):  # the arguments after `train ... for model`
+            binding = token.type == "TABLE"
         elif token.type in ("EQUALS", "ASSIGN") and binding:  # the second if it was laid out before
             token.type = "ASSIGN"
             binding = False

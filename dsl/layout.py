@@ -87,7 +87,7 @@ class _Filter:
             if kind == "NAME":
                 if not out or out[-1].type in _STARTS:
                     self._statement_start(index)
-                elif out[-1].type == "RPAR" and self.tokens[index + 1].type == "EQUALS":
+                elif out[-1].type == "RPAR" and self.tokens[self._next(index + 1)].type == "EQUALS":
                     token.type = "NAME_AFTER"  # an argument of the group, or of the stage whose argument is in parentheses
             elif kind not in _PASSED_ON:
                 self._special(index, token, out[-1].type if out else "NL")
@@ -160,14 +160,22 @@ class _Filter:
 
     def _binders(self, index: int) -> None:
         """Retypes the `in` of `repeat i in` and the first bracket and the `in` of `repeat (i, (a, b)) in`; `index` is after the keyword."""
-        tokens = self.tokens
-        if tokens[index].type == "NAME" and tokens[index + 1].type == "IN":
-            tokens[index + 1].type = "BINDER_IN"
-        elif tokens[index].type == "LPAR":
-            end = self._end_of_pattern(index)
-            if end and tokens[end].type == "IN":
+        tokens, index = self.tokens, self._next(index)
+        if tokens[index].type not in ("NAME", "LPAR"):
+            return
+        end = index + 1 if tokens[index].type == "NAME" else self._end_of_pattern(index)
+        word = tokens[self._next(end)]
+        if end and word.type == "IN":
+            word.type = "BINDER_IN"
+            if tokens[index].type == "LPAR":
                 tokens[index].type = "LPAR_NAMES"
-                tokens[end].type = "BINDER_IN"
+
+    def _next(self, index: int) -> int:
+        """`index`, or that of the next token: in brackets, the ends of lines are none."""
+        if self.open and self.open[-1].token.type != "LBRACE":
+            while self.tokens[index].type == "NL":
+                index += 1
+        return index
 
     def _separator(self, index: int, token: Token) -> None:
         self.chain = self.choices = 0
@@ -248,7 +256,7 @@ class _Filter:
             self._separator(index, token)
         elif kind == "WHERE" and last in _ENDS_VALUE:
             self.where = len(self.open)
-        elif kind == "IN" and self.tokens[index + 1].type == "DOT":
+        elif kind == "IN" and self.tokens[self._next(index + 1)].type == "DOT":
             token.type = "NAME"  # `(dense in.features)`: no condition
         elif kind in _LOOPS:
             (self._states if kind == "SCAN" else self._binders)(index + 1)

@@ -7,7 +7,7 @@ cause. Special cases, most of them common mistakes, come first; the rest is "exp
 from __future__ import annotations
 
 from . import errors
-from .diagnostics.model import Diagnostic
+from .diagnostics.model import Diagnostic, Edit
 from .expected_tokens import Stop, expected, found
 from .grammar import END, tables
 from .habits import HABITS
@@ -21,6 +21,8 @@ _DEFINITIONS = frozenset(("BLOCK", "MODEL", "FN", "USE", "TRAIN"))
 _STATEMENTS = frozenset(("LET", "OUT", "EXPECT", "SHARED", "DEFAULT"))
 _NAME_FOLLOWS = frozenset(("LET", "FN", "BLOCK", "MODEL", "SHARED", "DOT", "EACH"))
 _ATTRIBUTES = ("shape", "rank", "channels", "features", "dtype")
+_LONGEST_SHAPE = 60
+"""The longest shape that is repeated in a help."""
 _ARGUMENT_HELP = ("put a computed argument in parentheses: `dense (2 * k)`",)
 
 
@@ -246,7 +248,53 @@ def _shape(stop: Stop) -> Diagnostic | None:
         return None
     if stop.opener.type != "LPAR" or stop.before_opener.type not in ("INPUT", "PARAM", "IS"):
         return None
-    return errors.syntax(stop.span, "a shape is not a tuple", help=("write a shape in square brackets: `[3, 224]`",))
+    start, end = stop.opener.start, stop.closing
+    items = stop.source.text[start + 1 : end - 1]
+    written = f"[{items}]" if end - start <= _LONGEST_SHAPE and "\n" not in items else "[3, 224]"
+    edits = (Edit(stop.between(start, end), written),) if written[1:-1] == items else ()
+    return errors.syntax(stop.span, "a shape is not a tuple", help=(f"write a shape in square brackets: `{written}`",), edits=edits)
+
+
+def _sizes(stop: Stop) -> Diagnostic | None:
+    """`input 3,224,224`: a shape with commas."""
+    if (
+        stop.token.type != "COMMA"
+        or stop.opener is not None
+        or len(stop.before) < 2
+        or stop.before[-2].type not in ("INPUT", "PARAM", "IS")
+    ):
+        return None
+    at = stop.at - 1
+    while stop.tokens[at].type == "NUMBER" and stop.tokens[at + 1].type == "COMMA" and stop.tokens[at + 2].type == "NUMBER":
+        at += 2
+    first, last = stop.tokens[stop.at - 1], stop.tokens[at]
+    sizes = "x".join(token.text for token in stop.tokens[stop.at - 1 : at + 1 : 2])
+    if last is first or len(sizes) > _LONGEST_SHAPE:
+        return None
+    edit = Edit(stop.between(first.start, last.end), sizes)
+    return errors.syntax(stop.span, "the sizes of a shape are separated by `x`, not by commas", help=(f"write `{sizes}`",), edits=(edit,))
+
+
+def _number_as_stage(stop: Stop) -> Diagnostic | None:
+    """`input 3 -> 2 -> 1`, and a statement that begins with a shape."""
+    if stop.token.type not in ("NUMBER", "DIMS"):
+        return None
+    if stop.token.type == "NUMBER" and stop.previous is not None and stop.previous.type == "ARROW":
+        written = f"dense {stop.token.text}"
+        help = f"name the operator, for a layer of {stop.token.text} units: `-> {written}`"
+        return errors.syntax(stop.span, f"expected a stage after `->`, found {found(stop)}", help=(help,))
+    if stop.token.type == "DIMS" and stop.at_start:
+        help = f"declare a tensor of this shape: `x = input {stop.token.text}`, or `w = param {stop.token.text} as w`"
+        return errors.syntax(stop.span, f"a statement cannot begin with the shape {found(stop)}", help=(help,))
+    return None
+
+
+def _repeat_of_einops(stop: Stop) -> Diagnostic | None:
+    """`repeat "b c -> b c 2"`."""
+    if [token.type for token in stop.before[-2:]] != ["REPEAT", "STRING"]:
+        return None
+    help = "for what einops's `repeat` does, write `-> unsqueeze axis -> expand [...]`, or `tile`"
+    return errors.syntax(stop.span, "`repeat` is a loop, and takes no pattern", help=(help,))
 
 
 def _space_before_index(stop: Stop) -> Diagnostic | None:
@@ -292,6 +340,7 @@ def _state(stop: Stop) -> Diagnostic | None:
 
 
 _SPECIAL = (
-    _lexical, _habit, _keyword_as_name, _method, _misplaced_word, _label, _bracket_after_label, _shape, _comma, _comma_argument,
+    _lexical, _habit, _keyword_as_name, _method, _misplaced_word, _label, _bracket_after_label, _shape, _sizes, _number_as_stage,
+    _repeat_of_einops, _comma, _comma_argument,
     _state, _equals, _arrow, _operator, _body, _space_before_index, _missing_arrow,
 )  # fmt: skip

@@ -6,6 +6,7 @@
     model.inputs, model.outputs, model.parameters
     model.module()              # a torch.nn.Module
     model.save("tiny.onnx")
+    netc.train("digits.net", data="digits.npz", output="run")
 
 Importing this imports nothing heavy: PyTorch, NumPy and ONNX are imported by the methods that make something of theirs.
 """
@@ -15,11 +16,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
-__all__ = ["CompileError", "Model", "__version__", "compile", "compile_file"]
+from .version import __version__
+
+__all__ = ["CompileError", "Model", "__version__", "compile", "compile_file", "train"]
 
 if TYPE_CHECKING:
-    from .api import compile, compile_file
+    from .api import compile, compile_file, train
     from .errors import CompileError
     from .model import Model
 
@@ -27,7 +29,7 @@ if not os.path.isdir(os.path.join(__path__[0], "dsl")):
     # A checkout without symbolic links: dsl/ and compiler/ are next to netc/. An installed netc has them inside.
     __path__.append(os.path.dirname(__path__[0]))
 
-_HOMES = {"compile": "api", "compile_file": "api", "CompileError": "errors", "Model": "model"}
+_HOMES = {"compile": "api", "compile_file": "api", "train": "api", "CompileError": "errors", "Model": "model"}
 
 
 def __getattr__(name: str) -> object:

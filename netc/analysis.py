@@ -20,12 +20,13 @@ from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
 from . import foreign_names
+from .errors import CompileError
 from .extensions import load_installed
 from .files import Loader, Unreadable
 from .problems import NoModel, diagnostic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from netc.compiler.elaborate import Index
     from netc.compiler.ir.graph import Program
@@ -64,6 +65,21 @@ class Analysis(Record):
     @property
     def failed(self) -> bool:
         return any(d.severity == "error" for d in self.diagnostics)
+
+
+class Spec(Record):
+    """A text and what was asked of it: what a train section is found by. `path`: where the text was read from."""
+
+    source: SourceFile
+    choice: Choice
+    path: str | None = None
+
+    def training(self, section: str | None) -> Training:
+        """A train section, elaborated. Raises `CompileError`."""
+        found = analyse_training(self.source, self.choice, self.path, section)
+        if found.training is None:
+            raise CompileError(found.diagnostics)
+        return found.training
 
 
 class TrainingAnalysis(Record):
@@ -156,16 +172,18 @@ def analyse_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Ch
     wanted = [choice] if choice.model is not None or len(names) < 2 else [replace(choice, model=name) for name in names]
     return [
         *(elaborate_file(file, source, problems, one, path) for one in wanted),
-        *(_section_alone(file, source, problems, choice, path, section_name(one)) for one in sections_of(file)),
+        *check_sections(file, source, problems, choice, path),
     ]
 
 
-def _section_alone(
-    file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None, section: str
-) -> Analysis:
-    """What is wrong with a train section, its settings included."""
-    from .training.session import check_section
+def check_sections(
+    file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None = None
+) -> Iterator[Analysis]:
+    """What is wrong with each train section, its settings included. PyTorch, which knows the optimizers, is imported only if there is
+    one."""
+    for section in sections_of(file):
+        from .training.session import check_section
 
-    made = elaborate_section(file, source, problems, choice, path, section)
-    found = [] if made.training is None else check_section(made.training)
-    return Analysis(None, tuple(sort_and_dedupe([*made.diagnostics, *found])), made.sources)
+        made = elaborate_section(file, source, problems, choice, path, section_name(section))
+        found = [] if made.training is None else check_section(made.training)
+        yield Analysis(None, tuple(sort_and_dedupe([*made.diagnostics, *found])), made.sources)

@@ -6,18 +6,37 @@ What is asked for in a wrong way, such as a seed that is no integer, is a `TypeE
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from netc.dsl.source import SourceFile
 
-from .analysis import Analysis, Choice, analyse
+from .analysis import Analysis, Choice, Spec, analyse
 from .arguments import checked_dims, checked_name, checked_params, checked_path, checked_paths, checked_text
 from .errors import CompileError
 from .files import Unreadable, read_file
 from .hashing import spec_hash
 from .model import Model
 
+if TYPE_CHECKING:
+    from .training.command import Result
+    from .training.loop import Report
+
 TEXT = "<text>"
+
+
+class TrainOptions(TypedDict, total=False):
+    """What a training is asked for beyond its section; None, as without it, is what the section says."""
+
+    data: Any
+    validation: Any
+    columns: dict[str, str] | None
+    epochs: int | None
+    steps: int | None
+    batch: int | None
+    seed: int | None
+    weights: Any
+    device: str
 
 
 def compile(
@@ -34,7 +53,8 @@ def compile(
     relative to the current directory, and must be in it: at any depth, named `.net`. `allow_paths` are folders that they may be in too.
     """
     choice = _choice(model, params, dims, allow_paths)
-    return model_of(analyse(SourceFile(TEXT, checked_text(text)), choice), choice)
+    source = SourceFile(TEXT, checked_text(text))
+    return model_of(analyse(source, choice), choice)
 
 
 def compile_file(
@@ -52,15 +72,53 @@ def compile_file(
         source = read_file(where)
     except Unreadable as error:
         raise CompileError((error.diagnostic,)) from None
-    return model_of(analyse(source, choice, where), choice)
+    return model_of(analyse(source, choice, where), choice, where)
+
+
+def train(
+    path: str | os.PathLike[str],
+    *,
+    output: str | os.PathLike[str] | None = None,
+    resume: str | os.PathLike[str] | None = None,
+    section: str | None = None,
+    model: str | None = None,
+    params: Mapping[str, object] | None = None,
+    dims: Mapping[str, int] | None = None,
+    allow_paths: Iterable[str | os.PathLike[str]] = (),
+    report: Callable[[Report], None] | None = None,
+    **options: Unpack[TrainOptions],
+) -> Result:
+    """Trains as a train section of a file says, which is what `netc train` does.
+
+    `output` is the folder of a new run, `resume` that of one to continue. `section` names one of several sections; `model`, `params`,
+    `dims` and `allow_paths` are as for `compile`. `report` is called with each `Report`: step, epoch, results. The other arguments are as
+    for the command: `data`, `validation`, `columns`, `epochs`, `steps`, `batch`, `seed`, `weights`, `device`; data may also be a source of
+    your own.
+
+    The result has the folder, the number of steps, and the results of the last validation, or of training without one. Raises
+    `CompileError` for what is wrong with the spec or its data, `FileExistsError` if there is a run in the folder.
+    """
+    from .training.command import train_file
+
+    where = checked_path(path)
+    if (output is None) == (resume is None):
+        raise ValueError("give `output` for a new run, or `resume`")
+    folder = checked_path(output if output is not None else resume)
+    choice = _choice(model, params, dims, allow_paths)
+    return train_file(where, None, choice, checked_name(section, "section"), folder, resume is not None, report or _silent, **options)
+
+
+def _silent(report: Report) -> None:
+    """Reports nothing."""
 
 
 def _choice(model: object, params: object, dims: object, allow_paths: object) -> Choice:
     return Choice(checked_name(model, "model"), checked_params(params), checked_dims(dims), checked_paths(allow_paths))
 
 
-def model_of(analysis: Analysis, choice: Choice) -> Model:
-    """The model that an analysis found."""
+def model_of(analysis: Analysis, choice: Choice, path: str | None = None) -> Model:
+    """The model that an analysis found. `path`: where the text was read from."""
     if analysis.program is None:
         raise CompileError(analysis.with_model().diagnostics)
-    return Model(analysis.program, analysis.diagnostics, spec_hash(analysis, choice))
+    spec = Spec(analysis.sources[0], choice, path)
+    return Model(analysis.program, analysis.diagnostics, spec_hash(analysis, choice), spec)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
-from warnings import warn
+from typing import TYPE_CHECKING, NoReturn
 
-from .arguments import checked_path, checked_seed, checked_weights
+from .arguments import checked_name, checked_path
+from .backend_input import Weights
 from .errors import unsupported_is_compile_error
 
 if TYPE_CHECKING:
@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     from netc.compiler.ir.types import TensorType
     from netc.dsl.diagnostics import Diagnostic
 
+    from .analysis import Spec
     from .summary import SpecSummary
-
-Weights = Mapping[str, Any] | str | os.PathLike[str]
-"""Arrays or tensors by state-dict name, or the path of a `.safetensors`, `.npz`, `.pt` or `.pth` file."""
+    from .training.objective import Objective
 
 
 class ParameterTable(dict[str, "ParameterInfo"]):
@@ -43,13 +42,14 @@ class ParameterTable(dict[str, "ParameterInfo"]):
 class Model:
     """A checked model. Making something of it with PyTorch, NumPy or ONNX imports them."""
 
-    def __init__(self, program: Program, diagnostics: tuple[Diagnostic, ...] = (), spec_hash: str = "") -> None:
+    def __init__(self, program: Program, diagnostics: tuple[Diagnostic, ...] = (), spec_hash: str = "", spec: Spec | None = None) -> None:
         self.name = program.main.name
         self.diagnostics = diagnostics
         """Warnings, sorted."""
         self.program = program
         """The typed graph that all of these are made from."""
         self._hash = spec_hash
+        self._spec = spec
 
     @cached_property
     def inputs(self) -> dict[str, TensorType]:
@@ -132,24 +132,27 @@ class Model:
 
         Learned parameters with NaN or infinities are then a `WeightsWarning`.
         """
-        from netc.compiler.backends.base import BackendInput
+        from .backend_input import backend_input
 
-        checked, number = checked_weights(weights), checked_seed(seed)
+        return backend_input(self.program, weights, seed, self._hash)
 
-        def arrays() -> Mapping[str, Any]:
-            from netc.compiler.errors.weights import WeightsWarning
-            from netc.compiler.weights.matching import as_arrays, initial, load_matching, match, not_finite
+    def training(self, section: str | None = None, weights: Weights | None = None, seed: int | None = None) -> Objective:
+        """The objective of a train section, with this model in it: `loss, metrics = objective(inputs)`.
 
-            if checked is None:
-                return initial(self.parameters, number)
-            infos = self.parameters
-            found = load_matching(infos, checked) if isinstance(checked, str) else match(infos, as_arrays(checked))
-            ruined = not_finite(infos, found)
-            if ruined:
-                warn(WeightsWarning(ruined), stacklevel=2)
-            return found
+        `section` names one of several sections; without it, the file's only one, or that of the model's name. `weights` and `seed` are as
+        for `module`, under the names that `module` has: `objective.model` is what is trained.
 
-        return BackendInput(self.program, self.name, self._hash, None if weights is None and seed is None else arrays)
+        Raises `CompileError` for a section that is wrong or missing, `ValueError` for one of another model.
+        """
+        from .training.objective import objective_of
+
+        name = checked_name(section, "section")
+        if self._spec is None:
+            raise ValueError("this model was made of a program, not of a spec: it has no train section")
+        training = self._spec.training(name)
+        if self._spec.choice.model not in (None, training.model):
+            raise ValueError(f"the section `{training.name}` trains `{training.model}`, and this is `{self._spec.choice.model}`")
+        return objective_of(training, weights, seed)
 
     def summary(self) -> SpecSummary:
         """Stages, shapes, parameters, FLOPs and bytes; `str()` is the table."""

@@ -1,7 +1,7 @@
-"""Which files a `use` may read.
+"""Which files a spec may read: those of a `use`, and the data of a train section.
 
-In: a path, links resolved. Out: nothing, or a `CannotLoad` that says what is allowed. Always: what passes is named `.net`, is in a folder
-that the caller allowed, and is none of the kernel's; the answer does not depend on whether the file exists.
+In: a path, links resolved. Out: nothing, or what is allowed. Always: what passes is in a folder that the caller allowed, and is none of
+the kernel's; what a `use` reads is named `.net`; the answer does not depend on whether the file exists.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ def why_out_of_reach(real: str, folders: Sequence[str]) -> str:
     """What forbids it; empty if nothing does. `folders` have their links resolved too."""
     if not real.lower().endswith(SUFFIX):
         return f"only `{SUFFIX}` files can be used"
+    return why_no_data(real, folders)
+
+
+def why_no_data(real: str, folders: Sequence[str]) -> str:
+    """What forbids to read data there; empty if nothing does."""
     if os.name == "posix" and within(real, _KERNEL):
         return "it is a file of the system's kernel"
     if not within(real, folders):

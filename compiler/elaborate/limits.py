@@ -20,15 +20,21 @@ from .scopes.scope import StageClosure
 MAX_NESTING = 64
 """The nesting of blocks and groups."""
 MAX_NODES = 1_000_000
-"""The operators of a program, the iterations of its loops, and the items of a list."""
+"""The operators of a program, and the items of a list."""
+MAX_STAGES = 20_000
+"""The stages that are checked; of equal iterations and of equal uses of a block, those of the first."""
+MAX_ITERATIONS = 50_000
+"""The iterations of all loops and comprehensions, together."""
 MAX_ITEMS = 4_000_000
 """The items of all lists that a spec makes, compares and gives to functions, together."""
-MAX_RECURSION = 2_000
+MAX_RECURSION = 600
 """The elaborations of blocks inside themselves."""
 MAX_DEPTH = 100
 """The nesting of calls of functions and of values that use other values."""
-MAX_CALLS = 100_000
-"""The calls of functions during the evaluation of one expression."""
+MAX_CALLS = 25_000
+"""The calls of functions, together."""
+MAX_ERRORS = 1_000
+"""The errors after which no further ones are looked for, and the most warnings of names that are not used."""
 GREATEST = 2**63 - 1
 """The greatest integer of the backends."""
 MOST_ELEMENTS = 2**60 - 1

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..dims import show
-from ..ir.types import Shape
+from ..ir.types import DTYPES, Shape
 from .base import Problem
+
+
+def _written(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
 
 
 def _shown(shape: Shape) -> str:
@@ -50,6 +54,17 @@ class ColumnShape(Problem):
     def notes(self) -> tuple[str, ...]:
         return (f"it is read from `{self.path}`",)
 
+    def help(self) -> tuple[str, ...]:
+        if self.found is None:
+            return ("make them equally long, by padding for example",)
+        if len(self.found) == 0 and len(self.declared) == 1:
+            return (f"put several columns side by side: `{self.input}=[{self.column}, ...]`",)
+        if self.found == (1,) and not self.declared:
+            return (f"declare it as it is, `{self.input} = input 1`, and remove the axis: `{self.input} -> squeeze 1`",)
+        if len(self.found) == len(self.declared):
+            return (f"declare it as it is: `{self.input} = input {_written(self.found)}`",)
+        return ()
+
 
 class ColumnType(Problem):
     code: ClassVar[str] = "column-type"
@@ -66,9 +81,9 @@ class ColumnType(Problem):
         return (f"it is read from `{self.path}`",)
 
     def help(self) -> tuple[str, ...]:
-        return (
-            (f"declare the input with that type, such as `input ... {self.found}`",) if self.found in ("int64", "float32", "bool") else ()
-        )
+        if self.found in DTYPES:
+            return (f"declare the input as it is, `{self.input} = input ... {self.found}`, and convert it by `cast` where it is used",)
+        return ("numbers are needed: give each text or date a number before training",)
 
 
 class SizesDiffer(Problem):
@@ -85,17 +100,32 @@ class SizesDiffer(Problem):
         return f"`{self.dim}` is {self.one} in the data of `{self.first}` and {self.other} in those of `{self.second}`"
 
 
+class SizesRefused(Problem):
+    """Sizes of the data that a `where` of the spec excludes, or that no input has. `why` says which."""
+
+    code: ClassVar[str] = "column-shape"
+    path: str
+    why: str
+
+    def message(self) -> str:
+        return f"the sizes in `{self.path}` are not those of the spec: {self.why}"
+
+
 class NotFinite(Problem):
-    """NaN or infinities in the first batch."""
+    """NaN or infinities in what was read before the first step."""
 
     code: ClassVar[str] = "data-not-finite"
     input: str
     column: str
+    path: str
     what: str
     index: int
 
     def message(self) -> str:
         return f"sample {self.index} of the column `{self.column}`, for the input `{self.input}`, has {self.what}"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"it is read from `{self.path}`; samples are counted from 0, and a number that is missing is NaN",)
 
     def help(self) -> tuple[str, ...]:
         return ("remove or replace such samples before training",)

@@ -37,7 +37,7 @@ class TooManyCalls(Problem):
     limit: int
 
     def message(self) -> str:
-        return f"this expression needs more than {self.limit:_} function calls"
+        return f"this spec needs more than {self.limit:_} function calls"
 
     def help(self) -> tuple[str, ...]:
         return ("bind what is needed twice with `let`",)

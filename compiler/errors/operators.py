@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from netc.dsl.diagnostics import Severity
-
 from ..dims import Dim, show
 from ..ir.types import Shape, TensorType, show_shape
 from .base import Location, Problem, input_
+from .habits import channels_first, input_channels_hint
 
 
 def where_hint(advice: str, when: str) -> tuple[str, ...]:
@@ -196,41 +195,9 @@ class BadAxis(Problem):
         return (f"use an axis from {-rank} to {rank - 1}; axis 0 is the batch",) if rank else ()
 
 
-def looks_channels_last(found: TensorType) -> bool:
-    """Whether a shape is that of an image [N, H, W, 1, 3 or 4], two sizes of which are too large to be channels there."""
-    if found.rank != 4 or not found.is_batch:
-        return False
-    _, high, wide, last = found.shape
-    return last in (1, 3, 4) and isinstance(high, int) and isinstance(wide, int) and high > 4 and wide > 4
-
-
-def channels_first(found: TensorType) -> tuple[str, ...]:
-    """The help for an image with channels last."""
-    high, wide, channels = (show(size) for size in found.shape[1:])
-    return (
-        f"channels come first: write `input {channels}x{high}x{wide}`",
-        "for images with channels last, insert `-> permute [0, 3, 1, 2]` before this",
-    )
-
-
-class ChannelsLast(Problem):
-    """A convolution or pool of an input that looks like an image with channels last."""
-
-    code: ClassVar[str] = "channels-last"
-    severity: ClassVar[Severity] = "warning"
-    operator: str
-    found: TensorType
-
-    def message(self) -> str:
-        return f"`{self.operator}` takes axis 1 of {self.found} for the channels, of which there are {show(self.found.shape[1])}"
-
-    def help(self) -> tuple[str, ...]:
-        return channels_first(self.found)
-
-
 class KernelTooLarge(Problem):
     """A window that is larger than its padded input. `channels_last`: which is one of the model, and looks like an image with channels
-    last."""
+    last. `channels_first`: the number that was written for the kernel, where the one before it is the channels of the input."""
 
     code: ClassVar[str] = "kernel-too-large"
     operator: str
@@ -240,6 +207,7 @@ class KernelTooLarge(Problem):
     padded: Dim
     found: TensorType
     channels_last: bool = False
+    channels_first: int = 0
 
     def message(self) -> str:
         spans = f"the kernel of `{self.operator}` covers {show(self.kernel)} elements"
@@ -261,6 +229,8 @@ class KernelTooLarge(Problem):
     def help(self) -> tuple[str, ...]:
         if self.channels_last:
             return channels_first(self.found)
+        if self.channels_first:
+            return (input_channels_hint(self.operator, self.channels_first),)
         return ("use a smaller kernel or dilation, or more `padding`",)
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from netc.dsl.diagnostics import Severity
 
 from ..ir.types import TensorType
-from .base import Problem, Replacement
+from .base import Problem
 
 
 class NoResult(Problem):
@@ -59,37 +59,6 @@ class InputMisplaced(Problem):
         if self.parameter:
             return (f"declare it in the model's body: `{self.parameter} = input ...`",)
         return ("use `in` for the input of a block",)
-
-
-class BatchSizeUnknown(Problem):
-    """`input [None, 3]`, `input [-1, 3]`: a size that Keras and ONNX leave open for the batch."""
-
-    code: ClassVar[str] = "batch-size-unknown"
-    found: str
-    rest: str
-
-    def message(self) -> str:
-        return f"`{self.found}` is not a size; the batch axis is implied, and has any size"
-
-    def help(self) -> tuple[str, ...]:
-        return (f"write the shape without it: `input {self.rest}`",)
-
-    def replacement(self) -> Replacement | None:
-        return Replacement(self.rest, safe=True)
-
-
-class BatchAxisWritten(Problem):
-    """`input [N, 3]`, with the batch axis as in PyTorch's shapes."""
-
-    code: ClassVar[str] = "batch-axis-written"
-    severity: ClassVar[Severity] = "warning"
-    found: str
-
-    def message(self) -> str:
-        return f"the batch axis is implied: the shape of this input is {self.found}"
-
-    def help(self) -> tuple[str, ...]:
-        return ("remove `N` from the shape", "for a tensor without a batch axis, write `batch=false`")
 
 
 class InputScaled(Problem):

@@ -83,9 +83,7 @@ class SizeKind(Kind[Dim]):
 
 
 class AmountKind(SizeKind):
-    """An integer or a dimension, also a negative one. The graph may depend on the integer in other ways than as a number."""
-
-    varies = False
+    """An integer or a dimension, also a negative one."""
 
     def __init__(self) -> None:
         super().__init__(None)

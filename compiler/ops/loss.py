@@ -6,19 +6,26 @@ Always: nothing broadcasts. Floats of a loss have one element type, as gradients
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Self
 
 from netc.dsl.record import Record
 
 from ..dims import Dim, advice
-from ..errors.base import STAGE
-from ..errors.operators import ShapeMismatch, Unprovable
+from ..errors.base import STAGE, Location, Problem
+from ..errors.losses import SourceWarning
+from ..errors.operators import ShapeMismatch, Unprovable, WrongSize
 from ..ir.types import Shape, TensorType, show_shape
 from .base import Arg, Operator, OperatorError, OpInputs, numel
+from .broadcast import broadcast
+from .convolution import Conv, ConvTranspose
+from .dense import Bilinear, Dense
 from .kinds import WordKind
 from .reduction import Sum
 
 REDUCTION = WordKind("mean", "sum", "none")
+SCORES = (Bilinear, Conv, ConvTranspose, Dense)
+"""Layers that give scores of any size, neither probabilities nor their logarithms."""
 
 
 class CountStep(Record):
@@ -45,6 +52,8 @@ class Loss(Operator):
     work: ClassVar[int] = 3
     """Operations for each element of the first input."""
     alike: ClassVar[tuple[str, ...]] = ()
+    warned_of: ClassVar[Mapping[str, tuple[tuple[tuple[type[Operator], ...], type[SourceWarning]], ...]]] = {}
+    """By the name of an input, the operators that should not make it, and the warnings."""
     reduction = Arg(REDUCTION, default="mean", last=True)
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
@@ -63,20 +72,27 @@ class Loss(Operator):
         """`work` for each element of the first input."""
         return self.work * numel(given.types[0].shape)
 
-    # --- the mean as a total and a count -----------------------------------------------------------------------------------
+    def source_warnings(self, given: OpInputs, sources: Mapping[str, Operator]) -> tuple[tuple[Problem, Location], ...]:
+        """What is meant for another loss."""
+        return tuple(
+            (warning(self.name, source.name, given.position(name)), STAGE)
+            for name, source in sources.items()
+            for kinds, warning in self.warned_of.get(name, ())
+            if isinstance(source, kinds)
+        )
 
-    @property
-    def is_mean(self) -> bool:
-        """Whether it is a quotient of what `total` and `count` give."""
-        return bool(self.reduction == "mean")
+    # --- the mean as a total and a count -----------------------------------------------------------------------------------
 
     def total(self) -> Self:
         """The same loss as a sum: what the mean divides."""
         return type(self)(**{**self.args, "reduction": "sum"})
 
-    def count(self, given: OpInputs) -> Count:
-        """What the mean divides `total` by. It depends on sizes, targets and weights, never on what the network gives: so totals and
-        counts of parts of a batch add up to those of the whole."""
+    def count(self, given: OpInputs) -> Count | None:
+        """What the mean divides `total` by; None if it is no such quotient.
+
+        It depends on sizes, targets and weights, never on what the network gives: so totals and counts of parts of a batch add up to those
+        of the whole.
+        """
         return numel(self.each(given))
 
 
@@ -114,3 +130,11 @@ def _one_too_many(given: OpInputs, longer: Shape, shorter: Shape) -> int | None:
         if given.facts.equal(longer[axis], 1) and all(given.facts.equal(a, b) for a, b in zip(rest, shorter, strict=True)):
             return axis
     return None
+
+
+def require_to_broadcast(operator: str, given: OpInputs, name: str, shape: Shape) -> None:
+    """Refuses the input `name` unless it broadcasts to `shape`, that of the first input."""
+    found = given[name]
+    whole = broadcast(shape, found.shape, given.facts, operator, f"multiply, in `{operator}`,", (0, given.position(name)))
+    if len(whole) != len(shape) or not all(given.facts.equal(a, b) for a, b in zip(whole, shape, strict=True)):
+        raise OperatorError(WrongSize(operator, f"`{name}` to broadcast to {show_shape(shape)}", found), given.at(name))

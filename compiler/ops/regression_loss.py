@@ -6,9 +6,12 @@ nothing broadcasts, and numbers, options and defaults are those of torch.nn.func
 
 from __future__ import annotations
 
-from .base import Arg, OpInputs
+from ..errors.base import argument
+from ..errors.operators import BadArgument, WrongSize
+from ..ir.types import TensorType, show_shape
+from .base import Arg, OperatorError, OpInputs
 from .element_types import FLOATS
-from .kinds import NumberKind
+from .kinds import FLAG, NUMBER, NumberKind
 from .loss import Count, Loss, summed
 from .operand import Input
 
@@ -31,7 +34,7 @@ class L1Loss(_Regression):
     weight = Input(like="x", optional=True)
     examples = ("guess = input 3 -> dense 2; target = input 2; (guess, target) -> l1_loss",)
 
-    def count(self, given: OpInputs) -> Count:
+    def count(self, given: OpInputs) -> Count | None:
         return summed("weight") if "weight" in given else super().count(given)
 
 
@@ -48,7 +51,7 @@ class MseLoss(_Regression):
         "guess = input 3 -> dense 2; target = input 2; (guess, target) -> mse_loss reduction=none",
     )
 
-    def count(self, given: OpInputs) -> Count:
+    def count(self, given: OpInputs) -> Count | None:
         return summed("weight") if "weight" in given else super().count(given)
 
 
@@ -72,3 +75,55 @@ class HuberLoss(_Regression):
     weight = Input(like="x", optional=True)
     delta = Arg(NumberKind(above=0), default=1.0)
     examples = ("guess = input 3 -> dense 2; target = input 2; (guess, target) -> huber_loss delta=0.5",)
+
+
+class PoissonNllLoss(_Regression):
+    """The negative log likelihood of counts under a Poisson distribution: `exp(x) - target x`.
+
+    With `log_input=false`, `x` is the rate itself: `x - target log(x + eps)`. `full` adds Stirling's approximation of `log(target!)`, where
+    the target is above 1.
+    """
+
+    name = "poisson_nll_loss"
+    work = 4
+    log_input = Arg(FLAG, default=True)
+    full = Arg(FLAG, default=False)
+    eps = Arg(NUMBER, default=1e-8)
+    examples = ("rate = input 3 -> dense 2; seen = input 2; (rate, seen) -> poisson_nll_loss",)
+
+
+class GaussianNllLoss(_Regression):
+    """The negative log likelihood under a normal distribution: `(log(var) + (x - target)^2 / var) / 2`.
+
+    `var` has the variances, of the shape of `x`, or with one axis of 1 or without the last axis; or it is a number. They are taken to be at
+    least `eps`, and no gradient passes through that. A negative one is an error in PyTorch at run time. `full` adds `log(2 pi) / 2`.
+    """
+
+    name = "gaussian_nll_loss"
+    work = 6
+    alike = ("target",)
+    var = Input(like="x", or_number=True)
+    full = Arg(FLAG, default=False)
+    eps = Arg(NumberKind(above=0), default=1e-6)
+    examples = (
+        "h = input 3; mean = h -> dense 2; var = h -> dense 2 softplus; target = input 2; (mean, target, var) -> gaussian_nll_loss",
+        "mean = input 3; target = input 3; (mean, target) -> gaussian_nll_loss 0.5 full=true",
+    )
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        if "var" in given:
+            self._refuse_var(given)
+        elif isinstance(self.var, bool) or not isinstance(self.var, int | float) or self.var < 0:
+            raise OperatorError(BadArgument(self.name, "var", str(self.var), "must be a number of at least 0"), argument("var"))
+        return super().rule(given)
+
+    def _refuse_var(self, given: OpInputs) -> None:
+        x, var = given.x.shape, given.var.shape
+        short = len(var) == len(x) - 1
+        if short or len(var) == len(x):
+            pairs = list(zip(x, var, strict=not short))
+            others = [b for a, b in pairs if not given.facts.equal(a, b)]
+            if not others or (not short and len(others) == 1 and given.facts.equal(others[0], 1)):
+                return
+        needed = f"variances of shape {show_shape(x)}, or with one axis of 1, or without the last axis"
+        raise OperatorError(WrongSize(self.name, needed, given.var), given.at("var"))

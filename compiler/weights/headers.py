@@ -15,8 +15,10 @@ from ..ir.elements import Array, dtype_of, numpy_dtype
 from ..ir.types import DTYPES, DType
 from .numpy_files import UnfitArrayFile, npz_headers
 
-_NAMES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32", "I16": "int16"}
-_NAMES |= {"I8": "int8", "U8": "uint8", "BOOL": "bool"}
+SAFETENSORS_TYPES = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16",
+    "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool",
+}  # fmt: skip
 """Element types as safetensors calls them."""
 
 
@@ -40,7 +42,7 @@ def _safetensors(path: str | Path, infos: Mapping[str, ParameterInfo]) -> dict[s
         with safe_open(path, "numpy") as file:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
             return {
-                name: _placeholder(tuple(s.get_shape()), DTYPES.get(_NAMES.get(s.get_dtype(), "")), infos.get(name))
+                name: _placeholder(tuple(s.get_shape()), DTYPES.get(SAFETENSORS_TYPES.get(s.get_dtype(), "")), infos.get(name))
                 for name, s in slices.items()
             }
     except (SafetensorError, OSError, ValueError):

@@ -1,14 +1,16 @@
 """NumPy's `.npy` and `.npz` files from anyone: headers are read first, and arrays only where they are what the headers say.
 
-In: a path or a binary stream. Out: headers or arrays. Always: what is wrong with the content is an `UnfitArrayFile` whose text is a clause;
-memory is taken in proportion to what the headers say, and they say no more than the file or its member has; no pickle is read.
+In: a path or a binary stream. Out: headers, arrays, or arrays mapped from the file. Always: what is wrong with the content is an
+`UnfitArrayFile` whose text is a clause; memory is taken in proportion to what the headers say, and they say no more than the file or its
+member has; no pickle is read.
 """
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from math import prod
@@ -27,6 +29,8 @@ _LENGTH = {(1, 0): 2, (2, 0): 4, (3, 0): 4}
 _LONGEST_HEADER = 10_000
 """Bytes; NumPy's own limit, applied before the header is read rather than after."""
 _ENCRYPTED = 1
+_LOCAL_HEADER, _LENGTHS_AT = 30, 26
+"""Bytes of a member's own header in a zip file before its name, and where in it the lengths of the name and of what follows are."""
 _CODE = "it holds Python objects, and reading them could run code"
 
 
@@ -39,6 +43,29 @@ class ArrayHeader(Record):
 
     shape: tuple[int, ...]
     dtype: NumpyType
+    fortran: bool = False
+
+
+class StoredArray(Record):
+    """An array that has not been read. `read` maps it from the file if it is stored as it is, and unpacks it otherwise."""
+
+    header: ArrayHeader
+    size: int
+    read: Callable[[], Array]
+    packed: bool = False
+
+
+def map_npy(path: str | Path) -> Array:
+    """The array in a `.npy` file, mapped into memory."""
+    with _clauses(), open(path, "rb") as file:
+        header, begin = _header(file, Path(path).stat().st_size)
+        return _mapped(path, header, begin)
+
+
+def open_npz(path: str | Path) -> dict[str, StoredArray]:
+    """The arrays of a `.npz` file by name, none of them read; reading one raises `UnfitArrayFile` too."""
+    with _clauses(), _opened(path) as archive:
+        return {name: _stored(path, archive, info) for name, info in _members(archive).items()}
 
 
 def read_npy(path: str | Path) -> Array:
@@ -71,7 +98,7 @@ def _clauses() -> Iterator[None]:
         yield
     except (OSError, UnfitArrayFile):
         raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
         raise UnfitArrayFile(f"it is damaged or has another format ({' '.join(str(error).split())[:200]})") from error
     except MemoryError as error:
         raise UnfitArrayFile("it needs more memory than there is") from error
@@ -112,6 +139,34 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
         return _array(stream, info.file_size)
 
 
+def _stored(path: str | Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> StoredArray:
+    with archive.open(info) as stream:
+        header, begin = _header(stream, info.file_size)
+
+    def unpacked() -> Array:
+        with _clauses(), _opened(path) as archive:
+            return _member(archive, info)
+
+    if info.compress_type != zipfile.ZIP_STORED:
+        return StoredArray(header, info.file_size, unpacked, packed=True)
+    with open(path, "rb") as file:
+        file.seek(info.header_offset + _LENGTHS_AT)
+        name, extra = struct.unpack("<HH", file.read(4))
+    at = info.header_offset + _LOCAL_HEADER + name + extra + begin
+
+    def mapped() -> Array:
+        with _clauses():
+            return _mapped(path, header, at)
+
+    return StoredArray(header, info.file_size, mapped)
+
+
+def _mapped(path: str | Path, header: ArrayHeader, begin: int) -> Array:
+    if not prod(header.shape):
+        return np.zeros(header.shape, header.dtype)
+    return np.memmap(path, header.dtype, "r", begin, header.shape, "F" if header.fortran else "C")
+
+
 def _array(stream: IO[bytes], size: int) -> Array:
     _header(stream, size)
     stream.seek(0)
@@ -132,7 +187,7 @@ def _header(stream: IO[bytes], size: int) -> tuple[ArrayHeader, int]:
     text = BytesIO(length + stream.read(count))
     # Version 3 is version 2 in UTF-8, which only names of fields need.
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(text)
+    shape, fortran, dtype = read(text)
     if dtype.hasobject:
         raise UnfitArrayFile(_CODE)
     if dtype.kind not in "biufcV" or dtype.fields or dtype.subdtype or any(d < 0 for d in shape):
@@ -140,4 +195,4 @@ def _header(stream: IO[bytes], size: int) -> tuple[ArrayHeader, int]:
     begin = 6 + 2 + len(length) + count
     if begin + prod(shape) * dtype.itemsize > size:
         raise UnfitArrayFile(f"it is shorter than an array of the shape {list(shape)}" if prod(shape) < 1e18 else "its shape is too large")
-    return ArrayHeader(tuple(shape), dtype), begin
+    return ArrayHeader(tuple(shape), dtype, fortran), begin

@@ -12,36 +12,66 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from netc.compiler.analysis.means import Means, means_of
+from netc.compiler.analysis.means import SUM, Means, means_of
+from netc.compiler.backends.base import BackendInput
+from netc.compiler.backends.torch import BACKEND
 from netc.compiler.dims import Dim, SymDim, evaluate
 from netc.compiler.ir.graph import Program
 from netc.compiler.ir.training import LOSS, MODEL, Training
 from netc.compiler.ir.types import BATCH
 
-from ..model import Model, Weights
+from ..backend_input import Weights, backend_input
+from ..errors import CompileError
+from .optimizers import Schedule, make_optimizer, make_schedule
+from .recipe import Recipe, read_recipe
+from .session import check_section
 
 
 class Objective(nn.Module):
-    """The model of a train section, with its loss and metrics. `model` is the module to be trained, under the keys of the spec.
+    """The model of a train section, with its loss and metrics, and what trains it.
 
-    Called with the inputs by name, `[N, ...]` as declared, it gives the loss, a scalar, and the metrics by name. `names` are those of the
-    results in order, the loss first.
+    Called with the inputs by name, `[N, ...]` as declared, it gives the loss, a tensor without axes, and a dict of the metrics, likewise.
+    `model` is the module to be trained, under the keys of the spec. `inputs` are the types of the inputs, `names` the results in order, the
+    loss first; `recipe` has the settings of the section: `batch`, `epochs`, `accumulate`, `clip_norm`, ...
     """
 
-    def __init__(self, training: Training, means: Means | None = None, weights: Weights | None = None, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        training: Training,
+        means: Means | None = None,
+        weights: Weights | None = None,
+        seed: int | None = None,
+        recipe: Recipe | None = None,
+    ) -> None:
         super().__init__()
         self.training_section = training
         self.means = means if means is not None else means_of(training)
+        self.recipe = recipe if recipe is not None else read_recipe(training)[0]
         self.names = self.means.names
         self.inputs = {value.name: value.type for value in training.program.main.inputs}
-        prefix = {f"{MODEL}.{name}": value for name, value in weights.items()} if isinstance(weights, Mapping) else None
-        self.of_totals = Model(self.means.totals).module(weights=prefix, seed=seed if prefix is None else None)
+        self.of_totals = BACKEND.module(_within(training, self.means.totals, weights, seed))
         self.model: nn.Module = self.of_totals.get_submodule(MODEL) if hasattr(self.of_totals, MODEL) else nn.Module()
-        self.of_counts = None if self.means.counted is None else Model(self.means.counted).module()
-        self.of_means = None if self.means.finish is None else Model(self.means.finish).module()
+        self.of_counts = None if self.means.counted is None else _module(self.means.counted)
+        self.of_means = None if self.means.finish is None else _module(self.means.finish)
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """A new optimizer of the section over the parameters of `model`, in groups; frozen ones no longer require gradients."""
+        return make_optimizer(self.model, self.recipe)
+
+    def schedule(self, optimizer: torch.optim.Optimizer, steps: int) -> Schedule | None:
+        """The scheduler of the section for a training of that many steps, stepped after each of them; None for a constant learning rate."""
+        return make_schedule(optimizer, self.recipe, _positive(steps, "steps"))
+
+    def clip(self) -> None:
+        """Clips the gradients of `model` as the section says; nothing if it says nothing. Called between `backward` and the optimizer."""
+        if self.recipe.clip_value is not None:
+            nn.utils.clip_grad_value_(self.model.parameters(), self.recipe.clip_value)
+        if self.recipe.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss and the metrics of a batch."""
+        """The loss and the metrics of a batch. Inputs of other names are left alone; a missing one is a `ValueError`."""
+        self._check(inputs)
         results = self.results(self.totals(inputs), self.counts(inputs))
         return results[LOSS], {name: value for name, value in results.items() if name != LOSS}
 
@@ -69,12 +99,29 @@ class Objective(nn.Module):
 
     def results(self, totals: Sequence[Tensor], counts: Sequence[Tensor]) -> dict[str, Tensor]:
         """The loss and the metrics of totals and counts."""
-        return self.of_quotients([total / count.to(total.dtype) for total, count in zip(totals, counts, strict=True)])
+        return self.of_quotients(self.quotients(totals, counts))
+
+    def quotients(self, totals: Sequence[Tensor], counts: Sequence[Tensor]) -> list[Tensor]:
+        """Each total divided by its count; sums stay as they are."""
+        pairs = zip(totals, counts, self.means.counts, self.means.is_size, strict=True)
+        return [t if is_size and known == SUM else t / c.to(t.dtype) for t, c, known, is_size in pairs]
 
     def of_quotients(self, means: Sequence[Tensor]) -> dict[str, Tensor]:
         """The loss and the metrics of means."""
         made = list(means) if self.of_means is None else _several(self.of_means(*means))
         return dict(zip(self.names, made, strict=True))
+
+    def _check(self, inputs: Mapping[str, Tensor]) -> None:
+        if not isinstance(inputs, Mapping):
+            raise TypeError(f"the objective takes a mapping of names to tensors, not {type(inputs).__name__}")
+        for name, type_ in self.inputs.items():
+            if name not in inputs:
+                raise ValueError(f"the input `{name}` is missing: the objective takes {', '.join(self.inputs)}")
+            found = inputs[name]
+            if not isinstance(found, Tensor):
+                raise TypeError(f"the input `{name}` must be a tensor, not {type(found).__name__}")
+            if found.ndim != type_.rank:
+                raise ValueError(f"the input `{name}` must be {type_}, found {list(found.shape)}")
 
     def _sizes(self, inputs: Mapping[str, Tensor]) -> dict[str, int]:
         """The symbolic dimensions, read off the tensors."""
@@ -84,6 +131,38 @@ class Objective(nn.Module):
                 if isinstance(size, SymDim) and str(size).isidentifier():
                     found[str(size)] = actual
         return found
+
+
+def objective_of(training: Training, weights: Weights | None = None, seed: int | None = None) -> Objective:
+    """The objective of a section. Raises `CompileError` for settings that are wrong, or a loss that is no function of means; `WeightsError`
+    for weights that do not fit."""
+    problems = check_section(training)
+    if any(p.severity == "error" for p in problems):
+        raise CompileError(tuple(problems))
+    return Objective(training, None, weights, seed)
+
+
+def _within(training: Training, program: Program, weights: Weights | None, seed: int | None) -> BackendInput:
+    """A program that calls the model, with the model's weights: those that the model alone has, so that a seed gives both the same ones."""
+    whole = training.program
+    model = Program(training.call.graph, whole.facts, whole.symbols, whole.conditions, whole.dims)
+    own = backend_input(model, weights, seed)
+    if own.weights is None:
+        return BackendInput(program, program.main.name)
+    arrays = {f"{MODEL}.{name}": array for name, array in own.arrays().items()}
+    return BackendInput(program, program.main.name, weights=lambda: arrays)
+
+
+def _module(program: Program) -> nn.Module:
+    return BACKEND.module(BackendInput(program, program.main.name))
+
+
+def _positive(value: int, what: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{what} must be an integer, not {type(value).__name__}")
+    if value < 1:
+        raise ValueError(f"{what} must be at least 1, not {value}")
+    return value
 
 
 def _size(count: Dim, sizes: Mapping[str, int]) -> int:

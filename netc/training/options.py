@@ -40,6 +40,8 @@ def check_options(recipe: Recipe) -> list[Diagnostic]:
 
 def _optimizer(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
     named = recipe.optimizer
+    if not named.name:
+        return  # reported when the settings were read
     classes = optimizer_classes()
     cls = classes.get(key(named.name))
     if cls is None:
@@ -63,6 +65,8 @@ def _schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
     known = (*SHAPES, *(name if name not in SHAPES else f"{name}lr" for name in classes))
     for index, stage in enumerate(recipe.schedule):
         name = key(stage.name)
+        if not name:
+            continue
         if name not in SHAPES:
             name = name.removesuffix("lr")
         if name not in classes and name not in SHAPES:
@@ -127,7 +131,9 @@ def _refusal(make: Any, given: Mapping[str, Any]) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             make(dict(given))
-    except (TypeError, ValueError, RuntimeError, AssertionError, OverflowError, IndexError) as error:
+    except (TypeError, AttributeError):
+        return "it takes a value of another type"
+    except (ValueError, RuntimeError, AssertionError, OverflowError, IndexError) as error:
         text = str(error).strip().split("\n")[0] or type(error).__name__
         return text[:1].lower() + text[1:].rstrip(".")
     return ""

@@ -7,7 +7,7 @@ diagnostics. Always: data are opened by their headers; nothing is written before
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -15,30 +15,22 @@ import numpy as np
 
 from netc.compiler.analysis.means import Means, NotDecomposable, means_of
 from netc.compiler.analysis.parameters import parameters
-from netc.compiler.errors.data import CannotReadData
 from netc.compiler.errors.training import NothingMatches, NotMean
 from netc.compiler.ir.training import MODEL, Training
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record, replace
-from netc.dsl.source import Span
 
 from ..errors import CompileError
 from ..problems import diagnostic
-from .data.base import DataError, Source
-from .data.columns import Columns, match_columns
-from .data.formats import Place, open_source, place_of
-from .order import Indices, split
+from .opening import Asked, Part, open_data
 from .recipe import Recipe, read_recipe
 
 
 class Wishes(Record):
-    """What a run is asked for beyond the spec. `data` and `validation` are paths, `FORMAT:PATH`, or sources of the caller's own; a share
-    such as 0.1 splits the data."""
+    """What a run is asked for beyond the spec."""
 
-    data: str | Source | None = None
-    validation: str | float | Source | None = None
-    columns: dict[str, str] = {}
+    asked: Asked = Asked()
     epochs: int | None = None
     steps: int | None = None
     batch: int | None = None
@@ -51,8 +43,8 @@ class Prepared(Record):
     training: Training
     recipe: Recipe
     means: Means
-    data: tuple[Columns, Indices]
-    validation: tuple[Columns, Indices] | None
+    data: Part
+    validation: Part | None
     described: dict[str, str]
 
 
@@ -65,15 +57,11 @@ def prepare(training: Training, wishes: Wishes) -> Prepared:
     except NotDecomposable as error:
         raise CompileError((*problems, diagnostic(error.problem, error.span))) from None
     problems += settings_problems(training, recipe, means)
-    place, given = _data(training, recipe, wishes)
-    columns, found = _columns(training, place, given)
-    problems += found
-    validation, found, indices = _validation(training, recipe, wishes, given, columns)
-    problems += found
-    if problems or columns is None:
+    opened = open_data(training, recipe, wishes.asked)
+    problems += opened.diagnostics
+    if problems or opened.data is None:
         raise CompileError(tuple(problems))
-    described = {"data": str(place) if isinstance(place, Place) else type(place).__name__}
-    return Prepared(training, recipe, means, (columns, indices), validation, described)
+    return Prepared(training, recipe, means, opened.data, opened.validation, {"data": opened.described})
 
 
 def settings_problems(training: Training, recipe: Recipe, means: Means) -> list[Diagnostic]:
@@ -111,65 +99,11 @@ def _with_wishes(recipe: Recipe, wishes: Wishes) -> Recipe:
     return replace(recipe, **changes) if changes else recipe
 
 
-def _data(training: Training, recipe: Recipe, wishes: Wishes) -> tuple[Place | Source, dict[str, str]]:
-    columns = dict(recipe.data.columns) if recipe.data is not None else {}
-    columns |= wishes.columns
-    if wishes.data is None:
-        if recipe.data is None:
-            why = "no data are given"
-            problem = CannotReadData("data", why, '`--data train.npz`, or `data npz "train.npz"` in the train section')
-            raise CompileError((diagnostic(problem, training.span),))
-        return Place(recipe.data.format, recipe.data.path), columns
-    return _place(wishes.data, training.span), columns
-
-
-def _place(data: str | Source, span: Span) -> Place | Source:
-    if not isinstance(data, str):
-        return data
-    try:
-        return place_of(data)
-    except DataError as error:
-        raise CompileError((diagnostic(CannotReadData(data, str(error)), span),)) from None
-
-
-def _columns(training: Training, place: Place | Source, given: Mapping[str, str]) -> tuple[Columns | None, list[Diagnostic]]:
-    path = place.path if isinstance(place, Place) else type(place).__name__
-    try:
-        source = open_source(place) if isinstance(place, Place) else place
-    except DataError as error:
-        return None, [diagnostic(CannotReadData(path, str(error)), training.span)]
-    return match_columns(source, list(training.program.main.inputs), given, path)
-
-
-def _validation(
-    training: Training, recipe: Recipe, wishes: Wishes, given: Mapping[str, str], columns: Columns | None
-) -> tuple[tuple[Columns, Indices] | None, list[Diagnostic], Indices]:
-    """What is validated on, what is wrong with it, and the samples that are left for training."""
-    count = 0 if columns is None else len(columns)
-    every = np.arange(count)
-    asked = wishes.validation if wishes.validation is not None else (recipe.validation or None)
-    if isinstance(asked, float):
-        if columns is None or count < 2:
-            return None, [], every
-        kept, held = split(count, asked, recipe.seed)
-        return (columns, held), [], kept
-    if asked is None and recipe.validate is None:
-        return None, [], every
-    if asked is None and recipe.validate is not None:
-        place: Place | Source = Place(recipe.validate.format, recipe.validate.path)
-        given = {**given, **recipe.validate.columns}
-    else:
-        assert asked is not None
-        place = _place(asked, training.span)
-    other, problems = _columns(training, place, given)
-    return (None if other is None else (other, np.arange(len(other)))), problems, every
-
-
 def versions() -> dict[str, str]:
-    """What a run depends on besides spec and data."""
+    """What a run depends on in addition to spec and data."""
     import torch
 
-    from netc import __version__
+    from ..version import __version__
 
     return {"netc": __version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import netc
+from netc import files
+from netc.compiler.elaborate import session
 
 
 @pytest.mark.parametrize(
@@ -22,13 +26,29 @@ def test_numbers_have_at_most_4096_bits(value: str, fits: bool) -> None:
     assert [d.code for d in caught.value.diagnostics] == ["no-value"]
 
 
-@pytest.mark.slow
-def test_two_million_iterations_that_make_nothing() -> None:
+WORK = {
+    "iterations that make nothing": ("input 3 -> repeat i in 0..200 as _ { repeat j in 0..100 as _ { in } }", "iterations"),
+    "equal iterations": ("input 3 -> repeat 1000000 { relu }", "iterations"),
+    "items of comprehensions": ("let n = 400\nlet many = [[i * j for i in n] for j in n]\ninput 3 -> dense (len(many))", "iterations"),
+    "iterations that differ": ("input 3 -> repeat i in 1000 { dense (3 + i % 2) }", "different stages"),
+    "stages": ("input 3" + " -> dense 3" * 1000, "different stages"),
+}
+
+
+@pytest.mark.parametrize(("text", "what"), WORK.values(), ids=WORK.keys())
+def test_work_is_limited(text: str, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "MAX_ITERATIONS", 5_000)
+    monkeypatch.setattr(session, "MAX_STAGES", 500)
     with pytest.raises(netc.CompileError) as caught:
-        netc.compile("input 3 -> repeat i in 0..2000 as _ { repeat j in 0..1000 as _ { in } }")
-    (only,) = caught.value.diagnostics
-    assert only.code == "too-many-nodes"
-    assert "1_000_001 iterations" in only.message
+        netc.compile(text)
+    found = [d for d in caught.value.diagnostics if d.severity == "error"]
+    assert [d.code for d in found] == ["too-many-nodes"]
+    assert what in found[0].message
+
+
+def test_equal_layers_are_one_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "MAX_STAGES", 500)
+    netc.compile("block b(w) { dense w relu }\ninput 3 -> repeat 3000 as layers { b 3 }")
 
 
 MILLION = "".join(f"let a{i} = 0..1000000\n" for i in range(20))
@@ -67,3 +87,25 @@ def test_a_diagnostic_quotes_no_more_than_a_screen(text: str) -> None:
     with pytest.raises(netc.CompileError) as caught:
         netc.compile(text.format("a" * 100_000))
     assert len(str(caught.value)) < 5_000
+
+
+def test_no_further_errors_are_looked_for() -> None:
+    with pytest.raises(netc.CompileError) as caught:
+        netc.compile("let a = 1\n" * 1200 + "input 3 -> dens 2")
+    assert [d.code for d in caught.value.diagnostics] == ["bound-twice"] * 1001
+
+
+def test_files_are_limited_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "USED", 1 << 20)
+    for name in "abc":
+        (tmp_path / f"{name}.net").write_text(f"block {name}(w) {{ in -> dense w }}  # {'x' * 400_000}")
+    (tmp_path / "main.net").write_text('use "a.net"\nuse "a.net"\nuse "b.net"\nuse "c.net"\ninput 3 -> a 2 -> b 2')
+    with pytest.raises(netc.CompileError) as caught:
+        netc.compile_file(tmp_path / "main.net")
+    assert [(d.code, d.span.text) for d in caught.value.diagnostics] == [("cannot-use", '"c.net"')]
+    assert "larger than 1 MiB together" in str(caught.value)
+
+
+def test_many_inputs() -> None:
+    model = netc.compile("input 3\n" * 3000)
+    assert list(model.inputs)[-1] == "input3000"

@@ -66,8 +66,8 @@ def check(targets: Targets) -> None:
 
 
 NOT_FINITE = frozenset(("nan", "infinite", "mixed", "lowest"))
-UNSAFE = frozenset(("deform_conv", "fractional_max_pool", "roi_align"))
-"""Where a position is no number, PyTorch and torchvision read from anywhere."""
+UNSAFE = frozenset(("deform_conv", "fractional_max_pool", "roi_align", "binary_cross_entropy"))
+"""Where a position is no number, PyTorch and torchvision read from anywhere; what is no probability is an error at run time."""
 
 
 def check_kind(

@@ -13,6 +13,7 @@ from parity import agree
 import netc
 from netc.compiler.ops import Operator
 from tests.differential import hard_numbers
+from tests.differential.values import TORCH_ALONE, torch_alone
 
 EXAMPLES = [(f"example of {name}", text) for name, cls in sorted(Operator.registry.items()) for text in cls.examples]
 CASES = [(family, text) for family, module in FAMILIES.items() for text in module.CASES]
@@ -22,7 +23,16 @@ REFUSED = [(family, text, code) for family, module in FAMILIES.items() for text,
 @pytest.mark.parametrize("text", [pytest.param(text, id=f"{where}: {case_id(text)}") for where, text in (*EXAMPLES, *CASES)])
 def test_agrees(text: str) -> None:
     """With numbers of mean 0 and deviation 1, and with others: see hard_numbers.py."""
-    hard_numbers.check(agree(netc.compile(text)))
+    model = netc.compile(text)
+    hard_numbers.check(agree(model, export=not torch_alone(model)))
+
+
+@pytest.mark.parametrize("name", sorted(TORCH_ALONE))
+def test_onnx_says_what_it_lacks(name: str) -> None:
+    model = netc.compile(Operator.registry[name].examples[0])
+    with pytest.raises(netc.CompileError) as caught:
+        model.onnx()
+    assert [d.code for d in caught.value.diagnostics] == ["onnx-unsupported"]
 
 
 @pytest.mark.parametrize(

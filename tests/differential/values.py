@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from parity import Ascending, Distinct, Limit
 
+import netc
+from netc.compiler.ir.flat import FlatGraph
 from tests.differential.use import Use
 
 Limits = dict[str, Limit]
@@ -43,6 +45,11 @@ def _classes(use: Use) -> Limits:
     return {"x1": (0, int(shape[min(1, len(shape) - 1)]))}
 
 
+def _listed(use: Use) -> Limits:
+    """Lists of class numbers, which end with a number below 0."""
+    return {"x1": (-1, int(use.inputs[0].shape[-1]))}
+
+
 LIMITS: dict[str, Callable[[Use], Limits]] = {
     # PyTorch divides by 0 only among floating-point numbers.
     "floor_div": lambda use: {"x0": (1, 9), "x1": (1, 4)},
@@ -52,7 +59,11 @@ LIMITS: dict[str, Callable[[Use], Limits]] = {
     "istft": lambda use: {"x1": (1, 2)},
     "max_unpool": lambda use: {"x1": (0, 1)},
     **dict.fromkeys(("fractional_max_pool", "roi_align"), lambda use: {"x1": (0, 1)}),
-    **dict.fromkeys(("cross_entropy", "nll_loss"), lambda use: {} if use.inputs[1].dtype.is_float else _classes(use)),
+    **dict.fromkeys(("cross_entropy", "nll_loss", "multi_margin_loss"), lambda use: {} if use.inputs[1].dtype.is_float else _classes(use)),
+    "binary_cross_entropy": lambda use: {"x0": (0, 1), "x1": (0, 1)},
+    "gaussian_nll_loss": lambda use: {"x2": (0, 1)},
+    "ctc_loss": lambda use: {"x1": (1, 2)},
+    "multilabel_margin_loss": _listed,
     "bucketize": lambda use: {"x1": Ascending()},
     "gather": _indices,
     **dict.fromkeys(("index_add", "index_select"), _indices),
@@ -120,6 +131,17 @@ NO_KERNEL: dict[tuple[str, str], str] = {
     ),
 }
 """What ONNX Runtime lacks: by operator and element type of the first input."""
+
+
+WITHIN_BOUNDS = frozenset(("binary_cross_entropy", "gaussian_nll_loss"))
+"""What PyTorch refuses some numbers of, at run time."""
+TORCH_ALONE = frozenset(("ctc_loss",))
+"""What cannot be written in ONNX at all."""
+
+
+def torch_alone(model: netc.Model) -> bool:
+    """Whether the model has such an operator."""
+    return any(flat.node.op.name in TORCH_ALONE for flat in FlatGraph(model.program.main).operators())
 
 
 def tolerance_of(use: Use) -> float:

@@ -26,6 +26,8 @@ CASES = {
     "block f(x:[N],m ? :[N,T] , rest ... ,k = 2) {x}": "block f(x: [N], m?: [N, T], rest..., k=2) { x }\n",
     "block f( in : none ) {g (a in . features) as _}": "block f(in: none) { g (a in.features) as _ }\n",
     "block f(rest ... : [N , ...]) {rest}": "block f(rest...: [N, ...]) { rest }\n",
+    "train  a( k = 1 )for m  w=2{epochs   3;metric e=x->mean}": "train a(k=1) for m w=2 {\n  epochs 3\n  metric e = x -> mean\n}\n",
+    "train b=a k=2{ steps 4 }": "train b = a k=2 { steps 4 }\n",
     "x\n\ny\nz": "x\n\ny\nz\n",
     "x\n\n# why\n# how\ny": "x\n\n# why\n# how\ny\n",
     "x\n# why\n\ny": "x\n# why\n\ny\n",

@@ -11,11 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from netc.analysis import read_and_analyse
-from netc.cli.reading import reader
 from netc.dsl.diagnostics.render import render_text
+from tests.errors.checked import checked
 from tests.errors.codes import all_codes, page_codes
-from tests.errors.options import chosen
 
 HERE = Path(__file__).parent
 CASES = sorted(HERE.glob("*/*.net"))
@@ -23,8 +21,7 @@ TITLE = re.compile(r"^(?:error|warning|note)\[([a-z0-9-]+)\]", re.MULTILINE)
 
 
 def rendered(case: Path) -> str:
-    analysis = read_and_analyse(reader(str(case), None), chosen(case.read_text(encoding="utf-8"))).with_model()
-    return render_text(analysis.diagnostics).replace(f"{case.parent}/", "")
+    return render_text(checked(case).diagnostics).replace(f"{case.parent}/", "")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda p: f"{p.parent.name}/{p.stem}")

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from netc.analysis import Analysis, analyse_models, read_and_analyse
-from netc.cli.reading import reader
+from netc.analysis import Analysis
 from netc.codes import page
-from netc.dsl.record import replace
+from tests.errors.checked import checked
 from tests.errors.codes import page_codes
-from tests.errors.options import chosen
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"^```\w+ file=(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+"""A file that the examples of a page read."""
 SHOWN = {
     "binary-file": "no text is binary",
     "file-too-large": "64 MiB are not written on a page",
@@ -36,13 +36,9 @@ def fences(code: str) -> list[tuple[str, str]]:
 
 
 def analysed(text: str, folder: Path) -> Analysis:
-    """What `netc check` finds: in the model, and in train sections."""
     path = folder / "model.net"
     path.write_text(text, encoding="utf-8")
-    read, choice = reader(str(path), None), chosen(text)
-    model = read_and_analyse(read, choice).with_model()
-    others = (d for one in analyse_models(read, choice) for d in one.diagnostics if d not in model.diagnostics)
-    return replace(model, diagnostics=(*model.diagnostics, *others))
+    return checked(path)
 
 
 @pytest.mark.parametrize("code", page_codes())
@@ -51,6 +47,8 @@ def test_page(code: str, tmp_path: Path) -> None:
     assert kinds == (["console"] if code in SHOWN else ["net", "net"])
     if code in SHOWN:
         return
+    for name, content in FILE.findall(page(code) or ""):
+        (tmp_path / name).write_text(content, encoding="utf-8")
     (_, wrong), (_, right) = fences(code)
     assert code in {d.code for d in analysed(wrong, tmp_path).diagnostics}
     assert [d.message for d in analysed(right, tmp_path).diagnostics] == []

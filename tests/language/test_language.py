@@ -23,9 +23,11 @@ from pathlib import Path
 import pytest
 from case_ids import case_id, digest
 
-from netc.analysis import Analysis, Choice, analyse
+from netc.analysis import Analysis, Choice, analyse, check_sections
 from netc.cli.values import parse_constant
 from netc.compiler.analysis.parameters import count, parameters
+from netc.dsl.parser import parse
+from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 
 HERE = Path(__file__).parent
@@ -114,13 +116,21 @@ def claimed_facts(text: str) -> dict[str, list[str]]:
     return {kind: sorted(filter(None, values)) if kind == "names" else values for kind, values in claimed.items()}
 
 
+def with_sections(source: SourceFile, choice: Choice, path: str) -> Analysis:
+    """The analysis of the model, with the diagnostics of train sections too."""
+    model = analyse(source, choice, path)
+    file, problems = parse(source)
+    found = [d for one in check_sections(file, source, problems, choice, path) for d in one.diagnostics]
+    return replace(model, diagnostics=(*model.diagnostics, *(d for d in found if d not in model.diagnostics)))
+
+
 @pytest.mark.parametrize("example", list(examples()))
 def test_example(example: Example, tmp_path: Path) -> None:
     for name, text in example.files.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    analysis = analyse(SourceFile("example.net", example.text), example.choice, str(tmp_path / "example.net"))
+    analysis = with_sections(SourceFile("example.net", example.text), example.choice, str(tmp_path / "example.net"))
     claimed = {claim for source in analysis.sources for claim in claimed_diagnostics(source)}
     found = {(d.span.file.name, d.span.file.position(d.span.start)[0], d.code): d.message for d in analysis.diagnostics}
     assert set(found) == claimed, found

@@ -7,6 +7,8 @@ from typing import Any
 import torch.nn.functional as F  # noqa: N812
 
 _REDUCTIONS = ("mean", "sum", "none")
+_FLAGS = ("true", "false")
+_OTHERS = ("poisson_nll_loss", "gaussian_nll_loss 2")
 _PAIR = "x = input [3]; t = input [3]"
 
 CASES = [
@@ -38,6 +40,24 @@ CASES = [
     *[f"{_PAIR}; (x, t) -> smooth_l1_loss beta={beta}" for beta in (0, 0.1, 3)],
     *[f"{_PAIR}; (x, t) -> huber_loss delta={delta} reduction=none" for delta in (0.1, 3, 1000)],
     "x = input 3 -> dense 1 -> squeeze 1; t = input []; (x, t) -> mse_loss",
+    # counts and variances
+    *[f"{_PAIR}; (x, t -> abs) -> poisson_nll_loss full={full} reduction={r}" for full in _FLAGS for r in _REDUCTIONS],
+    f"{_PAIR}; (x -> abs, 3 * t -> abs) -> poisson_nll_loss log_input=false full=true",
+    f"{_PAIR}; (x -> abs, t) -> poisson_nll_loss log_input=false eps=0.1 reduction=none",
+    *[
+        f"{_PAIR}; v = input [3]; (x, t, v -> abs) -> gaussian_nll_loss full={f} reduction={r}"
+        for f in ("true", "false")
+        for r in _REDUCTIONS
+    ],
+    f"{_PAIR}; v = input []; (x, t, v -> abs) -> gaussian_nll_loss eps=0.5",
+    "x = input [T, 3]; t = input [T, 3]; v = input [T]; (x, t, v -> abs) -> gaussian_nll_loss reduction=none",
+    "x = input [T, 3]; t = input [T, 3]; v = input [1, 3]; (x, t, v -> abs) -> gaussian_nll_loss",
+    *[f"{_PAIR}; (x, t) -> gaussian_nll_loss {v} reduction=none" for v in (0.5, 2, 0)],
+    *[
+        f"x = input [3] {d}; t = input [3] {d}; (x, t) -> {loss}"
+        for d in ("float16", "float64")
+        for loss in ("poisson_nll_loss", "gaussian_nll_loss 2")
+    ],
 ]
 
 REFUSED = [
@@ -54,6 +74,12 @@ REFUSED = [
     ("x = input 3; t = input 3; (x, t) -> huber_loss delta=0", "wrong-argument"),
     ("x = input 3; t = input 3; (x, t) -> smooth_l1_loss beta=-1", "wrong-argument"),
     ("x = input 3; t = input 3; w = input 3; (x, t, w) -> smooth_l1_loss", "wrong-number-of-tensors"),
+    ("x = input 3; t = input 3; (x, t) -> gaussian_nll_loss", "operand-count"),
+    ("x = input 3; t = input 3; (x, t) -> gaussian_nll_loss (-1)", "bad-argument"),
+    ("x = input 3; t = input 3; v = input 1 batch=false; (x, t, v) -> gaussian_nll_loss", "wrong-size"),
+    ("x = input 3; t = input 3; v = input 2; (x, t, v) -> gaussian_nll_loss", "wrong-size"),
+    ("x = input 3; t = input 3; v = input 3; (x, t, v) -> gaussian_nll_loss eps=0", "wrong-argument"),
+    ("x = input 3; t = input 1; (x, t) -> poisson_nll_loss", "shape-mismatch"),
     ("input 3 -> mse_loss", "wrong-number-of-tensors"),
 ]
 
@@ -62,9 +88,21 @@ def _weighted(name: str) -> Any:
     return lambda args, x, target, weight=None: getattr(F, name)(x, target, reduction=args.reduction, weight=weight)
 
 
+def _poisson(args: Any, x: Any, target: Any) -> Any:
+    return F.poisson_nll_loss(x, target, log_input=args.log_input, full=args.full, eps=args.eps, reduction=args.reduction)
+
+
+def _gaussian(args: Any, x: Any, target: Any, var: Any = None) -> Any:
+    if (var is None) == (args.var is None):
+        raise TypeError("one of the two")
+    return F.gaussian_nll_loss(x, target, float(args.var) if var is None else var, args.full, args.eps, args.reduction)
+
+
 REFERENCES = {
     "l1_loss": _weighted("l1_loss"),
     "mse_loss": _weighted("mse_loss"),
     "smooth_l1_loss": lambda args, x, target: F.smooth_l1_loss(x, target, reduction=args.reduction, beta=args.beta),
     "huber_loss": lambda args, x, target, weight=None: F.huber_loss(x, target, args.reduction, args.delta, weight),
+    "poisson_nll_loss": _poisson,
+    "gaussian_nll_loss": _gaussian,
 }

@@ -6,11 +6,14 @@ import copy
 import inspect
 import linecache
 import pickle
+import re
 import subprocess
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from parity import inputs_for, run_module, sizes_of, tensor
@@ -123,3 +126,37 @@ def test_other_texts_of_one_name_are_kept_apart() -> None:
     assert type(made[0]) is not type(made[1])
     assert "self.one" in inspect.getsource(type(made[0]))
     assert "self.two" in inspect.getsource(type(made[1]))
+
+
+MISFITS = {
+    "channels": ("input 3x8x8 -> conv 4 3", [torch.zeros(4, 1, 8, 8)], "`input` is float32 [N, 3, 8, 8], found the shape [4, 1, 8, 8]"),
+    "no batch": ("x = input 3; x -> dense 2 -> flatten", [torch.zeros(3)], "[N, 3], found the shape [3], without the batch axis"),
+    "a symbol": ("x = input T; y = input T; x + y", [torch.zeros(1, 3), torch.zeros(1, 4)], "`T` is 3 in the input `x`, but 4 in `y`"),
+    "floats": ("x = input [T] int64; x -> embedding 9 4", [torch.zeros(1, 3)], "the input `x` is int64 [N, T], found float32"),
+    "integers": ("x = input 3; x -> dense 2", [torch.zeros(1, 3).long()], "the input `x` is float32 [N, 3], found int64"),
+    "an array": ("x = input 3; x -> dense 2", [np.zeros((1, 3))], "found `numpy.ndarray`; make a tensor of it: `torch.as_tensor(x)`"),
+    "in a list": ("xs = input 3 for _ in 2; xs -> concat axis=1 -> dense 2", [[torch.zeros(1, 3), torch.zeros(1, 4)]], "input `xs.1` is"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "given", "message"), MISFITS.values(), ids=MISFITS.keys())
+def test_a_failing_call_names_the_input(text: str, given: list[Any], message: str) -> None:
+    module = netc.compile(text).module()
+    for twin in (module, pickle.loads(pickle.dumps(module)), copy.deepcopy(module)):
+        with pytest.raises(ValueError, match=re.escape(message)) as caught:
+            twin(*given)
+        assert caught.value.__cause__ is not None
+
+
+def test_other_failures_are_as_they_were() -> None:
+    module = netc.compile("x = input 3; x -> dense 2").module()
+    with pytest.raises(TypeError, match="positional argument"):
+        module()
+    module.dense1 = torch.nn.Linear(5, 2)
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        module(torch.zeros(1, 3))
+
+
+def test_what_pytorch_computes_is_computed() -> None:
+    module = netc.compile("input 3x8x8 -> conv 4 3 -> global_avg_pool").module()
+    assert module(torch.zeros(1, 3, 9, 9)).shape == (1, 4)

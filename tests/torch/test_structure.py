@@ -185,7 +185,7 @@ def test_a_sequence_used_at_many_places_is_a_class() -> None:
 
 @pytest.mark.slow
 def test_many_members() -> None:
-    repeated: Any = netc.compile("input 4 -> repeat 100_000 as hidden { in + (in -> dense 4 relu) }")
+    repeated: Any = netc.compile("input 4 -> repeat 50_000 as hidden { in + (in -> dense 4 relu) }")
     assert len(repeated.source()) < 2000
     flat: Any = netc.compile("input 4 -> " + " -> ".join(["dense 4 relu"] * 1000))
     assert flat.source().count("self.dense1000") == 2

@@ -15,9 +15,8 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto
 
-from netc.dsl.record import Record
-
 from ...ir.elements import Array, array_of, dtype_of, numpy_dtype
+from ...ir.ports import Port, Sizes, check_shape
 from ...ir.types import DTYPES, DType
 
 _OTHER_NAMES = {"float": "float32", "double": "float64"}
@@ -26,17 +25,6 @@ _BFLOAT16 = DTYPES["bfloat16"]
 
 class UnknownPort(ValueError):
     """A model with an input or output of a type that netc does not have."""
-
-
-class Port(Record):
-    """An input or output of a model. An axis is a size, or the text of a symbolic one; empty: not known."""
-
-    name: str
-    dtype: DType
-    shape: tuple[int | str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.dtype} [{', '.join(str(d) or '?' for d in self.shape)}]"
 
 
 def port(declared: Any) -> Port:
@@ -76,30 +64,16 @@ def _quoted(names: list[str]) -> str:
 
 def feed(inputs: Mapping[str, Port], values: Mapping[str, object]) -> dict[str, Array]:
     """The values as arrays that the model takes."""
-    sizes: dict[str, tuple[int, str]] = {}
+    sizes: Sizes = {}
     feeds = {}
     for name, declared in inputs.items():
         try:
             array = array_of(values[name])
         except (ValueError, TypeError, RuntimeError) as error:
             raise ValueError(f"the input `{name}` cannot be used: {error}") from error
-        _check_shape(declared, array, sizes)
+        check_shape(declared, array.shape, sizes)
         feeds[name] = _converted(declared, array)
     return feeds
-
-
-def _check_shape(declared: Port, array: Array, sizes: dict[str, tuple[int, str]]) -> None:
-    fits = len(array.shape) == len(declared.shape) and all(
-        isinstance(d, str) or d == size for d, size in zip(declared.shape, array.shape, strict=True)
-    )
-    if not fits:
-        raise ValueError(f"the input `{declared.name}` is {declared}, found the shape {list(array.shape)}")
-    for d, size in zip(declared.shape, array.shape, strict=True):
-        if not isinstance(d, str) or not d:
-            continue
-        known, where = sizes.setdefault(d, (size, declared.name))
-        if known != size:
-            raise ValueError(f"`{d}` is {known} in the input `{where}`, but {size} in `{declared.name}`")
 
 
 def _converted(declared: Port, array: Array) -> Array:

@@ -5,23 +5,16 @@ In: tensors of the graph that is being written. Out: nodes. Always: half types a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ...ir.types import FLOAT64, INT64
+from ...ir.types import FLOAT64
 from ...ops.loss import Loss
 from ...ops.scalars import computed
-from .expressions import TensorExpr
+from .expressions import TensorExpr, log1p
+from .norms import over
 
 
 def computed_in(x: TensorExpr) -> TensorExpr:
     """The tensor in the element type that PyTorch computes in."""
     return x.cast(computed(x.dtype))
-
-
-def over(x: TensorExpr, op_type: str, axes: Sequence[int] | None = None, *, keepdims: bool = False) -> TensorExpr:
-    """The reduction `op_type` of these axes; None: of all."""
-    given = () if axes is None else (TensorExpr(x.site, x.site.ints(axes), INT64),)
-    return x.op(op_type, *given, keepdims=int(keepdims))
 
 
 def reduced_as(op: Loss, each: TensorExpr, count: TensorExpr | None = None) -> TensorExpr:
@@ -40,3 +33,13 @@ def log_softmax(x: TensorExpr, axis: int) -> TensorExpr:
         return x.op("LogSoftmax", axis=axis)
     shifted = x - over(x, "ReduceMax", [axis], keepdims=True)
     return shifted - over(shifted.exp(), "ReduceSum", [axis], keepdims=True).log()
+
+
+def logsigmoid(x: TensorExpr) -> TensorExpr:
+    """`log(sigmoid(x))`, without loss on either side."""
+    return x.op("Min", 0.0) - log1p((-abs(x)).exp())
+
+
+def hinge(x: TensorExpr) -> TensorExpr:
+    """`max(0, x)`."""
+    return x.op("Max", 0.0)

@@ -14,8 +14,9 @@ import onnxruntime
 from onnx import ModelProto
 
 from ...ir.elements import Array
+from ...ir.ports import Port
 from .devices import DeviceUnavailable, check_used, providers
-from .feeds import Port, UnknownPort, by_name, feed, fetch, port
+from .feeds import UnknownPort, by_name, feed, fetch, port
 from .save import is_large, save_proto
 
 Check = Callable[[Mapping[str, tuple[int, ...]]], None]

@@ -94,14 +94,16 @@ class Expressions(Part):
 
     def shape(self, expr: ast.Expr, scope: Scope) -> tuple[Dim, ...]:
         """The dimensions of a shape: an integer or a list, whose items may be lists of dimensions."""
-        if isinstance(expr, ast.ListExpr):
-            return tuple([size for item in expr.items for size in self._sizes(item, scope)])
-        value = self.evaluate(expr, scope)
-        return tuple([dimension(item, expr.span) for item in (value if isinstance(value, tuple) else (value,))])
+        return tuple([size for size, _ in self.sizes(expr, scope)])
 
-    def _sizes(self, item: ast.Expr, scope: Scope) -> tuple[Dim, ...]:
+    def sizes(self, expr: ast.Expr, scope: Scope) -> list[tuple[Dim, ast.Expr]]:
+        """The dimensions of a shape, each with the item that it is written in."""
+        items = expr.items if isinstance(expr, ast.ListExpr) else (expr,)
+        return [(dimension(part, item.span), item) for item in items for part in self._parts(item, scope)]
+
+    def _parts(self, item: ast.Expr, scope: Scope) -> tuple[Any, ...]:
         value = self.evaluate(item, scope)
-        return tuple([dimension(part, item.span) for part in (value if isinstance(value, tuple) else (value,))])
+        return value if isinstance(value, tuple) else (value,)
 
     def lookup(self, name: str, span: Span, scope: Scope) -> Binding:
         """The binding of a name in an expression; dimensions, element types, operators and initialisers are visible everywhere."""

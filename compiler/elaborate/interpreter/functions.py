@@ -115,9 +115,9 @@ def check_call(fn: FnDef, expr: ast.Call, session: ElaborationSession) -> None:
     if session.levels(fn.node) == MAX_DEPTH:
         raise Failure(EndlessRecursion(fn.node.name.name, "function", MAX_DEPTH), expr.span)
     check_depth(session, expr.span)
-    session.calls = 1 if not any(isinstance(a, ast.Fn) for a in session.active) else session.calls + 1
+    session.calls += 1
     if session.calls > MAX_CALLS:
-        raise Failure(TooManyCalls(MAX_CALLS), expr.span)
+        raise Failure(TooManyCalls(MAX_CALLS), expr.span, final=True)
 
 
 @contextmanager
@@ -129,7 +129,7 @@ def calling(fn: FnDef, expr: ast.Call, session: ElaborationSession) -> Iterator[
     except Failure as failure:
         outermost = not any(isinstance(a, ast.Fn) for a in session.active[:-1])
         here = ((expr.span, f"in `{fn.node.name.name}`, called here"),) if outermost or len(failure.marks) < MOST_MARKS else ()
-        raise Failure(failure.problem, failure.span, (*failure.marks, *here), failure.label) from None
+        raise Failure(failure.problem, failure.span, (*failure.marks, *here), failure.label, failure.final) from None
     finally:
         session.active.pop()
 

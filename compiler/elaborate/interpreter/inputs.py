@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 
-from ...dims import bounds
+from ...dims import Dim, bounds
 from ...errors.arguments import ArgumentTwice, UnknownArgument, UnknownType
-from ...errors.structure import BatchAxisWritten, BatchSizeUnknown, InputMisplaced
+from ...errors.habits import BatchAxisWritten, BatchSizeUnknown
+from ...errors.structure import InputMisplaced
 from ...errors.values import NonPositive, NotANumber
 from ...ir.graph import TupleSlice, Value, ValueTuple
-from ...ir.types import BATCH, DTYPES, FLOAT32, DType, Shape, TensorType, show_shape
+from ...ir.types import BATCH, DTYPES, FLOAT32, DType, TensorType, show_shape
 from ...ops.kinds import DTYPE
 from ..limits import check_tensor, check_tuple
 from ..scopes.failures import Failure
@@ -25,12 +28,24 @@ from .nodes import UNNAMED_INPUT
 
 _OPEN_BATCH = ("None", "-1", "batch", "batch_size", "bs")
 """What Keras, PyTorch and models call a batch of any size."""
+_BATCHES = (BATCH, "B", "BS", "BATCH", "BATCH_SIZE")
+"""What people call the dimension of the batch."""
 
 
 class InputDeclarations(Part):
     def __init__(self, interpreter: Interpreter, expressions: Expressions, arguments: Arguments) -> None:
         super().__init__(interpreter)
         self._expressions, self._arguments = expressions, arguments
+        self._taken: set[str] = set()
+        self._unnamed = 0
+
+    def _free(self) -> str:
+        """A name that no input has yet: `input`, `input2`, ..."""
+        while True:
+            self._unnamed += 1
+            name = UNNAMED_INPUT if self._unnamed == 1 else f"{UNNAMED_INPUT}{self._unnamed}"
+            if name not in self._taken:
+                return name
 
     def make(self, node: ast.InputDecl, name: str, scope: Scope) -> Flow:
         """Adds an input to the model's graph. `name` is empty if the text gives it none."""
@@ -39,7 +54,8 @@ class InputDeclarations(Part):
             raise Failure(InputMisplaced(), node.span)
         if node.each is not None:
             return self._list(node, node.each, name, scope)
-        value = self._one(node, name or _free(UNNAMED_INPUT, {v.name for v in frame.graph.inputs}), scope)
+        value = self._one(node, name or self._free(), scope)
+        self._taken.add(value.name)
         frame.graph.inputs.append(value)
         return value
 
@@ -47,7 +63,8 @@ class InputDeclarations(Part):
         """An input for each item of a list, together a list of tensors."""
         assert scope.frame is not None
         graph = scope.frame.graph
-        name = name or _free(UNNAMED_INPUT, {v.name.split(".")[0] for v in graph.inputs})
+        name = name or self._free()
+        self._taken.add(name)
         values = [self._one(node, f"{name}.{i}", inner) for i, inner in enumerate(self._expressions.each(each, scope))]
         check_tuple(tuple(values), node.span)
         made = ValueTuple(name, tuple(values), len(graph.inputs), listed=True)
@@ -56,17 +73,20 @@ class InputDeclarations(Part):
         return TensorTuple((TupleSlice(made),))
 
     def _one(self, node: ast.InputDecl, name: str, scope: Scope) -> Value:
+        self.session.count_stage(node.span, ())
         _check_batch(node.shape, scope)
-        shape = self._expressions.shape(node.shape, scope)
-        items = node.shape.items if isinstance(node.shape, ast.ListExpr) else (node.shape,) * len(shape)
-        _check_positive(shape, items)
+        sizes = self._expressions.sizes(node.shape, scope)
+        _check_positive(sizes)
+        shape, items = tuple([size for size, _ in sizes]), tuple([item for _, item in sizes])
         batched = self._batched(node, scope)
-        written = batched and bool(items) and isinstance(items[0], ast.Name) and items[0].name == BATCH
+        first = items[0] if items else None
+        written = batched and isinstance(first, ast.Name) and first.name in _BATCHES
         if batched:
             shape = (self.session.dims[BATCH], *shape)
         check_tensor(shape, node.shape.span)
         if written:
-            self.session.report(BatchAxisWritten(show_shape(shape)), node.shape.span)
+            assert isinstance(first, ast.Name)
+            self.session.report(BatchAxisWritten(first.name, show_shape(shape), _text(items[1:])), node.shape.span)
         type_ = TensorType(dtype_of(node.dtype, scope, self._expressions), shape)
         value = Value(type_, node.span, name)
         value.spatial = batched and isinstance(node.shape, ast.Dims) and len(shape) > 3  # `3x224x224` is an image
@@ -93,19 +113,18 @@ def _check_batch(shape: ast.Expr, scope: Scope) -> None:
     first, *rest = shape.items
     text = first.span.text
     if text in _OPEN_BATCH and scope.find(text) is None:
-        raise Failure(BatchSizeUnknown(text, f"[{', '.join(item.span.text for item in rest)}]"), shape.span)
+        raise Failure(BatchSizeUnknown(text, _text(rest)), shape.span)
 
 
-def _check_positive(shape: Shape, items: tuple[ast.Expr, ...]) -> None:
-    for size, item in zip(shape, items, strict=True):
+def _text(items: Sequence[ast.Expr]) -> str:
+    return f"[{', '.join(item.span.text for item in items)}]"
+
+
+def _check_positive(sizes: list[tuple[Dim, ast.Expr]]) -> None:
+    for size, item in sizes:
         high = size if isinstance(size, int) else bounds(size)[1]
         if high is not None and high < 1:
             raise Failure(NonPositive(size), item.span)
-
-
-def _free(name: str, taken: set[str]) -> str:
-    candidates = (name if i == 1 else f"{name}{i}" for i in range(1, len(taken) + 2))
-    return next(c for c in candidates if c not in taken)
 
 
 def dtype_of(name: ast.Name | None, scope: Scope, expressions: Expressions) -> DType:

@@ -14,7 +14,7 @@ from ...errors.structure import EmptyEach
 from ...errors.values import NotANumber
 from ...ir.graph import Graph, Kind, Node, OpNode, SharedModule, Value
 from ...ir.origins import is_integer, origin_key
-from ..limits import MAX_NODES, check_tuple
+from ..limits import MAX_ITERATIONS, check_tuple
 from ..scopes.failures import Failure
 from ..scopes.memo import Entry
 from ..scopes.scope import Scope, distinct, token
@@ -81,7 +81,7 @@ class Loops(Part):
         match node.over:
             case ast.Range(start=ast.NumberLiteral(value=0), stop=stop):
                 count = self.interpreter.evaluate(stop, scope)
-                if is_integer(count) and 0 <= count <= MAX_NODES:
+                if is_integer(count) and 0 <= count <= MAX_ITERATIONS:
                     return range(count), count
         value = self._evaluated.evaluate(node.over, scope)
         if isinstance(value, tuple):
@@ -91,8 +91,8 @@ class Loops(Part):
             needed = "an integer of at least 0, a range or a list"
             problem = NotANumber(f"what `{_keyword(node)}` iterates over", needed, show_value(value) + unknown)
             raise Failure(problem, node.over.span)
-        if value > MAX_NODES:
-            raise Failure(TooManyNodes(value, MAX_NODES), node.over.span)
+        if value > MAX_ITERATIONS:
+            raise Failure(TooManyNodes(value, MAX_ITERATIONS, "network", "iterations"), node.over.span)
         return range(value), value
 
 

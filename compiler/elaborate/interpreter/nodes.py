@@ -11,20 +11,19 @@ from ...dims import SymDim, symbols
 from ...errors.arguments import WrongTensors
 from ...errors.arithmetic import BatchBroadcast
 from ...errors.base import STAGE, Location, Problem
-from ...errors.dense import DenseAfterSpatial
-from ...errors.operators import ChannelsLast, KernelTooLarge, looks_channels_last
 from ...errors.parameters import SymbolicParameter
 from ...ir.graph import OpNode, SharedModule, Value
 from ...ir.types import BATCH, TensorType, show_shape
 from ...ops.base import Operator, OperatorError, OpInputs, ParameterSpec
-from ...ops.dense import Dense
 from ...ops.parameter_of import ParameterOf
 from ..limits import check_tensor
 from ..scopes.failures import Failure
 from ..scopes.scope import GraphFrame
 from ..scopes.values import Flow, TensorTuple
 from ..session import ElaborationSession
+from .habits_of_shapes import explained, warnings
 from .shared import check_shared
+from .sources import source_of
 
 Locate = Callable[[Location], Span]
 UNNAMED_INPUT = "input"
@@ -45,22 +44,17 @@ class NodeText:
 
 def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: ElaborationSession, text: NodeText) -> Flow:
     """Applies the operator's rules and adds a node to the frame's graph."""
+    session.count_stage(text.span, frame.trace)
     given = op.bind(tuple([v.type for v in inputs]), session.deciding)
     try:
         results = op.infer(given)
     except OperatorError as error:
-        problem = error.problem
-        if isinstance(problem, KernelTooLarge) and _slides_over_channels(op, inputs, frame):
-            problem = replace(problem, channels_last=True)
-        raise locate_problem(problem, error.at, inputs, text.locate) from None
-    for problem, place in op.warnings(given):
+        raise locate_problem(explained(error.problem, op, inputs, frame), error.at, inputs, text.locate) from None
+    for problem, place in (*op.warnings(given), *_of_sources(op, given, inputs, frame)):
         session.report_failure(locate_problem(problem, place, inputs, text.locate), frame.trace)
-    if _slides_over_channels(op, inputs, frame):
+    for problem, place in warnings(op, inputs, results[0], frame):
         marks = ((inputs[0].span, f"this is {inputs[0].type}"),)
-        session.report(ChannelsLast(op.name, inputs[0].type), text.locate(STAGE), marks, frame.trace)
-    if isinstance(op, Dense) and inputs[0].spatial and inputs[0].type.rank > 2:
-        marks = ((inputs[0].span, f"this is {inputs[0].type}"),)
-        session.report(DenseAfterSpatial(inputs[0].type, results[0]), text.locate(STAGE), marks, frame.trace)
+        session.report(problem, text.locate(place), marks, frame.trace)
     if op.pointwise and _joins_batches(given, results[0]):
         problem = BatchBroadcast(op.symbol or op.name, tuple(t.shape for t in given), results[0].shape)
         session.report_failure(locate_problem(problem, STAGE, inputs, text.locate), frame.trace)
@@ -80,13 +74,12 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
     return TensorTuple(outputs, node if op.extras else None)
 
 
-def _slides_over_channels(op: Operator, inputs: list[Value], frame: GraphFrame) -> bool:
-    """Whether a window slides over the last axis of one of the model's inputs, where that is probably the channels."""
-    kernel = op.args.get("kernel", 1)
-    span = kernel[-1] if isinstance(kernel, tuple) and kernel else kernel
-    if not op.spatial or span == 1 or not inputs or frame.graph.kind != "model":
-        return False
-    return inputs[0].spatial and inputs[0] in frame.graph.inputs and looks_channels_last(inputs[0].type)
+def _of_sources(op: Operator, given: OpInputs, inputs: list[Value], frame: GraphFrame) -> tuple[tuple[Problem, Location], ...]:
+    """Warnings about what made the inputs. To look for it takes time, which is spent on operators that ask only."""
+    if type(op).source_warnings is Operator.source_warnings:
+        return ()
+    sources = {name: source_of(value, frame.graph) for name, value in zip(given.names, inputs, strict=True)}
+    return op.source_warnings(given, {name: source for name, source in sources.items() if source is not None})
 
 
 def locate_problem(problem: Problem, at: Location, inputs: list[Value], locate: Locate) -> Failure:

@@ -1,20 +1,21 @@
 """The columns of a source, held against the inputs of an objective before anything is computed.
 
 In: a source, and the types of the inputs with the places of their declarations. Out: `Columns`, which give batches as tensors' arrays, or
-diagnostics. Always: a column is found by the name that the section gives, or by that of the input; numbers are converted only where
-nothing is lost.
+diagnostics. Always: a column is found by the name that the section gives, or by that of the input; integers become floats, and floats
+floats of another precision, but nothing else that is declared changes its value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 
 import numpy as np
-from numpy.typing import NDArray
 
 from netc.compiler.dims import SymDim
 from netc.compiler.errors.base import Problem
-from netc.compiler.errors.data import ColumnMissing, ColumnShape, ColumnType, SizesDiffer
+from netc.compiler.errors.data import CannotReadData, ColumnMissing, ColumnShape, ColumnType, SizesDiffer
+from netc.compiler.ir.elements import dtype_of, numpy_dtype
 from netc.compiler.ir.graph import Value
 from netc.compiler.ir.types import DType, TensorType
 from netc.dsl.diagnostics import Diagnostic
@@ -22,57 +23,128 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record
 
 from ...problems import diagnostic
-from .base import Array, Column, Source
+from .base import Array, DataError, Indices, Source
+from .prefetch import ahead
+
+Chosen = str | tuple[str, ...]
+"""The column for an input: a name; or several names or patterns such as `pixel*`, whose columns are put side by side."""
+
+
+class Joined(Record):
+    """What an input is given: one column as it is, or several side by side, along the first axis of a sample."""
+
+    names: tuple[str, ...]
+    single: bool
+
+    def __str__(self) -> str:
+        return self.names[0] if len(self.names) == 1 else f"{self.names[0]}, ..., {self.names[-1]}"
 
 
 class Columns(Record):
-    """A source with the column and the type of each input."""
+    """A source with the column, the type and the shape of a sample of each input. `path` is that of messages."""
 
     source: Source
-    columns: dict[str, str]
+    columns: dict[str, Joined]
     types: dict[str, TensorType]
+    shapes: dict[str, tuple[int, ...]]
+    path: str
 
     def __len__(self) -> int:
         return len(self.source)
 
-    def batch(self, indices: NDArray[np.int64]) -> dict[str, Array]:
-        """The arrays of these samples by input, in the element types of the inputs."""
-        read = self.source.read(tuple(dict.fromkeys(self.columns.values())), indices)
-        return {name: _as_type(read[column], self.types[name].dtype) for name, column in self.columns.items()}
+    def batch(self, indices: Indices) -> dict[str, Array]:
+        """The arrays of these samples by input, in the element types of the inputs. Raises `DataError` with its `problem`."""
+        names = tuple(dict.fromkeys(name for joined in self.columns.values() for name in joined.names))
+        try:
+            read = self.source.read(names, indices)
+            return {name: self._converted(name, _beside(joined, read), indices) for name, joined in self.columns.items()}
+        except DataError as error:
+            problem = CannotReadData(self.path, str(error), error.remedy)
+            raise DataError(str(error), error.remedy, problem) from error
+
+    def batches(self, orders: Iterable[Indices]) -> Iterator[dict[str, Array]]:
+        """The same for one batch after the other; where reading computes, the next one is read meanwhile."""
+        return ahead(self.batch, orders) if self.source.decodes else map(self.batch, orders)
+
+    def _converted(self, name: str, array: Array, indices: Indices) -> Array:
+        dtype = self.types[name].dtype
+        wanted = np.dtype(np.float32) if dtype.name == "bfloat16" else numpy_dtype(dtype)  # PyTorch does not take NumPy's bfloat16
+        if is_narrower(dtype, array.dtype):
+            least, greatest = dtype.limits
+            wrong = np.flatnonzero(((array < least) | (array > greatest)).reshape(len(array), -1).any(axis=1))
+            if len(wrong):
+                what = f"sample {indices[wrong[0]]} of the column `{self.columns[name]}` has a number that {dtype} does not have"
+                raise DataError(what, f"declare the input `{name}` as {array.dtype}")
+        return np.ascontiguousarray(array, wanted)
 
 
-def match_columns(source: Source, inputs: list[Value], given: Mapping[str, str], path: str) -> tuple[Columns | None, list[Diagnostic]]:
-    """Finds the column of each input, and checks its type and the shape of a sample."""
-    found: dict[str, str] = {}
+def match_columns(source: Source, inputs: list[Value], given: Mapping[str, Chosen], path: str) -> tuple[Columns | None, list[Diagnostic]]:
+    """Finds the column of each input, and checks its type and the shape of a sample. Raises `DataError`."""
+    found: dict[str, Joined] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     problems: list[Diagnostic] = []
     sizes: dict[str, tuple[int, str]] = {}
     for value in inputs:
-        name = given.get(value.name, value.name)
-        column = source.columns.get(name)
-        problem = _missing(value, name, path, source) if column is None else _wrong(value, column, path, sizes)
-        if problem is None:
-            found[value.name] = name
-        else:
+        chosen = _chosen(source, given.get(value.name, value.name))
+        problem = _missing(value, chosen, path, source) if isinstance(chosen, str) else _wrong(value, chosen, source, path, sizes)
+        if problem is None and isinstance(chosen, Joined):
+            found[value.name], shapes[value.name] = chosen, _shape(source, chosen) or ()
+        elif problem is not None:
             problems.append(diagnostic(problem, value.span))
     if problems:
         return None, problems
-    return Columns(source, found, {v.name: v.type for v in inputs}), []
+    return Columns(source, found, {v.name: v.type for v in inputs}, shapes, path), []
+
+
+def column_types(inputs: list[Value], given: Mapping[str, Chosen]) -> dict[str, TensorType]:
+    """What is declared of each column that is one input's alone."""
+    chosen = {value.name: given.get(value.name, value.name) for value in inputs}
+    return {column: value.type for value in inputs if isinstance(column := chosen[value.name], str)}
+
+
+def is_narrower(wanted: DType, found: np.dtype[np.generic]) -> bool:
+    """Whether some integers of the type that was found are none of the type that is wanted."""
+    return wanted.is_integer and found.kind in "iu" and not np.can_cast(found, numpy_dtype(wanted))
+
+
+def _chosen(source: Source, asked: Chosen) -> Joined | str:
+    """The columns that are meant, or the name of one that is missing."""
+    if isinstance(asked, str) and asked in source.columns:
+        return Joined((asked,), single=True)
+    if isinstance(asked, str) and "," not in asked and "*" not in asked:
+        return asked
+    names: list[str] = []
+    for word in asked.split(",") if isinstance(asked, str) else asked:
+        found = [word] if word in source.columns else [name for name in source.columns if fnmatchcase(name, word)]
+        if not found:
+            return word
+        names += found
+    return Joined(tuple(names), single=False)
+
+
+def _beside(joined: Joined, read: Mapping[str, Array]) -> Array:
+    if joined.single:
+        return read[joined.names[0]]
+    arrays = [read[name] for name in joined.names]
+    return np.concatenate([array[:, None] if array.ndim == 1 else array for array in arrays], axis=1)
 
 
 def _missing(value: Value, name: str, path: str, source: Source) -> Problem:
     return ColumnMissing(value.name, name, path, tuple(near(name, list(source.columns))), tuple(source.columns))
 
 
-def _wrong(value: Value, column: Column, path: str, sizes: dict[str, tuple[int, str]]) -> Problem | None:
+def _wrong(value: Value, joined: Joined, source: Source, path: str, sizes: dict[str, tuple[int, str]]) -> Problem | None:
     type_ = value.type
-    if column.dtype is None or not _fits(column.dtype, type_.dtype):
-        return ColumnType(value.name, column.name, path, str(column.dtype or "text"), type_.dtype.name)
-    declared = type_.shape[1:]
-    if column.shape is None or len(column.shape) != len(declared):
-        return ColumnShape(value.name, column.name, path, column.shape, declared)
-    for size, actual in zip(declared, column.shape, strict=True):
+    columns = [source.columns[name] for name in joined.names]
+    for column in columns:
+        if column.dtype is None or not _fits(column.dtype, type_.dtype):
+            return ColumnType(value.name, column.name, path, column.kind if column.dtype is None else str(column.dtype), type_.dtype.name)
+    declared, found = type_.shape[1:], _shape(source, joined)
+    if found is None or len(found) != len(declared):
+        return ColumnShape(value.name, str(joined), path, found, declared)
+    for size, actual in zip(declared, found, strict=True):
         if isinstance(size, int) and size != actual:
-            return ColumnShape(value.name, column.name, path, column.shape, declared)
+            return ColumnShape(value.name, str(joined), path, found, declared)
         if isinstance(size, SymDim) and str(size).isidentifier():
             known = sizes.setdefault(str(size), (actual, value.name))
             if known[0] != actual:
@@ -80,14 +152,23 @@ def _wrong(value: Value, column: Column, path: str, sizes: dict[str, tuple[int, 
     return None
 
 
+def _shape(source: Source, joined: Joined) -> tuple[int, ...] | None:
+    """The shape of a sample, None if samples differ, or if columns cannot be put side by side."""
+    columns = [source.columns[name] for name in joined.names]
+    if joined.single:
+        return columns[0].shape
+    shapes = [(1,) if column.shape == () else column.shape for column in columns]
+    known = [shape for shape in shapes if shape is not None]
+    if len(known) < len(shapes) or len({shape[1:] for shape in known}) > 1:
+        return None
+    return (sum(shape[0] for shape in known), *known[0][1:])
+
+
 def _fits(found: np.dtype[np.generic], wanted: DType) -> bool:
-    """Whether numbers of this type are numbers of the other: floats of any precision, integers as floats, smaller as larger integers."""
+    """Whether numbers of this type are numbers of the other: floats of any precision, integers as floats, and integers of any size, whose
+    values are compared when they are read."""
+    known = dtype_of(found)
+    kind = found.kind if known is None else "f" if known.is_float else "b" if known.kind == "bool" else "i"
     if wanted.is_float:
-        return found.kind in "fiub"
-    if wanted.kind == "bool":
-        return found.kind == "b"
-    return found.kind in "iub"
-
-
-def _as_type(array: Array, dtype: DType) -> Array:
-    return np.ascontiguousarray(array, dtype.name if dtype.name != "bfloat16" else "float32")
+        return kind in "fiub"
+    return kind == "b" if wanted.kind == "bool" else kind in "iub"

@@ -6,7 +6,8 @@ from ....dims import Dim
 from ....ir.types import FLOAT64, INT64
 from ....ops.classification_loss import CrossEntropy, NllLoss
 from ..expressions import TensorExpr
-from ..losses import computed_in, log_softmax, over, reduced_as
+from ..losses import computed_in, log_softmax, reduced_as
+from ..norms import over
 from ..table import Site, emits
 
 

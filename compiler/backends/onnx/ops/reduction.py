@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import inf
-
 from ....dims import Dim, maximum
 from ....ir.types import BOOL, INT64
 from ....ops.axes import normalize_axis
@@ -34,6 +31,7 @@ from ....ops.reduction import (
 )
 from ..expressions import INT32, TensorExpr, precise, wide_integer
 from ..nan import position, reduced
+from ..norms import p_norm
 from ..table import Site, emits
 
 
@@ -133,17 +131,7 @@ def normalize(op: Normalize, site: Site) -> str:
 
 
 def _norm(site: Site, x: TensorExpr, op: Norm) -> TensorExpr:
-    known: dict[float, Callable[[], TensorExpr]] = {
-        2: lambda: _reduce(site, x, "ReduceL2", op),
-        1: lambda: _reduce(site, x, "ReduceL1", op),
-        inf: lambda: _keeping_nan(site, abs(x), "ReduceMax", op),
-        -inf: lambda: _keeping_nan(site, abs(x), "ReduceMin", op),
-        0: lambda: _reduce(site, x.truth().cast(x.dtype), "ReduceSum", op),
-    }
-    p = float(op.p)
-    if p in known:
-        return known[p]()
-    return _reduce(site, abs(x).op("Pow", p), "ReduceSum", op).op("Pow", 1 / p)
+    return p_norm(x, float(op.p), _axes(site, op), keepdims=op.keepdim)
 
 
 @emits(Any, All, onnx={Any: "Cast and ReduceMax", All: "Cast and ReduceMin"})

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from ....ir.types import BOOL
-from ....ops.regression_loss import HuberLoss, L1Loss, MseLoss, SmoothL1Loss
+from math import log, pi
+
+from ....ir.types import BOOL, INT64
+from ....ops.regression_loss import GaussianNllLoss, HuberLoss, L1Loss, MseLoss, PoissonNllLoss, SmoothL1Loss
 from ..expressions import TensorExpr
-from ..losses import computed_in, over, reduced_as
+from ..losses import computed_in, reduced_as
+from ..norms import over
 from ..table import Site, emits
 
 
@@ -54,3 +57,35 @@ def huber_loss(op: HuberLoss, site: Site) -> str:
     each = near.choose(error * error * 0.5, (error - 0.5 * delta) * delta)
     weight = given.get("weight")
     return reduced_as(op, each if weight is None else each * weight).cast(site.given.x.dtype).name
+
+
+@emits(PoissonNllLoss, onnx="Exp or Log, Mul, Sub and ReduceMean")
+def poisson_nll_loss(op: PoissonNllLoss, site: Site) -> str:
+    given = _wide(site)
+    x, target = given["x"], given["target"]
+    each = x.exp() - target * x if op.log_input else x - target * (x + float(op.eps)).log()
+    if op.full:
+        stirling = target * target.log() - target + (target * (2 * pi)).log() * 0.5
+        each = each + target.op("LessOrEqual", 1.0, to=BOOL).choose(target.like(0.0), stirling)
+    return reduced_as(op, each).cast(site.given.x.dtype).name
+
+
+@emits(GaussianNllLoss, onnx="Max, Log, Sub, Mul, Div and ReduceMean")
+def gaussian_nll_loss(op: GaussianNllLoss, site: Site) -> str:
+    given = _wide(site)
+    error = given["x"] - given["target"]
+    var = _variances(op, site, given).op("Max", float(op.eps))
+    each = (var.log() + error * error / var) * 0.5
+    if op.full:
+        each = each + 0.5 * log(2 * pi)
+    return reduced_as(op, each).cast(site.given.x.dtype).name
+
+
+def _variances(op: GaussianNllLoss, site: Site, given: dict[str, TensorExpr]) -> TensorExpr:
+    """With the last axis, if they are given without."""
+    if "var" not in given:
+        return given["x"].like(float(op.var))  # type: ignore[arg-type]
+    var = given["var"]
+    if site.given.var.rank == site.given.x.rank:
+        return var
+    return var.op("Unsqueeze", TensorExpr(site, site.ints([-1]), INT64))

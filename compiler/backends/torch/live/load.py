@@ -18,20 +18,35 @@ from typing import Any
 
 from torch import nn
 
+from netc.dsl.record import Record
 
-def live(text: str, class_name: str, name: str = "") -> nn.Module:
-    """An instance of the class. `name` is what tracebacks call the text: `<netc mlp.py>`; without one, they call it after the class."""
-    module: nn.Module = getattr(load(text, name or class_name.lower()), class_name)()
+from ....ir.ports import Port
+from .inputs import explain_inputs
+
+
+class Emitted(Record):
+    """A text, and what tracebacks call it: `<netc mlp.py>`. Its class `main` is that of the model, which takes `inputs`."""
+
+    text: str
+    name: str
+    main: str
+    inputs: tuple[Port, ...] = ()
+
+
+def live(text: str, class_name: str, name: str = "", inputs: tuple[Port, ...] = ()) -> nn.Module:
+    """An instance of the class, which explains inputs that do not fit. Without a `name`, tracebacks call the text after the class."""
+    module: nn.Module = getattr(load(Emitted(text, name or class_name.lower(), class_name, inputs)), class_name)()
     return module
 
 
-def load(text: str, name: str) -> ModuleType:
+def load(emitted: Emitted) -> ModuleType:
     """The text as an imported module. The same text is the same module."""
-    digest = sha256(text.encode()).hexdigest()
+    text = emitted.text
+    digest = sha256(f"{text}{emitted.inputs}".encode()).hexdigest()
     title = f"netc_live_{digest[:16]}"
     if title in sys.modules:
         return sys.modules[title]
-    filename = _filename(name, text)
+    filename = _filename(emitted.name, text)
     module = ModuleType(title)
     module.__file__ = filename
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
@@ -43,18 +58,19 @@ def load(text: str, name: str) -> ModuleType:
         raise
     for cls in vars(module).values():
         if isinstance(cls, type) and issubclass(cls, nn.Module) and cls.__module__ == title:
-            copyreg.pickle(cls, lambda instance: _reduced(instance, text, name))
+            copyreg.pickle(cls, lambda instance: _reduced(instance, emitted))
+    explain_inputs(getattr(module, emitted.main), emitted.inputs)
     return module
 
 
-def _reduced(instance: nn.Module, text: str, name: str) -> tuple[Any, ...]:
+def _reduced(instance: nn.Module, emitted: Emitted) -> tuple[Any, ...]:
     """What pickle stores of an instance. Several instances share one text, which is stored once."""
-    return blank, (text, name, type(instance).__name__), vars(instance)
+    return blank, (emitted, type(instance).__name__), vars(instance)
 
 
-def blank(text: str, name: str, class_name: str) -> nn.Module:
+def blank(emitted: Emitted, class_name: str) -> nn.Module:
     """An instance of a class of the text, without its state: what pickle starts from."""
-    cls: type[nn.Module] = getattr(load(text, name), class_name)
+    cls: type[nn.Module] = getattr(load(emitted), class_name)
     return cls.__new__(cls)
 
 

@@ -5,17 +5,42 @@ from __future__ import annotations
 from ....ops.base import Operator
 from ....ops.classification_loss import CrossEntropy, NllLoss
 from ....ops.loss import Loss
-from ....ops.regression_loss import HuberLoss, L1Loss, MseLoss, SmoothL1Loss
-from ...python.code.expressions import Code, call
+from ....ops.margin_loss import (
+    CosineEmbeddingLoss,
+    HingeEmbeddingLoss,
+    MarginRankingLoss,
+    MultilabelMarginLoss,
+    MultilabelSoftMarginLoss,
+    MultiMarginLoss,
+    SoftMarginLoss,
+    TripletMarginLoss,
+)
+from ....ops.probability_loss import BinaryCrossEntropy, BinaryCrossEntropyWithLogits, KlDiv
+from ....ops.regression_loss import GaussianNllLoss, HuberLoss, L1Loss, MseLoss, PoissonNllLoss, SmoothL1Loss
+from ....ops.sequence_loss import CtcLoss
+from ...python.code.expressions import Code, call, lit
 from ..table import TorchSite, function
 
 _LOSSES: dict[type[Operator], str] = {
+    BinaryCrossEntropy: "BCELoss",
+    BinaryCrossEntropyWithLogits: "BCEWithLogitsLoss",
+    CosineEmbeddingLoss: "CosineEmbeddingLoss",
     CrossEntropy: "CrossEntropyLoss",
+    CtcLoss: "CTCLoss",
+    HingeEmbeddingLoss: "HingeEmbeddingLoss",
     HuberLoss: "HuberLoss",
+    KlDiv: "KLDivLoss",
     L1Loss: "L1Loss",
+    MarginRankingLoss: "MarginRankingLoss",
     MseLoss: "MSELoss",
+    MultiMarginLoss: "MultiMarginLoss",
+    MultilabelMarginLoss: "MultiLabelMarginLoss",
+    MultilabelSoftMarginLoss: "MultiLabelSoftMarginLoss",
     NllLoss: "NLLLoss",
+    PoissonNllLoss: "PoissonNLLLoss",
     SmoothL1Loss: "SmoothL1Loss",
+    SoftMarginLoss: "SoftMarginLoss",
+    TripletMarginLoss: "TripletMarginLoss",
 }
 """With the names of PyTorch's modules."""
 _NAMES = {cls: f"torch.nn.functional.{cls.name}, torch.nn.{module}" for cls, module in _LOSSES.items()}
@@ -24,7 +49,15 @@ _NAMES = {cls: f"torch.nn.functional.{cls.name}, torch.nn.{module}" for cls, mod
 @function(*_LOSSES, torch=_NAMES)
 def loss(op: Loss, site: TorchSite) -> Code:
     """Inputs by position, those that may be absent by name."""
-    own = [name for name, operand in op.operands.items() if operand.required]
+    own = [site[name] for name, operand in op.operands.items() if operand.required]
     tensors = {name: (site.get(name), None) for name, operand in op.operands.items() if operand.optional}
     options = {name: (op.args[name], arg.default) for name, arg in op.signature.items()}
-    return call(f"F.{op.name}", *(site[name] for name in own), **tensors, **options)
+    return call(f"F.{op.name}", *own, **tensors, **options)
+
+
+@function(GaussianNllLoss, torch="torch.nn.functional.gaussian_nll_loss, torch.nn.GaussianNLLLoss")
+def gaussian_nll_loss(op: GaussianNllLoss, site: TorchSite) -> Code:
+    """PyTorch takes a number for the variances if it is a float."""
+    var = site.var if "var" in site.given else lit(float(op.var), "var")  # type: ignore[arg-type]
+    options = {"full": (op.full, False), "eps": (op.eps, 1e-6), "reduction": (op.reduction, "mean")}
+    return call("F.gaussian_nll_loss", site.x, site.target, var, **options)

@@ -1,0 +1,34 @@
+"""Sums and norms over axes.
+
+In: a tensor of the graph that is being written, and axes (None: all). Out: nodes. Always: NaN stays NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import inf
+
+from ...dims import Dim
+from ...ir.types import INT64
+from .expressions import TensorExpr
+from .nan import reduced
+
+
+def over(x: TensorExpr, op_type: str, axes: Sequence[Dim] | None = None, *, keepdims: bool = False) -> TensorExpr:
+    """The reduction `op_type` of these axes."""
+    given = () if axes is None else (TensorExpr(x.site, x.site.ints(axes), INT64),)
+    return x.op(op_type, *given, keepdims=int(keepdims))
+
+
+def p_norm(x: TensorExpr, p: float, axes: Sequence[Dim] | None, *, keepdims: bool = False) -> TensorExpr:
+    """The p-th root of the sum of p-th powers of the absolute values."""
+    known: dict[float, Callable[[], TensorExpr]] = {
+        2: lambda: over(x, "ReduceL2", axes, keepdims=keepdims),
+        1: lambda: over(x, "ReduceL1", axes, keepdims=keepdims),
+        inf: lambda: reduced(abs(x), "ReduceMax", axes, keepdims=keepdims),
+        -inf: lambda: reduced(abs(x), "ReduceMin", axes, keepdims=keepdims),
+        0: lambda: over(x.truth().cast(x.dtype), "ReduceSum", axes, keepdims=keepdims),
+    }
+    if p in known:
+        return known[p]()
+    return over(abs(x).op("Pow", p), "ReduceSum", axes, keepdims=keepdims).op("Pow", 1 / p)

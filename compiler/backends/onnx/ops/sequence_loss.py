@@ -1,0 +1,12 @@
+"""Losses of sequences in ONNX: there are none."""
+
+from __future__ import annotations
+
+from ....ops.sequence_loss import CtcLoss
+from ..table import Site, emits
+from ..unsupported import UnsupportedInOnnx
+
+
+@emits(CtcLoss, onnx="not supported")
+def ctc_loss(op: CtcLoss, site: Site) -> str:
+    raise UnsupportedInOnnx(op.name, "ONNX has no operator for it")

@@ -1,0 +1,64 @@
+"""Stages that are valid, and almost always a mistake of somebody who is used to another library: of which axes are where.
+
+In: an operator and its inputs. Out: the warning, and where it is. Always: what people mean on purpose, such as a kernel as large as a
+patch, gives none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netc.dsl.record import replace
+
+from ...errors.base import STAGE, Location, Problem, argument
+from ...errors.dense import DenseAfterSpatial
+from ...errors.habits import BatchTakenForChannels, ChannelsLast, ChannelsWrittenFirst, looks_batched, looks_channels_last
+from ...errors.operators import KernelTooLarge
+from ...ir.graph import Value
+from ...ir.types import TensorType
+from ...ops.base import Operator
+from ...ops.convolution import Conv, ConvTranspose
+from ...ops.dense import Dense
+from ..scopes.scope import GraphFrame
+
+_CHANNELS = 8
+"""An even number from this on is rarely a kernel, and often the number of channels."""
+
+
+def warnings(op: Operator, inputs: list[Value], result: TensorType, frame: GraphFrame) -> Iterator[tuple[Problem, Location]]:
+    """The problems of one stage; those of the first input are marked there."""
+    if not inputs:
+        return
+    x = inputs[0]
+    if looks_channels_last(x.type) and _slides_over_an_input(op, x, frame):
+        yield ChannelsLast(op.name, x.type), STAGE
+    if op.spatial and looks_batched(x.type) and x in frame.graph.inputs:
+        yield BatchTakenForChannels(op.name, x.type), STAGE
+    if _order_of_pytorch(op, x.type):
+        yield ChannelsWrittenFirst(op.name, op.args["channels"], op.args["kernel"]), argument("kernel")
+    if isinstance(op, Dense) and x.spatial and x.type.rank > 2:
+        yield DenseAfterSpatial(x.type, result), STAGE
+
+
+def explained(problem: Problem, op: Operator, inputs: list[Value], frame: GraphFrame) -> Problem:
+    """The problem with the help that these habits ask for."""
+    if not isinstance(problem, KernelTooLarge) or not inputs:
+        return problem
+    if _slides_over_an_input(op, inputs[0], frame) and looks_channels_last(inputs[0].type):
+        return replace(problem, channels_last=True)
+    return replace(problem, channels_first=op.args["kernel"]) if _order_of_pytorch(op, inputs[0].type) else problem
+
+
+def _slides_over_an_input(op: Operator, x: Value, frame: GraphFrame) -> bool:
+    """Whether a window slides over the last axis of one of the model's inputs that is written as an image is."""
+    kernel = op.args.get("kernel", 1)
+    span = kernel[-1] if isinstance(kernel, tuple) and kernel else kernel
+    return op.spatial and span != 1 and frame.graph.kind == "model" and x.spatial and x in frame.graph.inputs
+
+
+def _order_of_pytorch(op: Operator, x: TensorType) -> bool:
+    """`conv 3 8` of an image of 3 channels: PyTorch's order, where the channels of the input come first."""
+    if not isinstance(op, (Conv, ConvTranspose)) or x.rank < 3 or x.shape[1] != op.channels:
+        return False
+    kernel, stride = op.args["kernel"], op.args["stride"]
+    return isinstance(kernel, int) and kernel >= _CHANNELS and kernel % 2 == 0 and kernel > op.args["channels"] and stride == 1

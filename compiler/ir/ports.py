@@ -1,0 +1,57 @@
+"""What a model takes and returns, by name, and whether shapes fit: for ONNX Runtime's sessions and PyTorch's modules alike.
+
+In: the inputs that are declared, and shapes that are given. Out: nothing, or a `ValueError` that names the input and both shapes. Always: a
+symbolic axis has one size in all inputs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netc.dsl.record import Record
+
+from ..dims import show
+from .types import DType
+
+if TYPE_CHECKING:
+    from .graph import Program
+
+
+class Port(Record):
+    """An input or output of a model. An axis is a size, or the text of a symbolic one; empty: not known."""
+
+    name: str
+    dtype: DType
+    shape: tuple[int | str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.dtype} [{', '.join(str(d) or '?' for d in self.shape)}]"
+
+
+Sizes = dict[str, tuple[int, str]]
+"""The size of each symbolic axis, and the input that it was first seen in."""
+
+
+def inputs_of(program: Program) -> tuple[Port, ...]:
+    """The inputs of a model, in order."""
+    return tuple(
+        Port(value.name, value.type.dtype, tuple(d if isinstance(d, int) else show(d) for d in value.type.shape))
+        for value in program.main.inputs
+    )
+
+
+def check_shape(declared: Port, shape: tuple[int, ...], sizes: Sizes) -> None:
+    """Raises ValueError for a shape that does not fit; adds the sizes of its symbolic axes to `sizes`."""
+    if not _fits(declared.shape, shape):
+        missing = ", without the batch axis" if declared.shape[:1] == ("N",) and _fits(declared.shape[1:], shape) else ""
+        raise ValueError(f"the input `{declared.name}` is {declared}, found the shape {list(shape)}{missing}")
+    for d, size in zip(declared.shape, shape, strict=True):
+        if not isinstance(d, str) or not d:
+            continue
+        known, where = sizes.setdefault(d, (size, declared.name))
+        if known != size:
+            raise ValueError(f"`{d}` is {known} in the input `{where}`, but {size} in `{declared.name}`")
+
+
+def _fits(declared: tuple[int | str, ...], shape: tuple[int, ...]) -> bool:
+    return len(declared) == len(shape) and all(isinstance(d, str) or d == size for d, size in zip(declared, shape, strict=True))

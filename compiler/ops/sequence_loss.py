@@ -1,0 +1,67 @@
+"""Losses of sequences: what a network says at each step, and a shorter sequence of classes whose positions are not known.
+
+In: logarithms of probabilities for each step, classes and lengths. Out: one number, or with `reduction=none` one for each sequence. Always:
+steps come before the batch, as torch.nn.functional.ctc_loss has it. ONNX has no such operator.
+"""
+
+from __future__ import annotations
+
+from ..errors.base import argument
+from ..errors.losses import NoLogProbabilities
+from ..errors.operators import BadArgument, WrongRank, WrongSize
+from ..ir.types import Shape, TensorType
+from .activation import Softmax
+from .base import Arg, OperatorError, OpInputs
+from .element_types import FULL_FLOATS, INDICES
+from .kinds import FLAG, IntKind
+from .loss import SCORES, Count, Loss, require_same_shape
+from .operand import Input, axes
+
+
+class CtcLoss(Loss):
+    """Connectionist temporal classification: the negative log likelihood of the classes, whatever their positions among the steps.
+
+    `log_probs` is `[T, N, classes]`, or `[T, classes]` for a single sequence, as `log_softmax` gives it. `targets` has the classes of each
+    sequence, `[N, S]`, or exactly those of all sequences in a row. `input_lengths` and `target_lengths` are `[N]`. `blank` is the class of
+    no class. `zero_infinity` makes 0 of losses, and of their gradients, where a sequence is too short for its classes. The mean is that of
+    the losses, each divided by its `target_lengths`. PyTorch only.
+    """
+
+    name = "ctc_loss"
+    warned_of = {"log_probs": (((*SCORES, Softmax), NoLogProbabilities),)}
+    work = 6
+    log_probs = Input(FULL_FLOATS, axes("T N C", "[T, N, classes] or [T, classes]", least=2))
+    targets = Input(INDICES, axes("N S", "[N, S], or all in a row", least=1))
+    input_lengths = Input(INDICES)
+    target_lengths = Input(INDICES)
+    blank = Arg(IntKind(0), default=0)
+    zero_infinity = Arg(FLAG, default=False)
+    examples = (
+        "steps = input [T, 8] -> dense 5 -> log_softmax axis=2 -> transpose 0 1; words = input [3] int64; long = input [] int64; "
+        "short = input [] int64; (steps, words, long, short) -> ctc_loss",
+    )
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        scores, targets = given.log_probs, given.targets
+        lengths = self.each(given)
+        if scores.rank == 3 and scores.is_batch:
+            hint = f"write `{{{given.position('log_probs')}}} -> transpose 0 1`"
+            raise OperatorError(WrongSize(self.name, "the steps before the batch", scores, hint), given.at("log_probs"))
+        if targets.rank > scores.rank - 1:
+            raise OperatorError(WrongRank(self.name, "one sequence of classes, [S], for one of steps", targets), given.at("targets"))
+        if targets.rank == 2:
+            require_same_shape(self.name, given, "log_probs", "targets", (*lengths, targets.shape[1]))
+        for name in ("input_lengths", "target_lengths"):
+            require_same_shape(self.name, given, "log_probs", name, lengths)
+        classes = scores.shape[-1]
+        if isinstance(classes, int) and self.blank >= classes:
+            problem = BadArgument(self.name, "blank", str(self.blank), f"must be one of the {classes} classes, from 0")
+            raise OperatorError(problem, argument("blank"))
+        return super().rule(given)
+
+    def each(self, given: OpInputs) -> Shape:
+        return given.log_probs.shape[1:-1]
+
+    def count(self, given: OpInputs) -> Count | None:
+        """Each loss is divided by a length of its own before they are added up."""
+        return None

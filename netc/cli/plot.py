@@ -1,0 +1,39 @@
+"""`netc plot`: the curves of runs in one picture."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from .failures import Failed
+from .terminal import note
+
+
+@click.command("plot")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option("-o", "--output", default="curves.svg", show_default=True, metavar="FILE.svg", help="Where to draw; `-` is standard output.")
+def command(runs: tuple[str, ...], output: str) -> None:
+    """Draw the losses and metrics of training runs.
+
+    A run is the folder that `netc train` made. Several are drawn into one picture, to be compared.
+    """
+    from ..training.curves import curves_svg
+    from ..training.run_files import read_metrics
+    from ..writing import write_bytes
+
+    found = {}
+    for run in runs:
+        entries = read_metrics(run)
+        if not entries:
+            raise Failed(f"`{run}` is not a run with metrics: there is no metrics.jsonl with lines in it")
+        found[_name(run, runs)] = entries
+    write_bytes(output, curves_svg(found).encode())
+    if output != "-":
+        note(f"wrote {output}")
+
+
+def _name(run: str, runs: tuple[str, ...]) -> str:
+    """The last part of the path, or all of it where others have the same."""
+    last = os.path.basename(os.path.normpath(run))
+    return last if sum(os.path.basename(os.path.normpath(other)) == last for other in runs) == 1 else run

@@ -1,0 +1,91 @@
+"""What `netc train` shows while it runs: a live line in a terminal, a few lines in a pipe.
+
+In: the reports of a training. Out: text. Always: each validation is a line that stays; without a terminal, so are about twenty reports of steps.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from .terminal import coloured, visible, write
+
+if TYPE_CHECKING:
+    from ..training.loop import Report
+
+LINES = 20
+"""About how many reports of steps a pipe gets."""
+SMOOTHING = 0.2
+"""The weight of the newest measurement of the speed."""
+
+
+class Progress:
+    """Called with each report; a context manager, which ends the live line."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._task: Any = None
+        self._live = sys.stdout.isatty()
+        self._began = self._before = time.monotonic()
+        self._speed = 0.0
+        self._shown = 0
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, report: Report) -> None:
+        self._measure(report)
+        if self._live and self._bar is None:
+            self._start(report)
+        if report.validation:
+            self._line(report, "validation")
+        elif self._bar is not None:
+            self._bar.update(self._task, completed=report.step, words=visible(words(report)), speed=rate(self._speed))
+        elif report.step == report.steps or report.step * LINES // report.steps > self._shown:
+            self._shown = report.step * LINES // report.steps
+            self._line(report, "training", rate(self._speed))
+
+    def _measure(self, report: Report) -> None:
+        now = time.monotonic()
+        if report.samples and now > self._before:
+            speed = report.samples / (now - self._before)
+            self._speed = speed if not self._speed else (1 - SMOOTHING) * self._speed + SMOOTHING * speed
+        self._before = now
+
+    def _line(self, report: Report, kind: str, speed: str = "") -> None:
+        width = len(str(report.steps))
+        line = visible(
+            f"epoch {report.epoch:6.2f}  step {report.step:{width}}/{report.steps}  {kind:10}  {words(report)}  {speed}".rstrip()
+        )
+        if self._bar is None:
+            write(line)
+            sys.stdout.flush()
+        else:
+            self._bar.console.print(line, highlight=False, markup=False)
+
+    def _start(self, report: Report) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        columns = ("{task.completed}/{task.total}", "{task.fields[words]}", "{task.fields[speed]}")
+        console = Console(no_color=not coloured(sys.stdout), highlight=False)
+        texts = [TextColumn(c, markup=False) for c in columns]
+        self._bar = Bar(BarColumn(24), *texts, TimeRemainingColumn(compact=True), console=console, transient=True)
+        self._task = self._bar.add_task("", total=report.steps, words="", speed="")
+        self._bar.start()
+
+
+def words(report: Report) -> str:
+    """The results: `loss 0.1157  accuracy 0.9554`."""
+    return "  ".join(f"{name} {value:.4g}" for name, value in report.results.items())
+
+
+def rate(speed: float) -> str:
+    """Samples a second."""
+    return f"{speed:,.0f} samples/s" if speed >= 10 else f"{speed:.2g} samples/s" if speed else ""

@@ -1,0 +1,143 @@
+"""Curves of runs as a picture: one panel for the loss and one for each metric, all runs in each.
+
+In: the entries of `metrics.jsonl` by run. Out: an SVG text. Always: it needs no script, no font file and no network, and texts are escaped.
+A panel whose positive values span more than a factor of 30 is logarithmic; what is not finite is a gap.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from xml.sax.saxutils import escape
+
+from netc.compiler.ir.training import LOSS
+from netc.dsl.record import Record
+
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 260, 64, 16, 34, 40
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
+"""Those of Okabe and Ito, which people with colour blindness distinguish: https://jfly.uni-koeln.de/color/"""
+LOGARITHMIC = 30
+NOT_RESULTS = ("step", "epoch", "lr", "validation")
+
+
+class Curve(Record):
+    """Points (step, value) of one run; `validation` ones are drawn solid, those of training thin."""
+
+    run: str
+    colour: str
+    validation: bool
+    points: tuple[tuple[float, float], ...]
+
+
+def curves_svg(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """The picture of the runs, by their names."""
+    panels = [(name, curves) for name in _names(runs.values()) if (curves := _curves(name, runs))]
+    legend = 24 * (len(runs) > 1)
+    height = HEIGHT * max(1, len(panels)) + legend
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" '
+        'font-family="system-ui, sans-serif" font-size="12">',
+        f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
+        *(_legend(list(runs)) if legend else ()),
+    ]
+    for index, (name, curves) in enumerate(panels):
+        parts += _panel(name, curves, legend + index * HEIGHT)
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _names(runs: Iterable[Sequence[Mapping[str, Any]]]) -> list[str]:
+    """All results that there are, the loss first."""
+    found = {LOSS: None}
+    for entries in runs:
+        for entry in entries:
+            found |= dict.fromkeys(n for n in (*entry, *entry.get("validation", ())) if n not in NOT_RESULTS)
+    return list(found)
+
+
+def _curves(name: str, runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Curve]:
+    made = []
+    for index, (run, entries) in enumerate(runs.items()):
+        for validation in (False, True):
+            values = ((e["step"], (e.get("validation", {}) if validation else e).get(name)) for e in entries)
+            points = tuple((float(step), float(value)) for step, value in values if isinstance(value, (int, float)))
+            if points:
+                made.append(Curve(run, COLOURS[index % len(COLOURS)], validation, points))
+    return made
+
+
+def _panel(name: str, curves: list[Curve], top: int) -> list[str]:
+    values = [v for c in curves for _, v in c.points if math.isfinite(v)]
+    steps = [s for c in curves for s, _ in c.points]
+    if not values:
+        return []
+    logarithmic = min(values) > 0 and max(values) > LOGARITHMIC * min(values)
+    marks = _powers(min(values), max(values)) if logarithmic else _marks(min(values), max(values), 5)
+    low, high = min(*values, *marks), max(*values, *marks)
+    across = _marks(0, max(steps), 6)
+    right = max(*steps, 1.0)
+
+    def x(step: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * step / right
+
+    def y(value: float) -> float:
+        share = math.log(value / low) / math.log(high / low) if logarithmic else (value - low) / ((high - low) or 1)
+        return top + TOP + (HEIGHT - TOP - BOTTOM) * (1 - share)
+
+    bottom = top + HEIGHT - BOTTOM
+    parts = [f'<text x="{LEFT}" y="{top + 20}" font-size="14" font-weight="600">{escape(name)}</text>']
+    for mark in marks:
+        parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(mark):.1f}" y2="{y(mark):.1f}" stroke="#e5e5e5"/>')
+        parts.append(f'<text x="{LEFT - 8}" y="{y(mark) + 4:.1f}" text-anchor="end" fill="#555555">{mark:.4g}</text>')
+    parts += [
+        f'<text x="{x(mark):.1f}" y="{bottom + 18}" text-anchor="middle" fill="#555555">{mark:,.0f}</text>' for mark in across if mark <= right
+    ]
+    parts.append(f'<text x="{WIDTH - RIGHT}" y="{bottom + 34}" text-anchor="end" fill="#555555">step</text>')
+    for curve in sorted(curves, key=lambda c: c.validation):
+        parts += _lines(curve, x, y)
+    if any(c.validation for c in curves):
+        parts.append(
+            f'<text x="{WIDTH - RIGHT}" y="{top + 20}" text-anchor="end" fill="#555555">thin: training, with dots: validation</text>'
+        )
+    return parts
+
+
+def _lines(curve: Curve, x: Any, y: Any) -> list[str]:
+    """The curve, in pieces where a value is not finite."""
+    pieces: list[list[str]] = [[]]
+    for step, value in curve.points:
+        if math.isfinite(value):
+            pieces[-1].append(f"{x(step):.1f},{y(value):.1f}")
+        elif pieces[-1]:
+            pieces.append([])
+    style = 'stroke-width="2"' if curve.validation else 'stroke-width="1" stroke-opacity="0.6"'
+    made = [f'<polyline points="{" ".join(p)}" fill="none" stroke="{curve.colour}" {style}/>' for p in pieces if len(p) > 1]
+    if curve.validation:
+        for point in (point for piece in pieces for point in piece):
+            px, py = point.split(",")
+            made.append(f'<circle cx="{px}" cy="{py}" r="2.5" fill="{curve.colour}"/>')
+    return made
+
+
+def _legend(runs: list[str]) -> list[str]:
+    parts, at = [], LEFT
+    for index, run in enumerate(runs):
+        parts.append(f'<rect x="{at}" y="10" width="14" height="4" fill="{COLOURS[index % len(COLOURS)]}"/>')
+        parts.append(f'<text x="{at + 20}" y="16">{escape(run)}</text>')
+        at += 40 + 7 * len(run)
+    return parts
+
+
+def _marks(low: float, high: float, count: int) -> list[float]:
+    """Round numbers around a range."""
+    if high <= low:
+        return [low]
+    rough = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
+    first = math.floor(low / step)
+    return [i * step for i in range(first, math.ceil(high / step) + 1)]
+
+
+def _powers(low: float, high: float) -> list[float]:
+    return [10.0**p for p in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]

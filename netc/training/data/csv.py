@@ -1,0 +1,106 @@
+"""Tables in text: comma-separated values. Read whole, once; a column is integers, floats, booleans or text.
+
+In: a path, the separator, and whether the first line has names. Out: an `ArraySource`. Always: each row has as many cells as the first
+line; an empty cell in a column of numbers is NaN.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from .base import Array, ArraySource, Column, DataError
+from .paths import reading, regular_file
+
+_ROWS = 8192
+"""Rows that are converted together."""
+_BOOLEANS = {"true": True, "false": False}
+_LONGEST_CELL = 1 << 20
+
+
+class CsvSource(ArraySource):
+    """The columns of numbers as arrays; those of text are columns without elements."""
+
+    def __init__(self, names: list[str], columns: list[Array | None], count: int) -> None:
+        super().__init__({name: array for name, array in zip(names, columns, strict=True) if array is not None})
+        known = self.columns
+        self.columns = {name: known.get(name, Column(name, (), None)) for name in names}
+        self._count = count
+
+
+def open_csv(path: str, separator: str | None = None, header: bool = True) -> ArraySource:
+    """Reads the table. Without a header the columns are called 0, 1, 2, ..."""
+    if separator is None:
+        separator = "\t" if path.lower().endswith(".tsv") else ","
+    try:
+        with reading(), open(regular_file(path), encoding="utf-8-sig", newline="") as file:
+            csv.field_size_limit(_LONGEST_CELL)
+            return _table(csv.reader(file, delimiter=separator, strict=True), header)
+    except csv.Error as error:
+        raise DataError(f"it is no table of text: {error}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"it is not UTF-8: the byte 0x{error.object[error.start]:02x}") from error
+
+
+def _table(rows: Any, header: bool) -> CsvSource:
+    first = next(rows, None)
+    if first is None:
+        raise DataError("it is empty")
+    names = [name.strip() for name in first] if header else [str(i) for i in range(len(first))]
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise DataError(f"two of its columns are called `{twice}`", "" if header else "say `header=false` if the first line is a row")
+    pieces: list[list[Array | None]] = [[] for _ in names]
+    count = 0
+    lines = _checked(rows, len(names))
+    begin = [] if header else [first]
+    while block := [*begin, *islice(lines, _ROWS)]:
+        begin = []
+        count += len(block)
+        for piece, cells in zip(pieces, zip(*block, strict=True), strict=True):
+            piece.append(None if piece and piece[-1] is None else _converted(cells))
+    return CsvSource(names, [_joined(piece) for piece in pieces], count)
+
+
+def _checked(rows: Any, width: int) -> Iterator[list[str]]:
+    """The rows that are not empty, each with its cells. What differs is reported with its line."""
+    for row in rows:
+        if len(row) == width:
+            yield row
+        elif row:
+            cells = f"{len(row)} cell{'s' if len(row) > 1 else ''}"
+            raise DataError(f"line {rows.line_num} has {cells}, and the first line has {width}", "correct the line, or say the `separator`")
+
+
+def _converted(cells: tuple[str, ...]) -> Array | None:
+    """Integers, booleans, or floats if that is what all cells are; None for text."""
+    for convert in _CONVERSIONS:
+        try:
+            return convert(cells)
+        except (ValueError, KeyError, OverflowError):
+            continue
+    return None
+
+
+def _floats(cells: tuple[str, ...]) -> Array:
+    return np.array([cell if cell and not cell.isspace() else "nan" for cell in cells], np.float64)
+
+
+_CONVERSIONS: tuple[Callable[[tuple[str, ...]], Array], ...] = (
+    lambda cells: np.array([int(cell) for cell in cells], np.int64),
+    lambda cells: np.array([_BOOLEANS[cell.strip().lower()] for cell in cells]),
+    _floats,
+)
+
+
+def _joined(pieces: list[Array | None]) -> Array | None:
+    """One array; integers in some of the pieces become floats where others have those."""
+    arrays = [piece for piece in pieces if piece is not None]
+    kinds = {array.dtype.kind for array in arrays}
+    if len(arrays) < len(pieces) or (len(kinds) > 1 and "b" in kinds):
+        return None
+    return np.concatenate(arrays) if arrays else np.zeros(0)

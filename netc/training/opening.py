@@ -1,0 +1,214 @@
+"""The data of a training: what is asked for by the spec or the caller, opened and held against the inputs.
+
+In: a train section with its recipe, and what the caller asks for. Out: the columns and indices to train and to validate on, or diagnostics.
+Always: a path in a spec is relative to the spec, and leads to where `use` may read too; a path of the caller's is relative to the current
+folder and leads anywhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from netc.compiler.errors.data import CannotReadData, SizesRefused
+from netc.compiler.ir.graph import Value
+from netc.compiler.ir.training import Training
+from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.record import Record, replace
+from netc.dsl.source import Span
+
+from ..conditions import check_sizes
+from ..problems import diagnostic
+from ..reach import OUTSIDE, why_no_data
+from .data.base import DataError, Source
+from .data.checks import check_finite
+from .data.columns import Chosen, Columns, column_types, match_columns
+from .data.formats import FORMATS, Place, open_source, place_of
+from .data.python import source_of
+from .draws import make_draws
+from .order import Indices, Order, split
+from .recipe import DataRule, Recipe
+
+Part = tuple[Columns, Indices]
+
+
+class Asked(Record):
+    """What the caller says of the data. `data` and `validation` are paths, `FORMAT:PATH`, or objects with samples; a number such as 0.1
+    is a share of the data. `spec` is the path of the spec, None if it is a text; `allow_paths` are folders that the spec may read too."""
+
+    data: Any = None
+    validation: Any = None
+    columns: Mapping[str, Chosen] = {}
+    options: Mapping[str, str] = {}
+    spec: str | None = None
+    allow_paths: Sequence[str] = ()
+
+
+class Opened(Record):
+    """Where data come from, in words, and what of them is used. `data` is None if there are diagnostics."""
+
+    described: str
+    data: Part | None
+    validation: Part | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+class _Wanted(Record):
+    """Data to be opened: where from, for which inputs, and the place of diagnostics. `shown` is the path in messages."""
+
+    place: Place | Source
+    columns: Mapping[str, Chosen]
+    span: Span
+    shown: str
+
+
+class _Failed(Exception):
+    """The data cannot be used."""
+
+    def __init__(self, *diagnostics: Diagnostic) -> None:
+        super().__init__()
+        self.diagnostics = diagnostics
+
+
+def open_data(training: Training, recipe: Recipe, asked: Asked) -> Opened:
+    """Opens the data and those for validation. What is wrong is in the diagnostics."""
+    problems: list[Diagnostic] = []
+    data = validation = None
+    described = ""
+    try:
+        wanted = _training_data(training, recipe, asked)
+        described = str(wanted.place) if isinstance(wanted.place, Place) else type(asked.data).__name__
+        columns = _columns(training, recipe, wanted)
+        data, validation = _split(columns, recipe, asked)
+        problems += _unfit(training, recipe, data, wanted.span)
+    except _Failed as failed:
+        problems += failed.diagnostics
+    try:
+        other = _validation_data(training, recipe, asked)
+        if other is not None:
+            columns = _columns(training, recipe, other)
+            if data is not None:
+                _same_classes(data[0], columns, other)
+            validation = columns, np.arange(len(columns))
+            problems += _unfit(training, recipe, validation, other.span)
+    except _Failed as failed:
+        problems += failed.diagnostics
+    return Opened(described, None if problems else data, validation, tuple(problems))
+
+
+# --- what is asked for -----------------------------------------------------------------------------------------------------
+
+
+def _training_data(training: Training, recipe: Recipe, asked: Asked) -> _Wanted:
+    given = {**(recipe.data.columns if recipe.data is not None else {}), **asked.columns}
+    if asked.data is not None:
+        return _of_caller(asked.data, given, asked, training.span)
+    if recipe.data is None:
+        why = "no data are given"
+        remedy = '`--data train.npz`, or `data npz "train.npz"` in the train section'
+        raise _Failed(diagnostic(CannotReadData("data", why, remedy), training.span))
+    return _of_rule(recipe.data, given, asked)
+
+
+def _validation_data(training: Training, recipe: Recipe, asked: Asked) -> _Wanted | None:
+    """None if a share of the data is used, or nothing."""
+    if asked.validation is not None:
+        given = {**(recipe.data.columns if recipe.data is not None else {}), **asked.columns}
+        return None if isinstance(asked.validation, float) else _of_caller(asked.validation, given, asked, training.span)
+    if recipe.validate is None:
+        return None
+    inherited = recipe.data.columns if recipe.data is not None else {}
+    return _of_rule(recipe.validate, {**inherited, **asked.columns, **recipe.validate.columns}, asked)
+
+
+def _of_caller(data: Any, columns: Mapping[str, Chosen], asked: Asked, span: Span) -> _Wanted:
+    shown = os.fspath(data) if isinstance(data, (str, os.PathLike)) else type(data).__name__
+    try:
+        if isinstance(data, (str, os.PathLike)):
+            place = place_of(shown, asked.options)
+            return _Wanted(place, columns, span, place.path)
+        return _Wanted(source_of(data), columns, span, shown)
+    except DataError as error:
+        raise _unreadable(shown, error, span) from error
+
+
+def _of_rule(rule: DataRule, columns: Mapping[str, Chosen], asked: Asked) -> _Wanted:
+    place = Place(rule.format, rule.path, dict(rule.options))
+    if not FORMATS[rule.format].is_path:
+        return _Wanted(place, columns, rule.span, rule.path)
+    home = os.path.dirname(os.path.realpath(asked.spec)) if asked.spec is not None else os.getcwd()
+    try:
+        real = os.path.realpath(os.path.join(home, rule.path))
+        why = why_no_data(real, [home, *map(os.path.realpath, asked.allow_paths)])
+    except (OSError, ValueError):  # a NUL, a surrogate
+        why = real = "no file can have this name"
+    if why:
+        remedy = "move it there, allow its folder by `--allow-path DIR`, or name it on the command line: `--data`" if why == OUTSIDE else ""
+        raise _Failed(diagnostic(CannotReadData(rule.path, why, remedy), rule.span))
+    return _Wanted(replace(place, file=real), columns, rule.span, rule.path)
+
+
+# --- opened and checked ----------------------------------------------------------------------------------------------------
+
+
+def _columns(training: Training, recipe: Recipe, wanted: _Wanted) -> Columns:
+    inputs = _read_inputs(training, recipe)
+    try:
+        place = wanted.place
+        source = open_source(place, column_types(inputs, wanted.columns)) if isinstance(place, Place) else place
+        if not len(source):
+            raise DataError("there are no samples in it")
+        columns, problems = match_columns(source, inputs, wanted.columns, wanted.shown)
+    except DataError as error:
+        raise _unreadable(wanted.shown, error, wanted.span) from error
+    if columns is None:
+        raise _Failed(*problems)
+    try:
+        draws = make_draws(recipe.draws, {v.name: v.type for v in training.program.main.inputs}, columns, recipe.seed)
+        drawn = {draw.input: shape for draw, _, shape in draws.draws}
+        check_sizes(training.program, {name: (recipe.batch, *shape) for name, shape in {**columns.shapes, **drawn}.items()})
+    except ValueError as error:
+        raise _Failed(diagnostic(SizesRefused(wanted.shown, str(error)), wanted.span)) from error
+    return columns
+
+
+def _read_inputs(training: Training, recipe: Recipe) -> list[Value]:
+    """The inputs that the data give: all that are not drawn."""
+    drawn = {draw.input for draw in recipe.draws}
+    return [value for value in training.program.main.inputs if value.name not in drawn]
+
+
+def _split(columns: Columns, recipe: Recipe, asked: Asked) -> tuple[Part, Part | None]:
+    """All of the data, or two parts of them."""
+    count = len(columns)
+    share = asked.validation if isinstance(asked.validation, float) else recipe.validation if asked.validation is None else 0.0
+    if not share or count < 2:
+        return (columns, np.arange(count)), None
+    kept, held = split(count, share, recipe.seed)
+    return (columns, kept), (columns, held)
+
+
+def _unfit(training: Training, recipe: Recipe, part: Part, span: Span) -> list[Diagnostic]:
+    columns, indices = part
+    order = indices[Order(len(indices), recipe.batch, recipe.seed).epoch(0)]
+    try:
+        return check_finite(columns, _read_inputs(training, recipe), order)
+    except DataError as error:
+        raise _unreadable(columns.path, error, span) from error
+
+
+def _same_classes(data: Columns, validation: Columns, wanted: _Wanted) -> None:
+    """Labels that mean something else in training would be counted as mistakes."""
+    one, other = data.source.classes, validation.source.classes
+    if one == other or not (one and other):
+        return
+    extra, absent = sorted({*other} - {*one}), sorted({*one} - {*other})
+    shown = [f"`{name}` is a class here alone" for name in extra[:1]] + [f"`{name}` is missing" for name in absent[:1]]
+    raise _unreadable(wanted.shown, DataError("its classes are not those of the training data: " + ", ".join(shown)), wanted.span)
+
+
+def _unreadable(path: str, error: DataError, span: Span) -> _Failed:
+    return _Failed(diagnostic(CannotReadData(path, str(error), error.remedy), span))

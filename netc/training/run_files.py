@@ -1,0 +1,34 @@
+"""The files of a run, as they are on the disk. PyTorch is not needed to find and read them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+CONFIG, METRICS, CURVES = "config.json", "metrics.jsonl", "curves.svg"
+BEST, LAST = "best.safetensors", "last.safetensors"
+
+
+def weights_of(path: str) -> str:
+    """The file of weights that a path means: of a run, its best ones."""
+    best = os.path.join(path, BEST)
+    return best if os.path.isfile(best) else path
+
+
+def read_metrics(folder: str) -> list[dict[str, Any]]:
+    """The lines that are whole; none if there is no such file. A line that is no object with a step is left out."""
+    try:
+        lines = (Path(folder) / METRICS).read_text(encoding="utf-8").split("\n")
+    except (OSError, ValueError):
+        return []
+    found = []
+    for line in lines[:-1]:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and isinstance(entry.get("step"), (int, float)):
+            found.append(entry)
+    return found

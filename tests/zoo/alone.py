@@ -1,0 +1,132 @@
+"""A block of a model by itself: the judge of its emitted class.
+
+In: a model, and the graph of one of its blocks as the model uses it. Out: the integers that the block depends on, and for other values of
+them the model that is this block alone, elaborated from the block's own text. Always: nothing is taken from the emitted source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from zoo.small import SPECS, Small
+
+import netc
+from netc.compiler.dims import SymDim, evaluate, symbols
+from netc.compiler.elaborate.program.build import build
+from netc.compiler.elaborate.program.files import define
+from netc.compiler.elaborate.program.selection import select
+from netc.compiler.elaborate.scopes.scope import Scope, StageClosure
+from netc.compiler.elaborate.scopes.values import ConstExpr
+from netc.compiler.elaborate.session import ElaborationSession
+from netc.compiler.ir.graph import Graph, Value
+from netc.compiler.ir.origins import Decision, is_lost, plain
+from netc.compiler.ir.types import BATCH, TensorType
+from netc.dsl.parser import parse
+from netc.dsl.record import replace
+from netc.dsl.source import SourceFile
+from netc.files import Loader
+
+Sizes = Mapping[str, int]
+"""Integers by their symbols in a graph."""
+LABEL = "block"
+
+
+class Elaborated:
+    """A model, with what its blocks need to be elaborated again: the scopes of its files, and its `default`s."""
+
+    def __init__(self, small: Small) -> None:
+        path = SPECS / small.spec
+        source = SourceFile(str(path), path.read_text(encoding="utf-8"))
+        file, _ = parse(source)
+        self._session = ElaborationSession(Loader(source, str(path)))
+        files = define(file, source, self._session)
+        selected = select(file, source, small.model, self._session)
+        assert selected is not None
+        program = build(selected, files, {n: _as_tuple(v) for n, v in small.params.items()}, {}, self._session)
+        assert program is not None
+        self.model = netc.Model(program)
+
+    def alone(self, graph: Graph, sizes: Sizes, run_time: Sizes, repeated: int = 1) -> netc.Model | None:
+        """The block of a graph with other integers, as a model that uses it under `LABEL`; None if netc refuses it.
+
+        `run_time`: sizes for those dimensions of its inputs that are computed from others. `repeated`: how often in a row it is used.
+        """
+        scope = Scope(self._session.files[graph.span.file.name], None)
+        for name, value in graph.arguments.items():
+            scope.bind(f"given_{name}", _argument(graph, name, value, sizes))
+        inputs = [_type(graph, value, sizes, run_time) for value in graph.inputs[: len(graph.inputs) - graph.captures]]
+        lines = [f"x{index} = input {_written(type_)}" for index, type_ in enumerate(inputs)]
+        use = " ".join([graph.name, *(f"{name}=given_{name}" for name in graph.arguments)])
+        stage = f"{use} as {LABEL}" if repeated == 1 else f"repeat {repeated} as {LABEL} {{ {use} }}"
+        lines.append(f"({', '.join(f'x{index}' for index in range(len(inputs)))}) -> {stage}")
+        return self._compiled("\n".join(lines), scope)
+
+    def _compiled(self, text: str, scope: Scope) -> netc.Model | None:
+        source = SourceFile("alone.net", text)
+        file, problems = parse(source)
+        assert not problems, text
+        session = ElaborationSession()
+        session.defaults = dict(self._session.defaults)
+        selected = select(file, source, None, session)
+        assert selected is not None
+        program = build(selected, scope, {}, {}, session)
+        return None if program is None or session.failed else netc.Model(program)
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
+
+
+def unchanged(graph: Graph, sizes: Sizes) -> bool:
+    """Whether what is decided in the graph is decided alike with other integers."""
+    return all(_holds(made, sizes) for made in graph.decisions)
+
+
+def _holds(made: Decision, sizes: Sizes) -> bool:
+    if is_lost(made.left) or is_lost(made.right):
+        return True
+    left, right = (evaluate(side, dict(sizes)) for side in (made.left, made.right))
+    return {"==": left == right, "!=": left != right, "<": left < right, "<=": left <= right}[made.op]
+
+
+def _argument(graph: Graph, name: str, value: Any, sizes: Sizes) -> Any:
+    """A compile-time argument with its integers replaced."""
+    for symbol, origin in graph.origins.items():
+        if origin.input is None and origin.name == name and symbol in sizes:
+            if origin.index is None:
+                return sizes[symbol]
+            value = (*value[: origin.index], sizes[symbol], *value[origin.index + 1 :])
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """The value without formulas, which are of graphs that are not there: those in the arguments of a stage too."""
+    match value:
+        case StageClosure(positional=positional, keywords=keywords):
+            given = tuple(replace(k, value=_plain(k.value)) for k in keywords)
+            return replace(value, positional=tuple(map(_plain, positional)), keywords=given)
+        case ConstExpr():
+            return replace(value, value=_plain(value.value))
+    return plain(value)
+
+
+def _type(graph: Graph, value: Value, sizes: Sizes, run_time: Sizes) -> TensorType:
+    """The type of an input with its integers replaced."""
+    shape = list(value.type.shape)
+    compound = any(isinstance(d, SymDim) and str(d) not in symbols(d) for v in graph.inputs for d in v.type.shape)
+    for axis, dim in enumerate(shape):
+        if isinstance(dim, SymDim):
+            shape[axis] = evaluate(dim, dict(run_time)) if compound and str(dim) != BATCH else dim
+        else:
+            shape[axis] = int(dim)
+    for symbol, origin in graph.origins.items():
+        if origin.input is value and symbol in sizes:
+            shape[origin.axis] = sizes[symbol]
+    return value.type.with_shape(tuple(shape))
+
+
+def _written(type_: TensorType) -> str:
+    batched = bool(type_.shape) and str(type_.shape[0]) == BATCH
+    shape = ", ".join(map(str, type_.shape[1:] if batched else type_.shape))
+    return f"[{shape}] {type_.dtype}" + ("" if batched else " batch=false")
