@@ -137,7 +137,7 @@ class Trainer:
 
     def _loss(self, totals: list[Tensor], counts: list[Tensor], parts: int) -> Tensor:
         """What a part adds to the loss: terms that are the same for all samples are added once."""
-        loss = self.objective.of_quotients([t / c.to(t.dtype) for t, c in zip(totals, counts, strict=True)])[LOSS]
+        loss = self.objective.of_quotients(self.objective.quotients(totals, counts))[LOSS]
         if parts == 1 or self.objective.of_means is None:
             return loss
         nothing = self.objective.of_quotients([torch.zeros_like(t) for t in totals])[LOSS]

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from netc.compiler.analysis.means import Means, NotDecomposable, means_of
+from netc.compiler.analysis.means import SUM, Means, NotDecomposable, means_of
 from netc.compiler.backends.base import BackendInput
 from netc.compiler.backends.torch import BACKEND
 from netc.compiler.dims import Dim, SymDim, evaluate
@@ -99,7 +99,12 @@ class Objective(nn.Module):
 
     def results(self, totals: Sequence[Tensor], counts: Sequence[Tensor]) -> dict[str, Tensor]:
         """The loss and the metrics of totals and counts."""
-        return self.of_quotients([total / count.to(total.dtype) for total, count in zip(totals, counts, strict=True)])
+        return self.of_quotients(self.quotients(totals, counts))
+
+    def quotients(self, totals: Sequence[Tensor], counts: Sequence[Tensor]) -> list[Tensor]:
+        """Each total divided by its count; sums stay as they are."""
+        pairs = zip(totals, counts, self.means.counts, self.means.is_size, strict=True)
+        return [t if is_size and known == SUM else t / c.to(t.dtype) for t, c, known, is_size in pairs]
 
     def of_quotients(self, means: Sequence[Tensor]) -> dict[str, Tensor]:
         """The loss and the metrics of means."""
