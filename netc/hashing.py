@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from .analysis import Analysis, Choice
+from .analysis import Analysis, Choice, TrainingAnalysis
 
 
-def spec_hash(analysis: Analysis, choice: Choice) -> str:
+def spec_hash(analysis: Analysis | TrainingAnalysis, choice: Choice) -> str:
     """SHA-256, in hexadecimal digits, over all that the graph was made from."""
     digest = sha256()
     parts = [source.text for source in analysis.sources]

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from .failures import FAILED, Failed
 from .options import choose, one_source, source_options, spec_options
-from .program import give_up_on
+from .progress import Progress
 from .report import report
-from .terminal import write
-
-if TYPE_CHECKING:
-    from ..training.loop import Report
+from .terminal import note, write
 
 DEVICES = ("cpu", "cuda")
+PRECISIONS = ("fp32", "bf16", "fp16")
+STRATEGIES = ("ddp", "fsdp")
+OF_THE_RUN = ("columns", "data_options", "epochs", "steps", "batch", "seed", "weights", "section", "model", "params", "dims", "allow_paths")
+"""What a run was started with, and what resuming does not change."""
+OPTIONS = {"columns": "column", "data_options": "data-option", "params": "set", "dims": "dim", "allow_paths": "allow-path"}
+"""Names of options that are others than those of the parameters."""
 
 
 def _columns(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -50,7 +53,12 @@ def _columns(ctx: click.Context, option: click.Parameter, values: tuple[str, ...
 @click.option("--batch", type=click.IntRange(1), metavar="N", help="Instead of the section's `batch`.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="For the parameters, the order of samples, and dropout.")
 @click.option("--weights", metavar="FILE", help="Parameters to begin with: .safetensors, .npz, .pt or .pth.")
-@click.option("--device", type=click.Choice(DEVICES), default="cpu", help="Where to train.")
+@click.option("--device", type=click.Choice(DEVICES), help="Where to train; the CPU unless given.")
+@click.option("--precision", type=click.Choice(PRECISIONS), help="What the passes compute in, by torch.amp; fp32 unless given.")
+@click.option("--strategy", type=click.Choice(STRATEGIES), help="How several processes of torchrun share the work; ddp unless given.")
+@click.option("--compile", is_flag=True, default=None, help="Compile the model by torch.compile.")
+@click.option("--checkpoint-every", type=click.IntRange(1), metavar="STEPS", help="Checkpoints in addition to those at the ends of epochs.")
+@click.option("--checkpoint-activations", is_flag=True, default=None, help="Save memory: compute the blocks that repeat twice.")
 @spec_options
 def command(
     file: str | None,
@@ -66,32 +74,44 @@ def command(
 ) -> None:
     """Train a network as the `train` section of a spec says.
 
-    The run is a folder with the metrics, checkpoints, and the weights as best.safetensors and last.safetensors.
+    The run is a folder with the metrics, checkpoints, and the weights as best.safetensors and last.safetensors. `netc train --resume RUN`
+    continues a run that was stopped. On several processes: `torchrun --nproc-per-node 2 -m netc train ...`.
     """
-    path = one_source(file, text)
     if (output is None) == (resume is None):
         raise click.UsageError("give `-o RUN` for a new run, or `--resume RUN`")
-    from ..errors import CompileError
+    path = file if resume is not None and file is None and text is None else one_source(file, text)
+    wishes |= {name: wishes[name] or None for name in ("columns", "data_options")}
+    own = {"section": section, "model": model, "params": params, "dims": dims, "allow_paths": allow_paths, **wishes}
+    changed = [name for name in OF_THE_RUN if own[name]]
+    if resume is not None and changed:
+        option = OPTIONS.get(changed[0], changed[0])
+        raise click.UsageError(f"`--{option}` is what the run was started with, and `--resume` does not change it")
     from ..training.command import train_file
+    from ..training.ranks import is_first
+    from ..training.stopping import Interrupted
 
     choice = choose(model, params, dims, allow_paths)
     try:
-        result = train_file(path, text, choice, section, output or resume or "", resume is not None, _Shown(), **wishes)
-    except CompileError as error:
-        give_up_on(error.diagnostics)
+        with Progress() as shown:
+            result = train_file(path, text, choice, section, output or resume or "", resume is not None, shown, note=_note, **wishes)
+    except Interrupted as stopped:
+        if is_first():
+            note(f"stopped at step {stopped.step}; to continue: netc train --resume {stopped.folder}")
+        raise click.exceptions.Exit(stopped.exit_code) from None
+    except ValueError:
+        if not is_first():  # the first process reports what is wrong for all
+            raise click.exceptions.Exit(FAILED) from None
+        raise
+    if not is_first():
+        return
     report(result.diagnostics, "text", sys.stderr)
     write(result.summary())
     if result.failed:
         raise click.exceptions.Exit(FAILED)
 
 
-class _Shown:
-    """One line a report."""
-
-    def __call__(self, made: Report) -> None:
-        kind = "validation" if made.validation else "step"
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in made.results.items())
-        write(f"epoch {made.epoch:6.2f}  {kind:>10} {made.step:6d}  {shown}")
+def _note(text: str) -> None:
+    note(f"note: {text}")
 
 
 __all__ = ["Failed", "command"]

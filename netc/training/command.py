@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from netc.compiler.errors.running import RunDiffers, RunError
+from netc.compiler.errors.training import NotMean
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile
@@ -14,12 +15,17 @@ from ..analysis import Choice, analyse_training
 from ..arguments import checked_weights
 from ..errors import CompileError
 from ..files import Unreadable, read_file
+from ..hashing import spec_hash
+from ..problems import diagnostic
+from .configuration import Arguments, as_json, from_json
 from .data.columns import Chosen
+from .engine import Engine
 from .loop import Report, Trainer
 from .objective import Objective
 from .opening import Asked
-from .run_folder import BEST, RunFolder
-from .session import Wishes, prepare, versions
+from .ranks import Ranks, joined
+from .run_folder import RunFolder
+from .session import Prepared, Wishes, prepare, versions
 
 
 class Result(Record):
@@ -36,8 +42,7 @@ class Result(Record):
     def summary(self) -> str:
         """What was reached, and the command to go on with."""
         shown = ", ".join(f"{name} {value:.4g}" for name, value in self.results.items())
-        weights = os.path.join(self.folder, BEST)
-        return f"{self.steps} steps: {shown}\nnetc compile {self.spec} --weights {weights} -o {self.model}.onnx"
+        return f"{self.steps} steps: {shown}\nnetc compile {self.spec} --weights {self.folder} -o {self.model}.onnx"
 
 
 def train_file(
@@ -58,27 +63,65 @@ def train_file(
     batch: int | None = None,
     seed: int | None = None,
     weights: Any = None,
-    device: str = "cpu",
+    note: Callable[[str], None] = lambda text: None,
+    **engine: Any,
 ) -> Result:
-    """Trains, or goes on. Raises `CompileError` for what is wrong with the spec or its data."""
-    source = _source(path, text)
-    analysis = analyse_training(source, choice, path, section)
+    """Trains, or goes on: then all that is not given is what the run was started with. `engine` has the fields of an `Engine`, None for
+    the usual. `note` gets what of it is not possible.
+
+    Raises `CompileError` for what is wrong with the spec or its data, `RunError` for the folder or the machine, and `Interrupted` after a
+    signal.
+    """
+    given = {name: value for name, value in engine.items() if value is not None}
+    run = RunFolder(folder)
+    if resume:
+        if any(v is not None for v in (columns, data_options, epochs, steps, batch, seed, weights)):
+            raise ValueError("a run is continued with the settings that it was started with")
+        config = run.config()
+        arguments = from_json(config, folder, given, data, _share(validation))
+        if path is not None or text is not None:
+            _check_same(_source(path, text), arguments, folder)
+    else:
+        asked = Asked(data, _share(validation), columns or {}, data_options or {}, path, choice.allow_paths)
+        wishes = Wishes(asked, epochs, steps, batch, seed)
+        arguments = Arguments(_source(path, text).text, path, section, choice, wishes, Engine(**given))
+    analysis = analyse_training(arguments.source, arguments.choice, arguments.path, arguments.section)
     if analysis.training is None:
         raise CompileError(analysis.diagnostics)
-    asked = Asked(data, _share(validation), columns or {}, data_options or {}, path, choice.allow_paths)
-    wishes = Wishes(asked, epochs, steps, batch, seed)
-    prepared = prepare(analysis.training, wishes)
-    run = RunFolder(folder)
-    state = run.checkpoint() if resume else None
-    if not resume:
-        run.create({"spec": source.text, "path": path, "section": section, **prepared.described, "versions": versions()})
+    spec = spec_hash(analysis, arguments.choice)
+    if resume and config.get("hash") != spec:
+        raise RunError(RunDiffers(folder, "the spec, or a file that it uses, is not what it was"))
+    prepared = prepare(analysis.training, arguments.wishes)
     checked_weights(weights)
-    objective = Objective(prepared.training, prepared.means, weights, prepared.recipe.seed)
-    trainer = Trainer(objective, prepared.recipe, prepared.data, prepared.validation, run, device, told)
-    if state is not None:
-        trainer.resume(state)
-    results = trainer.run()
-    return Result(folder, results, trainer.step, path or "FILE", prepared.training.model, analysis.diagnostics)
+    with joined(arguments.engine.device, arguments.engine.strategy) as ranks:
+        _check_parts(prepared, ranks)
+        if not resume:
+            found = {**as_json(arguments), "hash": spec, **prepared.described, "versions": versions()}
+            ranks.once(lambda: run.create(found))
+        objective = Objective(prepared.training, prepared.means, weights, prepared.recipe.seed, prepared.recipe)
+        trainer = Trainer(objective, prepared.recipe, prepared.data, prepared.validation, run, told, arguments.engine, ranks)
+        for line in trainer.notes if ranks.first else ():
+            note(line)
+        if resume:
+            trainer.resume()
+        try:
+            results = trainer.run()
+        finally:
+            if ranks.first:
+                run.draw()
+    return Result(folder, results, trainer.step, arguments.path or "FILE", prepared.training.model, analysis.diagnostics)
+
+
+def _check_same(source: SourceFile, arguments: Arguments, folder: str) -> None:
+    """A spec that is given again is that of the run."""
+    if source.text != arguments.text:
+        raise RunError(RunDiffers(folder, f"`{source.name}` is not the spec that it was started with"))
+
+
+def _check_parts(prepared: Prepared, ranks: Ranks) -> None:
+    """A batch on several processes needs a loss that is the sum of those of its parts. Raises `CompileError`."""
+    if prepared.means.whole and ranks.world > 1:
+        raise CompileError((diagnostic(NotMean(prepared.means.whole), prepared.training.loss_span),))
 
 
 def _source(path: str | None, text: str | None) -> SourceFile:

@@ -9,35 +9,49 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import closing, contextmanager
+from typing import Any, NoReturn
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from netc.compiler.ir.training import LOSS
+from netc.compiler.errors.running import LossNotFinite
 from netc.dsl.record import Record
+from netc.dsl.source import Span
 
+from ..errors import CompileError
+from ..problems import diagnostic
+from .batches import Batches, Part, as_tensors, validation_parts
+from .checkpoints import Checkpoints, Trained, whole_tensors
 from .data.columns import Columns
+from .draws import make_draws
+from .engine import Engine
+from .not_finite import find
 from .objective import Objective
 from .optimizers import make_optimizer, make_schedule
-from .order import Indices, Order
+from .order import Indices
+from .parallel import arrange
+from .precision import Precision
+from .ranks import Ranks
 from .recipe import Recipe
-from .run_folder import BEST, LAST, RunFolder
+from .run_files import BEST, LAST
+from .run_folder import RunFolder
+from .step import NotFinite, Step, seed_generators
+from .stopping import Interrupted, StopRequest
+from .tally import Tally, stacked
 
 
-class NotFiniteLoss(Exception):
-    """The loss is NaN or infinite, at this step."""
+class NotFiniteLoss(CompileError):
+    """The loss is NaN or infinite, at this step: `diagnostics` has the first stage whose output is not finite."""
 
-    def __init__(self, step: int, value: float, where: str) -> None:
-        super().__init__(f"the loss is {value} at step {step}")
-        self.step = step
-        self.value = value
-        self.where = where
+    def __init__(self, problem: LossNotFinite, span: Span) -> None:
+        super().__init__((diagnostic(problem, span),))
+        self.step = problem.step
 
 
 class Report(Record):
-    """What is known after a step: the results of the training batches since the last report, or of a validation."""
+    """What is known after a step: the results of the training batches since the last report, or of a validation. `steps` is the number of
+    all steps of the run."""
 
     step: int
     epoch: float
@@ -45,6 +59,7 @@ class Report(Record):
     learning_rate: float
     validation: bool = False
     samples: int = 0
+    steps: int = 0
 
 
 class Plan(Record):
@@ -62,7 +77,7 @@ def plan(recipe: Recipe, samples: int) -> Plan:
 
 
 class Trainer:
-    """One training on one device. `told` gets each report."""
+    """One training, in this process and perhaps others. `told` gets each report, in the first process."""
 
     def __init__(
         self,
@@ -71,184 +86,217 @@ class Trainer:
         data: tuple[Columns, Indices],
         validation: tuple[Columns, Indices] | None,
         folder: RunFolder,
-        device: str,
         told: Callable[[Report], None],
+        engine: Engine | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
-        self.objective, self.recipe, self.data, self.validation = objective.to(device), recipe, data, validation
-        self.folder, self.device, self.told = folder, torch.device(device), told
-        self.order = Order(len(data[1]), recipe.batch, recipe.seed)
+        engine, ranks = engine or Engine(), ranks or Ranks()
+        self.objective, self.recipe, self.validation = objective.to(ranks.device), recipe, validation
+        self.folder, self.told, self.engine, self.ranks = folder, told, engine, ranks
+        self.draws = make_draws(recipe.draws, objective.inputs, data[0], recipe.seed)
+        self.batches = Batches(data, recipe, ranks, self.draws)
         self.plan = plan(recipe, len(data[1]))
-        self.optimizer = make_optimizer(self.model, recipe)
-        self.schedule = make_schedule(self.optimizer, recipe, self.plan.steps)
+        self.notes = arrange(objective, engine, ranks, lambda: self._example(data))
+        """What of the engine's wishes was not possible."""
+        optimizer = make_optimizer(self.model, recipe)
+        self.precision = Precision(engine.precision, ranks.device)
+        schedule = make_schedule(optimizer, recipe, self.plan.steps)
+        self.stepper = Step(objective, optimizer, schedule, recipe, self.precision, ranks)
+        average = None if recipe.ema is None else {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        self.trained = Trained(self.model, optimizer, average)
+        self.checkpoints = Checkpoints(folder.path, ranks)
         self.step = 0
         self.best = -math.inf if recipe.keep.higher else math.inf
-        self.average = None if recipe.ema is None else {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        self.tally, self.epoch_tally = Tally(), Tally()
+        self.results: dict[str, float] = {}
+        self.epoch_ends = False
+        """Whether the epoch's last step was made, but not what follows it."""
+
+    def _example(self, data: tuple[Columns, Indices]) -> Part:
+        """A batch of two samples, or of one if there is only one."""
+        few = data[1][:2]
+        return as_tensors(data[0].batch(few) | self.draws.of_step(0, len(few)), self.ranks.device)
 
     @property
     def model(self) -> nn.Module:
         return self.objective.model
 
-    def run(self) -> dict[str, float]:
-        """The steps that are left; the results of the last validation, or of training without one."""
-        totals, counts, samples, last = None, None, 0, dict[str, float]()
-        self.objective.train()
-        while self.step < self.plan.steps:
-            found = self._step()
-            totals = found[0] if totals is None else [a + b for a, b in zip(totals, found[0], strict=True)]
-            counts = found[1] if counts is None else [a + b for a, b in zip(counts, found[1], strict=True)]
-            samples += found[2]
-            ends = self.step % self.plan.per_epoch == 0 or self.step == self.plan.steps
-            if ends or self.step % self.plan.every == 0:
-                results = self._results(totals, counts)
-                self._check(results[LOSS])
-                self._tell(Report(self.step, self.epoch, results, self.optimizer.param_groups[0]["lr"], samples=samples))
-                totals, counts, samples, last = None, None, 0, results
-            if ends:
-                last = self._end_of_epoch(last)
-        return last
-
     @property
     def epoch(self) -> float:
         return self.step / self.plan.per_epoch
 
-    def _step(self) -> tuple[list[Tensor], list[Tensor], int]:
-        """One step: the totals and counts of its batch, and the number of samples."""
-        columns, indices = self.data
-        chosen = indices[self.order.step(self.step)]
-        parts = [self._tensors(columns, part) for part in np.array_split(chosen, min(self.recipe.accumulate, len(chosen)))]
-        self._seed()
-        counted = [self.objective.counts(part) for part in parts]
-        counts = [torch.stack(several).sum() for several in zip(*counted, strict=True)]
-        self.optimizer.zero_grad(set_to_none=True)
-        totals: list[Tensor] | None = None
-        for part in parts:
-            found = self.objective.totals(part)
-            self._loss(found, counts, len(parts)).backward()  # type: ignore[no-untyped-call]
-            found = [t.detach().double() for t in found]
-            totals = found if totals is None else [a + b for a, b in zip(totals, found, strict=True)]
-        self._clip()
-        self.optimizer.step()
-        if self.schedule is not None:
-            self.schedule.step()
+    @property
+    def learning_rate(self) -> float:
+        return float(self.trained.optimizer.param_groups[0]["lr"])
+
+    def run(self) -> dict[str, float]:
+        """The steps that are left; the results of the last validation, or of training without one. Raises `NotFiniteLoss`, and
+        `Interrupted` after a signal."""
+        self.objective.train()
+        with StopRequest() as request, closing(self.batches.steps(self.step, self.plan.steps)) as batches:
+            if self.epoch_ends:
+                self._end_of_epoch(request)
+            for parts, samples in batches:
+                stop = self._step(parts, samples, bool(request.number))
+                if self.epoch_ends or self.step % self.plan.every == 0:
+                    self._report()
+                every = self.engine.checkpoint_every
+                if stop or (every is not None and self.step % every == 0):
+                    self.save()
+                if stop:
+                    self._stop(request)
+                if self.epoch_ends:
+                    self._end_of_epoch(request)
+        return self.results
+
+    def _step(self, parts: list[Part], samples: int, stop: bool) -> bool:
+        """One step; whether a process was asked to stop."""
+        try:
+            found = self.stepper.make(self.step, parts, stop)
+        except NotFinite as failure:
+            self._not_finite(failure.value, parts)
+        self.tally.add(found.totals, found.counts, samples)
         self.step += 1
-        self._follow()
-        assert totals is not None
-        return totals, counts, len(chosen)
-
-    def _loss(self, totals: list[Tensor], counts: list[Tensor], parts: int) -> Tensor:
-        """What a part adds to the loss: terms that are the same for all samples are added once."""
-        loss = self.objective.of_quotients(self.objective.quotients(totals, counts))[LOSS]
-        if parts == 1 or self.objective.of_means is None:
-            return loss
-        nothing = self.objective.of_quotients([torch.zeros_like(t) for t in totals])[LOSS]
-        return loss - nothing * (1 - 1 / parts)
-
-    def _tensors(self, columns: Columns, indices: Indices) -> dict[str, Tensor]:
-        return {name: torch.from_numpy(array).to(self.device) for name, array in columns.batch(indices).items()}
-
-    def _seed(self) -> None:
-        """What a step draws (dropout) depends on seed and step alone."""
-        number = int(np.random.SeedSequence([self.recipe.seed, self.step]).generate_state(1, np.uint64)[0]) % 2**63
-        torch.default_generator.manual_seed(number)
-        if self.device.type == "cuda":
-            torch.cuda.manual_seed(number)
-
-    def _clip(self) -> None:
-        trained = [p for group in self.optimizer.param_groups for p in group["params"]]
-        if self.recipe.clip_value is not None:
-            nn.utils.clip_grad_value_(trained, self.recipe.clip_value)
-        if self.recipe.clip_norm is not None:
-            nn.utils.clip_grad_norm_(trained, self.recipe.clip_norm)
+        self.epoch_ends = self.step % self.plan.per_epoch == 0 or self.step == self.plan.steps
+        if self.trained.average is not None:
+            self._follow(self.trained.average)
+        return found.stop
 
     @torch.no_grad()
-    def _follow(self) -> None:
+    def _follow(self, average: dict[str, Tensor]) -> None:
         """Moves the averaged parameters."""
-        if self.average is None or self.recipe.ema is None:
-            return
+        assert self.recipe.ema is not None
         for name, value in self.model.state_dict().items():
-            kept = self.average[name]
-            if kept.is_floating_point():
-                kept.lerp_(value, 1 - self.recipe.ema)
+            if value.is_floating_point():
+                average[name].lerp_(value, 1 - self.recipe.ema)
             else:
-                kept.copy_(value)
+                average[name].copy_(value)
+
+    def _report(self) -> None:
+        self._tell(self._results(self.tally), self.tally.samples)
+        self.epoch_tally.merge(self.tally)
+        self.tally = Tally()
 
     @torch.no_grad()
-    def _results(self, totals: list[Tensor], counts: list[Tensor]) -> dict[str, float]:
-        return {name: float(value) for name, value in self.objective.results([t.float() for t in totals], counts).items()}
+    def _results(self, tally: Tally) -> dict[str, float]:
+        assert tally.totals is not None
+        assert tally.counts is not None
+        found = self.objective.results(list(tally.totals.float()), list(tally.counts))
+        return {name: float(value) for name, value in found.items()}
 
-    def _check(self, loss: float) -> None:
-        if not math.isfinite(loss):
-            raise NotFiniteLoss(self.step, loss, "")
+    def _tell(self, results: dict[str, float], samples: int, validation: bool = False) -> None:
+        if not self.ranks.first:
+            return
+        entry: dict[str, Any] = {"step": self.step, "epoch": round(self.epoch, 4)}
+        self.folder.log(entry | ({"validation": results} if validation else {"lr": self.learning_rate, **results}))
+        self.told(Report(self.step, self.epoch, results, self.learning_rate, validation, samples, self.plan.steps))
 
-    def _tell(self, report: Report) -> None:
-        entry: dict[str, Any] = {"step": report.step, "epoch": round(report.epoch, 4)}
-        if report.validation:
-            entry["validation"] = report.results
-        else:
-            entry |= {"lr": report.learning_rate, **report.results}
-        self.folder.log(entry)
-        self.told(report)
-
-    def _end_of_epoch(self, last: dict[str, float]) -> dict[str, float]:
-        weights = self.average if self.average is not None else self.model.state_dict()
-        if self.validation is not None:
-            last = self.validate(weights)
-            self._tell(Report(self.step, self.epoch, last, self.optimizer.param_groups[0]["lr"], validation=True))
-        value = last[self.recipe.keep.metric]
+    def _end_of_epoch(self, request: StopRequest) -> None:
+        """Validates, keeps the best weights, and saves."""
+        if self.validation is None:
+            self.results = self._results(self.epoch_tally)
+        elif not self._validate(request):
+            self.save()
+            self._stop(request)
+        self.epoch_tally, self.epoch_ends = Tally(), False
+        weights = whole_tensors(self.model.state_dict() if self.trained.average is None else self.trained.average)
+        value = self.results[self.recipe.keep.metric]
         if value > self.best if self.recipe.keep.higher else value < self.best:
             self.best = value
-            self.folder.save_weights(BEST, weights)
-        self.folder.save_weights(LAST, weights)
+            self._write(BEST, weights)
+        self._write(LAST, weights)
         self.save()
-        return last
 
-    @torch.no_grad()
-    def validate(self, weights: dict[str, Tensor]) -> dict[str, float]:
-        """Loss and metrics over all validation samples, in evaluation mode, with these weights."""
+    def _write(self, name: str, weights: dict[str, Tensor]) -> None:
+        if self.ranks.first:
+            self.folder.save_weights(name, weights)
+
+    def _validate(self, request: StopRequest) -> bool:
+        """Validates and reports; False if a process was asked to stop meanwhile."""
+        with self._averaged(), torch.no_grad():
+            self.objective.eval()
+            try:
+                tally = self._validated(request)
+            finally:
+                self.objective.train()
+        if tally is None:
+            return False
+        self.results = self._results(tally)
+        self._tell(self.results, 0, validation=True)
+        return True
+
+    def _validated(self, request: StopRequest) -> Tally | None:
         assert self.validation is not None
-        own = None
-        if self.average is not None:
-            own = {k: v.clone() for k, v in self.model.state_dict().items()}
-            self.model.load_state_dict(weights)
-        self.objective.eval()
-        totals, counts = None, None
-        for part in self._validation_parts():
-            found, number = [t.double() for t in self.objective.totals(part)], self.objective.counts(part)
-            totals = found if totals is None else [a + b for a, b in zip(totals, found, strict=True)]
-            counts = number if counts is None else [a + b for a, b in zip(counts, number, strict=True)]
-        self.objective.train()
-        if own is not None:
+        tally = Tally()
+        for part, samples in validation_parts(self.validation, self.recipe, self.ranks, self.draws):
+            with self.precision.autocast():
+                totals = stacked(self.objective.totals(part))
+            tally.add(totals, stacked(self.objective.counts(part)), samples)
+            if self.ranks.world == 1 and request.number:
+                return None
+        assert tally.totals is not None
+        assert tally.counts is not None
+        stopped = tally.totals.new_tensor([float(bool(request.number))])
+        size = len(tally.totals)
+        summed = self.ranks.sum(torch.cat((tally.totals, tally.counts, stopped)))
+        tally.totals, tally.counts = summed[:size], summed[size:-1]
+        return None if summed[-1].item() else tally
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """The model has the averaged parameters, if there are any."""
+        if self.trained.average is None:
+            yield
+            return
+        own = {k: v.clone() for k, v in self.model.state_dict().items()}
+        self.model.load_state_dict(self.trained.average)
+        try:
+            yield
+        finally:
             self.model.load_state_dict(own)
-        assert totals is not None
-        assert counts is not None
-        return self._results(totals, counts)
 
-    def _validation_parts(self) -> Iterator[dict[str, Tensor]]:
-        assert self.validation is not None
-        columns, indices = self.validation
-        size = max(1, -(-self.recipe.batch // self.recipe.accumulate))
-        for start in range(0, len(indices), size):
-            yield self._tensors(columns, indices[start : start + size])
+    def _stop(self, request: StopRequest) -> None:
+        raise Interrupted(str(self.folder.path), self.step, 128 + (request.number or 15))
+
+    def _not_finite(self, value: float, parts: list[Part]) -> NoReturn:
+        """Looks for the first stage whose output is not finite, in the forward pass that has just been made."""
+        weights = whole_tensors(self.model.state_dict())
+        seed_generators(self.recipe.seed, self.step, self.ranks)
+        places = self.ranks.gathered(next((p for part in parts if (p := find(self.objective, weights, part)) is not None), None))
+        place = next((p for p in places if p is not None), None)
+        span = self.objective.training_section.loss_span if place is None else place.span
+        problem = LossNotFinite(
+            step=self.step + 1,
+            value="NaN" if math.isnan(value) else "infinite",
+            stage="the output of every stage is finite" if place is None else place.what,
+            checkpoint=self.checkpoints.step,
+            remedy="try a smaller learning rate, or limit the gradient by `clip 1.0`",
+        )
+        raise NotFiniteLoss(problem, span)
 
     def save(self) -> None:
         """A checkpoint."""
-        state = {
+        schedule = self.stepper.schedule
+        progress = {
             "step": self.step,
+            "epoch_ends": self.epoch_ends,
             "best": self.best,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": None if self.schedule is None else self.schedule.state_dict(),
-            "average": self.average,
+            "results": self.results,
+            "schedule": None if schedule is None else schedule.state_dict(),
+            "scaler": self.precision.state(),
+            "tally": self.tally.state(),
+            "epoch_tally": self.epoch_tally.state(),
         }
-        self.folder.save_checkpoint(state)
+        self.checkpoints.save(progress, self.trained)
 
-    def resume(self, state: dict[str, Any]) -> None:
-        """Goes on from a checkpoint."""
+    def resume(self) -> None:
+        """Goes on from the newest checkpoint of the folder. Raises `RunError`."""
+        state = self.checkpoints.load(self.trained)
         self.step, self.best = int(state["step"]), float(state["best"])
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.schedule is not None:
-            self.schedule.load_state_dict(state["schedule"])
-        if self.average is not None:
-            self.average = {k: v.to(self.device) for k, v in state["average"].items()}
-        self.folder.cut_metrics(self.step)
+        self.epoch_ends, self.results = bool(state["epoch_ends"]), dict(state["results"])
+        if self.stepper.schedule is not None:
+            self.stepper.schedule.load_state_dict(state["schedule"])
+        self.precision.load(state["scaler"])
+        self.tally.load(state["tally"], self.ranks.device)
+        self.epoch_tally.load(state["epoch_tally"], self.ranks.device)
+        self.ranks.once(lambda: self.folder.cut_metrics(self.step, with_validation=not self.epoch_ends))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from netc.compiler.errors.data import CannotReadData, SizesRefused
+from netc.compiler.ir.graph import Value
 from netc.compiler.ir.training import Training
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record, replace
@@ -27,6 +28,7 @@ from .data.checks import check_finite
 from .data.columns import Chosen, Columns, column_types, match_columns
 from .data.formats import FORMATS, Place, open_source, place_of
 from .data.python import source_of
+from .draws import make_draws
 from .order import Indices, Order, split
 from .recipe import DataRule, Recipe
 
@@ -159,7 +161,7 @@ def _forbidden(path: str, why: str) -> CannotReadData:
 
 
 def _columns(training: Training, recipe: Recipe, wanted: _Wanted) -> Columns:
-    inputs = list(training.program.main.inputs)
+    inputs = _read_inputs(training, recipe)
     try:
         place = wanted.place
         source = open_source(place, column_types(inputs, wanted.columns)) if isinstance(place, Place) else place
@@ -171,10 +173,18 @@ def _columns(training: Training, recipe: Recipe, wanted: _Wanted) -> Columns:
     if columns is None:
         raise _Failed(*problems)
     try:
-        check_sizes(training.program, {name: (recipe.batch, *shape) for name, shape in columns.shapes.items()})
+        draws = make_draws(recipe.draws, {v.name: v.type for v in training.program.main.inputs}, columns, recipe.seed)
+        drawn = {draw.input: shape for draw, _, shape in draws.draws}
+        check_sizes(training.program, {name: (recipe.batch, *shape) for name, shape in {**columns.shapes, **drawn}.items()})
     except ValueError as error:
         raise _Failed(diagnostic(SizesRefused(wanted.shown, str(error)), wanted.span)) from error
     return columns
+
+
+def _read_inputs(training: Training, recipe: Recipe) -> list[Value]:
+    """The inputs that the data give: all that are not drawn."""
+    drawn = {draw.input for draw in recipe.draws}
+    return [value for value in training.program.main.inputs if value.name not in drawn]
 
 
 def _split(columns: Columns, recipe: Recipe, asked: Asked) -> tuple[Part, Part | None]:
@@ -191,7 +201,7 @@ def _unfit(training: Training, recipe: Recipe, part: Part, span: Span) -> list[D
     columns, indices = part
     order = indices[Order(len(indices), recipe.batch, recipe.seed).epoch(0)]
     try:
-        return check_finite(columns, list(training.program.main.inputs), order)
+        return check_finite(columns, _read_inputs(training, recipe), order)
     except DataError as error:
         raise _unreadable(columns.path, error, span) from error
 

@@ -2,7 +2,7 @@
 
     config.json          the spec's text and hash, the arguments, the versions
     metrics.jsonl        one line a report, one a validation
-    checkpoint.pt        all that resuming needs; replaced whole
+    checkpoint.pt        all that resuming needs, see checkpoints.py
     best.safetensors     the parameters with the best metric, under the keys of the spec
     last.safetensors     the newest ones
 
@@ -17,14 +17,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..writing import write_files
+from netc.compiler.errors.running import RunError, RunExists, RunUnreadable
 
-CONFIG, METRICS, CHECKPOINT = "config.json", "metrics.jsonl", "checkpoint.pt"
-BEST, LAST = "best.safetensors", "last.safetensors"
+from ..writing import write_files
+from .curves import curves_svg
+from .run_files import CONFIG, CURVES, METRICS, read_metrics
 
 
 class RunFolder:
@@ -34,17 +34,26 @@ class RunFolder:
         self.path = Path(path)
 
     def create(self, config: Mapping[str, Any]) -> None:
-        """Makes the folder. Raises `FileExistsError` if there is a run in it."""
+        """Makes the folder. Raises `RunError` if there is a run in it."""
         self.path.mkdir(parents=True, exist_ok=True)
         if (self.path / CONFIG).exists():
-            raise FileExistsError(os.fspath(self.path))
+            raise RunError(RunExists(os.fspath(self.path)))
         self.write_json(CONFIG, config)
 
     def config(self) -> dict[str, Any]:
-        """What the run was started with. Raises `OSError` or `ValueError`."""
-        found = json.loads((self.path / CONFIG).read_text(encoding="utf-8"))
+        """What the run was started with. Raises `RunError`."""
+        path = os.fspath(self.path)
+        try:
+            found = json.loads((self.path / CONFIG).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            why = f"there is no `{CONFIG}` in it" if self.path.is_dir() else "there is no such folder"
+            raise RunError(RunUnreadable(path, why, "`--resume` takes the folder that `-o` of the run was")) from None
+        except OSError as error:
+            raise RunError(RunUnreadable(path, (error.strerror or str(error)).lower())) from None
+        except ValueError:
+            raise RunError(RunUnreadable(path, f"its `{CONFIG}` is damaged")) from None
         if not isinstance(found, dict):
-            raise ValueError("it is no object")
+            raise RunError(RunUnreadable(path, f"its `{CONFIG}` is damaged"))
         return found
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
@@ -56,30 +65,22 @@ class RunFolder:
         with (self.path / METRICS).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(entry) + "\n")
 
-    def entries(self) -> list[dict[str, Any]]:
-        """The lines of the metrics that are whole."""
-        try:
-            lines = (self.path / METRICS).read_text(encoding="utf-8").split("\n")
-        except OSError:
-            return []
-        return [json.loads(line) for line in lines[:-1] if line]
-
-    def cut_metrics(self, step: int) -> None:
-        """Removes what was logged after a step, which a resumed run logs again."""
-        kept = [e for e in self.entries() if e.get("step", 0) <= step]
+    def cut_metrics(self, step: int, with_validation: bool) -> None:
+        """Removes what was logged after a step, which a resumed run logs again; the validation at that step too, unless it is kept."""
+        kept = [
+            e
+            for e in read_metrics(os.fspath(self.path))
+            if e["step"] < step or (e["step"] == step and (with_validation or "validation" not in e))
+        ]
         text = "".join(json.dumps(e) + "\n" for e in kept)
         write_files(os.fspath(self.path / METRICS), lambda temporary: _write_text(temporary, text))
 
-    def save_checkpoint(self, state: Mapping[str, Any]) -> None:
-        write_files(os.fspath(self.path / CHECKPOINT), lambda temporary: torch.save(dict(state), temporary))
-
-    def checkpoint(self) -> dict[str, Any] | None:
-        """The newest checkpoint, None if there is none yet."""
-        path = self.path / CHECKPOINT
-        if not path.exists():
-            return None
-        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        return found
+    def draw(self) -> None:
+        """The curves of the metrics."""
+        entries = read_metrics(os.fspath(self.path))
+        if entries:
+            text = curves_svg({self.path.name: entries})
+            write_files(os.fspath(self.path / CURVES), lambda temporary: _write_text(temporary, text))
 
     def save_weights(self, name: str, tensors: Mapping[str, Tensor]) -> None:
         """The parameters under the keys of the spec; tied ones are stored for each of their names."""

@@ -20,8 +20,23 @@ from ..scopes.scope import LazyLet, Scope
 
 NAMED = ("optimizer", "schedule", "data", "validate")
 """What is followed by a name: an optimizer, a schedule, a format of data."""
-REPEATED = ("group", "freeze", "keep")
-SETTINGS = ("optimizer", "group", "schedule", "epochs", "steps", "batch", "clip", "ema", "freeze", "keep", "data", "validate", "seed")
+REPEATED = ("group", "freeze", "keep", "draw")
+SETTINGS = (
+    "optimizer",
+    "group",
+    "schedule",
+    "epochs",
+    "steps",
+    "batch",
+    "clip",
+    "ema",
+    "freeze",
+    "keep",
+    "data",
+    "validate",
+    "draw",
+    "seed",
+)
 """All of them, in the order of the documentation."""
 
 

@@ -88,7 +88,7 @@ def _objective(
     made.elaborator.statements.run(ast.Body(section.chain[0].body.span, computed), scope, "the train section")
     outputs = _results(section, scope, spans, session)
     settings = evaluate_settings(statements, scope, made.elaborator)
-    for node in [n for g in graphs(frame.graph) for n in g.nodes if isinstance(n, OpNode) and n.specs]:
+    for node in [n for g in graphs(frame.graph) for n in g.nodes if isinstance(n, OpNode) and any(s.trainable for s in n.specs)]:
         session.report(TrainedStage(node.op.name), node.span)
     if outputs is None or session.failed:
         return None

@@ -1,0 +1,95 @@
+"""Errors of a run of training: of its folder, of the machine, and of a loss that is not finite."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from .base import Problem
+
+
+class RunError(ValueError):
+    """The exception for a problem with a run; its text is the whole message."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__("\n".join([problem.message(), *problem.notes(), *(f"help: {h}" for h in problem.help())]))
+        self.problem = problem
+
+
+class RunExists(Problem):
+    """A new run in the folder of another one."""
+
+    code: ClassVar[str] = "run-exists"
+    path: str
+
+    def message(self) -> str:
+        return f"there is a run in `{self.path}` already"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"continue it by `netc train --resume {self.path}`, or give another folder",)
+
+
+class RunUnreadable(Problem):
+    """A folder that is no run, or a damaged one. `why` completes "cannot resume `path`: ..."."""
+
+    code: ClassVar[str] = "run-unreadable"
+    path: str
+    why: str
+    remedy: str = ""
+
+    def message(self) -> str:
+        return f"cannot resume `{self.path}`: {self.why}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.remedy,) if self.remedy else ()
+
+
+class RunDiffers(Problem):
+    """What is resumed is not what was started. `what` is a clause."""
+
+    code: ClassVar[str] = "run-differs"
+    path: str
+    what: str
+
+    def message(self) -> str:
+        return f"cannot resume `{self.path}`: {self.what}"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"start a new run with its weights: `--weights {self.path}/last.safetensors -o RUN`",)
+
+
+class NoDevice(Problem):
+    """A device or an arrangement of processes that is not there. `why` is a clause."""
+
+    code: ClassVar[str] = "no-device"
+    why: str
+    remedy: str
+
+    def message(self) -> str:
+        return self.why
+
+    def help(self) -> tuple[str, ...]:
+        return (self.remedy,)
+
+
+class LossNotFinite(Problem):
+    """`value` is `NaN` or `infinite`. `stage` says what is not finite first. `checkpoint` is the step of the newest one, None without."""
+
+    code: ClassVar[str] = "loss-not-finite"
+    step: int
+    value: str
+    stage: str
+    checkpoint: int | None
+    remedy: str
+
+    def message(self) -> str:
+        return f"the loss is {self.value} at step {self.step}"
+
+    def label(self) -> str:
+        return self.stage
+
+    def notes(self) -> tuple[str, ...]:
+        kept = "there is no checkpoint yet" if self.checkpoint is None else f"the last checkpoint is that of step {self.checkpoint}"
+        return (f"{kept}; the parameters of this step were not changed",)
+
+    def help(self) -> tuple[str, ...]:
+        return (self.remedy,)

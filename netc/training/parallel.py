@@ -1,0 +1,99 @@
+"""The module of an objective, arranged for the machine: on several processes, compiled, with activations recomputed.
+
+In: an objective on its device. Out: the same objective, its module changed in place. Always: the keys of `objective.model` stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.utils.checkpoint import checkpoint
+
+from netc.compiler.ir.training import LOSS, MODEL
+
+from .batches import Part
+from .engine import Engine
+from .objective import Objective
+from .ranks import Ranks
+from .repeated import repeated_blocks
+
+
+def arrange(objective: Objective, engine: Engine, ranks: Ranks, sample: Callable[[], Part]) -> list[str]:
+    """Changes the objective's modules as the engine says; notes on what could not be done. `sample` makes a batch of a few samples."""
+    notes: list[str] = []
+    if ranks.world > 1 and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in objective.model.modules()):
+        notes.append("batch_norm uses the samples of each process alone: results differ from those of one process")
+    if engine.checkpoint_activations:
+        notes += recompute_activations(objective.model)
+    if engine.compile:
+        compile_modules(objective.model)
+    if ranks.world > 1:
+        if engine.strategy == "fsdp":
+            _shard(objective)
+        else:
+            _replicate(objective, ranks, sample)
+    return notes
+
+
+def compile_modules(model: nn.Module) -> None:
+    """The model is compiled as a whole, when it is first called."""
+    model.compile()
+
+
+def recompute_activations(model: nn.Module) -> list[str]:
+    """The blocks that repeat keep their inputs only, and compute the rest again in the backward pass."""
+    blocks = repeated_blocks(model)
+    if not blocks:
+        return ["no block of the model repeats: all activations are kept"]
+    kept = [b for b in blocks if any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in b.modules())]
+    for block in blocks:
+        if block not in kept:  # a second pass would count the statistics of the batch twice
+            block.forward = partial(checkpoint, block.forward, use_reentrant=False)
+    return [f"the activations of {len(kept)} blocks with batch_norm are kept"] if kept else []
+
+
+def _replicate(objective: Objective, ranks: Ranks, sample: Callable[[], Part]) -> None:
+    """DDP. Parameters without a gradient are not waited for."""
+    for parameter in unused_parameters(objective, sample()):
+        parameter.requires_grad_(False)
+    if any(p.requires_grad for p in objective.model.parameters()):
+        devices = [ranks.device] if ranks.device.type == "cuda" else None
+        objective.of_totals = nn.parallel.DistributedDataParallel(objective.of_totals, device_ids=devices)
+
+
+def _shard(objective: Objective) -> None:
+    """FSDP2: the blocks that repeat, then what is left."""
+    for block in repeated_blocks(objective.model):
+        fully_shard(block)
+    fully_shard(objective.model)
+
+
+def synchronised(module: nn.Module, last: bool) -> AbstractContextManager[Any]:
+    """What surrounds the passes of a part, so that gradients travel once a step."""
+    if isinstance(module, nn.parallel.DistributedDataParallel):
+        return nullcontext() if last else module.no_sync()
+    model = module.get_submodule(MODEL)
+    if isinstance(model, FSDPModule):
+        model.set_requires_gradient_sync(last)
+    return nullcontext()
+
+
+def unused_parameters(objective: Objective, part: Part) -> list[nn.Parameter]:
+    """The trained parameters that the loss does not depend on. Buffers stay as they are."""
+    buffers = [(b, b.clone()) for b in objective.model.buffers()]
+    trained = [p for p in objective.model.parameters() if p.requires_grad]
+    if not trained:
+        return []
+    totals = objective.totals(part)
+    loss = totals[objective.names.index(LOSS)] if objective.of_means is None else objective.of_quotients(totals)[LOSS]
+    grads = torch.autograd.grad(loss, trained, allow_unused=True) if loss.requires_grad else [None] * len(trained)
+    with torch.no_grad():
+        for buffer, value in buffers:
+            buffer.copy_(value)
+    return [p for p, grad in zip(trained, grads, strict=True) if grad is None]

@@ -1,0 +1,48 @@
+"""The number format that a step computes in, by torch.amp: parameters and sums stay float32.
+
+In: `fp32`, `bf16` or `fp16`. Out: a `Precision`. Always: with `fp16` the loss is scaled, and a step whose gradient overflows is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Precision:
+    """What surrounds the forward pass, the backward pass and the update."""
+
+    def __init__(self, name: str, device: torch.device) -> None:
+        self.type = _TYPES.get(name)
+        self.device = device
+        self.scaler = torch.amp.GradScaler(device.type) if name == "fp16" else None
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        return nullcontext() if self.type is None else torch.autocast(self.device.type, self.type)
+
+    def backward(self, loss: Tensor) -> None:
+        (loss if self.scaler is None else self.scaler.scale(loss)).backward()  # type: ignore[no-untyped-call]
+
+    def update(self, optimizer: torch.optim.Optimizer, clip: Callable[[], None]) -> None:
+        """Clips the gradient, and makes the step of the optimizer."""
+        if self.scaler is None:
+            clip()
+            optimizer.step()
+            return
+        self.scaler.unscale_(optimizer)
+        clip()
+        self.scaler.step(optimizer)
+        self.scaler.update()
+
+    def state(self) -> dict[str, Any] | None:
+        return None if self.scaler is None else self.scaler.state_dict()
+
+    def load(self, state: dict[str, Any] | None) -> None:
+        if self.scaler is not None and state:
+            self.scaler.load_state_dict(state)

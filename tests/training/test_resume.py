@@ -1,0 +1,136 @@
+"""A run that was interrupted ends as one that was not, bit for bit, on one CPU process."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from netc.compiler.errors.running import RunError
+from netc.training.loop import Report
+from netc.training.stopping import Interrupted
+from tests.training.runs import SPEC, resume, samples, train
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    """The weights have the same bits, and the metrics the same lines."""
+    for name in ("last.safetensors", "best.safetensors"):
+        first, second = load_file(one / name), load_file(other / name)
+        assert first.keys() == second.keys()
+        for key, value in first.items():
+            assert value.tobytes() == second[key].tobytes(), key
+    assert (one / "metrics.jsonl").read_text() == (other / "metrics.jsonl").read_text()
+
+
+def stopping_at(step: int, validation: bool = False):
+    """A receiver of reports that is interrupted after the report of a step, as by Ctrl-C."""
+
+    def told(report: Report) -> None:
+        if report.step == step and report.validation == validation:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    return told
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    train(folder)
+    return folder
+
+
+@pytest.mark.parametrize("step", [1, 4, 7, 18])
+def test_interrupted_in_the_middle_of_an_epoch(step: int, whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(Interrupted) as caught:
+        train(tmp_path / "run", told=stopping_at(step))
+    assert caught.value.exit_code == 130
+    assert caught.value.step == step + 1
+    result = resume(tmp_path / "run")
+    assert_same_run(tmp_path / "run", whole)
+    assert result.steps == 20
+
+
+@pytest.mark.parametrize("after_validation", [False, True])
+def test_interrupted_at_the_end_of_an_epoch(after_validation: bool, whole: Path, tmp_path: Path) -> None:
+    """The signal arrives after the report of the last step of an epoch, before or after its validation."""
+    with pytest.raises(Interrupted):
+        train(tmp_path / "run", told=stopping_at(5, validation=after_validation))
+    resume(tmp_path / "run")
+    assert_same_run(tmp_path / "run", whole)
+
+
+def test_interrupted_twice(whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        train(tmp_path / "run", told=stopping_at(3))
+    with pytest.raises(Interrupted):
+        resume(tmp_path / "run", told=stopping_at(12))
+    resume(tmp_path / "run")
+    assert_same_run(tmp_path / "run", whole)
+
+
+def test_a_finished_run_has_nothing_left(whole: Path) -> None:
+    before = (whole / "metrics.jsonl").read_text()
+    result = resume(whole)
+    assert result.steps == 20
+    assert set(result.results) == {"loss", "accuracy"}
+    assert (whole / "metrics.jsonl").read_text() == before
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "netc", "train", *words]
+
+
+def test_killed(tmp_path: Path) -> None:
+    """kill -9 at a random moment of a process; resumed by `--resume RUN` alone."""
+    np.savez(tmp_path / "data.npz", **samples(400))
+    (tmp_path / "spec.net").write_text(SPEC.replace("epochs 4", "epochs 30"))
+    begin = command("spec.net", "--data", "data.npz", "--checkpoint-every", "3", "-o")
+    subprocess.run([*begin, "whole"], cwd=tmp_path, check=True, capture_output=True)
+    process = subprocess.Popen([*begin, "run"], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    lines, wanted = tmp_path / "run" / "metrics.jsonl", random.randrange(10, 100)
+    while not lines.exists() or lines.read_text().count("\n") < wanted:
+        assert process.poll() is None
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    subprocess.run(command("--resume", str(tmp_path / "run")), check=True, capture_output=True)
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+def test_folders_that_are_no_runs(tmp_path: Path, whole: Path) -> None:
+    def why(folder: Path) -> str:
+        with pytest.raises(RunError) as caught:
+            resume(folder)
+        return caught.value.problem.message()
+
+    assert "there is no such folder" in why(tmp_path / "missing")
+    assert "there is no `config.json` in it" in why(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    assert "its `config.json` is damaged" in why(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    assert "its `config.json` is damaged" in why(tmp_path)
+    config = json.loads((whole / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert "it was stopped before its first checkpoint" in why(tmp_path)
+    content = (whole / "checkpoint.pt").read_bytes()
+    for damaged in (b"", content[: len(content) // 2], content[:3000] + bytes(200) + content[3200:]):
+        (tmp_path / "checkpoint.pt").write_bytes(damaged)
+        assert "its checkpoint is damaged" in why(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({**config, "spec": config["spec"].replace("0.3", "0.4")}))
+    assert "is not what it was" in why(tmp_path)
+
+
+def test_a_run_is_not_overwritten(whole: Path) -> None:
+    with pytest.raises(RunError) as caught:
+        train(whole)
+    assert caught.value.problem.code == "run-exists"
+    assert f"netc train --resume {whole}" in caught.value.problem.help()[0]
