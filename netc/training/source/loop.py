@@ -79,7 +79,7 @@ class LoopText(Record):
             "    return {",
         ]
         for value in self.training.program.main.inputs:
-            array = f"torch.from_numpy(arrays[{quoted(columns.get(value.name, value.name))}])"
+            array = f"torch.from_numpy({_array(columns.get(value.name, value.name))})"
             lines.append(f"        {quoted(value.name)}: {array}.to(torch.{value.type.dtype.name}),")
         return "\n".join([*lines, "    }"])
 
@@ -207,3 +207,10 @@ class LoopText(Record):
                 f"    torch.save(trained.state_dict(), {quoted(f'{self._file()}.pt')})",
             ]
         )
+
+
+def _array(chosen: str | tuple[str, ...]) -> str:
+    """The array of a column, or of several side by side."""
+    if isinstance(chosen, str):
+        return f"arrays[{quoted(chosen)}]"
+    return f"np.column_stack([{', '.join(f'arrays[{quoted(name)}]' for name in chosen)}])"
