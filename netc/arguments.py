@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
+from .training.run_files import weights_of
+
 GREATEST_SEED = 2**63 - 1
 
 
@@ -40,10 +42,10 @@ def checked_paths(paths: object) -> tuple[str, ...]:
 
 
 def checked_weights(weights: object) -> Mapping[str, Any] | str | None:
-    """Weights as a mapping, or the path of a file."""
+    """Weights as a mapping, or the path of a file: of a run's folder, that of its best weights."""
     if weights is None or isinstance(weights, Mapping):
         return weights
-    return checked_path(weights, "`weights`")
+    return weights_of(checked_path(weights, "`weights`"))
 
 
 def checked_params(params: object) -> dict[str, object]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LIMIT = 64 << 20
 """The largest text, in bytes."""
+USED = 2 << 20
+"""The largest sum of the texts that others use, in characters."""
 STD = "std/"
 PACKAGE = "package:"
 _REMEDY = "move it there, or allow its folder: `--allow-path DIR`, in Python `allow_paths=[DIR]`"
@@ -142,6 +144,7 @@ class Loader:
         self._std = os.path.realpath(_STD_FOLDER)
         self._folders = [os.path.realpath(folder) for folder in (os.path.dirname(real), *allowed)]
         self._packages: list[str] = []
+        self._size = 0
 
     @property
     def sources(self) -> Iterable[SourceFile]:
@@ -161,11 +164,19 @@ class Loader:
             raise CannotLoad(why, (), _REMEDY if why == OUTSIDE and not path.startswith(STD) else "")
         if real not in self._read:
             try:
-                self._keep(real, read_file(real, name, open_regular))
+                self._keep(real, self._within_limits(read_file(real, name, open_regular)))
             except Unreadable as error:
                 near = _near(real, os.path.dirname(path)) if isinstance(error.problem, MissingFile) else ()
                 raise CannotLoad(error.problem.why(), near) from None
         return self._read[real]
+
+    def _within_limits(self, source: SourceFile) -> SourceFile:
+        from netc.compiler.elaborate.session import CannotLoad
+
+        self._size += len(source.text)
+        if self._size > USED:
+            raise CannotLoad(f"the files that are used are larger than {USED >> 20} MiB together")
+        return source
 
     def _wanted(self, path: str, user: SourceFile) -> tuple[str, str, list[str]]:
         """Where a path leads, its name in messages, and the folders that it may lead into."""

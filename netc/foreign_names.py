@@ -37,12 +37,18 @@ STAGES = {
     "Keras": {
         "average_pooling": "avg_pool",
         "batch_normalization": "batch_norm",
+        "categorical_crossentropy": "cross_entropy",
         "group_normalization": "group_norm",
         "layer_normalization": "layer_norm",
         "depthwise_conv": "conv CHANNELS KERNEL groups=CHANNELS",
         "global_average_pooling": "global_avg_pool",
         "global_max_pooling": "global_max_pool",
+        "huber": "huber_loss",
+        "kl_divergence": "kl_div",
         "max_pooling": "max_pool",
+        "mean_absolute_error": "l1_loss",
+        "mean_squared_error": "mse_loss",
+        "sparse_categorical_crossentropy": "cross_entropy",
         "spatial_dropout": "channel_dropout",
         "swish": "silu",
         "up_sampling": "upsample",
@@ -77,6 +83,7 @@ STAGES = {
         "instance_normalization": "instance_norm",
         "layer_normalization": "layer_norm",
         "lrn": "local_response_norm",
+        "negative_log_likelihood_loss": "nll_loss",
         "reduce_max": "max",
         "reduce_mean": "mean",
         "reduce_min": "min",
@@ -84,20 +91,18 @@ STAGES = {
         "reduce_sum": "sum",
         "resize": "upsample",
         "rms_normalization": "rms_norm",
+        "softmax_cross_entropy_loss": "cross_entropy",
         "space_to_depth": "pixel_unshuffle",
     },
 }
 """By library, names that no target of an operator has, and the stage. Keras's layers are without their `2D`."""
 
 
-SHORT = {"bn": "batch_norm", "fc": "dense", "gap": "global_avg_pool", "ln": "layer_norm", "mha": "multihead_attention", "gn": "group_norm"}
-"""Abbreviations that models call their layers by."""
-
-
-LOSSES = (
-    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "kl_div", "nll_loss", "mse_loss", "l1_loss",
-)  # fmt: skip
-"""Losses by the names of PyTorch's functions. All else whose name ends in `loss` is one too."""
+SHORT = {
+    "bce": "binary_cross_entropy", "bn": "batch_norm", "fc": "dense", "gap": "global_avg_pool", "gn": "group_norm", "ln": "layer_norm",
+    "mae": "l1_loss", "mha": "multihead_attention", "mse": "mse_loss", "nll": "nll_loss",
+}  # fmt: skip
+"""Abbreviations that models call their layers and losses by."""
 
 
 OPTIMIZERS = (
@@ -124,8 +129,6 @@ def stage(name: str) -> Advice:
     """What to write for a stage that is called so elsewhere; empty if nothing is known."""
     if plain(name) == "input":
         return Advice("write a shape without its batch axis, channels first: `x = input 3x224x224`")
-    if plain(name).endswith("loss") or plain(name) in map(plain, LOSSES):
-        return Advice("a loss is computed in Python, from the result: `torch.nn.functional.cross_entropy(module(x), labels)`")
     if name in OPTIMIZERS:
         return Advice(f"training is done in Python: `torch.optim.{name}(module.parameters())`")
     for library, names in _stages().items():
@@ -133,6 +136,8 @@ def stage(name: str) -> Advice:
             own = names[plain(name)]
             return Advice(f"use `{own}`, which corresponds to {library}'s `{name}`", Replacement(own))
     short = SHORT.get(plain(name))
+    if short is None and plain(name).endswith("loss"):
+        return Advice("losses are operators, `(guess, target) -> mse_loss`; `netc ops` lists them, and others are written with arithmetic")
     return Advice(f"write `{short}`", Replacement(short, safe=True)) if short else Advice()
 
 

@@ -7,7 +7,6 @@ counts of the parts of a batch add up to those of the whole, and counts depend o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from netc.dsl.record import Record
@@ -15,7 +14,7 @@ from netc.dsl.source import Span
 
 from ..dims import Dim, Facts, symbol
 from ..errors.training import NotMean
-from ..ir.graph import CallNode, Graph, Node, OpNode, Program, Value
+from ..ir.graph import CallNode, Graph, Node, OpNode, Program, Value, needed
 from ..ir.training import MODEL, Training
 from ..ir.types import BATCH
 from ..ops.base import Operator
@@ -25,6 +24,10 @@ LINEAR = ("add", "sub", "neg")
 """Operators that are linear in all their inputs."""
 SCALED = ("mul", "div")
 """Operators that are linear in the first input, if the others are the same for all samples."""
+
+
+SUM = 0
+"""The count of what is a sum: it is divided by nothing, in however many parts it is computed."""
 
 
 class NotDecomposable(Exception):
@@ -183,7 +186,7 @@ class _Counts:
             return
         op: Any = node.op
         given = op.bind(tuple(v.type for v in node.inputs), facts)
-        count = op.count(given) if getattr(op, "is_mean", False) else 1
+        count = op.count(given) if getattr(op, "is_mean", False) else SUM
         if not isinstance(count, tuple):
             self.found.append(count)
             self.is_size.append(True)
@@ -227,14 +230,3 @@ def _total(node: Node) -> Node:
         return node
     result = Value(node.outputs[0].type, node.span)
     return OpNode(op.total(), node.inputs, (result,), node.label, node.span, node.specs, node.tie, node.shared, node.parts, node.frozen)
-
-
-def needed(nodes: Iterable[Node], values: list[Value]) -> Iterable[Node]:
-    """The nodes that compute these values, in their order."""
-    wanted = {id(v) for v in values}
-    kept: list[Node] = []
-    for node in reversed(list(nodes)):
-        if any(id(v) in wanted for v in node.outputs):
-            kept.append(node)
-            wanted.update(id(v) for v in node.inputs)
-    return reversed(kept)

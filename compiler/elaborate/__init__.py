@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import Any
 
 from netc.dsl import ast
@@ -27,6 +28,7 @@ from ..ir.graph import Program
 from ..ir.training import Training
 from .index import Index
 from .interpreter.elaborator import Elaborator
+from .limits import MAX_ERRORS
 from .names.unused import unused
 from .program.build import build
 from .program.files import define
@@ -83,19 +85,17 @@ def elaborate(
     """
     session = ElaborationSession(loader, index, foreign)
     program: Program | None = None
-    with _deep_stack():
+    with _deep_stack(), suppress(LimitExceeded):
         files = define(file, source, session)
         selected = select(file, source, model, session)
         if selected is not None:
             try:
                 program = build(selected, files, params or {}, dims or {}, session)
-            except LimitExceeded:
-                program = None
             except RecursionError:
                 session.report(TooMuchNesting(_STACK, "expressions, functions and values"), selected.span)
     if session.failed:
         program = None
-    for problem, span in unused(file):
+    for problem, span in islice(unused(file), MAX_ERRORS):
         if not session.failed or (isinstance(problem, UnusedResult) and _may_be_cause(span, session.diagnostics)):
             session.report(problem, span)
     return Elaboration(program, session.diagnostics, session.index.finish())

@@ -31,8 +31,10 @@ MAX_RECURSION = 600
 """The elaborations of blocks inside themselves."""
 MAX_DEPTH = 100
 """The nesting of calls of functions and of values that use other values."""
-MAX_CALLS = 40_000
+MAX_CALLS = 25_000
 """The calls of functions, together."""
+MAX_ERRORS = 1_000
+"""The errors after which no further ones are looked for, and the most warnings of names that are not used."""
 GREATEST = 2**63 - 1
 """The greatest integer of the backends."""
 MOST_ELEMENTS = 2**60 - 1

@@ -19,7 +19,7 @@ from ..ir.graph import Graph
 from ..ops.base import Operator
 from .decisions import DecidingFacts, Decisions
 from .index import IndexRecorder, Recorder
-from .limits import MAX_ITEMS, MAX_ITERATIONS, MAX_NESTING, MAX_NODES, MAX_RECURSION, MAX_STAGES
+from .limits import MAX_ERRORS, MAX_ITEMS, MAX_ITERATIONS, MAX_NESTING, MAX_NODES, MAX_RECURSION, MAX_STAGES
 from .scopes.failures import AlreadyReported, Failure, LimitExceeded, Marks
 from .scopes.memo import Memo
 from .scopes.scope import Scope
@@ -67,6 +67,7 @@ class ElaborationSession:
         self.declared: dict[str, Span] = {}
         """Where each dimension is declared."""
         self.diagnostics: list[Diagnostic] = []
+        self.errors = 0
         self.files: dict[str, Scope] = {}
         self.loading: list[str] = []
         """The files being read, each used by the one before it."""
@@ -172,7 +173,7 @@ class ElaborationSession:
             raise Failure(TooManyNodes(self.items, MAX_ITEMS, "spec", "items in its lists"), span, final=True)
 
     def report(self, problem: Problem, span: Span, marks: Marks = (), trace: tuple[CallSite, ...] = (), label: str | None = None) -> None:
-        """Adds a diagnostic. Marks on the problem's own span add nothing and are left out.
+        """Adds a diagnostic, and ends the elaboration if there are too many. Marks on the problem's own span add nothing and are left out.
 
         If a `where` would solve the problem, the declarations of its dimensions are marked too.
         """
@@ -186,6 +187,9 @@ class ElaborationSession:
         edits = (Edit(span, new.text, new.safe),) if new is not None else ()
         made = Diagnostic(severity, problem.code, problem.message(), span, label, seconds, problem.notes(), problem.help(), edits, trace)
         self.diagnostics.append(made)
+        self.errors += made.severity == "error"
+        if self.errors > MAX_ERRORS:
+            raise LimitExceeded
 
     def report_failure(self, failure: Failure, trace: tuple[CallSite, ...]) -> None:
         self.report(failure.problem, failure.span, failure.marks, trace, failure.label)

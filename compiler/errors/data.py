@@ -82,7 +82,7 @@ class ColumnType(Problem):
 
     def help(self) -> tuple[str, ...]:
         if self.found in DTYPES:
-            return (f"declare the input with that type, `{self.input} = input ... {self.found}`, and convert it by `cast` where it is used",)
+            return (f"declare the input as it is, `{self.input} = input ... {self.found}`, and convert it by `cast` where it is used",)
         return ("numbers are needed: give each text or date a number before training",)
 
 
@@ -98,6 +98,17 @@ class SizesDiffer(Problem):
 
     def message(self) -> str:
         return f"`{self.dim}` is {self.one} in the data of `{self.first}` and {self.other} in those of `{self.second}`"
+
+
+class SizesRefused(Problem):
+    """Sizes of the data that a `where` of the spec excludes, or that no input has. `why` says which."""
+
+    code: ClassVar[str] = "column-shape"
+    path: str
+    why: str
+
+    def message(self) -> str:
+        return f"the sizes in `{self.path}` are not those of the spec: {self.why}"
 
 
 class NotFinite(Problem):

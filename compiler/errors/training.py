@@ -143,6 +143,35 @@ class NothingMatches(Problem):
         return (f"did you mean `{self.near[0]}`?",) if self.near else ()
 
 
+class WrongModelInput(Problem):
+    """A section computes an input of the model, of another type than is declared."""
+
+    code: ClassVar[str] = "wrong-model-input"
+    name: str
+    declared: TensorType
+    found: TensorType
+
+    def message(self) -> str:
+        return f"the model's input `{self.name}` is {self.declared}, and this is {self.found}"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"a train section that binds `{self.name}` says what the model is given as it",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("use another name if the model's input is not meant",)
+
+
+class ModelOfItself(Problem):
+    """A section computes an input of the model of what the model gives."""
+
+    code: ClassVar[str] = "wrong-model-input"
+    names: tuple[str, ...]
+
+    def message(self) -> str:
+        inputs = ", ".join(f"`{name}`" for name in self.names)
+        return f"what the model is given as {inputs} depends on what the model gives"
+
+
 class SettingTwice(Problem):
     code: ClassVar[str] = "setting-twice"
     name: str

@@ -11,7 +11,7 @@ types of the called graph's inputs, its outputs those of its outputs; labels wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from netc.dsl.record import Record
@@ -375,6 +375,18 @@ def graphs(main: Graph) -> list[Graph]:
                 seen.add(id(node.graph))
                 stack.append((node.graph, False))
     return order
+
+
+def needed(nodes: Iterable[Node], values: list[Value]) -> list[Node]:
+    """The nodes that compute these values, in their order."""
+    wanted = {id(v) for v in values}
+    kept: list[Node] = []
+    for node in reversed(list(nodes)):
+        if any(id(v) in wanted for v in node.outputs):
+            kept.append(node)
+            wanted.update(id(v) for v in node.inputs)
+    kept.reverse()
+    return kept
 
 
 def around(graph: Graph) -> Graph:

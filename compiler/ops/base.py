@@ -165,6 +165,10 @@ class Operator:
         """What is allowed but almost always a mistake."""
         return ()
 
+    def source_warnings(self, given: OpInputs, sources: Mapping[str, Operator]) -> tuple[tuple[Problem, Location], ...]:
+        """The same, of what made its inputs: `sources` has the operator, by the name of the input, where it is known."""
+        return ()
+
     @classmethod
     def arity(cls) -> tuple[int, int | None]:
         """The least and the greatest number of inputs; None: no bound."""

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from ..dims import advice, show
 from ..errors.base import STAGE, argument
-from ..errors.losses import LabelType
+from ..errors.losses import LabelType, NoLogProbabilities, OneHotLabels, SoftmaxTwice
 from ..errors.operators import BadArgument, DTypeMismatch, ShapeMismatch, Unprovable, WrongRank, WrongSize
-from ..ir.types import Shape, TensorType
+from ..ir.types import Shape, TensorType, show_shape
+from .activation import LogSoftmax, Softmax
 from .arithmetic import Mul
 from .base import Arg, OperatorError, OpInputs, numel
 from .comparison import Ne
 from .element_types import FLOATS, ElementTypes
-from .indexing import IndexSelect
+from .indexing import IndexSelect, OneHot
 from .kinds import FRACTION, INT
-from .loss import Count, CountStep, Loss, require_same_shape
+from .loss import SCORES, Count, CountStep, Loss, require_same_shape
 from .operand import Input, axes
 from .reduction import Sum
 from .shape import Flatten
@@ -77,6 +78,7 @@ class NllLoss(_OfLabels):
 
     name = "nll_loss"
     work = 1
+    warned_of = {"x": (((*SCORES, Softmax), NoLogProbabilities),)}
     examples = (
         "scores = input 8 -> dense 10 -> log_softmax axis=1; label = input [] int64; (scores, label) -> nll_loss",
         "scores = input 8 -> dense 10 -> log_softmax axis=1; label = input [] int64; (scores, label) -> nll_loss ignore_index=0",
@@ -94,6 +96,7 @@ class CrossEntropy(_OfLabels):
 
     name = "cross_entropy"
     work = 5
+    warned_of = {"x": (((Softmax, LogSoftmax), SoftmaxTwice),), "target": (((OneHot,), OneHotLabels),)}
     target = Input(LABELS | FLOATS)
     label_smoothing = Arg(FRACTION, default=0.0)
     examples = (
@@ -133,14 +136,16 @@ def require_labels(operator: str, given: OpInputs) -> None:
     x, target = given.x.shape, given.target.shape
     try:
         require_same_shape(operator, given, "x", "target", labels_of(x))
-    except OperatorError as error:
+    except OperatorError:
         at = (given.position("x"), given.position("target"))
         suggestion = _classes_elsewhere(given)
         if not suggestion and all(given.facts.equal(a, b) for a, b in zip(x, target, strict=False)) and len(x) == len(target):
             suggestion = f"if these are one-hot, `{{{at[1]}}} -> argmax axis=1` gives the class numbers"
         if not suggestion:
             raise
-        raise OperatorError(ShapeMismatch(f"compute `{operator}` of", x, target, error.problem.label(), suggestion, at), STAGE) from None
+        raise OperatorError(
+            ShapeMismatch(f"compute `{operator}` of", x, target, f"`target` must be {show_shape(labels_of(x))}", suggestion, at), STAGE
+        ) from None
 
 
 def _classes_elsewhere(given: OpInputs) -> str:

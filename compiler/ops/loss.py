@@ -6,20 +6,26 @@ Always: nothing broadcasts. Floats of a loss have one element type, as gradients
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Self
 
 from netc.dsl.record import Record
 
 from ..dims import Dim, advice
-from ..errors.base import STAGE
+from ..errors.base import STAGE, Location, Problem
+from ..errors.losses import SourceWarning
 from ..errors.operators import ShapeMismatch, Unprovable, WrongSize
 from ..ir.types import Shape, TensorType, show_shape
 from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
+from .convolution import Conv, ConvTranspose
+from .dense import Bilinear, Dense
 from .kinds import WordKind
 from .reduction import Sum
 
 REDUCTION = WordKind("mean", "sum", "none")
+SCORES = (Bilinear, Conv, ConvTranspose, Dense)
+"""Layers that give scores of any size, neither probabilities nor their logarithms."""
 
 
 class CountStep(Record):
@@ -46,6 +52,8 @@ class Loss(Operator):
     work: ClassVar[int] = 3
     """Operations for each element of the first input."""
     alike: ClassVar[tuple[str, ...]] = ()
+    warned_of: ClassVar[Mapping[str, tuple[tuple[tuple[type[Operator], ...], type[SourceWarning]], ...]]] = {}
+    """By the name of an input, the operators that should not make it, and the warnings."""
     reduction = Arg(REDUCTION, default="mean", last=True)
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
@@ -64,12 +72,16 @@ class Loss(Operator):
         """`work` for each element of the first input."""
         return self.work * numel(given.types[0].shape)
 
-    # --- the mean as a total and a count -----------------------------------------------------------------------------------
+    def source_warnings(self, given: OpInputs, sources: Mapping[str, Operator]) -> tuple[tuple[Problem, Location], ...]:
+        """What is meant for another loss."""
+        return tuple(
+            (warning(self.name, source.name, given.position(name)), STAGE)
+            for name, source in sources.items()
+            for kinds, warning in self.warned_of.get(name, ())
+            if isinstance(source, kinds)
+        )
 
-    @property
-    def is_mean(self) -> bool:
-        """Whether the reduction is a mean."""
-        return bool(self.reduction in ("mean", "batchmean"))
+    # --- the mean as a total and a count -----------------------------------------------------------------------------------
 
     def total(self) -> Self:
         """The same loss as a sum: what the mean divides."""

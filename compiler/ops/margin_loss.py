@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from ..errors.arithmetic import NeedsNumber
 from ..errors.base import STAGE
+from ..errors.losses import SigmoidTwice
 from ..errors.operators import DTypeMismatch, WrongRank
 from ..ir.types import Shape, TensorType
+from .activation import Sigmoid
 from .base import Arg, OperatorError, OpInputs
 from .classification_loss import LABELS, labels_of, require_class_weight
 from .element_types import FLOATS, ElementTypes
@@ -158,6 +160,7 @@ class MultilabelSoftMarginLoss(Loss):
     """Of scores, and 1 or 0 for each class: the mean over the classes of the binary cross entropy with logits, times `weight`."""
 
     name = "multilabel_soft_margin_loss"
+    warned_of = {"x": (((Sigmoid,), SigmoidTwice),)}
     alike = ("target",)
     work = 7
     x = Input(FLOATS, axes("... C", "at least one axis"))

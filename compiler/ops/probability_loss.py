@@ -6,11 +6,13 @@ for each element. Always: nothing broadcasts but the weights, and numbers, optio
 
 from __future__ import annotations
 
+from ..errors.losses import NoLogProbabilities, NoProbabilities, SigmoidTwice
 from ..ir.types import TensorType
+from .activation import Sigmoid, Softmax
 from .base import Arg, OpInputs
 from .element_types import FLOATS
 from .kinds import FLAG, WordKind
-from .loss import Count, Loss, require_to_broadcast
+from .loss import SCORES, Count, Loss, require_to_broadcast
 from .operand import Input
 
 
@@ -34,12 +36,13 @@ class _Binary(Loss):
 class BinaryCrossEntropy(_Binary):
     """The cross entropy of probabilities: `-(target log(x) + (1 - target) log(1 - x))`, times `weight`.
 
-    `x` and `target` have probabilities, as `sigmoid` gives them: others are an error in PyTorch at run time. Logarithms are taken to be at least -100.
-    `weight` broadcasts to `x`; the mean is divided by the number of elements all the same. `binary_cross_entropy_with_logits` takes the
-    scores before `sigmoid`, and loses less.
+    `x` and `target` have probabilities, as `sigmoid` gives them: others are an error in PyTorch at run time. Logarithms are taken to be at
+    least -100. `weight` broadcasts to `x`; the mean is divided by the number of elements all the same. `binary_cross_entropy_with_logits`
+    takes the scores before `sigmoid`, and loses less.
     """
 
     name = "binary_cross_entropy"
+    warned_of = {"x": ((SCORES, NoProbabilities),)}
     examples = ("guess = input 8 -> dense 3 sigmoid; label = input 3 bool -> cast float32; (guess, label) -> binary_cross_entropy",)
 
 
@@ -50,6 +53,7 @@ class BinaryCrossEntropyWithLogits(_Binary):
     """
 
     name = "binary_cross_entropy_with_logits"
+    warned_of = {"x": (((Sigmoid,), SigmoidTwice),)}
     pos_weight = Input(like="x", optional=True)
     examples = (
         "logits = input 8 -> dense 3; label = input 3; (logits, label) -> binary_cross_entropy_with_logits",
@@ -66,6 +70,7 @@ class KlDiv(Loss):
     """
 
     name = "kl_div"
+    warned_of = {"x": (((*SCORES, Softmax), NoLogProbabilities),)}
     alike = ("target",)
     work = 4
     x = Input(FLOATS)

@@ -7,25 +7,28 @@ steps come before the batch, as torch.nn.functional.ctc_loss has it. ONNX has no
 from __future__ import annotations
 
 from ..errors.base import argument
-from ..errors.operators import BadArgument, WrongRank
+from ..errors.losses import NoLogProbabilities
+from ..errors.operators import BadArgument, WrongRank, WrongSize
 from ..ir.types import Shape, TensorType
+from .activation import Softmax
 from .base import Arg, OperatorError, OpInputs
 from .element_types import FULL_FLOATS, INDICES
 from .kinds import FLAG, IntKind
-from .loss import Count, Loss, require_same_shape
+from .loss import SCORES, Count, Loss, require_same_shape
 from .operand import Input, axes
 
 
 class CtcLoss(Loss):
     """Connectionist temporal classification: the negative log likelihood of the classes, whatever their positions among the steps.
 
-    `log_probs` is `[T, N, classes]`, or `[T, classes]` for a single sequence, as `log_softmax` gives it; `targets` has the classes of each
-    sequence, `[N, S]`, or those of all in a row; `input_lengths` and `target_lengths` are `[N]`. `blank` is the class of no class.
-    `zero_infinity` makes 0 of losses, and of their gradients, where a sequence is too short for its classes. The mean is that of the
-    losses, each divided by its `target_lengths`. PyTorch only.
+    `log_probs` is `[T, N, classes]`, or `[T, classes]` for a single sequence, as `log_softmax` gives it. `targets` has the classes of each
+    sequence, `[N, S]`, or exactly those of all sequences in a row. `input_lengths` and `target_lengths` are `[N]`. `blank` is the class of
+    no class. `zero_infinity` makes 0 of losses, and of their gradients, where a sequence is too short for its classes. The mean is that of
+    the losses, each divided by its `target_lengths`. PyTorch only.
     """
 
     name = "ctc_loss"
+    warned_of = {"log_probs": (((*SCORES, Softmax), NoLogProbabilities),)}
     work = 6
     log_probs = Input(FULL_FLOATS, axes("T N C", "[T, N, classes] or [T, classes]", least=2))
     targets = Input(INDICES, axes("N S", "[N, S], or all in a row", least=1))
@@ -41,6 +44,9 @@ class CtcLoss(Loss):
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         scores, targets = given.log_probs, given.targets
         lengths = self.each(given)
+        if scores.rank == 3 and scores.is_batch:
+            hint = f"write `{{{given.position('log_probs')}}} -> transpose 0 1`"
+            raise OperatorError(WrongSize(self.name, "the steps before the batch", scores, hint), given.at("log_probs"))
         if targets.rank > scores.rank - 1:
             raise OperatorError(WrongRank(self.name, "one sequence of classes, [S], for one of steps", targets), given.at("targets"))
         if targets.rank == 2:

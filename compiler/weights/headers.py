@@ -15,8 +15,10 @@ from ..ir.elements import Array, dtype_of, numpy_dtype
 from ..ir.types import DTYPES, DType
 from .numpy_files import UnfitArrayFile, npz_headers
 
-SAFETENSORS_TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32", "I16": "int16"}
-SAFETENSORS_TYPES |= {"I8": "int8", "U8": "uint8", "BOOL": "bool"}
+SAFETENSORS_TYPES = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16",
+    "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool",
+}  # fmt: skip
 """Element types as safetensors calls them."""
 
 

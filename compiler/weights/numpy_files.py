@@ -1,7 +1,8 @@
 """NumPy's `.npy` and `.npz` files from anyone: headers are read first, and arrays only where they are what the headers say.
 
-In: a path or a binary stream. Out: headers, arrays, or arrays mapped from the file. Always: what is wrong with the content is an `UnfitArrayFile` whose text is a clause;
-memory is taken in proportion to what the headers say, and they say no more than the file or its member has; no pickle is read.
+In: a path or a binary stream. Out: headers, arrays, or arrays mapped from the file. Always: what is wrong with the content is an
+`UnfitArrayFile` whose text is a clause; memory is taken in proportion to what the headers say, and they say no more than the file or its
+member has; no pickle is read.
 """
 
 from __future__ import annotations

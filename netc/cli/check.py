@@ -96,8 +96,9 @@ def _fit(program: Program, weights: str | None) -> list[Diagnostic]:
     if weights is None:
         return []
     from ..check_weights import fit
+    from ..training.run_files import weights_of
 
-    return fit(program, weights)
+    return fit(program, weights_of(weights))
 
 
 def _show_shapes(found: list[Analysis]) -> None:

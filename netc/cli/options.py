@@ -54,8 +54,15 @@ def source_options(function: F) -> F:
 def weight_options(function: F) -> F:
     """`--weights`, `--seed`."""
     seed = click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Draw the parameters with this seed.")
-    weights = click.option("--weights", metavar="FILE", help="Parameters: .safetensors, .npz, .pt or .pth.")
+    weights = click.option("--weights", metavar="FILE", callback=_weights, help="Parameters: .safetensors, .npz, .pt, .pth, or a run.")
     return weights(seed(function))
+
+
+def _weights(ctx: click.Context, option: click.Parameter, path: str | None) -> str | None:
+    """Of the folder of a run, its best weights."""
+    from ..training.run_files import weights_of
+
+    return None if path is None else weights_of(path)
 
 
 def choose(model: str | None, params: dict[str, object], dims: dict[str, int], allow_paths: tuple[str, ...]) -> Choice:

@@ -19,7 +19,7 @@ def command(runs: tuple[str, ...], output: str) -> None:
     A run is the folder that `netc train` made. Several are drawn into one picture, to be compared.
     """
     from ..training.curves import curves_svg
-    from ..training.metrics import read_metrics
+    from ..training.run_files import read_metrics
     from ..writing import write_bytes
 
     found = {}

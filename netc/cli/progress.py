@@ -59,7 +59,9 @@ class Progress:
 
     def _line(self, report: Report, kind: str, speed: str = "") -> None:
         width = len(str(report.steps))
-        line = visible(f"epoch {report.epoch:6.2f}  step {report.step:{width}}/{report.steps}  {kind:10}  {words(report)}  {speed}".rstrip())
+        line = visible(
+            f"epoch {report.epoch:6.2f}  step {report.step:{width}}/{report.steps}  {kind:10}  {words(report)}  {speed}".rstrip()
+        )
         if self._bar is None:
             write(line)
             sys.stdout.flush()

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .data.base import Array
 from .data.columns import Columns
+from .draws import Draws, chosen
 from .order import Indices, Order
 from .ranks import Ranks
 from .recipe import Recipe
@@ -24,8 +25,9 @@ Part = dict[str, Tensor]
 class Batches:
     """The batches of training, in the order of the recipe's seed."""
 
-    def __init__(self, data: tuple[Columns, Indices], recipe: Recipe, ranks: Ranks) -> None:
+    def __init__(self, data: tuple[Columns, Indices], recipe: Recipe, ranks: Ranks, draws: Draws) -> None:
         self.columns, self.indices = data
+        self.draws = draws
         self.order = Order(len(self.indices), recipe.batch, recipe.seed)
         self.accumulate, self.ranks = recipe.accumulate, ranks
         self._epoch: tuple[int, Indices] = (-1, self.indices[:0])
@@ -35,7 +37,16 @@ class Batches:
         arrays = self.columns.batches(self.ranks.share(piece) for number in range(start, stop) for piece in self._pieces(number)[0])
         for number in range(start, stop):
             pieces, samples = self._pieces(number)
-            yield [as_tensors(next(arrays), self.ranks.device) for _ in pieces], samples
+            drawn = self.draws.of_step(number, samples)
+            places = self._places(pieces)
+            yield [as_tensors(next(arrays) | chosen(drawn, place), self.ranks.device) for place in places], samples
+
+    def _places(self, pieces: list[Indices]) -> Iterator[Indices]:
+        """Where in the batch the samples of this process are, for each part."""
+        start = 0
+        for piece in pieces:
+            yield self.ranks.share(np.arange(start, start + len(piece)))
+            start += len(piece)
 
     def _pieces(self, number: int) -> tuple[list[Indices], int]:
         chosen = self._chosen(number)
@@ -51,13 +62,14 @@ class Batches:
         return order[at * self.order.batch : (at + 1) * self.order.batch]
 
 
-def validation_parts(data: tuple[Columns, Indices], recipe: Recipe, ranks: Ranks) -> Iterator[tuple[Part, int]]:
+def validation_parts(data: tuple[Columns, Indices], recipe: Recipe, ranks: Ranks, draws: Draws) -> Iterator[tuple[Part, int]]:
     """The validation samples in order, in parts as large as those of training; of each the share of this process, and the number of all."""
     columns, indices = data
     size = max(1, -(-recipe.batch // recipe.accumulate))
     pieces = [indices[start : start + size] for start in range(0, len(indices), size)]
-    for piece, arrays in zip(pieces, columns.batches(ranks.share(piece) for piece in pieces), strict=True):
-        yield as_tensors(arrays, ranks.device), len(piece)
+    for index, (piece, arrays) in enumerate(zip(pieces, columns.batches(ranks.share(piece) for piece in pieces), strict=True)):
+        drawn = chosen(draws.of_validation(index * size, len(piece)), ranks.share(np.arange(len(piece))))
+        yield as_tensors(arrays | drawn, ranks.device), len(piece)
 
 
 def as_tensors(arrays: dict[str, Array], device: torch.device) -> Part:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,7 +24,7 @@ from .loop import Report, Trainer
 from .objective import Objective
 from .opening import Asked
 from .ranks import Ranks, joined
-from .run_folder import BEST, RunFolder
+from .run_folder import RunFolder
 from .session import Prepared, Wishes, prepare, versions
 
 
@@ -43,8 +42,7 @@ class Result(Record):
     def summary(self) -> str:
         """What was reached, and the command to go on with."""
         shown = ", ".join(f"{name} {value:.4g}" for name, value in self.results.items())
-        weights = os.path.join(self.folder, BEST)
-        return f"{self.steps} steps: {shown}\nnetc compile {self.spec} --weights {weights} -o {self.model}.onnx"
+        return f"{self.steps} steps: {shown}\nnetc compile {self.spec} --weights {self.folder} -o {self.model}.onnx"
 
 
 def train_file(
@@ -106,7 +104,11 @@ def train_file(
             note(line)
         if resume:
             trainer.resume()
-        results = trainer.run()
+        try:
+            results = trainer.run()
+        finally:
+            if ranks.first:
+                run.draw()
     return Result(folder, results, trainer.step, arguments.path or "FILE", prepared.training.model, analysis.diagnostics)
 
 

@@ -24,6 +24,7 @@ from ..problems import diagnostic
 from .batches import Batches, Part, as_tensors, validation_parts
 from .checkpoints import Checkpoints, Trained, whole_tensors
 from .data.columns import Columns
+from .draws import make_draws
 from .engine import Engine
 from .not_finite import find
 from .objective import Objective
@@ -33,7 +34,8 @@ from .parallel import arrange
 from .precision import Precision
 from .ranks import Ranks
 from .recipe import Recipe
-from .run_folder import BEST, LAST, RunFolder
+from .run_files import BEST, LAST
+from .run_folder import RunFolder
 from .step import NotFinite, Step, seed_generators
 from .stopping import Interrupted, StopRequest
 from .tally import Tally, stacked
@@ -91,9 +93,10 @@ class Trainer:
         engine, ranks = engine or Engine(), ranks or Ranks()
         self.objective, self.recipe, self.validation = objective.to(ranks.device), recipe, validation
         self.folder, self.told, self.engine, self.ranks = folder, told, engine, ranks
-        self.batches = Batches(data, recipe, ranks)
+        self.draws = make_draws(recipe.draws, objective.inputs, data[0], recipe.seed)
+        self.batches = Batches(data, recipe, ranks, self.draws)
         self.plan = plan(recipe, len(data[1]))
-        self.notes = arrange(objective, engine, ranks, lambda: as_tensors(data[0].batch(data[1][:2]), ranks.device))
+        self.notes = arrange(objective, engine, ranks, lambda: self._example(data))
         """What of the engine's wishes was not possible."""
         optimizer = make_optimizer(self.model, recipe)
         self.precision = Precision(engine.precision, ranks.device)
@@ -108,6 +111,11 @@ class Trainer:
         self.results: dict[str, float] = {}
         self.epoch_ends = False
         """Whether the epoch's last step was made, but not what follows it."""
+
+    def _example(self, data: tuple[Columns, Indices]) -> Part:
+        """A batch of two samples, or of one if there is only one."""
+        few = data[1][:2]
+        return as_tensors(data[0].batch(few) | self.draws.of_step(0, len(few)), self.ranks.device)
 
     @property
     def model(self) -> nn.Module:
@@ -220,7 +228,7 @@ class Trainer:
     def _validated(self, request: StopRequest) -> Tally | None:
         assert self.validation is not None
         tally = Tally()
-        for part, samples in validation_parts(self.validation, self.recipe, self.ranks):
+        for part, samples in validation_parts(self.validation, self.recipe, self.ranks, self.draws):
             with self.precision.autocast():
                 totals = stacked(self.objective.totals(part))
             tally.add(totals, stacked(self.objective.counts(part)), samples)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from netc.compiler.analysis.means import Means, NotDecomposable, means_of
+from netc.compiler.analysis.means import SUM, Means, means_of
 from netc.compiler.backends.base import BackendInput
 from netc.compiler.backends.torch import BACKEND
 from netc.compiler.dims import Dim, SymDim, evaluate
@@ -22,9 +22,9 @@ from netc.compiler.ir.types import BATCH
 
 from ..backend_input import Weights, backend_input
 from ..errors import CompileError
-from ..problems import diagnostic
 from .optimizers import Schedule, make_optimizer, make_schedule
 from .recipe import Recipe, read_recipe
+from .session import check_section
 
 
 class Objective(nn.Module):
@@ -99,7 +99,12 @@ class Objective(nn.Module):
 
     def results(self, totals: Sequence[Tensor], counts: Sequence[Tensor]) -> dict[str, Tensor]:
         """The loss and the metrics of totals and counts."""
-        return self.of_quotients([total / count.to(total.dtype) for total, count in zip(totals, counts, strict=True)])
+        return self.of_quotients(self.quotients(totals, counts))
+
+    def quotients(self, totals: Sequence[Tensor], counts: Sequence[Tensor]) -> list[Tensor]:
+        """Each total divided by its count; sums stay as they are."""
+        pairs = zip(totals, counts, self.means.counts, self.means.is_size, strict=True)
+        return [t if is_size and known == SUM else t / c.to(t.dtype) for t, c, known, is_size in pairs]
 
     def of_quotients(self, means: Sequence[Tensor]) -> dict[str, Tensor]:
         """The loss and the metrics of means."""
@@ -131,14 +136,10 @@ class Objective(nn.Module):
 def objective_of(training: Training, weights: Weights | None = None, seed: int | None = None) -> Objective:
     """The objective of a section. Raises `CompileError` for settings that are wrong, or a loss that is no function of means; `WeightsError`
     for weights that do not fit."""
-    recipe, problems = read_recipe(training)
-    try:
-        means = means_of(training)
-    except NotDecomposable as error:
-        raise CompileError((*problems, diagnostic(error.problem, error.span))) from None
-    if problems:
+    problems = check_section(training)
+    if any(p.severity == "error" for p in problems):
         raise CompileError(tuple(problems))
-    return Objective(training, means, weights, seed, recipe)
+    return Objective(training, None, weights, seed)
 
 
 def _within(training: Training, program: Program, weights: Weights | None, seed: int | None) -> BackendInput:

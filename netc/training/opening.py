@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from netc.compiler.errors.data import CannotReadData
+from netc.compiler.errors.data import CannotReadData, SizesRefused
+from netc.compiler.ir.graph import Value
 from netc.compiler.ir.training import Training
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
+from ..conditions import check_sizes
 from ..problems import diagnostic
 from ..reach import OUTSIDE, why_no_data
 from .data.base import DataError, Source
@@ -26,6 +28,7 @@ from .data.checks import check_finite
 from .data.columns import Chosen, Columns, column_types, match_columns
 from .data.formats import FORMATS, Place, open_source, place_of
 from .data.python import source_of
+from .draws import make_draws
 from .order import Indices, Order, split
 from .recipe import DataRule, Recipe
 
@@ -78,7 +81,7 @@ def open_data(training: Training, recipe: Recipe, asked: Asked) -> Opened:
     try:
         wanted = _training_data(training, recipe, asked)
         described = str(wanted.place) if isinstance(wanted.place, Place) else type(asked.data).__name__
-        columns = _columns(training, wanted)
+        columns = _columns(training, recipe, wanted)
         data, validation = _split(columns, recipe, asked)
         problems += _unfit(training, recipe, data, wanted.span)
     except _Failed as failed:
@@ -86,7 +89,7 @@ def open_data(training: Training, recipe: Recipe, asked: Asked) -> Opened:
     try:
         other = _validation_data(training, recipe, asked)
         if other is not None:
-            columns = _columns(training, other)
+            columns = _columns(training, recipe, other)
             if data is not None:
                 _same_classes(data[0], columns, other)
             validation = columns, np.arange(len(columns))
@@ -151,8 +154,8 @@ def _of_rule(rule: DataRule, columns: Mapping[str, Chosen], asked: Asked) -> _Wa
 # --- opened and checked ----------------------------------------------------------------------------------------------------
 
 
-def _columns(training: Training, wanted: _Wanted) -> Columns:
-    inputs = list(training.program.main.inputs)
+def _columns(training: Training, recipe: Recipe, wanted: _Wanted) -> Columns:
+    inputs = _read_inputs(training, recipe)
     try:
         place = wanted.place
         source = open_source(place, column_types(inputs, wanted.columns)) if isinstance(place, Place) else place
@@ -163,7 +166,19 @@ def _columns(training: Training, wanted: _Wanted) -> Columns:
         raise _unreadable(wanted.shown, error, wanted.span) from error
     if columns is None:
         raise _Failed(*problems)
+    try:
+        draws = make_draws(recipe.draws, {v.name: v.type for v in training.program.main.inputs}, columns, recipe.seed)
+        drawn = {draw.input: shape for draw, _, shape in draws.draws}
+        check_sizes(training.program, {name: (recipe.batch, *shape) for name, shape in {**columns.shapes, **drawn}.items()})
+    except ValueError as error:
+        raise _Failed(diagnostic(SizesRefused(wanted.shown, str(error)), wanted.span)) from error
     return columns
+
+
+def _read_inputs(training: Training, recipe: Recipe) -> list[Value]:
+    """The inputs that the data give: all that are not drawn."""
+    drawn = {draw.input for draw in recipe.draws}
+    return [value for value in training.program.main.inputs if value.name not in drawn]
 
 
 def _split(columns: Columns, recipe: Recipe, asked: Asked) -> tuple[Part, Part | None]:
@@ -180,7 +195,7 @@ def _unfit(training: Training, recipe: Recipe, part: Part, span: Span) -> list[D
     columns, indices = part
     order = indices[Order(len(indices), recipe.batch, recipe.seed).epoch(0)]
     try:
-        return check_finite(columns, list(training.program.main.inputs), order)
+        return check_finite(columns, _read_inputs(training, recipe), order)
     except DataError as error:
         raise _unreadable(columns.path, error, span) from error
 

@@ -37,15 +37,19 @@ def keyword_options(cls: type, skipped: int) -> tuple[str, ...]:
     return tuple(p.name for p in found if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
 
 
+def chosen_optimizer(recipe: Recipe) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
+    """The class, and what the recipe says of its arguments."""
+    options = dict(recipe.optimizer.values)
+    if "lr" not in options and key(recipe.optimizer.name) == OPTIMIZER:
+        options["lr"] = LEARNING_RATE
+    return optimizer_classes()[key(recipe.optimizer.name)], options
+
+
 def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """The optimizer over the parameters that are trained, `requires_grad` of the frozen ones taken away. `fused` where PyTorch has it and
     the recipe does not say otherwise."""
-    cls = optimizer_classes()[key(recipe.optimizer.name)]
-    options = dict(recipe.optimizer.values)
-    accepted = keyword_options(cls, 1)
-    if "lr" not in options and key(recipe.optimizer.name) == OPTIMIZER:
-        options["lr"] = LEARNING_RATE
-    if "fused" in accepted and not {"fused", "foreach", "capturable", "differentiable"} & options.keys():
+    cls, options = chosen_optimizer(recipe)
+    if "fused" in keyword_options(cls, 1) and not {"fused", "foreach", "capturable", "differentiable"} & options.keys():
         options["fused"] = True
     return cls(parameter_groups(model, recipe), **options)
 
@@ -70,27 +74,35 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     return [{key: value for key, value in group.items() if key != "names"} for group in groups.values()]
 
 
-def _warmup(optimizer: torch.optim.Optimizer, length: int, stage: Named) -> Schedule:
-    return lr_scheduler.LinearLR(optimizer, 1 / max(1, length), 1.0, length)
+Chosen = tuple[type[Schedule], dict[str, Any]]
+"""A class of schedulers, and its arguments after the optimizer."""
 
 
-def _cosine(optimizer: torch.optim.Optimizer, length: int, stage: Named) -> Schedule:
-    return lr_scheduler.CosineAnnealingLR(optimizer, max(1, length), float(stage.values.get("to", 0.0)))
+def _warmup(length: int, stage: Named) -> Chosen:
+    return lr_scheduler.LinearLR, {"start_factor": 1 / max(1, length), "total_iters": length}
 
 
-def _linear(optimizer: torch.optim.Optimizer, length: int, stage: Named) -> Schedule:
-    return lr_scheduler.LinearLR(optimizer, 1.0, float(stage.values.get("to", 0.0)), max(1, length))
+def _cosine(length: int, stage: Named) -> Chosen:
+    return lr_scheduler.CosineAnnealingLR, {"T_max": max(1, length), **_floor("eta_min", stage)}
 
 
-def _constant(optimizer: torch.optim.Optimizer, length: int, stage: Named) -> Schedule:
-    return lr_scheduler.ConstantLR(optimizer, 1.0, 1)
+def _linear(length: int, stage: Named) -> Chosen:
+    return lr_scheduler.LinearLR, {"start_factor": 1.0, "end_factor": float(stage.values.get("to", 0.0)), "total_iters": max(1, length)}
+
+
+def _constant(length: int, stage: Named) -> Chosen:
+    return lr_scheduler.ConstantLR, {"factor": 1.0, "total_iters": 1}
+
+
+def _floor(name: str, stage: Named) -> dict[str, float]:
+    return {name: float(stage.values["to"])} if "to" in stage.values else {}
 
 
 COMBINED = ("SequentialLR", "ChainedScheduler")
 """Schedulers of schedulers: the `->` of a schedule."""
 LENGTHS = ("T_max", "total_steps", "total_iters")
 """Arguments that are the number of steps, if they are not given."""
-SHAPES: dict[str, Callable[[torch.optim.Optimizer, int, Named], Schedule]] = {
+SHAPES: dict[str, Callable[[int, Named], Chosen]] = {
     "warmup": _warmup,
     "cosine": _cosine,
     "linear": _linear,
@@ -118,20 +130,24 @@ def make_schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int) 
     """The schedule over all steps; None for a constant learning rate."""
     if not recipe.schedule:
         return None
+    chosen, milestones = chosen_schedules(recipe, steps)
+    made = [cls(optimizer, **options) for cls, options in chosen]
+    return made[0] if len(made) == 1 else lr_scheduler.SequentialLR(optimizer, made, milestones)
+
+
+def chosen_schedules(recipe: Recipe, steps: int) -> tuple[list[Chosen], list[int]]:
+    """The schedulers of the stages, and the steps at which the second one and the later ones begin."""
     lengths = stage_lengths(recipe.schedule, steps)
-    made = [_stage(optimizer, stage, length) for stage, length in zip(recipe.schedule, lengths, strict=True)]
-    if len(made) == 1:
-        return made[0]
-    milestones = [sum(lengths[: i + 1]) for i in range(len(made) - 1)]
-    return lr_scheduler.SequentialLR(optimizer, made, milestones)
+    chosen = [_stage(stage, length) for stage, length in zip(recipe.schedule, lengths, strict=True)]
+    return chosen, [sum(lengths[: i + 1]) for i in range(len(chosen) - 1)]
 
 
-def _stage(optimizer: torch.optim.Optimizer, stage: Named, length: int) -> Schedule:
+def _stage(stage: Named, length: int) -> Chosen:
     name = key(stage.name)
     if name in SHAPES:
-        return SHAPES[name](optimizer, length, stage)
+        return SHAPES[name](length, stage)
     cls = scheduler_classes()[name.removesuffix("lr")]
-    return cls(optimizer, **fill(cls, stage.values, length))
+    return cls, fill(cls, stage.values, length)
 
 
 def stage_lengths(stages: tuple[Named, ...], steps: int) -> list[int]:

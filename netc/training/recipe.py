@@ -23,6 +23,8 @@ from .data.rules import data_arguments
 OPTIMIZER, LEARNING_RATE = "adamw", 1e-3
 EPOCHS, BATCH = 10, 32
 DIRECTIONS = ("min", "max")
+DISTRIBUTIONS = {"normal": (0,), "uniform": (0, 2), "integers": (2,)}
+"""What can be drawn, with the number of its bounds."""
 HIGHER = ("accuracy", "precision", "recall", "f1", "auc", "iou", "psnr", "bleu")
 """Words in the names of metrics of which more is better."""
 
@@ -64,6 +66,15 @@ class DataRule(Record):
     options: dict[str, Any] = {}
 
 
+class Draw(Record):
+    """An input that is drawn anew for each step: `normal` numbers, `uniform` ones or `integers` from `low` up to `high`, without it."""
+
+    input: str
+    distribution: str
+    low: float = 0.0
+    high: float = 1.0
+
+
 class Keep(Record):
     """The checkpoint that is kept as the best one: by which metric, and whether more is better."""
 
@@ -90,6 +101,7 @@ class Recipe(Record):
     data: DataRule | None
     validate: DataRule | None
     validation: float
+    draws: tuple[Draw, ...]
     seed: int
 
 
@@ -126,6 +138,7 @@ class _Reader:
             data=self._data("data"),
             validate=self._data("validate"),
             validation=self._validation(),
+            draws=tuple(self._draws()),
             seed=self._whole("seed", 0, least=0),
         )
 
@@ -232,6 +245,32 @@ class _Reader:
         self.problems += problems
         return None if problems else DataRule(stage.name, str(stage.positional[0].value), columns, stage.span, options)
 
+    def _draws(self) -> Iterator[Draw]:
+        types = {value.name: value.type for value in self.training.program.main.inputs}
+        for setting in self.by_word.get("draw", ()):
+            stage = setting.stages[0]
+            words = [a for a in stage.positional if isinstance(a.value, Word)]
+            numbers = [a.value for a in stage.positional if not isinstance(a.value, Word)]
+            if len(words) != 2 or stage.named:
+                self.wrong("draw", "takes an input and a distribution", stage.span, "write `draw noise normal`")
+                continue
+            (name, distribution) = words
+            if name.value not in types:
+                known = ", ".join(f"`{n}`" for n in types)
+                self.wrong("draw", f"takes an input, and `{name.value}` is none", name.span, f"the inputs are {known}")
+            elif distribution.value not in DISTRIBUTIONS:
+                known = ", ".join(f"`{n}`" for n in DISTRIBUTIONS)
+                self.wrong("draw", f"has no distribution `{distribution.value}`", distribution.span, f"the distributions are {known}")
+            elif types[str(name.value)].dtype.is_float == (distribution.value == "integers"):
+                needed = "integers" if distribution.value == "integers" else "floats"
+                self.wrong(
+                    str(distribution.value), f"draws {needed}, and `{name.value}` is {types[str(name.value)].dtype.name}", stage.span
+                )
+            elif len(numbers) not in DISTRIBUTIONS[str(distribution.value)] or not _ordered(numbers, distribution.value == "integers"):
+                self.wrong(str(distribution.value), "takes two numbers, the smaller one first", stage.span, "write `integers 0 1000`")
+            else:
+                yield Draw(str(name.value), str(distribution.value), *numbers)
+
     def _validation(self) -> float:
         stage = self.first("validate")
         return 0.0 if stage is None or stage.name else float(self._share("validate", 0.0))
@@ -250,6 +289,12 @@ def _is_int(value: object) -> bool:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _ordered(numbers: list[Any], whole: bool) -> bool:
+    """Whether bounds are numbers, the smaller one first."""
+    right = all(_is_int(n) if whole else _is_number(n) for n in numbers)
+    return right and (not numbers or numbers[0] < numbers[1])
 
 
 def _is_count(value: object) -> bool:

@@ -23,10 +23,8 @@ from torch import Tensor
 from netc.compiler.errors.running import RunError, RunExists, RunUnreadable
 
 from ..writing import write_files
-from .metrics import METRICS, read_metrics
-
-CONFIG = "config.json"
-BEST, LAST = "best.safetensors", "last.safetensors"
+from .curves import curves_svg
+from .run_files import CONFIG, CURVES, METRICS, read_metrics
 
 
 class RunFolder:
@@ -76,6 +74,13 @@ class RunFolder:
         ]
         text = "".join(json.dumps(e) + "\n" for e in kept)
         write_files(os.fspath(self.path / METRICS), lambda temporary: _write_text(temporary, text))
+
+    def draw(self) -> None:
+        """The curves of the metrics."""
+        entries = read_metrics(os.fspath(self.path))
+        if entries:
+            text = curves_svg({self.path.name: entries})
+            write_files(os.fspath(self.path / CURVES), lambda temporary: _write_text(temporary, text))
 
     def save_weights(self, name: str, tensors: Mapping[str, Tensor]) -> None:
         """The parameters under the keys of the spec; tied ones are stored for each of their names."""

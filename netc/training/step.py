@@ -100,9 +100,8 @@ class Step:
     def _loss(self, totals: list[Tensor], counts: Tensor, parts: int) -> Tensor:
         """What a part adds to the loss: terms that are the same for all samples are added once."""
         if self.objective.of_means is None:
-            total = totals[self.place]
-            return total / counts[self.place].to(total.dtype)
-        loss = self.objective.of_quotients([t / c.to(t.dtype) for t, c in zip(totals, counts, strict=True)])[LOSS]
+            return self.objective.quotients(totals, list(counts))[self.place]
+        loss = self.objective.of_quotients(self.objective.quotients(totals, list(counts)))[LOSS]
         if parts == 1:
             return loss
         nothing = self.objective.of_quotients([torch.zeros_like(t) for t in totals])[LOSS]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import netc
+from netc import files
 from netc.compiler.elaborate import session
 
 
@@ -84,3 +87,25 @@ def test_a_diagnostic_quotes_no_more_than_a_screen(text: str) -> None:
     with pytest.raises(netc.CompileError) as caught:
         netc.compile(text.format("a" * 100_000))
     assert len(str(caught.value)) < 5_000
+
+
+def test_no_further_errors_are_looked_for() -> None:
+    with pytest.raises(netc.CompileError) as caught:
+        netc.compile("let a = 1\n" * 1200 + "input 3 -> dens 2")
+    assert [d.code for d in caught.value.diagnostics] == ["bound-twice"] * 1001
+
+
+def test_files_are_limited_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "USED", 1 << 20)
+    for name in "abc":
+        (tmp_path / f"{name}.net").write_text(f"block {name}(w) {{ in -> dense w }}  # {'x' * 400_000}")
+    (tmp_path / "main.net").write_text('use "a.net"\nuse "a.net"\nuse "b.net"\nuse "c.net"\ninput 3 -> a 2 -> b 2')
+    with pytest.raises(netc.CompileError) as caught:
+        netc.compile_file(tmp_path / "main.net")
+    assert [(d.code, d.span.text) for d in caught.value.diagnostics] == [("cannot-use", '"c.net"')]
+    assert "larger than 1 MiB together" in str(caught.value)
+
+
+def test_many_inputs() -> None:
+    model = netc.compile("input 3\n" * 3000)
+    assert list(model.inputs)[-1] == "input3000"

@@ -313,13 +313,31 @@ TABLE = (
     Deliberate(("pad",), "pad-too-large", _wraps_twice, "PyTorch copies what it has just copied; of a little more it refuses that itself"),
     Deliberate(("where",), "needs-bool", lambda use: use.inputs[0].dtype.kind == "uint", "deprecated in PyTorch"),
     Deliberate(
-        _ALIKE,
+        (*_ALIKE, "cosine_embedding_loss"),
         "shape-mismatch",
         lambda use: len({t.shape for t in use.inputs}) > 1,
         "a loss that broadcasts is hardly ever meant: PyTorch warns of it",
     ),
     Deliberate(_LOSSES, "dtype-mismatch", _of_several_types, "PyTorch promotes, and then has no gradient, or one of another type"),
     Deliberate(_ALIKE, "needs-float", lambda use: True, "a loss of integers has no gradient"),
+    Deliberate(
+        ("hinge_embedding_loss", "margin_ranking_loss"),
+        "needs-number",
+        lambda use: use.inputs[-1].dtype.kind in ("uint", "bool"),
+        "targets are 1 and -1, and these types have no -1",
+    ),
+    Deliberate(
+        ("multi_margin_loss", "triplet_margin_loss"),
+        "wrong-rank",
+        lambda use: not use.inputs[0].rank,
+        "of single numbers: there is one class, or vectors of one number",
+    ),
+    Deliberate(
+        ("ctc_loss",),
+        "wrong-rank",
+        lambda use: use.inputs[0].rank < use.inputs[1].rank + 1,
+        "PyTorch takes several sequences of classes for a single one of steps, if the others are empty",
+    ),
     Deliberate(
         _OF_LABELS,
         "needs-integer",

@@ -60,6 +60,9 @@ LIMITS: dict[str, Callable[[Use], Limits]] = {
     "max_unpool": lambda use: {"x1": (0, 1)},
     **dict.fromkeys(("fractional_max_pool", "roi_align"), lambda use: {"x1": (0, 1)}),
     **dict.fromkeys(("cross_entropy", "nll_loss", "multi_margin_loss"), lambda use: {} if use.inputs[1].dtype.is_float else _classes(use)),
+    "binary_cross_entropy": lambda use: {"x0": (0, 1), "x1": (0, 1)},
+    "gaussian_nll_loss": lambda use: {"x2": (0, 1)},
+    "ctc_loss": lambda use: {"x1": (1, 2)},
     "multilabel_margin_loss": _listed,
     "bucketize": lambda use: {"x1": Ascending()},
     "gather": _indices,
@@ -130,6 +133,8 @@ NO_KERNEL: dict[tuple[str, str], str] = {
 """What ONNX Runtime lacks: by operator and element type of the first input."""
 
 
+WITHIN_BOUNDS = frozenset(("binary_cross_entropy", "gaussian_nll_loss"))
+"""What PyTorch refuses some numbers of, at run time."""
 TORCH_ALONE = frozenset(("ctc_loss",))
 """What cannot be written in ONNX at all."""
 

@@ -1,15 +1,26 @@
-"""What `netc check` finds in a spec of one model: in the model, and in its train sections."""
+"""What `netc check` finds in a spec of one model: in the model, and in its train sections; and `netc train` in the data that they name."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from netc.analysis import Analysis, check_sections, read_and_analyse
+from netc.analysis import Analysis, analyse_training, check_sections, read_and_analyse
 from netc.cli.reading import reader
+from netc.compiler.ir.training import Training
+from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
 from netc.dsl.parser import parse
 from netc.dsl.record import replace
+from netc.training.opening import Asked, open_data
+from netc.training.recipe import read_recipe
 from tests.errors.options import chosen
+
+
+def _of_data(training: Training | None, path: Path) -> list[Diagnostic]:
+    if training is None:
+        return []
+    recipe, problems = read_recipe(training)
+    return [] if problems or recipe.data is None else list(open_data(training, recipe, Asked(spec=str(path))).diagnostics)
 
 
 def checked(path: Path) -> Analysis:
@@ -18,7 +29,10 @@ def checked(path: Path) -> Analysis:
     read = reader(str(path), None)
     model = read_and_analyse(read, choice)
     file, problems = parse(model.sources[0])
-    sections = [d for one in check_sections(file, model.sources[0], problems, choice, str(path)) for d in one.diagnostics]
+    found = check_sections(file, model.sources[0], problems, choice, str(path))
+    sections = [d for one in found for d in one.diagnostics] + _of_data(
+        analyse_training(model.sources[0], choice, str(path)).training, path
+    )
     if not sections:
         return model.with_model()
     return replace(model, diagnostics=tuple(sort_and_dedupe([*model.diagnostics, *sections])))

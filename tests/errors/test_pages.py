@@ -13,6 +13,8 @@ from tests.errors.checked import checked
 from tests.errors.codes import page_codes
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"^```\w+ file=(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+"""A file that the examples of a page read."""
 SHOWN = {
     "binary-file": "no text is binary",
     "file-too-large": "64 MiB are not written on a page",
@@ -50,6 +52,8 @@ def test_page(code: str, tmp_path: Path) -> None:
     assert kinds == (["console"] if code in SHOWN else ["net", "net"])
     if code in SHOWN:
         return
+    for name, content in FILE.findall(page(code) or ""):
+        (tmp_path / name).write_text(content, encoding="utf-8")
     (_, wrong), (_, right) = fences(code)
     assert code in {d.code for d in analysed(wrong, tmp_path).diagnostics}
     assert [d.message for d in analysed(right, tmp_path).diagnostics] == []

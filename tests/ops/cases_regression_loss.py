@@ -93,6 +93,8 @@ def _poisson(args: Any, x: Any, target: Any) -> Any:
 
 
 def _gaussian(args: Any, x: Any, target: Any, var: Any = None) -> Any:
+    if (var is None) == (args.var is None):
+        raise TypeError("one of the two")
     return F.gaussian_nll_loss(x, target, float(args.var) if var is None else var, args.full, args.eps, args.reduction)
 
 

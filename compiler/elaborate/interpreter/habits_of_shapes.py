@@ -30,9 +30,9 @@ def warnings(op: Operator, inputs: list[Value], result: TensorType, frame: Graph
     if not inputs:
         return
     x = inputs[0]
-    if _slides_over_an_input(op, x, frame) and looks_channels_last(x.type):
+    if looks_channels_last(x.type) and _slides_over_an_input(op, x, frame):
         yield ChannelsLast(op.name, x.type), STAGE
-    if op.spatial and x in frame.graph.inputs and looks_batched(x.type):
+    if op.spatial and looks_batched(x.type) and x in frame.graph.inputs:
         yield BatchTakenForChannels(op.name, x.type), STAGE
     if _order_of_pytorch(op, x.type):
         yield ChannelsWrittenFirst(op.name, op.args["channels"], op.args["kernel"]), argument("kernel")

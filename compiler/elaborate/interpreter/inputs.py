@@ -36,6 +36,16 @@ class InputDeclarations(Part):
     def __init__(self, interpreter: Interpreter, expressions: Expressions, arguments: Arguments) -> None:
         super().__init__(interpreter)
         self._expressions, self._arguments = expressions, arguments
+        self._taken: set[str] = set()
+        self._unnamed = 0
+
+    def _free(self) -> str:
+        """A name that no input has yet: `input`, `input2`, ..."""
+        while True:
+            self._unnamed += 1
+            name = UNNAMED_INPUT if self._unnamed == 1 else f"{UNNAMED_INPUT}{self._unnamed}"
+            if name not in self._taken:
+                return name
 
     def make(self, node: ast.InputDecl, name: str, scope: Scope) -> Flow:
         """Adds an input to the model's graph. `name` is empty if the text gives it none."""
@@ -44,7 +54,8 @@ class InputDeclarations(Part):
             raise Failure(InputMisplaced(), node.span)
         if node.each is not None:
             return self._list(node, node.each, name, scope)
-        value = self._one(node, name or _free(UNNAMED_INPUT, {v.name for v in frame.graph.inputs}), scope)
+        value = self._one(node, name or self._free(), scope)
+        self._taken.add(value.name)
         frame.graph.inputs.append(value)
         return value
 
@@ -52,7 +63,8 @@ class InputDeclarations(Part):
         """An input for each item of a list, together a list of tensors."""
         assert scope.frame is not None
         graph = scope.frame.graph
-        name = name or _free(UNNAMED_INPUT, {v.name.split(".")[0] for v in graph.inputs})
+        name = name or self._free()
+        self._taken.add(name)
         values = [self._one(node, f"{name}.{i}", inner) for i, inner in enumerate(self._expressions.each(each, scope))]
         check_tuple(tuple(values), node.span)
         made = ValueTuple(name, tuple(values), len(graph.inputs), listed=True)
@@ -61,6 +73,7 @@ class InputDeclarations(Part):
         return TensorTuple((TupleSlice(made),))
 
     def _one(self, node: ast.InputDecl, name: str, scope: Scope) -> Value:
+        self.session.count_stage(node.span, ())
         _check_batch(node.shape, scope)
         sizes = self._expressions.sizes(node.shape, scope)
         _check_positive(sizes)
@@ -112,11 +125,6 @@ def _check_positive(sizes: list[tuple[Dim, ast.Expr]]) -> None:
         high = size if isinstance(size, int) else bounds(size)[1]
         if high is not None and high < 1:
             raise Failure(NonPositive(size), item.span)
-
-
-def _free(name: str, taken: set[str]) -> str:
-    candidates = (name if i == 1 else f"{name}{i}" for i in range(1, len(taken) + 2))
-    return next(c for c in candidates if c not in taken)
 
 
 def dtype_of(name: ast.Name | None, scope: Scope, expressions: Expressions) -> DType:

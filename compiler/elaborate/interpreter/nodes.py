@@ -23,6 +23,7 @@ from ..scopes.values import Flow, TensorTuple
 from ..session import ElaborationSession
 from .habits_of_shapes import explained, warnings
 from .shared import check_shared
+from .sources import source_of
 
 Locate = Callable[[Location], Span]
 UNNAMED_INPUT = "input"
@@ -49,7 +50,7 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
         results = op.infer(given)
     except OperatorError as error:
         raise locate_problem(explained(error.problem, op, inputs, frame), error.at, inputs, text.locate) from None
-    for problem, place in op.warnings(given):
+    for problem, place in (*op.warnings(given), *_of_sources(op, given, inputs, frame)):
         session.report_failure(locate_problem(problem, place, inputs, text.locate), frame.trace)
     for problem, place in warnings(op, inputs, results[0], frame):
         marks = ((inputs[0].span, f"this is {inputs[0].type}"),)
@@ -71,6 +72,14 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
     if len(outputs) == 1:
         return outputs[0]
     return TensorTuple(outputs, node if op.extras else None)
+
+
+def _of_sources(op: Operator, given: OpInputs, inputs: list[Value], frame: GraphFrame) -> tuple[tuple[Problem, Location], ...]:
+    """Warnings about what made the inputs. To look for it takes time, which is spent on operators that ask only."""
+    if type(op).source_warnings is Operator.source_warnings:
+        return ()
+    sources = {name: source_of(value, frame.graph) for name, value in zip(given.names, inputs, strict=True)}
+    return op.source_warnings(given, {name: source for name, source in sources.items() if source is not None})
 
 
 def locate_problem(problem: Problem, at: Location, inputs: list[Value], locate: Locate) -> Failure:

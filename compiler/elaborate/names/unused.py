@@ -12,6 +12,7 @@ from netc.dsl.source import Span
 
 from ...errors.base import Problem
 from ...errors.names import UnusedName, UnusedResult
+from ...ir.training import LOSS
 
 _BINDING = {
     ast.Assign: ("targets",),
@@ -42,11 +43,25 @@ def unused(file: ast.File) -> Iterator[tuple[Problem, Span]]:
     loose = tuple(i for i in file.items if isinstance(i, ast.Statement))
     if not any(isinstance(i, ast.ModelDecl) for i in file.items):
         yield from _body(loose, file.items, lets=False)
+    sections = tuple(item for item in file.items if isinstance(item, ast.TrainDecl))
+    seen_by_sections = {id(i.body) for i in file.items if isinstance(i, (ast.ModelDecl, ast.TrainDecl))}
     for item in file.items:
-        if isinstance(item, (ast.Block, ast.ModelDecl)):
-            yield from _parameters(item)
+        if isinstance(item, (ast.Block, ast.ModelDecl, ast.TrainDecl)):
+            yield from _parameters(item, sections if isinstance(item, ast.TrainDecl) else ())
+    purposes = {LOSS, *_inputs(file)} if sections else set()
     for body in bodies:
-        yield from _body(body.statements, (*body.statements, *states.get(id(body), ())), lets=True)
+        text = (*body.statements, *states.get(id(body), ()), *(sections if id(body) in seen_by_sections else ()))
+        found = _body(body.statements, text, lets=True)
+        if any(body is section.body for section in sections):
+            found = ((problem, span) for problem, span in found if not isinstance(problem, UnusedName) or problem.name not in purposes)
+        yield from found
+
+
+def _inputs(file: ast.File) -> Iterator[str]:
+    """The names of all inputs: a train section that binds one says what the model is given."""
+    for node in _everything(file):
+        if isinstance(node, ast.Assign) and isinstance(node.value.head, ast.InputDecl):
+            yield from (target.name for target in node.targets)
 
 
 def _body(statements: tuple[ast.Statement, ...], text: tuple[Any, ...], lets: bool) -> Iterator[tuple[Problem, Span]]:
@@ -76,9 +91,11 @@ def _bound(statement: ast.Statement, lets: bool) -> Iterator[tuple[ast.Name, str
             yield name, "shared stage"
 
 
-def _parameters(item: ast.Block | ast.ModelDecl) -> Iterator[tuple[Problem, Span]]:
-    base = item.base if isinstance(item, ast.ModelDecl) else None
-    mentioned = set(mentions((item.body, *item.parameters, *filter(None, (base,)))))
+def _parameters(item: ast.Block | ast.ModelDecl | ast.TrainDecl, others: tuple[ast.TrainDecl, ...]) -> Iterator[tuple[Problem, Span]]:
+    """Those of `item` that neither it nor the others mention."""
+    base = None if isinstance(item, ast.Block) else item.base
+    model = item.model if isinstance(item, ast.TrainDecl) else None
+    mentioned = set(mentions((item.body, *item.parameters, *filter(None, (base, model)), *others)))
     first_tensor = next((p for p in item.parameters if isinstance(p, ast.TensorParameter)), None)
     for parameter in item.parameters:
         name = parameter.name

@@ -20,8 +20,23 @@ from ..scopes.scope import LazyLet, Scope
 
 NAMED = ("optimizer", "schedule", "data", "validate")
 """What is followed by a name: an optimizer, a schedule, a format of data."""
-REPEATED = ("group", "freeze", "keep")
-SETTINGS = ("optimizer", "group", "schedule", "epochs", "steps", "batch", "clip", "ema", "freeze", "keep", "data", "validate", "seed")
+REPEATED = ("group", "freeze", "keep", "draw")
+SETTINGS = (
+    "optimizer",
+    "group",
+    "schedule",
+    "epochs",
+    "steps",
+    "batch",
+    "clip",
+    "ema",
+    "freeze",
+    "keep",
+    "data",
+    "validate",
+    "draw",
+    "seed",
+)
 """All of them, in the order of the documentation."""
 
 
@@ -74,4 +89,6 @@ def _value(expr: ast.Expr, scope: Scope, elaborator: Elaborator) -> Any:
         found = scope.find(expr.name)
         if found is None or not isinstance(found[0].value, (int, float, str, tuple, LazyLet)):
             return Word(expr.name)
+    if isinstance(expr, ast.ListExpr):
+        return tuple(_value(item, scope, elaborator) for item in expr.items)
     return plain(elaborator.evaluate(expr, scope))

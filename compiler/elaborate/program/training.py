@@ -13,8 +13,8 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.source import Span
 
-from ...errors.training import LossNotFloat, LossNotScalar, NoLoss, TrainedStage
-from ...ir.graph import CallNode, Graph, OpNode, Program, Value, graphs
+from ...errors.training import LossNotFloat, LossNotScalar, ModelOfItself, NoLoss, TrainedStage, WrongModelInput
+from ...ir.graph import CallNode, Graph, OpNode, Program, Value, graphs, needed
 from ...ir.training import LOSS, MODEL, Training
 from ..interpreter.bodies import finish
 from ..interpreter.elaborator import Elaborator
@@ -88,12 +88,15 @@ def _objective(
     made.elaborator.statements.run(ast.Body(section.chain[0].body.span, computed), scope, "the train section")
     outputs = _results(section, scope, spans, session)
     settings = evaluate_settings(statements, scope, made.elaborator)
-    for node in [n for g in graphs(frame.graph) for n in g.nodes if isinstance(n, OpNode) and n.specs]:
+    for node in [n for g in graphs(frame.graph) for n in g.nodes if isinstance(n, OpNode) and any(s.trainable for s in n.specs)]:
         session.report(TrainedStage(node.op.name), node.span)
     if outputs is None or session.failed:
         return None
     model = _model_graph(section, made, frame)
-    main = _call(model, frame, outputs, section, session)
+    given = _computed_inputs(made, scope, session)
+    main = None if session.failed else _call(model, frame, given, outputs, section, session)
+    if main is None:
+        return None
     free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
     program = Program(main, session.facts, free, tuple(session.conditions), session.dims)
     place = scope.names[LOSS].span or section.span
@@ -170,18 +173,54 @@ def _values(entity: object) -> list[Value]:
     return tensors(entity) or [] if isinstance(entity, (Value, TensorTuple)) else []
 
 
-def _call(model: Graph, frame: GraphFrame, outputs: dict[str, Value], section: SelectedSection, session: ElaborationSession) -> Graph:
-    """The objective's graph: the call of the model, before what the section computes."""
+def _computed_inputs(made: ModelBody, scope: Scope, session: ElaborationSession) -> dict[str, Value]:
+    """The inputs of the model that the section computes: those whose names it binds."""
+    found: dict[str, Value] = {}
+    for value in made.frame.graph.inputs:
+        bound = scope.names.get(value.name)
+        if bound is None or not isinstance(bound.value, Value):
+            continue
+        span = bound.span or value.span
+        with session.catching(()):
+            if bound.value.type != value.type:
+                raise Failure(WrongModelInput(value.name, value.type, bound.value.type), span, ((value.span, "declared here"),))
+            found[value.name] = bound.value
+    return found
+
+
+def _call(
+    model: Graph,
+    frame: GraphFrame,
+    given: dict[str, Value],
+    outputs: dict[str, Value],
+    section: SelectedSection,
+    session: ElaborationSession,
+) -> Graph | None:
+    """The objective's graph: what the section computes for the model, the call of the model, and what the section computes of that. None
+    if the first needs the last."""
     graph, captured = frame.graph, _captured(frame)
     inner = {id(outer): value for value in graph.inputs if (outer := captured.get(id(value))) is not None}
-    inputs = tuple(inner.get(id(v)) or Value(v.type, v.span, v.name, v.spatial) for v in model.inputs)
-    for value, source in zip(inputs, model.inputs, strict=True):
-        value.name = source.name
+    passed: list[Value] = []
+    for source in model.inputs:
+        value = given.get(source.name) or inner.get(id(source)) or Value(source.type, source.span, source.name, source.spatial)
+        if source.name not in given:
+            value.name = source.name
+        passed.append(value)
+    inputs = tuple(passed)
+    before = list(needed(graph.nodes, list(given.values())))
+    made_by_model = {id(inner[id(v)]) for v in model.outputs if id(v) in inner and all(v is not i for i in model.inputs)}
+    for node in before:
+        if any(id(v) in made_by_model for v in node.inputs):
+            session.report(ModelOfItself(tuple(given)), node.span)
+            return None
     results = tuple(inner.get(id(v)) or Value(v.type, v.span, spatial=v.spatial) for v in model.outputs)
-    given = {name: origin.value for name, origin in model.origins.items() if isinstance(origin.value, int)}
-    call = CallNode(model, inputs, results, MODEL, section.span, arguments=given)
-    graph.inputs = [*inputs, *(v for v in graph.inputs if id(v) not in captured)]
-    graph.nodes.insert(0, call)
+    arguments = {name: origin.value for name, origin in model.origins.items() if isinstance(origin.value, int)}
+    call = CallNode(model, inputs, results, MODEL, section.span, arguments=arguments)
+    own = [v for v in graph.inputs if id(v) not in captured]
+    taken = [v for v in inputs if all(v is not g for g in given.values()) and all(v is not o for o in own)]
+    graph.inputs = [*taken, *own]
+    early = {id(n) for n in before}
+    graph.nodes = [*before, call, *(n for n in graph.nodes if id(n) not in early)]
     graph.captures = 0
     graph.tuples = []
     graph.size += model.size

@@ -245,7 +245,7 @@ def _arrow_files(path: str, split: str | None) -> list[str]:
         if split not in known:
             shown = ", ".join(f"`{name}`" for name in known)
             why = f"it has no split `{split}`, but {shown}" if split else f"it has several splits: {shown}"
-            raise DataError(why, f"say one: `split={known[0]}`" if known else "")
+            raise DataError(why, f'say one: `split="{known[0]}"`' if known else "")
         path = os.path.join(path, str(split))
     elif split is not None:
         raise DataError("it has no splits, so `split` cannot choose one")

@@ -23,7 +23,7 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record
 
 from ...problems import diagnostic
-from .base import Array, Column, DataError, Indices, Source
+from .base import Array, DataError, Indices, Source
 from .prefetch import ahead
 
 Chosen = str | tuple[str, ...]
@@ -41,12 +41,13 @@ class Joined(Record):
 
 
 class Columns(Record):
-    """A source with the column and the type of each input. `path` is that of messages."""
+    """A source with the column, the type and the shape of a sample of each input. `path` is that of messages."""
 
     source: Source
     columns: dict[str, Joined]
     types: dict[str, TensorType]
-    path: str = "data"
+    shapes: dict[str, tuple[int, ...]]
+    path: str
 
     def __len__(self) -> int:
         return len(self.source)
@@ -80,18 +81,19 @@ class Columns(Record):
 def match_columns(source: Source, inputs: list[Value], given: Mapping[str, Chosen], path: str) -> tuple[Columns | None, list[Diagnostic]]:
     """Finds the column of each input, and checks its type and the shape of a sample. Raises `DataError`."""
     found: dict[str, Joined] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     problems: list[Diagnostic] = []
     sizes: dict[str, tuple[int, str]] = {}
     for value in inputs:
         chosen = _chosen(source, given.get(value.name, value.name))
         problem = _missing(value, chosen, path, source) if isinstance(chosen, str) else _wrong(value, chosen, source, path, sizes)
         if problem is None and isinstance(chosen, Joined):
-            found[value.name] = chosen
+            found[value.name], shapes[value.name] = chosen, _shape(source, chosen) or ()
         elif problem is not None:
             problems.append(diagnostic(problem, value.span))
     if problems:
         return None, problems
-    return Columns(source, found, {v.name: v.type for v in inputs}, path), []
+    return Columns(source, found, {v.name: v.type for v in inputs}, shapes, path), []
 
 
 def column_types(inputs: list[Value], given: Mapping[str, Chosen]) -> dict[str, TensorType]:
@@ -137,7 +139,7 @@ def _wrong(value: Value, joined: Joined, source: Source, path: str, sizes: dict[
     for column in columns:
         if column.dtype is None or not _fits(column.dtype, type_.dtype):
             return ColumnType(value.name, column.name, path, column.kind if column.dtype is None else str(column.dtype), type_.dtype.name)
-    declared, found = type_.shape[1:], columns[0].shape if joined.single else _joined_shape(columns)
+    declared, found = type_.shape[1:], _shape(source, joined)
     if found is None or len(found) != len(declared):
         return ColumnShape(value.name, str(joined), path, found, declared)
     for size, actual in zip(declared, found, strict=True):
@@ -150,7 +152,11 @@ def _wrong(value: Value, joined: Joined, source: Source, path: str, sizes: dict[
     return None
 
 
-def _joined_shape(columns: list[Column]) -> tuple[int, ...] | None:
+def _shape(source: Source, joined: Joined) -> tuple[int, ...] | None:
+    """The shape of a sample, None if samples differ, or if columns cannot be put side by side."""
+    columns = [source.columns[name] for name in joined.names]
+    if joined.single:
+        return columns[0].shape
     shapes = [(1,) if column.shape == () else column.shape for column in columns]
     known = [shape for shape in shapes if shape is not None]
     if len(known) < len(shapes) or len({shape[1:] for shape in known}) > 1:

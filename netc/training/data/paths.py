@@ -57,15 +57,19 @@ def reading() -> Iterator[None]:
 
 def check_memory(size: int) -> None:
     """Refuses what is larger than the memory of the machine."""
-    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
-        return
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    memory = _memory()
     if 0 < memory < size:
         needed, there = size / 2**30, memory / 2**30
         raise DataError(
             f"it would take {needed:.1f} GiB of memory, and the machine has {there:.1f} GiB",
             "save the arrays by `np.savez`, or as `.safetensors`: these are mapped, not read",
         )
+
+
+def _memory() -> int:
+    """Bytes of memory; 0 where the system does not say."""
+    known = getattr(os, "sysconf_names", {})
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if "SC_PHYS_PAGES" in known else 0
 
 
 def _mode(path: str) -> int:

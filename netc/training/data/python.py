@@ -100,6 +100,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _array(name: str, value: Any) -> Array:
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+        return value
     try:
         array = array_of(value)
     except (ValueError, TypeError, RuntimeError) as error:

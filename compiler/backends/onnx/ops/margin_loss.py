@@ -27,11 +27,6 @@ def _sign(site: Site) -> TensorExpr:
     return site.target.cast(computed_in(site[site.given.names[0]]).dtype)
 
 
-def _positive(x: TensorExpr) -> TensorExpr:
-    """`x` where it is above 0, which NaN is not: the margins of classes are added up so in PyTorch."""
-    return x.greater(0.0).choose(x, 0.0)
-
-
 def _axes(x: TensorExpr, *axes: int) -> TensorExpr:
     return TensorExpr(x.site, x.site.ints(axes), INT64)
 
@@ -84,18 +79,21 @@ def _distance(op: TripletMarginLoss, a: TensorExpr, b: TensorExpr) -> TensorExpr
     return p_norm(a - b + float(op.eps), float(op.p), [-1])
 
 
+# Of classes, PyTorch adds up the margins that are above 0, which NaN is not.
+
+
 @emits(MultiMarginLoss, onnx="GatherElements, Sub, Max, Mul, Where and ReduceMean")
 def multi_margin_loss(op: MultiMarginLoss, site: Site) -> str:
     x = computed_in(site.x)
     right = site.target.op("Unsqueeze", _axes(site.target, -1))
-    each = _positive(x - x.op("GatherElements", right, axis=-1) + float(op.margin))
-    if op.p == 2:
-        each = each * each
+    margins = x - x.op("GatherElements", right, axis=-1) + float(op.margin)
+    each = margins * margins if op.p == 2 else margins
     if "weight" in site.given:
         each = each * computed_in(site.weight).op("Gather", right, axis=0)
     classes = site.given.x.shape[-1]
     numbers = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, classes, 1)]), INT64)
-    each = numbers.equal(right).choose(each.like(0.0), each)
+    counted = margins.greater(0.0).op("And", numbers.equal(right).negation())
+    each = counted.choose(each, 0.0)
     return reduced_as(op, over(each, "ReduceSum", [-1]) / classes).cast(site.given.x.dtype).name
 
 
@@ -111,9 +109,9 @@ def multilabel_margin_loss(op: MultilabelMarginLoss, site: Site) -> str:
     same = number.op("Unsqueeze", _axes(target, -1)).op("Equal", numbers, to=BOOL).op("And", listed)
     within = over(same.cast(x.dtype), "ReduceMax", [-2], keepdims=True).truth()
     right = x.op("GatherElements", number, axis=-1).op("Unsqueeze", _axes(x, -1))
-    apart = _positive(-right + 1.0 + x.op("Unsqueeze", _axes(x, -2)))
-    counted = listed.op("And", within.negation())
-    each = over(counted.choose(apart, 0.0), "ReduceSum", [-2, -1]) / classes
+    margins = -right + 1.0 + x.op("Unsqueeze", _axes(x, -2))
+    counted = margins.greater(0.0).op("And", listed).op("And", within.negation())
+    each = over(counted.choose(margins, 0.0), "ReduceSum", [-2, -1]) / classes
     return reduced_as(op, each).cast(site.given.x.dtype).name
 
 

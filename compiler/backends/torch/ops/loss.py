@@ -27,7 +27,6 @@ _LOSSES: dict[type[Operator], str] = {
     CosineEmbeddingLoss: "CosineEmbeddingLoss",
     CrossEntropy: "CrossEntropyLoss",
     CtcLoss: "CTCLoss",
-    GaussianNllLoss: "GaussianNLLLoss",
     HingeEmbeddingLoss: "HingeEmbeddingLoss",
     HuberLoss: "HuberLoss",
     KlDiv: "KLDivLoss",
@@ -53,8 +52,12 @@ def loss(op: Loss, site: TorchSite) -> Code:
     own = [site[name] for name, operand in op.operands.items() if operand.required]
     tensors = {name: (site.get(name), None) for name, operand in op.operands.items() if operand.optional}
     options = {name: (op.args[name], arg.default) for name, arg in op.signature.items()}
-    if isinstance(op, GaussianNllLoss):
-        # PyTorch takes a number for the variances if it is a float.
-        own.append(site.var if "var" in site.given else lit(float(options.pop("var")[0]), "var"))
-        options.pop("var", None)
     return call(f"F.{op.name}", *own, **tensors, **options)
+
+
+@function(GaussianNllLoss, torch="torch.nn.functional.gaussian_nll_loss, torch.nn.GaussianNLLLoss")
+def gaussian_nll_loss(op: GaussianNllLoss, site: TorchSite) -> Code:
+    """PyTorch takes a number for the variances if it is a float."""
+    var = site.var if "var" in site.given else lit(float(op.var), "var")  # type: ignore[arg-type]
+    options = {"full": (op.full, False), "eps": (op.eps, 1e-6), "reduction": (op.reduction, "mean")}
+    return call("F.gaussian_nll_loss", site.x, site.target, var, **options)

@@ -1,12 +1,20 @@
-"""The metrics of a run, as they are on the disk. PyTorch is not needed to read them."""
+"""The files of a run, as they are on the disk. PyTorch is not needed to find and read them."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
-METRICS = "metrics.jsonl"
+CONFIG, METRICS, CURVES = "config.json", "metrics.jsonl", "curves.svg"
+BEST, LAST = "best.safetensors", "last.safetensors"
+
+
+def weights_of(path: str) -> str:
+    """The file of weights that a path means: of a run, its best ones."""
+    best = os.path.join(path, BEST)
+    return best if os.path.isfile(best) else path
 
 
 def read_metrics(folder: str) -> list[dict[str, Any]]:

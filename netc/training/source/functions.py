@@ -1,0 +1,158 @@
+"""What a section computes, as functions: the sums of a batch, what they are divided by, and loss and metrics of both.
+
+In: a section cut at its means. Out: texts of `totals(model, batch)`, `counts(batch)` and `results(totals, counts)`, and of what they call.
+Always: a batch is a dict of tensors `[N, ...]` by input; what needs a module, such as constants of the section, is a class with one instance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netc.compiler.analysis.means import Means
+from netc.compiler.backends.python.errors import MissingEmitter
+from netc.compiler.backends.python.naming import local, unique
+from netc.compiler.backends.torch.emit import Parts, function, parts
+from netc.compiler.dims import Dim, SymDim, to_python
+from netc.compiler.ir.graph import Graph, Node, Program, Value
+from netc.compiler.ir.training import MODEL, Training
+from netc.compiler.ir.types import BATCH
+from netc.dsl.record import Record
+
+from .lines import call, listed
+
+
+class Functions(Record):
+    """The texts in their order, and the definitions that they use."""
+
+    texts: tuple[str, ...]
+    definitions: tuple[str, ...]
+
+
+def functions(training: Training, means: Means) -> Functions:
+    """All functions of a section."""
+    made = _Functions(training, means)
+    made.totals()
+    made.counts()
+    made.results()
+    return Functions(tuple(made.texts), tuple(made.definitions))
+
+
+class _Functions:
+    def __init__(self, training: Training, means: Means) -> None:
+        self.training, self.means = training, means
+        self.main = training.program.main
+        self.data = {id(v): v.name for v in self.main.inputs}
+        self.texts: list[str] = []
+        self.definitions: list[str] = []
+
+    def totals(self) -> None:
+        program = self.means.totals
+        nodes = [n for n in program.main.nodes if n.label != MODEL]
+        named = listed(self.means.names)
+        inputs = self._add(program, nodes, "sums", f"The sums that {named} are made of.")
+        outputs, given = self._model_call(inputs)
+        arguments = [outputs.get(id(v)) or self._column(v) for v in inputs]
+        several = len(program.main.outputs) > 1
+        lines = ["def totals(model: nn.Module, batch: Batch) -> Sequence[Tensor]:", '    """The sums of a batch."""', *given]
+        if not any(self.means.scaled):
+            lines += call("    return " if several else "    return (", "sums", arguments, "" if several else ",)")
+        else:
+            lines += call("    made = " if several else "    made = (", "sums", arguments, "" if several else ",)")
+            scaled = [f"made[{i}] * {self._size(BATCH)}" if s else f"made[{i}]" for i, s in enumerate(self.means.scaled)]
+            lines.append(f"    return ({', '.join(scaled)},)" if not several else f"    return {', '.join(scaled)}")
+        self.texts.append("\n".join(lines))
+
+    def _model_call(self, inputs: Sequence[Value]) -> tuple[dict[int, str], list[str]]:
+        """The variables of the model's outputs that are used, and the lines that call it."""
+        node = self.training.call
+        used, taken, names = {id(v) for v in inputs}, {"model", "batch", "sums", "made"}, dict[int, str]()
+        targets = []
+        for value in node.outputs:
+            name = unique(local(value.name or "output"), taken) if id(value) in used else "_"
+            taken.add(name)
+            names[id(value)] = name
+            targets.append(name)
+        if not any(id(v) in used for v in node.outputs):
+            return {}, []
+        return names, call(f"    {', '.join(targets)} = ", "model", [self._column(v) for v in node.inputs])
+
+    def counts(self) -> None:
+        means, lines = self.means, list[str]()
+        counted: list[str] = []
+        if means.counted is not None:
+            inputs = self._add(means.counted, list(means.counted.main.nodes), "counted", "What is counted of the data.")
+            counted = [f"number{i}" if len(means.counted.main.outputs) > 1 else "number" for i in range(len(means.counted.main.outputs))]
+            lines = call(f"    {', '.join(counted)} = ", "counted", [self._column(v) for v in inputs])
+        each = [self._dim(c) if size else counted[int(c)] for c, size in zip(means.counts, means.is_size, strict=True)]  # type: ignore[arg-type]
+        head = [
+            "def counts(batch: Batch) -> Sequence[Tensor | int]:",
+            '    """What each of the sums is divided by, which depends on the data alone."""',
+        ]
+        self.texts.append("\n".join([*head, *lines, f"    return {', '.join(each)}" if len(each) > 1 else f"    return ({each[0]},)"]))
+
+    def results(self) -> None:
+        names, finish = self.means.names, self.means.finish
+        quotients = "total / count for total, count in zip(totals, counts, strict=True)"
+        head = [
+            "def results(totals: Sequence[Tensor], counts: Sequence[Tensor | int]) -> dict[str, Tensor]:",
+            f'    """The {"results" if len(names) > 1 else names[0]} of sums, of one batch or added up over several."""',
+        ]
+        if finish is None:
+            pairs = f"zip({names!r}, totals, counts, strict=True)"
+            lines = [f"    return {{name: total / count for name, total, count in {pairs}}}"]
+        else:
+            self._add(finish, list(finish.main.nodes), "finish", f"{listed(names)} of the means.".capitalize(), keep=True)
+            lines = [f"    made = finish(*({quotients}))"]
+            lines.append(f"    return dict(zip({names!r}, made, strict=True))" if len(names) > 1 else f"    return {{{names[0]!r}: made}}")
+        self.texts.append("\n".join([*head, *lines]))
+
+    def _add(self, program: Program, nodes: list[Node], name: str, doc: str, keep: bool = False) -> Sequence[Value]:
+        """Writes a part of a program as a function of this name; its inputs."""
+        inputs = list(program.main.inputs) if keep else _inputs(nodes, program.main.outputs)
+        try:
+            made, main = _written(_part(program, nodes, inputs, name), name, doc), inputs
+        except MissingEmitter:  # it needs a size that only other inputs have
+            main = [*inputs, *(v for v in program.main.inputs if all(v is not i for i in inputs))]
+            made = _written(_part(program, nodes, main, name), name, doc)
+        self.definitions += made.definitions
+        self.texts += made.texts
+        if made.main != name:
+            self.texts.append(f"{name} = {made.main}().to(DEVICE)")
+        return main
+
+    def _column(self, value: Value) -> str:
+        return f"batch[{value.name!r}]".replace("'", '"')
+
+    def _size(self, symbol: str) -> str:
+        """The size of an axis, read off a column."""
+        for value in reversed(self.main.inputs):
+            for axis, size in enumerate(value.type.shape):
+                if isinstance(size, SymDim) and str(size) == symbol:
+                    return f"len({self._column(value)})" if axis == 0 else f"{self._column(value)}.shape[{axis}]"
+        raise MissingEmitter(symbol, "no input has this size")
+
+    def _dim(self, count: Dim) -> str:
+        if isinstance(count, int):
+            return str(count)
+        symbols = {str(s) for v in self.main.inputs for s in v.type.shape if isinstance(s, SymDim) and str(s).isidentifier()}
+        return to_python(count, {symbol: self._size(symbol) for symbol in symbols})
+
+
+def _inputs(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Value]:
+    """The values that nodes take and do not make, each once."""
+    made = {id(v) for n in nodes for v in n.outputs}
+    used = [v for n in nodes for v in n.inputs] + list(outputs)
+    return list({id(v): v for v in used if id(v) not in made}.values())
+
+
+def _part(program: Program, nodes: list[Node], inputs: list[Value], name: str) -> Program:
+    main = program.main
+    graph = Graph(name, "model", main.span)
+    graph.inputs, graph.nodes = inputs, nodes
+    graph.outputs, graph.output_names = list(main.outputs), list(main.output_names)
+    graph.size = main.size
+    return Program(graph, program.facts, program.symbols, program.conditions, program.dims)
+
+
+def _written(program: Program, name: str, doc: str) -> Parts:
+    return function(program, name, doc) or parts(program, name)

@@ -1,0 +1,108 @@
+"""The settings of a section: constants at the top of the file, the optimizer with its groups, the schedule.
+
+In: a recipe that has been checked. Out: texts. Always: classes and arguments are those that `netc train` constructs, from the same tables.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netc.compiler.ir.training import Training
+
+from ..optimizers import chosen_optimizer, chosen_schedules
+from ..recipe import Recipe
+from .lines import Expression, call, keywords, literal, quoted
+
+DATA = "train.npz"
+"""The file that is read if the section has none, or one in another format."""
+REPORTS = 100
+"""The number of steps between two reports."""
+
+
+def constants(training: Training, recipe: Recipe) -> str:
+    """Numbers and paths."""
+    found: dict[str, Any] = {"DATA": recipe.data.path if recipe.data is not None and recipe.data.format == "npz" else DATA}
+    if recipe.validate is not None:
+        found["VALIDATION"] = recipe.validate.path
+    elif recipe.validation:
+        found["VALIDATION"] = recipe.validation
+    found |= {"STEPS": recipe.steps} if recipe.steps is not None else {"EPOCHS": recipe.epochs}
+    found["BATCH"] = recipe.batch
+    if recipe.accumulate > 1:
+        found["ACCUMULATE"] = recipe.accumulate
+    if recipe.ema is not None:
+        found["EMA"] = recipe.ema
+    if recipe.freeze:
+        found["FROZEN"] = tuple(pattern.text for pattern in recipe.freeze)
+    found |= {"SEED": recipe.seed, "REPORT_EVERY": REPORTS}
+    lines = [f"{name} = {literal(value)}" for name, value in found.items()]
+    return "\n".join([*lines, *_groups(recipe), 'DEVICE = "cuda" if torch.cuda.is_available() else "cpu"', "", "Batch = dict[str, Tensor]"])
+
+
+def _groups(recipe: Recipe) -> list[str]:
+    """The table of options by pattern: later ones replace earlier ones."""
+    rules: list[tuple[str, dict[str, Any]]] = [(r.pattern.text, {o.name: o.value for o in r.options}) for r in reversed(recipe.groups)]
+    rules += [(pattern.text, {"weight_decay": 0.0}) for pattern in recipe.no_decay]
+    if not rules:
+        return []
+    shown = [f"    ({quoted(p)}, {{{', '.join(f'{quoted(n)}: {literal(v)}' for n, v in options.items())}}})," for p, options in rules]
+    return ["GROUPS: list[tuple[str, dict[str, Any]]] = [", *shown, "]"]
+
+
+GROUPED = '''def parameter_groups(model: nn.Module) -> list[dict[str, Any]]:
+    """The parameters by the options in GROUPS whose patterns match their names; later ones win."""
+    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        options: dict[str, Any] = {}
+        for pattern, values in GROUPS:
+            if fnmatch(name, pattern):
+                options |= values
+        group = groups.setdefault(tuple(sorted(options.items())), {"params": [], **options})
+        group["params"].append(parameter)
+    return list(groups.values())'''
+
+
+def optimizer_text(recipe: Recipe) -> list[str]:
+    """The functions that make the optimizer."""
+    cls, options = chosen_optimizer(recipe)
+    grouped = bool(recipe.groups or recipe.no_decay)
+    lines = ["def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:"]
+    if recipe.freeze:
+        lines += [
+            '    """The optimizer of the parameters that are not frozen."""',
+            "    for name, parameter in model.named_parameters():",
+            "        if any(fnmatch(name, pattern) for pattern in FROZEN):",
+            "            parameter.requires_grad_(False)",
+        ]
+    trained = (
+        "parameter_groups(model)"
+        if grouped
+        else "[p for p in model.parameters() if p.requires_grad]"
+        if recipe.freeze
+        else "model.parameters()"
+    )
+    lines += call("    return ", f"torch.optim.{cls.__name__}", [trained, *keywords(options)])
+    return [*([GROUPED] if grouped else []), "\n".join(lines)]
+
+
+def schedule_text(recipe: Recipe) -> list[str]:
+    """The function that makes the schedule; none for a constant learning rate."""
+    if not recipe.schedule:
+        return []
+    chosen, milestones = chosen_schedules(recipe, Expression("steps"))
+    lines = [
+        "def make_schedule(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:",
+        '    """The schedule of the learning rate over that many steps."""',
+    ]
+    made = [(f"torch.optim.lr_scheduler.{cls.__name__}", ["optimizer", *keywords(options)]) for cls, options in chosen]
+    if len(made) == 1:
+        return ["\n".join([*lines, *call("    return ", *made[0])])]
+    names = [stage.name if stage.name.isidentifier() else f"stage{i}" for i, stage in enumerate(recipe.schedule)]
+    if len(set(names)) < len(names):
+        names = [f"{name}{i + 1}" for i, name in enumerate(names)]
+    for name, (cls_, arguments) in zip(names, made, strict=True):
+        lines += call(f"    {name} = ", cls_, arguments)
+    lines += call("    return ", "torch.optim.lr_scheduler.SequentialLR", ["optimizer", f"[{', '.join(names)}]", f"{milestones}"])
+    return ["\n".join(lines)]

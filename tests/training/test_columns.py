@@ -1,0 +1,182 @@
+"""Columns held against inputs, and which files a spec may read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from netc.analysis import Choice, analyse_training
+from netc.dsl.source import SourceFile
+from netc.training.data.base import ArraySource
+from netc.training.recipe import read_recipe
+from tests.training.opened import arrays, numbers, opened, said, spec
+
+X, TARGET = numbers(7, 2), np.arange(7)
+
+
+def test_all_problems_are_reported_at_once() -> None:
+    assert said(spec(target="[] int64"), {"X": X, "target": TARGET * 1.5}) == [
+        ("column-missing", "`dict` has no column `x` for the input `x`"),
+        ("column-type", "the column `target` has float64, and the input `target` is int64"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "declared", "fits"),
+    [
+        ("float64", "float32", True), ("float16", "float64", True), ("int64", "float32", True), ("bool", "float32", True),
+        ("float32", "int64", False), ("int64", "bool", False), ("bool", "int64", True), ("uint8", "int64", True), ("int64", "uint8", True),
+        ("uint16", "int32", True), ("complex64", "float32", False),
+    ],
+)  # fmt: skip
+def test_types(found: str, declared: str, fits: bool) -> None:
+    problems = said(spec(target=f"[] {declared}"), ArraySource({"x": X, "target": np.ones(7, found)}))
+    assert [code for code, _ in problems] == ([] if fits else ["column-type"])
+
+
+def test_numbers_that_a_type_does_not_have() -> None:
+    for value in (256, -1):
+        target = np.where(TARGET == 5, value, TARGET)
+        assert said(spec(target="[] uint8"), {"x": X, "target": target}) == [
+            ("cannot-read-data", "cannot read `dict`: sample 5 of the column `target` has a number that uint8 does not have")
+        ]
+
+
+def test_symbolic_sizes() -> None:
+    text = spec(x="T", target="T", model="cast float32", loss="y * target -> mean").replace("input T", "input [T]")
+    assert arrays(text, {"x": X, "target": X})["x"].shape == (7, 2)
+    assert said(text, {"x": X, "target": X[:, :1]}) == [("column-shape", "`T` is 2 in the data of `x` and 1 in those of `target`")]
+
+
+def test_conditions_of_the_spec() -> None:
+    text = spec(x="[T] where T % 2 == 0", model="mean axis=1")
+    assert arrays(text, {"x": X, "target": TARGET})["x"].shape == (7, 2)
+    assert said(text, {"x": X[:, :1], "target": TARGET}) == [
+        ("column-shape", "the sizes in `dict` are not those of the spec: `where T % 2 == 0` does not hold: T is 1")
+    ]
+    text = spec(x="[T]", target="[2 * T]", loss="(target -> mean axis=1) * y -> mean", model="mean axis=1")
+    assert said(text, {"x": X, "target": numbers(7, 4)}) == []
+    assert "axis 1 must be 2*T, which is 4, found 3" in said(text, {"x": X, "target": numbers(7, 3)})[0][1]
+
+
+@pytest.mark.parametrize("shape", [(7,), (7, 3), (7, 2, 1)])
+def test_shapes(shape: tuple[int, ...]) -> None:
+    assert [code for code, _ in said(spec(), {"x": np.ones(shape), "target": TARGET})] == ["column-shape"]
+
+
+def test_the_first_sample_that_is_not_finite_is_named() -> None:
+    x = np.ones((5000, 2), np.float32)
+    x[4321, 1], x[4400, 0] = np.inf, np.nan
+    assert said(spec(), {"x": x, "target": np.zeros(5000)}) == [
+        ("data-not-finite", "sample 4321 of the column `x`, for the input `x`, has an infinite number")
+    ] or said(spec(), {"x": x, "target": np.zeros(5000)}) == [
+        ("data-not-finite", "sample 4400 of the column `x`, for the input `x`, has NaN")
+    ]
+
+
+def test_a_sum_that_overflows_is_no_infinity() -> None:
+    assert said(spec(), {"x": np.full((3, 2), 3e38, np.float32), "target": np.zeros(3)}) == []
+    assert said(spec(target="[] float64"), {"x": np.ones((3, 2)), "target": np.full(3, 1.7e308)}) == []
+
+
+def test_no_data() -> None:
+    assert said(spec()) == [("cannot-read-data", "cannot read `data`: no data are given")]
+
+
+def test_a_share() -> None:
+    found = opened(spec("validate 0.3"), {"x": numbers(10, 2), "target": np.ones(10)})
+    assert found.data is not None
+    assert found.validation is not None
+    assert sorted([*found.data[1], *found.validation[1]]) == list(range(10))
+    assert len(found.validation[1]) == 3
+    assert opened(spec("validate 0.3"), {"x": X, "target": TARGET}, validation={"x": X[:2], "target": TARGET[:2]}).validation is not None
+
+
+# --- what a spec says ------------------------------------------------------------------------------------------------------
+
+
+def problems(settings: str) -> list[tuple[str, tuple[str, ...]]]:
+    analysis = analyse_training(SourceFile("m.net", spec(settings)), Choice())
+    assert analysis.training is not None, [d.message for d in analysis.diagnostics]
+    return [(d.message, d.help) for d in read_recipe(analysis.training)[1]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message", "help"),
+    [
+        ('data nppz "a"', "`data` has no format `nppz`", "did you mean `npz`?"),
+        ('data excel "a"', "`data` has no format `excel`", "the formats are `npz`"),
+        ('data python "os:getcwd"', "`data` cannot be `python` in a spec, which never runs code", "say it on the command line"),
+        ('validate python "os:getcwd"', "`validate` cannot be `python` in a spec", "say it on the command line"),
+        ('data npz "a" y=1', "`data` has neither an input nor an option `y`", "`npz` has no options"),
+        ('data images "a" sise=1', "`data` has neither an input nor an option `sise`", "did you mean `size`?"),
+        ('data images "a" size="big"', "`size` must be a number of pixels", ""),
+        ('data images "a" size=0', "`size` must be a number of pixels", ""),
+        ('data csv "a" separator="::"', "`separator` must be one character", ""),
+        ('data csv "a" x=3', "`x` must be the name of a column, or a list of them", ""),
+        ("data npz", "`data` takes a format and a path", 'write `data npz "data.npz"`'),
+    ],
+)
+def test_settings_that_are_wrong(settings: str, message: str, help: str) -> None:
+    ((found, said),) = problems(settings)
+    assert found.startswith(message)
+    assert " ".join(said).startswith(help)
+
+
+def test_paths_are_relative_to_the_spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "specs" / "data").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    np.savez(tmp_path / "specs" / "data" / "a.npz", x=X, target=TARGET)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert len(arrays(spec('data npz "data/a.npz"'), path=tmp_path / "specs" / "m.net")["x"]) == 7
+    monkeypatch.chdir(tmp_path / "specs")
+    assert len(arrays(spec('data npz "data/a.npz"'))["x"]) == 7
+
+
+def test_a_spec_reads_its_own_folder_only(tmp_path: Path) -> None:
+    (tmp_path / "specs").mkdir()
+    np.savez(tmp_path / "a.npz", x=X, target=TARGET)
+    (tmp_path / "specs" / "link.npz").symlink_to(tmp_path / "a.npz")
+    spec_path = tmp_path / "specs" / "m.net"
+    for path in ("../a.npz", str(tmp_path / "a.npz"), "link.npz", "../missing.npz"):
+        ((code, message),) = said(spec(f'data npz "{path}"'), path=spec_path)
+        assert code == "cannot-read-data"
+        assert message == f"cannot read `{path}`: it is outside of the folder of the first file"
+    assert len(arrays(spec('data npz "../a.npz"'), path=spec_path, allow_paths=(str(tmp_path),))["x"]) == 7
+    assert len(arrays(spec('data npz "../a.npz"'), f"{tmp_path}/a.npz", path=spec_path)["x"]) == 7
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the folders of the kernel are those of Linux")
+def test_files_of_the_kernel_and_pipes(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.csv")
+    assert said(spec('data csv "a.csv"'), path=tmp_path / "m.net") == [("cannot-read-data", "cannot read `a.csv`: it is no regular file")]
+    found = said(spec('data text "/proc/self/environ"'), path=tmp_path / "m.net", allow_paths=("/",))
+    assert found == [("cannot-read-data", "cannot read `/proc/self/environ`: it is a file of the system's kernel")]
+
+
+def test_a_name_that_no_file_has(tmp_path: Path) -> None:
+    assert said(spec(), "a\0.npz") == [("cannot-read-data", "cannot read `a\0.npz`: no file can have this name")]
+
+
+def test_near_names(tmp_path: Path) -> None:
+    np.savez(tmp_path / "train.npz", x=X)
+    (problem,) = opened(spec(), f"{tmp_path}/trian.npz").diagnostics
+    assert problem.help == (f"did you mean `{tmp_path}/train.npz`?",)
+
+
+def test_options_on_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("1;2;3\n4;5;6\n")
+    asked: dict[str, Any] = {"columns": {"x": "0,1", "target": "2"}, "options": {"separator": ";", "header": "false"}}
+    assert arrays(spec(), f"{tmp_path}/a.csv", **asked)["target"].tolist() == [3, 6]
+    asked["options"] = {"header": "no"}
+    assert said(spec(), f"{tmp_path}/a.csv", **asked)[0][1].endswith("`header` must be true or false, found `no`")
+    asked["options"] = {"sep": ";"}
+    assert said(spec(), f"{tmp_path}/a.csv", **asked)[0][1].endswith("there is no option `sep`")
+
+
+def test_a_format_that_is_not_known() -> None:
+    assert said(spec(), "data.xyz") == [("cannot-read-data", "cannot read `data.xyz`: its format is not known")]

@@ -1,0 +1,151 @@
+"""The objective of a train section: what it computes, and that parts of a batch give what the whole gives. PyTorch is the judge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from netc.analysis import Choice, analyse_training
+from netc.compiler.analysis.means import means_of
+from netc.compiler.ir.training import Training
+from netc.compiler.ir.verify import verify
+from netc.dsl.source import SourceFile
+from netc.training.objective import Objective
+
+MODEL = "x = input 5\nscores = x -> dense 7 tanh -> dense 3\n"
+GENERATOR = torch.Generator().manual_seed(0)
+
+
+def section(text: str, name: str | None = None, **params: object) -> Training:
+    found = analyse_training(SourceFile("<text>", text), Choice(None, params), None, name)
+    assert found.training is not None, [d.message for d in found.diagnostics]
+    verify(found.training.program)
+    return found.training
+
+
+def objective(text: str, name: str | None = None, **params: object) -> Objective:
+    return Objective(section(text, name, **params), seed=1)
+
+
+def batch(count: int = 12, ignored: int = 4) -> dict[str, Tensor]:
+    """Hard numbers: a constant row, large ones, and labels of which some are ignored."""
+    x = torch.randn(count, 5, generator=GENERATOR)
+    x[0], x[1] = 3.0, x[1] * 1000
+    label = torch.randint(0, 3, (count,), generator=GENERATOR)
+    label[:ignored] = -100
+    return {"x": x, "label": label, "weight": torch.rand(count, generator=GENERATOR)}
+
+
+def parts(inputs: dict[str, Tensor], *sizes: int) -> list[dict[str, Tensor]]:
+    split = {name: value.split(sizes) for name, value in inputs.items()}
+    return [{name: pieces[i] for name, pieces in split.items()} for i in range(len(sizes))]
+
+
+CASES: dict[str, Any] = {
+    "loss = (scores, label) -> cross_entropy": lambda s, b: F.cross_entropy(s, b["label"]),
+    "loss = (scores, label) -> cross_entropy reduction=sum": lambda s, b: F.cross_entropy(s, b["label"], reduction="sum"),
+    "loss = 0.5 * ((scores, label) -> cross_entropy) - 2 * (scores -> square -> mean)": lambda s, b: (
+        0.5 * F.cross_entropy(s, b["label"]) - 2 * s.square().mean()
+    ),
+    "loss = (scores -> square -> mean axis=1 -> mean) / 3 + 1": lambda s, b: s.square().mean(1).mean() / 3 + 1,
+    "loss = (scores, label) -> cross_entropy label_smoothing=0.1": lambda s, b: F.cross_entropy(s, b["label"], label_smoothing=0.1),
+    "loss = scores -> square -> sum": lambda s, b: s.square().sum(),
+}
+
+
+@pytest.mark.parametrize("line", CASES)
+@pytest.mark.parametrize("sizes", [(12,), (4, 8), (1, 1, 3, 7)], ids=str)
+def test_parts_give_the_loss_and_gradient_of_the_whole(line: str, sizes: tuple[int, ...]) -> None:
+    text = f"{MODEL}train {{ {'label = input [] int64; ' if 'label' in line else ''}{line} }}"
+    made = objective(text)
+    inputs = {name: value for name, value in batch().items() if name in made.inputs}
+    wanted = CASES[line](made.model(inputs["x"]), inputs)
+    gradients = torch.autograd.grad(wanted, list(made.model.parameters()))
+    pieces = parts(inputs, *sizes)
+    counts = [torch.stack(several).sum() for several in zip(*(made.counts(p) for p in pieces), strict=True)]
+    totals = [torch.stack(several).sum() for several in zip(*(made.totals(p) for p in pieces), strict=True)]
+    loss = made.results(totals, counts)["loss"]
+    torch.testing.assert_close(loss, wanted, rtol=1e-5, atol=1e-6)
+    for found, expected in zip(torch.autograd.grad(loss, list(made.model.parameters())), gradients, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_metrics_are_functions_of_the_means_of_all() -> None:
+    made = objective(
+        f"{MODEL}train {{ label = input [] int64; loss = (scores, label) -> cross_entropy; metric perplexity = exp(loss); "
+        "metric rms = scores -> square -> mean -> sqrt }"
+    )
+    inputs = {name: batch()[name] for name in ("x", "label")}
+    scores = made.model(inputs["x"])
+    loss, metrics = made(inputs)
+    torch.testing.assert_close(loss, F.cross_entropy(scores, inputs["label"]))
+    torch.testing.assert_close(metrics, {"perplexity": loss.exp(), "rms": scores.square().mean().sqrt()})
+    pieces = parts(inputs, 5, 7)
+    totals = [a + b for a, b in zip(made.totals(pieces[0]), made.totals(pieces[1]), strict=True)]
+    counts = [a + b for a, b in zip(made.counts(pieces[0]), made.counts(pieces[1]), strict=True)]
+    torch.testing.assert_close(made.results(totals, counts), {"loss": loss, **metrics}, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("loss = scores -> square -> mean -> sqrt", "sqrt"),
+        ("loss = (scores -> mean) * (scores -> mean)", "mul"),
+        ("loss = scores -> max", "max"),
+        ("loss = 1 / (scores -> square -> mean)", "div"),
+    ],
+)
+def test_what_is_no_sum_of_means(line: str, why: str) -> None:
+    training = section(f"{MODEL}train {{ {line} }}")
+    assert f"`{why}`" in means_of(training).whole
+    inputs = {"x": batch()["x"]}
+    made = Objective(training, seed=1)
+    loss, _ = made(inputs)
+    assert torch.isfinite(loss)
+
+
+def test_keys_are_those_of_the_spec() -> None:
+    text = f"{MODEL}train {{ loss = scores -> mean }}"
+    import netc
+
+    assert list(objective(text).model.state_dict()) == list(netc.compile(text).module().state_dict())
+
+
+def test_a_section_sees_tensors_that_are_no_results() -> None:
+    made = objective("x = input 5\nh = x -> dense 4 relu\ny = h -> dense 2\ntrain { loss = (h -> mean) + (y -> mean) }")
+    inputs = {"x": batch()["x"]}
+    y, h = made.model(inputs["x"])
+    torch.testing.assert_close(made(inputs)[0], h.mean() + y.mean())
+
+
+def test_a_section_may_compute_what_the_model_is_given() -> None:
+    made = objective(
+        "image = input 1x4x4\nlevel = input []\nguess = image * (level -> unflatten 0 [N, 1, 1, 1]) -> conv 1 3x3 padding=1\n"
+        "train { clean = input 1x4x4; noise = input 1x4x4; image = clean + 0.5 * noise; loss = (guess, noise) -> mse_loss }"
+    )
+    assert list(made.inputs) == ["level", "clean", "noise"]
+    inputs = {n: torch.randn(3, 1, 4, 4, generator=GENERATOR) for n in ("clean", "noise")} | {"level": torch.rand(3, generator=GENERATOR)}
+    wanted = F.mse_loss(made.model(inputs["clean"] + 0.5 * inputs["noise"], inputs["level"]), inputs["noise"])
+    torch.testing.assert_close(made(inputs)[0], wanted)
+
+
+def test_sections_of_a_model() -> None:
+    text = (
+        "model net(width=4) { x = input 5; y = x -> dense width -> dense 1 }\n"
+        "train net(factor=2) { loss = factor * (y -> mean); optimizer sgd lr=0.1; epochs 3 }\n"
+        "train wide for net width=16 { loss = y -> mean }\n"
+        "train more = net factor=3 { epochs 9 }\n"
+    )
+    assert objective(text, "wide").model.state_dict()["dense1.weight"].shape == (16, 5)
+    assert objective(text, "net", width=6).model.state_dict()["dense1.weight"].shape == (6, 5)
+    inputs = {"x": batch()["x"]}
+    one, three = objective(text, "net", factor=1), objective(text, "more")
+    torch.testing.assert_close(3 * one(inputs)[0], three(inputs)[0])
+    assert [(s.word, s.stages[0].name or s.stages[0].positional[0].value) for s in section(text, "more").settings] == [
+        ("optimizer", "sgd"),
+        ("epochs", 9),
+    ]

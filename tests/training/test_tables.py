@@ -1,0 +1,235 @@
+"""Tables: csv, Parquet, and what `datasets` saves. pyarrow and `datasets` write them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from netc.training.data.base import DataError
+from netc.training.data.csv import open_csv
+from tests.training.opened import arrays, numbers, said, spec
+
+X, TARGET = numbers(7, 2), np.arange(7)
+HOUSES = "area,rooms,town,price\n50,2,Ulm,1.5\n\n70.5,3,Bonn,2\n 90 ,4,Ulm,3\n"
+
+
+def csv(folder: Path, text: str, name: str = "a.csv") -> str:
+    (folder / name).write_text(text, encoding="utf-8")
+    return str(folder / name)
+
+
+def test_csv(tmp_path: Path) -> None:
+    found = arrays(spec('data csv "a.csv" x=[area, rooms] target=price'), path=Path(csv(tmp_path, HOUSES)).with_name("m.net"))
+    assert found["x"].tolist() == [[50, 2], [70.5, 3], [90, 4]]
+    assert found["target"].tolist() == [1.5, 2, 3]
+
+
+def test_csv_types_and_forms(tmp_path: Path) -> None:
+    source = open_csv(csv(tmp_path, '\ufeffa;b;c\n1;true;"x;y"\n2;FALSE;3\n'), separator=";")
+    assert {n: None if c.dtype is None else c.dtype.name for n, c in source.columns.items()} == {"a": "int64", "b": "bool", "c": None}
+    assert open_csv(csv(tmp_path, "1\t2\n3\t4\n", "a.tsv"), header=False).read(("1",), np.arange(2))["1"].tolist() == [2, 4]
+
+
+def test_csv_of_many_rows(tmp_path: Path) -> None:
+    """Integers and floats in different parts of the file, and a text at its end."""
+    rows = [f"{i},{i if i < 9000 else i + 0.5},{i if i < 19999 else 'x'}" for i in range(20000)]
+    source = open_csv(csv(tmp_path, "a,b,c\n" + "\n".join(rows)))
+    assert len(source) == 20000
+    assert source.columns["a"].dtype == np.int64
+    assert source.columns["b"].dtype == np.float64
+    assert source.columns["c"].dtype is None
+    assert source.read(("b",), np.array([8999, 9000]))["b"].tolist() == [8999, 9000.5]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "it is empty"),
+        (b"a,b\n", "there are no samples in it"),
+        (b"a,b\n1,2\n3\n", "line 3 has 1 cell, and the first line has 2"),
+        (b"a,b\n1,2\n\n3,4,5\n", "line 4 has 3 cells, and the first line has 2"),
+        (b"a,a\n1,2\n", "two of its columns are called `a`"),
+        (b"a\n\xff\n", "it is not UTF-8: the byte 0xff"),
+        (b'a\n"open\n', "it is no table of text: unexpected end of data"),
+        (b"a\n" + b"9" * (1 << 21), "it is no table of text: field larger than field limit (1048576)"),
+    ],
+)
+def test_csv_that_is_wrong(tmp_path: Path, content: bytes, why: str) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    assert said(spec(), f"{tmp_path}/a.csv") == [("cannot-read-data", f"cannot read `{tmp_path}/a.csv`: {why}")]
+
+
+def test_an_empty_cell_is_a_number_that_is_missing(tmp_path: Path) -> None:
+    path = csv(tmp_path, "x,target\n1,1\n,2\n3,inf\n")
+    assert said(spec(x="1"), path, columns={"x": ("x",)}) == [
+        ("data-not-finite", "sample 1 of the column `x`, for the input `x`, has NaN"),
+        ("data-not-finite", "sample 2 of the column `target`, for the input `target`, has an infinite number"),
+    ]
+
+
+def test_columns_by_pattern_and_on_the_command_line(tmp_path: Path) -> None:
+    path = csv(tmp_path, "p0,p1,p10,target\n1,2,3,4\n")
+    for chosen in ("p*", "p0,p1,p10", ("p0", "p1*")):
+        assert arrays(spec(x="3"), path, columns={"x": chosen})["x"].tolist() == [[1, 2, 3]]
+
+
+# --- Arrow -----------------------------------------------------------------------------------------------------------------
+
+
+def table() -> Any:
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    columns = {
+        "x": pa.array(X.tolist(), pa.list_(pa.float32())),
+        "fixed": pa.array(X.tolist(), pa.list_(pa.float32(), 2)),
+        "deep": pa.array([[[a, b], [b, a]] for a, b in X.tolist()], pa.list_(pa.list_(pa.float64()))),
+        "ragged": pa.array([[0.0] * (i % 2 + 1) for i in range(7)]),
+        "target": pa.array(TARGET),
+        "flag": pa.array([i % 2 == 0 for i in range(7)]),
+        "half": pa.array(X[:, 0].astype(np.float16)),
+        "text": pa.array(list("abcdefg")),
+        "holes": pa.array([1, None, 3, 4, 5, 6, 7]),
+    }
+    return pa.table(columns)
+
+
+def written(folder: Path, format: str) -> str:
+    """The table in several pieces."""
+    found = table()
+    if format == "parquet":
+        from pyarrow import parquet
+
+        parquet.write_table(found, folder / "a.parquet", row_group_size=3)
+        return f"{folder}/a.parquet"
+    if format == "folder":
+        from pyarrow import parquet
+
+        for i in range(2):
+            parquet.write_table(found.slice(i * 4, 4), folder / f"{i}.parquet")
+        return f"parquet:{folder}"
+    import pyarrow as pa
+
+    new = pa.ipc.new_stream if format == "stream" else pa.ipc.new_file
+    with pa.OSFile(f"{folder}/a.arrow", "wb") as sink, new(sink, found.schema) as writer:
+        writer.write_table(found, max_chunksize=3)
+    return f"{folder}/a.arrow"
+
+
+FORMATS = ["parquet", "folder", "stream", "file"]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_arrow(tmp_path: Path, format: str) -> None:
+    table()
+    path = written(tmp_path, format)
+    for column in ("x", "fixed"):
+        found = arrays(spec(target="[] int64"), path, columns={"x": column})
+        assert np.array_equal(found["x"], X)
+        assert np.array_equal(found["target"], TARGET)
+    assert np.array_equal(arrays(spec(x="2x2"), path, columns={"x": "deep"})["x"], np.stack([X, X[:, ::-1]], 1))
+    assert arrays(spec(x="[] bool"), path, columns={"x": "flag"})["x"].tolist() == [True, False] * 3 + [True]
+    assert np.array_equal(arrays(spec(x="[]"), path, columns={"x": "half"})["x"], X[:, 0].astype(np.float16).astype(np.float32))
+
+
+def test_arrow_in_any_order(tmp_path: Path) -> None:
+    table()
+    from netc.training.data.arrow import open_hf
+
+    source = open_hf(written(tmp_path, "stream"), {})
+    order = np.array([6, 0, 3, 3, 5])
+    assert np.array_equal(source.read(("x",), order)["x"], X[order])
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_arrow_that_does_not_fit(tmp_path: Path, format: str) -> None:
+    table()
+    path = written(tmp_path, format)
+    assert said(spec(), path, columns={"x": "ragged"}) == [
+        ("column-shape", "the samples of the column `ragged` differ in shape, and the input `x` is [N, 2]")
+    ]
+    assert said(spec(), path, columns={"target": "text"}) == [
+        ("column-type", "the column `text` has string, and the input `target` is float32")
+    ]
+    assert said(spec(), path, columns={"target": "holes"}) == [
+        ("data-not-finite", "sample 1 of the column `holes`, for the input `target`, has NaN")
+    ]
+
+
+def test_damaged_tables_are_refused(tmp_path: Path) -> None:
+    table()
+    for format in ("parquet", "stream", "file"):
+        path = Path(written(tmp_path, format))
+        content = path.read_bytes()
+        for length in (0, 1, 8, len(content) // 3, len(content) // 2):
+            path.write_bytes(content[:length])
+            assert [code for code, _ in said(spec(), str(path))] in (["cannot-read-data"], ["column-missing"] * 2)
+
+
+def test_files_with_different_columns(tmp_path: Path) -> None:
+    table()
+    from pyarrow import parquet
+
+    parquet.write_table(table().select(["x"]), tmp_path / "a.parquet")
+    parquet.write_table(table().select(["target"]), tmp_path / "b.parquet")
+    assert "its files differ in their columns" in said(spec(), f"parquet:{tmp_path}")[0][1]
+
+
+def saved(folder: Path, splits: bool) -> Any:
+    datasets = pytest.importorskip("datasets", reason="`datasets` is not installed")
+    datasets.disable_progress_bars()
+    pictures = [Image.fromarray(np.full((2, 3, 3), i * 30, np.uint8)) for i in range(7)]
+    made = datasets.Dataset.from_dict({"x": X, "target": TARGET, "image": pictures}).cast_column("image", datasets.Image())
+    made = made.select([6, 5, 4, 3, 2, 1, 0])
+    (datasets.DatasetDict({"train": made, "test": made.select([1, 2])}) if splits else made).save_to_disk(str(folder / "d"))
+    return made
+
+
+def test_what_datasets_saves(tmp_path: Path) -> None:
+    made = saved(tmp_path, splits=False).with_format("numpy")
+    found = arrays(spec(target="[] int64"), f"{tmp_path}/d")
+    assert np.array_equal(found["x"], made["x"][:].astype(np.float32))
+    assert np.array_equal(found["target"], made["target"][:])
+    images = arrays(spec(x="3x2x3"), f"{tmp_path}/d", columns={"x": "image"})["x"]
+    assert np.array_equal(images, np.stack(list(made["image"])).transpose(0, 3, 1, 2) / np.float32(255))
+
+
+def test_splits(tmp_path: Path) -> None:
+    saved(tmp_path, splits=True)
+    text = spec('data hf "d" split="train"\n  validate hf "d" split="test"', target="[] int64")
+    found = opened_parts(text, tmp_path / "m.net")
+    assert found == (7, 2)
+    assert said(spec(), f"{tmp_path}/d") == [("cannot-read-data", f"cannot read `{tmp_path}/d`: it has several splits: `train`, `test`")]
+    assert "no split `tset`" in said(spec(), f"{tmp_path}/d", options={"split": "tset"})[0][1]
+
+
+def opened_parts(text: str, path: Path) -> tuple[int, int]:
+    from tests.training.opened import opened
+
+    found = opened(text, path=path)
+    assert found.data is not None
+    assert found.validation is not None
+    return len(found.data[1]), len(found.validation[1])
+
+
+def test_images_in_parquet(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    from pyarrow import parquet
+
+    contents = []
+    for i in range(3):
+        stream = io.BytesIO()
+        Image.fromarray(np.full((2, 2), i, np.uint8)).save(stream, "png")
+        contents.append({"bytes": stream.getvalue(), "path": None})
+    parquet.write_table(pa.table({"image": contents, "target": [0, 1, 2]}), tmp_path / "a.parquet")
+    found = arrays(spec(x="1x2x2 uint8"), f"{tmp_path}/a.parquet", columns={"x": "image"})["x"]
+    assert found.dtype == np.uint8
+    assert found[:, 0, 0, 0].tolist() == [0, 1, 2]
+
+
+def test_a_csv_source_has_no_rows_of_text(tmp_path: Path) -> None:
+    with pytest.raises(DataError):
+        open_csv(str(tmp_path))
