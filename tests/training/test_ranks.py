@@ -116,7 +116,7 @@ def test_resumed_with_other_processes(first: str | None, ranks: int, strategy: s
     """Two processes (or one) are stopped in the middle of an epoch, others go on."""
     run = folder / f"{first}-{strategy}{ranks}"
     words = ("--strategy", first) if first else ()
-    train(folder, 2 if first else 1, "spec.net", "--data", "data.npz", "-o", run.name, *words, stopped_at=8)
+    train(folder, 2 if first else 1, "spec.net", "--data", "data.npz", "-o", run.name, *words, stopped_at=1)
     assert len((run / "metrics.jsonl").read_text().splitlines()) < 24
     train(folder, ranks, "--resume", run.name, *(("--strategy", strategy) if strategy else ()))
     assert_close(folder / "one", run)
