@@ -40,6 +40,8 @@ class Draws(Record):
         return self._made(_VALIDATION + start, count)
 
     def _made(self, key: int, count: int) -> dict[str, Array]:
+        if not self.draws:
+            return {}
         generator = np.random.Generator(np.random.Philox(key=np.array([self.seed, key], dtype=np.uint64)))
         return {draw.input: _drawn(draw, (count, *shape), generator).astype(dtype) for draw, dtype, shape in self.draws}
 

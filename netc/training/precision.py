@@ -26,8 +26,11 @@ class Precision:
     def autocast(self) -> AbstractContextManager[Any]:
         return nullcontext() if self.type is None else torch.autocast(self.device.type, self.type)
 
-    def backward(self, loss: Tensor) -> None:
-        (loss if self.scaler is None else self.scaler.scale(loss)).backward()  # type: ignore[no-untyped-call]
+    def backward(self, total: Tensor, factor: float) -> None:
+        """Adds the gradient of the total times a factor."""
+        total = total if total.dtype.itemsize > 2 else total.float()  # the scaled factor is too large for float16
+        weight = torch.tensor(factor, dtype=total.dtype, device=total.device)
+        total.backward(weight if self.scaler is None else self.scaler.scale(weight))  # type: ignore[no-untyped-call]
 
     def update(self, optimizer: torch.optim.Optimizer, clip: Callable[[], None]) -> None:
         """Clips the gradient, and makes the step of the optimizer."""
