@@ -1,9 +1,9 @@
 """A process that measures itself: `python train_loop.py NETWORK STEPS RUNS SPECS` trains by `netc train`'s loop, and by a plain one.
 
-In: a key of NETWORKS, the number of steps of a run, the number of pairs of runs, and the folder of the specs. Out: a line of JSON, for each
-pair the CPU seconds of netc's run and of the plain loop's. Always: both start with the same weights, see the same batches, have the same
-optimizer and save a checkpoint at the end, in one process on one thread; which of them is first alternates. What comes before the first step
-is not measured.
+In: a key of NETWORKS, the number of steps of a run, the number of pairs of runs, and the folder of the specs. Out: a line of JSON, for
+each pair the CPU seconds of netc's run and of the plain loop's. Always: both start with the same weights, see the same batches, have the
+same optimizer and save a checkpoint at the end, in one process on one thread; which of them is first alternates. What comes before the
+first step is not measured.
 """
 
 from __future__ import annotations
