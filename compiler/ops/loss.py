@@ -85,7 +85,7 @@ class Loss(Operator):
 
     @property
     def is_mean(self) -> bool:
-        """Whether the reduction is a mean."""
+        """Whether it is a mean that `total` divided by `count` gives."""
         return bool(self.reduction in ("mean", "batchmean"))
 
     def total(self) -> Self:

@@ -1,7 +1,8 @@
 """Inputs that are drawn anew for each step, such as the noise of a variational autoencoder.
 
-In: the `draw` lines of a section, and the sizes that the data have. Out: arrays for the samples of a step. Always: they depend on the seed, the
-step and the position in the batch alone, so that it does not matter in how many parts or on how many processes a step is computed.
+In: the `draw` lines of a section, and the sizes that the data have. Out: arrays for the samples of a step. Always: they depend on the
+seed, the step and the position in the batch alone, so that it does not matter in how many parts or on how many processes a step is
+computed.
 """
 
 from __future__ import annotations

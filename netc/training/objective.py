@@ -68,6 +68,12 @@ class Objective(nn.Module):
         """The scheduler of the section for a training of that many steps, stepped after each of them; None for a constant learning rate."""
         return make_schedule(optimizer, self.recipe, _positive(steps, "steps"))
 
+    def source(self) -> str:
+        """The section as a file that needs torch and NumPy alone, which is what `netc compile --target train` writes."""
+        from .source import train_source
+
+        return train_source(self.training_section)
+
     def clip(self) -> None:
         """Clips the gradients of `model` as the section says; nothing if it says nothing. Called between `backward` and the optimizer."""
         if self.recipe.clip_value is not None:

@@ -145,7 +145,7 @@ def test_a_spec_reads_its_own_folder_only(tmp_path: Path) -> None:
     for path in ("../a.npz", str(tmp_path / "a.npz"), "link.npz", "../missing.npz"):
         ((code, message),) = said(spec(f'data npz "{path}"'), path=spec_path)
         assert code == "cannot-read-data"
-        assert message == f"cannot read `{path}`: it is outside of the folder of the first file"
+        assert message == f"cannot read `{path}`: it is outside of the folder of the spec"
     assert len(arrays(spec('data npz "../a.npz"'), path=spec_path, allow_paths=(str(tmp_path),))["x"]) == 7
     assert len(arrays(spec('data npz "../a.npz"'), f"{tmp_path}/a.npz", path=spec_path)["x"]) == 7
 

@@ -23,7 +23,7 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record
 
 from ...problems import diagnostic
-from .base import Array, DataError, Indices, Source
+from .base import Array, Column, DataError, Indices, Source
 from .prefetch import ahead
 
 Chosen = str | tuple[str, ...]
@@ -35,6 +35,14 @@ class Joined(Record):
 
     names: tuple[str, ...]
     single: bool
+
+    def owner(self, place: int, columns: Mapping[str, Column]) -> str:
+        """The column that has this place of the first axis of a sample."""
+        for name in () if self.single else self.names:
+            place -= (columns[name].shape or (1,))[0]
+            if place < 0:
+                return name
+        return self.names[0]
 
     def __str__(self) -> str:
         return self.names[0] if len(self.names) == 1 else f"{self.names[0]}, ..., {self.names[-1]}"
