@@ -16,7 +16,7 @@ LIMIT = 1.05
 
 def measure(sandbox: Sandbox) -> Iterator[Row]:
     for network, steps in STEPS.items():
-        said = sandbox.ask((str(ROOT / "bench" / "train_loop.py"), network, str(steps), str(RUNS), str(ROOT / "specs")))
+        said = sandbox.ask((str(ROOT / "bench" / "train_loop.py"), network, str(steps), str(RUNS)))
         pairs: list[tuple[float, float]] = json.loads(said)
         netc, peer = median(ours for ours, _ in pairs) / steps, median(theirs for _, theirs in pairs) / steps
         figures = f"{netc * 1000:.2f} ms, plain loop {peer * 1000:.2f} ms"

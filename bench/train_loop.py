@@ -1,9 +1,9 @@
-"""A process that measures itself: `python train_loop.py NETWORK STEPS RUNS SPECS` trains by `netc train`'s loop, and by a plain one.
+"""A process that measures itself: `python train_loop.py NETWORK STEPS RUNS` trains by `netc train`'s loop, and by a plain one.
 
-In: a key of NETWORKS, the number of steps of a run, the number of pairs of runs, and the folder of the specs. Out: a line of JSON, for
-each pair the CPU seconds of netc's run and of the plain loop's. Always: both start with the same weights, see the same batches, have the
-same optimizer and save a checkpoint at the end, in one process on one thread; which of them is first alternates. What comes before the
-first step is not measured.
+In: a key of NETWORKS, the number of steps of a run, and the number of pairs of runs. Out: a line of JSON, for each pair the CPU seconds of
+netc's run and of the plain loop's. Always: both start with the same weights, take batches of the same size in random order, have the same
+optimizer and schedule, and save a checkpoint at the end, in one process on one thread; which of them is first alternates. What comes before
+the first step is not measured.
 """
 
 from __future__ import annotations
@@ -46,39 +46,13 @@ class Network(NamedTuple):
     """A model and its input by name, a reference with the same parameters in the same order (None: netc's own module), and the arrays of
     the data."""
 
-    spec: Callable[[str], str]
+    spec: str
     input: str
     reference: Callable[[], nn.Module] | None
     data: Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
 
-def _resnet() -> nn.Module:
-    import torchvision
-
-    model: nn.Module = torchvision.models.resnet18(num_classes=10)
-    return model
-
-
-def _resnet_spec(specs: str) -> str:
-    with open(f"{specs}/vision/resnet.net", encoding="utf-8") as file:
-        return file.read()
-
-
-NETWORKS = {
-    "mlp": Network(
-        lambda specs: "x = input 64\nscores = x -> dense 128 relu -> dense 10\n",
-        "x",
-        lambda: nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10)),
-        lambda g: (g.normal(size=(SAMPLES, 64)).astype(np.float32), g.integers(0, 10, SAMPLES)),
-    ),
-    "resnet18": Network(
-        lambda specs: RESNET,
-        "x",
-        None,
-        lambda g: (g.normal(size=(256, 3, 64, 64)).astype(np.float32), g.integers(0, 10, 256)),
-    ),
-    "gpt": Network(lambda specs: GPT, "x", None, lambda g: (g.integers(0, 256, (512, 64)), g.integers(0, 256, (512, 64)))),
-}
+MLP = "x = input 64\nscores = x -> dense 128 relu -> dense 10\n"
 RESNET = """
 block basic(width, stride=1) {
   main = in -> conv width 3x3 stride=stride padding=1 bias=false -> batch_norm relu -> conv width 3x3 padding=1 bias=false -> batch_norm
@@ -93,12 +67,29 @@ scores = x -> conv 64 7x7 stride=2 padding=3 bias=false -> batch_norm relu -> ma
 """ResNet-18; its reference is netc's module, since torchvision's is measured by training_step.py."""
 
 
-def main(name: str, steps: int, runs: int, specs: str) -> None:
+NETWORKS = {
+    "mlp": Network(
+        MLP,
+        "x",
+        lambda: nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10)),
+        lambda g: (g.normal(size=(SAMPLES, 64)).astype(np.float32), g.integers(0, 10, SAMPLES)),
+    ),
+    "resnet18": Network(
+        RESNET,
+        "x",
+        None,
+        lambda g: (g.normal(size=(256, 3, 64, 64)).astype(np.float32), g.integers(0, 10, 256)),
+    ),
+    "gpt": Network(GPT, "x", None, lambda g: (g.integers(0, 256, (512, 64)), g.integers(0, 256, (512, 64)))),
+}
+
+
+def main(name: str, steps: int, runs: int) -> None:
     torch.set_num_threads(1)
     network = NETWORKS[name]
     x, y = network.data(np.random.default_rng(0))
     text = (
-        network.spec(specs)
+        network.spec
         + f"""
 train {{
   target = input {"[T]" if y.ndim > 1 else "[]"} int64
@@ -113,10 +104,7 @@ train {{
     pairs = []
     for turn in range(-1, runs):
         made = [_netc(text, x, y), _plain(network, text, x, y, BATCH[name], steps)]
-        if turn % 2:
-            seconds = [_timed(made[0]), _timed(made[1])]
-        else:
-            seconds = [_timed(made[1]), _timed(made[0])][::-1]
+        seconds = [_timed(made[0]), _timed(made[1])] if turn % 2 else [_timed(made[1]), _timed(made[0])][::-1]
         if turn >= 0:
             pairs.append(seconds)
     print(json.dumps(pairs))
@@ -180,4 +168,4 @@ def _plain_loop(
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

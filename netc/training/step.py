@@ -103,12 +103,13 @@ class Step:
                 # Processes average their gradients, and the gradient is the sum of theirs: so each takes it times their number.
                 if self.objective.of_means is None and counts[self.place]:
                     self.precision.backward(found[self.place], self.ranks.world / counts[self.place])
-                    own = found[self.place].item() / counts[self.place]
+                    values = numbers(found)
+                    own = values[self.place] / counts[self.place]
                 else:
                     term = self._loss(found, counts, len(parts) * self.ranks.world)
                     self.precision.backward(term, float(self.ranks.world))
-                    own = term.item()
-            totals, loss = [a + b for a, b in zip(totals, numbers(found), strict=True)], loss + own
+                    values, own = numbers(found), term.item()
+            totals, loss = [a + b for a, b in zip(totals, values, strict=True)], loss + own
         return totals, loss
 
     def _loss(self, totals: list[Tensor], counts: list[float], parts: int) -> Tensor:
