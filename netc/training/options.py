@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import Span
 
 from ..problems import diagnostic
-from .optimizers import SHAPES, fill, key, keyword_options, optimizer_classes, scheduler_classes
+from .optimizers import SHAPES, Schedule, fill, key, keyword_options, optimizer_classes, scheduler_classes
 from .recipe import Recipe
 
 Make = Callable[[dict[str, Any]], object]
@@ -95,7 +96,11 @@ def _schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
         cls = classes[name]
         taken = tuple(n for n in keyword_options(cls, 1) if n not in ("last_epoch", "verbose"))
         yield from _arguments(stage.name, stage.options, taken)
-        yield from _values(stage.name, stage.options, taken, lambda given, cls=cls: cls(_dummy(), **fill(cls, given, 10)), stage.span)
+        yield from _values(stage.name, stage.options, taken, partial(_scheduler, cls), stage.span)
+
+
+def _scheduler(cls: type[Schedule], given: dict[str, Any]) -> Schedule:
+    return cls(_dummy(), **fill(cls, given, 10))
 
 
 def _dummy() -> torch.optim.Optimizer:
