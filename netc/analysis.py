@@ -96,6 +96,17 @@ def analyse_training(source: SourceFile, choice: Choice, path: str | None = None
     return elaborate_section(file, source, problems, choice, path, section)
 
 
+def read_and_analyse_training(
+    read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, section: str | None = None
+) -> TrainingAnalysis:
+    """`analyse_training` of the text that `read` gives."""
+    try:
+        source, path = read()
+    except Unreadable as error:
+        return TrainingAnalysis(None, (error.diagnostic,), (error.span.file,))
+    return analyse_training(source, choice, path, section)
+
+
 def elaborate_section(
     file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None, section: str | None
 ) -> TrainingAnalysis:

@@ -96,7 +96,8 @@ def train(
     your own.
 
     The result has the folder, the number of steps, and the results of the last validation, or of training without one. Raises
-    `CompileError` for what is wrong with the spec or its data, `FileExistsError` if there is a run in the folder.
+    `CompileError` for what is wrong with the spec or its data, `RunError` for a folder that has a run already or none to continue, and
+    for a loss that is not finite.
     """
     from .training.command import train_file
 

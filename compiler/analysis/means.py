@@ -113,7 +113,7 @@ class _Cut:
                     self.inside.add(id(node))
                     stack += node.inputs
                 continue
-            if isinstance(node, OpNode) and is_total(node.op) and id(node) not in self.whole:
+            if isinstance(node, OpNode) and self._is_cut(node) and id(node) not in self.whole:
                 self.cuts.append(node)
             elif isinstance(node, OpNode) and at.type.rank == 0 and all(v.type.rank == 0 for v in node.inputs if id(v) in self.varying):
                 self.inside.add(id(node))
@@ -122,6 +122,13 @@ class _Cut:
                 what = f"`{node.op.name}`" if isinstance(node, OpNode) else "a block"
                 self.whole[id(node)] = f"`{name}` is made by {what}, not by a mean or a sum over the samples"
                 self.cuts.append(node)
+
+    def _is_cut(self, node: OpNode) -> bool:
+        """Whether the node is a sum, or a mean with a divisor: some losses average averages."""
+        op: Any = node.op
+        if not is_total(op) or not getattr(op, "is_mean", False):
+            return is_total(op)
+        return op.count(op.bind(tuple(v.type for v in node.inputs), self.training.program.facts)) is not None
 
     def _with(self, last: list[Node]) -> list[Node]:
         """These nodes after those that they depend on."""

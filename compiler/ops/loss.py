@@ -83,6 +83,11 @@ class Loss(Operator):
 
     # --- the mean as a total and a count -----------------------------------------------------------------------------------
 
+    @property
+    def is_mean(self) -> bool:
+        """Whether it is a mean that `total` divided by `count` gives."""
+        return bool(self.reduction in ("mean", "batchmean"))
+
     def total(self) -> Self:
         """The same loss as a sum: what the mean divides."""
         return type(self)(**{**self.args, "reduction": "sum"})

@@ -10,6 +10,7 @@ import click
 from netc.compiler.backends.registry import NAMES, backend_of, backends, get_or_raise
 
 from ..emit import STAGES
+from .completion import FileName
 from .failures import wrong_usage
 from .options import choose, one_source, refuse_overwriting, source_options, spec_options, weight_options
 from .program import compiled
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 BACKENDS = backends()
 SUFFIXED = " or ".join(f"NAME{backend.suffix}" for backend in BACKENDS)
+SECTION = "train"
+"""The target that is made of a train section rather than of a model: `netc.training.source`."""
+TARGET_HELP = f"What to make; by default, what the ending of OUT asks for. `{SECTION}`: the train section as a Python file."
 TEXTS = " or ".join(f"--target {backend.name}" for backend in BACKENDS if not backend.is_binary)
 HELP = f"""Compile a spec to {" or ".join(backend.artefact for backend in BACKENDS)}.
 
@@ -35,8 +39,9 @@ Without -o, {TEXTS} and --emit write to standard output.
 
 @click.command("compile", help=HELP)
 @source_options
-@click.option("-o", "--output", metavar="OUT", help=f"Where to: {SUFFIXED}, or `-` for standard output.")
-@click.option("--target", type=click.Choice(NAMES), help="What to make; by default, what the ending of OUT asks for.")
+@click.option("-o", "--output", metavar="OUT", type=FileName(), help=f"Where to: {SUFFIXED}, or `-` for standard output.")
+@click.option("--target", type=click.Choice((*NAMES, SECTION)), help=TARGET_HELP)
+@click.option("--section", metavar="NAME", help=f"Which train section of the file, for --target {SECTION}.")
 @click.option("--emit", type=click.Choice(STAGES), help="Show the output of one stage of the compiler, as text.")
 @spec_options
 @weight_options
@@ -45,6 +50,7 @@ def command(
     text: str | None,
     output: str | None,
     target: str | None,
+    section: str | None,
     emit: str | None,
     model: str | None,
     params: dict[str, object],
@@ -62,6 +68,13 @@ def command(
             raise click.UsageError("--emit shows a stage as text: it goes without --target, --weights and --seed")
         _emit(emit, read, choice, output)
         return
+    if target == SECTION:
+        if weights is not None or seed is not None:
+            raise click.UsageError(f"--target {SECTION} writes a text, which holds no weights: it takes neither --weights nor --seed")
+        _train_section(read, choice, section, output)
+        return
+    if section is not None:
+        raise click.UsageError(f"--section is for --target {SECTION}")
     backend = _backend(target, output)
     from ..saving import refuse_weights, save
 
@@ -90,6 +103,25 @@ def _backend(target: str | None, output: str | None) -> Backend:
     if backend.is_binary and (output is None or (output == "-" and sys.stdout.isatty())):
         raise click.UsageError(f"{backend.artefact} is not text: give -o NAME{backend.suffix}")
     return backend
+
+
+def _train_section(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, section: str | None, output: str | None) -> None:
+    if output not in (None, "-") and not (output or "").endswith(".py"):
+        raise click.UsageError(f"--target {SECTION} makes a Python file: give -o NAME.py")
+    from ..analysis import read_and_analyse_training
+    from ..training.session import check_section
+    from ..training.source import train_source
+    from ..writing import write_bytes
+    from .program import give_up_on
+    from .report import report
+
+    analysis = read_and_analyse_training(read, choice, section)
+    problems = check_section(analysis.training) if analysis.training is not None else []
+    diagnostics = (*analysis.diagnostics, *problems)
+    if analysis.training is None or any(d.severity == "error" for d in problems):
+        give_up_on(diagnostics)
+    report(diagnostics, "text", sys.stderr)
+    write_bytes(output or "-", train_source(analysis.training).encode("utf-8", "backslashreplace"))
 
 
 def _emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, output: str | None) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional
 
 import netc
+from netc.compiler.errors.running import RunError
 
 SPEC = """
 x = input 4
@@ -179,7 +180,7 @@ def test_train_is_the_command(folder: Path) -> None:
     assert netc.compile_file("digits.net").module(weights=folder / "run" / "last.safetensors")
     with pytest.raises(ValueError, match="give `output` for a new run, or `resume`"):
         netc.train("digits.net", data="digits.npz")
-    with pytest.raises(FileExistsError):
+    with pytest.raises(RunError, match="there is a run in"):
         netc.train("digits.net", data="digits.npz", output=folder / "run")
     with pytest.raises(netc.CompileError, match="cannot read"):
         netc.train("digits.net", data="none.npz", output=folder / "other")

@@ -64,9 +64,9 @@ class Parts(Record):
     outside: tuple[str, ...]
 
 
-def parts(program: Program, name: str) -> Parts:
-    """The classes of a program, the model's last."""
-    classes, outside = classes_in(program, name), tuple(_outside(program))
+def parts(program: Program, name: str, taken: frozenset[str] = frozenset()) -> Parts:
+    """The classes of a program, the model's last. `taken`: names that no class has."""
+    classes, outside = classes_in(program, name, taken), tuple(_outside(program))
     channels = ChannelAxes(classes[-1].graphs[0])
     return Parts(_definitions(classes), tuple("\n".join(_class(c, channels)) for c in classes), classes[-1].name, outside)
 
@@ -78,7 +78,7 @@ def function(program: Program, name: str, doc: str) -> Parts | None:
     if len(classes) > 1 or body.members or body.chain is not None:
         return None
     lines = textwrap.dedent("\n".join(forward(body, {}, Access(body).text))).split("\n")
-    text = "\n".join(lines).replace(f"def {TORCH.method}(self, ", f"def {name}(", 1)
+    text = re.sub(rf"^def {TORCH.method}\((\s*)self,\s+", rf"def {name}(\1", "\n".join(lines), count=1)
     text = text.replace(":\n", f':\n    """{doc}"""\n', 1)
     return None if re.search(r"\bself\b", text) else Parts(_definitions(classes), (text,), name, outside)
 
@@ -94,9 +94,11 @@ def _definitions(classes: list[ClassDef]) -> tuple[str, ...]:
     return tuple(TORCH.definitions[name] for name in used_definitions(classes, TORCH))
 
 
-def classes_in(program: Program, name: str) -> list[ClassDef]:
-    """The classes of `source(program, name)`, the model's last."""
-    return classes_of(lowered(program), program.facts, stem(name), _framework(_outside(program)), EMITTERS)
+def classes_in(program: Program, name: str, taken: frozenset[str] = frozenset()) -> list[ClassDef]:
+    """The classes of `source(program, name)`, the model's last. `taken`: names that no class has."""
+    framework = _framework(_outside(program))
+    framework = replace(framework, imported=framework.imported | taken) if taken else framework
+    return classes_of(lowered(program), program.facts, stem(name), framework, EMITTERS)
 
 
 def class_name(program: Program, name: str) -> str:

@@ -24,12 +24,13 @@ STANDARD = {
     r"\bcopy\.": "import copy",
     r"\bmath\.": "import math",
     r"\bAny\b": "from typing import Any",
-    r"\bIterator\[": "from collections.abc import Iterator",
-    r"\bSequence\[": "from collections.abc import Sequence",
+    r"\bIterable\[": "from collections.abc import Iterable, Iterator",
     r"\bfnmatch\(": "from fnmatch import fnmatchcase as fnmatch",
     r"\bnp\.": "import numpy as np",
 }
 """What the file imports in addition to torch, by what shows that it does."""
+TAKEN = frozenset({"Any", "Batch", "Iterable", "Iterator", "np", "fnmatch", "copy", "math"})
+"""Names that the file uses, which no class has."""
 
 
 def train_source(training: Training) -> str:
@@ -57,7 +58,7 @@ def model_parts(training: Training) -> Parts:
     whole = training.program
     graph = copy.copy(training.call.graph)
     graph.kind = "model"
-    return parts(Program(graph, whole.facts, whole.symbols, whole.conditions, whole.dims), training.model or training.name)
+    return parts(Program(graph, whole.facts, whole.symbols, whole.conditions, whole.dims), training.model or training.name, TAKEN)
 
 
 def _unique(model: Parts, computed: Functions) -> list[str]:

@@ -1,7 +1,8 @@
 """What a section computes, as functions: the sums of a batch, what they are divided by, and loss and metrics of both.
 
-In: a section cut at its means. Out: texts of `totals(model, batch)`, `counts(batch)` and `results(totals, counts)`, and of what they call.
-Always: a batch is a dict of tensors `[N, ...]` by input; what needs a module, such as constants of the section, is a class with one instance.
+In: a section cut at its means. Out: the texts of `totals(model, batch)`, `counts(batch)` and `results(totals, counts)`, and of what these
+call. Always: a batch is a dict of tensors `[N, ...]` by input; what needs a module, such as constants of the section, is a class with one
+instance.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from netc.compiler.analysis.means import Means
 from netc.compiler.backends.python.errors import MissingEmitter
 from netc.compiler.backends.python.naming import local, unique
 from netc.compiler.backends.torch.emit import Parts, function, parts
-from netc.compiler.dims import Dim, SymDim, to_python
 from netc.compiler.ir.graph import Graph, Node, Program, Value
 from netc.compiler.ir.training import MODEL, Training
 from netc.compiler.ir.types import BATCH
 from netc.dsl.record import Record
 
-from .lines import call, listed
+from .columns import column, dim_text, size_of
+from .lines import call, listed, literal, quoted
 
 
 class Functions(Record):
@@ -49,16 +50,21 @@ class _Functions:
         program = self.means.totals
         nodes = [n for n in program.main.nodes if n.label != MODEL]
         named = listed(self.means.names)
-        inputs = self._add(program, nodes, "sums", f"The sums that {named} are made of.")
+        inputs = self._add(
+            program,
+            nodes,
+            "sums",
+            f"The sum that {named} is made of." if len(self.means.names) == 1 else f"The sums that {named} are made of.",
+        )
         outputs, given = self._model_call(inputs)
-        arguments = [outputs.get(id(v)) or self._column(v) for v in inputs]
+        arguments = [outputs.get(id(v)) or column(v) for v in inputs]
         several = len(program.main.outputs) > 1
-        lines = ["def totals(model: nn.Module, batch: Batch) -> Sequence[Tensor]:", '    """The sums of a batch."""', *given]
+        lines = ["def totals(model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:", '    """The sums of a batch."""', *given]
         if not any(self.means.scaled):
             lines += call("    return " if several else "    return (", "sums", arguments, "" if several else ",)")
         else:
             lines += call("    made = " if several else "    made = (", "sums", arguments, "" if several else ",)")
-            scaled = [f"made[{i}] * {self._size(BATCH)}" if s else f"made[{i}]" for i, s in enumerate(self.means.scaled)]
+            scaled = [f"made[{i}] * {size_of(self.main.inputs, BATCH)}" if s else f"made[{i}]" for i, s in enumerate(self.means.scaled)]
             lines.append(f"    return ({', '.join(scaled)},)" if not several else f"    return {', '.join(scaled)}")
         self.texts.append("\n".join(lines))
 
@@ -74,7 +80,7 @@ class _Functions:
             targets.append(name)
         if not any(id(v) in used for v in node.outputs):
             return {}, []
-        return names, call(f"    {', '.join(targets)} = ", "model", [self._column(v) for v in node.inputs])
+        return names, call(f"    {', '.join(targets)} = ", "model", [column(v) for v in node.inputs])
 
     def counts(self) -> None:
         means, lines = self.means, list[str]()
@@ -82,10 +88,10 @@ class _Functions:
         if means.counted is not None:
             inputs = self._add(means.counted, list(means.counted.main.nodes), "counted", "What is counted of the data.")
             counted = [f"number{i}" if len(means.counted.main.outputs) > 1 else "number" for i in range(len(means.counted.main.outputs))]
-            lines = call(f"    {', '.join(counted)} = ", "counted", [self._column(v) for v in inputs])
-        each = [self._dim(c) if size else counted[int(c)] for c, size in zip(means.counts, means.is_size, strict=True)]  # type: ignore[arg-type]
+            lines = call(f"    {', '.join(counted)} = ", "counted", [column(v) for v in inputs])
+        each = [dim_text(self.main.inputs, c) if size else counted[int(c)] for c, size in zip(means.counts, means.is_size, strict=True)]  # type: ignore[arg-type]
         head = [
-            "def counts(batch: Batch) -> Sequence[Tensor | int]:",
+            "def counts(batch: Batch) -> tuple[Tensor | int, ...]:",
             '    """What each of the sums is divided by, which depends on the data alone."""',
         ]
         self.texts.append("\n".join([*head, *lines, f"    return {', '.join(each)}" if len(each) > 1 else f"    return ({each[0]},)"]))
@@ -94,16 +100,20 @@ class _Functions:
         names, finish = self.means.names, self.means.finish
         quotients = "total / count for total, count in zip(totals, counts, strict=True)"
         head = [
-            "def results(totals: Sequence[Tensor], counts: Sequence[Tensor | int]) -> dict[str, Tensor]:",
+            "def results(totals: Iterable[Tensor], counts: Iterable[Tensor | int]) -> dict[str, Tensor]:",
             f'    """The {"results" if len(names) > 1 else names[0]} of sums, of one batch or added up over several."""',
         ]
         if finish is None:
-            pairs = f"zip({names!r}, totals, counts, strict=True)"
+            pairs = f"zip({literal(names)}, totals, counts, strict=True)"
             lines = [f"    return {{name: total / count for name, total, count in {pairs}}}"]
         else:
             self._add(finish, list(finish.main.nodes), "finish", f"{listed(names)} of the means.".capitalize(), keep=True)
             lines = [f"    made = finish(*({quotients}))"]
-            lines.append(f"    return dict(zip({names!r}, made, strict=True))" if len(names) > 1 else f"    return {{{names[0]!r}: made}}")
+            lines.append(
+                f"    return dict(zip({literal(names)}, made, strict=True))"
+                if len(names) > 1
+                else f"    return {{{quoted(names[0])}: made}}"
+            )
         self.texts.append("\n".join([*head, *lines]))
 
     def _add(self, program: Program, nodes: list[Node], name: str, doc: str, keep: bool = False) -> Sequence[Value]:
@@ -119,23 +129,6 @@ class _Functions:
         if made.main != name:
             self.texts.append(f"{name} = {made.main}().to(DEVICE)")
         return main
-
-    def _column(self, value: Value) -> str:
-        return f"batch[{value.name!r}]".replace("'", '"')
-
-    def _size(self, symbol: str) -> str:
-        """The size of an axis, read off a column."""
-        for value in reversed(self.main.inputs):
-            for axis, size in enumerate(value.type.shape):
-                if isinstance(size, SymDim) and str(size) == symbol:
-                    return f"len({self._column(value)})" if axis == 0 else f"{self._column(value)}.shape[{axis}]"
-        raise MissingEmitter(symbol, "no input has this size")
-
-    def _dim(self, count: Dim) -> str:
-        if isinstance(count, int):
-            return str(count)
-        symbols = {str(s) for v in self.main.inputs for s in v.type.shape if isinstance(s, SymDim) and str(s).isidentifier()}
-        return to_python(count, {symbol: self._size(symbol) for symbol in symbols})
 
 
 def _inputs(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Value]:

@@ -22,7 +22,7 @@ class Expression(int):
     def __sub__(self, other: int) -> Expression:
         return Expression(f"{self.text} - {other}" if other else self.text, int(self) - other)
 
-    def __rtruediv__(self, other: float) -> Reciprocal:  # type: ignore[override]
+    def __rtruediv__(self, other: float) -> Reciprocal:
         return Reciprocal(f"{other} / ({self.text})")
 
 

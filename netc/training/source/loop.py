@@ -13,6 +13,7 @@ from netc.compiler.ir.training import LOSS, Training
 from netc.dsl.record import Record
 
 from ..recipe import Recipe
+from .draws import draws_text, given_inputs
 from .lines import literal, quoted
 
 SHUFFLED = '''def shuffled(samples: Tensor, epoch: int) -> Tensor:
@@ -23,16 +24,21 @@ BATCHES = '''def batches(data: Batch, samples: Tensor) -> Iterator[Batch]:
     """The samples in batches, columns `[N, ...]`. To train on other data, replace this."""
     for chosen in samples.split(BATCH):
         yield {name: column[chosen].to(DEVICE) for name, column in data.items()}'''
+BATCHES_WITH_DRAWS = '''def batches(data: Batch, samples: Tensor) -> Iterator[Batch]:
+    """The samples in batches, columns `[N, ...]`. To train on other data, replace this."""
+    for chosen in samples.split(BATCH):
+        batch = {name: column[chosen].to(DEVICE) for name, column in data.items()}
+        yield batch | drawn(batch)'''
 IN_PARTS = '''def in_parts(batch: Batch) -> list[Batch]:
-    """A batch in parts for which the memory suffices."""
-    count = min(ACCUMULATE, min(map(len, batch.values())))
+    """A batch in parts, each of which fits into memory."""
+    count = min(ACCUMULATE, len(batch[{column}]))
     parts = zip(*(column.tensor_split(count) for column in batch.values()), strict=True)
     return [dict(zip(batch, part, strict=True)) for part in parts]'''
 EVALUATE = '''@torch.no_grad()
 def evaluate(model: nn.Module, data: Batch, samples: Tensor) -> dict[str, float]:
     """Loss and metrics over the samples, in evaluation mode."""
     model.eval()
-    found = [(totals(model, batch), counts(batch)) for batch in batches(data, samples)]
+    found = [(totals(model, {part}), counts({part})) for batch in batches(data, samples){parts}]
     model.train()
     summed = [[sum(several) for several in zip(*one, strict=True)] for one in zip(*found, strict=True)]
     return {name: value.item() for name, value in results(*summed).items()}'''
@@ -62,12 +68,22 @@ class LoopText(Record):
 
     def texts(self) -> list[str]:
         """The functions in their order, and the lines that run them."""
-        made = [self._load(), SHUFFLED, BATCHES]
-        made += [IN_PARTS] if self.recipe.accumulate > 1 else []
+        drawn = [draws_text(self.training, self.recipe)] if self.recipe.draws else []
+        made = [self._load(), SHUFFLED, *drawn, BATCHES if not drawn else BATCHES_WITH_DRAWS]
+        made += [IN_PARTS.replace("{column}", self._column)] if self.recipe.accumulate > 1 else []
         made.append(self._step())
-        made += [EVALUATE] if self.validates else []
+        made += [self._evaluate()] if self.validates else []
         made += [FOLLOW] if self.recipe.ema is not None else []
         return [*made, SHOWN, self._train(), self._main(), 'if __name__ == "__main__":\n    main()']
+
+    @property
+    def _column(self) -> str:
+        """An input, as a literal."""
+        return quoted(given_inputs(self.training, self.recipe)[0].name)
+
+    def _evaluate(self) -> str:
+        part, parts = ("part", " for part in in_parts(batch)") if self.recipe.accumulate > 1 else ("batch", "")
+        return EVALUATE.replace("{part}", part).replace("{parts}", parts)
 
     def _load(self) -> str:
         rules = [r for r in (self.recipe.data, self.recipe.validate) if r is not None and r.columns]
@@ -78,9 +94,10 @@ class LoopText(Record):
             "    arrays = np.load(path)",
             "    return {",
         ]
-        for value in self.training.program.main.inputs:
-            array = f"torch.from_numpy({_array(columns.get(value.name, value.name))})"
-            lines.append(f"        {quoted(value.name)}: {array}.to(torch.{value.type.dtype.name}),")
+        for value in given_inputs(self.training, self.recipe):
+            column = columns.get(value.name, value.name)
+            array = f"arrays[{quoted(column)}]" if isinstance(column, str) else f"np.stack([arrays[name] for name in {literal(column)}], 1)"
+            lines.append(f"        {quoted(value.name)}: torch.from_numpy({array}).to(torch.{value.type.dtype.name}),")
         return "\n".join([*lines, "    }"])
 
     def _step(self) -> str:
@@ -129,11 +146,12 @@ class LoopText(Record):
     def _train(self) -> str:
         recipe = self.recipe
         last = "STEPS" if recipe.steps is not None else "steps"
-        column = quoted(self.training.program.main.inputs[0].name)
+        averages = recipe.ema is not None
+        doc = "Trains the model; the result has the averages of its parameters." if averages else "Trains the model."
         lines = [
-            "def train(model: nn.Module, data: Batch) -> nn.Module:",
-            f'    """Trains the model; {self._gives()}."""',
-            *self._samples(column),
+            f"def train(model: nn.Module, data: Batch) -> {'nn.Module' if averages else 'None'}:",
+            f'    """{doc}"""',
+            *self._samples(),
         ]
         epochs = "EPOCHS"
         if recipe.steps is not None:
@@ -148,16 +166,15 @@ class LoopText(Record):
         lines += ["    step = 0", f"    for epoch in range({epochs}):", "        for batch in batches(data, shuffled(samples, epoch)):"]
         lines += self._inner()
         lines += self._end_of_epoch() if self.validates else []
-        return "\n".join([*lines, f"    return {self._kept()}"])
-
-    def _gives(self) -> str:
-        return "the result has the averages of its parameters" if self.recipe.ema is not None else "the result is the model itself"
+        lines += ["    return average"] if averages else []
+        return "\n".join(lines)
 
     def _kept(self) -> str:
         return "average" if self.recipe.ema is not None else "model"
 
-    def _samples(self, column: str) -> list[str]:
+    def _samples(self) -> list[str]:
         """The lines that say which samples are trained on, and which are held back."""
+        column = self._column
         if self.recipe.validate is not None:
             return [
                 f"    samples = torch.arange(len(data[{column}]))",
@@ -198,19 +215,7 @@ class LoopText(Record):
         return re.sub(r"\W", "_", self.training.model or self.training.name)
 
     def _main(self) -> str:
-        return "\n".join(
-            [
-                "def main() -> None:",
-                "    torch.manual_seed(SEED)",
-                f"    model = {self.cls}().to(DEVICE)",
-                "    trained = train(model, load(DATA))",
-                f"    torch.save(trained.state_dict(), {quoted(f'{self._file()}.pt')})",
-            ]
-        )
-
-
-def _array(chosen: str | tuple[str, ...]) -> str:
-    """The array of a column, or of several side by side."""
-    if isinstance(chosen, str):
-        return f"arrays[{quoted(chosen)}]"
-    return f"np.column_stack([{', '.join(f'arrays[{quoted(name)}]' for name in chosen)}])"
+        averages = self.recipe.ema is not None
+        lines = ["def main() -> None:", "    torch.manual_seed(SEED)", f"    model = {self.cls}().to(DEVICE)"]
+        lines.append("    average = train(model, load(DATA))" if averages else "    train(model, load(DATA))")
+        return "\n".join([*lines, f"    torch.save({self._kept()}.state_dict(), {quoted(f'{self._file()}.pt')})"])

@@ -1,0 +1,160 @@
+"""`netc plan`: what a training needs, from the spec alone."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from .failures import Failed
+from .options import choose, one_source, source_options, spec_options
+from .program import give_up_on
+from .reading import reader
+from .report import report
+from .terminal import write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netc.dsl.source import SourceFile
+
+    from ..analysis import Choice
+    from ..training.planning.devices import Device
+    from ..training.planning.measure import Measured
+    from ..training.planning.plan import Plan
+
+DTYPES = {"float32": 4, "bfloat16": 2, "float16": 2}
+"""Element types of activations, with their bytes."""
+
+
+@click.command("plan")
+@source_options
+@click.option("--devices", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="How many devices.")
+@click.option("--device-type", "device_type", metavar="NAME", help="Which devices, such as h100; another name lists them.")
+@click.option("--memory", type=click.FloatRange(0, min_open=True), metavar="GB", help="The memory of a device.")
+@click.option("--flops", type=click.FloatRange(0, min_open=True), metavar="TFLOPS", help="The operations of a device in a second.")
+@click.option("--bandwidth", type=click.FloatRange(0, min_open=True), metavar="GB/S", help="The bandwidth of a device's memory.")
+@click.option("--link", type=click.FloatRange(0, min_open=True), metavar="GB/S", help="What a device sends to the others in a second.")
+@click.option(
+    "--strategy", type=click.Choice(("ddp", "fsdp")), default="ddp", show_default=True, help="Copies of the model, or shares of it."
+)
+@click.option("--tp", "tensor", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Devices that share each layer.")
+@click.option("--dtype", type=click.Choice(tuple(DTYPES)), default="float32", show_default=True, help="The type of activations.")
+@click.option("--batch", type=click.IntRange(1), metavar="N", help="Samples of a step, on all devices; by default as many as fit.")
+@click.option("--checkpoint-activations", "recompute", is_flag=True, help="Compute the activations of blocks that repeat again, backward.")
+@click.option("--section", metavar="NAME", help="Which train section of the file.")
+@spec_options
+def command(
+    file: str | None,
+    text: str | None,
+    devices: int,
+    device_type: str | None,
+    memory: float | None,
+    flops: float | None,
+    bandwidth: float | None,
+    link: float | None,
+    strategy: str,
+    tensor: int,
+    dtype: str,
+    batch: int | None,
+    recompute: bool,
+    section: str | None,
+    model: str | None,
+    params: dict[str, object],
+    dims: dict[str, int],
+    allow_paths: tuple[str, ...],
+) -> None:
+    """Plan a training: memory, the largest batch, and the time of a step at best.
+
+    Nothing is allocated or computed. Parameters, gradients and optimizer state are float32; times are lower bounds.
+    """
+    path = one_source(file, text)
+    from ..training.planning.plan import Layout, make_plan
+
+    device = _device(device_type, memory, flops, bandwidth, link, dtype)
+    measured = _measured(reader(path, text), choose(model, params, dims, allow_paths), section, dtype, recompute)
+    try:
+        plan = make_plan(measured, device, Layout(devices, tensor, strategy, dtype, DTYPES[dtype]), batch)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    for line in lines(plan):
+        write(line)
+
+
+def _device(name: str | None, memory: float | None, flops: float | None, bandwidth: float | None, link: float | None, dtype: str) -> Device:
+    """A device of the table, with what is given in numbers instead."""
+    from netc.dsl.diagnostics.suggest import near
+    from netc.dsl.record import replace
+
+    from ..training.planning.devices import DEVICES, GB, TFLOPS, Device
+
+    if name is not None and name.lower() not in DEVICES:
+        meant = near(name.lower(), list(DEVICES))
+        known = (
+            f"did you mean `{meant[0]}`?" if meant else f"there are {', '.join(DEVICES)}; others by --memory, --flops, --bandwidth, --link"
+        )
+        raise click.UsageError(f"there is no device type `{name}`: {known}")
+    if name is None and (memory is None or flops is None or bandwidth is None):
+        raise click.UsageError("give --device-type, or --memory, --flops and --bandwidth")
+    device = DEVICES[name.lower()] if name is not None else Device("device", 0, {}, 0, 25 * GB, 1, 25 * GB, "")
+    device = device if memory is None else replace(device, memory=memory * GB)
+    device = device if flops is None else replace(device, flops={**device.flops, dtype: flops * TFLOPS})
+    device = device if bandwidth is None else replace(device, bandwidth=bandwidth * GB)
+    return device if link is None else replace(device, link=link * GB, network=link * GB)
+
+
+def _measured(
+    read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, section: str | None, dtype: str, recompute: bool
+) -> Measured:
+    import torch
+
+    from ..analysis import read_and_analyse_training
+    from ..training.planning.measure import measure
+    from ..training.session import check_section
+
+    analysis = read_and_analyse_training(read, choice, section)
+    problems = check_section(analysis.training) if analysis.training is not None else []
+    if analysis.training is None or any(d.severity == "error" for d in problems):
+        give_up_on((*analysis.diagnostics, *problems))
+    report((*analysis.diagnostics, *problems), "text", sys.stderr)
+    try:
+        return measure(analysis.training, getattr(torch, dtype), recompute)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    except (RuntimeError, NotImplementedError, TypeError) as error:
+        raise Failed(f"the step cannot be followed without numbers: {str(error).splitlines()[0]}") from None
+
+
+def lines(plan: Plan) -> list[str]:
+    """The plan as text."""
+    from ..summary import size
+    from ..table import align
+
+    layout, device, memory = plan.layout, plan.device, plan.memory
+    shown = [f"{layout.devices} x {device.name}", layout.strategy, *([f"tp {layout.tensor}"] if layout.tensor > 1 else []), layout.dtype]
+    parts = [
+        ("parameters", memory.parameters),
+        ("gradients", memory.gradients),
+        ("optimizer state", memory.state),
+        *([("buffers", memory.buffers)] if memory.buffers else []),
+        *([("gathered parameters" if layout.strategy == "fsdp" else "converted parameters", memory.gathered)] if memory.gathered else []),
+        ("activations", memory.activations),
+        ("total", memory.total),
+    ]
+    table = align(("on each device, at most", "bytes"), [(name, size(round(value))) for name, value in parts], (False, True))
+    rows = [
+        ("memory", f"{size(round(device.memory))}, of which 10 % are left free"),
+        (
+            "largest batch",
+            f"{plan.largest} on a device, {plan.largest * layout.replicas} in all" if plan.largest else "not even one sample fits",
+        ),
+        ("batch", f"{plan.batch} on a device, {plan.batch * layout.replicas} in all" + ("" if plan.fits else ", which does not fit")),
+        *((f"{what}", f"at least {seconds:.3g} s a step") for what, seconds in plan.times.items()),
+        ("limit", plan.limit),
+    ]
+    if plan.fits:
+        rows.append(("samples a day", f"at most {plan.samples:,.0f}"))
+        rows += [("tokens a day", f"at most {plan.tokens:,.0f}")] if plan.measured.tokens else []
+    rows += [("source", device.source)] if device.source else []
+    return [", ".join(shown), "", *table, "", *align(rows[0], rows[1:], (False, False))]

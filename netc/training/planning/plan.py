@@ -1,0 +1,173 @@
+"""The division of a training over devices: memory of each, the largest batch, bounds of the time of a step, and what limits it.
+
+In: `Measured`, a machine, a way to divide. Out: a `Plan`. Always: a time is a lower bound, as if computing, memory and links were fully
+used at the same time; memory is the peak over the moments of a step.
+
+FSDP keeps its share of parameters, gradients and optimizer state; in addition, the block that is computed and the next one are gathered,
+in the type of the activations, and the gradients of a block are whole until they are summed. What is not in a block that repeats stays
+gathered. Tensor parallelism is taken to divide all of a block, activations too: a lower bound.
+"""
+
+from __future__ import annotations
+
+from netc.dsl.record import Record
+
+from .devices import Device
+from .measure import Measured
+
+DAY = 24 * 60 * 60
+RESERVED = 0.1
+"""The share of the memory that is left to the driver, workspaces, and what the allocator cannot use."""
+
+
+class Layout(Record):
+    """`devices` in all, `tensor` of them on each part of the batch; `item` is the number of bytes of an activation's element, `single` that
+    of a parameter's. `strategy`: `ddp` or `fsdp`."""
+
+    devices: int
+    tensor: int
+    strategy: str
+    dtype: str
+    item: int
+    single: int = 4
+
+    @property
+    def replicas(self) -> int:
+        return self.devices // self.tensor
+
+
+class Memory(Record):
+    """Bytes of one device at the moment when it needs most."""
+
+    parameters: float
+    gradients: float
+    state: float
+    buffers: float
+    gathered: float
+    activations: float
+
+    @property
+    def total(self) -> float:
+        return self.parameters + self.gradients + self.state + self.buffers + self.gathered + self.activations
+
+
+class Plan(Record):
+    """`batch` is that of one device, `largest` the largest that fits, 0 if none does. `times` are lower bounds of a step by what they are
+    for, in seconds; the longest one limits. `samples` and `tokens` a day are upper bounds."""
+
+    device: Device
+    layout: Layout
+    measured: Measured
+    batch: int
+    largest: int
+    memory: Memory
+    times: dict[str, float]
+
+    @property
+    def step(self) -> float:
+        return max(self.times.values())
+
+    @property
+    def limit(self) -> str:
+        """What the bound is: the memory if nothing fits, else what takes longest."""
+        return "memory" if not self.fits else max(self.times, key=lambda what: self.times[what])
+
+    @property
+    def fits(self) -> bool:
+        return 0 < self.batch <= self.largest
+
+    @property
+    def samples(self) -> float:
+        return self.batch * self.layout.replicas / self.step * DAY
+
+    @property
+    def tokens(self) -> float:
+        return self.samples * self.measured.tokens
+
+
+def make_plan(measured: Measured, device: Device, layout: Layout, batch: int | None = None) -> Plan:
+    """The plan for `batch` samples in all, by default as many as fit. Raises `ValueError` for what cannot be divided so."""
+    if layout.devices % layout.tensor:
+        raise ValueError(f"{layout.devices} devices cannot be divided into groups of {layout.tensor}")
+    if layout.dtype not in device.flops:
+        raise ValueError(f"there is no rate of {layout.dtype} for {device.name}: it is known for {', '.join(device.flops)}")
+    if batch is not None and batch % layout.replicas:
+        raise ValueError(f"a batch of {batch} cannot be divided over {layout.replicas} devices or groups of devices")
+    largest = largest_batch(measured, layout, device.memory * (1 - RESERVED))
+    own = batch // layout.replicas if batch is not None else max(1, largest)
+    return Plan(device, layout, measured, own, largest, memory(measured, layout, own), times(measured, device, layout, own))
+
+
+def memory(measured: Measured, layout: Layout, batch: int) -> Memory:
+    """The memory of the moment that needs most."""
+    shared = _shares(measured, layout)
+    moments = [(m.gradients * shared.gradient, (m.fixed + m.sample * batch) / layout.tensor) for m in measured.moments]
+    gradients, activations = max(moments, key=sum)
+    if measured.trained * shared.gradient >= gradients + activations:  # the optimizer's step
+        gradients, activations = measured.trained * shared.gradient, 0.0
+    return Memory(shared.parameters, gradients, shared.state, float(measured.buffers), shared.gathered, activations)
+
+
+def largest_batch(measured: Measured, layout: Layout, available: float) -> int:
+    """How many samples fit on a device."""
+    shared = _shares(measured, layout)
+    left = available - shared.parameters - shared.state - shared.gathered - measured.buffers
+    if left < measured.trained * shared.gradient:
+        return 0
+    found = [
+        (left - m.gradients * shared.gradient - m.fixed / layout.tensor) / (m.sample / layout.tensor)
+        for m in measured.moments
+        if m.sample > 0
+    ]
+    return max(0, int(min(found, default=1.0)))
+
+
+class _Shares(Record):
+    """What a device has of the parameters and what follows them; `gradient`: its share of a gradient."""
+
+    parameters: float
+    state: float
+    gathered: float
+    gradient: float
+
+
+def _shares(measured: Measured, layout: Layout) -> _Shares:
+    computed = layout.item / layout.single
+    divided = layout.devices if layout.strategy == "fsdp" else layout.tensor
+    gathered = 0.0
+    if layout.strategy == "fsdp" and layout.replicas > 1:
+        block = max(measured.units, default=0)
+        gathered = (computed * (min(2, len(measured.units)) * block + measured.rest) + computed * max(block, 0)) / layout.tensor
+    elif computed != 1:
+        gathered = computed * measured.parameters / layout.tensor  # what autocast converts is kept until the end of the step
+    return _Shares(measured.parameters / divided, measured.state / divided, gathered, 1 / divided)
+
+
+def times(measured: Measured, device: Device, layout: Layout, batch: int) -> dict[str, float]:
+    """The bounds: operations, bytes of the device's memory, bytes sent."""
+    passes = (2 * measured.parameters * layout.item / layout.single + 2 * measured.trained + 2 * measured.state) / layout.tensor
+    if layout.strategy == "fsdp":
+        passes -= 2 * (measured.trained + measured.state) / layout.tensor * (1 - 1 / layout.replicas)
+    kept = max((m.sample for m in measured.moments), default=0.0) * batch / layout.tensor
+    made = {
+        "compute": measured.flops * batch / layout.tensor / device.flops[layout.dtype],
+        "memory bandwidth": (passes + 2 * kept) / device.bandwidth,
+    }
+    if layout.devices > 1:
+        made["links"] = _links(measured, device, layout, batch)
+    return made
+
+
+def _links(measured: Measured, device: Device, layout: Layout, batch: int) -> float:
+    """Of the gradients, and with FSDP of the parameters; of what tensor parallelism sums, twice forward and twice backward a block."""
+    other = (layout.replicas - 1) / layout.replicas
+    if layout.strategy == "fsdp":
+        computed = layout.item / layout.single
+        sent = other * (2 * measured.parameters * computed + measured.trained * computed) / layout.tensor
+    else:
+        sent = other * 2 * measured.trained / layout.tensor
+    rate = device.link if layout.devices <= device.together else device.network
+    across = (layout.tensor - 1) / layout.tensor
+    summed = 4 * 2 * across * measured.exchanged * batch
+    near = device.link if layout.tensor <= device.together else device.network
+    return sent / rate + summed / near
