@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo test long quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench clean
+.PHONY: help install demo test long train-long quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test: $(READY) ## all tests
 
 long: $(READY) ## what takes longest of the gate, in addition to `make test`: larger models, torch.compile and torch.export of all of them
 	$(BIN)/python -m pytest -m "long and not zoo"
+
+train-long: $(READY) ## the long tests of training: several processes, resumed runs, compiled models
+	$(BIN)/python -m pytest tests/training -m "long or not long"
 
 quick: $(READY) ## a few cases of each test, in half a minute
 	$(BIN)/python -m pytest --quick

@@ -2,7 +2,14 @@
 
 from setuptools import find_packages, setup
 
-FOLDERS = {"netc": "netc", "netc.dsl": "dsl", "netc.compiler": "compiler", "netc.pages": "docs/errors", "netc.std": "specs/std"}
+FOLDERS = {
+    "netc": "netc",
+    "netc.dsl": "dsl",
+    "netc.compiler": "compiler",
+    "netc.pages": "docs/errors",
+    "netc.words": "docs/words",
+    "netc.std": "specs/std",
+}
 
 setup(
     package_dir=FOLDERS,

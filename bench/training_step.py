@@ -56,6 +56,8 @@ def _mlp() -> nn.Module:
     return nn.Sequential(*(stage for _ in range(LAYERS) for stage in (nn.Linear(WIDTH, WIDTH), nn.ReLU())))
 
 
+MLP = f"input {WIDTH} -> (repeat {LAYERS} as _ {{ dense {WIDTH} relu }}) as layers"
+"""One sequence of layers and activations, as the reference is: a sequence for each layer would cost a call more."""
 LLAMA = {"width": 128, "depth": 4, "heads": 4, "shared_heads": 2, "hidden": 344, "vocabulary": VOCABULARY}
 NETWORKS = {
     "resnet18": Network("vision/resnet.net", "resnet18", {}, _torchvision("resnet18"), lambda: torch.randn(4, 3, 128, 128)),
@@ -68,7 +70,7 @@ NETWORKS = {
         lambda: torch.randint(0, VOCABULARY, (2, 128)),
         lambda result: result.logits,  # type: ignore[attr-defined]
     ),
-    "mlp": Network(f"input {WIDTH} -> repeat {LAYERS} {{ dense {WIDTH} relu }}", None, {}, _mlp, lambda: torch.randn(64, WIDTH)),
+    "mlp": Network(MLP, None, {}, _mlp, lambda: torch.randn(64, WIDTH)),
 }
 
 

@@ -80,27 +80,29 @@ def stray_character(span: Span, character: str) -> Diagnostic:
     shown = character if character.isprintable() and not character.isspace() else f"U+{ord(character):04X}"
     wanted = LOOKALIKES.get(character)
     help: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
     if wanted == "a plain space":
-        help = ("replace this character, which looks like a space, with a plain space",)
+        help, edits = ("replace this character, which looks like a space, with a plain space",), (Edit(span, " "),)
     elif wanted:
-        help = (f"did you mean `{wanted}`?",)
+        help, edits = (f"did you mean `{wanted}`?",), (Edit(span, wanted),)
     elif character == "$" or character == "\\":
         help = ()
     elif character == "!":
-        help = ("write `not` for negation",)
+        help, edits = ("write `not` for negation",), (Edit(span, "not ", safe=False),)
     elif character == "&":
-        help = ("write `and`",)
+        help, edits = ("write `and`",), (Edit(span, "and", safe=False),)
     elif character == "|":
         help = ("write `or` in a condition, `->` between stages",)
     elif character == "^":
-        help = ("write `**` for a power",)
+        help, edits = ("write `**` for a power",), (Edit(span, "**", safe=False),)
     note = ("names consist of the letters A to Z and a to z, digits and `_`",) if character.isalpha() else ()
-    return Diagnostic("error", "stray-character", f"unexpected character `{shown}`", span, notes=note, help=help)
+    return Diagnostic("error", "stray-character", f"unexpected character `{shown}`", span, notes=note, help=help, edits=edits)
 
 
 def bad_number(span: Span, text: str) -> Diagnostic:
     why, help = _number_trouble(text)
-    return Diagnostic("error", "bad-number", why, span, help=help)
+    digit = f"0{text}" if text.startswith(".") else f"{text}0" if text.endswith(".") and text[:-1].isdigit() else ""
+    return Diagnostic("error", "bad-number", why, span, help=help, edits=(Edit(span, digit, safe=text.startswith(".")),) if digit else ())
 
 
 def _number_trouble(text: str) -> tuple[str, tuple[str, ...]]:
@@ -134,7 +136,12 @@ def too_many(span: Span, what: str, parts: str, limit: int) -> Diagnostic:
 
 def reserved_word(span: Span, word: str) -> Diagnostic:
     return Diagnostic(
-        "error", "reserved-word", f"`{word}` is a keyword and cannot be a name", span, help=(f"use another name, such as `{word}_`",)
+        "error",
+        "reserved-word",
+        f"`{word}` is a keyword and cannot be a name",
+        span,
+        help=(f"use another name, such as `{word}_`",),
+        edits=(Edit(span, f"{word}_", safe=False),),
     )
 
 

@@ -54,6 +54,10 @@ class Span(Record):
         """The span from the start of this one to the end of `other`."""
         return Span(self.file, self.start, max(self.end, other.end))
 
+    def before(self) -> Span:
+        """The empty span where this one begins."""
+        return Span(self.file, self.start, self.start)
+
     @property
     def text(self) -> str:
         return self.file.text[self.start : self.end]

@@ -26,6 +26,7 @@ USED = 2 << 20
 STD = "std/"
 PACKAGE = "package:"
 _REMEDY = "move it there, or allow its folder: `--allow-path DIR`, in Python `allow_paths=[DIR]`"
+_LISTED = "`netc ops std` lists the standard library"
 _STD_FOLDER = folder("std", "specs/std")
 
 
@@ -161,14 +162,28 @@ class Loader:
             raise CannotLoad("no file can have this name") from None
         why = why_out_of_reach(real, folders)
         if why:
-            raise CannotLoad(why, (), _REMEDY if why == OUTSIDE and not path.startswith(STD) else "")
+            remedy = _LISTED if path.rstrip("/") == STD.rstrip("/") else _REMEDY if why == OUTSIDE and not path.startswith(STD) else ""
+            raise CannotLoad(why, self._meant(path, user), remedy)
         if real not in self._read:
             try:
                 self._keep(real, self._within_limits(read_file(real, name, open_regular)))
             except Unreadable as error:
-                near = _near(real, os.path.dirname(path)) if isinstance(error.problem, MissingFile) else ()
-                raise CannotLoad(error.problem.why(), near) from None
+                missing = isinstance(error.problem, MissingFile)
+                near = (_near(real, os.path.dirname(path)) if missing else ()) or self._meant(path, user)
+                raise CannotLoad(error.problem.why(), near, _LISTED if path.startswith(STD) and not near else "") from None
         return self._read[real]
+
+    def _meant(self, path: str, user: SourceFile) -> tuple[str, ...]:
+        """What a path means that lacks `.net`, or `std/`: of files that may be used alone."""
+        whole = path.removesuffix(SUFFIX) + SUFFIX
+        for candidate in (whole, STD + whole):
+            if candidate == path or candidate.startswith(PACKAGE) or "\0" in candidate:
+                continue
+            where, _, folders = self._wanted(candidate, user)
+            real = os.path.realpath(where)
+            if not why_out_of_reach(real, folders) and os.path.isfile(real):
+                return (candidate,)
+        return ()
 
     def _within_limits(self, source: SourceFile) -> SourceFile:
         from netc.compiler.elaborate.session import CannotLoad

@@ -15,7 +15,7 @@ from netc.compiler.analysis.cost import summary as cost_of
 from netc.compiler.dims import Dim, show
 from netc.dsl.record import Record
 
-from .table import align
+from .table import align, wrapped
 
 if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 INDENT = "  "
 LONGEST = 40
 """The table shows the first terms of a longer formula; the totals below it are always complete."""
+SHORTEST = 16
+"""The same in a table that is to fit a terminal."""
+WIDEST = (22, 16, 12)
+"""The widest shapes, and half the widest names, of a table that does not fit a terminal without: the first that fits."""
 MANY = 4
 """The table shows the first results of a stage with more results than that."""
 
@@ -62,21 +66,36 @@ class SpecSummary(Record):
     totals: Totals
 
     def __str__(self) -> str:
+        return self.render()
+
+    def render(self, width: int | None = None) -> str:
+        """The table, and the totals. To fit a `width`, formulas are cut after their first term, then columns are left out: first the
+        activations, then the operators; at last, names and shapes are cut."""
         quotients = Quotients({word for _, type in self.inputs for word in re.findall(r"\w+", type)})
-        table = self._table((OPERATOR, RESULT, *COSTS), lambda text: _first_terms(quotients.shorten(text)))
-        return "\n".join([*table, "", *self._totals(quotients)])
+        table = self._table((OPERATOR, RESULT, *COSTS), lambda text: _first_terms(quotients.shorten(text), LONGEST))
+        for columns in ((OPERATOR, RESULT, *COSTS), (OPERATOR, RESULT, *COSTS[:-1]), (RESULT, *COSTS[:-1])):
+            if width is not None and max(map(len, table)) > width:
+                table = self._table(columns, lambda text: _first_terms(quotients.shorten(text), SHORTEST))
+        for widest in WIDEST:
+            if width is not None and max(map(len, table)) > width:
+                table = self._table((RESULT, *COSTS[:-1]), lambda text: _first_terms(quotients.shorten(text), SHORTEST), widest)
+        lines = table if width is None else [_cut(line, width) for line in table]
+        totals = self._totals(quotients)
+        return "\n".join([*lines, "", *(align(totals[0], totals[1:], (False, False)) if width is None else wrapped(totals, width))])
 
     def shapes(self) -> str:
         """The table of stages and their results, without costs."""
         return "\n".join(self._table((OPERATOR, RESULT), str))
 
-    def _table(self, columns: tuple[Column, ...], shorten: Callable[[str], str]) -> list[str]:
-        blanks = ("",) * (len(columns) - 2)
-        lines = [(name, "input", type, *blanks) for name, type in self.inputs]
+    def _table(self, columns: tuple[Column, ...], shorten: Callable[[str], str], widest: int | None = None) -> list[str]:
+        given = {OPERATOR: "input"}
+        lines = [(name, *(given.get(c, type if c is RESULT else "") for c in columns)) for name, type in self.inputs]
         lines += [(stage, *(shorten(c.show(row)) for c in columns)) for stage, row in _stages(self.rows)]
+        if widest is not None:
+            lines = [(_cut(name, 2 * widest), _cut(result, widest), *rest) for name, result, *rest in lines]
         return align((self.name, *(c.title for c in columns)), lines, (False, *(c.number for c in columns)))
 
-    def _totals(self, quotients: Quotients) -> list[str]:
+    def _totals(self, quotients: Quotients) -> list[tuple[str, str]]:
         totals = self.totals
         lines = [
             ("parameters", f"{_number(totals.parameters)}  ({size(totals.parameter_bytes)} with buffers)"),
@@ -87,8 +106,7 @@ class SpecSummary(Record):
         if totals.buffers:
             lines.insert(1, ("buffers", _number(totals.buffers)))
         lines = [(what, quotients.shorten(text)) for what, text in lines]
-        lines += [("where", ", ".join(quotients.legend()))] if quotients.names else []
-        return align(lines[0], lines[1:], (False, False))
+        return lines + ([("where", ", ".join(quotients.legend()))] if quotients.names else [])
 
 
 class Quotients:
@@ -119,11 +137,16 @@ class Quotients:
         return (f"{name} = {quotient}" for quotient, name in in_order)
 
 
-def _first_terms(text: str) -> str:
+def _first_terms(text: str, longest: int) -> str:
     """The first terms of a long sum, and dots."""
-    if len(text) <= LONGEST or " + " not in text[:LONGEST]:
+    if len(text) <= longest or " + " not in text:
         return text
-    return text[: text.rindex(" + ", 0, LONGEST)] + " + ..."
+    end = text.rfind(" + ", 0, longest)
+    return text[: end if end >= 0 else text.index(" + ")] + " + ..."
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def summarise(program: Program) -> SpecSummary:

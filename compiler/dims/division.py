@@ -40,7 +40,8 @@ _REMEMBERED = 2048
 
 @lru_cache(_REMEMBERED)
 def floordiv(a: Dim, b: Dim) -> Dim:
-    """`a // b`, rounded down. What divides exactly is pulled out: `(4*T + 3)//4` is `T`."""
+    """`a // b`, rounded down. What divides exactly is pulled out: `(4*T + 3)//4` is `T`. Where `b` is a number, nothing that is divided has
+    minus signs only: `-T // 4` is `-((T + 3)//4)`."""
     if isinstance(b, int):
         if isinstance(a, int):
             return a // b
@@ -72,6 +73,12 @@ def _floor_by_int(terms: Terms, k: int) -> Dim:
         rest = {m: c // common for m, c in rest.items()}
         constant //= common
         k //= common
+    if all(c < 0 for c in rest.values()):
+        # `-T // k` rounds `T / k` up, as `-((T + k - 1) // k)` does
+        rest = {m: -c for m, c in rest.items()}
+        if constant < k - 1:
+            rest[()] = k - 1 - constant
+        return make(whole) - _floor_of_rest(SymDim(rest), k)
     if constant:
         rest[()] = constant
     return make(whole) + _floor_of_rest(SymDim(rest), k)

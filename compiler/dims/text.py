@@ -1,7 +1,8 @@
 """Dimensions in terms of the user's symbols: as text, as Python, and as any other kind of expression.
 
 In: a `Dim`. Out: what the given operations make of it. Always: a quotient of the normal form (`S/32` where `S % 32 == 0` is known) is
-written with its symbol, so that `16*(S/32)` is `S/2`; every division by `/` is exact.
+written with its symbol, so that `16*(S/32)` is `S/2`; every division by `/` is exact. As text, what is a remainder is written as one:
+`T - 7*(T//7)` is `T % 7`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from math import gcd, lcm
 from typing import Generic, TypeVar
 
 from .polynomial import Atom, Dim, FloorQuotient, MinMax, Quotient, Symbol, atoms_of, size, terms_of
+from .remainders import Remainder, with_remainders
 
 R = TypeVar("R")
 
@@ -179,6 +181,10 @@ class Folder(Generic[R]):
         """The replacement of an atom that is not to be opened."""
         return None
 
+    def whole(self, d: Dim) -> R:
+        """A sum; what is in it is known."""
+        return self.sum(in_symbols(d))
+
     def run(self, d: Dim) -> R:
         self.known: dict[Atom, R] = {}
         for atom in atoms_of(d):
@@ -187,10 +193,10 @@ class Folder(Generic[R]):
                 self.known[atom] = brief
             elif isinstance(atom, FloorQuotient):
                 scale = self._scale(atom.top)
-                self.known[atom] = self.floor(self.sum(in_symbols(atom.top * scale)), self.sum(in_symbols(atom.bottom * scale)))
+                self.known[atom] = self.floor(self.whole(atom.top * scale), self.whole(atom.bottom * scale))
             elif isinstance(atom, MinMax):
-                self.known[atom] = self.min_max([self.sum(in_symbols(a)) for a in atom.args], atom.greatest)
-        return self.sum(in_symbols(d))
+                self.known[atom] = self.min_max([self.whole(a) for a in atom.args], atom.greatest)
+        return self.whole(d)
 
     def _scale(self, top: Dim) -> int:
         """What to multiply a lone fraction by: `(S/32)//5` is `S//160`."""
@@ -283,6 +289,14 @@ class _Text(Folder[str]):
 
     def floor(self, top: str, bottom: str) -> str:
         return f"{_in_quotient(top)}//{bottom if _is_plain(bottom) else f'({bottom})'}"
+
+    def whole(self, d: Dim) -> str:
+        d = with_remainders(d)
+        for atom in {a for monomial in terms_of(d) for a in monomial if isinstance(a, Remainder)}:
+            bottom = self.whole(atom.bottom)
+            text = f"{_in_quotient(self.whole(atom.top))} % {bottom if _is_plain(bottom) else f'({bottom})'}"
+            self.known[atom] = self.brief(atom) or text
+        return super().whole(d)
 
     def min_max(self, args: list[str], greatest: bool) -> str:
         return f"{'max' if greatest else 'min'}({', '.join(args)})"

@@ -243,4 +243,6 @@ def _is_dim(value: Any) -> bool:
 
 
 def _bad(op: str, left: Any, right: Any) -> Problem:
-    return BadOperand(op, f"{show_value(left)} and {show_value(right)}")
+    text = op == "+" and isinstance(left, str) != isinstance(right, str) and any(map(_is_number, (left, right)))
+    hint = 'write the value into the string, in braces: `"...{value}"`' if text else ""
+    return BadOperand(op, f"{show_value(left)} and {show_value(right)}", hint)

@@ -184,7 +184,7 @@ class ElaborationSession:
             label = next((t for s, t in marks if s == span), "")
         new = problem.replacement()
         severity = "error" if self.in_training and problem.error_in_training else problem.severity
-        edits = (Edit(span, new.text, new.safe),) if new is not None else ()
+        edits = (Edit(span.before() if new.before else span, new.text, new.safe),) if new is not None else ()
         made = Diagnostic(severity, problem.code, problem.message(), span, label, seconds, problem.notes(), problem.help(), edits, trace)
         self.diagnostics.append(made)
         self.errors += made.severity == "error"

@@ -36,10 +36,11 @@ def input_(index: int) -> Location:
 
 
 class Replacement(Record):
-    """Text to write instead of what a problem is reported for. `safe`: it is what was meant, not only the nearest."""
+    """Text to write instead of what a problem is reported for, or `before` it. `safe`: it is what was meant, not only the nearest."""
 
     text: str
     safe: bool = False
+    before: bool = False
 
 
 class Advice(Record):

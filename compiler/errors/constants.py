@@ -128,6 +128,13 @@ class IndexCount(Problem):
         counted = "1 index" if len(self.indices) == 1 else f"{len(self.indices)} indices"
         return f"a table needs one index for each axis, found {counted} for {show_shape(self.shape)}"
 
+    def help(self) -> tuple[str, ...]:
+        missing = len(self.shape) - len(self.indices)
+        if missing < 0:
+            return ()
+        more = [name for name in "ijklmnpqrstuvw" if name not in self.indices][:missing]
+        return (f"name one for each axis, even if its size is 1: `table ({', '.join((*self.indices, *more))}) ...`",)
+
 
 class FormulaTooDeep(Problem):
     """A formula of hundreds of terms."""

@@ -57,6 +57,8 @@ class ColumnShape(Problem):
     def help(self) -> tuple[str, ...]:
         if self.found is None:
             return ("make them equally long, by padding for example",)
+        if len(self.found) == 0 and self.declared == (1,):
+            return (f"write `{self.input}=[{self.column}]`, or declare it as it is: `{self.input} = input []`",)
         if len(self.found) == 0 and len(self.declared) == 1:
             return (f"put several columns side by side: `{self.input}=[{self.column}, ...]`",)
         if self.found == (1,) and not self.declared:
@@ -82,7 +84,8 @@ class ColumnType(Problem):
 
     def help(self) -> tuple[str, ...]:
         if self.found in DTYPES:
-            return (f"declare the input as it is, `{self.input} = input ... {self.found}`, and convert it by `cast` where it is used",)
+            as_it_is = "float32" if DTYPES[self.found].is_float else self.found
+            return (f"declare the input as it is, `{self.input} = input ... {as_it_is}`, and convert it by `cast` where it is used",)
         return ("numbers are needed: give each text or date a number before training",)
 
 

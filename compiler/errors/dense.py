@@ -7,7 +7,7 @@ from typing import ClassVar
 from netc.dsl.diagnostics import Severity
 
 from ..ir.types import TensorType, show_shape
-from .base import Problem
+from .base import Problem, Replacement
 from .operators import NeedsInteger
 
 
@@ -27,6 +27,9 @@ class DenseAfterSpatial(Problem):
 
     def help(self) -> tuple[str, ...]:
         return ("to use the whole image, insert `-> flatten` or `-> global_avg_pool` before it",)
+
+    def replacement(self) -> Replacement | None:
+        return Replacement("flatten -> ", before=True)
 
 
 class NarrowIndices(NeedsInteger):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .base import Problem
+from .base import Problem, Replacement
+from .names import either, only
 
 
 class UseCycle(Problem):
@@ -35,6 +36,9 @@ class CannotUse(Problem):
         meant = ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
         return (*meant, *((self.remedy,) if self.remedy else ()))
 
+    def replacement(self) -> Replacement | None:
+        return Replacement(f'"{self.near[0]}"', safe=self.near[0] == f"{self.path}.net") if len(self.near) == 1 else None
+
 
 class NotInFile(Problem):
     code: ClassVar[str] = "not-in-file"
@@ -46,4 +50,7 @@ class NotInFile(Problem):
         return f"`{self.path}` defines no block, `fn` or `let` called `{self.name}`"
 
     def help(self) -> tuple[str, ...]:
-        return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
+        return either(self.near)
+
+    def replacement(self) -> Replacement | None:
+        return only(self.near, self.name)

@@ -119,6 +119,9 @@ class ChannelsLast(Problem):
     def help(self) -> tuple[str, ...]:
         return channels_first(self.found)
 
+    def replacement(self) -> Replacement | None:
+        return Replacement("permute [0, 3, 1, 2] -> ", before=True)
+
 
 def input_channels_hint(operator: str, channels: int) -> str:
     """The help for `conv 3 8`, in PyTorch's order."""

@@ -160,6 +160,9 @@ class UnusedName(Problem):
     def help(self) -> tuple[str, ...]:
         return (f"remove it, or rename it to `_{self.name}` if it is unused on purpose",)
 
+    def replacement(self) -> Replacement | None:
+        return Replacement(f"_{self.name}")
+
 
 class UnusedResult(Problem):
     """A pipeline that is neither named nor the last of its body."""
@@ -188,11 +191,13 @@ class UnusedFlow(Problem):
 
 
 class NoIn(Problem):
-    """`in`, or a pipeline that begins with a stage, where there is no input. `expression`: an attribute of `in` is read."""
+    """`in`, or a pipeline that begins with a stage, where there is no input. `expression`: an attribute of `in` is read.
+    `block`: the stage is a block, which may need no tensor."""
 
     code: ClassVar[str] = "no-input-here"
     stage: str = ""
     expression: bool = False
+    block: bool = False
 
     def message(self) -> str:
         if self.stage:
@@ -201,7 +206,9 @@ class NoIn(Problem):
 
     def help(self) -> tuple[str, ...]:
         if self.stage:
-            return (f"begin the pipeline with a tensor, such as `x -> {self.stage} ...`, or continue the line above with `->`",)
+            begin = f"begin the pipeline with a tensor, such as `x -> {self.stage} ...`, or continue the line above with `->`"
+            none = f"if it needs no tensor, declare so: `block {self.stage}(in: none, ...)`"
+            return (begin, none) if self.block else (begin,)
         if self.expression:
             return ("name the tensor and use its name: `x = input 3`, then `x.features`",)
         return ("begin with the name of a tensor or with `input`",)

@@ -85,8 +85,8 @@ class Loss(Operator):
 
     @property
     def is_mean(self) -> bool:
-        """Whether it is a quotient of what `total` and `count` give, if `count` gives anything."""
-        return bool(self.reduction == "mean")
+        """Whether it is a mean that `total` divided by `count` gives."""
+        return bool(self.reduction in ("mean", "batchmean"))
 
     def total(self) -> Self:
         """The same loss as a sum: what the mean divides."""

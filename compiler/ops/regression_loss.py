@@ -6,6 +6,8 @@ nothing broadcasts, and numbers, options and defaults are those of torch.nn.func
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ..errors.base import argument
 from ..errors.operators import BadArgument, WrongSize
 from ..ir.types import TensorType, show_shape
@@ -14,12 +16,13 @@ from .element_types import FLOATS
 from .kinds import FLAG, NUMBER, NumberKind
 from .loss import Count, Loss, summed
 from .operand import Input
+from .scalars import require_exact_scalar
 
 
 class _Regression(Loss):
     """A function of the difference of each pair."""
 
-    alike = ("target", "weight")
+    alike: ClassVar[tuple[str, ...]] = ("target", "weight")
     x = Input(FLOATS)
     target = Input(like="x")
 
@@ -104,7 +107,7 @@ class GaussianNllLoss(_Regression):
     alike = ("target",)
     var = Input(like="x", or_number=True)
     full = Arg(FLAG, default=False)
-    eps = Arg(NumberKind(above=0), default=1e-6)
+    eps = Arg(NUMBER, default=1e-6)
     examples = (
         "h = input 3; mean = h -> dense 2; var = h -> dense 2 softplus; target = input 2; (mean, target, var) -> gaussian_nll_loss",
         "mean = input 3; target = input 3; (mean, target) -> gaussian_nll_loss 0.5 full=true",
@@ -115,6 +118,7 @@ class GaussianNllLoss(_Regression):
             self._refuse_var(given)
         elif isinstance(self.var, bool) or not isinstance(self.var, int | float) or self.var < 0:
             raise OperatorError(BadArgument(self.name, "var", str(self.var), "must be a number of at least 0"), argument("var"))
+        require_exact_scalar(self.name, given.x, self.eps, "eps")
         return super().rule(given)
 
     def _refuse_var(self, given: OpInputs) -> None:

@@ -62,6 +62,11 @@ class CtcLoss(Loss):
     def each(self, given: OpInputs) -> Shape:
         return given.log_probs.shape[1:-1]
 
+    @property
+    def is_mean(self) -> bool:
+        """Each loss is divided by a length of its own before they are added up: there is no one count."""
+        return False
+
     def count(self, given: OpInputs) -> Count | None:
-        """Each loss is divided by a length of its own before they are added up."""
+        """There is none."""
         return None

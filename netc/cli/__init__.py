@@ -70,7 +70,13 @@ class Commands(click.Group):
         return result
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+EPILOG = """Exit codes: 0 success, 1 errors in the spec or the files, 2 wrong usage.
+
+To complete commands, files, operators, codes and models in the shell: `eval "$(_NETC_COMPLETE=bash_source netc)"` in bash, with
+zsh_source or fish_source in those."""
+
+
+@click.group(epilog=EPILOG, cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="netc %(version)s")
 def cli() -> None:
     """A declarative language for neural networks, and its compiler to PyTorch and ONNX."""

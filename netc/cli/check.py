@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .completion import FileName
 from .options import choose, spec_options
 from .reading import reader
 from .report import report
@@ -22,13 +23,13 @@ FORMATS = ("text", "short", "json", "sarif", "github")
 
 
 @click.command("check")
-@click.argument("files", nargs=-1, metavar="FILE...")
+@click.argument("files", nargs=-1, metavar="FILE...", type=FileName())
 @click.option("-e", "--expression", "text", metavar="TEXT", help="A spec itself, instead of files.")
 @click.option("--shapes", is_flag=True, help="Show every stage with the shape of its result.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="How diagnostics are written.")
 @click.option("--strict", is_flag=True, help="Warnings are failures too.")
 @click.option("--fix", is_flag=True, help="Apply the safe edits that the errors suggest, then check.")
-@click.option("--weights", metavar="FILE", help="A checkpoint that is to fit; of .safetensors only the header is read.")
+@click.option("--weights", metavar="FILE", type=FileName(), help="A checkpoint that is to fit; of .safetensors only the header is read.")
 @spec_options
 @click.pass_context
 def command(

@@ -10,6 +10,7 @@ import click
 from netc.compiler.backends.registry import NAMES, backend_of, backends, get_or_raise
 
 from ..emit import STAGES
+from .completion import FileName
 from .failures import wrong_usage
 from .options import choose, one_source, refuse_overwriting, source_options, spec_options, weight_options
 from .program import compiled
@@ -38,7 +39,7 @@ Without -o, {TEXTS} and --emit write to standard output.
 
 @click.command("compile", help=HELP)
 @source_options
-@click.option("-o", "--output", metavar="OUT", help=f"Where to: {SUFFIXED}, or `-` for standard output.")
+@click.option("-o", "--output", metavar="OUT", type=FileName(), help=f"Where to: {SUFFIXED}, or `-` for standard output.")
 @click.option("--target", type=click.Choice((*NAMES, SECTION)), help=TARGET_HELP)
 @click.option("--section", metavar="NAME", help=f"Which train section of the file, for --target {SECTION}.")
 @click.option("--emit", type=click.Choice(STAGES), help="Show the output of one stage of the compiler, as text.")

@@ -6,14 +6,16 @@ import sys
 
 import click
 
+from .completion import codes
 from .terminal import coloured, write
 
 
 @click.command("explain")
-@click.argument("code", required=False, metavar="CODE")
+@click.argument("code", required=False, metavar="CODE", shell_complete=codes)
 def command(code: str | None) -> None:
     """Explain an error or warning by its code. Without CODE, list all codes with what they mean."""
-    from ..codes import codes, page, titles
+    from ..codes import codes as known
+    from ..codes import page, titles
     from ..table import wrapped
 
     if code is None:
@@ -21,7 +23,7 @@ def command(code: str | None) -> None:
         return
     text = page(code.strip().removeprefix("error[").removeprefix("warning[").removesuffix("]"))
     if text is None:
-        raise click.UsageError(_unknown(code, codes()))
+        raise click.UsageError(_unknown(code, known()))
     if coloured(sys.stdout):
         _render(text)
     else:

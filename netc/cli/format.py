@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .completion import FileName
 from .program import give_up_on
 from .reading import reader
 from .terminal import note, write
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("format")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=FileName())
 @click.option("--check", is_flag=True, help="Change nothing; list the files that would change, and exit with 1 if there are any.")
 @click.pass_context
 def command(ctx: click.Context, files: tuple[str, ...], check: bool) -> None:

@@ -1,4 +1,4 @@
-"""`netc ops`: the operators, and one operator's page."""
+"""`netc ops`: the operators, and the page of an operator, of a word of the language, or of the standard library."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import sys
 
 import click
 
+from .completion import operators
 from .options import plugin_option
 from .terminal import coloured, write
 
 
 @click.command("ops")
-@click.argument("name", required=False, metavar="NAME")
+@click.argument("name", required=False, metavar="NAME", shell_complete=operators)
 @click.option("--markdown", is_flag=True, help="All pages, as docs/operators.md has them.")
 @plugin_option
 def command(name: str | None, markdown: bool) -> None:
-    """List the operators, or show the page of one."""
+    """List the operators, or show the page of one.
+
+    NAME may also be a word of the language, such as `repeat`, or `std`, for what the standard library has.
+    """
     from .. import reference
     from ..extensions import load_installed
 
@@ -26,10 +30,7 @@ def command(name: str | None, markdown: bool) -> None:
     if name is None:
         write(reference.table())
         return
-    operators = {op.name: op for family in reference.families().values() for op in family}
-    if name not in operators:
-        raise click.UsageError(_unknown(name, list(operators)))
-    text = reference.page(operators[name])
+    text = _page(name)
     if coloured(sys.stdout):
         from rich.console import Console
         from rich.markdown import Markdown
@@ -37,6 +38,20 @@ def command(name: str | None, markdown: bool) -> None:
         Console().print(Markdown(text))
     else:
         write(text.rstrip("\n"))
+
+
+def _page(name: str) -> str:
+    """The pages that a name has, an operator's first."""
+    from .. import reference
+    from ..word_pages import STD, library, words
+
+    known = {op.name: op for family in reference.families().values() for op in family}
+    found = [reference.page(known[name])] if name in known else []
+    found += [words()[name]] if name in words() else []
+    found += [library(name) or ""] if name.partition("/")[0] == STD else []
+    if not any(found):
+        raise click.UsageError(_unknown(name, [*known, *words()]))
+    return "\n".join(found)
 
 
 def _by_target(name: str) -> list[str]:
@@ -58,4 +73,4 @@ def _unknown(name: str, known: list[str]) -> str:
 
     names = _by_target(name) or near(name, known)
     hint = f"did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else "`netc ops` lists all"
-    return f"there is no operator `{name}`; {hint}"
+    return f"there is no operator or word `{name}`; {hint}"

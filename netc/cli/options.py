@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from .completion import FileName, FolderName, models
+
 if TYPE_CHECKING:
     from ..analysis import Choice
 
@@ -35,11 +37,16 @@ def spec_options(function: F) -> F:
     function = plugin_option(function)
     for option in (
         click.option(
-            "--allow-path", "allow_paths", multiple=True, metavar="DIR", help="A folder that `use` may read too, next to that of FILE."
+            "--allow-path",
+            "allow_paths",
+            multiple=True,
+            metavar="DIR",
+            type=FolderName(),
+            help="A folder that `use` may read too, next to that of FILE.",
         ),
         click.option("--dim", "dims", multiple=True, metavar="T=128", callback=_dims, help="Fix a symbolic dimension."),
         click.option("--set", "params", multiple=True, metavar="NAME=VALUE", callback=_params, help="Override a parameter of the model."),
-        click.option("--model", metavar="NAME", help="Which model of the file."),
+        click.option("--model", metavar="NAME", shell_complete=models, help="Which model of the file."),
     ):
         function = option(function)
     return function
@@ -47,14 +54,16 @@ def spec_options(function: F) -> F:
 
 def source_options(function: F) -> F:
     """One spec: a file, `-` or `-e TEXT`."""
-    function = click.argument("file", required=False, metavar="FILE")(function)
+    function = click.argument("file", required=False, metavar="FILE", type=FileName())(function)
     return click.option("-e", "--expression", "text", metavar="TEXT", help="The spec itself, instead of a file.")(function)
 
 
 def weight_options(function: F) -> F:
     """`--weights`, `--seed`."""
     seed = click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Draw the parameters with this seed.")
-    weights = click.option("--weights", metavar="FILE", callback=_weights, help="Parameters: .safetensors, .npz, .pt, .pth, or a run.")
+    weights = click.option(
+        "--weights", metavar="FILE", type=FileName(), callback=_weights, help="Parameters: .safetensors, .npz, .pt, .pth, or a run."
+    )
     return weights(seed(function))
 
 

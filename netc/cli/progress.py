@@ -1,6 +1,7 @@
 """What `netc train` shows while it runs: a live line in a terminal, a few lines in a pipe.
 
-In: the reports of a training. Out: text. Always: each validation is a line that stays; without a terminal, so are about twenty reports of steps.
+In: the reports of a training. Out: text. Always: each validation is a line that stays; without a terminal, so is a report of
+steps where there was no line for a tenth of them.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from .terminal import coloured, visible, write
 if TYPE_CHECKING:
     from ..training.loop import Report
 
-LINES = 20
-"""About how many reports of steps a pipe gets."""
+LINES = 10
+"""The least number of lines that a pipe gets."""
 SMOOTHING = 0.2
 """The weight of the newest measurement of the speed."""
 
@@ -30,11 +31,13 @@ class Progress:
         self._began = self._before = time.monotonic()
         self._speed = 0.0
         self._shown = 0
+        self._waiting: Report | None = None
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._flush()
         if self._bar is not None:
             self._bar.stop()
 
@@ -43,12 +46,25 @@ class Progress:
         if self._live and self._bar is None:
             self._start(report)
         if report.validation:
-            self._line(report, "validation")
-        elif self._bar is not None:
+            self._line(report, f"{self._waiting_for(report)}validation: {words(report)}")
+            return
+        self._flush()
+        self._waiting = report
+        if self._bar is not None:
             self._bar.update(self._task, completed=report.step, words=visible(words(report)), speed=rate(self._speed))
-        elif report.step == report.steps or report.step * LINES // report.steps > self._shown:
-            self._shown = report.step * LINES // report.steps
-            self._line(report, "training", rate(self._speed))
+
+    def _waiting_for(self, report: Report) -> str:
+        """What the training gave at the step of a validation."""
+        before, self._waiting = self._waiting, None
+        return f"training: {words(before)}  " if before is not None and before.step == report.step else ""
+
+    def _flush(self) -> None:
+        """The report of training that no validation followed, where there was no line for long."""
+        report, self._waiting = self._waiting, None
+        if report is None or self._bar is not None:
+            return
+        if report.step == report.steps or (report.step - self._shown) * LINES >= report.steps:
+            self._line(report, f"training: {words(report)}  {rate(self._speed)}")
 
     def _measure(self, report: Report) -> None:
         now = time.monotonic()
@@ -57,11 +73,10 @@ class Progress:
             self._speed = speed if not self._speed else (1 - SMOOTHING) * self._speed + SMOOTHING * speed
         self._before = now
 
-    def _line(self, report: Report, kind: str, speed: str = "") -> None:
+    def _line(self, report: Report, text: str) -> None:
+        self._shown = report.step
         width = len(str(report.steps))
-        line = visible(
-            f"epoch {report.epoch:6.2f}  step {report.step:{width}}/{report.steps}  {kind:10}  {words(report)}  {speed}".rstrip()
-        )
+        line = visible(f"epoch {report.epoch:6.2f}  step {report.step:{width}}/{report.steps}  {text}".rstrip())
         if self._bar is None:
             write(line)
             sys.stdout.flush()
@@ -82,8 +97,8 @@ class Progress:
 
 
 def words(report: Report) -> str:
-    """The results: `loss 0.1157  accuracy 0.9554`."""
-    return "  ".join(f"{name} {value:.4g}" for name, value in report.results.items())
+    """The results: `loss 0.1157 accuracy 0.9554`."""
+    return " ".join(f"{name} {value:.4g}" for name, value in report.results.items())
 
 
 def rate(speed: float) -> str:

@@ -10,6 +10,7 @@ import click
 from netc.compiler.backends.base import has_suffix
 from netc.compiler.backends.onnx import BACKEND
 
+from .completion import FileName
 from .failures import Failed
 from .options import choose, one_source, refuse_overwriting, source_options, spec_options, weight_options
 from .terminal import visible, warnings_shown, write
@@ -40,7 +41,7 @@ def _inputs(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]
 @click.option("--input", "files", multiple=True, metavar="NAME=X.npy", callback=_inputs, help="The array for an input.")
 @click.option("--random", is_flag=True, help="Random numbers for the other inputs, drawn with --seed; integers are 0 or 1.")
 @click.option("--device", type=click.Choice(DEVICES), default="cpu", help="Where to run.")
-@click.option("-o", "--output", metavar="OUT.npz", help="Keep the results.")
+@click.option("-o", "--output", metavar="OUT.npz", type=FileName(), help="Keep the results.")
 @spec_options
 @weight_options
 def command(

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from .options import choose, one_source, source_options, spec_options
 from .program import compiled
 from .reading import reader
-from .terminal import table, write
+from .terminal import table, width_of, write
 
 
 @click.command("summary")
 @source_options
+@click.option("--wide", is_flag=True, help="All columns and whole formulas, however wide the terminal is.")
 @spec_options
 def command(
     file: str | None,
     text: str | None,
+    wide: bool,
     model: str | None,
     params: dict[str, object],
     dims: dict[str, int],
     allow_paths: tuple[str, ...],
 ) -> None:
-    """Show stages, shapes, parameters, FLOPs and memory."""
+    """Show stages, shapes, parameters, FLOPs and memory.
+
+    In 80 columns, or those of a wider terminal.
+    """
     made = compiled(reader(one_source(file, text), text), choose(model, params, dims, allow_paths))
-    write(table(str(made.summary())))
+    width = None if wide else max(80, width_of(sys.stdout) or 0)
+    write(table(made.summary().render(width)))

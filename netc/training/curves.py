@@ -90,7 +90,9 @@ def _panel(name: str, curves: list[Curve], top: int) -> list[str]:
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(mark):.1f}" y2="{y(mark):.1f}" stroke="#e5e5e5"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{y(mark) + 4:.1f}" text-anchor="end" fill="#555555">{mark:.4g}</text>')
     parts += [
-        f'<text x="{x(mark):.1f}" y="{bottom + 18}" text-anchor="middle" fill="#555555">{mark:,.0f}</text>' for mark in across if mark <= right
+        f'<text x="{x(mark):.1f}" y="{bottom + 18}" text-anchor="middle" fill="#555555">{mark:,.0f}</text>'
+        for mark in across
+        if mark <= right
     ]
     parts.append(f'<text x="{WIDTH - RIGHT}" y="{bottom + 34}" text-anchor="end" fill="#555555">step</text>')
     for curve in sorted(curves, key=lambda c: c.validation):

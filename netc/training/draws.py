@@ -1,7 +1,8 @@
 """Inputs that are drawn anew for each step, such as the noise of a variational autoencoder.
 
-In: the `draw` lines of a section, and the sizes that the data have. Out: arrays for the samples of a step. Always: they depend on the seed, the
-step and the position in the batch alone, so that it does not matter in how many parts or on how many processes a step is computed.
+In: the `draw` lines of a section, and the sizes that the data have. Out: arrays for the samples of a step. Always: they depend on the
+seed, the step and the position in the batch alone, so that it does not matter in how many parts or on how many processes a step is
+computed.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Draws(Record):
         return self._made(_VALIDATION + start, count)
 
     def _made(self, key: int, count: int) -> dict[str, Array]:
+        if not self.draws:
+            return {}
         generator = np.random.Generator(np.random.Philox(key=np.array([self.seed, key], dtype=np.uint64)))
         return {draw.input: _drawn(draw, (count, *shape), generator).astype(dtype) for draw, dtype, shape in self.draws}
 

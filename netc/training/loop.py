@@ -8,7 +8,8 @@ that decides what follows.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any, NoReturn
 
@@ -38,7 +39,10 @@ from .run_files import BEST, LAST
 from .run_folder import RunFolder
 from .step import NotFinite, Step, seed_generators
 from .stopping import Interrupted, StopRequest
-from .tally import Tally, stacked
+from .tally import Tally, numbers
+
+BETWEEN_SAVES = 1.0
+"""Epochs that are shorter than this many seconds do not each end with a checkpoint."""
 
 
 class NotFiniteLoss(CompileError):
@@ -109,6 +113,9 @@ class Trainer:
         self.best = -math.inf if recipe.keep.higher else math.inf
         self.tally, self.epoch_tally = Tally(), Tally()
         self.results: dict[str, float] = {}
+        self.unsaved_best: dict[str, Tensor] | None = None
+        self.saved = -math.inf
+        """When the last checkpoint was written, in seconds of the monotonic clock."""
         self.epoch_ends = False
         """Whether the epoch's last step was made, but not what follows it."""
 
@@ -134,20 +141,27 @@ class Trainer:
         `Interrupted` after a signal."""
         self.objective.train()
         with StopRequest() as request, closing(self.batches.steps(self.step, self.plan.steps)) as batches:
+            try:
+                self._steps(batches, request)
+            finally:
+                if self.ranks.first:
+                    self.folder.flush()
+        return self.results
+
+    def _steps(self, batches: Iterable[tuple[list[Part], int]], request: StopRequest) -> None:
+        if self.epoch_ends:
+            self._end_of_epoch(request)
+        every = self.engine.checkpoint_every
+        for parts, samples in batches:
+            stop = self._step(parts, samples, bool(request.number))
+            if self.epoch_ends or self.step % self.plan.every == 0:
+                self._report()
+            if stop or (every is not None and self.step % every == 0):
+                self.save()
+            if stop:
+                self._stop(request)
             if self.epoch_ends:
                 self._end_of_epoch(request)
-            for parts, samples in batches:
-                stop = self._step(parts, samples, bool(request.number))
-                if self.epoch_ends or self.step % self.plan.every == 0:
-                    self._report()
-                every = self.engine.checkpoint_every
-                if stop or (every is not None and self.step % every == 0):
-                    self.save()
-                if stop:
-                    self._stop(request)
-                if self.epoch_ends:
-                    self._end_of_epoch(request)
-        return self.results
 
     def _step(self, parts: list[Part], samples: int, stop: bool) -> bool:
         """One step; whether a process was asked to stop."""
@@ -179,10 +193,8 @@ class Trainer:
 
     @torch.no_grad()
     def _results(self, tally: Tally) -> dict[str, float]:
-        assert tally.totals is not None
-        assert tally.counts is not None
-        found = self.objective.results(list(tally.totals.float()), list(tally.counts))
-        return {name: float(value) for name, value in found.items()}
+        means = [torch.tensor(total) / torch.tensor(count) for total, count in zip(tally.totals, tally.counts, strict=True)]
+        return {name: value.item() for name, value in self.objective.of_quotients([m.to(self.ranks.device) for m in means]).items()}
 
     def _tell(self, results: dict[str, float], samples: int, validation: bool = False) -> None:
         if not self.ranks.first:
@@ -192,24 +204,27 @@ class Trainer:
         self.told(Report(self.step, self.epoch, results, self.learning_rate, validation, samples, self.plan.steps))
 
     def _end_of_epoch(self, request: StopRequest) -> None:
-        """Validates, keeps the best weights, and saves."""
+        """Validates, notes the best weights, and saves; nothing that follows depends on whether it does."""
         if self.validation is None:
             self.results = self._results(self.epoch_tally)
         elif not self._validate(request):
             self.save()
             self._stop(request)
         self.epoch_tally, self.epoch_ends = Tally(), False
-        weights = whole_tensors(self.model.state_dict() if self.trained.average is None else self.trained.average)
         value = self.results[self.recipe.keep.metric]
+        self.stepper.end_epoch(value)
+        due = self.ranks.world > 1 or self.step == self.plan.steps or time.monotonic() > self.saved + BETWEEN_SAVES
         if value > self.best if self.recipe.keep.higher else value < self.best:
             self.best = value
-            self._write(BEST, weights)
-        self._write(LAST, weights)
-        self.save()
+            weights = whole_tensors(self.weights)
+            self.unsaved_best = weights if due else {name: tensor.clone() for name, tensor in weights.items()}
+        if due:
+            self.save()
 
-    def _write(self, name: str, weights: dict[str, Tensor]) -> None:
-        if self.ranks.first:
-            self.folder.save_weights(name, weights)
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """Those of the model, or their average if there is one."""
+        return self.model.state_dict() if self.trained.average is None else self.trained.average
 
     def _validate(self, request: StopRequest) -> bool:
         """Validates and reports; False if a process was asked to stop meanwhile."""
@@ -230,17 +245,14 @@ class Trainer:
         tally = Tally()
         for part, samples in validation_parts(self.validation, self.recipe, self.ranks, self.draws):
             with self.precision.autocast():
-                totals = stacked(self.objective.totals(part))
-            tally.add(totals, stacked(self.objective.counts(part)), samples)
+                totals = numbers(self.objective.totals(part))
+            tally.add(totals, self.objective.count_values(part), samples)
             if self.ranks.world == 1 and request.number:
                 return None
-        assert tally.totals is not None
-        assert tally.counts is not None
-        stopped = tally.totals.new_tensor([float(bool(request.number))])
         size = len(tally.totals)
-        summed = self.ranks.sum(torch.cat((tally.totals, tally.counts, stopped)))
+        summed = self.stepper.summed([*tally.totals, *tally.counts, float(bool(request.number))])
         tally.totals, tally.counts = summed[:size], summed[size:-1]
-        return None if summed[-1].item() else tally
+        return None if summed[-1] else tally
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
@@ -275,7 +287,14 @@ class Trainer:
         raise NotFiniteLoss(problem, span)
 
     def save(self) -> None:
-        """A checkpoint."""
+        """The weights, and a checkpoint."""
+        last = whole_tensors(self.weights)
+        if self.ranks.first:
+            self.folder.flush()
+            if self.unsaved_best is not None:
+                self.folder.save_weights(BEST, self.unsaved_best)
+            self.folder.save_weights(LAST, last)
+        self.unsaved_best = None
         schedule = self.stepper.schedule
         progress = {
             "step": self.step,
@@ -288,6 +307,7 @@ class Trainer:
             "epoch_tally": self.epoch_tally.state(),
         }
         self.checkpoints.save(progress, self.trained)
+        self.saved = time.monotonic()
 
     def resume(self) -> None:
         """Goes on from the newest checkpoint of the folder. Raises `RunError`."""
@@ -297,6 +317,6 @@ class Trainer:
         if self.stepper.schedule is not None:
             self.stepper.schedule.load_state_dict(state["schedule"])
         self.precision.load(state["scaler"])
-        self.tally.load(state["tally"], self.ranks.device)
-        self.epoch_tally.load(state["epoch_tally"], self.ranks.device)
+        self.tally.load(state["tally"])
+        self.epoch_tally.load(state["epoch_tally"])
         self.ranks.once(lambda: self.folder.cut_metrics(self.step, with_validation=not self.epoch_ends))

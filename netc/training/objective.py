@@ -49,6 +49,12 @@ class Objective(nn.Module):
         self.recipe = recipe if recipe is not None else read_recipe(training)[0]
         self.names = self.means.names
         self.inputs = {value.name: value.type for value in training.program.main.inputs}
+        self._symbols = {
+            str(size): (name, axis)
+            for name, type_ in self.inputs.items()
+            for axis, size in enumerate(type_.shape)
+            if isinstance(size, SymDim) and str(size).isidentifier()
+        }
         self.of_totals = BACKEND.module(_within(training, self.means.totals, weights, seed))
         self.model: nn.Module = self.of_totals.get_submodule(MODEL) if hasattr(self.of_totals, MODEL) else nn.Module()
         self.of_counts = None if self.means.counted is None else _module(self.means.counted)
@@ -91,17 +97,18 @@ class Objective(nn.Module):
 
     def counts(self, inputs: Mapping[str, Tensor]) -> list[Tensor]:
         """What each total is divided by; of data alone."""
-        sizes = self._sizes(inputs)
         device = next(iter(inputs.values())).device
-        with torch.no_grad():
-            counted: list[Tensor] = []
-            if self.of_counts is not None and self.means.counted is not None:
+        return [torch.tensor(value, dtype=torch.float64, device=device) for value in self.count_values(inputs)]
+
+    def count_values(self, inputs: Mapping[str, Tensor]) -> list[float]:
+        """The same as numbers."""
+        counted: list[Tensor] = []
+        if self.of_counts is not None and self.means.counted is not None:
+            with torch.no_grad():
                 counted = _several(_called(self.of_counts, self.means.counted, inputs))
-        made: list[Tensor] = []
-        for count, is_size in zip(self.means.counts, self.means.is_size, strict=True):
-            size = torch.tensor(float(_size(count, sizes)), dtype=torch.float64, device=device) if is_size else None
-            made.append(counted[int(count)].double() if size is None else size)  # type: ignore[arg-type]
-        return made
+        sizes = self._sizes(inputs) if any(self.means.is_size) else {}
+        pairs = zip(self.means.counts, self.means.is_size, strict=True)
+        return [float(_size(count, sizes)) if is_size else counted[int(count)].item() for count, is_size in pairs]  # type: ignore[arg-type]
 
     def results(self, totals: Sequence[Tensor], counts: Sequence[Tensor]) -> dict[str, Tensor]:
         """The loss and the metrics of totals and counts."""
@@ -131,12 +138,7 @@ class Objective(nn.Module):
 
     def _sizes(self, inputs: Mapping[str, Tensor]) -> dict[str, int]:
         """The symbolic dimensions, read off the tensors."""
-        found: dict[str, int] = {}
-        for name, type_ in self.inputs.items():
-            for size, actual in zip(type_.shape, inputs[name].shape, strict=True):
-                if isinstance(size, SymDim) and str(size).isidentifier():
-                    found[str(size)] = actual
-        return found
+        return {size: inputs[name].shape[axis] for size, (name, axis) in self._symbols.items()}
 
 
 def objective_of(training: Training, weights: Weights | None = None, seed: int | None = None) -> Objective:

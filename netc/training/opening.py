@@ -146,9 +146,15 @@ def _of_rule(rule: DataRule, columns: Mapping[str, Chosen], asked: Asked) -> _Wa
     except (OSError, ValueError):  # a NUL, a surrogate
         why = real = "no file can have this name"
     if why:
-        remedy = "move it there, allow its folder by `--allow-path DIR`, or name it on the command line: `--data`" if why == OUTSIDE else ""
-        raise _Failed(diagnostic(CannotReadData(rule.path, why, remedy), rule.span))
+        raise _Failed(diagnostic(_forbidden(rule.path, why), rule.span))
     return _Wanted(replace(place, file=real), columns, rule.span, rule.path)
+
+
+def _forbidden(path: str, why: str) -> CannotReadData:
+    if why != OUTSIDE:
+        return CannotReadData(path, why)
+    remedy = "move it there, allow its folder by `--allow-path DIR`, or name it on the command line: `--data`"
+    return CannotReadData(path, "it is outside of the folder of the spec", remedy)
 
 
 # --- opened and checked ----------------------------------------------------------------------------------------------------

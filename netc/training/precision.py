@@ -5,6 +5,7 @@ In: `fp32`, `bf16` or `fp16`. Out: a `Precision`. Always: with `fp16` the loss i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -21,13 +22,19 @@ class Precision:
     def __init__(self, name: str, device: torch.device) -> None:
         self.type = _TYPES.get(name)
         self.device = device
+        self._factor = math.nan, torch.empty(0)
         self.scaler = torch.amp.GradScaler(device.type) if name == "fp16" else None
 
     def autocast(self) -> AbstractContextManager[Any]:
         return nullcontext() if self.type is None else torch.autocast(self.device.type, self.type)
 
-    def backward(self, loss: Tensor) -> None:
-        (loss if self.scaler is None else self.scaler.scale(loss)).backward()  # type: ignore[no-untyped-call]
+    def backward(self, total: Tensor, factor: float) -> None:
+        """Adds the gradient of the total times a factor."""
+        total = total if total.dtype.itemsize > 2 else total.float()  # the scaled factor is too large for float16
+        if factor != self._factor[0]:  # most batches are equally large
+            self._factor = factor, torch.tensor(factor, dtype=total.dtype, device=total.device)
+        weight = self._factor[1]
+        total.backward(weight if self.scaler is None else self.scaler.scale(weight))  # type: ignore[no-untyped-call]
 
     def update(self, optimizer: torch.optim.Optimizer, clip: Callable[[], None]) -> None:
         """Clips the gradient, and makes the step of the optimizer."""

@@ -94,6 +94,7 @@ def joined(device: str, strategy: str | None) -> Iterator[Ranks]:
     dist.init_process_group("nccl" if device == "cuda" else "gloo", device_id=place if device == "cuda" else None)
     try:
         yield Ranks(place, dist.get_rank(), world)
+        dist.barrier()  # a process that leaves early takes its connections away from the others
     finally:
         dist.destroy_process_group()
 

@@ -12,7 +12,9 @@ Always: a file is written whole or not at all, so that a run that is killed can 
 from __future__ import annotations
 
 import json
+import math
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,8 @@ class RunFolder:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self._lines: list[str] = []
+        self._flushed = -math.inf
 
     def create(self, config: Mapping[str, Any]) -> None:
         """Makes the folder. Raises `RunError` if there is a run in it."""
@@ -61,9 +65,17 @@ class RunFolder:
         write_files(os.fspath(self.path / name), lambda temporary: _write_text(temporary, text))
 
     def log(self, entry: Mapping[str, Any]) -> None:
-        """Appends a line to the metrics."""
+        """A line of the metrics, written with those before it once a second has passed, or by `flush`."""
+        self._lines.append(json.dumps(entry) + "\n")
+        if time.monotonic() > self._flushed + 1:
+            self.flush()
+
+    def flush(self) -> None:
+        """Appends the lines that were logged to the metrics."""
         with (self.path / METRICS).open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(entry) + "\n")
+            stream.write("".join(self._lines))
+        self._lines.clear()
+        self._flushed = time.monotonic()
 
     def cut_metrics(self, step: int, with_validation: bool) -> None:
         """Removes what was logged after a step, which a resumed run logs again; the validation at that step too, unless it is kept."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractContextManager, nullcontext
+from hashlib import blake2b
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from netc.compiler.ir.training import LOSS
 from netc.dsl.record import Record
@@ -24,7 +25,7 @@ from .optimizers import Schedule
 from .precision import Precision
 from .ranks import Ranks
 from .recipe import Recipe
-from .tally import stacked
+from .tally import numbers
 
 
 class NotFinite(Exception):
@@ -38,8 +39,8 @@ class NotFinite(Exception):
 class Found(Record):
     """What a step has summed over its batch, on all processes. `stop`: one of them was asked to stop."""
 
-    totals: Tensor
-    counts: Tensor
+    totals: list[float]
+    counts: list[float]
     stop: bool
 
 
@@ -65,44 +66,62 @@ class Step:
         """The step with this number. Raises `NotFinite`."""
         seed_generators(self.recipe.seed, number, self.ranks)
         counts, stop = self._counts(parts, stop)
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self.trained:
+            parameter.grad = None
         totals, loss = self._gradient(parts, counts)
-        summed = self.ranks.sum(torch.cat((totals, loss[None])))
-        value = summed[-1].item()
-        if not math.isfinite(value):
-            raise NotFinite(value)
+        *totals, loss = self.summed([*totals, loss])
+        if not math.isfinite(loss):
+            raise NotFinite(loss)
         self.precision.update(self.optimizer, self._clip)
-        if self.schedule is not None:
+        if self.schedule is not None and not isinstance(self.schedule, ReduceLROnPlateau):
             self.schedule.step()
-        return Found(summed[:-1], counts, stop)
+        return Found(totals, counts, stop)
 
-    def _counts(self, parts: list[Part], stop: bool) -> tuple[Tensor, bool]:
+    def summed(self, values: list[float]) -> list[float]:
+        """The sums over all processes."""
+        if self.ranks.world == 1:
+            return values
+        summed = torch.tensor(values, dtype=torch.float64, device=self.ranks.device)
+        return self.ranks.sum(summed).tolist()
+
+    def end_epoch(self, value: float) -> None:
+        """What the metric is that decides about the best weights: `reduce_lr_on_plateau` waits for a better one."""
+        if isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step(value)
+
+    def _counts(self, parts: list[Part], stop: bool) -> tuple[list[float], bool]:
         """What the totals of the whole batch are divided by, and whether any process stops."""
-        counts = torch.stack([stacked(self.objective.counts(part)) for part in parts]).sum(0)
+        counts = self.objective.count_values(parts[0])
+        for part in parts[1:]:
+            counts = [a + b for a, b in zip(counts, self.objective.count_values(part), strict=True)]
         if self.ranks.world == 1:
             return counts, stop
-        summed = self.ranks.sum(torch.cat((counts, counts.new_tensor([float(stop)]))))
-        return summed[:-1], bool(summed[-1].item())
+        *counts, stopped = self.summed([*counts, float(stop)])
+        return counts, bool(stopped)
 
-    def _gradient(self, parts: list[Part], counts: Tensor) -> tuple[Tensor, Tensor]:
+    def _gradient(self, parts: list[Part], counts: list[float]) -> tuple[list[float], float]:
         """Adds the gradients of all parts; the totals, and the loss as far as it is of this process."""
-        totals, loss = torch.zeros_like(counts), counts.new_zeros(())
+        totals, loss = [0.0] * len(counts), 0.0
         for index, part in enumerate(parts):
             with self.synchronised(index == len(parts) - 1):
                 with self.precision.autocast():
                     found = self.objective.totals(part)
-                own = self._loss(found, counts, len(parts) * self.ranks.world)
-                # Processes average their gradients, and the gradient is the sum of theirs.
-                self.precision.backward(own * self.ranks.world if self.ranks.world > 1 else own)
-            totals, loss = totals + stacked(found), loss + own.detach()
+                # Processes average their gradients, and the gradient is the sum of theirs: so each takes it times their number.
+                if self.objective.of_means is None and counts[self.place]:
+                    self.precision.backward(found[self.place], self.ranks.world / counts[self.place])
+                    values = numbers(found)
+                    own = values[self.place] / counts[self.place]
+                else:
+                    term = self._loss(found, counts, len(parts) * self.ranks.world)
+                    self.precision.backward(term, float(self.ranks.world))
+                    values, own = numbers(found), term.item()
+            totals, loss = [a + b for a, b in zip(totals, values, strict=True)], loss + own
         return totals, loss
 
-    def _loss(self, totals: list[Tensor], counts: Tensor, parts: int) -> Tensor:
+    def _loss(self, totals: list[Tensor], counts: list[float], parts: int) -> Tensor:
         """What a part adds to the loss: terms that are the same for all samples are added once."""
-        if self.objective.of_means is None:
-            return self.objective.quotients(totals, list(counts))[self.place]
-        loss = self.objective.of_quotients(self.objective.quotients(totals, list(counts)))[LOSS]
-        if parts == 1:
+        loss = self.objective.of_quotients([t / torch.tensor(c, dtype=t.dtype) for t, c in zip(totals, counts, strict=True)])[LOSS]
+        if parts == 1 or self.objective.of_means is None:
             return loss
         nothing = self.objective.of_quotients([torch.zeros_like(t) for t in totals])[LOSS]
         return loss - nothing * (1 - 1 / parts)
@@ -123,8 +142,8 @@ class Step:
 
 def seed_generators(seed: int, step: int, ranks: Ranks) -> None:
     """What a step draws (dropout) depends on the seed, the number of the step, and the process."""
-    words = [seed, step] if ranks.rank == 0 else [seed, step, ranks.rank]
-    number = int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0]) % 2**63
+    words = f"{seed} {step}" if ranks.rank == 0 else f"{seed} {step} {ranks.rank}"
+    number = int.from_bytes(blake2b(words.encode(), digest_size=8).digest(), "little") >> 1
     torch.default_generator.manual_seed(number)  # torch.manual_seed takes a hundred times as long
     if ranks.device.type == "cuda":
         torch.cuda.manual_seed(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,31 +10,34 @@ from torch import Tensor
 
 
 class Tally:
-    """Sums over samples: `totals` and `counts` as vectors in float64, None before the first sample."""
+    """Sums over samples: `totals` and `counts` in the order of the objective's means, empty before the first sample."""
 
     def __init__(self) -> None:
-        self.totals: Tensor | None = None
-        self.counts: Tensor | None = None
+        self.totals: list[float] = []
+        self.counts: list[float] = []
         self.samples = 0
 
-    def add(self, totals: Tensor, counts: Tensor, samples: int) -> None:
-        self.totals = totals if self.totals is None else self.totals + totals
-        self.counts = counts if self.counts is None else self.counts + counts
+    def add(self, totals: Sequence[float], counts: Sequence[float], samples: int) -> None:
+        self.totals = [a + b for a, b in zip(self.totals, totals, strict=True)] if self.totals else list(totals)
+        self.counts = [a + b for a, b in zip(self.counts, counts, strict=True)] if self.counts else list(counts)
         self.samples += samples
 
     def merge(self, other: Tally) -> None:
-        if other.totals is not None and other.counts is not None:
+        if other.totals:
             self.add(other.totals, other.counts, other.samples)
 
     def state(self) -> dict[str, Any]:
         return {"totals": self.totals, "counts": self.counts, "samples": self.samples}
 
-    def load(self, state: dict[str, Any], device: torch.device) -> None:
-        kept: list[Tensor | None] = [state["totals"], state["counts"]]
-        self.totals, self.counts = (None if t is None else t.to(device) for t in kept)
+    def load(self, state: dict[str, Any]) -> None:
+        self.totals, self.counts = [float(v) for v in state["totals"]], [float(v) for v in state["counts"]]
         self.samples = int(state["samples"])
 
 
-def stacked(values: list[Tensor]) -> Tensor:
-    """Numbers as one vector in float64, without a gradient."""
-    return torch.stack([value.detach().double() for value in values])
+def numbers(values: Sequence[Tensor]) -> list[float]:
+    """Tensors without axes as numbers. One copy for all, where a copy waits for the device."""
+    if not values:
+        return []
+    if values[0].device.type == "cpu":
+        return [value.item() for value in values]
+    return torch.stack([value.detach().double() for value in values]).tolist()

@@ -95,9 +95,10 @@ def test_the_module_is_the_source() -> None:
 
 
 def test_tracebacks_show_lines_of_the_source() -> None:
-    with pytest.raises(RuntimeError) as caught:
+    with pytest.raises(ValueError, match=r"found the shape \[5, 7\]") as caught:
         MODEL.module()(torch.zeros(5, 7))
-    last = [frame.line for frame in traceback.extract_tb(caught.value.__traceback__) if "<netc" in frame.filename]
+    assert caught.value.__cause__ is not None
+    last = [frame.line for frame in traceback.extract_tb(caught.value.__cause__.__traceback__) if "<netc" in frame.filename]
     assert last
     assert last[-1] in MODEL.source()
 

@@ -84,3 +84,17 @@ def test_every_option_says_what_it_does() -> None:
         assert command.help, name
         for parameter in command.params:
             assert isinstance(parameter, click.Argument) or parameter.help, (name, parameter.name)  # type: ignore[attr-defined]
+
+
+def test_summary_fits_eighty_columns(netc: Netc) -> None:
+    spec = str(Path(__file__).parents[2] / "specs/vision/swin.net")
+    narrow, wide = (netc("summary", spec, "--model", "swin_t", *more) for more in ((), ("--wide",)))
+    assert max(map(len, narrow.stdout.splitlines())) <= 80 < max(map(len, wide.stdout.splitlines()))
+    assert "activation bytes" in wide.stdout.splitlines()[0]
+    for line in wide.stdout.splitlines():
+        if line.startswith("parameters"):
+            assert line in narrow.stdout
+
+
+def test_summary_of_little_is_whole(netc: Netc) -> None:
+    assert netc("summary", "-e", "input 3 -> dense 2").stdout == netc("summary", "-e", "input 3 -> dense 2", "--wide").stdout

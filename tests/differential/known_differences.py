@@ -173,6 +173,10 @@ BINARY = tuple(name for name, cls in Operator.registry.items() if "reverse" in c
 _LOSSES = tuple(name for name, cls in Operator.registry.items() if issubclass(cls, Loss))
 _ALIKE = tuple(name for name in _LOSSES if Operator.registry[name].alike)
 _OF_LABELS = ("cross_entropy", "nll_loss")
+_PROMOTING = tuple(name for name in _LOSSES if name not in ("ctc_loss", "multi_margin_loss", "multilabel_margin_loss", "nll_loss"))
+_STRICT = ("binary_cross_entropy", "binary_cross_entropy_with_logits", "multilabel_margin_loss")
+_REAL = (*_STRICT, "huber_loss", "kl_div", "multilabel_soft_margin_loss", "soft_margin_loss")
+_OF_INTEGERS = (*(name for name in _ALIKE if name not in _REAL), "cosine_embedding_loss")
 _NORMS = ("group_norm", "instance_norm", "layer_norm", "rms_norm")
 
 TABLE = (
@@ -313,21 +317,21 @@ TABLE = (
     Deliberate(("pad",), "pad-too-large", _wraps_twice, "PyTorch copies what it has just copied; of a little more it refuses that itself"),
     Deliberate(("where",), "needs-bool", lambda use: use.inputs[0].dtype.kind == "uint", "deprecated in PyTorch"),
     Deliberate(
-        (*_ALIKE, "cosine_embedding_loss"),
+        (*(name for name in _ALIKE if name not in _STRICT), "cosine_embedding_loss"),
         "shape-mismatch",
         lambda use: len({t.shape for t in use.inputs}) > 1,
         "a loss that broadcasts is hardly ever meant: PyTorch warns of it",
     ),
-    Deliberate(_LOSSES, "dtype-mismatch", _of_several_types, "PyTorch promotes, and then has no gradient, or one of another type"),
-    Deliberate(_ALIKE, "needs-float", lambda use: True, "a loss of integers has no gradient"),
+    Deliberate(_PROMOTING, "dtype-mismatch", _of_several_types, "PyTorch promotes, and then has no gradient, or one of another type"),
+    Deliberate(_OF_INTEGERS, "needs-float", lambda use: True, "a loss of integers has no gradient"),
     Deliberate(
-        ("hinge_embedding_loss", "margin_ranking_loss"),
+        ("cosine_embedding_loss", "hinge_embedding_loss", "margin_ranking_loss", "soft_margin_loss"),
         "needs-number",
         lambda use: use.inputs[-1].dtype.kind in ("uint", "bool"),
         "targets are 1 and -1, and these types have no -1",
     ),
     Deliberate(
-        ("multi_margin_loss", "triplet_margin_loss"),
+        ("multi_margin_loss", "multilabel_margin_loss", "triplet_margin_loss"),
         "wrong-rank",
         lambda use: not use.inputs[0].rank,
         "of single numbers: there is one class, or vectors of one number",
@@ -337,6 +341,12 @@ TABLE = (
         "wrong-rank",
         lambda use: use.inputs[0].rank < use.inputs[1].rank + 1,
         "PyTorch takes several sequences of classes for a single one of steps, if the others are empty",
+    ),
+    Deliberate(
+        ("ctc_loss",),
+        "needs-integer",
+        lambda use: any(t.dtype.name not in ("int32", "int64") for t in use.inputs[1:]),
+        "PyTorch converts classes and lengths of other types, and documents int32 and int64",
     ),
     Deliberate(
         _OF_LABELS,

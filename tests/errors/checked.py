@@ -29,10 +29,8 @@ def checked(path: Path) -> Analysis:
     read = reader(str(path), None)
     model = read_and_analyse(read, choice)
     file, problems = parse(model.sources[0])
-    found = check_sections(file, model.sources[0], problems, choice, str(path))
-    sections = [d for one in found for d in one.diagnostics] + _of_data(
-        analyse_training(model.sources[0], choice, str(path)).training, path
-    )
+    sections = [d for one in check_sections(file, model.sources[0], problems, choice, str(path)) for d in one.diagnostics]
+    sections += _of_data(analyse_training(model.sources[0], choice, str(path)).training, path)
     if not sections:
         return model.with_model()
     return replace(model, diagnostics=tuple(sort_and_dedupe([*model.diagnostics, *sections])))

@@ -104,9 +104,51 @@ def no_model() -> Words:
     return ["compile", "blocks.net", "-o", "out.onnx"]
 
 
+REGRESSION = """x = input 4
+y = x -> dense 8 -> log -> dense 1 -> squeeze 1
+train {
+  target = input []
+  loss = (y, target) -> mse_loss
+}
+"""
+
+
+def _training(*words: str) -> Words:
+    put("price.net", REGRESSION)
+    np.savez("prices.npz", x=np.zeros((8, 4), np.float32), target=np.zeros(8, np.float32))
+    return ["train", "price.net", "--data", "prices.npz", "-o", "run", *words]
+
+
+def loss_not_finite() -> Words:
+    return _training()
+
+
+def run_exists() -> Words:
+    words = _training()
+    Path("run").mkdir()
+    put("run/config.json", "{}")
+    return words
+
+
+def run_unreadable() -> Words:
+    Path("digits").mkdir()
+    return ["train", "--resume", "digits"]
+
+
+def run_differs() -> Words:
+    CliRunner().invoke(cli, _training("--steps", "1"), prog_name="netc")
+    put("price.net", REGRESSION.replace("log", "relu"))
+    return ["train", "price.net", "--resume", "run"]
+
+
+def no_device() -> Words:
+    return _training("--strategy", "ddp")
+
+
 CASES: list[Callable[[], Words]] = [
     binary_file, binary_text, not_utf8, not_utf8_wide, empty_file, missing_file, not_a_file, unreadable_file, file_too_large,
     use_of_a_binary_file, weights_mismatch, weights_mismatch_prefix, weights_unreadable, weights_missing, onnx_unsupported, no_model,
+    loss_not_finite, run_exists, run_unreadable, run_differs, no_device,
 ]  # fmt: skip
 
 

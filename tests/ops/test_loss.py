@@ -77,6 +77,8 @@ def test_mean_is_total_by_count(text: str) -> None:
     mean = type(op)(**{**op.args, "reduction": _mean(op)})
     sizes = sizes_of(model)[1]
     tensors = _drawn(given, sizes)
+    assert mean.is_mean
+    assert not mean.total().is_mean
     count = mean.count(given)
     assert count is not None
     quotient = _apply(mean.total(), tensors) / _counted(count, given, tensors, sizes)
@@ -103,3 +105,4 @@ def test_no_count() -> None:
     """Each loss is divided by a length of its own."""
     _, given = _loss_of(netc.compile(CtcLoss.examples[0]))
     assert CtcLoss().count(given) is None
+    assert not CtcLoss().is_mean

@@ -19,6 +19,7 @@ CONTENT = {
     "dsl": ("netc/dsl", ("**/*.py", "*.lark")),
     "compiler": ("netc/compiler", ("**/*.py",)),
     "docs/errors": ("netc/pages", ("*.md",)),
+    "docs/words": ("netc/words", ("*.md",)),
     "specs/std": ("netc/std", ("**/*.net",)),
 }
 """For each folder of the checkout, the folder of the wheel that it becomes, and the files."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,6 +108,15 @@ def ran(name: str, *inputs: torch.Tensor) -> Counter[str]:
 def test_angles_are_computed_once(name: str, cosines: int) -> None:
     """But where layers in a row need different ones, which the loop over them does not pass."""
     assert ran(name, torch.ones(2, 5, 8))["cos"] == cosines
+
+
+def test_a_cache_of_lists() -> None:
+    """Positions depend on a size of the lists, angles on the positions: both are computed before the loop."""
+    model = netc.compile_file(Path(__file__).parents[2] / "specs/llama_cached.net", params={"depth": 3})
+    past = tuple(torch.ones(1, 2, 4, 16) for _ in range(3))
+    with _Counter() as counter:
+        model.module(seed=0)(torch.ones(1, 5, dtype=torch.int64), past, past)
+    assert counter.counts["cos"] == counter.counts["sin"] == counter.counts["tril"] == 1
 
 
 def test_masks_and_tables_are_computed_once() -> None:

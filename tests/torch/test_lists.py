@@ -54,6 +54,13 @@ MODELS = {
         "parts = input [w] for w in [2, 3]\nx = input 1\nx -> repeat p in parts as l { (in, p) -> concat axis=1 -> dense 4 }"
     ),
     "a list as a tuple": "parts = input [2, T] for _ in 3 where T >= 2\nparts -> concat axis=2",
+    "the sizes of a list": (
+        "pasts = input [P, 4] for _ in 2\nx = input [T] int64\nt = table (t) [T] = P + t\n"
+        "out (x + t -> embedding 99 4), pasts -> concat axis=2, table (i) [P] = i"
+    ),
+    "a part of a size of a list": (
+        "pasts = input [P, 4] for _ in 2 where P % 2 == 0\nx = input 4\nout x + (table (i) [4] = P // 2 * i), pasts -> concat axis=2"
+    ),
     "elements": "x = input 4\n(h, all[]) = x -> repeat 3 as l { h = in -> dense 4 relu; out h, h }\nh + all[0] * all[-2]",
     "no iteration": "x = input 4\n(h, all[]) = x -> repeat 0 as l { h = in -> dense 4; out h, h }\nout h, all",
 }

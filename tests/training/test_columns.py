@@ -96,6 +96,14 @@ def test_a_share() -> None:
     assert opened(spec("validate 0.3"), {"x": X, "target": TARGET}, validation={"x": X[:2], "target": TARGET[:2]}).validation is not None
 
 
+@pytest.mark.parametrize("data", [{"x": X, "target": TARGET}, [{"x": x, "target": 1} for x in X]], ids=["arrays", "items"])
+def test_an_empty_share_has_the_shapes(data: Any) -> None:
+    found = opened(spec(target="[] int64"), data).data
+    assert found is not None
+    empty = found[0].batch(np.zeros(0, np.int64))
+    assert {name: (array.shape, array.dtype.name) for name, array in empty.items()} == {"x": ((0, 2), "float32"), "target": ((0,), "int64")}
+
+
 # --- what a spec says ------------------------------------------------------------------------------------------------------
 
 
@@ -145,7 +153,7 @@ def test_a_spec_reads_its_own_folder_only(tmp_path: Path) -> None:
     for path in ("../a.npz", str(tmp_path / "a.npz"), "link.npz", "../missing.npz"):
         ((code, message),) = said(spec(f'data npz "{path}"'), path=spec_path)
         assert code == "cannot-read-data"
-        assert message == f"cannot read `{path}`: it is outside of the folder of the first file"
+        assert message == f"cannot read `{path}`: it is outside of the folder of the spec"
     assert len(arrays(spec('data npz "../a.npz"'), path=spec_path, allow_paths=(str(tmp_path),))["x"]) == 7
     assert len(arrays(spec('data npz "../a.npz"'), f"{tmp_path}/a.npz", path=spec_path)["x"]) == 7
 

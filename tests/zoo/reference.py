@@ -49,13 +49,17 @@ def _needed(module: str, names: Iterable[str]) -> set[int]:
 def _parsed(module: str) -> tuple[dict[str, ast.stmt], frozenset[int]]:
     """What a module defines at its top level by name, and the numbers of its lines of code."""
     text = inspect.getsource(sys.modules[module])
-    tree = ast.parse(text)
+    definitions = {name: node for node in ast.parse(text).body for name in _defines(node) if not _is_table(node)}
+    return definitions, code_lines(text)
+
+
+def code_lines(text: str) -> frozenset[int]:
+    """The numbers of the lines of a Python text that are neither blank nor a comment nor part of a docstring."""
     code = {i for i, line in enumerate(text.splitlines(), 1) if line.strip() and not line.strip().startswith("#")}
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             code -= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-    definitions = {name: node for node in tree.body for name in _defines(node) if not _is_table(node)}
-    return definitions, frozenset(code)
+    return frozenset(code)
 
 
 def _defines(node: ast.stmt) -> list[str]:

@@ -60,6 +60,19 @@ def test_small_roberta(tmp_path: Path) -> None:
     check("text/roberta.net", "network", reference, batches, tmp_path, call=unsegmented, params=SMALL["roberta"].params)
 
 
+@pytest.mark.parametrize("name", ["bert", "roberta"])
+def test_rows_of_padding_are_zero(name: str) -> None:
+    """The same ones as in the reference, as drawn, and they get no gradients."""
+    kinds = {"bert": (transformers.BertConfig, transformers.BertModel), "roberta": (transformers.RobertaConfig, transformers.RobertaModel)}
+    config, made = kinds[name]
+    reference = made(config(**SIZES, max_position_embeddings=34)).embeddings
+    ours = SMALL[name].compiled().module(seed=0).embeddings
+    for label in ("word_embeddings", "position_embeddings"):
+        found, wanted = ours.get_submodule(label), reference.get_submodule(label)
+        assert found.padding_idx == wanted.padding_idx
+        assert found.weight.eq(0).all(1).nonzero().tolist() == wanted.weight.eq(0).all(1).nonzero().tolist()
+
+
 def test_small_distilbert(tmp_path: Path) -> None:
     torch.manual_seed(0)
     config = transformers.DistilBertConfig(vocab_size=96, dim=24, n_layers=2, n_heads=3, hidden_dim=72, max_position_embeddings=32)

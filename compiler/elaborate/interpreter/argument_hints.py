@@ -12,7 +12,7 @@ from ...ir.graph import Value
 from ...ops.base import Arg, Operator
 from ...ops.initialisers import ALIASES, INIT, INITIALISERS
 from ...ops.kinds import DTYPE, InvalidArgument, Kind, ListKind
-from ..scopes.scope import Scope
+from ..scopes.scope import BlockDef, Scope
 from ..scopes.show import show_value
 from ..scopes.values import OperatorRef, TensorTuple
 from .parameters import extra_argument_hint, is_activation
@@ -78,10 +78,17 @@ def misplaced_hint(cls: type[Operator], expr: ast.Expr, scope: Scope) -> str:
         return f"an activation comes last; with arguments, in parentheses: `({expr.name} ...)`"
     found = scope.find(expr.name)
     if cls.takes_activation and found is not None and isinstance(found[0].value, OperatorRef):
-        return f"`{expr.name}` is `{found[0].value.operator}` here, which is not an activation; write it as a stage, `-> {expr.name}`"
+        return _no_activation(expr.name, found[0].value.operator)
+    if cls.takes_activation and found is not None and isinstance(found[0].value, BlockDef):
+        return _no_activation(expr.name, found[0].value.node.name.name)
     if found is not None and isinstance(found[0].value, (Value, TensorTuple)) and cls.arity()[1] != 1:
         return f"pass a tensor to a stage with an arrow: `(..., {expr.name}) -> {cls.name}`"
     return ""
+
+
+def _no_activation(name: str, stage: str) -> str:
+    meant = f"`{name}` is `{stage}` here, which" if stage != name else f"`{name}`"
+    return f"{meant} is not an activation; write it as a stage, `-> {name}`"
 
 
 def missing_brackets_hint(kind: Kind[Any], value: object) -> str:

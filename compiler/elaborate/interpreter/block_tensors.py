@@ -86,7 +86,7 @@ def _wrong_count(block: ast.Block, parts: Parts, node: ast.Apply) -> Failure:
     if block.takes_none:
         hint = f"begin a pipeline with it: `{name} -> ...`"
     elif not parameters:
-        hint = f"declare the tensors of a block that takes several: `block {name}(a: [...], b: [...])`"
+        hint = f"declare the tensors of a block that takes several: `block {name}(a: [...], b: [...])`, or `block {name}(all...)`"
     return Failure(WrongTensors(name, _wanted(block), len(values), hint), node.name_span, marks)
 
 

@@ -127,6 +127,10 @@ def _check_static(op: Operator, specs: tuple[ParameterSpec, ...], inputs: list[V
             raise Failure(SymbolicParameter(op.name, spec.name or op.name, show_shape(spec.shape), names), locate(STAGE), marks)
 
 
+_OF_SEVERAL = {"sum": "add", "prod": "mul", "max": "maximum", "min": "minimum"}
+"""What does with several tensors what a reduction does with the elements of one."""
+
+
 def check_arity(cls: type[Operator], inputs: list[Value], span: Span) -> None:
     """Rejects a number of tensors that the operator does not take."""
     least, most = cls.arity()
@@ -135,6 +139,7 @@ def check_arity(cls: type[Operator], inputs: list[Value], span: Span) -> None:
         hint = f"pass it a tuple: `({', '.join(names[:least])}) -> {cls.name}`" if least > 1 else ""
         if least == most == 1 and inputs:
             hint = "continue with one of them, `(a, b) = ...`, or join them, for example by `-> concat axis=1`"
+            hint = f"for several tensors, element by element, use `-> {_OF_SEVERAL[cls.name]}`" if cls.name in _OF_SEVERAL else hint
         marks = tuple((v.span, f"this is {v.type}") for v in inputs[:3])
         raise Failure(WrongTensors(cls.name, _format_arity(least, most, names), len(inputs), hint), span, marks)
 

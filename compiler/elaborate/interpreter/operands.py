@@ -17,10 +17,11 @@ from ...ir.graph import Value
 from ...ops.base import Operator
 from ..builtins import BUILTINS, CONSTANTS
 from ..scopes.failures import Failure
-from ..scopes.scope import Binding, FnDef, Scope
+from ..scopes.scope import Binding, BlockDef, FnDef, Scope
 from ..scopes.show import show_value
 from ..scopes.values import CONST_TYPES, Absent, Flow, Operand, TensorTuple, Unknown
 from .base import Interpreter, Part
+from .block_tensors import declared
 from .call_syntax import CallSyntax, makes_tensors, on_tensors
 from .conditionals import Conditionals
 from .constants import Constants
@@ -168,7 +169,10 @@ class Operands(Part):
         if flow is not None:
             return self.interpreter.stage(node, flow.value, scope)  # type: ignore[arg-type]
         span = node.name_span if isinstance(node, ast.Apply) else node.span
-        raise Failure(NoIn() if name == "in" else NoIn(name), span)
+        found = scope.find(name)
+        block = found[0].value.node if found is not None and isinstance(found[0].value, BlockDef) else None
+        idle = isinstance(block, ast.Block) and not declared(block)
+        raise Failure(NoIn() if name == "in" else NoIn(name, block=idle), span)
 
 
 def _item(node: ast.Apply) -> ast.IndexExpr | None:

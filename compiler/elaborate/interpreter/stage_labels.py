@@ -9,7 +9,7 @@ from netc.dsl.source import Span
 
 from ...errors.labels import NO_LEVEL, TAKEN_LABELS, BadLabel
 from ..names.unused import mentions
-from ..scopes.failures import Failure
+from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import GraphFrame, Scope
 from ..scopes.show import show_value
 from .base import Part
@@ -31,7 +31,7 @@ class StageLabels(Part):
 
     def is_inline(self, label: ast.Label | None, scope: Scope, binders: tuple[ast.Name, ...] = ()) -> bool:
         """Whether a label is `as _`, also as the value of an expression: no level of its own. One that depends on `binders` is not."""
-        if label is None or len(label.parts) > 1:
+        if label is None or len(label.parts) != 1:
             return False
         part = label.parts[0]
         if isinstance(part, str):
@@ -39,6 +39,8 @@ class StageLabels(Part):
         return not {b.name for b in binders} & set(mentions((part,))) and self.interpreter.evaluate(part, scope) == NO_LEVEL
 
     def _text(self, label: ast.Label, scope: Scope) -> str:
+        if not label.parts:  # what is in its braces could not be read
+            raise AlreadyReported
         parts = []
         for part in label.parts:
             if isinstance(part, str):

@@ -71,7 +71,8 @@ class TableSource:
 
     def __init__(self, count: int, schema: Any, load: Callable[[str], Any], wanted: Mapping[str, TensorType]) -> None:
         self._count, self._load, self._wanted = count, load, wanted
-        self._types = {field.name: field.type for field in schema}
+        with _arrow_errors():
+            self._types = {field.name: field.type for field in schema}
         self._chunks: dict[str, Chunks] = {}
         self._images: dict[str, tuple[Picture, Any]] = {}
         self.columns = LazyColumns(list(self._types), self._column)
@@ -99,7 +100,9 @@ class TableSource:
 
     def _arrays(self, name: str) -> Chunks:
         if name not in self._chunks:
-            self._chunks[name] = _chunks(self._valid(name))
+            column = self._valid(name)
+            with _arrow_errors():
+                self._chunks[name] = _chunks(column)
         return self._chunks[name]
 
     def _picture(self, name: str) -> tuple[Picture, Any]:
@@ -112,6 +115,8 @@ class TableSource:
         with _arrow_errors():
             column = self._load(name)
             column.validate(full=True)
+        if len(column) != self._count:
+            raise DataError(f"it is damaged: `{name}` has {len(column)} rows, and there are {self._count}")
         return column
 
     def _decoded(self, name: str, indices: Indices) -> Array:
@@ -178,13 +183,13 @@ def _array(chunk: Any) -> Array:
 
 @contextmanager
 def _arrow_errors() -> Iterator[None]:
-    """What pyarrow refuses becomes a `DataError`."""
+    """What pyarrow refuses becomes a `DataError`; names that are no UTF-8 too."""
     import pyarrow as pa
 
     try:
         with reading():
             yield
-    except pa.ArrowException as error:
+    except (pa.ArrowException, ValueError) as error:
         raise DataError(f"it is damaged or has another format ({' '.join(str(error).split())[:200]})") from error
 
 

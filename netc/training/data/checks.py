@@ -38,10 +38,9 @@ def check_finite(columns: Columns, inputs: list[Value], order: Indices) -> list[
         arrays = columns.batch(rows)
         for value in floats:
             if value.name not in found and (wrong := _first_wrong(arrays[value.name])) is not None:
-                at, what = wrong
-                found[value.name] = diagnostic(
-                    NotFinite(value.name, str(columns.columns[value.name]), columns.path, what, int(rows[at])), value.span
-                )
+                row, place, what = wrong
+                column = columns.columns[value.name].owner(place, columns.source.columns)
+                found[value.name] = diagnostic(NotFinite(value.name, column, columns.path, what, int(rows[row])), value.span)
     return list(found.values())
 
 
@@ -60,13 +59,14 @@ def _bytes(columns: Columns) -> int:
     return sum(prod(column.shape or (1,)) * column.dtype.itemsize for column in known if column.dtype is not None)
 
 
-def _first_wrong(array: Array) -> tuple[int, str] | None:
-    """The first sample that is not finite, and what it has."""
+def _first_wrong(array: Array) -> tuple[int, int, str] | None:
+    """The first sample that is not finite, where along its first axis, and what is there."""
     flat = array.reshape(len(array), -1)
     with np.errstate(all="ignore"):
         wrong = np.flatnonzero(~np.isfinite(flat.sum(axis=1, dtype=np.float64)))
-    for at in wrong.tolist():
-        bad = flat[at][~np.isfinite(flat[at])]
-        if len(bad):
-            return at, "NaN" if np.isnan(bad[0]) else "an infinite number"
+    for row in wrong.tolist():
+        places = np.flatnonzero(~np.isfinite(flat[row]))
+        if len(places):
+            what = "NaN" if np.isnan(flat[row][places[0]]) else "an infinite number"
+            return row, int(places[0]) // max(1, prod(array.shape[2:])), what
     return None

@@ -23,7 +23,7 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record
 
 from ...problems import diagnostic
-from .base import Array, DataError, Indices, Source
+from .base import Array, Column, DataError, Indices, Source
 from .prefetch import ahead
 
 Chosen = str | tuple[str, ...]
@@ -35,6 +35,14 @@ class Joined(Record):
 
     names: tuple[str, ...]
     single: bool
+
+    def owner(self, place: int, columns: Mapping[str, Column]) -> str:
+        """The column that has this place of the first axis of a sample."""
+        for name in () if self.single else self.names:
+            place -= (columns[name].shape or (1,))[0]
+            if place < 0:
+                return name
+        return self.names[0]
 
     def __str__(self) -> str:
         return self.names[0] if len(self.names) == 1 else f"{self.names[0]}, ..., {self.names[-1]}"
@@ -54,6 +62,8 @@ class Columns(Record):
 
     def batch(self, indices: Indices) -> dict[str, Array]:
         """The arrays of these samples by input, in the element types of the inputs. Raises `DataError` with its `problem`."""
+        if not len(indices):  # the share of a process may be empty
+            return {name: np.zeros((0, *shape), self._wanted(name)) for name, shape in self.shapes.items()}
         names = tuple(dict.fromkeys(name for joined in self.columns.values() for name in joined.names))
         try:
             read = self.source.read(names, indices)
@@ -68,14 +78,17 @@ class Columns(Record):
 
     def _converted(self, name: str, array: Array, indices: Indices) -> Array:
         dtype = self.types[name].dtype
-        wanted = np.dtype(np.float32) if dtype.name == "bfloat16" else numpy_dtype(dtype)  # PyTorch does not take NumPy's bfloat16
         if is_narrower(dtype, array.dtype):
             least, greatest = dtype.limits
             wrong = np.flatnonzero(((array < least) | (array > greatest)).reshape(len(array), -1).any(axis=1))
             if len(wrong):
                 what = f"sample {indices[wrong[0]]} of the column `{self.columns[name]}` has a number that {dtype} does not have"
                 raise DataError(what, f"declare the input `{name}` as {array.dtype}")
-        return np.ascontiguousarray(array, wanted)
+        return np.ascontiguousarray(array, self._wanted(name))
+
+    def _wanted(self, name: str) -> np.dtype[np.generic]:
+        dtype = self.types[name].dtype
+        return np.dtype(np.float32) if dtype.name == "bfloat16" else numpy_dtype(dtype)  # PyTorch does not take NumPy's bfloat16
 
 
 def match_columns(source: Source, inputs: list[Value], given: Mapping[str, Chosen], path: str) -> tuple[Columns | None, list[Diagnostic]]:

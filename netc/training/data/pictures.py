@@ -21,7 +21,7 @@ from netc.dsl.record import Record
 from .base import Array, Column, DataError
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-"""Pillow's name of an image with so many channels."""
+"""Pillow's name of an image by its number of channels."""
 _WIDE = ("I", "F")
 """The beginnings of the modes with more than 8 bits."""
 Size = int | tuple[int, int] | None

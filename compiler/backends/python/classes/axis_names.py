@@ -115,20 +115,33 @@ class AxisNames:
     def _axis(self, tensors: Sequence[Value], axis: int) -> str:
         """The name of an axis; empty if nothing is known."""
         sizes = [v.type.shape[axis] for v in tensors]
-        values = tuple(StrictLiteral(s) for s in sizes)
         formula = self.cls.formula(sizes) or self._passed(sizes)
         if formula:
             return formula
-        if self._is_constant(sizes):
-            if isinstance(sizes[0], SymDim):
-                self.letters[values, axis] = show(sizes[0])
-            return show(sizes[0])
-        name = self.arguments.get(values) or self._again(values, axis) or self._derived(sizes, axis) or self._letter(tensors, axis)
-        if name:
-            self.named.setdefault(values, name)
-            self.here.add(name)
-            self.letters[values, axis] = name
+        varying = self._varying(sizes)
+        if self._is_constant(varying):
+            if isinstance(varying[0], SymDim):
+                self.letters[_values(varying), axis] = show(varying[0])
+            return show(varying[0])
+        ways = [varying] if all(size == sizes[0] for size in sizes) else [varying, sizes]
+        name = next(filter(None, (self._known(way, axis) for way in ways)), "") or self._letter(tensors, axis)
+        if not name:
+            return show(sizes[0]) if len(ways) == 1 and varying is not sizes else ""
+        self.here.add(name)
+        for way in ways:
+            self.named.setdefault(_values(way), name)
+            self.letters[_values(way), axis] = name
         return name
+
+    def _known(self, sizes: list[Dim], axis: int) -> str:
+        """The name that follows from those that there are; empty if none does."""
+        values = _values(sizes)
+        return self.arguments.get(values) or self._again(values, axis) or self._derived(sizes, axis)
+
+    def _varying(self, sizes: list[Dim]) -> list[Dim]:
+        """The sizes; where the class holds for others too, though it has no argument for them, the formula of these."""
+        found = None if self.is_whole else self.cls.settled(sizes)
+        return [found] * len(sizes) if isinstance(found, SymDim) else sizes
 
     def _is_constant(self, sizes: Sequence[Dim]) -> bool:
         """Whether the size is the same in all graphs, and clear when written out: formulas are in the whole model only."""
@@ -206,6 +219,10 @@ class AxisNames:
         found = {channels for v in tensors if (channels := self.channels.of(v)) is not None}
         letters = LETTERS.get((found.pop() if len(found) == 1 else None, tensors[0].type.rank), "N" if axis == 0 else "")
         return letters[axis] if axis < len(letters) else ""
+
+
+def _values(sizes: Sequence[Dim]) -> Values:
+    return tuple(StrictLiteral(s) for s in sizes)
 
 
 def _symbol(sizes: list[Dim]) -> str:

@@ -85,21 +85,26 @@ class Relations:
 
     def name(self, symbol_name: str, value: Value, axis: int) -> str:
         """The name for a symbol that is the size of an input's axis: the spec's, or else the framework's."""
-        rank = value.type.rank
         words = self.bodies[0].framework.widths
-        own = words.in_channels if axis == 1 and value.spatial else words.in_features if axis == rank - 1 else ""
-        word = own or axis_word(value.type.shape, axis)
+        last = words.in_features if axis == value.type.rank - 1 and not value.spatial else ""
+        word = (words.in_channels if axis == 1 and value.spatial else last) or axis_word(value.type.shape, axis)
         return self.given_name(value, axis) or self._hinted(symbol_name) or word
 
     def given_name(self, value: Value, axis: int) -> str:
-        """What the spec calls the size of an axis of an input, or nothing."""
+        """What the spec calls the size of an axis of an input, or nothing. A letter, as in `[N, T, D]`, is no name for an argument."""
         wanted = origin_of(value.type.shape[axis])
-        return spec_name(value, axis) or next((name for name, size in self.graph.sizes.items() if size == wanted), "")
+        given = (spec_name(value, axis), *(name for name, size in self.graph.sizes.items() if size == wanted))
+        return next((name for name in given if len(name) > 1), "")
 
     def _hinted(self, name: str) -> str:
         """What the framework calls the places where the symbol is by itself: `features` for both `in_features` and `out_features`."""
         hints = {h: None for h in self._places.get(name, {}) if not VAGUE.fullmatch(h)}
-        return without_direction(next(iter(hints), ""), hints)
+        first = next(iter(hints), "")
+        words = self.bodies[0].framework.widths
+        inputs = (words.in_channels, words.in_features)
+        if all(first != word.removeprefix("in_") for word in inputs):
+            first = next((word for word in inputs if word in hints), first)  # clearer than what a normalisation calls it
+        return without_direction(first, hints)
 
     @cached_property
     def _places(self) -> dict[str, dict[str, None]]:

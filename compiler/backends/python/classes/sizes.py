@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from ....dims import Dim, SymDim, invert, ratio, show, symbols, to_python
-from ....ir.graph import Value
+from ....ir.graph import Value, ValueTuple
 from ....ir.types import Shape
 from ..code.classes import ClassBody, SizeSymbol
 from ..code.expressions import Code, Lit, TupleCode
@@ -28,9 +28,16 @@ class ForwardSizes:
         self.whole: dict[Dim, tuple[int, int]] = {}
         self.lines: dict[str, SizeSymbol] = {}
         self.takes = body.graph.takes
-        for index, value in enumerate(self.takes):
-            for axis, d in enumerate(value.type.shape if isinstance(value, Value) else ()):
+        for index, value in sorted(enumerate(self.takes), key=lambda taken: isinstance(taken[1], ValueTuple)):
+            read = self._read(value)
+            for axis, d in enumerate(read.type.shape if read is not None else ()):
                 self._look(d, index, axis)
+
+    def _read(self, taken: Value | ValueTuple) -> Value | None:
+        """The tensor whose sizes are read: of a list of a model, which has the same number of tensors in each use, the first one."""
+        if isinstance(taken, Value):
+            return taken
+        return taken.values[0] if taken.listed and taken.values and self.body.graph.kind == "model" else None
 
     def _look(self, d: Dim, index: int, axis: int) -> None:
         if not isinstance(d, SymDim):
@@ -83,8 +90,8 @@ class ForwardSizes:
 
     def _whole(self, d: Dim) -> SizeSymbol:
         index, axis = self.whole[d]
-        value = self.takes[index]
-        assert isinstance(value, Value)
+        value = self._read(self.takes[index])
+        assert value is not None
         given = spec_name(value, axis) or self.named.get(d, "")
         return SizeSymbol(given or axis_name(value.type.shape, axis), index, axis, given=bool(given))
 

@@ -82,6 +82,7 @@ class Unifier:
         body.passed += [(getattr(code, "hint", "") or "size", code) for code, *_ in self.passed[len(first.passed) :]]
         self.cls.body = body
         self.cls.formula = self._shown
+        self.cls.settled = lambda values: self.relations.formula(values) if all(map(is_integer, values)) else None
         self.cls.parameters = self.arguments.signature()
         self.cls.widths = self.arguments.wide
 

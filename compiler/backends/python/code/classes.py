@@ -251,6 +251,8 @@ class ClassDef:
         self.parameters: list[ConstructorArgument] = []
         self.formula: Callable[[Sequence[object]], str] = lambda values: ""
         """The text of a size, given its values in all graphs, in terms of the parameters; empty if it is none of them."""
+        self.settled: Callable[[Sequence[object]], object] = lambda values: None
+        """The one formula of a size, given its values in all graphs, by what may vary; None if there is none."""
         self.widths: set[str] = set()
         """The parameters that are numbers of channels or features."""
 

@@ -58,8 +58,9 @@ class Signature:
         return next((n for n, t in named if isinstance(t, Value)), f"{named[0][0]}[0]")
 
     def shape(self, index: int) -> str:
-        """The shape of an input."""
-        return self.framework.shape.format(self.inputs[index])
+        """The shape of an input, of a list that of its first tensor."""
+        taken = self.inputs[index]
+        return self.framework.shape.format(taken if isinstance(self.body.graph.takes[index], Value) else f"{taken}[0]")
 
     def result(self) -> str:
         graph = self.body.graph
@@ -97,8 +98,8 @@ def prelude(body: ClassBody, signature: Signature, formula: Callable[[SizeRef], 
         if name and (symbol.minus, symbol.times, symbol.by) == (0, 1, 1):
             direct.setdefault(symbol.input, []).append((symbol.axis, name))
     for index, found in direct.items():
-        read = body.graph.takes[index]
-        assert isinstance(read, Value)
+        taken = body.graph.takes[index]
+        read = taken if isinstance(taken, Value) else taken.values[0]
         lines.append(_read(signature.shape(index), sorted(found), read.type.rank))
     for symbol, name in zip(body.symbols, signature.symbols, strict=True):
         if name and (symbol.minus, symbol.times, symbol.by) != (0, 1, 1):

@@ -65,7 +65,8 @@ def hoist(order: list[Graph]) -> None:
     for graph in order:
         _merge(graph)
     if not Sharing(order).united(order):
-        _Hoisting(order).run()
+        while _Hoisting(order).run():  # what is computed from a constant can move after it has
+            pass
 
 
 class _Hoisting:
@@ -98,7 +99,8 @@ class _Hoisting:
             if len(set(callers)) < len(callers) or graph.kind == "scan" or any(c in self.often for c in callers):
                 self.often.add(id(graph))
 
-    def run(self) -> None:
+    def run(self) -> bool:
+        """Whether anything has moved."""
         for graph in self.order:
             if self.kinds[id(graph)]:
                 self._insert(graph)
@@ -107,6 +109,7 @@ class _Hoisting:
                     if constant is not None and self._is_repeated(graph, constant) and self._is_movable(graph, constant):
                         assert isinstance(node, OpNode)
                         self._move(graph, node, constant)
+        return bool(self.given)
 
     def _insert(self, graph: Graph) -> None:
         """The constants that the graphs it calls have given to it, each before the call."""
@@ -138,9 +141,9 @@ class _Hoisting:
             return False
         if constant.like is not None and all(v.type.dtype != constant.like for v in call.inputs):
             return False
-        if not _has_sizes(caller, outside.sizes):
-            return False
-        return _is_home(caller) or (outside.kind in self.passing[id(caller)] and self._is_movable(caller, outside))
+        if _is_home(caller):
+            return _has_sizes(caller, outside.sizes)
+        return outside.kind in self.passing[id(caller)] and self._is_movable(caller, outside)
 
     def _needed(self, call: CallNode) -> list[Kind]:
         """The constants that a call needs, as the caller sees them."""

@@ -1,0 +1,55 @@
+"""`netc train` on data: what is written on the command line reaches the source, and what breaks later is no traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from netc.cli import cli
+from tests.training.opened import spec
+
+Train = Callable[..., Any]
+
+
+@pytest.fixture
+def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
+    """Runs the command for one step in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: CliRunner().invoke(cli, ["train", *words, "--steps", "1", "-o", "run"], prog_name="netc")
+
+
+def test_columns_and_options(train: Train) -> None:
+    Path("a.csv").write_text("1;2;3\n4;5;6\n")
+    done = train(
+        "-e", spec(), "--data", "a.csv", "--data-option", "separator=;", "--data-option", "header=false",
+        "--column", "x=0,1", "--column", "target=2", "--validation", "0.5",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert Path("run", "last.safetensors").exists()
+
+
+def test_a_wrong_column_writes_nothing(train: Train) -> None:
+    np.savez("a.npz", x=np.ones((3, 2)))
+    done = train("-e", spec(), "--data", "a.npz")
+    assert done.exit_code == 1
+    assert "error[column-missing]: `a.npz` has no column `target` for the input `target`" in done.output
+    assert not Path("run").exists()
+
+
+def test_an_image_that_cannot_be_decoded_in_a_later_batch(train: Train) -> None:
+    for name in "ab":
+        Path("photos", name).mkdir(parents=True)
+        for i in range(3):
+            Image.fromarray(np.full((4, 4, 3), i, np.uint8)).save(f"photos/{name}/{i}.png")
+    path = Path("photos/b/2.png")
+    path.write_bytes(path.read_bytes()[:-30])
+    done = train("-e", spec(x="3x4x4"), "--data", "images:photos", "--column", "x=image", "--column", "target=label")
+    assert done.exit_code == 1
+    assert "error[cannot-read-data]: cannot read `photos`: `b/2.png`: it cannot be decoded" in done.output
+    assert "Traceback" not in done.output

@@ -1,0 +1,122 @@
+"""Several processes give what one gives: with gloo, on the CPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+SPEC = """
+block layer(width) {
+  in + (in -> layer_norm -> dense (2 * width) gelu -> dense width)
+}
+tokens = input [T] int64
+scores = tokens -> embedding 50 16 -> repeat 3 as layers { layer 16 } -> layer_norm -> dense 50
+train {
+  target = input [T] int64
+  loss = (scores -> transpose 1 2, target) -> cross_entropy ignore_index=-100
+  metric accuracy = (scores -> argmax axis=2) == target -> cast float32 -> mean
+  optimizer adamw lr=1e-2
+  schedule warmup 5 -> cosine
+  batch 16 accumulate=2
+  epochs 4
+  clip 1.0
+  ema 0.9
+  validate 0.25
+}
+"""
+"""100 samples are 75 for training: 5 steps an epoch, the last of 11 samples: in parts of 6 and 5."""
+
+
+def write_data(folder: Path, samples: int = 100, ignored: float = 0.4) -> None:
+    generator = np.random.default_rng(0)
+    tokens = generator.integers(0, 50, (samples, 6))
+    target = np.where(generator.random((samples, 6)) < ignored, -100, (tokens * 3 + 1) % 50)
+    np.savez(folder / "data.npz", tokens=tokens, target=target)
+    (folder / "spec.net").write_text(SPEC)
+
+
+def train(folder: Path, ranks: int, *words: str, stopped_at: int | None = None) -> None:
+    """`netc train` in this many processes, started as torchrun starts them. One of them is asked to stop once there are this many lines
+    of metrics."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    around = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(ranks)}
+    command = [sys.executable, "-m", "netc", "train", *words]
+    processes = [
+        subprocess.Popen(command, cwd=folder, env={**around, "RANK": str(r), "LOCAL_RANK": str(r)}, stdout=-1, stderr=-2)
+        for r in range(ranks)
+    ]
+    if stopped_at is not None:
+        metrics = folder / words[words.index("-o") + 1] / "metrics.jsonl"
+        while processes[0].poll() is None and (not metrics.exists() or metrics.read_text().count("\n") < stopped_at):
+            time.sleep(0.001)
+        processes[-1].send_signal(signal.SIGTERM)
+    for process in processes:
+        said, _ = process.communicate(timeout=300)
+        assert process.returncode == (0 if stopped_at is None else 143), said.decode()
+
+
+def begin(folder: Path, ranks: int, run: str, *words: str) -> Path:
+    train(folder, ranks, "spec.net", "--data", "data.npz", "-o", run, *words)
+    return folder / run
+
+
+def assert_close(one: Path, other: Path, limit: float = 1e-6) -> None:
+    """Losses and metrics of all reports are equal to the limit, and the weights to rounding of the same order."""
+    lines = [[json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()] for run in (one, other)]
+    assert [entry["step"] for entry in lines[0]] == [entry["step"] for entry in lines[1]]
+    for first, second in zip(*lines, strict=True):
+        results = [entry.get("validation", entry) for entry in (first, second)]
+        assert results[0].keys() == results[1].keys()
+        for name, value in results[0].items():
+            assert value == pytest.approx(results[1][name], abs=limit * max(1, abs(value))), (name, first["step"])
+    weights = [load_file(run / "last.safetensors") for run in (one, other)]
+    assert weights[0].keys() == weights[1].keys()
+    for key, value in weights[0].items():
+        np.testing.assert_allclose(value, weights[1][key], atol=1e-4, err_msg=key)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A spec, data, and `one`: the run of one process."""
+    made = tmp_path_factory.mktemp("ranks")
+    write_data(made)
+    begin(made, 1, "one")
+    return made
+
+
+def test_two_processes(folder: Path) -> None:
+    assert_close(folder / "one", begin(folder, 2, "fsdp", "--strategy", "fsdp"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_more_processes(strategy: str, ranks: int, folder: Path) -> None:
+    assert_close(folder / "one", begin(folder, ranks, f"{strategy}{ranks}", "--strategy", strategy))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("first", "ranks", "strategy"),
+    [("fsdp", 1, None), ("ddp", 1, None), ("fsdp", 3, "fsdp"), ("fsdp", 2, "ddp"), ("ddp", 2, "fsdp"), (None, 2, "fsdp"), (None, 2, "ddp")],
+)
+def test_resumed_with_other_processes(first: str | None, ranks: int, strategy: str | None, folder: Path) -> None:
+    """Two processes (or one) are stopped in the middle of an epoch, others go on."""
+    run = folder / f"{first}-{strategy}{ranks}"
+    words = ("--strategy", first) if first else ()
+    train(folder, 2 if first else 1, "spec.net", "--data", "data.npz", "-o", run.name, *words, stopped_at=1)
+    assert len((run / "metrics.jsonl").read_text().splitlines()) < 24
+    train(folder, ranks, "--resume", run.name, *(("--strategy", strategy) if strategy else ()))
+    assert_close(folder / "one", run)

@@ -1,0 +1,47 @@
+"""The emitted source of a published network is no longer than the code of its reference.
+
+Lines of code are counted as for docs/zoo.md, on both sides: neither blank lines nor comments nor docstrings, and of the reference what the
+network needs. `PYTHONPATH=tests python -m zoo.test_lines` prints them, with the ratio of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from zoo import record
+from zoo.catalogue import Entry, compiled, entries, files
+from zoo.published import as_published
+from zoo.reference import code_lines
+
+LONGER = {
+    "vision/vgg.net vgg16_bn": 1,
+    "vision/vgg.net vgg19_bn": 10,
+    "audio/hifigan.net hifigan_v1": 19,
+    "audio/hifigan.net hifigan_v2": 19,
+}
+"""The networks that are longer, by so many lines: the layers of VGG are listed, which torchvision makes in a loop over a table, and weight
+normalisation is written out in HiFi-GAN, which transformers has from PyTorch."""
+
+
+def published() -> Iterator[tuple[Entry, int]]:
+    """The models of torchvision and transformers, with the lines of their references."""
+    known = record.measured()
+    for entry in (entry for spec in files() for entry in entries(spec)):
+        if entry.key in known and not known[entry.key]["reference"].startswith("by hand"):
+            yield entry, known[entry.key]["lines"]
+
+
+def lines(entry: Entry) -> int:
+    return len(code_lines(compiled(entry, as_published(entry)).source()))
+
+
+@pytest.mark.zoo
+@pytest.mark.parametrize(("entry", "reference"), [pytest.param(entry, count, id=entry.model) for entry, count in published()])
+def test_no_longer_than_the_reference(entry: Entry, reference: int) -> None:
+    assert lines(entry) <= reference + LONGER.get(entry.key, 0)
+
+
+if __name__ == "__main__":
+    for entry, reference in published():
+        print(f"{entry.key:50} {lines(entry):5} {reference:5} {lines(entry) / reference:.2f}")
