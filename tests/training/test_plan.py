@@ -53,7 +53,7 @@ def of_zoo(path: str, section: str) -> str:
 
 GPT2 = of_zoo("text/gpt2.net", f"model small = network 128 4 4 vocabulary=1000 context=64\ntrain small {{ {TEXT} }}")
 RESNET = of_zoo("vision/resnet.net", f"train resnet18 {{ {CLASSES} }}").replace(
-    "-> dense classes as fc", "-> dense classes as fc as output"
+    "  input 3xHxW\n", "  image = input 3xHxW\n  output = image\n"
 )
 CASES: dict[str, tuple[str, dict[str, int], int]] = {
     "digits": (DIGITS, {}, 64),
@@ -80,7 +80,7 @@ def mesh() -> Iterator[DeviceMesh]:
 
 
 def peak(objective: Objective, optimizer: torch.optim.Optimizer, tracker: MemTracker, count: int, whole: bool) -> float:
-    """The peak of the second step, by the tracker. `whole`: with the optimizer, in which the tracker of FSDP counts what DTensor's rules make
+    """The peak of the second step, by the tracker. `whole`: with the optimizer. There, the tracker of FSDP counts what DTensor's rules make
     to find out shapes: tensors of the size of the whole model."""
     given = inputs_of(objective, count, torch.float32)
     tracker.track_external(*given.values())
