@@ -36,7 +36,12 @@ class TrainOptions(TypedDict, total=False):
     batch: int | None
     seed: int | None
     weights: Any
-    device: str
+    device: str | None
+    precision: str | None
+    compile: bool | None
+    strategy: str | None
+    checkpoint_every: int | None
+    checkpoint_activations: bool | None
 
 
 def compile(
@@ -76,7 +81,7 @@ def compile_file(
 
 
 def train(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | None = None,
     *,
     output: str | os.PathLike[str] | None = None,
     resume: str | os.PathLike[str] | None = None,
@@ -90,18 +95,18 @@ def train(
 ) -> Result:
     """Trains as a train section of a file says, which is what `netc train` does.
 
-    `output` is the folder of a new run, `resume` that of one to continue. `section` names one of several sections; `model`, `params`,
-    `dims` and `allow_paths` are as for `compile`. `report` is called with each `Report`: step, epoch, results. The other arguments are as
-    for the command: `data`, `validation`, `columns`, `epochs`, `steps`, `batch`, `seed`, `weights`, `device`; data may also be a source of
-    your own.
+    `output` is the folder of a new run, `resume` that of one to continue, which needs no path. `section` names one of several sections;
+    `model`, `params`, `dims` and `allow_paths` are as for `compile`. `report` is called with each `Report`: step, epoch, results. The other
+    arguments are as for the command: `data`, `validation`, `columns`, `epochs`, `steps`, `batch`, `seed`, `weights`, and those of an
+    `Engine`, such as `device`; data may also be a source of your own.
 
     The result has the folder, the number of steps, and the results of the last validation, or of training without one. Raises
-    `CompileError` for what is wrong with the spec or its data, `RunError` for a folder that has a run already or none to continue, and
-    for a loss that is not finite.
+    `CompileError` for what is wrong with the spec or its data, and for a loss that is not finite; `RunError` for a folder that has a run
+    already or none to continue, and for a device that is not there. Ctrl-C is an `Interrupted`, after a checkpoint.
     """
     from .training.command import train_file
 
-    where = checked_path(path)
+    where = None if path is None and resume is not None else checked_path(path)
     if (output is None) == (resume is None):
         raise ValueError("give `output` for a new run, or `resume`")
     folder = checked_path(output if output is not None else resume)

@@ -5,6 +5,7 @@ In: an objective on its device. Out: the same objective, its module changed in p
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -69,6 +70,8 @@ def _replicate(objective: Objective, ranks: Ranks, sample: Callable[[], Part]) -
 
 def _shard(objective: Objective) -> None:
     """FSDP2: the blocks that repeat, then what is left."""
+    # It warns of views as results, which a module that changes them in place would break: what netc emits does not.
+    warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view tensor", UserWarning)
     for block in repeated_blocks(objective.model):
         fully_shard(block)
     fully_shard(objective.model)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+import netc
 from netc.compiler.errors.running import RunError
 from netc.training.loop import Report
 from netc.training.stopping import Interrupted
@@ -134,3 +135,15 @@ def test_a_run_is_not_overwritten(whole: Path) -> None:
         train(whole)
     assert caught.value.problem.code == "run-exists"
     assert f"netc train --resume {whole}" in caught.value.problem.help()[0]
+
+
+def test_resumed_in_python(tmp_path: Path) -> None:
+    """`netc.train(resume=...)` needs no path, and refuses what belongs to the run."""
+    np.savez(tmp_path / "data.npz", **samples())
+    (tmp_path / "spec.net").write_text(SPEC)
+    with pytest.raises(Interrupted):
+        netc.train(tmp_path / "spec.net", data=str(tmp_path / "data.npz"), output=tmp_path / "run", report=stopping_at(7))
+    (tmp_path / "spec.net").unlink()
+    with pytest.raises(ValueError, match="with the settings that it was started with"):
+        netc.train(resume=tmp_path / "run", batch=8)
+    assert netc.train(resume=tmp_path / "run").steps == 20
