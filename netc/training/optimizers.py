@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 from torch.optim import lr_scheduler
 
 from .recipe import LEARNING_RATE, OPTIMIZER, Named, Recipe
@@ -37,6 +38,10 @@ def keyword_options(cls: type, skipped: int) -> tuple[str, ...]:
     return tuple(p.name for p in found if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
 
 
+FUSED_OF_SHARES = (torch.optim.Adam, torch.optim.AdamW)
+"""Optimizers whose fused operator PyTorch can apply to the shares that FSDP makes of parameters; that of SGD it refuses."""
+
+
 def chosen_optimizer(recipe: Recipe) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
     """The class, and what the recipe says of its arguments."""
     options = dict(recipe.optimizer.values)
@@ -46,12 +51,15 @@ def chosen_optimizer(recipe: Recipe) -> tuple[type[torch.optim.Optimizer], dict[
 
 
 def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The optimizer over the parameters that are trained, `requires_grad` of the frozen ones taken away. `fused` where PyTorch has it and
-    the recipe does not say otherwise."""
+    """The optimizer over the parameters that are trained, `requires_grad` of the frozen ones taken away. `fused` where PyTorch has it, for
+    shares of parameters too, and the recipe does not say otherwise."""
     cls, options = chosen_optimizer(recipe)
-    if "fused" in keyword_options(cls, 1) and not {"fused", "foreach", "capturable", "differentiable"} & options.keys():
+    groups = parameter_groups(model, recipe)
+    shared = any(isinstance(p, DTensor) for group in groups for p in group["params"])
+    fused = "fused" in keyword_options(cls, 1) and (not shared or issubclass(cls, FUSED_OF_SHARES))
+    if fused and not {"fused", "foreach", "capturable", "differentiable"} & options.keys():
         options["fused"] = True
-    return cls(parameter_groups(model, recipe), **options)
+    return cls(groups, **options)
 
 
 def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:

@@ -123,6 +123,17 @@ def test_memory_with_fsdp(name: str, mesh: DeviceMesh) -> None:
     assert planned.total == pytest.approx(real, rel=0.1)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd momentum=0.9", "adagrad", "adam", "adamw"])
+def test_optimizers_take_the_shares_of_fsdp(optimizer: str, mesh: DeviceMesh) -> None:
+    text = f"y = input 3 -> dense 4\ntrain {{ loss = y -> mean; optimizer {optimizer} }}"
+    with FakeTensorMode():
+        objective = Objective(Spec(SourceFile("a.net", text), Choice()).training(None))
+        fully_shard(objective.model, mesh=mesh)
+        made = objective.optimizer()
+        objective({"input": torch.zeros(2, 3)})[0].backward()
+        made.step()
+
+
 @pytest.fixture(scope="module")
 def measured() -> Measured:
     return measure(training_of("layers"))
