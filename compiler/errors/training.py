@@ -53,7 +53,7 @@ class UnknownSetting(Problem):
         return f"a train section has no setting `{self.name}`"
 
     def notes(self) -> tuple[str, ...]:
-        return ("the settings are " + ", ".join(f"`{name}`" for name in self.known),)
+        return () if self.near else ("the settings are " + ", ".join(f"`{name}`" for name in self.known),)
 
     def help(self) -> tuple[str, ...]:
         if self.near:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +14,10 @@ from .options import choose, one_source, source_options, spec_options
 from .progress import Progress
 from .report import report
 from .terminal import note, write
+
+if TYPE_CHECKING:
+    from ..training.loop import Report
+    from ..training.tensorboard import Board
 
 DEVICES = ("cpu", "cuda")
 PRECISIONS = ("fp32", "bf16", "fp16")
@@ -59,6 +65,7 @@ def _columns(ctx: click.Context, option: click.Parameter, values: tuple[str, ...
 @click.option("--compile", is_flag=True, default=None, help="Compile the model by torch.compile.")
 @click.option("--checkpoint-every", type=click.IntRange(1), metavar="STEPS", help="Checkpoints in addition to those at the ends of epochs.")
 @click.option("--checkpoint-activations", is_flag=True, default=None, help="Save memory: compute the blocks that repeat twice.")
+@click.option("--tensorboard", is_flag=True, help="Write the reports for TensorBoard too, in the run's folder.")
 @spec_options
 def command(
     file: str | None,
@@ -70,6 +77,7 @@ def command(
     params: dict[str, object],
     dims: dict[str, int],
     allow_paths: tuple[str, ...],
+    tensorboard: bool,
     **wishes: Any,
 ) -> None:
     """Train a network as the `train` section of a spec says.
@@ -91,9 +99,11 @@ def command(
     from ..training.stopping import Interrupted
 
     choice = choose(model, params, dims, allow_paths)
+    folder = output or resume or ""
     try:
-        with Progress() as shown:
-            result = train_file(path, text, choice, section, output or resume or "", resume is not None, shown, note=_note, **wishes)
+        with Progress() as progress, _board(folder, tensorboard) as board:
+            told = _both(progress, board)
+            result = train_file(path, text, choice, section, folder, resume is not None, told, note=_note, **wishes)
     except Interrupted as stopped:
         if is_first():
             note(f"stopped at step {stopped.step}; to continue: netc train --resume {stopped.folder}")
@@ -110,8 +120,32 @@ def command(
         raise click.exceptions.Exit(FAILED)
 
 
+@contextmanager
+def _board(folder: str, wanted: bool) -> Iterator[Board | None]:
+    """What writes for TensorBoard, if it is wanted."""
+    if not wanted:
+        yield None
+        return
+    from ..training.tensorboard import Board
+
+    try:
+        board = Board(folder)
+    except ImportError:
+        raise Failed("TensorBoard is not installed: pip install tensorboard") from None
+    with closing(board):
+        yield board
+
+
+def _both(progress: Progress, board: Board | None) -> Callable[[Report], None]:
+    if board is None:
+        return progress
+
+    def told(report: Report) -> None:
+        progress(report)
+        board(report)
+
+    return told
+
+
 def _note(text: str) -> None:
     note(f"note: {text}")
-
-
-__all__ = ["Failed", "command"]

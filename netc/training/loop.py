@@ -217,6 +217,7 @@ class Trainer:
             self._stop(request)
         self.epoch_tally, self.epoch_ends = Tally(), False
         value = self.results[self.recipe.keep.metric]
+        self.stepper.end_epoch(value)
         due = self.ranks.world > 1 or self.step == self.plan.steps or time.monotonic() > self.saved + BETWEEN_SAVES
         if value > self.best if self.recipe.keep.higher else value < self.best:
             self.best = value

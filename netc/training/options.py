@@ -6,7 +6,9 @@ classes and their signatures; values are judged by PyTorch's constructors, calle
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,14 +22,18 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import Span
 
 from ..problems import diagnostic
-from .optimizers import LENGTHS, SHAPES, fill, key, keyword_options, optimizer_classes, scheduler_classes
+from .optimizers import SHAPES, Schedule, fill, key, keyword_options, optimizer_classes, scheduler_classes
 from .recipe import Recipe
 
+Make = Callable[[dict[str, Any]], object]
+Found = tuple[Problem, Span]
 WITHOUT = {
     "lbfgs": "evaluates the loss several times in a step, which `netc train` does not",
     "sparseadam": "needs sparse gradients, which no stage of netc has",
 }
 """Optimizers that a declaration cannot use, and why."""
+PLATEAU = "reducelronplateau"
+"""The schedule that is stepped once an epoch, with the metric that `keep` names."""
 OF_FUNCTIONS = ("lambda", "multiplicative")
 """Schedules whose argument is a Python function."""
 
@@ -57,7 +63,7 @@ def _optimizer(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
     for rule in recipe.groups:
         yield from _arguments(named.name, rule.options, taken)
     for options in (named.options, *(rule.options for rule in recipe.groups)):
-        yield from _values(named.name, options, taken, lambda given: cls([nn.Parameter(torch.zeros(2, 2))], **given))
+        yield from _values(named.name, options, taken, lambda given: cls([nn.Parameter(torch.zeros(2, 2))], **given), named.span)
 
 
 def _schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
@@ -79,6 +85,8 @@ def _schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
                 yield WrongSetting(stage.name, "takes a number of steps, an integer of at least 1"), argument.span
         if len(stage.positional) > 1:
             yield WrongSetting(stage.name, "takes one number of steps"), stage.positional[1].span
+        if name == PLATEAU and len(recipe.schedule) > 1:
+            yield WrongSetting(stage.name, "follows a metric, and cannot be part of a schedule with `->`"), stage.span
         if index < len(recipe.schedule) - 1 and not stage.positional:
             remedy = f"write `{stage.name} 1000 -> ...`"
             yield WrongSetting(stage.name, "needs its number of steps, as another schedule follows", remedy), stage.span
@@ -88,7 +96,11 @@ def _schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
         cls = classes[name]
         taken = tuple(n for n in keyword_options(cls, 1) if n not in ("last_epoch", "verbose"))
         yield from _arguments(stage.name, stage.options, taken)
-        yield from _values(stage.name, stage.options, taken, lambda given, cls=cls: cls(_dummy(), **fill(cls, given, 10)), stage.span)
+        yield from _values(stage.name, stage.options, taken, partial(_scheduler, cls), stage.span)
+
+
+def _scheduler(cls: type[Schedule], given: dict[str, Any]) -> Schedule:
+    return cls(_dummy(), **fill(cls, given, 10))
 
 
 def _dummy() -> torch.optim.Optimizer:
@@ -105,25 +117,22 @@ def _arguments(owner: str, options: tuple[SettingArgument, ...], taken: tuple[st
         seen.add(option.name)
 
 
-def _values(owner: str, options: tuple[SettingArgument, ...], taken: tuple[str, ...], make: Any, span: Span | None = None) -> Iterable[Any]:
-    """What PyTorch says of the values: of each alone, so that the message is at its place."""
-    good: dict[str, Any] = {}
+def _values(owner: str, options: tuple[SettingArgument, ...], taken: tuple[str, ...], make: Make, span: Span) -> Iterable[Found]:
+    """What PyTorch says of the values, at the one without which it takes the others. `span` is the place of the name."""
+    given = {o.name: tuple(o.value) if isinstance(o.value, tuple) else o.value for o in options if o.name in taken}
+    why = _refusal(make, given)
+    if not why:
+        return
     for option in options:
-        if option.name not in taken:
-            continue
-        value = tuple(option.value) if isinstance(option.value, tuple) else option.value
-        why = _refusal(make, {**good, option.name: value}) if option.name not in LENGTHS else ""
-        if why:
+        without = {name: value for name, value in given.items() if name != option.name}
+        alone = _refusal(make, {option.name: given.get(option.name)}) if option.name in given else ""
+        if option.name in given and (not _refusal(make, without) or (alone and len(options) > 1 and why == alone)):
             yield WrongSetting(option.name, f"is refused by PyTorch: {why}"), option.span
-        else:
-            good[option.name] = value
-    if span is not None and not options:
-        why = _refusal(make, {})
-        if why:
-            yield WrongSetting(owner, f"is refused by PyTorch: {why}"), span
+            return
+    yield WrongSetting(owner, f"is refused by PyTorch: {why}"), span
 
 
-def _refusal(make: Any, given: Mapping[str, Any]) -> str:
+def _refusal(make: Make, given: Mapping[str, Any]) -> str:
     """PyTorch's message, empty if it takes the arguments."""
     import warnings
 
@@ -131,8 +140,9 @@ def _refusal(make: Any, given: Mapping[str, Any]) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             make(dict(given))
-    except (TypeError, AttributeError):
-        return "it takes a value of another type"
+    except (TypeError, AttributeError) as error:
+        missing = re.findall(r"'(\w+)'", str(error)) if "missing" in str(error) else []
+        return f"it needs {' and '.join(f'`{name}`' for name in missing)}" if missing else "it takes a value of another type"
     except (ValueError, RuntimeError, AssertionError, OverflowError, IndexError) as error:
         text = str(error).strip().split("\n")[0] or type(error).__name__
         return text[:1].lower() + text[1:].rstrip(".")

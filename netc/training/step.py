@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from netc.compiler.ir.training import LOSS
 from netc.dsl.record import Record
@@ -72,7 +73,7 @@ class Step:
         if not math.isfinite(loss):
             raise NotFinite(loss)
         self.precision.update(self.optimizer, self._clip)
-        if self.schedule is not None:
+        if self.schedule is not None and not isinstance(self.schedule, ReduceLROnPlateau):
             self.schedule.step()
         return Found(totals, counts, stop)
 
@@ -82,6 +83,11 @@ class Step:
             return values
         summed = torch.tensor(values, dtype=torch.float64, device=self.ranks.device)
         return self.ranks.sum(summed).tolist()
+
+    def end_epoch(self, value: float) -> None:
+        """What the metric is that decides about the best weights: `reduce_lr_on_plateau` waits for a better one."""
+        if isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step(value)
 
     def _counts(self, parts: list[Part], stop: bool) -> tuple[list[float], bool]:
         """What the totals of the whole batch are divided by, and whether any process stops."""

@@ -109,3 +109,9 @@ def test_files_are_limited_together(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_many_inputs() -> None:
     model = netc.compile("input 3\n" * 3000)
     assert list(model.inputs)[-1] == "input3000"
+
+
+def test_one_tensor_as_many_outputs() -> None:
+    model = netc.compile("x = input 3\nout " + ", ".join(["x"] * 2000))
+    assert [*model.outputs][:3] == ["x_", "x_2", "x_3"]
+    assert max(map(len, model.outputs)) < 10

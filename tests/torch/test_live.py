@@ -105,9 +105,10 @@ def test_trains(text: str) -> None:
 
 def test_tracebacks_show_the_text() -> None:
     module = netc.compile("input 4 -> dense 8 relu as first -> dense 2 as second").module()
-    with pytest.raises(RuntimeError) as caught:
+    with pytest.raises(ValueError, match=r"found the shape \[2, 5\]") as caught:
         module(torch.zeros(2, 5))
-    frames = [f for f in traceback.extract_tb(caught.value.__traceback__) if f.filename.startswith("<netc")]
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    frames = [f for f in traceback.extract_tb(caught.value.__cause__.__traceback__) if f.filename.startswith("<netc")]
     assert [f.line for f in frames] == ["x = F.relu(self.first(x))"]
 
 

@@ -96,6 +96,14 @@ def test_a_share() -> None:
     assert opened(spec("validate 0.3"), {"x": X, "target": TARGET}, validation={"x": X[:2], "target": TARGET[:2]}).validation is not None
 
 
+@pytest.mark.parametrize("data", [{"x": X, "target": TARGET}, [{"x": x, "target": 1} for x in X]], ids=["arrays", "items"])
+def test_an_empty_share_has_the_shapes(data: Any) -> None:
+    found = opened(spec(target="[] int64"), data).data
+    assert found is not None
+    empty = found[0].batch(np.zeros(0, np.int64))
+    assert {name: (array.shape, array.dtype.name) for name, array in empty.items()} == {"x": ((0, 2), "float32"), "target": ((0,), "int64")}
+
+
 # --- what a spec says ------------------------------------------------------------------------------------------------------
 
 

@@ -57,7 +57,7 @@ def test_csv_of_many_rows(tmp_path: Path) -> None:
         (b"a,a\n1,2\n", "two of its columns are called `a`"),
         (b"a\n\xff\n", "it is not UTF-8: the byte 0xff"),
         (b'a\n"open\n', "it is no table of text: unexpected end of data"),
-        (b"a\n" + b"9" * (1 << 21), "it is no table of text: field larger than field limit (1048576)"),
+        (b"a\n" + b"9" * (1 << 21), "it is no table of text: field larger than field limit (131072)"),
     ],
 )
 def test_csv_that_is_wrong(tmp_path: Path, content: bytes, why: str) -> None:

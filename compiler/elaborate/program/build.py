@@ -108,13 +108,15 @@ def _result_span(body: ast.Body) -> Span:
 def output_names(results: BodyResult, count: int, taken: set[str]) -> Iterable[str]:
     """The names of the outputs: as bound, else `output`, or `output1` and so on for several.
 
-    In an ONNX graph they must differ from those of the inputs, `taken`: an input that is also an output gets a `_` appended.
+    In an ONNX graph they must differ from those of the inputs, `taken`, and from each other: an input that is also an output gets a `_`
+    appended, and at further ones `_2`, `_3` and so on.
     """
-    taken = set(taken)
+    taken, repeated = set(taken), dict.fromkeys(taken, 0)
     names = results.names if len(results.names) == count else ("",) * count
     for index, name in enumerate(names):
-        candidate = name or ("output" if count == 1 else f"output{index + 1}")
+        wanted = candidate = name or ("output" if count == 1 else f"output{index + 1}")
         while candidate in taken:
-            candidate += "_"
+            repeated[wanted] = repeated.get(wanted, 0) + 1
+            candidate = f"{wanted}_" if repeated[wanted] == 1 else f"{wanted}_{repeated[wanted]}"
         taken.add(candidate)
         yield candidate

@@ -62,6 +62,8 @@ class Columns(Record):
 
     def batch(self, indices: Indices) -> dict[str, Array]:
         """The arrays of these samples by input, in the element types of the inputs. Raises `DataError` with its `problem`."""
+        if not len(indices):  # the share of a process may be empty
+            return {name: np.zeros((0, *shape), self._wanted(name)) for name, shape in self.shapes.items()}
         names = tuple(dict.fromkeys(name for joined in self.columns.values() for name in joined.names))
         try:
             read = self.source.read(names, indices)
@@ -76,14 +78,17 @@ class Columns(Record):
 
     def _converted(self, name: str, array: Array, indices: Indices) -> Array:
         dtype = self.types[name].dtype
-        wanted = np.dtype(np.float32) if dtype.name == "bfloat16" else numpy_dtype(dtype)  # PyTorch does not take NumPy's bfloat16
         if is_narrower(dtype, array.dtype):
             least, greatest = dtype.limits
             wrong = np.flatnonzero(((array < least) | (array > greatest)).reshape(len(array), -1).any(axis=1))
             if len(wrong):
                 what = f"sample {indices[wrong[0]]} of the column `{self.columns[name]}` has a number that {dtype} does not have"
                 raise DataError(what, f"declare the input `{name}` as {array.dtype}")
-        return np.ascontiguousarray(array, wanted)
+        return np.ascontiguousarray(array, self._wanted(name))
+
+    def _wanted(self, name: str) -> np.dtype[np.generic]:
+        dtype = self.types[name].dtype
+        return np.dtype(np.float32) if dtype.name == "bfloat16" else numpy_dtype(dtype)  # PyTorch does not take NumPy's bfloat16
 
 
 def match_columns(source: Source, inputs: list[Value], given: Mapping[str, Chosen], path: str) -> tuple[Columns | None, list[Diagnostic]]:

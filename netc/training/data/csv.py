@@ -7,6 +7,7 @@ line; an empty cell in a column of numbers is NaN.
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -14,12 +15,11 @@ from typing import Any
 import numpy as np
 
 from .base import Array, ArraySource, Column, DataError
-from .paths import reading, regular_file
+from .paths import check_memory, reading, regular_file
 
 _ROWS = 8192
 """Rows that are converted together."""
 _BOOLEANS = {"true": True, "false": False}
-_LONGEST_CELL = 1 << 20
 
 
 class CsvSource(ArraySource):
@@ -36,9 +36,11 @@ def open_csv(path: str, separator: str | None = None, header: bool = True) -> Ar
     """Reads the table. Without a header the columns are called 0, 1, 2, ..."""
     if separator is None:
         separator = "\t" if path.lower().endswith(".tsv") else ","
+    regular_file(path)
+    with reading():
+        check_memory(os.path.getsize(path))
     try:
-        with reading(), open(regular_file(path), encoding="utf-8-sig", newline="") as file:
-            csv.field_size_limit(_LONGEST_CELL)
+        with reading(), open(path, encoding="utf-8-sig", newline="") as file:
             return _table(csv.reader(file, delimiter=separator, strict=True), header)
     except csv.Error as error:
         raise DataError(f"it is no table of text: {error}") from error

@@ -132,7 +132,9 @@ def _count(name: str) -> Option:
 
 _SIZE = Option("size", "must be a number of pixels, or height and width such as [224, 320]", _is_size, _size)
 _SPLIT = Option("split", "must be the name of a split", lambda v: isinstance(v, str), str)
-_SEPARATOR = Option("separator", 'must be one character, such as ";"', lambda v: isinstance(v, str) and len(v) == 1, str)
+_SEPARATOR = Option(
+    "separator", 'must be one character, such as ";"', lambda v: isinstance(v, str) and len(v) == 1 and v not in '"\r\n', str
+)
 _HEADER = Option("header", "must be true or false", lambda v: isinstance(v, bool), _boolean)
 
 FORMATS: dict[str, Format] = {

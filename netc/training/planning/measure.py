@@ -7,8 +7,8 @@ backward pass is what autograd keeps; nothing is allocated. Memory is affine in 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -30,13 +30,21 @@ FEW = (2, 3)
 """The batches that are measured."""
 
 
+NO_BLOCK = (-1, 0)
+"""The number and the bytes of what is not in a block that repeats."""
+
+
 class Moment(Record):
-    """Bytes that are alive after an operation, in addition to parameters, buffers and optimizer state: `fixed`, and for each `sample`; and
-    the gradients of parameters."""
+    """After an operation, the bytes that are alive next to parameters, buffers and optimizer state: `fixed`, and for each `sample`; the
+    gradients of the parameters in blocks and of the `rest`; the parameters of the `block` that is computed, 0 outside of blocks, and those
+    of the gradients that are its `own`."""
 
     fixed: float
     sample: float
     gradients: float
+    rest: float
+    block: float
+    own: float
 
 
 class Measured(Record):
@@ -72,12 +80,26 @@ def measure(training: Training, dtype: torch.dtype = torch.float32, recompute: b
     )
 
 
-def _moments(one: list[tuple[int, int]], two: list[tuple[int, int]], step: int) -> Iterator[Moment]:
+def _moments(one: list[Seen], two: list[Seen], step: int) -> Iterator[Moment]:
     """The lines through two runs; if they differ in the number of operations, one through the largest values."""
-    pairs = zip(one, two, strict=True) if len(one) == len(two) else [(max(one), max(two))]
-    for (a, gradients), (b, _) in pairs:
-        slope = (b - a) / step
-        yield Moment(a - slope * FEW[0], slope, gradients)
+    pairs = zip(one, two, strict=True) if len(one) == len(two) else [(max(one, key=_all), max(two, key=_all))]
+    for a, b in pairs:
+        slope = (b.activations - a.activations) / step
+        yield Moment(a.activations - slope * FEW[0], slope, a.gradients, a.rest, a.block, a.own)
+
+
+class Seen(NamedTuple):
+    """What is alive after an operation of one run."""
+
+    activations: int
+    gradients: int
+    rest: int
+    block: int
+    own: int
+
+
+def _all(seen: Seen) -> int:
+    return seen.activations + seen.gradients + seen.rest
 
 
 class _Run(Record):
@@ -111,7 +133,7 @@ def _run(training: Training, dtype: torch.dtype, recompute: bool, count: int) ->
         for block in blocks:
             block.register_forward_hook(lambda _, __, made: outputs.append(_bytes(t for t in tree_leaves(made) if isinstance(t, Tensor))))
         given = inputs_of(objective, count, dtype)
-        with LiveBytes(objective, given) as tracker, FlopCounterMode(display=False) as counted:
+        with LiveBytes(objective, blocks, given) as tracker, FlopCounterMode(display=False) as counted:
             loss = objective.results(objective.totals(given), objective.counts(given))[LOSS]
             loss.backward()  # type: ignore[no-untyped-call]
         units = tuple(bytes_of[id(b)] for b in blocks)
@@ -172,30 +194,43 @@ def _bytes(tensors: Any) -> int:
     return sum({id(s): s.nbytes() for s in (t.untyped_storage() for t in list(tensors))}.values())
 
 
-class LiveBytes(TorchDispatchMode):
-    """Counts the storages that operations make while they are alive. `moments` has activations and gradients after each operation."""
+class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the storages that operations make while they are alive; `moments` has what was alive after each operation. A block is computed
+    from the first use of a parameter of it to the first use of one that is not in it."""
 
-    def __init__(self, objective: nn.Module, given: dict[str, Tensor]) -> None:
-        super().__init__()
+    def __init__(self, objective: Objective, blocks: Sequence[nn.Module], given: Mapping[str, Tensor]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
         self.known: dict[int, Any] = {}
         self.activations = 0
-        self.gradients = 0
-        self.moments: list[tuple[int, int]] = []
+        self.gradients, self.rest, self.own = 0, 0, 0
+        self.block = NO_BLOCK
+        self.moments: list[Seen] = []
         self.kept = [t.untyped_storage() for t in (*objective.parameters(), *objective.buffers())]
         self.outside = {id(s) for s in self.kept}
+        self.owner = {id(p.untyped_storage()): NO_BLOCK for p in objective.parameters()}
+        for number, block in enumerate(blocks):
+            place = (number, _bytes(block.parameters()))
+            self.owner |= {id(p.untyped_storage()): place for p in block.parameters()}
         for tensor in given.values():
             self._add(tensor)
         for parameter in objective.parameters():
             if parameter.requires_grad:
-                parameter.register_post_accumulate_grad_hook(self._accumulated)
+                parameter.register_post_accumulate_grad_hook(self._accumulated)  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves((args, kwargs)):
+            if isinstance(tensor, Tensor):
+                self._enter(self.owner.get(id(tensor.untyped_storage()), self.block))
         for tensor in tree_leaves(made):
             if isinstance(tensor, Tensor):
                 self._add(tensor)
-        self.moments.append((self.activations, self.gradients))
+        self.moments.append(Seen(self.activations, self.gradients, self.rest, self.block[1], self.own))
         return made
+
+    def _enter(self, block: tuple[int, int]) -> None:
+        self.own = self.own if block == self.block else 0
+        self.block = block
 
     def _add(self, tensor: Tensor) -> None:
         storage = tensor.untyped_storage()
@@ -216,8 +251,14 @@ class LiveBytes(TorchDispatchMode):
             return
         storage = parameter.grad.untyped_storage()
         key = id(storage)
-        if key not in self.outside:
-            self._free(key, storage.nbytes())
-            self.outside.add(key)
-            self.kept.append(storage)
+        if key in self.outside:
+            return
+        self._free(key, storage.nbytes())
+        self.outside.add(key)
+        self.kept.append(storage)
+        owner = self.owner.get(id(parameter.untyped_storage()), NO_BLOCK)
+        if owner != NO_BLOCK:
             self.gradients += storage.nbytes()
+            self.own += storage.nbytes() if owner == self.block else 0
+        else:
+            self.rest += storage.nbytes()

@@ -10,6 +10,8 @@ gathered. Tensor parallelism is taken to divide all of a block, activations too:
 
 from __future__ import annotations
 
+import math
+
 from netc.dsl.record import Record
 
 from .devices import Device
@@ -34,6 +36,11 @@ class Layout(Record):
     @property
     def replicas(self) -> int:
         return self.devices // self.tensor
+
+    @property
+    def divided(self) -> int:
+        """The number of devices that share the parameters."""
+        return self.devices if self.strategy == "fsdp" else self.tensor
 
 
 class Memory(Record):
@@ -100,47 +107,49 @@ def make_plan(measured: Measured, device: Device, layout: Layout, batch: int | N
 
 def memory(measured: Measured, layout: Layout, batch: int) -> Memory:
     """The memory of the moment that needs most."""
-    shared = _shares(measured, layout)
-    moments = [(m.gradients * shared.gradient, (m.fixed + m.sample * batch) / layout.tensor) for m in measured.moments]
-    gradients, activations = max(moments, key=sum)
-    if measured.trained * shared.gradient >= gradients + activations:  # the optimizer's step
-        gradients, activations = measured.trained * shared.gradient, 0.0
-    return Memory(shared.parameters, gradients, shared.state, float(measured.buffers), shared.gathered, activations)
+    parameters, state = measured.parameters / layout.divided, measured.state / layout.divided
+    found = [
+        Memory(parameters, needs.gradients, state, float(measured.buffers), needs.gathered, needs.fixed + needs.sample * batch)
+        for needs in _needs(measured, layout)
+    ]
+    return max(found, key=lambda one: one.total)
 
 
 def largest_batch(measured: Measured, layout: Layout, available: float) -> int:
-    """How many samples fit on a device."""
-    shared = _shares(measured, layout)
-    left = available - shared.parameters - shared.state - shared.gathered - measured.buffers
-    if left < measured.trained * shared.gradient:
-        return 0
-    found = [
-        (left - m.gradients * shared.gradient - m.fixed / layout.tensor) / (m.sample / layout.tensor)
-        for m in measured.moments
-        if m.sample > 0
-    ]
-    return max(0, int(min(found, default=1.0)))
+    """How many samples fit on a device; 0 if not even one does."""
+    left = available - (measured.parameters + measured.state) / layout.divided - measured.buffers
+    found = math.inf
+    for needs in _needs(measured, layout):
+        room = left - needs.gradients - needs.gathered - needs.fixed
+        if room < 0:
+            return 0
+        if needs.sample > 0:
+            found = min(found, room / needs.sample)
+    return int(found) if math.isfinite(found) else 1
 
 
-class _Shares(Record):
-    """What a device has of the parameters and what follows them; `gradient`: its share of a gradient."""
+class _Needs(Record):
+    """What a moment needs on a device, in addition to the shares of parameters and optimizer state."""
 
-    parameters: float
-    state: float
+    gradients: float
     gathered: float
-    gradient: float
+    fixed: float
+    sample: float
 
 
-def _shares(measured: Measured, layout: Layout) -> _Shares:
-    computed = layout.item / layout.single
-    divided = layout.devices if layout.strategy == "fsdp" else layout.tensor
-    gathered = 0.0
-    if layout.strategy == "fsdp" and layout.replicas > 1:
-        block = max(measured.units, default=0)
-        gathered = (computed * (min(2, len(measured.units)) * block + measured.rest) + computed * max(block, 0)) / layout.tensor
-    elif computed != 1:
-        gathered = computed * measured.parameters / layout.tensor  # what autocast converts is kept until the end of the step
-    return _Shares(measured.parameters / divided, measured.state / divided, gathered, 1 / divided)
+def _needs(measured: Measured, layout: Layout) -> list[_Needs]:
+    """The needs of each moment; at last those of the sum of the gradients, and of the optimizer's step."""
+    computed, tensor = layout.item / layout.single, layout.tensor
+    if layout.strategy != "fsdp" or layout.replicas == 1:
+        converted = computed * measured.parameters / tensor if computed != 1 else 0.0  # autocast keeps what it converts for the step
+        made = [_Needs((m.gradients + m.rest) / tensor, converted, m.fixed / tensor, m.sample / tensor) for m in measured.moments]
+        return [*made, _Needs(measured.trained / tensor, 0.0, 0.0, 0.0)]
+    found = [_Needs(0.0, 2 * computed * measured.rest / tensor, 0.0, 0.0)]  # gathered, and copied into the parameters
+    for m in measured.moments:
+        whole = measured.rest + m.rest + 2 * m.block + m.own  # the block and the next one; gradients that are not summed yet
+        found.append(_Needs((m.gradients - m.own) / layout.divided, computed * whole / tensor, m.fixed / tensor, m.sample / tensor))
+    gradients = measured.trained / layout.divided
+    return [*found, _Needs(gradients, 2 * computed * measured.rest / tensor, 0.0, 0.0), _Needs(gradients, 0.0, 0.0, 0.0)]
 
 
 def times(measured: Measured, device: Device, layout: Layout, batch: int) -> dict[str, float]:

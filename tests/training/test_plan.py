@@ -1,0 +1,214 @@
+"""`netc plan`: PyTorch's own memory trackers, which follow a step under fake tensors, are the judge of the bytes; the rest is arithmetic.
+
+FSDP is followed on a process group that sends nothing, in which this process is one of four.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.distributed._tools.fsdp2_mem_tracker import FSDPMemTracker
+from torch.distributed._tools.mem_tracker import MemTracker
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.testing._internal.distributed.fake_pg import FakeStore
+
+from netc.analysis import Choice, Spec
+from netc.compiler.ir.training import Training
+from netc.dsl.record import replace
+from netc.dsl.source import SourceFile
+from netc.training.objective import Objective
+from netc.training.planning.devices import DEVICES
+from netc.training.planning.measure import Measured, inputs_of, measure
+from netc.training.planning.plan import Layout, largest_batch, make_plan, memory
+from netc.training.repeated import repeated_blocks
+
+SPECS = Path(__file__).parents[2] / "specs"
+RANKS = 4
+CLASSES = "target = input [] int64; loss = (output, target) -> cross_entropy; optimizer adamw"
+TEXT = "target = input [T] int64; loss = (logits -> transpose 1 2, target) -> cross_entropy"
+DIGITS = f"""
+image = input 1x8x8
+output = image / 16 -> conv 32 3x3 padding=1 relu -> conv 32 3x3 padding=1 relu -> max_pool 2 -> flatten -> dense 128 relu -> dense 10
+train {{ {CLASSES} }}
+"""
+MIXER = f"""
+x = input 256
+output = x -> repeat 6 as layers {{ in + (in -> layer_norm -> dense 1024 gelu -> dense 256) }} -> dense 10
+train {{ {CLASSES} }}
+"""
+
+
+def of_zoo(path: str, section: str) -> str:
+    return (SPECS / path).read_text(encoding="utf-8") + "\n" + section
+
+
+GPT2 = of_zoo("text/gpt2.net", f"model small = network 128 4 4 vocabulary=1000 context=64\ntrain small {{ {TEXT} }}")
+RESNET = of_zoo("vision/resnet.net", f"train resnet18 {{ {CLASSES} }}").replace(
+    "  input 3xHxW\n", "  image = input 3xHxW\n  output = image\n"
+)
+CASES: dict[str, tuple[str, dict[str, int], int]] = {
+    "digits": (DIGITS, {}, 64),
+    "layers": (MIXER, {}, 3),
+    "gpt2": (GPT2, {"T": 64}, 2),
+    "resnet": (RESNET, {"H": 64, "W": 64}, 4),
+    "vae": ((SPECS / "vae.net").read_text(encoding="utf-8"), {}, 32),
+}
+"""The text, dimensions and batch of each."""
+ORDINARY = ("layers",)
+NAMES = [name if name in ORDINARY else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
+
+
+def training_of(name: str) -> Training:
+    text, dims, _ = CASES[name]
+    return Spec(SourceFile(f"{name}.net", text), Choice(None, {}, dims)).training(None)
+
+
+@pytest.fixture
+def mesh() -> Iterator[DeviceMesh]:
+    dist.init_process_group("fake", rank=0, world_size=RANKS, store=FakeStore())
+    yield init_device_mesh("cpu", (RANKS,))
+    dist.destroy_process_group()
+
+
+def peak(objective: Objective, optimizer: torch.optim.Optimizer, tracker: MemTracker, count: int, whole: bool) -> float:
+    """The peak of the second step, by the tracker. `whole`: with the optimizer. There, the tracker of FSDP counts what DTensor's rules make
+    to find out shapes: tensors of the size of the whole model."""
+    given = inputs_of(objective, count, torch.float32)
+    tracker.track_external(*given.values())
+    with tracker:
+        objective(given)[0].backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    tracker.reset_mod_stats()
+    with tracker:
+        objective(given)[0].backward()
+        if whole:
+            optimizer.step()
+    return max(float(kinds["Total"]) for kinds in tracker.get_tracker_snapshot("peak").values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_memory_of_one_device(name: str) -> None:
+    training, count = training_of(name), CASES[name][2]
+    with FakeTensorMode():
+        objective = Objective(training)
+        optimizer = objective.optimizer()
+        tracker = MemTracker()
+        tracker.track_external(objective.model, optimizer)
+        real = peak(objective, optimizer, tracker, count, whole=True)
+    planned = memory(measure(training), Layout(1, 1, "ddp", "float32", 4), count)
+    assert planned.total == pytest.approx(real, rel=0.1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_memory_with_fsdp(name: str, mesh: DeviceMesh) -> None:
+    training, count = training_of(name), CASES[name][2]
+    with FakeTensorMode():
+        objective = Objective(training)
+        for block in repeated_blocks(objective.model):
+            fully_shard(block, mesh=mesh)
+        fully_shard(objective.model, mesh=mesh)
+        optimizer = objective.optimizer()
+        real = peak(objective, optimizer, FSDPMemTracker(objective.model, optimizer), count, whole=False)
+    planned = memory(measure(training), Layout(RANKS, 1, "fsdp", "float32", 4), count)
+    assert planned.total == pytest.approx(real, rel=0.1)
+
+
+@pytest.fixture(scope="module")
+def measured() -> Measured:
+    return measure(training_of("layers"))
+
+
+def test_parameters_state_and_operations(measured: Measured) -> None:
+    one = 4 * (2 * 256 + 256 * 1024 + 1024 + 1024 * 256 + 256)
+    assert measured.units == (one,) * 6
+    assert measured.rest == 4 * (256 * 10 + 10)
+    assert measured.parameters == measured.trained == 6 * one + measured.rest
+    assert measured.state == pytest.approx(2 * measured.parameters, rel=1e-4)  # and the steps
+    products = 6 * 2 * 256 * 1024 + 256 * 10
+    assert measured.flops == 3 * 2 * products  # forward, and backward for the inputs and the weights
+    assert measured.exchanged == 6 * 256 * 4
+
+
+def test_the_largest_batch_is_the_largest_that_fits(measured: Measured) -> None:
+    for layout in (Layout(1, 1, "ddp", "float32", 4), Layout(8, 1, "fsdp", "float32", 4), Layout(8, 2, "fsdp", "bfloat16", 2)):
+        available = 100e6
+        largest = largest_batch(measured, layout, available)
+        assert memory(measured, layout, largest).total <= available < memory(measured, layout, largest + 1).total
+    assert largest_batch(measured, Layout(1, 1, "ddp", "float32", 4), measured.parameters * 2) == 0
+
+
+def test_shares_and_bounds(measured: Measured) -> None:
+    device = replace(DEVICES["h100"], memory=1e9)
+    whole = make_plan(measured, device, Layout(8, 1, "ddp", "float32", 4), 64)
+    shared = make_plan(measured, device, Layout(8, 1, "fsdp", "float32", 4), 64)
+    assert whole.memory.parameters == measured.parameters
+    assert shared.memory.parameters == measured.parameters / 8
+    assert shared.memory.state == measured.state / 8
+    assert whole.batch == shared.batch == 8
+    assert whole.times["compute"] == pytest.approx(measured.flops * 8 / 67e12)
+    assert whole.times["links"] == pytest.approx(2 * 7 / 8 * measured.trained / 450e9)
+    assert shared.times["links"] == pytest.approx(3 * 7 / 8 * measured.trained / 450e9)
+    far = make_plan(measured, device, Layout(16, 1, "ddp", "float32", 4), 64)
+    assert far.times["links"] == pytest.approx(2 * 15 / 16 * measured.trained / 50e9)
+    assert whole.samples == pytest.approx(64 / whole.step * 86400)
+    assert whole.limit in whole.times
+    with pytest.raises(ValueError, match="8 devices cannot be divided into groups of 3"):
+        make_plan(measured, device, Layout(8, 3, "ddp", "float32", 4))
+    with pytest.raises(ValueError, match="a batch of 9 cannot be divided over 8"):
+        make_plan(measured, device, Layout(8, 1, "ddp", "float32", 4), 9)
+    with pytest.raises(ValueError, match="there is no rate of bfloat16 for v100"):
+        make_plan(measured, DEVICES["v100"], Layout(1, 1, "ddp", "bfloat16", 2))
+
+
+def test_recomputing_activations_and_a_smaller_type_need_less(measured: Measured) -> None:
+    layout, training = Layout(1, 1, "ddp", "float32", 4), training_of("layers")
+    usual = memory(measured, layout, 4000).activations
+    assert memory(measure(training, recompute=True), layout, 4000).activations < usual * 0.8
+    assert memory(measure(training, torch.bfloat16), layout, 4000).activations == pytest.approx(usual / 2, rel=0.1)
+
+
+def test_devices_have_sources() -> None:
+    for device in DEVICES.values():
+        assert device.source
+        assert device.memory > 1e9
+        assert device.flops["float32"] < max(device.flops.values())
+
+
+def plan(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    (folder / "layers.net").write_text(MIXER, encoding="utf-8")
+    command = [sys.executable, "-m", "netc", "plan", *words]
+    return subprocess.run(command, cwd=folder, env=os.environ | {"COLUMNS": "120"}, capture_output=True, text=True, check=False)
+
+
+def test_the_command(tmp_path: Path) -> None:
+    done = plan(
+        tmp_path, "layers.net", "--devices", "64", "--device-type", "h100", "--strategy", "fsdp", "--tp", "8", "--dtype", "bfloat16"
+    )
+    assert done.returncode == 0, done.stderr
+    for word in ("64 x h100, fsdp, tp 8, bfloat16", "optimizer state", "largest batch", "links", "limit", "samples a day", "data sheet"):
+        assert word in done.stdout
+    done = plan(tmp_path, "layers.net", "--memory", "1", "--flops", "10", "--bandwidth", "100", "--batch", "4000000")
+    assert "which does not fit" in done.stdout
+    assert "limit             memory\n" in done.stdout
+    for words, message in (
+        (("--device-type", "h10"), "there is no device type `h10`: did you mean"),
+        ((), "give --device-type, or --memory, --flops and --bandwidth"),
+        (("--device-type", "h100", "--devices", "8", "--tp", "3"), "cannot be divided into groups of 3"),
+    ):
+        refused = plan(tmp_path, "layers.net", *words)
+        assert refused.returncode == 2
+        assert message in refused.stderr
+    text = "tokens = input [T] int64; logits = tokens -> embedding 9 4 -> dense 9\ntrain { loss = logits -> mean }"
+    refused = plan(tmp_path, "-e", text, "--device-type", "t4")
+    assert refused.returncode == 2
+    assert "the size `T` of `tokens` is not known: fix it by `--dim`" in refused.stderr

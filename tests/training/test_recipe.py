@@ -1,0 +1,119 @@
+"""Optimizers, groups and schedules of a section: PyTorch's own, with PyTorch as the judge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import lr_scheduler
+
+from netc.training.optimizers import make_optimizer, make_schedule, optimizer_classes, scheduler_classes
+from netc.training.options import OF_FUNCTIONS, WITHOUT, check_options
+from netc.training.recipe import Recipe, read_recipe
+from tests.training.test_objective import section
+
+MODEL = "x = input 5\ny = x -> dense 4 as stem -> layer_norm as norm -> dense 2 as head\n"
+
+
+def recipe(*lines: str) -> Recipe:
+    made, problems = read_recipe(section(f"{MODEL}train {{ loss = y -> mean; {'; '.join(lines)} }}"))
+    assert problems == []
+    return made
+
+
+def network() -> nn.ModuleDict:
+    return nn.ModuleDict({"stem": nn.Linear(5, 4), "norm": nn.LayerNorm(4), "head": nn.Linear(4, 2)})
+
+
+def test_the_usual_settings() -> None:
+    made = recipe()
+    assert (made.optimizer.name, made.epochs, made.batch, made.accumulate, made.keep.metric) == ("adamw", 10, 32, 1, "loss")
+    optimizer = make_optimizer(network(), made)
+    assert type(optimizer) is torch.optim.AdamW
+    assert optimizer.defaults["lr"] == 1e-3
+    assert make_schedule(optimizer, made, 10) is None
+
+
+@pytest.mark.parametrize("name", sorted(optimizer_classes().keys() - WITHOUT.keys() - {"muon"}))
+def test_every_optimizer(name: str) -> None:
+    made = recipe(f"optimizer {name} lr=0.01")
+    assert check_options(made) == []
+    model = network()
+    optimizer = make_optimizer(model, made)
+    assert type(optimizer) is optimizer_classes()[name]
+    before = model["stem"].weight.detach().clone()
+    model["head"](model["norm"](model["stem"](torch.ones(3, 5)))).square().mean().backward()
+    optimizer.step()
+    assert not torch.equal(before, model["stem"].weight)
+
+
+@pytest.mark.parametrize("name", sorted(scheduler_classes().keys() - set(OF_FUNCTIONS)))
+def test_every_schedule(name: str) -> None:
+    cls = scheduler_classes()[name]
+    required: dict[str, str] = {
+        "step": "step_size=2", "multistep": "milestones=[2, 4]", "exponential": "gamma=0.9", "cyclic": "base_lr=0.01 max_lr=0.1",
+        "cosineannealingwarmrestarts": "T_0=3", "onecycle": "max_lr=0.1",
+    }  # fmt: skip
+    word = f"{name}_lr" if name in ("linear", "constant") else name
+    made = recipe("optimizer sgd lr=0.1 momentum=0.9", f"schedule {word} {required.get(name, '')}")
+    assert check_options(made) == []
+    assert type(make_schedule(make_optimizer(network(), made), made, 8)) is cls
+
+
+def rates(made: Recipe, steps: int) -> list[float]:
+    optimizer = make_optimizer(network(), made)
+    schedule = make_schedule(optimizer, made, steps)
+    assert schedule is not None
+    found = []
+    for _ in range(steps):
+        found.append(float(optimizer.param_groups[0]["lr"]))
+        optimizer.step()
+        schedule.step()
+    return found
+
+
+def test_schedules_follow_each_other() -> None:
+    found = rates(recipe("optimizer sgd lr=0.1", "schedule warmup 5 -> constant 3 -> cosine to=0.01"), 20)
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+    parts: list[Any] = [
+        lr_scheduler.LinearLR(optimizer, 1 / 5, 1.0, 5), lr_scheduler.ConstantLR(optimizer, 1.0, 1),
+        lr_scheduler.CosineAnnealingLR(optimizer, 12, 0.01),
+    ]  # fmt: skip
+    wanted_schedule = lr_scheduler.SequentialLR(optimizer, parts, [5, 8])
+    wanted = []
+    for _ in range(20):
+        wanted.append(float(optimizer.param_groups[0]["lr"]))
+        optimizer.step()
+        wanted_schedule.step()
+    assert found == pytest.approx(wanted)
+    assert found[0] == pytest.approx(0.02)
+    assert found[5:9] == pytest.approx([0.1] * 4)
+
+
+def test_groups_and_frozen_parameters() -> None:
+    made = recipe(
+        'optimizer adamw lr=1e-3 weight_decay=0.1 no_decay=["*.bias", "norm.*"]', 'group "head.*" lr=0.01', 'group "h*" lr=0.5 eps=1e-6',
+        'freeze "stem.bias"',
+    )  # fmt: skip
+    model = network()
+    optimizer = make_optimizer(model, made)
+    names = {id(p): name for name, p in model.named_parameters()}
+    found = {names[id(p)]: group for group in optimizer.param_groups for p in group["params"]}
+    assert "stem.bias" not in found
+    assert not model["stem"].bias.requires_grad
+    assert {name: (group["lr"], group["weight_decay"], group["eps"]) for name, group in found.items()} == {
+        "stem.weight": (1e-3, 0.1, 1e-8), "norm.weight": (1e-3, 0.0, 1e-8), "norm.bias": (1e-3, 0.0, 1e-8),
+        "head.weight": (0.01, 0.1, 1e-6), "head.bias": (0.01, 0.0, 1e-6),
+    }  # fmt: skip
+
+
+def test_which_metric_is_kept() -> None:
+    text = f"{MODEL}train {{{{ loss = y -> mean; metric accuracy = y -> mean; metric error = y -> mean; {{}} }}}}"
+    for line, wanted in {
+        "epochs 1": ("loss", False), "keep best": ("loss", False), "keep best accuracy": ("accuracy", True),
+        "keep best error": ("error", False), "keep best error max": ("error", True), "keep accuracy min": ("accuracy", False),
+    }.items():  # fmt: skip
+        kept = read_recipe(section(text.format(line)))[0].keep
+        assert (kept.metric, kept.higher) == wanted
