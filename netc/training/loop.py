@@ -41,7 +41,7 @@ from .step import NotFinite, Step, seed_generators
 from .stopping import Interrupted, StopRequest
 from .tally import Tally, numbers
 
-BETWEEN_SAVES = 1.0
+BETWEEN_SAVES = 10.0
 """Epochs that are shorter than this many seconds do not each end with a checkpoint."""
 
 
