@@ -9,7 +9,7 @@ from statistics import median
 from bench.process import ROOT, Sandbox
 from bench.table import Row
 
-STEPS = {"mlp": 1500, "resnet18": 12, "gpt": 60}
+STEPS = {"mlp": 2000, "resnet18": 12, "gpt": 60}
 RUNS = 7
 LIMIT = 1.05
 

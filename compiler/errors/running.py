@@ -93,3 +93,20 @@ class LossNotFinite(Problem):
 
     def help(self) -> tuple[str, ...]:
         return (self.remedy,)
+
+
+class BatchTooSmall(Problem):
+    """A part of a batch without a variance. `samples` is the size of the smallest part."""
+
+    code: ClassVar[str] = "batch-too-small"
+    step: int
+    samples: int
+
+    def message(self) -> str:
+        return f"the batch of step {self.step} has a part of {self.samples} sample, and `batch_norm` needs at least 2"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("the last batch of an epoch has what is left of the samples; `accumulate` and the processes divide each batch further",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("choose `batch` and `accumulate` so that no part has a single sample",)

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor, nn
 
-from netc.compiler.errors.running import LossNotFinite
+from netc.compiler.errors.running import BatchTooSmall, LossNotFinite, RunError
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
@@ -41,7 +41,7 @@ from .step import NotFinite, Step, seed_generators
 from .stopping import Interrupted, StopRequest
 from .tally import Tally, numbers
 
-BETWEEN_SAVES = 1.0
+BETWEEN_SAVES = 10.0
 """Epochs that are shorter than this many seconds do not each end with a checkpoint."""
 
 
@@ -169,6 +169,11 @@ class Trainer:
             found = self.stepper.make(self.step, parts, stop)
         except NotFinite as failure:
             self._not_finite(failure.value, parts)
+        except ValueError as error:
+            smallest = min(len(next(iter(part.values()))) for part in parts)
+            if smallest > 1 or "more than 1 value per channel" not in str(error):
+                raise
+            raise RunError(BatchTooSmall(self.step + 1, smallest)) from None
         self.tally.add(found.totals, found.counts, samples)
         self.step += 1
         self.epoch_ends = self.step % self.plan.per_epoch == 0 or self.step == self.plan.steps

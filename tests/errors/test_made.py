@@ -123,6 +123,12 @@ def loss_not_finite() -> Words:
     return _training()
 
 
+def batch_too_small() -> Words:
+    put("small.net", REGRESSION.replace("-> log", "-> batch_norm").replace("mse_loss\n", "mse_loss\n  batch 4\n"))
+    np.savez("five.npz", x=np.zeros((5, 4), np.float32), target=np.zeros(5, np.float32))
+    return ["train", "small.net", "--data", "five.npz", "-o", "run", "--epochs", "1000"]
+
+
 def run_exists() -> Words:
     words = _training()
     Path("run").mkdir()
@@ -148,7 +154,7 @@ def no_device() -> Words:
 CASES: list[Callable[[], Words]] = [
     binary_file, binary_text, not_utf8, not_utf8_wide, empty_file, missing_file, not_a_file, unreadable_file, file_too_large,
     use_of_a_binary_file, weights_mismatch, weights_mismatch_prefix, weights_unreadable, weights_missing, onnx_unsupported, no_model,
-    loss_not_finite, run_exists, run_unreadable, run_differs, no_device,
+    loss_not_finite, batch_too_small, run_exists, run_unreadable, run_differs, no_device,
 ]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"^```\w+ file=(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 """A file that the examples of a page read."""
 SHOWN = {
+    "batch-too-small": "it is of a run of training",
     "binary-file": "no text is binary",
     "file-too-large": "64 MiB are not written on a page",
     "formula-too-deep": "hundreds of terms are not read on a page",
