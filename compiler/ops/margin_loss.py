@@ -102,7 +102,7 @@ class TripletMarginLoss(Loss):
     positive = Input(like="anchor")
     negative = Input(like="anchor")
     margin = Arg(NumberKind(above=0), default=1.0)
-    p = Arg(NUMBER, default=2.0)
+    p = Arg(NUMBER, default=2)
     eps = Arg(NUMBER, default=1e-6)
     swap = Arg(FLAG, default=False)
     examples = ("a = input 8; same = input 8; other = input 8; (a, same, other) -> triplet_margin_loss margin=0.5",)

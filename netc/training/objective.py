@@ -96,19 +96,23 @@ class Objective(nn.Module):
         return [t * samples if scaled else t for t, scaled in zip(made, self.means.scaled, strict=True)]
 
     def counts(self, inputs: Mapping[str, Tensor]) -> list[Tensor]:
-        """What each total is divided by; of data alone."""
+        """What each total is divided by; of data alone. Nothing waits for the device."""
         device = next(iter(inputs.values())).device
-        return [torch.tensor(value, dtype=torch.float64, device=device) for value in self.count_values(inputs)]
+        found = self._counts(inputs)
+        return [c.double() if isinstance(c, Tensor) else torch.tensor(c, dtype=torch.float64, device=device) for c in found]
 
     def count_values(self, inputs: Mapping[str, Tensor]) -> list[float]:
         """The same as numbers."""
+        return [c.item() if isinstance(c, Tensor) else c for c in self._counts(inputs)]
+
+    def _counts(self, inputs: Mapping[str, Tensor]) -> list[Tensor | float]:
         counted: list[Tensor] = []
         if self.of_counts is not None and self.means.counted is not None:
             with torch.no_grad():
                 counted = _several(_called(self.of_counts, self.means.counted, inputs))
         sizes = self._sizes(inputs) if any(self.means.is_size) else {}
         pairs = zip(self.means.counts, self.means.is_size, strict=True)
-        return [float(_size(count, sizes)) if is_size else counted[int(count)].item() for count, is_size in pairs]  # type: ignore[arg-type]
+        return [float(_size(count, sizes)) if is_size else counted[int(count)] for count, is_size in pairs]  # type: ignore[arg-type]
 
     def results(self, totals: Sequence[Tensor], counts: Sequence[Tensor]) -> dict[str, Tensor]:
         """The loss and the metrics of totals and counts."""

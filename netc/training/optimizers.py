@@ -140,7 +140,7 @@ def chosen_schedules(recipe: Recipe, steps: int) -> tuple[list[Chosen], list[int
     lengths = stage_lengths(recipe.schedule, steps)
     chosen = [_stage(stage, length) for stage, length in zip(recipe.schedule, lengths, strict=True)]
     for cls, options in chosen:
-        if cls is lr_scheduler.ReduceLROnPlateau:  # it is told the metric that decides which weights are the best
+        if cls is lr_scheduler.ReduceLROnPlateau:  # it follows the metric that decides which weights are the best
             options.setdefault("mode", "max" if recipe.keep.higher else "min")
     return chosen, [sum(lengths[: i + 1]) for i in range(len(chosen) - 1)]
 

@@ -20,8 +20,8 @@ LONGER = {
     "audio/hifigan.net hifigan_v1": 19,
     "audio/hifigan.net hifigan_v2": 19,
 }
-"""The networks that are longer, by so many lines: the layers of VGG are listed, which torchvision makes in a loop over a table, and weight
-normalisation is written out in HiFi-GAN, which transformers has from PyTorch."""
+"""The networks that are longer, with the number of lines: the layers of VGG are listed, which torchvision makes in a loop over a table, and
+weight normalisation is written out in HiFi-GAN, which transformers has from PyTorch."""
 
 
 def published() -> Iterator[tuple[Entry, int]]:
