@@ -96,7 +96,14 @@ class RunFolder:
 
     def save_weights(self, name: str, tensors: Mapping[str, Tensor]) -> None:
         """The parameters under the keys of the spec; tied ones are stored for each of their names."""
-        copies = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+        copies: dict[str, Tensor] = {}
+        known: set[int] = set()
+        for key, value in tensors.items():
+            own = value.detach().cpu().contiguous()
+            storage = own.untyped_storage()
+            shared = storage.data_ptr() in known or storage.nbytes() != own.nbytes
+            copies[key] = own.clone() if shared else own
+            known.add(storage.data_ptr())
         write_files(os.fspath(self.path / name), lambda temporary: save_file(copies, temporary))
 
 
