@@ -24,12 +24,12 @@ STANDARD = {
     r"\bcopy\.": "import copy",
     r"\bmath\.": "import math",
     r"\bAny\b": "from typing import Any",
-    r"\bSequence\[": "from collections.abc import Iterator, Sequence",
+    r"\bIterable\[": "from collections.abc import Iterable, Iterator",
     r"\bfnmatch\(": "from fnmatch import fnmatchcase as fnmatch",
     r"\bnp\.": "import numpy as np",
 }
 """What the file imports in addition to torch, by what shows that it does."""
-TAKEN = frozenset({"Any", "Batch", "Iterator", "Sequence", "np", "fnmatch", "copy", "math"})
+TAKEN = frozenset({"Any", "Batch", "Iterable", "Iterator", "np", "fnmatch", "copy", "math"})
 """Names that the file uses, which no class has."""
 
 

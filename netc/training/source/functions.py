@@ -102,7 +102,7 @@ class _Functions:
         if any(self.means.is_sum):  # a sum is divided by nothing
             quotients = ", ".join(f"totals[{i}]" if is_sum else f"totals[{i}] / counts[{i}]" for i, is_sum in enumerate(self.means.is_sum))
         head = [
-            "def results(totals: Sequence[Tensor], counts: Sequence[Tensor | int]) -> dict[str, Tensor]:",
+            "def results(totals: Iterable[Tensor], counts: Iterable[Tensor | int]) -> dict[str, Tensor]:",
             f'    """The {"results" if len(names) > 1 else names[0]} of sums, of one batch or added up over several."""',
         ]
         if finish is None:
@@ -118,6 +118,8 @@ class _Functions:
                 if len(names) > 1
                 else f"    return {{{quoted(names[0])}: made}}"
             )
+        if any(self.means.is_sum):
+            lines.insert(0, "    totals, counts = list(totals), list(counts)")
         self.texts.append("\n".join([*head, *lines]))
 
     def _add(self, program: Program, nodes: list[Node], name: str, doc: str, keep: bool = False) -> Sequence[Value]:
