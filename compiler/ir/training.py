@@ -55,7 +55,8 @@ class Setting(Record):
 
 
 class Training(Record):
-    """An elaborated train section. `loss_span` is where the loss is named, `spans` where each metric is. `several`: the file has other models;
+    """An elaborated train section. `loss_span` is where the loss is named, `spans` where each metric is. `several`: the file has other
+    models;
     `params` are the parameters of the model that are set."""
 
     name: str
