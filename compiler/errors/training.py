@@ -79,6 +79,19 @@ class WrongSetting(Problem):
         return (self.remedy,) if self.remedy else ()
 
 
+class NothingTrained(Problem):
+    """No step could change anything; `why` says what there is not."""
+
+    code: ClassVar[str] = "nothing-to-train"
+    why: str
+
+    def message(self) -> str:
+        return f"there is nothing to train: {self.why}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("compute the loss of what a stage with parameters gives, and leave some parameters unfrozen",)
+
+
 class UnknownChoice(Problem):
     """An optimizer or schedule that PyTorch does not have."""
 
