@@ -16,7 +16,7 @@ from torch import nn
 
 from netc.compiler.errors.base import Problem
 from netc.compiler.errors.training import UnknownChoice, UnknownOption, WrongSetting
-from netc.compiler.ir.training import SettingArgument
+from netc.compiler.ir.training import SettingArgument, Word
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import Span
@@ -142,15 +142,19 @@ def _values(owner: str, options: tuple[SettingArgument, ...], taken: tuple[str, 
         return
     if len(given) == 1 and not why.startswith(NEEDS):
         only = next(o for o in options if o.name in given)
-        yield WrongSetting(only.name, f"is refused by PyTorch: {why}"), only.span
+        yield WrongSetting(only.name, _refused(only.value, why)), only.span
         return
     for option in options:
         without = {name: value for name, value in given.items() if name != option.name}
         alone = refusal(make, {option.name: given.get(option.name)}) if option.name in given else ""
         if option.name in given and (not refusal(make, without) or (alone and len(options) > 1 and why == alone)):
-            yield WrongSetting(option.name, f"is refused by PyTorch: {why}"), option.span
+            yield WrongSetting(option.name, _refused(option.value, why)), option.span
             return
     yield WrongSetting(owner, f"is refused by PyTorch: {why}"), span
+
+
+def _refused(value: object, why: str) -> str:
+    return f"takes another value, and `{value}` is not defined" if isinstance(value, Word) else f"is refused by PyTorch: {why}"
 
 
 def refusal(make: Make, given: Mapping[str, Any]) -> str:

@@ -184,7 +184,7 @@ class _Reader:
                 self.wrong(word, need, stage.span)
             return usual
         if not good(argument.value):
-            self.wrong(word, f"{need}, found {_shown(argument.value)}", argument.span)
+            self.wrong(word, f"{need}, {_found(argument.value)}", argument.span)
             return usual
         return argument.value
 
@@ -203,7 +203,7 @@ class _Reader:
         if argument is None:
             return usual
         if not good(argument.value):
-            self.wrong(name, f"{need}, found {_shown(argument.value)}", argument.span)
+            self.wrong(name, f"{need}, {_found(argument.value)}", argument.span)
             return usual
         return argument.value
 
@@ -309,6 +309,10 @@ def _is_count(value: object) -> bool:
 
 def _is_positive(value: object) -> bool:
     return _is_number(value) and value > 0  # type: ignore[operator]
+
+
+def _found(value: object) -> str:
+    return f"and `{value}` is not defined" if isinstance(value, Word) else f"found {_shown(value)}"
 
 
 def _shown(value: object) -> str:
