@@ -44,24 +44,29 @@ class LossNotFloat(Problem):
 
 
 class UnknownSetting(Problem):
+    """`remedy` says how what is meant is written, where that is known."""
+
     code: ClassVar[str] = "unknown-setting"
     name: str
     near: tuple[str, ...]
     known: tuple[str, ...]
+    remedy: str = ""
 
     def message(self) -> str:
         return f"a train section has no setting `{self.name}`"
 
     def notes(self) -> tuple[str, ...]:
-        return () if self.near else ("the settings are " + ", ".join(f"`{name}`" for name in self.known),)
+        return () if self.near or self.remedy else ("the settings are " + ", ".join(f"`{name}`" for name in self.known),)
 
     def help(self) -> tuple[str, ...]:
+        if self.remedy:
+            return (self.remedy,)
         if self.near:
             return (f"did you mean `{self.near[0]}`?",)
         return (f"give the tensor a name: `{self.name} = ...`",)
 
     def replacement(self) -> Replacement | None:
-        return Replacement(self.near[0]) if self.near else None
+        return Replacement(self.near[0]) if self.near and not self.remedy else None
 
 
 class WrongSetting(Problem):
@@ -77,6 +82,36 @@ class WrongSetting(Problem):
 
     def help(self) -> tuple[str, ...]:
         return (self.remedy,) if self.remedy else ()
+
+
+class SettingArithmetic(Problem):
+    """A setting whose argument has an operator: `word 2 * 8` would be arithmetic of a tensor. `text` is the argument."""
+
+    code: ClassVar[str] = "wrong-setting"
+    word: str
+    text: str
+
+    def message(self) -> str:
+        return f"an argument of `{self.word}` with an operator must be in parentheses"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"write `({self.text})`",)
+
+    def replacement(self) -> Replacement | None:
+        return Replacement(f"({self.text})")
+
+
+class NothingTrained(Problem):
+    """No step could change anything; `why` says what there is not."""
+
+    code: ClassVar[str] = "nothing-to-train"
+    why: str
+
+    def message(self) -> str:
+        return f"there is nothing to train: {self.why}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("compute the loss of what a stage with parameters gives, and leave some parameters unfrozen",)
 
 
 class UnknownChoice(Problem):

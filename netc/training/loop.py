@@ -76,7 +76,7 @@ class Plan(Record):
 
 def plan(recipe: Recipe, samples: int) -> Plan:
     per_epoch = -(-samples // recipe.batch)
-    steps = recipe.steps if recipe.steps is not None else recipe.epochs * per_epoch
+    steps = recipe.steps_on(samples)
     return Plan(steps, per_epoch, max(1, min(per_epoch, steps // 100 or 1, 100)))
 
 

@@ -108,6 +108,8 @@ def _training_data(training: Training, recipe: Recipe, asked: Asked) -> _Wanted:
     if asked.data is not None:
         return _of_caller(asked.data, given, asked, training.span)
     if recipe.data is None:
+        if any(setting.word == "data" for setting in training.settings):
+            raise _Failed  # reported when the settings were read
         why = "no data are given"
         remedy = '`--data train.npz`, or `data npz "train.npz"` in the train section'
         raise _Failed(diagnostic(CannotReadData("data", why, remedy), training.span))

@@ -16,7 +16,7 @@ from torch import nn
 
 from netc.compiler.errors.base import Problem
 from netc.compiler.errors.training import UnknownChoice, UnknownOption, WrongSetting
-from netc.compiler.ir.training import SettingArgument
+from netc.compiler.ir.training import SettingArgument, Word
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import Span
@@ -34,6 +34,9 @@ WITHOUT = {
 """Optimizers that a declaration cannot use, and why."""
 PLATEAU = "reducelronplateau"
 """The schedule that is stepped once an epoch, with the metric that `keep` names."""
+NEEDS = "it needs"
+TRIED = 5
+"""Steps of a schedule that are tried."""
 OF_FUNCTIONS = ("lambda", "multiplicative")
 """Schedules whose argument is a Python function."""
 
@@ -63,7 +66,7 @@ def _optimizer(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
     for rule in recipe.groups:
         yield from _arguments(named.name, rule.options, taken)
     for options in (named.options, *(rule.options for rule in recipe.groups)):
-        yield from _values(named.name, options, taken, lambda given: cls([nn.Parameter(torch.zeros(2, 2))], **given), named.span)
+        yield from _values(named.name, options, taken, partial(_step, cls), named.span)
 
 
 def _schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
@@ -99,8 +102,22 @@ def _schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
         yield from _values(stage.name, stage.options, taken, partial(_scheduler, cls), stage.span)
 
 
-def _scheduler(cls: type[Schedule], given: dict[str, Any]) -> Schedule:
-    return cls(_dummy(), **fill(cls, given, 10))
+def _step(cls: type[torch.optim.Optimizer], given: dict[str, Any]) -> None:
+    """Makes the optimizer and a step; whether it can be `capturable` is a matter of the device."""
+    parameter = nn.Parameter(torch.zeros(2, 2))
+    cls([parameter], **given)
+    optimizer = cls([parameter], **{name: value for name, value in given.items() if name != "capturable"})
+    parameter.grad = torch.ones(2, 2)
+    optimizer.step()
+
+
+def _scheduler(cls: type[Schedule], given: dict[str, Any]) -> None:
+    """Makes the schedule and a few steps: some arguments are used by these alone."""
+    optimizer = _dummy()
+    made: Any = cls(optimizer, **fill(cls, given, TRIED))
+    optimizer.step()
+    for _ in range(min(TRIED, getattr(made, "total_steps", TRIED))):  # OneCycleLR takes no more than its own
+        made.step(*((1.0,) if cls is torch.optim.lr_scheduler.ReduceLROnPlateau else ()))
 
 
 def _dummy() -> torch.optim.Optimizer:
@@ -120,19 +137,27 @@ def _arguments(owner: str, options: tuple[SettingArgument, ...], taken: tuple[st
 def _values(owner: str, options: tuple[SettingArgument, ...], taken: tuple[str, ...], make: Make, span: Span) -> Iterable[Found]:
     """What PyTorch says of the values, at the one without which it takes the others. `span` is the place of the name."""
     given = {o.name: tuple(o.value) if isinstance(o.value, tuple) else o.value for o in options if o.name in taken}
-    why = _refusal(make, given)
+    why = refusal(make, given)
     if not why:
+        return
+    if len(given) == 1 and not why.startswith(NEEDS):
+        only = next(o for o in options if o.name in given)
+        yield WrongSetting(only.name, _refused(only.value, why)), only.span
         return
     for option in options:
         without = {name: value for name, value in given.items() if name != option.name}
-        alone = _refusal(make, {option.name: given.get(option.name)}) if option.name in given else ""
-        if option.name in given and (not _refusal(make, without) or (alone and len(options) > 1 and why == alone)):
-            yield WrongSetting(option.name, f"is refused by PyTorch: {why}"), option.span
+        alone = refusal(make, {option.name: given.get(option.name)}) if option.name in given else ""
+        if option.name in given and (not refusal(make, without) or (alone and len(options) > 1 and why == alone)):
+            yield WrongSetting(option.name, _refused(option.value, why)), option.span
             return
     yield WrongSetting(owner, f"is refused by PyTorch: {why}"), span
 
 
-def _refusal(make: Make, given: Mapping[str, Any]) -> str:
+def _refused(value: object, why: str) -> str:
+    return f"takes another value, and `{value}` is not defined" if isinstance(value, Word) else f"is refused by PyTorch: {why}"
+
+
+def refusal(make: Make, given: Mapping[str, Any]) -> str:
     """PyTorch's message, empty if it takes the arguments."""
     import warnings
 
@@ -142,8 +167,10 @@ def _refusal(make: Make, given: Mapping[str, Any]) -> str:
             make(dict(given))
     except (TypeError, AttributeError) as error:
         missing = re.findall(r"'(\w+)'", str(error)) if "missing" in str(error) else []
-        return f"it needs {' and '.join(f'`{name}`' for name in missing)}" if missing else "it takes a value of another type"
-    except (ValueError, RuntimeError, AssertionError, OverflowError, IndexError) as error:
+        return f"{NEEDS} {' and '.join(f'`{name}`' for name in missing)}" if missing else "it takes a value of another type"
+    except ZeroDivisionError:
+        return "it divides by zero"
+    except Exception as error:  # whatever PyTorch raises, it is the arguments that it does not take
         text = str(error).strip().split("\n")[0] or type(error).__name__
         return text[:1].lower() + text[1:].rstrip(".")
     return ""

@@ -22,6 +22,8 @@ from .data.rules import data_arguments
 
 OPTIMIZER, LEARNING_RATE = "adamw", 1e-3
 EPOCHS, BATCH = 10, 32
+SEEDS = 2**63
+"""Seeds are smaller, as PyTorch's generators take them."""
 DIRECTIONS = ("min", "max")
 DISTRIBUTIONS = {"normal": (0,), "uniform": (0, 2), "integers": (2,)}
 """What can be drawn, with the number of its bounds."""
@@ -104,6 +106,10 @@ class Recipe(Record):
     draws: tuple[Draw, ...]
     seed: int
 
+    def steps_on(self, samples: int) -> int:
+        """The number of steps of the run on that many samples."""
+        return self.steps if self.steps is not None else self.epochs * -(-samples // self.batch)
+
 
 class _Reader:
     """Reads the settings; what is wrong is noted."""
@@ -139,7 +145,7 @@ class _Reader:
             validate=self._data("validate"),
             validation=self._validation(),
             draws=tuple(self._draws()),
-            seed=self._whole("seed", 0, least=0),
+            seed=self._checked("seed", 0, lambda v: _is_int(v) and 0 <= v < SEEDS, "must be an integer of at least 0 and below 2**63"),
         )
 
     def wrong(self, what: str, need: str, span: Span, remedy: str = "") -> None:
@@ -178,7 +184,7 @@ class _Reader:
                 self.wrong(word, need, stage.span)
             return usual
         if not good(argument.value):
-            self.wrong(word, f"{need}, found {_shown(argument.value)}", argument.span)
+            self.wrong(word, f"{need}, {_found(argument.value)}", argument.span)
             return usual
         return argument.value
 
@@ -197,7 +203,7 @@ class _Reader:
         if argument is None:
             return usual
         if not good(argument.value):
-            self.wrong(name, f"{need}, found {_shown(argument.value)}", argument.span)
+            self.wrong(name, f"{need}, {_found(argument.value)}", argument.span)
             return usual
         return argument.value
 
@@ -303,6 +309,10 @@ def _is_count(value: object) -> bool:
 
 def _is_positive(value: object) -> bool:
     return _is_number(value) and value > 0  # type: ignore[operator]
+
+
+def _found(value: object) -> str:
+    return f"and `{value}` is not defined" if isinstance(value, Word) else f"found {_shown(value)}"
 
 
 def _shown(value: object) -> str:

@@ -56,19 +56,26 @@ def prepare(training: Training, wishes: Wishes) -> Prepared:
         means = means_of(training)
     except NotDecomposable as error:
         raise CompileError((*problems, diagnostic(error.problem, error.span))) from None
-    problems += settings_problems(training, recipe, means)
     opened = open_data(training, recipe, wishes.asked)
+    steps = recipe.steps if opened.data is None else recipe.steps_on(len(opened.data[1]))
+    problems += settings_problems(training, recipe, means, steps)
     problems += opened.diagnostics
     if problems or opened.data is None:
         raise CompileError(tuple(problems))
     return Prepared(training, recipe, means, opened.data, opened.validation, {"data": opened.described, "samples": len(opened.data[0])})
 
 
-def settings_problems(training: Training, recipe: Recipe, means: Means) -> list[Diagnostic]:
-    """What is wrong with the optimizer, the schedule, and the loss of a batch in parts."""
+def settings_problems(training: Training, recipe: Recipe, means: Means, steps: int | None) -> list[Diagnostic]:
+    """What is wrong with the optimizer, the schedule, and the loss of a batch in parts. `steps`: of the run, if it is known."""
     from .options import check_options
+    from .trained import check_making, nothing_trained
 
     found = [*check_options(recipe), *_without_match(training, recipe)]
+    nothing = nothing_trained(training, recipe)
+    if nothing is not None:
+        found.append(nothing)
+    elif not found and all(named.name for named in (recipe.optimizer, *recipe.schedule)):
+        found += check_making(training, recipe, steps)
     if means.whole and recipe.accumulate > 1:
         found.append(diagnostic(NotMean(means.whole), training.loss_span))
     return found
@@ -89,7 +96,7 @@ def check_section(training: Training) -> list[Diagnostic]:
         means = means_of(training)
     except NotDecomposable as error:
         return [*problems, diagnostic(error.problem, error.span)]
-    return [*problems, *settings_problems(training, recipe, means)]
+    return [*problems, *settings_problems(training, recipe, means, recipe.steps)]
 
 
 def _with_wishes(recipe: Recipe, wishes: Wishes) -> Recipe:

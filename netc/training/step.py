@@ -16,9 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from netc.compiler.errors.training import NothingTrained
 from netc.compiler.ir.training import LOSS
 from netc.dsl.record import Record
 
+from ..errors import CompileError
+from ..problems import diagnostic
 from .batches import Part
 from .objective import Objective
 from .optimizers import Schedule
@@ -108,15 +111,21 @@ class Step:
                     found = self.objective.totals(part)
                 # Processes average their gradients, and the gradient is the sum of theirs: so each takes it times their number.
                 if self.objective.of_means is None and counts[self.place]:
-                    self.precision.backward(found[self.place], self.ranks.world / counts[self.place])
+                    self._backward(found[self.place], self.ranks.world / counts[self.place])
                     values = numbers(found)
                     own = values[self.place] / counts[self.place]
                 else:
                     term = self._loss(found, counts, len(parts) * self.ranks.world)
-                    self.precision.backward(term, float(self.ranks.world))
+                    self._backward(term, float(self.ranks.world))
                     values, own = numbers(found), term.item()
             totals, loss = [a + b for a, b in zip(totals, values, strict=True)], loss + own
         return totals, loss
+
+    def _backward(self, value: Tensor, scale: float) -> None:
+        if not value.requires_grad:  # freezing, or a stage without a gradient
+            place = self.objective.training_section.loss_span
+            raise CompileError((diagnostic(NothingTrained("the loss depends on no parameter that is trained"), place),))
+        self.precision.backward(value, scale)
 
     def _loss(self, totals: list[Tensor], counts: list[float], parts: int) -> Tensor:
         """What a part adds to the loss: terms that are the same for all samples are added once."""

@@ -12,6 +12,7 @@ from torch.optim import lr_scheduler
 from netc.training.optimizers import make_optimizer, make_schedule, optimizer_classes, scheduler_classes
 from netc.training.options import OF_FUNCTIONS, WITHOUT, check_options
 from netc.training.recipe import Recipe, read_recipe
+from netc.training.session import check_section
 from tests.training.test_objective import section
 
 MODEL = "x = input 5\ny = x -> dense 4 as stem -> layer_norm as norm -> dense 2 as head\n"
@@ -117,3 +118,40 @@ def test_which_metric_is_kept() -> None:
     }.items():  # fmt: skip
         kept = read_recipe(section(text.format(line)))[0].keep
         assert (kept.metric, kept.higher) == wanted
+
+
+def wrong(*lines: str, model: str = MODEL, loss: str = "y -> mean") -> list[str]:
+    """What is wrong with a section, each with its code."""
+    made = section(f"{model}train {{ loss = {loss}; {'; '.join(lines)} }}")
+    return [f"{problem.code}: {problem.message}" for problem in check_section(made)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ("optimizer muon", "`muon` is refused by PyTorch: muon only supports 2D parameters"),
+        ("schedule step step_size=0", "`step_size` is refused by PyTorch: it divides by zero"),
+        ('schedule exponential gamma="x"', "`gamma` is refused by PyTorch: it takes a value of another type"),
+        ("schedule one_cycle max_lr=0.1 total_steps=1; steps 5", "`one_cycle` is 1 steps long, and there are 5"),
+        ("optimizer adagrad; schedule cyclic base_lr=0.1 max_lr=1", "optimizer must support momentum"),
+        ("optimizer adamw foreach=true differentiable=true maximize=true", "_foreach ops don't support autograd"),
+        ("seed 18446744073709551616", "`seed` must be an integer of at least 0 and below 2**63"),
+    ],
+)
+def test_what_would_fail_in_a_step_is_found_before(lines: str, why: str) -> None:
+    (found,) = wrong(lines)
+    assert found.startswith("wrong-setting: ")
+    assert why in found
+
+
+def test_nothing_to_train() -> None:
+    of_input = "x = input 5\nz = x -> dense 4\ny = x -> relu\n"
+    for found, why in {
+        tuple(wrong('freeze "*"')): "all parameters are frozen",
+        tuple(wrong('freeze "stem.*"', 'freeze "norm.*" "head.*"')): "all parameters are frozen",
+        tuple(wrong(model="x = input 5\ny = x -> relu\n")): "the model has no parameters",
+        tuple(wrong(loss="x -> mean")): "the loss depends on no parameter",
+        tuple(wrong(model=of_input)): "the loss depends on no parameter",
+    }.items():
+        assert found == (f"nothing-to-train: there is nothing to train: {why}",)
+    assert wrong('freeze "stem.*"') == wrong(model=of_input, loss="z -> mean") == []

@@ -28,7 +28,7 @@ from ..session import ElaborationSession
 from .build import ModelBody, elaborate_model, output_names
 from .parameters import bind_parameters
 from .sections import SelectedSection, statements_of
-from .settings import evaluate_settings
+from .settings import evaluate_settings, without_arithmetic
 
 
 def build_training(
@@ -43,7 +43,7 @@ def build_training(
     for keyword in section.model_call.keywords if section.model_call is not None else ():
         with session.catching(()):
             given.setdefault(keyword.name, elaborator.evaluate(keyword.value, outside))
-    statements = statements_of(section.chain)
+    statements = without_arithmetic(statements_of(section.chain), session)
     made = elaborate_model(section.model, files, given, dims, session, tuple(s for s in statements if not isinstance(s, ast.Setting)))
     if made is None or made.results.flow is UNKNOWN:
         return None

@@ -1,0 +1,107 @@
+"""What is trained, and whether PyTorch's optimizer and schedule take it.
+
+In: a train section with its recipe, and the number of steps where it is known. Out: diagnostics. Always: no memory is taken for parameters;
+the constructors are called with parameters of the model's shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+
+import torch
+from torch import nn
+from torch.optim import lr_scheduler
+
+from netc.compiler.analysis.parameters import parameters
+from netc.compiler.errors.training import NothingTrained, WrongSetting
+from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Value, graphs, needed
+from netc.compiler.ir.training import LOSS, MODEL, Training
+from netc.dsl.diagnostics import Diagnostic
+
+from ..problems import diagnostic
+from .optimizers import Chosen, chosen_optimizer, chosen_schedules, make_schedule, parameter_groups, stage_lengths
+from .options import refusal
+from .recipe import Recipe
+
+STEPS = 10
+"""Steps of the schedule where their number is not known."""
+
+
+def nothing_trained(training: Training, recipe: Recipe) -> Diagnostic | None:
+    """What is wrong if no parameter of the model is trained, or none has to do with the loss."""
+    shapes = _shapes(training)
+    if not shapes:
+        return diagnostic(NothingTrained("the model has no parameters"), training.loss_span)
+    if recipe.freeze and all(any(fnmatchcase(name, p.text) for p in recipe.freeze) for name in shapes):
+        return diagnostic(NothingTrained("all parameters are frozen"), recipe.freeze[0].span)
+    main = training.program.main
+    if not _depends(main, [main.outputs[main.output_names.index(LOSS)]]):
+        return diagnostic(NothingTrained("the loss depends on no parameter"), training.loss_span)
+    return None
+
+
+def check_making(training: Training, recipe: Recipe, steps: int | None) -> Iterator[Diagnostic]:
+    """What PyTorch says of the optimizer for the model's parameters, and of the schedule for this optimizer."""
+    groups = parameter_groups(_Shapes(_shapes(training)), recipe)
+    cls, options = chosen_optimizer(recipe)
+    why = refusal(lambda given: cls(groups, **given), options)
+    if why:
+        yield _refused(recipe.optimizer.name, why, recipe.optimizer.span)
+        return
+    if not recipe.schedule:
+        return
+    optimizer = cls(groups, **options)
+    why = refusal(lambda given: make_schedule(optimizer, recipe, steps or STEPS), {})
+    if why:
+        yield _refused(recipe.schedule[0].name, why, recipe.schedule[0].span)
+    elif steps is not None:
+        chosen, _ = chosen_schedules(recipe, steps)
+        for stage, made, length in zip(recipe.schedule, chosen, stage_lengths(recipe.schedule, steps), strict=True):
+            own = _cycle(made)
+            if own is not None and own < length:
+                yield diagnostic(WrongSetting(stage.name, f"is {own} steps long, and there are {length}"), stage.span)
+
+
+def _refused(name: str, why: str, span: object) -> Diagnostic:
+    return diagnostic(WrongSetting(name, f"is refused by PyTorch: {why}"), span)  # type: ignore[arg-type]
+
+
+def _cycle(chosen: Chosen) -> int | None:
+    """The number of steps after which OneCycleLR takes no other."""
+    cls, options = chosen
+    if cls is not lr_scheduler.OneCycleLR:
+        return None
+    total = options.get("total_steps")
+    return int(total if total is not None else options.get("epochs", 0) * options.get("steps_per_epoch", 0))
+
+
+class _Shapes(nn.Module):
+    """Parameters of the model's names and shapes, all of one number in memory."""
+
+    def __init__(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        super().__init__()
+        self.made = {name: nn.Parameter(torch.zeros(()).expand(shape)) for name, shape in shapes.items()}
+
+    def named_parameters(self, *args: object, **options: object) -> Iterator[tuple[str, nn.Parameter]]:
+        yield from self.made.items()
+
+
+def _shapes(training: Training) -> dict[str, tuple[int, ...]]:
+    """The parameters that can be trained, tied ones once."""
+    found = parameters(training.program).items()
+    return {n.removeprefix(f"{MODEL}."): p.shape for n, p in found if p.trainable and not p.frozen and p.tied_to is None}
+
+
+def _depends(graph: Graph, values: list[Value]) -> bool:
+    """Whether anything that the values are computed of has parameters."""
+    nodes = list(needed(graph.nodes, values))
+    used = {id(v) for v in values} | {id(v) for node in nodes for v in node.inputs}
+    return any(_has_parameters(node, lambda v: id(v) in used) for node in nodes)
+
+
+def _has_parameters(node: Node, is_used: Callable[[Value], bool]) -> bool:
+    if isinstance(node, CallNode) and node.label == MODEL:
+        return _depends(node.graph, [inner for inner, outer in zip(node.graph.outputs, node.outputs, strict=True) if is_used(outer)])
+    inside = [node] if isinstance(node, OpNode) else [n for g in graphs(node.graph) for n in g.nodes if isinstance(n, OpNode)]
+    return any(spec.trainable for one in inside for spec in one.specs)
