@@ -19,8 +19,6 @@ from parity import inputs_for, sizes_of, tensor
 
 import netc
 
-pytestmark = pytest.mark.long
-
 SPECS = Path(__file__).parents[2] / "specs"
 FILES = sorted(path for path in SPECS.rglob("*.net") if "std" not in path.parts)
 SMALL = 2_000_000

@@ -8,8 +8,6 @@ import pytest
 import torch
 from zoo.parity import check, images, settle
 
-pytestmark = pytest.mark.long
-
 torchvision = pytest.importorskip("torchvision", reason="the reference of the zoo's images is torchvision")
 
 QUICK = ("efficientnet_b0",)

@@ -12,8 +12,6 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 from zoo.parity import Inputs, check
 
-pytestmark = pytest.mark.long
-
 transformers = pytest.importorskip("transformers", reason="the reference of HiFi-GAN is transformers")
 
 SPEC = "audio/hifigan.net"

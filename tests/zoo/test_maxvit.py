@@ -9,8 +9,6 @@ import torch
 from zoo.parity import check, images, scatter, settle, tables
 from zoo.small import SMALL
 
-pytestmark = pytest.mark.long
-
 torchvision = pytest.importorskip("torchvision", reason="the reference of the zoo's images is torchvision")
 
 SPEC = "vision/maxvit.net"

@@ -8,8 +8,6 @@ from zoo.published import as_published, published
 
 from netc.compiler.dims import evaluate
 
-pytestmark = pytest.mark.long
-
 pytest.importorskip("torchvision", reason="the published numbers are torchvision's")
 
 MODELS = [entry for spec in files() for entry in entries(spec) if published(entry)]
