@@ -72,6 +72,8 @@ def train_file(
     Raises `CompileError` for what is wrong with the spec or its data, `RunError` for the folder or the machine, and `Interrupted` after a
     signal.
     """
+    if epochs is not None and steps is not None:
+        raise ValueError("a run has a number of epochs or of steps, not both")
     given = {name: value for name, value in engine.items() if value is not None}
     run = RunFolder(folder)
     if resume:
