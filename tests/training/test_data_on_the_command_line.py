@@ -102,3 +102,22 @@ def test_a_picture_is_an_svg(tmp_path: Path, name: str) -> None:
     done = CliRunner().invoke(cli, ["plot", str(tmp_path), "-o", name], prog_name="netc")
     assert done.exit_code == 2
     assert "FILE.svg, or `-`" in done.output
+
+
+def test_an_optimizer_that_is_for_a_gpu(train: Train) -> None:
+    np.savez("a.npz", x=np.ones((3, 2), np.float32), target=np.ones(3, np.float32))
+    done = train("-e", spec("optimizer adamw capturable=true"), "--data", "a.npz")
+    assert done.exit_code == 1
+    assert "error[wrong-setting]: `capturable` is for a GPU" in done.output
+
+
+def test_a_loss_without_a_gradient(train: Train) -> None:
+    np.savez("a.npz", x=np.ones((3, 2), np.float32), target=np.ones(3, np.float32))
+    done = train("-e", spec('freeze "stem.*"', model="dense 3 as stem -> mean axis=1 -> cast int64 -> cast float32"), "--data", "a.npz")
+    assert done.exit_code == 1
+    assert "error[nothing-to-train]" in done.output
+    assert "Traceback" not in done.output
+    text = spec(model="dense 3 -> mean axis=1 -> cast int64 -> cast float32")
+    done = train("-e", text, "--data", "a.npz")
+    assert done.exit_code == 1
+    assert "nothing to train: the loss depends on no parameter that is trained" in done.output
