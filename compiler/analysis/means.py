@@ -56,6 +56,11 @@ class Means(Record):
     scaled: tuple[bool, ...]
     """Which totals are such results, to be multiplied by their count."""
 
+    @property
+    def is_sum(self) -> tuple[bool, ...]:
+        """Which totals are sums, which are divided by nothing."""
+        return tuple(is_size and count == SUM for count, is_size in zip(self.counts, self.is_size, strict=True))
+
 
 def means_of(training: Training) -> Means:
     """Cuts the objective. Raises `NotDecomposable` if what a mean is divided by depends on what the model gives."""

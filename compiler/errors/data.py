@@ -145,3 +145,28 @@ class CannotReadData(Problem):
 
     def help(self) -> tuple[str, ...]:
         return (self.remedy,) if self.remedy else ()
+
+
+class ClassOutOfRange(Problem):
+    """A class number that there is not. `operator` takes it."""
+
+    code: ClassVar[str] = "column-type"
+    input: str
+    column: str
+    path: str
+    found: int
+    count: int
+    operator: str
+    index: int
+
+    def message(self) -> str:
+        found = f"sample {self.index} of the column `{self.column}` has the class {self.found}"
+        return f"{found}, and `{self.operator}` has {self.count} classes"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"it is for the input `{self.input}`; classes are numbered from 0 to {self.count - 1}",)
+
+    def help(self) -> tuple[str, ...]:
+        if self.found == self.count:
+            return ("if the classes begin at 1, subtract 1 in the data, or have one class more",)
+        return (f"the network needs at least {self.found + 1} classes",) if self.found >= 0 else ()

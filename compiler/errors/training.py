@@ -263,8 +263,11 @@ class NoSection(Problem):
     code: ClassVar[str] = "no-train-section"
     wanted: str
     known: tuple[str, ...]
+    model: str = ""
 
     def message(self) -> str:
+        if self.model:
+            return f"no train section is for the model `{self.model}`"
         if self.wanted:
             return f"there is no train section `{self.wanted}`"
         return f"there are several train sections: {', '.join(self.known)}" if self.known else "there is no train section in this file"

@@ -16,6 +16,8 @@ from .graph import CallNode, Program
 MODEL = "model"
 """The label of the model in the objective's graph."""
 LOSS = "loss"
+FIELDS = frozenset(("step", "epoch", "lr", "validation"))
+"""What no metric can be called, since a line of the metrics of a run has it in addition."""
 
 
 class Word(str):
@@ -53,7 +55,9 @@ class Setting(Record):
 
 
 class Training(Record):
-    """An elaborated train section. `loss_span` is where the loss is named, `spans` where each metric is."""
+    """An elaborated train section. `loss_span` is where the loss is named, `spans` where each metric is. `several`: the file has other
+    models;
+    `params` are the parameters of the model that are set."""
 
     name: str
     model: str
@@ -62,6 +66,8 @@ class Training(Record):
     span: Span
     loss_span: Span
     spans: dict[str, Span] = {}
+    several: bool = False
+    params: dict[str, Any] = {}
 
     @property
     def call(self) -> CallNode:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from netc.compiler.ir.types import BATCH
+
 from .failures import FAILED, Failed
 from .options import choose, one_source, source_options, spec_options
 from .progress import Progress
@@ -102,6 +104,8 @@ def command(
     from ..training.ranks import is_first
     from ..training.stopping import Interrupted
 
+    if BATCH in dims:
+        raise click.UsageError(f"`{BATCH}` is the size of a batch, which --batch sets")
     choice = choose(model, params, dims, allow_paths)
     folder = output or resume or ""
     try:

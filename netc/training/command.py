@@ -7,6 +7,8 @@ from typing import Any
 
 from netc.compiler.errors.running import RunDiffers, RunError
 from netc.compiler.errors.training import NotMean, WrongSetting
+from netc.compiler.ir.training import Training
+from netc.compiler.ir.types import BATCH
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile
@@ -77,6 +79,8 @@ def train_file(
         raise ValueError("a run has a number of epochs or of steps, not both")
     if seed is not None and not 0 <= seed < SEEDS:
         raise ValueError(f"a seed is an integer of at least 0 and below 2**63, not {seed}")
+    if BATCH in choice.dims:
+        raise ValueError(f"`{BATCH}` is the size of a batch, which `batch` sets")
     given = {name: value for name, value in engine.items() if value is not None}
     run = RunFolder(folder)
     if resume:
@@ -97,6 +101,9 @@ def train_file(
     if resume and config.get("hash") != spec:
         raise RunError(RunDiffers(folder, "the spec, or a file that it uses, is not what it was"))
     prepared = prepare(analysis.training, arguments.wishes)
+    if resume and config.get("samples") != prepared.described["samples"]:
+        found, before = prepared.described["samples"], config.get("samples")
+        raise RunError(RunDiffers(folder, f"the data have {found} samples, and had {before}"))
     checked_weights(weights)
     with joined(arguments.engine.device, arguments.engine.strategy) as ranks:
         _check_parts(prepared, ranks)
@@ -115,7 +122,17 @@ def train_file(
         finally:
             if ranks.first:
                 run.draw()
-    return Result(folder, results, trainer.step, arguments.path or "FILE", prepared.training.model, analysis.diagnostics)
+    return Result(
+        folder, results, trainer.step, _chosen(prepared.training, arguments.path or "FILE"), prepared.training.model, analysis.diagnostics
+    )
+
+
+def _chosen(training: Training, path: str) -> str:
+    """The spec with the options that choose what was trained."""
+    options = [f"--model {training.model}"] if training.several else []
+    simple = {name: value for name, value in training.params.items() if isinstance(value, (int, float, str))}
+    options += [f"--set {name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in simple.items()]
+    return " ".join([path, *options])
 
 
 def _check_same(source: SourceFile, arguments: Arguments, folder: str) -> None:

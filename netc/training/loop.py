@@ -198,7 +198,8 @@ class Trainer:
 
     @torch.no_grad()
     def _results(self, tally: Tally) -> dict[str, float]:
-        means = [torch.tensor(total) / torch.tensor(count) for total, count in zip(tally.totals, tally.counts, strict=True)]
+        pairs = zip(tally.totals, self.objective.divisors(tally.counts), strict=True)
+        means = [torch.tensor(total) / torch.tensor(count) for total, count in pairs]
         return {name: value.item() for name, value in self.objective.of_quotients([m.to(self.ranks.device) for m in means]).items()}
 
     def _tell(self, results: dict[str, float], samples: int, validation: bool = False) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from netc.compiler.analysis.means import SUM, Means, means_of
+from netc.compiler.analysis.means import Means, means_of
 from netc.compiler.backends.base import BackendInput
 from netc.compiler.backends.torch import BACKEND
 from netc.compiler.dims import Dim, SymDim, evaluate
@@ -120,8 +120,11 @@ class Objective(nn.Module):
 
     def quotients(self, totals: Sequence[Tensor], counts: Sequence[Tensor]) -> list[Tensor]:
         """Each total divided by its count; sums stay as they are."""
-        pairs = zip(totals, counts, self.means.counts, self.means.is_size, strict=True)
-        return [t if is_size and known == SUM else t / c.to(t.dtype) for t, c, known, is_size in pairs]
+        return [t if is_sum else t / c.to(t.dtype) for t, c, is_sum in zip(totals, counts, self.means.is_sum, strict=True)]
+
+    def divisors(self, counts: Sequence[float]) -> list[float]:
+        """What the totals of a batch are divided by: their counts, and 1 for sums."""
+        return [1.0 if is_sum else count for count, is_sum in zip(counts, self.means.is_sum, strict=True)]
 
     def of_quotients(self, means: Sequence[Tensor]) -> dict[str, Tensor]:
         """The loss and the metrics of means."""

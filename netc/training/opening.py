@@ -29,6 +29,7 @@ from .data.base import DataError, Source
 from .data.checks import check_finite
 from .data.columns import Chosen, Columns, column_types, match_columns
 from .data.formats import FORMATS, Place, open_source, place_of
+from .data.labels import check_classes
 from .data.python import source_of
 from .draws import make_draws
 from .order import Indices, Order, split
@@ -219,7 +220,7 @@ def _unfit(training: Training, recipe: Recipe, part: Part, span: Span) -> list[D
     columns, indices = part
     order = indices[Order(len(indices), recipe.batch, recipe.seed).epoch(0)]
     try:
-        return check_finite(columns, _read_inputs(training, recipe), order)
+        return [*check_finite(columns, _read_inputs(training, recipe), order), *check_classes(columns, training.program.main, order)]
     except DataError as error:
         raise _unreadable(columns.path, error, span) from error
 

@@ -12,9 +12,9 @@ BEST, LAST = "best.safetensors", "last.safetensors"
 
 
 def weights_of(path: str) -> str:
-    """The file of weights that a path means: of a run, its best ones."""
-    best = os.path.join(path, BEST)
-    return best if os.path.isfile(best) else path
+    """The file of weights that a path means: of a run its best ones, or the last ones if none were better than infinite."""
+    files = (os.path.join(path, name) for name in (BEST, LAST))
+    return next((file for file in files if os.path.isfile(file)), path)
 
 
 def read_metrics(folder: str) -> list[dict[str, Any]]:

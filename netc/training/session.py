@@ -45,7 +45,7 @@ class Prepared(Record):
     means: Means
     data: Part
     validation: Part | None
-    described: dict[str, str]
+    described: dict[str, Any]
 
 
 def prepare(training: Training, wishes: Wishes) -> Prepared:
@@ -62,7 +62,7 @@ def prepare(training: Training, wishes: Wishes) -> Prepared:
     problems += opened.diagnostics
     if problems or opened.data is None:
         raise CompileError(tuple(problems))
-    return Prepared(training, recipe, means, opened.data, opened.validation, {"data": opened.described})
+    return Prepared(training, recipe, means, opened.data, opened.validation, {"data": opened.described, "samples": len(opened.data[0])})
 
 
 def settings_problems(training: Training, recipe: Recipe, means: Means, steps: int | None) -> list[Diagnostic]:

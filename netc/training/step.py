@@ -71,7 +71,7 @@ class Step:
         counts, stop = self._counts(parts, stop)
         for parameter in self.trained:
             parameter.grad = None
-        totals, loss = self._gradient(parts, counts)
+        totals, loss = self._gradient(parts, self.objective.divisors(counts))
         *totals, loss = self.summed([*totals, loss])
         if not math.isfinite(loss):
             raise NotFinite(loss)

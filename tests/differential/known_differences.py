@@ -267,7 +267,7 @@ TABLE = (
         "with a mask PyTorch takes `causal` as a mere hint about it",
     ),
     Deliberate(
-        ("attention", "multihead_attention"),
+        ("attention",),
         "wrong-argument",
         lambda use: _argument(use, "dropout") < 0,
         "a probability; PyTorch looks at it on some of its ways only",
@@ -331,7 +331,7 @@ TABLE = (
         "targets are 1 and -1, and these types have no -1",
     ),
     Deliberate(
-        ("multi_margin_loss", "multilabel_margin_loss", "triplet_margin_loss"),
+        ("multi_margin_loss", "multilabel_margin_loss"),
         "wrong-rank",
         lambda use: not use.inputs[0].rank,
         "of single numbers: there is one class, or vectors of one number",

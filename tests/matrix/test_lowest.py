@@ -11,7 +11,8 @@ from packaging.requirements import Requirement
 
 def test_every_requirement_has_its_lowest_version() -> None:
     table = project()
-    wanted = [Requirement(line) for line in (*table["dependencies"], *table["optional-dependencies"]["dev"])]
+    extras = table["optional-dependencies"].values()
+    wanted = [Requirement(line) for line in (*table["dependencies"], *(line for extra in extras for line in extra))]
     lowest = [Requirement(line) for line in constraints(table)]
     assert [r.name for r in lowest] == [r.name for r in wanted]
     for low, range_ in zip(lowest, wanted, strict=True):

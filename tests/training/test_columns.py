@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import netc
 from netc.analysis import Choice, analyse_training
 from netc.dsl.source import SourceFile
 from netc.training.data.base import ArraySource
@@ -188,3 +189,20 @@ def test_options_on_the_command_line(tmp_path: Path) -> None:
 
 def test_a_format_that_is_not_known() -> None:
     assert said(spec(), "data.xyz") == [("cannot-read-data", "cannot read `data.xyz`: its format is not known")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        ("x = input 2; s = x -> dense 3; train { y = input [] int64; loss = (s, y) -> cross_entropy }", "`cross_entropy` has 3 classes"),
+        ("y = input [] int64; s = y -> embedding 5 2; train { loss = s -> mean }", "`embedding` has 5 classes"),
+        ("y = input [] int64; s = y -> one_hot 4 -> cast float32 -> dense 1; train { loss = s -> mean }", "`one_hot` has 4 classes"),
+    ],
+)
+def test_classes_that_there_are_not(lines: str, wanted: str, tmp_path: Path) -> None:
+    (tmp_path / "s.net").write_text(lines.replace("; ", "\n", lines.split("train")[0].count("; ")), encoding="utf-8")
+    label = np.array([0, 1, 2, -100, 7, 1], np.int64) if "cross" in lines else np.array([0, 1, 2, 0, 7, 1], np.int64)
+    np.savez(tmp_path / "d.npz", x=np.zeros((6, 2), np.float32), y=label)
+    with pytest.raises(netc.CompileError, match="sample 4 of the column `y` has the class 7") as caught:
+        netc.train(tmp_path / "s.net", data=str(tmp_path / "d.npz"), output=tmp_path / "run")
+    assert wanted in str(caught.value)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+import netc
 from netc.analysis import Choice, analyse_training
 from netc.compiler.analysis.means import means_of
 from netc.compiler.ir.training import Training
 from netc.compiler.ir.verify import verify
 from netc.dsl.source import SourceFile
 from netc.training.objective import Objective
+from netc.training.run_files import read_metrics
 
 MODEL = "x = input 5\nscores = x -> dense 7 tanh -> dense 3\n"
 GENERATOR = torch.Generator().manual_seed(0)
@@ -110,8 +114,6 @@ def test_what_is_no_sum_of_means(line: str, why: str) -> None:
 
 def test_keys_are_those_of_the_spec() -> None:
     text = f"{MODEL}train {{ loss = scores -> mean }}"
-    import netc
-
     assert list(objective(text).model.state_dict()) == list(netc.compile(text).module().state_dict())
 
 
@@ -149,3 +151,21 @@ def test_sections_of_a_model() -> None:
         ("optimizer", "sgd"),
         ("epochs", 9),
     ]
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_a_run_of_a_sum_is_that_of_pytorch(reduction: str, tmp_path: Path) -> None:
+    """The first loss of a run, and the metric that is a sum, in parts and with a ragged batch."""
+    x, target = np.random.default_rng(0).normal(size=(11, 5)).astype(np.float32), np.arange(11, dtype=np.float32)
+    np.savez(tmp_path / "data.npz", x=x, target=target)
+    text = (
+        "x = input 5\ny = x -> dense 1 -> squeeze 1\ntrain { target = input []; "
+        f"loss = (y, target) -> mse_loss reduction={reduction}; metric total = target -> sum; batch 11 accumulate=3; steps 1 }}"
+    )
+    (tmp_path / "s.net").write_text(text, encoding="utf-8")
+    netc.train(tmp_path / "s.net", data=str(tmp_path / "data.npz"), output=tmp_path / "run", seed=1)
+    first = netc.compile(text).module(seed=1)
+    wanted = F.mse_loss(first(torch.from_numpy(x)), torch.from_numpy(target), reduction=reduction)
+    (entry, *_) = read_metrics(str(tmp_path / "run"))
+    assert entry["loss"] == pytest.approx(float(wanted), rel=1e-5)
+    assert entry["total"] == 55

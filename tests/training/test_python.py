@@ -112,7 +112,7 @@ def test_sections() -> None:
     two = "\n".join(f"model {name} {{ y = input 3 -> dense {n} }}\ntrain {name} {{ loss = y -> mean }}" for name, n in (("a", 1), ("b", 2)))
     assert sum(p.numel() for p in netc.compile(two, model="a").training().model.parameters()) == 4
     assert sum(p.numel() for p in netc.compile(two, model="a").training("a").model.parameters()) == 4
-    with pytest.raises(ValueError, match="the section `b` trains `b`, and this is `a`"):
+    with pytest.raises(ValueError, match="no train section is for the model `a`"):
         netc.compile(two, model="a").training("b")
     with pytest.raises(netc.CompileError, match="no-train-section"):
         netc.compile(two, model="a").training("c")

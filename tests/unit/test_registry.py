@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import netc
-from netc.cli.compile import command
+from netc.cli.compile import SECTION, command
 from netc.compiler import backends as package
 from netc.compiler.backends.base import Executable
 from netc.compiler.backends.registry import NAMES, UnknownTarget, backend_of, backends, get_or_raise
@@ -41,7 +41,7 @@ def test_unknown_targets(name: str, says: str) -> None:
 
 def test_the_command_line_offers_all() -> None:
     choices = {param.name: param.type.choices for param in command.params if param.name in ("target", "emit")}  # type: ignore[attr-defined]
-    assert set(choices["target"]) == set(NAMES)
+    assert set(choices["target"]) == {*NAMES, SECTION}
     assert set(choices["emit"]) == {"tokens", "ast", "graph", *NAMES}
     assert all(f"NAME{backend.suffix}" in next(p.help for p in command.params if p.name == "output") for backend in backends())  # type: ignore[attr-defined]
 

@@ -30,6 +30,7 @@ class SelectedSection(Record):
     chain: tuple[ast.TrainDecl, ...]
     model: SelectedModel
     model_call: ast.Apply | None
+    several: bool = False
 
     @property
     def span(self) -> Span:
@@ -70,7 +71,11 @@ def select_section(
         chain = _chain(chosen, found)
         call = next((s.model for s in chain if s.model is not None), None)
         selected = _model_of(chain, call, file, source, session)
-        return SelectedSection(section_name(chosen), chain, selected, call)
+        if model is not None and selected.name != model:
+            session.report(NoSection("", tuple(found), model), selected.span)
+            return None
+        several = sum(isinstance(item, ast.ModelDecl) for item in file.items) > 1
+        return SelectedSection(section_name(chosen), chain, selected, call, several)
     return None
 
 
@@ -128,10 +133,23 @@ def statements_of(chain: tuple[ast.TrainDecl, ...]) -> tuple[ast.Statement, ...]
     """All statements, those of the base first. What the derived section sets, or binds again, replaces what its base says."""
     made: tuple[ast.Statement, ...] = ()
     for section in reversed(chain):
-        own = section.body.statements
-        taken = {key for s in own for key in _keys(s)}
-        made = (*(s for s in made if taken.isdisjoint(_keys(s))), *own)
+        made = _replaced(made, section.body.statements)
     return made
+
+
+def _replaced(base: tuple[ast.Statement, ...], own: tuple[ast.Statement, ...]) -> tuple[ast.Statement, ...]:
+    """The statements of a base with those of the derived section: where one replaces another, in its place, and else at the end."""
+    left = list(own)
+    made: list[ast.Statement] = []
+    for statement in base:
+        keys = set(_keys(statement))
+        instead = [s for s in left if not keys.isdisjoint(_keys(s))]
+        if instead or any(not keys.isdisjoint(_keys(s)) for s in own):
+            made += instead
+            left = [s for s in left if all(s is not one for one in instead)]
+        else:
+            made.append(statement)
+    return (*made, *left)
 
 
 def _keys(statement: ast.Statement) -> tuple[Any, ...]:

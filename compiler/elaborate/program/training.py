@@ -15,10 +15,11 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import replace
 from netc.dsl.source import Span
 
+from ...errors.names import ReservedName
 from ...errors.structure import UnknownParameter
 from ...errors.training import LossNotFloat, LossNotScalar, ModelOfItself, NoLoss, TrainedStage, WrongModelInput
 from ...ir.graph import CallNode, Graph, OpNode, Program, Value, graphs, needed
-from ...ir.training import LOSS, MODEL, Training
+from ...ir.training import FIELDS, LOSS, MODEL, Training
 from ..interpreter.bodies import finish
 from ..interpreter.elaborator import Elaborator
 from ..interpreter.parameters import ModelParameters
@@ -54,7 +55,7 @@ def build_training(
     made = elaborate_model(section.model, files, given, dims, session, tuple(s for s in statements if not isinstance(s, ast.Setting)))
     if made is None or made.results.flow is UNKNOWN:
         return None
-    return _objective(section, statements, outside, made, session)
+    return _objective(section, statements, outside, made, given, session)
 
 
 def _parameters_of(section: SelectedSection) -> list[str]:
@@ -107,7 +108,12 @@ def _without(call: ast.Apply, constants: tuple[ast.ParameterDecl, ...], names: C
 
 
 def _objective(
-    section: SelectedSection, statements: tuple[ast.Statement, ...], outside: Scope, made: ModelBody, session: ElaborationSession
+    section: SelectedSection,
+    statements: tuple[ast.Statement, ...],
+    outside: Scope,
+    made: ModelBody,
+    params: dict[str, Any],
+    session: ElaborationSession,
 ) -> Training | None:
     _name_outputs(made)
     frame = GraphFrame(Graph(f"{section.name}_objective", "model", section.span), made.frame, LabelAllocator(numbered=False), ())
@@ -115,6 +121,8 @@ def _objective(
     names.names = dict(outside.names)
     scope = frame.home = Scope(names, frame)
     spans = {s.name.name: s.name.span for s in statements if isinstance(s, ast.Metric)}
+    for name in FIELDS & spans.keys():
+        session.report(ReservedName(name, "it is a field of the metrics of a run"), spans[name])
     computed = tuple(_as_assign(s) for s in statements if not isinstance(s, (ast.Setting, ast.ExpectCondition, ast.ExpectShape)))
     session.in_training = True
     made.elaborator.statements.run(ast.Body(section.chain[0].body.span, computed), scope, "the train section")
@@ -132,7 +140,7 @@ def _objective(
     free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
     program = Program(main, session.facts, free, tuple(session.conditions), session.dims)
     place = scope.names[LOSS].span or section.span
-    return Training(section.name, section.model.name, program, settings, section.span, place, spans)
+    return Training(section.name, section.model.name, program, settings, section.span, place, spans, section.several, params)
 
 
 def _name_outputs(made: ModelBody) -> None:
@@ -192,8 +200,9 @@ def _captured(frame: GraphFrame) -> dict[int, Value]:
     """By the id of each input of the section's graph that is a tensor of the model, that tensor."""
     found: dict[int, Value] = {}
     assert frame.home is not None
+    assert frame.home.parent is not None
     for name, inner in frame.captured.items():
-        bound = frame.home.find(name)
+        bound = frame.home.parent.find(name)  # the section may bind the name again
         assert bound is not None
         outer: Flow = bound[0].value  # type: ignore[assignment]
         pairs = zip(_values(inner), _values(outer), strict=True)

@@ -98,7 +98,9 @@ class _Functions:
 
     def results(self) -> None:
         names, finish = self.means.names, self.means.finish
-        quotients = "total / count for total, count in zip(totals, counts, strict=True)"
+        quotients = "*(total / count for total, count in zip(totals, counts, strict=True))"
+        if any(self.means.is_sum):  # a sum is divided by nothing
+            quotients = ", ".join(f"totals[{i}]" if is_sum else f"totals[{i}] / counts[{i}]" for i, is_sum in enumerate(self.means.is_sum))
         head = [
             "def results(totals: Iterable[Tensor], counts: Iterable[Tensor | int]) -> dict[str, Tensor]:",
             f'    """The {"results" if len(names) > 1 else names[0]} of sums, of one batch or added up over several."""',
@@ -106,14 +108,18 @@ class _Functions:
         if finish is None:
             pairs = f"zip({literal(names)}, totals, counts, strict=True)"
             lines = [f"    return {{name: total / count for name, total, count in {pairs}}}"]
+            if any(self.means.is_sum):
+                lines = [f"    return dict(zip({literal(names)}, ({quotients},), strict=True))"]
         else:
             self._add(finish, list(finish.main.nodes), "finish", f"{listed(names)} of the means.".capitalize(), keep=True)
-            lines = [f"    made = finish(*({quotients}))"]
+            lines = [f"    made = finish({quotients})"]
             lines.append(
                 f"    return dict(zip({literal(names)}, made, strict=True))"
                 if len(names) > 1
                 else f"    return {{{quoted(names[0])}: made}}"
             )
+        if any(self.means.is_sum):
+            lines.insert(0, "    totals, counts = list(totals), list(counts)")
         self.texts.append("\n".join([*head, *lines]))
 
     def _add(self, program: Program, nodes: list[Node], name: str, doc: str, keep: bool = False) -> Sequence[Value]:
