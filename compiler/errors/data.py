@@ -160,8 +160,8 @@ class ClassOutOfRange(Problem):
     index: int
 
     def message(self) -> str:
-        classes = f"`{self.operator}` has {self.count} classes"
-        return f"sample {self.index} of the column `{self.column}` has the class {self.found}, and {classes}"
+        found = f"sample {self.index} of the column `{self.column}` has the class {self.found}"
+        return f"{found}, and `{self.operator}` has {self.count} classes"
 
     def notes(self) -> tuple[str, ...]:
         return (f"it is for the input `{self.input}`; classes are numbered from 0 to {self.count - 1}",)

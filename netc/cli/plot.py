@@ -18,6 +18,8 @@ def command(runs: tuple[str, ...], output: str) -> None:
 
     A run is the folder that `netc train` made. Several are drawn into one picture, to be compared.
     """
+    if output != "-" and not output.lower().endswith(".svg"):
+        raise click.UsageError(f"`{output}` is not a name for a picture, which is an SVG: FILE.svg, or `-`")
     from ..training.curves import curves_svg
     from ..training.run_files import read_metrics
     from ..writing import write_bytes

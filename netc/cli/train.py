@@ -87,6 +87,10 @@ def command(
     The run is a folder with the metrics, checkpoints, and the weights as best.safetensors and last.safetensors. `netc train --resume RUN`
     continues a run that was stopped. On several processes: `torchrun --nproc-per-node 2 -m netc train ...`.
     """
+    if wishes["epochs"] is not None and wishes["steps"] is not None:
+        raise click.UsageError("give `--epochs` or `--steps`, not both")
+    if "" in (output, resume):
+        raise click.UsageError("the folder of a run has a name, and `''` is none")
     if (output is None) == (resume is None):
         raise click.UsageError("give `-o RUN` for a new run, or `--resume RUN`")
     path = file if resume is not None and file is None and text is None else one_source(file, text)

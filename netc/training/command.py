@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from netc.compiler.errors.running import RunDiffers, RunError
-from netc.compiler.errors.training import NotMean
+from netc.compiler.errors.training import NotMean, WrongSetting
 from netc.compiler.ir.training import Training
 from netc.compiler.ir.types import BATCH
 from netc.dsl.diagnostics import Diagnostic
@@ -26,6 +26,7 @@ from .loop import Report, Trainer
 from .objective import Objective
 from .opening import Asked
 from .ranks import Ranks, joined
+from .recipe import SEEDS, Recipe
 from .run_folder import RunFolder
 from .session import Prepared, Wishes, prepare, versions
 
@@ -74,6 +75,10 @@ def train_file(
     Raises `CompileError` for what is wrong with the spec or its data, `RunError` for the folder or the machine, and `Interrupted` after a
     signal.
     """
+    if epochs is not None and steps is not None:
+        raise ValueError("a run has a number of epochs or of steps, not both")
+    if seed is not None and not 0 <= seed < SEEDS:
+        raise ValueError(f"a seed is an integer of at least 0 and below 2**63, not {seed}")
     if BATCH in choice.dims:
         raise ValueError(f"`{BATCH}` is the size of a batch, which `batch` sets")
     given = {name: value for name, value in engine.items() if value is not None}
@@ -102,6 +107,7 @@ def train_file(
     checked_weights(weights)
     with joined(arguments.engine.device, arguments.engine.strategy) as ranks:
         _check_parts(prepared, ranks)
+        _check_capturable(prepared.recipe, ranks)
         if not resume:
             found = {**as_json(arguments), "hash": spec, **prepared.described, "versions": versions()}
             ranks.once(lambda: run.create(found))
@@ -139,6 +145,14 @@ def _check_parts(prepared: Prepared, ranks: Ranks) -> None:
     """A batch on several processes needs a loss that is the sum of those of its parts. Raises `CompileError`."""
     if prepared.means.whole and ranks.world > 1:
         raise CompileError((diagnostic(NotMean(prepared.means.whole), prepared.training.loss_span),))
+
+
+def _check_capturable(recipe: Recipe, ranks: Ranks) -> None:
+    """PyTorch's optimizers refuse in their first step to be `capturable` on the CPU. Raises `CompileError`."""
+    options = [o for some in (recipe.optimizer.options, *(rule.options for rule in recipe.groups)) for o in some]
+    found = [diagnostic(WrongSetting("capturable", "is for a GPU"), o.span) for o in options if o.name == "capturable" and o.value]
+    if found and ranks.device.type == "cpu":
+        raise CompileError(tuple(found))
 
 
 def _source(path: str | None, text: str | None) -> SourceFile:

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from netc.compiler.errors.data import CannotReadData, SizesRefused
+from netc.compiler.errors.training import WrongSetting
 from netc.compiler.ir.graph import Value
 from netc.compiler.ir.training import Training
 from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
@@ -84,7 +86,11 @@ def open_data(training: Training, recipe: Recipe, asked: Asked) -> Opened:
         described = str(wanted.place) if isinstance(wanted.place, Place) else type(asked.data).__name__
         columns = _columns(training, recipe, wanted)
         data, validation = _split(columns, recipe, asked)
-        problems += _unfit(training, recipe, data, wanted.span)
+        found = _unfit(training, recipe, data, wanted.span)
+        if validation is not None:  # where a sample is depends on the seed, and whether it is reported must not
+            known = {problem.span for problem in found}
+            found += [p for p in _unfit(training, recipe, validation, wanted.span) if p.span not in known]
+        problems += found
     except _Failed as failed:
         problems += failed.diagnostics
     try:
@@ -104,6 +110,10 @@ def open_data(training: Training, recipe: Recipe, asked: Asked) -> Opened:
 
 
 def _training_data(training: Training, recipe: Recipe, asked: Asked) -> _Wanted:
+    names = [value.name for value in _read_inputs(training, recipe)]
+    unknown = [diagnostic(_no_input(name, names), training.span) for name in asked.columns if name not in names]
+    if unknown:
+        raise _Failed(*unknown)
     given = {**(recipe.data.columns if recipe.data is not None else {}), **asked.columns}
     if asked.data is not None:
         return _of_caller(asked.data, given, asked, training.span)
@@ -114,6 +124,12 @@ def _training_data(training: Training, recipe: Recipe, asked: Asked) -> _Wanted:
         remedy = '`--data train.npz`, or `data npz "train.npz"` in the train section'
         raise _Failed(diagnostic(CannotReadData("data", why, remedy), training.span))
     return _of_rule(recipe.data, given, asked)
+
+
+def _no_input(name: str, names: list[str]) -> WrongSetting:
+    close = near(name, names)
+    remedy = f"did you mean `{close[0]}`?" if close else "the inputs are " + ", ".join(f"`{n}`" for n in names)
+    return WrongSetting(name, "is no input that the data are read for, and cannot have a column", remedy)
 
 
 def _validation_data(training: Training, recipe: Recipe, asked: Asked) -> _Wanted | None:

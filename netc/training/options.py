@@ -95,6 +95,11 @@ def _schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
             yield WrongSetting(stage.name, "needs its number of steps, as another schedule follows", remedy), stage.span
         if key(stage.name) in SHAPES:
             yield from _arguments(stage.name, stage.options, ("to",) if name in ("cosine", "linear") else ())
+            for option in stage.options:
+                if option.name == "to" and (
+                    not isinstance(option.value, (int, float)) or isinstance(option.value, bool) or option.value < 0
+                ):
+                    yield WrongSetting("to", "must be a number of at least 0"), option.span
             continue
         cls = classes[name]
         taken = tuple(n for n in keyword_options(cls, 1) if n not in ("last_epoch", "verbose"))

@@ -123,6 +123,8 @@ class _Reader:
 
     def read(self) -> Recipe:
         batch = self.first("batch")
+        if "steps" in self.by_word and "epochs" in self.by_word:
+            self.wrong("steps", "and `epochs` both say how long", self.by_word["steps"][0].word_span, "set one of them")
         clip = self.first("clip")
         optimizer = self.named("optimizer") or (Named(OPTIMIZER, self.training.span),)
         plain = tuple(o for o in optimizer[0].options if o.name != "no_decay")
@@ -135,7 +137,7 @@ class _Reader:
             epochs=self._whole("epochs", EPOCHS),
             steps=self._whole("steps", None),
             batch=self._whole("batch", BATCH),
-            accumulate=self._option(batch, "accumulate", 1, _is_count, "must be an integer of at least 1"),
+            accumulate=self._accumulate(batch),
             clip_norm=self._amount("clip", None),
             clip_value=self._option(clip, "value", None, _is_positive, "must be a positive number"),
             ema=self._share("ema", None),
@@ -192,11 +194,19 @@ class _Reader:
         allowed = ("accumulate",) if word == "batch" else ()
         return self._checked(word, usual, lambda v: _is_int(v) and v >= least, f"must be an integer of at least {least}", allowed)
 
+    def _accumulate(self, batch: SettingStage | None) -> int:
+        parts: int = self._option(batch, "accumulate", 1, _is_count, "must be an integer of at least 1")
+        size = batch.positional[0].value if batch is not None and batch.positional else BATCH
+        if batch is not None and _is_count(size) and parts > size:
+            place = next(a.span for a in batch.named if a.name == "accumulate")
+            self.wrong("accumulate", f"must be at most {size}, the number of samples in a batch, found `{parts}`", place)
+        return parts
+
     def _amount(self, word: str, usual: float | None) -> Any:
         return self._checked(word, usual, _is_positive, "must be a positive number", ("value",))
 
     def _share(self, word: str, usual: float | None) -> Any:
-        return self._checked(word, usual, lambda v: _is_number(v) and 0 < v < 1, "must be a number between 0 and 1")
+        return self._checked(word, usual, lambda v: is_number(v) and 0 < v < 1, "must be a number between 0 and 1")
 
     def _option(self, stage: SettingStage | None, name: str, usual: Any, good: Callable[[Any], bool], need: str) -> Any:
         argument = None if stage is None else next((a for a in stage.named if a.name == name), None)
@@ -234,9 +244,16 @@ class _Reader:
                 chosen, higher = str(value), any(word in str(value).lower() for word in HIGHER) and value != LOSS
             elif value not in ("best", *DIRECTIONS):
                 self.wrong("keep", f"has no metric {_shown(value)}", argument.span, "the metrics are " + ", ".join([*metrics, LOSS]))
-        for argument in words:
-            if argument.value in DIRECTIONS:
-                higher = argument.value == "max"
+        for setting in settings:
+            if not setting.stages[0].positional:
+                self.wrong("keep", "takes a metric", setting.span, "write `keep best`, or `keep best accuracy max`")
+        directions = [a for a in words if a.value in DIRECTIONS]
+        measures = [a for a in words if a.value in metrics or a.value == LOSS]
+        for twice, what in ((directions[1:], "takes one of `min` and `max`"), (measures[1:], "takes one metric")):
+            if twice:
+                self.wrong("keep", what, twice[0].span)
+        if directions:
+            higher = directions[0].value == "max"
         return Keep(chosen, higher)
 
     def _data(self, word: str) -> DataRule | None:
@@ -293,13 +310,13 @@ def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _ordered(numbers: list[Any], whole: bool) -> bool:
     """Whether bounds are numbers, the smaller one first."""
-    right = all(_is_int(n) if whole else _is_number(n) for n in numbers)
+    right = all(_is_int(n) if whole else is_number(n) for n in numbers)
     return right and (not numbers or numbers[0] < numbers[1])
 
 
@@ -308,7 +325,7 @@ def _is_count(value: object) -> bool:
 
 
 def _is_positive(value: object) -> bool:
-    return _is_number(value) and value > 0  # type: ignore[operator]
+    return is_number(value) and value > 0  # type: ignore[operator]
 
 
 def _found(value: object) -> str:

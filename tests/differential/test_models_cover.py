@@ -67,6 +67,7 @@ def texts() -> list[str]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("construct", CONSTRUCTS)
 def test_construct(construct: str) -> None:
     """What is drawn depends on the version of Hypothesis, so a rare one may need more examples."""

@@ -24,6 +24,7 @@ ENTRIES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("entry", "name"), ENTRIES)
 def test_needed(entry: Deliberate, name: str) -> None:
     assert name in Operator.registry

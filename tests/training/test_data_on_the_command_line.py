@@ -53,3 +53,71 @@ def test_an_image_that_cannot_be_decoded_in_a_later_batch(train: Train) -> None:
     assert done.exit_code == 1
     assert "error[cannot-read-data]: cannot read `photos`: `b/2.png`: it cannot be decoded" in done.output
     assert "Traceback" not in done.output
+
+
+def test_a_column_for_no_input(train: Train) -> None:
+    np.savez("a.npz", x=np.ones((3, 2)), area=np.ones(3))
+    done = train("-e", spec(), "--data", "a.npz", "--column", "targt=area", "--column", "q=area")
+    assert done.exit_code == 1
+    assert "error[wrong-setting]: `targt` is no input that the data are read for" in done.output
+    assert "help: did you mean `target`?" in done.output
+    assert "help: the inputs are `x`, `target`" in done.output
+
+
+@pytest.mark.parametrize(
+    ("setting", "why"),
+    [
+        ('data npz "a.npz" x=b x=c', "`x` is given twice"),
+        ('data npz "a.npz" quick=true', "`data` has neither an input nor an option `quick`"),
+        ("data npz", "`data` takes a format and a path"),
+    ],
+)
+def test_a_wrong_data_line_is_the_only_error(train: Train, setting: str, why: str) -> None:
+    done = train("-e", spec(setting))
+    assert done.exit_code == 1
+    assert f"error[wrong-setting]: {why}" in done.output
+    assert done.output.rstrip().endswith("1 error")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_not_finite_is_found_in_both_parts(train: Train, seed: int) -> None:
+    x = np.ones((4, 2), np.float32)
+    x[1, 1] = np.nan
+    np.savez("a.npz", x=x, target=np.ones(4, np.float32))
+    done = train("-e", spec(f"seed {seed}"), "--data", "a.npz", "--validation", "0.5")
+    assert done.exit_code == 1
+    assert done.output.count("error[data-not-finite]") == 1
+
+
+@pytest.mark.parametrize("words", [("-o", ""), ("--resume", ""), ("-o", "run", "--steps", "1", "--epochs", "2")])
+def test_what_contradicts_itself(words: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(cli, ["train", "-e", spec(), *words], prog_name="netc")
+    assert done.exit_code == 2
+    assert "Error: " in done.output
+
+
+@pytest.mark.parametrize("name", ["p.png", "", "svg"])
+def test_a_picture_is_an_svg(tmp_path: Path, name: str) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "epoch": 1.0, "lr": 0.1, "loss": 2.0}\n')
+    done = CliRunner().invoke(cli, ["plot", str(tmp_path), "-o", name], prog_name="netc")
+    assert done.exit_code == 2
+    assert "FILE.svg, or `-`" in done.output
+
+
+def test_an_optimizer_that_is_for_a_gpu(train: Train) -> None:
+    np.savez("a.npz", x=np.ones((3, 2), np.float32), target=np.ones(3, np.float32))
+    done = train("-e", spec("optimizer adamw capturable=true"), "--data", "a.npz")
+    assert done.exit_code == 1
+    assert "error[wrong-setting]: `capturable` is for a GPU" in done.output
+
+
+def test_a_loss_without_a_gradient(train: Train) -> None:
+    np.savez("a.npz", x=np.ones((3, 2), np.float32), target=np.ones(3, np.float32))
+    done = train("-e", spec('freeze "stem.*"', model="dense 3 as stem -> mean axis=1 -> cast int64 -> cast float32"), "--data", "a.npz")
+    assert done.exit_code == 1
+    assert "error[nothing-to-train]" in done.output
+    assert "Traceback" not in done.output
+    text = spec(model="dense 3 -> mean axis=1 -> cast int64 -> cast float32")
+    done = train("-e", text, "--data", "a.npz")
+    assert done.exit_code == 1
+    assert "nothing to train: the loss depends on no parameter that is trained" in done.output

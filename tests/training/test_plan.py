@@ -201,6 +201,7 @@ def plan(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=os.environ | {"COLUMNS": "120"}, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.long
 def test_the_command(tmp_path: Path) -> None:
     done = plan(
         tmp_path, "layers.net", "--devices", "64", "--device-type", "h100", "--strategy", "fsdp", "--tp", "8", "--dtype", "bfloat16"

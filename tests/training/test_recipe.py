@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
+from netc.analysis import Choice, analyse_training
+from netc.dsl.source import SourceFile
 from netc.training.optimizers import make_optimizer, make_schedule, optimizer_classes, scheduler_classes
 from netc.training.options import OF_FUNCTIONS, WITHOUT, check_options
 from netc.training.recipe import Recipe, read_recipe
@@ -155,3 +157,31 @@ def test_nothing_to_train() -> None:
     }.items():
         assert found == (f"nothing-to-train: there is nothing to train: {why}",)
     assert wrong('freeze "stem.*"') == wrong(model=of_input, loss="z -> mean") == []
+
+
+DERIVED = """
+model clf(width=1) { features = input 2; guess = features -> dense width -> squeeze 1 }
+train clf(rate=1e-3) { target = input []; loss = (guess, target) -> mse_loss; optimizer sgd lr=rate; steps 7 }
+train longer = clf rate=3e-3 { epochs 2 }
+train twice(rate=1) = clf rate=(2 * rate)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "rate"),
+    [("longer", {}, 3e-3), ("longer", {"rate": 1e-2}, 1e-2), ("clf", {"rate": 5}, 5), ("twice", {}, 2), ("twice", {"rate": 3}, 6)],
+)
+def test_parameters_of_derived_sections(name: str, params: dict[str, object], rate: float) -> None:
+    found = analyse_training(SourceFile("t.net", DERIVED), Choice(params=params), None, name)
+    assert found.training is not None, found.diagnostics
+    made, problems = read_recipe(found.training)
+    assert problems == []
+    assert made.optimizer.values == {"lr": rate}
+    assert (made.steps, made.epochs) == ((None, 2) if name == "longer" else (7, 10))
+
+
+def test_unknown_parameters_of_a_section() -> None:
+    (problem,) = analyse_training(SourceFile("t.net", DERIVED), Choice(params={"rat": 1}), None, "longer").diagnostics
+    assert (problem.code, problem.notes, problem.help) == (
+        "unknown-parameter", ("the parameters are `width`, `rate`",), ("did you mean `rate`?",),
+    )  # fmt: skip

@@ -90,6 +90,7 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "netc", "train", *words]
 
 
+@pytest.mark.long
 def test_killed(tmp_path: Path) -> None:
     """kill -9 at a random moment of a process; resumed by `--resume RUN` alone."""
     np.savez(tmp_path / "data.npz", **samples(400))

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from zoo import page, record
 
+ORDINARY = ("test_bert", "test_llama", "test_page", "test_resnet", "test_vit")
+"""The modules whose tests `make test` runs; the others are in `make long`."""
 _FOUND = "zoo"
 _found: list[dict[str, Any]] = []
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if item.path.parent == Path(__file__).parent and item.path.stem not in ORDINARY:
+        item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from netc.dsl.source import Span
 from ...errors.base import Problem
 from ...errors.names import UnusedName, UnusedResult
 from ...ir.training import LOSS
+from .setting_words import arithmetic
 
 _BINDING = {
     ast.Assign: ("targets",),
@@ -51,8 +52,11 @@ def unused(file: ast.File) -> Iterator[tuple[Problem, Span]]:
     purposes = {LOSS, *_inputs(file)} if sections else set()
     for body in bodies:
         text = (*body.statements, *states.get(id(body), ()), *(sections if id(body) in seen_by_sections else ()))
-        found = _body(body.statements, text, lets=True)
-        if any(body is section.body for section in sections):
+        statements, of_section = body.statements, any(body is section.body for section in sections)
+        if of_section:  # what only looks like a setting is an error
+            statements = tuple(s for s in statements if not isinstance(s, ast.Flow) or arithmetic(s.pipeline.head) is None)
+        found = _body(statements, text, lets=True)
+        if of_section:
             found = ((problem, span) for problem, span in found if not isinstance(problem, UnusedName) or problem.name not in purposes)
         yield from found
 

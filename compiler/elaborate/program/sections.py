@@ -19,6 +19,8 @@ from ..session import ElaborationSession
 from .selection import SelectedModel, complete_models, select
 
 UNNAMED = "train"
+LENGTHS = ("epochs", "steps")
+"""Settings that say the same, so that each of them replaces the other."""
 
 
 class SelectedSection(Record):
@@ -152,6 +154,8 @@ def _replaced(base: tuple[ast.Statement, ...], own: tuple[ast.Statement, ...]) -
 
 def _keys(statement: ast.Statement) -> tuple[Any, ...]:
     match statement:
+        case ast.Setting(word=word) if word.name in LENGTHS:
+            return (("setting", LENGTHS),)
         case ast.Setting(word=word):
             return (("setting", word.name),)
         case ast.Assign(targets=targets):

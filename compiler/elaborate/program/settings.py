@@ -10,37 +10,15 @@ from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
-from netc.dsl.source import Span
 
 from ...errors.training import SettingArithmetic, SettingTwice, UnknownSetting, WrongSetting
 from ...ir.origins import plain
 from ...ir.training import Setting, SettingArgument, SettingStage, Word
 from ..interpreter.elaborator import Elaborator
+from ..names.setting_words import NAMED, REPEATED, SETTINGS, arithmetic
 from ..scopes.failures import Failure
 from ..scopes.scope import LazyLet, Scope
 from ..session import ElaborationSession
-
-NAMED = ("optimizer", "schedule", "data", "validate")
-"""What is followed by a name: an optimizer, a schedule, a format of data."""
-REPEATED = ("group", "freeze", "keep", "draw")
-SETTINGS = (
-    "optimizer",
-    "group",
-    "schedule",
-    "epochs",
-    "steps",
-    "batch",
-    "clip",
-    "ema",
-    "freeze",
-    "keep",
-    "data",
-    "validate",
-    "draw",
-    "seed",
-)
-"""All of them, in the order of the documentation."""
-
 
 OF_OPTIMIZERS = {"lr": "lr", "learning_rate": "lr", "weight_decay": "weight_decay", "momentum": "momentum", "betas": "betas"}
 """Words that are often taken for settings, with the argument of the optimizer that is meant."""
@@ -50,26 +28,13 @@ def without_arithmetic(statements: tuple[ast.Statement, ...], session: Elaborati
     """The statements without those that look like a setting and are arithmetic, `batch 2 * 8`, which are reported."""
     made: list[ast.Statement] = []
     for statement in statements:
-        found = _arithmetic(statement.pipeline.head) if isinstance(statement, ast.Flow) else None
+        found = arithmetic(statement.pipeline.head) if isinstance(statement, ast.Flow) else None
         if found is None:
             made.append(statement)
         else:
             word, span = found
             session.report(SettingArithmetic(word, span.text), span)
     return tuple(made)
-
-
-def _arithmetic(head: ast.Tensor) -> tuple[str, Span] | None:
-    """The setting that an expression begins with, and the part of it that is the argument."""
-    left, op = head, ""
-    while isinstance(left, ast.TensorBinary):
-        left, op = left.left, left.op
-    if not op or not isinstance(left, ast.Apply) or left.name not in SETTINGS:
-        return None
-    arguments = [a.span for a in (*left.positional, *(k.value for k in left.keywords)) if not (op == "-" and isinstance(a, ast.Name))]
-    start = max((a.start for a in arguments), default=left.span.end)
-    text = head.span.file.text[start : head.span.end]
-    return left.name, Span(head.span.file, start + len(text) - len(text.lstrip()), head.span.end)
 
 
 def _remedy(node: ast.Setting) -> str:

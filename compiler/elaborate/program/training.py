@@ -7,13 +7,16 @@ computes the loss and the metrics of its outputs and of the section's own inputs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ...errors.names import ReservedName
+from ...errors.structure import UnknownParameter
 from ...errors.training import LossNotFloat, LossNotScalar, ModelOfItself, NoLoss, TrainedStage, WrongModelInput
 from ...ir.graph import CallNode, Graph, OpNode, Program, Value, graphs, needed
 from ...ir.training import FIELDS, LOSS, MODEL, Training
@@ -28,6 +31,7 @@ from ..session import ElaborationSession
 from .build import ModelBody, elaborate_model, output_names
 from .parameters import bind_parameters
 from .sections import SelectedSection, statements_of
+from .selection import SelectedModel
 from .settings import evaluate_settings, without_arithmetic
 
 
@@ -37,9 +41,13 @@ def build_training(
     """Elaborates the model and the section. `params` are the section's, and those of the model that the section does not set."""
     elaborator = Elaborator(session)
     outside = Scope(files, None)
-    own = {name: value for name, value in params.items() if name in _parameters_of(section)}
-    given = {name: value for name, value in params.items() if name not in own or _has(section, name)}
-    _bind_sections(section, own, outside, elaborator)
+    of_section, of_model = _parameters_of(section), _names_of(section.model)
+    known = [*of_model, *(name for name in of_section if name not in of_model)]
+    for name in params:
+        if name not in known:
+            session.report(UnknownParameter(name, tuple(near(name, known)), tuple(known)), section.span)
+    given = {name: value for name, value in params.items() if name in of_model}
+    _bind_sections(section, {name: value for name, value in params.items() if name in of_section}, outside, elaborator)
     for keyword in section.model_call.keywords if section.model_call is not None else ():
         with session.catching(()):
             given.setdefault(keyword.name, elaborator.evaluate(keyword.value, outside))
@@ -54,25 +62,49 @@ def _parameters_of(section: SelectedSection) -> list[str]:
     return [p.name.name for one in section.chain for p in one.parameters if isinstance(p, ast.ParameterDecl)]
 
 
-def _has(section: SelectedSection, name: str) -> bool:
-    """Whether the model has a parameter of this name too."""
-    node = section.model.node
-    return node is not None and any(p.name.name == name for p in node.parameters)
+def _names_of(model: SelectedModel) -> list[str]:
+    """The parameters of the model; those of a file's own statements are its `let`s."""
+    if model.node is None:
+        return [s.name.name for s in model.body.statements if isinstance(s, ast.Let)]
+    return [p.name.name for p in model.node.parameters if isinstance(p, ast.ParameterDecl)]
 
 
 def _bind_sections(section: SelectedSection, params: Mapping[str, Any], scope: Scope, elaborator: Elaborator) -> None:
-    """Binds the parameters of a section, and through its arguments those of the sections it is derived from, in one scope."""
+    """Binds the parameters of a section, and through its arguments those of the sections it is derived from, in one scope. What is set is
+    that of the first section with a parameter of the name, in place of the argument that it is given."""
+    left = dict(params)
     for index, one in enumerate(section.chain):
-        if index:
-            base = section.chain[index - 1].base
-            assert base is not None
-            constants = tuple(p for p in one.parameters if isinstance(p, ast.ParameterDecl))
-            with elaborator.session.catching(()):
-                elaborator.parameters.bind(base.name, constants, base, scope, scope, ModelParameters.empty(base.name))
-        else:
-            name = one.name or ast.Name(section.span, section.name)
-            shown = ast.ModelDecl(one.span, name, one.parameters, one.body)
-            bind_parameters(shown, params, scope, section.span, elaborator)
+        constants = tuple(p for p in one.parameters if isinstance(p, ast.ParameterDecl))
+        own = {p.name.name: left.pop(p.name.name) for p in constants if p.name.name in left}
+        if not index:
+            _bind_set(one, section, constants, own, scope, elaborator)
+            continue
+        base = section.chain[index - 1].base
+        assert base is not None
+        _bind_set(one, section, tuple(p for p in constants if p.name.name in own), own, scope, elaborator)
+        rest, arguments = tuple(p for p in constants if p.name.name not in own), _without(base, constants, own)
+        with elaborator.session.catching(()):
+            elaborator.parameters.bind(base.name, rest, arguments, scope, scope, ModelParameters.empty(base.name))
+
+
+def _bind_set(
+    one: ast.TrainDecl,
+    section: SelectedSection,
+    constants: tuple[ast.ParameterDecl, ...],
+    params: Mapping[str, Any],
+    scope: Scope,
+    elaborator: Elaborator,
+) -> None:
+    """Binds parameters of a section to what is set, and others to their defaults."""
+    shown = ast.ModelDecl(one.span, one.name or ast.Name(section.span, section.name), constants, one.body)
+    bind_parameters(shown, params, scope, section.span, elaborator)
+
+
+def _without(call: ast.Apply, constants: tuple[ast.ParameterDecl, ...], names: Container[str]) -> ast.Apply:
+    """A call without the arguments for these parameters."""
+    placed = [p.name.name for p in constants]
+    positional = tuple(a for i, a in enumerate(call.positional) if i >= len(placed) or placed[i] not in names)
+    return replace(call, positional=positional, keywords=tuple(k for k in call.keywords if k.name not in names))
 
 
 def _objective(

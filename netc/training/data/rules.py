@@ -32,7 +32,12 @@ def data_arguments(word: str, stage: SettingStage, inputs: Collection[str]) -> t
     columns: dict[str, Chosen] = {}
     options: dict[str, Any] = {}
     problems: list[Found] = []
+    seen: set[str] = set()
     for argument in stage.named:
+        if argument.name in seen:
+            problems.append((WrongSetting(argument.name, "is given twice"), argument.name_span))
+            continue
+        seen.add(argument.name)
         problem = _columns(argument, columns) if argument.name in inputs else _option(word, stage.name, format, argument, options)
         if problem is not None:
             problems.append(problem)
