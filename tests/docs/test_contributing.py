@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 APPLIED = """
 import sys
@@ -35,6 +37,7 @@ print(*cases.REFERENCES)
 """
 
 
+@pytest.mark.long
 def test_the_example_is_an_operator() -> None:
     (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.DOTALL)
     parts = re.findall(r"# ([\w/]+\.py)\b[^\n]*\n(.*?)(?=\n# [\w/]+\.py|\Z)", block, re.DOTALL)

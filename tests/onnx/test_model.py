@@ -222,7 +222,7 @@ def test_floating_point_types(name: str) -> None:
 # --- size and what cannot be said ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_long_and_deep_models() -> None:
     proto = netc.compile("input 4 -> repeat 20_000 as layers { dense 4 relu }").onnx()
     assert len(proto.graph.node) == 40_000

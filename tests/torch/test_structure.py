@@ -183,7 +183,7 @@ def test_a_sequence_used_at_many_places_is_a_class() -> None:
     assert model.source().count("\n") < 1000
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_many_members() -> None:
     repeated: Any = netc.compile("input 4 -> repeat 50_000 as hidden { in + (in -> dense 4 relu) }")
     assert len(repeated.source()) < 2000

@@ -68,7 +68,7 @@ def test_a_shared_stage_that_is_used_inside_counts_at_its_first_use() -> None:
     assert sum(row.parameters * row.times for row in found.rows) == found.totals.parameters == 4 * 20
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_many_repeats_are_counted_at_once() -> None:
     found = cost("input 4 -> repeat 50_000 as layers { dense 4 relu }")
     assert found.totals.parameters == 50_000 * 20
