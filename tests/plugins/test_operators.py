@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.plugins.conftest import Run
 
 LEARNED = '''
@@ -72,6 +74,7 @@ def test_names_of_a_spec_do_not_hide_the_plugin(python: Run) -> None:
     assert done.stdout == "2\n", done.stderr
 
 
+@pytest.mark.long
 def test_command_line(folder: Path, netc: Run) -> None:
     (folder / "v.net").write_text("input 8xT -> conv 16 7 padding=3 snake\n", encoding="utf-8")
     done = netc("compile", "--plugin", "snakes", "v.net", "-o", "v.onnx")

@@ -96,6 +96,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.mark.long
 def test_two_processes(folder: Path) -> None:
     assert_close(folder / "one", begin(folder, 2, "fsdp", "--strategy", "fsdp"))
 
