@@ -21,7 +21,7 @@ FIELDS = frozenset(("step", "epoch", "lr", "validation"))
 
 
 class Word(str):
-    """A name in a setting that stands for itself: `adamw`, `best`, a column."""
+    """A name in a setting that is taken as text: `adamw`, `best`, a column."""
 
     __slots__ = ()
 

@@ -90,15 +90,25 @@ def one_source(file: str | None, text: str | None) -> str | None:
     return file
 
 
-def _pairs(values: tuple[str, ...], ctx: click.Context, option: click.Parameter) -> dict[str, str]:
+def named_words(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """The values of an option `NAME=VALUE` by their names, each given once."""
     pairs: dict[str, str] = {}
     for word in values:
-        name, equals, value = word.partition("=")
-        if not equals or not name.strip().isidentifier() or not value.strip():
+        name, equals, value = (part.strip() for part in word.partition("="))
+        if not (name and equals and value):
             raise click.BadParameter(f"expected {option.metavar}, got `{word}`", ctx, option)
-        if name.strip() in pairs:
-            raise click.BadParameter(f"`{name.strip()}` is given twice", ctx, option)
-        pairs[name.strip()] = value.strip()
+        if name in pairs:
+            raise click.BadParameter(f"`{name}` is given twice", ctx, option)
+        pairs[name] = value
+    return pairs
+
+
+def _pairs(values: tuple[str, ...], ctx: click.Context, option: click.Parameter) -> dict[str, str]:
+    """The same, with names of a spec."""
+    pairs = named_words(ctx, option, values)
+    for name in pairs:
+        if not name.isidentifier():
+            raise click.BadParameter(f"expected {option.metavar}, got `{name}={pairs[name]}`", ctx, option)
     return pairs
 
 

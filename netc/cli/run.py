@@ -12,7 +12,7 @@ from netc.compiler.backends.onnx import BACKEND
 
 from .completion import FileName
 from .failures import Failed
-from .options import choose, one_source, refuse_overwriting, source_options, spec_options, weight_options
+from .options import choose, named_words, one_source, refuse_overwriting, source_options, spec_options, weight_options
 from .terminal import visible, warnings_shown, write
 
 if TYPE_CHECKING:
@@ -24,21 +24,9 @@ if TYPE_CHECKING:
 DEVICES = ("cpu", "cuda")
 
 
-def _inputs(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for word in values:
-        name, equals, path = word.partition("=")
-        if not (name and equals and path):
-            raise click.BadParameter(f"expected {option.metavar}, got `{word}`", ctx, option)
-        if name in pairs:
-            raise click.BadParameter(f"`{name}` is given twice", ctx, option)
-        pairs[name] = path
-    return pairs
-
-
 @click.command("run")
 @source_options
-@click.option("--input", "files", multiple=True, metavar="NAME=X.npy", callback=_inputs, help="The array for an input.")
+@click.option("--input", "files", multiple=True, metavar="NAME=X.npy", callback=named_words, help="The array for an input.")
 @click.option("--random", is_flag=True, help="Random numbers for the other inputs, drawn with --seed; integers are 0 or 1.")
 @click.option("--device", type=click.Choice(DEVICES), default="cpu", help="Where to run.")
 @click.option("-o", "--output", metavar="OUT.npz", type=FileName(), help="Keep the results.")

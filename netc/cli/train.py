@@ -12,7 +12,7 @@ import click
 from netc.compiler.ir.types import BATCH
 
 from .failures import FAILED, Failed
-from .options import choose, one_source, source_options, spec_options
+from .options import choose, named_words, one_source, source_options, spec_options
 from .progress import Progress
 from .report import report
 from .terminal import note, write
@@ -30,27 +30,17 @@ OPTIONS = {"columns": "column", "data_options": "data-option", "params": "set", 
 """Names of options that are others than those of the parameters."""
 
 
-def _columns(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for word in values:
-        name, equals, column = word.partition("=")
-        if not (name and equals and column):
-            raise click.BadParameter(f"expected {option.metavar}, got `{word}`", ctx, option)
-        pairs[name] = column
-    return pairs
-
-
 @click.command("train")
 @source_options
 @click.option("--data", metavar="DATA", help="The data: a path such as train.npz, or FORMAT:PATH such as sklearn:digits.")
 @click.option("--validation", metavar="DATA|SHARE", help="Data to validate on, or the share of the data that is kept for it, such as 0.1.")
-@click.option("--column", "columns", multiple=True, metavar="INPUT=COLUMN", callback=_columns, help="The column for an input.")
+@click.option("--column", "columns", multiple=True, metavar="INPUT=COLUMN", callback=named_words, help="The column for an input.")
 @click.option(
     "--data-option",
     "data_options",
     multiple=True,
     metavar="OPTION=VALUE",
-    callback=_columns,
+    callback=named_words,
     help="An option of the data's format, such as size=224 for images.",
 )
 @click.option("-o", "--output", metavar="RUN", help="The folder of the run; made if it is not there.")
@@ -110,8 +100,8 @@ def command(
     folder = output or resume or ""
     try:
         with Progress() as progress, _board(folder, tensorboard) as board:
-            told = _both(progress, board)
-            result = train_file(path, text, choice, section, folder, resume is not None, told, note=_note, **wishes)
+            on_report = _both(progress, board)
+            result = train_file(path, text, choice, section, folder, resume is not None, on_report, note=_note, **wishes)
     except Interrupted as stopped:
         if is_first():
             note(f"stopped at step {stopped.step}; to continue: netc train --resume {stopped.folder}")
@@ -148,11 +138,11 @@ def _both(progress: Progress, board: Board | None) -> Callable[[Report], None]:
     if board is None:
         return progress
 
-    def told(report: Report) -> None:
+    def on_report(report: Report) -> None:
         progress(report)
         board(report)
 
-    return told
+    return on_report
 
 
 def _note(text: str) -> None:

@@ -55,7 +55,7 @@ def train_file(
     section: str | None,
     folder: str,
     resume: bool,
-    told: Callable[[Report], None],
+    on_report: Callable[[Report], None],
     *,
     data: Any = None,
     validation: Any = None,
@@ -112,7 +112,7 @@ def train_file(
             found = {**as_json(arguments), "hash": spec, **prepared.described, "versions": versions()}
             ranks.once(lambda: run.create(found))
         objective = Objective(prepared.training, prepared.means, weights, prepared.recipe.seed, prepared.recipe)
-        trainer = Trainer(objective, prepared.recipe, prepared.data, prepared.validation, run, told, arguments.engine, ranks)
+        trainer = Trainer(objective, prepared.recipe, prepared.data, prepared.validation, run, on_report, arguments.engine, ranks)
         for line in trainer.notes if ranks.first else ():
             note(line)
         if resume:

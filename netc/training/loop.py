@@ -81,7 +81,7 @@ def plan(recipe: Recipe, samples: int) -> Plan:
 
 
 class Trainer:
-    """One training, in this process and perhaps others. `told` gets each report, in the first process."""
+    """One training, in this process and perhaps others. `on_report` gets each report, in the first process."""
 
     def __init__(
         self,
@@ -90,13 +90,13 @@ class Trainer:
         data: tuple[Columns, Indices],
         validation: tuple[Columns, Indices] | None,
         folder: RunFolder,
-        told: Callable[[Report], None],
+        on_report: Callable[[Report], None],
         engine: Engine | None = None,
         ranks: Ranks | None = None,
     ) -> None:
         engine, ranks = engine or Engine(), ranks or Ranks()
         self.objective, self.recipe, self.validation = objective.to(ranks.device), recipe, validation
-        self.folder, self.told, self.engine, self.ranks = folder, told, engine, ranks
+        self.folder, self.on_report, self.engine, self.ranks = folder, on_report, engine, ranks
         self.draws = make_draws(recipe.draws, objective.inputs, data[0], recipe.seed)
         self.batches = Batches(data, recipe, ranks, self.draws)
         self.plan = plan(recipe, len(data[1]))
@@ -207,7 +207,7 @@ class Trainer:
             return
         entry: dict[str, Any] = {"step": self.step, "epoch": round(self.epoch, 4)}
         self.folder.log(entry | ({"validation": results} if validation else {"lr": self.learning_rate, **results}))
-        self.told(Report(self.step, self.epoch, results, self.learning_rate, validation, samples, self.plan.steps))
+        self.on_report(Report(self.step, self.epoch, results, self.learning_rate, validation, samples, self.plan.steps))
 
     def _end_of_epoch(self, request: StopRequest) -> None:
         """Validates, notes the best weights, and saves; nothing that follows depends on whether it does."""

@@ -45,13 +45,13 @@ def samples(count: int = 90, seed: int = 0) -> dict[str, np.ndarray]:
 def train(folder: Path, spec: str = SPEC, data: Mapping[str, np.ndarray] | None = None, **options: Any) -> Result:
     """A new run in this process."""
     source = ArraySource(samples() if data is None else data)
-    return train_file(None, spec, Choice(), None, str(folder), False, options.pop("told", _nothing), data=source, **options)
+    return train_file(None, spec, Choice(), None, str(folder), False, options.pop("on_report", _nothing), data=source, **options)
 
 
 def resume(folder: Path, data: Mapping[str, np.ndarray] | None = None, **options: Any) -> Result:
     """Continues a run in this process."""
     source = ArraySource(samples() if data is None else data)
-    return train_file(None, None, Choice(), None, str(folder), True, options.pop("told", _nothing), data=source, **options)
+    return train_file(None, None, Choice(), None, str(folder), True, options.pop("on_report", _nothing), data=source, **options)
 
 
 def _nothing(report: object) -> None:

@@ -94,7 +94,7 @@ def test_scaled_losses_are_resumed(tmp_path: Path) -> None:
 
     train(tmp_path / "whole", BLOCKS, precision="fp16")
     with pytest.raises(Interrupted):
-        train(tmp_path / "run", BLOCKS, precision="fp16", told=stopping_at(4))
+        train(tmp_path / "run", BLOCKS, precision="fp16", on_report=stopping_at(4))
     resume(tmp_path / "run")
     assert_same_run(tmp_path / "run", tmp_path / "whole")
 

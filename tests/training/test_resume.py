@@ -35,11 +35,11 @@ def assert_same_run(one: Path, other: Path) -> None:
 def stopping_at(step: int, validation: bool = False):
     """A receiver of reports that is interrupted after the report of a step, as by Ctrl-C."""
 
-    def told(report: Report) -> None:
+    def on_report(report: Report) -> None:
         if report.step == step and report.validation == validation:
             os.kill(os.getpid(), signal.SIGINT)
 
-    return told
+    return on_report
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("step", [1, 4, 7, 18])
 def test_interrupted_in_the_middle_of_an_epoch(step: int, whole: Path, tmp_path: Path) -> None:
     with pytest.raises(Interrupted) as caught:
-        train(tmp_path / "run", told=stopping_at(step))
+        train(tmp_path / "run", on_report=stopping_at(step))
     assert caught.value.exit_code == 130
     assert caught.value.step == step + 1
     result = resume(tmp_path / "run")
@@ -64,16 +64,16 @@ def test_interrupted_in_the_middle_of_an_epoch(step: int, whole: Path, tmp_path:
 def test_interrupted_at_the_end_of_an_epoch(after_validation: bool, whole: Path, tmp_path: Path) -> None:
     """The signal arrives after the report of the last step of an epoch, before or after its validation."""
     with pytest.raises(Interrupted):
-        train(tmp_path / "run", told=stopping_at(5, validation=after_validation))
+        train(tmp_path / "run", on_report=stopping_at(5, validation=after_validation))
     resume(tmp_path / "run")
     assert_same_run(tmp_path / "run", whole)
 
 
 def test_interrupted_twice(whole: Path, tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
-        train(tmp_path / "run", told=stopping_at(3))
+        train(tmp_path / "run", on_report=stopping_at(3))
     with pytest.raises(Interrupted):
-        resume(tmp_path / "run", told=stopping_at(12))
+        resume(tmp_path / "run", on_report=stopping_at(12))
     resume(tmp_path / "run")
     assert_same_run(tmp_path / "run", whole)
 
