@@ -6,6 +6,7 @@ backward pass is what autograd keeps; nothing is allocated. Memory is affine in 
 
 from __future__ import annotations
 
+import gc
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -116,6 +117,17 @@ class _Run(Record):
 
 
 def _run(training: Training, dtype: torch.dtype, recompute: bool, count: int) -> _Run:
+    frozen = gc.get_freeze_count() > 0
+    if not frozen:
+        gc.freeze()  # to look for garbage among all modules takes longer than the rest
+    try:
+        return _followed(training, dtype, recompute, count)
+    finally:
+        if not frozen:
+            gc.unfreeze()
+
+
+def _followed(training: Training, dtype: torch.dtype, recompute: bool, count: int) -> _Run:
     with FakeTensorMode():
         objective = Objective(training)
         blocks = repeated_blocks(objective.model)
@@ -133,7 +145,7 @@ def _run(training: Training, dtype: torch.dtype, recompute: bool, count: int) ->
         for block in blocks:
             block.register_forward_hook(lambda _, __, made: outputs.append(_bytes(t for t in tree_leaves(made) if isinstance(t, Tensor))))
         given = inputs_of(objective, count, dtype)
-        with LiveBytes(objective, blocks, given) as tracker, FlopCounterMode(display=False) as counted:
+        with LiveBytes(objective, blocks, given, recompute) as tracker, FlopCounterMode(display=False) as counted:
             loss = objective.results(objective.totals(given), objective.counts(given))[LOSS]
             loss.backward()  # type: ignore[no-untyped-call]
         units = tuple(bytes_of[id(b)] for b in blocks)
@@ -198,10 +210,11 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the storages that operations make while they are alive; `moments` has what was alive after each operation. A block is computed
     from the first use of a parameter of it to the first use of one that is not in it."""
 
-    def __init__(self, objective: Objective, blocks: Sequence[nn.Module], given: Mapping[str, Tensor]) -> None:
+    def __init__(self, objective: Objective, blocks: Sequence[nn.Module], given: Mapping[str, Tensor], recompute: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.known: dict[int, Any] = {}
-        self.activations = 0
+        self.activations = self.peak = 0
+        self.recompute = recompute
         self.gradients, self.rest, self.own = 0, 0, 0
         self.block = NO_BLOCK
         self.moments: list[Seen] = []
@@ -225,6 +238,9 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for tensor in tree_leaves(made):
             if isinstance(tensor, Tensor):
                 self._add(tensor)
+        if self.recompute and self.activations > self.peak:
+            gc.collect()  # recomputing ends by an exception, whose frames keep tensors that PyTorch has let go
+            self.peak = max(self.peak, self.activations)
         self.moments.append(Seen(self.activations, self.gradients, self.rest, self.block[1], self.own))
         return made
 
