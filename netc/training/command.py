@@ -86,11 +86,12 @@ def train_file(
     if resume:
         if any(v is not None for v in (columns, data_options, epochs, steps, batch, seed, weights)):
             raise ValueError("a run is continued with the settings that it was started with")
-        config = run.config()
-        arguments = from_json(config, folder, given, data, _share(validation))
+        before = run.config()
+        arguments = from_json(before, folder, given, data, _share(validation))
         if path is not None or text is not None:
             _check_same(_source(path, text), arguments, folder)
     else:
+        before = None
         asked = Asked(data, _share(validation), columns or {}, data_options or {}, path, choice.allow_paths)
         wishes = Wishes(asked, epochs, steps, batch, seed)
         arguments = Arguments(_source(path, text).text, path, section, choice, wishes, Engine(**given))
@@ -98,33 +99,46 @@ def train_file(
     if analysis.training is None:
         raise CompileError(analysis.diagnostics)
     spec = spec_hash(analysis, arguments.choice)
-    if resume and config.get("hash") != spec:
+    if before is not None and before.get("hash") != spec:
         raise RunError(RunDiffers(folder, "the spec, or a file that it uses, is not what it was"))
     prepared = prepare(analysis.training, arguments.wishes)
-    if resume and config.get("samples") != prepared.described["samples"]:
-        found, before = prepared.described["samples"], config.get("samples")
-        raise RunError(RunDiffers(folder, f"the data have {found} samples, and had {before}"))
+    described = {**as_json(arguments), "hash": spec, **prepared.described, "versions": versions()}
+    if before is not None and before.get("samples") != described["samples"]:
+        raise RunError(RunDiffers(folder, f"the data have {described['samples']} samples, and had {before.get('samples')}"))
     checked_weights(weights)
-    with joined(arguments.engine.device, arguments.engine.strategy) as ranks:
+    results, made = _run(prepared, arguments.engine, run, None if resume else described, weights, on_report, note)
+    chosen = _chosen(prepared.training, arguments.path or "FILE")
+    return Result(folder, results, made, chosen, prepared.training.model, analysis.diagnostics)
+
+
+def _run(
+    prepared: Prepared,
+    engine: Engine,
+    run: RunFolder,
+    described: dict[str, Any] | None,
+    weights: Any,
+    on_report: Callable[[Report], None],
+    note: Callable[[str], None],
+) -> tuple[dict[str, float], int]:
+    """The results of the last validation, and the number of steps. `described` is what a new run's folder says of it; a run that goes on has
+    None."""
+    with joined(engine.device, engine.strategy) as ranks:
         _check_parts(prepared, ranks)
         _check_capturable(prepared.recipe, ranks)
-        if not resume:
-            found = {**as_json(arguments), "hash": spec, **prepared.described, "versions": versions()}
-            ranks.once(lambda: run.create(found))
+        if described is not None:
+            ranks.once(lambda: run.create(described))
         objective = Objective(prepared.training, prepared.means, weights, prepared.recipe.seed, prepared.recipe)
-        trainer = Trainer(objective, prepared.recipe, prepared.data, prepared.validation, run, on_report, arguments.engine, ranks)
+        trainer = Trainer(objective, prepared.recipe, prepared.data, prepared.validation, run, on_report, engine, ranks)
         for line in trainer.notes if ranks.first else ():
             note(line)
-        if resume:
-            trainer.resume()
         try:
-            results = trainer.run()
+            if described is None:
+                trainer.resume()
+            return trainer.run(), trainer.step
         finally:
+            trainer.close()
             if ranks.first:
                 run.draw()
-    return Result(
-        folder, results, trainer.step, _chosen(prepared.training, arguments.path or "FILE"), prepared.training.model, analysis.diagnostics
-    )
 
 
 def _chosen(training: Training, path: str) -> str:

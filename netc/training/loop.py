@@ -31,7 +31,7 @@ from .not_finite import find
 from .objective import Objective
 from .optimizers import make_optimizer, make_schedule
 from .order import Indices
-from .parallel import arrange
+from .parallel import arrange, release
 from .precision import Precision
 from .ranks import Ranks
 from .recipe import Recipe
@@ -147,6 +147,10 @@ class Trainer:
                 if self.ranks.first:
                     self.folder.flush()
         return self.results
+
+    def close(self) -> None:
+        """Gives back what is shared with other processes, before they part."""
+        release(self.objective)
 
     def _steps(self, batches: Iterable[tuple[list[Part], int]], request: StopRequest) -> None:
         if self.epoch_ends:

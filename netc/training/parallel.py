@@ -68,6 +68,15 @@ def _replicate(objective: Objective, ranks: Ranks, sample: Callable[[], Part]) -
         objective.of_totals = nn.parallel.DistributedDataParallel(objective.of_totals, device_ids=devices)
 
 
+def release(objective: Objective) -> None:
+    """Undoes DDP. Its reducer must be gone before the group of processes is: as the last owner of the group it would wait, with Python
+    locked, for a thread of the group that waits for Python."""
+    replicated = objective.of_totals
+    if isinstance(replicated, nn.parallel.DistributedDataParallel):
+        objective.of_totals = replicated.module
+        del replicated.logger, replicated.reducer
+
+
 def _shard(objective: Objective) -> None:
     """FSDP2: the blocks that repeat, then what is left."""
     # It warns of views as results, which a module that changes them in place would break: what netc emits does not.
