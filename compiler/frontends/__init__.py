@@ -1,0 +1,1 @@
+"""Ways into the typed graph other than text: PyTorch modules and ONNX files."""

@@ -1,0 +1,43 @@
+"""What a frontend makes: a typed graph, and the numbers that the model came with.
+
+In: a PyTorch module or an ONNX file. Out: an `Imported`, or an `ImportFailed` that lists all that has no counterpart. Always: the keys of
+`weights` are those of the program's parameters and buffers; nothing of the program is named after anything but labels that are valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from netc.dsl.record import Record
+
+from ..ir.graph import Program
+
+if TYPE_CHECKING:
+    from ..ir.elements import Array
+
+
+class Imported(Record):
+    """A model that was something else. `notes` are what its user should know, in whole sentences: what was fixed, renamed or left out."""
+
+    program: Program
+    weights: Mapping[str, Array]
+    notes: tuple[str, ...] = ()
+
+
+class Obstacle(Record):
+    """Something that cannot be imported: `what` is an operator or construct of the source, `why` completes a sentence, `where` is a module
+    path or the name of a node, `help` is what could be done."""
+
+    what: str
+    why: str
+    where: str
+    help: str = ""
+
+
+class ImportFailed(Exception):
+    """Nothing was made; `obstacles` are all that was found, in order."""
+
+    def __init__(self, obstacles: tuple[Obstacle, ...]) -> None:
+        super().__init__("; ".join(f"{o.where}: {o.what} {o.why}" for o in obstacles[:3]))
+        self.obstacles = obstacles
