@@ -1,0 +1,227 @@
+"""Graphs as bodies: which tensors get names, and which are written where they are used.
+
+In: a graph, and what its calls are. Out: a `Body`, and for each number of a tensor the graph's value. Always: the order of computation is
+kept; a tensor that is used more than once has a name; the inputs of a model are declared in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...ir.graph import CallNode, Graph, Node, OpNode, Value
+from .loops import Repeated, repeated
+from .stages import Callee, as_activation, constant_of, named_operands, stage_of
+from .tree import (
+    Assign,
+    Binary,
+    Body,
+    Chain,
+    Declaration,
+    Given,
+    Group,
+    Literal,
+    Loop,
+    Prefix,
+    Ref,
+    Shared,
+    Stage,
+    TupleOf,
+)
+
+LONGEST = 3
+"""The number of stages that may be written inside of an operand or a tuple."""
+
+
+class GraphBody:
+    """A body that is being made. `values` has the value of each number."""
+
+    def __init__(self, graph: Graph, callee: Callee) -> None:
+        self.graph = graph
+        self.callee = callee
+        self.statements: list[Any] = []
+        self.values: list[Value] = []
+        self.pending: dict[int, Any] = {}
+        """What is written where its tensor is used, by the value's id."""
+        self.numbers: dict[int, int] = {}
+        self.declared = {id(shared): shared.label for shared in (*graph.declares, *graph.modules)}
+        self.shared: set[int] = set()
+        self.uses = _uses(graph)
+
+    def make(self) -> Body:
+        """The body."""
+        graph = self.graph
+        for value in graph.inputs:
+            self._number(value)
+        if graph.kind == "model":
+            self._declare_inputs()
+        for node in repeated(graph.nodes, self._stage, self.uses):
+            if isinstance(node, Repeated):
+                self._define(node.outputs, _extended(self._taken(node.inputs[node.carried]), self._loop(node)))
+            else:
+                self._node(node)
+        results = tuple(self._result(value) for value in graph.outputs)
+        return Body(len(graph.inputs), tuple(self.statements), results)
+
+    def _declare_inputs(self) -> None:
+        inputs = self.graph.inputs
+        for number, value in enumerate(inputs):
+            if len(inputs) == 1 and self.uses.get(id(value)) == 1 and value.name in ("", "x", "input"):
+                self.pending[id(value)] = Declaration(number)
+            else:
+                self.statements.append(Assign((number,), Declaration(number)))
+
+    def _number(self, value: Value) -> int:
+        self.numbers[id(value)] = len(self.values)
+        self.values.append(value)
+        return self.numbers[id(value)]
+
+    # --- nodes --------------------------------------------------------------------------------------------------------
+
+    def _node(self, node: Node) -> None:
+        constant = constant_of(node) if isinstance(node, OpNode) else None
+        self._define(node.outputs, constant if constant is not None else self._computed(node))
+
+    def _computed(self, node: Node) -> Any:
+        if isinstance(node, OpNode):
+            written = self._arithmetic(node)
+            if written is not None:
+                return written
+        return self._applied(self._stage(node), node.inputs, named_operands(node.op) if isinstance(node, OpNode) else ())
+
+    def _stage(self, node: Node) -> Any:
+        """The node as a stage without its tensors."""
+        if node.shared is not None and id(node.shared) in self.declared:
+            return self._use(node)
+        return stage_of(node) if isinstance(node, OpNode) else self.callee(node)
+
+    def _use(self, node: Node) -> Stage:
+        """A use of a shared stage, which is declared before the first one."""
+        assert node.shared is not None
+        if id(node.shared) not in self.shared:
+            self.shared.add(id(node.shared))
+            stage = stage_of(node) if isinstance(node, OpNode) else self.callee(node)
+            self.statements.append(Shared(node.shared.label, stage))
+        return Stage(node.shared)
+
+    def _arithmetic(self, node: OpNode) -> Any:
+        """The operator between its operands, if it has a symbol and no other arguments."""
+        op = node.op
+        if op.prefix_symbol and len(node.inputs) == 1 and not op.scalars:
+            return Prefix(op.prefix_symbol, self._operand(node.inputs[0]))
+        if not op.symbol or len(node.inputs) + len(op.scalars) != 2 or not set(op.args) <= {"other", "reverse"}:
+            return None
+        operands: list[Any] = [self._operand(value) for value in node.inputs] + [Literal(number, "by") for number in op.scalars]
+        first, second = reversed(operands) if op.number_first else operands
+        return Binary(op.symbol, first, second)
+
+    def _applied(self, stage: Any, inputs: Sequence[Value], named: Sequence[str] = ()) -> Any:
+        """The stage on its tensors."""
+        own = len(inputs) - len(named)
+        if named:
+            tensors = tuple((name, self._operand(value)) for name, value in zip(named, inputs[own:], strict=True))
+            stage = Stage(stage.callee, stage.positional, stage.named, tensors, stage.activation, stage.label)
+        if own == 1:
+            return _extended(self._taken(inputs[0]), stage)
+        if not own:
+            return Chain(None, (stage,))
+        return Chain(TupleOf(tuple(self._operand(value) for value in inputs[:own])), (stage,))
+
+    def _loop(self, run: Repeated) -> Any:
+        """A loop over the nodes of a run: its stages are alike but for the literals of the loop."""
+        if len(run.inputs) == 1:
+            body: Any = Chain(Given(), (run.stage,))
+        else:
+            items = [Given() if index == run.carried else self._named(value) for index, value in enumerate(run.inputs)]
+            body = Chain(TupleOf(tuple(items)), (run.stage,))
+        return Loop(run.over, run.binders, body, run.label, run.start)
+
+    # --- tensors ------------------------------------------------------------------------------------------------------
+
+    def _define(self, outputs: Sequence[Value], tree: Any) -> None:
+        used = [v for v in outputs if self.uses.get(id(v))]
+        if len(outputs) > 1 and not (used and used[0] is outputs[0] and len(used) == 1 and _has_main_result(tree)):
+            numbers = tuple(self._number(v) if self.uses.get(id(v)) else None for v in outputs)
+            self.statements.append(Assign(numbers, tree))
+        elif self.uses.get(id(outputs[0])) == 1:
+            self.pending[id(outputs[0])] = tree
+        elif used:
+            self.statements.append(Assign((self._number(outputs[0]),), tree))
+
+    def _taken(self, value: Value) -> Any:
+        """The tensor as the beginning of a pipeline."""
+        found = self.pending.pop(id(value), None)
+        return Ref(self.numbers[id(value)]) if found is None else found
+
+    def _operand(self, value: Value) -> Any:
+        """The tensor as part of arithmetic or a tuple: what is long gets a name before."""
+        found = self.pending.get(id(value))
+        if found is not None and not is_short(found):
+            del self.pending[id(value)]
+            self.statements.append(Assign((self._number(value),), found))
+        return self._taken(value)
+
+    def _named(self, value: Value) -> Ref:
+        """The tensor by its name, which it gets now if it has none."""
+        found = self.pending.pop(id(value), None)
+        if found is not None:
+            self.statements.append(Assign((self._number(value),), found))
+        return Ref(self.numbers[id(value)])
+
+    def _result(self, value: Value) -> Any:
+        if self.graph.kind == "model" and id(value) in self.pending and self._has_name(value):
+            tree = self.pending.pop(id(value))
+            self.statements.append(Assign((self._number(value),), tree))
+        return self._taken(value)
+
+    def _has_name(self, value: Value) -> bool:
+        names = self.graph.output_names[self.graph.outputs.index(value)]
+        return len(self.graph.outputs) > 1 or names != "output"
+
+
+def _uses(graph: Graph) -> dict[int, int]:
+    """The number of times that each value is taken."""
+    found: dict[int, int] = {}
+    for value in (*(v for node in graph.nodes for v in node.inputs), *graph.outputs):
+        found[id(value)] = found.get(id(value), 0) + 1
+    return found
+
+
+def _extended(head: Any, stage: Any) -> Chain:
+    if not isinstance(head, Chain):
+        return Chain(head, (stage,))
+    last = head.stages[-1]
+    if isinstance(stage, Stage) and isinstance(last, Stage) and as_activation(stage, last):
+        with_it = Stage(last.callee, last.positional, last.named, last.tensors, stage, last.label)
+        return Chain(head.head, (*head.stages[:-1], with_it))
+    return Chain(head.head, (*head.stages, stage))
+
+
+def _has_main_result(tree: Any) -> bool:
+    """Whether only the first result is passed on, unless all are unpacked."""
+    from ...ops import Operator
+
+    if not isinstance(tree, Chain) or not isinstance(tree.stages[-1], Stage):
+        return False
+    callee = tree.stages[-1].callee
+    return isinstance(callee, str) and Operator.registry[callee].extras
+
+
+def is_short(tree: Any) -> bool:
+    """Whether the tree may be written inside of another one."""
+    return _stages(tree) <= LONGEST
+
+
+def _stages(tree: Any) -> int:
+    match tree:
+        case Chain(head, stages):
+            return _stages(head) + sum(LONGEST if isinstance(s, Loop) else len(s.stages) if isinstance(s, Group) else 1 for s in stages)
+        case TupleOf(items):
+            return sum(map(_stages, items))
+        case Binary(_, left, right):
+            return _stages(left) + _stages(right) + 1
+        case Prefix(_, operand):
+            return _stages(operand)
+        case Declaration():
+            return LONGEST + 1
+    return 0

@@ -1,0 +1,94 @@
+"""A program as a spec.
+
+In: a program. Out: the text, formatted. Always: it compiles to a program with the same keys, shapes and results.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from netc.dsl.formatter import format_source
+from netc.dsl.source import SourceFile
+
+from ...dims import symbols
+from ...ir.graph import Program
+from ...ir.types import BATCH, FLOAT32, TensorType
+from ...ops import Operator
+from .families import Families, Family
+from .names import Names, snake_case
+from .printer import Printer, literal
+
+
+def text_of(program: Program, comments: Sequence[str] = ()) -> str:
+    """The spec. `comments` are lines before it."""
+    families = Families(program.main)
+    taken = set(Operator.registry) | {name for name in program.symbols}
+    for family in families.found:
+        family.name = _fresh(snake_case(family.members[0].name), taken)
+    lines = [f"# {comment}" if comment else "#" for comment in comments]
+    for family in families.found:
+        lines += ["", *_block(family)]
+    lines += ["", *_main(program, families)]
+    text = "\n".join(lines).strip("\n") + "\n"
+    formatted, problems = format_source(SourceFile(f"{program.main.name}.net", text))
+    if formatted is None:
+        raise AssertionError(f"the text that was made does not parse: {problems[0].message}\n{text}")
+    return formatted
+
+
+def _fresh(wanted: str, taken: set[str]) -> str:
+    name, number = wanted, 2
+    while name in taken:
+        name, number = f"{wanted}{number}", number + 1
+    taken.add(name)
+    return name
+
+
+def _block(family: Family) -> list[str]:
+    inputs = family.values[: family.body.inputs]
+    names = Names(family.parameters)
+    if len(inputs) == 1:
+        found = ["in"]
+        heads = list(family.parameters)
+    else:
+        found = [names.fresh(value, f"x{at + 1}") for at, value in enumerate(inputs)]
+        heads = [f"{name}: [...]" for name in found] + list(family.parameters) if inputs else ["in: none", *family.parameters]
+    found += [names.of(value, family.members[0]) for value in family.values[len(inputs) :]]
+    printer = Printer(found, family.parameters)
+    head = f"({', '.join(heads)})" if heads else ""
+    return [f"block {family.name}{head} {{", *printer.lines(family.body), "}"]
+
+
+def _main(program: Program, families: Families) -> list[str]:
+    main = program.main
+    names = Names(())
+    outputs = {id(value): name for value, name in zip(main.outputs, main.output_names, strict=True)}
+    found = []
+    for value in families.main.values:
+        wanted = outputs.get(id(value)) if value not in main.inputs else None
+        found.append(names.exactly(wanted) if wanted else names.of(value, main))
+    declared = [_declared(value.type) for value in main.inputs]
+    if program.conditions and declared:
+        declared[-1] += " where " + ", ".join(str(condition) for condition, _ in program.conditions)
+    return Printer(found, (), declared).lines(families.body)
+
+
+def _declared(type_: TensorType) -> str:
+    """An input's declaration."""
+    batch = type_.is_batch and type_.shape[0] == _batch(type_)
+    sizes = [literal(size) for size in (type_.shape[1:] if batch else type_.shape)]
+    plain = len(sizes) > 1 and all(re.fullmatch(r"\d+|[A-Z]\w*", size) for size in sizes) and sizes[0].isdecimal()
+    shape = "x".join(sizes) if plain else sizes[0] if len(sizes) == 1 and sizes[0].isdecimal() else f"[{', '.join(sizes)}]"
+    words = ["input", shape, *([str(type_.dtype)] if type_.dtype != FLOAT32 else []), *([] if batch else ["batch=false"])]
+    return " ".join(words)
+
+
+def _batch(type_: TensorType) -> object:
+    from ...dims import symbol
+
+    return symbol(BATCH) if BATCH in symbols(type_.shape[0]) else None
+
+
+
+

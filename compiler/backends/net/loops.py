@@ -1,0 +1,117 @@
+"""Stages that repeat: each is applied to the result of the one before.
+
+In: the nodes of a graph, and each of them as a stage. Out: the nodes, those that are a loop as one `Repeated`. Always: the members of a loop
+have labels that are counted, and are alike but for literals, which the loop lists.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ...ir.graph import Node, Value
+from ...ops.base import strict_key
+from .stages import label_of
+from .tree import Group, Hole, IfFirst, Item, ListOf, Literal, Stage, changed, literals, without_literals
+
+_COUNTED = re.compile(r"(.*?)(0|[1-9]\d*)")
+
+
+class Repeated:
+    """Nodes that are one loop. `carried` is the position of the input that the iteration before gives; `over`, `binders`, `stage`, `label` and
+    `start` are those of a `Loop`."""
+
+    def __init__(self, nodes: Sequence[Node], carried: int, stages: Sequence[Any]) -> None:
+        self.inputs: Sequence[Value] = nodes[0].inputs
+        self.outputs = nodes[-1].outputs
+        self.carried = carried
+        prefix, first = _counted(nodes[0])
+        self.over, self.binders, self.stage = _unified(stages)
+        self.label = prefix.removesuffix(".")
+        self.start = first if first or not prefix.endswith(".") else None
+
+
+def _counted(node: Node) -> tuple[str, int]:
+    found = _COUNTED.fullmatch(label_of(node) or "")
+    return (found[1], int(found[2])) if found else ("", -1)
+
+
+def repeated(nodes: Sequence[Node], stage: Callable[[Node], Any], uses: Mapping[int, int]) -> Iterator[Node | Repeated]:
+    """The nodes in order, a loop in the place of its first member."""
+    following = {id(value): node for node in nodes for value in node.inputs if uses.get(id(value)) == 1}
+    inside: set[int] = set()
+    for node in nodes:
+        if id(node) in inside:
+            continue
+        run, carried, stages = _run(node, stage, following)
+        if len(run) == 1:
+            yield node
+        else:
+            inside.update(map(id, run))
+            yield Repeated(run, carried, stages)
+
+
+def _run(node: Node, stage: Callable[[Node], Any], following: Mapping[int, Node]) -> tuple[list[Node], int, list[Any]]:
+    """The longest loop that begins with the node."""
+    run, stages, carried = [node], [], -1
+    if _counted(node)[1] < 0 or node.shared is not None:
+        return run, carried, stages
+    while len(run[-1].outputs) == 1:
+        other = following.get(id(run[-1].outputs[0]))
+        if other is None or other.shared is not None or not _counts_on(run[-1], other):
+            break
+        at = [index for index, value in enumerate(other.inputs) if value is run[-1].outputs[0]]
+        if len(at) != 1 or carried not in (-1, at[0]) or not _same_but(run[-1].inputs, other.inputs, at[0]):
+            break
+        stages = stages or [_unlabelled(stage(node))]
+        found = _unlabelled(stage(other))
+        if without_literals(found) != without_literals(stages[0]) or getattr(node, "op", None).__class__ is not getattr(other, "op", None).__class__:
+            break
+        carried = at[0]
+        run.append(other)
+        stages.append(found)
+    return run, carried, stages
+
+
+def _counts_on(node: Node, other: Node) -> bool:
+    prefix, number = _counted(node)
+    return _counted(other) == (prefix, number + 1)
+
+
+def _same_but(inputs: Sequence[Value], others: Sequence[Value], carried: int) -> bool:
+    return len(inputs) == len(others) and all(a is b for i, (a, b) in enumerate(zip(inputs, others, strict=True)) if i != carried)
+
+
+def _unlabelled(stage: Any) -> Any:
+    if isinstance(stage, Group):
+        return Group(stage.stages, "")
+    assert isinstance(stage, Stage)
+    return Stage(stage.callee, stage.positional, stage.named, stage.tensors, stage.activation)
+
+
+def _unified(stages: Sequence[Any]) -> tuple[Any, tuple[str, ...], Any]:
+    """What is iterated over, the names of its items, and the stage that all of them are."""
+    columns = [list(column) for column in zip(*(list(literals(s)) for s in stages), strict=True)]
+    lists: list[list[Literal]] = []
+    made: list[Any] = []
+    for column in columns:
+        keys = [strict_key(literal.value) for literal in column]
+        if len(set(keys)) == 1:
+            made.append(column[0])
+        elif len(set(keys[1:])) == 1 and len(keys) > 2:
+            made.append(IfFirst(column[0], column[1]))
+        else:
+            known = [[strict_key(literal.value) for literal in other] for other in lists]
+            if keys not in known:
+                lists.append(column)
+                known.append(keys)
+            made.append(Item(known.index(keys)))
+    holes = without_literals(stages[0])
+    stage = changed(holes, lambda part: made[part.number] if isinstance(part, Hole) else None)
+    if not lists:
+        return Literal(len(stages), "depth"), (), stage
+    binders = tuple(column[0].name or "item" for column in lists)
+    if len(lists) == 1:
+        return ListOf(tuple(lists[0])), binders, stage
+    return ListOf(tuple(ListOf(tuple(row)) for row in zip(*lists, strict=True))), binders, stage

@@ -1,0 +1,61 @@
+"""Names of tensors and blocks.
+
+In: what a graph calls its tensors, and the stages that make them. Out: names of the language. Always: no keyword, no operator's name, each
+once in a body.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from netc.dsl.grammar import tables
+
+from ...ir.graph import Graph, OpNode, Value
+from .stages import label_of
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+_WORDS = {"add": "h", "sub": "h", "mul": "scaled", "div": "scaled", "conv": "h", "dense": "h", "concat": "joined"}
+
+
+def snake_case(name: str) -> str:
+    """`BasicBlock` as `basic_block`."""
+    words = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", lambda m: f"{m[1] or m[3]}_{m[2] or m[4]}", name)
+    made = re.sub(r"\W+", "_", words).strip("_").lower() or "block"
+    made = f"block_{made}" if made[0].isdecimal() else made
+    return f"{made}_block" if made in tables().keywords else made
+
+
+class Names:
+    """Those of one body. `taken` are names that are bound already."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self.taken = {"in", *taken}
+
+    def exactly(self, name: str) -> str:
+        """A name that is an output's, if it can be one."""
+        return self._fresh(name if _NAME.fullmatch(name) and name not in tables().keywords else snake_case(name))
+
+    def fresh(self, value: Value, otherwise: str) -> str:
+        """The name of an input."""
+        return self._fresh(value.name if _NAME.fullmatch(value.name) and value.name not in tables().keywords else otherwise)
+
+    def of(self, value: Value, graph: Graph) -> str:
+        """The name of a tensor that a node makes: its own, that of the stage, or a general one."""
+        if _NAME.fullmatch(value.name) and value.name not in tables().keywords:
+            return self._fresh(value.name)
+        node = next((n for n in graph.nodes if any(v is value for v in n.outputs)), None)
+        if node is None:
+            return self._fresh("x")
+        label = (label_of(node) or "").rpartition(".")[2]
+        if _NAME.fullmatch(label) and label not in tables().keywords and label != "_":
+            return self._fresh(label)
+        word = node.op.name if isinstance(node, OpNode) else "h"
+        return self._fresh(_WORDS.get(word, word))
+
+    def _fresh(self, wanted: str) -> str:
+        name, number = wanted, 2
+        while name in self.taken:
+            name, number = f"{wanted}{number}", number + 1
+        self.taken.add(name)
+        return name

@@ -1,0 +1,293 @@
+"""Trees as text, in lines that the formatter arranges.
+
+In: a body, and names for its tensors. Out: its lines. Always: what is written parses to the same tree; a name is no keyword, and no text of
+the model's origin becomes part of it but labels and names that were checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf, isinf, isnan
+from typing import Any
+
+from ...dims import SymDim, show
+from ...ir.types import DType
+from ...ops import Operator
+from ...ops.base import Init
+from ...ops.initialisers import INITIALISERS
+from .families import Family, Parameter, SizeOfInput
+from .formulas import IndexName, Term
+from .tree import (
+    Assign,
+    Binary,
+    Body,
+    Chain,
+    Declaration,
+    Given,
+    Group,
+    IfFirst,
+    Item,
+    ListOf,
+    Literal,
+    Loop,
+    Param,
+    ParameterOfStage,
+    Prefix,
+    Ref,
+    Shared,
+    Stage,
+    Table,
+    TupleOf,
+)
+
+_STRENGTH = {
+    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), 1),
+    **dict.fromkeys(("+", "-"), 2),
+    **dict.fromkeys(("*", "/", "//", "%", "@"), 3),
+    "**": 5,
+}
+_PIPELINE, _SIGN, _ATOM = 0, 4, 6
+INDICES = "ijklmnpqrstuvw"
+
+
+class Printer:
+    """Writes one body. `names` are those of the tensors by their numbers, `inputs` what an input of the model is declared as, `parameters`
+    the names of the block's parameters."""
+
+    def __init__(self, names: Sequence[str], parameters: Sequence[str] = (), inputs: Sequence[str] = ()) -> None:
+        self.names, self.parameters, self.inputs = names, parameters, inputs
+        self.binders: list[tuple[str, ...]] = []
+
+    def lines(self, body: Body) -> list[str]:
+        """The statements, one a line."""
+        lines = [self._statement(statement) for statement in body.statements]
+        results = [self._expression(result, _ATOM * (len(body.results) > 1)) for result in body.results]
+        if len(results) > 1:
+            return [*lines, f"out {', '.join(results)}"]
+        last = body.statements[-1] if body.statements else None
+        if isinstance(last, Assign) and len(last.numbers) == 1 and body.results == (Ref(last.numbers[0]),):  # type: ignore[arg-type]
+            return [*lines[:-1], lines[-1] if self.inputs else lines[-1].split(" = ", 1)[1]]
+        return [*lines, *results]
+
+    def _statement(self, statement: Any) -> str:
+        match statement:
+            case Assign(numbers, value):
+                names = [f"_{at}" if number is None else self.names[number] for at, number in enumerate(numbers)]
+                written = self._expression(value, _PIPELINE)
+                return f"{names[0]} = {written}" if len(names) == 1 else f"({', '.join(names)}) = {written}"
+            case Shared(name, stage):
+                return f"shared {name} = {self._stage(stage)}"
+        raise TypeError(type(statement).__name__)
+
+    # --- tensors ------------------------------------------------------------------------------------------------------
+
+    def _expression(self, tree: Any, least: int) -> str:
+        """The text, in brackets if it is weaker than `least`."""
+        text, strength = self._written(tree)
+        return text if strength >= least else f"({text})"
+
+    def _written(self, tree: Any) -> tuple[str, int]:
+        match tree:
+            case Ref(number):
+                return self.names[number], _ATOM
+            case Given():
+                return "in", _ATOM
+            case Literal() | Parameter() | SizeOfInput() | Item() | IfFirst():
+                text = self._value(tree)
+                return text, _SIGN if text.startswith("-") else _ATOM
+            case Declaration(number):
+                return self.inputs[number], _PIPELINE
+            case TupleOf(items):
+                return f"({', '.join(self._expression(item, _PIPELINE) for item in items)})", _ATOM
+            case Binary(symbol, left, right):
+                strength = _STRENGTH[symbol]
+                higher = strength in (1, 5)
+                first = self._expression(left, strength + higher)
+                return f"{first} {symbol} {self._expression(right, strength + (symbol != '**'))}", strength
+            case Prefix(symbol, operand):
+                return f"{symbol}{self._expression(operand, _SIGN + 1)}", _SIGN
+            case Chain(head, stages):
+                begin = [] if head is None else [self._expression(head, 1 + _PIPELINE if not isinstance(head, Declaration) else _PIPELINE)]
+                return " -> ".join([*begin, *map(self._stage, stages)]), _PIPELINE
+            case Param(arguments, named, label):
+                words = [self._argument(argument) for argument in arguments]
+                words += [f"{name}={self._argument(value)}" for name, value in named]
+                return " ".join(["param", *words, "as", label]), _PIPELINE
+            case Table():
+                return self._table(tree), _PIPELINE
+            case ParameterOfStage(path):
+                return path, _ATOM
+        raise TypeError(type(tree).__name__)
+
+    def _table(self, table: Table) -> str:
+        indices = INDICES[: len(table.shape.items)]
+        words = ["table", f"({', '.join(indices)})", self._argument(table.shape), table.dtype, "=", self._term(table.formula)]
+        return " ".join([*filter(None, words), *(["as", table.label] if table.label else [])])
+
+    def _term(self, part: Any) -> str:
+        match part:
+            case Term(parts):
+                return "".join(map(self._term, parts))
+            case IndexName(number):
+                return INDICES[number]
+            case str():
+                return part
+        text = self._value(part)
+        return f"({text})" if " " in text or text.startswith("-") else text
+
+    # --- stages -------------------------------------------------------------------------------------------------------
+
+    def _stage(self, stage: Any) -> str:
+        match stage:
+            case Group((Loop(label="") as loop,), label) if not loop.start:
+                return self._loop(Loop(loop.over, loop.binders, loop.body, label))
+            case Group(stages, label):
+                return f"({' -> '.join(map(self._stage, without_numbers(stages)))})" + (f" as {label}" if label else "")
+            case Loop():
+                return self._loop(stage)
+        callee = stage.callee
+        words = [callee.name if isinstance(callee, Family) else callee if isinstance(callee, str) else callee.label]
+        words += [self._argument(value, callee) for value in stage.positional]
+        words += [f"{name}={self._argument(value, callee)}" for name, value in stage.named]
+        words += [f"{name}={self._expression(tensor, _ATOM)}" for name, tensor in stage.tensors]
+        if stage.activation is not None:
+            text = self._stage(stage.activation)
+            words.append(f"({text})" if " " in text else text)
+        return " ".join([*words, *(["as", stage.label] if stage.label is not None else [])])
+
+    def _loop(self, loop: Loop) -> str:
+        over = self._value(loop.over)
+        index = loop.start is not None or _has_first(loop.body)
+        self.binders.append(loop.binders)
+        body = loop.body
+        if isinstance(body, Chain) and isinstance(body.head, Given):
+            stages = body.stages[0].stages if isinstance(body.stages[0], Group) else body.stages
+            text = " -> ".join(map(self._stage, without_numbers(stages)))
+        else:
+            text = self._expression(body, _PIPELINE)
+        self.binders.pop()
+        names = loop.binders[0] if len(loop.binders) == 1 else f"({', '.join(loop.binders)})"
+        label = loop.label
+        if index and loop.binders:
+            names, over = f"(i, {names})", f"enumerate({over})"
+        elif index:
+            first = loop.start or 0
+            names, over = "i", f"{first}..{first + int(over)}" if over.isdecimal() else f"0..{over}"
+        if loop.start is not None:
+            number = "{i}" if not loop.binders or not loop.start else f"{{i + {loop.start}}}"
+            label = f"{label}{number}" if label and not label.endswith(".") else f"{label}{number}"
+        head = f"repeat {names} in {over}" if names and (index or loop.binders) else f"repeat {over}"
+        return f"{head} as {label or '_'} {{ {text} }}" if label is not None else f"{head} {{ {text} }}"
+
+    # --- values -------------------------------------------------------------------------------------------------------
+
+    def _argument(self, value: Any, callee: Any = None) -> str:
+        """A value as an argument: in brackets where the language needs them."""
+        if isinstance(value, Literal) and isinstance(value.value, str) and isinstance(callee, str):
+            declared = Operator.registry[callee].signature.get(value.name)
+            if declared is None or value.value not in declared.kind.words:
+                return f'"{value.value}"'
+        text = self._value(value)
+        if isinstance(value, Literal) and isinstance(value.value, Init):
+            return text
+        return f"({text})" if (" " in text and text[0] not in '["(') or text.startswith("-") else text
+
+    def _value(self, value: Any) -> str:
+        match value:
+            case Literal(inner):
+                return literal(inner)
+            case Parameter(number):
+                return self.parameters[number]
+            case Item(number):
+                return self.binders[-1][number]
+            case IfFirst(first, others):
+                if type(first.value) is bool and type(others.value) is bool:
+                    return "i == 0" if first.value else "i > 0"
+                return f"{literal(first.value)} if i == 0 else {literal(others.value)}"
+            case SizeOfInput(number, axis, rank):
+                name = self.names[number]
+                return f"{name}.features" if axis == rank - 1 else f"{name}.channels" if axis == 1 else f"{name}.shape[{axis}]"
+            case Binary(symbol, left, right):
+                return f"{self._value(left)} {symbol} {self._value(right)}"
+            case ListOf(items, joined):
+                texts = [self._value(item) for item in items]
+                if joined and len(texts) > 1 and all(text.isdecimal() for text in texts):
+                    return "x".join(texts)
+                return f"[{', '.join(texts)}]"
+        raise TypeError(type(value).__name__)
+
+
+def literal(value: Any) -> str:
+    """A compile-time value."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case SymDim():
+            return show(value)
+        case float():
+            return _float(value)
+        case tuple():
+            return f"[{', '.join(map(literal, value))}]"
+        case Init():
+            return _initialiser(value)
+        case int() | str() | DType():
+            return str(value)
+    raise TypeError(type(value).__name__)
+
+
+def _initialiser(init: Init) -> str:
+    """An initialiser with those of its arguments that it would not have anyway."""
+    declared = INITIALISERS[init.kind]
+    words: list[str] = []
+    for at, (argument, value) in enumerate(zip(declared.arguments, init.values, strict=True)):
+        if value != argument.default:
+            words.append(literal(value) if at < declared.positional and len(words) == at else f"{argument.name}={literal(value)}")
+    return f"{init.kind}({', '.join(words)})" if words else init.kind
+
+
+def _float(value: float) -> str:
+    if isnan(value):
+        return "(0 * 1e999)"
+    if isinf(value):
+        return "1e999" if value == inf else "-1e999"
+    text = repr(value)
+    mantissa, e, exponent = text.partition("e")
+    return f"{mantissa}e{int(exponent)}" if e else text
+
+
+def without_numbers(stages: Sequence[Any]) -> Sequence[Any]:
+    """The stages of a sequence without labels that are those they would have anyway."""
+    at = 0
+    for stage in stages:
+        if isinstance(stage, Group):
+            return stages
+        if isinstance(stage, Loop) and (stage.label or (stage.start or 0) != at or _has_first(stage.body)):
+            return stages
+        if isinstance(stage, Stage) and stage.label not in (None, str(at)):
+            return stages
+        at += _members(stage)
+    return [_unlabelled(stage) for stage in stages]
+
+
+def _members(stage: Any) -> int:
+    """The number of members of a sequence that a stage is."""
+    if isinstance(stage, Loop):
+        return len(stage.over.items) if isinstance(stage.over, ListOf) else int(stage.over.value)
+    return 1 + (isinstance(stage, Stage) and stage.activation is not None)
+
+
+def _unlabelled(stage: Any) -> Any:
+    match stage:
+        case Stage():
+            return Stage(stage.callee, stage.positional, stage.named, stage.tensors, stage.activation)
+        case Loop():
+            return Loop(stage.over, stage.binders, stage.body, None)
+    return stage
+
+
+def _has_first(tree: Any) -> bool:
+    if isinstance(tree, IfFirst):
+        return True
+    if isinstance(tree, tuple):
+        return any(map(_has_first, tree))
+    return hasattr(tree, "__match_args__") and any(_has_first(getattr(tree, f)) for f in tree.__match_args__ if f != "callee")

@@ -1,0 +1,209 @@
+"""A body of a spec as a tree, before it is text.
+
+In: what bodies.py reads off a graph. Out: records that are equal if and only if their text is. Always: tensors are numbered in the order in
+which a body makes them, not named; each literal is a leaf of its own, so that two bodies can be compared but for their literals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from netc.dsl.record import Record
+
+T = TypeVar("T")
+
+
+class Tree(Record):
+    """The base of all parts of a body."""
+
+
+class Literal(Tree):
+    """A value that is known at compile time: what an operator has in its arguments, or the number of an iteration's list.
+
+    `name` is the argument that it is, from which a parameter takes its name; it decides nothing about the text.
+    """
+
+    value: Any
+    name: str = ""
+
+
+class Hole(Tree):
+    """The literal with this number of a body, where it may differ from use to use."""
+
+    number: int
+
+
+class ListOf(Tree):
+    """`[2, 3]`: items that are literals; `joined`: written `2x3` where they are numbers."""
+
+    items: tuple[Any, ...]
+    joined: bool = False
+
+
+class Ref(Tree):
+    """A tensor of the body: the inputs first, then those that statements name."""
+
+    number: int
+
+
+class Given(Tree):
+    """`in`: the input of a block, group or loop."""
+
+
+class TupleOf(Tree):
+    """`(a, b)`."""
+
+    items: tuple[Any, ...]
+
+
+class Binary(Tree):
+    """`a + b`; either may be a literal."""
+
+    symbol: str
+    left: Any
+    right: Any
+
+
+class Prefix(Tree):
+    """`-a`."""
+
+    symbol: str
+    operand: Any
+
+
+class Stage(Tree):
+    """`conv 64 3x3 stride=2 relu as conv1`.
+
+    `callee` is the name of an operator, or a `Family` of bodies. `tensors` are those that are given by name. `label` is None without one.
+    `activation` is a stage without a label.
+    """
+
+    callee: Any
+    positional: tuple[Any, ...] = ()
+    named: tuple[tuple[str, Any], ...] = ()
+    tensors: tuple[tuple[str, Any], ...] = ()
+    activation: Any = None
+    label: str | None = None
+
+
+class Group(Tree):
+    """`( a -> b ) as name`."""
+
+    stages: tuple[Any, ...]
+    label: str
+
+
+class Loop(Tree):
+    """`repeat 3 as layers { ... }`. `over` is a `ListOf` the items that `binders` names, or the literal number of iterations; `start` is the
+    number of the first one where its label says it, `{i}`. `label` is None in a sequence, where its members are counted anyway. `body` is an expression in which `Given` is what the iteration gets."""
+
+    over: Any
+    binders: tuple[str, ...]
+    body: Any
+    label: str | None
+    start: int | None = None
+
+
+class Item(Tree):
+    """The value of a loop's binder."""
+
+    number: int
+
+
+class IfFirst(Tree):
+    """`(a if i == 0 else b)`: a literal that the first iteration has, and that of all others."""
+
+    first: Literal
+    others: Literal
+
+
+class Declaration(Tree):
+    """`input 3x224x224`: an input of the model, by its number."""
+
+    number: int
+
+
+class Chain(Tree):
+    """`head -> stage -> stage`."""
+
+    head: Any
+    stages: tuple[Any, ...]
+
+
+class Param(Tree):
+    """`param [1, 1, 768] as class_token`."""
+
+    arguments: tuple[Any, ...]
+    named: tuple[tuple[str, Any], ...]
+    label: str
+
+
+class Table(Tree):
+    """`table (i, j) [T, T] = formula as label`."""
+
+    indices: tuple[str, ...]
+    shape: Any
+    dtype: str
+    formula: Any
+    label: str
+
+
+class ParameterOfStage(Tree):
+    """`embed.weight`."""
+
+    path: str
+
+
+class Assign(Tree):
+    """`(a, b) = expression`; the numbers of the tensors, None for one that is not used."""
+
+    numbers: tuple[int | None, ...]
+    value: Any
+
+
+class Shared(Tree):
+    """`shared encoder = stage`."""
+
+    name: str
+    stage: Any
+
+
+class Body(Tree):
+    """Statements, and the results. `inputs` is their number."""
+
+    inputs: int
+    statements: tuple[Any, ...]
+    results: tuple[Any, ...]
+
+
+def changed(tree: T, change: Callable[[Any], Any]) -> T:
+    """The tree with each record replaced by what `change` makes of it, from the leaves up; None leaves a record as it is."""
+    made: Any
+    if isinstance(tree, tuple):
+        made = tuple([changed(item, change) for item in tree])
+    elif isinstance(tree, Tree):
+        made = type(tree)(*(getattr(tree, f) if f == "callee" else changed(getattr(tree, f), change) for f in tree.__match_args__))
+        new = change(made)
+        made = made if new is None else new
+    else:
+        return tree
+    return made  # type: ignore[no-any-return]
+
+
+def literals(tree: Any) -> Iterator[Literal]:
+    """Every literal, in the order of the text."""
+    if isinstance(tree, Literal):
+        yield tree
+    elif isinstance(tree, tuple):
+        for item in tree:
+            yield from literals(item)
+    elif isinstance(tree, Tree):
+        for field in tree.__match_args__:
+            yield from literals(getattr(tree, field))
+
+
+def without_literals(tree: T) -> T:
+    """The tree with a `Hole` for each literal, numbered in order."""
+    count = iter(range(10**9))
+    return changed(tree, lambda part: Hole(next(count)) if isinstance(part, Literal) else None)
