@@ -15,7 +15,7 @@ def signature(program: Program) -> list[int]:
     for item in flat:
         assert isinstance(item, FlatNode), "loops at run time are compared by their results"
         node = item.node
-        path = item.path if node.specs or node.tie else ""
+        path = item.path if any(s.persistent for s in node.specs) or node.tie else ""
         tie = None if node.tie is None else (node.tie.name, node.tie.path, node.tie.target_name)
         key = hash((node.op.identity(), path, tie, node.frozen and bool(node.specs), tuple(known[i] for i in item.inputs)))
         for place, output in enumerate(item.outputs):

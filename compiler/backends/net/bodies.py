@@ -34,10 +34,11 @@ LONGEST = 3
 
 
 class GraphBody:
-    """A body that is being made. `values` has the value of each number."""
+    """A body that is being made. `values` has the value of each number. `has_conditions`: its inputs need statements of their own."""
 
-    def __init__(self, graph: Graph, callee: Callee) -> None:
+    def __init__(self, graph: Graph, callee: Callee, has_conditions: bool = False) -> None:
         self.graph = graph
+        self.has_conditions = has_conditions
         self.callee = callee
         self.statements: list[Any] = []
         self.values: list[Value] = []
@@ -66,7 +67,7 @@ class GraphBody:
     def _declare_inputs(self) -> None:
         inputs = self.graph.inputs
         for number, value in enumerate(inputs):
-            if len(inputs) == 1 and self.uses.get(id(value)) == 1 and value.name in ("", "x", "input"):
+            if not self.has_conditions and len(inputs) == 1 and self.uses.get(id(value)) == 1 and value.name in ("", "input"):
                 self.pending[id(value)] = Declaration(number)
             else:
                 self.statements.append(Assign((number,), Declaration(number)))
@@ -120,7 +121,7 @@ class GraphBody:
         own = len(inputs) - len(named)
         if named:
             tensors = tuple((name, self._operand(value)) for name, value in zip(named, inputs[own:], strict=True))
-            stage = Stage(stage.callee, stage.positional, stage.named, tensors, stage.activation, stage.label)
+            stage = Stage(stage.callee, stage.arguments, tensors, stage.activation, stage.label)
         if own == 1:
             return _extended(self._taken(inputs[0]), stage)
         if not own:
@@ -192,7 +193,7 @@ def _extended(head: Any, stage: Any) -> Chain:
         return Chain(head, (stage,))
     last = head.stages[-1]
     if isinstance(stage, Stage) and isinstance(last, Stage) and as_activation(stage, last):
-        with_it = Stage(last.callee, last.positional, last.named, last.tensors, stage, last.label)
+        with_it = Stage(last.callee, last.arguments, last.tensors, stage.callee, last.label)
         return Chain(head.head, (*head.stages[:-1], with_it))
     return Chain(head.head, (*head.stages, stage))
 

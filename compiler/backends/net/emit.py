@@ -16,20 +16,22 @@ from ...ir.graph import Program
 from ...ir.types import BATCH, FLOAT32, TensorType
 from ...ops import Operator
 from .families import Families, Family
-from .names import Names, snake_case
+from .names import Names, free, snake_case
 from .printer import Printer, literal
 
 
 def text_of(program: Program, comments: Sequence[str] = ()) -> str:
     """The spec. `comments` are lines before it."""
-    families = Families(program.main)
+    families = Families(program.main, bool(program.conditions))
     taken = set(Operator.registry) | {name for name in program.symbols}
     for family in families.found:
-        family.name = _fresh(snake_case(family.members[0].name), taken)
+        family.name = free(snake_case(family.members[0].name), taken)
+        taken.add(family.name)
+    blocks = [family.name for family in families.found]
     lines = [f"# {comment}" if comment else "#" for comment in comments]
     for family in families.found:
-        lines += ["", *_block(family)]
-    lines += ["", *_main(program, families)]
+        lines += ["", *_block(family, blocks)]
+    lines += ["", *_main(program, families, blocks)]
     text = "\n".join(lines).strip("\n") + "\n"
     formatted, problems = format_source(SourceFile(f"{program.main.name}.net", text))
     if formatted is None:
@@ -37,32 +39,27 @@ def text_of(program: Program, comments: Sequence[str] = ()) -> str:
     return formatted
 
 
-def _fresh(wanted: str, taken: set[str]) -> str:
-    name, number = wanted, 2
-    while name in taken:
-        name, number = f"{wanted}{number}", number + 1
-    taken.add(name)
-    return name
-
-
-def _block(family: Family) -> list[str]:
+def _block(family: Family, blocks: Sequence[str]) -> list[str]:
+    defaults = {name: literal(value) for name, value in family.defaults.items()}
+    plain = [name for name in family.parameters if name not in defaults]
+    parameters = plain + [f"{name}={text}" for name, text in defaults.items()]
     inputs = family.values[: family.body.inputs]
-    names = Names(family.parameters)
+    names = Names((*family.parameters, *blocks))
     if len(inputs) == 1:
         found = ["in"]
-        heads = list(family.parameters)
+        heads = parameters
     else:
         found = [names.fresh(value, f"x{at + 1}") for at, value in enumerate(inputs)]
-        heads = [f"{name}: [...]" for name in found] + list(family.parameters) if inputs else ["in: none", *family.parameters]
+        heads = [f"{name}: [...]" for name in found] + parameters if inputs else ["in: none", *parameters]
     found += [names.of(value, family.members[0]) for value in family.values[len(inputs) :]]
     printer = Printer(found, family.parameters)
     head = f"({', '.join(heads)})" if heads else ""
     return [f"block {family.name}{head} {{", *printer.lines(family.body), "}"]
 
 
-def _main(program: Program, families: Families) -> list[str]:
+def _main(program: Program, families: Families, blocks: Sequence[str]) -> list[str]:
     main = program.main
-    names = Names(())
+    names = Names(blocks)
     outputs = {id(value): name for value, name in zip(main.outputs, main.output_names, strict=True)}
     found = []
     for value in families.main.values:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...dims import Dim, SymDim
 from ...ir.graph import CallNode, Graph, Value, graphs
+from ...ops.argument import REQUIRED
 from ...ops.base import strict_key
 from .bodies import GraphBody
 from .stages import label_of
@@ -42,6 +43,8 @@ class Family:
         self.values = bodies[0].values
         self.name = ""
         self.parameters: list[str] = []
+        self.defaults: dict[str, Any] = {}
+        """What a parameter is if a use does not say it."""
         self.given: dict[int, list[Literal]] = {id(graph): [] for graph in members}
         """For each member what its parameters are."""
         columns = [list(column) for column in zip(*(list(literals(body)) for body in made), strict=True)]
@@ -51,10 +54,7 @@ class Family:
 
     def stage(self, graph: Graph, label: str | None) -> Stage:
         """The use of a member."""
-        given = self.given[id(graph)]
-        named = tuple(zip(self.parameters, given, strict=True))
-        few = 2 if len(named) > 2 else len(named)
-        return Stage(self, tuple(value for _, value in named[:few]), named[few:], label=label)
+        return Stage(self, tuple(zip(self.parameters, self.given[id(graph)], strict=True)), label=label)
 
 
 class _Columns:
@@ -85,8 +85,11 @@ class _Columns:
         while name in family.parameters:
             name = f"{wanted}{int(name.removeprefix(wanted) or 1) + 1}"
         family.parameters.append(name)
+        default = column[0].default
+        if default is not REQUIRED and any(strict_key(literal.value) == strict_key(default) for literal in column):
+            family.defaults[name] = default
         for graph, literal in zip(self.members, column, strict=True):
-            family.given[id(graph)].append(Literal(literal.value, name))
+            family.given[id(graph)].append(Literal(literal.value, name, family.defaults.get(name, REQUIRED)))
         return Parameter(len(family.parameters) - 1)
 
     def _related(self, key: Any, known: dict[Any, Any]) -> Any:
@@ -126,7 +129,7 @@ class _Columns:
     def _integers(self, key: Any) -> list[int] | None:
         column = next(c for k, c in zip(self.keys, self.columns, strict=True) if k == key)
         values = [literal.value for literal in column]
-        return values if all(type(v) is int and v > 0 for v in values) else None
+        return values if all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in values) else None
 
 
 def _is_size(value: object) -> bool:
@@ -144,13 +147,13 @@ def _axis(inputs: Sequence[Value], sizes: Sequence[Dim]) -> int | None:
 class Families:
     """Those of a program, the called ones first."""
 
-    def __init__(self, main: Graph) -> None:
+    def __init__(self, main: Graph, has_conditions: bool = False) -> None:
         self.found: list[Family] = []
         self.of: dict[int, Family] = {}
         self.chains: dict[int, tuple[Any, ...]] = {}
         for level in _levels(main):
             self._level([graph for graph in level if graph is not main])
-        self.main = GraphBody(main, self.callee)
+        self.main = GraphBody(main, self.callee, has_conditions)
         self.body = self.main.make()
 
     def _level(self, level: Sequence[Graph]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from ...ir.graph import Node, Value
 from ...ops.base import strict_key
 from .stages import label_of
-from .tree import Group, Hole, IfFirst, Item, ListOf, Literal, Stage, changed, literals, without_literals
+from .tree import Group, Hole, IfFirst, Item, ListOf, Literal, Loop, Stage, Tree, literals, without_literals
 
 _COUNTED = re.compile(r"(.*?)(0|[1-9]\d*)")
 
@@ -66,7 +66,7 @@ def _run(node: Node, stage: Callable[[Node], Any], following: Mapping[int, Node]
             break
         stages = stages or [_unlabelled(stage(node))]
         found = _unlabelled(stage(other))
-        if without_literals(found) != without_literals(stages[0]) or getattr(node, "op", None).__class__ is not getattr(other, "op", None).__class__:
+        if without_literals(found) != without_literals(stages[0]) or not _countable(stages[0], found):
             break
         carried = at[0]
         run.append(other)
@@ -83,11 +83,17 @@ def _same_but(inputs: Sequence[Value], others: Sequence[Value], carried: int) ->
     return len(inputs) == len(others) and all(a is b for i, (a, b) in enumerate(zip(inputs, others, strict=True)) if i != carried)
 
 
+def _countable(first: Any, other: Any) -> bool:
+    """Whether what differs between two iterations can be in a list: numbers can, activations cannot."""
+    pairs = zip(literals(first), literals(other), strict=True)
+    return all(isinstance(a.value, (int, float, str)) or strict_key(a.value) == strict_key(b.value) for a, b in pairs)
+
+
 def _unlabelled(stage: Any) -> Any:
     if isinstance(stage, Group):
         return Group(stage.stages, "")
     assert isinstance(stage, Stage)
-    return Stage(stage.callee, stage.positional, stage.named, stage.tensors, stage.activation)
+    return Stage(stage.callee, stage.arguments, stage.tensors, stage.activation)
 
 
 def _unified(stages: Sequence[Any]) -> tuple[Any, tuple[str, ...], Any]:
@@ -107,11 +113,26 @@ def _unified(stages: Sequence[Any]) -> tuple[Any, tuple[str, ...], Any]:
                 lists.append(column)
                 known.append(keys)
             made.append(Item(known.index(keys)))
-    holes = without_literals(stages[0])
-    stage = changed(holes, lambda part: made[part.number] if isinstance(part, Hole) else None)
+    stage = _filled(without_literals(stages[0]), made, 0)
     if not lists:
         return Literal(len(stages), "depth"), (), stage
     binders = tuple(column[0].name or "item" for column in lists)
     if len(lists) == 1:
         return ListOf(tuple(lists[0])), binders, stage
     return ListOf(tuple(ListOf(tuple(row)) for row in zip(*lists, strict=True))), binders, stage
+
+
+def _filled(tree: Any, made: Sequence[Any], up: int) -> Any:
+    """The tree with what is made of each literal, inside of this number of further loops."""
+    match tree:
+        case Hole(number):
+            found = made[number]
+            return type(found)(*found._values()[:-1], up) if isinstance(found, (Item, IfFirst)) else found
+        case Loop():
+            over, body = _filled(tree.over, made, up), _filled(tree.body, made, up + 1)
+            return Loop(over, tree.binders, body, tree.label, tree.start)
+        case tuple():
+            return tuple(_filled(item, made, up) for item in tree)
+        case Tree():
+            return type(tree)(*(_filled(getattr(tree, f), made, up) for f in tree.__match_args__))
+    return tree

@@ -7,7 +7,7 @@ once in a body.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from netc.dsl.grammar import tables
 
@@ -26,6 +26,20 @@ def snake_case(name: str) -> str:
     return f"{made}_block" if made in tables().keywords else made
 
 
+def identifier(wanted: str, otherwise: str) -> str:
+    """The name in small letters, `otherwise` if it can be none."""
+    name = wanted if _NAME.fullmatch(wanted) else wanted.lower()
+    return name if _NAME.fullmatch(name) and name not in tables().keywords and name.strip("_") else otherwise
+
+
+def free(wanted: str, taken: Collection[str]) -> str:
+    """The name, with a number if it is taken."""
+    name, number = wanted, 2
+    while name in taken:
+        name, number = f"{wanted}{number}", number + 1
+    return name
+
+
 class Names:
     """Those of one body. `taken` are names that are bound already."""
 
@@ -34,28 +48,22 @@ class Names:
 
     def exactly(self, name: str) -> str:
         """A name that is an output's, if it can be one."""
-        return self._fresh(name if _NAME.fullmatch(name) and name not in tables().keywords else snake_case(name))
+        return self._fresh(identifier(name, snake_case(name)))
 
     def fresh(self, value: Value, otherwise: str) -> str:
         """The name of an input."""
-        return self._fresh(value.name if _NAME.fullmatch(value.name) and value.name not in tables().keywords else otherwise)
+        return self._fresh(identifier(value.name, otherwise))
 
     def of(self, value: Value, graph: Graph) -> str:
         """The name of a tensor that a node makes: its own, that of the stage, or a general one."""
-        if _NAME.fullmatch(value.name) and value.name not in tables().keywords:
-            return self._fresh(value.name)
         node = next((n for n in graph.nodes if any(v is value for v in n.outputs)), None)
         if node is None:
-            return self._fresh("x")
-        label = (label_of(node) or "").rpartition(".")[2]
-        if _NAME.fullmatch(label) and label not in tables().keywords and label != "_":
-            return self._fresh(label)
+            return self.fresh(value, "x")
         word = node.op.name if isinstance(node, OpNode) else "h"
-        return self._fresh(_WORDS.get(word, word))
+        label = (label_of(node) or "").rpartition(".")[2]
+        return self.fresh(value, identifier(label, _WORDS.get(word, word)))
 
     def _fresh(self, wanted: str) -> str:
-        name, number = wanted, 2
-        while name in self.taken:
-            name, number = f"{wanted}{number}", number + 1
+        name = free(wanted, self.taken)
         self.taken.add(name)
         return name

@@ -14,10 +14,14 @@ from ...dims import SymDim, show
 from ...ir.types import DType
 from ...ops import Operator
 from ...ops.base import Init
+from ...ops.constants import ParamOperator
 from ...ops.initialisers import INITIALISERS
+from .arguments import is_default
 from .families import Family, Parameter, SizeOfInput
 from .formulas import IndexName, Term
+from .names import free, identifier
 from .tree import (
+    Activation,
     Assign,
     Binary,
     Body,
@@ -37,6 +41,7 @@ from .tree import (
     Shared,
     Stage,
     Table,
+    Tree,
     TupleOf,
 )
 
@@ -47,7 +52,8 @@ _STRENGTH = {
     "**": 5,
 }
 _PIPELINE, _SIGN, _ATOM = 0, 4, 6
-INDICES = "ijklmnpqrstuvw"
+COUNTERS = "ijklmn"
+"""The names of the numbers of iterations, from the outermost loop."""
 
 
 class Printer:
@@ -57,17 +63,33 @@ class Printer:
     def __init__(self, names: Sequence[str], parameters: Sequence[str] = (), inputs: Sequence[str] = ()) -> None:
         self.names, self.parameters, self.inputs = names, parameters, inputs
         self.binders: list[tuple[str, ...]] = []
+        self.starts: list[int] = []
+        self.shared: dict[str, str] = {}
 
     def lines(self, body: Body) -> list[str]:
         """The statements, one a line."""
         lines = [self._statement(statement) for statement in body.statements]
-        results = [self._expression(result, _ATOM * (len(body.results) > 1)) for result in body.results]
+        results = [self._expression(result, _PIPELINE) for result in body.results]
         if len(results) > 1:
             return [*lines, f"out {', '.join(results)}"]
         last = body.statements[-1] if body.statements else None
-        if isinstance(last, Assign) and len(last.numbers) == 1 and body.results == (Ref(last.numbers[0]),):  # type: ignore[arg-type]
-            return [*lines[:-1], lines[-1] if self.inputs else lines[-1].split(" = ", 1)[1]]
-        return [*lines, *results]
+        named = isinstance(last, Assign) and body.results == tuple(map(Ref, last.numbers))  # type: ignore[arg-type]
+        return lines if named else [*lines, *results]
+
+    def _fresh(self, binders: Sequence[str]) -> tuple[str, ...]:
+        """Names of a loop that no tensor, parameter or loop around it has."""
+        taken = {*self.names, *self.parameters, *(name for around in self.binders for name in around)}
+        found: list[str] = []
+        for wanted in binders:
+            found.append(free(wanted, {*taken, *found}))
+        return tuple(found)
+
+    def _shared_name(self, label: str) -> str:
+        """The name of the shared stage with this label."""
+        if label not in self.shared:
+            taken = {*self.names, *self.parameters, *self.shared.values(), *Operator.registry}
+            self.shared[label] = free(identifier(label.rpartition(".")[2], "stage"), taken)
+        return self.shared[label]
 
     def _statement(self, statement: Any) -> str:
         match statement:
@@ -76,7 +98,7 @@ class Printer:
                 written = self._expression(value, _PIPELINE)
                 return f"{names[0]} = {written}" if len(names) == 1 else f"({', '.join(names)}) = {written}"
             case Shared(name, stage):
-                return f"shared {name} = {self._stage(stage)}"
+                return f"shared {self._shared_name(name)} = {self._stage(stage)}"
         raise TypeError(type(statement).__name__)
 
     # --- tensors ------------------------------------------------------------------------------------------------------
@@ -109,10 +131,8 @@ class Printer:
             case Chain(head, stages):
                 begin = [] if head is None else [self._expression(head, 1 + _PIPELINE if not isinstance(head, Declaration) else _PIPELINE)]
                 return " -> ".join([*begin, *map(self._stage, stages)]), _PIPELINE
-            case Param(arguments, named, label):
-                words = [self._argument(argument) for argument in arguments]
-                words += [f"{name}={self._argument(value)}" for name, value in named]
-                return " ".join(["param", *words, "as", label]), _PIPELINE
+            case Param(arguments, label):
+                return " ".join(["param", *self._arguments(arguments, ParamOperator.name), "as", label]), _PIPELINE
             case Table():
                 return self._table(tree), _PIPELINE
             case ParameterOfStage(path):
@@ -120,20 +140,20 @@ class Printer:
         raise TypeError(type(tree).__name__)
 
     def _table(self, table: Table) -> str:
-        indices = INDICES[: len(table.shape.items)]
-        words = ["table", f"({', '.join(indices)})", self._argument(table.shape), table.dtype, "=", self._term(table.formula)]
+        formula = self._term(table.formula, table.indices)
+        words = ["table", f"({', '.join(table.indices)})", self._argument(table.shape), table.dtype, "=", formula]
         return " ".join([*filter(None, words), *(["as", table.label] if table.label else [])])
 
-    def _term(self, part: Any) -> str:
+    def _term(self, part: Any, indices: Sequence[str]) -> str:
         match part:
             case Term(parts):
-                return "".join(map(self._term, parts))
+                return "".join(self._term(inner, indices) for inner in parts)
             case IndexName(number):
-                return INDICES[number]
+                return indices[number]
             case str():
                 return part
         text = self._value(part)
-        return f"({text})" if " " in text or text.startswith("-") else text
+        return f"({text})" if " " in text else text
 
     # --- stages -------------------------------------------------------------------------------------------------------
 
@@ -146,38 +166,55 @@ class Printer:
             case Loop():
                 return self._loop(stage)
         callee = stage.callee
-        words = [callee.name if isinstance(callee, Family) else callee if isinstance(callee, str) else callee.label]
-        words += [self._argument(value, callee) for value in stage.positional]
-        words += [f"{name}={self._argument(value, callee)}" for name, value in stage.named]
+        if isinstance(callee, (Literal, Parameter)):
+            return self._value(callee).removeprefix("(").removesuffix(")")
+        words = [callee.name if isinstance(callee, Family) else callee if isinstance(callee, str) else self._shared_name(callee.label)]
+        words += self._arguments(stage.arguments, callee)
         words += [f"{name}={self._expression(tensor, _ATOM)}" for name, tensor in stage.tensors]
         if stage.activation is not None:
-            text = self._stage(stage.activation)
-            words.append(f"({text})" if " " in text else text)
+            words.append(self._value(stage.activation))
         return " ".join([*words, *(["as", stage.label] if stage.label is not None else [])])
 
     def _loop(self, loop: Loop) -> str:
         over = self._value(loop.over)
-        index = loop.start is not None or _has_first(loop.body)
-        self.binders.append(loop.binders)
+        index = loop.start is not None or has_first(loop.body)
+        self.binders.append(self._fresh(loop.binders))
+        self.starts.append(0 if loop.binders else loop.start or 0)
         body = loop.body
         if isinstance(body, Chain) and isinstance(body.head, Given):
             stages = body.stages[0].stages if isinstance(body.stages[0], Group) else body.stages
             text = " -> ".join(map(self._stage, without_numbers(stages)))
         else:
             text = self._expression(body, _PIPELINE)
-        self.binders.pop()
-        names = loop.binders[0] if len(loop.binders) == 1 else f"({', '.join(loop.binders)})"
+        binders = self.binders.pop()
+        self.starts.pop()
+        i = COUNTERS[len(self.binders)]
+        names = binders[0] if len(binders) == 1 else f"({', '.join(binders)})"
         label = loop.label
         if index and loop.binders:
-            names, over = f"(i, {names})", f"enumerate({over})"
+            names, over = f"({i}, {names})", f"enumerate({over})"
         elif index:
             first = loop.start or 0
-            names, over = "i", f"{first}..{first + int(over)}" if over.isdecimal() else f"0..{over}"
+            end = str(first + int(over)) if over.isdecimal() else f"{over} + {first}" if first else over
+            names, over = i, f"{first}..{end}"
         if loop.start is not None:
-            number = "{i}" if not loop.binders or not loop.start else f"{{i + {loop.start}}}"
-            label = f"{label}{number}" if label and not label.endswith(".") else f"{label}{number}"
+            label = f"{label}{{{i} + {loop.start}}}" if loop.binders and loop.start else f"{label}{{{i}}}"
         head = f"repeat {names} in {over}" if names and (index or loop.binders) else f"repeat {over}"
         return f"{head} as {label or '_'} {{ {text} }}" if label is not None else f"{head} {{ {text} }}"
+
+    def _arguments(self, arguments: Sequence[tuple[str, Any]], callee: Any) -> list[str]:
+        """Those that do not have their default value: by position as far as possible, of the others with their names."""
+        positional = _positional(callee)
+        words: list[str] = []
+        at = 0
+        for name, value in sorted(arguments, key=lambda item: positional.index(item[0]) if item[0] in positional else len(positional)):
+            if isinstance(value, Literal) and is_default(value):
+                continue
+            text = self._argument(value, callee)
+            by_position = at < len(positional) and positional[at] == name
+            words.append(text if by_position else f"{name}={text}")
+            at = at + 1 if by_position else len(positional)
+        return words
 
     # --- values -------------------------------------------------------------------------------------------------------
 
@@ -194,16 +231,21 @@ class Printer:
 
     def _value(self, value: Any) -> str:
         match value:
-            case Literal(inner):
-                return literal(inner)
+            case Literal(Activation(operator, arguments)):
+                text = " ".join([operator, *self._arguments(arguments, operator)])
+                return f"({text})" if arguments else text
+            case Literal(inner, _, _, axes):
+                return literal(inner) if axes == 1 else "x".join([literal(inner)] * axes)
             case Parameter(number):
                 return self.parameters[number]
-            case Item(number):
-                return self.binders[-1][number]
-            case IfFirst(first, others):
+            case Item(number, up):
+                return self.binders[-1 - up][number]
+            case IfFirst(first, others, up):
+                i = COUNTERS[len(self.binders) - 1 - up]
+                start = self.starts[-1 - up]
                 if type(first.value) is bool and type(others.value) is bool:
-                    return "i == 0" if first.value else "i > 0"
-                return f"{literal(first.value)} if i == 0 else {literal(others.value)}"
+                    return f"{i} == {start}" if first.value else f"{i} > {start}"
+                return f"{literal(first.value)} if {i} == {start} else {literal(others.value)}"
             case SizeOfInput(number, axis, rank):
                 name = self.names[number]
                 return f"{name}.features" if axis == rank - 1 else f"{name}.channels" if axis == 1 else f"{name}.shape[{axis}]"
@@ -215,6 +257,15 @@ class Printer:
                     return "x".join(texts)
                 return f"[{', '.join(texts)}]"
         raise TypeError(type(value).__name__)
+
+
+def _positional(callee: Any) -> list[str]:
+    """The arguments that are written without their names, in order."""
+    if isinstance(callee, Family):
+        return [name for name in callee.parameters if name not in callee.defaults][:3]
+    if isinstance(callee, str):
+        return [name for name, declared in Operator.registry[callee].signature.items() if declared.positional]
+    return []
 
 
 def literal(value: Any) -> str:
@@ -261,7 +312,9 @@ def without_numbers(stages: Sequence[Any]) -> Sequence[Any]:
     for stage in stages:
         if isinstance(stage, Group):
             return stages
-        if isinstance(stage, Loop) and (stage.label or (stage.start or 0) != at or _has_first(stage.body)):
+        if isinstance(stage, Loop) and (stage.label or (stage.start or 0) != at or has_first(stage.body)):
+            return stages
+        if isinstance(stage, Loop) and not isinstance(stage.over, (ListOf, Literal)) and stage is not stages[-1]:
             return stages
         if isinstance(stage, Stage) and stage.label not in (None, str(at)):
             return stages
@@ -272,22 +325,28 @@ def without_numbers(stages: Sequence[Any]) -> Sequence[Any]:
 def _members(stage: Any) -> int:
     """The number of members of a sequence that a stage is."""
     if isinstance(stage, Loop):
-        return len(stage.over.items) if isinstance(stage.over, ListOf) else int(stage.over.value)
+        return len(stage.over.items) if isinstance(stage.over, ListOf) else int(getattr(stage.over, "value", 0))
     return 1 + (isinstance(stage, Stage) and stage.activation is not None)
 
 
 def _unlabelled(stage: Any) -> Any:
     match stage:
         case Stage():
-            return Stage(stage.callee, stage.positional, stage.named, stage.tensors, stage.activation)
+            return Stage(stage.callee, stage.arguments, stage.tensors, stage.activation)
         case Loop():
             return Loop(stage.over, stage.binders, stage.body, None)
     return stage
 
 
-def _has_first(tree: Any) -> bool:
-    if isinstance(tree, IfFirst):
-        return True
-    if isinstance(tree, tuple):
-        return any(map(_has_first, tree))
-    return hasattr(tree, "__match_args__") and any(_has_first(getattr(tree, f)) for f in tree.__match_args__ if f != "callee")
+def has_first(tree: Any, up: int = 0) -> bool:
+    """Whether something in a loop's body is different in the first iteration. `up`: the number of loops around it in that body."""
+    match tree:
+        case IfFirst():
+            return bool(tree.up == up)
+        case Loop():
+            return has_first(tree.over, up) or has_first(tree.body, up + 1)
+        case tuple():
+            return any(has_first(item, up) for item in tree)
+        case Tree():
+            return any(has_first(getattr(tree, f), up) for f in tree.__match_args__)
+    return False

@@ -14,7 +14,7 @@ from ...ops import Operator
 from ...ops.constants import ParamOperator, TableOperator
 from ...ops.operand import NAMED
 from ...ops.parameter_of import ParameterOf
-from .arguments import arguments_of
+from .arguments import activation_of, arguments_of
 from .formulas import formula_tree
 from .tree import ListOf, Literal, Param, ParameterOfStage, Stage, Table
 
@@ -24,14 +24,14 @@ Callee = Callable[[CallNode], Any]
 
 def label_of(node: Node) -> str | None:
     """The label, None for a stage without keys; `_` for one whose keys have no level of their own."""
-    keys = has_keys(node.graph) if isinstance(node, CallNode) else bool(node.specs) or node.tie is not None
+    keys = has_keys(node.graph) if isinstance(node, CallNode) else any(spec.persistent for spec in node.specs) or node.tie is not None
     return (node.label or "_") if keys else None
 
 
 def has_keys(graph: Graph) -> bool:
     """Whether there are parameters inside."""
     return any(
-        (has_keys(node.graph) if isinstance(node, CallNode) else bool(node.specs) or node.tie is not None) for node in graph.nodes
+        (has_keys(node.graph) if isinstance(node, CallNode) else any(spec.persistent for spec in node.specs) or node.tie is not None) for node in graph.nodes
     )
 
 
@@ -39,9 +39,7 @@ def constant_of(node: OpNode) -> Any:
     """A tensor that is made of nothing, None for an operator on tensors."""
     match node.op:
         case ParamOperator() as op:
-            shape, *dtype = arguments_of(op)[0]
-            named = arguments_of(op)[1]
-            return Param((shape, *dtype), named, node.label)
+            return Param(arguments_of(op), node.label)
         case TableOperator() as op:
             dtype = "" if op.dtype is None else str(op.dtype)
             shape = ListOf(tuple(Literal(d, "shape") for d in op.shape))
@@ -54,12 +52,15 @@ def constant_of(node: OpNode) -> Any:
 
 def stage_of(node: OpNode) -> Stage:
     """An operator as a stage. Tensors that it is given by name are left to the caller."""
-    positional, named = arguments_of(node.op)
+    op, label = node.op, label_of(node)
+    if op.is_activation and label is None:
+        return Stage(activation_of(op))
+    arguments = arguments_of(op)
     if node.tie is not None:
-        named = (*named, ("tie", Literal(node.tie.path, "tie")))
-    if node.frozen and node.specs:
-        named = (*named, ("trainable", Literal(False, "trainable")))
-    return Stage(node.op.name, positional, named, label=label_of(node))
+        arguments = (*arguments, ("tie", Literal(node.tie.path, "tie")))
+    if node.specs:
+        arguments = (*arguments, ("trainable", Literal(not node.frozen, "trainable", True)))
+    return Stage(op.name, arguments, label=label)
 
 
 def named_operands(op: Operator) -> tuple[str, ...]:
@@ -70,6 +71,5 @@ def named_operands(op: Operator) -> tuple[str, ...]:
 
 def as_activation(stage: Stage, before: Stage) -> bool:
     """Whether the stage can be the activation of the one before it."""
-    if isinstance(stage.callee, str) and isinstance(before.callee, str) and stage.label is None and before.activation is None:
-        return Operator.registry[before.callee].takes_activation and Operator.registry[stage.callee].is_activation
-    return False
+    callee = before.callee
+    return isinstance(stage.callee, Literal) and before.activation is None and isinstance(callee, str) and Operator.registry[callee].takes_activation

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from netc.dsl.record import Record
 
+from ...ops.argument import REQUIRED
+
 T = TypeVar("T")
 
 
@@ -21,11 +23,21 @@ class Tree(Record):
 class Literal(Tree):
     """A value that is known at compile time: what an operator has in its arguments, or the number of an iteration's list.
 
-    `name` is the argument that it is, from which a parameter takes its name; it decides nothing about the text.
+    `name` is the argument that it is, from which a parameter takes its name, and `default` what the argument would be without it. `axes`:
+    it is the same for all of a number of axes, `3x3`.
     """
 
     value: Any
     name: str = ""
+    default: Any = REQUIRED
+    axes: int = 1
+
+
+class Activation(Record):
+    """An activation as a value: `relu`, `(leaky_relu 0.2)`."""
+
+    operator: str
+    arguments: tuple[tuple[str, Any], ...] = ()
 
 
 class Hole(Tree):
@@ -75,13 +87,12 @@ class Prefix(Tree):
 class Stage(Tree):
     """`conv 64 3x3 stride=2 relu as conv1`.
 
-    `callee` is the name of an operator, or a `Family` of bodies. `tensors` are those that are given by name. `label` is None without one.
-    `activation` is a stage without a label.
+    `callee` is the name of an operator, a `Family` of bodies, a shared stage, or a literal that is an activation. `arguments` are all that
+    it has, those with their default value too. `tensors` are given by name. `label` is None without one. `activation` is a literal.
     """
 
     callee: Any
-    positional: tuple[Any, ...] = ()
-    named: tuple[tuple[str, Any], ...] = ()
+    arguments: tuple[tuple[str, Any], ...] = ()
     tensors: tuple[tuple[str, Any], ...] = ()
     activation: Any = None
     label: str | None = None
@@ -106,9 +117,10 @@ class Loop(Tree):
 
 
 class Item(Tree):
-    """The value of a loop's binder."""
+    """The value of a loop's binder; `up` is the number of loops inside of that loop."""
 
     number: int
+    up: int = 0
 
 
 class IfFirst(Tree):
@@ -116,6 +128,7 @@ class IfFirst(Tree):
 
     first: Literal
     others: Literal
+    up: int = 0
 
 
 class Declaration(Tree):
@@ -134,8 +147,7 @@ class Chain(Tree):
 class Param(Tree):
     """`param [1, 1, 768] as class_token`."""
 
-    arguments: tuple[Any, ...]
-    named: tuple[tuple[str, Any], ...]
+    arguments: tuple[tuple[str, Any], ...]
     label: str
 
 
@@ -183,7 +195,7 @@ def changed(tree: T, change: Callable[[Any], Any]) -> T:
     if isinstance(tree, tuple):
         made = tuple([changed(item, change) for item in tree])
     elif isinstance(tree, Tree):
-        made = type(tree)(*(getattr(tree, f) if f == "callee" else changed(getattr(tree, f), change) for f in tree.__match_args__))
+        made = type(tree)(*(changed(getattr(tree, f), change) for f in tree.__match_args__))
         new = change(made)
         made = made if new is None else new
     else:
