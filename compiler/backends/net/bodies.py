@@ -67,7 +67,7 @@ class GraphBody:
     def _declare_inputs(self) -> None:
         inputs = self.graph.inputs
         for number, value in enumerate(inputs):
-            if not self.has_conditions and len(inputs) == 1 and self.uses.get(id(value)) == 1 and value.name in ("", "input"):
+            if len(inputs) == 1 and self.uses.get(id(value)) == 1 and value.name in ("", "input"):
                 self.pending[id(value)] = Declaration(number)
             else:
                 self.statements.append(Assign((number,), Declaration(number)))
@@ -126,7 +126,7 @@ class GraphBody:
             return _extended(self._taken(inputs[0]), stage)
         if not own:
             return Chain(None, (stage,))
-        return Chain(TupleOf(tuple(self._operand(value) for value in inputs[:own])), (stage,))
+        return Chain(TupleOf(self._tuple(inputs[:own])), (stage,))
 
     def _loop(self, run: Repeated) -> Any:
         """A loop over the nodes of a run: its stages are alike but for the literals of the loop."""
@@ -161,6 +161,13 @@ class GraphBody:
             del self.pending[id(value)]
             self.statements.append(Assign((self._number(value),), found))
         return self._taken(value)
+
+    def _tuple(self, inputs: Sequence[Value]) -> tuple[Any, ...]:
+        """The tensors side by side: if they are long together, those that are computed get names."""
+        pending = [self.pending[id(value)] for value in inputs if id(value) in self.pending]
+        if len(pending) > 1 and sum(map(_stages, pending)) > LONGEST:
+            return tuple(self._named(value) if _stages(self.pending.get(id(value))) > 1 else self._taken(value) for value in inputs)
+        return tuple(self._operand(value) for value in inputs)
 
     def _named(self, value: Value) -> Ref:
         """The tensor by its name, which it gets now if it has none."""
