@@ -22,10 +22,12 @@ from .tree import (
     Group,
     Literal,
     Loop,
+    Param,
     Prefix,
     Ref,
     Shared,
     Stage,
+    Table,
     TupleOf,
 )
 
@@ -144,7 +146,7 @@ class GraphBody:
         if len(outputs) > 1 and not (used and used[0] is outputs[0] and len(used) == 1 and _has_main_result(tree)):
             numbers = tuple(self._number(v) if self.uses.get(id(v)) else None for v in outputs)
             self.statements.append(Assign(numbers, tree))
-        elif self.uses.get(id(outputs[0])) == 1:
+        elif self.uses.get(id(outputs[0])) == 1 and not isinstance(tree, (Param, Table)):
             self.pending[id(outputs[0])] = tree
         elif used:
             self.statements.append(Assign((self._number(outputs[0]),), tree))

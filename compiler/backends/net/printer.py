@@ -316,16 +316,37 @@ def without_numbers(stages: Sequence[Any]) -> Sequence[Any]:
     """The stages of a sequence without labels that are those they would have anyway."""
     at = 0
     for stage in stages:
-        if isinstance(stage, Group):
-            return stages
-        if isinstance(stage, Loop) and (stage.label or (stage.start or 0) != at or has_first(stage.body)):
-            return stages
-        if isinstance(stage, Loop) and not isinstance(stage.over, (ListOf, Literal)) and stage is not stages[-1]:
-            return stages
-        if isinstance(stage, Stage) and stage.label not in (None, str(at)):
-            return stages
+        if not _is_numbered(stage, at, stage is stages[-1]):
+            return _labelled(stages)
         at += _members(stage)
     return [_unlabelled(stage) for stage in stages]
+
+
+def _is_numbered(stage: Any, at: int, last: bool) -> bool:
+    """Whether the stage needs no label to be the member number `at` of a sequence."""
+    match stage:
+        case Group():
+            return False
+        case Loop(over, _, body, label, start):
+            counted = last or isinstance(over, (ListOf, Literal))
+            return not label and (start or 0) == at and counted and not has_first(body)
+    return stage.label in (None, str(at))
+
+
+def _labelled(stages: Sequence[Any]) -> Sequence[Any]:
+    """The stages with labels for those whose numbers would be taken: they have no keys, so that any will do."""
+    numbers = {stage.label for stage in stages if not isinstance(stage, Loop)}
+    found: list[Any] = []
+    at = 0
+    for stage in stages:
+        if isinstance(stage, Stage) and stage.label is None:
+            if str(at) in numbers and isinstance(stage.callee, str):
+                label = free(stage.callee, {s.label for s in found})
+                stage = Stage(stage.callee, stage.arguments, stage.tensors, stage.activation, label)
+            else:
+                at += 1
+        found.append(stage)
+    return found
 
 
 def _members(stage: Any) -> int:
