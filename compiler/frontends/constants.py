@@ -1,7 +1,7 @@
 """Tables for arrays: the formula that gives the values of a constant.
 
 In: an array. Out: a `TableOperator` whose values are exactly those; an `ImportRefused` if none is found. Found are numbers that are all the
-same, sums of multiples of the indices, and comparisons of two indices with one value on each side.
+same, sums of multiples of the indices, sums of numbers that start at some index of an axis, and comparisons of two indices with one value on each side.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .base import Array
 
 _NAMES = "ijkl"
+_MOST_STEPS = 4
+"""Steps of an axis."""
 
 
 def formula_of(array: Array) -> TableOperator:
@@ -29,7 +31,7 @@ def formula_of(array: Array) -> TableOperator:
 
     if not array.size:
         raise ImportRefused("a constant has no elements")
-    for formula in (*_fills(array), *_affine(array), *_masks(array)):
+    for formula in (*_fills(array), *_affine(array), *_steps(array), *_masks(array)):
         table = _table(array, formula)
         if table is not None and np.array_equal(table.values(), array, equal_nan=array.dtype.kind == "f"):
             return table
@@ -84,6 +86,27 @@ def _affine(array: Array) -> Iterator[Formula]:
 
 def _scaled(index: Formula, step: float) -> Formula:
     return index if step == 1 else BinaryFormula("*", index, Const(step))
+
+
+def _steps(array: Array) -> Iterator[Formula]:
+    """For each axis a few indices from which on a number is added."""
+    if array.dtype.kind == "b" or not array.ndim:
+        return
+    terms: list[Formula] = []
+    for axis in range(array.ndim):
+        profile = array[tuple(slice(None) if other == axis else 0 for other in range(array.ndim))]
+        starts = [at for at in range(1, len(profile)) if profile[at] != profile[at - 1]]
+        if len(starts) > _MOST_STEPS:
+            return
+        for at in starts:
+            test = BinaryFormula(">=", IndexFormula(axis), Const(at))
+            step = _number(profile[at] - profile[at - 1])
+            terms.append(test if step == 1 else BinaryFormula("*", Const(step), test))
+    start = _number(array.flat[0])
+    if start:
+        terms.append(Const(start))
+    if terms:
+        yield reduce(lambda a, b: BinaryFormula("+", a, b), terms)
 
 
 def _masks(array: Array) -> Iterator[Formula]:

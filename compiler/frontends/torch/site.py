@@ -58,6 +58,11 @@ class AtenSite:
         """The tensor that is the argument of this name."""
         return self._tensor(self.args[name])
 
+    @property
+    def first(self) -> Value:
+        """The first argument, whatever it is called."""
+        return self.tensor(next(iter(self.args)))
+
     def optional(self, name: str) -> Value | None:
         return self.tensor(name) if self.has(name) else None
 
