@@ -36,7 +36,6 @@ class UnknownValue(Exception):
     """What was read is what another obstacle left unknown."""
 
 
-
 class ModelReader:
     """What all calls share."""
 

@@ -191,7 +191,9 @@ class AtenSite:
         slots = {name: self.args[argument] for name, argument in given.items() if self.args[argument] is not None}
         return self.own_layer(operator, *inputs, slots=slots, **arguments)
 
-    def own_layer(self, operator: str, *inputs: Value, slots: Mapping[str, Any], statistics: bool = False, **arguments: Any) -> tuple[Value, ...] | None:
+    def own_layer(
+        self, operator: str, *inputs: Value, slots: Mapping[str, Any], statistics: bool = False, **arguments: Any
+    ) -> tuple[Value, ...] | None:
         """The same with the nodes of the parameters. `statistics`: some of them cannot be given as tensors."""
         if not all(isinstance(node, Node) for node in slots.values()):
             return None

@@ -123,9 +123,7 @@ def pad(site: AtenSite) -> Value:
 
 @reads("unfold")
 def sliding_window(site: AtenSite) -> Value:
-    return site.one(
-        "sliding_window", site.tensor(), axis=site.integer("dimension"), size=site.integer("size"), step=site.integer("step")
-    )
+    return site.one("sliding_window", site.tensor(), axis=site.integer("dimension"), size=site.integer("size"), step=site.integer("step"))
 
 
 @reads("diagonal")
