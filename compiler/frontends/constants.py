@@ -1,7 +1,8 @@
 """Tables for arrays: the formula that gives the values of a constant.
 
-In: an array. Out: a `TableOperator` whose values are exactly those; an `ImportRefused` if none is found. Found are numbers that are all the
-same, sums of multiples of the indices, and comparisons of two indices with one value on each side.
+In: an array. Out: a `TableOperator` whose values are those, floats but for their last bits; an `ImportRefused` if none is found. Found are numbers that are all the
+same, sums of multiples of the indices, sums of numbers that start at some index of an axis, comparisons of two indices with one value on each side, and powers
+of one base.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from .base import Array
 
 _NAMES = "ijkl"
+_MOST_STEPS = 4
+"""Steps of an axis."""
 
 
 def formula_of(array: Array) -> TableOperator:
@@ -29,9 +32,9 @@ def formula_of(array: Array) -> TableOperator:
 
     if not array.size:
         raise ImportRefused("a constant has no elements")
-    for formula in (*_fills(array), *_affine(array), *_masks(array)):
+    for formula in (*_fills(array), *_affine(array), *_steps(array), *_masks(array), *_powers(array)):
         table = _table(array, formula)
-        if table is not None and np.array_equal(table.values(), array, equal_nan=array.dtype.kind == "f"):
+        if table is not None and _is_equal(table.values(), array):
             return table
     raise ImportRefused(f"no formula was found for a constant of shape {list(array.shape)}")
 
@@ -47,6 +50,16 @@ def _table(array: Array, formula: Formula) -> TableOperator | None:
     except OperatorError:
         return None
     return table
+
+
+def _is_equal(found: Array, array: Array) -> bool:
+    """Floats may differ in the last bits, since tables are computed in float64 and rounded once."""
+    import numpy as np
+
+    if array.dtype.kind != "f":
+        return bool(np.array_equal(found, array))
+    few = 4 * float(np.finfo(array.dtype).eps)
+    return bool(np.allclose(found, array, rtol=few, atol=0, equal_nan=True))
 
 
 def _facts() -> Any:
@@ -86,6 +99,27 @@ def _scaled(index: Formula, step: float) -> Formula:
     return index if step == 1 else BinaryFormula("*", index, Const(step))
 
 
+def _steps(array: Array) -> Iterator[Formula]:
+    """For each axis a few indices from which on a number is added."""
+    if array.dtype.kind == "b" or not array.ndim:
+        return
+    terms: list[Formula] = []
+    for axis in range(array.ndim):
+        profile = array[tuple(slice(None) if other == axis else 0 for other in range(array.ndim))]
+        starts = [at for at in range(1, len(profile)) if profile[at] != profile[at - 1]]
+        if len(starts) > _MOST_STEPS:
+            return
+        for at in starts:
+            test = BinaryFormula(">=", IndexFormula(axis), Const(at))
+            step = _number(profile[at] - profile[at - 1])
+            terms.append(test if step == 1 else BinaryFormula("*", Const(step), test))
+    start = _number(array.flat[0])
+    if start:
+        terms.append(Const(start))
+    if terms:
+        yield reduce(lambda a, b: BinaryFormula("+", a, b), terms)
+
+
 def _masks(array: Array) -> Iterator[Formula]:
     """One value where an index, perhaps moved, is at most another one, and a second value elsewhere."""
     import numpy as np
@@ -106,6 +140,21 @@ def _masks(array: Array) -> Iterator[Formula]:
                     yield test if inside else BinaryFormula(">", left, right)
                 else:
                     yield CallFormula("where", (test, Const(_number(inside)), Const(_number(outside))))
+
+
+def _powers(array: Array) -> Iterator[Formula]:
+    """Powers of one base: the frequencies of positions, `start / base ** (i / length)`."""
+    axes = [axis for axis, size in enumerate(array.shape) if size > 1]
+    if array.dtype.kind != "f" or len(axes) != 1 or not (array > 0).all():
+        return
+    row = array.reshape(-1).astype("float64")
+    length = len(row)
+    start, base = float(row[0]), float((row[0] / row[-1]) ** (length / (length - 1)))
+    for candidate in dict.fromkeys((float(round(base)), float(f"{base:.6g}"))):
+        if candidate > 0 and abs(candidate / base - 1) < 1e-4:
+            number = int(candidate) if candidate.is_integer() else candidate
+            power = BinaryFormula("**", Const(number), BinaryFormula("/", IndexFormula(axes[0]), Const(length)))
+            yield BinaryFormula("/", Const(int(start) if start.is_integer() else start), power)
 
 
 def _offsets(inside: Array) -> Iterator[int]:

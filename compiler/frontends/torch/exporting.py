@@ -6,13 +6,16 @@ evaluation mode, on inputs that torch.export makes of the examples; it is left a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
+from torch._dynamo.exc import UserError
 from torch.export import Dim as ExportDim
 from torch.export import ExportedProgram
+from torch.export.dynamic_shapes import refine_dynamic_shapes_from_suggested_fixes
 from torch.utils._pytree import tree_map_only
 
 from ..base import Imported, ImportFailed, Obstacle
@@ -20,6 +23,9 @@ from .opaque import opaque_modules
 from .programs import read_program
 
 BATCH = "N"
+_TRIES = 4
+_FIXED = re.compile(r"^\s*(\w+) = (\d+)\s*$", re.MULTILINE)
+"""Where torch.export says that a size can be one number only."""
 Axes = Mapping[int, str] | Sequence[str | None]
 """The names of axes: by their numbers, or one for each axis, None for a size that is fixed."""
 
@@ -115,7 +121,7 @@ def _export(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dy
     try:
         with opaque_modules(module), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=False)
+            return _with_ranges(module, args, kwargs, dynamic)
     except Exception as error:  # the module's own code runs: it may raise anything
         raise ImportFailed((_failure(error, module),)) from error
     finally:
@@ -123,8 +129,32 @@ def _export(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dy
             inner.training = mode
 
 
+def _with_ranges(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any) -> ExportedProgram:
+    """Tries again with the ranges and multiples that torch.export says the sizes must keep, but never with one size alone."""
+    for _ in range(_TRIES):
+        try:
+            return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=False)
+        except UserError as error:
+            message = str(error)
+            fixes = _fixes(message)
+            if not fixes or _FIXED.search(fixes):
+                raise
+            dynamic = refine_dynamic_shapes_from_suggested_fixes(f"Suggested fixes:\n{fixes}", dynamic)
+    return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=False)
+
+
+def _fixes(message: str) -> str:
+    """What torch.export suggests, a line each."""
+    lines = message.partition("Suggested fixes:")[2].splitlines()
+    return "\n".join(line.strip() for line in lines if re.match(r"\s*\w+ = ", line))
+
+
 def _failure(error: Exception, module: nn.Module) -> Obstacle:
     """What torch.export says, and the module that was running."""
+    fixed = _FIXED.search(_fixes(str(error)))
+    if fixed:
+        why = f"finds that {fixed[1]} can only be {fixed[2]}: the model's code depends on the number"
+        return Obstacle("torch.export", why, _running(error, module), f"leave {fixed[1]} out of `dims`, with an example of that size")
     said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return Obstacle("torch.export", f"fails: {said[:300]}", _running(error, module))
 

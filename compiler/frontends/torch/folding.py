@@ -57,12 +57,16 @@ class Constants:
     def _evaluate(self, node: Node) -> None:
         if node.op != "call_function" or not self._is_constant(node):
             return
-        arguments = torch.fx.node.map_arg((node.args, dict(node.kwargs)), lambda inner: self.values[inner])
+        arguments = torch.fx.node.map_arg((node.args, dict(node.kwargs)), self._value)
         with torch.no_grad():
             self.values[node] = node.target(*arguments[0], **arguments[1])  # type: ignore[operator]
 
+    def _value(self, node: Node) -> Any:
+        """The value, or for what only says an element type, a tensor of it."""
+        return self.values[node] if node in self.values else torch.empty((), dtype=node.meta["val"].dtype)
+
     def _is_constant(self, node: Node) -> bool:
-        if any(inner not in self.values for inner in node.all_input_nodes):
+        if any(inner not in self.values for inner in node.all_input_nodes[_says_type_alone(node) :]):
             return False
         if node.target is getitem:
             return True
@@ -91,3 +95,8 @@ class Constants:
             self.reasons[node] = str(refused)
             if node.op == "call_function":
                 self.computed.add(node)
+
+
+def _says_type_alone(node: Node) -> bool:
+    """Whether of its first argument only the element type matters."""
+    return str(node.target).startswith(("aten.new_zeros.", "aten.new_ones.", "aten.new_full."))

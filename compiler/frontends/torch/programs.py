@@ -6,7 +6,7 @@ program; what the original has and nothing reads is left out, with a note.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from string import ascii_uppercase
 from typing import Any
 
@@ -32,7 +32,7 @@ from .modules import CallTree
 from .naming import input_name, output_names
 from .reader import CallReader, ModelReader, UnknownValue
 from .site import dtype_of
-from .sizes import Sizes, conditions_of
+from .sizes import Axis, Sizes, axis_of, conditions_of
 
 _SILENT = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size", "sym_constrain_range")
 
@@ -43,14 +43,12 @@ def read_program(program: ExportedProgram, name: str, axes: Sequence[Any] | None
     inputs = _user_inputs(program)
     names = _symbol_names(inputs, axes)
     conditions = conditions_of(program.range_constraints, names)
-    symbols = tuple(dict.fromkeys((BATCH, *names.values())))
+    symbols = tuple(dict.fromkeys((BATCH, *(axis.name for axis in names.values()))))
     declared = declare(symbols, conditions, {})
     sizes = Sizes(names, declared.dims)
     body = [node for node in nodes if node.op == "call_function" and _computes(node)]
     tree = CallTree(body, name)
-    reader = ModelReader(
-        tree, Keys(tree, _stored(program)), Constants(body, _constants(program)), sizes, declared.facts, nowhere(name)
-    )
+    reader = ModelReader(tree, Keys(tree, _stored(program)), Constants(body, _constants(program)), sizes, declared.facts, nowhere(name))
     main = CallReader(reader, tree.root, None)
     _declare_inputs(main, inputs)
     main.run()
@@ -86,23 +84,24 @@ def _user_inputs(program: ExportedProgram) -> list[Node | None]:
     return [node if node is not None and isinstance(node.meta.get("val"), torch.Tensor) else None for node in nodes]
 
 
-def _symbol_names(inputs: Sequence[Node | None], axes: Sequence[Any] | None) -> dict[str, str]:
-    """The name of each symbol of torch.export."""
-    found: dict[str, str] = {}
+def _symbol_names(inputs: Sequence[Node | None], axes: Sequence[Any] | None) -> dict[str, Axis]:
+    """What each symbol of torch.export is."""
+    found: dict[str, Axis] = {}
     tables = _flat_axes(axes) if axes is not None else [None] * len(inputs)
     for node, table in zip(inputs, tables, strict=True):
         if node is None:
             continue
         for axis, size in enumerate(node.meta["val"].shape):
-            expression = size.node.expr if isinstance(size, torch.SymInt) else size
-            if getattr(expression, "is_Symbol", False) and expression.name not in found:
+            symbol_of = axis_of(size.node.expr) if isinstance(size, torch.SymInt) else None
+            if symbol_of is not None and symbol_of[0] not in found:
+                taken = {one.name for one in found.values()}
                 given = (table or {}).get(axis)
-                found[expression.name] = given or (BATCH if axis == 0 and BATCH not in found.values() else _next(found))
+                found[symbol_of[0]] = Axis(given or (BATCH if axis == 0 and BATCH not in taken else _next(taken)), symbol_of[1])
     return found
 
 
-def _next(found: Mapping[str, str]) -> str:
-    return next(letter for letter in ascii_uppercase if letter != BATCH and letter not in found.values())
+def _next(taken: set[str]) -> str:
+    return next(letter for letter in ascii_uppercase if letter != BATCH and letter not in taken)
 
 
 def _flat_axes(axes: Any) -> list[Any]:

@@ -23,17 +23,17 @@ from ...ops.parameter_of import ParameterOf
 from ..base import Obstacle
 from ..builder import GraphBuilder, ImportRefused
 from .folding import Constants
+from .aten.indexing import with_part
 from .keys import Keys, relative_path
 from .modules import CallTree, ModuleCall
 from .site import AtenSite, dtype_of, operator_name
 from .sizes import Sizes
 from .table import READERS, Result
-from .views import is_in_place, overwritten
+from .views import Views, is_in_place
 
 
 class UnknownValue(Exception):
     """What was read is what another obstacle left unknown."""
-
 
 
 class ModelReader:
@@ -46,14 +46,14 @@ class ModelReader:
         self.sizes = sizes
         self.facts = facts
         self.span = span
-        self.overwritten = overwritten(tree.home)
+        self.views = Views(tree.home)
         self.obstacles: list[Obstacle] = []
 
     def read(self, node: Node, scope: CallReader) -> Result | None:
         """What the node computes; None where it cannot be imported."""
         try:
-            if node in self.overwritten:
-                raise ImportRefused(f"changes a tensor of which `{self.overwritten[node]}` is another view, which is read later")
+            if node in self.views.lost:
+                raise ImportRefused(f"changes a tensor of which `{self.views.lost[node]}` is another view, which is read later")
             found = self._reader(node)(AtenSite(node, scope))
             _agree(node, found, self.sizes, self.facts)
         except UnknownValue:
@@ -62,6 +62,16 @@ class ModelReader:
             self.report(node, refused)
             return None
         return found
+
+    def replaced(self, view: Node, part: Value, scope: CallReader) -> Value | None:
+        """The tensor of which `view` is a part, with another part in its place."""
+        try:
+            return with_part(AtenSite(view, scope), part)
+        except UnknownValue:
+            return None
+        except ImportRefused as refused:
+            self.report(view, refused)
+            return None
 
     def is_zero(self, node: Node) -> bool:
         """Whether a tensor is zeros and nothing else, whatever its sizes."""
@@ -191,12 +201,22 @@ class CallReader:
                 self.env[user] = found[user.args[1]] if isinstance(found, tuple) else None  # type: ignore[index]
 
     def _change(self, node: Node, found: Value | tuple[Value, ...] | None) -> None:
-        """What is read under the old name from now on is what the operator made of it."""
+        """What is read under the old name from now on is what the operator made of it; so are the tensors of which that is a part."""
         old = node.args[0]
         assert isinstance(old, Node)
-        self.env[old] = found
-        if old in self.taken or self.model.tree.home.get(old) is not self.call:
-            self.changed.add(old)
+        self._rebind(old, found)
+        for view in reversed(self.model.views.parents.get(node, [])):
+            whole = view.args[0]
+            assert isinstance(whole, Node)
+            found = self.model.replaced(view, found, self) if isinstance(found, Value) else None
+            self._rebind(whole, found)
+
+    def _rebind(self, node: Node, found: Value | tuple[Value, ...] | None) -> None:
+        if node not in self.env and self.model.tree.home.get(node) is not self.call:
+            self.value(node)
+        self.env[node] = found
+        if self.model.tree.home.get(node) is not self.call:
+            self.changed.add(node)
 
     # --- the end of the call -------------------------------------------------------------------------------------------------
 

@@ -58,6 +58,11 @@ class AtenSite:
         """The tensor that is the argument of this name."""
         return self._tensor(self.args[name])
 
+    @property
+    def first(self) -> Value:
+        """The first argument, whatever it is called."""
+        return self.tensor(next(iter(self.args)))
+
     def optional(self, name: str) -> Value | None:
         return self.tensor(name) if self.has(name) else None
 
@@ -186,7 +191,9 @@ class AtenSite:
         slots = {name: self.args[argument] for name, argument in given.items() if self.args[argument] is not None}
         return self.own_layer(operator, *inputs, slots=slots, **arguments)
 
-    def own_layer(self, operator: str, *inputs: Value, slots: Mapping[str, Any], statistics: bool = False, **arguments: Any) -> tuple[Value, ...] | None:
+    def own_layer(
+        self, operator: str, *inputs: Value, slots: Mapping[str, Any], statistics: bool = False, **arguments: Any
+    ) -> tuple[Value, ...] | None:
         """The same with the nodes of the parameters. `statistics`: some of them cannot be given as tensors."""
         if not all(isinstance(node, Node) for node in slots.values()):
             return None

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Any
 
+from netc.dsl.record import Record
+
 from ...dims import Condition, Dim, maximum, minimum, symbol
 from ..builder import ImportRefused
 
@@ -45,11 +47,18 @@ _FUNCTIONS: Mapping[str, Callable[..., Dim]] = {
 }
 
 
-class Sizes:
-    """`names` are those of the symbols of torch.export, by their own names."""
+class Axis(Record):
+    """What a symbol of torch.export is: the size `name`, which is a multiple of `step`, divided by that."""
 
-    def __init__(self, names: Mapping[str, str], known: Mapping[str, Dim]) -> None:
-        self.names = names
+    name: str
+    step: int = 1
+
+
+class Sizes:
+    """`axes` has what the symbols of torch.export are, by their own names; `known` what is known of each size."""
+
+    def __init__(self, axes: Mapping[str, Axis], known: Mapping[str, Dim]) -> None:
+        self.axes = axes
         self.known = known
 
     def dim(self, size: Any) -> Dim:
@@ -64,10 +73,10 @@ class Sizes:
         if expression.is_Integer:
             return int(expression)
         if expression.is_Symbol:
-            name = self.names.get(expression.name)
-            if name is None:
+            axis = self.axes.get(expression.name)
+            if axis is None:
                 raise ImportRefused("a size is known only when the values of tensors are")
-            return self.known[name]
+            return self.known[axis.name] // axis.step
         kind = type(expression).__name__
         halves = _rounded(expression) if kind in ("FloorToInt", "CeilToInt", "TruncToInt") else None
         if halves is not None:
@@ -85,15 +94,26 @@ def _rounded(expression: Any) -> tuple[Any, Any] | None:
     return tuple(inner.args) if type(inner).__name__ == "IntTrueDiv" else None
 
 
-def conditions_of(ranges: Mapping[Any, Any], names: Mapping[str, str]) -> list[Condition]:
+def conditions_of(ranges: Mapping[Any, Any], axes: Mapping[str, Axis]) -> list[Condition]:
     """What torch.export found that sizes must keep."""
-    found: list[Condition] = []
+    found = [Condition("==", symbol(axis.name) % axis.step, 0) for axis in axes.values() if axis.step > 1]
     for key, allowed in ranges.items():
-        name = names.get(str(key))
-        if name is None:
+        axis = axes.get(str(key))
+        if axis is None:
             continue
         if allowed.lower.is_Integer and int(allowed.lower) > LEAST:
-            found.append(Condition(">=", symbol(name), int(allowed.lower)))
+            found.append(Condition(">=", symbol(axis.name), int(allowed.lower) * axis.step))
         if allowed.upper.is_Integer:
-            found.append(Condition("<=", symbol(name), int(allowed.upper)))
+            found.append(Condition("<=", symbol(axis.name), int(allowed.upper) * axis.step))
     return found
+
+
+def axis_of(expression: Any) -> tuple[str, int] | None:
+    """The symbol of a size that is one, or a multiple of one; None for others."""
+    if expression.is_Symbol:
+        return expression.name, 1
+    if type(expression).__name__ == "Mul" and len(expression.args) == 2:
+        factor, inner = expression.args
+        if factor.is_Integer and inner.is_Symbol:
+            return inner.name, int(factor)
+    return None

@@ -30,7 +30,9 @@ def filled(site: AtenSite, shape: Shape, number: Number) -> Value:
     return table(site, shape, Const(value), dtype)
 
 
-@reads("zeros", "new_zeros", "zeros_like", "ones", "new_ones", "ones_like", "full", "new_full", "full_like", "scalar_tensor", "fill", "zero")
+@reads(
+    "zeros", "new_zeros", "zeros_like", "ones", "new_ones", "ones_like", "full", "new_full", "full_like", "scalar_tensor", "fill", "zero"
+)
 def full(site: AtenSite) -> Value:
     name = site.name
     if "zero" in name or "ones" in name:

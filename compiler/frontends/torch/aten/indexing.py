@@ -70,6 +70,35 @@ def index(site: AtenSite) -> Value:
     return found if indices.type.rank == 1 else site.one("reshape", found, shape=site.shape())
 
 
+def with_part(site: AtenSite, part: Value) -> Value:
+    """What a slice or an element was taken from, with `part` in its place."""
+    x, axis = site.tensor(), site.integer("dim")
+    if site.name == "select":
+        start, stop = site.size("index"), site.size("index") + 1
+        if site.integer("index") < 0:
+            start, stop = start + x.type.shape[axis], stop + x.type.shape[axis]
+        part = site.one("unsqueeze", part, axis=axis)
+    else:
+        start, end = site.end("start") or 0, site.end("end")
+        size = x.type.shape[axis]
+        stop = size if end is None else end
+        if site.integer("step") != 1 or not all(isinstance(n, int) and n >= 0 for n in (start, stop) if n != size):
+            raise ImportRefused("is changed in a part whose bounds are not known")
+    pieces = [part]
+    if start != 0:
+        pieces.insert(0, site.one("slice", x, axis=axis, stop=start))
+    if stop != x.type.shape[axis]:
+        pieces.append(site.one("slice", x, axis=axis, start=stop))
+    return part if len(pieces) == 1 else site.one("concat", *pieces, axis=axis)
+
+
+@reads("copy")
+def copy(site: AtenSite) -> Value:
+    source = site.cast(site.tensor("src"), site.element)
+    shape = site.shape()
+    return source if source.type.shape == shape else site.one("expand", source, shape=shape)
+
+
 @reads("roll")
 def roll(site: AtenSite) -> Value:
     return site.one("roll", site.tensor(), shifts=site.integers("shifts"), axis=site.axes("dims"))
@@ -94,9 +123,7 @@ def pad(site: AtenSite) -> Value:
 
 @reads("unfold")
 def sliding_window(site: AtenSite) -> Value:
-    return site.one(
-        "sliding_window", site.tensor(), axis=site.integer("dimension"), size=site.integer("size"), step=site.integer("step")
-    )
+    return site.one("sliding_window", site.tensor(), axis=site.integer("dimension"), size=site.integer("size"), step=site.integer("step"))
 
 
 @reads("diagonal")

@@ -50,7 +50,9 @@ def avg_pool(site: AtenSite) -> Value:
     return _finished(site, site.apply("avg_pool", x, **arguments), missing)[0]
 
 
-@reads("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d")
+@reads(
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"
+)
 def adaptive_pool(site: AtenSite) -> Value | tuple[Value, ...]:
     spatial = _spatial(site)
     x, missing = _batched(site, spatial)

@@ -57,7 +57,9 @@ def _slots(site: AtenSite) -> dict[str, Any]:
     cells = site.integer("num_layers") * (2 if site.args["bidirectional"] else 1)
     if len(params) == cells * (len(names) + 1):
         names.append("weight_hr")
-    ends = [f"_l{layer}{end}" for layer in range(site.integer("num_layers")) for end in ("", "_reverse")[: 1 + bool(site.args["bidirectional"])]]
+    ends = [
+        f"_l{layer}{end}" for layer in range(site.integer("num_layers")) for end in ("", "_reverse")[: 1 + bool(site.args["bidirectional"])]
+    ]
     return dict(zip([name + end for end in ends for name in names], params, strict=True))
 
 

@@ -12,7 +12,7 @@ _OPERATORS = {"feature_dropout": "channel_dropout", "alpha_dropout": "alpha_drop
 
 @reads("dropout", "feature_dropout", "alpha_dropout")
 def dropout(site: AtenSite) -> Value:
-    x, p = site.tensor("input"), site.number("p")
+    x, p = site.first, site.number("p")
     if site.args["train"]:
         raise ImportRefused("works in evaluation too, which no dropout of netc does")
     return site.one(_OPERATORS[site.name], x, p=p) if p else x

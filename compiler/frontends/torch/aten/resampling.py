@@ -25,7 +25,7 @@ _MODES = {
 
 @reads(*_MODES)
 def upsample(site: AtenSite) -> Value:
-    x = site.tensor(next(iter(site.args)))
+    x = site.first
     arguments: dict[str, Any] = {"mode": _MODES[site.name]}
     if "linear" in arguments["mode"] or "cubic" in arguments["mode"]:
         arguments["align_corners"] = bool(site.args["align_corners"])

@@ -10,7 +10,7 @@ from ..table import reads
 
 @reads("alias", "detach", "contiguous", "clone", "lift_fresh_copy", "lift_fresh", "lift", "positive", "conj", "resolve_conj", "identity")
 def same(site: AtenSite) -> Value:
-    return site.tensor(next(iter(site.args)))
+    return site.first
 
 
 @reads("to", "_to_copy", "type_as", "float", "double", "half", "bfloat16", "int", "long", "bool")
