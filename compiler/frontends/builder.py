@@ -73,7 +73,7 @@ class GraphBuilder:
         try:
             results = op.infer(given)
         except OperatorError as error:
-            raise ImportRefused(_words(error.problem), *error.problem.help()[:1]) from None
+            raise ImportRefused(_words(error.problem), *error.problem.help()[:1]) from error
         outputs = tuple(Value(type, self.span) for type in results)
         specs = op.parameters(given)
         self.graph.nodes.append(OpNode(op, inputs, outputs, label, self.span, specs, tie, shared, frozen=frozen))
