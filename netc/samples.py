@@ -52,7 +52,7 @@ def several_shapes(program: Program, count: int) -> list[tuple[dict[str, int], d
     listed = {show(c.left): c.values for c, _ in program.conditions if isinstance(c, OneOf)}
     found: list[tuple[dict[str, int], dict[str, tuple[int, ...]]]] = []
     for at, sizes in enumerate(_different(used, listed)):
-        if _allowed(program, sizes):
+        if all(sizes != other for other, _ in found) and _allowed(program, sizes):
             found.append((sizes, {name: tuple(evaluate(d, sizes) for d in t.shape) for name, t in types.items()}))
         if len(found) == count or (found and at > _TRIES):
             break
@@ -65,7 +65,7 @@ def _different(names: list[str], listed: Mapping[str, tuple[int, ...]]) -> Itera
     """Batches of 2 and 3, and for other dimensions sizes of which no two are the same, then equal ones."""
     others = [name for name in names if name != BATCH]
     for at, size in enumerate((*range(USUAL, _MOST), *range(1, USUAL))):
-        batch = {BATCH: 2 + at % 2} if BATCH in names else {}
+        batch = {BATCH: 2 + at} if BATCH in names else {}
         for step in (1, 0):
             chosen = {n: listed[n][at % len(listed[n])] if n in listed else size + step * k for k, n in enumerate(others)}
             yield batch | chosen
