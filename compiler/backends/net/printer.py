@@ -18,7 +18,8 @@ from ...ops.base import Init
 from ...ops.constants import ParamOperator
 from ...ops.initialisers import INITIALISERS
 from .arguments import is_default
-from .families import Family, Parameter, SizeOfInput
+from .columns import Parameter, SizeOfInput
+from .families import Family
 from .formulas import IndexName, Term
 from .names import free, identifier
 from .tree import (
@@ -45,6 +46,7 @@ from .tree import (
     Tree,
     TupleOf,
 )
+from .variants import Choice
 
 _STRENGTH = {
     **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), 1),
@@ -167,6 +169,9 @@ class Printer:
                 return f"({' -> '.join(map(self._stage, without_numbers(stages)))})" + (f" as {label}" if label else "")
             case Loop():
                 return self._loop(stage)
+            case Choice(flag, stages, others):
+                text = f"if {self._value(flag)} {{ {' -> '.join(map(self._stage, stages))} }}"
+                return f"{text} else {{ {' -> '.join(map(self._stage, others))} }}" if others else text
         callee = stage.callee
         if isinstance(callee, (Literal, Parameter)):
             return self._value(callee).removeprefix("(").removesuffix(")")
@@ -325,7 +330,7 @@ def without_numbers(stages: Sequence[Any]) -> Sequence[Any]:
 def _is_numbered(stage: Any, at: int, last: bool) -> bool:
     """Whether the stage needs no label to be the member number `at` of a sequence."""
     match stage:
-        case Group():
+        case Group() | Choice():
             return False
         case Loop(over, _, body, label, start):
             counted = last or isinstance(over, (ListOf, Literal))
@@ -335,13 +340,13 @@ def _is_numbered(stage: Any, at: int, last: bool) -> bool:
 
 def _labelled(stages: Sequence[Any]) -> Sequence[Any]:
     """The stages with labels for those whose numbers would be taken: they have no keys, so that any will do."""
-    numbers = {stage.label for stage in stages if not isinstance(stage, Loop)}
+    numbers = {stage.label for stage in stages if isinstance(stage, (Stage, Group))}
     found: list[Any] = []
     at = 0
     for stage in stages:
         if isinstance(stage, Stage) and stage.label is None:
             if str(at) in numbers and isinstance(stage.callee, str):
-                label = free(stage.callee, {s.label for s in found})
+                label = free(stage.callee, {getattr(s, "label", "") for s in found})
                 stage = Stage(stage.callee, stage.arguments, stage.tensors, stage.activation, label)
             else:
                 at += 1
