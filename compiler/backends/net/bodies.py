@@ -20,6 +20,7 @@ from .tree import (
     Declaration,
     Given,
     Group,
+    Growing,
     Literal,
     Loop,
     Param,
@@ -49,6 +50,9 @@ class GraphBody:
         self.numbers: dict[int, int] = {}
         self.declared = {id(shared): shared.label for shared in (*graph.declares, *graph.modules)}
         self.shared: set[int] = set()
+        self.tuples: dict[tuple[int, ...], int] = {}
+        """The numbers of tuples that loops make, by the ids of their tensors."""
+        self.kept: list[Value] = []
         self.uses = _uses(graph)
 
     def make(self) -> Body:
@@ -59,7 +63,9 @@ class GraphBody:
         if graph.kind == "model":
             self._declare_inputs()
         for node in repeated(graph.nodes, self._stage, self.uses):
-            if isinstance(node, Repeated):
+            if isinstance(node, Repeated) and node.carried is None:
+                self._grow(node)
+            elif isinstance(node, Repeated):
                 self._define(node.outputs, _extended(self._taken(node.inputs[node.carried]), self._loop(node)))
             else:
                 self._node(node)
@@ -124,11 +130,25 @@ class GraphBody:
         if named:
             tensors = tuple((name, self._operand(value)) for name, value in zip(named, inputs[own:], strict=True))
             stage = Stage(stage.callee, stage.arguments, tensors, stage.activation, stage.label)
-        if own == 1:
-            return _extended(self._taken(inputs[0]), stage)
         if not own:
             return Chain(None, (stage,))
-        return Chain(TupleOf(self._tuple(inputs[:own])), (stage,))
+        return _extended(self._head(inputs[:own]), stage)
+
+    def _grow(self, run: Repeated) -> None:
+        """A loop whose result is a tuple: it gets a name."""
+        loop = Loop(run.over, run.binders, Growing(run.stage), run.label, run.start)
+        tree = _extended(self._head(run.inputs), loop)
+        whole = Value(run.outputs[0].type, self.graph.span, "features")
+        self.tuples[tuple(map(id, (*run.inputs, *(o for node in run.nodes for o in node.outputs))))] = self._number(whole)
+        self.statements.append(Assign((self.numbers[id(whole)],), tree))
+        self.kept.append(whole)
+
+    def _head(self, inputs: Sequence[Value]) -> Any:
+        """Tensors as the beginning of a pipeline."""
+        whole = self.tuples.get(tuple(map(id, inputs)))
+        if whole is not None:
+            return Ref(whole)
+        return self._taken(inputs[0]) if len(inputs) == 1 else TupleOf(self._tuple(inputs))
 
     def _loop(self, run: Repeated) -> Any:
         """A loop over the nodes of a run: its stages are alike but for the literals of the loop."""

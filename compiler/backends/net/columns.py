@@ -113,6 +113,8 @@ class Columns:
         present = [(graph, literal) for graph, literal in zip(self.parameters.members, column, strict=True) if literal is not None]
         if not all(_is_size(literal.value) and literal.name in SIZES for _, literal in present):
             return None
+        if len({len(graph.inputs) for graph, _ in present}) > 1:
+            return None
         for number, inputs in enumerate(zip(*(graph.inputs for graph, _ in present), strict=True)):
             found = _axis(inputs, [literal.value for _, literal in present])
             if found is not None:

@@ -45,7 +45,10 @@ def _block(family: Family, blocks: Sequence[str]) -> list[str]:
     parameters = plain + [f"{name}={text}" for name, text in defaults.items()]
     inputs = family.values[: family.body.inputs]
     names = Names((*family.parameters, *blocks))
-    if len(inputs) == 1 and not uses_input_inside(family.body):
+    if family.variadic:
+        found = [names.fresh(inputs[0], "x")]
+        heads = [f"{found[0]}...", *parameters]
+    elif len(inputs) == 1 and not uses_input_inside(family.body):
         found = ["in"]
         heads = parameters
     else:

@@ -6,7 +6,7 @@ block are alike but for literals, and for stages that only some have if the grap
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from ...ir.graph import CallNode, Graph, Value, graphs
@@ -15,7 +15,12 @@ from .columns import Columns, Parameters, SizeOfInput
 from .inlining import opened
 from .stages import label_of
 from .tree import Body, Chain, Group, Literal, Loop, Ref, Stage, Tree, changed, literals, without_literals
+from .variadic import with_one_tuple
 from .variants import Choice, Different, Slot, literal_of_slot, merged, with_slots
+
+
+Entry = tuple[Graph, Sequence[Value], Body]
+"""A graph, the values of its tensors' numbers, and its body."""
 
 
 class Variant:
@@ -23,7 +28,7 @@ class Variant:
 
     def __init__(self, body: Body) -> None:
         self.body = body
-        self.members: list[tuple[Graph, GraphBody, list[Literal]]] = []
+        self.members: list[tuple[Graph, Sequence[Value], list[Literal]]] = []
 
 
 class Family:
@@ -31,7 +36,9 @@ class Family:
 
     def __init__(self, variants: Sequence[Variant], body: Body) -> None:
         self.members = [graph for variant in variants for graph, _, _ in variant.members]
-        self.values: list[Value] = variants[0].members[0][1].values
+        self.variadic = _is_variadic(variants)
+        """It takes any number of tensors, as one tuple."""
+        self.values: Sequence[Value] = variants[0].members[0][1]
         self.name = ""
         parameters = Parameters(self.members)
         own = [(at, found) for at, variant in enumerate(variants) for _, _, found in variant.members]
@@ -83,17 +90,16 @@ class Families:
         self.body = self.main.make()
 
     def _level(self, level: Sequence[Graph]) -> None:
-        alike: dict[Any, Variant] = {}
+        entries: list[Entry] = []
         for graph in level:
             making = GraphBody(graph, self.callee)
             body = making.make()
             chain = _chain(body) if graph.kind == "sequence" else None
-            if chain is not None:
+            if chain is None:
+                entries.append((graph, making.values, body))
+            else:
                 self.chains[id(graph)] = chain
-                continue
-            skeleton = without_literals(body)
-            alike.setdefault(skeleton, Variant(skeleton)).members.append((graph, making, list(literals(body))))
-        for variants, body in _together(list(alike.values())):
+        for variants, body in _blocks(entries):
             family = Family(variants, body)
             self.found.append(family)
             self.of.update((id(graph), family) for graph in family.members)
@@ -104,6 +110,36 @@ class Families:
         if id(graph) in self.chains:
             return Group(self.chains[id(graph)], label or "")
         return self.of[id(graph)].stage(graph, label)
+
+
+def _blocks(entries: Sequence[Entry]) -> list[tuple[list[Variant], Body]]:
+    """Graphs as the variants of blocks, with the body of each. Those of one name with different numbers of inputs take them as one tuple, if
+    that makes them one block."""
+    counts: dict[str, set[int]] = {}
+    for graph, _, _ in entries:
+        counts.setdefault(graph.name, set()).add(len(graph.inputs))
+    names = {name for name, found in counts.items() if len(found) > 1}
+    while True:
+        found = list(_together(list(_variants(entries, names))))
+        apart = {graph.name for variants, _ in found if not _is_variadic(variants) for v in variants for graph, _, _ in v.members}
+        if not names & apart:
+            return found
+        names -= apart
+
+
+def _is_variadic(variants: Sequence[Variant]) -> bool:
+    return len({len(graph.inputs) for variant in variants for graph, _, _ in variant.members}) > 1
+
+
+def _variants(entries: Sequence[Entry], names: Collection[str]) -> Iterable[Variant]:
+    """The graphs by their bodies without literals; those with these names take their inputs as one tuple."""
+    alike: dict[Any, Variant] = {}
+    for graph, values, body in entries:
+        one = with_one_tuple(body) if graph.name in names else None
+        skeleton = without_literals(body if one is None else one)
+        kept = values if one is None else [values[0], *values[len(graph.inputs) :]]
+        alike.setdefault(skeleton, Variant(skeleton)).members.append((graph, kept, list(literals(body if one is None else one))))
+    return alike.values()
 
 
 def _together(variants: Sequence[Variant]) -> Iterator[tuple[list[Variant], Body]]:

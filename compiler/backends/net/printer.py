@@ -31,6 +31,7 @@ from .tree import (
     Declaration,
     Given,
     Group,
+    Growing,
     IfFirst,
     Item,
     ListOf,
@@ -188,7 +189,11 @@ class Printer:
         self.binders.append(self._fresh(loop.binders))
         self.starts.append(0 if loop.binders else loop.start or 0)
         body = loop.body
-        if isinstance(body, Chain) and isinstance(body.head, Given):
+        if isinstance(body, Growing):
+            stage = body.stage
+            one = Stage(stage.callee, stage.arguments, stage.tensors, stage.activation, "_") if isinstance(stage, Stage) else stage
+            text = f"(kept...) = in; out kept, kept -> {self._stage(one)}"
+        elif isinstance(body, Chain) and isinstance(body.head, Given):
             stages = body.stages[0].stages if isinstance(body.stages[0], Group) else body.stages
             text = " -> ".join(map(self._stage, without_numbers(stages)))
         else:

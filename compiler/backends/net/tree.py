@@ -181,6 +181,12 @@ class Shared(Tree):
     stage: Any
 
 
+class Growing(Tree):
+    """The body of a loop whose result is what it was given, and one tensor more: `(kept...) = in; out kept, kept -> stage`."""
+
+    stage: Any
+
+
 class Body(Tree):
     """Statements, and the results. `inputs` is their number."""
 
