@@ -162,7 +162,8 @@ def _attention(module: nn.MultiheadAttention) -> Callable[..., Any]:
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         swaps = query.dim() == 3 and not module.batch_first
-        tensors = [tensor.transpose(0, 1) if swaps else tensor for tensor in (query, key, value)]
+        distinct = {id(tensor): tensor.transpose(0, 1) if swaps else tensor for tensor in (query, key, value)}
+        tensors = [distinct[id(tensor)] for tensor in (query, key, value)]
         params = [_parameter(module, name) for name in ATTENTION_PARAMETERS]
         y, weights = torch.ops.netc_import.multihead_attention(
             *tensors,

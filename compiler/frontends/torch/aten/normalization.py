@@ -99,3 +99,11 @@ def group_norm(site: AtenSite) -> Value:
 @reads("local_response_norm")
 def local_response_norm(site: AtenSite) -> Value:
     return site.one("local_response_norm", site.tensor("input"), size=site.integer("size"))
+
+
+@reads("_weight_norm")
+def weight_norm(site: AtenSite) -> Value:
+    """A weight as its direction, times its length for each element of one axis."""
+    v, g, axis = site.tensor("v"), site.tensor("g"), site.integer("dim")
+    others = tuple(at for at in range(v.type.rank) if at != axis % v.type.rank)
+    return site.one("mul", v, site.one("div", g, site.one("norm", v, axis=others, keepdim=True)))
