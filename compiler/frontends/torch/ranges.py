@@ -1,7 +1,7 @@
 """Index tensors that are nothing but the numbers of an axis.
 
-In: a node of an exported graph that is an index. Out: the axis along which it counts from 0, in steps of 1; `NO_AXIS` if it is 0 alone; None if it
-is something else. Always: of an index that counts, the elements that it selects are known before anything runs.
+In: a node of an exported graph that is an index. Out: the axis along which it counts from 0, in steps of 1; `NO_AXIS` if it is 0 alone;
+None if it is something else. Always: of an index that counts, the elements that it selects are known before anything runs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch.fx import Node
 
 from .folding import Constants
-from .site import operator_name
+from .operators import operator_name
 
 NO_AXIS = -1
 _SAME = ("to", "alias", "clone", "contiguous", "expand", "detach", "lift_fresh_copy", "expand_as")
@@ -29,7 +29,7 @@ def counted_axis(node: Node, constants: Constants) -> int | None:
         return None
     name = operator_name(node)
     if name == "arange":
-        return 0 if node.target._overloadname == "default" or (node.args[0] == 0 and _is_default(node, 2, 1)) else None
+        return 0 if len(node.args) == 1 or (node.args[0] == 0 and _is_default(node, 2, 1)) else None
     source: Any = node.args[0] if node.args else None
     if not isinstance(source, Node):
         return None
@@ -40,16 +40,17 @@ def counted_axis(node: Node, constants: Constants) -> int | None:
 
 
 def _moved(node: Node, source: Node, name: str, axis: int) -> int | None:
-    rank = node.meta["val"].dim()
+    rank: int = node.meta["val"].dim()
     if name in _SAME:
-        return axis + rank - source.meta["val"].dim()
+        before: int = source.meta["val"].dim()
+        return axis + rank - before
     if name in ("add", "sub") and node.args[1] == 0:
         return axis
     if name == "slice" and _is_default(node, 2, 0) and _is_default(node, 4, 1) and node.meta["val"].shape == source.meta["val"].shape:
         return axis
     if name == "unsqueeze":
-        at = node.args[1] % rank  # type: ignore[operator]
-        return axis + 1 if at <= axis else axis  # type: ignore[operator]
+        new: Any = node.args[1]
+        return axis + 1 if new % rank <= axis else axis
     if name in ("view", "reshape"):
         longer = [at for at, size in enumerate(node.meta["val"].shape) if not (isinstance(size, int) and size == 1)]
         alone = all(isinstance(size, int) and size == 1 for at, size in enumerate(source.meta["val"].shape) if at != axis)

@@ -80,7 +80,9 @@ def _counted(site: AtenSite, x: Value, first: int, nodes: list[Node]) -> Value |
     constants, facts = site.scope.model.constants, site.scope.model.facts
     rank = len(site.shape()) - (x.type.rank - len(nodes))
     counted = [counted_axis(node, constants) for node in nodes]
-    along = [None if at is None else at if at == NO_AXIS else at + rank - node.meta["val"].dim() for at, node in zip(counted, nodes, strict=True)]
+    along = [
+        None if at is None else at if at == NO_AXIS else at + rank - node.meta["val"].dim() for at, node in zip(counted, nodes, strict=True)
+    ]
     sizes = x.type.shape[first : first + len(nodes)]
     lengths = [1 if at == NO_AXIS else node.meta["val"].shape[at] for at, node in zip(counted, nodes, strict=True) if at is not None]
     if None in along or len({at for at in along if at != NO_AXIS}) != sum(at != NO_AXIS for at in along):
@@ -96,7 +98,7 @@ def _counted(site: AtenSite, x: Value, first: int, nodes: list[Node]) -> Value |
     if order != list(range(len(kept))):
         front, back = range(first), range(first + len(kept), x.type.rank)
         x = site.one("permute", x, axes=(*front, *(first + offset for offset in order), *back))
-    placed = {at: size for at, size in zip(sorted(kept), x.type.shape[first : first + len(kept)], strict=True)}
+    placed = dict(zip(sorted(kept), x.type.shape[first : first + len(kept)], strict=True))
     shape = (*x.type.shape[:first], *(placed.get(at, 1) for at in range(rank)), *x.type.shape[first + len(kept) :])
     x = site.reshape(x, shape)
     return x if x.type.shape == site.shape() else site.one("expand", x, shape=site.shape())
@@ -107,7 +109,7 @@ def _by_numbers(site: AtenSite, x: Value, first: int, nodes: list[Node]) -> Valu
     sizes = x.type.shape[first : first + len(nodes)]
     whole: Value | None = None
     for node, size in zip(nodes, sizes, strict=True):
-        one = site.element_of(node)
+        one = site.from_front(node, size)
         if len(nodes) > 1 and not is_natural(node, site.scope.model.constants):
             one = site.one("remainder", one, other=size)
         whole = one if whole is None else site.one("add", site.one("mul", whole, other=size), one)
