@@ -1,8 +1,8 @@
 """Tables for arrays: the formula that gives the values of a constant.
 
-In: an array. Out: a `TableOperator` whose values are those, floats but for their last bits; an `ImportRefused` if none is found. Found are numbers that are all the
-same, sums of multiples of the indices, sums of numbers that start at some index of an axis, comparisons of two indices with one value on each side, and powers
-of one base.
+In: an array. Out: a `TableOperator` whose values are those, floats but for their last bits; an `ImportRefused` if none is found. Found are
+numbers that are all the same, sums of multiples of the indices, sums of numbers that start at some index of an axis, comparisons of two
+indices with one value on each side, and powers of one base.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormu
 from .builder import ImportRefused
 
 if TYPE_CHECKING:
-    from .base import Array
+    from ..ir.elements import Array
 
 _NAMES = "ijkl"
 _MOST_STEPS = 4
@@ -28,7 +28,6 @@ _MOST_STEPS = 4
 
 def formula_of(array: Array) -> TableOperator:
     """The table that has the values of the array."""
-    import numpy as np
 
     if not array.size:
         raise ImportRefused("a constant has no elements")

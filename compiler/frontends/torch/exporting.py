@@ -45,7 +45,7 @@ def from_module(module: nn.Module, inputs: Any, dims: Mapping[str | int, Axes] |
     examples = [_example(one, axes) for one, axes in zip(args, names, strict=True)]
     keywords = {name: _example(one, named[name]) for name, one in kwargs.items()}
     program = _export(module, tuple(examples), keywords, _by_name(module, spec))
-    return read_program(program, type(module).__name__, [axes for axes in (*names, *named.values())])
+    return read_program(program, type(module).__name__, [*names, *named.values()])
 
 
 def from_exported(program: ExportedProgram, module: nn.Module | None = None) -> Imported:

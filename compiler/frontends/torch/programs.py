@@ -17,7 +17,7 @@ from torch.fx import Node
 from torch.utils._pytree import tree_flatten_with_path
 
 from ...analysis.parameters import parameters
-from ...dims import declare, symbol
+from ...dims import declare
 from ...ir.elements import Array, array_of, numpy_dtype
 from ...ir.graph import Program, Value
 from ...ir.types import BATCH, TensorType
@@ -30,8 +30,9 @@ from .folding import Constants
 from .keys import Keys, Stored, keys_of
 from .modules import CallTree
 from .naming import input_name, output_names
-from .reader import CallReader, ModelReader, UnknownValue
-from .site import dtype_of
+from .operators import dtype_of
+from .reader import CallReader
+from .scope import ModelContext, UnknownValue
 from .sizes import Axis, Sizes, axis_of, conditions_of
 
 _SILENT = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size", "sym_constrain_range")
@@ -48,7 +49,7 @@ def read_program(program: ExportedProgram, name: str, axes: Sequence[Any] | None
     sizes = Sizes(names, declared.dims)
     body = [node for node in nodes if node.op == "call_function" and _computes(node)]
     tree = CallTree(body, name)
-    reader = ModelReader(tree, Keys(tree, _stored(program)), Constants(body, _constants(program)), sizes, declared.facts, nowhere(name))
+    reader = ModelContext(tree, Keys(tree, _stored(program)), Constants(body, _constants(program)), sizes, declared.facts, nowhere(name))
     main = CallReader(reader, tree.root, None)
     _declare_inputs(main, inputs)
     main.run()
