@@ -28,7 +28,7 @@ from .order import needed_in_order
 from .reading import Unreadable, array, attributes
 from .site import Site, element_of, materialised
 from .table import REASONS, STANDARD, TABLE, key
-from .values import BROKEN, Broken, Filled, Item, Known, objects, sizes_or_known
+from .values import BROKEN, Broken, Filled, Item, Known, objects, sizes_or_known, transposed
 
 DEEPEST = 24
 """How deep branches and functions may be in each other."""
@@ -350,6 +350,8 @@ def _derived(node: onnx.NodeProto, inputs: Sequence[Item], made: Any) -> Known:
     if len(known) != 1 or not isinstance(inputs[0], Known) or inputs[0] is not known[0]:
         return Known(made)
     first = known[0]
+    if node.op_type == "Transpose" and first.array.ndim == 2 and made.shape == first.array.shape[::-1]:
+        return transposed(first) if list(attributes(node).get("perm", [1, 0])) == [1, 0] else first
     if node.op_type in _SAME:
         return Known(made, first.name, first.layout + ("" if node.op_type == "Identity" else f"|{made.dtype}"))
     return Known(made, first.name, f"{first.layout}|{node.op_type}:{made.shape}:{attributes(node)!r}:{len(inputs)}:{id(made)}")

@@ -9,7 +9,7 @@ from ...builder import ImportRefused
 from ..numbers import plain
 from ..site import Site
 from ..table import imports
-from ..values import Known
+from ..values import Known, transposed
 
 
 @imports("MatMul", to="dense, matmul")
@@ -20,13 +20,6 @@ def matmul(site: Site) -> Value:
     if isinstance(right, Known) and right.array.ndim == 2 and isinstance(x, Value) and x.type.dtype.is_float and x.type.rank > 0:
         return layer(site, x, transposed(right), None)
     return site.one("matmul", site.x(0), site.x(1))
-
-
-def transposed(known: Known) -> Known:
-    """A matrix with its axes swapped. Twice makes it the initialiser's own again."""
-    mark = "|T"
-    layout = known.layout[: -len(mark)] if known.layout.endswith(mark) else known.layout + mark
-    return Known(known.array.T, known.name, layout)
 
 
 def layer(site: Site, x: Value, weight: Known, bias: Known | None) -> Value:
