@@ -34,6 +34,7 @@ class Site:
         emitter: Emitter,
         used: Sequence[bool],
         alone: Sequence[bool] = (),
+        follows: tuple[str, Item] = ("", None),
     ) -> None:
         self.op_type = op_type
         self.inputs = list(inputs)
@@ -45,6 +46,9 @@ class Site:
         self.used = used
         self.alone = alone
         """For each input, whether nothing else takes it."""
+
+        self.follows = follows
+        """The type of the one node that takes the first output, if it is one, and the other of its two inputs as far as it is made."""
 
     @property
     def facts(self) -> Facts:
