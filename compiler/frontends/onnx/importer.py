@@ -26,7 +26,7 @@ from .fold import MOVED, folded
 from .names import Identifiers, is_made_up, levels
 from .order import needed_in_order
 from .reading import Unreadable, array, attributes
-from .site import Site, element_of, materialised
+from .site import Attributes, Site, element_of, materialised
 from .table import REASONS, STANDARD, TABLE, key
 from .values import BROKEN, Broken, Filled, Item, Known, objects, sizes_or_known, transposed
 
@@ -126,6 +126,8 @@ class Importer:
                 raise ImportRefused(f"{self.fixed[info.name]!r} is no {dtype} of shape {list(shape)}") from None
         if info.name not in self.dimensions.shapes:
             raise ImportRefused("its number of axes is not known")
+        if 0 in self.dimensions.shapes[info.name]:
+            raise ImportRefused("it has an axis of size 0")
         type_ = TensorType(dtype, tuple(self.dimensions.shapes[info.name]))
         return self.emit.builder.input(type_, taken.unique(info.name, "input"))
 
@@ -241,12 +243,15 @@ class Importer:
         if domain not in TABLE:
             self._unknown(domain)
         results = TABLE[domain](site)
+        unknown = [name for name in site.attributes.unread() if not _is_default(node, name, self.version)]
+        if unknown:
+            raise ImportRefused(f"has the attribute `{unknown[0]}`, which is not known here")
         return list(results) if isinstance(results, Sequence) else [results]
 
     def _arranged(self, node: onnx.NodeProto, site: Site) -> Item:
         value = site.attributes.get("value")
         if isinstance(value, onnx.TensorProto):
-            site.attributes = {**site.attributes, "value": self._array(value)}
+            site.attributes = Attributes({**site.attributes, "value": self._array(value)})
         return arranged(site)
 
     def _unknown(self, domain: str) -> None:
@@ -372,6 +377,33 @@ def _is_of_weights(node: onnx.NodeProto, inputs: Sequence[Item]) -> bool:
         return False
     given = [item for item in inputs if isinstance(item, Known) and item.array.dtype.kind == "f" and item.array.size > 1]
     return any(not item.layout and not is_made_up(item.name) for item in given)
+
+
+_HARMLESS = frozenset(
+    "stash_type saturate round_mode storage_order extrapolation_value exclude_outside cubic_coeff_a nearest_mode output_datatype dtype "
+    "consumed_inputs momentum kernel_shape hidden_size auto_pad pads coordinate_transformation_mode antialias softmax_precision "
+    "keep_aspect_ratio_policy activation_alpha activation_beta axis keepdims num_outputs mode inplace ratio seed direction activations "
+    "q_num_heads kv_num_heads".split()
+)
+"""Attributes that say nothing of the result, or nothing where an importer does not ask."""
+
+
+def _is_default(node: onnx.NodeProto, name: str, version: int) -> bool:
+    """Whether an attribute has the value that it has where it is not written."""
+    if name in _HARMLESS:
+        return True
+    try:
+        schema = onnx.defs.get_schema(node.op_type, version, "")
+    except onnx.defs.SchemaError:
+        return False
+    declared = schema.attributes.get(name)
+    if declared is None or not declared.default_value.name:
+        return False
+    return bool(onnx.helper.get_attribute_value(declared.default_value) == next(_raw(a) for a in node.attribute if a.name == name))
+
+
+def _raw(attribute: onnx.AttributeProto) -> Any:
+    return onnx.helper.get_attribute_value(attribute)
 
 
 def _where(node: onnx.NodeProto) -> str:
