@@ -35,6 +35,7 @@ _OTHERS = (
     "CumSum Softmax LogSoftmax DequantizeLinear HannWindow HammingWindow BlackmanWindow MelWeightMatrix"
 )
 FOLDED = frozenset((_MOVING + " " + _ELEMENTS + " " + _OTHERS).split())
+MOVED = frozenset(_MOVING.split()) - {"Gather", "GatherElements", "GatherND", "ScatterND", "ScatterElements", "Where", "OneHot"}
 ELEMENTWISE = frozenset(_ELEMENTS.split())
 
 

@@ -19,7 +19,7 @@ def gather(site: Site) -> Value:
     data, index = site.item(0), site.item(1)
     axis = int(site.attr("axis", 0))
     if isinstance(index, Known):
-        return _known(site, site.x(0), axis, index.array)
+        return _known(site, site.x(0), axis, index)
     where = site.x(1)
     if isinstance(data, Known) and data.array.ndim == 2 and axis % 2 == 0 and data.array.dtype.kind == "f":
         rows, width = data.array.shape
@@ -40,8 +40,9 @@ def by_index(site: Site, x: Value, axis: int, where: Value) -> Value:
     return site.one("unflatten", taken, axis=axis, sizes=where.type.shape)
 
 
-def _known(site: Site, x: Value, axis: int, index: np.ndarray) -> Value:  # type: ignore[type-arg]
+def _known(site: Site, x: Value, axis: int, known: Known) -> Value:
     """Of known indices: one element, a range, or a list."""
+    index = known.array
     axis = site.axis(axis, x.type.rank)
     size = x.type.shape[axis]
     if index.size == 0:
@@ -56,7 +57,8 @@ def _known(site: Site, x: Value, axis: int, index: np.ndarray) -> Value:  # type
     if index.ndim == 1 and (np.diff(flat) == 1).all():
         stop = int(flat[-1]) + 1
         return site.one("slice", x, axis=axis, start=int(flat[0]), stop=None if stop == size else stop)
-    taken = site.one("index_select", x, site.tensor(Known(flat)), axis=axis)
+    listed = known if np.array_equal(flat, index) else Known(flat)
+    taken = site.one("index_select", x, site.tensor(listed), axis=axis)
     return taken if index.ndim == 1 else site.one("unflatten", taken, axis=axis, sizes=index.shape)
 
 
