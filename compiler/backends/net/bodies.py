@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...ir.graph import CallNode, Graph, Node, OpNode, Value
+from ...ir.graph import Graph, Node, OpNode, Value
 from .loops import Repeated, repeated
 from .stages import Callee, as_activation, constant_of, named_operands, stage_of
 from .tree import (
@@ -63,12 +63,12 @@ class GraphBody:
         if graph.kind == "model":
             self._declare_inputs()
         for node in repeated(graph.nodes, self._stage, self.uses):
-            if isinstance(node, Repeated) and node.carried is None:
-                self._grow(node)
-            elif isinstance(node, Repeated):
-                self._define(node.outputs, _extended(self._taken(node.inputs[node.carried]), self._loop(node)))
-            else:
+            if not isinstance(node, Repeated):
                 self._node(node)
+            elif node.carried is None:
+                self._grow(node)
+            else:
+                self._define(node.outputs, _extended(self._taken(node.inputs[node.carried]), self._loop(node)))
         results = tuple(self._result(value) for value in graph.outputs)
         return Body(len(graph.inputs), tuple(self.statements), results)
 

@@ -23,7 +23,7 @@ from .printer import Printer, literal
 def text_of(program: Program, comments: Sequence[str] = ()) -> str:
     """The spec. `comments` are lines before it."""
     families = Families(program.main, bool(program.conditions))
-    taken = set(Operator.registry) | {name for name in program.symbols}
+    taken = set(Operator.registry) | set(program.symbols)
     for family in families.found:
         family.name = free(snake_case(family.members[0].name), taken)
         taken.add(family.name)
@@ -88,7 +88,3 @@ def _batch(type_: TensorType) -> object:
     from ...dims import symbol
 
     return symbol(BATCH) if BATCH in symbols(type_.shape[0]) else None
-
-
-
-

@@ -18,7 +18,6 @@ from .tree import Body, Chain, Group, Literal, Loop, Ref, Stage, Tree, changed, 
 from .variadic import with_one_tuple
 from .variants import Choice, Different, Slot, literal_of_slot, merged, with_slots
 
-
 Entry = tuple[Graph, Sequence[Value], Body]
 """A graph, the values of its tensors' numbers, and its body."""
 
@@ -42,9 +41,7 @@ class Family:
         self.name = ""
         parameters = Parameters(self.members)
         own = [(at, found) for at, variant in enumerate(variants) for _, _, found in variant.members]
-        columns = [
-            [_literal(slot, name, at, found) for at, found in own] for slot, name in _slots(body)
-        ]
+        columns = [[_literal(slot, name, at, found) for at, found in own] for slot, name in _slots(body)]
         parts = iter(Columns(columns, parameters).parts())
         self.body = changed(body, lambda part: next(parts) if isinstance(part, Slot) else None)
         self.parameters, self.defaults = parameters.names, parameters.defaults
@@ -67,8 +64,8 @@ def _slots(tree: Any, name: str = "") -> Iterator[tuple[Slot, str]]:
             for item in tree:
                 yield from _slots(item)
         case Tree():
-            for field in tree.__match_args__:
-                yield from _slots(getattr(tree, field))
+            for part in tree.parts():
+                yield from _slots(part)
 
 
 def _literal(slot: Slot, name: str, variant: int, found: Sequence[Literal]) -> Literal | None:
@@ -113,8 +110,8 @@ class Families:
 
 
 def _blocks(entries: Sequence[Entry]) -> list[tuple[list[Variant], Body]]:
-    """Graphs as the variants of blocks, with the body of each. Those of one name with different numbers of inputs take them as one tuple, if
-    that makes them one block."""
+    """Graphs as the variants of blocks, with the body of each. Those of one name with different numbers of inputs take them as one tuple,
+    if that makes them one block."""
     counts: dict[str, set[int]] = {}
     for graph, _, _ in entries:
         counts.setdefault(graph.name, set()).add(len(graph.inputs))
@@ -213,5 +210,5 @@ def uses_input_inside(tree: Any, inside: bool = False) -> bool:
         case tuple():
             return any(uses_input_inside(item, inside) for item in tree)
         case Tree():
-            return any(uses_input_inside(getattr(tree, f), inside) for f in tree.__match_args__)
+            return any(uses_input_inside(part, inside) for part in tree.parts())
     return False

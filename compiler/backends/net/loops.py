@@ -1,13 +1,15 @@
 """Stages that repeat: each is applied to the result of the one before.
 
-In: the nodes of a graph, and each of them as a stage. Out: the nodes, those that are a loop as one `Repeated`. Always: the members of a loop
-have labels that are counted, and are alike but for literals, which the loop lists.
+In: the nodes of a graph, and each of them as a stage. Out: the nodes, those that are a loop as one `Repeated`. Always: the members of a
+loop have labels that are counted, and are alike but for literals, which the loop lists.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+from netc.dsl.record import replace
 
 from ...ir.graph import Node, Value
 from ...ops.base import strict_key
@@ -60,7 +62,9 @@ def repeated(nodes: Sequence[Node], stage: Callable[[Node], Any], uses: Mapping[
 
 def _run(node: Node, stage: Callable[[Node], Any], following: Mapping[int, Node]) -> tuple[list[Node], int, list[Any]]:
     """The longest loop that begins with the node."""
-    run, stages, carried = [node], [], -1
+    run: list[Node] = [node]
+    stages: list[Any] = []
+    carried = -1
     if counted(node)[1] < 0 or node.shared is not None:
         return run, carried, stages
     while len(run[-1].outputs) == 1:
@@ -128,12 +132,12 @@ def _filled(tree: Any, made: Sequence[Any], up: int) -> Any:
     match tree:
         case Hole(number):
             found = made[number]
-            return type(found)(*found._values()[:-1], up) if isinstance(found, (Item, IfFirst)) else found
+            return replace(found, up=up) if isinstance(found, (Item, IfFirst)) else found
         case Loop():
             over, body = _filled(tree.over, made, up), _filled(tree.body, made, up + 1)
             return Loop(over, tree.binders, body, tree.label, tree.start)
         case tuple():
             return tuple(_filled(item, made, up) for item in tree)
         case Tree():
-            return type(tree)(*(_filled(getattr(tree, f), made, up) for f in tree.__match_args__))
+            return type(tree)(*(_filled(part, made, up) for part in tree.parts()))
     return tree

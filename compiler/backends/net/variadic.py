@@ -1,7 +1,8 @@
 """Blocks that take any number of tensors, and loops that give them one more each time, as the layers of a DenseNet.
 
 In: the bodies of graphs that have one name, the nodes of a graph. Out: bodies whose first input is all of them; runs of nodes that are a
-loop. Always: a body takes its inputs as one tuple and in no other way; a tensor of a loop is used by its later members and by what takes all.
+loop. Always: a body takes its inputs as one tuple and in no other way; a tensor of a loop is used by its later members, and by what takes
+all.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 from ...ir.graph import Node
 from .labels import counts_on, unlabelled
-from .tree import Body, Chain, Ref, Tree, TupleOf, changed, without_literals
+from .tree import Assign, Body, Chain, Ref, Tree, TupleOf, changed, without_literals
 
 
 def with_one_tuple(body: Body) -> Body | None:
@@ -39,8 +40,6 @@ def _shifted(whole: Any, count: int) -> Any:
 
 
 def _assigned(statements: tuple[Any, ...], count: int) -> tuple[Any, ...]:
-    from .tree import Assign
-
     return tuple(
         Assign(tuple(None if n is None else n - count + 1 for n in s.numbers), s.value) if isinstance(s, Assign) else s for s in statements
     )
@@ -54,7 +53,7 @@ def _uses(tree: Any, count: int) -> int:
         case tuple():
             return sum(_uses(item, count) for item in tree)
         case Tree():
-            return sum(_uses(getattr(tree, field), count) for field in tree.__match_args__)
+            return sum(_uses(part, count) for part in tree.parts())
     return 0
 
 
@@ -65,7 +64,7 @@ def _heads(tree: Any, whole: Any) -> int:
             return sum(_heads(item, whole) for item in tree)
         case Tree():
             own = int(isinstance(tree, Chain) and tree.head == whole)
-            return own + sum(_heads(getattr(tree, field), whole) for field in tree.__match_args__)
+            return own + sum(_heads(part, whole) for part in tree.parts())
     return 0
 
 
@@ -83,5 +82,7 @@ def growing(node: Node, nodes: Sequence[Node], stage: Callable[[Node], Any], use
         run.append(other)
     whole = (*run[-1].inputs, *run[-1].outputs)
     inside = set(map(id, run))
-    alone = all(id(user) in inside or user.inputs == whole for member in run for value in member.outputs for user in users.get(id(value), ()))
+    alone = all(
+        id(user) in inside or user.inputs == whole for member in run for value in member.outputs for user in users.get(id(value), ())
+    )
     return run if len(run) > 2 and alone else [node]

@@ -1,8 +1,8 @@
 """Bodies of one block that differ in what some of them have: `if` brings them together.
 
 In: bodies without their literals. Out: one body, in which each literal is a `Slot` that says which literal of each variant it is, and what
-only some variants have is in a `Choice`. Raises `Different` if too little is the same. Always: with the slots of a variant, the body is that
-variant's.
+only some variants have is in a `Choice`. Raises `Different` if too little is the same. Always: with the slots of a variant, the body is
+that variant's.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def merged(body: Body, other: Body, variant: int) -> Body:
     if body.inputs != other.inputs or len(body.statements) != len(other.statements) or len(body.results) != len(other.results):
         raise Different
     aligner = _Aligner(frozenset(range(variant)), frozenset((variant,)))
-    made = aligner.records(body, other)
+    made: Body = aligner.records(body, other)
     common, differing = aligner.counted(made)
-    flags = {flag for flag in _flags(made)}
+    flags = set(_flags(made))
     if common < 2 or differing > common or len(flags) > MOST_FLAGS:
         raise Different
     return made
@@ -60,8 +60,8 @@ def _flags(tree: Any) -> Iterator[Any]:
         for item in tree:
             yield from _flags(item)
     elif isinstance(tree, Tree):
-        for field in tree.__match_args__:
-            yield from _flags(getattr(tree, field))
+        for part in tree.parts():
+            yield from _flags(part)
 
 
 class _Aligner:
@@ -92,7 +92,7 @@ class _Aligner:
             if a.label != b.label:
                 raise Different
             return Group(self._stages(a.stages, b.stages), a.label)
-        return type(a)(*(self.any(getattr(a, f), getattr(b, f)) for f in a.__match_args__))
+        return type(a)(*map(self.any, a.parts(), b.parts()))
 
     def _chains(self, a: Chain, b: Chain) -> Any:
         stages = self._stages(a.stages, b.stages)
@@ -186,7 +186,7 @@ class _Aligner:
             case tuple():
                 parts = [_Aligner.counted(item) for item in tree]
             case Tree():
-                parts = [_Aligner.counted(getattr(tree, f)) for f in tree.__match_args__]
+                parts = [_Aligner.counted(part) for part in tree.parts()]
             case _:
                 return 0, 0
         return sum(common for common, _ in parts), sum(differing for _, differing in parts)
