@@ -64,7 +64,7 @@ def _slots(tree: Any, name: str = "") -> Iterator[tuple[Slot, str]]:
             for item in tree:
                 yield from _slots(item)
         case Tree():
-            for part in tree.parts():
+            for part in tree.children():
                 yield from _slots(part)
 
 
@@ -210,5 +210,5 @@ def uses_input_inside(tree: Any, inside: bool = False) -> bool:
         case tuple():
             return any(uses_input_inside(item, inside) for item in tree)
         case Tree():
-            return any(uses_input_inside(part, inside) for part in tree.parts())
+            return any(uses_input_inside(part, inside) for part in tree.children())
     return False

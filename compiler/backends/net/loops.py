@@ -139,5 +139,5 @@ def _filled(tree: Any, made: Sequence[Any], up: int) -> Any:
         case tuple():
             return tuple(_filled(item, made, up) for item in tree)
         case Tree():
-            return type(tree)(*(_filled(part, made, up) for part in tree.parts()))
+            return type(tree)(*(_filled(part, made, up) for part in tree.children()))
     return tree

@@ -385,5 +385,5 @@ def has_first(tree: Any, up: int = 0) -> bool:
         case tuple():
             return any(has_first(item, up) for item in tree)
         case Tree():
-            return any(has_first(part, up) for part in tree.parts())
+            return any(has_first(part, up) for part in tree.children())
     return False

@@ -19,7 +19,7 @@ T = TypeVar("T")
 class Tree(Record):
     """The base of all parts of a body."""
 
-    def parts(self) -> tuple[Any, ...]:
+    def children(self) -> tuple[Any, ...]:
         """The values of the fields, in order."""
         return self._values()
 
@@ -110,9 +110,9 @@ class Group(Tree):
 
 
 class Loop(Tree):
-    """`repeat 3 as layers { ... }`. `over` is a `ListOf` the items that `binders` names, or the literal number of iterations. `start` is the
-    number of the first one where its label says it, `{i}`; `label` is None in a sequence, where its members are counted anyway. `body` is an
-    expression in which `Given` is what the iteration gets."""
+    """`repeat 3 as layers { ... }`. `over` is a `ListOf` the items that `binders` names, or the literal number of iterations. `start` is
+    the number of the first one where its label says it, `{i}`; `label` is None in a sequence, where its members are counted anyway. `body`
+    is an expression in which `Given` is what the iteration gets."""
 
     over: Any
     binders: tuple[str, ...]
@@ -206,7 +206,7 @@ def changed(tree: T, change: Callable[[Any], Any]) -> T:
     if isinstance(tree, tuple):
         made = tuple([changed(item, change) for item in tree])
     elif isinstance(tree, Tree):
-        made = type(tree)(*(changed(part, change) for part in tree.parts()))
+        made = type(tree)(*(changed(part, change) for part in tree.children()))
         new = change(made)
         made = made if new is None else new
     else:
@@ -222,7 +222,7 @@ def literals(tree: Any) -> Iterator[Literal]:
         for item in tree:
             yield from literals(item)
     elif isinstance(tree, Tree):
-        for part in tree.parts():
+        for part in tree.children():
             yield from literals(part)
 
 

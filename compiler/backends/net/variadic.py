@@ -53,7 +53,7 @@ def _uses(tree: Any, count: int) -> int:
         case tuple():
             return sum(_uses(item, count) for item in tree)
         case Tree():
-            return sum(_uses(part, count) for part in tree.parts())
+            return sum(_uses(part, count) for part in tree.children())
     return 0
 
 
@@ -64,7 +64,7 @@ def _heads(tree: Any, whole: Any) -> int:
             return sum(_heads(item, whole) for item in tree)
         case Tree():
             own = int(isinstance(tree, Chain) and tree.head == whole)
-            return own + sum(_heads(part, whole) for part in tree.parts())
+            return own + sum(_heads(part, whole) for part in tree.children())
     return 0
 
 

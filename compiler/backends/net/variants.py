@@ -60,7 +60,7 @@ def _flags(tree: Any) -> Iterator[Any]:
         for item in tree:
             yield from _flags(item)
     elif isinstance(tree, Tree):
-        for part in tree.parts():
+        for part in tree.children():
             yield from _flags(part)
 
 
@@ -92,7 +92,7 @@ class _Aligner:
             if a.label != b.label:
                 raise Different
             return Group(self._stages(a.stages, b.stages), a.label)
-        return type(a)(*map(self.any, a.parts(), b.parts()))
+        return type(a)(*map(self.any, a.children(), b.children()))
 
     def _chains(self, a: Chain, b: Chain) -> Any:
         stages = self._stages(a.stages, b.stages)
@@ -186,7 +186,7 @@ class _Aligner:
             case tuple():
                 parts = [_Aligner.counted(item) for item in tree]
             case Tree():
-                parts = [_Aligner.counted(part) for part in tree.parts()]
+                parts = [_Aligner.counted(part) for part in tree.children()]
             case _:
                 return 0, 0
         return sum(common for common, _ in parts), sum(differing for _, differing in parts)
