@@ -6,6 +6,7 @@ evaluation mode, on inputs that torch.export makes of the examples; it is left a
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -39,12 +40,13 @@ def from_module(module: nn.Module, inputs: Any, dims: Mapping[str | int, Axes] |
     """
     args, kwargs = _arguments(inputs)
     shared: dict[str, Any] = {}
-    names = [_axes(dims, at, one) for at, one in enumerate(args)]
-    named = {name: _axes(dims, name, one) for name, one in kwargs.items()}
+    called = list(inspect.signature(module.forward).parameters)
+    names = [_axes(dims, (at, *called[at : at + 1]), one) for at, one in enumerate(args)]
+    named = {name: _axes(dims, (name,), one) for name, one in kwargs.items()}
     spec = (tuple(_dynamic(axes, shared) for axes in names), {name: _dynamic(axes, shared) for name, axes in named.items()})
     examples = [_example(one, axes) for one, axes in zip(args, names, strict=True)]
     keywords = {name: _example(one, named[name]) for name, one in kwargs.items()}
-    program = _export(module, tuple(examples), keywords, _by_name(module, spec))
+    program = _export(module, tuple(examples), keywords, _bound(module, *spec))
     return read_program(program, type(module).__name__, [*names, *named.values()])
 
 
@@ -64,9 +66,9 @@ def _arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return (inputs,), {}
 
 
-def _axes(dims: Mapping[str | int, Axes] | None, key: str | int, example: Any) -> Any:
-    """The names of the symbolic axes of one argument, for each tensor in it."""
-    given = (dims or {}).get(key)
+def _axes(dims: Mapping[str | int, Axes] | None, keys: tuple[str | int, ...], example: Any) -> Any:
+    """The names of the symbolic axes of one argument, for each tensor in it. `keys` are its position and its name."""
+    given = next((dims[key] for key in keys if dims and key in dims), None)
     by_number = None if given is None else _numbered(given)
     return tree_map_only(torch.Tensor, lambda tensor: by_number if by_number is not None else ({0: BATCH} if tensor.dim() else {}), example)
 
@@ -102,15 +104,12 @@ def _example(value: Any, axes: Any) -> Any:
     return value
 
 
-def _by_name(module: nn.Module, spec: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:
-    """The dynamic axes of all arguments in one mapping, as torch.export takes them where some are given by name."""
-    positional, named = spec
-    if not named:
-        return positional
-    import inspect
-
-    names = list(inspect.signature(module.forward).parameters)
-    return {**dict(zip(names, positional, strict=False)), **named}
+def _bound(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Arguments by the names that `forward` has for them, as torch.export takes what is dynamic."""
+    try:
+        return dict(inspect.signature(module.forward).bind(*args, **kwargs).arguments)
+    except TypeError as error:
+        raise ImportFailed((Obstacle("forward", f"cannot be called with these inputs: {error}", ""),)) from error
 
 
 def _export(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any) -> ExportedProgram:
