@@ -104,10 +104,6 @@ _QUICK: dict[str, Callable[[onnx.NodeProto, list[Array]], Array]] = {
     "Identity": lambda node, arrays: arrays[0],
     "GatherElements": _elements,
 }
-    "Transpose": _transpose,
-    "Identity": lambda node, arrays: arrays[0],
-    "GatherElements": _elements,
-}
 
 
 def _referenced(node: onnx.NodeProto, arrays: Sequence[Array | None], version: int) -> list[Array]:
