@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...ir.graph import Graph, Node, OpNode, Value
+from ...ops.mode import ByMode
 from .loops import Repeated, repeated
 from .stages import Callee, as_activation, constant_of, named_operands, stage_of
 from .tree import (
@@ -21,6 +22,7 @@ from .tree import (
     Given,
     Group,
     Growing,
+    InTraining,
     Literal,
     Loop,
     Param,
@@ -93,7 +95,7 @@ class GraphBody:
 
     def _computed(self, node: Node) -> Any:
         if isinstance(node, OpNode):
-            written = self._arithmetic(node)
+            written = self._by_mode(node) if isinstance(node.op, ByMode) else self._arithmetic(node)
             if written is not None:
                 return written
         return self._applied(self._stage(node), node.inputs, named_operands(node.op) if isinstance(node, OpNode) else ())
@@ -112,6 +114,16 @@ class GraphBody:
             stage = stage_of(node) if isinstance(node, OpNode) else self.callee(node)
             self.statements.append(Shared(node.shared.label, stage))
         return Stage(node.shared)
+
+    def _by_mode(self, node: OpNode) -> Any:
+        """What is evaluated, and in training something else, which may begin with the same tensor."""
+        training, evaluation = node.inputs
+        found = self.pending.get(id(training))
+        head = self._named(evaluation) if id(evaluation) in self.pending and found is not None else self._taken(evaluation)
+        if isinstance(found, Chain) and found.head == head:
+            del self.pending[id(training)]
+            return Chain(head, (InTraining(Chain(Given(), found.stages)),))
+        return _extended(head, InTraining(self._named(training)))
 
     def _arithmetic(self, node: OpNode) -> Any:
         """The operator between its operands, if it has a symbol and no other arguments."""

@@ -12,9 +12,11 @@ from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
 
 from ...dims import symbols
-from ...ir.graph import Program
+from ...errors.spec import SpecUnsupported
+from ...ir.graph import CallNode, Program, graphs
 from ...ir.types import BATCH, FLOAT32, TensorType
 from ...ops import Operator
+from ..base import UnsupportedByTarget
 from .families import Families, Family, uses_input_inside
 from .names import Names, free, snake_case
 from .printer import Printer, literal
@@ -22,6 +24,7 @@ from .printer import Printer, literal
 
 def text_of(program: Program, comments: Sequence[str] = ()) -> str:
     """The spec. `comments` are lines before it."""
+    _check(program)
     families = Families(program.main, bool(program.conditions))
     taken = set(Operator.registry) | set(program.symbols)
     for family in families.found:
@@ -37,6 +40,19 @@ def text_of(program: Program, comments: Sequence[str] = ()) -> str:
     if formatted is None:
         raise AssertionError(f"the text that was made does not parse: {problems[0].message}\n{text}")
     return formatted
+
+
+def _check(program: Program) -> None:
+    """Raises `UnsupportedByTarget` for what has no text yet."""
+    main = program.main
+    if main.training_outputs is not None:
+        raise UnsupportedByTarget(SpecUnsupported("an output that is another one in training"), main.span)
+    if any(one.listed for one in main.tuples):
+        raise UnsupportedByTarget(SpecUnsupported("a list of inputs"), main.span)
+    for graph in graphs(main):
+        for node in graph.nodes:
+            if isinstance(node, CallNode) and node.scan is not None:
+                raise UnsupportedByTarget(SpecUnsupported("a loop at run time"), node.span)
 
 
 def _block(family: Family, blocks: Sequence[str]) -> list[str]:

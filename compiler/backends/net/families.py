@@ -14,7 +14,7 @@ from .bodies import GraphBody
 from .columns import Columns, Parameters, SizeOfInput
 from .inlining import opened
 from .stages import label_of
-from .tree import Body, Chain, Group, Literal, Loop, Ref, Stage, Tree, changed, literals, without_literals
+from .tree import Body, Chain, Group, InTraining, Literal, Loop, Ref, Stage, Tree, changed, literals, without_literals
 from .variadic import with_one_tuple
 from .variants import Choice, Different, Slot, literal_of_slot, merged, with_slots
 
@@ -203,6 +203,8 @@ def uses_input_inside(tree: Any, inside: bool = False) -> bool:
             return inside
         case Group(stages):
             return uses_input_inside(stages, True)
+        case InTraining(value):
+            return uses_input_inside(value, True)
         case Choice(_, stages, others):
             return uses_input_inside((stages, others), True)
         case Loop():

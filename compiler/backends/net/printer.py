@@ -33,6 +33,7 @@ from .tree import (
     Group,
     Growing,
     IfFirst,
+    InTraining,
     Item,
     ListOf,
     Literal,
@@ -170,6 +171,8 @@ class Printer:
                 return f"({' -> '.join(map(self._stage, without_numbers(stages)))})" + (f" as {label}" if label else "")
             case Loop():
                 return self._loop(stage)
+            case InTraining(value):
+                return f"if training {{ {self._expression(value, _PIPELINE).removeprefix('in -> ')} }}"
             case Choice(flag, stages, others):
                 text = f"if {self._value(flag)} {{ {' -> '.join(map(self._stage, stages))} }}"
                 return f"{text} else {{ {' -> '.join(map(self._stage, others))} }}" if others else text

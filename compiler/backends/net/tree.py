@@ -172,6 +172,12 @@ class ParameterOfStage(Tree):
     path: str
 
 
+class InTraining(Tree):
+    """`if training { ... }`: an expression of which the head may be `Given`."""
+
+    value: Any
+
+
 class Assign(Tree):
     """`(a, b) = expression`; the numbers of the tensors, None for one that is not used."""
 
