@@ -359,6 +359,12 @@ TABLE = (
         "of single numbers: there is one class, or vectors of one number",
     ),
     Deliberate(
+        ("multilabel_margin_loss",),
+        "shape-mismatch",
+        lambda use: {t.shape for t in use.inputs} == {(), (1,)},
+        "PyTorch takes a single number for a vector of one",
+    ),
+    Deliberate(
         ("ctc_loss",),
         "wrong-rank",
         lambda use: use.inputs[0].rank < use.inputs[1].rank + 1,
