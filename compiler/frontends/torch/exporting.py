@@ -17,14 +17,16 @@ from torch._dynamo.exc import UserError
 from torch.export import Dim as ExportDim
 from torch.export import ExportedProgram
 from torch.export.dynamic_shapes import refine_dynamic_shapes_from_suggested_fixes
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_map, tree_map_only
 
 from ..base import Imported, ImportFailed, Obstacle
 from .opaque import opaque_modules
 from .programs import read_program
 
 BATCH = "N"
-_TRIES = 4
+_TRIES = 6
+_FEW = 8
+_VIOLATED = re.compile(r"Constraints violated \(([\w, ]+)\)")
 _FIXED = re.compile(r"^\s*(\w+) = (\d+)\s*$", re.MULTILINE)
 """Where torch.export says that a size can be one number only."""
 Axes = Mapping[int, str] | Sequence[str | None]
@@ -136,10 +138,26 @@ def _with_ranges(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any
         except UserError as error:
             message = str(error)
             fixes = _fixes(message)
-            if not fixes or _FIXED.search(fixes):
+            violated = _VIOLATED.search(message)
+            if violated is None or _FIXED.search(fixes):
                 raise
-            dynamic = refine_dynamic_shapes_from_suggested_fixes(f"Suggested fixes:\n{fixes}", dynamic)
+            if fixes:
+                dynamic = refine_dynamic_shapes_from_suggested_fixes(f"Suggested fixes:\n{fixes}", dynamic)
+            else:
+                dynamic = _raised(dynamic, set(violated[1].split(", ")))
     return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=False)
+
+
+def _raised(dynamic: Any, names: set[str]) -> Any:
+    """Greater lower bounds for sizes of which torch.export finds that the least ones behave differently, without saying which those are."""
+
+    def raised(one: Any) -> Any:
+        if not isinstance(one, ExportDim) or one.__name__ not in names:
+            return one
+        return made.setdefault(one.__name__, ExportDim(one.__name__, min=max(_FEW, 2 * one.min), max=one.max))
+
+    made: dict[str, Any] = {}
+    return tree_map(raised, dynamic)
 
 
 def _fixes(message: str) -> str:
@@ -154,7 +172,8 @@ def _failure(error: Exception, module: nn.Module) -> Obstacle:
     if fixed:
         why = f"finds that {fixed[1]} can only be {fixed[2]}: the model's code depends on the number"
         return Obstacle("torch.export", why, _running(error, module), f"leave {fixed[1]} out of `dims`, with an example of that size")
-    said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    said = lines[1] if _VIOLATED.search(lines[0]) and len(lines) > 1 else lines[0]
     return Obstacle("torch.export", f"fails: {said[:300]}", _running(error, module))
 
 
