@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo test long train-long quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench clean
+.PHONY: help install demo import test long train-long quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,13 @@ fuzz: $(READY) ## random uses of every operator and random models: make fuzz N=1
 	N=$(N) HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest $(FUZZED)
 
 SEED ?= 0
+SETS ?= torchvision,transformers,diffusers,timm
+
+import: N ?= 50
+
+import: $(READY) ## models that exist, imported and proved; writes docs/import.md: make import N=200 SEED=1 SETS=timm
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[imports]'
+	PYTHONPATH=tests $(BIN)/python -m imports --sets $(SETS) --n $(N) --seed $(SEED) --update
 
 fuzz-weights: N ?= 10_000
 fuzz-weights: $(READY) ## damaged files of weights, which must be refused: make fuzz-weights N=100_000 SEED=0

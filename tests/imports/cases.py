@@ -1,0 +1,94 @@
+"""Models that are imported to be counted: those of torchvision, of transformers in small configurations, a sample of timm's, and two of
+diffusers.
+
+In: the name of a set, the size and the seed of a sample. Out: names; for a name, a module with its inputs. Always: the same seed gives the
+same sample; weights are random, so that nothing is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+
+class Case(NamedTuple):
+    """A module, its arguments by position and by name, and the names of their symbolic axes."""
+
+    module: nn.Module
+    positional: tuple[Any, ...] = ()
+    named: Mapping[str, Any] = {}
+    dims: Mapping[str | int, Any] | None = None
+
+
+def names(of: str, count: int, seed: int) -> list[str]:
+    """The models of a set."""
+    match of:
+        case "torchvision":
+            import torchvision
+
+            models = torchvision.models
+            return [*models.list_models(module=models), *models.list_models(module=models.segmentation)]
+        case "transformers":
+            from frontends.test_torch_zoo import FAMILIES
+
+            return list(FAMILIES)
+        case "timm":
+            import timm
+
+            return sorted(Random(seed).sample(timm.list_models(), count))
+        case "diffusers":
+            return ["UNet2DModel", "AutoencoderKL"]
+    raise SystemExit(f"there is no set `{of}`; there are torchvision, transformers, timm and diffusers")
+
+
+def case(of: str, name: str) -> Case:
+    """A model, drawn anew."""
+    torch.manual_seed(0)
+    return {"torchvision": _torchvision, "transformers": _transformers, "timm": _timm, "diffusers": _diffusers}[of](name)
+
+
+def _torchvision(name: str) -> Case:
+    import torchvision
+
+    segmented = name in torchvision.models.list_models(module=torchvision.models.segmentation)
+    options: dict[str, Any] = {"weights_backbone": None} if segmented else {}
+    if name in ("googlenet", "inception_v3"):
+        options["init_weights"] = False
+    side = 224 if "vit" in name or "swin" in name or "maxvit" in name else 299 if name == "inception_v3" else 128
+    return Case(torchvision.models.get_model(name, weights=None, **options), (torch.randn(2, 3, side, side),))
+
+
+def _transformers(name: str) -> Case:
+    from frontends.test_torch_zoo import FAMILIES
+
+    make, inputs, dims = FAMILIES[name]
+    return Case(make(), (), inputs(2, 7), dims)
+
+
+def _timm(name: str) -> Case:
+    import timm
+
+    module = timm.create_model(name, pretrained=False)
+    return Case(module, (torch.randn(2, *module.default_cfg["input_size"]),))
+
+
+def _diffusers(name: str) -> Case:
+    import diffusers
+
+    if name == "UNet2DModel":
+        unet = diffusers.UNet2DModel(
+            sample_size=16,
+            block_out_channels=(8, 16),
+            layers_per_block=1,
+            norm_num_groups=4,
+            down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+            up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+        )
+        return Case(unet, (), {"sample": torch.randn(2, 3, 16, 16), "timestep": torch.tensor([1, 7]), "return_dict": False})
+    coder = diffusers.AutoencoderKL(block_out_channels=(8, 16), norm_num_groups=4, layers_per_block=1)
+    coder.forward = lambda sample: coder.decode(coder.encode(sample, return_dict=False)[0].mode(), return_dict=False)[0]
+    return Case(coder, (torch.randn(2, 3, 16, 16),))

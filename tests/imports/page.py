@@ -1,0 +1,76 @@
+"""The table of docs/import.md: what `make import` found.
+
+In: results. Out: the page, with its part between the marks replaced. Always: the rest of the page stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+from imports.measured import Result, reasons
+from zoo import extent
+from zoo.catalogue import Entry, entries, files
+
+PAGE = Path(__file__).parents[2] / "docs" / "import.md"
+BEGIN, END = "<!-- measured -->\n", "<!-- /measured -->"
+
+
+def write(results: Sequence[Result], seed: int) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2]
+    PAGE.write_text(f"{before}{BEGIN}{rendered(results, seed)}{END}{after}", encoding="utf-8")
+
+
+def rendered(results: Sequence[Result], seed: int) -> str:
+    return "\n".join(_lines(results, seed)) + "\n"
+
+
+def _lines(results: Sequence[Result], seed: int) -> Iterator[str]:
+    sets = list(dict.fromkeys(result.of for result in results))
+    yield f"Measured with seed {seed}: " + ", ".join(f"{name} {version(name)}" for name in ("torch", *sets)) + "."
+    yield ""
+    yield "| models | tried | proved | lines, median | largest difference | seconds to read, median | to prove |"
+    yield "|---|---:|---:|---:|---:|---:|---:|"
+    for of in sets:
+        own = [result for result in results if result.of == of]
+        good = [result for result in own if not result.failure]
+        cells = [of, str(len(own)), str(len(good))]
+        if good:
+            cells += [f"{median(r.lines for r in good):.0f}", f"{max(r.difference for r in good):.1e}"]
+            cells += [f"{median(r.seconds[0] for r in good):.1f}", f"{median(r.seconds[2] for r in good):.1f}"]
+        yield f"| {' | '.join(cells)} |"
+    yield from _failures(results)
+    yield from _against_specs(results)
+
+
+def _failures(results: Sequence[Result]) -> Iterator[str]:
+    failed = [result for result in results if result.failure]
+    if failed:
+        yield from ("", "What was not imported, and why:", "")
+        for reason, count in reasons(failed).most_common():
+            of = [f"`{r.name}`" for r in failed if r.failure.partition(" (in ")[0] == reason]
+            yield f"- {count}: {reason} ({', '.join(of[:3])}{', ...' if count > 3 else ''})"
+
+
+def _against_specs(results: Sequence[Result]) -> Iterator[str]:
+    """The lines of the imported text, and of the spec of the same model that was written by hand with what it uses."""
+    known = {entry.model: entry for spec in files() for entry in entries(spec)}
+    pairs = [(result, known[result.name]) for result in results if not result.failure and result.name in known]
+    if not pairs:
+        return
+    ratios = [result.lines / _written(entry) for result, entry in pairs]
+    yield ""
+    yield f"Lines against the specs that were written by hand, for {len(pairs)} models: {median(ratios):.2f} times (median), at most {max(ratios):.2f}."
+    yield ""
+    yield "| model | imported | by hand |"
+    yield "|---|---:|---:|"
+    for result, entry in pairs:
+        yield f"| {result.name} | {result.lines} | {_written(entry)} |"
+
+
+def _written(entry: Entry) -> int:
+    return extent.lines(entry)
