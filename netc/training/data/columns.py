@@ -84,7 +84,20 @@ class Columns(Record):
             if len(wrong):
                 what = f"sample {indices[wrong[0]]} of the column `{self.columns[name]}` has a number that {dtype} does not have"
                 raise DataError(what, f"declare the input `{name}` as {array.dtype}")
-        return np.ascontiguousarray(array, self._wanted(name))
+        try:
+            with np.errstate(over="raise"):
+                return np.ascontiguousarray(array, self._wanted(name))
+        except FloatingPointError:
+            raise self._too_large(name, array, indices) from None
+
+    def _too_large(self, name: str, array: Array, indices: Indices) -> DataError:
+        """A number that is infinite in the type of the input, and is not in the data."""
+        with np.errstate(over="ignore"):
+            lost = np.isinf(array.astype(self._wanted(name))) & np.isfinite(array)
+        sample, *place = np.argwhere(lost)[0].tolist()
+        column = self.columns[name].owner(place[0] if place else 0, self.source.columns)
+        what = f"sample {indices[sample]} of the column `{column}` has a number that is too large for {self.types[name].dtype}"
+        return DataError(what, f"divide the data by a constant, or declare the input `{name}` as {array.dtype}")
 
     def _wanted(self, name: str) -> np.dtype[np.generic]:
         dtype = self.types[name].dtype
@@ -99,7 +112,7 @@ def match_columns(source: Source, inputs: list[Value], given: Mapping[str, Chose
     sizes: dict[str, tuple[int, str]] = {}
     for value in inputs:
         chosen = _chosen(source, given.get(value.name, value.name))
-        problem = _missing(value, chosen, path, source) if isinstance(chosen, str) else _wrong(value, chosen, source, path, sizes)
+        problem = _missing(value, chosen, given, path, source) if isinstance(chosen, str) else _wrong(value, chosen, source, path, sizes)
         if problem is None and isinstance(chosen, Joined):
             found[value.name], shapes[value.name] = chosen, _shape(source, chosen) or ()
         elif problem is not None:
@@ -127,12 +140,17 @@ def _chosen(source: Source, asked: Chosen) -> Joined | str:
     if isinstance(asked, str) and "," not in asked and "*" not in asked:
         return asked
     names: list[str] = []
-    for word in asked.split(",") if isinstance(asked, str) else asked:
+    for word in _names(asked):
         found = [word] if word in source.columns else [name for name in source.columns if fnmatchcase(name, word)]
         if not found:
             return word
         names += found
     return Joined(tuple(names), single=False)
+
+
+def _names(asked: Chosen) -> tuple[str, ...]:
+    """The names and patterns of what is asked for; on the command line, there are commas between them."""
+    return tuple(asked.split(",")) if isinstance(asked, str) else asked
 
 
 def _beside(joined: Joined, read: Mapping[str, Array]) -> Array:
@@ -142,8 +160,10 @@ def _beside(joined: Joined, read: Mapping[str, Array]) -> Array:
     return np.concatenate([array[:, None] if array.ndim == 1 else array for array in arrays], axis=1)
 
 
-def _missing(value: Value, name: str, path: str, source: Source) -> Problem:
-    return ColumnMissing(value.name, name, path, tuple(near(name, list(source.columns))), tuple(source.columns))
+def _missing(value: Value, name: str, given: Mapping[str, Chosen], path: str, source: Source) -> Problem:
+    asked = _names(given.get(value.name, name))
+    near_names = tuple(near(name, [n for n in source.columns if n not in asked]))
+    return ColumnMissing(value.name, name, path, near_names, tuple(source.columns), asked if len(asked) > 1 else ())
 
 
 def _wrong(value: Value, joined: Joined, source: Source, path: str, sizes: dict[str, tuple[int, str]]) -> Problem | None:
