@@ -13,6 +13,7 @@ import netc
 from netc.analysis import Choice, analyse_training
 from netc.dsl.source import SourceFile
 from netc.training.cautions import shared_columns
+from netc.training.data import columns as columns_module
 from netc.training.data.base import ArraySource
 from netc.training.recipe import read_recipe
 from tests.training.opened import arrays, numbers, opened, said, spec
@@ -153,6 +154,22 @@ def test_an_empty_share_has_the_shapes(data: Any) -> None:
     assert found is not None
     empty = found[0].batch(np.zeros(0, np.int64))
     assert {name: (array.shape, array.dtype.name) for name, array in empty.items()} == {"x": ((0, 2), "float32"), "target": ((0,), "int64")}
+
+
+def test_small_batches_are_read_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = opened(spec(target="[] int64"), {"x": numbers(50, 2), "target": np.arange(50)}).data
+    assert found is not None
+    orders = [np.array(order, np.int64) for order in ([3, 1], [], [7], [40, 2, 9, 11, 0], [], [49], [5, 5])]
+    reads: list[int] = []
+    read = found[0].source.read
+    monkeypatch.setattr(type(found[0].source), "read", lambda self, names, indices: reads.append(len(indices)) or read(names, indices))
+    monkeypatch.setattr(columns_module, "_TOGETHER", 4 * 16)  # a sample is two floats and a label
+    made = list(found[0].batches(orders))
+    assert reads == [3, 5, 3]
+    for arrays_, order in zip(made, orders, strict=True):
+        assert arrays_["target"].tolist() == order.tolist()
+        assert arrays_["x"].shape == (len(order), 2)
+        assert all(array.flags.owndata for array in arrays_.values())
 
 
 # --- what a spec says ------------------------------------------------------------------------------------------------------

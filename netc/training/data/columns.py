@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
+from math import prod
 
 import numpy as np
 
@@ -26,6 +27,8 @@ from ...problems import diagnostic
 from .base import Array, Column, DataError, Indices, Source
 from .prefetch import ahead
 
+_TOGETHER = 1 << 19
+"""Bytes of small batches that are read together."""
 Chosen = str | tuple[str, ...]
 """The column for an input: a name; or several names or patterns such as `pixel*`, whose columns are put side by side."""
 
@@ -73,8 +76,18 @@ class Columns(Record):
             raise DataError(str(error), error.remedy, problem) from error
 
     def batches(self, orders: Iterable[Indices]) -> Iterator[dict[str, Array]]:
-        """The same for one batch after the other; where reading computes, the next one is read meanwhile."""
-        return ahead(self.batch, orders) if self.source.decodes else map(self.batch, orders)
+        """The same for one batch after the other. Where reading computes, the next one is read meanwhile; else small ones are read
+        together, since a read takes longer than what it reads."""
+        return ahead(self.batch, orders) if self.source.decodes else self._together(orders)
+
+    def _together(self, orders: Iterable[Indices]) -> Iterator[dict[str, Array]]:
+        size = max(1, sum(prod(shape) * self._wanted(name).itemsize for name, shape in self.shapes.items()))
+        for group in _groups(orders, _TOGETHER // size):
+            arrays, start = self.batch(np.concatenate(group)), 0
+            for order in group:
+                stop = start + len(order)
+                yield {name: array[start:stop].copy() for name, array in arrays.items()} if len(group) > 1 else arrays
+                start = stop
 
     def _converted(self, name: str, array: Array, indices: Indices) -> Array:
         dtype = self.types[name].dtype
@@ -126,6 +139,20 @@ def column_types(inputs: list[Value], given: Mapping[str, Chosen]) -> dict[str, 
     """What is declared of each column that is one input's alone."""
     chosen = {value.name: given.get(value.name, value.name) for value in inputs}
     return {column: value.type for value in inputs if isinstance(column := chosen[value.name], str)}
+
+
+def _groups(orders: Iterable[Indices], most: int) -> Iterator[list[Indices]]:
+    """The orders in groups with at most that many samples, or of one order."""
+    group: list[Indices] = []
+    count = 0
+    for order in orders:
+        if group and count + len(order) > most:
+            yield group
+            group, count = [], 0
+        group.append(order)
+        count += len(order)
+    if group:
+        yield group
 
 
 def is_narrower(wanted: DType, found: np.dtype[np.generic]) -> bool:
