@@ -87,35 +87,37 @@ def main(name: str, steps: int, runs: int) -> None:
     torch.set_num_threads(1)
     network = NETWORKS[name]
     x, y = network.data(np.random.default_rng(0))
-    text = (
-        network.spec
-        + f"""
-train {{
-  target = input {"[T]" if y.ndim > 1 else "[]"} int64
-  loss = (scores, target) -> cross_entropy
-  optimizer adamw lr=1e-3 weight_decay=0.01
-  schedule cosine
-  batch {BATCH[name]}
-  steps {steps}
-}}
-"""
-    )
+    text = spec_of(name, y, f"steps {steps}", "schedule cosine")
     pairs = []
     for turn in range(-1, runs):
-        made = [_netc(text, x, y), _plain(network, text, x, y, BATCH[name], steps)]
-        seconds = [_timed(made[0]), _timed(made[1])] if turn % 2 else [_timed(made[1]), _timed(made[0])][::-1]
+        made = [netc_run(text, x, y), _plain(network, text, x, y, BATCH[name], steps)]
+        seconds = [timed(made[0]), timed(made[1])] if turn % 2 else [timed(made[1]), timed(made[0])][::-1]
         if turn >= 0:
             pairs.append(seconds)
     print(json.dumps(pairs))
 
 
-def _timed(run: Callable[[], None]) -> float:
+def spec_of(name: str, labels: np.ndarray, *settings: str) -> str:
+    """The network with a train section."""
+    lines = "\n  ".join(settings)
+    return f"""{NETWORKS[name].spec}
+train {{
+  target = input {"[T]" if labels.ndim > 1 else "[]"} int64
+  loss = (scores, target) -> cross_entropy
+  optimizer adamw lr=1e-3 weight_decay=0.01
+  batch {BATCH[name]}
+  {lines}
+}}
+"""
+
+
+def timed(run: Callable[[], None]) -> float:
     before = time.thread_time()
     run()
     return time.thread_time() - before
 
 
-def _objective(text: str, x: np.ndarray, y: np.ndarray) -> tuple[Objective, Callable[[str], Trainer]]:
+def objective_of(text: str, x: np.ndarray, y: np.ndarray) -> tuple[Objective, Callable[[str], Trainer]]:
     analysis = analyse_training(SourceFile("spec.net", text), Choice())
     assert analysis.training is not None, [d.message for d in analysis.diagnostics]
     prepared = prepare(analysis.training, Wishes(Asked(ArraySource({"x": x, "target": y}))))
@@ -123,22 +125,28 @@ def _objective(text: str, x: np.ndarray, y: np.ndarray) -> tuple[Objective, Call
     return objective, lambda folder: Trainer(objective, prepared.recipe, prepared.data, None, RunFolder(folder), lambda report: None)
 
 
-def _netc(text: str, x: np.ndarray, y: np.ndarray) -> Callable[[], None]:
-    trainer = _objective(text, x, y)[1](tempfile.mkdtemp(dir="."))
+def netc_run(text: str, x: np.ndarray, y: np.ndarray) -> Callable[[], None]:
+    trainer = objective_of(text, x, y)[1](tempfile.mkdtemp(dir="."))
     trainer.save = lambda: None  # type: ignore[method-assign]
     return lambda: trainer.run() and None
 
 
 def _plain(network: Network, text: str, x: np.ndarray, y: np.ndarray, batch: int, steps: int) -> Callable[[], None]:
-    ours = _objective(text, x, y)[0].model
-    model = ours
-    if network.reference is not None:
-        model = network.reference()
-        model.load_state_dict(dict(zip(model.state_dict(), ours.state_dict().values(), strict=True)))
+    ours = objective_of(text, x, y)[0].model
+    model = reference_of(network, ours)
     inputs, labels = torch.from_numpy(x), torch.from_numpy(y)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     return lambda: _plain_loop(model.train(), inputs, labels, optimizer, schedule, batch, steps)
+
+
+def reference_of(network: Network, ours: nn.Module) -> nn.Module:
+    """The model that a person writes, with the parameters of netc's."""
+    if network.reference is None:
+        return ours
+    model = network.reference()
+    model.load_state_dict(dict(zip(model.state_dict(), ours.state_dict().values(), strict=True)))
+    return model
 
 
 def _plain_loop(

@@ -18,7 +18,7 @@ def _shown(shape: Shape) -> str:
 
 
 class ColumnMissing(Problem):
-    """`columns` are those that there are."""
+    """`columns` are those that there are; `asked` are all that were asked for, of several next to each other."""
 
     code: ClassVar[str] = "column-missing"
     input: str
@@ -26,6 +26,7 @@ class ColumnMissing(Problem):
     path: str
     near: tuple[str, ...]
     columns: tuple[str, ...]
+    asked: tuple[str, ...] = ()
 
     def message(self) -> str:
         return f"`{self.path}` has no column `{self.column}` for the input `{self.input}`"
@@ -35,7 +36,11 @@ class ColumnMissing(Problem):
 
     def help(self) -> tuple[str, ...]:
         name = self.near[0] if self.near else "NAME"
-        return (f"say which column it is: `--column {self.input}={name}`, or `{self.input}={name}` after the path in the spec",)
+        names = [name if one == self.column else one for one in self.asked] or [name]
+        listed = f"[{', '.join(names)}]" if self.asked else name
+        return (
+            f"say which column it is: `--column {self.input}={','.join(names)}`, or `{self.input}={listed}` after the path in the spec",
+        )
 
 
 class ColumnShape(Problem):

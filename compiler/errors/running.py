@@ -28,6 +28,23 @@ class RunExists(Problem):
         return (f"continue it by `netc train --resume {self.path}`, or give another folder",)
 
 
+class FolderNotEmpty(Problem):
+    """A new run in a folder that has other files. `file` is one of them."""
+
+    code: ClassVar[str] = "folder-not-empty"
+    path: str
+    file: str
+
+    def message(self) -> str:
+        return f"`{self.path}` is no run, and is not empty: it has `{self.file}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("a run is a folder of its own, with several files",)
+
+    def help(self) -> tuple[str, ...]:
+        return (f"give the name of a new folder: `-o {'run' if self.path == '.' else self.path.rstrip('/') + '/run'}`",)
+
+
 class RunUnreadable(Problem):
     """A folder that is no run, or a damaged one. `why` completes "cannot resume `path`: ..."."""
 

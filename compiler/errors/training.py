@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from netc.dsl.diagnostics import Severity
+
 from ..ir.types import TensorType
 from .base import Problem, Replacement
 
@@ -82,6 +84,26 @@ class WrongSetting(Problem):
 
     def help(self) -> tuple[str, ...]:
         return (self.remedy,) if self.remedy else ()
+
+
+class ScheduleCut(Problem):
+    """A run that ends within a stage of its schedule. `later`: the stage that follows, empty if there is none."""
+
+    code: ClassVar[str] = "schedule-cut"
+    severity: ClassVar[Severity] = "warning"
+    stage: str
+    length: int
+    steps: int
+    begin: int
+    later: str
+
+    def message(self) -> str:
+        after = f" after the first {self.begin}" if self.begin else ""
+        end = f"`{self.later}` never begins" if self.later else "the learning rate does not reach its full value"
+        return f"`{self.stage}` takes {self.length} steps{after}, and the run has {self.steps}: {end}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("give it fewer steps, or train longer",)
 
 
 class SettingArithmetic(Problem):
@@ -255,6 +277,61 @@ class NoTrainedModel(Problem):
     def help(self) -> tuple[str, ...]:
         names = ", ".join(f"`train for {name}`" for name in self.models)
         return (f"name the model: {names}",)
+
+
+class SectionOfNoModel(Problem):
+    """A section whose own name is that of no model, and which does not say which one it is for."""
+
+    code: ClassVar[str] = "unknown-model"
+    name: str
+    near: tuple[str, ...]
+    models: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"this file has no model `{self.name}` for the train section"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("the models are " + ", ".join(f"`{name}`" for name in self.models),)
+
+    def help(self) -> tuple[str, ...]:
+        if self.near:
+            return (f"did you mean `{self.near[0]}`?",)
+        return (f"a section with a name of its own says which model it is for: `train {self.name} for {self.models[0]}`",)
+
+    def replacement(self) -> Replacement | None:
+        return Replacement(self.near[0]) if self.near else None
+
+
+class ParameterOfBoth(Problem):
+    """A parameter of a section with the name of one of its model, which the section does not set."""
+
+    code: ClassVar[str] = "bound-twice"
+    name: str
+    model: str
+
+    def message(self) -> str:
+        return f"`{self.name}` is a parameter of the train section and of its model"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"`--set {self.name}=...` could mean either, and the section's is not given to the model",)
+
+    def help(self) -> tuple[str, ...]:
+        return (f"use a different name, or set the model's by it: `train ... for {self.model} {self.name}={self.name}`",)
+
+
+class NoOutInTraining(Problem):
+    """`out` in a train section."""
+
+    code: ClassVar[str] = "stray-statement"
+
+    def message(self) -> str:
+        return "a train section has no outputs"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("what a train section computes is not part of the model",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("report it as `metric name = ...`, or write `out` in the model",)
 
 
 class NoSection(Problem):

@@ -1,7 +1,7 @@
 """What `netc train` shows while it runs: a live line in a terminal, a few lines in a pipe.
 
 In: the reports of a training. Out: text. Always: each validation is a line that stays; without a terminal, so is a report of
-steps where there was no line for a tenth of them.
+steps where there was no line for a tenth of them, or for half a minute.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LINES = 10
 """The least number of lines that a pipe gets."""
+SILENCE = 30.0
+"""Seconds after which a pipe gets the next report."""
 SMOOTHING = 0.2
 """The weight of the newest measurement of the speed."""
 
@@ -28,7 +30,7 @@ class Progress:
         self._bar: Any = None
         self._task: Any = None
         self._live = sys.stdout.isatty()
-        self._began = self._before = time.monotonic()
+        self._before = self._spoke = time.monotonic()
         self._speed = 0.0
         self._shown = 0
         self._waiting: Report | None = None
@@ -63,7 +65,8 @@ class Progress:
         report, self._waiting = self._waiting, None
         if report is None or self._bar is not None:
             return
-        if report.step == report.steps or (report.step - self._shown) * LINES >= report.steps:
+        waited = time.monotonic() - self._spoke >= SILENCE
+        if waited or report.step == report.steps or (report.step - self._shown) * LINES >= report.steps:
             self._line(report, f"training: {words(report)}  {rate(self._speed)}")
 
     def _measure(self, report: Report) -> None:
@@ -74,7 +77,7 @@ class Progress:
         self._before = now
 
     def _line(self, report: Report, text: str) -> None:
-        self._shown = report.step
+        self._shown, self._spoke = report.step, time.monotonic()
         width = len(str(report.steps))
         line = visible(f"epoch {report.epoch:6.2f}  step {report.step:{width}}/{report.steps}  {text}".rstrip())
         if self._bar is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -77,31 +77,53 @@ def command(
     The run is a folder with the metrics, checkpoints, and the weights as best.safetensors and last.safetensors. `netc train --resume RUN`
     continues a run that was stopped. On several processes: `torchrun --nproc-per-node 2 -m netc train ...`.
     """
-    if wishes["epochs"] is not None and wishes["steps"] is not None:
+    wishes |= {name: wishes[name] or None for name in ("columns", "data_options")}
+    own = {"section": section, "model": model, "params": params, "dims": dims, "allow_paths": allow_paths, **wishes}
+    _check_usage(output, resume, own)
+    path = file if resume is not None and file is None and text is None else one_source(file, text)
+    from ..training.command import train_file
+    from ..training.ranks import is_first
+
+    choice, folder = choose(model, params, dims, allow_paths), output or resume or ""
+    seen: list[Report] = []
+    with _ending(), Progress() as progress, _board(folder, tensorboard) as board:
+        on_report = _to_all(seen.append, progress, *([board] if board is not None else []))
+        result = train_file(path, text, choice, section, folder, resume is not None, on_report, note=_note, **wishes)
+    if not is_first():
+        return
+    report(result.diagnostics, "text", sys.stderr)
+    write(result.summary())
+    if not seen:
+        longer = f"netc train {result.spec} --weights {folder}/last.safetensors --epochs N -o RUN"
+        _note(f"the run had finished, and no step was left; to train longer, start a new one with its weights: {longer}")
+    if result.failed:
+        raise click.exceptions.Exit(FAILED)
+
+
+def _check_usage(output: str | None, resume: str | None, own: Mapping[str, Any]) -> None:
+    """Options that contradict each other."""
+    if own["epochs"] is not None and own["steps"] is not None:
         raise click.UsageError("give `--epochs` or `--steps`, not both")
     if "" in (output, resume):
         raise click.UsageError("the folder of a run has a name, and `''` is none")
     if (output is None) == (resume is None):
         raise click.UsageError("give `-o RUN` for a new run, or `--resume RUN`")
-    path = file if resume is not None and file is None and text is None else one_source(file, text)
-    wishes |= {name: wishes[name] or None for name in ("columns", "data_options")}
-    own = {"section": section, "model": model, "params": params, "dims": dims, "allow_paths": allow_paths, **wishes}
-    changed = [name for name in OF_THE_RUN if own[name]]
-    if resume is not None and changed:
-        option = OPTIONS.get(changed[0], changed[0])
-        raise click.UsageError(f"`--{option}` is what the run was started with, and `--resume` does not change it")
-    from ..training.command import train_file
+    changed = next((OPTIONS.get(name, name) for name in OF_THE_RUN if own[name]), None)
+    if resume is not None and changed is not None:
+        remedy = f"start a new run with its weights: `--weights {resume}/last.safetensors -o RUN`"
+        raise click.UsageError(f"`--{changed}` is what the run was started with, and `--resume` does not change it; {remedy}")
+    if BATCH in own["dims"]:
+        raise click.UsageError(f"`{BATCH}` is the size of a batch, which --batch sets")
+
+
+@contextmanager
+def _ending() -> Iterator[None]:
+    """A run that is stopped, or cannot go on: the first of several processes says why, and all end with the exit code."""
     from ..training.ranks import is_first
     from ..training.stopping import Interrupted
 
-    if BATCH in dims:
-        raise click.UsageError(f"`{BATCH}` is the size of a batch, which --batch sets")
-    choice = choose(model, params, dims, allow_paths)
-    folder = output or resume or ""
     try:
-        with Progress() as progress, _board(folder, tensorboard) as board:
-            on_report = _both(progress, board)
-            result = train_file(path, text, choice, section, folder, resume is not None, on_report, note=_note, **wishes)
+        yield
     except Interrupted as stopped:
         if is_first():
             note(f"stopped at step {stopped.step}; to continue: netc train --resume {stopped.folder}")
@@ -110,12 +132,6 @@ def command(
         if not is_first():  # the first process reports what is wrong for all
             raise click.exceptions.Exit(FAILED) from None
         raise
-    if not is_first():
-        return
-    report(result.diagnostics, "text", sys.stderr)
-    write(result.summary())
-    if result.failed:
-        raise click.exceptions.Exit(FAILED)
 
 
 @contextmanager
@@ -134,13 +150,10 @@ def _board(folder: str, wanted: bool) -> Iterator[Board | None]:
         yield board
 
 
-def _both(progress: Progress, board: Board | None) -> Callable[[Report], None]:
-    if board is None:
-        return progress
-
+def _to_all(*receivers: Callable[[Report], None]) -> Callable[[Report], None]:
     def on_report(report: Report) -> None:
-        progress(report)
-        board(report)
+        for receiver in receivers:
+            receiver(report)
 
     return on_report
 

@@ -7,6 +7,7 @@ are the batch, and each process has equally many, some perhaps empty.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from itertools import repeat, tee
 
 import numpy as np
 import torch
@@ -29,23 +30,23 @@ class Batches:
         self.columns, self.indices = data
         self.draws = draws
         self.order = Order(len(self.indices), recipe.batch, recipe.seed)
+        self.per_epoch = self.order.steps_per_epoch
         self.accumulate, self.ranks = recipe.accumulate, ranks
         self._epoch: tuple[int, Indices] = (-1, self.indices[:0])
 
     def steps(self, start: int, stop: int) -> Generator[tuple[list[Part], int]]:
         """For each step the parts of this process, and the number of samples of all. Where reading computes, the next is read meanwhile."""
-        arrays = self.columns.batches(self.ranks.share(piece) for number in range(start, stop) for piece in self._pieces(number)[0])
-        for number in range(start, stop):
-            pieces, samples = self._pieces(number)
-            drawn = self.draws.of_step(number, samples)
-            places = self._places(pieces)
-            yield [as_tensors(next(arrays) | chosen(drawn, place), self.ranks.device) for place in places], samples
+        first, ahead = tee(self._pieces(number) for number in range(start, stop))
+        arrays = self.columns.batches(self.ranks.share(piece) for pieces, _ in ahead for piece in pieces)
+        for number, (pieces, samples) in enumerate(first, start):
+            drawn = self._drawn(number, pieces, samples) if self.draws.draws else repeat({})
+            yield [as_tensors(next(arrays) | own, self.ranks.device) for _, own in zip(pieces, drawn, strict=False)], samples
 
-    def _places(self, pieces: list[Indices]) -> Iterator[Indices]:
-        """Where in the batch the samples of this process are, for each part."""
-        start = 0
+    def _drawn(self, number: int, pieces: list[Indices], samples: int) -> Iterator[dict[str, Array]]:
+        """For each part of a step what is drawn for the samples of this process."""
+        drawn, start = self.draws.of_step(number, samples), 0
         for piece in pieces:
-            yield self.ranks.share(np.arange(start, start + len(piece)))
+            yield chosen(drawn, self.ranks.share(np.arange(start, start + len(piece))))
             start += len(piece)
 
     def _pieces(self, number: int) -> tuple[list[Indices], int]:
@@ -54,7 +55,7 @@ class Batches:
         return [chosen] if parts == 1 else np.array_split(chosen, parts), len(chosen)
 
     def _chosen(self, number: int) -> Indices:
-        epoch, at = divmod(number, self.order.steps_per_epoch)
+        epoch, at = divmod(number, self.per_epoch)
         known, order = self._epoch
         if known != epoch:  # a permutation of a million takes longer than a step
             order = self.indices[self.order.epoch(epoch)]

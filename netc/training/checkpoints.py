@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
@@ -30,6 +31,7 @@ from torch.distributed.tensor import DTensor
 
 from netc.compiler.errors.running import RunError, RunUnreadable
 
+from ..files import reason
 from ..writing import write_files
 from .ranks import Ranks
 
@@ -37,7 +39,18 @@ FILE = "checkpoint.pt"
 PROGRESS = "progress.pt"
 """What is not a tensor of the model or the optimizer, in a folder."""
 _FOLDER = re.compile(r"checkpoint-(\d{1,18})")
-_DAMAGED = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile)
+_DAMAGED = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    CheckpointException,  # a BaseException, of folders
+)
 _FULL = StateDictOptions(full_state_dict=True)
 
 State = dict[str, Any]
@@ -138,9 +151,8 @@ class Checkpoints:
         except _DAMAGED as error:
             if isinstance(error, RunError):
                 raise
-            why = f"its checkpoint is damaged ({str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__})"
             remedy = f"start a new run with its weights: `--weights {self.folder}/last.safetensors -o RUN`"
-            raise RunError(RunUnreadable(os.fspath(self.folder), why, remedy)) from None
+            raise RunError(RunUnreadable(os.fspath(self.folder), _why_damaged(error), remedy)) from None
         return progress
 
     def _load(self, trained: Trained) -> State:
@@ -161,6 +173,19 @@ class Checkpoints:
         state_dict_loader.load(state, checkpoint_id=path, no_dist=self.ranks.world == 1)
         trained.load_named(state)
         return progress
+
+
+def _why_damaged(error: BaseException) -> str:
+    """What is said of a checkpoint that cannot be read. PyTorch's own words are about its functions, and advise to unpickle everything."""
+    if isinstance(error, (PermissionError, FileNotFoundError, IsADirectoryError)):
+        return f"its checkpoint cannot be read: {reason(error)}"
+    if isinstance(error, pickle.UnpicklingError):
+        return "its checkpoint is damaged: it has something other than numbers and tensors"
+    if isinstance(error, (KeyError, TypeError, AttributeError)):
+        return "its checkpoint is damaged: it is not one of this run"
+    if isinstance(error, CheckpointException):
+        return "its checkpoint is damaged: files of it are missing, or were changed"
+    return "its checkpoint is damaged: the file is not complete, or was changed"
 
 
 def whole_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

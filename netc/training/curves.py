@@ -59,7 +59,8 @@ def _curves(name: str, runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[
     made = []
     for index, (run, entries) in enumerate(runs.items()):
         for validation in (False, True):
-            values = ((e["step"], (e.get("validation", {}) if validation else e).get(name)) for e in entries)
+            found = ((e["step"], e.get("validation", {}) if validation else e) for e in entries)
+            values = ((step, math.nan if results[name] is None else results[name]) for step, results in found if name in results)
             points = tuple((float(step), float(value)) for step, value in values if isinstance(value, (int, float)))
             if points:
                 made.append(Curve(run, COLOURS[index % len(COLOURS)], validation, points))

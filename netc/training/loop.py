@@ -22,6 +22,7 @@ from netc.dsl.source import Span
 
 from ..errors import CompileError
 from ..problems import diagnostic
+from . import cautions
 from .batches import Batches, Part, as_tensors, validation_parts
 from .checkpoints import Checkpoints, Trained, whole_tensors
 from .data.columns import Columns
@@ -100,8 +101,11 @@ class Trainer:
         self.draws = make_draws(recipe.draws, objective.inputs, data[0], recipe.seed)
         self.batches = Batches(data, recipe, ranks, self.draws)
         self.plan = plan(recipe, len(data[1]))
-        self.notes = arrange(objective, engine, ranks, lambda: self._example(data))
-        """What of the engine's wishes was not possible."""
+        self.notes = [
+            *cautions.notes(recipe, self.plan.steps, data[0]),
+            *arrange(objective, engine, ranks, lambda: self._example(data)),
+        ]
+        """What is probably not meant, and what of the engine's wishes was not possible."""
         optimizer = make_optimizer(self.model, recipe)
         self.precision = Precision(engine.precision, ranks.device)
         schedule = make_schedule(optimizer, recipe, self.plan.steps)

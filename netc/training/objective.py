@@ -58,6 +58,9 @@ class Objective(nn.Module):
         self.of_totals = BACKEND.module(_within(training, self.means.totals, weights, seed))
         self.model: nn.Module = self.of_totals.get_submodule(MODEL) if hasattr(self.of_totals, MODEL) else nn.Module()
         self.of_counts = None if self.means.counted is None else _module(self.means.counted)
+        self._has_scaled, self._has_sizes = any(self.means.scaled), any(self.means.is_size)
+        self._of_totals, self._of_counts = _names_of(self.means.totals), _names_of(self.means.counted)
+        self._count = None if self.of_counts is None else self.of_counts.forward  # small models notice what a call of a module costs
         self.of_means = None if self.means.finish is None else _module(self.means.finish)
 
     def optimizer(self) -> torch.optim.Optimizer:
@@ -89,8 +92,8 @@ class Objective(nn.Module):
 
     def totals(self, inputs: Mapping[str, Tensor]) -> list[Tensor]:
         """One sum for each mean of the objective, with a gradient."""
-        made = _several(_called(self.of_totals, self.means.totals, inputs))
-        if not any(self.means.scaled):
+        made = _several(self.of_totals(*[inputs[name] for name in self._of_totals]))
+        if not self._has_scaled:
             return made
         samples = self._sizes(inputs)[BATCH]
         return [t * samples if scaled else t for t, scaled in zip(made, self.means.scaled, strict=True)]
@@ -98,21 +101,25 @@ class Objective(nn.Module):
     def counts(self, inputs: Mapping[str, Tensor]) -> list[Tensor]:
         """What each total is divided by; of data alone. Nothing waits for the device."""
         device = next(iter(inputs.values())).device
-        found = self._counts(inputs)
+        with torch.no_grad():
+            found = self._counts(inputs)
         return [c.double() if isinstance(c, Tensor) else torch.tensor(c, dtype=torch.float64, device=device) for c in found]
 
     def count_values(self, inputs: Mapping[str, Tensor]) -> list[float]:
         """The same as numbers."""
-        return [c.item() if isinstance(c, Tensor) else c for c in self._counts(inputs)]
+        if self._has_sizes:
+            return [c.item() if isinstance(c, Tensor) else c for c in self._counts(inputs)]
+        counted = self._counted(inputs)
+        return [counted[index].item() for index in self.means.counts]  # type: ignore[index]
 
     def _counts(self, inputs: Mapping[str, Tensor]) -> list[Tensor | float]:
-        counted: list[Tensor] = []
-        if self.of_counts is not None and self.means.counted is not None:
-            with torch.no_grad():
-                counted = _several(_called(self.of_counts, self.means.counted, inputs))
-        sizes = self._sizes(inputs) if any(self.means.is_size) else {}
+        counted = self._counted(inputs)
+        sizes = self._sizes(inputs) if self._has_sizes else {}
         pairs = zip(self.means.counts, self.means.is_size, strict=True)
         return [float(_size(count, sizes)) if is_size else counted[int(count)] for count, is_size in pairs]  # type: ignore[arg-type]
+
+    def _counted(self, inputs: Mapping[str, Tensor]) -> list[Tensor]:
+        return [] if self._count is None else _several(self._count(*[inputs[name] for name in self._of_counts]))
 
     def results(self, totals: Sequence[Tensor], counts: Sequence[Tensor]) -> dict[str, Tensor]:
         """The loss and the metrics of totals and counts."""
@@ -184,9 +191,8 @@ def _size(count: Dim, sizes: Mapping[str, int]) -> int:
     return count if isinstance(count, int) else int(evaluate(count, sizes))
 
 
-def _called(module: nn.Module, program: Program, inputs: Mapping[str, Tensor]) -> Tensor | tuple[Tensor, ...]:
-    made: Tensor | tuple[Tensor, ...] = module(*(inputs[value.name] for value in program.main.inputs))
-    return made
+def _names_of(program: Program | None) -> list[str]:
+    return [] if program is None else [value.name for value in program.main.inputs]
 
 
 def _several(made: Tensor | tuple[Tensor, ...]) -> list[Tensor]:

@@ -85,7 +85,7 @@ def open_data(training: Training, recipe: Recipe, asked: Asked) -> Opened:
         wanted = _training_data(training, recipe, asked)
         described = str(wanted.place) if isinstance(wanted.place, Place) else type(asked.data).__name__
         columns = _columns(training, recipe, wanted)
-        data, validation = _split(columns, recipe, asked)
+        data, validation = _split(columns, recipe, asked, training.span)
         found = _unfit(training, recipe, data, wanted.span)
         if validation is not None:  # where a sample is depends on the seed, and whether it is reported must not
             known = {problem.span for problem in found}
@@ -206,10 +206,12 @@ def _read_inputs(training: Training, recipe: Recipe) -> list[Value]:
     return [value for value in training.program.main.inputs if value.name not in drawn]
 
 
-def _split(columns: Columns, recipe: Recipe, asked: Asked) -> tuple[Part, Part | None]:
-    """All of the data, or two parts of them."""
+def _split(columns: Columns, recipe: Recipe, asked: Asked, place: Span) -> tuple[Part, Part | None]:
+    """All of the data, or two parts of them. A share of 0 is no validation, whatever the spec says."""
     count = len(columns)
     share = asked.validation if isinstance(asked.validation, float) else recipe.validation if asked.validation is None else 0.0
+    if not 0 <= share < 1:
+        raise _Failed(diagnostic(WrongSetting("validation", f"must be a number between 0 and 1, or a path, found `{share:g}`"), place))
     if not share or count < 2:
         return (columns, np.arange(count)), None
     kept, held = split(count, share, recipe.seed)

@@ -143,6 +143,11 @@ def make_schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int) 
     return made[0] if len(made) == 1 else lr_scheduler.SequentialLR(optimizer, made, milestones)
 
 
+def follows_metric(recipe: Recipe) -> bool:
+    """Whether the schedule is stepped at the end of each epoch, with the metric that `keep` names."""
+    return any(scheduler_classes().get(key(stage.name).removesuffix("lr")) is lr_scheduler.ReduceLROnPlateau for stage in recipe.schedule)
+
+
 def chosen_schedules(recipe: Recipe, steps: int) -> tuple[list[Chosen], list[int]]:
     """The schedulers of the stages, and the steps at which the second one and the later ones begin."""
     lengths = stage_lengths(recipe.schedule, steps)

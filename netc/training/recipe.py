@@ -106,6 +106,11 @@ class Recipe(Record):
     draws: tuple[Draw, ...]
     seed: int
 
+    @property
+    def validates(self) -> bool:
+        """Whether the section says on what to validate."""
+        return bool(self.validation) or self.validate is not None
+
     def steps_on(self, samples: int) -> int:
         """The number of steps of the run on that many samples."""
         return self.steps if self.steps is not None else self.epochs * -(-samples // self.batch)

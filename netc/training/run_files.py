@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,17 @@ def weights_of(path: str) -> str:
     """The file of weights that a path means: of a run its best ones, or the last ones if none were better than infinite."""
     files = (os.path.join(path, name) for name in (BEST, LAST))
     return next((file for file in files if os.path.isfile(file)), path)
+
+
+def metrics_line(entry: Mapping[str, Any]) -> str:
+    """An entry as a line of JSON, which has no NaN and no infinities: they are null."""
+    return json.dumps(_finite(entry), allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _finite(one) for name, one in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_metrics(folder: str) -> list[dict[str, Any]]:

@@ -22,11 +22,11 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from netc.compiler.errors.running import RunError, RunExists, RunUnreadable
+from netc.compiler.errors.running import FolderNotEmpty, RunError, RunExists, RunUnreadable
 
 from ..writing import write_files
 from .curves import curves_svg
-from .run_files import CONFIG, CURVES, METRICS, read_metrics
+from .run_files import CONFIG, CURVES, METRICS, metrics_line, read_metrics
 
 
 class RunFolder:
@@ -38,10 +38,13 @@ class RunFolder:
         self._flushed = -math.inf
 
     def create(self, config: Mapping[str, Any]) -> None:
-        """Makes the folder. Raises `RunError` if there is a run in it."""
+        """Makes the folder. Raises `RunError` if there is a run in it, or anything else."""
         self.path.mkdir(parents=True, exist_ok=True)
         if (self.path / CONFIG).exists():
             raise RunError(RunExists(os.fspath(self.path)))
+        other = min((name for name in os.listdir(self.path) if not name.startswith(".")), default=None)
+        if other is not None:
+            raise RunError(FolderNotEmpty(os.fspath(self.path), other))
         self.write_json(CONFIG, config)
 
     def config(self) -> dict[str, Any]:
@@ -66,7 +69,7 @@ class RunFolder:
 
     def log(self, entry: Mapping[str, Any]) -> None:
         """A line of the metrics, written with those before it once a second has passed, or by `flush`."""
-        self._lines.append(json.dumps(entry) + "\n")
+        self._lines.append(metrics_line(entry))
         if time.monotonic() > self._flushed + 1:
             self.flush()
 
@@ -84,7 +87,7 @@ class RunFolder:
             for e in read_metrics(os.fspath(self.path))
             if e["step"] < step or (e["step"] == step and (with_validation or "validation" not in e))
         ]
-        text = "".join(json.dumps(e) + "\n" for e in kept)
+        text = "".join(map(metrics_line, kept))
         write_files(os.fspath(self.path / METRICS), lambda temporary: _write_text(temporary, text))
 
     def draw(self) -> None:

@@ -7,7 +7,7 @@ diagnostics. Always: data are opened by their headers; nothing is written before
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from netc.compiler.analysis.means import Means, NotDecomposable, means_of
 from netc.compiler.analysis.parameters import parameters
-from netc.compiler.errors.training import NothingMatches, NotMean
+from netc.compiler.errors.training import NothingMatches, NotMean, WrongSetting
 from netc.compiler.ir.training import MODEL, Training
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.suggest import near
@@ -23,6 +23,7 @@ from netc.dsl.record import Record, replace
 
 from ..errors import CompileError
 from ..problems import diagnostic
+from .cautions import cut_schedule
 from .opening import Asked, Part, open_data
 from .recipe import Recipe, read_recipe
 
@@ -52,6 +53,7 @@ def prepare(training: Training, wishes: Wishes) -> Prepared:
     """Checks the settings, the loss, and the data against the inputs. Raises `CompileError`."""
     recipe, problems = read_recipe(training)
     recipe = _with_wishes(recipe, wishes)
+    problems += _too_many_parts(training, recipe, wishes)
     try:
         means = means_of(training)
     except NotDecomposable as error:
@@ -60,7 +62,7 @@ def prepare(training: Training, wishes: Wishes) -> Prepared:
     steps = recipe.steps if opened.data is None else recipe.steps_on(len(opened.data[1]))
     problems += settings_problems(training, recipe, means, steps)
     problems += opened.diagnostics
-    if problems or opened.data is None:
+    if any(p.severity == "error" for p in problems) or opened.data is None:
         raise CompileError(tuple(problems))
     return Prepared(training, recipe, means, opened.data, opened.validation, {"data": opened.described, "samples": len(opened.data[0])})
 
@@ -78,7 +80,7 @@ def settings_problems(training: Training, recipe: Recipe, means: Means, steps: i
         found += check_making(training, recipe, steps)
     if means.whole and recipe.accumulate > 1:
         found.append(diagnostic(NotMean(means.whole), training.loss_span))
-    return found
+    return [*found, *cut_schedule(recipe, steps)]
 
 
 def _without_match(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:
@@ -106,6 +108,16 @@ def _with_wishes(recipe: Recipe, wishes: Wishes) -> Recipe:
     return replace(recipe, **changes) if changes else recipe
 
 
+def _too_many_parts(training: Training, recipe: Recipe, wishes: Wishes) -> Iterator[Diagnostic]:
+    """More parts than samples, where the batch is not that of the section."""
+    if wishes.batch is None or recipe.accumulate <= wishes.batch:
+        return
+    stages = [setting.stages[0] for setting in training.settings if setting.word == "batch"]
+    place = next(a.span for stage in stages for a in stage.named if a.name == "accumulate")
+    need = f"must be at most {wishes.batch}, the number of samples in the batch that is asked for, found `{recipe.accumulate}`"
+    yield diagnostic(WrongSetting("accumulate", need, f"give `--batch {recipe.accumulate}`, or more"), place)
+
+
 def versions() -> dict[str, str]:
     """What a run depends on in addition to spec and data."""
     import torch
@@ -113,6 +125,3 @@ def versions() -> dict[str, str]:
     from ..version import __version__
 
     return {"netc": __version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
-
-
-Told = Callable[[Any], None]

@@ -64,6 +64,8 @@ class Step:
         self.recipe, self.precision, self.ranks = recipe, precision, ranks
         self.trained = [p for group in optimizer.param_groups for p in group["params"]]
         self.place = objective.names.index(LOSS)
+        self.plain = objective.of_means is None
+        """Whether the loss is one of the totals, divided by its count."""
 
     def make(self, number: int, parts: list[Part], stop: bool) -> Found:
         """The step with this number. Raises `NotFinite`."""
@@ -104,22 +106,29 @@ class Step:
 
     def _gradient(self, parts: list[Part], counts: list[float]) -> tuple[list[float], float]:
         """Adds the gradients of all parts; the totals, and the loss as far as it is of this process."""
+        if len(parts) == 1:
+            with self.synchronised(last=True):
+                return self._of_part(parts[0], counts, self.ranks.world)
         totals, loss = [0.0] * len(counts), 0.0
         for index, part in enumerate(parts):
             with self.synchronised(index == len(parts) - 1):
-                with self.precision.autocast():
-                    found = self.objective.totals(part)
-                # Processes average their gradients, and the gradient is the sum of theirs: so each takes it times their number.
-                if self.objective.of_means is None and counts[self.place]:
-                    self._backward(found[self.place], self.ranks.world / counts[self.place])
-                    values = numbers(found)
-                    own = values[self.place] / counts[self.place]
-                else:
-                    term = self._loss(found, counts, len(parts) * self.ranks.world)
-                    self._backward(term, float(self.ranks.world))
-                    values, own = numbers(found), term.item()
+                values, own = self._of_part(part, counts, len(parts) * self.ranks.world)
             totals, loss = [a + b for a, b in zip(totals, values, strict=True)], loss + own
         return totals, loss
+
+    def _of_part(self, part: Part, counts: list[float], parts: int) -> tuple[list[float], float]:
+        """Adds the gradient of one of all parts; its totals, and what it adds to the loss."""
+        with self.precision.autocast():
+            found = self.objective.totals(part)
+        # Processes average their gradients, and the gradient is the sum of theirs: so each takes it times their number.
+        count = counts[self.place]
+        if self.plain and count:
+            self._backward(found[self.place], self.ranks.world / count)
+            values = numbers(found)
+            return values, values[self.place] / count
+        term = self._loss(found, counts, parts)
+        self._backward(term, float(self.ranks.world))
+        return numbers(found), term.item()
 
     def _backward(self, value: Tensor, scale: float) -> None:
         if not value.requires_grad:  # freezing, or a stage without a gradient

@@ -141,6 +141,10 @@ def run_exists() -> Words:
     return words
 
 
+def folder_not_empty() -> Words:
+    return [*_training()[:-1], "."]
+
+
 def run_unreadable() -> Words:
     Path("digits").mkdir()
     return ["train", "--resume", "digits"]
@@ -160,7 +164,7 @@ CASES: list[Callable[[], Words]] = [
     spec_unsupported,
     binary_file, binary_text, not_utf8, not_utf8_wide, empty_file, missing_file, not_a_file, unreadable_file, file_too_large,
     use_of_a_binary_file, weights_mismatch, weights_mismatch_prefix, weights_unreadable, weights_missing, onnx_unsupported, no_model,
-    loss_not_finite, batch_too_small, run_exists, run_unreadable, run_differs, no_device,
+    loss_not_finite, batch_too_small, run_exists, folder_not_empty, run_unreadable, run_differs, no_device,
 ]  # fmt: skip
 
 

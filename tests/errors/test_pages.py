@@ -19,6 +19,7 @@ SHOWN = {
     "batch-too-small": "it is of a run of training",
     "binary-file": "no text is binary",
     "file-too-large": "64 MiB are not written on a page",
+    "folder-not-empty": "it is of a run of training",
     "formula-too-deep": "hundreds of terms are not read on a page",
     "loss-not-finite": "it is of a run of training",
     "missing-file": "it is of the command line",

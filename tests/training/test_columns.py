@@ -12,6 +12,8 @@ import pytest
 import netc
 from netc.analysis import Choice, analyse_training
 from netc.dsl.source import SourceFile
+from netc.training.cautions import shared_columns
+from netc.training.data import columns as columns_module
 from netc.training.data.base import ArraySource
 from netc.training.recipe import read_recipe
 from tests.training.opened import arrays, numbers, opened, said, spec
@@ -84,6 +86,55 @@ def test_a_sum_that_overflows_is_no_infinity() -> None:
     assert said(spec(target="[] float64"), {"x": np.ones((3, 2)), "target": np.full(3, 1.7e308)}) == []
 
 
+def test_floats_that_the_type_of_the_input_does_not_have(recwarn: pytest.WarningsRecorder) -> None:
+    data = {"u": np.array([1.0, 2e38, np.inf]), "v": np.array([0.5, 1e50, 3.0]), "target": np.ones(3)}
+    found = said(spec(), data, columns={"x": "u,v"})
+    assert found == [("cannot-read-data", "cannot read `dict`: sample 1 of the column `v` has a number that is too large for float32")]
+    data["v"][1] = 1e38
+    assert said(spec(), data, columns={"x": "u,v"})[0][0] == "data-not-finite"
+    found = said(spec(x="2 float16"), {"x": np.full((3, 2), 70000.0), "target": np.ones(3)})
+    assert found[0][1].endswith("has a number that is too large for float16")
+    assert not recwarn.list
+
+
+def test_a_near_name_among_several() -> None:
+    data = {"a": np.ones(3), "rooms": np.ones(3), "target": np.ones(3)}
+    (problem,) = opened(spec(), data, columns={"x": "a,roms"}).diagnostics
+    assert problem.help == ("say which column it is: `--column x=a,rooms`, or `x=[a, rooms]` after the path in the spec",)
+    (problem,) = opened(spec('data npz "a" x=[roms, "a*"]'), data, columns={}).diagnostics
+    assert "`x=[rooms, a*]`" in problem.help[0]
+
+
+def test_numbers_of_columns(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("1,2,3\n4,5,6\n")
+    found = arrays(spec('data csv "a.csv" header=false x=[2, 0] target=1'), path=tmp_path / "m.net")
+    assert found["x"].tolist() == [[3, 1], [6, 4]]
+    assert found["target"].tolist() == [2, 5]
+
+
+@pytest.mark.parametrize("share", [1.0, 1.5, -0.1, float("nan"), float("inf")])
+def test_shares_that_are_none(share: float) -> None:
+    ((code, message),) = said(spec(), {"x": X, "target": TARGET}, validation=share)
+    assert code == "wrong-setting"
+    assert message.startswith("`validation` must be a number between 0 and 1")
+
+
+def test_a_share_of_nothing_is_no_validation() -> None:
+    found = opened(spec("validate 0.3"), {"x": X, "target": TARGET}, validation=0.0)
+    assert found.data is not None
+    assert (len(found.data[1]), found.validation) == (7, None)
+
+
+def test_a_column_that_is_guessed_and_given() -> None:
+    data = {"a": np.ones(3), "p": np.ones(3)}
+    for columns, shared in (({"x": "*", "target": "p"}, 1), ({"x": "a,p", "target": "p"}, 1), ({"x": "a,a", "target": "p"}, 0)):
+        found = opened(spec(), data, columns=columns).data
+        assert found is not None
+        notes = list(shared_columns(found[0]))
+        assert len(notes) == shared
+        assert all(note.startswith("the column `p` is the input `target`, and is in `x` too") for note in notes)
+
+
 def test_no_data() -> None:
     assert said(spec()) == [("cannot-read-data", "cannot read `data`: no data are given")]
 
@@ -103,6 +154,22 @@ def test_an_empty_share_has_the_shapes(data: Any) -> None:
     assert found is not None
     empty = found[0].batch(np.zeros(0, np.int64))
     assert {name: (array.shape, array.dtype.name) for name, array in empty.items()} == {"x": ((0, 2), "float32"), "target": ((0,), "int64")}
+
+
+def test_small_batches_are_read_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = opened(spec(target="[] int64"), {"x": numbers(50, 2), "target": np.arange(50)}).data
+    assert found is not None
+    orders = [np.array(order, np.int64) for order in ([3, 1], [], [7], [40, 2, 9, 11, 0], [], [49], [5, 5])]
+    reads: list[int] = []
+    read = found[0].source.read
+    monkeypatch.setattr(type(found[0].source), "read", lambda self, names, indices: reads.append(len(indices)) or read(names, indices))
+    monkeypatch.setattr(columns_module, "_TOGETHER", 4 * 16)  # a sample is two floats and a label
+    made = list(found[0].batches(orders))
+    assert reads == [3, 5, 3]
+    for arrays_, order in zip(made, orders, strict=True):
+        assert arrays_["target"].tolist() == order.tolist()
+        assert arrays_["x"].shape == (len(order), 2)
+        assert all(array.flags.owndata for array in arrays_.values())
 
 
 # --- what a spec says ------------------------------------------------------------------------------------------------------
@@ -126,7 +193,7 @@ def problems(settings: str) -> list[tuple[str, tuple[str, ...]]]:
         ('data images "a" size="big"', "`size` must be a number of pixels", ""),
         ('data images "a" size=0', "`size` must be a number of pixels", ""),
         ('data csv "a" separator="::"', "`separator` must be one character", ""),
-        ('data csv "a" x=3', "`x` must be the name of a column, or a list of them", ""),
+        ('data csv "a" x=true', "`x` must be the name of a column, or a list of them", ""),
         ("data npz", "`data` takes a format and a path", 'write `data npz "data.npz"`'),
     ],
 )

@@ -104,6 +104,25 @@ def test_a_picture_is_an_svg(tmp_path: Path, name: str) -> None:
     assert "FILE.svg, or `-`" in done.output
 
 
+def test_a_batch_of_fewer_samples_than_parts(train: Train) -> None:
+    np.savez("a.npz", x=np.ones((9, 2), np.float32), target=np.ones(9, np.float32))
+    text = spec("batch 8 accumulate=4")
+    done = train("-e", text, "--data", "a.npz", "--batch", "3")
+    assert done.exit_code == 1
+    assert "error[wrong-setting]: `accumulate` must be at most 3" in done.output
+    assert "help: give `--batch 4`, or more" in done.output
+    assert not Path("run").exists()
+    assert train("-e", text, "--data", "a.npz", "--batch", "4").exit_code == 0
+
+
+def test_what_is_probably_not_meant_is_a_note(train: Train) -> None:
+    np.savez("a.npz", a=np.ones(9), target=np.ones(9))
+    done = train("-e", spec("schedule warmup 200 -> cosine"), "--data", "a.npz", "--column", "x=a,target")
+    assert done.exit_code == 0
+    assert "note: `warmup` takes 200 steps, and the run has 1: `cosine` never begins" in done.stderr
+    assert "note: the column `target` is the input `target`, and is in `x` too" in done.stderr
+
+
 def test_an_optimizer_that_is_for_a_gpu(train: Train) -> None:
     np.savez("a.npz", x=np.ones((3, 2), np.float32), target=np.ones(3, np.float32))
     done = train("-e", spec("optimizer adamw capturable=true"), "--data", "a.npz")

@@ -146,6 +146,44 @@ def test_what_would_fail_in_a_step_is_found_before(lines: str, why: str) -> None
     assert why in found
 
 
+@pytest.mark.parametrize(
+    ("lines", "what"),
+    [
+        ("schedule warmup 200 -> cosine; steps 2", "`warmup` takes 200 steps, and the run has 2: `cosine` never begins"),
+        ("schedule warmup 2 -> cosine; steps 2", "`warmup` takes 2 steps, and the run has 2: `cosine` never begins"),
+        (
+            "schedule warmup 200; steps 199",
+            "`warmup` takes 200 steps, and the run has 199: the learning rate does not reach its full value",
+        ),
+        (
+            "schedule warmup 2 -> constant 9 -> linear; steps 10",
+            "`constant` takes 9 steps after the first 2, and the run has 10: `linear` never begins",
+        ),
+    ],
+)
+def test_a_run_that_ends_within_its_schedule(lines: str, what: str) -> None:
+    assert wrong(*lines.split("; ")) == [f"schedule-cut: {what}"]
+
+
+@pytest.mark.parametrize("lines", ["schedule warmup 2 -> cosine; steps 3", "schedule cosine 200; steps 3", "schedule warmup 200 -> cosine"])
+def test_a_schedule_that_may_be_meant(lines: str) -> None:
+    assert wrong(*lines.split("; ")) == []
+
+
+PASSED = """
+model clf(width=1) { features = input 2; guess = features -> dense width -> dense 1 -> squeeze 1 }
+train t(width=2) for clf width=(3 * width) { target = input []; loss = (guess, target) -> mse_loss; batch width }
+"""
+
+
+@pytest.mark.parametrize(("params", "batch", "width"), [({}, 2, 6), ({"width": 5}, 5, 15)])
+def test_a_parameter_that_sets_that_of_the_model(params: dict[str, object], batch: int, width: int) -> None:
+    found = analyse_training(SourceFile("t.net", PASSED), Choice(params=params), None, "t")
+    assert found.training is not None, found.diagnostics
+    assert read_recipe(found.training)[0].batch == batch
+    assert found.training.params == {"width": width}
+
+
 def test_nothing_to_train() -> None:
     of_input = "x = input 5\nz = x -> dense 4\ny = x -> relu\n"
     for found, why in {

@@ -10,13 +10,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from click.testing import CliRunner
 from safetensors.numpy import load_file
+from torch.distributed.checkpoint import state_dict_saver
 
 import netc
+from netc.cli import cli
 from netc.compiler.errors.running import RunError
+from netc.training.checkpoints import Checkpoints, Trained
 from netc.training.loop import Report
 from netc.training.stopping import Interrupted
 from tests.training.runs import SPEC, resume, samples, train
@@ -86,6 +92,21 @@ def test_a_finished_run_has_nothing_left(whole: Path) -> None:
     assert (whole / "metrics.jsonl").read_text() == before
 
 
+def test_resuming_a_finished_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savez("data.npz", **samples())  # type: ignore[arg-type]
+    Path("spec.net").write_text(SPEC)
+    done = CliRunner().invoke(cli, ["train", "spec.net", "--data", "data.npz", "--steps", "2", "-o", "run"], prog_name="netc")
+    assert "finished" not in done.output
+    done = CliRunner().invoke(cli, ["train", "--resume", "run"], prog_name="netc")
+    assert done.exit_code == 0
+    assert "2 steps: loss" in done.stdout
+    assert "note: the run had finished, and no step was left; to train longer, start a new one with its weights" in done.stderr
+    done = CliRunner().invoke(cli, ["train", "--resume", "run", "--epochs", "9"], prog_name="netc")
+    assert done.exit_code == 2
+    assert "`--weights run/last.safetensors -o RUN`" in done.output
+
+
 def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "netc", "train", *words]
 
@@ -127,8 +148,40 @@ def test_folders_that_are_no_runs(tmp_path: Path, whole: Path) -> None:
     for damaged in (b"", content[: len(content) // 2], content[:3000] + bytes(200) + content[3200:]):
         (tmp_path / "checkpoint.pt").write_bytes(damaged)
         assert "its checkpoint is damaged" in why(tmp_path)
+        assert "weights_only" not in why(tmp_path)
+    for state, what in (({"progress": {}}, "not one of this run"), (Path(), "other than numbers and tensors")):
+        torch.save(state, tmp_path / "checkpoint.pt")
+        assert what in why(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({**config, "spec": config["spec"].replace("0.3", "0.4")}))
     assert "is not what it was" in why(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["metadata", "part", "missing"])
+def test_a_damaged_folder_of_several_processes(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint in PyTorch's distributed format, which one process can write too."""
+    save = Checkpoints.save
+
+    def save_both(self: Checkpoints, progress: dict[str, Any], trained: Trained) -> None:
+        save(self, progress, trained)
+        state_dict_saver.save(trained.named(), checkpoint_id=self.folder / "checkpoint-9", no_dist=True)
+        torch.save({**progress, "number": 9}, self.folder / "checkpoint-9" / "progress.pt")
+
+    monkeypatch.setattr(Checkpoints, "save", save_both)
+    train(tmp_path / "run", steps=2)
+    monkeypatch.undo()
+    folder = tmp_path / "run" / "checkpoint-9"
+    part = next(folder.glob("*.distcp"))
+    match damage:
+        case "metadata":
+            (folder / ".metadata").write_bytes(b"abc")
+        case "part":
+            part.write_bytes(part.read_bytes()[:200])
+        case _:
+            part.unlink()
+    with pytest.raises(RunError) as caught:
+        resume(tmp_path / "run")
+    assert "its checkpoint is damaged" in caught.value.problem.message()
+    assert "Traceback" not in caught.value.problem.message()
 
 
 def test_a_run_is_not_overwritten(whole: Path) -> None:

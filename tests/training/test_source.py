@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 
 import netc
+from tests.training.opened import arrays as arrays_of
+from tests.training.opened import spec
 
 DIGITS = """
 image = input 1x8x8
@@ -68,13 +72,31 @@ train {
   batch 5
 }
 """
+PLATEAU = """
+features = input 3
+guess = features -> dense 6 tanh -> dense 1 -> squeeze 1
+
+train {
+  price = input []
+  loss = (guess, price) -> mse_loss
+  metric error2 = (guess, price) -> l1_loss
+  optimizer sgd lr=0.05
+  schedule reduce_lr_on_plateau factor=0.5 patience=0 threshold=0.3
+  epochs 12
+  batch 8 DIVIDED
+  VALIDATED
+}
+"""
+"""The metric of an epoch is that of validation, or of the training samples; of a batch in parts, of all of them."""
 RUN = """
 import json, sys, torch
 import made
 model = getattr(made, sys.argv[1])().to(made.DEVICE)
 model.load_state_dict(torch.load("initial.pt"))
 made.REPORT_EVERY = 1
-made.shown = lambda found: json.dumps({name: float(value) for name, value in found.items()})
+made.shown = lambda found: json.dumps({name: float(value) for name, value in found.items()} | {"lr": optimizers[0].param_groups[0]["lr"]})
+optimizers, make_optimizer = [], made.make_optimizer
+made.make_optimizer = lambda model: optimizers.append(make_optimizer(model)) or optimizers[0]
 made.train(model, made.load("data.npz"))
 """
 
@@ -86,24 +108,39 @@ def arrays(name: str) -> dict[str, np.ndarray]:
             return {"image": generator.random((71, 1, 8, 8)) * 16, "target": generator.integers(0, 10, 71)}
         case "variational":
             return {"image": generator.normal(size=(40, 12)).astype(np.float32)}
+        case _ if name.startswith("plateau"):
+            features = generator.normal(size=(50, 3)).astype(np.float32)
+            return {"features": features, "price": features @ np.float32([1, -2, 3]) + 0.3 * generator.normal(size=50).astype(np.float32)}
         case _:
             return {"tokens": generator.integers(0, 7, (23, 9)), "weight": generator.random((23, 9), np.float32)}
 
 
-SPECS = {"digits": DIGITS, "variational": VARIATIONAL, "sequence": SEQUENCE}
+SPECS = {
+    "digits": DIGITS,
+    "variational": VARIATIONAL,
+    "sequence": SEQUENCE,
+    "plateau": PLATEAU.replace("DIVIDED", "").replace("VALIDATED", "validate 0.2\n  keep best error2"),
+    "plateau_of_epochs": PLATEAU.replace("DIVIDED", "").replace("VALIDATED", ""),
+    "plateau_of_parts": PLATEAU.replace("DIVIDED", "accumulate=3").replace("VALIDATED", "keep best error2 min"),
+}
 
 
 @pytest.mark.parametrize("name", SPECS)
 def test_the_file_has_the_losses_of_netc_train(name: str, tmp_path: Path) -> None:
-    spec = tmp_path / f"{name}.net"
-    spec.write_text(SPECS[name], encoding="utf-8")
+    path = tmp_path / f"{name}.net"
+    path.write_text(SPECS[name], encoding="utf-8")
     np.savez(tmp_path / "data.npz", **arrays(name))  # type: ignore[arg-type]
-    objective = netc.compile_file(spec).training(seed=11)
+    objective = netc.compile_file(path).training(seed=11)
     torch.save(objective.model.state_dict(), tmp_path / "initial.pt")
     (tmp_path / "made.py").write_text(objective.source(), encoding="utf-8")
-    netc.train(spec, data=str(tmp_path / "data.npz"), output=tmp_path / "run", weights=tmp_path / "initial.pt")
+    netc.train(path, data=str(tmp_path / "data.npz"), output=tmp_path / "run", weights=tmp_path / "initial.pt")
     done = subprocess.run(
-        [sys.executable, "-c", RUN, name.capitalize()], cwd=tmp_path, env=os.environ, capture_output=True, text=True, check=False
+        [sys.executable, "-c", RUN, name.replace("_", " ").title().replace(" ", "")],
+        cwd=tmp_path,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     printed = {head: json.loads(rest) for head, rest in (line.split(": ", 1) for line in done.stdout.splitlines())}
@@ -114,7 +151,10 @@ def test_the_file_has_the_losses_of_netc_train(name: str, tmp_path: Path) -> Non
         for result, value in printed[f"step {entry['step']}"].items():
             assert entry[result] == pytest.approx(value, rel=1e-6, abs=1e-6), (entry["step"], result)
     for entry in (entry for entry in logged if "validation" in entry):
-        assert printed[f"epoch {round(entry['epoch'])}"] == pytest.approx(entry["validation"], rel=1e-5, abs=1e-5)
+        found = printed[f"epoch {round(entry['epoch'])}"]
+        assert {key: found[key] for key in entry["validation"]} == pytest.approx(entry["validation"], rel=1e-5, abs=1e-5)
+    if "plateau" in name:
+        assert len({entry["lr"] for entry in steps}) > 2
 
 
 def test_the_file_runs_alone(tmp_path: Path) -> None:
@@ -132,6 +172,57 @@ def test_the_file_runs_alone(tmp_path: Path) -> None:
     model = netc.compile_file(tmp_path / "digits.net")
     assert model.module(weights=tmp_path / "digits.pt")
     assert model.module(weights=tmp_path / "digits_best.pt")
+
+
+TABLES = {
+    'data csv "a.csv" separator=";" x=[u, v] target=p': ("a.csv", "u; v;p\n1;2.5;3\n\n4;5;6\n"),
+    'data csv "a.csv" x="*" target=w': ("a.csv", "v,w\n1,3\n4,5\n"),
+    'data csv "a.tsv" x="u,v" target=p': ("a.tsv", "\ufeffp\tv\tu\n1\t2\t1e-3\n"),
+    'data csv "a.csv" header=false x=["0", "2"] target="1"': ("a.csv", "1,2,3\n4,5,6\n"),
+}
+
+
+@pytest.mark.parametrize("setting", TABLES)
+def test_tables_are_read_as_netc_reads_them(setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, content = TABLES[setting]
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    text = spec(setting, target="[] int64")
+    monkeypatch.chdir(tmp_path)
+    made = module_of(text, tmp_path)
+    found, wanted = made.load(made.DATA), arrays_of(text, path=tmp_path / "spec.net")
+    assert found.keys() == wanted.keys()
+    for column, array in wanted.items():
+        assert found[column].numpy().dtype == array.dtype
+        np.testing.assert_array_equal(found[column].numpy(), array)
+
+
+def test_validation_data_may_be_read_in_another_way(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("u,v,p\n1,2,3\n", encoding="utf-8")
+    np.savez(tmp_path / "b.npz", X=np.ones((2, 2)), p=np.ones(2))
+    made = module_of(spec('data csv "a.csv" x=[u, v] target=p\nvalidate npz "b.npz" x=X'), tmp_path)
+    assert made.load(str(tmp_path / "a.csv"))["x"].tolist() == [[1, 2]]
+    assert made.load_validation(str(tmp_path / "b.npz"))["x"].shape == (2, 2)
+    assert (made.DATA, made.VALIDATION) == ("a.csv", "b.npz")
+
+
+def test_data_that_the_file_does_not_read_are_named_in_it(tmp_path: Path) -> None:
+    made = module_of(spec('data images "a\rimport b" x=image target=label'), tmp_path)
+    assert made.DATA == "train.npz"
+    assert '# The section has images "a\\rimport b", which this file does not read.' in Path(made.__file__).read_text(encoding="utf-8")
+    np.savez(tmp_path / "train.npz", x=np.ones((3, 2)), target=np.ones(3))
+    assert made.load(str(tmp_path / "train.npz"))["x"].shape == (3, 2)
+
+
+def module_of(text: str, folder: Path) -> ModuleType:
+    """The file of a section, imported."""
+    path = folder / "made.py"
+    path.write_text(netc.compile(text).training().source(), encoding="utf-8")
+    found = importlib.util.spec_from_file_location("made", path)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
 
 
 def test_inputs_that_are_drawn(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from netc.dsl.source import SourceFile, Span
 from ...errors.limits import Recursion
 from ...errors.names import BoundTwice
 from ...errors.structure import UnknownModel
-from ...errors.training import NoSection, NoTrainedModel
+from ...errors.training import NoSection, NoTrainedModel, SectionOfNoModel
 from ..scopes.failures import Failure
 from ..session import ElaborationSession
 from .selection import SelectedModel, complete_models, select
@@ -114,6 +114,9 @@ def _model_of(
     named = next((models[s.name.name] for s in chain if s.name is not None and s.name.name in models), None)
     if named is not None:
         return _selected(named)
+    own = chain[-1].name
+    if models and own is not None:
+        raise Failure(SectionOfNoModel(own.name, tuple(near(own.name, list(models))), tuple(models)), own.span)
     if models:
         complete = complete_models(file)
         if len(complete) != 1:

@@ -17,7 +17,16 @@ from netc.dsl.source import Span
 
 from ...errors.names import ReservedName
 from ...errors.structure import UnknownParameter
-from ...errors.training import LossNotFloat, LossNotScalar, ModelOfItself, NoLoss, TrainedStage, WrongModelInput
+from ...errors.training import (
+    LossNotFloat,
+    LossNotScalar,
+    ModelOfItself,
+    NoLoss,
+    NoOutInTraining,
+    ParameterOfBoth,
+    TrainedStage,
+    WrongModelInput,
+)
 from ...ir.graph import CallNode, Graph, OpNode, Program, Value, graphs, needed
 from ...ir.training import FIELDS, LOSS, MODEL, Training
 from ..interpreter.bodies import finish
@@ -41,17 +50,18 @@ def build_training(
     """Elaborates the model and the section. `params` are the section's, and those of the model that the section does not set."""
     elaborator = Elaborator(session)
     outside = Scope(files, None)
-    of_section, of_model = _parameters_of(section), _names_of(section.model)
+    of_section, of_model = _parameters_of(section), [name.name for name in _parameter_nodes(section.model)]
     known = [*of_model, *(name for name in of_section if name not in of_model)]
     for name in params:
         if name not in known:
             session.report(UnknownParameter(name, tuple(near(name, known)), tuple(known)), section.span)
-    given = {name: value for name, value in params.items() if name in of_model}
+    _refuse_shared_names(section, session)
+    given = {name: value for name, value in params.items() if name in of_model and name not in of_section}
     _bind_sections(section, {name: value for name, value in params.items() if name in of_section}, outside, elaborator)
     for keyword in section.model_call.keywords if section.model_call is not None else ():
         with session.catching(()):
             given.setdefault(keyword.name, elaborator.evaluate(keyword.value, outside))
-    statements = without_arithmetic(statements_of(section.chain), session)
+    statements = _without_out(without_arithmetic(statements_of(section.chain), session), session)
     made = elaborate_model(section.model, files, given, dims, session, tuple(s for s in statements if not isinstance(s, ast.Setting)))
     if made is None or made.results.flow is UNKNOWN:
         return None
@@ -62,11 +72,30 @@ def _parameters_of(section: SelectedSection) -> list[str]:
     return [p.name.name for one in section.chain for p in one.parameters if isinstance(p, ast.ParameterDecl)]
 
 
-def _names_of(model: SelectedModel) -> list[str]:
+def _parameter_nodes(model: SelectedModel) -> list[ast.Name]:
     """The parameters of the model; those of a file's own statements are its `let`s."""
     if model.node is None:
-        return [s.name.name for s in model.body.statements if isinstance(s, ast.Let)]
-    return [p.name.name for p in model.node.parameters if isinstance(p, ast.ParameterDecl)]
+        return [s.name for s in model.body.statements if isinstance(s, ast.Let)]
+    return [p.name for p in model.node.parameters if isinstance(p, ast.ParameterDecl)]
+
+
+def _refuse_shared_names(section: SelectedSection, session: ElaborationSession) -> None:
+    """Reports parameters of the section that have the name of one of the model and do not set it: a value could be meant for either."""
+    of_model = {name.name: name.span for name in _parameter_nodes(section.model)}
+    passed = {k.name for k in section.model_call.keywords} if section.model_call is not None else set()
+    for parameter in (p for one in section.chain for p in one.parameters):
+        name = parameter.name.name
+        if name in of_model and name not in passed:
+            marks = ((of_model[name], "the model's"),)
+            session.report(ParameterOfBoth(name, section.model.name), parameter.name.span, marks)
+
+
+def _without_out(statements: tuple[ast.Statement, ...], session: ElaborationSession) -> tuple[ast.Statement, ...]:
+    """The statements without `out`, which is reported."""
+    for statement in statements:
+        if isinstance(statement, ast.Out):
+            session.report(NoOutInTraining(), statement.span)
+    return tuple(s for s in statements if not isinstance(s, ast.Out))
 
 
 def _bind_sections(section: SelectedSection, params: Mapping[str, Any], scope: Scope, elaborator: Elaborator) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
+from math import prod
 
 import numpy as np
 
@@ -26,6 +27,8 @@ from ...problems import diagnostic
 from .base import Array, Column, DataError, Indices, Source
 from .prefetch import ahead
 
+_TOGETHER = 1 << 19
+"""Bytes of small batches that are read together."""
 Chosen = str | tuple[str, ...]
 """The column for an input: a name; or several names or patterns such as `pixel*`, whose columns are put side by side."""
 
@@ -73,8 +76,18 @@ class Columns(Record):
             raise DataError(str(error), error.remedy, problem) from error
 
     def batches(self, orders: Iterable[Indices]) -> Iterator[dict[str, Array]]:
-        """The same for one batch after the other; where reading computes, the next one is read meanwhile."""
-        return ahead(self.batch, orders) if self.source.decodes else map(self.batch, orders)
+        """The same for one batch after the other. Where reading computes, the next one is read meanwhile; else small ones are read
+        together, since a read takes longer than what it reads."""
+        return ahead(self.batch, orders) if self.source.decodes else self._together(orders)
+
+    def _together(self, orders: Iterable[Indices]) -> Iterator[dict[str, Array]]:
+        size = max(1, sum(prod(shape) * self._wanted(name).itemsize for name, shape in self.shapes.items()))
+        for group in _groups(orders, _TOGETHER // size):
+            arrays, start = self.batch(np.concatenate(group)), 0
+            for order in group:
+                stop = start + len(order)
+                yield {name: array[start:stop].copy() for name, array in arrays.items()} if len(group) > 1 else arrays
+                start = stop
 
     def _converted(self, name: str, array: Array, indices: Indices) -> Array:
         dtype = self.types[name].dtype
@@ -84,7 +97,20 @@ class Columns(Record):
             if len(wrong):
                 what = f"sample {indices[wrong[0]]} of the column `{self.columns[name]}` has a number that {dtype} does not have"
                 raise DataError(what, f"declare the input `{name}` as {array.dtype}")
-        return np.ascontiguousarray(array, self._wanted(name))
+        try:
+            with np.errstate(over="raise"):
+                return np.ascontiguousarray(array, self._wanted(name))
+        except FloatingPointError:
+            raise self._too_large(name, array, indices) from None
+
+    def _too_large(self, name: str, array: Array, indices: Indices) -> DataError:
+        """A number that is infinite in the type of the input, and is not in the data."""
+        with np.errstate(over="ignore"):
+            lost = np.isinf(array.astype(self._wanted(name))) & np.isfinite(array)
+        sample, *place = np.argwhere(lost)[0].tolist()
+        column = self.columns[name].owner(place[0] if place else 0, self.source.columns)
+        what = f"sample {indices[sample]} of the column `{column}` has a number that is too large for {self.types[name].dtype}"
+        return DataError(what, f"divide the data by a constant, or declare the input `{name}` as {array.dtype}")
 
     def _wanted(self, name: str) -> np.dtype[np.generic]:
         dtype = self.types[name].dtype
@@ -99,7 +125,7 @@ def match_columns(source: Source, inputs: list[Value], given: Mapping[str, Chose
     sizes: dict[str, tuple[int, str]] = {}
     for value in inputs:
         chosen = _chosen(source, given.get(value.name, value.name))
-        problem = _missing(value, chosen, path, source) if isinstance(chosen, str) else _wrong(value, chosen, source, path, sizes)
+        problem = _missing(value, chosen, given, path, source) if isinstance(chosen, str) else _wrong(value, chosen, source, path, sizes)
         if problem is None and isinstance(chosen, Joined):
             found[value.name], shapes[value.name] = chosen, _shape(source, chosen) or ()
         elif problem is not None:
@@ -115,6 +141,20 @@ def column_types(inputs: list[Value], given: Mapping[str, Chosen]) -> dict[str, 
     return {column: value.type for value in inputs if isinstance(column := chosen[value.name], str)}
 
 
+def _groups(orders: Iterable[Indices], most: int) -> Iterator[list[Indices]]:
+    """The orders in groups with at most that many samples, or of one order."""
+    group: list[Indices] = []
+    count = 0
+    for order in orders:
+        if group and count + len(order) > most:
+            yield group
+            group, count = [], 0
+        group.append(order)
+        count += len(order)
+    if group:
+        yield group
+
+
 def is_narrower(wanted: DType, found: np.dtype[np.generic]) -> bool:
     """Whether some integers of the type that was found are none of the type that is wanted."""
     return wanted.is_integer and found.kind in "iu" and not np.can_cast(found, numpy_dtype(wanted))
@@ -127,12 +167,17 @@ def _chosen(source: Source, asked: Chosen) -> Joined | str:
     if isinstance(asked, str) and "," not in asked and "*" not in asked:
         return asked
     names: list[str] = []
-    for word in asked.split(",") if isinstance(asked, str) else asked:
+    for word in _names(asked):
         found = [word] if word in source.columns else [name for name in source.columns if fnmatchcase(name, word)]
         if not found:
             return word
         names += found
     return Joined(tuple(names), single=False)
+
+
+def _names(asked: Chosen) -> tuple[str, ...]:
+    """The names and patterns of what is asked for; on the command line, there are commas between them."""
+    return tuple(asked.split(",")) if isinstance(asked, str) else asked
 
 
 def _beside(joined: Joined, read: Mapping[str, Array]) -> Array:
@@ -142,8 +187,10 @@ def _beside(joined: Joined, read: Mapping[str, Array]) -> Array:
     return np.concatenate([array[:, None] if array.ndim == 1 else array for array in arrays], axis=1)
 
 
-def _missing(value: Value, name: str, path: str, source: Source) -> Problem:
-    return ColumnMissing(value.name, name, path, tuple(near(name, list(source.columns))), tuple(source.columns))
+def _missing(value: Value, name: str, given: Mapping[str, Chosen], path: str, source: Source) -> Problem:
+    asked = _names(given.get(value.name, name))
+    near_names = tuple(near(name, [n for n in source.columns if n not in asked]))
+    return ColumnMissing(value.name, name, path, near_names, tuple(source.columns), asked if len(asked) > 1 else ())
 
 
 def _wrong(value: Value, joined: Joined, source: Source, path: str, sizes: dict[str, tuple[int, str]]) -> Problem | None:

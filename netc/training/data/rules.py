@@ -45,9 +45,10 @@ def data_arguments(word: str, stage: SettingStage, inputs: Collection[str]) -> t
 
 
 def _columns(argument: SettingArgument, columns: dict[str, Chosen]) -> Found | None:
+    """Without a header, and in tuples, the name of a column is its number."""
     value = argument.value
     names = value if isinstance(value, tuple) and value else (value,)
-    if not all(isinstance(name, str) for name in names):
+    if not all(isinstance(name, (str, int)) and not isinstance(name, bool) for name in names):
         return WrongSetting(argument.name, "must be the name of a column, or a list of them"), argument.span
     columns[argument.name] = tuple(map(str, value)) if isinstance(value, tuple) else str(value)
     return None

@@ -1,8 +1,8 @@
 """A train section as the file that a person would write for it: `netc compile FILE --target train`.
 
 In: a checked `Training`. Out: Python text that needs torch and NumPy alone: the model's classes, loss and metrics, optimizer, schedule, and
-a plain loop over an npz file. Always: the same section gives the same text; a step has the loss and the gradient of `netc train`; names and
-strings of the spec are literals in it, never code.
+a plain loop over an npz file or a table. Always: the same section gives the same text; a step has the loss and the gradient of
+`netc train`; names and strings of the spec are literals in it, never code.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .settings import constants, optimizer_text, schedule_text
 
 STANDARD = {
     r"\bcopy\.": "import copy",
+    r"\bcsv\.": "import csv",
     r"\bmath\.": "import math",
     r"\bAny\b": "from typing import Any",
     r"\bIterable\[": "from collections.abc import Iterable, Iterator",
@@ -29,7 +30,7 @@ STANDARD = {
     r"\bnp\.": "import numpy as np",
 }
 """What the file imports in addition to torch, by what shows that it does."""
-TAKEN = frozenset({"Any", "Batch", "Iterable", "Iterator", "np", "fnmatch", "copy", "math"})
+TAKEN = frozenset({"Any", "Sums", "Batch", "Iterable", "Iterator", "np", "fnmatch", "copy", "csv", "math"})
 """Names that the file uses, which no class has."""
 
 
@@ -41,7 +42,7 @@ def train_source(training: Training) -> str:
     loop = LoopText(training, recipe, means, model.main)
     texts = [
         *_unique(model, computed),
-        constants(training, recipe),
+        constants(recipe),
         *model.texts,
         *computed.texts,
         *optimizer_text(recipe),

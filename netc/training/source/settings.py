@@ -7,26 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from netc.compiler.ir.training import Training
-
-from ..optimizers import chosen_optimizer, chosen_schedules
+from ..optimizers import chosen_optimizer, chosen_schedules, follows_metric
 from ..recipe import Recipe
 from .lines import Expression, call, keywords, literal, quoted
+from .reading import paths
 
-DATA = "train.npz"
-"""The file that is read if the section has none, or one in another format."""
 REPORTS = 100
 """The number of steps between two reports."""
 
 
-def constants(training: Training, recipe: Recipe) -> str:
+def constants(recipe: Recipe) -> str:
     """Numbers and paths."""
-    found: dict[str, Any] = {"DATA": recipe.data.path if recipe.data is not None and recipe.data.format == "npz" else DATA}
-    if recipe.validate is not None:
-        found["VALIDATION"] = recipe.validate.path
-    elif recipe.validation:
-        found["VALIDATION"] = recipe.validation
-    found |= {"STEPS": recipe.steps} if recipe.steps is not None else {"EPOCHS": recipe.epochs}
+    found: dict[str, Any] = {"STEPS": recipe.steps} if recipe.steps is not None else {"EPOCHS": recipe.epochs}
     found["BATCH"] = recipe.batch
     if recipe.accumulate > 1:
         found["ACCUMULATE"] = recipe.accumulate
@@ -35,7 +27,7 @@ def constants(training: Training, recipe: Recipe) -> str:
     if recipe.freeze:
         found["FROZEN"] = tuple(pattern.text for pattern in recipe.freeze)
     found |= {"SEED": recipe.seed, "REPORT_EVERY": REPORTS}
-    lines = [f"{name} = {literal(value)}" for name, value in found.items()]
+    lines = [*paths(recipe), *(f"{name} = {literal(value)}" for name, value in found.items())]
     return "\n".join([*lines, *_groups(recipe), 'DEVICE = "cuda" if torch.cuda.is_available() else "cpu"', "", "Batch = dict[str, Tensor]"])
 
 
@@ -92,11 +84,15 @@ def schedule_text(recipe: Recipe) -> list[str]:
     if not recipe.schedule:
         return []
     chosen, milestones = chosen_schedules(recipe, Expression("steps"))
+    made = [(f"torch.optim.lr_scheduler.{cls.__name__}", ["optimizer", *keywords(options)]) for cls, options in chosen]
+    if follows_metric(recipe):
+        head = f"def make_schedule(optimizer: torch.optim.Optimizer) -> {made[0][0]}:"
+        doc = f'    """The schedule of the learning rate, which follows the {recipe.keep.metric} of each epoch."""'
+        return ["\n".join([head, doc, *call("    return ", *made[0])])]
     lines = [
         "def make_schedule(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:",
         '    """The schedule of the learning rate over that many steps."""',
     ]
-    made = [(f"torch.optim.lr_scheduler.{cls.__name__}", ["optimizer", *keywords(options)]) for cls, options in chosen]
     if len(made) == 1:
         return ["\n".join([*lines, *call("    return ", *made[0])])]
     names = [stage.name if stage.name.isidentifier() else f"stage{i}" for i, stage in enumerate(recipe.schedule)]

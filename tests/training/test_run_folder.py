@@ -1,0 +1,64 @@
+"""The folder of a run: its metrics are JSON, and nothing else is in it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+from netc.compiler.errors.running import RunError
+from netc.training.curves import curves_svg
+from netc.training.run_files import read_metrics
+from netc.training.run_folder import RunFolder
+from tests.training.runs import SPEC, samples, train
+
+
+def strictly(line: str) -> dict[str, object]:
+    """The line as JSON, which has no NaN."""
+
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is no JSON")
+
+    found: dict[str, object] = json.loads(line, parse_constant=refuse)
+    return found
+
+
+def test_metrics_that_are_not_finite_are_null(tmp_path: Path) -> None:
+    """Recall without a single sample of the class."""
+    recall = "metric recall = ((scores -> argmax axis=1) == 0 -> cast float32 -> mean) / ((target == 7) -> cast float32 -> mean)"
+    train(tmp_path / "run", SPEC.replace("  optimizer", f"  {recall}\n  optimizer"), samples())
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    found = [strictly(line) for line in lines]
+    assert {entry["recall"] for entry in found if "recall" in entry} == {None}
+    assert all(isinstance(entry["loss"], float) for entry in found if "loss" in entry)
+
+
+def test_what_is_not_finite_is_a_gap(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    for step, value in enumerate([1.0, 2.0, math.nan, 3.0, math.inf, 4.0, 5.0], 1):
+        run.log({"step": step, "epoch": 1.0, "lr": 0.1, "loss": value, "validation": {"loss": -value}})
+    run.flush()
+    run.cut_metrics(6, with_validation=True)
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert [strictly(line)["loss"] for line in lines] == [1.0, 2.0, None, 3.0, None, 4.0]
+    assert strictly(lines[4])["validation"] == {"loss": None}
+    assert curves_svg({"run": read_metrics(str(tmp_path))}).count("<polyline") == 2
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "last.safetensors"])
+def test_a_folder_with_other_files_is_left_alone(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(RunError) as caught:
+        train(tmp_path)
+    assert caught.value.problem.code == "folder-not-empty"
+    assert f"it has `{name}`" in caught.value.problem.message()
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_a_folder_that_is_empty_may_be_there(tmp_path: Path) -> None:
+    (tmp_path / ".keep").touch()
+    train(tmp_path, steps=1)
+    assert (tmp_path / "config.json").exists()
