@@ -1,4 +1,4 @@
-"""Inputs as an importer is told of them: `3x224x224`, `tokens=[T] int64`, as a spec declares them.
+"""Inputs as an importer is given them: `3x224x224`, `tokens=[T] int64`, as a spec declares them.
 
 In: texts. Out: types by name, and example arrays. Always: two symbolic dimensions have different sizes, and a batch has two samples, since
 torch.export takes a size of 1, or two equal ones, for more than they are.

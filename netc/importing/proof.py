@@ -45,8 +45,10 @@ def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2) -> Proof:
     """Compares. Raises `NotProved`."""
     _compare_keys(model, origin)
     generator = np.random.default_rng(seed)
-    weights = {key: _redrawn(key, array, generator) for key, array in origin.imported.weights.items()}
-    weights = weights if origin.redrawn else dict(origin.imported.weights)
+    weights = dict(origin.imported.weights)
+    if origin.redrawn:
+        weights = {key: _redrawn(key, array, generator) for key, array in weights.items()}
+        weights |= {key: weights[info.tied_to] for key, info in model.parameters.items() if info.tied_to in weights and key in weights}
     targets = {"PyTorch": _torch(model, weights), "ONNX Runtime": _onnx(model, weights)}
     largest = dict.fromkeys(targets, 0.0)
     used: list[Mapping[str, int]] = []

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from math import inf, isinf, isnan
 from typing import Any
 
+from netc.dsl.grammar import tables
+
 from ...dims import SymDim, show
 from ...ir.types import DType
 from ...ops import Operator
@@ -58,6 +60,7 @@ _STRENGTH = {
 }
 _PIPELINE, _SIGN, _ATOM = 0, 4, 6
 _ONE_WORD = re.compile(r"\w[\w.]*(\[[^\]]*\])?|\d[\w.]*e-?\d+")
+_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 COUNTERS = "ijklmn"
 """The names of the numbers of iterations, from the outermost loop."""
 
@@ -235,6 +238,8 @@ class Printer:
 
     def _argument(self, value: Any, callee: Any = None) -> str:
         """A value as an argument: in brackets where the language needs them."""
+        if isinstance(value, Literal) and value.name == "tie":
+            return str(value.value) if _PATH.fullmatch(value.value) and value.value not in tables().keywords else f'"{value.value}"'
         if isinstance(value, Literal) and isinstance(value.value, str) and value.value not in _words(callee, value.name):
             return f'"{value.value}"'
         text = self._value(value)

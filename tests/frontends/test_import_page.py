@@ -1,0 +1,26 @@
+"""The examples of docs/import.md: each Python block makes a `model`, and the text after it is its spec. `--update` writes them anew."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).parents[2] / "docs" / "import.md"
+EXAMPLE = re.compile(r"```python\n(.*?)```\n\n```net\n(.*?)```", re.DOTALL)
+
+
+def test_examples(update: bool) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    scope: dict[str, Any] = {}
+    found: list[str] = []
+    for code, _ in EXAMPLE.findall(text):
+        exec(code, scope)
+        lines = [line for line in scope["model"].spec().splitlines() if not line.startswith("#")]
+        found.append("\n".join(lines).strip() + "\n")
+    specs = iter(found)
+    written = EXAMPLE.sub(lambda match: f"```python\n{match[1]}```\n\n```net\n{next(specs)}```", text)
+    if update:
+        PAGE.write_text(written, encoding="utf-8")
+    assert len(found) == 3
+    assert text == written
