@@ -86,7 +86,7 @@ def _is_axes(value: Any) -> bool:
 
 
 def _dynamic(axes: Any, shared: dict[str, Any]) -> Any:
-    """What torch.export is told: one `Dim` for each name."""
+    """What torch.export gets: one `Dim` for each name."""
     if _is_axes(axes):
         return {axis: shared.setdefault(name, ExportDim(name)) for axis, name in axes.items()}
     if isinstance(axes, list | tuple):

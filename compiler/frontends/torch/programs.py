@@ -7,7 +7,7 @@ program; what the original has and nothing reads is left out, with a note.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
 from typing import Any
 
@@ -15,7 +15,7 @@ import torch
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 from torch.fx import Node
-from torch.utils._pytree import tree_flatten_with_path
+from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 
 from ...analysis.parameters import parameters
 from ...dims import declare
@@ -160,8 +160,7 @@ def _constants(program: ExportedProgram) -> dict[Node, torch.Tensor]:
 def _finish(main: CallReader, program: ExportedProgram, nodes: Sequence[Node]) -> None:
     graph = main.builder.graph
     output = next(node for node in nodes if node.op == "output")
-    paths, _ = tree_flatten_with_path(_tree(program, output))
-    results = [(path, node) for path, node in paths if isinstance(node, Node)]
+    results = [(path, node) for path, node in _paths(_tree(program, output)) if isinstance(node, Node)]
     for _, node in results:
         try:
             value = main.value(node)
@@ -175,6 +174,16 @@ def _finish(main: CallReader, program: ExportedProgram, nodes: Sequence[Node]) -
     graph.output_names = output_names([path for path, _ in results], {value.name for value in graph.inputs})
     if not results:
         main.model.obstacles.append(Obstacle("output", "is no tensor", ""))
+
+
+def _paths(tree: Any) -> list[tuple[tuple[Any, ...], Any]]:
+    """The leaves, each with the keys that lead to it; by their items for mappings of classes that do not say how."""
+    try:
+        return tree_flatten_with_path(tree)[0]
+    except ValueError:
+        if isinstance(tree, Mapping):
+            return [((key, *path), leaf) for key, value in tree.items() for path, leaf in _paths(value)]
+        return [((at,), leaf) for at, leaf in enumerate(tree_leaves(tree))]
 
 
 def _tree(program: ExportedProgram, output: Node) -> Any:

@@ -19,7 +19,7 @@ from ..base import Obstacle
 from ..builder import GraphBuilder, ImportRefused
 from .folding import Constants
 from .keys import Keys, relative_path
-from .modules import CallTree, ModuleCall
+from .modules import CallTree, ModuleCall, common
 from .operators import dtype_of, is_operator, operator_name
 from .sizes import Sizes
 from .views import Views
@@ -41,6 +41,13 @@ class ModelContext:
         self.span = span
         self.views = Views(tree.home)
         self.obstacles: list[Obstacle] = []
+
+    def constant_home(self, node: Node) -> ModuleCall:
+        """The call in whose graph a constant is a table: where it was computed, or around all that read it."""
+        home = self.tree.home
+        if node in home:
+            return home[node]
+        return common([self.keys.landing(home[user]) for user in node.users if user in home] or [self.tree.root])
 
     def is_zero(self, node: Node) -> bool:
         """Whether a tensor is zeros and nothing else, whatever its sizes."""
@@ -92,7 +99,7 @@ class GraphScope:
             return True
         if node in self.model.keys.stored:
             return self.model.keys.home(node, self.call)[0] is self.call
-        return node in self.model.constants.values and self.model.tree.home.get(node, self.call) is self.call
+        return node in self.model.constants.values and self.model.constant_home(node) is self.call
 
     def _made_here(self, node: Node) -> Value | tuple[Value, ...] | None:
         constants, keys = self.model.constants, self.model.keys
