@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .arguments import checked_name, checked_path
 from .backend_input import Weights
@@ -48,6 +48,8 @@ class Model:
         """Warnings, sorted."""
         self.program = program
         """The typed graph that all of these are made from."""
+        self.weights: Mapping[str, Any] | None = None
+        """The arrays by key that an imported model came with, which it has where neither weights nor a seed are given."""
         self._hash = spec_hash
         self._spec = spec
 
@@ -83,6 +85,12 @@ class Model:
 
         with unsupported_is_compile_error(self.program):
             return get_or_raise(target).text(self.backend_input())
+
+    def spec(self) -> str:
+        """The text of the spec; of a model that was made of none, one that says the same."""
+        if self._spec is not None:
+            return self._spec.source.text
+        return self.source("net")
 
     def module(self, weights: Weights | None = None, seed: int | None = None) -> torch.nn.Module:
         """The class of `source()`, executed and instantiated. Without weights and seed, PyTorch's own generator draws the parameters.
@@ -134,6 +142,8 @@ class Model:
         """
         from .backend_input import backend_input
 
+        if weights is None and seed is None:
+            weights = self.weights
         return backend_input(self.program, weights, seed, self._hash)
 
     def training(self, section: str | None = None, weights: Weights | None = None, seed: int | None = None) -> Objective:

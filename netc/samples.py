@@ -45,6 +45,33 @@ def shapes_of(program: Program) -> dict[str, tuple[int, ...]]:
     raise NoSizes(f"no sizes were found for {', '.join(f'`{n}`' for n in used)} that satisfy every `where`")
 
 
+def several_shapes(program: Program, count: int) -> list[tuple[dict[str, int], dict[str, tuple[int, ...]]]]:
+    """The same for several sizes, all of them different as far as the conditions allow: those of the dimensions, and shapes by name."""
+    types = {value.name: value.type for value in program.main.inputs}
+    used = sorted(set().union(*(symbols(d) for t in types.values() for d in t.shape)))
+    listed = {show(c.left): c.values for c, _ in program.conditions if isinstance(c, OneOf)}
+    found: list[tuple[dict[str, int], dict[str, tuple[int, ...]]]] = []
+    for at, sizes in enumerate(_different(used, listed)):
+        if all(sizes != other for other, _ in found) and _allowed(program, sizes):
+            found.append((sizes, {name: tuple(evaluate(d, sizes) for d in t.shape) for name, t in types.items()}))
+        if len(found) == count or (found and at > _TRIES):
+            break
+    if not found:
+        raise NoSizes(f"no sizes were found for {', '.join(f'`{n}`' for n in used)} that satisfy every `where`")
+    return found
+
+
+def _different(names: list[str], listed: Mapping[str, tuple[int, ...]]) -> Iterator[dict[str, int]]:
+    """Batches of 2 and 3, and for other dimensions sizes of which no two are the same, then equal ones."""
+    others = [name for name in names if name != BATCH]
+    for at, size in enumerate((*range(USUAL, _MOST), *range(1, USUAL))):
+        batch = {BATCH: 2 + at} if BATCH in names else {}
+        for step in (1, 0):
+            chosen = {n: listed[n][at % len(listed[n])] if n in listed else size + step * k for k, n in enumerate(others)}
+            yield batch | chosen
+    yield from _candidates(names, listed)
+
+
 def _candidates(names: list[str], listed: Mapping[str, tuple[int, ...]]) -> Iterator[dict[str, int]]:
     """Equal sizes first, then all small ones; of a dimension with a list of sizes, those."""
     others = [name for name in names if name != BATCH]

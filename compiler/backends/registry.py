@@ -16,6 +16,7 @@ from .base import Backend, has_suffix
 NAMES = (
     "torch",
     "onnx",
+    "net",
 )
 """The registered backends. Each is a folder of this name."""
 

@@ -25,6 +25,10 @@ class Imported(Record):
     notes: tuple[str, ...] = ()
 
 
+SHOWN = 3
+"""The number of places that are named."""
+
+
 class Obstacle(Record):
     """Something that cannot be imported: `what` is an operator or construct of the source, `why` completes a sentence, `where` is a module
     path or the name of a node, `help` is what could be done."""
@@ -41,3 +45,16 @@ class ImportFailed(Exception):
     def __init__(self, obstacles: tuple[Obstacle, ...]) -> None:
         super().__init__("; ".join(f"{o.where}: {o.what} {o.why}" for o in obstacles[:3]))
         self.obstacles = obstacles
+
+    def lines(self) -> tuple[str, ...]:
+        """What was found, the same of several places in one sentence."""
+        places: dict[tuple[str, str, str], list[str]] = {}
+        for one in self.obstacles:
+            found = places.setdefault((one.what, one.why, one.help), [])
+            if one.where not in found:
+                found.append(one.where)
+        lines: list[str] = []
+        for (what, why, help_), where in places.items():
+            shown = ", ".join(f"`{place}`" for place in where[:SHOWN] if place) + (f" and {len(where) - SHOWN} more" if len(where) > SHOWN else "")
+            lines.append(f"{what} {why}" + (f" (in {shown})" if shown else "") + (f"; {help_}" if help_ else ""))
+        return tuple(lines)

@@ -57,11 +57,23 @@ class GraphBuilder:
         """The results of an operator. `named` are the operands that the last inputs are, where their number does not say it."""
         cls = Operator.registry[operator]
         op = cls(**{name: _converted(cls, name, value) for name, value in arguments.items()}, **({NAMED: tuple(named)} if named else {}))
+        return self.put(op, *inputs, label=label, tie=tie, shared=shared, frozen=frozen)
+
+    def put(
+        self,
+        op: Operator,
+        *inputs: Value,
+        label: str = "",
+        tie: Tie | None = None,
+        shared: SharedModule | None = None,
+        frozen: bool = False,
+    ) -> tuple[Value, ...]:
+        """The results of an operator that has its arguments."""
         given = op.bind(tuple(value.type for value in inputs), self.facts)
         try:
             results = op.infer(given)
         except OperatorError as error:
-            raise ImportRefused(_words(error.problem), *error.problem.help()[:1]) from None
+            raise ImportRefused(_words(error.problem), *error.problem.help()[:1]) from error
         outputs = tuple(Value(type, self.span) for type in results)
         specs = op.parameters(given)
         self.graph.nodes.append(OpNode(op, inputs, outputs, label, self.span, specs, tie, shared, frozen=frozen))
@@ -72,10 +84,12 @@ class GraphBuilder:
         """The main result of an operator."""
         return self.apply(operator, *inputs, **arguments)[0]
 
-    def call(self, graph: Graph, *inputs: Value, label: str = "", shared: SharedModule | None = None) -> tuple[Value, ...]:
+    def call(
+        self, graph: Graph, *inputs: Value, label: str = "", shared: SharedModule | None = None, modules: tuple[SharedModule, ...] = ()
+    ) -> tuple[Value, ...]:
         """The results of another graph, which is complete."""
         outputs = tuple(Value(made.type, self.span) for made in graph.outputs)
-        self.graph.nodes.append(CallNode(graph, inputs, outputs, label, self.span, shared=shared))
+        self.graph.nodes.append(CallNode(graph, inputs, outputs, label, self.span, modules, shared))
         self.graph.size += graph.size
         return outputs
 

@@ -17,8 +17,11 @@ import click
 
 from netc import __version__
 
-COMMANDS = ("check", "compile", "train", "plan", "plot", "run", "summary", "ops", "explain", "format")
+COMMANDS = ("check", "compile", "import", "train", "plan", "plot", "run", "summary", "ops", "explain", "format")
 """Names of the modules here that hold a command of that name, in the order of `netc --help`."""
+
+_MODULES = {"import": "importing"}
+"""The modules of commands whose names Python cannot import."""
 
 
 class Commands(click.Group):
@@ -30,7 +33,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f".{cmd_name}", __name__).command
+        command: click.Command = import_module(f".{_MODULES.get(cmd_name, cmd_name)}", __name__).command
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:

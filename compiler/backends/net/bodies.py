@@ -22,10 +22,12 @@ from .tree import (
     Group,
     Literal,
     Loop,
+    Param,
     Prefix,
     Ref,
     Shared,
     Stage,
+    Table,
     TupleOf,
 )
 
@@ -67,7 +69,7 @@ class GraphBody:
     def _declare_inputs(self) -> None:
         inputs = self.graph.inputs
         for number, value in enumerate(inputs):
-            if not self.has_conditions and len(inputs) == 1 and self.uses.get(id(value)) == 1 and value.name in ("", "input"):
+            if len(inputs) == 1 and self.uses.get(id(value)) == 1 and value.name in ("", "input"):
                 self.pending[id(value)] = Declaration(number)
             else:
                 self.statements.append(Assign((number,), Declaration(number)))
@@ -126,7 +128,7 @@ class GraphBody:
             return _extended(self._taken(inputs[0]), stage)
         if not own:
             return Chain(None, (stage,))
-        return Chain(TupleOf(tuple(self._operand(value) for value in inputs[:own])), (stage,))
+        return Chain(TupleOf(self._tuple(inputs[:own])), (stage,))
 
     def _loop(self, run: Repeated) -> Any:
         """A loop over the nodes of a run: its stages are alike but for the literals of the loop."""
@@ -144,7 +146,7 @@ class GraphBody:
         if len(outputs) > 1 and not (used and used[0] is outputs[0] and len(used) == 1 and _has_main_result(tree)):
             numbers = tuple(self._number(v) if self.uses.get(id(v)) else None for v in outputs)
             self.statements.append(Assign(numbers, tree))
-        elif self.uses.get(id(outputs[0])) == 1:
+        elif self.uses.get(id(outputs[0])) == 1 and not isinstance(tree, (Param, Table)):
             self.pending[id(outputs[0])] = tree
         elif used:
             self.statements.append(Assign((self._number(outputs[0]),), tree))
@@ -161,6 +163,13 @@ class GraphBody:
             del self.pending[id(value)]
             self.statements.append(Assign((self._number(value),), found))
         return self._taken(value)
+
+    def _tuple(self, inputs: Sequence[Value]) -> tuple[Any, ...]:
+        """The tensors side by side: if they are long together, those that are computed get names."""
+        pending = [self.pending[id(value)] for value in inputs if id(value) in self.pending]
+        if len(pending) > 1 and sum(map(_stages, pending)) > LONGEST:
+            return tuple(self._named(value) if _stages(self.pending.get(id(value))) > 1 else self._taken(value) for value in inputs)
+        return tuple(self._operand(value) for value in inputs)
 
     def _named(self, value: Value) -> Ref:
         """The tensor by its name, which it gets now if it has none."""

@@ -15,7 +15,7 @@ from ...dims import symbols
 from ...ir.graph import Program
 from ...ir.types import BATCH, FLOAT32, TensorType
 from ...ops import Operator
-from .families import Families, Family
+from .families import Families, Family, uses_input_inside
 from .names import Names, free, snake_case
 from .printer import Printer, literal
 
@@ -45,7 +45,7 @@ def _block(family: Family, blocks: Sequence[str]) -> list[str]:
     parameters = plain + [f"{name}={text}" for name, text in defaults.items()]
     inputs = family.values[: family.body.inputs]
     names = Names((*family.parameters, *blocks))
-    if len(inputs) == 1:
+    if len(inputs) == 1 and not uses_input_inside(family.body):
         found = ["in"]
         heads = parameters
     else:

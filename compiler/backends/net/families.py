@@ -14,9 +14,12 @@ from ...ir.graph import CallNode, Graph, Value, graphs
 from ...ops.argument import REQUIRED
 from ...ops.base import strict_key
 from .bodies import GraphBody
+from .inlining import opened
 from .stages import label_of
-from .tree import Binary, Body, Chain, Given, Group, Hole, Literal, Ref, Stage, Tree, changed, literals, without_literals
+from .tree import Binary, Body, Chain, Group, Hole, Literal, Loop, Ref, Stage, Tree, changed, literals, without_literals
 
+SIZES = ("channels", "units", "groups", "dim", "shape")
+"""The arguments that are sizes of tensors: only between these is a relation that holds more than a coincidence."""
 MULTIPLES = range(2, 17)
 """The factors that are looked for between two parameters."""
 
@@ -104,7 +107,7 @@ class _Columns:
     def _size(self, key: Any) -> SizeOfInput | None:
         """The axis of an input whose size it is at every use."""
         column = next(c for k, c in zip(self.keys, self.columns, strict=True) if k == key)
-        if not all(_is_size(literal.value) for literal in column):
+        if not all(_is_size(literal.value) and literal.name in SIZES for literal in column):
             return None
         for number, inputs in enumerate(zip(*(graph.inputs for graph in self.members), strict=True)):
             found = _axis(inputs, [literal.value for literal in column])
@@ -128,6 +131,8 @@ class _Columns:
 
     def _integers(self, key: Any) -> list[int] | None:
         column = next(c for k, c in zip(self.keys, self.columns, strict=True) if k == key)
+        if any(literal.name not in SIZES for literal in column):
+            return None
         values = [literal.value for literal in column]
         return values if all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in values) else None
 
@@ -151,6 +156,7 @@ class Families:
         self.found: list[Family] = []
         self.of: dict[int, Family] = {}
         self.chains: dict[int, tuple[Any, ...]] = {}
+        main = opened(main)
         for level in _levels(main):
             self._level([graph for graph in level if graph is not main])
         self.main = GraphBody(main, self.callee, has_conditions)
@@ -199,4 +205,17 @@ def _levels(main: Graph) -> Iterator[list[Graph]]:
         yield found[level]
 
 
-__all__ = ["Families", "Family", "Given", "Parameter", "SizeOfInput"]
+def uses_input_inside(tree: Any, inside: bool = False) -> bool:
+    """Whether the block's first input is used in a group or a loop, where `in` is another tensor."""
+    match tree:
+        case Ref(0) | SizeOfInput(0):
+            return inside
+        case Group(stages):
+            return uses_input_inside(stages, True)
+        case Loop():
+            return uses_input_inside(tree.over, inside) or uses_input_inside(tree.body, True)
+        case tuple():
+            return any(uses_input_inside(item, inside) for item in tree)
+        case Tree():
+            return any(uses_input_inside(getattr(tree, f), inside) for f in tree.__match_args__)
+    return False

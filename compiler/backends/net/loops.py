@@ -15,6 +15,8 @@ from ...ops.base import strict_key
 from .stages import label_of
 from .tree import Group, Hole, IfFirst, Item, ListOf, Literal, Loop, Stage, Tree, literals, without_literals
 
+MOST_LISTS = 4
+"""The greatest number of different numbers that a loop lists for each iteration."""
 _COUNTED = re.compile(r"(.*?)(0|[1-9]\d*)")
 
 
@@ -71,7 +73,14 @@ def _run(node: Node, stage: Callable[[Node], Any], following: Mapping[int, Node]
         carried = at[0]
         run.append(other)
         stages.append(found)
-    return run, carried, stages
+    return (run, carried, stages) if _worth_it(stages) else ([node], -1, [])
+
+
+def _worth_it(stages: Sequence[Any]) -> bool:
+    """Whether a loop is easier to read than its members: two of them only if they are the same, several if few numbers differ."""
+    columns = zip(*(list(literals(stage)) for stage in stages), strict=True)
+    differing = {key for column in columns if len(set(key := tuple(strict_key(literal.value) for literal in column))) > 1}
+    return not differing or (len(stages) > 2 and len(differing) <= MOST_LISTS)
 
 
 def _counts_on(node: Node, other: Node) -> bool:

@@ -6,6 +6,7 @@ the model's origin becomes part of it but labels and names that were checked.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from math import inf, isinf, isnan
 from typing import Any
@@ -52,6 +53,7 @@ _STRENGTH = {
     "**": 5,
 }
 _PIPELINE, _SIGN, _ATOM = 0, 4, 6
+_ONE_WORD = re.compile(r"\w[\w.]*(\[[^\]]*\])?|\d[\w.]*e-?\d+")
 COUNTERS = "ijklmn"
 """The names of the numbers of iterations, from the outermost loop."""
 
@@ -220,14 +222,12 @@ class Printer:
 
     def _argument(self, value: Any, callee: Any = None) -> str:
         """A value as an argument: in brackets where the language needs them."""
-        if isinstance(value, Literal) and isinstance(value.value, str) and isinstance(callee, str):
-            declared = Operator.registry[callee].signature.get(value.name)
-            if declared is None or value.value not in declared.kind.words:
-                return f'"{value.value}"'
+        if isinstance(value, Literal) and isinstance(value.value, str) and value.value not in _words(callee, value.name):
+            return f'"{value.value}"'
         text = self._value(value)
         if isinstance(value, Literal) and isinstance(value.value, Init):
             return text
-        return f"({text})" if (" " in text and text[0] not in '["(') or text.startswith("-") else text
+        return text if _ONE_WORD.fullmatch(text) or text[0] in '["(' else f"({text})"
 
     def _value(self, value: Any) -> str:
         match value:
@@ -266,6 +266,12 @@ def _positional(callee: Any) -> list[str]:
     if isinstance(callee, str):
         return [name for name, declared in Operator.registry[callee].signature.items() if declared.positional]
     return []
+
+
+def _words(callee: Any, name: str) -> Sequence[str]:
+    """What an argument may be without quotes."""
+    declared = Operator.registry[callee].signature.get(name) if isinstance(callee, str) else None
+    return () if declared is None else declared.kind.words
 
 
 def literal(value: Any) -> str:
@@ -310,16 +316,37 @@ def without_numbers(stages: Sequence[Any]) -> Sequence[Any]:
     """The stages of a sequence without labels that are those they would have anyway."""
     at = 0
     for stage in stages:
-        if isinstance(stage, Group):
-            return stages
-        if isinstance(stage, Loop) and (stage.label or (stage.start or 0) != at or has_first(stage.body)):
-            return stages
-        if isinstance(stage, Loop) and not isinstance(stage.over, (ListOf, Literal)) and stage is not stages[-1]:
-            return stages
-        if isinstance(stage, Stage) and stage.label not in (None, str(at)):
-            return stages
+        if not _is_numbered(stage, at, stage is stages[-1]):
+            return _labelled(stages)
         at += _members(stage)
     return [_unlabelled(stage) for stage in stages]
+
+
+def _is_numbered(stage: Any, at: int, last: bool) -> bool:
+    """Whether the stage needs no label to be the member number `at` of a sequence."""
+    match stage:
+        case Group():
+            return False
+        case Loop(over, _, body, label, start):
+            counted = last or isinstance(over, (ListOf, Literal))
+            return not label and (start or 0) == at and counted and not has_first(body)
+    return stage.label in (None, str(at))
+
+
+def _labelled(stages: Sequence[Any]) -> Sequence[Any]:
+    """The stages with labels for those whose numbers would be taken: they have no keys, so that any will do."""
+    numbers = {stage.label for stage in stages if not isinstance(stage, Loop)}
+    found: list[Any] = []
+    at = 0
+    for stage in stages:
+        if isinstance(stage, Stage) and stage.label is None:
+            if str(at) in numbers and isinstance(stage.callee, str):
+                label = free(stage.callee, {s.label for s in found})
+                stage = Stage(stage.callee, stage.arguments, stage.tensors, stage.activation, label)
+            else:
+                at += 1
+        found.append(stage)
+    return found
 
 
 def _members(stage: Any) -> int:

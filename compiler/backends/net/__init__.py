@@ -1,0 +1,22 @@
+"""Graph to the text of a spec: what elaboration does, backwards."""
+
+from __future__ import annotations
+
+from ..base import Backend, BackendInput
+
+
+class NetBackend(Backend):
+    """Writes a spec that depends on nothing else."""
+
+    name = "net"
+    title = "a spec"
+    artefact = "a spec"
+    suffix = ".net"
+
+    def text(self, given: BackendInput) -> str:
+        from .emit import text_of
+
+        return text_of(given.program)
+
+
+BACKEND = NetBackend()

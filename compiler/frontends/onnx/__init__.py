@@ -1,0 +1,37 @@
+"""ONNX files as typed graphs.
+
+In: a file or a model, and the values of inputs or the sizes of axes that are decided now. Out: an `Imported`, or an `ImportFailed` with all
+that has no counterpart. Always: nothing of a file is run, nothing outside of its folder is read; weights have the keys of the program.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import onnx
+
+from ..base import Imported, ImportFailed, Obstacle
+from .load import load
+from .reading import Unreadable, read
+
+__all__ = ["from_file", "from_model"]
+
+
+def from_file(path: str | os.PathLike[str], *, fixed: Mapping[str, object] | None = None, dequantize: bool = False) -> Imported:
+    """The model of an ONNX file.
+
+    `fixed` has values of inputs that are no longer inputs then, and sizes of symbolic axes, by the file's names. With `dequantize`, weights
+    that are stored as integers with a scale become the floats that they stand for.
+    """
+    try:
+        model = read(path)
+    except Unreadable as error:
+        raise ImportFailed((Obstacle("the file", str(error), os.fspath(path)),)) from None
+    return load(model, Path(path).parent, fixed or {}, dequantize=dequantize)
+
+
+def from_model(model: onnx.ModelProto, *, fixed: Mapping[str, object] | None = None, dequantize: bool = False) -> Imported:
+    """The same of a model in memory, all of whose tensors are inside."""
+    return load(model, None, fixed or {}, dequantize=dequantize)

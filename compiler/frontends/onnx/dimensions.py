@@ -1,0 +1,165 @@
+"""The symbolic dimensions of an ONNX model's inputs.
+
+In: the shapes of the inputs, whose sizes are numbers, names, texts such as `2*T`, -1, or missing. Out: a `Dim` for each. Always: a name
+of the file is one symbol; symbols are upper case, `N` for the first axis.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, count
+
+from ...dims import Condition, Dim, SymDim, declare, symbol
+from ...dims.where import Declared
+
+_SYMBOL = re.compile(r"[A-Z][A-Z0-9_]*")
+_BY_RANK = {2: ("N", "T"), 3: ("N", "T", "F"), 4: ("N", "C", "H", "W"), 5: ("N", "C", "D", "H", "W")}
+_MEANINGS = (("batch", "N"), ("height", "H"), ("width", "W"), ("seq", "T"), ("time", "T"), ("length", "T"), ("past", "P"), ("chan", "C"))
+_OTHERS = "TSLKMPQRUVXYZABDEFGHIJOW"
+
+
+class NoDimension(Exception):
+    """The text is no expression of dimensions."""
+
+
+def parse(text: str, known: Mapping[str, Dim] | None = None) -> Dim:
+    """The dimension of a text such as `2*T + 1`; names are symbols, or those that are known."""
+    try:
+        return _value(ast.parse(text.strip(), mode="eval").body, known)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, ZeroDivisionError):
+        raise NoDimension(text) from None
+
+
+def parse_condition(text: str) -> Condition | None:
+    """The condition of a text such as `H % 32 == 0`, which compares two dimensions."""
+    try:
+        match ast.parse(text.strip(), mode="eval").body:
+            case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Call(func=ast.Name(id="min"), args=[a, b])]):
+                return _at_most(*(_value(part, None) for part in (left, a, b)))
+            case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
+                return Condition("==", _value(left, None), _value(right, None))
+            case ast.Compare(left=left, ops=[ast.LtE()], comparators=[right]):
+                return Condition("<=", _value(left, None), _value(right, None))
+    except (SyntaxError, ValueError, RecursionError, NoDimension, ZeroDivisionError):
+        pass
+    return None
+
+
+def _at_most(whole: Dim, a: Dim, b: Dim) -> Condition | None:
+    """What `whole == min(a, b)` says, where it is one of the two."""
+    if whole not in (a, b):
+        return None
+    return Condition("<=", whole, b if whole == a else a)
+
+
+def _value(node: ast.expr, known: Mapping[str, Dim] | None) -> Dim:
+    match node:
+        case ast.Constant(value=int(value)) if not isinstance(value, bool) and abs(value) < 2**62:
+            return value
+        case ast.Name(id=name):
+            if known is None and _SYMBOL.fullmatch(name):
+                return symbol(name)
+            if known is not None and name in known:
+                return known[name]
+            raise NoDimension(name)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_value(operand, known)
+        case ast.BinOp(left=left, op=op, right=right):
+            a, b = _value(left, known), _value(right, known)
+            match op:
+                case ast.Add():
+                    return a + b
+                case ast.Sub():
+                    return a - b
+                case ast.Mult():
+                    return a * b
+                case ast.FloorDiv():
+                    return a // b
+                case ast.Mod():
+                    return a % b
+                case ast.Div() if a % b == 0:
+                    return a // b
+    raise NoDimension(ast.dump(node)[:60])
+
+
+class Axis:
+    """One size of an input as the file has it: `size`, or else `text`, which may be empty. `position` and `rank` say which axis it is."""
+
+    __slots__ = ("position", "rank", "size", "text")
+
+    def __init__(self, position: int, rank: int, size: int | None, text: str) -> None:
+        self.position, self.rank, self.size, self.text = position, rank, size, text
+
+
+class Dimensions:
+    """The symbols of a model. `fixed` are sizes by name, of the file or of netc."""
+
+    def __init__(self, shapes: Mapping[str, Sequence[Axis]], fixed: Mapping[str, object], conditions: Sequence[Condition]) -> None:
+        self.names: dict[str, str] = {}
+        """The symbol of each text of the file that is a name."""
+        self.symbols: list[str] = []
+        self.renamed: list[tuple[str, str]] = []
+        self._plain: dict[tuple[str, int], Dim] = {}
+        for axis in (axis for shape in shapes.values() for axis in shape):
+            if axis.size is None and axis.text and _SYMBOL.fullmatch(axis.text):
+                self._symbol(axis.text, axis)
+        for name, shape in shapes.items():
+            for axis in shape:
+                self._plain[name, axis.position] = self._of(axis)
+        self.used: set[str] = set()
+        sizes = dict(self._fixed(fixed))
+        self.declared: Declared = declare(self.symbols, conditions, sizes)
+        self.shapes = {name: [self._declared(self._plain[name, axis.position]) for axis in shape] for name, shape in shapes.items()}
+
+    def _fixed(self, fixed: Mapping[str, object]) -> Iterator[tuple[str, int]]:
+        for name, value in fixed.items():
+            found = self.names.get(name, name if name in self.symbols else "")
+            if found and isinstance(value, int) and not isinstance(value, bool):
+                self.used.add(name)
+                yield found, value
+
+    def _declared(self, dim: Dim) -> Dim:
+        from ...dims import substitute
+
+        return substitute(dim, self.declared.dims) if isinstance(dim, SymDim) else dim
+
+    def _of(self, axis: Axis) -> Dim:
+        if axis.size is not None:
+            return axis.size
+        if axis.text in self.names:
+            return symbol(self.names[axis.text])
+        if any(c in axis.text for c in "+-*/"):
+            try:
+                return parse(axis.text, {text: symbol(name) for text, name in self.names.items()})
+            except NoDimension:
+                pass
+        return symbol(self._symbol(axis.text, axis))
+
+    def _symbol(self, text: str, axis: Axis) -> str:
+        """The symbol of a name, or a new one for an axis without."""
+        if text in self.names:
+            return self.names[text]
+        if not text and axis.position == 0 and "N" in self.symbols:
+            return "N"
+        name = self._free(self._wanted(text, axis))
+        self.symbols.append(name)
+        if text:
+            self.names[text] = name
+        if text and text != name:
+            self.renamed.append((text, name))
+        return name
+
+    def _wanted(self, text: str, axis: Axis) -> list[str]:
+        if _SYMBOL.fullmatch(text):
+            return [text]
+        wanted = [letter for word, letter in _MEANINGS if word in text.lower()]
+        if axis.position == 0:
+            return [*wanted, "N"]
+        by_rank = _BY_RANK.get(axis.rank, ())
+        return [*wanted, *(letter for letter in by_rank[axis.position :][:1] if letter != "N")]
+
+    def _free(self, wanted: list[str]) -> str:
+        letters = chain(wanted, _OTHERS, (f"S{n}" for n in count(1)))
+        return next(letter for letter in letters if letter not in self.symbols)

@@ -1,0 +1,266 @@
+"""The graph that an ONNX file becomes, while it is made: operators one by one, their labels, and their weights.
+
+In: operators with tensors of the graph, and known numbers for their parameters. Out: tensors. Always: a parameter has the numbers that it
+was given, under the key that it has in the program; numbers of one initialiser that two stages of one kind use are one set of parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...dims import Facts
+from ...ir.elements import Array, dtype_of, numpy_dtype
+from ...ir.graph import Node, OpNode, SharedModule, Tie, Value
+from ...ir.types import DType
+from ...ops.constants import TableOperator
+from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula
+from ..builder import GraphBuilder, ImportRefused, nowhere
+from .names import Labels, is_made_up, levels
+from .values import Filled, Known, Sizes
+
+LARGEST_NUMBER = 1e38
+BIASED = ("dense", "conv", "conv_transpose")
+
+
+class Emitter:
+    """See the module's docstring. `scope` is the path of the module that the node being imported is part of, as far as its name says."""
+
+    def __init__(self, name: str, facts: Facts) -> None:
+        self.builder = GraphBuilder(name, "model", facts, nowhere(name))
+        self.labels = Labels()
+        self.weights: dict[str, Array] = {}
+        self.scope: tuple[str, ...] = ()
+        self.scopes: dict[int, tuple[str, ...]] = {}
+        """The scope of each node, by identity."""
+        self.makers: dict[int, Node] = {}
+        """What made each tensor, by identity."""
+        self._shared: dict[object, OpNode] = {}
+        self._owners: dict[tuple[str, str], tuple[str, str]] = {}
+        """The stage and the parameter that each initialiser became first."""
+        self._tensors: dict[object, tuple[Known, Value]] = {}
+        """By what they are made of, which is kept so that its identity is its own."""
+
+    @property
+    def facts(self) -> Facts:
+        return self.builder.facts
+
+    def apply(self, operator: str, *inputs: Value, **arguments: Any) -> tuple[Value, ...]:
+        """The results of an operator without parameters."""
+        outputs = self.builder.apply(operator, *inputs, **arguments)
+        self._note(outputs)
+        return outputs
+
+    def one(self, operator: str, *inputs: Value, **arguments: Any) -> Value:
+        return self.apply(operator, *inputs, **arguments)[0]
+
+    def drop(self, value: Value) -> None:
+        """Takes back the operator that was made last."""
+        graph = self.builder.graph
+        assert graph.nodes[-1] is self.makers.pop(id(value))
+        graph.nodes.pop()
+        graph.size -= 1
+
+    def _note(self, outputs: Sequence[Value]) -> OpNode:
+        node = self.builder.graph.nodes[-1]
+        assert isinstance(node, OpNode)
+        self.scopes[id(node)] = self.scope
+        for value in outputs:
+            self.makers[id(value)] = node
+        return node
+
+    # --- parameters ----------------------------------------------------------------------------------------------------------
+
+    def learned(self, operator: str, inputs: Sequence[Value], weights: Mapping[str, Known], **arguments: Any) -> tuple[Value, ...]:
+        """The results of an operator whose parameters, by their names in netc, are known."""
+        key = self._key(operator, weights, arguments)
+        first = self._shared.get(key) if key is not None else None
+        if first is not None and first.inputs[0].type.dtype == inputs[0].type.dtype:
+            return self._again(first, inputs)
+        tie = self._tie(weights)
+        own = {name: known for name, known in weights.items() if tie is None or name != tie.name}
+        label = self._label(operator, own)
+        outputs = self.apply(operator, *inputs, label=label, tie=tie, **arguments)
+        node = self._node_of(outputs)
+        self._store(node, label, own)
+        if key is not None:
+            self._shared[key] = node
+        return outputs
+
+    def _node_of(self, outputs: Sequence[Value]) -> OpNode:
+        node = self.makers[id(outputs[0])]
+        assert isinstance(node, OpNode)
+        return node
+
+    def _key(self, operator: str, weights: Mapping[str, Known], arguments: Mapping[str, Any]) -> object:
+        """Equal for uses of one module; None if its numbers have no names."""
+        if not weights or not all(known.name for known in weights.values()):
+            return None
+        names = tuple((name, known.name, known.layout) for name, known in sorted(weights.items()))
+        return (operator, names, tuple(sorted((name, repr(value)) for name, value in arguments.items())))
+
+    def _tie(self, weights: Mapping[str, Known]) -> Tie | None:
+        """The parameter of an earlier stage that one of these is."""
+        for name, known in weights.items():
+            path, target = self._owners.get((known.name, known.layout), ("", ""))
+            if known.name and path:
+                return Tie(name, path, target, self.builder.span)
+        return None
+
+    def _again(self, first: OpNode, inputs: Sequence[Value]) -> tuple[Value, ...]:
+        """A further use of the module of a node."""
+        if first.shared is None:
+            first.shared = SharedModule(first.label, first.span)
+            self.builder.graph.declares.append(first.shared)
+        given = first.op.bind(tuple(v.type for v in inputs), self.facts)
+        outputs = tuple(Value(type, first.span) for type in first.op.infer(given))
+        node = OpNode(first.op, tuple(inputs), outputs, first.label, first.span, first.op.parameters(given), shared=first.shared)
+        self.builder.graph.nodes.append(node)
+        self.builder.graph.size += 1
+        self._note(outputs)
+        return outputs
+
+    def _label(self, operator: str, weights: Mapping[str, Known]) -> str:
+        """From the names of its weights if they are those of one module, else from the name of the node, else a number."""
+        paths = [(name, levels(known.name)) for name, known in weights.items() if not is_made_up(known.name)]
+        own = [path[:-1] for name, path in paths if len(path) > 1 and path[-1] == name]
+        if own:
+            return self.labels.unique(own[0])
+        for name, path in paths:
+            stem = path[-1].removesuffix(name).rstrip("_-") if path else ""
+            if stem and stem != path[-1]:
+                return self.labels.unique([*path[:-1], stem])
+        if self.scope:
+            return self.labels.unique(self.scope)
+        if paths and len(paths[0][1]) > 1:
+            return self.labels.unique(paths[0][1][:-1])
+        return self.labels.counted(operator)
+
+    def _store(self, node: OpNode, label: str, weights: Mapping[str, Known]) -> None:
+        prefix = f"{label}." if label else ""
+        for spec in node.specs:
+            if spec.name == "num_batches_tracked":
+                self.weights[prefix + spec.name] = np.zeros((), np.int64)
+                continue
+            if node.tie is not None and spec.name == node.tie.name:
+                continue
+            if spec.name not in weights:
+                raise ImportRefused(f"its {spec.name} is not known")
+            known = weights[spec.name]
+            array = known.array
+            if known.name:
+                self._owners.setdefault((known.name, known.layout), (label, spec.name))
+            if array.shape != tuple(spec.shape):
+                raise ImportRefused(f"its {spec.name} has the shape {list(array.shape)}, and {list(spec.shape)} is needed")
+            self.weights[prefix + spec.name] = np.ascontiguousarray(array.astype(numpy_dtype(spec.dtype), copy=False)).reshape(array.shape)
+
+    def bias_axis(self, value: Value) -> int | None:
+        """The axis of the bias of the operator that made a tensor, if it can have one."""
+        node = self.makers.get(id(value))
+        if not isinstance(node, OpNode) or node.op.name not in BIASED or not node.specs:
+            return None
+        return value.type.rank - 1 if node.op.name == "dense" else 1
+
+    def add_bias(self, value: Value, bias: Known) -> bool:
+        """Makes a constant that is added to a result the bias of the operator that made it, if it has none. False if that cannot be."""
+        node = self.makers.get(id(value))
+        if not isinstance(node, OpNode) or node.op.args.get("bias") is not False or node.shared is not None or node.op.args.get("named"):
+            return False
+        op = type(node.op)(**{**node.op.args, "bias": True})
+        given = op.bind(tuple(v.type for v in node.inputs), self.facts)
+        specs = op.parameters(given)
+        wanted = next(spec for spec in specs if spec.name == "bias")
+        if bias.array.shape != tuple(wanted.shape) or dtype_of(bias.array.dtype) != wanted.dtype:
+            return False
+        node.op, node.specs = op, specs
+        self.weights[f"{node.label}.bias"] = np.ascontiguousarray(bias.array)
+        self._shared = {key: made for key, made in self._shared.items() if made is not node}
+        return True
+
+    # --- tensors of what is known --------------------------------------------------------------------------------------------
+
+    def tensor(self, known: Known) -> Value:
+        """Known numbers as a tensor: a parameter, or a table where they are a range or all the same."""
+        key = (known.name, known.layout, known.array.shape, known.array.dtype.str) if known.name else ("", id(known))
+        if key not in self._tensors:
+            made = self._table(known.array) if is_made_up(known.name) else None
+            self._tensors[key] = known, made or self._parameter(known)
+        return self._tensors[key][1]
+
+    def _parameter(self, known: Known) -> Value:
+        dtype = _element(known.array)
+        path = levels(known.name) if not is_made_up(known.name) else []
+        exact = bool(path) and not known.layout
+        label = self.labels.unique(path) if exact else self.labels.counted("constant", path[:-1] or self.scope)
+        learned = exact and dtype.is_float
+        value = self.one("param", label=label, shape=known.array.shape, dtype=dtype, trainable=learned)
+        self.weights[label] = np.ascontiguousarray(known.array).reshape(known.array.shape)
+        return value
+
+    def _table(self, array: Array) -> Value | None:
+        """The table of numbers that are a range, or one number; None for others."""
+        if array.dtype.kind not in "iufb" or array.size < 2:
+            return None
+        first = array.flat[0]
+        if (array == first).all():
+            return self.filled(Filled(tuple(array.shape), first))
+        axes = [axis for axis, size in enumerate(array.shape) if size > 1]
+        if array.dtype.kind != "i" or len(axes) != 1:
+            return None
+        start, step = int(first), int(array.reshape(-1)[1] - first)
+        if not (array.reshape(-1) == start + step * np.arange(array.size)).all():
+            return None
+        return self.table(array.shape, ranged(axes[0], start, step), _element(array))
+
+    def filled(self, filled: Filled) -> Value:
+        """One number in every position."""
+        number = filled.number.item()
+        return self.table(filled.shape, Const(number), _element(np.asarray(filled.number)))
+
+    def sizes(self, sizes: Sizes) -> Value:
+        """Sizes as a tensor."""
+        flat = list(sizes.items.reshape(-1))
+        if sizes.items.ndim > 1 or sizes.dtype.kind == "f" or not flat:
+            raise ImportRefused("it computes with sizes that are not known before run time in a way that has no counterpart")
+        formula: Formula = Const(flat[-1])
+        for at in reversed(range(len(flat) - 1)):
+            formula = CallFormula("where", (BinaryFormula("==", IndexFormula(0), Const(at)), Const(flat[at]), formula))
+        return self.table(sizes.items.shape, formula, _element(np.zeros((), sizes.dtype)))
+
+    def table(self, shape: Sequence[Any], formula: Formula, dtype: DType) -> Value:
+        indices = tuple(f"i{n + 1}" for n in range(len(shape)))
+        op = TableOperator(indices=indices, shape=tuple(shape), formula=formula, dtype=dtype)
+        given = op.bind((), self.facts)
+        results = op.infer(given)
+        value = Value(results[0], self.builder.span)
+        graph = self.builder.graph
+        graph.nodes.append(OpNode(op, (), (value,), "", self.builder.span, op.parameters(given)))
+        graph.size += 1
+        self._note((value,))
+        return value
+
+
+def ranged(axis: int, start: Any, step: Any) -> Formula:
+    """`start + step * index`."""
+    formula: Formula = IndexFormula(axis)
+    if step != 1:
+        formula = BinaryFormula("*", Const(step), formula)
+    return formula if start == 0 else BinaryFormula("+", Const(start), formula)
+
+
+def _element(array: Array) -> DType:
+    dtype = dtype_of(array.dtype)
+    if dtype is None:
+        raise ImportRefused(f"netc has no tensors of {array.dtype}")
+    return dtype
+
+
+def number(array: Array) -> int | float | bool:
+    """A single element as a number: the shortest that is the same in float32."""
+    value = array.reshape(-1)[0]
+    if array.dtype == np.float32 and abs(value) < LARGEST_NUMBER:
+        return float(str(value))
+    found: int | float | bool = value.item() if array.dtype.kind in "iub" else float(value)
+    return found

@@ -1,0 +1,129 @@
+"""Nodes whose inputs are all known: their results are computed now.
+
+In: a node and arrays. Out: arrays, or None if the node is not of a kind that is computed now. Always: bounded in size and time; what would
+take long, such as a convolution, stays in the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper
+from onnx.reference import ReferenceEvaluator
+
+from ...ir.elements import Array
+from ..builder import ImportRefused
+
+LARGEST = 2**26
+"""The number of elements of the largest result, unless an input is larger."""
+_MOVING = (
+    "Identity Reshape Squeeze Unsqueeze Transpose Flatten Slice Concat Split Gather GatherElements GatherND Expand Tile Cast CastLike "
+    "Pad ConstantOfShape Range Shape Size Where Trilu EyeLike OneHot DepthToSpace SpaceToDepth ScatterND ScatterElements NonZero Compress "
+    "ReverseSequence TopK Unique"
+)
+_ELEMENTS = (
+    "Abs Acos Acosh Add And Asin Asinh Atan Atanh BitwiseAnd BitwiseNot BitwiseOr BitwiseXor BitShift Ceil Clip Cos Cosh Div Equal Erf Exp "
+    "Floor Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Log Max Mean Min Mod Mul Neg Not Or Pow Reciprocal Relu Round Sigmoid Sign "
+    "Sin Sinh Sqrt Sub Sum Tan Tanh Xor Softplus LeakyRelu Elu HardSigmoid"
+)
+_OTHERS = (
+    "ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum ReduceLogSumExp ArgMax ArgMin "
+    "CumSum Softmax LogSoftmax DequantizeLinear HannWindow HammingWindow BlackmanWindow MelWeightMatrix"
+)
+FOLDED = frozenset((_MOVING + " " + _ELEMENTS + " " + _OTHERS).split())
+ELEMENTWISE = frozenset(_ELEMENTS.split())
+
+
+def folded(node: onnx.NodeProto, arrays: Sequence[Array | None], version: int) -> list[Array] | None:
+    """The results of a node of the standard operators."""
+    if node.op_type not in FOLDED or any(a is not None and a.dtype.kind not in "iufb" and a.dtype.name != "bfloat16" for a in arrays):
+        return None
+    most = max([LARGEST, *(2 * a.size for a in arrays if a is not None)])
+    if _size(node, arrays) > most:
+        raise ImportRefused(f"its result has more than {most} elements")
+    quick = _QUICK.get(node.op_type)
+    if quick is not None and all(a is not None for a in arrays):
+        return [quick(node, [a for a in arrays if a is not None])]
+    return _referenced(node, arrays, version)
+
+
+def _size(node: onnx.NodeProto, arrays: Sequence[Array | None]) -> int:
+    """The elements of the result, as far as it can be larger than its inputs."""
+    given = [a for a in arrays if a is not None]
+    match node.op_type:
+        case "Expand" | "ConstantOfShape" if given:
+            shape = [max(1, int(v)) for v in given[-1].reshape(-1)[:64]]
+            return (
+                prod(shape) * (given[0].size if node.op_type == "Expand" and len(given) > 1 else 1)
+                if len(given[-1].reshape(-1)) <= 64
+                else 0
+            )
+        case "Tile" if len(given) == 2:
+            return given[0].size * prod(max(1, int(v)) for v in given[1].reshape(-1))
+        case "Range" if len(given) == 3:
+            start, limit, delta = (float(a.reshape(-1)[0]) for a in given)
+            return int(abs((limit - start) / delta)) if delta else 0
+        case "Pad" if len(given) > 1:
+            return prod(d + 2 * int(np.abs(given[1]).max(initial=0)) for d in given[0].shape)
+        case "OneHot" if len(given) == 3:
+            return given[0].size * max(1, int(given[1].reshape(-1)[0]))
+        case "HannWindow" | "HammingWindow" | "BlackmanWindow" | "EyeLike" if given:
+            return int(given[0].reshape(-1)[0]) if given[0].size == 1 else given[0].size
+        case "MelWeightMatrix" if len(given) > 1:
+            return int(given[0].reshape(-1)[0]) * int(given[1].reshape(-1)[0])
+        case op if op in ELEMENTWISE or op in ("Where", "Mod"):
+            try:
+                return prod(np.broadcast_shapes(*(a.shape for a in given)))
+            except ValueError:
+                return 0
+        case "GatherND" | "Gather" if len(given) == 2:
+            return given[0].size * given[1].size if given[0].size * given[1].size < LARGEST else given[1].size * prod(given[0].shape[1:])
+    return 0
+
+
+def _transpose(node: onnx.NodeProto, arrays: list[Array]) -> Array:
+    found = {a.name: list(a.ints) for a in node.attribute}.get("perm")
+    return arrays[0].transpose(found)
+
+
+_QUICK: dict[str, Callable[[onnx.NodeProto, list[Array]], Array]] = {"Transpose": _transpose, "Identity": lambda node, arrays: arrays[0]}
+
+
+def _referenced(node: onnx.NodeProto, arrays: Sequence[Array | None], version: int) -> list[Array]:
+    """As onnx's own evaluator has it."""
+    names = [f"i{n}" if a is not None else "" for n, a in enumerate(arrays)]
+    copy = onnx.NodeProto()
+    copy.CopyFrom(node)
+    del copy.input[:]
+    copy.input.extend(names)
+    outputs = [f"o{n}" for n in range(len(node.output))]
+    del copy.output[:]
+    copy.output.extend(outputs)
+    copy.domain = ""
+    given: Mapping[str, Any] = {name: a for name, a in zip(names, arrays, strict=True) if a is not None}
+    inputs = [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for n, a in given.items()]
+    graph = helper.make_graph([copy], "folded", inputs, [onnx.ValueInfoProto(name=name) for name in outputs])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", version)])
+    try:
+        with np.errstate(all="ignore"):
+            made = ReferenceEvaluator(model).run(None, dict(given))
+    except ImportRefused:
+        raise
+    except Exception as error:
+        raise ImportRefused(f"its inputs are constants that it cannot be computed of: {str(error)[:200]}") from None
+    return [np.asarray(m) for m in made]
+
+
+def folded_numbers(op_type: str, numbers: Sequence[np.generic], attributes: Mapping[str, Any], version: int) -> np.generic | None:
+    """The same of single numbers."""
+    names = [f"i{n}" for n in range(len(numbers))]
+    node = helper.make_node(op_type, names, ["o"], **{name: value for name, value in attributes.items() if value is not None})
+    made = folded(node, [np.asarray(n) for n in numbers], version)
+    if made is None:
+        return None
+    found: np.generic = made[0].reshape(-1)[0]
+    return found

@@ -1,0 +1,370 @@
+"""From an ONNX graph to a typed graph, node by node.
+
+In: a model, and values that are fixed. Out: an `Imported`, or an `ImportFailed` with all obstacles. Always: nodes that the outputs do not
+need are not looked at; what an obstacle should have made breaks only what depends on it, so that all obstacles are found at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from ...errors.operators import Unprovable, UnprovableMultiple
+from ...ir.elements import numpy_dtype
+from ...ir.graph import Value
+from ...ir.types import TensorType
+from ..base import Obstacle
+from ..builder import ImportRefused
+from .arrangement import arranged
+from .dimensions import Dimensions
+from .emitter import Emitter
+from .fold import folded
+from .names import Identifiers, levels
+from .order import needed_in_order
+from .reading import Unreadable, array, attributes
+from .site import Site, element_of, materialised
+from .table import REASONS, STANDARD, TABLE, key
+from .values import BROKEN, Broken, Filled, Item, Known, objects, sizes_or_known
+
+DEEPEST = 24
+"""How deep branches and functions may be in each other."""
+MOST = 200_000
+"""The most nodes that are imported, those of functions counted at each use."""
+
+
+class Names:
+    """What the names of a graph are; those of the graphs around it too, but not of the caller of a function."""
+
+    def __init__(self, outer: Names | None = None) -> None:
+        self.own: dict[str, Item] = {"": None}
+        self.outer = outer
+
+    def __getitem__(self, name: str) -> Item:
+        at: Names | None = self
+        while at is not None:
+            if name in at.own:
+                return at.own[name]
+            at = at.outer
+        raise ImportRefused(f"its input `{name}` is made nowhere")
+
+    def __setitem__(self, name: str, item: Item) -> None:
+        if name:
+            self.own[name] = item
+
+
+class Importer:
+    """One attempt, with the conditions on sizes that are known to be needed."""
+
+    def __init__(self, model: onnx.ModelProto, folder: Path | None, dimensions: Dimensions, fixed: Mapping[str, object]) -> None:
+        self.model, self.folder = model, folder
+        self.dimensions = dimensions
+        self.fixed = fixed
+        self.versions = {"" if o.domain in STANDARD else o.domain: o.version for o in model.opset_import}
+        self.functions = {(f.domain, f.name): f for f in model.functions}
+        self.obstacles: list[Obstacle] = []
+        self.wanted: list[str] = []
+        """Conditions that would decide what could not be proved."""
+        self.emit = Emitter(_title(model.graph.name), dimensions.declared.facts)
+        self.used: dict[str, int] = {}
+        self.count = 0
+
+    @property
+    def version(self) -> int:
+        return self.versions.get("", 1)
+
+    def run(self) -> None:
+        """Imports the graph; results are in `emit` and `obstacles`."""
+        graph = self.model.graph
+        names = Names()
+        self._initialisers(graph, names)
+        self._inputs(graph, names)
+        self._count_uses(graph)
+        self._nodes(graph.node, [o.name for o in graph.output], names, 0)
+        self._outputs(graph, names)
+
+    # --- what the graph begins with ------------------------------------------------------------------------------------------
+
+    def _initialisers(self, graph: onnx.GraphProto, names: Names) -> None:
+        for tensor in graph.initializer:
+            try:
+                names[tensor.name] = Known(array(tensor, self.folder), tensor.name)
+            except Unreadable as error:
+                self._obstacle("the file", str(error), tensor.name)
+                names[tensor.name] = BROKEN
+        for sparse in graph.sparse_initializer:
+            self._obstacle("a sparse tensor", "has no counterpart", sparse.values.name)
+            names[sparse.values.name] = BROKEN
+
+    def _inputs(self, graph: onnx.GraphProto, names: Names) -> None:
+        taken = Identifiers()
+        for info in graph.input:
+            if info.name in names.own:
+                continue
+            if not info.type.HasField("tensor_type"):
+                self._obstacle("an input", f"is no tensor: {info.type.WhichOneof('value') or 'it has no type'}", info.name)
+                names[info.name] = BROKEN
+                continue
+            try:
+                names[info.name] = self._input(info, taken)
+            except ImportRefused as refused:
+                self._obstacle("an input", f"cannot be one of netc: {refused.why}", info.name)
+                names[info.name] = BROKEN
+
+    def _input(self, info: onnx.ValueInfoProto, taken: Identifiers) -> Item:
+        dtype = element_of(info.type.tensor_type.elem_type)
+        if info.name in self.fixed:
+            shape = tuple(d if isinstance(d, int) else 1 for d in self.dimensions.shapes.get(info.name, ()))
+            try:
+                return Known(np.broadcast_to(np.asarray(self.fixed[info.name], dtype=numpy_dtype(dtype)), shape).copy())
+            except (ValueError, TypeError, OverflowError):
+                raise ImportRefused(f"{self.fixed[info.name]!r} is no {dtype} of shape {list(shape)}") from None
+        if info.name not in self.dimensions.shapes:
+            raise ImportRefused("its number of axes is not known")
+        type_ = TensorType(dtype, tuple(self.dimensions.shapes[info.name]))
+        return self.emit.builder.input(type_, taken.unique(info.name, "input"))
+
+    def _count_uses(self, graph: onnx.GraphProto) -> None:
+        for node in graph.node:
+            for name in node.input:
+                self.used[name] = self.used.get(name, 0) + 1
+            for attribute in node.attribute:
+                for inner in (attribute.g, *attribute.graphs):
+                    self._count_uses(inner)
+        for output in graph.output:
+            self.used[output.name] = self.used.get(output.name, 0) + 2
+
+    def _outputs(self, graph: onnx.GraphProto, names: Names) -> None:
+        taken = Identifiers()
+        emit = self.emit
+        for info in graph.output:
+            try:
+                item = names[info.name]
+                if isinstance(item, Broken):
+                    continue
+                value = self._site("Identity", [item], {}).x()
+                if any(value is output for output in emit.builder.graph.outputs) or any(value is i for i in emit.builder.graph.inputs):
+                    value = emit.one("identity", value)
+            except ImportRefused as refused:
+                self._obstacle("an output", refused.why, info.name, refused.help)
+                continue
+            emit.builder.graph.outputs.append(value)
+            emit.builder.graph.output_names.append(taken.unique(info.name, "output"))
+
+    # --- nodes ---------------------------------------------------------------------------------------------------------------
+
+    def _nodes(self, nodes: Sequence[onnx.NodeProto], outputs: Iterable[str], names: Names, depth: int) -> None:
+        ordered, stuck = needed_in_order(nodes, outputs)
+        for node in stuck:
+            self._obstacle(node.op_type, "is part of a cycle", _where(node))
+            for name in node.output:
+                names[name] = BROKEN
+        for node in ordered:
+            self.count += 1
+            if self.count > MOST:
+                raise ImportRefused(f"there are more than {MOST} nodes")
+            try:
+                made = self._node(node, names, depth)
+            except ImportRefused as refused:
+                self._refused(node, refused)
+                made = [BROKEN] * len(node.output)
+            for name, item in zip(node.output, made, strict=False):
+                self._suggest(item, name)
+                names[name] = item
+
+    def _refused(self, node: onnx.NodeProto, refused: ImportRefused) -> None:
+        problem = getattr(refused.__cause__, "problem", None)
+        if isinstance(problem, Unprovable | UnprovableMultiple) and problem.advice:
+            self.wanted.append(problem.advice)
+        self._obstacle(node.op_type, refused.why, _where(node), refused.help)
+
+    def _obstacle(self, what: str, why: str, where: str, help: str = "") -> None:
+        self.obstacles.append(Obstacle(what[:200], why[:2000], where[:200], help))
+
+    def _suggest(self, item: Item, name: str) -> None:
+        """A name for a text, where the file has one that says something."""
+        if isinstance(item, Value) and not item.name and len(name) < 40 and name.isidentifier() and not any(c.isdigit() for c in name):
+            item.name = Identifiers().unique(name, "")
+
+    def _node(self, node: onnx.NodeProto, names: Names, depth: int) -> Sequence[Item]:
+        if depth > DEEPEST:
+            raise ImportRefused(f"branches and functions are more than {DEEPEST} deep in each other")
+        function = self.functions.get((node.domain, node.op_type))
+        if function is not None:
+            return self._function(node, function, names, depth)
+        domain = key(node.domain, node.op_type)
+        if node.op_type == "Constant" and node.domain in STANDARD:
+            return [self._constant(node)]
+        if node.op_type == "If" and node.domain in STANDARD:
+            return self._if(node, names, depth)
+        inputs = [names[name] for name in node.input]
+        if any(isinstance(item, Broken) for item in inputs):
+            if domain not in TABLE:
+                self._unknown(domain)
+            return [BROKEN] * len(node.output)
+        self.emit.scope = tuple(_scope(node))
+        return self._computed(node, domain, inputs)
+
+    def _computed(self, node: onnx.NodeProto, domain: str, inputs: list[Item]) -> Sequence[Item]:
+        given = [materialised(item) if isinstance(item, Filled) else item for item in inputs]
+        if node.domain in STANDARD and given and all(isinstance(item, Known | None) for item in given):
+            arrays = [item.array if isinstance(item, Known) else None for item in given]
+            made = folded(node, arrays, self.version)
+            if made is not None:
+                return [_derived(node, given, a) for a in made]
+        used = [self.used.get(name, 0) > 0 for name in node.output]
+        alone = [self.used.get(name, 0) == 1 for name in node.input]
+        site = self._site(node.op_type, inputs, attributes(node), used, alone)
+        if node.domain in STANDARD:
+            if node.op_type in ("Shape", "Size") and isinstance(inputs[0], Value):
+                return [_shape_of(site, inputs[0])]
+            item = self._arranged(node, site)
+            if item is not None:
+                return [item]
+        if domain not in TABLE:
+            self._unknown(domain)
+        results = TABLE[domain](site)
+        return list(results) if isinstance(results, Sequence) else [results]
+
+    def _arranged(self, node: onnx.NodeProto, site: Site) -> Item:
+        value = site.attributes.get("value")
+        if isinstance(value, onnx.TensorProto):
+            site.attributes = {**site.attributes, "value": self._array(value)}
+        return arranged(site)
+
+    def _site(
+        self, op_type: str, inputs: Sequence[Item], found: Mapping[str, Any], used: Sequence[bool] = (True,), alone: Sequence[bool] = ()
+    ) -> Site:
+        return Site(op_type, inputs, found, self.version, self.emit, used, alone)
+
+    def _unknown(self, domain: str) -> None:
+        if domain in REASONS:
+            raise ImportRefused(REASONS[domain])
+        raise ImportRefused("has no counterpart in netc")
+
+    def _array(self, tensor: onnx.TensorProto) -> Any:
+        try:
+            return array(tensor, self.folder)
+        except Unreadable as error:
+            raise ImportRefused(f"the file {error}") from None
+
+    def _constant(self, node: onnx.NodeProto) -> Item:
+        found = attributes(node)
+        match found:
+            case {"value": onnx.TensorProto() as tensor}:
+                return Known(self._array(tensor), tensor.name if "." in tensor.name else "")
+            case {"value_float": value}:
+                return Known(np.array(value, dtype=np.float32))
+            case {"value_floats": value}:
+                return Known(np.array(value, dtype=np.float32))
+            case {"value_int": value} | {"value_ints": value}:
+                return Known(np.array(value, dtype=np.int64))
+        raise ImportRefused("is a constant of strings, or sparse, which netc does not have")
+
+    # --- branches and functions ----------------------------------------------------------------------------------------------
+
+    def _if(self, node: onnx.NodeProto, names: Names, depth: int) -> Sequence[Item]:
+        condition = names[node.input[0]]
+        if isinstance(condition, Broken):
+            return [BROKEN] * len(node.output)
+        if isinstance(condition, Filled):
+            condition = Known(np.asarray(condition.number))
+        if not isinstance(condition, Known) or condition.array.size != 1:
+            raise ImportRefused("depends on data; a graph has no branches", self._if_help(node))
+        found = {a.name: a.g for a in node.attribute}
+        name = "then_branch" if bool(condition.array.reshape(-1)[0]) else "else_branch"
+        if name not in found:
+            raise ImportRefused(f"it lacks its {name}")
+        graph = found[name]
+        inner = Names(names)
+        self._initialisers(graph, inner)
+        outputs = [o.name for o in graph.output]
+        self._nodes(graph.node, outputs, inner, depth + 1)
+        return [inner[name] for name in outputs]
+
+    def _if_help(self, node: onnx.NodeProto) -> str:
+        """The input that decides it, if it is a single number."""
+        makers = {name: made for made in self.model.graph.node for name in made.output}
+        inputs = {i.name: i for i in self.model.graph.input}
+        found, stack, seen = [], [node.input[0]], set[str]()
+        while stack:
+            name = stack.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            if name in inputs and len(self.dimensions.shapes.get(name, (0, 0))) <= 1:
+                found.append(name)
+            elif name in makers:
+                stack += makers[name].input
+        return "; ".join(f"fix the input it depends on: `--set {name}=...`" for name in found[:1])
+
+    def _function(self, node: onnx.NodeProto, function: onnx.FunctionProto, names: Names, depth: int) -> Sequence[Item]:
+        inner = Names()
+        for formal, actual in zip(function.input, [*node.input, *[""] * len(function.input)], strict=False):
+            inner[formal] = names[actual]
+        given = {a.name: a for a in (*function.attribute_proto, *node.attribute)}
+        nodes = [_with_attributes(n, given) for n in function.node]
+        for one in nodes:
+            for name in one.input:
+                self.used[name] = self.used.get(name, 0) + 2
+        self._nodes(nodes, list(function.output), inner, depth + 1)
+        return [inner[name] for name in function.output]
+
+
+def _with_attributes(node: onnx.NodeProto, given: Mapping[str, onnx.AttributeProto]) -> onnx.NodeProto:
+    """A node of a function, with the attributes of the call."""
+    if not any(a.ref_attr_name for a in node.attribute):
+        return node
+    copy = onnx.NodeProto()
+    copy.CopyFrom(node)
+    del copy.attribute[:]
+    for attribute in node.attribute:
+        if not attribute.ref_attr_name:
+            copy.attribute.append(attribute)
+        elif attribute.ref_attr_name in given:
+            made = copy.attribute.add()
+            made.CopyFrom(given[attribute.ref_attr_name])
+            made.name = attribute.name
+    return copy
+
+
+def _shape_of(site: Site, x: Value) -> Item:
+    if site.op_type == "Size":
+        total: Any = 1
+        for d in x.type.shape:
+            total = total * d
+        return sizes_or_known(objects(total))
+    return sizes_or_known(objects(list(x.type.shape))[site.attr("start", 0) : site.attr("end")])
+
+
+_SAME = ("Identity", "Cast", "CastLike", "DequantizeLinear")
+"""What leaves a weight the one of its name, in its shape."""
+
+
+def _derived(node: onnx.NodeProto, inputs: Sequence[Item], made: Any) -> Known:
+    """What is made of an initialiser keeps its name, and says how it was made."""
+    known = [item for item in inputs if isinstance(item, Known) and item.name]
+    if len(known) != 1 or not isinstance(inputs[0], Known) or inputs[0] is not known[0]:
+        return Known(made)
+    first = known[0]
+    if node.op_type in _SAME:
+        return Known(made, first.name, first.layout + ("" if node.op_type == "Identity" else f"|{made.dtype}"))
+    return Known(made, first.name, f"{first.layout}|{node.op_type}:{made.shape}:{attributes(node)!r}:{len(inputs)}:{id(made)}")
+
+
+def _where(node: onnx.NodeProto) -> str:
+    return node.name or next((o for o in node.output if o), "") or node.op_type
+
+
+def _scope(node: onnx.NodeProto) -> list[str]:
+    """The path of the module that a node is part of, as its name has it: `/layer1/layer1.0/conv1/Conv`."""
+    if "/" not in node.name:
+        return []
+    return levels(node.name.rpartition("/")[0])
+
+
+def _title(name: str) -> str:
+    return Identifiers().unique(name, "model")

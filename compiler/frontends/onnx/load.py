@@ -1,0 +1,126 @@
+"""A whole model: its inputs' dimensions, its graph, and what had to be assumed of the sizes.
+
+In: a `ModelProto` that is as it came. Out: an `Imported` whose program `verify` accepts. Always: where an operator needs a relation between
+sizes that the file does not state, the relation becomes a condition of the program, and a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import onnx
+
+from ...dims import Condition, Stated, SymDim, symbols
+from ...ir.graph import Graph, OpNode, Program, needed
+from ...ir.types import BATCH
+from ...ops.constants import ParamOperator
+from ..base import Imported, ImportFailed, Obstacle
+from ..builder import ImportRefused
+from . import ops as _ops
+from .dimensions import Axis, Dimensions, parse_condition
+from .importer import Importer
+from .quantized import refuse
+
+ATTEMPTS = 24
+assert _ops
+
+
+def load(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object], *, dequantize: bool) -> Imported:
+    """See the module's docstring."""
+    if not dequantize:
+        refuse(model)
+    conditions: list[tuple[Condition, str]] = []
+    for _ in range(ATTEMPTS):
+        dimensions = Dimensions(_shapes(model, fixed), fixed, [c for c, _ in conditions])
+        importer = Importer(model, folder, dimensions, fixed)
+        _run(importer)
+        further = _further(importer, {text for _, text in conditions})
+        if not further or dimensions.declared.contradictions:
+            break
+        conditions += further
+    _check_fixed(model, dimensions, fixed, importer.obstacles)
+    if importer.obstacles:
+        raise ImportFailed(tuple(importer.obstacles))
+    return _imported(importer, conditions)
+
+
+def _run(importer: Importer) -> None:
+    try:
+        importer.run()
+    except ImportRefused as refused:
+        importer.obstacles.append(Obstacle("the graph", refused.why, importer.model.graph.name, refused.help))
+
+
+def _further(importer: Importer, known: set[str]) -> list[tuple[Condition, str]]:
+    """Conditions that were needed and are not stated yet; the first only, as others may follow from it."""
+    for text in importer.wanted:
+        condition = parse_condition(text)
+        if condition is not None and str(condition) not in known:
+            return [(condition, str(condition))]
+    return []
+
+
+def _shapes(model: onnx.ModelProto, fixed: Mapping[str, object]) -> dict[str, list[Axis]]:
+    """The axes of the inputs that have no initial value."""
+    given = {i.name for i in model.graph.initializer}
+    found: dict[str, list[Axis]] = {}
+    for info in model.graph.input:
+        kind = info.type.tensor_type
+        if info.name in given or not info.type.HasField("tensor_type") or not kind.HasField("shape"):
+            continue
+        rank = len(kind.shape.dim)
+        found[info.name] = [_axis(n, rank, d) for n, d in enumerate(kind.shape.dim)]
+    return found
+
+
+def _axis(position: int, rank: int, dim: onnx.TensorShapeProto.Dimension) -> Axis:
+    size = dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else None
+    return Axis(position, rank, size, dim.dim_param if dim.HasField("dim_param") else "")
+
+
+def _check_fixed(model: onnx.ModelProto, dimensions: Dimensions, fixed: Mapping[str, object], obstacles: list[Obstacle]) -> None:
+    inputs = {i.name for i in model.graph.input}
+    for name in fixed:
+        if name not in inputs and name not in dimensions.used:
+            known = ", ".join([*(i.name for i in model.graph.input), *dimensions.names])
+            obstacles.append(Obstacle(f"`{name}`", "is no input and no size of the model", "the values given", f"there are {known}"))
+
+
+def _imported(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -> Imported:
+    graph = importer.emit.builder.graph
+    _prune(graph)
+    declared = importer.dimensions.declared
+    named = [*dict.fromkeys(name for value in graph.inputs for d in value.type.shape for name in sorted(symbols(d)))]
+    free = tuple(sorted(named, key=lambda name: name != BATCH))
+    stated: tuple[tuple[Stated, str], ...] = tuple(conditions)
+    program = Program(graph, declared.facts, free, stated, {n: d for n, d in declared.dims.items() if isinstance(d, SymDim)})
+    kept = _keys(graph)
+    weights = {key: array for key, array in importer.emit.weights.items() if key in kept}
+    return Imported(program, weights, _notes(importer, conditions))
+
+
+def _prune(graph: Graph) -> None:
+    """Leaves out what no output needs."""
+    graph.nodes = needed(graph.nodes, graph.outputs)
+    graph.size = sum(1 if isinstance(n, OpNode) else n.graph.size for n in graph.nodes)
+    used = {id(n.shared) for n in graph.nodes if n.shared is not None}
+    graph.declares = [module for module in graph.declares if id(module) in used]
+
+
+def _keys(graph: Graph) -> set[str]:
+    found = set()
+    for node in graph.nodes:
+        if isinstance(node, OpNode):
+            found |= {".".join(part for part in (node.label, spec.name) if part) for spec in node.specs}
+    return found
+
+
+def _notes(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -> tuple[str, ...]:
+    notes = [f"The size `{text}` is called {name}." for text, name in importer.dimensions.renamed]
+    notes += [f"It is assumed that {text}: an operator needs it." for _, text in conditions]
+    buffers = [n for n in importer.emit.builder.graph.nodes if isinstance(n, OpNode) and isinstance(n.op, ParamOperator)]
+    frozen = [n for n in buffers if not n.op.trainable]
+    if frozen:
+        notes.append(f"{len(frozen)} constants became buffers, which training leaves as they are.")
+    return tuple(notes)

@@ -1,0 +1,148 @@
+"""Names of an ONNX file as names of netc: labels, which are the keys of the weights, and suggestions for names in a text.
+
+In: any text. Out: labels that are valid and given once, none of which is the beginning of another; identifiers, or nothing. Always: what
+comes out has only letters, digits, `_`, `-` and, in a label, dots.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_LEVEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
+_MADE = re.compile(r"^(onnx::|val_|constant|const[_/]|_v_|t?[0-9]+$|/)", re.IGNORECASE)
+"""Names that an exporter made up."""
+_TAKEN = ("training",)
+"""Attributes of every PyTorch module: they are no labels."""
+_WORDS = frozenset(
+    [
+        "input",
+        "out",
+        "repeat",
+        "each",
+        "as",
+        "if",
+        "else",
+        "then",
+        "for",
+        "in",
+        "let",
+        "share",
+        "shared",
+        "use",
+        "model",
+        "block",
+        "train",
+        "where",
+        "and",
+        "or",
+        "not",
+        "true",
+        "false",
+        "inf",
+        "training",
+        "param",
+        "table",
+        "with",
+        "over",
+        "tie",
+        "from",
+        "let",
+        "to",
+    ]
+)
+LONGEST = 200
+
+
+def levels(text: str) -> list[str]:
+    """The levels of a path with dots or slashes, those that are no labels mended; a level that repeats the one before it, as in
+    `layer1/layer1.0`, is the longer of the two. Empty if the text is no path."""
+    text = text.partition(":")[0] if not text.startswith("onnx::") else ""
+    found: list[str] = []
+    for part in text[:LONGEST].split("/"):
+        inner = [_mended(level) for level in part.split(".")]
+        inner = [level for level in inner if level]
+        size = max((n for n in range(1, len(inner)) if found[-n:] == inner[:n]), default=0)
+        found += inner[size:]
+    return found
+
+
+def _mended(level: str) -> str:
+    kept = re.sub(r"[^A-Za-z0-9_-]+", "_", level).strip("-")
+    return f"{kept}_" if kept in _TAKEN else kept
+
+
+def is_made_up(name: str) -> bool:
+    """Whether a name says nothing of the model."""
+    return not name or _MADE.match(name) is not None
+
+
+def identifier(text: str) -> str:
+    """A name for a tensor in a text, or nothing."""
+    name = re.sub(r"[^a-z0-9_]+", "_", text.lower()).strip("_")[:40]
+    if name and not name[0].isalpha():
+        name = f"x{name}"
+    return f"{name}_" if name in _WORDS else name
+
+
+class Labels:
+    """The labels of one graph."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._levels: set[str] = set()
+        """Beginnings of labels that are taken."""
+        self._counts: dict[str, int] = {}
+
+    def unique(self, wanted: Iterable[str]) -> str:
+        """The label of these levels, the last with a number appended where it is taken."""
+        path = [level for level in wanted if _LEVEL.fullmatch(level)] or ["stage"]
+        self._mend(path, last=True)
+        return self._take(".".join(path))
+
+    def _mend(self, path: list[str], *, last: bool) -> None:
+        """Appends a number to each level at which a label could not go on."""
+        for at in range(len(path)):
+            level, count = path[at], 1
+            while not self._open(path[: at + 1], last=last and at + 1 == len(path)):
+                count += 1
+                path[at] = f"{level}_{count}"
+
+    def _open(self, path: list[str], *, last: bool) -> bool:
+        """Whether a label may begin, or end, like that."""
+        label = ".".join(path)
+        return label not in self._taken and not (last and label in self._levels)
+
+    def counted(self, kind: str, ahead: Iterable[str] = ()) -> str:
+        """`conv1`, `conv2`, ..."""
+        before = [level for level in ahead if _LEVEL.fullmatch(level)]
+        self._mend(before, last=False)
+        counter = ".".join([*before, kind])
+        while True:
+            self._counts[counter] = self._counts.get(counter, 0) + 1
+            path = [*before, f"{kind}{self._counts[counter]}"]
+            if self._open(path, last=True):
+                return self._take(".".join(path))
+
+    def _take(self, label: str) -> str:
+        parts = label.split(".")
+        self._taken.add(label)
+        self._levels.update(".".join(parts[:n]) for n in range(1, len(parts)))
+        return label
+
+
+class Identifiers:
+    """Names of tensors of one graph, each given once."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def unique(self, text: str, otherwise: str) -> str:
+        wanted = identifier(text) or otherwise
+        name, count = wanted, 1
+        while name in self._taken:
+            count += 1
+            name = f"{wanted}_{count}"
+        self._taken.add(name)
+        return name

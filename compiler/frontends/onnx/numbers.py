@@ -1,0 +1,14 @@
+"""Numbers of ONNX's attributes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .emitter import number
+
+
+def plain(value: Any) -> Any:
+    """An attribute's number, which is a float32, as the shortest that is the same."""
+    return number(np.float32(value).reshape(1)) if isinstance(value, float) else value

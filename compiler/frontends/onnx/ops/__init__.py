@@ -1,0 +1,33 @@
+"""The importers of ONNX's operators, by topic. Importing this package fills the table."""
+
+from . import (
+    activation,
+    arithmetic,
+    attention,
+    convolution,
+    dense,
+    indexing,
+    normalization,
+    pooling,
+    recurrent,
+    reduction,
+    resampling,
+    shape,
+)
+from . import unsupported as unsupported
+
+__all__ = [
+    "activation",
+    "arithmetic",
+    "attention",
+    "convolution",
+    "dense",
+    "indexing",
+    "normalization",
+    "pooling",
+    "recurrent",
+    "reduction",
+    "resampling",
+    "shape",
+    "unsupported",
+]

@@ -1,0 +1,214 @@
+"""Arithmetic, comparisons, logic: operators of each element."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ....ir.graph import Value
+from ....ir.types import DTYPES, FLOAT64, DType
+from ...builder import ImportRefused
+from ..site import Site, element_of
+from ..table import imports
+from ..values import Known
+
+_UNARY = {
+    "Abs": "abs", "Neg": "neg", "Floor": "floor", "Ceil": "ceil", "Round": "round", "Sign": "sign", "Exp": "exp", "Log": "log",
+    "Sqrt": "sqrt", "Reciprocal": "reciprocal", "Erf": "erf", "Sin": "sin", "Cos": "cos", "Tan": "tan", "Asin": "asin", "Acos": "acos",
+    "Atan": "atan", "Sinh": "sinh", "Cosh": "cosh", "Asinh": "asinh", "Acosh": "acosh", "Atanh": "atanh", "IsNaN": "isnan",
+    "Not": "logical_not", "BitwiseNot": "bitwise_not",
+}  # fmt: skip
+_BINARY = {"Add": "add", "Sub": "sub", "Mul": "mul"}
+_COMPARISONS = {"Equal": "eq", "Greater": "gt", "GreaterOrEqual": "ge", "Less": "lt", "LessOrEqual": "le"}
+_LOGIC = {"And": "logical_and", "Or": "logical_or", "Xor": "logical_xor"}
+_BITS = {"BitwiseAnd": "bitwise_and", "BitwiseOr": "bitwise_or", "BitwiseXor": "bitwise_xor"}
+
+
+def _unary(name: str, operator: str) -> None:
+    @imports(name, to=operator)
+    def unary(site: Site) -> Value:
+        return site.one(operator, site.x())
+
+
+for _name, _operator in _UNARY.items():
+    _unary(_name, _operator)
+
+
+def paired(site: Site, operator: str) -> Value:
+    """An operator of two, one of which may be a number."""
+    a, b = site.item(0), site.item(1)
+    if isinstance(a, Value):
+        other = site.scalar(1, a.type.rank)
+        if other is not None and _exact(a, other):
+            return site.one(operator, a, other=other)
+    if isinstance(b, Value):
+        first = site.scalar(0, b.type.rank)
+        if first is not None and _exact(b, first):
+            return site.one(operator, b, other=first, reverse=True)
+    return site.one(operator, site.x(0), site.x(1))
+
+
+def _exact(x: Value, other: object) -> bool:
+    """Whether a number beside the tensor leaves the element type as it is."""
+    return x.type.dtype.is_float or not isinstance(other, float)
+
+
+def _binary(name: str, operator: str) -> None:
+    @imports(name, to=operator)
+    def binary(site: Site) -> Value:
+        if site.op_type == "Add":
+            biased = _as_bias(site, 0, 1) or _as_bias(site, 1, 0)
+            if biased is not None:
+                return biased
+        return paired(site, operator)
+
+
+for _name, _operator in {**_BINARY, **_COMPARISONS, **_BITS}.items():
+    _binary(_name, _operator)
+
+
+def _as_bias(site: Site, tensor: int, constant: int) -> Value | None:
+    """The result of a matrix product or convolution whose bias is the constant that is added to it."""
+    x, known = site.item(tensor), site.item(constant)
+    if not isinstance(x, Value) or not isinstance(known, Known) or not site.alone_at(tensor):
+        return None
+    axis = site.emit.bias_axis(x)
+    if axis is None or known.array.ndim > x.type.rank or known.array.ndim == 0:
+        return None
+    sizes = (1,) * (x.type.rank - known.array.ndim) + known.array.shape
+    if sizes[axis] != known.array.size or x.type.shape[axis] != known.array.size:
+        return None
+    return x if site.emit.add_bias(x, Known(known.array.reshape(-1), known.name, known.layout)) else None
+
+
+def _logic(name: str, operator: str) -> None:
+    @imports(name, to=operator)
+    def logic(site: Site) -> Value:
+        return site.one(operator, site.x(0), site.x(1))
+
+
+for _name, _operator in _LOGIC.items():
+    _logic(_name, _operator)
+
+
+@imports("Div", to="div; of integers, div and trunc")
+def div(site: Site) -> Value:
+    """Integers are divided towards 0; float64 is exact for all that are not gigantic."""
+    dtype = _dtype(site)
+    if dtype.is_float:
+        return paired(site, "div")
+    number = site.scalar(1)
+    whole = site.cast(site.x(0), FLOAT64)
+    divided = site.one("div", whole, other=number) if isinstance(number, int) else site.one("div", whole, site.cast(site.x(1), FLOAT64))
+    return site.cast(site.one("trunc", divided), dtype)
+
+
+def _dtype(site: Site) -> DType:
+    value = next((i for i in site.inputs if isinstance(i, Value)), None)
+    return site.x(0).type.dtype if value is None else value.type.dtype
+
+
+@imports("Mod", to="remainder, fmod")
+def mod(site: Site) -> Value:
+    if not site.attr("fmod", 0):
+        return paired(site, "remainder")
+    number = site.scalar(1, site.x().type.rank)
+    if number is not None and _exact(site.x(), number):
+        return site.one("fmod", site.x(), other=number)
+    return site.one("fmod", site.x(0), site.x(1))
+
+
+@imports("Pow", to="pow")
+def pow_(site: Site) -> Value:
+    """The result has the type of the base."""
+    base = site.item(0)
+    dtype = _dtype(site) if not isinstance(base, Known) else element_of_array(base)
+    x = site.x(0) if not isinstance(base, Known) else None
+    number = site.scalar(1, 99 if x is None else x.type.rank)
+    if x is not None and isinstance(number, float) and number.is_integer() and not dtype.is_float:
+        return site.one("pow", x, other=int(number))
+    if x is not None and number is not None and dtype.is_float:
+        whole = int(number) if isinstance(number, float) and number.is_integer() and abs(number) < 100 else number
+        return site.cast(site.one("pow", x, other=whole), dtype)
+    return site.cast(paired(site, "pow"), dtype)
+
+
+def element_of_array(known: Known) -> DType:
+    return DTYPES[known.array.dtype.name]
+
+
+@imports("Max", "Min", "Sum", "Mean", to="maximum, minimum, add, clamp, div")
+def folded(site: Site) -> Value:
+    operator = {"Max": "maximum", "Min": "minimum"}.get(site.op_type, "add")
+    result = site.x(0)
+    if len(site) == 2 and operator != "add" and isinstance(site.item(0), Value):
+        number = site.scalar(1, result.type.rank)
+        if number is not None and _exact(result, number) and not isinstance(number, bool):
+            return site.one("clamp", result, **{"min" if operator == "maximum" else "max": number})
+    for index in range(1, len(site)):
+        result = site.one(operator, result, site.x(index))
+    return site.one("div", result, other=len(site)) if site.op_type == "Mean" and len(site) > 1 else result
+
+
+@imports("IsInf", to="isinf, eq")
+def isinf(site: Site) -> Value:
+    up, down = bool(site.attr("detect_positive", 1)), bool(site.attr("detect_negative", 1))
+    if up and down:
+        return site.one("isinf", site.x())
+    if not (up or down):
+        return site.one("logical_and", site.one("isnan", site.x()), site.one("eq", site.x(), site.x()))
+    return site.one("eq", site.x(), other=float("inf") if up else float("-inf"))
+
+
+@imports("BitShift", to="bitwise_left_shift, bitwise_right_shift")
+def bit_shift(site: Site) -> Value:
+    return paired(site, "bitwise_left_shift" if site.attr("direction") == "LEFT" else "bitwise_right_shift")
+
+
+@imports("Where", to="where")
+def where(site: Site) -> Value:
+    condition, x, y = site.x(0), site.item(1), site.item(2)
+    if isinstance(x, Value):
+        other = site.scalar(2, max(x.type.rank, condition.type.rank))
+        if other is not None and _exact(x, other):
+            return site.one("where", condition, x, other=other)
+    if isinstance(y, Value):
+        first = site.scalar(1, max(y.type.rank, condition.type.rank))
+        if first is not None and _exact(y, first):
+            return site.one("where", condition, y, other=first, reverse=True)
+    return site.one("where", condition, site.x(1), site.x(2))
+
+
+@imports("Cast", to="cast")
+def cast(site: Site) -> Value:
+    return site.cast(site.x(), element_of(int(site.attr("to", 1))))
+
+
+@imports("CastLike", to="cast")
+def cast_like(site: Site) -> Value:
+    like = site.item(1)
+    return site.cast(site.x(), element_of_array(like) if isinstance(like, Known) else site.x(1).type.dtype)
+
+
+@imports("Identity", to="nothing")
+def identity(site: Site) -> object:
+    return site.item(0)
+
+
+@imports("Dropout", to="dropout")
+def dropout(site: Site) -> list[object]:
+    """Only in training does it do something; the mask is that of inference, which keeps all."""
+    training = site.item(2)
+    if isinstance(training, Known) and bool(training.array.reshape(-1)[0]):
+        raise ImportRefused("is of a graph for training; export the model for inference")
+    if training is not None and not isinstance(training, Known):
+        raise ImportRefused("is told at run time whether it is training")
+    ratio = site.scalar(1) if site.has(1) else site.attr("ratio", 0.5)
+    if len(site.used) > 1 and site.used[1]:
+        raise ImportRefused("gives its mask, which no operator of netc does")
+    share = float(str(np.float32(ratio)))
+    return [site.one("dropout", site.x(), p=share) if 0 < share <= 1 else site.x(), None]
+
+
+@imports("Size", "Shape", to="sizes, which are known")
+def shape(site: Site) -> Value:
+    raise ImportRefused("of something that is no tensor has no counterpart")

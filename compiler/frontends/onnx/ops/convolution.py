@@ -1,0 +1,126 @@
+"""Convolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ....dims import Dim
+from ....ir.graph import Value
+from ...builder import ImportRefused
+from ..site import Site
+from ..table import imports
+from ..values import Item, Known
+from ..windows import Frame, short
+from .shape import padded
+
+
+def weighted(site: Site, operator: str, x: Value, first: int, **arguments: Any) -> Value:
+    """An operator with a weight, and perhaps a bias, from the input `first` on: parameters where both are known, else tensors."""
+    weight, bias = site.item(first), site.item(first + 1)
+    if isinstance(weight, Known) and isinstance(bias, Known | None):
+        known = {"weight": weight} | ({} if bias is None else {"bias": bias})
+        return site.emit.learned(operator, [x], known, bias=bias is not None, **arguments)[0]
+    tensors = [site.x(first)] + ([] if bias is None else [site.x(first + 1)])
+    named = ("weight", "bias")[: len(tensors)]
+    return site.one(operator, x, *tensors, named=named, **arguments)
+
+
+def shape_of(item: Item) -> Sequence[Dim]:
+    match item:
+        case Known():
+            return item.array.shape
+        case Value():
+            return item.type.shape
+    raise ImportRefused("it lacks its weight")
+
+
+def whole(sizes: Sequence[Dim]) -> list[int]:
+    if not all(isinstance(d, int) for d in sizes):
+        raise ImportRefused("the sizes of its weight are not known")
+    return [d for d in sizes if isinstance(d, int)]
+
+
+@imports("Conv", to="conv")
+def conv(site: Site) -> Value:
+    x = site.x()
+    sizes = whole(shape_of(site.item(1)))
+    frame = Frame(site, x, sizes[2:])
+    padding = frame.before
+    if not frame.is_even:
+        x, padding = padded(site, x, frame.sides()), (0,) * len(padding)
+    return weighted(
+        site,
+        "conv",
+        x,
+        1,
+        channels=sizes[0],
+        kernel=short(sizes[2:]),
+        stride=short(frame.stride),
+        groups=int(site.attr("group", 1)),
+        dilation=short(frame.dilation),
+        padding=short(padding),
+    )
+
+
+@imports("ConvTranspose", to="conv_transpose, and slice where the sides differ")
+def conv_transpose(site: Site) -> Value:
+    x = site.x()
+    sizes = whole(shape_of(site.item(1)))
+    axes = len(sizes) - 2
+    groups = int(site.attr("group", 1))
+    frame = Frame(site, x, sizes[2:])
+    extra = site.ints("output_padding", [0] * axes)
+    before, after, wanted = _cut(site, frame, extra)
+    arguments = {"channels": sizes[1] * groups, "kernel": short(sizes[2:]), "stride": short(frame.stride), "groups": groups}
+    arguments["dilation"] = short(frame.dilation)
+    if before == after and wanted is None and all(e < max(s, d) for e, s, d in zip(extra, frame.stride, frame.dilation, strict=True)):
+        return weighted(site, "conv_transpose", x, 1, padding=short(before), output_padding=short(extra), **arguments)
+    y = weighted(site, "conv_transpose", x, 1, **arguments)
+    cut: dict[int, tuple[Dim, Dim]] = {n + 2: (-b, e - a) for n, (b, a, e) in enumerate(zip(before, after, extra, strict=True))}
+    return padded(site, y, cut)
+
+
+def _cut(site: Site, frame: Frame, extra: list[int]) -> tuple[tuple[int, ...], tuple[int, ...], object]:
+    """What is cut off before and after."""
+    wanted = site.attr("output_shape")
+    auto = site.attr("auto_pad", "NOTSET")
+    if wanted is None and auto not in ("SAME_UPPER", "SAME_LOWER"):
+        before, after = ([b for b in side if isinstance(b, int)] for side in (frame.before, frame.after))
+        return tuple(before), tuple(after), None
+    befores, afters = [], []
+    for n, stride in enumerate(frame.stride):
+        span = frame.dilation[n] * (frame.kernel[n] - 1) + 1
+        size = frame.sizes[n]
+        target = size * stride if wanted is None else int(wanted[n - len(frame.stride)])
+        total = (size - 1) * stride + extra[n] + span - target
+        if not isinstance(total, int):
+            raise ImportRefused("its `output_shape` is for an input of one size")
+        half = total // 2
+        befores.append(half)
+        afters.append(total - half)
+    if auto == "SAME_LOWER":
+        befores, afters = afters, befores
+    return tuple(befores), tuple(afters), wanted
+
+
+@imports("DeformConv", to="deform_conv")
+def deform_conv(site: Site) -> Value:
+    x = site.x()
+    weight, bias = site.known(1, "its weight"), site.item(3)
+    frame = Frame(site, x, weight.array.shape[2:])
+    if not frame.is_even or not isinstance(bias, Known | None):
+        raise ImportRefused("its padding is not the same on both sides, or its bias is computed")
+    tensors = [x, site.x(2)] + ([site.x(4)] if site.has(4) else [])
+    known = {"weight": weight} | ({} if bias is None else {"bias": bias})
+    arguments = {"channels": weight.array.shape[0], "kernel": short(frame.kernel), "stride": short(frame.stride)}
+    return site.emit.learned(
+        "deform_conv",
+        tensors,
+        known,
+        bias=bias is not None,
+        padding=short(frame.before),
+        dilation=short(frame.dilation),
+        groups=int(site.attr("group", 1)),
+        **arguments,
+    )[0]

@@ -1,0 +1,131 @@
+"""Elements by their indices."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ....ir.graph import Value
+from ....ir.types import INT64
+from ...builder import ImportRefused
+from ..site import Site
+from ..table import imports
+from ..values import Known
+from .shape import permuted
+
+
+@imports("Gather", to="embedding, select, index_select")
+def gather(site: Site) -> Value:
+    """Rows of a constant matrix are an embedding."""
+    data, index = site.item(0), site.item(1)
+    axis = int(site.attr("axis", 0))
+    if isinstance(index, Known):
+        return _known(site, site.x(0), axis, index.array)
+    where = site.x(1)
+    if isinstance(data, Known) and data.array.ndim == 2 and axis % 2 == 0 and data.array.dtype.kind == "f":
+        rows, width = data.array.shape
+        dtype = data.array.dtype.name
+        return site.emit.learned("embedding", [where], {"weight": data}, num=rows, dim=width, dtype=dtype)[0]
+    return by_index(site, site.x(0), site.axis(axis, site.x(0).type.rank), where)
+
+
+def by_index(site: Site, x: Value, axis: int, where: Value) -> Value:
+    """Parts of an axis by indices of any shape, whose axes replace it."""
+    rank = where.type.rank
+    if rank == 1:
+        return site.one("index_select", x, where, axis=axis)
+    flat = site.one("reshape", where, shape=(-1,))
+    taken = site.one("index_select", x, flat, axis=axis)
+    if rank == 0:
+        return site.one("squeeze", taken, axis=axis)
+    return site.one("unflatten", taken, axis=axis, sizes=where.type.shape)
+
+
+def _known(site: Site, x: Value, axis: int, index: np.ndarray) -> Value:  # type: ignore[type-arg]
+    """Of known indices: one element, a range, or a list."""
+    axis = site.axis(axis, x.type.rank)
+    size = x.type.shape[axis]
+    if index.size == 0:
+        raise ImportRefused("its list of indices is empty")
+    if index.ndim == 0:
+        return site.one("select", x, axis=axis, index=int(index))
+    flat = index.reshape(-1).astype(np.int64)
+    if isinstance(size, int):
+        flat = np.where(flat < 0, flat + size, flat)
+    elif (flat < 0).any():
+        raise ImportRefused("counts indices from the end of an axis whose size is not known")
+    if index.ndim == 1 and (np.diff(flat) == 1).all():
+        stop = int(flat[-1]) + 1
+        return site.one("slice", x, axis=axis, start=int(flat[0]), stop=None if stop == size else stop)
+    taken = site.one("index_select", x, site.tensor(Known(flat)), axis=axis)
+    return taken if index.ndim == 1 else site.one("unflatten", taken, axis=axis, sizes=index.shape)
+
+
+@imports("GatherElements", to="gather")
+def gather_elements(site: Site) -> Value:
+    return site.one("gather", site.x(0), _positive(site, 1), axis=int(site.attr("axis", 0)))
+
+
+def _positive(site: Site, index: int) -> Value:
+    """Known indices count from the beginning; others are taken to."""
+    item = site.item(index)
+    x = site.x(0)
+    if isinstance(item, Known):
+        axis = site.axis(int(site.attr("axis", 0)), x.type.rank)
+        size = x.type.shape[axis]
+        if (item.array < 0).any() and not isinstance(size, int):
+            raise ImportRefused("counts indices from the end of an axis whose size is not known")
+        if isinstance(size, int) and (item.array < 0).any():
+            return site.tensor(Known(np.where(item.array < 0, item.array + size, item.array)))
+    return site.x(index)
+
+
+_REDUCE = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
+
+
+@imports("ScatterElements", "Scatter", to="scatter, scatter_reduce")
+def scatter(site: Site) -> Value:
+    axis = int(site.attr("axis", 0))
+    reduce = site.attr("reduction", "none")
+    x, index, source = site.x(0), _positive(site, 1), site.x(2)
+    if reduce == "none":
+        return site.one("scatter", x, index, source, axis=axis)
+    return site.one("scatter_reduce", x, index, source, axis=axis, reduce=_REDUCE[reduce])
+
+
+@imports("OneHot", to="one_hot, where")
+def one_hot(site: Site) -> Value:
+    depth = site.dims(1, "the number of classes")[0]
+    off, on = (v.reshape(-1)[0] for v in np.split(site.array(2, "the list of its values").reshape(-1), 2))
+    indices = site.x(0)
+    indices = site.one("remainder", site.cast(indices, INT64), other=depth)
+    dtype = on.dtype.name
+    hot = site.one("one_hot", indices, classes=depth)
+    if (off, on) != (0, 1) or on.dtype.kind == "b":
+        values = site.one("mul", site.one("cast", hot, dtype="float64"), other=float(on) - float(off))
+        hot = site.one("add", values, other=float(off))
+    hot = site.one("cast", hot, dtype=dtype)
+    rank = hot.type.rank
+    axis = int(site.attr("axis", -1)) % rank
+    order = [*range(axis), rank - 1, *range(axis, rank - 1)]
+    return permuted(site, hot, order)
+
+
+@imports("GatherND", to="index_select, flatten")
+def gather_nd(site: Site) -> Value:
+    """Of known leading axes: the position in all of them as one."""
+    x, where = site.x(0), site.x(1)
+    if site.attr("batch_dims", 0):
+        raise ImportRefused("has `batch_dims`, which has no counterpart")
+    depth = where.type.shape[-1] if where.type.rank else 0
+    sizes = [d for d in x.type.shape[: depth if isinstance(depth, int) else 0] if isinstance(d, int)]
+    if not isinstance(depth, int) or len(sizes) != depth:
+        raise ImportRefused("looks up along axes whose sizes are not known")
+    flat = site.one("flatten", x, start=0, end=depth - 1) if depth > 1 else x
+    total: Value | None = None
+    for n, size in enumerate(sizes):
+        part = site.one("remainder", site.one("select", where, axis=-1, index=n), other=size)
+        step = int(np.prod(sizes[n + 1 :]))
+        part = part if step == 1 else site.one("mul", part, other=step)
+        total = part if total is None else site.one("add", total, part)
+    assert total is not None
+    return by_index(site, flat, 0, total)

@@ -1,0 +1,177 @@
+"""Normalisations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ....ir.graph import Value
+from ...builder import ImportRefused
+from ..numbers import plain
+from ..site import Site
+from ..table import imports
+from ..values import Item, Known
+
+
+@imports("BatchNormalization", to="batch_norm")
+def batch_norm(site: Site) -> list[Item]:
+    x = site.x()
+    if site.attr("training_mode", 0) or (site.version < 7 and not site.attr("is_test", 0)):
+        raise ImportRefused("is of a graph for training; export the model for inference")
+    site.require("spatial", 1, default=1)
+    items = [site.item(n) for n in range(1, 5)]
+    eps = plain(site.attr("epsilon", 1e-5))
+    if all(isinstance(item, Known) for item in items) and x.type.rank <= 5 and x.type.rank > 1 and eps > 0:
+        names = ("weight", "bias", "running_mean", "running_var")
+        known = {name: item for name, item in zip(names, items, strict=True) if isinstance(item, Known)}
+        affine = not _is_trivial(known)
+        if not affine:
+            known = {name: item for name, item in known.items() if name.startswith("running")}
+        return [site.emit.learned("batch_norm", [x], known, eps=eps, affine=affine)[0]]
+    return [_by_hand(site, x, eps)]
+
+
+def _is_trivial(known: dict[str, Known]) -> bool:
+    """Whether weight and bias are constants without names that change nothing."""
+    weight, bias = known["weight"], known["bias"]
+    return not weight.name and not bias.name and bool((weight.array == 1).all() and (bias.array == 0).all())
+
+
+def _by_hand(site: Site, x: Value, eps: float) -> Value:
+    """The same with statistics that are computed."""
+    scale, shift, mean, var = (_aligned(site, site.x(n), x.type.rank) for n in range(1, 5))
+    normal = site.one("div", site.one("sub", x, mean), site.one("sqrt", site.one("add", var, other=eps)))
+    return site.one("add", site.one("mul", normal, scale), shift)
+
+
+def _aligned(site: Site, x: Value, rank: int) -> Value:
+    """One number for each channel, which is axis 1."""
+    for _ in range(rank - 2):
+        x = site.one("unsqueeze", x, axis=-1)
+    return x
+
+
+@imports("InstanceNormalization", to="instance_norm")
+def instance_norm(site: Site) -> Value:
+    x = site.x()
+    weight, bias = site.item(1), site.item(2)
+    eps = plain(site.attr("epsilon", 1e-5))
+    if isinstance(weight, Known) and isinstance(bias, Known):
+        if not weight.name and not bias.name and (weight.array == 1).all() and (bias.array == 0).all():
+            return site.one("instance_norm", x, eps=eps)
+        return site.emit.learned("instance_norm", [x], {"weight": weight, "bias": bias}, eps=eps, affine=True)[0]
+    return site.one("instance_norm", x, site.x(1), site.x(2), named=("weight", "bias"), eps=eps, affine=True)
+
+
+@imports("LayerNormalization", to="layer_norm")
+def layer_norm(site: Site) -> list[Item]:
+    x = site.x()
+    if any(site.used[1:]):
+        raise ImportRefused("gives mean and deviation too, which netc's layer_norm does not")
+    axis = site.axis(int(site.attr("axis", -1)), x.type.rank)
+    return [_last_axes(site, "layer_norm", x, axis, plain(site.attr("epsilon", 1e-5)), ("weight", "bias"))]
+
+
+@imports("RMSNormalization", "SimplifiedLayerNormalization", to="rms_norm")
+def rms_norm(site: Site) -> list[Item]:
+    x = site.x()
+    if any(site.used[1:]):
+        raise ImportRefused("gives the deviation too, which netc's rms_norm does not")
+    axis = site.axis(int(site.attr("axis", -1)), x.type.rank)
+    return [_last_axes(site, "rms_norm", x, axis, plain(site.attr("epsilon", 1e-5)), ("weight",))]
+
+
+def _last_axes(site: Site, operator: str, x: Value, axis: int, eps: float, names: Sequence[str]) -> Value:
+    """A normalisation of the axes from `axis` on, with parameters that may broadcast."""
+    shape = x.type.shape[axis:]
+    arguments: dict[str, Any] = {"eps": eps} | ({} if len(shape) == 1 else {"shape": tuple(shape)})
+    items = {name: site.item(n + 1) for n, name in enumerate(names) if site.has(n + 1)}
+    known = {name: item for name, item in items.items() if isinstance(item, Known)}
+    sizes = tuple(d for d in shape if isinstance(d, int))
+    if len(known) == len(items) and len(sizes) == len(shape):
+        known = {name: _filling(item, sizes) for name, item in known.items()}
+        trivial = all(not k.name and bool((k.array == (1 if name == "weight" else 0)).all()) for name, k in known.items())
+        if trivial:
+            return site.one(operator, x, affine=False, **arguments)
+        more = {"bias": "bias" in known} if operator == "layer_norm" else {}
+        return site.emit.learned(operator, [x], known, **more, **arguments)[0]
+    normal = site.one(operator, x, affine=False, **arguments)
+    scaled = site.one("mul", normal, site.x(1))
+    return site.one("add", scaled, site.x(2)) if "bias" in items else scaled
+
+
+def _filling(known: Known, shape: tuple[int, ...]) -> Known:
+    """Parameters in the shape of what is normalised."""
+    if known.array.shape == shape:
+        return known
+    if known.array.size > 1 and known.array.ndim > len(shape):
+        known = Known(known.array.reshape(known.array.shape[-len(shape) :]), known.name, f"{known.layout}|flat")
+    try:
+        return Known(np.broadcast_to(known.array, shape).copy(), known.name, f"{known.layout}|{shape}")
+    except ValueError:
+        raise ImportRefused(f"its scale of shape {list(known.array.shape)} does not fit {list(shape)}") from None
+
+
+@imports("GroupNormalization", to="group_norm")
+def group_norm(site: Site) -> Value:
+    """Before version 21 there is one scale for each group."""
+    x, groups = site.x(), int(site.attr("num_groups", 1))
+    weight, bias = site.item(1), site.item(2)
+    channels = x.type.shape[1]
+    eps = plain(site.attr("epsilon", 1e-5))
+    if isinstance(weight, Known) and isinstance(bias, Known) and isinstance(channels, int):
+        known = {"weight": _each_channel(weight, channels), "bias": _each_channel(bias, channels)}
+        return site.emit.learned("group_norm", [x], known, groups=groups, eps=eps)[0]
+    tensors = [site.x(1), site.x(2)]
+    if isinstance(channels, int):
+        few = [t.type.shape[0] != channels for t in tensors]
+        tensors = [
+            site.one("repeat_interleave", t, repeats=channels // groups, axis=0) if less else t
+            for t, less in zip(tensors, few, strict=True)
+        ]
+    return site.one("group_norm", x, *tensors, named=("weight", "bias"), groups=groups, eps=eps)
+
+
+def _each_channel(known: Known, channels: int) -> Known:
+    if known.array.shape == (channels,):
+        return known
+    return Known(np.repeat(known.array, channels // max(known.array.size, 1)), known.name, f"{known.layout}|repeated")
+
+
+@imports("LRN", to="local_response_norm")
+def lrn(site: Site) -> Value:
+    size = int(site.attr("size", 1))
+    x = site.x()
+    numbers = {name: plain(site.attr(other, default)) for name, other, default in _LRN}
+    if size % 2 == 0:
+        raise ImportRefused("of an even size, ONNX and PyTorch have different neighbours")
+    return site.one("local_response_norm", x, size=size, **numbers)
+
+
+_LRN = (("alpha", "alpha", 1e-4), ("beta", "beta", 0.75), ("k", "bias", 1.0))
+
+
+@imports("MeanVarianceNormalization", to="sub, mean, div and sqrt")
+def mean_variance(site: Site) -> Value:
+    x = site.x()
+    axes = tuple(site.ints("axes", [0, 2, 3]))
+    apart = site.one("sub", x, site.one("mean", x, axis=axes, keepdim=True))
+    square = site.one("mean", site.one("square", apart), axis=axes, keepdim=True)
+    return site.one("div", apart, site.one("add", site.one("sqrt", square), other=1e-9))
+
+
+@imports("LpNormalization", to="normalize")
+def lp_normalization(site: Site) -> Value:
+    return site.one("normalize", site.x(), p=int(site.attr("p", 2)), axis=int(site.attr("axis", -1)))
+
+
+@imports("com.microsoft:SkipLayerNormalization", to="add and layer_norm")
+def skip_layer_norm(site: Site) -> list[Item]:
+    x = site.one("add", site.x(0), site.x(1))
+    if site.has(4):
+        x = site.one("add", x, site.x(4))
+    outer = Site("LayerNormalization", [x, site.item(2), site.item(3)], site.attributes, site.version, site.emit, (True,))
+    y = _last_axes(outer, "layer_norm", x, x.type.rank - 1, plain(site.attr("epsilon", 1e-12)), ("weight", "bias"))
+    return [y, None, None, x]

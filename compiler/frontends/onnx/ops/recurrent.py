@@ -1,0 +1,129 @@
+"""Recurrent layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ....ir.elements import Array
+from ....ir.graph import Value
+from ...builder import ImportRefused
+from ..site import Site
+from ..table import imports
+from ..values import Filled, Item, Known
+
+_ORDERS = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
+"""The number of ONNX's gate for each of PyTorch's."""
+_ACTIVATIONS = {"LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh")}
+
+
+@imports("LSTM", "GRU", "RNN", to="lstm, gru, rnn")
+def recurrent(site: Site) -> list[Item]:
+    x = site.x()
+    direction = site.attr("direction", "forward")
+    directions = 2 if direction == "bidirectional" else 1
+    arguments = _arguments(site, directions)
+    known = _weights(site, directions)
+    hidden = int(site.array(2, "its recurrent weight").shape[-1])
+    rows_first = not site.attr("layout", 0)
+    x = site.one("transpose", x, a=0, b=1) if rows_first else x
+    _require_whole(site, x)
+    if direction == "reverse":
+        x = site.one("flip", x, axis=1)
+    states = _states(site, rows_first)
+    bidirectional = {"bidirectional": True} if directions == 2 else {}
+    y, *last = site.emit.learned(
+        site.op_type.lower(), [x, *states], known, hidden=hidden, bias="bias_ih_l0" in known, **bidirectional, **arguments
+    )
+    if direction == "reverse":
+        y = site.one("flip", y, axis=1)
+    return [_output(site, y, directions, hidden, rows_first), *(_state(site, s, rows_first) for s in last)]
+
+
+def _arguments(site: Site, directions: int) -> dict[str, Any]:
+    """What netc has an argument for; everything else must be as PyTorch has it."""
+    kind = site.op_type
+    found = [a.lower() for a in site.attr("activations", [])]
+    if site.attr("clip"):
+        raise ImportRefused("has `clip`, which netc does not have")
+    if site.has(7) or site.attr("input_forget", 0):
+        raise ImportRefused("has peepholes, or one gate for input and forgetting, which netc does not have")
+    if kind == "GRU" and not site.attr("linear_before_reset", 0):
+        raise ImportRefused("has `linear_before_reset=0`; netc's gru applies the reset gate after the matrix, as PyTorch's")
+    if kind == "RNN":
+        kinds = set(found or ["tanh"])
+        if len(kinds) > 1 or not kinds <= {"tanh", "relu"}:
+            raise ImportRefused(f"has the activations {found}")
+        return {"nonlinearity": "relu"} if kinds == {"relu"} else {}
+    if found and tuple(found) != _ACTIVATIONS[kind] * directions:
+        raise ImportRefused(f"has the activations {found}; those of netc are {_ACTIVATIONS[kind]}")
+    return {}
+
+
+def _weights(site: Site, directions: int) -> dict[str, Known]:
+    """The parameters by PyTorch's names, their gates in its order."""
+    w, r = site.known(1, "its weight"), site.known(2, "its recurrent weight")
+    b = site.known(3, "its bias") if site.has(3) else None
+    order = _ORDERS[site.op_type]
+    found: dict[str, Known] = {}
+    for n, end in enumerate(("_l0", "_l0_reverse")[:directions]):
+        for name, known in (("weight_ih", w), ("weight_hh", r)):
+            found[name + end] = _reordered(known, known.array[n], order, f"|{n}")
+        if b is not None:
+            for half, (name, array) in enumerate(zip(("bias_ih", "bias_hh"), np.split(b.array[n], 2), strict=True)):
+                found[name + end] = _reordered(b, array, order, f"|{n}.{half}")
+    return found
+
+
+def _reordered(known: Known, array: Array, order: Sequence[int], layout: str) -> Known:
+    gates = np.split(array, len(order))
+    return Known(np.concatenate([gates[g] for g in order]), known.name, known.layout + layout)
+
+
+def _require_whole(site: Site, x: Value) -> None:
+    """Lengths of sequences are only those of all steps."""
+    lengths = site.item(4)
+    if lengths is None:
+        return
+    steps = x.type.shape[1]
+    same = isinstance(lengths, Known) and isinstance(steps, int) and bool((lengths.array == steps).all())
+    if not same:
+        raise ImportRefused("takes the length of each sequence, which netc does not")
+
+
+def _states(site: Site, rows_first: bool) -> list[Value]:
+    """The states to start from; none if they are zeros."""
+    items = [site.item(5), site.item(6)] if site.op_type == "LSTM" else [site.item(5)]
+    if all(_is_zero(item) for item in items):
+        return []
+    if any(item is None for item in items):
+        raise ImportRefused("has one of its two initial states only")
+    return [site.tensor(i) if rows_first else site.one("transpose", site.tensor(i), a=0, b=1) for i in items]
+
+
+def _is_zero(item: Item) -> bool:
+    match item:
+        case None:
+            return True
+        case Known():
+            return not item.array.any()
+        case Filled():
+            return not item.number
+    return False
+
+
+def _output(site: Site, y: Value, directions: int, hidden: int, rows_first: bool) -> Item:
+    """`[T, directions, N, hidden]`, or `[N, T, directions, hidden]`."""
+    if not site.used[0]:
+        return None
+    if not rows_first:
+        return site.one("unflatten", y, axis=2, sizes=(directions, hidden))
+    if directions == 1:
+        return site.one("unsqueeze", site.one("transpose", y, a=0, b=1), axis=1)
+    return site.one("permute", site.one("unflatten", y, axis=2, sizes=(directions, hidden)), axes=(1, 2, 0, 3))
+
+
+def _state(site: Site, state: Value, rows_first: bool) -> Value:
+    return state if rows_first else site.one("transpose", state, a=0, b=1)

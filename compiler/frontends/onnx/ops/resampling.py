@@ -1,0 +1,135 @@
+"""Images at another resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ....dims import Dim
+from ....ir.graph import Value
+from ...builder import ImportRefused
+from ..numbers import plain
+from ..site import Site
+from ..table import imports
+from ..values import Part, Sizes
+from .shape import permuted
+
+
+@imports("Resize", "Upsample", to="upsample")
+def resize(site: Site) -> Value:
+    x = site.x()
+    old = site.op_type == "Upsample" or site.version < 11
+    scales, sizes = _amounts(site, x, old)
+    axes = [site.axis(a, x.type.rank) for a in site.ints("axes", range(x.type.rank))]
+    given: Sequence[Any] = sizes if sizes is not None else scales or ()
+    if len(given) != len(axes):
+        raise ImportRefused("it lacks scales and sizes, or has some for other axes")
+    return _resized(site, x, dict(zip(axes, given, strict=True)), by_size=sizes is not None, old=old)
+
+
+def _amounts(site: Site, x: Value, old: bool) -> tuple[list[float] | None, list[Dim] | None]:
+    """The factors, or the sizes."""
+    at = 1 if old else 2
+    if not old and site.has(3):
+        return None, list(site.dims(3, "the list of sizes"))
+    if "scales" in site.attributes:
+        return [plain(float(s)) for s in site.attr("scales")], None
+    item = site.item(at)
+    if isinstance(item, Sizes):
+        return None, _products(x, item)
+    return [plain(float(s)) for s in site.array(at, "the list of scales").reshape(-1)], None
+
+
+def _products(x: Value, item: Sizes) -> list[Dim]:
+    """The sizes that factors make, which are quotients of sizes: only where nothing is rounded."""
+    found: list[Dim] = []
+    for d, factor in zip(x.type.shape, item.items.reshape(-1), strict=True):
+        part = factor if isinstance(factor, Part) else Part(factor, 1)
+        found.append(d * part.top // part.bottom)
+    return found
+
+
+def _resized(site: Site, x: Value, amounts: dict[int, Any], *, by_size: bool, old: bool) -> Value:
+    rank = x.type.rank
+    policy = site.attr("keep_aspect_ratio_policy", "stretch")
+    if policy != "stretch" and by_size:
+        raise ImportRefused(f"`keep_aspect_ratio_policy={policy}` has no counterpart")
+    moved = [axis for axis, a in amounts.items() if not (site.facts.equal(a, x.type.shape[axis]) is True if by_size else a == 1)]
+    if not moved:
+        return x
+    if min(moved) < 2 or rank < 3:
+        return _elsewhere(site, x, amounts, moved, by_size=by_size, old=old)
+    spatial = list(range(2, rank))
+    target = tuple(amounts.get(axis, x.type.shape[axis] if by_size else 1) for axis in spatial)
+    arguments = _mode(site, target, len(spatial), by_size=by_size, old=old)
+    if by_size:
+        return site.one("upsample", x, size=target, **arguments)
+    return site.one("upsample", x, scale=target if len(set(target)) > 1 else target[0], **arguments)
+
+
+def _elsewhere(site: Site, x: Value, amounts: dict[int, Any], moved: list[int], *, by_size: bool, old: bool) -> Value:
+    """The axes that are resized moved to the end, and back."""
+    rank = x.type.rank
+    if len(moved) > 3:
+        raise ImportRefused("resizes more than three axes")
+    order = [axis for axis in range(rank) if axis not in moved] + moved
+    y = permuted(site, x, order)
+    lead = len(order) - len(moved)
+    shape = y.type.shape
+    before = 2 - lead
+    if before > 0:
+        for _ in range(before):
+            y = site.one("unsqueeze", y, axis=0)
+    elif before < 0:
+        y = site.one("flatten", y, start=0, end=-before)
+    inner = {2 + n: amounts[axis] for n, axis in enumerate(moved)}
+    z = _resized(site, y, inner, by_size=by_size, old=old)
+    z = site.one("reshape", z, shape=(*shape[:lead], *z.type.shape[2:]))
+    back = [order.index(axis) for axis in range(rank)]
+    return permuted(site, z, back)
+
+
+def _mode(site: Site, target: Sequence[Any], axes: int, *, by_size: bool, old: bool) -> dict[str, Any]:
+    """The mode of netc that reads from the same positions."""
+    mode = site.attr("mode", "nearest")
+    where = site.attr("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
+    if site.attr("antialias", 0) and (mode == "nearest" or site.attr("exclude_outside", 0) == 0):
+        raise ImportRefused("`antialias` is netc's only with `exclude_outside=1`")
+    if mode == "nearest":
+        return {"mode": _nearest(site, target, where, by_size=by_size, old=old)}
+    if where == "asymmetric" and not by_size and all(t == 1 for t in target):
+        where = "half_pixel"
+    if where not in ("half_pixel", "pytorch_half_pixel", "align_corners"):
+        raise ImportRefused(f"the mode {mode} with `coordinate_transformation_mode={where}` has no counterpart")
+    found: dict[str, Any] = {"align_corners": where == "align_corners"}
+    if site.attr("antialias", 0):
+        found["antialias"] = True
+    if mode == "linear":
+        return {"mode": {1: "linear", 2: "bilinear", 3: "trilinear"}[axes], **found}
+    if mode != "cubic" or axes != 2:
+        raise ImportRefused(f"the mode {mode} of {axes} axes has no counterpart")
+    wanted = -0.5 if site.attr("antialias", 0) else -0.75
+    if abs(site.attr("cubic_coeff_a", -0.75) - wanted) > 1e-6 or (site.attr("exclude_outside", 0) and not site.attr("antialias", 0)):
+        raise ImportRefused("the cubic mode with other coefficients than PyTorch's has no counterpart")
+    return {"mode": "bicubic", **found}
+
+
+def _nearest(site: Site, target: Sequence[Any], where: str, *, by_size: bool, old: bool) -> str:
+    rounding = site.attr("nearest_mode", "floor" if old else "round_prefer_floor")
+    whole = not by_size and all(float(t).is_integer() for t in target)
+    if where == "asymmetric" and rounding == "floor":
+        return "nearest"
+    if whole and where in ("half_pixel", "pytorch_half_pixel") and rounding.startswith("round"):
+        return "nearest"
+    if whole and where == "asymmetric" and rounding == "round_prefer_floor" and all(t in (1, 2) for t in target):
+        return "nearest"
+    if where in ("half_pixel", "pytorch_half_pixel") and rounding == "round_prefer_ceil":
+        return "nearest_exact"
+    raise ImportRefused(f"the mode nearest with `coordinate_transformation_mode={where}` and `nearest_mode={rounding}` has no counterpart")
+
+
+@imports("GridSample", to="grid_sample")
+def grid_sample(site: Site) -> Value:
+    mode = {"linear": "bilinear", "cubic": "bicubic"}.get(site.attr("mode", "linear"), site.attr("mode", "bilinear"))
+    padding = site.attr("padding_mode", "zeros")
+    return site.one("grid_sample", site.x(0), site.x(1), mode=mode, padding_mode=padding, align_corners=bool(site.attr("align_corners", 0)))

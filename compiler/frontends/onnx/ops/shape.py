@@ -1,0 +1,293 @@
+"""Operators that move elements: shapes, pieces, padding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ....dims import Dim, SymDim
+from ....ir.graph import Value
+from ...builder import ImportRefused
+from ..site import Site
+from ..table import imports
+from ..values import Item
+
+FAR = 2**31 - 1
+
+
+@imports("Reshape", to="reshape, flatten, unflatten")
+def reshape(site: Site) -> Value:
+    x = site.x()
+    wanted = site.dims_or(1, "shape", "the shape")
+    if wanted is None:
+        raise ImportRefused("it lacks a shape")
+    zero = bool(site.attr("allowzero", 0))
+    shape = [x.type.shape[n] if d == 0 and not zero and n < x.type.rank else d for n, d in enumerate(wanted)]
+    return reshaped(site, x, shape)
+
+
+def reshaped(site: Site, x: Value, shape: Sequence[Dim]) -> Value:
+    """In the form that says most: axes that stay are left out."""
+    before = x.type.shape
+    if site.equal(before, shape):
+        return x
+    front = 0
+    while front < min(len(before), len(shape)) and site.facts.equal(before[front], shape[front]) is True:
+        front += 1
+    back = 0
+    while back < min(len(before), len(shape)) - front and site.facts.equal(before[-1 - back], shape[-1 - back]) is True:
+        back += 1
+    old, new = len(before) - front - back, len(shape) - front - back
+    if new == 1 and old > 1:
+        flat = site.one("flatten", x, start=front, end=front + old - 1)
+        if shape[front] == -1 or site.facts.equal(flat.type.shape[front], shape[front]) is True:
+            return flat
+        site.emit.drop(flat)
+    if (old, new) == (1, 1) and shape[front] == -1:
+        return x
+    if (old, new) == (0, 1) and shape[front] in (1, -1):
+        return site.one("unsqueeze", x, axis=front)
+    if (old, new) == (1, 0) and before[front] == 1:
+        return site.one("squeeze", x, axis=front)
+    if old == 1 and new > 1:
+        return site.one("unflatten", x, axis=front, sizes=tuple(shape[front : front + new]))
+    return site.one("reshape", x, shape=tuple(shape))
+
+
+@imports("Flatten", to="flatten")
+def flatten(site: Site) -> Value:
+    x = site.x()
+    rank = x.type.rank
+    axis = int(site.attr("axis", 1))
+    axis = axis + rank if axis < 0 else axis
+    if axis == 1 and rank > 1:
+        return x if rank == 2 else site.one("flatten", x)
+    front: Dim = 1
+    for d in x.type.shape[:axis]:
+        front = front * d
+    back: Dim = 1
+    for d in x.type.shape[axis:]:
+        back = back * d
+    return reshaped(site, x, (front, back))
+
+
+@imports("Transpose", to="permute, transpose")
+def transpose(site: Site) -> Value:
+    x = site.x()
+    order = [site.axis(a, x.type.rank) for a in site.ints("perm", list(reversed(range(x.type.rank))))]
+    if sorted(order) != list(range(x.type.rank)):
+        raise ImportRefused("its `perm` is no order of the axes")
+    return permuted(site, x, order)
+
+
+def permuted(site: Site, x: Value, order: Sequence[int]) -> Value:
+    moved = [axis for axis, old in enumerate(order) if axis != old]
+    if not moved:
+        return x
+    if len(moved) == 2:
+        return site.one("transpose", x, a=moved[0], b=moved[1])
+    return site.one("permute", x, axes=tuple(order))
+
+
+@imports("Squeeze", to="squeeze")
+def squeeze(site: Site) -> Value:
+    x = site.x()
+    axes = site.axes(1, x.type.rank)
+    if axes is None:
+        axes = [axis for axis, d in enumerate(x.type.shape) if d == 1]
+    if not axes:
+        return x
+    return site.one("squeeze", x, axis=axes[0] if len(axes) == 1 else tuple(axes))
+
+
+@imports("Unsqueeze", to="unsqueeze")
+def unsqueeze(site: Site) -> Value:
+    x = site.x()
+    axes = site.dims_or(1, "axes", "the list of axes") or ()
+    rank = x.type.rank + len(axes)
+    for axis in sorted(site.axis(int(a), rank) for a in axes if isinstance(a, int)):
+        x = site.one("unsqueeze", x, axis=axis)
+    return x
+
+
+@imports("Expand", to="expand")
+def expand(site: Site) -> Value:
+    """A size of 1 in the shape leaves that of the tensor."""
+    x = site.x()
+    shape = list(site.dims(1, "the shape"))
+    more = len(shape) - x.type.rank
+    own: list[Dim] = [1] * more + list(x.type.shape) if more > 0 else list(x.type.shape)
+    wanted = [1] * -more + shape if more < 0 else shape
+    sizes = [d if w == 1 else w for d, w in zip(own, wanted, strict=True)]
+    return x if site.equal(sizes, x.type.shape) else site.one("expand", x, shape=tuple(sizes))
+
+
+@imports("Tile", to="tile")
+def tile(site: Site) -> Value:
+    repeats = site.dims(1, "the number of repeats")
+    return site.x() if all(r == 1 for r in repeats) else site.one("tile", site.x(), repeats=tuple(repeats))
+
+
+@imports("Concat", to="concat")
+def concat(site: Site) -> Value:
+    values = [site.x(i) for i in range(len(site))]
+    if len(values) == 1:
+        return values[0]
+    axis = int(site.attr("axis", 1))
+    return site.one("concat", *values, axis=axis)
+
+
+@imports("Split", to="chunk, split")
+def split(site: Site) -> list[Item]:
+    x = site.x()
+    axis = site.axis(int(site.attr("axis", 0)), x.type.rank)
+    count = len(site.used)
+    sizes = site.dims_or(1, "split", "the list of sizes")
+    size = x.type.shape[axis]
+    if sizes is not None and len(sizes) != count:
+        raise ImportRefused(f"it has {count} results and {len(sizes)} sizes")
+    if count == 1:
+        return [x]
+    if sizes is None or (len({str(s) for s in sizes}) == 1 and site.facts.equal(sizes[0] * count, size) is True):
+        return list(site.emit.apply("chunk", x, n=count, axis=axis))
+    if any(s == 0 for s in sizes):
+        raise ImportRefused("it makes pieces of size 0")
+    return list(site.emit.apply("split", x, sizes=tuple(sizes), axis=axis))
+
+
+@imports("Slice", to="slice, select, flip")
+def slice_(site: Site) -> Value:
+    x = site.x()
+    starts = site.dims_or(1, "starts", "where it starts") or ()
+    ends = site.dims_or(2, "ends", "where it ends") or ()
+    axes = site.axes(3, x.type.rank, default=range(len(starts))) or []
+    steps = site.dims_or(4, "steps", "the list of steps") or (1,) * len(starts)
+    if not len(starts) == len(ends) == len(axes) == len(steps):
+        raise ImportRefused("its lists have different lengths")
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+        if not isinstance(step, int) or step == 0:
+            raise ImportRefused("its step is not known, or 0")
+        x = _sliced(site, x, axis, start, end, step)
+    return x
+
+
+def _sliced(site: Site, x: Value, axis: int, start: Dim, end: Dim, step: int) -> Value:
+    size = x.type.shape[axis]
+    if step < 0:
+        return _backwards(site, x, axis, start, end, step)
+    stop = None if _reaches(site, end, size) else end
+    start = _bounded(start, size)
+    stop = None if stop is None else _bounded(stop, size)
+    if start == 0 and stop is None and step == 1:
+        return x
+    return site.one("slice", x, axis=axis, start=start, stop=stop, step=step)
+
+
+def _bounded(at: Dim, size: Dim) -> Dim:
+    """A position far in front of the beginning is the beginning."""
+    if isinstance(at, int) and isinstance(size, int):
+        return max(-size, min(at, size))
+    return 0 if isinstance(at, int) and at <= -FAR else at
+
+
+def _reaches(site: Site, end: Dim, size: Dim) -> bool:
+    if isinstance(end, int) and end >= FAR:
+        return True
+    return not (isinstance(end, int) and end < 0) and site.facts.at_least(end, size) is True
+
+
+def _backwards(site: Site, x: Value, axis: int, start: Dim, end: Dim, step: int) -> Value:
+    """The axis turned round, then forwards."""
+    size = x.type.shape[axis]
+    flipped = site.one("flip", x, axis=axis)
+    begin: Dim = 0
+    if isinstance(start, int) and start < 0:
+        begin = -1 - start
+    elif site.facts.at_least(start, size - 1) is not True:
+        begin = size - 1 - start
+    if isinstance(end, int) and isinstance(size, int):
+        stop: Dim = size if end < -size else size - 1 - end if end >= 0 else -1 - end
+    elif isinstance(end, int) and end <= -FAR:
+        stop = size
+    else:
+        stop = -1 - end if isinstance(end, int) and end < 0 else size - 1 - end
+    return _sliced(site, flipped, axis, begin, stop, -step)
+
+
+@imports("Pad", to="pad")
+def pad(site: Site) -> Value:
+    x = site.x()
+    amounts = site.dims_or(1, "pads" if "pads" in site.attributes else "paddings", "the list of amounts")
+    if amounts is None:
+        raise ImportRefused("it lacks amounts")
+    rank = x.type.rank
+    axes = site.axes(3, rank, default=range(rank)) or []
+    if len(amounts) != 2 * len(axes):
+        raise ImportRefused("it has two amounts for each axis, before and after")
+    both: dict[int, tuple[Dim, Dim]] = {axis: (amounts[n], amounts[n + len(axes)]) for n, axis in enumerate(axes)}
+    mode = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}.get(site.attr("mode", "constant"))
+    if mode is None:
+        raise ImportRefused(f"has the mode {site.attr('mode')!r}, which is none of netc's")
+    value = site.scalar(2) if site.has(2) else site.attr("value", 0.0)
+    if value is None:
+        raise ImportRefused("its value is computed, and must be known")
+    return padded(site, x, both, mode, value)
+
+
+def padded(site: Site, x: Value, both: dict[int, tuple[Dim, Dim]], mode: str = "constant", value: object = 0) -> Value:
+    """Elements before and after each axis."""
+    rank = x.type.rank
+    wanted = {axis for axis, (before, after) in both.items() if not (before == 0 and after == 0)}
+    if not wanted:
+        return x
+    listed: list[Dim] = []
+    for axis in reversed(range(min(wanted), rank)):
+        listed += both.get(axis, (0, 0))
+    extra = {"value": value} if mode == "constant" and value != 0 else {}
+    return site.one("pad", x, padding=tuple(listed), mode=mode, **extra)
+
+
+@imports("DepthToSpace", to="pixel_shuffle, or reshape and permute")
+def depth_to_space(site: Site) -> Value:
+    x, block = site.x(), int(site.attr("blocksize", 1))
+    if site.attr("mode", "DCR") == "CRD":
+        return site.one("pixel_shuffle", x, r=block)
+    n, c, h, w = x.type.shape
+    apart = site.one("reshape", x, shape=(n, block, block, c // (block * block), h, w))
+    return site.one("reshape", site.one("permute", apart, axes=(0, 3, 4, 1, 5, 2)), shape=(n, c // (block * block), h * block, w * block))
+
+
+@imports("SpaceToDepth", to="reshape and permute")
+def space_to_depth(site: Site) -> Value:
+    x, block = site.x(), int(site.attr("blocksize", 1))
+    n, c, h, w = x.type.shape
+    apart = site.one("reshape", x, shape=(n, c, h // block, block, w // block, block))
+    return site.one("reshape", site.one("permute", apart, axes=(0, 3, 5, 1, 2, 4)), shape=(n, c * block * block, h // block, w // block))
+
+
+@imports("Trilu", to="tril, triu")
+def trilu(site: Site) -> Value:
+    diagonal = site.dims(1, "the diagonal")[0] if site.has(1) else 0
+    return site.one("triu" if site.attr("upper", 1) else "tril", site.x(), diagonal=diagonal)
+
+
+@imports("ConstantOfShape", "Range", "EyeLike", to="table")
+def made(site: Site) -> Value:
+    raise ImportRefused("its size depends on data")
+
+
+@imports("CenterCropPad", to="slice, pad")
+def center_crop_pad(site: Site) -> Value:
+    x = site.x()
+    sizes = site.dims(1, "the shape")
+    axes = [site.axis(a, x.type.rank) for a in site.ints("axes", range(x.type.rank))]
+    for axis, wanted in zip(axes, sizes, strict=True):
+        size = x.type.shape[axis]
+        if isinstance(size, SymDim) or isinstance(wanted, SymDim):
+            raise ImportRefused("of a size that is not known has no counterpart")
+        if wanted < size:
+            first = (size - wanted) // 2
+            x = site.one("slice", x, axis=axis, start=first, stop=first + wanted)
+        elif wanted > size:
+            first = (wanted - size) // 2
+            x = padded(site, x, {axis: (first, wanted - size - first)})
+    return x

@@ -1,0 +1,72 @@
+"""The nodes of a graph that its outputs need, in the order of computation.
+
+In: nodes in any order. Out: those that can be computed one after the other, and those that cannot, as they are in a cycle or depend on one.
+Always: takes time in proportion to the nodes; does not recurse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from onnx import GraphProto, NodeProto
+
+
+def needed_in_order(nodes: Sequence[NodeProto], outputs: Iterable[str]) -> tuple[list[NodeProto], list[NodeProto]]:
+    """Those that the outputs need, and those of them that wait for themselves."""
+    takes = [_taken(node) for node in nodes]
+    makers: dict[str, int] = {}
+    for at, node in enumerate(nodes):
+        for name in node.output:
+            if name:
+                makers.setdefault(name, at)
+    wanted: set[int] = set()
+    stack = [makers[name] for name in outputs if name in makers]
+    while stack:
+        at = stack.pop()
+        if at not in wanted:
+            wanted.add(at)
+            stack += [makers[name] for name in takes[at] if name in makers]
+    return _ordered(nodes, sorted(wanted), takes, makers)
+
+
+def _ordered(
+    nodes: Sequence[NodeProto], wanted: list[int], takes: Sequence[set[str]], makers: dict[str, int]
+) -> tuple[list[NodeProto], list[NodeProto]]:
+    done: set[int] = set()
+    order: list[int] = []
+    active: set[int] = set()
+    stuck: set[int] = set()
+    for root in wanted:
+        stack = [(root, False)]
+        while stack:
+            at, ready = stack.pop()
+            if ready:
+                active.discard(at)
+                if at not in done:
+                    done.add(at)
+                    order.append(at)
+                continue
+            if at in done:
+                continue
+            if at in active:
+                stuck.add(at)
+                continue
+            active.add(at)
+            stack.append((at, True))
+            stack += [(makers[name], False) for name in takes[at] if name in makers and makers[name] not in done]
+    return [nodes[at] for at in order if at not in stuck], [nodes[at] for at in sorted(stuck)]
+
+
+def _taken(node: NodeProto) -> set[str]:
+    """The names that a node uses, those that its branches use from outside too."""
+    found = {name for name in node.input if name}
+    for attribute in node.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            found |= _free(graph)
+    return found
+
+
+def _free(graph: GraphProto) -> set[str]:
+    made = {i.name for i in graph.input} | {i.name for i in graph.initializer} | {name for node in graph.node for name in node.output}
+    used = {name for node in graph.node for name in _taken(node)} | {o.name for o in graph.output}
+    return used - made

@@ -1,0 +1,64 @@
+"""Attention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....ir.graph import Value
+from ...builder import ImportRefused
+from ..opaque import ATTENTION_PARAMETERS
+from ..site import AtenSite
+from ..table import reads
+
+
+@reads("scaled_dot_product_attention")
+def attention(site: AtenSite) -> Value:
+    q, k, v = (site.tensor(name) for name in ("query", "key", "value"))
+    arguments: dict[str, Any] = {}
+    if site.has("scale"):
+        scale = site.number("scale")
+        features = q.type.shape[-1]
+        if not isinstance(features, int) or abs(float(scale) * features**0.5 - 1) > 1e-12:  # type: ignore[arg-type]
+            arguments["scale"] = scale
+    if site.number("dropout_p"):
+        arguments["dropout"] = site.number("dropout_p")
+    if site.args["is_causal"]:
+        arguments["causal"] = True
+        if not site.scope.model.facts.equal(q.type.shape[-2], k.type.shape[-2]):
+            arguments["align"] = "start"
+    if not site.args.get("enable_gqa") and q.type.rank > 2 and k.type.shape[-3] != q.type.shape[-3] and k.type.shape[-3] != 1:
+        raise ImportRefused("has other numbers of heads")
+    if not site.has("attn_mask"):
+        return site.one("attention", q, k, v, **arguments)
+    mask = site.tensor("attn_mask")
+    if mask.type.rank == 1:
+        mask = site.one("unsqueeze", mask, axis=0)
+    return site.one("attention", q, k, v, mask, named=("mask",), **arguments)
+
+
+@reads("multihead_attention")
+def multihead_attention(site: AtenSite) -> tuple[Value, ...]:
+    """nn.MultiheadAttention, whose operator has the batch as its first axis."""
+    slots = {name: node for name, node in zip(ATTENTION_PARAMETERS, site.args["params"], strict=True) if node is not None}
+    given = ["query", "key", "value"]
+    if all(site.args[name] is site.args["query"] for name in given):
+        given = ["query"]
+    elif site.args["key"] is site.args["value"]:
+        given = ["query", "key"]
+    masks = {name: operand for name, operand in (("attn_mask", "attn_mask"), ("key_padding_mask", "padding")) if site.has(name)}
+    found = site.own_layer(
+        "multihead_attention",
+        *(site.tensor(name) for name in (*given, *masks)),
+        slots=slots,
+        statistics=True,
+        named=tuple(masks.values()),
+        heads=site.integer("num_heads"),
+        bias="in_proj_bias" in slots,
+        dropout=site.number("dropout"),
+        add_bias_kv="bias_k" in slots,
+        add_zero_attn=site.args["add_zero_attn"],
+        average_attn_weights=site.args["average_attn_weights"],
+    )
+    if found is None:
+        raise ImportRefused("has weights that are no parameters of its own")
+    return found

@@ -1,0 +1,46 @@
+"""Comparisons, logic, and choices by them."""
+
+from __future__ import annotations
+
+from ....ir.graph import Value
+from ..site import AtenSite
+from ..table import READERS, reads
+from .arithmetic import pair
+
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    READERS[_name] = pair(_name)
+for _name, _operator in (("less", "lt"), ("less_equal", "le"), ("greater", "gt"), ("greater_equal", "ge"), ("not_equal", "ne")):
+    READERS[_name] = pair(_operator)
+
+
+@reads("logical_and", "logical_or", "logical_xor")
+def logic(site: AtenSite) -> Value:
+    return site.one(site.name, site.tensor(), site.tensor("other"))
+
+
+@reads("where")
+def where(site: AtenSite) -> Value:
+    condition = site.tensor("condition")
+    other, first = site.number_of("other"), site.number_of("self")
+    if other is not None and first is not None:
+        filled = site.one("table", indices=("_",), shape=(1,), formula=site.constant(first), dtype=site.element)
+        return site.one("where", condition, filled, other=other)
+    if other is not None:
+        return site.one("where", condition, site.tensor(), other=other)
+    if first is not None:
+        return site.one("where", condition, site.tensor("other"), other=first, reverse=True)
+    return site.one("where", condition, site.tensor(), site.tensor("other"))
+
+
+@reads("masked_fill")
+def masked_fill(site: AtenSite) -> Value:
+    value = site.number_of("value")
+    x, mask = site.tensor(), site.tensor("mask")
+    if value is None:
+        return site.one("where", mask, site.tensor("value"), x)
+    return site.one("masked_fill", x, mask, value=value)
+
+
+@reads("any", "all")
+def quantifier(site: AtenSite) -> Value:
+    return site.one(site.name, site.tensor(), axis=site.axes(), keepdim=bool(site.args.get("keepdim")))

@@ -1,0 +1,103 @@
+"""Layers with weights: dense, convolutions, look-up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....ir.graph import Value
+from ...builder import ImportRefused
+from ..site import AtenSite
+from ..table import reads
+
+PARAMETERS = {"weight": "weight", "bias": "bias"}
+
+
+def layer(site: AtenSite, operator: str, x: Value, given: dict[str, str] = PARAMETERS, **arguments: Any) -> Value:
+    """With parameters of its own, or with tensors for them."""
+    has_bias = "bias" in given and site.args[given["bias"]] is not None
+    bias = {} if "bias" not in given else {"bias": has_bias}
+    own = site.layer(operator, x, given=given, **arguments, **bias)
+    if own is not None:
+        return own[0]
+    names = tuple(name for name in given if site.args[given[name]] is not None)
+    return site.one(operator, x, *(site.tensor(given[name]) for name in names), named=names, **arguments)
+
+
+@reads("linear")
+def linear(site: AtenSite) -> Value:
+    units, features = site.args["weight"].meta["val"].shape
+    x = site.tensor("input")
+    if not isinstance(units, int) or not isinstance(features, int):
+        raise ImportRefused("has a weight whose size depends on the input")
+    return layer(site, "dense", x, units=units)
+
+
+@reads("bilinear")
+def bilinear(site: AtenSite) -> Value:
+    units = int(site.args["weight"].meta["val"].shape[0])
+    own = site.layer("bilinear", site.tensor("input1"), site.tensor("input2"), given=PARAMETERS, units=units, bias=site.has("bias"))
+    if own is None:
+        raise ImportRefused("has a weight that is computed")
+    return own[0]
+
+
+def _spatial(site: AtenSite, name: str) -> int | tuple[int, ...]:
+    """One number if it is the same for all axes."""
+    sizes = site.integers(name)
+    return sizes[0] if len(set(sizes)) == 1 else sizes
+
+
+@reads("conv1d", "conv2d", "conv3d", "convolution")
+def conv(site: AtenSite) -> Value:
+    if site.args.get("transposed"):
+        return _transposed(site)
+    fake = site.args["weight"].meta["val"]
+    x = site.tensor("input")
+    batched = x.type.rank == fake.dim()
+    padding: Any = site.args["padding"] if isinstance(site.args["padding"], str) else _spatial(site, "padding")
+    found = layer(
+        site,
+        "conv",
+        x if batched else site.one("unsqueeze", x, axis=0),
+        channels=int(fake.shape[0]),
+        kernel=tuple(int(size) for size in fake.shape[2:]),
+        stride=_spatial(site, "stride"),
+        padding=padding,
+        dilation=_spatial(site, "dilation"),
+        groups=site.integer("groups"),
+    )
+    return found if batched else site.one("squeeze", found, axis=(0,))
+
+
+@reads("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+def _transposed(site: AtenSite) -> Value:
+    fake = site.args["weight"].meta["val"]
+    groups = site.integer("groups")
+    return layer(
+        site,
+        "conv_transpose",
+        site.tensor("input"),
+        channels=int(fake.shape[1]) * groups,
+        kernel=tuple(int(size) for size in fake.shape[2:]),
+        stride=_spatial(site, "stride"),
+        padding=_spatial(site, "padding"),
+        output_padding=_spatial(site, "output_padding"),
+        dilation=_spatial(site, "dilation"),
+        groups=groups,
+    )
+
+
+@reads("embedding")
+def embedding(site: AtenSite) -> Value:
+    num, dim = (int(size) for size in site.args["weight"].meta["val"].shape)
+    padding = site.integer("padding_idx")
+    return layer(
+        site,
+        "embedding",
+        site.tensor("indices"),
+        {"weight": "weight"},
+        num=num,
+        dim=dim,
+        padding_idx=None if padding == -1 else padding,
+        dtype=site.element,
+    )

@@ -1,0 +1,101 @@
+"""Normalisations."""
+
+from __future__ import annotations
+
+from ....ir.graph import Value
+from ...builder import ImportRefused
+from ..site import AtenSite
+from ..table import reads
+from .layers import PARAMETERS, layer
+
+_STATISTICS = ("running_mean", "running_var")
+
+
+@reads("batch_norm", "_batch_norm_with_update", "_native_batch_norm_legit_no_training")
+def batch_norm(site: AtenSite) -> Value:
+    x = site.tensor("input")
+    names = [name for name in ("weight", "bias", *_STATISTICS) if site.args.get(name) is not None]
+    arguments = {"eps": site.number("eps"), "momentum": site.number("momentum")}
+    if site.args.get("training"):
+        return _of_batch(site, x, names)
+    affine = "weight" in names
+    own = site.own_layer(
+        "batch_norm",
+        x,
+        slots={name: site.args[name] for name in names},
+        statistics=True,
+        affine=affine,
+        bias="bias" in names or not affine,
+        **arguments,
+    )
+    return own[0] if own is not None else _by_parts(site, x)
+
+
+def _of_batch(site: AtenSite, x: Value, names: list[str]) -> Value:
+    """By the statistics of the batch itself, which are not kept."""
+    if any(name in names for name in _STATISTICS):
+        raise ImportRefused("changes its statistics, as in training")
+    arguments = {"eps": site.number("eps"), "track_running_stats": False}
+    if not names:
+        return site.one("batch_norm", x, affine=False, **arguments)
+    return site.one("batch_norm", x, *(site.tensor(name) for name in names), named=tuple(names), **arguments)
+
+
+def _by_parts(site: AtenSite, x: Value) -> Value:
+    """Of statistics that are tensors of the graph."""
+    shape = (-1, *[1] * (x.type.rank - 2))
+    tensors = {
+        name: site.one("reshape", site.tensor(name), shape=shape)
+        for name in ("weight", "bias", *_STATISTICS)
+        if site.args.get(name) is not None
+    }
+    scale = site.one("rsqrt", site.one("add", tensors["running_var"], other=site.number("eps")))
+    found = site.one("mul", site.one("sub", x, tensors["running_mean"]), scale)
+    if "weight" in tensors:
+        found = site.one("mul", found, tensors["weight"])
+    return site.one("add", found, tensors["bias"]) if "bias" in tensors else found
+
+
+@reads("instance_norm")
+def instance_norm(site: AtenSite) -> Value:
+    if not site.args["use_input_stats"]:
+        return batch_norm(site)
+    x, eps = site.tensor("input"), site.number("eps")
+    if any(site.args.get(name) is not None for name in _STATISTICS):
+        raise ImportRefused("keeps statistics, but uses those of the sample")
+    if not site.has("weight"):
+        return site.one("instance_norm", x, eps=eps, affine=False)
+    return layer(site, "instance_norm", x, eps=eps, affine=True)
+
+
+@reads("layer_norm", "native_layer_norm")
+def layer_norm(site: AtenSite) -> Value:
+    x, shape = site.tensor("input"), site.sizes("normalized_shape")
+    arguments = {"eps": site.number("eps"), "shape": shape if len(shape) > 1 else None}
+    if not site.has("weight"):
+        found = site.one("layer_norm", x, affine=False, **arguments)
+        return site.one("add", found, site.tensor("bias")) if site.has("bias") else found
+    return layer(site, "layer_norm", x, **arguments)
+
+
+@reads("rms_norm")
+def rms_norm(site: AtenSite) -> Value:
+    x, shape = site.tensor("input"), site.sizes("normalized_shape")
+    eps = site.number("eps") if site.has("eps") else None
+    arguments = {"eps": eps, "shape": shape if len(shape) > 1 else None}
+    if not site.has("weight"):
+        return site.one("rms_norm", x, affine=False, **arguments)
+    return layer(site, "rms_norm", x, {"weight": "weight"}, **arguments)
+
+
+@reads("group_norm")
+def group_norm(site: AtenSite) -> Value:
+    x, groups, eps = site.tensor("input"), site.integer("num_groups"), site.number("eps")
+    if not site.has("weight"):
+        return site.one("group_norm", x, groups=groups, eps=eps, affine=False)
+    return layer(site, "group_norm", x, PARAMETERS, groups=groups, eps=eps)
+
+
+@reads("local_response_norm")
+def local_response_norm(site: AtenSite) -> Value:
+    return site.one("local_response_norm", site.tensor("input"), size=site.integer("size"))

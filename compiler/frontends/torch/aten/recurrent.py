@@ -1,0 +1,73 @@
+"""Recurrent layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch.fx import Node
+
+from ....ir.graph import Value
+from ...builder import ImportRefused
+from ..site import AtenSite
+from ..table import reads
+
+_OPERATORS = {"lstm": ("lstm", {}), "gru": ("gru", {}), "rnn_tanh": ("rnn", {}), "rnn_relu": ("rnn", {"nonlinearity": "relu"})}
+
+
+@reads(*_OPERATORS)
+def recurrent(site: AtenSite) -> tuple[Value, ...]:
+    if "batch_sizes" in site.args:
+        raise ImportRefused("works on packed sequences")
+    operator, more = _OPERATORS[site.name]
+    given = site.args["hx"]
+    states = list(given) if isinstance(given, list | tuple) else [given]
+    x = site.tensor("input")
+    if not site.args["batch_first"] and x.type.rank == 3:
+        x = site.one("transpose", x, a=0, b=1)
+    inputs = [] if all(site.scope.model.is_zero(state) for state in states) else [site.element_of(state) for state in states]
+    slots = _slots(site)
+    hidden, projected = _hidden(site, slots)
+    arguments: dict[str, Any] = dict(more)
+    if projected:
+        arguments["proj_size"] = projected
+    found = site.own_layer(
+        operator,
+        x,
+        *inputs,
+        slots=slots,
+        statistics=True,
+        hidden=hidden,
+        layers=site.integer("num_layers"),
+        bias=bool(site.args["has_biases"]),
+        dropout=float(site.args["dropout"]),
+        bidirectional=bool(site.args["bidirectional"]),
+        **arguments,
+    )
+    if found is None:
+        raise ImportRefused("has weights that are no parameters of its own")
+    if not site.args["batch_first"] and x.type.rank == 3:
+        found = (site.one("transpose", found[0], a=0, b=1), *found[1:])
+    return found
+
+
+def _slots(site: AtenSite) -> dict[str, Any]:
+    """The parameters by PyTorch's names for them, which are in the order of layers and directions."""
+    names = ["weight_ih", "weight_hh"] + (["bias_ih", "bias_hh"] if site.args["has_biases"] else [])
+    params = site.args["params"]
+    cells = site.integer("num_layers") * (2 if site.args["bidirectional"] else 1)
+    if len(params) == cells * (len(names) + 1):
+        names.append("weight_hr")
+    ends = [
+        f"_l{layer}{end}" for layer in range(site.integer("num_layers")) for end in ("", "_reverse")[: 1 + bool(site.args["bidirectional"])]
+    ]
+    return dict(zip([name + end for end in ends for name in names], params, strict=True))
+
+
+def _hidden(site: AtenSite, slots: dict[str, Any]) -> tuple[int, int]:
+    """The number of hidden units, and the size to which they are projected."""
+    weight = slots["weight_hh_l0"]
+    if not isinstance(weight, Node):
+        raise ImportRefused("has weights that are no tensors of the model")
+    gates = {"lstm": 4, "gru": 3}.get(site.name, 1)
+    projection = slots.get("weight_hr_l0")
+    return int(weight.meta["val"].shape[0]) // gates, 0 if projection is None else int(projection.meta["val"].shape[0])

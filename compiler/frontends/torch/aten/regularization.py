@@ -1,0 +1,28 @@
+"""What works in training only."""
+
+from __future__ import annotations
+
+from ....ir.graph import Value
+from ...builder import ImportRefused
+from ..site import AtenSite
+from ..table import reads
+
+_OPERATORS = {"feature_dropout": "channel_dropout", "alpha_dropout": "alpha_dropout", "dropout": "dropout", "native_dropout": "dropout"}
+
+
+@reads("dropout", "feature_dropout", "alpha_dropout")
+def dropout(site: AtenSite) -> Value:
+    x, p = site.first, site.number("p")
+    if site.args["train"]:
+        raise ImportRefused("works in evaluation too, which no dropout of netc does")
+    return site.one(_OPERATORS[site.name], x, p=p) if p else x
+
+
+@reads("drop_path")
+def drop_path(site: AtenSite) -> Value:
+    return site.one("drop_path", site.tensor("x"), p=site.number("p"))
+
+
+@reads("rrelu")
+def rrelu(site: AtenSite) -> Value:
+    return site.one("rrelu", site.tensor(), lower=site.number("lower"), upper=site.number("upper"))

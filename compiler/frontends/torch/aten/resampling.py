@@ -1,0 +1,50 @@
+"""Images at another resolution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....ir.graph import Value
+from ..site import AtenSite
+from ..table import reads
+
+_MODES = {
+    "upsample_nearest1d": "nearest",
+    "upsample_nearest2d": "nearest",
+    "upsample_nearest3d": "nearest",
+    "_upsample_nearest_exact1d": "nearest-exact",
+    "_upsample_nearest_exact2d": "nearest-exact",
+    "upsample_linear1d": "linear",
+    "upsample_bilinear2d": "bilinear",
+    "upsample_trilinear3d": "trilinear",
+    "upsample_bicubic2d": "bicubic",
+    "_upsample_bilinear2d_aa": "bilinear",
+    "_upsample_bicubic2d_aa": "bicubic",
+}
+
+
+@reads(*_MODES)
+def upsample(site: AtenSite) -> Value:
+    x = site.first
+    arguments: dict[str, Any] = {"mode": _MODES[site.name]}
+    if "linear" in arguments["mode"] or "cubic" in arguments["mode"]:
+        arguments["align_corners"] = bool(site.args["align_corners"])
+    if site.name.endswith("_aa"):
+        arguments["antialias"] = True
+    size = site.args.get("output_size")
+    if size is not None:
+        return site.one("upsample", x, size=site.sizes("output_size"), **arguments)
+    factors = site.args.get("scale_factors") or [v for n, v in site.args.items() if n.startswith("scales")]
+    return site.one("upsample", x, scale=tuple(factors), **arguments)
+
+
+@reads("grid_sampler", "grid_sampler_2d")
+def grid_sample(site: AtenSite) -> Value:
+    return site.one(
+        "grid_sample",
+        site.tensor("input"),
+        site.tensor("grid"),
+        mode=("bilinear", "nearest", "bicubic")[site.integer("interpolation_mode")],
+        padding_mode=("zeros", "border", "reflection")[site.integer("padding_mode")],
+        align_corners=bool(site.args["align_corners"]),
+    )

@@ -1,0 +1,174 @@
+"""From a PyTorch module, or what torch.export made of it, to a typed graph.
+
+In: a module and example inputs, or an `ExportedProgram`. Out: an `Imported`. Raises `ImportFailed`. Always: the module is run once, in
+evaluation mode, on inputs that torch.export makes of the examples; it is left as it was.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch._dynamo.exc import UserError
+from torch.export import Dim as ExportDim
+from torch.export import ExportedProgram
+from torch.export.dynamic_shapes import refine_dynamic_shapes_from_suggested_fixes
+from torch.utils._pytree import tree_map_only
+
+from ..base import Imported, ImportFailed, Obstacle
+from .opaque import opaque_modules
+from .programs import read_program
+
+BATCH = "N"
+_TRIES = 4
+_FIXED = re.compile(r"^\s*(\w+) = (\d+)\s*$", re.MULTILINE)
+"""Where torch.export says that a size can be one number only."""
+Axes = Mapping[int, str] | Sequence[str | None]
+"""The names of axes: by their numbers, or one for each axis, None for a size that is fixed."""
+
+
+def from_module(module: nn.Module, inputs: Any, dims: Mapping[str | int, Axes] | None = None) -> Imported:
+    """The typed graph of a module.
+
+    `inputs` are example tensors: one, a tuple of them by position, a mapping by name, or a pair of both. `dims` names symbolic axes of
+    inputs, by the name of the input or its position; of an input that it does not have, axis 0 is the batch. Other arguments than tensors
+    are fixed. Raises `ImportFailed` with everything that has no counterpart.
+    """
+    args, kwargs = _arguments(inputs)
+    shared: dict[str, Any] = {}
+    names = [_axes(dims, at, one) for at, one in enumerate(args)]
+    named = {name: _axes(dims, name, one) for name, one in kwargs.items()}
+    spec = (tuple(_dynamic(axes, shared) for axes in names), {name: _dynamic(axes, shared) for name, axes in named.items()})
+    examples = [_example(one, axes) for one, axes in zip(args, names, strict=True)]
+    keywords = {name: _example(one, named[name]) for name, one in kwargs.items()}
+    program = _export(module, tuple(examples), keywords, _by_name(module, spec))
+    return read_program(program, type(module).__name__, [axes for axes in (*names, *named.values())])
+
+
+def from_exported(program: ExportedProgram, module: nn.Module | None = None) -> Imported:
+    """The typed graph of what torch.export made, as of a `.pt2` file. Its symbols are called N, and then A, B, C..."""
+    return read_program(program, "Model" if module is None else type(module).__name__, None)
+
+
+def _arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    match inputs:
+        case (tuple() | list() as positional, Mapping() as named):
+            return tuple(positional), dict(named)
+        case Mapping():
+            return (), dict(inputs)
+        case tuple() | list():
+            return tuple(inputs), {}
+    return (inputs,), {}
+
+
+def _axes(dims: Mapping[str | int, Axes] | None, key: str | int, example: Any) -> Any:
+    """The names of the symbolic axes of one argument, for each tensor in it."""
+    given = (dims or {}).get(key)
+    by_number = None if given is None else _numbered(given)
+    return tree_map_only(torch.Tensor, lambda tensor: by_number if by_number is not None else ({0: BATCH} if tensor.dim() else {}), example)
+
+
+def _numbered(given: Axes) -> dict[int, str]:
+    if isinstance(given, Mapping):
+        return dict(given)
+    return {axis: name for axis, name in enumerate(given) if name is not None}
+
+
+def _is_axes(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(key, int) for key in value)
+
+
+def _dynamic(axes: Any, shared: dict[str, Any]) -> Any:
+    """What torch.export is told: one `Dim` for each name."""
+    if _is_axes(axes):
+        return {axis: shared.setdefault(name, ExportDim(name)) for axis, name in axes.items()}
+    if isinstance(axes, list | tuple):
+        return type(axes)(_dynamic(one, shared) for one in axes)
+    if isinstance(axes, dict):
+        return {name: _dynamic(one, shared) for name, one in axes.items()}
+    return None
+
+
+def _example(value: Any, axes: Any) -> Any:
+    """The example with at least two of everything that is symbolic: torch.export takes a size of 1 for a special one."""
+    if isinstance(value, torch.Tensor) and _is_axes(axes):
+        for axis in axes:
+            if value.shape[axis] == 1:
+                value = torch.cat([value, value], axis)
+        return value
+    return value
+
+
+def _by_name(module: nn.Module, spec: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:
+    """The dynamic axes of all arguments in one mapping, as torch.export takes them where some are given by name."""
+    positional, named = spec
+    if not named:
+        return positional
+    import inspect
+
+    names = list(inspect.signature(module.forward).parameters)
+    return {**dict(zip(names, positional, strict=False)), **named}
+
+
+def _export(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any) -> ExportedProgram:
+    import warnings
+
+    training = {inner: inner.training for inner in module.modules()}
+    module.eval()
+    try:
+        with opaque_modules(module), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _with_ranges(module, args, kwargs, dynamic)
+    except Exception as error:  # the module's own code runs: it may raise anything
+        raise ImportFailed((_failure(error, module),)) from error
+    finally:
+        for inner, mode in training.items():
+            inner.training = mode
+
+
+def _with_ranges(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any) -> ExportedProgram:
+    """Tries again with the ranges and multiples that torch.export says the sizes must keep, but never with one size alone."""
+    for _ in range(_TRIES):
+        try:
+            return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=False)
+        except UserError as error:
+            message = str(error)
+            fixes = _fixes(message)
+            if not fixes or _FIXED.search(fixes):
+                raise
+            dynamic = refine_dynamic_shapes_from_suggested_fixes(f"Suggested fixes:\n{fixes}", dynamic)
+    return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=False)
+
+
+def _fixes(message: str) -> str:
+    """What torch.export suggests, a line each."""
+    lines = message.partition("Suggested fixes:")[2].splitlines()
+    return "\n".join(line.strip() for line in lines if re.match(r"\s*\w+ = ", line))
+
+
+def _failure(error: Exception, module: nn.Module) -> Obstacle:
+    """What torch.export says, and the module that was running."""
+    fixed = _FIXED.search(_fixes(str(error)))
+    if fixed:
+        why = f"finds that {fixed[1]} can only be {fixed[2]}: the model's code depends on the number"
+        return Obstacle("torch.export", why, _running(error, module), f"leave {fixed[1]} out of `dims`, with an example of that size")
+    said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return Obstacle("torch.export", f"fails: {said[:300]}", _running(error, module))
+
+
+def _running(error: BaseException, module: nn.Module) -> str:
+    paths = {id(inner): path for path, inner in module.named_modules()}
+    found = ""
+    at: BaseException | None = error
+    while at is not None:
+        frame = at.__traceback__
+        while frame is not None:
+            owner = frame.tb_frame.f_locals.get("self")
+            if id(owner) in paths:
+                found = paths[id(owner)] if len(paths[id(owner)]) >= len(found) else found
+            frame = frame.tb_next
+        at = at.__cause__ or at.__context__
+    return found

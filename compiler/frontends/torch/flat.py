@@ -1,0 +1,57 @@
+"""The nodes of an exported graph, without the regions that switch gradients or automatic casts.
+
+In: a graph module. Out: its nodes in order, those of such regions in their place. Always: nodes keep what torch.export knows of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.fx import GraphModule, Node
+
+_REGIONS = ("wrap_with_set_grad_enabled", "wrap_with_autocast")
+
+
+def flat_nodes(module: GraphModule) -> list[Node]:
+    """All nodes. The graph is changed, where there are such regions."""
+    while True:
+        regions = [node for node in module.graph.nodes if _is_region(node)]
+        if not regions:
+            return list(module.graph.nodes)
+        for node in regions:
+            _inline(module, node)
+
+
+def _is_region(node: Node) -> bool:
+    if node.op != "call_function" or getattr(node.target, "__name__", "") not in _REGIONS:
+        return False
+    return node.target.__name__ != "wrap_with_autocast" or not node.args[2]  # type: ignore[union-attr]
+
+
+def _inline(module: GraphModule, node: Node) -> None:
+    """Puts the nodes of a region in its place."""
+    at = next(index for index, argument in enumerate(node.args) if isinstance(argument, Node) and argument.op == "get_attr")
+    region: Any = node.args[at]
+    inner: Any = module
+    for part in region.target.split("."):
+        inner = getattr(inner, part)
+    places = dict(zip([n for n in inner.graph.nodes if n.op == "placeholder"], node.args[at + 1 :], strict=True))
+    with module.graph.inserting_before(node):
+        for own in inner.graph.nodes:
+            if own.op == "get_attr":
+                setattr(module, f"{node.name}_{own.target}", getattr(inner, own.target))
+                places[own] = module.graph.get_attr(f"{node.name}_{own.target}")
+            elif own.op not in ("placeholder", "output"):
+                places[own] = module.graph.node_copy(own, lambda n: places[n])
+        result = next(n for n in inner.graph.nodes if n.op == "output").args[0]
+    for user in list(node.users):
+        user.replace_all_uses_with(_mapped(result[user.args[1]], places))
+        module.graph.erase_node(user)
+    module.graph.erase_node(node)
+    if not region.users:
+        module.graph.erase_node(region)
+
+
+def _mapped(value: Any, places: dict[Node, Any]) -> Any:
+    return torch.fx.node.map_arg(value, lambda n: places[n])

@@ -1,0 +1,190 @@
+"""Where the parameters and buffers of a model belong in its graph.
+
+In: the calls of the modules, and the nodes that read each parameter. Out: for a layer, whether parameters are its own, under which label;
+for any other use, in which graph the parameter is declared. Always: a parameter of the graph has one of the keys that the original has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch.fx import Node
+
+from netc.dsl.record import Record
+
+from ...ir.graph import join
+from .modules import CallTree, ModuleCall, common
+
+
+class Stored(Record):
+    """A parameter or buffer of the state dict. `keys` are all its names, the one that torch.export uses first."""
+
+    keys: tuple[str, ...]
+    tensor: Any
+    trainable: bool
+    is_buffer: bool
+
+    @property
+    def frozen(self) -> bool:
+        return not (self.trainable or self.is_buffer)
+
+
+class Own(Record):
+    """The parameters of an operator are its own: those below `prefix`, a full path. `tied` is the parameter that another stage has,
+    and the key it has there."""
+
+    prefix: str
+    tied: tuple[str, str] | None = None
+
+
+class Keys:
+    """Decides for each use of a parameter. `owned` has the path and the name of those that belong to an operator that was made, and the
+    call in which it was."""
+
+    def __init__(self, tree: CallTree, stored: Mapping[Node, Stored]) -> None:
+        self.tree = tree
+        self.stored = stored
+        self.owned: dict[Node, tuple[ModuleCall, str]] = {}
+        self.shared: dict[ModuleCall, ModuleCall] = {}
+        """Of each call of a module that is called several times, the call in which the module is declared."""
+        self._find_shared(tree.root)
+        self.readers = {node: self._calls(node) for node in stored}
+        self.mixed = self._mixed()
+        self.users: dict[ModuleCall, set[Node]] = {call: set() for call in (tree.root, *tree.root.inside())}
+        """The nodes within each call that read parameters."""
+        for readers in self.readers.values():
+            for user, call in readers:
+                for around in call.chain():
+                    self.users[around].add(user)
+
+    # --- modules that are called several times -------------------------------------------------------------------------------
+
+    def _find_shared(self, root: ModuleCall) -> None:
+        groups: dict[str, list[ModuleCall]] = {}
+        for call in root.inside():
+            groups.setdefault(call.path, []).append(call)
+        claimed: set[ModuleCall] = set()
+        for path, calls in sorted(groups.items(), key=lambda group: group[0].count(".")):
+            free = [call for call in calls if claimed.isdisjoint(call.chain())]
+            elsewhere = any(call.parent is not None and not call.parent.owns(call.path) for call in free)
+            if not (len(free) > 1 or elsewhere) or not self._holds(path):
+                continue
+            home = _owner(common(call.parent or root for call in free), path)
+            if any(home.relative(path).startswith(f"{home.relative(other.path)}.") for other in home.calls() if home.owns(other.path)):
+                continue
+            self.shared.update(dict.fromkeys(free, home))
+            claimed.update(free)
+            for call in free:
+                self._find_shared(call)
+
+    def _holds(self, path: str) -> bool:
+        return any(key.startswith(f"{path}.") for one in self.stored.values() for key in one.keys)
+
+    def instance(self, call: ModuleCall) -> ModuleCall:
+        """The outermost call of a shared module that it is in, or the whole model."""
+        return next((one for one in call.chain() if one in self.shared), self.tree.root)
+
+    # --- the uses of a parameter ---------------------------------------------------------------------------------------------
+
+    def _calls(self, node: Node) -> list[tuple[Node, ModuleCall]]:
+        return [(user, self.tree.home[user]) for user in node.users if user in self.tree.home]
+
+    def _mixed(self) -> set[Node]:
+        """What is read within calls of a shared module and outside of it too."""
+        found: set[Node] = set()
+        for node, readers in self.readers.items():
+            paths = {self.instance(call).path for _, call in readers}
+            if len(paths) > 1:
+                found.add(node)
+        return found
+
+    def home(self, node: Node, asking: ModuleCall) -> tuple[ModuleCall, str]:
+        """The call in whose graph the parameter is declared for uses like this one, and its label there."""
+        keys = self.stored[node].keys
+        within = self.instance(asking)
+        uses = [call for _, call in self.readers[node] if node in self.mixed or self.instance(call) is within]
+        at = common(uses or [asking])
+        key = max(keys, key=lambda key: len(_owner(at, key).path))
+        at = _owner(at, key)
+        return at, at.relative(key)
+
+    def own(self, user: Node, slots: Mapping[str, Node], statistics: bool) -> Own | None:
+        """Whether the operator that `user` becomes has these parameters as its own, under PyTorch's names for them. `statistics`: it
+        keeps some of them, so that they cannot be tensors that are given to it."""
+        call = self.tree.home[user]
+        if not slots or any(node not in self.stored for node in slots.values()):
+            return None
+        for prefix in self._prefixes(next(iter(slots.items()))):
+            named = all(join(prefix, name) in self.stored[node].keys for name, node in slots.items())
+            if named and (call.owns(f"{prefix}.") or prefix == call.path):
+                direct = prefix == call.path and not (statistics or self._is_alone(user, call))
+                return None if direct else self._owned(prefix, user, call, slots)
+        return None
+
+    def _is_alone(self, user: Node, call: ModuleCall) -> bool:
+        """Whether no other operator of the call has parameters: a label is a level of names, or a stage, but not both."""
+        return self.users[call] == {user} and (call.parent is not None or len(call.items) == 1)
+
+    def landing(self, call: ModuleCall) -> ModuleCall:
+        """The call in whose graph the operators of a call are: a module that is one operator needs no graph."""
+        return call.parent if call.parent is not None and len(call.items) == 1 and isinstance(call.items[0], Node) else call
+
+    def _prefixes(self, slot: tuple[str, Node]) -> list[str]:
+        name, node = slot
+        return [key[: -len(name)].rstrip(".") for key in self.stored[node].keys if key == name or key.endswith(f".{name}")]
+
+    def _owned(self, prefix: str, user: Node, call: ModuleCall, slots: Mapping[str, Node]) -> Own | None:
+        tied: tuple[str, str] | None = None
+        for name, node in slots.items():
+            if self._first(node, user, call):
+                continue
+            before = self.owned.get(node)
+            if tied or name != "weight" or before is None or before[1] == join(prefix, name) or node in self.mixed:
+                return None
+            if not self.landing(call).owns(before[1]):
+                return None
+            if self.instance(before[0]) is not self.instance(call):
+                return None
+            tied = (name, before[1])
+        for name, node in slots.items():
+            if tied is None or tied[0] != name:
+                self.owned[node] = (call, join(prefix, name))
+        return Own(prefix, tied)
+
+    def _first(self, node: Node, user: Node, call: ModuleCall) -> bool:
+        """Whether no other operator reads it before, in the same call of a shared module."""
+        if node in self.mixed:
+            return False
+        within = self.instance(call)
+        for reader, at in self.readers[node]:
+            if self.instance(at) is within:
+                return reader is user
+        return False
+
+
+def _owner(call: ModuleCall, key: str) -> ModuleCall:
+    """The innermost call around, or the call itself, whose module the key is of."""
+    while not call.owns(key) and call.parent is not None:
+        call = call.parent
+    return call
+
+
+def relative_path(call: ModuleCall, key: str) -> tuple[str, str]:
+    """The label of a stage within the call's graph, and the name of its parameter."""
+    stage, _, name = call.relative(key).rpartition(".")
+    return stage, name
+
+
+def keys_of(names: Sequence[str], tensors: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """For each name, all names of the same tensor, that one first."""
+    groups: dict[object, list[str]] = {}
+    for name, tensor in tensors.items():
+        groups.setdefault(_identity(tensor), []).append(name)
+    return {name: (name, *(other for other in groups[_identity(tensors[name])] if other != name)) for name in names}
+
+
+def _identity(tensor: Any) -> object:
+    if not tensor.numel():
+        return id(tensor)
+    return tensor.data_ptr(), tuple(tensor.shape), tuple(tensor.stride()), tensor.dtype

@@ -1,0 +1,114 @@
+"""The calls of modules, as a tree over the nodes of an exported graph.
+
+In: the nodes, each with the stack of modules that were active (`nn_module_stack`). Out: a `ModuleCall` for the whole model, whose items are
+nodes and further calls, in the order of computation. Always: every node is in one call; what a call of a module did is one run of nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from operator import getitem
+from typing import Any
+
+from torch.fx import Node
+
+Item = "Node | ModuleCall"
+
+
+class ModuleCall:
+    """One call of a module. `path` is the module's name in the model, empty for the model itself; `name` is its class's."""
+
+    def __init__(self, path: str, name: str, parent: ModuleCall | None) -> None:
+        self.path = path
+        self.name = name
+        self.parent = parent
+        self.items: list[Node | ModuleCall] = []
+
+    def __repr__(self) -> str:
+        return f"<call of {self.path or 'the model'}: {self.name}>"
+
+    def chain(self) -> list[ModuleCall]:
+        """The calls that it is in, from the model to itself."""
+        found: list[ModuleCall] = []
+        at: ModuleCall | None = self
+        while at is not None:
+            found.append(at)
+            at = at.parent
+        return found[::-1]
+
+    def calls(self) -> Iterator[ModuleCall]:
+        """The calls directly inside."""
+        return (item for item in self.items if isinstance(item, ModuleCall))
+
+    def inside(self) -> Iterator[ModuleCall]:
+        """All calls inside, a call before those inside of it."""
+        for call in self.calls():
+            yield call
+            yield from call.inside()
+
+    def owns(self, key: str) -> bool:
+        """Whether the key of a parameter begins with its path."""
+        return not self.path or key.startswith(f"{self.path}.")
+
+    def relative(self, key: str) -> str:
+        """A key or path as it is called within the module."""
+        return key if not self.path else key[len(self.path) + 1 :]
+
+
+class CallTree:
+    """The calls of an exported graph. `home` has the call that each node is in."""
+
+    def __init__(self, nodes: Iterable[Node], name: str) -> None:
+        self.root = ModuleCall("", name, None)
+        self.home: dict[Node, ModuleCall] = {}
+        active: list[tuple[str, ModuleCall]] = [("", self.root)]
+        late: list[Node] = []
+        for node in nodes:
+            if node.target is getitem:
+                late.append(node)
+                continue
+            stack = _stack(node)
+            active = active if stack is None else self._enter(active, stack)
+            active[-1][1].items.append(node)
+            self.home[node] = active[-1][1]
+        for node in late:
+            self.home[node] = self._source(node)
+
+    def _source(self, node: Node) -> ModuleCall:
+        """Where the tuple was made that the node takes something out of."""
+        source: Any = node.args[0]
+        return self.home[source] if source in self.home else self.root
+
+    def _enter(self, active: list[tuple[str, ModuleCall]], stack: list[tuple[str, str, str]]) -> list[tuple[str, ModuleCall]]:
+        kept = 1
+        while kept < len(active) and kept <= len(stack) and active[kept][0] == stack[kept - 1][0]:
+            kept += 1
+        active = active[:kept]
+        for key, path, name in stack[kept - 1 :]:
+            call = ModuleCall(path, name, active[-1][1])
+            active[-1][1].items.append(call)
+            active.append((key, call))
+        return active
+
+
+def _stack(node: Node) -> list[tuple[str, str, str]] | None:
+    """Key, path and class of each module that was active, the model itself left out; None if it is not known."""
+    entries = node.meta.get("nn_module_stack") or {}
+    if not entries or any(key.startswith("_empty_nn_module_stack") for key in entries):
+        return None
+    return [(key, path.partition("@")[0], _class_name(cls)) for key, (path, cls) in entries.items() if path]
+
+
+def _class_name(cls: Any) -> str:
+    return str(cls if isinstance(cls, str) else cls.__name__).rpartition(".")[2]
+
+
+def common(calls: Iterable[ModuleCall]) -> ModuleCall:
+    """The innermost call that all of them are in."""
+    chains = [call.chain() for call in calls]
+    last = chains[0][0]
+    for level in zip(*chains, strict=False):
+        if any(call is not level[0] for call in level):
+            break
+        last = level[0]
+    return last

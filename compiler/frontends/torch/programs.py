@@ -1,0 +1,205 @@
+"""From an exported program to a typed graph.
+
+In: an `ExportedProgram`, and what the axes of its inputs are called. Out: an `Imported`. Always: the keys of its weights are those of the
+program; what the original has and nothing reads is left out, with a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from string import ascii_uppercase
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
+from torch.fx import Node
+from torch.utils._pytree import tree_flatten_with_path
+
+from ...analysis.parameters import parameters
+from ...dims import declare, symbol
+from ...ir.elements import Array, array_of, numpy_dtype
+from ...ir.graph import Program, Value
+from ...ir.types import BATCH, TensorType
+from ...ir.verify import verify
+from ..base import Imported, ImportFailed, Obstacle
+from ..builder import ImportRefused, nowhere
+from . import aten as _aten  # noqa: F401  # registers the readers
+from .flat import flat_nodes
+from .folding import Constants
+from .keys import Keys, Stored, keys_of
+from .modules import CallTree
+from .naming import input_name, output_names
+from .reader import CallReader, ModelReader, UnknownValue
+from .site import dtype_of
+from .sizes import Axis, Sizes, axis_of, conditions_of
+
+_SILENT = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size", "sym_constrain_range")
+
+
+def read_program(program: ExportedProgram, name: str, axes: Sequence[Any] | None) -> Imported:
+    """The typed graph of an exported program. `axes` are the names of the symbolic axes of its inputs, in order; None: they have none."""
+    nodes = flat_nodes(program.graph_module)
+    inputs = _user_inputs(program)
+    names = _symbol_names(inputs, axes)
+    conditions = conditions_of(program.range_constraints, names)
+    symbols = tuple(dict.fromkeys((BATCH, *(axis.name for axis in names.values()))))
+    declared = declare(symbols, conditions, {})
+    sizes = Sizes(names, declared.dims)
+    body = [node for node in nodes if node.op == "call_function" and _computes(node)]
+    tree = CallTree(body, name)
+    reader = ModelReader(tree, Keys(tree, _stored(program)), Constants(body, _constants(program)), sizes, declared.facts, nowhere(name))
+    main = CallReader(reader, tree.root, None)
+    _declare_inputs(main, inputs)
+    main.run()
+    _finish(main, program, nodes)
+    if reader.obstacles:
+        raise ImportFailed(tuple(reader.obstacles))
+    made = Program(main.builder.graph, declared.facts, symbols, tuple((c, str(c)) for c in conditions), declared.dims)
+    verify(made)
+    return _with_weights(made, program)
+
+
+def _computes(node: Node) -> bool:
+    """Whether it makes tensors, rather than sizes or nothing."""
+    target: Any = node.target
+    if any(str(target).startswith(f"aten.{name}") for name in _SILENT):
+        return False
+    value = node.meta.get("val")
+    return not isinstance(value, torch.SymInt | torch.SymBool | torch.SymFloat | int | float | bool)
+
+
+# --- inputs ------------------------------------------------------------------------------------------------------------------
+
+
+def _placeholders(program: ExportedProgram) -> dict[str, Node]:
+    return {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
+
+
+def _user_inputs(program: ExportedProgram) -> list[Node | None]:
+    """The inputs of the caller, in order; None for those that are no tensors."""
+    found = _placeholders(program)
+    specs = [spec for spec in program.graph_signature.input_specs if spec.kind == InputKind.USER_INPUT]
+    nodes = [found.get(getattr(spec.arg, "name", "")) for spec in specs]
+    return [node if node is not None and isinstance(node.meta.get("val"), torch.Tensor) else None for node in nodes]
+
+
+def _symbol_names(inputs: Sequence[Node | None], axes: Sequence[Any] | None) -> dict[str, Axis]:
+    """What each symbol of torch.export is."""
+    found: dict[str, Axis] = {}
+    tables = _flat_axes(axes) if axes is not None else [None] * len(inputs)
+    for node, table in zip(inputs, tables, strict=True):
+        if node is None:
+            continue
+        for axis, size in enumerate(node.meta["val"].shape):
+            symbol_of = axis_of(size.node.expr) if isinstance(size, torch.SymInt) else None
+            if symbol_of is not None and symbol_of[0] not in found:
+                taken = {one.name for one in found.values()}
+                given = (table or {}).get(axis)
+                found[symbol_of[0]] = Axis(given or (BATCH if axis == 0 and BATCH not in taken else _next(taken)), symbol_of[1])
+    return found
+
+
+def _next(taken: set[str]) -> str:
+    return next(letter for letter in ascii_uppercase if letter != BATCH and letter not in taken)
+
+
+def _flat_axes(axes: Any) -> list[Any]:
+    """One table for each tensor or other argument, in the order of the inputs."""
+    if isinstance(axes, dict) and all(isinstance(key, int) for key in axes):
+        return [axes]
+    if isinstance(axes, dict):
+        return [table for inner in axes.values() for table in _flat_axes(inner)]
+    if isinstance(axes, list | tuple):
+        return [table for inner in axes for table in _flat_axes(inner)]
+    return [None]
+
+
+def _declare_inputs(main: CallReader, inputs: Sequence[Node | None]) -> None:
+    taken: set[str] = set()
+    for node in inputs:
+        if node is None:
+            continue
+        fake = node.meta["val"]
+        shape = tuple(main.model.sizes.dim(size) for size in fake.shape)
+        main.env[node] = main.builder.input(TensorType(dtype_of(fake.dtype), shape), input_name(node.name, taken))
+
+
+# --- parameters and constants ------------------------------------------------------------------------------------------------
+
+
+def _stored(program: ExportedProgram) -> dict[Node, Stored]:
+    """What of the state dict the program reads."""
+    found = _placeholders(program)
+    state = program.state_dict
+    nodes: dict[Node, Stored] = {}
+    keys = keys_of(list(state), state)
+    for spec in program.graph_signature.input_specs:
+        key = spec.target
+        if key in state and spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
+            tensor = state[key]
+            is_buffer = spec.kind == InputKind.BUFFER
+            nodes[found[spec.arg.name]] = Stored(keys[key], tensor, not is_buffer and tensor.requires_grad, is_buffer)
+    return nodes
+
+
+def _constants(program: ExportedProgram) -> dict[Node, torch.Tensor]:
+    """The tensors that are no part of the state dict."""
+    found = _placeholders(program)
+    values = {spec.arg.name: program.constants.get(spec.target or "") for spec in program.graph_signature.input_specs}
+    return {found[name]: value for name, value in values.items() if isinstance(value, torch.Tensor)}
+
+
+# --- outputs -----------------------------------------------------------------------------------------------------------------
+
+
+def _finish(main: CallReader, program: ExportedProgram, nodes: Sequence[Node]) -> None:
+    graph = main.builder.graph
+    output = next(node for node in nodes if node.op == "output")
+    paths, _ = tree_flatten_with_path(_tree(program, output))
+    results = [(path, node) for path, node in paths if isinstance(node, Node)]
+    for _, node in results:
+        try:
+            value = main.value(node)
+        except UnknownValue:
+            continue
+        except ImportRefused as refused:
+            main.model.report(node, refused)
+            continue
+        assert isinstance(value, Value)
+        graph.outputs.append(value)
+    graph.output_names = output_names([path for path, _ in results], {value.name for value in graph.inputs})
+    if not results:
+        main.model.obstacles.append(Obstacle("output", "is no tensor", ""))
+
+
+def _tree(program: ExportedProgram, output: Node) -> Any:
+    """What the model returns, with nodes for tensors."""
+    flat: Any = output.args[0]
+    mutated = len(flat) - len([spec for spec in program.graph_signature.output_specs if spec.kind.name == "USER_OUTPUT"])
+    spec = program.call_spec.out_spec
+    return spec.unflatten(list(flat[mutated:])) if spec is not None else list(flat)
+
+
+# --- weights -----------------------------------------------------------------------------------------------------------------
+
+
+def _with_weights(program: Program, source: ExportedProgram) -> Imported:
+    import numpy as np
+
+    state = source.state_dict
+    weights: dict[str, Array] = {}
+    for name, info in parameters(program).items():
+        if name in state:
+            weights[name] = array_of(state[name])
+        else:
+            weights[name] = np.zeros(info.shape, numpy_dtype(info.dtype))
+    unread = [key for key in state if key not in weights]
+    return Imported(program, weights, _notes(unread))
+
+
+def _notes(unread: Sequence[str]) -> tuple[str, ...]:
+    if not unread:
+        return ()
+    some = ", ".join(f"`{key}`" for key in unread[:5]) + (", ..." if len(unread) > 5 else "")
+    return (f"{len(unread)} tensors of the state dict are read by nothing and left out: {some}.",)

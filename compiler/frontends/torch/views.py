@@ -1,0 +1,80 @@
+"""Operators that work in place, and the views that see what they do.
+
+In: the nodes of an exported graph in their order. Out: for each node that changes a tensor, what of the tensors that are read later it changes
+too: those of which it is a part. Always: of all others, dropping the underscore changes nothing but the name under which the result is
+read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch.fx import Node
+
+_MAYBE = ("reshape", "contiguous", "flatten", "to", "type_as", "view_as", "reshape_as", "expand_as")
+"""Operators that may give a view, and whose schemas do not say it."""
+_HARMLESS = ("detach_", "requires_grad_")
+_PARTS = ("slice", "select")
+"""Views that are one part of an axis."""
+
+
+def is_in_place(node: Node) -> bool:
+    """Whether it changes its first argument."""
+    if not isinstance(node.target, torch._ops.OpOverload):
+        return False
+    name = node.target._schema.name.partition("::")[2]
+    return name.endswith("_") and not name.startswith("__") and name not in _HARMLESS
+
+
+class Views:
+    """`parents` has, of a node that changes a part of a tensor which is read later, the views that lead to it, that tensor's first; `lost`
+    the name of what is read later and cannot be followed."""
+
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        self.order = {node: at for at, node in enumerate(nodes)}
+        self.parents: dict[Node, list[Node]] = {}
+        self.lost: dict[Node, str] = {}
+        roots: dict[Node, Node] = {}
+        families: dict[Node, list[Node]] = {}
+        for node in self.order:
+            source = node.args[0] if node.args and isinstance(node.args[0], Node) and _gives_view(node) else node
+            roots[node] = root = roots.get(source, source)
+            family = families.setdefault(root, [root])
+            if is_in_place(node):
+                self._change(node, family)
+            family.append(node)
+
+    def _change(self, node: Node, family: list[Node]) -> None:
+        target = node.args[0]
+        assert isinstance(target, Node)
+        chain = _chain(target)
+        later = [other for other in family if other is not target and self._is_read_after(other, node)]
+        if not later:
+            return
+        unknown = [other for other in later if other not in [view.args[0] for view in chain]]
+        if unknown:
+            self.lost[node] = unknown[0].name
+        else:
+            self.parents[node] = chain
+
+    def _is_read_after(self, other: Node, node: Node) -> bool:
+        return any(self.order.get(user, len(self.order)) > self.order[node] for user in other.users)
+
+
+def _chain(node: Node) -> list[Node]:
+    """The views of parts that lead to a tensor, the outermost first."""
+    found: list[Node] = []
+    while isinstance(node.target, torch._ops.OpOverload) and node.target._schema.name.partition("::")[2] in _PARTS:
+        found.append(node)
+        source = node.args[0]
+        assert isinstance(source, Node)
+        node = source
+    return found[::-1]
+
+
+def _gives_view(node: Node) -> bool:
+    if not isinstance(node.target, torch._ops.OpOverload):
+        return True
+    schema = node.target._schema
+    return schema.name.partition("::")[2] in _MAYBE or any(result.alias_info is not None for result in schema.returns)

@@ -1,0 +1,122 @@
+"""`netc import`: a PyTorch module or an ONNX file to a spec."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .completion import FileName
+from .failures import Failed
+from .options import named_words, refuse_overwriting
+
+if TYPE_CHECKING:
+    from ..importing.origin import Origin
+
+WEIGHTS = ".safetensors"
+
+
+@click.command("import")
+@click.argument("source", metavar="SOURCE")
+@click.option("-o", "--output", metavar="OUT.net", required=True, type=FileName(), help="The spec, or `-` for standard output.")
+@click.option("--input", "inputs", multiple=True, metavar="[NAME=]SHAPE", help="An input, as a spec declares it: `3x224x224`, `[T] int64`.")
+@click.option("--args", "arguments", multiple=True, metavar="K=V", callback=named_words, help="An argument of the class or function.")
+@click.option("--call", "fixed", multiple=True, metavar="K=V", callback=named_words, help="Another argument of the module's forward.")
+@click.option("--set", "values", multiple=True, metavar="NAME=VALUE", callback=named_words, help="Fix an input or an axis of an ONNX file.")
+@click.option("--dequantize", is_flag=True, help="Take quantised weights of an ONNX file as the floats that they stand for.")
+@click.option("--weights", metavar="OUT.safetensors", type=FileName(), help="Keep the weights. Those of an ONNX file are kept in any case.")
+@click.option("--no-verify", is_flag=True, help="Do not compare the spec with the model.")
+@click.option("--force", is_flag=True, help="Overwrite OUT.net.")
+def command(
+    source: str,
+    output: str,
+    inputs: tuple[str, ...],
+    arguments: dict[str, str],
+    fixed: dict[str, str],
+    values: dict[str, str],
+    dequantize: bool,
+    weights: str | None,
+    no_verify: bool,
+    force: bool,
+) -> None:
+    """Write a spec for a model that exists, and prove that it is the same.
+
+    SOURCE is an ONNX file, or a PyTorch module: `torchvision.models:resnet50`, `model.py:Net`. Naming a module runs its code.
+    """
+    _check_output(output, force)
+    refuse_overwriting(weights, source, output)
+    from netc.compiler.frontends.base import ImportFailed
+
+    from ..importing.command import spec_of
+    from ..importing.proof import NotProved
+    from ..writing import write_bytes
+
+    onnx = source.lower().endswith(".onnx")
+    try:
+        origin = _onnx(source, values, dequantize) if onnx else _module(source, inputs, arguments, fixed)
+        made = spec_of(origin, verify=not no_verify)
+    except ImportFailed as error:
+        raise Failed("\n  ".join((f"cannot import `{source}`:", *error.lines()))) from None
+    except NotProved as error:
+        raise Failed(f"`{source}` was read, but the spec is not the same: {error.what}", "nothing was written") from None
+    kept = weights or (os.path.splitext(output)[0] + WEIGHTS if onnx and output != "-" else None)
+    if kept is not None and origin.imported.weights:
+        _keep(origin, kept)
+    write_bytes(output, made.text.encode())
+    click.echo(made.report(), err=True)
+    for note in origin.imported.notes:
+        click.echo(f"note: {note}", err=True)
+
+
+def _check_output(output: str, force: bool) -> None:
+    if output != "-" and os.path.splitext(output)[1].lower() != ".net":
+        raise click.UsageError(f"a spec is kept as .net, and `{output}` does not end so")
+    if output != "-" and os.path.exists(output) and not force:
+        raise click.UsageError(f"`{output}` exists; say --force to overwrite it")
+
+
+def _onnx(path: str, values: dict[str, str], dequantize: bool) -> Origin:
+    from ..importing.files import onnx_origin
+
+    return onnx_origin(path, {name: _value(text) for name, text in values.items()}, dequantize=dequantize)
+
+
+def _module(source: str, inputs: tuple[str, ...], arguments: dict[str, str], fixed: dict[str, str]) -> Origin:
+    from ..importing.declared import WrongInput, declared_inputs
+    from ..importing.modules import NoModule, declared_origin, named_module
+
+    if ":" not in source:
+        raise click.UsageError(f"`{source}` is neither an .onnx file nor the name of a module, `package.module:name`")
+    if not inputs:
+        raise click.UsageError("say what the module takes: `--input 3x224x224`, `--input \"tokens=[T] int64\"`")
+    try:
+        declared = declared_inputs(inputs)
+        module = named_module(source, {name: _value(text) for name, text in arguments.items()})
+        return declared_origin(module, declared, source, {name: _value(text) for name, text in fixed.items()})
+    except WrongInput as error:
+        raise click.BadParameter(str(error), param_hint="--input") from None
+    except NoModule as error:
+        raise Failed(str(error)) from None
+
+
+def _value(text: str) -> Any:
+    """A value as a spec writes it; a list of the API is a list here."""
+    from .values import NotAValue, parse_constant
+
+    if text in ("none", "None", "null"):
+        return None
+    try:
+        found = parse_constant(text)
+    except NotAValue as error:
+        raise click.UsageError(str(error)) from None
+    return list(found) if isinstance(found, tuple) else found
+
+
+def _keep(origin: Origin, path: str) -> None:
+    from safetensors.numpy import save_file
+
+    from ..writing import write_files
+
+    arrays = {key: array.copy() for key, array in origin.imported.weights.items()}
+    write_files(path, lambda temporary: save_file(arrays, temporary))

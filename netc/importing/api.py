@@ -1,0 +1,63 @@
+"""Import for Python: `netc.from_torch`, `netc.from_onnx`.
+
+In: a module with example inputs, or the path of an ONNX file. Out: a `Model`, whose `spec()` is the text. Raises `ImportFailed` for what
+has no counterpart, `NotProved` if the model made is not the same.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..arguments import checked_path
+from .command import spec_of
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..model import Model
+
+Axes = Mapping[int, str] | Sequence[str | None]
+
+
+def from_torch(
+    module: torch.nn.Module, inputs: Any, dims: Mapping[str | int, Axes] | None = None, *, verify: bool = True, seed: int = 0
+) -> Model:
+    """The model that a PyTorch module is, in evaluation mode.
+
+    `inputs` are examples of its arguments: a tensor, a tuple by position, a mapping by name, or a pair of both; what is no tensor stays as
+    it is. `dims` names symbolic axes by the name or position of an argument: `{0: {0: "N", 2: "H"}}`, `{"tokens": ["N", "T"]}`; axis 0 of
+    an argument that it does not have is the batch, `N`. The model is compared with the module on inputs drawn with `seed`, unless `verify`
+    is false. Its weights are those of the module, and its keys too.
+
+    Raises `ImportFailed`, with all that cannot be imported, and `NotProved`.
+    """
+    from .modules import module_origin
+
+    match inputs:
+        case (tuple() | list() as positional, Mapping() as named):
+            pass
+        case Mapping() as named:
+            positional = ()
+        case tuple() | list() as positional:
+            named = {}
+        case _:
+            positional, named = (inputs,), {}
+    return spec_of(module_origin(module, positional, named, dims, type(module).__name__), verify=verify, seed=seed).model
+
+
+def from_onnx(
+    path: str | os.PathLike[str], *, fixed: Mapping[str, object] | None = None, dequantize: bool = False, verify: bool = True, seed: int = 0
+) -> Model:
+    """The model of an ONNX file, with its weights.
+
+    `fixed` has the values of inputs that are no inputs of the model then, and sizes of symbolic axes, by the names of the file. With
+    `dequantize`, weights that are stored as integers become the floats that they stand for. It is compared with what ONNX Runtime computes
+    of the file, unless `verify` is false.
+
+    Raises `ImportFailed`, with all that cannot be imported, and `NotProved`.
+    """
+    from .files import onnx_origin
+
+    return spec_of(onnx_origin(checked_path(path), fixed or {}, dequantize=dequantize), verify=verify, seed=seed).model

@@ -1,0 +1,39 @@
+"""ONNX files as origins, run by ONNX Runtime."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from .origin import Origin
+
+if TYPE_CHECKING:
+    from netc.compiler.ir.elements import Array
+
+
+def onnx_origin(path: str, fixed: Mapping[str, object], *, dequantize: bool = False) -> Origin:
+    """The file as an origin. `fixed` are values of inputs and sizes of axes. Raises `ImportFailed`."""
+    from netc.compiler.frontends.onnx import from_file
+
+    begun = time.monotonic()
+    imported = from_file(path, fixed=fixed, dequantize=dequantize)
+    return Origin(path, imported, _Run(path, fixed), False, time.monotonic() - begun)
+
+
+class _Run:
+    """Runs the file as it is."""
+
+    def __init__(self, path: str, fixed: Mapping[str, object]) -> None:
+        self.path, self.fixed = path, fixed
+
+    def __call__(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
+        import numpy as np
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
+        given = iter(inputs)
+        feeds = {i.name: np.asarray(self.fixed[i.name]) if i.name in self.fixed else next(given) for i in session.get_inputs()}
+        return list(session.run(None, feeds))

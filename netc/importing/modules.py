@@ -1,0 +1,132 @@
+"""PyTorch modules: `package.module:name`, `file.py:name`, `.pt2` files, or objects.
+
+In: a name or a module, and its inputs. Out: an `Origin`. Always: a module is imported only if it is named, since that runs its code; it is
+given back with the weights that it had.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .origin import Origin
+
+if TYPE_CHECKING:
+    import torch
+
+    from netc.compiler.ir.elements import Array
+
+    from .declared import DeclaredInputs
+
+
+class NoModule(ValueError):
+    """There is no module of this name, or it cannot be made."""
+
+
+def named_module(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
+    """The module that a name is, called with these arguments if it is a class or a function. Raises `NoModule`."""
+    from torch import nn
+
+    place, _, path = name.partition(":")
+    found: Any = _imported(place, name)
+    for part in path.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise NoModule(f"`{place}` has no `{path}`{_near(found, part)}") from None
+    if isinstance(found, nn.Module) and not arguments:
+        return found
+    if not callable(found) or isinstance(found, nn.Module):
+        raise NoModule(f"`{name}` is no class or function that makes a module")
+    try:
+        made = found(**arguments)
+    except Exception as error:  # it is the user's code
+        raise NoModule(f"`{name}` cannot be called: {type(error).__name__}: {error}") from error
+    if not isinstance(made, nn.Module):
+        raise NoModule(f"`{name}` makes a {type(made).__name__}, and no torch.nn.Module")
+    return made
+
+
+def _imported(place: str, name: str) -> Any:
+    try:
+        if place.endswith(".py"):
+            spec = spec_from_file_location(os.path.splitext(os.path.basename(place))[0], place)
+            assert spec is not None and spec.loader is not None
+            module = module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return module
+        return import_module(place)
+    except Exception as error:  # importing runs code
+        raise NoModule(f"`{name}`: `{place}` cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _near(found: object, name: str) -> str:
+    from netc.dsl.diagnostics.suggest import near
+
+    names = near(name, dir(found))
+    return f"; did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else ""
+
+
+def declared_origin(module: torch.nn.Module, inputs: DeclaredInputs, what: str, fixed: Mapping[str, Any]) -> Origin:
+    """The module as an origin, with inputs as a spec declares them; `fixed` are its other arguments. Raises `ImportFailed`."""
+    import torch
+
+    tensors = [torch.from_numpy(array) for array in inputs.examples()]
+    positional = tuple(t for name, t in zip(inputs.names, tensors, strict=True) if name is None)
+    named: dict[str, Any] = {name: t for name, t in zip(inputs.names, tensors, strict=True) if name is not None}
+    keys = [at if name is None else name for at, name in enumerate(inputs.names)]
+    return module_origin(module, positional, {**named, **fixed}, dict(zip(keys, inputs.dims(), strict=True)), what)
+
+
+def module_origin(
+    module: torch.nn.Module, positional: Sequence[Any], named: Mapping[str, Any], dims: Mapping[str | int, Any] | None, what: str
+) -> Origin:
+    """The module as an origin: its arguments are example tensors, and values that stay as they are. `dims` are the names of symbolic axes.
+    Raises `ImportFailed`."""
+    from netc.compiler.frontends.torch import from_module
+
+    begun = time.monotonic()
+    imported = from_module(module, (tuple(positional), dict(named)), dims)
+    return Origin(what, imported, _Run(module, positional, named), True, time.monotonic() - begun)
+
+
+class _Run:
+    """Runs a module in evaluation mode with given weights, and leaves it as it was. Tensors among its arguments are replaced by inputs."""
+
+    def __init__(self, module: torch.nn.Module, positional: Sequence[Any], named: Mapping[str, Any]) -> None:
+        self.module, self.positional, self.named = module, tuple(positional), dict(named)
+
+    def __call__(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
+        import torch
+        from torch.utils._pytree import tree_map_only
+
+        module = self.module
+        before = {key: value.clone() for key, value in module.state_dict().items()}
+        modes = {inner: inner.training for inner in module.modules()}
+        given = iter(inputs)
+        positional, named = tree_map_only(
+            torch.Tensor, lambda _: torch.from_numpy(np.array(next(given))), (self.positional, self.named)
+        )
+        try:
+            module.eval()
+            module.load_state_dict({key: torch.from_numpy(np.array(value)) for key, value in weights.items()}, strict=False)
+            with torch.no_grad():
+                made = module(*positional, **named)
+        finally:
+            module.load_state_dict(before)
+            for inner, mode in modes.items():
+                inner.training = mode
+        return [tensor.numpy() for tensor in _tensors(made)]
+
+
+def _tensors(made: Any) -> list[Any]:
+    from torch import Tensor
+    from torch.utils._pytree import tree_leaves
+
+    return [leaf for leaf in tree_leaves(made) if isinstance(leaf, Tensor)]

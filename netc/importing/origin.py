@@ -1,0 +1,29 @@
+"""What a model is imported from, and how it runs there.
+
+In: a PyTorch module, a `.pt2` file, or an ONNX file. Out: an `Origin`. Always: the model runs as it did before netc saw it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from netc.compiler.frontends.base import Imported
+from netc.dsl.record import Record
+
+if TYPE_CHECKING:
+    from netc.compiler.ir.elements import Array
+
+Run = Callable[["Sequence[Array]", "Mapping[str, Array]"], "list[Array]"]
+"""From inputs in order, and weights by key, to outputs in order."""
+
+
+class Origin(Record):
+    """A model where it comes from. `what` is its name in messages: a path, or `package.module:name`. `redrawn`: it runs with any weights, so
+    that numbers can be drawn for the proof; else with its own alone."""
+
+    what: str
+    imported: Imported
+    run: Run
+    redrawn: bool
+    seconds: float = 0.0
