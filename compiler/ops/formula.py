@@ -292,7 +292,10 @@ def interval(formula: Formula, shape: Shape) -> Bounds:
         case CallFormula("floor", (argument,)):
             low, high = interval(argument, shape)
             return _floor(low), _floor(high)
-        case CallFormula("abs" | "sqrt" | "exp", _):
+        case CallFormula("abs", (argument,)):
+            low, high = interval(argument, shape)
+            return 0, None if low is None or high is None else max(abs(low), abs(high))
+        case CallFormula("sqrt" | "exp", _):
             return 0, None
         case CallFormula("sin" | "cos", _):
             return -1, 1

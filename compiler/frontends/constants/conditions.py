@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from math import inf
 from typing import TYPE_CHECKING
 
-from ...ops.formula import Formula, UnaryFormula
-from .making import add, both, compare, const, either, floordiv, index, mod, negated, sub, substitute, where
+from ...ops.formula import BinaryFormula, Formula, UnaryFormula
+from .making import add, both, call, compare, const, either, floordiv, index, mod, negated, sub, substitute, where
 
 if TYPE_CHECKING:
     from ..base import Array
@@ -30,8 +30,13 @@ def two_values(a: Array, find: Find) -> Iterator[Formula]:
     if a.dtype.kind == "i" and a.ndim == 1 and len(a) < 4:
         return
     condition = find(np.asarray(a == first))
-    if condition is not None:
-        yield where(condition, _value(first), _value(others[0]))
+    match condition:
+        case UnaryFormula("not", inner):
+            yield where(inner, _value(others[0]), _value(first))
+        case BinaryFormula("!=", left, right):
+            yield where(compare("==", left, right), _value(others[0]), _value(first))
+        case Formula():
+            yield where(condition, _value(first), _value(others[0]))
 
 
 def _value(number: object) -> Formula:
@@ -89,8 +94,6 @@ def _band(low: int, high: int, lowest: int, highest: int, truth: bool) -> Formul
     if high == highest:
         return compare(">=" if truth else "<", j, add(i, const(low)))
     if low == -high:
-        from .making import call
-
         return compare("<=" if truth else ">", call("abs", sub(i, j)), const(high))
     if truth:
         return both(compare(">=", j, add(i, const(low))), compare("<=", j, add(i, const(high))))
@@ -143,9 +146,8 @@ def positions(a: Array, find: Find) -> Iterator[Formula]:
 
 
 def windows(a: Array, find: Find) -> Iterator[Formula]:
-    """Pairs of positions in windows of an image that was shifted: windows at its far edges are of two parts each, which do not see each other.
-
-    The mask is [windows, positions, positions].
+    """Pairs of positions in windows of an image that was shifted: windows at its far edges have two parts each, which do not see each
+    other. The mask is [windows, positions, positions].
     """
     if a.dtype.kind != "b" or a.ndim != 3 or a.shape[1] != a.shape[2] or a.shape[1] < 4 or not a[:, 0, 0].all():
         return
@@ -161,7 +163,7 @@ def _window(apart: Array, rows: int, columns: int, height: int, width: int) -> F
     import numpy as np
 
     edge = np.arange(rows) == rows - 1, np.arange(columns) == columns - 1
-    down, across = apart[-1, 0, :, 0, :, 0] if columns > 1 else apart[-1, 0, :, 0, :, 0], apart[0, -1, 0, :, 0, :]
+    down, across = apart[-1, 0, :, 0, :, 0], apart[0, -1, 0, :, 0, :]
     same_row = edge[0][:, None, None, None, None, None] & down[None, None, :, None, :, None]
     same_column = edge[1][None, :, None, None, None, None] & across[None, None, None, :, None, :]
     if not np.array_equal(same_row | same_column, apart):

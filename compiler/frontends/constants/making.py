@@ -61,6 +61,8 @@ def div(left: Formula, right: Formula) -> Formula:
 
 
 def floordiv(left: Formula, number: int) -> Formula:
+    if isinstance(left, BinaryFormula) and left.op == "//" and isinstance(left.right, Const) and isinstance(left.right.value, int):
+        return floordiv(left.left, left.right.value * number)
     return left if number == 1 else BinaryFormula("//", left, Const(number))
 
 
@@ -110,5 +112,29 @@ def substitute(formula: Formula, at: Sequence[Formula]) -> Formula:
     """The formula with others in place of its indices."""
     if isinstance(formula, IndexFormula):
         return at[formula.number]
-    inner = operands(formula)
-    return with_operands(formula, [substitute(part, at) for part in inner]) if inner else formula
+    inner = [substitute(part, at) for part in operands(formula)]
+    match formula:
+        case BinaryFormula("//", _, Const(int() as number)):
+            return floordiv(inner[0], number)
+        case BinaryFormula("-" | "+" as op, _, Const(int() as number)):
+            return _moved(inner[0], number if op == "+" else -number)
+        case BinaryFormula("<" | "==" as op, _, Const(int() as number)):
+            return _compared(op, inner[0], number)
+    return with_operands(formula, inner) if inner else formula
+
+
+def _moved(formula: Formula, by: int) -> Formula:
+    match formula:
+        case BinaryFormula("-" | "+" as op, inner, Const(int() as number)):
+            return add(inner, const(by + (number if op == "+" else -number)))
+    return add(formula, const(by))
+
+
+def _compared(op: str, formula: Formula, number: int) -> Formula:
+    """Of `i - 3 < 2` and `i // 3 < 2`, what the index is compared with."""
+    match formula:
+        case BinaryFormula("-", inner, Const(int() as by)):
+            return _compared(op, inner, number + by)
+        case BinaryFormula("//", inner, Const(int() as by)) if op == "<" and by > 0:
+            return _compared(op, inner, number * by)
+    return BinaryFormula(op, formula, const(number))

@@ -30,7 +30,10 @@ def scaled(a: Array, find: Find) -> Iterator[Formula]:
     if a.dtype.kind != "f" or not np.isfinite(a).all():
         return
     wide = a.astype(np.float64)
-    for factor in dict.fromkeys(_scales(wide)):
+    some = wide.reshape(-1)[:: max(1, a.size // 4096)]
+    for factor in dict.fromkeys(_scales(some)):
+        if not np.allclose(np.round(some * factor), some * factor, rtol=0, atol=1e-4):
+            continue
         whole = np.round(wide * factor)
         if np.abs(whole).max() < 2**31 and np.allclose(whole, wide * factor, rtol=0, atol=1e-4):
             found = find(whole.astype(np.int64))
@@ -156,7 +159,7 @@ def logarithms(a: Array, find: Find) -> Iterator[Formula]:
         slope = math.expm1(wide[1] * math.log(base))
         if not np.allclose(np.log1p(slope * np.arange(len(a))), wide * math.log(base), rtol=1e-5):
             continue
-        for times in (8, 1, 16):
+        for times in (1, 8, 16) if base == math.e else (8, 1, 16):
             divisor = times / slope
             if divisor < 1e6 and abs(divisor - round(divisor)) < 1e-3 * divisor and round(divisor):
                 yield from _logarithms(i, times, round(divisor), base)
@@ -186,28 +189,21 @@ def waves(a: Array, find: Find) -> Iterator[Formula]:
     if a.dtype.kind != "f" or a.ndim != 2 or min(a.shape) < 3 or not (np.abs(a) <= 1).all():
         return
     wide = a.astype(np.float64)
-    start = 0 if not wide[0].any() or (wide[0] == 1).all() else 1
-    name = "sin" if start or not wide[0].any() else "cos"
-    row = wide[1 - start]
-    if name == "sin":
-        frequencies = np.arcsin(row)
-    else:
-        frequencies = np.arctan2(np.sqrt(np.maximum(0, 1 - row**2)), row)
-    if not (frequencies > 0).all():
-        return
-    i, j = index(0), index(1)
-    position = add(i, const(start))
-    for frequency, inverse in _frequencies(frequencies, j):
-        yield call(name, mul(position, frequency) if inverse is None else BinaryFormula("/", position, inverse))
-        yield call(name, single(mul(position, frequency)))
+    names: tuple[str, ...] = ("sin",) if not wide[0].any() else ("cos",) if (wide[0] == 1).all() else ("sin", "cos")
+    start = len(names) - 1
+    position, row = add(index(0), const(start)), wide[1 - start]
+    for name in names:
+        for frequency, inverse in _frequencies(np.arcsin(row) if name == "sin" else np.arccos(row), index(1)):
+            yield call(name, mul(position, frequency) if inverse is None else BinaryFormula("/", position, inverse))
+            yield call(name, single(mul(position, frequency)))
 
 
 def _frequencies(found: Array, j: Formula) -> Iterator[tuple[Formula, Formula | None]]:
     """Formulas for the frequencies, and what divides by them in the text."""
     import numpy as np
 
-    logs = np.log(found)
-    good = found > 1e-3
+    logs = np.log(np.maximum(found, 1e-30))
+    good = found > 0.03  # the cosine of less is too near to 1 to say what of
     if good.sum() < 2:
         return
     last = int(np.flatnonzero(good)[-1])

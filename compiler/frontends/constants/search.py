@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, operands, with_operands
 from ...ops.formula_values import evaluate
 from .conditions import bands, factors, positions, ranges, two_values, windows
+from .lists import short_lists
 from .making import const, index, substitute
 from .reals import logarithms, powers, scaled, spaced, waves
-from .shapes import blocks, diagonals, edges, mirrors, opposite, shifted, slices
+from .shapes import blocks, diagonals, edges, mirrors, opposite, rows, shifted, slices
 from .sums import products, splits, sums_of_digits, sums_of_parts
 
 if TYPE_CHECKING:
@@ -24,35 +25,36 @@ if TYPE_CHECKING:
 Find = Callable[["Array"], Formula | None]
 Family = Callable[["Array", Find], Iterator[Formula]]
 
-FAMILIES: tuple[Family, ...] = (
-    sums_of_digits,
-    ranges,
-    bands,
-    two_values,
-    spaced,
-    powers,
-    logarithms,
-    waves,
-    opposite,
-    blocks,
-    positions,
-    factors,
-    windows,
-    mirrors,
-    diagonals,
-    scaled,
-    sums_of_parts,
-    products,
-    shifted,
-    splits,
-    slices,
-    edges,
+FAMILIES: tuple[tuple[Family, int], ...] = (
+    (sums_of_digits, 9),
+    (ranges, 9),
+    (bands, 9),
+    (two_values, 9),
+    (spaced, 9),
+    (powers, 9),
+    (logarithms, 9),
+    (waves, 9),
+    (opposite, 9),
+    (windows, 2),
+    (blocks, 9),
+    (positions, 9),
+    (factors, 9),
+    (mirrors, 9),
+    (diagonals, 9),
+    (scaled, 9),
+    (sums_of_parts, 9),
+    (products, 9),
+    (shifted, 9),
+    (splits, 3),
+    (rows, 4),
+    (slices, 5),
+    (edges, 2),
 )
-"""In the order in which they are tried: the plainest first."""
+"""In the order in which they are tried, the plainest first, and how deep within others they are looked for."""
 _DEPTH = 6
-_WORK = 150
+_WORK = 24
 """How often all elements may be looked at."""
-_LEAST_WORK = 3_000_000
+_LEAST_WORK = 2_000_000
 _SAMPLE = 64
 """Elements of an axis that a formula is tried on before it is tried on all."""
 
@@ -64,14 +66,18 @@ class Exhausted(Exception):
 class Search:
     """The search for the formula of one array, and the parts of it that have been looked at."""
 
-    def __init__(self, size: int) -> None:
-        self.left = max(_WORK * size, _LEAST_WORK)
+    def __init__(self, array: Array, *, lists: bool = False, close: bool = False) -> None:
+        """`lists`: parts may be lists of numbers. `close`: floats may differ in their last places."""
+        self.array = array
+        self.left = max(_WORK * array.size, _LEAST_WORK)
+        self.families = (*(f for f in FAMILIES if f[0] is not edges), (short_lists, 9)) if lists else FAMILIES
+        self.slack = 4 if close and array.dtype.kind == "f" else 0
         self.known: dict[tuple[object, ...], Formula | None] = {}
         self.depth = 0
 
-    def whole(self, array: Array) -> Formula | None:
+    def whole(self) -> Formula | None:
         try:
-            return self.find(array)
+            return self.find(self.array)
         except Exhausted:
             return None
 
@@ -101,8 +107,8 @@ class Search:
         return None if found is None else substitute(found, [index(axis) for axis in axes])
 
     def _search(self, array: Array) -> Formula | None:
-        for family in FAMILIES:
-            for formula in family(array, self.find):
+        for family, deepest in self.families:
+            for formula in family(array, self.find) if self.depth <= deepest else ():
                 if self._gives(formula, array):
                     return formula
         return None
@@ -110,20 +116,28 @@ class Search:
     def _gives(self, formula: Formula, array: Array) -> bool:
         """Whether the formula has the values of the array."""
         self._spend(min(array.size, _SAMPLE**2))
-        return gives(formula, array[tuple(slice(None, _SAMPLE) for _ in array.shape)]) and (self._spend(2 * array.size) or gives(formula, array))
+        try:
+            if not gives(formula, array[tuple(slice(None, _SAMPLE) for _ in array.shape)], self.slack):
+                return False
+            self._spend(2 * array.size)
+            return gives(formula, array, self.slack)
+        except IndexError:  # of a list, in a branch that is not taken there
+            return False
 
-    def _spend(self, elements: int) -> bool:
+    def _spend(self, elements: int) -> None:
         self.left -= elements + 500
         if self.left < 0:
             raise Exhausted
-        return False
 
 
-def gives(formula: Formula, array: Array) -> bool:
+def gives(formula: Formula, array: Array, slack: int = 0) -> bool:
     """Whether the formula has exactly the values of the array, also if its functions are inexact in their last bit."""
     import numpy as np
 
     shape = tuple(int(size) for size in array.shape)
+    if slack and array.dtype.kind == "f":
+        near = slack * float(np.finfo(array.dtype).eps)
+        return bool(np.allclose(evaluate(formula, shape).astype(array.dtype), array, rtol=near, atol=near * 1e-3, equal_nan=True))
     return all(np.array_equal(evaluate(one, shape).astype(array.dtype), array) for one in dict.fromkeys((formula, *_nudged(formula))))
 
 

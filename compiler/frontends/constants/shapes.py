@@ -5,10 +5,11 @@ In: an array. Out: formulas that may give it, made of those of the smaller array
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ...ops.formula import Formula
+from ...ops.formula import CallFormula, Formula
 from .making import ZERO, add, call, compare, const, floordiv, index, mod, mul, negated, sub, substitute, where
 
 if TYPE_CHECKING:
@@ -40,6 +41,17 @@ def _smaller(a: Array, find: Find, axis: int, part: Array, place: Formula) -> It
         yield substitute(found, [place if k == axis else index(k) for k in range(a.ndim)])
 
 
+def rows(a: Array, find: Find) -> Iterator[Formula]:
+    """One index that is a row and a column."""
+    if a.ndim != 1 or len(a) < 9 or a.dtype.kind == "b":
+        return
+    root = math.isqrt(len(a))
+    for columns in sorted((d for d in range(2, len(a)) if len(a) % d == 0), key=lambda d: abs(d - root))[:2]:
+        found = find(a.reshape(-1, columns))
+        if found is not None:
+            yield substitute(found, [floordiv(index(0), columns), mod(index(0), columns)])
+
+
 def _periods(b: Array) -> Iterator[int]:
     """The numbers of rows after which they begin again, and have done so at least twice."""
     import numpy as np
@@ -60,6 +72,8 @@ def diagonals(a: Array, find: Find) -> Iterator[Formula]:
     for p, q in ((1, 1), (2, 1), (1, 2), (1, -1)):
         along = p * rows - q * columns
         lowest = int(along.min())
+        if 2 * (int(along.max()) - lowest) > a.size:
+            continue
         profile = np.zeros(int(along.max()) - lowest + 1, a.dtype)
         profile[along - lowest] = a
         used = np.zeros(len(profile), bool)
@@ -90,13 +104,7 @@ def _mirrored_halves(a: Array, find: Find) -> Iterator[Formula]:
     if np.array_equal(a, a[::-1]):
         found = find(a[: len(a) // 2])
         if found is not None:
-            yield substitute(found, [_extreme("min", index(0), sub(const(len(a) - 1), index(0)))])
-
-
-def _extreme(name: str, *arguments: Formula) -> Formula:
-    from ...ops.formula import CallFormula
-
-    return CallFormula(name, arguments)
+            yield substitute(found, [CallFormula("min", (index(0), sub(const(len(a) - 1), index(0))))])
 
 
 def _mirrored(profile: Array, middle: int, place: Formula, find: Find) -> Iterator[Formula]:
@@ -133,8 +141,9 @@ def edges(a: Array, find: Find) -> Iterator[Formula]:
             continue
         whole = substitute(inner, [sub(index(k), const(1)) if k in chosen else index(k) for k in range(a.ndim)])
         for k in reversed(chosen):
-            rest = tuple(slice(0, 1) if other == k else slice(1, None) if other in chosen and other > k else slice(None) for other in range(a.ndim))
-            edge = find(a[rest])
+            rest = [slice(1, None) if other in chosen and other > k else slice(None) for other in range(a.ndim)]
+            rest[k] = slice(0, 1)
+            edge = find(a[tuple(rest)])
             if edge is None:
                 break
             moved = [sub(index(o), const(1)) if o in chosen and o > k else index(o) for o in range(a.ndim)]
