@@ -279,10 +279,22 @@ def interval(formula: Formula, shape: Shape) -> Bounds:
         case UnaryFormula("not", _):
             return 0, 1
         case BinaryFormula(op, left, right):
-            low, high = _interval_of_binary(op, interval(left, shape), interval(right, shape))
-            return low, high - 1 if op == "%" and high is not None and kind_of(formula, shape) == "int" else high
+            found = _interval_of_binary(op, interval(left, shape), interval(right, shape))
+            return _of_remainder(found) if op == "%" and kind_of(formula, shape) == "int" else found
         case ListFormula(items):
             return _united([interval(item, shape) for item in items])
+        case CallFormula():
+            return _interval_of_call(formula, shape)
+    return UNBOUNDED
+
+
+def may_be_zero(formula: Formula, shape: Shape) -> bool:
+    low, high = interval(formula, shape)
+    return (low is None or low <= 0) and (high is None or high >= 0)
+
+
+def _interval_of_call(formula: CallFormula, shape: Shape) -> Bounds:
+    match formula:
         case CallFormula("where", (_, then, otherwise)):
             return _united([interval(then, shape), interval(otherwise, shape)])
         case CallFormula("min" | "max" as name, arguments):
@@ -290,21 +302,14 @@ def interval(formula: Formula, shape: Shape) -> Bounds:
             ends = [interval(a, shape) for a in arguments]
             return _picked(pick, [e[0] for e in ends], name == "max"), _picked(pick, [e[1] for e in ends], name == "min")
         case CallFormula("floor", (argument,)):
-            low, high = interval(argument, shape)
-            return _floor(low), _floor(high)
+            return _of_floor(interval(argument, shape))
         case CallFormula("abs", (argument,)):
-            low, high = interval(argument, shape)
-            return 0, None if low is None or high is None else max(abs(low), abs(high))
+            return _of_abs(interval(argument, shape))
         case CallFormula("sqrt" | "exp", _):
             return 0, None
         case CallFormula("sin" | "cos", _):
             return -1, 1
     return UNBOUNDED
-
-
-def may_be_zero(formula: Formula, shape: Shape) -> bool:
-    low, high = interval(formula, shape)
-    return (low is None or low <= 0) and (high is None or high >= 0)
 
 
 def _interval_of_binary(op: str, left: Bounds, right: Bounds) -> Bounds:
@@ -333,8 +338,20 @@ def _interval_of_binary(op: str, left: Bounds, right: Bounds) -> Bounds:
     return 0, 1
 
 
-def _floor(end: float | None) -> float | None:
-    return math.floor(end) if end is not None and math.isfinite(end) else end
+def _of_remainder(bound: Bounds) -> Bounds:
+    """Of integers: less than the divisor."""
+    low, high = bound
+    return low, None if high is None else high - 1
+
+
+def _of_floor(bound: Bounds) -> Bounds:
+    low, high = (math.floor(end) if end is not None and math.isfinite(end) else end for end in bound)
+    return low, high
+
+
+def _of_abs(bound: Bounds) -> Bounds:
+    low, high = bound
+    return 0, None if low is None or high is None else max(abs(low), abs(high))
 
 
 def _united(bounds: Sequence[Bounds]) -> Bounds:

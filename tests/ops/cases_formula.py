@@ -38,6 +38,8 @@ CASES = [
     "x = input [T]; m = table (i) [T] bfloat16 = [0.1, 0.2, 0.3][i % 3]; x * m",
     "x = input [4, 4]; m = table (i, j) [4, 4] = where(j <= i, 0, -inf); x + m",
     "x = input [T, T]; m = table (i, j) [T, T] = inf if i < j else -inf if i == j else 1 / inf; x + m",
+    "x = input 3; m = table () [] = 0.25; x * m",
+    "x = input [T]; m = table () [] = T / 2; x * m",
     "x = input 16; m = table (i) [16] = 1 / float32(10000 ** float32(2 * i / 32)); x * m",
     "x = input [T]; m = table (i) [T] = float32(i / 3) * 3 - i + float32(0.1); x * m",
     "x = input [T] int64; m = table (i) [T] int32 = i * 3; x + m",

@@ -15,7 +15,10 @@ from ...ir.graph import Graph, OpNode, Value
 from .stages import label_of
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
-_WORDS = {"add": "h", "sub": "h", "mul": "scaled", "div": "scaled", "conv": "h", "dense": "h", "concat": "joined"}
+_WORDS = {
+    "add": "h", "sub": "h", "mul": "scaled", "div": "scaled", "conv": "h", "dense": "h", "concat": "joined",
+    "table": "numbers", "param": "weight",
+}  # fmt: skip
 
 
 def snake_case(name: str) -> str:

@@ -1,8 +1,8 @@
 """Tables for arrays: the formula that gives the values of a constant, or, for a few numbers, their list.
 
 In: an array. Out: a `TableOperator` whose values are those; an `ImportRefused` if none is found. Always: the values are the same to the
-last bit, but for the sign of zeros; or, of floats for which there is no such formula, within 4 of the last places, since sines and logarithms
-of float32 have errors of their own in every library.
+last bit, but for the sign of zeros; or, of floats for which there is no such formula, within 4 of the last places, since sines and
+logarithms of float32 have errors of their own in every library.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .lists import listed_numbers
 from .search import Search
 
 if TYPE_CHECKING:
-    from ..base import Array
+    from ...ir.elements import Array
 
 _NAMES = "ijklmn"
 _SHORT_LIST = 16

@@ -13,7 +13,7 @@ from ...ops.formula import BinaryFormula, Formula, UnaryFormula
 from .making import add, both, call, compare, const, either, floordiv, index, mod, negated, sub, substitute, where
 
 if TYPE_CHECKING:
-    from ..base import Array
+    from ...ir.elements import Array
     from .search import Find
 
 
@@ -73,8 +73,7 @@ def bands(a: Array, find: Find) -> Iterator[Formula]:
 
     if a.dtype.kind != "b" or a.ndim != 2 or min(a.shape) < 2:
         return
-    rows, columns = np.indices(a.shape, sparse=True)
-    along = columns - rows
+    along = np.arange(a.shape[1]) - np.arange(a.shape[0])[:, None]
     inside = along[a]
     if not len(inside) or len(inside) == a.size:
         return
@@ -88,7 +87,7 @@ def bands(a: Array, find: Find) -> Iterator[Formula]:
 def _band(low: int, high: int, lowest: int, highest: int, truth: bool) -> Formula:
     i, j = index(0), index(1)
     if low == high:
-        return compare("==" if truth else "!=", j, add(i, const(low)))
+        return compare("==" if truth else "!=", *((j, add(i, const(low))) if low else (i, j)))
     if low == lowest:
         return compare("<=" if truth else ">", j, add(i, const(high)))
     if high == highest:
@@ -170,9 +169,10 @@ def _window(apart: Array, rows: int, columns: int, height: int, width: int) -> F
         return None
     w, i, j = index(0), index(1), index(2)
     parts: list[Formula] = []
-    for two, last, place in (
-        (down, compare("==" if columns == 1 else ">=", w, const(columns * (rows - 1))), lambda k: floordiv(k, width)),
-        (across, compare("==", mod(w, columns), const(columns - 1)), lambda k: mod(k, width)),
+    last_row = compare("==" if columns == 1 else ">=", w, const(columns * (rows - 1)))
+    for two, last, one, other in (
+        (down, last_row, floordiv(i, width), floordiv(j, width)),
+        (across, compare("==", mod(w, columns), const(columns - 1)), mod(i, width), mod(j, width)),
     ):
         if not two.any():
             continue
@@ -180,7 +180,7 @@ def _window(apart: Array, rows: int, columns: int, height: int, width: int) -> F
         side = np.arange(len(two)) < at
         if not np.array_equal(side[:, None] != side[None], two):
             return None
-        parts.append(both(last, compare("!=", compare("<", place(i), const(at)), compare("<", place(j), const(at)))))
+        parts.append(both(last, compare("!=", compare("<", one, const(at)), compare("<", other, const(at)))))
     return either(*parts) if parts else None
 
 

@@ -12,7 +12,7 @@ from ...ops.formula import Const, Formula, ItemFormula, ListFormula
 from .making import index
 
 if TYPE_CHECKING:
-    from ..base import Array
+    from ...ir.elements import Array
     from .search import Find
 
 _LONGEST_PART = 64

@@ -15,7 +15,7 @@ from ...ops.formula import BinaryFormula, Const, Formula
 from .making import add, call, const, div, index, mul, negated, single
 
 if TYPE_CHECKING:
-    from ..base import Array
+    from ...ir.elements import Array
     from .search import Find
 
 _NEAR = 3e-6

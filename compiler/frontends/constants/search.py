@@ -20,7 +20,7 @@ from .shapes import blocks, diagonals, edges, mirrors, opposite, rows, shifted, 
 from .sums import products, splits, sums_of_digits, sums_of_parts
 
 if TYPE_CHECKING:
-    from ..base import Array
+    from ...ir.elements import Array
 
 Find = Callable[["Array"], Formula | None]
 Family = Callable[["Array", Find], Iterator[Formula]]
@@ -95,7 +95,7 @@ class Search:
         if array.dtype.kind == "f" and np.isfinite(array).all() and (np.abs(array) < 2**53).all() and (array == np.rint(array)).all():
             array = array.astype(np.int64)
         array = array.astype(np.int64) if array.dtype.kind in "iu" else array
-        key = (array.shape, str(array.dtype), sha256(np.ascontiguousarray(array)).digest())
+        key = (array.shape, str(array.dtype), sha256(array.tobytes()).digest())
         if key not in self.known:
             self.known[key] = None
             self.depth += 1

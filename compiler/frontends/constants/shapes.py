@@ -13,7 +13,7 @@ from ...ops.formula import CallFormula, Formula
 from .making import ZERO, add, call, compare, const, floordiv, index, mod, mul, negated, sub, substitute, where
 
 if TYPE_CHECKING:
-    from ..base import Array
+    from ...ir.elements import Array
     from .search import Find
 
 _SLICES = 4
@@ -68,7 +68,7 @@ def diagonals(a: Array, find: Find) -> Iterator[Formula]:
 
     if a.ndim != 2 or min(a.shape) < 2 or a.size < 6:
         return
-    rows, columns = np.indices(a.shape, sparse=True)
+    rows, columns = np.arange(a.shape[0])[:, None], np.arange(a.shape[1])
     for p, q in ((1, 1), (2, 1), (1, 2), (1, -1)):
         along = p * rows - q * columns
         lowest = int(along.min())

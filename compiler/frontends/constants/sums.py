@@ -15,7 +15,7 @@ from ...ops.formula import Formula
 from .making import ZERO, add, const, floordiv, index, mod, mul, sub, substitute
 
 if TYPE_CHECKING:
-    from ..base import Array
+    from ...ir.elements import Array
     from .search import Find
 
 _MOST_TERMS = 12
@@ -138,7 +138,7 @@ def products(a: Array, find: Find) -> Iterator[Formula]:
 
     if a.ndim < 2 or a.dtype.kind != "i":
         return
-    at = np.unravel_index(int(np.abs(a).argmax()), a.shape)
+    at: tuple[Any, ...] = tuple(int(k) for k in np.unravel_index(int(np.abs(a).argmax()), a.shape))
     row = a[at[0]]
     row = row // np.gcd.reduce(row.reshape(-1))
     column = a[(slice(None), *at[1:])] // row[at[1:]]
