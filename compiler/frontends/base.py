@@ -55,6 +55,8 @@ class ImportFailed(Exception):
                 found.append(one.where)
         lines: list[str] = []
         for (what, why, help_), where in places.items():
-            shown = ", ".join(f"`{place}`" for place in where[:SHOWN] if place) + (f" and {len(where) - SHOWN} more" if len(where) > SHOWN else "")
+            shown = ", ".join(f"`{place}`" for place in where[:SHOWN] if place) + (
+                f" and {len(where) - SHOWN} more" if len(where) > SHOWN else ""
+            )
             lines.append(f"{what} {why}" + (f" (in {shown})" if shown else "") + (f"; {help_}" if help_ else ""))
         return tuple(lines)

@@ -5,7 +5,8 @@ In: integers, for logic also booleans; two tensors that broadcast, or one and a 
 
 from __future__ import annotations
 
-from ..errors.operators import NeedsInteger
+from ..errors.base import argument
+from ..errors.operators import BadArgument, NeedsInteger
 from ..ir.types import BOOL, DType, TensorType
 from .arithmetic import BinaryOperator
 from .base import OperatorError, OpInputs
@@ -18,11 +19,12 @@ class BitwiseLogic(BinaryOperator):
     """Takes each pair of bits."""
 
     verb = "combine"
+    x = Input(INTEGERS | BOOLS)
+    other = Input(INTEGERS | BOOLS, or_number=True, either_side=True)
 
     def refuse_types(self, given: OpInputs, dtype: DType) -> None:
         if dtype.is_float:
-            index = next((index for index, x in enumerate(given) if x.dtype.is_float), 0)
-            raise OperatorError(NeedsInteger(self.name, given.types[index]), given.at(given.names[index]))
+            raise OperatorError(BadArgument(self.name, "other", str(self.other), "must be an integer"), argument("other"))
 
 
 class BitwiseAnd(BitwiseLogic):

@@ -207,7 +207,7 @@ class IndexAdd(Operator):
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         x, index, source = given.x, given.index, given.source
         axis = normalize_axis(self.name, self.axis, x)
-        if source.rank != x.rank and not (x.rank == 0 and source.rank == 1):
+        if source.rank != x.rank:
             needed = f"values to add with as many axes as {show_shape(x.shape)}, {x.rank}"
             raise OperatorError(WrongRank(self.name, needed, source), given.at("source"))
         require_exact_scalar(self.name, x, self.alpha, "alpha")

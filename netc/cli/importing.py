@@ -89,7 +89,7 @@ def _module(source: str, inputs: tuple[str, ...], arguments: dict[str, str], fix
     if ":" not in source:
         raise click.UsageError(f"`{source}` is neither an .onnx file nor the name of a module, `package.module:name`")
     if not inputs:
-        raise click.UsageError("say what the module takes: `--input 3x224x224`, `--input \"tokens=[T] int64\"`")
+        raise click.UsageError('say what the module takes: `--input 3x224x224`, `--input "tokens=[T] int64"`')
     try:
         declared = declared_inputs(inputs)
         module = named_module(source, {name: _value(text) for name, text in arguments.items()})

@@ -57,7 +57,8 @@ def _imported(place: str, name: str) -> Any:
     try:
         if place.endswith(".py"):
             spec = spec_from_file_location(os.path.splitext(os.path.basename(place))[0], place)
-            assert spec is not None and spec.loader is not None
+            assert spec is not None
+            assert spec.loader is not None
             module = module_from_spec(spec)
             spec.loader.exec_module(module)
             return module
@@ -110,19 +111,25 @@ class _Run:
         before = {key: value.clone() for key, value in module.state_dict().items()}
         modes = {inner: inner.training for inner in module.modules()}
         given = iter(inputs)
-        positional, named = tree_map_only(
-            torch.Tensor, lambda _: torch.from_numpy(np.array(next(given))), (self.positional, self.named)
-        )
+        positional, named = tree_map_only(torch.Tensor, lambda _: torch.from_numpy(np.array(next(given))), (self.positional, self.named))
         try:
             module.eval()
-            module.load_state_dict({key: torch.from_numpy(np.array(value)) for key, value in weights.items()}, strict=False)
             with torch.no_grad():
+                _fill(module, {key: torch.from_numpy(np.array(value)) for key, value in weights.items()})
                 made = module(*positional, **named)
         finally:
-            module.load_state_dict(before)
+            with torch.no_grad():
+                _fill(module, before)
             for inner, mode in modes.items():
                 inner.training = mode
         return [tensor.numpy() for tensor in _tensors(made)]
+
+
+def _fill(module: torch.nn.Module, values: Mapping[str, torch.Tensor]) -> None:
+    """Sets the tensors of a module, without what `load_state_dict` does for old checkpoints."""
+    for key, tensor in module.state_dict().items():
+        if key in values:
+            tensor.copy_(values[key])
 
 
 def _tensors(made: Any) -> list[Any]:

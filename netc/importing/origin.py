@@ -19,8 +19,8 @@ Run = Callable[["Sequence[Array]", "Mapping[str, Array]"], "list[Array]"]
 
 
 class Origin(Record):
-    """A model where it comes from. `what` is its name in messages: a path, or `package.module:name`. `redrawn`: it runs with any weights, so
-    that numbers can be drawn for the proof; else with its own alone."""
+    """A model where it comes from. `what` is its name in messages: a path, or `package.module:name`. `redrawn`: it runs with any weights,
+    so that numbers can be drawn for the proof; else with its own alone."""
 
     what: str
     imported: Imported

@@ -62,7 +62,7 @@ def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2) -> Proof:
 
 def _compare_keys(model: Model, origin: Origin) -> None:
     shapes = {key: tuple(array.shape) for key, array in origin.imported.weights.items()}
-    own = {key: tuple(info.shape) for key, info in model.parameters.items()}
+    own = {key: tuple(info.shape) for key, info in model.parameters.items() if info.tied_to is None or key in shapes}
     if shapes == own:
         return
     differing = [key for key in {**shapes, **own} if shapes.get(key) != own.get(key)]

@@ -120,8 +120,8 @@ def _run(
     on_report: Callable[[Report], None],
     note: Callable[[str], None],
 ) -> tuple[dict[str, float], int]:
-    """The results of the last validation, and the number of steps. `described` is what a new run's folder says of it; a run that goes on has
-    None."""
+    """The results of the last validation, and the number of steps. `described` is what a new run's folder says of it; None for a run that
+    goes on."""
     with joined(engine.device, engine.strategy) as ranks:
         _check_parts(prepared, ranks)
         _check_capturable(prepared.recipe, ranks)

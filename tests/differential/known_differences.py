@@ -139,6 +139,28 @@ def _sees_nothing(use: Use) -> bool:
     return window is not None and window < 1
 
 
+def _lengths_in_other_axes(use: Use) -> bool:
+    """As many lengths as there are sequences, but not as a list of them."""
+    sequences = use.inputs[0].shape[1:-1]
+    lengths = [t.shape for t in use.inputs[2:]]
+    return any(shape != sequences for shape in lengths) and all(prod(shape) == prod(sequences) for shape in lengths)
+
+
+def _pools_nothing(use: Use) -> bool:
+    return min(_each(use, "kernel")) < 1 <= min(_each(use, "size"))
+
+
+def _more_samples(use: Use) -> bool:
+    """Random numbers for more images than there are."""
+    return len(use.inputs) > 1 and use.inputs[1].shape[0] > use.inputs[0].shape[0] and use.inputs[1].shape[1] == use.inputs[0].shape[1]
+
+
+def _weight_of_another_type(use: Use) -> bool:
+    """A weight without axes, between tensors of one type."""
+    x, end, *weight = use.inputs
+    return x.dtype == end.dtype and any(not t.rank and t.dtype != x.dtype for t in weight)
+
+
 def _fused_unevenly(use: Use) -> bool:
     """More keys than values, or fewer, of a form that the fused kernel takes."""
     q, k, v = use.inputs[:3]
@@ -337,6 +359,12 @@ TABLE = (
         "of single numbers: there is one class, or vectors of one number",
     ),
     Deliberate(
+        ("multilabel_margin_loss",),
+        "shape-mismatch",
+        lambda use: {t.shape for t in use.inputs} == {(), (1,)},
+        "PyTorch takes a single number for a vector of one",
+    ),
+    Deliberate(
         ("ctc_loss",),
         "wrong-rank",
         lambda use: use.inputs[0].rank < use.inputs[1].rank + 1,
@@ -348,6 +376,11 @@ TABLE = (
         lambda use: any(t.dtype.name not in ("int32", "int64") for t in use.inputs[1:]),
         "PyTorch converts classes and lengths of other types, and documents int32 and int64",
     ),
+    Deliberate(("ctc_loss",), "shape-mismatch", _lengths_in_other_axes, "PyTorch counts the lengths, and does not look at their axes"),
+    Deliberate(("fractional_max_pool",), "wrong-argument", _pools_nothing, "windows of no numbers: PyTorch makes -infinity"),
+    Deliberate(("fractional_max_pool",), "shape-mismatch", _more_samples, "PyTorch does not look at the samples beyond those of the batch"),
+    Deliberate(("lerp",), "dtype-mismatch", _weight_of_another_type, "PyTorch takes a weight without axes as a number, whatever its type"),
+    Deliberate(("lerp",), "needs-float", _weight_of_another_type, "PyTorch takes a weight without axes as a number, integers too"),
     Deliberate(
         _OF_LABELS,
         "needs-integer",

@@ -32,6 +32,8 @@ TRAINED = frozenset(("alpha_dropout", "attention", "channel_dropout", "drop_path
 HALF_IS_MISSING = re.compile(r"not (?:implemented|supported) for '?(?:Half|BFloat16)|Half.*not (?:implemented|supported)")
 # Nor is it one that a machine is too small for the result.
 TOO_LARGE = re.compile(r"not enough memory|can't allocate memory|Storage size calculation overflowed|invalid storage size|numel.*overflow")
+# Nor that the lengths, all 1 or all 0 here, do not add up to the number of classes in a row.
+OTHER_LENGTHS = re.compile(r"Expected tensor to have size \d+ at dimension 0, .* for argument #2 'targets'")
 
 
 class Answer(Record):
@@ -45,7 +47,7 @@ class Answer(Record):
 def ask(use: Use, results: int) -> Answer:
     """Runs the use. `results` counts those that are unpacked."""
     answers = [_ask(use, results, fill) for fill in ((1, 0) if any(not t.dtype.is_float for t in use.inputs) else (1,))]
-    return next((a for a in answers if a.types is not None), answers[0])
+    return next((a for a in answers if a.types is not None), next((a for a in answers if a.unknown), answers[0]))
 
 
 def _is_large(use: Use) -> bool:
@@ -73,9 +75,15 @@ def _answer(use: Use, count: int, fill: int, device: str) -> Answer:
         with torch.no_grad(), torch.device(device):
             found = results(REFERENCES[use.operator], call, tensors)
     except Exception as error:  # PyTorch refuses by exceptions of many kinds
-        unknown = isinstance(error, NotImplementedError) or bool(HALF_IS_MISSING.search(str(error)) or TOO_LARGE.search(str(error)))
+        unknown = isinstance(error, NotImplementedError) or any(kind.search(str(error)) for kind in (HALF_IS_MISSING, TOO_LARGE))
+        unknown = unknown or (_is_in_a_row(use) and bool(OTHER_LENGTHS.search(str(error))))
         return Answer(None, f"{type(error).__name__}: {error}".split("\n")[0], unknown=unknown)
     return Answer(tuple((str(t.dtype).removeprefix("torch."), tuple(t.shape)) for t in found))
+
+
+def _is_in_a_row(use: Use) -> bool:
+    """Whether one list has the classes of several sequences."""
+    return use.operator == "ctc_loss" and use.inputs[1].rank == 1
 
 
 def _tensor(type_: TensorType, fill: int) -> torch.Tensor:

@@ -84,6 +84,8 @@ def needs_more(use: Use) -> bool:
         return alone(use)
     if use.operator in ("irfft", "stft"):
         return True
+    if use.operator == "sliding_window":
+        return dict(use.args)["axis"] in (0, -use.inputs[0].rank)
     if use.operator == "pad":
         return min(use.build().args["padding"]) < 0
     return use.operator == "batch_norm" and use.inputs[0].rank == 2 and not use.build().args["track_running_stats"]

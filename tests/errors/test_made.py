@@ -99,6 +99,11 @@ def onnx_unsupported() -> Words:
     return ["compile", "-e", "input 3xHxW -> upsample scale=2 mode=lanczos antialias=true", "-o", "out.onnx"]
 
 
+def spec_unsupported() -> Words:
+    text = "x = input [T, 4]; zeros = table (n, i) [N, 4] float32 = 0; x -> scan (h = zeros) axis=1 { h = h + in }"
+    return ["compile", "-e", text, "--target", "net"]
+
+
 def no_model() -> Words:
     put("blocks.net", "block f { relu }\n")
     return ["compile", "blocks.net", "-o", "out.onnx"]
@@ -152,6 +157,7 @@ def no_device() -> Words:
 
 
 CASES: list[Callable[[], Words]] = [
+    spec_unsupported,
     binary_file, binary_text, not_utf8, not_utf8_wide, empty_file, missing_file, not_a_file, unreadable_file, file_too_large,
     use_of_a_binary_file, weights_mismatch, weights_mismatch_prefix, weights_unreadable, weights_missing, onnx_unsupported, no_model,
     loss_not_finite, batch_too_small, run_exists, run_unreadable, run_differs, no_device,

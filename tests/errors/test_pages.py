@@ -30,6 +30,7 @@ SHOWN = {
     "run-differs": "it is of a run of training",
     "run-exists": "it is of a run of training",
     "run-unreadable": "it is of a run of training",
+    "spec-unsupported": "the spec is right, one target is not",
     "unreadable-file": "it is of the system",
     "weights-mismatch": "it is of a file of weights",
     "weights-unreadable": "it is of a file of weights",

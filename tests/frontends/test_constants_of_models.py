@@ -133,21 +133,21 @@ def _both(test: Array) -> Array:
     return np.where(test, 0, -np.inf).astype(np.float32)
 
 
-I, J = np.indices((9, 9))
+ROW, COLUMN = np.indices((9, 9))
 MADE: dict[str, tuple[Callable[[], Array], str]] = {
-    "causal": (lambda: J <= I, "j <= i"),
-    "causal with infinity": (lambda: _both(J <= I), "where(j <= i, 0, -inf)"),
-    "causal with the least number": (lambda: np.where(J <= I, np.float32(0), np.finfo(np.float32).min), ""),
+    "causal": (lambda: COLUMN <= ROW, "j <= i"),
+    "causal with infinity": (lambda: _both(COLUMN <= ROW), "where(j <= i, 0, -inf)"),
+    "causal with the least number": (lambda: np.where(COLUMN <= ROW, np.float32(0), np.finfo(np.float32).min), ""),
     "causal of more keys": (lambda: np.tril(np.ones((4, 9), bool), 5), "j <= i + 5"),
     "upper triangle": (lambda: np.triu(np.ones((9, 9), np.float32), 1), ""),
-    "band": (lambda: (J <= I) & (J > I - 4), "j >= i - 3 and j <= i"),
-    "neighbours": (lambda: abs(I - J) <= 2, "abs(i - j) <= 2"),
+    "band": (lambda: (COLUMN <= ROW) & (COLUMN > ROW - 4), "j >= i - 3 and j <= i"),
+    "neighbours": (lambda: abs(ROW - COLUMN) <= 2, "abs(i - j) <= 2"),
     "identity": (lambda: np.eye(9, dtype=np.float32), ""),
     "identity of booleans": (lambda: np.eye(9, dtype=bool), "i == j"),
-    "blocks": (lambda: I // 3 == J // 3, "i // 3 == j // 3"),
-    "checks": (lambda: (I + J) % 2 == 0, ""),
-    "stripes": (lambda: J % 3 == 1, "j % 3 == 1"),
-    "one place": (lambda: (I == 2) & (J == 5), "i == 2 and j == 5"),
+    "blocks": (lambda: ROW // 3 == COLUMN // 3, "i // 3 == j // 3"),
+    "checks": (lambda: (ROW + COLUMN) % 2 == 0, ""),
+    "stripes": (lambda: COLUMN % 3 == 1, "j % 3 == 1"),
+    "one place": (lambda: (ROW == 2) & (COLUMN == 5), "i == 2 and j == 5"),
     "range": (lambda: np.arange(40), "i"),
     "range with a step": (lambda: np.arange(3, 60, 7), "i * 7 + 3"),
     "range of floats": (lambda: np.arange(8, dtype=np.float32) * 0.5, ""),
@@ -157,8 +157,8 @@ MADE: dict[str, tuple[Callable[[], Array], str]] = {
     "grid": (lambda: np.stack(np.meshgrid(np.arange(5), np.arange(7), indexing="ij"), -1).reshape(-1, 2), ""),
     "every third": (lambda: np.repeat(np.arange(8), 3), "i // 3"),
     "again": (lambda: np.tile(np.arange(5), 4), "i % 5"),
-    "distances": (lambda: abs(I - J), "abs(i - j)"),
-    "slopes": (lambda: (-abs(I - J) * 0.25).astype(np.float32), ""),
+    "distances": (lambda: abs(ROW - COLUMN), "abs(i - j)"),
+    "slopes": (lambda: (-abs(ROW - COLUMN) * 0.25).astype(np.float32), ""),
     "alibi": (lambda: (2.0 ** -np.arange(1, 9)).astype(np.float32), ""),
     "octaves": (lambda: (np.pi * 2.0 ** np.arange(8)).astype(np.float32), ""),
     "product": (lambda: np.outer([1, 2, 1], [1, 2, 1]).astype(np.float32) / 16, ""),

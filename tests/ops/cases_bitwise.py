@@ -34,7 +34,7 @@ CASES: list[str] = [
 REFUSED: list[tuple[str, str]] = [
     ("x = input [3]; x -> bitwise_and 1", "needs-integer"),
     ("a = input [3] int64; b = input [3]; (a, b) -> bitwise_or", "needs-integer"),
-    ("x = input [3] int64; x -> bitwise_xor 1.5", "needs-integer"),
+    ("x = input [3] int64; x -> bitwise_xor 1.5", "bad-argument"),
     ("x = input [3]; x -> bitwise_not", "needs-integer"),
     ("x = input [3] bool; x -> bitwise_left_shift true", "needs-integer"),
     ("x = input [3]; x -> bitwise_right_shift 1", "needs-integer"),

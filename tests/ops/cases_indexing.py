@@ -158,6 +158,10 @@ REFUSED: list[tuple[str, str]] = [
     ("x = input [4]; index = input [T] int64 batch=false; source = input [S]; (x, index, source) -> index_add 1", "unprovable"),
     ("x = input [4]; index = input [2] int64; source = input [2]; (x, index, source) -> index_add 1", "wrong-rank"),
     ("x = input [4]; index = input [2] int64 batch=false; source = input [2, 1]; (x, index, source) -> index_add 1", "wrong-rank"),
+    (
+        "x = input [] batch=false; index = input [1] int64 batch=false; source = input [1] batch=false; (x, index, source) -> index_add 0",
+        "wrong-rank",
+    ),
     ("x = input [4]; index = input [2] batch=false; source = input [2]; (x, index, source) -> index_add 1", "needs-integer"),
     ("x = input [4]; index = input [2] int64 batch=false; source = input [2] float64; (x, index, source) -> index_add 1", "dtype-mismatch"),
     (

@@ -44,7 +44,7 @@ REFUSED: list[tuple[str, str]] = [
 def _of_complex(name, args, x):  # type: ignore[no-untyped-def]
     """Along the same axis, counted without the one of both parts."""
     real, imaginary = x.movedim(-1, 0)
-    axis = args.axis + x.ndim if args.axis < 0 else args.axis
+    axis = args.axis + x.ndim if -x.ndim <= args.axis < 0 else args.axis
     found = getattr(torch.fft, name)(torch.complex(real, imaginary), args.n, axis, args.norm)
     return torch.stack([found.real, found.imag], -1) if found.is_complex() else found
 

@@ -1,5 +1,6 @@
 """Models that look between pixels, and those that are refused; torchvision is the reference."""
 
+import numpy as np
 from torchvision import ops
 
 _IMAGE = "x = input 3x6x7"
@@ -39,6 +40,8 @@ REFUSED: list[tuple[str, str]] = [
 
 
 def _deformed(args, x, offset, mask=None):  # type: ignore[no-untyped-def]
+    if not np.all(args.stride):
+        raise ValueError("torchvision divides by the stride, and the process ends")
     module = ops.DeformConv2d(x.shape[1], args.channels, args.kernel, args.stride, args.padding, args.dilation, args.groups, args.bias).to(
         x.dtype
     )

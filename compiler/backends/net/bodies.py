@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...ir.graph import CallNode, Graph, Node, OpNode, Value
+from ...ir.graph import Graph, Node, OpNode, Value
+from ...ops.mode import ByMode
 from .loops import Repeated, repeated
 from .stages import Callee, as_activation, constant_of, named_operands, stage_of
 from .tree import (
@@ -20,6 +21,8 @@ from .tree import (
     Declaration,
     Given,
     Group,
+    Growing,
+    InTraining,
     Literal,
     Loop,
     Param,
@@ -49,6 +52,9 @@ class GraphBody:
         self.numbers: dict[int, int] = {}
         self.declared = {id(shared): shared.label for shared in (*graph.declares, *graph.modules)}
         self.shared: set[int] = set()
+        self.tuples: dict[tuple[int, ...], int] = {}
+        """The numbers of tuples that loops make, by the ids of their tensors."""
+        self.kept: list[Value] = []
         self.uses = _uses(graph)
 
     def make(self) -> Body:
@@ -59,10 +65,12 @@ class GraphBody:
         if graph.kind == "model":
             self._declare_inputs()
         for node in repeated(graph.nodes, self._stage, self.uses):
-            if isinstance(node, Repeated):
-                self._define(node.outputs, _extended(self._taken(node.inputs[node.carried]), self._loop(node)))
-            else:
+            if not isinstance(node, Repeated):
                 self._node(node)
+            elif node.carried is None:
+                self._grow(node)
+            else:
+                self._define(node.outputs, _extended(self._taken(node.inputs[node.carried]), self._loop(node)))
         results = tuple(self._result(value) for value in graph.outputs)
         return Body(len(graph.inputs), tuple(self.statements), results)
 
@@ -87,7 +95,7 @@ class GraphBody:
 
     def _computed(self, node: Node) -> Any:
         if isinstance(node, OpNode):
-            written = self._arithmetic(node)
+            written = self._by_mode(node) if isinstance(node.op, ByMode) else self._arithmetic(node)
             if written is not None:
                 return written
         return self._applied(self._stage(node), node.inputs, named_operands(node.op) if isinstance(node, OpNode) else ())
@@ -107,6 +115,16 @@ class GraphBody:
             self.statements.append(Shared(node.shared.label, stage))
         return Stage(node.shared)
 
+    def _by_mode(self, node: OpNode) -> Any:
+        """What is evaluated, and in training something else, which may begin with the same tensor."""
+        training, evaluation = node.inputs
+        found = self.pending.get(id(training))
+        head = self._named(evaluation) if id(evaluation) in self.pending and found is not None else self._taken(evaluation)
+        if isinstance(found, Chain) and found.head == head:
+            del self.pending[id(training)]
+            return Chain(head, (InTraining(Chain(Given(), found.stages)),))
+        return _extended(head, InTraining(self._named(training)))
+
     def _arithmetic(self, node: OpNode) -> Any:
         """The operator between its operands, if it has a symbol and no other arguments."""
         op = node.op
@@ -124,11 +142,25 @@ class GraphBody:
         if named:
             tensors = tuple((name, self._operand(value)) for name, value in zip(named, inputs[own:], strict=True))
             stage = Stage(stage.callee, stage.arguments, tensors, stage.activation, stage.label)
-        if own == 1:
-            return _extended(self._taken(inputs[0]), stage)
         if not own:
             return Chain(None, (stage,))
-        return Chain(TupleOf(self._tuple(inputs[:own])), (stage,))
+        return _extended(self._head(inputs[:own]), stage)
+
+    def _grow(self, run: Repeated) -> None:
+        """A loop whose result is a tuple: it gets a name."""
+        loop = Loop(run.over, run.binders, Growing(run.stage), run.label, run.start)
+        tree = _extended(self._head(run.inputs), loop)
+        whole = Value(run.outputs[0].type, self.graph.span, "features")
+        self.tuples[tuple(map(id, (*run.inputs, *(o for node in run.nodes for o in node.outputs))))] = self._number(whole)
+        self.statements.append(Assign((self.numbers[id(whole)],), tree))
+        self.kept.append(whole)
+
+    def _head(self, inputs: Sequence[Value]) -> Any:
+        """Tensors as the beginning of a pipeline."""
+        whole = self.tuples.get(tuple(map(id, inputs)))
+        if whole is not None:
+            return Ref(whole)
+        return self._taken(inputs[0]) if len(inputs) == 1 else TupleOf(self._tuple(inputs))
 
     def _loop(self, run: Repeated) -> Any:
         """A loop over the nodes of a run: its stages are alike but for the literals of the loop."""

@@ -12,9 +12,11 @@ from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
 
 from ...dims import symbols
-from ...ir.graph import Program
+from ...errors.spec import SpecUnsupported
+from ...ir.graph import CallNode, Program, graphs
 from ...ir.types import BATCH, FLOAT32, TensorType
 from ...ops import Operator
+from ..base import UnsupportedByTarget
 from .families import Families, Family, uses_input_inside
 from .names import Names, free, snake_case
 from .printer import Printer, literal
@@ -22,8 +24,9 @@ from .printer import Printer, literal
 
 def text_of(program: Program, comments: Sequence[str] = ()) -> str:
     """The spec. `comments` are lines before it."""
+    _check(program)
     families = Families(program.main, bool(program.conditions))
-    taken = set(Operator.registry) | {name for name in program.symbols}
+    taken = set(Operator.registry) | set(program.symbols)
     for family in families.found:
         family.name = free(snake_case(family.members[0].name), taken)
         taken.add(family.name)
@@ -39,13 +42,29 @@ def text_of(program: Program, comments: Sequence[str] = ()) -> str:
     return formatted
 
 
+def _check(program: Program) -> None:
+    """Raises `UnsupportedByTarget` for what has no text yet."""
+    main = program.main
+    if main.training_outputs is not None:
+        raise UnsupportedByTarget(SpecUnsupported("an output that is another one in training"), main.span)
+    if any(one.listed for one in main.tuples):
+        raise UnsupportedByTarget(SpecUnsupported("a list of inputs"), main.span)
+    for graph in graphs(main):
+        for node in graph.nodes:
+            if isinstance(node, CallNode) and node.scan is not None:
+                raise UnsupportedByTarget(SpecUnsupported("a loop at run time"), node.span)
+
+
 def _block(family: Family, blocks: Sequence[str]) -> list[str]:
     defaults = {name: literal(value) for name, value in family.defaults.items()}
     plain = [name for name in family.parameters if name not in defaults]
     parameters = plain + [f"{name}={text}" for name, text in defaults.items()]
     inputs = family.values[: family.body.inputs]
     names = Names((*family.parameters, *blocks))
-    if len(inputs) == 1 and not uses_input_inside(family.body):
+    if family.variadic:
+        found = [names.fresh(inputs[0], "x")]
+        heads = [f"{found[0]}...", *parameters]
+    elif len(inputs) == 1 and not uses_input_inside(family.body):
         found = ["in"]
         heads = parameters
     else:
@@ -85,7 +104,3 @@ def _batch(type_: TensorType) -> object:
     from ...dims import symbol
 
     return symbol(BATCH) if BATCH in symbols(type_.shape[0]) else None
-
-
-
-

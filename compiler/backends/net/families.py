@@ -1,152 +1,76 @@
 """Bodies that are alike are one block, and what differs between them are its parameters.
 
-In: the main graph of a program. Out: the `Family` of each graph that is called, with what it is given at each call. Always: a relation
-between literals is one that holds at every use, where at least two differ; numbers that are the same everywhere are written as numbers.
+In: the main graph of a program. Out: the `Family` of each graph that is called, with what it is given at each call. Always: bodies of one
+block are alike but for literals, and for stages that only some have if the graphs have one name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from ...dims import Dim, SymDim
 from ...ir.graph import CallNode, Graph, Value, graphs
-from ...ops.argument import REQUIRED
-from ...ops.base import strict_key
 from .bodies import GraphBody
+from .columns import Columns, Parameters, SizeOfInput
 from .inlining import opened
 from .stages import label_of
-from .tree import Binary, Body, Chain, Group, Hole, Literal, Loop, Ref, Stage, Tree, changed, literals, without_literals
+from .tree import Body, Chain, Group, InTraining, Literal, Loop, Ref, Stage, Tree, changed, literals, without_literals
+from .variadic import with_one_tuple
+from .variants import Choice, Different, Slot, literal_of_slot, merged, with_slots
 
-SIZES = ("channels", "units", "groups", "dim", "shape")
-"""The arguments that are sizes of tensors: only between these is a relation that holds more than a coincidence."""
-MULTIPLES = range(2, 17)
-"""The factors that are looked for between two parameters."""
-
-
-class Parameter(Tree):
-    """The value of a parameter of the block."""
-
-    number: int
+Entry = tuple[Graph, Sequence[Value], Body]
+"""A graph, the values of its tensors' numbers, and its body."""
 
 
-class SizeOfInput(Tree):
-    """The size of an axis of an input."""
+class Variant:
+    """Graphs whose bodies differ in literals alone."""
 
-    input: int
-    axis: int
-    rank: int
+    def __init__(self, body: Body) -> None:
+        self.body = body
+        self.members: list[tuple[Graph, Sequence[Value], list[Literal]]] = []
 
 
 class Family:
-    """A block: its body, with `Parameter`s in the place of the literals that differ. `members` are the graphs."""
+    """A block: its body, with `Parameter`s in the place of the literals that differ."""
 
-    def __init__(self, members: Sequence[Graph], bodies: Sequence[GraphBody], made: Sequence[Body]) -> None:
-        self.members = members
-        self.values = bodies[0].values
+    def __init__(self, variants: Sequence[Variant], body: Body) -> None:
+        self.members = [graph for variant in variants for graph, _, _ in variant.members]
+        self.variadic = _is_variadic(variants)
+        """It takes any number of tensors, as one tuple."""
+        self.values: Sequence[Value] = variants[0].members[0][1]
         self.name = ""
-        self.parameters: list[str] = []
-        self.defaults: dict[str, Any] = {}
-        """What a parameter is if a use does not say it."""
-        self.given: dict[int, list[Literal]] = {id(graph): [] for graph in members}
-        """For each member what its parameters are."""
-        columns = [list(column) for column in zip(*(list(literals(body)) for body in made), strict=True)]
-        parts = _Columns(columns, members, self).parts()
-        holes = without_literals(made[0])
-        self.body = changed(holes, lambda part: parts[part.number] if isinstance(part, Hole) else None)
+        parameters = Parameters(self.members)
+        own = [(at, found) for at, variant in enumerate(variants) for _, _, found in variant.members]
+        columns = [[_literal(slot, name, at, found) for at, found in own] for slot, name in _slots(body)]
+        parts = iter(Columns(columns, parameters).parts())
+        self.body = changed(body, lambda part: next(parts) if isinstance(part, Slot) else None)
+        self.parameters, self.defaults = parameters.names, parameters.defaults
+        self.given = dict(zip(map(id, self.members), parameters.given, strict=True))
 
     def stage(self, graph: Graph, label: str | None) -> Stage:
         """The use of a member."""
         return Stage(self, tuple(zip(self.parameters, self.given[id(graph)], strict=True)), label=label)
 
 
-class _Columns:
-    """The literals of a body at all its uses, and what is written for each of them."""
-
-    def __init__(self, columns: list[list[Literal]], members: Sequence[Graph], family: Family) -> None:
-        self.columns = columns
-        self.members = members
-        self.family = family
-        self.keys = [tuple(strict_key(literal.value) for literal in column) for column in columns]
-        self.varying = list(dict.fromkeys(k for k in self.keys if len(set(k)) > 1))
-
-    def parts(self) -> list[Any]:
-        """What is written for each literal."""
-        known: dict[Any, Any] = {}
-        bases = [key for key in self.varying if self._size(key) is None and self._multiple(key) is None]
-        for key, column in zip(self.keys, self.columns, strict=True):
-            if key in bases and key not in known:
-                known[key] = self._parameter(column)
-        for key in self.varying:
-            if key not in known:
-                known[key] = self._related(key, known)
-        return [known.get(key, column[0]) for key, column in zip(self.keys, self.columns, strict=True)]
-
-    def _parameter(self, column: list[Literal]) -> Parameter:
-        family = self.family
-        name = wanted = column[0].name or "value"
-        while name in family.parameters:
-            name = f"{wanted}{int(name.removeprefix(wanted) or 1) + 1}"
-        family.parameters.append(name)
-        default = column[0].default
-        if default is not REQUIRED and any(strict_key(literal.value) == strict_key(default) for literal in column):
-            family.defaults[name] = default
-        for graph, literal in zip(self.members, column, strict=True):
-            family.given[id(graph)].append(Literal(literal.value, name, family.defaults.get(name, REQUIRED)))
-        return Parameter(len(family.parameters) - 1)
-
-    def _related(self, key: Any, known: dict[Any, Any]) -> Any:
-        size = self._size(key)
-        if size is not None:
-            return size
-        found = self._multiple(key)
-        assert found is not None
-        other, factor = found
-        return Binary("*", Literal(factor), known[other] if other in known else self._related(other, known))
-
-    def _size(self, key: Any) -> SizeOfInput | None:
-        """The axis of an input whose size it is at every use."""
-        column = next(c for k, c in zip(self.keys, self.columns, strict=True) if k == key)
-        if not all(_is_size(literal.value) and literal.name in SIZES for literal in column):
-            return None
-        for number, inputs in enumerate(zip(*(graph.inputs for graph in self.members), strict=True)):
-            found = _axis(inputs, [literal.value for literal in column])
-            if found is not None:
-                return SizeOfInput(number, found, inputs[0].type.rank)
-        return None
-
-    def _multiple(self, key: Any) -> tuple[Any, int] | None:
-        """Another column of integers, and the number that it is multiplied by."""
-        values = self._integers(key)
-        if values is None:
-            return None
-        for other in self.varying:
-            found = self._integers(other) if other != key else None
-            if found is None or not all(found):
-                continue
-            factor = values[0] // found[0]
-            if factor in MULTIPLES and all(v == factor * f for v, f in zip(values, found, strict=True)):
-                return other, factor
-        return None
-
-    def _integers(self, key: Any) -> list[int] | None:
-        column = next(c for k, c in zip(self.keys, self.columns, strict=True) if k == key)
-        if any(literal.name not in SIZES for literal in column):
-            return None
-        values = [literal.value for literal in column]
-        return values if all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in values) else None
+def _slots(tree: Any, name: str = "") -> Iterator[tuple[Slot, str]]:
+    """The slots of a body in order, those of choices with the names of these."""
+    match tree:
+        case Slot():
+            yield tree, name
+        case Choice(flag, stages, others, name_):
+            yield from _slots(flag, name_)
+            yield from _slots((stages, others))
+        case tuple():
+            for item in tree:
+                yield from _slots(item)
+        case Tree():
+            for part in tree.children():
+                yield from _slots(part)
 
 
-def _is_size(value: object) -> bool:
-    return isinstance(value, SymDim) or (isinstance(value, int) and not isinstance(value, bool) and value > 1)
-
-
-def _axis(inputs: Sequence[Value], sizes: Sequence[Dim]) -> int | None:
-    ranks = {value.type.rank for value in inputs}
-    if len(ranks) > 1:
-        return None
-    order = sorted(range(1, ranks.pop()), key=lambda axis: axis != 1)
-    return next((axis for axis in order if all(v.type.shape[axis] == s for v, s in zip(inputs, sizes, strict=True))), None)
+def _literal(slot: Slot, name: str, variant: int, found: Sequence[Literal]) -> Literal | None:
+    value = literal_of_slot(slot, variant, {variant: found})
+    return Literal(value, name, False) if isinstance(value, bool) else value
 
 
 class Families:
@@ -163,17 +87,17 @@ class Families:
         self.body = self.main.make()
 
     def _level(self, level: Sequence[Graph]) -> None:
-        alike: dict[Any, list[tuple[Graph, GraphBody, Body]]] = {}
+        entries: list[Entry] = []
         for graph in level:
             making = GraphBody(graph, self.callee)
             body = making.make()
             chain = _chain(body) if graph.kind == "sequence" else None
-            if chain is not None:
-                self.chains[id(graph)] = chain
+            if chain is None:
+                entries.append((graph, making.values, body))
             else:
-                alike.setdefault(without_literals(body), []).append((graph, making, body))
-        for members in alike.values():
-            family = Family(*(list(column) for column in zip(*members, strict=True)))  # type: ignore[arg-type]
+                self.chains[id(graph)] = chain
+        for variants, body in _blocks(entries):
+            family = Family(variants, body)
             self.found.append(family)
             self.of.update((id(graph), family) for graph in family.members)
 
@@ -185,6 +109,53 @@ class Families:
         return self.of[id(graph)].stage(graph, label)
 
 
+def _blocks(entries: Sequence[Entry]) -> list[tuple[list[Variant], Body]]:
+    """Graphs as the variants of blocks, with the body of each. Those of one name with different numbers of inputs take them as one tuple,
+    if that makes them one block."""
+    counts: dict[str, set[int]] = {}
+    for graph, _, _ in entries:
+        counts.setdefault(graph.name, set()).add(len(graph.inputs))
+    names = {name for name, found in counts.items() if len(found) > 1}
+    while True:
+        found = list(_together(list(_variants(entries, names))))
+        apart = {graph.name for variants, _ in found if not _is_variadic(variants) for v in variants for graph, _, _ in v.members}
+        if not names & apart:
+            return found
+        names -= apart
+
+
+def _is_variadic(variants: Sequence[Variant]) -> bool:
+    return len({len(graph.inputs) for variant in variants for graph, _, _ in variant.members}) > 1
+
+
+def _variants(entries: Sequence[Entry], names: Collection[str]) -> Iterable[Variant]:
+    """The graphs by their bodies without literals; those with these names take their inputs as one tuple."""
+    alike: dict[Any, Variant] = {}
+    for graph, values, body in entries:
+        one = with_one_tuple(body) if graph.name in names else None
+        skeleton = without_literals(body if one is None else one)
+        kept = values if one is None else [values[0], *values[len(graph.inputs) :]]
+        alike.setdefault(skeleton, Variant(skeleton)).members.append((graph, kept, list(literals(body if one is None else one))))
+    return alike.values()
+
+
+def _together(variants: Sequence[Variant]) -> Iterator[tuple[list[Variant], Body]]:
+    """The variants that are one block, with the body that is all of theirs."""
+    found: list[tuple[list[Variant], Body]] = []
+    for variant in variants:
+        for at, (others, body) in enumerate(found):
+            if others[0].members[0][0].name != variant.members[0][0].name:
+                continue
+            try:
+                found[at] = [*others, variant], merged(body, with_slots(variant.body, len(others)), len(others))
+            except Different:
+                continue
+            break
+        else:
+            found.append(([variant], with_slots(variant.body, 0)))
+    yield from found
+
+
 def _chain(body: Body) -> tuple[Any, ...] | None:
     """The stages of a body that is one pipeline from its input to its result."""
     match body:
@@ -194,15 +165,35 @@ def _chain(body: Body) -> tuple[Any, ...] | None:
 
 
 def _levels(main: Graph) -> Iterator[list[Graph]]:
-    """All graphs, those first that call none, then those that call these, and so on."""
-    height: dict[int, int] = {}
+    """All graphs, those first that call none, then those that call these, and so on; graphs of one name together, so that they can be one
+    block."""
+    every = graphs(main)
+    plain = height = _heights(every, {})
+    while (further := _heights(every, height)) != height:
+        if further is None:
+            height = plain
+            break
+        height = further
     found: dict[int, list[Graph]] = {}
-    for graph in graphs(main):
-        calls = [height[id(node.graph)] for node in graph.nodes if isinstance(node, CallNode)]
-        height[id(graph)] = max(calls, default=-1) + 1
-        found.setdefault(height[id(graph)], []).append(graph)
+    for graph in every:
+        found.setdefault((height or {})[id(graph)], []).append(graph)
     for level in sorted(found):
         yield found[level]
+
+
+def _heights(every: Sequence[Graph], before: dict[int, int] | None) -> dict[int, int] | None:
+    """For each graph a number above those of the graphs that it calls, and not below that of another of its name, as they were before; None
+    if that has no end, since a name is inside itself."""
+    if before is None:
+        return None
+    highest: dict[str, int] = {}
+    for graph in every:
+        highest[graph.name] = max(highest.get(graph.name, 0), before.get(id(graph), 0))
+    found: dict[int, int] = {}
+    for graph in every:
+        calls = [found[id(node.graph)] for node in graph.nodes if isinstance(node, CallNode)]
+        found[id(graph)] = max(*calls, -1, (highest[graph.name] if before else 0) - 1) + 1 if calls or before else 0
+    return None if max(found.values()) > len(every) else found
 
 
 def uses_input_inside(tree: Any, inside: bool = False) -> bool:
@@ -212,10 +203,14 @@ def uses_input_inside(tree: Any, inside: bool = False) -> bool:
             return inside
         case Group(stages):
             return uses_input_inside(stages, True)
+        case InTraining(value):
+            return uses_input_inside(value, True)
+        case Choice(_, stages, others):
+            return uses_input_inside((stages, others), True)
         case Loop():
             return uses_input_inside(tree.over, inside) or uses_input_inside(tree.body, True)
         case tuple():
             return any(uses_input_inside(item, inside) for item in tree)
         case Tree():
-            return any(uses_input_inside(getattr(tree, f), inside) for f in tree.__match_args__)
+            return any(uses_input_inside(part, inside) for part in tree.children())
     return False

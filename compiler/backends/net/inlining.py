@@ -62,7 +62,16 @@ class _Opening:
                 yield OpNode(op, inputs, outputs, label, node.span, node.specs, node.tie, of, frozen=node.frozen)
             else:
                 yield CallNode(
-                    self.graph(node.graph), inputs, outputs, label, node.span, node.modules, of, node.arguments, scan=node.scan, frozen=node.frozen
+                    self.graph(node.graph),
+                    inputs,
+                    outputs,
+                    label,
+                    node.span,
+                    node.modules,
+                    of,
+                    node.arguments,
+                    scan=node.scan,
+                    frozen=node.frozen,
                 )
 
 

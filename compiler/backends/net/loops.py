@@ -1,50 +1,56 @@
 """Stages that repeat: each is applied to the result of the one before.
 
-In: the nodes of a graph, and each of them as a stage. Out: the nodes, those that are a loop as one `Repeated`. Always: the members of a loop
-have labels that are counted, and are alike but for literals, which the loop lists.
+In: the nodes of a graph, and each of them as a stage. Out: the nodes, those that are a loop as one `Repeated`. Always: the members of a
+loop have labels that are counted, and are alike but for literals, which the loop lists.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from netc.dsl.record import replace
+
 from ...ir.graph import Node, Value
 from ...ops.base import strict_key
-from .stages import label_of
-from .tree import Group, Hole, IfFirst, Item, ListOf, Literal, Loop, Stage, Tree, literals, without_literals
+from .labels import counted, counts_on, unlabelled
+from .tree import Hole, IfFirst, Item, ListOf, Literal, Loop, Tree, literals, without_literals
+from .variadic import growing
 
 MOST_LISTS = 4
 """The greatest number of different numbers that a loop lists for each iteration."""
-_COUNTED = re.compile(r"(.*?)(0|[1-9]\d*)")
 
 
 class Repeated:
-    """Nodes that are one loop. `carried` is the position of the input that the iteration before gives; `over`, `binders`, `stage`, `label` and
-    `start` are those of a `Loop`."""
+    """Nodes that are one loop. `carried` is the position of the input that the iteration before gives, None for a loop whose result is all
+    that it was given and the output of each; `over`, `binders`, `stage`, `label` and `start` are those of a `Loop`."""
 
-    def __init__(self, nodes: Sequence[Node], carried: int, stages: Sequence[Any]) -> None:
+    def __init__(self, nodes: Sequence[Node], carried: int | None, stages: Sequence[Any]) -> None:
+        self.nodes = nodes
         self.inputs: Sequence[Value] = nodes[0].inputs
         self.outputs = nodes[-1].outputs
         self.carried = carried
-        prefix, first = _counted(nodes[0])
+        prefix, first = counted(nodes[0])
         self.over, self.binders, self.stage = _unified(stages)
         self.label = prefix.removesuffix(".")
         self.start = first if first or not prefix.endswith(".") else None
 
 
-def _counted(node: Node) -> tuple[str, int]:
-    found = _COUNTED.fullmatch(label_of(node) or "")
-    return (found[1], int(found[2])) if found else ("", -1)
-
-
 def repeated(nodes: Sequence[Node], stage: Callable[[Node], Any], uses: Mapping[int, int]) -> Iterator[Node | Repeated]:
     """The nodes in order, a loop in the place of its first member."""
     following = {id(value): node for node in nodes for value in node.inputs if uses.get(id(value)) == 1}
+    users: dict[int, list[Node]] = {}
+    for node in nodes:
+        for value in node.inputs:
+            users.setdefault(id(value), []).append(node)
     inside: set[int] = set()
     for node in nodes:
         if id(node) in inside:
+            continue
+        grown = growing(node, nodes, stage, users) if counted(node)[1] >= 0 else [node]
+        if len(grown) > 1 and all(uses.get(id(m.outputs[0])) == len(users.get(id(m.outputs[0]), ())) for m in grown):
+            inside.update(map(id, grown))
+            yield Repeated(grown, None, [unlabelled(stage(member)) for member in grown])
             continue
         run, carried, stages = _run(node, stage, following)
         if len(run) == 1:
@@ -56,18 +62,20 @@ def repeated(nodes: Sequence[Node], stage: Callable[[Node], Any], uses: Mapping[
 
 def _run(node: Node, stage: Callable[[Node], Any], following: Mapping[int, Node]) -> tuple[list[Node], int, list[Any]]:
     """The longest loop that begins with the node."""
-    run, stages, carried = [node], [], -1
-    if _counted(node)[1] < 0 or node.shared is not None:
+    run: list[Node] = [node]
+    stages: list[Any] = []
+    carried = -1
+    if counted(node)[1] < 0 or node.shared is not None:
         return run, carried, stages
     while len(run[-1].outputs) == 1:
         other = following.get(id(run[-1].outputs[0]))
-        if other is None or other.shared is not None or not _counts_on(run[-1], other):
+        if other is None or other.shared is not None or not counts_on(run[-1], other):
             break
         at = [index for index, value in enumerate(other.inputs) if value is run[-1].outputs[0]]
         if len(at) != 1 or carried not in (-1, at[0]) or not _same_but(run[-1].inputs, other.inputs, at[0]):
             break
-        stages = stages or [_unlabelled(stage(node))]
-        found = _unlabelled(stage(other))
+        stages = stages or [unlabelled(stage(node))]
+        found = unlabelled(stage(other))
         if without_literals(found) != without_literals(stages[0]) or not _countable(stages[0], found):
             break
         carried = at[0]
@@ -83,11 +91,6 @@ def _worth_it(stages: Sequence[Any]) -> bool:
     return not differing or (len(stages) > 2 and len(differing) <= MOST_LISTS)
 
 
-def _counts_on(node: Node, other: Node) -> bool:
-    prefix, number = _counted(node)
-    return _counted(other) == (prefix, number + 1)
-
-
 def _same_but(inputs: Sequence[Value], others: Sequence[Value], carried: int) -> bool:
     return len(inputs) == len(others) and all(a is b for i, (a, b) in enumerate(zip(inputs, others, strict=True)) if i != carried)
 
@@ -96,13 +99,6 @@ def _countable(first: Any, other: Any) -> bool:
     """Whether what differs between two iterations can be in a list: numbers can, activations cannot."""
     pairs = zip(literals(first), literals(other), strict=True)
     return all(isinstance(a.value, (int, float, str)) or strict_key(a.value) == strict_key(b.value) for a, b in pairs)
-
-
-def _unlabelled(stage: Any) -> Any:
-    if isinstance(stage, Group):
-        return Group(stage.stages, "")
-    assert isinstance(stage, Stage)
-    return Stage(stage.callee, stage.arguments, stage.tensors, stage.activation)
 
 
 def _unified(stages: Sequence[Any]) -> tuple[Any, tuple[str, ...], Any]:
@@ -136,12 +132,12 @@ def _filled(tree: Any, made: Sequence[Any], up: int) -> Any:
     match tree:
         case Hole(number):
             found = made[number]
-            return type(found)(*found._values()[:-1], up) if isinstance(found, (Item, IfFirst)) else found
+            return replace(found, up=up) if isinstance(found, (Item, IfFirst)) else found
         case Loop():
             over, body = _filled(tree.over, made, up), _filled(tree.body, made, up + 1)
             return Loop(over, tree.binders, body, tree.label, tree.start)
         case tuple():
             return tuple(_filled(item, made, up) for item in tree)
         case Tree():
-            return type(tree)(*(_filled(getattr(tree, f), made, up) for f in tree.__match_args__))
+            return type(tree)(*(_filled(part, made, up) for part in tree.children()))
     return tree

@@ -16,9 +16,16 @@ from .stages import label_of
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _WORDS = {
-    "add": "h", "sub": "h", "mul": "scaled", "div": "scaled", "conv": "h", "dense": "h", "concat": "joined",
-    "table": "numbers", "param": "weight",
-}  # fmt: skip
+    "table": "values",
+    "param": "values",
+    "add": "h",
+    "sub": "h",
+    "mul": "scaled",
+    "div": "scaled",
+    "conv": "h",
+    "dense": "h",
+    "concat": "joined",
+}
 
 
 def snake_case(name: str) -> str:

@@ -18,7 +18,8 @@ from ...ops.base import Init
 from ...ops.constants import ParamOperator
 from ...ops.initialisers import INITIALISERS
 from .arguments import is_default
-from .families import Family, Parameter, SizeOfInput
+from .columns import Parameter, SizeOfInput
+from .families import Family
 from .formulas import IndexName, Term
 from .names import free, identifier
 from .tree import (
@@ -30,7 +31,9 @@ from .tree import (
     Declaration,
     Given,
     Group,
+    Growing,
     IfFirst,
+    InTraining,
     Item,
     ListOf,
     Literal,
@@ -45,6 +48,7 @@ from .tree import (
     Tree,
     TupleOf,
 )
+from .variants import Choice
 
 _STRENGTH = {
     **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), 1),
@@ -167,6 +171,11 @@ class Printer:
                 return f"({' -> '.join(map(self._stage, without_numbers(stages)))})" + (f" as {label}" if label else "")
             case Loop():
                 return self._loop(stage)
+            case InTraining(value):
+                return f"if training {{ {self._expression(value, _PIPELINE).removeprefix('in -> ')} }}"
+            case Choice(flag, stages, others):
+                text = f"if {self._value(flag)} {{ {' -> '.join(map(self._stage, stages))} }}"
+                return f"{text} else {{ {' -> '.join(map(self._stage, others))} }}" if others else text
         callee = stage.callee
         if isinstance(callee, (Literal, Parameter)):
             return self._value(callee).removeprefix("(").removesuffix(")")
@@ -183,7 +192,11 @@ class Printer:
         self.binders.append(self._fresh(loop.binders))
         self.starts.append(0 if loop.binders else loop.start or 0)
         body = loop.body
-        if isinstance(body, Chain) and isinstance(body.head, Given):
+        if isinstance(body, Growing):
+            stage = body.stage
+            one = Stage(stage.callee, stage.arguments, stage.tensors, stage.activation, "_") if isinstance(stage, Stage) else stage
+            text = f"(kept...) = in; out kept, kept -> {self._stage(one)}"
+        elif isinstance(body, Chain) and isinstance(body.head, Given):
             stages = body.stages[0].stages if isinstance(body.stages[0], Group) else body.stages
             text = " -> ".join(map(self._stage, without_numbers(stages)))
         else:
@@ -325,7 +338,7 @@ def without_numbers(stages: Sequence[Any]) -> Sequence[Any]:
 def _is_numbered(stage: Any, at: int, last: bool) -> bool:
     """Whether the stage needs no label to be the member number `at` of a sequence."""
     match stage:
-        case Group():
+        case Group() | Choice():
             return False
         case Loop(over, _, body, label, start):
             counted = last or isinstance(over, (ListOf, Literal))
@@ -335,13 +348,13 @@ def _is_numbered(stage: Any, at: int, last: bool) -> bool:
 
 def _labelled(stages: Sequence[Any]) -> Sequence[Any]:
     """The stages with labels for those whose numbers would be taken: they have no keys, so that any will do."""
-    numbers = {stage.label for stage in stages if not isinstance(stage, Loop)}
+    numbers = {stage.label for stage in stages if isinstance(stage, (Stage, Group))}
     found: list[Any] = []
     at = 0
     for stage in stages:
         if isinstance(stage, Stage) and stage.label is None:
             if str(at) in numbers and isinstance(stage.callee, str):
-                label = free(stage.callee, {s.label for s in found})
+                label = free(stage.callee, {getattr(s, "label", "") for s in found})
                 stage = Stage(stage.callee, stage.arguments, stage.tensors, stage.activation, label)
             else:
                 at += 1
@@ -375,5 +388,5 @@ def has_first(tree: Any, up: int = 0) -> bool:
         case tuple():
             return any(has_first(item, up) for item in tree)
         case Tree():
-            return any(has_first(getattr(tree, f), up) for f in tree.__match_args__)
+            return any(has_first(part, up) for part in tree.children())
     return False

@@ -31,7 +31,8 @@ def label_of(node: Node) -> str | None:
 def has_keys(graph: Graph) -> bool:
     """Whether there are parameters inside."""
     return any(
-        (has_keys(node.graph) if isinstance(node, CallNode) else any(spec.persistent for spec in node.specs) or node.tie is not None) for node in graph.nodes
+        (has_keys(node.graph) if isinstance(node, CallNode) else any(spec.persistent for spec in node.specs) or node.tie is not None)
+        for node in graph.nodes
     )
 
 
@@ -72,4 +73,9 @@ def named_operands(op: Operator) -> tuple[str, ...]:
 def as_activation(stage: Stage, before: Stage) -> bool:
     """Whether the stage can be the activation of the one before it."""
     callee = before.callee
-    return isinstance(stage.callee, Literal) and before.activation is None and isinstance(callee, str) and Operator.registry[callee].takes_activation
+    return (
+        isinstance(stage.callee, Literal)
+        and before.activation is None
+        and isinstance(callee, str)
+        and Operator.registry[callee].takes_activation
+    )

@@ -19,6 +19,10 @@ T = TypeVar("T")
 class Tree(Record):
     """The base of all parts of a body."""
 
+    def children(self) -> tuple[Any, ...]:
+        """The values of the fields, in order."""
+        return self._values()
+
 
 class Literal(Tree):
     """A value that is known at compile time: what an operator has in its arguments, or the number of an iteration's list.
@@ -106,8 +110,9 @@ class Group(Tree):
 
 
 class Loop(Tree):
-    """`repeat 3 as layers { ... }`. `over` is a `ListOf` the items that `binders` names, or the literal number of iterations; `start` is the
-    number of the first one where its label says it, `{i}`. `label` is None in a sequence, where its members are counted anyway. `body` is an expression in which `Given` is what the iteration gets."""
+    """`repeat 3 as layers { ... }`. `over` is a `ListOf` the items that `binders` names, or the literal number of iterations. `start` is
+    the number of the first one where its label says it, `{i}`; `label` is None in a sequence, where its members are counted anyway. `body`
+    is an expression in which `Given` is what the iteration gets."""
 
     over: Any
     binders: tuple[str, ...]
@@ -167,6 +172,12 @@ class ParameterOfStage(Tree):
     path: str
 
 
+class InTraining(Tree):
+    """`if training { ... }`: an expression of which the head may be `Given`."""
+
+    value: Any
+
+
 class Assign(Tree):
     """`(a, b) = expression`; the numbers of the tensors, None for one that is not used."""
 
@@ -178,6 +189,12 @@ class Shared(Tree):
     """`shared encoder = stage`."""
 
     name: str
+    stage: Any
+
+
+class Growing(Tree):
+    """The body of a loop whose result is what it was given, and one tensor more: `(kept...) = in; out kept, kept -> stage`."""
+
     stage: Any
 
 
@@ -195,7 +212,7 @@ def changed(tree: T, change: Callable[[Any], Any]) -> T:
     if isinstance(tree, tuple):
         made = tuple([changed(item, change) for item in tree])
     elif isinstance(tree, Tree):
-        made = type(tree)(*(changed(getattr(tree, f), change) for f in tree.__match_args__))
+        made = type(tree)(*(changed(part, change) for part in tree.children()))
         new = change(made)
         made = made if new is None else new
     else:
@@ -211,8 +228,8 @@ def literals(tree: Any) -> Iterator[Literal]:
         for item in tree:
             yield from literals(item)
     elif isinstance(tree, Tree):
-        for field in tree.__match_args__:
-            yield from literals(getattr(tree, field))
+        for part in tree.children():
+            yield from literals(part)
 
 
 def without_literals(tree: T) -> T:

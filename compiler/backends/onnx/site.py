@@ -62,17 +62,10 @@ class OnnxSite:
         return self._add(op_type, inputs, outputs, attributes).outputs
 
     def _add(self, op_type: str, inputs: Sequence[str], outputs: int, attributes: dict[str, object]) -> BuilderNode:
-        place = self._builder.node_names.unique(f"{self._title}/{op_type}")
+        place = self._builder.node_names.unique(f"{self._flat_node.path}/{op_type}")
         node = self._builder.add(op_type, place, inputs, outputs, attributes)
         self._nodes.append(node)
         return node
-
-    @property
-    def _title(self) -> str:
-        """What its nodes are called: its path, or if it has no label of its own, what it is."""
-        flat = self._flat_node
-        own = flat.node.label or flat.node.shared is not None or flat.node.specs
-        return (flat.path if own else join(flat.path, flat.node.op.name)) or flat.node.op.name
 
     def parameter(self, name: str) -> str:
         if name in self.given:
@@ -105,7 +98,7 @@ class OnnxSite:
 
     def name_results(self, results: Sequence[str]) -> None:
         """Names the results that the emitter has returned."""
-        path = self._title
+        path = self._flat_node.path
         base = None
         for index, result in enumerate(results):
             maker = next((node for node in self._nodes if result in node.outputs), None)

@@ -25,6 +25,8 @@ def arranged(site: Site) -> Item:
     """The result of a node that is computed now, or None."""
     if not site.inputs or not all(isinstance(item, Known | Sizes | Filled | None) for item in site.inputs):
         return None
+    if not any(isinstance(item, Sizes | Filled) for item in site.inputs):
+        return None
     arranger = _ARRANGERS.get(site.op_type)
     if arranger is not None:
         return arranger(site)

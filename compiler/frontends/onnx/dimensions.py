@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, count
 
 from ...dims import Condition, Dim, SymDim, declare, symbol
+from ...dims.polynomial import FloorQuotient, terms_of
 from ...dims.where import Declared
 
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -52,6 +53,19 @@ def _at_most(whole: Dim, a: Dim, b: Dim) -> Condition | None:
     if whole not in (a, b):
         return None
     return Condition("<=", whole, b if whole == a else a)
+
+
+def guesses(*dims: Dim) -> list[str]:
+    """Conditions that would make the divisions in these dimensions exact."""
+    found: list[str] = []
+    stack: list[Dim] = list(dims)
+    while stack:
+        dim = stack.pop()
+        for atom in {atom for term in terms_of(dim) for atom in term}:
+            stack += atom.parts()
+            if isinstance(atom, FloorQuotient) and isinstance(atom.bottom, int) and len(atom.names) == 1:
+                found.append(f"{next(iter(atom.names))} % {atom.bottom} == 0")
+    return sorted(dict.fromkeys(found), key=len)
 
 
 def _value(node: ast.expr, known: Mapping[str, Dim] | None) -> Dim:

@@ -37,6 +37,8 @@ class Emitter:
         """The scope of each node, by identity."""
         self.makers: dict[int, Node] = {}
         """What made each tensor, by identity."""
+        self.biased: dict[int, Known] = {}
+        """What was added to a tensor before its time, as its operator's bias, by the tensor's identity."""
         self._shared: dict[object, OpNode] = {}
         self._owners: dict[tuple[str, str], tuple[str, str]] = {}
         """The stage and the parameter that each initialiser became first."""

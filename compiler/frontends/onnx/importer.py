@@ -13,22 +13,23 @@ from typing import Any
 import numpy as np
 import onnx
 
-from ...errors.operators import Unprovable, UnprovableMultiple
+from ...errors.operators import Unprovable
 from ...ir.elements import numpy_dtype
 from ...ir.graph import Value
 from ...ir.types import TensorType
 from ..base import Obstacle
 from ..builder import ImportRefused
 from .arrangement import arranged
-from .dimensions import Dimensions
+from .dimensions import Dimensions, guesses
 from .emitter import Emitter
-from .fold import folded
-from .names import Identifiers, levels
+from .fold import MOVED, folded
+from .modules import Modules
+from .names import Identifiers, is_made_up
 from .order import needed_in_order
 from .reading import Unreadable, array, attributes
-from .site import Site, element_of, materialised
+from .site import Attributes, Site, element_of, materialised
 from .table import REASONS, STANDARD, TABLE, key
-from .values import BROKEN, Broken, Filled, Item, Known, objects, sizes_or_known
+from .values import BROKEN, Broken, Filled, Item, Known, objects, sizes_or_known, transposed
 
 DEEPEST = 24
 """How deep branches and functions may be in each other."""
@@ -69,7 +70,10 @@ class Importer:
         self.wanted: list[str] = []
         """Conditions that would decide what could not be proved."""
         self.emit = Emitter(_title(model.graph.name), dimensions.declared.facts)
+        self.modules = Modules()
         self.used: dict[str, int] = {}
+        self.takers: dict[str, onnx.NodeProto] = {}
+        """For each name, one of the nodes that take it."""
         self.count = 0
 
     @property
@@ -124,6 +128,8 @@ class Importer:
                 raise ImportRefused(f"{self.fixed[info.name]!r} is no {dtype} of shape {list(shape)}") from None
         if info.name not in self.dimensions.shapes:
             raise ImportRefused("its number of axes is not known")
+        if 0 in self.dimensions.shapes[info.name]:
+            raise ImportRefused("it has an axis of size 0")
         type_ = TensorType(dtype, tuple(self.dimensions.shapes[info.name]))
         return self.emit.builder.input(type_, taken.unique(info.name, "input"))
 
@@ -131,6 +137,7 @@ class Importer:
         for node in graph.node:
             for name in node.input:
                 self.used[name] = self.used.get(name, 0) + 1
+                self.takers[name] = node
             for attribute in node.attribute:
                 for inner in (attribute.g, *attribute.graphs):
                     self._count_uses(inner)
@@ -145,7 +152,7 @@ class Importer:
                 item = names[info.name]
                 if isinstance(item, Broken):
                     continue
-                value = self._site("Identity", [item], {}).x()
+                value = Site("Identity", [item], {}, self.version, self.emit, (True,)).x()
                 if any(value is output for output in emit.builder.graph.outputs) or any(value is i for i in emit.builder.graph.inputs):
                     value = emit.one("identity", value)
             except ImportRefused as refused:
@@ -177,8 +184,10 @@ class Importer:
 
     def _refused(self, node: onnx.NodeProto, refused: ImportRefused) -> None:
         problem = getattr(refused.__cause__, "problem", None)
-        if isinstance(problem, Unprovable | UnprovableMultiple) and problem.advice:
-            self.wanted.append(problem.advice)
+        advice = getattr(problem, "advice", "")
+        self.wanted += [advice] if advice else []
+        if isinstance(problem, Unprovable):
+            self.wanted += guesses(problem.left, problem.right)
         self._obstacle(node.op_type, refused.why, _where(node), refused.help)
 
     def _obstacle(self, what: str, why: str, where: str, help: str = "") -> None:
@@ -205,19 +214,27 @@ class Importer:
             if domain not in TABLE:
                 self._unknown(domain)
             return [BROKEN] * len(node.output)
-        self.emit.scope = tuple(_scope(node))
-        return self._computed(node, domain, inputs)
+        self.emit.scope = self.modules.of(node)
+        return self._computed(node, domain, inputs, self._follows(node, names))
 
-    def _computed(self, node: onnx.NodeProto, domain: str, inputs: list[Item]) -> Sequence[Item]:
+    def _follows(self, node: onnx.NodeProto, names: Names) -> tuple[str, Item]:
+        output = node.output[0] if node.output else ""
+        taker = self.takers.get(output)
+        if taker is None or self.used.get(output) != 1 or len(taker.input) != 2:
+            return "", None
+        other = taker.input[1 if taker.input[0] == output else 0]
+        return taker.op_type, names.own.get(other)
+
+    def _computed(self, node: onnx.NodeProto, domain: str, inputs: list[Item], follows: tuple[str, Item]) -> Sequence[Item]:
         given = [materialised(item) if isinstance(item, Filled) else item for item in inputs]
-        if node.domain in STANDARD and given and all(isinstance(item, Known | None) for item in given):
+        if node.domain in STANDARD and given and all(isinstance(item, Known | None) for item in given) and not _is_of_weights(node, given):
             arrays = [item.array if isinstance(item, Known) else None for item in given]
             made = folded(node, arrays, self.version)
             if made is not None:
                 return [_derived(node, given, a) for a in made]
         used = [self.used.get(name, 0) > 0 for name in node.output]
         alone = [self.used.get(name, 0) == 1 for name in node.input]
-        site = self._site(node.op_type, inputs, attributes(node), used, alone)
+        site = Site(node.op_type, inputs, attributes(node), self.version, self.emit, used, alone, follows)
         if node.domain in STANDARD:
             if node.op_type in ("Shape", "Size") and isinstance(inputs[0], Value):
                 return [_shape_of(site, inputs[0])]
@@ -227,18 +244,16 @@ class Importer:
         if domain not in TABLE:
             self._unknown(domain)
         results = TABLE[domain](site)
+        unknown = [name for name in site.attributes.unread() if not _is_default(node, name, self.version)]
+        if unknown:
+            raise ImportRefused(f"has the attribute `{unknown[0]}`, which is not known here")
         return list(results) if isinstance(results, Sequence) else [results]
 
     def _arranged(self, node: onnx.NodeProto, site: Site) -> Item:
         value = site.attributes.get("value")
         if isinstance(value, onnx.TensorProto):
-            site.attributes = {**site.attributes, "value": self._array(value)}
+            site.attributes = Attributes({**site.attributes, "value": self._array(value)})
         return arranged(site)
-
-    def _site(
-        self, op_type: str, inputs: Sequence[Item], found: Mapping[str, Any], used: Sequence[bool] = (True,), alone: Sequence[bool] = ()
-    ) -> Site:
-        return Site(op_type, inputs, found, self.version, self.emit, used, alone)
 
     def _unknown(self, domain: str) -> None:
         if domain in REASONS:
@@ -350,20 +365,81 @@ def _derived(node: onnx.NodeProto, inputs: Sequence[Item], made: Any) -> Known:
     if len(known) != 1 or not isinstance(inputs[0], Known) or inputs[0] is not known[0]:
         return Known(made)
     first = known[0]
+    if node.op_type == "Transpose" and first.array.ndim == 2 and made.shape == first.array.shape[::-1]:
+        return transposed(first) if list(attributes(node).get("perm", [1, 0])) == [1, 0] else first
     if node.op_type in _SAME:
         return Known(made, first.name, first.layout + ("" if node.op_type == "Identity" else f"|{made.dtype}"))
     return Known(made, first.name, f"{first.layout}|{node.op_type}:{made.shape}:{attributes(node)!r}:{len(inputs)}:{id(made)}")
 
 
+def _is_of_weights(node: onnx.NodeProto, inputs: Sequence[Item]) -> bool:
+    """Whether a node computes with a parameter of the model, rather than moves its elements: that stays in the graph, to be trained."""
+    if node.op_type in MOVED or node.op_type in _SAME:
+        return False
+    given = [item for item in inputs if isinstance(item, Known) and item.array.dtype.kind == "f" and item.array.size > 1]
+    return any(not item.layout and not is_made_up(item.name) for item in given)
+
+
+_HARMLESS = frozenset(
+    [
+        "stash_type",
+        "saturate",
+        "round_mode",
+        "storage_order",
+        "extrapolation_value",
+        "exclude_outside",
+        "cubic_coeff_a",
+        "nearest_mode",
+        "output_datatype",
+        "dtype",
+        "consumed_inputs",
+        "momentum",
+        "kernel_shape",
+        "hidden_size",
+        "auto_pad",
+        "pads",
+        "coordinate_transformation_mode",
+        "antialias",
+        "softmax_precision",
+        "keep_aspect_ratio_policy",
+        "activation_alpha",
+        "activation_beta",
+        "axis",
+        "keepdims",
+        "num_outputs",
+        "mode",
+        "inplace",
+        "ratio",
+        "seed",
+        "direction",
+        "activations",
+        "q_num_heads",
+        "kv_num_heads",
+    ]
+)
+"""Attributes that say nothing of the result, or nothing where an importer does not ask."""
+
+
+def _is_default(node: onnx.NodeProto, name: str, version: int) -> bool:
+    """Whether an attribute has the value that it has where it is not written."""
+    if name in _HARMLESS:
+        return True
+    try:
+        schema = onnx.defs.get_schema(node.op_type, version, "")
+    except onnx.defs.SchemaError:
+        return False
+    declared = schema.attributes.get(name)
+    if declared is None or not declared.default_value.name:
+        return False
+    return bool(onnx.helper.get_attribute_value(declared.default_value) == next(_raw(a) for a in node.attribute if a.name == name))
+
+
+def _raw(attribute: onnx.AttributeProto) -> Any:
+    return onnx.helper.get_attribute_value(attribute)
+
+
 def _where(node: onnx.NodeProto) -> str:
     return node.name or next((o for o in node.output if o), "") or node.op_type
-
-
-def _scope(node: onnx.NodeProto) -> list[str]:
-    """The path of the module that a node is part of, as its name has it: `/layer1/layer1.0/conv1/Conv`."""
-    if "/" not in node.name:
-        return []
-    return levels(node.name.rpartition("/")[0])
 
 
 def _title(name: str) -> str:

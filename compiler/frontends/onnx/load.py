@@ -12,14 +12,17 @@ from pathlib import Path
 import onnx
 
 from ...dims import Condition, Stated, SymDim, symbols
-from ...ir.graph import Graph, OpNode, Program, needed
+from ...ir.graph import Graph, OpNode, Program, graphs, needed
 from ...ir.types import BATCH
 from ...ops.constants import ParamOperator
 from ..base import Imported, ImportFailed, Obstacle
 from ..builder import ImportRefused
 from . import ops as _ops
+from .affine import fold_affine
 from .dimensions import Axis, Dimensions, parse_condition
 from .importer import Importer
+from .normal_forms import NORMALISATIONS
+from .patterns import ACTIVATIONS, fold_patterns
 from .quantized import refuse
 
 ATTEMPTS = 24
@@ -90,6 +93,13 @@ def _check_fixed(model: onnx.ModelProto, dimensions: Dimensions, fixed: Mapping[
 def _imported(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -> Imported:
     graph = importer.emit.builder.graph
     _prune(graph)
+    fold_patterns(importer.emit, ACTIVATIONS)
+    fold_patterns(importer.emit, NORMALISATIONS)
+    _prune(graph)
+    fold_affine(importer.emit)
+    _prune(graph)
+    for each in graphs(graph):
+        _label(each)
     declared = importer.dimensions.declared
     named = [*dict.fromkeys(name for value in graph.inputs for d in value.type.shape for name in sorted(symbols(d)))]
     free = tuple(sorted(named, key=lambda name: name != BATCH))
@@ -106,6 +116,23 @@ def _prune(graph: Graph) -> None:
     graph.size = sum(1 if isinstance(n, OpNode) else n.graph.size for n in graph.nodes)
     used = {id(n.shared) for n in graph.nodes if n.shared is not None}
     graph.declares = [module for module in graph.declares if id(module) in used]
+
+
+def _label(graph: Graph) -> None:
+    """Gives operators without parameters the labels that the language would: `relu1`, `relu2`."""
+    taken = {node.label for node in graph.nodes if node.label}
+    counts: dict[str, int] = {}
+    for node in graph.nodes:
+        if not isinstance(node, OpNode) or node.label or node.shared is not None or _has_keys(node):
+            continue
+        while not node.label or node.label in taken:
+            counts[node.op.name] = counts.get(node.op.name, 0) + 1
+            node.label = f"{node.op.name}{counts[node.op.name]}"
+        taken.add(node.label)
+
+
+def _has_keys(node: OpNode) -> bool:
+    return any(spec.persistent for spec in node.specs)
 
 
 def _keys(graph: Graph) -> set[str]:

@@ -22,6 +22,25 @@ from .shapes import dims_of
 from .values import Filled, Item, Known, Sizes
 
 
+class Attributes(dict[str, Any]):
+    """The attributes of a node, which remember what was asked for."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        super().__init__(given)
+        self.read: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.read.add(name)
+        return super().get(name, default)
+
+    def __contains__(self, name: object) -> bool:
+        self.read.add(str(name))
+        return super().__contains__(name)
+
+    def unread(self) -> list[str]:
+        return [name for name in self if name not in self.read]
+
+
 class Site:
     """See the module's docstring. `version` is that of the operator set; `used` has the outputs that something takes."""
 
@@ -34,17 +53,21 @@ class Site:
         emitter: Emitter,
         used: Sequence[bool],
         alone: Sequence[bool] = (),
+        follows: tuple[str, Item] = ("", None),
     ) -> None:
         self.op_type = op_type
         self.inputs = list(inputs)
         while self.inputs and self.inputs[-1] is None:
             self.inputs.pop()
-        self.attributes = attributes
+        self.attributes = Attributes(attributes)
         self.version = version
         self.emit = emitter
         self.used = used
         self.alone = alone
         """For each input, whether nothing else takes it."""
+
+        self.follows = follows
+        """The type of the one node that takes the first output, if it is one, and the other of its two inputs as far as it is made."""
 
     @property
     def facts(self) -> Facts:

@@ -39,6 +39,13 @@ class Known:
         return f"<{self.name or 'known'} {self.array.dtype}{list(self.array.shape)}>"
 
 
+def transposed(known: Known) -> Known:
+    """A matrix with its axes swapped. Twice makes it the initialiser's own again."""
+    mark = "|T"
+    layout = known.layout[: -len(mark)] if known.layout.endswith(mark) else known.layout + mark
+    return Known(known.array.T, known.name, layout)
+
+
 class Part(Record):
     """`top / bottom`, a size that may not be an integer."""
 

@@ -6,6 +6,7 @@ evaluation mode, on inputs that torch.export makes of the examples; it is left a
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,14 +17,16 @@ from torch._dynamo.exc import UserError
 from torch.export import Dim as ExportDim
 from torch.export import ExportedProgram
 from torch.export.dynamic_shapes import refine_dynamic_shapes_from_suggested_fixes
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_map, tree_map_only
 
 from ..base import Imported, ImportFailed, Obstacle
 from .opaque import opaque_modules
 from .programs import read_program
 
 BATCH = "N"
-_TRIES = 4
+_TRIES = 6
+_FEW = 8
+_VIOLATED = re.compile(r"Constraints violated \(([\w, ]+)\)")
 _FIXED = re.compile(r"^\s*(\w+) = (\d+)\s*$", re.MULTILINE)
 """Where torch.export says that a size can be one number only."""
 Axes = Mapping[int, str] | Sequence[str | None]
@@ -39,13 +42,14 @@ def from_module(module: nn.Module, inputs: Any, dims: Mapping[str | int, Axes] |
     """
     args, kwargs = _arguments(inputs)
     shared: dict[str, Any] = {}
-    names = [_axes(dims, at, one) for at, one in enumerate(args)]
-    named = {name: _axes(dims, name, one) for name, one in kwargs.items()}
+    called = list(inspect.signature(module.forward).parameters)
+    names = [_axes(dims, (at, *called[at : at + 1]), one) for at, one in enumerate(args)]
+    named = {name: _axes(dims, (name,), one) for name, one in kwargs.items()}
     spec = (tuple(_dynamic(axes, shared) for axes in names), {name: _dynamic(axes, shared) for name, axes in named.items()})
     examples = [_example(one, axes) for one, axes in zip(args, names, strict=True)]
     keywords = {name: _example(one, named[name]) for name, one in kwargs.items()}
-    program = _export(module, tuple(examples), keywords, _by_name(module, spec))
-    return read_program(program, type(module).__name__, [axes for axes in (*names, *named.values())])
+    program = _export(module, tuple(examples), keywords, _bound(module, *spec))
+    return read_program(program, type(module).__name__, [*names, *named.values()])
 
 
 def from_exported(program: ExportedProgram, module: nn.Module | None = None) -> Imported:
@@ -64,9 +68,9 @@ def _arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return (inputs,), {}
 
 
-def _axes(dims: Mapping[str | int, Axes] | None, key: str | int, example: Any) -> Any:
-    """The names of the symbolic axes of one argument, for each tensor in it."""
-    given = (dims or {}).get(key)
+def _axes(dims: Mapping[str | int, Axes] | None, keys: tuple[str | int, ...], example: Any) -> Any:
+    """The names of the symbolic axes of one argument, for each tensor in it. `keys` are its position and its name."""
+    given = next((dims[key] for key in keys if dims and key in dims), None)
     by_number = None if given is None else _numbered(given)
     return tree_map_only(torch.Tensor, lambda tensor: by_number if by_number is not None else ({0: BATCH} if tensor.dim() else {}), example)
 
@@ -102,15 +106,12 @@ def _example(value: Any, axes: Any) -> Any:
     return value
 
 
-def _by_name(module: nn.Module, spec: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:
-    """The dynamic axes of all arguments in one mapping, as torch.export takes them where some are given by name."""
-    positional, named = spec
-    if not named:
-        return positional
-    import inspect
-
-    names = list(inspect.signature(module.forward).parameters)
-    return {**dict(zip(names, positional, strict=False)), **named}
+def _bound(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Arguments by the names that `forward` has for them, as torch.export takes what is dynamic."""
+    try:
+        return dict(inspect.signature(module.forward).bind(*args, **kwargs).arguments)
+    except TypeError as error:
+        raise ImportFailed((Obstacle("forward", f"cannot be called with these inputs: {error}", ""),)) from error
 
 
 def _export(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any) -> ExportedProgram:
@@ -137,10 +138,26 @@ def _with_ranges(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any
         except UserError as error:
             message = str(error)
             fixes = _fixes(message)
-            if not fixes or _FIXED.search(fixes):
+            violated = _VIOLATED.search(message)
+            if violated is None or _FIXED.search(fixes):
                 raise
-            dynamic = refine_dynamic_shapes_from_suggested_fixes(f"Suggested fixes:\n{fixes}", dynamic)
+            if fixes:
+                dynamic = refine_dynamic_shapes_from_suggested_fixes(f"Suggested fixes:\n{fixes}", dynamic)
+            else:
+                dynamic = _raised(dynamic, set(violated[1].split(", ")))
     return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=False)
+
+
+def _raised(dynamic: Any, names: set[str]) -> Any:
+    """Greater lower bounds for sizes of which torch.export finds that the least ones behave differently, without saying which those are."""
+
+    def raised(one: Any) -> Any:
+        if not isinstance(one, ExportDim) or one.__name__ not in names:
+            return one
+        return made.setdefault(one.__name__, ExportDim(one.__name__, min=max(_FEW, 2 * one.min), max=one.max))
+
+    made: dict[str, Any] = {}
+    return tree_map(raised, dynamic)
 
 
 def _fixes(message: str) -> str:
@@ -155,7 +172,8 @@ def _failure(error: Exception, module: nn.Module) -> Obstacle:
     if fixed:
         why = f"finds that {fixed[1]} can only be {fixed[2]}: the model's code depends on the number"
         return Obstacle("torch.export", why, _running(error, module), f"leave {fixed[1]} out of `dims`, with an example of that size")
-    said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    said = lines[1] if _VIOLATED.search(lines[0]) and len(lines) > 1 else lines[0]
     return Obstacle("torch.export", f"fails: {said[:300]}", _running(error, module))
 
 

@@ -46,7 +46,7 @@ class Constants:
     def number(self, node: Node) -> float | int | bool | None:
         """The number that a constant without axes is."""
         value = self.values.get(node)
-        return value.item() if isinstance(value, torch.Tensor) and value.dim() == 0 else None  # type: ignore[no-any-return]
+        return value.item() if isinstance(value, torch.Tensor) and value.dim() == 0 else None
 
     def table(self, node: Node) -> TableOperator:
         """The table that has its values."""
@@ -78,7 +78,7 @@ class Constants:
             return False
         total = 1
         for size in sizes:
-            total *= size  # type: ignore[operator]
+            total *= size
         return total <= _LARGEST
 
     def _decide(self, node: Node) -> None:

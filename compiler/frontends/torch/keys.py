@@ -123,8 +123,9 @@ class Keys:
         return None
 
     def _is_alone(self, user: Node, call: ModuleCall) -> bool:
-        """Whether no other operator of the call has parameters: a label is a level of names, or a stage, but not both."""
-        return self.users[call] == {user} and (call.parent is not None or len(call.items) == 1)
+        """Whether no other operator of the call has parameters: a label is a level of names, or a stage, but not both. The model itself
+        has no label."""
+        return self.users[call] == {user} and call.parent is not None
 
     def landing(self, call: ModuleCall) -> ModuleCall:
         """The call in whose graph the operators of a call are: a module that is one operator needs no graph."""

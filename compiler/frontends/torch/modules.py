@@ -77,7 +77,7 @@ class CallTree:
     def _source(self, node: Node) -> ModuleCall:
         """Where the tuple was made that the node takes something out of."""
         source: Any = node.args[0]
-        return self.home[source] if source in self.home else self.root
+        return self.home.get(source, self.root)
 
     def _enter(self, active: list[tuple[str, ModuleCall]], stack: list[tuple[str, str, str]]) -> list[tuple[str, ModuleCall]]:
         kept = 1

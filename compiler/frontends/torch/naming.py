@@ -1,7 +1,7 @@
 """Names of inputs and outputs.
 
-In: what PyTorch calls them: arguments of `forward`, keys and positions in what it returns. Out: names that are identifiers, in lower case and
-all different.
+In: what PyTorch calls them: arguments of `forward`, keys and positions in what it returns. Out: names that are identifiers, in lower case
+and all different.
 """
 
 from __future__ import annotations

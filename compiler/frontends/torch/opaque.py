@@ -1,7 +1,7 @@
 """Modules that are one operator of netc, and whose own code hides that.
 
-In: a module that is about to be exported. Out: while it is, such modules call one operator of torch.library each. Always: afterwards they are
-as before; these operators are exported only, never run.
+In: a module that is about to be exported. Out: while it is, such modules call one operator of torch.library each. Always: afterwards they
+are as before; these operators are exported only, never run.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _recurrent(module: nn.RNNBase) -> Callable[..., Any]:
 
     def forward(input: Any, hx: Any = None) -> Any:
         if not isinstance(input, Tensor):
-            return type(module).forward(module, input, hx)  # type: ignore[arg-type]
+            return type(module).forward(module, input, hx)
         states = [] if hx is None else list(hx) if isinstance(hx, tuple) else [hx]
         params = [weight for weights in module.all_weights for weight in weights]
         y, *last = operator(
@@ -113,7 +113,9 @@ def _recurrent(module: nn.RNNBase) -> Callable[..., Any]:
     return forward
 
 
-def _cell_results(input: Tensor, params: list[Tensor], has_biases: bool, num_layers: int, bidirectional: bool, batch_first: bool, gates: int) -> Any:
+def _cell_results(
+    input: Tensor, params: list[Tensor], has_biases: bool, num_layers: int, bidirectional: bool, batch_first: bool, gates: int
+) -> Any:
     directions = 2 if bidirectional else 1
     hidden = params[0].shape[0] // gates
     projected = len(params) != num_layers * directions * (4 if has_biases else 2)
@@ -125,7 +127,9 @@ def _cell_results(input: Tensor, params: list[Tensor], has_biases: bool, num_lay
 
 
 @torch.library.register_fake("netc_import::lstm")
-def _(input: Any, hx: Any, params: Any, has_biases: Any, num_layers: Any, dropout: Any, train: Any, bidirectional: Any, batch_first: Any) -> Any:
+def _(
+    input: Any, hx: Any, params: Any, has_biases: Any, num_layers: Any, dropout: Any, train: Any, bidirectional: Any, batch_first: Any
+) -> Any:
     return _cell_results(input, params, has_biases, num_layers, bidirectional, batch_first, 4)
 
 
@@ -162,7 +166,8 @@ def _attention(module: nn.MultiheadAttention) -> Callable[..., Any]:
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         swaps = query.dim() == 3 and not module.batch_first
-        tensors = [tensor.transpose(0, 1) if swaps else tensor for tensor in (query, key, value)]
+        distinct = {id(tensor): tensor.transpose(0, 1) if swaps else tensor for tensor in (query, key, value)}
+        tensors = [distinct[id(tensor)] for tensor in (query, key, value)]
         params = [_parameter(module, name) for name in ATTENTION_PARAMETERS]
         y, weights = torch.ops.netc_import.multihead_attention(
             *tensors,

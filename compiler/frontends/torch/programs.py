@@ -6,6 +6,7 @@ program; what the original has and nothing reads is left out, with a note.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from string import ascii_uppercase
 from typing import Any
@@ -17,9 +18,9 @@ from torch.fx import Node
 from torch.utils._pytree import tree_flatten_with_path
 
 from ...analysis.parameters import parameters
-from ...dims import declare, symbol
+from ...dims import declare
 from ...ir.elements import Array, array_of, numpy_dtype
-from ...ir.graph import Program, Value
+from ...ir.graph import Graph, Program, Value, graphs
 from ...ir.types import BATCH, TensorType
 from ...ir.verify import verify
 from ..base import Imported, ImportFailed, Obstacle
@@ -30,10 +31,12 @@ from .folding import Constants
 from .keys import Keys, Stored, keys_of
 from .modules import CallTree
 from .naming import input_name, output_names
-from .reader import CallReader, ModelReader, UnknownValue
-from .site import dtype_of
+from .operators import dtype_of
+from .reader import CallReader
+from .scope import ModelContext, UnknownValue
 from .sizes import Axis, Sizes, axis_of, conditions_of
 
+_LABEL = re.compile(r"(?:\w[\w-]*(?:\.\w[\w-]*)*)?", re.ASCII)
 _SILENT = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size", "sym_constrain_range")
 
 
@@ -48,11 +51,12 @@ def read_program(program: ExportedProgram, name: str, axes: Sequence[Any] | None
     sizes = Sizes(names, declared.dims)
     body = [node for node in nodes if node.op == "call_function" and _computes(node)]
     tree = CallTree(body, name)
-    reader = ModelReader(tree, Keys(tree, _stored(program)), Constants(body, _constants(program)), sizes, declared.facts, nowhere(name))
+    reader = ModelContext(tree, Keys(tree, _stored(program)), Constants(body, _constants(program)), sizes, declared.facts, nowhere(name))
     main = CallReader(reader, tree.root, None)
     _declare_inputs(main, inputs)
     main.run()
     _finish(main, program, nodes)
+    reader.obstacles += _bad_labels(main.builder.graph)
     if reader.obstacles:
         raise ImportFailed(tuple(reader.obstacles))
     made = Program(main.builder.graph, declared.facts, symbols, tuple((c, str(c)) for c in conditions), declared.dims)
@@ -195,11 +199,22 @@ def _with_weights(program: Program, source: ExportedProgram) -> Imported:
         else:
             weights[name] = np.zeros(info.shape, numpy_dtype(info.dtype))
     unread = [key for key in state if key not in weights]
-    return Imported(program, weights, _notes(unread))
+    names = keys_of(unread, state)
+    again = [key for key in unread if any(other in weights for other in names[key])]
+    alone = [key for key in unread if key not in again]
+    return Imported(program, weights, (*_note(again, "are other names of tensors that it has"), *_note(alone, "are read by nothing")))
 
 
-def _notes(unread: Sequence[str]) -> tuple[str, ...]:
-    if not unread:
+def _note(keys: Sequence[str], why: str) -> tuple[str, ...]:
+    if not keys:
         return ()
-    some = ", ".join(f"`{key}`" for key in unread[:5]) + (", ..." if len(unread) > 5 else "")
-    return (f"{len(unread)} tensors of the state dict are read by nothing and left out: {some}.",)
+    some = ", ".join(f"`{key}`" for key in keys[:5]) + (", ..." if len(keys) > 5 else "")
+    return (f"{len(keys)} keys of the state dict {why}, and are left out: {some}.",)
+
+
+def _bad_labels(main: Graph) -> list[Obstacle]:
+    """Names of modules that cannot be labels."""
+    labels = {node.label: None for graph in graphs(main) for node in graph.nodes if not _LABEL.fullmatch(node.label)}
+    return [
+        Obstacle(f"`{label}`", "cannot be a label: labels have letters, digits, `_` and `-`", "", "rename the module") for label in labels
+    ]

@@ -1,174 +1,70 @@
 """The graph of a module's call, made of the nodes that torch.export has for it.
 
-In: the tree of calls, and what is known of sizes, parameters and constants. Out: a graph for each call that is more than one operator. Always:
-an operator that cannot be imported is an obstacle, and what depends on it is unknown and not reported again.
+In: the tree of calls, and what is known of sizes, parameters and constants. Out: a graph for each call that is more than one operator.
+Always: an operator that cannot be imported is an obstacle, and what depends on it is unknown and not reported again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from operator import getitem
-from typing import Any
 
 import torch
 from torch.fx import Node
 
-from netc.dsl.source import Span
-
 from ...dims import Facts
-from ...ir.graph import CallNode, OpNode, SharedModule, Value, join
+from ...ir.graph import OpNode, SharedModule, Value, join
 from ...ir.types import TensorType
-from ...ops.constants import ParamOperator
 from ...ops.parameter_of import ParameterOf
-from ..base import Obstacle
-from ..builder import GraphBuilder, ImportRefused
-from .folding import Constants
+from ..builder import ImportRefused
 from .aten.indexing import with_part
-from .keys import Keys, relative_path
-from .modules import CallTree, ModuleCall
-from .site import AtenSite, dtype_of, operator_name
+from .modules import ModuleCall
+from .operators import dtype_of, is_operator, operator_name
+from .scope import GraphScope, UnknownValue
+from .site import AtenSite
 from .sizes import Sizes
-from .table import READERS, Result
-from .views import Views, is_in_place
+from .table import READERS, AtenReader, Result
+from .views import is_in_place
 
 
-class UnknownValue(Exception):
-    """What was read is what another obstacle left unknown."""
+def read(node: Node, scope: GraphScope) -> Result | None:
+    """What the node computes; None where it cannot be imported."""
+    model = scope.model
+    try:
+        if node in model.views.lost:
+            raise ImportRefused(f"changes a tensor of which `{model.views.lost[node]}` is another view, which is read later")
+        found = _reader_of(node)(AtenSite(node, scope))
+        _agree(node, found, model.sizes, model.facts)
+    except UnknownValue:
+        return None
+    except ImportRefused as refused:
+        model.report(node, refused)
+        return None
+    return found
 
 
-class ModelReader:
-    """What all calls share."""
-
-    def __init__(self, tree: CallTree, keys: Keys, constants: Constants, sizes: Sizes, facts: Facts, span: Span) -> None:
-        self.tree = tree
-        self.keys = keys
-        self.constants = constants
-        self.sizes = sizes
-        self.facts = facts
-        self.span = span
-        self.views = Views(tree.home)
-        self.obstacles: list[Obstacle] = []
-
-    def read(self, node: Node, scope: CallReader) -> Result | None:
-        """What the node computes; None where it cannot be imported."""
-        try:
-            if node in self.views.lost:
-                raise ImportRefused(f"changes a tensor of which `{self.views.lost[node]}` is another view, which is read later")
-            found = self._reader(node)(AtenSite(node, scope))
-            _agree(node, found, self.sizes, self.facts)
-        except UnknownValue:
-            return None
-        except ImportRefused as refused:
-            self.report(node, refused)
-            return None
-        return found
-
-    def replaced(self, view: Node, part: Value, scope: CallReader) -> Value | None:
-        """The tensor of which `view` is a part, with another part in its place."""
-        try:
-            return with_part(AtenSite(view, scope), part)
-        except UnknownValue:
-            return None
-        except ImportRefused as refused:
-            self.report(view, refused)
-            return None
-
-    def is_zero(self, node: Node) -> bool:
-        """Whether a tensor is zeros and nothing else, whatever its sizes."""
-        if isinstance(node.target, torch._ops.OpOverload) and operator_name(node) in ("zeros", "new_zeros", "zeros_like"):
-            return True
-        value = self.constants.values.get(node)
-        return isinstance(value, torch.Tensor) and not value.any()
-
-    def report(self, node: Node, refused: ImportRefused) -> None:
-        home = self.tree.home.get(node, self.tree.root)
-        self.obstacles.append(Obstacle(str(node.target), refused.why, home.path, refused.help))
-
-    def _reader(self, node: Node) -> Any:
-        if not isinstance(node.target, torch._ops.OpOverload):
-            raise ImportRefused("has no counterpart: it is no operator of aten")
-        name = operator_name(node)
-        if name not in READERS:
-            raise ImportRefused("has no counterpart")
-        return READERS[name]
+def replaced(view: Node, part: Value, scope: GraphScope) -> Value | None:
+    """The tensor of which `view` is a part, with another part in its place."""
+    try:
+        return with_part(AtenSite(view, scope), part)
+    except UnknownValue:
+        return None
+    except ImportRefused as refused:
+        scope.model.report(view, refused)
+        return None
 
 
-class CallReader:
-    """One call. `env` has what the nodes are in its graph, None for what is unknown."""
+def _reader_of(node: Node) -> AtenReader:
+    if not is_operator(node):
+        raise ImportRefused("has no counterpart: it is no operator of PyTorch")
+    name = operator_name(node)
+    if name not in READERS:
+        raise ImportRefused("has no counterpart")
+    return READERS[name]
 
-    def __init__(self, model: ModelReader, call: ModuleCall, parent: CallReader | None) -> None:
-        self.model = model
-        self.call = call
-        self.parent = parent
-        kind = "model" if parent is None else "sequence" if call.name == "Sequential" else "block"
-        self.builder = GraphBuilder(call.name, kind, model.facts, model.span)  # type: ignore[arg-type]
-        self.env: dict[Node, Value | tuple[Value, ...] | None] = {}
-        self.taken: dict[Node, tuple[Value, Value]] = {}
-        """What comes from the call around, by the nodes that it is there: as it is there, and the input here."""
-        self.changed: set[Node] = set()
-        """Nodes from around that an operator in place has changed."""
-        self.modules: dict[str, SharedModule] = {}
-        """Those that are called several times, by their paths."""
-        self.borrowed: list[ModuleCall] = []
-        """A call of each of those that a graph around declares."""
-        self.holds = False
-        """Whether there are parameters inside."""
 
-    # --- values --------------------------------------------------------------------------------------------------------------
-
-    def value(self, node: Node) -> Value | tuple[Value, ...]:
-        """The tensor that a node is in this graph; from the graph around, it becomes an input."""
-        if node not in self.env:
-            self.env[node] = self._made_here(node) if self._is_home(node) else self._from_around(node)
-        found = self.env[node]
-        if found is None:
-            raise UnknownValue
-        return found
-
-    def _is_home(self, node: Node) -> bool:
-        """Whether a parameter or constant is declared in this graph."""
-        if self.parent is None:
-            return True
-        if node in self.model.keys.stored:
-            return self.model.keys.home(node, self.call)[0] is self.call
-        return node in self.model.constants.values and self.model.tree.home.get(node, self.call) is self.call
-
-    def _made_here(self, node: Node) -> Value | tuple[Value, ...] | None:
-        constants, keys = self.model.constants, self.model.keys
-        if node in constants.values:
-            return self.builder.put(constants.table(node))[0]
-        if node in keys.stored:
-            return self._parameter(node)
-        raise ImportRefused("it is given a tensor that was made after it")
-
-    def _parameter(self, node: Node) -> Value:
-        """A parameter as a tensor: that of a stage, or one of the graph itself."""
-        keys = self.model.keys
-        stored = keys.stored[node]
-        shape, dtype = tuple(int(size) for size in stored.tensor.shape), dtype_of(stored.tensor.dtype)
-        _, label = keys.home(node, self.call)
-        owner = keys.owned.get(node)
-        if owner is not None and node not in keys.mixed:
-            stage, name = relative_path(self.call, owner[1])
-            return self.builder.put(ParameterOf(path=stage, parameter=name, shape=shape, dtype=dtype))[0]
-        self.holds = True
-        operator = ParamOperator(shape=shape, dtype=dtype, trainable=not stored.is_buffer)
-        return self.builder.put(operator, label=label, frozen=stored.frozen)[0]
-
-    def _from_around(self, node: Node) -> Value | tuple[Value, ...] | None:
-        assert self.parent is not None
-        try:
-            outer = self.parent.value(node)
-        except UnknownValue:
-            return None
-        if isinstance(outer, tuple):
-            raise ImportRefused("it is given several tensors that a module around it made")
-        for before, inner in self.taken.values():
-            if before is outer:
-                return inner
-        inner = self.builder.input(outer.type, outer.name)
-        self.taken[node] = outer, inner
-        return inner
+class CallReader(GraphScope):
+    """Reads what a call did, and puts it into the graph around."""
 
     # --- nodes ---------------------------------------------------------------------------------------------------------------
 
@@ -186,7 +82,7 @@ class CallReader:
         if self.model.constants.is_folded(node):
             return
         nodes = len(self.builder.graph.nodes)
-        found = self.model.read(node, self)
+        found = read(node, self)
         if found is None:
             del self.builder.graph.nodes[nodes:]
         self.holds = self.holds or any(isinstance(n, OpNode) and _holds(n) for n in self.builder.graph.nodes[nodes:])
@@ -208,7 +104,7 @@ class CallReader:
         for view in reversed(self.model.views.parents.get(node, [])):
             whole = view.args[0]
             assert isinstance(whole, Node)
-            found = self.model.replaced(view, found, self) if isinstance(found, Value) else None
+            found = replaced(view, found, self) if isinstance(found, Value) else None
             self._rebind(whole, found)
 
     def _rebind(self, node: Node, found: Value | tuple[Value, ...] | None) -> None:
@@ -296,21 +192,6 @@ class CallReader:
             parent.builder.graph.nodes.append(node)
             parent.builder.graph.size += 1
         return outputs
-
-    # --- modules that are called several times -------------------------------------------------------------------------------
-
-    def shared_module(self, call: ModuleCall) -> SharedModule:
-        """The shared module in this graph, which declares it or is passed it."""
-        if call.path not in self.modules:
-            home = self.model.keys.shared[call]
-            module = SharedModule(home.relative(call.path), self.model.span)
-            self.modules[call.path] = module
-            if home is self.call:
-                self.builder.graph.declares.append(module)
-            else:
-                self.builder.graph.modules.append(module)
-                self.borrowed.append(call)
-        return self.modules[call.path]
 
 
 def _holds(node: OpNode) -> bool:

@@ -7,40 +7,32 @@ graph and sizes as dimensions; and what the function makes of them. Always: what
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
 from operator import getitem
+from typing import Any
 
 import torch
 from torch.fx import Node
 
 from ...dims import Dim, SymDim
+from ...ir.elements import array_of
 from ...ir.graph import OpNode, Tie, Value
-from ...ir.types import DTYPES, DType, Shape
+from ...ir.types import DType, Shape
 from ...ops.formula import Const
 from ..builder import ImportRefused
+from ..constants import formula_of
 from .keys import relative_path
-
-if TYPE_CHECKING:
-    from .reader import CallReader
+from .operators import dtype_of, operator_name
+from .scope import GraphScope
 
 Number = Dim | float | bool
 _WORD_FOR_NOTHING = 2**62
 """Slices to the end have an end as large as this."""
 
 
-def dtype_of(dtype: torch.dtype) -> DType:
-    """The element type by PyTorch's name."""
-    name = str(dtype).removeprefix("torch.")
-    if name not in DTYPES:
-        raise ImportRefused(f"it makes {name}, which is no element type of netc")
-    return DTYPES[name]
-
-
 class AtenSite:
     """One node. `args` has what it was given, by the names of its schema."""
 
-    def __init__(self, node: Node, scope: CallReader) -> None:
+    def __init__(self, node: Node, scope: GraphScope) -> None:
         self.node = node
         self.scope = scope
         self.args = _arguments(node)
@@ -74,6 +66,13 @@ class AtenSite:
         """A tensor that is an element of a list among the arguments."""
         return self._tensor(given)
 
+    def from_front(self, node: Node, size: Dim) -> Value:
+        """A tensor of indices; constant ones count from the front."""
+        values = self.scope.model.constants.values.get(node)
+        if isinstance(size, int) and isinstance(values, torch.Tensor) and bool((values < 0).any()):
+            return self.scope.builder.put(formula_of(array_of(values % size)))[0]
+        return self._tensor(node)
+
     def reads_result(self, at: int) -> bool:
         """Whether anything reads the result of this number."""
         return any(user.args[1] == at for user in self.node.users if user.target is getitem)
@@ -99,6 +98,13 @@ class AtenSite:
 
     def number(self, name: str) -> Number:
         return self._number(self.args[name])
+
+    def known(self, name: str) -> float | bool:
+        """A number that does not depend on sizes."""
+        number = self.number(name)
+        if isinstance(number, SymDim):
+            raise ImportRefused(f"`{name}` depends on the sizes of the input")
+        return number
 
     def _number(self, given: Any) -> Number:
         if isinstance(given, Node):
@@ -215,13 +221,6 @@ class AtenSite:
         node = self.scope.builder.graph.nodes[-1]
         assert isinstance(node, OpNode)
         return node
-
-
-def operator_name(node: Node) -> str:
-    """The name without its overload; of one that works in place, without the underscore."""
-    schema: Any = node.target._schema  # type: ignore[union-attr]
-    name: str = schema.name.partition("::")[2]
-    return name[:-1] if name.endswith("_") and not name.startswith("__") else name
 
 
 def _is_tensor(node: Node) -> bool:

@@ -1,8 +1,8 @@
 """Operators that work in place, and the views that see what they do.
 
-In: the nodes of an exported graph in their order. Out: for each node that changes a tensor, what of the tensors that are read later it changes
-too: those of which it is a part. Always: of all others, dropping the underscore changes nothing but the name under which the result is
-read.
+In: the nodes of an exported graph in their order. Out: for each node that changes a tensor, what of the tensors that are read later it
+changes too: those of which it is a part. Always: of all others, dropping the underscore changes nothing but the name under which the result
+is read.
 """
 
 from __future__ import annotations

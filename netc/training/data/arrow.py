@@ -139,7 +139,8 @@ def _element(type_: Any) -> np.dtype[Any] | None:
     if pa.types.is_boolean(type_):
         return np.dtype(bool)
     if pa.types.is_integer(type_) or pa.types.is_floating(type_):
-        found: np.dtype[Any] = np.dtype(type_.to_pandas_dtype())
+        # Not `to_pandas_dtype()`, which needs pandas in older versions of pyarrow.
+        found: np.dtype[Any] = pa.array([], type_).to_numpy(zero_copy_only=False).dtype
         return found
     return None
 

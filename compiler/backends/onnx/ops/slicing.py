@@ -9,6 +9,7 @@ from ....ir.types import INT64
 from ....ops.axes import normalize_axis
 from ....ops.base import numel
 from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Select, Slice, Tile
+from ..expressions import TensorExpr, wide_integer
 from ..table import Site, emits
 from .shape import reshaped
 
@@ -36,25 +37,31 @@ def select(op: Select, site: Site) -> str:
 
 @emits(Pad, onnx="Pad")
 def pad(op: Pad, site: Site) -> str:
-    amounts = {axis: ends for axis, ends in op.amounts(site.given.x.rank).items() if ends != (0, 0)}
+    x = site.given.x
+    amounts = {axis: ends for axis, ends in op.amounts(x.rank).items() if ends != (0, 0)}
+    via = wide_integer(x.dtype) if amounts else x.dtype
+    return TensorExpr(site, _ends(op, site, site.x.cast(via), amounts), via).cast(x.dtype).name
+
+
+def _ends(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Dim, Dim]]) -> str:
+    """With more at the ends of these axes, or less where the amount is negative."""
     if op.mode == "constant":
-        return _padded(op, site, site.x.name, amounts)
+        return _padded(op, site, x, amounts)
     split = {axis: [op.split(end, site.given.facts) for end in ends] for axis, ends in amounts.items()}
     more = {axis: (before[0], after[0]) for axis, (before, after) in split.items()}
     less = {axis: (before[1], after[1]) for axis, (before, after) in split.items()}
     if op.mode == "circular":
-        return _padded(op, site, _cropped(site, site.x.name, less), more)
-    return _cropped(site, _padded(op, site, site.x.name, more), less)
+        return _padded(op, site, TensorExpr(site, _cropped(site, x.name, less), x.dtype), more)
+    return _cropped(site, _padded(op, site, x, more), less)
 
 
-def _padded(op: Pad, site: Site, tensor: str, amounts: dict[int, tuple[Dim, Dim]]) -> str:
+def _padded(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Dim, Dim]]) -> str:
     amounts = {axis: ends for axis, ends in amounts.items() if ends != (0, 0)}
     if not amounts:
-        return tensor
+        return x.name
     pads = site.ints([before for before, _ in amounts.values()] + [after for _, after in amounts.values()])
-    dtype = site.given.x.dtype
-    fill = site.scalar(op.fill(dtype), dtype) if op.mode == "constant" else ""
-    return site.add("Pad", [tensor, pads, fill, site.ints(list(amounts))], mode=_MODES[op.mode])
+    fill = site.scalar(op.fill(site.given.x.dtype), x.dtype) if op.mode == "constant" else ""
+    return site.add("Pad", [x.name, pads, fill, site.ints(list(amounts))], mode=_MODES[op.mode])
 
 
 def _cropped(site: Site, tensor: str, amounts: dict[int, tuple[Dim, Dim]]) -> str:

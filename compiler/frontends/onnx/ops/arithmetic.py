@@ -71,6 +71,8 @@ def _as_bias(site: Site, tensor: int, constant: int) -> Value | None:
     x, known = site.item(tensor), site.item(constant)
     if not isinstance(x, Value) or not isinstance(known, Known) or not site.alone_at(tensor):
         return None
+    if site.emit.biased.get(id(x)) is known:
+        return x
     axis = site.emit.bias_axis(x)
     if axis is None or known.array.ndim > x.type.rank or known.array.ndim == 0:
         return None

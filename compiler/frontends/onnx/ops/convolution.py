@@ -96,11 +96,10 @@ def _cut(site: Site, frame: Frame, extra: list[int]) -> tuple[tuple[int, ...], t
         total = (size - 1) * stride + extra[n] + span - target
         if not isinstance(total, int):
             raise ImportRefused("its `output_shape` is for an input of one size")
-        half = total // 2
-        befores.append(half)
-        afters.append(total - half)
-    if auto == "SAME_LOWER":
-        befores, afters = afters, befores
+        first = total // 2 if auto == "SAME_UPPER" else total - total // 2
+        first = max(first, 0)
+        befores.append(first)
+        afters.append(total - first)
     return tuple(befores), tuple(afters), wanted
 
 

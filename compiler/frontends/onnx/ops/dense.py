@@ -9,24 +9,23 @@ from ...builder import ImportRefused
 from ..numbers import plain
 from ..site import Site
 from ..table import imports
-from ..values import Known
+from ..values import Known, transposed
 
 
 @imports("MatMul", to="dense, matmul")
 def matmul(site: Site) -> Value:
     """With a constant matrix on the right it is a layer."""
     right = site.item(1)
-    x = site.item(0)
-    if isinstance(right, Known) and right.array.ndim == 2 and isinstance(x, Value) and x.type.dtype.is_float and x.type.rank > 0:
-        return layer(site, x, transposed(right), None)
-    return site.one("matmul", site.x(0), site.x(1))
-
-
-def transposed(known: Known) -> Known:
-    """A matrix with its axes swapped. Twice makes it the initialiser's own again."""
-    mark = "|T"
-    layout = known.layout[: -len(mark)] if known.layout.endswith(mark) else known.layout + mark
-    return Known(known.array.T, known.name, layout)
+    x = site.x(0)
+    if isinstance(right, Known) and right.array.ndim == 2 and x.type.dtype.is_float and x.type.rank > 0:
+        kind, other = site.follows
+        units = right.array.shape[1]
+        bias = other if kind == "Add" and isinstance(other, Known) and other.array.shape == (units,) else None
+        made = layer(site, x, transposed(right), bias)
+        if bias is not None:
+            site.emit.biased[id(made)] = bias
+        return made
+    return site.one("matmul", x, site.x(1))
 
 
 def layer(site: Site, x: Value, weight: Known, bias: Known | None) -> Value:

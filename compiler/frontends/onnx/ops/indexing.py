@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ....dims import Dim
 from ....ir.graph import Value
 from ....ir.types import INT64
 from ...builder import ImportRefused
@@ -19,7 +20,7 @@ def gather(site: Site) -> Value:
     data, index = site.item(0), site.item(1)
     axis = int(site.attr("axis", 0))
     if isinstance(index, Known):
-        return _known(site, site.x(0), axis, index.array)
+        return _known(site, site.x(0), axis, index)
     where = site.x(1)
     if isinstance(data, Known) and data.array.ndim == 2 and axis % 2 == 0 and data.array.dtype.kind == "f":
         rows, width = data.array.shape
@@ -40,8 +41,9 @@ def by_index(site: Site, x: Value, axis: int, where: Value) -> Value:
     return site.one("unflatten", taken, axis=axis, sizes=where.type.shape)
 
 
-def _known(site: Site, x: Value, axis: int, index: np.ndarray) -> Value:  # type: ignore[type-arg]
+def _known(site: Site, x: Value, axis: int, known: Known) -> Value:
     """Of known indices: one element, a range, or a list."""
+    index = known.array
     axis = site.axis(axis, x.type.rank)
     size = x.type.shape[axis]
     if index.size == 0:
@@ -56,7 +58,8 @@ def _known(site: Site, x: Value, axis: int, index: np.ndarray) -> Value:  # type
     if index.ndim == 1 and (np.diff(flat) == 1).all():
         stop = int(flat[-1]) + 1
         return site.one("slice", x, axis=axis, start=int(flat[0]), stop=None if stop == size else stop)
-    taken = site.one("index_select", x, site.tensor(Known(flat)), axis=axis)
+    listed = known if np.array_equal(flat, index) else Known(flat)
+    taken = site.one("index_select", x, site.tensor(listed), axis=axis)
     return taken if index.ndim == 1 else site.one("unflatten", taken, axis=axis, sizes=index.shape)
 
 
@@ -117,14 +120,17 @@ def gather_nd(site: Site) -> Value:
     if site.attr("batch_dims", 0):
         raise ImportRefused("has `batch_dims`, which has no counterpart")
     depth = where.type.shape[-1] if where.type.rank else 0
-    sizes = [d for d in x.type.shape[: depth if isinstance(depth, int) else 0] if isinstance(d, int)]
-    if not isinstance(depth, int) or len(sizes) != depth:
-        raise ImportRefused("looks up along axes whose sizes are not known")
+    if not isinstance(depth, int) or not 0 < depth <= x.type.rank:
+        raise ImportRefused("looks up along a number of axes that is not known")
+    sizes = x.type.shape[:depth]
     flat = site.one("flatten", x, start=0, end=depth - 1) if depth > 1 else x
     total: Value | None = None
     for n, size in enumerate(sizes):
-        part = site.one("remainder", site.one("select", where, axis=-1, index=n), other=size)
-        step = int(np.prod(sizes[n + 1 :]))
+        part = site.one("select", where, axis=-1, index=n)
+        part = site.one("remainder", part, other=size) if isinstance(size, int) else part
+        step: Dim = 1
+        for further in sizes[n + 1 :]:
+            step = step * further
         part = part if step == 1 else site.one("mul", part, other=step)
         total = part if total is None else site.one("add", total, part)
     assert total is not None

@@ -9,6 +9,7 @@ import numpy as np
 
 from ....ir.graph import Value
 from ...builder import ImportRefused
+from ..names import is_made_up
 from ..numbers import plain
 from ..site import Site
 from ..table import imports
@@ -36,7 +37,12 @@ def batch_norm(site: Site) -> list[Item]:
 def _is_trivial(known: dict[str, Known]) -> bool:
     """Whether weight and bias are constants without names that change nothing."""
     weight, bias = known["weight"], known["bias"]
-    return not weight.name and not bias.name and bool((weight.array == 1).all() and (bias.array == 0).all())
+    return _is_plain(weight, 1) and _is_plain(bias, 0)
+
+
+def _is_plain(known: Known, number: int) -> bool:
+    """Whether a constant is that number everywhere, and no parameter of the model."""
+    return is_made_up(known.name) and bool((known.array == number).all())
 
 
 def _by_hand(site: Site, x: Value, eps: float) -> Value:
@@ -59,7 +65,7 @@ def instance_norm(site: Site) -> Value:
     weight, bias = site.item(1), site.item(2)
     eps = plain(site.attr("epsilon", 1e-5))
     if isinstance(weight, Known) and isinstance(bias, Known):
-        if not weight.name and not bias.name and (weight.array == 1).all() and (bias.array == 0).all():
+        if _is_plain(weight, 1) and _is_plain(bias, 0):
             return site.one("instance_norm", x, eps=eps)
         return site.emit.learned("instance_norm", [x], {"weight": weight, "bias": bias}, eps=eps, affine=True)[0]
     return site.one("instance_norm", x, site.x(1), site.x(2), named=("weight", "bias"), eps=eps, affine=True)
@@ -90,14 +96,18 @@ def _last_axes(site: Site, operator: str, x: Value, axis: int, eps: float, names
     items = {name: site.item(n + 1) for n, name in enumerate(names) if site.has(n + 1)}
     known = {name: item for name, item in items.items() if isinstance(item, Known)}
     sizes = tuple(d for d in shape if isinstance(d, int))
-    if len(known) == len(items) and len(sizes) == len(shape):
+    if all(_is_plain(item, 1 if name == "weight" else 0) for name, item in known.items()) and len(known) == len(items):
+        items = {}
+    elif len(known) == len(items) and len(sizes) == len(shape):
         known = {name: _filling(item, sizes) for name, item in known.items()}
-        trivial = all(not k.name and bool((k.array == (1 if name == "weight" else 0)).all()) for name, k in known.items())
-        if trivial:
-            return site.one(operator, x, affine=False, **arguments)
         more = {"bias": "bias" in known} if operator == "layer_norm" else {}
         return site.emit.learned(operator, [x], known, **more, **arguments)[0]
-    normal = site.one(operator, x, affine=False, **arguments)
+    if operator == "layer_norm" and not isinstance(shape[-1], int) and x.type.rank == 3 and len(shape) == 1:
+        normal = site.one("instance_norm", x, eps=eps)
+    else:
+        normal = site.one(operator, x, affine=False, **arguments)
+    if not items:
+        return normal
     scaled = site.one("mul", normal, site.x(1))
     return site.one("add", scaled, site.x(2)) if "bias" in items else scaled
 

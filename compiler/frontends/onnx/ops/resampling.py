@@ -101,6 +101,10 @@ def _mode(site: Site, target: Sequence[Any], axes: int, *, by_size: bool, old: b
         where = "half_pixel"
     if where not in ("half_pixel", "pytorch_half_pixel", "align_corners"):
         raise ImportRefused(f"the mode {mode} with `coordinate_transformation_mode={where}` has no counterpart")
+    if where == "align_corners" and not by_size and not all(float(t).is_integer() for t in target):
+        raise ImportRefused("`coordinate_transformation_mode=align_corners` with factors that are not whole has no counterpart")
+    if where == "pytorch_half_pixel" and (1 in target if by_size else min(target) < 1):
+        raise ImportRefused("`coordinate_transformation_mode=pytorch_half_pixel` of one element has no counterpart")
     found: dict[str, Any] = {"align_corners": where == "align_corners"}
     if site.attr("antialias", 0):
         found["antialias"] = True

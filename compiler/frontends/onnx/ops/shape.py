@@ -259,6 +259,8 @@ def depth_to_space(site: Site) -> Value:
 @imports("SpaceToDepth", to="reshape and permute")
 def space_to_depth(site: Site) -> Value:
     x, block = site.x(), int(site.attr("blocksize", 1))
+    if site.attr("mode", "DCR") == "CRD":
+        return site.one("pixel_unshuffle", x, r=block)
     n, c, h, w = x.type.shape
     apart = site.one("reshape", x, shape=(n, c, h // block, block, w // block, block))
     return site.one("reshape", site.one("permute", apart, axes=(0, 3, 5, 1, 2, 4)), shape=(n, c * block * block, h // block, w // block))

@@ -46,7 +46,8 @@ def add(site: AtenSite) -> Value:
     operator = "add" if "add" in str(site.node.target) else "sub"
     second, number = _scaled(site, "other")
     if number is not None:
-        return site.one(operator, site.tensor(), other=number)
+        x = site.tensor()
+        return x if number == 0 and x.type.dtype == site.element else site.one(operator, x, other=number)
     assert second is not None
     first = site.number_of("self")
     if first is not None:

@@ -64,7 +64,7 @@ def arange(site: AtenSite) -> Value:
 
 @reads("linspace")
 def linspace(site: AtenSite) -> Value:
-    start, end, steps = site.number("start"), site.number("end"), site.size("steps")
+    start, end, steps = float(site.known("start")), float(site.known("end")), site.size("steps")
     if isinstance(steps, int) and steps < 2:
         return filled(site, site.shape(), start)
     span: Formula = BinaryFormula("/", BinaryFormula("*", IndexFormula(0), Const(end - start)), Const(steps - 1))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import torch
+from torch.fx import Node
+
 from ....ir.graph import Value
 from ...builder import ImportRefused
+from ..ranges import NO_AXIS, counted_axis, is_natural
 from ..site import AtenSite
 from ..table import reads
 
@@ -55,19 +59,66 @@ def index_add(site: AtenSite) -> Value:
 
 @reads("index")
 def index(site: AtenSite) -> Value:
-    """By one tensor of numbers along one axis: its axes take the place of that axis."""
-    x = site.tensor()
+    """By tensors of numbers along neighbouring axes: their common axes take the place of those."""
     given = site.args["indices"]
     axes = [axis for axis, one in enumerate(given) if one is not None]
-    if len(axes) != 1:
-        raise ImportRefused("selects by several tensors at once")
-    (axis,) = axes
-    indices = site.element_of(given[axis])
-    if indices.type.dtype.name in ("bool", "uint8"):
+    if axes != list(range(axes[0], axes[0] + len(axes))):
+        raise ImportRefused("selects by tensors along axes that are no neighbours")
+    nodes = [given[axis] for axis in axes]
+    if any(node.meta["val"].dtype in (torch.bool, torch.uint8) for node in nodes):
         raise ImportRefused("selects by a mask: the size of the result depends on the values")
-    flat = indices if indices.type.rank == 1 else site.one("reshape", indices, shape=(-1,))
-    found = site.one("index_select", x, flat, axis=axis)
-    return found if indices.type.rank == 1 else site.one("reshape", found, shape=site.shape())
+    x = site.tensor()
+    if len(nodes) > 1:
+        counted = _counted(site, x, axes[0], nodes)
+        if counted is not None:
+            return counted
+    return _by_numbers(site, x, axes[0], nodes)
+
+
+def _counted(site: AtenSite, x: Value, first: int, nodes: list[Node]) -> Value | None:
+    """All elements of each axis, in another order of axes; None if the numbers are others."""
+    constants, facts = site.scope.model.constants, site.scope.model.facts
+    rank = len(site.shape()) - (x.type.rank - len(nodes))
+    counted = [counted_axis(node, constants) for node in nodes]
+    along = [
+        None if at is None else at if at == NO_AXIS else at + rank - node.meta["val"].dim() for at, node in zip(counted, nodes, strict=True)
+    ]
+    sizes = x.type.shape[first : first + len(nodes)]
+    lengths = [1 if at == NO_AXIS else node.meta["val"].shape[at] for at, node in zip(counted, nodes, strict=True) if at is not None]
+    if None in along or len({at for at in along if at != NO_AXIS}) != sum(at != NO_AXIS for at in along):
+        return None
+    dim = site.scope.model.sizes.dim
+    if not all(facts.equal(dim(length), size) for at, length, size in zip(along, lengths, sizes, strict=True) if at != NO_AXIS):
+        return None
+    for offset in reversed(range(len(nodes))):
+        if along[offset] == NO_AXIS:
+            x = site.one("select", x, axis=first + offset, index=0)
+    kept = [at for at in along if at is not None and at != NO_AXIS]
+    order = sorted(range(len(kept)), key=lambda offset: kept[offset])
+    if order != list(range(len(kept))):
+        front, back = range(first), range(first + len(kept), x.type.rank)
+        x = site.one("permute", x, axes=(*front, *(first + offset for offset in order), *back))
+    placed = dict(zip(sorted(kept), x.type.shape[first : first + len(kept)], strict=True))
+    shape = (*x.type.shape[:first], *(placed.get(at, 1) for at in range(rank)), *x.type.shape[first + len(kept) :])
+    x = site.reshape(x, shape)
+    return x if x.type.shape == site.shape() else site.one("expand", x, shape=site.shape())
+
+
+def _by_numbers(site: AtenSite, x: Value, first: int, nodes: list[Node]) -> Value:
+    """By the number of each element among those of all axes that are selected from."""
+    sizes = x.type.shape[first : first + len(nodes)]
+    whole: Value | None = None
+    for node, size in zip(nodes, sizes, strict=True):
+        one = site.from_front(node, size)
+        if len(nodes) > 1 and not is_natural(node, site.scope.model.constants):
+            one = site.one("remainder", one, other=size)
+        whole = one if whole is None else site.one("add", site.one("mul", whole, other=size), one)
+    assert whole is not None
+    if len(nodes) > 1:
+        x = site.one("flatten", x, start=first, end=first + len(nodes) - 1)
+    flat = whole if whole.type.rank == 1 else site.one("reshape", whole, shape=(-1,))
+    found = site.one("index_select", x, flat, axis=first)
+    return found if whole.type.rank == 1 else site.one("reshape", found, shape=site.shape())
 
 
 def with_part(site: AtenSite, part: Value) -> Value:

@@ -50,7 +50,7 @@ def _spatial(site: AtenSite, name: str) -> int | tuple[int, ...]:
 @reads("conv1d", "conv2d", "conv3d", "convolution")
 def conv(site: AtenSite) -> Value:
     if site.args.get("transposed"):
-        return _transposed(site)
+        raise ImportRefused("is a transposed convolution of a form that netc does not read")
     fake = site.args["weight"].meta["val"]
     x = site.tensor("input")
     batched = x.type.rank == fake.dim()

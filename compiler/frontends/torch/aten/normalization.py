@@ -59,7 +59,7 @@ def _by_parts(site: AtenSite, x: Value) -> Value:
 @reads("instance_norm")
 def instance_norm(site: AtenSite) -> Value:
     if not site.args["use_input_stats"]:
-        return batch_norm(site)
+        raise ImportRefused("uses statistics of the training")
     x, eps = site.tensor("input"), site.number("eps")
     if any(site.args.get(name) is not None for name in _STATISTICS):
         raise ImportRefused("keeps statistics, but uses those of the sample")
@@ -71,21 +71,21 @@ def instance_norm(site: AtenSite) -> Value:
 @reads("layer_norm", "native_layer_norm")
 def layer_norm(site: AtenSite) -> Value:
     x, shape = site.tensor("input"), site.sizes("normalized_shape")
-    arguments = {"eps": site.number("eps"), "shape": shape if len(shape) > 1 else None}
+    eps, axes = site.number("eps"), shape if len(shape) > 1 else None
     if not site.has("weight"):
-        found = site.one("layer_norm", x, affine=False, **arguments)
+        found = site.one("layer_norm", x, affine=False, eps=eps, shape=axes)
         return site.one("add", found, site.tensor("bias")) if site.has("bias") else found
-    return layer(site, "layer_norm", x, **arguments)
+    return layer(site, "layer_norm", x, eps=eps, shape=axes)
 
 
 @reads("rms_norm")
 def rms_norm(site: AtenSite) -> Value:
     x, shape = site.tensor("input"), site.sizes("normalized_shape")
     eps = site.number("eps") if site.has("eps") else None
-    arguments = {"eps": eps, "shape": shape if len(shape) > 1 else None}
+    axes = shape if len(shape) > 1 else None
     if not site.has("weight"):
-        return site.one("rms_norm", x, affine=False, **arguments)
-    return layer(site, "rms_norm", x, {"weight": "weight"}, **arguments)
+        return site.one("rms_norm", x, affine=False, eps=eps, shape=axes)
+    return layer(site, "rms_norm", x, {"weight": "weight"}, eps=eps, shape=axes)
 
 
 @reads("group_norm")
@@ -99,3 +99,11 @@ def group_norm(site: AtenSite) -> Value:
 @reads("local_response_norm")
 def local_response_norm(site: AtenSite) -> Value:
     return site.one("local_response_norm", site.tensor("input"), size=site.integer("size"))
+
+
+@reads("_weight_norm")
+def weight_norm(site: AtenSite) -> Value:
+    """A weight as its direction, times its length for each element of one axis."""
+    v, g, axis = site.tensor("v"), site.tensor("g"), site.integer("dim")
+    others = tuple(at for at in range(v.type.rank) if at != axis % v.type.rank)
+    return site.one("mul", v, site.one("div", g, site.one("norm", v, axis=others, keepdim=True)))

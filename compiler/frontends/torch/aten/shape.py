@@ -21,7 +21,7 @@ def to(site: AtenSite) -> Value:
 @reads("view", "reshape", "_unsafe_view", "_reshape_copy")
 def reshape(site: AtenSite) -> Value:
     if site.args.get("dtype") is not None:
-        return same(site)
+        return site.first
     x = site.tensor()
     given = site.sizes("size" if "size" in site.args else "shape")
     shape = site.shape()

@@ -1,0 +1,88 @@
+"""Blocks that take any number of tensors, and loops that give them one more each time, as the layers of a DenseNet.
+
+In: the bodies of graphs that have one name, the nodes of a graph. Out: bodies whose first input is all of them; runs of nodes that are a
+loop. Always: a body takes its inputs as one tuple and in no other way; a tensor of a loop is used by its later members, and by what takes
+all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ...ir.graph import Node
+from .labels import counts_on, unlabelled
+from .tree import Assign, Body, Chain, Ref, Tree, TupleOf, changed, without_literals
+
+
+def with_one_tuple(body: Body) -> Body | None:
+    """The body in which `Ref(0)` is the tuple of all inputs; None if they are used in another way."""
+    count = body.inputs
+    whole = TupleOf(tuple(map(Ref, range(count)))) if count > 1 else Ref(0)
+    if _uses(body, count) != count or _heads(body, whole) != 1:
+        return None
+
+    def shifted(part: Any) -> Any:
+        match part:
+            case Chain(head, stages) if head == whole or head == _shifted(whole, count):
+                return Chain(Ref(0), stages)
+            case Ref(number):
+                return Ref(number - count + 1) if number >= count else Ref(number - count)
+        return None
+
+    made: Body = changed(body, shifted)
+    return Body(1, _assigned(made.statements, count), made.results)
+
+
+def _shifted(whole: Any, count: int) -> Any:
+    """The tuple of inputs after their numbers were made negative, so that they are not taken for others."""
+    return changed(whole, lambda part: Ref(part.number - count) if isinstance(part, Ref) else None)
+
+
+def _assigned(statements: tuple[Any, ...], count: int) -> tuple[Any, ...]:
+    return tuple(
+        Assign(tuple(None if n is None else n - count + 1 for n in s.numbers), s.value) if isinstance(s, Assign) else s for s in statements
+    )
+
+
+def _uses(tree: Any, count: int) -> int:
+    """The number of times that inputs are used."""
+    match tree:
+        case Ref(number):
+            return int(number < count)
+        case tuple():
+            return sum(_uses(item, count) for item in tree)
+        case Tree():
+            return sum(_uses(part, count) for part in tree.children())
+    return 0
+
+
+def _heads(tree: Any, whole: Any) -> int:
+    """The number of pipelines that begin with all inputs."""
+    match tree:
+        case tuple():
+            return sum(_heads(item, whole) for item in tree)
+        case Tree():
+            own = int(isinstance(tree, Chain) and tree.head == whole)
+            return own + sum(_heads(part, whole) for part in tree.children())
+    return 0
+
+
+def growing(node: Node, nodes: Sequence[Node], stage: Callable[[Node], Any], users: Mapping[int, Sequence[Node]]) -> list[Node]:
+    """The longest loop that begins with the node, of members that take what the one before took, and what it gave; one node for none."""
+    run = [node]
+    if node.shared is not None or len(node.outputs) != 1 or not node.inputs:
+        return run
+    wanted = without_literals(unlabelled(stage(node)))
+    for other in nodes[nodes.index(node) + 1 :]:
+        if other.inputs != (*run[-1].inputs, *run[-1].outputs) or len(other.outputs) != 1 or not counts_on(run[-1], other):
+            continue
+        if other.shared is not None or without_literals(unlabelled(stage(other))) != wanted:
+            break
+        run.append(other)
+    whole = (*run[-1].inputs, *run[-1].outputs)
+    inside = set(map(id, run))
+    alone = all(
+        id(user) in inside or user.inputs == whole for member in run for value in member.outputs for user in users.get(id(value), ())
+    )
+    return run if len(run) > 2 and alone else [node]

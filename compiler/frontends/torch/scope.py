@@ -1,0 +1,147 @@
+"""The graph of a call while it is made: the tensors that are known in it, and where others come from.
+
+In: nodes of an exported graph. Out: the values that they are in this graph: made in it, taken from the graph around, or a parameter or
+constant that is declared where all that read it can. Always: what another obstacle left unknown is an `UnknownValue`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.fx import Node
+
+from netc.dsl.source import Span
+
+from ...dims import Facts
+from ...ir.graph import SharedModule, Value
+from ...ops.constants import ParamOperator
+from ...ops.parameter_of import ParameterOf
+from ..base import Obstacle
+from ..builder import GraphBuilder, ImportRefused
+from .folding import Constants
+from .keys import Keys, relative_path
+from .modules import CallTree, ModuleCall
+from .operators import dtype_of, is_operator, operator_name
+from .sizes import Sizes
+from .views import Views
+
+
+class UnknownValue(Exception):
+    """What was read is what another obstacle left unknown."""
+
+
+class ModelContext:
+    """What all calls share."""
+
+    def __init__(self, tree: CallTree, keys: Keys, constants: Constants, sizes: Sizes, facts: Facts, span: Span) -> None:
+        self.tree = tree
+        self.keys = keys
+        self.constants = constants
+        self.sizes = sizes
+        self.facts = facts
+        self.span = span
+        self.views = Views(tree.home)
+        self.obstacles: list[Obstacle] = []
+
+    def is_zero(self, node: Node) -> bool:
+        """Whether a tensor is zeros and nothing else, whatever its sizes."""
+        if is_operator(node) and operator_name(node) in ("zeros", "new_zeros", "zeros_like"):
+            return True
+        value = self.constants.values.get(node)
+        return isinstance(value, torch.Tensor) and not value.any()
+
+    def report(self, node: Node, refused: ImportRefused) -> None:
+        home = self.tree.home.get(node, self.tree.root)
+        self.obstacles.append(Obstacle(str(node.target), refused.why, home.path, refused.help))
+
+
+class GraphScope:
+    """The graph of one call. `env` has what the nodes are in it, None for what is unknown."""
+
+    def __init__(self, model: ModelContext, call: ModuleCall, parent: GraphScope | None) -> None:
+        self.model = model
+        self.call = call
+        self.parent = parent
+        kind = "model" if parent is None else "sequence" if call.name == "Sequential" else "block"
+        self.builder = GraphBuilder(call.name, kind, model.facts, model.span)  # type: ignore[arg-type]
+        self.env: dict[Node, Value | tuple[Value, ...] | None] = {}
+        self.taken: dict[Node, tuple[Value, Value]] = {}
+        """What comes from the call around, by the nodes that it is there: as it is there, and the input here."""
+        self.changed: set[Node] = set()
+        """Nodes from around that an operator in place has changed."""
+        self.modules: dict[str, SharedModule] = {}
+        """Those that are called several times, by their paths."""
+        self.borrowed: list[ModuleCall] = []
+        """A call of each of those that a graph around declares."""
+        self.holds = False
+        """Whether there are parameters inside."""
+
+    # --- values --------------------------------------------------------------------------------------------------------------
+
+    def value(self, node: Node) -> Value | tuple[Value, ...]:
+        """The tensor that a node is in this graph; from the graph around, it becomes an input."""
+        if node not in self.env:
+            self.env[node] = self._made_here(node) if self._is_home(node) else self._from_around(node)
+        found = self.env[node]
+        if found is None:
+            raise UnknownValue
+        return found
+
+    def _is_home(self, node: Node) -> bool:
+        """Whether a parameter or constant is declared in this graph."""
+        if self.parent is None:
+            return True
+        if node in self.model.keys.stored:
+            return self.model.keys.home(node, self.call)[0] is self.call
+        return node in self.model.constants.values and self.model.tree.home.get(node, self.call) is self.call
+
+    def _made_here(self, node: Node) -> Value | tuple[Value, ...] | None:
+        constants, keys = self.model.constants, self.model.keys
+        if node in constants.values:
+            return self.builder.put(constants.table(node))[0]
+        if node in keys.stored:
+            return self._parameter(node)
+        raise ImportRefused("it is given a tensor that was made after it")
+
+    def _parameter(self, node: Node) -> Value:
+        """A parameter as a tensor: that of a stage, or one of the graph itself."""
+        keys = self.model.keys
+        stored = keys.stored[node]
+        shape, dtype = tuple(int(size) for size in stored.tensor.shape), dtype_of(stored.tensor.dtype)
+        _, label = keys.home(node, self.call)
+        owner = keys.owned.get(node)
+        if owner is not None and node not in keys.mixed:
+            stage, name = relative_path(self.call, owner[1])
+            return self.builder.put(ParameterOf(path=stage, parameter=name, shape=shape, dtype=dtype))[0]
+        self.holds = True
+        operator = ParamOperator(shape=shape, dtype=dtype, trainable=not stored.is_buffer)
+        return self.builder.put(operator, label=label, frozen=stored.frozen)[0]
+
+    def _from_around(self, node: Node) -> Value | tuple[Value, ...] | None:
+        assert self.parent is not None
+        try:
+            outer = self.parent.value(node)
+        except UnknownValue:
+            return None
+        if isinstance(outer, tuple):
+            raise ImportRefused("it is given several tensors that a module around it made")
+        for before, inner in self.taken.values():
+            if before is outer:
+                return inner
+        inner = self.builder.input(outer.type, outer.name)
+        self.taken[node] = outer, inner
+        return inner
+
+    # --- modules that are called several times -------------------------------------------------------------------------------
+
+    def shared_module(self, call: ModuleCall) -> SharedModule:
+        """The shared module in this graph, which declares it or is passed it."""
+        if call.path not in self.modules:
+            home = self.model.keys.shared[call]
+            module = SharedModule(home.relative(call.path), self.model.span)
+            self.modules[call.path] = module
+            if home is self.call:
+                self.builder.graph.declares.append(module)
+            else:
+                self.builder.graph.modules.append(module)
+                self.borrowed.append(call)
+        return self.modules[call.path]

@@ -1,0 +1,56 @@
+"""Tables for constants: the formula has the values of the array, whatever it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from netc.compiler.frontends.builder import ImportRefused
+from netc.compiler.frontends.constants import formula_of
+
+REGIONS = np.add.outer(3 * np.repeat([0, 1, 2], [8, 3, 3]), np.repeat([0, 1, 2], [8, 3, 3]))
+FOUND = {
+    "one number": np.full((2, 3), 0.5, "float32"),
+    "a number without axes": np.array(7),
+    "true": np.ones((4,), bool),
+    "a range": np.arange(9),
+    "a range of floats from a start": np.arange(5, dtype="float32") * 0.5 - 1,
+    "counted along two axes": np.arange(12).reshape(3, 4),
+    "backwards": np.arange(5)[::-1].copy(),
+    "regions of an image": REGIONS,
+    "one step": np.repeat([1.0, 3.5], [2, 5]).astype("float32"),
+    "what is seen": np.tril(np.ones((5, 5), bool)),
+    "what is not seen": np.triu(np.full((5, 5), -1e4, "float32"), 1),
+    "what is seen, with axes of size 1": np.tril(np.ones((1, 1, 6, 6), bool)),
+    "what is seen of the past": np.tril(np.ones((4, 6), bool), 2),
+    "frequencies": (1.0 / 10000.0 ** (np.arange(0, 64, 2) / 64)).astype("float32"),
+    "frequencies of another base": (1.0 / 500000.0 ** (np.arange(0, 16, 2) / 16)).astype("float32"),
+    "one element": np.array([[3]]),
+    "size 1 in front": np.arange(6)[None],
+}
+
+
+@pytest.mark.parametrize("array", FOUND.values(), ids=FOUND.keys())
+def test_a_formula_has_the_values_of_the_array(array: Any) -> None:
+    table = formula_of(array)
+    values = table.values()
+    assert values.dtype == array.dtype
+    assert values.shape == array.shape
+    np.testing.assert_allclose(values.astype("float64"), array.astype("float64"), rtol=1e-6, atol=0)
+
+
+REFUSED = {
+    "noise": np.random.default_rng(0).standard_normal(20),
+    "one number off": np.where(np.arange(10) == 7, 8.5, np.arange(10)),
+    "nothing": np.zeros((0, 3)),
+    "noise of booleans": np.random.default_rng(1).random((6, 6)) > 0.5,
+    "a number that is none": np.array([1.0, np.nan, 3.0]),
+}
+
+
+@pytest.mark.parametrize("array", REFUSED.values(), ids=REFUSED.keys())
+def test_without_a_formula_it_is_refused(array: Any) -> None:
+    with pytest.raises(ImportRefused):
+        formula_of(array)

@@ -1,0 +1,77 @@
+"""What cannot be imported is said, all of it, with the operator and the module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from netc.compiler.frontends.base import ImportFailed, Obstacle
+from netc.compiler.frontends.torch import from_module
+
+
+class Calls(nn.Module):
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Any:
+        return self.function(x)
+
+
+def obstacles(module: nn.Module, inputs: Any, dims: Any = None) -> tuple[Obstacle, ...]:
+    with pytest.raises(ImportFailed) as failed:
+        from_module(module, inputs, dims)
+    return failed.value.obstacles
+
+
+def test_all_of_them() -> None:
+    module = nn.Sequential(Calls(lambda x: torch.special.i0(x) + 1), nn.Linear(4, 4), Calls(lambda x: torch.polygamma(1, x)))
+    found = obstacles(module, torch.randn(2, 4))
+    assert [(o.what, o.where) for o in found] == [("aten.special_i0.default", "0"), ("aten.polygamma.default", "2")]
+    module = Calls(lambda x: (torch.special.i0(x), torch.polygamma(1, x)))
+    assert [o.what for o in obstacles(module, torch.randn(2, 4))] == ["aten.special_i0.default", "aten.polygamma.default"]
+
+
+def test_sizes_that_depend_on_values() -> None:
+    (found,) = obstacles(Calls(lambda x: x[x > 0]), torch.randn(2, 4))
+    assert "values" in found.why
+
+
+def test_code_that_depends_on_a_size() -> None:
+    def unrolled(x: Tensor) -> Tensor:
+        state = x[:, 0]
+        for at in range(x.shape[1]):
+            state = state + x[:, at]
+        return state
+
+    (found,) = obstacles(Calls(unrolled), torch.randn(2, 5), {0: ["N", "T"]})
+    assert "T can only be 5" in found.why
+    assert "`dims`" in found.help
+
+
+def test_the_code_of_the_module_may_fail() -> None:
+    def broken(x: Tensor) -> Tensor:
+        raise RuntimeError("no such luck")
+
+    (found,) = obstacles(nn.Sequential(nn.Identity(), Calls(broken)), torch.randn(2, 4))
+    assert "no such luck" in found.why
+    assert found.where == "1"
+
+
+def test_a_view_whose_other_views_are_read() -> None:
+    def changed(x: Tensor) -> Tensor:
+        y = x * 1
+        z = y.view(-1)
+        z.add_(1)
+        return y + 1
+
+    (found,) = obstacles(Calls(changed), torch.randn(2, 4))
+    assert "another view" in found.why
+
+
+def test_nothing_random() -> None:
+    (found,) = obstacles(Calls(lambda x: x + torch.randn_like(x)), torch.randn(2, 4))
+    assert found.what == "aten.randn_like.default"

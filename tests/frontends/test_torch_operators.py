@@ -1,0 +1,103 @@
+"""Operators of PyTorch, one by one: what is imported computes what PyTorch computes, in PyTorch and in ONNX Runtime."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from frontends.imported import agree
+from torch import Tensor, nn
+
+
+class Function(nn.Module):
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Any:
+        return self.function(x)
+
+
+VECTORS = {
+    "softmax of another type": lambda x: x.double().softmax(-1).float(),
+    "clamp by tensors": lambda x: x.clamp(torch.zeros(6), torch.ones(6) * 2),
+    "clamp by numbers": lambda x: x.clamp(min=-1).clamp(max=2).clamp_min(-0.5),
+    "a number before": lambda x: (2 - x, 1 / (x * x + 1), 2 ** x.clamp(-3, 3)),
+    "alpha": lambda x: torch.add(x, x, alpha=3) - torch.sub(x, 2, alpha=0.5) + torch.rsub(x, 1, alpha=2),
+    "division rounded": lambda x: (torch.div(x, 2, rounding_mode="floor"), torch.div(x, 2, rounding_mode="trunc")),
+    "powers": lambda x: (x**2, x**3, (x * x) ** 0.5),
+    "where with numbers": lambda x: (torch.where(x > 0, 1.0, -1.0), torch.where(x > 0, x, 0), torch.where(x > 0, 0.5, x)),
+    "masked_fill": lambda x: x.masked_fill(x > 2, float("-inf")),
+    "cumulative": lambda x: (x.cumsum(1), x.sigmoid().cumprod(1)),
+    "largest": lambda x: (*x.max(1), x.amax(1, keepdim=True), *x.min(1, keepdim=True), x.argmax(1)),
+    "spread": lambda x: (x.var(1), x.std(1, unbiased=False), *torch.var_mean(x, 1, correction=0)),
+    "norms": lambda x: (x.norm(dim=1), torch.linalg.vector_norm(x, 1, dim=1), F.normalize(x)),
+    "sorted": lambda x: (*x.topk(2), *x.sort(1, descending=True)),
+    "activations": lambda x: (
+        F.gelu(x, approximate="tanh") + F.hardswish(x) + F.elu(x, 0.5) + F.leaky_relu(x, 0.2) + F.softplus(x, 2.0, 3.0)
+    ),
+    "glu": lambda x: F.glu(x, 1),
+    "pieces": lambda x: (*x.split([1, 2, 3], 1), *x.chunk(4, 1), *x.chunk(3, 1), *x.unbind(1)),
+    "joined": lambda x: (torch.cat([x, x], 1), torch.stack([x, x], 1), torch.hstack([x, x])),
+    "slices": lambda x: (x[:, 1:-1], x[:, ::2], x[:, -2:], x[:, 3], x.narrow(1, 2, 3)),
+    "repeated": lambda x: (x.repeat(1, 2), x[:, None].expand(-1, 3, -1), x.repeat_interleave(2, 1), x.tile(2)),
+    "rolled": lambda x: (x.roll(1, 1), x.flip(1)),
+    "padded": lambda x: (F.pad(x, (1, 2)), F.pad(x, (0, 1), value=3.0), F.pad(x[:, None], (2, 1), mode="reflect")),
+    "looked up": lambda x: x[:, torch.tensor([0, 2, 2])],
+    "gathered": lambda x: x.gather(1, x.argsort(1)),
+    "one hot": lambda x: F.one_hot((x > 0).long(), 2),
+    "made of sizes": lambda x: (
+        x + torch.arange(6) + torch.linspace(0, 1, 6) + x.new_ones(6) + torch.full((x.shape[0], 1), 2.0) + torch.eye(6)[0]
+    ),
+    "reshaped": lambda x: (
+        x.view(-1, 2, 3).permute(2, 0, 1).transpose(0, 1),
+        x.unflatten(1, (3, 2)).movedim(1, 2).flatten(1),
+        x.view(-1, 6),
+    ),
+    "matrices": lambda x: (
+        x @ x.t()[:, :1],
+        torch.einsum("ni,nj->nij", x, x),
+        torch.bmm(x[:, None], x[..., None]),
+        torch.addmm(x, x, torch.eye(6)),
+    ),
+    "windows": lambda x: x.unfold(1, 3, 2),
+    "logic": lambda x: ((x > 0) & (x < 2) | ~(x == 1), torch.logical_xor(x > 0, x > 1), (x > 0).any(1), (x > 0).all(1, keepdim=True)),
+    "types": lambda x: (x.long(), (x > 0).to(torch.float64), x.to(torch.int32) + 1, x.bool()),
+    "lerp and others": lambda x: (torch.lerp(x, x * 2, 0.3), torch.atan2(x, x + 1), torch.maximum(x, -x), torch.fmod(x, 2), x % 3),
+}
+
+
+@pytest.mark.parametrize("function", VECTORS.values(), ids=VECTORS.keys())
+def test_of_vectors(function: Any) -> None:
+    torch.manual_seed(0)
+    agree(Function(function), *[torch.randn(n, 6) * 2 + 1 for n in (2, 3)])
+
+
+IMAGES = {
+    "convolutions": nn.Sequential(nn.Conv2d(4, 6, (3, 1), (2, 1), (1, 0), groups=2), nn.ConvTranspose2d(6, 4, 3, 2, output_padding=1)),
+    "padding by name": nn.Conv2d(4, 3, 3, padding="same", dilation=2),
+    "padding of another kind": nn.Conv2d(4, 3, 3, padding=1, padding_mode="reflect"),
+    "pools": nn.Sequential(
+        nn.MaxPool2d(3, 2, 1, ceil_mode=True), nn.AvgPool2d(2, 1, 1, count_include_pad=False), nn.AdaptiveAvgPool2d((2, 1))
+    ),
+    "norms": nn.Sequential(nn.GroupNorm(2, 4), nn.InstanceNorm2d(4), nn.InstanceNorm2d(4, affine=True), nn.LocalResponseNorm(3)),
+    "norms without weights": nn.Sequential(
+        nn.BatchNorm2d(4, affine=False), nn.GroupNorm(2, 4, affine=False), nn.LayerNorm([4, 6, 6], bias=False)
+    ),
+    "activations with parameters": nn.Sequential(nn.PReLU(), nn.PReLU(4)),
+    "shuffled": nn.Sequential(nn.PixelShuffle(2), nn.PixelUnshuffle(2), nn.ChannelShuffle(2)),
+    "resized": nn.Sequential(nn.Upsample(scale_factor=2), nn.Upsample((5, 7), mode="bilinear"), nn.UpsamplingBilinear2d(scale_factor=2)),
+    "dropout of channels": nn.Sequential(nn.Dropout2d(0.1), nn.Dropout(0.2), nn.Dropout(0.0)),
+    "columns": nn.Unfold(3, padding=1),
+}
+
+
+@pytest.mark.parametrize("module", IMAGES.values(), ids=IMAGES.keys())
+def test_of_images(module: nn.Module) -> None:
+    torch.manual_seed(0)
+    for buffer in module.buffers():
+        if buffer.is_floating_point():
+            buffer.uniform_(0.5, 2)
+    agree(nn.Sequential(module), *[torch.randn(n, 4, 6, 6) * 2 + 1 for n in (2, 3, 1)])
