@@ -351,7 +351,7 @@ class Builder(ExpressionBuilder):
         return ast.ParamDecl(self._between(c[0], c[-1]), c[1], *self._dtype_and_keywords(c), label)
 
     def indices(self, c: Children) -> list[ast.Name]:
-        names: list[ast.Name] = c[1]
+        names: list[ast.Name] = c[1] if len(c) > 2 else []
         return names
 
     def table(self, c: Children) -> ast.TableDecl:

@@ -150,6 +150,74 @@ class FormulaTooDeep(Problem):
         return ("split it into several tables and add them",)
 
 
+class UnevenList(Problem):
+    """`[[1, 2], [3]][i][j]`: an index would have different bounds in different rows."""
+
+    code: ClassVar[str] = "uneven-list"
+
+    def message(self) -> str:
+        return "a list in the formula of a table needs lists of equal length at each level, and numbers at the last one"
+
+
+class ItemIndexCount(Problem):
+    """`[[1, 2], [3, 4]][i]`, which is a list, or `[1, 2][i][j]`."""
+
+    code: ClassVar[str] = "item-index-count"
+    given: int
+    sizes: tuple[int, ...]
+
+    def message(self) -> str:
+        counted = "1 index" if self.given == 1 else f"{self.given} indices"
+        levels = "1 level" if len(self.sizes) == 1 else f"{len(self.sizes)} levels"
+        return f"a number in a list with {levels} needs an index for each, found {counted}"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"write `{''.join(f'[{name}]' for name in 'ijklmnpqrstuvw'[: len(self.sizes)])}` after the list",)
+
+
+class ListTooLong(Problem):
+    """A list of a million numbers in a text."""
+
+    code: ClassVar[str] = "list-too-long"
+    items: int
+    most: int
+
+    def message(self) -> str:
+        return f"a list in the formula of a table has {self.items} numbers; the limit is {self.most}"
+
+
+class RealItemIndex(Problem):
+    """`[1, 2][i / 2]`."""
+
+    code: ClassVar[str] = "real-item-index"
+
+    def message(self) -> str:
+        return "the index of a list in the formula of a table must be an integer, found a real number"
+
+    def help(self) -> tuple[str, ...]:
+        return ("round it: `//` divides integers and rounds down, `floor(...)` makes an integer of a real number",)
+
+
+class ItemOutside(Problem):
+    """`[1, 2, 3][i]` in a table of 4."""
+
+    code: ClassVar[str] = "item-outside"
+    items: int
+    low: float | None
+    high: float | None
+
+    def message(self) -> str:
+        return f"an index in the formula of this table may be outside its list of {self.items} {'item' if self.items == 1 else 'items'}"
+
+    def label(self) -> str:
+        if self.low is None or self.high is None:
+            return "its bounds are not known"
+        return f"it is from {self.low:g} to {self.high:g}, and the list has the indices from 0 to {self.items - 1}"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"limit it: `i % {self.items}` repeats the list, `min(i, {self.items - 1})` its last item",)
+
+
 class DivisorMayBeZero(Problem):
     """`i // j` in a table of integers."""
 

@@ -6,6 +6,7 @@ The elaborator makes these of `param` and `table`; neither can be written as a s
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import TYPE_CHECKING, Any, Self
 
 from ..dims import Dim, SymDim, bounds
@@ -14,6 +15,9 @@ from ..errors.constants import (
     DivisorMayBeZero,
     FormulaTooDeep,
     IndexCount,
+    ItemOutside,
+    ListTooLong,
+    RealItemIndex,
     SymbolicBuffer,
     SymbolicParameterShape,
     UntrainableType,
@@ -23,7 +27,20 @@ from ..errors.operators import EmptyResult
 from ..errors.values import NoValue
 from ..ir.types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
 from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec
-from .formula import BinaryFormula, Const, Formula, depth, is_static, kind_of, may_be_zero, moved_formula, parts
+from .formula import (
+    BinaryFormula,
+    Const,
+    Formula,
+    ItemFormula,
+    depth,
+    interval,
+    is_static,
+    kind_of,
+    list_shape,
+    may_be_zero,
+    moved_formula,
+    parts,
+)
 from .formula_values import evaluate, valueless
 from .initialisers import INIT, check_init
 from .kinds import DTYPE, FLAG, SHAPE, STRING, InvalidArgument, Kind, ListKind
@@ -33,6 +50,8 @@ if TYPE_CHECKING:
 
 DEEPEST = 100
 """The greatest depth of a formula."""
+MOST_ITEMS = 10_000
+"""The most numbers of a list in a formula."""
 _LARGEST = 2**63 - 1
 
 
@@ -93,6 +112,7 @@ class TableOperator(Operator):
     examples = (
         "x = input [4, 4]; mask = table (i, j) [4, 4] = where(j <= i, 0, -1e9); x + mask -> softmax",
         "x = input [T, 8]; positions = table (t, k) [T, 8] = sin(t / 100 ** (k / 8)); x + positions",
+        "x = input 3x8x8; mean = table (c, h, w) [3, 1, 1] = [0.485, 0.456, 0.406][c]; x - mean",
     )
 
     @property
@@ -125,12 +145,25 @@ class TableOperator(Operator):
         for part in parts(self.formula):
             if isinstance(part, Const) and isinstance(part.value, int) and abs(part.value) > _LARGEST:
                 raise OperatorError(LargeNumber(part.value, _LARGEST), argument("formula"))
+            if isinstance(part, ItemFormula):
+                self._check_item(part)
             if isinstance(part, BinaryFormula) and part.op in ("//", "%") and self._may_divide_by_zero(part):
                 raise OperatorError(DivisorMayBeZero(part.op), argument("formula"))
         without = valueless(self.formula)
         if without:
             raise OperatorError(NoValue(without, "its numbers have no result, or it is too large"), argument("formula"))
         return (TensorType(self.element, self.shape),)
+
+    def _check_item(self, part: ItemFormula) -> None:
+        sizes = list_shape(part.list) or ()
+        if prod(sizes) > MOST_ITEMS:
+            raise OperatorError(ListTooLong(prod(sizes), MOST_ITEMS), argument("formula"))
+        for index, size in zip(part.at, sizes, strict=True):
+            if kind_of(index, self.shape) == "float":
+                raise OperatorError(RealItemIndex(), argument("formula"))
+            low, high = interval(index, self.shape)
+            if low is None or low < 0 or high is None or high >= size:
+                raise OperatorError(ItemOutside(size, low, high), argument("formula"))
 
     def _may_divide_by_zero(self, part: BinaryFormula) -> bool:
         return kind_of(part, self.shape) == "int" and may_be_zero(part.right, self.shape)

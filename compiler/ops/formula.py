@@ -3,14 +3,15 @@
 A formula is a tree of the records below. What comes in is a tree that the elaborator made of the spec's text; what goes out is the kind
 of number it gives and the bounds it keeps; formula_values.py has its values. Formulas follow mathematics: `/` is real division, `//` and
 `%` round down, `floor` gives an integer, `and`, `or`, `not` and the condition of `where` take any number (true unless it is zero), a
-boolean counts as 0 or 1.
+boolean counts as 0 or 1. An item of a list is found by indices that are never outside it.
 """
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from netc.dsl.record import Record
@@ -70,6 +71,19 @@ class CallFormula(Formula):
     arguments: tuple[Formula, ...]
 
 
+class ListFormula(Formula):
+    """A list of numbers that are known, or of such lists with equally many items. It is no number; `ItemFormula` is one of it."""
+
+    items: tuple[Formula, ...]
+
+
+class ItemFormula(Formula):
+    """`list[i][j]`: the number in the list at those indices, which are integers, one for each level of it."""
+
+    list: ListFormula
+    at: tuple[Formula, ...]
+
+
 class Function(Record):
     """A function that may be called: the least and greatest number of arguments (None: any), the kind of result (`same`: that of its
     arguments), the function on Python's numbers, and its name in NumPy."""
@@ -81,6 +95,12 @@ class Function(Record):
     numpy: str
 
 
+def rounded(number: float) -> float:
+    """The nearest number of float32. An OverflowError if it is too large for that."""
+    nearest: float = struct.unpack("<f", struct.pack("<f", number))[0]
+    return nearest
+
+
 FUNCTIONS: dict[str, Function] = {
     "sin": Function(1, 1, "float", math.sin, "sin"),
     "cos": Function(1, 1, "float", math.cos, "cos"),
@@ -88,6 +108,7 @@ FUNCTIONS: dict[str, Function] = {
     "log": Function(1, 1, "float", math.log, "log"),
     "sqrt": Function(1, 1, "float", math.sqrt, "sqrt"),
     "floor": Function(1, 1, "int", math.floor, "floor"),
+    "float32": Function(1, 1, "float", rounded, "float32"),
     "abs": Function(1, 1, "same", abs, "abs"),
     "min": Function(2, None, "same", min, "minimum"),
     "max": Function(2, None, "same", max, "maximum"),
@@ -137,23 +158,41 @@ def operands(formula: Formula) -> tuple[Formula, ...]:
             return (operand,)
         case BinaryFormula(_, left, right):
             return (left, right)
-        case CallFormula(_, arguments):
+        case CallFormula(_, arguments) | ListFormula(arguments):
             return arguments
+        case ItemFormula(whole, at):
+            return (whole, *at)
     return ()
+
+
+def with_operands(formula: Formula, made: Sequence[Formula]) -> Formula:
+    """The same with other operands."""
+    match formula:
+        case UnaryFormula(op, _):
+            return UnaryFormula(op, made[0])
+        case BinaryFormula(op, _, _):
+            return BinaryFormula(op, made[0], made[1])
+        case CallFormula(function, _):
+            return CallFormula(function, tuple(made))
+        case ListFormula():
+            return ListFormula(tuple(made))
+        case ItemFormula() if isinstance(made[0], ListFormula):
+            return ItemFormula(made[0], tuple(made[1:]))
+    return formula
 
 
 def moved_formula(formula: Formula, places: Mapping[str, Any]) -> Formula:
     """The formula as it is seen where the symbols of its integers have the given values."""
-    match formula:
-        case Const(value, name):
-            return Const(moved(value, places), name)
-        case UnaryFormula(op, operand):
-            return UnaryFormula(op, moved_formula(operand, places))
-        case BinaryFormula(op, left, right):
-            return BinaryFormula(op, moved_formula(left, places), moved_formula(right, places))
-        case CallFormula(function, arguments):
-            return CallFormula(function, tuple(moved_formula(a, places) for a in arguments))
-    return formula
+    if isinstance(formula, Const):
+        return Const(moved(formula.value, places), formula.name)
+    return with_operands(formula, [moved_formula(o, places) for o in operands(formula)])
+
+
+def list_shape(formula: ListFormula) -> tuple[int, ...] | None:
+    """The number of items at each level; None if the lists of a level differ, or a number is next to a list."""
+    inner: set[tuple[int, ...] | None] = {list_shape(item) if isinstance(item, ListFormula) else () for item in formula.items}
+    found = inner.pop() if len(inner) == 1 else None
+    return None if found is None else (len(formula.items), *found)
 
 
 def is_static(formula: Formula) -> bool:
@@ -185,6 +224,10 @@ def kind_of(formula: Formula, shape: Shape) -> NumberKind:
             return _kind_of_binary(op, left, right, shape)
         case CallFormula("where", (_, then, otherwise)):
             return _wider(kind_of(then, shape), kind_of(otherwise, shape))
+        case ItemFormula(whole, _):
+            return kind_of(whole, shape)
+        case ListFormula(items):
+            return _wider(*(kind_of(item, shape) for item in items))
         case CallFormula(function, arguments):
             result = FUNCTIONS[function].result
             return result if result != "same" else _number(_wider(*(kind_of(a, shape) for a in arguments)))
@@ -223,7 +266,7 @@ def interval(formula: Formula, shape: Shape) -> Bounds:
     match formula:
         case Const(SymDim() as value):
             return bounds(value)
-        case Const(value) if not isinstance(value, SymDim):
+        case Const(value) if not isinstance(value, SymDim) and math.isfinite(value):
             return float(value), float(value)
         case IndexFormula(number):
             size = shape[number]
@@ -231,29 +274,42 @@ def interval(formula: Formula, shape: Shape) -> Bounds:
             return 0, None if high is None else high - 1
         case UnaryFormula("-", operand):
             return _negated(interval(operand, shape))
-        case UnaryFormula("+", operand):
+        case UnaryFormula("+", operand) | ItemFormula(operand, _):
             return interval(operand, shape)
         case UnaryFormula("not", _):
             return 0, 1
         case BinaryFormula(op, left, right):
-            return _interval_of_binary(op, interval(left, shape), interval(right, shape))
-        case CallFormula("where", (_, then, otherwise)):
-            (a, b), (c, d) = interval(then, shape), interval(otherwise, shape)
-            return _both(min, a, c), _both(max, b, d)
-        case CallFormula("min" | "max" as name, arguments):
-            pick = FUNCTIONS[name].python
-            ends = [interval(a, shape) for a in arguments]
-            return _picked(pick, [e[0] for e in ends], name == "max"), _picked(pick, [e[1] for e in ends], name == "min")
-        case CallFormula("abs" | "sqrt" | "exp", _):
-            return 0, None
-        case CallFormula("sin" | "cos", _):
-            return -1, 1
+            found = _interval_of_binary(op, interval(left, shape), interval(right, shape))
+            return _of_remainder(found) if op == "%" and kind_of(formula, shape) == "int" else found
+        case ListFormula(items):
+            return _united([interval(item, shape) for item in items])
+        case CallFormula():
+            return _interval_of_call(formula, shape)
     return UNBOUNDED
 
 
 def may_be_zero(formula: Formula, shape: Shape) -> bool:
     low, high = interval(formula, shape)
     return (low is None or low <= 0) and (high is None or high >= 0)
+
+
+def _interval_of_call(formula: CallFormula, shape: Shape) -> Bounds:
+    match formula:
+        case CallFormula("where", (_, then, otherwise)):
+            return _united([interval(then, shape), interval(otherwise, shape)])
+        case CallFormula("min" | "max" as name, arguments):
+            pick = FUNCTIONS[name].python
+            ends = [interval(a, shape) for a in arguments]
+            return _picked(pick, [e[0] for e in ends], name == "max"), _picked(pick, [e[1] for e in ends], name == "min")
+        case CallFormula("floor", (argument,)):
+            return _of_floor(interval(argument, shape))
+        case CallFormula("abs", (argument,)):
+            return _of_abs(interval(argument, shape))
+        case CallFormula("sqrt" | "exp", _):
+            return 0, None
+        case CallFormula("sin" | "cos", _):
+            return -1, 1
+    return UNBOUNDED
 
 
 def _interval_of_binary(op: str, left: Bounds, right: Bounds) -> Bounds:
@@ -273,12 +329,33 @@ def _interval_of_binary(op: str, left: Bounds, right: Bounds) -> Bounds:
         case "**" if a is not None and a >= 1 and c is not None and c >= 0:
             return 1, None
         case "/" | "//" | "**" if a is not None and a >= 0 and (positive or op == "**"):
-            return 0, b if op == "//" and c is not None and c >= 1 else None
+            divide = ARITHMETIC[op] if op != "**" and b is not None and math.isfinite(b) else lambda x, y: None
+            return 0, _both(divide, b, c)
         case "%" if positive:
             return 0, d
         case "+" | "-" | "/" | "//" | "%" | "**":
             return UNBOUNDED
     return 0, 1
+
+
+def _of_remainder(bound: Bounds) -> Bounds:
+    """Of integers: less than the divisor."""
+    low, high = bound
+    return low, None if high is None else high - 1
+
+
+def _of_floor(bound: Bounds) -> Bounds:
+    low, high = (math.floor(end) if end is not None and math.isfinite(end) else end for end in bound)
+    return low, high
+
+
+def _of_abs(bound: Bounds) -> Bounds:
+    low, high = bound
+    return 0, None if low is None or high is None else max(abs(low), abs(high))
+
+
+def _united(bounds: Sequence[Bounds]) -> Bounds:
+    return _picked(min, [b[0] for b in bounds], one_is_enough=False), _picked(max, [b[1] for b in bounds], one_is_enough=False)
 
 
 def _negated(bound: Bounds) -> Bounds:

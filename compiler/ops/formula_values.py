@@ -21,6 +21,8 @@ from .formula import (
     Const,
     Formula,
     IndexFormula,
+    ItemFormula,
+    ListFormula,
     NumberKind,
     UnaryFormula,
     is_real,
@@ -51,7 +53,14 @@ def fold(formula: Formula, *, traced: bool = False) -> Formula:
         case CallFormula(function, arguments):
             inner_arguments = tuple(fold(a, traced=traced) for a in arguments)
             return _computed(CallFormula(function, inner_arguments), FUNCTIONS[function].python, *inner_arguments)
+        case ItemFormula(whole, at):
+            return ItemFormula(_folded_list(whole, traced), tuple(fold(part, traced=traced) for part in at))
     return formula
+
+
+def _folded_list(whole: ListFormula, traced: bool) -> ListFormula:
+    items = (_folded_list(item, traced) if isinstance(item, ListFormula) else fold(item, traced=traced) for item in whole.items)
+    return ListFormula(tuple(items))
 
 
 def _computed(whole: Formula, function: Callable[..., Any], *operands: Formula) -> Formula:
@@ -64,7 +73,9 @@ def _computed(whole: Formula, function: Callable[..., Any], *operands: Formula) 
         return whole
     if has_origin(tuple(numbers)) and not (isinstance(whole, (UnaryFormula, BinaryFormula)) and has_origin(value)):
         return whole
-    return Const(value) if abs(value) < 2**63 or (isinstance(value, float) and math.isfinite(value)) else whole
+    if isinstance(value, float) and (math.isfinite(value) or (math.isinf(value) and any(map(math.isinf, numbers)))):
+        return Const(value)
+    return Const(value) if abs(value) < 2**63 else whole
 
 
 _CONVERSIONS: dict[NumberKind, Callable[[Any], Any]] = {"bool": bool, "int": lambda v: v if is_integer(v) else int(v), "float": float}
@@ -129,8 +140,18 @@ def _evaluate(formula: Formula, places: Any, dtype: Any) -> Any:
             return (ARITHMETIC | COMPARISONS)[op](number(left), number(right))
         case CallFormula("where", (test, then, otherwise)):
             return np.where(truth(test), _evaluate(then, places, dtype), _evaluate(otherwise, places, dtype))
+        case ItemFormula(whole, at):
+            numbers = np.asarray(list_values(whole), np.bool_ if kind_of(whole, ()) == "bool" else dtype)
+            return numbers[tuple(number(part).astype(np.int64) for part in at)]
+        case CallFormula("float32", (argument,)):
+            return number(argument).astype(np.float32).astype(dtype)
         case CallFormula(function, arguments):
             ufunc = getattr(np, FUNCTIONS[function].numpy)
             values = [number(a) for a in arguments]
             return ufunc(*values) if len(values) == 1 else ufunc.reduce(np.broadcast_arrays(*values))
     raise TypeError(f"not a formula: {formula!r}")
+
+
+def list_values(whole: ListFormula) -> tuple[Any, ...]:
+    """The numbers of a list, as tuples."""
+    return tuple([list_values(i) if isinstance(i, ListFormula) else i.value for i in whole.items if isinstance(i, (ListFormula, Const))])

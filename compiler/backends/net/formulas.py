@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula
+from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, ItemFormula, UnaryFormula
+from ...ops.formula_values import list_values
 from .tree import Literal, Tree
 
 
@@ -50,6 +51,11 @@ def formula_tree(formula: Formula) -> Term:
             for index, argument in enumerate(arguments):
                 inner += [", "] * (index > 0) + [formula_tree(argument)]
             return Term((*inner, ")"), _ATOM)
+        case ItemFormula(whole, at):
+            found: list[Any] = [Literal(list_values(whole), "values")]
+            for index in at:
+                found += ["[", formula_tree(index), "]"]
+            return Term(tuple(found), _ATOM)
         case BinaryFormula(op, left, right):
             strength = _STRENGTH[op]
             comparison = strength == _STRENGTH["=="]

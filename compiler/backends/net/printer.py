@@ -324,7 +324,7 @@ def _float(value: float) -> str:
     if isnan(value):
         return "(0 * 1e999)"
     if isinf(value):
-        return "1e999" if value == inf else "-1e999"
+        return "inf" if value == inf else "-inf"
     text = repr(value)
     mantissa, e, exponent = text.partition("e")
     return f"{mantissa}e{int(exponent)}" if e else text

@@ -6,14 +6,16 @@ expression.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 
 from ...dims import SymDim
+from ...errors.constants import ItemIndexCount, UnevenList
 from ...errors.names import UnknownName
-from ...errors.values import NotANumber, NoValue
+from ...errors.values import BadOperand, NotANumber, NoValue
 from ...ops import formula as f
 from ..builtins import BUILTINS, check_count
 from ..limits import check_number
@@ -58,6 +60,8 @@ class _Formulas(Part):
                 formula, binding = self._names[name]
                 self.session.index.name(expr.span, name, binding)
                 return formula
+            case ast.Name(name="inf") if self._scope.find("inf") is None:
+                return f.Const(inf, "inf")
             case ast.Unary(op=op, operand=operand):
                 return f.UnaryFormula(op, self.read(operand))
             case ast.Binary(op=op) if op != "in":
@@ -66,6 +70,8 @@ class _Formulas(Part):
                 return f.CallFormula("where", (self.read(test), self.read(then), self.read(otherwise)))
             case ast.Call():
                 return self._call(expr)
+            case ast.IndexExpr() if self._depends(expr):
+                return self._item(expr)
         return self._constant(expr)
 
     def _constant(self, expr: ast.Expr) -> f.Formula:
@@ -78,6 +84,39 @@ class _Formulas(Part):
             raise Failure(NotANumber("the formula of a table", needed, found), expr.span)
         check_number(value, expr.span)
         return f.Const(value, expr.name if isinstance(expr, ast.Name) else "")
+
+    def _item(self, expr: ast.IndexExpr) -> f.Formula:
+        """`list[i][j]`: the list is evaluated, its indices are formulas."""
+        whole, at = self._indexed(expr)
+        listed = self._list(self.interpreter.evaluate(whole, self._scope), whole)
+        sizes = f.list_shape(listed)
+        if sizes is None:
+            raise Failure(UnevenList(), whole.span)
+        if len(sizes) != len(at):
+            raise Failure(ItemIndexCount(len(at), sizes), expr.span)
+        return f.ItemFormula(listed, tuple(self.read(index) for index in at))
+
+    def _indexed(self, expr: ast.IndexExpr) -> tuple[ast.Expr, list[ast.Expr]]:
+        """What does not depend on an index of the table, and the indices of that."""
+        at: list[ast.Expr] = []
+        whole: ast.Expr = expr
+        while isinstance(whole, ast.IndexExpr) and self._depends(whole):
+            at.insert(0, whole.index)
+            whole = whole.value
+        if self._depends(whole):
+            self._constant(whole)
+        return whole, at
+
+    def _list(self, value: Any, expr: ast.Expr) -> f.ListFormula:
+        if not isinstance(value, tuple):
+            raise Failure(BadOperand("[ ]", show_value(value)), expr.span)
+        return f.ListFormula(tuple(self._list(item, expr) if isinstance(item, tuple) else self._list_item(item, expr) for item in value))
+
+    def _list_item(self, value: Any, expr: ast.Expr) -> f.Const:
+        if not isinstance(value, (int, float)):
+            raise Failure(NotANumber("an item of a list in the formula of a table", "a number that is known", show_value(value)), expr.span)
+        check_number(value, expr.span)
+        return f.Const(value)
 
     def _depends(self, *exprs: ast.Expr) -> bool:
         return any(name in self._names for name in mentions(exprs))

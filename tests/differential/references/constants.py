@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula
+from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, ItemFormula, ListFormula, UnaryFormula
 from tests.differential.references.call import Call
 
 
@@ -48,6 +48,7 @@ FUNCTIONS_OF_NUMBERS: dict[str, Callable[..., Any]] = {
     "log": _real(np.log),
     "sqrt": _real(np.sqrt),
     "floor": lambda x: x if isinstance(x, int) else math.floor(x),
+    "float32": lambda x: np.float64(np.float32(x)),
     "abs": abs,
     "min": min,
     "max": max,
@@ -71,6 +72,12 @@ def value(formula: Formula, indices: tuple[int, ...]) -> Any:
             return OPERATORS[name](value(left, indices), value(right, indices))
         case CallFormula(name, arguments):
             return FUNCTIONS_OF_NUMBERS[name](*(value(part, indices) for part in arguments))
+        case ItemFormula(whole, at):
+            found: Formula = whole
+            for index in at:
+                assert isinstance(found, ListFormula)
+                found = found.items[value(index, indices)]
+            return value(found, indices)
     raise TypeError(f"not a formula: {formula!r}")
 
 

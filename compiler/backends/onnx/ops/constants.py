@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....ir.types import BOOL, DTYPES, INT64, DType
+from ....ir.elements import numpy_dtype
+from ....ir.types import BOOL, DTYPES, FLOAT32, INT64, DType
 from ....ops.constants import ParamOperator, TableOperator
 from ....ops.formula import (
     COMPARISONS,
@@ -14,12 +15,13 @@ from ....ops.formula import (
     Const,
     Formula,
     IndexFormula,
+    ItemFormula,
     UnaryFormula,
     fills,
     is_real,
     kind_of,
 )
-from ....ops.formula_values import fold
+from ....ops.formula_values import fold, list_values
 from ..table import Site, emits
 
 
@@ -102,11 +104,24 @@ class _Writer:
                 return self.site.add(_NODES[op], [self._truth(left), self._truth(right)]), True
             case BinaryFormula(op, left, right):
                 return self._binary(op, self._number(left), self._number(right)), op in COMPARISONS
+            case ItemFormula():
+                return self._item(formula), kind_of(formula, self.op.shape) == "bool"
             case CallFormula("where", (test, then, otherwise)):
                 return self._where(formula, test, then, otherwise)
             case CallFormula(name, arguments):
                 return self._called(name, [self._number(a) for a in arguments]), False
         raise TypeError(f"not a formula: {formula!r}")
+
+    def _item(self, formula: ItemFormula) -> str:
+        """The numbers of the list, in a row, and where in it they are."""
+        truth = kind_of(formula.list, self.op.shape) == "bool"
+        values = np.asarray(list_values(formula.list), numpy_dtype(BOOL if truth else self.dtype))
+        at = ""
+        for index, size in zip(formula.at, values.shape, strict=True):
+            inner = self._number(index)
+            inner = self.site.cast(inner, INT64) if self.real else inner
+            at = self.site.add("Add", [self.site.add("Mul", [at, self.site.scalar(size, INT64)]), inner]) if at else inner
+        return self.site.add("Gather", [self.site.constant(values.reshape(-1)), at])
 
     def _number(self, formula: Formula) -> str:
         name, truth = self._term(formula)
@@ -148,6 +163,8 @@ class _Writer:
         return add("Or", [chosen, other]), True
 
     def _called(self, name: str, arguments: list[str]) -> str:
+        if name == "float32":
+            return self.site.cast(self.site.cast(arguments[0], FLOAT32), self.dtype)
         if name == "floor" and not self.real:
             return arguments[0]
         return self.site.add(name.capitalize(), arguments)

@@ -8,6 +8,7 @@ A parameter, a buffer and a static table are tensors that the constructor makes:
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from keyword import iskeyword
 
 from ....dims import SymDim
@@ -22,13 +23,17 @@ from ....ops.formula import (
     Const,
     Formula,
     IndexFormula,
+    ItemFormula,
     UnaryFormula,
     fills,
+    indices,
     is_real,
+    kind_of,
+    list_shape,
     may_be_zero,
-    parts,
+    operands,
 )
-from ....ops.formula_values import fold
+from ....ops.formula_values import fold, list_values
 from ...python.code.expressions import (
     AttributeCode,
     Code,
@@ -124,26 +129,27 @@ class _Writer:
         """`dtype`: an element type that is known at run time, instead of the table's own."""
         self.op, self.dtype = op, dtype
         self.formula = fold(op.formula, traced=True)
-        self.uses = Counter(p.number for p in parts(self.formula) if isinstance(p, IndexFormula))
+        self.uses = Counter(p.number for p in self._written_parts() if isinstance(p, IndexFormula))
         self.inline = sum(self.uses.values()) == 1
         self.real_indices: set[int] = set()
         self._find_real(self.formula)
 
     def whole(self) -> Code:
         real = is_real(self.formula, self.op.shape)
-        if not self.uses:
+        if not indices(self.formula):
             return self._constant()
         root = self._spread(self._root(real))
-        if self.inline:
+        if self.inline or not self.uses:
             return root
         return LetCode(tuple((self._name(axis), self._arange(axis)) for axis in sorted(self.uses)), root)
 
     def _spread(self, root: Code) -> Code:
         """The formula in the shape of the table, of which it may lack axes."""
-        shape, first = self.op.shape, min(self.uses)
+        shape, used = self.op.shape, indices(self.formula)
+        first = min(used)
         if fills(self.formula, shape):
             return root
-        if all(axis in self.uses or size == 1 for axis, size in enumerate(shape)):
+        if all(axis in used or size == 1 for axis, size in enumerate(shape)):
             return Subscript(root, (Lit(None),) * first)
         root = method(root, "expand", *(lit(d, "size") for d in shape))
         return method(root, "clone") if self.op.static else root
@@ -151,6 +157,8 @@ class _Writer:
     def _root(self, real: bool) -> Code:
         """The formula, converted to the table's type."""
         match self.formula:
+            case ItemFormula() as item if self.dtype is None:
+                return self._items(item, self.op.element)
             case CallFormula("where", (test, Const() as then, Const() as otherwise)) if real and self.op.element != FLOAT64:
                 branches = [Lit(float(c.value)) if not isinstance(c.value, SymDim) else Lit(c.value) for c in (then, otherwise)]
                 if any(isinstance(b.value, float) for b in branches):
@@ -198,6 +206,8 @@ class _Writer:
                 case BinaryFormula(op, left, right):
                     inside = real if op in ARITHMETIC else self._is_real(left) or self._is_real(right)
                     stack += ((left, inside), (right, inside))
+                case ItemFormula(_, at):
+                    stack += ((index, self._is_real(index)) for index in at)
                 case CallFormula("where", (test, then, otherwise)):
                     stack += ((test, self._is_real(test)), (then, real), (otherwise, real))
                 case CallFormula(_, arguments):
@@ -234,6 +244,9 @@ class _Writer:
                 return _Term(Prefix("-", inner.code), tensor=inner.tensor) if op == "-" else inner
             case BinaryFormula(op, left, right):
                 return self._binary(op, left, right, real)
+            case ItemFormula(whole, _):
+                truth = kind_of(whole, self.op.shape) == "bool"
+                return _Term(self._items(formula, BOOL if truth else FLOAT64 if real else INT64), tensor=True, truth=truth)
             case CallFormula("where", (test, then, otherwise)):
                 return self._where(test, then, otherwise, real)
             case CallFormula("min" | "max" as name, arguments):
@@ -241,6 +254,41 @@ class _Writer:
             case CallFormula(name, (argument,)):
                 return self._called(name, self._number(argument, real), real)
         raise TypeError(f"not a formula: {formula!r}")
+
+    def _items(self, formula: ItemFormula, dtype: DType) -> Code:
+        """The numbers of a list at the indices."""
+        values = list_values(formula.list)
+        kind = {"bool": BOOL, "int": INT64, "float": FLOAT32}[kind_of(formula.list, self.op.shape)]
+        device = {} if self.op.static else {"device": DEVICE}
+        whole = call("torch.tensor", Lit(values, "values"), dtype=dtype_keyword(dtype, kind), **device)
+        if self._is_along_axes(formula):
+            axes = indices(formula)
+            places = tuple(SliceCode() if axis in axes else Lit(None) for axis in range(min(axes), len(self.op.shape)))
+            return whole if len(places) == len(axes) else Subscript(whole, places)
+        return Subscript(whole, tuple(self._item_index(index) for index in formula.at))
+
+    def _is_along_axes(self, formula: ItemFormula) -> bool:
+        """Whether the list has an item for each index along some axes of the table, in their order."""
+        axes = [index.number for index in formula.at if isinstance(index, IndexFormula)]
+        return (
+            len(axes) == len(formula.at) and axes == sorted(set(axes)) and list_shape(formula.list) == tuple(self.op.shape[a] for a in axes)
+        )
+
+    def _written_parts(self) -> Iterator[Formula]:
+        """The formula and all in it, but lists and the indices of those that are along axes."""
+        stack = [self.formula]
+        while stack:
+            part = stack.pop()
+            yield part
+            if isinstance(part, ItemFormula):
+                stack += () if self._is_along_axes(part) else part.at
+            else:
+                stack += operands(part)
+
+    def _item_index(self, index: Formula) -> Code:
+        real = self._is_real(index) or not self.real_indices.isdisjoint(indices(index))
+        code = self._number(index, real).code
+        return Method(code, "long") if real else code
 
     def _number(self, formula: Formula, real: bool) -> _Term:
         term = self._term(formula, real)
@@ -301,6 +349,8 @@ class _Writer:
                 return argument
             code = call("torch.floor", argument.code) if argument.tensor else Infix("//", argument.code, Lit(1))
             return _Term(code, tensor=argument.tensor)
+        if name == "float32":
+            return _Term(Method(Method(self._tensor(argument, FLOAT64), "float"), "double"), tensor=True)
         if name == "abs":
             size = Method(argument.code, "abs") if argument.tensor else call("abs", argument.code)
             return _Term(size, tensor=argument.tensor)

@@ -1,0 +1,70 @@
+"""Tables for arrays: the formula that gives the values of a constant, or, for a few numbers, their list.
+
+In: an array. Out: a `TableOperator` whose values are those; an `ImportRefused` if none is found. Always: the values are the same to the
+last bit, but for the sign of zeros; or, of floats for which there is no such formula, within 4 of the last places, since sines and
+logarithms of float32 have errors of their own in every library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ...dims import Facts
+from ...ir.elements import dtype_of
+from ...ops.base import OperatorError
+from ...ops.constants import TableOperator
+from ...ops.formula import Formula, ItemFormula, ListFormula, parts
+from ..builder import ImportRefused
+from .lists import listed_numbers
+from .search import Search
+
+if TYPE_CHECKING:
+    from ...ir.elements import Array
+
+_NAMES = "ijklmn"
+_SHORT_LIST = 16
+_LONGEST_LIST = 256
+"""Numbers: more than these are no text for people."""
+
+
+def formula_of(array: Array) -> TableOperator:
+    """The table that has the values of the array."""
+    if not array.size:
+        raise ImportRefused("a constant has no elements")
+    for formula in _candidates(array):
+        table = None if formula is None else _table(array, formula)
+        if table is not None:
+            return table
+    raise ImportRefused(f"no formula was found for a constant of shape {list(array.shape)}")
+
+
+def _candidates(array: Array) -> Iterator[Formula | None]:
+    """An exact formula, few numbers, a formula that is as good as exact, many numbers."""
+    found, listed = Search(array).whole(), listed_numbers(array, _LONGEST_LIST)
+    numbers = _LONGEST_LIST if listed is None else _length(listed)
+    if found is not None and (listed is None or _length(found) <= 2 * numbers):
+        yield found
+    if numbers <= _SHORT_LIST:
+        yield listed
+    if array.dtype.kind == "f":
+        yield Search(array, close=True).whole()
+    found = Search(array, lists=True).whole()
+    yield found if found is not None and _length(found) < numbers else listed
+
+
+def _table(array: Array, formula: Formula) -> TableOperator | None:
+    """The table of a formula, if it can be made."""
+    names = tuple(_NAMES[axis] if axis < len(_NAMES) else f"i{axis}" for axis in range(array.ndim))
+    shape = tuple(int(size) for size in array.shape)
+    table = TableOperator(indices=names, shape=shape, formula=formula, dtype=dtype_of(array.dtype))
+    try:
+        table.infer(table.bind((), Facts.nothing()))
+    except OperatorError:
+        return None
+    return table
+
+
+def _length(formula: Formula) -> int:
+    """The numbers, indices and operators in it."""
+    return sum(not isinstance(part, (ItemFormula, ListFormula)) for part in parts(formula))

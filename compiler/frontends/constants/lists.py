@@ -1,0 +1,42 @@
+"""Numbers that are written out.
+
+In: an array. Out: a formula that has its numbers as a list. Always: floats are written with as few digits as say which they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ...ops.formula import Const, Formula, ItemFormula, ListFormula
+from .making import index
+
+if TYPE_CHECKING:
+    from ...ir.elements import Array
+    from .search import Find
+
+_LONGEST_PART = 64
+
+
+def listed_numbers(array: Array, most: int) -> Formula | None:
+    """The numbers of a short array, along the axes that it has more than one of."""
+    import numpy as np
+
+    axes = tuple(axis for axis, size in enumerate(array.shape) if size > 1)
+    if not axes or array.size > most or not np.isfinite(array.astype(np.float64)).all():
+        return None
+    numbers = array.reshape([array.shape[axis] for axis in axes])
+    if numbers.dtype.kind == "f":
+        numbers = np.array([float(str(number)) for number in numbers.flat]).reshape(numbers.shape)  # the shortest decimals
+    return ItemFormula(_listed(numbers.tolist()), tuple(index(axis) for axis in axes))
+
+
+def _listed(numbers: list[Any]) -> ListFormula:
+    return ListFormula(tuple(_listed(item) if isinstance(item, list) else Const(item) for item in numbers))
+
+
+def short_lists(a: Array, find: Find) -> Iterator[Formula]:
+    """Few numbers on one axis."""
+    found = listed_numbers(a, _LONGEST_PART) if a.ndim == 1 and a.dtype.kind != "b" else None
+    if found is not None:
+        yield found

@@ -1,0 +1,162 @@
+"""The search: what an array is, by the first of the families whose formula gives its numbers.
+
+In: an array. Out: a formula, or None. Always: the formula gives exactly these numbers, whichever library computes its sines, logarithms and
+powers; of one array the same formula, whatever the machine; the work is bounded by the number of elements that are looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, operands, with_operands
+from ...ops.formula_values import evaluate
+from .conditions import bands, factors, positions, ranges, two_values, windows
+from .lists import short_lists
+from .making import const, index, substitute
+from .reals import logarithms, powers, scaled, spaced, waves
+from .shapes import blocks, diagonals, edges, mirrors, opposite, rows, shifted, slices
+from .sums import products, splits, sums_of_digits, sums_of_parts
+
+if TYPE_CHECKING:
+    from ...ir.elements import Array
+
+Find = Callable[["Array"], Formula | None]
+Family = Callable[["Array", Find], Iterator[Formula]]
+
+FAMILIES: tuple[tuple[Family, int], ...] = (
+    (sums_of_digits, 9),
+    (ranges, 9),
+    (bands, 9),
+    (two_values, 9),
+    (spaced, 9),
+    (powers, 9),
+    (logarithms, 9),
+    (waves, 9),
+    (opposite, 9),
+    (windows, 2),
+    (blocks, 9),
+    (positions, 9),
+    (factors, 9),
+    (mirrors, 9),
+    (diagonals, 9),
+    (scaled, 9),
+    (sums_of_parts, 9),
+    (products, 9),
+    (shifted, 9),
+    (splits, 3),
+    (rows, 4),
+    (slices, 5),
+    (edges, 2),
+)
+"""In the order in which they are tried, the plainest first, and how deep within others they are looked for."""
+_DEPTH = 6
+_WORK = 24
+"""How often all elements may be looked at."""
+_LEAST_WORK = 2_000_000
+_SAMPLE = 64
+"""Elements of an axis that a formula is tried on before it is tried on all."""
+
+
+class Exhausted(Exception):
+    """The search has taken long enough."""
+
+
+class Search:
+    """The search for the formula of one array, and the parts of it that have been looked at."""
+
+    def __init__(self, array: Array, *, lists: bool = False, close: bool = False) -> None:
+        """`lists`: parts may be lists of numbers. `close`: floats may differ in their last places."""
+        self.array = array
+        self.left = max(_WORK * array.size, _LEAST_WORK)
+        self.families = (*(f for f in FAMILIES if f[0] is not edges), (short_lists, 9)) if lists else FAMILIES
+        self.slack = 4 if close and array.dtype.kind == "f" else 0
+        self.known: dict[tuple[object, ...], Formula | None] = {}
+        self.depth = 0
+
+    def whole(self) -> Formula | None:
+        try:
+            return self.find(self.array)
+        except Exhausted:
+            return None
+
+    def find(self, array: Array) -> Formula | None:
+        """The formula of an array, in its own indices."""
+        import numpy as np
+
+        self._spend(array.size)
+        if not array.size or self.depth > _DEPTH:
+            return None
+        axes = _axes(array)
+        array = array[tuple(slice(None) if axis in axes else 0 for axis in range(array.ndim))]
+        if not array.ndim:
+            return None if array != array else const(array[()])
+        if array.dtype.kind == "f" and np.isfinite(array).all() and (np.abs(array) < 2**53).all() and (array == np.rint(array)).all():
+            array = array.astype(np.int64)
+        array = array.astype(np.int64) if array.dtype.kind in "iu" else array
+        key = (array.shape, str(array.dtype), sha256(array.tobytes()).digest())
+        if key not in self.known:
+            self.known[key] = None
+            self.depth += 1
+            try:
+                self.known[key] = self._search(array)
+            finally:
+                self.depth -= 1
+        found = self.known[key]
+        return None if found is None else substitute(found, [index(axis) for axis in axes])
+
+    def _search(self, array: Array) -> Formula | None:
+        for family, deepest in self.families:
+            for formula in family(array, self.find) if self.depth <= deepest else ():
+                if self._gives(formula, array):
+                    return formula
+        return None
+
+    def _gives(self, formula: Formula, array: Array) -> bool:
+        """Whether the formula has the values of the array."""
+        self._spend(min(array.size, _SAMPLE**2))
+        try:
+            if not gives(formula, array[tuple(slice(None, _SAMPLE) for _ in array.shape)], self.slack):
+                return False
+            self._spend(2 * array.size)
+            return gives(formula, array, self.slack)
+        except IndexError:  # of a list, in a branch that is not taken there
+            return False
+
+    def _spend(self, elements: int) -> None:
+        self.left -= elements + 500
+        if self.left < 0:
+            raise Exhausted
+
+
+def gives(formula: Formula, array: Array, slack: int = 0) -> bool:
+    """Whether the formula has exactly the values of the array, also if its functions are inexact in their last bit."""
+    import numpy as np
+
+    shape = tuple(int(size) for size in array.shape)
+    if slack and array.dtype.kind == "f":
+        near = slack * float(np.finfo(array.dtype).eps)
+        return bool(np.allclose(evaluate(formula, shape).astype(array.dtype), array, rtol=near, atol=near * 1e-3, equal_nan=True))
+    return all(np.array_equal(evaluate(one, shape).astype(array.dtype), array) for one in dict.fromkeys((formula, *_nudged(formula))))
+
+
+def _nudged(formula: Formula) -> tuple[Formula, ...]:
+    """The formula with results of inexact functions that are a little larger, and smaller."""
+    return tuple(_with_factor(formula, 1 + sign * 4e-16) for sign in (1, -1))
+
+
+def _with_factor(formula: Formula, factor: float) -> Formula:
+    inner = operands(formula)
+    if not inner:
+        return formula
+    made = with_operands(formula, [_with_factor(part, factor) for part in inner])
+    match formula:
+        case CallFormula("sin" | "cos" | "exp" | "log", _) | BinaryFormula("**", _, BinaryFormula("/", _, _)):
+            return BinaryFormula("*", made, Const(factor))
+    return made
+
+
+def _axes(array: Array) -> list[int]:
+    """The axes along which it is not the same."""
+    return [axis for axis, size in enumerate(array.shape) if size > 1 and (array != array.take([0], axis)).any()]
