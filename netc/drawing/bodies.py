@@ -61,9 +61,10 @@ class Unit:
 
     @property
     def makes(self) -> list[Item]:
-        """What comes out of it."""
+        """What comes out of its stages; of equal ones in a row, out of the last."""
         nodes = self.nodes if self.units else self.nodes[-1:]
-        return [Item(one) for node in nodes for one in (node.makes if isinstance(node, CallNode) else node.outputs)]
+        made = [Item(one) for node in nodes for one in (node.makes if isinstance(node, CallNode) else node.outputs)]
+        return [item for item in made if item.count]
 
 
 class Body:
@@ -109,6 +110,10 @@ class Bodies:
             unit = inner.units[0]
             times *= unit.times
         return unit, times
+
+    def results(self, unit: Unit, graph: Graph) -> list[Item]:
+        """What comes out of a unit, in the order of the outputs of its inside."""
+        return [item for _, item in self._group(unit, graph).outputs] if unit.units else unit.makes
 
     def entries(self, unit: Unit, graph: Graph) -> dict[tuple[int, int], None]:
         """What a unit is given, by its identity, with the number of the input of its inside that it is: 0 where nothing is inside."""

@@ -21,7 +21,7 @@ FRAME_TITLE = 30.0
 FRAME_FOOT = 10.0
 TAG_HEIGHT = 20.0
 TAG_GAP = 10.0
-MOST = 300.0
+MOST = 340.0
 """The widest text."""
 LEAST = 48.0
 PORT = 8.0
@@ -107,17 +107,19 @@ class _Sized:
         self.whole = max(self.width, total)
         self.shift = (self.whole - self.width) / 2
         """Of the box within the space that it takes with its tags."""
-        at = (self.whole - total) / 2
-        starts = []
-        for one in widths:
+        wanted = [0.0] * len(widths)
+        if self.inner is not None:
+            side = self.shift + (self.width - self.inner.width) / 2
+            self.ends = tuple(side + x for x in self.inner.ends)
+            wanted = [side + self.inner.starts[exit] - one / 2 for exit, one in zip(self.box.exits, widths, strict=True)]
+        else:
+            wanted = [(self.whole - total) / 2] * len(widths)
+        starts, rest, at = [], total, 0.0
+        for one, left in zip(widths, wanted, strict=True):
+            at = min(max(at, left), self.whole - rest)
             starts.append(at + one / 2)
             at += one + TAG_GAP
-        if self.inner is not None:
-            side = (self.width - self.inner.width) / 2
-            self.ends = tuple(self.shift + side + x for x in self.inner.ends)
-            below = [self.shift + side + x for x in self.inner.starts]
-            if len(below) == len(widths) == 1:
-                starts = [max(widths[0] / 2, min(self.whole - widths[0] / 2, below[0]))]
+            rest -= one + TAG_GAP
         self.starts = tuple(starts)
 
     @property

@@ -52,33 +52,36 @@ class _Painter:
         self.sizes = Sizes(Quotients(set(self.words)))
         self.numbers: dict[tuple[int, ...], int] = {}
         """Pages by the keys of bodies."""
-        self.waiting: deque[tuple[Body, str]] = deque()
+        self.waiting: deque[tuple[Body, str, int | None]] = deque()
+        self.here = 0
         self.most = 1
         self.left_out = 0
 
     def paint(self, graph: Graph, title: str, most: int) -> Picture:
         self.most = most
-        self._page_of(self.bodies.of(graph), title)
+        self._page_of(self.bodies.of(graph), title, None)
         pages: list[Page] = []
         while self.waiting:
-            pages.append(self._page(*self.waiting.popleft()))
+            body, path, parent = self.waiting.popleft()
+            self.here = len(pages)
+            pages.append(self._page(body, path, parent))
         return Picture(printable(title), tuple(pages), self.left_out)
 
-    def _page_of(self, body: Body, path: str) -> int | None:
+    def _page_of(self, body: Body, path: str, parent: int | None) -> int | None:
         if body.key not in self.numbers:
             if len(self.numbers) >= self.most:
                 self.left_out += self.most > 1
                 return None
             self.numbers[body.key] = len(self.numbers)
-            self.waiting.append((body, path))
+            self.waiting.append((body, path, parent))
         return self.numbers[body.key]
 
-    def _page(self, body: Body, path: str) -> Page:
+    def _page(self, body: Body, path: str, parent: int | None) -> Page:
         self.sizes = Sizes(Quotients(set(self.words)))
         depth = self._readable(body) if self.depth is None else self.depth
         level = self._level(body, path if self.numbers[body.key] else "", depth, "input")
         name = body.graph.name if body.graph.kind == "block" else ""
-        return Page(printable(path), printable(name), level, tuple(self.sizes.quotients.legend()))
+        return Page(printable(path), printable(name), level, tuple(self.sizes.quotients.legend()), parent)
 
     def _readable(self, body: Body) -> int:
         depth = 0
@@ -116,10 +119,12 @@ class _Painter:
             entries = self.bodies.entries(unit, body.graph)
             framed = depth > 0
             wires |= dict.fromkeys(Wire(*origin[i], len(boxes), port if framed else 0) for i, port in entries if i in origin)
-            tags = [item for item in unit.makes if any(i in taken for i in item.ids)]
-            for number, item in enumerate(tags):
+            made = list(enumerate(self.bodies.results(unit, body.graph)))
+            made = [(exit, item) for exit, item in made if any(i in taken for i in item.ids)]
+            for number, (_, item) in enumerate(made):
                 origin |= dict.fromkeys(item.ids, (len(boxes), number))
-            boxes.append(replace(self._box(unit, body.graph, path, depth), tags=tuple(self._type(item) for item in tags)))
+            tags = tuple(self._type(item) for _, item in made)
+            boxes.append(replace(self._box(unit, body.graph, path, depth), tags=tags, exits=tuple(exit for exit, _ in made)))
         for name, item in body.outputs:
             found = dict.fromkeys(origin[i] for i in item.ids if i in origin)
             wires |= dict.fromkeys(Wire(*source, len(boxes)) for source in found)
@@ -137,8 +142,8 @@ class _Painter:
         else:
             node = unit.nodes[0]
             inner, times = self.bodies.merged(unit)
-            title, words = _name(unit, inner)
             place = f"{path}.{node.label}" if path else node.label
+            title, words = _name(unit, inner, place)
             row = self._cost(graph, node)
             cost = self.sizes.costs(row, unit.times) if row is not None else ""
         inside = self.bodies.inside(inner, graph)
@@ -148,23 +153,26 @@ class _Painter:
             return box
         if depth:
             return replace(box, shape="block", frame=self._level(inside, place, depth - 1, "port"))
-        return replace(box, shape="block", opens=self._page_of(inside, place))
+        return replace(box, shape="block", opens=self._page_of(inside, place, self.here))
 
     def _cost(self, graph: Graph, node: Node) -> StageCost | None:
         return self.costs[id(graph)].get(id(node))
 
 
-def _name(unit: Unit, inner: Unit) -> tuple[str, str]:
-    """The title of a unit, and what it is. A label that netc has made of the operator's name is left out where no parameter has it."""
+def _name(unit: Unit, inner: Unit, place: str) -> tuple[str, str]:
+    """The title of a unit, and what it is. A number that is its label says little, so does a label that netc has made of the operator's
+    name: they are left out where no parameter is named after them."""
     node, deepest = unit.nodes[0], inner.nodes[0]
-    words = _words(deepest)
-    label = node.label
-    if label.isdigit() and words:
+    label, words = node.label, _words(deepest)
+    if label.isdigit():
+        if not words:
+            return ".".join(place.split(".")[-2:]), ""
         last = unit.nodes[-1].label
-        return words, label if last == label else f"{label} … {last}"
-    if words and _made_up(label, words.partition(" ")[0], node):
-        return words, ""
-    return label, words if words != label else ""
+        shown = label if last == label else f"{label} … {last}"
+        return words, shown if isinstance(node, CallNode) or node.specs else ""
+    if not _made_up(label, node):
+        return label, words if words != label else ""
+    return (label, "") if isinstance(node, CallNode) else (label, words) if node.specs else (words, "")
 
 
 def _words(node: Node) -> str:
@@ -175,12 +183,10 @@ def _words(node: Node) -> str:
     return node.graph.name if node.graph.kind == "block" else {"branches": "each"}.get(node.graph.kind, "")
 
 
-def _made_up(label: str, name: str, node: Node) -> bool:
-    if isinstance(node, OpNode):
-        name = node.op.name
-        if node.specs and not label.isdigit():
-            return False
-    return not label or label.isdigit() or (label.startswith(name) and label[len(name) :].isdigit())
+def _made_up(label: str, node: Node) -> bool:
+    """Whether a label is nothing but the name of what is used, and a number."""
+    name = node.op.name if isinstance(node, OpNode) else node.graph.name
+    return label.startswith(name) and (label == name or label[len(name) :].isdigit())
 
 
 def _family(unit: Unit) -> str:

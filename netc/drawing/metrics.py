@@ -1,12 +1,12 @@
 """How wide a text is at most, whichever sans-serif font shows it.
 
-The widths are those of DejaVu Sans and its bold, in thousandths of the font's size: they are wider than Helvetica, Arial, Roboto, Segoe UI
-and Liberation Sans, so what fits in this font fits in those.
+The widths are those of DejaVu Sans and its bold, in thousandths of the font's size: they are wider than Helvetica, Arial, Roboto, Noto Sans,
+Segoe UI and Liberation Sans, so what fits in this font fits in those.
 """
 
 from __future__ import annotations
 
-FONT = "'DejaVu Sans', Verdana, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif"
+FONT = "'DejaVu Sans', Verdana, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Helvetica, Arial, sans-serif"
 
 _REGULAR = (
     318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318, 337, 636, 636, 636, 636, 636, 636, 636, 636, 636, 636, 337,
@@ -40,7 +40,7 @@ def fitted(text: str, size: float, most: float, bold: bool = False) -> str:
     text = text[: int(most / (0.27 * size)) + 1]
     while text and width(text + "…", size, bold) > most:
         text = text[:-1]
-    return text.rstrip() + "…"
+    return text.rstrip(" …") + "…"
 
 
 def printable(text: str) -> str:

@@ -30,6 +30,8 @@ class Box(Record):
     opens: int | None = None
     change: str = ""
     """What a comparison says of it: `added`, `removed`, `changed`, or nothing."""
+    exits: tuple[int, ...] = ()
+    """For each tag, the number of the output inside that it is."""
 
 
 class Wire(Record):
@@ -61,6 +63,8 @@ class Page(Record):
     level: Level
     legend: tuple[str, ...] = ()
     """What short names of sizes mean."""
+    parent: int | None = None
+    """The page that leads here first."""
 
 
 class Picture(Record):

@@ -19,6 +19,7 @@ KINDS: dict[str, tuple[tuple[str, ...], str, str]] = {
 }
 """Families, and the fill in light and dark."""
 OTHER = "other"
+THEMES = ("auto", "light", "dark")
 LIGHT = {
     "paper": "#ffffff", "ink": "#1d2733", "faint": "#5a6775", "line": "#8592a0", "edge": "#a9b4c0", "frame": "#f6f8fa", OTHER: "#e9edf2",
     "block": "#ffffff", "end": "#ffffff", "added": "#1a7f37", "removed": "#cf222e", "changed": "#9a6700",

@@ -16,7 +16,7 @@ from netc.compiler.ops.formula import Formula
 from ..summary import Quotients
 
 LONGEST_TYPE = 34
-LONGEST_COUNT = 26
+LONGEST_COUNT = 22
 _UNITS = ("", " k", " M", " G", " T", " P", " E")
 _HIDDEN = (Init, Formula)
 """Arguments that say nothing about what is connected to what."""

@@ -7,6 +7,8 @@ its branch. Always: items of a layer keep their order and their distance.
 
 from __future__ import annotations
 
+from math import inf
+
 from .graph import Item, Layers, Segment
 
 GAP = 28.0
@@ -28,7 +30,7 @@ class Column:
         """The columns to its left, with the least distance of the two `x`."""
         self.right: list[tuple[Column, float]] = []
         self.links: list[tuple[Column, float, float]] = []
-        """The columns it is connected to, the difference of `x` at which a wire is straight, and how much that matters."""
+        """The columns it is connected to; how far from theirs its `x` is when the wire is straight; how much that matters."""
 
 
 def horizontal(layers: Layers) -> list[float]:
@@ -94,14 +96,22 @@ def _weight(segment: Segment) -> int:
 
 def _central(segment: Segment) -> bool:
     """Whether it may be straight: of three or more branches, only the one in the middle, so that they are around what they come from."""
-    return _middle(segment.upper.lower, segment, lambda s: s.lower.order) and _middle(segment.lower.upper, segment, lambda s: s.upper.order)
+    below = {s.lower.number: s.lower.order for s in segment.upper.lower}
+    above = {s.upper.number: s.upper.order for s in segment.lower.upper}
+    return _middle(below, segment.lower.number) and _middle(above, segment.upper.number)
 
 
-def _middle(fan: list[Segment], segment: Segment, order: object) -> bool:
+def _middle(fan: dict[int, int], number: int) -> bool:
     if len(fan) < 3:
         return True
-    ranked = sorted(fan, key=order)  # type: ignore[call-overload]
-    return len(fan) % 2 == 1 and ranked[len(fan) // 2] is segment
+    ranked = sorted(fan, key=lambda one: fan[one])
+    return len(fan) % 2 == 1 and ranked[len(fan) // 2] == number
+
+
+def _shift(segment: Segment) -> float:
+    """How far the lower item is to the right of the upper one when the segment is straight; of several between the two, on the mean."""
+    between = [s for s in segment.upper.lower if s.lower is segment.lower]
+    return sum(s.start - s.end for s in between) / len(between)
 
 
 # --- where they are ----------------------------------------------------------------------------------------------------------------
@@ -122,7 +132,7 @@ def _columns(layers: Layers, below: dict[int, Segment]) -> tuple[list[Column], d
                 segment = below.get(at.number)
                 if segment is None:
                     break
-                offset += segment.start - segment.end
+                offset += _shift(segment)
                 at = segment.lower
     return columns, place
 
@@ -141,8 +151,8 @@ def _connect(layers: Layers, columns: list[Column], place: dict[int, tuple[Colum
                 (one, a), (other, b) = place[item.number], place[segment.lower.number]
                 if one is not other:
                     straight = a + segment.start - (b + segment.end)
-                    one.links.append((other, straight, _weight(segment)))
-                    other.links.append((one, -straight, _weight(segment)))
+                    one.links.append((other, -straight, _weight(segment)))
+                    other.links.append((one, straight, _weight(segment)))
 
 
 def _move(columns: list[Column]) -> None:
@@ -157,8 +167,8 @@ def _move(columns: list[Column]) -> None:
             else:
                 total = sum(weight for _, _, weight in column.links)
                 wanted = sum((other.x + straight) * weight for other, straight, weight in column.links) / total
-            least = max((left.x + distance for left, distance in column.left), default=wanted)
-            most = min((right.x - distance for right, distance in column.right), default=wanted)
+            least = max((left.x + distance for left, distance in column.left), default=-inf)
+            most = min((right.x - distance for right, distance in column.right), default=inf)
             column.x = max(least, min(most, wanted))
 
 
