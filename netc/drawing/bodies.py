@@ -84,6 +84,8 @@ class Bodies:
     def __init__(self) -> None:
         self._made: dict[int, Body] = {}
         self._last: dict[int, dict[int, int]] = {}
+        self._groups: dict[int, Body] = {}
+        """By unit, which lives as long as the bodies."""
 
     def of(self, graph: Graph) -> Body:
         """The body of a graph."""
@@ -96,7 +98,9 @@ class Bodies:
     def inside(self, unit: Unit, graph: Graph) -> Body | None:
         """What is inside of a unit of a graph; None if nothing is."""
         if unit.units:
-            return self._group(unit, graph)
+            if id(unit) not in self._groups:
+                self._groups[id(unit)] = self._group(unit, graph)
+            return self._groups[id(unit)]
         first = unit.nodes[0]
         return self.of(first.graph) if isinstance(first, CallNode) else None
 
@@ -113,7 +117,8 @@ class Bodies:
 
     def results(self, unit: Unit, graph: Graph) -> list[Item]:
         """What comes out of a unit, in the order of the outputs of its inside."""
-        return [item for _, item in self._group(unit, graph).outputs] if unit.units else unit.makes
+        inside = self.inside(unit, graph) if unit.units else None
+        return unit.makes if inside is None else [item for _, item in inside.outputs]
 
     def entries(self, unit: Unit, graph: Graph) -> dict[tuple[int, int], None]:
         """What a unit is given, by its identity, with the number of the input of its inside that it is: 0 where nothing is inside."""

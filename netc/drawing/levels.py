@@ -23,7 +23,7 @@ READABLE = 30
 """The most stages that a page shows without being asked for more."""
 DEEPEST = 4
 """The most frames within each other, likewise."""
-MOST_PAGES = 300
+MOST_PAGES = 200
 
 
 class NoSuchStage(ValueError):
