@@ -1,8 +1,8 @@
 """The graphs of a program as bodies of units: what a level shows as one box each.
 
 Always: equal stages in a row of which each takes what the one before gives are one unit; a call of a graph that is only one unit is that
-unit under the label of the call; a body of more than `MOST` units is a body of groups, so every body can be read. Takes time in proportion to
-the nodes.
+unit under the label of the call; a body of more than `MOST` units is a body of groups, so every body can be read. Takes time in
+proportion to the nodes.
 """
 
 from __future__ import annotations
@@ -68,9 +68,11 @@ class Unit:
 
 
 class Body:
-    """Units between inputs and outputs. `key` is equal for the same body. The names of inputs and outputs are those of the spec, or empty."""
+    """Units between inputs and outputs. `key` is equal for the same body. Names of inputs and outputs are those of the spec, or empty."""
 
-    def __init__(self, key: tuple[int, ...], graph: Graph, units: Sequence[Unit], inputs: list[Item], outputs: list[tuple[str, Item]]) -> None:
+    def __init__(
+        self, key: tuple[int, ...], graph: Graph, units: Sequence[Unit], inputs: list[Item], outputs: list[tuple[str, Item]]
+    ) -> None:
         self.key = key
         self.graph = graph
         self.units = units
@@ -128,7 +130,9 @@ class Bodies:
             for outer, here in pairs:
                 given.setdefault(here, []).append(outer)
             calls = [(node.inputs, node.graph.inputs) for node in unit.nodes if isinstance(node, CallNode)]
-            pairs = [(o, id(inner)) for inputs, inside in calls for v, inner in zip(inputs, inside, strict=True) for o in given.get(id(v), ())]
+            pairs = [
+                (o, id(inner)) for inputs, inside in calls for v, inner in zip(inputs, inside, strict=True) for o in given.get(id(v), ())
+            ]
             body = self.of(first.graph)
             if self.merged(unit)[0] is unit:
                 return self._numbered(pairs, body)

@@ -17,7 +17,7 @@ from ..summary import Quotients
 from .bodies import Bodies, Body, Item, Unit
 from .metrics import printable
 from .picture import Box, Level, Page, Picture, Wire
-from .words import Sizes, decimal, operator_words
+from .words import Sizes, operator_words
 
 READABLE = 30
 """The most stages that a page shows without being asked for more."""
@@ -38,7 +38,9 @@ def picture(program: Program, *, pages: int = MOST_PAGES, depth: int | None = No
         nodes = route(graph, at)
         last = nodes[-1] if nodes else None
         if not isinstance(last, CallNode):
-            raise NoSuchStage(f"`{program.main.name}` has no stage `{at}` with something inside" if last is None else f"nothing is inside `{at}`")
+            raise NoSuchStage(
+                f"`{program.main.name}` has no stage `{at}` with something inside" if last is None else f"nothing is inside `{at}`"
+            )
         graph, title = last.graph, at
     return _Painter(program, depth).paint(graph, title, pages)
 
@@ -113,8 +115,9 @@ class _Painter:
             name = item.name or "in"
             if ends == "port" and len(body.inputs) == 1:
                 name = ""
-            tags = (self._type(item),) if ends == "input" else ("",)
-            boxes.append(Box("input" if ends == "input" else "port", printable(name), tags=tags, about=self._type(item)))
+            type = self._type(item)
+            shown = Box("input", printable(name), tags=(type,), about=type)
+            boxes.append(shown if ends == "input" else replace(shown, shape="port", tags=("",)))
         for unit in body.units:
             entries = self.bodies.entries(unit, body.graph)
             framed = depth > 0
@@ -128,7 +131,9 @@ class _Painter:
         for name, item in body.outputs:
             found = dict.fromkeys(origin[i] for i in item.ids if i in origin)
             wires |= dict.fromkeys(Wire(*source, len(boxes)) for source in found)
-            boxes.append(Box("output" if ends == "input" else "port", printable(name or ("out" if ends == "input" else "")), about=self._type(item)))
+            boxes.append(
+                Box("output" if ends == "input" else "port", printable(name or ("out" if ends == "input" else "")), about=self._type(item))
+            )
         return Level(tuple(boxes), tuple(wires))
 
     def _type(self, item: Item) -> str:
@@ -144,6 +149,7 @@ class _Painter:
             inner, times = self.bodies.merged(unit)
             place = f"{path}.{node.label}" if path else node.label
             title, words = _name(unit, inner, place)
+            words = f"{words} (shared)".strip() if node.shared is not None else words
             row = self._cost(graph, node)
             cost = self.sizes.costs(row, unit.times) if row is not None else ""
         inside = self.bodies.inside(inner, graph)

@@ -1,7 +1,7 @@
 """How wide a text is at most, whichever sans-serif font shows it.
 
-The widths are those of DejaVu Sans and its bold, in thousandths of the font's size: they are wider than Helvetica, Arial, Roboto, Noto Sans,
-Segoe UI and Liberation Sans, so what fits in this font fits in those.
+The widths are those of DejaVu Sans and its bold, in thousandths of the font's size: they are wider than Helvetica, Arial, Roboto, Noto
+Sans, Segoe UI and Liberation Sans, so what fits in this font fits in those.
 """
 
 from __future__ import annotations

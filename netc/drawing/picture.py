@@ -15,8 +15,8 @@ Shape = Literal["input", "output", "port", "stage", "block"]
 
 
 class Box(Record):
-    """`title` is bold, `lines` follow it; `about` is all that is known of it. `tags`: one for each value that goes out of it. `times`: it is
-    that number of equal stages in a row. A `frame` is drawn open, with what is inside; `opens` is the number of the page that shows what
+    """`title` is bold, `lines` follow it; `about` is its path. `tags`: one for each value that goes out of it. `times`: it is that number
+    of equal stages in a row. A `frame` is drawn open, with what is inside; `opens` is the number of the page that shows what
     is inside a closed one."""
 
     shape: Shape

@@ -57,7 +57,15 @@ def _level(draw: random.Random, depth: int, inside: bool = False) -> Level:
         tags = tuple(_word(draw) for _ in range(exits if frame is not None else draw.randint(1, 3)))
         lines = tuple(_word(draw) for _ in range(draw.randint(0, 2)))
         boxes.append(
-            Box("stage" if frame is None else "block", _word(draw), lines, tags=tags, frame=frame, exits=tuple(range(exits)), times=draw.choice((1, 1, 12)))
+            Box(
+                "stage" if frame is None else "block",
+                _word(draw),
+                lines,
+                tags=tags,
+                frame=frame,
+                exits=tuple(range(exits)),
+                times=draw.choice((1, 1, 12)),
+            )
         )
     for _ in range(draw.randint(1, 3)):
         source = draw.randrange(len(ends), len(boxes))

@@ -7,6 +7,7 @@ its branch. Always: items of a layer keep their order and their distance.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import inf
 
 from .graph import Item, Layers, Segment
@@ -91,7 +92,9 @@ def _ways(layers: Layers) -> tuple[list[int], list[int]]:
 
 def _weight(segment: Segment) -> int:
     """How much it matters that the segment is straight."""
-    return 1 + (segment.upper.node is None) + (segment.lower.node is None) if segment.upper.node is None or segment.lower.node is None else 4
+    return (
+        1 + (segment.upper.node is None) + (segment.lower.node is None) if segment.upper.node is None or segment.lower.node is None else 4
+    )
 
 
 def _central(segment: Segment) -> bool:
@@ -140,7 +143,7 @@ def _columns(layers: Layers, below: dict[int, Segment]) -> tuple[list[Column], d
 def _connect(layers: Layers, columns: list[Column], place: dict[int, tuple[Column, float]]) -> None:
     """Distances between neighbours, and connections."""
     for layer in layers.layers:
-        for left, right in zip(layer, layer[1:], strict=False):
+        for left, right in pairwise(layer):
             (one, a), (other, b) = place[left.number], place[right.number]
             gap = GAP if left.node is not None and right.node is not None else WIRE_GAP
             distance = a + left.width + gap - b

@@ -8,8 +8,8 @@ Point = tuple[float, float]
 
 
 class Node(Record):
-    """A rectangle. `tops` and `bottoms` are the distances of its ports from its left edge; without `tops`, wires from above end anywhere near
-    its middle. `first` and `last` nodes are in the first and last layer."""
+    """A rectangle. `tops` and `bottoms` are the distances of its ports from its left edge; without `tops`, wires from above end anywhere
+    near its middle. `first` and `last` nodes are in the first and last layer."""
 
     width: float
     height: float

@@ -23,7 +23,8 @@ def routed(layers: Layers, x: list[float]) -> Placement:
 
 
 def _ends(layers: Layers, x: list[float]) -> dict[int, float]:
-    """Where each segment ends at its lower item, by its identity: next to each other in the order in which they come, a straight one straight."""
+    """Where each segment ends at its lower item, by its identity: next to each other in the order in which they come; one that can be
+    straight is."""
     found: dict[int, float] = {}
     for item in layers.items:
         left = x[item.number]
@@ -74,5 +75,3 @@ def _bend(a: Point, b: Point) -> list[Point]:
         return _line(a, b)
     middle = (a[1] + b[1]) / 2
     return [(a[0], middle), (b[0], middle), b]
-
-
