@@ -17,7 +17,7 @@ import click
 
 from netc import __version__
 
-COMMANDS = ("check", "compile", "train", "plan", "plot", "run", "summary", "draw", "ops", "explain", "format")
+COMMANDS = ("check", "compile", "train", "plan", "plot", "run", "summary", "draw", "zoo", "ops", "explain", "format")
 """Names of the modules here that hold a command of that name, in the order of `netc --help`."""
 
 
