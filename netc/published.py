@@ -46,12 +46,17 @@ def paths() -> tuple[str, ...]:
 @cache
 def published() -> tuple[Published, ...]:
     """All files with their models, which takes the time to parse them."""
+    return tuple(Published(path, _complete(path) or (_stem(path),)) for path in paths())
+
+
+@cache
+def _complete(path: str) -> tuple[str, ...]:
     from netc.compiler.elaborate import complete_models
     from netc.dsl.parser import parse
 
     from .files import read_file
 
-    return tuple(Published(path, tuple(complete_models(parse(read_file(real(path)))[0])) or (_stem(path),)) for path in paths())
+    return tuple(complete_models(parse(read_file(real(path)))[0]))
 
 
 def _stem(path: str) -> str:
@@ -71,8 +76,9 @@ def find(name: str) -> tuple[str, str | None]:
         return files[0], None
     for path in paths():
         with open(real(path), encoding="utf-8") as file:
-            if name in _MODEL.findall(file.read()):
-                return path, name
+            mentioned = name in _MODEL.findall(file.read())
+        if mentioned and name in _complete(path):
+            return path, name
     names = [model for entry in published() for model in entry.complete]
     meant = near(name, [*names, *(path.removesuffix(SUFFIX) for path in paths())])
     hint = f"did you mean {' or '.join(f'`{one}`' for one in meant)}?" if meant else "`netc zoo` lists them"

@@ -15,7 +15,7 @@ from netc.compiler.analysis.cost import summary as cost_of
 from netc.compiler.dims import Dim, show
 from netc.dsl.record import Record, replace
 
-from .table import align, wrapped
+from .table import align, fitted, wrapped
 
 if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
@@ -102,7 +102,7 @@ class SpecSummary(Record):
         for widest in WIDEST:
             if width is not None and max(map(len, table)) > width:
                 table = self._table((RESULT, *COSTS[:-1]), lambda text: _first_terms(quotients.shorten(text), SHORTEST), widest)
-        lines = table if width is None else [_cut(line, width) for line in table]
+        lines = table if width is None else [fitted(line, width) for line in table]
         totals = self._totals(quotients)
         return "\n".join([*lines, "", *(align(totals[0], totals[1:], (False, False)) if width is None else wrapped(totals, width))])
 
@@ -115,7 +115,7 @@ class SpecSummary(Record):
         lines = [(name, *(given.get(c, type if c is RESULT else "") for c in columns)) for name, type in self.inputs]
         lines += [(stage, *(shorten(c.show(row)) for c in columns)) for stage, row in _stages(self.rows)]
         if widest is not None:
-            lines = [(_cut(name, 2 * widest), _cut(result, widest), *rest) for name, result, *rest in lines]
+            lines = [(fitted(name, 2 * widest), fitted(result, widest), *rest) for name, result, *rest in lines]
         return align((self.name, *(c.title for c in columns)), lines, (False, *(c.number for c in columns)))
 
     def _totals(self, quotients: Quotients) -> list[tuple[str, str]]:
@@ -166,10 +166,6 @@ def _first_terms(text: str, longest: int) -> str:
         return text
     end = text.rfind(" + ", 0, longest)
     return text[: end if end >= 0 else text.index(" + ")] + " + ..."
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def summarise(program: Program) -> SpecSummary:

@@ -92,7 +92,7 @@ class Bodies:
     def of(self, graph: Graph) -> Body:
         """The body of a graph."""
         if id(graph) not in self._made:
-            units = _folded(graph)
+            units = folded(graph)
             self._last[id(graph)] = _last_uses(graph, units)
             self._made[id(graph)] = Body((id(graph),), graph, _grouped(units), [Item(one) for one in graph.takes], _outputs(graph))
         return self._made[id(graph)]
@@ -179,7 +179,7 @@ def _outputs(graph: Graph) -> list[tuple[str, Item]]:
     return found
 
 
-def _folded(graph: Graph) -> list[Unit]:
+def folded(graph: Graph) -> list[Unit]:
     """Equal stages in a row, each taking what the one before gives to it alone, become one unit."""
     takers: dict[int, int] = {}
     for node in graph.nodes:
