@@ -191,6 +191,8 @@ def _words(node: Node) -> str:
 
 def _made_up(label: str, node: Node) -> bool:
     """Whether a label is nothing but the name of what is used, and a number."""
+    if isinstance(node, CallNode) and node.graph.kind != "block":
+        return False
     name = node.op.name if isinstance(node, OpNode) else node.graph.name
     return label.startswith(name) and (label == name or label[len(name) :].isdigit())
 

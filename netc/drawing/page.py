@@ -1,7 +1,7 @@
 """All pages of a picture as one HTML file: boxes that have something inside are links to the page that shows it.
 
-Always: no scripts, nothing is loaded from anywhere, and a browser is told to refuse both; it works from a disk. Which page is shown is the
-part of the address after `#`, so going back works.
+Always: no scripts, nothing is loaded from anywhere, and the page asks browsers to refuse both; it works from a disk. Which page is shown
+is the part of the address after `#`, so going back works.
 """
 
 from __future__ import annotations

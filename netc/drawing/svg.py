@@ -97,11 +97,11 @@ def _outline(placed: Placed) -> str:
         return f'<rect class="box end{change}" {area} rx="{_n(placed.height / 2)}"/>'
     if box.frame is not None:
         return f'<rect class="frame{change}" {area} rx="10"/>'
-    behind = "".join(
+    shadow = "".join(
         f'<rect class="box {kind_of(box.family)}" x="{_n(placed.x + d)}" y="{_n(placed.y + d)}" width="{wide}" height="{high}" rx="6"/>'
         for d in ((3.5,) if box.times > 1 else ())
     )
-    return f'{behind}<rect class="box {kind_of(box.family)}{change}" {area} rx="6"/>'
+    return f'{shadow}<rect class="box {kind_of(box.family)}{change}" {area} rx="6"/>'
 
 
 def _text(text: Text) -> str:

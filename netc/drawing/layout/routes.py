@@ -1,4 +1,4 @@
-"""Vertical coordinates, and the curves of wires: straight past the nodes of a layer, bent between layers."""
+"""Vertical coordinates, and the curves of wires: straight past the nodes of a layer, curved between layers."""
 
 from __future__ import annotations
 
