@@ -106,16 +106,19 @@ class Bodies:
         first = unit.nodes[0]
         return self.of(first.graph) if isinstance(first, CallNode) else None
 
-    def merged(self, unit: Unit) -> tuple[Unit, int]:
-        """The unit that is all of what is inside, and how many of it there are in a row; the unit itself if more is inside."""
+    def merged(self, unit: Unit) -> tuple[Unit, int, list[str]]:
+        """The unit that is all of what is inside, how many of it there are in a row, and the labels that lead to it; the unit itself if
+        more is inside."""
         times = unit.times
+        labels: list[str] = []
         while not unit.units and isinstance(first := unit.nodes[0], CallNode) and first.scan is None:
             inner = self.of(first.graph)
             if len(inner.units) != 1 or inner.units[0].units or (times > 1 and inner.units[0].times > 1) or len(inner.outputs) > 1:
                 break
             unit = inner.units[0]
             times *= unit.times
-        return unit, times
+            labels.append(unit.nodes[0].label)
+        return unit, times, labels
 
     def results(self, unit: Unit, graph: Graph) -> list[Item]:
         """What comes out of a unit, in the order of the outputs of its inside."""

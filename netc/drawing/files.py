@@ -47,9 +47,14 @@ def format_of(path: str) -> Format:
     return found
 
 
-def picture_bytes(program: Program, path: str, *, depth: int | None = None, at: str = "", theme: str = THEMES[0]) -> bytes:
-    """What a file of that name contains. Raises `ValueError` for its ending, and for a stage that is not there; `CannotDraw`."""
+def picture_bytes(
+    program: Program, path: str, *, depth: int | None = None, at: str = "", theme: str = THEMES[0], before: Program | None = None
+) -> bytes:
+    """What a file of that name contains. What differs from the program `before` is marked.
+
+    Raises `ValueError` for its ending, and for a stage that is not there; `CannotDraw`.
+    """
     form = format_of(path)
     if theme not in THEMES:
         raise ValueError(f"there is no theme `{theme}`: there are {', '.join(THEMES)}")
-    return form.write(picture(program, pages=form.pages, depth=depth, at=at), theme)
+    return form.write(picture(program, pages=form.pages, depth=depth, at=at, before=before), theme)

@@ -6,12 +6,14 @@ A page shows a body with as much of what is inside its boxes as leaves it readab
 from __future__ import annotations
 
 from collections import deque
+from itertools import accumulate
 
 from netc.compiler.analysis.cost import StageCost, node_costs
 from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program, route
 from netc.compiler.ops.mode import ByMode
 from netc.dsl.record import replace
 
+from ..comparison import Change, compare
 from ..reference import family_of
 from ..summary import Quotients
 from .bodies import Bodies, Body, Item, Unit
@@ -24,15 +26,17 @@ READABLE = 30
 DEEPEST = 4
 """The most frames within each other, likewise."""
 MOST_PAGES = 200
+MOST_REMOVED = 20
+"""The most names of removed stages below a page."""
 
 
 class NoSuchStage(ValueError):
     """The model has no stage of that name."""
 
 
-def picture(program: Program, *, pages: int = MOST_PAGES, depth: int | None = None, at: str = "") -> Picture:
+def picture(program: Program, *, pages: int = MOST_PAGES, depth: int | None = None, at: str = "", before: Program | None = None) -> Picture:
     """The picture of a program, with at most that many pages. `depth` is the number of frames within each other, by default as many as stay
-    readable; `at` is the path of a stage to begin with. Raises `NoSuchStage`."""
+    readable; `at` is the path of a stage to begin with. What differs from the program `before` is marked. Raises `NoSuchStage`."""
     graph, title = program.main, program.main.name
     if at:
         nodes = route(graph, at)
@@ -42,11 +46,19 @@ def picture(program: Program, *, pages: int = MOST_PAGES, depth: int | None = No
                 f"`{program.main.name}` has no stage `{at}` with something inside" if last is None else f"nothing is inside `{at}`"
             )
         graph, title = last.graph, at
-    return _Painter(program, depth).paint(graph, title, pages)
+    return _Painter(program, depth, () if before is None else compare(before, program).changes).paint(graph, title, pages)
 
 
 class _Painter:
-    def __init__(self, program: Program, depth: int | None) -> None:
+    def __init__(self, program: Program, depth: int | None, changes: tuple[Change, ...] = ()) -> None:
+        self.marks = {change.path: change.kind for change in changes if change.kind != "removed"}
+        self.touched = {path for change in self.marks for path in accumulate(change.split("."), "{}.{}".format)}
+        """The paths of what differs, and of everything around it."""
+        removed = [printable(change.path) for change in changes if change.kind == "removed"]
+        self.notes: tuple[str, ...] = ("green: added, yellow: changed",) if self.marks else ()
+        if removed:
+            rest = len(removed) - MOST_REMOVED
+            self.notes += (f"removed: {removed[0]}", *removed[1:MOST_REMOVED], *([f"and {rest:,} others"] if rest > 0 else []))
         self.costs = node_costs(program)
         self.bodies = Bodies()
         self.depth = depth
@@ -83,7 +95,7 @@ class _Painter:
         depth = self._readable(body) if self.depth is None else self.depth
         level = self._level(body, path if self.numbers[body.key] else "", depth, "input")
         name = body.graph.name if body.graph.kind == "block" else ""
-        return Page(printable(path), printable(name), level, tuple(self.sizes.quotients.legend()), parent)
+        return Page(printable(path), printable(name), level, (*self.notes, *self.sizes.quotients.legend()), parent)
 
     def _readable(self, body: Body) -> int:
         depth = 0
@@ -140,13 +152,14 @@ class _Painter:
         return f"{item.count} tensors" if item.value is None else self.sizes.type(item.value.type)
 
     def _box(self, unit: Unit, graph: Graph, path: str, depth: int) -> Box:
+        labels: list[str] = []
         if unit.units:
             first, last = unit.nodes[0].label, unit.nodes[-1].label
             title, times, words = f"{first} … {last}", 1, f"{len(unit.nodes):,} stages"
-            inner, place, cost = unit, f"{path} {title}".strip(), ""
+            inner, place, cost = unit, path, ""
         else:
             node = unit.nodes[0]
-            inner, times = self.bodies.merged(unit)
+            inner, times, labels = self.bodies.merged(unit)
             place = f"{path}.{node.label}" if path else node.label
             title, words = _name(unit, inner, place)
             words = f"{words} (shared)".strip() if node.shared is not None else words
@@ -154,12 +167,19 @@ class _Painter:
             cost = self.sizes.costs(row, unit.times) if row is not None else ""
         inside = self.bodies.inside(inner, graph)
         lines = tuple(printable(line) for line in (words, cost) if line)
-        box = Box("stage", printable(title), lines, _family(inner), times=times, about=printable(place))
+        box = Box("stage", printable(title), lines, _family(inner), times=times, about=printable(place), change=self._change(unit, place))
         if inside is None:
             return box
+        place = ".".join([place, *labels]) if place else ".".join(labels)
         if depth:
-            return replace(box, shape="block", frame=self._level(inside, place, depth - 1, "port"))
-        return replace(box, shape="block", opens=self._page_of(inside, place, self.here))
+            own = self.marks.get(place, box.change if box.about in self.marks else "")
+            return replace(box, shape="block", frame=self._level(inside, place, depth - 1, "port"), change=own)
+        return replace(box, shape="block", opens=self._page_of(inside, place or title, self.here))
+
+    def _change(self, unit: Unit, place: str) -> str:
+        """What a comparison says of a unit: of one that is closed, whether anything inside differs."""
+        paths = [f"{place}.{node.label}".removeprefix(".") for node in unit.nodes] if unit.units else [place]
+        return next((self.marks.get(path, "changed") for path in paths if path in self.touched), "")
 
     def _cost(self, graph: Graph, node: Node) -> StageCost | None:
         return self.costs[id(graph)].get(id(node))

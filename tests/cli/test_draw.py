@@ -67,3 +67,13 @@ def test_without_the_extra(netc: Netc, folder: Path, monkeypatch: pytest.MonkeyP
     assert "needs the package resvg-py" in done.stderr
     assert "netc[draw]" in done.stderr
     assert list(folder.iterdir()) == []
+
+
+def test_two_files(netc: Netc, folder: Path, write: Write) -> None:
+    write("a.net", TEXT)
+    write("b.net", TEXT.replace("dense 4 relu", "dense 5 relu"))
+    assert netc("draw", "a.net", "b.net", "-o", "d.svg").exit_code == 0
+    assert ' changed"' in (folder / "d.svg").read_text()
+    assert netc("draw", "a.net", "a.net", "-o", "d.svg").exit_code == 0
+    assert ' changed"' not in (folder / "d.svg").read_text()
+    assert netc("draw", "a.net", "b.net", "-o", "b.net").exit_code == 2

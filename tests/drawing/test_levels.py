@@ -138,3 +138,24 @@ def test_long_types_and_formulas_are_short() -> None:
     box = next(box for box in level.boxes if box.shape == "stage")
     assert box.tags == ("[N, 8, H2, W2]",)
     assert box.lines[1] == "1,184 parameters, 2,360·H2·W2 FLOPs"
+
+
+def test_what_differs_is_marked() -> None:
+    """A closed box is marked if anything inside differs; what is removed is named below."""
+    text = "block b(act) { dense 8 as d -> act as a }\ninput 8 -> dense 8 as f -> relu as r"
+    text += " -> repeat 5 as layers { b relu as b } -> dense 4 as h"
+    after = text.replace("b relu", "b tanh").replace("relu as r ->", "dropout 0.1 as p ->").replace("dense 4 as h", "dense 5 as h")
+    one, other = netc.compile(text).program, netc.compile(after).program
+    for depth, marked in ((0, {"p": "added", "layers": "changed", "h": "changed"}), (1, {"p": "added", "a": "changed", "h": "changed"})):
+        page = picture(other, depth=depth, before=one).pages[0]
+        assert {box.title: box.change for box in _boxes(page.level) if box.change} == marked
+        assert page.legend == ("green: added, yellow: changed", "removed: r")
+    same = picture(one, before=one).pages[0]
+    assert not any(box.change for box in _boxes(same.level))
+    assert same.legend == ()
+
+
+def test_many_removed_stages_are_counted() -> None:
+    before = "input 8" + "".join(f" -> dense {8 + i % 2} as s{i}" for i in range(50)) + " -> dense 8 as last"
+    page = picture(netc.compile("input 8 -> dense 8 as last").program, before=netc.compile(before).program).pages[0]
+    assert page.legend[-1] == "and 30 others"
