@@ -8,7 +8,7 @@ FOLDERS = {
     "netc.compiler": "compiler",
     "netc.pages": "docs/errors",
     "netc.words": "docs/words",
-    "netc.std": "specs/std",
+    "netc.specs": "specs",
 }
 
 setup(

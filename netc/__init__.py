@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 from .version import __version__
 
-__all__ = ["CompileError", "Model", "__version__", "compile", "compile_file", "from_onnx", "from_torch", "train"]
+__all__ = ["CompileError", "Model", "__version__", "compile", "compile_file", "from_onnx", "from_torch", "train", "zoo"]
 
 if TYPE_CHECKING:
-    from .api import compile, compile_file, train
+    from .api import compile, compile_file, train, zoo
     from .errors import CompileError
     from .importing.api import from_onnx, from_torch
     from .model import Model
@@ -30,7 +30,7 @@ if not os.path.isdir(os.path.join(__path__[0], "dsl")):
     # A checkout without symbolic links: dsl/ and compiler/ are next to netc/. An installed netc has them inside.
     __path__.append(os.path.dirname(__path__[0]))
 
-_HOMES = {"compile": "api", "compile_file": "api", "train": "api", "CompileError": "errors", "Model": "model"}
+_HOMES = {"compile": "api", "compile_file": "api", "train": "api", "zoo": "api", "CompileError": "errors", "Model": "model"}
 _HOMES |= dict.fromkeys(("from_onnx", "from_torch"), "importing.api")
 
 

@@ -80,6 +80,19 @@ def compile_file(
     return model_of(analyse(source, choice, where), choice, where)
 
 
+def zoo(name: str, *, params: Mapping[str, object] | None = None, dims: Mapping[str, int] | None = None) -> Model:
+    """Compiles one of the specs that are part of netc, by the name of the model or the file: `netc.zoo("resnet50")`.
+
+    `params` and `dims` are as for `compile`. Raises `ValueError` for a name that none has; `netc zoo` lists them.
+    """
+    from .published import find, real
+
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a model must be a str, not {type(name).__name__}")
+    path, model = find(name)
+    return compile_file(real(path), model=model, params=params, dims=dims)
+
+
 def train(
     path: str | os.PathLike[str] | None = None,
     *,

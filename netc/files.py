@@ -24,10 +24,12 @@ LIMIT = 64 << 20
 USED = 2 << 20
 """The largest sum of the texts that others use, in characters."""
 STD = "std/"
+ZOO = "zoo/"
 PACKAGE = "package:"
 _REMEDY = "move it there, or allow its folder: `--allow-path DIR`, in Python `allow_paths=[DIR]`"
-_LISTED = "`netc ops std` lists the standard library"
-_STD_FOLDER = folder("std", "specs/std")
+_LISTED = {STD: "`netc ops std` lists the standard library", ZOO: "`netc zoo` lists the specs that are part of netc"}
+_FOLDERS = {STD: folder("specs/std", "specs/std"), ZOO: folder("specs", "specs")}
+"""Where the files are that netc has, by the beginning of their paths."""
 
 
 class Unreadable(Exception):
@@ -128,9 +130,14 @@ def _in_package(path: str) -> tuple[str, str]:
     raise FileNotFoundError(f"the package `{package}` has no such file")
 
 
+def _library(path: str) -> str | None:
+    """The beginning of a path that leads to a file of netc's own."""
+    return next((prefix for prefix in _FOLDERS if path.startswith(prefix)), None)
+
+
 class Loader:
-    """Finds and reads the file of a `use "path"`: relative to the file that contains it, in the standard library, or in an installed
-    package, `package:voices/snake.net`.
+    """Finds and reads the file of a `use "path"`: relative to the file that contains it, in the standard library or among the
+    published specs, `zoo/vision/resnet.net`, or in an installed package, `package:voices/snake.net`.
 
     Only in the folder of the first file and in `allowed`, at any depth; a file of the standard library or of a package also in the folder
     of that. Called with the path as written and the file it is written in; raises `CannotLoad` for a file that cannot be read.
@@ -142,7 +149,7 @@ class Loader:
         self._homes: dict[int, str] = {}
         real = "" if path is None else os.path.realpath(path)
         self._keep(real, main)
-        self._std = os.path.realpath(_STD_FOLDER)
+        self._libraries = {prefix: os.path.realpath(path) for prefix, path in _FOLDERS.items()}
         self._folders = [os.path.realpath(folder) for folder in (os.path.dirname(real), *allowed)]
         self._packages: list[str] = []
         self._size = 0
@@ -162,7 +169,8 @@ class Loader:
             raise CannotLoad("no file can have this name") from None
         why = why_out_of_reach(real, folders)
         if why:
-            remedy = _LISTED if path.rstrip("/") == STD.rstrip("/") else _REMEDY if why == OUTSIDE and not path.startswith(STD) else ""
+            listed = next((text for prefix, text in _LISTED.items() if path.rstrip("/") == prefix.rstrip("/")), "")
+            remedy = listed or (_REMEDY if why == OUTSIDE and _library(path) is None else "")
             raise CannotLoad(why, self._meant(path, user), remedy)
         if real not in self._read:
             try:
@@ -170,13 +178,14 @@ class Loader:
             except Unreadable as error:
                 missing = isinstance(error.problem, MissingFile)
                 near = (_near(real, os.path.dirname(path)) if missing else ()) or self._meant(path, user)
-                raise CannotLoad(error.problem.why(), near, _LISTED if path.startswith(STD) and not near else "") from None
+                library = _library(path)
+                raise CannotLoad(error.problem.why(), near, _LISTED[library] if library is not None and not near else "") from None
         return self._read[real]
 
     def _meant(self, path: str, user: SourceFile) -> tuple[str, ...]:
-        """What a path means that lacks `.net`, or `std/`: of files that may be used alone."""
+        """What a path means that lacks `.net`, or `std/` or `zoo/`: of files that may be used alone."""
         whole = path.removesuffix(SUFFIX) + SUFFIX
-        for candidate in (whole, STD + whole):
+        for candidate in (whole, *(prefix + whole for prefix in _FOLDERS)):
             if candidate == path or candidate.startswith(PACKAGE) or "\0" in candidate:
                 continue
             where, _, folders = self._wanted(candidate, user)
@@ -197,8 +206,10 @@ class Loader:
         """Where a path leads, its name in messages, and the folders that it may lead into."""
         from netc.compiler.elaborate.session import CannotLoad
 
-        if path.startswith(STD):
-            return os.path.join(self._std, path.removeprefix(STD)), path, [self._std]
+        library = _library(path)
+        if library is not None:
+            home = self._libraries[library]
+            return os.path.join(home, path.removeprefix(library)), path, list(self._libraries.values())
         if path.startswith(PACKAGE):
             try:
                 where, home = _in_package(path.removeprefix(PACKAGE))
@@ -210,7 +221,7 @@ class Loader:
             return where, path, [home]
         where = os.path.join(os.path.dirname(self._homes[id(user)]), path)
         name = os.path.normpath(os.path.join(os.path.dirname(user.name), path))
-        return where, name, [*self._folders, self._std, *self._packages]
+        return where, name, [*self._folders, *self._libraries.values(), *self._packages]
 
     def _keep(self, real: str, source: SourceFile) -> None:
         self._read[real] = source

@@ -170,6 +170,19 @@ class Model:
 
         return summarise(self.program)
 
+    def draw(self, path: str | os.PathLike[str], *, depth: int | None = None, at: str = "", theme: str = "auto") -> None:
+        """Draws the graph to a file: `.svg`, `.html`, `.png`, `.mmd` or `.dot`, as `netc draw` does.
+
+        `depth` is the number of blocks within each other that are drawn open, `at` the path of a stage to draw the inside of, `theme` one
+        of `auto`, `light` and `dark`. Raises `ValueError` for another ending or theme and for a stage that is not there, `CannotDraw` for a
+        PNG without resvg-py, `OSError` if the file cannot be written.
+        """
+        from .drawing.files import picture_bytes
+        from .writing import write_bytes
+
+        checked = checked_path(path)
+        write_bytes(checked, picture_bytes(self.program, checked, depth=depth, at=at, theme=theme))
+
     def __repr__(self) -> str:
         def shown(types: Mapping[str, TensorType]) -> str:
             return ", ".join(f"{name}: {type}" for name, type in types.items())

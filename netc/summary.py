@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from netc.compiler.analysis.cost import StageCost, Totals
 from netc.compiler.analysis.cost import summary as cost_of
 from netc.compiler.dims import Dim, show
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 
-from .table import align, wrapped
+from .table import align, fitted, wrapped
 
 if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
@@ -68,6 +68,29 @@ class SpecSummary(Record):
     def __str__(self) -> str:
         return self.render()
 
+    def to(self, depth: int) -> SpecSummary:
+        """The same with stages within each other to that depth: 1 for the model's own alone."""
+        return replace(self, rows=tuple(_shallow(row, depth - 1) for row in self.rows))
+
+    def data(self) -> dict[str, object]:
+        """The same as numbers, texts, lists and dicts: what `netc summary --json` prints. Formulas are texts."""
+        return {
+            "model": self.name,
+            "inputs": [{"name": name, "type": type} for name, type in self.inputs],
+            "stages": [_data(row) for row in self.rows],
+            "totals": {name: _plain(getattr(self.totals, name)) for name in self.totals.__match_args__},
+        }
+
+    def lines(self) -> list[dict[str, object]]:
+        """The stages one by one, with their paths: what `netc summary --csv` prints."""
+        found: list[dict[str, object]] = []
+        stack = [(row, row.label) for row in reversed(self.rows)]
+        while stack:
+            row, path = stack.pop()
+            found.append({"path": path, **{name: value for name, value in _data(replace(row, detail=())).items() if name != "stages"}})
+            stack += [(inner, f"{path}.{inner.label}") for inner in reversed(row.detail)]
+        return found
+
     def render(self, width: int | None = None) -> str:
         """The table, and the totals. To fit a `width`, formulas are cut after their first term, then columns are left out: first the
         activations, then the operators; at last, names and shapes are cut."""
@@ -79,7 +102,7 @@ class SpecSummary(Record):
         for widest in WIDEST:
             if width is not None and max(map(len, table)) > width:
                 table = self._table((RESULT, *COSTS[:-1]), lambda text: _first_terms(quotients.shorten(text), SHORTEST), widest)
-        lines = table if width is None else [_cut(line, width) for line in table]
+        lines = table if width is None else [fitted(line, width) for line in table]
         totals = self._totals(quotients)
         return "\n".join([*lines, "", *(align(totals[0], totals[1:], (False, False)) if width is None else wrapped(totals, width))])
 
@@ -92,7 +115,7 @@ class SpecSummary(Record):
         lines = [(name, *(given.get(c, type if c is RESULT else "") for c in columns)) for name, type in self.inputs]
         lines += [(stage, *(shorten(c.show(row)) for c in columns)) for stage, row in _stages(self.rows)]
         if widest is not None:
-            lines = [(_cut(name, 2 * widest), _cut(result, widest), *rest) for name, result, *rest in lines]
+            lines = [(fitted(name, 2 * widest), fitted(result, widest), *rest) for name, result, *rest in lines]
         return align((self.name, *(c.title for c in columns)), lines, (False, *(c.number for c in columns)))
 
     def _totals(self, quotients: Quotients) -> list[tuple[str, str]]:
@@ -145,10 +168,6 @@ def _first_terms(text: str, longest: int) -> str:
     return text[: end if end >= 0 else text.index(" + ")] + " + ..."
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 3]}..."
-
-
 def summarise(program: Program) -> SpecSummary:
     """The summary of a program."""
     cost = cost_of(program)
@@ -166,6 +185,25 @@ def _stages(rows: tuple[StageCost, ...]) -> Iterator[tuple[str, StageCost]]:
         yield INDENT * depth + row.label + times + (" (shared)" if again else ""), row
         if not again:  # the inside of a shared stage is shown at its first use
             stack += [(inner, depth + 1) for inner in reversed(row.detail)]
+
+
+def _shallow(row: StageCost, depth: int) -> StageCost:
+    return replace(row, detail=tuple(_shallow(inner, depth - 1) for inner in row.detail) if depth > 0 else ())
+
+
+def _data(row: StageCost) -> dict[str, object]:
+    numbers = ("parameters", "flops", "multiply_adds", "activation_bytes", "times")
+    return {
+        "label": row.label,
+        "operator": row.name,
+        "results": [str(type) for type in row.results],
+        **{name: _plain(getattr(row, name)) for name in numbers},
+        "stages": [_data(inner) for inner in row.detail],
+    }
+
+
+def _plain(value: Dim) -> int | str:
+    return value if isinstance(value, int) else show(value)
 
 
 def _number(value: Dim) -> str:

@@ -27,5 +27,10 @@ def wrapped(rows: Sequence[tuple[str, ...]], width: int = 80) -> list[str]:
     return lines
 
 
+def fitted(line: str, width: int) -> str:
+    """The line, with dots in place of what would be wider."""
+    return line if len(line) <= width else f"{line[: width - 3]}..."
+
+
 def _cell(text: str, width: int, right: bool) -> str:
     return text.rjust(width) if right else text.ljust(width)

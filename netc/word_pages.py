@@ -16,7 +16,7 @@ from netc.dsl.source import SourceFile
 from .data import folder
 
 _WORDS = folder("words", "docs/words")
-_STD = folder("std", "specs/std")
+_STD = folder("specs/std", "specs/std")
 STD = "std"
 _BLANK = "\n\n"
 

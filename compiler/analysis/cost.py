@@ -61,11 +61,32 @@ class ModelCost(Record):
 
 def summary(program: Program) -> ModelCost:
     """The stages of the main graph with everything inside them, and the totals."""
+    main = _count(program)[id(program.main)]
+    return ModelCost(main.rows, _totals(parameters(program), main))
+
+
+def node_costs(program: Program) -> dict[int, dict[int, StageCost]]:
+    """For each graph, by its identity, the cost of each of its nodes, by the node's. Of nodes that cost nothing, some are missing."""
+    counted = _count(program)
+    found: dict[int, dict[int, StageCost]] = {}
+    for graph in graphs(program.main):
+        rows = (row for row in counted[id(graph)].rows for _ in range(row.times))
+        nodes = (node for node in graph.nodes if not _by_mode(node))
+        found[id(graph)] = {id(node): row for node, row in zip(nodes, rows, strict=True)}
+    return found
+
+
+def _count(program: Program) -> dict[int, _Counted]:
+    """Every graph's cost, by its identity."""
     counted: dict[int, _Counted] = {}
     for graph in graphs(program.main):
         counted[id(graph)] = _Counter(program, graph, counted).run()
-    main = counted[id(program.main)]
-    return ModelCost(main.rows, _totals(parameters(program), main))
+    return counted
+
+
+def _by_mode(node: Node) -> bool:
+    """Whether the node only chooses between what training and evaluation compute."""
+    return isinstance(node, OpNode) and isinstance(node.op, ByMode)
 
 
 def _totals(infos: dict[str, ParameterInfo], main: _Counted) -> Totals:
@@ -110,9 +131,9 @@ class _Counter:
         times = 0
         earlier = BOTH
         for node, when in zip(self.graph.nodes, modes(self.graph), strict=True):
-            if isinstance(node, OpNode) and isinstance(node.op, ByMode):
+            if _by_mode(node):
                 continue
-            same = before is not None and when == earlier and _same(before, node)
+            same = before is not None and when == earlier and same_stage(before, node)
             known = row if same and before is not None and _alone(before) and _alone(node) else None
             found = known or self._row(node)
             if False not in when:
@@ -201,7 +222,7 @@ def _size(shape: tuple[Dim, ...]) -> int:
     return size
 
 
-def _same(a: Node, b: Node) -> bool:
+def same_stage(a: Node, b: Node) -> bool:
     """Whether two stages do and cost the same, but for parameters that are not their own."""
     if isinstance(a, CallNode) or isinstance(b, CallNode):
         return isinstance(a, CallNode) and isinstance(b, CallNode) and a.graph is b.graph

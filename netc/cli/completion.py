@@ -37,6 +37,13 @@ def operators(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     return _beginning(incomplete, [*names, *words(), STD, *library_files()])
 
 
+def published(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The names that `netc zoo` takes."""
+    from ..published import published
+
+    return _beginning(incomplete, [name for entry in published() for name in (entry.path, *entry.complete)])
+
+
 def codes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The codes that `netc explain` takes."""
     from ..codes import codes

@@ -6,6 +6,7 @@ In: words of the command line. Out: an `analysis.Choice`, or a way to read the s
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from ..analysis import Choice
 
 F = TypeVar("F", bound=Callable[..., Any])
+_OUTER_COMMA = re.compile(r",(?![^\[(]*[\])])")
+"""A comma outside of brackets that are not nested."""
 
 
 def plugin_option(function: F) -> F:
@@ -34,6 +37,17 @@ def plugin_option(function: F) -> F:
 
 def spec_options(function: F) -> F:
     """`--model`, `--set`, `--dim`, `--allow-path`, which `choose` takes; and `--plugin`."""
+    help = "Override a parameter of the model."
+    return _spec_options(function, click.option("--set", "params", multiple=True, metavar="NAME=VALUE", callback=_params, help=help))
+
+
+def sweep_options(function: F) -> F:
+    """The same with several values for each parameter: lists of what `choose` takes."""
+    help = "The values of a parameter of the model."
+    return _spec_options(function, click.option("--set", "params", multiple=True, metavar="NAME=A,B,...", callback=_several, help=help))
+
+
+def _spec_options(function: F, setting: Callable[[F], F]) -> F:
     function = plugin_option(function)
     for option in (
         click.option(
@@ -45,7 +59,7 @@ def spec_options(function: F) -> F:
             help="A folder that `use` may read too, next to that of FILE.",
         ),
         click.option("--dim", "dims", multiple=True, metavar="T=128", callback=_dims, help="Fix a symbolic dimension."),
-        click.option("--set", "params", multiple=True, metavar="NAME=VALUE", callback=_params, help="Override a parameter of the model."),
+        setting,
         click.option("--model", metavar="NAME", shell_complete=models, help="Which model of the file."),
     ):
         function = option(function)
@@ -154,15 +168,24 @@ def _dims(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) 
 
 
 def _params(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, object]:
-    pairs = _pairs(values, ctx, option)
-    if not pairs:
-        return {}
+    return {name: _constant(name, text, ctx, option) for name, text in _pairs(values, ctx, option).items()}
+
+
+def _several(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, list[tuple[str, object]]]:
+    """For each name the values, with their texts."""
+    found: dict[str, list[tuple[str, object]]] = {}
+    for name, text in _pairs(values, ctx, option).items():
+        texts = [one.strip() for one in _OUTER_COMMA.split(text)]
+        if not all(texts):
+            raise click.BadParameter(f"expected {option.metavar}, got `{name}={text}`", ctx, option)
+        found[name] = [(one, _constant(name, one, ctx, option)) for one in texts]
+    return found
+
+
+def _constant(name: str, text: str, ctx: click.Context, option: click.Parameter) -> object:
     from .values import NotAValue, parse_constant
 
-    params: dict[str, object] = {}
-    for name, text in pairs.items():
-        try:
-            params[name] = parse_constant(text)
-        except NotAValue as error:
-            raise click.BadParameter(f"`{name}`: {error}", ctx, option) from None
-    return params
+    try:
+        return parse_constant(text)
+    except NotAValue as error:
+        raise click.BadParameter(f"`{name}`: {error}", ctx, option) from None

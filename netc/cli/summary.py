@@ -9,17 +9,22 @@ import click
 from .options import choose, one_source, source_options, spec_options
 from .program import compiled
 from .reading import reader
-from .terminal import table, width_of, write
+from .records import as_csv, as_json, form_options
+from .terminal import columns, table, write
 
 
 @click.command("summary")
 @source_options
+@click.option("--depth", type=click.IntRange(1), metavar="N", help="How many stages within each other are shown.")
 @click.option("--wide", is_flag=True, help="All columns and whole formulas, however wide the terminal is.")
+@form_options
 @spec_options
 def command(
     file: str | None,
     text: str | None,
+    depth: int | None,
     wide: bool,
+    form: str | None,
     model: str | None,
     params: dict[str, object],
     dims: dict[str, int],
@@ -27,8 +32,16 @@ def command(
 ) -> None:
     """Show stages, shapes, parameters, FLOPs and memory.
 
-    In 80 columns, or those of a wider terminal.
+    In the columns of the terminal, or 80 where there is none.
     """
-    made = compiled(reader(one_source(file, text), text), choose(model, params, dims, allow_paths))
-    width = None if wide else max(80, width_of(sys.stdout) or 0)
-    write(table(made.summary().render(width)))
+    if wide and form is not None:
+        raise click.UsageError(f"--wide is about the table, and --{form} prints none")
+    summary = compiled(reader(one_source(file, text), text), choose(model, params, dims, allow_paths)).summary()
+    summary = summary if depth is None else summary.to(depth)
+    match form:
+        case "json":
+            write(as_json(summary.data()))
+        case "csv":
+            write(as_csv(summary.lines()))
+        case _:
+            write(table(summary.render(None if wide else columns(sys.stdout))))

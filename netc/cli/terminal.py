@@ -32,6 +32,11 @@ def width_of(stream: TextIO) -> int | None:
         return None
 
 
+def columns(stream: TextIO) -> int:
+    """How wide tables may be: as the terminal is, or 80 where there is none."""
+    return width_of(stream) or 80
+
+
 def write(text: str) -> None:
     """Writes to standard output, with a newline at the end."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")

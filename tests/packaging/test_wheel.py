@@ -15,12 +15,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTENT = {
-    "netc": ("netc", ("*.py", "cli/*.py", "training/**/*.py", "py.typed")),
+    "netc": ("netc", ("*.py", "cli/*.py", "drawing/**/*.py", "training/**/*.py", "py.typed")),
     "dsl": ("netc/dsl", ("**/*.py", "*.lark")),
     "compiler": ("netc/compiler", ("**/*.py",)),
     "docs/errors": ("netc/pages", ("*.md",)),
     "docs/words": ("netc/words", ("*.md",)),
-    "specs/std": ("netc/std", ("**/*.net",)),
+    "specs": ("netc/specs", ("**/*.net",)),
 }
 """For each folder of the checkout, the folder of the wheel that it becomes, and the files."""
 

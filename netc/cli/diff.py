@@ -1,0 +1,87 @@
+"""`netc diff`: what differs between two models."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from .completion import FileName, models
+from .options import choose, spec_options
+from .program import compiled
+from .reading import reader
+from .records import as_json
+from .terminal import coloured, columns, visible, write
+
+if TYPE_CHECKING:
+    from ..comparison import Change, Comparison, Difference
+
+SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
+
+
+@click.command("diff")
+@click.argument("before", metavar="BEFORE", type=FileName())
+@click.argument("after", metavar="AFTER", type=FileName())
+@click.option("--other-model", metavar="NAME", shell_complete=models, help="The model of AFTER, if it is another one than --model.")
+@click.option("--json", "as_data", is_flag=True, help="Print JSON.")
+@spec_options
+def command(
+    before: str,
+    after: str,
+    other_model: str | None,
+    as_data: bool,
+    model: str | None,
+    params: dict[str, object],
+    dims: dict[str, int],
+    allow_paths: tuple[str, ...],
+) -> None:
+    """Compare two models: stages added, removed and changed, and the totals.
+
+    Stages are the same if the state dict calls them the same.
+    """
+    if before == after == "-":
+        raise click.UsageError("only one of the two can be standard input")
+    from ..comparison import compare
+
+    one = compiled(reader(before, None), choose(model, params, dims, allow_paths))
+    other = compiled(reader(after, None), choose(other_model or model, params, dims, allow_paths))
+    found = compare(one.program, other.program)
+    if as_data:
+        write(as_json(_data(found)))
+        return
+    for line in _lines(found, columns(sys.stdout)):
+        write(line)
+
+
+def _data(found: Comparison) -> dict[str, object]:
+    def changes(of: tuple[Change, ...]) -> list[dict[str, object]]:
+        return [{"change": c.kind, "path": c.path, "stage": c.words, "differences": _pairs(c.differences)} for c in of]
+
+    return {"ends": changes(found.ends), "stages": changes(found.changes), "totals": _pairs(found.totals)}
+
+
+def _pairs(differences: tuple[Difference, ...]) -> dict[str, list[str]]:
+    return {what: [old, new] for what, old, new in differences}
+
+
+def _lines(found: Comparison, width: int) -> Iterator[str]:
+    if found.is_same:
+        yield "no stage differs"
+    for change in (*found.ends, *found.changes):
+        sign, colour = SIGNS[change.kind]
+        text = f"{change.path}  {change.words}" if change.kind != "changed" else change.path
+        yield from _wrapped(f"{sign} ", "    ", visible(text), width, colour if coloured(sys.stdout) else "")
+        names = max((len(what) for what, _, _ in change.differences), default=0)
+        for what, old, new in change.differences:
+            yield from _wrapped(f"    {what.ljust(names)}  ", " " * (names + 6), visible(f"{old} -> {new}"), width)
+    yield ""
+    for what, old, new in found.totals:
+        yield from _wrapped(f"{what.ljust(13)}  ", " " * 15, f"{old} -> {new}" if old != new else old, width)
+
+
+def _wrapped(first: str, others: str, text: str, width: int, colour: str = "") -> Iterator[str]:
+    lines = textwrap.wrap(text, width, initial_indent=first, subsequent_indent=others, break_on_hyphens=False) or [first.rstrip()]
+    yield from (click.style(line, fg=colour) if colour else line for line in lines)

@@ -1,0 +1,61 @@
+"""`netc draw`: the graph of a model as a picture."""
+
+from __future__ import annotations
+
+import click
+
+from ..drawing.style import THEMES
+from .completion import FileName
+from .failures import Failed, wrong_usage
+from .options import choose, one_source, refuse_overwriting, source_options, spec_options
+from .program import compiled
+from .reading import reader
+from .terminal import note
+
+
+@click.command("draw")
+@source_options
+@click.argument("after", required=False, metavar="[AFTER]", type=FileName())
+@click.option("-o", "--output", required=True, metavar="OUT", type=FileName(), help="Where to: NAME.svg, .html, .png, .mmd or .dot.")
+@click.option("--depth", type=click.IntRange(0), metavar="N", help="How many blocks within each other are open; by default as is readable.")
+@click.option("--at", default="", metavar="STAGE", help="Draw the inside of this stage, such as layer1.0.")
+@click.option("--theme", type=click.Choice(THEMES), default=THEMES[0], show_default=True, help="Colours; auto: as the reader's system.")
+@spec_options
+def command(
+    file: str | None,
+    text: str | None,
+    after: str | None,
+    output: str,
+    depth: int | None,
+    at: str,
+    theme: str,
+    model: str | None,
+    params: dict[str, object],
+    dims: dict[str, int],
+    allow_paths: tuple[str, ...],
+) -> None:
+    """Draw a model: stages as boxes, blocks to be opened, shapes on the wires.
+
+    With two files, the second is drawn, and what differs from the first is marked.
+
+    In HTML, a click opens a block; the file needs no network. A PNG needs the extra netc[draw].
+    """
+    path = one_source(file, text)
+    refuse_overwriting(output, path, after)
+    from ..drawing.files import format_of, picture_bytes
+    from ..drawing.png import CannotDraw
+    from ..writing import write_bytes
+
+    with wrong_usage():
+        format_of(output)
+    choice = choose(model, params, dims, allow_paths)
+    program = compiled(reader(path, text), choice).program
+    before = None if after is None else program
+    program = program if after is None else compiled(reader(after, None), choice).program
+    try:
+        with wrong_usage():
+            made = picture_bytes(program, output, depth=depth, at=at, theme=theme, before=before)
+    except CannotDraw as error:
+        raise Failed(str(error), error.help) from None
+    write_bytes(output, made)
+    note(f"wrote {output}")

@@ -1,0 +1,41 @@
+"""Results for other programs: `--json` and `--csv`, which several commands have.
+
+Always: numbers are numbers; in CSV a list is its items with spaces between them, and what a spreadsheet would take for a formula is a text.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def form_options(function: F) -> F:
+    """`--json` and `--csv` as `form`, None without."""
+    as_text = click.option("--csv", "form", flag_value="csv", help="Print comma-separated values instead of a table.")
+    return click.option("--json", "form", flag_value="json", default=None, help="Print JSON instead of a table.")(as_text(function))
+
+
+def as_json(data: object) -> str:
+    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def as_csv(rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows with the same names."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(rows[0] if rows else ())
+    writer.writerows([_cell(value) for value in row.values()] for row in rows)
+    return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, list | tuple):
+        value = " ".join(map(str, value))
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

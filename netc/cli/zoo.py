@@ -1,0 +1,44 @@
+"""`netc zoo`: the specs that are part of netc."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from .completion import published
+from .failures import Failed
+from .terminal import columns, table, write
+
+
+@click.command("zoo")
+@click.argument("name", required=False, metavar="NAME", shell_complete=published)
+@click.option("--path", "where", is_flag=True, help="Print where the file is, for other commands.")
+def command(name: str | None, where: bool) -> None:
+    """List the specs that are part of netc, or print one.
+
+    NAME is that of a model, such as resnet50, or of a file, such as vision/resnet.net. A spec uses one as `use "zoo/vision/resnet.net"`.
+    """
+    from ..published import FOLDER, NoSuchModel, find, real
+
+    if name is None:
+        write(FOLDER if where else table(_listed()))
+        return
+    try:
+        path, _ = find(name)
+    except NoSuchModel as error:
+        raise Failed(str(error)) from None
+    if where:
+        write(real(path))
+        return
+    with open(real(path), encoding="utf-8") as file:
+        write(file.read())
+
+
+def _listed() -> str:
+    from ..published import published
+    from ..table import wrapped
+
+    rows = [("file", "models")]
+    rows += [(entry.path, ", ".join(entry.complete)) for entry in published()]
+    return "\n".join(wrapped(rows, columns(sys.stdout)))

@@ -1,0 +1,229 @@
+"""The graphs of a program as bodies of units: what a level shows as one box each.
+
+Always: equal stages in a row of which each takes what the one before gives are one unit; a call of a graph that is only one unit is that
+unit under the label of the call; a body of more than `MOST` units is a body of groups, so every body can be read. Takes time in
+proportion to the nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from netc.compiler.analysis.cost import same_stage
+from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Value, ValueTuple
+
+MOST = 40
+"""The most units of a body."""
+GROUP = 20
+"""Units of a group, and groups of a group."""
+MOST_ENDS = 12
+"""The most inputs or outputs of a group that are shown one by one."""
+_AFTER = 1 << 60
+"""The position of what takes the results of a graph."""
+
+
+class Item:
+    """A tensor, a tuple of them, or several that are shown as one; `ids` are the identities of the values."""
+
+    __slots__ = ("count", "ids", "name", "value")
+
+    def __init__(self, given: Value | ValueTuple | Sequence[Value]) -> None:
+        match given:
+            case Value():
+                self.value: Value | None = given
+                values: Sequence[Value] = (given,)
+                self.name = given.name
+            case ValueTuple():
+                self.value, values, self.name = None, given.values, given.name
+            case _:
+                self.value, values, self.name = None, given, ""
+        self.ids = tuple(map(id, values))
+        self.count = len(values)
+
+
+class Unit:
+    """`nodes` are equal stages in a row, of which the first has the label; or those of a group, which has `units`."""
+
+    __slots__ = ("nodes", "units")
+
+    def __init__(self, nodes: Sequence[Node], units: Sequence[Unit] = ()) -> None:
+        self.nodes = nodes
+        self.units = units
+
+    @property
+    def times(self) -> int:
+        return 1 if self.units else len(self.nodes)
+
+    @property
+    def takes(self) -> Iterable[Value]:
+        """What it is given, and what its stages give each other."""
+        return (v for node in self.nodes for v in node.inputs)
+
+    @property
+    def makes(self) -> list[Item]:
+        """What comes out of its stages; of equal ones in a row, out of the last."""
+        nodes = self.nodes if self.units else self.nodes[-1:]
+        made = [Item(one) for node in nodes for one in (node.makes if isinstance(node, CallNode) else node.outputs)]
+        return [item for item in made if item.count]
+
+
+class Body:
+    """Units between inputs and outputs. `key` is equal for the same body. Names of inputs and outputs are those of the spec, or empty."""
+
+    def __init__(
+        self, key: tuple[int, ...], graph: Graph, units: Sequence[Unit], inputs: list[Item], outputs: list[tuple[str, Item]]
+    ) -> None:
+        self.key = key
+        self.graph = graph
+        self.units = units
+        self.inputs = inputs
+        self.outputs = outputs
+
+
+class Bodies:
+    """Bodies by graph, each made once."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, Body] = {}
+        self._last: dict[int, dict[int, int]] = {}
+        self._groups: dict[int, Body] = {}
+        """By unit, which lives as long as the bodies."""
+
+    def of(self, graph: Graph) -> Body:
+        """The body of a graph."""
+        if id(graph) not in self._made:
+            units = folded(graph)
+            self._last[id(graph)] = _last_uses(graph, units)
+            self._made[id(graph)] = Body((id(graph),), graph, _grouped(units), [Item(one) for one in graph.takes], _outputs(graph))
+        return self._made[id(graph)]
+
+    def inside(self, unit: Unit, graph: Graph) -> Body | None:
+        """What is inside of a unit of a graph; None if nothing is."""
+        if unit.units:
+            if id(unit) not in self._groups:
+                self._groups[id(unit)] = self._group(unit, graph)
+            return self._groups[id(unit)]
+        first = unit.nodes[0]
+        return self.of(first.graph) if isinstance(first, CallNode) else None
+
+    def merged(self, unit: Unit) -> tuple[Unit, int, list[str]]:
+        """The unit that is all of what is inside, how many of it there are in a row, and the labels that lead to it; the unit itself if
+        more is inside."""
+        times = unit.times
+        labels: list[str] = []
+        while not unit.units and isinstance(first := unit.nodes[0], CallNode) and first.scan is None:
+            inner = self.of(first.graph)
+            if len(inner.units) != 1 or inner.units[0].units or (times > 1 and inner.units[0].times > 1) or len(inner.outputs) > 1:
+                break
+            unit = inner.units[0]
+            times *= unit.times
+            labels.append(unit.nodes[0].label)
+        return unit, times, labels
+
+    def results(self, unit: Unit, graph: Graph) -> list[Item]:
+        """What comes out of a unit, in the order of the outputs of its inside."""
+        inside = self.inside(unit, graph) if unit.units else None
+        return unit.makes if inside is None else [item for _, item in inside.outputs]
+
+    def entries(self, unit: Unit, graph: Graph) -> dict[tuple[int, int], None]:
+        """What a unit is given, by its identity, with the number of the input of its inside that it is: 0 where nothing is inside."""
+        pairs = [(id(v), id(v)) for v in unit.takes]
+        while not unit.units and isinstance(first := unit.nodes[0], CallNode):
+            given: dict[int, list[int]] = {}
+            for outer, here in pairs:
+                given.setdefault(here, []).append(outer)
+            calls = [(node.inputs, node.graph.inputs) for node in unit.nodes if isinstance(node, CallNode)]
+            pairs = [
+                (o, id(inner)) for inputs, inside in calls for v, inner in zip(inputs, inside, strict=True) for o in given.get(id(v), ())
+            ]
+            body = self.of(first.graph)
+            if self.merged(unit)[0] is unit:
+                return self._numbered(pairs, body)
+            unit = body.units[0]
+        inside_group = self.inside(unit, graph)
+        return dict.fromkeys((o, 0) for o, _ in pairs) if inside_group is None else self._numbered(pairs, inside_group)
+
+    def _numbered(self, pairs: list[tuple[int, int]], body: Body) -> dict[tuple[int, int], None]:
+        numbers = {i: number for number, item in enumerate(body.inputs) for i in item.ids}
+        return dict.fromkeys((outer, numbers[here]) for outer, here in pairs if here in numbers)
+
+    def _group(self, unit: Unit, graph: Graph) -> Body:
+        """The inputs of a group are what its stages take from outside, its outputs what is taken from it."""
+        last = self._last[id(graph)]
+        nodes = {id(node) for node in unit.nodes}
+        made = {i for one in unit.units for item in one.makes for i in item.ids}
+        wanted = [v for one in unit.units for v in one.takes if id(v) not in made]
+        inputs = [Item(v) for v in {id(v): v for v in wanted}.values()]
+        end = max(last[-id(node)] for node in unit.nodes)
+        outputs = [("", item) for one in unit.units for item in one.makes if any(last.get(i, -1) > end for i in item.ids)]
+        if len(inputs) > MOST_ENDS:
+            inputs = [Item(list({id(v): v for v in wanted}.values()))]
+        if len(outputs) > MOST_ENDS:
+            outputs = [("", _joined([item for _, item in outputs]))]
+        return Body((id(graph), *sorted(nodes)[:1], len(nodes)), graph, unit.units, inputs, outputs)
+
+
+def _joined(items: list[Item]) -> Item:
+    one = Item(())
+    one.ids = tuple(i for item in items for i in item.ids)
+    one.count = len(one.ids)
+    return one
+
+
+def _outputs(graph: Graph) -> list[tuple[str, Item]]:
+    """The results with their names; those of training that are others are named so."""
+    names = graph.output_names or [""] * len(graph.outputs)
+    found = [(name, Item(value)) for name, value in zip(names, graph.leading, strict=False)]
+    for tail in graph.tails:
+        values = [v for part in tail.parts for v in ((part,) if isinstance(part, Value) else part.values)]
+        found += [("", Item(values))] if values else []
+    known = {id(v) for v in graph.outputs}
+    found += [(f"{v.name} in training".strip(), Item(v)) for v in graph.training_outputs or () if id(v) not in known]
+    return found
+
+
+def folded(graph: Graph) -> list[Unit]:
+    """Equal stages in a row, each taking what the one before gives to it alone, become one unit."""
+    takers: dict[int, int] = {}
+    for node in graph.nodes:
+        for i in {id(v) for v in node.inputs}:
+            takers[i] = takers.get(i, 0) + 1
+    for v in (*graph.outputs, *(graph.training_outputs or ())):
+        takers[id(v)] = takers.get(id(v), 0) + _AFTER
+    units: list[list[Node]] = []
+    for node in graph.nodes:
+        if units and _continues(units[-1][-1], node, takers):
+            units[-1].append(node)
+        else:
+            units.append([node])
+    return [Unit(nodes) for nodes in units]
+
+
+def _continues(before: Node, node: Node, takers: dict[int, int]) -> bool:
+    given = {id(v) for v in node.inputs}
+    made = [id(v) for v in before.outputs]
+    return (
+        any(i in given for i in made)
+        and all((takers.get(i, 0) == 1 and i in given) or takers.get(i, 0) == 0 for i in made)
+        and same_stage(before, node)
+        and (isinstance(node, CallNode) or (isinstance(before, OpNode) and before.op.name == node.op.name))
+    )
+
+
+def _grouped(units: list[Unit]) -> list[Unit]:
+    """Groups of groups, until there are few."""
+    while len(units) > MOST:
+        size = max(GROUP, -(-len(units) // GROUP)) if len(units) <= GROUP * GROUP else GROUP
+        parts = [units[at : at + size] for at in range(0, len(units), size)]
+        units = [Unit([node for unit in part for node in unit.nodes], part) if len(part) > 1 else part[0] for part in parts]
+    return units
+
+
+def _last_uses(graph: Graph, units: list[Unit]) -> dict[int, int]:
+    """The position of the last unit that takes each value, by its identity; and that of each node, by its negated identity."""
+    last: dict[int, int] = {}
+    for position, unit in enumerate(units):
+        last.update((-id(node), position) for node in unit.nodes)
+        last.update((id(v), position) for v in unit.takes)
+    last.update((id(v), _AFTER) for v in (*graph.outputs, *(graph.training_outputs or ())))
+    return last

@@ -1,0 +1,202 @@
+"""A level with coordinates: every box, text and curve of a picture, from which a file is written without further computation.
+
+Always: a box is as wide as its texts need, a tag is directly below its box, and the wires begin below the tags. What is inside a frame is
+arranged for itself, and the wires outside end where the inputs inside are.
+"""
+
+from __future__ import annotations
+
+from netc.dsl.record import Record
+
+from .layout import Node, Placement, Wiring, arrange
+from .metrics import fitted, width
+from .picture import Box, Level
+
+TITLE, LINE, TAG = 13.0, 11.0, 10.5
+"""Sizes of the font."""
+TITLE_STEP, LINE_STEP = 18.0, 15.0
+PAD = 10.0
+FRAME_PAD = 16.0
+FRAME_TITLE = 30.0
+FRAME_FOOT = 10.0
+TAG_HEIGHT = 20.0
+TAG_GAP = 10.0
+MOST = 340.0
+"""The widest text."""
+LEAST = 48.0
+PORT = 8.0
+
+
+class Text(Record):
+    """`x` is its middle, or its left edge if it is not `centred`; `y` its baseline."""
+
+    text: str
+    x: float
+    y: float
+    size: float
+    style: str
+    centred: bool = True
+
+    @property
+    def bold(self) -> bool:
+        return self.style == "title"
+
+    @property
+    def width(self) -> float:
+        return width(self.text, self.size, self.bold)
+
+
+class Placed(Record):
+    """A box at its place; `height` is without tags. Coordinates of texts, tags and what is `inside` are those of the whole picture."""
+
+    box: Box
+    x: float
+    y: float
+    width: float
+    height: float
+    texts: tuple[Text, ...]
+    tags: tuple[Text, ...] = ()
+    stubs: tuple[tuple[float, float, float], ...] = ()
+    """Lines from the box to its tags, or to the wires where there is no tag: x, and both y."""
+    inside: Drawing | None = None
+
+
+class Curve(Record):
+    """`points`: from the first one a cubic curve to every third. An `arrow` ends at a box."""
+
+    points: tuple[tuple[float, float], ...]
+    arrow: bool
+
+
+class Drawing(Record):
+    boxes: tuple[Placed, ...]
+    curves: tuple[Curve, ...]
+    width: float
+    height: float
+
+
+class _Sized:
+    """A box with the size that it needs, before it has a place."""
+
+    def __init__(self, box: Box) -> None:
+        self.box = box
+        self.inner = None if box.frame is None else _Arranged(box.frame)
+        self.title = fitted(_title(box), TITLE, MOST, bold=True)
+        self.lines = tuple(fitted(line, LINE, MOST) for line in box.lines)
+        self.tags = tuple(fitted(tag, TAG, MOST) for tag in box.tags)
+        self.ends: tuple[float, ...] = ()
+        """Where wires from above end."""
+        self.starts: tuple[float, ...] = ()
+        self.width, self.height = self._size()
+        self._spread_tags()
+
+    def _size(self) -> tuple[float, float]:
+        box = self.box
+        if box.shape == "port":
+            return max(PORT, width(self.title, TAG) + 12 if self.title else 0), TAG_HEIGHT - 2 if self.title else PORT
+        if self.inner is not None:
+            head = width(self.title, TITLE, bold=True) + sum(width(line, LINE) + 14 for line in self.lines)
+            return max(self.inner.width, head) + 2 * FRAME_PAD, self.inner.height + FRAME_TITLE + FRAME_FOOT
+        widest = max(width(self.title, TITLE, bold=True), *(width(line, LINE) for line in self.lines), LEAST)
+        return widest + 2 * PAD + (14 if box.opens is not None else 0), TITLE_STEP + LINE_STEP * len(self.lines) + 12
+
+    def _spread_tags(self) -> None:
+        """Tags side by side, each below its output if what is inside has one there, else around the middle."""
+        widths = [width(tag, TAG) for tag in self.tags]
+        total = sum(widths) + TAG_GAP * max(0, len(widths) - 1)
+        self.whole = max(self.width, total)
+        self.shift = (self.whole - self.width) / 2
+        """Of the box within the space that it takes with its tags."""
+        wanted = [0.0] * len(widths)
+        if self.inner is not None:
+            side = self.shift + (self.width - self.inner.width) / 2
+            self.ends = tuple(side + x for x in self.inner.ends)
+            wanted = [side + self.inner.starts[exit] - one / 2 for exit, one in zip(self.box.exits, widths, strict=True)]
+        else:
+            wanted = [(self.whole - total) / 2] * len(widths)
+        starts, rest, at = [], total, 0.0
+        for one, left in zip(widths, wanted, strict=True):
+            at = min(max(at, left), self.whole - rest)
+            starts.append(at + one / 2)
+            at += one + TAG_GAP
+            rest -= one + TAG_GAP
+        self.starts = tuple(starts)
+
+    @property
+    def foot(self) -> float:
+        """The height of the tags."""
+        return TAG_HEIGHT if any(self.tags) else 0.0
+
+    def node(self, ends: bool) -> Node:
+        box = self.box
+        first = box.shape == "input" or (box.shape == "port" and bool(box.tags))
+        last = box.shape == "output" or (box.shape == "port" and not box.tags)
+        return Node(self.whole, self.height + self.foot, self.starts, self.ends if ends else (), first, last)
+
+    def placed(self, x: float, y: float) -> Placed:
+        left = x + self.shift
+        if self.inner is not None:
+            side = (self.width - self.inner.width) / 2
+            inside = self.inner.drawing(left + side, y + FRAME_TITLE)
+            texts = self._head(left, y)
+        else:
+            inside = None
+            texts = self._texts(left + self.width / 2, y)
+        bottom = y + self.height
+        tags = tuple(
+            Text(tag, x + at, bottom + TAG_HEIGHT - 5.5, TAG, "tag") for tag, at in zip(self.tags, self.starts, strict=True) if tag
+        )
+        stubs = tuple((x + at, bottom, bottom + 5.5) for tag, at in zip(self.tags, self.starts, strict=True) if tag)
+        return Placed(self.box, left, y, self.width, self.height, texts, tags, stubs, inside)
+
+    def _texts(self, middle: float, y: float) -> tuple[Text, ...]:
+        if self.box.shape == "port":
+            return (Text(self.title, middle, y + 12.5, TAG, "tag"),) if self.title else ()
+        middle -= 7 if self.box.opens is not None else 0
+        title = Text(self.title, middle, y + 19.5, TITLE, "title")
+        return (title, *(Text(line, middle, y + 19.5 + LINE_STEP * (n + 1), LINE, "line") for n, line in enumerate(self.lines)))
+
+    def _head(self, left: float, y: float) -> tuple[Text, ...]:
+        at = left + FRAME_PAD - 4
+        texts = [Text(self.title, at, y + 19.5, TITLE, "title", centred=False)]
+        at += texts[0].width + 14
+        for line in self.lines:
+            texts.append(Text(line, at, y + 19.5, LINE, "line", centred=False))
+            at += width(line, LINE) + 14
+        return tuple(texts)
+
+
+def _title(box: Box) -> str:
+    return f"{box.title} × {box.times:,}" if box.times > 1 else box.title
+
+
+class _Arranged:
+    """A level with the places of its boxes."""
+
+    def __init__(self, level: Level) -> None:
+        self.level = level
+        self.sized = [_Sized(box) for box in level.boxes]
+        self.wires = [Wiring(wire.source, wire.tag, wire.target, wire.port) for wire in level.wires]
+        self.place: Placement = arrange([one.node(bool(one.ends)) for one in self.sized], self.wires)
+        self.width, self.height = self.place.width, self.place.height
+        self.entries = [number for number, box in enumerate(level.boxes) if box.shape == "port" and box.tags]
+        self.exits = [number for number, box in enumerate(level.boxes) if box.shape == "port" and not box.tags]
+        self.ends = tuple(self._middle(number) for number in self.entries)
+        self.starts = tuple(self._middle(number) for number in self.exits)
+
+    def _middle(self, number: int) -> float:
+        return self.place.corners[number][0] + self.sized[number].whole / 2
+
+    def drawing(self, x: float, y: float) -> Drawing:
+        """Everything, with the upper left corner at that point."""
+        boxes = tuple(one.placed(x + at[0], y + at[1]) for one, at in zip(self.sized, self.place.corners, strict=True))
+        curves = tuple(
+            Curve(tuple((x + a, y + b) for a, b in route), self.level.boxes[wire.target].shape != "port")
+            for wire, route in zip(self.wires, self.place.routes, strict=True)
+        )
+        return Drawing(boxes, curves, self.width, self.height)
+
+
+def drawn(level: Level) -> Drawing:
+    """The level with coordinates, its upper left corner at 0, 0."""
+    return _Arranged(level).drawing(0.0, 0.0)

@@ -1,0 +1,27 @@
+"""Coordinates for boxes and wires: layers from top to bottom, after Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of
+Hierarchical System Structures" (1981), and Brandes and Köpf, "Fast and Simple Horizontal Coordinate Assignment" (2002).
+
+    layers.py     which layer each box is in; a wire over several layers gets a place in each
+    ordering.py   the order within layers, with few crossings
+    columns.py    what is in a vertical line; horizontal coordinates
+    routes.py     vertical coordinates, and the curves of the wires
+"""
+
+from __future__ import annotations
+
+from .columns import horizontal
+from .graph import Node, Placement, Wiring
+from .layers import layered
+from .ordering import ordered
+from .routes import routed
+
+__all__ = ["Node", "Placement", "Wiring", "arrange"]
+
+
+def arrange(nodes: list[Node], wires: list[Wiring]) -> Placement:
+    """Places the nodes, which are in an order in which every wire goes forwards.
+
+    Always: nodes do not overlap, and no wire passes through one. The wires of one port share their way as far as they go the same.
+    """
+    layers = ordered(layered(nodes, wires))
+    return routed(layers, horizontal(layers))

@@ -1,0 +1,95 @@
+"""What is arranged, and the result; and the layers in between."""
+
+from __future__ import annotations
+
+from netc.dsl.record import Record
+
+Point = tuple[float, float]
+
+
+class Node(Record):
+    """A rectangle. `tops` and `bottoms` are the distances of its ports from its left edge; without `tops`, wires from above end anywhere
+    near its middle. `first` and `last` nodes are in the first and last layer."""
+
+    width: float
+    height: float
+    bottoms: tuple[float, ...] = ()
+    tops: tuple[float, ...] = ()
+    first: bool = False
+    last: bool = False
+
+
+class Wiring(Record):
+    """From a bottom port of one node to another node; `port` is its number among the `tops` of that."""
+
+    source: int
+    bottom: int
+    target: int
+    port: int = 0
+
+
+class Placement(Record):
+    """The upper left corners of the nodes; for each wire its curves, in the order of the wires: from the first point a cubic curve to every
+    third one; and the size of everything."""
+
+    corners: tuple[Point, ...]
+    routes: tuple[tuple[Point, ...], ...]
+    width: float
+    height: float
+
+
+class Item:
+    """Something in a layer: a node, or a wire that passes through. `source` is the port whose wire it is."""
+
+    __slots__ = ("bottoms", "height", "layer", "lower", "node", "number", "order", "source", "tops", "upper", "width")
+
+    def __init__(self, number: int, node: int | None, layer: int, given: Node | None, source: tuple[int, int] | None = None) -> None:
+        self.number = number
+        self.node = node
+        self.layer = layer
+        self.source = source
+        self.width = 0.0 if given is None else given.width
+        self.height = 0.0 if given is None else given.height
+        self.bottoms = (0.0,) if given is None else given.bottoms
+        self.tops = (0.0,) if given is None else given.tops
+        self.order = 0
+        self.upper: list[Segment] = []
+        self.lower: list[Segment] = []
+
+
+class Segment:
+    """A piece of a wire, from an item to one in the next layer. `bottom` and `top` are the numbers of the ports."""
+
+    __slots__ = ("bottom", "lower", "top", "upper")
+
+    def __init__(self, upper: Item, bottom: int, lower: Item, top: int) -> None:
+        self.upper = upper
+        self.bottom = bottom
+        self.lower = lower
+        self.top = top
+
+    @property
+    def start(self) -> float:
+        """Its distance from the left edge of the upper item."""
+        return self.upper.bottoms[self.bottom]
+
+    @property
+    def end(self) -> float:
+        """Its distance from the left edge of the lower item, its middle if wires may end anywhere."""
+        return self.lower.tops[self.top] if self.lower.tops else self.lower.width / 2
+
+
+class Layers:
+    """Items by layer, and for each wire the segments that it consists of."""
+
+    def __init__(self, layers: list[list[Item]], items: list[Item], paths: list[list[Segment]]) -> None:
+        self.layers = layers
+        self.items = items
+        """Those of nodes first, in the order of the nodes."""
+        self.paths = paths
+
+    def number(self) -> None:
+        """Tells the items their positions."""
+        for layer in self.layers:
+            for position, item in enumerate(layer):
+                item.order = position

@@ -1,0 +1,49 @@
+"""How wide a text is at most, whichever sans-serif font shows it.
+
+The widths are those of DejaVu Sans and its bold, in thousandths of the font's size: they are wider than Helvetica, Arial, Roboto, Noto
+Sans, Segoe UI and Liberation Sans, so what fits in this font fits in those.
+"""
+
+from __future__ import annotations
+
+FONT = "'DejaVu Sans', Verdana, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Helvetica, Arial, sans-serif"
+
+_REGULAR = (
+    318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318, 337, 636, 636, 636, 636, 636, 636, 636, 636, 636, 636, 337,
+    337, 838, 838, 838, 531, 1000, 684, 686, 698, 770, 632, 575, 775, 752, 295, 295, 656, 557, 863, 748, 787, 603, 787, 695, 635, 611, 732,
+    684, 989, 685, 611, 685, 390, 337, 390, 838, 500, 500, 613, 635, 550, 635, 615, 352, 635, 634, 278, 278, 579, 278, 974, 634, 612, 635,
+    635, 411, 521, 392, 634, 592, 818, 592, 592, 525, 636, 337, 636, 838,
+)  # fmt: skip
+_BOLD = (
+    348, 456, 521, 838, 696, 1002, 872, 306, 457, 457, 523, 838, 380, 415, 380, 365, 696, 696, 696, 696, 696, 696, 696, 696, 696, 696, 400,
+    400, 838, 838, 838, 580, 1000, 774, 762, 734, 830, 683, 683, 821, 837, 372, 372, 775, 637, 995, 837, 850, 733, 850, 770, 720, 682, 812,
+    774, 1103, 771, 724, 725, 457, 365, 457, 838, 500, 500, 675, 716, 593, 716, 678, 435, 716, 712, 343, 343, 665, 343, 1042, 712, 687, 716,
+    716, 493, 595, 478, 712, 652, 924, 645, 652, 582, 712, 365, 712, 838,
+)  # fmt: skip
+"""From the space to the tilde."""
+_OTHER = 1200
+"""Letters beyond ASCII."""
+_WIDE = 1600
+"""Ideographs and emoji."""
+
+
+def width(text: str, size: float, bold: bool = False) -> float:
+    """The width of one line, in the unit of `size`."""
+    table = _BOLD if bold else _REGULAR
+    return size * sum(table[ord(c) - 32] if " " <= c <= "~" else _OTHER if c < "⺀" else _WIDE for c in text) / 1000
+
+
+def fitted(text: str, size: float, most: float, bold: bool = False) -> str:
+    """The text, with its end replaced by an ellipsis if it is wider than `most`."""
+    if len(text) * size * 0.27 <= most and width(text, size, bold) <= most:
+        return text
+    text = text[: int(most / (0.27 * size)) + 1]
+    while text and width(text + "…", size, bold) > most:
+        text = text[:-1]
+    return text.rstrip(" …") + "…"
+
+
+def printable(text: str) -> str:
+    """The text on one line, with escapes in place of what no picture can show: control characters, those that turn the direction of
+    writing, halves of surrogate pairs."""
+    return "".join(c if c.isprintable() else " " if c in "\n\t" else c.encode("unicode_escape").decode("ascii") for c in text)

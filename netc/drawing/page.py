@@ -1,0 +1,74 @@
+"""All pages of a picture as one HTML file: boxes that have something inside are links to the page that shows it.
+
+Always: no scripts, nothing is loaded from anywhere, and the page asks browsers to refuse both; it works from a disk. Which page is shown
+is the part of the address after `#`, so going back works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from .metrics import FONT
+from .picture import Page, Picture
+from .style import DARK, LIGHT, style_sheet
+from .svg import svg
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def html(picture: Picture, theme: str = "auto") -> str:
+    """The file."""
+    sections = [_section(number, picture.pages, theme) for number in range(len(picture.pages))]
+    left_out = f"<p>{picture.left_out:,} boxes that could be opened have no page: they are too many.</p>" if picture.left_out else ""
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
+        f"<title>{escape(picture.name)}</title><style>{_style(theme)}</style></head><body><main>\n"
+        + "\n".join(sections)
+        + f"\n{left_out}</main></body></html>\n"
+    )
+
+
+def _section(number: int, pages: Sequence[Page], theme: str) -> str:
+    page = pages[number]
+    kind = f' <span class="kind">{escape(page.subtitle)}</span>' if page.subtitle else ""
+    way = _way(number, pages)
+    path = f'<nav aria-label="Where this is">{" › ".join(_link(one, pages) for one in way)}</nav>' if way else ""
+    drawing = svg(page, theme, link=_address, heading=False)
+    return f'<section id="{_address(number)[1:]}">{path}<h1>{escape(page.title)}{kind}</h1>\n{drawing}</section>'
+
+
+def _way(number: int, pages: Sequence[Page]) -> list[int]:
+    """The pages that lead to one, the first one first."""
+    way: list[int] = []
+    at = pages[number].parent
+    while at is not None:
+        way.append(at)
+        at = pages[at].parent
+    return way[::-1]
+
+
+def _link(number: int, pages: Sequence[Page]) -> str:
+    return f'<a href="{_address(number)}">{escape(pages[number].title)}</a>'
+
+
+def _address(number: int) -> str:
+    return f"#page{number}"
+
+
+def _style(theme: str) -> str:
+    colours = {"auto": LIGHT, "light": LIGHT, "dark": DARK}[theme]
+    night = f"@media (prefers-color-scheme:dark){{{_page_colours(DARK)}}}" if theme == "auto" else ""
+    return (
+        f"body{{margin:0;font:15px/1.5 {FONT}}}main{{padding:16px 20px}}nav{{font-size:13px}}h1{{font-size:20px;margin:4px 0 8px}}"
+        ".kind{font-weight:400;font-size:15px}section{display:none}section:target{display:block}"
+        "main:not(:has(section:target))>section:first-of-type{display:block}svg{max-width:100%;height:auto}"
+        "svg a{cursor:pointer}svg a:hover rect,svg a:focus rect{stroke-width:3}"
+        f"{_page_colours(colours)}{night}{style_sheet(theme)}"
+    )
+
+
+def _page_colours(colours: dict[str, str]) -> str:
+    return f"body{{background:{colours['paper']};color:{colours['ink']}}}nav a,.kind{{color:{colours['faint']}}}"

@@ -1,0 +1,33 @@
+"""SVG to PNG by resvg, which needs no browser: the extra `netc[draw]`."""
+
+from __future__ import annotations
+
+import re
+
+from .metrics import FONT
+
+SCALE = 2.0
+LARGEST = 16_000
+"""The most pixels in either direction."""
+_TEXT = f'<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"><text y="18" font-size="18" font-family="{FONT}">M</text></svg>'
+
+
+class CannotDraw(Exception):
+    """There is no resvg, or no font. `help` says what to do."""
+
+    def __init__(self, message: str, help: str) -> None:
+        super().__init__(message)
+        self.help = help
+
+
+def png(svg: str) -> bytes:
+    """The picture at twice its size, or smaller if it is very large. Raises `CannotDraw`."""
+    try:
+        from resvg_py import svg_to_bytes
+    except ImportError:
+        raise CannotDraw("to draw a PNG, netc needs the package resvg-py", "`pip install 'netc[draw]'`, or draw an SVG") from None
+    if bytes(svg_to_bytes(svg_string=_TEXT)) == bytes(svg_to_bytes(svg_string=_TEXT.replace(">M<", "> <"))):
+        raise CannotDraw("to draw a PNG, netc needs a font, and this machine has none", "install one, such as DejaVu Sans, or draw an SVG")
+    size = re.search(r'width="([\d.]+)" height="([\d.]+)"', svg)
+    largest = max(map(float, size.groups())) if size is not None else 1.0
+    return bytes(svg_to_bytes(svg_string=svg, zoom=min(SCALE, LARGEST / largest)))

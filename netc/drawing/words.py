@@ -1,0 +1,96 @@
+"""The words in boxes: operators with their arguments, types, and numbers short enough to be read in a picture.
+
+In: parts of the typed graph. Out: lines of text.
+"""
+
+from __future__ import annotations
+
+import re
+
+from netc.compiler.analysis.cost import StageCost
+from netc.compiler.dims import Dim, show
+from netc.compiler.ir.types import DType, TensorType
+from netc.compiler.ops.base import Init, Operator
+from netc.compiler.ops.formula import Formula
+
+from ..summary import Quotients
+
+LONGEST_TYPE = 34
+LONGEST_COUNT = 22
+_UNITS = ("", " k", " M", " G", " T", " P", " E")
+_HIDDEN = (Init, Formula)
+"""Arguments that say nothing about what is connected to what."""
+
+
+def operator_words(op: Operator) -> str:
+    """The operator as it is written, without what has its default: `conv 64 7x7 stride=2`."""
+    first: list[str] = []
+    named: list[str] = []
+    for name, arg in op.signature.items():
+        value = op.args[name]
+        if isinstance(value, _HIDDEN) or value is None or value == arg.default:
+            continue
+        if arg.positional:
+            first.append(_value(value))
+        else:
+            named.append(f"{name}={_value(value)}")
+    return " ".join([op.symbol or op.name, *first, *named])
+
+
+def _value(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return f"{value:g}"
+        case tuple() if len(value) > 1 and all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in value):
+            return "x".join(map(str, value))
+        case tuple():
+            return f"[{', '.join(map(_value, value))}]"
+        case DType():
+            return value.name
+        case str():
+            return value if value.isidentifier() else f'"{value}"'
+    return show(value) if not isinstance(value, int) and isinstance(value, Dim) else str(value)
+
+
+class Sizes:
+    """Dimensions and counts in short. Rounded quotients have names, as in `netc summary`."""
+
+    def __init__(self, quotients: Quotients) -> None:
+        self.quotients = quotients
+
+    def type(self, type: TensorType) -> str:
+        """The type, with ellipses in place of what would be too long for a wire."""
+        text = self.quotients.shorten(str(type)).replace("*", "·")
+        return text if len(text) <= LONGEST_TYPE else text[: LONGEST_TYPE - 1] + "…"
+
+    def count(self, value: Dim) -> str:
+        """A number with a decimal unit: `25.6 M`, or a formula with its first term: `18.8 k·H2·W2 + …`."""
+        if isinstance(value, int):
+            return decimal(value)
+        text = self.quotients.shorten(show(value))
+        first, plus, _ = text.partition(" + ") if len(text) > LONGEST_COUNT else (text, "", "")
+        text = re.sub(r"(?<![\w.])\d{4,}", lambda m: decimal(int(m[0])).replace(" ", ""), first).replace("*", "·")
+        text = re.sub(r"(?<!\w)(\w+)·\1(?!\w)", r"\1²", text)
+        return (text[: LONGEST_COUNT - 1] + "…" if len(text) > LONGEST_COUNT else text) + (" + …" if plus else "")
+
+    def costs(self, row: StageCost, times: int) -> str:
+        """Parameters and FLOPs of `times` such stages; nothing of one that has no parameters and computes no products."""
+        parts = []
+        if row.parameters:
+            parts.append(f"{decimal(row.parameters * times)} parameters")
+        if row.parameters or row.detail or row.multiply_adds != 0:
+            parts += [f"{self.count(row.flops * times)} FLOPs"] if row.flops != 0 else []
+        return ", ".join(parts)
+
+
+def decimal(value: int) -> str:
+    """Three digits and a unit; whole below 10,000."""
+    if value < 10_000:
+        return f"{value:,}"
+    amount, unit = float(value), 0
+    while amount >= 999.5 and unit < len(_UNITS) - 1:
+        amount /= 1000
+        unit += 1
+    return f"{amount:.3g}{_UNITS[unit]}"

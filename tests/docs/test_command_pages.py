@@ -1,0 +1,53 @@
+"""docs/draw.md and docs/many.md are true: their commands print what is shown, and the files that they show are those that are written.
+
+`pytest tests/docs --update` rewrites them; read the difference before you commit it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from netc.cli import cli
+from netc.drawing.files import FORMATS
+
+DOCS = Path(__file__).parents[2] / "docs"
+FENCE = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def run(command: str) -> str:
+    words = shlex.split(command)
+    assert words[0] == "netc"
+    return CliRunner().invoke(cli, words[1:], prog_name="netc").output.rstrip("\n") + "\n"
+
+
+def real(kind: str, name: str, text: str) -> str:
+    """A fence as it should be. A spec with a name is written; other files must have been."""
+    match kind:
+        case "net":
+            Path(name).write_text(text, encoding="utf-8")
+        case "console":
+            text = "".join(f"{line}\n{run(line[2:])}" for line in text.splitlines() if line.startswith("$ "))
+        case _:
+            text = Path(name).read_text(encoding="utf-8")
+    return f"```{kind}{f' file={name}' if name else ''}\n{text}```"
+
+
+@pytest.mark.parametrize("name", ["draw.md", "many.md"])
+def test_pages_show_what_happens(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, update: bool) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NO_COLOR", "1")
+    page = DOCS / name
+    text = page.read_text(encoding="utf-8")
+    now = FENCE.sub(lambda m: real(m[1], m[2] or "", m[3]), text)
+    if update:
+        page.write_text(now, encoding="utf-8")
+    assert now == text
+
+
+def test_every_format_is_described() -> None:
+    assert re.findall(r"^\| `(\.\w+)` \|", (DOCS / "draw.md").read_text(encoding="utf-8"), re.MULTILINE) == list(FORMATS)

@@ -1,0 +1,161 @@
+"""What is drawn: boxes, their texts, wires, and which of them are open."""
+
+from __future__ import annotations
+
+import pytest
+
+import netc
+from netc.drawing.levels import NoSuchStage, picture
+from netc.drawing.picture import Box, Level, Picture
+
+
+def drawn(text: str, depth: int | None = None, at: str = "", pages: int = 100) -> Picture:
+    return picture(netc.compile(text).program, depth=depth, at=at, pages=pages)
+
+
+def titles(level: Level) -> list[str]:
+    return [box.title for box in level.boxes]
+
+
+def named(level: Level, title: str) -> Box:
+    return next(box for box in level.boxes if box.title == title)
+
+
+def wires(level: Level) -> set[tuple[str, str]]:
+    return {(level.boxes[wire.source].title, level.boxes[wire.target].title) for wire in level.wires}
+
+
+def test_a_pipeline() -> None:
+    """Parameters: 3 * 2 + 2; operations: a multiplication and an addition each for 3 * 2 weights, and 2 additions of the bias."""
+    level = drawn("x = input 3; h = x -> dense 2 as first; h -> sigmoid").pages[0].level
+    assert titles(level) == ["x", "first", "sigmoid", "output"]
+    assert named(level, "first").lines == ("dense 2", "8 parameters, 14 FLOPs")
+    assert [box.tags for box in level.boxes] == [("[N, 3]",), ("[N, 2]",), ("[N, 2]",), ()]
+    assert wires(level) == {("x", "first"), ("first", "sigmoid"), ("sigmoid", "output")}
+
+
+def test_a_residual_connection() -> None:
+    level = drawn("x = input 4; h = x -> dense 4 as a -> relu; x + h").pages[0].level
+    assert ("x", "+") in wires(level)
+    assert ("relu", "+") in wires(level)
+
+
+def test_equal_stages_in_a_row_are_one_box_with_their_number() -> None:
+    """100 layers of 8 * 8 + 8 parameters."""
+    level = drawn("input 8 -> repeat 100 as layers { dense 8 relu }", depth=0).pages[0].level
+    layers = named(level, "layers")
+    assert layers.times == 100
+    assert layers.lines[-1].startswith("7,200 parameters")
+    inside = drawn("input 8 -> repeat 100 as layers { dense 8 relu }").pages[0].level
+    frame = named(inside, "layers").frame
+    assert frame is not None
+    assert [box.title for box in frame.boxes if box.shape == "stage"] == ["dense 8", "relu"]
+
+
+def test_equal_stages_whose_results_are_used_elsewhere_stay_apart() -> None:
+    level = drawn("x = input 8; a = x -> dense 8; b = a -> dense 8; a + b").pages[0].level
+    assert [box.times for box in level.boxes] == [1] * len(level.boxes)
+    assert len(level.boxes) == 5
+
+
+def test_other_stages_in_a_row_stay_apart() -> None:
+    level = drawn("input 8 -> dense 8 -> dense 8 bias=false -> dense 4").pages[0].level
+    assert [box.lines[0] for box in level.boxes if box.shape == "stage"] == ["dense 8", "dense 8 bias=false", "dense 4"]
+
+
+def test_wires_go_to_the_inputs_that_they_are() -> None:
+    """The second argument of the block is the first input of the model."""
+    text = "block two(p: [N, A], q: [N, B]) { (p -> dense 2) + (q -> dense 2) }\nx = input 3; y = input 4; (y, x) -> two as both"
+    level = drawn(text, depth=1).pages[0].level
+    frame = named(level, "both").frame
+    assert frame is not None
+    assert [box.title for box in frame.boxes[:2]] == ["p", "q"]
+    assert {(level.boxes[w.source].title, w.port) for w in level.wires if level.boxes[w.target].title == "both"} == {("y", 0), ("x", 1)}
+
+
+def test_the_results_of_a_frame_are_those_inside() -> None:
+    text = "block two { a = in -> dense 2; b = in -> dense 3; out a, b }\nx = input 3; (p, q) = x -> two as both; out q, p"
+    level = drawn(text, depth=1).pages[0].level
+    both = named(level, "both")
+    assert both.tags == ("[N, 2]", "[N, 3]")
+    assert both.exits == (0, 1)
+    unused = drawn(text.replace("out q, p", "q"), depth=1).pages[0].level
+    assert named(unused, "both").tags == ("[N, 3]",)
+    assert named(unused, "both").exits == (1,)
+
+
+def test_closed_boxes_lead_to_pages() -> None:
+    made = drawn("block b { dense 4 relu -> dense 4 tanh }\nx = input 4; x -> b as one -> relu -> b as two", depth=0)
+    assert [named(made.pages[0].level, name).opens for name in ("one", "two")] == [1, 1], "they are the same inside"
+    assert titles(made.pages[1].level) == ["in", "dense1", "relu", "dense2", "tanh", "out"]
+    assert (made.pages[1].title, made.pages[1].subtitle, made.pages[1].parent) == ("one", "b", 0)
+
+
+def test_too_many_pages_are_left_out_and_counted() -> None:
+    text = "".join(f"block b{i} {{ dense {i + 1} relu -> dense 4 }}\n" for i in range(9))
+    made = drawn(text + "input 4" + "".join(f" -> b{i}" for i in range(9)), depth=0, pages=4)
+    assert (len(made.pages), made.left_out) == (4, 6)
+
+
+def test_a_long_row_is_groups() -> None:
+    """Every page can be read; all stages are in some page."""
+    made = drawn("input 8" + "".join(f" -> dense {8 + i % 2}" for i in range(1000)), pages=1000)
+    assert all(sum(box.shape in ("stage", "block") for box in page.level.boxes) <= 40 for page in made.pages)
+    stages = [box.title for page in made.pages for box in _boxes(page.level) if box.shape == "stage"]
+    assert sorted(stages) == sorted(f"dense{i + 1}" for i in range(1000))
+
+
+def _boxes(level: Level) -> list[Box]:
+    return [inner for box in level.boxes for inner in (_boxes(box.frame) if box.frame is not None else [box])]
+
+
+def test_part_of_a_model() -> None:
+    text = "block b { dense 4 relu as first -> dense 4 }\nx = input 4; x -> (b as inner -> relu) as outer"
+    assert titles(drawn(text, at="outer", depth=0).pages[0].level) == ["in", "inner", "relu", "out"]
+    assert drawn(text, at="outer.inner").pages[0].title == "outer.inner"
+    with pytest.raises(NoSuchStage, match=r"no stage `outer\.other`"):
+        drawn(text, at="outer.other")
+    with pytest.raises(NoSuchStage, match="nothing is inside"):
+        drawn(text, at="outer.inner.dense1")
+
+
+def test_a_scan_and_shared_stages() -> None:
+    text = "x = input [T, 8]\nzeros = table (n, i) [N, 16] float32 = 0\nx -> scan (h = zeros) axis=1 { h = (in, h) -> gru_cell 16 as cell }"
+    level = drawn(text, depth=0).pages[0].level
+    assert any("a step for each position" in (box.title, *box.lines) for box in level.boxes)
+    shared = drawn("shared enc = dense 4\nx = input 4; y = input 4; (x -> enc) + (y -> enc)").pages[0].level
+    assert [box.title for box in shared.boxes].count("enc") == 2
+    assert all("(shared)" in box.lines[0] for box in shared.boxes if box.title == "enc")
+
+
+def test_what_only_training_gives() -> None:
+    level = drawn("x = input 4; a = x -> dense 2; b = x -> dense 3; if training { out a, b } else { a }").pages[0].level
+    assert [box.title for box in level.boxes if box.shape == "output"] == ["output", "b in training"]
+
+
+def test_long_types_and_formulas_are_short() -> None:
+    level = drawn("input 3xHxW -> conv 8 7x7 stride=2 padding=3").pages[0].level
+    box = next(box for box in level.boxes if box.shape == "stage")
+    assert box.tags == ("[N, 8, H2, W2]",)
+    assert box.lines[1] == "1,184 parameters, 2,360·H2·W2 FLOPs"
+
+
+def test_what_differs_is_marked() -> None:
+    """A closed box is marked if anything inside differs; what is removed is named below."""
+    text = "block b(act) { dense 8 as d -> act as a }\ninput 8 -> dense 8 as f -> relu as r"
+    text += " -> repeat 5 as layers { b relu as b } -> dense 4 as h"
+    after = text.replace("b relu", "b tanh").replace("relu as r ->", "dropout 0.1 as p ->").replace("dense 4 as h", "dense 5 as h")
+    one, other = netc.compile(text).program, netc.compile(after).program
+    for depth, marked in ((0, {"p": "added", "layers": "changed", "h": "changed"}), (1, {"p": "added", "a": "changed", "h": "changed"})):
+        page = picture(other, depth=depth, before=one).pages[0]
+        assert {box.title: box.change for box in _boxes(page.level) if box.change} == marked
+        assert page.legend == ("green: added, yellow: changed", "removed: r")
+    same = picture(one, before=one).pages[0]
+    assert not any(box.change for box in _boxes(same.level))
+    assert same.legend == ()
+
+
+def test_many_removed_stages_are_counted() -> None:
+    before = "input 8" + "".join(f" -> dense {8 + i % 2} as s{i}" for i in range(50)) + " -> dense 8 as last"
+    page = picture(netc.compile("input 8 -> dense 8 as last").program, before=netc.compile(before).program).pages[0]
+    assert page.legend[-1] == "and 30 others"
