@@ -15,7 +15,8 @@ from ...ir.graph import CallNode, Graph, Node, OpNode, Value, graphs
 from ...ir.replacing import replace_outputs, set_inputs, substitute
 from ...ir.types import FLOAT32, DType
 from ..precision import FULL, Precision
-from .moved_conversions import cast, move_conversions
+from .casts import Casts
+from .moved_conversions import move_conversions
 
 
 def write_conversions(main: Graph, precision: Precision, untyped: Iterable[str]) -> None:
@@ -23,21 +24,22 @@ def write_conversions(main: Graph, precision: Precision, untyped: Iterable[str])
     if precision == FULL:
         return
     order = graphs(main)
+    casts = Casts()
     for graph in order:
-        _Casts(graph).write()
-    move_conversions(order, precision.dtype)
+        _Conversions(graph, casts).write()
+    move_conversions(order, precision.dtype, casts)
     if precision.keep_io:
-        _keep_inputs(main, precision.dtype, set(untyped))
-        _keep_outputs(main, precision.dtype)
+        _keep_inputs(main, precision.dtype, set(untyped), casts)
+        _keep_outputs(main, precision.dtype, casts)
     for graph in order:
         graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)
 
 
-class _Casts:
+class _Conversions:
     """Those within one graph: one for each tensor and type, before the first node that needs it."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, casts: Casts) -> None:
+        self.graph, self.casts = graph, casts
         self.made: dict[tuple[int, DType], Value] = {}
         self.nodes: list[Node] = []
 
@@ -46,7 +48,7 @@ class _Casts:
             self._convert(node)
             self.nodes.append(node)
             if isinstance(node, CallNode) and node.scan is not None:
-                _convert_states(node.graph, node.scan.states)
+                _convert_states(node.graph, node.scan.states, self.casts)
         self.graph.nodes = self.nodes
 
     def _convert(self, node: Node) -> None:
@@ -61,23 +63,23 @@ class _Casts:
         if value.type.dtype == dtype:
             return value
         if (id(value), dtype) not in self.made:
-            node = cast(value, dtype, span)
+            node = self.casts.make(value, dtype, span, self.graph)
             self.nodes.append(node)
             self.made[id(value), dtype] = node.outputs[0]
         return self.made[id(value), dtype]
 
 
-def _convert_states(step: Graph, states: int) -> None:
+def _convert_states(step: Graph, states: int, casts: Casts) -> None:
     """Gives the states after a step the types that they have before it."""
     for index in range(states):
         after, dtype = step.outputs[index], step.inputs[index].type.dtype
         if after.type.dtype != dtype:
-            node = cast(after, dtype, after.span)
+            node = casts.make(after, dtype, after.span, step)
             step.nodes.append(node)
             step.outputs[index] = node.outputs[0]
 
 
-def _keep_inputs(main: Graph, model: DType, untyped: set[str]) -> None:
+def _keep_inputs(main: Graph, model: DType, untyped: set[str], casts: Casts) -> None:
     """Makes inputs of float32, which are converted before anything else."""
     inside: dict[int, Value] = {}
     first: list[Node] = []
@@ -85,7 +87,7 @@ def _keep_inputs(main: Graph, model: DType, untyped: set[str]) -> None:
         if value.name in untyped and value.type.dtype == model:
             outer = main.inputs[index] = Value(value.type.with_dtype(FLOAT32), value.span, value.name, value.spatial)
             outer.axes = value.axes
-            node = cast(outer, model, value.span)
+            node = casts.make(outer, model, value.span, main)
             inside[id(value)] = node.outputs[0]
             first.append(node)
     substitute(main, inside)
@@ -94,12 +96,12 @@ def _keep_inputs(main: Graph, model: DType, untyped: set[str]) -> None:
     main.nodes = [*first, *main.nodes]
 
 
-def _keep_outputs(main: Graph, model: DType) -> None:
+def _keep_outputs(main: Graph, model: DType, casts: Casts) -> None:
     """Returns what is of the type of the model as float32."""
     outside: dict[int, Value] = {}
     for value in (*main.outputs, *(main.training_outputs or ())):
         if value.type.dtype == model and id(value) not in outside:
-            node = cast(value, FLOAT32, value.span)
+            node = casts.make(value, FLOAT32, value.span, main)
             node.outputs[0].name = value.name
             main.nodes.append(node)
             outside[id(value)] = node.outputs[0]

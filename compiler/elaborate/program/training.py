@@ -30,8 +30,8 @@ from ..scopes.scope import GraphFrame, Scope, copied
 from ..scopes.values import UNKNOWN, Flow, TensorTuple, tensors, without_empty
 from ..session import ElaborationSession
 from .build import ModelBody, elaborate_model, output_names
+from .casts import Casts
 from .conversions import write_conversions
-from .moved_conversions import cast
 from .parameters import bind_parameters
 from .sections import SelectedSection, statements_of
 from .selection import SelectedModel
@@ -238,7 +238,7 @@ def _in_type_of(value: Value, wanted: Value, scope: Scope) -> Value:
     """A tensor of float32 as an input of a model of another type takes it."""
     if value.type.dtype != FLOAT32 or value.type.with_dtype(wanted.type.dtype) != wanted.type or scope.frame is None:
         return value
-    node = cast(value, wanted.type.dtype, value.span)
+    node = Casts().make(value, wanted.type.dtype, value.span, scope.frame.graph)
     scope.frame.graph.nodes.append(node)
     return node.outputs[0]
 
