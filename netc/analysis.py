@@ -83,6 +83,11 @@ class Spec(Record):
             raise CompileError(found.diagnostics)
         return found.training
 
+    def in_precision(self, precision: Precision) -> tuple[Analysis, Spec]:
+        """The same text, analysed in another element type."""
+        spec = replace(self, choice=replace(self.choice, precision=precision))
+        return analyse(self.source, spec.choice, self.path), spec
+
 
 class TrainingAnalysis(Record):
     """What is known of a train section. `diagnostics` and `sources` are as those of an `Analysis`."""

@@ -58,6 +58,8 @@ def compile(
 
     `model` names one of several models, `params` override its parameters, `dims` fix symbolic dimensions. Files that it uses are found
     relative to the current directory, and must be in it: at any depth, named `.net`. `allow_paths` are folders that they may be in too.
+    `dtype` is the element type of all that the spec gives none, `"bfloat16"` or `torch.bfloat16` for example; with `keep_io` the inputs and
+    outputs stay float32.
     """
     choice = _choice(model, params, dims, allow_paths, dtype, keep_io)
     source = SourceFile(TEXT, checked_text(text))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from netc.compiler.elaborate.precision import Precision
+from netc.compiler.elaborate.precision import FULL, Precision
 from netc.compiler.ir.types import DTYPES
 
 from .training.run_files import weights_of
@@ -85,8 +85,10 @@ def checked_precision(dtype: object, keep_io: object = False) -> Precision:
     """The element type of a model: its name, or the type of PyTorch or NumPy."""
     if not isinstance(keep_io, bool):
         raise TypeError(f"keep_io must be a bool, not {_kind(keep_io)}")
+    if dtype is None and keep_io:
+        raise ValueError("keep_io is for a dtype, which says what the rest of the model is")
     if dtype is None:
-        return Precision(keep_io=keep_io)
+        return FULL
     name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", None) or str(dtype).removeprefix("torch.")
     found = DTYPES.get(name)
     if found is None or not found.is_float:
