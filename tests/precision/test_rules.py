@@ -64,6 +64,12 @@ def test_types(text: str, dtype: str) -> None:
         found = module(*given)
     results = found if isinstance(found, tuple) else (found,)
     assert [str(y.dtype) for y in results] == [f"torch.{t.dtype}" for t in model.outputs.values()]
+    if dtype == "float16":
+        arrays = {name: x.numpy() for name, x in zip(model.inputs, given, strict=True)}
+        made = model.session(weights=module.state_dict())(**arrays)
+        assert [y.dtype.name for y in (made.values() if isinstance(made, dict) else (made,))] == [
+            str(t.dtype) for t in model.outputs.values()
+        ]
 
 
 @pytest.mark.parametrize("text", TYPES)

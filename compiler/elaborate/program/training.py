@@ -236,7 +236,12 @@ def _computed_inputs(made: ModelBody, scope: Scope, session: ElaborationSession)
 
 def _in_type_of(value: Value, wanted: Value, scope: Scope) -> Value:
     """A tensor of float32 as an input of a model of another type takes it."""
-    if value.type.dtype != FLOAT32 or value.type.with_dtype(wanted.type.dtype) != wanted.type or scope.frame is None:
+    if (
+        value.type == wanted.type
+        or value.type.dtype != FLOAT32
+        or value.type.with_dtype(wanted.type.dtype) != wanted.type
+        or scope.frame is None
+    ):
         return value
     node = Casts().make(value, wanted.type.dtype, value.span, scope.frame.graph)
     scope.frame.graph.nodes.append(node)
