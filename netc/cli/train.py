@@ -61,7 +61,9 @@ def _refuse_dtype(ctx: click.Context, option: click.Parameter, value: str | None
 @click.option("--weights", metavar="FILE", help="Parameters to begin with: .safetensors, .npz, .pt or .pth.")
 @click.option("--device", type=click.Choice(DEVICES), help="Where to train; the CPU unless given.")
 @click.option("--precision", type=click.Choice(PRECISIONS), help="What the passes compute in, by torch.amp; fp32 unless given.")
-@click.option("--dtype", hidden=True, expose_value=False, callback=_refuse_dtype)
+@click.option(
+    "--dtype", hidden=True, expose_value=False, callback=_refuse_dtype, help="An option of other commands, which says what to do."
+)
 @click.option("--strategy", type=click.Choice(STRATEGIES), help="How several processes of torchrun share the work; ddp unless given.")
 @click.option("--compile", is_flag=True, default=None, help="Compile the model by torch.compile.")
 @click.option("--checkpoint-every", type=click.IntRange(1), metavar="STEPS", help="Checkpoints in addition to those at the ends of epochs.")
