@@ -11,6 +11,7 @@ import os
 from typing import TYPE_CHECKING
 
 from netc.compiler.elaborate import complete_models, elaborate, elaborate_training, section_name, sections_of
+from netc.compiler.elaborate.precision import FULL, Precision
 from netc.compiler.ir.verify import verify
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
@@ -35,13 +36,14 @@ if TYPE_CHECKING:
 
 
 class Choice(Record):
-    """The choices for a spec: which model of it, values of parameters, sizes of symbolic dimensions, and additional
-    folders that `use` may read."""
+    """The choices for a spec: which model of it, values of parameters, sizes of symbolic dimensions, additional folders that `use` may
+    read, and the element type of the model."""
 
     model: str | None = None
     params: dict[str, object] = {}
     dims: dict[str, int] = {}
     allow_paths: tuple[str, ...] = ()
+    precision: Precision = FULL
 
 
 class Analysis(Record):
@@ -81,6 +83,11 @@ class Spec(Record):
             raise CompileError(found.diagnostics)
         return found.training
 
+    def in_precision(self, precision: Precision) -> tuple[Analysis, Spec]:
+        """The same text, analysed in another element type."""
+        spec = replace(self, choice=replace(self.choice, precision=precision))
+        return analyse(self.source, spec.choice, self.path), spec
+
 
 class TrainingAnalysis(Record):
     """What is known of a train section. `diagnostics` and `sources` are as those of an `Analysis`."""
@@ -113,7 +120,15 @@ def elaborate_section(
     """The second half of `analyse_training`, for a text that has been parsed."""
     loader = Loader(source, path, choice.allow_paths)
     made = elaborate_training(
-        file, source, section=section, loader=loader, foreign=foreign_names, model=choice.model, params=choice.params, dims=choice.dims
+        file,
+        source,
+        section=section,
+        loader=loader,
+        foreign=foreign_names,
+        model=choice.model,
+        params=choice.params,
+        dims=choice.dims,
+        precision=choice.precision,
     )
     if made.training is not None and os.environ.get("NETC_DEBUG"):
         verify(made.training.program)
@@ -161,6 +176,7 @@ def _elaborated(
         params=choice.params,
         dims=choice.dims,
         index=index,
+        precision=choice.precision,
     )
     found = made.diagnostics
     if any(d.severity == "error" for d in problems):  # what could not be read may be what uses it

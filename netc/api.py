@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from netc.dsl.source import SourceFile
 
 from .analysis import Analysis, Choice, Spec, analyse
-from .arguments import checked_dims, checked_name, checked_params, checked_path, checked_paths, checked_text
+from .arguments import checked_dims, checked_name, checked_params, checked_path, checked_paths, checked_precision, checked_text
 from .errors import CompileError
 from .files import Unreadable, read_file
 from .hashing import spec_hash
@@ -51,13 +51,17 @@ def compile(
     params: Mapping[str, object] | None = None,
     dims: Mapping[str, int] | None = None,
     allow_paths: Iterable[str | os.PathLike[str]] = (),
+    dtype: object = None,
+    keep_io: bool = False,
 ) -> Model:
     """Compiles the text of a spec.
 
     `model` names one of several models, `params` override its parameters, `dims` fix symbolic dimensions. Files that it uses are found
     relative to the current directory, and must be in it: at any depth, named `.net`. `allow_paths` are folders that they may be in too.
+    `dtype` is the element type of all that the spec gives none, `"bfloat16"` or `torch.bfloat16` for example; with `keep_io` the inputs and
+    outputs stay float32.
     """
-    choice = _choice(model, params, dims, allow_paths)
+    choice = _choice(model, params, dims, allow_paths, dtype, keep_io)
     source = SourceFile(TEXT, checked_text(text))
     return model_of(analyse(source, choice), choice)
 
@@ -69,10 +73,12 @@ def compile_file(
     params: Mapping[str, object] | None = None,
     dims: Mapping[str, int] | None = None,
     allow_paths: Iterable[str | os.PathLike[str]] = (),
+    dtype: object = None,
+    keep_io: bool = False,
 ) -> Model:
     """Compiles a file; the rest is as for `compile`. A file that cannot be read is a `CompileError` too."""
     where = checked_path(path)
-    choice = _choice(model, params, dims, allow_paths)
+    choice = _choice(model, params, dims, allow_paths, dtype, keep_io)
     try:
         source = read_file(where)
     except Unreadable as error:
@@ -131,8 +137,9 @@ def _silent(report: Report) -> None:
     """Reports nothing."""
 
 
-def _choice(model: object, params: object, dims: object, allow_paths: object) -> Choice:
-    return Choice(checked_name(model, "model"), checked_params(params), checked_dims(dims), checked_paths(allow_paths))
+def _choice(model: object, params: object, dims: object, allow_paths: object, dtype: object = None, keep_io: object = False) -> Choice:
+    precision = checked_precision(dtype, keep_io)
+    return Choice(checked_name(model, "model"), checked_params(params), checked_dims(dims), checked_paths(allow_paths), precision)
 
 
 def model_of(analysis: Analysis, choice: Choice, path: str | None = None) -> Model:

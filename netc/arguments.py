@@ -10,8 +10,13 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
+from netc.compiler.elaborate.precision import FULL, Precision
+from netc.compiler.ir.types import DTYPES
+
 from .training.run_files import weights_of
 
+FLOAT_NAMES = tuple(name for name, dtype in DTYPES.items() if dtype.is_float)
+"""The element types that a model can have."""
 GREATEST_SEED = 2**63 - 1
 
 
@@ -74,6 +79,21 @@ def checked_text(text: object) -> str:
     if text.endswith(".net") and len(text.split()) == 1:
         raise ValueError(f"compile takes the text of a spec; for a file, call compile_file({text!r})")
     return text
+
+
+def checked_precision(dtype: object, keep_io: object = False) -> Precision:
+    """The element type of a model: its name, or the type of PyTorch or NumPy."""
+    if not isinstance(keep_io, bool):
+        raise TypeError(f"keep_io must be a bool, not {_kind(keep_io)}")
+    if dtype is None and keep_io:
+        raise ValueError("keep_io is for a dtype, which says what the rest of the model is")
+    if dtype is None:
+        return FULL
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", None) or str(dtype).removeprefix("torch.")
+    found = DTYPES.get(name)
+    if found is None or not found.is_float:
+        raise ValueError(f"dtype must be one of {', '.join(FLOAT_NAMES)}, not {dtype!r}")
+    return Precision(found, keep_io)
 
 
 def checked_name(name: object, what: str) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from netc.compiler.elaborate.precision import FULL
+
 from .analysis import Analysis, Choice, TrainingAnalysis
 
 
@@ -12,6 +14,8 @@ def spec_hash(analysis: Analysis | TrainingAnalysis, choice: Choice) -> str:
     digest = sha256()
     parts = [source.text for source in analysis.sources]
     parts += [choice.model or "", *(f"{name}={value!r}" for name, value in sorted((choice.params | choice.dims).items()))]
+    if choice.precision != FULL:
+        parts.append(f"{choice.precision.dtype} {choice.precision.keep_io}")
     for part in parts:
         content = part.encode("utf-8", "surrogatepass")
         digest.update(len(content).to_bytes(8, "little") + content)

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .arguments import checked_name, checked_path
+from .arguments import checked_name, checked_path, checked_precision
 from .backend_input import Weights
-from .errors import unsupported_is_compile_error
+from .errors import CompileError, unsupported_is_compile_error
 
 if TYPE_CHECKING:
     import onnx
@@ -75,7 +75,27 @@ class Model:
         """Raises `TypeError`, which says what can be called."""
         raise TypeError("a Model is not callable; call its PyTorch module, `model.module()(x)`, or `model.session()(x)` in ONNX Runtime")
 
-    def source(self, target: str = "torch") -> str:
+    def in_type(self, dtype: object = None, keep_io: bool = False) -> Model:
+        """The same model in another element type, such as `"bfloat16"` or `torch.bfloat16`: all that the spec gives no type is of it.
+
+        With `keep_io`, inputs and outputs stay float32. Without a type, the model itself. The methods below take both arguments too.
+        Raises `CompileError` for what cannot be in that type, `ValueError` for a model that was made of a program, not of a spec.
+        """
+        if dtype is None and not keep_io:
+            return self
+        precision = checked_precision(dtype, keep_io)
+        if self._spec is None:
+            raise ValueError("this model was made of a program, not of a spec: its element type is settled")
+        from .hashing import spec_hash
+
+        analysis, spec = self._spec.in_precision(precision)
+        if analysis.program is None:
+            raise CompileError(analysis.with_model().diagnostics)
+        made = Model(analysis.program, analysis.diagnostics, spec_hash(analysis, spec.choice), spec)
+        made.weights = self.weights
+        return made
+
+    def source(self, target: str = "torch", *, dtype: object = None, keep_io: bool = False) -> str:
         """The text that the backend of a target writes.
 
         For PyTorch, a module that imports nothing but torch and has one class for each block; for ONNX, the graph. Raises `ValueError` for
@@ -83,8 +103,9 @@ class Model:
         """
         from netc.compiler.backends.registry import get_or_raise
 
-        with unsupported_is_compile_error(self.program):
-            return get_or_raise(target).text(self.backend_input())
+        made = self.in_type(dtype, keep_io)
+        with unsupported_is_compile_error(made.program):
+            return get_or_raise(target).text(made.backend_input())
 
     def spec(self) -> str:
         """The text of the spec; of a model that was made of none, one that says the same."""
@@ -92,26 +113,39 @@ class Model:
             return self._spec.source.text
         return self.source("net")
 
-    def module(self, weights: Weights | None = None, seed: int | None = None) -> torch.nn.Module:
+    def module(
+        self, weights: Weights | None = None, seed: int | None = None, *, dtype: object = None, keep_io: bool = False
+    ) -> torch.nn.Module:
         """The class of `source()`, executed and instantiated. Without weights and seed, PyTorch's own generator draws the parameters.
 
         Raises `WeightsError` for weights that cannot be read or do not fit.
         """
         from netc.compiler.backends.torch import BACKEND
 
-        return BACKEND.module(self.backend_input(weights, seed))
+        return BACKEND.module(self.in_type(dtype, keep_io).backend_input(weights, seed))
 
-    def onnx(self, weights: Weights | None = None, seed: int | None = None) -> onnx.ModelProto:
+    def onnx(
+        self, weights: Weights | None = None, seed: int | None = None, *, dtype: object = None, keep_io: bool = False
+    ) -> onnx.ModelProto:
         """The ONNX model. Without weights the seed draws the parameters, 0 unless given.
 
         Raises `WeightsError` for weights that cannot be read or do not fit, `CompileError` for what ONNX cannot express.
         """
         from netc.compiler.backends.onnx import BACKEND
 
-        with unsupported_is_compile_error(self.program):
-            return BACKEND.proto(self.backend_input(weights, seed))
+        made = self.in_type(dtype, keep_io)
+        with unsupported_is_compile_error(made.program):
+            return BACKEND.proto(made.backend_input(weights, seed))
 
-    def save(self, path: str | os.PathLike[str], weights: Weights | None = None, seed: int | None = None) -> None:
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        weights: Weights | None = None,
+        seed: int | None = None,
+        *,
+        dtype: object = None,
+        keep_io: bool = False,
+    ) -> None:
         """Writes what the ending of the path asks for, such as the ONNX model (`.onnx`) or the PyTorch source (`.py`), whole or not at all.
 
         Raises `OSError` if the file cannot be written, `ValueError` for another ending, or for weights with a source, which holds none.
@@ -119,9 +153,20 @@ class Model:
         from .saving import backend_for, save
 
         checked = checked_path(path)
-        save(self.backend_input(weights, seed), backend_for(checked), checked)
+        backend, made = backend_for(checked), self.in_type(dtype, keep_io)
+        if not backend.holds_weights and weights is None and seed is None:
+            made = Model(made.program, (), made._hash)
+        save(made.backend_input(weights, seed), backend, checked)
 
-    def session(self, weights: Weights | None = None, seed: int | None = None, device: str = "cpu") -> OnnxSession:
+    def session(
+        self,
+        weights: Weights | None = None,
+        seed: int | None = None,
+        device: str = "cpu",
+        *,
+        dtype: object = None,
+        keep_io: bool = False,
+    ) -> OnnxSession:
         """The ONNX model in ONNX Runtime, on `cpu` or `cuda`: called with arrays by input name or position, it gives arrays.
 
         It refuses sizes that a `where` of the spec excludes.
@@ -132,8 +177,9 @@ class Model:
 
         from .conditions import check_sizes
 
-        with unsupported_is_compile_error(self.program):
-            return BACKEND.session(self.backend_input(weights, seed), device, partial(check_sizes, self.program))
+        made = self.in_type(dtype, keep_io)
+        with unsupported_is_compile_error(made.program):
+            return BACKEND.session(made.backend_input(weights, seed), device, partial(check_sizes, made.program))
 
     def backend_input(self, weights: Weights | None = None, seed: int | None = None) -> BackendInput:
         """What backends take. The arguments are checked now; weights are read or drawn when a backend needs them.
@@ -164,11 +210,11 @@ class Model:
             raise ValueError(f"the section `{training.name}` trains `{training.model}`, and this is `{self._spec.choice.model}`")
         return objective_of(training, weights, seed)
 
-    def summary(self) -> SpecSummary:
+    def summary(self, *, dtype: object = None, keep_io: bool = False) -> SpecSummary:
         """Stages, shapes, parameters, FLOPs and bytes; `str()` is the table."""
         from .summary import summarise
 
-        return summarise(self.program)
+        return summarise(self.in_type(dtype, keep_io).program)
 
     def draw(self, path: str | os.PathLike[str], *, depth: int | None = None, at: str = "", theme: str = "auto") -> None:
         """Draws the graph to a file: `.svg`, `.html`, `.png`, `.mmd` or `.dot`, as `netc draw` does.

@@ -30,6 +30,7 @@ from .index import Index
 from .interpreter.elaborator import Elaborator
 from .limits import MAX_ERRORS
 from .names.unused import unused
+from .precision import FULL, Precision
 from .program.build import build
 from .program.files import define
 from .program.sections import section_name, sections_of, select_section
@@ -45,6 +46,7 @@ __all__ = [
     "Failure",
     "Index",
     "Loader",
+    "Precision",
     "TrainingElaboration",
     "complete_models",
     "elaborate",
@@ -75,15 +77,17 @@ def elaborate(
     params: Mapping[str, Any] | None = None,
     dims: Mapping[str, int] | None = None,
     index: bool = False,
+    precision: Precision = FULL,
 ) -> Elaboration:
     """Checks a file's model and builds its graph.
 
     `loader` reads the files of `use`. `foreign` knows operators by the names of other libraries. `model` names one of several. `params`
     override the model's parameters (plain Python values, lists as tuples); `dims` fix symbolic dimensions (at least 1). `index` asks for
-    the index of the text. A file without a model (a library of blocks) gives neither a program nor, for that alone, a diagnostic. The
-    program is None if any diagnostic is an error. Diagnostics are in no particular order and may repeat.
+    the index of the text. `precision` is the element type of the model. A file without a model (a library of blocks) gives neither a
+    program nor, for that alone, a diagnostic. The program is None if any diagnostic is an error. Diagnostics are in no particular order
+    and may repeat.
     """
-    session = ElaborationSession(loader, index, foreign)
+    session = ElaborationSession(loader, index, foreign, precision)
     program: Program | None = None
     with _deep_stack(), suppress(LimitExceeded):
         files = define(file, source, session)
@@ -118,10 +122,11 @@ def elaborate_training(
     model: str | None = None,
     params: Mapping[str, Any] | None = None,
     dims: Mapping[str, int] | None = None,
+    precision: Precision = FULL,
 ) -> TrainingElaboration:
     """Checks a train section and its model, and builds the objective. `section` names one of several; without it, `model` may say which.
     `params` are the parameters of the section and of the model. The rest is as for `elaborate`."""
-    session = ElaborationSession(loader, False, foreign)
+    session = ElaborationSession(loader, False, foreign, precision)
     training: Training | None = None
     with _deep_stack():
         files = define(file, source, session)

@@ -16,10 +16,12 @@ from ..dims import Dim, Facts, Stated
 from ..errors.base import Advice, Problem
 from ..errors.limits import EndlessRecursion, TooManyNodes, TooMuchNesting, TooMuchRecursion
 from ..ir.graph import Graph
+from ..ir.types import FLOAT32, DType
 from ..ops.base import Operator
 from .decisions import DecidingFacts, Decisions
 from .index import IndexRecorder, Recorder
 from .limits import MAX_ERRORS, MAX_ITEMS, MAX_ITERATIONS, MAX_NESTING, MAX_NODES, MAX_RECURSION, MAX_STAGES
+from .precision import FULL, Precision
 from .scopes.failures import AlreadyReported, Failure, LimitExceeded, Marks
 from .scopes.memo import Memo
 from .scopes.scope import Scope
@@ -54,9 +56,14 @@ class CannotLoad(Exception):
 class ElaborationSession:
     """What all parts of the elaborator share."""
 
-    def __init__(self, loader: Loader | None = None, index: bool = False, foreign: Foreign | None = None) -> None:
+    def __init__(
+        self, loader: Loader | None = None, index: bool = False, foreign: Foreign | None = None, precision: Precision = FULL
+    ) -> None:
         self.loader = loader
         self.foreign = foreign
+        self.precision = precision
+        self.untyped: set[str] = set()
+        """The names of the inputs without an element type."""
         self.memo = Memo()
         self.index: Recorder = IndexRecorder() if index else Recorder()
         self.decisions = Decisions()
@@ -100,6 +107,12 @@ class ElaborationSession:
     def levels(self, definition: object) -> int:
         """The number of times that a definition is being evaluated, inside itself from the second on."""
         return sum(a is definition for a in self.active)
+
+    @property
+    def dtype(self) -> DType:
+        """The element type of what has none of its own: that of the model. A train section computes in float32 at least."""
+        model = self.precision.dtype
+        return FLOAT32 if self.in_training and model.size < FLOAT32.size else model
 
     @property
     def failed(self) -> bool:

@@ -21,7 +21,7 @@ from ..dims import Dim, Facts, Stated, SymDim
 from ..ops.base import Operator, ParameterSpec
 from .origins import Decision, Origin
 from .tests import Choice
-from .types import TensorType
+from .types import DType, TensorType
 
 
 class Value:
@@ -29,16 +29,18 @@ class Value:
 
     `spatial` holds for what comes out of a convolution or pooling with its axes as they were: channels first, then space. `axes` are the
     names that a pattern such as `[N, rows, _, C]` gives to the sizes of a declared tensor, empty where it gives none. `borrowed`: an input
-    whose name is that of a tensor outside, since the body gives it none.
+    whose name is that of a tensor outside, since the body gives it none. `weak`: in a model of another element type, it is float32 only
+    until it meets a tensor of the model (elaborate/interpreter/element_types.py).
     """
 
-    __slots__ = ("axes", "borrowed", "name", "span", "spatial", "type")
+    __slots__ = ("axes", "borrowed", "name", "span", "spatial", "type", "weak")
 
-    def __init__(self, type: TensorType, span: Span, name: str = "", spatial: bool = False) -> None:
+    def __init__(self, type: TensorType, span: Span, name: str = "", spatial: bool = False, weak: bool = False) -> None:
         self.type = type
         self.span = span
         self.name = name
         self.spatial = spatial
+        self.weak = weak
         self.axes: tuple[str, ...] = ()
         self.borrowed = False
 
@@ -124,10 +126,11 @@ class OpNode:
 
     `tie`: the local names of parameters that are those of another stage, with its position: see `Tie`. `shared`: set when the node is
     a use of a shared stage; if the graph did not declare it, the parameters live where it was declared. `parts` are its inputs, if some of
-    them are parts of tuples. `frozen`: its parameters are not trained.
+    them are parts of tuples. `frozen`: its parameters are not trained. `taken`: the element types that its rule has seen, if its inputs are
+    to be converted to them; empty in a finished program.
     """
 
-    __slots__ = ("frozen", "inputs", "label", "op", "outputs", "parts", "shared", "span", "specs", "tie")
+    __slots__ = ("frozen", "inputs", "label", "op", "outputs", "parts", "shared", "span", "specs", "taken", "tie")
 
     def __init__(
         self,
@@ -141,6 +144,7 @@ class OpNode:
         shared: SharedModule | None = None,
         parts: Parts = (),
         frozen: bool = False,
+        taken: tuple[DType, ...] = (),
     ) -> None:
         self.op = op
         self.inputs = inputs
@@ -152,6 +156,7 @@ class OpNode:
         self.shared = shared
         self.parts = parts
         self.frozen = frozen
+        self.taken = taken
 
 
 class Tie:

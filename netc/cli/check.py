@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .completion import FileName
-from .options import choose, spec_options
+from .options import choose, precision_options, spec_options
 from .reading import reader
 from .report import report
 from .terminal import note, write
@@ -30,6 +30,7 @@ FORMATS = ("text", "short", "json", "sarif", "github")
 @click.option("--strict", is_flag=True, help="Warnings are failures too.")
 @click.option("--fix", is_flag=True, help="Apply the safe edits that the errors suggest, then check.")
 @click.option("--weights", metavar="FILE", type=FileName(), help="A checkpoint that is to fit; of .safetensors only the header is read.")
+@precision_options
 @spec_options
 @click.pass_context
 def command(
@@ -45,6 +46,8 @@ def command(
     params: dict[str, object],
     dims: dict[str, int],
     allow_paths: tuple[str, ...],
+    dtype: str | None,
+    keep_io: bool,
 ) -> None:
     """Check specs. `-` reads standard input.
 
@@ -58,7 +61,7 @@ def command(
         raise click.UsageError("--fix changes files; give files")
     from ..analysis import analyse_models
 
-    choice = choose(model, params, dims, allow_paths)
+    choice = choose(model, params, dims, allow_paths, dtype, keep_io)
     if fix:
         _fix(files, choice)
     found = [a for path in files or (None,) for a in analyse_models(reader(path, text), choice)]

@@ -12,7 +12,7 @@ from netc.compiler.backends.registry import NAMES, backend_of, backends, get_or_
 from ..emit import STAGES
 from .completion import FileName
 from .failures import wrong_usage
-from .options import choose, one_source, refuse_overwriting, source_options, spec_options, weight_options
+from .options import choose, one_source, precision_options, refuse_overwriting, source_options, spec_options, weight_options
 from .program import compiled
 from .reading import reader
 from .terminal import warnings_shown
@@ -43,6 +43,7 @@ Without -o, {TEXTS} and --emit write to standard output.
 @click.option("--target", type=click.Choice((*NAMES, SECTION)), help=TARGET_HELP)
 @click.option("--section", metavar="NAME", help=f"Which train section of the file, for --target {SECTION}.")
 @click.option("--emit", type=click.Choice(STAGES), help="Show the output of one stage of the compiler, as text.")
+@precision_options
 @spec_options
 @weight_options
 def command(
@@ -56,13 +57,15 @@ def command(
     params: dict[str, object],
     dims: dict[str, int],
     allow_paths: tuple[str, ...],
+    dtype: str | None,
+    keep_io: bool,
     weights: str | None,
     seed: int | None,
 ) -> None:
     path = one_source(file, text)
     refuse_overwriting(output, path, weights)
     read = reader(path, text)
-    choice = choose(model, params, dims, allow_paths)
+    choice = choose(model, params, dims, allow_paths, dtype, keep_io)
     if emit is not None:
         if target is not None or weights is not None or seed is not None:
             raise click.UsageError("--emit shows a stage as text: it goes without --target, --weights and --seed")

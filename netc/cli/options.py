@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ..arguments import FLOAT_NAMES, checked_precision
 from .completion import FileName, FolderName, models
 
 if TYPE_CHECKING:
@@ -66,6 +67,15 @@ def _spec_options(function: F, setting: Callable[[F], F]) -> F:
     return function
 
 
+def precision_options(function: F) -> F:
+    """`--dtype`, `--keep-io`."""
+    keep = click.option("--keep-io", is_flag=True, help="With --dtype: inputs and outputs stay float32.")
+    dtype = click.option(
+        "--dtype", type=click.Choice(FLOAT_NAMES), help="The element type of everything that the spec gives none; float32 without it."
+    )
+    return dtype(keep(function))
+
+
 def source_options(function: F) -> F:
     """One spec: a file, `-` or `-e TEXT`."""
     function = click.argument("file", required=False, metavar="FILE", type=FileName())(function)
@@ -88,11 +98,20 @@ def _weights(ctx: click.Context, option: click.Parameter, path: str | None) -> s
     return None if path is None else weights_of(path)
 
 
-def choose(model: str | None, params: dict[str, object], dims: dict[str, int], allow_paths: tuple[str, ...]) -> Choice:
+def choose(
+    model: str | None,
+    params: dict[str, object],
+    dims: dict[str, int],
+    allow_paths: tuple[str, ...],
+    dtype: str | None = None,
+    keep_io: bool = False,
+) -> Choice:
     """What is asked of the spec."""
     from ..analysis import Choice
 
-    return Choice(model, params, dims, allow_paths)
+    if keep_io and dtype is None:
+        raise click.UsageError("--keep-io is for --dtype, which says what the rest of the model is")
+    return Choice(model, params, dims, allow_paths, checked_precision(dtype, keep_io))
 
 
 def one_source(file: str | None, text: str | None) -> str | None:

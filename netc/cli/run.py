@@ -12,7 +12,7 @@ from netc.compiler.backends.onnx import BACKEND
 
 from .completion import FileName
 from .failures import Failed
-from .options import choose, named_words, one_source, refuse_overwriting, source_options, spec_options, weight_options
+from .options import choose, named_words, one_source, precision_options, refuse_overwriting, source_options, spec_options, weight_options
 from .terminal import visible, warnings_shown, write
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ DEVICES = ("cpu", "cuda")
 @click.option("--random", is_flag=True, help="Random numbers for the other inputs, drawn with --seed; integers are 0 or 1.")
 @click.option("--device", type=click.Choice(DEVICES), default="cpu", help="Where to run.")
 @click.option("-o", "--output", metavar="OUT.npz", type=FileName(), help="Keep the results.")
+@precision_options
 @spec_options
 @weight_options
 def command(
@@ -43,6 +44,8 @@ def command(
     params: dict[str, object],
     dims: dict[str, int],
     allow_paths: tuple[str, ...],
+    dtype: str | None,
+    keep_io: bool,
     weights: str | None,
     seed: int | None,
 ) -> None:
@@ -57,12 +60,12 @@ def command(
         raise click.UsageError(f"the results are kept as .npz, and `{output}` does not end so")
     refuse_overwriting(output, path, weights, *files.values())
     if path is not None and has_suffix(BACKEND, path):
-        if model is not None or params or weights is not None or allow_paths:
-            raise click.UsageError("an ONNX model is already compiled: --model, --set, --allow-path and --weights are for specs")
+        if model is not None or params or weights is not None or allow_paths or dtype is not None:
+            raise click.UsageError("an ONNX model is already compiled: --model, --set, --allow-path, --dtype and --weights are for specs")
         made = runnable.of_onnx(path, dims, device)
     else:
         with warnings_shown():
-            made = runnable.of_spec(path, text, choose(model, params, dims, allow_paths), weights, seed, device)
+            made = runnable.of_spec(path, text, choose(model, params, dims, allow_paths, dtype, keep_io), weights, seed, device)
     results = _run(made.session, _arrays(made, files, random, seed or 0))
     write("\n".join(_shown(name, array) for name, array in results.items()))
     if output is not None:

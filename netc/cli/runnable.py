@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from netc.compiler.backends.onnx import NO_BFLOAT16, holds_bfloat16
 from netc.compiler.backends.onnx.devices import DeviceUnavailable, providers
 from netc.compiler.backends.onnx.runtime import OnnxSession, UnknownPort
 from netc.dsl.record import Record
@@ -39,7 +40,8 @@ def of_spec(path: str | None, text: str | None, choice: Choice, weights: str | N
             raise Failed(str(error), "fix them: `--dim NAME=SIZE`") from None
 
     _check(device)
-    return Runnable(_started(lambda: model.session(weights, seed, device), "the model"), shapes)
+    hints = (NO_BFLOAT16,) if device == "cpu" and holds_bfloat16(model.program) else ()
+    return Runnable(_started(lambda: model.session(weights, seed, device), "the model", *hints), shapes)
 
 
 def of_onnx(path: str, dims: dict[str, int], device: str) -> Runnable:
@@ -74,7 +76,7 @@ def _check(device: str) -> None:
         raise Failed(str(error)) from None
 
 
-def _started(start: Callable[[], OnnxSession], what: str) -> OnnxSession:
+def _started(start: Callable[[], OnnxSession], what: str, *hints: str) -> OnnxSession:
     try:
         return start()
     except DeviceUnavailable as error:
@@ -86,4 +88,4 @@ def _started(start: Callable[[], OnnxSession], what: str) -> OnnxSession:
     except Exception as error:
         if not of_runtime(error):
             raise
-        raise Failed(f"ONNX Runtime cannot load {what}: {runtime_message(error)}") from None
+        raise Failed(f"ONNX Runtime cannot load {what}: {runtime_message(error)}", *hints) from None

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from .options import choose, one_source, source_options, spec_options
+from .options import choose, one_source, precision_options, source_options, spec_options
 from .program import compiled
 from .reading import reader
 from .records import as_csv, as_json, form_options
@@ -18,6 +18,7 @@ from .terminal import columns, table, write
 @click.option("--depth", type=click.IntRange(1), metavar="N", help="How many stages within each other are shown.")
 @click.option("--wide", is_flag=True, help="All columns and whole formulas, however wide the terminal is.")
 @form_options
+@precision_options
 @spec_options
 def command(
     file: str | None,
@@ -29,6 +30,8 @@ def command(
     params: dict[str, object],
     dims: dict[str, int],
     allow_paths: tuple[str, ...],
+    dtype: str | None,
+    keep_io: bool,
 ) -> None:
     """Show stages, shapes, parameters, FLOPs and memory.
 
@@ -36,7 +39,8 @@ def command(
     """
     if wide and form is not None:
         raise click.UsageError(f"--wide is about the table, and --{form} prints none")
-    summary = compiled(reader(one_source(file, text), text), choose(model, params, dims, allow_paths)).summary()
+    choice = choose(model, params, dims, allow_paths, dtype, keep_io)
+    summary = compiled(reader(one_source(file, text), text), choice).summary()
     summary = summary if depth is None else summary.to(depth)
     match form:
         case "json":

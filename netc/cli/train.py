@@ -30,6 +30,14 @@ OPTIONS = {"columns": "column", "data_options": "data-option", "params": "set", 
 """Names of options that are others than those of the parameters."""
 
 
+def _refuse_dtype(ctx: click.Context, option: click.Parameter, value: str | None) -> None:
+    """Other commands have this option, and people look for it here."""
+    if value is not None:
+        raise click.UsageError(
+            "parameters are trained in float32: `--precision bf16` computes in bfloat16; `netc compile --dtype` converts what was trained"
+        )
+
+
 @click.command("train")
 @source_options
 @click.option("--data", metavar="DATA", help="The data: a path such as train.npz, or FORMAT:PATH such as sklearn:digits.")
@@ -53,6 +61,9 @@ OPTIONS = {"columns": "column", "data_options": "data-option", "params": "set", 
 @click.option("--weights", metavar="FILE", help="Parameters to begin with: .safetensors, .npz, .pt or .pth.")
 @click.option("--device", type=click.Choice(DEVICES), help="Where to train; the CPU unless given.")
 @click.option("--precision", type=click.Choice(PRECISIONS), help="What the passes compute in, by torch.amp; fp32 unless given.")
+@click.option(
+    "--dtype", hidden=True, expose_value=False, callback=_refuse_dtype, help="An option of other commands, which says what to do."
+)
 @click.option("--strategy", type=click.Choice(STRATEGIES), help="How several processes of torchrun share the work; ddp unless given.")
 @click.option("--compile", is_flag=True, default=None, help="Compile the model by torch.compile.")
 @click.option("--checkpoint-every", type=click.IntRange(1), metavar="STEPS", help="Checkpoints in addition to those at the ends of epochs.")

@@ -99,3 +99,10 @@ def test_costs_are_those_of_evaluation() -> None:
     totals = summary(netc.compile(text).program).totals
     assert totals.parameters == 4 * 4 + 4 + 4 * 8 + 8 + 8 * 4 + 4
     assert totals.multiply_adds == 4 * 8 + 8 * 4
+
+
+def test_nothing_to_do_in_training() -> None:
+    """The input itself in training: a branch without a statement is none."""
+    model = netc.compile("x = input 4; y = input 4; if training { x } else { y * 2 } -> dense 2")
+    assert "if not self.training:\n            x = y * 2\n" in model.source()
+    model.module()

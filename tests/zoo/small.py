@@ -23,8 +23,8 @@ class Small(NamedTuple):
     sizes: Mapping[str, int] = {}
     below: Mapping[str, Limit] = {}
 
-    def compiled(self) -> netc.Model:
-        return netc.compile_file(SPECS / self.spec, model=self.model, params=dict(self.params))
+    def compiled(self, dtype: str | None = None) -> netc.Model:
+        return netc.compile_file(SPECS / self.spec, model=self.model, params=dict(self.params), dtype=dtype)
 
     def inputs(self, model: netc.Model) -> tuple[torch.Tensor, ...]:
         """Random inputs, a batch of more than one."""

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from .runtime import OnnxSession
 
 
+NO_BFLOAT16 = "ONNX Runtime has few kernels for it on a CPU, where float16 runs; on CUDA both do"
+"""What a model of bfloat16 meets."""
+
+
 class OnnxBackend(Backend):
     """Makes a `ModelProto` with all weights, and runs it in ONNX Runtime."""
 
@@ -57,17 +61,26 @@ class OnnxBackend(Backend):
         from .differences import affected
 
         names = affected(program)
+        found = (f"the graph holds bfloat16: {NO_BFLOAT16}",) if holds_bfloat16(program) else ()
         if not names:
-            return ()
+            return found
         where = " and ".join(filter(None, (", ".join(f"`{name}`" for name in names[:-1]), f"`{names[-1]}`")))
         what = f"of NaN and infinite numbers, ONNX Runtime may compute something else than PyTorch in {where}"
-        return (f"{what}; `netc ops {names[0]}` says more",)
+        return (*found, f"{what}; `netc ops {names[0]}` says more")
 
     def session(self, given: BackendInput, device: str = "cpu", check: CheckShapes | None = None) -> OnnxSession:
         """The model in ONNX Runtime, on `cpu` or `cuda`."""
         from .runtime import OnnxSession
 
         return OnnxSession(self.proto(given), device, check)
+
+
+def holds_bfloat16(program: Program) -> bool:
+    """Whether there is a tensor of bfloat16 in a program."""
+    from ...ir.graph import graphs
+
+    values = (v for g in graphs(program.main) for v in (*g.inputs, *(v for node in g.nodes for v in node.outputs)))
+    return any(v.type.dtype.name == "bfloat16" for v in values)
 
 
 BACKEND = OnnxBackend()

@@ -39,7 +39,7 @@ def emit_call(
     graph, signature = entry.graph, entry.signature
     inputs = tuple([actual.inputs[i] for i in signature.inputs])
     given = _given(entry, actual.inputs, bound, session)
-    outputs = tuple([Value(_moved_type(v.type, given), span, spatial=v.spatial) for v in graph.outputs])
+    outputs = tuple([Value(_moved_type(v.type, given), span, spatial=v.spatial, weak=v.weak) for v in graph.outputs])
     tails = _tails_of(graph, outputs)
     if shared is not None:
         check_shared(shared, specs_within(graph), span, session)
@@ -69,7 +69,7 @@ def emit_inline(
     given = _given(entry, actual.inputs, bound, session)
     node = entry.graph.nodes[0]
     inputs = actual.outer(node.inputs)
-    outputs = tuple([Value(_moved_type(v.type, given), span or v.span, spatial=v.spatial) for v in node.outputs])
+    outputs = tuple([Value(_moved_type(v.type, given), span or v.span, spatial=v.spatial, weak=v.weak) for v in node.outputs])
     copy: Node
     if isinstance(node, OpNode):
         tails, parts = tuple[ValueTuple, ...](), actual.outer_parts(node.parts)
@@ -77,7 +77,7 @@ def emit_inline(
         if shared is not None:
             check_shared(shared, {s.name: (s.shape, s.dtype) for s in specs}, span or node.span, session)
         op, at, shared = node.op.moved(given) if given else node.op, span or node.span, shared or node.shared
-        copy = OpNode(op, inputs, outputs, label, at, specs, shared=shared, parts=parts, frozen=node.frozen)
+        copy = OpNode(op, inputs, outputs, label, at, specs, shared=shared, parts=parts, frozen=node.frozen, taken=node.taken)
     else:
         tails = _tails_of(node.graph, outputs)
         tuples = tuple([actual.outer_parts(parts) for parts in node.tuples])

@@ -15,6 +15,7 @@ from .base import Interpreter, Part
 from .bodies import BodySyntax, elaborate_body
 from .calls import emit_call
 from .conditions import condition
+from .element_types import type_for
 from .expressions import Expressions
 
 TRAINING = "training"
@@ -72,7 +73,8 @@ class Conditionals(Part):
         if found[0] is None or found[1] is None:
             return UNKNOWN
         first, second = flat(found[0]), flat(found[1])
-        if [v.type for v in first] != [v.type for v in second]:
+        model = self.session.precision.dtype
+        if len(first) != len(second) or any(type_for(a, b, model) != type_for(b, a, model) for a, b in zip(first, second, strict=True)):
             return TensorTuple(found[1], training=found[0])
         return flow_of(tuple([self._either(a, b, node, scope) for a, b in zip(first, second, strict=True)]))
 
@@ -88,8 +90,11 @@ class Conditionals(Part):
         assert scope.frame is not None
         if training is evaluation:
             return training
-        made = Value(evaluation.type, node.span, spatial=training.spatial and evaluation.spatial)
-        scope.frame.graph.nodes.append(OpNode(ByMode(), (training, evaluation), (made,), "", node.span, ()))
+        type_ = type_for(evaluation, training, self.session.precision.dtype)
+        weak = training.weak and evaluation.weak
+        made = Value(type_, node.span, spatial=training.spatial and evaluation.spatial, weak=weak)
+        taken = (type_.dtype, type_.dtype)
+        scope.frame.graph.nodes.append(OpNode(ByMode(), (training, evaluation), (made,), "", node.span, (), taken=taken))
         self.session.grow(scope.frame.graph, 1, node.span, scope.frame.trace)
         return made
 

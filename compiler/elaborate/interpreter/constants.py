@@ -50,7 +50,8 @@ class Constants(Part):
         return self._add(ParamOperator(**args), node, spans, scope)
 
     def table(self, node: ast.TableDecl, scope: Scope) -> Flow:
-        """A tensor computed from its indices."""
+        """A tensor computed from its indices. Without a type, its real numbers are float32 until they meet a tensor of the model, but those
+        of a wider model are of its type."""
         distinct(node.indices)
         formula = table_formula(node, scope, self.interpreter)
         args: dict[str, Any] = {
@@ -60,7 +61,10 @@ class Constants(Part):
             "dtype": dtype_of(node.dtype, scope, self._expressions) if node.dtype is not None else None,
             "labelled": node.label is not None,
         }
-        return self._add(TableOperator(**args), node, {"shape": node.shape.span, "formula": node.formula.span}, scope)
+        op = TableOperator(**args)
+        if op.dtype is None and op.element.is_float and self.session.dtype.size > op.element.size:
+            op = TableOperator(**{**args, "dtype": self.session.dtype})
+        return self._add(op, node, {"shape": node.shape.span, "formula": node.formula.span}, scope)
 
     def _add(self, op: Operator, node: ast.ParamDecl | ast.TableDecl, spans: dict[str, Span], scope: Scope) -> Flow:
         assert scope.frame is not None

@@ -13,7 +13,7 @@ from ...errors.habits import BatchAxisWritten, BatchSizeUnknown
 from ...errors.structure import InputMisplaced
 from ...errors.values import NonPositive, NotANumber
 from ...ir.graph import TupleSlice, Value, ValueTuple
-from ...ir.types import BATCH, DTYPES, FLOAT32, DType, TensorType, show_shape
+from ...ir.types import BATCH, DTYPES, DType, TensorType, show_shape
 from ...ops.kinds import DTYPE
 from ..limits import check_tensor, check_tuple
 from ..scopes.failures import Failure
@@ -23,6 +23,7 @@ from ..scopes.values import Flow, TensorTuple
 from .argument_hints import near_word
 from .arguments import Arguments
 from .base import Interpreter, Part
+from .element_types import is_weak_type
 from .expressions import Expressions
 from .nodes import UNNAMED_INPUT
 
@@ -88,7 +89,9 @@ class InputDeclarations(Part):
             assert isinstance(first, ast.Name)
             self.session.report(BatchAxisWritten(first.name, show_shape(shape), _text(items[1:])), node.shape.span)
         type_ = TensorType(dtype_of(node.dtype, scope, self._expressions), shape)
-        value = Value(type_, node.span, name)
+        value = Value(type_, node.span, name, weak=is_weak_type(type_.dtype, self.session))
+        if node.dtype is None:
+            self.session.untyped.add(name)
         value.spatial = batched and isinstance(node.shape, ast.Dims) and len(shape) > 3  # `3x224x224` is an image
         return value
 
@@ -128,9 +131,9 @@ def _check_positive(sizes: list[tuple[Dim, ast.Expr]]) -> None:
 
 
 def dtype_of(name: ast.Name | None, scope: Scope, expressions: Expressions) -> DType:
-    """The element type that a name means, by itself or as a compile-time value; float32 where none is written."""
+    """The element type that a name means, by itself or as a compile-time value; that of the model where none is written."""
     if name is None:
-        return FLOAT32
+        return expressions.session.dtype
     if name.name in DTYPES:
         expressions.session.index.name(name.span, name.name, None, None, "type")
         return DTYPES[name.name]

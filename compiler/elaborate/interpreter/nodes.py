@@ -13,7 +13,7 @@ from ...errors.arithmetic import BatchBroadcast
 from ...errors.base import STAGE, Location, Problem
 from ...errors.parameters import SymbolicParameter
 from ...ir.graph import OpNode, SharedModule, Value
-from ...ir.types import BATCH, TensorType, show_shape
+from ...ir.types import BATCH, FLOAT32, TensorType, show_shape
 from ...ops.base import Operator, OperatorError, OpInputs, ParameterSpec
 from ...ops.parameter_of import ParameterOf
 from ..limits import check_tensor
@@ -21,6 +21,7 @@ from ..scopes.failures import Failure
 from ..scopes.scope import GraphFrame
 from ..scopes.values import Flow, TensorTuple
 from ..session import ElaborationSession
+from .element_types import makes_weak, seen_types
 from .habits_of_shapes import explained, warnings
 from .shared import check_shared
 from .sources import source_of
@@ -45,7 +46,8 @@ class NodeText:
 def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: ElaborationSession, text: NodeText) -> Flow:
     """Applies the operator's rules and adds a node to the frame's graph."""
     session.count_stage(text.span, frame.trace)
-    given = op.bind(tuple([v.type for v in inputs]), session.deciding)
+    types = seen_types(op, inputs, session)
+    given = op.bind(types, session.deciding)
     try:
         results = op.infer(given)
     except OperatorError as error:
@@ -63,8 +65,11 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
     for shape in (*[t.shape for t in results], *[s.shape for s in specs]):
         check_tensor(shape, text.span)
     keeps = op.pointwise and any(v.spatial and v.type.shape == results[0].shape for v in inputs)
-    outputs = tuple([Value(t, text.span, spatial=op.spatial or keeps) for t in results])
+    weak = makes_weak(op, inputs, session)
+    outputs = tuple([Value(t, text.span, spatial=op.spatial or keeps, weak=weak and t.dtype == FLOAT32) for t in results])
     node = OpNode(op, tuple(inputs), outputs, text.label, text.span, specs, shared=text.shared)
+    if any(t.dtype != v.type.dtype for t, v in zip(types, inputs, strict=True)):
+        node.taken = tuple([t.dtype for t in types])
     if text.shared is not None and not isinstance(op, ParameterOf):
         check_shared(text.shared, {s.name: (s.shape, s.dtype) for s in specs}, text.span, session)
     frame.graph.nodes.append(node)

@@ -23,6 +23,7 @@ from ..scopes.ties import PendingTie
 from ..scopes.values import UNKNOWN, Flow, TensorTuple, TrailingActivation, flow_of, leading, parts_of, tensors
 from .arguments import Arguments
 from .base import Interpreter, Part
+from .element_types import in_model_type
 from .named_tensors import Named, NamedTensors
 from .nodes import NodeText, add_operator, check_arity
 from .stage_labels import StageLabels
@@ -54,6 +55,7 @@ class OperatorStages(Part):
         if cls.folds and len(inputs) > 2:
             return self._fold(op, inputs, scope.frame, NodeText(node.span, label, lambda place: node.name_span, shared))
         check_arity(cls, inputs, node.name_span)
+        op = in_model_type(op, inputs, bound.spans, self.session)
         _check_bias(op, inputs, bound.spans)
 
         def locate(place: Location) -> Span:

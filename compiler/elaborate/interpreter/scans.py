@@ -25,6 +25,7 @@ from ..limits import check_tuple
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import GraphFrame, Scope, distinct
 from ..scopes.values import UNKNOWN, Flow, TensorTuple, main_result, tensors
+from ..session import ElaborationSession
 from .arguments import Arguments
 from .base import Interpreter, Part
 from .bodies import BodySyntax, elaborate_body, warn_unused_input
@@ -133,6 +134,7 @@ class Scans(Part):
         inner = frame.home = Scope(scope, frame)
         for state, start in zip(node.states, starts, strict=True):
             before = frame.add_input(start, state.name.name, "")
+            before.type, before.weak = _state_type(start, self.session).with_shape(before.type.shape), False
             self.session.index.bound(state.name, inner.bind(state.name.name, before, state.name.span))
         parts = [self._part(value, axis, frame) for value, axis in zip(values, steps.axes, strict=True)]
         inner.bind("in", parts[0] if len(parts) == 1 else TensorTuple(tuple(parts)))
@@ -165,7 +167,9 @@ class Scans(Part):
             raise AlreadyReported
         if len(found) != 1:
             raise Failure(WrongTensors(f"{name} = ...", "one tensor", len(found)), binding.span or state.name.span)
-        after, before = found[0].type, start.type
+        after, before = found[0].type, _state_type(start, self.session)
+        if found[0].weak:
+            after = after.with_dtype(before.dtype)
         same: bool | None = before.dtype == after.dtype and before.rank == after.rank
         for a, b in zip(before.shape, after.shape, strict=False):
             equal = self.session.deciding.equal(a, b)
@@ -185,13 +189,18 @@ class Scans(Part):
         made = [v.type for v in graph.outputs]
         stacked = tuple(_place(steps.written, type_, node) for type_ in made[count:])
         scan = Scan(count, steps.axes, stacked, steps.length, steps.reverse)
-        types = [*(v.type for v in own[:count]), *scan.results(made)[count:]]
+        types = [*(_state_type(v, self.session) for v in own[:count]), *scan.results(made)[count:]]
         outputs = tuple([Value(type_, node.span) for type_ in types])
         inputs = (*own, *taken.inputs)
         call = CallNode(graph, inputs, outputs, "", node.span, tuple(taken.modules), tuples=tuple(taken.tuples), scan=scan)
         add_node(call, graph.size, scope, self.session)
         ordered = check_tuple((*outputs[count:], *outputs[:count]), node.span)
         return TensorTuple(ordered, call, len(stacked))
+
+
+def _state_type(start: Value, session: ElaborationSession) -> TensorType:
+    """A state is of the model, whatever it begins as: after the first step it is what the step makes of it."""
+    return start.type.with_dtype(session.precision.dtype) if start.weak else start.type
 
 
 def _head(node: ast.Scan) -> Span:

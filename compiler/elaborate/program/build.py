@@ -18,6 +18,7 @@ from ..scopes.labels import LabelAllocator
 from ..scopes.scope import GraphFrame, Scope
 from ..scopes.values import UNKNOWN, TensorTuple, without_empty
 from ..session import ElaborationSession
+from .conversions import write_conversions
 from .dimensions import declare_dimensions
 from .expectations import check_expectations
 from .parameters import bind_parameters, resolve_base, set_lets
@@ -49,6 +50,8 @@ def build(
         graph.training_outputs = list(flat(flow.training))
     if flow is UNKNOWN:
         return None
+    if not session.failed:
+        write_conversions(graph, session.precision, session.untyped)
     program = _program(graph, made.results, selected, made.body, session)
     if not session.failed:
         outer = made.scope if made.base is made.own else Scope(made.own, made.frame)

@@ -29,15 +29,18 @@ from ...errors.training import (
 )
 from ...ir.graph import CallNode, Graph, OpNode, Program, Value, graphs, needed
 from ...ir.training import FIELDS, LOSS, MODEL, Training
+from ...ir.types import FLOAT32
 from ..interpreter.bodies import finish
 from ..interpreter.elaborator import Elaborator
 from ..interpreter.parameters import ModelParameters
 from ..scopes.failures import Failure
 from ..scopes.labels import LabelAllocator
-from ..scopes.scope import GraphFrame, Scope
+from ..scopes.scope import GraphFrame, Scope, copied
 from ..scopes.values import UNKNOWN, Flow, TensorTuple, tensors, without_empty
 from ..session import ElaborationSession
 from .build import ModelBody, elaborate_model, output_names
+from .casts import Casts
+from .conversions import write_conversions
 from .parameters import bind_parameters
 from .sections import SelectedSection, statements_of
 from .selection import SelectedModel
@@ -166,6 +169,7 @@ def _objective(
     main = None if session.failed else _call(model, frame, given, outputs, section, session)
     if main is None:
         return None
+    write_conversions(main, session.precision, session.untyped)
     free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
     program = Program(main, session.facts, free, tuple(session.conditions), session.dims)
     place = scope.names[LOSS].span or section.span
@@ -252,10 +256,25 @@ def _computed_inputs(made: ModelBody, scope: Scope, session: ElaborationSession)
             continue
         span = bound.span or value.span
         with session.catching(()):
-            if bound.value.type != value.type:
-                raise Failure(WrongModelInput(value.name, value.type, bound.value.type), span, ((value.span, "declared here"),))
-            found[value.name] = bound.value
+            given = _in_type_of(bound.value, value, scope)
+            if given.type != value.type:
+                raise Failure(WrongModelInput(value.name, value.type, given.type), span, ((value.span, "declared here"),))
+            found[value.name] = given
     return found
+
+
+def _in_type_of(value: Value, wanted: Value, scope: Scope) -> Value:
+    """A tensor of float32 as an input of a model of another type takes it."""
+    if (
+        value.type == wanted.type
+        or value.type.dtype != FLOAT32
+        or value.type.with_dtype(wanted.type.dtype) != wanted.type
+        or scope.frame is None
+    ):
+        return value
+    node = Casts().make(value, wanted.type.dtype, value.span, scope.frame.graph)
+    scope.frame.graph.nodes.append(node)
+    return node.outputs[0]
 
 
 def _call(
@@ -272,7 +291,7 @@ def _call(
     inner = {id(outer): value for value in graph.inputs if (outer := captured.get(id(value))) is not None}
     passed: list[Value] = []
     for source in model.inputs:
-        value = given.get(source.name) or inner.get(id(source)) or Value(source.type, source.span, source.name, source.spatial)
+        value = given.get(source.name) or inner.get(id(source)) or copied(source)
         if source.name not in given:
             value.name = source.name
         passed.append(value)
@@ -283,7 +302,7 @@ def _call(
         if any(id(v) in made_by_model for v in node.inputs):
             session.report(ModelOfItself(tuple(given)), node.span)
             return None
-    results = tuple(inner.get(id(v)) or Value(v.type, v.span, spatial=v.spatial) for v in model.outputs)
+    results = tuple(inner.get(id(v)) or Value(v.type, v.span, spatial=v.spatial, weak=v.weak) for v in model.outputs)
     arguments = {name: origin.value for name, origin in model.origins.items() if isinstance(origin.value, int)}
     call = CallNode(model, inputs, results, MODEL, section.span, arguments=arguments)
     own = [v for v in graph.inputs if id(v) not in captured]

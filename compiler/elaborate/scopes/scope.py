@@ -303,7 +303,7 @@ def _from_end(values: Sequence[Value]) -> range:
 def with_named_sizes(outer: Value, owner: str, key: object, origins: dict[str, Origin]) -> Value:
     """An input of a graph: the outer tensor, with a symbol for each of its sizes that is known. A size of 1 has one only if it could be
     another: axes of 1 broadcast. `key`: its number among the body's own inputs, or the name of a captured one."""
-    inner = Value(outer.type, outer.span, outer.name, outer.spatial)
+    inner = copied(outer)
     shape = list(outer.type.shape)
     for axis, size in enumerate(shape):
         if isinstance(size, TracedInt) or (isinstance(size, int) and size != 1):
@@ -316,7 +316,7 @@ def with_named_sizes(outer: Value, owner: str, key: object, origins: dict[str, O
 
 def copied(outer: Value) -> Value:
     """A tensor of the same type."""
-    return Value(outer.type, outer.span, outer.name, outer.spatial)
+    return Value(outer.type, outer.span, outer.name, outer.spatial, outer.weak)
 
 
 def name_tensor(name: str, value: Value, axes: tuple[str, ...] = ()) -> None:
@@ -349,9 +349,9 @@ def distinct(names: Iterable[ast.Name]) -> None:
 def token(value: Entity) -> object:
     """What a graph can depend on of a binding: the value, or for tensors the type."""
     if isinstance(value, Value):
-        return ("tensor", value.type, value.spatial)
+        return ("tensor", value.type, value.spatial, value.weak)
     if isinstance(value, TensorTuple):
-        return ("tensors", tuple((v.type, v.spatial) for v in value.values))
+        return ("tensors", tuple((v.type, v.spatial, v.weak) for v in value.values))
     if isinstance(value, SharedDef):
         return ("shared", id(value.module))
     if isinstance(value, BlockDef):

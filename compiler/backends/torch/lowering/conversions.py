@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from netc.dsl.source import Span
 
 from ....ir.graph import Graph, Node, OpNode, Value
+from ....ir.replacing import replace_inputs, substitute
 from ....ir.types import BOOL, INT64
 from ....ops.constants import TableOperator
 from ....ops.indexing import OneHot
@@ -20,7 +21,7 @@ from ...python.classes.shared import Sharing
 from ...python.naming import unique
 from ..framework import TORCH
 from .element_types import Decisions, ElementTypes, Need, floats, is_float
-from .graphs import labels, replace_inputs, substitute
+from .graphs import labels
 from .operators import ConvertedTable, ExactTable, ToModelType
 from .sources import Sources
 

@@ -15,6 +15,7 @@ from netc.dsl.record import Record
 from ....dims import Dim, SymDim
 from ....ir.graph import CallNode, Graph, Node, OpNode, Value
 from ....ir.origins import moved, origin_key
+from ....ir.replacing import substitute
 from ....ir.types import DType
 from ....ops.base import Operator
 from ....ops.constants import TableOperator
@@ -24,7 +25,7 @@ from ...python.classes.sizes import ForwardSizes
 from ...python.code.classes import ClassBody
 from ...python.naming import unique
 from ..framework import TORCH
-from .graphs import labels, substitute
+from .graphs import labels
 from .operators import CausalMask, OpenRotaryAngles, RotaryAngles, WindowMask
 
 FEW = 8

@@ -1,0 +1,17 @@
+"""The element type that a model is elaborated in."""
+
+from __future__ import annotations
+
+from netc.dsl.record import Record
+
+from ..ir.types import FLOAT32, DType
+
+
+class Precision(Record):
+    """What everything without an element type of its own gets. `keep_io`: the inputs and outputs of the model stay float32."""
+
+    dtype: DType = FLOAT32
+    keep_io: bool = False
+
+
+FULL = Precision()

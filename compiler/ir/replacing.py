@@ -1,0 +1,59 @@
+"""Values of a graph replaced by others, wherever they are used.
+
+In: a graph or a node, and values by the ids of those that they replace, or by position. Always: what a node takes as a part of a tuple is
+passed tensor by tensor once one of them is another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from netc.dsl.record import replace
+
+from .graph import CallNode, Graph, Node, Parts, Value, flat
+
+
+def substitute(graph: Graph, instead: Mapping[int, Value]) -> None:
+    """Replaces values, by their ids."""
+    if instead:
+        for node in graph.nodes:
+            replace_inputs(node, instead)
+        replace_outputs(graph, instead)
+
+
+def replace_inputs(node: Node, instead: Mapping[int, Value]) -> None:
+    """Replaces what a node takes."""
+    if any(id(v) in instead for v in node.inputs):
+        set_inputs(node, [instead.get(id(v), v) for v in node.inputs])
+
+
+def set_inputs(node: Node, values: Sequence[Value]) -> None:
+    """Gives a node other inputs, as many as it has."""
+    if isinstance(node, CallNode):
+        taken = [values[one.at : one.at + len(one.values)] for one in node.graph.tuples]
+        node.tuples = tuple(_with_values(parts, own) for parts, own in zip(node.tuples, taken, strict=True))
+    elif node.parts:
+        node.parts = _with_values(node.parts, values)
+    node.inputs = tuple(values)
+
+
+def replace_outputs(graph: Graph, instead: Mapping[int, Value]) -> None:
+    """Replaces what a graph returns."""
+    graph.outputs = [instead.get(id(v), v) for v in graph.outputs]
+    if graph.training_outputs is not None:
+        graph.training_outputs = [instead.get(id(v), v) for v in graph.training_outputs]
+    graph.tails = tuple(
+        replace(tail, parts=_with_values(tail.parts, [instead.get(id(v), v) for v in flat(tail.parts)])) for tail in graph.tails
+    )
+
+
+def _with_values(parts: Parts, values: Sequence[Value]) -> Parts:
+    """The parts that have these values: those that have them already, and others tensor by tensor."""
+    found: list[Parts] = []
+    at = 0
+    for part in parts:
+        before = flat((part,))
+        own = tuple(values[at : at + len(before)])
+        at += len(before)
+        found.append((part,) if all(a is b for a, b in zip(before, own, strict=True)) else own)
+    return tuple(one for several in found for one in several)
