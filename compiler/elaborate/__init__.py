@@ -18,6 +18,7 @@ from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.parser import parse
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
 
@@ -37,7 +38,7 @@ from .program.selection import complete_models, select
 from .program.training import build_training
 from .scopes.failures import Failure, LimitExceeded
 from .scopes.scope import Scope
-from .session import CannotLoad, ElaborationSession, Foreign, Loader
+from .session import CannotLoad, ElaborationSession, Foreign, Loader, Parse
 
 __all__ = [
     "CannotLoad",
@@ -75,15 +76,16 @@ def elaborate(
     params: Mapping[str, Any] | None = None,
     dims: Mapping[str, int] | None = None,
     index: bool = False,
+    parse: Parse = parse,
 ) -> Elaboration:
     """Checks a file's model and builds its graph.
 
     `loader` reads the files of `use`. `foreign` knows operators by the names of other libraries. `model` names one of several. `params`
     override the model's parameters (plain Python values, lists as tuples); `dims` fix symbolic dimensions (at least 1). `index` asks for
-    the index of the text. A file without a model (a library of blocks) gives neither a program nor, for that alone, a diagnostic. The
-    program is None if any diagnostic is an error. Diagnostics are in no particular order and may repeat.
+    the index of the text; `parse` gives the trees of the files of `use`. A file without a model (a library of blocks) gives neither a
+    program nor, for that alone, a diagnostic. The program is None if any diagnostic is an error. Diagnostics are in no particular order and may repeat.
     """
-    session = ElaborationSession(loader, index, foreign)
+    session = ElaborationSession(loader, index, foreign, parse)
     program: Program | None = None
     with _deep_stack(), suppress(LimitExceeded):
         files = define(file, source, session)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite, Diagnostic, Edit, Mark
 from netc.dsl.diagnostics.suggest import near
+from netc.dsl.parser import parse
 from netc.dsl.source import SourceFile, Span
 
 from ..dims import Dim, Facts, Stated
@@ -26,6 +27,8 @@ from .scopes.scope import Scope
 
 Loader = Callable[[str, SourceFile], SourceFile]
 """Reads the file that `use "path"` in a file means, or raises `CannotLoad`."""
+Parse = Callable[[SourceFile], tuple[ast.File, list[Diagnostic]]]
+"""The tree of a text and its syntax errors."""
 
 
 class Foreign(Protocol):
@@ -54,8 +57,9 @@ class CannotLoad(Exception):
 class ElaborationSession:
     """What all parts of the elaborator share."""
 
-    def __init__(self, loader: Loader | None = None, index: bool = False, foreign: Foreign | None = None) -> None:
+    def __init__(self, loader: Loader | None = None, index: bool = False, foreign: Foreign | None = None, parse: Parse = parse) -> None:
         self.loader = loader
+        self.parse = parse
         self.foreign = foreign
         self.memo = Memo()
         self.index: Recorder = IndexRecorder() if index else Recorder()

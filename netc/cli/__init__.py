@@ -1,4 +1,4 @@
-"""The command line: `netc check`, `compile`, `run`, `summary`, `ops`, `explain`, `format`.
+"""The command line: `netc check`, `compile`, `run`, `summary`, `ops`, `explain`, `format`, `lsp`.
 
 Each command is a module here, imported when it is asked for. Exit codes: 0 fine, 1 diagnostics or something that could not be read, written
 or run, 2 wrong usage, 70 an error of netc itself, 130 interrupted, 141 nobody reads the output any more.
@@ -17,7 +17,7 @@ import click
 
 from netc import __version__
 
-COMMANDS = ("check", "compile", "train", "plan", "plot", "run", "summary", "ops", "explain", "format")
+COMMANDS = ("check", "compile", "train", "plan", "plot", "run", "summary", "ops", "explain", "format", "lsp")
 """Names of the modules here that hold a command of that name, in the order of `netc --help`."""
 
 
