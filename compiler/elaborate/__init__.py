@@ -48,6 +48,7 @@ __all__ = [
     "Loader",
     "TrainingElaboration",
     "complete_models",
+    "deep_stack",
     "elaborate",
     "elaborate_training",
     "evaluate_constant",
@@ -83,11 +84,12 @@ def elaborate(
     `loader` reads the files of `use`. `foreign` knows operators by the names of other libraries. `model` names one of several. `params`
     override the model's parameters (plain Python values, lists as tuples); `dims` fix symbolic dimensions (at least 1). `index` asks for
     the index of the text; `parse` gives the trees of the files of `use`. A file without a model (a library of blocks) gives neither a
-    program nor, for that alone, a diagnostic. The program is None if any diagnostic is an error. Diagnostics are in no particular order and may repeat.
+    program nor, for that alone, a diagnostic. The program is None if any diagnostic is an error. Diagnostics are
+    in no particular order and may repeat.
     """
     session = ElaborationSession(loader, index, foreign, parse)
     program: Program | None = None
-    with _deep_stack(), suppress(LimitExceeded):
+    with deep_stack(), suppress(LimitExceeded):
         files = define(file, source, session)
         selected = select(file, source, model, session)
         if selected is not None:
@@ -125,7 +127,7 @@ def elaborate_training(
     `params` are the parameters of the section and of the model. The rest is as for `elaborate`."""
     session = ElaborationSession(loader, False, foreign)
     training: Training | None = None
-    with _deep_stack():
+    with deep_stack():
         files = define(file, source, session)
         selected = select_section(file, source, section, model, session)
         if selected is not None:
@@ -151,7 +153,7 @@ def evaluate_constant(expr: ast.Expr) -> object:
 
 
 @contextmanager
-def _deep_stack() -> Iterator[None]:
+def deep_stack() -> Iterator[None]:
     """Room for nested blocks: their nesting is limited, but exceeds Python's default limit of calls."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, _STACK))

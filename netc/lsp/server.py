@@ -168,11 +168,12 @@ def _import_torch() -> None:
 
 def serve() -> None:
     """Runs the server until the editor ends it."""
-    from .features import register
+    from . import features, questions
 
     logging.basicConfig(level=logging.WARNING, format="netc: %(message)s")
     gc.set_threshold(50_000)
     server = NetServer()
-    register(server)
+    features.register(server)
+    questions.register(server)
     gc.freeze()
     server.start_io()

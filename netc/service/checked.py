@@ -11,18 +11,21 @@ from functools import cached_property
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeVar
 
-from netc.compiler.elaborate import complete_models, elaborate, elaborate_training, section_name, sections_of
+from netc.compiler.elaborate import complete_models, deep_stack, elaborate, elaborate_training, section_name, sections_of
 from netc.compiler.elaborate.index import Index, Reference, StageResult
 from netc.compiler.ir.graph import Program
 from netc.compiler.ir.verify import verify
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 from netc.dsl.source import SourceFile
 
 from .. import foreign_names
 from ..extensions import PluginError, load_installed
+from .imports import Importer
+from .names import Definition, Names, Occurrence
+from .resolve import names_of
 
 if TYPE_CHECKING:
     from .workspace import Stamp, Workspace
@@ -68,6 +71,15 @@ class Checked:
         stem = PurePath(self.path).stem
         first = self._chosen if self._chosen in names else stem if stem in names else names[0]
         return (first, *(name for name in names if name != first))
+
+    @cached_property
+    def names(self) -> Names:
+        """Which definition each name refers to."""
+        loader = self.workspace.loader(self.source, self.path)
+        with deep_stack():
+            found = names_of(self.file, Importer(loader, self.workspace.parse_used))
+        self.stamps |= loader.stamps
+        return found
 
     @property
     def view(self) -> View:
@@ -133,6 +145,18 @@ class Checked:
         """The identifiers of this text that were evaluated, by the same rule."""
         return _merged([[r for r in view.index.references if r.span.file is self.source] for view in (self.view, *self.views)])
 
+    @property
+    def occurrences(self) -> tuple[Occurrence, ...]:
+        """All names with their definitions: where the compiler knows more, such as of the arguments of a stage that is an argument, it is
+        right."""
+        known = {(one.span.start, one.span.end): one for one in self.references if one.kind != "label" and one.name != "in"}
+        return tuple([_corrected(one, known.get((one.span.start, one.span.end))) for one in self.names.occurrences])
+
+    def occurrence(self, offset: int) -> Occurrence | None:
+        """The name at an offset, or directly before it."""
+        touching = [one for one in self.occurrences if one.span.start <= offset <= one.span.end]
+        return max(touching, key=lambda one: one.span.start, default=None)
+
     def reference(self, offset: int) -> Reference | None:
         """The identifier at an offset, or directly before it."""
         at = [r for r in self.references if r.span.start <= offset <= r.span.end]
@@ -145,6 +169,15 @@ def _merged(layers: list[list[T]]) -> tuple[T, ...]:
         for one in layer:
             found.setdefault((one.span.start, one.span.end), one)
     return tuple([found[place] for place in sorted(found)])
+
+
+def _corrected(one: Occurrence, known: Reference | None) -> Occurrence:
+    if known is None or (known.definition is None) == (one.definition is None):
+        return one
+    if known.definition is None:
+        return one if known.kind != "operator" else replace(one, definition=None)
+    kind = "parameter" if known.kind == "argument" else known.kind
+    return replace(one, definition=Definition(known.definition, one.name, kind, ast.Name(known.definition, one.name), "a stage"))
 
 
 def _without_past(before: Checked) -> Checked:

@@ -7,16 +7,19 @@ another. Always: an open text is the truth about its file, for those that use it
 from __future__ import annotations
 
 import os
+import site
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.parser import parse
 from netc.dsl.source import SourceFile
 
+from ..data import folder
 from ..files import Loader, Unreadable, read_file
-from ..reach import open_regular
+from ..reach import open_regular, within
 from .checked import Checked, Parsed
 
+_STD = os.path.realpath(folder("std", "specs/std"))
 Stamp = tuple[int, int] | str | None
 """What a text is recognised by: the text itself if it is open, else time and size of the file; None if there is none."""
 
@@ -40,6 +43,16 @@ class Workspace:
         real = os.path.realpath(path)
         self._open.pop(real, None)
         self._checked.pop(real, None)
+
+    def copy(self) -> Workspace:
+        """Another one with the same texts, to try changes in."""
+        other = Workspace(self.allowed)
+        other._open, other._models = dict(self._open), dict(self._models)
+        return other
+
+    def may_change(self, path: str) -> bool:
+        """Whether a file is one of the user's: neither of the standard library nor of an installed package."""
+        return path in self._open or not within(path, [_STD, *(os.path.realpath(one) for one in site.getsitepackages())])
 
     @property
     def opened(self) -> tuple[str, ...]:
