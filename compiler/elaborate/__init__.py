@@ -30,6 +30,7 @@ from ..ir.training import Training
 from .index import Index
 from .interpreter.elaborator import Elaborator
 from .limits import MAX_ERRORS
+from .memory import Memory
 from .names.unused import unused
 from .program.build import build
 from .program.files import define
@@ -46,6 +47,7 @@ __all__ = [
     "Failure",
     "Index",
     "Loader",
+    "Memory",
     "TrainingElaboration",
     "complete_models",
     "deep_stack",
@@ -78,16 +80,17 @@ def elaborate(
     dims: Mapping[str, int] | None = None,
     index: bool = False,
     parse: Parse = parse,
+    memory: Memory | None = None,
 ) -> Elaboration:
     """Checks a file's model and builds its graph.
 
     `loader` reads the files of `use`. `foreign` knows operators by the names of other libraries. `model` names one of several. `params`
     override the model's parameters (plain Python values, lists as tuples); `dims` fix symbolic dimensions (at least 1). `index` asks for
-    the index of the text; `parse` gives the trees of the files of `use`. A file without a model (a library of blocks) gives neither a
-    program nor, for that alone, a diagnostic. The program is None if any diagnostic is an error. Diagnostics are
-    in no particular order and may repeat.
+    the index of the text; `parse` gives the trees of the files of `use`; `memory` has what earlier elaborations of nearly the same text
+    have found. A file without a model (a library of blocks) gives neither a program nor, for that alone, a diagnostic. The program is None
+    if any diagnostic is an error. Diagnostics are in no particular order and may repeat.
     """
-    session = ElaborationSession(loader, index, foreign, parse)
+    session = ElaborationSession(loader, index, foreign, parse, memory)
     program: Program | None = None
     with deep_stack(), suppress(LimitExceeded):
         files = define(file, source, session)

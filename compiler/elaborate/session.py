@@ -21,6 +21,8 @@ from ..ops.base import Operator
 from .decisions import DecidingFacts, Decisions
 from .index import IndexRecorder, Recorder
 from .limits import MAX_ERRORS, MAX_ITEMS, MAX_ITERATIONS, MAX_NESTING, MAX_NODES, MAX_RECURSION, MAX_STAGES
+from .memory import Memory
+from .remembering import Remembering
 from .scopes.failures import AlreadyReported, Failure, LimitExceeded, Marks
 from .scopes.memo import Memo
 from .scopes.scope import Scope
@@ -57,12 +59,20 @@ class CannotLoad(Exception):
 class ElaborationSession:
     """What all parts of the elaborator share."""
 
-    def __init__(self, loader: Loader | None = None, index: bool = False, foreign: Foreign | None = None, parse: Parse = parse) -> None:
+    def __init__(
+        self,
+        loader: Loader | None = None,
+        index: bool = False,
+        foreign: Foreign | None = None,
+        parse: Parse = parse,
+        memory: Memory | None = None,
+    ) -> None:
         self.loader = loader
         self.parse = parse
+        self.memory = memory
         self.foreign = foreign
         self.memo = Memo()
-        self.index: Recorder = IndexRecorder() if index else Recorder()
+        self.index: Recorder = Recorder() if not index else IndexRecorder() if memory is None else IndexRecorder(MAX_STAGES)
         self.decisions = Decisions()
         self.set_facts(Facts.nothing())
         self._owners: dict[tuple[int, int], str] = {}
@@ -90,6 +100,7 @@ class ElaborationSession:
         self.iterations = 0
         self.stages = 0
         self.items = 0
+        self.remembering = Remembering(self, memory) if memory is not None else None
 
     def set_facts(self, facts: Facts) -> None:
         """What is known of the dimensions: `facts` answers, `deciding` also notes which integers had to be equal."""
@@ -99,7 +110,11 @@ class ElaborationSession:
     def owner(self, node: object, name: str) -> str:
         """The beginning of the symbols of a body: unique for each piece of text, and for each level of a definition within itself."""
         within = node if isinstance(node, ast.Block) else next((a for a in reversed(self.active) if isinstance(a, ast.Block)), None)
-        return self._owners.setdefault((id(node), self.levels(within)), f"{name}#{len(self._owners)}")
+        place = (id(node), self.levels(within))
+        if self.memory is not None:
+            owners = self.memory.owners
+            return owners.setdefault(place, (f"{name}#{len(owners)}", node))[0]
+        return self._owners.setdefault(place, f"{name}#{len(self._owners)}")
 
     def levels(self, definition: object) -> int:
         """The number of times that a definition is being evaluated, inside itself from the second on."""

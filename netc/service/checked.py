@@ -7,11 +7,12 @@ never raises, and what could not be evaluated is missing in its index, not wrong
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeVar
 
-from netc.compiler.elaborate import complete_models, deep_stack, elaborate, elaborate_training, section_name, sections_of
+from netc.compiler.elaborate import Memory, complete_models, deep_stack, elaborate, elaborate_training, section_name, sections_of
 from netc.compiler.elaborate.index import Index, Reference, StageResult
 from netc.compiler.ir.graph import Program
 from netc.compiler.ir.verify import verify
@@ -23,9 +24,10 @@ from netc.dsl.source import SourceFile
 
 from .. import foreign_names
 from ..extensions import PluginError, load_installed
-from .imports import Importer
+from .imports import Importer, used_trees
 from .names import Definition, Names, Occurrence
 from .resolve import names_of
+from .stable import StableTree, StableTrees
 
 if TYPE_CHECKING:
     from .workspace import Stamp, Workspace
@@ -39,6 +41,14 @@ class Parsed(Record):
     source: SourceFile
     file: ast.File
     problems: tuple[Diagnostic, ...]
+
+
+class Past:
+    """What checks of one text leave for the next one."""
+
+    def __init__(self) -> None:
+        self.memory = Memory()
+        self.trees = StableTrees()
 
 
 class View(Record):
@@ -71,6 +81,11 @@ class Checked:
         stem = PurePath(self.path).stem
         first = self._chosen if self._chosen in names else stem if stem in names else names[0]
         return (first, *(name for name in names if name != first))
+
+    @cached_property
+    def tree(self) -> StableTree:
+        """The tree that is elaborated."""
+        return self.workspace.past(self.path).trees.tree(self.source, self.file)
 
     @cached_property
     def names(self) -> Names:
@@ -106,14 +121,25 @@ class Checked:
 
     def _elaborated(self, model: str | None) -> View:
         loader = self.workspace.loader(self.source, self.path)
+        used = used_trees(self.file, loader, self.workspace.parse_used)
+        tree, memory = self.tree, self.workspace.past(self.path).memory
+        imports = tuple([id(file) for file in used.values()])
+        memory.begin(tree.closures(imports) | dict.fromkeys(used, imports), (*used.values(), tree.file))
         made = elaborate(
-            self.file, self.source, loader=loader, foreign=foreign_names, model=model, index=True, parse=self.workspace.parse_used
+            tree.file,
+            self.source,
+            loader=loader,
+            foreign=foreign_names,
+            model=model,
+            index=True,
+            parse=self.workspace.parse_used,
+            memory=memory,
         )
         self.stamps |= loader.stamps
         if made.program is not None and os.environ.get("NETC_DEBUG"):
             verify(made.program)
         assert made.index is not None
-        return View(model, made.program, tuple(made.diagnostics), made.index)
+        return View(model, made.program, tuple([tree.diagnostic(one) for one in made.diagnostics]), made.index)
 
     def section_problems(self) -> tuple[Diagnostic, ...]:
         """What is wrong with the train sections. PyTorch, which knows the optimizers, is imported if there is one without other errors."""
@@ -138,12 +164,26 @@ class Checked:
     @property
     def stages(self) -> tuple[StageResult, ...]:
         """The stages of this text with their types; those that the shown model does not reach, as another one has them."""
-        return _merged([[s for s in view.index.stages if s.span.file is self.source] for view in (self.view, *self.views)])
+        return _merged([[*self._stages_of(view)] for view in (self.view, *self.views)])
+
+    def _stages_of(self, view: View) -> Iterator[StageResult]:
+        for stage in view.index.stages:
+            span = self.tree.absolute(stage.span)
+            if span is not None and span.file is self.source:
+                yield replace(stage, span=span)
 
     @property
     def references(self) -> tuple[Reference, ...]:
         """The identifiers of this text that were evaluated, by the same rule."""
-        return _merged([[r for r in view.index.references if r.span.file is self.source] for view in (self.view, *self.views)])
+        return _merged([[*self._references_of(view)] for view in (self.view, *self.views)])
+
+    def _references_of(self, view: View) -> Iterator[Reference]:
+        for one in view.index.references:
+            span = self.tree.absolute(one.span)
+            if span is not None and span.file is self.source:
+                definition = one.definition and self.tree.absolute(one.definition)
+                stale = definition is not None and definition.file is not self.source and definition.file.name == self.path
+                yield replace(one, span=span, definition=None if stale else definition)
 
     @property
     def occurrences(self) -> tuple[Occurrence, ...]:

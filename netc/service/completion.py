@@ -124,7 +124,7 @@ def _named(scope: NameScope, start: int, kinds: Iterable[str] = ()) -> Iterator[
     """The visible names, of some kinds."""
     wanted = tuple(kinds)
     for name, one in scope.visible(start).items():
-        if (not wanted or one.kind in wanted) and not (one.kind == "model"):
+        if (not wanted or one.kind in wanted) and one.kind != "model":
             yield Suggestion(name, one.kind, start, _detail(one), above(one.span) if one.kind in ("block", "function", "let") else "")
 
 

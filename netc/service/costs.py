@@ -16,7 +16,7 @@ def cost_at(checked: Checked, stage: StageResult | None) -> str:
     program = checked.view.program
     if stage is None or program is None:
         return ""
-    rows = costs_at(program, stage.span)
+    rows = costs_at(program, checked.tree.within(stage.span))
     parameters = _range([row.parameters for row in rows])
     flops = _range([row.flops for row in rows])
     parts = [f"{parameters} parameters"] * bool(parameters) + [f"{flops} FLOPs for one sample"] * bool(flops)

@@ -47,3 +47,19 @@ class Importer:
                 theirs = self(item)
                 wanted = {name.name for name in names} or theirs.keys()
                 found |= {name: one for name, one in theirs.items() if name in wanted}
+
+
+def used_trees(file: ast.File, loader: Loader, parse: Parse) -> dict[SourceFile, ast.File]:
+    """The files that a tree uses, and those that they use."""
+    found: dict[SourceFile, ast.File] = {}
+    stack = [item for item in file.items if isinstance(item, ast.Use)]
+    while stack:
+        use = stack.pop()
+        try:
+            source = loader(use.path.value, use.span.file)
+        except CannotLoad:
+            continue
+        if source not in found:
+            found[source] = parse(source)[0]
+            stack += [item for item in found[source].items if isinstance(item, ast.Use)]
+    return found

@@ -97,6 +97,10 @@ def _same(one: Span, other: Span) -> bool:
 
 def renamable(checked: Checked, offset: int) -> Span:
     """The name at an offset, if it can have another one. Raises `RenameRefused`."""
+    return _renamable(checked, offset).span
+
+
+def _renamable(checked: Checked, offset: int) -> Occurrence:
     found = checked.occurrence(offset)
     if found is None:
         raise RenameRefused("there is no name here that can be changed")
@@ -104,17 +108,16 @@ def renamable(checked: Checked, offset: int) -> Span:
         raise RenameRefused(f"`{found.name}` is not defined in a spec")
     if not checked.workspace.may_change(found.definition.span.file.name):
         raise RenameRefused(f"`{found.name}` is defined in {found.definition.span.file.name}, which is not yours to change")
-    return found.span
+    return found
 
 
 def rename(checked: Checked, offset: int, name: str) -> list[Edit]:
     """The edits that give the name at an offset another one, everywhere. Raises `RenameRefused`."""
-    renamable(checked, offset)
-    found = checked.occurrence(offset)
-    assert found is not None and found.definition is not None
+    wanted = _renamable(checked, offset).definition
+    assert wanted is not None
     if not name.isidentifier() or not name.isascii() or name in tables().keywords or name in (BATCH, "_"):
         raise RenameRefused(f"`{name}` cannot be a name")
-    edits = [Edit(one.span, name) for one in _everywhere(checked, found.definition)]
+    edits = [Edit(one.span, name) for one in _everywhere(checked, wanted)]
     _check(checked.workspace, edits)
     return edits
 

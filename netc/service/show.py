@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from netc.compiler.elaborate.scopes.show import show_value
 from netc.compiler.ir.types import TensorType
@@ -22,12 +22,12 @@ def show_type(one: object) -> str:
 
 def show_types(types: Iterable[object]) -> str:
     """The different types of one stage: a body that is used several times may have several."""
-    return _joined([show_type(one) for one in types])
+    return _joined([*types], show_type)
 
 
 def show_values(values: Iterable[object]) -> str:
     """The different values of one name."""
-    return _joined([show_one(one) for one in values])
+    return _joined([*values], show_one)
 
 
 def show_one(value: object) -> str:
@@ -36,7 +36,7 @@ def show_one(value: object) -> str:
     return show_type(value) if tensors or isinstance(value, TensorType) else show_value(value)
 
 
-def _joined(shown: list[str]) -> str:
-    different = list(dict.fromkeys(shown))
+def _joined(different: list[object], show: Callable[[object], str]) -> str:
+    shown = list(dict.fromkeys(show(one) for one in different[:MOST]))
     more = len(different) - MOST
-    return " or ".join(different[:MOST]) + (f" or {more} more" if more > 0 else "")
+    return " or ".join(shown) + (f" or {more} more" if more > 0 else "")

@@ -17,7 +17,7 @@ from netc.dsl.source import SourceFile
 from ..data import folder
 from ..files import Loader, Unreadable, read_file
 from ..reach import open_regular, within
-from .checked import Checked, Parsed
+from .checked import Checked, Parsed, Past
 
 _STD = os.path.realpath(folder("std", "specs/std"))
 Stamp = tuple[int, int] | str | None
@@ -33,6 +33,11 @@ class Workspace:
         self._checked: dict[str, Checked] = {}
         self._parsed: dict[str, tuple[Stamp, Parsed]] = {}
         self._models: dict[str, str] = {}
+        self._pasts: dict[str, Past] = {}
+
+    def past(self, real: str) -> Past:
+        """What earlier checks of a text have left."""
+        return self._pasts.setdefault(real, Past())
 
     def open(self, path: str, text: str) -> None:
         """The text at `path` is now this one, whatever the file holds."""
@@ -43,6 +48,7 @@ class Workspace:
         real = os.path.realpath(path)
         self._open.pop(real, None)
         self._checked.pop(real, None)
+        self._pasts.pop(real, None)
 
     def copy(self) -> Workspace:
         """Another one with the same texts, to try changes in."""
